@@ -1,0 +1,12 @@
+import type { Redacted } from "effect"
+
+/** How a registry is asked: a user's name and password, a token to exchange, a token to send, or nothing. */
+export type Credential =
+  | { readonly _tag: "Anonymous" }
+  | { readonly _tag: "Basic"; readonly username: string; readonly password: Redacted.Redacted }
+  /** An OAuth2 refresh token (`identitytoken` in a docker config). */
+  | { readonly _tag: "IdentityToken"; readonly token: Redacted.Redacted }
+  /** A bearer token sent as it is (`registrytoken` in a docker config). */
+  | { readonly _tag: "RegistryToken"; readonly token: Redacted.Redacted }
+
+export const anonymous: Credential = { _tag: "Anonymous" }

@@ -1,0 +1,28 @@
+import { Schema } from "effect"
+
+const pattern = /^(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/
+
+/**
+ * A content digest: `sha256:` and 64, or `sha512:` and 128 lowercase hex digits.
+ *
+ * Source: OCI image-spec, descriptor.md, "Digests" (the two registered algorithms this program verifies).
+ */
+export const Digest = Schema.String.check(
+  Schema.isPattern(pattern, {
+    expected: "sha256: and 64, or sha512: and 128 lowercase hex digits"
+  })
+).pipe(Schema.brand("Digest"))
+export type Digest = typeof Digest.Type
+
+export const isDigest = Schema.is(Digest)
+
+export type DigestAlgorithm = "sha256" | "sha512"
+
+/** The part before the colon. */
+export const algorithm = (digest: Digest): DigestAlgorithm => (digest.startsWith("sha256:") ? "sha256" : "sha512")
+
+/** The part after the colon, in lowercase hex. */
+export const encoded = (digest: Digest): string => digest.slice(7)
+
+/** The first twelve hex digits: enough to tell digests apart in a message. */
+export const short = (digest: Digest): string => `${algorithm(digest)}:${encoded(digest).slice(0, 12)}`

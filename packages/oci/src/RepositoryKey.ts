@@ -1,0 +1,29 @@
+import { Option, Schema } from "effect"
+import { RegistryHost } from "./RegistryHost.ts"
+import { RepositoryName } from "./RepositoryName.ts"
+
+/** The longest `repository` parameter looked at, in bytes; what is accepted is ASCII, so bytes are characters. */
+export const maxKeyLength = 512
+
+const isHost = Schema.is(RegistryHost)
+const isName = Schema.is(RepositoryName)
+
+const isRepositoryKey = (input: string): boolean => {
+  const slash = input.indexOf("/")
+  return slash > 0 && isHost(input.slice(0, slash)) && isName(input.slice(slash + 1))
+}
+
+/** `host[:port]/name`: what a ModuleSource's `spec.registry.repo` holds and the `repository` parameter names. */
+export const RepositoryKey = Schema.String.check(
+  Schema.isMaxLength(maxKeyLength),
+  Schema.makeFilter(isRepositoryKey, { expected: "host[:port]/name" })
+).pipe(Schema.brand("RepositoryKey"))
+export type RepositoryKey = typeof RepositoryKey.Type
+
+export const parse: (input: string) => Option.Option<RepositoryKey> = Schema.decodeUnknownOption(RepositoryKey)
+
+/** The two halves of a key. */
+export const split = (key: RepositoryKey): { readonly host: RegistryHost; readonly name: RepositoryName } => {
+  const slash = key.indexOf("/")
+  return { host: RegistryHost.make(key.slice(0, slash)), name: RepositoryName.make(key.slice(slash + 1)) }
+}

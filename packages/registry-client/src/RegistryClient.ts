@@ -1,0 +1,39 @@
+import type { Digest } from "@registry-packages-proxy/oci/Digest"
+import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
+import type { Platform } from "@registry-packages-proxy/oci/Platform"
+import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
+import type { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
+import { Context, type Effect, type Stream } from "effect"
+import type { RegistryError } from "./RegistryError.ts"
+
+/** One repository on one registry, with what is needed to ask for it. */
+export interface Repository {
+  readonly source: RegistrySource
+  readonly name: RepositoryName
+}
+
+/** Pulls from upstream registries over the OCI distribution protocol. */
+export class RegistryClient extends Context.Service<
+  RegistryClient,
+  {
+    /**
+     * Reads the manifest with this digest, and, where it is an index, the child's for `platform`; answers what the
+     * package (the last layer) is. The manifest's bytes are verified against the digest; the blob is not asked for.
+     */
+    readonly resolve: (
+      repository: Repository,
+      digest: Digest,
+      platform: Platform
+    ) => Effect.Effect<PackageDescriptor, RegistryError>
+    /**
+     * The stored bytes of a blob from `offset` (in bytes) to its end, resumed where a connection breaks. The
+     * connection is released when the stream ends, fails or is interrupted. Bytes are not verified here: a caller that
+     * hashes them as they pass decides. The stream never gives more than `layer.size - offset` bytes.
+     */
+    readonly blob: (
+      repository: Repository,
+      layer: { readonly digest: Digest; readonly size: number },
+      offset: number
+    ) => Stream.Stream<Uint8Array, RegistryError>
+  }
+>()("@registry-packages-proxy/registry-client/RegistryClient") {}
