@@ -1,0 +1,162 @@
+import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
+import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
+import { Cause, Deferred, Effect, Exit, type FileSystem, Layer, Metric, Option, type Path, Scope } from "effect"
+import type { BodyError } from "./BodyError.ts"
+import { type CacheResult, DigestCache, type OpenPackage, type PackageKey, type PackageSource } from "./DigestCache.ts"
+import * as Fills from "./internal/Fills.ts"
+import { growingReader } from "./internal/Growing.ts"
+import * as Hits from "./internal/Hits.ts"
+import { MemoryTier, smallPackage } from "./internal/MemoryTier.ts"
+import * as Store from "./internal/Store.ts"
+import { collect, verifyingReader } from "./internal/VerifyingReader.ts"
+import * as Metrics from "./Metrics.ts"
+
+/** The memory tier's size in bytes. */
+const memoryCapacity = 16 * 1024 * 1024
+
+type Opening<E> = Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope>
+
+const count = (result: CacheResult): Effect.Effect<void> =>
+  Metric.update(Metric.withAttributes(Metrics.results, { result }), 1)
+
+const fromBytes = (descriptor: PackageDescriptor, result: CacheResult, bytes: Uint8Array): OpenPackage<never> => ({
+  descriptor,
+  result,
+  acceptsRanges: result !== "bypass",
+  body: (start, end) => ({ _tag: "Bytes", bytes: result === "bypass" ? bytes : bytes.subarray(start, end) })
+})
+
+/** Streams a package past the cache: hashed as it passes, its tail held back, for this one response. */
+const bypass = <E>(source: PackageSource<E>, known?: PackageDescriptor): Opening<E> =>
+  Effect.gen(function* () {
+    const descriptor = known ?? (yield* source.resolve)
+    const verifier = new DigestVerifier(descriptor)
+    const stream = source.blob(descriptor, 0)
+    if (descriptor.size <= smallPackage) return fromBytes(descriptor, "bypass", yield* collect(stream, verifier))
+    const scope = yield* Effect.scope
+    const reader = yield* verifyingReader({ stream, verifier, start: 0, end: descriptor.size, scope })
+    yield* reader.prime
+    return { descriptor, result: "bypass", acceptsRanges: false, body: () => ({ _tag: "Reader", reader }) }
+  })
+
+const make = Effect.fnUntraced(function* (options: { readonly directory: string; readonly cap: number }) {
+  const scope = yield* Effect.scope
+  const store = yield* Store.make(options)
+  const memory = new MemoryTier(memoryCapacity)
+  const fills = Fills.make(store, memory, scope)
+  const hits = Hits.make(store, memory, scope)
+
+  const fromFill = <E>(
+    key: PackageKey,
+    source: PackageSource<E>,
+    joined: { readonly fill: Fills.Fill; readonly began: boolean }
+  ): Opening<E> =>
+    Effect.gen(function* () {
+      const { began, fill } = joined
+      // What a fill fails with is the E of whoever began it; the port asks its callers to share one.
+      const ready = yield* Deferred.await(fill.ready) as Effect.Effect<Fills.Ready, E | BodyError>
+      const result = began ? "miss" : "collapsed"
+      switch (ready._tag) {
+        case "Bypass":
+          return yield* bypass(source, ready.descriptor)
+        case "Bytes":
+          return fromBytes(ready.descriptor, ready.kept ? result : "bypass", ready.bytes)
+        case "File": {
+          const { descriptor, file } = ready
+          const readerScope = yield* Effect.scope
+          return {
+            descriptor,
+            result,
+            acceptsRanges: true,
+            body: (start, end) => ({
+              _tag: "Reader",
+              reader: growingReader<E>({
+                growing: fill.growing,
+                file,
+                start,
+                end,
+                continued: (position) =>
+                  Effect.suspend(() => {
+                    const verifier = fill.verifier?.copy() ?? new DigestVerifier(descriptor)
+                    const stream = source.blob(descriptor, verifier.length)
+                    return verifyingReader({ stream, verifier, start: position, end, scope: readerScope })
+                  })
+              })
+            })
+          }
+        }
+      }
+    })
+
+  const miss = <E>(key: PackageKey, source: PackageSource<E>): Opening<E> =>
+    Effect.gen(function* () {
+      const attempt = yield* Scope.fork(yield* Effect.scope)
+      const joined = yield* fills.join(key, source).pipe(Scope.provide(attempt))
+      const exit = yield* Effect.exit(Scope.provide(fromFill(key, source, joined), attempt))
+      if (Exit.isSuccess(exit)) return exit.value
+      yield* Scope.close(attempt, Exit.void)
+      // Somebody else's source failed: ours has not been asked yet.
+      return yield* joined.fill.identity === source.identity || Cause.hasInterruptsOnly(exit.cause)
+        ? exit
+        : open(key, source)
+    })
+
+  const open = <E>(key: PackageKey, source: PackageSource<E>): Opening<E> =>
+    Effect.suspend((): Opening<E> => {
+      const resident = memory.find(key)
+      const entry = store.entries.find(key)
+      if (resident !== undefined) {
+        const opened = fromBytes(resident.descriptor, "memory", resident.bytes)
+        return entry === undefined ? Effect.succeed(opened) : Effect.as(store.use(entry), opened)
+      }
+      if (entry === undefined) return fills.isDraining() ? bypass(source) : miss(key, source)
+      return Effect.flatMap(hits.open(key, entry), (hit): Opening<E> => {
+        switch (hit._tag) {
+          case "Opened":
+            return Effect.succeed(hit.opened)
+          case "Gone":
+            return open(key, source)
+          case "Failed":
+            return bypass(source)
+        }
+      })
+    })
+
+  return DigestCache.of({
+    peek: (key) =>
+      Effect.gen(function* () {
+        const resident = memory.find(key)
+        if (resident !== undefined) return Option.some({ descriptor: resident.descriptor, result: "memory" as const })
+        const entry = store.entries.find(key)
+        if (entry !== undefined && (yield* store.directory.exists(entry.fileName))) {
+          return Option.some({ descriptor: entry.descriptor, result: "hit" as const })
+        }
+        const descriptor = fills.find(key)?.descriptor
+        return descriptor === undefined || !store.admits(descriptor.size)
+          ? Option.none()
+          : Option.some({ descriptor, result: "collapsed" as const })
+      }),
+    open: (key, source) => Effect.tap(open(key, source), (opened) => count(opened.result)),
+    admission: (size) => Effect.sync(() => (store.admits(size) && !fills.isDraining() ? "miss" : "bypass")),
+    drain: fills.drain,
+    degraded: store.degraded
+  })
+})
+
+/** The cache in `directory`, made where it is missing, with `cap` bytes of disk as a hard limit. */
+export const layer = (options: {
+  readonly directory: string
+  readonly cap: number
+}): Layer.Layer<DigestCache, never, FileSystem.FileSystem | Path.Path> => Layer.effect(DigestCache, make(options))
+
+/** Nothing is kept: each request is streamed through, verified as it passes. */
+export const layerDisabled: Layer.Layer<DigestCache> = Layer.succeed(
+  DigestCache,
+  DigestCache.of({
+    peek: () => Effect.succeedNone,
+    open: (_key, source) => Effect.tap(bypass(source), (opened) => count(opened.result)),
+    admission: () => Effect.succeed("bypass"),
+    drain: Effect.void,
+    degraded: Effect.succeed(false)
+  })
+)

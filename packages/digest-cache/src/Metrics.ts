@@ -1,0 +1,36 @@
+import { Metric } from "effect"
+
+const prefix = "registry_packages_proxy"
+
+/** The bytes of all packages on disk. The name is the one the replaced service had. */
+export const cacheSize = Metric.gauge(`${prefix}_cache_size`, {
+  description: "Bytes of the packages in the cache"
+})
+
+export const entries = Metric.gauge(`${prefix}_cache_entries`, {
+  description: "Packages in the cache"
+})
+
+/** How packages were had, by `result`: hit, memory, miss, collapsed or bypass. */
+export const results = Metric.counter(`${prefix}_cache_results_total`, {
+  description: "Packages opened, by how they were had",
+  incremental: true
+})
+
+export const evictions = Metric.counter(`${prefix}_cache_evictions_total`, {
+  description: "Packages removed to make room",
+  incremental: true
+})
+
+export const fills = Metric.gauge(`${prefix}_cache_fills`, {
+  description: "Fills under way"
+})
+
+export const fillFailures = Metric.counter(`${prefix}_cache_fill_failures_total`, {
+  description: "Fills that ended without a package",
+  incremental: true
+})
+
+export const degraded = Metric.gauge(`${prefix}_cache_degraded`, {
+  description: "1 while the disk fails and packages pass by the cache, else 0"
+})

@@ -1,0 +1,142 @@
+import { Effect, FileSystem, Option, Path, Result } from "effect"
+import type { PlatformError } from "effect/PlatformError"
+import type { Fingerprint } from "./Entries.ts"
+import { type EntryName, parse } from "./EntryName.ts"
+
+/** A file found at start. */
+export type Found =
+  | {
+      readonly _tag: "Entry"
+      readonly name: EntryName
+      readonly fingerprint: Fingerprint
+      readonly lastUsed: number
+    }
+  /** Not of this cache's making: left alone, but it takes space. */
+  | { readonly _tag: "Foreign"; readonly path: string; readonly size: number }
+
+const fingerprintOf = (info: FileSystem.File.Info): Fingerprint => ({
+  inode: Option.getOrElse(info.ino, () => 0n),
+  size: Number(info.size),
+  modified: Option.match(info.mtime, { onNone: () => 0, onSome: (date) => date.getTime() })
+})
+
+/**
+ * The cache's directory: `ingest/` holds what is being written, `blobs/` what is complete. A file appears in `blobs/`
+ * by rename, so what stands there was whole when it came.
+ */
+export const make = Effect.fnUntraced(function* (root: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const blobs = path.join(root, "blobs")
+  const ingest = path.join(root, "ingest")
+  let sequence = 0
+
+  const prepare = Effect.forEach([blobs, ingest], (directory) => fs.makeDirectory(directory, { recursive: true }), {
+    discard: true
+  })
+
+  const entryPath = (fileName: string): string => path.join(blobs, fileName)
+
+  const fingerprint = (file: FileSystem.File): Effect.Effect<Fingerprint, PlatformError> =>
+    Effect.map(file.stat, fingerprintOf)
+
+  /** Removes a file; one that is gone already is fine. */
+  const remove = (file: string): Effect.Effect<void, PlatformError> => fs.remove(file, { force: true })
+
+  const foreign = (file: string): Effect.Effect<ReadonlyArray<Found>> =>
+    fs.stat(file).pipe(
+      Effect.flatMap((info) =>
+        info.type !== "Directory"
+          ? Effect.succeed<ReadonlyArray<Found>>([{ _tag: "Foreign", path: file, size: Number(info.size) }])
+          : Effect.flatMap(fs.readDirectory(file), (names) =>
+              Effect.map(
+                Effect.forEach(names, (name) => foreign(path.join(file, name))),
+                (found) => found.flat()
+              )
+            )
+      ),
+      // A dangling link, or a directory that is not ours to read (lost+found): it takes no space we could count.
+      Effect.orElseSucceed(() => [])
+    )
+
+  const inspect = (fileName: string): Effect.Effect<ReadonlyArray<Found>> =>
+    Option.match(parse(fileName), {
+      onNone: () => foreign(entryPath(fileName)),
+      onSome: (name) =>
+        fs.stat(entryPath(fileName)).pipe(
+          Effect.flatMap((info) =>
+            info.type === "File"
+              ? Effect.succeed<ReadonlyArray<Found>>([
+                  {
+                    _tag: "Entry",
+                    name,
+                    fingerprint: fingerprintOf(info),
+                    lastUsed: Option.match(info.atime, { onNone: () => 0, onSome: (date) => date.getTime() })
+                  }
+                ])
+              : foreign(entryPath(fileName))
+          ),
+          Effect.orElseSucceed(() => [])
+        )
+    })
+
+  /** Clears what an earlier run left unfinished and lists what it finished, least recently used first. */
+  const recover: Effect.Effect<ReadonlyArray<Found>, PlatformError> = Effect.gen(function* () {
+    yield* fs.makeDirectory(root, { recursive: true })
+    yield* fs.remove(ingest, { recursive: true, force: true })
+    yield* prepare
+    const others = (yield* fs.readDirectory(root)).filter((name) => name !== "blobs" && name !== "ingest")
+    const found = yield* Effect.forEach(yield* fs.readDirectory(blobs), inspect, { concurrency: 16 })
+    const beside = yield* Effect.forEach(others, (name) => foreign(path.join(root, name)))
+    return [...found, ...beside]
+      .flat()
+      .sort((a, b) => (a._tag === "Entry" ? a.lastUsed : 0) - (b._tag === "Entry" ? b.lastUsed : 0))
+  })
+
+  const openNew = (file: string) => fs.open(file, { flag: "wx+", mode: 0o600 })
+
+  /**
+   * A new file to write to, open until the scope ends; unlinked then, unless `commit` has renamed it. Where the
+   * directory was deleted underneath, it is made again.
+   */
+  const create = Effect.gen(function* () {
+    const temporary = path.join(ingest, String(sequence++))
+    let committed = false
+    yield* Effect.addFinalizer(() => (committed ? Effect.void : Effect.ignore(remove(temporary))))
+    const file = yield* openNew(temporary).pipe(
+      Effect.catchReason("PlatformError", "NotFound", () => Effect.andThen(prepare, openNew(temporary)))
+    )
+    const commit = (fileName: string): Effect.Effect<Fingerprint, PlatformError> =>
+      fs.rename(temporary, entryPath(fileName)).pipe(
+        Effect.tap(
+          Effect.sync(() => {
+            committed = true
+          })
+        ),
+        Effect.andThen(fingerprint(file)),
+        Effect.uninterruptible
+      )
+    return { file, commit }
+  })
+
+  /** Writes an entry's last use where it outlives us: its access time. Answers the fingerprint it then has. */
+  const saveLastUse = (fileName: string, lastUsed: number, known: Fingerprint) =>
+    Effect.gen(function* () {
+      const before = fingerprintOf(yield* fs.stat(entryPath(fileName)))
+      if (before.inode !== known.inode || before.modified !== known.modified) return Option.none<Fingerprint>()
+      yield* fs.utimes(entryPath(fileName), lastUsed / 1000, known.modified / 1000)
+      return Option.some(fingerprintOf(yield* fs.stat(entryPath(fileName))))
+    })
+
+  return {
+    recover,
+    create,
+    fingerprint,
+    saveLastUse,
+    open: (fileName: string) => fs.open(entryPath(fileName), { flag: "r" }),
+    exists: (fileName: string) => Effect.map(Effect.result(fs.stat(entryPath(fileName))), Result.isSuccess),
+    remove: (fileName: string) => remove(entryPath(fileName))
+  }
+})
+
+export type BlobDirectory = Effect.Success<ReturnType<typeof make>>

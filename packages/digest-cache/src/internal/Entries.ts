@@ -1,0 +1,157 @@
+import type { Digest } from "@registry-packages-proxy/oci/Digest"
+import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
+import type { Platform } from "@registry-packages-proxy/oci/Platform"
+import { Option } from "effect"
+import { charge, type DiskBudget } from "./DiskBudget.ts"
+import { type EntryName, format } from "./EntryName.ts"
+import type { Growing } from "./Growing.ts"
+
+/** What tells whether a file is still the one that was looked at. */
+export interface Fingerprint {
+  readonly inode: bigint
+  readonly size: number
+  /** Milliseconds since the epoch. */
+  readonly modified: number
+}
+
+export const sameFingerprint = (a: Fingerprint, b: Fingerprint): boolean =>
+  a.inode === b.inode && a.size === b.size && a.modified === b.modified
+
+/** One package on disk. Mutable: it lives in one `Entries` and changes as it is used. */
+export class Entry {
+  readonly name: EntryName
+  readonly fileName: string
+  readonly descriptor: PackageDescriptor
+  fingerprint: Fingerprint
+  /** Its bytes were hashed in this process while they had this fingerprint. */
+  verified: boolean
+  /** The verification under way, for all who read meanwhile. */
+  verification: Growing | undefined = undefined
+  /** Milliseconds since the epoch. */
+  lastUsed: number
+  /** `lastUsed` is not on disk yet. */
+  unsaved = false
+  /** Responses and fills that hold a descriptor of it, or are about to. */
+  users = 0
+  /** No longer found by anyone; its space comes back once the file is unlinked and nobody holds it. */
+  dropped = false
+  unlinked = false
+
+  constructor(options: {
+    readonly name: EntryName
+    readonly fingerprint: Fingerprint
+    readonly verified: boolean
+    readonly lastUsed: number
+  }) {
+    this.name = options.name
+    this.fileName = format(options.name)
+    this.fingerprint = options.fingerprint
+    this.verified = options.verified
+    this.lastUsed = options.lastUsed
+    this.descriptor = {
+      digest: options.name.layer,
+      size: options.fingerprint.size,
+      compression: options.name.compression,
+      viaIndex: Option.isSome(options.name.platform)
+    }
+  }
+
+  get size(): number {
+    return this.descriptor.size
+  }
+}
+
+/** The two names a key may be found under: a manifest's digest alone, or an index's digest with the platform. */
+export const keyOf = (name: Pick<EntryName, "requested" | "platform">): string =>
+  Option.match(name.platform, {
+    onNone: () => name.requested,
+    onSome: (platform) => `${name.requested}@${platform}`
+  })
+
+/** The entries in order of their last use, and what they count for. */
+export class Entries {
+  // A Map keeps insertion order; a use deletes and inserts, so the first is the least recently used.
+  readonly #byKey = new Map<Digest | string, Entry>()
+  readonly #budget: DiskBudget
+  #bytes = 0
+
+  constructor(budget: DiskBudget) {
+    this.#budget = budget
+  }
+
+  /** The bytes of all packages kept, as they are, not as they count. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get count(): number {
+    return this.#byKey.size
+  }
+
+  find(key: { readonly digest: Digest; readonly platform: Platform }): Entry | undefined {
+    return this.#byKey.get(key.digest) ?? this.#byKey.get(`${key.digest}@${key.platform}`)
+  }
+
+  named(name: EntryName): Entry | undefined {
+    return this.#byKey.get(keyOf(name))
+  }
+
+  all(): ReadonlyArray<Entry> {
+    return [...this.#byKey.values()]
+  }
+
+  has(entry: Entry): boolean {
+    return this.named(entry.name) === entry
+  }
+
+  /** Adds an entry whose space is charged already; it counts as used just now. */
+  insert(entry: Entry): void {
+    this.#byKey.set(keyOf(entry.name), entry)
+    this.#bytes += entry.size
+  }
+
+  use(entry: Entry, now: number): void {
+    entry.lastUsed = now
+    entry.unsaved = true
+    if (!this.has(entry)) return
+    const key = keyOf(entry.name)
+    this.#byKey.delete(key)
+    this.#byKey.set(key, entry)
+  }
+
+  /** Takes an entry out, so that nobody finds it any more; its file is the caller's to unlink. */
+  drop(entry: Entry): void {
+    if (!this.has(entry)) return
+    entry.dropped = true
+    this.#byKey.delete(keyOf(entry.name))
+    this.#bytes -= entry.size
+  }
+
+  /**
+   * The least recently used entries that nobody holds and that free at least `bytes` together; undefined where all of
+   * them would not.
+   */
+  victims(bytes: number): ReadonlyArray<Entry> | undefined {
+    const victims: Array<Entry> = []
+    let freed = 0
+    for (const entry of this.#byKey.values()) {
+      if (freed >= bytes) break
+      if (entry.users > 0) continue
+      victims.push(entry)
+      freed += charge(entry.size)
+    }
+    return freed >= bytes ? victims : undefined
+  }
+
+  /** Gives an entry's space back if its file is gone and nobody holds it. Called after each change of either. */
+  settle(entry: Entry): void {
+    if (!entry.unlinked || entry.users > 0) return
+    entry.unlinked = false
+    this.#budget.release(entry.size)
+  }
+
+  /** The entries whose last use is not on disk yet. */
+  unsaved(): ReadonlyArray<Entry> {
+    return this.all().filter((entry) => entry.unsaved)
+  }
+}

@@ -1,0 +1,51 @@
+import { algorithm, Digest, encoded } from "@registry-packages-proxy/oci/Digest"
+import { Platform } from "@registry-packages-proxy/oci/Platform"
+import { Option, Schema } from "effect"
+
+/** What a cached file's name says of it; its size is the file's, its last use the file's access time. */
+export interface EntryName {
+  /** The digest it is asked for by. */
+  readonly requested: Digest
+  /** Present where `requested` is an index's. */
+  readonly platform: Option.Option<Platform>
+  /** The digest its bytes must have. */
+  readonly layer: Digest
+  readonly compression: "gzip" | "zstd"
+}
+
+// A name holds two digests. In hex, two of sha512 would pass the 255 bytes a name may have: those stand in base64url.
+const formatDigest = (digest: Digest): string =>
+  algorithm(digest) === "sha256"
+    ? `sha256-${encoded(digest)}`
+    : `sha512-${Buffer.from(encoded(digest), "hex").toString("base64url")}`
+
+const decodeDigest = Schema.decodeUnknownOption(Digest)
+
+const parseDigest = (text: string): Option.Option<Digest> =>
+  text.startsWith("sha512-")
+    ? decodeDigest(`sha512:${Buffer.from(text.slice(7), "base64url").toString("hex")}`)
+    : decodeDigest(text.replace("-", ":"))
+
+const decodePlatform = Schema.decodeUnknownOption(Platform)
+const extensions = { gzip: "tar.gz", zstd: "tar.zst" } as const
+
+/** The file name of an entry: `<digest>.<platform, or any>.<layer digest>.tar.gz` (or `.tar.zst`). */
+export const format = (name: EntryName): string =>
+  [
+    formatDigest(name.requested),
+    Option.match(name.platform, { onNone: () => "any", onSome: (platform) => platform.replaceAll("/", "-") }),
+    formatDigest(name.layer),
+    extensions[name.compression]
+  ].join(".")
+
+/** Reads a file name back; none for a file this cache did not name so. */
+export const parse = (fileName: string): Option.Option<EntryName> => {
+  const [requestedText = "", platformText = "", layerText = "", tar, extension, ...rest] = fileName.split(".")
+  const compression = extension === "gz" ? "gzip" : "zstd"
+  const requested = parseDigest(requestedText)
+  const layer = parseDigest(layerText)
+  const platform = platformText === "any" ? Option.none() : decodePlatform(platformText.replaceAll("-", "/"))
+  if (tar !== "tar" || rest.length > 0 || Option.isNone(requested) || Option.isNone(layer)) return Option.none()
+  const name: EntryName = { requested: requested.value, platform, layer: layer.value, compression }
+  return format(name) === fileName ? Option.some(name) : Option.none()
+}

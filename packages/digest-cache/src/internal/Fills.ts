@@ -1,0 +1,205 @@
+import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
+import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
+import { Cause, Deferred, Effect, Exit, Fiber, type FileSystem, Metric, Option, Schema, Scope, Stream } from "effect"
+import { BodyError, Stopped } from "../BodyError.ts"
+import type { PackageKey, PackageSource } from "../DigestCache.ts"
+import * as Metrics from "../Metrics.ts"
+import type { EntryName } from "./EntryName.ts"
+import { Growing } from "./Growing.ts"
+import { type MemoryTier, smallPackage } from "./MemoryTier.ts"
+import type { Ingest, Store } from "./Store.ts"
+import { collect, mismatch } from "./VerifyingReader.ts"
+
+/** Chunks a fill may read ahead of the disk; a registry's are 64 KiB at the most. */
+const readAhead = 16
+
+/** What those who wait for a fill are told once its first bytes are there. */
+export type Ready =
+  /** It will not be kept: everyone asks upstream for themselves. */
+  | { readonly _tag: "Bypass"; readonly descriptor: PackageDescriptor }
+  | { readonly _tag: "Bytes"; readonly descriptor: PackageDescriptor; readonly bytes: Uint8Array; readonly kept: boolean }
+  | { readonly _tag: "File"; readonly descriptor: PackageDescriptor; readonly file: FileSystem.File }
+
+/** The disk did not take what was written; told apart from whatever the source fails with. */
+class WriteFailed extends Schema.TaggedError<WriteFailed>()("WriteFailed", { cause: Schema.Defect() }) {}
+
+/** One package on its way into the cache. It holds its file for as long as anyone reads it. */
+export class Fill {
+  readonly key: PackageKey
+  readonly identity: string
+  readonly ready = Deferred.makeUnsafe<Ready, unknown>()
+  readonly growing = new Growing()
+  /** What the file, and what reserves its space, is released with. */
+  readonly scope = Scope.makeUnsafe()
+  descriptor: PackageDescriptor | undefined = undefined
+  /** Has seen exactly what the file holds. */
+  verifier: DigestVerifier | undefined = undefined
+  fiber: Fiber.Fiber<void> | undefined = undefined
+  /** The fill itself, while it runs, and everyone who waits for it or reads it. */
+  users = 1
+
+  constructor(key: PackageKey, identity: string) {
+    this.key = key
+    this.identity = identity
+  }
+}
+
+const stopped = Cause.fail(new BodyError({ reason: new Stopped({}) }))
+
+const nameOf = (key: PackageKey, descriptor: PackageDescriptor): EntryName => ({
+  requested: key.digest,
+  platform: descriptor.viaIndex ? Option.some(key.platform) : Option.none(),
+  layer: descriptor.digest,
+  compression: descriptor.compression
+})
+
+/** The fills under way: at most one for a key, each in the cache's own scope. */
+export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) => {
+  const running = new Map<string, Fill>()
+  let draining = false
+
+  const keyOf = (key: PackageKey): string => `${key.digest}@${key.platform}`
+
+  const leave = (fill: Fill): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      fill.users--
+      if (fill.users === 0) return Scope.close(fill.scope, Exit.void)
+      if (draining) stopIfUnread(fill)
+      return Effect.void
+    })
+
+  const stopIfUnread = (fill: Fill): void => {
+    if (fill.users === 1) fill.fiber?.interruptUnsafe()
+  }
+
+  const tell = (fill: Fill, ready: Ready) => Deferred.succeed(fill.ready, ready)
+
+  const fillSmall = Effect.fnUntraced(function* <E>(
+    fill: Fill,
+    descriptor: PackageDescriptor,
+    blob: Stream.Stream<Uint8Array, E>,
+    ingest: Ingest
+  ) {
+    const bytes = yield* collect(blob, new DigestVerifier(descriptor))
+    const kept = yield* ingest.file.writeAll(bytes).pipe(
+      Effect.andThen(ingest.commit(nameOf(fill.key, descriptor))),
+      Effect.as(true),
+      Effect.catch((cause) => Effect.as(store.failed(cause), false))
+    )
+    if (kept) memory.insert(fill.key, descriptor, bytes)
+    yield* tell(fill, { _tag: "Bytes", descriptor, bytes, kept })
+  })
+
+  const fillLarge = Effect.fnUntraced(
+    function* <E>(
+      fill: Fill,
+      descriptor: PackageDescriptor,
+      blob: Stream.Stream<Uint8Array, E>,
+      ingest: Ingest
+    ) {
+      const verifier = new DigestVerifier(descriptor)
+      fill.verifier = verifier
+      const write = (chunk: Uint8Array): Effect.Effect<void, WriteFailed | BodyError> => {
+        if (verifier.length + chunk.length > verifier.size) {
+          verifier.update(chunk)
+          return Effect.fail(mismatch(verifier))
+        }
+        return ingest.file.writeAll(chunk).pipe(
+          Effect.mapError((cause) => new WriteFailed({ cause })),
+          Effect.map(() => {
+            verifier.update(chunk)
+            fill.growing.grew(chunk.length)
+          }),
+          Effect.uninterruptible,
+          Effect.andThen(tell(fill, { _tag: "File", descriptor, file: ingest.file }))
+        )
+      }
+      yield* blob.pipe(
+        Stream.buffer({ capacity: readAhead }),
+        Stream.runForEachArray((chunks) => write(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)))
+      )
+      if (!verifier.matches()) return yield* mismatch(verifier)
+      fill.growing.verify()
+      yield* ingest
+        .commit(nameOf(fill.key, descriptor))
+        .pipe(Effect.catch((cause) => store.failed(cause)))
+    },
+    (effect, fill, descriptor) =>
+      Effect.catchIf(
+        effect,
+        (error): error is WriteFailed => error instanceof WriteFailed,
+        (error) => {
+          // Whoever reads goes on from upstream; whoever only waits for the first byte does so from the start.
+          fill.growing.detach()
+          return Effect.andThen(tell(fill, { _tag: "Bypass", descriptor }), store.failed(error.cause))
+        }
+      )
+  )
+
+  const run = Effect.fn("DigestCache.fill")(function* <E>(fill: Fill, source: PackageSource<E>) {
+    const descriptor = yield* source.resolve
+    fill.descriptor = descriptor
+    const ingest = yield* store.ingest(descriptor.size).pipe(Scope.provide(fill.scope))
+    if (Option.isNone(ingest)) return yield* Effect.asVoid(tell(fill, { _tag: "Bypass", descriptor }))
+    const blob = source.blob(descriptor, 0)
+    yield* descriptor.size <= smallPackage
+      ? fillSmall(fill, descriptor, blob, ingest.value)
+      : fillLarge(fill, descriptor, blob, ingest.value)
+  })
+
+  const finish = (fill: Fill, exit: Exit.Exit<void, unknown>): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      if (running.get(keyOf(fill.key)) === fill) running.delete(keyOf(fill.key))
+      if (Exit.isFailure(exit)) {
+        const cause = Cause.hasInterruptsOnly(exit.cause) ? stopped : exit.cause
+        if (fill.growing.state === "growing") fill.growing.fail(cause)
+        yield* Deferred.failCause(fill.ready, cause)
+        yield* Metric.update(Metrics.fillFailures, 1)
+        yield* Effect.logDebug("fill failed", cause)
+      }
+      yield* Metric.modify(Metrics.fills, -1)
+      yield* leave(fill)
+    })
+
+  // Found by others from the call on, before any of it runs: two callers never begin two.
+  const start = <E>(key: PackageKey, source: PackageSource<E>): Effect.Effect<Fill> => {
+    const fill = new Fill(key, source.identity)
+    running.set(keyOf(key), fill)
+    return Metric.modify(Metrics.fills, 1).pipe(
+      Effect.andThen(
+        run(fill, source).pipe(
+          Effect.onExit((exit) => finish(fill, exit)),
+          Effect.ignoreCause,
+          Effect.forkIn(cacheScope)
+        )
+      ),
+      Effect.map((fiber) => {
+        fill.fiber = fiber
+        return fill
+      })
+    )
+  }
+
+  return {
+    find: (key: PackageKey): Fill | undefined => running.get(keyOf(key)),
+    /** The fill for a key, begun if there is none, held until the scope ends; `began` tells whether this call began it. */
+    join: <E>(key: PackageKey, source: PackageSource<E>) =>
+      Effect.acquireRelease(
+        Effect.suspend(() => {
+          const present = running.get(keyOf(key))
+          return Effect.map(present === undefined ? start(key, source) : Effect.succeed(present), (fill) => {
+            fill.users++
+            return { fill, began: present === undefined }
+          })
+        }),
+        ({ fill }) => leave(fill)
+      ),
+    isDraining: (): boolean => draining,
+    drain: Effect.sync(() => {
+      draining = true
+      for (const fill of running.values()) stopIfUnread(fill)
+    })
+  }
+}
+
+export type Fills = ReturnType<typeof make>

@@ -1,0 +1,148 @@
+import { type Cause, Effect, type FileSystem, Latch } from "effect"
+import { BodyError, DiskFailed } from "../BodyError.ts"
+import type { PackageReader } from "../DigestCache.ts"
+
+/**
+ * How many bytes at the end of a response wait for the verdict on the whole blob. One would do; this many keep the last
+ * write from being a tiny packet of its own.
+ */
+export const heldBack = 64 * 1024
+
+/**
+ * A file that is being written, or read again to be verified, while others read it. One side reports progress, any
+ * number follow at their own pace.
+ */
+export class Growing {
+  /** The bytes that can be read, though not yet all given away. */
+  available = 0
+  state: "growing" | "verified" | "failed" | "detached" = "growing"
+  cause: Cause.Cause<unknown> | undefined = undefined
+  /** Opened at the next change; taken together with a look at the state, so that no change is missed. */
+  changed = Latch.makeUnsafe(false)
+
+  #tell(): void {
+    const changed = this.changed
+    this.changed = Latch.makeUnsafe(false)
+    changed.openUnsafe()
+  }
+
+  grew(bytes: number): void {
+    this.available += bytes
+    this.#tell()
+  }
+
+  verify(): void {
+    this.state = "verified"
+    this.#tell()
+  }
+
+  fail(cause: Cause.Cause<unknown>): void {
+    this.state = "failed"
+    this.cause = cause
+    this.#tell()
+  }
+
+  /** The disk takes no more: what is written can be read, the rest must come from elsewhere. */
+  detach(): void {
+    this.state = "detached"
+    this.#tell()
+  }
+}
+
+const short = new BodyError({ reason: new DiskFailed({ cause: "the file ended before its size" }) })
+
+/**
+ * Reads from an open file at a position. Not interruptible: a buffer must not be used again, nor a descriptor closed,
+ * while the operating system still writes into it.
+ */
+export const readAt = (
+  file: FileSystem.File,
+  into: Uint8Array,
+  position: number
+): Effect.Effect<number, BodyError> =>
+  file.read(into, { position: BigInt(position) }).pipe(
+    Effect.mapError((cause) => new BodyError({ reason: new DiskFailed({ cause }) })),
+    Effect.flatMap((count) => (count === 0 ? Effect.fail(short) : Effect.succeed(count))),
+    Effect.uninterruptible
+  )
+
+/** Reads a verified file. */
+export const fileReader = (file: FileSystem.File, start: number, end: number): PackageReader<never> => {
+  let position = start
+  return {
+    read: (into) =>
+      Effect.suspend(() => {
+        const length = Math.min(into.length, end - position)
+        if (length === 0) return Effect.succeed(0)
+        return Effect.map(readAt(file, into.subarray(0, length), position), (count) => {
+          position += count
+          return count
+        })
+      })
+  }
+}
+
+/**
+ * Follows a growing file. `continued` takes over at a position past what a detached file holds.
+ *
+ * `E` is what the file's own filling fails with; the caller says so, since a `Growing` is shared by all readers.
+ */
+export const growingReader = <E>(options: {
+  readonly growing: Growing
+  readonly file: FileSystem.File
+  readonly start: number
+  readonly end: number
+  readonly continued: (position: number) => Effect.Effect<PackageReader<E>, E>
+}): PackageReader<E> => {
+  const { end, file, growing, start } = options
+  let position = start
+  let continuation: PackageReader<E> | undefined = undefined
+  let drained = false
+
+  const limit = (): number => {
+    if (growing.state === "verified" || drained) return end
+    // Past a detached file's end the continuation holds the tail back, so all that the file has may go.
+    if (growing.state === "detached" && growing.available < end) return growing.available
+    return Math.min(growing.available, end - heldBack)
+  }
+
+  // Where the file has all that is wanted, the rest of the blob is still read, for the verdict alone.
+  const detached = (into: Uint8Array): Effect.Effect<number, E | BodyError> =>
+    growing.available < end
+      ? Effect.flatMap(options.continued(position), (reader) => {
+          continuation = reader
+          return reader.read(into)
+        })
+      : Effect.flatMap(options.continued(end), (reader) =>
+          Effect.andThen(reader.read(into), () => {
+            drained = true
+            return read(into)
+          })
+        )
+
+  const read = (into: Uint8Array): Effect.Effect<number, E | BodyError> =>
+    Effect.suspend(() => {
+      if (continuation !== undefined) return continuation.read(into)
+      const length = Math.min(into.length, limit() - position)
+      if (length > 0) {
+        return Effect.map(readAt(file, into.subarray(0, length), position), (count) => {
+          position += count
+          return count
+        })
+      }
+      if (position === end && drained) return Effect.succeed(0)
+      switch (growing.state) {
+        case "verified":
+          return Effect.succeed(0)
+        case "failed":
+          // The one who filled had the same E: a key's callers share it, as DigestCache.open says.
+          return Effect.failCause(growing.cause as Cause.Cause<E>)
+        case "detached":
+          return detached(into)
+        case "growing":
+          return Effect.andThen(growing.changed.await, read(into))
+      }
+    })
+
+  return { read }
+}
