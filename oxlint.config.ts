@@ -1,0 +1,98 @@
+import { defineConfig, type OxlintConfig } from "oxlint"
+
+const scope = "@registry-packages-proxy/"
+const ports = ["registry-client", "digest-cache", "credential-store"]
+
+/** The packages each package may import, its tests the testkit too; a package missing here may import none. */
+const directions: Record<string, ReadonlyArray<string>> = {
+  oci: [],
+  "registry-client": ["oci"],
+  "digest-cache": ["oci"],
+  "credential-store": ["oci"],
+  proxy: ["oci", ...ports],
+  testkit: ["oci", ...ports],
+  quickstart: ["oci", "credential-store", "proxy", "testkit"]
+}
+
+const mayImport = (allowed: ReadonlyArray<string>): NonNullable<OxlintConfig["rules"]> => ({
+  "no-restricted-imports": [
+    "error",
+    {
+      paths: ["process", "node:process"].map((name) => ({
+        name,
+        importNames: ["default", "env"],
+        message: "The environment is read in packages/proxy/src/Environment.ts only."
+      })),
+      patterns: [
+        {
+          group: [`${scope}**`, ...allowed.map((name) => `!${scope}${name}/**`)],
+          message: `What this package may import is in oxlint.config.ts: ${allowed.join(", ") || "no other"}.`
+        },
+        {
+          regex: "^(?:\\.{1,2}/)+(?:packages/|[^./][^/]*/(?:src|test)/)",
+          message: `Another package is imported by its name, ${scope}<package>/<File>.`
+        }
+      ]
+    }
+  ]
+})
+
+export default defineConfig({
+  plugins: ["eslint", "typescript", "unicorn", "oxc", "import", "node", "promise"],
+  options: { typeAware: true, denyWarnings: true, reportUnusedDisableDirectives: "error" },
+  // What runs on the machine's own Node, before anything is installed.
+  ignorePatterns: ["**/*.cjs"],
+  categories: { correctness: "error" },
+  rules: {
+    ...mayImport([]),
+    eqeqeq: "error",
+    "no-console": "error",
+    "no-var": "error",
+    "prefer-const": "error",
+    "preserve-caught-error": "error",
+    "import/first": "error",
+    "import/no-cycle": "error",
+    "import/no-default-export": "error",
+    "import/no-duplicates": "error",
+    "import/no-mutable-exports": "error",
+    "import/no-self-import": "error",
+    "node/no-process-env": "error",
+    "typescript/ban-ts-comment": "error",
+    "typescript/consistent-type-exports": "error",
+    "typescript/consistent-type-imports": "error",
+    "typescript/no-deprecated": "error",
+    "typescript/no-explicit-any": "error",
+    "typescript/no-import-type-side-effects": "error",
+    "typescript/no-misused-promises": "error",
+    "typescript/no-non-null-assertion": "error",
+    "typescript/no-unnecessary-type-assertion": "error",
+    "typescript/no-unsafe-argument": "error",
+    "typescript/no-unsafe-assignment": "error",
+    "typescript/no-unsafe-call": "error",
+    "typescript/no-unsafe-member-access": "error",
+    "typescript/no-unsafe-return": "error",
+    "typescript/only-throw-error": "error",
+    "typescript/prefer-promise-reject-errors": "error",
+    "typescript/switch-exhaustiveness-check": "error",
+    "unicorn/no-abusive-eslint-disable": "error",
+    "unicorn/no-process-exit": "error",
+    "unicorn/prefer-node-protocol": "error"
+  },
+  overrides: [
+    { files: ["*.config.ts"], rules: { "import/no-default-export": "off" } },
+    {
+      files: ["scripts/**"],
+      rules: {
+        "no-console": "off",
+        "no-restricted-imports": "off",
+        "node/no-process-env": "off",
+        "unicorn/no-process-exit": "off"
+      }
+    },
+    { files: ["packages/proxy/src/Environment.ts"], rules: { "node/no-process-env": "off" } },
+    ...Object.entries(directions).flatMap(([name, allowed]) => [
+      { files: [`packages/${name}/src/**`], rules: mayImport(allowed) },
+      { files: [`packages/${name}/test/**`], rules: mayImport([...allowed, name, "testkit"]) }
+    ])
+  ]
+})
