@@ -3,8 +3,15 @@ import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDesc
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import type { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
-import { Context, type Effect, type Stream } from "effect"
-import type { RegistryError } from "./RegistryError.ts"
+import { Context, Effect, Layer, Metric, Stream } from "effect"
+import * as Authenticator from "./internal/Authenticator.ts"
+import * as Blobs from "./internal/Blobs.ts"
+import * as Exchange from "./internal/Exchange.ts"
+import * as Manifests from "./internal/Manifests.ts"
+import type { PullFailure } from "./internal/PullFailure.ts"
+import * as Metrics from "./Metrics.ts"
+import { RegistryError } from "./RegistryError.ts"
+import { Upstream } from "./Upstream.ts"
 
 /** One repository on one registry, with what is needed to ask for it. */
 export interface Repository {
@@ -36,4 +43,35 @@ export class RegistryClient extends Context.Service<
       offset: number
     ) => Stream.Stream<Uint8Array, RegistryError>
   }
->()("@registry-packages-proxy/registry-client/RegistryClient") {}
+>()("@registry-packages-proxy/registry-client/RegistryClient") {
+  /** Pulls over HTTP. */
+  static readonly layer: Layer.Layer<RegistryClient, never, Upstream> = Layer.effect(
+    RegistryClient,
+    Effect.gen(function*() {
+      const upstream = yield* Upstream
+      const exchange = Exchange.make(upstream, yield* Authenticator.make(upstream))
+      const readManifests = Manifests.make(exchange)
+      const readBlob = Blobs.make(exchange)
+
+      const resolve = Effect.fn("RegistryClient.resolve")(
+        (repository: Repository, digest: Digest, platform: Platform) => readManifests(repository, digest, platform),
+        (self, repository) => Effect.mapError(self, toRegistryError(repository)),
+        Effect.tapError(({ reason }) => Metric.update(Metrics.errors(reason._tag), 1))
+      )
+      const blob = (
+        repository: Repository,
+        layer: { readonly digest: Digest; readonly size: number },
+        offset: number
+      ): Stream.Stream<Uint8Array, RegistryError> =>
+        readBlob(repository, layer, offset).pipe(
+          Stream.mapError(toRegistryError(repository)),
+          Stream.tapError(({ reason }) => Metric.update(Metrics.errors(reason._tag), 1)),
+          Stream.withSpan("RegistryClient.blob", { attributes: { "registry.blob.offset": offset } })
+        )
+      return RegistryClient.of({ resolve, blob })
+    })
+  )
+}
+
+const toRegistryError = (repository: Repository) => ({ reason }: PullFailure): RegistryError =>
+  new RegistryError({ registry: repository.source.host, reason })

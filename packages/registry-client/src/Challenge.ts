@@ -1,0 +1,71 @@
+/**
+ * One way to authenticate, as `WWW-Authenticate` names it. Scheme and parameter names are in lowercase.
+ *
+ * Source: RFC 9110, section 11.6.1. No kept library reads a list of challenges without throwing, so this does.
+ */
+export interface Challenge {
+  readonly scheme: string
+  /** The bare token that some schemes have in place of parameters. */
+  readonly token68?: string
+  readonly parameters: ReadonlyMap<string, string>
+}
+
+/** How much of a header is looked at: no honest one comes near, and a hostile one stays cheap. */
+export const maxHeaderLength = 8192
+
+const separators = /[\s,]*/y
+const token = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/y
+const token68 = / +([A-Za-z0-9\-._~+/]+=*)(?=[ \t]*(?:,|$))/y
+const parameter = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+\-.^_`|~0-9A-Za-z/:=]+))/sy
+
+/** Reads every challenge that can be read and passes over the rest; never throws. */
+export const parse = (header: string): ReadonlyArray<Challenge> => {
+  const input = header.slice(0, maxHeaderLength)
+  let position = 0
+  const take = (pattern: RegExp): RegExpExecArray | undefined => {
+    pattern.lastIndex = position
+    const match = pattern.exec(input)
+    if (match === null) return undefined
+    position = pattern.lastIndex
+    return match
+  }
+  const takeParameters = (): ReadonlyMap<string, string> => {
+    const parameters = new Map<string, string>()
+    for (;;) {
+      take(separators)
+      const match = take(parameter)
+      if (match === undefined) return parameters
+      const name = (match[1] ?? "").toLowerCase()
+      const value = match[2] === undefined ? (match[3] ?? "") : match[2].replace(/\\(.)/gs, "$1")
+      if (!parameters.has(name)) parameters.set(name, value)
+    }
+  }
+  const challenges: Array<Challenge> = []
+  while (position < input.length) {
+    take(separators)
+    const scheme = take(token)?.[0].toLowerCase()
+    if (scheme === undefined) {
+      position++
+      continue
+    }
+    const bare = take(token68)?.[1]
+    challenges.push(
+      bare === undefined
+        ? { scheme, parameters: takeParameters() }
+        : { scheme, token68: bare, parameters: new Map() }
+    )
+  }
+  return challenges
+}
+
+const quote = (value: string): string => `"${value.replace(/["\\]/g, "\\$&")}"`
+
+/** Writes challenges as one header value; what {@link parse} reads back. */
+export const print = (challenges: ReadonlyArray<Challenge>): string =>
+  challenges.map(({ scheme, token68, parameters }) =>
+    token68 !== undefined
+      ? `${scheme} ${token68}`
+      : parameters.size === 0
+      ? scheme
+      : `${scheme} ${[...parameters].map(([name, value]) => `${name}=${quote(value)}`).join(", ")}`
+  ).join(", ")

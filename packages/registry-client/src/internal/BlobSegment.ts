@@ -1,0 +1,105 @@
+import { type Digest, short } from "@registry-packages-proxy/oci/Digest"
+import { Effect, Exit, Option, Pull, Scope } from "effect"
+import { Headers, type HttpClientResponse } from "effect/http"
+import type { Repository } from "../RegistryClient.ts"
+import { ConnectionFailed } from "../RegistryError.ts"
+import { contentLength, pull, refuseEncoded } from "./Body.ts"
+import type { Exchange } from "./Exchange.ts"
+import { invalid, passing, type PullFailure } from "./PullFailure.ts"
+
+export interface Layer {
+  readonly digest: Digest
+  readonly size: number
+}
+
+type Chunks = readonly [Uint8Array, ...Array<Uint8Array>]
+
+/** One answer that carries a blob from some position on, with its first bytes already here. */
+export interface BlobSegment {
+  readonly first: Chunks
+  readonly rest: Pull.Pull<Chunks, PullFailure>
+  readonly close: Effect.Effect<void>
+}
+
+const whole: ReadonlySet<number> = new Set([200])
+const wholeOrPart: ReadonlySet<number> = new Set([200, 206])
+
+const contentRange = /^bytes (\d{1,16})-(\d{1,16})\/(?:(\d{1,16})|\*)$/i
+
+/** Checks that an answer is the blob from `position` on; gives how many of its bytes are known already. */
+const knownBytes = (
+  response: HttpClientResponse.HttpClientResponse,
+  layer: Layer,
+  position: number
+): Effect.Effect<number, PullFailure> => {
+  const name = `the blob ${short(layer.digest)}`
+  const wrongLength = (expected: number) =>
+    Option.exists(contentLength(response), (length) => length !== expected)
+  if (response.status === 200) {
+    return wrongLength(layer.size)
+      ? Effect.fail(invalid(`${name} came with a Content-Length that is not the size its manifest gives`))
+      : Effect.succeed(position)
+  }
+  const match = contentRange.exec(Option.getOrElse(Headers.get(response.headers, "content-range"), () => ""))
+  const right = match !== null && Number(match[1]) === position && Number(match[2]) === layer.size - 1 &&
+    (match[3] === undefined || Number(match[3]) === layer.size)
+  return right && !wrongLength(layer.size - position)
+    ? Effect.succeed(0)
+    : Effect.fail(invalid(`${name} came with another range than the one asked for`))
+}
+
+/** Leaves the first `known` bytes out. */
+const skipping = (chunks: Pull.Pull<Chunks, PullFailure>, known: number): Pull.Pull<Chunks, PullFailure> => {
+  let left = known
+  const next: Pull.Pull<Chunks, PullFailure> = Effect.flatMap(chunks, (array) => {
+    if (left === 0) return nonEmpty(array) ?? next
+    const useful: Array<Uint8Array> = []
+    for (const chunk of array) {
+      const skipped = Math.min(left, chunk.length)
+      left -= skipped
+      if (skipped < chunk.length) useful.push(chunk.subarray(skipped))
+    }
+    return nonEmpty(useful) ?? next
+  })
+  return next
+}
+
+const nonEmpty = (chunks: ReadonlyArray<Uint8Array>): Effect.Effect<Chunks> | undefined => {
+  if (chunks.every((chunk) => chunk.length > 0)) return isChunks(chunks) ? Effect.succeed(chunks) : undefined
+  const filled = chunks.filter((chunk) => chunk.length > 0)
+  return isChunks(filled) ? Effect.succeed(filled) : undefined
+}
+
+const isChunks = (chunks: ReadonlyArray<Uint8Array>): chunks is Chunks => chunks.length > 0
+
+/** The failure of a connection that gave less than it should have; another try may give the rest. */
+export const endedEarly = passing(
+  new ConnectionFailed({ kind: "reset", detail: "the connection ended before the whole blob had come" })
+)
+
+/** Asks the registry, not a place it redirected to before, for a blob from `position` on. */
+export const open = (exchange: Exchange) =>
+  Effect.fnUntraced(function*(
+    repository: Repository,
+    layer: Layer,
+    position: number
+  ): Effect.fn.Return<BlobSegment, PullFailure, Scope.Scope> {
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    const ranged = position > 0
+    const headers: Record<string, string> = ranged
+      ? { accept: "*/*", range: `bytes=${position}-${layer.size - 1}` }
+      : { accept: "*/*" }
+    const question = { operation: "blob", path: `blobs/${layer.digest}`, headers } as const
+    const opened = Effect.gen(function*() {
+      const response = yield* exchange(repository, question, ranged ? wholeOrPart : whole)
+      yield* refuseEncoded(response, `the blob ${short(layer.digest)}`)
+      const known = yield* knownBytes(response, layer, position)
+      const rest = skipping(yield* pull(response), known)
+      const first = yield* Pull.catchDone(rest, () => Effect.fail(endedEarly))
+      return { first, rest, close: Scope.close(scope, Exit.void) }
+    })
+    return yield* opened.pipe(
+      Scope.provide(scope),
+      Effect.onError(() => Scope.close(scope, Exit.void))
+    )
+  })
