@@ -45,7 +45,7 @@ export default defineConfig({
   categories: { correctness: "error" },
   rules: {
     ...mayImport([]),
-    eqeqeq: "error",
+    eqeqeq: ["error", "always", { null: "ignore" }],
     "no-console": "error",
     "no-var": "error",
     "prefer-const": "error",
@@ -73,7 +73,7 @@ export default defineConfig({
     "typescript/no-unsafe-return": "error",
     "typescript/only-throw-error": "error",
     "typescript/prefer-promise-reject-errors": "error",
-    "typescript/switch-exhaustiveness-check": "error",
+    "typescript/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
     "unicorn/no-abusive-eslint-disable": "error",
     "unicorn/no-process-exit": "error",
     "unicorn/prefer-node-protocol": "error"
