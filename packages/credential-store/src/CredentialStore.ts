@@ -1,7 +1,12 @@
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import type { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
-import { Context, type Effect, type Option } from "effect"
-import type { CredentialError } from "./CredentialError.ts"
+import { Clock, Context, Effect, type FileSystem, Layer, Metric, Option, Schedule, Stream } from "effect"
+import { CredentialError, NotSynced, UnknownRepository, Unreadable } from "./CredentialError.ts"
+import * as CredentialsFile from "./CredentialsFile.ts"
+import * as Feed from "./Feed.ts"
+import { ownSlot } from "./internal/KubernetesObject.ts"
+import { Ledger } from "./internal/Ledger.ts"
+import * as Metrics from "./Metrics.ts"
 
 /** What the store knows, for /readyz, metrics and logs. Holds no secret. */
 export interface CredentialStatus {
@@ -13,7 +18,7 @@ export interface CredentialStatus {
   readonly upToDate: boolean
   /** How many registry sources can be asked for. */
   readonly sources: number
-  /** When a feed last delivered, in milliseconds since the epoch. */
+  /** When a feed last delivered, or confirmed that nothing changed, in milliseconds since the epoch. */
   readonly lastSync: Option.Option<number>
 }
 
@@ -28,4 +33,83 @@ export class CredentialStore extends Context.Service<
     readonly get: (repository: Option.Option<RepositoryKey>) => Effect.Effect<RegistrySource, CredentialError>
     readonly status: Effect.Effect<CredentialStatus>
   }
->()("@registry-packages-proxy/credential-store/CredentialStore") {}
+>()("@registry-packages-proxy/credential-store/CredentialStore") {
+  /**
+   * The store fed by `feeds`, each run in the layer's scope. Building the layer does not wait for them: see
+   * `CredentialStatus.synced`.
+   *
+   * Where objects of several feeds name one repository, the smaller `precedence` serves; among equals the older
+   * object, then the feed that stands earlier in `feeds`. An object that can be read goes before one that cannot.
+   */
+  static readonly layerFeeds = (feeds: ReadonlyArray<Feed.Feed>): Layer.Layer<CredentialStore> =>
+    Layer.effect(CredentialStore, make(feeds))
+
+  /** The store fed by credentials files; the file named first wins among equals. */
+  static readonly layerFiles = (
+    paths: ReadonlyArray<string>
+  ): Layer.Layer<CredentialStore, never, FileSystem.FileSystem> =>
+    Layer.effect(CredentialStore, Effect.flatMap(Effect.forEach(paths, (path) => CredentialsFile.feed(path)), make))
+}
+
+const make = Effect.fnUntraced(function*(feeds: ReadonlyArray<Feed.Feed>) {
+  const ledger = new Ledger(feeds)
+  yield* publish(ledger)
+  yield* Effect.forEach(feeds, (feed, index) => Effect.forkScoped(follow(ledger, feed, index)), { discard: true })
+  return CredentialStore.of({
+    get: (repository) => Effect.suspend(() => find(ledger, repository)),
+    status: Effect.sync(() => statusOf(ledger))
+  })
+})
+
+const find = (
+  ledger: Ledger,
+  repository: Option.Option<RepositoryKey>
+): Effect.Effect<RegistrySource, CredentialError> => {
+  const found = ledger.find(Option.getOrElse(repository, () => ownSlot))
+  if (found._tag === "Source") return Effect.succeed(found.source)
+  if (found._tag === "Unreadable") {
+    return new CredentialError({ reason: new Unreadable({ origin: found.origin, detail: found.detail }) })
+  }
+  const { synced, upToDate, waitingFor } = statusOf(ledger)
+  return new CredentialError({
+    reason: synced ? new UnknownRepository({ repository, upToDate }) : new NotSynced({ waitingFor })
+  })
+}
+
+const statusOf = (ledger: Ledger): CredentialStatus => {
+  const waitingFor = ledger.waitingFor
+  return {
+    synced: waitingFor.length === 0,
+    waitingFor,
+    upToDate: ledger.outOfTouch === 0,
+    sources: ledger.sources,
+    lastSync: ledger.lastSync
+  }
+}
+
+const publish = (ledger: Ledger): Effect.Effect<void> =>
+  Effect.all([
+    Metric.update(Metrics.sourcesKnown, ledger.sources),
+    Metric.update(Metrics.errors, ledger.errors),
+    Metric.update(Metrics.feedsOutOfTouch, ledger.outOfTouch),
+    Metric.update(Metrics.lastSync, Option.getOrElse(ledger.lastSync, () => 0) / 1000)
+  ], { discard: true })
+
+const take = Effect.fnUntraced(function*(ledger: Ledger, index: number, event: Feed.FeedEvent) {
+  const reports = ledger.apply(index, event, yield* Clock.currentTimeMillis)
+  yield* publish(ledger)
+  for (const { level, message } of reports) yield* Effect.logWithLevel(level)(message)
+})
+
+const restart = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
+
+/** A feed that dies is a bug: it is told (by the defect's name alone, since its text may hold a secret) and begun anew. */
+const follow = (ledger: Ledger, feed: Feed.Feed, index: number): Effect.Effect<void> =>
+  Stream.runForEach(feed.events, (event) => take(ledger, index, event)).pipe(
+    Effect.catchDefect((defect) =>
+      take(ledger, index, Feed.outOfTouch(`it failed unexpectedly (${defect instanceof Error ? defect.name : "defect"})`))
+        .pipe(Effect.andThen(Effect.fail("defect" as const)))
+    ),
+    Effect.retry(restart),
+    Effect.ignore
+  )

@@ -1,0 +1,55 @@
+import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
+import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
+import { parsePath } from "@registry-packages-proxy/oci/RepositoryName"
+import { Option, Result, Schema } from "effect"
+import { trusted } from "./internal/Certificates.ts"
+import { fromDockerConfig } from "./internal/Credentials.ts"
+import { base64Text, invalid, scheme, shapeError, Text } from "./internal/Fields.ts"
+import type { ObjectError } from "./ObjectError.ts"
+
+export const apiVersion = "v1"
+export const kind = "Secret"
+export const namespace = "d8-system"
+export const name = "deckhouse-registry"
+
+const Values = Schema.optionalKey(Schema.NullOr(Schema.Struct({
+  address: Text,
+  path: Text,
+  scheme: Text,
+  ca: Text,
+  ".dockerconfigjson": Text
+})))
+
+const decodeShape = Schema.decodeUnknownResult(Schema.Struct({ data: Values, stringData: Values }))
+const decodeHost = Schema.decodeUnknownOption(RegistryHost)
+
+type Key = "address" | "path" | "scheme" | "ca" | ".dockerconfigjson"
+
+/**
+ * Reads the Secret `d8-system/deckhouse-registry`, the cluster's own registry: `address` (host, with or without
+ * port), `path` (with or without slashes around it, may be absent), `scheme` (any case, https where absent), `ca`
+ * (PEM) and `.dockerconfigjson` (absent for anonymous), in `data` as base64 or in `stringData`, which wins as it does
+ * in Kubernetes. Line breaks around address, path and scheme do not matter.
+ */
+export const decode = (object: unknown, origin: string): Result.Result<RegistrySource, ObjectError> =>
+  Result.gen(function*() {
+    const { data, stringData } = yield* Result.mapError(decodeShape(object), shapeError)
+    const text = (key: Key): Result.Result<string, ObjectError> => {
+      const plain = stringData?.[key]
+      return typeof plain === "string" ? Result.succeed(plain) : base64Text(data?.[key] ?? "", `data[${key}]`)
+    }
+    const address = (yield* text("address")).trim()
+    if (address === "") return yield* invalid("address is missing")
+    const host = decodeHost(address)
+    if (Option.isNone(host)) return yield* invalid("address is not host[:port]")
+    const base = parsePath((yield* text("path")).trim())
+    if (Option.isNone(base)) return yield* invalid("path is not a repository path")
+    return {
+      scheme: yield* scheme(yield* text("scheme"), "scheme"),
+      host: host.value,
+      base: base.value,
+      credential: yield* fromDockerConfig(yield* text(".dockerconfigjson"), host.value, ".dockerconfigjson"),
+      ca: yield* trusted(yield* text("ca"), "ca"),
+      origin
+    }
+  })

@@ -1,0 +1,43 @@
+import { Result, Schema, SchemaIssue } from "effect"
+import { Base64 } from "effect/encoding"
+import { ObjectError } from "../ObjectError.ts"
+
+/** Text that may be absent, null or empty: all three mean the same. */
+export const Text = Schema.optionalKey(Schema.NullOr(Schema.String))
+
+/** A registry's scheme in any case; absent or empty means https. */
+export const scheme = (text: string | null | undefined, field: string): Result.Result<"https" | "http", ObjectError> => {
+  switch ((text ?? "").trim().toLowerCase()) {
+    case "":
+    case "https":
+      return Result.succeed("https")
+    case "http":
+      return Result.succeed("http")
+    default:
+      return invalid(`${field} is not HTTP or HTTPS`)
+  }
+}
+
+export const invalid = (detail: string): Result.Result<never, ObjectError> => Result.fail(new ObjectError({ detail }))
+
+const format = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** Names the field that is at fault, and nothing of what it holds. */
+export const shapeError = (error: Schema.SchemaError): ObjectError => {
+  const path = format(error.issue).issues[0]?.path ?? []
+  const name = path.map((key) => String(typeof key === "object" ? key.key : key)).join(".")
+  return new ObjectError({ detail: `${name === "" ? "it" : name} is missing or not of the expected type` })
+}
+
+/** Base64 of UTF-8 text, line breaks and blanks around it allowed; bytes that are not UTF-8 are refused. */
+export const base64Text = (text: string, field: string): Result.Result<string, ObjectError> =>
+  Result.match(Base64.decode(text.replace(/\s+/g, "")), {
+    onFailure: () => invalid(`${field} is not base64`),
+    onSuccess: (bytes) => {
+      try {
+        return Result.succeed(new TextDecoder("utf-8", { fatal: true }).decode(bytes))
+      } catch {
+        return invalid(`${field} is not base64 of UTF-8 text`)
+      }
+    }
+  })
