@@ -47,6 +47,7 @@ export default defineConfig({
     ...mayImport([]),
     eqeqeq: ["error", "always", { null: "ignore" }],
     "no-console": "error",
+    "no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
     "no-var": "error",
     "prefer-const": "error",
     "preserve-caught-error": "error",
