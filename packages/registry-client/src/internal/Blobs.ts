@@ -20,7 +20,7 @@ export const make = (exchange: Exchange) => {
     layer: BlobSegment.Layer,
     offset: number
   ): Stream.Stream<Uint8Array, PullFailure> =>
-    offset >= layer.size ? Stream.empty : Stream.fromPull(Effect.gen(function*() {
+    offset >= layer.size ? Stream.empty : Stream.scoped(Stream.fromPull(Effect.gen(function*() {
       const context = yield* Effect.context()
       const scope = yield* Effect.scope
       let position = offset
@@ -82,5 +82,5 @@ export const make = (exchange: Exchange) => {
           })
 
       return Effect.suspend(() => segment === undefined ? first : rest(segment))
-    }))
+    })))
 }

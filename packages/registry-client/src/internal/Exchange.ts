@@ -93,7 +93,7 @@ export const make = (upstream: Upstream["Service"], authenticator: Authenticator
       yield* Scope.close(hop, Exit.void)
       if (redirects.has(response.status)) {
         seen.add(url.href)
-        url = yield* nextUrl(repository, url, response.headers.location)
+        url = yield* nextUrl(repository, url, response.headers["location"])
         if (seen.has(url.href)) return yield* bad("the registry's redirects go in a circle")
         if (seen.size > Limits.maxRedirects) {
           return yield* bad(`the registry redirects more than ${Limits.maxRedirects} times`)

@@ -39,7 +39,7 @@ export const send = Effect.fnUntraced(function*(
 /** Reads a body nobody needs, as far as that is cheap, so that its connection can be used again. */
 export const discard = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<void> =>
   response.stream.pipe(
-    Stream.scan(0, (length, chunk) => length + chunk.length),
+    Stream.scan(() => 0, (length, chunk) => length + chunk.length),
     Stream.takeWhile((length) => length <= Limits.maxDiscarded),
     Stream.runDrain,
     Effect.timeout(Limits.discardTimeout),

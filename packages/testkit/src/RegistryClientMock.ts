@@ -1,0 +1,136 @@
+import type { Digest } from "@registry-packages-proxy/oci/Digest"
+import * as Manifest from "@registry-packages-proxy/oci/Manifest"
+import { ManifestError, NestedIndex } from "@registry-packages-proxy/oci/ManifestError"
+import * as PackageDescriptor from "@registry-packages-proxy/oci/PackageDescriptor"
+import type { Platform } from "@registry-packages-proxy/oci/Platform"
+import { RegistryClient, type Repository } from "@registry-packages-proxy/registry-client/RegistryClient"
+import { BlobNotFound, ManifestNotFound, RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
+import { Context, Effect, Layer, Stream } from "effect"
+import type { RegistryBlob } from "./RegistryBlob.ts"
+import * as RegistryImage from "./RegistryImage.ts"
+
+type Reason = RegistryError["reason"]
+type Operation = "resolve" | "blob"
+
+/** What one call to the mock does in place of answering. */
+export type MockFault =
+  /** Fails: a blob after this many bytes. */
+  | { readonly _tag: "Fail"; readonly reason: Reason; readonly after?: number }
+  /** Waits for `until`, which may be `Effect.never`, before its answer: a blob after this many bytes. */
+  | { readonly _tag: "Stall"; readonly until: Effect.Effect<unknown>; readonly after?: number }
+
+/**
+ * A RegistryClient that serves images from memory, whatever the repository, for programs composed without a registry.
+ * It never retries: a fault is the caller's to see.
+ */
+export class RegistryClientMock extends Context.Service<RegistryClientMock, {
+  readonly put: (image: RegistryImage.RegistryImage) => Effect.Effect<void>
+  /** Puts an image whose only layer is this package, and answers it. */
+  readonly putPackage: (content: Uint8Array | RegistryBlob) => Effect.Effect<RegistryImage.RegistryImage>
+  /** Makes the next calls, one a fault, do this. */
+  readonly fault: (operation: Operation, ...faults: ReadonlyArray<MockFault>) => Effect.Effect<void>
+  /** How many calls there were; a blob is counted when its stream is begun. */
+  readonly count: (operation: Operation) => Effect.Effect<number>
+  /** Blob streams that have begun and not ended. */
+  readonly open: Effect.Effect<number>
+}>()("@registry-packages-proxy/testkit/RegistryClientMock") {
+  /** The mock and the client it is, holding these images from the start. */
+  static readonly layer = (
+    images: ReadonlyArray<RegistryImage.RegistryImage> = []
+  ): Layer.Layer<RegistryClient | RegistryClientMock> => Layer.effectContext(Effect.sync(() => make(images)))
+}
+
+const failure = (repository: Repository, reason: Reason): RegistryError =>
+  new RegistryError({ registry: repository.source.host, reason })
+
+const make = (images: ReadonlyArray<RegistryImage.RegistryImage>) => {
+  const manifests = new Map<Digest, RegistryImage.RegistryImage>()
+  const blobs = new Map<Digest, RegistryBlob>()
+  const faults: Record<Operation, Array<MockFault>> = { resolve: [], blob: [] }
+  const counts: Record<Operation, number> = { resolve: 0, blob: 0 }
+  let open = 0
+
+  const put = (image: RegistryImage.RegistryImage): void => {
+    manifests.set(image.digest, image)
+    for (const blob of image.blobs) blobs.set(blob.digest, blob)
+    for (const child of image.children) put(child)
+  }
+  for (const image of images) put(image)
+
+  const begin = (operation: Operation): MockFault | undefined => {
+    counts[operation]++
+    return faults[operation].shift()
+  }
+
+  const suffer = (repository: Repository, fault: MockFault | undefined): Effect.Effect<void, RegistryError> =>
+    fault === undefined
+      ? Effect.void
+      : fault._tag === "Fail"
+      ? Effect.fail(failure(repository, fault.reason))
+      : Effect.asVoid(fault.until)
+
+  const parse = (repository: Repository, digest: Digest) => {
+    const image = manifests.get(digest)
+    return image === undefined
+      ? Effect.fail(failure(repository, new ManifestNotFound({})))
+      : valid(repository, Effect.fromResult(Manifest.parse(image.bytes, image.mediaType)))
+  }
+
+  const valid = <A>(repository: Repository, effect: Effect.Effect<A, ManifestError>) =>
+    Effect.mapError(effect, (reason) => failure(repository, reason))
+
+  const resolve = Effect.fnUntraced(function*(repository: Repository, digest: Digest, platform: Platform) {
+    yield* suffer(repository, begin("resolve"))
+    const root = yield* parse(repository, digest)
+    const manifest = root._tag === "ImageManifest"
+      ? root
+      : yield* parse(repository, (yield* valid(repository, Effect.fromResult(Manifest.childFor(root, platform)))).digest)
+    if (manifest._tag === "ImageIndex") {
+      return yield* failure(repository, new ManifestError({ reason: new NestedIndex({}) }))
+    }
+    const layer = yield* valid(repository, Effect.fromResult(Manifest.packageLayer(manifest)))
+    return PackageDescriptor.make(layer, { viaIndex: manifest !== root })
+  })
+
+  const blob = (
+    repository: Repository,
+    layer: { readonly digest: Digest; readonly size: number },
+    offset: number
+  ): Stream.Stream<Uint8Array, RegistryError> => {
+    const stream = Stream.suspend(() => {
+      if (offset >= layer.size) return Stream.empty
+      const fault = begin("blob")
+      const held = blobs.get(layer.digest)
+      if (held === undefined) return Stream.fail(failure(repository, new BlobNotFound({})))
+      const bytes = (from: number, to: number) => Stream.fromIterable(held.read(from, to))
+      const end = Math.min(layer.size, held.size)
+      if (fault === undefined) return bytes(offset, end)
+      const pause = Math.min(end, offset + (fault.after ?? 0))
+      return bytes(offset, pause).pipe(
+        Stream.concat(Stream.drain(Stream.fromEffect(suffer(repository, fault)))),
+        Stream.concat(bytes(pause, end))
+      )
+    })
+    const counted = Effect.acquireRelease(
+      Effect.sync(() => void open++),
+      () => Effect.sync(() => void open--)
+    )
+    return Stream.unwrap(Effect.as(counted, stream))
+  }
+
+  return Context.make(RegistryClient, RegistryClient.of({ resolve, blob })).pipe(Context.add(
+    RegistryClientMock,
+    RegistryClientMock.of({
+      put: (image) => Effect.sync(() => put(image)),
+      putPackage: (content) =>
+        Effect.sync(() => {
+          const image = RegistryImage.ofPackage(content)
+          put(image)
+          return image
+        }),
+      fault: (operation, ...more) => Effect.sync(() => void faults[operation].push(...more)),
+      count: (operation) => Effect.sync(() => counts[operation]),
+      open: Effect.sync(() => open)
+    })
+  ))
+}
