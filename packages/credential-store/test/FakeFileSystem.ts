@@ -1,0 +1,43 @@
+import { ByteSize, Effect, FileSystem, Option, PlatformError } from "effect"
+
+/** A file's bytes, or why it cannot be read; `directory` is something that is not a regular file. */
+export type FakeFile = string | Uint8Array | { readonly fails: PlatformError.SystemErrorTag } | "directory"
+
+const directory = "directory"
+
+const info = (type: FileSystem.File.Type, size: number): FileSystem.File.Info => ({
+  type,
+  mtime: Option.none(),
+  atime: Option.none(),
+  birthtime: Option.none(),
+  dev: 0n,
+  ino: Option.none(),
+  mode: 0,
+  nlink: Option.none(),
+  uid: Option.none(),
+  gid: Option.none(),
+  rdev: Option.none(),
+  size: ByteSize.bytes(size),
+  blksize: Option.none(),
+  blocks: Option.none()
+})
+
+const bytesOf = (file: string | Uint8Array): Uint8Array =>
+  typeof file === "string" ? new TextEncoder().encode(file) : file
+
+/** Files in memory that a test changes at will: with them, the clock alone decides when a change is seen. */
+export const make = (files: Map<string, FakeFile>): FileSystem.FileSystem => {
+  const open = (path: string, method: string): Effect.Effect<string | Uint8Array, PlatformError.PlatformError> =>
+    Effect.suspend(() => {
+      const file = files.get(path) ?? { fails: "NotFound" as const }
+      return typeof file === "object" && "fails" in file
+        ? Effect.fail(PlatformError.systemError({ _tag: file.fails, module: "FileSystem", method, pathOrDescriptor: path }))
+        : Effect.succeed(file)
+    })
+  return FileSystem.makeNoop({
+    stat: (path) =>
+      Effect.map(open(path, "stat"), (file) =>
+        file === directory ? info("Directory", 0) : info("File", bytesOf(file).length)),
+    readFile: (path) => Effect.map(open(path, "readFile"), bytesOf)
+  })
+}

@@ -1,0 +1,36 @@
+import type { Feed, FeedEvent } from "@registry-packages-proxy/credential-store/Feed"
+import { Deferred, Effect, Queue, Stream } from "effect"
+
+/** A feed that a test speaks for. */
+export interface TestFeed {
+  readonly feed: Feed
+  /** Delivers an event, and returns when the store has taken it in. */
+  readonly send: (event: FeedEvent) => Effect.Effect<void>
+}
+
+interface Pending {
+  readonly event: FeedEvent
+  readonly taken: Deferred.Deferred<void>
+}
+
+/** A feed in memory; with the precedence of a watch unless told. */
+export const make = Effect.fnUntraced(function*(
+  name: string,
+  precedence = 1
+): Effect.fn.Return<TestFeed> {
+  const queue = yield* Queue.unbounded<Pending>()
+  // The store asks for the next event when it is done with the one before.
+  const next = Effect.fnUntraced(function*(previous: Pending | undefined) {
+    if (previous !== undefined) yield* Deferred.succeed(previous.taken, undefined)
+    const pending = yield* Queue.take(queue)
+    return [pending.event, pending] as const
+  })
+  return {
+    feed: { name, precedence, events: Stream.unfold<Pending | undefined, FeedEvent, never, never>(undefined, next) },
+    send: Effect.fnUntraced(function*(event) {
+      const taken = yield* Deferred.make<void>()
+      yield* Queue.offer(queue, { event, taken })
+      yield* Deferred.await(taken)
+    })
+  }
+})

@@ -1,0 +1,65 @@
+import {
+  CredentialError,
+  NotSynced,
+  UnknownRepository,
+  Unreadable
+} from "@registry-packages-proxy/credential-store/CredentialError"
+import { type CredentialStatus, CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
+import { anonymous } from "@registry-packages-proxy/oci/Credential"
+import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
+import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
+import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
+import { Effect, Layer, Option } from "effect"
+
+/** What the mock answers; everything that is left out is as in a program that knows all it can. */
+export interface MockOptions {
+  /** By repository (`host[:port]/name`); the cluster's own registry under the empty string. */
+  readonly sources: Readonly<Record<string, RegistrySource>>
+  /** Why an object cannot be read, by repository. */
+  readonly unreadable?: Readonly<Record<string, { readonly origin: string; readonly detail: string }>>
+  /** Feeds not yet heard of: none unless told. */
+  readonly waitingFor?: ReadonlyArray<string>
+  readonly upToDate?: boolean
+  readonly lastSync?: number
+}
+
+/** A credential store that knows exactly `options`, and never changes. */
+export const layer = (options: MockOptions): Layer.Layer<CredentialStore> =>
+  Layer.succeed(CredentialStore, CredentialStore.of(make(options)))
+
+const make = ({ lastSync = 0, sources, unreadable = {}, upToDate = true, waitingFor = [] }: MockOptions) => {
+  const status: CredentialStatus = {
+    synced: waitingFor.length === 0,
+    waitingFor,
+    upToDate: upToDate && waitingFor.length === 0,
+    sources: Object.keys(sources).length,
+    lastSync: waitingFor.length === 0 ? Option.some(lastSync) : Option.none()
+  }
+  const get: CredentialStore["Service"]["get"] = (repository) =>
+    Effect.suspend(() => {
+      const key: string = Option.getOrElse(repository, () => "")
+      const source = Object.hasOwn(sources, key) ? sources[key] : undefined
+      if (source !== undefined) return Effect.succeed(source)
+      const broken = Object.hasOwn(unreadable, key) ? unreadable[key] : undefined
+      if (broken !== undefined) return new CredentialError({ reason: new Unreadable(broken) })
+      return new CredentialError({
+        reason: status.synced
+          ? new UnknownRepository({ repository, upToDate: status.upToDate })
+          : new NotSynced({ waitingFor })
+      })
+    })
+  return { get, status: Effect.succeed(status) }
+}
+
+/** A source with only what a test cares for; anonymous over https, without a CA, unless told. */
+export const source = (
+  options: Partial<Omit<RegistrySource, "host" | "base">> & { readonly host: string; readonly base?: string }
+): RegistrySource => ({
+  scheme: "https",
+  credential: anonymous,
+  ca: undefined,
+  origin: "test",
+  ...options,
+  host: RegistryHost.make(options.host),
+  base: PathComponents.make(options.base ?? "")
+})
