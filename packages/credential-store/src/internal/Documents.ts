@@ -15,11 +15,16 @@ export const parse = Effect.fnUntraced(function*(text: string): Effect.fn.Return
   if (Result.isFailure(documents)) return Result.fail(documents.failure)
   const present = documents.success.filter(Predicate.isNotNullish)
   if (present.length === 0) return Result.fail("it is empty")
-  if (!present.every((document) => Predicate.isObjectOrArray(document))) {
+  const objects = present.flatMap((document) => items(document))
+  if (!present.every((document) => Predicate.isObjectOrArray(document)) || (objects.length > 0 && !objects.some(isTyped))) {
     return Result.fail("it holds something else than Kubernetes objects")
   }
-  return Result.succeed(present.flatMap((document) => items(document)))
+  return Result.succeed(objects)
 })
+
+/** A single thing that is no Kubernetes object hurts only itself; where nothing is one, the file is another file. */
+const isTyped = (object: unknown): boolean =>
+  Predicate.isObject(object) && typeof object["apiVersion"] === "string" && typeof object["kind"] === "string"
 
 const items = (document: unknown): ReadonlyArray<unknown> => {
   if (Array.isArray(document)) return document

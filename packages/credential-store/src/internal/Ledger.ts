@@ -233,7 +233,9 @@ export class Ledger {
       if (winner !== undefined && entry.behind !== winner) {
         reports.push({
           level: "Warn",
-          message: `${this.#describe(entry)} names the repository of ${this.#describe(winner)}, which is older and serves it`
+          message: `${this.#describe(entry)} names the repository of ${this.#describe(winner)}, ${
+            winner.identity.created < entry.identity.created ? "which is older and serves it" : "which goes first and serves it"
+          }`
         })
       }
       this.#setBehind(entry, winner)

@@ -1,0 +1,83 @@
+import { assert, describe, it } from "@effect/vitest"
+import { decode, repository } from "@registry-packages-proxy/credential-store/ModuleSource"
+import { moduleSource, type ModuleSourceOptions } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import { Option, Redacted, Result } from "effect"
+import { Base64 } from "effect/encoding"
+import { testCertificate } from "./TestCertificate.ts"
+
+const repo = "registry.example.com/modules"
+const read = (options: Partial<ModuleSourceOptions>) =>
+  decode(moduleSource({ name: "a", repo, ...options }), "ModuleSource a")
+const source = (options: Partial<ModuleSourceOptions>) => Result.getOrThrow(read(options)).source
+const detail = (object: unknown) => Result.getOrThrow(Result.flip(decode(object, "ModuleSource a"))).detail
+
+describe("ModuleSource", () => {
+  it("decode - reads the least there can be as anonymous over https", () => {
+    assert.deepStrictEqual({ ...source({}) } as unknown, {
+      scheme: "https",
+      host: "registry.example.com",
+      base: "modules",
+      credential: { _tag: "Anonymous" },
+      ca: undefined,
+      origin: "ModuleSource a"
+    })
+  })
+
+  it.each([["HTTP", "http"], ["http", "http"], ["HTTPS", "https"], ["Https", "https"], ["", "https"]])(
+    "decode - reads scheme %j as %s",
+    (scheme, expected) => assert.strictEqual(source({ scheme }).scheme, expected)
+  )
+
+  it("decode - reads the login of the repository's own host, base64 with line breaks included", () => {
+    const config = JSON.stringify({
+      auths: {
+        "other.example.com": { username: "no", password: "no" },
+        "registry.example.com": { username: "reader", password: "pass:word" }
+      }
+    })
+    const credential = source({ dockerCfg: Base64.encode(config).replace(/(.{20})/g, "$1\n") }).credential
+    assert.isTrue(credential._tag === "Basic" && Redacted.value(credential.password) === "pass:word")
+  })
+
+  it.each(["", Base64.encode(""), Base64.encode("{}"), Base64.encode(`{"auths":{}}`)])(
+    "decode - takes dockerCfg %j for anonymous",
+    (dockerCfg) => assert.strictEqual(source({ dockerCfg }).credential._tag, "Anonymous")
+  )
+
+  it("decode - keeps only the certificates of a CA text", () => {
+    const ca = `# our CA\r\n${testCertificate.replaceAll("\n", "\r\n")}\n-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n${testCertificate}`
+    assert.strictEqual(source({ ca }).ca, testCertificate + testCertificate)
+    assert.isUndefined(source({ ca: " \n" }).ca)
+  })
+
+  it.each<[Partial<ModuleSourceOptions>, string]>([
+    [{ scheme: "ftp" }, "spec.registry.scheme is not HTTP or HTTPS"],
+    [{ repo: "registry.example.com" }, "spec.registry.repo is not host[:port]/name"],
+    [{ repo: "https://registry.example.com/modules" }, "spec.registry.repo is not host[:port]/name"],
+    [{ dockerCfg: "{}" }, "spec.registry.dockerCfg is not base64"],
+    [{ dockerCfg: "/////w==" }, "spec.registry.dockerCfg is not base64 of UTF-8 text"],
+    [{ dockerCfg: Base64.encode("[]") }, "spec.registry.dockerCfg: it is not a docker config.json"],
+    [{ dockerCfg: Base64.encode(`{"auths":{"registry.example.com":{"auth":"x"}}}`) }, "an `auth` is not base64"],
+    [{ ca: "no certificate" }, "spec.registry.ca holds no PEM certificate"],
+    [{ ca: testCertificate.replace("MIIB", "MIIC") }, "not a valid PEM certificate"],
+    [{ ca: testCertificate.slice(0, 200) }, "not a valid PEM certificate"]
+  ])("decode - names what is wrong with %j, and shows none of it", (options, expected) => {
+    const error = Result.getOrThrow(Result.flip(read(options)))
+    assert.include(error.detail, expected)
+  })
+
+  it.each<[unknown, string]>([
+    [{}, "spec is missing or not of the expected type"],
+    [{ spec: { registry: { repo: 7 } } }, "spec.registry.repo is missing or not of the expected type"],
+    [{ spec: { registry: { repo, scheme: ["http"] } } }, "spec.registry.scheme is missing or not of the expected type"],
+    [null, "it is missing or not of the expected type"],
+    ["text", "it is missing or not of the expected type"]
+  ])("decode - names the field of %j that is of another type", (object, expected) => {
+    assert.strictEqual(detail(object), expected)
+  })
+
+  it("repository - is known also where the rest cannot be read", () => {
+    assert.deepStrictEqual(repository({ spec: { registry: { repo, scheme: 1, ca: {} } } }), Option.some(repo as never))
+    assert.deepStrictEqual(repository({ spec: { registry: { repo: "nonsense" } } }), Option.none())
+  })
+})

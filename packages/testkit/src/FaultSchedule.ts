@@ -1,0 +1,38 @@
+import type { Fault, FaultOptions, Operation } from "./Fault.ts"
+
+interface Entry {
+  readonly operation: Operation
+  readonly faults: ReadonlyArray<Fault>
+  readonly digest: string | undefined
+  remaining: number
+}
+
+/** The faults still to come, in the order they were set; a request suffers those of the first entry that fits it. */
+export class FaultSchedule {
+  #entries: Array<Entry> = []
+
+  /** Appends an entry: `faults` strike one request together. */
+  add(operation: Operation, faults: Fault | ReadonlyArray<Fault>, options: FaultOptions = {}): void {
+    const { digest, times = 1 } = options
+    this.#entries.push({
+      operation,
+      faults: "_tag" in faults ? [faults] : faults,
+      digest,
+      remaining: times === "always" ? Infinity : times
+    })
+  }
+
+  /** What the request at hand suffers, counted down. */
+  next(operation: Operation, digest: string | undefined): ReadonlyArray<Fault> {
+    const entry = this.#entries.find((entry) =>
+      entry.operation === operation && entry.remaining > 0 && (entry.digest === undefined || entry.digest === digest)
+    )
+    if (entry === undefined) return []
+    entry.remaining--
+    return entry.faults
+  }
+
+  clear(): void {
+    this.#entries = []
+  }
+}

@@ -1,0 +1,94 @@
+import { Clock, Effect } from "effect"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { FaultyAnswer } from "./FaultBody.ts"
+
+const largestPiece = 256 * 1024
+
+const write = (response: ServerResponse, bytes: Uint8Array) =>
+  Effect.callback<void>((resume) => {
+    response.write(bytes, () => resume(Effect.void))
+  })
+
+const finish = (response: ServerResponse) =>
+  Effect.callback<void>((resume) => {
+    response.end(() => resume(Effect.void))
+  })
+
+/** Breaks the connection: with a FIN after what was written, or with a RST (over TLS, with no close_notify). */
+export const breakOff = (response: ServerResponse, how: "close" | "reset"): Effect.Effect<void> =>
+  Effect.sync(() => {
+    const { socket } = response
+    if (socket === null) return
+    if (how === "close") socket.destroySoon()
+    else if ("encrypted" in socket) socket.destroy()
+    else socket.resetAndDestroy()
+  })
+
+/** Answers once the client has left, or the response is over. */
+export const closed = (response: ServerResponse): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    if (response.closed) return resume(Effect.void)
+    const onClose = () => resume(Effect.void)
+    response.once("close", onClose)
+    return Effect.sync(() => response.off("close", onClose))
+  })
+
+/** Cuts chunks into pieces of at most `largest` bytes, and at byte `cut`. */
+const pieces = function*(chunks: Iterable<Uint8Array>, largest: number, cut: number) {
+  let offset = 0
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length;) {
+      const untilCut = cut > offset ? cut - offset : Infinity
+      const piece = chunk.subarray(at, at + Math.min(largest, untilCut))
+      yield piece
+      at += piece.length
+      offset += piece.length
+    }
+  }
+}
+
+/** Sends an answer with everything that is wrong with it; `onSent` hears of each piece handed to the connection. */
+export const send = Effect.fnUntraced(function*(
+  response: ServerResponse,
+  faulty: FaultyAnswer,
+  options: { readonly head: boolean; readonly onSent: (bytes: number) => void }
+) {
+  const { answer, bytesPerSecond, ending, stall } = faulty
+  response.writeHead(answer.status, answer.headers)
+  if (options.head) return yield* finish(response)
+  response.flushHeaders()
+  const started = yield* Clock.currentTimeMillis
+  const largest = bytesPerSecond === undefined
+    ? largestPiece
+    : Math.min(largestPiece, Math.max(1, Math.floor(bytesPerSecond / 20)))
+  let sent = 0
+  const pause = Effect.suspend(() =>
+    stall === undefined || stall.after !== sent
+      ? Effect.void
+      : Effect.andThen(stall.reached?.open ?? Effect.void, stall.until.await)
+  )
+  yield* pause
+  for (const piece of pieces(answer.body.chunks(), largest, stall?.after ?? 0)) {
+    yield* write(response, piece)
+    sent += piece.length
+    options.onSent(piece.length)
+    yield* pause
+    if (bytesPerSecond !== undefined) {
+      const due = started + (sent / bytesPerSecond) * 1000
+      const now = yield* Clock.currentTimeMillis
+      if (due > now) yield* Effect.sleep(due - now)
+    }
+  }
+  return yield* ending === "end" ? finish(response) : breakOff(response, ending)
+})
+
+/** A small request's body as text; what is beyond 64 KiB is not kept. */
+export const receive = (request: IncomingMessage): Effect.Effect<string> =>
+  Effect.callback<string>((resume) => {
+    let body = ""
+    request.setEncoding("utf8")
+    request.on("data", (part: string) => {
+      if (body.length < 65536) body += part
+    })
+    request.once("end", () => resume(Effect.succeed(body)))
+  })

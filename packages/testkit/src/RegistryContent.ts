@@ -1,0 +1,52 @@
+import type { RegistryBlob } from "./RegistryBlob.ts"
+import type { RegistryImage } from "./RegistryImage.ts"
+
+interface Repository {
+  /** By digest and by tag. */
+  readonly manifests: Map<string, RegistryImage>
+  readonly blobs: Map<string, RegistryBlob>
+}
+
+/** What the registry holds, by repository name. */
+export class RegistryContent {
+  readonly #repositories = new Map<string, Repository>()
+
+  #repository(name: string): Repository {
+    const existing = this.#repositories.get(name)
+    if (existing !== undefined) return existing
+    const created: Repository = { manifests: new Map(), blobs: new Map() }
+    this.#repositories.set(name, created)
+    return created
+  }
+
+  /** Puts a manifest with its children and blobs, under its digest and these tags. */
+  put(name: string, image: RegistryImage, tags: ReadonlyArray<string>): void {
+    const repository = this.#repository(name)
+    for (const reference of [image.digest, ...tags]) repository.manifests.set(reference, image)
+    for (const blob of image.blobs) repository.blobs.set(blob.digest, blob)
+    for (const child of image.children) this.put(name, child, [])
+  }
+
+  /** Puts a blob under its digest, in place of one already there. */
+  putBlob(name: string, blob: RegistryBlob): void {
+    this.#repository(name).blobs.set(blob.digest, blob)
+  }
+
+  /** Takes a manifest or a blob away. */
+  remove(name: string, digest: string): void {
+    this.#repositories.get(name)?.manifests.delete(digest)
+    this.#repositories.get(name)?.blobs.delete(digest)
+  }
+
+  has(name: string): boolean {
+    return this.#repositories.has(name)
+  }
+
+  manifest(name: string, reference: string): RegistryImage | undefined {
+    return this.#repositories.get(name)?.manifests.get(reference)
+  }
+
+  blob(name: string, digest: string): RegistryBlob | undefined {
+    return this.#repositories.get(name)?.blobs.get(digest)
+  }
+}

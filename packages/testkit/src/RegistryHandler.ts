@@ -1,0 +1,79 @@
+import { Clock, Effect } from "effect"
+import type { IncomingMessage } from "node:http"
+import * as FaultBody from "./FaultBody.ts"
+import { find } from "./Fault.ts"
+import type { FaultSchedule } from "./FaultSchedule.ts"
+import * as RegistryBody from "./RegistryBody.ts"
+import type { RegistryLog, RequestRecord } from "./RegistryLog.ts"
+import { routeOf, type Route } from "./RegistryRequest.ts"
+import type { RegistryRules } from "./RegistryRules.ts"
+import type { Handler } from "./RegistryServer.ts"
+
+const headersOf = (request: IncomingMessage): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(request.headers)
+      .filter(([name]) => name !== "authorization")
+      .map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : (value ?? "")])
+  )
+
+/** Answers requests to one listener: notes each, lets its faults strike, and sends what is left. */
+export const make = (options: {
+  readonly listener: "registry" | "store"
+  readonly log: RegistryLog
+  readonly rules: RegistryRules
+  readonly schedule: FaultSchedule
+}): Handler => {
+  const { listener, log, rules, schedule } = options
+
+  const record = (
+    request: IncomingMessage,
+    route: Route | undefined,
+    connection: number
+  ): RequestRecord => ({
+    operation: route?.operation ?? "unknown",
+    listener,
+    method: request.method ?? "",
+    path: request.url ?? "",
+    repository: route?.repository,
+    reference: route?.reference,
+    headers: headersOf(request),
+    authorization: request.headers.authorization?.split(" ", 1)[0]?.toLowerCase(),
+    connection,
+    status: undefined,
+    sent: 0,
+    outcome: "open"
+  })
+
+  return Effect.fnUntraced(function*(request, response, connection) {
+    const url = new URL(request.url ?? "/", "http://registry.invalid")
+    const path = decodeURIComponent(url.pathname)
+    const route = routeOf(listener, path)
+    const change = yield* log.begin(record(request, route, connection))
+    const faults = route === undefined ? [] : schedule.next(route.operation, route.reference)
+    let sent = 0
+
+    const answer = Effect.gen(function*() {
+      yield* find(faults, "DelayHeaders")?.until.await ?? Effect.void
+      const body = request.method === "POST" ? yield* RegistryBody.receive(request) : ""
+      if (find(faults, "Reset") !== undefined) return yield* RegistryBody.breakOff(response, "reset")
+      const { authorization, range } = request.headers
+      const now = yield* Clock.currentTimeMillis
+      const { method = "" } = request
+      const plain = FaultBody.replace(faults) ??
+        rules.answer({ listener, method, path, query: url.searchParams, authorization, range, body, now }, route, faults)
+      const faulty = FaultBody.apply(faults, plain)
+      yield* change({ status: faulty.answer.status })
+      return yield* RegistryBody.send(response, faulty, {
+        head: method === "HEAD",
+        onSent: (bytes) => {
+          sent += bytes
+        }
+      })
+    })
+    const outcome = yield* Effect.raceFirst(
+      Effect.as(answer, "done" as const),
+      Effect.as(RegistryBody.closed(response), "left" as const)
+    )
+    yield* change({ sent, outcome })
+  })
+}

@@ -1,0 +1,95 @@
+import { Effect, FiberSet } from "effect"
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http"
+import type { Socket } from "node:net"
+import type { ServerCertificate } from "./Certificates.ts"
+
+// Importing these as ES modules would evaluate every export of node:http, and so load all of undici.
+const http = process.getBuiltinModule("node:http")
+const https = process.getBuiltinModule("node:https")
+
+/** The loopback names a test registry can be reached by. */
+export type Loopback = "127.0.0.1" | "localhost" | "[::1]"
+
+/** What a server answers requests with; the number tells connections apart, from 1. */
+export type Handler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  connection: number
+) => Effect.Effect<void>
+
+/** A server's address, known before it has a handler, since handlers need it. */
+export interface RegistryServer {
+  /** `host:port`. */
+  readonly host: string
+  /** `scheme://host:port`. */
+  readonly origin: string
+  /** Begins to answer; runs `connected` for each connection and what it answers when that one is gone. */
+  readonly serve: (handler: Handler, connected: () => Effect.Effect<Effect.Effect<void>>) => void
+}
+
+const listen = (server: Server, host: Loopback) =>
+  Effect.callback<number>((resume) => {
+    server.once("error", (cause) => resume(Effect.die(cause)))
+    server.listen(0, host === "[::1]" ? "::1" : host === "localhost" ? undefined : host, () => {
+      const address = server.address()
+      resume(
+        typeof address === "object" && address !== null
+          ? Effect.succeed(address.port)
+          : Effect.die(new Error("the server has no port"))
+      )
+    })
+  })
+
+const close = (server: Server) =>
+  Effect.callback<void>((resume) => {
+    server.close(() => resume(Effect.void))
+    server.closeAllConnections()
+  })
+
+/**
+ * Listens on a free loopback port. With the scope every connection is closed, every handler interrupted.
+ *
+ * `localhost` listens on every address, so that it is reached however the name resolves.
+ */
+export const make = Effect.fnUntraced(function*(options: {
+  readonly host: Loopback
+  readonly tls: ServerCertificate | undefined
+}) {
+  const { host, tls } = options
+  const server = yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      // Nothing here times out by itself: what is slow is so because a test wants it.
+      const limits = { requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 600_000 }
+      return tls === undefined
+        ? http.createServer(limits)
+        : https.createServer({ ...limits, key: tls.key, cert: tls.chain })
+    }),
+    close
+  )
+  const run = yield* FiberSet.makeRuntime<never, void, never>()
+  const port = yield* listen(server, host)
+
+  const serve: RegistryServer["serve"] = (handler, connected) => {
+    let accepted = 0
+    const numbers = new WeakMap<object, number>()
+    server.on(tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
+      numbers.set(socket, ++accepted)
+      const gone = Effect.callback<void>((resume) => {
+        socket.once("close", () => resume(Effect.void))
+      })
+      run(Effect.flatMap(connected(), (disconnected) => Effect.andThen(gone, disconnected)))
+    })
+    const onRequest: RequestListener = (request, response) => {
+      run(
+        Effect.onError(
+          handler(request, response, numbers.get(request.socket) ?? 0),
+          () => Effect.sync(() => response.destroy())
+        )
+      )
+    }
+    server.on("request", onRequest)
+  }
+  const address = `${host}:${port}`
+  const result: RegistryServer = { host: address, origin: `${tls === undefined ? "http" : "https"}://${address}`, serve }
+  return result
+})
