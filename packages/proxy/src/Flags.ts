@@ -1,0 +1,91 @@
+import { Platform } from "@registry-packages-proxy/oci/Platform"
+import { Schema } from "effect"
+import * as Flag from "./Flag.ts"
+import { GoDuration } from "./GoDuration.ts"
+import { ListenAddressOrOff } from "./ListenAddress.ts"
+import { LogFormat, LogLevel } from "./LogSettings.ts"
+import { Quantity } from "./Quantity.ts"
+
+/** A file or directory, absolute or from where the program was started. */
+export const FilePath = Schema.NonEmptyString.check(Schema.isPattern(/^[^\0]*$/)).pipe(
+  Schema.brand("FilePath")
+)
+export type FilePath = typeof FilePath.Type
+
+/**
+ * Every flag, by the name its value has in `Settings`. Parsing, the environment, --help and the table in the docs come
+ * from here. No name may begin with `port` or `service`: Kubernetes sets such variables for a Service of our name.
+ */
+export const flags = {
+  listenAddress: Flag.single({
+    name: "listen-address",
+    metavar: "ADDRESS",
+    accepts: "host:port, [IPv6]:port, :port for every interface, or off",
+    default: "127.0.0.1:5080",
+    description:
+      "Where to serve plain HTTP. There is no access control on it: for localhost and for a sidecar.",
+    schema: ListenAddressOrOff
+  }),
+  credentialsFiles: Flag.repeated({
+    name: "credentials-file",
+    metavar: "FILE",
+    accepts: "the path of a YAML or JSON file; the variable takes several, separated by commas",
+    default: "none",
+    description:
+      "ModuleSource and Secret objects that say which registries there are and with what credentials. " +
+      "May be given several times. Read again when it changes.",
+    schema: FilePath
+  }),
+  cacheDirectory: Flag.single({
+    name: "cache-directory",
+    metavar: "DIRECTORY",
+    accepts: "the path of a directory",
+    default: "/cache",
+    description: "Where cached packages are kept. Made when it does not exist.",
+    schema: FilePath
+  }),
+  cacheRetentionSize: Flag.single({
+    name: "cache-retention-size",
+    metavar: "QUANTITY",
+    accepts: "a Kubernetes quantity of bytes, such as 512Mi, 1Gi or 2e9",
+    default: "1Gi",
+    description: "The most disk space the cache ever takes; the packages used least recently make room.",
+    schema: Quantity
+  }),
+  disableCache: Flag.toggle({
+    name: "disable-cache",
+    description: "Pass every package through from its registry and keep nothing."
+  }),
+  platform: Flag.single({
+    name: "platform",
+    metavar: "PLATFORM",
+    accepts: "os/architecture or os/architecture/variant in lowercase, such as linux/arm64",
+    default: "linux/amd64",
+    description: "Which image is meant when a digest names an image index.",
+    schema: Platform
+  }),
+  logLevel: Flag.single({
+    name: "log-level",
+    metavar: "LEVEL",
+    accepts: "trace, debug, info, warn or error, in any case",
+    default: "info",
+    description: "The least severe messages that are logged.",
+    schema: LogLevel
+  }),
+  logFormat: Flag.optional({
+    name: "log-format",
+    metavar: "FORMAT",
+    accepts: "json or pretty",
+    default: "json, pretty on a terminal",
+    description: "One JSON object a line, or lines for people.",
+    schema: LogFormat
+  }),
+  shutdownGracePeriod: Flag.single({
+    name: "shutdown-grace-period",
+    metavar: "DURATION",
+    accepts: "a duration from 0 to 24h, such as 30s, 1m30s or 500ms",
+    default: "30s",
+    description: "How long downloads under way may go on after SIGTERM.",
+    schema: GoDuration
+  })
+} as const

@@ -1,0 +1,46 @@
+import { Option, Record, Result } from "effect"
+import * as Flag from "./Flag.ts"
+import { flags } from "./Flags.ts"
+
+/** What the program is composed from: every flag's value, decoded. */
+export type Settings = { readonly [Name in keyof typeof flags]: Flag.Value<(typeof flags)[Name]> }
+
+/** The settings that the texts given for each flag ask for; the first text refused decides. */
+export const decode = <E>(
+  textsOf: (flag: Flag.Flag<unknown>) => ReadonlyArray<string>,
+  refused: (flag: Flag.Flag<unknown>, rejected: Flag.Rejected) => E
+): Result.Result<Settings, E> => {
+  const byName: Readonly<Record<string, Flag.Flag<unknown>>> = flags
+  const values = Result.all(
+    Record.map(byName, (flag) =>
+      Result.mapError(flag.decode(textsOf(flag)), (rejected) => refused(flag, rejected))
+    )
+  )
+  // Each value is what the flag of the same name decodes to, which a record of mixed types cannot say.
+  return Result.map(values, (values) => values as unknown as Settings)
+}
+
+/** Every flag's default. */
+export const defaults: Settings = Result.getOrThrow(
+  decode(
+    () => [],
+    (flag, { reason }) => new Error(`The default of --${flag.name} ${reason}`)
+  )
+)
+
+/** Why a program with these settings could do nothing, in one line; each value alone may be right. */
+export const contradiction = (settings: Settings): Option.Option<string> => {
+  if (Option.isNone(settings.listenAddress)) {
+    const { accepts, name } = flags.listenAddress
+    return Option.some(
+      `--${name}: "off" leaves nothing to listen on; accepted for now: ${accepts.replace(/, or off$/, "")}`
+    )
+  }
+  if (settings.credentialsFiles.length === 0) {
+    const { name } = flags.credentialsFiles
+    return Option.some(
+      `no source of registry credentials: give --${name} FILE or set ${Flag.variable(flags.credentialsFiles)}`
+    )
+  }
+  return Option.none()
+}
