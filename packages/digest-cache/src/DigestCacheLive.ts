@@ -16,8 +16,15 @@ const memoryCapacity = 16 * 1024 * 1024
 
 type Opening<E> = Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope>
 
-const count = (result: CacheResult): Effect.Effect<void> =>
-  Metric.update(Metric.withAttributes(Metrics.results, { result }), 1)
+const counters: Readonly<Record<CacheResult, Metric.Counter<number>>> = {
+  hit: Metric.withAttributes(Metrics.results, { result: "hit" }),
+  memory: Metric.withAttributes(Metrics.results, { result: "memory" }),
+  miss: Metric.withAttributes(Metrics.results, { result: "miss" }),
+  collapsed: Metric.withAttributes(Metrics.results, { result: "collapsed" }),
+  bypass: Metric.withAttributes(Metrics.results, { result: "bypass" })
+}
+
+const count = (result: CacheResult): Effect.Effect<void> => Metric.update(counters[result], 1)
 
 const fromBytes = (descriptor: PackageDescriptor, result: CacheResult, bytes: Uint8Array): OpenPackage<never> => ({
   descriptor,
@@ -46,59 +53,56 @@ const make = Effect.fnUntraced(function* (options: { readonly directory: string;
   const fills = Fills.make(store, memory, scope)
   const hits = Hits.make(store, memory, scope)
 
-  const fromFill = <E>(
-    key: PackageKey,
+  const follow = <E>(
     source: PackageSource<E>,
-    joined: { readonly fill: Fills.Fill; readonly began: boolean }
+    fill: Fills.Fill,
+    { descriptor, file }: Extract<Fills.Ready, { _tag: "File" }>,
+    result: CacheResult
   ): Opening<E> =>
-    Effect.gen(function* () {
-      const { began, fill } = joined
-      // What a fill fails with is the E of whoever began it; the port asks its callers to share one.
-      const ready = yield* Deferred.await(fill.ready) as Effect.Effect<Fills.Ready, E | BodyError>
-      const result = began ? "miss" : "collapsed"
-      switch (ready._tag) {
-        case "Bypass":
-          return yield* bypass(source, ready.descriptor)
-        case "Bytes":
-          return fromBytes(ready.descriptor, ready.kept ? result : "bypass", ready.bytes)
-        case "File": {
-          const { descriptor, file } = ready
-          const readerScope = yield* Effect.scope
-          return {
-            descriptor,
-            result,
-            acceptsRanges: true,
-            body: (start, end) => ({
-              _tag: "Reader",
-              reader: growingReader<E>({
-                growing: fill.growing,
-                file,
-                start,
-                end,
-                continued: (position) =>
-                  Effect.suspend(() => {
-                    const verifier = fill.verifier?.copy() ?? new DigestVerifier(descriptor)
-                    const stream = source.blob(descriptor, verifier.length)
-                    return verifyingReader({ stream, verifier, start: position, end, scope: readerScope })
-                  })
-              })
+    Effect.map(Effect.scope, (scope) => ({
+      descriptor,
+      result,
+      acceptsRanges: true,
+      body: (start, end) => ({
+        _tag: "Reader",
+        reader: growingReader<E>({
+          growing: fill.growing,
+          file,
+          start,
+          end,
+          continued: (position) =>
+            Effect.suspend(() => {
+              const verifier = fill.verifier?.copy() ?? new DigestVerifier(descriptor)
+              const stream = source.blob(descriptor, verifier.length)
+              return verifyingReader({ stream, verifier, start: position, end, scope })
             })
-          }
-        }
-      }
-    })
+        })
+      })
+    }))
 
   const miss = <E>(key: PackageKey, source: PackageSource<E>): Opening<E> =>
     Effect.gen(function* () {
       const attempt = yield* Scope.fork(yield* Effect.scope)
-      const joined = yield* fills.join(key, source).pipe(Scope.provide(attempt))
-      const exit = yield* Effect.exit(Scope.provide(fromFill(key, source, joined), attempt))
-      if (Exit.isSuccess(exit)) return exit.value
-      yield* Scope.close(attempt, Exit.void)
-      // Somebody else's source failed: ours has not been asked yet.
-      return yield* joined.fill.identity === source.identity || Cause.hasInterruptsOnly(exit.cause)
-        ? exit
-        : open(key, source)
+      const { began, fill } = yield* fills.join(key, source).pipe(Scope.provide(attempt))
+      // What a fill fails with is the E of whoever began it; the port asks its callers to share one.
+      const exit = yield* Effect.exit(Deferred.await(fill.ready) as Effect.Effect<Fills.Ready, E | BodyError>)
+      const result = began ? "miss" : "collapsed"
+      // Only who reads the file holds on to it.
+      if (Exit.isFailure(exit) || exit.value._tag !== "File") yield* Scope.close(attempt, Exit.void)
+      if (Exit.isFailure(exit)) {
+        // Somebody else's source failed: ours has not been asked yet.
+        const shared = fill.identity === source.identity || Cause.hasInterruptsOnly(exit.cause)
+        return yield* shared ? Effect.failCause(exit.cause) : open(key, source)
+      }
+      const ready = exit.value
+      switch (ready._tag) {
+        case "File":
+          return yield* follow(source, fill, ready, result)
+        case "Bytes":
+          return fromBytes(ready.descriptor, ready.kept ? result : "bypass", ready.bytes)
+        case "Bypass":
+          return yield* bypass(source, ready.descriptor)
+      }
     })
 
   const open = <E>(key: PackageKey, source: PackageSource<E>): Opening<E> =>
@@ -109,7 +113,9 @@ const make = Effect.fnUntraced(function* (options: { readonly directory: string;
         const opened = fromBytes(resident.descriptor, "memory", resident.bytes)
         return entry === undefined ? Effect.succeed(opened) : Effect.as(store.use(entry), opened)
       }
-      if (entry === undefined) return fills.isDraining() ? bypass(source) : miss(key, source)
+      if (entry === undefined) {
+        return fills.isDraining() && fills.find(key) === undefined ? bypass(source) : miss(key, source)
+      }
       return Effect.flatMap(hits.open(key, entry), (hit): Opening<E> => {
         switch (hit._tag) {
           case "Opened":
@@ -132,14 +138,14 @@ const make = Effect.fnUntraced(function* (options: { readonly directory: string;
           return Option.some({ descriptor: entry.descriptor, result: "hit" as const })
         }
         const descriptor = fills.find(key)?.descriptor
-        return descriptor === undefined || !store.admits(descriptor.size)
+        return descriptor === undefined || !store.budget.admits(descriptor.size)
           ? Option.none()
           : Option.some({ descriptor, result: "collapsed" as const })
       }),
     open: (key, source) => Effect.tap(open(key, source), (opened) => count(opened.result)),
-    admission: (size) => Effect.sync(() => (store.admits(size) && !fills.isDraining() ? "miss" : "bypass")),
+    admission: (size) => Effect.sync(() => (store.budget.admits(size) && !fills.isDraining() ? "miss" : "bypass")),
     drain: fills.drain,
-    degraded: store.degraded
+    degraded: store.health.degraded
   })
 })
 

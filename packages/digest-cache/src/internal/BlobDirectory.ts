@@ -1,6 +1,6 @@
 import { Effect, FileSystem, Option, Path, Result } from "effect"
 import type { PlatformError } from "effect/PlatformError"
-import type { Fingerprint } from "./Entries.ts"
+import { type Fingerprint, sameFingerprint } from "./Entries.ts"
 import { type EntryName, parse } from "./EntryName.ts"
 
 /** A file found at start. */
@@ -44,18 +44,18 @@ export const make = Effect.fnUntraced(function* (root: string) {
   const remove = (file: string): Effect.Effect<void, PlatformError> => fs.remove(file, { force: true })
 
   const foreign = (file: string): Effect.Effect<ReadonlyArray<Found>> =>
-    fs.stat(file).pipe(
-      Effect.flatMap((info) =>
-        info.type !== "Directory"
-          ? Effect.succeed<ReadonlyArray<Found>>([{ _tag: "Foreign", path: file, size: Number(info.size) }])
-          : Effect.flatMap(fs.readDirectory(file), (names) =>
-              Effect.map(
-                Effect.forEach(names, (name) => foreign(path.join(file, name))),
-                (found) => found.flat()
-              )
-            )
-      ),
-      // A dangling link, or a directory that is not ours to read (lost+found): it takes no space we could count.
+    fs.lstat(file).pipe(
+      Effect.flatMap((info) => {
+        const itself: Found = { _tag: "Foreign", path: file, size: Number(info.size) }
+        if (info.type !== "Directory") return Effect.succeed([itself])
+        return fs.readDirectory(file).pipe(
+          // A directory that is not ours to read (lost+found): what is in it cannot be counted.
+          Effect.orElseSucceed(() => []),
+          Effect.flatMap((names) => Effect.forEach(names, (name) => foreign(path.join(file, name)))),
+          Effect.map((found) => [itself, ...found.flat()])
+        )
+      }),
+      // It went away while we looked.
       Effect.orElseSucceed(() => [])
     )
 
@@ -63,7 +63,7 @@ export const make = Effect.fnUntraced(function* (root: string) {
     Option.match(parse(fileName), {
       onNone: () => foreign(entryPath(fileName)),
       onSome: (name) =>
-        fs.stat(entryPath(fileName)).pipe(
+        fs.lstat(entryPath(fileName)).pipe(
           Effect.flatMap((info) =>
             info.type === "File"
               ? Effect.succeed<ReadonlyArray<Found>>([
@@ -95,47 +95,32 @@ export const make = Effect.fnUntraced(function* (root: string) {
 
   const openNew = (file: string) => fs.open(file, { flag: "wx+", mode: 0o600 })
 
-  /**
-   * A new file to write to, open until the scope ends; unlinked then, unless `commit` has renamed it. Where the
-   * directory was deleted underneath, it is made again.
-   */
-  const create = Effect.gen(function* () {
-    const temporary = path.join(ingest, String(sequence++))
-    let committed = false
-    yield* Effect.addFinalizer(() => (committed ? Effect.void : Effect.ignore(remove(temporary))))
-    const file = yield* openNew(temporary).pipe(
+  /** A new file, open until the scope ends. Where the directory was deleted underneath, it is made again. */
+  const create = (temporary: string) =>
+    openNew(temporary).pipe(
       Effect.catchReason("PlatformError", "NotFound", () => Effect.andThen(prepare, openNew(temporary)))
     )
-    const commit = (fileName: string): Effect.Effect<Fingerprint, PlatformError> =>
-      fs.rename(temporary, entryPath(fileName)).pipe(
-        Effect.tap(
-          Effect.sync(() => {
-            committed = true
-          })
-        ),
-        Effect.andThen(fingerprint(file)),
-        Effect.uninterruptible
-      )
-    return { file, commit }
-  })
 
-  /** Writes an entry's last use where it outlives us: its access time. Answers the fingerprint it then has. */
+  /** Writes an entry's last use where it outlives us: its access time. Leaves a file alone that is another by now. */
   const saveLastUse = (fileName: string, lastUsed: number, known: Fingerprint) =>
     Effect.gen(function* () {
-      const before = fingerprintOf(yield* fs.stat(entryPath(fileName)))
-      if (before.inode !== known.inode || before.modified !== known.modified) return Option.none<Fingerprint>()
-      yield* fs.utimes(entryPath(fileName), lastUsed / 1000, known.modified / 1000)
-      return Option.some(fingerprintOf(yield* fs.stat(entryPath(fileName))))
+      const present = fingerprintOf(yield* fs.stat(entryPath(fileName)))
+      if (!sameFingerprint(present, known)) return
+      // Times pass as seconds in floating point; the middle of a millisecond stays in it whichever way they are rounded.
+      yield* fs.utimes(entryPath(fileName), (lastUsed + 0.5) / 1000, (known.modified + 0.5) / 1000)
     })
 
   return {
     recover,
+    entryPath,
+    temporaryPath: (): string => path.join(ingest, String(sequence++)),
     create,
     fingerprint,
     saveLastUse,
+    rename: (temporary: string, fileName: string) => fs.rename(temporary, entryPath(fileName)),
     open: (fileName: string) => fs.open(entryPath(fileName), { flag: "r" }),
     exists: (fileName: string) => Effect.map(Effect.result(fs.stat(entryPath(fileName))), Result.isSuccess),
-    remove: (fileName: string) => remove(entryPath(fileName))
+    remove
   }
 })
 

@@ -13,6 +13,7 @@ export const charge = (size: number): number => Math.ceil(size / block) * block 
  */
 export class DiskBudget {
   readonly cap: number
+  #fixed = directories
   #charged = directories
 
   constructor(cap: number) {
@@ -28,9 +29,9 @@ export class DiskBudget {
     return this.cap - this.#charged
   }
 
-  /** Whether a file of this size could ever be kept, if nothing else were. */
+  /** Whether a file of this size could be kept if none of the cache's own were. */
   admits(size: number): boolean {
-    return directories + charge(size) <= this.cap
+    return this.#fixed + charge(size) <= this.cap
   }
 
   /** How much must be freed before a file of this size can be charged. */
@@ -45,8 +46,14 @@ export class DiskBudget {
     return true
   }
 
-  /** Charges what was found on disk, fit or not. */
+  /** Charges a package found on disk, fit or not. */
   chargeFound(size: number): void {
+    this.#charged += charge(size)
+  }
+
+  /** Charges for good what is on disk and not the cache's to remove. */
+  chargeForeign(size: number): void {
+    this.#fixed += charge(size)
     this.#charged += charge(size)
   }
 

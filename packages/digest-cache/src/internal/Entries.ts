@@ -30,7 +30,7 @@ export class Entry {
   /** Milliseconds since the epoch. */
   lastUsed: number
   /** `lastUsed` is not on disk yet. */
-  unsaved = false
+  unsaved: boolean
   /** Responses and fills that hold a descriptor of it, or are about to. */
   users = 0
   /** No longer found by anyone; its space comes back once the file is unlinked and nobody holds it. */
@@ -48,6 +48,8 @@ export class Entry {
     this.fingerprint = options.fingerprint
     this.verified = options.verified
     this.lastUsed = options.lastUsed
+    // What was found on disk has it there; what was just written has the time of its creation.
+    this.unsaved = options.verified
     this.descriptor = {
       digest: options.name.layer,
       size: options.fingerprint.size,
@@ -141,6 +143,12 @@ export class Entries {
       freed += charge(entry.size)
     }
     return freed >= bytes ? victims : undefined
+  }
+
+  /** Takes back an entry that was dropped but whose file could not be unlinked; it counts as used just now. */
+  restore(entry: Entry): void {
+    entry.dropped = false
+    this.insert(entry)
   }
 
   /** Gives an entry's space back if its file is gone and nobody holds it. Called after each change of either. */

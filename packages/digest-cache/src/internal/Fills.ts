@@ -1,9 +1,10 @@
 import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
 import { Cause, Deferred, Effect, Exit, Fiber, type FileSystem, Metric, Option, Schema, Scope, Stream } from "effect"
-import { BodyError, Stopped } from "../BodyError.ts"
+import type { BodyError } from "../BodyError.ts"
 import type { PackageKey, PackageSource } from "../DigestCache.ts"
 import * as Metrics from "../Metrics.ts"
+import { forkFinished, stopped } from "./Background.ts"
 import type { EntryName } from "./EntryName.ts"
 import { Growing } from "./Growing.ts"
 import { type MemoryTier, smallPackage } from "./MemoryTier.ts"
@@ -44,8 +45,6 @@ export class Fill {
   }
 }
 
-const stopped = Cause.fail(new BodyError({ reason: new Stopped({}) }))
-
 const nameOf = (key: PackageKey, descriptor: PackageDescriptor): EntryName => ({
   requested: key.digest,
   platform: descriptor.viaIndex ? Option.some(key.platform) : Option.none(),
@@ -81,10 +80,10 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
     ingest: Ingest
   ) {
     const bytes = yield* collect(blob, new DigestVerifier(descriptor))
-    const kept = yield* ingest.file.writeAll(bytes).pipe(
+    const kept = yield* Effect.uninterruptible(ingest.file.writeAll(bytes)).pipe(
       Effect.andThen(ingest.commit(nameOf(fill.key, descriptor))),
       Effect.as(true),
-      Effect.catch((cause) => Effect.as(store.failed(cause), false))
+      Effect.catch((cause) => Effect.as(store.health.failed("write", cause), false))
     )
     if (kept) memory.insert(fill.key, descriptor, bytes)
     yield* tell(fill, { _tag: "Bytes", descriptor, bytes, kept })
@@ -122,7 +121,7 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       fill.growing.verify()
       yield* ingest
         .commit(nameOf(fill.key, descriptor))
-        .pipe(Effect.catch((cause) => store.failed(cause)))
+        .pipe(Effect.catch((cause) => store.health.failed("write", cause)))
     },
     (effect, fill, descriptor) =>
       Effect.catchIf(
@@ -131,7 +130,7 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
         (error) => {
           // Whoever reads goes on from upstream; whoever only waits for the first byte does so from the start.
           fill.growing.detach()
-          return Effect.andThen(tell(fill, { _tag: "Bypass", descriptor }), store.failed(error.cause))
+          return Effect.andThen(tell(fill, { _tag: "Bypass", descriptor }), store.health.failed("write", error.cause))
         }
       )
   )
@@ -166,13 +165,7 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
     const fill = new Fill(key, source.identity)
     running.set(keyOf(key), fill)
     return Metric.modify(Metrics.fills, 1).pipe(
-      Effect.andThen(
-        run(fill, source).pipe(
-          Effect.onExit((exit) => finish(fill, exit)),
-          Effect.ignoreCause,
-          Effect.forkIn(cacheScope)
-        )
-      ),
+      Effect.andThen(forkFinished(run(fill, source), (exit) => finish(fill, exit), cacheScope)),
       Effect.map((fiber) => {
         fill.fiber = fiber
         return fill

@@ -1,9 +1,10 @@
 import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
-import { Cause, Effect, Exit, type FileSystem, Scope } from "effect"
+import { Cause, Effect, Exit, type FileSystem, Option, Scope } from "effect"
 import type { PlatformError } from "effect/PlatformError"
-import { BodyError, Stopped } from "../BodyError.ts"
+import type { BodyError } from "../BodyError.ts"
 import type { OpenPackage, PackageKey } from "../DigestCache.ts"
-import { type Entry, sameFingerprint } from "./Entries.ts"
+import { forkFinished, stopped } from "./Background.ts"
+import { type Entry, type Fingerprint, sameFingerprint } from "./Entries.ts"
 import { fileReader, Growing, growingReader, readAt } from "./Growing.ts"
 import { type MemoryTier, smallPackage } from "./MemoryTier.ts"
 import type { Store } from "./Store.ts"
@@ -29,61 +30,63 @@ const readWhole = (file: FileSystem.File, into: Uint8Array, position: number): E
 
 /** Answers from entries on disk, verifying each once a run. */
 export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) => {
-  /** Hashes the whole file for all who read it meanwhile. */
-  const verify = (entry: Entry, growing: Growing) =>
+  const dropChanged = (entry: Entry): Effect.Effect<void> =>
+    Effect.andThen(
+      Effect.logWarning("a cached package is not what it was; it is removed and will be fetched again", {
+        digest: entry.name.requested
+      }),
+      store.drop(entry)
+    )
+
+  /** Hashes the whole file, which must stay the one it was. */
+  const hash = (entry: Entry, fingerprint: Fingerprint) =>
     Effect.gen(function* () {
       yield* store.retain(entry)
       const file = yield* store.directory.open(entry.fileName)
       const verifier = new DigestVerifier(entry.descriptor)
       const buffer = Buffer.allocUnsafeSlow(Math.min(verifiedAtOnce, entry.size))
       while (verifier.length < entry.size) {
-        const count = yield* readAt(file, buffer, verifier.length)
+        const count = yield* readAt(file, buffer.subarray(0, entry.size - verifier.length), verifier.length)
         verifier.update(buffer.subarray(0, count))
-        if (verifier.overflowed) break
       }
-      const fingerprint = yield* store.directory.fingerprint(file)
-      if (!verifier.matches() || !sameFingerprint(fingerprint, entry.fingerprint)) return yield* mismatch(verifier)
-      entry.verified = true
-    }).pipe(
-      Effect.scoped,
-      Effect.onExit((exit) => {
-        if (entry.verification === growing) entry.verification = undefined
-        if (Exit.isSuccess(exit)) return Effect.sync(() => growing.verify())
-        const stopped = Cause.hasInterruptsOnly(exit.cause)
-        growing.fail(stopped ? Cause.fail(new BodyError({ reason: new Stopped({}) })) : exit.cause)
-        if (stopped) return Effect.void
-        return Effect.andThen(
-          Effect.logWarning("a cached package is not what it was; it is removed and will be fetched again", {
-            digest: entry.name.requested
-          }),
-          store.drop(entry)
-        )
-      }),
-      Effect.ignoreCause,
-      Effect.forkIn(cacheScope)
-    )
+      const after = yield* store.directory.fingerprint(file)
+      if (!verifier.matches() || !sameFingerprint(after, fingerprint)) return yield* mismatch(verifier)
+      // Somebody may have seen it change meanwhile: then it is theirs to verify.
+      if (sameFingerprint(entry.fingerprint, fingerprint)) entry.verified = true
+    }).pipe(Effect.scoped)
 
+  const verified = (entry: Entry, growing: Growing) => (exit: Exit.Exit<void, PlatformError | BodyError>) =>
+    Effect.suspend(() => {
+      if (entry.verification === growing) entry.verification = undefined
+      if (Exit.isSuccess(exit)) return Effect.sync(() => growing.verify())
+      growing.fail(Cause.hasInterruptsOnly(exit.cause) ? stopped : exit.cause)
+      if (Cause.hasInterruptsOnly(exit.cause)) return Effect.void
+      const error = Cause.findErrorOption(exit.cause)
+      return Option.isSome(error) && error.value._tag === "BodyError" && error.value.reason._tag === "DigestMismatch"
+        ? dropChanged(entry)
+        : store.health.failed("read", exit.cause)
+    })
+
+  /** The verification under way, begun if there is none: one for all who read meanwhile. */
   const verificationOf = (entry: Entry): Effect.Effect<Growing> =>
     Effect.suspend(() => {
       if (entry.verification !== undefined) return Effect.succeed(entry.verification)
       const growing = new Growing()
       growing.available = entry.size
       entry.verification = growing
-      return Effect.as(verify(entry, growing), growing)
-    })
+      return Effect.as(forkFinished(hash(entry, entry.fingerprint), verified(entry, growing), cacheScope), growing)
+    }).pipe(Effect.uninterruptible)
 
   const openSmall = (key: PackageKey, entry: Entry, file: FileSystem.File): Effect.Effect<Hit, BodyError> =>
     Effect.gen(function* () {
+      const { fingerprint } = entry
       const bytes = Buffer.allocUnsafeSlow(entry.size)
       yield* readWhole(file, bytes, 0)
       if (!entry.verified) {
         const verifier = new DigestVerifier(entry.descriptor)
         verifier.update(bytes)
-        if (!verifier.matches()) {
-          yield* store.drop(entry)
-          return gone
-        }
-        entry.verified = true
+        if (!verifier.matches()) return yield* Effect.as(dropChanged(entry), gone)
+        if (sameFingerprint(entry.fingerprint, fingerprint)) entry.verified = true
       }
       memory.insert(key, entry.descriptor, bytes)
       return {
@@ -122,17 +125,18 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       yield* store.retain(entry)
       const file = yield* store.directory.open(entry.fileName)
       const fingerprint = yield* store.directory.fingerprint(file)
-      if (fingerprint.size !== entry.size) {
-        yield* store.drop(entry)
-        return gone
-      }
+      // Dropped before it was held: the file may be a new entry's, which nothing of ours holds.
+      if (entry.dropped) return gone
+      if (fingerprint.size !== entry.size) return yield* Effect.as(dropChanged(entry), gone)
       if (!sameFingerprint(fingerprint, entry.fingerprint)) {
         entry.fingerprint = fingerprint
         entry.verified = false
         entry.verification = undefined
       }
       yield* store.use(entry)
-      return yield* entry.size <= smallPackage ? openSmall(key, entry, file) : openLarge(entry, file)
+      const hit = yield* entry.size <= smallPackage ? openSmall(key, entry, file) : openLarge(entry, file)
+      yield* store.health.works("read")
+      return hit
     })
 
   /** Opens an entry. What it holds is released with the caller's scope, at once where nothing was opened. */
@@ -142,7 +146,7 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       const hit = yield* attempt(key, entry).pipe(
         Scope.provide(scope),
         Effect.catchReason("PlatformError", "NotFound", () => Effect.as(store.drop(entry), gone)),
-        Effect.catch((cause) => Effect.as(store.failed(cause), { _tag: "Failed" } satisfies Hit))
+        Effect.catch((cause) => Effect.as(store.health.failed("read", cause), { _tag: "Failed" } satisfies Hit))
       )
       if (hit._tag !== "Opened" || entry.size <= smallPackage) yield* Scope.close(scope, Exit.void)
       return hit

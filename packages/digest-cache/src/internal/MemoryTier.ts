@@ -4,6 +4,9 @@ import type { PackageKey } from "../DigestCache.ts"
 /** Packages up to this many bytes are answered from memory and are verified before their headers are sent. */
 export const smallPackage = 256 * 1024
 
+/** What a package takes beside its bytes; without it, any number of empty ones would fit. */
+const overhead = 512
+
 interface Resident {
   readonly descriptor: PackageDescriptor
   readonly bytes: Uint8Array
@@ -25,11 +28,11 @@ export class MemoryTier {
 
   /** Keeps a copy of nothing: `bytes` must not change afterwards. */
   insert(key: PackageKey, descriptor: PackageDescriptor, bytes: Uint8Array): void {
-    if (bytes.length > smallPackage || bytes.length > this.#capacity) return
+    if (bytes.length > smallPackage) return
     const name = descriptor.viaIndex ? `${key.digest}@${key.platform}` : key.digest
     this.#delete(name)
     this.#byKey.set(name, { descriptor, bytes })
-    this.#bytes += bytes.length
+    this.#bytes += bytes.length + overhead
     for (const oldest of this.#byKey.keys()) {
       if (this.#bytes <= this.#capacity) break
       this.#delete(oldest)
@@ -48,6 +51,6 @@ export class MemoryTier {
     const resident = this.#byKey.get(name)
     if (resident === undefined) return
     this.#byKey.delete(name)
-    this.#bytes -= resident.bytes.length
+    this.#bytes -= resident.bytes.length + overhead
   }
 }

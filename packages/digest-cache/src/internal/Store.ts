@@ -1,10 +1,12 @@
-import { Clock, Effect, type FileSystem, Metric, Option, type Path, Schedule, type Scope, Semaphore } from "effect"
+import { Clock, Effect, Exit, type FileSystem, Metric, Option, Schedule, Scope, Semaphore } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import * as Metrics from "../Metrics.ts"
 import * as BlobDirectory from "./BlobDirectory.ts"
 import { DiskBudget } from "./DiskBudget.ts"
-import { Entries, Entry, type Fingerprint } from "./Entries.ts"
+import * as DiskHealth from "./DiskHealth.ts"
+import { Entries, Entry } from "./Entries.ts"
 import type { EntryName } from "./EntryName.ts"
+import * as Leftovers from "./Leftovers.ts"
 
 /** How often last uses are written to disk. */
 const saveInterval = "30 seconds"
@@ -26,35 +28,17 @@ export const make = Effect.fnUntraced(function* (options: { readonly directory: 
   const directory = yield* BlobDirectory.make(options.directory)
   const budget = new DiskBudget(options.cap)
   const entries = new Entries(budget)
-  const making = Semaphore.makeUnsafe(1)
-  let degraded = false
+  const health = DiskHealth.make()
+  const leftovers = Leftovers.make({ unlink: directory.remove, failed: (cause) => health.failed("write", cause) })
+  // What makes room or adds an entry: one at a time, so that none takes what another has just freed.
+  const changing = Semaphore.makeUnsafe(1)
+  let recovered = false
 
   const report = Effect.suspend(() =>
-    Effect.all(
-      [
-        Metric.update(Metrics.cacheSize, entries.bytes),
-        Metric.update(Metrics.entries, entries.count),
-        Metric.update(Metrics.degraded, degraded ? 1 : 0)
-      ],
-      { discard: true }
-    )
-  )
-
-  const failed = (cause: unknown): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      if (degraded) return Effect.void
-      degraded = true
-      return Effect.andThen(
-        Effect.logWarning("the cache directory fails; packages pass by the cache until it works again", cause),
-        report
-      )
+    Effect.all([Metric.update(Metrics.cacheSize, entries.bytes), Metric.update(Metrics.entries, entries.count)], {
+      discard: true
     })
-
-  const works = Effect.suspend(() => {
-    if (!degraded) return Effect.void
-    degraded = false
-    return Effect.andThen(Effect.logInfo("the cache directory works again"), report)
-  })
+  )
 
   const release = (entry: Entry): void => {
     entry.users--
@@ -70,22 +54,18 @@ export const make = Effect.fnUntraced(function* (options: { readonly directory: 
       () => Effect.sync(() => release(entry))
     )
 
-  /** Takes an entry out of the cache. Where the file cannot be unlinked it goes on counting: it is still there. */
+  const unlinked = (entry: Entry) => (): void => {
+    entry.unlinked = true
+    entries.settle(entry)
+  }
+
+  /** Takes an entry out of the cache, for good. */
   const drop = (entry: Entry): Effect.Effect<void> =>
     Effect.suspend(() => {
-      if (entry.dropped || !entries.has(entry)) return Effect.void
+      if (!entries.has(entry)) return Effect.void
       entries.drop(entry)
-      return directory.remove(entry.fileName).pipe(
-        Effect.tap(
-          Effect.sync(() => {
-            entry.unlinked = true
-            entries.settle(entry)
-          })
-        ),
-        Effect.catch(failed),
-        Effect.andThen(report)
-      )
-    }).pipe(Effect.uninterruptible)
+      return Effect.andThen(leftovers.remove(directory.entryPath(entry.fileName), unlinked(entry)), report)
+    })
 
   // Two files for one key: only one can be found, so the other goes before it comes.
   const dropTwin = (name: EntryName): Effect.Effect<void> =>
@@ -94,94 +74,39 @@ export const make = Effect.fnUntraced(function* (options: { readonly directory: 
       return twin === undefined ? Effect.void : drop(twin)
     })
 
-  const evictFor = (size: number): Effect.Effect<boolean> =>
+  const evict = (victims: ReadonlyArray<Entry>): Effect.Effect<void> =>
     Effect.suspend(() => {
-      if (!budget.admits(size)) return Effect.succeed(false)
-      if (budget.tryCharge(size)) return Effect.succeed(true)
-      const victims = entries.victims(budget.shortage(size))
-      if (victims === undefined) return Effect.succeed(false)
-      return Effect.forEach(victims, drop, { discard: true }).pipe(
-        Effect.andThen(Metric.update(Metrics.evictions, victims.length)),
-        Effect.map(() => budget.tryCharge(size))
-      )
-    })
-
-  /**
-   * Charges space for a file, making room by evicting what was not used longest, until the scope ends. None where it
-   * cannot be had now; nothing is evicted then.
-   */
-  const reserve = (size: number) =>
-    Effect.acquireRelease(
-      making.withPermits(1)(evictFor(size)).pipe(
-        Effect.map((charged) => (charged ? Option.some<Reservation>({ entry: undefined }) : Option.none()))
-      ),
-      Option.match({
-        onNone: () => Effect.void,
-        onSome: ({ entry }) => Effect.sync(() => (entry === undefined ? budget.release(size) : release(entry)))
-      })
-    )
-
-  /** Reserves space and creates a file in it; none where there is no room, or where the disk fails. */
-  const ingest = (size: number): Effect.Effect<Option.Option<Ingest>, never, Scope.Scope> =>
-    Effect.gen(function* () {
-      const reservation = yield* reserve(size)
-      if (Option.isNone(reservation)) return Option.none()
-      const created = yield* directory.create
-      const commit: Ingest["commit"] = (name) =>
-        Effect.gen(function* () {
-          const lastUsed = yield* Clock.currentTimeMillis
-          const entry = new Entry({
-            name,
-            fingerprint: { inode: 0n, size, modified: 0 },
-            verified: true,
-            lastUsed
-          })
-          yield* dropTwin(name)
-          entry.fingerprint = yield* created.commit(entry.fileName)
-          entry.users++
-          reservation.value.entry = entry
-          entries.insert(entry)
-          yield* works
-          yield* report
-          return entry
-        }).pipe(Effect.uninterruptible)
-      return Option.some({ file: created.file, commit })
-    }).pipe(Effect.catch((cause) => Effect.as(failed(cause), Option.none())))
-
-  const saveLastUses = Effect.suspend(() =>
-    Effect.forEach(
-      entries.unsaved(),
-      (entry) =>
-        directory.saveLastUse(entry.fileName, entry.lastUsed, entry.fingerprint).pipe(
-          Effect.map(
-            Option.match({
-              onNone: () => undefined,
-              onSome: (fingerprint: Fingerprint) => {
-                entry.fingerprint = fingerprint
-              }
-            })
+      // All at once, so that nobody opens one while another is being unlinked.
+      for (const victim of victims) entries.drop(victim)
+      return Effect.forEach(
+        victims,
+        (victim) =>
+          directory.remove(directory.entryPath(victim.fileName)).pipe(
+            Effect.map(unlinked(victim)),
+            Effect.andThen(Metric.update(Metrics.evictions, 1)),
+            // It is still there and still right: it can as well be served.
+            Effect.catch((cause) =>
+              Effect.andThen(
+                Effect.sync(() => entries.restore(victim)),
+                health.failed("write", cause)
+              )
+            )
           ),
-          // A last use that could not be saved costs an entry its place in line, nothing else.
-          Effect.ignore,
-          Effect.ensuring(
-            Effect.sync(() => {
-              entry.unsaved = false
-            })
-          )
-        ),
-      { discard: true }
-    )
-  )
+        { discard: true }
+      )
+    }).pipe(Effect.andThen(report), Effect.uninterruptible)
 
   const recover = Effect.gen(function* () {
+    const present = yield* directory.recover
+    recovered = true
     const foreign: Array<string> = []
-    for (const found of yield* directory.recover) {
+    for (const found of present) {
       if (found._tag === "Foreign") {
-        budget.chargeFound(found.size)
+        budget.chargeForeign(found.size)
         foreign.push(found.path)
       } else {
-        yield* dropTwin(found.name)
         budget.chargeFound(found.fingerprint.size)
+        yield* dropTwin(found.name)
         entries.insert(new Entry({ ...found, verified: false }))
       }
     }
@@ -191,28 +116,103 @@ export const make = Effect.fnUntraced(function* (options: { readonly directory: 
         examples: foreign.slice(0, 3)
       })
     }
-    yield* Effect.forEach(entries.victims(Math.max(0, -budget.free)) ?? entries.all(), drop, { discard: true })
-  })
+    yield* evict(entries.victims(Math.max(0, -budget.free)) ?? entries.all())
+  }).pipe(Effect.uninterruptible)
 
-  yield* recover.pipe(Effect.catch(failed))
+  const charge = (size: number): Effect.Effect<boolean, PlatformError> =>
+    Effect.gen(function* () {
+      // What is on disk has to be known before anything is added to it.
+      if (!recovered) yield* recover
+      if (!budget.admits(size)) return false
+      if (budget.tryCharge(size)) return true
+      yield* leftovers.retry
+      if (budget.tryCharge(size)) return true
+      const victims = entries.victims(budget.shortage(size))
+      if (victims === undefined) return false
+      yield* evict(victims)
+      return budget.tryCharge(size)
+    }).pipe(changing.withPermits(1))
+
+  /**
+   * Charges space for a file, making room by evicting what was not used longest, until the scope ends. None where it
+   * cannot be had now; nothing is evicted then.
+   */
+  const reserve = (size: number, temporary: string) =>
+    Effect.acquireRelease(
+      Effect.map(charge(size), (charged) =>
+        charged ? Option.some<Reservation>({ entry: undefined }) : Option.none<Reservation>()
+      ),
+      Option.match({
+        onNone: () => Effect.void,
+        onSome: ({ entry }) =>
+          entry === undefined
+            ? leftovers.remove(temporary, () => budget.release(size))
+            : Effect.sync(() => release(entry))
+      })
+    )
+
+  const open = (size: number): Effect.Effect<Option.Option<Ingest>, PlatformError, Scope.Scope> =>
+    Effect.gen(function* () {
+      const temporary = directory.temporaryPath()
+      const reservation = yield* reserve(size, temporary)
+      if (Option.isNone(reservation)) return Option.none()
+      const file = yield* directory.create(temporary)
+      const commit: Ingest["commit"] = (name) =>
+        Effect.gen(function* () {
+          const fingerprint = yield* directory.fingerprint(file)
+          const entry = new Entry({ name, fingerprint, verified: true, lastUsed: yield* Clock.currentTimeMillis })
+          yield* dropTwin(name)
+          yield* directory.rename(temporary, entry.fileName)
+          // No step may come between the file's new name and its being known by it.
+          leftovers.gone(directory.entryPath(entry.fileName))
+          entry.users++
+          reservation.value.entry = entry
+          entries.insert(entry)
+          yield* Effect.andThen(health.works("write"), report)
+          return entry
+        }).pipe(changing.withPermits(1), Effect.uninterruptible)
+      return Option.some({ file, commit })
+    })
+
+  /** Reserves space and creates a file in it; none where there is no room, or where the disk fails. */
+  const ingest = (size: number): Effect.Effect<Option.Option<Ingest>, never, Scope.Scope> =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.fork(yield* Effect.scope)
+      return yield* open(size).pipe(
+        Scope.provide(scope),
+        Effect.catch((cause) =>
+          Effect.andThen(Scope.close(scope, Exit.void), Effect.as(health.failed("write", cause), Option.none()))
+        )
+      )
+    })
+
+  const saveLastUses = Effect.suspend(() =>
+    Effect.forEach(
+      entries.unsaved(),
+      (entry) => {
+        entry.unsaved = false
+        // A last use that could not be saved costs an entry its place in line, nothing else.
+        return Effect.ignore(directory.saveLastUse(entry.fileName, entry.lastUsed, entry.fingerprint))
+      },
+      { discard: true }
+    )
+  )
+
+  yield* Effect.catch(recover, (cause) => health.failed("write", cause))
   yield* report
   yield* Effect.addFinalizer(() => saveLastUses)
   yield* saveLastUses.pipe(Effect.delay(saveInterval), Effect.repeat(Schedule.forever), Effect.forkScoped)
 
   return {
     entries,
+    budget,
     directory,
-    admits: (size: number): boolean => budget.admits(size),
+    health,
     ingest,
     retain,
     drop,
-    failed,
-    works,
-    use: (entry: Entry): Effect.Effect<void> =>
-      Effect.map(Clock.currentTimeMillis, (now) => entries.use(entry, now)),
-    degraded: Effect.sync(() => degraded)
+    use: (entry: Entry): Effect.Effect<void> => Effect.map(Clock.currentTimeMillis, (now) => entries.use(entry, now))
   }
 })
 
 export type Store = Effect.Success<ReturnType<typeof make>>
-export type Requirements = FileSystem.FileSystem | Path.Path

@@ -1,0 +1,39 @@
+import { Effect } from "effect"
+import type { PlatformError } from "effect/PlatformError"
+
+/** Files to be rid of. One that cannot be unlinked goes on counting, since it is still there, and is tried again. */
+export const make = (options: {
+  readonly unlink: (file: string) => Effect.Effect<void, PlatformError>
+  readonly failed: (cause: PlatformError) => Effect.Effect<void>
+}) => {
+  const left = new Map<string, () => void>()
+
+  /** The file is gone, or another took its name. */
+  const gone = (file: string): void => {
+    const freed = left.get(file)
+    left.delete(file)
+    freed?.()
+  }
+
+  const attempt = (file: string): Effect.Effect<void> =>
+    options.unlink(file).pipe(
+      Effect.map(() => gone(file)),
+      Effect.catch(options.failed),
+      Effect.uninterruptible
+    )
+
+  return {
+    gone,
+    /** Unlinks a file; `freed` is called once it is gone, now or later. */
+    remove: (file: string, freed: () => void): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        const before = left.get(file)
+        left.set(file, () => {
+          before?.()
+          freed()
+        })
+        return attempt(file)
+      }),
+    retry: Effect.suspend(() => Effect.forEach([...left.keys()], attempt, { discard: true }))
+  }
+}
