@@ -4,9 +4,12 @@ import type { FaultyAnswer } from "./FaultBody.ts"
 
 const largestPiece = 256 * 1024
 
+// A write that fails never answers: the client has left, and whoever awaits `closed` beside this goes on.
 const write = (response: ServerResponse, bytes: Uint8Array) =>
   Effect.callback<void>((resume) => {
-    response.write(bytes, () => resume(Effect.void))
+    response.write(bytes, (error) => {
+      if (error === null || error === undefined) resume(Effect.void)
+    })
   })
 
 const finish = (response: ServerResponse) =>
