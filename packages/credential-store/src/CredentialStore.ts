@@ -48,13 +48,21 @@ export class CredentialStore extends Context.Service<
   static readonly layerFiles = (
     paths: ReadonlyArray<string>
   ): Layer.Layer<CredentialStore, never, FileSystem.FileSystem> =>
-    Layer.effect(CredentialStore, Effect.flatMap(Effect.forEach(paths, (path) => CredentialsFile.feed(path)), make))
+    Layer.effect(
+      CredentialStore,
+      Effect.flatMap(
+        Effect.forEach(paths, (path) => CredentialsFile.feed(path)),
+        make
+      )
+    )
 }
 
-const make = Effect.fnUntraced(function*(feeds: ReadonlyArray<Feed.Feed>) {
+const make = Effect.fnUntraced(function* (feeds: ReadonlyArray<Feed.Feed>) {
   const ledger = new Ledger(feeds)
   yield* publish(ledger)
-  yield* Effect.forEach(feeds, (feed, index) => Effect.forkScoped(follow(ledger, feed, index)), { discard: true })
+  yield* Effect.forEach(feeds, (feed, index) => Effect.forkScoped(follow(ledger, feed, index)), {
+    discard: true
+  })
   return CredentialStore.of({
     get: (repository) => Effect.suspend(() => find(ledger, repository)),
     status: Effect.sync(() => statusOf(ledger))
@@ -88,14 +96,17 @@ const statusOf = (ledger: Ledger): CredentialStatus => {
 }
 
 const publish = (ledger: Ledger): Effect.Effect<void> =>
-  Effect.all([
-    Metric.update(Metrics.sourcesKnown, ledger.sources),
-    Metric.update(Metrics.errors, ledger.errors),
-    Metric.update(Metrics.feedsOutOfTouch, ledger.outOfTouch),
-    Metric.update(Metrics.lastSync, Option.getOrElse(ledger.lastSync, () => 0) / 1000)
-  ], { discard: true })
+  Effect.all(
+    [
+      Metric.update(Metrics.sourcesKnown, ledger.sources),
+      Metric.update(Metrics.errors, ledger.errors),
+      Metric.update(Metrics.feedsOutOfTouch, ledger.outOfTouch),
+      Metric.update(Metrics.lastSync, Option.getOrElse(ledger.lastSync, () => 0) / 1000)
+    ],
+    { discard: true }
+  )
 
-const take = Effect.fnUntraced(function*(ledger: Ledger, index: number, event: Feed.FeedEvent) {
+const take = Effect.fnUntraced(function* (ledger: Ledger, index: number, event: Feed.FeedEvent) {
   const reports = ledger.apply(index, event, yield* Clock.currentTimeMillis)
   yield* publish(ledger)
   for (const { level, message } of reports) yield* Effect.logWithLevel(level)(message)
@@ -107,8 +118,11 @@ const restart = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced(
 const follow = (ledger: Ledger, feed: Feed.Feed, index: number): Effect.Effect<void> =>
   Stream.runForEach(feed.events, (event) => take(ledger, index, event)).pipe(
     Effect.catchDefect((defect) =>
-      take(ledger, index, Feed.outOfTouch(`it failed unexpectedly (${defect instanceof Error ? defect.name : "defect"})`))
-        .pipe(Effect.andThen(Effect.fail("defect" as const)))
+      take(
+        ledger,
+        index,
+        Feed.outOfTouch(`it failed unexpectedly (${defect instanceof Error ? defect.name : "defect"})`)
+      ).pipe(Effect.andThen(Effect.fail("defect" as const)))
     ),
     Effect.retry(restart),
     Effect.ignore

@@ -41,13 +41,16 @@ const explain = ({ reason }: PlatformError.PlatformError): Reading => {
 
 const tooLarge = trouble(`it is larger than ${maxFileSize / 1024 / 1024} MiB; split it into several files`)
 
-const readFile = Effect.fnUntraced(function*(fs: FileSystem.FileSystem, path: string) {
-  const info = yield* fs.stat(path)
-  if (info.type !== "File") return trouble("it is not a regular file")
-  if (info.size > maxFileSize) return tooLarge
-  const bytes = yield* fs.readFile(path)
-  return bytes.length > maxFileSize ? tooLarge : content(bytes)
-}, Effect.catchTag("PlatformError", (error) => Effect.succeed(explain(error))))
+const readFile = Effect.fnUntraced(
+  function* (fs: FileSystem.FileSystem, path: string) {
+    const info = yield* fs.stat(path)
+    if (info.type !== "File") return trouble("it is not a regular file")
+    if (info.size > maxFileSize) return tooLarge
+    const bytes = yield* fs.readFile(path)
+    return bytes.length > maxFileSize ? tooLarge : content(bytes)
+  },
+  Effect.catchTag("PlatformError", (error) => Effect.succeed(explain(error)))
+)
 
 const decodeText = (bytes: Uint8Array): Result.Result<string, string> => {
   try {
@@ -58,7 +61,7 @@ const decodeText = (bytes: Uint8Array): Result.Result<string, string> => {
 }
 
 /** What a reading means for the store. */
-const interpret = Effect.fnUntraced(function*(reading: Reading): Effect.fn.Return<Feed.FeedEvent> {
+const interpret = Effect.fnUntraced(function* (reading: Reading): Effect.fn.Return<Feed.FeedEvent> {
   if (reading._tag === "Trouble") return Feed.outOfTouch(reading.detail)
   const text = decodeText(reading.bytes)
   const objects = Result.isFailure(text) ? Result.fail(text.failure) : yield* parse(text.success)
@@ -85,13 +88,13 @@ const stateOf = (reading: Reading, event: Feed.FeedEvent): State => ({
  * goes on serving as a whole, and a repository that is not in it may well exist. Objects that are no longer in the
  * file are gone.
  */
-export const feed = Effect.fnUntraced(function*(
+export const feed = Effect.fnUntraced(function* (
   path: string
 ): Effect.fn.Return<Feed.Feed, never, FileSystem.FileSystem> {
   const fs = yield* FileSystem.FileSystem
   const read = readFile(fs, path)
 
-  const settled = Effect.fnUntraced(function*(first: Reading, until: string) {
+  const settled = Effect.fnUntraced(function* (first: Reading, until: string) {
     let last = first
     for (let attempt = 0; attempt < settleAttempts && last.print !== until; attempt++) {
       yield* Effect.sleep(settle)
@@ -102,7 +105,7 @@ export const feed = Effect.fnUntraced(function*(
     return undefined
   })
 
-  const step = Effect.fnUntraced(function*(state: State | undefined) {
+  const step = Effect.fnUntraced(function* (state: State | undefined) {
     if (state === undefined) {
       const reading = yield* read
       const event = yield* interpret(reading)

@@ -29,14 +29,18 @@ export const repository = (object: unknown): Option.Option<RepositoryKey> =>
 /**
  * Reads a ModuleSource (`deckhouse.io/v1alpha1`, cluster-scoped): `spec.registry.repo`, `.scheme` (HTTP or HTTPS in
  * any case, HTTPS where absent), `.dockerCfg` (base64 of a docker config.json, absent or empty for anonymous) and
- * `.ca` (PEM, absent or empty for the system's). Every other field is tolerated.
+ * `.ca` (PEM, absent or empty for the system's). Every other field is tolerated. `previous` is what was
+ * read from the object before, if it was.
  */
 export const decode = (
   object: unknown,
-  origin: string
+  origin: string,
+  previous?: RegistrySource
 ): Result.Result<{ readonly key: RepositoryKey; readonly source: RegistrySource }, ObjectError> =>
-  Result.gen(function*() {
-    const { spec: { registry } } = yield* Result.mapError(decodeShape(object), shapeError)
+  Result.gen(function* () {
+    const {
+      spec: { registry }
+    } = yield* Result.mapError(decodeShape(object), shapeError)
     const key = decodeKey(registry.repo)
     if (Option.isNone(key)) return yield* invalid("spec.registry.repo is not host[:port]/name")
     const { host, name } = split(key.value)
@@ -46,7 +50,7 @@ export const decode = (
       host,
       base: PathComponents.make(name),
       credential: yield* fromDockerConfig(config, host, "spec.registry.dockerCfg"),
-      ca: yield* trusted(registry.ca, "spec.registry.ca"),
+      ca: yield* trusted(registry.ca, "spec.registry.ca", previous?.ca),
       origin
     }
     return { key: key.value, source }

@@ -12,13 +12,17 @@ export const kind = "Secret"
 export const namespace = "d8-system"
 export const name = "deckhouse-registry"
 
-const Values = Schema.optionalKey(Schema.NullOr(Schema.Struct({
-  address: Text,
-  path: Text,
-  scheme: Text,
-  ca: Text,
-  ".dockerconfigjson": Text
-})))
+const Values = Schema.optionalKey(
+  Schema.NullOr(
+    Schema.Struct({
+      address: Text,
+      path: Text,
+      scheme: Text,
+      ca: Text,
+      ".dockerconfigjson": Text
+    })
+  )
+)
 
 const decodeShape = Schema.decodeUnknownResult(Schema.Struct({ data: Values, stringData: Values }))
 const decodeHost = Schema.decodeUnknownOption(RegistryHost)
@@ -31,8 +35,12 @@ type Key = "address" | "path" | "scheme" | "ca" | ".dockerconfigjson"
  * (PEM) and `.dockerconfigjson` (absent for anonymous), in `data` as base64 or in `stringData`, which wins as it does
  * in Kubernetes. Line breaks around address, path and scheme do not matter.
  */
-export const decode = (object: unknown, origin: string): Result.Result<RegistrySource, ObjectError> =>
-  Result.gen(function*() {
+export const decode = (
+  object: unknown,
+  origin: string,
+  previous?: RegistrySource
+): Result.Result<RegistrySource, ObjectError> =>
+  Result.gen(function* () {
     const { data, stringData } = yield* Result.mapError(decodeShape(object), shapeError)
     const text = (key: Key): Result.Result<string, ObjectError> => {
       const plain = stringData?.[key]
@@ -49,7 +57,7 @@ export const decode = (object: unknown, origin: string): Result.Result<RegistryS
       host: host.value,
       base: base.value,
       credential: yield* fromDockerConfig(yield* text(".dockerconfigjson"), host.value, ".dockerconfigjson"),
-      ca: yield* trusted(yield* text("ca"), "ca"),
+      ca: yield* trusted(yield* text("ca"), "ca", previous?.ca),
       origin
     }
   })

@@ -12,7 +12,12 @@ const two = "registry.example.com/two"
 const good = (name: string, repo = one, creationTimestamp?: string) =>
   moduleSource({ name, repo, ...(creationTimestamp === undefined ? {} : { creationTimestamp }) })
 const broken = (name: string, repo = one, creationTimestamp?: string) => ({
-  ...moduleSource({ name, repo, dockerCfg: "%%", ...(creationTimestamp === undefined ? {} : { creationTimestamp }) })
+  ...moduleSource({
+    name,
+    repo,
+    dockerCfg: "%%",
+    ...(creationTimestamp === undefined ? {} : { creationTimestamp })
+  })
 })
 
 /** A store fed by one feed for each precedence, and everything it logged. */
@@ -23,18 +28,28 @@ const withStore = <A, E>(
     log: ReturnType<typeof captureLog>
   ) => Effect.Effect<A, E, CredentialStore>
 ) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const log = captureLog()
-    const feeds = yield* Effect.forEach(precedences, (precedence, index) => TestFeed.make(`feed ${index}`, precedence))
-    return yield* run(feeds.map(({ send }) => send), log).pipe(
-      Effect.provide(Layer.mergeAll(CredentialStore.layerFeeds(feeds.map(({ feed }) => feed)).pipe(
-        Layer.provideMerge(log.layer)
-      )))
+    const feeds = yield* Effect.forEach(precedences, (precedence, index) =>
+      TestFeed.make(`feed ${index}`, precedence)
+    )
+    return yield* run(
+      feeds.map(({ send }) => send),
+      log
+    ).pipe(
+      Effect.provide(
+        Layer.mergeAll(
+          CredentialStore.layerFeeds(feeds.map(({ feed }) => feed)).pipe(Layer.provideMerge(log.layer))
+        )
+      )
     )
   })
 
 const oneFeed = <A, E>(
-  run: (send: TestFeed.TestFeed["send"], log: ReturnType<typeof captureLog>) => Effect.Effect<A, E, CredentialStore>
+  run: (
+    send: TestFeed.TestFeed["send"],
+    log: ReturnType<typeof captureLog>
+  ) => Effect.Effect<A, E, CredentialStore>
 ) => withStore([1], ([send = () => Effect.void], log) => run(send, log))
 
 const twoFeeds = <A, E>(
@@ -45,76 +60,101 @@ const twoFeeds = <A, E>(
     log: ReturnType<typeof captureLog>
   ) => Effect.Effect<A, E, CredentialStore>
 ) =>
-  withStore(precedences, ([first = () => Effect.void, second = () => Effect.void], log) => run(first, second, log))
+  withStore(precedences, ([first = () => Effect.void, second = () => Effect.void], log) =>
+    run(first, second, log)
+  )
 
 describe("CredentialStore", () => {
   describe("events", () => {
     it.effect("adds, changes and removes sources as the feed tells", () =>
-      oneFeed(Effect.fn(function*(send) {
-        yield* send(Feed.synced([good("a"), registrySecret({ address: "cluster.example.com" })]))
-        assert.strictEqual(yield* answer(""), "Secret d8-system/deckhouse-registry")
-        yield* send(Feed.upsert(good("b", two)))
-        assert.strictEqual(yield* answer(two), "ModuleSource b")
-        yield* send(Feed.upsert(moduleSource({ name: "b", repo: two, scheme: "HTTP" })))
-        assert.strictEqual((yield* get(two)).scheme, "http")
-        yield* send(Feed.remove({ apiVersion: "deckhouse.io/v1alpha1", kind: "ModuleSource", metadata: { name: "a" } }))
-        assert.strictEqual(yield* answer(one), "UnknownRepository")
-        yield* send(Feed.synced([]))
-        assert.strictEqual(yield* answer(two), "UnknownRepository")
-        assert.strictEqual(yield* answer(""), "UnknownRepository")
-        assert.strictEqual((yield* status).sources, 0)
-      })))
+      oneFeed(
+        Effect.fn(function* (send) {
+          yield* send(Feed.synced([good("a"), registrySecret({ address: "cluster.example.com" })]))
+          assert.strictEqual(yield* answer(""), "Secret d8-system/deckhouse-registry")
+          yield* send(Feed.upsert(good("b", two)))
+          assert.strictEqual(yield* answer(two), "ModuleSource b")
+          yield* send(Feed.upsert(moduleSource({ name: "b", repo: two, scheme: "HTTP" })))
+          assert.strictEqual((yield* get(two)).scheme, "http")
+          yield* send(
+            Feed.remove({
+              apiVersion: "deckhouse.io/v1alpha1",
+              kind: "ModuleSource",
+              metadata: { name: "a" }
+            })
+          )
+          assert.strictEqual(yield* answer(one), "UnknownRepository")
+          yield* send(Feed.synced([]))
+          assert.strictEqual(yield* answer(two), "UnknownRepository")
+          assert.strictEqual(yield* answer(""), "UnknownRepository")
+          assert.strictEqual((yield* status).sources, 0)
+        })
+      )
+    )
 
     it.effect("follows an object to its new repository", () =>
-      oneFeed(Effect.fn(function*(send) {
-        yield* send(Feed.synced([good("a", one)]))
-        yield* send(Feed.upsert(good("a", two)))
-        assert.strictEqual(yield* answer(one), "UnknownRepository")
-        assert.strictEqual(yield* answer(two), "ModuleSource a")
-      })))
+      oneFeed(
+        Effect.fn(function* (send) {
+          yield* send(Feed.synced([good("a", one)]))
+          yield* send(Feed.upsert(good("a", two)))
+          assert.strictEqual(yield* answer(one), "UnknownRepository")
+          assert.strictEqual(yield* answer(two), "ModuleSource a")
+        })
+      )
+    )
 
     it.effect("keeps what is known while a feed is out of touch, and says so once for each problem", () =>
-      oneFeed(Effect.fn(function*(send, log) {
-        yield* send(Feed.synced([good("a")]))
-        for (const detail of ["no answer", "no answer", "refused", "refused"]) yield* send(Feed.outOfTouch(detail))
-        assert.strictEqual(yield* answer(one), "ModuleSource a")
-        assert.isFalse((yield* status).upToDate)
-        assert.lengthOf(log.matching("Warn", "feed 0: no answer"), 1)
-        assert.lengthOf(log.matching("Warn", "feed 0: refused"), 1)
-        yield* send(Feed.inTouch)
-        assert.isTrue((yield* status).upToDate)
-        assert.lengthOf(log.matching("Info", "feed 0: in touch again"), 1)
-      })))
+      oneFeed(
+        Effect.fn(function* (send, log) {
+          yield* send(Feed.synced([good("a")]))
+          for (const detail of ["no answer", "no answer", "refused", "refused"])
+            yield* send(Feed.outOfTouch(detail))
+          assert.strictEqual(yield* answer(one), "ModuleSource a")
+          assert.isFalse((yield* status).upToDate)
+          assert.lengthOf(log.matching("Warn", "feed 0: no answer"), 1)
+          assert.lengthOf(log.matching("Warn", "feed 0: refused"), 1)
+          yield* send(Feed.inTouch)
+          assert.isTrue((yield* status).upToDate)
+          assert.lengthOf(log.matching("Info", "feed 0: in touch again"), 1)
+        })
+      )
+    )
 
     it.effect("is synced once every feed delivered; what is known serves before", () =>
-      twoFeeds([1, 1], Effect.fn(function*(first, second) {
-        assert.deepStrictEqual((yield* status).waitingFor, ["feed 0", "feed 1"])
-        assert.strictEqual(yield* answer(one), "NotSynced")
-        yield* first(Feed.synced([good("a")]))
-        yield* second(Feed.outOfTouch("not yet"))
-        assert.deepStrictEqual((yield* status).waitingFor, ["feed 1"])
-        assert.strictEqual(yield* answer(one), "ModuleSource a")
-        assert.strictEqual(yield* answer(two), "NotSynced")
-        yield* second(Feed.synced([]))
-        assert.isTrue((yield* status).synced)
-        assert.strictEqual(yield* answer(two), "UnknownRepository")
-      })))
+      twoFeeds(
+        [1, 1],
+        Effect.fn(function* (first, second) {
+          assert.deepStrictEqual((yield* status).waitingFor, ["feed 0", "feed 1"])
+          assert.strictEqual(yield* answer(one), "NotSynced")
+          yield* first(Feed.synced([good("a")]))
+          yield* second(Feed.outOfTouch("not yet"))
+          assert.deepStrictEqual((yield* status).waitingFor, ["feed 1"])
+          assert.strictEqual(yield* answer(one), "ModuleSource a")
+          assert.strictEqual(yield* answer(two), "NotSynced")
+          yield* second(Feed.synced([]))
+          assert.isTrue((yield* status).synced)
+          assert.strictEqual(yield* answer(two), "UnknownRepository")
+        })
+      )
+    )
 
     it.effect("tells when a feed last delivered or confirmed", () =>
-      oneFeed(Effect.fn(function*(send) {
-        assert.deepStrictEqual((yield* status).lastSync, Option.none())
-        yield* TestClock.setTime(5_000)
-        yield* send(Feed.synced([]))
-        assert.deepStrictEqual((yield* status).lastSync, Option.some(5_000))
-        yield* TestClock.setTime(7_000)
-        yield* send(Feed.outOfTouch("gone"))
-        assert.deepStrictEqual((yield* status).lastSync, Option.some(5_000))
-        yield* send(Feed.inTouch)
-        assert.deepStrictEqual((yield* status).lastSync, Option.some(7_000))
-      })))
+      oneFeed(
+        Effect.fn(function* (send) {
+          assert.deepStrictEqual((yield* status).lastSync, Option.none())
+          yield* TestClock.setTime(5_000)
+          yield* send(Feed.synced([]))
+          assert.deepStrictEqual((yield* status).lastSync, Option.some(5_000))
+          yield* TestClock.setTime(7_000)
+          yield* send(Feed.outOfTouch("gone"))
+          assert.deepStrictEqual((yield* status).lastSync, Option.some(5_000))
+          yield* send(Feed.inTouch)
+          assert.deepStrictEqual((yield* status).lastSync, Option.some(7_000))
+        })
+      )
+    )
 
     it.effect("a feed that dies is begun anew, its defect's text unsaid", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const log = captureLog()
         let runs = 0
         const feed: Feed.Feed = {
@@ -125,7 +165,7 @@ describe("CredentialStore", () => {
             return Stream.concat(Stream.make(Feed.synced([good("a")])), Stream.die(new TypeError("s3cr3t")))
           })
         }
-        yield* Effect.gen(function*() {
+        yield* Effect.gen(function* () {
           yield* TestClock.adjust("1 hour")
           assert.strictEqual(yield* answer(one), "ModuleSource a")
           assert.isFalse((yield* status).upToDate)
@@ -134,148 +174,202 @@ describe("CredentialStore", () => {
         }).pipe(Effect.provide(Layer.provideMerge(CredentialStore.layerFeeds([feed]), log.layer)))
         assert.isNotEmpty(log.matching("Warn", "dying feed: it failed unexpectedly (TypeError)"))
         assert.isEmpty(log.matching("s3cr3t"))
-      }))
+      })
+    )
   })
 
   describe("broken objects", () => {
     it.effect("hurt only themselves, are named once, and answer Unreadable for their repository", () =>
-      oneFeed(Effect.fn(function*(send, log) {
-        const objects = [broken("bad", two), good("a"), { ...good("c"), spec: 7 }, "nonsense", null]
-        yield* send(Feed.synced(objects))
-        yield* send(Feed.synced(objects))
-        assert.strictEqual(yield* answer(one), "ModuleSource a")
-        const error = yield* Effect.flip(get(two))
-        assert.deepInclude({ ...error.reason }, { origin: "ModuleSource bad", detail: "spec.registry.dockerCfg is not base64" })
-        assert.lengthOf(log.matching("Warn", "ModuleSource bad cannot be read", "does not serve"), 1)
-        assert.lengthOf(log.matching("Warn", "ModuleSource c cannot be read: spec"), 1)
-        assert.lengthOf(log.matching("Warn", "no Kubernetes object"), 2)
-      })))
+      oneFeed(
+        Effect.fn(function* (send, log) {
+          const objects = [broken("bad", two), good("a"), { ...good("c"), spec: 7 }, "nonsense", null]
+          yield* send(Feed.synced(objects))
+          yield* send(Feed.synced(objects))
+          assert.strictEqual(yield* answer(one), "ModuleSource a")
+          const error = yield* Effect.flip(get(two))
+          assert.deepInclude(error.reason, {
+            origin: "ModuleSource bad",
+            detail: "spec.registry.dockerCfg is not base64"
+          })
+          assert.lengthOf(log.matching("Warn", "ModuleSource bad cannot be read", "does not serve"), 1)
+          assert.lengthOf(log.matching("Warn", "ModuleSource c cannot be read: spec"), 1)
+          assert.lengthOf(log.matching("Warn", "no Kubernetes object"), 2)
+        })
+      )
+    )
 
     it.effect("keep their last good state, reported once a change, until they are mended or gone", () =>
-      oneFeed(Effect.fn(function*(send, log) {
-        yield* send(Feed.synced([moduleSource({ name: "a", repo: one, scheme: "HTTP" })]))
-        yield* send(Feed.upsert(broken("a")))
-        yield* send(Feed.upsert(broken("a")))
-        assert.strictEqual((yield* get(one)).scheme, "http")
-        assert.lengthOf(log.matching("Warn", "ModuleSource a cannot be read", "last good state goes on"), 1)
-        yield* send(Feed.upsert(moduleSource({ name: "a", repo: one, dockerCfg: "%%%%" })))
-        assert.lengthOf(log.matching("Warn", "ModuleSource a cannot be read", "last good state goes on"), 2)
-        yield* send(Feed.upsert(moduleSource({ name: "a", repo: one, scheme: "HTTPS" })))
-        assert.strictEqual((yield* get(one)).scheme, "https")
-        assert.lengthOf(log.matching("Info", "ModuleSource a can be read again"), 1)
-        yield* send(Feed.upsert(broken("a")))
-        yield* send(Feed.remove(broken("a")))
-        assert.strictEqual(yield* answer(one), "UnknownRepository")
-      })))
+      oneFeed(
+        Effect.fn(function* (send, log) {
+          yield* send(Feed.synced([moduleSource({ name: "a", repo: one, scheme: "HTTP" })]))
+          yield* send(Feed.upsert(broken("a")))
+          yield* send(Feed.upsert(broken("a")))
+          assert.strictEqual((yield* get(one)).scheme, "http")
+          assert.lengthOf(log.matching("Warn", "ModuleSource a cannot be read", "last good state goes on"), 1)
+          yield* send(Feed.upsert(moduleSource({ name: "a", repo: one, dockerCfg: "%%%%" })))
+          assert.lengthOf(log.matching("Warn", "ModuleSource a cannot be read", "last good state goes on"), 2)
+          yield* send(Feed.upsert(moduleSource({ name: "a", repo: one, scheme: "HTTPS" })))
+          assert.strictEqual((yield* get(one)).scheme, "https")
+          assert.lengthOf(log.matching("Info", "ModuleSource a can be read again"), 1)
+          yield* send(Feed.upsert(broken("a")))
+          yield* send(Feed.remove(broken("a")))
+          assert.strictEqual(yield* answer(one), "UnknownRepository")
+        })
+      )
+    )
 
     it.effect("serve their old repository and answer Unreadable for the new one", () =>
-      oneFeed(Effect.fn(function*(send) {
-        yield* send(Feed.synced([good("a", one)]))
-        yield* send(Feed.upsert(broken("a", two)))
-        assert.strictEqual(yield* answer(one), "ModuleSource a")
-        assert.strictEqual(yield* answer(two), "Unreadable")
-      })))
+      oneFeed(
+        Effect.fn(function* (send) {
+          yield* send(Feed.synced([good("a", one)]))
+          yield* send(Feed.upsert(broken("a", two)))
+          assert.strictEqual(yield* answer(one), "ModuleSource a")
+          assert.strictEqual(yield* answer(two), "Unreadable")
+        })
+      )
+    )
 
     it.effect("a Secret that cannot be read keeps its last good state too", () =>
-      oneFeed(Effect.fn(function*(send) {
-        yield* send(Feed.synced([registrySecret({ address: "" })]))
-        assert.strictEqual(yield* answer(""), "Unreadable")
-        yield* send(Feed.upsert(registrySecret({ address: "cluster.example.com" })))
-        yield* send(Feed.upsert(registrySecret({ address: "not a host" })))
-        assert.strictEqual((yield* get("")).host as string, "cluster.example.com")
-      })))
+      oneFeed(
+        Effect.fn(function* (send) {
+          yield* send(Feed.synced([registrySecret({ address: "" })]))
+          assert.strictEqual(yield* answer(""), "Unreadable")
+          yield* send(Feed.upsert(registrySecret({ address: "cluster.example.com" })))
+          yield* send(Feed.upsert(registrySecret({ address: "not a host" })))
+          assert.strictEqual((yield* get("")).host, "cluster.example.com")
+        })
+      )
+    )
 
     it.effect("do not stand in the way of one that can be read", () =>
-      oneFeed(Effect.fn(function*(send) {
-        yield* send(Feed.synced([broken("a", one, "2020-01-01T00:00:00Z"), good("b", one, "2024-01-01T00:00:00Z")]))
-        assert.strictEqual(yield* answer(one), "ModuleSource b")
-        yield* send(Feed.upsert(good("a", one, "2020-01-01T00:00:00Z")))
-        assert.strictEqual(yield* answer(one), "ModuleSource a")
-      })))
+      oneFeed(
+        Effect.fn(function* (send) {
+          yield* send(
+            Feed.synced([broken("a", one, "2020-01-01T00:00:00Z"), good("b", one, "2024-01-01T00:00:00Z")])
+          )
+          assert.strictEqual(yield* answer(one), "ModuleSource b")
+          yield* send(Feed.upsert(good("a", one, "2020-01-01T00:00:00Z")))
+          assert.strictEqual(yield* answer(one), "ModuleSource a")
+        })
+      )
+    )
 
     it.effect("without a usable name they are told by their place, and the name is not repeated", () =>
-      oneFeed(Effect.fn(function*(send, log) {
-        yield* send(Feed.synced([moduleSource({ name: "S3cr3t name\n", repo: one }), good("a", two)]))
-        assert.strictEqual(yield* answer(one), "Unreadable")
-        assert.strictEqual(yield* answer(two), "ModuleSource a")
-        assert.lengthOf(log.matching("Warn", "without a valid name (object 1)", "metadata.name"), 1)
-        assert.isEmpty(log.matching("S3cr3t"))
-      })))
+      oneFeed(
+        Effect.fn(function* (send, log) {
+          yield* send(Feed.synced([moduleSource({ name: "S3cr3t name\n", repo: one }), good("a", two)]))
+          assert.strictEqual(yield* answer(one), "Unreadable")
+          assert.strictEqual(yield* answer(two), "ModuleSource a")
+          assert.lengthOf(log.matching("Warn", "without a valid name (object 1)", "metadata.name"), 1)
+          assert.isEmpty(log.matching("S3cr3t"))
+        })
+      )
+    )
 
     it.effect("given twice, the last counts, and it is said once", () =>
-      oneFeed(Effect.fn(function*(send, log) {
-        const objects = [good("a", one), good("a", two)]
-        yield* send(Feed.synced(objects))
-        yield* send(Feed.synced(objects))
-        assert.strictEqual(yield* answer(one), "UnknownRepository")
-        assert.strictEqual(yield* answer(two), "ModuleSource a")
-        assert.lengthOf(log.matching("Warn", "ModuleSource a is given twice"), 1)
-      })))
+      oneFeed(
+        Effect.fn(function* (send, log) {
+          const objects = [good("a", one), good("a", two)]
+          yield* send(Feed.synced(objects))
+          yield* send(Feed.synced(objects))
+          assert.strictEqual(yield* answer(one), "UnknownRepository")
+          assert.strictEqual(yield* answer(two), "ModuleSource a")
+          assert.lengthOf(log.matching("Warn", "ModuleSource a is given twice"), 1)
+        })
+      )
+    )
   })
 
   it.effect("leaves out other kinds, versions and Secrets, said once at debug", () =>
-    oneFeed(Effect.fn(function*(send, log) {
-      const others = [
-        { ...registrySecret({ address: "x.example.com" }), metadata: { name: "deckhouse-registry", namespace: "default" } },
-        { ...registrySecret({ address: "x.example.com" }), metadata: { name: "deckhouse-registry" } },
-        { ...registrySecret({ address: "x.example.com" }), metadata: { name: "other", namespace: "d8-system" } },
-        { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a" } },
-        { ...good("a"), apiVersion: "deckhouse.io/v1" }
-      ]
-      yield* send(Feed.synced(others))
-      yield* send(Feed.synced(others))
-      assert.deepInclude(yield* status, { synced: true, sources: 0 })
-      assert.strictEqual(yield* answer(""), "UnknownRepository")
-      assert.lengthOf(log.matching("Debug", "is left out"), others.length)
-      assert.isEmpty(log.matching("Warn"))
-    })))
+    oneFeed(
+      Effect.fn(function* (send, log) {
+        const others = [
+          {
+            ...registrySecret({ address: "x.example.com" }),
+            metadata: { name: "deckhouse-registry", namespace: "default" }
+          },
+          { ...registrySecret({ address: "x.example.com" }), metadata: { name: "deckhouse-registry" } },
+          {
+            ...registrySecret({ address: "x.example.com" }),
+            metadata: { name: "other", namespace: "d8-system" }
+          },
+          { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a" } },
+          { ...good("a"), apiVersion: "deckhouse.io/v1" }
+        ]
+        yield* send(Feed.synced(others))
+        yield* send(Feed.synced(others))
+        assert.deepInclude(yield* status, { synced: true, sources: 0 })
+        assert.strictEqual(yield* answer(""), "UnknownRepository")
+        assert.lengthOf(log.matching("Debug", "is left out"), others.length)
+        assert.isEmpty(log.matching("Warn"))
+      })
+    )
+  )
 
   describe("two objects with one repository", () => {
     it.effect("the older serves, the other is reported once, and takes over when the older is gone", () =>
-      oneFeed(Effect.fn(function*(send, log) {
-        const older = good("z-older", one, "2024-01-01T00:00:00Z")
-        const newer = good("a-newer", one, "2024-01-01T00:00:01Z")
-        yield* send(Feed.synced([newer]))
-        assert.strictEqual(yield* answer(one), "ModuleSource a-newer")
-        yield* send(Feed.synced([newer, older]))
-        yield* send(Feed.synced([older, newer]))
-        assert.strictEqual(yield* answer(one), "ModuleSource z-older")
-        assert.lengthOf(log.matching("Warn", "ModuleSource a-newer", "ModuleSource z-older", "is older"), 1)
-        assert.strictEqual((yield* status).sources, 1)
-        yield* send(Feed.remove(older))
-        assert.strictEqual(yield* answer(one), "ModuleSource a-newer")
-      })))
+      oneFeed(
+        Effect.fn(function* (send, log) {
+          const older = good("z-older", one, "2024-01-01T00:00:00Z")
+          const newer = good("a-newer", one, "2024-01-01T00:00:01Z")
+          yield* send(Feed.synced([newer]))
+          assert.strictEqual(yield* answer(one), "ModuleSource a-newer")
+          yield* send(Feed.synced([newer, older]))
+          yield* send(Feed.synced([older, newer]))
+          assert.strictEqual(yield* answer(one), "ModuleSource z-older")
+          assert.lengthOf(log.matching("Warn", "ModuleSource a-newer", "ModuleSource z-older", "is older"), 1)
+          assert.strictEqual((yield* status).sources, 1)
+          yield* send(Feed.remove(older))
+          assert.strictEqual(yield* answer(one), "ModuleSource a-newer")
+        })
+      )
+    )
 
     it.effect("one without a creationTimestamp counts as the oldest; the name decides among equals", () =>
-      oneFeed(Effect.fn(function*(send) {
-        yield* send(Feed.synced([good("a", one, "2001-01-01T00:00:00Z"), good("c", one), good("b", one)]))
-        assert.strictEqual(yield* answer(one), "ModuleSource b")
-      })))
+      oneFeed(
+        Effect.fn(function* (send) {
+          yield* send(Feed.synced([good("a", one, "2001-01-01T00:00:00Z"), good("c", one), good("b", one)]))
+          assert.strictEqual(yield* answer(one), "ModuleSource b")
+        })
+      )
+    )
 
     it.effect("the feed of the smaller precedence serves, whatever the age, and nobody is reported", () =>
-      twoFeeds([0, 1], Effect.fn(function*(file, watch, log) {
-        yield* watch(Feed.synced([good("old", one, "2001-01-01T00:00:00Z")]))
-        assert.strictEqual(yield* answer(one), "ModuleSource old")
-        yield* file(Feed.synced([good("file", one, "2024-01-01T00:00:00Z")]))
-        assert.strictEqual(yield* answer(one), "ModuleSource file")
-        assert.isEmpty(log.matching("Warn"))
-        yield* file(Feed.synced([]))
-        assert.strictEqual(yield* answer(one), "ModuleSource old")
-      })))
+      twoFeeds(
+        [0, 1],
+        Effect.fn(function* (file, watch, log) {
+          yield* watch(Feed.synced([good("old", one, "2001-01-01T00:00:00Z")]))
+          assert.strictEqual(yield* answer(one), "ModuleSource old")
+          yield* file(Feed.synced([good("file", one, "2024-01-01T00:00:00Z")]))
+          assert.strictEqual(yield* answer(one), "ModuleSource file")
+          assert.isEmpty(log.matching("Warn"))
+          yield* file(Feed.synced([]))
+          assert.strictEqual(yield* answer(one), "ModuleSource old")
+        })
+      )
+    )
 
     it.effect("the feed named first serves among equals, also for objects of one name", () =>
-      twoFeeds([0, 0], Effect.fn(function*(first, second, log) {
-        yield* second(Feed.synced([moduleSource({ name: "a", repo: one, scheme: "HTTP" })]))
-        yield* first(Feed.synced([good("a")]))
-        assert.strictEqual((yield* get(one)).scheme, "https")
-        assert.lengthOf(log.matching("Warn", "ModuleSource a (feed 1)", "ModuleSource a (feed 0)"), 1)
-      })))
+      twoFeeds(
+        [0, 0],
+        Effect.fn(function* (first, second, log) {
+          yield* second(Feed.synced([moduleSource({ name: "a", repo: one, scheme: "HTTP" })]))
+          yield* first(Feed.synced([good("a")]))
+          assert.strictEqual((yield* get(one)).scheme, "https")
+          assert.lengthOf(log.matching("Warn", "ModuleSource a (feed 1)", "ModuleSource a (feed 0)"), 1)
+        })
+      )
+    )
 
     it.effect("the older serves also where it stands in the feed named second", () =>
-      twoFeeds([0, 0], Effect.fn(function*(first, second) {
-        yield* first(Feed.synced([good("a", one, "2024-01-01T00:00:00Z")]))
-        yield* second(Feed.synced([good("b", one, "2020-01-01T00:00:00Z")]))
-        assert.strictEqual(yield* answer(one), "ModuleSource b")
-      })))
+      twoFeeds(
+        [0, 0],
+        Effect.fn(function* (first, second) {
+          yield* first(Feed.synced([good("a", one, "2024-01-01T00:00:00Z")]))
+          yield* second(Feed.synced([good("b", one, "2020-01-01T00:00:00Z")]))
+          assert.strictEqual(yield* answer(one), "ModuleSource b")
+        })
+      )
+    )
   })
 })

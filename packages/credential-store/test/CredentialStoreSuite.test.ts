@@ -15,40 +15,51 @@ suite("mock", ({ sources, state, unreadable }) =>
     unreadable,
     upToDate: state !== "outOfTouch",
     waitingFor: state === "waiting" ? ["another feed"] : []
-  }))
+  })
+)
 
 suite("feed in memory", ({ objects, state }: Fixture) =>
-  Layer.effectContext(Effect.gen(function*() {
-    const one = yield* TestFeed.make("one feed")
-    const another = yield* TestFeed.make("another feed")
-    const context = yield* Layer.build(CredentialStore.layerFeeds([one.feed, another.feed]))
-    yield* one.send(Feed.synced(objects))
-    if (state !== "waiting") yield* another.send(Feed.synced([]))
-    if (state === "outOfTouch") yield* another.send(Feed.outOfTouch("the test says so"))
-    return context
-  })))
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const one = yield* TestFeed.make("one feed")
+      const another = yield* TestFeed.make("another feed")
+      const context = yield* Layer.build(CredentialStore.layerFeeds([one.feed, another.feed]))
+      yield* one.send(Feed.synced(objects))
+      if (state !== "waiting") yield* another.send(Feed.synced([]))
+      if (state === "outOfTouch") yield* another.send(Feed.outOfTouch("the test says so"))
+      return context
+    })
+  )
+)
 
 const suiteOfFiles = (name: string, print: (objects: ReadonlyArray<unknown>) => string) =>
   suite(name, ({ objects, state }) =>
-    Layer.effectContext(Effect.gen(function*() {
-      const files = new Map<string, FakeFile>([["/credentials/one", print(objects)]])
-      if (state !== "waiting") files.set("/credentials/another", print([]))
-      const context = yield* Layer.build(CredentialStore.layerFiles(["/credentials/one", "/credentials/another"])).pipe(
-        Effect.provideService(FileSystem.FileSystem, makeFileSystem(files))
-      )
-      const { status } = Context.get(context, CredentialStore)
-      if (state === "waiting") {
-        yield* Effect.repeat(Effect.andThen(Effect.yieldNow, status), { until: ({ sources }) => sources > 0 })
+    Layer.effectContext(
+      Effect.gen(function* () {
+        const files = new Map<string, FakeFile>([["/credentials/one", print(objects)]])
+        if (state !== "waiting") files.set("/credentials/another", print([]))
+        const context = yield* Layer.build(
+          CredentialStore.layerFiles(["/credentials/one", "/credentials/another"])
+        ).pipe(Effect.provideService(FileSystem.FileSystem, makeFileSystem(files)))
+        const { status } = Context.get(context, CredentialStore)
+        if (state === "waiting") {
+          yield* Effect.repeat(Effect.andThen(Effect.yieldNow, status), {
+            until: ({ sources }) => sources > 0
+          })
+          return context
+        }
+        // The YAML parser is loaded when it is first needed, which takes turns of the event loop.
+        yield* Effect.repeat(Effect.andThen(Effect.yieldNow, status), { until: ({ synced }) => synced })
+        if (state === "outOfTouch") {
+          files.delete("/credentials/another")
+          yield* TestClock.adjust("3 seconds")
+        }
         return context
-      }
-      // The YAML parser is loaded when it is first needed, which takes turns of the event loop.
-      yield* Effect.repeat(Effect.andThen(Effect.yieldNow, status), { until: ({ synced }) => synced })
-      if (state === "outOfTouch") {
-        files.delete("/credentials/another")
-        yield* TestClock.adjust("3 seconds")
-      }
-      return context
-    })).pipe(Layer.provide(TestClock.layer())))
+      })
+    ).pipe(Layer.provide(TestClock.layer()))
+  )
 
 suiteOfFiles("JSON files", (objects) => JSON.stringify(list(objects)))
-suiteOfFiles("YAML files", (objects) => (objects.length === 0 ? "items: []\nkind: List\n" : objects.map((object) => stringify(object)).join("---\n")))
+suiteOfFiles("YAML files", (objects) =>
+  objects.length === 0 ? "items: []\nkind: List\n" : objects.map((object) => stringify(object)).join("---\n")
+)

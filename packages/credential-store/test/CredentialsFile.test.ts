@@ -4,7 +4,7 @@ import { maxFileSize } from "@registry-packages-proxy/credential-store/Credentia
 import { list, moduleSource } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { Effect, FileSystem, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
+import { directory, type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
 import { answer, captureLog, status } from "./Harness.ts"
 
 const one = "registry.example.com/one"
@@ -17,7 +17,10 @@ const b = moduleSource({ name: "b", repo: two })
 /** Files in memory and JSON alone, so that only the clock decides when a change is seen. */
 const withFiles = <A, E>(
   initial: Readonly<Record<string, FakeFile>>,
-  run: (files: Map<string, FakeFile>, log: ReturnType<typeof captureLog>) => Effect.Effect<A, E, CredentialStore>
+  run: (
+    files: Map<string, FakeFile>,
+    log: ReturnType<typeof captureLog>
+  ) => Effect.Effect<A, E, CredentialStore>
 ) =>
   Effect.suspend(() => {
     const files = new Map(Object.entries(initial))
@@ -25,132 +28,214 @@ const withFiles = <A, E>(
     const paths = files.size === 0 ? [path] : [...files.keys()]
     return TestClock.adjust(0).pipe(
       Effect.andThen(run(files, log)),
-      Effect.provide(CredentialStore.layerFiles(paths).pipe(
-        Layer.provide(Layer.succeed(FileSystem.FileSystem, makeFileSystem(files))),
-        Layer.provideMerge(log.layer)
-      ))
+      Effect.provide(
+        CredentialStore.layerFiles(paths).pipe(
+          Layer.provide(Layer.succeed(FileSystem.FileSystem, makeFileSystem(files))),
+          Layer.provideMerge(log.layer)
+        )
+      )
     )
   })
 
 describe("CredentialsFile", () => {
   it.effect("is read at start", () =>
-    withFiles({ [path]: json(a) }, Effect.fn(function*() {
-      assert.strictEqual(yield* answer(one), "ModuleSource a")
-      assert.deepInclude(yield* status, { synced: true, upToDate: true })
-    })))
+    withFiles(
+      { [path]: json(a) },
+      Effect.fn(function* () {
+        assert.strictEqual(yield* answer(one), "ModuleSource a")
+        assert.deepInclude(yield* status, { synced: true, upToDate: true })
+      })
+    )
+  )
 
   it.effect("a change is in effect within 5 s: objects are added, changed, and gone when they are gone", () =>
-    withFiles({ [path]: json(a) }, Effect.fn(function*(files) {
-      files.set(path, json(b))
-      yield* TestClock.adjust("5 seconds")
-      assert.strictEqual(yield* answer(one), "UnknownRepository")
-      assert.strictEqual(yield* answer(two), "ModuleSource b")
-      files.set(path, "[]")
-      yield* TestClock.adjust("5 seconds")
-      assert.deepInclude(yield* status, { synced: true, upToDate: true, sources: 0 })
-    })))
+    withFiles(
+      { [path]: json(a) },
+      Effect.fn(function* (files) {
+        files.set(path, json(b))
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual(yield* answer(one), "UnknownRepository")
+        assert.strictEqual(yield* answer(two), "ModuleSource b")
+        files.set(path, "[]")
+        yield* TestClock.adjust("5 seconds")
+        assert.deepInclude(yield* status, { synced: true, upToDate: true, sources: 0 })
+      })
+    )
+  )
 
   it.effect.each<readonly [string, FakeFile, string]>([
     ["is missing", { fails: "NotFound" }, "there is no such file"],
     ["may not be read", { fails: "PermissionDenied" }, "reading it is not permitted"],
     ["fails otherwise", { fails: "Unknown" }, "it cannot be read (Unknown)"],
-    ["is a directory", "directory", "it is not a regular file"],
+    ["is a directory", directory, "it is not a regular file"],
     ["is empty", "", "it is empty"],
     ["is cut short", json(a).slice(0, -20), "is not valid YAML"],
     ["is not UTF-8", new Uint8Array([0x7b, 0xff, 0x7d]), "it is not UTF-8 text"],
-    ["is text", "\"text\"", "something else than Kubernetes objects"],
+    ["is text", '"text"', "something else than Kubernetes objects"],
     ["is too large", new Uint8Array(maxFileSize + 1).fill(0x20), "larger than 4 MiB"]
   ])("a file that %s keeps its last good content as a whole, and is reported once", ([, file, detail]) =>
-    withFiles({ [path]: json(a) }, Effect.fn(function*(files, log) {
-      files.set(path, file)
-      // The YAML parser takes real turns of the event loop to load, so the clock ticks until the file was looked at.
-      yield* Effect.repeat(Effect.andThen(TestClock.adjust("1 second"), status), { until: ({ upToDate }) => !upToDate })
-      yield* TestClock.adjust("1 minute")
-      assert.strictEqual(yield* answer(one), "ModuleSource a")
-      assert.deepInclude(yield* status, { synced: true, upToDate: false })
-      assert.strictEqual(yield* answer(two), "UnknownRepository")
-      assert.lengthOf(log.matching("Warn"), 1)
-      assert.lengthOf(log.matching("Warn", "credentials file registries.json: ", detail, "what was read before"), 1)
-      files.set(path, json(a, b))
-      yield* TestClock.adjust("5 seconds")
-      assert.strictEqual(yield* answer(two), "ModuleSource b")
-      assert.isTrue((yield* status).upToDate)
-    })))
+    withFiles(
+      { [path]: json(a) },
+      Effect.fn(function* (files, log) {
+        files.set(path, file)
+        // The YAML parser takes real turns of the event loop to load, so the clock ticks until the file was looked at.
+        yield* Effect.repeat(Effect.andThen(TestClock.adjust("1 second"), status), {
+          until: ({ upToDate }) => !upToDate
+        })
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual(yield* answer(one), "ModuleSource a")
+        assert.deepInclude(yield* status, { synced: true, upToDate: false })
+        assert.strictEqual(yield* answer(two), "UnknownRepository")
+        assert.lengthOf(log.matching("Warn"), 1)
+        assert.lengthOf(
+          log.matching("Warn", "credentials file registries.json: ", detail, "what was read before"),
+          1
+        )
+        files.set(path, json(a, b))
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual(yield* answer(two), "ModuleSource b")
+        assert.isTrue((yield* status).upToDate)
+      })
+    )
+  )
 
   it.effect("one that cannot be read at start is waited for by name, and taken when it comes", () =>
-    withFiles({}, Effect.fn(function*(files, log) {
-      yield* TestClock.adjust("1 minute")
-      assert.deepInclude(yield* status, { synced: false, waitingFor: ["credentials file registries.json"] })
-      assert.strictEqual(yield* answer(one), "NotSynced")
-      assert.lengthOf(log.matching("Warn", "there is no such file", "nothing was read from it yet"), 1)
-      files.set(path, json(a))
-      yield* TestClock.adjust("5 seconds")
-      assert.strictEqual(yield* answer(one), "ModuleSource a")
-      assert.deepInclude(yield* status, { synced: true, waitingFor: [] })
-    })))
-
-  it.effect("one caught half-written loses nothing and is not reported", () =>
-    withFiles({ [path]: json(a) }, Effect.fn(function*(files, log) {
-      const whole = json(a, b)
-      // Truncated, then written piece by piece: valid JSON in between, too.
-      for (const part of ["", whole.slice(0, 30), "[]", whole.slice(0, 90), whole]) {
-        files.set(path, part)
-        yield* TestClock.adjust("400 millis")
+    withFiles(
+      {},
+      Effect.fn(function* (files, log) {
+        yield* TestClock.adjust("1 minute")
+        assert.deepInclude(yield* status, { synced: false, waitingFor: ["credentials file registries.json"] })
+        assert.strictEqual(yield* answer(one), "NotSynced")
+        assert.lengthOf(log.matching("Warn", "there is no such file", "nothing was read from it yet"), 1)
+        files.set(path, json(a))
+        yield* TestClock.adjust("5 seconds")
         assert.strictEqual(yield* answer(one), "ModuleSource a")
-      }
-      yield* TestClock.adjust("5 seconds")
-      assert.strictEqual(yield* answer(two), "ModuleSource b")
-      assert.isEmpty(log.matching("Warn"))
-    })))
+        assert.deepInclude(yield* status, { synced: true, waitingFor: [] })
+      })
+    )
+  )
+
+  it.effect.each([0, 300, 600, 900, 1200, 1500, 1700, 1900])(
+    "one caught half-written, %i ms after it was read, loses nothing and is not reported",
+    (after) =>
+      withFiles(
+        { [path]: json(a) },
+        Effect.fn(function* (files, log) {
+          yield* TestClock.adjust(after)
+          const whole = json(a, b)
+          // Truncated, then written piece by piece: valid JSON in between, too.
+          for (const part of ["", whole.slice(0, 30), "[]", whole.slice(0, 90), whole.slice(0, 200), whole]) {
+            files.set(path, part)
+            yield* TestClock.adjust("400 millis")
+            assert.strictEqual(yield* answer(one), "ModuleSource a")
+          }
+          yield* TestClock.adjust("3 seconds")
+          assert.strictEqual(yield* answer(two), "ModuleSource b")
+          assert.isEmpty(log.matching("Warn"))
+        })
+      )
+  )
 
   it.effect("a short absence, as a rename leaves it, is not reported", () =>
-    withFiles({ [path]: json(a) }, Effect.fn(function*(files, log) {
-      files.delete(path)
-      yield* TestClock.adjust("2 seconds")
-      files.set(path, json(a))
-      yield* TestClock.adjust("5 seconds")
-      assert.isEmpty(log.matching("Warn"))
-      assert.isTrue((yield* status).upToDate)
-    })))
+    withFiles(
+      { [path]: json(a) },
+      Effect.fn(function* (files, log) {
+        files.delete(path)
+        yield* TestClock.adjust("2 seconds")
+        files.set(path, json(a))
+        yield* TestClock.adjust("5 seconds")
+        assert.isEmpty(log.matching("Warn"))
+        assert.isTrue((yield* status).upToDate)
+      })
+    )
+  )
 
   it.effect("each problem is reported once, and the end of it", () =>
-    withFiles({ [path]: json(a) }, Effect.fn(function*(files, log) {
-      for (const file of [{ fails: "NotFound" }, "", { fails: "NotFound" }] as const) {
-        files.set(path, file)
-        yield* TestClock.adjust("30 seconds")
-      }
-      assert.lengthOf(log.matching("Warn", "there is no such file"), 2)
-      assert.lengthOf(log.matching("Warn", "it is empty"), 1)
-      files.set(path, json(a))
-      yield* TestClock.adjust("5 seconds")
-      assert.lengthOf(log.matching("Info", "in touch again"), 1)
-    })))
+    withFiles(
+      { [path]: json(a) },
+      Effect.fn(function* (files, log) {
+        for (const file of [{ fails: "NotFound" }, "", { fails: "NotFound" }] as const) {
+          files.set(path, file)
+          yield* TestClock.adjust("30 seconds")
+        }
+        assert.lengthOf(log.matching("Warn", "there is no such file"), 2)
+        assert.lengthOf(log.matching("Warn", "it is empty"), 1)
+        files.set(path, json(a))
+        yield* TestClock.adjust("5 seconds")
+        assert.lengthOf(log.matching("Info", "in touch again"), 1)
+      })
+    )
+  )
 
   it.effect("two files with one repository: the one named first serves", () =>
-    withFiles({
-      "/first.json": json(moduleSource({ name: "x", repo: one })),
-      "/second.json": json(moduleSource({ name: "a", repo: one }))
-    }, Effect.fn(function*(_files, log) {
-      assert.strictEqual(yield* answer(one), "ModuleSource x")
-      assert.lengthOf(log.matching("Warn", "ModuleSource a (credentials file second.json)", "goes first"), 1)
-    })))
+    withFiles(
+      {
+        "/first.json": json(moduleSource({ name: "x", repo: one })),
+        "/second.json": json(moduleSource({ name: "a", repo: one }))
+      },
+      Effect.fn(function* (_files, log) {
+        assert.strictEqual(yield* answer(one), "ModuleSource x")
+        assert.lengthOf(
+          log.matching("Warn", "ModuleSource a (credentials file second.json)", "goes first"),
+          1
+        )
+      })
+    )
+  )
 
   it.effect("a broken file hurts no other", () =>
-    withFiles({ "/first.json": { fails: "NotFound" }, "/second.json": json(a) }, Effect.fn(function*() {
-      assert.strictEqual(yield* answer(one), "ModuleSource a")
-      assert.deepStrictEqual((yield* status).waitingFor, ["credentials file first.json"])
-    })))
+    withFiles(
+      { "/first.json": { fails: "NotFound" }, "/second.json": json(a) },
+      Effect.fn(function* () {
+        assert.strictEqual(yield* answer(one), "ModuleSource a")
+        assert.deepStrictEqual((yield* status).waitingFor, ["credentials file first.json"])
+      })
+    )
+  )
 
-  it.effect.prop("whatever bytes it holds, nothing throws and the last good content stays", [
-    Schema.Uint8Array,
-    Schema.String
-  ], ([bytes, text]) =>
-    withFiles({ [path]: json(a) }, Effect.fn(function*(files, log) {
-      for (const file of [bytes, text, `{"apiVersion":"deckhouse.io/v1alpha1","kind":"ModuleSource","spec":${text}}`]) {
-        files.set(path, file)
-        yield* TestClock.adjust("10 seconds")
-      }
-      assert.isEmpty(log.matching("unexpectedly"))
-      assert.isTrue((yield* status).synced)
-    })), { arbitrary: { runs: 50 } })
+  it.effect("is no longer read when the store's scope is closed", () =>
+    Effect.gen(function* () {
+      const files = new Map<string, FakeFile>([[path, json(a)]])
+      const fs = makeFileSystem(files)
+      let readings = 0
+      const counting = FileSystem.FileSystem.of({
+        ...fs,
+        stat: (name) =>
+          Effect.andThen(
+            Effect.sync(() => readings++),
+            fs.stat(name)
+          )
+      })
+      yield* TestClock.adjust("1 minute").pipe(
+        Effect.provide(CredentialStore.layerFiles([path])),
+        Effect.provideService(FileSystem.FileSystem, counting)
+      )
+      const whileOpen = readings
+      assert.strictEqual(whileOpen, 31)
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(readings, whileOpen)
+    })
+  )
+
+  it.effect.prop(
+    "whatever bytes it holds, nothing throws and the last good content stays",
+    [Schema.Uint8Array, Schema.String],
+    ([bytes, text]) =>
+      withFiles(
+        { [path]: json(a) },
+        Effect.fn(function* (files, log) {
+          for (const file of [
+            bytes,
+            text,
+            `{"apiVersion":"deckhouse.io/v1alpha1","kind":"ModuleSource","spec":${text}}`
+          ]) {
+            files.set(path, file)
+            yield* TestClock.adjust("10 seconds")
+          }
+          assert.isEmpty(log.matching("unexpectedly"))
+          assert.isTrue((yield* status).synced)
+        })
+      ),
+    { arbitrary: { runs: 50 } }
+  )
 })

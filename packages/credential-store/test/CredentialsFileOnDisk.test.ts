@@ -12,7 +12,7 @@ const yaml = (name: string) => stringify(list([moduleSource({ name, repo })]))
 
 /** Reading takes real turns of the event loop: the clock runs on, however fast, until the store answers so. */
 const until = (expected: string) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     let ticks = 0
     while ((yield* answer(repo)) !== expected) {
       assert.isBelow(ticks++, 100_000, `never became ${expected}`)
@@ -26,7 +26,7 @@ const inDirectory = <A, E>(
   file: string,
   run: (directory: string, fs: FileSystem.FileSystem) => Effect.Effect<A, E, CredentialStore>
 ) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const directory = yield* fs.makeTempDirectoryScoped()
     yield* prepare(directory, fs)
@@ -38,7 +38,7 @@ describe("CredentialsFile on disk", () => {
     inDirectory(
       (directory, fs) => fs.writeFileString(`${directory}/file.yaml`, yaml("first")),
       "file.yaml",
-      Effect.fn(function*(directory, fs) {
+      Effect.fn(function* (directory, fs) {
         yield* until("ModuleSource first")
         yield* fs.writeFileString(`${directory}/file.yaml`, yaml("second"))
         yield* until("ModuleSource second")
@@ -46,18 +46,19 @@ describe("CredentialsFile on disk", () => {
         yield* fs.rename(`${directory}/new`, `${directory}/file.yaml`)
         yield* until("ModuleSource third")
       })
-    ))
+    )
+  )
 
   it.effect("the symlink swap of a Kubernetes mount is seen", () =>
     inDirectory(
-      Effect.fnUntraced(function*(directory, fs) {
+      Effect.fnUntraced(function* (directory, fs) {
         yield* fs.makeDirectory(`${directory}/..1`)
         yield* fs.writeFileString(`${directory}/..1/file.yaml`, yaml("first"))
         yield* fs.symlink("..1", `${directory}/..data`)
         yield* fs.symlink("..data/file.yaml", `${directory}/file.yaml`)
       }),
       "file.yaml",
-      Effect.fn(function*(directory, fs) {
+      Effect.fn(function* (directory, fs) {
         yield* until("ModuleSource first")
         yield* fs.makeDirectory(`${directory}/..2`)
         yield* fs.writeFileString(`${directory}/..2/file.yaml`, yaml("second"))
@@ -66,15 +67,23 @@ describe("CredentialsFile on disk", () => {
         yield* fs.remove(`${directory}/..1`, { recursive: true })
         yield* until("ModuleSource second")
       })
-    ))
+    )
+  )
 
   it.effect("a file that comes late is taken, one that goes keeps serving", () =>
-    inDirectory(() => Effect.void, "file.yaml", Effect.fn(function*(directory, fs) {
-      yield* until("NotSynced")
-      yield* fs.writeFileString(`${directory}/file.yaml`, yaml("first"))
-      yield* until("ModuleSource first")
-      yield* fs.remove(`${directory}/file.yaml`)
-      yield* Effect.repeat(Effect.andThen(TestClock.adjust("50 millis"), status), { until: ({ upToDate }) => !upToDate })
-      assert.strictEqual(yield* answer(repo), "ModuleSource first")
-    })))
+    inDirectory(
+      () => Effect.void,
+      "file.yaml",
+      Effect.fn(function* (directory, fs) {
+        yield* until("NotSynced")
+        yield* fs.writeFileString(`${directory}/file.yaml`, yaml("first"))
+        yield* until("ModuleSource first")
+        yield* fs.remove(`${directory}/file.yaml`)
+        yield* Effect.repeat(Effect.andThen(TestClock.adjust("50 millis"), status), {
+          until: ({ upToDate }) => !upToDate
+        })
+        assert.strictEqual(yield* answer(repo), "ModuleSource first")
+      })
+    )
+  )
 })

@@ -9,59 +9,109 @@ const a = { apiVersion: "v1", kind: "A", metadata: { name: "a" } }
 const b = { apiVersion: "v1", kind: "B" }
 
 describe("Documents", () => {
-  it.effect("reads a single object, in JSON and in YAML", Effect.fn(function*() {
-    assert.deepStrictEqual(yield* objects(JSON.stringify(a)), [a])
-    assert.deepStrictEqual(yield* objects("apiVersion: v1\nkind: A\nmetadata:\n  name: a\n"), [a])
-    assert.deepStrictEqual(yield* objects("{apiVersion: v1, kind: B}"), [b])
-  }))
+  it.effect(
+    "reads a single object, in JSON and in YAML",
+    Effect.fn(function* () {
+      assert.deepStrictEqual(yield* objects(JSON.stringify(a)), [a])
+      assert.deepStrictEqual(yield* objects("apiVersion: v1\nkind: A\nmetadata:\n  name: a\n"), [a])
+      assert.deepStrictEqual(yield* objects("{apiVersion: v1, kind: B}"), [b])
+    })
+  )
 
-  it.effect("reads many documents, empty ones left out", Effect.fn(function*() {
-    assert.deepStrictEqual(yield* objects("---\n---\napiVersion: v1\nkind: B\n---\n# none\n---\n{\"apiVersion\":\"v1\",\"kind\":\"B\"}\n...\n"), [b, b])
-  }))
+  it.effect(
+    "reads many documents, empty ones left out",
+    Effect.fn(function* () {
+      assert.deepStrictEqual(
+        yield* objects(
+          '---\n---\napiVersion: v1\nkind: B\n---\n# none\n---\n{"apiVersion":"v1","kind":"B"}\n...\n'
+        ),
+        [b, b]
+      )
+    })
+  )
 
-  it.effect("reads lists and arrays; the items of a typed list are of its kind", Effect.fn(function*() {
-    assert.deepStrictEqual(yield* objects(JSON.stringify({ apiVersion: "v1", kind: "List", items: [a, b] })), [a, b])
-    assert.deepStrictEqual(yield* objects(JSON.stringify([a, b])), [a, b])
-    assert.deepStrictEqual(
-      yield* objects(JSON.stringify({ apiVersion: "v1", kind: "SecretList", items: [{ data: {} }, { kind: "Other" }] })),
-      [{ apiVersion: "v1", kind: "Secret", data: {} }, { apiVersion: "v1", kind: "Other" }]
-    )
-    assert.deepStrictEqual(yield* objects("apiVersion: v1\nkind: List\nitems: []\n"), [])
-    assert.deepStrictEqual(yield* objects("[]"), [])
-  }))
+  it.effect(
+    "reads lists and arrays; the items of a typed list are of its kind",
+    Effect.fn(function* () {
+      assert.deepStrictEqual(
+        yield* objects(JSON.stringify({ apiVersion: "v1", kind: "List", items: [a, b] })),
+        [a, b]
+      )
+      assert.deepStrictEqual(yield* objects(JSON.stringify([a, b])), [a, b])
+      assert.deepStrictEqual(
+        yield* objects(
+          JSON.stringify({ apiVersion: "v1", kind: "SecretList", items: [{ data: {} }, { kind: "Other" }] })
+        ),
+        [
+          { apiVersion: "v1", kind: "Secret", data: {} },
+          { apiVersion: "v1", kind: "Other" }
+        ]
+      )
+      assert.deepStrictEqual(yield* objects("apiVersion: v1\nkind: List\nitems: []\n"), [])
+      assert.deepStrictEqual(yield* objects("[]"), [])
+    })
+  )
 
-  it.effect("reads anchors, aliases and merge keys", Effect.fn(function*() {
-    assert.deepStrictEqual(
-      yield* objects("- &x {apiVersion: v1, kind: A}\n- <<: *x\n  kind: B\n"),
-      [{ apiVersion: "v1", kind: "A" }, { apiVersion: "v1", kind: "B" }]
-    )
-  }))
+  it.effect(
+    "reads anchors, aliases and merge keys",
+    Effect.fn(function* () {
+      assert.deepStrictEqual(yield* objects("- &x {apiVersion: v1, kind: A}\n- <<: *x\n  kind: B\n"), [
+        { apiVersion: "v1", kind: "A" },
+        { apiVersion: "v1", kind: "B" }
+      ])
+    })
+  )
 
-  it.effect.each(["", " \n\t", "---\n", "# only a comment\n", "null", "---\n...\n---\n"])("takes %j for empty", (text) =>
-    Effect.map(problem(text), (detail) => assert.strictEqual(detail, "it is empty")))
+  it.effect.each(["", " \n\t", "---\n", "# only a comment\n", "null", "---\n...\n---\n"])(
+    "takes %j for empty",
+    (text) => Effect.map(problem(text), (detail) => assert.strictEqual(detail, "it is empty"))
+  )
 
-  it.effect.each(["text", "42", "true", "\"{}\"", "apiVersion: v1\n---\ntext", "apiVersion: v1", "[1, null]", "replicas: 1\n---\nkind: [A]"])("refuses %j, in which is no object", (text) =>
-    Effect.map(problem(text), (detail) => assert.include(detail, "something else")))
+  it.effect.each([
+    "text",
+    "42",
+    "true",
+    '"{}"',
+    "apiVersion: v1\n---\ntext",
+    "apiVersion: v1",
+    "[1, null]",
+    "replicas: 1\n---\nkind: [A]"
+  ])("refuses %j, in which is no object", (text) =>
+    Effect.map(problem(text), (detail) => assert.include(detail, "something else"))
+  )
 
-  it.effect("says the line of what is not YAML, and shows nothing of the text", Effect.fn(function*() {
-    const detail = yield* problem("apiVersion: v1\npassword: \"s3cr3t\n other: [\n")
-    assert.match(detail, /^line \d+ is not valid YAML \([a-z ]+\)$/)
-    assert.notInclude(yield* problem("a: s3cr3t: s3cr3t\n"), "s3cr3t")
-    assert.include(yield* problem("{\"a\": \"s3cr3t"), "is not valid YAML")
-    assert.include(yield* problem("a: 1\na: 2\n"), "line 2 is not valid YAML (duplicate key)")
-  }))
+  it.effect(
+    "says the line of what is not YAML, and shows nothing of the text",
+    Effect.fn(function* () {
+      const detail = yield* problem('apiVersion: v1\npassword: "s3cr3t\n other: [\n')
+      assert.match(detail, /^line \d+ is not valid YAML \([a-z ]+\)$/)
+      assert.notInclude(yield* problem("a: s3cr3t: s3cr3t\n"), "s3cr3t")
+      assert.include(yield* problem('{"a": "s3cr3t'), "is not valid YAML")
+      assert.include(yield* problem("a: 1\na: 2\n"), "line 2 is not valid YAML (duplicate key)")
+    })
+  )
 
-  it.effect("refuses a bomb of aliases", Effect.fn(function*() {
-    const bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + ["b", "c", "d", "e", "f", "g"].map((key, index) => {
-      const previous = "abcdefg"[index] ?? "a"
-      return `${key}: &${key} [${Array.from({ length: 9 }, () => `*${previous}`).join(",")}]\n`
-    }).join("")
-    assert.include(yield* problem(bomb), "too many aliases")
-  }))
+  it.effect(
+    "refuses a bomb of aliases",
+    Effect.fn(function* () {
+      const bomb =
+        "a: &a [x,x,x,x,x,x,x,x,x]\n" +
+        ["b", "c", "d", "e", "f", "g"]
+          .map((key, index) => {
+            const previous = "abcdefg"[index] ?? "a"
+            return `${key}: &${key} [${Array.from({ length: 9 }, () => `*${previous}`).join(",")}]\n`
+          })
+          .join("")
+      assert.include(yield* problem(bomb), "too many aliases")
+    })
+  )
 
-  it.effect.each(["[", "{", "{\"a\":", "- ", "? ", "[{", "!!set {", "&a [*a,"])("survives %j ten thousand deep", (opening) =>
-    Effect.map(parse(opening.repeat(10_000)), (parsed) => assert.isTrue(Result.isResult(parsed))))
+  it.effect.each(["[", "{", '{"a":', "- ", "? ", "[{", "!!set {", "&a [*a,"])(
+    "survives %j ten thousand deep",
+    (opening) => Effect.map(parse(opening.repeat(10_000)), (parsed) => assert.isTrue(Result.isResult(parsed)))
+  )
 
   it.effect.prop("never throws, whatever the text", [Schema.String], ([text]) =>
-    Effect.map(parse(text), (parsed) => assert.isTrue(Result.isResult(parsed))))
+    Effect.map(parse(text), (parsed) => assert.isTrue(Result.isResult(parsed)))
+  )
 })

@@ -1,9 +1,14 @@
 import { ByteSize, Effect, FileSystem, Option, PlatformError } from "effect"
 
-/** A file's bytes, or why it cannot be read; `directory` is something that is not a regular file. */
-export type FakeFile = string | Uint8Array | { readonly fails: PlatformError.SystemErrorTag } | "directory"
+/** Something that is not a regular file. */
+export const directory = Symbol("directory")
 
-const directory = "directory"
+/** A file's bytes, or why it cannot be read. */
+export type FakeFile =
+  | string
+  | Uint8Array
+  | { readonly fails: PlatformError.SystemErrorTag }
+  | typeof directory
 
 const info = (type: FileSystem.File.Type, size: number): FileSystem.File.Info => ({
   type,
@@ -22,22 +27,33 @@ const info = (type: FileSystem.File.Type, size: number): FileSystem.File.Info =>
   blocks: Option.none()
 })
 
-const bytesOf = (file: string | Uint8Array): Uint8Array =>
-  typeof file === "string" ? new TextEncoder().encode(file) : file
+const bytesOf = (file: string | Uint8Array | typeof directory): Uint8Array =>
+  typeof file === "string" ? new TextEncoder().encode(file) : file === directory ? new Uint8Array() : file
 
 /** Files in memory that a test changes at will: with them, the clock alone decides when a change is seen. */
 export const make = (files: Map<string, FakeFile>): FileSystem.FileSystem => {
-  const open = (path: string, method: string): Effect.Effect<string | Uint8Array, PlatformError.PlatformError> =>
+  const open = (
+    path: string,
+    method: string
+  ): Effect.Effect<Exclude<FakeFile, { readonly fails: unknown }>, PlatformError.PlatformError> =>
     Effect.suspend(() => {
       const file = files.get(path) ?? { fails: "NotFound" as const }
       return typeof file === "object" && "fails" in file
-        ? Effect.fail(PlatformError.systemError({ _tag: file.fails, module: "FileSystem", method, pathOrDescriptor: path }))
+        ? Effect.fail(
+            PlatformError.systemError({
+              _tag: file.fails,
+              module: "FileSystem",
+              method,
+              pathOrDescriptor: path
+            })
+          )
         : Effect.succeed(file)
     })
   return FileSystem.makeNoop({
     stat: (path) =>
       Effect.map(open(path, "stat"), (file) =>
-        file === directory ? info("Directory", 0) : info("File", bytesOf(file).length)),
+        file === directory ? info("Directory", 0) : info("File", bytesOf(file).length)
+      ),
     readFile: (path) => Effect.map(open(path, "readFile"), bytesOf)
   })
 }

@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { decode, repository } from "@registry-packages-proxy/credential-store/ModuleSource"
-import { moduleSource, type ModuleSourceOptions } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import {
+  moduleSource,
+  type ModuleSourceOptions
+} from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { Option, Redacted, Result } from "effect"
 import { Base64 } from "effect/encoding"
 import { testCertificate } from "./TestCertificate.ts"
@@ -13,7 +16,7 @@ const detail = (object: unknown) => Result.getOrThrow(Result.flip(decode(object,
 
 describe("ModuleSource", () => {
   it("decode - reads the least there can be as anonymous over https", () => {
-    assert.deepStrictEqual({ ...source({}) } as unknown, {
+    assert.deepEqual<unknown>(source({}), {
       scheme: "https",
       host: "registry.example.com",
       base: "modules",
@@ -23,9 +26,14 @@ describe("ModuleSource", () => {
     })
   })
 
-  it.each([["HTTP", "http"], ["http", "http"], ["HTTPS", "https"], ["Https", "https"], ["", "https"]])(
-    "decode - reads scheme %j as %s",
-    (scheme, expected) => assert.strictEqual(source({ scheme }).scheme, expected)
+  it.each([
+    ["HTTP", "http"],
+    ["http", "http"],
+    ["HTTPS", "https"],
+    ["Https", "https"],
+    ["", "https"]
+  ])("decode - reads scheme %j as %s", (scheme, expected) =>
+    assert.strictEqual(source({ scheme }).scheme, expected)
   )
 
   it("decode - reads the login of the repository's own host, base64 with line breaks included", () => {
@@ -57,7 +65,10 @@ describe("ModuleSource", () => {
     [{ dockerCfg: "{}" }, "spec.registry.dockerCfg is not base64"],
     [{ dockerCfg: "/////w==" }, "spec.registry.dockerCfg is not base64 of UTF-8 text"],
     [{ dockerCfg: Base64.encode("[]") }, "spec.registry.dockerCfg: it is not a docker config.json"],
-    [{ dockerCfg: Base64.encode(`{"auths":{"registry.example.com":{"auth":"x"}}}`) }, "an `auth` is not base64"],
+    [
+      { dockerCfg: Base64.encode(`{"auths":{"registry.example.com":{"auth":"x"}}}`) },
+      "an `auth` is not base64"
+    ],
     [{ ca: "no certificate" }, "spec.registry.ca holds no PEM certificate"],
     [{ ca: testCertificate.replace("MIIB", "MIIC") }, "not a valid PEM certificate"],
     [{ ca: testCertificate.slice(0, 200) }, "not a valid PEM certificate"]
@@ -69,7 +80,10 @@ describe("ModuleSource", () => {
   it.each<[unknown, string]>([
     [{}, "spec is missing or not of the expected type"],
     [{ spec: { registry: { repo: 7 } } }, "spec.registry.repo is missing or not of the expected type"],
-    [{ spec: { registry: { repo, scheme: ["http"] } } }, "spec.registry.scheme is missing or not of the expected type"],
+    [
+      { spec: { registry: { repo, scheme: ["http"] } } },
+      "spec.registry.scheme is missing or not of the expected type"
+    ],
     [null, "it is missing or not of the expected type"],
     ["text", "it is missing or not of the expected type"]
   ])("decode - names the field of %j that is of another type", (object, expected) => {
@@ -77,7 +91,10 @@ describe("ModuleSource", () => {
   })
 
   it("repository - is known also where the rest cannot be read", () => {
-    assert.deepStrictEqual(repository({ spec: { registry: { repo, scheme: 1, ca: {} } } }), Option.some(repo as never))
+    assert.deepStrictEqual(
+      repository({ spec: { registry: { repo, scheme: 1, ca: {} } } }),
+      Option.some(repo as never)
+    )
     assert.deepStrictEqual(repository({ spec: { registry: { repo: "nonsense" } } }), Option.none())
   })
 })

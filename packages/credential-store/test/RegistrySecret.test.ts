@@ -11,14 +11,16 @@ const detail = (object: unknown) => Result.getOrThrow(Result.flip(decode(object,
 
 describe("RegistrySecret", () => {
   it("decode - reads address, path, scheme, CA and login", () => {
-    const { credential, ...rest } = source(registrySecret({
-      address: "registry.example.com:5000",
-      path: "/sys/deckhouse",
-      scheme: "HTTP",
-      ca: testCertificate,
-      login: { host: "registry.example.com:5000", username: "reader", password: "secret" }
-    }))
-    assert.deepStrictEqual({ ...rest } as unknown, {
+    const { credential, ...rest } = source(
+      registrySecret({
+        address: "registry.example.com:5000",
+        path: "/sys/deckhouse",
+        scheme: "HTTP",
+        ca: testCertificate,
+        login: { host: "registry.example.com:5000", username: "reader", password: "secret" }
+      })
+    )
+    assert.deepEqual<unknown>(rest, {
       scheme: "http",
       host: "registry.example.com:5000",
       base: "sys/deckhouse",
@@ -28,21 +30,36 @@ describe("RegistrySecret", () => {
     assert.isTrue(credential._tag === "Basic" && Redacted.value(credential.password) === "secret")
   })
 
-  it.each([["/a/b/", "a/b"], ["a/b", "a/b"], ["", ""], [undefined, ""], ["/", ""], ["/a\n", "a"]])(
-    "decode - reads path %j as %j",
-    (path, expected) =>
-      assert.strictEqual(source(registrySecret({ address: "a.example.com", ...(path === undefined ? {} : { path }) })).base as string, expected)
+  it.each([
+    ["/a/b/", "a/b"],
+    ["a/b", "a/b"],
+    ["", ""],
+    [undefined, ""],
+    ["/", ""],
+    ["/a\n", "a"]
+  ])("decode - reads path %j as %j", (path, expected) =>
+    assert.strictEqual(
+      source(registrySecret({ address: "a.example.com", ...(path === undefined ? {} : { path }) })).base,
+      expected
+    )
   )
 
   it("decode - is anonymous over https with the system's CAs where only an address is given", () => {
     const { ca, credential, scheme } = source(registrySecret({ address: "a.example.com\n", ca: "" }))
-    assert.deepStrictEqual({ ca, credential, scheme }, { ca: undefined, credential: { _tag: "Anonymous" }, scheme: "https" })
+    assert.deepStrictEqual(
+      { ca, credential, scheme },
+      { ca: undefined, credential: { _tag: "Anonymous" }, scheme: "https" }
+    )
   })
 
   it("decode - lets stringData win over data, as Kubernetes does", () => {
     const data = { address: Base64.encode("a.example.com"), path: Base64.encode("/a") }
     const read = source({ data, stringData: { address: "b.example.com", scheme: "http" } })
-    assert.deepInclude({ ...read } as Record<string, unknown>, { host: "b.example.com", base: "a", scheme: "http" })
+    assert.deepInclude({ ...read } as Record<string, unknown>, {
+      host: "b.example.com",
+      base: "a",
+      scheme: "http"
+    })
   })
 
   it.each<[unknown, string]>([
@@ -54,7 +71,10 @@ describe("RegistrySecret", () => {
     [registrySecret({ address: "a.example.com", path: "UPPER" }), "path is not a repository path"],
     [registrySecret({ address: "a.example.com", scheme: "ftp" }), "scheme is not HTTP or HTTPS"],
     [registrySecret({ address: "a.example.com", ca: "x" }), "ca holds no PEM certificate"],
-    [{ stringData: { address: "a.example.com", ".dockerconfigjson": "nope" } }, ".dockerconfigjson: it is not a docker"]
+    [
+      { stringData: { address: "a.example.com", ".dockerconfigjson": "nope" } },
+      ".dockerconfigjson: it is not a docker"
+    ]
   ])("decode - names what is wrong with %j, and shows none of it", (object, expected) => {
     assert.include(detail(object), expected)
   })

@@ -1,6 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
-import { dockerConfig, list, moduleSource, registrySecret } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import {
+  dockerConfig,
+  list,
+  moduleSource,
+  registrySecret
+} from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { Effect, FileSystem, Layer, Result } from "effect"
 import { Base64 } from "effect/encoding"
 import { PrometheusMetrics } from "effect/observability"
@@ -17,7 +22,11 @@ const config = dockerConfig({ host, username: "reader", password })
 const tokens = JSON.stringify({ auths: { "token.example.com": { identitytoken: token, registrytoken: "" } } })
 
 /** The password and token as they are, and in every base64 they stand in. */
-const secrets = [password, token, ...[password, `reader:${password}`, config, token, tokens].map((text) => Base64.encode(text))]
+const secrets = [
+  password,
+  token,
+  ...[password, `reader:${password}`, config, token, tokens].map((text) => Base64.encode(text))
+]
 
 const objects = [
   moduleSource({ name: "good", repo: `${host}/good`, dockerCfg: Base64.encode(config) }),
@@ -31,9 +40,17 @@ const brokenObjects = [
   moduleSource({ name: "cut", repo: `${host}/cut`, dockerCfg: Base64.encode(config.slice(0, -1)) }),
   moduleSource({ name: "pasted", repo: `https://reader:${password}@${host}/pasted` }),
   moduleSource({ name: "scheme", repo: `${host}/scheme`, scheme: password }),
-  moduleSource({ name: "ca", repo: `${host}/ca`, ca: `-----BEGIN CERTIFICATE-----\n${password}\n-----END CERTIFICATE-----` }),
+  moduleSource({
+    name: "ca",
+    repo: `${host}/ca`,
+    ca: `-----BEGIN CERTIFICATE-----\n${password}\n-----END CERTIFICATE-----`
+  }),
   moduleSource({ name: `reader:${password}`, repo: `${host}/name` }),
-  { apiVersion: `v1/${password}`, kind: `${password} ${token}`, metadata: { name: `${password}:`, namespace: `${token}:` } },
+  {
+    apiVersion: `v1/${password}`,
+    kind: `${password} ${token}`,
+    metadata: { name: `${password}:`, namespace: `${token}:` }
+  },
   registrySecret({ address: `${password}@${host}`, path: `/${password}:`, scheme: token }),
   password,
   [token]
@@ -51,39 +68,50 @@ const texts: ReadonlyArray<FakeFile> = [
 ]
 
 describe("secrets", () => {
-  it.effect("stand in no log line, error, status or metric, whatever becomes of the file that holds them", () =>
-    Effect.gen(function*() {
-      const log = captureLog()
-      const path = "/credentials"
-      const files = new Map<string, FakeFile>()
-      const seen: Array<unknown> = []
-      yield* Effect.gen(function*() {
-        for (const text of texts) {
-          files.set(path, text)
-          // Turns of the event loop, in which the YAML parser is loaded.
-          for (let turn = 0; turn < 50; turn++) {
-            yield* TestClock.adjust("1 second")
-            yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+  it.effect(
+    "stand in no log line, error, status or metric, whatever becomes of the file that holds them",
+    () =>
+      Effect.gen(function* () {
+        const log = captureLog()
+        const path = "/credentials"
+        const files = new Map<string, FakeFile>()
+        const seen: Array<unknown> = []
+        yield* Effect.gen(function* () {
+          for (const text of texts) {
+            files.set(path, text)
+            // Turns of the event loop, in which the YAML parser is loaded.
+            for (let turn = 0; turn < 50; turn++) {
+              yield* TestClock.adjust("1 second")
+              yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+            }
+            for (const name of ["good", "plain", "cut", "pasted", "scheme", "ca", "name", "unknown"]) {
+              seen.push(yield* Effect.result(get(`${host}/${name}`)))
+            }
+            seen.push(
+              yield* Effect.result(get("")),
+              yield* Effect.result(get("token.example.com/good")),
+              yield* status
+            )
           }
-          for (const name of ["good", "plain", "cut", "pasted", "scheme", "ca", "name", "unknown"]) {
-            seen.push(yield* Effect.result(get(`${host}/${name}`)))
-          }
-          seen.push(yield* Effect.result(get("")), yield* Effect.result(get("token.example.com/good")), yield* status)
-        }
-        seen.push(yield* PrometheusMetrics.format())
-      }).pipe(Effect.provide(CredentialStore.layerFiles([path]).pipe(
-        Layer.provide(Layer.succeed(FileSystem.FileSystem, makeFileSystem(files))),
-        Layer.provideMerge(log.layer)
-      )))
-      const good = seen.filter((value) => Result.isResult(value) && Result.isSuccess(value))
-      assert.strictEqual(good.length, 3 * texts.length - 1)
-      assert.isAtLeast(log.matching("Warn").length, brokenObjects.length)
-      const printed = [
-        ...log.lines,
-        JSON.stringify(seen),
-        inspect(seen, { depth: 20, showHidden: true }),
-        ...seen.map((value) => String(value))
-      ].join("\n")
-      for (const secret of secrets) assert.notInclude(printed, secret)
-    }))
+          seen.push(yield* PrometheusMetrics.format())
+        }).pipe(
+          Effect.provide(
+            CredentialStore.layerFiles([path]).pipe(
+              Layer.provide(Layer.succeed(FileSystem.FileSystem, makeFileSystem(files))),
+              Layer.provideMerge(log.layer)
+            )
+          )
+        )
+        const good = seen.filter((value) => Result.isResult(value) && Result.isSuccess(value))
+        assert.strictEqual(good.length, 3 * texts.length - 1)
+        assert.isAtLeast(log.matching("Warn").length, brokenObjects.length)
+        const printed = [
+          ...log.lines,
+          JSON.stringify(seen),
+          inspect(seen, { depth: 20, showHidden: true }),
+          ...seen.map((value) => String(value))
+        ].join("\n")
+        for (const secret of secrets) assert.notInclude(printed, secret)
+      })
+  )
 })

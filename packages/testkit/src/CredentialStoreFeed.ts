@@ -14,20 +14,24 @@ interface Pending {
 }
 
 /** A feed in memory; with the precedence of a watch unless told. */
-export const make = Effect.fnUntraced(function*(
+export const make = Effect.fnUntraced(function* (
   name: string,
-  precedence = 1
+  precedence: number = 1
 ): Effect.fn.Return<TestFeed> {
   const queue = yield* Queue.unbounded<Pending>()
   // The store asks for the next event when it is done with the one before.
-  const next = Effect.fnUntraced(function*(previous: Pending | undefined) {
+  const next = Effect.fnUntraced(function* (previous: Pending | undefined) {
     if (previous !== undefined) yield* Deferred.succeed(previous.taken, undefined)
     const pending = yield* Queue.take(queue)
     return [pending.event, pending] as const
   })
   return {
-    feed: { name, precedence, events: Stream.unfold<Pending | undefined, FeedEvent, never, never>(undefined, next) },
-    send: Effect.fnUntraced(function*(event) {
+    feed: {
+      name,
+      precedence,
+      events: Stream.unfold<Pending | undefined, FeedEvent, never, never>(undefined, next)
+    },
+    send: Effect.fnUntraced(function* (event) {
       const taken = yield* Deferred.make<void>()
       yield* Queue.offer(queue, { event, taken })
       yield* Deferred.await(taken)

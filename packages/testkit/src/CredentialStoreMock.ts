@@ -4,7 +4,10 @@ import {
   UnknownRepository,
   Unreadable
 } from "@registry-packages-proxy/credential-store/CredentialError"
-import { type CredentialStatus, CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
+import {
+  type CredentialStatus,
+  CredentialStore
+} from "@registry-packages-proxy/credential-store/CredentialStore"
 import { anonymous } from "@registry-packages-proxy/oci/Credential"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"

@@ -26,10 +26,19 @@ const login = (host: string) => ({ host, username: "reader", password })
 
 const known: Omit<Fixture, "state"> = {
   objects: [
-    moduleSource({ name: "modules", repo: "registry.example.com:5000/sys/modules", login: login("registry.example.com:5000") }),
+    moduleSource({
+      name: "modules",
+      repo: "registry.example.com:5000/sys/modules",
+      login: login("registry.example.com:5000")
+    }),
     moduleSource({ name: "plain", repo: "[::1]:5001/plain", scheme: "HTTP" }),
     moduleSource({ name: "broken", repo: "broken.example.com/modules", dockerCfg: "%%%" }),
-    registrySecret({ address: "cluster.example.com", path: "/sys/deckhouse/", scheme: "HTTPS", login: login("cluster.example.com") })
+    registrySecret({
+      address: "cluster.example.com",
+      path: "/sys/deckhouse/",
+      scheme: "HTTPS",
+      login: login("cluster.example.com")
+    })
   ],
   sources: {
     "registry.example.com:5000/sys/modules": source({
@@ -38,7 +47,12 @@ const known: Omit<Fixture, "state"> = {
       credential: { _tag: "Basic", username: "reader", password: Redacted.make(password) },
       origin: "ModuleSource modules"
     }),
-    "[::1]:5001/plain": source({ scheme: "http", host: "[::1]:5001", base: "plain", origin: "ModuleSource plain" }),
+    "[::1]:5001/plain": source({
+      scheme: "http",
+      host: "[::1]:5001",
+      base: "plain",
+      origin: "ModuleSource plain"
+    }),
     "": source({
       host: "cluster.example.com",
       base: "sys/deckhouse",
@@ -47,21 +61,29 @@ const known: Omit<Fixture, "state"> = {
     })
   },
   unreadable: {
-    "broken.example.com/modules": { origin: "ModuleSource broken", detail: "spec.registry.dockerCfg is not base64" }
+    "broken.example.com/modules": {
+      origin: "ModuleSource broken",
+      detail: "spec.registry.dockerCfg is not base64"
+    }
   }
 }
 
 const keyOf = (repository: string): Option.Option<RepositoryKey> =>
   repository === "" ? Option.none() : Option.some(RepositoryKey.make(repository))
 
-const reasonOf = (repository: string): Effect.Effect<CredentialError["reason"], RegistrySource, CredentialStore> =>
-  CredentialStore.use((store) => Effect.map(Effect.flip(store.get(keyOf(repository))), (error) => error.reason))
+const reasonOf = (
+  repository: string
+): Effect.Effect<CredentialError["reason"], RegistrySource, CredentialStore> =>
+  CredentialStore.use((store) =>
+    Effect.map(Effect.flip(store.get(keyOf(repository))), (error) => error.reason)
+  )
 
 const revealed = (value: RegistrySource) => ({
   ...value,
-  credential: value.credential._tag === "Basic"
-    ? { ...value.credential, password: Redacted.value(value.credential.password) }
-    : value.credential
+  credential:
+    value.credential._tag === "Basic"
+      ? { ...value.credential, password: Redacted.value(value.credential.password) }
+      : value.credential
 })
 
 const unknown = "unknown.example.com/modules"
@@ -74,59 +96,77 @@ export const suite = (name: string, make: (fixture: Fixture) => Layer.Layer<Cred
   describe(`CredentialStore (${name})`, () => {
     for (const state of ["synced", "waiting", "outOfTouch"] as const) {
       layer(make({ ...known, state }))(state, (it) => {
-        it.effect("get - answers every known repository with its source", Effect.fn(function*() {
-          const store = yield* CredentialStore
-          for (const [repository, expected] of Object.entries(known.sources)) {
-            assert.deepStrictEqual(revealed(yield* store.get(keyOf(repository))), revealed(expected))
-          }
-        }))
-
-        it.effect("get - names the object that cannot be read, and shows none of it", Effect.fn(function*() {
-          const reason = yield* reasonOf("broken.example.com/modules")
-          assert.strictEqual(reason._tag, "Unreadable")
-          assert.deepInclude(reason, { ...known.unreadable["broken.example.com/modules"] })
-        }))
-
-        it.effect("get - tells why a repository is not known", Effect.fn(function*() {
-          const reason = yield* reasonOf(unknown)
-          if (state === "waiting") {
-            assert.strictEqual(reason._tag, "NotSynced")
-            assert.lengthOf(reason._tag === "NotSynced" ? reason.waitingFor : [], 1)
-          } else {
-            assert.deepInclude(reason, { _tag: "UnknownRepository", upToDate: state === "synced" })
-            assert.deepStrictEqual(
-              reason._tag === "UnknownRepository" ? reason.repository : undefined,
-              keyOf(unknown)
-            )
-          }
-        }))
-
-        it.effect("status - agrees with what get answers", Effect.fn(function*() {
-          const status = yield* Effect.flatMap(CredentialStore, (store) => store.status)
-          assert.deepInclude(status, {
-            synced: state !== "waiting",
-            upToDate: state === "synced",
-            sources: Object.keys(known.sources).length
+        it.effect(
+          "get - answers every known repository with its source",
+          Effect.fn(function* () {
+            const store = yield* CredentialStore
+            for (const [repository, expected] of Object.entries(known.sources)) {
+              assert.deepStrictEqual(revealed(yield* store.get(keyOf(repository))), revealed(expected))
+            }
           })
-          assert.strictEqual(status.waitingFor.length, state === "waiting" ? 1 : 0)
-        }))
+        )
 
-        it.effect("nothing printed of it holds the password", Effect.fn(function*() {
-          const store = yield* CredentialStore
-          const printed = JSON.stringify([
-            yield* store.status,
-            yield* reasonOf(unknown),
-            yield* reasonOf("broken.example.com/modules"),
-            yield* Effect.forEach(Object.keys(known.sources), (repository) => store.get(keyOf(repository)))
-          ])
-          assert.notInclude(printed, password)
-        }))
+        it.effect(
+          "get - names the object that cannot be read, and shows none of it",
+          Effect.fn(function* () {
+            const reason = yield* reasonOf("broken.example.com/modules")
+            assert.strictEqual(reason._tag, "Unreadable")
+            assert.deepInclude(reason, { ...known.unreadable["broken.example.com/modules"] })
+          })
+        )
+
+        it.effect(
+          "get - tells why a repository is not known",
+          Effect.fn(function* () {
+            const reason = yield* reasonOf(unknown)
+            if (state === "waiting") {
+              assert.strictEqual(reason._tag, "NotSynced")
+              assert.lengthOf(reason._tag === "NotSynced" ? reason.waitingFor : [], 1)
+            } else {
+              assert.deepInclude(reason, { _tag: "UnknownRepository", upToDate: state === "synced" })
+              assert.deepStrictEqual(
+                reason._tag === "UnknownRepository" ? reason.repository : undefined,
+                keyOf(unknown)
+              )
+            }
+          })
+        )
+
+        it.effect(
+          "status - agrees with what get answers",
+          Effect.fn(function* () {
+            const status = yield* Effect.flatMap(CredentialStore, (store) => store.status)
+            assert.deepInclude(status, {
+              synced: state !== "waiting",
+              upToDate: state === "synced",
+              sources: Object.keys(known.sources).length
+            })
+            assert.strictEqual(status.waitingFor.length, state === "waiting" ? 1 : 0)
+          })
+        )
+
+        it.effect(
+          "nothing printed of it holds the password",
+          Effect.fn(function* () {
+            const store = yield* CredentialStore
+            const printed = JSON.stringify([
+              yield* store.status,
+              yield* reasonOf(unknown),
+              yield* reasonOf("broken.example.com/modules"),
+              yield* Effect.forEach(Object.keys(known.sources), (repository) => store.get(keyOf(repository)))
+            ])
+            assert.notInclude(printed, password)
+          })
+        )
       })
     }
 
     layer(make({ objects: [], sources: {}, unreadable: {}, state: "synced" }))("without objects", (it) => {
-      it.effect("get - does not know the cluster's own registry", Effect.fn(function*() {
-        assert.deepInclude(yield* reasonOf(""), { _tag: "UnknownRepository", upToDate: true })
-      }))
+      it.effect(
+        "get - does not know the cluster's own registry",
+        Effect.fn(function* () {
+          assert.deepInclude(yield* reasonOf(""), { _tag: "UnknownRepository", upToDate: true })
+        })
+      )
     })
   })

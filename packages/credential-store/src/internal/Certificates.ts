@@ -7,20 +7,26 @@ const begin = "-----BEGIN CERTIFICATE-----"
 const end = "-----END CERTIFICATE-----"
 
 const bodies = (pem: string): ReadonlyArray<string> =>
-  pem.split(begin).slice(1).map((rest) => {
-    const stop = rest.indexOf(end)
-    return stop === -1 ? "" : rest.slice(0, stop)
-  })
+  pem
+    .split(begin)
+    .slice(1)
+    .map((rest) => {
+      const stop = rest.indexOf(end)
+      return stop === -1 ? "" : rest.slice(0, stop)
+    })
 
 /**
  * The certificates of a PEM text, each checked to be one, in the PEM OpenSSL writes; undefined for no text. Whatever
- * else stands in the text (comments, a key put there by mistake) is left out.
+ * else stands in the text (comments, a key put there by mistake) is left out. `known` is what an earlier call gave: the
+ * same text is not checked again, which is most of the work of an object that changes often.
  */
 export const trusted = (
   pem: string | null | undefined,
-  field: string
+  field: string,
+  known?: string
 ): Result.Result<string | undefined, ObjectError> => {
   if (pem === undefined || pem === null || pem.trim() === "") return Result.succeed(undefined)
+  if (pem === known) return Result.succeed(known)
   const found = bodies(pem)
   if (found.length === 0) return invalid(`${field} holds no PEM certificate`)
   try {

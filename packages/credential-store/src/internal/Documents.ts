@@ -1,3 +1,4 @@
+import type * as Yaml from "yaml"
 import { Effect, Option, Predicate, Result, Schema } from "effect"
 
 type Parsed = Result.Result<ReadonlyArray<unknown>, string>
@@ -9,14 +10,17 @@ const decodeJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unkno
  * of YAML documents. Fails with what is wrong and the line, showing nothing of the text. A text without a document is
  * refused: it is far more often a file being rewritten than one meant to name no registry (`items: []` says that).
  */
-export const parse = Effect.fnUntraced(function*(text: string): Effect.fn.Return<Parsed> {
+export const parse = Effect.fnUntraced(function* (text: string): Effect.fn.Return<Parsed> {
   const json = /^\s*[[{]/.test(text) ? decodeJson(text) : Option.none()
   const documents = Option.isSome(json) ? Result.succeed([json.value]) : yield* parseYaml(text)
   if (Result.isFailure(documents)) return Result.fail(documents.failure)
   const present = documents.success.filter(Predicate.isNotNullish)
   if (present.length === 0) return Result.fail("it is empty")
   const objects = present.flatMap((document) => items(document))
-  if (!present.every((document) => Predicate.isObjectOrArray(document)) || (objects.length > 0 && !objects.some(isTyped))) {
+  if (
+    !present.every((document) => Predicate.isObjectOrArray(document)) ||
+    (objects.length > 0 && !objects.some(isTyped))
+  ) {
     return Result.fail("it holds something else than Kubernetes objects")
   }
   return Result.succeed(objects)
@@ -33,7 +37,7 @@ const items = (document: unknown): ReadonlyArray<unknown> => {
   if (typeof kind !== "string" || !kind.endsWith("List") || !Array.isArray(items)) return [document]
   // The API server leaves kind and apiVersion out of a typed list's items.
   const itemKind = kind.slice(0, -"List".length)
-  return items.map((item) =>
+  return items.map((item: unknown) =>
     itemKind !== "" && Predicate.isObject(item) ? { apiVersion, kind: itemKind, ...item } : item
   )
 }
@@ -42,13 +46,16 @@ const items = (document: unknown): ReadonlyArray<unknown> => {
 const loadYaml = Effect.tryPromise(() => import("yaml"))
 
 const parseYaml = (text: string): Effect.Effect<Parsed> =>
-  Effect.map(Effect.result(loadYaml), Result.match({
-    onFailure: () => Result.fail("the YAML parser could not be loaded"),
-    onSuccess: (yaml) => readYaml(yaml, text)
-  }))
+  Effect.map(
+    Effect.result(loadYaml),
+    Result.match({
+      onFailure: () => Result.fail("the YAML parser could not be loaded"),
+      onSuccess: (yaml) => readYaml(yaml, text)
+    })
+  )
 
 // Its messages quote the text, so that only codes and lines are taken from it.
-const readYaml = (yaml: typeof import("yaml"), text: string): Parsed => {
+const readYaml = (yaml: typeof Yaml, text: string): Parsed => {
   try {
     const lines = new yaml.LineCounter()
     const documents = yaml.parseAllDocuments(text, {
@@ -66,7 +73,7 @@ const readYaml = (yaml: typeof import("yaml"), text: string): Parsed => {
         return Result.fail(`line ${lines.linePos(error.pos[0]).line} is not valid YAML (${words})`)
       }
     }
-    return Result.succeed(documents.map((document): unknown => document.toJS({ maxAliasCount: 100 })))
+    return Result.succeed(documents.map((document) => document.toJS({ maxAliasCount: 100 }) as unknown))
   } catch {
     return Result.fail("it cannot be read as YAML (nested too deeply, or too many aliases)")
   }

@@ -6,7 +6,10 @@ import { ObjectError } from "../ObjectError.ts"
 export const Text = Schema.optionalKey(Schema.NullOr(Schema.String))
 
 /** A registry's scheme in any case; absent or empty means https. */
-export const scheme = (text: string | null | undefined, field: string): Result.Result<"https" | "http", ObjectError> => {
+export const scheme = (
+  text: string | null | undefined,
+  field: string
+): Result.Result<"https" | "http", ObjectError> => {
   switch ((text ?? "").trim().toLowerCase()) {
     case "":
     case "https":
@@ -18,7 +21,8 @@ export const scheme = (text: string | null | undefined, field: string): Result.R
   }
 }
 
-export const invalid = (detail: string): Result.Result<never, ObjectError> => Result.fail(new ObjectError({ detail }))
+export const invalid = (detail: string): Result.Result<never, ObjectError> =>
+  Result.fail(new ObjectError({ detail }))
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 

@@ -24,15 +24,18 @@ const Metadata = Schema.Struct({
   namespace: Schema.optionalKey(Schema.Unknown),
   creationTimestamp: Schema.optionalKey(Schema.Unknown)
 })
-const decodeEnvelope = Schema.decodeUnknownOption(Schema.Struct({
-  apiVersion: Schema.String,
-  kind: Schema.String,
-  metadata: Schema.optionalKey(Schema.NullOr(Metadata))
-}))
+const decodeEnvelope = Schema.decodeUnknownOption(
+  Schema.Struct({
+    apiVersion: Schema.String,
+    kind: Schema.String,
+    metadata: Schema.optionalKey(Schema.NullOr(Metadata))
+  })
+)
 
 // RFC 1123 subdomain, as the API server wants: whatever else stands there is not repeated in a log.
 const isName = (value: unknown): value is string =>
-  typeof value === "string" && value.length <= 253 &&
+  typeof value === "string" &&
+  value.length <= 253 &&
   /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/.test(value)
 
 const isKind = (value: string): boolean => /^[A-Za-z]{1,63}$/.test(value)
@@ -55,14 +58,27 @@ export const identify = (object: unknown, position: number): Identity => {
   const namespace = isName(metadata?.namespace) ? metadata.namespace : undefined
   if (kind === ModuleSource.kind && apiVersion === ModuleSource.apiVersion) {
     return named === undefined
-      ? { type: "ModuleSource", id: `${kind}#${position}`, label: `${kind} without a valid name (object ${position + 1})`, created }
+      ? {
+          type: "ModuleSource",
+          id: `${kind}#${position}`,
+          label: `${kind} without a valid name (object ${position + 1})`,
+          created
+        }
       : { type: "ModuleSource", id: `${kind}/${named}`, label: `${kind} ${named}`, created }
   }
   const path = [namespace, named ?? `#${position}`].filter(Predicate.isNotUndefined).join("/")
   const label = `${isKind(kind) ? kind : "object"} ${path}`
-  const isOurs = kind === RegistrySecret.kind && apiVersion === RegistrySecret.apiVersion &&
-    namespace === RegistrySecret.namespace && named === RegistrySecret.name
-  return { type: isOurs ? "Secret" : "Ignored", id: `${isOurs ? "" : "ignored:"}${kind}/${path}`, label, created }
+  const isOurs =
+    kind === RegistrySecret.kind &&
+    apiVersion === RegistrySecret.apiVersion &&
+    namespace === RegistrySecret.namespace &&
+    named === RegistrySecret.name
+  return {
+    type: isOurs ? "Secret" : "Ignored",
+    id: `${isOurs ? "" : "ignored:"}${kind}/${path}`,
+    label,
+    created
+  }
 }
 
 /** A source read from an object, and the repository it is for. */
@@ -77,9 +93,13 @@ export interface Problem {
   readonly detail: string
 }
 
-const attempt = (object: unknown, identity: Identity): Result.Result<ReadSource, Problem> => {
+const attempt = (
+  object: unknown,
+  identity: Identity,
+  previous: RegistrySource | undefined
+): Result.Result<ReadSource, Problem> => {
   if (identity.type === "Secret") {
-    return Result.mapBoth(RegistrySecret.decode(object, identity.label), {
+    return Result.mapBoth(RegistrySecret.decode(object, identity.label, previous), {
       onSuccess: (source) => ({ slot: ownSlot, source }),
       onFailure: ({ detail }) => ({ slot: ownSlot, detail })
     })
@@ -88,16 +108,20 @@ const attempt = (object: unknown, identity: Identity): Result.Result<ReadSource,
   if (identity.id.includes("#")) {
     return Result.fail({ slot, detail: "metadata.name is missing or not a valid name" })
   }
-  return Result.mapBoth(ModuleSource.decode(object, identity.label), {
+  return Result.mapBoth(ModuleSource.decode(object, identity.label, previous), {
     onSuccess: ({ key, source }) => ({ slot: key, source }),
     onFailure: ({ detail }) => ({ slot, detail })
   })
 }
 
 /** Reads a ModuleSource or the registry's Secret. Total: whatever an object holds, nothing is thrown. */
-export const read = (object: unknown, identity: Identity): Result.Result<ReadSource, Problem> => {
+export const read = (
+  object: unknown,
+  identity: Identity,
+  previous: RegistrySource | undefined
+): Result.Result<ReadSource, Problem> => {
   try {
-    return attempt(object, identity)
+    return attempt(object, identity, previous)
   } catch {
     return Result.fail({ slot: undefined, detail: "it cannot be looked into" })
   }
@@ -114,7 +138,9 @@ const parts = (object: unknown): unknown => {
 /** Equal for two objects that read the same, so that what did not change is neither decoded nor reported again. */
 export const fingerprint = (object: unknown): string | undefined => {
   try {
-    return createHash("sha256").update(JSON.stringify(parts(object)) ?? "").digest("base64")
+    return createHash("sha256")
+      .update(JSON.stringify(parts(object)) ?? "")
+      .digest("base64")
   } catch {
     return undefined
   }

@@ -3,7 +3,15 @@ import { Option, Result } from "effect"
 import type { Feed, FeedEvent } from "../Feed.ts"
 import * as ModuleSource from "../ModuleSource.ts"
 import * as RegistrySecret from "../RegistrySecret.ts"
-import { fingerprint, identify, type Identity, type Problem, read, type ReadSource, type Slot } from "./KubernetesObject.ts"
+import {
+  fingerprint,
+  identify,
+  type Identity,
+  type Problem,
+  read,
+  type ReadSource,
+  type Slot
+} from "./KubernetesObject.ts"
 import type { Report } from "./Report.ts"
 
 /** One object of one feed, and what became of it. */
@@ -27,6 +35,8 @@ interface Progress {
   readonly entries: Map<string, Entry>
   twice: ReadonlySet<string>
 }
+
+type Delivery = Exclude<FeedEvent, { readonly _tag: "OutOfTouch" }>
 
 /** The answer for a repository. */
 export type Found =
@@ -121,10 +131,12 @@ export class Ledger {
     return reports
   }
 
-  #deliver(index: number, progress: Progress, event: FeedEvent, reports: Array<Report>): void {
+  #deliver(index: number, progress: Progress, event: Delivery, reports: Array<Report>): void {
     switch (event._tag) {
       case "Synced":
         this.#replaceAll(index, progress, event.objects, reports)
+        break
+      case "InTouch":
         break
       case "Upsert":
         this.#put(index, progress, identify(event.object, 0), event.object, reports)
@@ -137,7 +149,12 @@ export class Ledger {
     }
   }
 
-  #replaceAll(index: number, progress: Progress, objects: ReadonlyArray<unknown>, reports: Array<Report>): void {
+  #replaceAll(
+    index: number,
+    progress: Progress,
+    objects: ReadonlyArray<unknown>,
+    reports: Array<Report>
+  ): void {
     const next = new Map<string, readonly [Identity, unknown]>()
     const twice = new Map<string, string>()
     objects.forEach((object, position) => {
@@ -146,10 +163,11 @@ export class Ledger {
       next.set(identity.id, [identity, object])
     })
     for (const [id, label] of twice) {
-      if (!progress.twice.has(id)) reports.push({ level: "Warn", message: `${label} is given twice; the last counts` })
+      if (!progress.twice.has(id))
+        reports.push({ level: "Warn", message: `${label} is given twice; the last counts` })
     }
     progress.twice = new Set(twice.keys())
-    for (const entry of [...progress.entries.values()]) {
+    for (const entry of progress.entries.values()) {
       if (!next.has(entry.identity.id)) this.#drop(progress, entry, reports)
     }
     for (const [identity, object] of next.values()) this.#put(index, progress, identity, object, reports)
@@ -159,8 +177,14 @@ export class Ledger {
     const known = progress.entries.get(identity.id)
     const print = fingerprint(object)
     if (known !== undefined && print !== undefined && known.fingerprint === print) return
-    const entry: Entry = known ??
-      { feed: index, identity, fingerprint: print, good: undefined, problem: undefined, behind: undefined }
+    const entry: Entry = known ?? {
+      feed: index,
+      identity,
+      fingerprint: print,
+      good: undefined,
+      problem: undefined,
+      behind: undefined
+    }
     const before = slotsOf(entry)
     progress.entries.set(identity.id, entry)
     entry.identity = identity
@@ -176,9 +200,10 @@ export class Ledger {
       return
     }
     const wasBroken = entry.problem !== undefined
-    const result: Result.Result<ReadSource, Problem> = type === "Malformed"
-      ? Result.fail({ slot: undefined, detail: "it is left out" })
-      : read(object, entry.identity)
+    const result: Result.Result<ReadSource, Problem> =
+      type === "Malformed"
+        ? Result.fail({ slot: undefined, detail: "it is left out" })
+        : read(object, entry.identity, entry.good?.source)
     if (Result.isSuccess(result)) {
       entry.good = result.success
       entry.problem = undefined
@@ -198,7 +223,8 @@ export class Ledger {
     if (entry.problem !== undefined) this.#broken--
     entry.good = undefined
     entry.problem = undefined
-    if (entry.identity.type !== "Ignored") reports.push({ level: "Debug", message: `${entry.identity.label} is gone` })
+    if (entry.identity.type !== "Ignored")
+      reports.push({ level: "Debug", message: `${entry.identity.label} is gone` })
     this.#claim(entry, before)
   }
 
@@ -229,12 +255,15 @@ export class Ledger {
     if (broken === undefined) this.#unreadable.delete(slot)
     else this.#unreadable.set(slot, broken)
     for (const entry of good) {
-      const winner = entry !== first && first !== undefined && this.#rank(first) === this.#rank(entry) ? first : undefined
+      const winner =
+        entry !== first && first !== undefined && this.#rank(first) === this.#rank(entry) ? first : undefined
       if (winner !== undefined && entry.behind !== winner) {
         reports.push({
           level: "Warn",
           message: `${this.#describe(entry)} names the repository of ${this.#describe(winner)}, ${
-            winner.identity.created < entry.identity.created ? "which is older and serves it" : "which goes first and serves it"
+            winner.identity.created < entry.identity.created
+              ? "which is older and serves it"
+              : "which goes first and serves it"
           }`
         })
       }
