@@ -1,7 +1,6 @@
 import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
 import { Cause, Deferred, Effect, Exit, Fiber, type FileSystem, Metric, Option, Schema, Scope, Stream } from "effect"
-import type { BodyError } from "../BodyError.ts"
 import type { PackageKey, PackageSource } from "../DigestCache.ts"
 import * as Metrics from "../Metrics.ts"
 import { forkFinished, stopped } from "./Background.ts"
@@ -12,7 +11,10 @@ import type { Ingest, Store } from "./Store.ts"
 import { collect, mismatch } from "./VerifyingReader.ts"
 
 /** Chunks a fill may read ahead of the disk; a registry's are 64 KiB at the most. */
-const readAhead = 16
+const readAhead = 8
+
+/** Bytes written at once, where there are so many: each write is a trip to another thread and back. */
+const writtenAtOnce = 512 * 1024
 
 /** What those who wait for a fill are told once its first bytes are there. */
 export type Ready =
@@ -96,27 +98,46 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       blob: Stream.Stream<Uint8Array, E>,
       ingest: Ingest
     ) {
-      const verifier = new DigestVerifier(descriptor)
+      const gathered = Buffer.allocUnsafeSlow(writtenAtOnce)
+      let verifier = new DigestVerifier(descriptor)
       fill.verifier = verifier
-      const write = (chunk: Uint8Array): Effect.Effect<void, WriteFailed | BodyError> => {
-        if (verifier.length + chunk.length > verifier.size) {
-          verifier.update(chunk)
-          return Effect.fail(mismatch(verifier))
+
+      // Hashed while the disk takes it; where it does not, the verifier before it stands.
+      const write = (bytes: Uint8Array): Effect.Effect<void, WriteFailed> =>
+        Effect.gen(function* () {
+          const writing = yield* Effect.forkChild(ingest.file.writeAll(bytes), {
+            startImmediately: true,
+            uninterruptible: true
+          })
+          const next = verifier.copy()
+          next.update(bytes)
+          yield* Effect.mapError(Fiber.join(writing), (cause) => new WriteFailed({ cause }))
+          verifier = next
+          fill.verifier = next
+          fill.growing.grew(bytes.length)
+          yield* tell(fill, { _tag: "File", descriptor, file: ingest.file })
+        }).pipe(Effect.uninterruptible)
+
+      const accept = Effect.fnUntraced(function* (chunks: ReadonlyArray<Uint8Array>) {
+        const length = chunks.reduce((sum, chunk) => sum + chunk.length, verifier.length)
+        if (length > descriptor.size) return yield* mismatch({ ...descriptor, length })
+        let count = 0
+        for (const chunk of chunks) {
+          if (count > 0 && count + chunk.length > gathered.length) {
+            yield* write(gathered.subarray(0, count))
+            count = 0
+          }
+          if (chunk.length > gathered.length) {
+            yield* write(chunk)
+          } else {
+            gathered.set(chunk, count)
+            count += chunk.length
+          }
         }
-        return ingest.file.writeAll(chunk).pipe(
-          Effect.mapError((cause) => new WriteFailed({ cause })),
-          Effect.map(() => {
-            verifier.update(chunk)
-            fill.growing.grew(chunk.length)
-          }),
-          Effect.uninterruptible,
-          Effect.andThen(tell(fill, { _tag: "File", descriptor, file: ingest.file }))
-        )
-      }
-      yield* blob.pipe(
-        Stream.buffer({ capacity: readAhead }),
-        Stream.runForEachArray((chunks) => write(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)))
-      )
+        if (count > 0) yield* write(gathered.subarray(0, count))
+      })
+
+      yield* blob.pipe(Stream.buffer({ capacity: readAhead }), Stream.runForEachArray(accept))
       if (!verifier.matches()) return yield* mismatch(verifier)
       fill.growing.verify()
       yield* ingest
