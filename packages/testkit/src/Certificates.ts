@@ -48,7 +48,9 @@ const keyPem = async (key: CryptoKey): Promise<string> =>
   x509.PemConverter.encode(await crypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY")
 
 const subject = (request: CertificateRequest): string =>
-  [`CN=${request.commonName ?? "testkit"}`, ...(request.organizations ?? []).map((name) => `O=${name}`)].join(", ")
+  [`CN=${request.commonName ?? "testkit"}`, ...(request.organizations ?? []).map((name) => `O=${name}`)].join(
+    ", "
+  )
 
 const issue = async (
   authority: x509.X509Certificate,
@@ -101,7 +103,10 @@ export const makeAuthority: Effect.Effect<CertificateAuthority> = Effect.promise
   return {
     cert: certificate.toString("pem"),
     issue: issueFor,
-    issueExpired: issueFor({ notBefore: new Date(Date.now() - 2 * day), notAfter: new Date(Date.now() - day) }),
+    issueExpired: issueFor({
+      notBefore: new Date(Date.now() - 2 * day),
+      notAfter: new Date(Date.now() - day)
+    }),
     issueForOther: issueFor({ names: ["other.invalid", "192.0.2.1"] })
   }
 })

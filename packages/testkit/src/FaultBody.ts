@@ -10,7 +10,7 @@ export interface FaultyAnswer {
   readonly bytesPerSecond: number | undefined
 }
 
-const take = function*(chunks: Iterable<Uint8Array>, count: number) {
+const take = function* (chunks: Iterable<Uint8Array>, count: number) {
   let left = count
   for (const chunk of chunks) {
     if (left === 0) return
@@ -19,7 +19,7 @@ const take = function*(chunks: Iterable<Uint8Array>, count: number) {
   }
 }
 
-const corrupt = function*(chunks: Iterable<Uint8Array>, at: number) {
+const corrupt = function* (chunks: Iterable<Uint8Array>, at: number) {
   let offset = 0
   for (const chunk of chunks) {
     const index = at - offset
@@ -29,7 +29,7 @@ const corrupt = function*(chunks: Iterable<Uint8Array>, at: number) {
   }
 }
 
-const endless = function*(chunks: Iterable<Uint8Array>) {
+const endless = function* (chunks: Iterable<Uint8Array>) {
   yield* chunks
   const zeros = new Uint8Array(65536)
   while (true) yield zeros
@@ -51,14 +51,18 @@ const withHeaders = (
 export const replace = (faults: ReadonlyArray<Fault>): RegistryAnswer.RegistryAnswer | undefined => {
   const status = find(faults, "Status")
   if (status === undefined) return undefined
-  const answer = status.body === undefined
-    ? RegistryAnswer.error(status.status)
-    : RegistryAnswer.text(status.status, status.body)
+  const answer =
+    status.body === undefined
+      ? RegistryAnswer.error(status.status)
+      : RegistryAnswer.text(status.status, status.body)
   return withHeaders(answer, status.headers ?? {})
 }
 
 /** Does to an answer what the faults say. */
-export const apply = (faults: ReadonlyArray<Fault>, original: RegistryAnswer.RegistryAnswer): FaultyAnswer => {
+export const apply = (
+  faults: ReadonlyArray<Fault>,
+  original: RegistryAnswer.RegistryAnswer
+): FaultyAnswer => {
   let answer = original
   let ending: FaultyAnswer["ending"] = "end"
   const body = find(faults, "Body")

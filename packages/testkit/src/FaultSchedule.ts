@@ -24,8 +24,11 @@ export class FaultSchedule {
 
   /** What the request at hand suffers, counted down. */
   next(operation: Operation, digest: string | undefined): ReadonlyArray<Fault> {
-    const entry = this.#entries.find((entry) =>
-      entry.operation === operation && entry.remaining > 0 && (entry.digest === undefined || entry.digest === digest)
+    const entry = this.#entries.find(
+      (entry) =>
+        entry.operation === operation &&
+        entry.remaining > 0 &&
+        (entry.digest === undefined || entry.digest === digest)
     )
     if (entry === undefined) return []
     entry.remaining--

@@ -49,4 +49,8 @@ export const error = (
   code: string = codes[status] ?? "UNKNOWN",
   headers: Readonly<Record<string, string>> = {}
 ): RegistryAnswer =>
-  json(status, { errors: [{ code, message: code.toLowerCase().replaceAll("_", " "), detail: null }] }, headers)
+  json(
+    status,
+    { errors: [{ code, message: code.toLowerCase().replaceAll("_", " "), detail: null }] },
+    headers
+  )

@@ -99,11 +99,12 @@ export class RegistryAuthority {
     if (auth._tag !== "Bearer") return RegistryAnswer.error(404)
     const form = request.method === "POST" ? new URLSearchParams(request.body) : request.query
     if (form.get("service") !== service) return RegistryAnswer.error(400, "UNSUPPORTED")
-    const known = request.method === "POST"
-      ? this.#knowsGrant(auth, form)
-      : request.authorization === undefined
-      ? auth.anonymous === true
-      : request.authorization === basicHeader(auth)
+    const known =
+      request.method === "POST"
+        ? this.#knowsGrant(auth, form)
+        : request.authorization === undefined
+          ? auth.anonymous === true
+          : request.authorization === basicHeader(auth)
     if (!known) return RegistryAnswer.error(auth.refuseWith ?? 401)
 
     const lifetime = auth.expiresIn ?? 60
@@ -111,11 +112,15 @@ export class RegistryAuthority {
     const scopes = form.getAll("scope").flatMap((scopes) => scopes.split(" "))
     this.#tokens.set(value, { scopes, expiresAt: request.now + lifetime * 1000 })
     const field = auth.field ?? "token"
-    return RegistryAnswer.json(200, {
-      ...(field === "access_token" ? {} : { token: value }),
-      ...(field === "token" ? {} : { access_token: value }),
-      ...(auth.expiresIn === undefined ? {} : { expires_in: auth.expiresIn })
-    }, { "cache-control": "no-store" })
+    return RegistryAnswer.json(
+      200,
+      {
+        ...(field === "access_token" ? {} : { token: value }),
+        ...(field === "token" ? {} : { access_token: value }),
+        ...(auth.expiresIn === undefined ? {} : { expires_in: auth.expiresIn })
+      },
+      { "cache-control": "no-store" }
+    )
   }
 
   #knowsGrant(auth: BearerAuth & Account, form: URLSearchParams): boolean {
@@ -123,6 +128,8 @@ export class RegistryAuthority {
     if (grant === "refresh_token") {
       return auth.identityToken !== undefined && form.get("refresh_token") === auth.identityToken
     }
-    return grant === "password" && form.get("username") === auth.username && form.get("password") === auth.password
+    return (
+      grant === "password" && form.get("username") === auth.username && form.get("password") === auth.password
+    )
   }
 }

@@ -45,7 +45,7 @@ export const generated = (options: {
   pattern.set(half, blockSize)
 
   // Each block is the pattern from another place on, so no two blocks of one blob are alike and none is copied.
-  const read = function*(start: number, end: number) {
+  const read = function* (start: number, end: number) {
     for (let at = start; at < end;) {
       const block = Math.floor(at / blockSize)
       const shift = (block * 4099) % blockSize
@@ -67,7 +67,7 @@ export const toBytes = (blob: RegistryBlob): Uint8Array => Buffer.concat([...blo
 export const damaged = (blob: RegistryBlob, at: number): RegistryBlob => ({
   digest: blob.digest,
   size: blob.size,
-  read: function*(start, end) {
+  read: function* (start, end) {
     let offset = start
     for (const chunk of blob.read(start, end)) {
       const index = at - offset

@@ -37,7 +37,7 @@ export const closed = (response: ServerResponse): Effect.Effect<void> =>
   })
 
 /** Cuts chunks into pieces of at most `largest` bytes, and at byte `cut`. */
-const pieces = function*(chunks: Iterable<Uint8Array>, largest: number, cut: number) {
+const pieces = function* (chunks: Iterable<Uint8Array>, largest: number, cut: number) {
   let offset = 0
   for (const chunk of chunks) {
     for (let at = 0; at < chunk.length;) {
@@ -51,7 +51,7 @@ const pieces = function*(chunks: Iterable<Uint8Array>, largest: number, cut: num
 }
 
 /** Sends an answer with everything that is wrong with it; `onSent` hears of each piece handed to the connection. */
-export const send = Effect.fnUntraced(function*(
+export const send = Effect.fnUntraced(function* (
   response: ServerResponse,
   faulty: FaultyAnswer,
   options: { readonly head: boolean; readonly onSent: (bytes: number) => void }
@@ -61,9 +61,10 @@ export const send = Effect.fnUntraced(function*(
   if (options.head) return yield* finish(response)
   response.flushHeaders()
   const started = yield* Clock.currentTimeMillis
-  const largest = bytesPerSecond === undefined
-    ? largestPiece
-    : Math.min(largestPiece, Math.max(1, Math.floor(bytesPerSecond / 20)))
+  const largest =
+    bytesPerSecond === undefined
+      ? largestPiece
+      : Math.min(largestPiece, Math.max(1, Math.floor(bytesPerSecond / 20)))
   let sent = 0
   const pause = Effect.suspend(() =>
     stall === undefined || stall.after !== sent

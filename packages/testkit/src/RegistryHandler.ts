@@ -25,11 +25,7 @@ export const make = (options: {
 }): Handler => {
   const { listener, log, rules, schedule } = options
 
-  const record = (
-    request: IncomingMessage,
-    route: Route | undefined,
-    connection: number
-  ): RequestRecord => ({
+  const record = (request: IncomingMessage, route: Route | undefined, connection: number): RequestRecord => ({
     operation: route?.operation ?? "unknown",
     listener,
     method: request.method ?? "",
@@ -44,7 +40,7 @@ export const make = (options: {
     outcome: "open"
   })
 
-  return Effect.fnUntraced(function*(request, response, connection) {
+  return Effect.fnUntraced(function* (request, response, connection) {
     const url = new URL(request.url ?? "/", "http://registry.invalid")
     const path = decodeURIComponent(url.pathname)
     const route = routeOf(listener, path)
@@ -52,15 +48,20 @@ export const make = (options: {
     const faults = route === undefined ? [] : schedule.next(route.operation, route.reference)
     let sent = 0
 
-    const answer = Effect.gen(function*() {
+    const answer = Effect.gen(function* () {
       yield* find(faults, "DelayHeaders")?.until.await ?? Effect.void
       const body = request.method === "POST" ? yield* RegistryBody.receive(request) : ""
       if (find(faults, "Reset") !== undefined) return yield* RegistryBody.breakOff(response, "reset")
       const { authorization, range } = request.headers
       const now = yield* Clock.currentTimeMillis
       const { method = "" } = request
-      const plain = FaultBody.replace(faults) ??
-        rules.answer({ listener, method, path, query: url.searchParams, authorization, range, body, now }, route, faults)
+      const plain =
+        FaultBody.replace(faults) ??
+        rules.answer(
+          { listener, method, path, query: url.searchParams, authorization, range, body, now },
+          route,
+          faults
+        )
       const faulty = FaultBody.apply(faults, plain)
       yield* change({ status: faulty.answer.status })
       return yield* RegistryBody.send(response, faulty, {

@@ -131,8 +131,9 @@ export const schema1 = (layer: RegistryBlob.RegistryBlob): RegistryImage => ({
 
 /** An image whose last layer the registry is not meant to hold. */
 export const foreign = (layer: RegistryBlob.RegistryBlob, options: Options = {}): RegistryImage => {
-  const mediaType = options.format === "docker"
-    ? "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
-    : "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+  const mediaType =
+    options.format === "docker"
+      ? "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+      : "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
   return image([{ blob: layer, mediaType, urls: ["https://elsewhere.invalid/layer"] }], options)
 }

@@ -55,7 +55,11 @@ export class RegistryLog {
 
   /** Waits until the activity is as told: at once where it is already. */
   await(predicate: (activity: RegistryActivity) => boolean): Effect.Effect<void> {
-    return SubscriptionRef.changes(this.#state).pipe(Stream.filter(predicate), Stream.take(1), Stream.runDrain)
+    return SubscriptionRef.changes(this.#state).pipe(
+      Stream.filter(predicate),
+      Stream.take(1),
+      Stream.runDrain
+    )
   }
 
   /** Notes a request and answers the function that changes its record. */

@@ -51,7 +51,8 @@ export const rangeOf = (
   const match = /^bytes=(\d*)-(\d*)$/.exec(range ?? "")
   const [, first = "", last = ""] = match ?? []
   if (match === null || (first === "" && last === "")) return undefined
-  if (first === "") return Number(last) === 0 ? "unsatisfiable" : { start: Math.max(0, size - Number(last)), end: size }
+  if (first === "")
+    return Number(last) === 0 ? "unsatisfiable" : { start: Math.max(0, size - Number(last)), end: size }
   const start = Number(first)
   const end = last === "" ? size : Math.min(size, Number(last) + 1)
   if (last !== "" && Number(last) < start) return undefined

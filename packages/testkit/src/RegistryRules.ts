@@ -63,10 +63,14 @@ export class RegistryRules {
   #manifest(repository: string, reference: string): RegistryAnswer.RegistryAnswer {
     const manifest = this.content.manifest(repository, reference)
     if (manifest === undefined) return RegistryAnswer.error(404, "MANIFEST_UNKNOWN")
-    return RegistryAnswer.make(200, {
-      "content-type": manifest.mediaType,
-      "docker-content-digest": manifest.digest
-    }, { size: manifest.bytes.length, chunks: () => [manifest.bytes] })
+    return RegistryAnswer.make(
+      200,
+      {
+        "content-type": manifest.mediaType,
+        "docker-content-digest": manifest.digest
+      },
+      { size: manifest.bytes.length, chunks: () => [manifest.bytes] }
+    )
   }
 
   #blob(
@@ -95,7 +99,11 @@ export class RegistryRules {
   }
 
   // Object stores refuse a request that is signed twice: by its address and by an Authorization header.
-  #stored(request: RegistryRequest, route: Route, faults: ReadonlyArray<Fault>): RegistryAnswer.RegistryAnswer {
+  #stored(
+    request: RegistryRequest,
+    route: Route,
+    faults: ReadonlyArray<Fault>
+  ): RegistryAnswer.RegistryAnswer {
     const signature = request.query.get("signature") ?? ""
     const singleUse = this.#signatures.get(signature)
     if (request.authorization !== undefined) return RegistryAnswer.error(400)

@@ -51,7 +51,7 @@ const close = (server: Server) =>
  *
  * `localhost` listens on every address, so that it is reached however the name resolves.
  */
-export const make = Effect.fnUntraced(function*(options: {
+export const make = Effect.fnUntraced(function* (options: {
   readonly host: Loopback
   readonly tls: ServerCertificate | undefined
 }) {
@@ -81,15 +81,18 @@ export const make = Effect.fnUntraced(function*(options: {
     })
     const onRequest: RequestListener = (request, response) => {
       run(
-        Effect.onError(
-          handler(request, response, numbers.get(request.socket) ?? 0),
-          () => Effect.sync(() => response.destroy())
+        Effect.onError(handler(request, response, numbers.get(request.socket) ?? 0), () =>
+          Effect.sync(() => response.destroy())
         )
       )
     }
     server.on("request", onRequest)
   }
   const address = `${host}:${port}`
-  const result: RegistryServer = { host: address, origin: `${tls === undefined ? "http" : "https"}://${address}`, serve }
+  const result: RegistryServer = {
+    host: address,
+    origin: `${tls === undefined ? "http" : "https"}://${address}`,
+    serve
+  }
   return result
 })

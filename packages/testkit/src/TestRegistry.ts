@@ -33,50 +33,57 @@ export interface TestRegistryOptions {
  *
  * It keeps the time of the clock it was made with, so that tokens expire and limited bodies advance by TestClock.
  */
-export class TestRegistry extends Context.Service<TestRegistry, {
-  /** `host:port`. */
-  readonly host: RegistryHost
-  /** `scheme://host:port`. */
-  readonly origin: string
-  /** The origin of the blob store. */
-  readonly storeOrigin: string
-  /** What a client needs to pull from the repositories under `base`: scheme, host, the current credential, the CA. */
-  readonly source: (base?: string, changes?: Partial<RegistrySource>) => RegistrySource
-  /** Puts an image with all it refers to under its digest, and under tags where there are any. */
-  readonly put: (repository: string, image: RegistryImage.RegistryImage, tags?: ReadonlyArray<string>) => Effect.Effect<void>
-  /** Puts an image whose only layer is this package, and answers it. */
-  readonly putPackage: (
-    repository: string,
-    content: Uint8Array | RegistryBlob
-  ) => Effect.Effect<RegistryImage.RegistryImage>
-  /** Puts a blob under its digest, in place of one already there. */
-  readonly putBlob: (repository: string, blob: RegistryBlob) => Effect.Effect<void>
-  /** Takes a manifest or a blob away. */
-  readonly remove: (repository: string, digest: Digest) => Effect.Effect<void>
-  /** Changes who may pull; tokens given out before are worthless. */
-  readonly setAuth: (auth: RegistryAuth) => Effect.Effect<void>
-  readonly setRedirect: (redirect: RegistryRedirect) => Effect.Effect<void>
-  /** Makes every token given out so far worthless. */
-  readonly revokeTokens: Effect.Effect<void>
-  /** Appends to the faults to come: the next requests of this operation suffer all of these together. */
-  readonly fault: (
-    operation: Operation,
-    faults: Fault | ReadonlyArray<Fault>,
-    options?: FaultOptions
-  ) => Effect.Effect<void>
-  /** Takes back all faults that have not struck yet. */
-  readonly heal: Effect.Effect<void>
-  /** Every request so far, in order. */
-  readonly requests: Effect.Effect<ReadonlyArray<RequestRecord>>
-  /** How many requests of an operation there were. */
-  readonly count: (operation: RequestRecord["operation"]) => Effect.Effect<number>
-  /** Requests and connections. */
-  readonly activity: Effect.Effect<RegistryActivity>
-  /** Waits until the activity is as told: at once where it is already. */
-  readonly await: (predicate: (activity: RegistryActivity) => boolean) => Effect.Effect<void>
-  /** Empties the list of requests. */
-  readonly forget: Effect.Effect<void>
-}>()("@registry-packages-proxy/testkit/TestRegistry") {
+export class TestRegistry extends Context.Service<
+  TestRegistry,
+  {
+    /** `host:port`. */
+    readonly host: RegistryHost
+    /** `scheme://host:port`. */
+    readonly origin: string
+    /** The origin of the blob store. */
+    readonly storeOrigin: string
+    /** What a client needs to pull from the repositories under `base`: scheme, host, the current credential, the CA. */
+    readonly source: (base?: string, changes?: Partial<RegistrySource>) => RegistrySource
+    /** Puts an image with all it refers to under its digest, and under tags where there are any. */
+    readonly put: (
+      repository: string,
+      image: RegistryImage.RegistryImage,
+      tags?: ReadonlyArray<string>
+    ) => Effect.Effect<void>
+    /** Puts an image whose only layer is this package, and answers it. */
+    readonly putPackage: (
+      repository: string,
+      content: Uint8Array | RegistryBlob
+    ) => Effect.Effect<RegistryImage.RegistryImage>
+    /** Puts a blob under its digest, in place of one already there. */
+    readonly putBlob: (repository: string, blob: RegistryBlob) => Effect.Effect<void>
+    /** Takes a manifest or a blob away. */
+    readonly remove: (repository: string, digest: Digest) => Effect.Effect<void>
+    /** Changes who may pull; tokens given out before are worthless. */
+    readonly setAuth: (auth: RegistryAuth) => Effect.Effect<void>
+    readonly setRedirect: (redirect: RegistryRedirect) => Effect.Effect<void>
+    /** Makes every token given out so far worthless. */
+    readonly revokeTokens: Effect.Effect<void>
+    /** Appends to the faults to come: the next requests of this operation suffer all of these together. */
+    readonly fault: (
+      operation: Operation,
+      faults: Fault | ReadonlyArray<Fault>,
+      options?: FaultOptions
+    ) => Effect.Effect<void>
+    /** Takes back all faults that have not struck yet. */
+    readonly heal: Effect.Effect<void>
+    /** Every request so far, in order. */
+    readonly requests: Effect.Effect<ReadonlyArray<RequestRecord>>
+    /** How many requests of an operation there were. */
+    readonly count: (operation: RequestRecord["operation"]) => Effect.Effect<number>
+    /** Requests and connections. */
+    readonly activity: Effect.Effect<RegistryActivity>
+    /** Waits until the activity is as told: at once where it is already. */
+    readonly await: (predicate: (activity: RegistryActivity) => boolean) => Effect.Effect<void>
+    /** Empties the list of requests. */
+    readonly forget: Effect.Effect<void>
+  }
+>()("@registry-packages-proxy/testkit/TestRegistry") {
   /** A registry of its own, for tests that need several. */
   static readonly make = (
     options: TestRegistryOptions = {}
@@ -91,7 +98,7 @@ const credentialOf = (auth: RegistryAuth): Credential =>
     ? anonymous
     : { _tag: "Basic", username: auth.username, password: Redacted.make(auth.password) }
 
-const make = Effect.fnUntraced(function*(options: TestRegistryOptions) {
+const make = Effect.fnUntraced(function* (options: TestRegistryOptions) {
   const { auth = { _tag: "None" }, host = "127.0.0.1", redirect = { _tag: "None" }, tls } = options
   const log = yield* RegistryLog.make
   const schedule = new FaultSchedule()
@@ -101,7 +108,10 @@ const make = Effect.fnUntraced(function*(options: TestRegistryOptions) {
   const store = yield* RegistryServer.make({ host, tls })
   const origins = { registry: registry.origin, store: store.origin }
   const rules = new RegistryRules({ content, authority, redirect, origins })
-  for (const [listener, server] of [["registry", registry], ["store", store]] as const) {
+  for (const [listener, server] of [
+    ["registry", registry],
+    ["store", store]
+  ] as const) {
     server.serve(RegistryHandler.make({ listener, log, rules, schedule }), log.connected)
   }
 

@@ -4,7 +4,7 @@ import * as Certificates from "../src/Certificates.ts"
 import { TestRegistry } from "../src/TestRegistry.ts"
 import { rawHttp } from "./rawHttp.ts"
 
-const pingWith = Effect.fnUntraced(function*(
+const pingWith = Effect.fnUntraced(function* (
   tls: Certificates.ServerCertificate,
   ca: string,
   host: "127.0.0.1" | "localhost" = "127.0.0.1"
@@ -14,23 +14,32 @@ const pingWith = Effect.fnUntraced(function*(
 })
 
 describe("Certificates", () => {
-  it.effect("a certificate is good for the loopback names", Effect.fn(function*() {
-    const authority = yield* Certificates.makeAuthority
-    const tls = yield* authority.issue()
-    for (const host of ["127.0.0.1", "localhost"] as const) {
-      assert.strictEqual((yield* pingWith(tls, authority.cert, host)).status, 200)
-    }
-  }))
+  it.effect(
+    "a certificate is good for the loopback names",
+    Effect.fn(function* () {
+      const authority = yield* Certificates.makeAuthority
+      const tls = yield* authority.issue()
+      for (const host of ["127.0.0.1", "localhost"] as const) {
+        assert.strictEqual((yield* pingWith(tls, authority.cert, host)).status, 200)
+      }
+    })
+  )
 
-  it.effect("expired, wrong-name and unknown-authority certificates are told apart", Effect.fn(function*() {
-    const authority = yield* Certificates.makeAuthority
-    const other = yield* Certificates.makeAuthority
-    const refusal = (tls: Certificates.ServerCertificate, ca: string) => Effect.flip(pingWith(tls, ca))
-    assert.strictEqual(yield* refusal(yield* authority.issueExpired, authority.cert), "CERT_HAS_EXPIRED")
-    assert.strictEqual(yield* refusal(yield* authority.issueForOther, authority.cert), "ERR_TLS_CERT_ALTNAME_INVALID")
-    assert.include(
-      ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY"],
-      yield* refusal(yield* authority.issue(), other.cert)
-    )
-  }))
+  it.effect(
+    "expired, wrong-name and unknown-authority certificates are told apart",
+    Effect.fn(function* () {
+      const authority = yield* Certificates.makeAuthority
+      const other = yield* Certificates.makeAuthority
+      const refusal = (tls: Certificates.ServerCertificate, ca: string) => Effect.flip(pingWith(tls, ca))
+      assert.strictEqual(yield* refusal(yield* authority.issueExpired, authority.cert), "CERT_HAS_EXPIRED")
+      assert.strictEqual(
+        yield* refusal(yield* authority.issueForOther, authority.cert),
+        "ERR_TLS_CERT_ALTNAME_INVALID"
+      )
+      assert.include(
+        ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY"],
+        yield* refusal(yield* authority.issue(), other.cert)
+      )
+    })
+  )
 })

@@ -10,7 +10,7 @@ import { rawHttp } from "./rawHttp.ts"
 const content = RegistryBlob.randomBytes(2, 600_000)
 const digest = digestOf(content)
 
-const withFaults = Effect.fnUntraced(function*(...faults: ReadonlyArray<Fault>) {
+const withFaults = Effect.fnUntraced(function* (...faults: ReadonlyArray<Fault>) {
   const registry = yield* TestRegistry.make()
   yield* registry.putPackage("p", content)
   yield* registry.fault("blob", faults)
@@ -18,146 +18,196 @@ const withFaults = Effect.fnUntraced(function*(...faults: ReadonlyArray<Fault>) 
 })
 
 describe("Fault", () => {
-  it.effect("Status answers with its headers, as many times as told, then heals", Effect.fn(function*() {
-    const { registry, url } = yield* withFaults()
-    yield* registry.heal
-    yield* registry.fault("blob", { _tag: "Status", status: 503, headers: { "Retry-After": "7" } }, { times: 2 })
-    for (const status of [503, 503, 200]) {
+  it.effect(
+    "Status answers with its headers, as many times as told, then heals",
+    Effect.fn(function* () {
+      const { registry, url } = yield* withFaults()
+      yield* registry.heal
+      yield* registry.fault(
+        "blob",
+        { _tag: "Status", status: 503, headers: { "Retry-After": "7" } },
+        { times: 2 }
+      )
+      for (const status of [503, 503, 200]) {
+        const response = yield* rawHttp(url)
+        assert.strictEqual(response.status, status)
+        assert.strictEqual(response.headers["retry-after"], status === 503 ? "7" : undefined)
+      }
+      yield* registry.fault("blob", { _tag: "Status", status: 500 }, { times: "always", digest })
+      assert.strictEqual((yield* rawHttp(url)).status, 500)
+      yield* registry.heal
+      assert.strictEqual((yield* rawHttp(url)).status, 200)
+    })
+  )
+
+  it.effect(
+    "Truncate closes the connection after n bytes",
+    Effect.fn(function* () {
+      const { url } = yield* withFaults({ _tag: "Truncate", after: 300_001, ending: "close" })
       const response = yield* rawHttp(url)
-      assert.strictEqual(response.status, status)
-      assert.strictEqual(response.headers["retry-after"], status === 503 ? "7" : undefined)
-    }
-    yield* registry.fault("blob", { _tag: "Status", status: 500 }, { times: "always", digest })
-    assert.strictEqual((yield* rawHttp(url)).status, 500)
-    yield* registry.heal
-    assert.strictEqual((yield* rawHttp(url)).status, 200)
-  }))
+      assert.isFalse(response.complete)
+      assert.strictEqual(response.headers["content-length"], "600000")
+      assert.deepStrictEqual(new Uint8Array(response.body), content.slice(0, 300_001))
+    })
+  )
 
-  it.effect("Truncate closes the connection after n bytes", Effect.fn(function*() {
-    const { url } = yield* withFaults({ _tag: "Truncate", after: 300_001, ending: "close" })
-    const response = yield* rawHttp(url)
-    assert.isFalse(response.complete)
-    assert.strictEqual(response.headers["content-length"], "600000")
-    assert.deepStrictEqual(new Uint8Array(response.body), content.slice(0, 300_001))
-  }))
+  it.effect(
+    "Truncate resets the connection after n bytes, some of which may be lost",
+    Effect.fn(function* () {
+      const { registry, url } = yield* withFaults({ _tag: "Truncate", after: 300_001, ending: "reset" })
+      const response = yield* Effect.result(rawHttp(url))
+      if (Result.isSuccess(response)) assert.isFalse(response.success.complete)
+      else assert.strictEqual(response.failure, "ECONNRESET")
+      yield* registry.await(({ requests }) => requests[0]?.sent === 300_001)
+    })
+  )
 
-  it.effect("Truncate resets the connection after n bytes, some of which may be lost", Effect.fn(function*() {
-    const { registry, url } = yield* withFaults({ _tag: "Truncate", after: 300_001, ending: "reset" })
-    const response = yield* Effect.result(rawHttp(url))
-    if (Result.isSuccess(response)) assert.isFalse(response.success.complete)
-    else assert.strictEqual(response.failure, "ECONNRESET")
-    yield* registry.await(({ requests }) => requests[0]?.sent === 300_001)
-  }))
+  it.effect(
+    "Truncate with a short length ends cleanly",
+    Effect.fn(function* () {
+      const { url } = yield* withFaults({ _tag: "Truncate", after: 5, ending: "short-length" })
+      const response = yield* rawHttp(url)
+      assert.isTrue(response.complete)
+      assert.deepStrictEqual(new Uint8Array(response.body), content.slice(0, 5))
+    })
+  )
 
-  it.effect("Truncate with a short length ends cleanly", Effect.fn(function*() {
-    const { url } = yield* withFaults({ _tag: "Truncate", after: 5, ending: "short-length" })
-    const response = yield* rawHttp(url)
-    assert.isTrue(response.complete)
-    assert.deepStrictEqual(new Uint8Array(response.body), content.slice(0, 5))
-  }))
+  it.effect(
+    "Corrupt changes the one byte",
+    Effect.fn(function* () {
+      const { url } = yield* withFaults({ _tag: "Corrupt", at: 400_000 })
+      const { body } = yield* rawHttp(url)
+      assert.strictEqual(body[400_000], (content[400_000] ?? 0) ^ 0xff)
+      body[400_000] = content[400_000] ?? 0
+      assert.deepStrictEqual(new Uint8Array(body), content)
+    })
+  )
 
-  it.effect("Corrupt changes the one byte", Effect.fn(function*() {
-    const { url } = yield* withFaults({ _tag: "Corrupt", at: 400_000 })
-    const { body } = yield* rawHttp(url)
-    assert.strictEqual(body[400_000], (content[400_000] ?? 0) ^ 0xff)
-    body[400_000] = content[400_000] ?? 0
-    assert.deepStrictEqual(new Uint8Array(body), content)
-  }))
+  it.effect(
+    "Stall holds the body at n bytes until its latch opens",
+    Effect.fn(function* () {
+      const until = yield* Latch.make()
+      const reached = yield* Latch.make()
+      const seen = yield* Latch.make()
+      const { url } = yield* withFaults({ _tag: "Stall", after: 1000, until, reached })
+      let received = 0
+      const fiber = yield* Effect.forkChild(
+        rawHttp(url, {
+          onData: (count) => {
+            received = count
+            if (count === 1000) seen.openUnsafe()
+            return true
+          }
+        })
+      )
+      yield* reached.await
+      yield* seen.await
+      assert.strictEqual(received, 1000)
+      yield* until.open
+      assert.deepStrictEqual(new Uint8Array((yield* Fiber.join(fiber)).body), content)
+    })
+  )
 
-  it.effect("Stall holds the body at n bytes until its latch opens", Effect.fn(function*() {
-    const until = yield* Latch.make()
-    const reached = yield* Latch.make()
-    const seen = yield* Latch.make()
-    const { url } = yield* withFaults({ _tag: "Stall", after: 1000, until, reached })
-    let received = 0
-    const fiber = yield* Effect.forkChild(rawHttp(url, {
-      onData: (count) => {
-        received = count
-        if (count === 1000) seen.openUnsafe()
-        return true
+  it.effect(
+    "DelayHeaders answers nothing before its latch opens",
+    Effect.fn(function* () {
+      const until = yield* Latch.make()
+      const { registry, url } = yield* withFaults({ _tag: "DelayHeaders", until })
+      const fiber = yield* Effect.forkChild(rawHttp(url))
+      yield* registry.await(({ requests }) => requests.length === 1)
+      assert.strictEqual((yield* registry.requests)[0]?.status, undefined)
+      yield* until.open
+      assert.strictEqual((yield* Fiber.join(fiber)).status, 200)
+    })
+  )
+
+  it.effect(
+    "WrongLength says a length that is not the body's",
+    Effect.fn(function* () {
+      const more = yield* withFaults({ _tag: "WrongLength", by: 10 })
+      const short = yield* rawHttp(more.url)
+      assert.strictEqual(short.headers["content-length"], "600010")
+      assert.isFalse(short.complete)
+      const less = yield* withFaults({ _tag: "WrongLength", by: -10 })
+      assert.strictEqual((yield* rawHttp(less.url)).body.length, 599_990)
+    })
+  )
+
+  it.effect(
+    "NoLength sends the body chunked",
+    Effect.fn(function* () {
+      const { url } = yield* withFaults({ _tag: "NoLength" })
+      const response = yield* rawHttp(url)
+      assert.strictEqual(response.headers["content-length"], undefined)
+      assert.deepStrictEqual(new Uint8Array(response.body), content)
+    })
+  )
+
+  it.effect(
+    "Endless sends more than the body, until the client leaves",
+    Effect.fn(function* () {
+      const { url } = yield* withFaults({ _tag: "Endless" })
+      const { body } = yield* rawHttp(url, { onData: (received) => received < 1_000_000 })
+      assert.deepStrictEqual(new Uint8Array(body.subarray(0, 600_000)), content)
+      assert.isAtLeast(body.length, 1_000_000)
+    })
+  )
+
+  it.effect(
+    "Reset breaks the connection before any answer",
+    Effect.fn(function* () {
+      const { url } = yield* withFaults({ _tag: "Reset" })
+      assert.strictEqual(yield* Effect.flip(rawHttp(url)), "ECONNRESET")
+    })
+  )
+
+  it.effect(
+    "WrongContentRange and IgnoreRange answer another part than asked",
+    Effect.fn(function* () {
+      const wrong = yield* withFaults({ _tag: "WrongContentRange", by: 3 })
+      const headers = { range: "bytes=100-199" }
+      const part = yield* rawHttp(wrong.url, { headers })
+      assert.strictEqual(part.headers["content-range"], "bytes 103-199/600000")
+      assert.deepStrictEqual(new Uint8Array(part.body), content.slice(103, 200))
+      const ignored = yield* withFaults({ _tag: "IgnoreRange" })
+      assert.strictEqual((yield* rawHttp(ignored.url, { headers })).status, 200)
+    })
+  )
+
+  it.effect(
+    "RateLimit lets the body advance with the clock only",
+    Effect.fn(function* () {
+      const { registry, url } = yield* withFaults({ _tag: "RateLimit", bytesPerSecond: 100_000 })
+      const start = yield* Latch.make()
+      const fiber = yield* Effect.forkChild(
+        rawHttp(url, {
+          onData: () => {
+            start.openUnsafe()
+            return true
+          }
+        })
+      )
+      yield* start.await
+      assert.strictEqual((yield* registry.requests)[0]?.outcome, "open")
+      while ((yield* registry.requests)[0]?.outcome === "open") {
+        yield* TestClock.adjust("1 second")
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
       }
-    }))
-    yield* reached.await
-    yield* seen.await
-    assert.strictEqual(received, 1000)
-    yield* until.open
-    assert.deepStrictEqual(new Uint8Array((yield* Fiber.join(fiber)).body), content)
-  }))
+      assert.deepStrictEqual(new Uint8Array((yield* Fiber.join(fiber)).body), content)
+    })
+  )
 
-  it.effect("DelayHeaders answers nothing before its latch opens", Effect.fn(function*() {
-    const until = yield* Latch.make()
-    const { registry, url } = yield* withFaults({ _tag: "DelayHeaders", until })
-    const fiber = yield* Effect.forkChild(rawHttp(url))
-    yield* registry.await(({ requests }) => requests.length === 1)
-    assert.strictEqual((yield* registry.requests)[0]?.status, undefined)
-    yield* until.open
-    assert.strictEqual((yield* Fiber.join(fiber)).status, 200)
-  }))
-
-  it.effect("WrongLength says a length that is not the body's", Effect.fn(function*() {
-    const more = yield* withFaults({ _tag: "WrongLength", by: 10 })
-    const short = yield* rawHttp(more.url)
-    assert.strictEqual(short.headers["content-length"], "600010")
-    assert.isFalse(short.complete)
-    const less = yield* withFaults({ _tag: "WrongLength", by: -10 })
-    assert.strictEqual((yield* rawHttp(less.url)).body.length, 599_990)
-  }))
-
-  it.effect("NoLength sends the body chunked", Effect.fn(function*() {
-    const { url } = yield* withFaults({ _tag: "NoLength" })
-    const response = yield* rawHttp(url)
-    assert.strictEqual(response.headers["content-length"], undefined)
-    assert.deepStrictEqual(new Uint8Array(response.body), content)
-  }))
-
-  it.effect("Endless sends more than the body, until the client leaves", Effect.fn(function*() {
-    const { url } = yield* withFaults({ _tag: "Endless" })
-    const { body } = yield* rawHttp(url, { onData: (received) => received < 1_000_000 })
-    assert.deepStrictEqual(new Uint8Array(body.subarray(0, 600_000)), content)
-    assert.isAtLeast(body.length, 1_000_000)
-  }))
-
-  it.effect("Reset breaks the connection before any answer", Effect.fn(function*() {
-    const { url } = yield* withFaults({ _tag: "Reset" })
-    assert.strictEqual(yield* Effect.flip(rawHttp(url)), "ECONNRESET")
-  }))
-
-  it.effect("WrongContentRange and IgnoreRange answer another part than asked", Effect.fn(function*() {
-    const wrong = yield* withFaults({ _tag: "WrongContentRange", by: 3 })
-    const headers = { range: "bytes=100-199" }
-    const part = yield* rawHttp(wrong.url, { headers })
-    assert.strictEqual(part.headers["content-range"], "bytes 103-199/600000")
-    assert.deepStrictEqual(new Uint8Array(part.body), content.slice(103, 200))
-    const ignored = yield* withFaults({ _tag: "IgnoreRange" })
-    assert.strictEqual((yield* rawHttp(ignored.url, { headers })).status, 200)
-  }))
-
-  it.effect("RateLimit lets the body advance with the clock only", Effect.fn(function*() {
-    const { registry, url } = yield* withFaults({ _tag: "RateLimit", bytesPerSecond: 100_000 })
-    const start = yield* Latch.make()
-    const fiber = yield* Effect.forkChild(rawHttp(url, {
-      onData: () => {
-        start.openUnsafe()
-        return true
-      }
-    }))
-    yield* start.await
-    assert.strictEqual((yield* registry.requests)[0]?.outcome, "open")
-    while ((yield* registry.requests)[0]?.outcome === "open") {
-      yield* TestClock.adjust("1 second")
-      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-    }
-    assert.deepStrictEqual(new Uint8Array((yield* Fiber.join(fiber)).body), content)
-  }))
-
-  it.effect("Headers and Body change the answer", Effect.fn(function*() {
-    const { url } = yield* withFaults(
-      { _tag: "Body", body: "nonsense" },
-      { _tag: "Headers", headers: { "Content-Type": "text/html", "docker-content-digest": undefined } }
-    )
-    const { body, headers } = yield* rawHttp(url)
-    assert.strictEqual(body.toString(), "nonsense")
-    assert.strictEqual(headers["content-type"], "text/html")
-    assert.strictEqual(headers["docker-content-digest"], undefined)
-  }))
+  it.effect(
+    "Headers and Body change the answer",
+    Effect.fn(function* () {
+      const { url } = yield* withFaults(
+        { _tag: "Body", body: "nonsense" },
+        { _tag: "Headers", headers: { "Content-Type": "text/html", "docker-content-digest": undefined } }
+      )
+      const { body, headers } = yield* rawHttp(url)
+      assert.strictEqual(body.toString(), "nonsense")
+      assert.strictEqual(headers["content-type"], "text/html")
+      assert.strictEqual(headers["docker-content-digest"], undefined)
+    })
+  )
 })

@@ -9,7 +9,7 @@ const account = { username: "reader", password: "secret" }
 const basic = `Basic ${Buffer.from("reader:secret").toString("base64")}`
 const wrong = `Basic ${Buffer.from("reader:guess").toString("base64")}`
 
-const withAuth = Effect.fnUntraced(function*(auth: RegistryAuth) {
+const withAuth = Effect.fnUntraced(function* (auth: RegistryAuth) {
   const registry = yield* TestRegistry.make({ auth })
   const image = yield* registry.putPackage("modules/one", new TextEncoder().encode("package"))
   const pull = (authorization?: string) =>
@@ -20,11 +20,9 @@ const withAuth = Effect.fnUntraced(function*(auth: RegistryAuth) {
 })
 
 const tokenUrl = (challenge: string | undefined): string => {
-  const parameters = Object.fromEntries(
-    [...(challenge ?? "").matchAll(/([a-z]+)="([^"]*)"/g)].map(([, name, value]) => [name, value])
-  )
-  const { realm = "", scope = "", service = "" } = parameters as Record<string, string>
-  return `${realm}?${new URLSearchParams({ service, scope })}`
+  const parameter = (name: string) => new RegExp(`${name}="([^"]*)"`).exec(challenge ?? "")?.[1] ?? ""
+  const query = new URLSearchParams({ service: parameter("service"), scope: parameter("scope") })
+  return `${parameter("realm")}?${query.toString()}`
 }
 
 const parse = (body: Buffer) =>
@@ -35,83 +33,107 @@ const parse = (body: Buffer) =>
   }
 
 describe("RegistryAuth", () => {
-  it.effect("None asks for nothing", Effect.fn(function*() {
-    const { pull } = yield* withAuth({ _tag: "None" })
-    assert.strictEqual((yield* pull()).status, 200)
-  }))
-
-  it.effect("Basic challenges, and refuses wrong credentials as told", Effect.fn(function*() {
-    const { pull, registry } = yield* withAuth({ _tag: "Basic", ...account, refuseWith: 403 })
-    const challenged = yield* pull()
-    assert.strictEqual(challenged.status, 401)
-    assert.match(challenged.headers["www-authenticate"] ?? "", /^Basic realm=/)
-    assert.strictEqual((yield* pull(wrong)).status, 403)
-    assert.strictEqual((yield* pull(basic)).status, 200)
-    assert.deepStrictEqual(
-      (yield* registry.requests).map(({ authorization }) => authorization),
-      [undefined, "basic", "basic"]
-    )
-    assert.notInclude(JSON.stringify(yield* registry.requests), basic.slice(6))
-  }))
-
-  it.effect("Bearer gives tokens that expire by the clock and can be revoked", Effect.fn(function*() {
-    const { pull, registry } = yield* withAuth({ _tag: "Bearer", ...account, expiresIn: 90, field: "both" })
-    const challenge = (yield* pull()).headers["www-authenticate"]
-    const url = tokenUrl(challenge)
-    assert.include(url, "repository%3Amodules%2Fone%3Apull")
-    assert.strictEqual((yield* rawHttp(url)).status, 401)
-    assert.strictEqual((yield* rawHttp(url, { headers: { authorization: wrong } })).status, 401)
-
-    const fetchToken = Effect.map(rawHttp(url, { headers: { authorization: basic } }), ({ body }) => parse(body))
-    const first = yield* fetchToken
-    assert.strictEqual(first.expires_in, 90)
-    assert.strictEqual(first.access_token, first.token)
-    assert.strictEqual((yield* pull(`Bearer ${first.token}`)).status, 200)
-    yield* TestClock.adjust("90 seconds")
-    const expired = yield* pull(`Bearer ${first.token}`)
-    assert.strictEqual(expired.status, 401)
-    assert.include(expired.headers["www-authenticate"], "error=\"invalid_token\"")
-
-    const second = yield* fetchToken
-    assert.strictEqual((yield* pull(`Bearer ${second.token}`)).status, 200)
-    yield* registry.revokeTokens
-    assert.strictEqual((yield* pull(`Bearer ${second.token}`)).status, 401)
-    assert.strictEqual(yield* registry.count("token"), 4)
-  }))
-
-  it.effect("Bearer refuses a token of another scope", Effect.fn(function*() {
-    const { pull } = yield* withAuth({ _tag: "Bearer", ...account, anonymous: true })
-    const url = tokenUrl((yield* pull()).headers["www-authenticate"]).replace("one", "two")
-    const { token } = parse((yield* rawHttp(url)).body)
-    const refused = yield* pull(`Bearer ${token}`)
-    assert.strictEqual(refused.status, 401)
-    assert.include(refused.headers["www-authenticate"], "error=\"insufficient_scope\"")
-  }))
-
-  it.effect("Bearer takes an identity token by POST, on another origin where told", Effect.fn(function*() {
-    const { pull, registry } = yield* withAuth({
-      _tag: "Bearer",
-      ...account,
-      identityToken: "refresh",
-      registryToken: "standing",
-      realm: "store"
+  it.effect(
+    "None asks for nothing",
+    Effect.fn(function* () {
+      const { pull } = yield* withAuth({ _tag: "None" })
+      assert.strictEqual((yield* pull()).status, 200)
     })
-    const url = new URL(tokenUrl((yield* pull()).headers["www-authenticate"]))
-    assert.strictEqual(url.origin, registry.storeOrigin)
-    const grant = (refresh_token: string) =>
-      rawHttp(`${url.origin}/token`, {
-        method: "POST",
-        body: `${url.searchParams}&${new URLSearchParams({ grant_type: "refresh_token", refresh_token })}`
-      })
-    assert.strictEqual((yield* grant("guess")).status, 401)
-    const { token } = parse((yield* grant("refresh")).body)
-    assert.strictEqual((yield* pull(`Bearer ${token}`)).status, 200)
-    assert.strictEqual((yield* pull("Bearer standing")).status, 200)
-  }))
+  )
 
-  it.effect("changed credentials refuse the old ones and their tokens", Effect.fn(function*() {
-    const { pull, registry } = yield* withAuth({ _tag: "Basic", ...account })
-    yield* registry.setAuth({ _tag: "Basic", username: "reader", password: "changed" })
-    assert.strictEqual((yield* pull(basic)).status, 401)
-  }))
+  it.effect(
+    "Basic challenges, and refuses wrong credentials as told",
+    Effect.fn(function* () {
+      const { pull, registry } = yield* withAuth({ _tag: "Basic", ...account, refuseWith: 403 })
+      const challenged = yield* pull()
+      assert.strictEqual(challenged.status, 401)
+      assert.match(challenged.headers["www-authenticate"] ?? "", /^Basic realm=/)
+      assert.strictEqual((yield* pull(wrong)).status, 403)
+      assert.strictEqual((yield* pull(basic)).status, 200)
+      assert.deepStrictEqual(
+        (yield* registry.requests).map(({ authorization }) => authorization),
+        [undefined, "basic", "basic"]
+      )
+      assert.notInclude(JSON.stringify(yield* registry.requests), basic.slice(6))
+    })
+  )
+
+  it.effect(
+    "Bearer gives tokens that expire by the clock and can be revoked",
+    Effect.fn(function* () {
+      const { pull, registry } = yield* withAuth({ _tag: "Bearer", ...account, expiresIn: 90, field: "both" })
+      const challenge = (yield* pull()).headers["www-authenticate"]
+      const url = tokenUrl(challenge)
+      assert.include(url, "repository%3Amodules%2Fone%3Apull")
+      assert.strictEqual((yield* rawHttp(url)).status, 401)
+      assert.strictEqual((yield* rawHttp(url, { headers: { authorization: wrong } })).status, 401)
+
+      const fetchToken = Effect.map(rawHttp(url, { headers: { authorization: basic } }), ({ body }) =>
+        parse(body)
+      )
+      const first = yield* fetchToken
+      assert.strictEqual(first.expires_in, 90)
+      assert.strictEqual(first.access_token, first.token)
+      assert.strictEqual((yield* pull(`Bearer ${first.token}`)).status, 200)
+      yield* TestClock.adjust("90 seconds")
+      const expired = yield* pull(`Bearer ${first.token}`)
+      assert.strictEqual(expired.status, 401)
+      assert.include(expired.headers["www-authenticate"], 'error="invalid_token"')
+
+      const second = yield* fetchToken
+      assert.strictEqual((yield* pull(`Bearer ${second.token}`)).status, 200)
+      yield* registry.revokeTokens
+      assert.strictEqual((yield* pull(`Bearer ${second.token}`)).status, 401)
+      assert.strictEqual(yield* registry.count("token"), 4)
+    })
+  )
+
+  it.effect(
+    "Bearer refuses a token of another scope",
+    Effect.fn(function* () {
+      const { pull } = yield* withAuth({ _tag: "Bearer", ...account, anonymous: true })
+      const url = tokenUrl((yield* pull()).headers["www-authenticate"]).replace("one", "two")
+      const { token } = parse((yield* rawHttp(url)).body)
+      const refused = yield* pull(`Bearer ${token}`)
+      assert.strictEqual(refused.status, 401)
+      assert.include(refused.headers["www-authenticate"], 'error="insufficient_scope"')
+    })
+  )
+
+  it.effect(
+    "Bearer takes an identity token by POST, on another origin where told",
+    Effect.fn(function* () {
+      const { pull, registry } = yield* withAuth({
+        _tag: "Bearer",
+        ...account,
+        identityToken: "refresh",
+        registryToken: "standing",
+        realm: "store"
+      })
+      const url = new URL(tokenUrl((yield* pull()).headers["www-authenticate"]))
+      assert.strictEqual(url.origin, registry.storeOrigin)
+      const grant = (refresh_token: string) =>
+        rawHttp(`${url.origin}/token`, {
+          method: "POST",
+          body: new URLSearchParams([
+            ...url.searchParams,
+            ["grant_type", "refresh_token"],
+            ["refresh_token", refresh_token]
+          ]).toString()
+        })
+      assert.strictEqual((yield* grant("guess")).status, 401)
+      const { token } = parse((yield* grant("refresh")).body)
+      assert.strictEqual((yield* pull(`Bearer ${token}`)).status, 200)
+      assert.strictEqual((yield* pull("Bearer standing")).status, 200)
+    })
+  )
+
+  it.effect(
+    "changed credentials refuse the old ones and their tokens",
+    Effect.fn(function* () {
+      const { pull, registry } = yield* withAuth({ _tag: "Basic", ...account })
+      yield* registry.setAuth({ _tag: "Basic", username: "reader", password: "changed" })
+      assert.strictEqual((yield* pull(basic)).status, 401)
+    })
+  )
 })

@@ -10,7 +10,7 @@ import { rawHttp } from "./rawHttp.ts"
 
 const content = RegistryBlob.randomBytes(1, 100_000)
 
-const withPackage = Effect.fnUntraced(function*(options: Parameters<typeof TestRegistry.make>[0] = {}) {
+const withPackage = Effect.fnUntraced(function* (options: Parameters<typeof TestRegistry.make>[0] = {}) {
   const registry = yield* TestRegistry.make(options)
   const image = yield* registry.putPackage("modules/one", content)
   const digest = digestOf(content)
@@ -23,124 +23,161 @@ const withPackage = Effect.fnUntraced(function*(options: Parameters<typeof TestR
 })
 
 describe("TestRegistry", () => {
-  it.effect("serves a manifest that names its blob, and the blob", Effect.fn(function*() {
-    const { blobUrl, image, manifestUrl, registry } = yield* withPackage()
-    const manifest = yield* rawHttp(manifestUrl)
-    assert.strictEqual(manifest.status, 200)
-    assert.strictEqual(manifest.headers["docker-content-digest"], image.digest)
-    assert.strictEqual(digestOf(manifest.body), image.digest)
-    const parsed = Result.getOrThrow(Manifest.parse(manifest.body, manifest.headers["content-type"] ?? ""))
-    assert.strictEqual(parsed._tag, "ImageManifest")
-    const blob = yield* rawHttp(blobUrl)
-    assert.deepStrictEqual(new Uint8Array(blob.body), content)
-    assert.strictEqual(yield* registry.count("manifest"), 1)
-    assert.strictEqual(yield* registry.count("blob"), 1)
-  }))
+  it.effect(
+    "serves a manifest that names its blob, and the blob",
+    Effect.fn(function* () {
+      const { blobUrl, image, manifestUrl, registry } = yield* withPackage()
+      const manifest = yield* rawHttp(manifestUrl)
+      assert.strictEqual(manifest.status, 200)
+      assert.strictEqual(manifest.headers["docker-content-digest"], image.digest)
+      assert.strictEqual(digestOf(manifest.body), image.digest)
+      const parsed = Result.getOrThrow(Manifest.parse(manifest.body, manifest.headers["content-type"] ?? ""))
+      assert.strictEqual(parsed._tag, "ImageManifest")
+      const blob = yield* rawHttp(blobUrl)
+      assert.deepStrictEqual(new Uint8Array(blob.body), content)
+      assert.strictEqual(yield* registry.count("manifest"), 1)
+      assert.strictEqual(yield* registry.count("blob"), 1)
+    })
+  )
 
-  it.effect("answers HEAD with the headers of GET and no body", Effect.fn(function*() {
-    const { blobUrl } = yield* withPackage()
-    const head = yield* rawHttp(blobUrl, { method: "HEAD" })
-    assert.strictEqual(head.headers["content-length"], String(content.length))
-    assert.strictEqual(head.body.length, 0)
-  }))
+  it.effect(
+    "answers HEAD with the headers of GET and no body",
+    Effect.fn(function* () {
+      const { blobUrl } = yield* withPackage()
+      const head = yield* rawHttp(blobUrl, { method: "HEAD" })
+      assert.strictEqual(head.headers["content-length"], String(content.length))
+      assert.strictEqual(head.body.length, 0)
+    })
+  )
 
-  it.effect("serves one Range with 206, and 416 where it begins past the end", Effect.fn(function*() {
-    const { blobUrl } = yield* withPackage()
-    const part = yield* rawHttp(blobUrl, { headers: { range: "bytes=10-19" } })
-    assert.strictEqual(part.status, 206)
-    assert.strictEqual(part.headers["content-range"], "bytes 10-19/100000")
-    assert.deepStrictEqual(new Uint8Array(part.body), content.slice(10, 20))
-    const suffix = yield* rawHttp(blobUrl, { headers: { range: "bytes=-5" } })
-    assert.deepStrictEqual(new Uint8Array(suffix.body), content.slice(-5))
-    const past = yield* rawHttp(blobUrl, { headers: { range: "bytes=100000-" } })
-    assert.strictEqual(past.status, 416)
-    assert.strictEqual(past.headers["content-range"], "bytes */100000")
-  }))
+  it.effect(
+    "serves one Range with 206, and 416 where it begins past the end",
+    Effect.fn(function* () {
+      const { blobUrl } = yield* withPackage()
+      const part = yield* rawHttp(blobUrl, { headers: { range: "bytes=10-19" } })
+      assert.strictEqual(part.status, 206)
+      assert.strictEqual(part.headers["content-range"], "bytes 10-19/100000")
+      assert.deepStrictEqual(new Uint8Array(part.body), content.slice(10, 20))
+      const suffix = yield* rawHttp(blobUrl, { headers: { range: "bytes=-5" } })
+      assert.deepStrictEqual(new Uint8Array(suffix.body), content.slice(-5))
+      const past = yield* rawHttp(blobUrl, { headers: { range: "bytes=100000-" } })
+      assert.strictEqual(past.status, 416)
+      assert.strictEqual(past.headers["content-range"], "bytes */100000")
+    })
+  )
 
-  it.effect("answers what it does not have with distribution-spec errors", Effect.fn(function*() {
-    const { image, registry } = yield* withPackage()
-    const code = (path: string) =>
-      Effect.map(rawHttp(`${registry.origin}${path}`), ({ body, status }) => [status, errorCode(body)])
-    assert.deepStrictEqual(yield* code(`/v2/none/manifests/${image.digest}`), [404, "NAME_UNKNOWN"])
-    assert.deepStrictEqual(yield* code("/v2/modules/one/manifests/latest"), [404, "MANIFEST_UNKNOWN"])
-    assert.deepStrictEqual(yield* code(`/v2/modules/one/blobs/${image.digest}`), [404, "BLOB_UNKNOWN"])
-  }))
+  it.effect(
+    "answers what it does not have with distribution-spec errors",
+    Effect.fn(function* () {
+      const { image, registry } = yield* withPackage()
+      const code = (path: string) =>
+        Effect.map(rawHttp(`${registry.origin}${path}`), ({ body, status }) => [status, errorCode(body)])
+      assert.deepStrictEqual(yield* code(`/v2/none/manifests/${image.digest}`), [404, "NAME_UNKNOWN"])
+      assert.deepStrictEqual(yield* code("/v2/modules/one/manifests/latest"), [404, "MANIFEST_UNKNOWN"])
+      assert.deepStrictEqual(yield* code(`/v2/modules/one/blobs/${image.digest}`), [404, "BLOB_UNKNOWN"])
+    })
+  )
 
-  it.effect("serves an index, its children, and manifests of every kind", Effect.fn(function*() {
-    const registry = yield* TestRegistry.make()
-    const child = RegistryImage.ofPackage(content, { format: "docker", algorithm: "sha512" })
-    const index = RegistryImage.index([{ image: child, platform: "linux/arm64/v8" }], { format: "docker" })
-    const others = [
-      RegistryImage.schema1(RegistryBlob.fromBytes(content)),
-      RegistryImage.foreign(RegistryBlob.fromBytes(content)),
-      RegistryImage.image([])
-    ]
-    for (const image of [index, ...others]) yield* registry.put("all", image, ["latest"])
-    for (const image of [index, child, ...others]) {
-      const { body, headers } = yield* rawHttp(`${registry.origin}/v2/all/manifests/${image.digest}`)
-      assert.strictEqual(headers["content-type"], image.mediaType)
-      assert.strictEqual(digestOf(body, image === child ? "sha512" : "sha256"), image.digest)
-    }
-  }))
+  it.effect(
+    "serves an index, its children, and manifests of every kind",
+    Effect.fn(function* () {
+      const registry = yield* TestRegistry.make()
+      const child = RegistryImage.ofPackage(content, { format: "docker", algorithm: "sha512" })
+      const index = RegistryImage.index([{ image: child, platform: "linux/arm64/v8" }], { format: "docker" })
+      const others = [
+        RegistryImage.schema1(RegistryBlob.fromBytes(content)),
+        RegistryImage.foreign(RegistryBlob.fromBytes(content)),
+        RegistryImage.image([])
+      ]
+      for (const image of [index, ...others]) yield* registry.put("all", image, ["latest"])
+      for (const image of [index, child, ...others]) {
+        const { body, headers } = yield* rawHttp(`${registry.origin}/v2/all/manifests/${image.digest}`)
+        assert.strictEqual(headers["content-type"], image.mediaType)
+        assert.strictEqual(digestOf(body, image === child ? "sha512" : "sha256"), image.digest)
+      }
+    })
+  )
 
-  it.effect("generates big blobs where they are read, the same at every offset", Effect.fn(function*() {
-    const registry = yield* TestRegistry.make()
-    const blob = RegistryBlob.generated({ seed: 7, size: 3 * 1024 * 1024 + 17 })
-    yield* registry.putPackage("big", blob)
-    const url = `${registry.origin}/v2/big/blobs/${blob.digest}`
-    const whole = yield* rawHttp(url)
-    assert.strictEqual(digestOf(whole.body), blob.digest)
-    const part = yield* rawHttp(url, { headers: { range: "bytes=1048570-2100000" } })
-    assert.deepStrictEqual(part.body, whole.body.subarray(1048570, 2100001))
-  }))
+  it.effect(
+    "generates big blobs where they are read, the same at every offset",
+    Effect.fn(function* () {
+      const registry = yield* TestRegistry.make()
+      const blob = RegistryBlob.generated({ seed: 7, size: 3 * 1024 * 1024 + 17 })
+      yield* registry.putPackage("big", blob)
+      const url = `${registry.origin}/v2/big/blobs/${blob.digest}`
+      const whole = yield* rawHttp(url)
+      assert.strictEqual(digestOf(whole.body), blob.digest)
+      const part = yield* rawHttp(url, { headers: { range: "bytes=1048570-2100000" } })
+      assert.deepStrictEqual(part.body, whole.body.subarray(1048570, 2100001))
+    })
+  )
 
-  it.effect("redirects blobs to another origin that refuses our Authorization", Effect.fn(function*() {
-    const { blobUrl, registry } = yield* withPackage({ redirect: { _tag: "Store", singleUse: true } })
-    const redirect = yield* rawHttp(blobUrl)
-    assert.strictEqual(redirect.status, 307)
-    const location = redirect.headers.location ?? ""
-    assert.strictEqual(new URL(location).origin, registry.storeOrigin)
-    assert.notStrictEqual(registry.storeOrigin, registry.origin)
-    assert.strictEqual((yield* rawHttp(location, { headers: { authorization: "Basic eDp5" } })).status, 400)
-    assert.deepStrictEqual(new Uint8Array((yield* rawHttp(location)).body), content)
-    assert.strictEqual((yield* rawHttp(location)).status, 403)
-    const stored = (yield* registry.requests).filter(({ operation }) => operation === "store")
-    assert.deepStrictEqual(stored.map(({ authorization }) => authorization), ["basic", undefined, undefined])
-  }))
+  it.effect(
+    "redirects blobs to another origin that refuses our Authorization",
+    Effect.fn(function* () {
+      const { blobUrl, registry } = yield* withPackage({ redirect: { _tag: "Store", singleUse: true } })
+      const redirect = yield* rawHttp(blobUrl)
+      assert.strictEqual(redirect.status, 307)
+      const location = redirect.headers.location ?? ""
+      assert.strictEqual(new URL(location).origin, registry.storeOrigin)
+      assert.notStrictEqual(registry.storeOrigin, registry.origin)
+      assert.strictEqual((yield* rawHttp(location, { headers: { authorization: "Basic eDp5" } })).status, 400)
+      assert.deepStrictEqual(new Uint8Array((yield* rawHttp(location)).body), content)
+      assert.strictEqual((yield* rawHttp(location)).status, 403)
+      const stored = (yield* registry.requests).filter(({ operation }) => operation === "store")
+      assert.deepStrictEqual(
+        stored.map(({ authorization }) => authorization),
+        ["basic", undefined, undefined]
+      )
+    })
+  )
 
-  it.effect("serves HTTPS with a certificate of its own authority", Effect.fn(function*() {
-    const authority = yield* Certificates.makeAuthority
-    const { blobUrl, registry } = yield* withPackage({ tls: yield* authority.issue() })
-    assert.deepStrictEqual(new Uint8Array((yield* rawHttp(blobUrl, { ca: authority.cert })).body), content)
-    assert.strictEqual(registry.source().ca, authority.cert)
-    assert.strictEqual(registry.source().scheme, "https")
-  }))
+  it.effect(
+    "serves HTTPS with a certificate of its own authority",
+    Effect.fn(function* () {
+      const authority = yield* Certificates.makeAuthority
+      const { blobUrl, registry } = yield* withPackage({ tls: yield* authority.issue() })
+      assert.deepStrictEqual(new Uint8Array((yield* rawHttp(blobUrl, { ca: authority.cert })).body), content)
+      assert.strictEqual(registry.source().ca, authority.cert)
+      assert.strictEqual(registry.source().scheme, "https")
+    })
+  )
 
-  it.effect("closes its connections with its scope, also one in mid-answer", Effect.fn(function*() {
-    const scope = yield* Scope.make()
-    const { blobUrl, registry } = yield* Scope.provide(withPackage(), scope)
-    yield* registry.fault("blob", { _tag: "Endless" })
-    const left = yield* Effect.forkChild(rawHttp(blobUrl))
-    yield* registry.await(({ requests }) => requests[0]?.status === 200)
-    yield* Scope.close(scope, Exit.void)
-    const exit = yield* Effect.exit(Fiber.join(left))
-    if (Exit.isSuccess(exit)) assert.isFalse(exit.value.complete)
-    assert.strictEqual(yield* Effect.flip(rawHttp(blobUrl)), "ECONNREFUSED")
-  }))
+  it.effect(
+    "closes its connections with its scope, also one in mid-answer",
+    Effect.fn(function* () {
+      const scope = yield* Scope.make()
+      const { blobUrl, registry } = yield* Scope.provide(withPackage(), scope)
+      yield* registry.fault("blob", { _tag: "Endless" })
+      const left = yield* Effect.forkChild(rawHttp(blobUrl))
+      yield* registry.await(({ requests }) => requests[0]?.status === 200)
+      yield* Scope.close(scope, Exit.void)
+      const exit = yield* Effect.exit(Fiber.join(left))
+      if (Exit.isSuccess(exit)) assert.isFalse(exit.value.complete)
+      assert.strictEqual(yield* Effect.flip(rawHttp(blobUrl)), "ECONNREFUSED")
+    })
+  )
 
-  it.effect("notes clients that leave, and counts connections", Effect.fn(function*() {
-    const { blobUrl, registry } = yield* withPackage()
-    yield* registry.fault("blob", { _tag: "Endless" })
-    yield* rawHttp(blobUrl, { onData: (received) => received < 300_000 })
-    yield* registry.await(({ connections, requests }) => requests[0]?.outcome === "left" && connections.open === 0)
-    assert.isAtLeast((yield* registry.requests)[0]?.sent ?? 0, 300_000)
-    assert.strictEqual((yield* registry.activity).connections.accepted, 1)
-    yield* registry.forget
-    assert.deepStrictEqual(yield* registry.requests, [])
-  }))
+  it.effect(
+    "notes clients that leave, and counts connections",
+    Effect.fn(function* () {
+      const { blobUrl, registry } = yield* withPackage()
+      yield* registry.fault("blob", { _tag: "Endless" })
+      yield* rawHttp(blobUrl, { onData: (received) => received < 300_000 })
+      yield* registry.await(
+        ({ connections, requests }) => requests[0]?.outcome === "left" && connections.open === 0
+      )
+      assert.isAtLeast((yield* registry.requests)[0]?.sent ?? 0, 300_000)
+      assert.strictEqual((yield* registry.activity).connections.accepted, 1)
+      yield* registry.forget
+      assert.deepStrictEqual(yield* registry.requests, [])
+    })
+  )
 })
 
 const errorCode = (body: Buffer): unknown => {
-  const document = JSON.parse(body.toString()) as { readonly errors: ReadonlyArray<{ readonly code: string }> }
+  const document = JSON.parse(body.toString()) as {
+    readonly errors: ReadonlyArray<{ readonly code: string }>
+  }
   return document.errors[0]?.code
 }

@@ -44,12 +44,15 @@ export const rawHttp = (
       })
       response.on("error", () => {})
       response.once("close", () =>
-        resume(Effect.succeed({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          body: Buffer.concat(chunks),
-          complete: response.complete
-        })))
+        resume(
+          Effect.succeed({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(chunks),
+            complete: response.complete
+          })
+        )
+      )
     })
     request.end(body)
     return Effect.sync(() => request.destroy())

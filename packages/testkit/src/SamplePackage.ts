@@ -1,0 +1,64 @@
+import { Effect } from "effect"
+import { packTar } from "modern-tar"
+import { gzip } from "node:zlib"
+import { randomBytes } from "./RegistryBlob.ts"
+
+/** A package to make: the same request gives the same bytes. */
+export interface SampleRequest {
+  readonly name: string
+  readonly version: string
+  /** About how many bytes the package is to have, once packed. */
+  readonly size: number
+  /** Packages of different seeds differ. */
+  readonly seed?: number
+}
+
+const installScript = (name: string, version: string): string => `#!/bin/bash
+# Installs ${name} ${version}: nodes run this from the directory the package is unpacked in.
+set -Eeuo pipefail
+install -m 0755 -D bin/${name} "\${PREFIX:-/opt/deckhouse}/bin/${name}"
+echo "${name} ${version} is installed"
+`
+
+// Every file of a package bears this time, so that the same package has the same digest on every day.
+const mtime = new Date("2026-01-01T00:00:00Z")
+
+const file = (name: string, mode: number, body: string | Uint8Array) => ({
+  header: {
+    name,
+    mode,
+    mtime,
+    type: "file" as const,
+    size: typeof body === "string" ? new TextEncoder().encode(body).length : body.length
+  },
+  body
+})
+
+// Not compressed: a binary that looks random gains nothing, and 64 MiB would take seconds.
+const compress = (bytes: Uint8Array): Effect.Effect<Uint8Array> =>
+  Effect.callback<Uint8Array>((resume) => {
+    gzip(bytes, { level: 0, chunkSize: 1 << 20 }, (error, packed) =>
+      resume(
+        error === null
+          ? Effect.succeed(new Uint8Array(packed.buffer, packed.byteOffset, packed.length))
+          : Effect.die(error)
+      )
+    )
+  })
+
+/** A tar+gzip package as a module's has it: an install and an uninstall script, and a binary that fills the size. */
+export const make = Effect.fnUntraced(function* (request: SampleRequest) {
+  const { name, seed = 1, size, version } = request
+  const header = `\u007fELF sample of ${name} ${version}\n`
+  const binary = new Uint8Array(Math.max(header.length, size - 512))
+  binary.set(randomBytes(seed, binary.length))
+  binary.set(new TextEncoder().encode(header))
+  const tar = yield* Effect.promise(() =>
+    packTar([
+      file("install", 0o755, installScript(name, version)),
+      file("uninstall", 0o755, `#!/bin/bash\nrm -f "\${PREFIX:-/opt/deckhouse}/bin/${name}"\n`),
+      file(`bin/${name}`, 0o755, binary)
+    ])
+  )
+  return yield* compress(tar)
+})
