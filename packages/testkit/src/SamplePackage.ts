@@ -34,10 +34,10 @@ const file = (name: string, mode: number, body: string | Uint8Array) => ({
   body
 })
 
-// Not compressed: a binary that looks random gains nothing, and 64 MiB would take seconds.
+// A binary that looks random gains nothing, and 64 MiB of it would take seconds: big packages are stored.
 const compress = (bytes: Uint8Array): Effect.Effect<Uint8Array> =>
   Effect.callback<Uint8Array>((resume) => {
-    gzip(bytes, { level: 0, chunkSize: 1 << 20 }, (error, packed) =>
+    gzip(bytes, { level: bytes.length > 16 * 1024 * 1024 ? 0 : 1, chunkSize: 1 << 20 }, (error, packed) =>
       resume(
         error === null
           ? Effect.succeed(new Uint8Array(packed.buffer, packed.byteOffset, packed.length))
