@@ -25,7 +25,7 @@ export class DockerConfigError extends Schema.TaggedError<DockerConfigError>()("
 
 const decodeJson = Schema.decodeUnknownResult(Schema.fromJsonString(DockerConfig))
 const decodeEntry = Schema.decodeUnknownResult(Entry)
-const decodeBase64 = Schema.decodeUnknownResult(Schema.StringFromBase64)
+const decodeBase64 = Schema.decodeUnknownOption(Schema.Uint8ArrayFromBase64)
 
 /** Reads a config.json's text. */
 export const parse = (json: string): Result.Result<DockerConfig, DockerConfigError> =>
@@ -34,25 +34,41 @@ export const parse = (json: string): Result.Result<DockerConfig, DockerConfigErr
     () => new DockerConfigError({ detail: "it is not a docker config.json (a JSON object with `auths`)" })
   )
 
+// Docker keeps the login of Docker Hub under `https://index.docker.io/v1/`, whichever of its names is asked for.
+const hubHosts: ReadonlySet<string> = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"])
+const canonical = (host: string): string => (hubHosts.has(host) ? "index.docker.io" : host)
+
 // Docker's own rule: scheme and path of a key do not count, the port does.
 const hostOf = (key: string): string => {
   const withoutScheme = key.replace(/^https?:\/\//i, "")
   const slash = withoutScheme.indexOf("/")
-  return (slash === -1 ? withoutScheme : withoutScheme.slice(0, slash)).toLowerCase()
+  return canonical((slash === -1 ? withoutScheme : withoutScheme.slice(0, slash)).toLowerCase())
 }
 
 const isSet = (value: string | null | undefined): value is string => typeof value === "string" && value !== ""
 
+// A password that is not UTF-8 would be sent as another one, so it is refused.
+const pairOf = (encodedPair: string): string => {
+  const bytes = decodeBase64(encodedPair.trim())
+  if (Option.isNone(bytes)) return ""
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.value)
+  } catch {
+    return ""
+  }
+}
+
 const fromBasic = (encodedPair: string): Result.Result<Credential, DockerConfigError> => {
-  const pair = Result.map(decodeBase64(encodedPair.trim()), (pair) => pair.replace(/\0+$/, ""))
-  const colon = Result.isSuccess(pair) ? pair.success.indexOf(":") : -1
-  if (Result.isFailure(pair) || colon <= 0) {
+  const pair = pairOf(encodedPair)
+  const colon = pair.indexOf(":")
+  if (colon <= 0) {
     return Result.fail(new DockerConfigError({ detail: "an `auth` is not base64 of username:password" }))
   }
   return Result.succeed({
     _tag: "Basic",
-    username: pair.success.slice(0, colon),
-    password: Redacted.make(pair.success.slice(colon + 1))
+    username: pair.slice(0, colon),
+    // Docker drops the padding that older versions of it wrote.
+    password: Redacted.make(pair.slice(colon + 1).replace(/^\0+|\0+$/g, ""))
   })
 }
 
@@ -83,7 +99,7 @@ export const credentialFor = (
   host: RegistryHost
 ): Result.Result<Credential, DockerConfigError> => {
   const auths = config.auths ?? {}
-  const wanted = host.toLowerCase()
+  const wanted = canonical(host.toLowerCase())
   const key = Option.fromUndefinedOr(
     Object.hasOwn(auths, host) ? host : Object.keys(auths).find((key) => hostOf(key) === wanted)
   )
@@ -91,7 +107,8 @@ export const credentialFor = (
   return Result.flatMap(
     Result.mapError(
       decodeEntry(auths[key.value]),
-      () => new DockerConfigError({ detail: "the entry of this registry's host is not of the expected shape" })
+      () =>
+        new DockerConfigError({ detail: "the entry of this registry's host is not of the expected shape" })
     ),
     fromEntry
   )

@@ -1,4 +1,4 @@
-import { Option, Schema } from "effect"
+import { type Option, Schema } from "effect"
 import { RegistryHost } from "./RegistryHost.ts"
 import { RepositoryName } from "./RepositoryName.ts"
 
@@ -20,7 +20,8 @@ export const RepositoryKey = Schema.String.check(
 ).pipe(Schema.brand("RepositoryKey"))
 export type RepositoryKey = typeof RepositoryKey.Type
 
-export const parse: (input: string) => Option.Option<RepositoryKey> = Schema.decodeUnknownOption(RepositoryKey)
+export const parse: (input: string) => Option.Option<RepositoryKey> =
+  Schema.decodeUnknownOption(RepositoryKey)
 
 /** The two halves of a key. */
 export const split = (key: RepositoryKey): { readonly host: RegistryHost; readonly name: RepositoryName } => {

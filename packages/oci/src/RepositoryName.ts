@@ -1,4 +1,4 @@
-import { Option, Schema } from "effect"
+import { type Option, Schema } from "effect"
 
 const component = "[a-z0-9]+(?:(?:\\.|_{1,2}|-+)[a-z0-9]+)*"
 const pattern = new RegExp(`^${component}(?:/${component})*$`)
@@ -40,5 +40,7 @@ export const parsePath = (input: string): Option.Option<PathComponents> => {
 const decodeName = Schema.decodeUnknownOption(RepositoryName)
 
 /** The repository at `path` below `base`; none where the result is empty or longer than a name may be. */
-export const join = (base: PathComponents | RepositoryName, path: PathComponents): Option.Option<RepositoryName> =>
-  decodeName([base, path].filter((part) => part !== "").join("/"))
+export const join = (
+  base: PathComponents | RepositoryName,
+  path: PathComponents
+): Option.Option<RepositoryName> => decodeName([base, path].filter((part) => part !== "").join("/"))
