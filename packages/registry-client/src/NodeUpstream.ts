@@ -4,6 +4,7 @@ import type { HttpClient } from "effect/http"
 import { createHash } from "node:crypto"
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls"
 import * as NodeAgents from "./internal/NodeAgents.ts"
+import * as NodeBody from "./internal/NodeBody.ts"
 import { ConnectionFailed } from "./RegistryError.ts"
 import { type Target, Upstream } from "./Upstream.ts"
 
@@ -75,7 +76,10 @@ export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> 
             .pipe(Effect.mapError(() =>
               new ConnectionFailed({ kind: "other", detail: "HTTP_PROXY or HTTPS_PROXY is not the URL of a proxy" })
             ))
-          return yield* Effect.provideService(NodeHttpClient.makeNodeHttp, NodeHttpClient.HttpAgent, agents)
+          return yield* NodeHttpClient.makeNodeHttp.pipe(
+            Effect.provideService(NodeHttpClient.HttpAgent, agents),
+            Effect.map(NodeBody.fast)
+          )
         })
       })
       return Upstream.of({ client: (target) => RcMap.get(pools, new PoolKey(target)) })

@@ -3,7 +3,7 @@ import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDesc
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import type { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
-import { Context, Effect, Layer, Metric, Stream } from "effect"
+import { Context, Effect, Layer, Metric, type Stream } from "effect"
 import * as Authenticator from "./internal/Authenticator.ts"
 import * as Blobs from "./internal/Blobs.ts"
 import * as Exchange from "./internal/Exchange.ts"
@@ -51,27 +51,18 @@ export class RegistryClient extends Context.Service<
       const upstream = yield* Upstream
       const exchange = Exchange.make(upstream, yield* Authenticator.make(upstream))
       const readManifests = Manifests.make(exchange)
-      const readBlob = Blobs.make(exchange)
-
       const resolve = Effect.fn("RegistryClient.resolve")(
         (repository: Repository, digest: Digest, platform: Platform) => readManifests(repository, digest, platform),
-        (self, repository) => Effect.mapError(self, toRegistryError(repository)),
-        Effect.tapError(({ reason }) => Metric.update(Metrics.errors(reason._tag), 1))
+        (self, repository) => Effect.catch(self, (failure) => report(repository, failure))
       )
-      const blob = (
-        repository: Repository,
-        layer: { readonly digest: Digest; readonly size: number },
-        offset: number
-      ): Stream.Stream<Uint8Array, RegistryError> =>
-        readBlob(repository, layer, offset).pipe(
-          Stream.mapError(toRegistryError(repository)),
-          Stream.tapError(({ reason }) => Metric.update(Metrics.errors(reason._tag), 1)),
-          Stream.withSpan("RegistryClient.blob", { attributes: { "registry.blob.offset": offset } })
-        )
+      const blob = Blobs.make(exchange, report)
       return RegistryClient.of({ resolve, blob })
     })
   )
 }
 
-const toRegistryError = (repository: Repository) => ({ reason }: PullFailure): RegistryError =>
-  new RegistryError({ registry: repository.source.host, reason })
+const report = (repository: Repository, { reason }: PullFailure): Effect.Effect<never, RegistryError> =>
+  Effect.andThen(
+    Metric.update(Metrics.errors(reason._tag), 1),
+    Effect.fail(new RegistryError({ registry: repository.source.host, reason }))
+  )

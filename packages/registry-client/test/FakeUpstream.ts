@@ -31,7 +31,13 @@ const transportError = (request: HttpClientRequest.HttpClientRequest, code: stri
     reason: new HttpClientError.TransportError({ request, cause: Object.assign(new Error("secret-message"), { code }) })
   })
 
-const respond = (request: HttpClientRequest.HttpClientRequest, answer: Answer) => {
+// As a real transport: nothing comes until the request is given up, which is an error then.
+const silence = (request: HttpClientRequest.HttpClientRequest, signal: AbortSignal) =>
+  Stream.fromEffect(Effect.callback<never, HttpClientError.HttpClientError>((resume) => {
+    signal.addEventListener("abort", () => resume(Effect.fail(transportError(request, "ABORT_ERR"))), { once: true })
+  }))
+
+const respond = (request: HttpClientRequest.HttpClientRequest, answer: Answer, signal: AbortSignal) => {
   const headers = new Headers(answer.headers)
   const body = typeof answer.body === "string" ? new TextEncoder().encode(answer.body) : answer.body
   const response = HttpClientResponse.fromWeb(request, new Response(null, { status: answer.status, headers }))
@@ -39,7 +45,7 @@ const respond = (request: HttpClientRequest.HttpClientRequest, answer: Answer) =
   const end = answer.then === undefined
     ? Stream.empty
     : answer.then === "silence"
-    ? Stream.never
+    ? silence(request, signal)
     : Stream.fail(transportError(request, answer.then))
   Object.defineProperty(response, "stream", { value: Stream.concat(start, end) })
   return response
@@ -60,7 +66,7 @@ export const make = (handler: Handler) => {
     const result = Effect.isEffect(answer) ? yield* answer : answer
     open++
     signal.addEventListener("abort", () => open--, { once: true })
-    return respond(request, result)
+    return respond(request, result, signal)
   }))
   const upstream = Upstream.of({ client: () => Effect.succeed(client) })
   return {

@@ -3,7 +3,7 @@ import { Effect, Exit, Option, Pull, Scope } from "effect"
 import { Headers, type HttpClientResponse } from "effect/http"
 import type { Repository } from "../RegistryClient.ts"
 import { ConnectionFailed } from "../RegistryError.ts"
-import { contentLength, pull, refuseEncoded } from "./Body.ts"
+import { type Chunks, contentLength, pull, refuseEncoded } from "./Body.ts"
 import type { Exchange } from "./Exchange.ts"
 import { invalid, passing, type PullFailure } from "./PullFailure.ts"
 
@@ -11,8 +11,6 @@ export interface Layer {
   readonly digest: Digest
   readonly size: number
 }
-
-type Chunks = readonly [Uint8Array, ...Array<Uint8Array>]
 
 /** One answer that carries a blob from some position on, with its first bytes already here. */
 export interface BlobSegment {
@@ -48,29 +46,25 @@ const knownBytes = (
     : Effect.fail(invalid(`${name} came with another range than the one asked for`))
 }
 
-/** Leaves the first `known` bytes out. */
+/** Leaves the first `known` bytes out; an array may come out with no byte in it. */
 const skipping = (chunks: Pull.Pull<Chunks, PullFailure>, known: number): Pull.Pull<Chunks, PullFailure> => {
+  if (known === 0) return chunks
   let left = known
-  const next: Pull.Pull<Chunks, PullFailure> = Effect.flatMap(chunks, (array) => {
-    if (left === 0) return nonEmpty(array) ?? next
-    const useful: Array<Uint8Array> = []
-    for (const chunk of array) {
+  return Effect.map(chunks, (array) => {
+    if (left === 0) return array
+    const skip = (chunk: Uint8Array): Uint8Array => {
       const skipped = Math.min(left, chunk.length)
       left -= skipped
-      if (skipped < chunk.length) useful.push(chunk.subarray(skipped))
+      return skipped === 0 ? chunk : chunk.subarray(skipped)
     }
-    return nonEmpty(useful) ?? next
+    const [head, ...tail] = array
+    return [skip(head), ...tail.map(skip)]
   })
-  return next
 }
 
-const nonEmpty = (chunks: ReadonlyArray<Uint8Array>): Effect.Effect<Chunks> | undefined => {
-  if (chunks.every((chunk) => chunk.length > 0)) return isChunks(chunks) ? Effect.succeed(chunks) : undefined
-  const filled = chunks.filter((chunk) => chunk.length > 0)
-  return isChunks(filled) ? Effect.succeed(filled) : undefined
-}
-
-const isChunks = (chunks: ReadonlyArray<Uint8Array>): chunks is Chunks => chunks.length > 0
+/** The first array that has a byte in it. */
+const firstBytes = (chunks: Pull.Pull<Chunks, PullFailure>): Pull.Pull<Chunks, PullFailure> =>
+  Effect.flatMap(chunks, (array) => array.some((chunk) => chunk.length > 0) ? Effect.succeed(array) : firstBytes(chunks))
 
 /** The failure of a connection that gave less than it should have; another try may give the rest. */
 export const endedEarly = passing(
@@ -91,11 +85,11 @@ export const open = (exchange: Exchange) =>
       : { accept: "*/*" }
     const question = { operation: "blob", path: `blobs/${layer.digest}`, headers } as const
     const opened = Effect.gen(function*() {
-      const response = yield* exchange(repository, question, ranged ? wholeOrPart : whole)
-      yield* refuseEncoded(response, `the blob ${short(layer.digest)}`)
-      const known = yield* knownBytes(response, layer, position)
-      const rest = skipping(yield* pull(response), known)
-      const first = yield* Pull.catchDone(rest, () => Effect.fail(endedEarly))
+      const answer = yield* exchange(repository, question, ranged ? wholeOrPart : whole)
+      yield* refuseEncoded(answer.response, `the blob ${short(layer.digest)}`)
+      const known = yield* knownBytes(answer.response, layer, position)
+      const rest = skipping(yield* pull(answer), known)
+      const first = yield* Pull.catchDone(firstBytes(rest), () => Effect.fail(endedEarly))
       return { first, rest, close: Scope.close(scope, Exit.void) }
     })
     return yield* opened.pipe(

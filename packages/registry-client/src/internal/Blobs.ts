@@ -3,84 +3,97 @@ import * as Metrics from "../Metrics.ts"
 import type { Repository } from "../RegistryClient.ts"
 import * as Attempts from "./Attempts.ts"
 import * as BlobSegment from "./BlobSegment.ts"
+import type { Chunks } from "./Body.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { PullFailure } from "./PullFailure.ts"
 
-type Chunks = BlobSegment.BlobSegment["first"]
+/** How long the end of an answer is waited for once all its bytes are here. */
+const endTimeout = "1 second"
+
+/** The chunks up to `room` bytes. */
+const cut = ([head, ...tail]: Chunks, room: number): Chunks => {
+  const kept: [Uint8Array, ...Array<Uint8Array>] = [head.subarray(0, room)]
+  let left = room - head.length
+  for (const chunk of tail) {
+    if (left <= 0) break
+    kept.push(chunk.subarray(0, left))
+    left -= chunk.length
+  }
+  return kept
+}
 
 /**
  * Gives a blob's bytes from an offset on. Before the first byte the attempts before an answer count; after it, every
- * break is followed by resumes, which count anew with every byte that comes.
+ * break is followed by resumes, which count anew with every byte that comes. `report` turns what finally failed into
+ * the stream's error; it is not on the way of the bytes, and neither is the span.
  */
-export const make = (exchange: Exchange) => {
+export const make = <E>(
+  exchange: Exchange,
+  report: (repository: Repository, failure: PullFailure) => Effect.Effect<never, E>
+) => {
   const open = BlobSegment.open(exchange)
 
-  return (
-    repository: Repository,
-    layer: BlobSegment.Layer,
-    offset: number
-  ): Stream.Stream<Uint8Array, PullFailure> =>
-    offset >= layer.size ? Stream.empty : Stream.scoped(Stream.fromPull(Effect.gen(function*() {
-      const context = yield* Effect.context()
-      const scope = yield* Effect.scope
-      let position = offset
-      let segment: BlobSegment.BlobSegment | undefined
+  const begin = Effect.fnUntraced(function*(repository: Repository, layer: BlobSegment.Layer, offset: number) {
+    const context = yield* Effect.context()
+    const scope = yield* Effect.scope
+    const span = yield* Effect.makeSpanScoped("RegistryClient.blob", { attributes: { "registry.blob.offset": offset } })
+    let position = offset
+    let segment: BlobSegment.BlobSegment | undefined
 
-      /** Counts chunks, and cuts off what is beyond the layer's size. */
-      const take = (chunks: Chunks): Chunks => {
-        let length = 0
-        for (const chunk of chunks) length += chunk.length
-        Metrics.bytes.updateUnsafe(length, context)
-        const left = layer.size - position
-        position += Math.min(length, left)
-        if (length <= left) return chunks
-        const [head, ...tail] = chunks
-        const kept: [Uint8Array, ...Array<Uint8Array>] = [head.subarray(0, left)]
-        let room = left - head.length
-        for (const chunk of tail) {
-          if (room <= 0) break
-          kept.push(chunk.subarray(0, room))
-          room -= chunk.length
-        }
-        return kept
-      }
+    const take = (chunks: Chunks): Chunks => {
+      let length = 0
+      for (const chunk of chunks) length += chunk.length
+      Metrics.bytes.updateUnsafe(length, context)
+      const room = layer.size - position
+      position += Math.min(length, room)
+      return length <= room ? chunks : cut(chunks, room)
+    }
 
-      const begin = (attempt: Effect.Effect<BlobSegment.BlobSegment, PullFailure>) =>
-        Effect.map(attempt, (opened) => {
-          segment = opened
-          return take(opened.first)
+    const from = (opening: Effect.Effect<BlobSegment.BlobSegment, PullFailure>): Effect.Effect<Chunks, E> =>
+      opening.pipe(
+        Effect.withParentSpan(span),
+        Effect.matchEffect({
+          onFailure: (failure) => report(repository, failure),
+          onSuccess: (opened) => {
+            segment = opened
+            return Effect.succeed(take(opened.first))
+          }
+        })
+      )
+
+    const openHere = Effect.suspend(() => Scope.provide(open(repository, layer, position), scope))
+    const first = Effect.flatMap(Attempts.deadline, (until) => from(Attempts.beforeFirstByte(openHere, until)))
+
+    const resume = (broken: BlobSegment.BlobSegment, failure: PullFailure): Effect.Effect<Chunks, E> =>
+      failure.retryable
+        ? Effect.andThen(broken.close, from(Attempts.resumed(openHere)))
+        : report(repository, failure)
+
+    // All bytes are here: the answer's end is read only so that its connection can be used again.
+    const finish = (ended: BlobSegment.BlobSegment): Pull.Pull<never> =>
+      ended.rest.pipe(
+        Effect.timeout(endTimeout),
+        Effect.exit,
+        Effect.andThen(ended.close),
+        Effect.andThen(Cause.done())
+      )
+
+    const rest = (current: BlobSegment.BlobSegment): Pull.Pull<Chunks, E> =>
+      position >= layer.size
+        ? finish(current)
+        : Pull.matchEffect(current.rest, {
+          onSuccess: (chunks) => Effect.succeed(take(chunks)),
+          onDone: () => resume(current, BlobSegment.endedEarly),
+          onFailure: (cause) =>
+            Option.match(Cause.findErrorOption(cause), {
+              onNone: () => Effect.failCause(Cause.fromReasons(cause.reasons.filter((reason) => !Cause.isFailReason(reason)))),
+              onSome: (failure) => resume(current, failure)
+            })
         })
 
-      const first = Effect.flatMap(Attempts.deadline, (until) =>
-        begin(Attempts.beforeFirstByte(Scope.provide(open(repository, layer, offset), scope), until)))
+    return Effect.suspend(() => segment === undefined ? first : rest(segment))
+  })
 
-      const resume = (broken: BlobSegment.BlobSegment, failure: PullFailure) =>
-        failure.retryable
-          ? Effect.andThen(
-            broken.close,
-            begin(Attempts.resumed(
-              Effect.suspend(() => Scope.provide(open(repository, layer, position), scope))
-            ))
-          )
-          : Effect.fail(failure)
-
-      // All bytes are here: the answer's end is read only so that its connection can be used again.
-      const finish = (ended: BlobSegment.BlobSegment): Pull.Pull<never> =>
-        ended.rest.pipe(Effect.timeout("1 second"), Effect.exit, Effect.andThen(ended.close), Effect.andThen(Cause.done()))
-
-      const rest = (current: BlobSegment.BlobSegment): Pull.Pull<Chunks, PullFailure> =>
-        position >= layer.size
-          ? finish(current)
-          : Pull.matchEffect(current.rest, {
-            onSuccess: (chunks) => Effect.succeed(take(chunks)),
-            onDone: () => resume(current, BlobSegment.endedEarly),
-            onFailure: (cause) =>
-              Option.match(Cause.findErrorOption(cause), {
-                onNone: () => Effect.failCause(cause),
-                onSome: (failure) => resume(current, failure)
-              })
-          })
-
-      return Effect.suspend(() => segment === undefined ? first : rest(segment))
-    })))
+  return (repository: Repository, layer: BlobSegment.Layer, offset: number): Stream.Stream<Uint8Array, E> =>
+    offset >= layer.size ? Stream.empty : Stream.scoped(Stream.fromPull(begin(repository, layer, offset)))
 }

@@ -1,5 +1,5 @@
-import { Clock, Effect, Exit, Option, Redacted, Scope } from "effect"
-import { HttpClientRequest, type HttpClientResponse } from "effect/http"
+import { Clock, Effect, Option, Redacted, type Scope } from "effect"
+import { HttpClientRequest } from "effect/http"
 import type { Repository } from "../RegistryClient.ts"
 import { BadRedirect } from "../RegistryError.ts"
 import type { Upstream } from "../Upstream.ts"
@@ -7,7 +7,7 @@ import type { Authenticator, Authorization } from "./Authenticator.ts"
 import * as Limits from "./Limits.ts"
 import { final, fromStatus, type PullFailure } from "./PullFailure.ts"
 import * as RegistryAddress from "./RegistryAddress.ts"
-import { discard, send } from "./Send.ts"
+import { type Answer, discard, send } from "./Send.ts"
 
 /** What is asked of a registry. */
 export interface Question {
@@ -67,8 +67,7 @@ export const make = (upstream: Upstream["Service"], authenticator: Authenticator
     repository: Repository,
     question: Question,
     accepted: ReadonlySet<number>
-  ): Effect.fn.Return<HttpClientResponse.HttpClientResponse, PullFailure, Scope.Scope> {
-    const outer = yield* Effect.scope
+  ): Effect.fn.Return<Answer, PullFailure, Scope.Scope> {
     const base = RegistryAddress.baseUrl(repository.source)
     const seen = new Set<string>()
     let url = new URL(`${repository.name}/${question.path}`, base)
@@ -77,20 +76,16 @@ export const make = (upstream: Upstream["Service"], authenticator: Authenticator
     for (;;) {
       const ours = url.origin === base.origin
       if (ours) authorization ??= yield* authenticator.authorize(repository)
-      const hop = yield* Scope.fork(outer)
       const header = ours && authorization !== undefined ? authorization.header : Option.none()
-      const response = yield* Scope.provide(
-        send(
-          upstream,
-          question.operation,
-          RegistryAddress.targetOf(url, repository.source),
-          requestFor(url, question, header)
-        ),
-        hop
+      const answer = yield* send(
+        upstream,
+        question.operation,
+        RegistryAddress.targetOf(url, repository.source),
+        requestFor(url, question, header)
       )
-      if (accepted.has(response.status)) return response
-      yield* discard(response)
-      yield* Scope.close(hop, Exit.void)
+      const { response } = answer
+      if (accepted.has(response.status)) return answer
+      yield* discard(answer)
       if (redirects.has(response.status)) {
         seen.add(url.href)
         url = yield* nextUrl(repository, url, response.headers["location"])

@@ -31,15 +31,15 @@ export const make = (exchange: Exchange) => {
         path: `manifests/${expected.digest}`,
         headers: { accept: MediaType.acceptManifests }
       } as const
-      const response = yield* exchange(repository, question, ok)
-      const bytes = yield* readAll(response, Limits.maxManifestSize, "the manifest")
+      const answer = yield* exchange(repository, question, ok)
+      const bytes = yield* readAll(answer, Limits.maxManifestSize, "the manifest")
       if (expected.size !== undefined && bytes.length !== expected.size) {
         return yield* invalid(`the manifest ${short(expected.digest)} has not the size its index gives`)
       }
       if (digestOf(bytes, algorithm(expected.digest)) !== expected.digest) {
         return yield* invalid(`the bytes the registry gives as manifest ${short(expected.digest)} have another digest`)
       }
-      return { bytes, contentType: response.headers["content-type"] ?? expected.mediaType }
+      return { bytes, contentType: answer.response.headers["content-type"] ?? expected.mediaType }
     }))
     const { bytes, contentType } = yield* Attempts.beforeFirstByte(attempt, until)
     return yield* fromManifest(Manifest.parse(bytes, contentType))

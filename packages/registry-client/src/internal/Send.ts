@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Metric, type Scope, Stream } from "effect"
+import { Clock, Context, Effect, Exit, Metric, Scope, Stream } from "effect"
 import { HttpClient, type HttpClientRequest, type HttpClientResponse, UrlParams } from "effect/http"
 import * as Metrics from "../Metrics.ts"
 import { TimedOut } from "../RegistryError.ts"
@@ -12,14 +12,24 @@ const discreet = Context.make(HttpClient.TracerHeaderFilter, () => false).pipe(
   Context.add(UrlParams.CurrentRedactedNames, [/^/])
 )
 
-/** Sends one request and gives the head of its answer, whatever its status; the scope owns the connection. */
+/** An answer whose body is still to be read. */
+export interface Answer {
+  readonly response: HttpClientResponse.HttpClientResponse
+  /** Whose answer it is, for messages. */
+  readonly host: string
+  /** Gives the connection up, which ends the body too; the scope it was asked in does so at the latest. */
+  readonly abandon: Effect.Effect<void>
+}
+
+/** Sends one request and gives the head of its answer, whatever its status. */
 export const send = Effect.fnUntraced(function*(
   upstream: Upstream["Service"],
   operation: Operation,
   target: Target,
   request: HttpClientRequest.HttpClientRequest
-): Effect.fn.Return<HttpClientResponse.HttpClientResponse, PullFailure, Scope.Scope> {
-  const client = yield* Effect.mapError(upstream.client(target), final)
+): Effect.fn.Return<Answer, PullFailure, Scope.Scope> {
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const client = yield* upstream.client(target).pipe(Effect.mapError(final), Scope.provide(scope))
   const start = yield* Clock.currentTimeMillis
   const response = yield* HttpClient.withScope(client).execute(request).pipe(
     Effect.mapError((error) => fromClientError(error, target.host)),
@@ -28,20 +38,23 @@ export const send = Effect.fnUntraced(function*(
       orElse: () => Effect.fail(passing(new TimedOut({ phase: "headers" })))
     }),
     Effect.tapError(() => Metric.update(Metrics.requests(operation, "error"), 1)),
-    Effect.provideContext(discreet)
+    Effect.provideContext(discreet),
+    Scope.provide(scope),
+    Effect.onError(() => Scope.close(scope, Exit.void))
   )
   const end = yield* Clock.currentTimeMillis
   yield* Metric.update(Metrics.requests(operation, response.status), 1)
   yield* Metric.update(Metrics.seconds(operation), (end - start) / 1000)
-  return response
+  return { response, host: target.host, abandon: Scope.close(scope, Exit.void) }
 })
 
-/** Reads a body nobody needs, as far as that is cheap, so that its connection can be used again. */
-export const discard = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<void> =>
+/** Is done with an answer whose body nobody needs: reads it as far as is cheap, so that the connection can be kept. */
+export const discard = ({ abandon, response }: Answer): Effect.Effect<void> =>
   response.stream.pipe(
     Stream.scan(() => 0, (length, chunk) => length + chunk.length),
     Stream.takeWhile((length) => length <= Limits.maxDiscarded),
     Stream.runDrain,
     Effect.timeout(Limits.discardTimeout),
-    Effect.ignore
+    Effect.ignore,
+    Effect.andThen(abandon)
   )

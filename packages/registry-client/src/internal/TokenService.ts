@@ -85,7 +85,7 @@ export const ask = (upstream: Upstream["Service"]) =>
     function*(question: TokenQuestion, credential: Credential): Effect.fn.Return<Token, PullFailure> {
       const realm = yield* realmOf(question)
       return yield* Effect.scoped(Effect.gen(function*() {
-        const response = yield* send(
+        const answer = yield* send(
           upstream,
           "token",
           RegistryAddress.targetOf(realm, question.source),
@@ -93,21 +93,22 @@ export const ask = (upstream: Upstream["Service"]) =>
             HttpClientRequest.setHeaders({ accept: "application/json", "accept-encoding": "identity" })
           )
         )
+        const { response } = answer
         if (response.status !== 200) {
           return yield* fromStatus("token", response.status, response.headers, yield* Clock.currentTimeMillis)
         }
-        const bytes = yield* readAll(response, Limits.maxTokenAnswer, "the token service's answer")
-        const answer = decodeAnswer(new TextDecoder().decode(bytes))
-        const value = Option.match(answer, {
+        const bytes = yield* readAll(answer, Limits.maxTokenAnswer, "the token service's answer")
+        const given = decodeAnswer(new TextDecoder().decode(bytes))
+        const value = Option.match(given, {
           onNone: () => "",
-          onSome: (answer) => answer.token || answer.access_token || ""
+          onSome: (given) => given.token || given.access_token || ""
         })
-        if (Option.isNone(answer) || value === "" || !/^[\x21-\x7e]+$/.test(value)) {
+        if (Option.isNone(given) || value === "" || !/^[\x21-\x7e]+$/.test(value)) {
           return yield* invalid("the token service's answer holds no token")
         }
         return {
           value: Redacted.make(value, { label: "registry token" }),
-          timeToLive: Duration.seconds(usableSeconds(answer.value.expires_in ?? Limits.defaultTokenLife))
+          timeToLive: Duration.seconds(usableSeconds(given.value.expires_in ?? Limits.defaultTokenLife))
         }
       }))
     }
