@@ -1,0 +1,73 @@
+import { Cause, Redactable } from "effect"
+import { escape, shorten } from "./SafeText.ts"
+
+const maxDepth = 6
+const maxLength = 1000
+const maxFrames = 8
+
+const isObject = (u: unknown): u is Readonly<Record<string, unknown>> => typeof u === "object" && u !== null
+const text = (u: unknown): string => (typeof u === "string" ? u : "")
+
+const simple = (value: unknown): string | undefined => {
+  if (Redactable.isRedactable(value)) return undefined
+  if (typeof value === "string") return JSON.stringify(shorten(value, 200))
+  if (typeof value === "number" || typeof value === "boolean") return String(value)
+  if (!Array.isArray(value)) return undefined
+  const items = value.slice(0, 10).map(simple)
+  return items.every((item) => item !== undefined) ? `[${items.join(", ")}]` : undefined
+}
+
+// A tagged error often has no message: its simple fields then say what happened. Objects within are left out, since a
+// request or its headers may hold a secret.
+const fieldsOf = (error: Readonly<Record<string, unknown>>): string => {
+  const fields = Object.entries(error).flatMap(([name, value]) => {
+    const shown = name.startsWith("_") || name.startsWith("~") ? undefined : simple(value)
+    return shown === undefined ? [] : [`${name}: ${shown}`]
+  })
+  return fields.length === 0 ? "" : ` { ${fields.join(", ")} }`
+}
+
+const headOf = (error: Readonly<Record<string, unknown>>): string => {
+  const name = text(error["_tag"]) || text(error["name"])
+  const message = text(error["message"])
+  if (message !== "") return name === "" || name === "Error" ? message : `${name}: ${message}`
+  return `${name || "Error"}${text(error["_tag"]) === "" ? "" : fieldsOf(error)}`
+}
+
+const chain = (error: unknown, depth: number): string => {
+  if (!isObject(error))
+    return typeof error === "string" ? error : `${typeof error} ${simple(error) ?? ""}`.trim()
+  const head = headOf(error)
+  const inner = [error["reason"], error["cause"]].find(isObject)
+  if (depth === maxDepth || inner === undefined) return head
+  const message = text(inner["message"])
+  // Many wrappers repeat the message of what they wrap.
+  return message !== "" && head.includes(message) ? head : `${head}: ${chain(inner, depth + 1)}`
+}
+
+/** An error, its reason and what caused it, in one line without stack traces or values that may be secret. */
+export const describe = (error: unknown): string => {
+  if (error instanceof AggregateError && error.message === "") return error.errors.map(describe).join(", ")
+  return escape(shorten(chain(error, 0).replace(/\s*\n\s*/g, " "), maxLength))
+}
+
+/** What a cause's failures and defects are, in one line. */
+export const oneLine = (cause: Cause.Cause<unknown>): string => {
+  const described = cause.reasons.flatMap((reason) =>
+    reason._tag === "Interrupt" ? [] : [describe(reason._tag === "Fail" ? reason.error : reason.defect)]
+  )
+  return described.length > 0 ? described.join("; ") : "interrupted"
+}
+
+/** Where a cause's defects arose, innermost first: failures are expected and need no place. */
+export const stack = (cause: Cause.Cause<unknown>): ReadonlyArray<string> =>
+  cause.reasons.filter(Cause.isDieReason).flatMap(({ defect }) =>
+    defect instanceof Error && defect.stack !== undefined
+      ? defect.stack
+          .split("\n")
+          .map((line) => line.trim())
+          .filter((line) => line.startsWith("at "))
+          .slice(0, maxFrames)
+          .map(escape)
+      : []
+  )
