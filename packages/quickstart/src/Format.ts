@@ -1,0 +1,28 @@
+const units = ["B", "KiB", "MiB", "GiB"] as const
+
+/** A count of bytes in the unit that fits: `5.9 KiB`, `64 MiB`. */
+export const bytes = (count: number): string => {
+  const power = count < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(count) / 10))
+  const value = count / 1024 ** power
+  return `${power === 0 || value >= 9.95 ? Math.round(value) : value.toFixed(1)} ${units[power]}`
+}
+
+/** A time in milliseconds in the unit that fits: `0.8 ms`, `23 ms`, `1.4 s`. */
+export const duration = (millis: number): string =>
+  millis < 9.95
+    ? `${millis.toFixed(1)} ms`
+    : millis < 999.5
+      ? `${Math.round(millis)} ms`
+      : `${(millis / 1000).toFixed(1)} s`
+
+/** A bar of `width` characters, filled in eighths. */
+export const bar = (fraction: number, width: number): string => {
+  const eighths = Math.round(Math.min(1, Math.max(0, fraction)) * width * 8)
+  const full = Math.floor(eighths / 8)
+  const part = " ▏▎▍▌▋▊▉"[eighths % 8] ?? " "
+  return full === width ? "█".repeat(width) : `${"█".repeat(full)}${part}${" ".repeat(width - full - 1)}`
+}
+
+/** Text as one word of a POSIX shell. */
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`

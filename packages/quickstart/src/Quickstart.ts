@@ -1,0 +1,70 @@
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { Environment } from "@registry-packages-proxy/proxy/Environment"
+import * as Logging from "@registry-packages-proxy/proxy/Logging"
+import * as Program from "@registry-packages-proxy/proxy/Program"
+import { explain } from "@registry-packages-proxy/proxy/StartFailure"
+import { Cause, Context, Effect, FileSystem, Layer, Path } from "effect"
+import { HttpServer } from "effect/http"
+import type { ServeError } from "effect/http/HttpServerError"
+import * as NetAddress from "effect/net/NetAddress"
+import * as CredentialsFile from "./CredentialsFile.ts"
+import * as LogGate from "./LogGate.ts"
+import * as SampleRegistry from "./SampleRegistry.ts"
+import { Screen } from "./Screen.ts"
+import * as Startup from "./Startup.ts"
+import * as WalkThrough from "./WalkThrough.ts"
+
+// Where a client on this machine reaches what listens on `address`.
+const originOf = Effect.fnUntraced(function* (address: NetAddress.SocketAddress) {
+  if (NetAddress.isUnixPathAddress(address)) return yield* Effect.die(new Error("listening on no port"))
+  const url = yield* Effect.orDie(Effect.fromResult(NetAddress.toUrl(address)))
+  if (NetAddress.isUnspecified(address.address)) url.hostname = NetAddress.formatIp(NetAddress.ipv4Loopback)
+  return url.origin
+})
+
+const adviseOnPort = (error: ServeError) => {
+  const reason = explain(Cause.fail(error))
+  return Effect.fail(new Error(`${reason}; any free one: npm start -- --listen-address 127.0.0.1:0`))
+}
+
+// fetch would refuse to connect to some ports, 6000 among them.
+const layerOutside = Layer.merge(Screen.layer, NodeHttpClient.layerNodeHttp)
+
+/**
+ * The program with an embedded registry, shown at work; then it serves until it is interrupted. Its files are in a
+ * temporary directory that goes with the scope, and nothing is written to the screen before the port is open.
+ */
+export const run = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const environment = yield* Environment
+  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-" })
+  const paths = {
+    credentialsFile: path.join(directory, "credentials.yaml"),
+    cacheDirectory: path.join(directory, "cache")
+  }
+  const settings = yield* Startup.settings(environment, paths)
+  const registry = yield* SampleRegistry.make
+  const credentialsText = CredentialsFile.render(registry)
+  yield* fs.writeFileString(paths.credentialsFile, credentialsText, { mode: 0o600 })
+
+  const gate = LogGate.make(environment)
+  const program = Program.layer(settings, { variables: Startup.withoutProxy(environment.variables) }).pipe(
+    Layer.provide(Logging.layer(settings)),
+    Layer.provide(Layer.succeed(Environment, gate.environment))
+  )
+  const server = Context.get(
+    yield* Effect.catchTag(Layer.build(program), "ServeError", adviseOnPort),
+    HttpServer.HttpServer
+  )
+  const keepsTemporaryCache = !settings.disableCache && settings.cacheDirectory === paths.cacheDirectory
+  const allServed = yield* WalkThrough.run({
+    proxyOrigin: yield* originOf(server.address),
+    registry,
+    credentialsPath: paths.credentialsFile,
+    credentialsText,
+    cacheDirectory: keepsTemporaryCache ? paths.cacheDirectory : undefined
+  })
+  yield* gate.open(allServed ? "dropped" : "shown")
+  return yield* Effect.never
+}).pipe(Effect.scoped, Effect.provide(layerOutside))

@@ -1,0 +1,88 @@
+import type { Digest } from "@registry-packages-proxy/oci/Digest"
+import type { Account } from "@registry-packages-proxy/testkit/RegistryAuth"
+import * as SamplePackage from "@registry-packages-proxy/testkit/SamplePackage"
+import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
+import { Effect } from "effect"
+
+/** A package the embedded registry holds, and how the proxy is asked for it. */
+export interface Sample {
+  readonly name: string
+  readonly version: string
+  /** The manifest's digest: what clients ask for. */
+  readonly digest: Digest
+  /** What the proxy is to answer. */
+  readonly layer: { readonly digest: Digest; readonly size: number }
+  /** The `repository` parameter: empty for the cluster's own registry. */
+  readonly repository: string
+  /** The `path` parameter. */
+  readonly path: string
+}
+
+/** The registry behind the proxy, and what it takes to pull from it. */
+export interface SampleRegistry {
+  readonly host: string
+  readonly origin: string
+  readonly account: Account
+  /** The cluster's own repository, named in the Secret. */
+  readonly clusterPath: string
+  /** The ModuleSource's repository: `host/name`. */
+  readonly moduleRepo: string
+  /** From small to large. */
+  readonly samples: ReadonlyArray<Sample>
+}
+
+const clusterPath = "sys/deckhouse"
+const modulePath = "modules"
+
+const wanted = [
+  { name: "jq", version: "1.7.1", size: 6 * 1024, home: "cluster", path: "jq" },
+  { name: "crictl", version: "1.31.1", size: 5 * 1024 * 1024, home: "module", path: "" },
+  { name: "kubelet", version: "1.31.6", size: 64 * 1024 * 1024, home: "cluster", path: "kubernetes/kubelet" }
+] as const
+
+/** How fast the registry serves a blob, in bytes a second: slow enough for a progress bar to be seen. */
+export const bytesPerSecond = 40 * 1024 * 1024
+
+/** An OCI registry in process that wants a bearer token, with three sample packages; it goes with the scope. */
+export const make = Effect.gen(function* () {
+  const account = { username: "quickstart", password: crypto.randomUUID() }
+  const registry = yield* TestRegistry.make({ auth: { _tag: "Bearer", ...account, expiresIn: 300 } })
+  yield* registry.fault("blob", { _tag: "RateLimit", bytesPerSecond }, { times: "always" })
+  const moduleRepo = `${registry.host}/${modulePath}`
+  const samples = yield* Effect.forEach(
+    wanted,
+    Effect.fnUntraced(function* ({ home, name, path, size, version }, index) {
+      const bytes = yield* SamplePackage.make({ name, version, size, seed: index + 1 })
+      const base = home === "cluster" ? clusterPath : modulePath
+      const image = yield* registry.putPackage([base, path].filter((part) => part !== "").join("/"), bytes)
+      const layer = yield* Effect.fromNullishOr(image.layer).pipe(Effect.orDie)
+      const sample: Sample = {
+        name,
+        version,
+        digest: image.digest,
+        layer: { digest: layer.digest, size: layer.size },
+        repository: home === "cluster" ? "" : moduleRepo,
+        path
+      }
+      return sample
+    }),
+    { concurrency: "unbounded" }
+  )
+  const made: SampleRegistry = {
+    host: registry.host,
+    origin: registry.origin,
+    account,
+    clusterPath,
+    moduleRepo,
+    samples
+  }
+  return made
+})
+
+/** The address of a sample on a proxy. */
+export const addressOf = (proxyOrigin: string, { digest, path, repository }: Sample): string => {
+  const query = [`digest=${digest}`]
+  if (repository !== "") query.push(`repository=${repository}`)
+  if (path !== "") query.push(`path=${path}`)
+  return `${proxyOrigin}/package?${query.join("&")}`
+}

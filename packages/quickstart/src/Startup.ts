@@ -1,0 +1,47 @@
+import * as CommandLine from "@registry-packages-proxy/proxy/CommandLine"
+import type { Environment } from "@registry-packages-proxy/proxy/Environment"
+import { FilePath } from "@registry-packages-proxy/proxy/Flags"
+import type { Settings } from "@registry-packages-proxy/proxy/Settings"
+import { Effect } from "effect"
+
+/** Files the quickstart makes for the program. */
+export interface Paths {
+  readonly credentialsFile: string
+  readonly cacheDirectory: string
+}
+
+const prefix = "REGISTRY_PACKAGES_PROXY_"
+
+const isGiven = (text: string | undefined): text is string => text !== undefined && text !== ""
+
+/**
+ * The program's own settings from its flags and variables, with the quickstart's files where none are given: its
+ * credentials file always, as one more, and its cache directory unless another was asked for.
+ */
+export const settings = Effect.fnUntraced(function* (
+  { args, variables }: Pick<Environment, "args" | "variables">,
+  paths: Paths
+) {
+  const cache = variables[`${prefix}CACHE_DIRECTORY`]
+  const files = variables[`${prefix}CREDENTIALS_FILE`]
+  const parsed = yield* CommandLine.parse(args, {
+    ...variables,
+    [`${prefix}CACHE_DIRECTORY`]: isGiven(cache) ? cache : paths.cacheDirectory,
+    [`${prefix}CREDENTIALS_FILE`]: isGiven(files) ? files : paths.credentialsFile
+  })
+  const credentialsFile = FilePath.make(paths.credentialsFile)
+  const others = parsed.credentialsFiles.filter((file) => file !== credentialsFile)
+  const result: Settings = { ...parsed, credentialsFiles: [credentialsFile, ...others] }
+  return result
+})
+
+/** Variables under which the embedded registry is reached directly, whatever proxy this machine's network has. */
+export const withoutProxy = (variables: Environment["variables"]): Environment["variables"] => {
+  const direct = (list: string | undefined) => (isGiven(list) ? `${list},127.0.0.1` : "127.0.0.1")
+  const lower = variables["no_proxy"]
+  return {
+    ...variables,
+    NO_PROXY: direct(variables["NO_PROXY"] ?? lower),
+    ...(lower === undefined ? {} : { no_proxy: direct(lower) })
+  }
+}

@@ -1,0 +1,7 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import { runMain } from "@registry-packages-proxy/proxy/Signals"
+import { Effect } from "effect"
+import { run } from "./Quickstart.ts"
+
+runMain(Effect.provide(run, [NodeFileSystem.layer, NodePath.layer]))
