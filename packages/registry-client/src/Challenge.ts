@@ -16,7 +16,8 @@ export const maxHeaderLength = 8192
 const separators = /[\s,]*/y
 const token = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/y
 const token68 = / +([A-Za-z0-9\-._~+/]+=*)(?=[ \t]*(?:,|$))/y
-const parameter = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+\-.^_`|~0-9A-Za-z/:=]+))/sy
+const parameter =
+  /([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+\-.^_`|~0-9A-Za-z/:=]+))/sy
 
 /** Reads every challenge that can be read and passes over the rest; never throws. */
 export const parse = (header: string): ReadonlyArray<Challenge> => {
@@ -62,10 +63,12 @@ const quote = (value: string): string => `"${value.replace(/["\\]/g, "\\$&")}"`
 
 /** Writes challenges as one header value; what {@link parse} reads back. */
 export const print = (challenges: ReadonlyArray<Challenge>): string =>
-  challenges.map(({ scheme, token68, parameters }) =>
-    token68 !== undefined
-      ? `${scheme} ${token68}`
-      : parameters.size === 0
-      ? scheme
-      : `${scheme} ${[...parameters].map(([name, value]) => `${name}=${quote(value)}`).join(", ")}`
-  ).join(", ")
+  challenges
+    .map(({ scheme, token68, parameters }) =>
+      token68 !== undefined
+        ? `${scheme} ${token68}`
+        : parameters.size === 0
+          ? scheme
+          : `${scheme} ${[...parameters].map(([name, value]) => `${name}=${quote(value)}`).join(", ")}`
+    )
+    .join(", ")

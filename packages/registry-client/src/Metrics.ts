@@ -40,7 +40,8 @@ export const requests = (operation: OperationLabel, status: number | "error") =>
   Metric.withAttributes(requestsTotal, { operation, code: codeLabel(status) })
 
 /** Counts a failed pull. */
-export const errors = (reason: RegistryError["reason"]["_tag"]) => Metric.withAttributes(errorsTotal, { reason })
+export const errors = (reason: RegistryError["reason"]["_tag"]) =>
+  Metric.withAttributes(errorsTotal, { reason })
 
 const retriesByKind = {
   attempt: Metric.withAttributes(retriesTotal, { kind: "attempt" }),

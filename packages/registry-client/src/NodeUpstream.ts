@@ -1,7 +1,7 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Effect, Equal, Hash, Layer, RcMap, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
-import { createHash } from "node:crypto"
+import { createHash, X509Certificate } from "node:crypto"
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls"
 import * as NodeAgents from "./internal/NodeAgents.ts"
 import * as NodeBody from "./internal/NodeBody.ts"
@@ -22,7 +22,9 @@ export interface NodeUpstreamOptions {
 const proxyVariables = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"]
 
 const fingerprint = (target: Target): string =>
-  createHash("sha256").update(JSON.stringify([target.scheme, target.host, target.ca])).digest("base64url")
+  createHash("sha256")
+    .update(JSON.stringify([target.scheme, target.host, target.ca]))
+    .digest("base64url")
 
 /** A target whose equality costs a short hash, however long its certificates are. */
 class PoolKey implements Equal.Equal {
@@ -43,11 +45,21 @@ class PoolKey implements Equal.Equal {
   }
 }
 
+// Node passes over what it cannot read here, and one would wonder why the registry is not trusted.
+const certificates = (pem: string): ReadonlyArray<string> => {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
+  if (blocks.length === 0) throw new Error("no certificate")
+  return blocks.map((block) => new X509Certificate(block).toString())
+}
+
 const trusting = (ca: string): Effect.Effect<SecureContext, ConnectionFailed> =>
   Effect.try({
-    try: () => createSecureContext({ ca: [...getCACertificates("default"), ca] }),
+    try: () => createSecureContext({ ca: [...getCACertificates("default"), ...certificates(ca)] }),
     catch: () =>
-      new ConnectionFailed({ kind: "certificate", detail: "the CA configured for this registry is not a PEM certificate" })
+      new ConnectionFailed({
+        kind: "certificate",
+        detail: "the CA configured for this registry is not made of PEM certificates"
+      })
   })
 
 /**
@@ -57,25 +69,37 @@ const trusting = (ca: string): Effect.Effect<SecureContext, ConnectionFailed> =>
 export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> => {
   const { connectTimeoutMillis = 5000, environment = {}, idleMillis = 60_000, maxSockets = 256 } = options
   const proxyEnv = Object.fromEntries(
-    proxyVariables.flatMap((name) => environment[name] === undefined ? [] : [[name, environment[name]]])
+    proxyVariables.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]]))
   )
   return Layer.effect(
     Upstream,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       // A context with its own CA holds 1.5 MB: pools that trust the same share one.
       const contexts = yield* RcMap.make({ lookup: trusting, idleTimeToLive: idleMillis })
       const pools = yield* RcMap.make({
         idleTimeToLive: idleMillis,
-        lookup: Effect.fnUntraced(function*(
-          { target }: PoolKey
-        ): Effect.fn.Return<HttpClient.HttpClient, ConnectionFailed, Scope.Scope> {
-          const secureContext = target.ca === undefined || target.scheme === "http"
-            ? undefined
-            : yield* RcMap.get(contexts, target.ca)
-          const agents = yield* NodeAgents.make({ connectTimeoutMillis, idleMillis, maxSockets, proxyEnv, secureContext })
-            .pipe(Effect.mapError(() =>
-              new ConnectionFailed({ kind: "other", detail: "HTTP_PROXY or HTTPS_PROXY is not the URL of a proxy" })
-            ))
+        lookup: Effect.fnUntraced(function* ({
+          target
+        }: PoolKey): Effect.fn.Return<HttpClient.HttpClient, ConnectionFailed, Scope.Scope> {
+          const secureContext =
+            target.ca === undefined || target.scheme === "http"
+              ? undefined
+              : yield* RcMap.get(contexts, target.ca)
+          const agents = yield* NodeAgents.make({
+            connectTimeoutMillis,
+            idleMillis,
+            maxSockets,
+            proxyEnv,
+            secureContext
+          }).pipe(
+            Effect.mapError(
+              () =>
+                new ConnectionFailed({
+                  kind: "other",
+                  detail: "HTTP_PROXY or HTTPS_PROXY is not the URL of a proxy"
+                })
+            )
+          )
           return yield* NodeHttpClient.makeNodeHttp.pipe(
             Effect.provideService(NodeHttpClient.HttpAgent, agents),
             Effect.map(NodeBody.fast)

@@ -47,12 +47,13 @@ export class RegistryClient extends Context.Service<
   /** Pulls over HTTP. */
   static readonly layer: Layer.Layer<RegistryClient, never, Upstream> = Layer.effect(
     RegistryClient,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const upstream = yield* Upstream
       const exchange = Exchange.make(upstream, yield* Authenticator.make(upstream))
       const readManifests = Manifests.make(exchange)
       const resolve = Effect.fn("RegistryClient.resolve")(
-        (repository: Repository, digest: Digest, platform: Platform) => readManifests(repository, digest, platform),
+        (repository: Repository, digest: Digest, platform: Platform) =>
+          readManifests(repository, digest, platform),
         (self, repository) => Effect.catch(self, (failure) => report(repository, failure))
       )
       const blob = Blobs.make(exchange, report)

@@ -33,7 +33,9 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
 }) {}
 
 /** More redirects than are followed, or one that leads nowhere. */
-export class BadRedirect extends Schema.TaggedError<BadRedirect>()("BadRedirect", { detail: Schema.String }) {}
+export class BadRedirect extends Schema.TaggedError<BadRedirect>()("BadRedirect", {
+  detail: Schema.String
+}) {}
 
 /** An answer that is no answer: wrong digest or size, endless, malformed. `detail` is one sentence. */
 export class InvalidResponse extends Schema.TaggedError<InvalidResponse>()("InvalidResponse", {

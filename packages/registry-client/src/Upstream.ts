@@ -12,11 +12,14 @@ export interface Target {
 }
 
 /** Connections to upstream servers. */
-export class Upstream extends Context.Service<Upstream, {
-  /**
-   * A client whose connections are shared by all who ask for the same target and kept alive while the scope is open.
-   * It follows no redirects and decodes no bodies; a request's connection is given up when its `AbortSignal` fires.
-   * Fails where no client can be made, as for a `ca` that is not PEM.
-   */
-  readonly client: (target: Target) => Effect.Effect<HttpClient.HttpClient, ConnectionFailed, Scope.Scope>
-}>()("@registry-packages-proxy/registry-client/Upstream") {}
+export class Upstream extends Context.Service<
+  Upstream,
+  {
+    /**
+     * A client whose connections are shared by all who ask for the same target and kept alive while the scope is open.
+     * It follows no redirects and decodes no bodies; a request's connection is given up when its `AbortSignal` fires.
+     * Fails where no client can be made, as for a `ca` that is not PEM.
+     */
+    readonly client: (target: Target) => Effect.Effect<HttpClient.HttpClient, ConnectionFailed, Scope.Scope>
+  }
+>()("@registry-packages-proxy/registry-client/Upstream") {}

@@ -4,15 +4,16 @@ import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
 import { Clock, Effect, Fiber, Option, Result, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { RegistryClient } from "../src/RegistryClient.ts"
-import type { RegistryError } from "../src/RegistryError.ts"
 import * as FakeUpstream from "./FakeUpstream.ts"
+import { reason } from "./Reasons.ts"
 
 const bytes = RegistryBlob.randomBytes(11, 1000)
 const layer = { digest: digestOf(bytes), size: bytes.length }
 
 const serve = (asked: FakeUpstream.Asked, count = bytes.length): FakeUpstream.Answer => {
   const match = /^bytes=(\d+)-(\d+)$/.exec(asked.headers["range"] ?? "")
-  if (match === null) return { status: 200, body: bytes.slice(0, count), headers: { "content-length": "1000" } }
+  if (match === null)
+    return { status: 200, body: bytes.slice(0, count), headers: { "content-length": "1000" } }
   const [start, end] = [Number(match[1]), Number(match[2])]
   return {
     status: 206,
@@ -21,7 +22,7 @@ const serve = (asked: FakeUpstream.Asked, count = bytes.length): FakeUpstream.An
   }
 }
 
-const read = Effect.fnUntraced(function*(offset = 0) {
+const read = Effect.fnUntraced(function* (offset: number = 0) {
   const client = yield* RegistryClient
   const got: Array<Uint8Array> = []
   const fiber = yield* Effect.forkChild(
@@ -39,84 +40,110 @@ const read = Effect.fnUntraced(function*(offset = 0) {
   return { bytes: new Uint8Array(Buffer.concat(got)), result: yield* Fiber.join(fiber), millis: now - start }
 })
 
-const reason = (result: Result.Result<void, RegistryError>): Readonly<Record<string, unknown>> =>
-  Result.isFailure(result) ? { ...result.failure.reason, _tag: result.failure.reason._tag } : {}
-
 describe("blobs", () => {
-  it.effect("asks for identity and, from the start, for no range", Effect.fn(function*() {
-    const fake = FakeUpstream.make((asked) => serve(asked))
-    const { bytes: got } = yield* Effect.provide(read(), fake.layer)
-    assert.deepStrictEqual(got, bytes)
-    assert.strictEqual(fake.asked[0]?.headers["accept-encoding"], "identity")
-    assert.isUndefined(fake.asked[0]?.headers["range"])
-    assert.strictEqual(fake.asked[0]?.url, `https://registry.test/v2/some/packages/blobs/${layer.digest}`)
-    assert.strictEqual(fake.open(), 0)
-  }))
+  it.effect(
+    "asks for identity and, from the start, for no range",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make((asked) => serve(asked))
+      const { bytes: got } = yield* Effect.provide(read(), fake.layer)
+      assert.deepStrictEqual(got, bytes)
+      assert.strictEqual(fake.asked[0]?.headers["accept-encoding"], "identity")
+      assert.isUndefined(fake.asked[0]?.headers["range"])
+      assert.strictEqual(fake.asked[0]?.url, `https://registry.test/v2/some/packages/blobs/${layer.digest}`)
+      assert.strictEqual(fake.open(), 0)
+    })
+  )
 
-  it.effect("asks for a closed range from an offset", Effect.fn(function*() {
-    const fake = FakeUpstream.make((asked) => serve(asked))
-    const { bytes: got } = yield* Effect.provide(read(400), fake.layer)
-    assert.deepStrictEqual(got, bytes.slice(400))
-    assert.strictEqual(fake.asked[0]?.headers["range"], "bytes=400-999")
-  }))
+  it.effect(
+    "asks for a closed range from an offset",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make((asked) => serve(asked))
+      const { bytes: got } = yield* Effect.provide(read(400), fake.layer)
+      assert.deepStrictEqual(got, bytes.slice(400))
+      assert.strictEqual(fake.asked[0]?.headers["range"], "bytes=400-999")
+    })
+  )
 
-  it.effect("asks for nothing from the end on", Effect.fn(function*() {
-    const fake = FakeUpstream.make((asked) => serve(asked))
-    const { bytes: got, result } = yield* Effect.provide(read(1000), fake.layer)
-    assert.strictEqual(got.length, 0)
-    assert.isTrue(Result.isSuccess(result))
-    assert.strictEqual(fake.asked.length, 0)
-  }))
+  it.effect(
+    "asks for nothing from the end on",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make((asked) => serve(asked))
+      const { bytes: got, result } = yield* Effect.provide(read(1000), fake.layer)
+      assert.strictEqual(got.length, 0)
+      assert.isTrue(Result.isSuccess(result))
+      assert.strictEqual(fake.asked.length, 0)
+    })
+  )
 
-  for (const [what, then] of [
+  for (const [what, afterwards] of [
     ["a reset", "ECONNRESET"],
     ["an end that comes too early", undefined],
     ["30 seconds of silence", "silence"]
   ] as const) {
-    it.effect(`resumes after ${what}, asking the registry anew`, Effect.fn(function*() {
-      const fake = FakeUpstream.make((asked) => ({ ...serve(asked, 300), ...(then === undefined ? {} : { then }) }))
-      const { bytes: got, result } = yield* Effect.provide(read(), fake.layer)
-      assert.isTrue(Result.isSuccess(result))
-      assert.deepStrictEqual(got, bytes)
-      assert.deepStrictEqual(
-        fake.asked.map(({ headers }) => headers["range"]),
-        [undefined, "bytes=300-999", "bytes=600-999", "bytes=900-999"]
-      )
-      assert.strictEqual(fake.open(), 0)
-    }))
+    it.effect(
+      `resumes after ${what}, asking the registry anew`,
+      Effect.fn(function* () {
+        const fake = FakeUpstream.make((asked) => ({
+          ...serve(asked, 300),
+          ...(afterwards === undefined ? {} : { afterwards })
+        }))
+        const { bytes: got, result } = yield* Effect.provide(read(), fake.layer)
+        assert.isTrue(Result.isSuccess(result))
+        assert.deepStrictEqual(got, bytes)
+        assert.deepStrictEqual(
+          fake.asked.map(({ headers }) => headers["range"]),
+          [undefined, "bytes=300-999", "bytes=600-999", "bytes=900-999"]
+        )
+        assert.strictEqual(fake.open(), 0)
+      })
+    )
   }
 
-  it.effect("leaves out what it knows when a resume is answered with the whole blob", Effect.fn(function*() {
-    const fake = FakeUpstream.make((asked, count) =>
-      count === 1 ? serve(asked, 300) : { status: 200, body: bytes, headers: { "content-length": "1000" } }
-    )
-    const { bytes: got } = yield* Effect.provide(read(), fake.layer)
-    assert.deepStrictEqual(got, bytes)
-    assert.strictEqual(fake.asked.length, 2)
-  }))
+  it.effect(
+    "leaves out what it knows when a resume is answered with the whole blob",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make((asked, count) =>
+        count === 1 ? serve(asked, 300) : { status: 200, body: bytes, headers: { "content-length": "1000" } }
+      )
+      const { bytes: got } = yield* Effect.provide(read(), fake.layer)
+      assert.deepStrictEqual(got, bytes)
+      assert.strictEqual(fake.asked.length, 2)
+    })
+  )
 
-  it.effect("goes on as long as resumes bring bytes, and stops after five that do not", Effect.fn(function*() {
-    const fake = FakeUpstream.make((asked, count) => count <= 20 ? serve(asked, 10) : { ...serve(asked, 0) })
-    const { bytes: got, result } = yield* Effect.provide(read(), fake.layer)
-    assert.deepStrictEqual(got, bytes.slice(0, 200))
-    assert.deepInclude(reason(result), { _tag: "ConnectionFailed", kind: "reset" })
-    assert.strictEqual(fake.asked.length, 25)
-    assert.strictEqual(fake.open(), 0)
-  }))
+  it.effect(
+    "goes on as long as resumes bring bytes, and stops after five that do not",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make((asked, count) =>
+        count <= 20 ? serve(asked, 10) : { ...serve(asked, 0) }
+      )
+      const { bytes: got, result } = yield* Effect.provide(read(), fake.layer)
+      assert.deepStrictEqual(got, bytes.slice(0, 200))
+      assert.deepInclude(reason(result), { _tag: "ConnectionFailed", kind: "reset" })
+      assert.strictEqual(fake.asked.length, 25)
+      assert.strictEqual(fake.open(), 0)
+    })
+  )
 
-  it.effect("counts an answer without a byte as an attempt before the first byte", Effect.fn(function*() {
-    const fake = FakeUpstream.make((asked) => serve(asked, 0))
-    const { result } = yield* Effect.provide(read(), fake.layer)
-    assert.strictEqual(reason(result)["_tag"], "ConnectionFailed")
-    assert.strictEqual(fake.asked.length, 4)
-  }))
+  it.effect(
+    "counts an answer without a byte as an attempt before the first byte",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make((asked) => serve(asked, 0))
+      const { result } = yield* Effect.provide(read(), fake.layer)
+      assert.strictEqual(reason(result)["_tag"], "ConnectionFailed")
+      assert.strictEqual(fake.asked.length, 4)
+    })
+  )
 
-  it.effect("fails at once where a resume is answered with 404", Effect.fn(function*() {
-    const fake = FakeUpstream.make((asked, count) => count === 1 ? serve(asked, 300) : { status: 404 })
-    const { result } = yield* Effect.provide(read(), fake.layer)
-    assert.strictEqual(reason(result)["_tag"], "BlobNotFound")
-    assert.strictEqual(fake.asked.length, 2)
-  }))
+  it.effect(
+    "fails at once where a resume is answered with 404",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make((asked, count) => (count === 1 ? serve(asked, 300) : { status: 404 }))
+      const { result } = yield* Effect.provide(read(), fake.layer)
+      assert.strictEqual(reason(result)["_tag"], "BlobNotFound")
+      assert.strictEqual(fake.asked.length, 2)
+    })
+  )
 
   for (const [what, answer] of [
     ["another start", { "content-range": "bytes 301-999/1000" }],
@@ -127,55 +154,86 @@ describe("blobs", () => {
     ["a length that contradicts it", { "content-range": "bytes 300-999/1000", "content-length": "701" }],
     ["a Content-Encoding", { "content-range": "bytes 300-999/1000", "content-encoding": "gzip" }]
   ] as const) {
-    it.effect(`refuses a 206 with ${what}`, Effect.fn(function*() {
-      const fake = FakeUpstream.make(() => ({ status: 206, body: bytes.slice(300), headers: answer as Record<string, string> }))
-      const { bytes: got, result } = yield* Effect.provide(read(300), fake.layer)
-      assert.strictEqual(reason(result)["_tag"], "InvalidResponse")
-      assert.strictEqual(got.length, 0)
-      assert.strictEqual(fake.asked.length, 1)
-    }))
+    it.effect(
+      `refuses a 206 with ${what}`,
+      Effect.fn(function* () {
+        const fake = FakeUpstream.make(() => ({ status: 206, body: bytes.slice(300), headers: answer }))
+        const { bytes: got, result } = yield* Effect.provide(read(300), fake.layer)
+        assert.strictEqual(reason(result)["_tag"], "InvalidResponse")
+        assert.strictEqual(got.length, 0)
+        assert.strictEqual(fake.asked.length, 1)
+      })
+    )
   }
 
-  it.effect("refuses a Content-Length that is not the layer's size, and a 206 nobody asked for", Effect.fn(function*() {
-    const wrong = FakeUpstream.make(() => ({ status: 200, body: bytes, headers: { "content-length": "1001" } }))
-    assert.strictEqual(reason((yield* Effect.provide(read(), wrong.layer)).result)["_tag"], "InvalidResponse")
-    const part = FakeUpstream.make(() => ({ ...serve({ method: "", url: "", body: "", headers: { range: "bytes=0-999" } }) }))
-    assert.deepInclude(reason((yield* Effect.provide(read(), part.layer)).result), { _tag: "UnexpectedStatus", status: 206 })
-  }))
-
-  it.effect("never gives more than the layer's size", Effect.fn(function*() {
-    const endless = FakeUpstream.make(() => ({ status: 200, body: Buffer.concat([bytes, bytes]), then: "silence" }))
-    const { bytes: got, result, millis } = yield* Effect.provide(read(), endless.layer)
-    assert.deepStrictEqual(got, bytes)
-    assert.isTrue(Result.isSuccess(result))
-    assert.isAtMost(millis, 1100)
-    assert.strictEqual(endless.open(), 0)
-  }))
-
-  it.effect("does not count the time a slow consumer takes as silence", Effect.fn(function*() {
-    const fake = FakeUpstream.make((asked) => serve(asked))
-    const fiber = yield* RegistryClient.use((client) =>
-      client.blob(FakeUpstream.repository(), layer, 0).pipe(
-        Stream.runForEach(() => Effect.sleep("2 minutes")),
-        Effect.forkChild
+  it.effect(
+    "refuses a Content-Length that is not the layer's size, and a 206 nobody asked for",
+    Effect.fn(function* () {
+      const wrong = FakeUpstream.make(() => ({
+        status: 200,
+        body: bytes,
+        headers: { "content-length": "1001" }
+      }))
+      assert.strictEqual(
+        reason((yield* Effect.provide(read(), wrong.layer)).result)["_tag"],
+        "InvalidResponse"
       )
-    ).pipe(Effect.provide(fake.layer))
-    yield* TestClock.adjust("3 minutes")
-    yield* Fiber.join(fiber)
-    assert.strictEqual(fake.asked.length, 1)
-  }))
+      const part = FakeUpstream.make(() => ({
+        ...serve({ method: "", url: "", body: "", headers: { range: "bytes=0-999" } })
+      }))
+      assert.deepInclude(reason((yield* Effect.provide(read(), part.layer)).result), {
+        _tag: "UnexpectedStatus",
+        status: 206
+      })
+    })
+  )
 
-  it.effect("gives the connection back when its reader leaves, at rest and while it waits", Effect.fn(function*() {
-    const fake = FakeUpstream.make((asked) => ({ ...serve(asked, 300), then: "silence" }))
-    const blob = Stream.unwrap(RegistryClient.use((client) =>
-      Effect.succeed(client.blob(FakeUpstream.repository(), layer, 0))
-    )).pipe(Stream.provide(fake.layer))
-    assert.isTrue(Option.isSome(yield* Stream.runHead(blob)))
-    assert.strictEqual(fake.open(), 0)
-    const fiber = yield* Effect.forkChild(Stream.runDrain(blob))
-    yield* TestClock.adjust(1)
-    assert.strictEqual(fake.open(), 1)
-    yield* Fiber.interrupt(fiber)
-    assert.strictEqual(fake.open(), 0)
-  }))
+  it.effect(
+    "never gives more than the layer's size",
+    Effect.fn(function* () {
+      const endless = FakeUpstream.make(() => ({
+        status: 200,
+        body: Buffer.concat([bytes, bytes]),
+        afterwards: "silence"
+      }))
+      const { bytes: got, result, millis } = yield* Effect.provide(read(), endless.layer)
+      assert.deepStrictEqual(got, bytes)
+      assert.isTrue(Result.isSuccess(result))
+      assert.isAtMost(millis, 1100)
+      assert.strictEqual(endless.open(), 0)
+    })
+  )
+
+  it.effect(
+    "does not count the time a slow consumer takes as silence",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make((asked) => serve(asked))
+      const fiber = yield* RegistryClient.use((client) =>
+        client.blob(FakeUpstream.repository(), layer, 0).pipe(
+          Stream.runForEach(() => Effect.sleep("2 minutes")),
+          Effect.forkChild
+        )
+      ).pipe(Effect.provide(fake.layer))
+      yield* TestClock.adjust("3 minutes")
+      yield* Fiber.join(fiber)
+      assert.strictEqual(fake.asked.length, 1)
+    })
+  )
+
+  it.effect(
+    "gives the connection back when its reader leaves, at rest and while it waits",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make((asked) => ({ ...serve(asked, 300), afterwards: "silence" }))
+      const blob = Stream.unwrap(
+        RegistryClient.use((client) => Effect.succeed(client.blob(FakeUpstream.repository(), layer, 0)))
+      ).pipe(Stream.provide(fake.layer))
+      assert.isTrue(Option.isSome(yield* Stream.runHead(blob)))
+      assert.strictEqual(fake.open(), 0)
+      const fiber = yield* Effect.forkChild(Stream.runDrain(blob))
+      yield* TestClock.adjust(1)
+      assert.strictEqual(fake.open(), 1)
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(fake.open(), 0)
+    })
+  )
 })

@@ -8,13 +8,13 @@ import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse
 import { RegistryClient, type Repository } from "../src/RegistryClient.ts"
 import { Upstream } from "../src/Upstream.ts"
 
-/** An answer of the fake transport; a body of chunks stays open where `then` is never done. */
+/** An answer of the fake transport; a body of chunks stays open where silence follows. */
 export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array | string
-  /** What follows the body in place of its end: an error with this code, or silence. */
-  readonly then?: string | "silence"
+  /** What follows the body in place of its end: an error with this code, or `silence`. */
+  readonly afterwards?: string
 }
 
 export interface Asked {
@@ -24,29 +24,40 @@ export interface Asked {
   readonly body: string
 }
 
-export type Handler = (asked: Asked, count: number) => Effect.Effect<Answer> | Answer | { readonly code: string }
+export type Handler = (
+  asked: Asked,
+  count: number
+) => Effect.Effect<Answer> | Answer | { readonly code: string }
 
 const transportError = (request: HttpClientRequest.HttpClientRequest, code: string) =>
   new HttpClientError.HttpClientError({
-    reason: new HttpClientError.TransportError({ request, cause: Object.assign(new Error("secret-message"), { code }) })
+    reason: new HttpClientError.TransportError({
+      request,
+      cause: Object.assign(new Error("secret-message"), { code })
+    })
   })
 
 // As a real transport: nothing comes until the request is given up, which is an error then.
 const silence = (request: HttpClientRequest.HttpClientRequest, signal: AbortSignal) =>
-  Stream.fromEffect(Effect.callback<never, HttpClientError.HttpClientError>((resume) => {
-    signal.addEventListener("abort", () => resume(Effect.fail(transportError(request, "ABORT_ERR"))), { once: true })
-  }))
+  Stream.fromEffect(
+    Effect.callback<never, HttpClientError.HttpClientError>((resume) => {
+      signal.addEventListener("abort", () => resume(Effect.fail(transportError(request, "ABORT_ERR"))), {
+        once: true
+      })
+    })
+  )
 
 const respond = (request: HttpClientRequest.HttpClientRequest, answer: Answer, signal: AbortSignal) => {
   const headers = new Headers(answer.headers)
   const body = typeof answer.body === "string" ? new TextEncoder().encode(answer.body) : answer.body
   const response = HttpClientResponse.fromWeb(request, new Response(null, { status: answer.status, headers }))
   const start = body === undefined || body.length === 0 ? Stream.empty : Stream.succeed(body)
-  const end = answer.then === undefined
-    ? Stream.empty
-    : answer.then === "silence"
-    ? silence(request, signal)
-    : Stream.fail(transportError(request, answer.then))
+  const end =
+    answer.afterwards === undefined
+      ? Stream.empty
+      : answer.afterwards === "silence"
+        ? silence(request, signal)
+        : Stream.fail(transportError(request, answer.afterwards))
   Object.defineProperty(response, "stream", { value: Stream.concat(start, end) })
   return response
 }
@@ -58,16 +69,23 @@ const bodyOf = (request: HttpClientRequest.HttpClientRequest): string =>
 export const make = (handler: Handler) => {
   const asked: Array<Asked> = []
   let open = 0
-  const client = HttpClient.make(Effect.fnUntraced(function*(request, url, signal) {
-    const question = { method: request.method, url: url.href, headers: request.headers, body: bodyOf(request) }
-    asked.push(question)
-    const answer = handler(question, asked.length)
-    if ("code" in answer) return yield* transportError(request, answer.code)
-    const result = Effect.isEffect(answer) ? yield* answer : answer
-    open++
-    signal.addEventListener("abort", () => open--, { once: true })
-    return respond(request, result, signal)
-  }))
+  const client = HttpClient.make(
+    Effect.fnUntraced(function* (request, url, signal) {
+      const question = {
+        method: request.method,
+        url: url.href,
+        headers: request.headers,
+        body: bodyOf(request)
+      }
+      asked.push(question)
+      const answer = handler(question, asked.length)
+      if ("code" in answer) return yield* transportError(request, answer.code)
+      const result = Effect.isEffect(answer) ? yield* answer : answer
+      open++
+      signal.addEventListener("abort", () => open--, { once: true })
+      return respond(request, result, signal)
+    })
+  )
   const upstream = Upstream.of({ client: () => Effect.succeed(client) })
   return {
     layer: RegistryClient.layer.pipe(Layer.provide(Layer.succeed(Upstream, upstream))),
@@ -88,7 +106,10 @@ export const source = (changes: Partial<RegistrySource> = {}): RegistrySource =>
   ...changes
 })
 
-export const repository = (credential: Credential = anonymous, changes: Partial<RegistrySource> = {}): Repository => ({
+export const repository = (
+  credential: Credential = anonymous,
+  changes: Partial<RegistrySource> = {}
+): Repository => ({
   source: source({ credential, ...changes }),
   name: RepositoryName.make("some/packages")
 })

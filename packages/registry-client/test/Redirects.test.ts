@@ -15,7 +15,7 @@ const read = (scheme: "https" | "http" = "https") =>
     )
   )
 
-const challenge: FakeUpstream.Answer = { status: 401, headers: { "www-authenticate": "Basic realm=\"r\"" } }
+const challenge: FakeUpstream.Answer = { status: 401, headers: { "www-authenticate": 'Basic realm="r"' } }
 
 /** A registry that wants a password and redirects blobs to `location`; everything else is a blob store. */
 const redirecting = (location: string, status = 307) =>
@@ -26,66 +26,95 @@ const redirecting = (location: string, status = 307) =>
 
 describe("redirects", () => {
   for (const status of [301, 302, 303, 307, 308]) {
-    it.effect(`follows ${status} to another origin without our Authorization`, Effect.fn(function*() {
-      const fake = redirecting("https://user:pw@store.test/blob?signature=abc", status)
-      assert.isTrue(Result.isSuccess(yield* Effect.provide(read(), fake.layer)))
-      const last = fake.asked.at(-1)
-      assert.strictEqual(last?.url, "https://store.test/blob?signature=abc")
-      assert.isUndefined(last?.headers["authorization"])
-    }))
+    it.effect(
+      `follows ${status} to another origin without our Authorization`,
+      Effect.fn(function* () {
+        const fake = redirecting("https://user:pw@store.test/blob?signature=abc", status)
+        assert.isTrue(Result.isSuccess(yield* Effect.provide(read(), fake.layer)))
+        const last = fake.asked.at(-1)
+        assert.strictEqual(last?.url, "https://store.test/blob?signature=abc")
+        assert.isUndefined(last?.headers["authorization"])
+      })
+    )
   }
 
-  it.effect("takes another port for another origin", Effect.fn(function*() {
-    const fake = redirecting("https://registry.test:8443/blob")
-    yield* Effect.provide(read(), fake.layer)
-    assert.isUndefined(fake.asked.at(-1)?.headers["authorization"])
-  }))
+  it.effect(
+    "takes another port for another origin",
+    Effect.fn(function* () {
+      const fake = redirecting("https://registry.test:8443/blob")
+      yield* Effect.provide(read(), fake.layer)
+      assert.isUndefined(fake.asked.at(-1)?.headers["authorization"])
+    })
+  )
 
-  it.effect("keeps the Authorization on the registry's own origin, relative addresses included", Effect.fn(function*() {
-    const fake = redirecting("/elsewhere/blob")
-    yield* Effect.provide(read(), fake.layer)
-    const last = fake.asked.at(-1)
-    assert.strictEqual(last?.url, "https://registry.test/elsewhere/blob")
-    assert.isDefined(last?.headers["authorization"])
-  }))
+  it.effect(
+    "keeps the Authorization on the registry's own origin, relative addresses included",
+    Effect.fn(function* () {
+      const fake = redirecting("/elsewhere/blob")
+      yield* Effect.provide(read(), fake.layer)
+      const last = fake.asked.at(-1)
+      assert.strictEqual(last?.url, "https://registry.test/elsewhere/blob")
+      assert.isDefined(last?.headers["authorization"])
+    })
+  )
 
   const refuses = (what: string, location: string | undefined, words: string) =>
-    it.effect(`refuses ${what}`, Effect.fn(function*() {
-      const fake = FakeUpstream.make(() => ({ status: 307, headers: location === undefined ? {} : { location } }))
-      const result = yield* Effect.provide(read(), fake.layer)
-      assert.isTrue(Result.isFailure(result))
-      const said = JSON.stringify(result)
-      assert.include(said, "BadRedirect")
-      assert.include(said, words)
-      assert.notInclude(said, "signature")
-    }))
+    it.effect(
+      `refuses ${what}`,
+      Effect.fn(function* () {
+        const fake = FakeUpstream.make(() => ({
+          status: 307,
+          headers: location === undefined ? {} : { location }
+        }))
+        const result = yield* Effect.provide(read(), fake.layer)
+        assert.isTrue(Result.isFailure(result))
+        const said = JSON.stringify(result)
+        assert.include(said, "BadRedirect")
+        assert.include(said, words)
+        assert.notInclude(said, "signature")
+      })
+    )
   refuses("a redirect without a Location", undefined, "without saying where")
   refuses("a Location that is no address", "https://[", "not an address")
   refuses("another protocol", "ftp://store.test/signature", "neither https nor http")
   refuses("a way from HTTPS to HTTP", "http://store.test/signature", "plain HTTP")
   refuses("a circle", `https://registry.test/v2/some/packages/blobs/${layer.digest}`, "circle")
 
-  it.effect("follows a registry on plain HTTP to plain HTTP", Effect.fn(function*() {
-    const fake = redirecting("http://store.test/blob")
-    assert.isTrue(Result.isSuccess(yield* Effect.provide(read("http"), fake.layer)))
-  }))
+  it.effect(
+    "follows a registry on plain HTTP to plain HTTP",
+    Effect.fn(function* () {
+      const fake = redirecting("http://store.test/blob")
+      assert.isTrue(Result.isSuccess(yield* Effect.provide(read("http"), fake.layer)))
+    })
+  )
 
-  it.effect("follows five redirects and not a sixth", Effect.fn(function*() {
-    for (const [length, works] of [[5, true], [6, false]] as const) {
-      const fake = FakeUpstream.make((_, count) =>
-        count <= length ? { status: 302, headers: { location: `/hop/${count}` } } : { status: 200, body: bytes }
-      )
-      assert.strictEqual(Result.isSuccess(yield* Effect.provide(read(), fake.layer)), works)
-      assert.strictEqual(fake.asked.length, 6)
-    }
-  }))
+  it.effect(
+    "follows five redirects and not a sixth",
+    Effect.fn(function* () {
+      for (const [length, works] of [
+        [5, true],
+        [6, false]
+      ] as const) {
+        const fake = FakeUpstream.make((_, count) =>
+          count <= length
+            ? { status: 302, headers: { location: `/hop/${count}` } }
+            : { status: 200, body: bytes }
+        )
+        assert.strictEqual(Result.isSuccess(yield* Effect.provide(read(), fake.layer)), works)
+        assert.strictEqual(fake.asked.length, 6)
+      }
+    })
+  )
 
-  it.effect("knows where Docker Hub's registry is", Effect.fn(function*() {
-    const fake = FakeUpstream.make(() => ({ status: 200, body: bytes }))
-    const { host } = FakeUpstream.source({ host: FakeUpstream.host("docker.io") })
-    yield* RegistryClient.use((client) =>
-      Stream.runDrain(client.blob(FakeUpstream.repository(basic, { host }), layer, 0))
-    ).pipe(Effect.provide(fake.layer))
-    assert.isTrue(fake.asked[0]?.url.startsWith("https://registry-1.docker.io/v2/"))
-  }))
+  it.effect(
+    "knows where Docker Hub's registry is",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make(() => ({ status: 200, body: bytes }))
+      const { host } = FakeUpstream.source({ host: FakeUpstream.host("docker.io") })
+      yield* RegistryClient.use((client) =>
+        Stream.runDrain(client.blob(FakeUpstream.repository(basic, { host }), layer, 0))
+      ).pipe(Effect.provide(fake.layer))
+      assert.isTrue(fake.asked[0]?.url.startsWith("https://registry-1.docker.io/v2/"))
+    })
+  )
 })

@@ -3,7 +3,12 @@ import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
 import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
-import { images, suite, suiteName, SuiteRepository } from "@registry-packages-proxy/testkit/RegistryClientSuite"
+import {
+  images,
+  suite,
+  suiteName,
+  SuiteRepository
+} from "@registry-packages-proxy/testkit/RegistryClientSuite"
 import { TestRegistry, type TestRegistryOptions } from "@registry-packages-proxy/testkit/TestRegistry"
 import { Effect, Layer } from "effect"
 import * as NodeUpstream from "../src/NodeUpstream.ts"
@@ -14,7 +19,7 @@ const live = RegistryClient.layer.pipe(Layer.provide(NodeUpstream.layer()))
 const registry = (options: TestRegistryOptions) =>
   Layer.effect(
     SuiteRepository,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const registry = yield* TestRegistry.make(options)
       for (const image of images) yield* registry.put(suiteName, image)
       return SuiteRepository.of({ source: registry.source(), name: suiteName })
@@ -29,11 +34,17 @@ suite(
   "HTTPS, own CA, bearer tokens, redirects to a blob store",
   Layer.merge(
     live,
-    Layer.unwrap(Effect.gen(function*() {
-      const authority = yield* Certificates.makeAuthority
-      const tls = yield* authority.issue()
-      return registry({ tls, auth: { _tag: "Bearer", ...account }, redirect: { _tag: "Store", singleUse: true } })
-    }))
+    Layer.unwrap(
+      Effect.gen(function* () {
+        const authority = yield* Certificates.makeAuthority
+        const tls = yield* authority.issue()
+        return registry({
+          tls,
+          auth: { _tag: "Bearer", ...account },
+          redirect: { _tag: "Store", singleUse: true }
+        })
+      })
+    )
   )
 )
 suite(

@@ -4,7 +4,11 @@ import { ManifestError, NestedIndex } from "@registry-packages-proxy/oci/Manifes
 import * as PackageDescriptor from "@registry-packages-proxy/oci/PackageDescriptor"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RegistryClient, type Repository } from "@registry-packages-proxy/registry-client/RegistryClient"
-import { BlobNotFound, ManifestNotFound, RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
+import {
+  BlobNotFound,
+  ManifestNotFound,
+  RegistryError
+} from "@registry-packages-proxy/registry-client/RegistryError"
 import { Context, Effect, Layer, Stream } from "effect"
 import type { RegistryBlob } from "./RegistryBlob.ts"
 import * as RegistryImage from "./RegistryImage.ts"
@@ -23,17 +27,20 @@ export type MockFault =
  * A RegistryClient that serves images from memory, whatever the repository, for programs composed without a registry.
  * It never retries: a fault is the caller's to see.
  */
-export class RegistryClientMock extends Context.Service<RegistryClientMock, {
-  readonly put: (image: RegistryImage.RegistryImage) => Effect.Effect<void>
-  /** Puts an image whose only layer is this package, and answers it. */
-  readonly putPackage: (content: Uint8Array | RegistryBlob) => Effect.Effect<RegistryImage.RegistryImage>
-  /** Makes the next calls, one a fault, do this. */
-  readonly fault: (operation: Operation, ...faults: ReadonlyArray<MockFault>) => Effect.Effect<void>
-  /** How many calls there were; a blob is counted when its stream is begun. */
-  readonly count: (operation: Operation) => Effect.Effect<number>
-  /** Blob streams that have begun and not ended. */
-  readonly open: Effect.Effect<number>
-}>()("@registry-packages-proxy/testkit/RegistryClientMock") {
+export class RegistryClientMock extends Context.Service<
+  RegistryClientMock,
+  {
+    readonly put: (image: RegistryImage.RegistryImage) => Effect.Effect<void>
+    /** Puts an image whose only layer is this package, and answers it. */
+    readonly putPackage: (content: Uint8Array | RegistryBlob) => Effect.Effect<RegistryImage.RegistryImage>
+    /** Makes the next calls, one a fault, do this. */
+    readonly fault: (operation: Operation, ...faults: ReadonlyArray<MockFault>) => Effect.Effect<void>
+    /** How many calls there were; a blob is counted when its stream is begun. */
+    readonly count: (operation: Operation) => Effect.Effect<number>
+    /** Blob streams that have begun and not ended. */
+    readonly open: Effect.Effect<number>
+  }
+>()("@registry-packages-proxy/testkit/RegistryClientMock") {
   /** The mock and the client it is, holding these images from the start. */
   static readonly layer = (
     images: ReadonlyArray<RegistryImage.RegistryImage> = []
@@ -66,8 +73,8 @@ const make = (images: ReadonlyArray<RegistryImage.RegistryImage>) => {
     fault === undefined
       ? Effect.void
       : fault._tag === "Fail"
-      ? Effect.fail(failure(repository, fault.reason))
-      : Effect.asVoid(fault.until)
+        ? Effect.fail(failure(repository, fault.reason))
+        : Effect.asVoid(fault.until)
 
   const parse = (repository: Repository, digest: Digest) => {
     const image = manifests.get(digest)
@@ -79,12 +86,16 @@ const make = (images: ReadonlyArray<RegistryImage.RegistryImage>) => {
   const valid = <A>(repository: Repository, effect: Effect.Effect<A, ManifestError>) =>
     Effect.mapError(effect, (reason) => failure(repository, reason))
 
-  const resolve = Effect.fnUntraced(function*(repository: Repository, digest: Digest, platform: Platform) {
+  const resolve = Effect.fnUntraced(function* (repository: Repository, digest: Digest, platform: Platform) {
     yield* suffer(repository, begin("resolve"))
     const root = yield* parse(repository, digest)
-    const manifest = root._tag === "ImageManifest"
-      ? root
-      : yield* parse(repository, (yield* valid(repository, Effect.fromResult(Manifest.childFor(root, platform)))).digest)
+    const manifest =
+      root._tag === "ImageManifest"
+        ? root
+        : yield* parse(
+            repository,
+            (yield* valid(repository, Effect.fromResult(Manifest.childFor(root, platform)))).digest
+          )
     if (manifest._tag === "ImageIndex") {
       return yield* failure(repository, new ManifestError({ reason: new NestedIndex({}) }))
     }
@@ -118,19 +129,21 @@ const make = (images: ReadonlyArray<RegistryImage.RegistryImage>) => {
     return Stream.unwrap(Effect.as(counted, stream))
   }
 
-  return Context.make(RegistryClient, RegistryClient.of({ resolve, blob })).pipe(Context.add(
-    RegistryClientMock,
-    RegistryClientMock.of({
-      put: (image) => Effect.sync(() => put(image)),
-      putPackage: (content) =>
-        Effect.sync(() => {
-          const image = RegistryImage.ofPackage(content)
-          put(image)
-          return image
-        }),
-      fault: (operation, ...more) => Effect.sync(() => void faults[operation].push(...more)),
-      count: (operation) => Effect.sync(() => counts[operation]),
-      open: Effect.sync(() => open)
-    })
-  ))
+  return Context.make(RegistryClient, RegistryClient.of({ resolve, blob })).pipe(
+    Context.add(
+      RegistryClientMock,
+      RegistryClientMock.of({
+        put: (image) => Effect.sync(() => put(image)),
+        putPackage: (content) =>
+          Effect.sync(() => {
+            const image = RegistryImage.ofPackage(content)
+            put(image)
+            return image
+          }),
+        fault: (operation, ...more) => Effect.sync(() => void faults[operation].push(...more)),
+        count: (operation) => Effect.sync(() => counts[operation]),
+        open: Effect.sync(() => open)
+      })
+    )
+  )
 }

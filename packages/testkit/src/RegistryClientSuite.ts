@@ -5,7 +5,7 @@ import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 import { RegistryClient, type Repository } from "@registry-packages-proxy/registry-client/RegistryClient"
 import type { RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
-import { Context, Effect, Layer, Option, Stream } from "effect"
+import { Context, Effect, type Layer, Option, Stream } from "effect"
 import * as RegistryBlob from "./RegistryBlob.ts"
 import * as RegistryImage from "./RegistryImage.ts"
 
@@ -30,7 +30,10 @@ const zstd = RegistryImage.ofPackage(RegistryBlob.randomBytes(5, 99), {
   mediaType: "application/vnd.oci.image.layer.v1.tar+zstd"
 })
 const sha512 = RegistryImage.ofPackage(RegistryBlob.randomBytes(6, 1000), { algorithm: "sha512" })
-const index = RegistryImage.index([{ image: small, platform: "linux/amd64" }, { image: large, platform: "linux/arm64" }])
+const index = RegistryImage.index([
+  { image: small, platform: "linux/amd64" },
+  { image: large, platform: "linux/arm64" }
+])
 const nested = RegistryImage.index([{ image: index, platform: "linux/amd64" }])
 const noLayers = RegistryImage.image([])
 const foreign = RegistryImage.foreign(RegistryBlob.fromBytes(RegistryBlob.randomBytes(8, 10)))
@@ -54,19 +57,21 @@ const unknown = Digest.make(`sha256:${"0".repeat(64)}`)
 const layerOf = (image: RegistryImage.RegistryImage): RegistryBlob.RegistryBlob =>
   Option.getOrThrow(Option.fromUndefinedOr(image.layer))
 
-const resolve = Effect.fnUntraced(function*(digest: Digest, platform = amd64) {
+const resolve = Effect.fnUntraced(function* (digest: Digest, platform: Platform = amd64) {
   return yield* (yield* RegistryClient).resolve(yield* SuiteRepository, digest, platform)
 })
 
-const read = Effect.fnUntraced(function*(layer: { readonly digest: Digest; readonly size: number }, offset: number) {
+const read = Effect.fnUntraced(function* (
+  layer: { readonly digest: Digest; readonly size: number },
+  offset: number
+) {
   const blob = (yield* RegistryClient).blob(yield* SuiteRepository, layer, offset)
   return new Uint8Array(Buffer.concat(yield* Stream.runCollect(blob)))
 })
 
 const reasonOf = <A, R>(effect: Effect.Effect<A, RegistryError, R>) =>
-  Effect.map(
-    Effect.flip(effect),
-    ({ reason }) => reason._tag === "ManifestError" ? reason.reason._tag : reason._tag
+  Effect.map(Effect.flip(effect), ({ reason }) =>
+    reason._tag === "ManifestError" ? reason.reason._tag : reason._tag
   )
 
 /**
@@ -75,69 +80,107 @@ const reasonOf = <A, R>(effect: Effect.Effect<A, RegistryError, R>) =>
  */
 export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | SuiteRepository, E>) =>
   describe(`RegistryClient (${name})`, () => {
-    const test = (title: string, body: () => Effect.Effect<void, unknown, RegistryClient | SuiteRepository>) =>
-      it.effect(title, () => Effect.provide(body(), layer))
+    const test = (
+      title: string,
+      body: () => Effect.Effect<void, unknown, RegistryClient | SuiteRepository>
+    ) => it.effect(title, () => Effect.provide(body(), layer))
 
-    test("resolve - gives the last layer of a manifest", Effect.fn(function*() {
-      assert.deepStrictEqual(yield* resolve(large.digest), {
-        digest: layerOf(large).digest,
-        size: bytes.length,
-        compression: "gzip",
-        viaIndex: false
+    test(
+      "resolve - gives the last layer of a manifest",
+      Effect.fn(function* () {
+        assert.deepStrictEqual(yield* resolve(large.digest), {
+          digest: layerOf(large).digest,
+          size: bytes.length,
+          compression: "gzip",
+          viaIndex: false
+        })
       })
-    }))
+    )
 
-    test("resolve - tells zstd from gzip by the layer's media type", Effect.fn(function*() {
-      assert.strictEqual((yield* resolve(zstd.digest)).compression, "zstd")
-    }))
+    test(
+      "resolve - tells zstd from gzip by the layer's media type",
+      Effect.fn(function* () {
+        assert.strictEqual((yield* resolve(zstd.digest)).compression, "zstd")
+      })
+    )
 
-    test("resolve - follows an index to the platform's child", Effect.fn(function*() {
-      const first = yield* resolve(index.digest, amd64)
-      const second = yield* resolve(index.digest, arm64)
-      assert.deepStrictEqual([first.digest, first.viaIndex], [layerOf(small).digest, true])
-      assert.deepStrictEqual([second.digest, second.viaIndex], [layerOf(large).digest, true])
-    }))
+    test(
+      "resolve - follows an index to the platform's child",
+      Effect.fn(function* () {
+        const first = yield* resolve(index.digest, amd64)
+        const second = yield* resolve(index.digest, arm64)
+        assert.deepStrictEqual([first.digest, first.viaIndex], [layerOf(small).digest, true])
+        assert.deepStrictEqual([second.digest, second.viaIndex], [layerOf(large).digest, true])
+      })
+    )
 
-    test("resolve - takes sha512 digests", Effect.fn(function*() {
-      assert.strictEqual((yield* resolve(sha512.digest)).digest, layerOf(sha512).digest)
-    }))
+    test(
+      "resolve - takes sha512 digests",
+      Effect.fn(function* () {
+        assert.strictEqual((yield* resolve(sha512.digest)).digest, layerOf(sha512).digest)
+      })
+    )
 
-    test("resolve - fails with ManifestNotFound for a digest the registry does not have", Effect.fn(function*() {
-      assert.strictEqual(yield* reasonOf(resolve(unknown)), "ManifestNotFound")
-    }))
+    test(
+      "resolve - fails with ManifestNotFound for a digest the registry does not have",
+      Effect.fn(function* () {
+        assert.strictEqual(yield* reasonOf(resolve(unknown)), "ManifestNotFound")
+      })
+    )
 
-    test("resolve - says why a manifest gives no package", Effect.fn(function*() {
-      assert.strictEqual(yield* reasonOf(resolve(index.digest, Platform.make("linux/s390x"))), "PlatformNotFound")
-      assert.strictEqual(yield* reasonOf(resolve(nested.digest)), "NestedIndex")
-      assert.strictEqual(yield* reasonOf(resolve(noLayers.digest)), "NoLayers")
-      assert.strictEqual(yield* reasonOf(resolve(foreign.digest)), "ForeignLayer")
-      assert.strictEqual(yield* reasonOf(resolve(schema1.digest)), "SchemaVersion1")
-    }))
+    test(
+      "resolve - says why a manifest gives no package",
+      Effect.fn(function* () {
+        assert.strictEqual(
+          yield* reasonOf(resolve(index.digest, Platform.make("linux/s390x"))),
+          "PlatformNotFound"
+        )
+        assert.strictEqual(yield* reasonOf(resolve(nested.digest)), "NestedIndex")
+        assert.strictEqual(yield* reasonOf(resolve(noLayers.digest)), "NoLayers")
+        assert.strictEqual(yield* reasonOf(resolve(foreign.digest)), "ForeignLayer")
+        assert.strictEqual(yield* reasonOf(resolve(schema1.digest)), "SchemaVersion1")
+      })
+    )
 
-    test("blob - gives the stored bytes", Effect.fn(function*() {
-      const layer = layerOf(large)
-      const verifier = new DigestVerifier(layer)
-      verifier.update(yield* read(layer, 0))
-      assert.isTrue(verifier.matches())
-    }))
+    test(
+      "blob - gives the stored bytes",
+      Effect.fn(function* () {
+        const layer = layerOf(large)
+        const verifier = new DigestVerifier(layer)
+        verifier.update(yield* read(layer, 0))
+        assert.isTrue(verifier.matches())
+      })
+    )
 
-    test("blob - gives the bytes from an offset on", Effect.fn(function*() {
-      for (const offset of [1, 65_536, bytes.length - 1]) {
-        assert.deepStrictEqual(yield* read(layerOf(large), offset), bytes.slice(offset))
-      }
-    }))
+    test(
+      "blob - gives the bytes from an offset on",
+      Effect.fn(function* () {
+        for (const offset of [1, 65_536, bytes.length - 1]) {
+          assert.deepStrictEqual(yield* read(layerOf(large), offset), bytes.slice(offset))
+        }
+      })
+    )
 
-    test("blob - gives nothing from the end on", Effect.fn(function*() {
-      assert.strictEqual((yield* read(layerOf(large), bytes.length)).length, 0)
-    }))
+    test(
+      "blob - gives nothing from the end on",
+      Effect.fn(function* () {
+        assert.strictEqual((yield* read(layerOf(large), bytes.length)).length, 0)
+      })
+    )
 
-    test("blob - fails with BlobNotFound for a digest the registry does not have", Effect.fn(function*() {
-      assert.strictEqual(yield* reasonOf(read({ digest: unknown, size: 5 }, 0)), "BlobNotFound")
-    }))
+    test(
+      "blob - fails with BlobNotFound for a digest the registry does not have",
+      Effect.fn(function* () {
+        assert.strictEqual(yield* reasonOf(read({ digest: unknown, size: 5 }, 0)), "BlobNotFound")
+      })
+    )
 
-    test("blob - can be left at any byte", Effect.fn(function*() {
-      const blob = (yield* RegistryClient).blob(yield* SuiteRepository, layerOf(large), 0)
-      const first = yield* Stream.runHead(blob)
-      assert.isTrue(Option.exists(first, (chunk) => chunk.length > 0))
-    }))
+    test(
+      "blob - can be left at any byte",
+      Effect.fn(function* () {
+        const blob = (yield* RegistryClient).blob(yield* SuiteRepository, layerOf(large), 0)
+        const first = yield* Stream.runHead(blob)
+        assert.isTrue(Option.exists(first, (chunk) => chunk.length > 0))
+      })
+    )
   })

@@ -4,13 +4,21 @@ import { TimedOut } from "../RegistryError.ts"
 import * as Limits from "./Limits.ts"
 import { final, type PullFailure } from "./PullFailure.ts"
 
-const backoff = Schedule.exponential("250 millis").pipe(Schedule.jittered, Schedule.setInputType<PullFailure>())
+const backoff = Schedule.exponential("250 millis").pipe(
+  Schedule.jittered,
+  Schedule.setInputType<PullFailure>()
+)
 
 /** Tries again at most `times`, and only where the wait ends before `deadline` (milliseconds since the epoch). */
 const policy = (times: number, deadline: number) =>
   backoff.pipe(
     Schedule.modifyDelay(({ duration, input }) =>
-      Effect.succeed(Duration.max(duration, Option.getOrElse(input.retryAfter, () => Duration.zero)))
+      Effect.succeed(
+        Duration.max(
+          duration,
+          Option.getOrElse(input.retryAfter, () => Duration.zero)
+        )
+      )
     ),
     Schedule.while(({ input, attempt, now, duration }) =>
       Effect.succeed(input.retryable && attempt <= times && now + Duration.toMillis(duration) <= deadline)
@@ -18,12 +26,18 @@ const policy = (times: number, deadline: number) =>
   )
 
 const counted = <A, E, R>(kind: Metrics.RetryKind, attempt: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.andThen(Metric.update(Metrics.retries(kind), 1), attempt)
+
+const countedAfterFirst = <A, E, R>(attempt: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(Schedule.CurrentMetadata, (metadata) =>
-    metadata.attempt === 0 ? attempt : Effect.andThen(Metric.update(Metrics.retries(kind), 1), attempt)
+    metadata.attempt === 0 ? attempt : counted("attempt", attempt)
   )
 
 /** The time at which work that starts now has used up its budget, in milliseconds since the epoch. */
-export const deadline: Effect.Effect<number> = Effect.map(Clock.currentTimeMillis, (now) => now + Limits.attemptsBudget)
+export const deadline: Effect.Effect<number> = Effect.map(
+  Clock.currentTimeMillis,
+  (now) => now + Limits.attemptsBudget
+)
 
 /**
  * Makes an answer's first byte come: at most {@link Limits.maxAttempts} attempts, none later than `until`. A
@@ -34,7 +48,7 @@ export const beforeFirstByte = <A, R>(
   until: number
 ): Effect.Effect<A, PullFailure, R> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    counted("attempt", attempt).pipe(
+    countedAfterFirst(attempt).pipe(
       Effect.retry(policy(Limits.maxAttempts - 1, until)),
       Effect.timeoutOrElse({
         duration: Math.max(0, until - now),
@@ -46,7 +60,5 @@ export const beforeFirstByte = <A, R>(
 /** Makes a broken body go on: the first try at once, {@link Limits.maxResumes} tries in all. */
 export const resumed = <A, R>(attempt: Effect.Effect<A, PullFailure, R>): Effect.Effect<A, PullFailure, R> =>
   Effect.flatMap(deadline, (until) =>
-    Effect.andThen(Metric.update(Metrics.retries("resume"), 1), counted("resume", attempt)).pipe(
-      Effect.retry(policy(Limits.maxResumes - 1, until))
-    )
+    Effect.retry(counted("resume", attempt), policy(Limits.maxResumes - 1, until))
   )

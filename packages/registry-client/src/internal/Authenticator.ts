@@ -15,14 +15,23 @@ import * as TokenService from "./TokenService.ts"
 /** How a registry wants to be asked. */
 type Demand =
   | { readonly _tag: "Basic" }
-  | { readonly _tag: "Bearer"; readonly realm: string; readonly service: string | undefined; readonly scope: string }
+  | {
+      readonly _tag: "Bearer"
+      readonly realm: string
+      readonly service: string | undefined
+      readonly scope: string
+    }
 
 /** What a request to a registry carries, and what is needed to judge a refusal of it. */
 export interface Authorization {
   readonly header: Option.Option<Redacted.Redacted>
   readonly demand: Option.Option<Demand>
   /** Where the header came from: a 401 to a remembered token only means that it is no longer good. */
-  readonly token: Option.Option<{ readonly request: TokenRequest; readonly value: TokenService.Token; readonly fresh: boolean }>
+  readonly token: Option.Option<{
+    readonly request: TokenRequest
+    readonly value: TokenService.Token
+    readonly fresh: boolean
+  }>
 }
 
 const hashed = (...parts: ReadonlyArray<string>): string =>
@@ -77,7 +86,9 @@ const demandOf = (
   response: HttpClientResponse.HttpClientResponse
 ): { readonly demand: Option.Option<Demand>; readonly insufficientScope: boolean } => {
   const challenges = Challenge.parse(response.headers["www-authenticate"] ?? "")
-  const bearer = challenges.find((challenge) => challenge.scheme === "bearer" && challenge.parameters.has("realm"))
+  const bearer = challenges.find(
+    (challenge) => challenge.scheme === "bearer" && challenge.parameters.has("realm")
+  )
   if (bearer !== undefined) {
     const demand: Demand = {
       _tag: "Bearer",
@@ -102,7 +113,7 @@ const sameDemand = (self: Demand, that: Demand): boolean =>
 const refused = final(new Refused({ status: 401 }))
 
 /** Gives requests to registries their `Authorization`, and learns from their refusals. */
-export const make = Effect.fnUntraced(function*(upstream: Upstream["Service"]) {
+export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"]) {
   const demands = yield* Remembered.make<Demand>()
   const coolDowns = yield* Remembered.make<true>(Limits.coolDown)
   const askOnce = TokenService.ask(upstream)
@@ -110,7 +121,7 @@ export const make = Effect.fnUntraced(function*(upstream: Upstream["Service"]) {
     (request: TokenRequest) => askOnce(request.question, request.credential),
     {
       capacity: Limits.maxRemembered,
-      timeToLive: (exit) => Exit.isSuccess(exit) ? exit.value.timeToLive : Duration.zero
+      timeToLive: (exit) => (Exit.isSuccess(exit) ? exit.value.timeToLive : Duration.zero)
     }
   )
 
@@ -126,19 +137,18 @@ export const make = Effect.fnUntraced(function*(upstream: Upstream["Service"]) {
     )
 
   // A repository not asked for yet is taken to want what its registry's other ones do, for its own scope.
-  const remembered = Effect.fnUntraced(function*(repository: Repository) {
+  const remembered = Effect.fnUntraced(function* (repository: Repository) {
     const own = yield* Cache.getSuccess(demands, repositoryKey(repository))
     if (Option.isSome(own)) return own
     const shared = yield* Cache.getSuccess(demands, registryKey(repository))
-    return Option.map(
-      shared,
-      (demand): Demand => demand._tag === "Basic" ? demand : { ...demand, scope: pullScope(repository) }
+    return Option.map(shared, (demand): Demand =>
+      demand._tag === "Basic" ? demand : { ...demand, scope: pullScope(repository) }
     )
   })
 
   const coolDown = (repository: Repository) => Cache.set(coolDowns, coolDownKey(repository), true)
 
-  const meet = Effect.fnUntraced(function*(
+  const meet = Effect.fnUntraced(function* (
     repository: Repository,
     demand: Option.Option<Demand>
   ): Effect.fn.Return<Authorization, PullFailure> {
@@ -149,7 +159,10 @@ export const make = Effect.fnUntraced(function*(upstream: Upstream["Service"]) {
     if (Option.isNone(demand)) return { header: Option.none(), demand, token: Option.none() }
     if (demand.value._tag === "Basic") {
       return {
-        header: credential._tag === "Basic" ? Option.some(basic(credential.username, credential.password)) : Option.none(),
+        header:
+          credential._tag === "Basic"
+            ? Option.some(basic(credential.username, credential.password))
+            : Option.none(),
         demand,
         token: Option.none()
       }
@@ -159,20 +172,24 @@ export const make = Effect.fnUntraced(function*(upstream: Upstream["Service"]) {
     const fresh = Option.isNone(yield* Cache.getSuccess(tokens, request))
     const value = yield* Cache.get(tokens, request).pipe(
       Effect.tapError((failure) =>
-        failure.reason._tag === "Refused" && failure.reason.status === 401 ? coolDown(repository) : Effect.void
+        failure.reason._tag === "Refused" && failure.reason.status === 401
+          ? coolDown(repository)
+          : Effect.void
       )
     )
     return { header: Option.some(bearer(value.value)), demand, token: Option.some({ request, value, fresh }) }
   })
 
   /** What to send first: with what is known of the registry, a pull costs no 401. */
-  const authorize = Effect.fnUntraced(function*(repository: Repository): Effect.fn.Return<Authorization, PullFailure> {
+  const authorize = Effect.fnUntraced(function* (
+    repository: Repository
+  ): Effect.fn.Return<Authorization, PullFailure> {
     if (yield* Cache.has(coolDowns, coolDownKey(repository))) return yield* refused
     return yield* meet(repository, yield* remembered(repository))
   })
 
   /** What to send after a 401 to `used`; fails where nothing better is known. */
-  const afterRefusal = Effect.fnUntraced(function*(
+  const afterRefusal = Effect.fnUntraced(function* (
     repository: Repository,
     used: Authorization,
     response: HttpClientResponse.HttpClientResponse
@@ -184,9 +201,13 @@ export const make = Effect.fnUntraced(function*(upstream: Upstream["Service"]) {
       yield* Cache.invalidateWhen(tokens, request, (token) => token === value)
     }
     const stale = Option.exists(used.token, ({ fresh }) => !fresh)
-    const otherDemand = Option.isSome(demand) &&
-      !Option.exists(used.demand, (before) => sameDemand(before, demand.value))
-    if (Option.isSome(used.header) && !stale && (!otherDemand || repository.source.credential._tag === "RegistryToken")) {
+    const otherDemand =
+      Option.isSome(demand) && !Option.exists(used.demand, (before) => sameDemand(before, demand.value))
+    if (
+      Option.isSome(used.header) &&
+      !stale &&
+      (!otherDemand || repository.source.credential._tag === "RegistryToken")
+    ) {
       // Credentials that are good but not for this repository are no reason to keep others from using them.
       if (!insufficientScope) yield* coolDown(repository)
       return yield* refused
@@ -200,7 +221,8 @@ export const make = Effect.fnUntraced(function*(upstream: Upstream["Service"]) {
 
 export interface Authenticator extends Effect.Success<ReturnType<typeof make>> {}
 
-const bearer = (token: Redacted.Redacted): Redacted.Redacted => Redacted.make(`Bearer ${Redacted.value(token)}`)
+const bearer = (token: Redacted.Redacted): Redacted.Redacted =>
+  Redacted.make(`Bearer ${Redacted.value(token)}`)
 
 const basic = (username: string, password: Redacted.Redacted): Redacted.Redacted =>
   Redacted.make(`Basic ${Buffer.from(`${username}:${Redacted.value(password)}`).toString("base64")}`)

@@ -39,7 +39,10 @@ const knownBytes = (
       : Effect.succeed(position)
   }
   const match = contentRange.exec(Option.getOrElse(Headers.get(response.headers, "content-range"), () => ""))
-  const right = match !== null && Number(match[1]) === position && Number(match[2]) === layer.size - 1 &&
+  const right =
+    match !== null &&
+    Number(match[1]) === position &&
+    Number(match[2]) === layer.size - 1 &&
     (match[3] === undefined || Number(match[3]) === layer.size)
   return right && !wrongLength(layer.size - position)
     ? Effect.succeed(0)
@@ -64,7 +67,9 @@ const skipping = (chunks: Pull.Pull<Chunks, PullFailure>, known: number): Pull.P
 
 /** The first array that has a byte in it. */
 const firstBytes = (chunks: Pull.Pull<Chunks, PullFailure>): Pull.Pull<Chunks, PullFailure> =>
-  Effect.flatMap(chunks, (array) => array.some((chunk) => chunk.length > 0) ? Effect.succeed(array) : firstBytes(chunks))
+  Effect.flatMap(chunks, (array) =>
+    array.some((chunk) => chunk.length > 0) ? Effect.succeed(array) : firstBytes(chunks)
+  )
 
 /** The failure of a connection that gave less than it should have; another try may give the rest. */
 export const endedEarly = passing(
@@ -73,7 +78,7 @@ export const endedEarly = passing(
 
 /** Asks the registry, not a place it redirected to before, for a blob from `position` on. */
 export const open = (exchange: Exchange) =>
-  Effect.fnUntraced(function*(
+  Effect.fnUntraced(function* (
     repository: Repository,
     layer: Layer,
     position: number
@@ -84,7 +89,7 @@ export const open = (exchange: Exchange) =>
       ? { accept: "*/*", range: `bytes=${position}-${layer.size - 1}` }
       : { accept: "*/*" }
     const question = { operation: "blob", path: `blobs/${layer.digest}`, headers } as const
-    const opened = Effect.gen(function*() {
+    const opened = Effect.gen(function* () {
       const answer = yield* exchange(repository, question, ranged ? wholeOrPart : whole)
       yield* refuseEncoded(answer.response, `the blob ${short(layer.digest)}`)
       const known = yield* knownBytes(answer.response, layer, position)

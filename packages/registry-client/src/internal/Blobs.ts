@@ -33,10 +33,16 @@ export const make = <E>(
 ) => {
   const open = BlobSegment.open(exchange)
 
-  const begin = Effect.fnUntraced(function*(repository: Repository, layer: BlobSegment.Layer, offset: number) {
+  const begin = Effect.fnUntraced(function* (
+    repository: Repository,
+    layer: BlobSegment.Layer,
+    offset: number
+  ) {
     const context = yield* Effect.context()
     const scope = yield* Effect.scope
-    const span = yield* Effect.makeSpanScoped("RegistryClient.blob", { attributes: { "registry.blob.offset": offset } })
+    const span = yield* Effect.makeSpanScoped("RegistryClient.blob", {
+      attributes: { "registry.blob.offset": offset }
+    })
     let position = offset
     let segment: BlobSegment.BlobSegment | undefined
 
@@ -62,7 +68,9 @@ export const make = <E>(
       )
 
     const openHere = Effect.suspend(() => Scope.provide(open(repository, layer, position), scope))
-    const first = Effect.flatMap(Attempts.deadline, (until) => from(Attempts.beforeFirstByte(openHere, until)))
+    const first = Effect.flatMap(Attempts.deadline, (until) =>
+      from(Attempts.beforeFirstByte(openHere, until))
+    )
 
     const resume = (broken: BlobSegment.BlobSegment, failure: PullFailure): Effect.Effect<Chunks, E> =>
       failure.retryable
@@ -82,16 +90,19 @@ export const make = <E>(
       position >= layer.size
         ? finish(current)
         : Pull.matchEffect(current.rest, {
-          onSuccess: (chunks) => Effect.succeed(take(chunks)),
-          onDone: () => resume(current, BlobSegment.endedEarly),
-          onFailure: (cause) =>
-            Option.match(Cause.findErrorOption(cause), {
-              onNone: () => Effect.failCause(Cause.fromReasons(cause.reasons.filter((reason) => !Cause.isFailReason(reason)))),
-              onSome: (failure) => resume(current, failure)
-            })
-        })
+            onSuccess: (chunks) => Effect.succeed(take(chunks)),
+            onDone: () => resume(current, BlobSegment.endedEarly),
+            onFailure: (cause) =>
+              Option.match(Cause.findErrorOption(cause), {
+                onNone: () =>
+                  Effect.failCause(
+                    Cause.fromReasons(cause.reasons.filter((reason) => !Cause.isFailReason(reason)))
+                  ),
+                onSome: (failure) => resume(current, failure)
+              })
+          })
 
-    return Effect.suspend(() => segment === undefined ? first : rest(segment))
+    return Effect.suspend(() => (segment === undefined ? first : rest(segment)))
   })
 
   return (repository: Repository, layer: BlobSegment.Layer, offset: number): Stream.Stream<Uint8Array, E> =>

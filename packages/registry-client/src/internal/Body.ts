@@ -11,7 +11,9 @@ export type Chunks = readonly [Uint8Array, ...Array<Uint8Array>]
 /** The Content-Length, where there is one that can be read. */
 export const contentLength = (response: HttpClientResponse.HttpClientResponse): Option.Option<number> =>
   Option.filter(
-    Option.map(Headers.get(response.headers, "content-length"), (value) => /^\d{1,16}$/.test(value) ? +value : -1),
+    Option.map(Headers.get(response.headers, "content-length"), (value) =>
+      /^\d{1,16}$/.test(value) ? +value : -1
+    ),
     (length) => length >= 0
   )
 
@@ -33,18 +35,21 @@ export const refuseEncoded = (
  * One timer serves the whole body and ends it by giving its connection up: a timeout on every pull, or a fiber for
  * each, costs a fifth of the CPU time of a large body.
  */
-export const pull = Effect.fnUntraced(function*(
-  { abandon, host, response }: Answer
-): Effect.fn.Return<Pull.Pull<Chunks, PullFailure>, never, Scope.Scope> {
+export const pull = Effect.fnUntraced(function* ({
+  abandon,
+  host,
+  response
+}: Answer): Effect.fn.Return<Pull.Pull<Chunks, PullFailure>, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const chunks = yield* Stream.toPull(response.stream)
   let since: number | undefined
   let silent = false
 
   const watch: Effect.Effect<void> = Effect.suspend(() => {
-    const left = since === undefined
-      ? Limits.bodyIdleTimeout
-      : since + Limits.bodyIdleTimeout - clock.currentTimeMillisUnsafe()
+    const left =
+      since === undefined
+        ? Limits.bodyIdleTimeout
+        : since + Limits.bodyIdleTimeout - clock.currentTimeMillisUnsafe()
     if (left > 0) return Effect.andThen(Effect.sleep(left), watch)
     silent = true
     return abandon
@@ -62,26 +67,36 @@ export const pull = Effect.fnUntraced(function*(
         since = undefined
         return silent
           ? Effect.fail(passing(new TimedOut({ phase: "body" })))
-          : Effect.failCause(Cause.map(cause, (error) => Cause.isDone(error) ? error : fromClientError(error, host)))
+          : Effect.failCause(
+              Cause.map(cause, (error) => (Cause.isDone(error) ? error : fromClientError(error, host)))
+            )
       }
     })
   })
 })
 
 /** A small body, whole. `what` names it in messages. */
-export const readAll = (answer: Answer, limit: number, what: string): Effect.Effect<Uint8Array, PullFailure> =>
-  Effect.scoped(Effect.gen(function*() {
-    const tooLarge = invalid(`${what} is larger than ${limit} bytes`)
-    yield* refuseEncoded(answer.response, what)
-    if (Option.exists(contentLength(answer.response), (length) => length > limit)) return yield* tooLarge
-    const chunks: Array<Uint8Array> = []
-    let length = 0
-    yield* Stream.fromPull(pull(answer)).pipe(Stream.runForEachArray((array) => {
-      for (const chunk of array) {
-        chunks.push(chunk)
-        length += chunk.length
-      }
-      return length > limit ? Effect.fail(tooLarge) : Effect.void
-    }))
-    return Buffer.concat(chunks, length)
-  }))
+export const readAll = (
+  answer: Answer,
+  limit: number,
+  what: string
+): Effect.Effect<Uint8Array, PullFailure> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const tooLarge = invalid(`${what} is larger than ${limit} bytes`)
+      yield* refuseEncoded(answer.response, what)
+      if (Option.exists(contentLength(answer.response), (length) => length > limit)) return yield* tooLarge
+      const chunks: Array<Uint8Array> = []
+      let length = 0
+      yield* Stream.fromPull(pull(answer)).pipe(
+        Stream.runForEachArray((array) => {
+          for (const chunk of array) {
+            chunks.push(chunk)
+            length += chunk.length
+          }
+          return length > limit ? Effect.fail(tooLarge) : Effect.void
+        })
+      )
+      return Buffer.concat(chunks, length)
+    })
+  )

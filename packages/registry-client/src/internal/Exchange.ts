@@ -30,7 +30,8 @@ const nextUrl = (
   location: string | undefined
 ): Effect.Effect<URL, PullFailure> => {
   if (location === undefined) return Effect.fail(bad(`${from.host} redirects without saying where`))
-  if (!URL.canParse(location, from)) return Effect.fail(bad(`${from.host} redirects to what is not an address`))
+  if (!URL.canParse(location, from))
+    return Effect.fail(bad(`${from.host} redirects to what is not an address`))
   const url = new URL(location, from)
   if (url.protocol !== "https:" && url.protocol !== "http:") {
     return Effect.fail(bad(`${from.host} redirects to an address that is neither https nor http`))
@@ -63,7 +64,7 @@ const requestFor = (
  * registry's credentials go to its own origin only.
  */
 export const make = (upstream: Upstream["Service"], authenticator: Authenticator) =>
-  Effect.fnUntraced(function*(
+  Effect.fnUntraced(function* (
     repository: Repository,
     question: Question,
     accepted: ReadonlySet<number>

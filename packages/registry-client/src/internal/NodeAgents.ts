@@ -35,7 +35,9 @@ const limited = (
   created: Created
 ): Duplex | null | undefined => {
   const timer = setTimeout(() => {
-    const error = Object.assign(new Error("the connection was not made in time"), { code: connectTimeoutCode })
+    const error = Object.assign(new Error("the connection was not made in time"), {
+      code: connectTimeoutCode
+    })
     // Behind a tunnelling proxy the request waits for the callback, else for the socket.
     created?.(error, socket as Duplex)
     socket?.on("error", ignore)
@@ -73,5 +75,6 @@ export const make = (options: AgentOptions): Effect.Effect<Agents, unknown, Scop
     Effect.sync(() => {
       agents.http.destroy()
       agents.https.destroy()
-    }))
+    })
+  )
 }

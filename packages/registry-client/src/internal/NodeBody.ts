@@ -55,13 +55,15 @@ class Flow<E> {
     return Effect.succeed([head, ...tail])
   }
 
-  readonly pull: Pull.Pull<Chunks, E> = Effect.suspend(() =>
-    this.#take() ?? Effect.callback<Chunks, E | Cause.Done>((resume) => {
-      this.#waiting = resume
-      return Effect.sync(() => {
-        this.#waiting = undefined
+  readonly pull: Pull.Pull<Chunks, E> = Effect.suspend(
+    () =>
+      this.#take() ??
+      Effect.callback<Chunks, E | Cause.Done>((resume) => {
+        this.#waiting = resume
+        return Effect.sync(() => {
+          this.#waiting = undefined
+        })
       })
-    })
   )
 
   close(): void {

@@ -34,7 +34,8 @@ export const invalid = (detail: string): PullFailure => final(new InvalidRespons
 const delayOf = (headers: Headers.Headers, now: number): Option.Option<Duration.Duration> =>
   Option.map(
     Option.flatMap(Headers.get(headers, "retry-after"), (value) =>
-      Option.getSuccess(Headers.parseRetryAfter(value))),
+      Option.getSuccess(Headers.parseRetryAfter(value))
+    ),
     (retryAfter) => Headers.retryAfterDelay(retryAfter, now)
   )
 
@@ -62,8 +63,9 @@ export const fromStatus = (
   if (status === 401 || status === 403) return final(new Refused({ status }))
   if (status === 404) return final(notFound(operation))
   const retryAfter = delayOf(headers, now)
-  const reason = status === 429 || status === 503
-    ? new Unavailable({ status, retryAfter: Option.map(retryAfter, toWholeSeconds) })
-    : new UnexpectedStatus({ status })
+  const reason =
+    status === 429 || status === 503
+      ? new Unavailable({ status, retryAfter: Option.map(retryAfter, toWholeSeconds) })
+      : new UnexpectedStatus({ status })
   return new PullFailure({ reason, retryable: status === 408 || status === 429 || status >= 500, retryAfter })
 }

@@ -2,7 +2,7 @@ import { Clock, Context, Effect, Exit, Metric, Scope, Stream } from "effect"
 import { HttpClient, type HttpClientRequest, type HttpClientResponse, UrlParams } from "effect/http"
 import * as Metrics from "../Metrics.ts"
 import { TimedOut } from "../RegistryError.ts"
-import { type Target, Upstream } from "../Upstream.ts"
+import type { Target, Upstream } from "../Upstream.ts"
 import * as Limits from "./Limits.ts"
 import { final, type Operation, passing, type PullFailure } from "./PullFailure.ts"
 import { fromClientError } from "./Transport.ts"
@@ -22,7 +22,7 @@ export interface Answer {
 }
 
 /** Sends one request and gives the head of its answer, whatever its status. */
-export const send = Effect.fnUntraced(function*(
+export const send = Effect.fnUntraced(function* (
   upstream: Upstream["Service"],
   operation: Operation,
   target: Target,
@@ -31,17 +31,19 @@ export const send = Effect.fnUntraced(function*(
   const scope = yield* Scope.fork(yield* Effect.scope)
   const client = yield* upstream.client(target).pipe(Effect.mapError(final), Scope.provide(scope))
   const start = yield* Clock.currentTimeMillis
-  const response = yield* HttpClient.withScope(client).execute(request).pipe(
-    Effect.mapError((error) => fromClientError(error, target.host)),
-    Effect.timeoutOrElse({
-      duration: Limits.headersTimeout,
-      orElse: () => Effect.fail(passing(new TimedOut({ phase: "headers" })))
-    }),
-    Effect.tapError(() => Metric.update(Metrics.requests(operation, "error"), 1)),
-    Effect.provideContext(discreet),
-    Scope.provide(scope),
-    Effect.onError(() => Scope.close(scope, Exit.void))
-  )
+  const response = yield* HttpClient.withScope(client)
+    .execute(request)
+    .pipe(
+      Effect.mapError((error) => fromClientError(error, target.host)),
+      Effect.timeoutOrElse({
+        duration: Limits.headersTimeout,
+        orElse: () => Effect.fail(passing(new TimedOut({ phase: "headers" })))
+      }),
+      Effect.tapError(() => Metric.update(Metrics.requests(operation, "error"), 1)),
+      Effect.provideContext(discreet),
+      Scope.provide(scope),
+      Effect.onError(() => Scope.close(scope, Exit.void))
+    )
   const end = yield* Clock.currentTimeMillis
   yield* Metric.update(Metrics.requests(operation, response.status), 1)
   yield* Metric.update(Metrics.seconds(operation), (end - start) / 1000)
@@ -51,7 +53,10 @@ export const send = Effect.fnUntraced(function*(
 /** Is done with an answer whose body nobody needs: reads it as far as is cheap, so that the connection can be kept. */
 export const discard = ({ abandon, response }: Answer): Effect.Effect<void> =>
   response.stream.pipe(
-    Stream.scan(() => 0, (length, chunk) => length + chunk.length),
+    Stream.scan(
+      () => 0,
+      (length, chunk) => length + chunk.length
+    ),
     Stream.takeWhile((length) => length <= Limits.maxDiscarded),
     Stream.runDrain,
     Effect.timeout(Limits.discardTimeout),

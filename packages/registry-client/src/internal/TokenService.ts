@@ -46,13 +46,15 @@ const request = (
 ): HttpClientRequest.HttpClientRequest => {
   const { scope, service } = question
   if (credential._tag === "IdentityToken") {
-    return HttpClientRequest.post(realm).pipe(HttpClientRequest.bodyUrlParams({
-      grant_type: "refresh_token",
-      refresh_token: Redacted.value(credential.token),
-      client_id: clientId,
-      scope,
-      ...(service === undefined ? {} : { service })
-    }))
+    return HttpClientRequest.post(realm).pipe(
+      HttpClientRequest.bodyUrlParams({
+        grant_type: "refresh_token",
+        refresh_token: Redacted.value(credential.token),
+        client_id: clientId,
+        scope,
+        ...(service === undefined ? {} : { service })
+      })
+    )
   }
   const url = new URL(realm)
   if (service !== undefined) url.searchParams.append("service", service)
@@ -67,7 +69,9 @@ const request = (
 const realmOf = (question: TokenQuestion): Effect.Effect<URL, PullFailure> => {
   const realm = URL.canParse(question.realm) ? new URL(question.realm) : undefined
   if (realm === undefined || (realm.protocol !== "https:" && realm.protocol !== "http:")) {
-    return Effect.fail(invalid("the registry names a token service (realm) that is not an http or https address"))
+    return Effect.fail(
+      invalid("the registry names a token service (realm) that is not an http or https address")
+    )
   }
   if (RegistryAddress.isDowngrade(realm, question.source)) {
     return Effect.fail(
@@ -81,10 +85,13 @@ const realmOf = (question: TokenQuestion): Effect.Effect<URL, PullFailure> => {
 
 /** Asks a token service once. */
 export const ask = (upstream: Upstream["Service"]) =>
-  Effect.fn("RegistryClient.token")(
-    function*(question: TokenQuestion, credential: Credential): Effect.fn.Return<Token, PullFailure> {
-      const realm = yield* realmOf(question)
-      return yield* Effect.scoped(Effect.gen(function*() {
+  Effect.fn("RegistryClient.token")(function* (
+    question: TokenQuestion,
+    credential: Credential
+  ): Effect.fn.Return<Token, PullFailure> {
+    const realm = yield* realmOf(question)
+    return yield* Effect.scoped(
+      Effect.gen(function* () {
         const answer = yield* send(
           upstream,
           "token",
@@ -110,6 +117,6 @@ export const ask = (upstream: Upstream["Service"]) =>
           value: Redacted.make(value, { label: "registry token" }),
           timeToLive: Duration.seconds(usableSeconds(given.value.expires_in ?? Limits.defaultTokenLife))
         }
-      }))
-    }
-  )
+      })
+    )
+  })

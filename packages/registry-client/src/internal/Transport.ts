@@ -41,8 +41,8 @@ const codeOf = (cause: unknown): string =>
   Predicate.hasProperty(cause, "code") && Predicate.isString(cause.code)
     ? cause.code
     : Predicate.hasProperty(cause, "cause")
-    ? codeOf(cause.cause)
-    : ""
+      ? codeOf(cause.cause)
+      : ""
 
 const failed = (kind: ConnectionFailed["kind"], host: string, detail: string): ConnectionFailed =>
   new ConnectionFailed({ kind, detail: `${host}: ${detail}` })
@@ -57,9 +57,12 @@ export const fromCause = (cause: unknown, host: string): PullFailure => {
   if (certificate !== undefined) return final(failed("certificate", host, certificate))
   const network = Object.hasOwn(networkProblems, code) ? networkProblems[code] : undefined
   if (network !== undefined) return passing(failed(network[0], host, network[1]))
-  if (code.startsWith("HPE_")) return final(new InvalidResponse({ detail: `${host}: the answer is not valid HTTP` }))
+  if (code.startsWith("HPE_"))
+    return final(new InvalidResponse({ detail: `${host}: the answer is not valid HTTP` }))
   if (code === "EPROTO" || code.startsWith("ERR_SSL_")) {
-    return final(failed("other", host, "no TLS connection could be agreed on; it may speak plain HTTP on this port"))
+    return final(
+      failed("other", host, "no TLS connection could be agreed on; it may speak plain HTTP on this port")
+    )
   }
   return passing(failed("other", host, "the connection failed"))
 }

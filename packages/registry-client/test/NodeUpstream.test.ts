@@ -1,0 +1,241 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Platform } from "@registry-packages-proxy/oci/Platform"
+import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
+import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
+import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
+import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
+import { TestRegistry, type TestRegistryOptions } from "@registry-packages-proxy/testkit/TestRegistry"
+import { Effect, Exit, Fiber, Latch, Layer, Option, Scope, Stream, Tracer } from "effect"
+import { TestClock } from "effect/testing"
+import { createServer, type Server } from "node:net"
+import * as NodeUpstream from "../src/NodeUpstream.ts"
+import { RegistryClient } from "../src/RegistryClient.ts"
+import { reason } from "./Reasons.ts"
+
+const name = RepositoryName.make("some/packages")
+const platform = Platform.make("linux/amd64")
+const bytes = RegistryBlob.randomBytes(3, 3_000_000)
+const account = { username: "user", password: "s3cret" }
+
+const live = (options?: NodeUpstream.NodeUpstreamOptions) =>
+  RegistryClient.layer.pipe(Layer.provide(NodeUpstream.layer(options)))
+
+const setUp = Effect.fnUntraced(function* (options: TestRegistryOptions = {}) {
+  const registry = yield* TestRegistry.make(options)
+  const image = yield* registry.putPackage(name, bytes)
+  return { registry, digest: image.digest, layer: Option.getOrThrow(Option.fromUndefinedOr(image.layer)) }
+})
+
+const pull = (source: RegistrySource, digest: Parameters<RegistryClient["Service"]["resolve"]>[1]) =>
+  Effect.gen(function* () {
+    const client = yield* RegistryClient
+    const layer = yield* client.resolve({ source, name }, digest, platform)
+    const chunks = yield* Stream.runCollect(client.blob({ source, name }, layer, 0))
+    return new Uint8Array(Buffer.concat(chunks))
+  })
+
+/** A server that takes connections and says nothing. */
+const silentServer = Effect.acquireRelease(
+  Effect.callback<Server>((resume) => {
+    const server = createServer(() => {})
+    server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+  }),
+  (server) => Effect.sync(() => server.close())
+)
+
+const portOf = (server: Server): number => {
+  const address = server.address()
+  return typeof address === "object" && address !== null ? address.port : 0
+}
+
+describe("over real connections", () => {
+  it.effect(
+    "pulls again and again over one connection, the first 401 included",
+    Effect.fn(function* () {
+      const { registry, digest } = yield* setUp({ auth: { _tag: "Bearer", ...account } })
+      yield* Effect.gen(function* () {
+        for (let round = 0; round < 3; round++) {
+          assert.deepStrictEqual(yield* pull(registry.source(), digest), bytes)
+        }
+      }).pipe(Effect.provide(live()))
+      const { connections, requests } = yield* registry.activity
+      assert.strictEqual(connections.accepted, 1)
+      assert.deepStrictEqual(
+        requests.map(({ operation }) => operation),
+        ["manifest", "token", "manifest", "blob", "manifest", "blob", "manifest", "blob"]
+      )
+    })
+  )
+
+  it.effect(
+    "closes a pool that was idle for a minute, and all of them at its end",
+    Effect.fn(function* () {
+      const { registry, digest } = yield* setUp()
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(live(), scope)
+      yield* Effect.provideContext(pull(registry.source(), digest), context)
+      assert.strictEqual((yield* registry.activity).connections.open, 1)
+      yield* TestClock.adjust("61 seconds")
+      yield* registry.await(({ connections }) => connections.open === 0)
+      yield* Effect.provideContext(pull(registry.source(), digest), context)
+      yield* Scope.close(scope, Exit.void)
+      yield* registry.await(({ connections }) => connections.open === 0 && connections.accepted === 2)
+    })
+  )
+
+  it.effect(
+    "closes the connection of a stream that is left",
+    Effect.fn(function* () {
+      const { registry, layer } = yield* setUp()
+      const until = yield* Latch.make()
+      yield* registry.fault("blob", { _tag: "Stall", after: 100_000, until })
+      yield* Effect.gen(function* () {
+        const blob = (yield* RegistryClient).blob({ source: registry.source(), name }, layer, 0)
+        assert.isTrue(Option.isSome(yield* Stream.runHead(blob)))
+        yield* registry.await(({ connections }) => connections.open === 0)
+      }).pipe(Effect.provide(live()))
+    })
+  )
+
+  for (const ending of ["close", "reset"] as const) {
+    it.effect(
+      `goes on after a ${ending} in the body, redirects asked anew`,
+      Effect.fn(function* () {
+        const { registry, digest } = yield* setUp({ redirect: { _tag: "Store", singleUse: true } })
+        yield* registry.fault("store", { _tag: "Truncate", after: 1_000_000, ending }, { times: 2 })
+        const fiber = yield* Effect.forkChild(Effect.provide(pull(registry.source(), digest), live()))
+        assert.deepStrictEqual(yield* Fiber.join(fiber), bytes)
+        assert.strictEqual(yield* registry.count("blob"), 3)
+        assert.strictEqual(yield* registry.count("store"), 3)
+      })
+    )
+  }
+
+  it.effect(
+    "gives a silent body up after 30 seconds and resumes",
+    Effect.fn(function* () {
+      const { layer, registry } = yield* setUp()
+      const until = yield* Latch.make()
+      const waiting = yield* Latch.make()
+      yield* registry.fault("blob", { _tag: "Stall", after: 1_000_000, until })
+      const got: Array<Uint8Array> = []
+      let length = 0
+      const read = RegistryClient.use((client) =>
+        Stream.runForEach(client.blob({ source: registry.source(), name }, layer, 0), (chunk) => {
+          got.push(chunk)
+          length += chunk.length
+          return length === 1_000_000 ? waiting.open : Effect.void
+        })
+      )
+      const fiber = yield* Effect.forkChild(Effect.provide(read, live()))
+      yield* waiting.await
+      yield* TestClock.adjust("30 seconds")
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(new Uint8Array(Buffer.concat(got)), bytes)
+      assert.strictEqual(yield* registry.count("blob"), 2)
+    })
+  )
+
+  it.effect(
+    "trusts a registry's own CA, for it alone",
+    Effect.fn(function* () {
+      const tls = yield* (yield* Certificates.makeAuthority).issue()
+      const other = yield* Certificates.makeAuthority
+      const { registry, digest } = yield* setUp({ tls })
+      yield* Effect.gen(function* () {
+        assert.deepStrictEqual(yield* pull(registry.source(), digest), bytes)
+        const bundle = `# two authorities\n${other.cert}\n${tls.ca}\n`
+        assert.deepStrictEqual(yield* pull(registry.source("", { ca: bundle }), digest), bytes)
+        const untrusted = yield* Effect.result(pull(registry.source("", { ca: undefined }), digest))
+        assert.deepInclude(reason(untrusted), { _tag: "ConnectionFailed", kind: "certificate" })
+        assert.include(reason(untrusted)["detail"], "not trusted")
+        const broken = yield* Effect.result(pull(registry.source("", { ca: "no PEM" }), digest))
+        assert.include(reason(broken)["detail"], "PEM")
+      }).pipe(Effect.provide(live()))
+    })
+  )
+
+  it.effect(
+    "says whether a certificate has expired or is for another name",
+    Effect.fn(function* () {
+      const authority = yield* Certificates.makeAuthority
+      for (const [tls, words] of [
+        [yield* authority.issueExpired, "expired"],
+        [yield* authority.issueForOther, "another name"]
+      ] as const) {
+        const { registry, digest } = yield* setUp({ tls })
+        const result = yield* Effect.result(Effect.provide(pull(registry.source(), digest), live()))
+        assert.deepInclude(reason(result), { _tag: "ConnectionFailed", kind: "certificate" })
+        assert.include(reason(result)["detail"], words)
+      }
+    })
+  )
+
+  it.effect(
+    "says that a port speaks no TLS",
+    Effect.fn(function* () {
+      const { registry, digest } = yield* setUp()
+      const result = yield* Effect.result(
+        Effect.provide(pull(registry.source("", { scheme: "https" }), digest), live())
+      )
+      assert.include(reason(result)["detail"], "plain HTTP")
+    })
+  )
+
+  it.live(
+    "tells a connection that is not made in time from slow headers",
+    Effect.fn(function* () {
+      const server = yield* silentServer
+      const host = RegistryHost.make(`127.0.0.1:${portOf(server)}`)
+      const { registry, digest } = yield* setUp()
+      const result = yield* Effect.result(
+        Effect.provide(
+          pull(registry.source("", { scheme: "https", host }), digest),
+          live({ connectTimeoutMillis: 20 })
+        )
+      )
+      assert.deepInclude(reason(result), { _tag: "TimedOut", phase: "connect" })
+    })
+  )
+
+  it.effect(
+    "goes through HTTP_PROXY, and not where NO_PROXY says so",
+    Effect.fn(function* () {
+      const { registry, digest } = yield* setUp()
+      const port = registry.host.slice(registry.host.indexOf(":") + 1)
+      // A registry answers requests in absolute form with 404: enough to see that they came to it as to a proxy.
+      const environment = { HTTP_PROXY: `http://127.0.0.1:${port}` }
+      const source = registry.source("", { host: RegistryHost.make("registry.invalid") })
+      yield* Effect.result(Effect.provide(pull(source, digest), live({ environment })))
+      const [asked] = yield* registry.requests
+      assert.include(asked?.path, "http://registry.invalid")
+      const direct = live({ environment: { HTTP_PROXY: "http://127.0.0.1:1", NO_PROXY: "127.0.0.1" } })
+      assert.deepStrictEqual(yield* Effect.provide(pull(registry.source(), digest), direct), bytes)
+    })
+  )
+
+  it.effect(
+    "gives spans no headers, tokens or signatures",
+    Effect.fn(function* () {
+      const { registry, digest } = yield* setUp({
+        auth: { _tag: "Bearer", ...account },
+        redirect: { _tag: "Store" }
+      })
+      const spans: Array<Tracer.Span> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          spans.push(span)
+          return span
+        }
+      })
+      yield* pull(registry.source(), digest).pipe(Effect.provide(live()), Effect.withTracer(tracer))
+      const seen = JSON.stringify(spans.map((span) => [span.name, ...span.attributes]))
+      assert.include(seen, "RegistryClient.resolve")
+      assert.include(seen, "RegistryClient.blob")
+      assert.include(seen, "RegistryClient.token")
+      assert.notMatch(seen, /s3cret|czNjcmV0|token-\d|header|signature=[0-9a-f]/)
+    })
+  )
+})
