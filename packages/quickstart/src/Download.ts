@@ -1,7 +1,7 @@
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
-import { Clock, Effect, Option, Schema, Stream } from "effect"
-import { HttpClient, type HttpClientResponse } from "effect/http"
+import { Clock, Effect, Option, Schedule, Schema, Stream } from "effect"
+import { HttpClient, HttpClientResponse } from "effect/http"
 
 /** One download, measured and checked. */
 export interface Download {
@@ -32,6 +32,33 @@ const refuse = (response: HttpClientResponse.HttpClientResponse) =>
     return Effect.fail(new DownloadError({ message: `HTTP ${response.status}: ${detail}` }))
   })
 
+const cacheStatusOf = (response: HttpClientResponse.HttpClientResponse): string =>
+  (response.headers["cache-status"] ?? "").replace(/^[^;]*;\s*/, "")
+
+/** Waits until the proxy behind `origin` has read its credentials, or for ten seconds. */
+export const ready = (origin: string) =>
+  HttpClient.get(`${origin}/readyz`).pipe(
+    Effect.flatMap(HttpClientResponse.filterStatusOk),
+    Effect.retry({ times: 500, schedule: Schedule.spaced("20 millis") }),
+    Effect.ignore
+  )
+
+class StillFilling extends Schema.TaggedError<StillFilling>()("StillFilling", {}) {}
+
+/**
+ * Waits until the cache says it holds what `url` names, for a second at most: a fill ends a moment after its last byte
+ * was served, and until then another request counts as one that joined it.
+ */
+export const settled = (url: string) =>
+  HttpClient.head(url).pipe(
+    Effect.filterOrFail(
+      (response) => !cacheStatusOf(response).startsWith("fwd=miss"),
+      () => new StillFilling()
+    ),
+    Effect.retry({ times: 50, schedule: Schedule.spaced("20 millis") }),
+    Effect.ignore
+  )
+
 /** Gets `url` and hashes what comes; `onProgress` hears how many bytes have come. */
 export const download = Effect.fnUntraced(
   function* (
@@ -55,7 +82,7 @@ export const download = Effect.fnUntraced(
     )
     const total = (yield* millis) - started
     const result: Download = {
-      cacheStatus: (response.headers["cache-status"] ?? "").replace(/^[^;]*;\s*/, ""),
+      cacheStatus: cacheStatusOf(response),
       size: verifier.length,
       firstByte: firstByte ?? total,
       total,

@@ -1,6 +1,6 @@
 import { Clock, Effect } from "effect"
 import { HttpClient } from "effect/http"
-import { type Download, download, type DownloadError } from "./Download.ts"
+import { type Download, download, type DownloadError, ready, settled } from "./Download.ts"
 import * as CredentialsFile from "./CredentialsFile.ts"
 import * as Format from "./Format.ts"
 import { addressOf, bytesPerSecond, type Sample, type SampleRegistry } from "./SampleRegistry.ts"
@@ -56,7 +56,7 @@ const progress = Effect.fnUntraced(function* (label: string, size: number) {
     const fraction = received / size
     const percent = `${Math.floor(fraction * 100)} %`.padStart(5)
     yield* passing(
-      `${row(label, Format.bytes(size))}  ${style("green", Format.bar(fraction, 30))} ${percent}`
+      `${row(label, Format.bytes(size), "").padEnd(29)}${style("green", Format.bar(fraction, 30))} ${percent}`
     )
   })
 })
@@ -74,6 +74,7 @@ const fetchTwice = Effect.fnUntraced(function* (proxyOrigin: string, sample: Sam
   const onProgress = yield* progress(label, sample.layer.size)
   const first = yield* download(url, sample.layer, onProgress)
   yield* show(label, Format.bytes(sample.layer.size), first)
+  if (first.cacheStatus.includes("stored")) yield* settled(url)
   const second = yield* download(url, sample.layer, onProgress)
   yield* show("", "", second)
   return first.verified && second.verified
@@ -87,7 +88,7 @@ const failed = Effect.fnUntraced(function* (sample: Sample, error: DownloadError
 
 /** The command that shows a package's content through the proxy; past any HTTP proxy of the shell's own. */
 export const curl = (proxyOrigin: string, sample: Sample): string =>
-  `curl -fsS --noproxy '*' -D /dev/stderr ${Format.shellWord(addressOf(proxyOrigin, sample))} | tar -tzv`
+  `curl -fsS --noproxy '*' ${Format.shellWord(addressOf(proxyOrigin, sample))} | tar -tzv`
 
 /**
  * Shows what runs, fetches every sample twice through the proxy, and says what to try next. Answers whether every
@@ -97,13 +98,14 @@ export const run = Effect.fnUntraced(function* (stage: Stage) {
   const { line, style } = yield* Screen
   const { proxyOrigin, registry } = stage
   yield* introduce(stage)
+  yield* ready(proxyOrigin)
   const served = yield* Effect.forEach(registry.samples, (sample) =>
     Effect.catchTag(fetchTwice(proxyOrigin, sample), "DownloadError", (error) => failed(sample, error))
   )
   yield* line()
   const [, example = registry.samples[0]] = registry.samples
   if (example !== undefined) {
-    yield* line(style("bold", `Try it: what is in ${example.name}, with the response's headers`))
+    yield* line(style("bold", `Try it: what is in ${example.name}`))
     yield* line()
     yield* line(`  ${curl(proxyOrigin, example)}`)
     yield* line()

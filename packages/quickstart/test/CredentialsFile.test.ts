@@ -1,0 +1,58 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import { assert, describe, it } from "@effect/vitest"
+import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
+import { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
+import { Effect, FileSystem, Layer, Option, Redacted, Schedule } from "effect"
+import * as CredentialsFile from "../src/CredentialsFile.ts"
+
+const credentials = {
+  host: "127.0.0.1:41000",
+  account: { username: "quickstart", password: "a long enough password" },
+  clusterPath: "sys/deckhouse",
+  moduleRepo: "127.0.0.1:41000/modules"
+}
+const layerNode = Layer.merge(NodeFileSystem.layer, NodePath.layer)
+
+describe("CredentialsFile", () => {
+  it.live("render - is what the program's own store reads", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const file = yield* fs.makeTempFileScoped({ suffix: ".yaml" })
+      yield* fs.writeFileString(file, CredentialsFile.render(credentials))
+      const get = Effect.flatMap(CredentialStore, (store) =>
+        Effect.all([
+          store.get(Option.none()),
+          store.get(Option.some(RepositoryKey.make(credentials.moduleRepo)))
+        ]).pipe(
+          // The store reads its files in the background.
+          Effect.retry({ times: 1000, schedule: Schedule.spaced("5 millis") })
+        )
+      )
+      const sources = yield* Effect.provide(get, CredentialStore.layerFiles([file]))
+      assert.deepStrictEqual(
+        sources.map(({ base, host, scheme }) => [scheme, host, base]),
+        [
+          ["http", credentials.host, "sys/deckhouse"],
+          ["http", credentials.host, "modules"]
+        ]
+      )
+      for (const { credential } of sources) {
+        assert.isTrue(
+          credential._tag === "Basic" && Redacted.value(credential.password) === credentials.account.password
+        )
+      }
+    }).pipe(Effect.scoped, Effect.provide(layerNode))
+  )
+
+  it("elide - shows every line, and of the logins no more than their beginning", () => {
+    const text = CredentialsFile.render(credentials)
+    const shown = CredentialsFile.elide(text)
+    assert.lengthOf(shown, text.trimEnd().split("\n").length)
+    const logins = shown.filter((line) => /dockerC|dockerc/.test(line) && line.includes(": ey"))
+    assert.deepStrictEqual(
+      logins.map((line) => line.trim()),
+      [".dockerconfigjson: eyJhdXRocyI6...", "dockerCfg: eyJhdXRocyI6..."]
+    )
+  })
+})

@@ -1,0 +1,54 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Startup from "../src/Startup.ts"
+
+const paths = { credentialsFile: "/tmp/q/credentials.yaml", cacheDirectory: "/tmp/q/cache" }
+
+const settings = (args: ReadonlyArray<string>, variables: Readonly<Record<string, string>> = {}) =>
+  Effect.map(Startup.settings({ args, variables }, paths), ({ cacheDirectory, credentialsFiles }) => ({
+    cacheDirectory: String(cacheDirectory),
+    credentialsFiles: credentialsFiles.map(String)
+  }))
+
+describe("Startup", () => {
+  it.effect("settings - takes the quickstart's files where none are given", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* settings([]), {
+        cacheDirectory: paths.cacheDirectory,
+        credentialsFiles: [paths.credentialsFile]
+      })
+    })
+  )
+
+  it.effect("settings - leaves the user's cache, and adds to the user's credentials files", () =>
+    Effect.gen(function* () {
+      const expected = {
+        cacheDirectory: "/mine",
+        credentialsFiles: [paths.credentialsFile, "a.yaml", "b.yaml"]
+      }
+      const flags = ["--cache-directory=/mine", "--credentials-file=a.yaml", "--credentials-file", "b.yaml"]
+      assert.deepStrictEqual(yield* settings(flags), expected)
+      const variables = {
+        REGISTRY_PACKAGES_PROXY_CACHE_DIRECTORY: "/mine",
+        REGISTRY_PACKAGES_PROXY_CREDENTIALS_FILE: "a.yaml,b.yaml"
+      }
+      assert.deepStrictEqual(yield* settings([], variables), expected)
+    })
+  )
+
+  it.effect("settings - passes unknown flags on to the program, which refuses them", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(settings(["--nope"]))
+      assert.strictEqual(error._tag, "UsageError")
+    })
+  )
+
+  it("withoutProxy - keeps what is there already, in either case", () => {
+    assert.deepStrictEqual(Startup.withoutProxy({ HOME: "/" }), { HOME: "/", NO_PROXY: "127.0.0.1" })
+    assert.deepStrictEqual(Startup.withoutProxy({ NO_PROXY: "a" }), { NO_PROXY: "a,127.0.0.1" })
+    assert.deepStrictEqual(Startup.withoutProxy({ no_proxy: "a" }), {
+      NO_PROXY: "a,127.0.0.1",
+      no_proxy: "a,127.0.0.1"
+    })
+  })
+})
