@@ -1,4 +1,4 @@
-import { writeSync } from "node:fs"
+const { writeSync } = process.getBuiltinModule("node:fs")
 import { Context } from "effect"
 
 /** One of the process's two outputs. */

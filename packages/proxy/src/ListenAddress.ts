@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from "node:net"
+const { isIPv4, isIPv6 } = process.getBuiltinModule("node:net")
 import { Option, Result, Schema } from "effect"
 import { textSchema } from "./TextSchema.ts"
 
