@@ -1,0 +1,60 @@
+import { Metric } from "effect"
+import { assert, describe, it } from "vitest"
+import { flags } from "../packages/proxy/src/Flags.ts"
+import { exportMetrics, flagTable, metricsOf, metricTable, replaceSections } from "./GeneratedDocs.ts"
+
+describe("generated docs", () => {
+  it("replace what is between the markers and nothing else, and settle", () => {
+    const text =
+      "a\n<!-- x:start -->\nold | $& text\n<!-- x:end -->\nb\n<!-- y:start -->\nkept\n<!-- y:end -->\n"
+    const once = replaceSections(text, { x: "new $& $1" })
+    assert.strictEqual(
+      once,
+      "a\n<!-- x:start -->\n\nnew $& $1\n\n<!-- x:end -->\nb\n<!-- y:start -->\nkept\n<!-- y:end -->\n"
+    )
+    assert.strictEqual(replaceSections(once, { x: "new $& $1" }), once)
+  })
+
+  it("list every flag with its variable and default", () => {
+    const rows = flagTable(Object.values(flags)).split("\n")
+    assert.strictEqual(rows.length, 2 + Object.keys(flags).length)
+    assert.match(
+      rows[2] ?? "",
+      /^\| `--listen-address ADDRESS` \| `REGISTRY_PACKAGES_PROXY_LISTEN_ADDRESS` \| `127\.0\.0\.1:5080` \| /
+    )
+    assert.isTrue(rows.every((row) => row.split(/(?<!\\)\|/).length === 7))
+  })
+
+  it("list metrics by name, however they are exported", () => {
+    const gauge = Metric.gauge("b_gauge", { description: "A | B" })
+    const counter = Metric.counter("a_total", { description: "C" })
+    const source = 'Metric.gauge("b_gauge") Metric.counter("a_total")'
+    const metrics = metricsOf("Metrics.ts", source, {
+      gauge,
+      again: gauge,
+      all: { x: [counter] },
+      f: () => counter
+    })
+    assert.strictEqual(
+      metricTable(metrics),
+      [
+        "| Metric | Type | Meaning |",
+        "| --- | --- | --- |",
+        "| `a_total` | counter | C |",
+        "| `b_gauge` | gauge | A \\| B |"
+      ].join("\n")
+    )
+  })
+
+  it("refuse a module with a metric that is not found", () => {
+    assert.throws(
+      () => metricsOf("Metrics.ts", 'Metric.counter("a")', {}),
+      /Metrics\.ts declares 1 metrics and 0 are found/
+    )
+  })
+
+  it("find what a module keeps to itself", () => {
+    const source = 'const a = Metric.gauge(`a`)\nexport const b = Metric.counter("b", {})\nconst c = 1'
+    assert.isTrue(exportMetrics(source).endsWith("\nexport const declaredMetrics = [a, b]\n"))
+  })
+})

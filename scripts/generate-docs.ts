@@ -1,0 +1,69 @@
+/**
+ * Writes into README.md and docs/ what the code knows better: flags and metrics, between their markers.
+ * `--check` changes nothing and fails when something would change.
+ */
+import { globSync, readFileSync, writeFileSync } from "node:fs"
+import { registerHooks } from "node:module"
+import { resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import { flags } from "../packages/proxy/src/Flags.ts"
+import {
+  exportMetrics,
+  flagTable,
+  hasSection,
+  metricsOf,
+  metricTable,
+  replaceSections
+} from "./GeneratedDocs.ts"
+
+const root = resolve(import.meta.dirname, "..")
+const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } })
+
+const fail = (message: string): void => {
+  console.error(message)
+  process.exitCode = 1
+}
+
+// A metrics module may keep a metric to itself and export only what counts with it.
+registerHooks({
+  load: (url, context, nextLoad) =>
+    url.endsWith("/src/Metrics.ts")
+      ? {
+          format: "module-typescript",
+          source: exportMetrics(readFileSync(fileURLToPath(url), "utf8")),
+          shortCircuit: true
+        }
+      : nextLoad(url, context)
+})
+
+const metrics = async () => {
+  const files = globSync("packages/*/src/Metrics.ts", { cwd: root }).sort()
+  const found = await Promise.all(
+    files.map(async (file) => {
+      const module = (await import(resolve(root, file))) as Readonly<Record<string, unknown>>
+      return metricsOf(file, readFileSync(resolve(root, file), "utf8"), module)
+    })
+  )
+  return found.flat()
+}
+
+const generate = async (): Promise<void> => {
+  const sections = { flags: flagTable(Object.values(flags)), metrics: metricTable(await metrics()) }
+  const files = ["README.md", ...globSync("docs/**/*.md", { cwd: root }).sort()]
+  const texts = files.map((file) => ({ file, text: readFileSync(resolve(root, file), "utf8") }))
+  for (const name of Object.keys(sections)) {
+    if (!texts.some(({ text }) => hasSection(text, name))) {
+      fail(`No file has a place for the ${name}: <!-- ${name}:start --> and <!-- ${name}:end -->`)
+    }
+  }
+  for (const { file, text } of texts) {
+    const wanted = replaceSections(text, sections)
+    if (wanted === text) continue
+    if (values.check)
+      fail(`${file} is not what the code says; mend it with: node_modules/.bin/node scripts/generate-docs.ts`)
+    else writeFileSync(resolve(root, file), wanted)
+  }
+}
+
+await generate().catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)))
