@@ -1,5 +1,7 @@
-const { writeSync } = process.getBuiltinModule("node:fs")
 import { Context } from "effect"
+
+// Not imported: as a module it evaluates its lazy exports, which stay resident.
+const { writeSync } = process.getBuiltinModule("node:fs")
 
 /** One of the process's two outputs. */
 export interface Output {

@@ -1,6 +1,8 @@
-const { isIPv4, isIPv6 } = process.getBuiltinModule("node:net")
 import { Option, Result, Schema } from "effect"
 import { textSchema } from "./TextSchema.ts"
+
+// Not imported: as a module it evaluates its lazy exports, which stay resident.
+const { isIPv4, isIPv6 } = process.getBuiltinModule("node:net")
 
 /**
  * Where to listen. No host means every interface, IPv6 and IPv4 both where the machine has both; an IPv6 host is
