@@ -44,6 +44,8 @@ export default defineConfig({
   ignorePatterns: ["**/*.cjs"],
   categories: { correctness: "error" },
   rules: {
+    // Effect.catch is no Promise.prototype.catch.
+    "promise/valid-params": "off",
     ...mayImport([]),
     eqeqeq: ["error", "always", { null: "ignore" }],
     "no-console": "error",

@@ -19,7 +19,8 @@ export const isDigest = Schema.is(Digest)
 export type DigestAlgorithm = "sha256" | "sha512"
 
 /** The part before the colon. */
-export const algorithm = (digest: Digest): DigestAlgorithm => (digest.startsWith("sha256:") ? "sha256" : "sha512")
+export const algorithm = (digest: Digest): DigestAlgorithm =>
+  digest.startsWith("sha256:") ? "sha256" : "sha512"
 
 /** The part after the colon, in lowercase hex. */
 export const encoded = (digest: Digest): string => digest.slice(7)

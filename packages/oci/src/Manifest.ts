@@ -71,7 +71,8 @@ export const parse = (
   if (envelope.layers !== undefined && envelope.manifests !== undefined) {
     return fail(new MalformedManifest({ detail: "it has both layers and manifests" }))
   }
-  const declared = envelope.mediaType ?? (contentType === undefined ? undefined : MediaType.essence(contentType))
+  const declared =
+    envelope.mediaType ?? (contentType === undefined ? undefined : MediaType.essence(contentType))
   const declaredKind = declared === undefined ? undefined : MediaType.manifestKind(declared)
   if (typeof envelope.mediaType === "string" && envelope.mediaType !== "" && declaredKind === undefined) {
     return fail(new UnsupportedMediaType({ mediaType: envelope.mediaType }))
@@ -87,7 +88,8 @@ export const parse = (
     case "index":
       return Result.match(decodeChildren(envelope.manifests ?? []), {
         onSuccess: (manifests) => Result.succeed<ImageIndex>({ _tag: "ImageIndex", manifests }),
-        onFailure: () => fail(new MalformedManifest({ detail: "a manifest in the index is not a valid descriptor" }))
+        onFailure: () =>
+          fail(new MalformedManifest({ detail: "a manifest in the index is not a valid descriptor" }))
       })
     default:
       return fail(new UnsupportedMediaType({ mediaType: declared ?? "none" }))
@@ -107,8 +109,12 @@ export const childFor = (
   index: ImageIndex,
   platform: Platform.Platform
 ): Result.Result<ChildDescriptor, ManifestError> => {
-  const child = index.manifests.find((child) => child.platform != null && Platform.matches(platform, child.platform))
+  const child = index.manifests.find(
+    (child) => child.platform != null && Platform.matches(platform, child.platform)
+  )
   if (child !== undefined) return Result.succeed(child)
-  const available = index.manifests.flatMap((child) => (child.platform == null ? [] : [Platform.format(child.platform)]))
+  const available = index.manifests.flatMap((child) =>
+    child.platform == null ? [] : [Platform.format(child.platform)]
+  )
   return fail(new PlatformNotFound({ platform, available: [...new Set(available)].slice(0, 16) }))
 }

@@ -18,7 +18,9 @@ export class UnsupportedMediaType extends Schema.TaggedError<UnsupportedMediaTyp
 export class NoLayers extends Schema.TaggedError<NoLayers>()("NoLayers", {}) {}
 
 /** The last layer is one the registry does not hold (foreign or nondistributable). */
-export class ForeignLayer extends Schema.TaggedError<ForeignLayer>()("ForeignLayer", { mediaType: Schema.String }) {}
+export class ForeignLayer extends Schema.TaggedError<ForeignLayer>()("ForeignLayer", {
+  mediaType: Schema.String
+}) {}
 
 /** The index has no child for the platform; at most 16 that it has are named. */
 export class PlatformNotFound extends Schema.TaggedError<PlatformNotFound>()("PlatformNotFound", {

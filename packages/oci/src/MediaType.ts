@@ -21,7 +21,8 @@ export const manifestKind = (mediaType: string): "manifest" | "index" | "schema1
 export const acceptManifests = [ociManifest, ociIndex, dockerManifest, dockerManifestList].join(", ")
 
 /** A media type without parameters, in lowercase (RFC 9110, section 8.3.1). */
-export const essence = (contentType: string): string => (contentType.split(";", 1)[0] ?? "").trim().toLowerCase()
+export const essence = (contentType: string): string =>
+  (contentType.split(";", 1)[0] ?? "").trim().toLowerCase()
 
 /** Layers whose bytes the registry is not meant to hold: nondistributable (OCI) and foreign (Docker). */
 export const isForeignLayer = (mediaType: string): boolean =>

@@ -20,7 +20,9 @@ export type Platform = typeof Platform.Type
 const defaultVariants: Readonly<Record<string, string>> = { arm64: "v8", arm: "v7" }
 
 const variantOf = (architecture: string, variant: string | null | undefined): string =>
-  variant === undefined || variant === null || variant === "" ? (defaultVariants[architecture] ?? "") : variant
+  variant === undefined || variant === null || variant === ""
+    ? (defaultVariants[architecture] ?? "")
+    : variant
 
 /** Whether an index's child is for `platform`; a missing variant means the architecture's usual one. */
 export const matches = (platform: Platform, child: DescriptorPlatform): boolean => {
@@ -34,5 +36,6 @@ export const matches = (platform: Platform, child: DescriptorPlatform): boolean 
 
 /** The way a child's platform is written in messages. */
 export const format = (child: DescriptorPlatform): string =>
-  [child.os, child.architecture, child.variant].filter((part) => part !== undefined && part !== null && part !== "")
+  [child.os, child.architecture, child.variant]
+    .filter((part) => part !== undefined && part !== null && part !== "")
     .join("/")

@@ -1,0 +1,157 @@
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
+import type { Platform } from "@registry-packages-proxy/oci/Platform"
+import { Clock, Effect, Metric, type Scope } from "effect"
+import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { PrometheusMetrics } from "effect/observability"
+import { randomUUID } from "node:crypto"
+import * as AccessLog from "../AccessLog.ts"
+import * as Metrics from "../Metrics.ts"
+import type { Exchange, Route } from "./Exchange.ts"
+import { Lifecycle } from "./Lifecycle.ts"
+import { limits } from "./Limits.ts"
+import * as PackageHandler from "./PackageHandler.ts"
+import * as Problem from "./Problem.ts"
+
+type Response = HttpServerResponse.HttpServerResponse
+
+/** The status a request is counted under whose client left before it was answered. */
+const clientClosedRequest = 499
+
+const routes: Readonly<Record<string, Route>> = {
+  "/package": "package",
+  "/healthz": "healthz",
+  "/readyz": "readyz",
+  "/metrics": "metrics"
+}
+
+const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
+
+const plainText = (status: number, text: string, contentType = "text/plain; charset=utf-8"): Response =>
+  HttpServerResponse.text(text, { status, contentType, headers: Problem.noStore })
+
+// RFC 9112, section 3.2: a server must refuse a request of HTTP/1.1 without a Host.
+const isHttp11 = (request: HttpServerRequest.HttpServerRequest): boolean =>
+  NodeHttpServerRequest.toIncomingMessage(request).httpVersion === "1.1"
+
+/** Counts a request; a metric per label set is made once and kept, since the sets are few and fixed. */
+const makeCounter = () => {
+  const counters = new Map<string, Metric.Counter<number>>()
+  return (handler: Route, method: string, code: number): Effect.Effect<void> => {
+    const name = `${handler} ${method} ${code}`
+    const known = counters.get(name)
+    if (known !== undefined) return Metric.update(known, 1)
+    const attributes = {
+      handler,
+      method: methods.find((known) => known === method) ?? "other",
+      code: String(code)
+    }
+    const counter = Metric.withAttributes(Metrics.requests, attributes) as Metric.Counter<number>
+    counters.set(name, counter)
+    return Metric.update(counter, 1)
+  }
+}
+
+/** The program's HTTP API, whatever listens: DESIGN's paths, each request counted and, but for probes, logged. */
+export const make = Effect.fnUntraced(function* (options: { readonly platform: Platform }) {
+  const cache = yield* DigestCache
+  const credentials = yield* CredentialStore
+  const lifecycle = yield* Lifecycle
+  const answerPackage = yield* PackageHandler.make(options.platform)
+  const count = makeCounter()
+
+  const readiness: Effect.Effect<Response> = Effect.gen(function* () {
+    if (lifecycle.isDraining()) return plainText(503, "shutting down\n")
+    const status = yield* credentials.status
+    if (!status.synced) return plainText(503, `not ready: waiting for ${status.waitingFor.join(", ")}\n`)
+    return plainText(200, (yield* cache.degraded) ? "degraded: cache\n" : "ok\n")
+  })
+
+  const metrics: Effect.Effect<Response> = Effect.map(PrometheusMetrics.format(), (text) =>
+    plainText(200, text, "text/plain; version=0.0.4; charset=utf-8")
+  )
+
+  const answer = (
+    request: HttpServerRequest.HttpServerRequest,
+    query: string,
+    exchange: Exchange
+  ): Effect.Effect<Response, never, Scope.Scope> => {
+    const problem = (problem: Problem.Problem) =>
+      Effect.succeed(Problem.toResponse(problem, exchange.requestId))
+    if (request.headers["host"] === undefined && isHttp11(request)) return problem(Problem.missingHost)
+    if (exchange.route === "unknown") return problem(Problem.unknownPath)
+    if (request.method !== "GET" && request.method !== "HEAD") return problem(Problem.methodNotAllowed)
+    switch (exchange.route) {
+      case "healthz":
+        return Effect.succeed(plainText(200, "ok\n"))
+      case "readyz":
+        return readiness
+      case "metrics":
+        return metrics
+      case "package":
+        if (lifecycle.isDraining()) return problem(Problem.shuttingDown)
+        if (lifecycle.underWay() >= limits.packages) return problem(Problem.tooManyRequests)
+        return lifecycle.track(answerPackage(request, query, exchange))
+    }
+  }
+
+  const failed = (exchange: Exchange, cause: unknown): Effect.Effect<Response> =>
+    Effect.logError("a request failed", cause).pipe(
+      Effect.annotateLogs({ requestId: exchange.requestId }),
+      Effect.as(Problem.toResponse(Problem.internal, exchange.requestId))
+    )
+
+  const record = (
+    request: HttpServerRequest.HttpServerRequest,
+    exchange: Exchange,
+    status: number,
+    began: number
+  ) =>
+    Effect.andThen(
+      count(exchange.route, request.method, status),
+      exchange.route === "healthz" || exchange.route === "readyz"
+        ? Effect.void
+        : Effect.flatMap(Clock.currentTimeMillis, (now) =>
+            AccessLog.write({
+              method: request.method,
+              route: exchange.route,
+              status,
+              bytes: exchange.bytes,
+              seconds: (now - began) / 1000,
+              cache: exchange.cache,
+              upstream: exchange.upstream,
+              requestId: exchange.requestId,
+              aborted: exchange.aborted
+            })
+          )
+    )
+
+  const application = Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const began = yield* Clock.currentTimeMillis
+    const question = request.url.indexOf("?")
+    const path = question === -1 ? request.url : request.url.slice(0, question)
+    const exchange: Exchange = {
+      requestId: randomUUID(),
+      route: Object.hasOwn(routes, path) ? (routes[path] ?? "unknown") : "unknown",
+      bytes: 0,
+      cache: undefined,
+      upstream: undefined,
+      aborted: false
+    }
+    return yield* answer(request, question === -1 ? "" : request.url.slice(question + 1), exchange).pipe(
+      Effect.catchDefect((defect) => failed(exchange, defect)),
+      Effect.map(lifecycle.closing),
+      // Effect's server runs its handlers uninterruptible; a client that leaves is to end what was done for it.
+      Effect.interruptible,
+      Effect.onExit((exit) =>
+        record(request, exchange, exit._tag === "Success" ? exit.value.status : clientClosedRequest, began)
+      )
+    )
+  })
+
+  return { application }
+})
+
+export type Application = Effect.Success<ReturnType<typeof make>>

@@ -1,0 +1,130 @@
+import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
+import type { Platform } from "@registry-packages-proxy/oci/Platform"
+import { Effect, Option, Result, type Scope } from "effect"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { writeBody } from "./BodyWriter.ts"
+import { BufferPool } from "./BufferPool.ts"
+import * as Conditions from "./Conditions.ts"
+import { fromPullError } from "./ErrorProblems.ts"
+import type { Exchange } from "./Exchange.ts"
+import { Lifecycle } from "./Lifecycle.ts"
+import { etagOf, packageHeaders, validators } from "./PackageHeaders.ts"
+import * as PackagePull from "./PackagePull.ts"
+import * as PackageQuery from "./PackageQuery.ts"
+import { type Problem, toResponse, unsatisfiableRange } from "./Problem.ts"
+
+type Response = HttpServerResponse.HttpServerResponse
+
+/** Answers GET and HEAD on /package. */
+export const make = Effect.fnUntraced(function* (platform: Platform) {
+  const cache = yield* DigestCache
+  const lifecycle = yield* Lifecycle
+  const pull = yield* PackagePull.make
+  const pool = new BufferPool()
+
+  type Source = ReturnType<typeof pull>
+  type Failure = PackagePull.PullError | BodyError
+
+  /** What GET would answer with, learned without the blob. */
+  const inspect = (query: PackageQuery.PackageQuery, source: Source) =>
+    Effect.gen(function* () {
+      const known = yield* cache.peek({ digest: query.digest, platform })
+      if (Option.isSome(known)) return known.value
+      const descriptor = yield* source.resolve
+      return { descriptor, result: yield* cache.admission(descriptor.size) }
+    })
+
+  const head = (query: PackageQuery.PackageQuery, source: Source, exchange: Exchange) =>
+    Effect.map(inspect(query, source), ({ descriptor, result }): Response => {
+      exchange.cache = result
+      const headers = packageHeaders({
+        digest: query.digest,
+        descriptor,
+        result,
+        acceptsRanges: result !== "bypass",
+        range: undefined
+      })
+      return HttpServerResponse.empty({ status: 200, headers })
+    })
+
+  const notModified = (query: PackageQuery.PackageQuery, source: Source, exchange: Exchange) =>
+    Effect.map(inspect(query, source), ({ result }): Response => {
+      exchange.cache = result
+      return HttpServerResponse.empty({ status: 304, headers: validators(query.digest, result) })
+    })
+
+  const get = (
+    request: HttpServerRequest.HttpServerRequest,
+    query: PackageQuery.PackageQuery,
+    source: Source,
+    exchange: Exchange
+  ): Effect.Effect<Response, Failure, Scope.Scope> =>
+    Effect.gen(function* () {
+      const opened = yield* cache.open({ digest: query.digest, platform }, source)
+      exchange.cache = opened.result
+      const { descriptor } = opened
+      const header = request.headers["range"]
+      const range =
+        header !== undefined &&
+        opened.acceptsRanges &&
+        Conditions.ifRange(request.headers["if-range"], etagOf(query.digest))
+          ? Conditions.parseRange(header, descriptor.size)
+          : undefined
+      if (range === "unsatisfiable")
+        return toResponse(unsatisfiableRange(descriptor.size), exchange.requestId)
+      const headers = packageHeaders({ digest: query.digest, ...opened, range })
+      const status = range === undefined ? 200 : 206
+      const body = opened.body(range?.start ?? 0, range?.end ?? descriptor.size)
+      if (body._tag === "Bytes") {
+        exchange.bytes = body.bytes.length
+        return HttpServerResponse.uint8Array(body.bytes, { status, headers })
+      }
+      const response = lifecycle.closing(HttpServerResponse.empty({ status, headers }))
+      const exit = yield* Effect.exit(
+        writeBody({
+          request,
+          response,
+          reader: body.reader,
+          pool,
+          written: (bytes) => {
+            exchange.bytes += bytes
+          }
+        })
+      )
+      if (exit._tag === "Failure") {
+        exchange.aborted = true
+        yield* Effect.logWarning("a package's body broke off", exit.cause).pipe(
+          Effect.annotateLogs({ requestId: exchange.requestId, digest: query.digest })
+        )
+      }
+      return response
+    })
+
+  const problem = (problem: Problem, exchange: Exchange): Response => toResponse(problem, exchange.requestId)
+
+  return (
+    request: HttpServerRequest.HttpServerRequest,
+    query: string,
+    exchange: Exchange
+  ): Effect.Effect<Response, never, Scope.Scope> => {
+    const parsed = PackageQuery.parse(query)
+    if (Result.isFailure(parsed)) return Effect.succeed(problem(parsed.failure, exchange))
+    const source = pull(parsed.success, platform, (host) => {
+      exchange.upstream = host
+    })
+    const condition = request.headers["if-none-match"]
+    const answer: Effect.Effect<Response, Failure, Scope.Scope> =
+      condition !== undefined && Conditions.ifNoneMatch(condition, etagOf(parsed.success.digest))
+        ? notModified(parsed.success, source, exchange)
+        : request.method === "HEAD"
+          ? head(parsed.success, source, exchange)
+          : get(request, parsed.success, source, exchange)
+    return Effect.catch(answer, (error) =>
+      Effect.logInfo("a package could not be had", error).pipe(
+        Effect.annotateLogs({ requestId: exchange.requestId, digest: parsed.success.digest }),
+        Effect.as(problem(fromPullError(error), exchange))
+      )
+    )
+  }
+})

@@ -1,0 +1,47 @@
+import type { CacheResult } from "@registry-packages-proxy/digest-cache/DigestCache"
+import type { Digest } from "@registry-packages-proxy/oci/Digest"
+import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
+import type { ByteRange } from "./Conditions.ts"
+
+export const etagOf = (digest: Digest): string => `"${digest}"`
+
+const contentTypes = { gzip: "application/x-gzip", zstd: "application/zstd" } as const
+const extensions = { gzip: "tar.gz", zstd: "tar.zst" } as const
+
+/** The Cache-Status values (RFC 9211) of the ways a package is had. */
+const cacheStatuses: Readonly<Record<CacheResult, string>> = {
+  hit: "registry-packages-proxy; hit",
+  memory: "registry-packages-proxy; hit",
+  miss: "registry-packages-proxy; fwd=miss; stored",
+  collapsed: "registry-packages-proxy; fwd=miss; collapsed",
+  bypass: "registry-packages-proxy; fwd=bypass"
+}
+
+/** What a client may keep of any answer on a package: its bytes never change. */
+export const validators = (digest: Digest, result: CacheResult) => ({
+  etag: etagOf(digest),
+  "cache-control": "public, max-age=31536000, immutable",
+  "cache-status": cacheStatuses[result]
+})
+
+/** The headers of a package, or of the part of it that is sent. */
+export const packageHeaders = (options: {
+  readonly digest: Digest
+  readonly descriptor: PackageDescriptor
+  readonly result: CacheResult
+  readonly acceptsRanges: boolean
+  readonly range: ByteRange | undefined
+}): Record<string, string> => {
+  const { descriptor, digest, range } = options
+  const headers: Record<string, string> = {
+    "content-type": contentTypes[descriptor.compression],
+    "content-length": String(range === undefined ? descriptor.size : range.end - range.start),
+    "content-disposition": `attachment; filename=${digest}.${extensions[descriptor.compression]}`,
+    "accept-ranges": options.acceptsRanges ? "bytes" : "none",
+    "docker-content-digest": descriptor.digest,
+    ...validators(digest, options.result)
+  }
+  if (range !== undefined)
+    headers["content-range"] = `bytes ${range.start}-${range.end - 1}/${descriptor.size}`
+  return headers
+}

@@ -1,0 +1,49 @@
+import type { CredentialError } from "@registry-packages-proxy/credential-store/CredentialError"
+import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
+import type { PackageSource } from "@registry-packages-proxy/digest-cache/DigestCache"
+import type { Platform } from "@registry-packages-proxy/oci/Platform"
+import { join } from "@registry-packages-proxy/oci/RepositoryName"
+import { RegistryClient, type Repository } from "@registry-packages-proxy/registry-client/RegistryClient"
+import type { RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
+import { Effect, Option, Schema, Stream } from "effect"
+import type { PackageQuery } from "./PackageQuery.ts"
+
+/** The repository's own name and the request's path make no name a registry could have. */
+export class InvalidRepositoryName extends Schema.TaggedError<InvalidRepositoryName>()(
+  "InvalidRepositoryName",
+  {}
+) {}
+
+/** Why a package could not be pulled. */
+export type PullError = CredentialError | RegistryError | InvalidRepositoryName
+
+/** How a package is pulled: credentials are asked for at each step, so that changed ones are in effect at once. */
+export const make = Effect.gen(function* () {
+  const credentials = yield* CredentialStore
+  const registry = yield* RegistryClient
+
+  return (
+    query: PackageQuery,
+    platform: Platform,
+    /** Told which registry is asked, when one is. */
+    asked: (host: string) => void
+  ): PackageSource<PullError> => {
+    const repository: Effect.Effect<Repository, CredentialError | InvalidRepositoryName> = Effect.gen(
+      function* () {
+        const source = yield* credentials.get(query.repository)
+        const name = join(source.base, query.path)
+        if (Option.isNone(name)) return yield* new InvalidRepositoryName({})
+        asked(source.host)
+        return { source, name: name.value }
+      }
+    )
+    return {
+      identity: `${Option.getOrElse(query.repository, () => "")} ${query.path}`,
+      resolve: Effect.flatMap(repository, (repository) =>
+        registry.resolve(repository, query.digest, platform)
+      ),
+      blob: (descriptor, offset) =>
+        Stream.unwrap(Effect.map(repository, (repository) => registry.blob(repository, descriptor, offset)))
+    }
+  }
+})

@@ -1,0 +1,66 @@
+import { type Headers, HttpServerResponse, ProblemDetails } from "effect/http"
+import { STATUS_CODES } from "node:http"
+
+/** An error as a client sees it (RFC 9457). `detail` says what to do in its first 200 bytes. */
+export interface Problem {
+  readonly status: number
+  readonly detail: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** What nobody may keep: errors, and what is true only now. */
+export const noStore = { "cache-control": "no-store" } as const
+
+/** The `application/problem+json` answer; `requestId` becomes its `instance`, so that it can be found in the log. */
+export const toResponse = (problem: Problem, requestId: string): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.setHeaders(
+    ProblemDetails.toResponse({
+      type: ProblemDetails.blankType,
+      status: problem.status,
+      title: STATUS_CODES[problem.status] ?? "Error",
+      detail: problem.detail,
+      instance: `urn:uuid:${requestId}`
+    }),
+    { ...noStore, ...problem.headers } satisfies Headers.Input
+  )
+
+export const badRequest = (detail: string): Problem => ({ status: 400, detail })
+
+export const missingHost = badRequest("A request of HTTP/1.1 needs a Host header (RFC 9112, section 3.2).")
+
+export const unknownPath: Problem = {
+  status: 404,
+  detail:
+    "No such path. Packages are at /package?digest=<digest>, probes at /healthz and /readyz, metrics at /metrics."
+}
+
+export const methodNotAllowed: Problem = {
+  status: 405,
+  detail: "Only GET and HEAD are answered here.",
+  headers: { allow: "GET, HEAD" }
+}
+
+export const shuttingDown: Problem = {
+  status: 503,
+  detail: "This proxy is shutting down. Ask another master node, or this one again in a few seconds.",
+  headers: { "retry-after": "5", connection: "close" }
+}
+
+export const tooManyRequests: Problem = {
+  status: 503,
+  detail:
+    "This proxy has as many requests under way as it takes. Ask another master node, or again in a second.",
+  headers: { "retry-after": "1" }
+}
+
+export const unsatisfiableRange = (size: number): Problem => ({
+  status: 416,
+  detail: `The range lies outside the package, which has ${size} bytes.`,
+  headers: { "content-range": `bytes */${size}` }
+})
+
+export const internal: Problem = {
+  status: 500,
+  detail:
+    "The proxy failed in a way that is a bug of its own. Its log has the cause under this problem's instance."
+}

@@ -1,0 +1,17 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import { Effect, Layer } from "effect"
+import * as CommandLine from "./CommandLine.ts"
+import { Environment } from "./Environment.ts"
+import * as Logging from "./Logging.ts"
+import * as Program from "./Program.ts"
+import * as Signals from "./Signals.ts"
+
+Effect.gen(function* () {
+  const { args, variables } = yield* Environment
+  const settings = yield* CommandLine.parse(args, variables)
+  return yield* Program.layer(settings, { variables }).pipe(
+    Layer.provide(Logging.layer(settings)),
+    Layer.launch
+  )
+}).pipe(Effect.provide([NodeFileSystem.layer, NodePath.layer]), Signals.runMain)

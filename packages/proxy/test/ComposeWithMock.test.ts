@@ -1,0 +1,66 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, it } from "@effect/vitest"
+import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { Digest } from "@registry-packages-proxy/oci/Digest"
+import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
+import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
+import { ManifestNotFound, RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
+import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
+import { Effect, Layer, Option, Stream } from "effect"
+import { FetchHttpClient, HttpClient, HttpServer } from "effect/http"
+import * as ListenAddress from "../src/ListenAddress.ts"
+import * as Program from "../src/Program.ts"
+import * as Settings from "../src/Settings.ts"
+
+// The program as an engineer composes it to try something out: the real HTTP server, a cache that keeps nothing, and
+// a registry that is two functions. (testkit's RegistryClientMock does more: faults, stalls, counters.)
+
+const content = new TextEncoder().encode("this would be a tar")
+const image = Digest.make(`sha256:${"1".repeat(64)}`)
+
+const registry = Layer.succeed(
+  RegistryClient,
+  RegistryClient.of({
+    resolve: (repository, digest) =>
+      digest === image
+        ? Effect.succeed({
+            digest: digestOf(content),
+            size: content.length,
+            compression: "gzip",
+            viaIndex: false
+          })
+        : Effect.fail(
+            new RegistryError({ registry: repository.source.host, reason: new ManifestNotFound({}) })
+          ),
+    blob: (_repository, _layer, offset) => Stream.succeed(content.subarray(offset))
+  })
+)
+
+const credentials = CredentialStoreMock.layer({
+  sources: { "": CredentialStoreMock.source({ host: "registry.test", base: "packages" }) }
+})
+
+const settings: Settings.Settings = {
+  ...Settings.defaults,
+  listenAddress: Option.some(new ListenAddress.ListenAddress({ host: Option.some("127.0.0.1"), port: 0 }))
+}
+
+const program = Program.layerServer(settings).pipe(
+  Layer.provide([registry, credentials, DigestCacheLive.layerDisabled]),
+  Layer.provideMerge(FetchHttpClient.layer),
+  Layer.provide(NodeServices.layer)
+)
+
+it.layer(program)((it) => {
+  it.effect("a program composed with a mock registry serves what the mock holds", () =>
+    HttpServer.addressFormattedWith((origin) =>
+      Effect.gen(function* () {
+        const found = yield* HttpClient.get(`${origin}/package?digest=${image}`)
+        assert.strictEqual(yield* found.text, "this would be a tar")
+        assert.strictEqual(found.headers["cache-status"], "registry-packages-proxy; fwd=bypass")
+        const missing = yield* HttpClient.get(`${origin}/package?digest=sha256:${"2".repeat(64)}`)
+        assert.strictEqual(missing.status, 404)
+      })
+    )
+  )
+})

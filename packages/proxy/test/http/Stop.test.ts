@@ -1,0 +1,67 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import { Effect, Exit, Fiber, Latch, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { bytes, start, withPlatform } from "./harness.ts"
+
+const content = bytes(700_000)
+
+/** A proxy in a scope of its own, with one download held in the middle. */
+const downloading = Effect.gen(function* () {
+  const image = RegistryImage.ofPackage(content)
+  const scope = yield* Scope.make()
+  const proxy = yield* start({ images: [image] }).pipe(Scope.provide(scope))
+  const held = Latch.makeUnsafe(false)
+  const begun = Latch.makeUnsafe(false)
+  yield* proxy.registry.fault("blob", { _tag: "Stall", after: 400_000, until: held.await })
+  const download = yield* Effect.forkChild(
+    proxy.package(image.digest, {
+      onData: () => {
+        begun.openUnsafe()
+        return true
+      }
+    })
+  )
+  yield* begun.await
+  const stop = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+  const draining = Effect.suspend(() =>
+    Effect.flatMap(proxy.request("/readyz"), ({ status }) =>
+      status === 503 ? Effect.void : Effect.fail("not yet draining" as const)
+    )
+  ).pipe(Effect.retry({ while: (error) => error === "not yet draining" }))
+  yield* draining
+  return { image, proxy, held, download, stop }
+})
+
+describe("stopping", () => {
+  it.effect("lets a download finish, turns new ones away, answers probes, and then closes", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const { download, held, image, proxy, stop } = yield* downloading
+        assert.strictEqual((yield* proxy.request("/healthz")).status, 200)
+        const refused = yield* proxy.package(image.digest)
+        assert.strictEqual(refused.status, 503)
+        assert.strictEqual(refused.headers["connection"], "close")
+        assert.isDefined(refused.headers["retry-after"])
+        yield* held.open
+        const response = yield* Fiber.join(download)
+        assert.isTrue(response.body.equals(content))
+        yield* Fiber.join(stop)
+        assert.strictEqual(yield* Effect.flip(proxy.request("/healthz")), "ECONNREFUSED")
+      })
+    )
+  )
+
+  it.effect("breaks off what is not done when the grace period is over", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const { download, stop } = yield* downloading
+        yield* TestClock.adjust("30 seconds")
+        const response = yield* Fiber.join(download)
+        assert.strictEqual(response.status, 200)
+        assert.isFalse(response.complete)
+        yield* Fiber.join(stop)
+      })
+    )
+  )
+})

@@ -1,0 +1,85 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import type { Digest } from "@registry-packages-proxy/oci/Digest"
+import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
+import { rawHttp } from "@registry-packages-proxy/testkit/RawHttp"
+import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
+import type { RegistryImage } from "@registry-packages-proxy/testkit/RegistryImage"
+import { Context, Duration, Effect, FileSystem, Layer, Option, type Scope } from "effect"
+import { HttpServer } from "effect/http"
+import { randomBytes } from "node:crypto"
+import * as ListenAddress from "../../src/ListenAddress.ts"
+import * as Program from "../../src/Program.ts"
+import * as Settings from "../../src/Settings.ts"
+
+export const repository = "registry.test/modules"
+
+/** Incompressible bytes. */
+export const bytes = (length: number): Uint8Array => randomBytes(length)
+
+interface Options {
+  readonly images?: ReadonlyArray<RegistryImage>
+  readonly credentials?: Partial<CredentialStoreMock.MockOptions>
+  readonly settings?: Partial<Settings.Settings>
+}
+
+type Request = NonNullable<Parameters<typeof rawHttp>[1]> & {
+  readonly digest?: string
+  readonly query?: string
+}
+
+/** The real program over HTTP, with a cache on disk of its own; registry and credentials are mocks. */
+export const start = Effect.fnUntraced(function* (options: Options = {}) {
+  const fs = yield* FileSystem.FileSystem
+  const cacheDirectory = options.settings?.cacheDirectory ?? (yield* fs.makeTempDirectoryScoped())
+  const settings = {
+    ...Settings.defaults,
+    listenAddress: Option.some(new ListenAddress.ListenAddress({ host: Option.some("127.0.0.1"), port: 0 })),
+    shutdownGracePeriod: Duration.seconds(30),
+    ...options.settings,
+    cacheDirectory
+  } as Settings.Settings
+  const context = yield* Layer.build(
+    Program.layerServer(settings).pipe(
+      Layer.provide(Program.layerCache(settings)),
+      Layer.provideMerge(RegistryClientMock.layer(options.images ?? [])),
+      Layer.provide(
+        CredentialStoreMock.layer({
+          sources: {
+            "": CredentialStoreMock.source({ host: "registry.test", base: "own" }),
+            [repository]: CredentialStoreMock.source({ host: "registry.test", base: "modules" })
+          },
+          ...options.credentials
+        })
+      ),
+      Layer.provide(NodeServices.layer)
+    )
+  )
+  const origin = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
+  return {
+    origin,
+    settings,
+    registry: Context.get(context, RegistryClientMock),
+    request: (path: string, request: Request = {}) => rawHttp(`${origin}${path}`, request),
+    package: (digest: Digest | string, request: Request = {}) =>
+      rawHttp(
+        `${origin}/package?digest=${digest}&repository=${repository}&path=${request.query ?? ""}`,
+        request
+      )
+  }
+})
+
+export type Started = Effect.Success<ReturnType<typeof start>>
+
+/** What a problem answer says. */
+export const problemOf = (response: {
+  readonly body: Buffer
+}): {
+  readonly status: number
+  readonly detail: string
+  readonly title: string
+  readonly type: string
+} => JSON.parse(response.body.toString())
+
+export const withPlatform = <A, E>(
+  effect: Effect.Effect<A, E, Scope.Scope | NodeServices.NodeServices>
+): Effect.Effect<A, E, Scope.Scope> => Effect.provide(effect, NodeServices.layer)

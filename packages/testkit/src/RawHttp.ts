@@ -1,0 +1,59 @@
+import { Effect } from "effect"
+import type { IncomingHttpHeaders } from "node:http"
+
+const http = process.getBuiltinModule("node:http")
+const https = process.getBuiltinModule("node:https")
+
+/** What came back, as far as it came. */
+export interface RawResponse {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: Buffer
+  /** Whether the message ended as HTTP says it must. */
+  readonly complete: boolean
+}
+
+/** Sends one request with nothing but node:http; a request without any answer fails with the error's code. */
+export const rawHttp = (
+  url: string,
+  options: {
+    readonly method?: string
+    readonly headers?: Readonly<Record<string, string>>
+    readonly body?: string
+    readonly ca?: string
+    /** Hears of each chunk; answering false leaves. */
+    readonly onData?: (received: number) => boolean
+  } = {}
+): Effect.Effect<RawResponse, string> =>
+  Effect.callback<RawResponse, string>((resume) => {
+    const { body, onData, ...rest } = options
+    const client = url.startsWith("https:") ? https : http
+    const request = client.request(url, { agent: false, ...rest })
+    let answered = false
+    request.on("error", (error: NodeJS.ErrnoException) => {
+      if (!answered) resume(Effect.fail(error.code ?? error.message))
+    })
+    request.once("response", (response) => {
+      answered = true
+      const chunks: Array<Buffer> = []
+      let received = 0
+      response.on("data", (chunk: Buffer) => {
+        chunks.push(chunk)
+        received += chunk.length
+        if (onData?.(received) === false) request.destroy()
+      })
+      response.on("error", () => {})
+      response.once("close", () =>
+        resume(
+          Effect.succeed({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(chunks),
+            complete: response.complete
+          })
+        )
+      )
+    })
+    request.end(body)
+    return Effect.sync(() => request.destroy())
+  })
