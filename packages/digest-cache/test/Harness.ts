@@ -1,0 +1,76 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { DigestCache } from "../src/DigestCache.ts"
+import * as Live from "../src/DigestCacheLive.ts"
+import { FileFaults, layer as layerFaulty } from "@registry-packages-proxy/testkit/FaultyFileSystem"
+import { assert } from "@effect/vitest"
+import { Context, Effect, Exit, FileSystem, Layer, Path, Scope } from "effect"
+import { readdirSync, readlinkSync } from "node:fs"
+
+/** The files of a directory this process holds open, unlinked ones included. */
+export const openIn = (directory: string): ReadonlyArray<string> =>
+  readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${fd}`)
+      return target.startsWith(directory) ? [target] : []
+    } catch {
+      // The descriptor the listing itself was made with.
+      return []
+    }
+  })
+
+/** A cache over a directory that outlives it, with faults, for one test. */
+export interface Harness {
+  readonly directory: string
+  readonly faults: FileFaults["Service"]
+  readonly fs: FileSystem.FileSystem
+  /** Starts a cache over the directory and runs `body` with it; stops it then. */
+  readonly run: <A, E>(body: Effect.Effect<A, E, DigestCache | Scope.Scope>, cap?: number) => Effect.Effect<A, E>
+  readonly blobs: Effect.Effect<ReadonlyArray<string>>
+  readonly pathOf: (fileName: string) => string
+}
+
+export const defaultCap = 4 * 1024 * 1024
+
+/** Leaves nothing open and nothing unfinished behind, whatever the test did. */
+const assertClean = (fs: FileSystem.FileSystem, directory: string) =>
+  Effect.gen(function* () {
+    assert.deepStrictEqual(openIn(directory), [], "open descriptors")
+    const ingest = yield* Effect.orElseSucceed(fs.readDirectory(`${directory}/ingest`), () => [])
+    assert.deepStrictEqual(ingest, [], "temporary files")
+  })
+
+const make = Effect.gen(function* () {
+  const node = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const context = yield* Layer.build(layerFaulty)
+  const directory = yield* node.makeTempDirectoryScoped()
+  const faults = Context.get(context, FileFaults)
+  const run: Harness["run"] = (body, cap = defaultCap) =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const live = Live.layer({ directory, cap }).pipe(
+        Layer.provide(Layer.mergeAll(Layer.succeedContext(context), Layer.succeed(Path.Path, path)))
+      )
+      const exit = yield* Layer.buildWithScope(live, scope).pipe(
+        Effect.flatMap((services) => Effect.provideContext(Effect.scoped(body), services)),
+        Effect.exit
+      )
+      yield* Scope.close(scope, Exit.void)
+      yield* faults.set()
+      yield* assertClean(node, directory)
+      return yield* exit
+    })
+  const harness: Harness = {
+    directory,
+    faults,
+    fs: node,
+    run,
+    blobs: Effect.orDie(node.readDirectory(path.join(directory, "blobs"))),
+    pathOf: (fileName) => path.join(directory, "blobs", fileName)
+  }
+  return harness
+})
+
+/** Runs a test with a harness of its own, on the real file system. */
+export const withHarness = <E>(body: (harness: Harness) => Effect.Effect<void, E>) =>
+  Effect.flatMap(make, body).pipe(Effect.scoped, Effect.provide(NodeServices.layer))

@@ -1,0 +1,117 @@
+import { Context, Effect, FileSystem, Layer } from "effect"
+import { type PlatformError, systemError, type SystemErrorTag } from "effect/PlatformError"
+
+/** What is done to a file system, as far as a cache does it. */
+export type FileOperation =
+  | "open"
+  | "read"
+  | "write"
+  | "stat"
+  | "rename"
+  | "remove"
+  | "makeDirectory"
+  | "readDirectory"
+  | "utimes"
+
+/** Fails an operation: from the nth call on a matching path (1 unless told), so many times (for good unless told). */
+export interface FileFault {
+  readonly operation: FileOperation
+  readonly reason: SystemErrorTag
+  readonly from?: number
+  readonly times?: number
+  /** Only paths that contain this. */
+  readonly path?: string
+}
+
+/** Sees every call: before it is done, to fail it, and after. */
+export interface Interceptor {
+  readonly before: (operation: FileOperation, path: string) => Effect.Effect<void, PlatformError>
+  readonly after: (operation: FileOperation, path: string) => Effect.Effect<void>
+}
+
+const interceptFile = (file: FileSystem.File, path: string, around: Around): FileSystem.File => ({
+  [FileSystem.FileTypeId]: FileSystem.FileTypeId,
+  get stat() {
+    return around("stat", path, file.stat)
+  },
+  sync: file.sync,
+  seek: (offset, from) => file.seek(offset, from),
+  read: (buffer, options) => around("read", path, file.read(buffer, options)),
+  readAlloc: (size, options) => around("read", path, file.readAlloc(size, options)),
+  truncate: (length) => file.truncate(length),
+  write: (buffer) => around("write", path, file.write(buffer)),
+  writeAll: (buffer) => around("write", path, file.writeAll(buffer))
+})
+
+type Around = <A, R>(
+  operation: FileOperation,
+  path: string,
+  effect: Effect.Effect<A, PlatformError, R>
+) => Effect.Effect<A, PlatformError, R>
+
+/** A file system whose calls are seen by `interceptor`. */
+export const intercept = (fs: FileSystem.FileSystem, interceptor: Interceptor): FileSystem.FileSystem => {
+  const around: Around = (operation, path, effect) =>
+    interceptor
+      .before(operation, path)
+      .pipe(Effect.andThen(effect), Effect.ensuring(Effect.suspend(() => interceptor.after(operation, path))))
+  return {
+    ...fs,
+    open: (path, options) =>
+      Effect.map(around("open", path, fs.open(path, options)), (file) => interceptFile(file, path, around)),
+    stat: (path) => around("stat", path, fs.stat(path)),
+    lstat: (path) => around("stat", path, fs.lstat(path)),
+    rename: (from, to) => around("rename", from, fs.rename(from, to)),
+    remove: (path, options) => around("remove", path, fs.remove(path, options)),
+    makeDirectory: (path, options) => around("makeDirectory", path, fs.makeDirectory(path, options)),
+    readDirectory: (path, options) => around("readDirectory", path, fs.readDirectory(path, options)),
+    utimes: (path, atime, mtime) => around("utimes", path, fs.utimes(path, atime, mtime))
+  }
+}
+
+/** The faults of a file system, to be changed while it is used. */
+export class FileFaults extends Context.Service<
+  FileFaults,
+  {
+    /** Replaces all faults; calls are counted from here. */
+    readonly set: (...faults: ReadonlyArray<FileFault>) => Effect.Effect<void>
+    /** How often a fault came true since `set`. */
+    readonly struck: Effect.Effect<number>
+  }
+>()("@registry-packages-proxy/testkit/FaultyFileSystem") {}
+
+const make = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  let active: ReadonlyArray<{ readonly fault: FileFault; calls: number }> = []
+  let struck = 0
+  const faulty = intercept(fs, {
+    before: (operation, path) =>
+      Effect.suspend(() => {
+        for (const entry of active) {
+          const { from = 1, path: part = "", reason, times = Number.POSITIVE_INFINITY } = entry.fault
+          if (entry.fault.operation !== operation || !path.includes(part)) continue
+          entry.calls++
+          if (entry.calls < from || entry.calls >= from + times) continue
+          struck++
+          return Effect.fail(
+            systemError({ _tag: reason, module: "FileSystem", method: operation, pathOrDescriptor: path })
+          )
+        }
+        return Effect.void
+      }),
+    after: () => Effect.void
+  })
+  const faults = FileFaults.of({
+    set: (...faults) =>
+      Effect.sync(() => {
+        active = faults.map((fault) => ({ fault, calls: 0 }))
+        struck = 0
+      }),
+    struck: Effect.sync(() => struck)
+  })
+  return Context.make(FileSystem.FileSystem, faulty).pipe(Context.add(FileFaults, faults))
+})
+
+/** The file system given, without faults until a test sets some. */
+export const layer: Layer.Layer<FileSystem.FileSystem | FileFaults, never, FileSystem.FileSystem> =
+  Layer.effectContext(make)
