@@ -57,7 +57,7 @@ const make = Effect.gen(function* () {
       )
       yield* Scope.close(scope, Exit.void)
       yield* faults.set()
-      yield* assertClean(node, directory)
+      if (Exit.isSuccess(exit)) yield* assertClean(node, directory)
       return yield* exit
     })
   const harness: Harness = {

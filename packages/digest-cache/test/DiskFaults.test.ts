@@ -1,0 +1,249 @@
+import { follow, get, read, settled } from "@registry-packages-proxy/testkit/DigestCacheClient"
+import { TestPackage } from "@registry-packages-proxy/testkit/DigestCacheSource"
+import type { FileOperation } from "@registry-packages-proxy/testkit/FaultyFileSystem"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Option } from "effect"
+import { DigestCache } from "../src/DigestCache.ts"
+import { withHarness } from "./Harness.ts"
+
+const large = 1_000_003
+const small = 10_000
+
+const degraded = Effect.flatMap(DigestCache, (cache) => cache.degraded)
+
+describe("DigestCache on a failing disk", () => {
+  for (const reason of ["WriteZero", "Unknown", "PermissionDenied"] as const) {
+    it.effect(`where a write fails midway (${reason}), each reader goes on from upstream where it is`, () =>
+      withHarness((harness) =>
+        harness.run(
+          Effect.gen(function* () {
+            const wanted = new TestPackage({ size: large, seed: 1 })
+            wanted.holdAt(400_000)
+            const ranges = [
+              [0, large],
+              [0, 100_000],
+              [0, 400_000],
+              [0, 400_001],
+              [100, 600_000],
+              [399_999, 400_001],
+              [400_000, large],
+              [700_000, 800_000],
+              [large - 1, large]
+            ] as const
+            const readers = yield* Effect.forEach(ranges, ([start, end]) => follow(wanted, { start, end }))
+            const [first] = readers
+            yield* Effect.andThen(wanted.held, first?.at(400_000) ?? Effect.void)
+            // Has read nothing when it happens, and reads only afterwards.
+            const idle = yield* (yield* DigestCache).open(wanted.key, wanted.source())
+            yield* harness.faults.set({ operation: "write", reason })
+            wanted.proceed()
+            for (const [index, [start, end]] of ranges.entries()) {
+              const bytes = yield* Fiber.join(readers[index]?.fiber ?? assert.fail("no reader"))
+              assert.isTrue(bytes.equals(wanted.bytes.subarray(start, end)), `${start} to ${end}`)
+            }
+            assert.isTrue((yield* read(idle)).equals(wanted.bytes))
+            assert.deepStrictEqual(
+              wanted.offsets,
+              [0, ...[...ranges, "idle"].map(() => 400_000)],
+              "none begins anew"
+            )
+            assert.isTrue(yield* degraded)
+            assert.deepStrictEqual(yield* harness.blobs, [])
+            yield* harness.faults.set()
+            assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+            yield* settled(wanted)
+            assert.isFalse(yield* degraded)
+            assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          })
+        )
+      )
+    )
+  }
+
+  it.effect("what comes wrong after a failed write still breaks every reader", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size: large, seed: 1 })
+          wanted.given = Buffer.from(wanted.bytes)
+          wanted.given.writeUInt8(wanted.bytes.readUInt8(large - 1) ^ 1, large - 1)
+          wanted.holdAt(400_000)
+          const readers = [yield* follow(wanted), yield* follow(wanted, { start: 0, end: 100_000 })]
+          yield* wanted.held
+          yield* harness.faults.set({ operation: "write", reason: "Unknown" })
+          wanted.proceed()
+          for (const { fiber } of readers) assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "BodyError")
+        })
+      )
+    )
+  )
+
+  const faults: ReadonlyArray<{ readonly operation: FileOperation; readonly path?: string }> = [
+    { operation: "open", path: "ingest" },
+    { operation: "write" },
+    { operation: "rename" },
+    { operation: "stat", path: "ingest" }
+  ]
+  for (const fault of faults) {
+    for (const size of [small, large]) {
+      it.effect(`answers with right bytes where ${fault.operation} fails, and keeps nothing (${size} bytes)`, () =>
+        withHarness((harness) =>
+          harness.run(
+            Effect.gen(function* () {
+              const wanted = new TestPackage({ size, seed: 1 })
+              yield* harness.faults.set({ ...fault, reason: "Unknown" })
+              for (let times = 0; times < 3; times++) {
+                assert.isTrue((yield* get(wanted)).right)
+                yield* settled(wanted)
+              }
+              assert.isTrue(yield* degraded)
+              assert.deepStrictEqual(yield* harness.blobs, [])
+              yield* harness.faults.set()
+              assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+              yield* settled(wanted)
+              assert.isFalse(yield* degraded)
+            })
+          )
+        )
+      )
+    }
+  }
+
+  it.effect("a hit that cannot be opened passes by the cache, and is a hit again once it can", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size: large, seed: 1 })
+          yield* Effect.andThen(get(wanted), settled(wanted))
+          yield* harness.faults.set({ operation: "open", reason: "Unknown", path: "blobs" })
+          assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
+          assert.isTrue(yield* degraded)
+          yield* harness.faults.set()
+          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          assert.isFalse(yield* degraded)
+        })
+      )
+    )
+  )
+
+  it.effect("a hit that cannot be read to its end breaks, and stays", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size: large, seed: 1 })
+          yield* Effect.andThen(get(wanted), settled(wanted))
+          yield* harness.faults.set({ operation: "read", reason: "Unknown", from: 3 })
+          assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
+          yield* harness.faults.set()
+          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+        })
+      )
+    )
+  )
+
+  it.effect("a verification that cannot read breaks its readers, but does not throw the package away", () =>
+    withHarness((harness) =>
+      Effect.gen(function* () {
+        const wanted = new TestPackage({ size: large, seed: 1 })
+        yield* harness.run(Effect.andThen(get(wanted), settled(wanted)))
+        yield* harness.run(
+          Effect.gen(function* () {
+            yield* harness.faults.set({ operation: "read", reason: "Unknown" })
+            assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
+            yield* harness.faults.set()
+            assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          })
+        )
+      })
+    )
+  )
+
+  it.effect("files that cannot be removed go on counting, and go once they can be", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const failing = new TestPackage({ size: large, seed: 1 })
+          const wanted = new TestPackage({ size: large, seed: 2 })
+          failing.failAt = 500_000
+          yield* harness.faults.set({ operation: "remove", reason: "Unknown" })
+          yield* Effect.flip(get(failing))
+          yield* settled(failing)
+          assert.lengthOf(yield* harness.fs.readDirectory(`${harness.directory}/ingest`), 1)
+          assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
+          yield* settled(wanted)
+          yield* harness.faults.set()
+          assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+          yield* settled(wanted)
+          assert.deepStrictEqual(yield* harness.fs.readDirectory(`${harness.directory}/ingest`), [])
+        }),
+        1_600_000
+      )
+    )
+  )
+
+  it.effect("what cannot be evicted is still served", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const present = new TestPackage({ size: large, seed: 1 })
+          const wanted = new TestPackage({ size: large, seed: 2 })
+          yield* Effect.andThen(get(present), settled(present))
+          yield* harness.faults.set({ operation: "remove", reason: "PermissionDenied" })
+          assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
+          assert.deepStrictEqual(yield* get(present), { result: "hit", right: true })
+          yield* settled(wanted)
+          yield* harness.faults.set()
+          assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+        }),
+        1_600_000
+      )
+    )
+  )
+
+  it.effect("a directory deleted underneath is made again", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const [first, second] = [new TestPackage({ size: large, seed: 1 }), new TestPackage({ size: large, seed: 2 })]
+          yield* Effect.andThen(get(first), settled(first))
+          second.holdAt(500_000)
+          const reader = yield* follow(second)
+          yield* second.held
+          yield* harness.fs.remove(harness.directory, { recursive: true })
+          second.proceed()
+          assert.isTrue((yield* Fiber.join(reader.fiber)).equals(second.bytes))
+          yield* settled(second)
+          assert.deepStrictEqual(yield* get(first), { result: "miss", right: true })
+          yield* settled(first)
+          assert.deepStrictEqual(yield* get(first), { result: "hit", right: true })
+          assert.isFalse(yield* degraded)
+        }).pipe(Effect.scoped)
+      )
+    )
+  )
+
+  for (const operation of ["makeDirectory", "readDirectory", "remove"] as const) {
+    it.effect(`nothing is kept before what is there is known (${operation} fails at start)`, () =>
+      withHarness((harness) =>
+        Effect.gen(function* () {
+          const [first, second] = [new TestPackage({ size: large, seed: 1 }), new TestPackage({ size: large, seed: 2 })]
+          yield* harness.run(Effect.andThen(get(first), settled(first)))
+          yield* harness.faults.set({ operation, reason: "PermissionDenied" })
+          yield* harness.run(
+            Effect.gen(function* () {
+              assert.isTrue(yield* degraded)
+              assert.deepStrictEqual(yield* get(first), { result: "bypass", right: true })
+              yield* harness.faults.set()
+              assert.deepStrictEqual(yield* get(second), { result: "miss", right: true })
+              yield* settled(second)
+              assert.isFalse(yield* degraded)
+              const peeked = yield* (yield* DigestCache).peek(first.key)
+              assert.isTrue(Option.isNone(peeked), "there was no room for both")
+            }),
+            1_600_000
+          )
+        })
+      )
+    )
+  }
+})
