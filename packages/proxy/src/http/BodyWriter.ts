@@ -2,7 +2,7 @@ import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequ
 import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
 import type { PackageReader } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { Effect, Schema, type Scope } from "effect"
-import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import type { HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { Writable } from "node:stream"
 import type { BufferPool } from "./BufferPool.ts"
 

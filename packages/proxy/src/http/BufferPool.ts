@@ -1,4 +1,5 @@
-import { Effect, Scope } from "effect"
+import type { Scope } from "effect"
+import { Effect } from "effect"
 
 /** Sizes of a pair of buffers by how many bodies are under way: the more there are, the smaller each reads. */
 const tiers = [

@@ -1,5 +1,5 @@
-import { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
-import { CredentialError } from "@registry-packages-proxy/credential-store/CredentialError"
+import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
+import type { CredentialError } from "@registry-packages-proxy/credential-store/CredentialError"
 import { short } from "@registry-packages-proxy/oci/Digest"
 import type { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
 import type { RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"

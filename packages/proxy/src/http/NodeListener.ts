@@ -1,11 +1,10 @@
 import type { Server } from "node:http"
-import { createRequire } from "node:module"
 import type { Socket } from "node:net"
 import { limits } from "./Limits.ts"
 import { ProblemDetails } from "effect/http"
 
 // Importing node:http as ESM evaluates its lazy exports, which load an HTTP client and its 8 MB.
-const http = createRequire(import.meta.url)("node:http") as typeof import("node:http")
+const http = process.getBuiltinModule("node:http")
 
 /** What Node's parser refused, before there was a request to answer. */
 const refusals: Readonly<Record<string, readonly [number, string, string]>> = {

@@ -1,11 +1,22 @@
 import { type Headers, HttpServerResponse, ProblemDetails } from "effect/http"
-import { STATUS_CODES } from "node:http"
 
 /** An error as a client sees it (RFC 9457). `detail` says what to do in its first 200 bytes. */
 export interface Problem {
   readonly status: number
   readonly detail: string
   readonly headers?: Readonly<Record<string, string>>
+}
+
+// RFC 9110's reason phrases of the statuses this program answers with.
+const titles: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  416: "Range Not Satisfiable",
+  500: "Internal Server Error",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout"
 }
 
 /** What nobody may keep: errors, and what is true only now. */
@@ -17,7 +28,7 @@ export const toResponse = (problem: Problem, requestId: string): HttpServerRespo
     ProblemDetails.toResponse({
       type: ProblemDetails.blankType,
       status: problem.status,
-      title: STATUS_CODES[problem.status] ?? "Error",
+      title: titles[problem.status] ?? "Error",
       detail: problem.detail,
       instance: `urn:uuid:${requestId}`
     }),

@@ -160,7 +160,7 @@ describe("problems", () => {
               : blob
           )
         }
-        const proxy = yield* start({ images: [wrong as never] })
+        const proxy = yield* start({ images: [wrong] })
         assertProblem(yield* proxy.package(image.digest), 502, "do not match the layer's digest")
       })
     )

@@ -4,7 +4,7 @@ import * as CredentialStoreMock from "@registry-packages-proxy/testkit/Credentia
 import { rawHttp } from "@registry-packages-proxy/testkit/RawHttp"
 import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
 import type { RegistryImage } from "@registry-packages-proxy/testkit/RegistryImage"
-import { Context, Duration, Effect, FileSystem, Layer, Option, type Scope } from "effect"
+import { Context, Duration, Effect, FileSystem, Layer, Option, Schema, type Scope } from "effect"
 import { HttpServer } from "effect/http"
 import { randomBytes } from "node:crypto"
 import * as ListenAddress from "../../src/ListenAddress.ts"
@@ -71,14 +71,16 @@ export const start = Effect.fnUntraced(function* (options: Options = {}) {
 export type Started = Effect.Success<ReturnType<typeof start>>
 
 /** What a problem answer says. */
-export const problemOf = (response: {
-  readonly body: Buffer
-}): {
-  readonly status: number
-  readonly detail: string
-  readonly title: string
-  readonly type: string
-} => JSON.parse(response.body.toString())
+export const problemOf = (response: { readonly body: Buffer }) =>
+  Schema.decodeUnknownSync(Schema.fromJsonString(Problem))(response.body.toString())
+
+const Problem = Schema.Struct({
+  type: Schema.String,
+  status: Schema.Int,
+  title: Schema.String,
+  detail: Schema.String,
+  instance: Schema.optionalKey(Schema.String)
+})
 
 export const withPlatform = <A, E>(
   effect: Effect.Effect<A, E, Scope.Scope | NodeServices.NodeServices>
