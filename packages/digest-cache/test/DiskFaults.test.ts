@@ -4,7 +4,7 @@ import type { FileOperation } from "@registry-packages-proxy/testkit/FaultyFileS
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
 import { DigestCache } from "../src/DigestCache.ts"
-import { withHarness } from "./Harness.ts"
+import { assertRoom, withHarness } from "./Harness.ts"
 
 const large = 1_000_003
 const small = 10_000
@@ -102,6 +102,7 @@ describe("DigestCache on a failing disk", () => {
               assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
               yield* settled(wanted)
               assert.isFalse(yield* degraded)
+              yield* assertRoom()
             })
           )
         )
@@ -217,7 +218,7 @@ describe("DigestCache on a failing disk", () => {
           yield* settled(first)
           assert.deepStrictEqual(yield* get(first), { result: "hit", right: true })
           assert.isFalse(yield* degraded)
-        }).pipe(Effect.scoped)
+        }).pipe(Effect.scoped, Effect.andThen(assertRoom()))
       )
     )
   )

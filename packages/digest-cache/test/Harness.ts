@@ -1,6 +1,8 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { DigestCache } from "../src/DigestCache.ts"
 import * as Live from "../src/DigestCacheLive.ts"
+import { get } from "@registry-packages-proxy/testkit/DigestCacheClient"
+import { TestPackage } from "@registry-packages-proxy/testkit/DigestCacheSource"
 import { FileFaults, layer as layerFaulty } from "@registry-packages-proxy/testkit/FaultyFileSystem"
 import { assert } from "@effect/vitest"
 import { Context, Effect, Exit, FileSystem, Layer, Path, Scope } from "effect"
@@ -23,6 +25,8 @@ export interface Harness {
   readonly directory: string
   readonly faults: FileFaults["Service"]
   readonly fs: FileSystem.FileSystem
+  /** A cache over the directory. */
+  readonly live: (cap?: number) => Layer.Layer<DigestCache>
   /** Starts a cache over the directory and runs `body` with it; stops it then. */
   readonly run: <A, E>(body: Effect.Effect<A, E, DigestCache | Scope.Scope>, cap?: number) => Effect.Effect<A, E>
   readonly blobs: Effect.Effect<ReadonlyArray<string>>
@@ -30,6 +34,13 @@ export interface Harness {
 }
 
 export const defaultCap = 4 * 1024 * 1024
+
+/** Nothing is charged but what can be evicted: a package that takes the whole cache finds room. */
+export const assertRoom = (cap = defaultCap) =>
+  Effect.gen(function* () {
+    const filling = new TestPackage({ size: cap - 4 * 4096, seed: 77 })
+    assert.deepStrictEqual(yield* get(filling), { result: "miss", right: true })
+  })
 
 /** Leaves nothing open and nothing unfinished behind, whatever the test did. */
 const assertClean = (fs: FileSystem.FileSystem, directory: string) =>
@@ -45,13 +56,15 @@ const make = Effect.gen(function* () {
   const context = yield* Layer.build(layerFaulty)
   const directory = yield* node.makeTempDirectoryScoped()
   const faults = Context.get(context, FileFaults)
-  const run: Harness["run"] = (body, cap = defaultCap) =>
+  const live: Harness["live"] = (cap = defaultCap) =>
+    Live.layer({ directory, cap }).pipe(
+      Layer.provide(Layer.mergeAll(Layer.succeedContext(context), Layer.succeed(Path.Path, path))),
+      Layer.fresh
+    )
+  const run: Harness["run"] = (body, cap) =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const live = Live.layer({ directory, cap }).pipe(
-        Layer.provide(Layer.mergeAll(Layer.succeedContext(context), Layer.succeed(Path.Path, path)))
-      )
-      const exit = yield* Layer.buildWithScope(live, scope).pipe(
+      const exit = yield* Layer.buildWithScope(live(cap), scope).pipe(
         Effect.flatMap((services) => Effect.provideContext(Effect.scoped(body), services)),
         Effect.exit
       )
@@ -64,6 +77,7 @@ const make = Effect.gen(function* () {
     directory,
     faults,
     fs: node,
+    live,
     run,
     blobs: Effect.orDie(node.readDirectory(path.join(directory, "blobs"))),
     pathOf: (fileName) => path.join(directory, "blobs", fileName)
