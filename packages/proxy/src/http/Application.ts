@@ -91,8 +91,8 @@ export const make = Effect.fnUntraced(function* (options: { readonly platform: P
         return metrics
       case "package":
         if (lifecycle.isDraining()) return problem(Problem.shuttingDown)
-        if (lifecycle.underWay() >= limits.packages) return problem(Problem.tooManyRequests)
-        return lifecycle.track(answerPackage(request, query, exchange))
+        if (lifecycle.underWay() > limits.packages) return problem(Problem.tooManyRequests)
+        return answerPackage(request, query, exchange)
     }
   }
 
@@ -140,7 +140,7 @@ export const make = Effect.fnUntraced(function* (options: { readonly platform: P
       upstream: undefined,
       aborted: false
     }
-    return yield* answer(request, question === -1 ? "" : request.url.slice(question + 1), exchange).pipe(
+    const answered = answer(request, question === -1 ? "" : request.url.slice(question + 1), exchange).pipe(
       Effect.catchDefect((defect) => failed(exchange, defect)),
       Effect.map(lifecycle.closing),
       // Effect's server runs its handlers uninterruptible; a client that leaves is to end what was done for it.
@@ -149,6 +149,7 @@ export const make = Effect.fnUntraced(function* (options: { readonly platform: P
         record(request, exchange, exit._tag === "Success" ? exit.value.status : clientClosedRequest, began)
       )
     )
+    return yield* exchange.route === "package" ? lifecycle.track(request, answered) : answered
   })
 
   return { application }

@@ -1,6 +1,7 @@
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { Context, Deferred, type Duration, Effect, Layer, Option } from "effect"
-import { HttpServerResponse } from "effect/http"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { whenSent } from "./BodyWriter.ts"
 
 /** Whether the program is stopping, and what it waits for before it does. */
 export class Lifecycle extends Context.Service<
@@ -9,8 +10,11 @@ export class Lifecycle extends Context.Service<
     readonly isDraining: () => boolean
     /** How many packages are being sent. */
     readonly underWay: () => number
-    /** Counts a package request as under way while it runs. */
-    readonly track: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+    /** Counts a package request as under way while it runs and until its response is out, or its client gone. */
+    readonly track: <A, E, R>(
+      request: HttpServerRequest.HttpServerRequest,
+      effect: Effect.Effect<A, E, R>
+    ) => Effect.Effect<A, E, R>
     /** Asks the client to close the connection after this response, once the program is stopping. */
     readonly closing: (
       response: HttpServerResponse.HttpServerResponse
@@ -27,22 +31,30 @@ export class Lifecycle extends Context.Service<
         const idle = yield* Deferred.make<void>()
         let draining = false
         let underWay = 0
-        const settle = Effect.suspend(() =>
-          draining && underWay === 0 ? Effect.asVoid(Deferred.succeed(idle, undefined)) : Effect.void
-        )
+        // Responses not yet handed to the system: a small one is written after its request's effect has ended.
+        let unsent = 0
+        const settle = (): void => {
+          if (draining && underWay === 0 && unsent === 0) Deferred.doneUnsafe(idle, Effect.void)
+        }
         return Lifecycle.of({
           isDraining: () => draining,
           underWay: () => underWay,
-          track: (effect) =>
+          track: (request, effect) =>
             Effect.acquireUseRelease(
               Effect.sync(() => {
                 underWay++
+                unsent++
+                whenSent(request, () => {
+                  unsent--
+                  settle()
+                })
               }),
               () => effect,
-              () => {
-                underWay--
-                return settle
-              }
+              () =>
+                Effect.sync(() => {
+                  underWay--
+                  settle()
+                })
             ),
           closing: (response) =>
             draining ? HttpServerResponse.setHeader(response, "connection", "close") : response,
@@ -50,7 +62,7 @@ export class Lifecycle extends Context.Service<
             draining = true
             yield* Effect.logInfo("stopping: waiting for packages under way", { underWay })
             yield* cache.drain
-            yield* settle
+            settle()
             const finished = yield* Effect.timeoutOption(Deferred.await(idle), gracePeriod)
             if (Option.isNone(finished)) {
               yield* Effect.logWarning("the grace period is over; packages under way are broken off", {

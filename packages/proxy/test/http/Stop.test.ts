@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
-import { Effect, Exit, Fiber, Latch, Scope } from "effect"
+import { Effect, Exit, Fiber, Latch, Logger, Predicate, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { bytes, start, withPlatform } from "./harness.ts"
 
@@ -51,6 +51,23 @@ describe("stopping", () => {
       })
     )
   )
+
+  it.effect("logs the last download with the status it had, not as one whose client left", () => {
+    const statuses: Array<unknown> = []
+    const capture = Logger.make<unknown, void>(({ message }) => {
+      const [what, fields] = Array.isArray(message) ? message : [message]
+      if (what === "request" && Predicate.hasProperty(fields, "status")) statuses.push(fields.status)
+    })
+    return withPlatform(
+      Effect.gen(function* () {
+        const { download, held, stop } = yield* downloading
+        yield* held.open
+        yield* Fiber.join(download)
+        yield* Fiber.join(stop)
+        assert.deepStrictEqual(statuses, [200])
+      })
+    ).pipe(Effect.provide(Logger.layer([capture])))
+  })
 
   it.effect("breaks off what is not done when the grace period is over", () =>
     withPlatform(
