@@ -7,6 +7,7 @@ import type { Duration } from "effect"
 import { Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import type { ServeError } from "effect/http/HttpServerError"
+import type { Server } from "node:http"
 import * as Application from "./Application.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { makePlain } from "./NodeListener.ts"
@@ -26,10 +27,12 @@ export const layerPlain = (options: {
   readonly listen: ListenOptions
   readonly platform: Platform
   readonly gracePeriod: Duration.Duration
+  /** The server to use, for a caller that hands it connections of its own; one made for the purpose unless told. */
+  readonly server?: Server
 }): Layer.Layer<HttpServer.HttpServer, ServeError, DigestCache | CredentialStore | RegistryClient> =>
   Layer.unwrap(
     Effect.sync(() => {
-      const server = makePlain()
+      const server = options.server ?? makePlain()
       const stop = Layer.effectDiscard(
         Effect.gen(function* () {
           const lifecycle = yield* Lifecycle
