@@ -51,6 +51,13 @@ const manifestProblem = (registry: string, { reason }: ManifestError): Problem =
   }
 }
 
+const timeouts = {
+  connect: "could not be connected to in 5 seconds. Check the network between this node and it",
+  headers: "did not begin its answer in 30 seconds. Ask again later",
+  body: "was silent for 30 seconds in the middle of its answer. Ask again later",
+  attempts: "gave no answer in 45 seconds of attempts. Ask again later"
+} as const
+
 const registryProblem = ({ reason, registry }: RegistryError): Problem => {
   switch (reason._tag) {
     case "ManifestNotFound":
@@ -73,19 +80,13 @@ const registryProblem = ({ reason, registry }: RegistryError): Problem => {
     case "UnexpectedStatus":
       return badGateway(`${registry} answered ${reason.status}. Look at the registry's own log.`)
     case "ConnectionFailed":
-      return badGateway(`There is no connection to ${registry}: ${reason.detail}`)
+      return badGateway(`Pulling from ${registry} failed: ${reason.detail}.`)
     case "TimedOut":
-      return {
-        status: 504,
-        detail:
-          reason.phase === "connect"
-            ? `${registry} could not be connected to in time. Check the network between this node and it.`
-            : `${registry} did not answer in time (${reason.phase}). Ask again later.`
-      }
+      return { status: 504, detail: `${registry} ${timeouts[reason.phase]}.` }
     case "BadRedirect":
-      return badGateway(`${registry} redirects to nowhere: ${reason.detail}`)
+      return badGateway(`A redirect from ${registry} cannot be followed: ${reason.detail}.`)
     case "InvalidResponse":
-      return badGateway(`${registry} gave an answer that cannot be used: ${reason.detail}`)
+      return badGateway(`${registry} gave an answer that cannot be used: ${reason.detail}.`)
     case "ManifestError":
       return manifestProblem(registry, reason)
   }

@@ -125,9 +125,9 @@ describe("problems", () => {
         for (const [reason, status, words] of [
           [new Errors.Refused({ status: 401 }), 502, "refused our credentials (401)"],
           [new Errors.UnexpectedStatus({ status: 500 }), 502, "answered 500"],
-          [new Errors.ConnectionFailed({ kind: "dns", detail: "no such host." }), 502, "no such host"],
-          [new Errors.BadRedirect({ detail: "in a circle." }), 502, "in a circle"],
-          [new Errors.InvalidResponse({ detail: "nonsense." }), 502, "nonsense"],
+          [new Errors.ConnectionFailed({ kind: "dns", detail: "no such host" }), 502, "no such host"],
+          [new Errors.BadRedirect({ detail: "in a circle" }), 502, "in a circle"],
+          [new Errors.InvalidResponse({ detail: "nonsense" }), 502, "nonsense"],
           [new ManifestError({ reason: new NoLayers({}) }), 502, "no layers"],
           [new Errors.BlobNotFound({}), 502, "not the layer it names"],
           [
@@ -135,8 +135,8 @@ describe("problems", () => {
             503,
             "takes no requests now (429)"
           ],
-          [new Errors.TimedOut({ phase: "connect" }), 504, "connected to in time"],
-          [new Errors.TimedOut({ phase: "headers" }), 504, "did not answer in time"]
+          [new Errors.TimedOut({ phase: "connect" }), 504, "could not be connected to"],
+          [new Errors.TimedOut({ phase: "headers" }), 504, "did not begin its answer"]
         ] as const) {
           yield* proxy.registry.fault("resolve", { _tag: "Fail", reason })
           const response = yield* proxy.package(image.digest)
