@@ -1,8 +1,25 @@
 import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
-import { Cause, Deferred, Effect, Exit, type FileSystem, Layer, Metric, Option, type Path, Scope } from "effect"
+import {
+  Cause,
+  Deferred,
+  Effect,
+  Exit,
+  type FileSystem,
+  Layer,
+  Metric,
+  Option,
+  type Path,
+  Scope
+} from "effect"
 import type { BodyError } from "./BodyError.ts"
-import { type CacheResult, DigestCache, type OpenPackage, type PackageKey, type PackageSource } from "./DigestCache.ts"
+import {
+  type CacheResult,
+  DigestCache,
+  type OpenPackage,
+  type PackageKey,
+  type PackageSource
+} from "./DigestCache.ts"
 import * as Fills from "./internal/Fills.ts"
 import { growingReader } from "./internal/Growing.ts"
 import * as Hits from "./internal/Hits.ts"
@@ -26,7 +43,11 @@ const counters: Readonly<Record<CacheResult, Metric.Counter<number>>> = {
 
 const count = (result: CacheResult): Effect.Effect<void> => Metric.update(counters[result], 1)
 
-const fromBytes = (descriptor: PackageDescriptor, result: CacheResult, bytes: Uint8Array): OpenPackage<never> => ({
+const fromBytes = (
+  descriptor: PackageDescriptor,
+  result: CacheResult,
+  bytes: Uint8Array
+): OpenPackage<never> => ({
   descriptor,
   result,
   acceptsRanges: result !== "bypass",
@@ -39,7 +60,8 @@ const bypass = <E>(source: PackageSource<E>, known?: PackageDescriptor): Opening
     const descriptor = known ?? (yield* source.resolve)
     const verifier = new DigestVerifier(descriptor)
     const stream = source.blob(descriptor, 0)
-    if (descriptor.size <= smallPackage) return fromBytes(descriptor, "bypass", yield* collect(stream, verifier))
+    if (descriptor.size <= smallPackage)
+      return fromBytes(descriptor, "bypass", yield* collect(stream, verifier))
     const scope = yield* Effect.scope
     const reader = yield* verifyingReader({ stream, verifier, start: 0, end: descriptor.size, scope })
     yield* reader.prime
@@ -84,15 +106,15 @@ const make = Effect.fnUntraced(function* (options: { readonly directory: string;
     Effect.gen(function* () {
       const attempt = yield* Scope.fork(yield* Effect.scope)
       const { began, fill } = yield* fills.join(key, source).pipe(Scope.provide(attempt))
-      // What a fill fails with is the E of whoever began it; the port asks its callers to share one.
-      const exit = yield* Effect.exit(Deferred.await(fill.ready) as Effect.Effect<Fills.Ready, E | BodyError>)
+      const exit = yield* Effect.exit(Deferred.await(fill.ready))
       const result = began ? "miss" : "collapsed"
       // Only who reads the file holds on to it.
       if (Exit.isFailure(exit) || exit.value._tag !== "File") yield* Scope.close(attempt, Exit.void)
       if (Exit.isFailure(exit)) {
         // Somebody else's source failed: ours has not been asked yet.
         const shared = fill.identity === source.identity || Cause.hasInterruptsOnly(exit.cause)
-        return yield* shared ? Effect.failCause(exit.cause) : open(key, source)
+        // What a fill fails with is the E of whoever began it; the port asks its callers to share one.
+        return yield* shared ? Effect.failCause(exit.cause as Cause.Cause<E | BodyError>) : open(key, source)
       }
       const ready = exit.value
       switch (ready._tag) {
@@ -132,7 +154,8 @@ const make = Effect.fnUntraced(function* (options: { readonly directory: string;
     peek: (key) =>
       Effect.gen(function* () {
         const resident = memory.find(key)
-        if (resident !== undefined) return Option.some({ descriptor: resident.descriptor, result: "memory" as const })
+        if (resident !== undefined)
+          return Option.some({ descriptor: resident.descriptor, result: "memory" as const })
         const entry = store.entries.find(key)
         if (entry !== undefined && (yield* store.directory.exists(entry.fileName))) {
           return Option.some({ descriptor: entry.descriptor, result: "hit" as const })
@@ -143,7 +166,8 @@ const make = Effect.fnUntraced(function* (options: { readonly directory: string;
           : Option.some({ descriptor, result: "collapsed" as const })
       }),
     open: (key, source) => Effect.tap(open(key, source), (opened) => count(opened.result)),
-    admission: (size) => Effect.sync(() => (store.budget.admits(size) && !fills.isDraining() ? "miss" : "bypass")),
+    admission: (size) =>
+      Effect.sync(() => (store.budget.admits(size) && !fills.isDraining() ? "miss" : "bypass")),
     drain: fills.drain,
     degraded: store.health.degraded
   })
@@ -153,7 +177,8 @@ const make = Effect.fnUntraced(function* (options: { readonly directory: string;
 export const layer = (options: {
   readonly directory: string
   readonly cap: number
-}): Layer.Layer<DigestCache, never, FileSystem.FileSystem | Path.Path> => Layer.effect(DigestCache, make(options))
+}): Layer.Layer<DigestCache, never, FileSystem.FileSystem | Path.Path> =>
+  Layer.effect(DigestCache, make(options))
 
 /** Nothing is kept: each request is streamed through, verified as it passes. */
 export const layerDisabled: Layer.Layer<DigestCache> = Layer.succeed(

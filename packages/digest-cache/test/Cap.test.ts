@@ -26,7 +26,9 @@ const sampled = Effect.gen(function* () {
         ? sample
         : Effect.void
   })
-  const cache = Live.layer({ directory, cap }).pipe(Layer.provide(Layer.succeed(FileSystem.FileSystem, watched)))
+  const cache = Live.layer({ directory, cap }).pipe(
+    Layer.provide(Layer.succeed(FileSystem.FileSystem, watched))
+  )
   return { sampling, cache }
 }).pipe(Effect.orDie)
 

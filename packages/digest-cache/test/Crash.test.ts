@@ -37,8 +37,13 @@ const killEach = (delays: ReadonlyArray<number>, compiled: string) =>
         const unfinished = (yield* fs.readDirectory(`${directory}/ingest`)).length
         assert.isAtMost(diskUse(directory), cap, `after a kill at ${delay} ms`)
         const live = Live.layer({ directory, cap }).pipe(Layer.provide(NodeServices.layer))
-        const got = yield* Effect.forEach(wanted, (one) => get(one)).pipe(Effect.provide(live, { local: true }))
-        assert.isTrue(got.every(({ right }) => right), `after a kill at ${delay} ms`)
+        const got = yield* Effect.forEach(wanted, (one) => get(one)).pipe(
+          Effect.provide(live, { local: true })
+        )
+        assert.isTrue(
+          got.every(({ right }) => right),
+          `after a kill at ${delay} ms`
+        )
         assert.isAtMost(diskUse(directory), cap)
         return { unfinished, hits: got.filter(({ result }) => result === "hit").length }
       })
@@ -50,12 +55,14 @@ describe("DigestCache, killed", () => {
     "serves only right bytes, within the cap, after each of twenty kills",
     () =>
       Effect.gen(function* () {
-        const seed = yield* Config.String("CRASH_SEED").pipe(Config.withDefault(String(yield* Random.nextInt)))
+        const seed = yield* Config.String("CRASH_SEED").pipe(
+          Config.withDefault(String(yield* Random.nextInt))
+        )
         yield* Effect.logInfo(`CRASH_SEED=${seed}`)
         const compiled = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
-        const delays = yield* Effect.forEach(Array.from({ length: 20 }), () => Random.nextIntBetween(0, 200)).pipe(
-          Random.withSeed(seed)
-        )
+        const delays = yield* Effect.forEach(Array.from({ length: 20 }), () =>
+          Random.nextIntBetween(0, 200)
+        ).pipe(Random.withSeed(seed))
         const lanes = [0, 1, 2, 3].map((lane) => delays.slice(lane * 5, lane * 5 + 5))
         const seen = yield* Effect.forEach(lanes, (lane) => killEach(lane, compiled), { concurrency: 4 })
         const sum = (of: "unfinished" | "hits") => seen.flat().reduce((total, one) => total + one[of], 0)

@@ -72,7 +72,8 @@ describe("DigestCache on a failing disk", () => {
           yield* wanted.held
           yield* harness.faults.set({ operation: "write", reason: "Unknown" })
           wanted.proceed()
-          for (const { fiber } of readers) assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "BodyError")
+          for (const { fiber } of readers)
+            assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "BodyError")
         })
       )
     )
@@ -86,26 +87,28 @@ describe("DigestCache on a failing disk", () => {
   ]
   for (const fault of faults) {
     for (const size of [small, large]) {
-      it.effect(`answers with right bytes where ${fault.operation} fails, and keeps nothing (${size} bytes)`, () =>
-        withHarness((harness) =>
-          harness.run(
-            Effect.gen(function* () {
-              const wanted = new TestPackage({ size, seed: 1 })
-              yield* harness.faults.set({ ...fault, reason: "Unknown" })
-              for (let times = 0; times < 3; times++) {
-                assert.isTrue((yield* get(wanted)).right)
+      it.effect(
+        `answers with right bytes where ${fault.operation} fails, and keeps nothing (${size} bytes)`,
+        () =>
+          withHarness((harness) =>
+            harness.run(
+              Effect.gen(function* () {
+                const wanted = new TestPackage({ size, seed: 1 })
+                yield* harness.faults.set({ ...fault, reason: "Unknown" })
+                for (let times = 0; times < 3; times++) {
+                  assert.isTrue((yield* get(wanted)).right)
+                  yield* settled(wanted)
+                }
+                assert.isTrue(yield* degraded)
+                assert.deepStrictEqual(yield* harness.blobs, [])
+                yield* harness.faults.set()
+                assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
                 yield* settled(wanted)
-              }
-              assert.isTrue(yield* degraded)
-              assert.deepStrictEqual(yield* harness.blobs, [])
-              yield* harness.faults.set()
-              assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-              yield* settled(wanted)
-              assert.isFalse(yield* degraded)
-              yield* assertRoom()
-            })
+                assert.isFalse(yield* degraded)
+                yield* assertRoom()
+              })
+            )
           )
-        )
       )
     }
   }
@@ -205,7 +208,10 @@ describe("DigestCache on a failing disk", () => {
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
-          const [first, second] = [new TestPackage({ size: large, seed: 1 }), new TestPackage({ size: large, seed: 2 })]
+          const [first, second] = [
+            new TestPackage({ size: large, seed: 1 }),
+            new TestPackage({ size: large, seed: 2 })
+          ]
           yield* Effect.andThen(get(first), settled(first))
           second.holdAt(500_000)
           const reader = yield* follow(second)
@@ -227,7 +233,10 @@ describe("DigestCache on a failing disk", () => {
     it.effect(`nothing is kept before what is there is known (${operation} fails at start)`, () =>
       withHarness((harness) =>
         Effect.gen(function* () {
-          const [first, second] = [new TestPackage({ size: large, seed: 1 }), new TestPackage({ size: large, seed: 2 })]
+          const [first, second] = [
+            new TestPackage({ size: large, seed: 1 }),
+            new TestPackage({ size: large, seed: 2 })
+          ]
           yield* harness.run(Effect.andThen(get(first), settled(first)))
           yield* harness.faults.set({ operation, reason: "PermissionDenied" })
           yield* harness.run(

@@ -14,7 +14,9 @@ const ifThere = <A>(look: () => A): A | undefined => {
 const below = (path: string): number => {
   const info = ifThere(() => lstatSync(path))
   if (info === undefined) return 0
-  const inside = info.isDirectory() ? readdirSync(path).reduce((sum, name) => sum + below(`${path}/${name}`), 0) : 0
+  const inside = info.isDirectory()
+    ? readdirSync(path).reduce((sum, name) => sum + below(`${path}/${name}`), 0)
+    : 0
   return rounded(info.size) + inside
 }
 

@@ -64,7 +64,11 @@ describe("Entries and DiskBudget", () => {
               const shortage = budget.shortage(size)
               const victims = entries.victims(shortage)
               const idle = model.kept.filter(({ users }) => users === 0)
-              assert.deepStrictEqual(victims ?? [], idle.slice(0, (victims ?? []).length), "the longest unused first")
+              assert.deepStrictEqual(
+                victims ?? [],
+                idle.slice(0, (victims ?? []).length),
+                "the longest unused first"
+              )
               const freeable = idle.reduce((sum, it) => sum + charge(it.size), 0)
               assert.strictEqual(victims === undefined, freeable < shortage)
               victims?.forEach(remove)
@@ -97,7 +101,10 @@ describe("Entries and DiskBudget", () => {
           assert.deepStrictEqual(entries.all(), model.kept)
           assert.strictEqual(budget.charged, model.charged)
           assert.isAtMost(budget.charged, cap)
-          assert.strictEqual(entries.bytes, model.kept.reduce((sum, entry) => sum + entry.size, 0))
+          assert.strictEqual(
+            entries.bytes,
+            model.kept.reduce((sum, entry) => sum + entry.size, 0)
+          )
         }
       })
     )

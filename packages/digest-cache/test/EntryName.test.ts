@@ -6,7 +6,12 @@ import fc from "fast-check"
 import { type EntryName, format, parse } from "../src/internal/EntryName.ts"
 
 const hex = (length: number) =>
-  fc.array(fc.constantFrom(..."0123456789abcdef"), { minLength: length, maxLength: length }).map((it) => it.join(""))
+  fc
+    .array(fc.constantFrom(...Array.from({ length: 16 }, (_, digit) => digit.toString(16))), {
+      minLength: length,
+      maxLength: length
+    })
+    .map((it) => it.join(""))
 const digest = fc.oneof(
   hex(64).map((it) => Digest.make(`sha256:${it}`)),
   hex(128).map((it) => Digest.make(`sha512:${it}`))

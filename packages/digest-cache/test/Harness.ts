@@ -1,5 +1,5 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { DigestCache } from "../src/DigestCache.ts"
+import type { DigestCache } from "../src/DigestCache.ts"
 import * as Live from "../src/DigestCacheLive.ts"
 import { get } from "@registry-packages-proxy/testkit/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/DigestCacheSource"
@@ -28,7 +28,10 @@ export interface Harness {
   /** A cache over the directory. */
   readonly live: (cap?: number) => Layer.Layer<DigestCache>
   /** Starts a cache over the directory and runs `body` with it; stops it then. */
-  readonly run: <A, E>(body: Effect.Effect<A, E, DigestCache | Scope.Scope>, cap?: number) => Effect.Effect<A, E>
+  readonly run: <A, E>(
+    body: Effect.Effect<A, E, DigestCache | Scope.Scope>,
+    cap?: number
+  ) => Effect.Effect<A, E>
   readonly blobs: Effect.Effect<ReadonlyArray<string>>
   readonly pathOf: (fileName: string) => string
 }

@@ -11,52 +11,62 @@ const small = 10_000
 /** Where a source can be waited for, and so everything else interrupted: resolving, the first byte, midway, the end. */
 const stages = (size: number) => [-1, 0, size >> 1, size]
 
-const causeTag = (exit: Exit.Exit<unknown, { readonly _tag: string; readonly reason?: { readonly _tag: string } }>) =>
-  Effect.map(Effect.flip(exit), (error) => error.reason?._tag ?? error._tag)
+const causeTag = (
+  exit: Exit.Exit<unknown, { readonly _tag: string; readonly reason?: { readonly _tag: string } }>
+) => Effect.map(Effect.flip(exit), (error) => error.reason?._tag ?? error._tag)
 
 describe("DigestCache, interrupted", () => {
   for (const size of [small, large]) {
     for (const stage of stages(size)) {
-      it.effect(`all who ask leave: the fill goes on and holds nothing afterwards (byte ${stage} of ${size})`, () =>
-        withHarness((harness) =>
-          harness.run(
-            Effect.gen(function* () {
-              const wanted = new TestPackage({ size, seed: 1 })
-              wanted.holdAt(stage)
-              const readers = yield* Effect.forEach([1, 2, 3], () =>
-                Effect.forkChild(get(wanted), { startImmediately: true })
-              )
-              yield* wanted.held
-              yield* Fiber.interruptAll(readers)
-              wanted.proceed()
-              yield* get(wanted)
-              yield* settled(wanted)
-              assert.strictEqual(wanted.streams, 0)
-              yield* assertRoom()
-            })
+      it.effect(
+        `all who ask leave: the fill goes on and holds nothing afterwards (byte ${stage} of ${size})`,
+        () =>
+          withHarness((harness) =>
+            harness.run(
+              Effect.gen(function* () {
+                const wanted = new TestPackage({ size, seed: 1 })
+                wanted.holdAt(stage)
+                const readers = yield* Effect.forEach([1, 2, 3], () =>
+                  Effect.forkChild(get(wanted), { startImmediately: true })
+                )
+                yield* wanted.held
+                yield* Fiber.interruptAll(readers)
+                wanted.proceed()
+                yield* get(wanted)
+                yield* settled(wanted)
+                assert.strictEqual(wanted.streams, 0)
+                yield* assertRoom()
+              })
+            )
           )
-        )
       )
 
-      it.effect(`the cache stops: its source is closed and who reads is told (byte ${stage} of ${size})`, () =>
-        withHarness((harness) =>
-          Effect.gen(function* () {
-            const wanted = new TestPackage({ size, seed: 1 })
-            const scope = yield* Scope.make()
-            const services = yield* Layer.buildWithScope(harness.live(), scope)
-            wanted.holdAt(stage)
-            const reader = yield* Effect.forkChild(Effect.provideContext(get(wanted), services))
-            yield* wanted.held
-            yield* Scope.close(scope, Exit.void)
-            assert.strictEqual(yield* causeTag(yield* Fiber.await(reader)), "Stopped")
-            assert.strictEqual(wanted.streams, 0)
-            assert.deepStrictEqual(openIn(harness.directory), [])
-            assert.deepStrictEqual(yield* Effect.orDie(harness.fs.readDirectory(`${harness.directory}/ingest`)), [])
-            // Who asks a cache that has stopped is answered, not left waiting.
-            const late = yield* Effect.exit(Effect.provideContext(get(new TestPackage({ size, seed: 2 })), services))
-            assert.strictEqual(yield* causeTag(late), "Stopped")
-          })
-        )
+      it.effect(
+        `the cache stops: its source is closed and who reads is told (byte ${stage} of ${size})`,
+        () =>
+          withHarness((harness) =>
+            Effect.gen(function* () {
+              const wanted = new TestPackage({ size, seed: 1 })
+              const scope = yield* Scope.make()
+              const services = yield* Layer.buildWithScope(harness.live(), scope)
+              wanted.holdAt(stage)
+              const reader = yield* Effect.forkChild(Effect.provideContext(get(wanted), services))
+              yield* wanted.held
+              yield* Scope.close(scope, Exit.void)
+              assert.strictEqual(yield* causeTag(yield* Fiber.await(reader)), "Stopped")
+              assert.strictEqual(wanted.streams, 0)
+              assert.deepStrictEqual(openIn(harness.directory), [])
+              assert.deepStrictEqual(
+                yield* Effect.orDie(harness.fs.readDirectory(`${harness.directory}/ingest`)),
+                []
+              )
+              // Who asks a cache that has stopped is answered, not left waiting.
+              const late = yield* Effect.exit(
+                Effect.provideContext(get(new TestPackage({ size, seed: 2 })), services)
+              )
+              assert.strictEqual(yield* causeTag(late), "Stopped")
+            })
+          )
       )
     }
   }

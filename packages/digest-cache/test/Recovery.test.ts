@@ -66,14 +66,20 @@ describe("DigestCache after a restart", () => {
           })
         )
         const wanted = new TestPackage({ size: large, seed: 1 })
-        yield* harness.run(Effect.gen(function* () {
-          assert.deepStrictEqual(yield* fs.readDirectory(`${directory}/ingest`), [])
-          assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
-          assert.strictEqual(yield* (yield* DigestCache).admission(large), "bypass")
-        }), 1_300_000)
-        yield* harness.run(Effect.gen(function* () {
-          assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-        }), 1_500_000)
+        yield* harness.run(
+          Effect.gen(function* () {
+            assert.deepStrictEqual(yield* fs.readDirectory(`${directory}/ingest`), [])
+            assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
+            assert.strictEqual(yield* (yield* DigestCache).admission(large), "bypass")
+          }),
+          1_300_000
+        )
+        yield* harness.run(
+          Effect.gen(function* () {
+            assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+          }),
+          1_500_000
+        )
         assert.strictEqual((yield* Effect.orDie(fs.readFile(`${directory}/lost/notes`))).length, 400_000)
         assert.include(yield* harness.blobs, "sha256:abc")
       })
@@ -127,13 +133,15 @@ describe("DigestCache after a restart", () => {
               yield* harness.fs.stat(yield* onlyBlob(harness)).pipe(
                 Effect.tap(() => Effect.yieldNow),
                 Effect.repeat({
-                  until: ({ atime }) =>
-                    Option.getOrThrow(atime).getTime() === times * 31_000
+                  until: ({ atime }) => Option.getOrThrow(atime).getTime() === times * 31_000
                 })
               )
             }
             const after = yield* harness.fs.stat(yield* onlyBlob(harness))
-            assert.strictEqual(Option.getOrThrow(after.mtime).getTime(), Option.getOrThrow(before.mtime).getTime())
+            assert.strictEqual(
+              Option.getOrThrow(after.mtime).getTime(),
+              Option.getOrThrow(before.mtime).getTime()
+            )
           })
         )
       })
@@ -141,21 +149,26 @@ describe("DigestCache after a restart", () => {
   )
 
   for (const at of [0, 300_000, large - 1]) {
-    it.effect(`finds a wrong byte ${at} of a large file: the first use breaks, the next one fetches it anew`, () =>
-      withHarness((harness) =>
-        Effect.gen(function* () {
-          const wanted = new TestPackage({ size: large, seed: 1 })
-          yield* harness.run(fill([wanted]))
-          yield* overwrite(harness, at)
-          yield* harness.run(
-            Effect.gen(function* () {
-              const error = yield* Effect.flip(get(wanted))
-              assert.strictEqual(error._tag === "BodyError" ? error.reason._tag : error._tag, "DigestMismatch")
-              assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-            })
-          )
-        })
-      )
+    it.effect(
+      `finds a wrong byte ${at} of a large file: the first use breaks, the next one fetches it anew`,
+      () =>
+        withHarness((harness) =>
+          Effect.gen(function* () {
+            const wanted = new TestPackage({ size: large, seed: 1 })
+            yield* harness.run(fill([wanted]))
+            yield* overwrite(harness, at)
+            yield* harness.run(
+              Effect.gen(function* () {
+                const error = yield* Effect.flip(get(wanted))
+                assert.strictEqual(
+                  error._tag === "BodyError" ? error.reason._tag : error._tag,
+                  "DigestMismatch"
+                )
+                assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+              })
+            )
+          })
+        )
     )
 
     it.effect(`finds byte ${at} changed in place while the cache runs`, () =>
@@ -178,43 +191,47 @@ describe("DigestCache after a restart", () => {
     )
   }
 
-  it.effect("fetches a small file with a wrong byte, and any file of a wrong size, without a broken answer", () =>
-    withHarness((harness) =>
-      Effect.gen(function* () {
-        const wanted = new TestPackage({ size: small, seed: 1 })
-        yield* harness.run(fill([wanted]))
-        yield* overwrite(harness, 5)
-        yield* harness.run(
-          Effect.map(get(wanted), (got) => assert.deepStrictEqual(got, { result: "miss", right: true }))
-        )
-        yield* Effect.orDie(harness.fs.truncate(yield* onlyBlob(harness), 7))
-        yield* harness.run(
-          Effect.map(get(wanted), (got) => assert.deepStrictEqual(got, { result: "miss", right: true }))
-        )
-      })
-    )
+  it.effect(
+    "fetches a small file with a wrong byte, and any file of a wrong size, without a broken answer",
+    () =>
+      withHarness((harness) =>
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size: small, seed: 1 })
+          yield* harness.run(fill([wanted]))
+          yield* overwrite(harness, 5)
+          yield* harness.run(
+            Effect.map(get(wanted), (got) => assert.deepStrictEqual(got, { result: "miss", right: true }))
+          )
+          yield* Effect.orDie(harness.fs.truncate(yield* onlyBlob(harness), 7))
+          yield* harness.run(
+            Effect.map(get(wanted), (got) => assert.deepStrictEqual(got, { result: "miss", right: true }))
+          )
+        })
+      )
   )
 
-  it.effect("a file that vanished is a miss, also for those who peek; one replaced by its like is verified again", () =>
-    withHarness((harness) =>
-      Effect.gen(function* () {
-        const wanted = new TestPackage({ size: large, seed: 1 })
-        yield* harness.run(
-          Effect.gen(function* () {
-            const cache = yield* DigestCache
-            yield* fill([wanted])
-            const file = yield* onlyBlob(harness)
-            yield* harness.fs.copyFile(file, `${harness.directory}/copy`)
-            yield* harness.fs.rename(`${harness.directory}/copy`, file)
-            assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
-            const opened = yield* cache.open(wanted.key, wanted.source())
-            yield* harness.fs.remove(file)
-            assert.isTrue(Option.isNone(yield* cache.peek(wanted.key)))
-            assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-            assert.isTrue((yield* read(opened)).equals(wanted.bytes), "who had it open reads on")
-          })
-        )
-      })
-    )
+  it.effect(
+    "a file that vanished is a miss, also for those who peek; one replaced by its like is verified again",
+    () =>
+      withHarness((harness) =>
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size: large, seed: 1 })
+          yield* harness.run(
+            Effect.gen(function* () {
+              const cache = yield* DigestCache
+              yield* fill([wanted])
+              const file = yield* onlyBlob(harness)
+              yield* harness.fs.copyFile(file, `${harness.directory}/copy`)
+              yield* harness.fs.rename(`${harness.directory}/copy`, file)
+              assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+              const opened = yield* cache.open(wanted.key, wanted.source())
+              yield* harness.fs.remove(file)
+              assert.isTrue(Option.isNone(yield* cache.peek(wanted.key)))
+              assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+              assert.isTrue((yield* read(opened)).equals(wanted.bytes), "who had it open reads on")
+            })
+          )
+        })
+      )
   )
 })

@@ -44,7 +44,10 @@ export const closed = (wanted: TestPackage) =>
   )
 
 /** Reads a package in the background; `at(count)` returns once it has so many bytes. */
-export const follow = (wanted: TestPackage, options: { readonly start?: number; readonly end?: number } = {}) =>
+export const follow = (
+  wanted: TestPackage,
+  options: { readonly start?: number; readonly end?: number } = {}
+) =>
   Effect.gen(function* () {
     const opened = yield* (yield* DigestCache).open(wanted.key, wanted.source())
     const body = opened.body(options.start ?? 0, options.end ?? wanted.size)

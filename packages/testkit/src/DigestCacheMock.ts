@@ -105,7 +105,8 @@ const make = Effect.fnUntraced(function* (options: { readonly largest?: number }
     Effect.gen(function* () {
       const content = find(key)
       if (content !== undefined) return opened(content, resultOf(content))
-      if (draining) return opened(yield* Effect.flatMap(source.resolve, (it) => collect(source, it)), "bypass")
+      if (draining)
+        return opened(yield* Effect.flatMap(source.resolve, (it) => collect(source, it)), "bypass")
       const present = pending.get(nameOf(key, true))
       const mine: Pending = present ?? {
         identity: source.identity,
@@ -119,7 +120,7 @@ const make = Effect.fnUntraced(function* (options: { readonly largest?: number }
         pending.set(nameOf(key, true), mine)
         mine.fiber = yield* fill(key, source, mine)
       }
-      const exit = yield* Effect.exit(Deferred.await(mine.done) as Effect.Effect<MockPackage, E | BodyError>).pipe(
+      const exit = yield* Effect.exit(Deferred.await(mine.done)).pipe(
         Effect.ensuring(
           Effect.sync(() => {
             mine.waiting--
@@ -129,7 +130,7 @@ const make = Effect.fnUntraced(function* (options: { readonly largest?: number }
       )
       if (Exit.isFailure(exit)) {
         const shared = mine.identity === source.identity || Cause.hasInterruptsOnly(exit.cause)
-        return yield* shared ? Effect.failCause(exit.cause) : open(key, source)
+        return yield* shared ? Effect.failCause(exit.cause as Cause.Cause<E | BodyError>) : open(key, source)
       }
       const result = present === undefined ? "miss" : "collapsed"
       return opened(exit.value, admission(exit.value.descriptor.size) === "miss" ? result : "bypass")
@@ -139,7 +140,8 @@ const make = Effect.fnUntraced(function* (options: { readonly largest?: number }
     peek: (key) =>
       Effect.sync(() => {
         const content = find(key)
-        if (content !== undefined) return Option.some({ descriptor: content.descriptor, result: resultOf(content) })
+        if (content !== undefined)
+          return Option.some({ descriptor: content.descriptor, result: resultOf(content) })
         const descriptor = pending.get(nameOf(key, true))?.descriptor
         return descriptor === undefined || descriptor.size > largest
           ? Option.none()
@@ -173,5 +175,6 @@ const make = Effect.fnUntraced(function* (options: { readonly largest?: number }
  * A cache in memory: what is opened is read whole, verified and kept, without a limit unless `largest` says which
  * packages pass by. It streams nothing while it fills and never touches a disk.
  */
-export const layer = (options: { readonly largest?: number } = {}): Layer.Layer<DigestCache | DigestCacheMock> =>
-  Layer.effectContext(make(options))
+export const layer = (
+  options: { readonly largest?: number } = {}
+): Layer.Layer<DigestCache | DigestCacheMock> => Layer.effectContext(make(options))

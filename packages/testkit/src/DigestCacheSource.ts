@@ -1,4 +1,8 @@
-import type { PackageKey, PackageReader, PackageSource } from "@registry-packages-proxy/digest-cache/DigestCache"
+import type {
+  PackageKey,
+  PackageReader,
+  PackageSource
+} from "@registry-packages-proxy/digest-cache/DigestCache"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
@@ -139,7 +143,12 @@ export class TestPackage {
           return Effect.succeed([chunk] as const)
         })
         return Stream.fromPull(
-          Effect.succeed(Effect.flatMap(Effect.suspend(() => this.#pass(position, identity)), () => next))
+          Effect.succeed(
+            Effect.flatMap(
+              Effect.suspend(() => this.#pass(position, identity)),
+              () => next
+            )
+          )
         )
       })
     )

@@ -100,7 +100,10 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
         wanted.holdAt(700_000)
         const second = yield* follow(wanted)
         const third = yield* follow(wanted, { start: 650_000 })
-        assert.deepStrictEqual([first.result, opened.result, second.result], ["miss", "collapsed", "collapsed"])
+        assert.deepStrictEqual(
+          [first.result, opened.result, second.result],
+          ["miss", "collapsed", "collapsed"]
+        )
         yield* Effect.all([first.at(700_000), second.at(700_000), third.at(50_000)])
         wanted.proceed()
         for (const reader of [first, second]) {

@@ -47,7 +47,14 @@ export const suite = (name: string, cache: CacheLayer) =>
           for (const _ of ["filling", "cached"]) {
             const opened = yield* (yield* DigestCache).open(wanted.key, wanted.source())
             assert.isTrue(opened.acceptsRanges)
-            const ranges = [[0, size], [0, 1], [size - 1, size], [777, 10_000], [size - 9000, size - 3], [5, 5]] as const
+            const ranges = [
+              [0, size],
+              [0, 1],
+              [size - 1, size],
+              [777, 10_000],
+              [size - 9000, size - 3],
+              [5, 5]
+            ] as const
             yield* Effect.forEach(
               ranges,
               ([start, end]) =>
@@ -65,7 +72,12 @@ export const suite = (name: string, cache: CacheLayer) =>
       Effect.gen(function* () {
         const cache = yield* DigestCache
         for (const viaIndex of [true, false]) {
-          const wanted = new TestPackage({ size: small, seed: viaIndex ? 1 : 2, viaIndex, compression: "zstd" })
+          const wanted = new TestPackage({
+            size: small,
+            seed: viaIndex ? 1 : 2,
+            viaIndex,
+            compression: "zstd"
+          })
           yield* get(wanted)
           yield* settled(wanted)
           const other = { ...wanted.key, platform: "linux/arm64" as typeof wanted.key.platform }
@@ -87,8 +99,14 @@ export const suite = (name: string, cache: CacheLayer) =>
           wanted.proceed()
           const results = yield* Fiber.join(readers)
           assert.isTrue(results.every(({ right }) => right))
-          assert.lengthOf(results.filter(({ result }) => result === "miss"), 1)
-          assert.lengthOf(results.filter(({ result }) => result === "collapsed"), 99)
+          assert.lengthOf(
+            results.filter(({ result }) => result === "miss"),
+            1
+          )
+          assert.lengthOf(
+            results.filter(({ result }) => result === "collapsed"),
+            99
+          )
           assert.deepStrictEqual([wanted.resolves, wanted.offsets], [1, [0]])
         }))
     }
@@ -122,8 +140,13 @@ export const suite = (name: string, cache: CacheLayer) =>
           wanted.failAt = failAt
           wanted.proceed()
           const failures = [...(yield* Fiber.join(mine)), ...(yield* Fiber.join(others))]
-          const identities = failures.map((failure) => ("identity" in failure ? failure.identity : failure._tag))
-          assert.deepStrictEqual(identities, [...Array(10).fill("one"), ...Array(10).fill("two")])
+          const identities = failures.map((failure) =>
+            "identity" in failure ? failure.identity : failure._tag
+          )
+          assert.deepStrictEqual(
+            identities,
+            ["one", "two"].flatMap((identity) => Array.from({ length: 10 }, () => identity))
+          )
           assert.strictEqual(wanted.resolves, 2, "one attempt for each source")
         }))
     }

@@ -31,9 +31,13 @@ export const make = Effect.fnUntraced(function* (root: string) {
   const ingest = path.join(root, "ingest")
   let sequence = 0
 
-  const prepare = Effect.forEach([blobs, ingest], (directory) => fs.makeDirectory(directory, { recursive: true }), {
-    discard: true
-  })
+  const prepare = Effect.forEach(
+    [blobs, ingest],
+    (directory) => fs.makeDirectory(directory, { recursive: true }),
+    {
+      discard: true
+    }
+  )
 
   const entryPath = (fileName: string): string => path.join(blobs, fileName)
 

@@ -15,7 +15,10 @@ export const make = () => {
       Effect.suspend(() => {
         if (failing.has(use)) return Effect.void
         failing.add(use)
-        return Effect.logWarning(`the cache directory fails to ${use}; packages pass by the cache meanwhile`, cause)
+        return Effect.logWarning(
+          `the cache directory fails to ${use}; packages pass by the cache meanwhile`,
+          cause
+        )
       }).pipe(Effect.andThen(report)),
     works: (use: DiskUse): Effect.Effect<void> =>
       Effect.suspend(() =>

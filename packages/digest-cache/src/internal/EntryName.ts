@@ -45,7 +45,8 @@ export const parse = (fileName: string): Option.Option<EntryName> => {
   const requested = parseDigest(requestedText)
   const layer = parseDigest(layerText)
   const platform = platformText === "any" ? Option.none() : decodePlatform(platformText.replaceAll("-", "/"))
-  if (tar !== "tar" || rest.length > 0 || Option.isNone(requested) || Option.isNone(layer)) return Option.none()
+  if (tar !== "tar" || rest.length > 0 || Option.isNone(requested) || Option.isNone(layer))
+    return Option.none()
   const name: EntryName = { requested: requested.value, platform, layer: layer.value, compression }
   return format(name) === fileName ? Option.some(name) : Option.none()
 }

@@ -1,6 +1,18 @@
 import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
-import { Cause, Deferred, Effect, Exit, Fiber, type FileSystem, Metric, Option, Schema, Scope, Stream } from "effect"
+import {
+  Cause,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  type FileSystem,
+  Metric,
+  Option,
+  Schema,
+  Scope,
+  Stream
+} from "effect"
 import type { PackageKey, PackageSource } from "../DigestCache.ts"
 import * as Metrics from "../Metrics.ts"
 import { forkFinished, stopped } from "./Background.ts"
@@ -20,7 +32,12 @@ const writtenAtOnce = 512 * 1024
 export type Ready =
   /** It will not be kept: everyone asks upstream for themselves. */
   | { readonly _tag: "Bypass"; readonly descriptor: PackageDescriptor }
-  | { readonly _tag: "Bytes"; readonly descriptor: PackageDescriptor; readonly bytes: Uint8Array; readonly kept: boolean }
+  | {
+      readonly _tag: "Bytes"
+      readonly descriptor: PackageDescriptor
+      readonly bytes: Uint8Array
+      readonly kept: boolean
+    }
   | { readonly _tag: "File"; readonly descriptor: PackageDescriptor; readonly file: FileSystem.File }
 
 /** The disk did not take what was written; told apart from whatever the source fails with. */
@@ -151,7 +168,10 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
         (error) => {
           // Whoever reads goes on from upstream; whoever only waits for the first byte does so from the start.
           fill.growing.detach()
-          return Effect.andThen(tell(fill, { _tag: "Bypass", descriptor }), store.health.failed("write", error.cause))
+          return Effect.andThen(
+            tell(fill, { _tag: "Bypass", descriptor }),
+            store.health.failed("write", error.cause)
+          )
         }
       )
   )

@@ -21,7 +21,11 @@ export type Hit =
 
 const gone: Hit = { _tag: "Gone" }
 
-const readWhole = (file: FileSystem.File, into: Uint8Array, position: number): Effect.Effect<void, BodyError> =>
+const readWhole = (
+  file: FileSystem.File,
+  into: Uint8Array,
+  position: number
+): Effect.Effect<void, BodyError> =>
   position === into.length
     ? Effect.void
     : Effect.flatMap(readAt(file, into.subarray(position), position), (count) =>
@@ -62,7 +66,9 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       growing.fail(Cause.hasInterruptsOnly(exit.cause) ? stopped : exit.cause)
       if (Cause.hasInterruptsOnly(exit.cause)) return Effect.void
       const error = Cause.findErrorOption(exit.cause)
-      return Option.isSome(error) && error.value._tag === "BodyError" && error.value.reason._tag === "DigestMismatch"
+      return Option.isSome(error) &&
+        error.value._tag === "BodyError" &&
+        error.value.reason._tag === "DigestMismatch"
         ? dropChanged(entry)
         : store.health.failed("read", exit.cause)
     })
@@ -74,7 +80,10 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       const growing = new Growing()
       growing.available = entry.size
       entry.verification = growing
-      return Effect.as(forkFinished(hash(entry, entry.fingerprint), verified(entry, growing), cacheScope), growing)
+      return Effect.as(
+        forkFinished(hash(entry, entry.fingerprint), verified(entry, growing), cacheScope),
+        growing
+      )
     }).pipe(Effect.uninterruptible)
 
   const openSmall = (key: PackageKey, entry: Entry, file: FileSystem.File): Effect.Effect<Hit, BodyError> =>
@@ -120,7 +129,10 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       }
     })
 
-  const attempt = (key: PackageKey, entry: Entry): Effect.Effect<Hit, PlatformError | BodyError, Scope.Scope> =>
+  const attempt = (
+    key: PackageKey,
+    entry: Entry
+  ): Effect.Effect<Hit, PlatformError | BodyError, Scope.Scope> =>
     Effect.gen(function* () {
       yield* store.retain(entry)
       const file = yield* store.directory.open(entry.fileName)
@@ -146,7 +158,9 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       const hit = yield* attempt(key, entry).pipe(
         Scope.provide(scope),
         Effect.catchReason("PlatformError", "NotFound", () => Effect.as(store.drop(entry), gone)),
-        Effect.catch((cause) => Effect.as(store.health.failed("read", cause), { _tag: "Failed" } satisfies Hit))
+        Effect.catch((cause) =>
+          Effect.as(store.health.failed("read", cause), { _tag: "Failed" } satisfies Hit)
+        )
       )
       if (hit._tag !== "Opened" || entry.size <= smallPackage) yield* Scope.close(scope, Exit.void)
       return hit

@@ -24,20 +24,29 @@ interface Reservation {
 }
 
 /** The packages on disk: which there are, what room they take, and whether the disk works. */
-export const make = Effect.fnUntraced(function* (options: { readonly directory: string; readonly cap: number }) {
+export const make = Effect.fnUntraced(function* (options: {
+  readonly directory: string
+  readonly cap: number
+}) {
   const directory = yield* BlobDirectory.make(options.directory)
   const budget = new DiskBudget(options.cap)
   const entries = new Entries(budget)
   const health = DiskHealth.make()
-  const leftovers = Leftovers.make({ unlink: directory.remove, failed: (cause) => health.failed("write", cause) })
+  const leftovers = Leftovers.make({
+    unlink: directory.remove,
+    failed: (cause) => health.failed("write", cause)
+  })
   // What makes room or adds an entry: one at a time, so that none takes what another has just freed.
   const changing = Semaphore.makeUnsafe(1)
   let recovered = false
 
   const report = Effect.suspend(() =>
-    Effect.all([Metric.update(Metrics.cacheSize, entries.bytes), Metric.update(Metrics.entries, entries.count)], {
-      discard: true
-    })
+    Effect.all(
+      [Metric.update(Metrics.cacheSize, entries.bytes), Metric.update(Metrics.entries, entries.count)],
+      {
+        discard: true
+      }
+    )
   )
 
   const release = (entry: Entry): void => {
@@ -111,10 +120,13 @@ export const make = Effect.fnUntraced(function* (options: { readonly directory: 
       }
     }
     if (foreign.length > 0) {
-      yield* Effect.logWarning("files in the cache directory that are not the cache's; they stay, and take its space", {
-        count: foreign.length,
-        examples: foreign.slice(0, 3)
-      })
+      yield* Effect.logWarning(
+        "files in the cache directory that are not the cache's; they stay, and take its space",
+        {
+          count: foreign.length,
+          examples: foreign.slice(0, 3)
+        }
+      )
     }
     yield* evict(entries.victims(Math.max(0, -budget.free)) ?? entries.all())
   }).pipe(Effect.uninterruptible)
@@ -160,7 +172,12 @@ export const make = Effect.fnUntraced(function* (options: { readonly directory: 
       const commit: Ingest["commit"] = (name) =>
         Effect.gen(function* () {
           const fingerprint = yield* directory.fingerprint(file)
-          const entry = new Entry({ name, fingerprint, verified: true, lastUsed: yield* Clock.currentTimeMillis })
+          const entry = new Entry({
+            name,
+            fingerprint,
+            verified: true,
+            lastUsed: yield* Clock.currentTimeMillis
+          })
           yield* dropTwin(name)
           yield* directory.rename(temporary, entry.fileName)
           // No step may come between the file's new name and its being known by it.
@@ -181,7 +198,10 @@ export const make = Effect.fnUntraced(function* (options: { readonly directory: 
       return yield* open(size).pipe(
         Scope.provide(scope),
         Effect.catch((cause) =>
-          Effect.andThen(Scope.close(scope, Exit.void), Effect.as(health.failed("write", cause), Option.none()))
+          Effect.andThen(
+            Scope.close(scope, Exit.void),
+            Effect.as(health.failed("write", cause), Option.none())
+          )
         )
       )
     })
@@ -211,7 +231,8 @@ export const make = Effect.fnUntraced(function* (options: { readonly directory: 
     ingest,
     retain,
     drop,
-    use: (entry: Entry): Effect.Effect<void> => Effect.map(Clock.currentTimeMillis, (now) => entries.use(entry, now))
+    use: (entry: Entry): Effect.Effect<void> =>
+      Effect.map(Clock.currentTimeMillis, (now) => entries.use(entry, now))
   }
 })
 

@@ -5,9 +5,7 @@ import type { PackageReader } from "../DigestCache.ts"
 import { heldBack } from "./Growing.ts"
 
 /** What hashing found against the blob that was promised. */
-export const mismatch = (
-  verifier: Pick<DigestVerifier, "digest" | "size" | "length">
-): BodyError =>
+export const mismatch = (verifier: Pick<DigestVerifier, "digest" | "size" | "length">): BodyError =>
   new BodyError({
     reason: new DigestMismatch({
       expected: verifier.digest,
