@@ -107,7 +107,9 @@ const make = Effect.fnUntraced(function* (options: { readonly directory: string;
       const attempt = yield* Scope.fork(yield* Effect.scope)
       const { began, fill } = yield* fills.join(key, source).pipe(Scope.provide(attempt))
       const exit = yield* Effect.exit(Deferred.await(fill.ready))
-      const result = began ? "miss" : "collapsed"
+      // A fill that has proved right is a hit that has yet to get its name.
+      const whole = fill.growing.state === "verified"
+      const result = began ? "miss" : whole ? "hit" : "collapsed"
       // Only who reads the file holds on to it.
       if (Exit.isFailure(exit) || exit.value._tag !== "File") yield* Scope.close(attempt, Exit.void)
       if (Exit.isFailure(exit)) {

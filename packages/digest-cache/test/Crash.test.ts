@@ -6,6 +6,7 @@ import { ChildProcess } from "effect/process"
 import { fileURLToPath } from "node:url"
 import * as Live from "../src/DigestCacheLive.ts"
 import { diskUse } from "./DiskUse.ts"
+import { unfinished } from "./Harness.ts"
 import { cap, packages } from "./fixtures/packages.ts"
 
 const filler = fileURLToPath(new URL("./fixtures/filler.ts", import.meta.url))
@@ -34,7 +35,7 @@ const killEach = (delays: ReadonlyArray<number>, compiled: string) =>
     return yield* Effect.forEach(delays, (delay) =>
       Effect.gen(function* () {
         yield* fillAndKill(directory, compiled, delay)
-        const unfinished = (yield* fs.readDirectory(`${directory}/ingest`)).length
+        const left = (yield* unfinished(fs, directory)).length
         assert.isAtMost(diskUse(directory), cap, `after a kill at ${delay} ms`)
         const live = Live.layer({ directory, cap }).pipe(Layer.provide(NodeServices.layer))
         const got = yield* Effect.forEach(wanted, (one) => get(one)).pipe(
@@ -45,7 +46,7 @@ const killEach = (delays: ReadonlyArray<number>, compiled: string) =>
           `after a kill at ${delay} ms`
         )
         assert.isAtMost(diskUse(directory), cap)
-        return { unfinished, hits: got.filter(({ result }) => result === "hit").length }
+        return { unfinished: left, hits: got.filter(({ result }) => result === "hit").length }
       })
     )
   }).pipe(Effect.scoped)

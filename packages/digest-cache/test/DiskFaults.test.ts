@@ -4,7 +4,7 @@ import type { FileOperation } from "@registry-packages-proxy/testkit/FaultyFileS
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
 import { DigestCache } from "../src/DigestCache.ts"
-import { assertRoom, withHarness } from "./Harness.ts"
+import { assertRoom, unfinished, withHarness } from "./Harness.ts"
 
 const large = 1_000_003
 const small = 10_000
@@ -172,13 +172,13 @@ describe("DigestCache on a failing disk", () => {
           yield* harness.faults.set({ operation: "remove", reason: "Unknown" })
           yield* Effect.flip(get(failing))
           yield* settled(failing)
-          assert.lengthOf(yield* harness.fs.readDirectory(`${harness.directory}/ingest`), 1)
+          assert.lengthOf(yield* unfinished(harness.fs, harness.directory), 1)
           assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
           yield* settled(wanted)
           yield* harness.faults.set()
           assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
           yield* settled(wanted)
-          assert.deepStrictEqual(yield* harness.fs.readDirectory(`${harness.directory}/ingest`), [])
+          assert.deepStrictEqual(yield* unfinished(harness.fs, harness.directory), [])
         }),
         1_600_000
       )
@@ -238,6 +238,7 @@ describe("DigestCache on a failing disk", () => {
             new TestPackage({ size: large, seed: 2 })
           ]
           yield* harness.run(Effect.andThen(get(first), settled(first)))
+          yield* Effect.orDie(harness.fs.writeFile(harness.pathOf("ingest-9"), new Uint8Array(10)))
           yield* harness.faults.set({ operation, reason: "PermissionDenied" })
           yield* harness.run(
             Effect.gen(function* () {

@@ -45,12 +45,18 @@ export const assertRoom = (cap = defaultCap) =>
     assert.deepStrictEqual(yield* get(filling), { result: "miss", right: true })
   })
 
+/** The files being written, or left over from it. */
+export const unfinished = (fs: FileSystem.FileSystem, directory: string) =>
+  fs.readDirectory(`${directory}/blobs`).pipe(
+    Effect.orElseSucceed(() => []),
+    Effect.map((names) => names.filter((name) => name.startsWith("ingest-")))
+  )
+
 /** Leaves nothing open and nothing unfinished behind, whatever the test did. */
 const assertClean = (fs: FileSystem.FileSystem, directory: string) =>
   Effect.gen(function* () {
     assert.deepStrictEqual(openIn(directory), [], "open descriptors")
-    const ingest = yield* Effect.orElseSucceed(fs.readDirectory(`${directory}/ingest`), () => [])
-    assert.deepStrictEqual(ingest, [], "temporary files")
+    assert.deepStrictEqual(yield* unfinished(fs, directory), [], "temporary files")
   })
 
 const make = Effect.gen(function* () {
@@ -82,7 +88,9 @@ const make = Effect.gen(function* () {
     fs: node,
     live,
     run,
-    blobs: Effect.orDie(node.readDirectory(path.join(directory, "blobs"))),
+    blobs: Effect.map(Effect.orDie(node.readDirectory(path.join(directory, "blobs"))), (names) =>
+      names.filter((name) => !name.startsWith("ingest-"))
+    ),
     pathOf: (fileName) => path.join(directory, "blobs", fileName)
   }
   return harness

@@ -3,7 +3,7 @@ import { TestPackage } from "@registry-packages-proxy/testkit/DigestCacheSource"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { DigestCache } from "../src/DigestCache.ts"
-import { assertRoom, defaultCap, openIn, withHarness } from "./Harness.ts"
+import { assertRoom, defaultCap, openIn, unfinished, withHarness } from "./Harness.ts"
 
 const large = 1_000_003
 const small = 10_000
@@ -56,10 +56,7 @@ describe("DigestCache, interrupted", () => {
               assert.strictEqual(yield* causeTag(yield* Fiber.await(reader)), "Stopped")
               assert.strictEqual(wanted.streams, 0)
               assert.deepStrictEqual(openIn(harness.directory), [])
-              assert.deepStrictEqual(
-                yield* Effect.orDie(harness.fs.readDirectory(`${harness.directory}/ingest`)),
-                []
-              )
+              assert.deepStrictEqual(yield* unfinished(harness.fs, harness.directory), [])
               // Who asks a cache that has stopped is answered, not left waiting.
               const late = yield* Effect.exit(
                 Effect.provideContext(get(new TestPackage({ size, seed: 2 })), services)

@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { DigestCache } from "../src/DigestCache.ts"
-import { type Harness, withHarness } from "./Harness.ts"
+import { type Harness, unfinished, withHarness } from "./Harness.ts"
 
 const large = 600_000
 const small = 10_000
@@ -56,10 +56,9 @@ describe("DigestCache after a restart", () => {
         const { directory, fs } = harness
         yield* Effect.orDie(
           Effect.gen(function* () {
-            yield* fs.makeDirectory(`${directory}/ingest/deep`, { recursive: true })
             yield* fs.makeDirectory(`${directory}/blobs`, { recursive: true })
             yield* fs.makeDirectory(`${directory}/lost`, { recursive: true })
-            yield* fs.writeFile(`${directory}/ingest/7`, new Uint8Array(5000))
+            yield* fs.writeFile(`${directory}/blobs/ingest-7`, new Uint8Array(5000))
             yield* fs.writeFile(`${directory}/lost/notes`, new Uint8Array(400_000))
             yield* fs.writeFile(`${directory}/blobs/sha256:abc`, new Uint8Array(400_000))
             yield* fs.symlink("/", `${directory}/blobs/everything`)
@@ -68,7 +67,7 @@ describe("DigestCache after a restart", () => {
         const wanted = new TestPackage({ size: large, seed: 1 })
         yield* harness.run(
           Effect.gen(function* () {
-            assert.deepStrictEqual(yield* fs.readDirectory(`${directory}/ingest`), [])
+            assert.deepStrictEqual(yield* unfinished(fs, directory), [])
             assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
             assert.strictEqual(yield* (yield* DigestCache).admission(large), "bypass")
           }),

@@ -20,24 +20,20 @@ const fingerprintOf = (info: FileSystem.File.Info): Fingerprint => ({
   modified: Option.match(info.mtime, { onNone: () => 0, onSome: (date) => date.getTime() })
 })
 
+const temporary = /^ingest-\d+$/
+
 /**
- * The cache's directory: `ingest/` holds what is being written, `blobs/` what is complete. A file appears in `blobs/`
- * by rename, so what stands there was whole when it came.
+ * The cache's directory: `blobs/` holds the packages, under names that say what they are, and as `ingest-N` what is
+ * being written. A package gets its name by rename, so what stands under it was whole when it came. Both are in one
+ * directory so that one listing of it, however it falls, never counts a file twice on its way from one to the other.
  */
 export const make = Effect.fnUntraced(function* (root: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const blobs = path.join(root, "blobs")
-  const ingest = path.join(root, "ingest")
   let sequence = 0
 
-  const prepare = Effect.forEach(
-    [blobs, ingest],
-    (directory) => fs.makeDirectory(directory, { recursive: true }),
-    {
-      discard: true
-    }
-  )
+  const prepare = fs.makeDirectory(blobs, { recursive: true })
 
   const entryPath = (fileName: string): string => path.join(blobs, fileName)
 
@@ -86,11 +82,13 @@ export const make = Effect.fnUntraced(function* (root: string) {
 
   /** Clears what an earlier run left unfinished and lists what it finished, least recently used first. */
   const recover: Effect.Effect<ReadonlyArray<Found>, PlatformError> = Effect.gen(function* () {
-    yield* fs.makeDirectory(root, { recursive: true })
-    yield* fs.remove(ingest, { recursive: true, force: true })
     yield* prepare
-    const others = (yield* fs.readDirectory(root)).filter((name) => name !== "blobs" && name !== "ingest")
-    const found = yield* Effect.forEach(yield* fs.readDirectory(blobs), inspect, { concurrency: 16 })
+    const names = yield* fs.readDirectory(blobs)
+    const unfinished = names.filter((name) => temporary.test(name))
+    yield* Effect.forEach(unfinished, (name) => fs.remove(entryPath(name), { recursive: true, force: true }))
+    const finished = names.filter((name) => !temporary.test(name))
+    const found = yield* Effect.forEach(finished, inspect, { concurrency: 16 })
+    const others = (yield* fs.readDirectory(root)).filter((name) => name !== "blobs")
     const beside = yield* Effect.forEach(others, (name) => foreign(path.join(root, name)))
     return [...found, ...beside]
       .flat()
@@ -117,7 +115,7 @@ export const make = Effect.fnUntraced(function* (root: string) {
   return {
     recover,
     entryPath,
-    temporaryPath: (): string => path.join(ingest, String(sequence++)),
+    temporaryPath: (): string => entryPath(`ingest-${sequence++}`),
     create,
     fingerprint,
     saveLastUse,

@@ -1,7 +1,7 @@
 const block = 4096
 
-// What the cache's own three directories take, and an entry's share in a directory that grows with it.
-const directories = 3 * block
+// What the cache's own two directories take, and an entry's share in a directory that grows with it.
+const directories = 2 * block
 const directoryEntry = 512
 
 /** What a file of `size` bytes counts for against the cap: whole 4 KiB blocks, and its share of the directory. */
