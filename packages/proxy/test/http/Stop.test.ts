@@ -55,7 +55,7 @@ describe("stopping", () => {
   it.effect("logs the last download with the status it had, not as one whose client left", () => {
     const statuses: Array<unknown> = []
     const capture = Logger.make<unknown, void>(({ message }) => {
-      const [what, fields] = Array.isArray(message) ? message : [message]
+      const [what, fields]: ReadonlyArray<unknown> = Array.isArray(message) ? message : [message]
       if (what === "request" && Predicate.hasProperty(fields, "status")) statuses.push(fields.status)
     })
     return withPlatform(

@@ -102,6 +102,7 @@ export const make = <E>(
               })
           })
 
+    // @effect-diagnostics-next-line returnEffectInGen:off -- what is made here is a Pull, to be run by the stream
     return Effect.suspend(() => (segment === undefined ? first : rest(segment)))
   })
 

@@ -56,6 +56,7 @@ export const pull = Effect.fnUntraced(function* ({
   })
   yield* Effect.forkScoped(watch)
 
+  // @effect-diagnostics-next-line returnEffectInGen:off -- what is made here is a Pull, to be run by the stream
   return Effect.suspend(() => {
     since = clock.currentTimeMillisUnsafe()
     return Effect.matchCauseEffect(chunks, {
