@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Certificates from "../src/Certificates.ts"
 import { TestRegistry } from "../src/TestRegistry.ts"
-import { rawHttp } from "./rawHttp.ts"
+import { rawHttp } from "../src/RawHttp.ts"
 
 const pingWith = Effect.fnUntraced(function* (
   tls: Certificates.ServerCertificate,

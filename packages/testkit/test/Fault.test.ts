@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import type { Fault } from "../src/Fault.ts"
 import * as RegistryBlob from "../src/RegistryBlob.ts"
 import { TestRegistry } from "../src/TestRegistry.ts"
-import { rawHttp } from "./rawHttp.ts"
+import { rawHttp } from "../src/RawHttp.ts"
 
 const content = RegistryBlob.randomBytes(2, 600_000)
 const digest = digestOf(content)

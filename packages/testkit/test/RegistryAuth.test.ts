@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { RegistryAuth } from "../src/RegistryAuth.ts"
 import { TestRegistry } from "../src/TestRegistry.ts"
-import { rawHttp } from "./rawHttp.ts"
+import { rawHttp } from "../src/RawHttp.ts"
 
 const account = { username: "reader", password: "secret" }
 const basic = `Basic ${Buffer.from("reader:secret").toString("base64")}`

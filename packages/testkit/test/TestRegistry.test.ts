@@ -6,7 +6,7 @@ import * as Certificates from "../src/Certificates.ts"
 import * as RegistryBlob from "../src/RegistryBlob.ts"
 import * as RegistryImage from "../src/RegistryImage.ts"
 import { TestRegistry } from "../src/TestRegistry.ts"
-import { rawHttp } from "./rawHttp.ts"
+import { rawHttp } from "../src/RawHttp.ts"
 
 const content = RegistryBlob.randomBytes(1, 100_000)
 
