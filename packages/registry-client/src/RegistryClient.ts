@@ -1,8 +1,6 @@
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
-import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
-import type { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 import { Context, Effect, Layer, Metric, type Stream } from "effect"
 import * as Authenticator from "./internal/Authenticator.ts"
 import * as Blobs from "./internal/Blobs.ts"
@@ -11,13 +9,8 @@ import * as Manifests from "./internal/Manifests.ts"
 import type { PullFailure } from "./internal/PullFailure.ts"
 import * as Metrics from "./Metrics.ts"
 import { RegistryError } from "./RegistryError.ts"
+import type { Repository } from "./Repository.ts"
 import { Upstream } from "./Upstream.ts"
-
-/** One repository on one registry, with what is needed to ask for it. */
-export interface Repository {
-  readonly source: RegistrySource
-  readonly name: RepositoryName
-}
 
 /** Pulls from upstream registries over the OCI distribution protocol. */
 export class RegistryClient extends Context.Service<

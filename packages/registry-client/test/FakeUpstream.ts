@@ -5,7 +5,8 @@ import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource
 import { PathComponents, RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 import { Effect, Layer, Stream } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
-import { RegistryClient, type Repository } from "../src/RegistryClient.ts"
+import { RegistryClient } from "../src/RegistryClient.ts"
+import type { Repository } from "../src/Repository.ts"
 import { Upstream } from "../src/Upstream.ts"
 
 /** An answer of the fake transport; a body of chunks stays open where silence follows. */

@@ -3,7 +3,8 @@ import * as Manifest from "@registry-packages-proxy/oci/Manifest"
 import { ManifestError, NestedIndex } from "@registry-packages-proxy/oci/ManifestError"
 import * as PackageDescriptor from "@registry-packages-proxy/oci/PackageDescriptor"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
-import { RegistryClient, type Repository } from "@registry-packages-proxy/registry-client/RegistryClient"
+import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
+import type { Repository } from "@registry-packages-proxy/registry-client/Repository"
 import {
   BlobNotFound,
   ManifestNotFound,

@@ -3,7 +3,7 @@ import { Cache, Duration, Effect, Equal, Exit, Hash, Option, Redacted } from "ef
 import type { HttpClientResponse } from "effect/http"
 import { createHash } from "node:crypto"
 import * as Challenge from "../Challenge.ts"
-import type { Repository } from "../RegistryClient.ts"
+import type { Repository } from "../Repository.ts"
 import { Refused } from "../RegistryError.ts"
 import type { Upstream } from "../Upstream.ts"
 import * as Limits from "./Limits.ts"

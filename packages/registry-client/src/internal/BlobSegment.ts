@@ -1,7 +1,7 @@
 import { type Digest, short } from "@registry-packages-proxy/oci/Digest"
 import { Effect, Exit, Option, Pull, Scope } from "effect"
 import { Headers, type HttpClientResponse } from "effect/http"
-import type { Repository } from "../RegistryClient.ts"
+import type { Repository } from "../Repository.ts"
 import { ConnectionFailed } from "../RegistryError.ts"
 import { type Chunks, contentLength, pull, refuseEncoded } from "./Body.ts"
 import type { Exchange } from "./Exchange.ts"

@@ -1,6 +1,6 @@
 import { Cause, Effect, Option, Pull, Scope, Stream } from "effect"
 import * as Metrics from "../Metrics.ts"
-import type { Repository } from "../RegistryClient.ts"
+import type { Repository } from "../Repository.ts"
 import * as Attempts from "./Attempts.ts"
 import * as BlobSegment from "./BlobSegment.ts"
 import type { Chunks } from "./Body.ts"

@@ -1,6 +1,6 @@
 import { Clock, Effect, Option, Redacted, type Scope } from "effect"
 import { HttpClientRequest } from "effect/http"
-import type { Repository } from "../RegistryClient.ts"
+import type { Repository } from "../Repository.ts"
 import { BadRedirect } from "../RegistryError.ts"
 import type { Upstream } from "../Upstream.ts"
 import type { Authenticator, Authorization } from "./Authenticator.ts"
