@@ -11,7 +11,8 @@ const directions: Record<string, ReadonlyArray<string>> = {
   "credential-store": ["oci"],
   proxy: ["oci", ...ports],
   testkit: ["oci", ...ports],
-  quickstart: ["oci", "credential-store", "proxy", "testkit"]
+  quickstart: ["oci", "credential-store", "proxy", "testkit"],
+  e2e: ["oci", ...ports, "proxy", "testkit", "quickstart"]
 }
 
 const mayImport = (allowed: ReadonlyArray<string>): NonNullable<OxlintConfig["rules"]> => ({

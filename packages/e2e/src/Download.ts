@@ -1,0 +1,64 @@
+import { Effect, Schema, Stream } from "effect"
+import { HttpClient } from "effect/http"
+import { closeSync, fstatSync, openSync, readSync } from "node:fs"
+
+/** What came for a request, beside what was to come. */
+export interface Download {
+  readonly status: number
+  /** The Cache-Status header without the cache's name. */
+  readonly cacheStatus: string
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly size: number
+  /** Every byte is that of the file, and none is missing. */
+  readonly isSame: boolean
+}
+
+/** A file that bytes are compared with as they come, never held in memory. */
+const opened = (file: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => openSync(file, "r")),
+    (descriptor) => Effect.sync(() => closeSync(descriptor))
+  )
+
+/** Gets `url` and compares its body with a file, byte by byte. */
+export const compare = Effect.fnUntraced(function* (url: string, file: string) {
+  const descriptor = yield* opened(file)
+  const wanted = fstatSync(descriptor).size
+  let scratch = Buffer.alloc(1 << 16)
+  let size = 0
+  let isSame = true
+  const response = yield* HttpClient.get(url)
+  yield* Stream.runForEach(response.stream, (chunk) =>
+    Effect.sync(() => {
+      if (chunk.length > scratch.length) scratch = Buffer.alloc(chunk.length)
+      const read = readSync(descriptor, scratch, 0, chunk.length, size)
+      isSame &&= read === chunk.length && scratch.subarray(0, read).equals(chunk)
+      size += chunk.length
+    })
+  )
+  const download: Download = {
+    status: response.status,
+    cacheStatus: (response.headers["cache-status"] ?? "").replace(/^registry-packages-proxy; /, ""),
+    headers: response.headers,
+    size,
+    isSame: isSame && size === wanted
+  }
+  return download
+}, Effect.scoped)
+
+const decodeProblem = Schema.decodeUnknownEffect(
+  Schema.fromJsonString(Schema.Struct({ detail: Schema.String }))
+)
+
+/** Gets what is to be an error: its status and what it says. */
+export const problem = Effect.fnUntraced(function* (url: string) {
+  const response = yield* HttpClient.get(url)
+  const { detail } = yield* decodeProblem(yield* response.text)
+  return { status: response.status, detail }
+})
+
+/** How the cache would answer now: `hit`, `fwd=miss; stored`... */
+export const cacheStatus = (url: string) =>
+  Effect.map(HttpClient.head(url), ({ headers }) =>
+    (headers["cache-status"] ?? "").replace(/^registry-packages-proxy; /, "")
+  )

@@ -1,0 +1,42 @@
+import { Effect, FileSystem, Path } from "effect"
+import * as Command from "./Command.ts"
+import * as Daemon from "./Daemon.ts"
+import * as Ports from "./Ports.ts"
+
+const nowhere = "127.0.0.1:1"
+
+/** Tinyproxy on a loopback port; `log` is its own. */
+export const start = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-tinyproxy-" })
+  const port = yield* Ports.free
+  const file = path.join(directory, "tinyproxy.conf")
+  const user = { name: "forward", password: "e2e-forward-9b1c" }
+  yield* fs.writeFileString(
+    file,
+    [
+      `Port ${port}`,
+      "Listen 127.0.0.1",
+      "Timeout 60",
+      "LogLevel Info",
+      "MaxClients 50",
+      `BasicAuth ${user.name} ${user.password}`,
+      ""
+    ].join("\n")
+  )
+  const daemon = yield* Daemon.start("tinyproxy", "tinyproxy", ["-d", "-c", file], { cwd: directory })
+  yield* daemon.line(/Accepting connections/)
+  const url = `http://${user.name}:${user.password}@127.0.0.1:${port}`
+  return {
+    url,
+    /** Asks for a tunnel of the test's own, to where nothing listens: what was asked for before is logged before it. */
+    probe: Effect.as(
+      Effect.ignore(Command.run("curl", ["-sS", "--proxy", url, "--proxytunnel", `http://${nowhere}/`])),
+      nowhere
+    ),
+    password: user.password,
+    /** The tunnels it was asked for. */
+    tunnels: () => daemon.lines().flatMap((line) => /Request \(.*\): CONNECT (\S+)/.exec(line)?.[1] ?? [])
+  }
+})

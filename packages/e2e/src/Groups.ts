@@ -1,0 +1,29 @@
+/** A group of tests, a file of its own, that can be run alone. */
+export interface Group {
+  readonly file: string
+  /** The programs it needs, by the names in Parts.ts. */
+  readonly parts: ReadonlyArray<string>
+}
+
+const registry = ["setpriv", "docker-registry", "skopeo", "curl"]
+
+const group = (file: string, parts: ReadonlyArray<string>): Group => ({
+  file: `packages/e2e/test/${file}.e2e.ts`,
+  parts
+})
+
+/** What `npm run test:e2e -- GROUP...` chooses from; all of them unless told. */
+export const groups = {
+  registry: group("Registry", [...registry, "python3"]),
+  clients: group("ConcurrentClients", registry),
+  restart: group("Restart", registry),
+  credentials: group("Credentials", registry),
+  "forward-proxy": group("ForwardProxy", [...registry, "tinyproxy"]),
+  distribution: group("Distribution", [...registry, "go"])
+} as const satisfies Record<string, Group>
+
+export type GroupName = keyof typeof groups
+
+export const groupNames = Object.keys(groups) as ReadonlyArray<GroupName>
+
+export const isGroupName = (name: string): name is GroupName => Object.hasOwn(groups, name)

@@ -1,0 +1,124 @@
+import type { Digest } from "@registry-packages-proxy/oci/Digest"
+import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
+import { Effect, FileSystem, Path } from "effect"
+import * as PackageFile from "./PackageFile.ts"
+
+/** An image in a layout: its last layer is the package. */
+export interface Image {
+  /** Its name in the layout, and its tag. */
+  readonly name: string
+  readonly digest: Digest
+  readonly package: PackageFile.PackageFile
+}
+
+/** An image index in a layout, with an image for each platform. */
+export interface Index {
+  readonly name: string
+  readonly digest: Digest
+  readonly images: Readonly<Record<string, Image>>
+}
+
+interface Descriptor {
+  readonly mediaType: string
+  readonly digest: Digest
+  readonly size: number
+}
+
+interface ImageRequest extends PackageFile.PackageRequest {
+  readonly name: string
+  readonly architecture?: string
+}
+
+const mediaTypes = {
+  config: "application/vnd.oci.image.config.v1+json",
+  index: "application/vnd.oci.image.index.v1+json",
+  manifest: "application/vnd.oci.image.manifest.v1+json"
+}
+
+/** A directory in the OCI image layout, which skopeo pushes from; it goes with the scope. */
+export const make = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-layout-" })
+  const blobs = path.join(directory, "blobs", "sha256")
+  const named: Array<Descriptor & { readonly annotations: Record<string, string> }> = []
+  yield* fs.makeDirectory(blobs, { recursive: true })
+  yield* fs.writeFileString(
+    path.join(directory, "oci-layout"),
+    JSON.stringify({ imageLayoutVersion: "1.0.0" })
+  )
+
+  const putJson = Effect.fnUntraced(function* (mediaType: string, value: unknown) {
+    const bytes = new TextEncoder().encode(JSON.stringify(value))
+    const digest = digestOf(bytes, "sha256")
+    yield* fs.writeFile(path.join(blobs, digest.slice("sha256:".length)), bytes)
+    const descriptor: Descriptor = { mediaType, digest, size: bytes.length }
+    return descriptor
+  })
+
+  const name = Effect.fnUntraced(function* (descriptor: Descriptor, tag: string) {
+    named.push({ ...descriptor, annotations: { "org.opencontainers.image.ref.name": tag } })
+    const index = { schemaVersion: 2, mediaType: mediaTypes.index, manifests: named }
+    yield* fs.writeFileString(path.join(directory, "index.json"), JSON.stringify(index))
+  })
+
+  // A layer in front of the package's, as module images have.
+  const front = yield* PackageFile.make(blobs, { size: 512, seed: 255 })
+
+  const putImage = Effect.fnUntraced(function* ({ architecture = "amd64", ...request }: ImageRequest) {
+    const file = yield* PackageFile.make(blobs, request)
+    const layers = [front, file].map(({ digest, mediaType, size }) => ({ mediaType, digest, size }))
+    const config = yield* putJson(mediaTypes.config, {
+      os: "linux",
+      architecture,
+      config: {},
+      rootfs: { type: "layers", diff_ids: [front.diffId, file.diffId] }
+    })
+    const manifest = { schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers }
+    return { descriptor: yield* putJson(mediaTypes.manifest, manifest), file }
+  })
+
+  /** Adds an image of one platform. */
+  const image = Effect.fnUntraced(function* (request: ImageRequest) {
+    const { descriptor, file } = yield* putImage(request)
+    yield* name(descriptor, request.name)
+    const made: Image = { name: request.name, digest: descriptor.digest, package: file }
+    return made
+  })
+
+  /** Adds an index with an image for each architecture, each with a package of its own. */
+  const index = Effect.fnUntraced(function* (request: ImageRequest, architectures: ReadonlyArray<string>) {
+    const images = yield* Effect.forEach(architectures, (architecture, position) =>
+      Effect.map(
+        putImage({ ...request, architecture, seed: request.seed + position }),
+        ({ descriptor, file }) => ({ architecture, descriptor, file })
+      )
+    )
+    const manifests = images.map(({ architecture, descriptor }) => ({
+      ...descriptor,
+      platform: { os: "linux", architecture }
+    }))
+    const descriptor = yield* putJson(mediaTypes.index, {
+      schemaVersion: 2,
+      mediaType: mediaTypes.index,
+      manifests
+    })
+    yield* name(descriptor, request.name)
+    const made: Index = {
+      name: request.name,
+      digest: descriptor.digest,
+      images: Object.fromEntries(
+        images.map(({ architecture, descriptor, file }) => [
+          architecture,
+          { name: request.name, digest: descriptor.digest, package: file }
+        ])
+      )
+    }
+    return made
+  })
+
+  return { directory, image, index }
+})
+
+/** A layout to push images from. */
+export type ImageLayout = Effect.Success<typeof make>

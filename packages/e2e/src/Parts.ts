@@ -1,0 +1,64 @@
+import { Environment } from "@registry-packages-proxy/proxy/Environment"
+import { Effect, FileSystem, Path } from "effect"
+
+/** A program the tests need on this machine. */
+export interface Part {
+  readonly name: string
+  /** Where it comes from: a Debian package, or what a person is told to do. */
+  readonly from: { readonly debian: string } | { readonly advice: string }
+  /** The services that installing the package starts, and the tests do not want. */
+  readonly services?: ReadonlyArray<string>
+}
+
+/** Every program the tests need. */
+export const parts: ReadonlyArray<Part> = [
+  { name: "setpriv", from: { debian: "util-linux" } },
+  { name: "docker-registry", from: { debian: "docker-registry" }, services: ["docker-registry"] },
+  { name: "skopeo", from: { debian: "skopeo" } },
+  { name: "tinyproxy", from: { debian: "tinyproxy" }, services: ["tinyproxy"] },
+  { name: "python3", from: { debian: "python3" } },
+  { name: "curl", from: { debian: "curl" } },
+  // Debian's own is too old for the module, though any since 1.21 brings the version that the module names.
+  {
+    name: "go",
+    from: { advice: "install Go 1.21 or newer, https://go.dev/doc/install, and have it in PATH" }
+  }
+]
+
+/** The parts among those of these names that are nowhere in PATH. */
+export const missing = Effect.fnUntraced(function* (names: ReadonlyArray<string>) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const { variables } = yield* Environment
+  const directories = (variables["PATH"] ?? "").split(":").filter((directory) => directory !== "")
+  const isAbsent = ({ name }: Part) =>
+    Effect.map(
+      Effect.forEach(directories, (directory) =>
+        Effect.orElseSucceed(fs.exists(path.join(directory, name)), () => false)
+      ),
+      (found) => !found.includes(true)
+    )
+  return yield* Effect.filter(
+    parts.filter(({ name }) => names.includes(name)),
+    isAbsent
+  )
+})
+
+/** What a person is told about parts that are not there. */
+export const explain = (absent: ReadonlyArray<Part>): string => {
+  const debian = absent.flatMap(({ from }) => ("debian" in from ? [from.debian] : []))
+  return [
+    "These programs, which the end-to-end tests run, are missing:",
+    ...absent.map(({ from, name }) =>
+      "debian" in from ? `  ${name}: in the Debian package ${from.debian}` : `  ${name}: ${from.advice}`
+    ),
+    ...(debian.length === 0
+      ? []
+      : [
+          "Debian packages are installed for you by root, on Debian or a system made from it:",
+          "  npm run test:e2e -- --install",
+          `or by hand: apt-get install --no-install-recommends ${debian.join(" ")}`
+        ]),
+    "Groups that need none of them run alone: npm run test:e2e -- GROUP..."
+  ].join("\n")
+}

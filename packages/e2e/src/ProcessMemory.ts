@@ -1,0 +1,17 @@
+import { Effect, FileSystem } from "effect"
+
+/** Resident memory of a process in MiB: now, and the most it ever was. */
+export interface ProcessMemory {
+  readonly resident: number
+  readonly peak: number
+}
+
+/** Read from /proc. */
+export const read = Effect.fnUntraced(function* (pid: number) {
+  const fs = yield* FileSystem.FileSystem
+  const status = yield* fs.readFileString(`/proc/${pid}/status`)
+  const mebibytes = (field: string) =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1] ?? Number.NaN) / 1024
+  const memory: ProcessMemory = { resident: mebibytes("VmRSS"), peak: mebibytes("VmHWM") }
+  return memory
+})

@@ -1,0 +1,118 @@
+import type * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import { dockerConfig } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import { Effect, Exit, FileSystem, Path, Ref, Schedule, Scope } from "effect"
+import * as AccessLog from "./AccessLog.ts"
+import * as Command from "./Command.ts"
+import * as Daemon from "./Daemon.ts"
+import type { ImageLayout } from "./ImageLayout.ts"
+import { Logs } from "./Logs.ts"
+import * as Ports from "./Ports.ts"
+
+/** Who may pull and push. The hash is bcrypt of the password, since nothing that makes one is on every machine. */
+export const account = {
+  username: "e2e",
+  password: "e2e-password-7f3a",
+  hash: "$2y$05$abcdefghijklmnopqrstuuGqb3Dc.M.Dp.CJAjoTCFwx.WOaczIJK"
+}
+
+export interface RegistryOptions {
+  /** The name of its log. */
+  readonly name: string
+  /** Distribution's registry, of any version. */
+  readonly command: string
+  readonly authority: Certificates.CertificateAuthority
+}
+
+const configuration = (options: { readonly directory: string; readonly port: number }) => ({
+  version: "0.1",
+  log: { level: "error", accesslog: { disabled: false } },
+  storage: { filesystem: { rootdirectory: `${options.directory}/data` } },
+  http: {
+    addr: `127.0.0.1:${options.port}`,
+    tls: { certificate: `${options.directory}/tls.crt`, key: `${options.directory}/tls.key` }
+  },
+  auth: { htpasswd: { realm: "e2e", path: `${options.directory}/htpasswd` } }
+})
+
+/**
+ * Distribution's registry over TLS, with passwords, on a port of its own that it keeps over restarts. It runs from the
+ * start and ends with the scope.
+ */
+export const make = Effect.fnUntraced(function* ({ authority, command, name }: RegistryOptions) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-registry-" })
+  const port = yield* Ports.free
+  const host = `127.0.0.1:${port}`
+  const tls = yield* authority.issue()
+  const file = (name: string) => path.join(directory, name)
+  yield* fs.writeFileString(file("tls.crt"), tls.chain)
+  yield* fs.writeFileString(file("tls.key"), tls.key)
+  yield* fs.writeFileString(file("htpasswd"), `${account.username}:${account.hash}\n`)
+  yield* fs.writeFileString(file("config.json"), dockerConfig({ host, ...account }))
+  // JSON is YAML.
+  yield* fs.writeFileString(file("config.yml"), JSON.stringify(configuration({ directory, port })))
+  yield* fs.makeDirectory(file("trusted"))
+  yield* fs.writeFileString(file("trusted/ca.crt"), authority.cert)
+
+  const log = (yield* Logs).open(name)
+  const running = yield* Ref.make(yield* Scope.make())
+  yield* Effect.addFinalizer((exit) => Effect.flatMap(Ref.get(running), (scope) => Scope.close(scope, exit)))
+
+  // Version 3 would look for a telemetry collector.
+  const env = { OTEL_TRACES_EXPORTER: "none" }
+  const isUp = Command.run("curl", ["-sS", "--cacert", file("trusted/ca.crt"), `https://${host}/v2/`]).pipe(
+    Effect.retry({ times: 300, schedule: Schedule.spaced(50) })
+  )
+
+  const start = Effect.gen(function* () {
+    const scope = yield* Ref.get(running)
+    const daemon = yield* Daemon.start(name, command, ["serve", file("config.yml")], {
+      env,
+      cwd: directory
+    }).pipe(Scope.provide(scope))
+    yield* Effect.raceFirst(isUp, daemon.ended)
+  })
+
+  const stop = Effect.gen(function* () {
+    const stopped = yield* Ref.getAndSet(running, yield* Scope.make())
+    yield* Scope.close(stopped, Exit.void)
+  })
+
+  /** Pushes an image or an index from a layout with skopeo, its digest kept. */
+  const push = (layout: ImageLayout, { name }: { readonly name: string }, repository: string) =>
+    Command.run("skopeo", [
+      "--insecure-policy",
+      "--tmpdir",
+      directory,
+      "copy",
+      "--all",
+      "--preserve-digests",
+      "--dest-authfile",
+      file("config.json"),
+      "--dest-cert-dir",
+      file("trusted"),
+      `oci:${layout.directory}:${name}`,
+      `docker://${host}/${repository}:${name}`
+    ])
+
+  yield* start
+  return {
+    host,
+    ca: authority.cert,
+    login: { host, username: account.username, password: account.password },
+    /** Does something while it is down; it is up again afterwards, whatever happened. */
+    whileDown: <A, E, R>(body: Effect.Effect<A, E, R>) =>
+      Effect.acquireUseRelease(
+        stop,
+        () => body,
+        () => Effect.orDie(start)
+      ),
+    push,
+    /** What it was asked for, restarts included. */
+    requests: () => AccessLog.parse(log.lines())
+  }
+})
+
+/** A registry that runs. */
+export type Registry = Effect.Success<ReturnType<typeof make>>

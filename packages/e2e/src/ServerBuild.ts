@@ -1,0 +1,51 @@
+import { Environment } from "@registry-packages-proxy/proxy/Environment"
+import { Effect, FileSystem, Path } from "effect"
+import { createHash } from "node:crypto"
+import { fileURLToPath } from "node:url"
+import * as Command from "./Command.ts"
+
+const sources = (name: string): string => fileURLToPath(new URL(`../servers/${name}`, import.meta.url))
+
+/** Where programs built from Go modules are kept: what they are built from is in their names. */
+const cacheDirectory = Effect.gen(function* () {
+  const path = yield* Path.Path
+  const { variables } = yield* Environment
+  const cache = variables["XDG_CACHE_HOME"] ?? ""
+  const base = path.isAbsolute(cache) ? cache : path.join(variables["HOME"] ?? "/root", ".cache")
+  return path.join(base, "registry-packages-proxy-e2e")
+})
+
+const fingerprint = Effect.fnUntraced(function* (directory: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const hash = createHash("sha256").update(process.arch)
+  for (const file of ["go.mod", "go.sum", "main.go"])
+    hash.update(yield* fs.readFile(path.join(directory, file)))
+  return hash.digest("hex").slice(0, 16)
+})
+
+/**
+ * The program made from `servers/<name>`, a Go module with every version pinned; it is built where it was not yet, which
+ * `say` announces. A build that is broken off leaves nothing behind that would be taken for a program.
+ */
+export const binary = Effect.fnUntraced(function* (
+  name: string,
+  say: (line: string) => Effect.Effect<void> = () => Effect.void
+) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const source = sources(name)
+  const directory = yield* cacheDirectory
+  const program = path.join(directory, `${name}-${yield* fingerprint(source)}`)
+  if (yield* fs.exists(program)) return program
+  yield* say(`Building ${name} from its Go module (once, a few minutes)...`)
+  yield* fs.makeDirectory(directory, { recursive: true })
+  const scratch = yield* fs.makeTempDirectoryScoped({ directory })
+  const unfinished = path.join(scratch, name)
+  yield* Command.run("go", ["build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", unfinished, "."], {
+    cwd: source,
+    inheritsEnvironment: true
+  })
+  yield* fs.rename(unfinished, program)
+  return program
+}, Effect.scoped)

@@ -1,0 +1,48 @@
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import { Context, Effect, FileSystem, Layer, Path } from "effect"
+import * as CredentialsFile from "./CredentialsFile.ts"
+import * as ImageLayout from "./ImageLayout.ts"
+import { Logs } from "./Logs.ts"
+import * as Registry from "./Registry.ts"
+
+const makeBed = Effect.fnUntraced(function* (command: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const registry = yield* Registry.make({
+    name: path.basename(command),
+    command,
+    authority: yield* Certificates.makeAuthority
+  })
+  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-e2e-" })
+  const credentialsFile = path.join(directory, "credentials.yaml")
+  yield* CredentialsFile.write(credentialsFile, registry)
+  return {
+    registry,
+    layout: yield* ImageLayout.make,
+    /** For whatever a test writes. */
+    directory,
+    /** The registry's true credentials; tests that want others write their own. */
+    credentialsFile
+  }
+})
+
+/** A registry with passwords and its own CA, a layout to push from, and a directory, for one group of tests. */
+export class TestBed extends Context.Service<TestBed, Effect.Success<ReturnType<typeof makeBed>>>()(
+  "@registry-packages-proxy/e2e/TestBed"
+) {
+  /** Over the registry that `command` starts; everything is stopped and removed after the last test. */
+  static readonly layer = <E, R>(command: Effect.Effect<string, E, R>) =>
+    Layer.effect(TestBed, Effect.flatMap(command, makeBed)).pipe(
+      Layer.provideMerge(Logs.layer),
+      Layer.provideMerge(NodeHttpClient.layerNodeHttp),
+      Layer.provideMerge(NodeServices.layer)
+    )
+
+  /** Over Debian's registry. */
+  static readonly layerDebian = TestBed.layer(Effect.succeed("docker-registry"))
+}
+
+/** How the tests of a group share their bed: with the true clock and console. */
+export const options = { excludeTestServices: true, timeout: "2 minutes" } as const

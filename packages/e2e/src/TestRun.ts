@@ -1,0 +1,70 @@
+import { Environment } from "@registry-packages-proxy/proxy/Environment"
+import { Cause, Console, Effect, Exit, Schema } from "effect"
+import { ChildProcess, ChildProcessSpawner } from "effect/process"
+import { fileURLToPath } from "node:url"
+import * as Arguments from "./Arguments.ts"
+import * as Command from "./Command.ts"
+import { groupNames, groups } from "./Groups.ts"
+import * as Install from "./Install.ts"
+import * as ServerBuild from "./ServerBuild.ts"
+
+const root = fileURLToPath(new URL("../../..", import.meta.url))
+
+/** The arguments name what there is not. */
+export class UnknownGroup extends Schema.TaggedError<UnknownGroup>()("UnknownGroup", {
+  message: Schema.String
+}) {}
+
+/** Vitest ended with another code than 0, having said why. */
+export class TestsFailed extends Schema.TaggedError<TestsFailed>()("TestsFailed", {
+  code: Schema.Int
+}) {}
+
+const vitest = (args: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
+    const { variables } = yield* Environment
+    // In this process's group, so that the terminal's Ctrl-C reaches it.
+    const command = ChildProcess.make(
+      process.execPath,
+      ["node_modules/vitest/vitest.mjs", "run", "--configLoader", "native", ...args],
+      {
+        cwd: root,
+        env: { ...variables },
+        stdin: "inherit",
+        stdout: "inherit",
+        stderr: "inherit",
+        detached: false
+      }
+    )
+    const handle = yield* spawner.spawn(command)
+    const code = yield* handle.exitCode
+    if (code !== ChildProcessSpawner.ExitCode(0)) return yield* new TestsFailed({ code })
+  }).pipe(Effect.scoped)
+
+/** Brings the parts that the chosen groups need, builds the bundle, and runs the groups with vitest. */
+export const run = Effect.gen(function* () {
+  const { args } = yield* Environment
+  const chosen = Arguments.parse(args)
+  if (chosen.unknown.length > 0) {
+    const message = `There is no group ${chosen.unknown.join(", ")}; there are ${groupNames.join(", ")}.`
+    return yield* new UnknownGroup({ message })
+  }
+  const parts = chosen.groups.flatMap((name) => groups[name].parts)
+  const installer = yield* Install.system({ isWanted: chosen.install, say: Console.error })
+  yield* Install.bring(parts, installer)
+  if (chosen.groups.includes("distribution")) yield* ServerBuild.binary("distribution", Console.error)
+  yield* Console.error("Building the bundle...")
+  yield* Command.run(process.execPath, ["scripts/build.ts"], { cwd: root, inheritsEnvironment: true })
+  const files = chosen.groups.map((name) => groups[name].file)
+  yield* vitest(["--config", "packages/e2e/src/vitest.config.ts", ...chosen.vitest, ...files])
+}).pipe(
+  Effect.tapError((error) => (error._tag === "TestsFailed" ? Effect.void : Console.error(error.message)))
+)
+
+/** Vitest's own code where it ran; 1 for anything that kept it from running. */
+export const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (Exit.isSuccess(exit)) return 0
+  const error = Cause.squash(exit.cause)
+  return error instanceof TestsFailed ? error.code : 1
+}

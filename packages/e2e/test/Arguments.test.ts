@@ -1,0 +1,38 @@
+import { assert, describe, it } from "@effect/vitest"
+import { existsSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { parse } from "../src/Arguments.ts"
+import { groupNames, groups } from "../src/Groups.ts"
+import { parts } from "../src/Parts.ts"
+
+describe("Arguments", () => {
+  it("runs every group unless some are named", () => {
+    assert.deepStrictEqual(parse([]), { install: false, groups: groupNames, vitest: [], unknown: [] })
+    assert.deepStrictEqual(parse(["restart", "registry"]).groups, ["registry", "restart"])
+  })
+
+  it("passes what begins with a dash to vitest, but --install", () => {
+    const { groups, install, vitest } = parse([
+      "--install",
+      "--reporter=json",
+      "clients",
+      "--outputFile.json=x"
+    ])
+    assert.deepStrictEqual([install, groups], [true, ["clients"]])
+    assert.deepStrictEqual(vitest, ["--reporter=json", "--outputFile.json=x"])
+  })
+
+  it("takes no word for a group that is none", () => {
+    assert.deepStrictEqual(parse(["registry", "kubernetes", "toString"]).unknown, ["kubernetes", "toString"])
+  })
+})
+
+describe("Groups", () => {
+  it("are files that exist and need parts that are known", () => {
+    const known = parts.map(({ name }) => name)
+    for (const { file, parts } of Object.values(groups)) {
+      assert.isTrue(existsSync(fileURLToPath(new URL(`../../../${file}`, import.meta.url))), file)
+      for (const part of parts) assert.include(known, part)
+    }
+  })
+})
