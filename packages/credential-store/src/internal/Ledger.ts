@@ -122,7 +122,7 @@ export class Ledger {
     // A watch delivers single objects only after its list, but that is for the feed to keep.
     if (event._tag === "Synced" && !progress.synced) {
       progress.synced = true
-      reports.push({ level: "Info", message: `${feed.name}: read, ${progress.entries.size} objects` })
+      reports.push({ level: "Info", message: `${feed.name}: read; objects in it: ${progress.entries.size}` })
     } else if (progress.trouble !== undefined) {
       reports.push({ level: "Info", message: `${feed.name}: in touch again` })
     }
