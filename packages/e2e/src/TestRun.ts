@@ -1,5 +1,5 @@
 import { Environment } from "@registry-packages-proxy/proxy/Environment"
-import { Cause, Console, Effect, Exit, Schema } from "effect"
+import { Cause, Console, Effect, Exit, FileSystem, Schema } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { fileURLToPath } from "node:url"
 import * as Arguments from "./Arguments.ts"
@@ -20,27 +20,30 @@ export class TestsFailed extends Schema.TaggedError<TestsFailed>()("TestsFailed"
   code: Schema.Int
 }) {}
 
-const vitest = (args: ReadonlyArray<string>) =>
-  Effect.gen(function* () {
-    const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
-    const { variables } = yield* Environment
-    // In this process's group, so that the terminal's Ctrl-C reaches it.
-    const command = ChildProcess.make(
-      process.execPath,
-      ["node_modules/vitest/vitest.mjs", "run", "--configLoader", "native", ...args],
-      {
-        cwd: root,
-        env: { ...variables },
-        stdin: "inherit",
-        stdout: "inherit",
-        stderr: "inherit",
-        detached: false
-      }
-    )
-    const handle = yield* spawner.spawn(command)
-    const code = yield* handle.exitCode
-    if (code !== ChildProcessSpawner.ExitCode(0)) return yield* new TestsFailed({ code })
-  }).pipe(Effect.scoped)
+/**
+ * Runs vitest in this process's group, so that Ctrl-C on a terminal reaches it, with a directory of its own for temporary
+ * files: what tests that were stopped midway leave goes with it.
+ */
+const vitest = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
+  const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
+  const fs = yield* FileSystem.FileSystem
+  const { variables } = yield* Environment
+  const temporary = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-tests-" })
+  const program = [process.execPath, "node_modules/vitest/vitest.mjs", "run", "--configLoader", "native"]
+  const handle = yield* spawner.spawn(
+    ChildProcess.make("setpriv", ["--pdeathsig", "TERM", "--", ...program, ...args], {
+      cwd: root,
+      env: { ...variables, TMPDIR: temporary },
+      stdin: "inherit",
+      stdout: "inherit",
+      stderr: "inherit",
+      detached: false,
+      forceKillAfter: "30 seconds"
+    })
+  )
+  const code = yield* handle.exitCode
+  if (code !== ChildProcessSpawner.ExitCode(0)) return yield* new TestsFailed({ code })
+}, Effect.scoped)
 
 /** Brings the parts that the chosen groups need, builds the bundle, and runs the groups with vitest. */
 export const run = Effect.gen(function* () {
