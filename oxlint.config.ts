@@ -12,7 +12,8 @@ const directions: Record<string, ReadonlyArray<string>> = {
   proxy: ["oci", ...ports],
   testkit: ["oci", ...ports],
   quickstart: ["oci", "credential-store", "proxy", "testkit"],
-  e2e: ["oci", ...ports, "proxy", "testkit", "quickstart"]
+  e2e: ["oci", ...ports, "proxy", "testkit", "quickstart"],
+  bench: []
 }
 
 const mayImport = (allowed: ReadonlyArray<string>): NonNullable<OxlintConfig["rules"]> => ({

@@ -1,0 +1,80 @@
+import { type Comparison, timesBetter, type Verdict } from "./Report.ts"
+import { figure } from "./Table.ts"
+
+const program = "registry-packages-proxy"
+
+interface Bar {
+  readonly what: string
+  readonly title: RegExp
+  readonly against: ReadonlyArray<string>
+  /** The least the ratio of speeds may be: below 1 the program may be that much slower. */
+  readonly atLeast: number
+}
+
+/** The rows of the design that compare the plain port with a peer. */
+const bars: ReadonlyArray<Bar> = [
+  {
+    what: "plain hit against bare node:http",
+    title: /^hit, \d+ MiB/,
+    against: ["bare node:http, 2 x 512 KiB"],
+    atLeast: 0.9
+  },
+  {
+    what: "cold miss against distribution's pull-through",
+    title: /^cold miss, (256|64) MiB$/,
+    against: ["distribution pull-through"],
+    atLeast: 1
+  },
+  {
+    what: "8 concurrent cold misses against nginx proxy_cache_lock",
+    title: /^8 concurrent/,
+    against: ["nginx proxy_cache"],
+    atLeast: 1 / 1.3
+  },
+  {
+    what: "cold miss at 1 Gbit/s against direct",
+    title: /at 1 Gbit\/s$/,
+    against: ["direct from the registry"],
+    atLeast: 1 / 1.05
+  }
+]
+
+const judge = (comparisons: ReadonlyArray<Comparison>, bar: Bar): ReadonlyArray<Verdict> =>
+  comparisons
+    .filter(({ title }) => bar.title.test(title))
+    .flatMap((comparison) =>
+      bar.against.flatMap((peer): ReadonlyArray<Verdict> => {
+        const ratio = timesBetter(comparison, program, peer)
+        if (ratio === undefined) return []
+        const asTime = comparison.lessIsBetter
+        return [
+          {
+            what: bar.what,
+            bar: asTime ? `<= ${figure(1 / bar.atLeast)}x its time` : `>= ${figure(bar.atLeast)}x`,
+            measured: `${(asTime ? 1 / ratio : ratio).toFixed(3)}x`,
+            met: ratio >= bar.atLeast
+          }
+        ]
+      })
+    )
+
+const firstByte = (comparison: Comparison): ReadonlyArray<Verdict> => {
+  const of = (subject: string) => comparison.rows.find((row) => row.subject === subject)?.firstByte?.p50
+  const [own, direct] = [of(program), of("direct from the registry")]
+  if (own === undefined || direct === undefined) return []
+  const later = (own - direct) * 1000
+  return [
+    {
+      what: "the same: first byte after direct's",
+      bar: "<= 50 ms",
+      measured: `${figure(later)} ms`,
+      met: later <= 50
+    }
+  ]
+}
+
+/** What the comparisons say of the bars. */
+export const verdicts = (comparisons: ReadonlyArray<Comparison>): ReadonlyArray<Verdict> => [
+  ...bars.flatMap((bar) => judge(comparisons, bar)),
+  ...comparisons.filter(({ title }) => title.endsWith("at 1 Gbit/s")).flatMap(firstByte)
+]

@@ -1,0 +1,111 @@
+import { Effect, type Scope } from "effect"
+import { spawnSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync, statfsSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { type Blob, make as makeOrigin, makeBlob, type Origin } from "./Origin.ts"
+import * as Servers from "./Servers.ts"
+
+/** How much is measured. */
+export interface Extent {
+  readonly rounds: number
+  /** Bytes of "a large package". */
+  readonly large: number
+  readonly huge: number | undefined
+  readonly wrkSeconds: number
+  /** Bytes served before resident memory is looked at. */
+  readonly served: number
+  readonly idleSeconds: number
+}
+
+export const mib = 1024 * 1024
+
+export const full: Extent = {
+  rounds: 5,
+  large: 256 * mib,
+  huge: 1024 * mib,
+  wrkSeconds: 3,
+  served: 10e9,
+  idleSeconds: 5
+}
+
+export const quick: Extent = {
+  rounds: 3,
+  large: 64 * mib,
+  huge: undefined,
+  wrkSeconds: 1,
+  served: 2e9,
+  idleSeconds: 3
+}
+
+const peers = {
+  nginx: "apt-get install nginx-light",
+  "docker-registry": "apt-get install docker-registry",
+  wrk: "apt-get install wrk",
+  curl: "apt-get install curl"
+} as const
+
+export type Peer = keyof typeof peers
+
+/** What all scenarios share. */
+export interface Bed {
+  readonly extent: Extent
+  readonly work: string
+  readonly origin: Origin
+  readonly blobs: {
+    readonly small: Blob
+    readonly crowd: Blob
+    readonly medium: Blob
+    readonly large: Blob
+    readonly huge: Blob | undefined
+  }
+  readonly has: (peer: Peer) => boolean
+  readonly missing: ReadonlyArray<string>
+}
+
+const isThere = (command: string): boolean => spawnSync("which", [command]).status === 0
+
+/** Memory if there is plenty, so that no disk is measured. */
+const home = (): string => {
+  try {
+    const { bavail, bsize } = statfsSync("/dev/shm")
+    return bavail * bsize > 8 * 1024 * mib ? "/dev/shm" : tmpdir()
+  } catch {
+    return tmpdir()
+  }
+}
+
+/** A folder, blobs and an origin that serves them, gone when the scope ends. */
+export const make = (extent: Extent): Effect.Effect<Bed, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const names: ReadonlyArray<Peer> = ["nginx", "docker-registry", "wrk", "curl"]
+    const absent = new Set(names.filter((name) => !isThere(name)))
+    for (const needed of ["nginx", "curl"] as const) {
+      if (absent.has(needed)) {
+        return yield* Effect.fail(new Error(`The benchmark needs ${needed}: ${peers[needed]}`))
+      }
+    }
+    const work = yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(home(), "registry-packages-proxy-bench-"))),
+      (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+    )
+    Servers.takeBundle(work)
+    const directory = join(work, "origin")
+    mkdirSync(directory)
+    const blobs = {
+      small: makeBlob(directory, 20 * 1024),
+      crowd: makeBlob(directory, mib),
+      medium: makeBlob(directory, 64 * mib),
+      large: makeBlob(directory, extent.large),
+      huge: extent.huge === undefined ? undefined : makeBlob(directory, extent.huge)
+    }
+    const origin = yield* makeOrigin(directory, work)
+    return {
+      extent,
+      work,
+      origin,
+      blobs,
+      has: (peer) => !absent.has(peer),
+      missing: [...absent].map((peer) => `${peer} is not here and left out: ${peers[peer]}`)
+    }
+  })

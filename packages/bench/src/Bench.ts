@@ -1,0 +1,77 @@
+import { Console, Effect } from "effect"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { cpus, loadavg, release, totalmem } from "node:os"
+import { join } from "node:path"
+import { verdicts } from "./Bars.ts"
+import * as Bed from "./Bed.ts"
+import { chart } from "./Chart.ts"
+import * as Crowds from "./Crowds.ts"
+import * as Hits from "./Hits.ts"
+import * as Idle from "./Idle.ts"
+import * as Misses from "./Misses.ts"
+import type { Comparison, Report, Verdict } from "./Report.ts"
+import { comparisonTable, figure, verdictTable } from "./Table.ts"
+
+const load = (): string => loadavg().map(figure).join(" ")
+
+const machine = (): Record<string, string> => ({
+  cpu: `${cpus().length} x ${cpus()[0]?.model ?? "unknown"}`,
+  memory: `${(totalmem() / 1024 ** 3).toFixed(0)} GiB`,
+  kernel: release(),
+  os: /PRETTY_NAME="(.*)"/.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "unknown",
+  node: process.version,
+  "load average at start": load()
+})
+
+/** Measures everything, says so as it goes, and writes the report to `out`. */
+export const run = (options: {
+  readonly extent: Bed.Extent
+  readonly only: RegExp
+  readonly out: string
+}): Effect.Effect<void, Error> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const about = machine()
+      yield* Console.log(
+        Object.entries(about)
+          .map(([name, value]) => `${name}: ${value}`)
+          .join("\n")
+      )
+      const bed = yield* Bed.make(options.extent)
+      yield* Console.log([`working in ${bed.work}`, ...bed.missing, ""].join("\n"))
+      const { huge, large } = bed.blobs
+
+      const comparisons: Record<string, Effect.Effect<Comparison, Error>> = {
+        "hit-large": Hits.large(bed),
+        "miss-large": Misses.single(bed, large),
+        ...(huge === undefined ? {} : { "miss-huge": Misses.single(bed, huge) }),
+        "miss-limited": Misses.limited(bed),
+        "miss-concurrent": Misses.concurrent(bed, 8),
+        ...(bed.has("wrk") ? { "hit-small-1": Hits.small(bed, 1), "hit-small-32": Hits.small(bed, 32) } : {})
+      }
+      const checks: Record<string, Effect.Effect<ReadonlyArray<Verdict>, Error>> = {
+        "crowd-misses": Crowds.misses(bed),
+        "crowd-hits": Crowds.thousand(bed),
+        start: Idle.start(bed),
+        served: Idle.afterServing(bed)
+      }
+      const chosen = <A>(all: Record<string, A>): ReadonlyArray<A> =>
+        Object.entries(all).flatMap(([name, one]) => (options.only.test(name) ? [one] : []))
+
+      const compared = yield* Effect.forEach(chosen(comparisons), (comparison) =>
+        Effect.tap(comparison, (done) => Console.log(`${comparisonTable(done)}\n`))
+      )
+      const checked = (yield* Effect.forEach(chosen(checks), (check) => check)).flat()
+      const report: Report = {
+        machine: { ...about, "load average at end": load() },
+        missing: bed.missing,
+        comparisons: compared,
+        verdicts: [...verdicts(compared), ...checked]
+      }
+      mkdirSync(options.out, { recursive: true })
+      writeFileSync(join(options.out, "bench.json"), `${JSON.stringify(report, undefined, 2)}\n`)
+      writeFileSync(join(options.out, "bench.svg"), chart(compared))
+      yield* Console.log(verdictTable(report))
+      yield* Console.log(`\nload average at end: ${load()}\nbench.json and bench.svg are in ${options.out}`)
+    })
+  )

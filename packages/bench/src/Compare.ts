@@ -1,0 +1,83 @@
+import { Effect } from "effect"
+import { cpuSeconds, endedChildrenSeconds, forgetPeak, peakMiB } from "./ProcessTree.ts"
+import type { Comparison, Row } from "./Report.ts"
+import type { Server } from "./Server.ts"
+import { median, percentile, spread } from "./Statistics.ts"
+
+/** What one round of one server gave. */
+export interface Sample {
+  readonly value: number
+  /** Body bytes that were served. */
+  readonly bytes: number
+  readonly firstBytes: ReadonlyArray<number>
+}
+
+interface Tally {
+  readonly values: Array<number>
+  readonly firstBytes: Array<number>
+  bytes: number
+  cpu: number
+  client: number
+}
+
+/** Measures servers in turns, `rounds` times, so that what disturbs the machine disturbs them alike. */
+export const compare = (options: {
+  readonly title: string
+  readonly unit: string
+  readonly lessIsBetter: boolean
+  readonly rounds: number
+  readonly servers: ReadonlyArray<Server>
+  readonly round: (server: Server) => Effect.Effect<Sample, Error>
+  readonly notes?: ReadonlyArray<string>
+}): Effect.Effect<Comparison, Error> =>
+  Effect.gen(function* () {
+    const { round, rounds, servers } = options
+    const tallies = new Map<Server, Tally>()
+    for (const server of servers) {
+      // Not counted: caches and compilers warm up.
+      yield* round(server)
+      forgetPeak(server.pid)
+      tallies.set(server, { values: [], firstBytes: [], bytes: 0, cpu: 0, client: 0 })
+    }
+    for (let index = 0; index < rounds; index++) {
+      for (const [server, tally] of tallies) {
+        const cpu = cpuSeconds(server.pid)
+        const client = endedChildrenSeconds()
+        const sample = yield* round(server)
+        tally.cpu += cpuSeconds(server.pid) - cpu
+        tally.client += endedChildrenSeconds() - client
+        tally.bytes += sample.bytes
+        tally.values.push(sample.value)
+        tally.firstBytes.push(...sample.firstBytes)
+      }
+    }
+    const first = servers[0] === undefined ? Number.NaN : median(tallies.get(servers[0])?.values ?? [])
+    const gb = 1e9
+    const rows = servers.flatMap((server): ReadonlyArray<Row> => {
+      const tally = tallies.get(server)
+      if (tally === undefined) return []
+      const { bytes, cpu, firstBytes, values } = tally
+      const value = spread(values)
+      return [
+        {
+          subject: server.name,
+          value,
+          ratio: value.median / first,
+          cpuPerGb: cpu / (bytes / gb),
+          peakRss: peakMiB(server.pid),
+          firstByte: { p50: percentile(firstBytes, 0.5), p99: percentile(firstBytes, 0.99) }
+        }
+      ]
+    })
+    const clients = [...tallies.values()].map(({ bytes, client }) => client / (bytes / gb))
+    return {
+      title: options.title,
+      unit: options.unit,
+      lessIsBetter: options.lessIsBetter,
+      rows,
+      notes: [
+        ...(options.notes ?? []),
+        `the clients took ${Math.min(...clients).toFixed(2)} to ${Math.max(...clients).toFixed(2)} CPU s/GB of their own`
+      ]
+    }
+  })

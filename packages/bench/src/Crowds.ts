@@ -1,0 +1,90 @@
+import { Effect } from "effect"
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import type { Bed } from "./Bed.ts"
+import type { Outcome } from "./Crowd.ts"
+import { download } from "./Download.ts"
+import type { Blob } from "./Origin.ts"
+import { forgetPeak, peakMiB, residentMiB } from "./ProcessTree.ts"
+import type { Verdict } from "./Report.ts"
+import * as Servers from "./Servers.ts"
+import { figure } from "./Table.ts"
+
+const crowdProgram = fileURLToPath(new URL("Crowd.ts", import.meta.url))
+
+const crowd = (url: string, clients: number, slow: number, blob: Blob): Effect.Effect<Outcome, Error> =>
+  Effect.callback((resume) => {
+    const args = [crowdProgram, url, clients, slow, blob.size].map(String)
+    const child = execFile(process.execPath, args, (error, stdout, stderr) => {
+      resume(
+        error === null
+          ? // Written by our own program, a few lines away.
+            Effect.succeed(JSON.parse(stdout) as Outcome)
+          : Effect.fail(new Error(`the clients failed: ${stderr}`))
+      )
+    })
+    return Effect.sync(() => {
+      child.kill()
+    })
+  })
+
+/** 100 clients who miss one package at once. */
+export const misses = ({ blobs, origin, work }: Bed): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const server = yield* Servers.program({ name: "crowd-misses", work, host: origin.host })
+      // What the first package of all costs is not what 100 clients cost.
+      yield* download(server.url(blobs.crowd))
+      yield* Effect.sleep("1 second")
+      forgetPeak(server.pid)
+      const before = residentMiB(server.pid)
+      const mark = origin.mark()
+      const outcome = yield* crowd(server.url(blobs.medium), 100, 0, blobs.medium)
+      yield* Effect.sleep("300 millis")
+      const growth = peakMiB(server.pid) - before
+      const asked = origin.requestsSince(mark)
+      const count = (path: string) => asked.filter((line) => line.startsWith(`GET ${path}`)).length
+      const manifests = count("/v2/bench/manifests/")
+      const pulls = count("/v2/bench/blobs/")
+      return [
+        {
+          what: "100 concurrent misses of one 64 MiB package: requests upstream",
+          bar: "1 manifest, 1 blob",
+          measured: `${manifests} manifest, ${pulls} blob, ${outcome.failures.length} failures, ${figure(outcome.seconds)} s`,
+          met: manifests === 1 && pulls === 1 && outcome.failures.length === 0
+        },
+        {
+          what: "the same: memory growth",
+          bar: "< 64 MiB",
+          measured: `${figure(growth)} MiB (from ${figure(before)})`,
+          met: growth < 64
+        }
+      ]
+    })
+  )
+
+/** 1000 clients at once, some of them slow. */
+export const thousand = ({ blobs, origin, work }: Bed): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const server = yield* Servers.program({ name: "crowd-hits", work, host: origin.host })
+      yield* download(server.url(blobs.crowd))
+      forgetPeak(server.pid)
+      const outcome = yield* crowd(server.url(blobs.crowd), 1000, 8, blobs.crowd)
+      const peak = peakMiB(server.pid)
+      return [
+        {
+          what: "1000 clients at once on a 1 MiB package, 8 of them slow",
+          bar: "0 failures",
+          measured: `${outcome.failures.length} failures${outcome.failures.length > 0 ? ` (${outcome.failures[0]})` : ""}, first byte p99 ${figure(outcome.p99)} s, ${figure(outcome.seconds)} s`,
+          met: outcome.failures.length === 0
+        },
+        {
+          what: "the same: resident memory",
+          bar: "< 256 MiB",
+          measured: `${figure(peak)} MiB`,
+          met: peak < 256
+        }
+      ]
+    })
+  )

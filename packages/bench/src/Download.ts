@@ -1,0 +1,82 @@
+import { Effect } from "effect"
+import { execFile } from "node:child_process"
+
+/** What one download took, as curl saw it. */
+export interface Download {
+  readonly seconds: number
+  /** Seconds until the first byte of the body. */
+  readonly firstByte: number
+  readonly bytes: number
+  readonly connections: number
+}
+
+const format = "%{time_total} %{time_starttransfer} %{size_download} %{http_code} %{num_connects}\\n"
+
+/** Downloads a URL `times` times with curl, one after the other on one connection. */
+export const download = (url: string, times = 1): Effect.Effect<ReadonlyArray<Download>, Error> =>
+  Effect.callback((resume) => {
+    const targets = Array.from({ length: times }, () => ["-o", "/dev/null", url]).flat()
+    const child = execFile("curl", ["-sS", "-g", "-w", format, ...targets], (error, stdout, stderr) => {
+      if (error !== null) return resume(Effect.fail(new Error(`curl ${url}: ${stderr}`)))
+      const lines = stdout
+        .trim()
+        .split("\n")
+        .map((line) => line.split(" ").map(Number))
+      const failed = lines.find(([, , , code]) => code !== 200)
+      if (failed !== undefined) return resume(Effect.fail(new Error(`${url} answered ${failed[3]}`)))
+      resume(
+        Effect.succeed(
+          lines.map(([seconds = 0, firstByte = 0, bytes = 0, , connections = 0]) => ({
+            seconds,
+            firstByte,
+            bytes,
+            connections
+          }))
+        )
+      )
+    })
+    return Effect.sync(() => {
+      child.kill()
+    })
+  })
+
+/** A request rate, as wrk counts it. */
+export interface Rate {
+  readonly perSecond: number
+  readonly errors: number
+  /** Seconds a request takes. */
+  readonly p50: number
+  readonly p99: number
+}
+
+const units: Readonly<Record<string, number>> = { us: 1e-6, ms: 1e-3, s: 1 }
+
+const duration = (text: string | undefined): number => {
+  const [, value = "0", unit = "s"] = /^([\d.]+)(us|ms|s)$/.exec(text ?? "") ?? []
+  return Number(value) * (units[unit] ?? 1)
+}
+
+/** Asks for one URL as fast as it is answered. */
+export const rate = (url: string, connections: number, seconds: number): Effect.Effect<Rate, Error> =>
+  Effect.callback((resume) => {
+    const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", url]
+    const child = execFile("wrk", args, (error, stdout, stderr) => {
+      const perSecond = /Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]
+      if (error !== null || perSecond === undefined) {
+        return resume(Effect.fail(new Error(`wrk ${url}: ${stderr}${stdout}`)))
+      }
+      const bad = /Non-2xx or 3xx responses: (\d+)/.exec(stdout)?.[1] ?? "0"
+      const [, ...broken] = /connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(stdout) ?? []
+      resume(
+        Effect.succeed({
+          perSecond: Number(perSecond),
+          errors: [bad, ...broken].reduce((sum, count) => sum + Number(count), 0),
+          p50: duration(/50%\s+(\S+)/.exec(stdout)?.[1]),
+          p99: duration(/99%\s+(\S+)/.exec(stdout)?.[1])
+        })
+      )
+    })
+    return Effect.sync(() => {
+      child.kill()
+    })
+  })

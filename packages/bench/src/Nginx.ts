@@ -1,0 +1,97 @@
+import { Effect, type Scope } from "effect"
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import type { Origin } from "./Origin.ts"
+import { freePort, type Server, start as startServer } from "./Server.ts"
+
+/** An nginx of its own, in `work`, with two workers. */
+export const start = (options: {
+  readonly name: string
+  readonly work: string
+  readonly port: number
+  readonly http: string
+}): Effect.Effect<number, Error, Scope.Scope> => {
+  const prefix = join(options.work, `nginx-${options.name}`)
+  mkdirSync(prefix, { recursive: true })
+  const file = join(prefix, "nginx.conf")
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((name) => `${name}_temp_path ${prefix}/${name};`)
+    .join(" ")
+  writeFileSync(
+    file,
+    `daemon off; pid ${prefix}/nginx.pid; error_log ${prefix}/error.log warn; worker_processes 2;
+${process.getuid?.() === 0 ? "user root;" : ""}
+events { worker_connections 4096; }
+http { ${temporary} keepalive_requests 1000000; access_log off; ${options.http} }
+`
+  )
+  return startServer({
+    command: "nginx",
+    args: ["-p", prefix, "-c", file, "-e", join(prefix, "error.log")],
+    port: options.port,
+    log: join(prefix, "output.log")
+  })
+}
+
+/** nginx serving the origin's files as they are. */
+export const files = (
+  origin: Pick<Origin, "directory">,
+  work: string,
+  sendfile: boolean
+): Effect.Effect<Server, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const port = yield* freePort
+    const name = `nginx, sendfile ${sendfile ? "on" : "off"}`
+    const pid = yield* start({
+      name: sendfile ? "sendfile" : "read",
+      work,
+      port,
+      http: `${sendfile ? "sendfile on; tcp_nopush on;" : "sendfile off; output_buffers 2 512k;"}
+        server { listen 127.0.0.1:${port}; root ${origin.directory}; }`
+    })
+    return {
+      name,
+      pid,
+      url: (blob) => `http://127.0.0.1:${port}/v2/bench/blobs/${blob.digest}`,
+      empty: Effect.void
+    }
+  })
+
+/** nginx with proxy_cache in front of a registry, one pull for concurrent misses. */
+export const cache = (options: {
+  readonly upstream: string
+  readonly work: string
+  readonly name: string
+}): Effect.Effect<Server, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { name, upstream, work } = options
+    const port = yield* freePort
+    const directory = join(work, `cache-${name}`)
+    const pid = yield* start({
+      name,
+      work,
+      port,
+      http: `
+        proxy_cache_path ${directory} levels=1 keys_zone=packages:10m max_size=8g inactive=1d use_temp_path=off;
+        sendfile on; tcp_nopush on;
+        upstream registry { server ${upstream}; keepalive 16; }
+        server {
+          listen 127.0.0.1:${port};
+          location / {
+            proxy_pass http://registry; proxy_http_version 1.1; proxy_set_header Connection "";
+            proxy_cache packages; proxy_cache_valid 200 1d; proxy_cache_lock on; proxy_cache_lock_timeout 120s;
+            proxy_cache_lock_age 120s; proxy_buffers 16 64k; proxy_buffer_size 64k; proxy_busy_buffers_size 128k;
+            proxy_max_temp_file_size 0;
+          }
+        }`
+    })
+    return {
+      name: "nginx proxy_cache",
+      pid,
+      url: (blob) => `http://127.0.0.1:${port}/v2/bench/blobs/${blob.digest}`,
+      empty: Effect.sync(() => {
+        for (const entry of readdirSync(directory))
+          rmSync(join(directory, entry), { recursive: true, force: true })
+      })
+    }
+  })

@@ -1,0 +1,83 @@
+import { Effect, type Scope } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { createWriteStream, readFileSync } from "node:fs"
+import { createConnection, createServer } from "node:net"
+import type { Blob } from "./Origin.ts"
+
+/** A process that serves blobs. */
+export interface Server {
+  readonly name: string
+  readonly pid: number
+  readonly url: (blob: Blob) => string
+  /** Forgets all it has cached. */
+  readonly empty: Effect.Effect<void>
+}
+
+/** A port of 127.0.0.1 that nobody listens on. */
+export const freePort: Effect.Effect<number> = Effect.promise(async () => {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const address = server.address()
+  server.close()
+  await once(server, "close")
+  return typeof address === "object" && address !== null ? address.port : 0
+})
+
+const accepts = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = createConnection({ host: "127.0.0.1", port })
+    socket.once("connect", () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once("error", () => resolve(false))
+  })
+
+const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
+
+const awaitPort = async (child: ChildProcess, port: number, log: string): Promise<void> => {
+  for (let waited = 0; !(await accepts(port)); waited += 5) {
+    if (child.exitCode !== null || waited > 30_000) {
+      throw new Error(
+        `${child.spawnfile} does not serve on port ${port}:\n${readFileSync(log, "utf8").slice(-2000)}`
+      )
+    }
+    await pause(5)
+  }
+}
+
+const stop = async (child: ChildProcess): Promise<void> => {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, "exit")
+  child.kill("SIGTERM")
+  const killer = setTimeout(() => child.kill("SIGKILL"), 5000)
+  await ended
+  clearTimeout(killer)
+}
+
+/** A process that listens on `port` once this returns, and is gone, its children too, when the scope ends. */
+export const start = (options: {
+  readonly command: string
+  readonly args: ReadonlyArray<string>
+  readonly port: number
+  readonly log: string
+}): Effect.Effect<number, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const child = yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const log = createWriteStream(options.log)
+        const child = spawn(options.command, options.args, { stdio: ["ignore", "pipe", "pipe"] })
+        child.on("error", () => {})
+        child.stdout.pipe(log)
+        child.stderr.pipe(log)
+        return child
+      }),
+      (child) => Effect.promise(() => stop(child))
+    )
+    yield* Effect.tryPromise({
+      try: () => awaitPort(child, options.port, options.log),
+      catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
+    })
+    return child.pid ?? 0
+  })

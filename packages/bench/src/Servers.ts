@@ -1,0 +1,134 @@
+import { Effect, type Scope } from "effect"
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import type { Blob, Origin } from "./Origin.ts"
+import { freePort, type Server, start } from "./Server.ts"
+
+/** What `npm run build` makes. */
+const built = fileURLToPath(new URL("../../proxy/dist/main.js", import.meta.url))
+const bareServer = fileURLToPath(new URL("BareServer.ts", import.meta.url))
+
+/** Takes the built bundle along: whoever builds meanwhile changes nothing. */
+export const takeBundle = (work: string): void => copyFileSync(built, join(work, "main.js"))
+
+/** How the program is started: the bundle alone in a folder, as it is shipped. */
+export interface Launch {
+  readonly args: ReadonlyArray<string>
+  readonly port: number
+  readonly log: string
+  readonly cacheDirectory: string
+}
+
+export const launch = (options: {
+  readonly name: string
+  readonly work: string
+  readonly hosts: ReadonlyArray<string>
+}): Effect.Effect<Launch> =>
+  Effect.map(freePort, (port) => {
+    const home = join(options.work, `program-${options.name}`)
+    mkdirSync(home, { recursive: true })
+    copyFileSync(join(options.work, "main.js"), join(home, "main.js"))
+    const sources = options.hosts.map(
+      (host, index) =>
+        `apiVersion: deckhouse.io/v1alpha1\nkind: ModuleSource\nmetadata: { name: origin-${index} }\nspec: { registry: { repo: "${host}/bench", scheme: HTTP } }\n`
+    )
+    writeFileSync(join(home, "credentials.yaml"), sources.join("---\n"))
+    const cacheDirectory = join(home, "cache")
+    return {
+      port,
+      cacheDirectory,
+      log: join(home, "output.log"),
+      args: [
+        join(home, "main.js"),
+        `--listen-address=127.0.0.1:${port}`,
+        `--credentials-file=${join(home, "credentials.yaml")}`,
+        `--cache-directory=${cacheDirectory}`,
+        "--cache-retention-size=8Gi"
+      ]
+    }
+  })
+
+/** The URL of a blob's package at the program. */
+export const packageUrl = (port: number, host: string, blob: Blob): string =>
+  `http://127.0.0.1:${port}/package?digest=${blob.image}&repository=${encodeURIComponent(`${host}/bench`)}&path=`
+
+/** The built bundle in a process of its own. */
+export const program = (options: {
+  readonly name: string
+  readonly work: string
+  readonly host: string
+}): Effect.Effect<Server & { readonly port: number }, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { args, cacheDirectory, log, port } = yield* launch({ ...options, hosts: [options.host] })
+    const pid = yield* start({ command: process.execPath, args, port, log })
+    return {
+      name: "registry-packages-proxy",
+      pid,
+      port,
+      url: (blob) => packageUrl(port, options.host, blob),
+      empty: Effect.sync(() => {
+        const blobs = join(cacheDirectory, "blobs")
+        for (const name of readdirSync(blobs)) rmSync(join(blobs, name))
+      })
+    }
+  })
+
+/** `node:http` with the program's read loop (two buffers of 512 KiB), or another. */
+export const bareNode = (options: {
+  readonly blobs: ReadonlyArray<Blob>
+  readonly work: string
+  readonly bufferSize: number
+  readonly buffers: number
+}): Effect.Effect<Server, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { blobs, buffers, bufferSize, work } = options
+    const port = yield* freePort
+    const kib = `${bufferSize / 1024} KiB`
+    const name = `bare node:http, ${buffers === 1 ? `readSync ${kib}` : `${buffers} x ${kib}`}`
+    const args = [bareServer, port, bufferSize, buffers, ...blobs.map(({ file }) => file)].map(String)
+    const pid = yield* start({ command: process.execPath, args, port, log: join(work, `bare-${port}.log`) })
+    return { name, pid, url: (blob) => `http://127.0.0.1:${port}/${blobs.indexOf(blob)}`, empty: Effect.void }
+  })
+
+/** Debian's docker-registry (distribution) as a pull-through cache. */
+export const distribution = (options: {
+  readonly upstream: string
+  readonly work: string
+}): Effect.Effect<Server, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const port = yield* freePort
+    const home = join(options.work, "distribution")
+    const storage = join(home, "storage")
+    mkdirSync(storage, { recursive: true })
+    const config = join(home, "config.yml")
+    writeFileSync(
+      config,
+      `version: 0.1
+log: { level: error, accesslog: { disabled: true } }
+storage: { filesystem: { rootdirectory: ${storage} }, delete: { enabled: true } }
+http: { addr: "127.0.0.1:${port}" }
+proxy: { remoteurl: "http://${options.upstream}" }
+`
+    )
+    const pid = yield* start({
+      command: "docker-registry",
+      args: ["serve", config],
+      port,
+      log: join(home, "output.log")
+    })
+    return {
+      name: "distribution pull-through",
+      pid,
+      url: (blob) => `http://127.0.0.1:${port}/v2/bench/blobs/${blob.digest}`,
+      empty: Effect.sync(() => rmSync(join(storage, "docker"), { recursive: true, force: true }))
+    }
+  })
+
+/** The origin itself: what a download costs without anything in between. */
+export const direct = (origin: Origin, host: string): Server => ({
+  name: "direct from the registry",
+  pid: origin.pid,
+  url: (blob) => `http://${host}/v2/bench/blobs/${blob.digest}`,
+  empty: Effect.void
+})

@@ -1,0 +1,23 @@
+/** What several rounds of one measurement come to. */
+export interface Spread {
+  readonly median: number
+  readonly min: number
+  readonly max: number
+}
+
+/** The value below which the share `of` (0 to 1) of the values lies, interpolated between neighbours. NaN for none. */
+export const percentile = (values: ReadonlyArray<number>, of: number): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const position = (sorted.length - 1) * of
+  const below = sorted[Math.floor(position)] ?? Number.NaN
+  const above = sorted[Math.ceil(position)] ?? Number.NaN
+  return below + (above - below) * (position - Math.floor(position))
+}
+
+export const median = (values: ReadonlyArray<number>): number => percentile(values, 0.5)
+
+export const spread = (values: ReadonlyArray<number>): Spread => ({
+  median: median(values),
+  min: percentile(values, 0),
+  max: percentile(values, 1)
+})

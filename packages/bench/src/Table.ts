@@ -1,0 +1,62 @@
+import type { Comparison, Report, Row } from "./Report.ts"
+
+/** Three figures that count, without a needless tail. */
+export const figure = (value: number): string => {
+  if (!Number.isFinite(value)) return "-"
+  const size = Math.abs(value)
+  return value.toFixed(size >= 100 || value === 0 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : 4)
+}
+
+/** Columns as wide as their widest cell; all but the first are aligned to the right. */
+export const align = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)
+        )
+        .join("  ")
+        .trimEnd()
+    )
+    .join("\n")
+}
+
+const optional = (value: number | undefined): string => (value === undefined ? "" : figure(value))
+
+const millis = (seconds: number | undefined): string =>
+  optional(seconds === undefined ? undefined : seconds * 1000)
+
+const cells = (row: Row): ReadonlyArray<string> => [
+  `  ${row.subject}`,
+  figure(row.value.median),
+  figure(row.value.min),
+  figure(row.value.max),
+  `${figure(row.ratio)}x`,
+  optional(row.cpuPerGb),
+  optional(row.peakRss),
+  millis(row.firstByte?.p50),
+  millis(row.firstByte?.p99)
+]
+
+const head = ["median", "min", "max", "ratio", "CPU s/GB", "peak MiB", "first p50 ms", "p99 ms"]
+
+/** One comparison for a terminal, or for a code block. */
+export const comparisonTable = (comparison: Comparison): string =>
+  [
+    align([
+      [
+        `${comparison.title} [${comparison.unit}, ${comparison.lessIsBetter ? "less" : "more"} is better]`,
+        ...head
+      ],
+      ...comparison.rows.map(cells)
+    ]),
+    ...comparison.notes.map((note) => `  - ${note}`)
+  ].join("\n")
+
+/** The bars and whether they were met. */
+export const verdictTable = ({ verdicts }: Report): string =>
+  align([
+    ["bar", "asked", "measured", ""],
+    ...verdicts.map(({ bar, measured, met, what }) => [what, bar, measured, met ? "met" : "NOT MET"])
+  ])
