@@ -3,16 +3,7 @@
  * FILE...`. `/<index>` is a file, read ahead of the write that is out, into buffers that are used again; a file of at
  * most 256 KiB is answered from memory, as the program does.
  */
-import {
-  closeSync,
-  open,
-  openSync,
-  read,
-  readFileSync,
-  readSync,
-  statSync,
-  type ReadAsyncOptions
-} from "node:fs"
+import { closeSync, open, openSync, read, readFileSync, readSync, statSync } from "node:fs"
 import type { ServerResponse } from "node:http"
 
 const { createServer } = process.getBuiltinModule("node:http")
