@@ -339,4 +339,33 @@ describe("authentication", () => {
       }
     })
   )
+
+  // Found by the random schedules: a registry that stopped asking for tokens was a 502 until the restart.
+  for (const status of [404, 401, 500]) {
+    it.effect(`asks the registry anew when the token service it once named answers ${status}`, () => {
+      let open = false
+      const fake = FakeUpstream.make((asked) => {
+        if (asked.url.includes("auth.test")) {
+          return open
+            ? { status }
+            : { status: 200, body: JSON.stringify({ token: "token-1", expires_in: 10 }) }
+        }
+        return open || asked.headers["authorization"] !== undefined
+          ? served
+          : { status: 401, headers: { "www-authenticate": 'Bearer realm="https://auth.test/token"' } }
+      })
+      return Effect.gen(function* () {
+        assert.isTrue(Result.isSuccess(yield* resolve(basic())))
+        open = true
+        yield* TestClock.adjust("1 minute")
+        const retried = yield* Effect.forkChild(resolve(basic()))
+        yield* TestClock.adjust("15 seconds")
+        const first = yield* Fiber.join(retried)
+        // Refused credentials cool down first.
+        assert.strictEqual(Result.isSuccess(first), status !== 401)
+        yield* TestClock.adjust("15 seconds")
+        assert.isTrue(Result.isSuccess(yield* resolve(basic())))
+      }).pipe(Effect.provide(fake.layer))
+    })
+  }
 })

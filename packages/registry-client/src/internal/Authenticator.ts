@@ -136,6 +136,12 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"]) 
       Cache.set(demands, registryKey(repository), demand)
     )
 
+  const forget = (repository: Repository) =>
+    Effect.andThen(
+      Cache.invalidate(demands, repositoryKey(repository)),
+      Cache.invalidate(demands, registryKey(repository))
+    )
+
   // A repository not asked for yet is taken to want what its registry's other ones do, for its own scope.
   const remembered = Effect.fnUntraced(function* (repository: Repository) {
     const own = yield* Cache.getSuccess(demands, repositoryKey(repository))
@@ -185,7 +191,14 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"]) 
     repository: Repository
   ): Effect.fn.Return<Authorization, PullFailure> {
     if (yield* Cache.has(coolDowns, coolDownKey(repository))) return yield* refused
-    return yield* meet(repository, yield* remembered(repository))
+    // What cannot be met may be demanded no more, or have moved: the registry is asked anew what it wants.
+    return yield* meet(repository, yield* remembered(repository)).pipe(
+      Effect.tapError(() => forget(repository)),
+      Effect.catchIf(
+        (failure) => !failure.retryable && failure.reason._tag !== "Refused",
+        () => meet(repository, Option.none())
+      )
+    )
   })
 
   /** What to send after a 401 to `used`; fails where nothing better is known. */
