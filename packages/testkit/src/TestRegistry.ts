@@ -3,6 +3,7 @@ import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
+import type { Upstream } from "@registry-packages-proxy/registry-client/Upstream"
 import { Context, Effect, Layer, Redacted, type Scope } from "effect"
 import type { ServerCertificate } from "./Certificates.ts"
 import type { Fault, FaultOptions, Operation } from "./Fault.ts"
@@ -15,6 +16,7 @@ import * as RegistryImage from "./RegistryImage.ts"
 import { countOf, type RegistryActivity, RegistryLog, type RequestRecord } from "./RegistryLog.ts"
 import { type RegistryRedirect, RegistryRules } from "./RegistryRules.ts"
 import * as RegistryServer from "./RegistryServer.ts"
+import * as RegistryUpstream from "./RegistryUpstream.ts"
 
 /** What a test registry is at its start; all but the listeners can be changed later. */
 export interface TestRegistryOptions {
@@ -91,6 +93,34 @@ export class TestRegistry extends Context.Service<
 
   static readonly layer = (options: TestRegistryOptions = {}): Layer.Layer<TestRegistry> =>
     Layer.effect(TestRegistry, make(options))
+
+  /**
+   * A registry without a socket: the same content, rules and faults behind the `Upstream` port, so that a registry
+   * client's requests cost microseconds and nothing but a test's clock passes time. `moved` is called at each step.
+   */
+  static readonly makeInProcess = (
+    options: Omit<TestRegistryOptions, "tls" | "host"> & { readonly moved?: () => void } = {}
+  ): Effect.Effect<{
+    readonly registry: TestRegistry["Service"]
+    readonly upstream: Upstream["Service"]
+  }> =>
+    Effect.gen(function* () {
+      const servers = {
+        registry: { host: "registry.test", origin: "https://registry.test" },
+        store: { host: "store.test", origin: "https://store.test" },
+        scheme: "https",
+        ca: undefined
+      } as const
+      const { log, registry, rules, schedule } = yield* assemble(options, servers)
+      const upstream = RegistryUpstream.make({
+        log,
+        rules,
+        schedule,
+        servers,
+        moved: options.moved ?? (() => {})
+      })
+      return { registry, upstream }
+    })
 }
 
 const credentialOf = (auth: RegistryAuth): Credential =>
@@ -98,33 +128,48 @@ const credentialOf = (auth: RegistryAuth): Credential =>
     ? anonymous
     : { _tag: "Basic", username: auth.username, password: Redacted.make(auth.password) }
 
+/** Where a registry and its blob store can be reached. */
+interface Servers {
+  readonly registry: { readonly host: string; readonly origin: string }
+  readonly store: { readonly origin: string }
+  readonly scheme: "http" | "https"
+  readonly ca: string | undefined
+}
+
 const make = Effect.fnUntraced(function* (options: TestRegistryOptions) {
-  const { auth = { _tag: "None" }, host = "127.0.0.1", redirect = { _tag: "None" }, tls } = options
-  const log = yield* RegistryLog.make
-  const schedule = new FaultSchedule()
-  const content = new RegistryContent()
-  const authority = new RegistryAuthority(auth)
+  const { host = "127.0.0.1", tls } = options
   const registry = yield* RegistryServer.make({ host, tls })
   const store = yield* RegistryServer.make({ host, tls })
-  const origins = { registry: registry.origin, store: store.origin }
-  const rules = new RegistryRules({ content, authority, redirect, origins })
+  const scheme = tls === undefined ? "http" : "https"
+  const parts = yield* assemble(options, { registry, store, scheme, ca: tls?.ca })
   for (const [listener, server] of [
     ["registry", registry],
     ["store", store]
   ] as const) {
-    server.serve(RegistryHandler.make({ listener, log, rules, schedule }), log.connected)
+    server.serve(RegistryHandler.make({ listener, ...parts }), parts.log.connected)
   }
+  return parts.registry
+})
 
-  return TestRegistry.of({
+const assemble = Effect.fnUntraced(function* (options: TestRegistryOptions, servers: Servers) {
+  const { auth = { _tag: "None" }, redirect = { _tag: "None" } } = options
+  const { ca, registry, scheme, store } = servers
+  const log = yield* RegistryLog.make
+  const schedule = new FaultSchedule()
+  const content = new RegistryContent()
+  const authority = new RegistryAuthority(auth)
+  const origins = { registry: registry.origin, store: store.origin }
+  const rules = new RegistryRules({ content, authority, redirect, origins })
+  const service = TestRegistry.of({
     host: RegistryHost.make(registry.host),
     origin: registry.origin,
     storeOrigin: store.origin,
     source: (base = "", changes = {}) => ({
-      scheme: tls === undefined ? "http" : "https",
+      scheme,
       host: RegistryHost.make(registry.host),
       base: PathComponents.make(base),
       credential: credentialOf(authority.auth),
-      ca: tls?.ca,
+      ca,
       origin: "TestRegistry",
       ...changes
     }),
@@ -155,4 +200,5 @@ const make = Effect.fnUntraced(function* (options: TestRegistryOptions) {
     await: (predicate) => log.await(predicate),
     forget: log.forget
   })
+  return { log, registry: service, rules, schedule }
 })

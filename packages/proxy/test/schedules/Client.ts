@@ -1,0 +1,118 @@
+import type { MemorySocket } from "@registry-packages-proxy/testkit/MemorySocket"
+import { Effect, type Latch } from "effect"
+import type { Ask } from "./Step.ts"
+
+/** What a client has of an answer. Filled as it comes; `outcome` last. */
+export class Answer {
+  head = ""
+  status = 0
+  headers: ReadonlyMap<string, string> = new Map()
+  readonly body: Array<Buffer> = []
+  bodyLength = 0
+  /** Bytes off the connection, head included. */
+  received = 0
+  /** Why this is no answer HTTP allows. */
+  malformed: string | undefined
+  /** How it ended: with all its bytes, broken off by the other side, or because this client left. */
+  outcome: "complete" | "broken" | "left" | undefined
+
+  /** The bytes a body must have; undefined before the head is there. */
+  expected(method: string): number | undefined {
+    if (this.status === 0) return undefined
+    if (method === "HEAD" || this.status === 304) return 0
+    const length = this.headers.get("content-length")
+    if (length !== undefined && /^\d+$/.test(length)) return Number(length)
+    this.malformed = "there is no Content-Length"
+    return Number.POSITIVE_INFINITY
+  }
+
+  take(chunk: Buffer): void {
+    this.received += chunk.length
+    if (this.status !== 0) {
+      this.body.push(chunk)
+      this.bodyLength += chunk.length
+      return
+    }
+    this.head += chunk.toString("latin1")
+    const end = this.head.indexOf("\r\n\r\n")
+    if (end === -1) return
+    const rest = Buffer.from(this.head.slice(end + 4), "latin1")
+    this.head = this.head.slice(0, end)
+    const [line = "", ...fields] = this.head.split("\r\n")
+    const status = /^HTTP\/1\.1 (\d{3}) /.exec(line)?.[1]
+    if (status === undefined) this.malformed = `a status line ${line}`
+    this.status = Number(status ?? 999)
+    const headers = new Map<string, string>()
+    for (const field of fields) {
+      const name = field.slice(0, field.indexOf(":")).toLowerCase()
+      if (headers.has(name)) this.malformed = `${name} twice`
+      headers.set(name, field.slice(field.indexOf(":") + 1).trim())
+    }
+    this.headers = headers
+    if (rest.length > 0) {
+      this.body.push(rest)
+      this.bodyLength += rest.length
+    }
+  }
+}
+
+/** The next bytes, so many at most, or none when the connection is over. */
+const next = (socket: MemorySocket, most: number): Effect.Effect<Buffer | undefined> =>
+  Effect.callback((resume) => {
+    const look = () => {
+      const chunk = socket.read(Math.min(most, socket.readableLength) || undefined) as Buffer | null
+      if (chunk !== null) return done(chunk)
+      if (socket.readableEnded || socket.destroyed) done(undefined)
+    }
+    const over = () => done(undefined)
+    const done = (chunk: Buffer | undefined) => {
+      socket.off("readable", look)
+      socket.off("end", over)
+      socket.off("close", over)
+      resume(Effect.succeed(chunk))
+    }
+    socket.on("readable", look)
+    socket.once("end", over)
+    socket.once("close", over)
+    look()
+  })
+
+/** Sends a request and takes its answer as told; `letGo` is what a stalled client waits for. */
+export const ask = (options: {
+  readonly socket: MemorySocket
+  readonly request: string
+  readonly ask: Ask
+  readonly letGo: Latch.Latch
+  readonly answer: Answer
+}): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { answer, letGo, request, socket } = options
+    const { method, taking } = options.ask
+    socket.on("error", () => {})
+    socket.write(request)
+    let dripped = 0
+    while (answer.outcome === undefined) {
+      if (taking._tag === "Leave" && answer.received >= taking.at) {
+        answer.outcome = "left"
+        if (taking.how === "reset") socket.resetAndDestroy()
+        break
+      }
+      if (taking._tag === "Stall" && answer.received >= taking.at) yield* letGo.await
+      if (taking._tag === "Drip" && answer.received - dripped >= taking.bytes) {
+        dripped = answer.received
+        yield* Effect.sleep("1 second")
+      }
+      const most = "at" in taking && taking.at > answer.received ? taking.at - answer.received : Infinity
+      const chunk = yield* next(socket, most)
+      if (chunk === undefined) {
+        answer.outcome = "broken"
+        break
+      }
+      answer.take(chunk)
+      const expected = answer.expected(method)
+      if (expected !== undefined && answer.bodyLength > expected)
+        answer.malformed = "more than Content-Length"
+      if (expected !== undefined && answer.bodyLength >= expected) answer.outcome = "complete"
+    }
+    socket.destroy()
+  })

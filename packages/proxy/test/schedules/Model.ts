@@ -1,0 +1,125 @@
+import type { Answer } from "./Client.ts"
+import { type Package, packages } from "./Packages.ts"
+import type { Ask } from "./Step.ts"
+
+/** What went on around a request, as far as it excuses an answer that is not the package. */
+export interface Circumstances {
+  /** The registry, its content or the credentials were touched. */
+  readonly upstream: boolean
+  /** The disk failed, or files were changed underneath. */
+  readonly disk: boolean
+  /** The program was stopped, killed or not yet told its credentials. */
+  readonly restart: boolean
+}
+
+const wantedOf = (ask: Ask): Package => packages[ask.wanted] ?? (packages[0] as Package)
+
+interface Part {
+  readonly start: number
+  readonly end: number
+}
+
+/** RFC 9110's reading of the Range this client sends. */
+const partOf = ({ range }: Ask, size: number): Part | "unsatisfiable" | "malformed" | undefined => {
+  if (range === undefined) return undefined
+  const [first, last] = range
+  if (first === undefined) {
+    const length = last ?? 0
+    return length === 0 || size === 0 ? "unsatisfiable" : { start: Math.max(0, size - length), end: size }
+  }
+  if (last !== undefined && last < first) return "malformed"
+  if (first >= size) return "unsatisfiable"
+  return { start: first, end: Math.min(size, (last ?? size) + 1) }
+}
+
+const refusals: ReadonlySet<number> = new Set([404, 502, 503, 504])
+
+const cacheStatuses: ReadonlyArray<string> = [
+  "hit",
+  "fwd=miss; stored",
+  "fwd=miss; collapsed",
+  "fwd=bypass"
+].map((status) => `registry-packages-proxy; ${status}`)
+
+/** What is wrong with an answer, by the design's words alone; nothing where it is right. */
+export const faultsOf = (ask: Ask, answer: Answer, circumstances: Circumstances): ReadonlyArray<string> => {
+  const wrong: Array<string> = []
+  const want = (right: boolean, what: string) => {
+    if (!right) wrong.push(what)
+  }
+  const header = (name: string) => answer.headers.get(name)
+  const { bytes, compression, image } = wantedOf(ask)
+  const { upstream } = circumstances
+  want(answer.malformed === undefined, `malformed: ${answer.malformed}`)
+  if (answer.outcome === "left") return wrong
+  if (answer.status === 0) {
+    want(circumstances.restart, "the connection broke before any answer")
+    return wrong
+  }
+  if (answer.outcome === "broken") {
+    want(upstream || circumstances.disk || circumstances.restart, "broke off although nothing was wrong")
+  }
+  if (refusals.has(answer.status)) {
+    want(header("content-type") === "application/problem+json", "an error that is no problem document")
+    want(header("cache-control") === "no-store", "an error that may be kept")
+    want(answer.status !== 503 || header("retry-after") !== undefined, "503 without Retry-After")
+    want(
+      answer.status === 404
+        ? bytes === undefined || upstream
+        : upstream || (answer.status === 503 && circumstances.restart),
+      `${answer.status} although nothing was wrong upstream`
+    )
+    return wrong
+  }
+  if (bytes === undefined) {
+    want(false, `${answer.status} for what has nothing for the platform`)
+    return wrong
+  }
+  want(header("etag") === `"${image.digest}"` || answer.status === 416, "a wrong ETag")
+  const bypass = header("cache-status")?.endsWith("bypass") === true
+  const conditional = ask.ifNoneMatch === "matching" || ask.ifNoneMatch === "any"
+  if (answer.status === 304) {
+    want(conditional, "304 to who did not ask")
+    return wrong
+  }
+  want(!conditional, `${answer.status} where 304 was due`)
+  const asked =
+    ask.method === "HEAD" || ask.ifRange === "other" || bypass ? undefined : partOf(ask, bytes.length)
+  const part = asked === "malformed" ? undefined : asked
+  if (answer.status === 416) {
+    want(part === "unsatisfiable", "416 for a range that can be had")
+    want(header("content-range") === `bytes */${bytes.length}`, "416 without the size")
+    return wrong
+  }
+  want(part !== "unsatisfiable", "no 416 for a range that cannot be had")
+  if (part === "unsatisfiable") return wrong
+  const { end, start } = part ?? { start: 0, end: bytes.length }
+  want(answer.status === (part === undefined ? 200 : 206), `status ${answer.status}`)
+  want(header("content-length") === String(end - start), `Content-Length ${header("content-length")}`)
+  want(
+    header("content-range") ===
+      (part === undefined ? undefined : `bytes ${start}-${end - 1}/${bytes.length}`),
+    "a wrong Content-Range"
+  )
+  want(
+    header("content-type") === (compression === "zstd" ? "application/zstd" : "application/x-gzip"),
+    "a wrong Content-Type"
+  )
+  want(
+    header("content-disposition") ===
+      `attachment; filename=${image.digest}.${compression === "zstd" ? "tar.zst" : "tar.gz"}`,
+    "a wrong Content-Disposition"
+  )
+  const layer = image.layer ?? image.children.at(-1)?.layer
+  want(header("docker-content-digest") === layer?.digest, "a wrong layer digest")
+  want(header("cache-control") === "public, max-age=31536000, immutable", "a wrong Cache-Control")
+  want(header("accept-ranges") === (bypass ? "none" : "bytes"), "a wrong Accept-Ranges")
+  want(cacheStatuses.includes(header("cache-status") ?? ""), "an unknown Cache-Status")
+  // What came is always the beginning of what was asked; all of it where the answer completed.
+  const body = Buffer.concat(answer.body)
+  if (answer.outcome === "complete" && ask.method === "GET") {
+    want(body.equals(bytes.subarray(start, end)), "a complete answer with wrong bytes")
+  }
+  if (answer.outcome === "broken") want(body.length < end - start, "broken although complete")
+  return wrong
+}

@@ -1,0 +1,262 @@
+import { openFiles } from "@registry-packages-proxy/testkit/DiskUse"
+import * as FaultArbitrary from "@registry-packages-proxy/testkit/FaultArbitrary"
+import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
+import { Effect, Latch } from "effect"
+import type { RegistryAuth } from "@registry-packages-proxy/testkit/RegistryAuth"
+import type { RegistryRedirect } from "@registry-packages-proxy/testkit/RegistryRules"
+import * as Model from "./Model.ts"
+import { full, packages, registryName } from "./Packages.ts"
+import * as Requests from "./Requests.ts"
+import { pass, passUntil, settle } from "./Settling.ts"
+import { classOf, type Schedule, type Step } from "./Step.ts"
+import * as World from "./World.ts"
+
+/** How long a request may take whatever goes on, in milliseconds. */
+const longest = 20 * 60_000
+
+const redirects: Readonly<Record<Extract<Step, { readonly _tag: "Redirect" }>["to"], RegistryRedirect>> = {
+  nowhere: { _tag: "None" },
+  store: { _tag: "Store" },
+  "single-use": { _tag: "Store", singleUse: true },
+  loop: { _tag: "Loop" },
+  elsewhere: { _tag: "To", location: "https://elsewhere.invalid/blob" }
+}
+
+const auths: Readonly<Record<Extract<Step, { readonly _tag: "Auth" }>["auth"], RegistryAuth>> = {
+  none: { _tag: "None" },
+  basic: { _tag: "Basic", ...World.account },
+  bearer: { _tag: "Bearer", ...World.account, expiresIn: 300 },
+  "short-lived": { _tag: "Bearer", ...World.account, expiresIn: 1 }
+}
+
+/** What is wrong, told with when. */
+class Broken extends Error {}
+
+/** Runs one schedule and fails with what does not hold. */
+export const run = Effect.fnUntraced(function* (schedule: Schedule) {
+  const world = yield* World.make
+  const { disk, motion, registry } = world
+  const pending: Array<Requests.Pending> = []
+  let circumstances: Model.Circumstances = { upstream: false, disk: false, restart: false }
+  let at = "the start"
+  let diskFaulted = false
+
+  const fail = (what: string) => Effect.die(new Broken(`${what} (after ${at})`))
+
+  // What happens excuses what is under way too.
+  const touch = (changes: Partial<Model.Circumstances>): void => {
+    circumstances = { ...circumstances, ...changes }
+    for (const request of pending) request.circumstances = { ...request.circumstances, ...changes }
+  }
+
+  const heal = Effect.gen(function* () {
+    yield* registry.heal
+    yield* registry.setRedirect({ _tag: "None" })
+    for (const { image } of packages) yield* registry.put(registryName, image)
+    yield* world.healed.open
+    world.healed = Latch.makeUnsafe(false)
+  })
+
+  const letGo = Effect.gen(function* () {
+    yield* world.letGo.open
+    world.letGo = Latch.makeUnsafe(false)
+  })
+
+  const damage = ({ how, wanted }: Extract<Step, { readonly _tag: "Damage" }>) => {
+    const image = packages[wanted]?.image
+    const layer = image?.layer
+    if (image === undefined || layer === undefined) return Effect.void
+    switch (how) {
+      case "corrupt":
+        return registry.putBlob(registryName, RegistryBlob.damaged(layer, layer.size >> 1))
+      case "missing blob":
+        return registry.remove(registryName, layer.digest)
+      case "missing manifest":
+        return registry.remove(registryName, image.digest)
+    }
+  }
+
+  const perform = Effect.fnUntraced(function* (step: Step) {
+    switch (step._tag) {
+      case "Ask":
+        return void pending.push(yield* Requests.begin(world, step, circumstances))
+      case "Registry": {
+        touch({ upstream: true })
+        const { fault, operation, times } = step.faults
+        return yield* registry.fault(operation, FaultArbitrary.toFault(fault, world.healed), { times })
+      }
+      case "HealRegistry":
+        return yield* heal
+      case "Redirect":
+        touch({ upstream: true })
+        return yield* registry.setRedirect(redirects[step.to])
+      case "Damage":
+        touch({ upstream: true })
+        return yield* damage(step)
+      case "Auth":
+        touch({ upstream: true })
+        return yield* registry.setAuth(auths[step.auth])
+      case "Login":
+        touch({ upstream: true })
+        return yield* world.run.login(step.login)
+      case "RevokeTokens":
+        touch({ upstream: true })
+        return yield* registry.revokeTokens
+      case "Disk":
+        touch({ disk: true })
+        diskFaulted = true
+        return yield* world.run.faults.set(...step.faults)
+      case "HealDisk":
+        return yield* world.run.faults.set()
+      case "File":
+        touch({ disk: true })
+        return disk.damage(step)
+      case "Restart": {
+        touch({ restart: true })
+        const ended = yield* World.restart(world, step.how, step.synced)
+        if (!ended) return yield* fail(`the program did not end by ${step.how}`)
+        diskFaulted = false
+        return
+      }
+      case "LetGo":
+        return yield* letGo
+      case "Time":
+        return yield* pass(motion, step.millis)
+      case "Probe":
+        return yield* probe
+      case "Settle":
+        return yield* settle(motion)
+    }
+  })
+
+  const probe = Effect.gen(function* () {
+    for (const [path, allowed] of [
+      ["/healthz", [200]],
+      ["/readyz", [200, 503]],
+      ["/metrics", [200]]
+    ] as const) {
+      const answer = yield* Requests.probe(world, path)
+      if (!allowed.some((status) => status === answer.status))
+        return yield* fail(`${path} is ${answer.status}`)
+    }
+  })
+
+  /** What must hold at any time. */
+  const check = Effect.gen(function* () {
+    disk.look()
+    if (disk.excess > 0) return yield* fail(`the cache takes ${disk.excess} bytes more than its cap`)
+    for (let index = pending.length - 1; index >= 0; index--) {
+      const request = pending[index]
+      if (request === undefined || request.answer.outcome === undefined) continue
+      pending.splice(index, 1)
+      const faults = Model.faultsOf(request.ask, request.answer, request.circumstances)
+      if (faults.length > 0) {
+        return yield* fail(
+          `${faults.join("; ")}: ${JSON.stringify(request.ask)} got ${request.answer.outcome} ` +
+            `${request.answer.head} and ${request.answer.bodyLength} bytes ${Buffer.concat(request.answer.body).toString("latin1", 0, 300)}`
+        )
+      }
+    }
+    if (!diskFaulted) yield* checkPulls
+  })
+
+  /** A fill a digest: more pulls of one layer at a time than it has digests are those of requests that pass by. */
+  const checkPulls = Effect.gen(function* () {
+    const open = new Map<string, number>()
+    for (const { operation, outcome, reference } of yield* registry.requests) {
+      if ((operation !== "blob" && operation !== "store") || outcome !== "open" || reference === undefined)
+        continue
+      open.set(reference, (open.get(reference) ?? 0) + 1)
+    }
+    for (const [layer, count] of open) {
+      const sharing = packages.filter(
+        ({ image }) => (image.layer ?? image.children.at(-1)?.layer)?.digest === layer
+      )
+      const bypassing = pending.filter(
+        ({ answer, ask }) =>
+          sharing.includes(packages[ask.wanted] ?? (packages[0] as (typeof packages)[0])) &&
+          (answer.status === 0 || answer.headers.get("cache-status")?.endsWith("bypass") === true)
+      )
+      if (count > sharing.length + bypassing.length)
+        return yield* fail(`${count} pulls of ${layer} at a time`)
+    }
+  })
+
+  const allEnded = () => pending.every(({ answer }) => answer.outcome !== undefined)
+
+  for (const [index, step] of schedule.steps.entries()) {
+    const its = classOf(step)
+    if (its !== undefined && !schedule.on[its]) continue
+    at = `step ${index}, ${JSON.stringify(step)}`
+    yield* perform(step)
+    yield* check
+  }
+
+  at = "all steps, faults as they are"
+  yield* letGo
+  if (!(yield* passUntil(motion, longest, allEnded))) {
+    return yield* fail(
+      `${pending.length} requests did not end in time: ${JSON.stringify(
+        pending.map(({ answer, ask }) => ({ ask, head: answer.head, bytes: answer.bodyLength }))
+      )}`
+    )
+  }
+  yield* check
+
+  at = "everything healed"
+  yield* heal
+  yield* registry.setAuth({ _tag: "None" })
+  yield* world.run.faults.set()
+  yield* world.run.login("right")
+  // Past cool-downs, last fills, and connections kept.
+  yield* pass(motion, 70_000)
+  circumstances = { upstream: false, disk: false, restart: false }
+  // Whatever was touched, and what needs all the room there is.
+  const touched = new Set(schedule.steps.flatMap((step) => ("wanted" in step ? [step.wanted] : [])))
+  const order = [...touched, full]
+  for (const wanted of order) {
+    // A file damaged behind the cache's back may break the one answer that finds out.
+    for (const attempt of [1, 2]) {
+      const request = yield* Requests.begin(world, Requests.simple(wanted), {
+        ...circumstances,
+        disk: attempt === 1 && (schedule.on.files || schedule.on.disk)
+      })
+      if (!(yield* passUntil(motion, 60_000, () => request.answer.outcome !== undefined))) {
+        return yield* fail(`${packages[wanted]?.name} does not come any more`)
+      }
+      pending.push(request)
+      yield* check
+      if (request.answer.outcome === "complete") {
+        const status = request.answer.headers.get("cache-status") ?? ""
+        if (request.answer.status === 200 && status.endsWith("bypass")) {
+          return yield* fail(
+            `${packages[wanted]?.name} is not kept although everything is well: room was lost`
+          )
+        }
+        break
+      }
+    }
+    yield* settle(motion)
+  }
+  yield* probe
+  const readiness = yield* Requests.probe(world, "/readyz")
+  if (Buffer.concat(readiness.body).toString() !== "ok\n") {
+    return yield* fail(`/readyz says ${Buffer.concat(readiness.body).toString()}`)
+  }
+  const isIdle = () =>
+    openFiles(disk.directory).length === 0 && disk.files().every((file) => !file.includes("/ingest/"))
+  for (let turn = 0; turn < 100 && !isIdle(); turn++) yield* settle(motion)
+  if (!isIdle()) {
+    return yield* fail(`left behind: ${JSON.stringify([openFiles(disk.directory), disk.files()])}`)
+  }
+  const requests = yield* registry.requests
+  const open = requests.filter(({ outcome }) => outcome === "open")
+  if (open.length > 0) return yield* fail(`requests upstream still open: ${JSON.stringify(open)}`)
+
+  at = "the stop"
+  const ending = yield* Effect.forkChild(world.run.stop)
+  if (!(yield* passUntil(motion, 60_000, () => ending.pollUnsafe() !== undefined))) {
+    return yield* fail("the program did not stop")
+  }
+  if (openFiles(disk.directory).length > 0) return yield* fail("files open after the stop")
+})

@@ -1,0 +1,58 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as VirtualTime from "@registry-packages-proxy/testkit/VirtualTime"
+import { Cause, Config, Effect, Exit, Logger, Metric, Option } from "effect"
+import * as fc from "fast-check"
+import { run } from "./Run.ts"
+import { type Schedule, schedule } from "./Step.ts"
+import { services } from "./World.ts"
+
+/** How long one schedule may take in real time, in milliseconds; it takes some 20. */
+const watchdog = 30_000
+
+const settings = Config.all({
+  runs: Config.Int("SCHEDULES_RUNS").pipe(Config.withDefault(2000)),
+  seed: Config.option(Config.Int("SCHEDULES_SEED")),
+  path: Config.String("SCHEDULES_PATH").pipe(Config.withDefault(""))
+})
+
+/** Runs a schedule in a world of its own; nothing it began is alive afterwards. */
+const check = async (schedule: Schedule): Promise<void> => {
+  let active = 0
+  const program = run(schedule).pipe(
+    Effect.scoped,
+    Effect.provide([services, VirtualTime.layer, Logger.layer([])]),
+    Effect.provideService(Metric.FiberRuntimeMetrics, {
+      recordFiberStart: () => void active++,
+      recordFiberEnd: () => void active--
+    })
+  )
+  const timeout = new AbortController()
+  const timer = setTimeout(() => timeout.abort(), watchdog)
+  const exit = await Effect.runPromiseExit(program, { signal: timeout.signal })
+  clearTimeout(timer)
+  if (timeout.signal.aborted) throw new Error("the schedule hangs in real time")
+  if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
+  if (active > 0) throw new Error(`${active} fibers are left`)
+}
+
+describe("the whole program under random faults", () => {
+  it("keeps its promises", async () => {
+    const { path, runs, seed } = await Effect.runPromise(settings)
+    const chosen = Option.getOrElse(seed, () => Math.floor(Math.random() * 0x7fffffff))
+    process.stdout.write(`schedules: ${runs} from seed ${chosen}\n`)
+    const began = performance.now()
+    const result = await fc.check(fc.asyncProperty(schedule, check), {
+      numRuns: runs,
+      seed: chosen,
+      path
+    })
+    const seconds = (performance.now() - began) / 1000
+    process.stdout.write(`schedules: ${result.numRuns} in ${seconds.toFixed(1)} s\n`)
+    if (result.failed) {
+      assert.fail(
+        `Reproduce with SCHEDULES_SEED=${chosen} SCHEDULES_PATH=${result.counterexamplePath} SCHEDULES_RUNS=1:\n` +
+          `${JSON.stringify(result.counterexample, undefined, 1)}\n${String(result.errorInstance)}`
+      )
+    }
+  }, 600_000)
+})

@@ -1,0 +1,195 @@
+import * as FaultArbitrary from "@registry-packages-proxy/testkit/FaultArbitrary"
+import type { FileFault } from "@registry-packages-proxy/testkit/FaultyFileSystem"
+import * as fc from "fast-check"
+import { largestSize, packages } from "./Packages.ts"
+
+/** How a client takes its answer. */
+export type Taking =
+  | { readonly _tag: "Whole" }
+  /** Leaves after so many bytes of the answer, head included. */
+  | { readonly _tag: "Leave"; readonly at: number; readonly how: "close" | "reset" }
+  /** Stops reading there, until the stalled are let go on. */
+  | { readonly _tag: "Stall"; readonly at: number }
+  /** Takes so many bytes a second. */
+  | { readonly _tag: "Drip"; readonly bytes: number }
+
+/** One request. */
+export interface Ask {
+  readonly _tag: "Ask"
+  readonly wanted: number
+  readonly method: "GET" | "HEAD"
+  readonly range: readonly [number | undefined, number | undefined] | undefined
+  readonly ifRange: "matching" | "other" | undefined
+  readonly ifNoneMatch: "matching" | "other" | "any" | undefined
+  readonly taking: Taking
+}
+
+export type Step =
+  | Ask
+  | { readonly _tag: "Registry"; readonly faults: FaultArbitrary.PlannedFaults }
+  | { readonly _tag: "HealRegistry" }
+  | { readonly _tag: "Redirect"; readonly to: "nowhere" | "store" | "single-use" | "loop" | "elsewhere" }
+  | {
+      readonly _tag: "Damage"
+      readonly wanted: number
+      readonly how: "corrupt" | "missing blob" | "missing manifest"
+    }
+  | { readonly _tag: "Auth"; readonly auth: "none" | "basic" | "bearer" | "short-lived" }
+  | { readonly _tag: "Login"; readonly login: "right" | "wrong" | "unreadable" | "gone" | "out of touch" }
+  | { readonly _tag: "RevokeTokens" }
+  | { readonly _tag: "Disk"; readonly faults: ReadonlyArray<FileFault> }
+  | { readonly _tag: "HealDisk" }
+  | {
+      readonly _tag: "File"
+      readonly at: number
+      readonly how: "corrupt" | "truncate" | "delete" | "replace" | "touch" | "delete all"
+    }
+  | { readonly _tag: "Restart"; readonly how: "crash" | "stop"; readonly synced: boolean }
+  | { readonly _tag: "LetGo" }
+  | { readonly _tag: "Time"; readonly millis: number }
+  | { readonly _tag: "Probe" }
+  | { readonly _tag: "Settle" }
+
+/** A schedule: its steps, of which those of a class that is off are passed over. */
+export interface Schedule {
+  readonly on: Readonly<Record<Class, boolean>>
+  readonly steps: ReadonlyArray<Step>
+}
+
+export type Class = "registry" | "credentials" | "disk" | "files" | "restart" | "clients"
+
+/** What can go wrong comes in classes, so that many schedules have few of them and can promise more. */
+export const classOf = (step: Step): Class | undefined => {
+  switch (step._tag) {
+    case "Registry":
+    case "Redirect":
+    case "Damage":
+      return "registry"
+    case "Auth":
+    case "Login":
+    case "RevokeTokens":
+      return "credentials"
+    case "Disk":
+      return "disk"
+    case "File":
+      return "files"
+    case "Restart":
+      return "restart"
+    case "Ask":
+      return step.taking._tag === "Whole" ? undefined : "clients"
+    default:
+      return undefined
+  }
+}
+
+const wanted = fc.nat(packages.length - 1)
+const offset = FaultArbitrary.offset(largestSize)
+const optional = <A>(arbitrary: fc.Arbitrary<A>, freq = 4) => fc.option(arbitrary, { nil: undefined, freq })
+
+const taking: fc.Arbitrary<Taking> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant<Taking>({ _tag: "Whole" }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      _tag: fc.constant("Leave" as const),
+      at: offset,
+      how: fc.constantFrom("close" as const, "reset" as const)
+    })
+  },
+  { weight: 1, arbitrary: offset.map((at): Taking => ({ _tag: "Stall", at })) },
+  {
+    weight: 1,
+    arbitrary: fc.integer({ min: 20_000, max: 400_000 }).map((bytes): Taking => ({ _tag: "Drip", bytes }))
+  }
+)
+
+const range = optional(fc.tuple(optional(offset, 8), optional(offset, 3)), 1)
+
+const ask: fc.Arbitrary<Ask> = fc.record({
+  _tag: fc.constant("Ask" as const),
+  wanted,
+  method: fc.constantFrom("GET" as const, "GET" as const, "GET" as const, "HEAD" as const),
+  range: range.map((range) => (range?.[0] === undefined && range?.[1] === undefined ? undefined : range)),
+  ifRange: optional(fc.constantFrom("matching" as const, "other" as const), 1),
+  ifNoneMatch: optional(fc.constantFrom("matching" as const, "other" as const, "any" as const), 1),
+  taking
+})
+
+const plain = (...steps: ReadonlyArray<Step>) => fc.constantFrom<Step>(...steps)
+const tagged = <Tag extends Step["_tag"]>(tag: Tag) => fc.constant(tag)
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 14, arbitrary: ask },
+  {
+    weight: 4,
+    arbitrary: fc.record({ _tag: tagged("Registry"), faults: FaultArbitrary.registryFaults(largestSize) })
+  },
+  { weight: 2, arbitrary: plain({ _tag: "HealRegistry" }, { _tag: "HealDisk" }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      _tag: tagged("Redirect"),
+      to: fc.constantFrom("nowhere", "store", "single-use", "loop", "elsewhere")
+    })
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      _tag: tagged("Damage"),
+      wanted,
+      how: fc.constantFrom("corrupt", "missing blob", "missing manifest")
+    })
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      _tag: tagged("Auth"),
+      auth: fc.constantFrom("none", "basic", "bearer", "short-lived")
+    })
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      _tag: tagged("Login"),
+      login: fc.constantFrom("right", "wrong", "unreadable", "gone", "out of touch")
+    })
+  },
+  { weight: 1, arbitrary: plain({ _tag: "RevokeTokens" }, { _tag: "Probe" }) },
+  { weight: 3, arbitrary: fc.record({ _tag: tagged("Disk"), faults: FaultArbitrary.fileFaults }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      _tag: tagged("File"),
+      at: fc.nat(7),
+      how: fc.constantFrom("corrupt", "truncate", "delete", "replace", "touch", "delete all")
+    })
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      _tag: tagged("Restart"),
+      how: fc.constantFrom("crash", "stop"),
+      synced: fc.boolean()
+    })
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      _tag: tagged("Time"),
+      millis: fc.oneof(fc.nat(2000), fc.nat(60_000), fc.constant(200_000))
+    })
+  },
+  { weight: 4, arbitrary: plain({ _tag: "LetGo" }, { _tag: "Settle" }, { _tag: "Settle" }) }
+)
+
+export const schedule: fc.Arbitrary<Schedule> = fc.record({
+  on: fc.record({
+    registry: fc.boolean(),
+    credentials: fc.boolean(),
+    disk: fc.boolean(),
+    files: fc.boolean(),
+    restart: fc.boolean(),
+    clients: fc.boolean()
+  }),
+  steps: fc.array(step, { minLength: 1, maxLength: 24, size: "max" })
+})

@@ -1,0 +1,150 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
+import * as Feed from "@registry-packages-proxy/credential-store/Feed"
+import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { Platform } from "@registry-packages-proxy/oci/Platform"
+import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
+import { Upstream } from "@registry-packages-proxy/registry-client/Upstream"
+import * as CredentialStoreFeed from "@registry-packages-proxy/testkit/CredentialStoreFeed"
+import * as Objects from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import { FileFaults, layer as layerFaulty } from "@registry-packages-proxy/testkit/FaultyFileSystem"
+import { MemorySocket } from "@registry-packages-proxy/testkit/MemorySocket"
+import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
+import { Context, Duration, Effect, Exit, FileSystem, Latch, Layer, Path, Scope } from "effect"
+import { layerPlain } from "../../src/http/Listener.ts"
+import { makePlain } from "../../src/http/NodeListener.ts"
+import { Disk } from "./Disk.ts"
+import { cap, packages, registryName, repository } from "./Packages.ts"
+import { Motion, passUntilEnd } from "./Settling.ts"
+import type { Step } from "./Step.ts"
+
+export const account = { username: "user", password: "right" }
+
+/** How much of an answer may be under way to a client that does not read. */
+const socketBuffer = 64 * 1024
+
+type Login = Extract<Step, { readonly _tag: "Login" }>["login"]
+
+const moduleSource = (login: "right" | "wrong" | "unreadable") =>
+  Objects.moduleSource({
+    name: "modules",
+    repo: repository,
+    ...(login === "unreadable"
+      ? { dockerCfg: "?" }
+      : {
+          login: {
+            ...account,
+            host: "registry.test",
+            password: login === "right" ? account.password : "wrong"
+          }
+        })
+  })
+
+const eventOf = (login: Login): Feed.FeedEvent => {
+  switch (login) {
+    case "gone":
+      return Feed.synced([])
+    case "out of touch":
+      return Feed.outOfTouch("a test says so")
+    default:
+      return Feed.synced([moduleSource(login)])
+  }
+}
+
+/** One run of the program, from its start to its stop or its end by a crash. */
+const begin = Effect.fnUntraced(function* (options: {
+  readonly disk: Disk
+  readonly motion: Motion
+  readonly upstream: Upstream["Service"]
+  readonly synced: boolean
+}) {
+  const { disk, motion, upstream } = options
+  const scope = yield* Scope.make()
+  const server = makePlain()
+  const feed = yield* CredentialStoreFeed.make("credentials file test.yaml")
+  let dead = false
+  const node = yield* FileSystem.FileSystem
+  const files = Layer.fresh(layerFaulty).pipe(
+    Layer.provide(
+      Layer.succeed(
+        FileSystem.FileSystem,
+        disk.fileSystem(node, motion, () => dead)
+      )
+    )
+  )
+  const program = layerPlain({
+    listen: { host: "127.0.0.1", port: 0 },
+    platform: Platform.make("linux/amd64"),
+    gracePeriod: Duration.seconds(30),
+    server
+  }).pipe(
+    Layer.provide([
+      DigestCacheLive.layer({ directory: disk.directory, cap }),
+      CredentialStore.layerFeeds([feed.feed]),
+      Layer.fresh(RegistryClient.layer).pipe(Layer.provide(Layer.succeed(Upstream, upstream)))
+    ]),
+    Layer.provideMerge(files),
+    Layer.provide(Layer.succeed(Path.Path, yield* Path.Path))
+  )
+  const context = yield* Layer.buildWithScope(program, scope)
+  if (options.synced) yield* feed.send(eventOf("right"))
+  return {
+    faults: Context.get(context, FileFaults),
+    login: (login: Login) => feed.send(eventOf(login)),
+    connect: (): MemorySocket => {
+      const [client, socket] = MemorySocket.pair(socketBuffer, motion.moved)
+      server.emit("connection", socket)
+      return client
+    },
+    /** Stops as SIGTERM does. */
+    stop: Scope.close(scope, Exit.void),
+    /** Ends as a kill does: from now on nothing reaches the disk, and every connection is closed. */
+    crash: Effect.suspend(() => {
+      dead = true
+      server.closeAllConnections()
+      return Scope.close(scope, Exit.void)
+    })
+  }
+})
+
+export type Run = Effect.Success<ReturnType<typeof begin>>
+
+/** A registry, a disk, and the program between them and its clients, through restarts. */
+export const make = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const directory = yield* Effect.orDie(
+    fs.makeTempDirectoryScoped(
+      (yield* fs.exists("/dev/shm").pipe(Effect.orDie)) ? { directory: "/dev/shm" } : {}
+    )
+  )
+  const motion = new Motion()
+  const disk = new Disk(`${directory}/cache`, cap)
+  const { registry, upstream } = yield* TestRegistry.makeInProcess({ moved: motion.moved })
+  for (const { image } of packages) yield* registry.put(registryName, image)
+  const start = (synced: boolean) => begin({ disk, motion, upstream, synced })
+  return {
+    motion,
+    disk,
+    registry,
+    start,
+    run: yield* start(true),
+    /** What faults that wait are waiting for; opened, and made anew, when the registry heals. */
+    healed: Latch.makeUnsafe(false),
+    /** What stalled clients wait for. */
+    letGo: Latch.makeUnsafe(false)
+  }
+})
+
+export type World = Effect.Success<typeof make>
+
+/** Ends this run and begins the next one on the same directory; tells whether it ended in time. */
+export const restart = Effect.fnUntraced(function* (world: World, how: "crash" | "stop", synced: boolean) {
+  const ending = yield* Effect.forkChild(how === "crash" ? world.run.crash : world.run.stop)
+  const ended = yield* passUntilEnd(world.motion, 120_000, ending)
+  if (!ended) return false
+  world.disk.allowance = 0
+  world.run = yield* world.start(synced)
+  return true
+})
+
+export const services = NodeServices.layer

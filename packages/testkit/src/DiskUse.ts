@@ -1,0 +1,47 @@
+import { fstatSync, lstatSync, readdirSync, readlinkSync } from "node:fs"
+
+const rounded = (size: number): number => Math.ceil(size / 4096) * 4096
+
+/** Answers nothing where a file went away while it was looked at. */
+const ifThere = <A>(look: () => A): A | undefined => {
+  try {
+    return look()
+  } catch {
+    return undefined
+  }
+}
+
+const below = (path: string): number => {
+  const info = ifThere(() => lstatSync(path))
+  if (info === undefined) return 0
+  const names = info.isDirectory() ? (ifThere(() => readdirSync(path)) ?? []) : []
+  return rounded(info.size) + names.reduce((sum, name) => sum + below(`${path}/${name}`), 0)
+}
+
+/** A file below a directory that this process holds open. */
+export interface OpenFile {
+  readonly fd: number
+  /** As the kernel names it: a deleted file's ends in ` (deleted)`. */
+  readonly target: string
+}
+
+/** The files below a directory this process holds open, deleted ones included. */
+export const openFiles = (directory: string): ReadonlyArray<OpenFile> =>
+  readdirSync("/proc/self/fd").flatMap((fd) => {
+    const target = ifThere(() => readlinkSync(`/proc/self/fd/${fd}`))
+    return target?.startsWith(`${directory}/`) === true ? [{ fd: Number(fd), target }] : []
+  })
+
+/**
+ * The bytes a directory takes, in whole 4 KiB blocks: what it lists, and what this process holds open of what was
+ * deleted. Knows nothing of the cache's own reckoning.
+ */
+export const diskUse = (directory: string): number => {
+  const deleted = new Map<number, number>()
+  for (const { fd, target } of openFiles(directory)) {
+    if (!target.endsWith(" (deleted)")) continue
+    const info = ifThere(() => fstatSync(fd))
+    if (info?.isFile() === true && info.nlink === 0) deleted.set(info.ino, rounded(info.size))
+  }
+  return below(directory) + [...deleted.values()].reduce((sum, size) => sum + size, 0)
+}

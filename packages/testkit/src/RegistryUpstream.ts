@@ -1,0 +1,184 @@
+import { Upstream } from "@registry-packages-proxy/registry-client/Upstream"
+import { Cause, Clock, Effect, type Pull, Stream } from "effect"
+import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
+import { find } from "./Fault.ts"
+import * as FaultBody from "./FaultBody.ts"
+import type { FaultSchedule } from "./FaultSchedule.ts"
+import type { RegistryLog, RequestRecord } from "./RegistryLog.ts"
+import { routeOf } from "./RegistryRequest.ts"
+import type { RegistryRules } from "./RegistryRules.ts"
+
+type Request = HttpClientRequest.HttpClientRequest
+type ClientError = HttpClientError.HttpClientError
+
+/** How much of a body comes at a time. */
+const piece = 64 * 1024
+
+const failure = (request: Request, code: string): ClientError =>
+  new HttpClientError.HttpClientError({
+    reason: new HttpClientError.TransportError({ request, cause: Object.assign(new Error(code), { code }) })
+  })
+
+/** Waits as the fault says, or until the request is given up, which is an error of its own. */
+const unlessGivenUp = <A, E>(request: Request, signal: AbortSignal, wait: Effect.Effect<A, E>) =>
+  Effect.raceFirst(
+    wait,
+    Effect.callback<never, ClientError>((resume) => {
+      const abort = () => resume(Effect.fail(failure(request, "ABORT_ERR")))
+      if (signal.aborted) return abort()
+      signal.addEventListener("abort", abort, { once: true })
+      return Effect.sync(() => signal.removeEventListener("abort", abort))
+    })
+  )
+
+const pieces = function* (chunks: Iterable<Uint8Array>, cut: number) {
+  let offset = 0
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length;) {
+      const part = chunk.subarray(at, at + Math.min(piece, cut > offset ? cut - offset : Infinity))
+      yield part
+      at += part.length
+      offset += part.length
+    }
+  }
+}
+
+/** A body as a client reads it off a connection: no more than Content-Length says, and broken where it is less. */
+const bodyOf = (options: {
+  readonly request: Request
+  readonly signal: AbortSignal
+  readonly faulty: FaultBody.FaultyAnswer
+  readonly step: (sent: number) => void
+  readonly ended: () => void
+}): Stream.Stream<Uint8Array, ClientError> => {
+  const { ended, faulty, request, signal, step } = options
+  const { answer, bytesPerSecond, ending, stall } = faulty
+  const { "content-length": announced } = answer.headers
+  const length = announced === undefined ? Infinity : Number(announced)
+  const next = Effect.gen(function* () {
+    const source = pieces(answer.body.chunks(), stall?.after ?? 0)[Symbol.iterator]()
+    const started = yield* Clock.currentTimeMillis
+    let sent = 0
+    let stalled = false
+    const pull: Pull.Pull<readonly [Uint8Array], ClientError> = Effect.gen(function* () {
+      yield* Effect.yieldNow
+      if (signal.aborted) return yield* Effect.fail(failure(request, "ABORT_ERR"))
+      if (stall !== undefined && stall.after === sent && !stalled) {
+        stalled = true
+        yield* stall.reached?.open ?? Effect.void
+        yield* unlessGivenUp(request, signal, stall.until.await)
+      }
+      const due = bytesPerSecond === undefined ? 0 : started + (sent / bytesPerSecond) * 1000
+      const now = yield* Clock.currentTimeMillis
+      if (due > now) yield* unlessGivenUp(request, signal, Effect.sleep(due - now))
+      const part = sent < length ? source.next() : { done: true as const, value: undefined }
+      step(sent)
+      if (part.done !== true) {
+        const bytes = part.value.slice(0, length - sent)
+        sent += bytes.length
+        step(sent)
+        return [bytes] as const
+      }
+      ended()
+      const whole = announced === undefined ? ending === "end" : sent === length
+      return yield* whole ? Cause.done() : Effect.fail(failure(request, "ECONNRESET"))
+    })
+    return pull
+  })
+  return Stream.fromPull(next)
+}
+
+/** The registry's rules and faults as the transport a registry client asks through. */
+export const make = (options: {
+  readonly log: RegistryLog
+  readonly rules: RegistryRules
+  readonly schedule: FaultSchedule
+  readonly servers: {
+    readonly registry: { readonly origin: string }
+    readonly store: { readonly origin: string }
+  }
+  readonly moved: () => void
+}): Upstream["Service"] => {
+  const { log, moved, rules, schedule, servers } = options
+  let connections = 0
+
+  const execute = Effect.fnUntraced(function* (request: Request, url: URL, signal: AbortSignal) {
+    moved()
+    const listener =
+      url.origin === servers.store.origin
+        ? "store"
+        : url.origin === servers.registry.origin
+          ? "registry"
+          : undefined
+    if (listener === undefined) return yield* failure(request, "ENOTFOUND")
+    const path = decodeURIComponent(url.pathname)
+    const route = routeOf(listener, path)
+    const { authorization, ...headers } = request.headers
+    const record: RequestRecord = {
+      operation: route?.operation ?? "unknown",
+      listener,
+      method: request.method,
+      path: `${url.pathname}${url.search}`,
+      repository: route?.repository,
+      reference: route?.reference,
+      headers,
+      authorization: authorization?.split(" ", 1)[0]?.toLowerCase(),
+      connection: ++connections,
+      status: undefined,
+      sent: 0,
+      outcome: "open"
+    }
+    const change = yield* log.begin(record)
+    const close = (outcome: RequestRecord["outcome"]) => Effect.runSync(change({ outcome }))
+    let over = false
+    const ended = () => {
+      if (over) return
+      over = true
+      close("done")
+    }
+    signal.addEventListener(
+      "abort",
+      () => {
+        if (over) return
+        over = true
+        close("left")
+      },
+      { once: true }
+    )
+    const faults = route === undefined ? [] : schedule.next(route.operation, route.reference)
+    const delay = find(faults, "DelayHeaders")
+    if (delay !== undefined) yield* unlessGivenUp(request, signal, delay.until.await)
+    if (find(faults, "Reset") !== undefined) {
+      ended()
+      return yield* failure(request, "ECONNRESET")
+    }
+    const plain =
+      FaultBody.replace(faults) ??
+      rules.answer(
+        {
+          listener,
+          method: request.method,
+          path,
+          query: url.searchParams,
+          authorization,
+          range: request.headers["range"],
+          body: request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : "",
+          now: yield* Clock.currentTimeMillis
+        },
+        route,
+        faults
+      )
+    const faulty = FaultBody.apply(faults, plain)
+    yield* change({ status: faulty.answer.status })
+    moved()
+    const response = HttpClientResponse.fromWeb(
+      request,
+      new Response(null, { status: faulty.answer.status, headers: new Headers(faulty.answer.headers) })
+    )
+    const step = () => moved()
+    Object.defineProperty(response, "stream", { value: bodyOf({ request, signal, faulty, step, ended }) })
+    return response
+  })
+  const client = HttpClient.make(execute)
+  return Upstream.of({ client: () => Effect.succeed(client) })
+}
