@@ -5,7 +5,8 @@ export interface Group {
   readonly parts: ReadonlyArray<string>
 }
 
-const registry = ["setpriv", "docker-registry", "skopeo", "curl"]
+const anyRegistry = ["setpriv", "skopeo", "curl"]
+const registry = [...anyRegistry, "docker-registry"]
 
 const group = (file: string, parts: ReadonlyArray<string>): Group => ({
   file: `packages/e2e/test/${file}.e2e.ts`,
@@ -19,7 +20,7 @@ export const groups = {
   restart: group("Restart", registry),
   credentials: group("Credentials", registry),
   "forward-proxy": group("ForwardProxy", [...registry, "tinyproxy"]),
-  distribution: group("Distribution", [...registry, "go"])
+  distribution: group("Distribution", [...anyRegistry, "go"])
 } as const satisfies Record<string, Group>
 
 export type GroupName = keyof typeof groups

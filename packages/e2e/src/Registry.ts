@@ -7,6 +7,7 @@ import * as Daemon from "./Daemon.ts"
 import type { ImageLayout } from "./ImageLayout.ts"
 import { Logs } from "./Logs.ts"
 import * as Ports from "./Ports.ts"
+import type { TokenServer } from "./TokenServer.ts"
 
 /** Who may pull and push. The hash is bcrypt of the password, since nothing that makes one is on every machine. */
 export const account = {
@@ -21,9 +22,15 @@ export interface RegistryOptions {
   /** Distribution's registry, of any version. */
   readonly command: string
   readonly authority: Certificates.CertificateAuthority
+  /** Where it sends clients for a bearer token; without, it takes passwords itself. */
+  readonly tokens?: TokenServer
 }
 
-const configuration = (options: { readonly directory: string; readonly port: number }) => ({
+const configuration = (options: {
+  readonly directory: string
+  readonly port: number
+  readonly tokens: TokenServer | undefined
+}) => ({
   version: "0.1",
   log: { level: "error", accesslog: { disabled: false } },
   storage: { filesystem: { rootdirectory: `${options.directory}/data` } },
@@ -31,14 +38,17 @@ const configuration = (options: { readonly directory: string; readonly port: num
     addr: `127.0.0.1:${options.port}`,
     tls: { certificate: `${options.directory}/tls.crt`, key: `${options.directory}/tls.key` }
   },
-  auth: { htpasswd: { realm: "e2e", path: `${options.directory}/htpasswd` } }
+  auth:
+    options.tokens === undefined
+      ? { htpasswd: { realm: "e2e", path: `${options.directory}/htpasswd` } }
+      : { token: { ...options.tokens.settings, rootcertbundle: `${options.directory}/trusted/ca.crt` } }
 })
 
 /**
  * Distribution's registry over TLS, with passwords, on a port of its own that it keeps over restarts. It runs from the
  * start and ends with the scope.
  */
-export const make = Effect.fnUntraced(function* ({ authority, command, name }: RegistryOptions) {
+export const make = Effect.fnUntraced(function* ({ authority, command, name, tokens }: RegistryOptions) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-registry-" })
@@ -51,7 +61,7 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name }: R
   yield* fs.writeFileString(file("htpasswd"), `${account.username}:${account.hash}\n`)
   yield* fs.writeFileString(file("config.json"), dockerConfig({ host, ...account }))
   // JSON is YAML.
-  yield* fs.writeFileString(file("config.yml"), JSON.stringify(configuration({ directory, port })))
+  yield* fs.writeFileString(file("config.yml"), JSON.stringify(configuration({ directory, port, tokens })))
   yield* fs.makeDirectory(file("trusted"))
   yield* fs.writeFileString(file("trusted/ca.crt"), authority.cert)
 

@@ -6,20 +6,26 @@ import * as CredentialsFile from "./CredentialsFile.ts"
 import * as ImageLayout from "./ImageLayout.ts"
 import { Logs } from "./Logs.ts"
 import * as Registry from "./Registry.ts"
+import * as TokenServer from "./TokenServer.ts"
 
-const makeBed = Effect.fnUntraced(function* (command: string) {
+const makeBed = Effect.fnUntraced(function* (command: string, wantsTokens: boolean) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
+  const authority = yield* Certificates.makeAuthority
+  const tokens = wantsTokens ? yield* TokenServer.make(authority, Registry.account) : undefined
   const registry = yield* Registry.make({
     name: path.basename(command),
     command,
-    authority: yield* Certificates.makeAuthority
+    authority,
+    ...(tokens === undefined ? {} : { tokens })
   })
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-e2e-" })
   const credentialsFile = path.join(directory, "credentials.yaml")
   yield* CredentialsFile.write(credentialsFile, registry)
   return {
     registry,
+    /** The scopes of the tokens given out, where the registry wants such. */
+    grants: () => tokens?.grants() ?? [],
     layout: yield* ImageLayout.make,
     /** For whatever a test writes. */
     directory,
@@ -33,8 +39,11 @@ export class TestBed extends Context.Service<TestBed, Effect.Success<ReturnType<
   "@registry-packages-proxy/e2e/TestBed"
 ) {
   /** Over the registry that `command` starts; everything is stopped and removed after the last test. */
-  static readonly layer = <E, R>(command: Effect.Effect<string, E, R>) =>
-    Layer.effect(TestBed, Effect.flatMap(command, makeBed)).pipe(
+  static readonly layer = <E, R>(command: Effect.Effect<string, E, R>, { wantsTokens = false } = {}) =>
+    Layer.effect(
+      TestBed,
+      Effect.flatMap(command, (path) => makeBed(path, wantsTokens))
+    ).pipe(
       Layer.provideMerge(Logs.layer),
       Layer.provideMerge(NodeHttpClient.layerNodeHttp),
       Layer.provideMerge(NodeServices.layer)

@@ -1,0 +1,82 @@
+import type * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import type { Account } from "@registry-packages-proxy/testkit/RegistryAuth"
+import { Effect } from "effect"
+import { createPrivateKey, sign, X509Certificate } from "node:crypto"
+import { createServer, type Server } from "node:https"
+
+const lifetimeSeconds = 300
+const service = "e2e-registry"
+const issuer = "e2e-tokens"
+
+const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url")
+
+/** `repository:NAME:pull,push` as a registry finds it in a token. */
+const accessOf = (scope: string) => {
+  const [type = "", name = "", actions = ""] = scope.split(":")
+  return { type, name, actions: actions.split(",") }
+}
+
+/** A signed token (JWT, RFC 7519) that carries the certificate of its key, which a registry checks against its roots. */
+const tokenFor = (account: string, scopes: ReadonlyArray<string>, signer: Certificates.ServerCertificate) => {
+  const now = Math.floor(Date.now() / 1000)
+  const header = { typ: "JWT", alg: "ES256", x5c: [new X509Certificate(signer.cert).raw.toString("base64")] }
+  const claims = {
+    iss: issuer,
+    sub: account,
+    aud: service,
+    iat: now,
+    nbf: now - 10,
+    exp: now + lifetimeSeconds,
+    jti: crypto.randomUUID(),
+    access: scopes.map(accessOf)
+  }
+  const signed = `${encode(header)}.${encode(claims)}`
+  const key = { key: createPrivateKey(signer.key), dsaEncoding: "ieee-p1363" } as const
+  return `${signed}.${sign("sha256", Buffer.from(signed), key).toString("base64url")}`
+}
+
+/**
+ * The token service of a registry, over TLS, as distribution's documentation describes one: whoever knows the password
+ * gets what they ask for.
+ */
+export const make = Effect.fnUntraced(function* (
+  authority: Certificates.CertificateAuthority,
+  { password, username }: Account
+) {
+  const certificate = yield* authority.issue()
+  const grants: Array<ReadonlyArray<string>> = []
+  const right = `Basic ${btoa(`${username}:${password}`)}`
+  const server = createServer({ cert: certificate.chain, key: certificate.key }, (request, response) => {
+    if (request.headers.authorization !== right) {
+      response.writeHead(401).end()
+      return
+    }
+    const { searchParams } = new URL(request.url ?? "", "https://localhost")
+    const scopes = searchParams.getAll("scope").flatMap((scope) => scope.split(" "))
+    grants.push(scopes)
+    const token = tokenFor(username, scopes, certificate)
+    response.writeHead(200, { "content-type": "application/json" })
+    response.end(JSON.stringify({ token, expires_in: lifetimeSeconds, issued_at: new Date().toISOString() }))
+  })
+  yield* Effect.acquireRelease(
+    Effect.callback<Server>((resume) => {
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    () =>
+      Effect.sync(() => {
+        server.close()
+        server.closeAllConnections()
+      })
+  )
+  const address = server.address()
+  const port = typeof address === "object" && address !== null ? address.port : 0
+  return {
+    /** What a registry is told of it, beside the authority. */
+    settings: { realm: `https://127.0.0.1:${port}/token`, service, issuer },
+    /** The scopes of each token that was given out. */
+    grants: (): ReadonlyArray<ReadonlyArray<string>> => grants
+  }
+})
+
+/** A token service that runs. */
+export type TokenServer = Effect.Success<ReturnType<typeof make>>
