@@ -94,7 +94,11 @@ export const wrap = (script: string, code: Uint8Array): string => {
   const cachedData = unpack(${start}, ${first.length}, ${code.length})
   const source = unpack(${start + first.length + 3}, ${second.length}, ${source.length}).latin1Slice()
   closeSync(file)
-  new Script(source, { filename, cachedData }).runInThisContext()
+  const script = new Script(source, { filename, cachedData })
+  // A body's buffers count as part of the heap's limit. On their own they cause a full collection every 10 MB of a pull.
+  // Set after the code was taken, which is refused where flags differ.
+  process.getBuiltinModule("node:v8").setFlagsFromString("--external-memory-accounted-in-global-limit")
+  script.runInThisContext()
 }
 //`
   // The numbers' digits count too.

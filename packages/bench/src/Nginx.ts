@@ -22,7 +22,7 @@ export const start = (options: {
     `daemon off; pid ${prefix}/nginx.pid; error_log ${prefix}/error.log warn; worker_processes 2;
 ${process.getuid?.() === 0 ? "user root;" : ""}
 events { worker_connections 4096; }
-http { ${temporary} keepalive_requests 1000000; access_log off; ${options.http} }
+http { ${temporary} keepalive_requests 1000000; ${options.http} }
 `
   )
   return startServer({
@@ -46,7 +46,7 @@ export const files = (
       name: sendfile ? "sendfile" : "read",
       work,
       port,
-      http: `${sendfile ? "sendfile on; tcp_nopush on;" : "sendfile off; output_buffers 2 512k;"}
+      http: `access_log off; ${sendfile ? "sendfile on; tcp_nopush on;" : "sendfile off; output_buffers 2 512k;"}
         server { listen 127.0.0.1:${port}; root ${origin.directory}; }`
     })
     return {
@@ -73,7 +73,7 @@ export const cache = (options: {
       port,
       http: `
         proxy_cache_path ${directory} levels=1 keys_zone=packages:10m max_size=8g inactive=1d use_temp_path=off;
-        sendfile on; tcp_nopush on;
+        access_log off; sendfile on; tcp_nopush on;
         upstream registry { server ${upstream}; keepalive 16; }
         server {
           listen 127.0.0.1:${port};
