@@ -169,7 +169,9 @@ const make = Effect.fnUntraced(function* (options: { readonly directory: string;
       }),
     open: (key, source) => Effect.tap(open(key, source), (opened) => count(opened.result)),
     admission: (size) =>
-      Effect.sync(() => (store.budget.admits(size) && !fills.isDraining() ? "miss" : "bypass")),
+      Effect.map(store.health.degraded, (degraded) =>
+        store.budget.admits(size) && !fills.isDraining() && !degraded ? "miss" : "bypass"
+      ),
     drain: fills.drain,
     degraded: store.health.degraded
   })

@@ -27,7 +27,7 @@ export const fills = Metric.gauge(`${prefix}_cache_fills`, {
 })
 
 export const fillFailures = Metric.counter(`${prefix}_cache_fill_failures_total`, {
-  description: "Fills that ended without a package",
+  description: "Fills whose manifest was read and that ended without a package",
   incremental: true
 })
 

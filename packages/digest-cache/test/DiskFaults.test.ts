@@ -100,6 +100,7 @@ describe("DigestCache on a failing disk", () => {
                   yield* settled(wanted)
                 }
                 assert.isTrue(yield* degraded)
+                assert.strictEqual(yield* (yield* DigestCache).admission(size), "bypass")
                 assert.deepStrictEqual(yield* harness.blobs, [])
                 yield* harness.faults.set()
                 assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })

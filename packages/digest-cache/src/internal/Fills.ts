@@ -194,7 +194,8 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
         const cause = Cause.hasInterruptsOnly(exit.cause) ? stopped : exit.cause
         if (fill.growing.state === "growing") fill.growing.fail(cause)
         yield* Deferred.failCause(fill.ready, cause)
-        yield* Metric.update(Metrics.fillFailures, 1)
+        // A manifest that is not there, or credentials that are not, began no fill.
+        if (fill.descriptor !== undefined) yield* Metric.update(Metrics.fillFailures, 1)
         yield* Effect.logDebug("fill failed", cause)
       }
       yield* Metric.modify(Metrics.fills, -1)

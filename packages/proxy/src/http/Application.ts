@@ -142,7 +142,11 @@ export const make = Effect.fnUntraced(function* (options: { readonly platform: P
     }
     const answered = answer(request, question === -1 ? "" : request.url.slice(question + 1), exchange).pipe(
       Effect.catchDefect((defect) => failed(exchange, defect)),
-      Effect.map(lifecycle.closing),
+      Effect.map((response) => {
+        const { body } = response
+        if (body._tag === "Uint8Array" && request.method !== "HEAD") exchange.bytes = body.contentLength
+        return lifecycle.closing(response)
+      }),
       // Effect's server runs its handlers uninterruptible; a client that leaves is to end what was done for it.
       Effect.interruptible,
       Effect.onExit((exit) =>

@@ -77,7 +77,6 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
       const status = range === undefined ? 200 : 206
       const body = opened.body(range?.start ?? 0, range?.end ?? descriptor.size)
       if (body._tag === "Bytes") {
-        exchange.bytes = body.bytes.length
         return HttpServerResponse.uint8Array(body.bytes, { status, headers })
       }
       const response = lifecycle.closing(HttpServerResponse.empty({ status, headers }))

@@ -8,6 +8,7 @@ import * as Limits from "./Limits.ts"
 import { final, fromStatus, type PullFailure } from "./PullFailure.ts"
 import * as RegistryAddress from "./RegistryAddress.ts"
 import { type Answer, discard, send } from "./Send.ts"
+import { userAgent } from "./UserAgent.ts"
 
 /** What is asked of a registry. */
 export interface Question {
@@ -54,7 +55,7 @@ const requestFor = (
     HttpClientRequest.setHeaders({
       ...question.headers,
       "accept-encoding": "identity",
-      "user-agent": "registry-packages-proxy",
+      ...userAgent,
       ...(Option.isSome(authorization) ? { authorization: Redacted.value(authorization.value) } : {})
     })
   )

@@ -8,6 +8,7 @@ import * as Limits from "./Limits.ts"
 import { fromStatus, invalid, type PullFailure } from "./PullFailure.ts"
 import * as RegistryAddress from "./RegistryAddress.ts"
 import { send } from "./Send.ts"
+import { userAgent } from "./UserAgent.ts"
 
 /** A bearer token and how long it may be reused. */
 export interface Token {
@@ -97,7 +98,11 @@ export const ask = (upstream: Upstream["Service"]) =>
           "token",
           RegistryAddress.targetOf(realm, question.source),
           request(realm, question, credential).pipe(
-            HttpClientRequest.setHeaders({ accept: "application/json", "accept-encoding": "identity" })
+            HttpClientRequest.setHeaders({
+              accept: "application/json",
+              "accept-encoding": "identity",
+              ...userAgent
+            })
           )
         )
         const { response } = answer
