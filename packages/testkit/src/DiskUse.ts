@@ -34,9 +34,10 @@ export const openFiles = (directory: string): ReadonlyArray<OpenFile> =>
 
 /**
  * The bytes a directory takes, in whole 4 KiB blocks: what it lists, and what this process holds open of what was
- * deleted. Knows nothing of the cache's own reckoning.
+ * deleted, unless told that there is none. Knows nothing of the cache's own reckoning.
  */
-export const diskUse = (directory: string): number => {
+export const diskUse = (directory: string, options: { readonly deleted?: boolean } = {}): number => {
+  if (options.deleted === false) return below(directory)
   const deleted = new Map<number, number>()
   for (const { fd, target } of openFiles(directory)) {
     if (!target.endsWith(" (deleted)")) continue

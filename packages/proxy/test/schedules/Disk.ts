@@ -31,8 +31,13 @@ export class Disk {
     this.#cap = cap
   }
 
+  // Deleted files are looked for among this process's descriptors, which takes long, only where there may be some.
+  #mayHoldDeleted = false
+  #open = 0
+
   look(): void {
-    this.excess = Math.max(this.excess, diskUse(this.directory) - this.#cap - this.allowance)
+    const use = diskUse(this.directory, { deleted: this.#mayHoldDeleted })
+    this.excess = Math.max(this.excess, use - this.#cap - this.allowance)
   }
 
   /** The file system for one run: looked at after each change, and dead from the moment `isDead` says so. */
@@ -41,7 +46,13 @@ export class Disk {
       ...fs,
       // Finalizers run backwards: the one registered first hears that the file is closed.
       open: (path, options) =>
-        Effect.addFinalizer(() => Effect.sync(() => void motion.files--)).pipe(
+        Effect.addFinalizer(() =>
+          Effect.sync(() => {
+            motion.files--
+            if (--this.#open === 0) this.#mayHoldDeleted = false
+          })
+        ).pipe(
+          Effect.andThen(Effect.sync(() => void this.#open++)),
           Effect.andThen(fs.open(path, options)),
           Effect.onExit(() => Effect.addFinalizer(() => Effect.sync(() => void motion.files++))),
           Effect.uninterruptible
@@ -51,6 +62,7 @@ export class Disk {
       before: (operation, path) =>
         Effect.suspend(() => {
           motion.files++
+          if (operation === "remove" || operation === "rename") this.#mayHoldDeleted = this.#open > 0
           return isDead()
             ? Effect.fail(
                 systemError({
@@ -84,6 +96,7 @@ export class Disk {
 
   /** Does something to one of the files, behind the cache's back. */
   damage({ at, how }: Extract<Step, { readonly _tag: "File" }>): void {
+    this.#mayHoldDeleted = this.#open > 0
     if (how === "delete all") return rmSync(this.directory, { recursive: true, force: true })
     const files = this.files()
     const file = files[at % Math.max(1, files.length)]

@@ -53,7 +53,7 @@ export const faultsOf = (ask: Ask, answer: Answer, circumstances: Circumstances)
   want(answer.malformed === undefined, `malformed: ${answer.malformed}`)
   if (answer.outcome === "left") return wrong
   if (answer.status === 0) {
-    want(circumstances.restart, "the connection broke before any answer")
+    want(upstream || circumstances.disk || circumstances.restart, "the connection broke before any answer")
     return wrong
   }
   if (answer.outcome === "broken") {

@@ -191,5 +191,5 @@ export const schedule: fc.Arbitrary<Schedule> = fc.record({
     restart: fc.boolean(),
     clients: fc.boolean()
   }),
-  steps: fc.array(step, { minLength: 1, maxLength: 24, size: "max" })
+  steps: fc.array(step, { minLength: 1, maxLength: 20, size: "max" })
 })

@@ -6,7 +6,7 @@ import { run } from "./Run.ts"
 import { type Schedule, schedule } from "./Step.ts"
 import { services } from "./World.ts"
 
-/** How long one schedule may take in real time, in milliseconds; it takes some 20. */
+/** How long one schedule may take in real time, in milliseconds; it takes some 100. */
 const watchdog = 30_000
 
 const settings = Config.all({
@@ -35,24 +35,34 @@ const check = async (schedule: Schedule): Promise<void> => {
   if (active > 0) throw new Error(`${active} fibers are left`)
 }
 
-describe("the whole program under random faults", () => {
-  it("keeps its promises", async () => {
-    const { path, runs, seed } = await Effect.runPromise(settings)
-    const chosen = Option.getOrElse(seed, () => Math.floor(Math.random() * 0x7fffffff))
-    process.stdout.write(`schedules: ${runs} from seed ${chosen}\n`)
-    const began = performance.now()
-    const result = await fc.check(fc.asyncProperty(schedule, check), {
-      numRuns: runs,
-      seed: chosen,
-      path
-    })
-    const seconds = (performance.now() - began) / 1000
-    process.stdout.write(`schedules: ${result.numRuns} in ${seconds.toFixed(1)} s\n`)
-    if (result.failed) {
-      assert.fail(
-        `Reproduce with SCHEDULES_SEED=${chosen} SCHEDULES_PATH=${result.counterexamplePath} SCHEDULES_RUNS=1:\n` +
-          `${JSON.stringify(result.counterexample, undefined, 1)}\n${String(result.errorInstance)}`
-      )
-    }
-  }, 600_000)
-})
+/**
+ * The test itself, as one of `parts` files that run side by side: each takes its part of the runs, from a seed of its own.
+ */
+export const suite = (parts: number): void => {
+  const { path, seed, ...asked } = Effect.runSync(settings)
+  const runs = Math.ceil(asked.runs / parts)
+  describe("the whole program under random faults", () => {
+    it(
+      "keeps its promises",
+      async () => {
+        const chosen = Option.getOrElse(seed, () => Math.floor(Math.random() * 0x7fffffff))
+        process.stdout.write(`schedules: ${runs} from seed ${chosen}\n`)
+        const began = performance.now()
+        const result = await fc.check(fc.asyncProperty(schedule, check), {
+          numRuns: runs,
+          seed: chosen,
+          path
+        })
+        const seconds = (performance.now() - began) / 1000
+        process.stdout.write(`schedules: ${result.numRuns} in ${seconds.toFixed(1)} s\n`)
+        if (result.failed) {
+          assert.fail(
+            `Reproduce with SCHEDULES_SEED=${chosen} SCHEDULES_PATH=${result.counterexamplePath} SCHEDULES_RUNS=1:\n` +
+              `${JSON.stringify(result.counterexample, undefined, 1)}\n${String(result.errorInstance)}`
+          )
+        }
+      },
+      Math.max(600_000, runs * 1000)
+    )
+  })
+}

@@ -1,0 +1,3 @@
+import { suite } from "./SchedulesSuite.ts"
+
+suite(2)
