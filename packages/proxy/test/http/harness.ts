@@ -1,3 +1,4 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
@@ -20,6 +21,8 @@ interface Options {
   readonly images?: ReadonlyArray<RegistryImage>
   readonly credentials?: Partial<CredentialStoreMock.MockOptions>
   readonly settings?: Partial<Settings.Settings>
+  /** What the cache reaches its directory through; the machine's file system unless told. */
+  readonly files?: Layer.Layer<FileSystem.FileSystem>
 }
 
 type Request = NonNullable<Parameters<typeof rawHttp>[1]> & {
@@ -40,7 +43,7 @@ export const start = Effect.fnUntraced(function* (options: Options = {}) {
   } as Settings.Settings
   const context = yield* Layer.build(
     Program.layerServer(settings).pipe(
-      Layer.provide(Program.layerCache(settings)),
+      Layer.provide(Program.layerCache(settings).pipe(Layer.provide(options.files ?? NodeFileSystem.layer))),
       Layer.provideMerge(RegistryClientMock.layer(options.images ?? [])),
       Layer.provide(
         CredentialStoreMock.layer({

@@ -1,0 +1,123 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import { Effect } from "effect"
+import { bytes, start, type Started, withPlatform } from "../http/harness.ts"
+import { ByteCount } from "../../src/Quantity.ts"
+import { FilePath } from "../../src/Flags.ts"
+import * as Volume from "./Volume.ts"
+
+const contents = [bytes(300_000), bytes(400_000), bytes(20_000)]
+
+/** A cache on a volume of its own, whose cap promises more than there is. */
+const onVolume = Effect.gen(function* () {
+  const volume = yield* Volume.make
+  const images = contents.map((content) => RegistryImage.ofPackage(content))
+  const proxy = yield* start({
+    images,
+    files: volume.files,
+    settings: {
+      cacheDirectory: FilePath.make(volume.directory),
+      cacheRetentionSize: ByteCount.make(64 * 1024 * 1024)
+    }
+  })
+  return { volume, proxy, images }
+})
+
+const readiness = (proxy: Started) =>
+  Effect.map(proxy.request("/readyz"), ({ body, status }) => [status, body.toString()])
+
+const isDegraded = (proxy: Started) =>
+  Effect.map(proxy.request("/metrics"), ({ body }) =>
+    body.toString().includes("\nregistry_packages_proxy_cache_degraded 1")
+  )
+
+/** Every package comes whole; tells how each was had. */
+const fetchAll = Effect.fnUntraced(function* (
+  proxy: Started,
+  images: ReadonlyArray<RegistryImage.RegistryImage>
+) {
+  const results: Array<string | undefined> = []
+  for (const [index, image] of images.entries()) {
+    const response = yield* proxy.package(image.digest)
+    assert.strictEqual(response.status, 200)
+    assert.isTrue(response.complete)
+    assert.isTrue(response.body.equals(contents[index] ?? assert.fail()))
+    results.push(String(response.headers["cache-status"]).split("; ").slice(1).join("; "))
+  }
+  return results
+})
+
+const stored = contents.map(() => "fwd=miss; stored")
+
+describe("a cache on a small volume", () => {
+  for (const trouble of ["fill", "makeReadOnly"] as const) {
+    it.effect(
+      `downloads go on, it is said, and the cache works again when the disk does (${trouble === "fill" ? "full" : "read-only"})`,
+      () =>
+        withPlatform(
+          Effect.gen(function* () {
+            const { images, proxy, volume } = yield* onVolume
+            assert.deepStrictEqual(yield* readiness(proxy), [200, "ok\n"])
+            yield* volume[trouble]
+            for (const _ of [1, 2]) yield* fetchAll(proxy, images)
+            assert.deepStrictEqual(yield* readiness(proxy), [200, "degraded: cache\n"])
+            assert.isTrue(yield* isDegraded(proxy))
+            yield* volume.mend
+            assert.deepStrictEqual(yield* fetchAll(proxy, images), stored)
+            assert.deepStrictEqual(yield* readiness(proxy), [200, "ok\n"])
+            assert.isFalse(yield* isDegraded(proxy))
+            assert.deepStrictEqual(
+              yield* fetchAll(proxy, images),
+              contents.map(() => "hit")
+            )
+          })
+        )
+    )
+  }
+
+  it.effect("what is kept is served from a volume that has become read-only", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const { images, proxy, volume } = yield* onVolume
+        assert.deepStrictEqual(yield* fetchAll(proxy, images), stored)
+        yield* volume.makeReadOnly
+        assert.deepStrictEqual(
+          yield* fetchAll(proxy, images),
+          contents.map(() => "hit")
+        )
+      })
+    )
+  )
+
+  it.effect("a package larger than the volume, though not than the cap, comes whole", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const { proxy, volume } = yield* onVolume
+        const content = bytes(Volume.size * 2)
+        const image = yield* proxy.registry.putPackage(content)
+        if (!volume.real) yield* volume.fill
+        for (const _ of [1, 2]) {
+          const response = yield* proxy.package(image.digest)
+          assert.isTrue(response.complete)
+          assert.isTrue(response.body.equals(content))
+        }
+        assert.deepStrictEqual(yield* readiness(proxy), [200, "degraded: cache\n"])
+      })
+    )
+  )
+
+  it.effect("a directory deleted underneath is made again, and what was in it fetched again", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const { images, proxy, volume } = yield* onVolume
+        assert.deepStrictEqual(yield* fetchAll(proxy, images), stored)
+        yield* volume.remove
+        yield* fetchAll(proxy, images)
+        yield* fetchAll(proxy, images)
+        const [large, larger] = yield* fetchAll(proxy, images)
+        assert.deepStrictEqual([large, larger], ["hit", "hit"])
+        assert.deepStrictEqual(yield* readiness(proxy), [200, "ok\n"])
+      })
+    )
+  )
+})
