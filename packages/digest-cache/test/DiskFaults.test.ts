@@ -131,6 +131,25 @@ describe("DigestCache on a failing disk", () => {
     )
   )
 
+  // Found by the random schedules: it was degraded until the next hit on disk, however many packages were kept.
+  it.effect("a package kept after one could not be read says that the disk works", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const [present, next] = [new TestPackage({ size: large, seed: 1 }), new TestPackage({ size: large, seed: 2 })]
+          yield* Effect.andThen(get(present), settled(present))
+          yield* harness.faults.set({ operation: "open", reason: "Unknown", path: "blobs" })
+          yield* get(present)
+          assert.isTrue(yield* degraded)
+          yield* harness.faults.set()
+          assert.deepStrictEqual(yield* get(next), { result: "miss", right: true })
+          yield* settled(next)
+          assert.isFalse(yield* degraded)
+        })
+      )
+    )
+  )
+
   it.effect("a hit that cannot be read to its end breaks, and stays", () =>
     withHarness((harness) =>
       harness.run(

@@ -185,7 +185,8 @@ export const make = Effect.fnUntraced(function* (options: {
           entry.users++
           reservation.value.entry = entry
           entries.insert(entry)
-          yield* Effect.andThen(health.works("write"), report)
+          // A file that was written was also opened, and read by whoever follows it.
+          yield* Effect.all([health.works("write"), health.works("read"), report], { discard: true })
           return entry
         }).pipe(changing.withPermits(1), Effect.uninterruptible)
       return Option.some({ file, commit })
