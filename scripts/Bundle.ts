@@ -95,10 +95,11 @@ export const wrap = (script: string, code: Uint8Array): string => {
   const source = unpack(${start + first.length + 3}, ${second.length}, ${source.length}).latin1Slice()
   closeSync(file)
   const script = new Script(source, { filename, cachedData })
-  // A body's buffers count as part of the heap's limit. On their own they cause a full collection every 10 MB of a pull.
-  // Set after the code was taken, which is refused where flags differ.
-  process.getBuiltinModule("node:v8").setFlagsFromString("--external-memory-accounted-in-global-limit")
   script.runInThisContext()
+  // A body's buffers count as part of the heap's limit: on their own they cause a full collection every 10 MB of a pull.
+  // Not at once: the first such collection is what frees all this, and the code is refused where flags differ.
+  const flag = "--external-memory-accounted-in-global-limit"
+  setTimeout(() => process.getBuiltinModule("node:v8").setFlagsFromString(flag), 1000).unref()
 }
 //`
   // The numbers' digits count too.
