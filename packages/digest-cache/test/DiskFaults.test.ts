@@ -136,7 +136,10 @@ describe("DigestCache on a failing disk", () => {
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
-          const [present, next] = [new TestPackage({ size: large, seed: 1 }), new TestPackage({ size: large, seed: 2 })]
+          const [present, next] = [
+            new TestPackage({ size: large, seed: 1 }),
+            new TestPackage({ size: large, seed: 2 })
+          ]
           yield* Effect.andThen(get(present), settled(present))
           yield* harness.faults.set({ operation: "open", reason: "Unknown", path: "blobs" })
           yield* get(present)

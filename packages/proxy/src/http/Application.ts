@@ -35,6 +35,9 @@ const plainText = (status: number, text: string, contentType = "text/plain; char
 const isHttp11 = (request: HttpServerRequest.HttpServerRequest): boolean =>
   NodeHttpServerRequest.toIncomingMessage(request).httpVersion === "1.1"
 
+const headerCount = (request: HttpServerRequest.HttpServerRequest): number =>
+  NodeHttpServerRequest.toIncomingMessage(request).rawHeaders.length / 2
+
 /** Counts a request; a metric per label set is made once and kept, since the sets are few and fixed. */
 const makeCounter = () => {
   const counters = new Map<string, Metric.Counter<number>>()
@@ -80,6 +83,7 @@ export const make = Effect.fnUntraced(function* (options: { readonly platform: P
     const problem = (problem: Problem.Problem) =>
       Effect.succeed(Problem.toResponse(problem, exchange.requestId))
     if (request.headers["host"] === undefined && isHttp11(request)) return problem(Problem.missingHost)
+    if (headerCount(request) > limits.headers) return problem(Problem.tooManyHeaders)
     if (exchange.route === "unknown") return problem(Problem.unknownPath)
     if (request.method !== "GET" && request.method !== "HEAD") return problem(Problem.methodNotAllowed)
     switch (exchange.route) {

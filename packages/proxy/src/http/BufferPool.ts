@@ -3,10 +3,9 @@ import { Effect } from "effect"
 
 /** Sizes of a pair of buffers by how many bodies are under way: the more there are, the smaller each reads. */
 const tiers = [
-  { upTo: 8, size: 512 * 1024 },
-  { upTo: 32, size: 128 * 1024 },
-  { upTo: 128, size: 64 * 1024 },
-  { upTo: 512, size: 32 * 1024 },
+  { upTo: 2, size: 512 * 1024 },
+  { upTo: 8, size: 128 * 1024 },
+  { upTo: 16, size: 32 * 1024 },
   { upTo: Number.POSITIVE_INFINITY, size: 16 * 1024 }
 ] as const
 

@@ -1,12 +1,12 @@
 import { assert, it } from "@effect/vitest"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
-import { Effect, Logger, Predicate } from "effect"
+import { Array, Effect, Logger, Predicate } from "effect"
 import { bytes, start, withPlatform } from "./harness.ts"
 
 it.effect("each request but a probe has one line, with the bytes of its body", () => {
   const lines: Array<unknown> = []
   const logger = Logger.make<unknown, void>(({ message }) => {
-    const [what, fields]: ReadonlyArray<unknown> = Array.isArray(message) ? message : [message]
+    const [what, fields] = Array.ensure(message)
     if (what !== "request" || !Predicate.isReadonlyObject(fields)) return
     const { bytes, cache, method, route, status, upstream } = fields as Record<string, unknown>
     lines.push({ method, route, status, bytes, cache, upstream })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
-import { Effect, Exit, Fiber, Latch, Logger, Predicate, Scope } from "effect"
+import { Array, Effect, Exit, Fiber, Latch, Logger, Predicate, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { bytes, start, withPlatform } from "./harness.ts"
 
@@ -55,7 +55,7 @@ describe("stopping", () => {
   it.effect("logs the last download with the status it had, not as one whose client left", () => {
     const statuses: Array<unknown> = []
     const capture = Logger.make<unknown, void>(({ message }) => {
-      const [what, fields]: ReadonlyArray<unknown> = Array.isArray(message) ? message : [message]
+      const [what, fields] = Array.ensure(message)
       if (what === "request" && Predicate.hasProperty(fields, "status")) statuses.push(fields.status)
     })
     return withPlatform(
