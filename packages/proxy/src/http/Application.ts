@@ -144,7 +144,10 @@ export const make = Effect.fnUntraced(function* (options: { readonly platform: P
       upstream: undefined,
       aborted: false
     }
-    const answered = answer(request, question === -1 ? "" : request.url.slice(question + 1), exchange).pipe(
+    // Looked at once it is counted, and where a defect is caught.
+    const answered = Effect.suspend(() =>
+      answer(request, question === -1 ? "" : request.url.slice(question + 1), exchange)
+    ).pipe(
       Effect.catchDefect((defect) => failed(exchange, defect)),
       Effect.map((response) => {
         const { body } = response
