@@ -1,15 +1,31 @@
 /** What one client, and all of them together, may take of a listener. Documented in docs/http.md. */
-export const limits = {
+export interface Limits {
   /** Bytes of a request's head: request line and headers. */
-  headBytes: 16 * 1024,
+  readonly headBytes: number
+  /** Header fields of a request. */
+  readonly headers: number
   /** Milliseconds for a request's head to arrive. */
-  headersTimeout: 10_000,
+  readonly headersTimeout: number
   /** Milliseconds for a whole request to arrive; it has no body worth waiting for. */
-  requestTimeout: 30_000,
+  readonly requestTimeout: number
+  /** How often, in milliseconds, connections are looked through for those two. */
+  readonly checkInterval: number
   /** Milliseconds a connection may stay idle between requests. */
-  idleTimeout: 75_000,
+  readonly idleTimeout: number
   /** Connections to one listener; more are closed at once. */
-  connections: 8192,
+  readonly connections: number
   /** Package requests under way; more are answered 503. */
+  readonly packages: number
+}
+
+/** The limits in force. */
+export const limits: Limits = {
+  headBytes: 16 * 1024,
+  headers: 128,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  checkInterval: 5000,
+  idleTimeout: 75_000,
+  connections: 8192,
   packages: 4096
-} as const
+}

@@ -1,6 +1,6 @@
 import type { Server } from "node:http"
 import type { Socket } from "node:net"
-import { limits } from "./Limits.ts"
+import { type Limits, limits } from "./Limits.ts"
 import { ProblemDetails } from "effect/http"
 
 // Importing node:http as ESM evaluates its lazy exports, which load an HTTP client and its 8 MB.
@@ -43,19 +43,24 @@ const refuse = (error: Error & { readonly code?: string }, socket: Socket): void
   )
 }
 
-/** A plain HTTP server with the limits of this program; Effect's server gives it its requests' answers. */
-export const makePlain = (): Server => {
+/**
+ * A plain HTTP server with the limits of this program, or a test's own; Effect's server gives it its requests' answers.
+ */
+export const makePlain = (own: Partial<Limits> = {}): Server => {
+  const inForce = { ...limits, ...own }
   const server = http.createServer({
-    maxHeaderSize: limits.headBytes,
-    headersTimeout: limits.headersTimeout,
-    requestTimeout: limits.requestTimeout,
-    keepAliveTimeout: limits.idleTimeout,
-    connectionsCheckingInterval: 5000,
+    maxHeaderSize: inForce.headBytes,
+    headersTimeout: inForce.headersTimeout,
+    requestTimeout: inForce.requestTimeout,
+    keepAliveTimeout: inForce.idleTimeout,
+    connectionsCheckingInterval: inForce.checkInterval,
     // Answered by the application, as a problem.
     requireHostHeader: false,
     noDelay: true
   })
-  server.maxConnections = limits.connections
+  // Node would drop what is beyond; the application refuses it.
+  server.maxHeadersCount = 0
+  server.maxConnections = inForce.connections
   server.on("clientError", refuse)
   return server
 }
