@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
-import { Clock, Effect, Fiber, Option, Result, Stream } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Option, Result, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { RegistryClient } from "../src/RegistryClient.ts"
 import * as FakeUpstream from "./FakeUpstream.ts"
@@ -233,6 +233,25 @@ describe("blobs", () => {
       yield* TestClock.adjust(1)
       assert.strictEqual(fake.open(), 1)
       yield* Fiber.interrupt(fiber)
+      assert.strictEqual(fake.open(), 0)
+    })
+  )
+
+  it.effect(
+    "asks for nothing more when its reader's scope closes while another fiber waits for the next bytes",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make((asked) => ({ ...serve(asked, 300), afterwards: "silence" }))
+      const scope = yield* Scope.make()
+      const pull = yield* RegistryClient.use((client) =>
+        Stream.toPull(client.blob(FakeUpstream.repository(), layer, 0))
+      ).pipe(Effect.provide(fake.layer), Scope.provide(scope))
+      yield* pull
+      const waiting = yield* Effect.forkChild(Effect.exit(pull))
+      yield* TestClock.adjust(1)
+      yield* Scope.close(scope, Exit.void)
+      const exit = yield* Fiber.join(waiting)
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+      assert.strictEqual(fake.asked.length, 1)
       assert.strictEqual(fake.open(), 0)
     })
   )

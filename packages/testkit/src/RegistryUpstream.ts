@@ -103,6 +103,7 @@ export const make = (options: {
   let connections = 0
 
   const execute = Effect.fnUntraced(function* (request: Request, url: URL, signal: AbortSignal) {
+    if (signal.aborted) return yield* failure(request, "ABORT_ERR")
     moved()
     const listener =
       url.origin === servers.store.origin

@@ -73,9 +73,12 @@ export const make = <E>(
     )
 
     const resume = (broken: BlobSegment.BlobSegment, failure: PullFailure): Effect.Effect<Chunks, E> =>
-      failure.retryable
-        ? Effect.andThen(broken.close, from(Attempts.resumed(openHere)))
-        : report(repository, failure)
+      // A body ends this way too when its consumer is gone, whose scope closes while a pull of it still waits.
+      scope.state._tag === "Closed"
+        ? Effect.interrupt
+        : failure.retryable
+          ? Effect.andThen(broken.close, from(Attempts.resumed(openHere)))
+          : report(repository, failure)
 
     // All bytes are here: the answer's end is read only so that its connection can be used again.
     const finish = (ended: BlobSegment.BlobSegment): Pull.Pull<never> =>
