@@ -9,8 +9,14 @@ import { services } from "./World.ts"
 /** How long one schedule may take in real time, in milliseconds; it takes some 100. */
 const watchdog = 30_000
 
+/** After how many runs a long test says that it goes on. */
+const saidEvery = 1000
+
+// What fits beside the other tests; CI runs more.
+const defaultRuns = 300
+
 const settings = Config.all({
-  runs: Config.Int("SCHEDULES_RUNS").pipe(Config.withDefault(2000)),
+  runs: Config.Int("SCHEDULES_RUNS").pipe(Config.withDefault(defaultRuns)),
   seed: Config.option(Config.Int("SCHEDULES_SEED")),
   path: Config.String("SCHEDULES_PATH").pipe(Config.withDefault(""))
 })
@@ -48,7 +54,12 @@ export const suite = (parts: number): void => {
         const chosen = Option.getOrElse(seed, () => Math.floor(Math.random() * 0x7fffffff))
         process.stdout.write(`schedules: ${runs} from seed ${chosen}\n`)
         const began = performance.now()
-        const result = await fc.check(fc.asyncProperty(schedule, check), {
+        let checked = 0
+        const property = fc.asyncProperty(schedule, async (schedule) => {
+          await check(schedule)
+          if (++checked % saidEvery === 0) process.stdout.write(`schedules: ${checked}\n`)
+        })
+        const result = await fc.check(property, {
           numRuns: runs,
           seed: chosen,
           path
