@@ -1,7 +1,7 @@
 import { Effect, type Scope } from "effect"
 import type * as Http from "node:http"
 import type * as Https from "node:https"
-import type { Socket } from "node:net"
+import type { OnReadOpts, Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { SecureContext } from "node:tls"
 import { http, https } from "./NodeModules.ts"
@@ -23,6 +23,21 @@ export interface Agents {
 type Created = ((error: Error | null, socket: Duplex) => void) | undefined
 
 const ignore = () => {}
+
+/** How much is read off a connection at a time, in bytes. */
+const readSize = 64 * 1024
+
+/**
+ * Reads into one buffer, used again for every read of every connection: what parses the bytes copies them before it
+ * returns. Else each read allocates a buffer of its own, which lives until it is collected.
+ */
+const makeOnRead = (): OnReadOpts => ({
+  buffer: Buffer.allocUnsafeSlow(readSize),
+  callback(this: Socket, count: number, buffer: Uint8Array) {
+    this.emit("data", buffer.subarray(0, count))
+    return true
+  }
+})
 
 /**
  * Fails a connection that is not there in time, TLS handshake included. Node has no such limit of its own: the
@@ -56,7 +71,14 @@ const limited = (
 /** Agents that keep connections alive and are destroyed, connections included, with the scope. */
 export const make = (options: AgentOptions): Effect.Effect<Agents, unknown, Scope.Scope> => {
   const { connectTimeoutMillis, idleMillis, maxSockets, proxyEnv, secureContext } = options
-  const shared = { keepAlive: true, timeout: idleMillis, maxSockets, maxFreeSockets: 16, proxyEnv }
+  const shared = {
+    keepAlive: true,
+    timeout: idleMillis,
+    maxSockets,
+    maxFreeSockets: 16,
+    proxyEnv,
+    onread: makeOnRead()
+  }
   const open = Effect.try({
     try: (): Agents => {
       const plain = new http.Agent(shared)
