@@ -1,5 +1,5 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { follow, get } from "@registry-packages-proxy/testkit/DigestCacheClient"
+import { follow, get, settled } from "@registry-packages-proxy/testkit/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/DigestCacheSource"
 import { intercept } from "@registry-packages-proxy/testkit/FaultyFileSystem"
 import { assert, describe, it } from "@effect/vitest"
@@ -65,7 +65,8 @@ describe("DigestCache's cap", () => {
       Effect.gen(function* () {
         const [used, other, next] = [1, 2, 3].map((seed) => new TestPackage({ size: 1_500_000, seed }))
         if (used === undefined || other === undefined || next === undefined) return
-        yield* Effect.forEach([used, other], (wanted) => get(wanted))
+        // Its bytes are all there a moment before its fill lets go of its room.
+        yield* Effect.forEach([used, other], (wanted) => Effect.andThen(get(wanted), settled(wanted)))
         yield* Effect.gen(function* () {
           const cache = yield* DigestCache
           const reading = yield* cache.open(used.key, used.source())

@@ -22,9 +22,6 @@ import { type MemoryTier, smallPackage } from "./MemoryTier.ts"
 import type { Ingest, Store } from "./Store.ts"
 import { collect, mismatch } from "./VerifyingReader.ts"
 
-/** Chunks a fill may read ahead of the disk; a registry's are 64 KiB at the most. */
-const readAhead = 8
-
 /** Bytes written at once, where there are so many: each write is a trip to another thread and back. */
 const writtenAtOnce = 512 * 1024
 
@@ -115,7 +112,9 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       blob: Stream.Stream<Uint8Array, E>,
       ingest: Ingest
     ) {
-      const gathered = Buffer.allocUnsafeSlow(writtenAtOnce)
+      // One is gathered into while readers copy what was written last from the other.
+      let gathered = Buffer.allocUnsafeSlow(writtenAtOnce)
+      let written = Buffer.allocUnsafeSlow(writtenAtOnce)
       let verifier = new DigestVerifier(descriptor)
       fill.verifier = verifier
 
@@ -131,7 +130,7 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
           yield* Effect.mapError(Fiber.join(writing), (cause) => new WriteFailed({ cause }))
           verifier = next
           fill.verifier = next
-          fill.growing.grew(bytes.length)
+          fill.growing.grew(bytes)
           yield* tell(fill, { _tag: "File", descriptor, file: ingest.file })
         }).pipe(Effect.uninterruptible)
 
@@ -139,22 +138,26 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
         const length = chunks.reduce((sum, chunk) => sum + chunk.length, verifier.length)
         if (length > descriptor.size) return yield* mismatch({ ...descriptor, length })
         let count = 0
+        const writeGathered = Effect.suspend(() => {
+          const bytes = gathered.subarray(0, count)
+          count = 0
+          ;[gathered, written] = [written, gathered]
+          return write(bytes)
+        })
         for (const chunk of chunks) {
-          if (count > 0 && count + chunk.length > gathered.length) {
-            yield* write(gathered.subarray(0, count))
-            count = 0
-          }
-          if (chunk.length > gathered.length) {
-            yield* write(chunk)
-          } else {
-            gathered.set(chunk, count)
-            count += chunk.length
+          for (let at = 0; at < chunk.length;) {
+            const part = chunk.subarray(at, at + gathered.length - count)
+            gathered.set(part, count)
+            count += part.length
+            at += part.length
+            if (count === gathered.length) yield* writeGathered
           }
         }
-        if (count > 0) yield* write(gathered.subarray(0, count))
+        if (count > 0) yield* writeGathered
       })
 
-      yield* blob.pipe(Stream.buffer({ capacity: readAhead }), Stream.runForEachArray(accept))
+      // The registry client reads ahead of the disk, no more than half a MiB.
+      yield* Stream.runForEachArray(blob, accept)
       if (!verifier.matches()) return yield* mismatch(verifier)
       fill.growing.verify()
       yield* ingest

@@ -19,6 +19,8 @@ export class Growing {
   cause: Cause.Cause<unknown> | undefined = undefined
   /** Opened at the next change; taken together with a look at the state, so that no change is missed. */
   changed = Latch.makeUnsafe(false)
+  /** The last of the available bytes, in memory for those who follow closely; only until the next change. */
+  #recent: Uint8Array = new Uint8Array(0)
 
   #tell(): void {
     const changed = this.changed
@@ -26,26 +28,40 @@ export class Growing {
     changed.openUnsafe()
   }
 
-  grew(bytes: number): void {
-    this.available += bytes
+  #end(state: "verified" | "failed" | "detached"): void {
+    this.state = state
+    this.#recent = new Uint8Array(0)
     this.#tell()
+  }
+
+  /** Tells of bytes that the file now has. They may be changed after the next call, not before. */
+  grew(bytes: Uint8Array): void {
+    this.available += bytes.length
+    this.#recent = bytes
+    this.#tell()
+  }
+
+  /** Copies what is at `position`, and says how much; 0 where only the file has it. */
+  copyRecent(into: Uint8Array, position: number): number {
+    const start = position - (this.available - this.#recent.length)
+    if (start < 0 || start >= this.#recent.length) return 0
+    const bytes = this.#recent.subarray(start, start + into.length)
+    into.set(bytes)
+    return bytes.length
   }
 
   verify(): void {
-    this.state = "verified"
-    this.#tell()
+    this.#end("verified")
   }
 
   fail(cause: Cause.Cause<unknown>): void {
-    this.state = "failed"
     this.cause = cause
-    this.#tell()
+    this.#end("failed")
   }
 
   /** The disk takes no more: what is written can be read, the rest must come from elsewhere. */
   detach(): void {
-    this.state = "detached"
-    this.#tell()
+    this.#end("detached")
   }
 }
 
@@ -125,7 +141,11 @@ export const growingReader = <E>(options: {
       if (continuation !== undefined) return continuation.read(into)
       const length = Math.min(into.length, limit() - position)
       if (length > 0) {
-        return Effect.map(readAt(file, into.subarray(0, length), position), (count) => {
+        const target = into.subarray(0, length)
+        const copied = growing.copyRecent(target, position)
+        position += copied
+        if (copied > 0) return Effect.succeed(copied)
+        return Effect.map(readAt(file, target, position), (count) => {
           position += count
           return count
         })
