@@ -1,14 +1,16 @@
 import { defineConfig, type OxlintConfig } from "oxlint"
 
 const scope = "@registry-packages-proxy/"
-const ports = ["registry-client", "digest-cache", "credential-store"]
+const ports = ["registry-client", "digest-cache", "kubernetes", "credential-store", "access-control"]
 
 /** The packages each package may import, its tests the testkit too; a package missing here may import none. */
 const directions: Record<string, ReadonlyArray<string>> = {
   oci: [],
   "registry-client": ["oci"],
   "digest-cache": ["oci"],
-  "credential-store": ["oci"],
+  kubernetes: [],
+  "credential-store": ["oci", "kubernetes"],
+  "access-control": ["kubernetes"],
   proxy: ["oci", ...ports],
   testkit: ["oci", ...ports],
   quickstart: ["oci", "credential-store", "proxy", "testkit"],

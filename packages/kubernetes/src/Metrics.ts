@@ -1,0 +1,48 @@
+import { Metric } from "effect"
+
+const prefix = "registry_packages_proxy"
+
+const restarts = Metric.counter(`${prefix}_watch_restarts_total`, {
+  description: "Watches of the API server taken up again, by resource and why: ended, gone (410), failed.",
+  incremental: true
+})
+
+const events = Metric.counter(`${prefix}_watch_events_total`, {
+  description: "Events that watches of the API server received, bookmarks included, by resource.",
+  incremental: true
+})
+
+const lastEvent = Metric.gauge(`${prefix}_watch_last_event_timestamp_seconds`, {
+  description: "When the API server last told something about a watched resource; 0 for never.",
+  attributes: { unit: "s" }
+})
+
+const malformed = Metric.counter(`${prefix}_watch_malformed_lines_total`, {
+  description: "Lines of watches that could not be read, by resource.",
+  incremental: true
+})
+
+const undecodable = Metric.counter(`${prefix}_watch_undecodable_objects_total`, {
+  description: "Objects that the API server sent and that could not be decoded, by resource.",
+  incremental: true
+})
+
+/** The figures of one resource's watch; resources are few and fixed in the program. */
+export const watch = (resource: string) => {
+  const restartsBecause = (reason: "ended" | "gone" | "failed") =>
+    Metric.withAttributes(restarts, { resource, reason })
+  return {
+    restarts: {
+      ended: restartsBecause("ended"),
+      gone: restartsBecause("gone"),
+      failed: restartsBecause("failed")
+    },
+    events: Metric.withAttributes(events, { resource }),
+    lastEvent: Metric.withAttributes(lastEvent, { resource }),
+    malformed: Metric.withAttributes(malformed, { resource }),
+    undecodable: Metric.withAttributes(undecodable, { resource })
+  }
+}
+
+/** The figures of one watch. */
+export type WatchMetrics = ReturnType<typeof watch>

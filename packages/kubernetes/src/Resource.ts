@@ -1,0 +1,33 @@
+import type { Schema } from "effect"
+
+/** A kind of object, where the API server keeps it, and how it is read. */
+export interface Resource<A> {
+  /** The API group; empty for the core group. */
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+  /** The name in URLs. */
+  readonly plural: string
+  /** Absent for cluster-scoped kinds. */
+  readonly namespace?: string
+  /** Reads one object; `apiVersion` and `kind` are there also where a list leaves them out. */
+  readonly schema: Schema.ConstraintDecoder<A>
+}
+
+/** The `apiVersion` of a resource's objects. */
+export const apiVersion = ({ group, version }: Resource<unknown>): string =>
+  group === "" ? version : `${group}/${version}`
+
+/** The URL path of a resource's collection, or of one object in it. */
+export const path = (resource: Resource<unknown>, name?: string): string => {
+  const { group, namespace, plural, version } = resource
+  const parts = group === "" ? ["api", version] : ["apis", group, version]
+  if (namespace !== undefined) parts.push("namespaces", namespace)
+  parts.push(plural)
+  if (name !== undefined) parts.push(name)
+  return `/${parts.map(encodeURIComponent).join("/")}`
+}
+
+/** How a resource is called in messages and RBAC: `secrets`, `modulesources.deckhouse.io`. */
+export const label = ({ group, plural }: Resource<unknown>): string =>
+  group === "" ? plural : `${plural}.${group}`
