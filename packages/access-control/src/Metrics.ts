@@ -1,0 +1,92 @@
+import { Metric } from "effect"
+import type { ReviewKind } from "./AccessError.ts"
+
+const prefix = "registry_packages_proxy"
+
+/** Where a decision came from. */
+export type Origin = "review" | "memory" | "stale" | "certificate" | "none"
+
+const authenticationsTotal = Metric.counter(`${prefix}_authentications_total`, {
+  description:
+    "Callers authenticated, by result (accepted, refused, undecided) and what decided: a review, memory, a stale decision, a client certificate, none (nothing was presented, or nobody could be asked).",
+  incremental: true
+})
+
+const authorizationsTotal = Metric.counter(`${prefix}_authorizations_total`, {
+  description:
+    "Accesses authorized, by result (allowed, denied, undecided) and what decided: a review, memory, a stale decision, none.",
+  incremental: true
+})
+
+const accessReviewSeconds = Metric.histogram(`${prefix}_access_review_seconds`, {
+  description:
+    "Seconds of TokenReviews and SubjectAccessReviews, by outcome: answered, Unreachable, Forbidden, Invalid.",
+  boundaries: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3]
+})
+
+/** Reviews that are being asked of the API server. */
+export const reviewsUnderWay = Metric.gauge(`${prefix}_access_reviews_under_way`, {
+  description: "TokenReviews and SubjectAccessReviews under way."
+})
+
+/** Callers that wait for a decision about them. */
+export const callersWaiting = Metric.gauge(`${prefix}_access_callers_waiting`, {
+  description: "Requests of callers not known yet that wait for a decision."
+})
+
+/** A metric per set of labels, made once, since the sets are few and fixed. */
+const family = <Input, State>(metric: Metric.Metric<Input, State>, ...names: ReadonlyArray<string>) => {
+  const made = new Map<string, Metric.Metric<Input, State>>()
+  return (...values: ReadonlyArray<string>): Metric.Metric<Input, State> => {
+    const key = values.join(" ")
+    const known = made.get(key)
+    if (known !== undefined) return known
+    const attributes = Object.fromEntries(names.map((name, index) => [name, values[index] ?? ""]))
+    const one = Metric.withAttributes(metric, attributes)
+    made.set(key, one)
+    return one
+  }
+}
+
+const authentication = family(authenticationsTotal, "result", "from")
+const authorization = family(authorizationsTotal, "result", "from")
+const seconds = family(accessReviewSeconds, "review", "outcome")
+
+/** Counts a caller. */
+export const authentications = (result: "accepted" | "refused" | "undecided", from: Origin) =>
+  authentication(result, from)
+
+/** Counts an access. */
+export const authorizations = (result: "allowed" | "denied" | "undecided", from: Origin) =>
+  authorization(result, from)
+
+/** Records how long a review took, in seconds. */
+export const reviewSeconds = (
+  review: ReviewKind,
+  outcome: "answered" | "Unreachable" | "Forbidden" | "Invalid"
+) => seconds(review, outcome)
+
+const tlsCertificateExpiry = Metric.gauge(`${prefix}_tls_certificate_expiry_timestamp_seconds`, {
+  description:
+    "When a certificate in use ends, in seconds since the epoch, the first of a file's: serving, client-ca."
+})
+
+const tlsCertificateBroken = Metric.gauge(`${prefix}_tls_certificate_broken`, {
+  description:
+    "1 while the files of a certificate hold what cannot be used and the one before serves, else 0: serving, client-ca."
+})
+
+const expiry = family(tlsCertificateExpiry, "certificate")
+const broken = family(tlsCertificateBroken, "certificate")
+
+/** When a certificate in use ends, in seconds since the epoch. */
+export const certificateExpiry = (certificate: "serving" | "client-ca") => expiry(certificate)
+
+/** 1 while what the files hold cannot be used. */
+export const certificateBroken = (certificate: "serving" | "client-ca") => broken(certificate)
+
+/** TLS handshakes that came to nothing. */
+export const handshakeFailures = Metric.counter(`${prefix}_tls_handshake_failures_total`, {
+  description: "TLS connections that ended before their handshake was done, by port scans and probes too.",
+  incremental: true
+})

@@ -1,0 +1,44 @@
+/** The parts of DER (X.690) that a certificate is made of; each answers an encoded value. */
+
+const tagged = (tag: number, ...contents: ReadonlyArray<Uint8Array>): Buffer => {
+  const content = Buffer.concat(contents)
+  const { length } = content
+  const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff]
+  return Buffer.concat([Buffer.from([tag, ...size]), content])
+}
+
+export const sequence = (...items: ReadonlyArray<Uint8Array>): Buffer => tagged(0x30, ...items)
+export const set = (...items: ReadonlyArray<Uint8Array>): Buffer => tagged(0x31, ...items)
+export const octets = (content: Uint8Array): Buffer => tagged(0x04, content)
+export const bits = (content: Uint8Array): Buffer => tagged(0x03, Buffer.of(0), content)
+export const text = (value: string): Buffer => tagged(0x0c, Buffer.from(value))
+export const yes = Buffer.of(0x01, 0x01, 0xff)
+
+/** A positive integer, most significant byte first. */
+export const integer = (bytes: Uint8Array): Buffer =>
+  tagged(0x02, (bytes[0] ?? 0) >= 0x80 ? Buffer.of(0) : Buffer.of(), bytes)
+
+/** Context-specific, constructed: `[number] EXPLICIT`. */
+export const explicit = (number: number, content: Uint8Array): Buffer => tagged(0xa0 + number, content)
+/** Context-specific, primitive: `[number] IMPLICIT`. */
+export const implicit = (number: number, content: Uint8Array): Buffer => tagged(0x80 + number, content)
+
+/** An object identifier, in dotted form. */
+export const oid = (dotted: string): Buffer => {
+  const [first = 0, second = 0, ...rest] = dotted.split(".").map(Number)
+  const bytes = [first * 40 + second]
+  for (const arc of rest) {
+    const groups = [arc & 0x7f]
+    for (let left = arc >> 7; left > 0; left >>= 7) groups.unshift((left & 0x7f) | 0x80)
+    bytes.push(...groups)
+  }
+  return tagged(0x06, Buffer.from(bytes))
+}
+
+/** A moment, as certificates write those from 2050 on and may not write others: see `time`. */
+const generalized = (date: Date): Buffer => tagged(0x18, Buffer.from(`${digits(date)}Z`))
+const utc = (date: Date): Buffer => tagged(0x17, Buffer.from(`${digits(date).slice(2)}Z`))
+const digits = (date: Date): string => date.toISOString().replaceAll(/\D/g, "").slice(0, 14)
+
+/** A moment to the second (RFC 5280, section 4.1.2.5). */
+export const time = (date: Date): Buffer => (date.getUTCFullYear() < 2050 ? utc(date) : generalized(date))

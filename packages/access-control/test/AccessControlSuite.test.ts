@@ -1,0 +1,26 @@
+import * as Mock from "@registry-packages-proxy/testkit/AccessControlMock"
+import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlReviews"
+import {
+  authenticatorSuite,
+  authorizerSuite,
+  type Fixture
+} from "@registry-packages-proxy/testkit/AccessControlSuite"
+import { Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { Authenticator } from "../src/Authenticator.ts"
+import { Authorizer } from "../src/Authorizer.ts"
+import { Unreachable } from "../src/Reviews.ts"
+
+const reviews = ({ isReachable, rights, tokens }: Fixture) =>
+  TestReviews.make({
+    tokens: new Map(Object.entries(tokens)),
+    rights: new Map(Object.entries(rights)),
+    failure: isReachable ? undefined : new Unreachable({ detail: "the test says so" })
+  }).layer
+
+authenticatorSuite("mock", Mock.authenticator)
+authorizerSuite("mock", Mock.authorizer)
+authenticatorSuite("reviews", (fixture) =>
+  Authenticator.layer.pipe(Layer.provide(reviews(fixture)), Layer.provideMerge(TestClock.layer()))
+)
+authorizerSuite("reviews", (fixture) => Authorizer.layer.pipe(Layer.provide(reviews(fixture))))

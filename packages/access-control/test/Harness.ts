@@ -1,0 +1,65 @@
+import { packages } from "@registry-packages-proxy/testkit/AccessControlSuite"
+import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlReviews"
+import { Effect, Layer, Logger, Option, Redacted, References } from "effect"
+import { Authenticator } from "../src/Authenticator.ts"
+import { Authorizer } from "../src/Authorizer.ts"
+import { format } from "../src/ResourceRule.ts"
+import { Forbidden, Invalid, Unreachable } from "../src/Reviews.ts"
+
+export const alice = TestReviews.user("alice")
+export const token = "the-token-of-alice"
+
+export const unreachable = new Unreachable({ detail: "connection refused" })
+export const forbidden = new Forbidden({ detail: "403" })
+export const invalid = new Invalid({ detail: "no review" })
+
+/** Reviews that know alice, her token and her right. */
+export const makeReviews = () =>
+  TestReviews.make({
+    tokens: new Map([[token, alice]]),
+    rights: new Map([[alice.name, [format(packages)]]])
+  })
+
+/** Both services over these reviews, which they share as the program's do. */
+export const layerOf = ({ layer }: Pick<ReturnType<typeof TestReviews.make>, "layer">) =>
+  Layer.mergeAll(Authenticator.layer, Authorizer.layer).pipe(Layer.provide(layer))
+
+/** Who a token is, or why that is not known. */
+export const who = (value = token) =>
+  Authenticator.use((authenticator) =>
+    authenticator.authenticate({ token: Option.some(Redacted.make(value)), certificate: Option.none() }).pipe(
+      Effect.map(({ name }) => name),
+      Effect.catch((error) =>
+        Effect.succeed(error._tag === "Undecided" ? `Undecided: ${error.reason._tag}` : error._tag)
+      )
+    )
+  )
+
+/** Whether a user may have packages, or why that is not known. */
+export const may = (user = alice) =>
+  Authorizer.use((authorizer) =>
+    authorizer.authorize(user, packages).pipe(
+      Effect.as("allowed"),
+      Effect.catch((error) =>
+        Effect.succeed(error._tag === "Undecided" ? `Undecided: ${error.reason._tag}` : error._tag)
+      )
+    )
+  )
+
+/** Collects log lines as `LEVEL text`. */
+export const captureLog = () => {
+  const lines: Array<string> = []
+  const logger = Logger.make(({ logLevel, message }) => {
+    lines.push(`${logLevel} ${JSON.stringify(message)}`)
+  })
+  return {
+    lines,
+    layer: Layer.merge(Logger.layer([logger]), Layer.succeed(References.MinimumLogLevel, "All"))
+  }
+}
+
+/** A token that says it ends then, in seconds since the epoch; nobody signed it. */
+export const jwt = (exp: unknown): string =>
+  ["{}", JSON.stringify({ exp }), "signature"]
+    .map((part) => Buffer.from(part).toString("base64url"))
+    .join(".")

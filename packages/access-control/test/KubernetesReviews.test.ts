@@ -1,0 +1,125 @@
+import { assert, describe, it } from "@effect/vitest"
+import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
+import {
+  Forbidden,
+  Gone,
+  Invalid,
+  KubernetesError,
+  NotFound,
+  Unreachable
+} from "@registry-packages-proxy/kubernetes/KubernetesError"
+import { packages } from "@registry-packages-proxy/testkit/AccessControlSuite"
+import { user } from "@registry-packages-proxy/testkit/AccessControlReviews"
+import { Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
+import * as KubernetesReviews from "../src/KubernetesReviews.ts"
+import { Reviews } from "../src/Reviews.ts"
+
+/** An API server that answers every object with this `status`, or fails. */
+const answering = (status: unknown, failure?: KubernetesError["reason"]) => {
+  const created: Array<unknown> = []
+  const api = KubernetesApi.of({
+    get: () => Effect.die("nothing is read"),
+    create: (resource, object) => {
+      created.push(object)
+      return failure === undefined
+        ? Effect.orDie(Schema.decodeUnknownEffect(resource.schema)({ ...object, status }))
+        : Effect.fail(new KubernetesError({ reason: failure }))
+    },
+    listWatch: () => Stream.empty
+  })
+  return {
+    created,
+    layer: KubernetesReviews.layer.pipe(Layer.provide(Layer.succeed(KubernetesApi, api)))
+  }
+}
+
+const ask = Reviews.use((reviews) => reviews.tokenReview(Redacted.make("the-token")))
+const alice = user("alice", { uid: "u", groups: ["g"], extra: { k: ["v"] } })
+const askAccess = Reviews.use((reviews) => reviews.subjectAccessReview(alice, packages))
+
+describe("KubernetesReviews", () => {
+  it.effect("sends the token, for the API server's own audience, and reads the user", () => {
+    const { created, layer } = answering({
+      authenticated: true,
+      user: { username: "alice", uid: "u", groups: ["g"], extra: { k: ["v"], n: null } }
+    })
+    return Effect.gen(function* () {
+      const found = Option.getOrThrow(yield* ask)
+      assert.deepStrictEqual(created, [{ spec: { token: "the-token" } }])
+      assert.deepStrictEqual(
+        { ...found },
+        { ...user("alice", { uid: "u", groups: ["g"], extra: { k: ["v"], n: [] } }) }
+      )
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("takes nothing but a clear yes with a name for an accepted token", () =>
+    Effect.gen(function* () {
+      for (const status of [
+        {},
+        { authenticated: false },
+        { user: { username: "alice" } },
+        { authenticated: false, user: { username: "alice" } },
+        { authenticated: true },
+        { authenticated: true, user: {} },
+        { authenticated: true, user: { username: "" } }
+      ]) {
+        assert.isTrue(Option.isNone(yield* Effect.provide(ask, answering(status).layer)))
+      }
+    })
+  )
+
+  it.effect("sends all that is known of the user, and every part of the rule", () => {
+    const { created, layer } = answering({ allowed: true })
+    return Effect.gen(function* () {
+      assert.isTrue(yield* askAccess)
+      assert.deepStrictEqual(created, [
+        {
+          spec: {
+            user: "alice",
+            uid: "u",
+            groups: ["g"],
+            extra: { k: ["v"] },
+            resourceAttributes: {
+              verb: "get",
+              group: "apps",
+              version: "v1",
+              resource: "deployments",
+              subresource: "http",
+              namespace: "d8-cloud-instance-manager",
+              name: "registry-packages-proxy"
+            }
+          }
+        }
+      ])
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("takes nothing but a clear yes for an allowed access", () =>
+    Effect.gen(function* () {
+      for (const status of [{ allowed: false }, { allowed: true, denied: true }]) {
+        assert.isFalse(yield* Effect.provide(askAccess, answering(status).layer))
+      }
+    })
+  )
+
+  it.effect("tells what may be waited for from what may not", () =>
+    Effect.gen(function* () {
+      const detail = "why"
+      for (const [failure, tag] of [
+        [new Unreachable({ detail, retryAfter: Option.none() }), "Unreachable"],
+        [new Forbidden({ detail, status: 403 }), "Forbidden"],
+        [new NotFound({ detail }), "Invalid"],
+        [new Gone({ detail }), "Invalid"],
+        [new Invalid({ detail }), "Invalid"]
+      ] as const) {
+        const { layer } = answering(undefined, failure)
+        const errors = [
+          yield* Effect.flip(Effect.provide(ask, layer)),
+          yield* Effect.flip(Effect.provide(askAccess, layer))
+        ]
+        for (const { reason } of errors) assert.deepInclude(reason, { _tag: tag, detail })
+      }
+    })
+  )
+})

@@ -1,0 +1,19 @@
+import { assert, describe, it } from "@effect/vitest"
+import { packages } from "@registry-packages-proxy/testkit/AccessControlSuite"
+import * as ResourceRule from "../src/ResourceRule.ts"
+
+describe("ResourceRule", () => {
+  it("has no part that is empty or a wildcard", () => {
+    for (const part of Object.keys(packages) as ReadonlyArray<keyof typeof packages>) {
+      for (const value of ["", "*", " ", "a*", "../x", "UPPER", "a b"]) {
+        assert.throws(() => ResourceRule.make({ ...packages, [part]: value }))
+      }
+    }
+  })
+
+  it("cannot be written without its parts' type", () => {
+    // @ts-expect-error -- a plain text is no part of a rule
+    const rule: ResourceRule.ResourceRule = { ...packages, name: "" }
+    assert.strictEqual(rule.name, "")
+  })
+})

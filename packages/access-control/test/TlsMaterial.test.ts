@@ -1,0 +1,168 @@
+import { assert, describe, it } from "@effect/vitest"
+import { makeAuthority, type ServerCertificate } from "@registry-packages-proxy/testkit/Certificates"
+import { Effect, FileSystem, Layer, Option, PlatformError, Redacted } from "effect"
+import { PrometheusMetrics } from "effect/observability"
+import { TestClock } from "effect/testing"
+import { X509Certificate } from "node:crypto"
+import { type Sources, TlsMaterial } from "../src/TlsMaterial.ts"
+import { captureLog } from "./Harness.ts"
+
+/** Files in memory; what is not there is not found. */
+const fileSystem = (files: ReadonlyMap<string, string>): Layer.Layer<FileSystem.FileSystem> => {
+  const find = (path: string) =>
+    Effect.suspend(() => {
+      const text = files.get(path)
+      return text === undefined
+        ? Effect.fail(PlatformError.systemError({ _tag: "NotFound", module: "FileSystem", method: "stat" }))
+        : Effect.succeed(text)
+    })
+  return FileSystem.layerNoop({
+    stat: (path) =>
+      Effect.map(
+        find(path),
+        (text) => ({ type: "File", size: BigInt(text.length) }) as unknown as FileSystem.File.Info
+      ),
+    readFileString: find
+  })
+}
+
+const sources: Sources = {
+  serving: { _tag: "Files", certificate: "/tls.crt", privateKey: "/tls.key" },
+  clientAuthorities: Option.some("/ca.crt")
+}
+
+const setUp = Effect.gen(function* () {
+  const authority = yield* makeAuthority
+  const one = yield* authority.issue()
+  const two = yield* authority.issue({ notAfter: new Date("2031-01-01T00:00:00Z") })
+  const files = new Map([
+    ["/tls.crt", one.chain],
+    ["/tls.key", one.key],
+    ["/ca.crt", authority.cert]
+  ])
+  const put = ({ chain, key }: ServerCertificate) => files.set("/tls.crt", chain).set("/tls.key", key)
+  const log = captureLog()
+  return {
+    authority,
+    one,
+    two,
+    files,
+    put,
+    log,
+    layer: (own: Sources = sources) =>
+      TlsMaterial.layer(own).pipe(Layer.provide(fileSystem(files)), Layer.provideMerge(log.layer))
+  }
+})
+
+const current = Effect.flatMap(TlsMaterial, ({ get }) => get)
+const later = Effect.andThen(TestClock.adjust("3 seconds"), current)
+
+describe("TlsMaterial", () => {
+  it.effect("takes a new pair within 5 seconds of its change", () =>
+    Effect.gen(function* () {
+      const { layer, one, put, two } = yield* setUp
+      yield* Effect.gen(function* () {
+        assert.strictEqual((yield* current).serving.certificates, one.chain)
+        put(two)
+        const { serving } = yield* later
+        assert.strictEqual(serving.certificates, two.chain)
+        assert.strictEqual(Redacted.value(serving.privateKey), two.key)
+        const metrics = yield* PrometheusMetrics.format()
+        const end = Date.parse("2031-01-01T00:00:00Z") / 1000
+        assert.include(
+          metrics,
+          `registry_packages_proxy_tls_certificate_expiry_timestamp_seconds{certificate="serving"} ${end}`
+        )
+      }).pipe(Effect.provide(layer()))
+    })
+  )
+
+  it.effect("keeps the pair it has while the files hold none: halves of two, nonsense, nothing", () =>
+    Effect.gen(function* () {
+      const { files, layer, log, one, put, two } = yield* setUp
+      yield* Effect.gen(function* () {
+        for (const spoil of [
+          () => files.set("/tls.crt", two.chain),
+          () => files.set("/tls.key", "nonsense"),
+          () => files.set("/tls.crt", ""),
+          () => files.delete("/tls.key")
+        ]) {
+          log.lines.length = 0
+          spoil()
+          assert.strictEqual((yield* later).serving.certificates, one.chain)
+          assert.strictEqual((yield* later).serving.certificates, one.chain)
+          assert.lengthOf(log.lines, 1)
+          assert.match(log.lines[0] ?? "", /^Warn .*serving certificate.*stays/)
+          assert.notInclude(log.lines[0] ?? "", "PRIVATE KEY")
+          assert.include(yield* PrometheusMetrics.format(), `tls_certificate_broken{certificate="serving"} 1`)
+        }
+        put(two)
+        assert.strictEqual((yield* later).serving.certificates, two.chain)
+        assert.include(yield* PrometheusMetrics.format(), `tls_certificate_broken{certificate="serving"} 0`)
+      }).pipe(Effect.provide(layer()))
+    })
+  )
+
+  it.effect("says nothing of a pair whose halves are replaced one after the other", () =>
+    Effect.gen(function* () {
+      const { files, layer, log, two } = yield* setUp
+      yield* Effect.gen(function* () {
+        files.set("/tls.crt", two.chain)
+        yield* TestClock.adjust("1 seconds")
+        files.set("/tls.key", two.key)
+        assert.strictEqual((yield* later).serving.certificates, two.chain)
+        assert.deepStrictEqual(
+          log.lines.filter((line) => line.startsWith("Warn")),
+          []
+        )
+      }).pipe(Effect.provide(layer()))
+    })
+  )
+
+  it.effect("takes new client authorities, and keeps the old ones while there are none to be read", () =>
+    Effect.gen(function* () {
+      const { authority, files, layer } = yield* setUp
+      const other = yield* makeAuthority
+      yield* Effect.gen(function* () {
+        files.set("/ca.crt", "nonsense")
+        assert.deepStrictEqual((yield* later).clientAuthorities, Option.some(authority.cert))
+        files.set("/ca.crt", other.cert)
+        assert.deepStrictEqual((yield* later).clientAuthorities, Option.some(other.cert))
+      }).pipe(Effect.provide(layer()))
+    })
+  )
+
+  it.effect("fails where what is there at the start cannot be used, saying which and why", () =>
+    Effect.gen(function* () {
+      for (const [file, text, source, detail] of [
+        ["/tls.crt", "nonsense", "serving", /no certificate/],
+        ["/tls.key", "nonsense", "serving", /private key/],
+        ["/tls.key", undefined, "serving", /no file tls.key/],
+        ["/ca.crt", "nonsense", "client-ca", /no certificates/]
+      ] as const) {
+        const { files, layer } = yield* setUp
+        if (text === undefined) files.delete(file)
+        else files.set(file, text)
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(layer())))
+        assert.strictEqual(error.source, source)
+        assert.match(error.detail, detail)
+      }
+    })
+  )
+
+  it.effect("makes a certificate where no files are given", () =>
+    Effect.gen(function* () {
+      const { layer } = yield* setUp
+      const names = ["master-0", "10.1.2.3"]
+      yield* Effect.gen(function* () {
+        const { clientAuthorities, serving } = yield* current
+        const certificate = new X509Certificate(serving.certificates)
+        assert.strictEqual(certificate.checkIP("10.1.2.3"), "10.1.2.3")
+        assert.strictEqual(certificate.checkHost("master-0"), "master-0")
+        assert.isTrue(Option.isNone(clientAuthorities))
+      }).pipe(
+        Effect.provide(layer({ serving: { _tag: "SelfSigned", names }, clientAuthorities: Option.none() }))
+      )
+    })
+  )
+})

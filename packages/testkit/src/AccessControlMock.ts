@@ -1,0 +1,57 @@
+import { Denied, NotAuthenticated, Undecided } from "@registry-packages-proxy/access-control/AccessError"
+import { Authenticator } from "@registry-packages-proxy/access-control/Authenticator"
+import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
+import { format } from "@registry-packages-proxy/access-control/ResourceRule"
+import { Unreachable } from "@registry-packages-proxy/access-control/Reviews"
+import type { User } from "@registry-packages-proxy/access-control/User"
+import { Clock, Effect, Layer, Option, Redacted } from "effect"
+
+const undecided = (review: Undecided["review"]) =>
+  new Undecided({ review, reason: new Unreachable({ detail: "the test says so" }) })
+
+/** An authenticator that knows exactly these tokens; undecided about every token where nobody can be asked. */
+export const authenticator = (options: {
+  readonly tokens: Readonly<Record<string, User>>
+  readonly isReachable?: boolean
+}): Layer.Layer<Authenticator> =>
+  Layer.succeed(
+    Authenticator,
+    Authenticator.of({
+      authenticate: ({ certificate, token }) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<User, NotAuthenticated | Undecided> => {
+          if (
+            Option.isSome(certificate) &&
+            now >= certificate.value.notBefore &&
+            now <= certificate.value.notAfter
+          )
+            return Effect.succeed(certificate.value.user)
+          if (Option.isNone(token)) {
+            return Effect.fail(new NotAuthenticated({ presented: Option.isSome(certificate) }))
+          }
+          if (options.isReachable === false) return Effect.fail(undecided("TokenReview"))
+          const value = Redacted.value(token.value)
+          const user = Object.hasOwn(options.tokens, value) ? options.tokens[value] : undefined
+          return user === undefined
+            ? Effect.fail(new NotAuthenticated({ presented: true }))
+            : Effect.succeed(user)
+        })
+    })
+  )
+
+/** An authorizer that knows exactly these rights, by user name, as `ResourceRule.format` writes them. */
+export const authorizer = (options: {
+  readonly rights: Readonly<Record<string, ReadonlyArray<string>>>
+  readonly isReachable?: boolean
+}): Layer.Layer<Authorizer> =>
+  Layer.succeed(
+    Authorizer,
+    Authorizer.of({
+      authorize: (user, rule): Effect.Effect<void, Denied | Undecided> => {
+        if (options.isReachable === false) return Effect.fail(undecided("SubjectAccessReview"))
+        const rights = Object.hasOwn(options.rights, user.name) ? options.rights[user.name] : undefined
+        return rights?.includes(format(rule)) === true
+          ? Effect.void
+          : Effect.fail(new Denied({ user: user.name }))
+      }
+    })
+  )

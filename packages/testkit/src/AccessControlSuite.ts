@@ -1,0 +1,157 @@
+import { assert, describe, layer } from "@effect/vitest"
+import { Authenticator, type Presented } from "@registry-packages-proxy/access-control/Authenticator"
+import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
+import * as ResourceRule from "@registry-packages-proxy/access-control/ResourceRule"
+import type { User } from "@registry-packages-proxy/access-control/User"
+import { Effect, type Layer, Option, Redacted } from "effect"
+import { user } from "./AccessControlReviews.ts"
+
+/** Who may do what, whichever way the implementation learns it. */
+export interface Fixture {
+  readonly tokens: Readonly<Record<string, User>>
+  readonly rights: Readonly<Record<string, ReadonlyArray<string>>>
+  /** Whether whoever decides can be asked. */
+  readonly isReachable: boolean
+}
+
+/** The rule for packages. */
+export const packages = ResourceRule.make({
+  verb: "get",
+  group: "apps",
+  version: "v1",
+  resource: "deployments",
+  subresource: "http",
+  namespace: "d8-cloud-instance-manager",
+  name: "registry-packages-proxy"
+})
+
+const secret = "the-token-of-alice"
+const alice = user("system:serviceaccount:test:alice", { uid: "1-2-3", extra: { pod: ["a", "b"] } })
+const bob = user("bob")
+const known: Fixture = {
+  tokens: { [secret]: alice, "the-token-of-bob": bob },
+  rights: { [alice.name]: [ResourceRule.format(packages)] },
+  isReachable: true
+}
+
+const present = (token: string | undefined, certificate?: Presented["certificate"]): Presented => ({
+  token: Option.map(Option.fromUndefinedOr(token), Redacted.make),
+  certificate: certificate ?? Option.none()
+})
+
+const certificate = (notBefore: number, notAfter: number) =>
+  Option.some({ user: user("carol"), notBefore, notAfter })
+
+/** A certificate at time 0, where a test's clock begins. */
+const [good, expired, early] = [certificate(-1, 1), certificate(-2, -1), certificate(1, 2)]
+
+const authenticate = (presented: Presented) =>
+  Authenticator.use((authenticator) =>
+    authenticator.authenticate(presented).pipe(
+      Effect.map(({ name }) => name),
+      Effect.catch((error) => Effect.succeed(error._tag))
+    )
+  )
+
+/** What every authenticator keeps that decides by tokens and certificates. Its clock must stand at 0. */
+export const authenticatorSuite = (
+  name: string,
+  make: (fixture: Fixture) => Layer.Layer<Authenticator, unknown>
+) =>
+  describe(`Authenticator (${name})`, () => {
+    layer(make(known))("reachable", (it) => {
+      it.effect(
+        "authenticate - gives the whole user of a token",
+        Effect.fn(function* () {
+          const { authenticate } = yield* Authenticator
+          assert.deepStrictEqual({ ...(yield* authenticate(present(secret))) }, { ...alice })
+        })
+      )
+
+      it.effect(
+        "authenticate - refuses unknown and missing tokens",
+        Effect.fn(function* () {
+          for (const token of ["another", `${secret} `, secret.toUpperCase(), "constructor", undefined]) {
+            assert.strictEqual(yield* authenticate(present(token)), "NotAuthenticated")
+          }
+        })
+      )
+
+      it.effect(
+        "authenticate - takes a certificate for its time before a token, and the token outside of it",
+        Effect.fn(function* () {
+          assert.strictEqual(yield* authenticate(present(undefined, good)), "carol")
+          assert.strictEqual(yield* authenticate(present(secret, good)), "carol")
+          for (const certificate of [expired, early]) {
+            assert.strictEqual(yield* authenticate(present(secret, certificate)), alice.name)
+            assert.strictEqual(yield* authenticate(present(undefined, certificate)), "NotAuthenticated")
+          }
+        })
+      )
+    })
+
+    layer(make({ ...known, isReachable: false }))("out of reach", (it) => {
+      it.effect(
+        "authenticate - is undecided about tokens, not about certificates or nothing, and shows no token",
+        Effect.fn(function* () {
+          const { authenticate: ask } = yield* Authenticator
+          const error = yield* Effect.flip(ask(present(secret)))
+          assert.strictEqual(error._tag, "Undecided")
+          assert.notInclude(JSON.stringify(error), secret)
+          assert.strictEqual(yield* authenticate(present(undefined, good)), "carol")
+          assert.strictEqual(yield* authenticate(present(undefined)), "NotAuthenticated")
+        })
+      )
+    })
+  })
+
+const authorize = (user: User, rule: ResourceRule.ResourceRule = packages) =>
+  Authorizer.use((authorizer) =>
+    authorizer.authorize(user, rule).pipe(
+      Effect.as("allowed"),
+      Effect.catch((error) => Effect.succeed(error._tag))
+    )
+  )
+
+/** What every authorizer keeps that decides by rights. */
+export const authorizerSuite = (name: string, make: (fixture: Fixture) => Layer.Layer<Authorizer, unknown>) =>
+  describe(`Authorizer (${name})`, () => {
+    layer(make(known))("reachable", (it) => {
+      it.effect(
+        "authorize - lets in who has the right",
+        Effect.fn(function* () {
+          assert.strictEqual(yield* authorize(alice), "allowed")
+        })
+      )
+
+      it.effect(
+        "authorize - denies everyone else, and every other rule",
+        Effect.fn(function* () {
+          assert.strictEqual(yield* authorize(bob), "Denied")
+          assert.strictEqual(yield* authorize(user("constructor")), "Denied")
+          for (const [part, value] of [
+            ["verb", "list"],
+            ["subresource", "prometheus-metrics"],
+            ["namespace", "default"],
+            ["name", "another"],
+            ["resource", "daemonsets"],
+            ["group", "batch"]
+          ] as const) {
+            assert.strictEqual(
+              yield* authorize(alice, ResourceRule.make({ ...packages, [part]: value })),
+              "Denied"
+            )
+          }
+        })
+      )
+    })
+
+    layer(make({ ...known, isReachable: false }))("out of reach", (it) => {
+      it.effect(
+        "authorize - is undecided",
+        Effect.fn(function* () {
+          assert.strictEqual(yield* authorize(alice), "Undecided")
+        })
+      )
+    })
+  })
