@@ -78,7 +78,7 @@ const make = Effect.fnUntraced(function* (options: { readonly directory: string;
   const follow = <E>(
     source: PackageSource<E>,
     fill: Fills.Fill,
-    { descriptor, file }: Extract<Fills.Ready, { _tag: "File" }>,
+    { descriptor, file, unchanged }: Extract<Fills.Ready, { _tag: "File" }>,
     result: CacheResult
   ): Opening<E> =>
     Effect.map(Effect.scope, (scope) => ({
@@ -92,6 +92,7 @@ const make = Effect.fnUntraced(function* (options: { readonly directory: string;
           file,
           start,
           end,
+          unchanged,
           continued: (position) =>
             Effect.suspend(() => {
               const verifier = fill.verifier?.copy() ?? new DigestVerifier(descriptor)

@@ -1,5 +1,6 @@
 import { Effect, FileSystem, Option, Path, Result } from "effect"
 import type { PlatformError } from "effect/PlatformError"
+import { BodyError, DiskFailed } from "../BodyError.ts"
 import { type Fingerprint, sameFingerprint } from "./Entries.ts"
 import { type EntryName, parse } from "./EntryName.ts"
 
@@ -20,6 +21,8 @@ const fingerprintOf = (info: FileSystem.File.Info): Fingerprint => ({
   modified: Option.match(info.mtime, { onNone: () => 0, onSome: (date) => date.getTime() })
 })
 
+const changed = new BodyError({ reason: new DiskFailed({ cause: "the file was changed while it was read" }) })
+
 const temporary = /^ingest-\d+$/
 
 /**
@@ -39,6 +42,18 @@ export const make = Effect.fnUntraced(function* (root: string) {
 
   const fingerprint = (file: FileSystem.File): Effect.Effect<Fingerprint, PlatformError> =>
     Effect.map(file.stat, fingerprintOf)
+
+  /** Fails where an open file is seen not to be what it was; where it cannot be looked at, what was read stands. */
+  const unchanged = (
+    file: FileSystem.File,
+    known: () => Fingerprint | undefined
+  ): Effect.Effect<void, BodyError> =>
+    Effect.flatMap(Effect.option(fingerprint(file)), (present) => {
+      const expected = known()
+      return Option.isNone(present) || expected === undefined || sameFingerprint(present.value, expected)
+        ? Effect.void
+        : Effect.fail(changed)
+    })
 
   /** Removes a file; one that is gone already is fine. */
   const remove = (file: string): Effect.Effect<void, PlatformError> => fs.remove(file, { force: true })
@@ -118,6 +133,7 @@ export const make = Effect.fnUntraced(function* (root: string) {
     temporaryPath: (): string => entryPath(`ingest-${sequence++}`),
     create,
     fingerprint,
+    unchanged,
     saveLastUse,
     rename: (temporary: string, fileName: string) => fs.rename(temporary, entryPath(fileName)),
     open: (fileName: string) => fs.open(entryPath(fileName), { flag: "r" }),

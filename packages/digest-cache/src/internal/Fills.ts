@@ -17,7 +17,8 @@ import type { PackageKey, PackageSource } from "../DigestCache.ts"
 import * as Metrics from "../Metrics.ts"
 import { forkFinished, stopped } from "./Background.ts"
 import type { EntryName } from "./EntryName.ts"
-import { Growing } from "./Growing.ts"
+import type { Fingerprint } from "./Entries.ts"
+import { Growing, type Unchanged } from "./Growing.ts"
 import { type MemoryTier, smallPackage } from "./MemoryTier.ts"
 import type { Ingest, Store } from "./Store.ts"
 import { collect, mismatch } from "./VerifyingReader.ts"
@@ -35,7 +36,12 @@ export type Ready =
       readonly bytes: Uint8Array
       readonly kept: boolean
     }
-  | { readonly _tag: "File"; readonly descriptor: PackageDescriptor; readonly file: FileSystem.File }
+  | {
+      readonly _tag: "File"
+      readonly descriptor: PackageDescriptor
+      readonly file: FileSystem.File
+      readonly unchanged: Unchanged
+    }
 
 /** The disk did not take what was written; told apart from whatever the source fails with. */
 class WriteFailed extends Schema.TaggedError<WriteFailed>()("WriteFailed", { cause: Schema.Defect() }) {}
@@ -51,6 +57,8 @@ export class Fill {
   descriptor: PackageDescriptor | undefined = undefined
   /** Has seen exactly what the file holds. */
   verifier: DigestVerifier | undefined = undefined
+  /** What the file was like when all of it had been written and was right. */
+  fingerprint: Fingerprint | undefined = undefined
   fiber: Fiber.Fiber<void> | undefined = undefined
   /** The fill itself, while it runs, and everyone who waits for it or reads it. */
   users = 1
@@ -97,7 +105,8 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
   ) {
     const bytes = yield* collect(blob, new DigestVerifier(descriptor))
     const kept = yield* Effect.uninterruptible(ingest.file.writeAll(bytes)).pipe(
-      Effect.andThen(ingest.commit(nameOf(fill.key, descriptor))),
+      Effect.andThen(ingest.fingerprint),
+      Effect.flatMap((written) => ingest.commit(nameOf(fill.key, descriptor), written)),
       Effect.as(true),
       Effect.catch((cause) => Effect.as(store.health.failed("write", cause), false))
     )
@@ -118,6 +127,8 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       let verifier = new DigestVerifier(descriptor)
       fill.verifier = verifier
 
+      const unchanged = ingest.unchanged(() => fill.fingerprint)
+
       // Hashed while the disk takes it; where it does not, the verifier before it stands.
       const write = (bytes: Uint8Array): Effect.Effect<void, WriteFailed> =>
         Effect.gen(function* () {
@@ -131,7 +142,7 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
           verifier = next
           fill.verifier = next
           fill.growing.grew(bytes)
-          yield* tell(fill, { _tag: "File", descriptor, file: ingest.file })
+          yield* tell(fill, { _tag: "File", descriptor, file: ingest.file, unchanged })
         }).pipe(Effect.uninterruptible)
 
       const accept = Effect.fnUntraced(function* (chunks: ReadonlyArray<Uint8Array>) {
@@ -159,9 +170,10 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       // The registry client reads ahead of the disk, no more than half a MiB.
       yield* Stream.runForEachArray(blob, accept)
       if (!verifier.matches()) return yield* mismatch(verifier)
+      fill.fingerprint = Option.getOrUndefined(yield* Effect.option(ingest.fingerprint))
       fill.growing.verify()
       yield* ingest
-        .commit(nameOf(fill.key, descriptor))
+        .commit(nameOf(fill.key, descriptor), fill.fingerprint)
         .pipe(Effect.catch((cause) => store.health.failed("write", cause)))
     },
     (effect, fill, descriptor) =>

@@ -82,17 +82,26 @@ export const readAt = (
     Effect.uninterruptible
   )
 
+/** Looked at when a reader has its last bytes and before it gives them: fails where the file is not what was verified. */
+export type Unchanged = Effect.Effect<void, BodyError>
+
 /** Reads a verified file. */
-export const fileReader = (file: FileSystem.File, start: number, end: number): PackageReader<never> => {
+export const fileReader = (options: {
+  readonly file: FileSystem.File
+  readonly start: number
+  readonly end: number
+  readonly unchanged: Unchanged
+}): PackageReader<never> => {
+  const { end, file, start, unchanged } = options
   let position = start
   return {
     read: (into) =>
       Effect.suspend(() => {
         const length = Math.min(into.length, end - position)
         if (length === 0) return Effect.succeed(0)
-        return Effect.map(readAt(file, into.subarray(0, length), position), (count) => {
+        return Effect.flatMap(readAt(file, into.subarray(0, length), position), (count) => {
           position += count
-          return count
+          return position === end ? Effect.as(unchanged, count) : Effect.succeed(count)
         })
       })
   }
@@ -109,8 +118,9 @@ export const growingReader = <E>(options: {
   readonly start: number
   readonly end: number
   readonly continued: (position: number) => Effect.Effect<PackageReader<E>, E>
+  readonly unchanged: Unchanged
 }): PackageReader<E> => {
-  const { end, file, growing, start } = options
+  const { end, file, growing, start, unchanged } = options
   let position = start
   let continuation: PackageReader<E> | undefined = undefined
   let drained = false
@@ -145,9 +155,9 @@ export const growingReader = <E>(options: {
         const copied = growing.copyRecent(target, position)
         position += copied
         if (copied > 0) return Effect.succeed(copied)
-        return Effect.map(readAt(file, target, position), (count) => {
+        return Effect.flatMap(readAt(file, target, position), (count) => {
           position += count
-          return count
+          return position === end ? Effect.as(unchanged, count) : Effect.succeed(count)
         })
       }
       if (position === end && drained) return Effect.succeed(0)

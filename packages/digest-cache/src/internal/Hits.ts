@@ -111,6 +111,8 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
 
   const openLarge = (entry: Entry, file: FileSystem.File): Effect.Effect<Hit> =>
     Effect.gen(function* () {
+      const { fingerprint } = entry
+      const unchanged = store.directory.unchanged(file, () => fingerprint)
       const growing = entry.verified ? undefined : yield* verificationOf(entry)
       return {
         _tag: "Opened",
@@ -122,8 +124,15 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
             _tag: "Reader",
             reader:
               growing === undefined
-                ? fileReader(file, start, end)
-                : growingReader<never>({ growing, file, start, end, continued: () => Effect.never })
+                ? fileReader({ file, start, end, unchanged })
+                : growingReader<never>({
+                    growing,
+                    file,
+                    start,
+                    end,
+                    unchanged,
+                    continued: () => Effect.never
+                  })
           })
         }
       }

@@ -1,10 +1,11 @@
 import { Clock, Effect, Exit, type FileSystem, Metric, Option, Schedule, Scope, Semaphore } from "effect"
 import type { PlatformError } from "effect/PlatformError"
+import type { BodyError } from "../BodyError.ts"
 import * as Metrics from "../Metrics.ts"
 import * as BlobDirectory from "./BlobDirectory.ts"
 import { DiskBudget } from "./DiskBudget.ts"
 import * as DiskHealth from "./DiskHealth.ts"
-import { Entries, Entry } from "./Entries.ts"
+import { Entries, Entry, type Fingerprint, sameFingerprint } from "./Entries.ts"
 import type { EntryName } from "./EntryName.ts"
 import * as Leftovers from "./Leftovers.ts"
 
@@ -14,8 +15,15 @@ const saveInterval = "30 seconds"
 /** Space charged for one file, and the file, until the scope ends or it has become an entry. */
 export interface Ingest {
   readonly file: FileSystem.File
-  /** Makes the file an entry, which the scope then holds until its end. */
-  readonly commit: (name: EntryName) => Effect.Effect<Entry, PlatformError>
+  /** What the file is like now. */
+  readonly fingerprint: Effect.Effect<Fingerprint, PlatformError>
+  /**
+   * Makes the file an entry, which the scope then holds until its end; verified where the file still is what it was
+   * when its bytes were.
+   */
+  readonly commit: (name: EntryName, known: Fingerprint | undefined) => Effect.Effect<Entry, PlatformError>
+  /** Fails where the file is seen not to be what it was. */
+  readonly unchanged: (known: () => Fingerprint | undefined) => Effect.Effect<void, BodyError>
 }
 
 /** Space charged for a file, or for the entry it has become. */
@@ -169,13 +177,13 @@ export const make = Effect.fnUntraced(function* (options: {
       const reservation = yield* reserve(size, temporary)
       if (Option.isNone(reservation)) return Option.none()
       const file = yield* directory.create(temporary)
-      const commit: Ingest["commit"] = (name) =>
+      const commit: Ingest["commit"] = (name, known) =>
         Effect.gen(function* () {
           const fingerprint = yield* directory.fingerprint(file)
           const entry = new Entry({
             name,
             fingerprint,
-            verified: true,
+            verified: known !== undefined && sameFingerprint(known, fingerprint),
             lastUsed: yield* Clock.currentTimeMillis
           })
           yield* dropTwin(name)
@@ -189,7 +197,12 @@ export const make = Effect.fnUntraced(function* (options: {
           yield* Effect.all([health.works("write"), health.works("read"), report], { discard: true })
           return entry
         }).pipe(changing.withPermits(1), Effect.uninterruptible)
-      return Option.some({ file, commit })
+      return Option.some({
+        file,
+        fingerprint: directory.fingerprint(file),
+        commit,
+        unchanged: (known) => directory.unchanged(file, known)
+      })
     })
 
   /** Reserves space and creates a file in it; none where there is no room, or where the disk fails. */

@@ -33,6 +33,7 @@ export class Disk {
 
   // Deleted files are looked for among this process's descriptors, which takes long, only where there may be some.
   #mayHoldDeleted = false
+  #damages = 0
   #open = 0
 
   look(): void {
@@ -82,16 +83,16 @@ export class Disk {
     })
   }
 
-  /** What lies in the cache's own directories. */
+  /** What lies in the cache's own directory, `ingest-N` for what is being written. */
   files(): ReadonlyArray<string> {
-    const list = (name: string): ReadonlyArray<string> => {
-      try {
-        return readdirSync(`${this.directory}/${name}`).map((file) => `${this.directory}/${name}/${file}`)
-      } catch {
-        return []
-      }
+    const blobs = `${this.directory}/blobs`
+    try {
+      return readdirSync(blobs)
+        .map((file) => `${blobs}/${file}`)
+        .sort()
+    } catch {
+      return []
     }
-    return [...list("blobs"), ...list("ingest")].sort()
   }
 
   /** Does something to one of the files, behind the cache's back. */
@@ -101,13 +102,18 @@ export class Disk {
     const files = this.files()
     const file = files[at % Math.max(1, files.length)]
     if (file === undefined) return
+    // Nobody can tell a write of somebody else's among one's own.
+    if ((how === "corrupt" || how === "truncate") && file.includes("/ingest-")) return
     const { size } = lstatSync(file)
     switch (how) {
       case "corrupt": {
         if (size === 0) return
         const bytes = readFileSync(file)
         bytes.writeUInt8(bytes.readUInt8(size >> 1) ^ 0xff, size >> 1)
-        return writeFileSync(file, bytes, { flag: "r+" })
+        writeFileSync(file, bytes, { flag: "r+" })
+        // A disk's clock may be too coarse to tell it from the write before.
+        const later = Date.now() / 1000 + ++this.#damages
+        return utimesSync(file, later, later)
       }
       case "truncate":
         return truncateSync(file, size >> 1)

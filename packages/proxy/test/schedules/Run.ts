@@ -244,7 +244,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
     return yield* fail(`/readyz says ${Buffer.concat(readiness.body).toString()}`)
   }
   const isIdle = () =>
-    openFiles(disk.directory).length === 0 && disk.files().every((file) => !file.includes("/ingest/"))
+    openFiles(disk.directory).length === 0 && disk.files().every((file) => !file.includes("/ingest-"))
   for (let turn = 0; turn < 100 && !isIdle(); turn++) yield* settle(motion)
   if (!isIdle()) {
     return yield* fail(`left behind: ${JSON.stringify([openFiles(disk.directory), disk.files()])}`)
