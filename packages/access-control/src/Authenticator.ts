@@ -7,7 +7,7 @@ import { ReviewQueue } from "./internal/ReviewQueue.ts"
 import { tokenEnd } from "./internal/TokenEnd.ts"
 import * as Metrics from "./Metrics.ts"
 import { Reviews } from "./Reviews.ts"
-import { User } from "./User.ts"
+import type { User } from "./User.ts"
 
 /** A client certificate that a connection proved, and that an authority we trust signed; times as in `Date`. */
 export interface ClientCertificate {

@@ -24,7 +24,7 @@ const addressBytes = (address: string): Buffer => {
           return [a * 256 + b, c * 256 + d]
         })
   const [start, end] = [words(front), words(back ?? "")]
-  const middle = new Array<number>(8 - start.length - end.length).fill(0)
+  const middle = Array.from({ length: 8 - start.length - end.length }, () => 0)
   return Buffer.from([...start, ...middle, ...end].flatMap((word) => [word >> 8, word & 0xff]))
 }
 

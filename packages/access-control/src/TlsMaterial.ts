@@ -9,7 +9,7 @@ import {
   Option,
   Result,
   Schema,
-  Stream,
+  type Stream,
   SubscriptionRef
 } from "effect"
 import * as FileContent from "./internal/FileContent.ts"

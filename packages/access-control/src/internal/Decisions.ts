@@ -1,4 +1,4 @@
-import { Clock, Deferred, Effect, Exit, Metric, Option, type Scope } from "effect"
+import { Clock, Deferred, Effect, type Exit, Metric, Option, type Scope } from "effect"
 import { Overloaded, type ReviewKind, Undecided } from "../AccessError.ts"
 import * as Metrics from "../Metrics.ts"
 import type { ReviewError } from "../Reviews.ts"
