@@ -1,0 +1,95 @@
+import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
+import type { Resource } from "@registry-packages-proxy/kubernetes/Resource"
+import type { WatchEvent } from "@registry-packages-proxy/kubernetes/WatchEvent"
+import { KubeApi, type KubeApiOptions } from "@registry-packages-proxy/testkit/KubeApi"
+import { Effect, Layer, Logger, Pull, Random, References, Schema, Stream } from "effect"
+
+export const Thing = Schema.Struct({
+  apiVersion: Schema.Literal("test.invalid/v1"),
+  kind: Schema.Literal("Thing"),
+  metadata: Schema.Struct({ name: Schema.String }),
+  value: Schema.String
+})
+
+export const things: Resource<typeof Thing.Type> = {
+  group: "test.invalid",
+  version: "v1",
+  kind: "Thing",
+  plural: "things",
+  schema: Thing
+}
+
+export const path = "/apis/test.invalid/v1/things"
+
+export const thing = (name: string, value: string) => ({
+  apiVersion: "test.invalid/v1",
+  kind: "Thing",
+  metadata: { name },
+  value
+})
+
+export const make = (options: Omit<KubeApiOptions, "collections"> = {}): KubeApi =>
+  new KubeApi({ collections: { [path]: "Thing" }, ...options })
+
+/** An event in a few words. */
+export const brief = (event: WatchEvent<typeof Thing.Type>): string => {
+  switch (event._tag) {
+    case "Synced":
+      return `Synced ${event.objects.map(({ metadata, value }) => `${metadata.name}=${value}`).join(",")}`
+    case "Added":
+    case "Modified":
+      return `${event._tag} ${event.object.metadata.name}=${event.object.value}`
+    case "Deleted":
+      return `Deleted ${event.key.name}`
+    case "InTouch":
+      return "InTouch"
+    case "OutOfTouch":
+      return `OutOfTouch ${event.error.reason._tag}`
+  }
+}
+
+/** The stream of a server's things. */
+export const stream = (api: KubeApi, options?: { readonly name?: string }) =>
+  Stream.unwrap(Effect.map(KubernetesApi, (kubernetes) => kubernetes.listWatch(things, options))).pipe(
+    Stream.provide(KubernetesApi.layer.pipe(Layer.provide(api.layer)))
+  )
+
+/** Follows a server's things; the effect gives the next event, waiting for it. */
+export const follow = Effect.fnUntraced(function* (api: KubeApi, options?: { readonly name?: string }) {
+  const pull = yield* Stream.toPull(stream(api, options))
+  const events: Array<string> = []
+  const next: Effect.Effect<string> = Effect.suspend(() => {
+    const event = events.shift()
+    if (event !== undefined) return Effect.succeed(event)
+    return pull.pipe(
+      Pull.catchDone(() => Effect.die(new Error("the stream ended"))),
+      Effect.flatMap((more) => {
+        events.push(...more.map(brief))
+        return next
+      })
+    )
+  })
+  return next
+})
+
+/** Every random number is this one. */
+export const randomly = (number: number) =>
+  Effect.provideService(Random.Random, {
+    nextDoubleUnsafe: () => number,
+    nextIntUnsafe: () => Math.floor(number * Number.MAX_SAFE_INTEGER)
+  })
+
+/** Log lines, warnings and worse. */
+export const captureLog = () => {
+  const lines: Array<string> = []
+  const logger = Logger.make(({ logLevel, message }) => {
+    lines.push(`${logLevel} ${[message].flat().map(String).join(" ")}`)
+  })
+  return {
+    lines,
+    layer: Layer.merge(Logger.layer([logger]), Layer.succeed(References.MinimumLogLevel, "Warn"))
+  }
+}
+
+/** Lets every fiber run until all of them wait. */
+export const settled = Effect.repeat(Effect.yieldNow, { times: 200 })

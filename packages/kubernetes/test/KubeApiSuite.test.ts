@@ -1,0 +1,62 @@
+import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
+import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import { KubeApi } from "@registry-packages-proxy/testkit/KubeApi"
+import * as KubeApiHttp from "@registry-packages-proxy/testkit/KubeApiHttp"
+import { KubeApiAdmin, suite } from "@registry-packages-proxy/testkit/KubeApiSuite"
+import { Effect, Layer, Redacted } from "effect"
+import * as NodeApiServer from "../src/NodeApiServer.ts"
+import { kubeconfig } from "../src/ClusterLocation.ts"
+import { writeKubeconfig } from "./Kubeconfig.ts"
+
+const path = "/api/v1/namespaces/testkit/configmaps"
+const token = "a-token-of-the-suite"
+const user = "system:serviceaccount:testkit:reader"
+
+const make = (): KubeApi => {
+  const api = new KubeApi({ collections: { [path]: "ConfigMap" } })
+  api.reviews.users.set(token, { username: user })
+  api.reviews.allows = (access) => access.user === user && access.resourceAttributes["verb"] === "get"
+  return api
+}
+
+const admin = (api: KubeApi) =>
+  Layer.succeed(KubeApiAdmin, {
+    apply: (name, data) =>
+      Effect.sync(() => api.apply(path, { apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data })),
+    remove: (name) => Effect.sync(() => api.remove(path, name)),
+    token: Effect.succeed(Redacted.make(token)),
+    user
+  })
+
+suite(
+  "in memory",
+  Layer.unwrap(
+    Effect.sync(() => {
+      const api = make()
+      return Layer.merge(admin(api), KubernetesApi.layer.pipe(Layer.provide(api.layer)))
+    })
+  )
+)
+
+suite(
+  "over HTTPS",
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const api = make()
+      const tls = yield* Effect.flatMap(Certificates.makeAuthority, (authority) => authority.issue())
+      const { origin } = yield* KubeApiHttp.listen(api, {
+        tls,
+        accepts: (authorization) => authorization === "Bearer of-the-kubeconfig"
+      })
+      const file = yield* writeKubeconfig({
+        server: origin,
+        ca: tls.ca,
+        user: { token: "of-the-kubeconfig" }
+      })
+      return Layer.merge(
+        admin(api),
+        KubernetesApi.layer.pipe(Layer.provide(NodeApiServer.layer(kubeconfig(file))))
+      )
+    })
+  )
+)

@@ -1,0 +1,457 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Metric, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import * as Metrics from "../src/Metrics.ts"
+import { captureLog, follow, make, path, settled, stream, thing } from "./Harness.ts"
+
+const metrics = Metrics.watch("things.test.invalid")
+
+const watches = (api: ReturnType<typeof make>) =>
+  api.requests.filter(({ query }) => query?.["watch"] === "true")
+const lists = (api: ReturnType<typeof make>) =>
+  api.requests.filter(({ query }) => query?.["watch"] !== "true")
+
+describe("listWatch", () => {
+  it.effect(
+    "lists, then watches from the version of the list",
+    Effect.fn(function* () {
+      const api = make()
+      api.apply(path, thing("one", "1"))
+      const next = yield* follow(api)
+      assert.strictEqual(yield* next, "Synced one=1")
+      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(watches(api)[0]?.query?.["resourceVersion"], String(api.store.version))
+      assert.strictEqual(watches(api)[0]?.query?.["allowWatchBookmarks"], "true")
+      api.apply(path, thing("two", "2"))
+      assert.strictEqual(yield* next, "Added two=2")
+      api.apply(path, thing("one", "3"))
+      assert.strictEqual(yield* next, "Modified one=3")
+      api.remove(path, "two")
+      assert.strictEqual(yield* next, "Deleted two")
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "misses nothing that happens between the list and the watch",
+    Effect.fn(function* () {
+      const api = make()
+      api.refusal = ({ query }) => {
+        if (query?.["watch"] === "true" && watches(api).length === 1) api.apply(path, thing("between", "1"))
+        return undefined
+      }
+      const next = yield* follow(api)
+      assert.strictEqual(yield* next, "Synced ")
+      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "Added between=1")
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "reads a long list page by page",
+    Effect.fn(function* () {
+      const api = make()
+      for (let index = 0; index < 1201; index++) api.apply(path, thing(`thing-${index}`, "1"))
+      const next = yield* follow(api)
+      assert.strictEqual((yield* next).split(",").length, 1201)
+      assert.deepStrictEqual(
+        lists(api).map(({ query }) => [query?.["limit"], query?.["continue"]]),
+        [
+          ["500", undefined],
+          ["500", "500"],
+          ["500", "1000"]
+        ]
+      )
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "begins the list again where its continuation has expired",
+    Effect.fn(function* () {
+      const api = make()
+      for (let index = 0; index < 501; index++) api.apply(path, thing(`thing-${index}`, "1"))
+      api.refusal = ({ query }) => {
+        api.isContinueExpired = query?.["continue"] !== undefined && lists(api).length === 2
+        return undefined
+      }
+      const next = yield* follow(api)
+      assert.strictEqual((yield* next).split(",").length, 501)
+      assert.deepStrictEqual(
+        lists(api).map(({ query }) => query?.["continue"]),
+        [undefined, "500", undefined, "500"]
+      )
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "goes on from the last bookmark",
+    Effect.fn(function* () {
+      const api = make()
+      const next = yield* follow(api)
+      assert.strictEqual(yield* next, "Synced ")
+      assert.strictEqual(yield* next, "InTouch")
+      // A change of another kind: only a bookmark tells that time has passed.
+      api.apply("/apis/test.invalid/v1/others", thing("other", "1"))
+      yield* settled
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* next, "InTouch")
+      api.end()
+      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(lists(api).length, 1)
+      assert.strictEqual(watches(api)[1]?.query?.["resourceVersion"], String(api.store.version))
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "asks for watches of 5 to 10 minutes, and takes them up again where the server ends them, without a word",
+    Effect.fn(function* () {
+      const api = make({ bookmarks: false })
+      const next = yield* follow(api)
+      assert.strictEqual(yield* next, "Synced ")
+      for (let count = 1; count <= 20; count++) {
+        assert.strictEqual(yield* next, "InTouch")
+        yield* settled
+        yield* TestClock.adjust(Number(watches(api).at(-1)?.query?.["timeoutSeconds"]) * 1000)
+      }
+      const seconds = watches(api).map(({ query }) => Number(query?.["timeoutSeconds"]))
+      for (const second of seconds) assert.isTrue(second >= 300 && second <= 600)
+      assert.isAbove(new Set(seconds).size, 5)
+      assert.strictEqual(lists(api).length, 1)
+    }, Effect.scoped)
+  )
+
+  for (const gone of ["status", "event"] as const) {
+    it.effect(
+      `reads anew after 410 as ${gone}, at once, and tells only what differs`,
+      Effect.fn(function* () {
+        const api = make()
+        api.gone = gone
+        for (const name of ["same", "changed", "gone"]) api.apply(path, thing(name, "1"))
+        const next = yield* follow(api)
+        assert.strictEqual(yield* next, "Synced same=1,changed=1,gone=1")
+        assert.strictEqual(yield* next, "InTouch")
+        yield* settled
+        yield* TestClock.adjust("10 seconds")
+        api.drop()
+        yield* settled
+        api.apply(path, thing("changed", "2"))
+        api.remove(path, "gone")
+        api.apply(path, thing("new", "1"))
+        api.store.compact()
+        yield* TestClock.adjust("2 seconds")
+        if (gone === "event") assert.strictEqual(yield* next, "InTouch")
+        assert.strictEqual(yield* next, "Deleted gone")
+        assert.strictEqual(yield* next, "Modified changed=2")
+        assert.strictEqual(yield* next, "Added new=1")
+        assert.strictEqual(yield* next, "InTouch")
+        assert.strictEqual(lists(api).length, 2)
+        assert.strictEqual(api.watches.length, 1)
+      }, Effect.scoped)
+    )
+  }
+
+  it.effect(
+    "backs off from a server that says 410 to everything",
+    Effect.fn(function* () {
+      const api = make()
+      api.refusal = ({ query }) => (query?.["watch"] === "true" ? 410 : undefined)
+      yield* Effect.forkScoped(Stream.runDrain(stream(api)))
+      yield* settled
+      yield* TestClock.adjust("10 minutes")
+      assert.isBelow(watches(api).length, 25)
+      assert.isAbove(watches(api).length, 5)
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "backs off from a server that ends every watch at once",
+    Effect.fn(function* () {
+      const api = make({ bookmarks: false })
+      const next = yield* follow(api)
+      assert.strictEqual(yield* next, "Synced ")
+      assert.strictEqual(yield* next, "InTouch")
+      api.end()
+      yield* settled
+      assert.strictEqual(watches(api).length, 1)
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(watches(api).length, 2)
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "notices a connection that fell silent: after three minutes, where bookmarks came before",
+    Effect.fn(function* () {
+      const api = make()
+      const next = yield* follow(api)
+      assert.strictEqual(yield* next, "Synced ")
+      assert.strictEqual(yield* next, "InTouch")
+      yield* settled
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* next, "InTouch")
+      api.silence()
+      yield* settled
+      yield* TestClock.adjust("179 seconds")
+      yield* settled
+      assert.strictEqual(watches(api).length, 1)
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(watches(api).length, 2)
+      assert.strictEqual(api.watches.length, 1)
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "notices a connection that fell silent: half a minute after it should have ended, where none did",
+    Effect.fn(function* () {
+      const api = make({ bookmarks: false })
+      const next = yield* follow(api)
+      assert.strictEqual(yield* next, "Synced ")
+      assert.strictEqual(yield* next, "InTouch")
+      yield* settled
+      api.silence()
+      const seconds = Number(watches(api)[0]?.query?.["timeoutSeconds"])
+      yield* TestClock.adjust((seconds + 29) * 1000)
+      yield* settled
+      assert.strictEqual(watches(api).length, 1)
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(watches(api).length, 2)
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "notices a server that takes requests and answers none",
+    Effect.fn(function* () {
+      const api = make()
+      api.isStalled = true
+      const next = yield* follow(api)
+      const first = yield* Effect.forkChild(next)
+      yield* settled
+      yield* TestClock.adjust("30 seconds")
+      assert.strictEqual(yield* Fiber.join(first), "OutOfTouch Unreachable")
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "reads events however they are cut into pieces",
+    Effect.fn(function* () {
+      const api = make()
+      const next = yield* follow(api)
+      assert.strictEqual(yield* next, "Synced ")
+      assert.strictEqual(yield* next, "InTouch")
+      const event = (name: string, version: number) =>
+        `${JSON.stringify({
+          type: "ADDED",
+          object: { ...thing(name, "жё✓"), metadata: { name, resourceVersion: String(version) } }
+        })}\n`
+      const glued = new TextEncoder().encode(event("one", 501) + event("two", 502) + event("three", 503))
+      for (const byte of glued) api.write(Uint8Array.of(byte))
+      api.write(new TextEncoder().encode(event("four", 504) + "\n" + event("five", 505)))
+      for (const name of ["one", "two", "three", "four", "five"]) {
+        assert.strictEqual(yield* next, `Added ${name}=жё✓`)
+      }
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "reads an object of more than a MiB",
+    Effect.fn(function* () {
+      const api = make()
+      const next = yield* follow(api)
+      assert.strictEqual(yield* next, "Synced ")
+      assert.strictEqual(yield* next, "InTouch")
+      api.apply(path, thing("large", "x".repeat(1_500_000)))
+      assert.strictEqual((yield* next).length, "Added large=".length + 1_500_000)
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "counts a malformed line, goes on, and finds what it would have told once the watch ends",
+    Effect.fn(function* () {
+      const log = captureLog()
+      const api = make()
+      yield* Effect.gen(function* () {
+        const before = (yield* Metric.value(metrics.malformed)).count
+        const next = yield* follow(api)
+        assert.strictEqual(yield* next, "Synced ")
+        assert.strictEqual(yield* next, "InTouch")
+        api.store.apply(path, thing("lost", "1"))
+        api.write("this is no event\n")
+        api.write('{"type":"ADDED","object":{"apiVer\n')
+        api.apply(path, thing("after", "1"))
+        assert.strictEqual(yield* next, "Added after=1")
+        assert.strictEqual((yield* Metric.value(metrics.malformed)).count - Number(before), 2)
+        api.end()
+        assert.strictEqual(yield* next, "Added lost=1")
+      }).pipe(Effect.provide(log.layer))
+      assert.strictEqual(log.lines.length, 1)
+      assert.notInclude(log.lines.join(), "apiVer")
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "names objects that cannot be decoded, leaves them out, and tells of them once they can",
+    Effect.fn(function* () {
+      const log = captureLog()
+      const api = make()
+      const wrong = (name: string) => ({ ...thing(name, "s3cr3t"), value: ["s3cr3t"] })
+      yield* Effect.gen(function* () {
+        api.apply(path, wrong("listed"))
+        api.apply(path, thing("good", "1"))
+        const next = yield* follow(api)
+        assert.strictEqual(yield* next, "Synced good=1")
+        assert.strictEqual(yield* next, "InTouch")
+        api.apply(path, wrong("watched"))
+        api.apply(path, wrong("good"))
+        api.remove(path, "watched")
+        api.apply(path, thing("listed", "2"))
+        assert.strictEqual(yield* next, "Added listed=2")
+        api.apply(path, thing("good", "3"))
+        assert.strictEqual(yield* next, "Modified good=3")
+      }).pipe(Effect.provide(log.layer))
+      assert.strictEqual(log.lines.length, 3)
+      assert.include(log.lines[0], "Thing listed")
+      assert.include(log.lines[1], "Thing watched")
+      assert.include(log.lines[2], "Thing good")
+      assert.notInclude(log.lines.join(), "s3cr3t")
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "holds the server back where its consumer is slow",
+    Effect.fn(function* () {
+      const api = make()
+      const next = yield* follow(api)
+      assert.strictEqual(yield* next, "Synced ")
+      assert.strictEqual(yield* next, "InTouch")
+      for (let index = 0; index < 2_000; index++) api.apply(path, thing(`thing-${index}`, "1"))
+      yield* settled
+      assert.isAbove(api.watches[0]?.pending ?? 0, 1_950)
+      for (let index = 0; index < 2_000; index++) assert.strictEqual(yield* next, `Added thing-${index}=1`)
+      assert.strictEqual(api.watches[0]?.pending, 0)
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "closes its connection when it is interrupted",
+    Effect.fn(function* () {
+      const api = make()
+      const running = yield* Effect.forkChild(Stream.runDrain(stream(api)))
+      yield* settled
+      assert.strictEqual(api.watches.length, 1)
+      yield* Fiber.interrupt(running)
+      assert.strictEqual(api.watches.length, 0)
+    })
+  )
+
+  for (const [status, tag] of [
+    [401, "Forbidden"],
+    [403, "Forbidden"],
+    [404, "NotFound"],
+    [429, "Unreachable"],
+    [500, "Unreachable"]
+  ] as const) {
+    it.effect(
+      `tells that it is out of touch at ${status}, and heals`,
+      Effect.fn(function* () {
+        const api = make()
+        api.apply(path, thing("one", "1"))
+        api.refusal = () => status
+        const next = yield* follow(api)
+        assert.strictEqual(yield* next, `OutOfTouch ${tag}`)
+        yield* settled
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual(yield* next, `OutOfTouch ${tag}`)
+        api.refusal = undefined
+        yield* settled
+        yield* TestClock.adjust("4 seconds")
+        assert.strictEqual(yield* next, "Synced one=1")
+        assert.strictEqual(yield* next, "InTouch")
+      }, Effect.scoped)
+    )
+  }
+
+  it.effect(
+    "reads anew after an error event that is no 410",
+    Effect.fn(function* () {
+      const api = make()
+      const next = yield* follow(api)
+      assert.strictEqual(yield* next, "Synced ")
+      assert.strictEqual(yield* next, "InTouch")
+      api.error(500)
+      assert.strictEqual(yield* next, "OutOfTouch Unreachable")
+      api.store.apply(path, thing("meanwhile", "1"))
+      yield* settled
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(yield* next, "Added meanwhile=1")
+    }, Effect.scoped)
+  )
+})
+
+describe("listWatch of one name", () => {
+  it.effect(
+    "gets the object, then watches by its name",
+    Effect.fn(function* () {
+      const api = make()
+      api.apply(path, thing("wanted", "1"))
+      api.apply(path, thing("another", "1"))
+      const next = yield* follow(api, { name: "wanted" })
+      assert.strictEqual(yield* next, "Synced wanted=1")
+      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(api.requests[0]?.path, `${path}/wanted`)
+      assert.strictEqual(watches(api)[0]?.query?.["fieldSelector"], "metadata.name=wanted")
+      for (const { path: asked, query } of api.requests) {
+        assert.isTrue(asked !== path || query?.["watch"] === "true", "it never lists")
+      }
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "sees what happens between the get and the watch",
+    Effect.fn(function* () {
+      const api = make()
+      api.apply(path, thing("wanted", "1"))
+      api.refusal = ({ query }) => {
+        if (query?.["watch"] === "true") api.remove(path, "wanted")
+        return undefined
+      }
+      const next = yield* follow(api, { name: "wanted" })
+      assert.strictEqual(yield* next, "Synced wanted=1")
+      assert.strictEqual(yield* next, "Deleted wanted")
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "is not led back by events older than what was read",
+    Effect.fn(function* () {
+      const api = make()
+      api.apply(path, thing("wanted", "1"))
+      api.refusal = ({ query }) => {
+        // After the watch has begun with version 1, before the object is read.
+        if (query?.["watch"] !== "true" && api.requests.length === 3) api.apply(path, thing("wanted", "2"))
+        return undefined
+      }
+      const next = yield* follow(api, { name: "wanted" })
+      assert.strictEqual(yield* next, "Synced wanted=1")
+      assert.strictEqual(yield* next, "Modified wanted=2")
+      assert.strictEqual(yield* next, "InTouch")
+      api.apply(path, thing("wanted", "3"))
+      assert.strictEqual(yield* next, "Modified wanted=3")
+    }, Effect.scoped)
+  )
+
+  it.effect(
+    "is not disturbed by history that is gone",
+    Effect.fn(function* () {
+      const api = make()
+      api.apply(path, thing("wanted", "1"))
+      api.store.compact()
+      const next = yield* follow(api, { name: "wanted" })
+      assert.strictEqual(yield* next, "Synced wanted=1")
+      assert.strictEqual(yield* next, "InTouch")
+      api.apply(path, thing("wanted", "2"))
+      assert.strictEqual(yield* next, "Modified wanted=2")
+      assert.strictEqual(watches(api).length, 1)
+    }, Effect.scoped)
+  )
+})

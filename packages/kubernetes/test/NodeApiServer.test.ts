@@ -1,0 +1,294 @@
+import { assert, describe, it } from "@effect/vitest"
+import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
+import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import * as KubeApiHttp from "@registry-packages-proxy/testkit/KubeApiHttp"
+import { Context, Effect, Fiber, Layer, Option, Stream } from "effect"
+import { once } from "node:events"
+import { chmodSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import type { TLSSocket } from "node:tls"
+import {
+  type ClusterLocation,
+  describe as describeLocation,
+  inCluster,
+  kubeconfig
+} from "../src/ClusterLocation.ts"
+import * as NodeApiServer from "../src/NodeApiServer.ts"
+import { make, path, thing, things } from "./Harness.ts"
+import { kubeconfigText, temporaryDirectory, writeKubeconfig } from "./Kubeconfig.ts"
+
+const https = process.getBuiltinModule("node:https")
+
+const connect = (location: ClusterLocation) =>
+  Effect.map(Layer.build(KubernetesApi.layer.pipe(Layer.provide(NodeApiServer.layer(location)))), (context) =>
+    Context.get(context, KubernetesApi)
+  )
+
+const listening = Effect.fnUntraced(function* (accepts: (authorization: string | undefined) => boolean) {
+  const api = make()
+  api.apply(path, thing("one", "1"))
+  const tls = yield* Effect.flatMap(Certificates.makeAuthority, (authority) => authority.issue())
+  const server = yield* KubeApiHttp.listen(api, { tls, accepts })
+  return { api, tls, server }
+})
+
+const valueOf = (api: KubernetesApi["Service"]) => Effect.map(api.get(things, "one"), ({ value }) => value)
+
+const detailOf = (api: KubernetesApi["Service"]) =>
+  Effect.map(Effect.flip(api.get(things, "one")), ({ reason }) => `${reason._tag} ${reason.detail}`)
+
+/** A program that prints a credential, as exec plugins do, and counts its runs. */
+const plugin = Effect.fnUntraced(function* (credential: object) {
+  const directory = yield* temporaryDirectory
+  const file = join(directory, "plugin")
+  const status = JSON.stringify({
+    apiVersion: "client.authentication.k8s.io/v1",
+    kind: "ExecCredential",
+    status: credential
+  })
+  writeFileSync(
+    file,
+    `#!/bin/sh\nprintf '%s\\n' "$KUBERNETES_EXEC_INFO" >> ${directory}/runs\ncat <<'END'\n${status}\nEND\n`
+  )
+  chmodSync(file, 0o755)
+  return { file, runs: join(directory, "runs") }
+})
+
+describe("a kubeconfig", () => {
+  it.live(
+    "with a token, re-read when the file is replaced",
+    Effect.fn(function* () {
+      let good = "Bearer first"
+      const { server, tls } = yield* listening((authorization) => authorization === good)
+      const file = yield* writeKubeconfig({ server: server.origin, ca: tls.ca, user: { token: "first" } })
+      const api = yield* connect(kubeconfig(file))
+      assert.strictEqual(yield* valueOf(api), "1")
+      good = "Bearer second"
+      assert.match(yield* detailOf(api), /^Forbidden .*401/)
+      writeFileSync(
+        `${file}.new`,
+        kubeconfigText({ server: server.origin, ca: tls.ca, user: { token: "second" } })
+      )
+      renameSync(`${file}.new`, file)
+      assert.strictEqual(yield* valueOf(api), "1")
+    }, Effect.scoped)
+  )
+
+  it.live(
+    "with a user name and a password",
+    Effect.fn(function* () {
+      const { server, tls } = yield* listening((authorization) => authorization === `Basic ${btoa("u:p")}`)
+      const user = { username: "u", password: "p" }
+      const api = yield* connect(
+        kubeconfig(yield* writeKubeconfig({ server: server.origin, ca: tls.ca, user }))
+      )
+      assert.strictEqual(yield* valueOf(api), "1")
+    }, Effect.scoped)
+  )
+
+  it.live(
+    "with a client certificate",
+    Effect.fn(function* () {
+      const authority = yield* Certificates.makeAuthority
+      const tls = yield* authority.issue()
+      const client = yield* authority.issue({ commonName: "the-proxy", usage: "client" })
+      const names: Array<unknown> = []
+      const server = https.createServer(
+        { key: tls.key, cert: tls.chain, ca: tls.ca, requestCert: true, rejectUnauthorized: true },
+        (request, response) => {
+          names.push((request.socket as TLSSocket).getPeerCertificate().subject.CN)
+          response.end(JSON.stringify(thing("one", "1")))
+        }
+      )
+      server.listen(0, "127.0.0.1")
+      yield* Effect.promise(() => once(server, "listening"))
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          server.close()
+          server.closeAllConnections()
+        })
+      )
+      const address = server.address()
+      const port = typeof address === "object" ? address?.port : undefined
+      const file = yield* writeKubeconfig({
+        server: `https://127.0.0.1:${port}`,
+        ca: tls.ca,
+        user: {
+          "client-certificate-data": btoa(client.chain),
+          "client-key-data": btoa(client.key)
+        }
+      })
+      const api = yield* connect(kubeconfig(file))
+      assert.strictEqual(yield* valueOf(api), "1")
+      assert.deepStrictEqual(names, ["the-proxy"])
+    }, Effect.scoped)
+  )
+
+  it.live(
+    "with an exec plugin, run once for all and told what it is for",
+    Effect.fn(function* () {
+      const { server, tls } = yield* listening((authorization) => authorization === "Bearer of-the-plugin")
+      const { file, runs } = yield* plugin({ token: "of-the-plugin" })
+      const exec = { apiVersion: "client.authentication.k8s.io/v1", command: file, interactiveMode: "Never" }
+      const api = yield* connect(
+        kubeconfig(yield* writeKubeconfig({ server: server.origin, ca: tls.ca, user: { exec } }))
+      )
+      yield* Effect.all([valueOf(api), valueOf(api), valueOf(api)], { concurrency: "unbounded" })
+      const { readFileSync } = process.getBuiltinModule("node:fs")
+      const told = readFileSync(runs, "utf8").trim().split("\n")
+      assert.lengthOf(told, 1)
+      assert.include(told[0], '"kind":"ExecCredential"')
+    }, Effect.scoped)
+  )
+
+  it.live(
+    "with an exec plugin that fails says so, and shows nothing it wrote",
+    Effect.fn(function* () {
+      const exec = { command: "sh", args: ["-c", "echo s3cr3t-of-the-plugin >&2; exit 1"] }
+      const api = yield* connect(
+        kubeconfig(yield* writeKubeconfig({ server: "https://127.0.0.1:1", user: { exec } }))
+      )
+      const detail = yield* detailOf(api)
+      assert.include(detail, "exec plugin failed")
+      assert.notInclude(detail, "s3cr3t")
+    }, Effect.scoped)
+  )
+
+  it.live(
+    "with a path in its server's URL, over plain HTTP",
+    Effect.fn(function* () {
+      const fake = make()
+      fake.apply(path, thing("one", "1"))
+      const { origin } = yield* KubeApiHttp.listen(fake)
+      const api = yield* connect(
+        kubeconfig(yield* writeKubeconfig({ server: `${origin}/k8s/clusters/one/`, user: {} }))
+      )
+      assert.match(yield* detailOf(api), /^NotFound/)
+      assert.strictEqual(fake.requests[0]?.path, `/k8s/clusters/one${path}/one`)
+    }, Effect.scoped)
+  )
+
+  for (const [name, text, expected] of [
+    ["is absent", undefined, /kubeconfig is not there/],
+    ["is broken", "clusters: [{name: s3cr3t", /is no kubeconfig that can be read/],
+    ["names no current context", '{"clusters":[],"users":[]}', /no current context/],
+    [
+      "has a user with an auth-provider",
+      kubeconfigText({
+        server: "https://127.0.0.1:1",
+        user: { "auth-provider": { name: "oidc", config: { "id-token": "s3cr3t" } } }
+      }),
+      /auth-provider/
+    ]
+  ] as const) {
+    it.live(
+      `that ${name} is named as the trouble, and taken up once it is right`,
+      Effect.fn(function* () {
+        const { server, tls } = yield* listening(() => true)
+        const file = join(yield* temporaryDirectory, "kubeconfig")
+        if (text !== undefined) writeFileSync(file, text)
+        const api = yield* connect(kubeconfig(file))
+        const detail = yield* detailOf(api)
+        assert.match(detail, /^Unreachable /)
+        assert.match(detail, expected)
+        assert.notInclude(detail, "s3cr3t")
+        writeFileSync(file, kubeconfigText({ server: server.origin, ca: tls.ca, user: {} }))
+        assert.strictEqual(yield* valueOf(api), "1")
+      }, Effect.scoped)
+    )
+  }
+})
+
+describe("a pod's service account", () => {
+  const place = Effect.fnUntraced(function* (origin: string, ca: string, token: string) {
+    const directory = yield* temporaryDirectory
+    writeFileSync(join(directory, "ca.crt"), ca)
+    writeFileSync(join(directory, "token"), token)
+    const { hostname, port } = new URL(origin)
+    const variables = { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port }
+    return { directory, location: Option.getOrThrow(inCluster(variables, directory)) }
+  })
+
+  it.live(
+    "is used with the token as it is now, though the old one was good a moment ago",
+    Effect.fn(function* () {
+      let good = "Bearer first"
+      const { server, tls } = yield* listening((authorization) => authorization === good)
+      const { directory, location } = yield* place(server.origin, tls.ca, "first\n")
+      const api = yield* connect(location)
+      assert.strictEqual(yield* valueOf(api), "1")
+      good = "Bearer second"
+      writeFileSync(join(directory, "token"), "second")
+      assert.strictEqual(yield* valueOf(api), "1")
+      rmSync(join(directory, "token"))
+      assert.match(yield* detailOf(api), /token is not there/)
+    }, Effect.scoped)
+  )
+
+  it.live(
+    "trusts the cluster's CA alone, also when it is replaced",
+    Effect.fn(function* () {
+      const { server, tls } = yield* listening(() => true)
+      const other = yield* Effect.flatMap(Certificates.makeAuthority, (authority) => authority.issue())
+      const { directory, location } = yield* place(server.origin, other.ca, "token")
+      const api = yield* connect(location)
+      assert.match(yield* detailOf(api), /not trusted/)
+      writeFileSync(join(directory, "ca.crt"), tls.ca)
+      assert.strictEqual(yield* valueOf(api), "1")
+    }, Effect.scoped)
+  )
+
+  it("is found by the environment, IPv6 addresses included", () => {
+    const variables = { KUBERNETES_SERVICE_HOST: "fd00::1", KUBERNETES_SERVICE_PORT: "443" }
+    assert.strictEqual(
+      describeLocation(Option.getOrThrow(inCluster(variables))),
+      "the API server of this cluster, [fd00::1]:443"
+    )
+    assert.isTrue(Option.isNone(inCluster({})))
+    assert.isTrue(Option.isNone(inCluster({ KUBERNETES_SERVICE_HOST: "10.0.0.1" })))
+  })
+})
+
+describe("connections", () => {
+  it.live(
+    "are kept and shared, and made anew where the server has closed them",
+    Effect.fn(function* () {
+      const { api: fake, server, tls } = yield* listening(() => true)
+      const file = yield* writeKubeconfig({ server: server.origin, ca: tls.ca, user: {} })
+      const api = yield* connect(kubeconfig(file))
+      yield* valueOf(api)
+      yield* valueOf(api)
+      assert.strictEqual(server.connections(), 1)
+      fake.isDown = true
+      assert.match(yield* detailOf(api), /^Unreachable .*closed/)
+      fake.isDown = false
+      assert.strictEqual(yield* valueOf(api), "1")
+    }, Effect.scoped)
+  )
+
+  it.live(
+    "of a watch are closed when it is interrupted",
+    Effect.fn(function* () {
+      const { api: fake, server, tls } = yield* listening(() => true)
+      const file = yield* writeKubeconfig({ server: server.origin, ca: tls.ca, user: {} })
+      const api = yield* connect(kubeconfig(file))
+      const running = yield* Effect.forkChild(Stream.runDrain(api.listWatch(things)))
+      yield* Effect.repeat(Effect.yieldNow, { until: () => fake.watches.length === 1 })
+      yield* Fiber.interrupt(running)
+      yield* Effect.repeat(Effect.yieldNow, { until: () => fake.watches.length === 0 })
+    }, Effect.scoped)
+  )
+
+  it.live(
+    "that are refused are told as such",
+    Effect.fn(function* () {
+      const api = yield* connect(
+        kubeconfig(yield* writeKubeconfig({ server: "https://127.0.0.1:1", user: {} }))
+      )
+      assert.strictEqual(
+        yield* detailOf(api),
+        "Unreachable the API server at 127.0.0.1:1 cannot be reached: the connection was refused: nothing listens there"
+      )
+    }, Effect.scoped)
+  )
+})
