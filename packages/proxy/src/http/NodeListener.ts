@@ -26,8 +26,18 @@ const badRequest = [
   "This is not a request HTTP/1.1 allows (RFC 9112). Check the client."
 ] as const
 
-const refuse = (error: Error & { readonly code?: string }, socket: Socket): void => {
-  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy()
+/** Whether the head of an answer has gone out on a connection whose body may still be under way. */
+const isAnswering = (socket: Socket): boolean => {
+  // Node keeps it there; its own refusal, which ours replaces, looks at the same.
+  const response: unknown = Reflect.get(socket, "_httpMessage")
+  return response instanceof http.ServerResponse && response.headersSent
+}
+
+/** Answers what is no request this program reads, and closes the connection. */
+/** Answers what is no request this program reads, and closes the connection. */
+export const refuse = (error: Error & { readonly code?: string }, socket: Socket): void => {
+  // A refusal behind an answer under way would be taken for bytes of its body.
+  if (!socket.writable || error.code === "ECONNRESET" || isAnswering(socket)) return void socket.destroy()
   const [status, title, detail] = refusals[error.code ?? ""] ?? badRequest
   const body = JSON.stringify({ type: ProblemDetails.blankType, status, title, detail })
   socket.end(
@@ -43,24 +53,34 @@ const refuse = (error: Error & { readonly code?: string }, socket: Socket): void
   )
 }
 
+/** What every listener's server is made with. */
+export const serverOptions = (inForce: Limits) => ({
+  maxHeaderSize: inForce.headBytes,
+  headersTimeout: inForce.headersTimeout,
+  requestTimeout: inForce.requestTimeout,
+  keepAliveTimeout: inForce.idleTimeout,
+  connectionsCheckingInterval: inForce.checkInterval,
+  // Answered by the application, as a problem.
+  requireHostHeader: false,
+  noDelay: true
+})
+
+/** Sets on a listener's server what its constructor does not take. */
+export const bound = (server: Server, inForce: Limits): void => {
+  // Node would drop what is beyond; the application refuses it.
+  server.maxHeadersCount = 0
+  server.maxConnections = inForce.connections
+  // An expectation nobody knows may be passed over (RFC 9110, section 10.1.1); Node would answer 417 without a problem.
+  server.on("checkExpectation", (request, response) => server.emit("request", request, response))
+}
+
 /**
  * A plain HTTP server with the limits of this program, or a test's own; Effect's server gives it its requests' answers.
  */
 export const makePlain = (own: Partial<Limits> = {}): Server => {
   const inForce = { ...limits, ...own }
-  const server = http.createServer({
-    maxHeaderSize: inForce.headBytes,
-    headersTimeout: inForce.headersTimeout,
-    requestTimeout: inForce.requestTimeout,
-    keepAliveTimeout: inForce.idleTimeout,
-    connectionsCheckingInterval: inForce.checkInterval,
-    // Answered by the application, as a problem.
-    requireHostHeader: false,
-    noDelay: true
-  })
-  // Node would drop what is beyond; the application refuses it.
-  server.maxHeadersCount = 0
-  server.maxConnections = inForce.connections
+  const server = http.createServer(serverOptions(inForce))
+  bound(server, inForce)
   server.on("clientError", refuse)
   return server
 }

@@ -1,0 +1,112 @@
+import type { Credential } from "@registry-packages-proxy/oci/Credential"
+import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
+import { Platform } from "@registry-packages-proxy/oci/Platform"
+import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
+import { Context, Effect, Layer, Redacted } from "effect"
+import * as fc from "fast-check"
+import type { Target } from "./FuzzSuite.ts"
+import { near } from "./Mutations.ts"
+import * as Upstreams from "./Upstreams.ts"
+
+const manifest = new TextEncoder().encode(
+  JSON.stringify({
+    schemaVersion: 2,
+    layers: [
+      {
+        mediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
+        digest: `sha256:${"a".repeat(64)}`,
+        size: 10
+      }
+    ]
+  })
+)
+const digest = digestOf(manifest, "sha256")
+
+const credentials: ReadonlyArray<Credential> = [
+  { _tag: "Basic", username: "user", password: Redacted.make("s3cr3t") },
+  { _tag: "IdentityToken", token: Redacted.make("s3cr3t") },
+  { _tag: "RegistryToken", token: Redacted.make("s3cr3t") },
+  { _tag: "Anonymous" }
+]
+const secret = /s3cr3t|dXNlcjpzM2NyM3Q/
+
+interface Asked {
+  readonly header: string
+  readonly credential: Credential
+  readonly isAcceptedIn: "never" | "any" | "bearer"
+}
+
+/** WWW-Authenticate of any bytes: an end after a few requests, and nothing secret sent where it can be read. */
+export const target: Target<Asked> = {
+  name: "WWW-Authenticate",
+  input: fc.record({
+    header: near({
+      samples: [
+        'Bearer realm="https://auth.test/token",service="registry.test",scope="repository:a/b:pull"',
+        'Bearer realm="http://auth.test/token"',
+        'Basic realm="x", charset="UTF-8"',
+        'Negotiate abc==, Basic realm="a, b", Bearer realm="https://auth.test/?x=1"',
+        "Bearer"
+      ],
+      pieces: [
+        "Bearer ",
+        "Basic ",
+        'realm="https://auth.test/token"',
+        'realm="http://auth.test/token"',
+        'realm="//[::"',
+        'realm="https://user:pw@auth.test/"',
+        'error="insufficient_scope"',
+        'scope="a b c"',
+        "a=b,",
+        'a="\\',
+        '\\"',
+        ", ",
+        "=="
+      ],
+      longest: 60_000
+    }).map(Upstreams.fieldValue),
+    credential: fc.constantFrom(...credentials),
+    isAcceptedIn: fc.constantFrom("never" as const, "any" as const, "bearer" as const)
+  }),
+  size: ({ header }) => header.length,
+  make: Effect.gen(function* () {
+    let current: Asked | undefined
+    let asked = 0
+    let leaked: string | undefined
+    const context = yield* Layer.build(
+      Upstreams.layer(({ authorization = "", form, url }) => {
+        asked++
+        const isRegistry = /^r\d+\.test$/.test(url.host)
+        if (url.protocol !== "https:" && secret.test(`${authorization} ${form} ${url.href}`))
+          leaked = url.href
+        if (!isRegistry || !url.pathname.startsWith("/v2/")) {
+          return { status: 200, headers: {}, body: new TextEncoder().encode('{"token":"given"}') }
+        }
+        const isAccepted =
+          current?.isAcceptedIn === "any" ? authorization !== "" : authorization === "Bearer given"
+        if (current?.isAcceptedIn !== "never" && isAccepted)
+          return { status: 200, headers: {}, body: manifest }
+        return { status: 401, headers: { "www-authenticate": current?.header ?? "" }, body: new Uint8Array() }
+      })
+    )
+    const client = Context.get(context, RegistryClient)
+    let number = 0
+    return async (input) => {
+      current = input
+      asked = 0
+      leaked = undefined
+      const result = await Effect.runPromise(
+        Effect.result(
+          client.resolve(
+            Upstreams.repository(number++, input.credential),
+            digest,
+            Platform.make("linux/amd64")
+          )
+        )
+      )
+      if (asked > 8) throw new Error(`${asked} requests`)
+      if (leaked !== undefined) throw new Error(`credentials went to ${leaked}`)
+      if (secret.test(JSON.stringify(result))) throw new Error(`it shows ${JSON.stringify(result)}`)
+    }
+  })
+}

@@ -1,0 +1,62 @@
+import * as DockerConfig from "@registry-packages-proxy/oci/DockerConfig"
+import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
+import { Effect, Result } from "effect"
+import { Base64 } from "effect/encoding"
+import * as fc from "fast-check"
+import type { Target } from "./FuzzSuite.ts"
+import { near } from "./Mutations.ts"
+
+const auth = Base64.encode("user:s3cr3t")
+const hosts = ["registry.test", "registry.test:5000", "docker.io", "[::1]:5000"] as const
+
+const samples = [
+  { auths: { "registry.test": { auth } } },
+  { auths: { "https://registry.test/v2/": { username: "user", password: "s3cr3t" } } },
+  { auths: { "https://index.docker.io/v1/": { identitytoken: "s3cr3t" } } },
+  { auths: { "[::1]:5000": { registrytoken: "s3cr3t", auth: null } }, credsStore: "x" },
+  { auths: null }
+].map((document) => JSON.stringify(document))
+
+interface Asked {
+  readonly text: string
+  readonly host: RegistryHost
+}
+
+/** config.json of any text: a credential, or an error that shows nothing of it. */
+export const target: Target<Asked> = {
+  name: "docker configs",
+  input: fc.record({
+    text: near({
+      samples,
+      pieces: [
+        '"auths":{',
+        '"registry.test":{},',
+        `"x":{"auth":"${auth}"},`,
+        '{"a":',
+        "[",
+        "null",
+        "https://",
+        "/",
+        auth,
+        "=",
+        "s3cr3t",
+        "\\u0000",
+        "\ud800"
+      ],
+      longest: 400_000
+    }),
+    host: fc.constantFrom(...hosts).map((host) => RegistryHost.make(host))
+  }),
+  size: ({ text }) => Buffer.byteLength(text),
+  make: Effect.succeed(({ host, text }) => {
+    const result = Result.flatMap(DockerConfig.parse(text), (config) =>
+      DockerConfig.credentialFor(config, host)
+    )
+    const shown = `${JSON.stringify(result)} ${String(Result.isFailure(result) ? result.failure : "")}`
+    // What stands where a user's name does is none.
+    const named = Result.isSuccess(result) && result.success._tag === "Basic" ? result.success.username : ""
+    if (shown.includes("s3cr3t") && !named.includes("s3cr3t"))
+      return Promise.reject(new Error(`it shows ${shown}`))
+    return Promise.resolve()
+  })
+}

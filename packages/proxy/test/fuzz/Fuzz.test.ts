@@ -1,0 +1,16 @@
+import * as Challenges from "./Challenges.ts"
+import * as CredentialsFiles from "./CredentialsFiles.ts"
+import * as DockerConfigs from "./DockerConfigs.ts"
+import { of, suite } from "./FuzzSuite.ts"
+import * as Headers from "./Headers.ts"
+import * as Manifests from "./Manifests.ts"
+import * as Query from "./Query.ts"
+
+suite([
+  of(Query.target),
+  of(Headers.target),
+  of(Manifests.target),
+  of(DockerConfigs.target),
+  of(Challenges.target),
+  of(CredentialsFiles.target)
+])

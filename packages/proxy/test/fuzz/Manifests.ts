@@ -1,0 +1,101 @@
+import { Digest } from "@registry-packages-proxy/oci/Digest"
+import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
+import * as MediaType from "@registry-packages-proxy/oci/MediaType"
+import { Platform } from "@registry-packages-proxy/oci/Platform"
+import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
+import { Context, Effect, Layer, Result } from "effect"
+import * as fc from "fast-check"
+import type { Target } from "./FuzzSuite.ts"
+import { near } from "./Mutations.ts"
+import * as Upstreams from "./Upstreams.ts"
+
+const layerDigest = Digest.make(`sha256:${"a".repeat(64)}`)
+const layer = { mediaType: "application/vnd.oci.image.layer.v1.tar+gzip", digest: layerDigest, size: 10 }
+const platform = { os: "linux", architecture: "amd64" }
+
+const samples = [
+  { schemaVersion: 2, mediaType: MediaType.ociManifest, config: layer, layers: [layer] },
+  { schemaVersion: 2, layers: [layer, { ...layer, annotations: { a: "b" }, urls: ["https://a.test"] }] },
+  {
+    schemaVersion: 2,
+    mediaType: MediaType.ociIndex,
+    manifests: [{ ...layer, mediaType: MediaType.ociManifest, platform }]
+  },
+  {
+    schemaVersion: 2,
+    mediaType: MediaType.dockerManifestList,
+    manifests: [{ ...layer, platform: { ...platform, variant: "v8" } }]
+  },
+  { schemaVersion: 1, fsLayers: [{ blobSum: layerDigest }] }
+].map((document) => JSON.stringify(document))
+
+interface Served {
+  readonly text: string
+  readonly contentType: string
+}
+
+/** Manifests of any bytes, under their own digest: a package, or an error that says so. */
+export const target: Target<Served> = {
+  name: "manifests",
+  input: fc.record({
+    text: near({
+      samples,
+      pieces: [
+        "[",
+        "{",
+        '{"a":',
+        '"layers":[',
+        '"manifests":[',
+        `${JSON.stringify(layer)},`,
+        `${JSON.stringify({ ...layer, platform })},`,
+        '"mediaType":"application/vnd.oci.image.index.v1+json",',
+        '"platform":null,',
+        "null",
+        "1e400",
+        "-0",
+        "\\u0000",
+        "\ud800",
+        "sha512:",
+        '"urls":["x"],'
+      ],
+      longest: 600_000
+    }),
+    contentType: near({
+      samples: [MediaType.ociManifest, MediaType.ociIndex, MediaType.dockerManifestList, ""],
+      pieces: ["; charset=utf-8", ",", '"'],
+      longest: 5000
+    }).map(Upstreams.fieldValue)
+  }),
+  size: ({ text }) => Buffer.byteLength(text),
+  make: Effect.gen(function* () {
+    let served: { readonly body: Uint8Array; readonly contentType: string } | undefined
+    let asked = 0
+    const context = yield* Layer.build(
+      Upstreams.layer(() => {
+        asked++
+        return {
+          status: 200,
+          headers: { "content-type": served?.contentType ?? "" },
+          body: served?.body ?? new Uint8Array()
+        }
+      })
+    )
+    const client = Context.get(context, RegistryClient)
+    return async ({ contentType, text }) => {
+      const body = new TextEncoder().encode(text)
+      served = { body, contentType }
+      asked = 0
+      const result = await Effect.runPromise(
+        Effect.result(
+          client.resolve(Upstreams.repository(0), digestOf(body, "sha256"), Platform.make("linux/amd64"))
+        )
+      )
+      // An index's child is asked for, and is not what it should be.
+      if (asked > 8) throw new Error(`${asked} requests for one manifest`)
+      if (Result.isFailure(result)) return
+      const { digest, size } = result.success
+      if (!/^sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$/.test(digest)) throw new Error(`the digest ${digest}`)
+      if (!Number.isSafeInteger(size) || size < 0) throw new Error(`the size ${size}`)
+    }
+  })
+}

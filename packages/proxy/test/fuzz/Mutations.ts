@@ -1,0 +1,93 @@
+import * as fc from "fast-check"
+
+/** A change of a text: at a place, so many characters give way to a piece, given so often. */
+interface Edit {
+  readonly at: number
+  readonly remove: number
+  readonly piece: string
+  readonly times: number
+}
+
+const applyTo = (text: string, edits: ReadonlyArray<Edit>, longest: number): string => {
+  let result = text
+  for (const { at, piece, remove, times } of edits) {
+    const place = at % (result.length + 1)
+    const room = Math.max(0, longest - result.length)
+    const most = piece.length === 0 ? 0 : Math.ceil(room / piece.length)
+    result = result.slice(0, place) + piece.repeat(Math.min(times, most)) + result.slice(place + remove)
+  }
+  return result.slice(0, longest)
+}
+
+/** Characters that parsers stumble over. */
+export const awkward: ReadonlyArray<string> = [
+  "\0",
+  "\t",
+  "\n",
+  "\r",
+  "\r\n",
+  "\x7f",
+  "\x80",
+  "\xff",
+  " ",
+  '"',
+  "\\",
+  ",",
+  ";",
+  "=",
+  "%",
+  "%00",
+  "%2F",
+  "%",
+  "&",
+  "?",
+  "#",
+  "/",
+  "//",
+  "..",
+  "-",
+  ":",
+  "0",
+  "9".repeat(20),
+  "-1",
+  "1e999",
+  "__proto__",
+  "constructor"
+]
+
+/**
+ * Texts near the samples: pieces put in, repeated, parts taken out. Most are short; some are pumped up to `longest`
+ * characters, so that what is quadratic shows. Shrinks towards a sample as it is.
+ */
+export const near = (options: {
+  readonly samples: ReadonlyArray<string>
+  readonly pieces: ReadonlyArray<string>
+  readonly longest: number
+}): fc.Arbitrary<string> => {
+  const { longest, pieces, samples } = options
+  const piece = fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom(...pieces) },
+    { weight: 2, arbitrary: fc.constantFrom(...awkward) },
+    { weight: 1, arbitrary: fc.string({ maxLength: 8 }) },
+    { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 4 }) },
+    { weight: 1, arbitrary: fc.constantFrom(...samples) }
+  )
+  const times = fc.oneof(
+    { weight: 30, arbitrary: fc.constant(1) },
+    { weight: 3, arbitrary: fc.integer({ min: 2, max: 40 }) },
+    { weight: 1, arbitrary: fc.integer({ min: 100, max: longest }) }
+  )
+  const edit = fc.record({
+    at: fc.nat(4096),
+    remove: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(40) }),
+    piece,
+    times
+  })
+  return fc
+    .tuple(fc.constantFrom(...samples), fc.array(edit, { maxLength: 5 }))
+    .map(([sample, edits]) => applyTo(sample, edits, longest))
+}
+
+/** As {@link near}, of characters that are one byte each, as headers and request lines are. */
+export const nearBytes = (options: Parameters<typeof near>[0]): fc.Arbitrary<string> =>
+  near(options).map((text) => Buffer.from(text, "latin1").toString("latin1"))

@@ -1,0 +1,64 @@
+import { anonymous, type Credential } from "@registry-packages-proxy/oci/Credential"
+import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
+import { PathComponents, RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
+import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
+import type { Repository } from "@registry-packages-proxy/registry-client/Repository"
+import { Upstream } from "@registry-packages-proxy/registry-client/Upstream"
+import { Effect, Layer, Stream } from "effect"
+import { HttpClient, HttpClientResponse } from "effect/http"
+
+/** An answer of a registry that may be anything. */
+export interface UpstreamAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+}
+
+/** What was asked for. */
+export interface UpstreamQuestion {
+  readonly url: URL
+  readonly authorization: string | undefined
+  readonly form: string
+}
+
+/** What a header may hold on its way: bytes without those that end it. */
+export const fieldValue = (text: string): string =>
+  Buffer.from(text, "latin1")
+    .toString("latin1")
+    .replace(/[\0\r\n]/g, "")
+
+/** A registry client whose transport answers by a function, at once. */
+export const layer = (
+  answer: (question: UpstreamQuestion) => UpstreamAnswer
+): Layer.Layer<RegistryClient> => {
+  const client = HttpClient.make((request, url) =>
+    Effect.sync(() => {
+      const form = request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : ""
+      const { body, headers, status } = answer({ url, authorization: request.headers["authorization"], form })
+      const response = HttpClientResponse.fromWeb(
+        request,
+        new Response(null, { status, headers: new Headers(headers) })
+      )
+      Object.defineProperty(response, "stream", {
+        value: body.length === 0 ? Stream.empty : Stream.succeed(body)
+      })
+      return response
+    })
+  )
+  return RegistryClient.layer.pipe(
+    Layer.provide(Layer.succeed(Upstream, Upstream.of({ client: () => Effect.succeed(client) })))
+  )
+}
+
+/** A repository on a host of its own, so that nothing is remembered of another's. */
+export const repository = (number: number, credential: Credential = anonymous): Repository => ({
+  source: {
+    scheme: "https",
+    host: RegistryHost.make(`r${number}.test`),
+    base: PathComponents.make(""),
+    credential,
+    ca: undefined,
+    origin: "fuzz"
+  },
+  name: RepositoryName.make("some/packages")
+})

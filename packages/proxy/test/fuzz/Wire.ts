@@ -1,0 +1,138 @@
+import * as DigestCacheMock from "@registry-packages-proxy/testkit/DigestCacheMock"
+import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Platform } from "@registry-packages-proxy/oci/Platform"
+import { MemorySocket } from "@registry-packages-proxy/testkit/MemorySocket"
+import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
+import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
+import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import { Duration, Effect, Layer, Logger } from "effect"
+import { layerPlain } from "../../src/http/Listener.ts"
+import { makePlain } from "../../src/http/NodeListener.ts"
+
+const content = RegistryBlob.randomBytes(11, 1000)
+/** The one package there is. */
+export const image = RegistryImage.ofPackage(content)
+export const repository = "registry.test/modules"
+
+/** One answer off a connection. */
+export interface WireAnswer {
+  readonly status: number
+  readonly headers: ReadonlyMap<string, string>
+  readonly body: Buffer
+  /** False where the connection ended before the body did. */
+  readonly isWhole: boolean
+}
+
+/** Statuses with which this side of HTTP may answer anything at all; never 500. */
+const allowed: ReadonlySet<number> = new Set([200, 206, 304, 400, 404, 405, 408, 416, 431])
+
+/** Turns of the event loop without a step after which nothing more is thought to come. */
+const quietTurns = 8
+
+const settle = async (steps: () => number): Promise<void> => {
+  let before = steps()
+  for (let quiet = 0; quiet < quietTurns; quiet++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    if (steps() !== before) quiet = 0
+    before = steps()
+  }
+}
+
+const fail = (what: string): never => {
+  throw new Error(what)
+}
+
+/** Reads all answers off a connection; throws where one is not what HTTP allows. */
+const answersOf = (received: Buffer, method: string): ReadonlyArray<WireAnswer> => {
+  const answers: Array<WireAnswer> = []
+  let rest = received
+  while (rest.length > 0) {
+    const end = rest.indexOf("\r\n\r\n")
+    if (end === -1) return fail(`an unfinished head: ${rest.toString("latin1", 0, 200)}`)
+    const [line = "", ...fields] = rest.toString("latin1", 0, end).split("\r\n")
+    const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(line)?.[1] ?? fail(`the status line ${line}`))
+    rest = rest.subarray(end + 4)
+    if (status === 100) continue
+    const headers = new Map<string, string>()
+    for (const field of fields) {
+      const [, name = fail(`the field ${field}`), value = ""] =
+        /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+): ?([\t\x20-\x7e]*)$/.exec(field) ?? []
+      if (headers.has(name.toLowerCase())) fail(`${name} twice`)
+      headers.set(name.toLowerCase(), value)
+    }
+    // What was refused before it was understood has a body, whatever its method was to be.
+    const isRefused = headers.get("connection") === "close" && [400, 408, 431].includes(status)
+    const isHead = method === "HEAD" && answers.length === 0 && !(isRefused && rest.length > 0)
+    const length = isHead || status === 304 ? 0 : Number(headers.get("content-length") ?? 0)
+    answers.push({ status, headers, body: rest.subarray(0, length), isWhole: rest.length >= length })
+    rest = rest.subarray(length)
+  }
+  return answers
+}
+
+const checkPackage = ({ body, headers, isWhole, status }: WireAnswer, isHead: boolean): void => {
+  if (headers.get("etag") === undefined || status === 304 || isHead) return
+  const [, first = "0", last = "999"] =
+    /^bytes (\d+)-(\d+)\/1000$/.exec(headers.get("content-range") ?? "") ?? []
+  const expected = content.subarray(Number(first), Number(last) + 1)
+  if (isWhole && status === 200 && body.length !== content.length) fail("200 without the whole package")
+  if (!body.equals(isWhole ? expected : expected.subarray(0, body.length)))
+    fail("other bytes than the package's")
+}
+
+/** Throws where an answer is not one that this API gives. */
+const check = (answer: WireAnswer, isHead: boolean): void => {
+  const { headers, status } = answer
+  if (!allowed.has(status)) fail(`status ${status}: ${answer.body.toString("latin1", 0, 300)}`)
+  const isProblem = headers.get("content-type") === "application/problem+json"
+  if (status >= 400 && !isProblem) fail(`${status} without a problem`)
+  if (status >= 400 && headers.get("cache-control") !== "no-store") fail(`${status} may be kept`)
+  if (status < 400) checkPackage(answer, isHead)
+}
+
+/** The program with one package, on connections that never leave the process. */
+export const make = Effect.gen(function* () {
+  const server = makePlain()
+  const source = CredentialStoreMock.source({ host: "registry.test", base: "p" })
+  yield* Layer.build(
+    layerPlain({
+      listen: { host: "127.0.0.1", port: 0 },
+      platform: Platform.make("linux/amd64"),
+      gracePeriod: Duration.zero,
+      server
+    }).pipe(
+      Layer.provide(DigestCacheMock.layer()),
+      Layer.provide(RegistryClientMock.layer([image])),
+      Layer.provide(CredentialStoreMock.layer({ sources: { "": source, [repository]: source } })),
+      Layer.provide(NodeServices.layer),
+      Layer.provideMerge(Logger.layer([]))
+    )
+  ).pipe(Effect.orDie)
+
+  const exchange = async (request: Buffer): Promise<Buffer> => {
+    let steps = 0
+    const [client, socket] = MemorySocket.pair(64 * 1024, () => steps++)
+    const received: Array<Buffer> = []
+    client.on("data", (chunk: Buffer) => received.push(chunk))
+    client.on("error", () => {})
+    server.emit("connection", socket)
+    client.write(request)
+    await settle(() => steps)
+    client.end()
+    await settle(() => steps)
+    client.destroy()
+    await settle(() => steps)
+    if (!socket.destroyed) fail("the connection was left open")
+    return Buffer.concat(received)
+  }
+
+  return {
+    /** Sends bytes, one request's method known or not, and gives the answers, each of which is right. */
+    send: async (request: Buffer, method = "GET"): Promise<ReadonlyArray<WireAnswer>> => {
+      const answers = answersOf(await exchange(request), method)
+      answers.forEach((answer, index) => check(answer, index === 0 && method === "HEAD"))
+      return answers
+    }
+  }
+})
