@@ -1,3 +1,4 @@
+import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import type { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
 import { Clock, Context, Effect, type FileSystem, Layer, Metric, Option, Schedule, Stream } from "effect"
@@ -7,6 +8,7 @@ import * as Feed from "./Feed.ts"
 import { ownSlot } from "./internal/KubernetesObject.ts"
 import { Ledger } from "./internal/Ledger.ts"
 import * as Metrics from "./Metrics.ts"
+import * as WatchFeed from "./WatchFeed.ts"
 
 /** What the store knows, for /readyz, metrics and logs. Holds no secret. */
 export interface CredentialStatus {
@@ -54,6 +56,18 @@ export class CredentialStore extends Context.Service<
         Effect.forEach(paths, (path) => CredentialsFile.feed(path)),
         make
       )
+    )
+
+  /** The store fed by an API server, and by credentials files, which win by repository. */
+  static readonly layerWatch = (
+    paths: ReadonlyArray<string>
+  ): Layer.Layer<CredentialStore, never, FileSystem.FileSystem | KubernetesApi> =>
+    Layer.effect(
+      CredentialStore,
+      Effect.gen(function* () {
+        const files = yield* Effect.forEach(paths, (path) => CredentialsFile.feed(path))
+        return yield* make([...files, ...WatchFeed.feeds(yield* KubernetesApi)])
+      })
     )
 }
 

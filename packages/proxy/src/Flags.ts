@@ -26,14 +26,24 @@ export const flags = {
       "Where to serve plain HTTP. There is no access control on it: for localhost and for a sidecar.",
     schema: ListenAddressOrOff
   }),
+  kubeconfig: Flag.optional({
+    name: "kubeconfig",
+    metavar: "FILE",
+    accepts: "the path of a kubeconfig file",
+    default: "in a cluster, the pod's service account",
+    description:
+      "How to reach the API server whose ModuleSources and registry Secret are followed. " +
+      "Its current context counts. Read again when it changes.",
+    schema: FilePath
+  }),
   credentialsFiles: Flag.repeated({
     name: "credentials-file",
     metavar: "FILE",
     accepts: "the path of a YAML or JSON file; the variable takes several, separated by commas",
     default: "none",
     description:
-      "ModuleSource and Secret objects that say which registries there are and with what credentials. " +
-      "May be given several times. Read again when it changes.",
+      "ModuleSource and Secret objects that say which registries there are and with what credentials, " +
+      "beside those of the API server, and before them. May be given several times. Read again when it changes.",
     schema: FilePath
   }),
   cacheDirectory: Flag.single({

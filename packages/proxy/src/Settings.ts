@@ -1,3 +1,4 @@
+import { inCluster } from "@registry-packages-proxy/kubernetes/ClusterLocation"
 import { Option, Record, Result } from "effect"
 import * as Flag from "./Flag.ts"
 import { flags } from "./Flags.ts"
@@ -28,18 +29,27 @@ export const defaults: Settings = Result.getOrThrow(
   )
 )
 
-/** Why a program with these settings could do nothing, in one line; each value alone may be right. */
-export const contradiction = (settings: Settings): Option.Option<string> => {
+/**
+ * Why a program with these settings, under these environment variables, could do nothing, in one line; each value alone
+ * may be right.
+ */
+export const contradiction = (
+  settings: Settings,
+  variables: Readonly<Record<string, string | undefined>>
+): Option.Option<string> => {
   if (Option.isNone(settings.listenAddress)) {
     const { accepts, name } = flags.listenAddress
     return Option.some(
       `--${name}: "off" leaves nothing to listen on; accepted for now: ${accepts.replace(/, or off$/, "")}`
     )
   }
-  if (settings.credentialsFiles.length === 0) {
-    const { name } = flags.credentialsFiles
+  const noCluster = Option.isNone(settings.kubeconfig) && Option.isNone(inCluster(variables))
+  if (settings.credentialsFiles.length === 0 && noCluster) {
+    const ways = [flags.kubeconfig, flags.credentialsFiles].map(
+      (flag) => `--${flag.name} FILE (or ${Flag.variable(flag)})`
+    )
     return Option.some(
-      `no source of registry credentials: give --${name} FILE or set ${Flag.variable(flags.credentialsFiles)}`
+      `no source of registry credentials: give ${ways.join(" or ")}, or run in a Kubernetes cluster`
     )
   }
   return Option.none()

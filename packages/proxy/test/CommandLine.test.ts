@@ -117,7 +117,7 @@ describe("CommandLine", () => {
       [["--listen-adress=:1"], 'unknown flag "--listen-adress"; did you mean --listen-address?'],
       [["-log-level=info"], 'unknown flag "-log-level"; did you mean --log-level?'],
       [["--retention-size", "1"], 'unknown flag "--retention-size"; did you mean --cache-retention-size?'],
-      [["--kubeconfig=secret"], 'unknown flag "--kubeconfig"; --help lists all'],
+      [["--password=secret"], 'unknown flag "--password"; --help lists all'],
       [["-x"], 'unknown flag "-x"; --help lists all'],
       [["--constructor"], 'unknown flag "--constructor"; --help lists all']
     ]
@@ -134,8 +134,12 @@ describe("CommandLine", () => {
   it("asks for a source of credentials and for something to listen on", () => {
     assert.strictEqual(
       message([]),
-      "no source of registry credentials: give --credentials-file FILE or set REGISTRY_PACKAGES_PROXY_CREDENTIALS_FILE"
+      "no source of registry credentials: give --kubeconfig FILE (or REGISTRY_PACKAGES_PROXY_KUBECONFIG) or " +
+        "--credentials-file FILE (or REGISTRY_PACKAGES_PROXY_CREDENTIALS_FILE), or run in a Kubernetes cluster"
     )
+    const inCluster = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }
+    assert.deepStrictEqual(Effect.runSync(parse([], inCluster)), defaults)
+    assert.deepStrictEqual(Effect.runSync(parse(["--kubeconfig=k"], {})).kubeconfig, Option.some("k"))
     assert.include(
       message([...credentials, "--listen-address=off"]),
       '--listen-address: "off" leaves nothing to listen on; accepted'

@@ -26,6 +26,8 @@ export const settings = Effect.fnUntraced(function* (
   const files = variables[`${prefix}CREDENTIALS_FILE`]
   const parsed = yield* CommandLine.parse(args, {
     ...variables,
+    // In a cluster too it runs without Kubernetes.
+    [`${prefix}KUBECONFIG`]: undefined,
     [`${prefix}CACHE_DIRECTORY`]: isGiven(cache) ? cache : paths.cacheDirectory,
     [`${prefix}CREDENTIALS_FILE`]: isGiven(files) ? files : paths.credentialsFile
   })
@@ -34,6 +36,12 @@ export const settings = Effect.fnUntraced(function* (
   const result: Settings = { ...parsed, credentialsFiles: [credentialsFile, ...others] }
   return result
 })
+
+/** Variables without the API server of the cluster this runs in, which the walk-through is to do without. */
+export const withoutCluster = ({
+  KUBERNETES_SERVICE_HOST: _,
+  ...variables
+}: Environment["variables"]): Environment["variables"] => variables
 
 /** Variables under which the embedded registry is reached directly, whatever proxy this machine's network has. */
 export const withoutProxy = (variables: Environment["variables"]): Environment["variables"] => {

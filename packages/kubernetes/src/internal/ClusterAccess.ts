@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import type { RequestOptions } from "node:https"
 import { Effect, Semaphore } from "effect"
-import type { ClusterLocation } from "../ClusterLocation.ts"
+import { type ClusterLocation, tokenFile } from "../ClusterLocation.ts"
 import { type KubernetesError, unreachable } from "../KubernetesError.ts"
 import * as KubeConfigFile from "./KubeConfigFile.ts"
 
@@ -72,7 +72,7 @@ const explain = (location: ClusterLocation, cause: unknown): KubernetesError => 
 /** Authentication as a location says, with what it read kept for as long as its file stays as it was. */
 export const make = Effect.fnUntraced(function* (location: ClusterLocation): Effect.fn.Return<ClusterAccess> {
   let loaded: { readonly print: string; readonly value: KubeConfigFile.Loaded } | undefined
-  const watched = location._tag === "Kubeconfig" ? location.path : `${location.directory}/token`
+  const watched = location._tag === "Kubeconfig" ? location.path : tokenFile(location)
   // One at a time: an exec plugin is run once for all who wait for it.
   const turn = yield* Semaphore.make(1)
 

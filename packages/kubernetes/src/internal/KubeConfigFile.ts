@@ -1,6 +1,6 @@
 import type { KubeConfig } from "@kubernetes/client-node/dist/config.js"
 import type { Cluster, User } from "@kubernetes/client-node/dist/config_types.js"
-import type { ClusterLocation } from "../ClusterLocation.ts"
+import { type ClusterLocation, type InCluster, tokenFile } from "../ClusterLocation.ts"
 
 const { readFileSync, statSync } = process.getBuiltinModule("node:fs")
 
@@ -105,9 +105,7 @@ const fromFile = async (path: string): Promise<Loaded> => {
   return { config, server, proxy: cluster.proxyUrl }
 }
 
-const fromPod = async (
-  location: Extract<ClusterLocation, { readonly _tag: "InCluster" }>
-): Promise<Loaded> => {
+const fromPod = async (location: InCluster): Promise<Loaded> => {
   const host = location.host.includes(":") ? `[${location.host}]` : location.host
   const cluster: Cluster = {
     name: "cluster",
@@ -118,7 +116,7 @@ const fromPod = async (
   const config = await load()
   config.loadFromClusterAndUser(cluster, {
     name: "pod",
-    authProvider: { name: "tokenFile", config: { tokenFile: `${location.directory}/token` } }
+    authProvider: { name: "tokenFile", config: { tokenFile: tokenFile(location) } }
   })
   return { config, server: serverOf(cluster), proxy: undefined }
 }

@@ -1,0 +1,74 @@
+import type { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
+import * as Resource from "@registry-packages-proxy/kubernetes/Resource"
+import type { WatchEvent } from "@registry-packages-proxy/kubernetes/WatchEvent"
+import { Schema, Stream } from "effect"
+import * as Feed from "./Feed.ts"
+import * as ModuleSource from "./ModuleSource.ts"
+import * as RegistrySecret from "./RegistrySecret.ts"
+
+// Objects are the store's to decode: a broken one then keeps its last good state, and its error its name.
+const moduleSources: Resource.Resource<unknown> = {
+  group: "deckhouse.io",
+  version: "v1alpha1",
+  kind: ModuleSource.kind,
+  plural: "modulesources",
+  schema: Schema.Unknown
+}
+
+const secrets: Resource.Resource<unknown> = {
+  group: "",
+  version: "v1",
+  kind: RegistrySecret.kind,
+  plural: "secrets",
+  namespace: RegistrySecret.namespace,
+  schema: Schema.Unknown
+}
+
+const feedEvent =
+  (resource: Resource.Resource<unknown>) =>
+  (event: WatchEvent<unknown>): Feed.FeedEvent => {
+    switch (event._tag) {
+      case "Synced":
+        return Feed.synced(event.objects)
+      case "Added":
+      case "Modified":
+        return Feed.upsert(event.object)
+      case "Deleted": {
+        const { name, namespace } = event.key
+        return Feed.remove({
+          apiVersion: Resource.apiVersion(resource),
+          kind: resource.kind,
+          metadata: { name, ...(namespace === undefined ? {} : { namespace }) }
+        })
+      }
+      case "InTouch":
+        return Feed.inTouch
+      case "OutOfTouch":
+        return Feed.outOfTouch(event.error.reason.detail)
+    }
+  }
+
+const feed = (
+  api: KubernetesApi["Service"],
+  resource: Resource.Resource<unknown>,
+  options: { readonly feedName: string; readonly name?: string }
+): Feed.Feed => ({
+  name: options.feedName,
+  precedence: Feed.precedence.watch,
+  events: Stream.map(
+    api.listWatch(resource, options.name === undefined ? {} : { name: options.name }),
+    feedEvent(resource)
+  )
+})
+
+/**
+ * The ModuleSources and the Secret `d8-system/deckhouse-registry` of an API server, followed as they change. Needs
+ * `list` and `watch` on the former, `get` and `watch` on the latter by its name; see `packages/deploy/rbac.yaml`.
+ */
+export const feeds = (api: KubernetesApi["Service"]): ReadonlyArray<Feed.Feed> => [
+  feed(api, moduleSources, { feedName: "ModuleSources of the API server" }),
+  feed(api, secrets, {
+    feedName: `Secret ${RegistrySecret.namespace}/${RegistrySecret.name} of the API server`,
+    name: RegistrySecret.name
+  })
+]

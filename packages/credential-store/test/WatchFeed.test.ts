@@ -1,0 +1,278 @@
+import { assert, describe, it } from "@effect/vitest"
+import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
+import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
+import { moduleSource, registrySecret } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import { type Fixture, suite } from "@registry-packages-proxy/testkit/CredentialStoreSuite"
+import { KubeApi } from "@registry-packages-proxy/testkit/KubeApi"
+import { Effect, FileSystem, Layer, Predicate, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import { type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
+import { answer, captureLog, get, status } from "./Harness.ts"
+
+const sources = "/apis/deckhouse.io/v1alpha1/modulesources"
+const secrets = "/api/v1/namespaces/d8-system/secrets"
+
+const makeApi = (): KubeApi =>
+  new KubeApi({ collections: { [sources]: "ModuleSource", [secrets]: "Secret" } })
+
+const put = (api: KubeApi, object: Record<string, unknown>): void =>
+  api.apply(object["kind"] === "Secret" ? secrets : sources, object)
+
+const files = new Map<string, FakeFile>()
+
+const store = (api: KubeApi, paths: ReadonlyArray<string> = []) =>
+  CredentialStore.layerWatch(paths).pipe(
+    Layer.provide(KubernetesApi.layer.pipe(Layer.provide(api.layer))),
+    Layer.provide(Layer.succeed(FileSystem.FileSystem, makeFileSystem(files)))
+  )
+
+/** Waits until the answer is this; every step is a turn of the fibers, none takes time. */
+const until = (repository: string, expected: string) =>
+  Effect.repeat(Effect.andThen(Effect.yieldNow, answer(repository)), { until: (found) => found === expected })
+
+const untilSynced = Effect.repeat(Effect.andThen(Effect.yieldNow, status), { until: ({ synced }) => synced })
+
+const untilOutOfTouch = Effect.repeat(Effect.andThen(Effect.yieldNow, status), {
+  until: ({ upToDate }) => !upToDate
+})
+
+const passwordOf = (repository: string) =>
+  Effect.map(get(repository), ({ credential }) =>
+    credential._tag === "Basic" ? Redacted.value(credential.password) : credential._tag
+  )
+
+const own = registrySecret({ address: "cluster.example.com", path: "/sys/deckhouse", scheme: "https" })
+const module = moduleSource({ name: "one", repo: "registry.example.com/modules" })
+const login = (password: string) => ({ host: "cluster.example.com", username: "reader", password })
+
+// What the suite calls another feed is here the one that cannot list.
+suite("watch of an API server", ({ objects, state }: Fixture) =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const api = makeApi()
+      for (const object of objects) if (Predicate.isObject(object)) put(api, object)
+      const path = "/credentials/another"
+      if (state !== "waiting") files.set(path, '{"kind":"List","apiVersion":"v1","items":[]}')
+      const context = yield* Layer.build(store(api, state === "synced" ? [] : [path]))
+      yield* Effect.gen(function* () {
+        if (state === "waiting") {
+          return yield* Effect.repeat(Effect.andThen(Effect.yieldNow, status), {
+            until: ({ sources }) => sources === 3
+          })
+        }
+        yield* untilSynced
+        files.delete(path)
+        if (state === "outOfTouch") yield* TestClock.adjust("3 seconds")
+        return yield* status
+      }).pipe(Effect.provideContext(context))
+      return context
+    })
+  ).pipe(Layer.provide(TestClock.layer()))
+)
+
+describe("CredentialStore from an API server", () => {
+  it.effect(
+    "is synced without the Secret, which may come later",
+    Effect.fn(function* () {
+      const api = makeApi()
+      yield* Effect.gen(function* () {
+        yield* untilSynced
+        assert.strictEqual(yield* answer(""), "UnknownRepository")
+        put(api, own)
+        yield* until("", "Secret d8-system/deckhouse-registry")
+        api.remove(secrets, "deckhouse-registry")
+        yield* until("", "UnknownRepository")
+      }).pipe(Effect.provide(store(api)))
+    })
+  )
+
+  it.effect(
+    "follows ModuleSources as they come, change and go",
+    Effect.fn(function* () {
+      const api = makeApi()
+      yield* Effect.gen(function* () {
+        yield* untilSynced
+        put(api, module)
+        yield* until("registry.example.com/modules", "ModuleSource one")
+        put(api, moduleSource({ name: "one", repo: "registry.example.com/moved" }))
+        yield* until("registry.example.com/moved", "ModuleSource one")
+        assert.strictEqual(yield* answer("registry.example.com/modules"), "UnknownRepository")
+        api.remove(sources, "one")
+        yield* until("registry.example.com/moved", "UnknownRepository")
+      }).pipe(Effect.provide(store(api)))
+    })
+  )
+
+  it.effect(
+    "has the new password as soon as the Secret is rotated",
+    Effect.fn(function* () {
+      const api = makeApi()
+      put(api, registrySecret({ address: "cluster.example.com", login: login("old") }))
+      yield* Effect.gen(function* () {
+        yield* untilSynced
+        assert.strictEqual(yield* passwordOf(""), "old")
+        put(api, registrySecret({ address: "cluster.example.com", login: login("new") }))
+        yield* Effect.repeat(Effect.andThen(Effect.yieldNow, passwordOf("")), {
+          until: (password) => password === "new"
+        })
+      }).pipe(Effect.provide(store(api)))
+    })
+  )
+
+  it.effect(
+    "reads the Secret however it is written, and takes what is missing for anonymous",
+    Effect.fn(function* () {
+      const api = makeApi()
+      const write = (data: Readonly<Record<string, string>>) => {
+        const encoded = Object.fromEntries(Object.entries(data).map(([key, value]) => [key, btoa(value)]))
+        put(api, { ...own, data: encoded })
+      }
+      write({ address: "one.example.com:5000", path: "sys/one", scheme: "HTTP", ca: "" })
+      yield* Effect.gen(function* () {
+        yield* untilSynced
+        const { base, ca, credential, scheme } = yield* get("")
+        assert.deepStrictEqual([scheme, String(base), ca], ["http", "sys/one", undefined])
+        assert.strictEqual(credential._tag, "Anonymous")
+        write({ address: "two.example.com", path: "/sys/two", scheme: "Https" })
+        yield* Effect.repeat(Effect.andThen(Effect.yieldNow, get("")), {
+          until: ({ base, scheme }) => String(base) === "sys/two" && scheme === "https"
+        })
+      }).pipe(Effect.provide(store(api)))
+    })
+  )
+
+  it.effect(
+    "knows nothing while the API server was never there, keeps trying, and comes to life with it",
+    Effect.fn(function* () {
+      const api = makeApi()
+      put(api, own)
+      api.isDown = true
+      yield* Effect.gen(function* () {
+        yield* untilOutOfTouch
+        assert.strictEqual(yield* answer(""), "NotSynced")
+        assert.deepStrictEqual((yield* status).waitingFor, [
+          "ModuleSources of the API server",
+          "Secret d8-system/deckhouse-registry of the API server"
+        ])
+        yield* TestClock.adjust("10 minutes")
+        assert.strictEqual(yield* answer(""), "NotSynced")
+        api.isDown = false
+        yield* TestClock.adjust("1 minute")
+        yield* until("", "Secret d8-system/deckhouse-registry")
+        assert.isTrue((yield* status).synced)
+      }).pipe(Effect.provide(store(api)))
+    })
+  )
+
+  it.effect(
+    "serves what it knew while the API server is down, and then what has changed",
+    Effect.fn(function* () {
+      const api = makeApi()
+      put(api, module)
+      yield* Effect.gen(function* () {
+        yield* untilSynced
+        api.isDown = true
+        api.drop()
+        yield* untilOutOfTouch
+        yield* TestClock.adjust("10 minutes")
+        assert.strictEqual(yield* answer("registry.example.com/modules"), "ModuleSource one")
+        assert.strictEqual(yield* answer("unknown.example.com/modules"), "UnknownRepository")
+        assert.isFalse((yield* status).upToDate)
+        api.remove(sources, "one")
+        api.store.compact()
+        api.isDown = false
+        yield* TestClock.adjust("1 minute")
+        yield* until("registry.example.com/modules", "UnknownRepository")
+        assert.isTrue((yield* status).upToDate)
+      }).pipe(Effect.provide(store(api)))
+    })
+  )
+
+  for (const [what, put403, words] of [
+    ["RBAC says no", (api: KubeApi) => (api.refusal = () => 403), ["403", "RBAC does not let us"]],
+    ["the CRD is not installed", (api: KubeApi) => api.missing.add(sources), ["404", "a CRD may come"]]
+  ] as const) {
+    it.effect(
+      `says once that ${what}, and heals when that is put right`,
+      Effect.fn(function* () {
+        const api = makeApi()
+        put(api, module)
+        put403(api)
+        const log = captureLog()
+        yield* Effect.gen(function* () {
+          yield* untilOutOfTouch
+          yield* TestClock.adjust("5 minutes")
+          assert.isFalse((yield* status).synced)
+          assert.lengthOf(log.matching("Warn", "ModuleSources of the API server", ...words), 1)
+          api.refusal = undefined
+          api.missing.clear()
+          yield* TestClock.adjust("1 minute")
+          yield* until("registry.example.com/modules", "ModuleSource one")
+          assert.isTrue((yield* status).synced)
+        }).pipe(Effect.provide(store(api)), Effect.provide(log.layer))
+      })
+    )
+  }
+
+  it.effect(
+    "lets files win by repository",
+    Effect.fn(function* () {
+      const api = makeApi()
+      put(api, module)
+      put(api, own)
+      files.set(
+        "/credentials/file",
+        JSON.stringify(moduleSource({ name: "of-the-file", repo: "registry.example.com/modules" }))
+      )
+      yield* Effect.gen(function* () {
+        yield* untilSynced
+        assert.strictEqual(yield* answer("registry.example.com/modules"), "ModuleSource of-the-file")
+        assert.strictEqual(yield* answer(""), "Secret d8-system/deckhouse-registry")
+      }).pipe(Effect.provide(store(api, ["/credentials/file"])))
+      files.clear()
+    })
+  )
+
+  it.effect(
+    "keeps a broken object's last good state, and says nothing of its values",
+    Effect.fn(function* () {
+      const api = makeApi()
+      put(api, module)
+      const log = captureLog()
+      yield* Effect.gen(function* () {
+        yield* untilSynced
+        put(api, moduleSource({ name: "one", repo: "registry.example.com/modules", dockerCfg: "s3cr3t%" }))
+        put(api, moduleSource({ name: "two", repo: "registry.example.com/two" }))
+        yield* until("registry.example.com/two", "ModuleSource two")
+        assert.strictEqual(yield* answer("registry.example.com/modules"), "ModuleSource one")
+      }).pipe(Effect.provide(store(api)), Effect.provide(log.layer))
+      assert.lengthOf(log.matching("ModuleSource one cannot be read", "dockerCfg"), 1)
+      assert.notInclude(log.lines.join(), "s3cr3t")
+    })
+  )
+
+  it.effect(
+    "asks for no more than its role grants",
+    Effect.fn(function* () {
+      const api = makeApi()
+      put(api, own)
+      yield* Effect.gen(function* () {
+        yield* untilSynced
+        yield* until("", "Secret d8-system/deckhouse-registry")
+        yield* Effect.repeat(Effect.yieldNow, { until: () => api.watches.length === 2 })
+      }).pipe(Effect.provide(store(api)))
+      const asked = api.requests.map(({ path, query }) =>
+        [query?.["watch"] === "true" ? "watch" : "read", path, query?.["fieldSelector"] ?? ""].join(" ")
+      )
+      assert.deepStrictEqual(
+        [...new Set(asked)].toSorted(),
+        [
+          `read ${secrets}/deckhouse-registry `,
+          `read ${sources} `,
+          `watch ${secrets} metadata.name=deckhouse-registry`,
+          `watch ${sources} `
+        ].toSorted()
+      )
+    })
+  )
+})
