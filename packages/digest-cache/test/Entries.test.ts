@@ -17,6 +17,7 @@ const entryOf = (number: number, size: number): Entry =>
       requested: digestOfNumber(number),
       platform: Option.none(),
       layer: digestOfNumber(-number),
+      size,
       compression: "gzip"
     },
     fingerprint: { inode: BigInt(number), size, modified: 0 },

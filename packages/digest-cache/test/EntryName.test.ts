@@ -24,6 +24,7 @@ const entryName: fc.Arbitrary<EntryName> = fc.record({
   requested: digest,
   platform: fc.oneof(fc.constant(Option.none()), platform),
   layer: digest,
+  size: fc.nat(2 ** 40),
   compression: fc.constantFrom("gzip", "zstd")
 })
 

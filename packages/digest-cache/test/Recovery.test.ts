@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { DigestCache } from "../src/DigestCache.ts"
-import { type Harness, unfinished, withHarness } from "./Harness.ts"
+import { assertRoom, type Harness, unfinished, withHarness } from "./Harness.ts"
 
 const large = 600_000
 const small = 10_000
@@ -207,6 +207,34 @@ describe("DigestCache after a restart", () => {
           )
         })
       )
+  )
+
+  it.effect("a file that is not as long as its name says, as a crash may leave it, was never there", () =>
+    withHarness((harness) =>
+      Effect.gen(function* () {
+        const packages = three(large)
+        yield* harness.run(fill(packages))
+        const [longer = "", shorter = "", empty = ""] = yield* harness.blobs
+        yield* Effect.orDie(
+          Effect.gen(function* () {
+            yield* harness.fs.truncate(harness.pathOf(longer), large + 1_500_000)
+            yield* harness.fs.truncate(harness.pathOf(shorter), large - 1)
+            yield* harness.fs.truncate(harness.pathOf(empty), 0)
+          })
+        )
+        yield* harness.run(
+          Effect.gen(function* () {
+            assert.deepStrictEqual(yield* cached(packages), [false, false, false])
+            assert.deepStrictEqual(yield* harness.blobs, [])
+            for (const wanted of packages) {
+              assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+            }
+            yield* Effect.forEach(packages, settled)
+            yield* assertRoom()
+          })
+        )
+      })
+    )
   )
 
   it.effect(

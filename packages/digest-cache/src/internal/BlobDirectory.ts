@@ -2,7 +2,7 @@ import { Effect, FileSystem, Option, Path, Result } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { BodyError, DiskFailed } from "../BodyError.ts"
 import { type Fingerprint, sameFingerprint } from "./Entries.ts"
-import { type EntryName, parse } from "./EntryName.ts"
+import { type EntryName, format, parse } from "./EntryName.ts"
 
 /** A file found at start. */
 export type Found =
@@ -22,6 +22,8 @@ const fingerprintOf = (info: FileSystem.File.Info): Fingerprint => ({
 })
 
 const changed = new BodyError({ reason: new DiskFailed({ cause: "the file was changed while it was read" }) })
+
+const isCut = (found: Found): boolean => found._tag === "Entry" && found.fingerprint.size !== found.name.size
 
 const temporary = /^ingest-\d+$/
 
@@ -102,12 +104,16 @@ export const make = Effect.fnUntraced(function* (root: string) {
     const unfinished = names.filter((name) => temporary.test(name))
     yield* Effect.forEach(unfinished, (name) => fs.remove(entryPath(name), { recursive: true, force: true }))
     const finished = names.filter((name) => !temporary.test(name))
-    const found = yield* Effect.forEach(finished, inspect, { concurrency: 16 })
+    const inspected = (yield* Effect.forEach(finished, inspect, { concurrency: 16 })).flat()
+    // Nothing is synced to the disk: a crash of the machine may cut short what had its name already.
+    yield* Effect.forEach(inspected.filter(isCut), (found) =>
+      found._tag === "Entry" ? remove(entryPath(format(found.name))) : Effect.void
+    )
     const others = (yield* fs.readDirectory(root)).filter((name) => name !== "blobs")
     const beside = yield* Effect.forEach(others, (name) => foreign(path.join(root, name)))
-    return [...found, ...beside]
-      .flat()
-      .sort((a, b) => (a._tag === "Entry" ? a.lastUsed : 0) - (b._tag === "Entry" ? b.lastUsed : 0))
+    return [...inspected.filter((found) => !isCut(found)), ...beside.flat()].sort(
+      (a, b) => (a._tag === "Entry" ? a.lastUsed : 0) - (b._tag === "Entry" ? b.lastUsed : 0)
+    )
   })
 
   const openNew = (file: string) => fs.open(file, { flag: "wx+", mode: 0o600 })

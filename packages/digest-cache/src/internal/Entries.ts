@@ -52,7 +52,7 @@ export class Entry {
     this.unsaved = options.verified
     this.descriptor = {
       digest: options.name.layer,
-      size: options.fingerprint.size,
+      size: options.name.size,
       compression: options.name.compression,
       viaIndex: Option.isSome(options.name.platform)
     }

@@ -2,7 +2,7 @@ import { algorithm, Digest, encoded } from "@registry-packages-proxy/oci/Digest"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Option, Schema } from "effect"
 
-/** What a cached file's name says of it; its size is the file's, its last use the file's access time. */
+/** What a cached file's name says of it; its last use is the file's access time. */
 export interface EntryName {
   /** The digest it is asked for by. */
   readonly requested: Digest
@@ -10,6 +10,8 @@ export interface EntryName {
   readonly platform: Option.Option<Platform>
   /** The digest its bytes must have. */
   readonly layer: Digest
+  /** How many bytes it has, so that a file cut short by a crash is not taken for it. */
+  readonly size: number
   readonly compression: "gzip" | "zstd"
 }
 
@@ -29,24 +31,34 @@ const parseDigest = (text: string): Option.Option<Digest> =>
 const decodePlatform = Schema.decodeUnknownOption(Platform)
 const extensions = { gzip: "tar.gz", zstd: "tar.zst" } as const
 
-/** The file name of an entry: `<digest>.<platform, or any>.<layer digest>.tar.gz` (or `.tar.zst`). */
+/** The file name of an entry: `<digest>.<platform, or any>.<layer digest>.<size>.tar.gz` (or `.tar.zst`). */
 export const format = (name: EntryName): string =>
   [
     formatDigest(name.requested),
     Option.match(name.platform, { onNone: () => "any", onSome: (platform) => platform.replaceAll("/", "-") }),
     formatDigest(name.layer),
+    String(name.size),
     extensions[name.compression]
   ].join(".")
 
 /** Reads a file name back; none for a file this cache did not name so. */
 export const parse = (fileName: string): Option.Option<EntryName> => {
-  const [requestedText = "", platformText = "", layerText = "", tar, extension, ...rest] = fileName.split(".")
+  const [requestedText = "", platformText = "", layerText = "", sizeText, tar, extension, ...rest] =
+    fileName.split(".")
   const compression = extension === "gz" ? "gzip" : "zstd"
   const requested = parseDigest(requestedText)
   const layer = parseDigest(layerText)
+  const size = Number(sizeText)
   const platform = platformText === "any" ? Option.none() : decodePlatform(platformText.replaceAll("-", "/"))
-  if (tar !== "tar" || rest.length > 0 || Option.isNone(requested) || Option.isNone(layer))
+  if (
+    tar !== "tar" ||
+    rest.length > 0 ||
+    !Number.isSafeInteger(size) ||
+    Option.isNone(requested) ||
+    Option.isNone(layer)
+  ) {
     return Option.none()
-  const name: EntryName = { requested: requested.value, platform, layer: layer.value, compression }
+  }
+  const name: EntryName = { requested: requested.value, platform, layer: layer.value, size, compression }
   return format(name) === fileName ? Option.some(name) : Option.none()
 }

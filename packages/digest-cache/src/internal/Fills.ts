@@ -73,6 +73,7 @@ const nameOf = (key: PackageKey, descriptor: PackageDescriptor): EntryName => ({
   requested: key.digest,
   platform: descriptor.viaIndex ? Option.some(key.platform) : Option.none(),
   layer: descriptor.digest,
+  size: descriptor.size,
   compression: descriptor.compression
 })
 
