@@ -26,6 +26,50 @@ export const flags = {
       "Where to serve plain HTTP. There is no access control on it: for localhost and for a sidecar.",
     schema: ListenAddressOrOff
   }),
+  secureListenAddress: Flag.single({
+    name: "secure-listen-address",
+    metavar: "ADDRESS",
+    accepts: "host:port, [IPv6]:port, :port for every interface, or off",
+    default: "off",
+    description:
+      "Where to serve HTTPS to those whom Kubernetes RBAC lets in. Needs an API server that is asked.",
+    schema: ListenAddressOrOff
+  }),
+  tlsCertFile: Flag.optional({
+    name: "tls-cert-file",
+    metavar: "FILE",
+    accepts: "the path of a PEM file",
+    default: "self-signed, made at start",
+    description:
+      "The certificate to serve HTTPS with, followed by those up to its authority's. Read again when it changes. " +
+      "Needs --tls-private-key-file.",
+    schema: FilePath
+  }),
+  tlsPrivateKeyFile: Flag.optional({
+    name: "tls-private-key-file",
+    metavar: "FILE",
+    accepts: "the path of a PEM file",
+    default: "self-signed, made at start",
+    description: "The certificate's private key, not encrypted. Read again when it changes.",
+    schema: FilePath
+  }),
+  tlsMinVersion: Flag.single({
+    name: "tls-min-version",
+    metavar: "VERSION",
+    accepts: "1.2 or 1.3",
+    default: "1.2",
+    description: "The oldest TLS that is spoken with clients.",
+    schema: Schema.Literals(["1.2", "1.3"])
+  }),
+  clientCaFile: Flag.optional({
+    name: "client-ca-file",
+    metavar: "FILE",
+    accepts: "the path of a PEM file",
+    default: "off",
+    description:
+      "Authorities whose client certificates authenticate: CN is the user, O its groups. Read again when it changes.",
+    schema: FilePath
+  }),
   kubeconfig: Flag.optional({
     name: "kubeconfig",
     metavar: "FILE",

@@ -1,3 +1,7 @@
+import { Authenticator } from "@registry-packages-proxy/access-control/Authenticator"
+import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
+import * as KubernetesReviews from "@registry-packages-proxy/access-control/KubernetesReviews"
+import { type Sources, TlsMaterial } from "@registry-packages-proxy/access-control/TlsMaterial"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import type { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
@@ -7,10 +11,16 @@ import * as NodeApiServer from "@registry-packages-proxy/kubernetes/NodeApiServe
 import * as NodeUpstream from "@registry-packages-proxy/registry-client/NodeUpstream"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
 import { Effect, FileSystem, Layer, Option, type Path } from "effect"
-import { HttpServer } from "effect/http"
+import type { HttpServer } from "effect/http"
 import type { ServeError } from "effect/http/HttpServerError"
-import { layerPlain } from "./http/Listener.ts"
+import { flags } from "./Flags.ts"
+import { layerPlain, layerSecure, type Services } from "./http/Listener.ts"
+import type { ListenAddress } from "./ListenAddress.ts"
 import type { Settings } from "./Settings.ts"
+import { UsageError } from "./UsageError.ts"
+
+// Not imported: as a module it evaluates its lazy exports, which stay resident.
+const { hostname } = process.getBuiltinModule("node:os")
 
 /** The platform services that files are reached through. */
 export type Platform = FileSystem.FileSystem | Path.Path
@@ -68,28 +78,89 @@ export const layerCredentials = (
 export const layerRegistry = ({ variables }: Environment): Layer.Layer<RegistryClient> =>
   RegistryClient.layer.pipe(Layer.provide(NodeUpstream.layer({ environment: variables })))
 
+/** Nobody has access: for a program without a secure port. */
+export const layerNoAccess: Layer.Layer<Authenticator | Authorizer> = Layer.mergeAll(
+  Authenticator.layerDenyAll,
+  Authorizer.layerDenyAll
+)
+
+/** Access as the API server decides it: the kubeconfig's, else that of this pod's cluster. */
+export const layerAccess = (
+  settings: Settings,
+  { variables }: Environment
+): Layer.Layer<Authenticator | Authorizer> =>
+  Option.match(
+    Option.orElse(Option.map(settings.kubeconfig, ClusterLocation.kubeconfig), () =>
+      ClusterLocation.inCluster(variables)
+    ),
+    {
+      onNone: () => layerNoAccess,
+      onSome: (location) =>
+        Layer.mergeAll(Authenticator.layer, Authorizer.layer).pipe(
+          Layer.provide(KubernetesReviews.layer),
+          Layer.provide(layerKubernetes(location))
+        )
+    }
+  )
+
+const isEveryAddress = (host: string): boolean => host === "0.0.0.0" || /^[0:]+$/.test(host)
+
+/** What the secure port of this address serves with. */
+const tlsSources = (settings: Settings, { host }: ListenAddress): Sources => ({
+  serving: Option.match(Option.all([settings.tlsCertFile, settings.tlsPrivateKeyFile]), {
+    onNone: () => ({
+      _tag: "SelfSigned",
+      names: [
+        ...Option.toArray(Option.filter(host, (host) => !isEveryAddress(host))),
+        hostname(),
+        "localhost",
+        "127.0.0.1",
+        "::1"
+      ]
+    }),
+    onSome: ([certificate, privateKey]) => ({ _tag: "Files", certificate, privateKey })
+  }),
+  clientAuthorities: settings.clientCaFile
+})
+
+const layerTls = (
+  settings: Settings,
+  address: ListenAddress
+): Layer.Layer<TlsMaterial, UsageError, FileSystem.FileSystem> =>
+  TlsMaterial.layer(tlsSources(settings, address)).pipe(
+    Layer.catchTag("TlsMaterialError", ({ detail, source }) => {
+      const { name } = source === "serving" ? flags.tlsCertFile : flags.clientCaFile
+      return Layer.effect(TlsMaterial, new UsageError({ message: `--${name}: ${detail}` }))
+    })
+  )
+
 /**
  * The program without its ports: the HTTP API listening, over whatever cache, credentials and registry are provided.
- * Compose it with mock layers to test against it; `HttpServer` tells the address that was bound.
+ * Compose it with mock layers to test against it; `HttpServer` tells the address that was bound, the plain one where
+ * there are two. Without `access` nobody gets through the secure port.
  */
-export const layerServer = (
-  settings: Settings
-): Layer.Layer<HttpServer.HttpServer, ServeError, DigestCache | CredentialStore | RegistryClient> =>
-  Layer.unwrap(
-    Effect.map(
-      // Settings that listen nowhere are refused before a program is made of them.
-      Effect.orDie(Effect.fromOption(settings.listenAddress)),
-      (listenAddress) =>
-        layerPlain({
-          listen: listenAddress.listenOptions,
-          platform: settings.platform,
-          gracePeriod: settings.shutdownGracePeriod
-        })
+export const layerServer = <E = never, R = never>(
+  settings: Settings,
+  access: Layer.Layer<Authenticator | Authorizer, E, R> | typeof layerNoAccess = layerNoAccess
+): Layer.Layer<HttpServer.HttpServer, ServeError | UsageError | E, Services | Platform | R> => {
+  const common = { platform: settings.platform, gracePeriod: settings.shutdownGracePeriod }
+  const plain = Option.map(settings.listenAddress, ({ listenOptions }) => ({ listen: listenOptions }))
+  if (Option.isSome(settings.secureListenAddress)) {
+    const address = settings.secureListenAddress.value
+    const secure = { listen: address.listenOptions, minVersion: settings.tlsMinVersion }
+    return layerSecure({ ...common, plain, secure }).pipe(
+      Layer.provide(access),
+      Layer.provide(layerTls(settings, address))
     )
-  ).pipe(HttpServer.withLogAddress)
+  }
+  // Settings that listen nowhere are refused before a program is made of them.
+  return Layer.unwrap(
+    Effect.map(Effect.orDie(Effect.fromOption(plain)), (plain) => layerPlain({ ...common, ...plain }))
+  )
+}
 
 /** The whole program. */
 export const layer = (settings: Settings, environment: Environment) =>
-  layerServer(settings).pipe(
+  layerServer(settings, layerAccess(settings, environment)).pipe(
     Layer.provide([layerCache(settings), layerCredentials(settings, environment), layerRegistry(environment)])
   )

@@ -37,13 +37,26 @@ export const contradiction = (
   settings: Settings,
   variables: Readonly<Record<string, string | undefined>>
 ): Option.Option<string> => {
-  if (Option.isNone(settings.listenAddress)) {
-    const { accepts, name } = flags.listenAddress
+  const { listenAddress, secureListenAddress, tlsCertFile, tlsPrivateKeyFile } = flags
+  if (Option.isNone(settings.listenAddress) && Option.isNone(settings.secureListenAddress)) {
     return Option.some(
-      `--${name}: "off" leaves nothing to listen on; accepted for now: ${accepts.replace(/, or off$/, "")}`
+      `--${listenAddress.name}: "off" leaves nothing to listen on; give an address here or to --${secureListenAddress.name}`
     )
   }
+  if (Option.isSome(settings.tlsCertFile) !== Option.isSome(settings.tlsPrivateKeyFile)) {
+    const isCertificate = Option.isSome(settings.tlsCertFile)
+    const [given, missing] = isCertificate
+      ? [tlsCertFile, tlsPrivateKeyFile]
+      : [tlsPrivateKeyFile, tlsCertFile]
+    return Option.some(`--${given.name}: given without --${missing.name}; accepted: both or neither`)
+  }
   const noCluster = Option.isNone(settings.kubeconfig) && Option.isNone(inCluster(variables))
+  if (Option.isSome(settings.secureListenAddress) && noCluster) {
+    const ways = `--${flags.kubeconfig.name} FILE (or ${Flag.variable(flags.kubeconfig)})`
+    return Option.some(
+      `--${secureListenAddress.name}: no API server to ask who may; give ${ways}, or run in a Kubernetes cluster`
+    )
+  }
   if (settings.credentialsFiles.length === 0 && noCluster) {
     const ways = [flags.kubeconfig, flags.credentialsFiles].map(
       (flag) => `--${flag.name} FILE (or ${Flag.variable(flag)})`

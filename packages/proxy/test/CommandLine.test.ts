@@ -142,8 +142,39 @@ describe("CommandLine", () => {
     assert.deepStrictEqual(Effect.runSync(parse(["--kubeconfig=k"], {})).kubeconfig, Option.some("k"))
     assert.include(
       message([...credentials, "--listen-address=off"]),
-      '--listen-address: "off" leaves nothing to listen on; accepted'
+      '--listen-address: "off" leaves nothing to listen on; give an address here or to --secure-listen-address'
     )
+  })
+
+  it("asks for an API server where a secure port is to be opened, and for both halves of a certificate", () => {
+    const secure = [...credentials, "--secure-listen-address=:4219"]
+    assert.strictEqual(
+      message(secure),
+      "--secure-listen-address: no API server to ask who may; give --kubeconfig FILE " +
+        "(or REGISTRY_PACKAGES_PROXY_KUBECONFIG), or run in a Kubernetes cluster"
+    )
+    const inCluster = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }
+    assert.isTrue(Option.isSome(Effect.runSync(parse(secure, inCluster)).secureListenAddress))
+    const withServer = [...secure, "--kubeconfig=k"]
+    const only = Effect.runSync(parse([...withServer, "--listen-address=off"], {}))
+    assert.isTrue(Option.isNone(only.listenAddress))
+    for (const [given, missing] of [
+      ["tls-cert-file", "tls-private-key-file"],
+      ["tls-private-key-file", "tls-cert-file"]
+    ]) {
+      assert.strictEqual(
+        message([...withServer, `--${given}=f`]),
+        `--${given}: given without --${missing}; accepted: both or neither`
+      )
+    }
+    const files = [
+      "--tls-cert-file=c",
+      "--tls-private-key-file=k",
+      "--client-ca-file=a",
+      "--tls-min-version=1.3"
+    ]
+    assert.strictEqual(Effect.runSync(parse([...withServer, ...files], {})).tlsMinVersion, "1.3")
+    assert.include(message([...withServer, "--tls-min-version=1.1"]), "accepted: 1.2 or 1.3")
   })
 
   it("answers --help and --version before anything else", () => {

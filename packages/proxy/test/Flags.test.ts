@@ -16,11 +16,17 @@ describe("Flags", () => {
     }
   })
 
-  it("are the ones of this issue", () => {
+  it("are these", () => {
     assert.deepStrictEqual(
       all.map(({ name }) => name),
       [
         "listen-address",
+        "secure-listen-address",
+        "tls-cert-file",
+        "tls-private-key-file",
+        "tls-min-version",
+        "client-ca-file",
+        "kubeconfig",
         "credentials-file",
         "cache-directory",
         "cache-retention-size",

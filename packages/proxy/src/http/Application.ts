@@ -8,18 +8,20 @@ import { PrometheusMetrics } from "effect/observability"
 import { randomUUID } from "node:crypto"
 import * as AccessLog from "../AccessLog.ts"
 import * as Metrics from "../Metrics.ts"
-import type { Exchange, Route } from "./Exchange.ts"
+import type { Gate } from "./Access.ts"
+import type { Exchange, KnownRoute, Route } from "./Exchange.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { limits } from "./Limits.ts"
 import * as PackageHandler from "./PackageHandler.ts"
 import * as Problem from "./Problem.ts"
+import * as RequestTarget from "./RequestTarget.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
 /** The status a request is counted under whose client left before it was answered. */
 const clientClosedRequest = 499
 
-const routes: Readonly<Record<string, Route>> = {
+const routes: Readonly<Record<string, KnownRoute>> = {
   "/package": "package",
   "/healthz": "healthz",
   "/readyz": "readyz",
@@ -78,15 +80,32 @@ export const make = Effect.fnUntraced(function* (options: { readonly platform: P
   const answer = (
     request: HttpServerRequest.HttpServerRequest,
     query: string,
-    exchange: Exchange
+    exchange: Exchange,
+    gate: Gate | undefined
   ): Effect.Effect<Response, never, Scope.Scope> => {
     const problem = (problem: Problem.Problem) =>
       Effect.succeed(Problem.toResponse(problem, exchange.requestId))
     if (request.headers["host"] === undefined && isHttp11(request)) return problem(Problem.missingHost)
     if (headerCount(request) > limits.headers) return problem(Problem.tooManyHeaders)
-    if (exchange.route === "unknown") return problem(Problem.unknownPath)
+    const { route } = exchange
+    if (route === "unknown") return problem(Problem.unknownPath)
+    if (gate === undefined) return admitted(request, route, query, exchange)
+    return Effect.flatMap(gate(request, route), (refusal) =>
+      refusal === undefined ? admitted(request, route, query, exchange) : problem(refusal)
+    )
+  }
+
+  /** Answers who may ask. */
+  const admitted = (
+    request: HttpServerRequest.HttpServerRequest,
+    route: KnownRoute,
+    query: string,
+    exchange: Exchange
+  ): Effect.Effect<Response, never, Scope.Scope> => {
+    const problem = (problem: Problem.Problem) =>
+      Effect.succeed(Problem.toResponse(problem, exchange.requestId))
     if (request.method !== "GET" && request.method !== "HEAD") return problem(Problem.methodNotAllowed)
-    switch (exchange.route) {
+    switch (route) {
       case "healthz":
         return Effect.succeed(plainText(200, "ok\n"))
       case "readyz":
@@ -131,11 +150,10 @@ export const make = Effect.fnUntraced(function* (options: { readonly platform: P
           )
     )
 
-  const application = Effect.gen(function* () {
+  const respond = Effect.fnUntraced(function* (gate: Gate | undefined) {
     const request = yield* HttpServerRequest.HttpServerRequest
     const began = yield* Clock.currentTimeMillis
-    const question = request.url.indexOf("?")
-    const path = question === -1 ? request.url : request.url.slice(0, question)
+    const { path, query } = RequestTarget.parse(NodeHttpServerRequest.toIncomingMessage(request).url ?? "")
     const exchange: Exchange = {
       requestId: randomUUID(),
       route: Object.hasOwn(routes, path) ? (routes[path] ?? "unknown") : "unknown",
@@ -145,9 +163,7 @@ export const make = Effect.fnUntraced(function* (options: { readonly platform: P
       aborted: false
     }
     // Looked at once it is counted, and where a defect is caught.
-    const answered = Effect.suspend(() =>
-      answer(request, question === -1 ? "" : request.url.slice(question + 1), exchange)
-    ).pipe(
+    const answered = Effect.suspend(() => answer(request, query, exchange, gate)).pipe(
       Effect.catchDefect((defect) => failed(exchange, defect)),
       Effect.map((response) => {
         const { body } = response
@@ -163,7 +179,12 @@ export const make = Effect.fnUntraced(function* (options: { readonly platform: P
     return yield* exchange.route === "package" ? lifecycle.track(request, answered) : answered
   })
 
-  return { application }
+  return {
+    /** For whoever reaches the listener. */
+    application: respond(undefined),
+    /** For whom the gate lets in. */
+    guarded: (gate: Gate) => respond(gate)
+  }
 })
 
 export type Application = Effect.Success<ReturnType<typeof make>>

@@ -12,6 +12,8 @@ export interface Limits {
   readonly checkInterval: number
   /** Milliseconds a connection may stay idle between requests. */
   readonly idleTimeout: number
+  /** Milliseconds for a TLS handshake, on the secure listener. */
+  readonly handshakeTimeout: number
   /** Connections to one listener; more are closed at once. */
   readonly connections: number
   /** Package requests under way; more are answered 503. */
@@ -26,6 +28,7 @@ export const limits: Limits = {
   requestTimeout: 30_000,
   checkInterval: 5000,
   idleTimeout: 75_000,
+  handshakeTimeout: 10_000,
   connections: 8192,
   packages: 4096
 }

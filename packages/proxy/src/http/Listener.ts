@@ -1,16 +1,20 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import type { Authenticator } from "@registry-packages-proxy/access-control/Authenticator"
+import type { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
+import { TlsMaterial } from "@registry-packages-proxy/access-control/TlsMaterial"
 import type { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import type { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import type { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
-import type { Duration } from "effect"
-import { Effect, Layer } from "effect"
+import { type Duration, Effect, Layer, Option, Stream } from "effect"
 import { HttpServer } from "effect/http"
 import type { ServeError } from "effect/http/HttpServerError"
 import type { Server } from "node:http"
+import * as Access from "./Access.ts"
 import * as Application from "./Application.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { makePlain } from "./NodeListener.ts"
+import * as SecureListener from "./SecureListener.ts"
 
 /** Where to listen. Port 0 takes any that is free; without a host, all of the machine's addresses. */
 export interface ListenOptions {
@@ -18,43 +22,107 @@ export interface ListenOptions {
   readonly port: number
 }
 
-/**
- * The plain HTTP listener, serving from the moment the layer is built. When it is released, new packages are turned
- * away while probes are still answered; once those under way are done, or the grace period is over, every connection is
- * closed.
- */
-export const layerPlain = (options: {
-  readonly listen: ListenOptions
+/** What the listeners have in common. */
+interface Common {
   readonly platform: Platform
   readonly gracePeriod: Duration.Duration
+}
+
+/** The plain listener. */
+export interface PlainOptions {
+  readonly listen: ListenOptions
   /** The server to use, for a caller that hands it connections of its own; one made for the purpose unless told. */
   readonly server?: Server
-}): Layer.Layer<HttpServer.HttpServer, ServeError, DigestCache | CredentialStore | RegistryClient> =>
-  Layer.unwrap(
-    Effect.sync(() => {
-      const server = options.server ?? makePlain()
-      const stop = Layer.effectDiscard(
-        Effect.gen(function* () {
-          const lifecycle = yield* Lifecycle
-          yield* Effect.addFinalizer(() =>
-            Effect.andThen(
-              lifecycle.drain,
-              Effect.sync(() => server.closeAllConnections())
-            )
-          )
-        })
-      )
-      const serve = Layer.unwrap(
-        Effect.map(Application.make(options), ({ application }) => HttpServer.serve(application))
-      )
-      const listener = NodeHttpServer.layerServer(() => server, {
-        ...options.listen,
-        disablePreemptiveShutdown: true
-      })
-      return stop.pipe(
-        Layer.provideMerge(serve),
-        Layer.provideMerge(listener),
-        Layer.provide(Lifecycle.layer(options.gracePeriod))
-      )
-    })
+}
+
+/** The listener with TLS and access control. */
+export interface SecureOptions {
+  readonly listen: ListenOptions
+  readonly minVersion: SecureListener.MinVersion
+}
+
+/** What the application behind every listener needs. */
+export type Services = DigestCache | CredentialStore | RegistryClient
+
+const open = (server: Server, listen: ListenOptions) =>
+  NodeHttpServer.make(() => server, { ...listen, disablePreemptiveShutdown: true })
+
+const openPlain = Effect.fnUntraced(function* (app: Application.Application, options: PlainOptions) {
+  const server = options.server ?? makePlain()
+  const listener = yield* open(server, options.listen)
+  yield* listener.serve(app.application)
+  return { server, listener }
+})
+
+const openSecure = Effect.fnUntraced(function* (app: Application.Application, options: SecureOptions) {
+  const tls = yield* TlsMaterial
+  const secure = SecureListener.make({
+    material: yield* tls.get,
+    minVersion: options.minVersion,
+    metrics: yield* Effect.context<never>()
+  })
+  yield* Effect.forkScoped(
+    Stream.runForEach(tls.changes, (material) => Effect.sync(() => secure.renew(material)))
   )
+  const gate = yield* Access.make(secure.certificateOf)
+  const listener = yield* open(secure.server, options.listen)
+  yield* listener.serve(app.guarded(gate))
+  return { server: secure.server, listener }
+})
+
+/**
+ * When the scope ends: the servers `closed` take no more connections, new packages are turned away while the others
+ * still answer probes; once those under way are done, or the grace period is over, every connection is closed.
+ */
+const stopping = Effect.fnUntraced(function* (servers: ReadonlyArray<Server>, closed: ReadonlyArray<Server>) {
+  const lifecycle = yield* Lifecycle
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => closed.forEach((server) => server.close())).pipe(
+      Effect.andThen(lifecycle.drain),
+      Effect.andThen(Effect.sync(() => servers.forEach((server) => server.closeAllConnections())))
+    )
+  )
+})
+
+/** The plain HTTP listener, serving from the moment the layer is built. */
+export const layerPlain = (
+  options: Common & PlainOptions
+): Layer.Layer<HttpServer.HttpServer, ServeError, Services> =>
+  Layer.effect(
+    HttpServer.HttpServer,
+    Effect.gen(function* () {
+      const { listener, server } = yield* openPlain(yield* Application.make(options), options)
+      yield* stopping([server], [])
+      return listener
+    })
+  ).pipe(HttpServer.withLogAddress, Layer.provide(Lifecycle.layer(options.gracePeriod)))
+
+/**
+ * The listener with TLS and access control, and beside it the plain one where there is to be one; `HttpServer` is the
+ * plain one then. The secure one closes as soon as the layer is released, and the plain one goes on for probes.
+ */
+export const layerSecure = (
+  options: Common & { readonly secure: SecureOptions; readonly plain: Option.Option<PlainOptions> }
+): Layer.Layer<HttpServer.HttpServer, ServeError, Services | Authenticator | Authorizer | TlsMaterial> =>
+  Layer.effect(
+    HttpServer.HttpServer,
+    Effect.gen(function* () {
+      const app = yield* Application.make(options)
+      const secure = yield* openSecure(app, options.secure)
+      const plain = Option.isSome(options.plain)
+        ? Option.some(yield* openPlain(app, options.plain.value))
+        : Option.none()
+      yield* stopping(
+        [secure.server, ...Option.toArray(Option.map(plain, ({ server }) => server))],
+        [secure.server]
+      )
+      const { listener } = Option.getOrElse(plain, () => secure)
+      for (const [scheme, { address }] of [
+        ["https", secure.listener],
+        ...Option.toArray(Option.map(plain, ({ listener }) => ["http", listener] as const))
+      ] as const) {
+        yield* Effect.logInfo(`Listening on ${HttpServer.formatAddress(address).replace(/^http/, scheme)}`)
+      }
+      return listener
+    })
+  ).pipe(Layer.provide(Lifecycle.layer(options.gracePeriod)))

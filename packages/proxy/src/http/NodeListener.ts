@@ -34,7 +34,6 @@ const isAnswering = (socket: Socket): boolean => {
 }
 
 /** Answers what is no request this program reads, and closes the connection. */
-/** Answers what is no request this program reads, and closes the connection. */
 export const refuse = (error: Error & { readonly code?: string }, socket: Socket): void => {
   // A refusal behind an answer under way would be taken for bytes of its body.
   if (!socket.writable || error.code === "ECONNRESET" || isAnswering(socket)) return void socket.destroy()

@@ -11,6 +11,8 @@ export interface Problem {
 // RFC 9110's reason phrases of the statuses this program answers with.
 const titles: Readonly<Record<number, string>> = {
   400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
   416: "Range Not Satisfiable",

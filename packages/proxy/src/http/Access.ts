@@ -1,0 +1,113 @@
+import type { Denied, NotAuthenticated, Undecided } from "@registry-packages-proxy/access-control/AccessError"
+import { Authenticator, type ClientCertificate } from "@registry-packages-proxy/access-control/Authenticator"
+import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
+import * as ResourceRule from "@registry-packages-proxy/access-control/ResourceRule"
+import { Effect, Option, Redacted } from "effect"
+import type { HttpServerRequest } from "effect/http"
+import type { KnownRoute } from "./Exchange.ts"
+import type { Problem } from "./Problem.ts"
+
+/** Whether a request may go on: nothing, or the problem it is turned away with. */
+export type Gate = (
+  request: HttpServerRequest.HttpServerRequest,
+  route: KnownRoute
+) => Effect.Effect<Problem | undefined>
+
+const get = (subresource: string): ResourceRule.ResourceRule =>
+  ResourceRule.make({
+    verb: "get",
+    group: "apps",
+    version: "v1",
+    resource: "deployments",
+    subresource,
+    namespace: "d8-cloud-instance-manager",
+    name: "registry-packages-proxy"
+  })
+
+/** What each path needs. */
+export const rules: Readonly<Record<KnownRoute, ResourceRule.ResourceRule | "anonymous">> = {
+  package: get("http"),
+  metrics: get("prometheus-metrics"),
+  healthz: "anonymous",
+  readyz: "anonymous"
+}
+
+// RFC 6750, section 2.1; like Kubernetes, one space and any characters that a token may be written with.
+const bearer = /^bearer ([\x21-\x7e]+)$/i
+
+/** The bearer token of an `Authorization` header. */
+export const tokenOf = (header: string | undefined): Option.Option<Redacted.Redacted> =>
+  Option.map(Option.fromUndefinedOr(bearer.exec(header ?? "")?.[1]), (token) => Redacted.make(token))
+
+const unauthorized = ({ presented }: NotAuthenticated): Problem => ({
+  status: 401,
+  detail: presented
+    ? "The token or client certificate is not valid: unknown, expired, or for another audience. Get a new one."
+    : "Say who you are: send `Authorization: Bearer TOKEN` with a Kubernetes token, or use a client certificate.",
+  headers: { "www-authenticate": "Bearer" }
+})
+
+const forbidden = (
+  { user }: Denied,
+  { group, name, namespace, resource, subresource, verb }: ResourceRule.ResourceRule
+): Problem => ({
+  status: 403,
+  detail: `RBAC gives you no ${verb} on ${resource}.${group}/${subresource} "${name}" in namespace ${namespace}: bind a role that does. You are ${user}.`
+})
+
+const unavailable = ({ reason, review }: Undecided): Problem => {
+  switch (reason._tag) {
+    case "Overloaded":
+      return {
+        status: 503,
+        detail: "Too many callers wait to be authenticated. Ask another master node, or again in a second.",
+        headers: { "retry-after": "1" }
+      }
+    case "Unreachable":
+      return {
+        status: 503,
+        detail: `The Kubernetes API does not answer a ${review}, so nobody knows whether you may. Ask again, or another master node.`,
+        headers: { "retry-after": "5" }
+      }
+    case "Forbidden":
+    case "Invalid":
+      return {
+        status: 503,
+        detail: `The Kubernetes API refuses this proxy a ${review}. Its operator finds the cause in its log: RBAC must let it create those.`,
+        headers: { "retry-after": "30" }
+      }
+  }
+}
+
+/**
+ * The gate of the secure port: who the request is from, then whether they may. Headers that claim an identity are not
+ * looked at; `certificateOf` tells of the one that the request's connection proved.
+ */
+export const make = (
+  certificateOf: (request: HttpServerRequest.HttpServerRequest) => Option.Option<ClientCertificate>
+): Effect.Effect<Gate, never, Authenticator | Authorizer> =>
+  Effect.gen(function* () {
+    const { authenticate } = yield* Authenticator
+    const { authorize } = yield* Authorizer
+    return (request, route) => {
+      const rule = rules[route]
+      if (rule === "anonymous") return Effect.succeed(undefined)
+      const certificate = certificateOf(request)
+      return authenticate({ certificate, token: tokenOf(request.headers["authorization"]) }).pipe(
+        Effect.flatMap((user) => authorize(user, rule)),
+        Effect.match({
+          onSuccess: () => undefined,
+          onFailure: (error) => {
+            switch (error._tag) {
+              case "NotAuthenticated":
+                return unauthorized(error)
+              case "Denied":
+                return forbidden(error, rule)
+              case "Undecided":
+                return unavailable(error)
+            }
+          }
+        })
+      )
+    }
+  })

@@ -1,0 +1,219 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Authenticator } from "@registry-packages-proxy/access-control/Authenticator"
+import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
+import { format } from "@registry-packages-proxy/access-control/ResourceRule"
+import { type Material, TlsMaterial } from "@registry-packages-proxy/access-control/TlsMaterial"
+import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { Platform } from "@registry-packages-proxy/oci/Platform"
+import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlReviews"
+import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
+import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
+import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import { Context, Duration, Effect, Layer, Option, Redacted, SubscriptionRef } from "effect"
+import { HttpServer } from "effect/http"
+import { TestClock } from "effect/testing"
+import type { IncomingHttpHeaders } from "node:http"
+import type { ConnectionOptions, TLSSocket } from "node:tls"
+import { rules } from "../../src/http/Access.ts"
+import { layerSecure } from "../../src/http/Listener.ts"
+import type { MinVersion } from "../../src/http/SecureListener.ts"
+import { bytes } from "./harness.ts"
+
+const https = process.getBuiltinModule("node:https")
+const tls = process.getBuiltinModule("node:tls")
+
+/** Tokens whose users may: everything, packages, metrics, nothing. */
+export const tokens = {
+  all: "token-all",
+  packages: "token-packages",
+  metrics: "token-metrics",
+  none: "token-none"
+}
+
+const rightsTo = (...routes: ReadonlyArray<"package" | "metrics">): ReadonlyArray<string> =>
+  routes.flatMap((route) => {
+    const rule = rules[route]
+    return rule === "anonymous" ? [] : [format(rule)]
+  })
+
+const materialOf = (
+  serving: Certificates.ServerCertificate,
+  clientAuthorities: Option.Option<string>
+): Material => ({
+  serving: { certificates: serving.chain, privateKey: Redacted.make(serving.key) },
+  clientAuthorities
+})
+
+interface Options {
+  readonly minVersion?: MinVersion
+  /** Whether client certificates are asked for. */
+  readonly clientCertificates?: boolean
+}
+
+/** The program's secure listener over the network, with TLS material and reviews that a test changes at will. */
+export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
+  // Certificates are of this time.
+  yield* TestClock.setTime(Date.now())
+  const authority = yield* Certificates.makeAuthority
+  const clients = yield* Certificates.makeAuthority
+  const serving = yield* authority.issue()
+  const material = yield* SubscriptionRef.make(
+    materialOf(serving, options.clientCertificates === true ? Option.some(clients.cert) : Option.none())
+  )
+  const reviews = TestReviews.make({
+    tokens: new Map(Object.values(tokens).map((token) => [token, TestReviews.user(token)])),
+    rights: new Map([
+      [tokens.all, rightsTo("package", "metrics")],
+      [tokens.packages, rightsTo("package")],
+      [tokens.metrics, rightsTo("metrics")]
+    ])
+  })
+  const image = RegistryImage.ofPackage(bytes(1000))
+  const context = yield* Layer.build(
+    layerSecure({
+      platform: Platform.make("linux/amd64"),
+      gracePeriod: Duration.zero,
+      plain: Option.none(),
+      secure: { listen: { host: "127.0.0.1", port: 0 }, minVersion: options.minVersion ?? "1.2" }
+    }).pipe(
+      Layer.provide([Authenticator.layer, Authorizer.layer]),
+      Layer.provide(reviews.layer),
+      Layer.provide(
+        Layer.succeed(TlsMaterial, {
+          get: SubscriptionRef.get(material),
+          changes: SubscriptionRef.changes(material)
+        })
+      ),
+      Layer.provide(DigestCacheLive.layerDisabled),
+      Layer.provideMerge(RegistryClientMock.layer([image])),
+      Layer.provide(
+        CredentialStoreMock.layer({
+          sources: { "": CredentialStoreMock.source({ host: "registry.test", base: "own" }) }
+        })
+      ),
+      Layer.provide(NodeServices.layer)
+    )
+  )
+  const origin = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
+  const port = Number(new URL(origin).port)
+  const trusted = { host: "127.0.0.1", port, ca: authority.cert }
+  return {
+    port,
+    authority,
+    clients,
+    reviews,
+    image,
+    registry: Context.get(context, RegistryClientMock),
+    package: `/package?digest=${image.digest}&repository=&path=`,
+    /** Connects with whatever options a client may have. */
+    connect: (own: ConnectionOptions = {}) => connect({ ...trusted, ...own }),
+    /** One request on a connection of its own. */
+    request: (path: string, own: Request = {}) => request({ ...trusted, path, ...own }),
+    /** Gives new connections other material, and waits until it is in use. */
+    renew: (change: { readonly serving?: Certificates.ServerCertificate; readonly clientCa?: string }) =>
+      Effect.gen(function* () {
+        yield* SubscriptionRef.update(material, (now): Material => ({
+          serving:
+            change.serving === undefined ? now.serving : materialOf(change.serving, Option.none()).serving,
+          clientAuthorities:
+            change.clientCa === undefined ? now.clientAuthorities : Option.some(change.clientCa)
+        }))
+        yield* TestClock.adjust(1)
+      })
+  }
+})
+
+interface Request extends Omit<ConnectionOptions, "path"> {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly token?: string
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+
+const request = (options: Request & { readonly path: string }): Effect.Effect<Answer, string> =>
+  Effect.callback((resume) => {
+    const { headers, token, ...rest } = options
+    const sent = https.request({
+      ...rest,
+      agent: false,
+      headers: { ...headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) }
+    })
+    sent.on("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(error.code ?? error.message)))
+    sent.once("response", (response) => {
+      const chunks: Array<Buffer> = []
+      response.on("data", (chunk: Buffer) => chunks.push(chunk))
+      response.once("close", () =>
+        resume(
+          Effect.succeed({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(chunks).toString("latin1")
+          })
+        )
+      )
+    })
+    sent.end()
+    return Effect.sync(() => sent.destroy())
+  })
+
+/** A connection that requests are written to by hand. */
+export interface Connection {
+  readonly socket: TLSSocket
+  /** Writes a request, and answers what comes back until the answer is whole: its head, or with its body of known length. */
+  readonly exchange: (text: string) => Effect.Effect<string, string>
+  /** The newest session ticket, once the server has sent one. */
+  readonly session: Effect.Effect<Buffer>
+}
+
+const wholeAnswer = (text: string): boolean => {
+  const end = text.indexOf("\r\n\r\n")
+  if (end === -1) return false
+  const length = Number(/\r\ncontent-length: (\d+)/i.exec(text.slice(0, end))?.[1] ?? "0")
+  return text.length >= end + 4 + length
+}
+
+const connect = (options: ConnectionOptions): Effect.Effect<Connection, string> =>
+  Effect.callback((resume) => {
+    let ticket: Buffer | undefined
+    let waiting: ((session: Buffer) => void) | undefined
+    const socket = tls.connect({ ...options, servername: "localhost" })
+    socket.on("session", (session) => {
+      ticket = session
+      waiting?.(session)
+    })
+    socket.on("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(error.code ?? error.message)))
+    socket.once("secureConnect", () =>
+      resume(
+        Effect.succeed({
+          socket,
+          session: Effect.callback((resume) => {
+            if (ticket === undefined) waiting = (session) => resume(Effect.succeed(session))
+            else resume(Effect.succeed(ticket))
+          }),
+          exchange: (text) =>
+            Effect.callback((resume) => {
+              let answer = ""
+              const hear = (chunk: Buffer): void => {
+                answer += chunk.toString("latin1")
+                if (wholeAnswer(answer)) finish()
+              }
+              const finish = (): void => {
+                socket.off("data", hear)
+                socket.off("close", finish)
+                resume(Effect.succeed(answer))
+              }
+              socket.on("data", hear)
+              socket.once("close", finish)
+              socket.write(text)
+            })
+        })
+      )
+    )
+    return Effect.void
+  })

@@ -1,0 +1,240 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import { Context, Effect, Option, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import type { ConnectionOptions } from "node:tls"
+import { cipherSuites, make as makeServer } from "../../src/http/SecureListener.ts"
+import { startSecure, tokens } from "./SecureHarness.ts"
+
+const net = process.getBuiltinModule("node:net")
+
+const get = (path: string, token?: string): string =>
+  `GET ${path} HTTP/1.1\r\nHost: x\r\n${token === undefined ? "" : `Authorization: Bearer ${token}\r\n`}\r\n`
+
+const statusOf = (answer: string): number => Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1])
+
+const carol = { commonName: tokens.packages, organizations: ["group-a"], usage: "client" } as const
+
+describe("TLS on the secure port", () => {
+  it.effect("speaks TLS 1.2 and 1.3 with suites of its list, and nothing older", () =>
+    Effect.gen(function* () {
+      const { connect } = yield* startSecure()
+      for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+        const { socket } = yield* connect({ minVersion: version, maxVersion: version })
+        assert.strictEqual(socket.getProtocol(), version)
+        assert.include(cipherSuites, socket.getCipher().name)
+        assert.include(socket.getCipher().name, "AES")
+        socket.destroy()
+      }
+      for (const own of [
+        { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" },
+        { maxVersion: "TLSv1.2", ciphers: "ECDHE-ECDSA-AES128-SHA" },
+        { maxVersion: "TLSv1.2", ciphers: "ECDHE-ECDSA-AES128-SHA256" }
+      ] as ReadonlyArray<ConnectionOptions>) {
+        assert.match(yield* Effect.flip(connect(own)), /ALERT|ECONNRESET|EPROTO/)
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("speaks TLS 1.3 alone where that is the oldest it may", () =>
+    Effect.gen(function* () {
+      const { connect } = yield* startSecure({ minVersion: "1.3" })
+      assert.match(yield* Effect.flip(connect({ maxVersion: "TLSv1.2" })), /ALERT/)
+      const { socket } = yield* connect()
+      assert.strictEqual(socket.getProtocol(), "TLSv1.3")
+      socket.destroy()
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("speaks HTTP/1.1 alone", () =>
+    Effect.gen(function* () {
+      const { connect } = yield* startSecure()
+      const { socket } = yield* connect({ ALPNProtocols: ["h2", "http/1.1"] })
+      assert.strictEqual(socket.alpnProtocol, "http/1.1")
+      socket.destroy()
+      assert.match(yield* Effect.flip(connect({ ALPNProtocols: ["h2"] })), /ALERT/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("resumes sessions, with the same need for a token", () =>
+    Effect.gen(function* () {
+      const { connect, package: path } = yield* startSecure()
+      for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
+        const first = yield* connect({ maxVersion })
+        assert.strictEqual(statusOf(yield* first.exchange(get(path, tokens.packages))), 200)
+        const session = yield* first.session
+        first.socket.destroy()
+        const second = yield* connect({ maxVersion, session })
+        assert.isTrue(second.socket.isSessionReused())
+        assert.strictEqual(statusOf(yield* second.exchange(get(path))), 401)
+        assert.strictEqual(statusOf(yield* second.exchange(get(path, tokens.packages))), 200)
+        second.socket.destroy()
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("serves a new certificate to new connections, and drops none of those there are", () =>
+    Effect.gen(function* () {
+      const { authority, connect, renew } = yield* startSecure()
+      const before = yield* connect()
+      const idle = yield* connect()
+      const serving = yield* authority.issue()
+      yield* renew({ serving })
+      const after = yield* connect()
+      assert.notStrictEqual(
+        after.socket.getPeerX509Certificate()?.fingerprint256,
+        before.socket.getPeerX509Certificate()?.fingerprint256
+      )
+      assert.strictEqual(after.socket.getPeerX509Certificate()?.toString().trim(), serving.cert.trim())
+      for (const { exchange, socket } of [before, idle, after]) {
+        assert.strictEqual(statusOf(yield* exchange(get("/healthz"))), 200)
+        socket.destroy()
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("ends what is no TLS, and a handshake that takes too long", () =>
+    Effect.gen(function* () {
+      const authority = yield* Certificates.makeAuthority
+      const { cert, key } = yield* authority.issue()
+      const { server } = makeServer({
+        material: {
+          serving: { certificates: cert, privateKey: Redacted.make(key) },
+          clientAuthorities: Option.none()
+        },
+        minVersion: "1.2",
+        metrics: Context.empty(),
+        limits: { handshakeTimeout: 50 }
+      })
+      const port = yield* Effect.acquireRelease(
+        Effect.callback<number>((resume) => {
+          server.listen(0, "127.0.0.1", () => {
+            const address = server.address()
+            resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
+          })
+        }),
+        () => Effect.sync(() => server.close())
+      )
+      for (const sent of ["GET / HTTP/1.1\r\nHost: x\r\n\r\n", ""]) {
+        const answer = yield* Effect.callback<string>((resume) => {
+          const socket = net.connect(port, "127.0.0.1", () => socket.write(sent))
+          let answer = ""
+          socket.on("data", (chunk) => {
+            answer += chunk.toString("latin1")
+          })
+          socket.on("error", () => {})
+          socket.once("close", () => resume(Effect.succeed(answer)))
+        })
+        assert.notInclude(answer, "HTTP/1.1 2")
+      }
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("client certificates on the secure port", () => {
+  it.effect("authenticate: CN is the user, O its groups", () =>
+    Effect.gen(function* () {
+      const { clients, package: path, request, reviews } = yield* startSecure({ clientCertificates: true })
+      const { cert, key } = yield* clients.issue(carol)
+      assert.strictEqual((yield* request(path, { cert, key })).status, 200)
+      assert.lengthOf(reviews.asked.tokens, 0)
+      const [user] = reviews.asked.accesses[0] ?? []
+      assert.deepStrictEqual(
+        [user?.name, user?.groups],
+        [carol.commonName, ["group-a", "system:authenticated"]]
+      )
+      assert.strictEqual((yield* request("/metrics", { cert, key })).status, 403)
+      // The others may still come with tokens.
+      assert.strictEqual((yield* request(path, { token: tokens.packages })).status, 200)
+      assert.strictEqual((yield* request(path)).status, 401)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect(
+    "are worth nothing from another authority, for servers, out of their time, or where none is asked for",
+    () =>
+      Effect.gen(function* () {
+        const { clients, package: path, request } = yield* startSecure({ clientCertificates: true })
+        const stranger = yield* Certificates.makeAuthority
+        for (const { cert, key } of [
+          yield* stranger.issue(carol),
+          yield* clients.issue({ ...carol, usage: "server" }),
+          yield* clients.issue({ ...carol, notAfter: new Date(Date.now() - 1000) }),
+          yield* clients.issue({ ...carol, notBefore: new Date(Date.now() + 3_600_000) })
+        ]) {
+          assert.strictEqual((yield* request(path, { cert, key })).status, 401)
+          assert.strictEqual((yield* request(path, { cert, key, token: tokens.packages })).status, 200)
+        }
+        const without = yield* startSecure()
+        const { cert, key } = yield* clients.issue(carol)
+        assert.strictEqual((yield* without.request(without.package, { cert, key })).status, 401)
+      }).pipe(Effect.scoped)
+  )
+
+  it.effect("are looked at in each request: one that ends on a connection ends there", () =>
+    Effect.gen(function* () {
+      const { clients, connect, package: path } = yield* startSecure({ clientCertificates: true })
+      const { cert, key } = yield* clients.issue({ ...carol, notAfter: new Date(Date.now() + 600_000) })
+      const { exchange, socket } = yield* connect({ cert, key })
+      assert.strictEqual(statusOf(yield* exchange(get(path))), 200)
+      yield* TestClock.adjust("11 minutes")
+      assert.strictEqual(statusOf(yield* exchange(get(path))), 401)
+      socket.destroy()
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("come back with a resumed session as what they were, and only as that", () =>
+    Effect.gen(function* () {
+      const { clients, connect, package: path } = yield* startSecure({ clientCertificates: true })
+      const stranger = yield* Certificates.makeAuthority
+      const good = yield* clients.issue(carol)
+      const bad = yield* stranger.issue(carol)
+      for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
+        for (const [own, status] of [
+          [{ cert: good.cert, key: good.key }, 200],
+          [{ cert: bad.cert, key: bad.key }, 401],
+          [{}, 401]
+        ] as const) {
+          const first = yield* connect({ ...own, maxVersion })
+          assert.strictEqual(statusOf(yield* first.exchange(get(path))), status)
+          const session = yield* first.session
+          first.socket.destroy()
+          const second = yield* connect({ ...own, maxVersion, session })
+          assert.isTrue(second.socket.isSessionReused())
+          assert.strictEqual(statusOf(yield* second.exchange(get(path))), status)
+          second.socket.destroy()
+        }
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect(
+    "of an authority that is no longer believed are worth nothing, on connections and sessions of before too",
+    () =>
+      Effect.gen(function* () {
+        const { clients, connect, package: path, renew } = yield* startSecure({ clientCertificates: true })
+        const next = yield* Certificates.makeAuthority
+        for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
+          yield* renew({ clientCa: clients.cert })
+          const { cert, key } = yield* clients.issue(carol)
+          const old = yield* connect({ cert, key, maxVersion })
+          assert.strictEqual(statusOf(yield* old.exchange(get(path))), 200)
+          const session = yield* old.session
+          yield* renew({ clientCa: clients.cert + next.cert })
+          assert.strictEqual(statusOf(yield* old.exchange(get(path))), 200)
+          yield* renew({ clientCa: next.cert })
+          assert.strictEqual(statusOf(yield* old.exchange(get(path))), 401)
+          assert.strictEqual(statusOf(yield* old.exchange(get(path, tokens.packages))), 200)
+          old.socket.destroy()
+          const resumed = yield* connect({ cert, key, maxVersion, session })
+          assert.isFalse(resumed.socket.isSessionReused())
+          assert.strictEqual(statusOf(yield* resumed.exchange(get(path))), 401)
+          resumed.socket.destroy()
+          const of = yield* next.issue(carol)
+          const fresh = yield* connect({ cert: of.cert, key: of.key, maxVersion })
+          assert.strictEqual(statusOf(yield* fresh.exchange(get(path))), 200)
+          fresh.socket.destroy()
+        }
+      }).pipe(Effect.scoped)
+  )
+})
