@@ -7,8 +7,16 @@ import { constants, zstdCompressSync } from "node:zlib"
 
 const builtins = new Set(["process", ...builtinModules, ...builtinModules.map((name) => `node:${name}`)])
 
-/** WebSockets, and what `ws` tries to load: Effect's HTTP server brings them, this program never upgrades. */
-const unused = /^(?:ws|bufferutil|utf-8-validate)$/
+/**
+ * What is brought along and never called. WebSockets, and what `ws` tries to load: Effect's HTTP server brings them, this
+ * program never upgrades. What client-node sends requests with, and signs in with where a kubeconfig has an
+ * `auth-provider`, which is refused: its KubeConfig is only asked how to authenticate.
+ */
+const unused =
+  /^(?:ws|bufferutil|utf-8-validate|undici|hpagent|socks|socks-proxy-agent|openid-client|jsonpath-plus|rfc4648)$/
+
+/** The models and clients of all of Kubernetes' API, of several MB, and a stand-in for RxJS. */
+const unusedModule = /\/gen\/(?:index|rxjsStub)\.js$/
 
 /**
  * Takes Node's modules as they are. An `import` of one evaluates all its lazy exports first: `node:util` alone then
@@ -24,6 +32,9 @@ const lean: Plugin = {
       contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`
     }))
     builder.onResolve({ filter: unused }, ({ path }) => ({ path, namespace: "unused" }))
+    builder.onResolve({ filter: unusedModule }, ({ importer, path }) =>
+      importer.includes("/@kubernetes/client-node/") ? { path, namespace: "unused" } : undefined
+    )
     builder.onLoad({ filter: /^/, namespace: "unused" }, () => ({ contents: "module.exports = {}" }))
   }
 }
