@@ -10,10 +10,10 @@ const builtins = new Set(["process", ...builtinModules, ...builtinModules.map((n
 /**
  * What is brought along and never called. WebSockets, and what `ws` tries to load: Effect's HTTP server brings them, this
  * program never upgrades. What client-node sends requests with, and signs in with where a kubeconfig has an
- * `auth-provider`, which is refused: its KubeConfig is only asked how to authenticate.
+ * `auth-provider`, which is refused; its parser: its KubeConfig is only asked how to authenticate.
  */
 const unused =
-  /^(?:ws|bufferutil|utf-8-validate|undici|hpagent|socks|socks-proxy-agent|openid-client|jsonpath-plus|rfc4648)$/
+  /^(?:ws|bufferutil|utf-8-validate|undici|hpagent|js-yaml|socks|socks-proxy-agent|openid-client|jsonpath-plus|rfc4648)$/
 
 /** The models and clients of all of Kubernetes' API, of several MB, and a stand-in for RxJS. */
 const unusedModule = /\/gen\/(?:index|rxjsStub)\.js$/

@@ -5,7 +5,7 @@ import * as KubeApiHttp from "@registry-packages-proxy/testkit/KubeApiHttp"
 import { Context, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { once } from "node:events"
 import { chmodSync, renameSync, rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import type { TLSSocket } from "node:tls"
 import {
   type ClusterLocation,
@@ -71,6 +71,27 @@ describe("a kubeconfig", () => {
       )
       renameSync(`${file}.new`, file)
       assert.strictEqual(yield* valueOf(api), "1")
+    }, Effect.scoped)
+  )
+
+  it.live(
+    "with a token's file, beside it and read again when it changes",
+    Effect.fn(function* () {
+      let good = "Bearer first"
+      const { server, tls } = yield* listening((authorization) => authorization === good)
+      const file = yield* writeKubeconfig({
+        server: server.origin,
+        ca: tls.ca,
+        user: { tokenFile: "token", token: "not this" }
+      })
+      writeFileSync(join(dirname(file), "token"), "first\n")
+      const api = yield* connect(kubeconfig(file))
+      assert.strictEqual(yield* valueOf(api), "1")
+      good = "Bearer the-second"
+      writeFileSync(join(dirname(file), "token"), "the-second\n")
+      assert.strictEqual(yield* valueOf(api), "1")
+      assert.notInclude(server.authorizations, "Bearer not this")
+      assert.strictEqual(server.authorizations.length, 2)
     }, Effect.scoped)
   )
 
@@ -171,7 +192,7 @@ describe("a kubeconfig", () => {
   for (const [name, text, expected] of [
     ["is absent", undefined, /kubeconfig is not there/],
     ["is broken", "clusters: [{name: s3cr3t", /is no kubeconfig that can be read/],
-    ["names no current context", '{"clusters":[],"users":[]}', /no current context/],
+    ["names no current context", '{"clusters":[],"contexts":[],"users":[]}', /no current context/],
     [
       "has a user with an auth-provider",
       kubeconfigText({

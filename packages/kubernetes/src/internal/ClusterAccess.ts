@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import type { RequestOptions } from "node:https"
 import { Effect, Semaphore } from "effect"
-import { type ClusterLocation, tokenFile } from "../ClusterLocation.ts"
+import type { ClusterLocation } from "../ClusterLocation.ts"
 import { type KubernetesError, unreachable } from "../KubernetesError.ts"
 import * as KubeConfigFile from "./KubeConfigFile.ts"
 
@@ -72,14 +72,15 @@ const explain = (location: ClusterLocation, cause: unknown): KubernetesError => 
 /** Authentication as a location says, with what it read kept for as long as its file stays as it was. */
 export const make = Effect.fnUntraced(function* (location: ClusterLocation): Effect.fn.Return<ClusterAccess> {
   let loaded: { readonly print: string; readonly value: KubeConfigFile.Loaded } | undefined
-  const watched = location._tag === "Kubeconfig" ? location.path : tokenFile(location)
   // One at a time: an exec plugin is run once for all who wait for it.
   const turn = yield* Semaphore.make(1)
 
   const access = Effect.tryPromise({
     try: async () => {
-      const print = KubeConfigFile.print(watched)
-      if (loaded?.print !== print) loaded = { print, value: await KubeConfigFile.read(location) }
+      if (loaded === undefined || loaded.print !== KubeConfigFile.print(loaded.value.files)) {
+        const value = await KubeConfigFile.read(location)
+        loaded = { print: KubeConfigFile.print(value.files), value }
+      }
       return await accessOf(loaded.value)
     },
     catch: (cause) => explain(location, cause)

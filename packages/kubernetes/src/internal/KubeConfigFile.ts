@@ -1,8 +1,10 @@
 import type { KubeConfig } from "@kubernetes/client-node/dist/config.js"
 import type { Cluster, User } from "@kubernetes/client-node/dist/config_types.js"
+import { Predicate, Schema } from "effect"
 import { type ClusterLocation, type InCluster, tokenFile } from "../ClusterLocation.ts"
 
 const { readFileSync, statSync } = process.getBuiltinModule("node:fs")
+const { dirname, resolve } = process.getBuiltinModule("node:path")
 
 /** A configuration that was read: what client-node authenticates with, and what it is not asked to do. */
 export interface Loaded {
@@ -10,6 +12,8 @@ export interface Loaded {
   readonly server: URL
   /** An HTTP proxy on the way to the server. */
   readonly proxy: string | undefined
+  /** The files that are to be read again when they change; certificates are at each connection. */
+  readonly files: ReadonlyArray<string>
 }
 
 /** Why a configuration cannot be used, in words that show none of it. */
@@ -32,15 +36,14 @@ export const unreadable = (name: string, cause: unknown): Unusable => {
   return new Unusable(`${name} cannot be read${/^E[A-Z]+$/.test(code) ? ` (${code})` : ""}`)
 }
 
-/** Says what a file holds now without reading it: other after a rewrite, a rename or a symlink swap. */
-export const print = (path: string): string => {
-  try {
-    const { ino, mtimeMs, size } = statSync(path)
-    return `${ino} ${mtimeMs} ${size}`
-  } catch {
-    return "absent"
-  }
-}
+/** Says what files hold now without reading them: other after a rewrite, a rename or a symlink swap. */
+export const print = (paths: ReadonlyArray<string>): string =>
+  paths
+    .map((path) => {
+      const { ctimeMs = 0, ino = 0, mtimeMs = 0, size = 0 } = statSync(path, { throwIfNoEntry: false }) ?? {}
+      return `${ino} ${mtimeMs} ${ctimeMs} ${size}`
+    })
+    .join(", ")
 
 const execInfo = (apiVersion: string) => ({
   name: "KUBERNETES_EXEC_INFO",
@@ -81,17 +84,57 @@ const plain = (cluster: Cluster, server: URL): Cluster => {
   return { ...rest, skipTLSVerify: cluster.skipTLSVerify || server.protocol === "http:" }
 }
 
+const Document = Schema.Struct({
+  clusters: Schema.Array(Schema.Unknown),
+  contexts: Schema.Array(Schema.Unknown),
+  users: Schema.Array(Schema.Struct({ name: Schema.String, user: Schema.optionalKey(Schema.Unknown) })),
+  "current-context": Schema.optionalKey(Schema.String)
+})
+
+const decodeDocument = Schema.decodeUnknownSync(Document)
+
+/** What client-node does not know: a `tokenFile`, which goes before a `token`. */
+const withTokenFile = (
+  { name, user }: (typeof Document.Type)["users"][number],
+  directory: string
+): { readonly name: string; readonly user: unknown } => {
+  if (!Predicate.isObject(user) || typeof user["tokenFile"] !== "string") return { name, user }
+  const tokenFile = resolve(directory, user["tokenFile"])
+  const { token: _, ...rest } = user
+  return { name, user: { ...rest, "auth-provider": { name: "tokenFile", config: { tokenFile } } } }
+}
+
+// One YAML parser for the whole program: client-node would bring its own.
+const parse = async (config: KubeConfig, text: string, directory: string): Promise<void> => {
+  const { newClusters, newContexts, newUsers } = await import("@kubernetes/client-node/dist/config_types.js")
+  const yaml = await import("yaml")
+  const document = decodeDocument(yaml.parse(text, { logLevel: "silent", prettyErrors: false }))
+  config.loadFromOptions({
+    clusters: newClusters(document.clusters),
+    contexts: newContexts(document.contexts),
+    users: newUsers(document.users.map((user) => withTokenFile(user, directory))),
+    currentContext: document["current-context"] ?? ""
+  })
+  config.makePathsAbsolute(directory)
+}
+
+const tokenFileOf = ({ authProvider }: User): string | undefined =>
+  (authProvider as { readonly config?: { readonly tokenFile?: string } } | null | undefined)?.config
+    ?.tokenFile
+
 const fromFile = async (path: string): Promise<Loaded> => {
   const name = `kubeconfig ${path.slice(path.lastIndexOf("/") + 1)}`
   const config = await load()
+  let text: string
   try {
-    readFileSync(path)
+    text = readFileSync(path, "utf8")
   } catch (cause) {
     throw unreadable(name, cause)
   }
   try {
-    config.loadFromFile(path)
+    await parse(config, text, dirname(resolve(path)))
   } catch {
+    // What it says may quote the file.
     throw new Unusable(`${name} is no kubeconfig that can be read`)
   }
   const cluster = config.getCurrentCluster()
@@ -101,8 +144,14 @@ const fromFile = async (path: string): Promise<Loaded> => {
   }
   supported(user)
   const server = serverOf(cluster)
+  const tokenFile = tokenFileOf(user)
   config.loadFromClusterAndUser(plain(cluster, server), withExecInfo(user))
-  return { config, server, proxy: cluster.proxyUrl }
+  return {
+    config,
+    server,
+    proxy: cluster.proxyUrl,
+    files: tokenFile === undefined ? [path] : [path, tokenFile]
+  }
 }
 
 const fromPod = async (location: InCluster): Promise<Loaded> => {
@@ -118,7 +167,7 @@ const fromPod = async (location: InCluster): Promise<Loaded> => {
     name: "pod",
     authProvider: { name: "tokenFile", config: { tokenFile: tokenFile(location) } }
   })
-  return { config, server: serverOf(cluster), proxy: undefined }
+  return { config, server: serverOf(cluster), proxy: undefined, files: [tokenFile(location)] }
 }
 
 /** Reads a configuration anew; rejects with {@link Unusable}. */
