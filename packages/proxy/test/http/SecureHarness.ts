@@ -10,7 +10,7 @@ import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
 import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
-import { Context, Duration, Effect, Layer, Option, Redacted, SubscriptionRef } from "effect"
+import { Context, Duration, Effect, Layer, Logger, Option, Redacted, SubscriptionRef } from "effect"
 import { HttpServer } from "effect/http"
 import { TestClock } from "effect/testing"
 import type { IncomingHttpHeaders } from "node:http"
@@ -37,6 +37,8 @@ const rightsTo = (...routes: ReadonlyArray<"package" | "metrics">): ReadonlyArra
     return rule === "anonymous" ? [] : [format(rule)]
   })
 
+const listen = { host: "127.0.0.1", port: 0 }
+
 const materialOf = (
   serving: Certificates.ServerCertificate,
   clientAuthorities: Option.Option<string>
@@ -49,6 +51,9 @@ interface Options {
   readonly minVersion?: MinVersion
   /** Whether client certificates are asked for. */
   readonly clientCertificates?: boolean
+  /** Whether there is a plain listener beside it. */
+  readonly plain?: boolean
+  readonly gracePeriod?: Duration.Input
 }
 
 /** The program's secure listener over the network, with TLS material and reviews that a test changes at will. */
@@ -70,12 +75,14 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
     ])
   })
   const image = RegistryImage.ofPackage(bytes(1000))
+  const said: Array<string> = []
+  const logger = Logger.make(({ message }) => void said.push(String(message)))
   const context = yield* Layer.build(
     layerSecure({
       platform: Platform.make("linux/amd64"),
-      gracePeriod: Duration.zero,
-      plain: Option.none(),
-      secure: { listen: { host: "127.0.0.1", port: 0 }, minVersion: options.minVersion ?? "1.2" }
+      gracePeriod: Duration.fromInputUnsafe(options.gracePeriod ?? 0),
+      plain: options.plain === true ? Option.some({ listen }) : Option.none(),
+      secure: { listen, minVersion: options.minVersion ?? "1.2" }
     }).pipe(
       Layer.provide([Authenticator.layer, Authorizer.layer]),
       Layer.provide(reviews.layer),
@@ -92,14 +99,15 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
           sources: { "": CredentialStoreMock.source({ host: "registry.test", base: "own" }) }
         })
       ),
-      Layer.provide(NodeServices.layer)
+      Layer.provide(NodeServices.layer),
+      Layer.provide(Logger.layer([logger]))
     )
   )
-  const origin = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
-  const port = Number(new URL(origin).port)
+  const port = Number(/Listening on https:\/\/127\.0\.0\.1:(\d+)/.exec(said.join("\n"))?.[1])
   const trusted = { host: "127.0.0.1", port, ca: authority.cert }
   return {
-    port,
+    /** Of the plain listener where there is one, else of the secure one. */
+    origin: HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address),
     authority,
     clients,
     reviews,

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
-import { Context, Effect, Option, Redacted } from "effect"
+import { rawHttp } from "@registry-packages-proxy/testkit/RawHttp"
+import { Context, Effect, Exit, Fiber, Latch, Option, Redacted, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type { ConnectionOptions } from "node:tls"
 import { cipherSuites, make as makeServer } from "../../src/http/SecureListener.ts"
@@ -128,6 +129,33 @@ describe("TLS on the secure port", () => {
         assert.notInclude(answer, "HTTP/1.1 2")
       }
     }).pipe(Effect.scoped)
+  )
+})
+
+describe("stopping with a secure port", () => {
+  it.effect("closes it at once, but for the download under way, while the plain one answers probes", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const proxy = yield* startSecure({ plain: true, gracePeriod: "30 seconds" }).pipe(Scope.provide(scope))
+      const held = Latch.makeUnsafe(false)
+      const begun = Latch.makeUnsafe(false)
+      const until = Effect.andThen(begun.open, held.await)
+      yield* proxy.registry.fault("resolve", { _tag: "Stall", until })
+      const download = yield* Effect.forkChild(proxy.request(proxy.package, { token: tokens.all }))
+      const idle = yield* proxy.connect()
+      yield* begun.await
+      const stop = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      const ready = rawHttp(`${proxy.origin}/readyz`)
+      yield* Effect.repeat(ready, { until: ({ status }) => status === 503 })
+      assert.strictEqual(yield* Effect.flip(proxy.request("/healthz")), "ECONNREFUSED")
+      assert.strictEqual((yield* rawHttp(`${proxy.origin}/healthz`)).status, 200)
+      yield* held.open
+      const { headers, status } = yield* Fiber.join(download)
+      assert.deepStrictEqual([status, headers["connection"]], [200, "close"])
+      yield* Fiber.join(stop)
+      assert.strictEqual(yield* Effect.flip(rawHttp(`${proxy.origin}/healthz`)), "ECONNREFUSED")
+      idle.socket.destroy()
+    })
   )
 })
 
