@@ -13,6 +13,8 @@ export interface Extent {
   readonly large: number
   readonly huge: number | undefined
   readonly wrkSeconds: number
+  /** Bytes of the package that fast and slow clients follow. */
+  readonly followed: number
   /** Bytes served before resident memory is looked at. */
   readonly served: number
   readonly idleSeconds: number
@@ -25,6 +27,7 @@ export const full: Extent = {
   large: 256 * mib,
   huge: 1024 * mib,
   wrkSeconds: 3,
+  followed: 600 * mib,
   served: 10e9,
   idleSeconds: 5
 }
@@ -34,6 +37,7 @@ export const quick: Extent = {
   large: 64 * mib,
   huge: undefined,
   wrkSeconds: 1,
+  followed: 100 * mib,
   served: 2e9,
   idleSeconds: 3
 }

@@ -9,6 +9,7 @@ import * as Crowds from "./Crowds.ts"
 import * as Hits from "./Hits.ts"
 import * as Idle from "./Idle.ts"
 import * as Misses from "./Misses.ts"
+import * as SlowReaders from "./SlowReaders.ts"
 import type { Comparison, Report, Verdict } from "./Report.ts"
 import { comparisonTable, figure, verdictTable } from "./Table.ts"
 
@@ -52,6 +53,7 @@ export const run = (options: {
       const checks: Record<string, Effect.Effect<ReadonlyArray<Verdict>, Error>> = {
         "crowd-misses": Crowds.misses(bed),
         "crowd-hits": Crowds.thousand(bed),
+        "slow-readers": SlowReaders.slowReaders(bed),
         start: Idle.start(bed),
         served: Idle.afterServing(bed)
       }
