@@ -93,7 +93,7 @@ export const wrap = (script: string, code: Uint8Array): string => {
 // registry-packages-proxy: the bundled program and V8's code for it, packed by scripts/build.ts
 {
   const { closeSync, openSync, readSync } = process.getBuiltinModule("node:fs")
-  const { Script } = process.getBuiltinModule("node:vm")
+  const { Script, runInNewContext } = process.getBuiltinModule("node:vm")
   const { zstdDecompressSync } = process.getBuiltinModule("node:zlib")
   const filename = typeof __filename === "string" ? __filename : process.argv[1]
   const file = openSync(filename)
@@ -107,10 +107,14 @@ export const wrap = (script: string, code: Uint8Array): string => {
   closeSync(file)
   const script = new Script(source, { filename, cachedData })
   script.runInThisContext()
-  // A body's buffers count as part of the heap's limit: on their own they cause a full collection every 10 MB of a pull.
-  // Not at once: the first such collection is what frees all this, and the code is refused where flags differ.
-  const flag = "--external-memory-accounted-in-global-limit"
-  setTimeout(() => process.getBuiltinModule("node:v8").setFlagsFromString(flag), 1000).unref()
+  // Later, since the code is refused where flags differ. From then on the young generation stays as small as it is, not
+  // 32 MB, and a pull can collect its buffers (registry-client's NodeBody).
+  setTimeout(() => {
+    const { setFlagsFromString } = process.getBuiltinModule("node:v8")
+    setFlagsFromString("--semi-space-growth-factor=1")
+    setFlagsFromString("--expose-gc")
+    globalThis.gc = runInNewContext("gc")
+  }, 1000).unref()
 }
 //`
   // The numbers' digits count too.
