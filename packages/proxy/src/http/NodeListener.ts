@@ -61,6 +61,8 @@ export const serverOptions = (inForce: Limits) => ({
   connectionsCheckingInterval: inForce.checkInterval,
   // Answered by the application, as a problem.
   requireHostHeader: false,
+  // Effect's server takes upgrades, and a connection handed to them is outside of every limit.
+  shouldUpgradeCallback: () => false,
   noDelay: true
 })
 

@@ -44,7 +44,7 @@ export const target: Target<string> = {
     const [answer] = await send(Buffer.from(request, "latin1"))
     if (answer?.status !== 200 || answer.headers.get("etag") === undefined) return
     // The parser ends the target at its first blank.
-    const [shown = ""] = input.split(/[ \r\n]/)
+    const [shown = ""] = input.trimStart().split(/[ \r\n]/)
     const parameters = new URLSearchParams(shown.slice(shown.indexOf("?") + 1))
     if (single(parameters, "digest") !== digest)
       throw new Error("the package to who asked for another digest")

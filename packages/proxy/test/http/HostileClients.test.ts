@@ -180,6 +180,14 @@ describe("hostile and odd requests", () => {
   it.effect("an upgrade is not offered, a tunnel not opened", () =>
     withProgram(({ connect }) =>
       Effect.gen(function* () {
+        // Its connection stays one for requests, within all limits.
+        const client = connect()
+        const first = yield* Effect.callback<Buffer>((resume) => {
+          client.once("data", (chunk: Buffer) => resume(Effect.succeed(chunk)))
+          client.write(last.replace("close", "keep-alive, Upgrade\r\nUpgrade: websocket"))
+        })
+        assert.deepStrictEqual(statuses(first), [200])
+        assert.deepStrictEqual(statuses(yield* exchange(client, last)), [200])
         const upgrade = last.replace("Connection: close", "Connection: Upgrade, close\r\nUpgrade: websocket")
         assert.deepStrictEqual(statuses(yield* exchange(connect(), upgrade)), [200])
         const tunnel = yield* exchange(connect(), "CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n")
