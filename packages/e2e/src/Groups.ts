@@ -20,6 +20,7 @@ export const groups = {
   restart: group("Restart", registry),
   credentials: group("Credentials", registry),
   "forward-proxy": group("ForwardProxy", [...registry, "tinyproxy"]),
+  deploy: group("Deploy", ["setpriv", "buildah"]),
   distribution: group("Distribution", [...anyRegistry, "go"])
 } as const satisfies Record<string, Group>
 

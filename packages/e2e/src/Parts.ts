@@ -18,6 +18,7 @@ export const parts: ReadonlyArray<Part> = [
   { name: "tinyproxy", from: { debian: "tinyproxy" }, services: ["tinyproxy"] },
   { name: "python3", from: { debian: "python3" } },
   { name: "curl", from: { debian: "curl" } },
+  { name: "buildah", from: { debian: "buildah" } },
   // Debian's own is too old for the module, though any since 1.21 brings the version that the module names.
   {
     name: "go",
