@@ -9,6 +9,7 @@ import { TestRegistry, type TestRegistryOptions } from "@registry-packages-proxy
 import { Effect, Exit, Fiber, Latch, Layer, Option, Scope, Stream, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { createServer, type Server } from "node:net"
+import { networkInterfaces } from "node:os"
 import * as NodeUpstream from "../src/NodeUpstream.ts"
 import { RegistryClient } from "../src/RegistryClient.ts"
 import { reason } from "./Reasons.ts"
@@ -17,6 +18,10 @@ const name = RepositoryName.make("some/packages")
 const platform = Platform.make("linux/amd64")
 const bytes = RegistryBlob.randomBytes(3, 3_000_000)
 const account = { username: "user", password: "s3cret" }
+
+const hasIPv6 = Object.values(networkInterfaces()).some((addresses) =>
+  addresses?.some(({ address }) => address === "::1")
+)
 
 const live = (options?: NodeUpstream.NodeUpstreamOptions) =>
   RegistryClient.layer.pipe(Layer.provide(NodeUpstream.layer(options)))
@@ -171,6 +176,23 @@ describe("over real connections", () => {
       }
     })
   )
+
+  for (const secure of [false, true]) {
+    it.effect.skipIf(!hasIPv6)(
+      `pulls over IPv6${secure ? " with TLS" : ""}, token service and redirects included`,
+      Effect.fn(function* () {
+        const tls = secure ? { tls: yield* (yield* Certificates.makeAuthority).issue() } : {}
+        const { registry, digest } = yield* setUp({
+          host: "[::1]",
+          auth: { _tag: "Bearer", ...account, realm: "store" },
+          redirect: { _tag: "Store" },
+          ...tls
+        })
+        assert.match(registry.host, /^\[::1\]:\d+$/)
+        assert.deepStrictEqual(yield* Effect.provide(pull(registry.source(), digest), live()), bytes)
+      })
+    )
+  }
 
   it.effect(
     "says that a port speaks no TLS",
