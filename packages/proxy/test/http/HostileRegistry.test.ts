@@ -1,0 +1,172 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { Platform } from "@registry-packages-proxy/oci/Platform"
+import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
+import * as NodeUpstream from "@registry-packages-proxy/registry-client/NodeUpstream"
+import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
+import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
+import { rawHttp } from "@registry-packages-proxy/testkit/RawHttp"
+import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
+import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import { TestRegistry, type TestRegistryOptions } from "@registry-packages-proxy/testkit/TestRegistry"
+import { Context, Duration, Effect, FileSystem, Layer } from "effect"
+import { HttpServer } from "effect/http"
+import { layerPlain } from "../../src/http/Listener.ts"
+import { problemOf } from "./harness.ts"
+
+const name = "some/packages"
+const content = RegistryBlob.randomBytes(9, 400_000)
+const image = RegistryImage.ofPackage(content)
+const account = { username: "user", password: "s3cret" }
+
+/** The program over real connections on both sides: a registry that a test turns against it, and a cache of its own. */
+const start = Effect.fnUntraced(function* (
+  options: TestRegistryOptions = {},
+  changes: Partial<RegistrySource> = {}
+) {
+  const fs = yield* FileSystem.FileSystem
+  const registry = yield* TestRegistry.make(options)
+  yield* registry.put(name, image)
+  const directory = yield* fs.makeTempDirectoryScoped()
+  const context = yield* Layer.build(
+    layerPlain({
+      listen: { host: "127.0.0.1", port: 0 },
+      platform: Platform.make("linux/amd64"),
+      gracePeriod: Duration.zero
+    }).pipe(
+      Layer.provide(DigestCacheLive.layer({ directory, cap: 10_000_000 })),
+      Layer.provide(RegistryClient.layer.pipe(Layer.provide(NodeUpstream.layer()))),
+      Layer.provide(CredentialStoreMock.layer({ sources: { "": registry.source(name, changes) } })),
+      Layer.provide(NodeServices.layer)
+    )
+  )
+  const origin = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
+  return {
+    registry,
+    get: (digest: string = image.digest) => rawHttp(`${origin}/package?digest=${digest}`)
+  }
+})
+
+const withServices = <E>(body: Effect.Effect<void, E, Effect.Services<ReturnType<typeof start>>>) =>
+  Effect.provide(Effect.scoped(body), NodeServices.layer)
+
+describe("a registry's certificate", () => {
+  for (const [what, issue, changes, words] of [
+    [
+      "signed by an unknown CA",
+      "issue",
+      { ca: undefined },
+      "signed by an authority that is not trusted here"
+    ],
+    ["expired", "issueExpired", {}, "its certificate has expired"],
+    ["for another name", "issueForOther", {}, "its certificate is for another name"]
+  ] as const) {
+    it.effect(`${what}: 502 with one sentence that says so`, () =>
+      withServices(
+        Effect.gen(function* () {
+          const authority = yield* Certificates.makeAuthority
+          const tls = yield* issue === "issue" ? authority.issue() : authority[issue]
+          const { get, registry } = yield* start({ tls }, changes)
+          const answer = yield* get()
+          assert.strictEqual(answer.status, 502)
+          const { detail } = problemOf(answer)
+          assert.include(detail, words)
+          assert.include(detail, registry.host)
+          assert.match(detail, /^[^.]*(?:\d+\.[^.]*)*[^.]*\.$/)
+          assert.isBelow(detail.length, 200)
+        })
+      )
+    )
+  }
+})
+
+const giant = RegistryImage.raw(`{"schemaVersion":2,"layers":[],"x":"${"x".repeat(4 * 1024 * 1024)}"}`, {
+  mediaType: image.mediaType
+})
+const deep = RegistryImage.raw(`{"schemaVersion":2,"layers":${"[".repeat(1_000_000)}`, {
+  mediaType: image.mediaType
+})
+const deepLayers = RegistryImage.raw(
+  `{"schemaVersion":2,"layers":${'[{"annotations":'.repeat(50_000)}1${"}]".repeat(50_000)}}`,
+  { mediaType: image.mediaType }
+)
+
+describe("a registry that means harm", () => {
+  for (const [what, manifest] of [
+    ["a giant manifest", giant],
+    ["a manifest nested a million deep, without an end", deep],
+    ["a manifest of layers in layers", deepLayers]
+  ] as const) {
+    it.effect(`${what}: 502, and the next package comes`, () =>
+      withServices(
+        Effect.gen(function* () {
+          const { get, registry } = yield* start()
+          yield* registry.put(name, manifest)
+          const answer = yield* get(manifest.digest)
+          assert.strictEqual(answer.status, 502)
+          assert.isBelow(problemOf(answer).detail.length, 250)
+          assert.isTrue((yield* get()).body.equals(content))
+        })
+      )
+    )
+  }
+
+  it.effect("a redirect in circles: 502 after a few steps", () =>
+    withServices(
+      Effect.gen(function* () {
+        const { get, registry } = yield* start({ redirect: { _tag: "Loop" } })
+        const answer = yield* get()
+        assert.strictEqual(answer.status, 502)
+        assert.include(problemOf(answer).detail, "redirect")
+        assert.isAtMost((yield* registry.requests).length, 8)
+      })
+    )
+  )
+
+  it.effect("a body that never ends is cut where the package does", () =>
+    withServices(
+      Effect.gen(function* () {
+        const { get, registry } = yield* start()
+        yield* registry.fault("blob", { _tag: "Endless" })
+        const answer = yield* get()
+        assert.deepStrictEqual([answer.status, answer.complete], [200, true])
+        assert.isTrue(answer.body.equals(content))
+        yield* registry.await(({ requests }) => requests.every(({ outcome }) => outcome !== "open"))
+      })
+    )
+  )
+
+  for (const by of [-1, 1, 1_000_000]) {
+    it.effect(`a Content-Length that is wrong by ${by}: never a wrong package`, () =>
+      withServices(
+        Effect.gen(function* () {
+          const { get, registry } = yield* start()
+          yield* registry.fault("blob", { _tag: "WrongLength", by }, { times: "always" })
+          const answer = yield* get()
+          assert.isTrue(answer.status === 502 || !answer.complete, `${answer.status}`)
+          yield* registry.heal
+          assert.isTrue((yield* get()).body.equals(content))
+        })
+      )
+    )
+  }
+
+  it.effect("a token service on plain HTTP gets no credentials: 502 that says so", () =>
+    withServices(
+      Effect.gen(function* () {
+        const plain = yield* TestRegistry.make()
+        const tls = yield* (yield* Certificates.makeAuthority).issue()
+        const { get } = yield* start({
+          tls,
+          auth: { _tag: "Bearer", ...account, realmUrl: `${plain.origin}/token` }
+        })
+        const answer = yield* get()
+        assert.strictEqual(answer.status, 502)
+        assert.include(problemOf(answer).detail, "plain HTTP")
+        assert.strictEqual((yield* plain.requests).length, 0)
+      })
+    )
+  )
+})
