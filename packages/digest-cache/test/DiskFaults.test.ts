@@ -1,8 +1,8 @@
 import { follow, get, read, settled } from "@registry-packages-proxy/testkit/DigestCacheClient"
-import { TestPackage } from "@registry-packages-proxy/testkit/DigestCacheSource"
+import { readAll, TestPackage } from "@registry-packages-proxy/testkit/DigestCacheSource"
 import type { FileOperation } from "@registry-packages-proxy/testkit/FaultyFileSystem"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option } from "effect"
+import { Effect, Fiber, Option, Stream } from "effect"
 import { DigestCache } from "../src/DigestCache.ts"
 import { assertRoom, unfinished, withHarness } from "./Harness.ts"
 
@@ -54,6 +54,58 @@ describe("DigestCache on a failing disk", () => {
             yield* settled(wanted)
             assert.isFalse(yield* degraded)
             assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          })
+        )
+      )
+    )
+  }
+
+  for (const [what, at] of [
+    ["from its first byte on", 0],
+    ["once the disk has failed midway", 600_000]
+  ] as const) {
+    it.effect(`what passes by ${what} is taken from upstream no faster than it is read`, () =>
+      withHarness((harness) =>
+        harness.run(
+          Effect.gen(function* () {
+            const wanted = new TestPackage({ size: 3_000_000, seed: 1 })
+            const source = wanted.source()
+            let taken = 0
+            const counted = {
+              ...source,
+              blob: (...[descriptor, offset]: Parameters<typeof source.blob>) =>
+                Stream.tap(source.blob(descriptor, offset), (chunk) =>
+                  Effect.sync(() => {
+                    taken += chunk.length
+                  })
+                )
+            }
+            if (at > 0) wanted.holdAt(at)
+            else yield* harness.faults.set({ operation: "open", reason: "PermissionDenied" })
+            const opened = yield* (yield* DigestCache).open(wanted.key, counted)
+            if (at > 0) {
+              yield* wanted.held
+              yield* harness.faults.set({ operation: "write", reason: "WriteZero" })
+              wanted.proceed()
+              yield* settled(wanted)
+            }
+            const body = opened.body(0, wanted.size)
+            if (body._tag === "Bytes") return assert.fail("a large package has a reader")
+            // Up to the place where it passes by, and a piece more.
+            let position = 0
+            const into = new Uint8Array(100_000)
+            while (position < at + into.length) {
+              const count = yield* body.reader.read(into)
+              assert.isTrue(wanted.bytes.subarray(position, position + count).equals(into.subarray(0, count)))
+              position += count
+            }
+            const before = taken
+            for (let turn = 0; turn < 1000; turn++) yield* Effect.yieldNow
+            assert.strictEqual(taken, before)
+            // What was written and lost, what one pull brings, what is held back.
+            assert.isAtMost(taken, position + 512 * 1024 + 3 * 64 * 1024)
+            const rest = yield* readAll(body.reader)
+            assert.isTrue(rest.equals(wanted.bytes.subarray(position)))
           })
         )
       )
