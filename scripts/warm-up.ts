@@ -19,9 +19,9 @@ const address = `127.0.0.1:${port}`
 /** As much of an API server as the program follows: nothing in it, nothing happening. */
 const apiServer = createServer((request, response) => {
   const asked = request.url ?? ""
-  if (asked.includes("watch=")) return void response.writeHead(200).flushHeaders()
   response.statusCode = asked.includes("/secrets/") ? 404 : 200
-  response.end('{"metadata":{"resourceVersion":"1"},"items":[]}')
+  if (asked.includes("watch=")) response.flushHeaders()
+  else response.end('{"metadata":{"resourceVersion":"1"},"items":[]}')
 }).listen(0, "127.0.0.1")
 await once(apiServer, "listening")
 const listening = apiServer.address()

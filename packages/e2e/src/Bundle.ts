@@ -8,7 +8,8 @@ import * as Poll from "./Poll.ts"
 export const built = fileURLToPath(new URL("../../proxy/dist/main.js", import.meta.url))
 
 export interface BundleOptions {
-  readonly credentialsFile: string
+  /** Without, `args` name an API server. */
+  readonly credentialsFile?: string
   /** One of its own unless told. */
   readonly cacheDirectory?: string
   readonly args?: ReadonlyArray<string>
@@ -39,7 +40,7 @@ export const start = Effect.fnUntraced(function* (options: BundleOptions) {
     [
       "main.js",
       "--listen-address=127.0.0.1:0",
-      `--credentials-file=${options.credentialsFile}`,
+      ...(options.credentialsFile === undefined ? [] : [`--credentials-file=${options.credentialsFile}`]),
       `--cache-directory=${cacheDirectory}`,
       ...(options.args ?? [])
     ],

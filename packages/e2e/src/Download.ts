@@ -57,6 +57,13 @@ export const problem = Effect.fnUntraced(function* (url: string) {
   return { status: response.status, detail }
 })
 
+/** Gets a package or an error, and answers which. */
+export const statusOf = Effect.fnUntraced(function* (url: string) {
+  const response = yield* HttpClient.get(url)
+  yield* response.arrayBuffer
+  return response.status
+})
+
 /** How the cache would answer now: `hit`, `fwd=miss; stored`... */
 export const cacheStatus = (url: string) =>
   Effect.map(HttpClient.head(url), ({ headers }) =>

@@ -3,14 +3,17 @@ export interface Group {
   readonly file: string
   /** The programs it needs, by the names in Parts.ts. */
   readonly parts: ReadonlyArray<string>
+  /** The programs built for it from `servers/`. */
+  readonly servers: ReadonlyArray<string>
 }
 
 const anyRegistry = ["setpriv", "skopeo", "curl"]
 const registry = [...anyRegistry, "docker-registry"]
 
-const group = (file: string, parts: ReadonlyArray<string>): Group => ({
+const group = (file: string, parts: ReadonlyArray<string>, servers: ReadonlyArray<string> = []): Group => ({
   file: `packages/e2e/test/${file}.e2e.ts`,
-  parts
+  parts,
+  servers
 })
 
 /** What `npm run test:e2e -- GROUP...` chooses from; all of them unless told. */
@@ -21,7 +24,8 @@ export const groups = {
   credentials: group("Credentials", registry),
   "forward-proxy": group("ForwardProxy", [...registry, "tinyproxy"]),
   deploy: group("Deploy", ["setpriv", "buildah"]),
-  distribution: group("Distribution", [...anyRegistry, "go"])
+  distribution: group("Distribution", [...anyRegistry, "go"], ["distribution"]),
+  kubernetes: group("Kubernetes", [...registry, "go"], ["kube-apiserver"])
 } as const satisfies Record<string, Group>
 
 export type GroupName = keyof typeof groups

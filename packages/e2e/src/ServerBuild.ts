@@ -38,7 +38,7 @@ export const binary = Effect.fnUntraced(function* (
   const directory = yield* cacheDirectory
   const program = path.join(directory, `${name}-${yield* fingerprint(source)}`)
   if (yield* fs.exists(program)) return program
-  yield* say(`Building ${name} from its Go module (once, a few minutes)...`)
+  yield* say(`Building ${name} from its Go module (once, minutes)...`)
   yield* fs.makeDirectory(directory, { recursive: true })
   const scratch = yield* fs.makeTempDirectoryScoped({ directory })
   const unfinished = path.join(scratch, name)

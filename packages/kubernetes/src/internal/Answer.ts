@@ -72,7 +72,7 @@ export const failure = (
     })
   }
   if (status === 404) {
-    const why = /^(?:list|watch|create) /.test(what) ? ": it knows no such kind (yet: a CRD may come)" : ""
+    const why = !what.startsWith("get ") ? ": it knows no such kind (yet: a CRD may come)" : ""
     return new KubernetesError({ reason: new NotFound({ detail: `${detail}${why}` }) })
   }
   if (status === 410) return new KubernetesError({ reason: new Gone({ detail }) })

@@ -43,9 +43,9 @@ export const ask = (
 /** All objects of a resource, read page by page. */
 export const list = Effect.fnUntraced(function* (
   server: ApiServer["Service"],
-  resource: Resource.Resource<unknown>
+  resource: Resource.Resource<unknown>,
+  what: string
 ) {
-  const what = `list ${Resource.label(resource)}`
   const objects: Array<unknown> = []
   let token = ""
   for (;;) {
@@ -67,8 +67,8 @@ export const list = Effect.fnUntraced(function* (
 
 /** The object of this name, or none. */
 export const getOne = Effect.fnUntraced(
-  function* (server: ApiServer["Service"], resource: Resource.Resource<unknown>, name: string) {
-    const answer = yield* ask(server, `get ${Resource.label(resource)}`, {
+  function* (server: ApiServer["Service"], resource: Resource.Resource<unknown>, name: string, what: string) {
+    const answer = yield* ask(server, what, {
       method: "GET",
       path: Resource.path(resource, name)
     })

@@ -76,8 +76,10 @@ class Follower<A> {
     this.#known = new Known(resource)
   }
 
+  /** The same for all its requests, so that what goes wrong with each in turn is one thing to tell. */
   get #what(): string {
-    return `watch ${Resource.label(this.#resource)}`
+    const read = this.#name === undefined ? "list" : "get"
+    return `${read} and watch ${Resource.label(this.#resource)}`
   }
 
   /** Reads, watches, and begins again, for ever. */
@@ -93,11 +95,11 @@ class Follower<A> {
 
   readonly #read = Effect.fnUntraced({ self: this }, function* () {
     if (this.#name === undefined) {
-      const { objects, resourceVersion } = yield* ListPages.list(this.#server, this.#resource)
+      const { objects, resourceVersion } = yield* ListPages.list(this.#server, this.#resource, this.#what)
       yield* this.#tellAll(objects)
       this.#position = resourceVersion
     } else {
-      yield* this.#tellAll(yield* ListPages.getOne(this.#server, this.#resource, this.#name))
+      yield* this.#tellAll(yield* ListPages.getOne(this.#server, this.#resource, this.#name, this.#what))
     }
   })
 
@@ -142,7 +144,7 @@ class Follower<A> {
     <B, E, R>(self: Effect.Effect<B, E, R>): Effect.Effect<B, E | KubernetesError, R> =>
       Effect.timeoutOrElse(self, {
         duration: millis,
-        orElse: () => Effect.fail(unreachable(`the API server went silent on ${this.#what}`))
+        orElse: () => Effect.fail(unreachable(`the API server went silent when asked to ${this.#what}`))
       })
 
   readonly #lines = Effect.fnUntraced({ self: this }, function* (lines: ReadonlyArray<Line>) {
@@ -189,7 +191,9 @@ class Follower<A> {
     this.#session.malformed = true
     return Effect.andThen(
       Metric.update(this.#metrics.malformed, 1),
-      first ? Effect.logWarning(`${this.#what}: a line cannot be read and is left out`) : Effect.void
+      first
+        ? Effect.logWarning(`${this.#what}: a line from the API server cannot be read and is left out`)
+        : Effect.void
     )
   })
 

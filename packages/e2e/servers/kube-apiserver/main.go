@@ -1,0 +1,57 @@
+// A Kubernetes control plane of two parts, each started by its name: the API server, and etcd of the version that the
+// API server is made for. `compact` takes away etcd's history, as its own periodic compaction does.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"go.etcd.io/etcd/server/v3/etcdmain"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"k8s.io/component-base/cli"
+	"k8s.io/kubernetes/cmd/kube-apiserver/app"
+)
+
+func main() {
+	part := ""
+	if len(os.Args) > 1 {
+		part = os.Args[1]
+		os.Args = append([]string{part}, os.Args[2:]...)
+	}
+	switch part {
+	case "etcd":
+		etcdmain.Main(os.Args)
+	case "kube-apiserver":
+		os.Exit(cli.Run(app.NewAPIServerCommand()))
+	case "compact":
+		if err := compact(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	default:
+		fmt.Fprintln(os.Stderr, "usage: etcd FLAGS | kube-apiserver FLAGS | compact ENDPOINT")
+		os.Exit(2)
+	}
+}
+
+func compact(args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("compact takes one endpoint")
+	}
+	client, err := clientv3.New(clientv3.Config{Endpoints: args, DialTimeout: 5 * time.Second})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	now, err := client.Get(ctx, "compact_rev_key")
+	if err != nil {
+		return err
+	}
+	_, err = client.Compact(ctx, now.Header.Revision, clientv3.WithCompactPhysical())
+	return err
+}

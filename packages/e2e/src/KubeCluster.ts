@@ -1,0 +1,190 @@
+import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import { Effect, Exit, FileSystem, Path, Ref, Scope } from "effect"
+import { fileURLToPath } from "node:url"
+import { parseAllDocuments } from "yaml"
+import * as Command from "./Command.ts"
+import * as Daemon from "./Daemon.ts"
+import * as KubeAdmin from "./KubeAdmin.ts"
+import * as KubeToken from "./KubeToken.ts"
+import * as Ports from "./Ports.ts"
+
+type Json = Readonly<Record<string, unknown>>
+
+/** Who the program is in the cluster. */
+export const account = { namespace: "d8-cloud-instance-manager", name: "registry-packages-proxy" }
+
+const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+/** What the program is granted. */
+export const rbacFile = file("../../deploy/rbac.yaml")
+
+/** The objects of a YAML file. */
+export const objectsOf = Effect.fnUntraced(function* (path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const documents = parseAllDocuments(yield* fs.readFileString(path))
+  return documents.map((document) => document.toJS() as unknown).filter(KubeAdmin.isObject)
+})
+
+const namespace = (name: string): Json => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })
+
+/**
+ * A real control plane: kube-apiserver with RBAC over etcd, on ports that they keep over restarts; the ModuleSource CRD;
+ * and the program's service account with what rbac.yaml grants it, and no more. Stopped with the scope.
+ */
+export const make = Effect.fnUntraced(function* (program: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-cluster-" })
+  const at = (name: string) => path.join(directory, name)
+  const [etcdPort, peerPort, port] = [yield* Ports.free, yield* Ports.free, yield* Ports.free]
+  const authority = yield* Certificates.makeAuthority
+  const serving = yield* authority.issue()
+  const administrator = yield* authority.issue({
+    commonName: "e2e-admin",
+    organizations: ["system:masters"],
+    usage: "client"
+  })
+  const key = KubeToken.makeKey()
+  for (const [name, text] of Object.entries({
+    "ca.crt": authority.cert,
+    "tls.crt": serving.chain,
+    "tls.key": serving.key,
+    "sa.key": key.privatePem,
+    "sa.pub": key.publicPem
+  })) {
+    yield* fs.writeFileString(at(name), text, { mode: 0o600 })
+  }
+
+  const etcdUrl = `http://127.0.0.1:${etcdPort}`
+  const peerUrl = `http://127.0.0.1:${peerPort}`
+  yield* Daemon.start("etcd", program, [
+    "etcd",
+    "--name=e2e",
+    `--data-dir=${at("etcd")}`,
+    `--listen-client-urls=${etcdUrl}`,
+    `--advertise-client-urls=${etcdUrl}`,
+    `--listen-peer-urls=${peerUrl}`,
+    `--initial-advertise-peer-urls=${peerUrl}`,
+    `--initial-cluster=e2e=${peerUrl}`,
+    "--unsafe-no-fsync",
+    "--log-level=warn"
+  ])
+
+  const startApi = (port: number) =>
+    Daemon.start("kube-apiserver", program, [
+      "kube-apiserver",
+      `--etcd-servers=${etcdUrl}`,
+      // Compacted by the tests alone.
+      "--etcd-compaction-interval=0",
+      "--bind-address=127.0.0.1",
+      "--advertise-address=10.255.255.1",
+      `--secure-port=${port}`,
+      `--tls-cert-file=${at("tls.crt")}`,
+      `--tls-private-key-file=${at("tls.key")}`,
+      `--client-ca-file=${at("ca.crt")}`,
+      `--service-account-issuer=${KubeToken.issuer}`,
+      `--service-account-key-file=${at("sa.pub")}`,
+      `--service-account-signing-key-file=${at("sa.key")}`,
+      "--service-cluster-ip-range=10.255.0.0/24",
+      "--endpoint-reconciler-type=none",
+      "--authorization-mode=RBAC",
+      "--profiling=false"
+    ])
+
+  const adminAt = (port: number) => KubeAdmin.make({ port, ca: authority.cert, certificate: administrator })
+  const admin = adminAt(port)
+
+  const running = yield* Ref.make(yield* Scope.make())
+  yield* Effect.addFinalizer((exit) => Effect.flatMap(Ref.get(running), (scope) => Scope.close(scope, exit)))
+  const start = Effect.gen(function* () {
+    const scope = yield* Ref.get(running)
+    const daemon = yield* Scope.provide(startApi(port), scope)
+    yield* Effect.raceFirst(admin.ready, daemon.ended)
+    return daemon
+  })
+  const daemon = yield* Ref.make(yield* start)
+
+  yield* Effect.forEach(
+    [
+      ...["d8-system", account.namespace, "testkit"].map(namespace),
+      ...(yield* objectsOf(file("../fixtures/modulesource-crd.yaml"))),
+      ...(yield* objectsOf(rbacFile))
+    ],
+    admin.apply,
+    { discard: true }
+  )
+  yield* admin.served("/apis/deckhouse.io/v1alpha1/modulesources")
+
+  /** A token of a service account that is there. */
+  const tokenOf = Effect.fnUntraced(function* (
+    { name, namespace }: { readonly name: string; readonly namespace: string },
+    lifetimeSeconds: number = 3600
+  ) {
+    const uid = yield* admin.uid({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } })
+    return KubeToken.make(key, { name, namespace, uid }, lifetimeSeconds)
+  })
+
+  const kubeconfig = Effect.fnUntraced(function* (name: string, user: Json) {
+    const text = JSON.stringify({
+      apiVersion: "v1",
+      kind: "Config",
+      "current-context": "e2e",
+      contexts: [{ name: "e2e", context: { cluster: "e2e", user: "e2e" } }],
+      clusters: [
+        {
+          name: "e2e",
+          cluster: {
+            server: `https://127.0.0.1:${port}`,
+            "certificate-authority-data": btoa(authority.cert)
+          }
+        }
+      ],
+      users: [{ name: "e2e", user }]
+    })
+    yield* fs.writeFileString(at(name), text, { mode: 0o600 })
+    return at(name)
+  })
+
+  /** A kubeconfig of the program's own, with its token in a file beside. */
+  const programKubeconfig = Effect.fnUntraced(function* (name: string, token: string) {
+    const tokenFile = at(`${name}.token`)
+    yield* fs.writeFileString(tokenFile, token, { mode: 0o600 })
+    return { kubeconfig: yield* kubeconfig(name, { tokenFile }), tokenFile }
+  })
+
+  return {
+    admin,
+    tokenOf,
+    programKubeconfig,
+    adminKubeconfig: kubeconfig("admin", {
+      "client-certificate-data": btoa(administrator.chain),
+      "client-key-data": btoa(administrator.key)
+    }),
+    /** Ends the API server as a crash does, does something, and starts it again. */
+    whileDown: <A, E, R>(body: Effect.Effect<A, E, R>) =>
+      Effect.acquireUseRelease(
+        Effect.gen(function* () {
+          yield* Effect.flatMap(Ref.get(daemon), ({ crash }) => crash)
+          yield* Scope.close(yield* Ref.getAndSet(running, yield* Scope.make()), Exit.void)
+        }),
+        () => body,
+        () => Effect.orDie(Effect.flatMap(start, (started) => Ref.set(daemon, started)))
+      ),
+    /** Does something through another API server over the same etcd, which the program does not know. */
+    elsewhere: <A, E, R>(body: (admin: KubeAdmin.KubeAdmin) => Effect.Effect<A, E, R>) =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const port = yield* Ports.free
+          const daemon = yield* startApi(port)
+          const admin = adminAt(port)
+          yield* Effect.raceFirst(admin.ready, daemon.ended)
+          return yield* body(admin)
+        })
+      ),
+    /** Takes away all of etcd's history. */
+    compact: Command.run(program, ["compact", etcdUrl])
+  }
+})
+
+/** A control plane that runs. */
+export type KubeCluster = Effect.Success<ReturnType<typeof make>>

@@ -1,0 +1,287 @@
+import { assert, layer } from "@effect/vitest"
+import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
+import { kubeconfig } from "@registry-packages-proxy/kubernetes/ClusterLocation"
+import * as NodeApiServer from "@registry-packages-proxy/kubernetes/NodeApiServer"
+import { KubeApiAdmin, suite } from "@registry-packages-proxy/testkit/KubeApiSuite"
+import { Clock, Console, Effect, Layer, Redacted } from "effect"
+import * as Download from "../src/Download.ts"
+import { KubeBed, loginWith, startProgram, wrongPasswords } from "../src/KubeBed.ts"
+import * as KubeCluster from "../src/KubeCluster.ts"
+import { moduleSource, registrySecret } from "../src/KubeObjects.ts"
+import { shownOnFailure } from "../src/Logs.ts"
+import * as Poll from "../src/Poll.ts"
+import * as ProcessMemory from "../src/ProcessMemory.ts"
+import { options, TestBed } from "../src/TestBed.ts"
+
+/** For what the program is to do within a second. */
+const withinASecond = { times: 100, millis: 10 }
+
+/** For what it does once a backoff of at most a minute has passed. */
+const withinTwoMinutes = { times: 600, millis: 200 }
+
+const pushed = Effect.fnUntraced(function* (name: string, seed: number, repository: string) {
+  const { layout, registry } = yield* TestBed
+  const image = yield* layout.image({ name, size: 20 * 1024, seed })
+  yield* registry.push(layout, image, repository)
+  return image
+})
+
+const statusIs = (url: string, status: number, attempts?: Poll.Attempts) =>
+  Poll.untilTrue(
+    `${status} from ${url}`,
+    Effect.map(Download.statusOf(url), (found) => found === status),
+    attempts
+  )
+
+const source = Effect.map(TestBed, ({ registry: { ca, host } }) => (password?: string) => ({
+  host,
+  ca,
+  login: loginWith(host, password)
+}))
+
+layer(KubeBed.layer, options)("Kubernetes", (it) => {
+  it.effect("serves a package within a second of its ModuleSource, and not when that is gone", () =>
+    Effect.gen(function* () {
+      const { admin } = yield* KubeBed
+      const { registry } = yield* TestBed
+      const at = yield* source
+      const images = yield* Effect.forEach([1, 2, 3, 4], (seed) => pushed(`module-${seed}`, seed, "one"))
+      const program = yield* startProgram("modules")
+      const repository = `${registry.host}/one`
+      const [first, second, third, fourth] = images.map(({ digest }) => program.url(digest, { repository }))
+      const unknown = yield* Download.problem(first ?? "")
+      assert.strictEqual(unknown.status, 404)
+
+      const began = yield* Clock.currentTimeMillis
+      yield* admin.apply(moduleSource("one", "one", at()))
+      const applied = yield* Clock.currentTimeMillis
+      yield* statusIs(first ?? "", 200, withinASecond)
+      const served = yield* Clock.currentTimeMillis
+      yield* Console.log(
+        `a ModuleSource: applied in ${applied - began} ms, served ${served - applied} ms later`
+      )
+      assert.isBelow(served - began, 1000)
+      const pulled = yield* Download.compare(first ?? "", images[0]?.package.path ?? "")
+      assert.deepInclude(pulled, { status: 200, isSame: true })
+
+      yield* admin.apply(moduleSource("one", "one", at(wrongPasswords[0])))
+      yield* program.said("ModuleSource one was read", 2)
+      yield* statusIs(second ?? "", 502)
+      yield* admin.apply(moduleSource("one", "one", at()))
+      yield* statusIs(third ?? "", 200, withinASecond)
+
+      yield* admin.remove(moduleSource("one", "one", at()))
+      yield* program.said("ModuleSource one is gone")
+      assert.strictEqual(yield* Download.statusOf(fourth ?? ""), 404)
+      assert.strictEqual(yield* Download.statusOf(first ?? ""), 200, "a cached package stays")
+      assert.deepStrictEqual(yield* program.leaks(), [])
+    }).pipe(Effect.scoped, shownOnFailure)
+  )
+
+  it.effect(
+    "takes the Secret when it comes, its new passwords when it is rotated, and does without it again",
+    () =>
+      Effect.gen(function* () {
+        const { admin } = yield* KubeBed
+        const at = yield* source
+        const images = yield* Effect.forEach([11, 12, 13, 14], (seed) => pushed(`own-${seed}`, seed, "sys"))
+        const program = yield* startProgram("secret")
+        const [first, second, third, fourth] = images.map(({ digest }) => program.url(digest))
+        assert.strictEqual((yield* Download.problem(first ?? "")).status, 404)
+        yield* admin.apply(registrySecret("sys", at()))
+        yield* statusIs(first ?? "", 200, withinASecond)
+        yield* admin.apply(registrySecret("sys", at(wrongPasswords[1])))
+        yield* program.said("Secret d8-system/deckhouse-registry was read", 2)
+        yield* statusIs(second ?? "", 502)
+        yield* admin.apply(registrySecret("sys", at()))
+        yield* statusIs(third ?? "", 200, withinASecond)
+        yield* admin.remove(registrySecret("sys", at()))
+        yield* statusIs(fourth ?? "", 404, withinASecond)
+        assert.deepStrictEqual(yield* program.leaks(), [])
+      }).pipe(Effect.scoped, shownOnFailure)
+  )
+
+  it.effect("follows 500 ModuleSources", () =>
+    Effect.gen(function* () {
+      const { admin } = yield* KubeBed
+      const at = yield* source
+      const program = yield* startProgram("many")
+      const before = yield* ProcessMemory.read(program.pid)
+      const many = Array.from({ length: 500 }, (_, index) =>
+        moduleSource(`many-${index}`, `many/m${index}`, at())
+      )
+      yield* Effect.forEach(many, admin.apply, { concurrency: 8, discard: true })
+      yield* Poll.untilTrue(
+        "500 sources",
+        Effect.map(program.metric("registry_packages_proxy_sources_known"), (known) => known === 500)
+      )
+      const after = yield* ProcessMemory.read(program.pid)
+      yield* Console.log(
+        `500 ModuleSources: resident ${before.resident.toFixed(1)} MiB before, ${after.resident.toFixed(1)} after, ${after.peak.toFixed(1)} at most`
+      )
+      assert.isBelow(after.peak - before.resident, 100)
+      const listed = yield* startProgram("many-listed")
+      assert.strictEqual(yield* listed.metric("registry_packages_proxy_sources_known"), 500)
+      yield* Effect.forEach(many, admin.remove, { concurrency: 8, discard: true })
+      for (const one of [program, listed]) {
+        yield* Poll.untilTrue(
+          "no source",
+          Effect.map(one.metric("registry_packages_proxy_sources_known"), (known) => known === 0)
+        )
+        assert.deepStrictEqual(yield* one.leaks(), [])
+      }
+    }).pipe(Effect.scoped, shownOnFailure)
+  )
+
+  it.effect(
+    "serves on while the API server is down for a minute, and finds what changed though its history is gone",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* KubeBed
+        const { registry } = yield* TestBed
+        const at = yield* source
+        const images = yield* Effect.forEach([21, 22, 23], (seed) => pushed(`down-${seed}`, seed, "stays"))
+        const added = yield* pushed("down-added", 24, "added")
+        yield* cluster.admin.apply(moduleSource("stays", "stays", at()))
+        yield* cluster.admin.apply(moduleSource("goes", "goes", at()))
+        const program = yield* startProgram("down")
+        const repository = `${registry.host}/stays`
+        const [first, second, third] = images.map(({ digest }) => program.url(digest, { repository }))
+        yield* statusIs(first ?? "", 200)
+        const gone = program.url(images[0]?.digest.replace(/.{4}$/, "0000") ?? "", {
+          repository: `${registry.host}/goes`
+        })
+        yield* cluster.whileDown(
+          Effect.gen(function* () {
+            yield* cluster.elsewhere((admin) =>
+              Effect.gen(function* () {
+                yield* admin.apply(moduleSource("added", "added", at()))
+                yield* admin.remove(moduleSource("goes", "goes", at()))
+              })
+            )
+            yield* cluster.compact
+            yield* Effect.sleep("60 seconds")
+            yield* statusIs(second ?? "", 200, withinASecond)
+            // It may have been made meanwhile, for all the program knows.
+            const unknown = program.url(added.digest, { repository: `${registry.host}/added` })
+            assert.strictEqual((yield* Download.problem(unknown)).status, 503)
+          })
+        )
+        yield* statusIs(
+          program.url(added.digest, { repository: `${registry.host}/added` }),
+          200,
+          withinTwoMinutes
+        )
+        assert.strictEqual((yield* Download.problem(gone)).status, 404)
+        yield* statusIs(third ?? "", 200)
+        assert.match(
+          yield* program.metrics,
+          /watch_restarts_total\{[^}]*reason="gone"[^}]*\} [1-9]/,
+          "it was told 410"
+        )
+        for (const name of ["stays", "added"]) yield* cluster.admin.remove(moduleSource(name, name, at()))
+        assert.deepStrictEqual(yield* program.leaks(), [])
+      }).pipe(Effect.scoped, shownOnFailure),
+    { timeout: 400_000 }
+  )
+
+  it.effect(
+    "says that RBAC does not let it, serves what it knows, and heals when RBAC does again",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* KubeBed
+        const { registry } = yield* TestBed
+        const at = yield* source
+        const known = yield* pushed("rbac-known", 31, "known")
+        const later = yield* pushed("rbac-later", 32, "later")
+        yield* cluster.admin.apply(moduleSource("known", "known", at()))
+        const program = yield* startProgram("rbac")
+        const [binding] = (yield* KubeCluster.objectsOf(KubeCluster.rbacFile)).filter(
+          ({ kind }) => kind === "ClusterRoleBinding"
+        )
+        assert.isDefined(binding)
+        yield* cluster.admin.remove(binding)
+        // A watch that is open stays so; the API server that ends makes it ask again.
+        yield* cluster.whileDown(Effect.void)
+        yield* program.line(/RBAC does not let us list and watch modulesources\.deckhouse\.io/)
+        yield* cluster.admin.apply(moduleSource("later", "later", at()))
+        yield* statusIs(program.url(known.digest, { repository: `${registry.host}/known` }), 200)
+        const url = program.url(later.digest, { repository: `${registry.host}/later` })
+        assert.strictEqual((yield* Download.problem(url)).status, 503)
+        yield* cluster.admin.apply(binding)
+        yield* statusIs(url, 200, withinTwoMinutes)
+        const told = program.lines().filter((line) => /RBAC does not let us.*modulesources/.test(line))
+        assert.lengthOf(told, 1)
+        for (const name of ["known", "later"]) yield* cluster.admin.remove(moduleSource(name, name, at()))
+        assert.deepStrictEqual(yield* program.leaks(), [])
+      }).pipe(Effect.scoped, shownOnFailure),
+    { timeout: 400_000 }
+  )
+
+  it.effect(
+    "goes on with the token that its file holds now, when the one it began with has expired",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* KubeBed
+        const { registry } = yield* TestBed
+        const at = yield* source
+        const image = yield* pushed("rotated", 41, "rotated")
+        const program = yield* startProgram("token", { lifetimeSeconds: 20 })
+        const next = yield* cluster.tokenOf(KubeCluster.account)
+        yield* program.rotate(next)
+        yield* Effect.sleep("25 seconds")
+        yield* cluster.whileDown(Effect.void)
+        yield* cluster.admin.apply(moduleSource("rotated", "rotated", at()))
+        const url = program.url(image.digest, { repository: `${registry.host}/rotated` })
+        yield* statusIs(url, 200, withinTwoMinutes)
+        assert.isEmpty(program.lines().filter((line) => line.includes("does not accept our credentials")))
+        yield* cluster.admin.remove(moduleSource("rotated", "rotated", at()))
+        assert.deepStrictEqual(yield* program.leaks([next]), [])
+      }).pipe(Effect.scoped, shownOnFailure),
+    { timeout: 400_000 }
+  )
+})
+
+const reader = { namespace: "testkit", name: "reader" }
+
+suite(
+  "kube-apiserver",
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const cluster = yield* KubeBed
+      const subjects = [{ kind: "ServiceAccount", ...reader }]
+      const role = { apiVersion: "rbac.authorization.k8s.io/v1", metadata: reader }
+      yield* Effect.forEach(
+        [
+          { apiVersion: "v1", kind: "ServiceAccount", metadata: reader },
+          { ...role, kind: "Role", rules: [{ apiGroups: [""], resources: ["configmaps"], verbs: ["get"] }] },
+          {
+            ...role,
+            kind: "RoleBinding",
+            subjects,
+            roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "reader" }
+          }
+        ],
+        cluster.admin.apply,
+        { discard: true }
+      )
+      const configMap = (name: string, data: Readonly<Record<string, string>> = {}) => ({
+        apiVersion: "v1",
+        kind: "ConfigMap",
+        metadata: { name, namespace: "testkit" },
+        data
+      })
+      return Layer.merge(
+        Layer.succeed(KubeApiAdmin, {
+          apply: (name, data) => Effect.orDie(cluster.admin.apply(configMap(name, data))),
+          remove: (name) => Effect.orDie(cluster.admin.remove(configMap(name))),
+          token: Effect.map(Effect.orDie(cluster.tokenOf(reader)), (token) => Redacted.make(token)),
+          user: "system:serviceaccount:testkit:reader"
+        }),
+        KubernetesApi.layer.pipe(
+          Layer.provide(NodeApiServer.layer(kubeconfig(yield* cluster.adminKubeconfig)))
+        )
+      )
+    })
+  ).pipe(Layer.provide(KubeBed.layer))
+)
