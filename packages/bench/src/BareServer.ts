@@ -1,14 +1,20 @@
 /**
- * A server with nothing but `node:http` and a read loop, to compare with: `BareServer.ts PORT BUFFER_SIZE BUFFERS
- * FILE...`. `/<index>` is a file, read ahead of the write that is out, into buffers that are used again; a file of at
+ * A server with nothing but `node:http` and a read loop, to compare with: `BareServer.ts [--certificate=FILE
+ * --key=FILE] PORT BUFFER_SIZE BUFFERS FILE...`, with a certificate over TLS. `/<index>` is a file, read ahead of the write that is out, into buffers that are used again; a file of at
  * most 256 KiB is answered from memory, as the program does.
  */
 import { closeSync, open, openSync, read, readFileSync, readSync, statSync } from "node:fs"
-import type { ServerResponse } from "node:http"
+import type { RequestListener, ServerResponse } from "node:http"
+import { parseArgs } from "node:util"
 
-const { createServer } = process.getBuiltinModule("node:http")
+const http = process.getBuiltinModule("node:http")
+const https = process.getBuiltinModule("node:https")
 
-const [, , port = "", size = "", count = "", ...files] = process.argv
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { certificate: { type: "string" }, key: { type: "string" } }
+})
+const [port = "", size = "", count = "", ...files] = positionals
 const small = 256 * 1024
 const known = files.map((file) => {
   const { size } = statSync(file)
@@ -65,7 +71,7 @@ const sendBlocking = (
   step()
 }
 
-createServer((request, response) => {
+const answer: RequestListener = (request, response) => {
   const wanted = known[Number(request.url?.slice(1))]
   if (wanted === undefined) return void response.writeHead(404).end()
   response.writeHead(200, { "content-type": "application/x-gzip", "content-length": String(wanted.size) })
@@ -86,4 +92,18 @@ createServer((request, response) => {
       free.push(buffers)
     })
   })
-}).listen(Number(port), "127.0.0.1")
+}
+
+const server =
+  values.certificate === undefined || values.key === undefined
+    ? http.createServer(answer)
+    : https.createServer(
+        {
+          cert: readFileSync(values.certificate),
+          key: readFileSync(values.key),
+          ciphers: "TLS_AES_128_GCM_SHA256",
+          minVersion: "TLSv1.3"
+        },
+        answer
+      )
+server.listen(Number(port), "127.0.0.1")

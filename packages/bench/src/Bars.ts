@@ -20,6 +20,24 @@ const bars: ReadonlyArray<Bar> = [
     atLeast: 0.9
   },
   {
+    what: "HTTPS hit against nginx TLS, the faster",
+    title: /^HTTPS hit, \d+ MiB/,
+    against: ["nginx TLS, sendfile on", "nginx TLS, sendfile off"],
+    atLeast: 0.9
+  },
+  {
+    what: "HTTPS hits of 20 KiB against bare node:https",
+    title: /^HTTPS hit, 20 KiB/,
+    against: ["bare node:https, 2 x 512 KiB"],
+    atLeast: 0.85
+  },
+  {
+    what: "HTTPS hits of 20 KiB against nginx TLS",
+    title: /^HTTPS hit, 20 KiB/,
+    against: ["nginx TLS, sendfile on"],
+    atLeast: 0.7
+  },
+  {
     what: "cold miss against distribution's pull-through",
     title: /^cold miss, (256|64) MiB$/,
     against: ["distribution pull-through"],
@@ -73,8 +91,27 @@ const firstByte = (comparison: Comparison): ReadonlyArray<Verdict> => {
   ]
 }
 
+const cpuOverTls = (comparison: Comparison): ReadonlyArray<Verdict> => {
+  const of = (subject: string) => comparison.rows.find((row) => row.subject === subject)?.cpuPerGb
+  const own = of(program)
+  return ["nginx TLS, sendfile on", "nginx TLS, sendfile off"].flatMap((peer): ReadonlyArray<Verdict> => {
+    const other = of(peer)
+    if (own === undefined || other === undefined) return []
+    const ratio = own / other
+    return [
+      {
+        what: `the same: CPU against ${peer}`,
+        bar: "<= 1.20x",
+        measured: `${ratio.toFixed(3)}x`,
+        met: ratio <= 1.2
+      }
+    ]
+  })
+}
+
 /** What the comparisons say of the bars. */
 export const verdicts = (comparisons: ReadonlyArray<Comparison>): ReadonlyArray<Verdict> => [
   ...bars.flatMap((bar) => judge(comparisons, bar)),
-  ...comparisons.filter(({ title }) => title.endsWith("at 1 Gbit/s")).flatMap(firstByte)
+  ...comparisons.filter(({ title }) => title.endsWith("at 1 Gbit/s")).flatMap(firstByte),
+  ...comparisons.filter(({ title }) => /^HTTPS hit, \d+ MiB/.test(title)).flatMap(cpuOverTls)
 ]

@@ -11,6 +11,7 @@ import * as Idle from "./Idle.ts"
 import * as Misses from "./Misses.ts"
 import * as SlowReaders from "./SlowReaders.ts"
 import type { Comparison, Report, Verdict } from "./Report.ts"
+import * as Secure from "./Secure.ts"
 import { comparisonTable, figure, verdictTable } from "./Table.ts"
 
 const load = (): string => loadavg().map(figure).join(" ")
@@ -44,11 +45,18 @@ export const run = (options: {
 
       const comparisons: Record<string, Effect.Effect<Comparison, Error>> = {
         "hit-large": Hits.large(bed),
+        "secure-large": Secure.large(bed),
         "miss-large": Misses.single(bed, large),
         ...(huge === undefined ? {} : { "miss-huge": Misses.single(bed, huge) }),
         "miss-limited": Misses.limited(bed),
         "miss-concurrent": Misses.concurrent(bed, 8),
-        ...(bed.has("wrk") ? { "hit-small-1": Hits.small(bed, 1), "hit-small-32": Hits.small(bed, 32) } : {})
+        ...(bed.has("wrk")
+          ? {
+              "hit-small-1": Hits.small(bed, 1),
+              "hit-small-32": Hits.small(bed, 32),
+              "secure-small": Secure.small(bed, 32)
+            }
+          : {})
       }
       const checks: Record<string, Effect.Effect<ReadonlyArray<Verdict>, Error>> = {
         "crowd-misses": Crowds.misses(bed),

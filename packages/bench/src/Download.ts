@@ -12,29 +12,41 @@ export interface Download {
 
 const format = "%{time_total} %{time_starttransfer} %{size_download} %{http_code} %{num_connects}\\n"
 
+/** Who the clients are on a secure port, where nobody asks the other servers' clients. */
+const authorization = "Authorization: Bearer bench"
+
+const tls13 = ["--tlsv1.3", "--tls13-ciphers", "TLS_AES_128_GCM_SHA256"]
+const curlTls = ["-k", "--http1.1", ...tls13, "-H", authorization]
+
+const isSecure = (url: string): boolean => url.startsWith("https:")
+
 /** Downloads a URL `times` times with curl, one after the other on one connection. */
 export const download = (url: string, times = 1): Effect.Effect<ReadonlyArray<Download>, Error> =>
   Effect.callback((resume) => {
     const targets = Array.from({ length: times }, () => ["-o", "/dev/null", url]).flat()
-    const child = execFile("curl", ["-sS", "-g", "-w", format, ...targets], (error, stdout, stderr) => {
-      if (error !== null) return resume(Effect.fail(new Error(`curl ${url}: ${stderr}`)))
-      const lines = stdout
-        .trim()
-        .split("\n")
-        .map((line) => line.split(" ").map(Number))
-      const failed = lines.find(([, , , code]) => code !== 200)
-      if (failed !== undefined) return resume(Effect.fail(new Error(`${url} answered ${failed[3]}`)))
-      resume(
-        Effect.succeed(
-          lines.map(([seconds = 0, firstByte = 0, bytes = 0, , connections = 0]) => ({
-            seconds,
-            firstByte,
-            bytes,
-            connections
-          }))
+    const child = execFile(
+      "curl",
+      ["-sS", "-g", ...(isSecure(url) ? curlTls : []), "-w", format, ...targets],
+      (error, stdout, stderr) => {
+        if (error !== null) return resume(Effect.fail(new Error(`curl ${url}: ${stderr}`)))
+        const lines = stdout
+          .trim()
+          .split("\n")
+          .map((line) => line.split(" ").map(Number))
+        const failed = lines.find(([, , , code]) => code !== 200)
+        if (failed !== undefined) return resume(Effect.fail(new Error(`${url} answered ${failed[3]}`)))
+        resume(
+          Effect.succeed(
+            lines.map(([seconds = 0, firstByte = 0, bytes = 0, , connections = 0]) => ({
+              seconds,
+              firstByte,
+              bytes,
+              connections
+            }))
+          )
         )
-      )
-    })
+      }
+    )
     return Effect.sync(() => {
       child.kill()
     })
@@ -59,7 +71,14 @@ const duration = (text: string | undefined): number => {
 /** Asks for one URL as fast as it is answered. */
 export const rate = (url: string, connections: number, seconds: number): Effect.Effect<Rate, Error> =>
   Effect.callback((resume) => {
-    const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", url]
+    const args = [
+      "-t1",
+      `-c${connections}`,
+      `-d${seconds}s`,
+      "--latency",
+      ...(isSecure(url) ? ["-H", authorization] : []),
+      url
+    ]
     const child = execFile("wrk", args, (error, stdout, stderr) => {
       const perSecond = /Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]
       if (error !== null || perSecond === undefined) {

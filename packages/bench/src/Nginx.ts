@@ -33,26 +33,37 @@ http { ${temporary} keepalive_requests 1000000; ${options.http} }
   })
 }
 
-/** nginx serving the origin's files as they are. */
+/** Where a certificate and its key are. */
+export interface Pair {
+  readonly certificate: string
+  readonly key: string
+}
+
+const listenTls = ({ certificate, key }: Pair): string =>
+  `ssl_certificate ${certificate}; ssl_certificate_key ${key}; ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;`
+
+/** nginx serving the origin's files as they are, over TLS where it is given a certificate. */
 export const files = (
   origin: Pick<Origin, "directory">,
   work: string,
-  sendfile: boolean
+  sendfile: boolean,
+  tls?: Pair
 ): Effect.Effect<Server, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const port = yield* freePort
-    const name = `nginx, sendfile ${sendfile ? "on" : "off"}`
+    const name = `nginx${tls === undefined ? "" : " TLS"}, sendfile ${sendfile ? "on" : "off"}`
+    const scheme = tls === undefined ? "http" : "https"
     const pid = yield* start({
-      name: sendfile ? "sendfile" : "read",
+      name: `${sendfile ? "sendfile" : "read"}-${scheme}`,
       work,
       port,
       http: `access_log off; ${sendfile ? "sendfile on; tcp_nopush on;" : "sendfile off; output_buffers 2 512k;"}
-        server { listen 127.0.0.1:${port}; root ${origin.directory}; }`
+        server { listen 127.0.0.1:${port}${tls === undefined ? "" : " ssl"}; root ${origin.directory}; ${tls === undefined ? "" : listenTls(tls)} }`
     })
     return {
       name,
       pid,
-      url: (blob) => `http://127.0.0.1:${port}/v2/bench/blobs/${blob.digest}`,
+      url: (blob) => `${scheme}://127.0.0.1:${port}/v2/bench/blobs/${blob.digest}`,
       empty: Effect.void
     }
   })

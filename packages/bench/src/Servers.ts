@@ -2,6 +2,7 @@ import { Effect, type Scope } from "effect"
 import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import type * as Nginx from "./Nginx.ts"
 import type { Blob, Origin } from "./Origin.ts"
 import { freePort, type Server, start } from "./Server.ts"
 
@@ -80,15 +81,25 @@ export const bareNode = (options: {
   readonly work: string
   readonly bufferSize: number
   readonly buffers: number
+  /** Over `node:https`. */
+  readonly tls?: Nginx.Pair
 }): Effect.Effect<Server, Error, Scope.Scope> =>
   Effect.gen(function* () {
-    const { blobs, buffers, bufferSize, work } = options
+    const { blobs, buffers, bufferSize, tls, work } = options
+    const scheme = tls === undefined ? "http" : "https"
     const port = yield* freePort
     const kib = `${bufferSize / 1024} KiB`
-    const name = `bare node:http, ${buffers === 1 ? `readSync ${kib}` : `${buffers} x ${kib}`}`
-    const args = [bareServer, port, bufferSize, buffers, ...blobs.map(({ file }) => file)].map(String)
+    const name = `bare node:${scheme}, ${buffers === 1 ? `readSync ${kib}` : `${buffers} x ${kib}`}`
+    const pair = tls === undefined ? [] : [`--certificate=${tls.certificate}`, `--key=${tls.key}`]
+    const files = blobs.map(({ file }) => file)
+    const args = [bareServer, ...pair, port, bufferSize, buffers, ...files].map(String)
     const pid = yield* start({ command: process.execPath, args, port, log: join(work, `bare-${port}.log`) })
-    return { name, pid, url: (blob) => `http://127.0.0.1:${port}/${blobs.indexOf(blob)}`, empty: Effect.void }
+    return {
+      name,
+      pid,
+      url: (blob) => `${scheme}://127.0.0.1:${port}/${blobs.indexOf(blob)}`,
+      empty: Effect.void
+    }
   })
 
 /** Debian's docker-registry (distribution) as a pull-through cache. */

@@ -1,0 +1,150 @@
+import { Effect, type Scope } from "effect"
+import { spawnSync } from "node:child_process"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import type { Bed } from "./Bed.ts"
+import { compare } from "./Compare.ts"
+import { download, rate } from "./Download.ts"
+import * as Nginx from "./Nginx.ts"
+import type { Comparison } from "./Report.ts"
+import { freePort, type Server, start } from "./Server.ts"
+import * as Servers from "./Servers.ts"
+
+const kib = 1024
+const reviews = fileURLToPath(new URL("FakeReviews.ts", import.meta.url))
+
+/** A key and certificate for all servers, so that their handshakes and records cost the same. */
+const makePair = (work: string): Effect.Effect<Nginx.Pair, Error> =>
+  Effect.try({
+    try: () => {
+      const directory = join(work, "tls")
+      mkdirSync(directory, { recursive: true })
+      const pair = { certificate: join(directory, "tls.crt"), key: join(directory, "tls.key") }
+      const kind = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+      const files = ["-keyout", pair.key, "-out", pair.certificate]
+      const { status, stderr } = spawnSync("openssl", [
+        ...kind,
+        ...files,
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost"
+      ])
+      if (status !== 0) throw new Error(`openssl: ${String(stderr)}`)
+      return pair
+    },
+    catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
+  })
+
+/** The built bundle with its secure port, every caller reviewed by a fake API server. */
+const program = (
+  { origin, work }: Bed,
+  name: string,
+  { certificate, key }: Nginx.Pair
+): Effect.Effect<Server, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const api = yield* freePort
+    yield* start({
+      command: process.execPath,
+      args: [reviews, String(api)],
+      port: api,
+      log: join(work, `reviews-${name}.log`)
+    })
+    const { args, log } = yield* Servers.launch({ name, work, hosts: [origin.host] })
+    const kubeconfig = join(work, `kubeconfig-${name}`)
+    writeFileSync(
+      kubeconfig,
+      JSON.stringify({
+        apiVersion: "v1",
+        kind: "Config",
+        "current-context": "bench",
+        contexts: [{ name: "bench", context: { cluster: "bench", user: "bench" } }],
+        clusters: [{ name: "bench", cluster: { server: `http://127.0.0.1:${api}` } }],
+        users: [{ name: "bench", user: { token: "bench" } }]
+      })
+    )
+    const port = yield* freePort
+    const secure = [
+      `--secure-listen-address=127.0.0.1:${port}`,
+      `--kubeconfig=${kubeconfig}`,
+      `--tls-cert-file=${certificate}`,
+      `--tls-private-key-file=${key}`
+    ]
+    const pid = yield* start({ command: process.execPath, args: [...args, ...secure], port, log })
+    return {
+      name: "registry-packages-proxy",
+      pid,
+      url: (blob) => Servers.packageUrl(port, origin.host, blob).replace("http:", "https:"),
+      empty: Effect.void
+    }
+  })
+
+const servers = Effect.fnUntraced(function* (
+  bed: Bed,
+  name: string,
+  size: "large" | "small"
+): Effect.fn.Return<ReadonlyArray<Server>, Error, Scope.Scope> {
+  const { blobs, origin, work } = bed
+  const tls = yield* makePair(work)
+  return [
+    yield* program(bed, name, tls),
+    yield* Servers.bareNode({ blobs: [blobs[size]], work, bufferSize: 512 * kib, buffers: 2, tls }),
+    yield* Nginx.files(origin, work, false, tls),
+    yield* Nginx.files(origin, work, true, tls)
+  ]
+})
+
+const note =
+  "TLS 1.3, AES-128-GCM, one P-256 certificate for all; the program's callers are authenticated and authorized"
+
+/** A large package from the cache over HTTPS, access control on, one client. */
+export const large = (bed: Bed): Effect.Effect<Comparison, Error> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { blobs, extent } = bed
+      return yield* compare({
+        title: `HTTPS hit, ${extent.large / kib / kib} MiB, one client`,
+        unit: "GB/s",
+        lessIsBetter: false,
+        rounds: extent.rounds,
+        servers: yield* servers(bed, "secure-large", "large"),
+        round: (server) =>
+          Effect.map(download(server.url(blobs.large), 4), (downloads) => {
+            const bytes = downloads.reduce((sum, { bytes }) => sum + bytes, 0)
+            return {
+              value: bytes / downloads.reduce((sum, { seconds }) => sum + seconds, 0) / 1e9,
+              bytes,
+              firstBytes: downloads.map(({ firstByte }) => firstByte)
+            }
+          }),
+        notes: [`4 downloads a round on one connection; ${note}`]
+      })
+    })
+  )
+
+/** Small packages over HTTPS, as fast as they are answered. */
+export const small = (bed: Bed, connections: number): Effect.Effect<Comparison, Error> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { blobs, extent } = bed
+      return yield* compare({
+        title: `HTTPS hit, 20 KiB, ${connections} connections`,
+        unit: "requests/s",
+        lessIsBetter: false,
+        rounds: extent.rounds,
+        servers: yield* servers(bed, `secure-small-${connections}`, "small"),
+        round: (server) =>
+          Effect.flatMap(rate(server.url(blobs.small), connections, extent.wrkSeconds), (rate) =>
+            rate.errors > 0
+              ? Effect.fail(new Error(`${server.name}: ${rate.errors} of its answers were errors`))
+              : Effect.succeed({
+                  value: rate.perSecond,
+                  bytes: rate.perSecond * extent.wrkSeconds * blobs.small.size,
+                  firstBytes: [rate.p50, rate.p99]
+                })
+          ),
+        notes: [`wrk, one thread; the times are of whole requests; ${note}`]
+      })
+    })
+  )
