@@ -120,8 +120,13 @@ const publish = (ledger: Ledger): Effect.Effect<void> =>
     { discard: true }
   )
 
-const take = Effect.fnUntraced(function* (ledger: Ledger, index: number, event: Feed.FeedEvent) {
-  const reports = ledger.apply(index, event, yield* Clock.currentTimeMillis)
+const take = Effect.fnUntraced(function* (
+  ledger: Ledger,
+  index: number,
+  events: ReadonlyArray<Feed.FeedEvent>
+) {
+  const now = yield* Clock.currentTimeMillis
+  const reports = events.flatMap((event) => ledger.apply(index, event, now))
   yield* publish(ledger)
   for (const { level, message } of reports) yield* Effect.logWithLevel(level)(message)
 })
@@ -130,13 +135,11 @@ const restart = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced(
 
 /** A feed that dies is a bug: it is told (by the defect's name alone, since its text may hold a secret) and begun anew. */
 const follow = (ledger: Ledger, feed: Feed.Feed, index: number): Effect.Effect<void> =>
-  Stream.runForEach(feed.events, (event) => take(ledger, index, event)).pipe(
+  Stream.runForEachArray(feed.events, (events) => take(ledger, index, events)).pipe(
     Effect.catchDefect((defect) =>
-      take(
-        ledger,
-        index,
+      take(ledger, index, [
         Feed.outOfTouch(`it failed unexpectedly (${defect instanceof Error ? defect.name : "defect"})`)
-      ).pipe(Effect.andThen(Effect.fail("defect" as const)))
+      ]).pipe(Effect.andThen(Effect.fail("defect" as const)))
     ),
     Effect.retry(restart),
     Effect.ignore

@@ -25,7 +25,8 @@ export const groups = {
   "forward-proxy": group("ForwardProxy", [...registry, "tinyproxy"]),
   deploy: group("Deploy", ["setpriv", "buildah"]),
   distribution: group("Distribution", [...anyRegistry, "go"], ["distribution"]),
-  kubernetes: group("Kubernetes", [...registry, "go"], ["kube-apiserver"])
+  kubernetes: group("Kubernetes", [...registry, "go"], ["kube-apiserver"]),
+  "kubernetes-flood": group("KubeFlood", ["setpriv"])
 } as const satisfies Record<string, Group>
 
 export type GroupName = keyof typeof groups

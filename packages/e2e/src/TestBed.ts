@@ -34,6 +34,12 @@ const makeBed = Effect.fnUntraced(function* (command: string, wantsTokens: boole
   }
 })
 
+/** What tests that start programs need, a registry or none. */
+export const layerParts = Logs.layer.pipe(
+  Layer.provideMerge(NodeHttpClient.layerNodeHttp),
+  Layer.provideMerge(NodeServices.layer)
+)
+
 /** A registry with passwords and its own CA, a layout to push from, and a directory, for one group of tests. */
 export class TestBed extends Context.Service<TestBed, Effect.Success<ReturnType<typeof makeBed>>>()(
   "@registry-packages-proxy/e2e/TestBed"
@@ -43,11 +49,7 @@ export class TestBed extends Context.Service<TestBed, Effect.Success<ReturnType<
     Layer.effect(
       TestBed,
       Effect.flatMap(command, (path) => makeBed(path, wantsTokens))
-    ).pipe(
-      Layer.provideMerge(Logs.layer),
-      Layer.provideMerge(NodeHttpClient.layerNodeHttp),
-      Layer.provideMerge(NodeServices.layer)
-    )
+    ).pipe(Layer.provideMerge(layerParts))
 
   /** Over Debian's registry. */
   static readonly layerDebian = TestBed.layer(Effect.succeed("docker-registry"))

@@ -104,13 +104,14 @@ const attempt = (
       onFailure: ({ detail }) => ({ slot: ownSlot, detail })
     })
   }
-  const slot = Option.getOrUndefined(ModuleSource.repository(object))
-  if (identity.id.includes("#")) {
-    return Result.fail({ slot, detail: "metadata.name is missing or not a valid name" })
-  }
+  const failed = (detail: string): Problem => ({
+    slot: Option.getOrUndefined(ModuleSource.repository(object)),
+    detail
+  })
+  if (identity.id.includes("#")) return Result.fail(failed("metadata.name is missing or not a valid name"))
   return Result.mapBoth(ModuleSource.decode(object, identity.label, previous), {
     onSuccess: ({ key, source }) => ({ slot: key, source }),
-    onFailure: ({ detail }) => ({ slot, detail })
+    onFailure: ({ detail }) => failed(detail)
   })
 }
 
