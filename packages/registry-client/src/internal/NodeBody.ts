@@ -24,7 +24,7 @@ const collect = (bytes: number): void => {
   // By its bare name, which keeps the bundle from giving that name to something of its own.
   if (uncollected < collectedAfter || typeof gc !== "function") return
   uncollected = 0
-  void gc({ type: "minor" })
+  gc({ type: "minor" })
 }
 
 /**
