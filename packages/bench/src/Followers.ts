@@ -58,7 +58,9 @@ const slowOnes = Array.from({ length: Number(slow) }, () => {
     took: (socket, bytes) => {
       due += bytes
       socket.pause()
-      setTimeout(() => socket.resume(), began + (due / perSecond) * 1000 - performance.now())
+      const wait = began + (due / perSecond) * 1000 - performance.now()
+      // Whoever leaves meanwhile is not waited for.
+      setTimeout(() => socket.resume(), wait).unref()
     },
     done: (failure) => failures.push(`a slow one: ${failure ?? "finished"}`)
   })
@@ -91,4 +93,9 @@ const outcome: Outcome = {
   slowest: Math.min(...read),
   mostOfSlow: Math.max(...read)
 }
-process.stdout.write(JSON.stringify(outcome), () => process.exit())
+for (const { socket } of slowOnes) {
+  socket.removeAllListeners()
+  socket.on("error", () => {})
+  socket.destroy()
+}
+process.stdout.write(JSON.stringify(outcome))

@@ -106,9 +106,11 @@ export const target: Target<string> = {
       "%YAML 1.2\n",
       "apiVersion: v1\n"
     ],
-    longest: 200_000
+    longest: 60_000
   }),
   size: (text) => Buffer.byteLength(text),
+  // Lines of one character are what YAML costs most for.
+  millisPerMiB: 20_000,
   make: Effect.succeed(async (text) => {
     const shown = await Effect.runPromise(take(Buffer.from(text)))
     // A line names objects and repositories, which the text may call as it likes.

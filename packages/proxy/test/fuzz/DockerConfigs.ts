@@ -48,6 +48,7 @@ export const target: Target<Asked> = {
     host: fc.constantFrom(...hosts).map((host) => RegistryHost.make(host))
   }),
   size: ({ text }) => Buffer.byteLength(text),
+  millisPerMiB: 2_000,
   make: Effect.succeed(({ host, text }) => {
     const result = Result.flatMap(DockerConfig.parse(text), (config) =>
       DockerConfig.credentialFor(config, host)

@@ -69,6 +69,7 @@ export const target: Target<Request> = {
     })
   }),
   size: (input) => textOf(input).length,
+  millisPerMiB: 2_000,
   make: Effect.map(Wire.make, ({ send }) => async (input) => {
     await send(Buffer.from(textOf(input), "latin1"), input.method)
     const [healthy] = await send(Buffer.from("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"))

@@ -67,6 +67,7 @@ export const target: Target<Served> = {
     }).map(Upstreams.fieldValue)
   }),
   size: ({ text }) => Buffer.byteLength(text),
+  millisPerMiB: 2_000,
   make: Effect.gen(function* () {
     let served: { readonly body: Uint8Array; readonly contentType: string } | undefined
     let asked = 0

@@ -39,6 +39,7 @@ export const target: Target<string> = {
     longest: 20_000
   }),
   size: (input) => input.length,
+  millisPerMiB: 2_000,
   make: Effect.map(Wire.make, ({ send }) => async (input) => {
     const request = `GET ${input} HTTP/1.1\r\nHost: x\r\n\r\n`
     const [answer] = await send(Buffer.from(request, "latin1"))
