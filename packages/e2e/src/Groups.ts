@@ -25,6 +25,7 @@ export const groups = {
   "forward-proxy": group("ForwardProxy", [...registry, "tinyproxy"]),
   deploy: group("Deploy", ["setpriv", "buildah"]),
   distribution: group("Distribution", [...anyRegistry, "go"], ["distribution"]),
+  access: group("Access", [...registry, "python3", "go"], ["kube-apiserver"]),
   kubernetes: group("Kubernetes", [...registry, "go"], ["kube-apiserver"]),
   "kubernetes-flood": group("KubeFlood", ["setpriv"])
 } as const satisfies Record<string, Group>

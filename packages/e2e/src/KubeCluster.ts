@@ -88,6 +88,7 @@ export const make = Effect.fnUntraced(function* (program: string) {
       "--service-cluster-ip-range=10.255.0.0/24",
       "--endpoint-reconciler-type=none",
       "--authorization-mode=RBAC",
+      "--enable-bootstrap-token-auth=true",
       "--profiling=false"
     ])
 
@@ -118,10 +119,11 @@ export const make = Effect.fnUntraced(function* (program: string) {
   /** A token of a service account that is there. */
   const tokenOf = Effect.fnUntraced(function* (
     { name, namespace }: { readonly name: string; readonly namespace: string },
-    lifetimeSeconds: number = 3600
+    lifetimeSeconds: number = 3600,
+    audience?: string
   ) {
     const uid = yield* admin.uid({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } })
-    return KubeToken.make(key, { name, namespace, uid }, lifetimeSeconds)
+    return KubeToken.make(key, { name, namespace, uid }, lifetimeSeconds, audience)
   })
 
   const kubeconfig = Effect.fnUntraced(function* (name: string, user: Json) {

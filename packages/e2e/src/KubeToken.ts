@@ -32,11 +32,16 @@ export interface ServiceAccount {
  * A token as the API server makes one, signed with its key, since the API server itself makes none for less than ten
  * minutes.
  */
-export const make = (key: SigningKey, account: ServiceAccount, lifetimeSeconds: number): string => {
+export const make = (
+  key: SigningKey,
+  account: ServiceAccount,
+  lifetimeSeconds: number,
+  audience: string = issuer
+): string => {
   const now = Math.floor(Date.now() / 1000)
   const claims = {
     iss: issuer,
-    aud: [issuer],
+    aud: [audience],
     sub: `system:serviceaccount:${account.namespace}:${account.name}`,
     iat: now,
     nbf: now - 5,
