@@ -209,7 +209,7 @@ describe("CredentialStore from an API server", () => {
           yield* TestClock.adjust("1 minute")
           yield* until("registry.example.com/modules", "ModuleSource one")
           assert.isTrue((yield* status).synced)
-        }).pipe(Effect.provide(store(api)), Effect.provide(log.layer))
+        }).pipe(Effect.provide(store(api).pipe(Layer.provideMerge(log.layer))))
       })
     )
   }
@@ -245,7 +245,7 @@ describe("CredentialStore from an API server", () => {
         put(api, moduleSource({ name: "two", repo: "registry.example.com/two" }))
         yield* until("registry.example.com/two", "ModuleSource two")
         assert.strictEqual(yield* answer("registry.example.com/modules"), "ModuleSource one")
-      }).pipe(Effect.provide(store(api)), Effect.provide(log.layer))
+      }).pipe(Effect.provide(store(api).pipe(Layer.provideMerge(log.layer))))
       assert.lengthOf(log.matching("ModuleSource one cannot be read", "dockerCfg"), 1)
       assert.notInclude(log.lines.join(), "s3cr3t")
     })

@@ -80,7 +80,7 @@ describe("an API server that is down", () => {
     Effect.fn(
       function* () {
         const api = make({ bookmarks: false })
-        const next = yield* follow(api)
+        const { next } = yield* follow(api)
         assert.strictEqual(yield* next, "Synced ")
         assert.strictEqual(yield* next, "InTouch")
         const delayAfterDrop = Effect.gen(function* () {

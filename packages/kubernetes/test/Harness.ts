@@ -54,7 +54,7 @@ export const stream = (api: KubeApi, options?: { readonly name?: string }) =>
     Stream.provide(KubernetesApi.layer.pipe(Layer.provide(api.layer)))
   )
 
-/** Follows a server's things; the effect gives the next event, waiting for it. */
+/** Follows a server's things; `next` gives the next event, waiting for it. */
 export const follow = Effect.fnUntraced(function* (api: KubeApi, options?: { readonly name?: string }) {
   const pull = yield* Stream.toPull(stream(api, options))
   const events: Array<string> = []
@@ -69,7 +69,7 @@ export const follow = Effect.fnUntraced(function* (api: KubeApi, options?: { rea
       })
     )
   })
-  return next
+  return { next }
 })
 
 /** Every random number is this one. */

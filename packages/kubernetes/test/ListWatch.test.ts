@@ -17,7 +17,7 @@ describe("listWatch", () => {
     Effect.fn(function* () {
       const api = make()
       api.apply(path, thing("one", "1"))
-      const next = yield* follow(api)
+      const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced one=1")
       assert.strictEqual(yield* next, "InTouch")
       assert.strictEqual(watches(api)[0]?.query?.["resourceVersion"], String(api.store.version))
@@ -39,7 +39,7 @@ describe("listWatch", () => {
         if (query?.["watch"] === "true" && watches(api).length === 1) api.apply(path, thing("between", "1"))
         return undefined
       }
-      const next = yield* follow(api)
+      const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       assert.strictEqual(yield* next, "InTouch")
       assert.strictEqual(yield* next, "Added between=1")
@@ -51,7 +51,7 @@ describe("listWatch", () => {
     Effect.fn(function* () {
       const api = make()
       for (let index = 0; index < 1201; index++) api.apply(path, thing(`thing-${index}`, "1"))
-      const next = yield* follow(api)
+      const { next } = yield* follow(api)
       assert.strictEqual((yield* next).split(",").length, 1201)
       assert.deepStrictEqual(
         lists(api).map(({ query }) => [query?.["limit"], query?.["continue"]]),
@@ -73,7 +73,7 @@ describe("listWatch", () => {
         api.isContinueExpired = query?.["continue"] !== undefined && lists(api).length === 2
         return undefined
       }
-      const next = yield* follow(api)
+      const { next } = yield* follow(api)
       assert.strictEqual((yield* next).split(",").length, 501)
       assert.deepStrictEqual(
         lists(api).map(({ query }) => query?.["continue"]),
@@ -86,7 +86,7 @@ describe("listWatch", () => {
     "goes on from the last bookmark",
     Effect.fn(function* () {
       const api = make()
-      const next = yield* follow(api)
+      const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       assert.strictEqual(yield* next, "InTouch")
       // A change of another kind: only a bookmark tells that time has passed.
@@ -105,7 +105,7 @@ describe("listWatch", () => {
     "asks for watches of 5 to 10 minutes, and takes them up again where the server ends them, without a word",
     Effect.fn(function* () {
       const api = make({ bookmarks: false })
-      const next = yield* follow(api)
+      const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       for (let count = 1; count <= 20; count++) {
         assert.strictEqual(yield* next, "InTouch")
@@ -126,7 +126,7 @@ describe("listWatch", () => {
         const api = make()
         api.gone = gone
         for (const name of ["same", "changed", "gone"]) api.apply(path, thing(name, "1"))
-        const next = yield* follow(api)
+        const { next } = yield* follow(api)
         assert.strictEqual(yield* next, "Synced same=1,changed=1,gone=1")
         assert.strictEqual(yield* next, "InTouch")
         yield* settled
@@ -166,7 +166,7 @@ describe("listWatch", () => {
     "backs off from a server that ends every watch at once",
     Effect.fn(function* () {
       const api = make({ bookmarks: false })
-      const next = yield* follow(api)
+      const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       assert.strictEqual(yield* next, "InTouch")
       api.end()
@@ -182,7 +182,7 @@ describe("listWatch", () => {
     "notices a connection that fell silent: after three minutes, where bookmarks came before",
     Effect.fn(function* () {
       const api = make()
-      const next = yield* follow(api)
+      const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       assert.strictEqual(yield* next, "InTouch")
       yield* settled
@@ -204,7 +204,7 @@ describe("listWatch", () => {
     "notices a connection that fell silent: half a minute after it should have ended, where none did",
     Effect.fn(function* () {
       const api = make({ bookmarks: false })
-      const next = yield* follow(api)
+      const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       assert.strictEqual(yield* next, "InTouch")
       yield* settled
@@ -224,7 +224,7 @@ describe("listWatch", () => {
     Effect.fn(function* () {
       const api = make()
       api.isStalled = true
-      const next = yield* follow(api)
+      const { next } = yield* follow(api)
       const first = yield* Effect.forkChild(next)
       yield* settled
       yield* TestClock.adjust("30 seconds")
@@ -236,7 +236,7 @@ describe("listWatch", () => {
     "reads events however they are cut into pieces",
     Effect.fn(function* () {
       const api = make()
-      const next = yield* follow(api)
+      const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       assert.strictEqual(yield* next, "InTouch")
       const event = (name: string, version: number) =>
@@ -257,7 +257,7 @@ describe("listWatch", () => {
     "reads an object of more than a MiB",
     Effect.fn(function* () {
       const api = make()
-      const next = yield* follow(api)
+      const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       assert.strictEqual(yield* next, "InTouch")
       api.apply(path, thing("large", "x".repeat(1_500_000)))
@@ -272,7 +272,7 @@ describe("listWatch", () => {
       const api = make()
       yield* Effect.gen(function* () {
         const before = (yield* Metric.value(metrics.malformed)).count
-        const next = yield* follow(api)
+        const { next } = yield* follow(api)
         assert.strictEqual(yield* next, "Synced ")
         assert.strictEqual(yield* next, "InTouch")
         api.store.apply(path, thing("lost", "1"))
@@ -298,7 +298,7 @@ describe("listWatch", () => {
       yield* Effect.gen(function* () {
         api.apply(path, wrong("listed"))
         api.apply(path, thing("good", "1"))
-        const next = yield* follow(api)
+        const { next } = yield* follow(api)
         assert.strictEqual(yield* next, "Synced good=1")
         assert.strictEqual(yield* next, "InTouch")
         api.apply(path, wrong("watched"))
@@ -321,7 +321,7 @@ describe("listWatch", () => {
     "holds the server back where its consumer is slow",
     Effect.fn(function* () {
       const api = make()
-      const next = yield* follow(api)
+      const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       assert.strictEqual(yield* next, "InTouch")
       for (let index = 0; index < 2_000; index++) api.apply(path, thing(`thing-${index}`, "1"))
@@ -357,7 +357,7 @@ describe("listWatch", () => {
         const api = make()
         api.apply(path, thing("one", "1"))
         api.refusal = () => status
-        const next = yield* follow(api)
+        const { next } = yield* follow(api)
         assert.strictEqual(yield* next, `OutOfTouch ${tag}`)
         yield* settled
         yield* TestClock.adjust("2 seconds")
@@ -375,7 +375,7 @@ describe("listWatch", () => {
     "reads anew after an error event that is no 410",
     Effect.fn(function* () {
       const api = make()
-      const next = yield* follow(api)
+      const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       assert.strictEqual(yield* next, "InTouch")
       api.error(500)
@@ -395,7 +395,7 @@ describe("listWatch of one name", () => {
       const api = make()
       api.apply(path, thing("wanted", "1"))
       api.apply(path, thing("another", "1"))
-      const next = yield* follow(api, { name: "wanted" })
+      const { next } = yield* follow(api, { name: "wanted" })
       assert.strictEqual(yield* next, "Synced wanted=1")
       assert.strictEqual(yield* next, "InTouch")
       assert.strictEqual(api.requests[0]?.path, `${path}/wanted`)
@@ -415,7 +415,7 @@ describe("listWatch of one name", () => {
         if (query?.["watch"] === "true") api.remove(path, "wanted")
         return undefined
       }
-      const next = yield* follow(api, { name: "wanted" })
+      const { next } = yield* follow(api, { name: "wanted" })
       assert.strictEqual(yield* next, "Synced wanted=1")
       assert.strictEqual(yield* next, "Deleted wanted")
     }, Effect.scoped)
@@ -431,7 +431,7 @@ describe("listWatch of one name", () => {
         if (query?.["watch"] !== "true" && api.requests.length === 3) api.apply(path, thing("wanted", "2"))
         return undefined
       }
-      const next = yield* follow(api, { name: "wanted" })
+      const { next } = yield* follow(api, { name: "wanted" })
       assert.strictEqual(yield* next, "Synced wanted=1")
       assert.strictEqual(yield* next, "Modified wanted=2")
       assert.strictEqual(yield* next, "InTouch")
@@ -446,7 +446,7 @@ describe("listWatch of one name", () => {
       const api = make()
       api.apply(path, thing("wanted", "1"))
       api.store.compact()
-      const next = yield* follow(api, { name: "wanted" })
+      const { next } = yield* follow(api, { name: "wanted" })
       assert.strictEqual(yield* next, "Synced wanted=1")
       assert.strictEqual(yield* next, "InTouch")
       api.apply(path, thing("wanted", "2"))

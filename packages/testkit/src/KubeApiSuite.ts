@@ -54,22 +54,23 @@ const brief = (event: WatchEvent<typeof ConfigMap.Type>): string => {
   }
 }
 
-/** Asks for the next events that tell of objects. */
+/** Follows ConfigMaps; `next` gives the next event that tells of objects, waiting for it. */
 const reader = Effect.fnUntraced(function* (options?: { readonly name?: string }) {
   const api = yield* KubernetesApi
   const pull = yield* Stream.toPull(api.listWatch(configMaps, options))
   const events: Array<string> = []
-  return Effect.suspend(function next(): Effect.Effect<string> {
+  const next: Effect.Effect<string> = Effect.suspend(() => {
     const event = events.shift()
-    if (event !== undefined) return event === "InTouch" ? Effect.suspend(next) : Effect.succeed(event)
+    if (event !== undefined) return event === "InTouch" ? next : Effect.succeed(event)
     return pull.pipe(
       Pull.catchDone(() => Effect.die(new Error("the stream ended"))),
       Effect.flatMap((more) => {
         events.push(...more.map(brief))
-        return Effect.suspend(next)
+        return next
       })
     )
   })
+  return { next }
 })
 
 const tagOf = <A, R>(self: Effect.Effect<A, KubernetesError, R>) =>
@@ -104,7 +105,7 @@ export const suite = (name: string, server: Layer.Layer<KubernetesApi | KubeApiA
       Effect.fn(function* () {
         const admin = yield* KubeApiAdmin
         yield* admin.apply("there", { value: "1" })
-        const next = yield* reader()
+        const { next } = yield* reader()
         assert.strictEqual(yield* next, "Synced there=1")
         yield* admin.apply("new", { value: "2" })
         assert.strictEqual(yield* next, "Added new=2")
@@ -121,7 +122,7 @@ export const suite = (name: string, server: Layer.Layer<KubernetesApi | KubeApiA
       "listWatch - of one name tells of that object alone, also where it is absent at first",
       Effect.fn(function* () {
         const admin = yield* KubeApiAdmin
-        const next = yield* reader({ name: "wanted" })
+        const { next } = yield* reader({ name: "wanted" })
         assert.strictEqual(yield* next, "Synced ")
         yield* admin.apply("another", { value: "1" })
         yield* admin.apply("wanted", { value: "1" })
@@ -142,7 +143,7 @@ export const suite = (name: string, server: Layer.Layer<KubernetesApi | KubeApiA
       Effect.fn(function* () {
         const admin = yield* KubeApiAdmin
         yield* admin.apply("present", { value: "1" })
-        const next = yield* reader({ name: "present" })
+        const { next } = yield* reader({ name: "present" })
         assert.strictEqual(yield* next, "Synced present=1")
         yield* admin.apply("present", { value: "2" })
         assert.strictEqual(yield* next, "Modified present=2")
