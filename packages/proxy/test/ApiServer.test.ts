@@ -1,0 +1,207 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import type { Digest } from "@registry-packages-proxy/oci/Digest"
+import { moduleSource, registrySecret } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import { KubeApi } from "@registry-packages-proxy/testkit/KubeApi"
+import * as KubeApiHttp from "@registry-packages-proxy/testkit/KubeApiHttp"
+import { rawHttp } from "@registry-packages-proxy/testkit/RawHttp"
+import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
+import { Context, Effect, Fiber, FileSystem, Latch, Layer, Logger, Option, Path, type Scope } from "effect"
+import { HttpServer } from "effect/http"
+import { randomBytes } from "node:crypto"
+import { FilePath } from "../src/Flags.ts"
+import * as ListenAddress from "../src/ListenAddress.ts"
+import * as Program from "../src/Program.ts"
+import * as Settings from "../src/Settings.ts"
+
+const sources = "/apis/deckhouse.io/v1alpha1/modulesources"
+const secrets = "/api/v1/namespaces/d8-system/secrets"
+const passwords = ["s3cr3t-old-password", "s3cr3t-new-password"] as const
+
+const loginTo = (host: string, password: string) => ({ host, username: "reader", password })
+
+/** An API server, a registry that wants tokens, and a directory for a kubeconfig and a cache. */
+const world = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const directory = yield* fs.makeTempDirectoryScoped()
+  const api = new KubeApi({ collections: { [sources]: "ModuleSource", [secrets]: "Secret" } })
+  const { origin } = yield* KubeApiHttp.listen(api)
+  const registry = yield* TestRegistry.make({
+    auth: { _tag: "Bearer", username: "reader", password: passwords[0], expiresIn: 300 }
+  })
+  const kubeconfig = FilePath.make(path.join(directory, "kubeconfig"))
+  yield* fs.writeFileString(
+    kubeconfig,
+    JSON.stringify({
+      "current-context": "test",
+      contexts: [{ name: "test", context: { cluster: "test", user: "test" } }],
+      clusters: [{ name: "test", cluster: { server: origin } }],
+      users: [{ name: "test", user: { token: "s3cr3t-token" } }]
+    })
+  )
+  const secretWith = (password: string) =>
+    registrySecret({
+      address: registry.host,
+      path: "/own",
+      scheme: "HTTP",
+      login: loginTo(registry.host, password)
+    })
+  return { api, directory, kubeconfig, registry, secretWith }
+})
+
+type World = Effect.Success<typeof world>
+
+/** The whole program, from its settings alone. */
+const start = Effect.fnUntraced(function* ({ directory, kubeconfig }: World) {
+  const path = yield* Path.Path
+  const lines: Array<string> = []
+  const logger = Logger.make(({ logLevel, message }) => {
+    lines.push(`${logLevel} ${[message].flat().map(String).join(" ")}`)
+  })
+  const settings: Settings.Settings = {
+    ...Settings.defaults,
+    listenAddress: Option.some(new ListenAddress.ListenAddress({ host: Option.some("127.0.0.1"), port: 0 })),
+    kubeconfig: Option.some(kubeconfig),
+    cacheDirectory: FilePath.make(path.join(directory, "cache"))
+  }
+  const context = yield* Layer.build(
+    Program.layer(settings, { variables: {} }).pipe(Layer.provideMerge(Logger.layer([logger])))
+  )
+  const origin = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
+  const get = (digest: Digest, repository = "") =>
+    rawHttp(`${origin}/package?digest=${digest}&repository=${repository}&path=`)
+  return {
+    lines,
+    get,
+    request: (path: string) => rawHttp(`${origin}${path}`),
+    /** Asks again and again until the answer has this status. */
+    until: (digest: Digest, status: number, repository = "") =>
+      Effect.repeat(get(digest, repository), { until: (answer) => answer.status === status })
+  }
+})
+
+const test = <E>(name: string, effect: Effect.Effect<void, E, Scope.Scope | NodeServices.NodeServices>) =>
+  it.live(name, () => effect.pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+
+describe("the program with an API server", () => {
+  test(
+    "follows it, and says once that it does",
+    Effect.gen(function* () {
+      const here = yield* world
+      const { api, kubeconfig, registry, secretWith } = here
+      const own = yield* registry.putPackage("own", randomBytes(1000))
+      const module = yield* registry.putPackage("modules", randomBytes(1000))
+      const program = yield* start(here)
+      assert.lengthOf(
+        program.lines.filter((line) => line.includes("Registry credentials come from")),
+        1
+      )
+      assert.include(program.lines.join("\n"), `the API server of kubeconfig ${kubeconfig}`)
+      api.apply(secrets, secretWith(passwords[0]))
+      yield* program.until(own.digest, 200)
+      const repository = `${registry.host}/modules`
+      api.apply(
+        sources,
+        moduleSource({
+          name: "one",
+          repo: repository,
+          scheme: "HTTP",
+          login: loginTo(registry.host, passwords[0])
+        })
+      )
+      yield* program.until(module.digest, 200, repository)
+    })
+  )
+
+  test(
+    "takes a rotated password into the next request, lets downloads finish, and uses no old token again",
+    Effect.gen(function* () {
+      const here = yield* world
+      const { api, registry, secretWith } = here
+      const content = randomBytes(700_000)
+      const slow = yield* registry.putPackage("own", content)
+      const next = yield* registry.putPackage("own", randomBytes(1000))
+      const [until, reached] = [yield* Latch.make(), yield* Latch.make()]
+      yield* registry.fault("blob", { _tag: "Stall", after: 400_000, until, reached })
+      api.apply(secrets, secretWith(passwords[0]))
+      const program = yield* start(here)
+      yield* Effect.repeat(program.request("/readyz"), { until: ({ status }) => status === 200 })
+      const download = yield* Effect.forkChild(program.get(slow.digest))
+      yield* reached.await
+      yield* registry.forget
+
+      yield* registry.setAuth({ _tag: "Bearer", username: "reader", password: passwords[1], expiresIn: 300 })
+      api.apply(secrets, secretWith(passwords[1]))
+      yield* program.until(next.digest, 200)
+      yield* until.open
+      const { body, complete, status } = yield* Fiber.join(download)
+      assert.deepStrictEqual([status, complete, body.equals(content)], [200, true, true])
+
+      // Until the watch has told it, the old password may have been tried; then one token, and nothing refused.
+      const requests = yield* registry.requests
+      const fresh = requests.slice(requests.findLastIndex(({ operation }) => operation === "token"))
+      assert.isNotEmpty(fresh)
+      for (const { authorization, operation, status } of fresh) {
+        assert.strictEqual(status, 200, `${operation} with ${authorization}`)
+      }
+    })
+  )
+
+  test(
+    "before it was ever there: serves what it has cached, says what it waits for, and follows it when it comes",
+    Effect.gen(function* () {
+      const here = yield* world
+      const { api, registry, secretWith } = here
+      api.apply(secrets, secretWith(passwords[0]))
+      const cached = yield* registry.putPackage("own", randomBytes(1000))
+      const other = yield* registry.putPackage("own", randomBytes(1000))
+      yield* Effect.scoped(Effect.flatMap(start(here), (program) => program.until(cached.digest, 200)))
+
+      api.isDown = true
+      const program = yield* start(here)
+      assert.strictEqual((yield* program.get(cached.digest)).status, 200)
+      const refused = yield* program.get(other.digest)
+      assert.strictEqual(refused.status, 503)
+      assert.match(String(refused.headers["retry-after"]), /^\d+$/)
+      const readiness = yield* program.request("/readyz")
+      assert.strictEqual(readiness.status, 503)
+      assert.include(
+        readiness.body.toString(),
+        "waiting for ModuleSources of the API server, Secret d8-system/deckhouse-registry of the API server"
+      )
+      api.isDown = false
+      yield* program.until(other.digest, 200)
+      yield* Effect.repeat(program.request("/readyz"), { until: ({ status }) => status === 200 })
+      const said = program.lines.join("\n")
+      for (const secret of [...passwords, "s3cr3t-token", btoa(`reader:${passwords[0]}`)]) {
+        assert.notInclude(said, secret)
+      }
+    })
+  )
+})
+
+describe("which API server it follows", () => {
+  const variables = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }
+  const files = [FilePath.make("/credentials.yaml")]
+
+  const chosen = (settings: Partial<Settings.Settings>, options: { readonly token: boolean }) =>
+    Program.cluster({ ...Settings.defaults, ...settings }, { variables }).pipe(
+      Effect.map(Option.match({ onNone: () => "none", onSome: ({ _tag }) => _tag })),
+      Effect.provide(
+        FileSystem.layerNoop({
+          exists: (path) => Effect.succeed(options.token && path.endsWith("/serviceaccount/token"))
+        })
+      )
+    )
+
+  it.effect("a kubeconfig goes before the pod's own, which needs a token only beside files", () =>
+    Effect.gen(function* () {
+      const kubeconfig = Option.some(FilePath.make("/kubeconfig"))
+      assert.strictEqual(yield* chosen({ kubeconfig }, { token: true }), "Kubeconfig")
+      assert.strictEqual(yield* chosen({}, { token: false }), "InCluster")
+      assert.strictEqual(yield* chosen({ credentialsFiles: files }, { token: true }), "InCluster")
+      assert.strictEqual(yield* chosen({ credentialsFiles: files }, { token: false }), "none")
+    })
+  )
+})
