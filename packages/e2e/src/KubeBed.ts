@@ -28,7 +28,8 @@ export const loginWith = (host: string, password: string = account.password) => 
 export const wrongPasswords = ["e2e-wrong-password-1", "e2e-wrong-password-2"] as const
 
 const forms = (secret: string): ReadonlyArray<string> =>
-  [secret, `${account.username}:${secret}`].flatMap((text) => [
+  // A docker config holds the pair in base64, and is itself in base64.
+  [secret, `${account.username}:${secret}`, btoa(`${account.username}:${secret}`)].flatMap((text) => [
     text,
     // Base64 of a part of a text shows but for its ends.
     ...[0, 1, 2].map((skip) => btoa(" ".repeat(skip) + text).slice(4, -4))

@@ -66,7 +66,10 @@ layer(KubeBed.layer, options)("Kubernetes", (it) => {
 
       yield* admin.apply(moduleSource("one", "one", at(wrongPasswords[0])))
       yield* program.said("ModuleSource one was read", 2)
-      yield* statusIs(second ?? "", 502)
+      const refused = yield* Download.problem(second ?? "")
+      assert.strictEqual(refused.status, 502)
+      assert.match(refused.detail, /credentials/)
+      assert.notInclude(refused.detail, wrongPasswords[0])
       yield* admin.apply(moduleSource("one", "one", at()))
       yield* statusIs(third ?? "", 200, withinASecond)
 
