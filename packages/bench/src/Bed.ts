@@ -37,7 +37,7 @@ export const quick: Extent = {
   large: 64 * mib,
   huge: undefined,
   wrkSeconds: 1,
-  followed: 100 * mib,
+  followed: 600 * mib,
   served: 2e9,
   idleSeconds: 3
 }

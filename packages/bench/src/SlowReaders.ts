@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Console, Effect } from "effect"
 import { execFile } from "node:child_process"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -46,13 +46,17 @@ export const slowReaders = ({
       const server = yield* Servers.program({ name: "slow-readers", work, host: origin.host })
       yield* download(server.url(blobs.crowd))
       const rounds: Array<{ readonly alone: Outcome; readonly beside: Outcome; readonly peak: number }> = []
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < (extent.rounds > 3 ? 3 : 1); round++) {
         yield* server.empty
         const alone = yield* followers(server.url(blob), 0, blob)
         yield* server.empty
         forgetPeak(server.pid)
         const beside = yield* followers(server.url(blob), slow, blob)
-        rounds.push({ alone, beside, peak: peakMiB(server.pid) })
+        const peak = peakMiB(server.pid)
+        yield* Console.log(
+          `beside slow readers ${figure(beside.last)} s, alone ${figure(alone.last)} s, ${figure(peak)} MiB`
+        )
+        rounds.push({ alone, beside, peak })
       }
       const of = (which: "alone" | "beside") => median(rounds.map((round) => round[which].last))
       const failures = rounds.flatMap(({ alone, beside }) => [...alone.failures, ...beside.failures])

@@ -101,7 +101,6 @@ export const target: Target<string> = {
       ">-\n ",
       "\n  ",
       "# ",
-      "s3cr3t",
       "\ud800",
       "%YAML 1.2\n",
       "apiVersion: v1\n"
