@@ -59,7 +59,12 @@ const makeCounter = () => {
 }
 
 /** The program's HTTP API, whatever listens: DESIGN's paths, each request counted and, but for probes, logged. */
-export const make = Effect.fnUntraced(function* (options: { readonly platform: Platform }) {
+export const make = Effect.fnUntraced(function* (options: {
+  readonly platform: Platform
+  /** The most packages being sent at a time; that of the limits unless told. */
+  readonly packages?: number
+}) {
+  const { packages = limits.packages } = options
   const cache = yield* DigestCache
   const credentials = yield* CredentialStore
   const lifecycle = yield* Lifecycle
@@ -114,7 +119,7 @@ export const make = Effect.fnUntraced(function* (options: { readonly platform: P
         return metrics
       case "package":
         if (lifecycle.isDraining()) return problem(Problem.shuttingDown)
-        if (lifecycle.underWay() > limits.packages) return problem(Problem.tooManyRequests)
+        if (lifecycle.underWay() > packages) return problem(Problem.tooManyRequests)
         return answerPackage(request, query, exchange)
     }
   }

@@ -26,6 +26,8 @@ export interface ListenOptions {
 interface Common {
   readonly platform: Platform
   readonly gracePeriod: Duration.Duration
+  /** The most packages being sent at a time; more are answered 503. 4096 unless told. */
+  readonly packages?: number
 }
 
 /** The plain listener. */

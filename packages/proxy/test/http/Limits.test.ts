@@ -21,7 +21,7 @@ const wanted = `GET /package?digest=${image.digest} HTTP/1.1\r\nHost: x\r\nConne
 const healthy = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 /** The program without a cache, on a server whose limits may be lower, so that no test waits for long. */
-const start = Effect.fnUntraced(function* (own: Partial<Limits> = {}) {
+const start = Effect.fnUntraced(function* ({ packages = limits.packages, ...own }: Partial<Limits> = {}) {
   const server = makePlain(own)
   const sources = { "": CredentialStoreMock.source({ host: "registry.test", base: "p" }) }
   const context = yield* Layer.build(
@@ -29,6 +29,7 @@ const start = Effect.fnUntraced(function* (own: Partial<Limits> = {}) {
       listen: { host: "127.0.0.1", port: 0 },
       platform: Platform.make("linux/amd64"),
       gracePeriod: Duration.zero,
+      packages,
       server
     }).pipe(
       Layer.provide(DigestCacheLive.layerDisabled),
@@ -142,15 +143,16 @@ describe("limits", () => {
     "packages beyond the limit are answered 503 at once, and taken again as soon as there is room",
     () =>
       Effect.gen(function* () {
-        const { connectInMemory, registry } = yield* start()
+        const packages = 40
+        const { connectInMemory, registry } = yield* start({ packages })
         const held = Latch.makeUnsafe(false)
         const full = Latch.makeUnsafe(false)
         let waiting = 0
         const until = Effect.suspend(() => {
-          if (++waiting === limits.packages) full.openUnsafe()
+          if (++waiting === packages) full.openUnsafe()
           return held.await
         })
-        const stalls = Array.from({ length: limits.packages }, () => ({ _tag: "Stall", until }) as const)
+        const stalls = Array.from({ length: packages }, () => ({ _tag: "Stall", until }) as const)
         yield* registry.fault("resolve", ...stalls)
         const answers = yield* Effect.forEach(stalls, () => Effect.forkChild(send(connectInMemory, wanted)))
         yield* full.await
