@@ -119,7 +119,7 @@ class Follower<A> {
     const lines = new Lines()
     const pull = yield* Stream.toPull(response.body)
     const next = Effect.suspend(() =>
-      pull.pipe(this.#within(this.#bookmarked ? silence : seconds * 1000 + timeoutGrace))
+      pull.pipe(this.#within(this.#bookmarked ? silence : seconds * 1000 + timeoutGrace, this.#lost))
     )
     // A Pull ends as an effect fails, with Done.
     return yield* next.pipe(
@@ -140,12 +140,21 @@ class Follower<A> {
   }
 
   readonly #within =
-    (millis: number) =>
+    (millis: number, lost: Effect.Effect<void> = Effect.void) =>
     <B, E, R>(self: Effect.Effect<B, E, R>): Effect.Effect<B, E | KubernetesError, R> =>
       Effect.timeoutOrElse(self, {
         duration: millis,
-        orElse: () => Effect.fail(unreachable(`the API server went silent when asked to ${this.#what}`))
+        orElse: () =>
+          Effect.andThen(
+            lost,
+            Effect.fail(unreachable(`the API server went silent when asked to ${this.#what}`))
+          )
       })
+
+  /** A server whose etcd was put back to an older state is silent after a position that it never had. */
+  readonly #lost: Effect.Effect<void> = Effect.sync(() => {
+    this.#position = undefined
+  })
 
   readonly #lines = Effect.fnUntraced({ self: this }, function* (lines: ReadonlyArray<Line>) {
     if (lines.length === 0) return
