@@ -37,7 +37,7 @@ export const quick: Extent = {
   large: 64 * mib,
   huge: undefined,
   wrkSeconds: 1,
-  followed: 600 * mib,
+  followed: 100 * mib,
   served: 2e9,
   idleSeconds: 3
 }
