@@ -26,6 +26,7 @@ export const groups = {
   deploy: group("Deploy", ["setpriv", "buildah"]),
   distribution: group("Distribution", [...anyRegistry, "go"], ["distribution"]),
   access: group("Access", [...registry, "python3", "go"], ["kube-apiserver"]),
+  "access-flood": group("AccessFlood", ["setpriv"]),
   kubernetes: group("Kubernetes", [...registry, "go"], ["kube-apiserver"]),
   "kubernetes-flood": group("KubeFlood", ["setpriv"])
 } as const satisfies Record<string, Group>
