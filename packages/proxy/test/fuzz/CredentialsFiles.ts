@@ -69,10 +69,10 @@ const take = (bytes: Uint8Array) => {
   }).pipe(
     Effect.provide(
       CredentialStore.layerFiles(["/credentials.yaml"]).pipe(
-        Layer.provide(Layer.succeed(FileSystem.FileSystem, fileOf(bytes)))
+        Layer.provide(Layer.succeed(FileSystem.FileSystem, fileOf(bytes))),
+        Layer.provideMerge(Logger.layer([logger]))
       )
     ),
-    Effect.provide(Logger.layer([logger])),
     Effect.provideService(References.MinimumLogLevel, "All")
   )
 }
