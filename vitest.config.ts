@@ -1,11 +1,22 @@
 import { defineConfig } from "vitest/config"
 
+const every = ["packages/*/test/**/*.test.ts", "scripts/**/*.test.ts"]
+
+/** What counts in the process's metrics, which all tests of a process share. */
+const counting = ["Access", "ListWatch", "Metrics", "Probes", "Problems", "Secrets", "SecureListener"].map(
+  (name) => `packages/*/test/**/${name}.test.ts`
+)
+
 export default defineConfig({
   test: {
-    include: ["packages/*/test/**/*.test.ts", "scripts/**/*.test.ts"],
     pool: "forks",
     // Generous for a loaded machine: no test waits for time to pass.
     testTimeout: 30_000,
-    hookTimeout: 30_000
+    hookTimeout: 30_000,
+    projects: [
+      // In one process after the other: Effect is evaluated once for all of them, not for each.
+      { extends: true, test: { name: "shared", include: every, exclude: counting, isolate: false } },
+      { extends: true, test: { name: "alone", include: counting } }
+    ]
   }
 })
