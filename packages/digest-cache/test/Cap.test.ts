@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, FileSystem, Layer } from "effect"
 import { DigestCache } from "../src/DigestCache.ts"
 import * as Live from "../src/DigestCacheLive.ts"
-import { diskUse } from "./DiskUse.ts"
+import { diskUse } from "@registry-packages-proxy/testkit/DiskUse"
 
 const cap = 4 * 1024 * 1024
 

@@ -5,7 +5,7 @@ import { Config, Effect, FileSystem, Layer, Random, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { fileURLToPath } from "node:url"
 import * as Live from "../src/DigestCacheLive.ts"
-import { diskUse } from "./DiskUse.ts"
+import { diskUse } from "@registry-packages-proxy/testkit/DiskUse"
 import { unfinished } from "./Harness.ts"
 import { cap, packages } from "./fixtures/packages.ts"
 
