@@ -1,7 +1,6 @@
 import { Effect } from "effect"
-import { execFile } from "node:child_process"
-import { fileURLToPath } from "node:url"
 import type { Bed } from "./Bed.ts"
+import * as ClientProgram from "./ClientProgram.ts"
 import type { Outcome } from "./Crowd.ts"
 import { download } from "./Download.ts"
 import type { Blob } from "./Origin.ts"
@@ -10,23 +9,8 @@ import type { Verdict } from "./Report.ts"
 import * as Servers from "./Servers.ts"
 import { figure } from "./Table.ts"
 
-const crowdProgram = fileURLToPath(new URL("Crowd.ts", import.meta.url))
-
 const crowd = (url: string, clients: number, slow: number, blob: Blob): Effect.Effect<Outcome, Error> =>
-  Effect.callback((resume) => {
-    const args = [crowdProgram, url, clients, slow, blob.size].map(String)
-    const child = execFile(process.execPath, args, (error, stdout, stderr) => {
-      resume(
-        error === null
-          ? // Written by our own program, a few lines away.
-            Effect.succeed(JSON.parse(stdout) as Outcome)
-          : Effect.fail(new Error(`the clients failed: ${stderr}`))
-      )
-    })
-    return Effect.sync(() => {
-      child.kill()
-    })
-  })
+  ClientProgram.run("Crowd.ts", [url, clients, slow, blob.size])
 
 /** 100 clients who miss one package at once. */
 export const misses = ({ blobs, origin, work }: Bed): Effect.Effect<ReadonlyArray<Verdict>, Error> =>

@@ -1,17 +1,18 @@
 import { Effect } from "effect"
 import type { Bed } from "./Bed.ts"
 import { compare } from "./Compare.ts"
-import { download, rate } from "./Download.ts"
 import * as Nginx from "./Nginx.ts"
 import type { Comparison } from "./Report.ts"
+import * as Rounds from "./Rounds.ts"
 import * as Servers from "./Servers.ts"
 
 const kib = 1024
 
 /** A large package from the cache, one client. */
-export const large = ({ blobs, extent, origin, work }: Bed): Effect.Effect<Comparison, Error> =>
+export const large = (bed: Bed): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
+      const { blobs, extent, origin, work } = bed
       const bare = (bufferSize: number, buffers: number) =>
         Servers.bareNode({ blobs: [blobs.large], work, bufferSize, buffers })
       const servers = [
@@ -28,27 +29,17 @@ export const large = ({ blobs, extent, origin, work }: Bed): Effect.Effect<Compa
         lessIsBetter: false,
         rounds: extent.rounds,
         servers,
-        round: (server) =>
-          Effect.map(download(server.url(blobs.large), 4), (downloads) => {
-            const bytes = downloads.reduce((sum, { bytes }) => sum + bytes, 0)
-            return {
-              value: bytes / downloads.reduce((sum, { seconds }) => sum + seconds, 0) / 1e9,
-              bytes,
-              firstBytes: downloads.map(({ firstByte }) => firstByte)
-            }
-          }),
+        round: (server) => Rounds.throughput(server, bed),
         notes: ["4 downloads a round on one connection; nginx with sendfile is the most the client can take"]
       })
     })
   )
 
 /** Small packages, as fast as they are answered. */
-export const small = (
-  { blobs, extent, origin, work }: Bed,
-  connections: number
-): Effect.Effect<Comparison, Error> =>
+export const small = (bed: Bed, connections: number): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
+      const { blobs, extent, origin, work } = bed
       const servers = [
         yield* Servers.program({ name: `small-${connections}`, work, host: origin.host }),
         yield* Servers.bareNode({ blobs: [blobs.small], work, bufferSize: 512 * kib, buffers: 2 }),
@@ -60,16 +51,7 @@ export const small = (
         lessIsBetter: false,
         rounds: extent.rounds,
         servers,
-        round: (server) =>
-          Effect.flatMap(rate(server.url(blobs.small), connections, extent.wrkSeconds), (rate) =>
-            rate.errors > 0
-              ? Effect.fail(new Error(`${server.name}: ${rate.errors} of its answers were errors`))
-              : Effect.succeed({
-                  value: rate.perSecond,
-                  bytes: rate.perSecond * extent.wrkSeconds * blobs.small.size,
-                  firstBytes: [rate.p50, rate.p99]
-                })
-          ),
+        round: (server) => Rounds.requests(server, bed, connections),
         notes: ["wrk, one thread; the times are of whole requests: the mean p50, the largest p99"]
       })
     })

@@ -5,9 +5,9 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Bed } from "./Bed.ts"
 import { compare } from "./Compare.ts"
-import { download, rate } from "./Download.ts"
 import * as Nginx from "./Nginx.ts"
 import type { Comparison } from "./Report.ts"
+import * as Rounds from "./Rounds.ts"
 import { freePort, type Server, start } from "./Server.ts"
 import * as Servers from "./Servers.ts"
 
@@ -102,22 +102,14 @@ const note =
 export const large = (bed: Bed): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { blobs, extent } = bed
+      const { extent } = bed
       return yield* compare({
         title: `HTTPS hit, ${extent.large / kib / kib} MiB, one client`,
         unit: "GB/s",
         lessIsBetter: false,
         rounds: extent.rounds,
         servers: yield* servers(bed, "secure-large", "large"),
-        round: (server) =>
-          Effect.map(download(server.url(blobs.large), 4), (downloads) => {
-            const bytes = downloads.reduce((sum, { bytes }) => sum + bytes, 0)
-            return {
-              value: bytes / downloads.reduce((sum, { seconds }) => sum + seconds, 0) / 1e9,
-              bytes,
-              firstBytes: downloads.map(({ firstByte }) => firstByte)
-            }
-          }),
+        round: (server) => Rounds.throughput(server, bed),
         notes: [`4 downloads a round on one connection; ${note}`]
       })
     })
@@ -127,23 +119,14 @@ export const large = (bed: Bed): Effect.Effect<Comparison, Error> =>
 export const small = (bed: Bed, connections: number): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { blobs, extent } = bed
+      const { extent } = bed
       return yield* compare({
         title: `HTTPS hit, 20 KiB, ${connections} connections`,
         unit: "requests/s",
         lessIsBetter: false,
         rounds: extent.rounds,
         servers: yield* servers(bed, `secure-small-${connections}`, "small"),
-        round: (server) =>
-          Effect.flatMap(rate(server.url(blobs.small), connections, extent.wrkSeconds), (rate) =>
-            rate.errors > 0
-              ? Effect.fail(new Error(`${server.name}: ${rate.errors} of its answers were errors`))
-              : Effect.succeed({
-                  value: rate.perSecond,
-                  bytes: rate.perSecond * extent.wrkSeconds * blobs.small.size,
-                  firstBytes: [rate.p50, rate.p99]
-                })
-          ),
+        round: (server) => Rounds.requests(server, bed, connections),
         notes: [`wrk, one thread; the times are of whole requests; ${note}`]
       })
     })

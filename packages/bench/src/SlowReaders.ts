@@ -1,8 +1,7 @@
 import { Console, Effect } from "effect"
-import { execFile } from "node:child_process"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { type Bed, mib } from "./Bed.ts"
+import * as ClientProgram from "./ClientProgram.ts"
 import { download } from "./Download.ts"
 import type { Outcome } from "./Followers.ts"
 import { type Blob, makeBlob } from "./Origin.ts"
@@ -12,28 +11,13 @@ import * as Servers from "./Servers.ts"
 import { median } from "./Statistics.ts"
 import { figure } from "./Table.ts"
 
-const followersProgram = fileURLToPath(new URL("Followers.ts", import.meta.url))
-
 type Measured = Outcome & { readonly cpu: number }
 
 const fast = 50
 const slow = 20
 
 const followers = (url: string, slowOnes: number, blob: Blob): Effect.Effect<Outcome, Error> =>
-  Effect.callback((resume) => {
-    const args = [followersProgram, url, fast, slowOnes, blob.size].map(String)
-    const child = execFile(process.execPath, args, (error, stdout, stderr) => {
-      resume(
-        error === null
-          ? // Written by our own program, a few lines away.
-            Effect.succeed(JSON.parse(stdout) as Outcome)
-          : Effect.fail(new Error(`the clients failed: ${stderr}`))
-      )
-    })
-    return Effect.sync(() => {
-      child.kill()
-    })
-  })
+  ClientProgram.run("Followers.ts", [url, fast, slowOnes, blob.size])
 
 /** Fifty clients of one large miss, in turns alone and with twenty beside them that take 64 KiB a second. */
 export const slowReaders = ({

@@ -1,0 +1,23 @@
+import { Effect } from "effect"
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+
+/** Runs a file of this folder as a process of its own and answers the JSON object that it prints. */
+export const run = <Outcome>(
+  file: string,
+  args: ReadonlyArray<string | number>
+): Effect.Effect<Outcome, Error> =>
+  Effect.callback((resume) => {
+    const program = fileURLToPath(new URL(file, import.meta.url))
+    const child = execFile(process.execPath, [program, ...args.map(String)], (error, stdout, stderr) => {
+      resume(
+        error === null
+          ? // Written by our own program, a few lines away.
+            Effect.succeed(JSON.parse(stdout) as Outcome)
+          : Effect.fail(new Error(`the clients failed: ${stderr}`))
+      )
+    })
+    return Effect.sync(() => {
+      child.kill()
+    })
+  })
