@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { Clock, Context, Effect, Layer, Metric, Option, Redacted } from "effect"
 import { NotAuthenticated, type Undecided } from "./AccessError.ts"
 import * as Decisions from "./internal/Decisions.ts"
@@ -28,6 +28,11 @@ export class Authenticator extends Context.Service<
   {
     /** By the certificate where it is good now, else by the token. */
     readonly authenticate: (presented: Presented) => Effect.Effect<User, NotAuthenticated | Undecided>
+    /**
+     * Who `authenticate` would say it is, where that is known now: counted like it, for whoever cannot wait. None says
+     * nothing; an implementation may always answer it.
+     */
+    readonly known: (presented: Presented) => Option.Option<User>
   }
 >()("@registry-packages-proxy/access-control/Authenticator") {
   /**
@@ -41,12 +46,16 @@ export class Authenticator extends Context.Service<
 
   /** Everyone is `user`, whatever they present. */
   static readonly layerAllowAll = (user: User): Layer.Layer<Authenticator> =>
-    Layer.succeed(Authenticator, Authenticator.of({ authenticate: () => Effect.succeed(user) }))
+    Layer.succeed(
+      Authenticator,
+      Authenticator.of({ authenticate: () => Effect.succeed(user), known: () => Option.some(user) })
+    )
 
   /** Nobody is anyone. */
   static readonly layerDenyAll: Layer.Layer<Authenticator> = Layer.sync(Authenticator, () =>
     Authenticator.of({
-      authenticate: (presented) => new NotAuthenticated({ presented: isPresented(presented) })
+      authenticate: (presented) => new NotAuthenticated({ presented: isPresented(presented) }),
+      known: Option.none
     })
   )
 }
@@ -54,9 +63,16 @@ export class Authenticator extends Context.Service<
 const isPresented = ({ certificate, token }: Presented): boolean =>
   Option.isSome(certificate) || Option.isSome(token)
 
+const isValid = ({ notAfter, notBefore }: ClientCertificate, now: number): boolean =>
+  now >= notBefore && now <= notAfter
+
+const keyOf = (token: string): string => hash("sha256", token, "base64url")
+
 const make = Effect.gen(function* () {
   const reviews = yield* Reviews
-  const decide = yield* Decisions.make<User>(
+  const clock = yield* Clock.Clock
+  const metrics = yield* Effect.context<never>()
+  const decisions = yield* Decisions.make<User>(
     {
       kind: "TokenReview",
       queue: yield* ReviewQueue,
@@ -67,12 +83,14 @@ const make = Effect.gen(function* () {
 
   const byToken = Effect.fnUntraced(function* (token: Redacted.Redacted) {
     const value = Redacted.value(token)
-    const { from, verdict } = yield* decide({
-      key: createHash("sha256").update(value).digest("base64url"),
-      review: reviews.tokenReview(token),
-      isStranger: true,
-      endsAt: (verdict) => (Option.isSome(verdict) ? tokenEnd(value) : Number.POSITIVE_INFINITY)
-    }).pipe(Effect.tapError(() => Metric.update(Metrics.authentications("undecided", "none"), 1)))
+    const { from, verdict } = yield* decisions
+      .decide({
+        key: keyOf(value),
+        review: reviews.tokenReview(token),
+        isStranger: true,
+        endsAt: (verdict) => (Option.isSome(verdict) ? tokenEnd(value) : Number.POSITIVE_INFINITY)
+      })
+      .pipe(Effect.tapError(() => Metric.update(Metrics.authentications("undecided", "none"), 1)))
     yield* Metric.update(Metrics.authentications(Option.isSome(verdict) ? "accepted" : "refused", from), 1)
     return Option.isSome(verdict) ? verdict.value : yield* new NotAuthenticated({ presented: true })
   })
@@ -81,11 +99,9 @@ const make = Effect.gen(function* () {
     authenticate: Effect.fnUntraced(function* (presented) {
       const { certificate, token } = presented
       if (Option.isSome(certificate)) {
-        const { notAfter, notBefore, user } = certificate.value
-        const now = yield* Clock.currentTimeMillis
-        if (now >= notBefore && now <= notAfter) {
+        if (isValid(certificate.value, yield* Clock.currentTimeMillis)) {
           yield* Metric.update(Metrics.authentications("accepted", "certificate"), 1)
-          return user
+          return certificate.value.user
         }
       }
       if (Option.isSome(token)) return yield* byToken(token.value)
@@ -94,6 +110,18 @@ const make = Effect.gen(function* () {
         1
       )
       return yield* new NotAuthenticated({ presented: isPresented(presented) })
-    })
+    }),
+    known: ({ certificate, token }) => {
+      const now = clock.currentTimeMillisUnsafe()
+      if (Option.isSome(certificate) && isValid(certificate.value, now)) {
+        Metrics.authentications("accepted", "certificate").updateUnsafe(1, metrics)
+        return Option.some(certificate.value.user)
+      }
+      if (Option.isNone(token)) return Option.none()
+      const decided = decisions.known(keyOf(Redacted.value(token.value)), now)
+      if (decided === undefined || Option.isNone(decided.verdict)) return Option.none()
+      Metrics.authentications("accepted", decided.from).updateUnsafe(1, metrics)
+      return decided.verdict
+    }
   })
 })

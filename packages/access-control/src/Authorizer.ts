@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto"
-import { Context, Effect, Layer, Metric, Option } from "effect"
+import { hash } from "node:crypto"
+import { Clock, Context, Effect, Layer, Metric, Option } from "effect"
 import { Denied, type Undecided } from "./AccessError.ts"
 import * as Decisions from "./internal/Decisions.ts"
 import * as Limits from "./internal/Limits.ts"
@@ -15,6 +15,11 @@ export class Authorizer extends Context.Service<
   {
     /** Succeeds where `user` is allowed what `rule` says, and only there. */
     readonly authorize: (user: User, rule: ResourceRule) => Effect.Effect<void, Denied | Undecided>
+    /**
+     * Whether `authorize` would succeed, where that is known now: counted like it, for whoever cannot wait. False says
+     * nothing; an implementation may always answer it.
+     */
+    readonly known: (user: User, rule: ResourceRule) => boolean
   }
 >()("@registry-packages-proxy/access-control/Authorizer") {
   /**
@@ -28,18 +33,36 @@ export class Authorizer extends Context.Service<
 
   /** Everyone may do everything. */
   static readonly layerAllowAll: Layer.Layer<Authorizer> = Layer.sync(Authorizer, () =>
-    Authorizer.of({ authorize: () => Effect.void })
+    Authorizer.of({ authorize: () => Effect.void, known: () => true })
   )
 
   /** Nobody may do anything. */
   static readonly layerDenyAll: Layer.Layer<Authorizer> = Layer.sync(Authorizer, () =>
-    Authorizer.of({ authorize: (user) => new Denied({ user: user.name }) })
+    Authorizer.of({ authorize: (user) => new Denied({ user: user.name }), known: () => false })
   )
 }
 
+const keyOf = (user: User, rule: ResourceRule): string =>
+  hash(
+    "sha256",
+    JSON.stringify([
+      user.fingerprint,
+      rule.verb,
+      rule.group,
+      rule.version,
+      rule.resource,
+      rule.subresource,
+      rule.namespace,
+      rule.name
+    ]),
+    "base64url"
+  )
+
 const make = Effect.gen(function* () {
   const reviews = yield* Reviews
-  const decide = yield* Decisions.make<true>(
+  const clock = yield* Clock.Clock
+  const metrics = yield* Effect.context<never>()
+  const decisions = yield* Decisions.make<true>(
     {
       kind: "SubjectAccessReview",
       queue: yield* ReviewQueue,
@@ -48,36 +71,28 @@ const make = Effect.gen(function* () {
     { count: 0 }
   )
 
-  const keyOf = (user: User, rule: ResourceRule): string =>
-    createHash("sha256")
-      .update(
-        JSON.stringify([
-          user.fingerprint,
-          rule.verb,
-          rule.group,
-          rule.version,
-          rule.resource,
-          rule.subresource,
-          rule.namespace,
-          rule.name
-        ])
-      )
-      .digest("base64url")
-
   return Authorizer.of({
     authorize: Effect.fnUntraced(function* (user, rule) {
-      const { from, verdict } = yield* decide({
-        key: keyOf(user, rule),
-        review: Effect.map(reviews.subjectAccessReview(user, rule), (may) =>
-          may ? Option.some(true as const) : Option.none()
-        ),
-        // Whoever gets here was authenticated.
-        isStranger: false
-      }).pipe(Effect.tapError(() => Metric.update(Metrics.authorizations("undecided", "none"), 1)))
+      const { from, verdict } = yield* decisions
+        .decide({
+          key: keyOf(user, rule),
+          review: Effect.map(reviews.subjectAccessReview(user, rule), (may) =>
+            may ? Option.some(true as const) : Option.none()
+          ),
+          // Whoever gets here was authenticated.
+          isStranger: false
+        })
+        .pipe(Effect.tapError(() => Metric.update(Metrics.authorizations("undecided", "none"), 1)))
       yield* Metric.update(Metrics.authorizations(Option.isSome(verdict) ? "allowed" : "denied", from), 1)
       if (Option.isSome(verdict)) return
       if (from === "review") yield* Effect.logInfo("access denied", { user: user.name, rule: format(rule) })
       return yield* new Denied({ user: user.name })
-    })
+    }),
+    known: (user, rule) => {
+      const decided = decisions.known(keyOf(user, rule), clock.currentTimeMillisUnsafe())
+      if (decided === undefined || Option.isNone(decided.verdict)) return false
+      Metrics.authorizations("allowed", decided.from).updateUnsafe(1, metrics)
+      return true
+    }
   })
 })

@@ -55,6 +55,12 @@ export interface PackageStatus {
   readonly result: CacheResult
 }
 
+/** A whole package in memory. */
+export interface ResidentPackage {
+  readonly descriptor: PackageDescriptor
+  readonly bytes: Uint8Array
+}
+
 /** Packages by digest, on disk and in memory. */
 export class DigestCache extends Context.Service<
   DigestCache,
@@ -70,6 +76,11 @@ export class DigestCache extends Context.Service<
       key: PackageKey,
       source: PackageSource<E>
     ) => Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope>
+    /**
+     * A package that `open` would answer from memory, counted and used like it, for whoever cannot wait. Undefined says
+     * nothing; an implementation may always answer it.
+     */
+    readonly resident: (key: PackageKey) => ResidentPackage | undefined
     /** What `open` would answer for a package of this size that is not in the cache. */
     readonly admission: (size: number) => Effect.Effect<"miss" | "bypass">
     /** From now on fills that nobody reads stop, and none begins. */

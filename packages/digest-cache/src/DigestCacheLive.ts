@@ -2,6 +2,7 @@ import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
 import {
   Cause,
+  Clock,
   Deferred,
   Effect,
   Exit,
@@ -70,6 +71,8 @@ const bypass = <E>(source: PackageSource<E>, known?: PackageDescriptor): Opening
 
 const make = Effect.fnUntraced(function* (options: { readonly directory: string; readonly cap: number }) {
   const scope = yield* Effect.scope
+  const clock = yield* Clock.Clock
+  const metrics = yield* Effect.context<never>()
   const store = yield* Store.make(options)
   const memory = new MemoryTier(memoryCapacity)
   const fills = Fills.make(store, memory, scope)
@@ -169,6 +172,14 @@ const make = Effect.fnUntraced(function* (options: { readonly directory: string;
           : Option.some({ descriptor, result: "collapsed" as const })
       }),
     open: (key, source) => Effect.tap(open(key, source), (opened) => count(opened.result)),
+    resident: (key) => {
+      const resident = memory.find(key)
+      if (resident === undefined) return undefined
+      const entry = store.entries.find(key)
+      if (entry !== undefined) store.entries.use(entry, clock.currentTimeMillisUnsafe())
+      counters.memory.updateUnsafe(1, metrics)
+      return resident
+    },
     admission: (size) =>
       Effect.map(store.health.degraded, (degraded) =>
         store.budget.admits(size) && !fills.isDraining() && !degraded ? "miss" : "bypass"
@@ -191,6 +202,7 @@ export const layerDisabled: Layer.Layer<DigestCache> = Layer.succeed(
   DigestCache.of({
     peek: () => Effect.succeedNone,
     open: (_key, source) => Effect.tap(bypass(source), (opened) => count(opened.result)),
+    resident: () => undefined,
     admission: () => Effect.succeed("bypass"),
     drain: Effect.void,
     degraded: Effect.succeed(false)

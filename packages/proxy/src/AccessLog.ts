@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Context, Effect, Tracer } from "effect"
 
 /** What is logged of one request. Holds no secret, and of what the client sent only the method. */
 export interface AccessEntry {
@@ -17,5 +17,27 @@ export interface AccessEntry {
   readonly aborted?: boolean | undefined
 }
 
-/** Logs one request, at level info; the trace it belongs to comes from the fiber's span. */
-export const write = (entry: AccessEntry): Effect.Effect<void> => Effect.logInfo("request", entry)
+/** What an access line says first, and its level. */
+export const message = "request"
+
+/** Logs one request, with the span that it was answered in. */
+export type Write = (entry: AccessEntry, span: Tracer.AnySpan | undefined) => void
+
+/** Where access lines go past Effect's loggers: a fiber, and looking through its entry, would cost more than a small answer. */
+export const Writer = Context.Reference<Write | undefined>(
+  "@registry-packages-proxy/proxy/AccessLog/Writer",
+  {
+    defaultValue: () => undefined
+  }
+)
+
+/** How requests are logged, at level info: by the writer where there is one, else by whatever loggers there are. */
+export const make: Effect.Effect<Write> = Effect.gen(function* () {
+  const writer = yield* Writer
+  if (writer !== undefined) return writer
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  return (entry, span) => {
+    const log = Effect.logInfo(message, entry)
+    run(span === undefined ? log : Effect.provideService(log, Tracer.ParentSpan, span))
+  }
+})

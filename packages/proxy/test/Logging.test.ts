@@ -78,19 +78,20 @@ describe("Logging", () => {
         traceId: "0af7651916cd43dd8448eb211c80319c",
         spanId: "b7ad6b7169203331"
       })
-      const lines = yield* logged(
-        AccessLog.write({
-          method: "GET",
-          route: "package",
-          status: 200,
-          bytes: 20480,
-          seconds: 0.012,
-          cache: "hit",
-          upstream: undefined,
-          requestId: "r1",
-          aborted: false
-        }).pipe(Effect.withParentSpan(span))
-      )
+      const entry: AccessLog.AccessEntry = {
+        method: "GET",
+        route: "package",
+        status: 200,
+        bytes: 20480,
+        seconds: 0.012,
+        cache: "hit",
+        upstream: undefined,
+        requestId: "r1",
+        aborted: false
+      }
+      const request = Effect.map(AccessLog.make, (write) => write(entry, span))
+      assert.deepStrictEqual(yield* logged(request, "Warn"), [])
+      const lines = yield* logged(request)
       assert.deepStrictEqual(lines, [
         {
           time: "1970-01-01T00:00:00.000Z",

@@ -34,7 +34,8 @@ export const authenticator = (options: {
           return user === undefined
             ? Effect.fail(new NotAuthenticated({ presented: true }))
             : Effect.succeed(user)
-        })
+        }),
+      known: Option.none
     })
   )
 
@@ -52,6 +53,7 @@ export const authorizer = (options: {
         return rights?.includes(format(rule)) === true
           ? Effect.void
           : Effect.fail(new Denied({ user: user.name }))
-      }
+      },
+      known: () => false
     })
   )

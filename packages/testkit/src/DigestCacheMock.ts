@@ -153,6 +153,12 @@ const make = Effect.fnUntraced(function* (options: { readonly largest?: number }
           results[result]++
         })
       ),
+    resident: (key) => {
+      const content = find(key)
+      if (content === undefined || resultOf(content) !== "memory") return undefined
+      results.memory++
+      return content
+    },
     admission: (size) => Effect.sync(() => admission(size)),
     drain: Effect.sync(() => {
       draining = true

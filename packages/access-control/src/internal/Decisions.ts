@@ -35,6 +35,14 @@ interface Question<A> {
   readonly endsAt?: (verdict: Option.Option<A>) => number
 }
 
+/** What is remembered and can be used without asking. */
+const usable = <A>(entry: Entry<A>, now: number): Decided<A> | undefined =>
+  now < entry.freshUntil
+    ? { verdict: entry.verdict, from: "memory" }
+    : now < entry.retryAt
+      ? { verdict: entry.verdict, from: "stale" }
+      : undefined
+
 /**
  * Decisions of one kind, remembered: fresh ones are used as they are, one review is asked for any number of equal
  * questions at once, and where it cannot be, a decision of before stands in. A review belongs to no request: one whose
@@ -68,7 +76,7 @@ export const make = Effect.fnUntraced(function* <A>(options: Options<A>, waiting
     return { verdict: entry.verdict, from: "stale" }
   })
 
-  const decide = (question: Question<A>, isStranger: boolean): Effect.Effect<Decided<A>, Undecided> =>
+  const review = (question: Question<A>, isStranger: boolean): Effect.Effect<Decided<A>, Undecided> =>
     queue.ask(kind, isStranger, question.review).pipe(
       Effect.map(({ askedAt, value }): Decided<A> => {
         remember(question, value, askedAt)
@@ -82,7 +90,7 @@ export const make = Effect.fnUntraced(function* <A>(options: Options<A>, waiting
     if (known !== undefined) return known
     const flight = Deferred.makeUnsafe<Decided<A>, Undecided>()
     flights.set(question.key, flight)
-    yield* decide(question, isStranger).pipe(
+    yield* review(question, isStranger).pipe(
       Effect.onExit((exit: Exit.Exit<Decided<A>, Undecided>) =>
         Effect.sync(() => {
           flights.delete(question.key)
@@ -111,13 +119,18 @@ export const make = Effect.fnUntraced(function* <A>(options: Options<A>, waiting
     )
   }
 
-  /** The decision about `question`; fails where there is none to be had. */
-  return (question: Question<A>): Effect.Effect<Decided<A>, Undecided> =>
-    Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<Decided<A>, Undecided> => {
-      const entry = memory.get(question.key, now)
-      if (entry === undefined) return ask(question, entry)
-      if (now < entry.freshUntil) return Effect.succeed({ verdict: entry.verdict, from: "memory" })
-      if (now < entry.retryAt) return Effect.succeed({ verdict: entry.verdict, from: "stale" })
-      return ask(question, entry)
-    })
+  return {
+    /** The decision about `question`; fails where there is none to be had. */
+    decide: (question: Question<A>): Effect.Effect<Decided<A>, Undecided> =>
+      Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<Decided<A>, Undecided> => {
+        const entry = memory.get(question.key, now)
+        const known = entry === undefined ? undefined : usable(entry, now)
+        return known === undefined ? ask(question, entry) : Effect.succeed(known)
+      }),
+    /** The decision that `decide` would answer at once, if there is one. */
+    known: (key: string, now: number): Decided<A> | undefined => {
+      const entry = memory.get(key, now)
+      return entry === undefined ? undefined : usable(entry, now)
+    }
+  }
 })

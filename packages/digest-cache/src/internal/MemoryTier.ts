@@ -1,5 +1,5 @@
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
-import type { PackageKey } from "../DigestCache.ts"
+import type { PackageKey, ResidentPackage } from "../DigestCache.ts"
 
 /** Packages up to this many bytes are answered from memory and are verified before their headers are sent. */
 export const smallPackage = 256 * 1024
@@ -7,14 +7,9 @@ export const smallPackage = 256 * 1024
 /** What a package takes beside its bytes; without it, any number of empty ones would fit. */
 const overhead = 512
 
-interface Resident {
-  readonly descriptor: PackageDescriptor
-  readonly bytes: Uint8Array
-}
-
 /** Small verified packages, the most recently used ones, up to a number of bytes. */
 export class MemoryTier {
-  readonly #byKey = new Map<string, Resident>()
+  readonly #byKey = new Map<string, ResidentPackage>()
   readonly #capacity: number
   #bytes = 0
 
@@ -22,7 +17,7 @@ export class MemoryTier {
     this.#capacity = capacity
   }
 
-  find(key: PackageKey): Resident | undefined {
+  find(key: PackageKey): ResidentPackage | undefined {
     return this.#use(key.digest) ?? this.#use(`${key.digest}@${key.platform}`)
   }
 
@@ -39,7 +34,7 @@ export class MemoryTier {
     }
   }
 
-  #use(name: string): Resident | undefined {
+  #use(name: string): ResidentPackage | undefined {
     const resident = this.#byKey.get(name)
     if (resident === undefined) return undefined
     this.#byKey.delete(name)

@@ -1,17 +1,23 @@
 import type { Denied, NotAuthenticated, Undecided } from "@registry-packages-proxy/access-control/AccessError"
-import { Authenticator, type ClientCertificate } from "@registry-packages-proxy/access-control/Authenticator"
+import {
+  Authenticator,
+  type ClientCertificate,
+  type Presented
+} from "@registry-packages-proxy/access-control/Authenticator"
 import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
 import * as ResourceRule from "@registry-packages-proxy/access-control/ResourceRule"
 import { Effect, Option, Redacted } from "effect"
-import type { HttpServerRequest } from "effect/http"
+import type { IncomingMessage } from "node:http"
 import type { KnownRoute } from "./Exchange.ts"
 import type { Problem } from "./Problem.ts"
 
-/** Whether a request may go on: nothing, or the problem it is turned away with. */
-export type Gate = (
-  request: HttpServerRequest.HttpServerRequest,
-  route: KnownRoute
-) => Effect.Effect<Problem | undefined>
+/** Who gets through to a route. */
+export interface Gate {
+  /** Whether a request may go on: nothing, or the problem it is turned away with. */
+  readonly ask: (request: IncomingMessage, route: KnownRoute) => Effect.Effect<Problem | undefined>
+  /** Whether it is known now that a request may go on, in which case it is not asked about again. False says nothing. */
+  readonly knows: (request: IncomingMessage, route: KnownRoute) => boolean
+}
 
 const get = (subresource: string): ResourceRule.ResourceRule =>
   ResourceRule.make({
@@ -84,30 +90,46 @@ const unavailable = ({ reason, review }: Undecided): Problem => {
  * looked at; `certificateOf` tells of the one that the request's connection proved.
  */
 export const make = (
-  certificateOf: (request: HttpServerRequest.HttpServerRequest) => Option.Option<ClientCertificate>
+  certificateOf: (request: IncomingMessage) => Option.Option<ClientCertificate>
 ): Effect.Effect<Gate, never, Authenticator | Authorizer> =>
   Effect.gen(function* () {
-    const { authenticate } = yield* Authenticator
-    const { authorize } = yield* Authorizer
-    return (request, route) => {
-      const rule = rules[route]
-      if (rule === "anonymous") return Effect.succeed(undefined)
-      const certificate = certificateOf(request)
-      return authenticate({ certificate, token: tokenOf(request.headers["authorization"]) }).pipe(
-        Effect.flatMap((user) => authorize(user, rule)),
-        Effect.match({
-          onSuccess: () => undefined,
-          onFailure: (error) => {
-            switch (error._tag) {
-              case "NotAuthenticated":
-                return unauthorized(error)
-              case "Denied":
-                return forbidden(error, rule)
-              case "Undecided":
-                return unavailable(error)
+    const authenticator = yield* Authenticator
+    const authorizer = yield* Authorizer
+    const known = new WeakSet<IncomingMessage>()
+
+    const presentedBy = (request: IncomingMessage): Presented => ({
+      certificate: certificateOf(request),
+      token: tokenOf(request.headers.authorization)
+    })
+
+    return {
+      knows: (request, route) => {
+        const rule = rules[route]
+        if (rule === "anonymous") return true
+        const user = authenticator.known(presentedBy(request))
+        if (Option.isNone(user) || !authorizer.known(user.value, rule)) return false
+        known.add(request)
+        return true
+      },
+      ask: (request, route) => {
+        const rule = rules[route]
+        if (rule === "anonymous" || known.has(request)) return Effect.succeed(undefined)
+        return authenticator.authenticate(presentedBy(request)).pipe(
+          Effect.flatMap((user) => authorizer.authorize(user, rule)),
+          Effect.match({
+            onSuccess: () => undefined,
+            onFailure: (error) => {
+              switch (error._tag) {
+                case "NotAuthenticated":
+                  return unauthorized(error)
+                case "Denied":
+                  return forbidden(error, rule)
+                case "Undecided":
+                  return unavailable(error)
+              }
             }
-          }
-        })
-      )
+          })
+        )
+      }
     }
   })

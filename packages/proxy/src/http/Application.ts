@@ -1,61 +1,41 @@
-import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
-import { Clock, Effect, Metric, type Scope } from "effect"
+import { Clock, Effect, type Scope } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
-import { randomUUID } from "node:crypto"
-import * as AccessLog from "../AccessLog.ts"
-import * as Metrics from "../Metrics.ts"
 import type { Gate } from "./Access.ts"
-import type { Exchange, KnownRoute, Route } from "./Exchange.ts"
+import * as Exchanges from "./Exchange.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { limits } from "./Limits.ts"
+import * as NodeMessages from "./NodeMessages.ts"
 import * as PackageHandler from "./PackageHandler.ts"
 import * as Problem from "./Problem.ts"
+import * as Recorder from "./Recorder.ts"
 import * as RequestTarget from "./RequestTarget.ts"
+import * as ResidentAnswer from "./ResidentAnswer.ts"
 
+type Exchange = Exchanges.Exchange
+type KnownRoute = Exchanges.KnownRoute
 type Response = HttpServerResponse.HttpServerResponse
 
 /** The status a request is counted under whose client left before it was answered. */
 const clientClosedRequest = 499
-
-const routes: Readonly<Record<string, KnownRoute>> = {
-  "/package": "package",
-  "/healthz": "healthz",
-  "/readyz": "readyz",
-  "/metrics": "metrics"
-}
-
-const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
 
 const plainText = (status: number, text: string, contentType = "text/plain; charset=utf-8"): Response =>
   HttpServerResponse.text(text, { status, contentType, headers: Problem.noStore })
 
 // RFC 9112, section 3.2: a server must refuse a request of HTTP/1.1 without a Host.
 const isHttp11 = (request: HttpServerRequest.HttpServerRequest): boolean =>
-  NodeHttpServerRequest.toIncomingMessage(request).httpVersion === "1.1"
+  NodeMessages.incoming(request).httpVersion === "1.1"
 
 const headerCount = (request: HttpServerRequest.HttpServerRequest): number =>
-  NodeHttpServerRequest.toIncomingMessage(request).rawHeaders.length / 2
+  NodeMessages.incoming(request).rawHeaders.length / 2
 
-/** Counts a request; a metric per label set is made once and kept, since the sets are few and fixed. */
-const makeCounter = () => {
-  const counters = new Map<string, Metric.Counter<number>>()
-  return (handler: Route, method: string, code: number): Effect.Effect<void> => {
-    const name = `${handler} ${method} ${code}`
-    const known = counters.get(name)
-    if (known !== undefined) return Metric.update(known, 1)
-    const attributes = {
-      handler,
-      method: methods.find((known) => known === method) ?? "other",
-      code: String(code)
-    }
-    const counter = Metric.withAttributes(Metrics.requests, attributes) as Metric.Counter<number>
-    counters.set(name, counter)
-    return Metric.update(counter, 1)
-  }
+/** What answers a listener's requests: some at once, on Node's response, and all others as an effect. */
+export interface Served {
+  readonly atOnce: ResidentAnswer.AtOnce
+  readonly handler: Effect.Effect<Response, never, HttpServerRequest.HttpServerRequest | Scope.Scope>
 }
 
 /** The program's HTTP API, whatever listens: DESIGN's paths, each request counted and, but for probes, logged. */
@@ -69,7 +49,8 @@ export const make = Effect.fnUntraced(function* (options: {
   const credentials = yield* CredentialStore
   const lifecycle = yield* Lifecycle
   const answerPackage = yield* PackageHandler.make(options.platform)
-  const count = makeCounter()
+  const record = yield* Recorder.make
+  const atOnce = yield* ResidentAnswer.make({ platform: options.platform, packages, record })
 
   const readiness: Effect.Effect<Response> = Effect.gen(function* () {
     if (lifecycle.isDraining()) return plainText(503, "shutting down\n")
@@ -95,7 +76,7 @@ export const make = Effect.fnUntraced(function* (options: {
     const { route } = exchange
     if (route === "unknown") return problem(Problem.unknownPath)
     if (gate === undefined) return admitted(request, route, query, exchange)
-    return Effect.flatMap(gate(request, route), (refusal) =>
+    return Effect.flatMap(gate.ask(NodeMessages.incoming(request), route), (refusal) =>
       refusal === undefined ? admitted(request, route, query, exchange) : problem(refusal)
     )
   }
@@ -130,43 +111,11 @@ export const make = Effect.fnUntraced(function* (options: {
       Effect.as(Problem.toResponse(Problem.internal, exchange.requestId))
     )
 
-  const record = (
-    request: HttpServerRequest.HttpServerRequest,
-    exchange: Exchange,
-    status: number,
-    began: number
-  ) =>
-    Effect.andThen(
-      count(exchange.route, request.method, status),
-      exchange.route === "healthz" || exchange.route === "readyz"
-        ? Effect.void
-        : Effect.flatMap(Clock.currentTimeMillis, (now) =>
-            AccessLog.write({
-              method: request.method,
-              route: exchange.route,
-              status,
-              bytes: exchange.bytes,
-              seconds: (now - began) / 1000,
-              cache: exchange.cache,
-              upstream: exchange.upstream,
-              requestId: exchange.requestId,
-              aborted: exchange.aborted
-            })
-          )
-    )
-
   const respond = Effect.fnUntraced(function* (gate: Gate | undefined) {
     const request = yield* HttpServerRequest.HttpServerRequest
     const began = yield* Clock.currentTimeMillis
-    const { path, query } = RequestTarget.parse(NodeHttpServerRequest.toIncomingMessage(request).url ?? "")
-    const exchange: Exchange = {
-      requestId: randomUUID(),
-      route: Object.hasOwn(routes, path) ? (routes[path] ?? "unknown") : "unknown",
-      bytes: 0,
-      cache: undefined,
-      upstream: undefined,
-      aborted: false
-    }
+    const { path, query } = RequestTarget.parse(NodeMessages.incoming(request).url ?? "")
+    const exchange = Exchanges.make(Exchanges.routeOf(path))
     // Looked at once it is counted, and where a defect is caught.
     const answered = Effect.suspend(() => answer(request, query, exchange, gate)).pipe(
       Effect.catchDefect((defect) => failed(exchange, defect)),
@@ -178,17 +127,24 @@ export const make = Effect.fnUntraced(function* (options: {
       // Effect's server runs its handlers uninterruptible; a client that leaves is to end what was done for it.
       Effect.interruptible,
       Effect.onExit((exit) =>
-        record(request, exchange, exit._tag === "Success" ? exit.value.status : clientClosedRequest, began)
+        Effect.withFiber((fiber) =>
+          Effect.sync(() => {
+            const status = exit._tag === "Success" ? exit.value.status : clientClosedRequest
+            record({ method: request.method, exchange, status, began, span: fiber.cache.span })
+          })
+        )
       )
     )
     return yield* exchange.route === "package" ? lifecycle.track(request, answered) : answered
   })
 
+  const behind = (gate: Gate | undefined): Served => ({ handler: respond(gate), atOnce: atOnce(gate) })
+
   return {
     /** For whoever reaches the listener. */
-    application: respond(undefined),
+    application: behind(undefined),
     /** For whom the gate lets in. */
-    guarded: (gate: Gate) => respond(gate)
+    guarded: (gate: Gate) => behind(gate)
   }
 })
 

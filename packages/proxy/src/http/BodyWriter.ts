@@ -6,11 +6,6 @@ import type { HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { Writable } from "node:stream"
 import type { BufferPool } from "./BufferPool.ts"
 
-/** Calls `done` once the response is with the operating system, or will never be. */
-export const whenSent = (request: HttpServerRequest.HttpServerRequest, done: () => void): void => {
-  NodeHttpServerRequest.toServerResponse(request).once("close", done)
-}
-
 /** The client went away, or its connection broke, before the body was out. */
 export class ClientGone extends Schema.TaggedError<ClientGone>()("ClientGone", {}) {}
 

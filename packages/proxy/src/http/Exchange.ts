@@ -1,10 +1,22 @@
 import type { CacheResult } from "@registry-packages-proxy/digest-cache/DigestCache"
+import { randomUUID } from "node:crypto"
 
 /** The paths there are. */
 export type KnownRoute = "package" | "healthz" | "readyz" | "metrics"
 
 /** The paths there are, and all others as one: the only values a label or a log's route may take. */
 export type Route = KnownRoute | "unknown"
+
+const routes: Readonly<Record<string, KnownRoute>> = {
+  "/package": "package",
+  "/healthz": "healthz",
+  "/readyz": "readyz",
+  "/metrics": "metrics"
+}
+
+/** The route of a path, which must be written just so. */
+export const routeOf = (path: string): Route =>
+  Object.hasOwn(routes, path) ? (routes[path] ?? "unknown") : "unknown"
 
 /** What is learned about one request while it is answered, for its log line and its metrics. */
 export interface Exchange {
@@ -18,3 +30,13 @@ export interface Exchange {
   /** The response began and could not be completed. */
   aborted: boolean
 }
+
+/** A request of which nothing is learned yet. */
+export const make = (route: Route): Exchange => ({
+  requestId: randomUUID(),
+  route,
+  bytes: 0,
+  cache: undefined,
+  upstream: undefined,
+  aborted: false
+})

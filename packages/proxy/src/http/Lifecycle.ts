@@ -1,7 +1,8 @@
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { Context, Deferred, type Duration, Effect, Layer, Option } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
-import { whenSent } from "./BodyWriter.ts"
+import type { ServerResponse } from "node:http"
+import * as NodeMessages from "./NodeMessages.ts"
 
 /** Whether the program is stopping, and what it waits for before it does. */
 export class Lifecycle extends Context.Service<
@@ -15,6 +16,8 @@ export class Lifecycle extends Context.Service<
       request: HttpServerRequest.HttpServerRequest,
       effect: Effect.Effect<A, E, R>
     ) => Effect.Effect<A, E, R>
+    /** Counts a response as under way until it is out, or its client gone. */
+    readonly sending: (response: ServerResponse) => void
     /** Asks the client to close the connection after this response, once the program is stopping. */
     readonly closing: (
       response: HttpServerResponse.HttpServerResponse
@@ -36,6 +39,13 @@ export class Lifecycle extends Context.Service<
         const settle = (): void => {
           if (draining && underWay === 0 && unsent === 0) Deferred.doneUnsafe(idle, Effect.void)
         }
+        const sending = (response: ServerResponse): void => {
+          unsent++
+          response.once("close", () => {
+            unsent--
+            settle()
+          })
+        }
         return Lifecycle.of({
           isDraining: () => draining,
           underWay: () => underWay,
@@ -43,11 +53,7 @@ export class Lifecycle extends Context.Service<
             Effect.acquireUseRelease(
               Effect.sync(() => {
                 underWay++
-                unsent++
-                whenSent(request, () => {
-                  unsent--
-                  settle()
-                })
+                sending(NodeMessages.outgoing(request))
               }),
               () => effect,
               () =>
@@ -56,6 +62,7 @@ export class Lifecycle extends Context.Service<
                   settle()
                 })
             ),
+          sending,
           closing: (response) =>
             draining ? HttpServerResponse.setHeader(response, "connection", "close") : response,
           drain: Effect.gen(function* () {

@@ -49,10 +49,25 @@ export type Services = DigestCache | CredentialStore | RegistryClient
 const open = (server: Server, listen: ListenOptions) =>
   NodeHttpServer.make(() => server, { ...listen, disablePreemptiveShutdown: true })
 
+/** Answers a server's requests: at once where that can be, else as Effect's server does, by a fiber each. */
+const serve = Effect.fnUntraced(function* (
+  server: Server,
+  listener: HttpServer.HttpServer["Service"],
+  { atOnce, handler }: Application.Served
+) {
+  yield* listener.serve(handler)
+  const others = server.listeners("request")
+  server.removeAllListeners("request")
+  server.on("request", (request, response) => {
+    if (atOnce(request, response)) return
+    for (const listen of others) Reflect.apply(listen, server, [request, response])
+  })
+})
+
 const openPlain = Effect.fnUntraced(function* (app: Application.Application, options: PlainOptions) {
   const server = options.server ?? makePlain()
   const listener = yield* open(server, options.listen)
-  yield* listener.serve(app.application)
+  yield* serve(server, listener, app.application)
   return { server, listener }
 })
 
@@ -68,7 +83,7 @@ const openSecure = Effect.fnUntraced(function* (app: Application.Application, op
   )
   const gate = yield* Access.make(secure.certificateOf)
   const listener = yield* open(secure.server, options.listen)
-  yield* listener.serve(app.guarded(gate))
+  yield* serve(secure.server, listener, app.guarded(gate))
   return { server: secure.server, listener }
 })
 

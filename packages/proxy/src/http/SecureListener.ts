@@ -1,10 +1,9 @@
-import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import type { ClientCertificate } from "@registry-packages-proxy/access-control/Authenticator"
 import * as ClientCertificates from "@registry-packages-proxy/access-control/ClientCertificates"
 import * as AccessMetrics from "@registry-packages-proxy/access-control/Metrics"
 import type { Material } from "@registry-packages-proxy/access-control/TlsMaterial"
 import { type Context, Option, Redacted } from "effect"
-import type { HttpServerRequest } from "effect/http"
+import type { IncomingMessage } from "node:http"
 import type { Server } from "node:https"
 import type { Socket } from "node:net"
 import type { SecureVersion, TLSSocket } from "node:tls"
@@ -82,7 +81,7 @@ export interface SecureServer {
    */
   readonly renew: (material: Material) => void
   /** The certificate that a request's connection proved, if the authorities of now would believe it too. */
-  readonly certificateOf: (request: HttpServerRequest.HttpServerRequest) => Option.Option<ClientCertificate>
+  readonly certificateOf: (request: IncomingMessage) => Option.Option<ClientCertificate>
 }
 
 /** A TLS server with the limits of this program, or a test's own. `metrics` is where its own are kept. */
@@ -131,7 +130,7 @@ export const make = (options: {
       renewedAt = performance.now()
     },
     certificateOf: (request) => {
-      const proof = proofs.get(NodeHttpServerRequest.toIncomingMessage(request).socket) ?? nothing
+      const proof = proofs.get(request.socket) ?? nothing
       const now = authorities()
       if (proof.isTrusted && proof.authorities !== now) {
         proof.authorities = now

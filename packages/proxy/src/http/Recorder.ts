@@ -1,0 +1,51 @@
+import { Clock, Effect, Metric, type Tracer } from "effect"
+import * as AccessLog from "../AccessLog.ts"
+import * as Metrics from "../Metrics.ts"
+import type { Exchange, Route } from "./Exchange.ts"
+
+const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
+
+/** The counter of a label set, made once and kept, since the sets are few and fixed. */
+const makeCounters = () => {
+  const counters = new Map<string, Metric.Counter<number>>()
+  return (handler: Route, method: string, code: number): Metric.Counter<number> => {
+    const name = `${handler} ${method} ${code}`
+    const known = counters.get(name)
+    if (known !== undefined) return known
+    const attributes = {
+      handler,
+      method: methods.find((known) => known === method) ?? "other",
+      code: String(code)
+    }
+    const counter = Metric.withAttributes(Metrics.requests, attributes) as Metric.Counter<number>
+    counters.set(name, counter)
+    return counter
+  }
+}
+
+/** A request that was answered, or whose client left. */
+export interface Answered {
+  readonly method: string
+  readonly exchange: Exchange
+  readonly status: number
+  /** When it came, in milliseconds since the epoch. */
+  readonly began: number
+  readonly span: Tracer.AnySpan | undefined
+}
+
+/** Counts a request and, unless it was a probe's, logs it. */
+export type Recorder = (answered: Answered) => void
+
+export const make: Effect.Effect<Recorder> = Effect.gen(function* () {
+  const clock = yield* Clock.Clock
+  const metrics = yield* Effect.context<never>()
+  const log = yield* AccessLog.make
+  const counterOf = makeCounters()
+  return ({ began, exchange, method, span, status }) => {
+    const { aborted, bytes, cache, requestId, route, upstream } = exchange
+    counterOf(route, method, status).updateUnsafe(1, metrics)
+    if (route === "healthz" || route === "readyz") return
+    const seconds = (clock.currentTimeMillisUnsafe() - began) / 1000
+    log({ method, route, status, bytes, seconds, cache, upstream, requestId, aborted }, span)
+  }
+})
