@@ -46,6 +46,19 @@ export const may = (user = alice) =>
     )
   )
 
+/** Whom a token is known to be now, and whether alice is known to have her right. */
+export const known = (value = token) =>
+  Effect.gen(function* () {
+    const user = (yield* Authenticator).known({
+      token: Option.some(Redacted.make(value)),
+      certificate: Option.none()
+    })
+    return {
+      user: Option.getOrUndefined(Option.map(user, ({ name }) => name)),
+      may: (yield* Authorizer).known(alice, packages)
+    }
+  })
+
 /** Collects log lines as `LEVEL text`. */
 export const captureLog = () => {
   const lines: Array<string> = []

@@ -78,6 +78,22 @@ export const authenticatorSuite = (
       )
 
       it.effect(
+        "known - says of nobody but whom authenticate would let in that it knows them",
+        Effect.fn(function* () {
+          const authenticator = yield* Authenticator
+          for (const token of [secret, "the-token-of-bob", "another", undefined]) {
+            for (const presented of [present(token), present(token, good), present(token, expired)]) {
+              const before = authenticator.known(presented)
+              const user = yield* Effect.option(authenticator.authenticate(presented))
+              for (const known of [before, authenticator.known(presented)]) {
+                if (Option.isSome(known)) assert.deepStrictEqual(known, user)
+              }
+            }
+          }
+        })
+      )
+
+      it.effect(
         "authenticate - takes a certificate for its time before a token, and the token outside of it",
         Effect.fn(function* () {
           assert.strictEqual(yield* authenticate(present(undefined, good)), "carol")
@@ -121,6 +137,20 @@ export const authorizerSuite = (name: string, make: (fixture: Fixture) => Layer.
         "authorize - lets in who has the right",
         Effect.fn(function* () {
           assert.strictEqual(yield* authorize(alice), "allowed")
+        })
+      )
+
+      it.effect(
+        "known - says of no access but those that authorize would allow that it is allowed",
+        Effect.fn(function* () {
+          const authorizer = yield* Authorizer
+          for (const user of [alice, bob]) {
+            for (const rule of [packages, ResourceRule.make({ ...packages, name: "another" })]) {
+              const before = authorizer.known(user, rule)
+              const allowed = (yield* authorize(user, rule)) === "allowed"
+              for (const known of [before, authorizer.known(user, rule)]) assert.isTrue(allowed || !known)
+            }
+          }
         })
       )
 

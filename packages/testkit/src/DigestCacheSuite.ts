@@ -32,6 +32,25 @@ export const suite = (name: string, cache: CacheLayer) =>
         assert.deepStrictEqual(yield* get(wanted), { result: "memory", right: true })
       }))
 
+    test("resident - gives nothing but what open would give from memory", () =>
+      Effect.gen(function* () {
+        const cache = yield* DigestCache
+        for (const size of [0, small, large]) {
+          const wanted = new TestPackage({ size, seed: size })
+          assert.isUndefined(cache.resident(wanted.key), "before it was ever asked for")
+          yield* get(wanted)
+          yield* settled(wanted)
+          const resident = cache.resident(wanted.key)
+          if (resident !== undefined) {
+            assert.isTrue(wanted.bytes.equals(resident.bytes))
+            assert.strictEqual((yield* get(wanted)).result, "memory")
+            const opened = yield* cache.open(wanted.key, wanted.source())
+            assert.deepStrictEqual(resident.descriptor, opened.descriptor)
+          }
+          assert.strictEqual(wanted.resolves, 1)
+        }
+      }).pipe(Effect.scoped))
+
     test("open - an empty package is a package", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: 0, seed: 1 })

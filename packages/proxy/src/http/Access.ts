@@ -15,8 +15,10 @@ import type { Problem } from "./Problem.ts"
 export interface Gate {
   /** Whether a request may go on: nothing, or the problem it is turned away with. */
   readonly ask: (request: IncomingMessage, route: KnownRoute) => Effect.Effect<Problem | undefined>
-  /** Whether it is known now that a request may go on, in which case it is not asked about again. False says nothing. */
+  /** Whether it is known now that a request may go on. False says nothing. */
   readonly knows: (request: IncomingMessage, route: KnownRoute) => boolean
+  /** Remembers that it is known, so that it is not asked, and counted, again. */
+  readonly admit: (request: IncomingMessage) => void
 }
 
 const get = (subresource: string): ResourceRule.ResourceRule =>
@@ -95,7 +97,7 @@ export const make = (
   Effect.gen(function* () {
     const authenticator = yield* Authenticator
     const authorizer = yield* Authorizer
-    const known = new WeakSet<IncomingMessage>()
+    const admitted = new WeakSet<IncomingMessage>()
 
     const presentedBy = (request: IncomingMessage): Presented => ({
       certificate: certificateOf(request),
@@ -107,13 +109,12 @@ export const make = (
         const rule = rules[route]
         if (rule === "anonymous") return true
         const user = authenticator.known(presentedBy(request))
-        if (Option.isNone(user) || !authorizer.known(user.value, rule)) return false
-        known.add(request)
-        return true
+        return Option.isSome(user) && authorizer.known(user.value, rule)
       },
+      admit: (request) => void admitted.add(request),
       ask: (request, route) => {
         const rule = rules[route]
-        if (rule === "anonymous" || known.has(request)) return Effect.succeed(undefined)
+        if (rule === "anonymous" || admitted.has(request)) return Effect.succeed(undefined)
         return authenticator.authenticate(presentedBy(request)).pipe(
           Effect.flatMap((user) => authorizer.authorize(user, rule)),
           Effect.match({

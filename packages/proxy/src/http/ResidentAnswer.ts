@@ -78,7 +78,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const startSpan = (headers: IncomingHttpHeaders): Tracer.Span => {
     const parent = parentOf(headers)
     return tracer.span({
-      name: "http.server GET",
+      name: "GET",
       kind: "server",
       parent,
       root: Option.isNone(parent),
@@ -94,10 +94,13 @@ export const make = Effect.fnUntraced(function* (options: {
       if (!isUsual(request)) return false
       const digest = digestOf(request.url ?? "")
       if (digest === undefined) return false
-      if (gate !== undefined && !gate.knows(request, "package")) return false
       if (lifecycle.isDraining() || lifecycle.underWay() >= packages) return false
+      if (gate !== undefined && !gate.knows(request, "package")) return false
       const resident = cache.resident({ digest, platform })
-      if (resident === undefined) return false
+      if (resident === undefined) {
+        gate?.admit(request)
+        return false
+      }
       const began = clock.currentTimeMillisUnsafe()
       const span = startSpan(request.headers)
       const { bytes, descriptor } = resident

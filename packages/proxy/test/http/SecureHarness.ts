@@ -3,6 +3,7 @@ import { Authenticator } from "@registry-packages-proxy/access-control/Authentic
 import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
 import { format } from "@registry-packages-proxy/access-control/ResourceRule"
 import { type Material, TlsMaterial } from "@registry-packages-proxy/access-control/TlsMaterial"
+import type { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlReviews"
@@ -54,6 +55,8 @@ interface Options {
   /** Whether there is a plain listener beside it. */
   readonly plain?: boolean
   readonly gracePeriod?: Duration.Input
+  /** One that keeps nothing unless told. */
+  readonly cache?: Layer.Layer<DigestCache>
 }
 
 /** The program's secure listener over the network, with TLS material and reviews that a test changes at will. */
@@ -92,7 +95,7 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
           changes: SubscriptionRef.changes(material)
         })
       ),
-      Layer.provide(DigestCacheLive.layerDisabled),
+      Layer.provide(options.cache ?? DigestCacheLive.layerDisabled),
       Layer.provideMerge(RegistryClientMock.layer([image])),
       Layer.provide(
         CredentialStoreMock.layer({

@@ -9,8 +9,10 @@ const content = bytes(700_000)
 /** A proxy in a scope of its own, with one download held in the middle. */
 const downloading = Effect.gen(function* () {
   const image = RegistryImage.ofPackage(content)
+  const small = RegistryImage.ofPackage(bytes(1000))
   const scope = yield* Scope.make()
-  const proxy = yield* start({ images: [image] }).pipe(Scope.provide(scope))
+  const proxy = yield* start({ images: [image, small] }).pipe(Scope.provide(scope))
+  yield* proxy.package(small.digest)
   const held = Latch.makeUnsafe(false)
   const begun = Latch.makeUnsafe(false)
   yield* proxy.registry.fault("blob", { _tag: "Stall", after: 400_000, until: held.await })
@@ -30,19 +32,21 @@ const downloading = Effect.gen(function* () {
     )
   ).pipe(Effect.retry({ while: (error) => error === "not yet draining" }))
   yield* draining
-  return { image, proxy, held, download, stop }
+  return { image, small, proxy, held, download, stop }
 })
 
 describe("stopping", () => {
   it.effect("lets a download finish, turns new ones away, answers probes, and then closes", () =>
     withPlatform(
       Effect.gen(function* () {
-        const { download, held, image, proxy, stop } = yield* downloading
+        const { download, held, image, proxy, small, stop } = yield* downloading
         assert.strictEqual((yield* proxy.request("/healthz")).status, 200)
-        const refused = yield* proxy.package(image.digest)
-        assert.strictEqual(refused.status, 503)
-        assert.strictEqual(refused.headers["connection"], "close")
-        assert.isDefined(refused.headers["retry-after"])
+        for (const { digest } of [image, small]) {
+          const refused = yield* proxy.package(digest)
+          assert.strictEqual(refused.status, 503)
+          assert.strictEqual(refused.headers["connection"], "close")
+          assert.isDefined(refused.headers["retry-after"])
+        }
         yield* held.open
         const response = yield* Fiber.join(download)
         assert.isTrue(response.body.equals(content))
@@ -64,7 +68,7 @@ describe("stopping", () => {
         yield* held.open
         yield* Fiber.join(download)
         yield* Fiber.join(stop)
-        assert.deepStrictEqual(statuses, [200])
+        assert.deepStrictEqual(statuses, [200, 200])
       })
     ).pipe(Effect.provide(Logger.layer([capture])))
   })
