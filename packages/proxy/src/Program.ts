@@ -11,12 +11,13 @@ import * as NodeApiServer from "@registry-packages-proxy/kubernetes/NodeApiServe
 import * as NodeUpstream from "@registry-packages-proxy/registry-client/NodeUpstream"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
 import { Effect, FileSystem, Layer, Option, type Path } from "effect"
-import type { HttpServer } from "effect/http"
+import { HttpServer } from "effect/http"
 import type { ServeError } from "effect/http/HttpServerError"
 import { flags } from "./Flags.ts"
 import { layerPlain, layerSecure, type Services } from "./http/Listener.ts"
 import type { ListenAddress } from "./ListenAddress.ts"
 import type { Settings } from "./Settings.ts"
+import { ofListeners } from "./StartFailure.ts"
 import { UsageError } from "./UsageError.ts"
 
 // Not imported: as a module it evaluates its lazy exports, which stay resident.
@@ -149,6 +150,9 @@ export const layerServer = <E = never, R = never>(
     const address = settings.secureListenAddress.value
     const secure = { listen: address.listenOptions, minVersion: settings.tlsMinVersion }
     return layerSecure({ ...common, plain, secure }).pipe(
+      Layer.catchTag("ServeError", (failure) =>
+        Layer.effect(HttpServer.HttpServer, Effect.fail(ofListeners(failure, settings)))
+      ),
       Layer.provide(access),
       Layer.provide(layerTls(settings, address))
     )
