@@ -130,8 +130,12 @@ const layerTls = (
 ): Layer.Layer<TlsMaterial, UsageError, FileSystem.FileSystem> =>
   TlsMaterial.layer(tlsSources(settings, address)).pipe(
     Layer.catchTag("TlsMaterialError", ({ detail, source }) => {
-      const { name } = source === "serving" ? flags.tlsCertFile : flags.clientCaFile
-      return Layer.effect(TlsMaterial, new UsageError({ message: `--${name}: ${detail}` }))
+      const { tlsCertFile, tlsPrivateKeyFile, clientCaFile } = flags
+      // A certificate and a key are judged together: the detail says which of the two it is.
+      const given = source === "serving" ? [tlsCertFile, tlsPrivateKeyFile] : [clientCaFile]
+      const names = given.map(({ name }) => `--${name}`).join(", ")
+      const message = `${names}: ${detail}; accepted: ${clientCaFile.accepts}`
+      return Layer.effect(TlsMaterial, new UsageError({ message }))
     })
   )
 
