@@ -4,6 +4,7 @@ import { maxFileSize } from "@registry-packages-proxy/credential-store/Credentia
 import { list, moduleSource } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { Effect, FileSystem, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import { readFileSync } from "node:fs"
 import { directory, type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
 import { answer, captureLog, status } from "./Harness.ts"
 
@@ -98,6 +99,11 @@ describe("CredentialsFile", () => {
       })
     )
   )
+
+  it("docs/configuration.md says how large one may be", () => {
+    const text = readFileSync(new URL("../../../docs/configuration.md", import.meta.url), "utf8")
+    assert.include(text, `A file has at most ${maxFileSize / 1024 / 1024} MiB`)
+  })
 
   it.effect("one that cannot be read at start is waited for by name, and taken when it comes", () =>
     withFiles(

@@ -11,12 +11,13 @@ import * as NodeApiServer from "@registry-packages-proxy/kubernetes/NodeApiServe
 import * as NodeUpstream from "@registry-packages-proxy/registry-client/NodeUpstream"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
 import { Effect, FileSystem, Layer, Option, type Path } from "effect"
-import type { HttpServer } from "effect/http"
+import { HttpServer } from "effect/http"
 import type { ServeError } from "effect/http/HttpServerError"
 import { flags } from "./Flags.ts"
 import { layerPlain, layerSecure, type Services } from "./http/Listener.ts"
 import type { ListenAddress } from "./ListenAddress.ts"
 import type { Settings } from "./Settings.ts"
+import { ofListeners } from "./StartFailure.ts"
 import { UsageError } from "./UsageError.ts"
 
 // Not imported: as a module it evaluates its lazy exports, which stay resident.
@@ -129,8 +130,12 @@ const layerTls = (
 ): Layer.Layer<TlsMaterial, UsageError, FileSystem.FileSystem> =>
   TlsMaterial.layer(tlsSources(settings, address)).pipe(
     Layer.catchTag("TlsMaterialError", ({ detail, source }) => {
-      const { name } = source === "serving" ? flags.tlsCertFile : flags.clientCaFile
-      return Layer.effect(TlsMaterial, new UsageError({ message: `--${name}: ${detail}` }))
+      const { tlsCertFile, tlsPrivateKeyFile, clientCaFile } = flags
+      // A certificate and a key are judged together: the detail says which of the two it is.
+      const given = source === "serving" ? [tlsCertFile, tlsPrivateKeyFile] : [clientCaFile]
+      const names = given.map(({ name }) => `--${name}`).join(", ")
+      const message = `${names}: ${detail}; accepted: ${clientCaFile.accepts}`
+      return Layer.effect(TlsMaterial, new UsageError({ message }))
     })
   )
 
@@ -149,6 +154,9 @@ export const layerServer = <E = never, R = never>(
     const address = settings.secureListenAddress.value
     const secure = { listen: address.listenOptions, minVersion: settings.tlsMinVersion }
     return layerSecure({ ...common, plain, secure }).pipe(
+      Layer.catchTag("ServeError", (failure) =>
+        Layer.effect(HttpServer.HttpServer, Effect.fail(ofListeners(failure, settings)))
+      ),
       Layer.provide(access),
       Layer.provide(layerTls(settings, address))
     )

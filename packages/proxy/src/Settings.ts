@@ -29,6 +29,10 @@ export const defaults: Settings = Result.getOrThrow(
   )
 )
 
+/** Whether both ask for one port of one address; 0 is a free one for each. */
+const isSame = (one: Settings["listenAddress"], other: Settings["listenAddress"]): boolean =>
+  Option.exists(Option.all([one, other]), ([one, other]) => one.port !== 0 && String(one) === String(other))
+
 /**
  * Why a program with these settings, under these environment variables, could do nothing, in one line; each value alone
  * may be right.
@@ -41,6 +45,11 @@ export const contradiction = (
   if (Option.isNone(settings.listenAddress) && Option.isNone(settings.secureListenAddress)) {
     return Option.some(
       `--${listenAddress.name}: "off" leaves nothing to listen on; give an address here or to --${secureListenAddress.name}`
+    )
+  }
+  if (isSame(settings.listenAddress, settings.secureListenAddress)) {
+    return Option.some(
+      `--${secureListenAddress.name}: the port that --${listenAddress.name} has; give one of them another`
     )
   }
   if (Option.isSome(settings.tlsCertFile) !== Option.isSome(settings.tlsPrivateKeyFile)) {

@@ -167,6 +167,12 @@ describe("CommandLine", () => {
         `--${given}: given without --${missing}; accepted: both or neither`
       )
     }
+    assert.strictEqual(
+      message([...withServer, "--listen-address=:4219"]),
+      "--secure-listen-address: the port that --listen-address has; give one of them another"
+    )
+    const free = ["--listen-address=:0", "--secure-listen-address=:0", "--kubeconfig=k"]
+    assert.isTrue(Option.isSome(Effect.runSync(parse(free, {})).secureListenAddress))
     const files = [
       "--tls-cert-file=c",
       "--tls-private-key-file=k",

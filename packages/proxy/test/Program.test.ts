@@ -1,0 +1,62 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
+import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
+import { Effect, FileSystem, Layer, Option, Path } from "effect"
+import { FilePath } from "../src/Flags.ts"
+import * as ListenAddress from "../src/ListenAddress.ts"
+import * as Program from "../src/Program.ts"
+import * as Settings from "../src/Settings.ts"
+
+const secureListenAddress = Option.some(
+  new ListenAddress.ListenAddress({ host: Option.some("127.0.0.1"), port: 0 })
+)
+
+/** What a program with these files is refused with. */
+const refusal = (files: Partial<Settings.Settings>) =>
+  Program.layerServer({
+    ...Settings.defaults,
+    listenAddress: Option.none(),
+    secureListenAddress,
+    ...files
+  }).pipe(
+    Layer.provide([DigestCacheLive.layerDisabled, CredentialStore.layerFeeds([])]),
+    Layer.provide(RegistryClientMock.layer([])),
+    Layer.build,
+    Effect.scoped,
+    Effect.flip,
+    Effect.map((error) => (error._tag === "UsageError" ? error.message : error._tag))
+  )
+
+describe("TLS files that cannot be used at the start", () => {
+  it.live("are refused in one line: which flags, which file, why, and what is accepted", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const directory = yield* fs.makeTempDirectoryScoped()
+      const { cert, key } = yield* (yield* Certificates.makeAuthority).issue()
+      const file = Effect.fnUntraced(function* (name: string, text: string) {
+        yield* fs.writeFileString(path.join(directory, name), text)
+        return Option.some(FilePath.make(path.join(directory, name)))
+      })
+      const tlsCertFile = yield* file("tls.crt", cert)
+      const pair = "--tls-cert-file, --tls-private-key-file"
+      const missing = Option.some(FilePath.make(path.join(directory, "tls.key")))
+      assert.strictEqual(
+        yield* refusal({ tlsCertFile, tlsPrivateKeyFile: missing }),
+        `${pair}: there is no file tls.key; accepted: the path of a PEM file`
+      )
+      const other = yield* (yield* Certificates.makeAuthority).issue()
+      assert.strictEqual(
+        yield* refusal({ tlsCertFile, tlsPrivateKeyFile: yield* file("other.key", other.key) }),
+        `${pair}: the private key is not the first certificate's; accepted: the path of a PEM file`
+      )
+      assert.strictEqual(
+        yield* refusal({ clientCaFile: yield* file("ca.crt", key) }),
+        "--client-ca-file: it holds no certificates that can be read (PEM); accepted: the path of a PEM file"
+      )
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+  )
+})
