@@ -1,10 +1,12 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { follow, get, read, settled } from "@registry-packages-proxy/testkit/DigestCacheClient"
 import { readAll, TestPackage } from "@registry-packages-proxy/testkit/DigestCacheSource"
 import type { FileOperation } from "@registry-packages-proxy/testkit/FaultyFileSystem"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Stream } from "effect"
+import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import { DigestCache } from "../src/DigestCache.ts"
-import { assertRoom, unfinished, withHarness } from "./Harness.ts"
+import * as Live from "../src/DigestCacheLive.ts"
+import { assertRoom, defaultCap, unfinished, withHarness } from "./Harness.ts"
 
 const large = 1_000_003
 const small = 10_000
@@ -12,6 +14,25 @@ const small = 10_000
 const degraded = Effect.flatMap(DigestCache, (cache) => cache.degraded)
 
 describe("DigestCache on a failing disk", () => {
+  it.effect(
+    "a directory that cannot be made below one that is there is tried once a package, which passes by",
+    () =>
+      Effect.gen(function* () {
+        const wanted = new TestPackage({ size: small, seed: 1 })
+        for (const _ of ["first", "second"]) {
+          assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
+        }
+        assert.isTrue(yield* degraded)
+      }).pipe(
+        // mkdir says ENOENT there, as it does below a mount whose directory was removed.
+        Effect.provide(
+          Live.layer({ directory: "/proc/registry-packages-proxy", cap: defaultCap }).pipe(
+            Layer.provide(NodeServices.layer)
+          )
+        )
+      )
+  )
+
   for (const reason of ["WriteZero", "Unknown", "PermissionDenied"] as const) {
     it.effect(`where a write fails midway (${reason}), each reader goes on from upstream where it is`, () =>
       withHarness((harness) =>

@@ -46,14 +46,16 @@ export const single = <A>({ schema, ...rest }: Options<A>): Flag<A> => {
   return { ...rest, repeatable: false, decode: ([text = rest.default]) => decode(text) }
 }
 
-/** A flag with one value or none; `default` says in words what happens then. */
+/** A flag with one value or none; `default` says in words what happens then, and `off` may be given for it. */
 export const optional = <A>({ schema, ...rest }: Options<A>): Flag<Option.Option<A>> => {
   const decode = decodeWith(schema)
   return {
     ...rest,
     repeatable: false,
     decode: ([text]) =>
-      text === undefined ? Result.succeed(Option.none()) : Result.map(decode(text), Option.some)
+      text === undefined || (text === "off" && rest.default === "off")
+        ? Result.succeed(Option.none())
+        : Result.map(decode(text), Option.some)
   }
 }
 

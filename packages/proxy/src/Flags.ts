@@ -64,7 +64,7 @@ export const flags = {
   clientCaFile: Flag.optional({
     name: "client-ca-file",
     metavar: "FILE",
-    accepts: "the path of a PEM file",
+    accepts: "the path of a PEM file, or off",
     default: "off",
     description:
       "Authorities whose client certificates authenticate: CN is the user, O its groups. Read again when it changes.",

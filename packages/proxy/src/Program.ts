@@ -132,9 +132,9 @@ const layerTls = (
     Layer.catchTag("TlsMaterialError", ({ detail, source }) => {
       const { tlsCertFile, tlsPrivateKeyFile, clientCaFile } = flags
       // A certificate and a key are judged together: the detail says which of the two it is.
-      const given = source === "serving" ? [tlsCertFile, tlsPrivateKeyFile] : [clientCaFile]
-      const names = given.map(({ name }) => `--${name}`).join(", ")
-      const message = `${names}: ${detail}; accepted: ${clientCaFile.accepts}`
+      const [flag, ...others] = source === "serving" ? [tlsCertFile, tlsPrivateKeyFile] : [clientCaFile]
+      const names = [flag, ...others].map(({ name }) => `--${name}`).join(", ")
+      const message = `${names}: ${detail}; accepted: ${flag.accepts}`
       return Layer.effect(TlsMaterial, new UsageError({ message }))
     })
   )

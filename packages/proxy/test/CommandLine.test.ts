@@ -180,6 +180,8 @@ describe("CommandLine", () => {
       "--tls-min-version=1.3"
     ]
     assert.strictEqual(Effect.runSync(parse([...withServer, ...files], {})).tlsMinVersion, "1.3")
+    const { clientCaFile } = Effect.runSync(parse([...withServer, "--client-ca-file=off"], {}))
+    assert.isTrue(Option.isNone(clientCaFile))
     assert.include(message([...withServer, "--tls-min-version=1.1"]), "accepted: 1.2 or 1.3")
   })
 

@@ -55,7 +55,7 @@ describe("TLS files that cannot be used at the start", () => {
       )
       assert.strictEqual(
         yield* refusal({ clientCaFile: yield* file("ca.crt", key) }),
-        "--client-ca-file: it holds no certificates that can be read (PEM); accepted: the path of a PEM file"
+        "--client-ca-file: it holds no certificates that can be read (PEM); accepted: the path of a PEM file, or off"
       )
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
   )

@@ -38,7 +38,23 @@ export const make = Effect.fnUntraced(function* (root: string) {
   const blobs = path.join(root, "blobs")
   let sequence = 0
 
-  const prepare = fs.makeDirectory(blobs, { recursive: true })
+  // Not Node's recursive one: where a directory cannot be made though its parent is there, as below one that was removed
+  // while it is mounted, that one tries for ever.
+  const makeAll = (directory: string): Effect.Effect<void, PlatformError> =>
+    fs.makeDirectory(directory).pipe(
+      Effect.catchReason("PlatformError", "AlreadyExists", () => Effect.void),
+      Effect.catchIf(
+        ({ reason }) => reason._tag === "NotFound",
+        (error) =>
+          Effect.flatMap(fs.exists(path.dirname(directory)), (isThere) =>
+            isThere
+              ? Effect.fail(error)
+              : Effect.andThen(makeAll(path.dirname(directory)), fs.makeDirectory(directory))
+          )
+      )
+    )
+
+  const prepare = makeAll(blobs)
 
   const entryPath = (fileName: string): string => path.join(blobs, fileName)
 

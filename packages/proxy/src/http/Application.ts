@@ -12,6 +12,7 @@ import * as NodeMessages from "./NodeMessages.ts"
 import * as PackageHandler from "./PackageHandler.ts"
 import * as Problem from "./Problem.ts"
 import * as Recorder from "./Recorder.ts"
+import * as RequestHead from "./RequestHead.ts"
 import * as RequestTarget from "./RequestTarget.ts"
 import * as ResidentAnswer from "./ResidentAnswer.ts"
 
@@ -24,13 +25,6 @@ const clientClosedRequest = 499
 
 const plainText = (status: number, text: string, contentType = "text/plain; charset=utf-8"): Response =>
   HttpServerResponse.text(text, { status, contentType, headers: Problem.noStore })
-
-// RFC 9112, section 3.2: a server must refuse a request of HTTP/1.1 without a Host.
-const isHttp11 = (request: HttpServerRequest.HttpServerRequest): boolean =>
-  NodeMessages.incoming(request).httpVersion === "1.1"
-
-const headerCount = (request: HttpServerRequest.HttpServerRequest): number =>
-  NodeMessages.incoming(request).rawHeaders.length / 2
 
 /** What answers a listener's requests: some at once, on Node's response, and all others as an effect. */
 export interface Served {
@@ -71,8 +65,8 @@ export const make = Effect.fnUntraced(function* (options: {
   ): Effect.Effect<Response, never, Scope.Scope> => {
     const problem = (problem: Problem.Problem) =>
       Effect.succeed(Problem.toResponse(problem, exchange.requestId))
-    if (request.headers["host"] === undefined && isHttp11(request)) return problem(Problem.missingHost)
-    if (headerCount(request) > limits.headers) return problem(Problem.tooManyHeaders)
+    const malformed = RequestHead.problemOf(NodeMessages.incoming(request))
+    if (malformed !== undefined) return problem(malformed)
     const { route } = exchange
     if (route === "unknown") return problem(Problem.unknownPath)
     if (gate === undefined) return admitted(request, route, query, exchange)
@@ -129,7 +123,11 @@ export const make = Effect.fnUntraced(function* (options: {
       Effect.onExit((exit) =>
         Effect.withFiber((fiber) =>
           Effect.sync(() => {
-            const status = exit._tag === "Success" ? exit.value.status : clientClosedRequest
+            const { headersSent, statusCode } = NodeMessages.outgoing(request)
+            const isBroken = exit._tag === "Failure" && headersSent
+            if (isBroken) exchange.aborted = true
+            const status =
+              exit._tag === "Success" ? exit.value.status : isBroken ? statusCode : clientClosedRequest
             record({ method: request.method, exchange, status, began, span: fiber.cache.span })
           })
         )

@@ -157,7 +157,11 @@ const bodyProblem = ({ reason }: BodyError): Problem => {
             : `${reason.actualSize} instead of ${reason.expectedSize} bytes.`)
       )
     case "DiskFailed":
-      return { status: 500, detail: "The cached package could not be read back. Ask again." }
+      return {
+        status: 503,
+        detail: "Ask again: the cached package could not be read from this proxy's disk.",
+        headers: retryAfter(1)
+      }
     case "Stopped":
       return {
         status: 503,

@@ -1,5 +1,6 @@
 import type { Server } from "node:http"
 import type { Socket } from "node:net"
+import type { Duplex } from "node:stream"
 import { type Limits, limits } from "./Limits.ts"
 import { ProblemDetails } from "effect/http"
 
@@ -33,12 +34,21 @@ const isAnswering = (socket: Socket): boolean => {
   return response instanceof http.ServerResponse && response.headersSent
 }
 
-/** Answers what is no request this program reads, and closes the connection. */
-export const refuse = (error: Error & { readonly code?: string }, socket: Socket): void => {
-  // A refusal behind an answer under way would be taken for bytes of its body.
-  if (!socket.writable || error.code === "ECONNRESET" || isAnswering(socket)) return void socket.destroy()
-  const [status, title, detail] = refusals[error.code ?? ""] ?? badRequest
+/** How long a client has to take such an answer and to close its connection. */
+const lingerMillis = 1000
+
+/** Answers on a connection that Node has no response for, and closes it. */
+const answer = (
+  socket: Duplex,
+  [status, title, detail]: readonly [number, string, string],
+  ...fields: ReadonlyArray<string>
+): void => {
   const body = JSON.stringify({ type: ProblemDetails.blankType, status, title, detail })
+  // Closed with bytes unread it would be reset, and the answer lost; left to the client it might never be closed.
+  const timer = setTimeout(() => socket.destroy(), lingerMillis)
+  socket.once("close", () => clearTimeout(timer))
+  socket.once("end", () => socket.destroy())
+  socket.resume()
   socket.end(
     [
       `HTTP/1.1 ${status} ${title}`,
@@ -46,10 +56,20 @@ export const refuse = (error: Error & { readonly code?: string }, socket: Socket
       `content-length: ${Buffer.byteLength(body)}`,
       "cache-control: no-store",
       "connection: close",
+      ...fields,
       "",
       body
     ].join("\r\n")
   )
+}
+
+const noTunnel = [405, "Method Not Allowed", "Send GET or HEAD: no tunnels are opened here."] as const
+
+/** Answers what is no request this program reads, and closes the connection. */
+export const refuse = (error: Error & { readonly code?: string }, socket: Socket): void => {
+  // A refusal behind an answer under way would be taken for bytes of its body.
+  if (!socket.writable || error.code === "ECONNRESET" || isAnswering(socket)) return void socket.destroy()
+  answer(socket, refusals[error.code ?? ""] ?? badRequest)
 }
 
 /** What every listener's server is made with. */
@@ -71,6 +91,11 @@ export const bound = (server: Server, inForce: Limits): void => {
   // Node would drop what is beyond; the application refuses it.
   server.maxHeadersCount = 0
   server.maxConnections = inForce.connections
+  // Node would close the connection without a word.
+  server.on("connect", (_request, socket) => {
+    socket.on("error", () => socket.destroy())
+    answer(socket, noTunnel, "allow: GET, HEAD")
+  })
   // An expectation nobody knows may be passed over (RFC 9110, section 10.1.1); Node would answer 417 without a problem.
   server.on("checkExpectation", (request, response) => server.emit("request", request, response))
 }

@@ -61,10 +61,22 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
     exchange: Exchange
   ): Effect.Effect<Response, Failure, Scope.Scope> =>
     Effect.gen(function* () {
+      const header = request.headers["range"]
+      // Opening a package counts as using it, which asking for a part that is not there does not.
+      const known =
+        header === undefined ? Option.none() : yield* cache.peek({ digest: query.digest, platform })
+      if (
+        header !== undefined &&
+        Option.isSome(known) &&
+        Conditions.ifRange(request.headers["if-range"], etagOf(query.digest)) &&
+        Conditions.parseRange(header, known.value.descriptor.size) === "unsatisfiable"
+      ) {
+        exchange.cache = known.value.result
+        return toResponse(unsatisfiableRange(known.value.descriptor.size), exchange.requestId)
+      }
       const opened = yield* cache.open({ digest: query.digest, platform }, source)
       exchange.cache = opened.result
       const { descriptor } = opened
-      const header = request.headers["range"]
       const range =
         header !== undefined &&
         opened.acceptsRanges &&

@@ -1,5 +1,4 @@
 import { type Headers, HttpServerResponse, ProblemDetails } from "effect/http"
-import { limits } from "./Limits.ts"
 
 /** An error as a client sees it (RFC 9457). `detail` says what to do in its first 200 bytes. */
 export interface Problem {
@@ -39,13 +38,6 @@ export const toResponse = (problem: Problem, requestId: string): HttpServerRespo
   )
 
 export const badRequest = (detail: string): Problem => ({ status: 400, detail })
-
-export const missingHost = badRequest("A request of HTTP/1.1 needs a Host header (RFC 9112, section 3.2).")
-
-export const tooManyHeaders: Problem = {
-  status: 431,
-  detail: `The request has more than ${limits.headers} header fields. Send fewer.`
-}
 
 export const unknownPath: Problem = {
   status: 404,

@@ -7,10 +7,10 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 import type { Gate } from "./Access.ts"
 import * as Exchange from "./Exchange.ts"
 import { Lifecycle } from "./Lifecycle.ts"
-import { limits } from "./Limits.ts"
 import { packageHeaders } from "./PackageHeaders.ts"
 import * as PackageQuery from "./PackageQuery.ts"
 import type { Recorder } from "./Recorder.ts"
+import * as RequestHead from "./RequestHead.ts"
 import * as RequestTarget from "./RequestTarget.ts"
 
 /** Answers a request if that needs no waiting; false, and nothing done, where it does. */
@@ -26,11 +26,10 @@ const unusual = [
   "upgrade"
 ] as const
 
-const isUsual = ({ headers, method, rawHeaders }: IncomingMessage): boolean =>
-  method === "GET" &&
-  headers.host !== undefined &&
-  rawHeaders.length <= 2 * limits.headers &&
-  unusual.every((name) => headers[name] === undefined)
+const isUsual = (request: IncomingMessage): boolean =>
+  request.method === "GET" &&
+  unusual.every((name) => request.headers[name] === undefined) &&
+  RequestHead.problemOf(request) === undefined
 
 /** The span of the caller that a trace goes on from (W3C Trace Context, or B3). */
 const parentOf = (headers: IncomingHttpHeaders): Option.Option<Tracer.AnySpan> =>

@@ -133,7 +133,8 @@ describe("access on the secure port", () => {
         socket.destroy()
       }
       const { exchange } = yield* connect()
-      assert.strictEqual(yield* exchange("CONNECT 127.0.0.1:5080 HTTP/1.1\r\nHost: x\r\n\r\n"), "")
+      const tunnel = yield* exchange("CONNECT 127.0.0.1:5080 HTTP/1.1\r\nHost: x\r\n\r\n")
+      assert.strictEqual(statusOf(tunnel), 405)
     }).pipe(Effect.scoped)
   )
 

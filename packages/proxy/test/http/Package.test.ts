@@ -231,6 +231,26 @@ describe("Range on /package", () => {
       })
     )
   )
+
+  it.effect("that lies outside a cached package is no use of it", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const image = RegistryImage.ofPackage(small)
+        const proxy = yield* start({ images: [image] })
+        yield* proxy.package(image.digest)
+        const results = Effect.map(proxy.request("/metrics"), ({ body }) =>
+          body
+            .toString()
+            .split("\n")
+            .filter((line) => line.startsWith("registry_packages_proxy_cache_results_total"))
+        )
+        const before = yield* results
+        const outside = yield* proxy.package(image.digest, { headers: { range: "bytes=20000-" } })
+        assert.strictEqual(outside.status, 416)
+        assert.deepStrictEqual(yield* results, before)
+      })
+    )
+  )
 })
 
 describe("If-None-Match on /package", () => {

@@ -35,6 +35,18 @@ const downloading = Effect.gen(function* () {
   return { image, small, proxy, held, download, stop }
 })
 
+/** The status of each package's access line, and whether it says that the body broke off. */
+const captureRequests = () => {
+  const ended: Array<readonly [unknown, unknown]> = []
+  const logger = Logger.make<unknown, void>(({ message }) => {
+    const [what, fields] = Array.ensure(message)
+    if (what !== "request" || !Predicate.isReadonlyObject(fields)) return
+    const { aborted, status } = fields as Record<string, unknown>
+    ended.push([status, aborted])
+  })
+  return { ended, logger: Logger.layer([logger]) }
+}
+
 describe("stopping", () => {
   it.effect("lets a download finish, turns new ones away, answers probes, and then closes", () =>
     withPlatform(
@@ -57,24 +69,24 @@ describe("stopping", () => {
   )
 
   it.effect("logs the last download with the status it had, not as one whose client left", () => {
-    const statuses: Array<unknown> = []
-    const capture = Logger.make<unknown, void>(({ message }) => {
-      const [what, fields] = Array.ensure(message)
-      if (what === "request" && Predicate.hasProperty(fields, "status")) statuses.push(fields.status)
-    })
+    const { ended, logger } = captureRequests()
     return withPlatform(
       Effect.gen(function* () {
         const { download, held, stop } = yield* downloading
         yield* held.open
         yield* Fiber.join(download)
         yield* Fiber.join(stop)
-        assert.deepStrictEqual(statuses, [200, 200])
+        assert.deepStrictEqual(ended, [
+          [200, false],
+          [200, false]
+        ])
       })
-    ).pipe(Effect.provide(Logger.layer([capture])))
+    ).pipe(Effect.provide(logger))
   })
 
-  it.effect("breaks off what is not done when the grace period is over", () =>
-    withPlatform(
+  it.effect("breaks off what is not done when the grace period is over, and logs it as that", () => {
+    const { ended, logger } = captureRequests()
+    return withPlatform(
       Effect.gen(function* () {
         const { download, stop } = yield* downloading
         yield* TestClock.adjust("30 seconds")
@@ -82,7 +94,11 @@ describe("stopping", () => {
         assert.strictEqual(response.status, 200)
         assert.isFalse(response.complete)
         yield* Fiber.join(stop)
+        assert.deepStrictEqual(ended, [
+          [200, false],
+          [200, true]
+        ])
       })
-    )
-  )
+    ).pipe(Effect.provide(logger))
+  })
 })
