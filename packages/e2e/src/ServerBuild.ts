@@ -1,8 +1,9 @@
 import { Environment } from "@registry-packages-proxy/proxy/Environment"
-import { Effect, FileSystem, Path } from "effect"
+import { Effect, FileSystem, Option, Path } from "effect"
 import { createHash } from "node:crypto"
 import { fileURLToPath } from "node:url"
 import * as Command from "./Command.ts"
+import { which } from "./Which.ts"
 
 const sources = (name: string): string => fileURLToPath(new URL(`../servers/${name}`, import.meta.url))
 
@@ -49,3 +50,21 @@ export const binary = Effect.fnUntraced(function* (
   yield* fs.rename(unfinished, program)
   return program
 }, Effect.scoped)
+
+/** What is built only where the real program is not in PATH. */
+const standIns: ReadonlyArray<string> = ["kube-rbac-proxy"]
+
+/** The program that tests run by this name, built if need be; `say` is told which it is where there is a choice. */
+export const program = Effect.fnUntraced(function* (
+  name: string,
+  say: (line: string) => Effect.Effect<void> = () => Effect.void
+) {
+  if (!standIns.includes(name)) return yield* binary(name, say)
+  const real = yield* which(name)
+  if (Option.isSome(real)) {
+    yield* say(`${name} is the one in PATH: ${real.value}`)
+    return real.value
+  }
+  yield* say(`${name} is not in PATH: a stand-in takes its place (packages/e2e/servers/${name}/main.go)`)
+  return yield* binary(name, say)
+})
