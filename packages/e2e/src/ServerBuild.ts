@@ -54,17 +54,19 @@ export const binary = Effect.fnUntraced(function* (
 /** What is built only where the real program is not in PATH. */
 const standIns: ReadonlyArray<string> = ["kube-rbac-proxy"]
 
-/** The program that tests run by this name, built if need be; `say` is told which it is where there is a choice. */
+/** A program that tests run, built if need be; `say` is told which it is where there is a choice. */
 export const program = Effect.fnUntraced(function* (
   name: string,
   say: (line: string) => Effect.Effect<void> = () => Effect.void
 ) {
-  if (!standIns.includes(name)) return yield* binary(name, say)
-  const real = yield* which(name)
+  const isChosen = standIns.includes(name)
+  const real = isChosen ? yield* which(name) : Option.none()
   if (Option.isSome(real)) {
     yield* say(`${name} is the one in PATH: ${real.value}`)
-    return real.value
+    return { command: real.value, isStandIn: false }
   }
-  yield* say(`${name} is not in PATH: a stand-in takes its place (packages/e2e/servers/${name}/main.go)`)
-  return yield* binary(name, say)
+  if (isChosen) {
+    yield* say(`${name} is not in PATH: a stand-in takes its place (packages/e2e/servers/${name}/main.go)`)
+  }
+  return { command: yield* binary(name, say), isStandIn: isChosen }
 })

@@ -10,7 +10,7 @@ const configFile = fileURLToPath(new URL("../../deploy/kube-rbac-proxy.yaml", im
 /** The program's plain port behind kube-rbac-proxy; `args` are flags of the secure port, which have the same names there. */
 export const start = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<string> = []) {
   const program = yield* SecureProgram.startProgram(name, [])
-  const command = yield* ServerBuild.program("kube-rbac-proxy")
+  const { command } = yield* ServerBuild.program("kube-rbac-proxy")
   const address = `127.0.0.1:${yield* Ports.free}`
   const sidecar = yield* Daemon.start("kube-rbac-proxy", command, [
     `--secure-listen-address=${address}`,
