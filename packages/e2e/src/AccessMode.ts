@@ -11,7 +11,7 @@ export interface Answers {
   /** To methods other than GET, from whoever may GET. */
   readonly head: number
   readonly post: number
-  readonly unknownPath: Readonly<Record<Who, number>>
+  readonly unknownPath: Readonly<Record<Who, ReadonlyArray<number>>>
   /** To a path with empty or dot segments, of which the program has none. */
   readonly uncleanPath: ReadonlyArray<number>
   readonly refusal: { readonly type: string; readonly challenge: string | undefined }
@@ -37,7 +37,7 @@ const builtIn: AccessMode = {
     metricsAreApart: true,
     head: 200,
     post: 405,
-    unknownPath: { allowed: 404, denied: 404, nobody: 404 },
+    unknownPath: { allowed: [404], denied: [404], nobody: [404] },
     uncleanPath: [404],
     refusal: { type: "application/problem+json", challenge: "Bearer" },
     unknownToken: 503,
@@ -54,7 +54,8 @@ const sidecar: AccessMode = {
     metricsAreApart: false,
     head: 403,
     post: 403,
-    unknownPath: { allowed: 404, denied: 403, nobody: 401 },
+    // 400 from versions since mid-2026, where the path is unclean once it is decoded, or ends in a slash.
+    unknownPath: { allowed: [404, 400], denied: [403, 400], nobody: [401, 400] },
     // Sent to the clean path; 307 from Go 1.26 on.
     uncleanPath: [301, 307],
     refusal: { type: "text/plain; charset=utf-8", challenge: undefined },
