@@ -15,7 +15,7 @@ const directions: Record<string, ReadonlyArray<string>> = {
   testkit: ["oci", ...ports],
   quickstart: ["oci", "credential-store", "proxy", "testkit"],
   e2e: ["oci", ...ports, "proxy", "testkit", "quickstart"],
-  bench: []
+  bench: ["access-control", "e2e"]
 }
 
 const mayImport = (allowed: ReadonlyArray<string>): NonNullable<OxlintConfig["rules"]> => ({

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, statfsSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Blob, make as makeOrigin, makeBlob, type Origin } from "./Origin.ts"
+import * as RbacProxy from "./RbacProxy.ts"
 import * as Servers from "./Servers.ts"
 
 /** How much is measured. */
@@ -63,6 +64,7 @@ export interface Bed {
     readonly large: Blob
     readonly huge: Blob | undefined
   }
+  readonly rbacProxy: RbacProxy.Found
   readonly has: (peer: Peer) => boolean
   readonly missing: ReadonlyArray<string>
 }
@@ -79,8 +81,11 @@ const home = (): string => {
   }
 }
 
-/** A folder, blobs and an origin that serves them, gone when the scope ends. */
-export const make = (extent: Extent): Effect.Effect<Bed, Error, Scope.Scope> =>
+/**
+ * A folder, blobs and an origin that serves them, gone when the scope ends. Where `wantsRbacProxy`, that is looked for, or
+ * built.
+ */
+export const make = (extent: Extent, wantsRbacProxy: boolean): Effect.Effect<Bed, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const names: ReadonlyArray<Peer> = ["nginx", "docker-registry", "wrk", "curl"]
     const absent = new Set(names.filter((name) => !isThere(name)))
@@ -94,6 +99,7 @@ export const make = (extent: Extent): Effect.Effect<Bed, Error, Scope.Scope> =>
       (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
     )
     Servers.takeBundle(work)
+    const rbacProxy = wantsRbacProxy ? yield* RbacProxy.find : { missing: "" }
     const directory = join(work, "origin")
     mkdirSync(directory)
     const blobs = {
@@ -109,7 +115,11 @@ export const make = (extent: Extent): Effect.Effect<Bed, Error, Scope.Scope> =>
       work,
       origin,
       blobs,
+      rbacProxy,
       has: (peer) => !absent.has(peer),
-      missing: [...absent].map((peer) => `${peer} is not here and left out: ${peers[peer]}`)
+      missing: [
+        ...[...absent].map((peer) => `${peer} is not here and left out: ${peers[peer]}`),
+        ...("missing" in rbacProxy && wantsRbacProxy ? [rbacProxy.missing] : [])
+      ]
     }
   })

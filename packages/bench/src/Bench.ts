@@ -6,6 +6,7 @@ import { verdicts } from "./Bars.ts"
 import * as Bed from "./Bed.ts"
 import { chart } from "./Chart.ts"
 import * as Crowds from "./Crowds.ts"
+import * as Decision from "./Decision.ts"
 import * as Hits from "./Hits.ts"
 import * as Idle from "./Idle.ts"
 import * as Misses from "./Misses.ts"
@@ -39,7 +40,8 @@ export const run = (options: {
           .map(([name, value]) => `${name}: ${value}`)
           .join("\n")
       )
-      const bed = yield* Bed.make(options.extent)
+      const comparesSecure = ["secure-large", "secure-small"].some((name) => options.only.test(name))
+      const bed = yield* Bed.make(options.extent, comparesSecure)
       yield* Console.log([`working in ${bed.work}`, ...bed.missing, ""].join("\n"))
       const { huge, large } = bed.blobs
 
@@ -59,6 +61,7 @@ export const run = (options: {
           : {})
       }
       const checks: Record<string, Effect.Effect<ReadonlyArray<Verdict>, Error>> = {
+        decision: Decision.cached(options.extent.rounds),
         "crowd-misses": Crowds.misses(bed),
         "crowd-hits": Crowds.thousand(bed),
         "slow-readers": SlowReaders.slowReaders(bed),

@@ -12,6 +12,10 @@ export interface Sample {
   readonly firstBytes: ReadonlyArray<number>
 }
 
+const pidsOf = ({ beside = [], pid }: Server): ReadonlyArray<number> => [pid, ...beside]
+
+const sum = (values: ReadonlyArray<number>): number => values.reduce((total, value) => total + value, 0)
+
 interface Tally {
   readonly values: Array<number>
   readonly firstBytes: Array<number>
@@ -36,15 +40,15 @@ export const compare = (options: {
     for (const server of servers) {
       // Not counted: caches and compilers warm up.
       yield* round(server)
-      forgetPeak(server.pid)
+      pidsOf(server).forEach(forgetPeak)
       tallies.set(server, { values: [], firstBytes: [], bytes: 0, cpu: 0, client: 0 })
     }
     for (let index = 0; index < rounds; index++) {
       for (const [server, tally] of tallies) {
-        const cpu = cpuSeconds(server.pid)
+        const cpu = sum(pidsOf(server).map(cpuSeconds))
         const client = endedChildrenSeconds()
         const sample = yield* round(server)
-        tally.cpu += cpuSeconds(server.pid) - cpu
+        tally.cpu += sum(pidsOf(server).map(cpuSeconds)) - cpu
         tally.client += endedChildrenSeconds() - client
         tally.bytes += sample.bytes
         tally.values.push(sample.value)
@@ -64,7 +68,7 @@ export const compare = (options: {
           value,
           ratio: value.median / first,
           cpuPerGb: cpu / (bytes / gb),
-          peakRss: peakMiB(server.pid),
+          peakRss: sum(pidsOf(server).map(peakMiB)),
           firstByte: { p50: percentile(firstBytes, 0.5), p99: percentile(firstBytes, 0.99) }
         }
       ]

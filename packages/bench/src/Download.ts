@@ -56,6 +56,8 @@ export const download = (url: string, times = 1): Effect.Effect<ReadonlyArray<Do
 export interface Rate {
   readonly perSecond: number
   readonly errors: number
+  /** What wrk said of them. */
+  readonly troubles: string
   /** Seconds a request takes. */
   readonly p50: number
   readonly p99: number
@@ -90,6 +92,7 @@ export const rate = (url: string, connections: number, seconds: number): Effect.
         Effect.succeed({
           perSecond: Number(perSecond),
           errors: [bad, ...broken].reduce((sum, count) => sum + Number(count), 0),
+          troubles: (stdout.match(/^ *(?:Socket errors|Non-2xx).*$/gm) ?? []).join(",").trim(),
           p50: duration(/50%\s+(\S+)/.exec(stdout)?.[1]),
           p99: duration(/99%\s+(\S+)/.exec(stdout)?.[1])
         })

@@ -23,7 +23,7 @@ export const requests = (
 ): Effect.Effect<Sample, Error> =>
   Effect.flatMap(rate(server.url(blobs.small), connections, extent.wrkSeconds), (rate) =>
     rate.errors > 0
-      ? Effect.fail(new Error(`${server.name}: ${rate.errors} of its answers were errors`))
+      ? Effect.fail(new Error(`${server.name}: ${rate.errors} of its answers were errors: ${rate.troubles}`))
       : Effect.succeed({
           value: rate.perSecond,
           bytes: rate.perSecond * extent.wrkSeconds * blobs.small.size,

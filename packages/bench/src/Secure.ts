@@ -1,18 +1,18 @@
 import { Effect, type Scope } from "effect"
 import { spawnSync } from "node:child_process"
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import type { Bed } from "./Bed.ts"
 import { compare } from "./Compare.ts"
+import * as FakeApi from "./FakeApi.ts"
 import * as Nginx from "./Nginx.ts"
 import type { Comparison } from "./Report.ts"
 import * as Rounds from "./Rounds.ts"
+import * as RbacProxy from "./RbacProxy.ts"
 import { freePort, type Server, start } from "./Server.ts"
 import * as Servers from "./Servers.ts"
 
 const kib = 1024
-const reviews = fileURLToPath(new URL("FakeReviews.ts", import.meta.url))
 
 /** A key and certificate for all servers, so that their handshakes and records cost the same. */
 const makePair = (work: string): Effect.Effect<Nginx.Pair, Error> =>
@@ -39,31 +39,14 @@ const makePair = (work: string): Effect.Effect<Nginx.Pair, Error> =>
 
 /** The built bundle with its secure port, every caller reviewed by a fake API server. */
 const program = (
-  { origin, work }: Bed,
+  bed: Bed,
   name: string,
   { certificate, key }: Nginx.Pair
 ): Effect.Effect<Server, Error, Scope.Scope> =>
   Effect.gen(function* () {
-    const api = yield* freePort
-    yield* start({
-      command: process.execPath,
-      args: [reviews, String(api)],
-      port: api,
-      log: join(work, `reviews-${name}.log`)
-    })
+    const { origin, work } = bed
+    const kubeconfig = yield* FakeApi.start(bed, name)
     const { args, log } = yield* Servers.launch({ name, work, hosts: [origin.host] })
-    const kubeconfig = join(work, `kubeconfig-${name}`)
-    writeFileSync(
-      kubeconfig,
-      JSON.stringify({
-        apiVersion: "v1",
-        kind: "Config",
-        "current-context": "bench",
-        contexts: [{ name: "bench", context: { cluster: "bench", user: "bench" } }],
-        clusters: [{ name: "bench", cluster: { server: `http://127.0.0.1:${api}` } }],
-        users: [{ name: "bench", user: { token: "bench" } }]
-      })
-    )
     const port = yield* freePort
     const secure = [
       `--secure-listen-address=127.0.0.1:${port}`,
@@ -91,7 +74,8 @@ const servers = Effect.fnUntraced(function* (
     yield* program(bed, name, tls),
     yield* Servers.bareNode({ blobs: [blobs[size]], work, bufferSize: 512 * kib, buffers: 2, tls }),
     yield* Nginx.files(origin, work, false, tls),
-    yield* Nginx.files(origin, work, true, tls)
+    yield* Nginx.files(origin, work, true, tls),
+    ...(yield* RbacProxy.servers(bed, name, tls))
   ]
 })
 

@@ -9,6 +9,8 @@ import type { Blob } from "./Origin.ts"
 export interface Server {
   readonly name: string
   readonly pid: number
+  /** Processes that serve with it, and count with it. */
+  readonly beside?: ReadonlyArray<number>
   readonly url: (blob: Blob) => string
   /** Forgets all it has cached. */
   readonly empty: Effect.Effect<void>

@@ -9,6 +9,7 @@ export interface Group {
 
 const anyRegistry = ["setpriv", "skopeo", "curl"]
 const registry = [...anyRegistry, "docker-registry"]
+const access = ["kube-apiserver", "kube-rbac-proxy"]
 
 const group = (file: string, parts: ReadonlyArray<string>, servers: ReadonlyArray<string> = []): Group => ({
   file: `packages/e2e/test/${file}.e2e.ts`,
@@ -25,7 +26,8 @@ export const groups = {
   "forward-proxy": group("ForwardProxy", [...registry, "tinyproxy"]),
   deploy: group("Deploy", ["setpriv", "buildah"]),
   distribution: group("Distribution", [...anyRegistry, "go"], ["distribution"]),
-  access: group("Access", [...registry, "python3", "go"], ["kube-apiserver"]),
+  access: group("Access", [...registry, "python3", "go"], access),
+  "access-over-time": group("AccessOverTime", [...registry, "go"], access),
   "access-flood": group("AccessFlood", ["setpriv"]),
   kubernetes: group("Kubernetes", [...registry, "go"], ["kube-apiserver"]),
   "kubernetes-flood": group("KubeFlood", ["setpriv"])

@@ -100,6 +100,8 @@ export const make = (options: {
       ),
     uid: (object: Json) =>
       Effect.map(done("GET", pathOf(object)), (text) => decodeUid(JSON.parse(text)).metadata.uid),
+    /** What the API server says at a path. */
+    text: (path: string) => done("GET", path),
     /** Returns when the API server says that it is ready. */
     ready: Poll.until(
       "readiness of the API server",

@@ -1,5 +1,5 @@
-import { Environment } from "@registry-packages-proxy/proxy/Environment"
-import { Effect, FileSystem, Path } from "effect"
+import { Effect, Option } from "effect"
+import { which } from "./Which.ts"
 
 /** A program the tests need on this machine. */
 export interface Part {
@@ -27,23 +27,11 @@ export const parts: ReadonlyArray<Part> = [
 ]
 
 /** The parts among those of these names that are nowhere in PATH. */
-export const missing = Effect.fnUntraced(function* (names: ReadonlyArray<string>) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const { variables } = yield* Environment
-  const directories = (variables["PATH"] ?? "").split(":").filter((directory) => directory !== "")
-  const isAbsent = ({ name }: Part) =>
-    Effect.map(
-      Effect.forEach(directories, (directory) =>
-        Effect.orElseSucceed(fs.exists(path.join(directory, name)), () => false)
-      ),
-      (found) => !found.includes(true)
-    )
-  return yield* Effect.filter(
+export const missing = (names: ReadonlyArray<string>) =>
+  Effect.filter(
     parts.filter(({ name }) => names.includes(name)),
-    isAbsent
+    ({ name }) => Effect.map(which(name), Option.isNone)
   )
-})
 
 /** What a person is told about parts that are not there. */
 export const explain = (absent: ReadonlyArray<Part>): string => {

@@ -6,7 +6,10 @@ import type { TLSSocket } from "node:tls"
 /** Who asks, and how. */
 export interface Asking {
   readonly method?: string
-  readonly token?: string
+  readonly token?: string | undefined
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent in the request line as it is, in place of the URL's path and query. */
+  readonly target?: string
   readonly certificate?: { readonly chain: string; readonly key: string }
   /** The authority the server's certificate is held against; none: it is not looked at, as bootstrap clients do. */
   readonly ca?: string
@@ -24,7 +27,7 @@ export interface Answer {
 /** One request over a connection of its own. */
 export const ask = (url: string, asking: Asking = {}): Effect.Effect<Answer, Error> =>
   Effect.callback((resume) => {
-    const { ca, certificate, method = "GET", token } = asking
+    const { ca, certificate, headers, method = "GET", target, token } = asking
     const outgoing = send(
       url,
       {
@@ -33,7 +36,8 @@ export const ask = (url: string, asking: Asking = {}): Effect.Effect<Answer, Err
         rejectUnauthorized: ca !== undefined,
         ...(ca === undefined ? {} : { ca }),
         ...(certificate === undefined ? {} : { cert: certificate.chain, key: certificate.key }),
-        headers: token === undefined ? {} : { authorization: `Bearer ${token}` }
+        ...(target === undefined ? {} : { path: target }),
+        headers: { ...headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) }
       },
       (response) => {
         const chunks: Array<Buffer> = []

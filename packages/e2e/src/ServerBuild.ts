@@ -1,8 +1,9 @@
 import { Environment } from "@registry-packages-proxy/proxy/Environment"
-import { Effect, FileSystem, Path } from "effect"
+import { Effect, FileSystem, Option, Path } from "effect"
 import { createHash } from "node:crypto"
 import { fileURLToPath } from "node:url"
 import * as Command from "./Command.ts"
+import { which } from "./Which.ts"
 
 const sources = (name: string): string => fileURLToPath(new URL(`../servers/${name}`, import.meta.url))
 
@@ -49,3 +50,23 @@ export const binary = Effect.fnUntraced(function* (
   yield* fs.rename(unfinished, program)
   return program
 }, Effect.scoped)
+
+/** What is built only where the real program is not in PATH. */
+const standIns: ReadonlyArray<string> = ["kube-rbac-proxy"]
+
+/** A program that tests run, built if need be; `say` is told which it is where there is a choice. */
+export const program = Effect.fnUntraced(function* (
+  name: string,
+  say: (line: string) => Effect.Effect<void> = () => Effect.void
+) {
+  const isChosen = standIns.includes(name)
+  const real = isChosen ? yield* which(name) : Option.none()
+  if (Option.isSome(real)) {
+    yield* say(`${name} is the one in PATH: ${real.value}`)
+    return { command: real.value, isStandIn: false }
+  }
+  if (isChosen) {
+    yield* say(`${name} is not in PATH: a stand-in takes its place (packages/e2e/servers/${name}/main.go)`)
+  }
+  return { command: yield* binary(name, say), isStandIn: isChosen }
+})

@@ -56,9 +56,8 @@ export const run = Effect.gen(function* () {
   const parts = chosen.groups.flatMap((name) => groups[name].parts)
   const installer = yield* Install.system({ isWanted: chosen.install, say: Console.error })
   yield* Install.bring(parts, installer)
-  for (const name of chosen.groups) {
-    for (const server of groups[name].servers) yield* ServerBuild.binary(server, Console.error)
-  }
+  const servers = new Set(chosen.groups.flatMap((name) => groups[name].servers))
+  for (const server of servers) yield* ServerBuild.program(server, Console.error)
   yield* Console.error("Building the bundle...")
   yield* Command.run(process.execPath, ["scripts/build.ts"], { cwd: root, inheritsEnvironment: true })
   const files = chosen.groups.map((name) => groups[name].file)

@@ -1,0 +1,33 @@
+import { Effect, type Scope } from "effect"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import type { Bed } from "./Bed.ts"
+import { freePort, start as startServer } from "./Server.ts"
+
+const reviews = fileURLToPath(new URL("FakeReviews.ts", import.meta.url))
+
+/** Starts a fake API server that lets everyone in, and gives the path of a kubeconfig for it. */
+export const start = ({ work }: Pick<Bed, "work">, name: string): Effect.Effect<string, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const port = yield* freePort
+    yield* startServer({
+      command: process.execPath,
+      args: [reviews, String(port)],
+      port,
+      log: join(work, `reviews-${name}.log`)
+    })
+    const kubeconfig = join(work, `kubeconfig-${name}`)
+    writeFileSync(
+      kubeconfig,
+      JSON.stringify({
+        apiVersion: "v1",
+        kind: "Config",
+        "current-context": "bench",
+        contexts: [{ name: "bench", context: { cluster: "bench", user: "bench" } }],
+        clusters: [{ name: "bench", cluster: { server: `http://127.0.0.1:${port}` } }],
+        users: [{ name: "bench", user: { token: "bench" } }]
+      })
+    )
+    return kubeconfig
+  })

@@ -1,0 +1,249 @@
+// A stand-in for kube-rbac-proxy (github.com/brancz/kube-rbac-proxy, v0.21), for tests and benchmarks alone. The module
+// of the real one could not be had where this was written; where a program of that name is in PATH, that one is used.
+//
+// It is made from the libraries the real one is made from (k8s.io/apiserver's delegating authenticator and authorizer,
+// httputil.ReverseProxy, crypto/tls), takes the real one's flags and config file as far as sidecar mode needs them, and
+// keeps decisions as long. It shares no code with it. What it cannot prove: that the real one's own code, between those
+// libraries, does the same: reading flags and config, matching paths, making attributes, its answers' texts, reloading of
+// certificates, HTTP/2 limits.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/signal"
+	"path"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/authenticatorfactory"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/cert"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/yaml"
+)
+
+var (
+	listen      = pflag.String("secure-listen-address", "", "where to serve HTTPS")
+	upstream    = pflag.String("upstream", "", "the URL that requests are passed on to")
+	ignorePaths = pflag.StringSlice("ignore-paths", nil, "patterns of paths that need no access")
+	configFile  = pflag.String("config-file", "", "what access to the others needs")
+	certFile    = pflag.String("tls-cert-file", "", "serving certificate; self-signed without")
+	keyFile     = pflag.String("tls-private-key-file", "", "its key")
+	reload      = pflag.Duration("tls-reload-interval", time.Minute, "how often both are looked at")
+	clientCA    = pflag.String("client-ca-file", "", "signs client certificates")
+	kubeconfig  = pflag.String("kubeconfig", "", "the API server; without, that of the pod")
+)
+
+// The part of the real one's config file that sidecar mode uses; a file that says more is refused, not half obeyed.
+type config struct {
+	Authorization struct {
+		ResourceAttributes struct {
+			Namespace   string `json:"namespace"`
+			APIGroup    string `json:"apiGroup"`
+			APIVersion  string `json:"apiVersion"`
+			Resource    string `json:"resource"`
+			Subresource string `json:"subresource"`
+			Name        string `json:"name"`
+		} `json:"resourceAttributes"`
+	} `json:"authorization"`
+}
+
+// HEAD and the rest have none.
+var verbs = map[string]string{
+	http.MethodGet:    "get",
+	http.MethodPost:   "create",
+	http.MethodPut:    "update",
+	http.MethodPatch:  "patch",
+	http.MethodDelete: "delete",
+}
+
+// The API server's own default for reviews.
+var backoff = &wait.Backoff{Duration: 500 * time.Millisecond, Factor: 1.5, Jitter: 0.2, Steps: 5}
+
+func main() {
+	klogFlags := flag.NewFlagSet("klog", flag.ExitOnError)
+	klog.InitFlags(klogFlags)
+	pflag.CommandLine.AddGoFlag(klogFlags.Lookup("v"))
+	pflag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	var rule config
+	text, err := os.ReadFile(*configFile)
+	if err != nil {
+		return err
+	}
+	if err := yaml.UnmarshalStrict(text, &rule); err != nil {
+		return fmt.Errorf("%s: %w", *configFile, err)
+	}
+	target, err := url.Parse(*upstream)
+	if err != nil {
+		return err
+	}
+	rest, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
+	if err != nil {
+		return err
+	}
+	client, err := kubernetes.NewForConfig(rest)
+	if err != nil {
+		return err
+	}
+	who, err := authentication(ctx, client)
+	if err != nil {
+		return err
+	}
+	may, err := authorizerfactory.DelegatingAuthorizerConfig{
+		SubjectAccessReviewClient: client.AuthorizationV1(),
+		AllowCacheTTL:             5 * time.Minute,
+		DenyCacheTTL:              30 * time.Second,
+		WebhookRetryBackoff:       backoff,
+	}.New()
+	if err != nil {
+		return err
+	}
+	// Its connections to the upstream are those of http.DefaultTransport: two idle ones are kept.
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	// Like the real one's, the mux redirects paths with empty and dot segments before anyone is asked who they are.
+	mux := http.NewServeMux()
+	mux.Handle("/", gate{who: who, may: may, rule: rule, proxy: proxy})
+	return serve(ctx, mux)
+}
+
+func authentication(ctx context.Context, client kubernetes.Interface) (authenticator.Request, error) {
+	delegating := authenticatorfactory.DelegatingAuthenticatorConfig{
+		CacheTTL:                2 * time.Minute,
+		TokenAccessReviewClient: client.AuthenticationV1(),
+		WebhookRetryBackoff:     backoff,
+	}
+	if *clientCA != "" {
+		authorities, err := dynamiccertificates.NewDynamicCAContentFromFile("client-ca", *clientCA)
+		if err != nil {
+			return nil, err
+		}
+		go authorities.Run(ctx, 1)
+		delegating.ClientCertificateCAContentProvider = authorities
+	}
+	who, _, err := delegating.New()
+	return who, err
+}
+
+// Lets requests through to the upstream: those for ignored paths, and those whose sender may.
+type gate struct {
+	who   authenticator.Request
+	may   authorizer.Authorizer
+	rule  config
+	proxy http.Handler
+}
+
+func (g gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	for _, pattern := range *ignorePaths {
+		if matches, err := path.Match(pattern, r.URL.Path); err == nil && matches {
+			g.proxy.ServeHTTP(w, r)
+			return
+		}
+	}
+	found, ok, err := g.who.AuthenticateRequest(r)
+	if err != nil || !ok {
+		klog.V(2).InfoS("not authenticated", "err", err)
+		http.Error(w, "Unauthorized", http.StatusUnauthorized)
+		return
+	}
+	needed := g.rule.Authorization.ResourceAttributes
+	asked := authorizer.AttributesRecord{
+		User:            found.User,
+		Verb:            verbs[r.Method],
+		Namespace:       needed.Namespace,
+		APIGroup:        needed.APIGroup,
+		APIVersion:      needed.APIVersion,
+		Resource:        needed.Resource,
+		Subresource:     needed.Subresource,
+		Name:            needed.Name,
+		ResourceRequest: true,
+	}
+	decision, _, err := g.may.Authorize(r.Context(), asked)
+	about := fmt.Sprintf("(user=%s, verb=%s, resource=%s, subresource=%s)",
+		found.User.GetName(), asked.Verb, asked.Resource, asked.Subresource)
+	switch {
+	case err != nil:
+		klog.ErrorS(err, "not reviewed")
+		http.Error(w, "Authorization error "+about, http.StatusInternalServerError)
+	case decision != authorizer.DecisionAllow:
+		http.Error(w, "Forbidden "+about, http.StatusForbidden)
+	default:
+		g.proxy.ServeHTTP(w, r)
+	}
+}
+
+func serve(ctx context.Context, handler http.Handler) error {
+	certificate, err := serving(ctx)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler: handler,
+		TLSConfig: &tls.Config{
+			MinVersion:     tls.VersionTLS12,
+			ClientAuth:     tls.RequestClientCert,
+			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate.Load(), nil },
+		},
+	}
+	listener, err := net.Listen("tcp", *listen)
+	if err != nil {
+		return err
+	}
+	klog.Infof("Listening securely on %v", listener.Addr())
+	context.AfterFunc(ctx, func() { _ = server.Shutdown(context.Background()) })
+	if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// The certificate to serve with, which follows its files; a pair that cannot be read leaves the one before.
+func serving(ctx context.Context) (*atomic.Pointer[tls.Certificate], error) {
+	held := &atomic.Pointer[tls.Certificate]{}
+	if *certFile == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return nil, err
+		}
+		chain, key, err := cert.GenerateSelfSignedCertKey(host, nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		pair, err := tls.X509KeyPair(chain, key)
+		held.Store(&pair)
+		return held, err
+	}
+	pair, err := tls.LoadX509KeyPair(*certFile, *keyFile)
+	held.Store(&pair)
+	go wait.UntilWithContext(ctx, func(context.Context) {
+		if pair, err := tls.LoadX509KeyPair(*certFile, *keyFile); err == nil {
+			held.Store(&pair)
+		}
+	}, *reload)
+	return held, err
+}

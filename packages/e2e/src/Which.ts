@@ -1,0 +1,15 @@
+import { Environment } from "@registry-packages-proxy/proxy/Environment"
+import { Effect, FileSystem, Option, Path } from "effect"
+
+/** Where in PATH a program of this name is. */
+export const which = Effect.fnUntraced(function* (name: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const { variables } = yield* Environment
+  const directories = (variables["PATH"] ?? "").split(":").filter((directory) => directory !== "")
+  for (const directory of directories) {
+    const file = path.join(directory, name)
+    if (yield* Effect.orElseSucceed(fs.exists(file), () => false)) return Option.some(file)
+  }
+  return Option.none()
+})
