@@ -16,6 +16,8 @@ export interface Extent {
   readonly wrkSeconds: number
   /** Bytes of the package that fast and slow clients follow. */
   readonly followed: number
+  /** Rounds of that. */
+  readonly followings: number
   /** Bytes served before resident memory is looked at. */
   readonly served: number
   readonly idleSeconds: number
@@ -29,6 +31,7 @@ export const full: Extent = {
   huge: 1024 * mib,
   wrkSeconds: 3,
   followed: 600 * mib,
+  followings: 3,
   served: 10e9,
   idleSeconds: 5
 }
@@ -39,6 +42,7 @@ export const quick: Extent = {
   huge: undefined,
   wrkSeconds: 1,
   followed: 100 * mib,
+  followings: 1,
   served: 2e9,
   idleSeconds: 3
 }
@@ -51,6 +55,9 @@ const peers = {
 } as const
 
 export type Peer = keyof typeof peers
+
+/** The programs that `--install` brings, by the names in e2e's Parts.ts. */
+export const parts: ReadonlyArray<string> = [...Object.keys(peers), "openssl"]
 
 /** What all scenarios share. */
 export interface Bed {

@@ -39,7 +39,7 @@ export const slowReaders = ({
           return { ...outcome, cpu: cpuSeconds(server.pid) - before }
         })
       const rounds: Array<{ readonly alone: Measured; readonly beside: Measured; readonly peak: number }> = []
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < extent.followings; round++) {
         const alone = yield* measure(0)
         forgetPeak(server.pid)
         const beside = yield* measure(slow)

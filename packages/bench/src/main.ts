@@ -1,5 +1,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Effect } from "effect"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Install from "@registry-packages-proxy/e2e/Install"
+import { Console, Effect } from "effect"
 import { spawnSync } from "node:child_process"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -13,7 +15,8 @@ const { values } = parseArgs({
     quick: { type: "boolean", default: false },
     out: { type: "string" },
     only: { type: "string", default: "" },
-    "skip-build": { type: "boolean", default: false }
+    "skip-build": { type: "boolean", default: false },
+    install: { type: "boolean", default: false }
   }
 })
 
@@ -26,7 +29,14 @@ const build = Effect.try({
   catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
 })
 
-build.pipe(
+/** Brings the peers where that is asked for, by a person or by CI; else what is missing is named and left out. */
+const peers = Effect.gen(function* () {
+  const installer = yield* Install.system({ isWanted: values.install, say: Console.log })
+  if (installer.isWanted) yield* Install.bring(Bed.parts, installer)
+}).pipe(Effect.provide(NodeServices.layer))
+
+peers.pipe(
+  Effect.andThen(build),
   Effect.andThen(
     Effect.suspend(() =>
       run({

@@ -1,7 +1,7 @@
 import { Effect, Option } from "effect"
 import { which } from "./Which.ts"
 
-/** A program the tests need on this machine. */
+/** A program that the tests, or the benchmarks, need on this machine. */
 export interface Part {
   readonly name: string
   /** Where it comes from: a Debian package, or what a person is told to do. */
@@ -10,7 +10,7 @@ export interface Part {
   readonly services?: ReadonlyArray<string>
 }
 
-/** Every program the tests need. */
+/** Every program they need. */
 export const parts: ReadonlyArray<Part> = [
   { name: "setpriv", from: { debian: "util-linux" } },
   { name: "docker-registry", from: { debian: "docker-registry" }, services: ["docker-registry"] },
@@ -18,6 +18,9 @@ export const parts: ReadonlyArray<Part> = [
   { name: "tinyproxy", from: { debian: "tinyproxy" }, services: ["tinyproxy"] },
   { name: "python3", from: { debian: "python3" } },
   { name: "curl", from: { debian: "curl" } },
+  { name: "nginx", from: { debian: "nginx-light" }, services: ["nginx"] },
+  { name: "openssl", from: { debian: "openssl" } },
+  { name: "wrk", from: { debian: "wrk" } },
   { name: "buildah", from: { debian: "buildah" } },
   // Debian's own is too old for the module, though any since 1.21 brings the version that the module names.
   {
@@ -37,17 +40,15 @@ export const missing = (names: ReadonlyArray<string>) =>
 export const explain = (absent: ReadonlyArray<Part>): string => {
   const debian = absent.flatMap(({ from }) => ("debian" in from ? [from.debian] : []))
   return [
-    "These programs, which the end-to-end tests run, are missing:",
+    "These programs are missing:",
     ...absent.map(({ from, name }) =>
       "debian" in from ? `  ${name}: in the Debian package ${from.debian}` : `  ${name}: ${from.advice}`
     ),
     ...(debian.length === 0
       ? []
       : [
-          "Debian packages are installed for you by root, on Debian or a system made from it:",
-          "  npm run test:e2e -- --install",
+          "The same command with -- --install has root install them, on Debian or a system made from it;",
           `or by hand: apt-get install --no-install-recommends ${debian.join(" ")}`
-        ]),
-    "Groups that need none of them run alone: npm run test:e2e -- GROUP..."
+        ])
   ].join("\n")
 }

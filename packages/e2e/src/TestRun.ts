@@ -55,7 +55,11 @@ export const run = Effect.gen(function* () {
   }
   const parts = chosen.groups.flatMap((name) => groups[name].parts)
   const installer = yield* Install.system({ isWanted: chosen.install, say: Console.error })
-  yield* Install.bring(parts, installer)
+  yield* Install.bring(parts, installer).pipe(
+    Effect.tapError(() =>
+      Console.error("Groups that need nothing that is missing run alone: npm run test:e2e -- GROUP...")
+    )
+  )
   const servers = new Set(chosen.groups.flatMap((name) => groups[name].servers))
   for (const server of servers) yield* ServerBuild.program(server, Console.error)
   yield* Console.error("Building the bundle...")

@@ -92,7 +92,7 @@ describe("Install.bring", () => {
       assert.deepStrictEqual(done.commands, [])
       assert.include(done.failure, "skopeo: in the Debian package skopeo")
       assert.include(done.failure, "go: install Go")
-      assert.include(done.failure, "npm run test:e2e -- --install")
+      assert.include(done.failure, "The same command with -- --install")
     })
   )
 
