@@ -1,3 +1,4 @@
+import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
@@ -15,8 +16,12 @@ export interface PackageSource<E> {
   /** Tells sources apart: waiters for one digest share a failure only when theirs is the same. */
   readonly identity: string
   readonly resolve: Effect.Effect<PackageDescriptor, E>
-  /** The blob's bytes from `offset` to its end. */
-  readonly blob: (descriptor: PackageDescriptor, offset: number) => Stream.Stream<Uint8Array, E>
+  /** The blob's bytes from `offset` to its end, in `buffers` or in memory of their own. */
+  readonly blob: (
+    descriptor: PackageDescriptor,
+    offset: number,
+    buffers?: BlobBuffers
+  ) => Stream.Stream<Uint8Array, E>
 }
 
 /**

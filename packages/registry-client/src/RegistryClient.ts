@@ -1,3 +1,4 @@
+import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
@@ -29,11 +30,13 @@ export class RegistryClient extends Context.Service<
      * The stored bytes of a blob from `offset` (in bytes) to its end, resumed where a connection breaks. The
      * connection is released when the stream ends, fails or is interrupted. Bytes are not verified here: a caller that
      * hashes them as they pass decides. The stream never gives more than `layer.size - offset` bytes.
+     * `buffers` are used where the bytes come as they are; a chunk that lies in none of them is memory of its own.
      */
     readonly blob: (
       repository: Repository,
       layer: { readonly digest: Digest; readonly size: number },
-      offset: number
+      offset: number,
+      buffers?: BlobBuffers
     ) => Stream.Stream<Uint8Array, RegistryError>
   }
 >()("@registry-packages-proxy/registry-client/RegistryClient") {

@@ -4,6 +4,7 @@ import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import { Lender } from "@registry-packages-proxy/testkit/Lending"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
 import { TestRegistry, type TestRegistryOptions } from "@registry-packages-proxy/testkit/TestRegistry"
 import { Effect, Exit, Fiber, Latch, Layer, Option, Scope, Stream, Tracer } from "effect"
@@ -32,12 +33,15 @@ const setUp = Effect.fnUntraced(function* (options: TestRegistryOptions = {}) {
   return { registry, digest: image.digest, layer: Option.getOrThrow(Option.fromUndefinedOr(image.layer)) }
 })
 
-const pull = (source: RegistrySource, digest: Parameters<RegistryClient["Service"]["resolve"]>[1]) =>
+const pull = (
+  source: RegistrySource,
+  digest: Parameters<RegistryClient["Service"]["resolve"]>[1],
+  lender = new Lender(100_000)
+) =>
   Effect.gen(function* () {
     const client = yield* RegistryClient
     const layer = yield* client.resolve({ source, name }, digest, platform)
-    const chunks = yield* Stream.runCollect(client.blob({ source, name }, layer, 0))
-    return new Uint8Array(Buffer.concat(chunks))
+    return yield* lender.collect(client.blob({ source, name }, layer, 0, lender))
   })
 
 /** A server that takes connections and says nothing. */
@@ -70,6 +74,25 @@ describe("over real connections", () => {
         requests.map(({ operation }) => operation),
         ["manifest", "token", "manifest", "blob", "manifest", "blob", "manifest", "blob"]
       )
+    })
+  )
+
+  it.effect(
+    "puts a body into the buffers it is lent, few at a time, and reads others as ever",
+    Effect.fn(function* () {
+      const { registry, digest } = yield* setUp()
+      yield* Effect.gen(function* () {
+        const lender = new Lender(64 * 1024)
+        assert.deepStrictEqual(yield* pull(registry.source(), digest, lender), bytes)
+        assert.isAtLeast(lender.chunks, bytes.length / (64 * 1024))
+        assert.isAtMost(lender.made, 20)
+        yield* registry.fault("blob", { _tag: "NoLength" })
+        const unused = new Lender(64 * 1024)
+        assert.deepStrictEqual(yield* pull(registry.source(), digest, unused), bytes)
+        assert.strictEqual(unused.made, 0)
+        assert.deepStrictEqual(yield* pull(registry.source(), digest, lender), bytes)
+      }).pipe(Effect.provide(live()))
+      assert.strictEqual((yield* registry.activity).connections.accepted, 1)
     })
   )
 

@@ -2,8 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import { Lender } from "@registry-packages-proxy/testkit/Lending"
 import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
-import { Effect, Layer, Result, Stream } from "effect"
+import { Effect, Layer, Result } from "effect"
 import { connect, createServer, type Server, type Socket } from "node:net"
 import * as NodeUpstream from "../src/NodeUpstream.ts"
 import { RegistryClient } from "../src/RegistryClient.ts"
@@ -161,7 +162,8 @@ describe("HTTP_PROXY", () => {
       Effect.gen(function* () {
         const repository = { source: registry.source(), name }
         const layer = yield* client.resolve(repository, image.digest, Platform.make("linux/amd64"))
-        return Buffer.concat(yield* Stream.runCollect(client.blob(repository, layer, 0)))
+        const lender = new Lender(64 * 1024)
+        return Buffer.from(yield* lender.collect(client.blob(repository, layer, 0, lender)))
       })
     ).pipe(
       Effect.provide(RegistryClient.layer.pipe(Layer.provide(NodeUpstream.layer({ environment })))),

@@ -3,10 +3,12 @@ import type {
   PackageReader,
   PackageSource
 } from "@registry-packages-proxy/digest-cache/DigestCache"
+import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Cause, Deferred, Effect, Latch, Schema, Stream } from "effect"
+import { within } from "./Lending.ts"
 
 /** A source that failed because a test told it to. */
 export class SourceFailed extends Schema.TaggedError<SourceFailed>()("SourceFailed", {
@@ -98,7 +100,7 @@ export class TestPackage {
         this.resolves++
         return Effect.andThen(this.#pass(-1, identity), Effect.succeed(this.descriptor))
       }),
-      blob: (_, offset) => this.#stream(offset, identity)
+      blob: (_, offset, buffers) => this.#stream(offset, identity, buffers)
     }
   }
 
@@ -116,7 +118,7 @@ export class TestPackage {
     })
   }
 
-  #stream(offset: number, identity: string): Stream.Stream<Uint8Array, SourceFailed> {
+  #stream(offset: number, identity: string, buffers?: BlobBuffers): Stream.Stream<Uint8Array, SourceFailed> {
     const opened = Effect.acquireRelease(
       Effect.sync(() => {
         this.offsets.push(offset)
@@ -130,6 +132,7 @@ export class TestPackage {
     return Stream.unwrap(
       Effect.map(opened, () => {
         let position = offset
+        let lends = false
         const next = Effect.suspend(() => {
           if (position >= this.given.length) return Cause.done()
           const end = Math.min(
@@ -140,7 +143,9 @@ export class TestPackage {
           )
           const chunk = this.given.subarray(position, end)
           position = end
-          return Effect.succeed([chunk] as const)
+          // Both kinds of chunks, in turns.
+          lends = !lends
+          return Effect.succeed([lends ? within(buffers, chunk) : chunk] as const)
         })
         return Stream.fromPull(
           Effect.succeed(

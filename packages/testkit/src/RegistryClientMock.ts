@@ -1,3 +1,4 @@
+import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import * as Manifest from "@registry-packages-proxy/oci/Manifest"
 import { ManifestError, NestedIndex } from "@registry-packages-proxy/oci/ManifestError"
@@ -11,6 +12,7 @@ import {
   RegistryError
 } from "@registry-packages-proxy/registry-client/RegistryError"
 import { Context, Effect, Layer, Stream } from "effect"
+import { within } from "./Lending.ts"
 import type { RegistryBlob } from "./RegistryBlob.ts"
 import * as RegistryImage from "./RegistryImage.ts"
 
@@ -107,14 +109,16 @@ const make = (images: ReadonlyArray<RegistryImage.RegistryImage>) => {
   const blob = (
     repository: Repository,
     layer: { readonly digest: Digest; readonly size: number },
-    offset: number
+    offset: number,
+    buffers?: BlobBuffers
   ): Stream.Stream<Uint8Array, RegistryError> => {
     const stream = Stream.suspend(() => {
       if (offset >= layer.size) return Stream.empty
       const fault = begin("blob")
       const held = blobs.get(layer.digest)
       if (held === undefined) return Stream.fail(failure(repository, new BlobNotFound({})))
-      const bytes = (from: number, to: number) => Stream.fromIterable(held.read(from, to))
+      const bytes = (from: number, to: number) =>
+        Stream.map(Stream.fromIterable(held.read(from, to)), (chunk) => within(buffers, chunk))
       const end = Math.min(layer.size, held.size)
       if (fault === undefined) return bytes(offset, end)
       const pause = Math.min(end, offset + (fault.after ?? 0))

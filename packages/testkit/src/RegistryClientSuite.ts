@@ -7,6 +7,7 @@ import { RegistryClient } from "@registry-packages-proxy/registry-client/Registr
 import type { Repository } from "@registry-packages-proxy/registry-client/Repository"
 import type { RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
 import { Context, Effect, type Layer, Option, Stream } from "effect"
+import { Lender } from "./Lending.ts"
 import * as RegistryBlob from "./RegistryBlob.ts"
 import * as RegistryImage from "./RegistryImage.ts"
 
@@ -158,6 +159,21 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
       Effect.fn(function* () {
         for (const offset of [1, 65_536, bytes.length - 1]) {
           assert.deepStrictEqual(yield* read(layerOf(large), offset), bytes.slice(offset))
+        }
+      })
+    )
+
+    test(
+      "blob - gives the bytes in the buffers it is lent, or in memory of its own",
+      Effect.fn(function* () {
+        const client = yield* RegistryClient
+        const repository = yield* SuiteRepository
+        for (const size of [1000, 512 * 1024]) {
+          const lender = new Lender(size)
+          for (const offset of [0, 65_537]) {
+            const blob = client.blob(repository, layerOf(large), offset, lender)
+            assert.isTrue(Buffer.from(bytes.subarray(offset)).equals(yield* lender.collect(blob)))
+          }
         }
       })
     )

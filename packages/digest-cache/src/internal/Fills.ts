@@ -19,12 +19,10 @@ import { forkFinished, stopped } from "./Background.ts"
 import type { EntryName } from "./EntryName.ts"
 import type { Fingerprint } from "./Entries.ts"
 import { Growing, type Unchanged } from "./Growing.ts"
+import { FillBuffers } from "./FillBuffers.ts"
 import { type MemoryTier, smallPackage } from "./MemoryTier.ts"
 import type { Ingest, Store } from "./Store.ts"
 import { collect, mismatch } from "./VerifyingReader.ts"
-
-/** Bytes written at once, where there are so many: each write is a trip to another thread and back. */
-const writtenAtOnce = 512 * 1024
 
 /** What those who wait for a fill are told once its first bytes are there. */
 export type Ready =
@@ -80,6 +78,7 @@ const nameOf = (key: PackageKey, descriptor: PackageDescriptor): EntryName => ({
 /** The fills under way: at most one for a key, each in the cache's own scope. */
 export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) => {
   const running = new Map<string, Fill>()
+  const buffers = new FillBuffers()
   let draining = false
 
   const keyOf = (key: PackageKey): string => `${key.digest}@${key.platform}`
@@ -122,9 +121,8 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       blob: Stream.Stream<Uint8Array, E>,
       ingest: Ingest
     ) {
-      // One is gathered into while readers copy what was written last from the other.
-      let gathered = Buffer.allocUnsafeSlow(writtenAtOnce)
-      let written = Buffer.allocUnsafeSlow(writtenAtOnce)
+      // Readers copy it until there is more.
+      let written: Uint8Array | undefined
       let verifier = new DigestVerifier(descriptor)
       fill.verifier = verifier
 
@@ -143,21 +141,31 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
           verifier = next
           fill.verifier = next
           fill.growing.grew(bytes)
+          if (written !== undefined) buffers.giveBack(written)
+          written = bytes
           yield* tell(fill, { _tag: "File", descriptor, file: ingest.file, unchanged })
         }).pipe(Effect.uninterruptible)
 
       const accept = Effect.fnUntraced(function* (chunks: ReadonlyArray<Uint8Array>) {
         const length = chunks.reduce((sum, chunk) => sum + chunk.length, verifier.length)
         if (length > descriptor.size) return yield* mismatch({ ...descriptor, length })
+        // Each write is a trip to another thread and back: what did not come in a buffer of ours is gathered in one.
+        let gathered: Uint8Array | undefined
         let count = 0
         const writeGathered = Effect.suspend(() => {
-          const bytes = gathered.subarray(0, count)
+          const bytes = gathered?.subarray(0, count)
+          gathered = undefined
           count = 0
-          ;[gathered, written] = [written, gathered]
-          return write(bytes)
+          return bytes === undefined ? Effect.void : write(bytes)
         })
         for (const chunk of chunks) {
+          if (buffers.lent(chunk)) {
+            yield* writeGathered
+            yield* write(chunk)
+            continue
+          }
           for (let at = 0; at < chunk.length;) {
+            gathered ??= buffers.take()
             const part = chunk.subarray(at, at + gathered.length - count)
             gathered.set(part, count)
             count += part.length
@@ -165,7 +173,7 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
             if (count === gathered.length) yield* writeGathered
           }
         }
-        if (count > 0) yield* writeGathered
+        yield* writeGathered
       })
 
       // The registry client reads ahead of the disk, no more than half a MiB.
@@ -173,6 +181,7 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       if (!verifier.matches()) return yield* mismatch(verifier)
       fill.fingerprint = Option.getOrUndefined(yield* Effect.option(ingest.fingerprint))
       fill.growing.verify()
+      if (written !== undefined) buffers.giveBack(written)
       yield* ingest
         .commit(nameOf(fill.key, descriptor), fill.fingerprint)
         .pipe(Effect.catch((cause) => store.health.failed("write", cause)))
@@ -197,10 +206,14 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
     fill.descriptor = descriptor
     const ingest = yield* store.ingest(descriptor.size).pipe(Scope.provide(fill.scope))
     if (Option.isNone(ingest)) return yield* Effect.asVoid(tell(fill, { _tag: "Bypass", descriptor }))
-    const blob = source.blob(descriptor, 0)
-    yield* descriptor.size <= smallPackage
-      ? fillSmall(fill, descriptor, blob, ingest.value)
-      : fillLarge(fill, descriptor, blob, ingest.value)
+    if (descriptor.size <= smallPackage) {
+      return yield* fillSmall(fill, descriptor, source.blob(descriptor, 0), ingest.value)
+    }
+    yield* Effect.acquireUseRelease(
+      Effect.sync(() => buffers.began()),
+      () => fillLarge(fill, descriptor, source.blob(descriptor, 0, buffers), ingest.value),
+      () => Effect.sync(() => buffers.ended())
+    )
   })
 
   const finish = (fill: Fill, exit: Exit.Exit<void, unknown>): Effect.Effect<void> =>

@@ -1,7 +1,7 @@
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
 import type { PackageReader } from "@registry-packages-proxy/digest-cache/DigestCache"
-import { Effect, Schema, type Scope } from "effect"
+import { Clock, Effect, Fiber, Schema, type Scope } from "effect"
 import type { HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { Writable } from "node:stream"
 import type { BufferPool } from "./BufferPool.ts"
@@ -9,18 +9,32 @@ import type { BufferPool } from "./BufferPool.ts"
 /** The client went away, or its connection broke, before the body was out. */
 export class ClientGone extends Schema.TaggedError<ClientGone>()("ClientGone", {}) {}
 
-/** Starts a write and answers the effect that waits until its buffer may be used again. */
-const startWrite = (out: Writable, bytes: Uint8Array): Effect.Effect<void, ClientGone> => {
+/** A write that is out: `ended` waits until its buffer may be used again. */
+interface Write {
+  readonly ended: Effect.Effect<void, ClientGone>
+  readonly isOut: () => boolean
+}
+
+const startWrite = (out: Writable, bytes: Uint8Array, done: () => void): Write => {
   let outcome: Effect.Effect<void, ClientGone> | undefined = undefined
   let waiting: ((outcome: Effect.Effect<void, ClientGone>) => void) | undefined = undefined
   out.write(bytes, (error) => {
-    outcome = error === null || error === undefined ? Effect.void : Effect.fail(new ClientGone({}))
+    const written = error === null || error === undefined
+    if (written) done()
+    outcome = written ? Effect.void : Effect.fail(new ClientGone({}))
     waiting?.(outcome)
   })
-  return Effect.callback((resume) => {
-    if (outcome !== undefined) return resume(outcome)
-    waiting = resume
-  })
+  return {
+    isOut: () => outcome === undefined,
+    ended: Effect.suspend(
+      () =>
+        outcome ??
+        Effect.callback((resume) => {
+          if (outcome !== undefined) return resume(outcome)
+          waiting = resume
+        })
+    )
+  }
 }
 
 const finished = (out: Writable): Effect.Effect<void, ClientGone> =>
@@ -33,9 +47,13 @@ const finished = (out: Writable): Effect.Effect<void, ClientGone> =>
     })
   })
 
+/** A read that was begun before the write of what came before it, so that the two go on at once. */
+const readAhead = <E>(reader: PackageReader<E>, into: Uint8Array) =>
+  Effect.forkChild(reader.read(into), { startImmediately: true })
+
 /**
- * Writes a response whose body is read as it goes: one read ahead of the write that is out, at the client's pace. This
- * is the one place that touches Node's response; Effect's server finds it ended and leaves it alone.
+ * Writes a response whose body is read as it goes: reads ahead of the writes that are out, at the client's pace. This is
+ * the one place that touches Node's response; Effect's server finds it ended and leaves it alone.
  *
  * Where the body fails, or the request is interrupted, the connection is destroyed, so that what was sent is never taken
  * for the whole. `written` is told of every byte handed to the connection.
@@ -53,27 +71,49 @@ export const writeBody = <E>(options: {
       readonly writeHead: (status: number, headers: Readonly<Record<string, string>>) => void
       readonly flushHeaders: () => void
     }
+    const clock = yield* Clock.Clock
     const loan = yield* options.pool.acquire
+    let reading: Fiber.Fiber<number, E | BodyError> | undefined
+
     yield* Effect.gen(function* () {
       out.writeHead(response.status, response.headers)
       out.flushHeaders()
-      let writing: Effect.Effect<void, ClientGone> = Effect.void
-      let turn: 0 | 1 = 0
-      while (true) {
-        const buffer = loan.buffers[turn]
-        const count = yield* reader.read(buffer)
-        yield* writing
-        if (count === 0) break
-        writing = startWrite(out, buffer.subarray(0, count))
-        written(count)
-        turn = turn === 0 ? 1 : 0
+      const writes: Array<Write> = []
+
+      const oldest = (write: Write) => {
+        const since = clock.currentTimeMillisUnsafe()
+        return Effect.map(write.ended, () => loan.waited(clock.currentTimeMillisUnsafe() - since))
       }
+
+      let buffer = loan.take()
+      let count = yield* reader.read(buffer)
+      while (count > 0) {
+        const [bytes, present] = [buffer.subarray(0, count), buffer]
+        const write = () => {
+          writes.push(startWrite(out, bytes, () => loan.giveBack(present)))
+          written(bytes.length)
+        }
+        // What is out: the writes, what is about to be written, and what is read meanwhile.
+        const { depth } = loan
+        while (writes.length > 0 && (writes.length + 2 > depth() || writes[0]?.isOut() === false)) {
+          const first = writes.shift()
+          if (first !== undefined) yield* first.isOut() ? oldest(first) : first.ended
+        }
+        buffer = loan.take()
+        reading = yield* readAhead(reader, buffer)
+        write()
+        count = yield* Fiber.join(reading)
+        reading = undefined
+      }
+      for (const write of writes) yield* write.ended
       yield* finished(out)
-      loan.reusable()
+      loan.giveBack(buffer)
     }).pipe(
       Effect.onExit((exit) =>
-        Effect.sync(() => {
+        Effect.suspend(() => {
           if (exit._tag === "Failure") out.destroy()
+          // Nothing it reads from is released while it reads.
+          return reading === undefined ? Effect.void : Fiber.interrupt(reading)
         })
       )
     )

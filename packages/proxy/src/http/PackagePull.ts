@@ -43,8 +43,10 @@ export const make = Effect.gen(function* () {
       resolve: Effect.flatMap(repository, (repository) =>
         registry.resolve(repository, query.digest, platform)
       ),
-      blob: (descriptor, offset) =>
-        Stream.unwrap(Effect.map(repository, (repository) => registry.blob(repository, descriptor, offset)))
+      blob: (descriptor, offset, buffers) =>
+        Stream.unwrap(
+          Effect.map(repository, (repository) => registry.blob(repository, descriptor, offset, buffers))
+        )
     }
   }
 })

@@ -1,9 +1,10 @@
+import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
 import { type Digest, short } from "@registry-packages-proxy/oci/Digest"
 import { Effect, Exit, Option, Pull, Scope } from "effect"
 import { Headers, type HttpClientResponse } from "effect/http"
 import type { Repository } from "../Repository.ts"
 import { ConnectionFailed } from "../RegistryError.ts"
-import { type Chunks, contentLength, pull, refuseEncoded } from "./Body.ts"
+import { type Chunks, contentLength, LentBuffers, pull, refuseEncoded } from "./Body.ts"
 import type { Exchange } from "./Exchange.ts"
 import { invalid, passing, type PullFailure } from "./PullFailure.ts"
 
@@ -81,7 +82,8 @@ export const open = (exchange: Exchange) =>
   Effect.fnUntraced(function* (
     repository: Repository,
     layer: Layer,
-    position: number
+    position: number,
+    buffers?: BlobBuffers
   ): Effect.fn.Return<BlobSegment, PullFailure, Scope.Scope> {
     const scope = yield* Scope.fork(yield* Effect.scope)
     const ranged = position > 0
@@ -93,7 +95,7 @@ export const open = (exchange: Exchange) =>
       const answer = yield* exchange(repository, question, ranged ? wholeOrPart : whole)
       yield* refuseEncoded(answer.response, `the blob ${short(layer.digest)}`)
       const known = yield* knownBytes(answer.response, layer, position)
-      const rest = skipping(yield* pull(answer), known)
+      const rest = skipping(yield* Effect.provideService(pull(answer), LentBuffers, buffers), known)
       const first = yield* Pull.catchDone(firstBytes(rest), () => Effect.fail(endedEarly))
       return { first, rest, close: Scope.close(scope, Exit.void) }
     })

@@ -1,3 +1,4 @@
+import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
 import { Cause, Effect, Option, Pull, Scope, Stream } from "effect"
 import * as Metrics from "../Metrics.ts"
 import type { Repository } from "../Repository.ts"
@@ -36,7 +37,8 @@ export const make = <E>(
   const begin = Effect.fnUntraced(function* (
     repository: Repository,
     layer: BlobSegment.Layer,
-    offset: number
+    offset: number,
+    buffers: BlobBuffers | undefined
   ) {
     const context = yield* Effect.context()
     const scope = yield* Effect.scope
@@ -67,7 +69,7 @@ export const make = <E>(
         })
       )
 
-    const openHere = Effect.suspend(() => Scope.provide(open(repository, layer, position), scope))
+    const openHere = Effect.suspend(() => Scope.provide(open(repository, layer, position, buffers), scope))
     const first = Effect.flatMap(Attempts.deadline, (until) =>
       from(Attempts.beforeFirstByte(openHere, until))
     )
@@ -109,6 +111,13 @@ export const make = <E>(
     return Effect.suspend(() => (segment === undefined ? first : rest(segment)))
   })
 
-  return (repository: Repository, layer: BlobSegment.Layer, offset: number): Stream.Stream<Uint8Array, E> =>
-    offset >= layer.size ? Stream.empty : Stream.scoped(Stream.fromPull(begin(repository, layer, offset)))
+  return (
+    repository: Repository,
+    layer: BlobSegment.Layer,
+    offset: number,
+    buffers?: BlobBuffers
+  ): Stream.Stream<Uint8Array, E> =>
+    offset >= layer.size
+      ? Stream.empty
+      : Stream.scoped(Stream.fromPull(begin(repository, layer, offset, buffers)))
 }

@@ -1,4 +1,5 @@
-import { Cause, Clock, Effect, Option, type Pull, type Scope, Stream } from "effect"
+import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
+import { Cause, Clock, Context, Effect, Option, type Pull, type Scope, Stream } from "effect"
 import { Headers, type HttpClientResponse } from "effect/http"
 import { TimedOut } from "../RegistryError.ts"
 import * as Limits from "./Limits.ts"
@@ -7,6 +8,12 @@ import type { Answer } from "./Send.ts"
 import { fromClientError } from "./Transport.ts"
 
 export type Chunks = readonly [Uint8Array, ...Array<Uint8Array>]
+
+/** What a body being opened may be read into. A client may pass it over. */
+export class LentBuffers extends Context.Reference<BlobBuffers | undefined>(
+  "@registry-packages-proxy/registry-client/LentBuffers",
+  { defaultValue: () => undefined }
+) {}
 
 /** The Content-Length, where there is one that can be read. */
 export const contentLength = (response: HttpClientResponse.HttpClientResponse): Option.Option<number> =>

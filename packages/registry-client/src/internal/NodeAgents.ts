@@ -5,6 +5,7 @@ import type { OnReadOpts, Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { SecureContext } from "node:tls"
 import { http, https } from "./NodeModules.ts"
+import * as Taps from "./Taps.ts"
 import { connectTimeoutCode } from "./Transport.ts"
 
 export interface AgentOptions {
@@ -28,13 +29,13 @@ const ignore = () => {}
 const readSize = 64 * 1024
 
 /**
- * Reads into one buffer, used again for every read of every connection: what parses the bytes copies them before it
+ * Reads into one buffer, used again for every read of every connection: who takes the bytes copies them before it
  * returns. Else each read allocates a buffer of its own, which lives until it is collected.
  */
 const makeOnRead = (): OnReadOpts => ({
   buffer: Buffer.allocUnsafeSlow(readSize),
   callback(this: Socket, count: number, buffer: Uint8Array) {
-    this.emit("data", buffer.subarray(0, count))
+    Taps.deliver(this, buffer.subarray(0, count))
     return true
   }
 })

@@ -1,0 +1,57 @@
+import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
+import { Effect, Stream } from "effect"
+
+/** A chunk as a source gives it that uses its consumer's buffers, where it was lent any. */
+export const within = (buffers: BlobBuffers | undefined, chunk: Uint8Array): Uint8Array => {
+  const buffer = buffers?.take()
+  if (buffer === undefined || buffer.length < chunk.length) return chunk
+  buffer.set(chunk)
+  return buffer.subarray(0, chunk.length)
+}
+
+/** A consumer's buffers: each is overwritten as soon as its chunk was copied, and lent again. */
+export class Lender implements BlobBuffers {
+  readonly #size: number
+  readonly #lent = new WeakMap<ArrayBufferLike, Uint8Array>()
+  readonly #free: Array<Uint8Array> = []
+  /** Buffers there are. */
+  made = 0
+  /** Chunks that came in one. */
+  chunks = 0
+
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  readonly take = (): Uint8Array => {
+    const buffer = this.#free.pop() ?? new Uint8Array(this.#size)
+    if (!this.#lent.has(buffer.buffer)) this.made++
+    this.#lent.set(buffer.buffer, buffer)
+    return buffer
+  }
+
+  #copy(chunk: Uint8Array): Uint8Array {
+    const copy = Uint8Array.from(chunk)
+    const buffer = this.#lent.get(chunk.buffer)
+    if (buffer === undefined) return copy
+    buffer.fill(0)
+    this.#free.push(buffer)
+    this.chunks++
+    return copy
+  }
+
+  /** All bytes of a stream that was lent these buffers. */
+  collect<E, R>(stream: Stream.Stream<Uint8Array, E, R>): Effect.Effect<Uint8Array, E, R> {
+    return Effect.suspend(() => {
+      const copies: Array<Uint8Array> = []
+      return stream.pipe(
+        Stream.runForEachArray((chunks) =>
+          Effect.sync(() => {
+            for (const chunk of chunks) copies.push(this.#copy(chunk))
+          })
+        ),
+        Effect.map(() => new Uint8Array(Buffer.concat(copies)))
+      )
+    })
+  }
+}
