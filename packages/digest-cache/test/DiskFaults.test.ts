@@ -33,6 +33,24 @@ describe("DigestCache on a failing disk", () => {
       )
   )
 
+  it.effect("a directory deleted underneath is made again for all that come at once", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const wanted = [1, 2, 3].map((seed) => new TestPackage({ size: small, seed }))
+          yield* harness.fs.remove(harness.directory, { recursive: true })
+          yield* Effect.forEach(wanted, (one) => get(one), { concurrency: "unbounded" })
+          for (const one of wanted) {
+            yield* settled(one)
+            assert.deepStrictEqual(yield* get(one), { result: "memory", right: true })
+          }
+          assert.lengthOf(yield* harness.blobs, wanted.length)
+          assert.isFalse(yield* degraded)
+        })
+      )
+    )
+  )
+
   for (const reason of ["WriteZero", "Unknown", "PermissionDenied"] as const) {
     it.effect(`where a write fails midway (${reason}), each reader goes on from upstream where it is`, () =>
       withHarness((harness) =>

@@ -38,21 +38,19 @@ export const make = Effect.fnUntraced(function* (root: string) {
   const blobs = path.join(root, "blobs")
   let sequence = 0
 
+  const makeOne = (directory: string): Effect.Effect<void, PlatformError> =>
+    Effect.catchReason(fs.makeDirectory(directory), "PlatformError", "AlreadyExists", () => Effect.void)
+
   // Not Node's recursive one: where a directory cannot be made though its parent is there, as below one that was removed
   // while it is mounted, that one tries for ever.
-  const makeAll = (directory: string): Effect.Effect<void, PlatformError> =>
-    fs.makeDirectory(directory).pipe(
-      Effect.catchReason("PlatformError", "AlreadyExists", () => Effect.void),
-      Effect.catchIf(
-        ({ reason }) => reason._tag === "NotFound",
-        (error) =>
-          Effect.flatMap(fs.exists(path.dirname(directory)), (isThere) =>
-            isThere
-              ? Effect.fail(error)
-              : Effect.andThen(makeAll(path.dirname(directory)), fs.makeDirectory(directory))
-          )
-      )
+  const makeAll = (directory: string): Effect.Effect<void, PlatformError> => {
+    const parent = path.dirname(directory)
+    return Effect.catchIf(
+      makeOne(directory),
+      ({ reason }) => reason._tag === "NotFound" && parent !== directory,
+      () => Effect.andThen(makeAll(parent), makeOne(directory))
     )
+  }
 
   const prepare = makeAll(blobs)
 
