@@ -104,11 +104,18 @@ export const writeBody = <E>(options: {
           const first = writes.shift()
           if (first !== undefined) yield* first.isOut() ? oldest(first) : first.ended
         }
-        buffer = loan.take()
-        reading = yield* readAhead(reader, buffer)
-        write()
-        count = yield* Fiber.join(reading)
-        reading = undefined
+        if (depth() > 2) {
+          buffer = loan.take()
+          reading = yield* readAhead(reader, buffer)
+          write()
+          count = yield* Fiber.join(reading)
+          reading = undefined
+        } else {
+          // One of many: the others have the processors meanwhile, and a fiber for each read is the dearer.
+          write()
+          buffer = loan.take()
+          count = yield* reader.read(buffer)
+        }
       }
       for (const write of writes) yield* write.ended
       yield* finished(out)

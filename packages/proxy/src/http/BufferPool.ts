@@ -17,7 +17,7 @@ const least = { size: 16 * 1024, depth: 2 } as const
 const longWait = 200
 
 /** What is kept for the next body when none uses it, in bytes. */
-const kept = 8 * 1024 * 1024
+const kept = 4 * 1024 * 1024
 
 /** One body's buffers. Each is lent for one read and the write of it, so that its size is always that of the moment. */
 export interface Loan {
@@ -29,6 +29,11 @@ export interface Loan {
   readonly depth: () => number
   /** Told how long the client let a write wait, in milliseconds. */
   readonly waited: (millis: number) => void
+}
+
+/** Frees a buffer's memory now: sizes change with the number of bodies, and tens of MiB would wait to be collected. */
+const release = ({ buffer }: Uint8Array): void => {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0)
 }
 
 /** The buffers that bodies are read into and written from. Pages touched once are touched again instead of new ones. */
@@ -91,7 +96,7 @@ export class BufferPool {
 
   #giveBack(buffer: Uint8Array): void {
     const size = buffer.length
-    if (this.#freeBytes + size > kept) return
+    if (this.#freeBytes + size > kept) return release(buffer)
     const free = this.#free.get(size) ?? []
     free.push(buffer)
     this.#free.set(size, free)
