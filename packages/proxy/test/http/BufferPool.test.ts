@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
+import { TestClock } from "effect/testing"
 import { BufferPool, type Loan } from "../../src/http/BufferPool.ts"
 
 const kib = 1024
@@ -11,11 +12,14 @@ const bodies = Effect.fnUntraced(function* (pool: BufferPool, count: number) {
   return { loans, end: Scope.close(scope, Exit.void) }
 })
 
-/** What the next read of a body would get. */
+/** What a body gets for its next read, far into it. */
 const size = (loan: Loan): number => {
-  const buffer = loan.take()
-  loan.giveBack(buffer)
-  return buffer.length
+  const sizes = Array.from({ length: 6 }, () => {
+    const buffer = loan.take()
+    loan.giveBack(buffer)
+    return buffer.length
+  })
+  return sizes.at(-1) ?? 0
 }
 
 describe("BufferPool", () => {
@@ -24,14 +28,14 @@ describe("BufferPool", () => {
     Effect.fn(function* () {
       const pool = new BufferPool()
       const first = yield* pool.acquire
-      assert.deepStrictEqual([size(first), first.depth()], [512 * kib, 4])
+      assert.deepStrictEqual([size(first), first.depth()], [1024 * kib, 4])
       const ten = yield* bodies(pool, 10)
       assert.deepStrictEqual([size(first), first.depth()], [128 * kib, 2])
       const thousand = yield* bodies(pool, 1000)
       assert.strictEqual(size(first), 16 * kib)
       yield* thousand.end
       yield* ten.end
-      assert.strictEqual(size(first), 512 * kib)
+      assert.strictEqual(size(first), 1024 * kib)
     })
   )
 
@@ -40,6 +44,7 @@ describe("BufferPool", () => {
     Effect.fn(function* () {
       const pool = new BufferPool()
       const loan = yield* pool.acquire
+      size(loan)
       const [one, other] = [loan.take(), loan.take()]
       assert.notStrictEqual(one.buffer, other.buffer)
       loan.giveBack(one)
@@ -48,21 +53,57 @@ describe("BufferPool", () => {
   )
 
   it.effect(
-    "lends little to who is slow, whoever came first, and counts it no more once it holds nothing larger",
+    "begins small",
+    Effect.fn(function* () {
+      const loan = yield* new BufferPool().acquire
+      assert.deepStrictEqual(
+        Array.from({ length: 6 }, () => loan.take().length / kib),
+        [64, 128, 256, 512, 1024, 1024]
+      )
+    })
+  )
+
+  it.effect(
+    "lends little to who waits for a client, whoever came first, and leaves the rest to the others",
     Effect.fn(function* () {
       const pool = new BufferPool()
       const slow = yield* bodies(pool, 20)
       const held = slow.loans.map((loan) => loan.take())
       const fast = yield* pool.acquire
-      for (const loan of slow.loans) loan.waited(2000)
-      assert.strictEqual(size(fast), 128 * kib, "the slow ones hold larger buffers still")
+      for (const loan of slow.loans) loan.waits()
+      yield* TestClock.adjust(200)
+      assert.strictEqual(size(fast), 128 * kib)
+      yield* TestClock.adjust(1)
+      assert.strictEqual(size(fast), 1024 * kib)
       for (const [index, loan] of slow.loans.entries()) {
         loan.giveBack(held[index] ?? assert.fail())
+        loan.goesOn()
         assert.strictEqual(size(loan), 16 * kib)
       }
-      assert.strictEqual(size(fast), 512 * kib)
-      slow.loans[0]?.waited(3)
-      assert.deepStrictEqual(slow.loans.slice(0, 2).map(size), [512 * kib, 16 * kib])
+      assert.strictEqual(size(fast), 1024 * kib)
+      const [first, second] = slow.loans
+      if (first === undefined || second === undefined) assert.fail()
+      first.waits()
+      first.goesOn()
+      assert.deepStrictEqual([size(first), size(second)], [1024 * kib, 16 * kib])
+    })
+  )
+
+  it.effect(
+    "bounds what those who wait keep",
+    Effect.fn(function* () {
+      const pool = new BufferPool()
+      const fast = yield* pool.acquire
+      for (let count = 0; count < 40; count++) {
+        const slow = yield* pool.acquire
+        size(slow)
+        const [one, other] = [slow.take(), slow.take()]
+        assert.strictEqual(one.length, other.length)
+        slow.waits()
+        yield* TestClock.adjust(201)
+      }
+      // 8 that hold 2 MiB each, and 32 that count.
+      assert.strictEqual(size(fast), 64 * kib)
     })
   )
 
@@ -71,12 +112,10 @@ describe("BufferPool", () => {
     Effect.fn(function* () {
       const pool = new BufferPool()
       const loan = yield* pool.acquire
-      const buffers = Array.from({ length: 10 }, () => loan.take())
+      size(loan)
+      const buffers = Array.from({ length: 6 }, () => loan.take())
       for (const buffer of buffers) loan.giveBack(buffer)
-      assert.deepStrictEqual(
-        buffers.map(({ length }) => length),
-        [...Array.from({ length: 8 }, () => 512 * kib), 0, 0]
-      )
+      assert.strictEqual(buffers.filter(({ length }) => length > 0).length * kib * kib, 3 * kib * kib)
     })
   )
 })
