@@ -1,7 +1,7 @@
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
 import type { PackageReader } from "@registry-packages-proxy/digest-cache/DigestCache"
-import { Clock, Effect, Fiber, Schema, type Scope } from "effect"
+import { Effect, Fiber, Schema, type Scope } from "effect"
 import type { HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { Writable } from "node:stream"
 import type { BufferPool } from "./BufferPool.ts"
@@ -71,7 +71,6 @@ export const writeBody = <E>(options: {
       readonly writeHead: (status: number, headers: Readonly<Record<string, string>>) => void
       readonly flushHeaders: () => void
     }
-    const clock = yield* Clock.Clock
     const loan = yield* options.pool.acquire
     let reading: Fiber.Fiber<number, E | BodyError> | undefined
 
@@ -81,8 +80,9 @@ export const writeBody = <E>(options: {
       const writes: Array<Write> = []
 
       const oldest = (write: Write) => {
-        const since = clock.currentTimeMillisUnsafe()
-        return Effect.map(write.ended, () => loan.waited(clock.currentTimeMillisUnsafe() - since))
+        if (!write.isOut()) return write.ended
+        loan.waits()
+        return Effect.map(write.ended, loan.goesOn)
       }
 
       let buffer = loan.take()
@@ -97,13 +97,20 @@ export const writeBody = <E>(options: {
         const { depth } = loan
         while (writes.length > 0 && (writes.length + 2 > depth() || writes[0]?.isOut() === false)) {
           const first = writes.shift()
-          if (first !== undefined) yield* first.isOut() ? oldest(first) : first.ended
+          if (first !== undefined) yield* oldest(first)
         }
-        buffer = loan.take()
-        reading = yield* readAhead(reader, buffer)
-        write()
-        count = yield* Fiber.join(reading)
-        reading = undefined
+        if (depth() > 2) {
+          buffer = loan.take()
+          reading = yield* readAhead(reader, buffer)
+          write()
+          count = yield* Fiber.join(reading)
+          reading = undefined
+        } else {
+          // One of many: the others have the processors meanwhile, and a fiber for each read is the dearer.
+          write()
+          buffer = loan.take()
+          count = yield* reader.read(buffer)
+        }
       }
       for (const write of writes) yield* write.ended
       yield* finished(out)

@@ -1,9 +1,9 @@
 import type { Scope } from "effect"
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 
 /** How large buffers are, and how many a body may hold, by how many bodies are under way whose clients keep up. */
 const tiers = [
-  { upTo: 2, size: 512 * 1024, depth: 4 },
+  { upTo: 2, size: 1024 * 1024, depth: 4 },
   { upTo: 8, size: 256 * 1024, depth: 2 },
   { upTo: 24, size: 128 * 1024, depth: 2 },
   { upTo: 64, size: 64 * 1024, depth: 2 },
@@ -13,11 +13,17 @@ const tiers = [
 /** With more bodies than that, and for a client that does not keep up. */
 const least = { size: 16 * 1024, depth: 2 } as const
 
-/** A write that takes longer than this, in milliseconds, waits for a client that does not keep up. */
+/** A body's first buffer; each may be twice as large as the one before. */
+const firstSize = 64 * 1024
+
+/** A write that is out longer than this, in milliseconds, waits for a client that does not keep up. */
 const longWait = 200
 
+/** How much such clients may keep of what they had while they did, in bytes; beyond it they count like any other. */
+const mostStuck = 16 * 1024 * 1024
+
 /** What is kept for the next body when none uses it, in bytes. */
-const kept = 8 * 1024 * 1024
+const kept = 4 * 1024 * 1024
 
 /** One body's buffers. Each is lent for one read and the write of it, so that its size is always that of the moment. */
 export interface Loan {
@@ -25,61 +31,111 @@ export interface Loan {
   readonly take: () => Uint8Array
   /** Gives a buffer back, once nothing refers to it. What a broken write may still refer to is not given back. */
   readonly giveBack: (buffer: Uint8Array) => void
-  /** How many buffers the body may hold: one that is written, and those that are read ahead. */
+  /** How many buffers the body may hold: those that are written, and those that are read ahead. */
   readonly depth: () => number
-  /** Told how long the client let a write wait, in milliseconds. */
-  readonly waited: (millis: number) => void
+  /** Told when the body begins to wait for its client, and when it goes on. */
+  readonly waits: () => void
+  readonly goesOn: () => void
+}
+
+interface Body {
+  /** Bytes lent to it in buffers larger than the least. */
+  held: number
+  since: number
+  slow: boolean
+  /** Whether it is among the bodies that share the memory, or what it holds is part of `stuck`. */
+  counted: boolean
+  stuck: number
+  limit: number
+}
+
+/** Frees a buffer's memory now: sizes change with the number of bodies, and tens of MiB would wait to be collected. */
+const release = ({ buffer }: Uint8Array): void => {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0)
 }
 
 /** The buffers that bodies are read into and written from. Pages touched once are touched again instead of new ones. */
 export class BufferPool {
   readonly #free = new Map<number, Array<Uint8Array>>()
   #freeBytes = 0
-  /** Bodies whose clients keep up, or which still hold a buffer that is not of the least size. */
-  #swift = 0
+  #counted = 0
+  #stuck = 0
+  /** Who waits for a client, longest first. */
+  readonly #waiting = new Set<Body>()
 
   /** Buffers for one body, until the scope ends. */
-  readonly acquire: Effect.Effect<Loan, never, Scope.Scope> = Effect.map(
-    Effect.acquireRelease(
+  readonly acquire: Effect.Effect<Loan, never, Scope.Scope> = Effect.gen({ self: this }, function* () {
+    const clock = yield* Clock.Clock
+    const body = yield* Effect.acquireRelease(
       Effect.sync(() => this.#open()),
-      (body) => Effect.sync(() => body.close())
-    ),
-    (body) => body.loan
-  )
+      (body) => Effect.sync(() => this.#close(body))
+    )
+    return this.#loan(body, () => clock.currentTimeMillisUnsafe())
+  })
 
-  #open() {
-    let held = 0
-    let slow = false
-    let counted = false
-    const count = (): void => {
-      const counts = !slow || held > 0
-      if (counts !== counted) this.#swift += counts ? 1 : -1
-      counted = counts
+  #open(): Body {
+    this.#counted++
+    return { held: 0, since: 0, slow: false, counted: true, stuck: 0, limit: firstSize }
+  }
+
+  #close(body: Body): void {
+    this.#waiting.delete(body)
+    this.#uncount(body)
+  }
+
+  #uncount(body: Body): void {
+    if (body.counted) this.#counted--
+    this.#stuck -= body.stuck
+    body.counted = false
+    body.stuck = 0
+  }
+
+  /** Who does not keep up leaves the memory to the others, but for what it holds. */
+  #recount(body: Body, slow: boolean): void {
+    body.slow = slow
+    this.#uncount(body)
+    body.counted = !slow || this.#stuck + body.held > mostStuck
+    if (body.counted) {
+      this.#counted++
+    } else {
+      body.stuck = body.held
+      this.#stuck += body.stuck
     }
-    count()
-    const tier = () => (slow ? least : (tiers.find(({ upTo }) => this.#swift <= upTo) ?? least))
-    const loan: Loan = {
+  }
+
+  #loan(body: Body, now: () => number): Loan {
+    const tier = () => (body.slow ? least : (tiers.find(({ upTo }) => this.#counted <= upTo) ?? least))
+    return {
       take: () => {
-        const { size } = tier()
-        if (size > least.size) held++
+        this.#noticeSlow(now())
+        const size = Math.min(tier().size, body.limit)
+        body.limit = Math.min(2 * body.limit, tiers[0].size)
+        if (size > least.size) body.held += size
         return this.#take(size)
       },
       giveBack: (buffer) => {
-        if (buffer.length > least.size) held--
-        count()
+        if (buffer.length > least.size) body.held -= buffer.length
+        if (body.slow) this.#recount(body, true)
         this.#giveBack(buffer)
       },
       depth: () => tier().depth,
-      waited: (millis) => {
-        slow = millis > longWait
-        count()
+      waits: () => {
+        body.since = now()
+        this.#waiting.add(body)
+      },
+      goesOn: () => {
+        this.#waiting.delete(body)
+        this.#recount(body, now() - body.since > longWait)
       }
     }
-    const close = (): void => {
-      if (counted) this.#swift--
-      counted = false
+  }
+
+  #noticeSlow(now: number): void {
+    for (const body of this.#waiting) {
+      if (now - body.since <= longWait) return
+      this.#waiting.delete(body)
+      this.#recount(body, true)
     }
-    return { loan, close }
   }
 
   #take(size: number): Uint8Array {
@@ -91,7 +147,7 @@ export class BufferPool {
 
   #giveBack(buffer: Uint8Array): void {
     const size = buffer.length
-    if (this.#freeBytes + size > kept) return
+    if (this.#freeBytes + size > kept) return release(buffer)
     const free = this.#free.get(size) ?? []
     free.push(buffer)
     this.#free.set(size, free)

@@ -26,7 +26,7 @@ type Created = ((error: Error | null, socket: Duplex) => void) | undefined
 const ignore = () => {}
 
 /** How much is read off a connection at a time, in bytes. */
-const readSize = 64 * 1024
+const readSize = 256 * 1024
 
 /**
  * Reads into one buffer, used again for every read of every connection: who takes the bytes copies them before it
