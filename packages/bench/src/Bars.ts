@@ -8,6 +8,7 @@ const behindRbacProxy = Object.values(RbacProxy.names)
 interface Bar {
   readonly what: string
   readonly title: RegExp
+  /** The fastest of these counts. */
   readonly against: ReadonlyArray<string>
   /** The least the ratio of speeds may be: below 1 the program may be that much slower. */
   readonly atLeast: number
@@ -16,9 +17,9 @@ interface Bar {
 /** The rows of the design that compare the plain port with a peer. */
 const bars: ReadonlyArray<Bar> = [
   {
-    what: "plain hit against bare node:http",
+    what: "plain hit against bare node:http, the best loop",
     title: /^hit, \d+ MiB/,
-    against: ["bare node:http, 2 x 512 KiB"],
+    against: ["2 x 512 KiB", "4 x 1024 KiB", "readSync 256 KiB"].map((loop) => `bare node:http, ${loop}`),
     atLeast: 0.9
   },
   {
@@ -40,9 +41,9 @@ const bars: ReadonlyArray<Bar> = [
     atLeast: 0.85
   },
   {
-    what: "HTTPS hits of 20 KiB against nginx TLS",
+    what: "HTTPS hits of 20 KiB against nginx TLS, the faster",
     title: /^HTTPS hit, 20 KiB/,
-    against: ["nginx TLS, sendfile on"],
+    against: ["nginx TLS, sendfile on", "nginx TLS, sendfile off"],
     atLeast: 0.7
   },
   {
@@ -74,21 +75,20 @@ const bars: ReadonlyArray<Bar> = [
 const judge = (comparisons: ReadonlyArray<Comparison>, bar: Bar): ReadonlyArray<Verdict> =>
   comparisons
     .filter(({ title }) => bar.title.test(title))
-    .flatMap((comparison) =>
-      bar.against.flatMap((peer): ReadonlyArray<Verdict> => {
-        const ratio = timesBetter(comparison, program, peer)
-        if (ratio === undefined) return []
-        const asTime = comparison.lessIsBetter
-        return [
-          {
-            what: bar.what,
-            bar: asTime ? `<= ${figure(1 / bar.atLeast)}x its time` : `>= ${figure(bar.atLeast)}x`,
-            measured: `${(asTime ? 1 / ratio : ratio).toFixed(3)}x`,
-            met: ratio >= bar.atLeast
-          }
-        ]
-      })
-    )
+    .flatMap((comparison): ReadonlyArray<Verdict> => {
+      const ratios = bar.against.flatMap((peer) => timesBetter(comparison, program, peer) ?? [])
+      if (ratios.length === 0) return []
+      const ratio = Math.min(...ratios)
+      const asTime = comparison.lessIsBetter
+      return [
+        {
+          what: bar.what,
+          bar: asTime ? `<= ${figure(1 / bar.atLeast)}x its time` : `>= ${figure(bar.atLeast)}x`,
+          measured: `${(asTime ? 1 / ratio : ratio).toFixed(3)}x`,
+          met: ratio >= bar.atLeast
+        }
+      ]
+    })
 
 const firstByte = (comparison: Comparison): ReadonlyArray<Verdict> => {
   const of = (subject: string) => comparison.rows.find((row) => row.subject === subject)?.firstByte?.p50
