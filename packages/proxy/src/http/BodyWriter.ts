@@ -47,9 +47,19 @@ const finished = (out: Writable): Effect.Effect<void, ClientGone> =>
     })
   })
 
-/** A read that was begun before the write of what came before it, so that the two go on at once. */
-const readAhead = <E>(reader: PackageReader<E>, into: Uint8Array) =>
-  Effect.forkChild(reader.read(into), { startImmediately: true })
+/**
+ * A read that is begun before the write of what came before it, so that the two go on at once. `begun` is told of it
+ * whatever comes.
+ */
+const readAhead = <E>(
+  reader: PackageReader<E>,
+  into: Uint8Array,
+  begun: (reading: Fiber.Fiber<number, E | BodyError>) => void
+): Effect.Effect<Fiber.Fiber<number, E | BodyError>> =>
+  Effect.forkChild(reader.read(into), { startImmediately: true }).pipe(
+    Effect.tap((reading) => Effect.sync(() => begun(reading))),
+    Effect.uninterruptible
+  )
 
 /**
  * Writes a response whose body is read as it goes: reads ahead of the writes that are out, at the client's pace. This is
@@ -101,9 +111,11 @@ export const writeBody = <E>(options: {
         }
         if (depth() > 2) {
           buffer = loan.take()
-          reading = yield* readAhead(reader, buffer)
+          const ahead = yield* readAhead(reader, buffer, (fiber) => {
+            reading = fiber
+          })
           write()
-          count = yield* Fiber.join(reading)
+          count = yield* Fiber.join(ahead)
           reading = undefined
         } else {
           // One of many: the others have the processors meanwhile, and a fiber for each read is the dearer.

@@ -44,12 +44,17 @@ export const open = (message: IncomingMessage, tap: Tap): boolean => {
   if (!isParser(parser) || parser.incoming !== message) return false
   const given = parser[onBody]
   if (!isOnBody(given)) return false
-  // Parsers are used again, for other connections.
+  const stop = () => close(socket)
   const restore = () => {
     parser[onBody] = given
+    socket.off("end", stop)
+    socket.off("close", stop)
   }
   parser[onBody] = undefined
   tapped.set(socket, { tap, restore })
+  // A connection that ends gives its parser to the next, which needs it whole: before those who do that.
+  socket.prependListener("end", stop)
+  socket.prependListener("close", stop)
   return true
 }
 
@@ -57,5 +62,5 @@ export const open = (message: IncomingMessage, tap: Tap): boolean => {
 export const deliver = (socket: Socket, bytes: Uint8Array): void => {
   const more = tapped.get(socket)?.tap(bytes) ?? true
   socket.emit("data", bytes)
-  if (!more) close(socket)
+  if (!more || socket.destroyed) close(socket)
 }
