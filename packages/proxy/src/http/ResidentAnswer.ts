@@ -74,7 +74,9 @@ export const make = Effect.fnUntraced(function* (options: {
   const tracer = yield* Tracer.Tracer
   const digestOf = makeDigestOf()
 
-  const startSpan = (headers: IncomingHttpHeaders): Tracer.Span => {
+  // As Effect's server does: nobody would see the native tracer's.
+  const startSpan = (headers: IncomingHttpHeaders): Tracer.Span | undefined => {
+    if (tracer === Tracer.nativeTracer) return undefined
     const parent = parentOf(headers)
     return tracer.span({
       name: "GET",
@@ -113,11 +115,11 @@ export const make = Effect.fnUntraced(function* (options: {
       exchange.cache = "memory"
       exchange.bytes = bytes.length
       record({ method: "GET", exchange, status: 200, began, span })
-      if (span.sampled) {
+      if (span?.sampled === true) {
         span.attribute("http.request.method", "GET")
         span.attribute("http.response.status_code", 200)
       }
-      span.end(clock.currentTimeNanosUnsafe(), Exit.void)
+      span?.end(clock.currentTimeNanosUnsafe(), Exit.void)
       return true
     }
 })
