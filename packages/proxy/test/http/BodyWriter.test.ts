@@ -1,7 +1,7 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, it } from "@effect/vitest"
 import type { PackageReader } from "@registry-packages-proxy/digest-cache/DigestCache"
-import { Deferred, Effect } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createServer, type Server } from "node:http"
 import { connect } from "node:net"
@@ -20,14 +20,25 @@ const listen = (server: Server) =>
   )
 
 it.effect(
-  "ends, when its client has left, only once the read that is under way has",
+  "ends, when it is interrupted, only once the read that is under way has",
   Effect.fn(function* () {
+    const asked = yield* Deferred.make<HttpServerRequest.HttpServerRequest>()
+    const over = yield* Deferred.make<void>()
+    const handler = yield* NodeHttpServer.makeHandler(
+      Effect.gen(function* () {
+        yield* Deferred.succeed(asked, yield* HttpServerRequest.HttpServerRequest)
+        yield* Deferred.await(over)
+        return HttpServerResponse.empty()
+      }),
+      { scope: yield* Effect.scope }
+    )
+    const port = yield* listen(createServer(handler))
+    const client = connect(port, "127.0.0.1").on("error", () => {})
+    client.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+
     const reading = yield* Deferred.make<void>()
-    const left = yield* Deferred.make<void>()
     const go = yield* Deferred.make<void>()
-    const ended = yield* Deferred.make<boolean>()
     let reads = 0
-    let released = false
     const reader: PackageReader<never> = {
       read: () =>
         Effect.gen(function* () {
@@ -37,37 +48,29 @@ it.effect(
           return 1000
         }).pipe(Effect.uninterruptible)
     }
-    const answer = Effect.gen(function* () {
-      const request = yield* HttpServerRequest.HttpServerRequest
-      const response = HttpServerResponse.empty({ status: 200, headers: { "content-length": "9999999" } })
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          released = true
-        })
-      )
-      yield* writeBody({ request, response, reader, pool: new BufferPool(), written: () => {} })
-      return response
-    }).pipe(
+    let released = false
+    const request = yield* Deferred.await(asked)
+    const response = HttpServerResponse.empty({ status: 200, headers: { "content-length": "9999999" } })
+    const writing = yield* Effect.acquireRelease(Effect.void, () =>
+      Effect.sync(() => {
+        released = true
+      })
+    ).pipe(
+      Effect.andThen(writeBody({ request, response, reader, pool: new BufferPool(), written: () => {} })),
       Effect.scoped,
-      Effect.onExit((exit) => Deferred.succeed(ended, exit._tag === "Failure"))
+      Effect.forkChild
     )
-    const handler = yield* NodeHttpServer.makeHandler(answer, { scope: yield* Effect.scope })
-    const server = createServer((request, response) => {
-      response.on("close", () => Deferred.doneUnsafe(left, Effect.void))
-      handler(request, response)
-    })
-    const port = yield* listen(server)
-    const client = connect(port, "127.0.0.1").on("error", () => {})
-    client.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n")
     yield* Deferred.await(reading)
-    client.destroy()
-    yield* Deferred.await(left)
+    const interrupting = yield* Effect.forkChild(Fiber.interrupt(writing), { startImmediately: true })
     // Whatever follows from that has happened.
     yield* Effect.callback<void>((resume) => void setImmediate(() => setImmediate(() => resume(Effect.void))))
+
     assert.isFalse(released, "what the read uses is still there")
     yield* Deferred.succeed(go, undefined)
-    assert.isTrue(yield* Deferred.await(ended))
+    yield* Fiber.join(interrupting)
     assert.isTrue(released)
     assert.strictEqual(reads, 2)
+    client.destroy()
+    yield* Deferred.succeed(over, undefined)
   })
 )
