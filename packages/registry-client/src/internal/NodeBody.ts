@@ -84,7 +84,11 @@ class Flow<E> {
     // What came with the head. After it nothing is in the message but its end.
     for (let chunk: unknown = source.read(); chunk instanceof Uint8Array; chunk = source.read())
       this.#onBytes(chunk)
-    if (this.#left > 0 && !Taps.open(source, this.#onBytes)) this.#left = undefined
+    if (this.#left > 0 && !Taps.open(source, this.#onBytes)) {
+      this.#left = undefined
+      // What comes now comes after it.
+      this.#pushFilled()
+    }
     source.on("data", this.#onData)
   }
 

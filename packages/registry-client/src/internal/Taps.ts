@@ -21,6 +21,9 @@ const onBody = 3
 
 const tapped = new WeakMap<Socket, Tapped>()
 
+/** The connections whose bytes come by `deliver`; those of TLS in a proxy's tunnel do not. */
+const delivered = new WeakSet<Socket>()
+
 const isOnBody = (value: unknown): value is OnBody =>
   typeof value === "function" && value.name === "parserOnBody"
 
@@ -41,7 +44,8 @@ export const close = (socket: Socket): void => {
 export const open = (message: IncomingMessage, tap: Tap): boolean => {
   const { socket } = message
   const parser: unknown = Reflect.get(socket, "parser")
-  if (!isParser(parser) || parser.incoming !== message) return false
+  // Its head came the way its body will.
+  if (!delivered.has(socket) || !isParser(parser) || parser.incoming !== message) return false
   const given = parser[onBody]
   if (!isOnBody(given)) return false
   const stop = () => close(socket)
@@ -60,6 +64,7 @@ export const open = (message: IncomingMessage, tap: Tap): boolean => {
 
 /** Gives what a connection has read to its tap, and to whoever parses it. */
 export const deliver = (socket: Socket, bytes: Uint8Array): void => {
+  if (!delivered.has(socket)) delivered.add(socket)
   const more = tapped.get(socket)?.tap(bytes) ?? true
   socket.emit("data", bytes)
   if (!more || socket.destroyed) close(socket)
