@@ -30,7 +30,12 @@ export const groups = {
   "access-over-time": group("AccessOverTime", [...registry, "go"], access),
   "access-flood": group("AccessFlood", ["setpriv"]),
   kubernetes: group("Kubernetes", [...registry, "go"], ["kube-apiserver"]),
-  "kubernetes-flood": group("KubeFlood", ["setpriv"])
+  "kubernetes-flood": group("KubeFlood", ["setpriv"]),
+  cluster: group(
+    "Cluster",
+    [...registry, "unshare", "go"],
+    ["kube-apiserver", "kube-rbac-proxy", "helm", "helm-unittest", "crds"]
+  )
 } as const satisfies Record<string, Group>
 
 export type GroupName = keyof typeof groups

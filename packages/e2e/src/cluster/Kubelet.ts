@@ -1,0 +1,147 @@
+import { Effect, Exit, Latch, Queue, Schedule, Scope } from "effect"
+import type { KubeAdmin } from "../KubeAdmin.ts"
+import type { Images } from "./Images.ts"
+import * as Pod from "./Pod.ts"
+import { timestamp } from "./PodStatus.ts"
+import * as RunningPod from "./RunningPod.ts"
+
+/** A machine of the cluster. */
+export interface NodeOptions {
+  readonly name: string
+  readonly isMaster: boolean
+  /** Its address, on which its pods with hostNetwork listen. */
+  readonly address: string
+  /** What 127.0.0.1 is on it. */
+  readonly loopback: string
+}
+
+/** What a kubelet learns of a pod that is bound to its node. */
+export type PodEvent =
+  | { readonly _tag: "There"; readonly pod: Pod.Pod }
+  /** Gone from the API server, by its URL path there. */
+  | { readonly _tag: "Gone"; readonly path: string }
+
+const capacity = { cpu: "4", memory: "8Gi", "ephemeral-storage": "40Gi", pods: "110" }
+const masterRole = "node-role.kubernetes.io/control-plane"
+
+/** The Node object that a kubelet registers, and its status. */
+const node = ({ address, isMaster, name }: NodeOptions) => ({
+  object: {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: {
+      name,
+      labels: {
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        ...(isMaster ? { [masterRole]: "" } : {})
+      }
+    },
+    spec: { taints: isMaster ? [{ key: masterRole, effect: "NoSchedule" }] : [] }
+  },
+  status: {
+    capacity,
+    allocatable: capacity,
+    addresses: [
+      { type: "InternalIP", address },
+      { type: "Hostname", address: name }
+    ],
+    conditions: [
+      {
+        type: "Ready",
+        status: "True",
+        reason: "KubeletReady",
+        message: "the tests' kubelet runs",
+        lastHeartbeatTime: timestamp(),
+        lastTransitionTime: timestamp()
+      }
+    ]
+  }
+})
+
+const lease = (name: string) => ({
+  apiVersion: "coordination.k8s.io/v1",
+  kind: "Lease",
+  metadata: { name, namespace: "kube-node-lease" },
+  spec: {
+    holderIdentity: name,
+    leaseDurationSeconds: 40,
+    renewTime: new Date().toISOString().replace("Z", "000Z")
+  }
+})
+
+/**
+ * A kubelet of the tests' own: it registers its node, keeps its lease, and runs the pods that it is told of as processes
+ * of this machine. What it does not do: images, cgroups, network namespaces, evictions, init containers, pods without
+ * hostNetwork.
+ */
+export const make = Effect.fnUntraced(function* (
+  options: NodeOptions,
+  { admin, images, variables }: {
+    readonly admin: KubeAdmin
+    readonly images: Images
+    /** What each container learns of the API server. */
+    readonly variables: Readonly<Record<string, string>>
+  }
+) {
+  const { address, loopback, name } = options
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const connected = yield* Latch.make(true)
+  const pods = new Map<string, RunningPod.RunningPod>()
+
+  const register = Effect.suspend(() => {
+    const { object, status } = node(options)
+    return Effect.andThen(admin.apply(object), admin.send("PATCH", `/api/v1/nodes/${name}/status`, { status }, "merge"))
+  })
+  const renew = Effect.andThen(
+    connected.await,
+    Effect.suspend(() => admin.apply(lease(name)))
+  )
+  yield* register
+  yield* renew.pipe(Effect.ignore, Effect.repeat(Schedule.spaced("2 seconds")), Effect.forkIn(scope))
+
+  const handle = Effect.fnUntraced(function* (event: PodEvent) {
+    yield* connected.await
+    if (event._tag === "Gone") {
+      const gone = [...pods.values()].filter(({ pod }) => Pod.path(pod) === event.path)
+      for (const running of gone) yield* Effect.forkIn(running.end(0), scope)
+      return
+    }
+    const { pod } = event
+    const { deletionGracePeriodSeconds = 30, deletionTimestamp, uid } = pod.metadata
+    const running = pods.get(uid)
+    if (deletionTimestamp !== undefined) {
+      const end = running?.end(deletionGracePeriodSeconds) ?? RunningPod.confirmGone(admin, pod)
+      yield* Effect.forkIn(Effect.andThen(end, Effect.sync(() => pods.delete(uid))), scope)
+    } else if (running === undefined) {
+      const facts = { podIP: address, loopback, variables }
+      pods.set(uid, yield* RunningPod.start({ admin, images, pod, facts, gate: connected.await }))
+    }
+  })
+  const events = yield* Queue.unbounded<PodEvent>()
+  yield* Queue.take(events).pipe(
+    Effect.flatMap(handle),
+    Effect.forever,
+    Scope.provide(scope),
+    Effect.forkIn(scope)
+  )
+
+  const signalAll = (signal: NodeJS.Signals) =>
+    Effect.forEach(pods.values(), (pod) => pod.signal(signal), { discard: true })
+  return {
+    ...options,
+    /** The pods that run on it. */
+    pods: (): ReadonlyArray<RunningPod.RunningPod> => [...pods.values()],
+    /** Tells it of a pod that is bound to its node. */
+    tell: (event: PodEvent) => Effect.asVoid(Queue.offer(events, event)),
+    /** Cuts it off: its processes neither take nor send anything, and nobody hears of it. */
+    cutOff: Effect.andThen(connected.close, signalAll("SIGSTOP")),
+    /** Ends the cut. */
+    reconnect: Effect.andThen(signalAll("SIGCONT"), connected.open),
+    /** Ends it as a power failure does; its Node stays. */
+    powerOff: Effect.andThen(connected.close, Scope.close(scope, Exit.void))
+  }
+})
+
+/** A node and its kubelet. */
+export type Kubelet = Effect.Success<ReturnType<typeof make>>
