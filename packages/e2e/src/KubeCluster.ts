@@ -37,7 +37,10 @@ export interface ClusterOptions {
  * A real control plane: kube-apiserver with RBAC over etcd, on ports that they keep over restarts, and the ModuleSource
  * CRD. Stopped with the scope.
  */
-export const make = Effect.fnUntraced(function* (program: string, { hasAccount = true }: ClusterOptions = {}) {
+export const make = Effect.fnUntraced(function* (
+  program: string,
+  { hasAccount = true }: ClusterOptions = {}
+) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-cluster-" })

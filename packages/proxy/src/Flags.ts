@@ -13,7 +13,9 @@ export const FilePath = Schema.NonEmptyString.check(Schema.isPattern(/^[^\0]*$/)
 export type FilePath = typeof FilePath.Type
 
 /** A UUID in any case; empty where whoever wrote the arguments knew none. */
-export const Uuid = Schema.String.check(Schema.isPattern(/^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?$/i))
+export const Uuid = Schema.String.check(
+  Schema.isPattern(/^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?$/i)
+)
 
 /**
  * Every flag, by the name its value has in `Settings`. Parsing, the environment, --help and the table in the docs come

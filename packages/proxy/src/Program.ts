@@ -171,6 +171,10 @@ export const layerServer = <E = never, R = never>(
 /** The whole program. */
 export const layer = (settings: Settings, environment: Environment) =>
   layerServer(settings, layerAccess(settings, environment)).pipe(
-    Layer.provide([layerCache(settings), layerCredentials(settings, environment), layerRegistry(environment)]),
+    Layer.provide([
+      layerCache(settings),
+      layerCredentials(settings, environment),
+      layerRegistry(environment)
+    ]),
     Layer.merge(Layer.effectDiscard(NotServed.warn(settings)))
   )

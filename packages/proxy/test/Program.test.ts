@@ -72,7 +72,8 @@ describe("the flags of the replaced service", () => {
     yield* fs.writeFileString(credentials, JSON.stringify({ apiVersion: "v1", kind: "List", items: [] }))
     const lines: Array<string> = []
     const logger = Logger.make(({ fiber, logLevel, message }) => {
-      if (logLevel === "Warn") lines.push(JSON.stringify([message, fiber.getRef(References.CurrentLogAnnotations)]))
+      if (logLevel === "Warn")
+        lines.push(JSON.stringify([message, fiber.getRef(References.CurrentLogAnnotations)]))
     })
     const settings = yield* CommandLine.parse(
       [
@@ -84,9 +85,7 @@ describe("the flags of the replaced service", () => {
       {}
     )
     yield* Effect.scoped(
-      Layer.build(
-        Program.layer(settings, { variables: {} }).pipe(Layer.provideMerge(Logger.layer([logger])))
-      )
+      Layer.build(Program.layer(settings, { variables: {} }).pipe(Layer.provideMerge(Logger.layer([logger]))))
     )
     return lines
   })
@@ -98,12 +97,15 @@ describe("the flags of the replaced service", () => {
     "are accepted, and what is not served is said once",
     Effect.gen(function* () {
       const uuid = "2f4c4f3c-6a3e-4f0b-9a55-3c7d21f6b6a1"
-      assert.deepStrictEqual(yield* warnings(`--cluster-uuid=${uuid}`, "--rpp-get-binary-listen-address=:4282"), [
-        JSON.stringify([
-          ["the binary rpp-get is not served"],
-          { flag: "--rpp-get-binary-listen-address", address: ":4282" }
-        ])
-      ])
+      assert.deepStrictEqual(
+        yield* warnings(`--cluster-uuid=${uuid}`, "--rpp-get-binary-listen-address=:4282"),
+        [
+          JSON.stringify([
+            ["the binary rpp-get is not served"],
+            { flag: "--rpp-get-binary-listen-address", address: ":4282" }
+          ])
+        ]
+      )
     })
   )
 

@@ -65,9 +65,7 @@ const attempt = (endpoint: string, { digest, sha256, size }: Plan["packages"][nu
         })
       }
     )
-    outgoing.on("socket", (socket) =>
-      socket.once("secureConnect", () => next(headersMillis, "no headers"))
-    )
+    outgoing.on("socket", (socket) => socket.once("secureConnect", () => next(headersMillis, "no headers")))
     outgoing.on("error", (error: NodeJS.ErrnoException) => fail(new Error(error.code ?? error.message)))
     outgoing.end()
   })

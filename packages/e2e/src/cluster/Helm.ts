@@ -12,6 +12,18 @@ export const namespace = "d8-cloud-instance-manager"
 /** The release's name, and that of nearly everything in it. */
 export const release = "registry-packages-proxy"
 
+const install = [
+  "upgrade",
+  "--install",
+  release,
+  chart,
+  "--namespace",
+  namespace,
+  "--create-namespace",
+  "--wait",
+  "--timeout=2m"
+]
+
 /** A directory with `helm`, and `kubectl` of the control plane's version, for PATH; and how to run helm. */
 export const make = Effect.fnUntraced(function* (kubeconfig?: string) {
   const fs = yield* FileSystem.FileSystem
@@ -35,11 +47,7 @@ export const make = Effect.fnUntraced(function* (kubeconfig?: string) {
     env,
     run,
     /** Installs the chart, or upgrades it, and returns when all is ready. */
-    install: (...args: ReadonlyArray<string>) =>
-      run(
-        ...["upgrade", "--install", release, chart, "--namespace", namespace, "--create-namespace"],
-        ...["--wait", "--timeout", "2m", ...args]
-      ),
+    install: (...args: ReadonlyArray<string>) => run(...install, ...args),
     uninstall: run("uninstall", release, "--namespace", namespace, "--wait")
   }
 })

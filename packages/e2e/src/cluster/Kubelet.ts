@@ -77,7 +77,11 @@ const lease = (name: string) => ({
  */
 export const make = Effect.fnUntraced(function* (
   options: NodeOptions,
-  { admin, images, variables }: {
+  {
+    admin,
+    images,
+    variables
+  }: {
     readonly admin: KubeAdmin
     readonly images: Images
     /** What each container learns of the API server. */
@@ -91,7 +95,10 @@ export const make = Effect.fnUntraced(function* (
 
   const register = Effect.suspend(() => {
     const { object, status } = node(options)
-    return Effect.andThen(admin.apply(object), admin.send("PATCH", `/api/v1/nodes/${name}/status`, { status }, "merge"))
+    return Effect.andThen(
+      admin.apply(object),
+      admin.send("PATCH", `/api/v1/nodes/${name}/status`, { status }, "merge")
+    )
   })
   const renew = Effect.andThen(
     connected.await,
@@ -112,7 +119,13 @@ export const make = Effect.fnUntraced(function* (
     const running = pods.get(uid)
     if (deletionTimestamp !== undefined) {
       const end = running?.end(deletionGracePeriodSeconds) ?? RunningPod.confirmGone(admin, pod)
-      yield* Effect.forkIn(Effect.andThen(end, Effect.sync(() => pods.delete(uid))), scope)
+      yield* Effect.forkIn(
+        Effect.andThen(
+          end,
+          Effect.sync(() => pods.delete(uid))
+        ),
+        scope
+      )
     } else if (running === undefined) {
       const facts = { podIP: address, loopback, variables }
       pods.set(uid, yield* RunningPod.start({ admin, images, pod, facts, gate: connected.await }))

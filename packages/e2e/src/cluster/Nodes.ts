@@ -31,10 +31,7 @@ export const make = Effect.fnUntraced(function* (
   const start = Effect.fnUntraced(function* (name: string, number: number) {
     const variables = { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: `${port}` }
     const isMaster = name.startsWith("master")
-    const kubelet = yield* Kubelet.make(
-      { name, isMaster, ...network(number) },
-      { admin, images, variables }
-    )
+    const kubelet = yield* Kubelet.make({ name, isMaster, ...network(number) }, { admin, images, variables })
     kubelets.set(name, kubelet)
     return kubelet
   })

@@ -44,9 +44,7 @@ export const Container = Schema.Struct({
     Schema.Struct({ readOnlyRootFilesystem: Schema.optionalKey(Schema.Boolean) })
   ),
   volumeMounts: Schema.optionalKey(
-    Schema.Array(
-      Schema.Struct({ name: Text, mountPath: Text, readOnly: Schema.optionalKey(Schema.Boolean) })
-    )
+    Schema.Array(Schema.Struct({ name: Text, mountPath: Text, readOnly: Schema.optionalKey(Schema.Boolean) }))
   )
 })
 export type Container = typeof Container.Type
@@ -82,7 +80,9 @@ export type ProjectedSource = typeof ProjectedSource.Type
 export const Volume = Schema.Struct({
   name: Text,
   emptyDir: Schema.optionalKey(Schema.Struct({ sizeLimit: Schema.optionalKey(Text) })),
-  secret: Schema.optionalKey(Schema.Struct({ secretName: Text, optional: Schema.optionalKey(Schema.Boolean) })),
+  secret: Schema.optionalKey(
+    Schema.Struct({ secretName: Text, optional: Schema.optionalKey(Schema.Boolean) })
+  ),
   configMap: Schema.optionalKey(Named),
   projected: Schema.optionalKey(Schema.Struct({ sources: Schema.Array(ProjectedSource) }))
 })

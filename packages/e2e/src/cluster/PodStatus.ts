@@ -50,14 +50,16 @@ export const make = (
       condition("ContainersReady", isReady),
       condition("Ready", isReady)
     ],
-    containerStatuses: states.map(({ container: { image, name }, pid, ready, restarts, started, waiting }) => ({
-      name,
-      image,
-      imageID: "",
-      ready,
-      started,
-      restartCount: restarts,
-      state: pid === undefined ? { waiting: { reason: waiting } } : { running: { startedAt: startTime } }
-    }))
+    containerStatuses: states.map(
+      ({ container: { image, name }, pid, ready, restarts, started, waiting }) => ({
+        name,
+        image,
+        imageID: "",
+        ready,
+        started,
+        restartCount: restarts,
+        state: pid === undefined ? { waiting: { reason: waiting } } : { running: { startedAt: startTime } }
+      })
+    )
   }
 }

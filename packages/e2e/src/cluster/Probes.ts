@@ -30,7 +30,10 @@ export const run = Effect.fnUntraced(function* (
   watcher: Watcher
 ) {
   /** Asks until `failureThreshold` times in a row it did not pass; tells each result. */
-  const follow = Effect.fnUntraced(function* (probe: Probe, told: (passed: boolean) => Effect.Effect<boolean>) {
+  const follow = Effect.fnUntraced(function* (
+    probe: Probe,
+    told: (passed: boolean) => Effect.Effect<boolean>
+  ) {
     yield* Effect.sleep(Duration.seconds(probe.initialDelaySeconds ?? 0))
     let failures = 0
     for (;;) {
@@ -51,8 +54,6 @@ export const run = Effect.fnUntraced(function* (
       ? Effect.andThen(watcher.ready(true), Effect.never)
       : follow(readinessProbe, (passed) => Effect.as(watcher.ready(passed), false))
   const liveness =
-    livenessProbe === undefined
-      ? Effect.never
-      : follow(livenessProbe, (passed) => Effect.succeed(!passed))
+    livenessProbe === undefined ? Effect.never : follow(livenessProbe, (passed) => Effect.succeed(!passed))
   yield* Effect.raceFirst(readiness, liveness)
 })

@@ -83,7 +83,16 @@ const startContainer = Effect.fnUntraced(function* (
     )
   ]
   const { runAsGroup = 0, runAsUser = 0 } = pod.spec.securityContext ?? {}
-  const isolation = ["--mount", "--propagation", "private", "sh", script, root, `${runAsUser}`, `${runAsGroup}`]
+  const isolation = [
+    "--mount",
+    "--propagation",
+    "private",
+    "sh",
+    script,
+    root,
+    `${runAsUser}`,
+    `${runAsGroup}`
+  ]
   const daemon = yield* Daemon.start(
     `${pod.metadata.name} ${container.name}`,
     "unshare",
@@ -160,7 +169,8 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
     const volumes = yield* Volumes.make(admin, pod, facts)
     yield* Effect.forEach(
       states,
-      (state) => keepRunning(state, (image) => startContainer(options, state.container, image, volumes, secrets)),
+      (state) =>
+        keepRunning(state, (image) => startContainer(options, state.container, image, volumes, secrets)),
       { concurrency: "unbounded", discard: true }
     )
   }).pipe(Scope.provide(scope), Effect.forkIn(scope))

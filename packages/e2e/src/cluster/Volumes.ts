@@ -27,7 +27,9 @@ export const data = (
   admin.send("GET", `/api/v1/namespaces/${namespace}/${kind}/${name}`).pipe(
     Effect.map((text): Files => {
       const entries = Object.entries(decodeData(text).data ?? {})
-      return Object.fromEntries(kind === "secrets" ? entries.map(([key, value]) => [key, atob(value)]) : entries)
+      return Object.fromEntries(
+        kind === "secrets" ? entries.map(([key, value]) => [key, atob(value)]) : entries
+      )
     }),
     Effect.catchIf(
       ({ status }) => optional && status === 404,
