@@ -20,6 +20,8 @@ const install = [
   "--namespace",
   namespace,
   "--create-namespace",
+  // What an earlier upgrade was told does not stay.
+  "--reset-values",
   "--wait",
   "--timeout=2m"
 ]
@@ -43,8 +45,8 @@ export const make = Effect.fnUntraced(function* (kubeconfig?: string) {
   }
   const run = (...args: ReadonlyArray<string>) => Command.run(helm, args, { env })
   return {
-    bin,
-    env,
+    /** The variables of a shell that has helm and kubectl. */
+    shell: { ...env, PATH: `${bin}:/usr/local/bin:/usr/bin:/bin` },
     run,
     /** Installs the chart, or upgrades it, and returns when all is ready. */
     install: (...args: ReadonlyArray<string>) => run(...install, ...args),

@@ -92,6 +92,7 @@ export const make = Effect.fnUntraced(function* (
   const scope = yield* Scope.fork(yield* Effect.scope)
   const connected = yield* Latch.make(true)
   const pods = new Map<string, RunningPod.RunningPod>()
+  let mostPods = 0
 
   const register = Effect.suspend(() => {
     const { object, status } = node(options)
@@ -129,6 +130,7 @@ export const make = Effect.fnUntraced(function* (
     } else if (running === undefined) {
       const facts = { podIP: address, loopback, variables }
       pods.set(uid, yield* RunningPod.start({ admin, images, pod, facts, gate: connected.await }))
+      mostPods = Math.max(mostPods, pods.size)
     }
   })
   const events = yield* Queue.unbounded<PodEvent>()
@@ -145,6 +147,8 @@ export const make = Effect.fnUntraced(function* (
     ...options,
     /** The pods that run on it. */
     pods: (): ReadonlyArray<RunningPod.RunningPod> => [...pods.values()],
+    /** How many pods there ever were on it at once. */
+    mostPods: () => mostPods,
     /** Tells it of a pod that is bound to its node. */
     tell: (event: PodEvent) => Effect.asVoid(Queue.offer(events, event)),
     /** Cuts it off: its processes neither take nor send anything, and nobody hears of it. */

@@ -177,7 +177,14 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
 
   const signal = (name: NodeJS.Signals) =>
     Effect.sync(() => {
-      for (const { pid } of states) if (pid !== undefined) process.kill(pid, name)
+      for (const { pid } of states) {
+        if (pid === undefined) continue
+        try {
+          process.kill(pid, name)
+        } catch {
+          // It has ended a moment ago.
+        }
+      }
     })
   const areGone = Effect.sync(() => states.every(({ pid }) => pid === undefined)).pipe(
     Effect.repeat({ schedule: Schedule.spaced("20 millis"), until: (gone) => gone })
