@@ -1,4 +1,15 @@
-import { Duration, Effect, Exit, FileSystem, Option, Schedule, Scope, Semaphore } from "effect"
+import {
+  Cause,
+  Console,
+  Duration,
+  Effect,
+  Exit,
+  FileSystem,
+  Option,
+  Schedule,
+  Scope,
+  Semaphore
+} from "effect"
 import { fileURLToPath } from "node:url"
 import * as Daemon from "../Daemon.ts"
 import type { KubeAdmin } from "../KubeAdmin.ts"
@@ -10,6 +21,15 @@ import * as Probes from "./Probes.ts"
 import * as Volumes from "./Volumes.ts"
 
 const script = fileURLToPath(new URL("container.sh", import.meta.url))
+
+/** Signals a process that may have ended a moment ago. */
+const kill = (pid: number, signal: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // Nobody is there to hear it.
+  }
+}
 
 export interface PodOptions {
   readonly admin: KubeAdmin
@@ -100,7 +120,7 @@ const startContainer = Effect.fnUntraced(function* (
     { env: { ...env, HOSTNAME: pod.spec.nodeName ?? "" } }
   )
   // Whatever is to end in its own time has ended by now.
-  yield* Effect.addFinalizer(() => daemon.crash)
+  yield* Effect.addFinalizer(() => Effect.sync(() => kill(daemon.pid, "SIGKILL")))
   return daemon
 })
 
@@ -173,18 +193,18 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
         keepRunning(state, (image) => startContainer(options, state.container, image, volumes, secrets)),
       { concurrency: "unbounded", discard: true }
     )
-  }).pipe(Scope.provide(scope), Effect.forkIn(scope))
+  }).pipe(
+    // A kubelet that gives up on a pod is a bug of the tests.
+    Effect.tapCause((cause) =>
+      Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause))
+    ),
+    Scope.provide(scope),
+    Effect.forkIn(scope)
+  )
 
   const signal = (name: NodeJS.Signals) =>
     Effect.sync(() => {
-      for (const { pid } of states) {
-        if (pid === undefined) continue
-        try {
-          process.kill(pid, name)
-        } catch {
-          // It has ended a moment ago.
-        }
-      }
+      for (const { pid } of states) if (pid !== undefined) kill(pid, name)
     })
   const areGone = Effect.sync(() => states.every(({ pid }) => pid === undefined)).pipe(
     Effect.repeat({ schedule: Schedule.spaced("20 millis"), until: (gone) => gone })
