@@ -128,8 +128,9 @@ layer(ClusterBed.layer, options)("Three masters", (it) => {
           for (const pod of yield* Replicas.all) {
             // As `kubectl drain` does: again until the budget allows it.
             yield* Effect.retry(Replicas.evict(pod), {
+              schedule: Schedule.spaced("500 millis"),
               times: 100,
-              while: ({ message }) => message.includes("429")
+              while: (error) => "status" in error && error.status === 429
             })
             yield* Replicas.ready(3)
           }
