@@ -24,6 +24,10 @@ export interface Plan {
   /** Between two downloads, on average. */
   readonly pauseMillis: number
   readonly retryMillis: number
+  /** Bytes a second that a client takes; 0: all it can. */
+  readonly clientRate: number
+  /** Each client fetches each package once, in an order of its own, and is done. */
+  readonly once: boolean
 }
 
 const Outcome = Schema.fromJsonString(
@@ -34,7 +38,9 @@ const Outcome = Schema.fromJsonString(
     failed: Schema.Array(Schema.String),
     /** How often each reason made a client try again. */
     retries: Schema.Record(Schema.String, Schema.Number),
-    slowestSeconds: Schema.Number
+    slowestSeconds: Schema.Number,
+    /** When each client had all, for those that fetch once: seconds since the beginning. */
+    doneAfter: Schema.Array(Schema.Number)
   })
 )
 
@@ -61,6 +67,8 @@ export const start = Effect.fnUntraced(function* (
     })),
     pauseMillis: 200,
     retryMillis: 5000,
+    clientRate: 0,
+    once: false,
     ...options
   }
   const file = path.join(directory, "plan.json")
@@ -69,6 +77,10 @@ export const start = Effect.fnUntraced(function* (
   const daemon = yield* Daemon.start("fleet", process.execPath, [program, file, outcome])
   yield* daemon.line(/^begun$/)
   return {
+    /** Returns when clients that fetch once are done. */
+    done: Effect.ignore(daemon.ended),
+    /** What became of all, once they are done. */
+    result: Effect.flatMap(fs.readFileString(outcome), decode),
     /** Has every client finish its download, and tells how all went. */
     outcome: Effect.gen(function* () {
       yield* daemon.stop()

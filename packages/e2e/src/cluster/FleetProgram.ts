@@ -50,11 +50,18 @@ const attempt = (endpoint: string, { digest, sha256, size }: Plan["packages"][nu
         }
         next(silenceMillis, "silence")
         const hash = createHash("sha256")
+        const since = performance.now()
         let received = 0
         response.on("data", (chunk: Buffer) => {
           received += chunk.length
           hash.update(chunk)
           timer.refresh()
+          const ahead =
+            plan.clientRate === 0 ? 0 : since + (1000 * received) / plan.clientRate - performance.now()
+          if (ahead > 1) {
+            response.pause()
+            setTimeout(() => response.resume(), ahead)
+          }
         })
         response.on("error", () => fail(new Error("broken off")))
         response.on("end", () => {
@@ -75,6 +82,8 @@ let bytes = 0
 let slowestSeconds = 0
 const failed: Array<string> = []
 const retries: Record<string, number> = {}
+const doneAfter: Array<number> = []
+const start = performance.now()
 
 /** The endpoints that a client tries in turn; after `null` it pauses. */
 const tries: Readonly<Record<Plan["kinds"][number], () => Array<string | null>>> = {
@@ -105,24 +114,32 @@ const download = async (kind: Plan["kinds"][number], wanted: Plan["packages"][nu
 let isOver = false
 process.on("SIGTERM", () => (isOver = true))
 
+const fetchOne = async (kind: Plan["kinds"][number], wanted: Plan["packages"][number]) => {
+  const began = performance.now()
+  try {
+    await download(kind, wanted)
+    downloads++
+    bytes += wanted.size
+  } catch (error) {
+    failed.push(error instanceof Error ? error.message : "?")
+  }
+  slowestSeconds = Math.max(slowestSeconds, (performance.now() - began) / 1000)
+}
+
 const live = async (index: number) => {
   const kind = plan.kinds[index % plan.kinds.length] ?? "rpp-get"
+  if (plan.once) {
+    for (const wanted of shuffled(plan.packages)) await fetchOne(kind, wanted)
+    doneAfter.push((performance.now() - start) / 1000)
+    return
+  }
   while (!isOver) {
-    const wanted = chosen(plan.packages)
-    const began = performance.now()
-    try {
-      await download(kind, wanted)
-      downloads++
-      bytes += wanted.size
-    } catch (error) {
-      failed.push(error instanceof Error ? error.message : "?")
-    }
-    slowestSeconds = Math.max(slowestSeconds, (performance.now() - began) / 1000)
+    await fetchOne(kind, chosen(plan.packages))
     await pause(Math.random() * 2 * plan.pauseMillis)
   }
 }
 
 process.stdout.write("begun\n")
 await Promise.all(Array.from({ length: plan.clients }, (_, index) => live(index)))
-const outcome: Outcome = { downloads, bytes, failed, retries, slowestSeconds }
+const outcome: Outcome = { downloads, bytes, failed, retries, slowestSeconds, doneAfter }
 writeFileSync(outcomeFile, JSON.stringify(outcome))
