@@ -125,7 +125,7 @@ export const simulate = (rollout: Rollout): RolloutResult => {
     Infinity
   )
   const caches = Array.from({ length: masters }, () => new Map<number, Entry>())
-  const held = new Array<number>(masters).fill(0)
+  const held = Array.from({ length: masters }, () => 0)
   const timers = new Heap<{ readonly at: number; readonly of: Download }>((a, b) => a.at - b.at)
   const orders = Array.from({ length: nodes }, () => {
     const order = packages.map((_, item) => item)

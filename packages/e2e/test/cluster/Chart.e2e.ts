@@ -167,7 +167,8 @@ layer(ChartBed.layer, options)("The chart", (it) => {
           metadata: { name: Helm.release, namespace }
         })
         const deployment = (yield* objectsIn(yield* render(values))).find(({ kind }) => kind === "Deployment")
-        const { spec } = (deployment?.["spec"] as { readonly template: { readonly spec: Json } }).template
+        assert.isDefined(deployment)
+        const { spec } = (deployment["spec"] as { readonly template: { readonly spec: Json } }).template
         const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "judged", namespace }, spec }
         const { message, status } = yield* Effect.flip(admin.dryRun(pod))
         assert.strictEqual(status, 403)
