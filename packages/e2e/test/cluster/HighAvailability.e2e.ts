@@ -46,16 +46,18 @@ layer(ClusterBed.layer, options)("Three masters", (it) => {
       const token = yield* Replicas.clientToken
       for (const endpoint of yield* Replicas.endpoints) {
         const url = `https://${endpoint}/package?digest=${images[0]?.digest ?? ""}&repository=&path=`
-        const head = ["--silent", "--show-error", "--insecure", "--fail", "--output", "/dev/null"]
         const written = yield* Command.run("curl", [
-          ...head,
-          ...[
-            "--write-out",
-            "%{http_code} %{size_download}",
-            "--header",
-            `Authorization: Bearer ${token}`,
-            url
-          ]
+          "--silent",
+          "--show-error",
+          "--insecure",
+          "--fail",
+          "--output",
+          "/dev/null",
+          "--write-out",
+          "%{http_code} %{size_download}",
+          "--header",
+          `Authorization: Bearer ${token}`,
+          url
         ])
         assert.strictEqual(written, `200 ${images[0]?.package.size ?? 0}`)
       }
