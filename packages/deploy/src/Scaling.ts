@@ -190,6 +190,8 @@ export const simulate = (rollout: Rollout): RolloutResult => {
     const entry = caches[master]?.get(item)
     if (entry === undefined) return
     entry.isWhole = true
+    // What was more than the cache holds while it came.
+    makeRoom(master, 0)
     for (const download of entry.parked.splice(0)) completed(download)
     // They followed it as it came.
     for (const heir of entry.heirs.splice(0)) filled(heir, item)
