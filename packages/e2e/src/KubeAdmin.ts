@@ -50,6 +50,7 @@ export const make = (options: {
   const { ca, certificate, port } = options
   const ask = (method: string, path: string, body?: Json, patch: keyof typeof patches = "apply") =>
     Effect.callback<Answer, Refused>((resume) => {
+      const text = body === undefined ? "" : JSON.stringify(body)
       const fail = (cause: Error) =>
         resume(Effect.fail(new Refused({ message: `${method} ${path}: ${cause.message}`, status: 0 })))
       const outgoing = send(
@@ -62,7 +63,11 @@ export const make = (options: {
           cert: certificate.chain,
           key: certificate.key,
           agent: false,
-          headers: { "content-type": method === "PATCH" ? patches[patch] : "application/json" }
+          headers: {
+            "content-type": method === "PATCH" ? patches[patch] : "application/json",
+            // Node leaves it out of a DELETE.
+            "content-length": Buffer.byteLength(text)
+          }
         },
         (response) => {
           const chunks: Array<Buffer> = []
@@ -76,7 +81,7 @@ export const make = (options: {
         }
       )
       outgoing.on("error", fail)
-      outgoing.end(body === undefined ? undefined : JSON.stringify(body))
+      outgoing.end(text)
     })
 
   const done = Effect.fnUntraced(function* (

@@ -1,4 +1,4 @@
-import { Effect, Exit, Latch, Queue, Schedule, Scope } from "effect"
+import { Cause, Console, Effect, Exit, Latch, Queue, Schedule, Scope } from "effect"
 import type { KubeAdmin } from "../KubeAdmin.ts"
 import type { Images } from "./Images.ts"
 import * as Pod from "./Pod.ts"
@@ -14,6 +14,11 @@ export interface NodeOptions {
   /** What 127.0.0.1 is on it. */
   readonly loopback: string
 }
+
+/** Says why a kubelet gave up: a bug of the tests, which nobody waits for. */
+const told = Effect.tapCause((cause: Cause.Cause<unknown>) =>
+  Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause))
+)
 
 /** What a kubelet learns of a pod that is bound to its node. */
 export type PodEvent =
@@ -92,6 +97,7 @@ export const make = Effect.fnUntraced(function* (
   const scope = yield* Scope.fork(yield* Effect.scope)
   const connected = yield* Latch.make(true)
   const pods = new Map<string, RunningPod.RunningPod>()
+  const ending = new Set<string>()
   let mostPods = 0
 
   const register = Effect.suspend(() => {
@@ -112,13 +118,15 @@ export const make = Effect.fnUntraced(function* (
     yield* connected.await
     if (event._tag === "Gone") {
       const gone = [...pods.values()].filter(({ pod }) => Pod.path(pod) === event.path)
-      for (const running of gone) yield* Effect.forkIn(running.end(0), scope)
+      for (const running of gone) yield* running.end(0).pipe(told, Effect.forkIn(scope))
       return
     }
     const { pod } = event
     const { deletionGracePeriodSeconds = 30, deletionTimestamp, uid } = pod.metadata
     const running = pods.get(uid)
     if (deletionTimestamp !== undefined) {
+      if (ending.has(uid)) return
+      ending.add(uid)
       const end = running?.end(deletionGracePeriodSeconds) ?? RunningPod.confirmGone(admin, pod)
       yield* Effect.forkIn(
         Effect.andThen(
@@ -137,6 +145,7 @@ export const make = Effect.fnUntraced(function* (
   yield* Queue.take(events).pipe(
     Effect.flatMap(handle),
     Effect.forever,
+    told,
     Scope.provide(scope),
     Effect.forkIn(scope)
   )
