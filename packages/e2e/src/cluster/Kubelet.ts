@@ -162,8 +162,13 @@ export const make = Effect.fnUntraced(function* (
     tell: (event: PodEvent) => Effect.asVoid(Queue.offer(events, event)),
     /** Cuts it off: its processes neither take nor send anything, and nobody hears of it. */
     cutOff: Effect.andThen(connected.close, signalAll("SIGSTOP")),
-    /** Ends the cut. */
-    reconnect: Effect.andThen(signalAll("SIGCONT"), connected.open),
+    /** Ends the cut: it tells that its node and pods are well, which others have denied meanwhile. */
+    reconnect: Effect.gen(function* () {
+      yield* signalAll("SIGCONT")
+      yield* connected.open
+      yield* register
+      yield* Effect.forEach(pods.values(), ({ report }) => report, { discard: true })
+    }),
     /** Ends it as a power failure does; its Node stays. */
     powerOff: Effect.andThen(connected.close, Scope.close(scope, Exit.void))
   }

@@ -6,9 +6,9 @@ import { Effect, Layer, Stream } from "effect"
 import type { ControlPlane } from "./ControlPlane.ts"
 import type { Images } from "./Images.ts"
 import * as Kubelet from "./Kubelet.ts"
-import { Pod } from "./Pod.ts"
+import * as Pod from "./Pod.ts"
 
-const resource: Resource<Pod> = { group: "", version: "v1", kind: "Pod", plural: "pods", schema: Pod }
+const resource: Resource<Pod.Pod> = { group: "", version: "v1", kind: "Pod", plural: "pods", schema: Pod.Pod }
 
 /**
  * Addresses of this machine's loopback network that are the cluster's own, so that several can be on one machine: the node
@@ -41,13 +41,16 @@ export const make = Effect.fnUntraced(function* (
   ]
   yield* Effect.forEach(names, (name, index) => start(name, index + 1), { discard: true })
 
-  const nodeOf = new Map<string, string>()
-  const tell = (pod: Pod) => {
-    const { metadata, spec } = pod
-    const kubelet = kubelets.get(spec.nodeName ?? "")
-    if (kubelet === undefined) return Effect.void
-    nodeOf.set(`${metadata.namespace}/${metadata.name}`, kubelet.name)
-    return kubelet.tell({ _tag: "There", pod })
+  /** The pods there are, by their URL paths. */
+  const pods = new Map<string, Pod.Pod>()
+  const tell = (pod: Pod.Pod) => {
+    pods.set(Pod.path(pod), pod)
+    return kubelets.get(pod.spec.nodeName ?? "")?.tell({ _tag: "There", pod }) ?? Effect.void
+  }
+  const forget = (path: string) => {
+    const kubelet = kubelets.get(pods.get(path)?.spec.nodeName ?? "")
+    pods.delete(path)
+    return kubelet?.tell({ _tag: "Gone", path }) ?? Effect.void
   }
   const layerApi = KubernetesApi.layer.pipe(
     Layer.provide(NodeApiServer.layer(ClusterLocation.kubeconfig(kubeconfig)))
@@ -62,9 +65,7 @@ export const make = Effect.fnUntraced(function* (
           return tell(event.object)
         case "Deleted": {
           const { name, namespace = "" } = event.key
-          const kubelet = kubelets.get(nodeOf.get(`${namespace}/${name}`) ?? "")
-          const path = `/api/v1/namespaces/${namespace}/pods/${name}`
-          return kubelet?.tell({ _tag: "Gone", path }) ?? Effect.void
+          return forget(`/api/v1/namespaces/${namespace}/pods/${name}`)
         }
         default:
           return Effect.void
@@ -82,8 +83,12 @@ export const make = Effect.fnUntraced(function* (
     of,
     all: (): ReadonlyArray<Kubelet.Kubelet> => [...kubelets.values()],
     masters: (): ReadonlyArray<Kubelet.Kubelet> => [...kubelets.values()].filter(({ isMaster }) => isMaster),
-    /** A machine with the name and address of one that is gone. */
-    replace: (name: string) => start(name, names.indexOf(name) + 1),
+    /** A machine with the name and address of one that is gone; it finds what is bound to its node. */
+    replace: Effect.fnUntraced(function* (name: string) {
+      yield* start(name, names.indexOf(name) + 1)
+      const bound = [...pods.values()].filter(({ spec }) => spec.nodeName === name)
+      yield* Effect.forEach(bound, tell, { discard: true })
+    }),
     /** Takes a machine away for good: its power, then its Node. */
     remove: Effect.fnUntraced(function* (name: string) {
       yield* of(name).powerOff

@@ -48,7 +48,7 @@ const reporter = Effect.fnUntraced(function* (
   const startTime = PodStatus.timestamp()
   const one = yield* Semaphore.make(1)
   let last = ""
-  return one.withPermits(1)(
+  const report = one.withPermits(1)(
     Effect.gen(function* () {
       yield* gate
       const key = JSON.stringify(states)
@@ -66,6 +66,14 @@ const reporter = Effect.fnUntraced(function* (
       )
     })
   )
+  return {
+    report,
+    /** Tells all again, after others have told otherwise. */
+    again: Effect.suspend(() => {
+      last = ""
+      return report
+    })
+  }
 })
 
 /** The Secrets that variables of a pod are taken from; waited for where they are not there yet. */
@@ -141,7 +149,7 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
   const { admin, facts, gate, images, pod } = options
   const scope = yield* Scope.fork(yield* Effect.scope)
   const states = pod.spec.containers.map(PodStatus.initial)
-  const report = yield* reporter(options, states)
+  const { again, report } = yield* reporter(options, states)
   let isEnding = false
 
   const runOnce = Effect.fnUntraced(function* (
@@ -217,6 +225,8 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
     restarts: () => states.reduce((sum, { restarts }) => sum + restarts, 0),
     /** Signals the processes of all its containers. */
     signal,
+    /** Tells the API server of it again. */
+    report: again,
     /** SIGTERM, time to finish, SIGKILL; then the API server hears that it is gone. */
     end: Effect.fnUntraced(function* (graceSeconds: number) {
       if (isEnding) return

@@ -180,7 +180,7 @@ layer(ClusterBed.layer, options)("What docs/operations.md says", (it) => {
       yield* shell.run("uninstall")
       yield* Replicas.ready(0)
       yield* shell.run("manifests")
-      yield* Replicas.ready(1)
+      yield* Replicas.ready(3)
     }).pipe(Effect.scoped, shownOnFailure)
   )
 })
