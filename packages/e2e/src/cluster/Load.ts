@@ -86,7 +86,10 @@ export const strain = Effect.fnUntraced(function* <E, R>(
       for (const running of pods()) {
         uids.add(running.pod.metadata.uid)
         const pid = running.pid()
-        if (pid !== undefined) memory = Math.max(memory, (yield* ProcessMemory.read(pid)).peak)
+        if (pid === undefined) continue
+        // One that has just ended has none.
+        const { peak } = yield* ProcessMemory.read(pid)
+        if (!Number.isNaN(peak)) memory = Math.max(memory, peak)
       }
     }
   }).pipe(Effect.ignore, Effect.repeat(Schedule.spaced("500 millis")))

@@ -2,7 +2,7 @@ import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi
 import * as ClusterLocation from "@registry-packages-proxy/kubernetes/ClusterLocation"
 import * as NodeApiServer from "@registry-packages-proxy/kubernetes/NodeApiServer"
 import type { Resource } from "@registry-packages-proxy/kubernetes/Resource"
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Layer, Scope, Stream } from "effect"
 import type { ControlPlane } from "./ControlPlane.ts"
 import type { Images } from "./Images.ts"
 import * as Kubelet from "./Kubelet.ts"
@@ -27,11 +27,16 @@ export const make = Effect.fnUntraced(function* (
   counts: { readonly masters: number; readonly workers: number }
 ) {
   const network = yield* makeNetwork
+  // A machine that comes later stays as long as the others.
+  const scope = yield* Effect.scope
   const kubelets = new Map<string, Kubelet.Kubelet>()
   const start = Effect.fnUntraced(function* (name: string, number: number) {
     const variables = { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: `${port}` }
     const isMaster = name.startsWith("master")
-    const kubelet = yield* Kubelet.make({ name, isMaster, ...network(number) }, { admin, images, variables })
+    const kubelet = yield* Scope.provide(
+      Kubelet.make({ name, isMaster, ...network(number) }, { admin, images, variables }),
+      scope
+    )
     kubelets.set(name, kubelet)
     return kubelet
   })
