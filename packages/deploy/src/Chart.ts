@@ -10,7 +10,7 @@ const read = (name: string): string => readFileSync(`${directory}/${name}`, "utf
 /** The default values, with their comments. */
 export const values = (): string => read("values.yaml")
 
-/** What may be set, as a JSON Schema. */
+/** The JSON Schema of the values. */
 export const schema = (): unknown => JSON.parse(read("values.schema.json"))
 
 /** SHA-256 of all files that what helm renders comes from. */

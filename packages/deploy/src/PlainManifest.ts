@@ -1,4 +1,4 @@
-/** What is left out of what helm renders: labels that say that helm manages an object, and where it came from. */
+/** Lines that helm renders and plain manifests leave out: labels that name helm as the manager, and sources. */
 const helmLines = [
   /^# Source: .*\n/gm,
   /^ +(?:helm\.sh\/chart|app\.kubernetes\.io\/(?:managed-by|instance|version|name)): .*\n/gm

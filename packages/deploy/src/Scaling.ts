@@ -24,7 +24,7 @@ export interface Rollout {
   readonly seed: number
 }
 
-/** What came of it. */
+/** The outcome of a rollout. */
 export interface RolloutResult {
   /** Until the last node had everything, and until half of them had. */
   readonly seconds: number

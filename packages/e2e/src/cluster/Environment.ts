@@ -1,6 +1,6 @@
 import type { Container, Pod } from "./Pod.ts"
 
-/** What a pod's variables and arguments may name. */
+/** Facts that a pod's variables and arguments may name. */
 export interface Facts {
   readonly podIP: string
   /** Takes the place of 127.0.0.1, which each node has of its own, and this machine has once. */

@@ -5,7 +5,7 @@ import type { Image } from "../ImageLayout.ts"
 
 const program = fileURLToPath(new URL("FleetProgram.ts", import.meta.url))
 
-/** What a fleet of clients does. */
+/** The work of a fleet of clients. */
 export interface Plan {
   readonly clients: number
   /**
@@ -36,7 +36,7 @@ const Outcome = Schema.fromJsonString(
     bytes: Schema.Number,
     /** Why, for each download that was given up. */
     failed: Schema.Array(Schema.String),
-    /** How often each reason made a client try again. */
+    /** Number of attempts that failed, by reason. */
     retries: Schema.Record(Schema.String, Schema.Number),
     slowestSeconds: Schema.Number,
     /** When each client had all, for those that fetch once: seconds since the beginning. */
@@ -44,7 +44,7 @@ const Outcome = Schema.fromJsonString(
   })
 )
 
-/** What became of a fleet's downloads. */
+/** The outcome of a fleet's downloads. */
 export type Outcome = typeof Outcome.Type
 
 const decode = Schema.decodeUnknownEffect(Outcome)
@@ -79,7 +79,7 @@ export const start = Effect.fnUntraced(function* (
   return {
     /** Returns when clients that fetch once are done. */
     done: Effect.ignore(daemon.ended),
-    /** What became of all, once they are done. */
+    /** The outcome of clients that fetch once, after `done`. */
     result: Effect.flatMap(fs.readFileString(outcome), decode),
     /** Has every client finish its download, and tells how all went. */
     outcome: Effect.gen(function* () {

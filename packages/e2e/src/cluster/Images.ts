@@ -2,7 +2,7 @@ import { Effect, FileSystem, Option, Path } from "effect"
 import { built } from "../Bundle.ts"
 import * as ServerBuild from "../ServerBuild.ts"
 
-/** What stands for an image on this machine. */
+/** A program of this machine in place of an image. */
 export interface Image {
   /** The entrypoint, as seen in the container. */
   readonly command: readonly [string, ...Array<string>]

@@ -11,7 +11,7 @@ export interface NodeOptions {
   readonly isMaster: boolean
   /** Its address, on which its pods with hostNetwork listen. */
   readonly address: string
-  /** What 127.0.0.1 is on it. */
+  /** Stands for 127.0.0.1 on it. */
   readonly loopback: string
 }
 
@@ -20,7 +20,7 @@ const told = Effect.tapCause((cause: Cause.Cause<unknown>) =>
   Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause))
 )
 
-/** What a kubelet learns of a pod that is bound to its node. */
+/** News of a pod that is bound to a kubelet's node. */
 export type PodEvent =
   | { readonly _tag: "There"; readonly pod: Pod.Pod }
   /** Gone from the API server, by its URL path there. */
@@ -89,7 +89,7 @@ export const make = Effect.fnUntraced(function* (
   }: {
     readonly admin: KubeAdmin
     readonly images: Images
-    /** What each container learns of the API server. */
+    /** Variables of each container: where the API server is. */
     readonly variables: Readonly<Record<string, string>>
   }
 ) {
@@ -156,7 +156,7 @@ export const make = Effect.fnUntraced(function* (
     ...options,
     /** The pods that run on it. */
     pods: (): ReadonlyArray<RunningPod.RunningPod> => [...pods.values()],
-    /** How many pods there ever were on it at once. */
+    /** The most pods that were on it at once. */
     mostPods: () => mostPods,
     /** Tells it of a pod that is bound to its node. */
     tell: (event: PodEvent) => Effect.asVoid(Queue.offer(events, event)),

@@ -41,9 +41,9 @@ export const packages = Effect.gen(function* () {
 /** For how long clients work while something happens; `CLUSTER_SECONDS` says otherwise. */
 const seconds = Effect.map(Environment, ({ variables }) => Number(variables["CLUSTER_SECONDS"] ?? "30"))
 
-/** What happened while clients worked. */
+/** The outcome of clients at work while something happened. */
 export interface Strain extends Fleet.Outcome {
-  /** How often the registry was asked for the bytes of any package. */
+  /** Requests for the bytes of packages that the registry got. */
   readonly pulls: number
   /** Pods that ran, those there were at first among them. */
   readonly pods: number
@@ -51,7 +51,7 @@ export interface Strain extends Fleet.Outcome {
   readonly memory: number
 }
 
-/** How often a registry was asked for one of the packages' bytes so far. */
+/** Requests for the packages' bytes that the registry got so far. */
 export const pullsOf = (images: ReadonlyArray<Image>) =>
   Effect.map(TestBed, ({ registry }) => {
     const blobs = new Set(images.map(({ package: file }) => file.digest))

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 const Text = Schema.String
 const Seconds = Schema.optionalKey(Schema.Number)
 
-/** What the kubelet asks a container, and how often. */
+/** A request that the kubelet makes to a container, and its interval. */
 export const Probe = Schema.Struct({
   httpGet: Schema.Struct({
     path: Text,
@@ -88,7 +88,7 @@ export const Volume = Schema.Struct({
 })
 export type Volume = typeof Volume.Type
 
-/** What a kubelet reads of a pod. */
+/** A pod, as far as the tests' kubelet reads it. */
 export const Pod = Schema.Struct({
   metadata: Schema.Struct({
     name: Text,
@@ -132,7 +132,7 @@ export const Pod = Schema.Struct({
 })
 export type Pod = typeof Pod.Type
 
-/** Whether a pod serves: what `kubectl get pods` shows as READY. */
+/** True for a pod that `kubectl get pods` shows as READY. */
 export const isReady = (pod: Pod): boolean =>
   pod.status?.conditions?.some(({ status, type }) => type === "Ready" && status === "True") === true
 

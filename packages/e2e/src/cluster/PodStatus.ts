@@ -1,6 +1,6 @@
 import type { Container, Pod } from "./Pod.ts"
 
-/** What a container's run has come to. */
+/** The state of a container. */
 export interface ContainerState {
   readonly container: Container
   pid: number | undefined

@@ -2,7 +2,7 @@ import { Duration, Effect, Option } from "effect"
 import * as SecureClient from "../SecureClient.ts"
 import type { Container, Probe } from "./Pod.ts"
 
-/** Whether a container passes a probe now, asked as the kubelet does: its certificate is not looked at. */
+/** Asks a container's probe once, as the kubelet does: its certificate is not looked at. True: it passed. */
 const passes = (container: Container, address: string, { httpGet, timeoutSeconds }: Probe) => {
   const named = container.ports?.find(({ name }) => name === httpGet.port)?.containerPort
   const url = `https://${address}:${named ?? httpGet.port}${httpGet.path}`
@@ -13,7 +13,7 @@ const passes = (container: Container, address: string, { httpGet, timeoutSeconds
   )
 }
 
-/** What the probes of one run of a container tell. */
+/** Listens to the probes of one run of a container. */
 export interface Watcher {
   readonly started: Effect.Effect<void>
   readonly ready: (isReady: boolean) => Effect.Effect<void>
