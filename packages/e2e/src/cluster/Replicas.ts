@@ -17,11 +17,13 @@ export const all = Effect.gen(function* () {
   return (yield* decodePods(yield* admin.text(path))).items
 })
 
-/** Returns when as many pods are ready and there are no others. */
+const isServing = (pod: Pod.Pod): boolean => Pod.isReady(pod) && pod.metadata.deletionTimestamp === undefined
+
+/** Returns when as many pods are ready and there are no others, those that are being ended included. */
 export const ready = (count: number) =>
   Poll.untilTrue(
     `${count} ready replicas`,
-    Effect.map(all, (pods) => pods.length === count && pods.every(Pod.isReady)),
+    Effect.map(all, (pods) => pods.length === count && pods.every(isServing)),
     { times: 300, millis: 200 }
   )
 
