@@ -176,7 +176,7 @@ layer(ClusterBed.layer, options)("Three masters", (it) => {
         assert.strictEqual(strain.pulls, 0)
         assert.isAtLeast(
           nodes.masters().reduce((sum, { pods }) => sum + (pods()[0]?.restarts() ?? 0), 0),
-          2
+          3
         )
         yield* Replicas.ready(3)
       }).pipe(Effect.scoped, shownOnFailure),
