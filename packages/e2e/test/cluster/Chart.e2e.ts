@@ -200,7 +200,7 @@ layer(ChartBed.layer, options)("The chart", (it) => {
     }).pipe(shownOnFailure)
   )
 
-  it.effect("makes one package, whenever it is made", () =>
+  it.effect("is packaged with its schema and README, and without its tests", () =>
     Effect.gen(function* () {
       const { helm } = yield* ChartBed
       const fs = yield* FileSystem.FileSystem

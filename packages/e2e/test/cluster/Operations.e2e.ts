@@ -61,29 +61,32 @@ layer(ClusterBed.layer, options)("What docs/operations.md says", (it) => {
     }).pipe(shownOnFailure)
   )
 
-  it.effect("takes over from the replaced service, whose clients notice nothing, and gives back", () =>
-    Effect.gen(function* () {
-      const { admin } = yield* ClusterBed
-      const shell = yield* shellFor(images[0])
-      for (const object of yield* KubeCluster.objectsOf(replaced)) yield* admin.apply(object)
-      yield* Replicas.ready(3)
-      yield* serves(images[0])
-      const token = yield* Replicas.clientToken
-      yield* shell.run("values")
-      yield* shell.run("take-over")
-      yield* Replicas.ready(3)
-      yield* serves(images[1])
-      assert.strictEqual(yield* Replicas.clientToken, token, "clients keep their token")
-      const pods = yield* Replicas.all
-      assert.isTrue(pods.every(({ spec }) => spec.containers.length === 1))
-      yield* shell.run("give-back")
-      yield* Replicas.ready(3)
-      yield* serves(images[2])
-      const back = yield* Replicas.all
-      assert.isTrue(back.every(({ spec }) => spec.containers.length === 2))
-      for (const object of (yield* KubeCluster.objectsOf(replaced)).toReversed()) yield* admin.remove(object)
-      yield* Replicas.ready(0)
-    }).pipe(Effect.scoped, shownOnFailure)
+  it.effect(
+    "takes over from the replaced service and gives back: clients keep token, port and parameters",
+    () =>
+      Effect.gen(function* () {
+        const { admin } = yield* ClusterBed
+        const shell = yield* shellFor(images[0])
+        for (const object of yield* KubeCluster.objectsOf(replaced)) yield* admin.apply(object)
+        yield* Replicas.ready(3)
+        yield* serves(images[0])
+        const token = yield* Replicas.clientToken
+        yield* shell.run("values")
+        yield* shell.run("take-over")
+        yield* Replicas.ready(3)
+        yield* serves(images[1])
+        assert.strictEqual(yield* Replicas.clientToken, token, "clients keep their token")
+        const pods = yield* Replicas.all
+        assert.isTrue(pods.every(({ spec }) => spec.containers.length === 1))
+        yield* shell.run("give-back")
+        yield* Replicas.ready(3)
+        yield* serves(images[2])
+        const back = yield* Replicas.all
+        assert.isTrue(back.every(({ spec }) => spec.containers.length === 2))
+        for (const object of (yield* KubeCluster.objectsOf(replaced)).toReversed())
+          yield* admin.remove(object)
+        yield* Replicas.ready(0)
+      }).pipe(Effect.scoped, shownOnFailure)
   )
 
   it.effect(
