@@ -48,7 +48,8 @@ const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPullError>
     byManifest(new Manifest.ForeignLayer({ mediaType: wide })),
     "Push the image's last layer"
   ],
-  ["a nested index", byManifest(new Manifest.NestedIndex({})), "Ask for the digest of an image"],
+  ["indexes too deep", byManifest(new Manifest.IndexTooDeep({ max: 4 })), "Ask for the digest of the image"],
+  ["an index in a circle", byManifest(new Manifest.IndexLoop({})), "Push the image again"],
   ["no manifest", byRegistry(new Registry.ManifestNotFound({})), "Check digest, repository and path"],
   ["no blob", byRegistry(new Registry.BlobNotFound({})), "Push the image again"],
   ["a refusal", byRegistry(new Registry.Refused({ status: 401 })), "Check the ModuleSource or Secret"],

@@ -1,7 +1,8 @@
+import type { Descriptor } from "@registry-packages-proxy/oci/Descriptor"
 import { algorithm, type Digest, short } from "@registry-packages-proxy/oci/Digest"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import * as Manifest from "@registry-packages-proxy/oci/Manifest"
-import { ManifestError, NestedIndex } from "@registry-packages-proxy/oci/ManifestError"
+import { ForeignLayer, ManifestError } from "@registry-packages-proxy/oci/ManifestError"
 import * as MediaType from "@registry-packages-proxy/oci/MediaType"
 import * as PackageDescriptor from "@registry-packages-proxy/oci/PackageDescriptor"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
@@ -18,13 +19,16 @@ const ok: ReadonlySet<number> = new Set([200])
 const fromManifest = <A>(result: Result.Result<A, ManifestError>): Effect.Effect<A, PullFailure> =>
   Effect.mapError(Effect.fromResult(result), final)
 
+/** What is known of a document before it is read. */
+interface Expected {
+  readonly digest: Digest
+  readonly size?: number | undefined
+  readonly mediaType?: string
+}
+
 /** Reads manifests and follows an index to the child for a platform; all documents share one budget of time. */
 export const make = (exchange: Exchange) => {
-  const fetch = Effect.fnUntraced(function* (
-    repository: Repository,
-    expected: { readonly digest: Digest; readonly size?: number; readonly mediaType?: string },
-    until: number
-  ) {
+  const fetch = Effect.fnUntraced(function* (repository: Repository, expected: Expected, until: number) {
     const attempt = Effect.scoped(
       Effect.gen(function* () {
         const question = {
@@ -49,20 +53,34 @@ export const make = (exchange: Exchange) => {
     return yield* fromManifest(Manifest.parse(bytes, contentType))
   })
 
+  const withSize = (
+    layer: Descriptor
+  ): Effect.Effect<Descriptor & { readonly size: number }, PullFailure> => {
+    const { mediaType, size } = layer
+    if (MediaType.isForeignLayer(mediaType)) {
+      return Effect.fail(final(new ManifestError({ reason: new ForeignLayer({ mediaType }) })))
+    }
+    return size === undefined
+      ? invalid("the manifest does not say how large its last layer is")
+      : Effect.succeed({ ...layer, size })
+  }
+
   return Effect.fnUntraced(function* (repository: Repository, digest: Digest, platform: Platform) {
     const until = yield* Attempts.deadline
-    const root = yield* fetch(repository, { digest }, until)
-    if (root._tag === "ImageManifest") {
-      return PackageDescriptor.make(yield* fromManifest(Manifest.packageLayer(root)), { viaIndex: false })
+    let indexes: ReadonlyArray<Digest> = []
+    let expected: Expected = { digest }
+    for (;;) {
+      const document = yield* fetch(repository, expected, until)
+      if (document._tag === "ImageManifest") {
+        const layer = yield* withSize(yield* fromManifest(Manifest.packageLayer(document)))
+        return PackageDescriptor.make(layer, { viaIndex: indexes.length > 0 })
+      }
+      const step = yield* fromManifest(Manifest.descend(indexes, document, expected.digest, platform))
+      if ((step.child.size ?? 0) > Limits.maxManifestSize) {
+        return yield* invalid(`the index gives a manifest larger than ${Limits.maxManifestSize} bytes`)
+      }
+      indexes = step.indexes
+      expected = step.child
     }
-    const child = yield* fromManifest(Manifest.childFor(root, platform))
-    const nested = final(new ManifestError({ reason: new NestedIndex({}) }))
-    if (MediaType.manifestKind(child.mediaType) === "index") return yield* nested
-    if (child.size > Limits.maxManifestSize) {
-      return yield* invalid(`the index gives a manifest larger than ${Limits.maxManifestSize} bytes`)
-    }
-    const manifest = yield* fetch(repository, child, until)
-    if (manifest._tag === "ImageIndex") return yield* nested
-    return PackageDescriptor.make(yield* fromManifest(Manifest.packageLayer(manifest)), { viaIndex: true })
   })
 }
