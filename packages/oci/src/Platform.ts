@@ -12,9 +12,10 @@ export interface DescriptorPlatform {
   readonly hasFeatures: boolean
 }
 
-const component = "[A-Za-z0-9][A-Za-z0-9_.-]{0,31}"
-const written = new RegExp(`^${component}/${component}(?:/${component})?$`)
-const canonical = /^[a-z0-9]{1,32}\/[a-z0-9]{1,32}(?:\/[a-z0-9]{1,32}(?:\.[a-z0-9]{1,32})?)?$/
+// Go has no longer name than mips64p32le; a cached file's name holds a platform beside two digests.
+const name = "[a-z0-9]{1,12}"
+const canonical = new RegExp(`^${name}/${name}(?:/[a-z0-9]{1,12}|/[a-z0-9]{1,7}\\.[a-z0-9]{1,4})?$`)
+const written = /^[\w.-]{1,32}\/[\w.-]{1,32}(?:\/[\w.-]{1,32})?$/
 
 /** `os/architecture` or `os/architecture/variant`, in the names Go uses: `linux/amd64`, `linux/arm/v6`. */
 export const Platform = Schema.String.check(

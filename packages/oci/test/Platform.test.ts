@@ -285,6 +285,7 @@ describe("a platform as it is written", () => {
     "linux/amd64\n",
     "linux/a_b",
     "linux/amd64/v1-x",
+    `linux/${"a".repeat(13)}`,
     `linux/${"a".repeat(33)}`
   ])("%j is none", (text) => assert.isTrue(Option.isNone(decodeText(text))))
 
