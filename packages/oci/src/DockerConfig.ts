@@ -1,6 +1,6 @@
-import { Option, Redacted, Result, Schema } from "effect"
-import { anonymous, type Credential } from "./Credential.ts"
-import type { RegistryHost } from "./RegistryHost.ts"
+import { Predicate, Redacted, Result, Schema } from "effect"
+import * as Base64Text from "./Base64Text.ts"
+import { anonymous, type BasicCredential, type Credential } from "./Credential.ts"
 
 const text = Schema.optionalKey(Schema.NullOr(Schema.String))
 
@@ -12,104 +12,99 @@ const Entry = Schema.Struct({
   registrytoken: text
 })
 
-/** A docker config.json; entries are decoded only when asked for, so one broken entry hurts no other host. */
-export const DockerConfig = Schema.Struct({
-  auths: Schema.optionalKey(Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown)))
-})
-export type DockerConfig = typeof DockerConfig.Type
+/** A docker config.json; entries are decoded only when asked for, so that a broken one hurts no other registry. */
+export interface DockerConfig {
+  /** By registry as people write it, see {@link Keyring}; undefined where the config has no `auths`. */
+  readonly auths: Readonly<Record<string, unknown>> | undefined
+  /** What should stand under `auths` stands at the top, as in a `.dockercfg` of old. */
+  readonly isLegacy: boolean
+  /** It names programs that keep passwords (`credsStore`, `credHelpers`), which are not asked. */
+  readonly usesHelpers: boolean
+}
 
 /** Why a docker config gives no credential; never holds any part of the config's values. */
 export class DockerConfigError extends Schema.TaggedError<DockerConfigError>()("DockerConfigError", {
   detail: Schema.String
 }) {}
 
-const decodeJson = Schema.decodeUnknownResult(Schema.fromJsonString(DockerConfig))
+const fail = (detail: string): Result.Result<never, DockerConfigError> =>
+  Result.fail(new DockerConfigError({ detail }))
+
+const decodeJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 const decodeEntry = Schema.decodeUnknownResult(Entry)
-const decodeBase64 = Schema.decodeUnknownOption(Schema.Uint8ArrayFromBase64)
+
+/** An object's fields by their names in lowercase, since Go, which reads these files elsewhere, ignores case. */
+const fieldsOf = (object: object): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(Object.entries(object).map(([key, value]) => [key.toLowerCase(), value]))
+
+const looksLikeEntry = (value: unknown): boolean => {
+  if (!Predicate.isObject(value)) return false
+  const fields = fieldsOf(value)
+  return "auth" in fields || ("username" in fields && "password" in fields)
+}
 
 /** Reads a config.json's text. */
-export const parse = (json: string): Result.Result<DockerConfig, DockerConfigError> =>
-  Result.mapError(
-    decodeJson(json),
-    () => new DockerConfigError({ detail: "it is not a docker config.json (a JSON object with `auths`)" })
-  )
-
-// Docker keeps the login of Docker Hub under `https://index.docker.io/v1/`, whichever of its names is asked for.
-const hubHosts: ReadonlySet<string> = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"])
-const canonical = (host: string): string => (hubHosts.has(host) ? "index.docker.io" : host)
-
-// Docker's own rule: scheme and path of a key do not count, the port does.
-const hostOf = (key: string): string => {
-  const withoutScheme = key.replace(/^https?:\/\//i, "")
-  const slash = withoutScheme.indexOf("/")
-  return canonical((slash === -1 ? withoutScheme : withoutScheme.slice(0, slash)).toLowerCase())
+export const parse = (json: string): Result.Result<DockerConfig, DockerConfigError> => {
+  const document = decodeJson(json)
+  const notConfig = "it is not a docker config.json (a JSON object with `auths`)"
+  if (Result.isFailure(document) || !Predicate.isObject(document.success)) return fail(notConfig)
+  const { auths = null, credhelpers, credsstore } = fieldsOf(document.success)
+  if (auths !== null && !Predicate.isObject(auths)) return fail(notConfig)
+  return Result.succeed({
+    auths: auths === null ? undefined : (auths as Readonly<Record<string, unknown>>),
+    isLegacy: auths === null && Object.values(document.success).some(looksLikeEntry),
+    usesHelpers: Predicate.isNotNullish(credsstore) || Predicate.isNotNullish(credhelpers)
+  })
 }
 
 const isSet = (value: string | null | undefined): value is string => typeof value === "string" && value !== ""
 
-// A password that is not UTF-8 would be sent as another one, so it is refused.
-const pairOf = (encodedPair: string): string => {
-  const bytes = decodeBase64(encodedPair.trim())
-  if (Option.isNone(bytes)) return ""
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.value)
-  } catch {
-    return ""
-  }
+// Docker drops the padding that older versions of it wrote behind a password.
+const basic = (username: string, password: string): BasicCredential => ({
+  _tag: "Basic",
+  username,
+  password: Redacted.make(password.replace(/^\0+|\0+$/g, ""))
+})
+
+const fromAuth = (auth: string): Result.Result<Credential, DockerConfigError> => {
+  // A password that is not UTF-8 would be sent as another one, so it is refused.
+  const pair = Result.getOrElse(Base64Text.decode(auth), () => "")
+  if (pair === ":") return Result.succeed(anonymous)
+  const colon = pair.indexOf(":")
+  return colon <= 0
+    ? fail("an `auth` is not base64 of username:password")
+    : Result.succeed(basic(pair.slice(0, colon), pair.slice(colon + 1)))
 }
 
-const fromBasic = (encodedPair: string): Result.Result<Credential, DockerConfigError> => {
-  const pair = pairOf(encodedPair)
-  const colon = pair.indexOf(":")
-  if (colon <= 0) {
-    return Result.fail(new DockerConfigError({ detail: "an `auth` is not base64 of username:password" }))
-  }
-  return Result.succeed({
-    _tag: "Basic",
-    username: pair.slice(0, colon),
-    // Docker drops the padding that older versions of it wrote.
-    password: Redacted.make(pair.slice(colon + 1).replace(/^\0+|\0+$/g, ""))
-  })
-}
+/** A name that says that the password is an identity token. Source: docker's credential helper protocol. */
+const tokenName = "<token>"
 
 const fromEntry = (entry: typeof Entry.Type): Result.Result<Credential, DockerConfigError> => {
   if (isSet(entry.registrytoken)) {
     return Result.succeed({ _tag: "RegistryToken", token: Redacted.make(entry.registrytoken) })
   }
-  if (isSet(entry.identitytoken)) {
-    return Result.succeed({ _tag: "IdentityToken", token: Redacted.make(entry.identitytoken) })
-  }
-  if (isSet(entry.auth)) return fromBasic(entry.auth)
-  if (isSet(entry.username)) {
-    return Result.succeed({
-      _tag: "Basic",
-      username: entry.username,
-      password: Redacted.make(entry.password ?? "")
-    })
-  }
-  return Result.succeed(anonymous)
+  const login = isSet(entry.auth)
+    ? fromAuth(entry.auth)
+    : Result.succeed(isSet(entry.username) ? basic(entry.username, entry.password ?? "") : anonymous)
+  if (!isSet(entry.identitytoken)) return login
+  const beside = Result.getOrElse(login, () => anonymous)
+  const hasLogin =
+    beside._tag === "Basic" && beside.username !== tokenName && Redacted.value(beside.password) !== ""
+  return Result.succeed({
+    _tag: "IdentityToken",
+    token: Redacted.make(entry.identitytoken),
+    ...(hasLogin ? { login: beside } : {})
+  })
 }
 
 /**
- * The credential for a registry host, matched as docker does: a key equal to the host first, then the first key that
- * is the host once scheme and path are dropped. No matching key means anonymous.
+ * The credential of one entry: a `registrytoken` goes before an `identitytoken`, that before `auth`, that before
+ * `username` and `password`, as docker has it. An entry that holds none of them is anonymous.
  */
-export const credentialFor = (
-  config: DockerConfig,
-  host: RegistryHost
-): Result.Result<Credential, DockerConfigError> => {
-  const auths = config.auths ?? {}
-  const wanted = canonical(host.toLowerCase())
-  const key = Option.fromUndefinedOr(
-    Object.hasOwn(auths, host) ? host : Object.keys(auths).find((key) => hostOf(key) === wanted)
-  )
-  if (Option.isNone(key)) return Result.succeed(anonymous)
-  return Result.flatMap(
-    Result.mapError(
-      decodeEntry(auths[key.value]),
-      () =>
-        new DockerConfigError({ detail: "the entry of this registry's host is not of the expected shape" })
-    ),
-    fromEntry
-  )
+export const credentialOf = (entry: unknown): Result.Result<Credential, DockerConfigError> => {
+  if (Predicate.isNullish(entry)) return Result.succeed(anonymous)
+  const decoded = Predicate.isObject(entry) ? decodeEntry(fieldsOf(entry)) : undefined
+  return decoded === undefined || Result.isFailure(decoded)
+    ? fail("the entry of this registry is not of the expected shape")
+    : fromEntry(decoded.success)
 }

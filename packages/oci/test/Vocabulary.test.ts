@@ -152,10 +152,10 @@ describe("RepositoryName", () => {
 })
 
 describe("RepositoryKey", () => {
-  it("is split into what it was printed from", () => {
+  it("is split into what it was printed from, slashes at its end aside", () => {
     fc.assert(
-      fc.property(arbitrary.host, arbitrary.name, (host, name) => {
-        const key = Option.getOrThrow(RepositoryKey.parse(`${host}/${name}`))
+      fc.property(arbitrary.host, arbitrary.name, fc.nat(2), (host, name, slashes) => {
+        const key = Option.getOrThrow(RepositoryKey.parse(`${host}/${name}${"/".repeat(slashes)}`))
         assert.deepEqual<unknown>(RepositoryKey.split(key), { host, name })
       })
     )
@@ -169,8 +169,8 @@ describe("RepositoryKey", () => {
     "a.example.com",
     "https://a/b",
     "a/B",
-    "a/b/",
     "a//b",
+    "a/b//c/",
     "a b/c",
     `a/${"b".repeat(511)}`,
     `a/${"b".repeat(256)}`

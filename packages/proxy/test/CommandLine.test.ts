@@ -41,7 +41,7 @@ describe("CommandLine", () => {
       ["linux/aarch64", "linux/arm64"],
       ["linux/arm64/v8.5", "linux/arm64/v8.5"]
     ] as const) {
-      assert.strictEqual(settings(["--platform", written]).platform, platform)
+      assert.strictEqual<string>(settings(["--platform", written]).platform, platform)
     }
     assert.strictEqual(settings(["--cache-directory=-odd"]).cacheDirectory, "-odd")
     assert.strictEqual(settings(["--cache-directory=a=b"]).cacheDirectory, "a=b")

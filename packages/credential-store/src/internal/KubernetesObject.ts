@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto"
-import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import { Option, Predicate, Result, Schema } from "effect"
 import * as ModuleSource from "../ModuleSource.ts"
 import * as RegistrySecret from "../RegistrySecret.ts"
+import type { StoredSource } from "./StoredSource.ts"
 
 /** Which repository a source is for; the empty slot is the cluster's own registry. */
 export type Slot = string
@@ -84,7 +84,7 @@ export const identify = (object: unknown, position: number): Identity => {
 /** A source read from an object, and the repository it is for. */
 export interface ReadSource {
   readonly slot: Slot
-  readonly source: RegistrySource
+  readonly source: StoredSource
 }
 
 /** Why an object gives no source, and the repository it claims where even that can be read. */
@@ -96,7 +96,7 @@ export interface Problem {
 const attempt = (
   object: unknown,
   identity: Identity,
-  previous: RegistrySource | undefined
+  previous: StoredSource | undefined
 ): Result.Result<ReadSource, Problem> => {
   if (identity.type === "Secret") {
     return Result.mapBoth(RegistrySecret.decode(object, identity.label, previous), {
@@ -119,7 +119,7 @@ const attempt = (
 export const read = (
   object: unknown,
   identity: Identity,
-  previous: RegistrySource | undefined
+  previous: StoredSource | undefined
 ): Result.Result<ReadSource, Problem> => {
   try {
     return attempt(object, identity, previous)

@@ -1,5 +1,6 @@
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
+import { noPath } from "@registry-packages-proxy/oci/RepositoryName"
 import * as Objects from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { ByteSize, Effect, FileSystem, Layer, Logger, Option, References } from "effect"
 import type { Target } from "./FuzzSuite.ts"
@@ -63,7 +64,7 @@ const take = (bytes: Uint8Array) => {
       yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
     }
     const found = yield* Effect.forEach([Option.none(), Option.some(RepositoryKey.make(repository))], (key) =>
-      Effect.result(store.get(key))
+      Effect.result(store.get(key, noPath))
     )
     return `${JSON.stringify(found)}\n${lines.join("\n")}`
   }).pipe(

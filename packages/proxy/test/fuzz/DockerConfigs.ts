@@ -1,4 +1,5 @@
 import * as DockerConfig from "@registry-packages-proxy/oci/DockerConfig"
+import * as Keyring from "@registry-packages-proxy/oci/Keyring"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import { Effect, Result } from "effect"
 import { Base64 } from "effect/encoding"
@@ -14,12 +15,16 @@ const samples = [
   { auths: { "https://registry.test/v2/": { username: "user", password: "s3cr3t" } } },
   { auths: { "https://index.docker.io/v1/": { identitytoken: "s3cr3t" } } },
   { auths: { "[::1]:5000": { registrytoken: "s3cr3t", auth: null } }, credsStore: "x" },
+  { auths: { "*.test": { auth }, "registry.test/some": { auth }, "https://registry.test/v1/": {} } },
+  { "registry.test": { auth } },
   { auths: null }
 ].map((document) => JSON.stringify(document))
 
 interface Asked {
   readonly text: string
   readonly host: RegistryHost
+  /** A repository's. */
+  readonly name: string
 }
 
 /** config.json of any text: a credential, or an error that shows nothing of it. */
@@ -32,6 +37,9 @@ export const target: Target<Asked> = {
         '"auths":{',
         '"registry.test":{},',
         `"x":{"auth":"${auth}"},`,
+        '"registry.test/a/a":{},',
+        '"*.*":{},',
+        "*",
         '{"a":',
         "[",
         "null",
@@ -45,13 +53,14 @@ export const target: Target<Asked> = {
       ],
       longest: 400_000
     }),
-    host: fc.constantFrom(...hosts).map((host) => RegistryHost.make(host))
+    host: fc.constantFrom(...hosts).map((host) => RegistryHost.make(host)),
+    name: fc.constantFrom("a", "some/name", "a/".repeat(127) + "a")
   }),
   size: ({ text }) => Buffer.byteLength(text),
   millisPerMiB: 2_000,
-  make: Effect.succeed(({ host, text }) => {
+  make: Effect.succeed(({ host, name, text }) => {
     const result = Result.flatMap(DockerConfig.parse(text), (config) =>
-      DockerConfig.credentialFor(config, host)
+      Keyring.lookup(Keyring.make(config, host), name)
     )
     const shown = `${JSON.stringify(result)} ${String(Result.isFailure(result) ? result.failure : "")}`
     // What stands where a user's name does is none.
