@@ -9,13 +9,12 @@ import type { ObjectError } from "./ObjectError.ts"
 export const apiVersion = "deckhouse.io/v1alpha1"
 export const kind = "ModuleSource"
 
-const ModuleSource = Schema.Struct({
-  spec: Schema.Struct({
-    registry: Schema.Struct({ repo: Schema.String, scheme: Text, dockerCfg: Text, ca: Text })
-  })
-})
+const Registry = Schema.Struct({ repo: Schema.String, scheme: Text, dockerCfg: Text, ca: Text })
 
-const decodeShape = Schema.decodeUnknownResult(ModuleSource)
+/** What is read below `spec.registry`. */
+export const fields: ReadonlyArray<string> = Object.keys(Registry.fields)
+
+const decodeShape = Schema.decodeUnknownResult(Schema.Struct({ spec: Schema.Struct({ registry: Registry }) }))
 const decodeRepository = Schema.decodeUnknownOption(
   Schema.Struct({ spec: Schema.Struct({ registry: Schema.Struct({ repo: Schema.String }) }) })
 )

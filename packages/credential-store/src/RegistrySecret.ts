@@ -11,22 +11,24 @@ export const kind = "Secret"
 export const namespace = "d8-system"
 export const name = "deckhouse-registry"
 
-const Values = Schema.optionalKey(
-  Schema.NullOr(
-    Schema.Struct({
-      address: Text,
-      path: Text,
-      scheme: Text,
-      ca: Text,
-      ".dockerconfigjson": Text
-    })
-  )
-)
+const Values = Schema.Struct({
+  address: Text,
+  path: Text,
+  scheme: Text,
+  ca: Text,
+  ".dockerconfigjson": Text
+})
+const OptionalValues = Schema.optionalKey(Schema.NullOr(Values))
 
-const decodeShape = Schema.decodeUnknownResult(Schema.Struct({ data: Values, stringData: Values }))
+/** What is read in `data` and `stringData`. */
+export const fields: ReadonlyArray<string> = Object.keys(Values.fields)
+
+const decodeShape = Schema.decodeUnknownResult(
+  Schema.Struct({ data: OptionalValues, stringData: OptionalValues })
+)
 const decodeHost = Schema.decodeUnknownOption(RegistryHost)
 
-type Key = "address" | "path" | "scheme" | "ca" | ".dockerconfigjson"
+type Key = keyof typeof Values.fields
 
 /**
  * Reads the Secret `d8-system/deckhouse-registry`, the cluster's own registry: `address` (host, with or without

@@ -2,15 +2,9 @@ import { Predicate, Redacted, Result, Schema } from "effect"
 import * as Base64Text from "./Base64Text.ts"
 import { anonymous, type BasicCredential, type Credential } from "./Credential.ts"
 
-const text = Schema.optionalKey(Schema.NullOr(Schema.String))
-
-const Entry = Schema.Struct({
-  auth: text,
-  username: text,
-  password: text,
-  identitytoken: text,
-  registrytoken: text
-})
+/** What an entry may hold, by its fields' names in lowercase; all are text, absent, null or empty alike. */
+const entryFields = ["auth", "username", "password", "identitytoken", "registrytoken"] as const
+type Entry = Record<(typeof entryFields)[number], string>
 
 /** A docker config.json; entries are decoded only when asked for, so that a broken one hurts no other registry. */
 export interface DockerConfig {
@@ -31,39 +25,62 @@ const fail = (detail: string): Result.Result<never, DockerConfigError> =>
   Result.fail(new DockerConfigError({ detail }))
 
 const decodeJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
-const decodeEntry = Schema.decodeUnknownResult(Entry)
 
-/** An object's fields by their names in lowercase, since Go, which reads these files elsewhere, ignores case. */
-const fieldsOf = (object: object): Readonly<Record<string, unknown>> =>
-  Object.fromEntries(Object.entries(object).map(([key, value]) => [key.toLowerCase(), value]))
-
-const looksLikeEntry = (value: unknown): boolean => {
-  if (!Predicate.isObject(value)) return false
-  const fields = fieldsOf(value)
-  return "auth" in fields || ("username" in fields && "password" in fields)
+/** The fields that are looked for, whatever the case of their letters, as Go has it, which reads these files elsewhere. */
+const pick = <const Name extends string>(
+  object: Readonly<Record<string, unknown>>,
+  names: ReadonlyArray<Name>
+): { readonly [N in Name]?: unknown } => {
+  const found: { [N in Name]?: unknown } = {}
+  for (const key of Object.keys(object)) {
+    const name = names.find((name) => name.length === key.length && name === key.toLowerCase())
+    if (name !== undefined) found[name] = object[key]
+  }
+  return found
 }
+
+/** Whether a value is an entry with a login in it. */
+const isLogin = (value: unknown): boolean => {
+  if (!Predicate.isObject(value)) return false
+  const { auth, password, username } = pick(value, ["auth", "username", "password"])
+  return typeof auth === "string" || (typeof username === "string" && typeof password === "string")
+}
+
+/** How many values are looked at to tell a config of the old shape. */
+const maxLookedAt = 100
 
 /** Reads a config.json's text. */
 export const parse = (json: string): Result.Result<DockerConfig, DockerConfigError> => {
   const document = decodeJson(json)
   const notConfig = "it is not a docker config.json (a JSON object with `auths`)"
   if (Result.isFailure(document) || !Predicate.isObject(document.success)) return fail(notConfig)
-  const { auths = null, credhelpers, credsstore } = fieldsOf(document.success)
+  const config = document.success
+  const { auths = null, credhelpers, credsstore } = pick(config, ["auths", "credhelpers", "credsstore"])
   if (auths !== null && !Predicate.isObject(auths)) return fail(notConfig)
   return Result.succeed({
-    auths: auths === null ? undefined : (auths as Readonly<Record<string, unknown>>),
-    isLegacy: auths === null && Object.values(document.success).some(looksLikeEntry),
+    auths: auths ?? undefined,
+    isLegacy:
+      auths === null &&
+      Object.keys(config)
+        .slice(0, maxLookedAt)
+        .some((key) => isLogin(config[key])),
     usesHelpers: Predicate.isNotNullish(credsstore) || Predicate.isNotNullish(credhelpers)
   })
 }
 
-const isSet = (value: string | null | undefined): value is string => typeof value === "string" && value !== ""
+// Docker drops the zeros that older versions of it wrote around a password.
+const withoutZeros = (password: string): string => {
+  let start = 0
+  let end = password.length
+  while (password[start] === "\0") start++
+  while (end > start && password[end - 1] === "\0") end--
+  return password.slice(start, end)
+}
 
-// Docker drops the padding that older versions of it wrote behind a password.
 const basic = (username: string, password: string): BasicCredential => ({
   _tag: "Basic",
   username,
-  password: Redacted.make(password.replace(/^\0+|\0+$/g, ""))
+  password: Redacted.make(withoutZeros(password))
 })
 
 const fromAuth = (auth: string): Result.Result<Credential, DockerConfigError> => {
@@ -79,14 +96,15 @@ const fromAuth = (auth: string): Result.Result<Credential, DockerConfigError> =>
 /** A name that says that the password is an identity token. Source: docker's credential helper protocol. */
 const tokenName = "<token>"
 
-const fromEntry = (entry: typeof Entry.Type): Result.Result<Credential, DockerConfigError> => {
-  if (isSet(entry.registrytoken)) {
+const fromEntry = (entry: Entry): Result.Result<Credential, DockerConfigError> => {
+  if (entry.registrytoken !== "") {
     return Result.succeed({ _tag: "RegistryToken", token: Redacted.make(entry.registrytoken) })
   }
-  const login = isSet(entry.auth)
-    ? fromAuth(entry.auth)
-    : Result.succeed(isSet(entry.username) ? basic(entry.username, entry.password ?? "") : anonymous)
-  if (!isSet(entry.identitytoken)) return login
+  const login =
+    entry.auth !== ""
+      ? fromAuth(entry.auth)
+      : Result.succeed(entry.username === "" ? anonymous : basic(entry.username, entry.password))
+  if (entry.identitytoken === "") return login
   const beside = Result.getOrElse(login, () => anonymous)
   const hasLogin =
     beside._tag === "Basic" && beside.username !== tokenName && Redacted.value(beside.password) !== ""
@@ -97,14 +115,26 @@ const fromEntry = (entry: typeof Entry.Type): Result.Result<Credential, DockerCo
   })
 }
 
+/** An entry's fields; undefined where one of them is no text. */
+const readEntry = (entry: Readonly<Record<string, unknown>>): Entry | undefined => {
+  const fields = pick(entry, entryFields)
+  const read: Entry = { auth: "", username: "", password: "", identitytoken: "", registrytoken: "" }
+  for (const name of entryFields) {
+    const value = fields[name] ?? ""
+    if (typeof value !== "string") return undefined
+    read[name] = value
+  }
+  return read
+}
+
 /**
  * The credential of one entry: a `registrytoken` goes before an `identitytoken`, that before `auth`, that before
  * `username` and `password`, as docker has it. An entry that holds none of them is anonymous.
  */
 export const credentialOf = (entry: unknown): Result.Result<Credential, DockerConfigError> => {
   if (Predicate.isNullish(entry)) return Result.succeed(anonymous)
-  const decoded = Predicate.isObject(entry) ? decodeEntry(fieldsOf(entry)) : undefined
-  return decoded === undefined || Result.isFailure(decoded)
+  const read = Predicate.isObject(entry) ? readEntry(entry) : undefined
+  return read === undefined
     ? fail("the entry of this registry is not of the expected shape")
-    : fromEntry(decoded.success)
+    : fromEntry(read)
 }

@@ -128,12 +128,20 @@ export const read = (
   }
 }
 
+const pick = (object: unknown, keys: ReadonlyArray<string>): unknown =>
+  Predicate.isObject(object) ? keys.map((key) => object[key]) : object
+
+/** All of an object that is ever read. */
 const parts = (object: unknown): unknown => {
   if (!Predicate.isObject(object)) return undefined
-  const spec = Predicate.isObject(object["spec"]) ? object["spec"]["registry"] : undefined
-  return [object["metadata"], spec, object["data"], object["stringData"]].map((part, index) =>
-    index === 0 && Predicate.isObject(part) ? part["creationTimestamp"] : part
-  )
+  const { data, metadata, spec, stringData } = object
+  const registry = Predicate.isObject(spec) ? spec["registry"] : spec
+  return [
+    pick(metadata, ["creationTimestamp"]),
+    pick(registry, ModuleSource.fields),
+    pick(data, RegistrySecret.fields),
+    pick(stringData, RegistrySecret.fields)
+  ]
 }
 
 /** Equal for two objects that read the same, so that what did not change is neither decoded nor reported again. */
