@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { kubeconfig } from "@registry-packages-proxy/kubernetes/ClusterLocation"
 import { Effect } from "effect"
+import * as fc from "fast-check"
 import { dump } from "js-yaml"
 import { truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -138,4 +139,16 @@ describe("a kubeconfig's current context", () => {
       assert.strictEqual((failure as Error).message, "kubeconfig config is larger than 4 MiB")
     }, Effect.scoped)
   )
+
+  it("is found or said to be missing, whatever the file holds", () => {
+    const text = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.json(),
+      fc.jsonValue().map((value) => dump({ ...good, users: [value] }))
+    )
+    const isTold = fc.asyncProperty(text, async (written) =>
+      assert.notMatch(await Effect.runPromise(serverOf(written)), /^other: /)
+    )
+    return fc.assert(isTold, { numRuns: 50 })
+  })
 })
