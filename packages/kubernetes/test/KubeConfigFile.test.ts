@@ -54,12 +54,14 @@ const neighbours: ReadonlyArray<readonly [what: string, Partial<Document>]> = [
 ]
 
 describe("a kubeconfig's current context", () => {
-  it.effect.each(neighbours)("counts alone: beside %s", ([, changes]) =>
-    Effect.gen(function* () {
-      assert.strictEqual(yield* serverOf(JSON.stringify({ ...good, ...changes })), server)
-      assert.strictEqual(yield* serverOf(dump({ ...good, ...changes })), server)
-    })
-  )
+  for (const [what, changes] of neighbours) {
+    it.effect(`counts alone, beside ${what}`, () =>
+      Effect.gen(function* () {
+        assert.strictEqual(yield* serverOf(JSON.stringify({ ...good, ...changes })), server)
+        assert.strictEqual(yield* serverOf(dump({ ...good, ...changes })), server)
+      })
+    )
+  }
 
   it.effect.each<[what: string, text: string]>([
     [

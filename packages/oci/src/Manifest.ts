@@ -1,7 +1,7 @@
 import { Result } from "effect"
 import * as Descriptor from "./Descriptor.ts"
 import type { Digest } from "./Digest.ts"
-import { JsonReader, maxDepth, NotJson, type Scalar } from "./internal/JsonReader.ts"
+import { JsonReader, maxDepth as maxJsonDepth, NotJson, type Scalar } from "./internal/JsonReader.ts"
 import {
   IndexLoop,
   IndexTooDeep,
@@ -27,6 +27,9 @@ export interface ImageIndex {
   readonly _tag: "ImageIndex"
   readonly manifests: ReadonlyArray<Descriptor.RawDescriptor>
 }
+
+/** The deepest nesting of a document that is read. */
+export const maxDepth = maxJsonDepth
 
 /** The most manifests an index may name: each is looked at. */
 export const maxChildren = 10_000

@@ -381,3 +381,61 @@ describe("no manifest of any bytes throws", () => {
     total(bytes(`{"__proto__":{"layers":[]},"constructor":1,"layers":[{"__proto__":null}]}`), undefined)
   })
 })
+
+/** Characters that were handed to JSON.parse while `read` ran. */
+const decodedBy = (read: () => void): number => {
+  const parse = JSON.parse
+  let decoded = 0
+  JSON.parse = (text: string, ...rest): unknown => {
+    decoded += text.length
+    return parse(text, ...rest) as unknown
+  }
+  try {
+    read()
+  } finally {
+    JSON.parse = parse
+  }
+  return decoded
+}
+
+describe("a manifest as large as is read", () => {
+  const size = 4 * 1024 * 1024
+  const last = JSON.stringify(layer("a"))
+  const filled = (before: string, unit: string, after: string) =>
+    `${before}${`${unit},`.repeat((size - before.length - after.length) / (unit.length + 1) - 1)}${unit}${after}`
+  const depth = 500_000
+
+  for (const [what, text, tag] of [
+    ["layers", filled('{"layers":[', last, "]}"), "success"],
+    ["layers of nothing", filled('{"layers":[', "{}", `,${last}]}`), "success"],
+    ["numbers", filled('{"layers":[', "0", `,${last}]}`), "success"],
+    ["annotations", filled(`{"layers":[${last}],"annotations":{`, '"a":""', "}}"), "success"],
+    [
+      "annotations of the last layer",
+      filled(`{"layers":[{"digest":"${digest("a")}","annotations":{`, '"a":""', "}}]}"),
+      "success"
+    ],
+    ["fields twice", filled('{"layers":[{', '"digest":"x"', `,"digest":"${digest("a")}"}]}`), "success"],
+    ["lists of layers", filled("{", '"layers":[7]', `,"layers":[${last}]}`), "success"],
+    [
+      "nested arrays",
+      `{"layers":[${last}],"a":${"[".repeat(depth)}${"]".repeat(depth)}}`,
+      "MalformedManifest"
+    ],
+    ["nested objects", '{"a":'.repeat(depth), "MalformedManifest"],
+    ["manifests", filled('{"manifests":[', "{}", "]}"), "MalformedManifest"]
+  ] as const) {
+    it(`decodes next to nothing: ${what}`, () => {
+      const content = bytes(text)
+      const decoded = decodedBy(() => {
+        assert.strictEqual(tagOf(packageOrFailure(content)), tag)
+      })
+      assert.isBelow(decoded, 1000)
+    })
+  }
+})
+
+const packageOrFailure = (content: Uint8Array) =>
+  Result.flatMap(Manifest.parse(content, undefined), (manifest) =>
+    manifest._tag === "ImageManifest" ? Manifest.packageLayer(manifest) : Manifest.childFor(manifest, amd64)
+  )
