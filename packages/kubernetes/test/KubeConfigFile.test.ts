@@ -138,7 +138,7 @@ describe("a kubeconfig's current context", () => {
         )
       )
       assert.instanceOf(failure, KubeConfigFile.Unusable)
-      assert.strictEqual((failure as Error).message, "kubeconfig config is larger than 4 MiB")
+      assert.strictEqual(failure.message, "kubeconfig config is larger than 4 MiB")
     }, Effect.scoped)
   )
 
