@@ -80,12 +80,12 @@ describe("Documents", () => {
       const items = (count: number) => Array.from({ length: count }, () => b)
       const list = (count: number) => JSON.stringify({ kind: "List", items: items(count) })
       assert.lengthOf(yield* objects(list(maxObjects - 1)), maxObjects - 1)
-      assert.strictEqual(yield* problem(list(maxObjects)), "it holds more than 10000 objects")
+      assert.strictEqual(yield* problem(list(maxObjects)), "it holds more than 5000 objects")
       assert.include(
         yield* problem(`{"kind":"SecretList","items":[${"{},".repeat(500_000)}0]}`),
-        "more than 10000"
+        "more than 5000"
       )
-      assert.include(yield* problem(`[${'{"kind":"List"},'.repeat(20_000)}0]`), "more than 10000")
+      assert.include(yield* problem(`[${'{"kind":"List"},'.repeat(20_000)}0]`), "more than 5000")
     })
   )
 

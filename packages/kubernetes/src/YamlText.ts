@@ -4,6 +4,9 @@ import type * as JsYaml from "js-yaml"
 /** The deepest nesting read. */
 export const maxDepth = 100
 
+/** The most line breaks, commas and opening brackets in a text that is no JSON: what stands between them costs the most. */
+export const maxParts = 200_000
+
 /** The most documents in one text. */
 export const maxDocuments = 10_000
 
@@ -38,7 +41,20 @@ const parseJson = (text: string): Parsed | undefined => {
   }
 }
 
+const separators: ReadonlySet<number> = new Set([..."\n\r,[{"].map((character) => character.charCodeAt(0)))
+
+const hasTooManyParts = (text: string): boolean => {
+  let count = 0
+  for (let at = 0; at < text.length; at++) {
+    if (separators.has(text.charCodeAt(at)) && ++count > maxParts) return true
+  }
+  return false
+}
+
 const parseYaml = (yaml: typeof JsYaml, text: string): Parsed => {
+  if (hasTooManyParts(text)) {
+    return Result.fail(`it is no JSON, and has more than ${maxParts} lines, commas and brackets`)
+  }
   try {
     const events = yaml.parseEvents(text, { maxDepth })
     const count = (type: number): number =>

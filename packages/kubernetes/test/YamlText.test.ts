@@ -13,6 +13,8 @@ const problem = (text = "") =>
     (parsed) => Result.getOrThrow(Result.flip(parsed))
   )
 
+const tooManyParts = "it is no JSON, and has more than 200000 lines, commas and brackets"
+
 describe("YamlText", () => {
   it.effect.each<[string, ReadonlyArray<unknown>]>([
     ['{"a":1}', [{ a: 1 }]],
@@ -68,6 +70,9 @@ describe("YamlText", () => {
     ["a: \ud800", "line 1 is not valid YAML"],
     [`x\n---\n${"[".repeat(101)}`, "line 3 is nested more than 100 deep"],
     ["- ".repeat(101), "line 1 is nested more than 100 deep"],
+    ["a: b\n".repeat(YamlText.maxParts + 1), tooManyParts],
+    [`{a: [${"b,".repeat(YamlText.maxParts + 1)}]}`, tooManyParts],
+    ["[]{}".repeat(YamlText.maxParts / 2 + 1), tooManyParts],
     ["--- a\n".repeat(YamlText.maxDocuments + 1), "it has more than 10000 YAML documents"],
     [`- &a x\n${"- *a\n".repeat(YamlText.maxAliases + 1)}`, "it has more than 10000 YAML aliases"],
     ["a: &a [*a]", "its YAML aliases make it too large"],
@@ -93,13 +98,26 @@ describe("YamlText", () => {
     })
   )
 
-  it.effect.each(["[", "{", '{"a":', "- ", "? ", "[{", "!!set {", "&a [*a,", "a:\n ", "\n", "#\n", ": "])(
-    "survives %j a hundred thousand times",
-    (opening) =>
-      Effect.map(
-        Effect.promise(() => YamlText.parse(opening.repeat(100_000))),
-        (parsed) => assert.isTrue(Result.isResult(parsed))
-      )
+  it.effect.each([
+    "[",
+    "{",
+    '{"a":',
+    "- ",
+    "? ",
+    "[{",
+    "!!set {",
+    "&a [*a,",
+    "a:\n ",
+    "\n",
+    "#\n",
+    ": ",
+    "\r",
+    "a\r"
+  ])("survives %j a hundred thousand times", (opening) =>
+    Effect.map(
+      Effect.promise(() => YamlText.parse(opening.repeat(100_000))),
+      (parsed) => assert.isTrue(Result.isResult(parsed))
+    )
   )
 
   it.effect.prop("never rejects, whatever the text", [Schema.String], ([text]) =>

@@ -2,7 +2,7 @@ import * as YamlText from "@registry-packages-proxy/kubernetes/YamlText"
 import { Effect, Predicate, Result } from "effect"
 
 /** The most objects in one text: each is decoded, and told of where it is broken. */
-export const maxObjects = 10_000
+export const maxObjects = 5_000
 
 /**
  * The objects of a JSON or YAML text: single objects, arrays, `kind: List` and `*List` with their items, Lists among
