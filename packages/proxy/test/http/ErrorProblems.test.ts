@@ -18,7 +18,7 @@ import { InvalidRepositoryName } from "../../src/http/PackagePull.ts"
 const long = "x".repeat(261)
 // What is not ASCII has more bytes than characters.
 const wide = "ü".repeat(5000)
-const platform = Platform.make(`${"o".repeat(32)}/${"a".repeat(32)}/${"v".repeat(32)}`)
+const platform = Platform.make(`${"o".repeat(12)}/${"a".repeat(12)}/${"v".repeat(12)}`)
 const repository = Option.some(RepositoryKey.make(`registry.test/${"r".repeat(255)}`))
 const expected = Digest.make(`sha512:${"0".repeat(128)}`)
 
