@@ -41,7 +41,9 @@ const parseJson = (text: string): Parsed | undefined => {
   }
 }
 
-const separators: ReadonlySet<number> = new Set([..."\n\r,[{"].map((character) => character.charCodeAt(0)))
+const separators: ReadonlySet<number> = new Set(
+  ["\n", "\r", ",", "[", "{"].map((character) => character.charCodeAt(0))
+)
 
 const hasTooManyParts = (text: string): boolean => {
   let count = 0
