@@ -7,14 +7,13 @@ import type { DescriptorPlatform } from "./Platform.ts"
 const Size = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 
 /** A content descriptor, reduced to what a pull needs. Source: image-spec, descriptor.md. */
-export const Descriptor = Schema.Struct({
+export interface Descriptor {
   /** Empty where the document gives none. */
-  mediaType: Schema.String,
-  digest: Digest,
+  readonly mediaType: string
+  readonly digest: Digest
   /** In bytes. Undefined where the document gives none, or 0 for a blob that is not empty: writers leave out what is empty. */
-  size: Schema.UndefinedOr(Size)
-})
-export type Descriptor = typeof Descriptor.Type
+  readonly size: number | undefined
+}
 
 /** A descriptor as it stands in a document, where only the one that is used is held to the specification. */
 export interface RawDescriptor {
