@@ -124,6 +124,19 @@ describe("JsonReader", () => {
   it("finds a key whatever the case of its letters and however they are written, the last of several", () => {
     assert.strictEqual(valueUnder('{"Layers":1}', "layers"), 1)
     assert.strictEqual(valueUnder('{"l\\u0061yers":1}', "layers"), 1)
+    assert.strictEqual(valueUnder('{"\\u004CA\\u0059ers":1}', "layers"), 1)
+    for (const other of [
+      "l\\u0062yers",
+      "layers\\u0000",
+      "\\nlayers",
+      "layer\\\\",
+      "layer",
+      "\\u006c",
+      "la\\/yers",
+      "läyers"
+    ]) {
+      assert.strictEqual(valueUnder(`{"${other}":1}`, "layers"), undefined, other)
+    }
     assert.strictEqual(valueUnder('{"layers":1,"LAYERS":2,"layer":3,"layerss":4,"layerz":5}', "layers"), 2)
     assert.strictEqual(valueUnder('{"os.features":1}', "os.features"), 1)
     assert.strictEqual(

@@ -17,9 +17,6 @@ const closeBrace = 0x7d
 const openBracket = 0x5b
 const closeBracket = 0x5d
 
-/** The longest key that is decoded: 31 characters, each written by its number, in quotes. */
-const maxEscapedKey = 31 * 6 + 2
-
 const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
 const isHex = (byte: number): boolean =>
   isDigit(byte) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)
@@ -84,7 +81,7 @@ export class JsonReader {
 
   /**
    * Reads an object and gives the positions of the values that stand under these keys, of each the last. Keys are in
-   * lowercase, at most 31 ASCII characters. Fails where the next value is no object.
+   * lowercase ASCII letters and dots. Fails where the next value is no object.
    */
   fields<const Key extends string>(keys: ReadonlyArray<Key>): { readonly [K in Key]?: number } {
     const found: { [K in Key]?: number } = {}
@@ -183,25 +180,37 @@ export class JsonReader {
 
   /** The next key, if it is one of these whatever the case of its letters. */
   #key<Key extends string>(keys: ReadonlyArray<Key>): Key | undefined {
-    const start = this.#position
+    const start = this.#position + 1
     const isEscaped = this.#skipKeyText()
-    const end = this.#at
+    const end = this.#at - 1
     this.#colon()
-    if (!isEscaped) return keys.find((key) => this.#isText(key, start + 1, end - 1))
-    if (end - start > maxEscapedKey) return undefined
-    const decoded = (JSON.parse(this.#bytes.toString("utf8", start, end)) as string).toLowerCase()
-    return keys.find((key) => key === decoded)
+    return keys.find((key) => (isEscaped || key.length === end - start) && this.#isText(key, start, end))
   }
 
-  /** Whether these bytes are a text in lowercase, up to the case of their letters. */
+  /** Whether a string's bytes are a text in lowercase, up to the case of their letters. */
   #isText(text: string, start: number, end: number): boolean {
-    if (text.length !== end - start) return false
+    let at = start
     for (let index = 0; index < text.length; index++) {
-      const byte = this.#bytes[start + index] as number
-      const lower = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte
+      if (at >= end) return false
+      const byte = this.#bytes[at] as number
+      // Of the escapes only those by number give what stands in a key that is looked for.
+      const code = byte === backslash ? this.#escaped(at) : byte
+      const lower = code >= 0x41 && code <= 0x5a ? code | 0x20 : code
       if (lower !== text.charCodeAt(index)) return false
+      at += byte === backslash ? 6 : 1
     }
-    return true
+    return at === end
+  }
+
+  /** The character that an escape by number stands for; -1 for another escape. */
+  #escaped(at: number): number {
+    if (this.#bytes[at + 1] !== 0x75) return -1
+    let code = 0
+    for (let digit = at + 2; digit < at + 6; digit++) {
+      const byte = this.#bytes[digit] as number
+      code = code * 16 + (isDigit(byte) ? byte - 0x30 : (byte | 0x20) - 0x57)
+    }
+    return code
   }
 
   #skipKey(): void {
