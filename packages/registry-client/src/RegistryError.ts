@@ -1,46 +1,218 @@
 import { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
-import { Schema } from "effect"
+import { Option, Schema } from "effect"
+
+/** A server that the registry sends us to: one it redirects to, or the token service it names. */
+export const OtherServer = Schema.Struct({
+  role: Schema.Literals(["redirect", "token"]),
+  host: Schema.String
+})
+export type OtherServer = typeof OtherServer.Type
+
+/** Who answered, where that is not the registry itself. */
+const by = Schema.optionalKey(OtherServer)
+
+/** Names whoever answered: the registry, or the other server in its relation to the registry. */
+export const nameOf = (registry: string, server: OtherServer | undefined): string => {
+  switch (server?.role) {
+    case "redirect":
+      return `${server.host}, to which ${registry} redirects,`
+    case "token":
+      return `${server.host}, the token service of ${registry},`
+    case undefined:
+      return registry
+  }
+}
 
 /** The registry has no such manifest or repository (404 to a manifest request). */
-export class ManifestNotFound extends Schema.TaggedError<ManifestNotFound>()("ManifestNotFound", {}) {}
+export class ManifestNotFound extends Schema.TaggedError<ManifestNotFound>()("ManifestNotFound", {
+  by,
+  /** Nobody logged in: some registries answer 404 for what is private. */
+  anonymous: Schema.optionalKey(Schema.Boolean)
+}) {
+  override get message(): string {
+    return this.describe()
+  }
+  describe(registry = "the registry"): string {
+    const what = `${nameOf(registry, this.by)} has no such manifest or repository`
+    return this.anonymous === true ? `${what}, or hides it from requests without a login` : what
+  }
+}
 
 /** The manifest exists, the layer's blob it names does not (404 to a blob request). */
-export class BlobNotFound extends Schema.TaggedError<BlobNotFound>()("BlobNotFound", {}) {}
+export class BlobNotFound extends Schema.TaggedError<BlobNotFound>()("BlobNotFound", { by }) {
+  override get message(): string {
+    return this.describe()
+  }
+  describe(registry = "the registry"): string {
+    return `${nameOf(registry, this.by)} does not have the layer that the manifest names`
+  }
+}
 
-/** The registry or its token service refused our credentials (401 or 403), or they are in their cool-down. */
-export class Refused extends Schema.TaggedError<Refused>()("Refused", { status: Schema.Int }) {}
+/** The registry refused our credentials, or the token they got (401 or 403); or they cool down after that. */
+export class Refused extends Schema.TaggedError<Refused>()("Refused", { status: Schema.Int }) {
+  override get message(): string {
+    return this.describe()
+  }
+  describe(registry = "the registry"): string {
+    return `${registry} refused our credentials (${this.status})`
+  }
+}
+
+/** The registry refused a request that carried no credentials (401 or 403). */
+export class AnonymousRefused extends Schema.TaggedError<AnonymousRefused>()("AnonymousRefused", {
+  status: Schema.Int,
+  /** There is an identity token, which the registry's way to log in has no use for. */
+  identityToken: Schema.Boolean
+}) {
+  override get message(): string {
+    return this.describe()
+  }
+  describe(registry = "the registry"): string {
+    return this.identityToken
+      ? `${registry} asks for a name and a password, and there is an identity token alone (${this.status})`
+      : `${registry} refused a request without a login (${this.status})`
+  }
+}
+
+/** A server that the registry redirects to refused the address it was sent to (401 or 403 without a challenge). */
+export class AddressRefused extends Schema.TaggedError<AddressRefused>()("AddressRefused", {
+  status: Schema.Int,
+  host: Schema.String
+}) {
+  override get message(): string {
+    return this.describe()
+  }
+  describe(registry = "the registry"): string {
+    return `${this.host} refused the address that ${registry} redirects to (${this.status}): it has expired, was changed on the way, or the blob is not there`
+  }
+}
+
+/** The registry redirects to a server that asks for a login of its own. */
+export class LoginElsewhere extends Schema.TaggedError<LoginElsewhere>()("LoginElsewhere", {
+  status: Schema.Int,
+  host: Schema.String
+}) {
+  override get message(): string {
+    return this.describe()
+  }
+  describe(registry = "the registry"): string {
+    return `${registry} redirects to ${this.host}, which asks for a login of its own (${this.status})`
+  }
+}
+
+/** The token service refused to give a token (401 or 403); or the credentials cool down after that. */
+export class TokenRefused extends Schema.TaggedError<TokenRefused>()("TokenRefused", {
+  status: Schema.Int,
+  host: Schema.String,
+  /** Withheld: the token service redirects to another origin, where no credentials are sent. */
+  login: Schema.Literals(["sent", "none", "withheld"])
+}) {
+  override get message(): string {
+    return this.describe()
+  }
+  describe(registry = "the registry"): string {
+    switch (this.login) {
+      case "sent":
+        return `${nameOf(registry, { role: "token", host: this.host })} refused our credentials (${this.status})`
+      case "none":
+        return `${nameOf(registry, { role: "token", host: this.host })} gives no token without a login (${this.status})`
+      case "withheld":
+        return `${this.host}, to which the token service of ${registry} redirects, gives no token without a login (${this.status})`
+    }
+  }
+}
 
 /** 429 or 503 after all attempts, or one whose Retry-After leaves no time for another; `retryAfter` in seconds. */
 export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
   status: Schema.Int,
-  retryAfter: Schema.OptionFromUndefinedOr(Schema.Int)
-}) {}
+  retryAfter: Schema.OptionFromUndefinedOr(Schema.Int),
+  by
+}) {
+  override get message(): string {
+    return this.describe()
+  }
+  describe(registry = "the registry"): string {
+    const wait = Option.match(this.retryAfter, {
+      onNone: () => "",
+      onSome: (seconds) => `, for ${seconds} seconds`
+    })
+    return `${nameOf(registry, this.by)} takes no requests now (${this.status})${wait}`
+  }
+}
 
 /** A status that answers nothing: 5xx other than 503 after all attempts, or one the protocol does not use here. */
 export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>()("UnexpectedStatus", {
-  status: Schema.Int
-}) {}
+  status: Schema.Int,
+  by
+}) {
+  override get message(): string {
+    return this.describe()
+  }
+  describe(registry = "the registry"): string {
+    return `${nameOf(registry, this.by)} answered ${this.status}`
+  }
+}
 
 /** No connection, or one that broke. `detail` is one sentence and holds no secret. */
 export class ConnectionFailed extends Schema.TaggedError<ConnectionFailed>()("ConnectionFailed", {
   kind: Schema.Literals(["refused", "reset", "dns", "certificate", "other"]),
-  detail: Schema.String
-}) {}
+  detail: Schema.String,
+  by
+}) {
+  override get message(): string {
+    return this.describe()
+  }
+  describe(registry = "the registry"): string {
+    const own = `${registry}: `
+    const why = this.detail.startsWith(own) ? this.detail.slice(own.length) : this.detail
+    return `pulling from ${registry} failed: ${why}`
+  }
+}
+
+const silences = {
+  connect: "could not be connected to in 5 seconds",
+  headers: "did not begin its answer in 30 seconds",
+  body: "was silent for 30 seconds in the middle of its answer",
+  attempts: "gave no answer in 45 seconds of attempts"
+} as const
 
 /** The registry took too long in this phase. */
 export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
-  phase: Schema.Literals(["connect", "headers", "body", "attempts"])
-}) {}
+  phase: Schema.Literals(["connect", "headers", "body", "attempts"]),
+  by
+}) {
+  override get message(): string {
+    return this.describe()
+  }
+  describe(registry = "the registry"): string {
+    return `${nameOf(registry, this.by)} ${silences[this.phase]}`
+  }
+}
 
 /** More redirects than are followed, or one that leads nowhere. */
 export class BadRedirect extends Schema.TaggedError<BadRedirect>()("BadRedirect", {
   detail: Schema.String
-}) {}
+}) {
+  override get message(): string {
+    return this.describe()
+  }
+  describe(registry = "the registry"): string {
+    return `a redirect from ${registry} cannot be followed: ${this.detail}`
+  }
+}
 
 /** An answer that is no answer: wrong digest or size, endless, malformed. `detail` is one sentence. */
 export class InvalidResponse extends Schema.TaggedError<InvalidResponse>()("InvalidResponse", {
-  detail: Schema.String
-}) {}
+  detail: Schema.String,
+  by
+}) {
+  override get message(): string {
+    return this.describe()
+  }
+  describe(registry = "the registry"): string {
+    return `${nameOf(registry, this.by)} gave an answer that cannot be used: ${this.detail}`
+  }
+}
 
 /** A pull that failed, and why. `registry` is the host as configured. */
 export class RegistryError extends Schema.TaggedError<RegistryError>()("RegistryError", {
@@ -49,6 +221,10 @@ export class RegistryError extends Schema.TaggedError<RegistryError>()("Registry
     ManifestNotFound,
     BlobNotFound,
     Refused,
+    AnonymousRefused,
+    AddressRefused,
+    LoginElsewhere,
+    TokenRefused,
     Unavailable,
     UnexpectedStatus,
     ConnectionFailed,
@@ -57,4 +233,11 @@ export class RegistryError extends Schema.TaggedError<RegistryError>()("Registry
     InvalidResponse,
     ManifestError
   ])
-}) {}
+}) {
+  /** What happened, in one sentence without its full stop, the registry named. */
+  override get message(): string {
+    return this.reason._tag === "ManifestError"
+      ? `${this.registry} gave a manifest that names no package: ${this.reason.reason._tag}`
+      : this.reason.describe(this.registry)
+  }
+}

@@ -8,10 +8,27 @@ export const maxAttempts = 4
 export const attemptsBudget = 45_000
 /** Resumes in a row that bring no byte. */
 export const maxResumes = 5
+/** The wait before a resume, in milliseconds: the first, which doubles with each resume up to the longest. */
+export const firstResumeDelay = 100
+export const maxResumeDelay = 5_000
+/** A connection that brought so many bytes is resumed at once, and the waits begin anew. */
+export const resumeProgress = 64 * 1024
+/** The longest wait a Retry-After can ask for, in seconds. */
+export const maxRetryAfter = 60 * 60
 /** Redirects followed for one answer. */
 export const maxRedirects = 5
+/** Requests sent for one question: redirects, logins and what they are tried again for. Tokens are not counted. */
+export const maxTurns = 16
+/** Demands to log in another way that are followed for one question. */
+export const maxDemands = 2
+/** Content codings undone for one answer. */
+export const maxCodings = 3
 /** The largest manifest read, in bytes; what the distribution-spec advises registries to accept. */
 export const maxManifestSize = 4 * 1024 * 1024
+/** Manifests of so many bytes or more are kept, read, for a moment: equal ones are read once. */
+export const largeManifestSize = 64 * 1024
+export const maxLargeManifests = 4
+export const largeManifestLife = "10 seconds"
 /** The largest answer of a token service read, in bytes. */
 export const maxTokenAnswer = 1024 * 1024
 /** How much of a body nobody needs is read so that its connection can be used again, in bytes. */
