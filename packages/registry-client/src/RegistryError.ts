@@ -44,7 +44,9 @@ export class BlobNotFound extends Schema.TaggedError<BlobNotFound>()("BlobNotFou
     return this.describe()
   }
   describe(registry = "the registry"): string {
-    return `${nameOf(registry, this.by)} does not have the layer that the manifest names`
+    return this.by === undefined
+      ? `${registry} has the manifest but not the layer it names`
+      : `${nameOf(registry, this.by)} does not have the layer`
   }
 }
 
@@ -105,17 +107,20 @@ export class TokenRefused extends Schema.TaggedError<TokenRefused>()("TokenRefus
   status: Schema.Int,
   host: Schema.String,
   /** Withheld: the token service redirects to another origin, where no credentials are sent. */
-  login: Schema.Literals(["sent", "none", "withheld"])
+  login: Schema.Literals(["password", "identity token", "none", "withheld"])
 }) {
   override get message(): string {
     return this.describe()
   }
   describe(registry = "the registry"): string {
+    const service = nameOf(registry, { role: "token", host: this.host })
     switch (this.login) {
-      case "sent":
-        return `${nameOf(registry, { role: "token", host: this.host })} refused our credentials (${this.status})`
+      case "password":
+        return `${service} refused our credentials (${this.status})`
+      case "identity token":
+        return `${service} refused our credentials, an identity token (${this.status})`
       case "none":
-        return `${nameOf(registry, { role: "token", host: this.host })} gives no token without a login (${this.status})`
+        return `${service} gives no token without a login (${this.status})`
       case "withheld":
         return `${this.host}, to which the token service of ${registry} redirects, gives no token without a login (${this.status})`
     }

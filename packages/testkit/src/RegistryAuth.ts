@@ -145,7 +145,9 @@ export class RegistryAuthority {
     if (auth.redirectTokens !== undefined && !request.query.has("redirected")) {
       const { status, to } = auth.redirectTokens
       const other = request.listener === "registry" ? "store" : "registry"
-      const query = new URLSearchParams([...request.query, ["redirected", "1"]])
+      const asked = request.method === "POST" ? new URLSearchParams(request.body) : request.query
+      const query = new URLSearchParams({ service: asked.get("service") ?? "", redirected: "1" })
+      for (const scope of asked.getAll("scope")) query.append("scope", scope)
       const location = `${origins[to === "itself" ? request.listener : other]}/token?${query}`
       return RegistryAnswer.make(status, { location })
     }

@@ -93,8 +93,10 @@ const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>)
       return "Make a ModuleSource of the server it redirects to, or let that one give packages without a login"
     case "TokenRefused":
       switch (reason.login) {
-        case "sent":
+        case "password":
           return "Check the ModuleSource or Secret"
+        case "identity token":
+          return "Renew the identity token in the ModuleSource or Secret, or put a name and a password there"
         case "none":
           return "Add a login to the ModuleSource or Secret"
         case "withheld":

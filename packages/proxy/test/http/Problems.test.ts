@@ -124,7 +124,28 @@ describe("problems", () => {
         const proxy = yield* start({ images: [image] })
         for (const [reason, status, words] of [
           [new Errors.Refused({ status: 401 }), 502, "refused our credentials (401)"],
+          [
+            new Errors.AnonymousRefused({ status: 403, identityToken: false }),
+            502,
+            "refused a request without a login (403)"
+          ],
+          [
+            new Errors.TokenRefused({ status: 401, host: "auth.test", login: "password" }),
+            502,
+            "auth.test, the token service of registry.test, refused our credentials (401)"
+          ],
+          [
+            new Errors.AddressRefused({ status: 403, host: "store.test" }),
+            502,
+            "store.test refused the address"
+          ],
+          [new Errors.LoginElsewhere({ status: 401, host: "store.test" }), 502, "a login of its own (401)"],
           [new Errors.UnexpectedStatus({ status: 500 }), 502, "answered 500"],
+          [
+            new Errors.UnexpectedStatus({ status: 500, by: { role: "redirect", host: "store.test" } }),
+            502,
+            "store.test, to which registry.test redirects, answered 500"
+          ],
           [new Errors.ConnectionFailed({ kind: "dns", detail: "no such host" }), 502, "no such host"],
           [new Errors.BadRedirect({ detail: "in a circle" }), 502, "in a circle"],
           [new Errors.InvalidResponse({ detail: "nonsense" }), 502, "nonsense"],
@@ -136,7 +157,12 @@ describe("problems", () => {
             "takes no requests now (429)"
           ],
           [new Errors.TimedOut({ phase: "connect" }), 504, "could not be connected to"],
-          [new Errors.TimedOut({ phase: "headers" }), 504, "did not begin its answer"]
+          [new Errors.TimedOut({ phase: "headers" }), 504, "did not begin its answer"],
+          [
+            new Errors.TimedOut({ phase: "connect", by: { role: "token", host: "auth.test" } }),
+            504,
+            "auth.test, the token service of registry.test, could not be connected to"
+          ]
         ] as const) {
           yield* proxy.registry.fault("resolve", { _tag: "Fail", reason })
           const response = yield* proxy.package(image.digest)

@@ -42,6 +42,9 @@ const hides: ReadonlySet<number> = new Set([401, 403, 404])
 
 const pullScope = (repository: Repository): string => `repository:${repository.name}:pull`
 
+/** Credentials went to the token service that refused: another try would send them again. */
+const isSent = { password: true, "identity token": true, none: false, withheld: false } as const
+
 const isRefusal = ({ reason: { _tag } }: PullFailure): boolean =>
   _tag === "Refused" || _tag === "TokenRefused"
 
@@ -116,7 +119,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
   ): Effect.Effect<Authorization, PullFailure> =>
     meet(repository, demand).pipe(
       Effect.tapError(({ reason }) =>
-        reason._tag === "TokenRefused" && reason.status === 401 && reason.login === "sent"
+        reason._tag === "TokenRefused" && reason.status === 401 && isSent[reason.login]
           ? coolDown(repository, reason)
           : Effect.void
       ),

@@ -1,16 +1,16 @@
 import { algorithm, type Digest, short } from "@registry-packages-proxy/oci/Digest"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import * as Manifest from "@registry-packages-proxy/oci/Manifest"
-import type { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
 import * as MediaType from "@registry-packages-proxy/oci/MediaType"
-import { Cache, Cause, Duration, Effect, Equal, Hash, Option, Result } from "effect"
+import { Cache, Duration, Effect, Result } from "effect"
 import type { Repository } from "../Repository.ts"
 import * as Attempts from "./Attempts.ts"
 import { readAll } from "./Body.ts"
 import * as ContentCoding from "./ContentCoding.ts"
 import type { Exchange } from "./Exchange.ts"
-import { hashed, sourceId } from "./Identity.ts"
+import { Identified, sourceId } from "./Identity.ts"
 import * as Limits from "./Limits.ts"
+import * as ManifestParser from "./ManifestParser.ts"
 import { final, invalid, type PullFailure } from "./PullFailure.ts"
 import type { Answer } from "./Send.ts"
 
@@ -21,38 +21,22 @@ export interface Reference {
   readonly mediaType?: string | undefined
 }
 
-type Parsed = Result.Result<Manifest.ImageManifest | Manifest.ImageIndex, ManifestError>
-
 interface Document {
   readonly size: number
-  readonly parsed: Parsed
+  readonly parsed: ManifestParser.Parsed
 }
 
-/** A document to read; equal to another by a hash, since it is of a registry, a credential and a repository. */
-class Reading implements Equal.Equal {
+/** A document to read: of a registry, for a credential, in a repository. */
+class Reading extends Identified {
   readonly repository: Repository
   readonly reference: Reference
   readonly until: number
-  readonly id: string
 
   constructor(repository: Repository, reference: Reference, until: number) {
+    super(sourceId(repository.source), repository.name, reference.digest, reference.mediaType ?? "")
     this.repository = repository
     this.reference = reference
     this.until = until
-    this.id = hashed(
-      sourceId(repository.source),
-      repository.name,
-      reference.digest,
-      reference.mediaType ?? ""
-    )
-  }
-
-  [Equal.symbol](that: unknown): boolean {
-    return that instanceof Reading && that.id === this.id
-  }
-
-  [Hash.symbol](): number {
-    return Hash.string(this.id)
   }
 }
 
@@ -78,30 +62,9 @@ const bytesOf = Effect.fnUntraced(function* (
     : invalid(`the bytes that came as manifest ${short(digest)} have another digest`, answer.server)
 })
 
-/**
- * Reads manifests and indexes of registries, verified and parsed. One that several ask for at once is asked for once;
- * a large one that comes from several repositories at once is parsed once.
- */
+/** Reads manifests and indexes of registries, verified and parsed. One that several ask for at once is read once. */
 export const make = Effect.fnUntraced(function* (exchange: Exchange) {
-  const large = yield* Cache.make<string, Parsed, Cause.NoSuchElementError>({
-    lookup: () => Effect.fail(new Cause.NoSuchElementError()),
-    capacity: Limits.maxLargeManifests,
-    timeToLive: Limits.largeManifestLife
-  })
-
-  const parse = Effect.fnUntraced(function* (
-    bytes: Uint8Array,
-    contentType: string | undefined,
-    digest: Digest
-  ) {
-    if (bytes.length < Limits.largeManifestSize) return Manifest.parse(bytes, contentType)
-    const key = `${digest} ${contentType ?? ""}`
-    const known = yield* Cache.getSuccess(large, key)
-    if (Option.isSome(known)) return known.value
-    const parsed = Manifest.parse(bytes, contentType)
-    yield* Cache.set(large, key, parsed)
-    return parsed
-  })
+  const parse = yield* ManifestParser.make(Manifest.parse)
 
   const read = ({ reference, repository, until }: Reading): Effect.Effect<Document, PullFailure> => {
     const { digest, mediaType } = reference

@@ -25,7 +25,7 @@ export const make = (tokens: Tokens) =>
     url: URL,
     ca: string | undefined,
     before: Anonymous | undefined,
-    { host, response }: Answer
+    { host, response, server }: Answer
   ): Effect.fn.Return<Option.Option<Anonymous>, PullFailure> {
     const { status } = response
     const used = before?.origin === url.origin ? before : undefined
@@ -35,7 +35,7 @@ export const make = (tokens: Tokens) =>
     }
     const { demand } = Demand.of(response, url, "")
     if (demand?._tag !== "Bearer") return Option.none()
-    const token = yield* tokens.get(new URL(url.origin), demand, anonymous, ca).pipe(
+    const token = yield* tokens.get(new URL(url.origin), demand, anonymous, ca, server).pipe(
       Effect.catchIf(
         (failure) => failure.reason._tag === "TokenRefused",
         () => Effect.fail(final(new LoginElsewhere({ status, host })))

@@ -1,12 +1,29 @@
 import type { Credential } from "@registry-packages-proxy/oci/Credential"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
-import { Redacted } from "effect"
+import { Equal, Hash, Redacted } from "effect"
 import { createHash } from "node:crypto"
 import * as RegistryAddress from "./RegistryAddress.ts"
 
 /** A name for these parts that shows none of them: maps are keyed by it, since a part may be a secret. */
 export const hashed = (...parts: ReadonlyArray<string>): string =>
   createHash("sha256").update(JSON.stringify(parts)).digest("base64url")
+
+/** What is equal to another of its kind by a hash of its parts. */
+export abstract class Identified implements Equal.Equal {
+  readonly id: string
+
+  constructor(...parts: ReadonlyArray<string>) {
+    this.id = hashed(...parts)
+  }
+
+  [Equal.symbol](that: unknown): boolean {
+    return that instanceof Identified && that.constructor === this.constructor && that.id === this.id
+  }
+
+  [Hash.symbol](): number {
+    return Hash.string(this.id)
+  }
+}
 
 export const credentialParts = (credential: Credential): ReadonlyArray<string> => {
   switch (credential._tag) {

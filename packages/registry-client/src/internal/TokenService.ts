@@ -72,13 +72,6 @@ export const loginOf = (credential: Credential): BasicCredential | undefined =>
 const refusesPost = (status: number): boolean =>
   (status >= 400 && status < 500 && status !== 408 && status !== 429) || status === 501
 
-interface Attempt {
-  readonly question: TokenQuestion
-  readonly login: BasicCredential | undefined
-  /** An OAuth2 refresh token, sent by POST. */
-  readonly identityToken: Redacted.Redacted | undefined
-}
-
 const withQuery = ({ realm, scope, service }: TokenQuestion): URL => {
   const url = new URL(realm)
   if (service !== undefined) url.searchParams.append("service", service)
@@ -109,8 +102,8 @@ const keepsMethod: ReadonlySet<number> = new Set([307, 308])
 
 interface Followed {
   readonly answer: Answer
-  /** The request stayed on the realm's origin, so that it carried the credential, where there is one. */
-  readonly isAtHome: boolean
+  /** The request that got the answer carried the credential. */
+  readonly isCarried: boolean
 }
 
 /**
@@ -118,14 +111,14 @@ interface Followed {
  * realm's own origin: once it is left, it is not sent again. From HTTPS no redirect to plain HTTP is followed.
  */
 const follow = (upstream: Upstream["Service"]) =>
-  Effect.fnUntraced(function* ({
-    identityToken,
-    login,
-    question
-  }: Attempt): Effect.fn.Return<Followed, PullFailure, Scope.Scope> {
+  Effect.fnUntraced(function* (
+    question: TokenQuestion,
+    credential: Credential
+  ): Effect.fn.Return<Followed, PullFailure, Scope.Scope> {
     const trail = new Redirects.Trail()
-    let url = identityToken === undefined ? withQuery(question) : question.realm
-    let posted = identityToken
+    const login = credential._tag === "Basic" ? credential : undefined
+    let posted = credential._tag === "IdentityToken" ? credential.token : undefined
+    let url = posted === undefined ? withQuery(question) : question.realm
     let isAtHome = true
     for (;;) {
       const request =
@@ -144,7 +137,8 @@ const follow = (upstream: Upstream["Service"]) =>
         serverOf(url)
       )
       const { response } = answer
-      if (!Redirects.statuses.has(response.status)) return { answer, isAtHome }
+      if (!Redirects.statuses.has(response.status))
+        return { answer, isCarried: posted !== undefined || (isAtHome && login !== undefined) }
       yield* discard(answer)
       const next: URL = yield* trail.follow(url, response.headers["location"])
       if (RegistryAddress.isDowngrade(url, next)) {
@@ -156,13 +150,16 @@ const follow = (upstream: Upstream["Service"]) =>
     }
   })
 
-const refusal = ({ answer, isAtHome }: Followed, { _tag }: Credential, now: number): PullFailure => {
+const loginWords = { Basic: "password", IdentityToken: "identity token" } as const
+
+const refusal = ({ answer, isCarried }: Followed, { _tag }: Credential, now: number): PullFailure => {
   const { host, response, server } = answer
   const { headers, status } = response
-  const login = _tag === "Anonymous" ? "none" : isAtHome ? "sent" : "withheld"
-  return status === 401 || status === 403
-    ? final(new TokenRefused({ status, host, login }))
-    : fromStatus(status, headers, now, server)
+  const isRefused = status === 401 || status === 403 || (_tag === "IdentityToken" && refusesPost(status))
+  if (!isRefused) return fromStatus(status, headers, now, server)
+  const login =
+    _tag !== "Basic" && _tag !== "IdentityToken" ? "none" : isCarried ? loginWords[_tag] : "withheld"
+  return final(new TokenRefused({ status, host, login }))
 }
 
 const read = Effect.fnUntraced(function* (answer: Answer): Effect.fn.Return<Token, PullFailure> {
@@ -189,21 +186,15 @@ export const ask = (upstream: Upstream["Service"]) => {
       question: TokenQuestion,
       credential: Credential
     ): Effect.fn.Return<Token, PullFailure, Scope.Scope> {
-      const login = loginOf(credential)
-      const identityToken = credential._tag === "IdentityToken" ? credential.token : undefined
-      let followed = yield* asked({ question, login, identityToken })
-      if (
-        identityToken !== undefined &&
-        login !== undefined &&
-        refusesPost(followed.answer.response.status)
-      ) {
-        yield* discard(followed.answer)
-        followed = yield* asked({ question, login, identityToken: undefined })
-      }
-      const { status } = followed.answer.response
+      const first = yield* asked(question, credential)
+      const login = credential._tag === "IdentityToken" ? credential.login : undefined
+      const isOver = login === undefined || !refusesPost(first.answer.response.status)
+      if (!isOver) yield* discard(first.answer)
+      const last = isOver ? first : yield* asked(question, login)
+      const { status } = last.answer.response
       return status >= 200 && status < 300
-        ? yield* read(followed.answer)
-        : yield* refusal(followed, credential, yield* Clock.currentTimeMillis)
+        ? yield* read(last.answer)
+        : yield* refusal(last, isOver ? credential : login, yield* Clock.currentTimeMillis)
     },
     (self) => Effect.scoped(self)
   )

@@ -1,38 +1,23 @@
 import type { Credential } from "@registry-packages-proxy/oci/Credential"
-import { Cache, Duration, Effect, Equal, Exit, Hash, Option, Redacted } from "effect"
+import { Cache, Duration, Effect, Exit, Option, Redacted } from "effect"
+import type { OtherServer } from "../RegistryError.ts"
 import type { Upstream } from "../Upstream.ts"
 import * as Demand from "./Demand.ts"
-import { credentialParts, hashed } from "./Identity.ts"
+import { credentialParts, Identified } from "./Identity.ts"
 import * as Limits from "./Limits.ts"
 import { invalid, type PullFailure } from "./PullFailure.ts"
 import * as TokenService from "./TokenService.ts"
 
-/** A token to ask for; equal to another by a hash, so that no map is keyed by a secret. */
-class TokenRequest implements Equal.Equal {
-  readonly id: string
+/** A token to ask for. */
+class TokenRequest extends Identified {
   readonly question: TokenService.TokenQuestion
   readonly credential: Credential
 
   constructor(question: TokenService.TokenQuestion, credential: Credential, registry: URL) {
     const { ca, realm, scope, service } = question
+    super(registry.href, ca ?? "", realm.href, service ?? "", scope, ...credentialParts(credential))
     this.question = question
     this.credential = credential
-    this.id = hashed(
-      registry.href,
-      ca ?? "",
-      realm.href,
-      service ?? "",
-      scope,
-      ...credentialParts(credential)
-    )
-  }
-
-  [Equal.symbol](that: unknown): boolean {
-    return that instanceof TokenRequest && that.id === this.id
-  }
-
-  [Hash.symbol](): number {
-    return Hash.string(this.id)
   }
 }
 
@@ -59,17 +44,19 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"]) 
     }
   )
 
-  /** The token that a demand from `registry` asks for. */
+  /** The token that a demand from `registry` asks for; `server` is that one where we were redirected to it. */
   const get = Effect.fnUntraced(function* (
     registry: URL,
     demand: Demand.BearerDemand,
     credential: Credential,
-    ca: string | undefined
+    ca: string | undefined,
+    server?: OtherServer
   ): Effect.fn.Return<UsedToken, PullFailure> {
     const realm = Demand.realmUrl(demand.realm, registry)
     if (realm === undefined) {
       return yield* invalid(
-        "it names a token service (realm) that is no address, or one on plain HTTP, to which no credentials are sent"
+        "it names a token service (realm) that is no address, or one on plain HTTP, to which no credentials are sent",
+        server
       )
     }
     const request = new TokenRequest({ ...demand, realm, ca }, credential, registry)

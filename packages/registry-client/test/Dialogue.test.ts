@@ -1,0 +1,360 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Credential } from "@registry-packages-proxy/oci/Credential"
+import { Platform } from "@registry-packages-proxy/oci/Platform"
+import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
+import type { RegistryAuth } from "@registry-packages-proxy/testkit/RegistryAuth"
+import type { RegistryRedirect } from "@registry-packages-proxy/testkit/RegistryRules"
+import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
+import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
+import { Effect, Layer, Option, Redacted, Result, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { RegistryClient } from "../src/RegistryClient.ts"
+import { Upstream } from "../src/Upstream.ts"
+import { reason } from "./Reasons.ts"
+
+const name = RepositoryName.make("some/packages")
+const bytes = RegistryBlob.randomBytes(5, 1000)
+const account = { username: "user", password: "s3cret" }
+const login: Credential = { _tag: "Basic", username: "user", password: Redacted.make("s3cret") }
+const identityToken: Credential = { _tag: "IdentityToken", token: Redacted.make("refresh-me") }
+
+const bearer = (changes: Partial<Extract<RegistryAuth, { readonly _tag: "Bearer" }>> = {}): RegistryAuth => ({
+  _tag: "Bearer",
+  ...account,
+  ...changes
+})
+const basic = (changes: Partial<Extract<RegistryAuth, { readonly _tag: "Basic" }>> = {}): RegistryAuth => ({
+  _tag: "Basic",
+  ...account,
+  ...changes
+})
+
+const setUp = Effect.fnUntraced(function* (
+  auth: RegistryAuth,
+  redirect: RegistryRedirect = { _tag: "None" }
+) {
+  const { registry, upstream } = yield* TestRegistry.makeInProcess({ auth, redirect })
+  const image = yield* registry.putPackage(name, bytes)
+  const client = yield* RegistryClient.pipe(
+    Effect.provide(Layer.fresh(RegistryClient.layer).pipe(Layer.provide(Layer.succeed(Upstream, upstream))))
+  )
+  const pull = (credential: Credential = login) =>
+    Effect.gen(function* () {
+      const repository = { source: registry.source("", { credential }), name }
+      const layer = yield* client.resolve(repository, image.digest, Platform.make("linux/amd64"))
+      return Buffer.concat(yield* Stream.runCollect(client.blob(repository, layer, 0)))
+    }).pipe(Effect.result)
+  /** Each request since the last look: what it asked for, what it got, and the scheme it logged in by. */
+  const trail = Effect.gen(function* () {
+    const requests = yield* registry.requests
+    yield* registry.forget
+    return requests.map(
+      ({ authorization, listener, method, operation, status }) =>
+        `${operation === "token" && listener === "store" ? "other token" : operation}` +
+        `${method === "GET" ? "" : ` ${method}`} ${status} ${authorization ?? "-"}`
+    )
+  })
+  return { registry, pull, trail }
+})
+
+interface Row {
+  readonly situation: string
+  /** Clients that come to the same end; facts of their sources, 2026-08. */
+  readonly likewise: string
+  readonly auth: RegistryAuth
+  readonly redirect?: RegistryRedirect
+  readonly credential?: Credential
+  readonly trail: ReadonlyArray<string>
+}
+
+const asked = ["manifest 200 bearer", "blob 200 bearer"]
+const askedBasic = ["manifest 200 basic", "blob 200 basic"]
+
+const works: ReadonlyArray<Row> = [
+  ...([404, 403, 401] as const).flatMap((hideWith): ReadonlyArray<Row> => [
+    {
+      situation: `${hideWith} to a request without credentials, and /v2/ names a token service`,
+      likewise: "docker, go-containerregistry",
+      auth: bearer({ hideWith }),
+      trail: [`manifest ${hideWith} -`, "ping 401 -", "token 200 basic", ...asked]
+    },
+    {
+      situation: `${hideWith} to a request without credentials, and /v2/ asks for Basic`,
+      likewise: "docker, go-containerregistry",
+      auth: basic({ hideWith }),
+      trail: [`manifest ${hideWith} -`, "ping 401 -", ...askedBasic]
+    },
+    {
+      situation: `${hideWith} to a request without credentials, and /v2/ is open to anybody`,
+      likewise: "go-containerregistry",
+      auth: basic({ hideWith, ping: 200 }),
+      trail: [`manifest ${hideWith} -`, "ping 200 -", ...askedBasic]
+    },
+    {
+      situation: `${hideWith} to a request without credentials, and /v2/ is a 401 without a challenge`,
+      likewise: "go-containerregistry",
+      auth: basic({ hideWith, ping: "bare 401" }),
+      trail: [`manifest ${hideWith} -`, "ping 401 -", ...askedBasic]
+    },
+    {
+      situation: `${hideWith} to a request without credentials, and /v2/ is not there`,
+      likewise: "none: docker and go-containerregistry end at the ping, containerd at the first answer",
+      auth: basic({ hideWith, ping: 404 }),
+      trail: [`manifest ${hideWith} -`, "ping 404 -", ...askedBasic]
+    }
+  ]),
+  {
+    situation:
+      "a bare 401 to whoever has no credentials, and /v2/ names a token service that anybody may ask",
+    likewise: "docker, go-containerregistry",
+    auth: bearer({ hideWith: 401, anonymous: true }),
+    credential: { _tag: "Anonymous" },
+    trail: ["manifest 401 -", "ping 401 -", "token 200 -", ...asked]
+  },
+  {
+    situation: "a token service that redirects on its own origin",
+    likewise: "docker, containerd, go-containerregistry",
+    auth: bearer({ redirectTokens: { status: 307, to: "itself" } }),
+    trail: ["manifest 401 -", "token 307 basic", "token 200 basic", ...asked]
+  },
+  {
+    situation: "a token service that redirects to another origin, which gives tokens to anybody",
+    likewise: "docker, containerd, go-containerregistry",
+    auth: bearer({ anonymous: true, redirectTokens: { status: 302, to: "other" } }),
+    trail: ["manifest 401 -", "token 302 basic", "other token 200 -", ...asked]
+  },
+  {
+    situation: "an identity token that POST exchanges, redirected on its own origin",
+    likewise: "docker, containerd, go-containerregistry",
+    auth: bearer({ identityToken: "refresh-me", redirectTokens: { status: 308, to: "itself" } }),
+    credential: identityToken,
+    trail: ["manifest 401 -", "token POST 308 -", "token POST 200 -", ...asked]
+  },
+  ...[400, 401, 404, 405, 501].map((refusePostWith): Row => ({
+    situation: `an identity token that POST refuses by ${refusePostWith}, beside a name and a password`,
+    likewise: refusePostWith === 501 ? "none" : "containerd; go-containerregistry for 404",
+    auth: bearer({ refusePostWith }),
+    credential: { ...identityToken, login },
+    trail: ["manifest 401 -", `token POST ${refusePostWith} -`, "token 200 basic", ...asked]
+  })),
+  {
+    situation: "an identity token beside a name and a password, where Basic is asked for",
+    likewise: "docker, containerd",
+    auth: basic(),
+    credential: { ...identityToken, login },
+    trail: ["manifest 401 -", ...askedBasic]
+  },
+  {
+    situation: "a token that is not known everywhere yet: its first use is a 401",
+    likewise: "containerd, go-containerregistry",
+    auth: bearer({ refuseFirst: 1 }),
+    trail: ["manifest 401 -", "token 200 basic", "manifest 401 bearer", "token 200 basic", ...asked]
+  },
+  {
+    situation: "a blob store that is a registry, and gives tokens to anybody",
+    likewise: "go-containerregistry",
+    auth: basic(),
+    redirect: { _tag: "Store", login: "anonymous" },
+    trail: [
+      "manifest 401 -",
+      "manifest 200 basic",
+      "blob 307 basic",
+      "store 401 -",
+      "other token 200 -",
+      "store 200 bearer"
+    ]
+  }
+]
+
+describe("a dialogue comes to its end", () => {
+  for (const { auth, credential, likewise, redirect, situation, trail: expected } of works) {
+    it.effect(
+      `${situation} (likewise: ${likewise})`,
+      Effect.fn(function* () {
+        const { pull, trail } = yield* setUp(auth, redirect)
+        const result = yield* pull(credential)
+        assert.deepStrictEqual(yield* trail, expected)
+        assert.isTrue(Result.isSuccess(result) && result.success.equals(bytes))
+      })
+    )
+  }
+})
+
+describe("what was learned", () => {
+  it.effect(
+    "a way to log in that nobody asked for is remembered once it has worked",
+    Effect.fn(function* () {
+      const { pull, trail } = yield* setUp(basic({ hideWith: 404, ping: 200 }))
+      yield* pull()
+      yield* trail
+      yield* pull()
+      assert.deepStrictEqual(yield* trail, askedBasic)
+    })
+  )
+
+  it.effect(
+    "a digest that is not there costs others nothing: they are not logged in for it",
+    Effect.fn(function* () {
+      const { pull, registry, trail } = yield* setUp({ _tag: "None" })
+      const image = yield* registry.putPackage(RepositoryName.make("some/others"), new Uint8Array([1]))
+      yield* registry.fault("manifest", { _tag: "Status", status: 404 }, { times: 2 })
+      assert.strictEqual(reason(yield* pull())["_tag"], "ManifestNotFound")
+      assert.deepStrictEqual(yield* trail, ["manifest 404 -", "ping 200 -", "manifest 404 basic"])
+      assert.isDefined(image)
+      yield* pull()
+      assert.deepStrictEqual(yield* trail, ["manifest 200 -", "blob 200 -"])
+    })
+  )
+
+  for (const status of [400, 401, 403] as const) {
+    it.effect(
+      `a remembered token that is refused by ${status} is dropped, and another asked for once`,
+      Effect.fn(function* () {
+        const { pull, registry, trail } = yield* setUp(bearer({ refuseTokensWith: status }))
+        yield* pull()
+        yield* trail
+        yield* registry.revokeTokens
+        assert.isTrue(Result.isSuccess(yield* pull()))
+        assert.deepStrictEqual(yield* trail, [`manifest ${status} bearer`, "token 200 basic", ...asked])
+      })
+    )
+  }
+
+  it.effect(
+    "credentials cool down for ten seconds after the second 401 to a fresh token, and not after 403 or 404",
+    Effect.fn(function* () {
+      for (const [status, cools] of [
+        [401, true],
+        [403, false],
+        [404, false]
+      ] as const) {
+        const { pull, registry, trail } = yield* setUp(bearer())
+        yield* pull()
+        yield* trail
+        yield* registry.fault("manifest", { _tag: "Status", status }, { times: "always" })
+        const { _tag } = reason(yield* pull())
+        assert.strictEqual(_tag, status === 404 ? "ManifestNotFound" : "Refused")
+        assert.strictEqual(
+          (yield* trail).filter((line) => line.startsWith("token")).length,
+          status === 401 ? 2 : status === 403 ? 1 : 0
+        )
+        yield* registry.heal
+        assert.strictEqual(Result.isFailure(yield* pull()), cools, `${status}`)
+        yield* TestClock.adjust("10 seconds")
+        assert.isTrue(Result.isSuccess(yield* pull()))
+      }
+    })
+  )
+
+  it.effect(
+    "requests that need no credentials go on while those cool down",
+    Effect.fn(function* () {
+      const { pull, registry, trail } = yield* setUp({ _tag: "None" })
+      yield* registry.fault(
+        "manifest",
+        { _tag: "Status", status: 401, headers: { "www-authenticate": "Basic" } },
+        { times: 2 }
+      )
+      assert.strictEqual(reason(yield* pull())["_tag"], "Refused")
+      yield* registry.fault("manifest", { _tag: "Status", status: 404 }, { times: 1 })
+      assert.strictEqual(reason(yield* pull())["_tag"], "Refused")
+      assert.deepStrictEqual(yield* trail, ["manifest 401 -", "manifest 401 basic"])
+    })
+  )
+})
+
+const refusals: ReadonlyArray<
+  Omit<Row, "likewise"> & { readonly reason: Readonly<Record<string, unknown>> }
+> = [
+  {
+    situation: "really not there",
+    auth: { _tag: "None" },
+    trail: ["manifest 404 -", "ping 200 -", "manifest 404 basic"],
+    reason: { _tag: "ManifestNotFound" }
+  },
+  {
+    situation: "a wrong password",
+    auth: basic({ password: "another" }),
+    trail: ["manifest 401 -", "manifest 401 basic"],
+    reason: { _tag: "Refused", status: 401 }
+  },
+  {
+    situation: "a wrong password at the token service",
+    auth: bearer({ password: "another" }),
+    trail: ["manifest 401 -", "token 401 basic"],
+    reason: { _tag: "TokenRefused", status: 401, login: "password" }
+  },
+  {
+    situation: "no login",
+    auth: basic(),
+    credential: { _tag: "Anonymous" },
+    trail: ["manifest 401 -"],
+    reason: { _tag: "AnonymousRefused", status: 401, identityToken: false }
+  },
+  {
+    situation: "no login, and 403",
+    auth: basic({ hideWith: 403 }),
+    credential: { _tag: "Anonymous" },
+    trail: ["manifest 403 -"],
+    reason: { _tag: "AnonymousRefused", status: 403 }
+  },
+  {
+    situation: "no login, and 404",
+    auth: basic({ hideWith: 404 }),
+    credential: { _tag: "Anonymous" },
+    trail: ["manifest 404 -"],
+    reason: { _tag: "ManifestNotFound", anonymous: true }
+  },
+  {
+    situation: "an identity token alone, where Basic is asked for",
+    auth: basic(),
+    credential: identityToken,
+    trail: ["manifest 401 -"],
+    reason: { _tag: "AnonymousRefused", identityToken: true }
+  },
+  {
+    situation: "an identity token alone that POST refuses",
+    auth: bearer({ refusePostWith: 405 }),
+    credential: identityToken,
+    trail: ["manifest 401 -", "token POST 405 -"],
+    reason: { _tag: "TokenRefused", status: 405, login: "identity token", host: "registry.test" }
+  },
+  {
+    situation: "an identity token that is redirected to another origin stays behind",
+    auth: bearer({ identityToken: "refresh-me", redirectTokens: { status: 307, to: "other" } }),
+    credential: identityToken,
+    trail: ["manifest 401 -", "token POST 307 -", "other token 401 -"],
+    reason: { _tag: "TokenRefused", login: "withheld", host: "store.test" }
+  },
+  {
+    situation: "a blob store that is a registry and asks for a login",
+    auth: { _tag: "None" },
+    redirect: { _tag: "Store", login: "required" },
+    trail: ["manifest 200 -", "blob 307 -", "store 401 -", "other token 401 -"],
+    reason: { _tag: "LoginElsewhere", status: 401, host: "store.test" }
+  },
+  {
+    situation: "an address that has expired",
+    auth: { _tag: "None" },
+    redirect: { _tag: "To", location: "https://store.test/store/some/packages/x?signature=old" },
+    trail: ["manifest 200 -", "blob 307 -", "store 403 -"],
+    reason: { _tag: "AddressRefused", status: 403, host: "store.test" }
+  }
+]
+
+describe("a refusal names who refused", () => {
+  for (const { auth, credential, reason: expected, redirect, situation, trail: steps } of refusals) {
+    it.effect(
+      situation,
+      Effect.fn(function* () {
+        const { pull, registry, trail } = yield* setUp(auth, redirect)
+        if (situation === "really not there")
+          yield* registry.fault("manifest", { _tag: "Status", status: 404 }, { times: "always" })
+        const result = yield* pull(credential)
+        assert.deepStrictEqual(yield* trail, steps)
+        assert.deepInclude(reason(result), expected)
+        assert.isTrue(Option.isSome(Result.getFailure(result)))
+      })
+    )
+  }
+})
