@@ -16,8 +16,8 @@ export const maxHeaderLength = 8192
 const separators = /[\s,]*/y
 const token = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/y
 const token68 = / +([A-Za-z0-9\-._~+/]+=*)(?=[ \t]*(?:,|$))/y
-const parameter =
-  /([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+\-.^_`|~0-9A-Za-z/:=]+))/sy
+// Unquoted values should be tokens; registries write addresses with queries so.
+const parameter = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))/sy
 
 /** Reads every challenge that can be read and passes over the rest; never throws. */
 export const parse = (header: string): ReadonlyArray<Challenge> => {

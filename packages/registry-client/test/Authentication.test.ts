@@ -84,6 +84,17 @@ describe("authentication", () => {
   )
 
   it.effect(
+    "asks without a service where the challenge names none, or an empty one",
+    Effect.fn(function* () {
+      for (const service of ["", ',service=""']) {
+        const fake = registry({ challenge: `Bearer realm="https://auth.test/token"${service},scope="a b"` })
+        assert.isTrue(Result.isSuccess(yield* Effect.provide(resolve(basic()), fake.layer)))
+        assert.strictEqual(fake.asked[1]?.url, "https://auth.test/token?scope=a&scope=b")
+      }
+    })
+  )
+
+  it.effect(
     "costs no 401 once the registry is known, other repositories included",
     Effect.fn(function* () {
       const fake = registry()

@@ -166,6 +166,103 @@ const works: ReadonlyArray<Row> = [
   }
 ]
 
+const token = "https://registry.test/token"
+const scope = "repository:some/packages:pull"
+const all = ["manifest 401 -", "token 200 basic", ...asked]
+
+/** Challenges as registries write them; the service is the one that the test registry's token endpoint knows. */
+const challenges: ReadonlyArray<readonly [situation: string, likewise: string, challenge: string]> = [
+  [
+    "behind schemes that nobody knows",
+    "docker, containerd",
+    `Negotiate, NTLM TlRMTQ==, Bearer realm="${token}",service="testkit-registry"`
+  ],
+  [
+    "behind Basic",
+    "docker, containerd",
+    `Basic realm="x", Bearer realm="${token}",service="testkit-registry",scope="${scope}"`
+  ],
+  [
+    "before Basic",
+    "docker, containerd",
+    `Bearer realm="${token}",service="testkit-registry",scope="${scope}", Basic realm="x"`
+  ],
+  ["without quotes", "nobody", `Bearer realm=${token}?a=b&c=d,service=testkit-registry,scope=${scope}`],
+  [
+    "with spaces",
+    "nobody",
+    `Bearer   realm = "${token}" ,  service = "testkit-registry" , scope = "${scope}" `
+  ],
+  ["with spaces for commas", "nobody", `Bearer realm="${token}" service="testkit-registry" scope="${scope}"`],
+  [
+    "in capitals",
+    "docker, containerd",
+    `BEARER REALM="${token}",SERVICE="testkit-registry",SCOPE="${scope}"`
+  ],
+  [
+    "with parameters that nobody knows",
+    "all",
+    `Bearer realm="${token}",x="a, b",service="testkit-registry",y=z`
+  ],
+  ["without a scope", "docker", `Bearer realm="${token}",service="testkit-registry"`],
+  ["with an empty scope", "docker", `Bearer realm="${token}",service="testkit-registry",scope=""`],
+  [
+    "with scopes beside the one that is needed",
+    "containerd",
+    `Bearer realm="${token}",service="testkit-registry",scope="repository:a/b:pull,push ${scope}"`
+  ],
+  ["with a realm relative to the registry", "nobody", `Bearer realm="/token",service="testkit-registry"`],
+  [
+    "with a realm without a scheme",
+    "nobody",
+    `Bearer realm="//registry.test/token",service="testkit-registry"`
+  ],
+  [
+    "with a realm on plain HTTP before one on HTTPS",
+    "nobody",
+    `Bearer realm="http://registry.test/token", Bearer realm="${token}",service="testkit-registry"`
+  ]
+]
+
+describe("a challenge", () => {
+  for (const [situation, likewise, challenge] of challenges) {
+    it.effect(
+      `is met ${situation} (likewise: ${likewise})`,
+      Effect.fn(function* () {
+        const { pull, trail } = yield* setUp(bearer({ writeChallenge: () => challenge }))
+        assert.isTrue(Result.isSuccess(yield* pull()))
+        assert.deepStrictEqual(yield* trail, all)
+      })
+    )
+  }
+
+  for (const [situation, challenge] of [
+    ["a Bearer on plain HTTP", 'Bearer realm="http://registry.test/token", Basic realm="x"'],
+    ["a Bearer without a realm", 'Bearer service="x", Basic realm="x"'],
+    ["a Bearer whose realm is no address", 'Basic, Bearer realm="ftp://registry.test/"']
+  ] as const) {
+    it.effect(
+      `is Basic beside ${situation}`,
+      Effect.fn(function* () {
+        const { pull, trail } = yield* setUp(basic({ writeChallenge: () => challenge }))
+        assert.isTrue(Result.isSuccess(yield* pull()))
+        assert.deepStrictEqual(yield* trail, ["manifest 401 -", ...askedBasic])
+      })
+    )
+  }
+
+  for (const challenge of ["", "Negotiate", "Bearer", "Digest realm=x, nonce=y", '=,="', "\u00ff"]) {
+    it.effect(
+      `that says nothing ("${challenge}") is asked of /v2/, and then it is Basic`,
+      Effect.fn(function* () {
+        const { pull, trail } = yield* setUp(basic({ writeChallenge: () => challenge }))
+        assert.isTrue(Result.isSuccess(yield* pull()))
+        assert.deepStrictEqual(yield* trail, ["manifest 401 -", "ping 401 -", ...askedBasic])
+      })
+    )
+  }
+})
+
 describe("a dialogue comes to its end", () => {
   for (const { auth, credential, likewise, redirect, situation, trail: expected } of works) {
     it.effect(
