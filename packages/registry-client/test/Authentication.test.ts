@@ -250,6 +250,90 @@ describe("authentication", () => {
   )
 
   it.effect(
+    "follows a token service from HTTPS to no plain HTTP",
+    Effect.fn(function* () {
+      const fake = registry({
+        token: () => ({ status: 307, headers: { location: "http://auth.test/token" } })
+      })
+      const result = yield* Effect.provide(resolve(basic()), fake.layer)
+      assert.strictEqual(reason(result)["_tag"], "BadRedirect")
+      assert.include(JSON.stringify(result), "redirects to plain HTTP on auth.test")
+      assert.deepStrictEqual(fake.hosts(), ["registry.test", "auth.test"])
+    })
+  )
+
+  it.effect(
+    "sends credentials no more once a token service has left its origin, not even back there",
+    Effect.fn(function* () {
+      const places = ["https://other.test/a", "https://auth.test/b"]
+      const fake = FakeUpstream.make(({ headers, url }) => {
+        const place = places[["https://auth.test/", "https://other.test/a"].indexOf(url.split("?")[0] ?? "")]
+        if (place !== undefined) return { status: 307, headers: { location: place } }
+        if (url.startsWith("https://auth.test/b")) return { status: 200, body: '{"token":"t"}' }
+        return headers["authorization"] === "Bearer t"
+          ? served
+          : { status: 401, headers: { "www-authenticate": 'Bearer realm="https://auth.test/"' } }
+      })
+      assert.isTrue(Result.isSuccess(yield* Effect.provide(resolve(basic()), fake.layer)))
+      assert.deepStrictEqual(
+        fake.asked.map(({ headers, url }) => [new URL(url).host, headers["authorization"]?.split(" ")[0]]),
+        [
+          ["registry.test", undefined],
+          ["auth.test", "Basic"],
+          ["other.test", undefined],
+          ["auth.test", undefined],
+          ["registry.test", "Bearer"]
+        ]
+      )
+    })
+  )
+
+  it.effect(
+    "follows two other demands and no third",
+    Effect.fn(function* () {
+      let demands = 0
+      const fake = FakeUpstream.make(({ url }) =>
+        url.includes("auth.test")
+          ? { status: 200, body: '{"token":"t"}' }
+          : {
+              status: 401,
+              headers: { "www-authenticate": `Bearer realm="https://auth.test/",service="${++demands}"` }
+            }
+      )
+      const result = yield* Effect.provide(resolve(basic()), fake.layer)
+      assert.deepInclude(reason(result), { _tag: "Refused", status: 401 })
+      // Without credentials, for the first demand, for two others, and once more for a fresh token.
+      assert.strictEqual(demands, 5)
+    })
+  )
+
+  it.effect(
+    "gives up a question that takes more than 16 requests",
+    Effect.fn(function* () {
+      const all = ["registry.test", "a.test", "b.test", "c.test", "d.test", "e.test"]
+      let given = 0
+      let refused = 0
+      const fake = FakeUpstream.make(({ headers, url }) => {
+        const { host, pathname } = new URL(url)
+        if (pathname === "/token") return { status: 200, body: `{"token":"t${++given}","expires_in":3600}` }
+        const token = Number(headers["authorization"]?.split("t").at(-1))
+        const challenge = { "www-authenticate": `Bearer realm="https://${host}/token"` }
+        if (Number.isNaN(token) || token <= refused) return { status: 401, headers: challenge }
+        const next = all[all.indexOf(host) + 1]
+        return next === undefined ? served : { status: 307, headers: { location: `https://${next}/x` } }
+      })
+      yield* Effect.gen(function* () {
+        assert.isTrue(Result.isSuccess(yield* resolve(basic())))
+        // Each has its token refused once, and another got: one more than may be asked.
+        refused = given
+        const before = fake.asked.filter(({ url }) => !url.includes("/token")).length
+        assert.strictEqual(reason(yield* resolve(basic()))["_tag"], "InvalidResponse")
+        assert.strictEqual(fake.asked.filter(({ url }) => !url.includes("/token")).length - before, 16)
+      }).pipe(Effect.provide(fake.layer))
+    })
+  )
+
+  it.effect(
     "tries a token service again as it does a registry",
     Effect.fn(function* () {
       const fake = registry({

@@ -42,13 +42,14 @@ const read = Effect.fnUntraced(function* (offset: number = 0) {
 
 describe("blobs", () => {
   it.effect(
-    "asks for identity and, from the start, for no range",
+    "asks for identity and, from the start, for no range, and tells nothing of a trace",
     Effect.fn(function* () {
       const fake = FakeUpstream.make((asked) => serve(asked))
       const { bytes: got } = yield* Effect.provide(read(), fake.layer)
       assert.deepStrictEqual(got, bytes)
       assert.strictEqual(fake.asked[0]?.headers["accept-encoding"], "identity")
       assert.isUndefined(fake.asked[0]?.headers["range"])
+      assert.hasAllKeys(fake.asked[0]?.headers, ["accept", "accept-encoding", "user-agent"])
       assert.strictEqual(fake.asked[0]?.url, `https://registry.test/v2/some/packages/blobs/${layer.digest}`)
       assert.strictEqual(fake.open(), 0)
     })

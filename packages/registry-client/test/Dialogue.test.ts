@@ -6,7 +6,7 @@ import type { RegistryAuth } from "@registry-packages-proxy/testkit/RegistryAuth
 import type { RegistryRedirect } from "@registry-packages-proxy/testkit/RegistryRules"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
 import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
-import { Effect, Layer, Option, Redacted, Result, Stream } from "effect"
+import { Effect, Fiber, Layer, Option, Redacted, Result, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { RegistryClient } from "../src/RegistryClient.ts"
 import { Upstream } from "../src/Upstream.ts"
@@ -347,15 +347,112 @@ describe("what was learned", () => {
     "requests that need no credentials go on while those cool down",
     Effect.fn(function* () {
       const { pull, registry, trail } = yield* setUp({ _tag: "None" })
-      yield* registry.fault(
-        "manifest",
-        { _tag: "Status", status: 401, headers: { "www-authenticate": "Basic" } },
-        { times: 2 }
-      )
+      yield* registry.fault("manifest", { _tag: "Status", status: 404 })
+      yield* registry.fault("manifest", { _tag: "Status", status: 401 })
       assert.strictEqual(reason(yield* pull())["_tag"], "Refused")
-      yield* registry.fault("manifest", { _tag: "Status", status: 404 }, { times: 1 })
+      assert.deepStrictEqual(yield* trail, ["manifest 404 -", "ping 200 -", "manifest 401 basic"])
+      assert.isTrue(Result.isSuccess(yield* pull()))
+      assert.deepStrictEqual(yield* trail, ["manifest 200 -", "blob 200 -"])
+      yield* registry.fault("manifest", { _tag: "Status", status: 404 })
       assert.strictEqual(reason(yield* pull())["_tag"], "Refused")
-      assert.deepStrictEqual(yield* trail, ["manifest 401 -", "manifest 401 basic"])
+      assert.deepStrictEqual(yield* trail, ["manifest 404 -", "ping 200 -"])
+    })
+  )
+
+  it.effect(
+    "credentials that were withheld do not cool down",
+    Effect.fn(function* () {
+      const { pull, registry } = yield* setUp(bearer({ redirectTokens: { status: 307, to: "other" } }))
+      assert.deepInclude(reason(yield* pull()), { _tag: "TokenRefused", login: "withheld" })
+      yield* registry.setAuth(bearer())
+      assert.isTrue(Result.isSuccess(yield* pull()))
+    })
+  )
+
+  it.effect(
+    "a remembered token of a redirect's target that is refused is dropped, and another asked for once",
+    Effect.fn(function* () {
+      const redirect = { _tag: "Store", login: "anonymous" } as const
+      const { pull, registry, trail } = yield* setUp({ _tag: "None" }, redirect)
+      yield* pull()
+      yield* trail
+      const challenge = 'Bearer realm="https://store.test/token",service="store",scope="repository:any:pull"'
+      const refusal = { _tag: "Status", status: 401, headers: { "www-authenticate": challenge } } as const
+      yield* registry.fault("store", refusal, { times: 2 })
+      assert.isTrue(Result.isSuccess(yield* pull()))
+      assert.deepStrictEqual(yield* trail, [
+        "manifest 200 -",
+        "blob 307 -",
+        "store 401 -",
+        "store 401 bearer",
+        "other token 200 -",
+        "store 200 bearer"
+      ])
+      yield* registry.fault("store", refusal, { times: "always" })
+      assert.strictEqual(reason(yield* pull())["_tag"], "LoginElsewhere")
+      assert.deepStrictEqual((yield* trail).slice(2), [
+        "store 401 -",
+        "store 401 bearer",
+        "other token 200 -",
+        "store 401 bearer"
+      ])
+    })
+  )
+
+  it.effect(
+    "a registry token is sent once, whatever the refusal asks for",
+    Effect.fn(function* () {
+      const { pull, trail } = yield* setUp(bearer())
+      const token: Credential = { _tag: "RegistryToken", token: Redacted.make("another") }
+      assert.deepInclude(reason(yield* pull(token)), { _tag: "Refused", status: 401 })
+      assert.deepStrictEqual(yield* trail, ["manifest 401 bearer"])
+    })
+  )
+
+  it.effect(
+    "a POST that is refused for now is no reason to send a password",
+    Effect.fn(function* () {
+      const { pull, registry, trail } = yield* setUp(bearer({ identityToken: "refresh-me" }))
+      yield* registry.fault("token", { _tag: "Status", status: 429, headers: { "retry-after": "60" } })
+      const credential: Credential = { ...identityToken, login }
+      assert.deepInclude(reason(yield* pull(credential)), { _tag: "Unavailable", status: 429 })
+      assert.deepStrictEqual(yield* trail, ["manifest 401 -", "token POST 429 -"])
+    })
+  )
+
+  it.effect(
+    "a /v2/ that fails for now is asked again",
+    Effect.fn(function* () {
+      const { pull, registry, trail } = yield* setUp(basic({ hideWith: 404 }))
+      yield* registry.fault("ping", { _tag: "Status", status: 503 })
+      const fiber = yield* Effect.forkChild(pull())
+      while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("100 millis")
+      assert.isTrue(Result.isSuccess(yield* Fiber.join(fiber)))
+      assert.deepStrictEqual(yield* trail, [
+        "manifest 404 -",
+        "ping 503 -",
+        "manifest 404 -",
+        "ping 401 -",
+        ...askedBasic
+      ])
+    })
+  )
+
+  it.effect(
+    "a /v2/ that redirects is followed on the registry's origin alone",
+    Effect.fn(function* () {
+      for (const [location, expected] of [
+        ["/v2", ["manifest 404 -", "ping 307 -", "ping 401 -", "token 200 basic", ...asked]],
+        [
+          "https://store.test/v2/",
+          ["manifest 404 -", "ping 307 -", "manifest 401 basic", "token 200 basic", ...asked]
+        ]
+      ] as const) {
+        const { pull, registry, trail } = yield* setUp(bearer({ hideWith: 404 }))
+        yield* registry.fault("ping", { _tag: "Status", status: 307, headers: { location } })
+        assert.isTrue(Result.isSuccess(yield* pull()))
+        assert.deepStrictEqual(yield* trail, [...expected])
+      }
     })
   )
 })

@@ -40,6 +40,7 @@ const resolve = (
     readonly image?: RegistryImage.RegistryImage
     readonly credential?: Credential
     readonly host?: string
+    readonly ca?: string
     readonly name?: string
     readonly platform?: string
   } = {}
@@ -49,7 +50,8 @@ const resolve = (
       {
         source: FakeUpstream.source({
           credential: options.credential ?? anonymous,
-          host: FakeUpstream.host(options.host ?? "registry.test")
+          host: FakeUpstream.host(options.host ?? "registry.test"),
+          ca: options.ca
         }),
         name: RepositoryName.make(options.name ?? "some/packages")
       },
@@ -71,6 +73,7 @@ describe("manifests asked for at once", () => {
       [{ credential: login("a") }, { credential: login("b") }],
       2
     ],
+    ["those that trust another authority are read apart", [{}, { ca: "PEM" }], 2],
     ["those for no credential are read apart", [{}, { credential: login("a") }], 2],
     [
       "an index is read once whatever the platform, and each child once",

@@ -208,6 +208,7 @@ const taken: ReadonlyArray<BlobRow> = [
     [
       ["that leaves a hole", { "content-range": "bytes 301-999/1000" }],
       ["that contradicts its length", { "content-range": "bytes 300-999/1000", "content-length": "701" }],
+      ["of what is known already", { "content-range": "bytes 0-299/1000" }],
       ["in parts", { "content-type": "multipart/byteranges; boundary=x" }],
       ["of a length that is neither the rest's nor the whole's", { "content-length": "70" }]
     ] as const
@@ -234,6 +235,19 @@ describe("a blob's labels", () => {
       })
     )
   }
+
+  it.effect(
+    "a whole that has the length of the rest, where no range was asked for, is not taken for the rest",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make((question) =>
+        rangeOf(question) === undefined
+          ? { status: 200, body: bytes.slice(0, 700), headers: { "content-length": "700" } }
+          : { status: 416 }
+      )
+      const result = yield* Effect.provide(readFrom(300), fake.layer)
+      assert.strictEqual(reason(result)["_tag"], "InvalidResponse")
+    })
+  )
 
   it.effect(
     "a range that was refused is not asked for again in the same body",
@@ -264,7 +278,7 @@ describe("a blob's labels", () => {
       2
     ],
     [
-      "a whole that is only as long as the rest, and no range",
+      "a whole that is neither as long as the blob nor as the rest",
       300,
       { ...rest({ "content-length": "70" }), status: 200 },
       2
@@ -343,6 +357,20 @@ describe("a manifest's labels", () => {
       })
     )
   }
+
+  it.effect(
+    "one that is encoded four times is refused",
+    Effect.fn(function* () {
+      const encode = (bytes: Uint8Array, times: number): Uint8Array =>
+        times === 0 ? bytes : encode(gzipSync(bytes), times - 1)
+      const fake = FakeUpstream.make(() => ({
+        status: 200,
+        body: encode(image.bytes, 4),
+        headers: { "content-encoding": "gzip, gzip, gzip, gzip" }
+      }))
+      assert.strictEqual(reason(yield* Effect.provide(resolve(), fake.layer))["_tag"], "InvalidResponse")
+    })
+  )
 
   it.effect(
     "one that is encoded twice is decoded twice",

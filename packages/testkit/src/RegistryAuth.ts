@@ -69,7 +69,7 @@ const conceal = (
   { authorization, path }: RegistryRequest
 ): RegistryAnswer.RegistryAnswer | undefined | "challenge" => {
   if (auth.hideWith === undefined || authorization !== undefined) return "challenge"
-  if (path !== "/v2/") return RegistryAnswer.error(auth.hideWith)
+  if (path !== "/v2/" && path !== "/v2") return RegistryAnswer.error(auth.hideWith)
   const { ping = "challenge" } = auth
   if (ping === "challenge") return "challenge"
   return ping === 200 ? undefined : RegistryAnswer.error(ping === 404 ? 404 : 401)

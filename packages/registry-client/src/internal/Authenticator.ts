@@ -18,11 +18,10 @@ import * as TokenService from "./TokenService.ts"
 interface Tried {
   readonly remembered: boolean
   readonly fresh: boolean
-  readonly ping: boolean
   readonly demands: number
 }
 
-const nothingTried: Tried = { remembered: false, fresh: false, ping: false, demands: 0 }
+const nothingTried: Tried = { remembered: false, fresh: false, demands: 0 }
 
 /** What a request carries, and what is needed to judge a refusal of it. */
 export interface Authorization {
@@ -41,9 +40,6 @@ const refusesRemembered: ReadonlySet<number> = new Set([400, 401, 403])
 const hides: ReadonlySet<number> = new Set([401, 403, 404])
 
 const pullScope = (repository: Repository): string => `repository:${repository.name}:pull`
-
-/** Credentials went to the token service that refused: another try would send them again. */
-const isSent = { password: true, "identity token": true, none: false, withheld: false } as const
 
 const isRefusal = ({ reason: { _tag } }: PullFailure): boolean =>
   _tag === "Refused" || _tag === "TokenRefused"
@@ -119,7 +115,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
   ): Effect.Effect<Authorization, PullFailure> =>
     meet(repository, demand).pipe(
       Effect.tapError(({ reason }) =>
-        reason._tag === "TokenRefused" && reason.status === 401 && isSent[reason.login]
+        reason._tag === "TokenRefused" && reason.status === 401 && reason.login !== "withheld"
           ? coolDown(repository, reason)
           : Effect.void
       ),
@@ -166,11 +162,11 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
       yield* remember(repository, demand)
       return yield* instead(repository, Option.some(demand), tried, false)
     }
-    if (tried.ping || !hides.has(response.status)) return Option.none()
+    if (!hides.has(response.status)) return Option.none()
     if (credential._tag === "Anonymous" && response.status !== 401) return Option.none()
     const asked = yield* ping(repository, pullScope(repository))
     const guess = Option.getOrElse(asked, (): Demand.Demand => ({ _tag: "Basic" }))
-    return yield* instead(repository, Option.some(guess), { ...tried, ping: true }, true)
+    return yield* instead(repository, Option.some(guess), tried, true)
   })
 
   const afterRefusal = Effect.fnUntraced(function* (
@@ -210,8 +206,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
     if (token !== undefined && !tried.fresh) {
       return yield* instead(repository, again, { ...tried, fresh: true }, used.isGuess)
     }
-    if (repository.source.credential._tag !== "Anonymous")
-      yield* coolDown(repository, new Refused({ status }))
+    yield* coolDown(repository, new Refused({ status }))
     return Option.none()
   })
 
