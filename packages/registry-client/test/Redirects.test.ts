@@ -87,11 +87,31 @@ describe("redirects", () => {
       const fake = redirecting("http://store.test/blob?signature=abc")
       yield* Effect.gen(function* () {
         for (let time = 0; time < 3; time++) assert.isTrue(Result.isSuccess(yield* read()))
-      }).pipe(Effect.provide(fake.layer), Effect.provide(Logger.layer([logger])))
+      }).pipe(Effect.provide([fake.layer, Logger.layer([logger])]))
       assert.isUndefined(fake.asked.at(-1)?.headers["authorization"])
       assert.deepStrictEqual(lines, [
         '["a registry on https redirects to plain http; followed without credentials",{"registry":"registry.test","target":"store.test"}]'
       ])
+    })
+  )
+
+  it.effect(
+    "takes a registry's own HTTPS for another origin, and names it by its scheme",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make(({ url }) =>
+        url.startsWith("http:")
+          ? { status: 301, headers: { location: url.replace("http:", "https:") } }
+          : challenge
+      )
+      const result = yield* Effect.provide(read("http"), fake.layer)
+      assert.isTrue(fake.asked.every(({ headers }) => headers["authorization"] === undefined))
+      assert.isTrue(Result.isFailure(result))
+      if (Result.isFailure(result)) {
+        assert.strictEqual(
+          result.failure.message,
+          "registry.test redirects to https://registry.test, which asks for a login of its own (401)"
+        )
+      }
     })
   )
 

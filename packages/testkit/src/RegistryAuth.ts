@@ -148,7 +148,7 @@ export class RegistryAuthority {
       const asked = request.method === "POST" ? new URLSearchParams(request.body) : request.query
       const query = new URLSearchParams({ service: asked.get("service") ?? "", redirected: "1" })
       for (const scope of asked.getAll("scope")) query.append("scope", scope)
-      const location = `${origins[to === "itself" ? request.listener : other]}/token?${query}`
+      const location = `${origins[to === "itself" ? request.listener : other]}/token?${query.toString()}`
       return RegistryAnswer.make(status, { location })
     }
     if (request.method === "POST" && auth.refusePostWith !== undefined)

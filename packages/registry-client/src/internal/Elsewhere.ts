@@ -38,7 +38,7 @@ export const make = (tokens: Tokens) =>
     const token = yield* tokens.get(new URL(url.origin), demand, anonymous, ca, server).pipe(
       Effect.catchIf(
         (failure) => failure.reason._tag === "TokenRefused",
-        () => Effect.fail(final(new LoginElsewhere({ status, host })))
+        () => Effect.fail(final(new LoginElsewhere({ status, host: server?.host ?? host })))
       )
     )
     return Option.some({ origin: url.origin, token, isRenewed: used !== undefined })

@@ -45,6 +45,12 @@ const requestFor = (
     })
   )
 
+/** Another origin on the registry's own host is told from it by its scheme. */
+const serverOf = (url: URL, base: URL): OtherServer => ({
+  role: "redirect",
+  host: url.host === base.host ? url.origin : url.host
+})
+
 /** Why the registry itself did not answer. */
 const refusedHere = (
   question: Question,
@@ -72,10 +78,11 @@ const refusedHere = (
 const refusedElsewhere = (
   question: Question,
   hadToken: boolean,
-  { host, response, server }: Answer,
+  { host: answered, response, server }: Answer,
   now: number
 ): PullFailure => {
   const { headers, status } = response
+  const host = server?.host ?? answered
   if (status === 401 || status === 403) {
     const asksForLogin = hadToken || Challenge.parse(headers["www-authenticate"] ?? "").length > 0
     return final(asksForLogin ? new LoginElsewhere({ status, host }) : new AddressRefused({ status, host }))
@@ -119,7 +126,7 @@ export const make = Effect.fnUntraced(function* (
     let anonymous: Elsewhere.Anonymous | undefined
     for (let turn = 0; turn < Limits.maxTurns; turn++) {
       const isHere: boolean = url.origin === base.origin
-      const server: OtherServer | undefined = isHere ? undefined : { role: "redirect", host: url.host }
+      const server = isHere ? undefined : serverOf(url, base)
       const own = isHere ? (authorization ??= yield* authenticator.authorize(repository)) : undefined
       const other = anonymous?.origin === url.origin ? anonymous : undefined
       const header =
