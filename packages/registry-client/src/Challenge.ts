@@ -10,7 +10,7 @@ export interface Challenge {
   readonly parameters: ReadonlyMap<string, string>
 }
 
-/** How much of a header is looked at: no honest one comes near, and a hostile one stays cheap. */
+/** The longest part of a header that is read: no honest one comes near, and a hostile one stays cheap. */
 export const maxHeaderLength = 8192
 
 const separators = /[\s,]*/y

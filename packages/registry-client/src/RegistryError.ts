@@ -8,10 +8,10 @@ export const OtherServer = Schema.Struct({
 })
 export type OtherServer = typeof OtherServer.Type
 
-/** Who answered, where that is not the registry itself. */
+/** The server that answered; absent for the registry itself. */
 const by = Schema.optionalKey(OtherServer)
 
-/** Names whoever answered: the registry, or the other server in its relation to the registry. */
+/** The name of the server that answered: the registry, or another in its relation to the registry. */
 export const nameOf = (registry: string, server: OtherServer | undefined): string => {
   switch (server?.role) {
     case "redirect":
@@ -85,7 +85,7 @@ export class AddressRefused extends Schema.TaggedError<AddressRefused>()("Addres
     return this.describe()
   }
   describe(registry = "the registry"): string {
-    return `${this.host} refused the address that ${registry} redirects to (${this.status}): it has expired, was changed on the way, or the blob is not there`
+    return `${this.host} refused the address that ${registry} redirects to (${this.status}): it has expired, was changed on the way, or nothing is there`
   }
 }
 
@@ -239,7 +239,7 @@ export class RegistryError extends Schema.TaggedError<RegistryError>()("Registry
     ManifestError
   ])
 }) {
-  /** What happened, in one sentence without its full stop, the registry named. */
+  /** One sentence without its full stop, which names the registry. */
   override get message(): string {
     return this.reason._tag === "ManifestError"
       ? `${this.registry} gave a manifest that names no package: ${this.reason.reason._tag}`

@@ -1,7 +1,7 @@
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { Latch } from "effect"
 
-/** What a request to the registry is for. `store` is the blob store that blobs may be redirected to. */
+/** The purpose of a request to the registry. `store` is the blob store that blobs may be redirected to. */
 export type Operation = "ping" | "manifest" | "blob" | "token" | "store"
 
 /** Answers with this status instead of serving; the body is a distribution-spec error unless one is given. */

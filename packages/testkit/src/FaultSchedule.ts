@@ -24,7 +24,7 @@ export class FaultSchedule {
     })
   }
 
-  /** What the request at hand suffers, counted down. */
+  /** The faults of the request at hand, counted down. */
   next(operation: Operation, digest: string | undefined, method: string): ReadonlyArray<Fault> {
     const entry = this.#entries.find(
       (entry) =>

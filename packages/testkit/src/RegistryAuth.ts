@@ -7,17 +7,17 @@ export interface Account {
   readonly password: string
 }
 
-/** How the registry tells who may pull. */
+/** The way in which the registry tells who may pull. */
 export type RegistryAuth =
   | { readonly _tag: "None" }
   | ({ readonly _tag: "Basic"; readonly refuseWith?: 401 | 403 } & Account & Concealment)
   | (BearerAuth & Account & Concealment)
 
-/** What a registry tells those who do not log in, other than a challenge. */
+/** The answers of a registry to requests without credentials, other than its challenge. */
 export interface Concealment {
   /** Requests without credentials are answered so, without a challenge. */
   readonly hideWith?: 401 | 403 | 404
-  /** What `/v2/` answers then: its challenge unless told. */
+  /** The answer of `/v2/` then: its challenge unless told. */
   readonly ping?: "challenge" | "bare 401" | 200 | 404
   /** The challenge as it is sent, from what it should be. */
   readonly writeChallenge?: (challenge: string) => string
@@ -26,13 +26,13 @@ export interface Concealment {
 /** The token flow. Source: distribution, "Token Authentication Specification". */
 export interface BearerAuth {
   readonly _tag: "Bearer"
-  /** What tokens get that are not, or no longer, good: 401 with a challenge unless told. */
+  /** The answer to tokens that are not good, or no longer: 401 with a challenge unless told. */
   readonly refuseTokensWith?: 400 | 401 | 403
   /** So many uses of good tokens are refused with 401 first. */
   readonly refuseFirst?: number
-  /** What a POST to the token endpoint gets. */
+  /** The answer to a POST to the token endpoint. */
   readonly refusePostWith?: number
-  /** Where the token endpoint redirects a request, and how: to itself, or to the other listener's. */
+  /** The token endpoint redirects each request once: to itself, or to the other listener's. */
   readonly redirectTokens?: { readonly status: number; readonly to: "itself" | "other" }
   /** Seconds a token lives; not said in the answer (and 60, as the specification has it) unless given. */
   readonly expiresIn?: number
@@ -40,7 +40,7 @@ export interface BearerAuth {
   readonly anonymous?: boolean
   /** The token's name in the answer. */
   readonly field?: "token" | "access_token" | "both"
-  /** What wrong credentials get from the token endpoint. */
+  /** The answer of the token endpoint to wrong credentials. */
   readonly refuseWith?: 401 | 403
   /** The listener whose `/token` the challenge names. */
   readonly realm?: "registry" | "store"
@@ -63,7 +63,7 @@ export const service = "testkit-registry"
 const basicHeader = ({ password, username }: Account): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`
 
-/** What a request without credentials gets; undefined where it may pass, "challenge" where nothing is hidden. */
+/** The answer to a request without credentials; undefined where it may pass, "challenge" where nothing is hidden. */
 const conceal = (
   auth: Exclude<RegistryAuth, { readonly _tag: "None" }>,
   { authorization, path }: RegistryRequest

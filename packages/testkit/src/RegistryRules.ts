@@ -5,7 +5,7 @@ import type { RegistryBlob } from "./RegistryBlob.ts"
 import type { RegistryContent } from "./RegistryContent.ts"
 import { rangeOf, type RegistryRequest, type Route } from "./RegistryRequest.ts"
 
-/** Where a request for a blob is sent instead of being served. */
+/** The place that a request for a blob is sent to instead of being served. */
 export type RegistryRedirect =
   | { readonly _tag: "None" }
   /**

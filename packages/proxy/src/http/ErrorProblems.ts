@@ -12,7 +12,7 @@ const retryAfter = (seconds: number) => ({ "retry-after": String(Math.max(1, Mat
 
 // What a registry, an object or a client names may be long: where it is told, what to do stands before it.
 
-/** What a client is told to wait where nobody said how long, in seconds. */
+/** The Retry-After where nobody said how long, in seconds. */
 const usualWait = 5
 
 const badGateway = (detail: string): Problem => ({ status: 502, detail })
@@ -72,7 +72,7 @@ const serverWord = {
   token: "the registry's token service"
 } as const
 
-/** What an operator would change. It stands first, so that nobody who reads 200 bytes misses it. */
+/** Advice to the operator. It stands first, so that nobody who reads 200 bytes misses it. */
 const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>): string => {
   switch (reason._tag) {
     case "ManifestNotFound":

@@ -71,6 +71,10 @@ const situations: Readonly<Record<string, Situation>> = {
     auth: { ...basic, hideWith: 403 },
     credential: anonymous
   },
+  "no login is configured, and the token that anybody gets is not good for this repository (401)": {
+    auth: { ...bearer, anonymous: true, refuseFirst: 2 },
+    credential: anonymous
+  },
   "an identity token alone is configured, and the registry wants name and password": {
     auth: basic,
     credential: identityToken

@@ -14,21 +14,23 @@ import * as Remembered from "./Remembered.ts"
 import { bearer, type Tokens, type UsedToken } from "./Tokens.ts"
 import * as TokenService from "./TokenService.ts"
 
-/** What was tried for one question already: each is tried once, demands {@link Limits.maxDemands} times. */
+/** Turns taken for one question: each may be taken once, other demands {@link Limits.maxDemands} times. */
 interface Tried {
+  /** A refused remembered token was replaced. */
   readonly remembered: boolean
+  /** A refused fresh token was replaced. */
   readonly fresh: boolean
   readonly demands: number
 }
 
 const nothingTried: Tried = { remembered: false, fresh: false, demands: 0 }
 
-/** What a request carries, and what is needed to judge a refusal of it. */
+/** The Authorization of a request, and all that is needed to judge a refusal of it. */
 export interface Authorization {
   readonly header: Option.Option<Redacted.Redacted>
   readonly demand: Option.Option<Demand.Demand>
   readonly token: Option.Option<UsedToken>
-  /** Nobody demanded it of this request: it is remembered only once it has proved right. */
+  /** The request was not asked for it: it is remembered only once it has proved right. */
   readonly isGuess: boolean
   readonly tried: Tried
 }
@@ -122,7 +124,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
       Effect.map((met) => ({ ...met, demand, isGuess, tried }))
     )
 
-  /** What to send first: with what is known of the registry, a pull costs no 401. */
+  /** The first Authorization of a question: once the registry is known, a pull costs no 401. */
   const authorize = Effect.fnUntraced(function* (
     repository: Repository
   ): Effect.fn.Return<Authorization, PullFailure> {
@@ -138,7 +140,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
     )
   })
 
-  /** What to send in place of what was refused; none where there is nothing to send. */
+  /** The Authorization that meets `demand`; none where the credential cannot meet it. */
   const instead = Effect.fnUntraced(function* (
     repository: Repository,
     demand: Option.Option<Demand.Demand>,
@@ -210,7 +212,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
     return Option.none()
   })
 
-  /** What to send after a refusal of `used` by the registry itself; none where nothing better is known. */
+  /** The next Authorization after the registry itself refused `used`; none where there is no better one. */
   const afterwards = (
     repository: Repository,
     used: Authorization,
@@ -220,7 +222,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
       ? afterRefusal(repository, used, response)
       : afterAnonymous(repository, used, response)
 
-  /** Remembers what was not demanded and has proved right. */
+  /** Remembers a guess that has proved right. */
   const confirm = (repository: Repository, { demand, isGuess }: Authorization): Effect.Effect<void> =>
     isGuess && Option.isSome(demand) ? remember(repository, demand.value) : Effect.void
 

@@ -30,9 +30,9 @@ const refusesRange: ReadonlySet<number> = new Set([400, 416, 501])
 const contentRange = /^bytes (\d{1,16})-(\d{1,16})\/(?:\d{1,16}|\*)$/i
 
 /**
- * Where in the blob an answer's bytes begin, as far as its labels can be true; undefined where they cannot be used
- * from `position` on. A range that begins earlier or ends too soon can be used, one that leaves a hole cannot. Labels
- * that are missing are not missed: the length tells the rest from the whole, and the digest decides.
+ * The offset in the blob at which an answer's bytes begin; undefined where they cannot be used from `position` on. A
+ * range that begins earlier or ends too soon can be used, one that leaves a hole cannot. Without Content-Range the length
+ * tells the rest from the whole. The digest decides in the end.
  */
 const startOf = (
   response: HttpClientResponse.HttpClientResponse,

@@ -8,7 +8,7 @@ import type { Chunks } from "./Body.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { PullFailure } from "./PullFailure.ts"
 
-/** How long the end of an answer is waited for once all its bytes are here. */
+/** The time for an answer's end once all its bytes are here. */
 const endTimeout = "1 second"
 
 /** The chunks up to `room` bytes. */
@@ -47,7 +47,7 @@ export const make = <E>(
     })
     let position = offset
     let segment: BlobSegment.BlobSegment | undefined
-    /** Where the segment's bytes began. */
+    /** The position of the segment's first byte. */
     let begun = offset
     const waits = new Attempts.ResumeWaits()
 

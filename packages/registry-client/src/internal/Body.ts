@@ -9,7 +9,7 @@ import { fromClientError } from "./Transport.ts"
 
 export type Chunks = readonly [Uint8Array, ...Array<Uint8Array>]
 
-/** What a body being opened may be read into. A client may pass it over. */
+/** Buffers that a body being opened may be read into. A client may ignore them. */
 export class LentBuffers extends Context.Reference<BlobBuffers | undefined>(
   "@registry-packages-proxy/registry-client/LentBuffers",
   { defaultValue: () => undefined }

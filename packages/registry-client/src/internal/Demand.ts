@@ -13,9 +13,10 @@ export interface BearerDemand {
 /** The way in which a registry wants to be asked. */
 export type Demand = { readonly _tag: "Basic" } | BearerDemand
 
-/** What a refusal asks for, and whether it says that the credentials are good for less. */
+/** The demand of a refusal. */
 export interface Demanded {
   readonly demand: Demand | undefined
+  /** It says that the token is good, but not for this. */
   readonly insufficientScope: boolean
 }
 

@@ -6,10 +6,11 @@ import { final, type PullFailure } from "./PullFailure.ts"
 import type { Answer } from "./Send.ts"
 import type { Tokens, UsedToken } from "./Tokens.ts"
 
-/** What a request to a server that the registry redirects to carries, and what was tried there. */
+/** The token of a request to a server that the registry redirects to. */
 export interface Anonymous {
   readonly origin: string
   readonly token: UsedToken
+  /** It replaces a remembered one that was refused. */
   readonly isRenewed: boolean
 }
 

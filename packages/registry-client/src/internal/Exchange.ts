@@ -22,7 +22,7 @@ import { type Answer, discard, send } from "./Send.ts"
 import { bearer, type Tokens } from "./Tokens.ts"
 import { userAgent } from "./UserAgent.ts"
 
-/** What is asked of a registry. */
+/** A question to a registry. */
 export interface Question {
   readonly operation: "manifest" | "blob"
   readonly method?: "GET" | "HEAD"
@@ -51,7 +51,7 @@ const serverOf = (url: URL, base: URL): OtherServer => ({
   host: url.host === base.host ? url.origin : url.host
 })
 
-/** Why the registry itself did not answer. */
+/** The failure that an answer of the registry itself means. */
 const refusedHere = (
   question: Question,
   { source }: Repository,
@@ -60,7 +60,8 @@ const refusedHere = (
   now: number
 ): PullFailure => {
   const { headers, status } = answer.response
-  const isAnonymous = Option.isNone(header)
+  // A token may be given to anybody: it is no login either.
+  const isAnonymous = Option.isNone(header) || source.credential._tag === "Anonymous"
   if (status === 401 || status === 403) {
     return final(
       isAnonymous
@@ -74,7 +75,7 @@ const refusedHere = (
     : notFound(question.operation, undefined)
 }
 
-/** Why a server that the registry redirects to did not answer. */
+/** The failure that an answer of a server it redirects to means. */
 const refusedElsewhere = (
   question: Question,
   hadToken: boolean,
@@ -102,7 +103,7 @@ export const make = Effect.fnUntraced(function* (
   const meetElsewhere = Elsewhere.make(tokens)
   const downgrades = yield* Remembered.make<true>()
 
-  // Bytes that anybody may read and change on their way: the digest decides, and no credentials go there.
+  // Anybody may read and change these bytes on their way: the digest decides, and no credentials go there.
   const noteDowngrade = Effect.fnUntraced(function* (base: URL, to: URL) {
     const key = `${base.origin} ${to.origin}`
     if (!RegistryAddress.isDowngrade(base, to) || (yield* Cache.has(downgrades, key))) return

@@ -8,7 +8,7 @@ import * as RegistryAddress from "./RegistryAddress.ts"
 export const hashed = (...parts: ReadonlyArray<string>): string =>
   createHash("sha256").update(JSON.stringify(parts)).digest("base64url")
 
-/** What is equal to another of its kind by a hash of its parts. */
+/** A map key that is equal to another of its class by a hash of its parts. */
 export abstract class Identified implements Equal.Equal {
   readonly id: string
 

@@ -1,10 +1,10 @@
-/** How long one answer's head may take, from the request to its headers. */
+/** The time for one answer's head, from the request to its headers. */
 export const headersTimeout = "30 seconds"
-/** How long a body may give nothing while it is being waited for, in milliseconds. */
+/** The longest silence of a body that is waited for, in milliseconds. */
 export const bodyIdleTimeout = 30_000
 /** Attempts before the first byte, the first included. */
 export const maxAttempts = 4
-/** How long all attempts before the first byte may take together, in milliseconds. */
+/** The time for all attempts before the first byte together, in milliseconds. */
 export const attemptsBudget = 45_000
 /** Resumes in a row that bring no byte. */
 export const maxResumes = 5
@@ -31,15 +31,15 @@ export const maxLargeManifests = 4
 export const largeManifestLife = "10 seconds"
 /** The largest answer of a token service read, in bytes. */
 export const maxTokenAnswer = 1024 * 1024
-/** How much of a body nobody needs is read so that its connection can be used again, in bytes. */
+/** The most bytes of an unneeded body that are read so that its connection can be used again. */
 export const maxDiscarded = 64 * 1024
-/** How long that may take. */
+/** The time for reading them. */
 export const discardTimeout = "1 second"
-/** How long refused credentials are not tried again. */
+/** The time for which refused credentials are not sent again. */
 export const coolDown = "10 seconds"
 /** Tokens, challenges and cool-downs remembered, each. */
 export const maxRemembered = 1024
-/** How long a token lives whose service does not say, in seconds. Source: distribution, token specification. */
+/** The life of a token whose service gives none, in seconds. Source: distribution, token specification. */
 export const defaultTokenLife = 60
 /** The longest a token is reused, in seconds. */
 export const maxTokenLife = 24 * 60 * 60

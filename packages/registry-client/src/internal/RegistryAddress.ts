@@ -20,6 +20,6 @@ export const targetOf = (url: URL, ca: string | undefined): Target => ({
   ca
 })
 
-/** What is said to `to` can be read on its way, which is not so of what is said to `from`. */
+/** `to` is on plain HTTP and `from` is not. */
 export const isDowngrade = (from: URL, to: URL): boolean =>
   from.protocol === "https:" && to.protocol !== "https:"

@@ -17,7 +17,7 @@ const discreet = Context.make(HttpClient.TracerHeaderFilter, () => false).pipe(
 /** An answer whose body is still to be read. */
 export interface Answer {
   readonly response: HttpClientResponse.HttpClientResponse
-  /** Whose answer it is, for messages. */
+  /** The server that answered, for messages. */
   readonly host: string
   /** The same, where that is not the registry itself. */
   readonly server: OtherServer | undefined

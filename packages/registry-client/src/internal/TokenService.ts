@@ -18,9 +18,9 @@ export interface Token {
   readonly timeToLive: Duration.Duration
 }
 
-/** What a token is asked for. */
+/** A question to a token service. */
 export interface TokenQuestion {
-  /** Where the token service is; its origin alone gets the credential. */
+  /** The address of the token service, whose origin alone gets the credential. */
   readonly realm: URL
   readonly service: string | undefined
   /** Scopes with spaces between them; may be empty. */

@@ -45,7 +45,7 @@ const codeOf = (cause: unknown): string =>
       : ""
 
 /**
- * What went wrong between us and `host`. Only the error's code is read: messages may hold addresses with credentials.
+ * The failure of a connection to `host`. Only the error's code is read: messages may hold addresses with credentials.
  */
 export const fromCause = (cause: unknown, host: string, server: OtherServer | undefined): PullFailure => {
   const failed = (kind: ConnectionFailed["kind"], detail: string): ConnectionFailed =>
@@ -66,7 +66,7 @@ export const fromCause = (cause: unknown, host: string, server: OtherServer | un
   return passing(failed("other", "the connection failed"))
 }
 
-/** What a client's error means. */
+/** The failure that a client's error means. */
 export const fromClientError = (
   error: HttpClientError.HttpClientError,
   host: string,
