@@ -36,7 +36,7 @@ export const make = (tokens: Tokens) =>
     }
     const { demand } = Demand.of(response, url, "")
     if (demand?._tag !== "Bearer") return Option.none()
-    const token = yield* tokens.get(new URL(url.origin), demand, anonymous, ca, server).pipe(
+    const token = yield* tokens.get(url, demand, anonymous, ca, server).pipe(
       Effect.catchIf(
         (failure) => failure.reason._tag === "TokenRefused",
         () => Effect.fail(final(new LoginElsewhere({ status, host: server?.host ?? host })))

@@ -15,7 +15,7 @@ class TokenRequest extends Identified {
 
   constructor(question: TokenService.TokenQuestion, credential: Credential, registry: URL) {
     const { ca, realm, scope, service } = question
-    super(registry.href, ca ?? "", realm.href, service ?? "", scope, ...credentialParts(credential))
+    super(registry.origin, ca ?? "", realm.href, service ?? "", scope, ...credentialParts(credential))
     this.question = question
     this.credential = credential
   }
