@@ -1,6 +1,9 @@
 import { Result } from "effect"
-import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync, zstdDecompressSync } from "node:zlib"
+import type * as Zlib from "node:zlib"
 import * as Limits from "./Limits.ts"
+
+// Loaded when something comes encoded, which costs some MiB that most processes never need.
+const zlib = (): typeof Zlib => process.getBuiltinModule("node:zlib")
 
 type Decode = (bytes: Uint8Array, options: { readonly maxOutputLength: number }) => Uint8Array
 
@@ -8,15 +11,17 @@ type Decode = (bytes: Uint8Array, options: { readonly maxOutputLength: number })
 const inflate: Decode = (bytes, options) => {
   const [first = 0, second = 0] = bytes
   const hasHeader = (first & 0x0f) === 8 && (first * 256 + second) % 31 === 0
-  return hasHeader ? inflateSync(bytes, options) : inflateRawSync(bytes, options)
+  return hasHeader ? zlib().inflateSync(bytes, options) : zlib().inflateRawSync(bytes, options)
 }
 
+const gunzip: Decode = (bytes, options) => zlib().gunzipSync(bytes, options)
+
 const decoders: Readonly<Record<string, Decode>> = {
-  br: brotliDecompressSync,
+  br: (bytes, options) => zlib().brotliDecompressSync(bytes, options),
   deflate: inflate,
-  gzip: gunzipSync,
-  "x-gzip": gunzipSync,
-  zstd: zstdDecompressSync
+  gzip: gunzip,
+  "x-gzip": gunzip,
+  zstd: (bytes, options) => zlib().zstdDecompressSync(bytes, options)
 }
 
 /** The codings of a Content-Encoding that change bytes, in the order they were applied; labels are passed over. */
