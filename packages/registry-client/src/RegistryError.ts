@@ -1,9 +1,12 @@
 import { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
 import { Option, Schema } from "effect"
 
-/** A server that the registry sends us to: one it redirects to, or the token service it names. */
+/**
+ * A server that the registry sends us to: one it redirects to, the token service it names, or one that this redirects
+ * to.
+ */
 export const OtherServer = Schema.Struct({
-  role: Schema.Literals(["redirect", "token"]),
+  role: Schema.Literals(["redirect", "token", "token redirect"]),
   host: Schema.String
 })
 export type OtherServer = typeof OtherServer.Type
@@ -12,16 +15,20 @@ export type OtherServer = typeof OtherServer.Type
 const by = Schema.optionalKey(OtherServer)
 
 /** The name of the server that answered: the registry, or another in its relation to the registry. */
-export const nameOf = (registry: string, server: OtherServer | undefined): string => {
+const nameOf = (registry: string, server: OtherServer | undefined): string => {
   switch (server?.role) {
     case "redirect":
       return `${server.host}, to which ${registry} redirects,`
     case "token":
       return `${server.host}, the token service of ${registry},`
+    case "token redirect":
+      return `${server.host}, to which the token service of ${registry} redirects,`
     case undefined:
       return registry
   }
 }
+
+// The message of each reason says what the server did, without its name: RegistryError's has that before it.
 
 /** The registry has no such manifest or repository (404 to a manifest request). */
 export class ManifestNotFound extends Schema.TaggedError<ManifestNotFound>()("ManifestNotFound", {
@@ -30,33 +37,23 @@ export class ManifestNotFound extends Schema.TaggedError<ManifestNotFound>()("Ma
   anonymous: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
-    return this.describe()
-  }
-  describe(registry = "the registry"): string {
-    const what = `${nameOf(registry, this.by)} has no such manifest or repository`
-    return this.anonymous === true ? `${what}, or hides it from requests without a login` : what
+    return this.anonymous === true
+      ? "has no such manifest or repository, or hides it from requests without a login"
+      : "has no such manifest or repository"
   }
 }
 
 /** The manifest exists, the layer's blob it names does not (404 to a blob request). */
 export class BlobNotFound extends Schema.TaggedError<BlobNotFound>()("BlobNotFound", { by }) {
   override get message(): string {
-    return this.describe()
-  }
-  describe(registry = "the registry"): string {
-    return this.by === undefined
-      ? `${registry} has the manifest but not the layer it names`
-      : `${nameOf(registry, this.by)} does not have the layer`
+    return this.by === undefined ? "has the manifest but not the layer it names" : "does not have the layer"
   }
 }
 
 /** The registry refused our credentials, or the token they got (401 or 403); or they cool down after that. */
 export class Refused extends Schema.TaggedError<Refused>()("Refused", { status: Schema.Int }) {
   override get message(): string {
-    return this.describe()
-  }
-  describe(registry = "the registry"): string {
-    return `${registry} refused our credentials (${this.status})`
+    return `refused our credentials (${this.status})`
   }
 }
 
@@ -67,62 +64,48 @@ export class AnonymousRefused extends Schema.TaggedError<AnonymousRefused>()("An
   identityToken: Schema.Boolean
 }) {
   override get message(): string {
-    return this.describe()
-  }
-  describe(registry = "the registry"): string {
     return this.identityToken
-      ? `${registry} asks for a name and a password, and there is an identity token alone (${this.status})`
-      : `${registry} refused a request without a login (${this.status})`
+      ? `asks for a name and a password, and there is an identity token alone (${this.status})`
+      : `refused a request without a login (${this.status})`
   }
 }
 
 /** A server that the registry redirects to refused the address it was sent to (401 or 403 without a challenge). */
 export class AddressRefused extends Schema.TaggedError<AddressRefused>()("AddressRefused", {
   status: Schema.Int,
-  host: Schema.String
+  by: OtherServer
 }) {
   override get message(): string {
-    return this.describe()
-  }
-  describe(registry = "the registry"): string {
-    return `${this.host} refused the address that ${registry} redirects to (${this.status}): it has expired, was changed on the way, or nothing is there`
+    return `refused the address (${this.status}): it has expired, was changed on the way, or nothing is there`
   }
 }
 
 /** The registry redirects to a server that asks for a login of its own. */
 export class LoginElsewhere extends Schema.TaggedError<LoginElsewhere>()("LoginElsewhere", {
   status: Schema.Int,
-  host: Schema.String
+  by: OtherServer
 }) {
   override get message(): string {
-    return this.describe()
-  }
-  describe(registry = "the registry"): string {
-    return `${registry} redirects to ${this.host}, which asks for a login of its own (${this.status})`
+    return `asks for a login of its own (${this.status})`
   }
 }
 
 /** The token service refused to give a token (401 or 403); or the credentials cool down after that. */
 export class TokenRefused extends Schema.TaggedError<TokenRefused>()("TokenRefused", {
   status: Schema.Int,
-  host: Schema.String,
+  by: OtherServer,
   /** Withheld: the token service redirects to another origin, where no credentials are sent. */
   login: Schema.Literals(["password", "identity token", "none", "withheld"])
 }) {
   override get message(): string {
-    return this.describe()
-  }
-  describe(registry = "the registry"): string {
-    const service = nameOf(registry, { role: "token", host: this.host })
     switch (this.login) {
       case "password":
-        return `${service} refused our credentials (${this.status})`
+        return `refused our credentials (${this.status})`
       case "identity token":
-        return `${service} refused our credentials, an identity token (${this.status})`
+        return `refused our credentials, an identity token (${this.status})`
       case "none":
-        return `${service} gives no token without a login (${this.status})`
       case "withheld":
-        return `${this.host}, to which the token service of ${registry} redirects, gives no token without a login (${this.status})`
+        return `gives no token without a login (${this.status})`
     }
   }
 }
@@ -134,14 +117,11 @@ export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable"
   by
 }) {
   override get message(): string {
-    return this.describe()
-  }
-  describe(registry = "the registry"): string {
     const wait = Option.match(this.retryAfter, {
       onNone: () => "",
       onSome: (seconds) => `, for ${seconds} seconds`
     })
-    return `${nameOf(registry, this.by)} takes no requests now (${this.status})${wait}`
+    return `takes no requests now (${this.status})${wait}`
   }
 }
 
@@ -151,10 +131,7 @@ export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>()("Un
   by
 }) {
   override get message(): string {
-    return this.describe()
-  }
-  describe(registry = "the registry"): string {
-    return `${nameOf(registry, this.by)} answered ${this.status}`
+    return `answered ${this.status}`
   }
 }
 
@@ -165,12 +142,7 @@ export class ConnectionFailed extends Schema.TaggedError<ConnectionFailed>()("Co
   by
 }) {
   override get message(): string {
-    return this.describe()
-  }
-  describe(registry = "the registry"): string {
-    const own = `${registry}: `
-    const why = this.detail.startsWith(own) ? this.detail.slice(own.length) : this.detail
-    return `pulling from ${registry} failed: ${why}`
+    return this.detail
   }
 }
 
@@ -181,16 +153,13 @@ const silences = {
   attempts: "gave no answer in 45 seconds of attempts"
 } as const
 
-/** The registry took too long in this phase. */
+/** The server took too long in this phase. */
 export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   phase: Schema.Literals(["connect", "headers", "body", "attempts"]),
   by
 }) {
   override get message(): string {
-    return this.describe()
-  }
-  describe(registry = "the registry"): string {
-    return `${nameOf(registry, this.by)} ${silences[this.phase]}`
+    return silences[this.phase]
   }
 }
 
@@ -199,10 +168,7 @@ export class BadRedirect extends Schema.TaggedError<BadRedirect>()("BadRedirect"
   detail: Schema.String
 }) {
   override get message(): string {
-    return this.describe()
-  }
-  describe(registry = "the registry"): string {
-    return `a redirect from ${registry} cannot be followed: ${this.detail}`
+    return `gave a redirect that cannot be followed: ${this.detail}`
   }
 }
 
@@ -212,10 +178,7 @@ export class InvalidResponse extends Schema.TaggedError<InvalidResponse>()("Inva
   by
 }) {
   override get message(): string {
-    return this.describe()
-  }
-  describe(registry = "the registry"): string {
-    return `${nameOf(registry, this.by)} gave an answer that cannot be used: ${this.detail}`
+    return `gave an answer that cannot be used: ${this.detail}`
   }
 }
 
@@ -241,8 +204,18 @@ export class RegistryError extends Schema.TaggedError<RegistryError>()("Registry
 }) {
   /** One sentence without its full stop, which names the registry. */
   override get message(): string {
-    return this.reason._tag === "ManifestError"
-      ? `${this.registry} gave a manifest that names no package: ${this.reason.reason._tag}`
-      : this.reason.describe(this.registry)
+    const { reason, registry } = this
+    switch (reason._tag) {
+      case "ManifestError":
+        return `${registry} gave a manifest that names no package: ${reason.reason._tag}`
+      case "ConnectionFailed": {
+        const own = `${registry}: `
+        return reason.detail.startsWith(own)
+          ? `pulling from ${registry} failed: ${reason.detail.slice(own.length)}`
+          : `pulling from ${registry} failed: ${reason.detail}`
+      }
+      default:
+        return `${nameOf(registry, "by" in reason ? reason.by : undefined)} ${reason.message}`
+    }
   }
 }

@@ -511,28 +511,33 @@ const refusals: ReadonlyArray<
     auth: bearer({ refusePostWith: 405 }),
     credential: identityToken,
     trail: ["manifest 401 -", "token POST 405 -"],
-    reason: { _tag: "TokenRefused", status: 405, login: "identity token", host: "registry.test" }
+    reason: {
+      _tag: "TokenRefused",
+      status: 405,
+      login: "identity token",
+      by: { role: "token", host: "registry.test" }
+    }
   },
   {
     situation: "an identity token that is redirected to another origin stays behind",
     auth: bearer({ identityToken: "refresh-me", redirectTokens: { status: 307, to: "other" } }),
     credential: identityToken,
     trail: ["manifest 401 -", "token POST 307 -", "other token 401 -"],
-    reason: { _tag: "TokenRefused", login: "withheld", host: "store.test" }
+    reason: { _tag: "TokenRefused", login: "withheld", by: { role: "token redirect", host: "store.test" } }
   },
   {
     situation: "a blob store that is a registry and asks for a login",
     auth: { _tag: "None" },
     redirect: { _tag: "Store", login: "required" },
     trail: ["manifest 200 -", "blob 307 -", "store 401 -", "other token 401 -"],
-    reason: { _tag: "LoginElsewhere", status: 401, host: "store.test" }
+    reason: { _tag: "LoginElsewhere", status: 401, by: { role: "redirect", host: "store.test" } }
   },
   {
     situation: "an address that has expired",
     auth: { _tag: "None" },
     redirect: { _tag: "To", location: "https://store.test/store/some/packages/x?signature=old" },
     trail: ["manifest 200 -", "blob 307 -", "store 403 -"],
-    reason: { _tag: "AddressRefused", status: 403, host: "store.test" }
+    reason: { _tag: "AddressRefused", status: 403, by: { role: "redirect", host: "store.test" } }
   }
 ]
 

@@ -109,7 +109,7 @@ describe("redirects", () => {
       if (Result.isFailure(result)) {
         assert.strictEqual(
           result.failure.message,
-          "registry.test redirects to https://registry.test, which asks for a login of its own (401)"
+          "https://registry.test, to which registry.test redirects, asks for a login of its own (401)"
         )
       }
     })

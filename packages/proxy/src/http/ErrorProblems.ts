@@ -69,7 +69,8 @@ const connectionAdvice = {
 
 const serverWord = {
   redirect: "the server the registry redirects to",
-  token: "the registry's token service"
+  token: "the registry's token service",
+  "token redirect": "the server its token service redirects to"
 } as const
 
 /** Advice to the operator. It stands first, so that nobody who reads 200 bytes misses it. */

@@ -73,7 +73,7 @@ const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPullError>
     (login) =>
       [
         `a token service: ${login}`,
-        byRegistry(new Registry.TokenRefused({ status: 401, host: long, login })),
+        byRegistry(new Registry.TokenRefused({ status: 401, by: { role: "token", host: long }, login })),
         {
           password: "Check the ModuleSource or Secret",
           "identity token": "Renew the identity token",
@@ -84,12 +84,12 @@ const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPullError>
   ),
   [
     "an address",
-    byRegistry(new Registry.AddressRefused({ status: 403, host: long })),
+    byRegistry(new Registry.AddressRefused({ status: 403, by: elsewhere })),
     "Check the registry's clock"
   ],
   [
     "a login elsewhere",
-    byRegistry(new Registry.LoginElsewhere({ status: 401, host: long })),
+    byRegistry(new Registry.LoginElsewhere({ status: 401, by: elsewhere })),
     "Make a ModuleSource of the server it redirects to"
   ],
   [
@@ -98,12 +98,16 @@ const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPullError>
     "Ask again later"
   ],
   ["a status", byRegistry(new Registry.UnexpectedStatus({ status: 500 })), "Look at the registry's own log"],
-  ...(["redirect", "token"] as const).map(
+  ...(["redirect", "token", "token redirect"] as const).map(
     (role) =>
       [
         `a status of another server: ${role}`,
         byRegistry(new Registry.UnexpectedStatus({ status: 500, by: { role, host: long } })),
-        role === "token" ? "the registry's token service" : "the server the registry redirects to"
+        {
+          redirect: "the server the registry redirects to",
+          token: "the registry's token service",
+          "token redirect": "the server its token service redirects to"
+        }[role]
       ] as const
   ),
   ...(["refused", "reset", "dns", "certificate", "other"] as const).map(

@@ -21,6 +21,8 @@ const assertProblem = (response: Response, status: number, words: string) => {
   assert.include(problem.detail.slice(0, 200), words)
 }
 
+const store = { role: "redirect", host: "store.test" } as const
+
 describe("problems", () => {
   it.effect("400 for parameters that are missing, malformed or doubled, before anything else is asked", () =>
     withPlatform(
@@ -130,19 +132,23 @@ describe("problems", () => {
             "refused a request without a login (403)"
           ],
           [
-            new Errors.TokenRefused({ status: 401, host: "auth.test", login: "password" }),
+            new Errors.TokenRefused({
+              status: 401,
+              by: { role: "token", host: "auth.test" },
+              login: "password"
+            }),
             502,
             "auth.test, the token service of registry.test, refused our credentials (401)"
           ],
           [
-            new Errors.AddressRefused({ status: 403, host: "store.test" }),
+            new Errors.AddressRefused({ status: 403, by: store }),
             502,
-            "store.test refused the address"
+            "store.test, to which registry.test redirects, refused the address (403)"
           ],
-          [new Errors.LoginElsewhere({ status: 401, host: "store.test" }), 502, "a login of its own (401)"],
+          [new Errors.LoginElsewhere({ status: 401, by: store }), 502, "a login of its own (401)"],
           [new Errors.UnexpectedStatus({ status: 500 }), 502, "answered 500"],
           [
-            new Errors.UnexpectedStatus({ status: 500, by: { role: "redirect", host: "store.test" } }),
+            new Errors.UnexpectedStatus({ status: 500, by: store }),
             502,
             "store.test, to which registry.test redirects, answered 500"
           ],

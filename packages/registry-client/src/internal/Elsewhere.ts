@@ -1,9 +1,9 @@
 import { anonymous } from "@registry-packages-proxy/oci/Credential"
 import { Effect, Option } from "effect"
-import { LoginElsewhere } from "../RegistryError.ts"
+import type { HttpClientResponse } from "effect/http"
+import { LoginElsewhere, type OtherServer } from "../RegistryError.ts"
 import * as Demand from "./Demand.ts"
 import { final, type PullFailure } from "./PullFailure.ts"
-import type { Answer } from "./Send.ts"
 import type { Tokens, UsedToken } from "./Tokens.ts"
 
 /** The token of a request to a server that the registry redirects to. */
@@ -26,7 +26,8 @@ export const make = (tokens: Tokens) =>
     url: URL,
     ca: string | undefined,
     before: Anonymous | undefined,
-    { host, response, server }: Answer
+    response: HttpClientResponse.HttpClientResponse,
+    by: OtherServer
   ): Effect.fn.Return<Option.Option<Anonymous>, PullFailure> {
     const { status } = response
     const used = before?.origin === url.origin ? before : undefined
@@ -36,10 +37,10 @@ export const make = (tokens: Tokens) =>
     }
     const { demand } = Demand.of(response, url, "")
     if (demand?._tag !== "Bearer") return Option.none()
-    const token = yield* tokens.get(url, demand, anonymous, ca, server).pipe(
+    const token = yield* tokens.get(url, demand, anonymous, ca, by).pipe(
       Effect.catchIf(
         (failure) => failure.reason._tag === "TokenRefused",
-        () => Effect.fail(final(new LoginElsewhere({ status, host: server?.host ?? host })))
+        () => Effect.fail(final(new LoginElsewhere({ status, by })))
       )
     )
     return Option.some({ origin: url.origin, token, isRenewed: used !== undefined })

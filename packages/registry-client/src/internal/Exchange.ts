@@ -79,16 +79,15 @@ const refusedHere = (
 const refusedElsewhere = (
   question: Question,
   hadToken: boolean,
-  { host: answered, response, server }: Answer,
+  { response: { headers, status } }: Answer,
+  by: OtherServer,
   now: number
 ): PullFailure => {
-  const { headers, status } = response
-  const host = server?.host ?? answered
   if (status === 401 || status === 403) {
     const asksForLogin = hadToken || Challenge.parse(headers["www-authenticate"] ?? "").length > 0
-    return final(asksForLogin ? new LoginElsewhere({ status, host }) : new AddressRefused({ status, host }))
+    return final(asksForLogin ? new LoginElsewhere({ status, by }) : new AddressRefused({ status, by }))
   }
-  return status === 404 ? notFound(question.operation, server) : fromStatus(status, headers, now, server)
+  return status === 404 ? notFound(question.operation, by) : fromStatus(status, headers, now, by)
 }
 
 /**
@@ -127,8 +126,8 @@ export const make = Effect.fnUntraced(function* (
     let anonymous: Elsewhere.Anonymous | undefined
     for (let turn = 0; turn < Limits.maxTurns; turn++) {
       const isHere: boolean = url.origin === base.origin
-      const server = isHere ? undefined : serverOf(url, base)
       const own = isHere ? (authorization ??= yield* authenticator.authorize(repository)) : undefined
+      const server = serverOf(url, base)
       const other = anonymous?.origin === url.origin ? anonymous : undefined
       const header =
         own?.header ?? Option.map(Option.fromUndefinedOr(other), ({ token }) => bearer(token.value.value))
@@ -137,7 +136,7 @@ export const make = Effect.fnUntraced(function* (
         question.operation,
         RegistryAddress.targetOf(url, source.ca),
         requestFor(url, question, header),
-        server
+        isHere ? undefined : server
       )
       const { response } = answer
       const isRedirect = Redirects.statuses.has(response.status)
@@ -155,10 +154,10 @@ export const make = Effect.fnUntraced(function* (
         }
         authorization = next.value
       } else {
-        const next = yield* meetElsewhere(url, source.ca, other, answer)
+        const next = yield* meetElsewhere(url, source.ca, other, response, server)
         if (Option.isNone(next)) {
           const now = yield* Clock.currentTimeMillis
-          return yield* refusedElsewhere(question, other !== undefined, answer, now)
+          return yield* refusedElsewhere(question, other !== undefined, answer, server, now)
         }
         anonymous = next.value
       }

@@ -95,13 +95,17 @@ const getOf = (url: URL, login: BasicCredential | undefined) => {
   return login === undefined ? get : HttpClientRequest.basicAuth(get, login.username, login.password)
 }
 
-const serverOf = (url: URL): OtherServer => ({ role: "token", host: url.host })
+const serverOf = (url: URL, realm: URL): OtherServer => ({
+  role: url.origin === realm.origin ? "token" : "token redirect",
+  host: url.host
+})
 
 /** Keeps the method of a request that is sent elsewhere. Source: RFC 9110, section 15.4. */
 const keepsMethod: ReadonlySet<number> = new Set([307, 308])
 
 interface Followed {
   readonly answer: Answer
+  readonly server: OtherServer
   /** The request that got the answer carried the credential. */
   readonly isCarried: boolean
 }
@@ -123,6 +127,7 @@ const follow = (upstream: Upstream["Service"]) =>
     for (;;) {
       const request =
         posted === undefined ? getOf(url, isAtHome ? login : undefined) : postOf(url, question, posted)
+      const server = serverOf(url, question.realm)
       const answer = yield* send(
         upstream,
         "token",
@@ -134,11 +139,11 @@ const follow = (upstream: Upstream["Service"]) =>
             ...userAgent
           })
         ),
-        serverOf(url)
+        server
       )
       const { response } = answer
       if (!Redirects.statuses.has(response.status))
-        return { answer, isCarried: posted !== undefined || (isAtHome && login !== undefined) }
+        return { answer, server, isCarried: posted !== undefined || (isAtHome && login !== undefined) }
       yield* discard(answer)
       const next: URL = yield* trail.follow(url, response.headers["location"])
       if (RegistryAddress.isDowngrade(url, next)) {
@@ -152,14 +157,13 @@ const follow = (upstream: Upstream["Service"]) =>
 
 const loginWords = { Basic: "password", IdentityToken: "identity token" } as const
 
-const refusal = ({ answer, isCarried }: Followed, { _tag }: Credential, now: number): PullFailure => {
-  const { host, response, server } = answer
-  const { headers, status } = response
+const refusal = ({ answer, isCarried, server }: Followed, { _tag }: Credential, now: number): PullFailure => {
+  const { headers, status } = answer.response
   const isRefused = status === 401 || status === 403 || (_tag === "IdentityToken" && refusesPost(status))
   if (!isRefused) return fromStatus(status, headers, now, server)
   const login =
     _tag !== "Basic" && _tag !== "IdentityToken" ? "none" : isCarried ? loginWords[_tag] : "withheld"
-  return final(new TokenRefused({ status, host, login }))
+  return final(new TokenRefused({ status, by: server, login }))
 }
 
 const read = Effect.fnUntraced(function* (answer: Answer): Effect.fn.Return<Token, PullFailure> {
