@@ -20,7 +20,7 @@ import { fromPullError } from "../../src/http/ErrorProblems.ts"
 const text = readFileSync(new URL("../../../../docs/registries.md", import.meta.url), "utf8")
 
 /** The rows of docs/registries.md's table of failures. */
-const rows = (text.split("## When a registry does not answer")[1] ?? "")
+const rows = (/^## When a registry does not answer$(.*?)(?=^## |(?![\s\S]))/ms.exec(text)?.[1] ?? "")
   .split("\n")
   .filter((line) => line.startsWith("| ") && !line.startsWith("| what happened"))
   .map((line) => {
