@@ -1,7 +1,6 @@
 import { Option, Result, Schema } from "effect"
 import { ChildDescriptor, Descriptor } from "./Descriptor.ts"
 import {
-  ForeignLayer,
   MalformedManifest,
   ManifestError,
   NoLayers,
@@ -96,11 +95,10 @@ export const parse = (
   }
 }
 
-/** The package: the last layer of an image manifest. */
+/** The package: the last layer of an image manifest, whatever its media type says of where its bytes are. */
 export const packageLayer = (manifest: ImageManifest): Result.Result<Descriptor, ManifestError> => {
   const layer = manifest.layers.at(-1)
   if (layer === undefined) return fail(new NoLayers({}))
-  if (MediaType.isForeignLayer(layer.mediaType)) return fail(new ForeignLayer({ mediaType: layer.mediaType }))
   return Result.succeed(layer)
 }
 

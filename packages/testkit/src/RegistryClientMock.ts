@@ -1,7 +1,8 @@
 import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import * as Manifest from "@registry-packages-proxy/oci/Manifest"
-import { ManifestError, NestedIndex } from "@registry-packages-proxy/oci/ManifestError"
+import { ForeignLayer, ManifestError, NestedIndex } from "@registry-packages-proxy/oci/ManifestError"
+import * as MediaType from "@registry-packages-proxy/oci/MediaType"
 import * as PackageDescriptor from "@registry-packages-proxy/oci/PackageDescriptor"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
@@ -103,7 +104,13 @@ const make = (images: ReadonlyArray<RegistryImage.RegistryImage>) => {
       return yield* failure(repository, new ManifestError({ reason: new NestedIndex({}) }))
     }
     const layer = yield* valid(repository, Effect.fromResult(Manifest.packageLayer(manifest)))
-    return PackageDescriptor.make(layer, { viaIndex: manifest !== root })
+    const held = blobs.get(layer.digest)
+    if (held === undefined && MediaType.isForeignLayer(layer.mediaType)) {
+      const reason = new ForeignLayer({ mediaType: layer.mediaType })
+      return yield* failure(repository, new ManifestError({ reason }))
+    }
+    const size = layer.size === 0 && held !== undefined ? held.size : layer.size
+    return PackageDescriptor.make({ ...layer, size }, { viaIndex: manifest !== root })
   })
 
   const blob = (

@@ -1,59 +1,64 @@
-import { algorithm, type Digest, short } from "@registry-packages-proxy/oci/Digest"
+import { type Digest, short } from "@registry-packages-proxy/oci/Digest"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
+import type { Descriptor } from "@registry-packages-proxy/oci/Descriptor"
 import * as Manifest from "@registry-packages-proxy/oci/Manifest"
-import { ManifestError, NestedIndex } from "@registry-packages-proxy/oci/ManifestError"
+import { ForeignLayer, ManifestError, NestedIndex } from "@registry-packages-proxy/oci/ManifestError"
 import * as MediaType from "@registry-packages-proxy/oci/MediaType"
 import * as PackageDescriptor from "@registry-packages-proxy/oci/PackageDescriptor"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
-import { Effect, type Result } from "effect"
+import { Effect, Option, type Result } from "effect"
 import type { Repository } from "../Repository.ts"
 import * as Attempts from "./Attempts.ts"
-import { readAll } from "./Body.ts"
+import * as Documents from "./Documents.ts"
 import type { Exchange } from "./Exchange.ts"
+import * as LayerProbe from "./LayerProbe.ts"
 import * as Limits from "./Limits.ts"
 import { final, invalid, type PullFailure } from "./PullFailure.ts"
-
-const ok: ReadonlySet<number> = new Set([200])
 
 const fromManifest = <A>(result: Result.Result<A, ManifestError>): Effect.Effect<A, PullFailure> =>
   Effect.mapError(Effect.fromResult(result), final)
 
+const nothing = new Uint8Array()
+const emptyDigests: ReadonlySet<Digest> = new Set([digestOf(nothing, "sha256"), digestOf(nothing, "sha512")])
+
 /** Reads manifests and follows an index to the child for a platform; all documents share one budget of time. */
-export const make = (exchange: Exchange) => {
-  const fetch = Effect.fnUntraced(function* (
+export const make = Effect.fnUntraced(function* (exchange: Exchange) {
+  const read = yield* Documents.make(exchange)
+  const probe = LayerProbe.make(exchange)
+
+  /**
+   * The layer as the registry has it. It is asked about one whose manifest gives no size, and one that it is not meant
+   * to hold: it may hold that too, and only its 404 says that the layer is elsewhere.
+   */
+  const known = Effect.fnUntraced(function* (
     repository: Repository,
-    expected: { readonly digest: Digest; readonly size?: number; readonly mediaType?: string },
+    layer: Descriptor,
     until: number
-  ) {
-    const attempt = Effect.scoped(
-      Effect.gen(function* () {
-        const question = {
-          operation: "manifest",
-          path: `manifests/${expected.digest}`,
-          headers: { accept: MediaType.acceptManifests }
-        } as const
-        const answer = yield* exchange(repository, question, ok)
-        const bytes = yield* readAll(answer, Limits.maxManifestSize, "the manifest")
-        if (expected.size !== undefined && bytes.length !== expected.size) {
-          return yield* invalid(`the manifest ${short(expected.digest)} has not the size its index gives`)
-        }
-        if (digestOf(bytes, algorithm(expected.digest)) !== expected.digest) {
-          return yield* invalid(
-            `the bytes the registry gives as manifest ${short(expected.digest)} have another digest`
-          )
-        }
-        return { bytes, contentType: answer.response.headers["content-type"] ?? expected.mediaType }
-      })
+  ): Effect.fn.Return<Descriptor, PullFailure> {
+    const isForeign = MediaType.isForeignLayer(layer.mediaType)
+    const isSized = layer.size > 0 || emptyDigests.has(layer.digest)
+    if (!isForeign && isSized) return layer
+    const size = yield* probe(repository, layer.digest, until).pipe(
+      Effect.mapError((failure) =>
+        isForeign && failure.reason._tag === "BlobNotFound"
+          ? final(new ManifestError({ reason: new ForeignLayer({ mediaType: layer.mediaType }) }))
+          : failure
+      )
     )
-    const { bytes, contentType } = yield* Attempts.beforeFirstByte(attempt, until)
-    return yield* fromManifest(Manifest.parse(bytes, contentType))
+    if (isSized) return layer
+    return Option.isSome(size)
+      ? { ...layer, size: size.value }
+      : yield* invalid(
+          `neither the manifest nor the registry says how large the layer ${short(layer.digest)} is`
+        )
   })
 
   return Effect.fnUntraced(function* (repository: Repository, digest: Digest, platform: Platform) {
     const until = yield* Attempts.deadline
-    const root = yield* fetch(repository, { digest }, until)
+    const root = yield* read(repository, { digest }, until)
     if (root._tag === "ImageManifest") {
-      return PackageDescriptor.make(yield* fromManifest(Manifest.packageLayer(root)), { viaIndex: false })
+      const layer = yield* known(repository, yield* fromManifest(Manifest.packageLayer(root)), until)
+      return PackageDescriptor.make(layer, { viaIndex: false })
     }
     const child = yield* fromManifest(Manifest.childFor(root, platform))
     const nested = final(new ManifestError({ reason: new NestedIndex({}) }))
@@ -61,8 +66,9 @@ export const make = (exchange: Exchange) => {
     if (child.size > Limits.maxManifestSize) {
       return yield* invalid(`the index gives a manifest larger than ${Limits.maxManifestSize} bytes`)
     }
-    const manifest = yield* fetch(repository, child, until)
+    const manifest = yield* read(repository, child, until)
     if (manifest._tag === "ImageIndex") return yield* nested
-    return PackageDescriptor.make(yield* fromManifest(Manifest.packageLayer(manifest)), { viaIndex: true })
+    const layer = yield* known(repository, yield* fromManifest(Manifest.packageLayer(manifest)), until)
+    return PackageDescriptor.make(layer, { viaIndex: true })
   })
-}
+})
