@@ -164,7 +164,7 @@ const decode = (
     (problem) => new ManifestError({ reason: new MalformedManifest({ detail: `${what} ${problem}` }) })
   )
 
-/** The package: the last layer of an image manifest. */
+/** The package: the last layer of an image manifest, whatever its media type says of where its bytes are. */
 export const packageLayer = (manifest: ImageManifest): Result.Result<Descriptor.Descriptor, ManifestError> =>
   manifest.lastLayer === undefined ? fail(new NoLayers({})) : decode(manifest.lastLayer, "its last layer")
 

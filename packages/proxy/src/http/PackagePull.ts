@@ -18,7 +18,7 @@ export class InvalidRepositoryName extends Schema.TaggedError<InvalidRepositoryN
 /** Why a package could not be pulled. */
 export type PullError = CredentialError | RegistryError | InvalidRepositoryName
 
-/** How a package is pulled: credentials are asked for at each step, so that changed ones are in effect at once. */
+/** Makes the source of a package. Credentials are asked for at each step, so that changed ones are in effect at once. */
 export const make = Effect.gen(function* () {
   const credentials = yield* CredentialStore
   const registry = yield* RegistryClient
