@@ -144,6 +144,12 @@ const readable: ReadonlyArray<readonly [what: string, image: RegistryImage.Regis
     "moby"
   ],
   [
+    "a last layer without size",
+    RegistryImage.image([{ ...last, descriptor: { size: undefined } }]),
+    "go-containerregistry"
+  ],
+  ["a last layer of size 0", RegistryImage.image([{ ...last, descriptor: { size: 0 } }]), "moby"],
+  [
     "a last layer with an empty one",
     RegistryImage.image([{ ...last, descriptor: { mediaType: "" } }]),
     "moby"
