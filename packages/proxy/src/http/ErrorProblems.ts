@@ -46,10 +46,12 @@ const manifestProblem = (registry: string, { reason }: ManifestError): Problem =
       return badGateway(
         `Push the image's last layer as one the registry holds: ${registry} does not (${shorten(reason.mediaType, 100)}).`
       )
-    case "NestedIndex":
+    case "IndexTooDeep":
       return badGateway(
-        `Ask for the digest of an image: the index at ${registry} names another index for the platform, which is not supported.`
+        `Ask for the digest of the image itself: ${registry} has more than ${reason.max} indexes in each other there.`
       )
+    case "IndexLoop":
+      return badGateway(`Push the image again: an index at ${registry} leads back to itself.`)
   }
 }
 

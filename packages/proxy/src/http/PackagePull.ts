@@ -31,7 +31,7 @@ export const make = Effect.gen(function* () {
   ): PackageSource<PullError> => {
     const repository: Effect.Effect<Repository, CredentialError | InvalidRepositoryName> = Effect.gen(
       function* () {
-        const source = yield* credentials.get(query.repository)
+        const source = yield* credentials.get(query.repository, query.path)
         const name = join(source.base, query.path)
         if (Option.isNone(name)) return yield* new InvalidRepositoryName({})
         asked(source.host)

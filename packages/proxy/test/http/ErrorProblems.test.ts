@@ -18,7 +18,7 @@ import { InvalidRepositoryName } from "../../src/http/PackagePull.ts"
 const long = "x".repeat(261)
 // What is not ASCII has more bytes than characters.
 const wide = "ü".repeat(5000)
-const platform = Platform.make(`${"o".repeat(32)}/${"a".repeat(32)}/${"v".repeat(32)}`)
+const platform = Platform.make(`${"o".repeat(12)}/${"a".repeat(12)}/${"v".repeat(12)}`)
 const repository = Option.some(RepositoryKey.make(`registry.test/${"r".repeat(255)}`))
 const expected = Digest.make(`sha512:${"0".repeat(128)}`)
 
@@ -50,7 +50,8 @@ const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPullError>
     byManifest(new Manifest.ForeignLayer({ mediaType: wide })),
     "Push the image's last layer"
   ],
-  ["a nested index", byManifest(new Manifest.NestedIndex({})), "Ask for the digest of an image"],
+  ["indexes too deep", byManifest(new Manifest.IndexTooDeep({ max: 4 })), "Ask for the digest of the image"],
+  ["an index in a circle", byManifest(new Manifest.IndexLoop({})), "Push the image again"],
   ["no manifest", byRegistry(new Registry.ManifestNotFound({})), "Check digest, repository and path"],
   ["no blob", byRegistry(new Registry.BlobNotFound({})), "Push the image again"],
   [

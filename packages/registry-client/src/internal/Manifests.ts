@@ -1,8 +1,7 @@
 import { type Digest, short } from "@registry-packages-proxy/oci/Digest"
-import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import type { Descriptor } from "@registry-packages-proxy/oci/Descriptor"
 import * as Manifest from "@registry-packages-proxy/oci/Manifest"
-import { ForeignLayer, ManifestError, NestedIndex } from "@registry-packages-proxy/oci/ManifestError"
+import { ForeignLayer, ManifestError } from "@registry-packages-proxy/oci/ManifestError"
 import * as MediaType from "@registry-packages-proxy/oci/MediaType"
 import * as PackageDescriptor from "@registry-packages-proxy/oci/PackageDescriptor"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
@@ -18,9 +17,6 @@ import { final, invalid, type PullFailure } from "./PullFailure.ts"
 const fromManifest = <A>(result: Result.Result<A, ManifestError>): Effect.Effect<A, PullFailure> =>
   Effect.mapError(Effect.fromResult(result), final)
 
-const nothing = new Uint8Array()
-const emptyDigests: ReadonlySet<Digest> = new Set([digestOf(nothing, "sha256"), digestOf(nothing, "sha512")])
-
 /** Reads manifests and follows an index to the child for a platform; all documents share one budget of time. */
 export const make = Effect.fnUntraced(function* (exchange: Exchange) {
   const read = yield* Documents.make(exchange)
@@ -34,10 +30,10 @@ export const make = Effect.fnUntraced(function* (exchange: Exchange) {
     repository: Repository,
     layer: Descriptor,
     until: number
-  ): Effect.fn.Return<Descriptor, PullFailure> {
+  ): Effect.fn.Return<Descriptor & { readonly size: number }, PullFailure> {
     const isForeign = MediaType.isForeignLayer(layer.mediaType)
-    const isSized = layer.size > 0 || emptyDigests.has(layer.digest)
-    if (!isForeign && isSized) return layer
+    const stated = Option.fromUndefinedOr(layer.size)
+    if (!isForeign && Option.isSome(stated)) return { ...layer, size: stated.value }
     const size = yield* probe(repository, layer.digest, until).pipe(
       Effect.mapError((failure) =>
         isForeign && failure.reason._tag === "BlobNotFound"
@@ -45,9 +41,9 @@ export const make = Effect.fnUntraced(function* (exchange: Exchange) {
           : failure
       )
     )
-    if (isSized) return layer
-    return Option.isSome(size)
-      ? { ...layer, size: size.value }
+    const found = Option.orElse(stated, () => size)
+    return Option.isSome(found)
+      ? { ...layer, size: found.value }
       : yield* invalid(
           `neither the manifest nor the registry says how large the layer ${short(layer.digest)} is`
         )
@@ -55,20 +51,20 @@ export const make = Effect.fnUntraced(function* (exchange: Exchange) {
 
   return Effect.fnUntraced(function* (repository: Repository, digest: Digest, platform: Platform) {
     const until = yield* Attempts.deadline
-    const root = yield* read(repository, { digest }, until)
-    if (root._tag === "ImageManifest") {
-      const layer = yield* known(repository, yield* fromManifest(Manifest.packageLayer(root)), until)
-      return PackageDescriptor.make(layer, { viaIndex: false })
+    let indexes: ReadonlyArray<Digest> = []
+    let reference: Documents.Reference = { digest }
+    for (;;) {
+      const document = yield* read(repository, reference, until)
+      if (document._tag === "ImageManifest") {
+        const layer = yield* known(repository, yield* fromManifest(Manifest.packageLayer(document)), until)
+        return PackageDescriptor.make(layer, { viaIndex: indexes.length > 0 })
+      }
+      const step = yield* fromManifest(Manifest.descend(indexes, document, reference.digest, platform))
+      if ((step.child.size ?? 0) > Limits.maxManifestSize) {
+        return yield* invalid(`the index gives a manifest larger than ${Limits.maxManifestSize} bytes`)
+      }
+      indexes = step.indexes
+      reference = step.child
     }
-    const child = yield* fromManifest(Manifest.childFor(root, platform))
-    const nested = final(new ManifestError({ reason: new NestedIndex({}) }))
-    if (MediaType.manifestKind(child.mediaType) === "index") return yield* nested
-    if (child.size > Limits.maxManifestSize) {
-      return yield* invalid(`the index gives a manifest larger than ${Limits.maxManifestSize} bytes`)
-    }
-    const manifest = yield* read(repository, child, until)
-    if (manifest._tag === "ImageIndex") return yield* nested
-    const layer = yield* known(repository, yield* fromManifest(Manifest.packageLayer(manifest)), until)
-    return PackageDescriptor.make(layer, { viaIndex: true })
   })
 })
