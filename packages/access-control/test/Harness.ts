@@ -1,6 +1,7 @@
 import { packages } from "@registry-packages-proxy/testkit/AccessControlSuite"
 import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlReviews"
 import { Effect, Layer, Logger, Option, Redacted, References } from "effect"
+import { TestClock } from "effect/testing"
 import { Authenticator } from "../src/Authenticator.ts"
 import { Authorizer } from "../src/Authorizer.ts"
 import { format } from "../src/ResourceRule.ts"
@@ -19,6 +20,10 @@ export const makeReviews = () =>
     tokens: new Map([[token, alice]]),
     rights: new Map([[alice.name, [format(packages)]]])
   })
+
+/** What a user may, of an API server in memory. */
+export const rightsOf = (name: string, { state }: ReturnType<typeof makeReviews>): ReadonlyArray<string> =>
+  state.rights.get(name) ?? []
 
 /** Both services over these reviews, which they share as the program's do. */
 export const layerOf = ({ layer }: Pick<ReturnType<typeof TestReviews.make>, "layer">) =>
@@ -58,6 +63,9 @@ export const known = (value = token) =>
       may: (yield* Authorizer).known(alice, packages)
     }
   })
+
+/** Lets everyone go as far as they come. */
+export const settle = Effect.andThen(TestClock.adjust(1), Effect.repeat(Effect.yieldNow, { times: 100 }))
 
 /** Collects log lines as `LEVEL text`. */
 export const captureLog = () => {

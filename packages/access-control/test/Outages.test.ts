@@ -70,7 +70,7 @@ describe("when the API server does not answer", () => {
       yield* TestClock.adjust("599 seconds")
       assert.strictEqual(yield* who(ending), "alice")
       yield* TestClock.adjust("1 seconds")
-      assert.strictEqual(yield* who(ending), "Undecided: Unreachable")
+      assert.strictEqual(yield* who(ending), "NotAuthenticated")
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
