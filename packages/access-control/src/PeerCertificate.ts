@@ -27,10 +27,11 @@ const list = (value: string | ReadonlyArray<string> | undefined): ReadonlyArray<
 
 /** A verified certificate as Kubernetes reads one: the subject's CN is the user's name, its O the groups. */
 const read = (certificate: X509Certificate): Shown => {
-  const subject = certificate.toLegacyObject().subject as Readonly<
-    Record<string, string | ReadonlyArray<string> | undefined>
-  >
-  const [name = "", ...others] = list(subject["CN"])
+  // Undefined where there is nothing in it.
+  const subject = certificate.toLegacyObject().subject as
+    | Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+    | undefined
+  const [name = "", ...others] = list(subject?.["CN"])
   if (name === "") return Result.fail("no-common-name")
   if (others.length > 0) return Result.fail("several-common-names")
   const fingerprint = certificate.fingerprint256.replaceAll(":", "").toLowerCase()
@@ -40,7 +41,7 @@ const read = (certificate: X509Certificate): Shown => {
     user: new User({
       name,
       uid: "",
-      groups: [...list(subject["O"]), authenticatedGroup],
+      groups: [...list(subject?.["O"]), authenticatedGroup],
       extra: { "authentication.kubernetes.io/credential-id": [`X509SHA256=${fingerprint}`] }
     })
   })
@@ -60,9 +61,13 @@ const refusals: Readonly<Record<string, CertificateRefusal>> = {
   INVALID_PURPOSE: "wrong-usage"
 }
 
+/** The judgement on a certificate that cannot be read. */
+const unreadable: PeerCertificate = { subject: "", shown: Result.fail("unverifiable") }
+
 /**
  * Judges the certificate of a connection: `error` is what OpenSSL's verification for client authentication said,
- * undefined where it found nothing wrong. Nothing else that the client sent is looked at.
+ * undefined where it found nothing wrong. Nothing else that the client sent is looked at. Never throws, whatever a
+ * stranger shows.
  */
 export const examine = (
   certificate: X509Certificate,
@@ -70,10 +75,16 @@ export const examine = (
   anchors: Authorities,
   now: number
 ): PeerCertificate => {
-  const isGood =
-    error === undefined || (error === "INVALID_PURPOSE" && AnyUsage.isProven(certificate, anchors, now))
-  return {
-    subject: certificate.subject.replaceAll("\n", ", "),
-    shown: isGood ? read(certificate) : Result.fail(refusals[error] ?? "unverifiable")
+  try {
+    // Undefined where there is nothing in it.
+    const subject = certificate.subject as string | undefined
+    const isGood =
+      error === undefined || (error === "INVALID_PURPOSE" && AnyUsage.isProven(certificate, anchors, now))
+    return {
+      subject: (subject ?? "").replaceAll("\n", ", "),
+      shown: isGood ? read(certificate) : Result.fail(refusals[error] ?? "unverifiable")
+    }
+  } catch {
+    return unreadable
   }
 }

@@ -83,17 +83,20 @@ describe("many callers at once", () => {
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
-  it.effect("at most 4096 callers wait, over all kinds of decision, and the next is turned away at once", () => {
-    const reviews = makeReviews()
-    return Effect.gen(function* () {
-      reviews.state.gate = Effect.never
-      const half = Limits.maxWaiting / 2
-      yield* all(Array.from({ length: half }, () => who("one")))
-      yield* all(Array.from({ length: half }, () => may()))
-      yield* settle
-      assert.deepStrictEqual([yield* who("one"), yield* may()], Array(2).fill("Undecided: Overloaded"))
-    }).pipe(Effect.provide(layerOf(reviews)))
-  })
+  it.effect(
+    "at most 4096 callers wait, over all kinds of decision, and the next is turned away at once",
+    () => {
+      const reviews = makeReviews()
+      return Effect.gen(function* () {
+        reviews.state.gate = Effect.never
+        const half = Limits.maxWaiting / 2
+        yield* all(Array.from({ length: half }, () => who("one")))
+        yield* all(Array.from({ length: half }, () => may()))
+        yield* settle
+        assert.deepStrictEqual([yield* who("one"), yield* may()], Array(2).fill("Undecided: Overloaded"))
+      }).pipe(Effect.provide(layerOf(reviews)))
+    }
+  )
 
   it.effect("a caller with a right whose decision has aged passes the strangers that wait", () => {
     const reviews = makeReviews()

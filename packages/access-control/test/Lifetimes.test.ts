@@ -33,21 +33,24 @@ describe("how long decisions live", () => {
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
-  it.effect("an accepted token is refused from its own end on, without asking, whatever the API server says", () => {
-    const reviews = makeReviews()
-    const short = jwt(50)
-    reviews.state.tokens.set(short, alice)
-    return Effect.gen(function* () {
-      assert.strictEqual(yield* who(short), "alice")
-      yield* TestClock.adjust("49999 millis")
-      assert.strictEqual(yield* who(short), "alice")
-      yield* TestClock.adjust("1 millis")
-      assert.strictEqual(yield* who(short), "NotAuthenticated")
-      yield* TestClock.adjust("1 hour")
-      assert.strictEqual(yield* who(short), "NotAuthenticated")
-      assert.lengthOf(reviews.asked.tokens, 1)
-    }).pipe(Effect.provide(layerOf(reviews)))
-  })
+  it.effect(
+    "an accepted token is refused from its own end on, without asking, whatever the API server says",
+    () => {
+      const reviews = makeReviews()
+      const short = jwt(50)
+      reviews.state.tokens.set(short, alice)
+      return Effect.gen(function* () {
+        assert.strictEqual(yield* who(short), "alice")
+        yield* TestClock.adjust("49999 millis")
+        assert.strictEqual(yield* who(short), "alice")
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual(yield* who(short), "NotAuthenticated")
+        yield* TestClock.adjust("1 hour")
+        assert.strictEqual(yield* who(short), "NotAuthenticated")
+        assert.lengthOf(reviews.asked.tokens, 1)
+      }).pipe(Effect.provide(layerOf(reviews)))
+    }
+  )
 
   it.effect("a token that was never asked about is refused past its own end too, and told so", () => {
     const reviews = makeReviews()

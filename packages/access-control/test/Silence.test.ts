@@ -124,9 +124,7 @@ describe("while the API server is silent", () => {
         for (const [index, wave] of waves.entries()) {
           const fibers = yield* strangers(wave.strangers, index * 1000)
           if (wave.leaveAfter !== undefined) {
-            yield* Effect.forkChild(
-              Effect.delay(Fiber.interruptAll(fibers), wave.leaveAfter)
-            )
+            yield* Effect.forkChild(Effect.delay(Fiber.interruptAll(fibers), wave.leaveAfter))
           }
           yield* TestClock.adjust(wave.next)
         }

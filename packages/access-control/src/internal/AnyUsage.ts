@@ -8,12 +8,7 @@ const clientAuth = "1.3.6.1.5.5.7.3.2"
 const anyExtendedKeyUsage = "2.5.29.37.0"
 
 const { oid } = CertificateExtensions
-const understood = new Set<string>([
-  oid.keyUsage,
-  oid.subjectAltName,
-  oid.basicConstraints,
-  oid.extKeyUsage
-])
+const understood = new Set<string>([oid.keyUsage, oid.subjectAltName, oid.basicConstraints, oid.extKeyUsage])
 
 /** Whether all critical extensions are of those that are looked at here, or by OpenSSL after its complaint. */
 const isUnderstood = (extensions: CertificateExtensions.Extensions): boolean =>

@@ -37,9 +37,7 @@ export class DecisionCache<A> {
 
   /** What is remembered under this key and may still be used, fresh or not. */
   get(key: string, now: number): Entry<A> | undefined {
-    return (
-      look(this.#withRight, key, now) ?? look(this.#withoutRight, key, now) ?? look(this.#no, key, now)
-    )
+    return look(this.#withRight, key, now) ?? look(this.#withoutRight, key, now) ?? look(this.#no, key, now)
   }
 
   set(key: string, entry: Entry<A>): void {

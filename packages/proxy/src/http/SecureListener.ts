@@ -75,8 +75,9 @@ export const make = (options: {
   readonly metrics: Context.Context<never>
   readonly limits?: Partial<Limits>
 }): SecureServer => {
-  const { material, metrics, minVersion } = options
+  const { metrics, minVersion } = options
   const inForce = { ...limits, ...options.limits }
+  let { material } = options
   const secured = new WeakSet<Socket>()
 
   const server = https.createServer({
@@ -90,8 +91,7 @@ export const make = (options: {
   })
   bound(server, inForce)
   trustEachAuthority(server)
-  let authorities = material.clientAuthorities
-  const peers = Option.map(authorities, (pem) => PeerCertificates.make(server, pem))
+  const peers = Option.map(material.clientAuthorities, (pem) => PeerCertificates.make(server, pem))
   server.on("secureConnection", (socket) => void secured.add(socket))
   server.on("clientError", (error: Error, socket: Socket) => {
     if (secured.has(socket)) return refuse(error, socket)
@@ -102,10 +102,14 @@ export const make = (options: {
   return {
     server,
     renew: (next) => {
+      // New ticket keys come with each context.
+      if (next === material) return
       server.setSecureContext(contextOptions(next, minVersion))
       trustEachAuthority(server)
-      const [before, now] = [authorities, next.clientAuthorities].map(Option.getOrUndefined)
-      authorities = next.clientAuthorities
+      const [before, now] = [material, next].map(({ clientAuthorities }) =>
+        Option.getOrUndefined(clientAuthorities)
+      )
+      material = next
       if (before !== now && Option.isSome(peers)) peers.value.renew(now ?? "")
     },
     certificateOf: ({ socket }) => Option.getOrUndefined(peers)?.of(socket)
