@@ -13,6 +13,8 @@ export interface BundleOptions {
   /** One of its own unless told. */
   readonly cacheDirectory?: string
   readonly args?: ReadonlyArray<string>
+  /** The most memory it may have, in MiB: RLIMIT_DATA, which counts what is written to and not shared, stacks too. */
+  readonly memoryLimit?: number
   readonly env?: Readonly<Record<string, string>>
 }
 
@@ -34,10 +36,14 @@ export const start = Effect.fnUntraced(function* (options: BundleOptions) {
   const lone = path.join(directory, "lone")
   yield* fs.makeDirectory(lone)
   yield* fs.copyFile(built, path.join(lone, "main.js"))
+  const limits =
+    options.memoryLimit === undefined ? [] : ["prlimit", `--data=${options.memoryLimit * 1024 ** 2}`, "--"]
+  const [command, ...args] = [...limits, process.execPath] as const
   const daemon = yield* Daemon.start(
     "registry-packages-proxy",
-    process.execPath,
+    command,
     [
+      ...args,
       "main.js",
       "--listen-address=127.0.0.1:0",
       ...(options.credentialsFile === undefined ? [] : [`--credentials-file=${options.credentialsFile}`]),
