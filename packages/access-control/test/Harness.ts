@@ -2,6 +2,7 @@ import { packages } from "@registry-packages-proxy/testkit/AccessControlSuite"
 import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlReviews"
 import { Effect, Layer, Logger, Option, Redacted, References } from "effect"
 import { TestClock } from "effect/testing"
+import * as Limits from "../src/internal/Limits.ts"
 import { Authenticator } from "../src/Authenticator.ts"
 import { Authorizer } from "../src/Authorizer.ts"
 import { format } from "../src/ResourceRule.ts"
@@ -64,8 +65,18 @@ export const known = (value = token) =>
     }
   })
 
-/** Lets everyone go as far as they come. */
-export const settle = Effect.andThen(TestClock.adjust(1), Effect.repeat(Effect.yieldNow, { times: 100 }))
+/** Lets everyone go as far as they come without time passing, however often the scheduler yields. */
+export const settle = Effect.repeat(Effect.yieldNow, { times: 200 })
+
+/** Lets time pass, in steps short enough that nobody misses a turn. */
+export const pass = (millis: number): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    yield* settle
+    for (let left = millis; left > 0; left -= Limits.probeInterval) {
+      yield* TestClock.adjust(Math.min(left, Limits.probeInterval))
+      yield* settle
+    }
+  })
 
 /** Collects log lines as `LEVEL text`. */
 export const captureLog = () => {

@@ -3,7 +3,7 @@ import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlRevi
 import { Effect, Fiber, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { Authenticator } from "../src/Authenticator.ts"
-import { alice, jwt, layerOf, makeReviews, may, token, who } from "./Harness.ts"
+import { alice, jwt, layerOf, makeReviews, may, settle, token, who } from "./Harness.ts"
 
 describe("how long decisions live", () => {
   it.effect("an accepted token is asked about again after 2 minutes, and a revoked one then refused", () => {
@@ -121,6 +121,7 @@ describe("how long decisions live", () => {
     reviews.state.gate = Effect.sleep("2 seconds")
     return Effect.gen(function* () {
       const first = yield* Effect.forkChild(who())
+      yield* settle
       yield* TestClock.adjust("2 seconds")
       assert.strictEqual(yield* Fiber.join(first), "alice")
       reviews.state.gate = Effect.void

@@ -48,6 +48,9 @@ const materialOf = (
   clientAuthorities
 })
 
+/** Lets everyone go as far as they come, however often the scheduler yields. */
+export const settle = Effect.andThen(TestClock.adjust(1), Effect.repeat(Effect.yieldNow, { times: 200 }))
+
 interface Options {
   readonly minVersion?: MinVersion
   /** Whether client certificates are asked for. */
@@ -128,7 +131,7 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
     request: (path: string, own: Request = {}) => request({ ...trusted, path, ...own }),
     /** Gives new connections this material. */
     renewWith: (change: (now: Material) => Material) =>
-      Effect.andThen(SubscriptionRef.update(material, change), TestClock.adjust(1)),
+      Effect.andThen(SubscriptionRef.update(material, change), settle),
     /** Gives new connections other material, and waits until it is in use. */
     renew: (change: { readonly serving?: Certificates.ServerCertificate; readonly clientCa?: string }) =>
       Effect.gen(function* () {
@@ -138,7 +141,7 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
           clientAuthorities:
             change.clientCa === undefined ? now.clientAuthorities : Option.some(change.clientCa)
         }))
-        yield* TestClock.adjust(1)
+        yield* settle
       })
   }
 })
