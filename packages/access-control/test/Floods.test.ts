@@ -111,6 +111,27 @@ describe("many callers at once", () => {
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
+  it.effect("a crowd of strangers that the API server can serve is served, everyone in turn", () => {
+    const reviews = makeReviews()
+    reviews.state.gate = Effect.sleep("50 millis")
+    const each = 15
+    const stranger = (n: number) =>
+      Effect.forEach(
+        Array.from({ length: each }, (_, turn) => `bogus-${n}-${turn}`),
+        (value) => who(value)
+      )
+    return Effect.gen(function* () {
+      // So many that five times as many wait as are served.
+      const fibers = yield* all(Array.from({ length: 64 }, (_, n) => stranger(n)))
+      for (let millis = 0; millis < 5000; millis += 10) {
+        yield* settle
+        yield* TestClock.adjust(10)
+      }
+      const answers = (yield* Fiber.joinAll(fibers)).flat()
+      assert.deepStrictEqual(new Set(answers), new Set(["NotAuthenticated"]))
+    }).pipe(Effect.provide(layerOf(reviews)))
+  })
+
   it.effect("any number of bogus tokens crowds out no good one, and is forgotten beyond a bound", () => {
     const reviews = makeReviews()
     const count = 3 * Limits.maxRemembered

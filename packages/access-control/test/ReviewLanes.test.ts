@@ -18,7 +18,7 @@ const Step = Schema.Union([
 const makeWorld = () => {
   let now = 0
   let wakeAt = Number.POSITIVE_INFINITY
-  const begun: Array<{ readonly turn: Turn; readonly at: number; readonly wasSilent: boolean }> = []
+  const begun: Array<Turn> = []
   const pushedOut: Array<Turn> = []
   const turns: Array<Turn> = []
   const state: ReviewLanes = new ReviewLanes({
@@ -35,8 +35,9 @@ const makeWorld = () => {
     enter: (lane: Lane): Turn => {
       const turn: Turn = {
         lane,
+        since: now,
         state: "queued",
-        begin: () => void begun.push({ turn, at: now, wasSilent: state.isSilent }),
+        begin: () => void begun.push(turn),
         pushOut: () => void pushedOut.push(turn)
       }
       turns.push(turn)
@@ -103,7 +104,7 @@ describe("ReviewLanes", () => {
           }
         }
         for (const turn of pushedOut) assert.strictEqual(turn.state, "over")
-        assert.strictEqual(new Set(begun.map(({ turn }) => turn)).size, begun.length)
+        assert.strictEqual(new Set(begun).size, begun.length)
         // Once it answers and all who began leave, everyone else has their turn.
         state.heard(true)
         for (let next = turns[0]; next !== undefined; next = turns[0]) leave(next)
@@ -111,20 +112,44 @@ describe("ReviewLanes", () => {
       })
   )
 
-  it("begin the newest, in the lane with the fewest places", () => {
-    const { begun, enter, leave } = makeWorld()
-    const held = Array.from({ length: Limits.maxReviewsPerLane }, () => enter("token"))
-    const others = Array.from({ length: 4 }, () => enter("access"))
-    const [older, newer] = [enter("token"), enter("token")]
-    const [olderAccess, newerAccess] = [enter("access"), enter("access")]
-    const renewal = enter("renewal")
-    begun.length = 0
-    for (const turn of [...held.slice(0, 5)]) leave(turn)
-    assert.deepStrictEqual(
-      begun.map(({ turn }) => turn),
-      [renewal, newerAccess, olderAccess, newer, older]
-    )
-    assert.isTrue(others.every((turn) => turn.state === "begun"))
+  /** Lanes whose places are taken, and those who have them. */
+  const makeFull = () => {
+    const world = makeWorld()
+    const tokens = Array.from({ length: Limits.maxReviewsPerLane }, () => world.enter("token"))
+    const accesses = Array.from({ length: Limits.maxReviews - tokens.length }, () => world.enter("access"))
+    world.begun.length = 0
+    return { ...world, tokens, accesses }
+  }
+
+  it("give a free place to the lane that has the fewest", () => {
+    const { begun, enter, leave, tokens } = makeFull()
+    const [token, access, renewal] = [enter("token"), enter("access"), enter("renewal")]
+    for (const turn of tokens.slice(0, 3)) leave(turn)
+    assert.deepStrictEqual(begun, [renewal, access, token])
+  })
+
+  it("begin the oldest while nobody has waited long, so that a crowd is served in turn", () => {
+    const { begun, enter, leave, tokens, wait } = makeFull()
+    const first = enter("token")
+    wait(Limits.newestFirstAfter - 1)
+    const second = enter("token")
+    for (const turn of tokens.slice(0, 2)) leave(turn)
+    assert.deepStrictEqual(begun, [first, second])
+  })
+
+  it("begin the newest once somebody has waited long, and while there is no answer", () => {
+    for (const isSilent of [false, true]) {
+      const { begun, enter, leave, state, tokens, wait } = makeFull()
+      const first = enter("token")
+      wait(isSilent ? 1 : Limits.newestFirstAfter)
+      const second = enter("token")
+      if (isSilent) state.heard(false)
+      begun.length = 0
+      const [held] = tokens
+      if (held !== undefined) leave(held)
+      assert.deepStrictEqual(begun, [second])
+      assert.strictEqual(first.state, "queued")
+    }
   })
 
   it("push out the oldest of a lane that is too long, and nobody of another", () => {

@@ -14,7 +14,6 @@ export interface Part {
 export const parts: ReadonlyArray<Part> = [
   { name: "setpriv", from: { debian: "util-linux" } },
   { name: "unshare", from: { debian: "util-linux" } },
-  { name: "prlimit", from: { debian: "util-linux" } },
   { name: "docker-registry", from: { debian: "docker-registry" }, services: ["docker-registry"] },
   { name: "skopeo", from: { debian: "skopeo" } },
   { name: "tinyproxy", from: { debian: "tinyproxy" }, services: ["tinyproxy"] },

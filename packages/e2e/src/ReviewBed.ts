@@ -4,6 +4,7 @@ import { Agent, request as send } from "node:https"
 import { fileURLToPath } from "node:url"
 import * as Bundle from "./Bundle.ts"
 import * as Daemon from "./Daemon.ts"
+import type { MemoryLimit } from "./MemoryLimit.ts"
 
 const script = fileURLToPath(new URL("./ReviewServer.ts", import.meta.url))
 
@@ -23,7 +24,7 @@ const decodeAsked = Schema.decodeUnknownEffect(
 )
 
 /** The bundle with a secure port, and an API server of reviews alone. */
-export const start = Effect.fnUntraced(function* (options: Pick<Bundle.BundleOptions, "memoryLimit"> = {}) {
+export const start = Effect.fnUntraced(function* (options: { readonly memoryLimit?: MemoryLimit } = {}) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectoryScoped()

@@ -4,6 +4,7 @@ import { HttpClient } from "effect/http"
 import { randomBytes } from "node:crypto"
 import { connect } from "node:tls"
 import { shownOnFailure } from "../src/Logs.ts"
+import * as MemoryLimit from "../src/MemoryLimit.ts"
 import * as ProcessMemory from "../src/ProcessMemory.ts"
 import * as ReviewBed from "../src/ReviewBed.ts"
 import { layerParts, options } from "../src/TestBed.ts"
@@ -37,7 +38,9 @@ layer(layerParts, options)("Tokens whose senders hang up, while the API server i
     "leave nothing behind: less than 32 MiB, no review, and the next good token is decided within 3 s",
     () =>
       Effect.gen(function* () {
-        const { asked, bundle, secureOrigin, silence, speech } = yield* ReviewBed.start({ memoryLimit: 512 })
+        const memoryLimit = yield* MemoryLimit.make(512)
+        yield* Console.log(`the program has ${memoryLimit.description}`)
+        const { asked, bundle, secureOrigin, silence, speech } = yield* ReviewBed.start({ memoryLimit })
         const metric = (name: string) =>
           Effect.map(
             Effect.flatMap(HttpClient.get(`${bundle.origin}/metrics`), ({ text }) => text),

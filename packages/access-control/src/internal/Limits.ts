@@ -31,6 +31,9 @@ export const maxWaiting = 4096
 /** How long a review waits for its turn. */
 export const maxQueueTime = 3 * second
 
+/** Once a review has waited this long, the newest of its lane is next; until then the oldest. */
+export const newestFirstAfter = second
+
 /** How long the API server has for one review. */
 export const reviewTimeout = 3 * second
 

@@ -11,6 +11,8 @@ const lanes: ReadonlyArray<Lane> = ["renewal", "access", "token"]
 /** A review that waits for its place, has one, or has given it back. */
 export interface Turn {
   readonly lane: Lane
+  /** When it entered, in milliseconds since the epoch. */
+  readonly since: number
   state: "queued" | "begun" | "over"
   /** Called once, when the review may begin. */
   readonly begin: () => void
@@ -27,10 +29,10 @@ export interface Timer {
 }
 
 /**
- * Who may ask the API server next. Places are bounded in all and for each lane; a free one goes to the lane that has the
- * fewest, and there to the newest: who came first may have left, and after a flood the next caller waits for nobody.
- * While the API server is silent, reviews begin one at a time, each `Limits.probeInterval`. A pure state machine: no
- * method waits.
+ * Decides which review is sent next. Places are bounded in all and for each lane; a free one goes to the lane that has the
+ * fewest. There the oldest is next while the queue moves, and the newest once it does not: whoever came first may have left,
+ * and after a flood the next caller waits for nobody. While the API server is silent, reviews begin one at a time, each
+ * `Limits.probeInterval`. A pure state machine: no method waits.
  */
 export class ReviewLanes {
   readonly #timer: Timer
@@ -96,7 +98,7 @@ export class ReviewLanes {
     while (!this.#isPaused()) {
       const lane = this.#next()
       if (lane === undefined) return
-      const turn = this.#queued[lane].pop()
+      const turn = this.#isStuck(lane) ? this.#queued[lane].pop() : this.#queued[lane].shift()
       if (turn === undefined) return
       turn.state = "begun"
       this.#begun[lane]++
@@ -117,6 +119,11 @@ export class ReviewLanes {
     const since = this.#timer.now() - this.#lastProbe
     // A clock that was set back does not stop it.
     return since >= 0 && since < Limits.probeInterval
+  }
+
+  #isStuck(lane: Lane): boolean {
+    const since = this.#queued[lane][0]?.since ?? Number.POSITIVE_INFINITY
+    return this.#silent || this.#timer.now() - since >= Limits.newestFirstAfter
   }
 
   #next(): Lane | undefined {

@@ -98,6 +98,7 @@ const make = Effect.gen(function* () {
         const begun = Deferred.makeUnsafe<void, Overloaded>()
         const turn: Turn = {
           lane: asked.lane,
+          since: clock.currentTimeMillisUnsafe(),
           state: "queued",
           begin: () => void Deferred.doneUnsafe(begun, Effect.void),
           pushOut: () => {
