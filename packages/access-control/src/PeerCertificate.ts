@@ -11,6 +11,8 @@ export interface PeerCertificate {
   /** Its subject in one line, as it says itself. */
   readonly subject: string
   readonly shown: Shown
+  /** What OpenSSL found wrong with it, by OpenSSL's name for that. */
+  readonly verification: string | undefined
 }
 
 /** The authorities that client certificates are judged by. */
@@ -61,9 +63,6 @@ const refusals: Readonly<Record<string, CertificateRefusal>> = {
   INVALID_PURPOSE: "wrong-usage"
 }
 
-/** The judgement on a certificate that cannot be read. */
-const unreadable: PeerCertificate = { subject: "", shown: Result.fail("unverifiable") }
-
 /**
  * Judges the certificate of a connection: `error` is what OpenSSL's verification for client authentication said,
  * undefined where it found nothing wrong. Nothing else that the client sent is looked at. Never throws, whatever a
@@ -82,9 +81,11 @@ export const examine = (
       error === undefined || (error === "INVALID_PURPOSE" && AnyUsage.isProven(certificate, anchors, now))
     return {
       subject: (subject ?? "").replaceAll("\n", ", "),
-      shown: isGood ? read(certificate) : Result.fail(refusals[error] ?? "unverifiable")
+      shown: isGood ? read(certificate) : Result.fail(refusals[error] ?? "unverifiable"),
+      verification: error
     }
   } catch {
-    return unreadable
+    // It cannot be read.
+    return { subject: "", shown: Result.fail("unverifiable"), verification: error }
   }
 }

@@ -1,5 +1,5 @@
 import { Option, Record, Result } from "effect"
-import * as Flag from "./Flag.ts"
+import type * as Flag from "./Flag.ts"
 import { flags } from "./Flags.ts"
 
 /** What the program is composed from: every flag's value, decoded. */

@@ -31,10 +31,6 @@ export class DecisionCache<A> {
     this.#hasRight = hasRight
   }
 
-  get size(): number {
-    return this.#withRight.size + this.#withoutRight.size + this.#no.size
-  }
-
   /** What is remembered under this key and may still be used, fresh or not. */
   get(key: string, now: number): Entry<A> | undefined {
     return look(this.#withRight, key, now) ?? look(this.#withoutRight, key, now) ?? look(this.#no, key, now)

@@ -1,11 +1,11 @@
-// A stand-in for kube-rbac-proxy (github.com/brancz/kube-rbac-proxy, v0.21), for tests and benchmarks alone. The module
-// of the real one could not be had where this was written; where a program of that name is in PATH, that one is used.
+// A stand-in for kube-rbac-proxy (github.com/brancz/kube-rbac-proxy, v0.21), for tests and benchmarks alone: the Go module
+// proxy does not serve the module of the real one. Where a program of that name is in PATH, that one is used.
 //
 // It is made from the libraries the real one is made from (k8s.io/apiserver's delegating authenticator and authorizer,
-// httputil.ReverseProxy, crypto/tls), takes the real one's flags and config file as far as sidecar mode needs them, and
-// keeps decisions as long. It shares no code with it. What it cannot prove: that the real one's own code, between those
-// libraries, does the same: reading flags and config, matching paths, making attributes, its answers' texts, reloading of
-// certificates, HTTP/2 limits.
+// httputil.ReverseProxy, crypto/tls), takes the real one's flags and config file as far as sidecar mode needs them, asks for
+// the same verbs, keeps decisions as long, and ends as it does at a certificate and key that do not fit. It shares no code
+// with it. The tests pass with the real one, v0.21.0, as they do with this; what they do not look at it cannot prove: what is
+// passed on to the upstream, mistakes in the config file, HTTP/2 limits.
 package main
 
 import (

@@ -59,8 +59,8 @@ const unauthorized = ({ certificate, token }: NotAuthenticated): Problem => {
       onNone: () => tokenWords[token],
       onSome: (reason) =>
         token === "none"
-          ? `The client certificate does not count: ${reason}. Get another, or send \`Authorization: Bearer TOKEN\`.`
-          : `${tokenWords[token]} The client certificate does not count either: ${reason}.`
+          ? `The client certificate is not accepted: ${reason}. Get another, or send \`Authorization: Bearer TOKEN\`.`
+          : `${tokenWords[token]} The client certificate is not accepted either: ${reason}.`
     }),
     headers: { "www-authenticate": "Bearer" }
   }
@@ -121,7 +121,7 @@ export const make = (
       const log =
         peer === undefined || Option.isNone(error.certificate)
           ? Effect.void
-          : logRefusal(request.socket, peer.subject, error.certificate.value)
+          : logRefusal(request.socket, peer, error.certificate.value)
       return Effect.as(log, unauthorized(error))
     }
 

@@ -1,4 +1,5 @@
 import type { CertificateRefusal } from "@registry-packages-proxy/access-control/AccessError"
+import type { PeerCertificate } from "@registry-packages-proxy/access-control/PeerCertificate"
 import { Clock, Effect } from "effect"
 import type { Socket } from "node:net"
 import { shorten } from "../SafeText.ts"
@@ -21,7 +22,7 @@ const maxSubject = 256
 const minInterval = 60_000
 
 /** Logs a refused certificate. */
-export type Log = (socket: Socket, subject: string, reason: CertificateRefusal) => Effect.Effect<void>
+export type Log = (socket: Socket, peer: PeerCertificate, reason: CertificateRefusal) => Effect.Effect<void>
 
 /**
  * Logs refused client certificates: one line a connection, and of each reason one a minute, which tells how many others
@@ -30,7 +31,7 @@ export type Log = (socket: Socket, subject: string, reason: CertificateRefusal) 
 export const makeLog = (): Log => {
   const seen = new WeakSet<Socket>()
   const last = new Map<CertificateRefusal, { readonly at: number; suppressed: number }>()
-  return (socket, subject, reason) =>
+  return (socket, { subject, verification }, reason) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
       if (seen.has(socket)) return Effect.void
       seen.add(socket)
@@ -43,6 +44,7 @@ export const makeLog = (): Log => {
       return Effect.logWarning("client certificate refused", {
         subject: shorten(subject, maxSubject),
         reason,
+        verification,
         remoteAddress: socket.remoteAddress,
         suppressed: before?.suppressed ?? 0
       })

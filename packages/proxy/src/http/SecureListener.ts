@@ -48,7 +48,8 @@ const contextOptions = ({ clientAuthorities, serving }: Material, minVersion: Mi
  * Takes every authority of the client CA file for an anchor, root or not, as Go does. Node hands `allowPartialTrustChain`
  * to no server (`tls.Server.setSecureContext` leaves it out), so it is set on the context that the server made.
  */
-const trustEachAuthority = (server: Server): void => {
+const trustEachAuthority = (server: Server, { clientAuthorities }: Material): void => {
+  if (Option.isNone(clientAuthorities)) return
   const made = Reflect.get(server, "_sharedCreds") as
     | { readonly context?: { readonly setAllowPartialTrustChain?: () => void } }
     | undefined
@@ -90,7 +91,7 @@ export const make = (options: {
     rejectUnauthorized: false
   })
   bound(server, inForce)
-  trustEachAuthority(server)
+  trustEachAuthority(server, material)
   const peers = Option.map(material.clientAuthorities, (pem) => PeerCertificates.make(server, pem))
   server.on("secureConnection", (socket) => void secured.add(socket))
   server.on("clientError", (error: Error, socket: Socket) => {
@@ -105,7 +106,7 @@ export const make = (options: {
       // New ticket keys come with each context.
       if (next === material) return
       server.setSecureContext(contextOptions(next, minVersion))
-      trustEachAuthority(server)
+      trustEachAuthority(server, next)
       const [before, now] = [material, next].map(({ clientAuthorities }) =>
         Option.getOrUndefined(clientAuthorities)
       )
