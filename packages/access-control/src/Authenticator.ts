@@ -18,7 +18,7 @@ export interface Presented {
   readonly token: Option.Option<Redacted.Redacted>
 }
 
-/** Who a caller is. */
+/** Tells who a caller is. */
 export class Authenticator extends Context.Service<
   Authenticator,
   {

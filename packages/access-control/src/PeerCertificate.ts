@@ -11,7 +11,7 @@ export interface PeerCertificate {
   /** Its subject in one line, as it says itself. */
   readonly subject: string
   readonly shown: Shown
-  /** What OpenSSL found wrong with it, by OpenSSL's name for that. */
+  /** OpenSSL's name for the fault it found, if any. */
   readonly verification: string | undefined
 }
 

@@ -39,10 +39,10 @@ export interface CertificateRequest {
   readonly extensions?: ReadonlyArray<ExtensionRequest>
 }
 
-/** What a certificate may be used for, by its extended key usage; none leaves that out. */
+/** The extended key usage of a certificate; none leaves that out. */
 export type Usage = "server" | "client" | "any" | "none"
 
-/** What is special about an authority. */
+/** The particulars of an authority. */
 export interface AuthorityRequest {
   /** Its own, so that two authorities may have one. */
   readonly name?: string

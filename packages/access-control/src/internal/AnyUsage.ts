@@ -10,7 +10,7 @@ const anyExtendedKeyUsage = "2.5.29.37.0"
 const { oid } = CertificateExtensions
 const understood = new Set<string>([oid.keyUsage, oid.subjectAltName, oid.basicConstraints, oid.extKeyUsage])
 
-/** Whether all critical extensions are of those that are looked at here, or by OpenSSL after its complaint. */
+/** True where all critical extensions are looked at, here or by OpenSSL after its complaint. */
 const isUnderstood = (extensions: CertificateExtensions.Extensions): boolean =>
   extensions.entries().every(([id, { isCritical }]) => !isCritical || understood.has(id))
 
@@ -39,7 +39,7 @@ const isSignedBy = (certificate: X509Certificate, authority: X509Certificate, no
 }
 
 /**
- * Whether the only thing wrong with a certificate is that its usage is `anyExtendedKeyUsage`, which RFC 5280 (section
+ * True where the only thing wrong with a certificate is that its usage is `anyExtendedKeyUsage`, which RFC 5280 (section
  * 4.2.1.12) and Kubernetes take for client authentication and OpenSSL's purpose check does not. To be asked where OpenSSL
  * said INVALID_PURPOSE and, as its last word, nothing later: then what it checks after the purpose (signatures, times, key
  * sizes, name constraints) is right. What it checks before, and what that word may hide, is proven here, more strictly

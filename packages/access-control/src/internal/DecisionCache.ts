@@ -31,7 +31,7 @@ export class DecisionCache<A> {
     this.#hasRight = hasRight
   }
 
-  /** What is remembered under this key and may still be used, fresh or not. */
+  /** The decision under this key that may still be used, fresh or not. */
   get(key: string, now: number): Entry<A> | undefined {
     return look(this.#withRight, key, now) ?? look(this.#withoutRight, key, now) ?? look(this.#no, key, now)
   }

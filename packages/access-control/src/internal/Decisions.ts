@@ -18,7 +18,7 @@ interface Options<A> {
   readonly queue: ReviewQueue["Service"]
   /** Milliseconds that a decision is fresh. */
   readonly lifetime: (verdict: Option.Option<A>) => number
-  /** Whether a right is known of the one whom a yes is about. */
+  /** True where a right is known of the one whom a yes is about. */
   readonly hasRight: (value: A) => boolean
   /** The lane of reviews that confirm no right. */
   readonly lane: Lane

@@ -28,13 +28,13 @@ export const maxQueuedPerLane = 512
 /** The most requests that wait for decisions about callers who have none yet. */
 export const maxWaiting = 4096
 
-/** How long a review waits for its turn. */
+/** The longest that a review waits for its turn. */
 export const maxQueueTime = 3 * second
 
 /** Once a review has waited this long, the newest of its lane is next; until then the oldest. */
 export const newestFirstAfter = second
 
-/** How long the API server has for one review. */
+/** The time that the API server has for one review. */
 export const reviewTimeout = 3 * second
 
 /** While the API server is silent, one review is sent in this time: places come free evenly, not all at once. */

@@ -1,7 +1,7 @@
 import * as Limits from "./Limits.ts"
 
 /**
- * What a review is for: to confirm a decision that lets a caller in, a first decision about an authenticated user's
+ * The purpose of a review: to confirm a decision that lets a caller in, a first decision about an authenticated user's
  * access, or about a token. Earlier ones have precedence where lanes are equally busy.
  */
 export type Lane = "renewal" | "access" | "token"
@@ -20,7 +20,7 @@ export interface Turn {
   readonly pushOut: () => void
 }
 
-/** What the lanes need of time. */
+/** Time, as far as the lanes need it. */
 export interface Timer {
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -53,12 +53,12 @@ export class ReviewLanes {
     return lanes.reduce((sum, lane) => sum + this.#queued[lane].length, 0)
   }
 
-  /** Whether the last review that ended got no answer in its time. */
+  /** True where the last review that ended got no answer in its time. */
   get isSilent(): boolean {
     return this.#silent
   }
 
-  /** Whether a review that enters this lane would begin at once. */
+  /** True where a review that enters this lane would begin at once. */
   isOpen(lane: Lane): boolean {
     return this.#hasPlace(lane) && !this.#isPaused()
   }

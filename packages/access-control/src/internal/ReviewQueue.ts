@@ -16,7 +16,7 @@ export interface Answer<A> {
 export interface Asked<A> {
   readonly kind: ReviewKind
   readonly lane: Lane
-  /** Whether an earlier decision is there for the case that the API server is silent. */
+  /** True where an earlier decision is there for the case that the API server is silent. */
   readonly hasStandIn: boolean
   readonly review: Effect.Effect<A, ReviewError>
 }

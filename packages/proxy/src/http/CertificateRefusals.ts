@@ -4,7 +4,7 @@ import { Clock, Effect } from "effect"
 import type { Socket } from "node:net"
 import { shorten } from "../SafeText.ts"
 
-/** What is wrong with a client certificate, in words that follow "it". */
+/** The faults of client certificates, in words that follow "it". */
 export const words: Readonly<Record<CertificateRefusal, string>> = {
   expired: "has expired",
   "not-yet-valid": "is not valid yet",
