@@ -93,6 +93,9 @@ const usageOf = (usage: Usage): ReadonlyArray<x509.Extension> =>
 const others = (extensions: ReadonlyArray<ExtensionRequest> = []): ReadonlyArray<x509.Extension> =>
   extensions.map(({ critical = false, type, value }) => new x509.Extension(type, critical, value))
 
+/** Authorities' certificates are put one after the other. */
+const pemOf = (certificate: x509.X509Certificate): string => `${certificate.toString("pem")}\n`
+
 /** A certificate and the key that signs with it. */
 interface Signer {
   readonly certificate: x509.X509Certificate
@@ -125,7 +128,7 @@ const issue = async (
     ]
   })
   const cert = certificate.toString("pem")
-  return { cert, chain: cert, key: await keyPem(keys.privateKey), ca: authority.toString("pem") }
+  return { cert, chain: cert, key: await keyPem(keys.privateKey), ca: pemOf(authority) }
 }
 
 const authority = async (request: AuthorityRequest, parent?: Signer): Promise<CertificateAuthority> => {
@@ -155,7 +158,7 @@ const authority = async (request: AuthorityRequest, parent?: Signer): Promise<Ce
   const signer = { certificate, privateKey: keys.privateKey }
   const issueFor = (request: CertificateRequest = {}) => Effect.promise(() => issue(signer, request))
   return {
-    cert: `${certificate.toString("pem")}\n`,
+    cert: pemOf(certificate),
     issue: issueFor,
     intermediate: (request = {}) => Effect.promise(() => authority(request, signer)),
     issueExpired: issueFor({
