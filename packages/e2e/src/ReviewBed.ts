@@ -5,19 +5,12 @@ import { fileURLToPath } from "node:url"
 import * as Bundle from "./Bundle.ts"
 import * as Daemon from "./Daemon.ts"
 import type { MemoryLimit } from "./MemoryLimit.ts"
+import * as OpenKubeconfig from "./OpenKubeconfig.ts"
 
 const script = fileURLToPath(new URL("./ReviewServer.ts", import.meta.url))
 
 /** The one token that the API server of reviews accepts. */
 export const goodToken = "a-token-that-is-good"
-
-const kubeconfig = (server: string): string =>
-  JSON.stringify({
-    "current-context": "flood",
-    contexts: [{ name: "flood", context: { cluster: "flood", user: "flood" } }],
-    clusters: [{ name: "flood", cluster: { server } }],
-    users: [{ name: "flood", user: {} }]
-  })
 
 const decodeAsked = Schema.decodeUnknownEffect(
   Schema.fromJsonString(Schema.Struct({ tokenReviews: Schema.Int, most: Schema.Int }))
@@ -31,7 +24,7 @@ export const start = Effect.fnUntraced(function* (options: { readonly memoryLimi
   const file = path.join(directory, "kubeconfig")
   const reviews = yield* Daemon.start("reviews", process.execPath, [script, goodToken])
   const [, server = ""] = yield* reviews.line(/listening on (\S+)/)
-  yield* fs.writeFileString(file, kubeconfig(server))
+  yield* fs.writeFileString(file, OpenKubeconfig.text(server))
   const bundle = yield* Bundle.start({
     ...options,
     args: [`--kubeconfig=${file}`, "--secure-listen-address=127.0.0.1:0"]
