@@ -98,7 +98,7 @@ export const parse = (
   Effect.fromResult(
     Result.gen(function* () {
       const settings = yield* decode(yield* collect(args), variables)
-      const problem = Settings.contradiction(settings, variables)
+      const problem = Settings.contradiction(settings)
       return Option.isSome(problem) ? yield* fail(problem.value) : settings
     })
   )

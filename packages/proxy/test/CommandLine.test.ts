@@ -139,31 +139,12 @@ describe("CommandLine", () => {
     assert.match(text, /^--platform: "a\\nb\\u001b\[31m\\u009b\\u2028x+…" is not valid/)
   })
 
-  it("asks for a source of credentials and for something to listen on", () => {
-    assert.strictEqual(
-      message([]),
-      "no source of registry credentials: give --kubeconfig FILE (or REGISTRY_PACKAGES_PROXY_KUBECONFIG) or " +
-        "--credentials-file FILE (or REGISTRY_PACKAGES_PROXY_CREDENTIALS_FILE), or run in a Kubernetes cluster"
-    )
-    const inCluster = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }
-    assert.deepStrictEqual(Effect.runSync(parse([], inCluster)), defaults)
-    assert.deepStrictEqual(Effect.runSync(parse(["--kubeconfig=k"], {})).kubeconfig, Option.some("k"))
+  it("asks for something to listen on, and for both halves of a certificate", () => {
     assert.include(
-      message([...credentials, "--listen-address=off"]),
+      message(["--listen-address=off"]),
       '--listen-address: "off" leaves nothing to listen on; give an address here or to --secure-listen-address'
     )
-  })
-
-  it("asks for an API server where a secure port is to be opened, and for both halves of a certificate", () => {
-    const secure = [...credentials, "--secure-listen-address=:4219"]
-    assert.strictEqual(
-      message(secure),
-      "--secure-listen-address: no API server to ask who may; give --kubeconfig FILE " +
-        "(or REGISTRY_PACKAGES_PROXY_KUBECONFIG), or run in a Kubernetes cluster"
-    )
-    const inCluster = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }
-    assert.isTrue(Option.isSome(Effect.runSync(parse(secure, inCluster)).secureListenAddress))
-    const withServer = [...secure, "--kubeconfig=k"]
+    const withServer = ["--secure-listen-address=:4219", "--kubeconfig=k"]
     const only = Effect.runSync(parse([...withServer, "--listen-address=off"], {}))
     assert.isTrue(Option.isNone(only.listenAddress))
     for (const [given, missing] of [
