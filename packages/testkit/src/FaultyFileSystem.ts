@@ -1,3 +1,4 @@
+import { InodeChanges } from "@registry-packages-proxy/digest-cache/InodeChanges"
 import { Context, Effect, FileSystem, Layer } from "effect"
 import { type PlatformError, systemError, type SystemErrorTag } from "effect/PlatformError"
 
@@ -12,11 +13,14 @@ export type FileOperation =
   | "makeDirectory"
   | "readDirectory"
   | "utimes"
+  | "chmod"
 
 /** Fails an operation: from the nth call on a matching path (1 unless told), so many times (for good unless told). */
 export interface FileFault {
   readonly operation: FileOperation
   readonly reason: SystemErrorTag
+  /** The system's own word for it, as `ENOSPC`. */
+  readonly code?: string
   readonly from?: number
   readonly times?: number
   /** Only paths that contain this. */
@@ -49,12 +53,16 @@ type Around = <A, R>(
   effect: Effect.Effect<A, PlatformError, R>
 ) => Effect.Effect<A, PlatformError, R>
 
-/** A file system whose calls are seen by `interceptor`. */
-export const intercept = (fs: FileSystem.FileSystem, interceptor: Interceptor): FileSystem.FileSystem => {
-  const around: Around = (operation, path, effect) =>
+const aroundOf =
+  (interceptor: Interceptor): Around =>
+  (operation, path, effect) =>
     interceptor
       .before(operation, path)
       .pipe(Effect.andThen(effect), Effect.ensuring(Effect.suspend(() => interceptor.after(operation, path))))
+
+/** A file system whose calls are seen by `interceptor`. */
+export const intercept = (fs: FileSystem.FileSystem, interceptor: Interceptor): FileSystem.FileSystem => {
+  const around = aroundOf(interceptor)
   return {
     ...fs,
     open: (path, options) =>
@@ -65,9 +73,16 @@ export const intercept = (fs: FileSystem.FileSystem, interceptor: Interceptor): 
     remove: (path, options) => around("remove", path, fs.remove(path, options)),
     makeDirectory: (path, options) => around("makeDirectory", path, fs.makeDirectory(path, options)),
     readDirectory: (path, options) => around("readDirectory", path, fs.readDirectory(path, options)),
-    utimes: (path, atime, mtime) => around("utimes", path, fs.utimes(path, atime, mtime))
+    utimes: (path, atime, mtime) => around("utimes", path, fs.utimes(path, atime, mtime)),
+    chmod: (path, mode) => around("chmod", path, fs.chmod(path, mode))
   }
 }
+
+/** Change times whose look-ups are seen by `interceptor`, as "stat". */
+export const interceptInodeChanges =
+  (inodeChanges: typeof InodeChanges.Service, interceptor: Interceptor): typeof InodeChanges.Service =>
+  (path) =>
+    aroundOf(interceptor)("stat", path, inodeChanges(path))
 
 /** The faults of a file system, to be changed while it is used. */
 export class FileFaults extends Context.Service<
@@ -82,25 +97,32 @@ export class FileFaults extends Context.Service<
 
 const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
+  const inodeChanges = yield* InodeChanges
   let active: ReadonlyArray<{ readonly fault: FileFault; calls: number }> = []
   let struck = 0
-  const faulty = intercept(fs, {
+  const interceptor: Interceptor = {
     before: (operation, path) =>
       Effect.suspend(() => {
         for (const entry of active) {
-          const { from = 1, path: part = "", reason, times = Number.POSITIVE_INFINITY } = entry.fault
+          const { code, from = 1, path: part = "", reason, times = Number.POSITIVE_INFINITY } = entry.fault
           if (entry.fault.operation !== operation || !path.includes(part)) continue
           entry.calls++
           if (entry.calls < from || entry.calls >= from + times) continue
           struck++
           return Effect.fail(
-            systemError({ _tag: reason, module: "FileSystem", method: operation, pathOrDescriptor: path })
+            systemError({
+              _tag: reason,
+              module: "FileSystem",
+              method: operation,
+              pathOrDescriptor: path,
+              ...(code === undefined ? {} : { cause: Object.assign(new Error(code), { code }) })
+            })
           )
         }
         return Effect.void
       }),
     after: () => Effect.void
-  })
+  }
   const faults = FileFaults.of({
     set: (...faults) =>
       Effect.sync(() => {
@@ -109,7 +131,10 @@ const make = Effect.gen(function* () {
       }),
     struck: Effect.sync(() => struck)
   })
-  return Context.make(FileSystem.FileSystem, faulty).pipe(Context.add(FileFaults, faults))
+  return Context.make(FileSystem.FileSystem, intercept(fs, interceptor)).pipe(
+    Context.add(InodeChanges, interceptInodeChanges(inodeChanges, interceptor)),
+    Context.add(FileFaults, faults)
+  )
 })
 
 /** The file system given, without faults until a test sets some. */
