@@ -158,8 +158,11 @@ const make = Effect.fnUntraced(function* (options: { readonly directory: string;
   const miss = <E>(key: PackageKey, source: PackageSource<E>): Opening<E> =>
     Effect.gen(function* () {
       const attempt = yield* Scope.fork(yield* Effect.scope)
-      const joined = yield* fills.join(key, source).pipe(Scope.provide(attempt))
-      if (Option.isNone(joined)) return yield* bypass(source)
+      // By now it may have come into the cache, or the cache may be draining.
+      const mayBegin = () => stateOf(key)._tag === "Absent" && !fills.isDraining()
+      const joined = yield* fills.join(key, source, mayBegin).pipe(Scope.provide(attempt))
+      if (Option.isNone(joined))
+        return yield* stateOf(key)._tag === "Absent" ? bypass(source) : open(key, source)
       const { began, fill } = joined.value
       const exit = yield* Effect.exit(Deferred.await(fill.ready))
       const result = began ? "miss" : resultOf(fill)

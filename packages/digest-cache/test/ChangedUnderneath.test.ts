@@ -29,8 +29,7 @@ const turn = (
   }).pipe(Effect.orDie)
 
 /** The path of the one package on disk. */
-const onlyFile = (harness: Harness) =>
-  Effect.map(harness.blobs, ([name = "none"]) => harness.pathOf(name))
+const onlyFile = (harness: Harness) => Effect.map(harness.blobs, ([name = "none"]) => harness.pathOf(name))
 
 const opened = (wanted: TestPackage) => DigestCache.use((cache) => cache.open(wanted.key, wanted.source()))
 
@@ -67,29 +66,31 @@ const countReads = (harness: Harness) => {
 describe("a file changed while it is read", () => {
   for (const how of ["a hit", "a fill"] as const) {
     for (const time of ["another", "put back"] as const) {
-      it.effect(`breaks ${how} that was in progress before its last bytes, and is fetched anew (${time})`, () =>
-        withHarness((harness) =>
-          harness.run(
-            Effect.gen(function* () {
-              const wanted = new TestPackage({ size: large, seed: 1 })
-              if (how === "a hit") yield* Effect.andThen(get(wanted), settled(wanted))
-              const reading = yield* opened(wanted)
-              assert.strictEqual(reading.result, how === "a hit" ? "hit" : "miss")
-              const body = reading.body(0, large)
-              if (body._tag === "Bytes") return assert.fail("a large package has a reader")
-              const begun = yield* body.reader.read(new Uint8Array(1000))
-              // A part of it is asked for too, all of which comes before the change.
-              const other = yield* follow(wanted, { start: 10, end: 2000 })
-              yield* settled(wanted)
-              yield* other.at(1990)
-              yield* turn(harness, yield* onlyFile(harness), { at: 500_000, time })
-              assertBroken(yield* brokenAt(body, begun))
-              // The one who looks next finds a wrong byte, the one after has it anew.
-              assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
-              assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-            })
+      it.effect(
+        `breaks ${how} that was in progress before its last bytes, and is fetched anew (${time})`,
+        () =>
+          withHarness((harness) =>
+            harness.run(
+              Effect.gen(function* () {
+                const wanted = new TestPackage({ size: large, seed: 1 })
+                if (how === "a hit") yield* Effect.andThen(get(wanted), settled(wanted))
+                const reading = yield* opened(wanted)
+                assert.strictEqual(reading.result, how === "a hit" ? "hit" : "miss")
+                const body = reading.body(0, large)
+                if (body._tag === "Bytes") return assert.fail("a large package has a reader")
+                const begun = yield* body.reader.read(new Uint8Array(1000))
+                // A part of it is asked for too, all of which comes before the change.
+                const other = yield* follow(wanted, { start: 10, end: 2000 })
+                yield* settled(wanted)
+                yield* other.at(1990)
+                yield* turn(harness, yield* onlyFile(harness), { at: 500_000, time })
+                assertBroken(yield* brokenAt(body, begun))
+                // The one who looks next finds a wrong byte, the one after has it anew.
+                assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
+                assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+              })
+            )
           )
-        )
       )
     }
   }
@@ -202,7 +203,8 @@ describe("what the cache itself does to its files", () => {
             const buffer = new Uint8Array(large)
             // From the file, or its memory: all but what is held back.
             let count = 0
-            while (count < large - 64 * 1024) count += yield* body.reader.read(buffer.subarray(count, large - 64 * 1024))
+            while (count < large - 64 * 1024)
+              count += yield* body.reader.read(buffer.subarray(count, large - 64 * 1024))
             harness.hooks.after = (seen) =>
               seen === operation ? Effect.andThen(done.open, goOn.await) : Effect.void
             const time = yield* Effect.forkChild(adjust(untilSaved))

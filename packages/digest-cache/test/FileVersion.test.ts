@@ -64,22 +64,24 @@ const run = (all: ReadonlyArray<Happening>) =>
     }
 
     const change = (pace: number, act: () => void) =>
-      version.change(Effect.andThen(turns(pace), file.look), (still) =>
-        Effect.andThen(turns(pace), () =>
-          Effect.sync(() => {
-            if (!still) return
-            file.touch()
-            act()
-          })
+      version
+        .change(Effect.andThen(turns(pace), file.look), (still) =>
+          Effect.andThen(turns(pace), () =>
+            Effect.sync(() => {
+              if (!still) return
+              file.touch()
+              act()
+            })
+          )
         )
-      ).pipe(
-        (effect) =>
-          Effect.suspend(() => {
-            inOurs++
-            return effect
-          }),
-        Effect.ensuring(Effect.sync(() => void inOurs--))
-      )
+        .pipe(
+          (effect) =>
+            Effect.suspend(() => {
+              inOurs++
+              return effect
+            }),
+          Effect.ensuring(Effect.sync(() => void inOurs--))
+        )
 
     const happen = ({ pace, what }: Happening): Effect.Effect<void, unknown> => {
       switch (what) {
@@ -87,8 +89,15 @@ const run = (all: ReadonlyArray<Happening>) =>
           return Effect.suspend(() => {
             const changedBefore = changed
             return version
-              .compare(Effect.andThen(turns(pace), Effect.tap(file.look, () => turns(pace))))
-              .pipe(Effect.map(({ same }) => void compared.push({ changedBefore, changedAfter: changed, same })))
+              .compare(
+                Effect.andThen(
+                  turns(pace),
+                  Effect.tap(file.look, () => turns(pace))
+                )
+              )
+              .pipe(
+                Effect.map(({ same }) => void compared.push({ changedBefore, changedAfter: changed, same }))
+              )
           })
         case "last use":
           return change(pace, () => {

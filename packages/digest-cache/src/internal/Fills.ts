@@ -261,12 +261,13 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
   return {
     find: (key: PackageKey): Fill | undefined => running.get(keyOf(key)),
     /**
-     * The fill for a key, begun if there is none, held until the scope ends; `began` tells whether this call began it.
-     * None where it would have to begin one while draining.
+     * The fill for a key, held until the scope ends; `began` tells whether this call began it. None where there is none
+     * and `mayBegin` says, in the step that looked, that none is to begin.
      */
     join: <E>(
       key: PackageKey,
-      source: PackageSource<E>
+      source: PackageSource<E>,
+      mayBegin: () => boolean
     ): Effect.Effect<Option.Option<Joined>, never, Scope.Scope> =>
       Effect.acquireRelease(
         Effect.suspend((): Effect.Effect<Option.Option<Joined>> => {
@@ -276,7 +277,7 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
             present.users++
             return Effect.succeedSome({ fill: present, began: false })
           }
-          if (draining) return Effect.succeedNone
+          if (!mayBegin()) return Effect.succeedNone
           return Effect.map(start(key, source), (fill) => Option.some({ fill, began: true }))
         }),
         Option.match({ onNone: () => Effect.void, onSome: ({ fill }) => leave(fill) })
