@@ -34,8 +34,8 @@ export interface Harness {
   readonly fs: FileSystem.FileSystem
   /** Sees what the cache does to its files: replaced by a test that is to come between two steps. */
   readonly hooks: { before: Interceptor["before"]; after: Interceptor["after"] }
-  /** A cache over the directory. */
-  readonly live: (cap?: number) => Layer.Layer<DigestCache>
+  /** A cache over the directory, or over another. */
+  readonly live: (cap?: number, directory?: string) => Layer.Layer<DigestCache>
   /** Starts a cache over the directory and runs `body` with it; stops it then. */
   readonly run: <A, E>(
     body: Effect.Effect<A, E, DigestCache | Scope.Scope>,
@@ -82,8 +82,8 @@ const make = Effect.gen(function* () {
   )
   const directory = yield* node.makeTempDirectoryScoped()
   const faults = Context.get(context, FileFaults)
-  const live: Harness["live"] = (cap = defaultCap) =>
-    Live.layer({ directory, cap }).pipe(
+  const live: Harness["live"] = (cap = defaultCap, root = directory) =>
+    Live.layer({ directory: root, cap }).pipe(
       Layer.provide(Layer.mergeAll(Layer.succeedContext(context), Layer.succeed(Path.Path, path))),
       Layer.fresh
     )

@@ -21,6 +21,8 @@ export interface FileFault {
   readonly reason: SystemErrorTag
   /** The system's own word for it, as `ENOSPC`. */
   readonly code?: string
+  /** How many bytes a write that fails has written by then; none unless told. */
+  readonly written?: number
   readonly from?: number
   readonly times?: number
   /** Only paths that contain this. */
@@ -31,9 +33,16 @@ export interface FileFault {
 export interface Interceptor {
   readonly before: (operation: FileOperation, path: string) => Effect.Effect<void, PlatformError>
   readonly after: (operation: FileOperation, path: string) => Effect.Effect<void>
+  /** How many bytes a write that `before` has just failed writes all the same; none unless told. */
+  readonly written?: () => number
 }
 
-const interceptFile = (file: FileSystem.File, path: string, around: Around): FileSystem.File => ({
+const interceptFile = (
+  file: FileSystem.File,
+  path: string,
+  around: Around,
+  written: () => number
+): FileSystem.File => ({
   [FileSystem.FileTypeId]: FileSystem.FileTypeId,
   get stat() {
     return around("stat", path, file.stat)
@@ -44,7 +53,16 @@ const interceptFile = (file: FileSystem.File, path: string, around: Around): Fil
   readAlloc: (size, options) => around("read", path, file.readAlloc(size, options)),
   truncate: (length) => file.truncate(length),
   write: (buffer) => around("write", path, file.write(buffer)),
-  writeAll: (buffer) => around("write", path, file.writeAll(buffer))
+  writeAll: (buffer) => {
+    let begun = false
+    const whole = Effect.suspend(() => {
+      begun = true
+      return file.writeAll(buffer)
+    })
+    return Effect.tapError(around("write", path, whole), () =>
+      begun ? Effect.void : file.writeAll(buffer.subarray(0, written()))
+    )
+  }
 })
 
 type Around = <A, R>(
@@ -66,7 +84,9 @@ export const intercept = (fs: FileSystem.FileSystem, interceptor: Interceptor): 
   return {
     ...fs,
     open: (path, options) =>
-      Effect.map(around("open", path, fs.open(path, options)), (file) => interceptFile(file, path, around)),
+      Effect.map(around("open", path, fs.open(path, options)), (file) =>
+        interceptFile(file, path, around, () => interceptor.written?.() ?? 0)
+      ),
     stat: (path) => around("stat", path, fs.stat(path)),
     lstat: (path) => around("stat", path, fs.lstat(path)),
     rename: (from, to) => around("rename", from, fs.rename(from, to)),
@@ -100,6 +120,7 @@ const make = Effect.gen(function* () {
   const inodeChanges = yield* InodeChanges
   let active: ReadonlyArray<{ readonly fault: FileFault; calls: number }> = []
   let struck = 0
+  let written = 0
   const interceptor: Interceptor = {
     before: (operation, path) =>
       Effect.suspend(() => {
@@ -109,6 +130,7 @@ const make = Effect.gen(function* () {
           entry.calls++
           if (entry.calls < from || entry.calls >= from + times) continue
           struck++
+          written = entry.fault.written ?? 0
           return Effect.fail(
             systemError({
               _tag: reason,
@@ -121,7 +143,8 @@ const make = Effect.gen(function* () {
         }
         return Effect.void
       }),
-    after: () => Effect.void
+    after: () => Effect.void,
+    written: () => written
   }
   const faults = FileFaults.of({
     set: (...faults) =>

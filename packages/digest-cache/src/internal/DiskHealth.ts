@@ -20,13 +20,13 @@ export const make = () => {
           `the cache directory fails to ${use} (${codeOf(cause) ?? "unknown reason"}); packages pass by the cache meanwhile`,
           cause
         )
-      }).pipe(Effect.andThen(report)),
+      }).pipe(Effect.andThen(report), Effect.uninterruptible),
     works: (use: DiskUse): Effect.Effect<void> =>
       Effect.suspend(() =>
         failing.delete(use)
           ? Effect.andThen(Effect.logInfo(`the cache directory works again (${use})`), report)
           : Effect.void
-      ),
+      ).pipe(Effect.uninterruptible),
     degraded: Effect.sync(() => failing.size > 0)
   }
 }
