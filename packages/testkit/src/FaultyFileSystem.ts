@@ -31,7 +31,12 @@ export interface FileFault {
 
 /** Sees every call: before it is done, to fail it, and after. */
 export interface Interceptor {
-  readonly before: (operation: FileOperation, path: string) => Effect.Effect<void, PlatformError>
+  /** `bytes` is how many are to be written. */
+  readonly before: (
+    operation: FileOperation,
+    path: string,
+    bytes: number
+  ) => Effect.Effect<void, PlatformError>
   readonly after: (operation: FileOperation, path: string) => Effect.Effect<void>
   /** How many bytes a write that `before` has just failed writes all the same; none unless told. */
   readonly written?: () => number
@@ -52,14 +57,14 @@ const interceptFile = (
   read: (buffer, options) => around("read", path, file.read(buffer, options)),
   readAlloc: (size, options) => around("read", path, file.readAlloc(size, options)),
   truncate: (length) => file.truncate(length),
-  write: (buffer) => around("write", path, file.write(buffer)),
+  write: (buffer) => around("write", path, file.write(buffer), buffer.length),
   writeAll: (buffer) => {
     let begun = false
     const whole = Effect.suspend(() => {
       begun = true
       return file.writeAll(buffer)
     })
-    return Effect.tapError(around("write", path, whole), () =>
+    return Effect.tapError(around("write", path, whole, buffer.length), () =>
       begun ? Effect.void : file.writeAll(buffer.subarray(0, written()))
     )
   }
@@ -68,14 +73,15 @@ const interceptFile = (
 type Around = <A, R>(
   operation: FileOperation,
   path: string,
-  effect: Effect.Effect<A, PlatformError, R>
+  effect: Effect.Effect<A, PlatformError, R>,
+  bytes?: number
 ) => Effect.Effect<A, PlatformError, R>
 
 const aroundOf =
   (interceptor: Interceptor): Around =>
-  (operation, path, effect) =>
+  (operation, path, effect, bytes = 0) =>
     interceptor
-      .before(operation, path)
+      .before(operation, path, bytes)
       .pipe(Effect.andThen(effect), Effect.ensuring(Effect.suspend(() => interceptor.after(operation, path))))
 
 /** A file system whose calls are seen by `interceptor`. */

@@ -49,9 +49,6 @@ const makeReal = (root: string): Volume => {
   }
 }
 
-/** About how much one write of the cache takes. */
-const oneWrite = 512 * 1024
-
 /** Refuses, before it is begun, what a volume of this size has no room or no inode for. */
 const limited = (fs: FileSystem.FileSystem, root: string, inodes: number) => {
   let taken = 0
@@ -64,12 +61,12 @@ const limited = (fs: FileSystem.FileSystem, root: string, inodes: number) => {
       cause: Object.assign(new Error("no space left on device"), { code: "ENOSPC" })
     })
   const files = intercept(fs, {
-    before: (operation, path) =>
+    before: (operation, path, bytes) =>
       Effect.suspend(() => {
         if (!path.includes("/ingest-")) return Effect.void
         const hasRoom =
           operation === "write"
-            ? diskUse(root) + oneWrite + taken <= size
+            ? diskUse(root) + bytes + taken <= size
             : operation !== "open" || readdirSync(root, { recursive: true }).length < inodes
         return hasRoom ? Effect.void : Effect.fail(full(operation, path))
       }),
