@@ -43,7 +43,7 @@ const plainLength = ({ headers }: IncomingMessage): number | undefined =>
  *
  * Into buffers of the consumer's, where it lends some, the bytes come straight from the connection.
  */
-class Flow<E> {
+export class Flow<E> {
   readonly #source: IncomingMessage
   readonly #socket: Socket
   readonly #buffers: BlobBuffers | undefined
@@ -143,8 +143,12 @@ class Flow<E> {
     clearImmediate(this.#waking)
     this.#waking = undefined
     const waiting = this.#waiting
+    if (waiting === undefined) return
+    // Who waits may have come after another took what there was: then it goes on waiting.
+    const taken = this.#take()
+    if (taken === undefined) return
     this.#waiting = undefined
-    waiting?.(this.#take() ?? Effect.never)
+    waiting(taken)
   }
 
   /** What is there: bytes first, then how the message ended. */
@@ -164,7 +168,7 @@ class Flow<E> {
       Effect.callback<Chunks, E | Cause.Done>((resume) => {
         this.#waiting = resume
         return Effect.sync(() => {
-          this.#waiting = undefined
+          if (this.#waiting === resume) this.#waiting = undefined
         })
       })
   )
