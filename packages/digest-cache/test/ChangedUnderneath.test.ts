@@ -31,6 +31,12 @@ const turn = (
 /** The path of the one package on disk. */
 const onlyFile = (harness: Harness) => Effect.map(harness.blobs, ([name = "none"]) => harness.pathOf(name))
 
+/** The path of the one file there is, also where it is still being written. */
+const anyFile = (harness: Harness) =>
+  Effect.map(Effect.orDie(harness.fs.readDirectory(`${harness.directory}/blobs`)), ([name = "none"]) =>
+    harness.pathOf(name)
+  )
+
 const opened = (wanted: TestPackage) => DigestCache.use((cache) => cache.open(wanted.key, wanted.source()))
 
 type Opened = Effect.Success<ReturnType<typeof opened>>
@@ -225,30 +231,32 @@ describe("what the cache itself does to its files", () => {
       )
     )
 
-    it.effect(`somebody else's write just when ${what} is found by the next use`, () =>
-      withHarness((harness) =>
-        harness.run(
-          Effect.gen(function* () {
-            const wanted = new TestPackage({ size: large, seed: 1 })
-            let turned = false
-            harness.hooks.after = (seen) =>
-              seen !== operation || turned
-                ? Effect.void
-                : Effect.suspend(() => {
-                    turned = true
-                    return Effect.flatMap(onlyFile(harness), (file) =>
-                      turn(harness, file, { at: 500_000, time: "another" })
-                    )
-                  })
-            yield* Effect.andThen(get(wanted), settled(wanted))
-            yield* adjust(untilSaved)
-            yield* settle
-            assert.isTrue(turned)
-            assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
-            assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-          })
+    for (const moment of ["before", "after"] as const) {
+      it.effect(`somebody else's write just ${moment} ${what} is found by the next use`, () =>
+        withHarness((harness) =>
+          harness.run(
+            Effect.gen(function* () {
+              const wanted = new TestPackage({ size: large, seed: 1 })
+              let turned = false
+              harness.hooks[moment] = (seen) =>
+                seen !== operation || turned
+                  ? Effect.void
+                  : Effect.suspend(() => {
+                      turned = true
+                      return Effect.flatMap(anyFile(harness), (file) =>
+                        turn(harness, file, { at: 500_000, time: "another" })
+                      )
+                    })
+              yield* Effect.andThen(get(wanted), settled(wanted))
+              yield* adjust(untilSaved)
+              yield* settle
+              assert.isTrue(turned)
+              assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
+              assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+            })
+          )
         )
       )
-    )
+    }
   }
 })

@@ -9,6 +9,12 @@ export const modes = { directory: 0o700, file: 0o600 } as const
 
 const changed = new BodyError({ reason: new DiskFailed({ cause: "the file was changed while it was read" }) })
 
+/**
+ * A modification time that stays what it is (`UTIME_OMIT`, which libuv takes from a time that is no number): set to what
+ * was seen, it would hide a write that came since.
+ */
+const leftAlone = new Date(Number.NaN)
+
 const temporary = /^ingest-(\d{1,15})$/
 
 /** The number of a file that is being written, from its name; undefined for any other. */
@@ -100,10 +106,8 @@ export const make = Effect.fnUntraced(function* (root: string) {
   const saveLastUse = (fileName: string, lastUsed: number, version: FileVersion) => {
     const filePath = entryPath(fileName)
     return version.change(lookAtPath(filePath), (still) =>
-      still
-        ? // Times pass as seconds in floating point; the middle of a millisecond stays in it whichever way they are rounded.
-          fs.utimes(filePath, (lastUsed + 0.5) / 1000, (version.modified + 0.5) / 1000)
-        : Effect.void
+      // Times pass as seconds in floating point; the middle of a millisecond stays in it whichever way they are rounded.
+      still ? fs.utimes(filePath, (lastUsed + 0.5) / 1000, leftAlone) : Effect.void
     )
   }
 

@@ -52,11 +52,6 @@ export class FileVersion {
     return this.#fingerprint.size
   }
 
-  /** When its bytes were last changed, in milliseconds since the epoch. */
-  get modified(): number {
-    return this.#fingerprint.modified
-  }
-
   /** Called when another version was found in its place: from now on no file is this version. */
   supersede(): void {
     this.#superseded = true
@@ -82,7 +77,7 @@ export class FileVersion {
   /**
    * Changes the inode but not the bytes (a new name, an access time), so that the file stays this version. `act` is told
    * whether the file was this version just before. Somebody else's write between that look and the one after is missed
-   * only where it, or `act`, puts the modification time back.
+   * where it puts the modification time back, and only then.
    */
   change<A, E>(look: Look, act: (still: boolean) => Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.suspend(() => {
