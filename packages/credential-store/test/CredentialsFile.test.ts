@@ -3,7 +3,7 @@ import { CredentialStore } from "@registry-packages-proxy/credential-store/Crede
 import { maxFileSize } from "@registry-packages-proxy/credential-store/CredentialsFile"
 import { list, moduleSource } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { Effect, FileSystem, Layer, Schema } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { readFileSync } from "node:fs"
 import { directory, type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
 import { answer, captureLog, status } from "./Harness.ts"

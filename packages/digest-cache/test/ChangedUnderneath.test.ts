@@ -1,6 +1,7 @@
 import { follow, get, read, settled } from "@registry-packages-proxy/testkit/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/DigestCacheSource"
-import { adjust, settle } from "@registry-packages-proxy/testkit/VirtualTime"
+import { adjust } from "@registry-packages-proxy/testkit/TestClock"
+import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Latch, Option } from "effect"
 import { DigestCache } from "../src/DigestCache.ts"

@@ -65,7 +65,3 @@ export const settle: Effect.Effect<void> = Effect.callback((resume) => {
   }
   setImmediate(look)
 })
-
-/** Lets time pass once everybody who waits for it does. */
-export const adjust = (duration: Duration.Input): Effect.Effect<void> =>
-  Effect.andThen(settle, TestClock.adjust(duration))
