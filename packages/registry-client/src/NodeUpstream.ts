@@ -1,6 +1,6 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Effect, Equal, Hash, Layer, RcMap, type Scope } from "effect"
-import type { HttpClient } from "effect/http"
+import { Effect, Equal, Hash, Layer, RcMap, References, type Scope } from "effect"
+import { HttpClient } from "effect/http"
 import { createHash, X509Certificate } from "node:crypto"
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls"
 import * as NodeAgents from "./internal/NodeAgents.ts"
@@ -62,6 +62,13 @@ const trusting = (ca: string): Effect.Effect<SecureContext, ConnectionFailed> =>
       })
   })
 
+// Where its fibers yield between a connection's error and its close, Effect's client takes the one for an interruption, or
+// waits for ever.
+const withoutYields = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+  HttpClient.transform(client, (response) =>
+    Effect.provideService(response, References.PreventSchedulerYield, true)
+  )
+
 /**
  * Connections through `node:http` and `node:https`, one pool of kept-alive connections for each server and CA, closed
  * when idle. (undici's pools cost about 10 MB of resident memory.)
@@ -102,7 +109,7 @@ export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> 
           )
           return yield* NodeHttpClient.makeNodeHttp.pipe(
             Effect.provideService(NodeHttpClient.HttpAgent, agents),
-            Effect.map(NodeBody.fast)
+            Effect.map((client) => NodeBody.fast(withoutYields(client)))
           )
         })
       })
