@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
 import { Effect } from "effect"
 import { bytes, start, type Started, withPlatform } from "../http/harness.ts"
 import { ByteCount } from "../../src/Quantity.ts"
@@ -177,6 +178,8 @@ describe("a cache on a small volume", () => {
       Effect.gen(function* () {
         const { images, proxy, volume } = yield* onVolume()
         assert.deepStrictEqual(yield* fetchAll(proxy, images), stored)
+        // A file that is open for writing keeps a volume from it.
+        yield* settle
         yield* volume.makeReadOnly
         assert.deepStrictEqual(
           yield* fetchAll(proxy, images),
