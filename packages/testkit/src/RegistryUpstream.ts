@@ -130,7 +130,8 @@ export const make = (options: {
       outcome: "open"
     }
     const change = yield* log.begin(record)
-    const close = (outcome: RequestRecord["outcome"]) => Effect.runSync(change({ outcome }))
+    // At once, unless another's change is only half done.
+    const close = (outcome: RequestRecord["outcome"]) => void Effect.runFork(change({ outcome }))
     let over = false
     const ended = () => {
       if (over) return

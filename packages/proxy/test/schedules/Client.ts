@@ -100,7 +100,7 @@ interface Asking {
 }
 
 const leave = ({ answer, socket }: Asking, how: "close" | "reset"): void => {
-  answer.outcome = "left"
+  answer.outcome ??= "left"
   if (how === "reset") socket.resetAndDestroy()
   else socket.destroy()
 }
@@ -133,7 +133,8 @@ const take = Effect.fnUntraced(function* (asking: Asking) {
     const most = "at" in taking && taking.at > answer.received ? taking.at - answer.received : Infinity
     const chunk = yield* next(socket, most)
     if (chunk === undefined) {
-      answer.outcome = "broken"
+      // Unless this client has left meanwhile.
+      answer.outcome ??= "broken"
       return
     }
     answer.take(chunk)
