@@ -9,4 +9,4 @@ const operations = Number(process.env["FORCED_YIELDS"] ?? References.MaxOpsBefor
 if (!(operations >= 3)) throw new Error("FORCED_YIELDS is a number of operations, at least 3")
 
 install()
-Object.assign(References.MaxOpsBeforeYield, { defaultValue: () => operations })
+Reflect.set(References.MaxOpsBeforeYield, "defaultValue", () => operations)

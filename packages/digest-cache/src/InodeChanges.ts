@@ -1,4 +1,4 @@
-import { Context, Effect, Option } from "effect"
+import { Context, Effect, type Option } from "effect"
 import { type PlatformError, systemError } from "effect/PlatformError"
 
 // Not imported: as a module it evaluates its lazy exports, which stay resident.

@@ -24,7 +24,7 @@ export class CountingScheduler extends MixedScheduler {
 export const install = (): void => {
   if (Scheduler.defaultValue() instanceof CountingScheduler) return
   const scheduler = new CountingScheduler()
-  Object.assign(Scheduler, { defaultValue: () => scheduler })
+  Reflect.set(Scheduler, "defaultValue", () => scheduler)
 }
 
 /** The installed one. */

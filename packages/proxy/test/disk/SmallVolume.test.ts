@@ -52,7 +52,7 @@ const fetchAll = Effect.fnUntraced(function* (
 const fetchEach = Effect.fnUntraced(function* (
   proxy: Started,
   packages: ReadonlyArray<{ readonly digest: string; readonly content: Uint8Array }>,
-  concurrency = 1
+  concurrency: number = 1
 ) {
   return yield* Effect.forEach(
     packages,
