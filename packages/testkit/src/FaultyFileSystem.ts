@@ -80,9 +80,15 @@ type Around = <A, R>(
 const aroundOf =
   (interceptor: Interceptor): Around =>
   (operation, path, effect, bytes = 0) =>
-    interceptor
-      .before(operation, path, bytes)
-      .pipe(Effect.andThen(effect), Effect.ensuring(Effect.suspend(() => interceptor.after(operation, path))))
+    // Whoever is told of what comes after was told of what comes before.
+    Effect.uninterruptibleMask((restore) =>
+      interceptor
+        .before(operation, path, bytes)
+        .pipe(
+          Effect.andThen(restore(effect)),
+          Effect.ensuring(Effect.suspend(() => interceptor.after(operation, path)))
+        )
+    )
 
 /** A file system whose calls are seen by `interceptor`. */
 export const intercept = (fs: FileSystem.FileSystem, interceptor: Interceptor): FileSystem.FileSystem => {
