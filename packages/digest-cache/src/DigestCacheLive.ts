@@ -32,8 +32,18 @@ import * as Store from "./internal/Store.ts"
 import { collect, verifyingReader } from "./internal/VerifyingReader.ts"
 import * as Metrics from "./Metrics.ts"
 
-/** The memory tier's size in bytes. */
-const memoryCapacity = 16 * 1024 * 1024
+/** How much of the small packages is kept in memory, in bytes, where a layer does not say. */
+const defaultMemory = 16 * 1024 * 1024
+
+/** Where a cache keeps its packages, and how much of them. */
+export interface CacheOptions {
+  /** Made where it is missing. */
+  readonly directory: string
+  /** Bytes on disk: a hard limit. */
+  readonly cap: number
+  /** Bytes of small packages in memory. Default: 16 MiB. */
+  readonly memory?: number
+}
 
 type Opening<E> = Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope>
 
@@ -89,12 +99,12 @@ type State =
   | Filling
   | Absent
 
-const make = Effect.fnUntraced(function* (options: { readonly directory: string; readonly cap: number }) {
+const make = Effect.fnUntraced(function* (options: CacheOptions) {
   const scope = yield* Effect.scope
   const clock = yield* Clock.Clock
   const metrics = yield* Effect.context<never>()
   const store = yield* Store.make(options)
-  const memory = new MemoryTier(memoryCapacity)
+  const memory = new MemoryTier(options.memory ?? defaultMemory)
   const fills = Fills.make(store, memory, scope)
   const hits = Hits.make(store, memory, scope)
 
@@ -256,11 +266,10 @@ const make = Effect.fnUntraced(function* (options: { readonly directory: string;
   })
 })
 
-/** The cache in `directory`, made where it is missing, with `cap` bytes of disk as a hard limit. */
-export const layer = (options: {
-  readonly directory: string
-  readonly cap: number
-}): Layer.Layer<DigestCache, never, FileSystem.FileSystem | Path.Path> =>
+/** Packages on disk, the small ones most recently used in memory too. */
+export const layer = (
+  options: CacheOptions
+): Layer.Layer<DigestCache, never, FileSystem.FileSystem | Path.Path> =>
   Layer.effect(DigestCache, make(options))
 
 /** Nothing is kept: each request is streamed through, verified as it passes. */

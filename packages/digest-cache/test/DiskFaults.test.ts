@@ -294,7 +294,7 @@ describe("DigestCache on a failing disk", () => {
           yield* settled(wanted)
           assert.deepStrictEqual(yield* unfinished(harness.fs, harness.directory), [])
         }),
-        1_600_000
+        { cap: 1_600_000 }
       )
     )
   )
@@ -313,7 +313,7 @@ describe("DigestCache on a failing disk", () => {
           yield* harness.faults.set()
           assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
         }),
-        1_600_000
+        { cap: 1_600_000 }
       )
     )
   )
@@ -364,7 +364,7 @@ describe("DigestCache on a failing disk", () => {
               const peeked = yield* (yield* DigestCache).peek(first.key)
               assert.isTrue(Option.isNone(peeked), "there was no room for both")
             }),
-            1_600_000
+            { cap: 1_600_000 }
           )
         })
       )

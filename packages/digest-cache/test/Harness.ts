@@ -34,12 +34,12 @@ export interface Harness {
   readonly fs: FileSystem.FileSystem
   /** Sees what the cache does to its files: replaced by a test that is to come between two steps. */
   readonly hooks: { before: Interceptor["before"]; after: Interceptor["after"] }
-  /** A cache over the directory, or over another. */
-  readonly live: (cap?: number, directory?: string) => Layer.Layer<DigestCache>
+  /** A cache over the directory, unless told otherwise. */
+  readonly live: (options?: Partial<Live.CacheOptions>) => Layer.Layer<DigestCache>
   /** Starts a cache over the directory and runs `body` with it; stops it then. */
   readonly run: <A, E>(
     body: Effect.Effect<A, E, DigestCache | Scope.Scope>,
-    cap?: number
+    options?: Partial<Live.CacheOptions>
   ) => Effect.Effect<A, E>
   readonly blobs: Effect.Effect<ReadonlyArray<string>>
   readonly pathOf: (fileName: string) => string
@@ -82,15 +82,15 @@ const make = Effect.gen(function* () {
   )
   const directory = yield* node.makeTempDirectoryScoped()
   const faults = Context.get(context, FileFaults)
-  const live: Harness["live"] = (cap = defaultCap, root = directory) =>
-    Live.layer({ directory: root, cap }).pipe(
+  const live: Harness["live"] = (options) =>
+    Live.layer({ directory, cap: defaultCap, ...options }).pipe(
       Layer.provide(Layer.mergeAll(Layer.succeedContext(context), Layer.succeed(Path.Path, path))),
       Layer.fresh
     )
-  const run: Harness["run"] = (body, cap) =>
+  const run: Harness["run"] = (body, options) =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const exit = yield* Layer.buildWithScope(live(cap), scope).pipe(
+      const exit = yield* Layer.buildWithScope(live(options), scope).pipe(
         Effect.flatMap((services) => Effect.provideContext(Effect.scoped(body), services)),
         Effect.exit
       )

@@ -75,13 +75,13 @@ describe("DigestCache after a restart", () => {
             assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
             assert.strictEqual(yield* (yield* DigestCache).admission(large), "bypass")
           }),
-          1_300_000
+          { cap: 1_300_000 }
         )
         yield* harness.run(
           Effect.gen(function* () {
             assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
           }),
-          1_500_000
+          { cap: 1_500_000 }
         )
         assert.strictEqual((yield* Effect.orDie(fs.readFile(`${directory}/lost/notes`))).length, 400_000)
         assert.include(yield* harness.blobs, "sha256:abc")
@@ -107,15 +107,15 @@ describe("DigestCache after a restart", () => {
         )
         yield* harness.run(
           Effect.map(cached(packages), (present) => assert.deepStrictEqual(present, [true, false, true])),
-          1_400_000
+          { cap: 1_400_000 }
         )
         yield* harness.run(
           Effect.map(cached(packages), (present) => assert.deepStrictEqual(present, [true, false, false])),
-          700_000
+          { cap: 700_000 }
         )
         yield* harness.run(
           Effect.map(cached(packages), (present) => assert.deepStrictEqual(present, [false, false, false])),
-          100_000
+          { cap: 100_000 }
         )
         assert.deepStrictEqual(yield* harness.blobs, [])
       })
@@ -303,7 +303,7 @@ describe("DigestCache after a restart", () => {
                 assert.deepStrictEqual(yield* unfinished(fs, directory), [])
                 yield* assertRoom(1_500_000)
               }),
-              1_500_000
+              { cap: 1_500_000 }
             )
           })
         )
@@ -346,7 +346,7 @@ describe("DigestCache after a restart", () => {
     withHarness((harness) =>
       Effect.gen(function* () {
         const above = `${harness.directory}/above`
-        const layer = harness.live(undefined, `${above}/cache`)
+        const layer = harness.live({ directory: `${above}/cache` })
         yield* Effect.provide(Effect.void, layer)
         for (const path of [above, `${above}/cache`, `${above}/cache/blobs`]) {
           const { mode } = yield* Effect.orDie(harness.fs.stat(path))

@@ -4,6 +4,9 @@ import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
 /** The cap of every schedule's cache: two of the larger packages do not fit at once. */
 export const cap = 1_000_000
 
+/** What its memory has room for: one of the two small packages. */
+export const memory = 201_000
+
 /** What a package is, known without any of the program's code. */
 export interface Package {
   readonly name: string

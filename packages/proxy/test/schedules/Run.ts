@@ -121,10 +121,13 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
         return yield* world.run.faults.set()
       case "File":
         touch({ disk: true })
+        // What nobody could tell from the program's own doing is done once that is over.
+        if (step.how === "corrupt, time put back") yield* settle(motion)
         return disk.damage(step, motion)
       case "Between":
         touch({ disk: true })
-        return disk.setTrap(step)
+        disk.setTrap(step)
+        return void pending.push(yield* Requests.begin(world, Requests.simple(step.wanted), circumstances))
       case "Restart": {
         touch({ restart: true })
         const ended = yield* World.restart(world, step.how, step.synced)

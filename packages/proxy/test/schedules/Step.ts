@@ -53,8 +53,13 @@ export type Step =
       readonly at: number
       readonly how: Damage | "corrupt, time put back" | "delete all"
     }
-  /** Something is done to the next package's file that is looked at, or just about to be read. */
-  | { readonly _tag: "Between"; readonly moment: "looked at" | "read"; readonly how: Damage }
+  /** A package is asked for, and something done to the next file that is looked at, or just about to be read. */
+  | {
+      readonly _tag: "Between"
+      readonly wanted: number
+      readonly moment: "looked at" | "read"
+      readonly how: Damage
+    }
   | { readonly _tag: "Restart"; readonly how: "crash" | "stop"; readonly synced: boolean }
   | { readonly _tag: "LetGo" }
   | { readonly _tag: "Time"; readonly millis: number }
@@ -201,13 +206,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       _tag: tagged("File"),
       at: fc.nat(7),
-      how: fc.oneof({ weight: 5, arbitrary: damage }, fc.constantFrom("corrupt, time put back", "delete all"))
+      how: fc.oneof({ weight: 3, arbitrary: damage }, fc.constantFrom("corrupt, time put back", "delete all"))
     })
   },
   {
     weight: 2,
     arbitrary: fc.record({
       _tag: tagged("Between"),
+      wanted,
       moment: fc.constantFrom("looked at", "read"),
       how: damage
     })

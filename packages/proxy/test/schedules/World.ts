@@ -15,7 +15,7 @@ import { Context, Duration, Effect, Exit, FileSystem, Latch, Layer, Path, Scope 
 import { layerPlain } from "../../src/http/Listener.ts"
 import { makePlain } from "../../src/http/NodeListener.ts"
 import { Disk } from "./Disk.ts"
-import { cap, packages, registryName, repository } from "./Packages.ts"
+import { cap, memory, packages, registryName, repository } from "./Packages.ts"
 import { Motion, passUntilEnd } from "./Settling.ts"
 import type { Step } from "./Step.ts"
 
@@ -83,7 +83,7 @@ const begin = Effect.fnUntraced(function* (options: {
     server
   }).pipe(
     Layer.provide([
-      DigestCacheLive.layer({ directory: disk.directory, cap }),
+      DigestCacheLive.layer({ directory: disk.directory, cap, memory }),
       CredentialStore.layerFeeds([feed.feed]),
       Layer.fresh(RegistryClient.layer).pipe(Layer.provide(Layer.succeed(Upstream, upstream)))
     ]),
