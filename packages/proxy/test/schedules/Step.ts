@@ -1,7 +1,7 @@
 import * as FaultArbitrary from "@registry-packages-proxy/testkit/FaultArbitrary"
 import type { FileFault } from "@registry-packages-proxy/testkit/FaultyFileSystem"
 import * as fc from "fast-check"
-import { largestSize, packages } from "./Packages.ts"
+import { largestSize, packages, small } from "./Packages.ts"
 
 /** How a client takes its answer. */
 export type Taking =
@@ -210,10 +210,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     })
   },
   {
-    weight: 2,
+    weight: 3,
     arbitrary: fc.record({
       _tag: tagged("Between"),
-      wanted,
+      // Small ones are read at once, before anything is sent.
+      wanted: fc.oneof(wanted, fc.constantFrom(...small)),
       moment: fc.constantFrom("looked at", "read"),
       how: damage
     })
