@@ -95,6 +95,7 @@ export const writeBody = <E>(options: {
         return Effect.map(write.ended, loan.goesOn)
       }
 
+      let left = Number(response.headers["content-length"])
       let buffer = loan.take()
       let count = yield* reader.read(buffer)
       while (count > 0) {
@@ -102,6 +103,9 @@ export const writeBody = <E>(options: {
         const write = () => {
           writes.push(startWrite(out, bytes, () => loan.giveBack(present)))
           written(bytes.length)
+          left -= bytes.length
+          // A client that has all of it may close the connection at once: that is no breaking off.
+          if (left === 0) out.end()
         }
         // What is out: the writes, what is about to be written, and what is read meanwhile.
         const { depth } = loan
