@@ -22,9 +22,6 @@ const cached = (packages: ReadonlyArray<TestPackage>) =>
 
 const three = (size: number) => [1, 2, 3].map((seed) => new TestPackage({ size, seed }))
 
-/** How the name of a package's file begins. */
-const nameStart = ({ key }: TestPackage) => key.digest.replace(":", "-")
-
 const onlyBlob = (harness: Harness) =>
   Effect.map(harness.blobs, (names) => harness.pathOf(names[0] ?? "none"))
 
@@ -261,98 +258,5 @@ describe("DigestCache after a restart", () => {
           )
         })
       )
-  )
-
-  for (const reason of ["PermissionDenied", "Unknown"] as const) {
-    it.effect(
-      `serves what it had though what was unfinished cannot be removed (${reason}), and is rid of that later`,
-      () =>
-        withHarness((harness) =>
-          Effect.gen(function* () {
-            const { directory, faults, fs, pathOf } = harness
-            const [first, cut, next] = three(large)
-            if (first === undefined || cut === undefined || next === undefined) return
-            yield* harness.run(fill([first, cut]))
-            const nameOfCut = (yield* harness.blobs).find((name) => !name.startsWith(nameStart(first))) ?? ""
-            yield* Effect.orDie(
-              Effect.gen(function* () {
-                yield* fs.truncate(pathOf(nameOfCut), 300_000)
-                yield* fs.writeFile(pathOf("ingest-0"), new Uint8Array(200_000))
-                yield* fs.makeDirectory(pathOf("ingest-1"))
-                yield* fs.writeFile(`${pathOf("ingest-1")}/inside`, new Uint8Array(200_000))
-              })
-            )
-            yield* faults.set({ operation: "remove", reason })
-            yield* harness.run(
-              Effect.gen(function* () {
-                const cache = yield* DigestCache
-                assert.deepStrictEqual(yield* get(first), { result: "hit", right: true })
-                assert.isTrue(yield* cache.degraded)
-                assert.deepStrictEqual(yield* cached([first, cut]), [true, false])
-                // What is left over takes room.
-                assert.deepStrictEqual(yield* get(next), { result: "bypass", right: true })
-                assert.isTrue((yield* get(cut)).right)
-                yield* settle
-                // And is in nobody's way.
-                const little = new TestPackage({ size: small, seed: 9 })
-                assert.deepStrictEqual(yield* get(little), { result: "miss", right: true })
-                yield* faults.set()
-                assert.deepStrictEqual(yield* get(next), { result: "miss", right: true })
-                yield* settled(next)
-                assert.isFalse(yield* cache.degraded)
-                assert.deepStrictEqual(yield* unfinished(fs, directory), [])
-                yield* assertRoom(1_500_000)
-              }),
-              { cap: 1_500_000 }
-            )
-          })
-        )
-    )
-  }
-
-  it.effect("keeps its directories and files to itself, and tightens those of an earlier version", () =>
-    withHarness((harness) =>
-      Effect.gen(function* () {
-        const modeOf = (path: string) =>
-          Effect.map(Effect.orDie(harness.fs.stat(path)), ({ mode }) => (mode & 0o7777).toString(8))
-        const wanted = new TestPackage({ size: large, seed: 1 })
-        const blobs = `${harness.directory}/blobs`
-        yield* Effect.orDie(harness.fs.chmod(harness.directory, 0o755))
-        yield* harness.run(fill([wanted]))
-        const file = yield* onlyBlob(harness)
-        const modes = Effect.forEach([harness.directory, blobs, file], modeOf)
-        assert.deepStrictEqual(yield* modes, ["700", "700", "600"])
-        const loosen = Effect.orDie(
-          Effect.forEach([harness.directory, blobs, file], (path) => harness.fs.chmod(path, 0o775))
-        )
-        yield* loosen
-        yield* harness.run(Effect.map(get(wanted), ({ result }) => assert.strictEqual(result, "hit")))
-        assert.deepStrictEqual(yield* modes, ["700", "700", "600"])
-        // A directory that others keep things in is theirs too, and so is its mode.
-        yield* loosen
-        yield* Effect.orDie(harness.fs.writeFile(`${harness.directory}/notes`, new Uint8Array(1)))
-        yield* harness.run(Effect.map(get(wanted), ({ result }) => assert.strictEqual(result, "hit")))
-        assert.deepStrictEqual(yield* modes, ["775", "700", "600"])
-        // Where it may not, it does without.
-        yield* loosen
-        yield* harness.faults.set({ operation: "chmod", reason: "PermissionDenied" })
-        yield* harness.run(Effect.map(get(wanted), ({ result }) => assert.strictEqual(result, "hit")))
-        assert.deepStrictEqual(yield* modes, ["775", "775", "775"])
-      })
-    )
-  )
-
-  it.effect("makes directories for itself alone, those above its own too", () =>
-    withHarness((harness) =>
-      Effect.gen(function* () {
-        const above = `${harness.directory}/above`
-        const layer = harness.live({ directory: `${above}/cache` })
-        yield* Effect.provide(Effect.void, layer)
-        for (const path of [above, `${above}/cache`, `${above}/cache/blobs`]) {
-          const { mode } = yield* Effect.orDie(harness.fs.stat(path))
-          assert.strictEqual((mode & 0o777).toString(8), "700")
-        }
-      })
-    )
   )
 })
