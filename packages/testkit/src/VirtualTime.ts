@@ -53,7 +53,7 @@ const isReadingFiles = (): boolean =>
 
 /**
  * Returns once no fiber is left that could take a step and no file is read or written: the rest waits for time, or for
- * the test. Sockets and timers are not waited for.
+ * the test. Sockets and timers are not waited for, nor whole files: of `readFile` and `writeFile` Node does not tell.
  */
 export const settle: Effect.Effect<void> = Effect.callback((resume) => {
   const scheduler = installed()
