@@ -1,7 +1,7 @@
 import { packages } from "@registry-packages-proxy/testkit/AccessControlSuite"
 import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlReviews"
 import { Effect, Layer, Logger, Option, Redacted, References } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import * as Limits from "../src/internal/Limits.ts"
 import { Authenticator } from "../src/Authenticator.ts"
 import { Authorizer } from "../src/Authorizer.ts"

@@ -13,7 +13,7 @@ import type { RegistryRedirect } from "@registry-packages-proxy/testkit/Registry
 import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
 import { Effect, Fiber, Layer, Redacted, Stream } from "effect"
 import { HttpClient, HttpClientError } from "effect/http"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { readFileSync } from "node:fs"
 import { fromPullError } from "../../src/http/ErrorProblems.ts"
 

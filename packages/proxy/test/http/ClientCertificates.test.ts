@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
 import { Deferred, Effect, Fiber } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import type { Socket } from "node:net"
 import { startSecure, tokens } from "./SecureHarness.ts"
 

@@ -4,7 +4,7 @@ import * as DigestCacheMock from "@registry-packages-proxy/testkit/DigestCacheMo
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
 import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
 import { Effect, Exit, Metric, Option, Tracer } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { bytes, start, withPlatform } from "./harness.ts"
 import { startSecure, tokens } from "./SecureHarness.ts"
 

@@ -13,7 +13,7 @@ import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryCli
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
 import { Context, Deferred, Duration, Effect, Layer, Logger, Option, Redacted, SubscriptionRef } from "effect"
 import { HttpServer } from "effect/http"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import type { IncomingHttpHeaders } from "node:http"
 import type { ConnectionOptions, TLSSocket } from "node:tls"
 import { rules } from "../../src/http/Access.ts"
