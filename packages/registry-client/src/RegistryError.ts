@@ -23,13 +23,13 @@ export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>()("Un
 
 /** No connection, or one that broke. `detail` is one sentence and holds no secret. */
 export class ConnectionFailed extends Schema.TaggedError<ConnectionFailed>()("ConnectionFailed", {
-  kind: Schema.Literals(["refused", "reset", "dns", "certificate", "other"]),
+  kind: Schema.Literals(["refused", "reset", "dns", "certificate", "proxy", "other"]),
   detail: Schema.String
 }) {}
 
-/** The registry took too long in this phase. */
+/** The registry took too long in this phase; `proxy`: the proxy on the way to it did. */
 export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
-  phase: Schema.Literals(["connect", "headers", "body", "attempts"])
+  phase: Schema.Literals(["connect", "proxy", "headers", "body", "attempts"])
 }) {}
 
 /** More redirects than are followed, or one that leads nowhere. */

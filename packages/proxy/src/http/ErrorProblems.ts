@@ -55,6 +55,10 @@ const manifestProblem = (registry: string, { reason }: ManifestError): Problem =
 
 const timeouts = {
   connect: ["Check the network between this node and the registry", "could not be connected to in 5 seconds"],
+  proxy: [
+    "Check the proxy that HTTP_PROXY or HTTPS_PROXY names",
+    "could not be connected to through it in 5 seconds"
+  ],
   headers: ["Ask again later", "did not begin its answer in 30 seconds"],
   body: ["Ask again later", "was silent for 30 seconds in the middle of its answer"],
   attempts: ["Ask again later", "gave no answer in 45 seconds of attempts"]
@@ -65,6 +69,7 @@ const connectionAdvice = {
   reset: "Ask again later",
   dns: "Check the registry's name and this node's DNS",
   certificate: "Check the registry's certificate and the `ca` it is known by",
+  proxy: "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the proxy they name",
   other: "Check the network between this node and the registry"
 } as const
 

@@ -1,0 +1,118 @@
+import { ConnectionFailure, notHttp } from "../ConnectionFailure.ts"
+
+/** The longest head of an answer that is read, informational ones before it included, in bytes. */
+export const maxHeadLength = 256 * 1024
+
+/** The failure of an answer whose head does not end in time. */
+export const headTooLong = new ConnectionFailure({
+  kind: "http",
+  detail: `the head of the answer is longer than ${maxHeadLength / 1024} KiB`,
+  isPassing: false
+})
+
+/** The head of an answer. Text has a character for each byte (Latin-1). */
+export interface Head {
+  /** 0 for HTTP/1.0, 1 for HTTP/1.1 and whatever else calls itself HTTP with one digit on each side. */
+  readonly minorVersion: 0 | 1
+  readonly status: number
+  /** The values of each field in the order they came, by its name in lowercase. */
+  readonly fields: ReadonlyMap<string, ReadonlyArray<string>>
+}
+
+const lineFeed = 10
+const carriageReturn = 13
+
+const statusLine = /^HTTP\/(\d)\.(\d) +([1-9]\d\d)(?: .*)?$/s
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+// eslint-disable-next-line no-control-regex -- these are what no field may hold
+const unfit = /[\0-\x08\x0a-\x1f\x7f]/
+
+const trim = (text: string): string => text.replace(/^[ \t]+|[ \t]+$/g, "")
+
+/**
+ * Reads a head as Go's net/textproto does: lines end in CR LF or LF, a line that begins with a blank goes on with the one
+ * before (RFC 9112, section 5.2), a name with a blank in it is passed over. Undefined where that cannot be done.
+ */
+export const parseHead = (text: string): Head | undefined => {
+  const [first = "", ...lines] = text.split("\n").map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line))
+  const [, major, minor, status] = statusLine.exec(first) ?? []
+  if (major === undefined) return undefined
+  const joined: Array<string> = []
+  for (const line of lines) {
+    if (!/^[ \t]/.test(line)) joined.push(line)
+    else if (joined.length === 0) return undefined
+    else joined.push(trim(`${trim(joined.pop() ?? "")} ${trim(line)}`))
+  }
+  const fields = new Map<string, Array<string>>()
+  for (const line of joined) {
+    const colon = line.indexOf(":")
+    if (colon < 1) return undefined
+    const name = line.slice(0, colon)
+    const value = trim(line.slice(colon + 1))
+    if (unfit.test(value)) return undefined
+    if (!token.test(name)) {
+      if (token.test(name.replaceAll(" ", ""))) continue
+      return undefined
+    }
+    const known = fields.get(name.toLowerCase())
+    if (known === undefined) fields.set(name.toLowerCase(), [value])
+    else known.push(value)
+  }
+  return { minorVersion: major === "1" && minor === "0" ? 0 : 1, status: Number(status), fields }
+}
+
+/** Collects the bytes of a head, however they are cut, up to the empty line behind it. */
+export class HeadReader {
+  #pieces: Array<Uint8Array> = []
+  #length = 0
+  /** Bytes of the line being read, and whether the last of them is a CR. */
+  #lineLength = 0
+  #endsInReturn = false
+  #isBegun = false
+
+  /** Bytes taken so far; what a later head of the same answer may have is less by as much. */
+  get length(): number {
+    return this.#length
+  }
+
+  /**
+   * Takes bytes, which may be overwritten once it returns. Answers how many belong to the head where it ends among
+   * them, else undefined.
+   */
+  take(bytes: Uint8Array): number | undefined {
+    let at = 0
+    for (;;) {
+      const end = bytes.indexOf(lineFeed, at)
+      if (end === -1) break
+      const length = this.#lineLength + end - at
+      const endsInReturn = end === at ? this.#endsInReturn : bytes[end - 1] === carriageReturn
+      const isEmpty = length === 0 || (length === 1 && endsInReturn)
+      this.#lineLength = 0
+      this.#endsInReturn = false
+      at = end + 1
+      if (!isEmpty) this.#isBegun = true
+      else if (this.#isBegun) {
+        this.#keep(bytes, at)
+        return at
+      }
+    }
+    this.#lineLength += bytes.length - at
+    if (bytes.length > at) this.#endsInReturn = bytes[bytes.length - 1] === carriageReturn
+    this.#keep(bytes, bytes.length)
+    return undefined
+  }
+
+  #keep(bytes: Uint8Array, length: number): void {
+    this.#length += length
+    if (this.#length <= maxHeadLength) this.#pieces.push(Uint8Array.prototype.slice.call(bytes, 0, length))
+  }
+
+  /** The head that ended; begins the next one of the same answer. */
+  finish(): Head | ConnectionFailure {
+    if (this.#length > maxHeadLength) return headTooLong
+    const text = Buffer.concat(this.#pieces).toString("latin1").replace(/^[\r\n]+/, "").replace(/\r?\n\r?\n$/, "")
+    this.#pieces = []
+    this.#isBegun = false
+    return parseHead(text) ?? notHttp()
+  }
+}
