@@ -12,10 +12,10 @@ const directions: Record<string, ReadonlyArray<string>> = {
   kubernetes: ["node-net"],
   "credential-store": ["oci", "kubernetes"],
   "access-control": ["kubernetes"],
-  proxy: ["oci", ...ports],
-  testkit: ["oci", ...ports],
+  proxy: ["node-net", "oci", ...ports],
+  testkit: ["node-net", "oci", ...ports],
   quickstart: ["oci", "credential-store", "proxy", "testkit"],
-  e2e: ["oci", ...ports, "proxy", "testkit", "quickstart"],
+  e2e: ["node-net", "oci", ...ports, "proxy", "testkit", "quickstart"],
   bench: ["access-control", "e2e"]
 }
 

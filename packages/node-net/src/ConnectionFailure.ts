@@ -68,6 +68,8 @@ const rows: Readonly<Record<string, Row>> = {
   ENETUNREACH: ["other", "there is no route to its network", true],
   ENOTFOUND: ["dns", "its name does not exist in DNS", true],
   EPIPE: closed,
+  // Of Node's own HTTP client, which a program may be composed with.
+  ERR_PROXY_TUNNEL: ["other", "the HTTP proxy did not open a tunnel to it", true],
   ERR_STREAM_DESTROYED: closed,
   ERR_STREAM_PREMATURE_CLOSE: closed,
   ERR_STREAM_WRITE_AFTER_END: closed,
@@ -107,6 +109,8 @@ const codeOf = (cause: unknown): string =>
       : ""
 
 const otherRow = (code: string): Row => {
+  // Node's HTTP client again.
+  if (code.startsWith("HPE_")) return ["http", "the answer is not valid HTTP", false]
   if (code === "EPROTO" || code.startsWith("ERR_SSL_")) {
     return ["tls", `no TLS connection could be agreed on (${code})`, false]
   }

@@ -28,7 +28,10 @@ export type Platform = FileSystem.FileSystem | Path.Path
 
 /** What one program is made of besides its settings. */
 export interface Environment {
-  /** Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are looked up, and what a pod is told of its API server. */
+  /**
+   * Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are looked up, SSL_CERT_FILE and SSL_CERT_DIR, and what a pod is told of its
+   * API server.
+   */
   readonly variables: Readonly<Record<string, string | undefined>>
 }
 
@@ -53,9 +56,12 @@ export const cluster = Effect.fnUntraced(function* (settings: Settings, { variab
   return (yield* token) ? own : Option.none<ClusterLocation.ClusterLocation>()
 })
 
-/** An API server over the network. */
-export const layerKubernetes = (location: ClusterLocation.ClusterLocation): Layer.Layer<KubernetesApi> =>
-  KubernetesApi.layer.pipe(Layer.provide(NodeApiServer.layer(location)))
+/** An API server over the network, through the proxy that is meant for it. */
+export const layerKubernetes = (
+  location: ClusterLocation.ClusterLocation,
+  { variables }: Environment
+): Layer.Layer<KubernetesApi> =>
+  KubernetesApi.layer.pipe(Layer.provide(NodeApiServer.layer(location, variables)))
 
 /** Registry sources from the API server, where there is one, and the credentials files; says which. */
 export const layerCredentials = (
@@ -70,7 +76,8 @@ export const layerCredentials = (
       yield* Effect.logInfo(`Registry credentials come from ${origins.join(", then ")}`)
       return Option.match(location, {
         onNone: () => CredentialStore.layerFiles(files),
-        onSome: (location) => CredentialStore.layerWatch(files).pipe(Layer.provide(layerKubernetes(location)))
+        onSome: (location) =>
+          CredentialStore.layerWatch(files).pipe(Layer.provide(layerKubernetes(location, environment)))
       })
     })
   )
@@ -88,18 +95,18 @@ export const layerNoAccess: Layer.Layer<Authenticator | Authorizer> = Layer.merg
 /** Access as the API server decides it: the kubeconfig's, else that of this pod's cluster. */
 export const layerAccess = (
   settings: Settings,
-  { variables }: Environment
+  environment: Environment
 ): Layer.Layer<Authenticator | Authorizer> =>
   Option.match(
     Option.orElse(Option.map(settings.kubeconfig, ClusterLocation.kubeconfig), () =>
-      ClusterLocation.inCluster(variables)
+      ClusterLocation.inCluster(environment.variables)
     ),
     {
       onNone: () => layerNoAccess,
       onSome: (location) =>
         Layer.mergeAll(Authenticator.layer, Authorizer.layer).pipe(
           Layer.provide(KubernetesReviews.layer),
-          Layer.provide(layerKubernetes(location))
+          Layer.provide(layerKubernetes(location, environment))
         )
     }
   )

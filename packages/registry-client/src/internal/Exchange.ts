@@ -1,4 +1,5 @@
-import { Clock, Effect, Option, Redacted, type Scope } from "effect"
+import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
+import { Clock, Effect, Option, Redacted, Result, type Scope } from "effect"
 import { HttpClientRequest } from "effect/http"
 import type { Repository } from "../Repository.ts"
 import { BadRedirect } from "../RegistryError.ts"
@@ -27,27 +28,27 @@ const bad = (detail: string): PullFailure => final(new BadRedirect({ detail }))
 
 const nextUrl = (
   repository: Repository,
-  from: URL,
+  from: HttpUrl,
   location: string | undefined
-): Effect.Effect<URL, PullFailure> => {
+): Effect.Effect<HttpUrl, PullFailure> => {
   if (location === undefined) return Effect.fail(bad(`${from.host} redirects without saying where`))
-  if (!URL.canParse(location, from))
-    return Effect.fail(bad(`${from.host} redirects to what is not an address`))
-  const url = new URL(location, from)
-  if (url.protocol !== "https:" && url.protocol !== "http:") {
-    return Effect.fail(bad(`${from.host} redirects to an address that is neither https nor http`))
+  const next = HttpUrl.resolve(from, location)
+  if (Result.isFailure(next)) {
+    return Effect.fail(
+      bad(
+        next.failure.reason === "another scheme"
+          ? `${from.host} redirects to an address that is neither https nor http`
+          : `${from.host} redirects to what is not an address`
+      )
+    )
   }
-  if (RegistryAddress.isDowngrade(url, repository.source)) {
-    return Effect.fail(bad(`${from.host} redirects from HTTPS to plain HTTP on ${url.host}`))
-  }
-  url.username = ""
-  url.password = ""
-  url.hash = ""
-  return Effect.succeed(url)
+  return RegistryAddress.isDowngrade(next.success, repository.source)
+    ? Effect.fail(bad(`${from.host} redirects from HTTPS to plain HTTP on ${next.success.host}`))
+    : Effect.succeed(next.success)
 }
 
 const requestFor = (
-  url: URL,
+  url: HttpUrl,
   question: Question,
   authorization: Option.Option<Redacted.Redacted>
 ): HttpClientRequest.HttpClientRequest =>
@@ -72,7 +73,7 @@ export const make = (upstream: Upstream["Service"], authenticator: Authenticator
   ): Effect.fn.Return<Answer, PullFailure, Scope.Scope> {
     const base = RegistryAddress.baseUrl(repository.source)
     const seen = new Set<string>()
-    let url = new URL(`${repository.name}/${question.path}`, base)
+    let url = RegistryAddress.urlOf(base, repository.name, question.path)
     let refusals = 0
     let authorization: Authorization | undefined
     for (;;) {

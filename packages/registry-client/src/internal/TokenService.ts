@@ -1,6 +1,7 @@
+import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
 import type { Credential } from "@registry-packages-proxy/oci/Credential"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
-import { Clock, Duration, Effect, Option, Redacted, Schema } from "effect"
+import { Clock, Duration, Effect, Option, Redacted, Result, Schema } from "effect"
 import { HttpClientRequest } from "effect/http"
 import type { Upstream } from "../Upstream.ts"
 import { readAll } from "./Body.ts"
@@ -41,13 +42,13 @@ const usableSeconds = (seconds: number): number => {
 }
 
 const request = (
-  realm: URL,
+  realm: HttpUrl,
   question: TokenQuestion,
   credential: Credential
 ): HttpClientRequest.HttpClientRequest => {
   const { scope, service } = question
   if (credential._tag === "IdentityToken") {
-    return HttpClientRequest.post(realm).pipe(
+    return HttpClientRequest.post(realm.href).pipe(
       HttpClientRequest.bodyUrlParams({
         grant_type: "refresh_token",
         refresh_token: Redacted.value(credential.token),
@@ -57,31 +58,29 @@ const request = (
       })
     )
   }
-  const url = new URL(realm)
-  if (service !== undefined) url.searchParams.append("service", service)
-  for (const each of scope.split(" ")) url.searchParams.append("scope", each)
-  const get = HttpClientRequest.get(url)
+  const url = realm.withQuery([
+    ...(service === undefined ? [] : [["service", service] as const]),
+    ...scope.split(" ").map((each) => ["scope", each] as const)
+  ])
+  const get = HttpClientRequest.get(url.href)
   return credential._tag === "Basic"
     ? HttpClientRequest.basicAuth(get, credential.username, credential.password)
     : get
 }
 
 /** Reads a realm; credentials are not sent where others can read them. */
-const realmOf = (question: TokenQuestion): Effect.Effect<URL, PullFailure> => {
-  const realm = URL.canParse(question.realm) ? new URL(question.realm) : undefined
-  if (realm === undefined || (realm.protocol !== "https:" && realm.protocol !== "http:")) {
+const realmOf = (question: TokenQuestion): Effect.Effect<HttpUrl, PullFailure> => {
+  const realm = HttpUrl.parse(question.realm)
+  if (Result.isFailure(realm)) {
     return Effect.fail(
       invalid("the registry names a token service (realm) that is not an http or https address")
     )
   }
-  if (RegistryAddress.isDowngrade(realm, question.source)) {
-    return Effect.fail(
-      invalid("the registry names a token service (realm) on plain HTTP: no credentials are sent there")
-    )
-  }
-  realm.username = ""
-  realm.password = ""
-  return Effect.succeed(realm)
+  return RegistryAddress.isDowngrade(realm.success, question.source)
+    ? Effect.fail(
+        invalid("the registry names a token service (realm) on plain HTTP: no credentials are sent there")
+      )
+    : Effect.succeed(realm.success)
 }
 
 /** Asks a token service once. */
