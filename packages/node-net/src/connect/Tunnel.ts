@@ -1,7 +1,7 @@
 import { Effect, Redacted } from "effect"
 import type { Socket } from "node:net"
 import { ConnectionFailure, fromCause } from "../ConnectionFailure.ts"
-import { headTooLong, HeadReader, maxHeadLength } from "../http/HeadReader.ts"
+import { HeadReader } from "../http/HeadReader.ts"
 import type { Proxy } from "../proxy/Proxy.ts"
 import { userAgent } from "../UserAgent.ts"
 
@@ -61,7 +61,7 @@ export const openTunnel = (
     }
     const onData = (bytes: Buffer): void => {
       const end = reader.take(bytes)
-      if (reader.length > maxHeadLength) return finish(Effect.fail(blaming(proxy)(headTooLong)))
+      if (end instanceof ConnectionFailure) return finish(Effect.fail(blaming(proxy)(end)))
       if (end === undefined) return
       const head = reader.finish()
       const rest = bytes.subarray(end)

@@ -61,6 +61,18 @@ export const parseHead = (text: string): Head | undefined => {
   return { minorVersion: major === "1" && minor === "0" ? 0 : 1, status: Number(status), fields }
 }
 
+const beginning = "HTTP/"
+
+/** The failure of an answer that begins as none does. A TLS record begins with its type and the version's major part. */
+const otherProtocol = (start: string): ConnectionFailure =>
+  /^[\x14-\x17]\x03/.test(start)
+    ? new ConnectionFailure({
+        kind: "tls",
+        detail: "it speaks TLS on this port, and was spoken to in plain HTTP",
+        isPassing: false
+      })
+    : notHttp()
+
 /** Collects the bytes of a head, however they are cut, up to the empty line behind it. */
 export class HeadReader {
   #pieces: Array<Uint8Array> = []
@@ -69,6 +81,8 @@ export class HeadReader {
   #lineLength = 0
   #endsInReturn = false
   #isBegun = false
+  /** Its first bytes but for line breaks before them. */
+  #start = ""
 
   /** Bytes taken so far; what a later head of the same answer may have is less by as much. */
   get length(): number {
@@ -77,9 +91,21 @@ export class HeadReader {
 
   /**
    * Takes bytes, which may be overwritten once it returns. Answers how many belong to the head where it ends among
-   * them, else undefined.
+   * them, undefined where it does not end, and the failure of what can be no head.
    */
-  take(bytes: Uint8Array): number | undefined {
+  take(bytes: Uint8Array): number | ConnectionFailure | undefined {
+    const end = this.#find(bytes)
+    if (this.#length > maxHeadLength) return headTooLong
+    if (this.#start.length < beginning.length) this.#start += this.#firstOf(bytes)
+    return beginning.startsWith(this.#start) ? end : otherProtocol(this.#start)
+  }
+
+  #firstOf(bytes: Uint8Array): string {
+    const some = Buffer.from(bytes.subarray(0, 64)).toString("latin1")
+    return (this.#start === "" ? some.replace(/^[\r\n]+/, "") : some).slice(0, beginning.length - this.#start.length)
+  }
+
+  #find(bytes: Uint8Array): number | undefined {
     let at = 0
     for (;;) {
       const end = bytes.indexOf(lineFeed, at)
@@ -109,10 +135,10 @@ export class HeadReader {
 
   /** The head that ended; begins the next one of the same answer. */
   finish(): Head | ConnectionFailure {
-    if (this.#length > maxHeadLength) return headTooLong
     const text = Buffer.concat(this.#pieces).toString("latin1").replace(/^[\r\n]+/, "").replace(/\r?\n\r?\n$/, "")
     this.#pieces = []
     this.#isBegun = false
+    this.#start = ""
     return parseHead(text) ?? notHttp()
   }
 }

@@ -2,7 +2,7 @@ import type { Socket } from "node:net"
 import { closedEarly, ConnectionFailure, fromCause, notHttp } from "../ConnectionFailure.ts"
 import { ChunkedDecoder } from "./ChunkedDecoder.ts"
 import { framingOf } from "./Framing.ts"
-import { type Head, headTooLong, HeadReader, maxHeadLength } from "./HeadReader.ts"
+import { type Head, HeadReader } from "./HeadReader.ts"
 import { IncomingBody } from "./IncomingBody.ts"
 
 /** A request as it goes onto a connection. Text has a character for each byte. */
@@ -158,7 +158,7 @@ export class HttpConnection {
 
   #takeHead(reader: HeadReader, bytes: Uint8Array): void {
     const end = reader.take(bytes)
-    if (reader.length > maxHeadLength) return this.#fail(headTooLong)
+    if (end instanceof ConnectionFailure) return this.#fail(end)
     if (end === undefined) return
     const head = reader.finish()
     if (head instanceof ConnectionFailure) return this.#fail(head)
