@@ -63,9 +63,9 @@ export const parseHead = (text: string): Head | undefined => {
 
 const beginning = "HTTP/"
 
-/** The failure of an answer that begins as none does. A TLS record begins with its type and the version's major part. */
+/** The failure of an answer that begins as none does. A TLS record begins with its type. */
 const otherProtocol = (start: string): ConnectionFailure =>
-  /^[\x14-\x17]\x03/.test(start)
+  /^[\x14-\x17]/.test(start)
     ? new ConnectionFailure({
         kind: "tls",
         detail: "it speaks TLS on this port, and was spoken to in plain HTTP",

@@ -150,9 +150,8 @@ export class HttpConnection {
     else this.#fail(closedEarly)
   }
 
-  /** Gives the connection up. A listener hears nothing more, a body that it has failed. */
+  /** Gives the connection up: who waits for an answer or for more of it hears that there is none. */
   close(): void {
-    this.#listener = undefined
     this.#fail(closedEarly)
   }
 

@@ -7,25 +7,40 @@ export interface Destination {
   readonly port: number
 }
 
-type Matcher = (destination: Destination, family: 0 | 4 | 6) => boolean
+/** An address: IPv4 where it is one in IPv6's clothes, without a zone. */
+interface Address {
+  readonly text: string
+  readonly family: "ipv4" | "ipv6"
+}
 
-const familyOf = (address: string): 0 | 4 | 6 => net.isIP(address) as 0 | 4 | 6
+type Matcher = (destination: Destination, address: Address | undefined) => boolean
 
-const withoutZone = (address: string): string => address.split("%", 1)[0] ?? ""
+const addressOf = (text: string): Address | undefined => {
+  const [plain = ""] = text.split("%", 1)
+  const family = net.isIP(plain)
+  if (family === 0) return undefined
+  if (family === 4) return { text: plain, family: "ipv4" }
+  const { hostname } = new URL(`http://[${plain}]`)
+  const [, high, low] = /^\[::ffff:([0-9a-f]+):([0-9a-f]+)\]$/.exec(hostname) ?? []
+  if (high === undefined || low === undefined) return { text: hostname.slice(1, -1), family: "ipv6" }
+  const bits = [Number.parseInt(high, 16), Number.parseInt(low, 16)]
+  return { text: bits.flatMap((pair) => [pair >> 8, pair & 255]).join("."), family: "ipv4" }
+}
 
-const nameOf = (family: 4 | 6) => (family === 4 ? "ipv4" : "ipv6")
-
-const isIn = (list: BlockList, { hostname }: Destination, family: 0 | 4 | 6): boolean =>
-  family !== 0 && list.check(withoutZone(hostname), nameOf(family))
+const isIn = (list: BlockList, address: Address | undefined): boolean =>
+  address !== undefined && list.check(address.text, address.family)
 
 /** A subnet, or undefined where the text is none. Source: Go's net.ParseCIDR. */
 const subnet = (text: string): Matcher | undefined => {
-  const [, address = "", bits = ""] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? []
-  const family = familyOf(address)
-  if (family === 0 || address.includes("%") || Number(bits) > (family === 4 ? 32 : 128)) return undefined
+  const [, network = "", digits = ""] = /^([^/%]+)\/(\d{1,3})$/.exec(text) ?? []
+  const address = addressOf(network)
+  if (address === undefined || Number(digits) > (network.includes(":") ? 128 : 32)) return undefined
+  const isMapped = network.includes(":") && address.family === "ipv4"
+  const bits = isMapped ? Number(digits) - 96 : Number(digits)
+  if (bits < 0) return undefined
   const list = new net.BlockList()
-  list.addSubnet(address, Number(bits), nameOf(family))
-  return (destination, family) => isIn(list, destination, family)
+  list.addSubnet(address.text, bits, address.family)
+  return (_, other) => other?.family === address.family && isIn(list, other)
 }
 
 /** Host and port, where the text ends in a port. Source: Go's net.SplitHostPort. */
@@ -39,29 +54,29 @@ const splitPort = (text: string): readonly [host: string, port: string] => {
 const isPort = (port: string, destination: Destination): boolean => port === "" || port === String(destination.port)
 
 const matcherOf = (text: string): Matcher | undefined => {
-  const net4or6 = subnet(text)
-  if (net4or6 !== undefined) return net4or6
+  const within = subnet(text)
+  if (within !== undefined) return within
   const [host, port] = splitPort(text)
-  const family = familyOf(host)
-  if (family !== 0 && !host.includes("%")) {
-    const list = new net.BlockList()
-    list.addAddress(host, nameOf(family))
-    return (destination, family) => isIn(list, destination, family) && isPort(port, destination)
+  const own = host.includes("%") ? undefined : addressOf(host)
+  if (own !== undefined) {
+    return (destination, address) =>
+      address?.text === own.text && isPort(port, destination)
   }
   if (host === "") return undefined
   const glob = host.startsWith("*.") ? host.slice(1) : host
   const suffix = glob.startsWith(".") ? glob : `.${glob}`
   const ascii = /^[\0-\x7f]*$/.test(suffix) ? suffix : `.${url.domainToASCII(suffix.slice(1)) || suffix.slice(1)}`
-  return (destination, family) =>
-    family === 0 &&
-    (destination.hostname.endsWith(ascii) || (glob === suffix.slice(1) && destination.hostname === ascii.slice(1))) &&
-    isPort(port, destination)
+  const coversItself = glob !== suffix
+  return ({ hostname, port: ownPort }, address) =>
+    address === undefined &&
+    (hostname.endsWith(ascii) || (coversItself && hostname === ascii.slice(1))) &&
+    isPort(port, { hostname, port: ownPort })
 }
 
-const isLoopback = (hostname: string, family: 0 | 4 | 6): boolean =>
+const isLoopback = (hostname: string, address: Address | undefined): boolean =>
   hostname === "localhost" ||
-  (family === 4 && hostname.startsWith("127.")) ||
-  (family === 6 && /^(?:::1|::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}|::ffff:127\..*)$/.test(hostname))
+  address?.text === "::1" ||
+  (address?.family === "ipv4" && address.text.startsWith("127."))
 
 /**
  * Reads a NO_PROXY: which servers are asked directly. Loopback always is. As golang.org/x/net/http/httpproxy has it: names
@@ -76,11 +91,11 @@ export const make = (text: string): ((destination: Destination) => boolean) => {
   const isAll = entries.includes("*")
   const matchers = isAll ? [] : entries.flatMap((entry) => matcherOf(entry) ?? [])
   return (destination) => {
-    const family = familyOf(destination.hostname)
+    const address = addressOf(destination.hostname)
     return (
       isAll ||
-      isLoopback(destination.hostname, family) ||
-      matchers.some((matches) => matches(destination, family))
+      isLoopback(destination.hostname, address) ||
+      matchers.some((matches) => matches(destination, address))
     )
   }
 }
