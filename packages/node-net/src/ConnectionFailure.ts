@@ -101,12 +101,18 @@ const rows: Readonly<Record<string, Row>> = {
   UNSPECIFIED: ["certificate", "its certificate has a key or a signature that is too weak", false]
 }
 
-const codeOf = (cause: unknown): string =>
-  Predicate.hasProperty(cause, "code") && Predicate.isString(cause.code)
-    ? cause.code
-    : Predicate.hasProperty(cause, "cause")
-      ? codeOf(cause.cause)
-      : ""
+/** An error, and what it was caused by, as far as it matters. */
+const chainOf = (cause: unknown): ReadonlyArray<unknown> => {
+  const chain: Array<unknown> = []
+  for (let each = cause; each !== undefined && chain.length < 8; ) {
+    chain.push(each)
+    each = Predicate.hasProperty(each, "cause") ? each.cause : undefined
+  }
+  return chain
+}
+
+const codeOf = (error: unknown): string | undefined =>
+  Predicate.hasProperty(error, "code") && Predicate.isString(error.code) ? error.code : undefined
 
 const otherRow = (code: string): Row => {
   // Node's HTTP client again.
@@ -125,11 +131,9 @@ export const fromCode = (code: string): ConnectionFailure => {
 
 /** The failure that an error stands for: the one it is or wraps, else what its code means. */
 export const fromCause = (cause: unknown): ConnectionFailure => {
-  for (let each = cause, depth = 0; each !== undefined && depth < 8; depth++) {
-    if (each instanceof ConnectionFailure) return each
-    each = Predicate.hasProperty(each, "cause") ? each.cause : undefined
-  }
-  return fromCode(codeOf(cause))
+  const chain = chainOf(cause)
+  const known = chain.find((each) => each instanceof ConnectionFailure)
+  return known ?? fromCode(chain.map(codeOf).find(Predicate.isString) ?? "")
 }
 
 /** The other side closed the connection before all had come. */

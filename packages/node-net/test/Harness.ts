@@ -28,10 +28,10 @@ export const collect = ({ body, headers, status }: Answer): Effect.Effect<Outcom
 /** A client of one server on loopback, directly unless told otherwise. */
 export const clientOf = Effect.fnUntraced(function* (
   server: { readonly hostname: string; readonly port: number },
-  options: Partial<Client.ClientOptions> = {}
+  options: Partial<Client.ClientOptions> & { readonly lookup?: Dialer.Lookup } = {}
 ) {
   const anchors = TrustAnchors.make({})
-  const connector = Connector.make(yield* Dialer.make(), 64 * 1024)
+  const connector = Connector.make(yield* Dialer.make(options.lookup), 64 * 1024)
   return yield* Client.make(connector, {
     server,
     tls: undefined,

@@ -128,7 +128,10 @@ export const make = Effect.fnUntraced(function* (handler: RawHandler, options: R
     })
   }
   const server =
-    tls === undefined ? createServer(onSocket) : createTlsServer({ key: tls.key, cert: tls.chain }, onSocket)
+    tls === undefined
+      ? createServer(onSocket)
+      : // As old servers do: with keys of any length.
+        createTlsServer({ key: tls.key, cert: tls.chain, ciphers: "DEFAULT@SECLEVEL=0" }, onSocket)
   server.on("tlsClientError", () => {})
   yield* Effect.acquireRelease(
     Effect.callback<Server>((resume) => {

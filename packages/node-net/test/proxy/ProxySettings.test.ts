@@ -235,7 +235,7 @@ describe("NO_PROXY", () => {
 
   it("never throws, and leaves loopback direct, whatever it holds", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (text) => {
+      fc.property(fc.string({ unit: fc.constantFrom(..."aé示.:,*[]/%@0123456789 \0\n") }), (text) => {
         assert.isFalse(isProxied(text, "http://127.0.0.1/"))
         isProxied(text, "http://server.test/")
         isProxied(text, "http://10.0.0.1/")
