@@ -363,7 +363,9 @@ describe("a proxy", () => {
   const name = "api.example.test"
 
   /** An API server that only a proxy reaches. */
-  const behind = Effect.fnUntraced(function* (options: Omit<ForwardProxy.ForwardProxyOptions, "target"> = {}) {
+  const behind = Effect.fnUntraced(function* (
+    options: Omit<ForwardProxy.ForwardProxyOptions, "target"> = {}
+  ) {
     const api = make()
     api.apply(path, thing("one", "1"))
     const tls = yield* (yield* Certificates.makeAuthority).issue({ names: [name] })
@@ -436,9 +438,13 @@ it.live(
   Effect.fn(function* () {
     const body = JSON.stringify(thing("one", "1"))
     const large = yield* RawServer.make(() => RawServer.plain(200, body, { "X-Audit": "v".repeat(200_000) }))
-    const endless = yield* RawServer.make(() => RawServer.plain(200, body, { "X-Audit": "v".repeat(300_000) }))
+    const endless = yield* RawServer.make(() =>
+      RawServer.plain(200, body, { "X-Audit": "v".repeat(300_000) })
+    )
     const at = (server: RawServer.RawServer) =>
-      Effect.flatMap(writeKubeconfig({ server: server.origin, user: {} }), (file) => connect(kubeconfig(file)))
+      Effect.flatMap(writeKubeconfig({ server: server.origin, user: {} }), (file) =>
+        connect(kubeconfig(file))
+      )
     assert.strictEqual(yield* valueOf(yield* at(large)), "1")
     assert.include(yield* detailOf(yield* at(endless)), "longer than 256 KiB")
   }, Effect.scoped)

@@ -104,7 +104,7 @@ const rows: Readonly<Record<string, Row>> = {
 /** An error, and what it was caused by, as far as it matters. */
 const chainOf = (cause: unknown): ReadonlyArray<unknown> => {
   const chain: Array<unknown> = []
-  for (let each = cause; each !== undefined && chain.length < 8; ) {
+  for (let each = cause; each !== undefined && chain.length < 8;) {
     chain.push(each)
     each = Predicate.hasProperty(each, "cause") ? each.cause : undefined
   }
@@ -120,7 +120,11 @@ const otherRow = (code: string): Row => {
   if (code === "EPROTO" || code.startsWith("ERR_SSL_")) {
     return ["tls", `no TLS connection could be agreed on (${code})`, false]
   }
-  return ["other", /^[A-Z_]{1,60}$/.test(code) ? `the connection failed (${code})` : "the connection failed", true]
+  return [
+    "other",
+    /^[A-Z_]{1,60}$/.test(code) ? `the connection failed (${code})` : "the connection failed",
+    true
+  ]
 }
 
 /** A failure for one of the reasons that Node or the system has a code for. */

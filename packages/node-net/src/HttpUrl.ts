@@ -12,6 +12,8 @@ export interface UserInfo {
   readonly password: Redacted.Redacted
 }
 
+type Parts = Pick<HttpUrl, "protocol" | "authority" | "hostname" | "port" | "target" | "userInfo">
+
 const defaultPorts = { "http:": 80, "https:": 443 } as const
 
 /**
@@ -32,7 +34,7 @@ export class HttpUrl {
   /** What stood before the host. It is no part of `href`. */
   readonly userInfo: UserInfo | undefined
 
-  private constructor(parts: Omit<HttpUrl, "host" | "origin" | "href" | "withQuery">) {
+  private constructor(parts: Parts) {
     this.protocol = parts.protocol
     this.authority = parts.authority
     this.hostname = parts.hostname
@@ -61,7 +63,13 @@ export class HttpUrl {
     const added = new URLSearchParams([...parameters].map(([name, value]) => [name, value])).toString()
     if (added === "") return this
     const joint = !this.target.includes("?") ? "?" : /[?&]$/.test(this.target) ? "" : "&"
-    return new HttpUrl({ ...this, target: `${this.target}${joint}${added}` })
+    return this.#at(`${this.target}${joint}${added}`, this.userInfo)
+  }
+
+  /** Another target on the same server. */
+  #at(target: string, userInfo: UserInfo | undefined): HttpUrl {
+    const { authority, hostname, port, protocol } = this
+    return new HttpUrl({ authority, hostname, port, protocol, target, userInfo })
   }
 
   /** Reads an absolute address. */
@@ -69,24 +77,26 @@ export class HttpUrl {
     const [, scheme, rest = ""] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(withoutFragment(text)) ?? []
     if (scheme === undefined) return noAddress
     const protocol = `${scheme.toLowerCase()}:`
-    if (protocol !== "http:" && protocol !== "https:") return Result.fail(new InvalidUrl({ reason: "another scheme" }))
-    return rest.startsWith("//") ? HttpUrl.#at(protocol, rest.slice(2)) : noAddress
+    if (protocol !== "http:" && protocol !== "https:")
+      return Result.fail(new InvalidUrl({ reason: "another scheme" }))
+    return rest.startsWith("//") ? HttpUrl.#on(protocol, rest.slice(2)) : noAddress
   }
 
   /** Reads what a `Location` field holds in an answer of `base`. Source: RFC 3986, section 5.2. */
   static resolve(base: HttpUrl, reference: string): Result.Result<HttpUrl, InvalidUrl> {
     const text = withoutFragment(reference)
     if (/^[a-z][a-z0-9+.-]*:/i.test(text)) return HttpUrl.parse(text)
-    if (text.startsWith("//") && !text.startsWith("///")) return HttpUrl.#at(base.protocol, text.slice(2))
+    if (text.startsWith("//") && !text.startsWith("///")) return HttpUrl.#on(base.protocol, text.slice(2))
     const [basePath, baseQuery] = split(base.target)
     const [path, query] = split(text)
-    const target = path === ""
-      ? `${basePath}${escapeQuery(query ?? baseQuery)}`
-      : `${removeDots(escapePath(path.startsWith("/") ? path : basePath.replace(/[^/]*$/, "") + path))}${escapeQuery(query)}`
-    return Result.succeed(new HttpUrl({ ...base, target, userInfo: undefined }))
+    const target =
+      path === ""
+        ? `${basePath}${escapeQuery(query ?? baseQuery)}`
+        : `${removeDots(escapePath(path.startsWith("/") ? path : basePath.replace(/[^/]*$/, "") + path))}${escapeQuery(query)}`
+    return Result.succeed(base.#at(target, undefined))
   }
 
-  static #at(protocol: "http:" | "https:", rest: string): Result.Result<HttpUrl, InvalidUrl> {
+  static #on(protocol: "http:" | "https:", rest: string): Result.Result<HttpUrl, InvalidUrl> {
     const end = rest.search(/[/?]/)
     const before = end === -1 ? rest : rest.slice(0, end)
     const [path, query] = split(end === -1 ? "" : rest.slice(end))
@@ -112,10 +122,8 @@ const split = (text: string): readonly [path: string, query: string | undefined]
 const escape = (byte: string): string => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`
 
 // Go escapes these in a path; in a query nothing, which would end the request line at a blank.
-// eslint-disable-next-line no-control-regex -- these are what no request line may hold
 const escapePath = (path: string): string => path.replace(/[\0-\x20"<>\\^`{|}\x7f-\xff]/g, escape)
 const escapeQuery = (query: string | undefined): string =>
-  // eslint-disable-next-line no-control-regex -- as above
   query === undefined ? "" : `?${query.replace(/[\0-\x20\x7f]/g, escape)}`
 
 /** Source: RFC 3986, section 5.2.4; only dots as they are, not escaped ones. */

@@ -9,7 +9,12 @@ import { Effect } from "effect"
 
 /** What a request came to: an answer with its body, as far as it came, or no answer. */
 export type Outcome =
-  | { readonly status: number; readonly headers: Answer["headers"]; readonly body: string; readonly broken?: ConnectionFailure }
+  | {
+      readonly status: number
+      readonly headers: Answer["headers"]
+      readonly body: string
+      readonly broken?: ConnectionFailure
+    }
   | ConnectionFailure
 
 /** All of an answer's body, a character for each byte. */

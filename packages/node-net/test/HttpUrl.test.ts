@@ -13,11 +13,14 @@ describe("a Location", () => {
       const result = HttpUrl.resolve(base, location)
       if (right === undefined) return assert.isTrue(Result.isFailure(result))
       const { authority, protocol, target } = Result.getOrThrow(result)
-      assert.deepStrictEqual({ authority, protocol, target }, {
-        authority: right.host,
-        protocol: right.scheme === undefined ? "https:" : "http:",
-        target: right.target
-      })
+      assert.deepStrictEqual(
+        { authority, protocol, target },
+        {
+          authority: right.host,
+          protocol: right.scheme === undefined ? "https:" : "http:",
+          target: right.target
+        }
+      )
     })
   }
 })
@@ -64,19 +67,26 @@ describe("HttpUrl", () => {
 
   it("of any bytes is refused, or fits a request line, and is read back the same", () => {
     fc.assert(
-      fc.property(fc.oneof(bytes, bytes.map((text) => `https://h${text}`), bytes.map((text) => `//h/${text}`)), (text) => {
-        const result = HttpUrl.resolve(base, text)
-        if (Result.isFailure(result)) return
-        const url = result.success
-        assert.match(url.target, /^\/[\x21-\x7e\x80-\xff]*$/)
-        assert.match(url.authority, /^[\x21-\x7e]+$/)
-        assert.notMatch(url.target, /#/)
-        const again = parse(url.href)
-        assert.deepStrictEqual(
-          [again.origin, again.authority, again.target],
-          [url.origin, url.authority, url.target]
-        )
-      }),
+      fc.property(
+        fc.oneof(
+          bytes,
+          bytes.map((text) => `https://h${text}`),
+          bytes.map((text) => `//h/${text}`)
+        ),
+        (text) => {
+          const result = HttpUrl.resolve(base, text)
+          if (Result.isFailure(result)) return
+          const url = result.success
+          assert.match(url.target, /^\/[\x21-\x7e\x80-\xff]*$/)
+          assert.match(url.authority, /^[\x21-\x7e]+$/)
+          assert.notMatch(url.target, /#/)
+          const again = parse(url.href)
+          assert.deepStrictEqual(
+            [again.origin, again.authority, again.target],
+            [url.origin, url.authority, url.target]
+          )
+        }
+      ),
       { numRuns: 2000 }
     )
   })
@@ -88,7 +98,6 @@ describe("HttpUrl", () => {
         const sent = query.split("#", 1)[0] ?? ""
         assert.strictEqual(
           target,
-          // eslint-disable-next-line no-control-regex -- these are what no request line may hold
           `/raw?${sent.replace(/[\0-\x20\x7f]/g, (byte) => `%${Buffer.from(byte, "latin1").toString("hex").toUpperCase()}`)}`
         )
       })

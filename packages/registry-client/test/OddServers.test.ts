@@ -30,7 +30,9 @@ const pull = Effect.fnUntraced(function* (
     const own = answer(request)
     if (own !== undefined) return own
     if (request.target.includes("/manifests/")) return manifest()
-    return request.target.includes("/blobs/") ? RawServer.plain(200, latin1(content)) : RawServer.plain(404, "")
+    return request.target.includes("/blobs/")
+      ? RawServer.plain(200, latin1(content))
+      : RawServer.plain(404, "")
   })
   const source = FakeUpstream.source({ scheme: "http", host: FakeUpstream.host(server.host), credential })
   const lender = new Lender(64 * 1024)
@@ -39,15 +41,14 @@ const pull = Effect.fnUntraced(function* (
       const found = yield* client.resolve({ source, name }, image.digest, Platform.make("linux/amd64"))
       return latin1(yield* lender.collect(client.blob({ source, name }, found, 0, lender)))
     })
-  ).pipe(
-    Effect.provide(RegistryClient.layer.pipe(Layer.provide(NodeUpstream.layer()))),
-    Effect.result
-  )
+  ).pipe(Effect.provide(RegistryClient.layer.pipe(Layer.provide(NodeUpstream.layer()))), Effect.result)
   return { result, server }
 })
 
 describe("heads of 21 KB, as Google's Artifact Registry sends them", () => {
-  const fields = Object.fromEntries(Array.from({ length: 21 }, (_, index) => [`X-Meta-${index}`, "v".repeat(1000)]))
+  const fields = Object.fromEntries(
+    Array.from({ length: 21 }, (_, index) => [`X-Meta-${index}`, "v".repeat(1000)])
+  )
   for (const [where, answer] of [
     ["a manifest", ({ target }) => (target.includes("/manifests/") ? manifest(fields) : undefined)],
     [
@@ -107,7 +108,9 @@ describe("a manifest's answer", () => {
           .replace(/0*5[ ;][^\r]*\r\nhello|0*5\r\nhello/, `${body.length.toString(16)}\r\n${body}`)
           .replace("hello", () => body)
         const { result } = yield* pull(({ target }) =>
-          target.includes("/manifests/") ? RawServer.answer(text, isEnded === true ? "end" : undefined) : undefined
+          target.includes("/manifests/")
+            ? RawServer.answer(text, isEnded === true ? "end" : undefined)
+            : undefined
         )
         assert.strictEqual(Result.getOrThrow(result), latin1(content))
       })
@@ -116,7 +119,9 @@ describe("a manifest's answer", () => {
 })
 
 describe("a blob's Location", () => {
-  for (const { location, right, situation } of locations.filter(({ right }) => right?.host === "registry.test")) {
+  for (const { location, right, situation } of locations.filter(
+    ({ right }) => right?.host === "registry.test"
+  )) {
     const target = right?.target ?? ""
     it.effect(
       `with ${situation}`,

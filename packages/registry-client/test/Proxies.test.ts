@@ -77,7 +77,10 @@ const whileTimePasses = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect
   Effect.raceFirst(
     effect,
     Effect.forever(
-      Effect.andThen(Effect.promise(() => new Promise(setImmediate)), TestClock.adjust("1 second"))
+      Effect.andThen(
+        Effect.promise(() => new Promise(setImmediate)),
+        TestClock.adjust("1 second")
+      )
     )
   )
 
@@ -135,7 +138,7 @@ describe("HTTPS_PROXY", () => {
         ]
       }
     ],
-    ["bytes until its end", { pieces: ["HTTP/1.1 200 OK\r\n\r\n", text], then: "end" }]
+    ["bytes until its end", { pieces: ["HTTP/1.1 200 OK\r\n\r\n", text], ending: "end" }]
   ] as const) {
     for (const secureProxy of [false, true]) {
       it.effect(
@@ -169,7 +172,10 @@ describe("HTTPS_PROXY", () => {
         proxy: { login: { username: "other", password: "other" } }
       })
       assert.deepInclude(reason(result), { _tag: "ConnectionFailed", kind: "proxy" })
-      assert.include(reason(result)["detail"], "the proxy that HTTPS_PROXY names refused the user and password")
+      assert.include(
+        reason(result)["detail"],
+        "the proxy that HTTPS_PROXY names refused the user and password"
+      )
       assert.notMatch(JSON.stringify(result), /proxyuser|proxypass/)
       assert.strictEqual(server.accepted(), 0)
     })

@@ -97,7 +97,9 @@ export const make = Effect.fnUntraced(function* (options: ForwardProxyOptions) {
   }
 
   const server = (
-    tls === undefined ? http.createServer(forward) : https.createServer({ key: tls.key, cert: tls.chain }, forward)
+    tls === undefined
+      ? http.createServer(forward)
+      : https.createServer({ key: tls.key, cert: tls.chain }, forward)
   ).on("connect", tunnel)
   yield* Effect.acquireRelease(
     Effect.callback<void>((resume) => {

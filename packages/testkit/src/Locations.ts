@@ -8,7 +8,8 @@ export interface Location {
   readonly location: string
   /** Host field and request line of the next request; undefined where there is none. */
   readonly right: { readonly host: string; readonly target: string; readonly scheme?: "http" } | undefined
-  readonly go: "the same" | string
+  /** `the same`, or what it does instead. */
+  readonly go: string
 }
 
 /** The address whose answer the locations stand in. */
@@ -17,12 +18,7 @@ export const locationBase = "https://registry.test/v2/a/blobs/x?q=1"
 /** Text as the bytes of a header field: UTF-8. */
 export const asBytes = (text: string): string => Buffer.from(text, "utf8").toString("latin1")
 
-const here = (
-  situation: string,
-  location: string,
-  target: string = location,
-  go = "the same"
-): Location => ({
+const here = (situation: string, location: string, target: string = location, go = "the same"): Location => ({
   situation,
   location: asBytes(location),
   right: { host: "registry.test", target: asBytes(target) },
@@ -62,12 +58,21 @@ export const locations: ReadonlyArray<Location> = [
   here("a blank in a query", "/raw?a=b c", "/raw?a=b%20c", "sends the blank, which ends the request line"),
   here("UTF-8 in a path", "/raw/фу", "/raw/%D1%84%D1%83"),
   here("a blank in a path", "/raw/b c", "/raw/b%20c"),
-  here("characters that RFC 3986 leaves out of a path", '/raw/a|b^{c}"<d>`', "/raw/a%7Cb%5E%7Bc%7D%22%3Cd%3E%60"),
+  here(
+    "characters that RFC 3986 leaves out of a path",
+    '/raw/a|b^{c}"<d>`',
+    "/raw/a%7Cb%5E%7Bc%7D%22%3Cd%3E%60"
+  ),
   here("brackets in a path", "/raw/[a]"),
   here("a semicolon in a path", "/raw;jsessionid=1"),
   here("a backslash in a path", "/raw\\a", "/raw%5Ca"),
   here("escapes in a path", "/raw/%7e%2F%41"),
-  here("escapes in a path beside UTF-8", "/raw/%7e%2F/ф", "/raw/%7e%2F/%D1%84", "undoes the escapes: /raw/~//%D1%84"),
+  here(
+    "escapes in a path beside UTF-8",
+    "/raw/%7e%2F/ф",
+    "/raw/%7e%2F/%D1%84",
+    "undoes the escapes: /raw/~//%D1%84"
+  ),
   here("a broken escape in a path", "/raw/%zz", "/raw/%zz", "refuses it"),
   here("tabs", "/raw\tx?y\tz", "/raw%09x?y%09z", "refuses it"),
   here("dots in a path", "/a/./b/../c/..", "/a/"),
@@ -98,7 +103,11 @@ export const locations: ReadonlyArray<Location> = [
   elsewhere("a name in escaped UTF-8", "https://%D1%81.test/raw", "xn--q1a.test", "/raw"),
   elsewhere("an IPv6 address", "https://[2001:DB8::0001]:8443/raw", "[2001:DB8::0001]:8443", "/raw"),
   elsewhere("an address that is short of numbers", "https://127.1/raw", "127.1", "/raw"),
-  refused("an IPv6 address with a zone", "https://[fe80::1%25eth0]/raw", "leaves the zone out of the Host field"),
+  refused(
+    "an IPv6 address with a zone",
+    "https://[fe80::1%25eth0]/raw",
+    "leaves the zone out of the Host field"
+  ),
   refused("one slash after the scheme", "https:/raw"),
   refused("no slash after the scheme", "https:raw"),
   refused("another scheme", "ftp://store.test/raw"),

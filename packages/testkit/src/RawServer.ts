@@ -8,7 +8,7 @@ export interface RawAnswer {
   /** Written one after the other, each as a segment of its own. */
   readonly pieces: ReadonlyArray<string>
   /** What follows; the connection stays open unless told. */
-  readonly then?: "end" | "reset"
+  readonly ending?: "end" | "reset"
 }
 
 /** A request as it came. */
@@ -45,9 +45,9 @@ export interface RawServer {
 }
 
 /** An answer in one piece. */
-export const answer = (text: string, then?: "end" | "reset"): RawAnswer => ({
+export const answer = (text: string, ending?: "end" | "reset"): RawAnswer => ({
   pieces: [text],
-  ...(then === undefined ? {} : { then })
+  ...(ending === undefined ? {} : { ending })
 })
 
 /** An answer with a length, as it should be. */
@@ -73,7 +73,7 @@ const parse = (head: string, body: string, connection: number): RawRequest => {
     const colon = line.indexOf(":")
     return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]
   })
-  return { method, target, headers: Object.fromEntries(fields), body, connection }
+  return { method, target, headers: Object.fromEntries(fields) as Record<string, string>, body, connection }
 }
 
 /** The first request of some bytes, and what is left of these. */
@@ -91,13 +91,15 @@ const takeRequest = (
     : { request: parse(head, rest.slice(0, length), connection), rest: rest.slice(length) }
 }
 
-const writeAll = (socket: Socket, { pieces, then }: RawAnswer): void => {
+const writeAll = (socket: Socket, { pieces, ending }: RawAnswer): void => {
   const [piece, ...others] = pieces
   if (piece !== undefined) {
-    socket.write(piece, "latin1", () => setImmediate(() => writeAll(socket, { pieces: others, ...(then && { then }) })))
-  } else if (then === "end") {
+    socket.write(piece, "latin1", () =>
+      setImmediate(() => writeAll(socket, { pieces: others, ...(ending && { ending }) }))
+    )
+  } else if (ending === "end") {
     socket.end()
-  } else if (then === "reset") {
+  } else if (ending === "reset") {
     socket.resetAndDestroy()
   }
 }
@@ -118,7 +120,7 @@ export const make = Effect.fnUntraced(function* (handler: RawHandler, options: R
     onConnection?.(socket, connection)
     socket.on("data", (data: Buffer) => {
       bytes += data.toString("latin1")
-      for (let taken = takeRequest(bytes, connection); taken !== undefined; ) {
+      for (let taken = takeRequest(bytes, connection); taken !== undefined;) {
         bytes = taken.rest
         requests.push(taken.request)
         const answer = handler(taken.request)

@@ -61,7 +61,11 @@ const proxiesOf = (
         ? ProxySettings.fromEnvironment(variables)
         : ProxySettings.always(proxy, "the kubeconfig's proxy-url"),
       ({ reason, source }) =>
-        new ConnectionFailure({ kind: "proxy", detail: `${source} cannot be used: ${reason}`, isPassing: false })
+        new ConnectionFailure({
+          kind: "proxy",
+          detail: `${source} cannot be used: ${reason}`,
+          isPassing: false
+        })
     )
   )
 

@@ -1,7 +1,7 @@
 import { Duration, Effect } from "effect"
 import type { Socket } from "node:net"
 import type { ConnectionOptions, PeerCertificate, SecureContext, TLSSocket } from "node:tls"
-import { closedEarly, ConnectionFailure, fromCause, notInTime } from "../ConnectionFailure.ts"
+import { closedEarly, type ConnectionFailure, fromCause, notInTime } from "../ConnectionFailure.ts"
 import { HttpConnection } from "../http/HttpConnection.ts"
 import { net, tls } from "../NodeModules.ts"
 import type { Destination } from "../proxy/NoProxy.ts"
@@ -55,13 +55,17 @@ const hostPort = ({ hostname, port }: Destination): string =>
   `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`
 
 /** The names of a server in TLS, as Go has them: no address in SNI, no dot at a name's end. */
-const tlsOptions = ({ context, isVerified, serverName }: TlsSettings, hostname: string): ConnectionOptions => {
+const tlsOptions = (
+  { context, isVerified, serverName }: TlsSettings,
+  hostname: string
+): ConnectionOptions => {
   const name = (serverName ?? hostname).replace(/\.$/, "")
   return {
     secureContext: context,
     rejectUnauthorized: isVerified !== false,
     ...(net.isIP(name) === 0 ? { servername: name } : {}),
-    checkServerIdentity: (_: string, certificate: PeerCertificate) => tls.checkServerIdentity(name, certificate)
+    checkServerIdentity: (_: string, certificate: PeerCertificate) =>
+      tls.checkServerIdentity(name, certificate)
   }
 }
 
@@ -111,7 +115,11 @@ export const make = (dialer: Dialer, readSize: number): Connector => {
     const known = sessions.get(context) ?? new Map<string, Buffer>()
     sessions.set(context, known)
     const session = known.get(key)
-    const socket = tls.connect({ ...socketOptions, ...options, ...(session === undefined ? {} : { session }) })
+    const socket = tls.connect({
+      ...socketOptions,
+      ...options,
+      ...(session === undefined ? {} : { session })
+    })
     socket.on("error", ignore)
     socket.on("session", (session) => {
       known.delete(key)
@@ -137,7 +145,8 @@ export const make = (dialer: Dialer, readSize: number): Connector => {
       connections.set(connection.socket, connection)
       return connection.socket
     }
-    const connectionOf = (socket: Socket): HttpConnection => connections.get(socket) ?? new HttpConnection(socket, false)
+    const connectionOf = (socket: Socket): HttpConnection =>
+      connections.get(socket) ?? new HttpConnection(socket, false)
 
     const direct = (to: Destination, tlsSettings: TlsSettings | undefined) =>
       Effect.gen(function* () {
@@ -189,7 +198,10 @@ export const make = (dialer: Dialer, readSize: number): Connector => {
           ? Effect.suspend(() => {
               isAtProxy = true
               const context = proxy.protocol === "https:" ? { context: proxyContext() } : undefined
-              return Effect.mapBoth(direct(proxy, context), { onSuccess: connectionOf, onFailure: blaming(proxy) })
+              return Effect.mapBoth(direct(proxy, context), {
+                onSuccess: connectionOf,
+                onFailure: blaming(proxy)
+              })
             })
           : tunneled(proxy, settings)
     return Effect.timeoutOrElse(made, {

@@ -73,7 +73,10 @@ const inTurn = Effect.fnUntraced(function* (
     const left = deadline - (yield* Clock.currentTimeMillis)
     const share = Math.min(left, Math.max(leastShare, left / (addresses.length - index)))
     const attempt = connected(() => open(address)).pipe(
-      Effect.timeoutOrElse({ duration: Duration.millis(Math.max(0, share)), orElse: () => Effect.fail(notInTime) }),
+      Effect.timeoutOrElse({
+        duration: Duration.millis(Math.max(0, share)),
+        orElse: () => Effect.fail(notInTime)
+      }),
       Effect.result
     )
     const result = yield* attempt
@@ -105,7 +108,9 @@ export const make = (lookup: Lookup = systemLookup): Effect.Effect<Dialer> =>
         })
       if (fallback.length === 0) return yield* inTurn(primary, deadline, open)
       const failed = yield* Deferred.make<ConnectionFailure>()
-      const patient = Effect.tapError(inTurn(primary, deadline, open), (failure) => Deferred.succeed(failed, failure))
+      const patient = Effect.tapError(inTurn(primary, deadline, open), (failure) =>
+        Deferred.succeed(failed, failure)
+      )
       const late = Effect.andThen(
         Effect.raceFirst(Deferred.await(failed), Effect.sleep(fallbackDelay)),
         inTurn(fallback, deadline, open)

@@ -79,7 +79,7 @@ class Gathering implements BodySink {
   }
 
   #fill(buffers: LentBuffers, bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       const into = (this.#filling ??= buffers.take())
       const part = bytes.subarray(at, at + into.length - this.#filled)
       into.set(part, this.#filled)

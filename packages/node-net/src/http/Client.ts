@@ -48,7 +48,10 @@ const refusing = (failure: ConnectionFailure): Client => ({
 })
 
 /** A client whose connections are closed with the scope. */
-export const make = (connector: Connector, options: ClientOptions): Effect.Effect<Client, never, Scope.Scope> => {
+export const make = (
+  connector: Connector,
+  options: ClientOptions
+): Effect.Effect<Client, never, Scope.Scope> => {
   const { connectMillis, idleMillis, maxConnections, maxIdle, proxies, proxyContext, server, tls } = options
   const route = proxies.proxyFor(tls === undefined ? "http:" : "https:", server)
   if (Result.isFailure(route)) return Effect.succeed(refusing(route.failure))

@@ -23,7 +23,10 @@ const lengthOf = (values: ReadonlyArray<string> | undefined): number | undefined
   if (values === undefined) return undefined
   const [first, ...others] = new Set(listOf(values))
   const length = Number(first)
-  return others.length > 0 || first === undefined || !/^\d{1,18}$/.test(first) || !Number.isSafeInteger(length)
+  return others.length > 0 ||
+    first === undefined ||
+    !/^\d{1,18}$/.test(first) ||
+    !Number.isSafeInteger(length)
     ? "invalid"
     : length
 }
@@ -48,7 +51,8 @@ export const framingOf = (
   if (method === "HEAD" || status < 200 || status === 204 || status === 304) {
     return { end: none, isKept: lives && status >= 200 }
   }
-  if (isChunked) return { end: { _tag: "Chunked" }, isKept: lives && length === undefined && minorVersion === 1 }
+  if (isChunked)
+    return { end: { _tag: "Chunked" }, isKept: lives && length === undefined && minorVersion === 1 }
   if (length !== undefined) return { end: { _tag: "Length", length }, isKept: lives }
   return { end: { _tag: "Close" }, isKept: false }
 }

@@ -34,7 +34,9 @@ const trim = (text: string): string => text.replace(/^[ \t]+|[ \t]+$/g, "")
  * before (RFC 9112, section 5.2), a name with a blank in it is passed over. Undefined where that cannot be done.
  */
 export const parseHead = (text: string): Head | undefined => {
-  const [first = "", ...lines] = text.split("\n").map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line))
+  const [first = "", ...lines] = text
+    .split("\n")
+    .map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line))
   const [, major, minor, status] = statusLine.exec(first) ?? []
   if (major === undefined) return undefined
   const joined: Array<string> = []
@@ -65,7 +67,7 @@ const beginning = "HTTP/"
 
 /** The failure of an answer that begins as none does. A TLS record begins with its type. */
 const otherProtocol = (start: string): ConnectionFailure =>
-  /^[\x14-\x17]/.test(start)
+  [20, 21, 22, 23].includes(start.charCodeAt(0))
     ? new ConnectionFailure({
         kind: "tls",
         detail: "it speaks TLS on this port, and was spoken to in plain HTTP",
@@ -102,7 +104,10 @@ export class HeadReader {
 
   #firstOf(bytes: Uint8Array): string {
     const some = Buffer.from(bytes.subarray(0, 64)).toString("latin1")
-    return (this.#start === "" ? some.replace(/^[\r\n]+/, "") : some).slice(0, beginning.length - this.#start.length)
+    return (this.#start === "" ? some.replace(/^[\r\n]+/, "") : some).slice(
+      0,
+      beginning.length - this.#start.length
+    )
   }
 
   #find(bytes: Uint8Array): number | undefined {
@@ -135,7 +140,10 @@ export class HeadReader {
 
   /** The head that ended; begins the next one of the same answer. */
   finish(): Head | ConnectionFailure {
-    const text = Buffer.concat(this.#pieces).toString("latin1").replace(/^[\r\n]+/, "").replace(/\r?\n\r?\n$/, "")
+    const text = Buffer.concat(this.#pieces)
+      .toString("latin1")
+      .replace(/^[\r\n]+/, "")
+      .replace(/\r?\n\r?\n$/, "")
     this.#pieces = []
     this.#isBegun = false
     this.#start = ""

@@ -65,21 +65,29 @@ const singular: ReadonlySet<string> = new Set([
 
 const headersOf = ({ fields }: Head): Readonly<Record<string, string>> => {
   const headers = Object.create(null) as Record<string, string>
-  for (const [name, values] of fields) headers[name] = singular.has(name) ? (values[0] ?? "") : values.join(", ")
+  for (const [name, values] of fields)
+    headers[name] = singular.has(name) ? (values[0] ?? "") : values.join(", ")
   return headers
 }
 
 /** A request's bytes; undefined where it holds what HTTP does not allow. */
 export const bytesOf = ({ body, headers, method, target }: WireRequest): Uint8Array | undefined => {
   const hasLength = body !== undefined || method === "POST"
-  const fields = Object.entries(headers).filter(([name]) => !hasLength || name.toLowerCase() !== "content-length")
+  const fields = Object.entries(headers).filter(
+    ([name]) => !hasLength || name.toLowerCase() !== "content-length"
+  )
   if (hasLength) fields.push(["content-length", String(body?.length ?? 0)])
   const isUnfit =
     target === "" ||
     unfitTarget.test(target) ||
     fields.some(([name, value]) => name === "" || unfitToken.test(name) || unfitValue.test(value))
   if (isUnfit) return undefined
-  const lines = [`${method} ${target} HTTP/1.1`, ...fields.map(([name, value]) => `${name}: ${value}`), "", ""]
+  const lines = [
+    `${method} ${target} HTTP/1.1`,
+    ...fields.map(([name, value]) => `${name}: ${value}`),
+    "",
+    ""
+  ]
   const head = Buffer.from(lines.join("\r\n"), "latin1")
   return body === undefined ? head : Buffer.concat([head, body])
 }

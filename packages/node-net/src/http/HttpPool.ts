@@ -156,13 +156,13 @@ class Connections {
 
   retire(): void {
     this.#isRetired = true
-    for (const connection of [...this.#idle]) connection.close()
+    for (const connection of this.#idle.splice(0)) connection.close()
   }
 
   close(): void {
     this.#isRetired = true
     this.#isClosed = true
-    for (const connection of [...this.#all]) connection.close()
+    this.#all.forEach((connection) => connection.close())
   }
 }
 

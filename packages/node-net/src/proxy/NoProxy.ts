@@ -46,12 +46,14 @@ const subnet = (text: string): Matcher | undefined => {
 /** Host and port, where the text ends in a port. Source: Go's net.SplitHostPort. */
 const splitPort = (text: string): readonly [host: string, port: string] => {
   // Brackets without a port are no address for Go.
-  const [, bracketed, name, port = ""] = /^(?:\[([^[\]]*)\](?=:|$)|([^:[\]]*)(?=:))(?::([^:[\]]*))?$/.exec(text) ?? []
+  const [, bracketed, name, port = ""] =
+    /^(?:\[([^[\]]*)\](?=:|$)|([^:[\]]*)(?=:))(?::([^:[\]]*))?$/.exec(text) ?? []
   const host = bracketed ?? name
   return host === undefined ? [text, ""] : [host, port]
 }
 
-const isPort = (port: string, destination: Destination): boolean => port === "" || port === String(destination.port)
+const isPort = (port: string, destination: Destination): boolean =>
+  port === "" || port === String(destination.port)
 
 const matcherOf = (text: string): Matcher | undefined => {
   const within = subnet(text)
@@ -59,13 +61,14 @@ const matcherOf = (text: string): Matcher | undefined => {
   const [host, port] = splitPort(text)
   const own = host.includes("%") ? undefined : addressOf(host)
   if (own !== undefined) {
-    return (destination, address) =>
-      address?.text === own.text && isPort(port, destination)
+    return (destination, address) => address?.text === own.text && isPort(port, destination)
   }
   if (host === "") return undefined
   const glob = host.startsWith("*.") ? host.slice(1) : host
   const suffix = glob.startsWith(".") ? glob : `.${glob}`
-  const ascii = /^[\0-\x7f]*$/.test(suffix) ? suffix : `.${url.domainToASCII(suffix.slice(1)) || suffix.slice(1)}`
+  const ascii = /^[\0-\x7f]*$/.test(suffix)
+    ? suffix
+    : `.${url.domainToASCII(suffix.slice(1)) || suffix.slice(1)}`
   const coversItself = glob !== suffix
   return ({ hostname, port: ownPort }, address) =>
     address === undefined &&

@@ -45,7 +45,8 @@ export const parseProxy = (text: string, source: string): Result.Result<Proxy, U
     )
   }
   // Go takes the scheme for the name of a host here.
-  if (scheme === undefined && /^https?:(?:\/|$)/i.test(bytes)) return unusable("it has no host after its scheme")
+  if (scheme === undefined && /^https?:(?:\/|$)/i.test(bytes))
+    return unusable("it has no host after its scheme")
   return Result.mapBoth(HttpUrl.parse(scheme === undefined ? `http://${bytes}` : bytes), {
     onFailure: () => new UnusableProxy({ source, reason: "it is not the address of a proxy" }),
     onSuccess: (address) => ({

@@ -31,7 +31,10 @@ const v6 = (address: string): Dialer.HostAddress => ({ address, family: 6 })
 const settled = Effect.repeat(Effect.yieldNow, { times: 100 })
 
 /** Dials a name of these addresses; `attempts` are the connections that were begun, in order. */
-const dialing = Effect.fnUntraced(function* (addresses: ReadonlyArray<Dialer.HostAddress>, hostname = "server.test") {
+const dialing = Effect.fnUntraced(function* (
+  addresses: ReadonlyArray<Dialer.HostAddress>,
+  hostname: string = "server.test"
+) {
   const attempts: Array<Attempt> = []
   const lookups: Array<string> = []
   const dialer = yield* Dialer.make((name) =>
@@ -56,7 +59,8 @@ const dialing = Effect.fnUntraced(function* (addresses: ReadonlyArray<Dialer.Hos
   return { attempts, lookups, fiber, result }
 })
 
-const begun = (attempts: ReadonlyArray<Attempt>): ReadonlyArray<string> => attempts.map(({ address }) => address)
+const begun = (attempts: ReadonlyArray<Attempt>): ReadonlyArray<string> =>
+  attempts.map(({ address }) => address)
 
 describe("a host with addresses of both families", () => {
   const addresses = [v6("fd00::1"), v4("10.0.0.1"), v6("fd00::2"), v4("10.0.0.2")]

@@ -72,7 +72,10 @@ describe("a proxy for https", () => {
   it.effect(
     "is given the credentials of its address; the server is not",
     Effect.fn(function* () {
-      const { client, proxy, server } = yield* setUp({ login, address: (host) => `http://${encoded}@${host}` })
+      const { client, proxy, server } = yield* setUp({
+        login,
+        address: (host) => `http://${encoded}@${host}`
+      })
       assert.strictEqual(statusOf(yield* ask(client)), 200)
       assert.isTrue(proxy.requests[0]?.isLetIn)
       assert.notProperty(server.requests[0]?.headers, "proxy-authorization")
@@ -186,9 +189,12 @@ describe("a proxy for https", () => {
     Effect.fn(function* () {
       const { client, proxy } = yield* setUp({ tunnelling: { _tag: "Silence" } })
       const asked = yield* Effect.forkChild(ask(client))
-      yield* Effect.repeat(Effect.promise(() => new Promise(setImmediate)), {
-        until: () => proxy.requests.length === 1
-      })
+      yield* Effect.repeat(
+        Effect.promise(() => new Promise(setImmediate)),
+        {
+          until: () => proxy.requests.length === 1
+        }
+      )
       yield* TestClock.adjust("5 seconds")
       const failure = failureOf(yield* Fiber.join(asked))
       assert.deepInclude(failure, { kind: "timeout", proxy: "https_proxy" })

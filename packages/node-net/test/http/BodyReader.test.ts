@@ -50,7 +50,10 @@ describe("a body", () => {
       body.deliver(bytes("a"), false)
       body.deliver(bytes("b"), false)
       const chunks = yield* Fiber.join(waiting)
-      assert.deepStrictEqual(chunks.map((chunk) => text([chunk])), ["a", "b"])
+      assert.deepStrictEqual(
+        chunks.map((chunk) => text([chunk])),
+        ["a", "b"]
+      )
     })
   )
 
@@ -91,7 +94,7 @@ describe("a body", () => {
       for (const isWhole of [false, true]) {
         const { body, calls } = make()
         const scope = yield* Scope.make()
-        yield* Scope.provide(BodyReader.open(body, { readAhead: 100 }), scope)
+        yield* Effect.asVoid(Scope.provide(BodyReader.open(body, { readAhead: 100 }), scope))
         body.deliver(bytes("a"), false)
         if (isWhole) body.end(undefined)
         yield* Scope.close(scope, Exit.void)
@@ -153,7 +156,7 @@ describe("lent buffers", () => {
                 const got: Array<Uint8Array> = []
                 const reading = yield* Effect.forkChild(
                   Pull.catchDone(
-                    Effect.forever(Effect.map(pull, (chunks) => void got.push(...chunks))),
+                    Effect.forever(Effect.flatMap(pull, (chunks) => Effect.sync(() => got.push(...chunks)))),
                     () => Effect.void
                   )
                 )
@@ -168,7 +171,8 @@ describe("lent buffers", () => {
                 yield* Fiber.join(reading)
                 assert.deepStrictEqual(Buffer.concat(got), Buffer.concat(pieces))
                 assert.strictEqual(new Set(got.map(({ buffer }) => buffer)).size, got.length)
-                for (const chunk of got) assert.isTrue(buffers.lent.some(({ buffer }) => buffer === chunk.buffer))
+                for (const chunk of got)
+                  assert.isTrue(buffers.lent.some(({ buffer }) => buffer === chunk.buffer))
               })
             )
           )

@@ -22,7 +22,9 @@ const setUp = Effect.fnUntraced(function* (options: Partial<HttpPool.HttpPoolOpt
   const ask = (isRepeatable = true): Effect.Effect<Outcome> =>
     pool
       .send(request, { isRepeatable, signal: never })
-      .pipe(Effect.matchEffect({ onSuccess: collect, onFailure: (failure) => Effect.succeed<Outcome>(failure) }))
+      .pipe(
+        Effect.matchEffect({ onSuccess: collect, onFailure: (failure) => Effect.succeed<Outcome>(failure) })
+      )
   return { server, pool, ask }
 })
 
@@ -55,9 +57,13 @@ describe("a pool", () => {
       const { ask, server } = yield* setUp({ maxConnections: 1 })
       const order: Array<number> = []
       const all = yield* Effect.forkChild(
-        Effect.forEach([1, 2, 3], (number) => Effect.tap(ask(), () => Effect.sync(() => order.push(number))), {
-          concurrency: "unbounded"
-        })
+        Effect.forEach(
+          [1, 2, 3],
+          (number) => Effect.tap(ask(), () => Effect.sync(() => order.push(number))),
+          {
+            concurrency: "unbounded"
+          }
+        )
       )
       for (let round = 1; round <= 3; round++) {
         yield* settled
@@ -167,7 +173,9 @@ describe("a pool", () => {
     Effect.fn(function* () {
       const { pool, server } = yield* setUp()
       const controller = new AbortController()
-      const head = yield* Effect.forkChild(pool.send(request, { isRepeatable: true, signal: controller.signal }))
+      const head = yield* Effect.forkChild(
+        pool.send(request, { isRepeatable: true, signal: controller.signal })
+      )
       yield* settled
       server.at(0).send("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe")
       const answer = yield* Fiber.join(head)
@@ -262,7 +270,8 @@ describe("a pool", () => {
                   for (const { answers, yields } of requests) {
                     const asked = yield* Effect.forkChild(ask())
                     yield* Effect.repeat(Effect.yieldNow, { times: yields })
-                    if (answers) for (const socket of server.open) if (socket.written.length > 0) socket.answer()
+                    if (answers)
+                      for (const socket of server.open) if (socket.written.length > 0) socket.answer()
                     yield* Fiber.interrupt(asked)
                   }
                   yield* settled

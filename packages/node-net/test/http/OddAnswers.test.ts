@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
 import { HttpConnection } from "@registry-packages-proxy/node-net/http/HttpConnection"
-import { type OddAnswer, oddAnswers } from "@registry-packages-proxy/testkit/OddAnswers"
+import type { OddAnswer } from "@registry-packages-proxy/testkit/OddAnswer"
+import { oddAnswers } from "@registry-packages-proxy/testkit/OddAnswers"
 import * as RawServer from "@registry-packages-proxy/testkit/RawServer"
 import { Effect } from "effect"
 import fc from "fast-check"
@@ -43,7 +44,9 @@ const inPieces = (answer: OddAnswer, cuts: ReadonlyArray<number>): Effect.Effect
       }
     )
     const bytes = Buffer.from(answer.bytes, "latin1")
-    const places = [...new Set([0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length])].sort((a, b) => a - b)
+    const places = [...new Set([0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length])].sort(
+      (a, b) => a - b
+    )
     const shared = Buffer.alloc(bytes.length)
     for (const [index, at] of places.entries()) {
       const piece = bytes.subarray(at, places[index + 1])
@@ -59,7 +62,9 @@ describe("an answer", () => {
     it.effect(
       `with ${answer.situation}`,
       Effect.fn(function* () {
-        const server = yield* RawServer.make(() => RawServer.answer(answer.bytes, answer.isEnded ? "end" : undefined))
+        const server = yield* RawServer.make(() =>
+          RawServer.answer(answer.bytes, answer.isEnded ? "end" : undefined)
+        )
         const client = yield* clientOf({ hostname: "127.0.0.1", port: server.port })
         check(answer, yield* ask(client))
         check(answer, yield* ask(client))
@@ -85,7 +90,13 @@ describe("an answer", () => {
     "is read the same byte for byte",
     Effect.fn(function* () {
       for (const answer of oddAnswers.filter(({ bytes }) => bytes.length < 1000)) {
-        check(answer, yield* inPieces(answer, [...answer.bytes].map((_, index) => index)))
+        check(
+          answer,
+          yield* inPieces(
+            answer,
+            Array.from({ length: answer.bytes.length }, (_, index) => index)
+          )
+        )
       }
     })
   )

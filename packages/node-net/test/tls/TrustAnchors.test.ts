@@ -49,7 +49,12 @@ describe("an anchor", () => {
           ["another authority beside the right one", leaf, trust(foreign.cert, between.cert), "ok"],
           ["the root, the intermediate not sent", leaf, trust(root.cert), "not trusted"],
           ["another authority", chained, trust(foreign.cert), "not trusted"],
-          ["another certificate of the same authority", leaf, trust((yield* between.issue()).cert), "not trusted"]
+          [
+            "another certificate of the same authority",
+            leaf,
+            trust((yield* between.issue()).cert),
+            "not trusted"
+          ]
         ] as const) {
           assert.include(yield* hear(tls, context), expected, what)
         }

@@ -23,7 +23,10 @@ type ClientError = HttpClientError.HttpClientError
 const decoder = new TextDecoder()
 
 /** An answer whose body flows into buffers of its consumer's, where it lends some. */
-class NodeResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse, Pipeable.Pipeable {
+class NodeResponse
+  extends Inspectable.Class
+  implements HttpClientResponse.HttpClientResponse, Pipeable.Pipeable
+{
   readonly [HttpIncomingMessage.TypeId]: typeof HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
   readonly [HttpClientResponse.TypeId]: typeof HttpClientResponse.TypeId = HttpClientResponse.TypeId
   readonly request: HttpClientRequest.HttpClientRequest
@@ -50,7 +53,10 @@ class NodeResponse extends Inspectable.Class implements HttpClientResponse.HttpC
   }
 
   get arrayBuffer(): Effect.Effect<ArrayBuffer, ClientError> {
-    return Effect.map(Stream.runCollect(this.stream), (chunks) => new Uint8Array(Buffer.concat(chunks)).buffer)
+    return Effect.map(
+      Stream.runCollect(this.stream),
+      (chunks) => new Uint8Array(Buffer.concat(chunks)).buffer
+    )
   }
 
   get text(): Effect.Effect<string, ClientError> {
@@ -67,13 +73,8 @@ class NodeResponse extends Inspectable.Class implements HttpClientResponse.HttpC
     return Effect.map(this.text, (text) => UrlParams.fromInput(new URLSearchParams(text)))
   }
 
-  get formData(): Effect.Effect<FormData, ClientError> {
-    return Effect.flatMap(this.arrayBuffer, (bytes) =>
-      Effect.tryPromise({
-        try: () => new Response(bytes, { headers: this.headers }).formData(),
-        catch: (cause) => this.#failed(cause)
-      })
-    )
+  get formData(): Effect.Effect<never, ClientError> {
+    return Effect.fail(this.#failed(new Error("no server that is asked here answers with form data")))
   }
 
   get cookies(): Cookies.Cookies {
