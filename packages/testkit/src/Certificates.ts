@@ -139,7 +139,7 @@ const issue = async (
     ]
   })
   const cert = certificate.toString("pem")
-  return { cert, chain: cert, key: await keyPem(keys.privateKey), ca: authority.toString("pem") }
+  return { cert, chain: cert, key: await keyPem(keys.privateKey), ca: `${authority.toString("pem")}\n` }
 }
 
 const authority = async (request: AuthorityRequest, parent?: Signer): Promise<CertificateAuthority> => {
