@@ -22,7 +22,7 @@ const retryAfterOf = (header: string | undefined): number | undefined => {
 }
 
 /**
- * Requests over `node:https`, authenticated as the location says. Nothing is read or connected before the first request,
+ * Requests over HTTPS, authenticated as the location says. Nothing is read or connected before the first request,
  * and nothing that is wrong is final: a configuration, token or certificate that is put right is taken up. `variables` are
  * those of the process: HTTP_PROXY, HTTPS_PROXY and NO_PROXY are for the API server too, unless the kubeconfig has a
  * `proxy-url`.

@@ -191,10 +191,7 @@ describe("CommandLine", () => {
       [{ HTTP_PROXY: "socks5://s3cret@proxy.test" }, "HTTP_PROXY: its scheme is socks5"],
       [{ https_proxy: "http:/s3cret" }, "https_proxy: it has no host after its scheme"],
       [{ HTTPS_PROXY: "http://user:s3cret@:::" }, "HTTPS_PROXY: it is not the address of a proxy"],
-      [
-        { http_proxy: "good.test", HTTPS_PROXY: "s3 cret" },
-        "HTTPS_PROXY: it is not the address of a proxy"
-      ]
+      [{ http_proxy: "good.test", HTTPS_PROXY: "s3 cret" }, "HTTPS_PROXY: it is not the address of a proxy"]
     ] as const) {
       assert.strictEqual(message(credentials, variables), `${problem}; ${accepted}`)
     }
