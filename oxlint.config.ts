@@ -10,7 +10,7 @@ const directions: Record<string, ReadonlyArray<string>> = {
   "registry-client": ["node-net", "oci"],
   "digest-cache": ["oci"],
   kubernetes: ["node-net"],
-  "credential-store": ["oci", "kubernetes"],
+  "credential-store": ["node-net", "oci", "kubernetes"],
   "access-control": ["kubernetes"],
   proxy: ["node-net", "oci", ...ports],
   testkit: ["node-net", "oci", ...ports],

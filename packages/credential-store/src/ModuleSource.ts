@@ -36,7 +36,15 @@ export const decode = (
   object: unknown,
   origin: string,
   previous?: RegistrySource
-): Result.Result<{ readonly key: RepositoryKey; readonly source: RegistrySource }, ObjectError> =>
+): Result.Result<
+  {
+    readonly key: RepositoryKey
+    readonly source: RegistrySource
+    /** What is odd about the object, in words that show none of its values. */
+    readonly warning: string | undefined
+  },
+  ObjectError
+> =>
   Result.gen(function* () {
     const {
       spec: { registry }
@@ -45,13 +53,14 @@ export const decode = (
     if (Option.isNone(key)) return yield* invalid("spec.registry.repo is not host[:port]/name")
     const { host, name } = split(key.value)
     const config = yield* base64Text(registry.dockerCfg ?? "", "spec.registry.dockerCfg")
+    const { ca, warning } = yield* trusted(registry.ca, "spec.registry.ca", previous?.ca)
     const source: RegistrySource = {
       scheme: yield* scheme(registry.scheme, "spec.registry.scheme"),
       host,
       base: PathComponents.make(name),
       credential: yield* fromDockerConfig(config, host, "spec.registry.dockerCfg"),
-      ca: yield* trusted(registry.ca, "spec.registry.ca", previous?.ca),
+      ca,
       origin
     }
-    return { key: key.value, source }
+    return { key: key.value, source, warning }
   })

@@ -39,7 +39,14 @@ export const decode = (
   object: unknown,
   origin: string,
   previous?: RegistrySource
-): Result.Result<RegistrySource, ObjectError> =>
+): Result.Result<
+  {
+    readonly source: RegistrySource
+    /** What is odd about the object, in words that show none of its values. */
+    readonly warning: string | undefined
+  },
+  ObjectError
+> =>
   Result.gen(function* () {
     const { data, stringData } = yield* Result.mapError(decodeShape(object), shapeError)
     const text = (key: Key): Result.Result<string, ObjectError> => {
@@ -52,12 +59,14 @@ export const decode = (
     if (Option.isNone(host)) return yield* invalid("address is not host[:port]")
     const base = parsePath((yield* text("path")).trim())
     if (Option.isNone(base)) return yield* invalid("path is not a repository path")
-    return {
+    const { ca, warning } = yield* trusted(yield* text("ca"), "ca", previous?.ca)
+    const source: RegistrySource = {
       scheme: yield* scheme(yield* text("scheme"), "scheme"),
       host: host.value,
       base: base.value,
       credential: yield* fromDockerConfig(yield* text(".dockerconfigjson"), host.value, ".dockerconfigjson"),
-      ca: yield* trusted(yield* text("ca"), "ca", previous?.ca),
+      ca,
       origin
     }
+    return { source, warning }
   })

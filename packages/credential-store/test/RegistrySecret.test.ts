@@ -6,7 +6,7 @@ import { Base64 } from "effect/encoding"
 import { testCertificate } from "./TestCertificate.ts"
 
 const origin = "Secret d8-system/deckhouse-registry"
-const source = (object: unknown) => Result.getOrThrow(decode(object, origin))
+const source = (object: unknown) => Result.getOrThrow(decode(object, origin)).source
 const detail = (object: unknown) => Result.getOrThrow(Result.flip(decode(object, origin))).detail
 
 describe("RegistrySecret", () => {

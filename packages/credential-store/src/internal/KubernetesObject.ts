@@ -85,6 +85,8 @@ export const identify = (object: unknown, position: number): Identity => {
 export interface ReadSource {
   readonly slot: Slot
   readonly source: RegistrySource
+  /** What is odd about the object, in words that show none of its values. */
+  readonly warning: string | undefined
 }
 
 /** Why an object gives no source, and the repository it claims where even that can be read. */
@@ -100,7 +102,7 @@ const attempt = (
 ): Result.Result<ReadSource, Problem> => {
   if (identity.type === "Secret") {
     return Result.mapBoth(RegistrySecret.decode(object, identity.label, previous), {
-      onSuccess: (source) => ({ slot: ownSlot, source }),
+      onSuccess: ({ source, warning }) => ({ slot: ownSlot, source, warning }),
       onFailure: ({ detail }) => ({ slot: ownSlot, detail })
     })
   }
@@ -110,7 +112,7 @@ const attempt = (
   })
   if (identity.id.includes("#")) return Result.fail(failed("metadata.name is missing or not a valid name"))
   return Result.mapBoth(ModuleSource.decode(object, identity.label, previous), {
-    onSuccess: ({ key, source }) => ({ slot: key, source }),
+    onSuccess: ({ key, source, warning }) => ({ slot: key, source, warning }),
     onFailure: ({ detail }) => failed(detail)
   })
 }

@@ -200,6 +200,7 @@ export class Ledger {
       return
     }
     const wasBroken = entry.problem !== undefined
+    const lastWarning = entry.good?.warning
     const result: Result.Result<ReadSource, Problem> =
       type === "Malformed"
         ? Result.fail({ slot: undefined, detail: "it is left out" })
@@ -209,6 +210,10 @@ export class Ledger {
       entry.problem = undefined
       if (wasBroken) reports.push({ level: "Info", message: `${label} can be read again` })
       else reports.push({ level: "Debug", message: `${label} was read` })
+      const { warning } = result.success
+      if (warning !== undefined && warning !== lastWarning) {
+        reports.push({ level: "Warn", message: `${label}: ${warning}` })
+      }
     } else {
       entry.problem = result.failure
       const rest = entry.good === undefined ? "it does not serve" : "its last good state goes on serving"
