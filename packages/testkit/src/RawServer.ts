@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { createServer, type Server, type Socket } from "node:net"
-import { createServer as createTlsServer } from "node:tls"
+import { createServer as createTlsServer, TLSSocket } from "node:tls"
 import type { ServerCertificate } from "./Certificates.ts"
 
 /** What a raw server does with a request. Text has a character for each byte. */
@@ -100,7 +100,9 @@ const writeAll = (socket: Socket, { pieces, ending }: RawAnswer): void => {
   } else if (ending === "end") {
     socket.end()
   } else if (ending === "reset") {
-    socket.resetAndDestroy()
+    // Node resets plain sockets alone.
+    if (socket instanceof TLSSocket) socket.destroy()
+    else socket.resetAndDestroy()
   }
 }
 

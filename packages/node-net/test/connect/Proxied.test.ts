@@ -201,6 +201,30 @@ describe("a proxy for https", () => {
     })
   )
 
+  for (const ending of ["end", "reset"] as const) {
+    it.effect(
+      `whose tunnel breaks in the middle of a body (${ending}) breaks the body at once`,
+      Effect.fn(function* () {
+        const tls = yield* (yield* Certificates.makeAuthority).issue({ names: [name] })
+        const broken = RawServer.answer("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello", ending)
+        const server = yield* RawServer.make(() => broken, { tls })
+        const proxy = yield* ForwardProxy.make({ target: server.host })
+        const client = yield* clientOf(
+          { hostname: name, port: 443 },
+          {
+            tls: { context: trusting(tls.ca) },
+            proxies: Result.getOrThrow(ProxySettings.fromEnvironment({ HTTPS_PROXY: proxy.host }))
+          }
+        )
+        for (let round = 0; round < 2; round++) {
+          const outcome = yield* ask(client)
+          assert.deepInclude("broken" in outcome ? outcome.broken : undefined, { kind: "reset" })
+        }
+        assert.lengthOf(proxy.requests, 2)
+      })
+    )
+  }
+
   it.effect(
     "does not answer for the server: a certificate for another name is the server's",
     Effect.fn(function* () {
