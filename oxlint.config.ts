@@ -13,9 +13,10 @@ const directions: Record<string, ReadonlyArray<string>> = {
   "credential-store": ["node-net", "oci", "kubernetes"],
   "access-control": ["kubernetes"],
   proxy: ["node-net", "oci", ...ports],
-  testkit: ["node-net", "oci", ...ports],
+  testkit: ["oci", ...ports],
   quickstart: ["oci", "credential-store", "proxy", "testkit"],
-  e2e: ["node-net", "oci", ...ports, "proxy", "testkit", "quickstart"],
+  deploy: [],
+  e2e: ["oci", ...ports, "proxy", "testkit", "quickstart", "deploy"],
   bench: ["access-control", "e2e"]
 }
 

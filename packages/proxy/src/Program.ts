@@ -16,6 +16,7 @@ import type { ServeError } from "effect/http/HttpServerError"
 import { flags } from "./Flags.ts"
 import { layerPlain, layerSecure, type Services } from "./http/Listener.ts"
 import type { ListenAddress } from "./ListenAddress.ts"
+import * as NotServed from "./NotServed.ts"
 import type { Settings } from "./Settings.ts"
 import { ofListeners } from "./StartFailure.ts"
 import { UsageError } from "./UsageError.ts"
@@ -177,5 +178,10 @@ export const layerServer = <E = never, R = never>(
 /** The whole program. */
 export const layer = (settings: Settings, environment: Environment) =>
   layerServer(settings, layerAccess(settings, environment)).pipe(
-    Layer.provide([layerCache(settings), layerCredentials(settings, environment), layerRegistry(environment)])
+    Layer.provide([
+      layerCache(settings),
+      layerCredentials(settings, environment),
+      layerRegistry(environment)
+    ]),
+    Layer.merge(Layer.effectDiscard(NotServed.warn(settings)))
   )
