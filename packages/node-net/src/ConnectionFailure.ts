@@ -61,6 +61,7 @@ const rows: Readonly<Record<string, Row>> = {
   CERT_UNTRUSTED: untrusted,
   DEPTH_ZERO_SELF_SIGNED_CERT: ["certificate", "its certificate is self-signed and not trusted here", false],
   EAI_AGAIN: ["dns", "its name could not be looked up: the name server does not answer", true],
+  EAI_FAIL: ["dns", "its name could not be looked up: the name server fails", true],
   ECONNABORTED: ["reset", "the connection was aborted", true],
   ECONNREFUSED: ["refused", "the connection was refused: nothing listens there", true],
   ECONNRESET: closed,

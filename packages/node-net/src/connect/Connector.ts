@@ -69,22 +69,8 @@ const tlsOptions = (
   }
 }
 
-const handshake = (socket: TLSSocket): Effect.Effect<void, ConnectionFailure> =>
-  Effect.callback((resume) => {
-    const finish = (result: Effect.Effect<void, ConnectionFailure>): void => {
-      socket.off("secureConnect", onSecure)
-      socket.off("error", onError)
-      socket.off("close", onClose)
-      resume(result)
-    }
-    const onSecure = (): void => finish(Effect.void)
-    const onError = (error: Error): void => finish(Effect.fail(fromCause(error)))
-    const onClose = (): void => finish(Effect.fail(closedEarly))
-    socket.on("secureConnect", onSecure)
-    socket.on("error", onError)
-    socket.on("close", onClose)
-    return Effect.sync(() => void socket.destroy())
-  })
+const failureOf = ({ errored }: Socket): ConnectionFailure =>
+  errored === null ? closedEarly : fromCause(errored)
 
 /**
  * Connections that read into one buffer of `readSize` bytes, used again for every read of every connection: whoever takes
@@ -94,6 +80,28 @@ const handshake = (socket: TLSSocket): Effect.Effect<void, ConnectionFailure> =>
 export const make = (dialer: Dialer, readSize: number): Connector => {
   let buffer: Buffer | undefined
   const sessions = new WeakMap<SecureContext, Map<string, Buffer>>()
+  /** Sockets whose handshake is done. */
+  const secure = new WeakSet<TLSSocket>()
+
+  const handshake = (socket: TLSSocket): Effect.Effect<void, ConnectionFailure> =>
+    Effect.callback((resume) => {
+      // What happened before anybody listened is not told again.
+      if (socket.destroyed) return resume(Effect.fail(failureOf(socket)))
+      if (secure.has(socket)) return resume(Effect.void)
+      const finish = (result: Effect.Effect<void, ConnectionFailure>): void => {
+        socket.off("secureConnect", onSecure)
+        socket.off("error", onError)
+        socket.off("close", onClose)
+        resume(result)
+      }
+      const onSecure = (): void => finish(Effect.void)
+      const onError = (error: Error): void => finish(Effect.fail(fromCause(error)))
+      const onClose = (): void => finish(Effect.fail(closedEarly))
+      socket.on("secureConnect", onSecure)
+      socket.on("error", onError)
+      socket.on("close", onClose)
+      return Effect.sync(() => void socket.destroy())
+    })
 
   /** Begins a connection that can carry requests, by an `open` that is told what to read with. */
   const begin = (
@@ -110,7 +118,8 @@ export const make = (dialer: Dialer, readSize: number): Connector => {
 
   /** A session of before saves a handshake. */
   const secured = (options: ConnectionOptions, server: Destination): TLSSocket => {
-    const key = hostPort(server)
+    // The name is not looked at again in a session that is taken up.
+    const key = `${hostPort(server)} ${options.servername} ${options.rejectUnauthorized}`
     const context = options.secureContext as SecureContext
     const known = sessions.get(context) ?? new Map<string, Buffer>()
     sessions.set(context, known)
@@ -121,6 +130,7 @@ export const make = (dialer: Dialer, readSize: number): Connector => {
       ...(session === undefined ? {} : { session })
     })
     socket.on("error", ignore)
+    socket.once("secureConnect", () => secure.add(socket))
     socket.on("session", (session) => {
       known.delete(key)
       known.set(key, session)

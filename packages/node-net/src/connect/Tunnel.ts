@@ -51,6 +51,8 @@ export const openTunnel = (
   endpoint: string
 ): Effect.Effect<void, ConnectionFailure> =>
   Effect.callback((resume) => {
+    // What happened before anybody listened is not told again.
+    if (socket.destroyed) return resume(Effect.fail(endedEarly(proxy)))
     const reader = new HeadReader()
     const finish = (result: Effect.Effect<void, ConnectionFailure>): void => {
       socket.off("data", onData)

@@ -96,7 +96,10 @@ class Connections {
 
   /** For whom a place is reserved. */
   #connect(restore: Restore): Effect.Effect<HttpConnection, ConnectionFailure> {
-    if (this.#isClosed) return Effect.fail(closedEarly)
+    if (this.#isClosed) {
+      this.#release()
+      return Effect.fail(closedEarly)
+    }
     const sockets: Array<Socket> = []
     const giveUp = Effect.sync(() => {
       for (const socket of sockets) socket.destroy()
@@ -114,7 +117,11 @@ class Connections {
       onIdle: () => this.#keep(connection),
       onClosed: () => this.#forget(connection)
     }
-    if (!connection.isOpen || this.#isClosed) connection.close()
+    if (!connection.isOpen || this.#isClosed) {
+      connection.close()
+      // One that was closed before it had an owner tells nobody.
+      this.#forget(connection)
+    }
     return connection
   }
 

@@ -6,7 +6,7 @@ import * as TrustAnchors from "@registry-packages-proxy/node-net/tls/TrustAnchor
 import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
 import * as ForwardProxy from "@registry-packages-proxy/testkit/ForwardProxy"
 import * as RawServer from "@registry-packages-proxy/testkit/RawServer"
-import { Effect, Fiber, Result } from "effect"
+import { Effect, Fiber, References, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { ask, clientOf, failureOf, type Outcome } from "../Harness.ts"
 
@@ -242,6 +242,56 @@ describe("a proxy for https", () => {
       assert.deepInclude(failure, { kind: "certificate" })
       assert.isUndefined(failure.proxy)
       assert.include(failure.detail, "another name")
+    })
+  )
+})
+
+describe("a connection", () => {
+  it.effect(
+    "is made and used however often its fibers yield",
+    Effect.fn(function* () {
+      for (const operations of [3, 4, 5, 7]) {
+        const yielding = Effect.provideService(References.MaxOpsBeforeYield, operations)
+        for (const secure of [false, true]) {
+          const proxied = yield* setUp({ secure })
+          for (let round = 0; round < 3; round++) {
+            assert.strictEqual(statusOf(yield* yielding(ask(proxied.client))), 200)
+          }
+          const tls = yield* (yield* Certificates.makeAuthority).issue()
+          const server = yield* RawServer.make(() => RawServer.plain(200, "direct"), secure ? { tls } : {})
+          const direct = yield* clientOf(
+            { hostname: "127.0.0.1", port: server.port },
+            { tls: secure ? { context: trusting(tls.ca) } : undefined }
+          )
+          for (let round = 0; round < 3; round++) {
+            assert.strictEqual(statusOf(yield* yielding(ask(direct))), 200)
+          }
+        }
+      }
+    })
+  )
+
+  it.effect(
+    "that is refused is told of however often its fibers yield",
+    Effect.fn(function* () {
+      for (const operations of [3, 4, 5, 7]) {
+        const yielding = Effect.provideService(References.MaxOpsBeforeYield, operations)
+        const other = yield* (yield* Certificates.makeAuthority).issueForOther
+        const server = yield* RawServer.make(() => undefined, { tls: other })
+        const to = { hostname: "127.0.0.1", port: server.port }
+        const untrusted = yield* clientOf(to, { tls: { context: trusting(other.ca) } })
+        assert.include(failureOf(yield* yielding(ask(untrusted))).detail, "another name")
+        const plain = yield* RawServer.make(() => undefined, {
+          onConnection: (socket) => void socket.write("HTTP/1.1 400 Bad Request\r\n\r\n")
+        })
+        const noTls = yield* clientOf(
+          { hostname: "127.0.0.1", port: plain.port },
+          { tls: { context: trusting(other.ca) } }
+        )
+        assert.strictEqual(failureOf(yield* yielding(ask(noTls))).kind, "tls")
+        const { client } = yield* setUp({ tunnelling: { _tag: "Close" } })
+        assert.strictEqual(failureOf(yield* yielding(ask(client))).proxy, "https_proxy")
+      }
     })
   )
 })

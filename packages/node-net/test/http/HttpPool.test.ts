@@ -226,10 +226,10 @@ describe("a pool", () => {
     Effect.fn(function* () {
       const scope = yield* Scope.make()
       const { ask, server } = yield* Scope.provide(setUp({ maxConnections: 1 }), scope)
-      const both = yield* Effect.forkChild(Effect.all([ask(), ask()], { concurrency: 2 }))
+      const all = yield* Effect.forkChild(Effect.all([ask(), ask(), ask()], { concurrency: 3 }))
       yield* settled
       yield* Scope.close(scope, Exit.void)
-      for (const outcome of yield* Fiber.join(both)) assert.include(bodyOf(outcome), "closed")
+      for (const outcome of yield* Fiber.join(all)) assert.include(bodyOf(outcome), "closed")
       assert.lengthOf(server.open, 0)
     })
   )
@@ -288,6 +288,20 @@ describe("a pool", () => {
         { numRuns: 50 }
       )
     )
+  )
+
+  it.effect(
+    "has the place of a connection that was gone before its first request",
+    Effect.fn(function* () {
+      const { ask, server } = yield* setUp({ maxConnections: 1 })
+      server.before = Effect.sync(() => server.at(0).hangUp())
+      assert.include(bodyOf(yield* ask()), "closed")
+      server.before = Effect.void
+      const next = yield* Effect.forkChild(ask())
+      yield* settled
+      server.at(1).answer("next")
+      assert.strictEqual(bodyOf(yield* Fiber.join(next)), "next")
+    })
   )
 
   it.effect(
