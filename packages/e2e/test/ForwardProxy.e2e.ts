@@ -7,17 +7,17 @@ import * as Download from "../src/Download.ts"
 import * as ForwardProxy from "../src/ForwardProxy.ts"
 import { shownOnFailure } from "../src/Logs.ts"
 import * as Poll from "../src/Poll.ts"
-import { proxiedName } from "../src/Registry.ts"
+import { proxiedHost } from "../src/Registry.ts"
 import { options, TestBed } from "../src/TestBed.ts"
 
 const mebibyte = 1024 * 1024
 const { clusterPath } = CredentialsFile
 
-/** The registry by a name that proxies are asked for: they are not for loopback addresses. */
-const byName = Effect.gen(function* () {
+/** The registry by an address that proxies are asked for. */
+const proxied = Effect.gen(function* () {
   const { directory, registry } = yield* TestBed
-  const host = registry.host.replace("127.0.0.1", proxiedName)
-  const credentialsFile = join(directory, "by-name.yaml")
+  const host = registry.host.replace("127.0.0.1", proxiedHost)
+  const credentialsFile = join(directory, "proxied.yaml")
   yield* CredentialsFile.write(credentialsFile, {
     host,
     ca: registry.ca,
@@ -30,7 +30,7 @@ layer(TestBed.layerDebian, options)("A forward proxy", (it) => {
   it.effect("tunnels what is asked of the registry, and its password is not logged", () =>
     Effect.gen(function* () {
       const { layout, registry } = yield* TestBed
-      const { credentialsFile, host } = yield* byName
+      const { credentialsFile, host } = yield* proxied
       const forward = yield* ForwardProxy.start
       const bundle = yield* Bundle.start({ credentialsFile, env: { HTTPS_PROXY: forward.url } })
       const image = yield* layout.image({ name: "tunnelled", size: 64 * mebibyte, seed: 1 })
@@ -46,18 +46,18 @@ layer(TestBed.layerDebian, options)("A forward proxy", (it) => {
     }).pipe(Effect.scoped, shownOnFailure)
   )
 
-  for (const [what, isByName, NO_PROXY] of [
-    ["what NO_PROXY names", true, `example.com,${proxiedName}`],
-    ["loopback, whatever NO_PROXY says", false, ""]
+  for (const [what, isProxied, NO_PROXY, seed] of [
+    ["what NO_PROXY names", true, `example.com,${proxiedHost}`, 2],
+    ["loopback, whatever NO_PROXY says", false, "", 3]
   ] as const) {
     it.effect(`is not asked for ${what}`, () =>
       Effect.gen(function* () {
         const { layout, registry, ...bed } = yield* TestBed
-        const { credentialsFile } = isByName ? yield* byName : bed
+        const { credentialsFile } = isProxied ? yield* proxied : bed
         const forward = yield* ForwardProxy.start
         const env = { HTTPS_PROXY: forward.url, NO_PROXY }
         const bundle = yield* Bundle.start({ credentialsFile, env })
-        const image = yield* layout.image({ name: "direct", size: 20 * 1024, seed: isByName ? 2 : 3 })
+        const image = yield* layout.image({ name: `direct-${seed}`, size: 20 * 1024, seed })
         yield* registry.push(layout, image, clusterPath)
         const pulled = yield* Download.compare(bundle.url(image.digest), image.package.path)
         assert.deepInclude(pulled, { status: 200, cacheStatus: "fwd=miss; stored", isSame: true })
@@ -73,7 +73,7 @@ layer(TestBed.layerDebian, options)("A forward proxy", (it) => {
 
   it.effect("that refuses us is a 502", () =>
     Effect.gen(function* () {
-      const { credentialsFile } = yield* byName
+      const { credentialsFile } = yield* proxied
       const forward = yield* ForwardProxy.start
       const env = { HTTPS_PROXY: forward.url.replace(forward.password, "e2e-not-the-password") }
       const bundle = yield* Bundle.start({ credentialsFile, env })

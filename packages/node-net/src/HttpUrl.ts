@@ -92,7 +92,7 @@ export class HttpUrl {
     const target =
       path === ""
         ? `${basePath}${escapeQuery(query ?? baseQuery)}`
-        : `${removeDots(escapePath(path.startsWith("/") ? path : basePath.replace(/[^/]*$/, "") + path))}${escapeQuery(query)}`
+        : `${removeDots(escapePath(path.startsWith("/") ? path : basePath.slice(0, basePath.lastIndexOf("/") + 1) + path))}${escapeQuery(query)}`
     return Result.succeed(base.#at(target, undefined))
   }
 

@@ -91,6 +91,22 @@ describe("HttpUrl", () => {
     )
   })
 
+  it("is read in time that grows with its length", () => {
+    const long = "a".repeat(250_000)
+    const far = parse(`https://h/${long}/${long}/x?${long}`)
+    assert.strictEqual(Result.getOrThrow(HttpUrl.resolve(far, "y")).target, `/${long}/${long}/y`)
+    const up = Result.getOrThrow(HttpUrl.resolve(far, `${"../".repeat(80_000)}y`))
+    assert.strictEqual(up.target, "/y")
+    for (const text of [
+      `https://${long}/`,
+      `https://[${long}`,
+      `https://${"@".repeat(250_000)}h/`,
+      `${long}:`
+    ]) {
+      HttpUrl.resolve(far, text)
+    }
+  })
+
   it("keeps every byte of a query but those that no request line may hold", () => {
     fc.assert(
       fc.property(bytes, (query) => {

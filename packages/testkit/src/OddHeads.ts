@@ -24,7 +24,7 @@ export const oddHeads: ReadonlyArray<OddAnswer> = [
   },
   {
     situation: "a field that goes on in the next lines (obs-fold)",
-    bytes: lines([ok, length, "X-Field: one", "  two", "\tthree"]),
+    bytes: lines([ok, length, "X-Field: one ", "  two\t", "\tthree"]),
     right: read(200, "hello", "one two three"),
     isKept: true,
     go: "the same",
@@ -197,6 +197,22 @@ export const oddHeads: ReadonlyArray<OddAnswer> = [
     right: refused("longer than 256 KiB"),
     go: "the same after 10 MB",
     node: "the same after 16 KiB"
+  },
+  {
+    situation: "a field of 250,000 blanks between two letters",
+    bytes: lines([ok, `X-Field: a${" ".repeat(250_000)}b`, length]),
+    right: read(200, "hello", `a${" ".repeat(250_000)}b`),
+    isKept: true,
+    go: "the same",
+    node: "refuses it (16 KiB)"
+  },
+  {
+    situation: "a field folded over 60,000 lines",
+    bytes: lines([ok, `X-Field: a${"\n b".repeat(60_000)}`, length]),
+    right: read(200, "hello", `a${" b".repeat(60_000)}`),
+    isKept: true,
+    go: "the same",
+    node: "refuses it"
   },
   {
     situation: "a field of the name __proto__",

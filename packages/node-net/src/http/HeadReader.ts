@@ -27,7 +27,29 @@ const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 // eslint-disable-next-line no-control-regex -- these are what no field may hold
 const unfit = /[\0-\x08\x0a-\x1f\x7f]/
 
-const trim = (text: string): string => text.replace(/^[ \t]+|[ \t]+$/g, "")
+const isBlank = (text: string, at: number): boolean => text[at] === " " || text[at] === "\t"
+
+// Not by a pattern: one for the end is tried at each blank of a long field.
+const trim = (text: string): string => {
+  let start = 0
+  let end = text.length
+  while (start < end && isBlank(text, start)) start++
+  while (end > start && isBlank(text, end - 1)) end--
+  return text.slice(start, end)
+}
+
+/** Puts lines that begin with a blank behind the ones before them; undefined where there is none. */
+const unfold = (lines: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
+  const unfolded: Array<Array<string>> = []
+  for (const line of lines) {
+    if (!isBlank(line, 0)) unfolded.push([line])
+    else if (unfolded.length === 0) return undefined
+    else unfolded.at(-1)?.push(trim(line))
+  }
+  return unfolded.map(([first = "", ...more]) =>
+    more.length === 0 ? first : [trim(first), ...more].join(" ")
+  )
+}
 
 /**
  * Reads a head as Go's net/textproto does: lines end in CR LF or LF, a line that begins with a blank goes on with the one
@@ -39,12 +61,8 @@ export const parseHead = (text: string): Head | undefined => {
     .map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line))
   const [, major, minor, status] = statusLine.exec(first) ?? []
   if (major === undefined) return undefined
-  const joined: Array<string> = []
-  for (const line of lines) {
-    if (!/^[ \t]/.test(line)) joined.push(line)
-    else if (joined.length === 0) return undefined
-    else joined.push(trim(`${trim(joined.pop() ?? "")} ${trim(line)}`))
-  }
+  const joined = unfold(lines)
+  if (joined === undefined) return undefined
   const fields = new Map<string, Array<string>>()
   for (const line of joined) {
     const colon = line.indexOf(":")
@@ -97,17 +115,17 @@ export class HeadReader {
    */
   take(bytes: Uint8Array): number | ConnectionFailure | undefined {
     const end = this.#find(bytes)
-    if (this.#length > maxHeadLength) return headTooLong
-    if (this.#start.length < beginning.length) this.#start += this.#firstOf(bytes)
-    return beginning.startsWith(this.#start) ? end : otherProtocol(this.#start)
+    this.#readStart(bytes)
+    if (!beginning.startsWith(this.#start)) return otherProtocol(this.#start)
+    return this.#length > maxHeadLength ? headTooLong : end
   }
 
-  #firstOf(bytes: Uint8Array): string {
-    const some = Buffer.from(bytes.subarray(0, 64)).toString("latin1")
-    return (this.#start === "" ? some.replace(/^[\r\n]+/, "") : some).slice(
-      0,
-      beginning.length - this.#start.length
-    )
+  #readStart(bytes: Uint8Array): void {
+    for (const byte of bytes) {
+      if (this.#start.length === beginning.length) return
+      if (this.#start === "" && (byte === lineFeed || byte === carriageReturn)) continue
+      this.#start += String.fromCharCode(byte)
+    }
   }
 
   #find(bytes: Uint8Array): number | undefined {
