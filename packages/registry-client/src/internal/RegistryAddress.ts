@@ -17,17 +17,17 @@ export const baseUrl = (source: RegistrySource): HttpUrl => {
   return Result.getOrThrow(HttpUrl.parse(`${source.scheme}://${authority}/v2/`))
 }
 
-/** What a registry keeps at this path below a repository. */
+/** The URL of what a registry keeps at this path below a repository. */
 export const urlOf = (base: HttpUrl, name: string, path: string): HttpUrl =>
   Result.getOrThrow(HttpUrl.resolve(base, `${name}/${path}`))
 
 /** The server that a URL is on, trusted as the registry is. */
-export const targetOf = (url: HttpUrl, source: RegistrySource): Target => ({
+export const targetOf = (url: HttpUrl, ca: string | undefined): Target => ({
   scheme: url.protocol === "http:" ? "http" : "https",
   host: url.host,
-  ca: source.ca
+  ca
 })
 
-/** Whether what is said to `url` can be read on the way although the registry's own scheme would not allow that. */
-export const isDowngrade = (url: HttpUrl, source: RegistrySource): boolean =>
-  source.scheme === "https" && url.protocol !== "https:"
+/** `to` is on plain HTTP and `from` is not. */
+export const isDowngrade = (from: HttpUrl, to: HttpUrl): boolean =>
+  from.protocol === "https:" && to.protocol !== "https:"
