@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { connect, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { ServerCertificate } from "./Certificates.ts"
+import { listenScoped } from "./Listening.ts"
 
 const http = process.getBuiltinModule("node:http")
 const https = process.getBuiltinModule("node:https")
@@ -101,19 +102,11 @@ export const make = Effect.fnUntraced(function* (options: ForwardProxyOptions) {
       ? http.createServer(forward)
       : https.createServer({ key: tls.key, cert: tls.chain }, forward)
   ).on("connect", tunnel)
-  yield* Effect.acquireRelease(
-    Effect.callback<void>((resume) => {
-      server.listen(0, "127.0.0.1", () => resume(Effect.void))
-    }),
-    () =>
-      Effect.sync(() => {
-        server.close()
-        server.closeAllConnections()
-        for (const socket of sockets) socket.destroy()
-      })
-  )
-  const address = server.address()
-  const port = typeof address === "object" && address !== null ? address.port : 0
+  const port = yield* listenScoped(server, () => {
+    server.close()
+    server.closeAllConnections()
+    for (const socket of sockets) socket.destroy()
+  })
   const result: ForwardProxy = { host: `127.0.0.1:${port}`, requests }
   return result
 })

@@ -1,7 +1,8 @@
 import { Effect } from "effect"
-import { createServer, type Server, type Socket } from "node:net"
+import { createServer, type Socket } from "node:net"
 import { createServer as createTlsServer, TLSSocket } from "node:tls"
 import type { ServerCertificate } from "./Certificates.ts"
+import { listenScoped } from "./Listening.ts"
 
 /** What a raw server does with a request. Text has a character for each byte. */
 export interface RawAnswer {
@@ -137,18 +138,10 @@ export const make = Effect.fnUntraced(function* (handler: RawHandler, options: R
       : // As old servers do: with keys of any length.
         createTlsServer({ key: tls.key, cert: tls.chain, ciphers: "DEFAULT@SECLEVEL=0" }, onSocket)
   server.on("tlsClientError", () => {})
-  yield* Effect.acquireRelease(
-    Effect.callback<Server>((resume) => {
-      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-    }),
-    () =>
-      Effect.sync(() => {
-        server.close()
-        for (const socket of sockets) socket.destroy()
-      })
-  )
-  const address = server.address()
-  const port = typeof address === "object" && address !== null ? address.port : 0
+  const port = yield* listenScoped(server, () => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
   const host = `127.0.0.1:${port}`
   const result: RawServer = {
     host,
