@@ -3,9 +3,9 @@ import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi
 import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
 import * as ForwardProxy from "@registry-packages-proxy/testkit/ForwardProxy"
 import * as KubeApiHttp from "@registry-packages-proxy/testkit/KubeApiHttp"
+import { listenScoped } from "@registry-packages-proxy/testkit/Listening"
 import * as RawServer from "@registry-packages-proxy/testkit/RawServer"
 import { Context, Effect, Fiber, Layer, Option, Stream } from "effect"
-import { once } from "node:events"
 import { chmodSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { TLSSocket } from "node:tls"
@@ -124,16 +124,10 @@ describe("a kubeconfig", () => {
           response.end(JSON.stringify(thing("one", "1")))
         }
       )
-      server.listen(0, "127.0.0.1")
-      yield* Effect.promise(() => once(server, "listening"))
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          server.close()
-          server.closeAllConnections()
-        })
-      )
-      const address = server.address()
-      const port = typeof address === "object" ? address?.port : undefined
+      const port = yield* listenScoped(server, () => {
+        server.close()
+        server.closeAllConnections()
+      })
       const file = yield* writeKubeconfig({
         server: `https://127.0.0.1:${port}`,
         ca: tls.ca,

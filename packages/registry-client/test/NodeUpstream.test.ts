@@ -5,11 +5,11 @@ import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
 import { Lender } from "@registry-packages-proxy/testkit/Lending"
+import * as RawServer from "@registry-packages-proxy/testkit/RawServer"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
 import { TestRegistry, type TestRegistryOptions } from "@registry-packages-proxy/testkit/TestRegistry"
 import { Effect, Exit, Fiber, Latch, Layer, Option, Scope, Stream, Tracer } from "effect"
 import { TestClock } from "effect/testing"
-import { createServer, type Server } from "node:net"
 import { networkInterfaces } from "node:os"
 import * as NodeUpstream from "../src/NodeUpstream.ts"
 import { RegistryClient } from "../src/RegistryClient.ts"
@@ -43,20 +43,6 @@ const pull = (
     const layer = yield* client.resolve({ source, name }, digest, platform)
     return yield* lender.collect(client.blob({ source, name }, layer, 0, lender))
   })
-
-/** A server that takes connections and says nothing. */
-const silentServer = Effect.acquireRelease(
-  Effect.callback<Server>((resume) => {
-    const server = createServer(() => {})
-    server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-  }),
-  (server) => Effect.sync(() => server.close())
-)
-
-const portOf = (server: Server): number => {
-  const address = server.address()
-  return typeof address === "object" && address !== null ? address.port : 0
-}
 
 describe("over real connections", () => {
   it.effect(
@@ -232,8 +218,8 @@ describe("over real connections", () => {
   it.live(
     "tells a connection that is not made in time from slow headers",
     Effect.fn(function* () {
-      const server = yield* silentServer
-      const host = RegistryHost.make(`127.0.0.1:${portOf(server)}`)
+      const silent = yield* RawServer.make(() => undefined)
+      const host = RegistryHost.make(silent.host)
       const { registry, digest } = yield* setUp()
       const result = yield* Effect.result(
         Effect.provide(
