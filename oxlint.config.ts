@@ -6,12 +6,13 @@ const ports = ["registry-client", "digest-cache", "kubernetes", "credential-stor
 /** The packages each package may import, its tests the testkit too; a package missing here may import none. */
 const directions: Record<string, ReadonlyArray<string>> = {
   oci: [],
-  "registry-client": ["oci"],
+  "node-net": [],
+  "registry-client": ["node-net", "oci"],
   "digest-cache": ["oci"],
-  kubernetes: [],
-  "credential-store": ["oci", "kubernetes"],
+  kubernetes: ["node-net"],
+  "credential-store": ["node-net", "oci", "kubernetes"],
   "access-control": ["kubernetes"],
-  proxy: ["oci", ...ports],
+  proxy: ["node-net", "oci", ...ports],
   testkit: ["oci", ...ports],
   quickstart: ["oci", "credential-store", "proxy", "testkit"],
   deploy: [],

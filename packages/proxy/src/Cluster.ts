@@ -14,10 +14,12 @@ export interface Cluster {
   readonly layer: Layer.Layer<KubernetesApi>
 }
 
-/** An API server over the network. */
-export const make = (location: ClusterLocation.ClusterLocation): Cluster => ({
+type Variables = Readonly<Record<string, string | undefined>>
+
+/** An API server over the network, through the proxy that the variables name for it. */
+export const make = (location: ClusterLocation.ClusterLocation, variables: Variables): Cluster => ({
   location,
-  layer: KubernetesApi.layer.pipe(Layer.provide(NodeApiServer.layer(location)))
+  layer: KubernetesApi.layer.pipe(Layer.provide(NodeApiServer.layer(location, variables)))
 })
 
 const ways = (...given: ReadonlyArray<Flag.Flag<unknown>>): string =>
@@ -49,16 +51,17 @@ const contradiction = (
  */
 export const choose = Effect.fnUntraced(function* (
   settings: Settings,
-  variables: Readonly<Record<string, string | undefined>>
+  variables: Variables
 ): Effect.fn.Return<Option.Option<Cluster>, UsageError, FileSystem.FileSystem> {
   if (Option.isSome(settings.kubeconfig)) {
-    return Option.some(make(ClusterLocation.kubeconfig(settings.kubeconfig.value)))
+    return Option.some(make(ClusterLocation.kubeconfig(settings.kubeconfig.value), variables))
   }
   const own = ClusterLocation.inCluster(variables)
   if (Option.isSome(own)) {
     const fs = yield* FileSystem.FileSystem
     const hasToken = Effect.orElseSucceed(fs.exists(ClusterLocation.tokenFile(own.value)), () => false)
-    if (settings.credentialsFiles.length === 0 || (yield* hasToken)) return Option.some(make(own.value))
+    if (settings.credentialsFiles.length === 0 || (yield* hasToken))
+      return Option.some(make(own.value, variables))
   }
   const message = contradiction(settings, own)
   return Option.isSome(message) ? yield* new UsageError({ message: message.value }) : Option.none()

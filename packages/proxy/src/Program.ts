@@ -28,7 +28,10 @@ export type Platform = FileSystem.FileSystem | Path.Path
 
 /** What one program is made of besides its settings. */
 export interface Environment {
-  /** Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are looked up, and what a pod is told of its API server. */
+  /**
+   * Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are looked up, SSL_CERT_FILE and SSL_CERT_DIR, and what a pod is told of its
+   * API server.
+   */
   readonly variables: Readonly<Record<string, string | undefined>>
 }
 

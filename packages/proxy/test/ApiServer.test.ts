@@ -208,7 +208,7 @@ describe("the program with an API server", () => {
       api.apply(secrets, secretWith(passwords[0]))
       api.reviews.users.set("token-of-a-node", { username: "node" })
       api.reviews.allows = ({ user }) => user === "node"
-      const { layer, location } = Cluster.make(ClusterLocation.kubeconfig(kubeconfig))
+      const { layer, location } = Cluster.make(ClusterLocation.kubeconfig(kubeconfig), {})
       let built = 0
       const counted = Layer.unwrap(
         Effect.sync(() => {

@@ -174,6 +174,29 @@ describe("CommandLine", () => {
     assert.include(message([...withServer, "--tls-min-version=1.1"]), "accepted: 1.2 or 1.3")
   })
 
+  it("refuses a proxy that cannot be used, by its variable's name and without its value", () => {
+    const accepted = "accepted: http://[USER:PASSWORD@]HOST[:PORT], https://..., or HOST[:PORT]"
+    for (const [variables, problem] of [
+      [{ HTTP_PROXY: "socks5://s3cret@proxy.test" }, "HTTP_PROXY: its scheme is socks5"],
+      [{ https_proxy: "http:/s3cret" }, "https_proxy: it has no host after its scheme"],
+      [{ HTTPS_PROXY: "http://user:s3cret@:::" }, "HTTPS_PROXY: it is not the address of a proxy"],
+      [{ http_proxy: "good.test", HTTPS_PROXY: "s3 cret" }, "HTTPS_PROXY: it is not the address of a proxy"]
+    ] as const) {
+      assert.strictEqual(message(credentials, variables), `${problem}; ${accepted}`)
+    }
+  })
+
+  it("takes the proxies that Go programs take, and any NO_PROXY", () => {
+    for (const variables of [
+      { HTTP_PROXY: "proxy.test:3128", HTTPS_PROXY: "HTTPS://user:p%40ss@proxy.test/" },
+      { HTTP_PROXY: "", https_proxy: " ", NO_PROXY: "10.0.0.0/99,[::,*.,:1" },
+      { HTTP_PROXY: "proxy.test", REQUEST_METHOD: "GET" },
+      { ALL_PROXY: "socks5://proxy.test" }
+    ]) {
+      settings([], variables)
+    }
+  })
+
   it("answers --help and --version before anything else", () => {
     assert.strictEqual(message(["--platform=bad", "--help", "--nonsense"]), "HelpRequested")
     assert.strictEqual(message(["-h"]), "HelpRequested")

@@ -59,7 +59,7 @@ export const run = Effect.gen(function* () {
   yield* fs.writeFileString(paths.credentialsFile, credentialsText, { mode: 0o600 })
 
   const gate = LogGate.make(environment)
-  const variables = Startup.withoutCluster(Startup.withoutProxy(environment.variables))
+  const variables = Startup.withoutCluster(environment.variables)
   const program = Program.layer(settings, { variables }).pipe(
     Layer.provide(Logging.layer(settings)),
     Layer.provide(Layer.succeed(Environment, gate.environment))

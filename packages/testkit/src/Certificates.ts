@@ -36,6 +36,8 @@ export interface CertificateRequest {
   /** Server unless told; any is `anyExtendedKeyUsage`. */
   readonly usage?: Usage
   readonly keyUsage?: "digitalSignature" | "keyEncipherment"
+  /** An RSA key of this length; one on the curve P-256 unless told. */
+  readonly rsaBits?: number
   readonly extensions?: ReadonlyArray<ExtensionRequest>
 }
 
@@ -67,7 +69,19 @@ const loopback = ["localhost", "127.0.0.1", "::1"]
 const day = 86_400_000
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
 
-const generateKeys = () => crypto.subtle.generateKey(algorithm, true, ["sign", "verify"])
+const generateKeys = (rsaBits?: number) =>
+  crypto.subtle.generateKey(
+    rsaBits === undefined
+      ? algorithm
+      : {
+          name: "RSASSA-PKCS1-v1_5",
+          hash: "SHA-256",
+          modulusLength: rsaBits,
+          publicExponent: new Uint8Array([1, 0, 1])
+        },
+    true,
+    ["sign", "verify"]
+  )
 
 const isAddress = (name: string): boolean => name.includes(":") || /^[0-9.]+$/.test(name)
 
@@ -106,7 +120,7 @@ const issue = async (
   { certificate: authority, privateKey: signingKey }: Signer,
   request: CertificateRequest
 ): Promise<ServerCertificate> => {
-  const keys = await generateKeys()
+  const keys = await generateKeys(request.rsaBits)
   const names = request.names ?? loopback
   const certificate = await x509.X509CertificateGenerator.create({
     subject: subject(request),

@@ -1,23 +1,22 @@
 import { assert, it } from "@effect/vitest"
+import { closedEarly } from "@registry-packages-proxy/node-net/ConnectionFailure"
+import * as BodyReader from "@registry-packages-proxy/node-net/http/BodyReader"
+import { IncomingBody } from "@registry-packages-proxy/node-net/http/IncomingBody"
 import { Effect, Fiber, References } from "effect"
-import { IncomingMessage } from "node:http"
-import { Socket } from "node:net"
-import { Flow } from "../src/internal/NodeBody.ts"
 
-/** A message whose bytes come when the test says so. */
-const open = Effect.map(
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const source = new IncomingMessage(new Socket())
-      return { source, flow: new Flow(source, (error) => error, undefined) }
-    }),
-    ({ flow }) => Effect.sync(() => flow.close())
-  ),
-  ({ flow, source }) => ({
-    arrive: (text: string) => source.emit("data", Buffer.from(text)),
-    pull: Effect.map(flow.pull, (chunks) => Buffer.concat(chunks).toString())
+/** A body whose bytes come when the test says so. */
+const open = Effect.gen(function* () {
+  const body: IncomingBody = new IncomingBody({
+    pause: () => {},
+    resume: () => {},
+    close: () => body.end(closedEarly)
   })
-)
+  const pull = yield* BodyReader.open(body, { readAhead: 100 })
+  return {
+    arrive: (text: string) => body.deliver(Buffer.from(text), false),
+    pull: Effect.map(pull, (chunks) => Buffer.concat(chunks).toString())
+  }
+})
 
 it.effect("a pull waits for the next bytes though one before it was interrupted when some had come", () =>
   Effect.gen(function* () {
