@@ -15,6 +15,7 @@ import * as Recorder from "./Recorder.ts"
 import * as RequestHead from "./RequestHead.ts"
 import * as RequestTarget from "./RequestTarget.ts"
 import * as ResidentAnswer from "./ResidentAnswer.ts"
+import * as ServerSpans from "./ServerSpans.ts"
 
 type Exchange = Exchanges.Exchange
 type KnownRoute = Exchanges.KnownRoute
@@ -44,6 +45,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const lifecycle = yield* Lifecycle
   const answerPackage = yield* PackageHandler.make(options.platform)
   const record = yield* Recorder.make
+  const spans = yield* ServerSpans.make
   const atOnce = yield* ResidentAnswer.make({ platform: options.platform, packages, record })
 
   const readiness: Effect.Effect<Response> = Effect.gen(function* () {
@@ -57,14 +59,19 @@ export const make = Effect.fnUntraced(function* (options: {
     plainText(200, text, "text/plain; version=0.0.4; charset=utf-8")
   )
 
+  const problemFor = (exchange: Exchange) => (problem: Problem.Problem) =>
+    Effect.sync(() => {
+      exchange.error = problem.error
+      return Problem.toResponse(problem, exchange.requestId)
+    })
+
   const answer = (
     request: HttpServerRequest.HttpServerRequest,
     query: string,
     exchange: Exchange,
     gate: Gate | undefined
   ): Effect.Effect<Response, never, Scope.Scope> => {
-    const problem = (problem: Problem.Problem) =>
-      Effect.succeed(Problem.toResponse(problem, exchange.requestId))
+    const problem = problemFor(exchange)
     const malformed = RequestHead.problemOf(NodeMessages.incoming(request))
     if (malformed !== undefined) return problem(malformed)
     const { route } = exchange
@@ -82,8 +89,7 @@ export const make = Effect.fnUntraced(function* (options: {
     query: string,
     exchange: Exchange
   ): Effect.Effect<Response, never, Scope.Scope> => {
-    const problem = (problem: Problem.Problem) =>
-      Effect.succeed(Problem.toResponse(problem, exchange.requestId))
+    const problem = problemFor(exchange)
     if (request.method !== "GET" && request.method !== "HEAD") return problem(Problem.methodNotAllowed)
     switch (route) {
       case "healthz":
@@ -102,7 +108,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const failed = (exchange: Exchange, cause: unknown): Effect.Effect<Response> =>
     Effect.logError("a request failed", cause).pipe(
       Effect.annotateLogs({ requestId: exchange.requestId }),
-      Effect.as(Problem.toResponse(Problem.internal, exchange.requestId))
+      Effect.andThen(problemFor(exchange)(Problem.internal))
     )
 
   const respond = Effect.fnUntraced(function* (gate: Gate | undefined) {
@@ -110,6 +116,7 @@ export const make = Effect.fnUntraced(function* (options: {
     const began = yield* Clock.currentTimeMillis
     const { path, query } = RequestTarget.parse(NodeMessages.incoming(request).url ?? "")
     const exchange = Exchanges.make(Exchanges.routeOf(path))
+    const span = spans.begin(NodeMessages.incoming(request), exchange)
     // Looked at once it is counted, and where a defect is caught.
     const answered = Effect.suspend(() => answer(request, query, exchange, gate)).pipe(
       Effect.catchDefect((defect) => failed(exchange, defect)),
@@ -121,19 +128,20 @@ export const make = Effect.fnUntraced(function* (options: {
       // Effect's server runs its handlers uninterruptible; a client that leaves is to end what was done for it.
       Effect.interruptible,
       Effect.onExit((exit) =>
-        Effect.withFiber((fiber) =>
-          Effect.sync(() => {
-            const { headersSent, statusCode } = NodeMessages.outgoing(request)
-            const isBroken = exit._tag === "Failure" && headersSent
-            if (isBroken) exchange.aborted = true
-            const status =
-              exit._tag === "Success" ? exit.value.status : isBroken ? statusCode : clientClosedRequest
-            record({ method: request.method, exchange, status, began, span: fiber.cache.span })
-          })
-        )
+        Effect.sync(() => {
+          const { headersSent, statusCode } = NodeMessages.outgoing(request)
+          const isBroken = exit._tag === "Failure" && headersSent
+          if (isBroken) exchange.aborted = true
+          const status =
+            exit._tag === "Success" ? exit.value.status : isBroken ? statusCode : clientClosedRequest
+          record({ method: request.method, exchange, status, began, span })
+          spans.end(span, exchange, status)
+        })
       )
     )
-    return yield* exchange.route === "package" ? lifecycle.track(request, answered) : answered
+    const traced =
+      span === undefined ? answered : Effect.withParentSpan(answered, span, { captureStackTrace: false })
+    return yield* exchange.route === "package" ? lifecycle.track(request, traced) : traced
   })
 
   const behind = (gate: Gate | undefined): Served => ({ handler: respond(gate), atOnce: atOnce(gate) })

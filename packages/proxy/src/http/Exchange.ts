@@ -1,5 +1,6 @@
 import type { CacheResult } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { randomUUID } from "node:crypto"
+import type { PackageQuery } from "./PackageQuery.ts"
 
 /** The paths there are. */
 export type KnownRoute = "package" | "healthz" | "readyz" | "metrics"
@@ -25,6 +26,10 @@ export interface Exchange {
   /** Body bytes handed to the connection. */
   bytes: number
   cache: CacheResult | undefined
+  /** The package that is asked for, once the query proved valid. */
+  query: PackageQuery | undefined
+  /** The type of the error that it ended with, from a fixed set. */
+  error: string | undefined
   /** The registry that was asked. */
   upstream: string | undefined
   /** The response began and could not be completed. */
@@ -37,6 +42,8 @@ export const make = (route: Route): Exchange => ({
   route,
   bytes: 0,
   cache: undefined,
+  query: undefined,
+  error: undefined,
   upstream: undefined,
   aborted: false
 })

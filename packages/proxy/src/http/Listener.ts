@@ -7,7 +7,7 @@ import type { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCa
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import type { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
 import { type Duration, Effect, Layer, Option, Schedule, Stream } from "effect"
-import { HttpServer } from "effect/http"
+import { HttpMiddleware, HttpServer } from "effect/http"
 import type { ServeError } from "effect/http/HttpServerError"
 import type { Server } from "node:http"
 import * as CauseText from "../CauseText.ts"
@@ -56,7 +56,8 @@ const serve = Effect.fnUntraced(function* (
   listener: HttpServer.HttpServer["Service"],
   { atOnce, handler }: Application.Served
 ) {
-  yield* listener.serve(handler)
+  // The application gives each request its span, with attributes of its own choosing.
+  yield* Effect.provideService(listener.serve(handler), HttpMiddleware.TracerDisabledWhen, () => true)
   const others = server.listeners("request")
   server.removeAllListeners("request")
   server.on("request", (request, response) => {

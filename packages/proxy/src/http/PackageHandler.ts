@@ -3,6 +3,7 @@ import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Effect, Option, Result, type Scope } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { errorTypeOf } from "../telemetry/ErrorType.ts"
 import { writeBody } from "./BodyWriter.ts"
 import { BufferPool } from "./BufferPool.ts"
 import * as Conditions from "./Conditions.ts"
@@ -105,6 +106,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
       )
       if (exit._tag === "Failure") {
         exchange.aborted = true
+        exchange.error = errorTypeOf(exit)
         yield* Effect.logWarning("a package's body broke off", exit.cause).pipe(
           Effect.annotateLogs({ requestId: exchange.requestId, digest: query.digest })
         )
@@ -112,7 +114,10 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
       return response
     })
 
-  const problem = (problem: Problem, exchange: Exchange): Response => toResponse(problem, exchange.requestId)
+  const problem = (problem: Problem, exchange: Exchange): Response => {
+    exchange.error = problem.error
+    return toResponse(problem, exchange.requestId)
+  }
 
   return (
     request: HttpServerRequest.HttpServerRequest,
@@ -121,6 +126,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
   ): Effect.Effect<Response, never, Scope.Scope> => {
     const parsed = PackageQuery.parse(query)
     if (Result.isFailure(parsed)) return Effect.succeed(problem(parsed.failure, exchange))
+    exchange.query = parsed.success
     const source = pull(parsed.success, platform, (host) => {
       exchange.upstream = host
     })
