@@ -54,7 +54,7 @@ export class RegistryClient extends Context.Service<
         (repository: Repository, digest: Digest, platform: Platform) =>
           Effect.andThen(
             Effect.annotateCurrentSpan({
-              "server.address": repository.source.host,
+              "registry_packages_proxy.registry.host": repository.source.host,
               "registry_packages_proxy.registry.repository": repository.name,
               "registry_packages_proxy.registry.digest": digest
             }),

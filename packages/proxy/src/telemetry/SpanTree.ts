@@ -19,14 +19,36 @@ export interface SpanView {
 
 const millis = (value: number): string => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`
 
+/** What a span's name or its parent tells already. */
+const untold = new Set([
+  "http.request.method",
+  "http.route",
+  "url.path",
+  "url.scheme",
+  "network.protocol.version",
+  "server.address",
+  "server.port",
+  "client.address",
+  "error.type"
+])
+
+/** The last part of an attribute's name is enough beside the span's own. */
 const attributesOf = (attributes: Readonly<Record<string, unknown>>): string =>
   Object.entries(attributes)
-    .map(([name, value]) => ` ${name.replace(/^registry_packages_proxy\./, "")}=${String(value)}`)
+    .filter(([name, value]) => !untold.has(name) && value !== "")
+    .map(([name, value]) => {
+      const text = String(value).replaceAll(/(sha\d+:[\da-f]{8})[\da-f]+/g, "$1…")
+      return ` ${name.slice(name.lastIndexOf(".") + 1)}=${text}`
+    })
     .join("")
+
+// A status of HTTP's stands among the attributes already.
+const failureOf = ({ attributes, error }: SpanView): string =>
+  error === undefined || "http.response.status_code" in attributes ? "" : `  failed: ${error}`
 
 const line = (span: SpanView): string => {
   const links = span.links.map((id) => ` → ${id}`).join("")
-  return `${span.name}  ${millis(span.millis)} ${attributesOf(span.attributes)}${links}${span.error === undefined ? "" : "  FAILED"}`
+  return `${span.name}  ${millis(span.millis)} ${attributesOf(span.attributes)}${links}${failureOf(span)}`
 }
 
 const draw = (

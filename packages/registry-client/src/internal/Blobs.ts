@@ -24,7 +24,7 @@ const cut = ([head, ...tail]: Chunks, room: number): Chunks => {
 }
 
 const pullAttributes = ({ name, source }: Repository, { digest, size }: BlobSegment.Layer) => ({
-  "server.address": source.host,
+  "registry_packages_proxy.registry.host": source.host,
   "registry_packages_proxy.registry.repository": name,
   "registry_packages_proxy.registry.digest": digest,
   "registry_packages_proxy.registry.size": size
