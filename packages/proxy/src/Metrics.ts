@@ -18,3 +18,104 @@ export const requests = Metric.counter(`${prefix}_requests_total`, {
     "Requests answered, by handler, method and status code; 499: the client left before its answer",
   incremental: true
 })
+
+/** A metric of one name for each set of labels, made once, since the sets are few and fixed. */
+const family = <Input, State>(metric: Metric.Metric<Input, State>) => {
+  const made = new Map<string, Metric.Metric<Input, State>>()
+  return (labels: Readonly<Record<string, string>>): Metric.Metric<Input, State> => {
+    const key = Object.values(labels).join(" ")
+    const known = made.get(key)
+    if (known !== undefined) return known
+    const one = Metric.withAttributes(metric, { ...labels })
+    made.set(key, one)
+    return one
+  }
+}
+
+/** Seconds from 1 ms to 10 min. */
+export const boundaries = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600
+]
+
+/** How a package was had, or that none was: of a problem, or of another path. */
+export type CacheLabel = "hit" | "memory" | "miss" | "collapsed" | "bypass" | "none"
+
+const firstByteSeconds = Metric.histogram(`${prefix}_request_first_byte_seconds`, {
+  description:
+    "Seconds from a package request's head to the first byte of its answer, by cache result: hit, memory, miss, collapsed, bypass, none (a problem)",
+  boundaries
+})
+
+const requestSecondsTotal = Metric.histogram(`${prefix}_request_seconds`, {
+  description: "Seconds from a request's head to the end of its answer, by handler and cache result",
+  boundaries
+})
+
+const responseBytesTotal = Metric.counter(`${prefix}_response_bytes_total`, {
+  description: "Bytes of bodies handed to connections of package requests, by cache result",
+  incremental: true
+})
+
+const buildInfoGauge = Metric.gauge(`${prefix}_build_info`, {
+  description: "1; the labels tell the version of the program and of Node that it runs on"
+})
+
+/** Seconds to the first byte of a package's answer. */
+export const firstByte: (labels: { readonly cache: CacheLabel }) => Metric.Histogram<number> =
+  family(firstByteSeconds)
+
+/** Seconds to the end of an answer. */
+export const requestSeconds: (labels: {
+  readonly handler: string
+  readonly cache: CacheLabel
+}) => Metric.Histogram<number> = family(requestSecondsTotal)
+
+/** Bytes of packages, and of problems in place of them. */
+export const responseBytes: (labels: { readonly cache: CacheLabel }) => Metric.Counter<number> =
+  family(responseBytesTotal)
+
+export const buildInfo: (labels: {
+  readonly version: string
+  readonly node: string
+}) => Metric.Gauge<number> = family(buildInfoGauge)
+
+/** 1 while the program is ready, as /readyz tells it. */
+export const ready = Metric.gauge(`${prefix}_ready`, {
+  description: "1 while /readyz answers 200, else 0"
+})
+
+/** The memory that the program may have, in bytes. */
+export const memoryLimit = Metric.gauge(`${prefix}_memory_limit_bytes`, {
+  description: "Bytes of memory that the program's control group may have; absent where it has no limit"
+})
+
+// The names that Prometheus' own clients give to figures of a process.
+
+export const cpuSeconds = Metric.counter("process_cpu_seconds_total", {
+  description: "Seconds of processor time, of user and system",
+  incremental: true
+})
+
+export const residentMemory = Metric.gauge("process_resident_memory_bytes", {
+  description: "Bytes of resident memory, mapped files included"
+})
+
+export const startTime = Metric.gauge("process_start_time_seconds", {
+  description: "When the process began, in seconds since the epoch"
+})
+
+export const openDescriptors = Metric.gauge("process_open_fds", {
+  description: "Open file descriptors"
+})
+
+export const maxDescriptors = Metric.gauge("process_max_fds", {
+  description: "The most file descriptors that may be open"
+})
+
+export const heapUsed = Metric.gauge("nodejs_heap_size_used_bytes", {
+  description: "Bytes of V8's heap that are in use"
+})
+
+export const eventLoopUtilization = Metric.gauge("nodejs_eventloop_utilization_ratio", {
+  description: "The share of time since the figure before in which the event loop did not wait, from 0 to 1"
+})

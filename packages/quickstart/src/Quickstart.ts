@@ -48,13 +48,14 @@ const layerOutside = Layer.merge(Screen.layer, layerClient)
 export const run = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const { isTraced, environment } = Startup.traced(yield* Environment)
+  const environment = yield* Environment
+  const { args, isTraced } = Startup.traced(environment.args)
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-" })
   const paths = {
     credentialsFile: path.join(directory, "credentials.yaml"),
     cacheDirectory: path.join(directory, "cache")
   }
-  const settings = yield* Startup.settings(environment, paths)
+  const settings = yield* Startup.settings({ args, variables: environment.variables }, paths)
   const registry = yield* SampleRegistry.make
   const credentialsText = CredentialsFile.render(registry)
   yield* fs.writeFileString(paths.credentialsFile, credentialsText, { mode: 0o600 })

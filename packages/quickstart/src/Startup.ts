@@ -40,12 +40,12 @@ export const settings = Effect.fnUntraced(function* (
 /** The flag of the quickstart alone, which the program does not know. */
 const traceFlag = "--trace"
 
-/** Whether the walk-through's traces are to be shown, and the environment without that wish. */
+/** Whether the walk-through's traces are to be shown, and the program's own arguments. */
 export const traced = (
-  environment: Environment
-): { readonly isTraced: boolean; readonly environment: Environment } => ({
-  isTraced: environment.args.includes(traceFlag),
-  environment: { ...environment, args: environment.args.filter((argument) => argument !== traceFlag) }
+  args: ReadonlyArray<string>
+): { readonly isTraced: boolean; readonly args: ReadonlyArray<string> } => ({
+  isTraced: args.includes(traceFlag),
+  args: args.filter((argument) => argument !== traceFlag)
 })
 
 /** Variables without the API server of the cluster this runs in, which the walk-through is to do without. */

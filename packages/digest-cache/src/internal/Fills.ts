@@ -63,6 +63,8 @@ export class Fill {
   /** The file when all of it had been written and was right. */
   version: FileVersion | undefined = undefined
   fiber: Fiber.Fiber<void> | undefined = undefined
+  /** When it began, in milliseconds since the epoch. */
+  began: number | undefined = undefined
   /** In the trace of the request that began it; from the moment on that it runs. */
   span: Tracer.Span | undefined = undefined
   /** The fill itself, while it runs, and everyone who waits for it or reads it: who began it, at first. */
@@ -238,6 +240,8 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
     Effect.gen(function* () {
       fill.span?.attribute("registry_packages_proxy.fill.bytes", fill.descriptor?.size ?? 0)
       fill.span?.end(yield* Clock.currentTimeNanos, exit)
+      const now = yield* Clock.currentTimeMillis
+      yield* Metric.update(Metrics.fillSeconds, (now - (fill.began ?? now)) / 1000)
       if (running.get(keyOf(fill.key)) === fill) running.delete(keyOf(fill.key))
       if (Exit.isFailure(exit)) {
         const cause = Cause.hasInterruptsOnly(exit.cause) ? stopped : exit.cause
@@ -257,9 +261,10 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
     running.set(keyOf(key), fill)
     const attributes = { "registry_packages_proxy.package.digest": key.digest }
     return Metric.modify(Metrics.fills, 1).pipe(
-      Effect.andThen(Effect.makeSpan("cache.fill", { attributes })),
-      Effect.flatMap((span) => {
+      Effect.andThen(Effect.all([Effect.makeSpan("cache.fill", { attributes }), Clock.currentTimeMillis])),
+      Effect.flatMap(([span, now]) => {
         fill.span = span
+        fill.began = now
         const traced = Effect.withParentSpan(run(fill, source), span, { captureStackTrace: false })
         return forkFinished(traced, (exit) => finish(fill, exit), cacheScope)
       }),

@@ -1,9 +1,13 @@
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
-import { Clock, Effect, type Scope } from "effect"
+import { Clock, Effect, Metric, type Scope } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
+import * as Metrics from "../Metrics.ts"
+import * as OpenMetrics from "../metrics/OpenMetrics.ts"
+import * as ProcessFigures from "../metrics/ProcessFigures.ts"
+import { Refresh } from "../metrics/Refresh.ts"
 import type { Gate } from "./Access.ts"
 import * as Exchanges from "./Exchange.ts"
 import { Lifecycle } from "./Lifecycle.ts"
@@ -12,6 +16,7 @@ import * as NodeMessages from "./NodeMessages.ts"
 import * as PackageHandler from "./PackageHandler.ts"
 import * as Problem from "./Problem.ts"
 import * as Recorder from "./Recorder.ts"
+import * as RequestMetrics from "./RequestMetrics.ts"
 import * as RequestHead from "./RequestHead.ts"
 import * as RequestTarget from "./RequestTarget.ts"
 import * as ResidentAnswer from "./ResidentAnswer.ts"
@@ -44,7 +49,9 @@ export const make = Effect.fnUntraced(function* (options: {
   const credentials = yield* CredentialStore
   const lifecycle = yield* Lifecycle
   const answerPackage = yield* PackageHandler.make(options.platform)
-  const record = yield* Recorder.make
+  const { exemplars, measure } = yield* RequestMetrics.make
+  const updateFigures = yield* ProcessFigures.make
+  const record = yield* Recorder.make(measure)
   const spans = yield* ServerSpans.make
   const atOnce = yield* ResidentAnswer.make({ platform: options.platform, packages, record })
 
@@ -55,9 +62,23 @@ export const make = Effect.fnUntraced(function* (options: {
     return plainText(200, (yield* cache.degraded) ? "degraded: cache\n" : "ok\n")
   })
 
-  const metrics: Effect.Effect<Response> = Effect.map(PrometheusMetrics.format(), (text) =>
-    plainText(200, text, "text/plain; version=0.0.4; charset=utf-8")
+  const isReady = Effect.map(credentials.status, ({ synced }) => synced && !lifecycle.isDraining())
+
+  const refresh = Effect.andThen(
+    updateFigures,
+    Effect.flatMap(isReady, (ready) => Metric.update(Metrics.ready, ready ? 1 : 0))
   )
+  const others = yield* Refresh
+  others?.add(refresh)
+
+  const metrics = (accept: string | undefined): Effect.Effect<Response> =>
+    Effect.gen(function* () {
+      yield* refresh
+      const text = yield* PrometheusMetrics.format()
+      return OpenMetrics.isAskedFor(accept)
+        ? plainText(200, OpenMetrics.fromPrometheus(text, exemplars), OpenMetrics.contentType)
+        : plainText(200, text, "text/plain; version=0.0.4; charset=utf-8")
+    })
 
   const problemFor = (exchange: Exchange) => (problem: Problem.Problem) =>
     Effect.sync(() => {
@@ -97,7 +118,7 @@ export const make = Effect.fnUntraced(function* (options: {
       case "readyz":
         return readiness
       case "metrics":
-        return metrics
+        return metrics(request.headers["accept"])
       case "package":
         if (lifecycle.isDraining()) return problem(Problem.shuttingDown)
         if (lifecycle.underWay() > packages) return problem(Problem.tooManyRequests)

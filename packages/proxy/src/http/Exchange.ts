@@ -28,6 +28,8 @@ export interface Exchange {
   cache: CacheResult | undefined
   /** The package that is asked for, once the query proved valid. */
   query: PackageQuery | undefined
+  /** When the first byte of a body went to the connection, in milliseconds since the epoch; not of one sent at once. */
+  firstByteAt: number | undefined
   /** The type of the error that it ended with, from a fixed set. */
   error: string | undefined
   /** The registry that was asked. */
@@ -43,6 +45,7 @@ export const make = (route: Route): Exchange => ({
   bytes: 0,
   cache: undefined,
   query: undefined,
+  firstByteAt: undefined,
   error: undefined,
   upstream: undefined,
   aborted: false

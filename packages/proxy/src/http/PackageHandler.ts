@@ -1,7 +1,7 @@
 import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
-import { Effect, Option, Result, type Scope } from "effect"
+import { Clock, Effect, Option, Result, type Scope } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { errorTypeOf } from "../telemetry/ErrorType.ts"
 import { writeBody } from "./BodyWriter.ts"
@@ -23,6 +23,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
   const lifecycle = yield* Lifecycle
   const pull = yield* PackagePull.make
   const pool = new BufferPool()
+  const clock = yield* Clock.Clock
 
   type Source = ReturnType<typeof pull>
   type Failure = PackagePull.PullError | BodyError
@@ -100,6 +101,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
           reader: body.reader,
           pool,
           written: (bytes) => {
+            exchange.firstByteAt ??= clock.currentTimeMillisUnsafe()
             exchange.bytes += bytes
           }
         })

@@ -2,6 +2,7 @@ import { Clock, Effect, Metric, type Tracer } from "effect"
 import * as AccessLog from "../AccessLog.ts"
 import * as Metrics from "../Metrics.ts"
 import type { Exchange, Route } from "./Exchange.ts"
+import type { RequestMetrics } from "./RequestMetrics.ts"
 
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
 
@@ -36,7 +37,10 @@ export interface Answered {
 /** Counts a request and, unless it was a probe's, logs it. */
 export type Recorder = (answered: Answered) => void
 
-export const make: Effect.Effect<Recorder> = Effect.gen(function* () {
+/** `measure` is told of each. */
+export const make = Effect.fnUntraced(function* (
+  measure: RequestMetrics["measure"]
+): Effect.fn.Return<Recorder> {
   const clock = yield* Clock.Clock
   const metrics = yield* Effect.context<never>()
   const log = yield* AccessLog.make
@@ -44,6 +48,7 @@ export const make: Effect.Effect<Recorder> = Effect.gen(function* () {
   return ({ began, exchange, method, span, status }) => {
     const { aborted, bytes, cache, requestId, route, upstream } = exchange
     counterOf(route, method, status).updateUnsafe(1, metrics)
+    measure(exchange, began, span)
     if (route === "healthz" || route === "readyz") return
     const seconds = (clock.currentTimeMillisUnsafe() - began) / 1000
     log({ method, route, status, bytes, seconds, cache, upstream, requestId, aborted }, span)

@@ -203,7 +203,7 @@ export const parse = (variables: Variables): Read<TelemetrySettings> =>
     const logs = yield* logsOf(variables)
     const serviceName = yield* read(variables, OtelVariables.serviceName)
     const attributes = yield* read(variables, OtelVariables.resourceAttributes)
-    const resourceAttributes = Option.getOrElse(attributes, () => ({}) as Record<string, string>)
+    const resourceAttributes = Option.getOrElse(attributes, (): Record<string, string> => ({}))
     return {
       traces,
       metrics,
