@@ -1,7 +1,7 @@
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
-import { Clock, Effect, Metric, type Scope } from "effect"
+import { Cause, Clock, Effect, Metric, type Scope } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import * as Metrics from "../Metrics.ts"
@@ -126,11 +126,10 @@ export const make = Effect.fnUntraced(function* (options: {
     }
   }
 
-  const failed = (exchange: Exchange, cause: unknown): Effect.Effect<Response> =>
-    Effect.logError("a request failed", cause).pipe(
-      Effect.annotateLogs({ requestId: exchange.requestId }),
-      Effect.andThen(problemFor(exchange)(Problem.internal))
-    )
+  const failed = (exchange: Exchange, defect: unknown): Effect.Effect<Response> => {
+    exchange.cause = Cause.die(defect)
+    return problemFor(exchange)(Problem.internal)
+  }
 
   const respond = Effect.fnUntraced(function* (gate: Gate | undefined) {
     const request = yield* HttpServerRequest.HttpServerRequest

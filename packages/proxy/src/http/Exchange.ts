@@ -1,4 +1,5 @@
 import type { CacheResult } from "@registry-packages-proxy/digest-cache/DigestCache"
+import type { Cause } from "effect"
 import { randomUUID } from "node:crypto"
 import type { PackageQuery } from "./PackageQuery.ts"
 
@@ -32,6 +33,8 @@ export interface Exchange {
   firstByteAt: number | undefined
   /** The type of the error that it ended with, from a fixed set. */
   error: string | undefined
+  /** What it failed with, for its log line. */
+  cause: Cause.Cause<unknown> | undefined
   /** The registry that was asked. */
   upstream: string | undefined
   /** The response began and could not be completed. */
@@ -47,6 +50,7 @@ export const make = (route: Route): Exchange => ({
   query: undefined,
   firstByteAt: undefined,
   error: undefined,
+  cause: undefined,
   upstream: undefined,
   aborted: false
 })

@@ -1,7 +1,7 @@
 import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
-import { Clock, Effect, Option, Result, type Scope } from "effect"
+import { Cause, Clock, Effect, Option, Result, type Scope } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { errorTypeOf } from "../telemetry/ErrorType.ts"
 import { writeBody } from "./BodyWriter.ts"
@@ -109,9 +109,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
       if (exit._tag === "Failure") {
         exchange.aborted = true
         exchange.error = errorTypeOf(exit)
-        yield* Effect.logWarning("a package's body broke off", exit.cause).pipe(
-          Effect.annotateLogs({ requestId: exchange.requestId, digest: query.digest })
-        )
+        exchange.cause = exit.cause
       }
       return response
     })
@@ -140,10 +138,10 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
           ? head(parsed.success, source, exchange)
           : get(request, parsed.success, source, exchange)
     return Effect.catch(answer, (error) =>
-      Effect.logInfo("a package could not be had", error).pipe(
-        Effect.annotateLogs({ requestId: exchange.requestId, digest: parsed.success.digest }),
-        Effect.as(problem(fromPullError(error), exchange))
-      )
+      Effect.sync(() => {
+        exchange.cause = Cause.fail(error)
+        return problem(fromPullError(error), exchange)
+      })
     )
   }
 })

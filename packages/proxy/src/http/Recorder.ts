@@ -46,11 +46,16 @@ export const make = Effect.fnUntraced(function* (
   const log = yield* AccessLog.make
   const counterOf = makeCounters()
   return ({ began, exchange, method, span, status }) => {
-    const { aborted, bytes, cache, requestId, route, upstream } = exchange
+    const { aborted, bytes, cache, cause, error, query, requestId, route, upstream } = exchange
     counterOf(route, method, status).updateUnsafe(1, metrics)
     measure(exchange, began, span)
     if (route === "healthz" || route === "readyz") return
     const seconds = (clock.currentTimeMillisUnsafe() - began) / 1000
-    log({ method, route, status, bytes, seconds, cache, upstream, requestId, aborted }, span)
+    const digest = error === undefined ? undefined : query?.digest
+    log(
+      { method, route, status, bytes, seconds, cache, upstream, requestId, aborted, error, digest },
+      span,
+      cause
+    )
   }
 })

@@ -1,10 +1,13 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
-import { Deferred, Effect, Exit, Fiber, Layer, Logger, Metric, Result, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Logger, Metric, Option, Result, Scope } from "effect"
+import { Environment } from "../../src/Environment.ts"
+import * as Logging from "../../src/Logging.ts"
 import { telemetryLost } from "../../src/Metrics.ts"
 import * as Telemetry from "../../src/telemetry/Telemetry.ts"
 import * as TelemetrySettings from "../../src/telemetry/TelemetrySettings.ts"
+import * as FakeEnvironment from "../FakeEnvironment.ts"
 import * as Collector from "./Collector.ts"
 
 const net = process.getBuiltinModule("node:net")
@@ -71,6 +74,39 @@ describe("a collector", () => {
       assert.strictEqual(sent?.path, "/mine")
       assert.strictEqual(sent?.headers["content-type"], "application/x-protobuf")
       assert.include(sent?.body.toString("latin1"), "something")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("gets metrics and log lines too where asked, the lines with their trace", () =>
+    Effect.gen(function* () {
+      const collector = yield* Collector.start()
+      const settings = Result.getOrThrow(
+        TelemetrySettings.parse({
+          OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+          OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+          OTEL_METRICS_EXPORTER: "otlp",
+          OTEL_LOGS_EXPORTER: "otlp"
+        })
+      )
+      const fake = FakeEnvironment.make()
+      yield* Effect.logWarning("something is wrong", { host: "registry.test" }).pipe(
+        Effect.withSpan("something"),
+        Effect.provide(Telemetry.layer(settings)),
+        Effect.provide(Logging.layer({ logFormat: Option.none(), logLevel: "Info" })),
+        Effect.provideService(Environment, fake.environment),
+        Effect.provide(NodeServices.layer)
+      )
+      const sent = (path: string) =>
+        collector.exports.filter((one) => one.path === path).map(({ body }) => body.toString())
+      const [line] = fake.lines()
+      const traceId = /"trace_id":"([\da-f]{32})"/.exec(line ?? "")?.[1] ?? "none"
+      const [logs = ""] = sent("/v1/logs")
+      assert.include(logs, '"body":{"stringValue":"something is wrong"}')
+      assert.include(logs, '{"key":"host","value":{"stringValue":"registry.test"}}')
+      assert.include(logs, `"traceId":"${traceId}"`)
+      assert.include(logs, '"severityText":"warn"')
+      assert.include(sent("/v1/metrics").join(), '"name":"registry_packages_proxy_telemetry_lost_total"')
+      assert.include(sent("/v1/traces").join(), `"traceId":"${traceId}"`)
     }).pipe(Effect.scoped)
   )
 

@@ -6,7 +6,10 @@ const { hostname } = process.getBuiltinModule("node:os")
 const { randomUUID } = process.getBuiltinModule("node:crypto")
 
 /** The program that telemetry is of; what the environment says of it beats what is found here. */
-export const make = ({ resourceAttributes, serviceName }: TelemetrySettings): Resource =>
+export const make = ({
+  resourceAttributes,
+  serviceName
+}: Pick<TelemetrySettings, "resourceAttributes" | "serviceName">): Resource =>
   defaultResource().merge(
     resourceFromAttributes({
       "service.version": version,
