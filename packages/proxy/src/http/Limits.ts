@@ -18,6 +18,10 @@ export interface Limits {
   readonly connections: number
   /** Package requests under way; more are answered 503. */
   readonly packages: number
+  /** Requests begun on one connection and not yet answered; what is behind them is not read. */
+  readonly maxPipelined: number
+  /** Bytes of such requests, read and not yet parsed, on all connections of a listener; one with more is closed. */
+  readonly maxUnreadBytes: number
 }
 
 /** The limits in force. */
@@ -30,5 +34,7 @@ export const limits: Limits = {
   idleTimeout: 75_000,
   handshakeTimeout: 10_000,
   connections: 8192,
-  packages: 4096
+  packages: 4096,
+  maxPipelined: 16,
+  maxUnreadBytes: 64 * 1024 * 1024
 }

@@ -243,11 +243,11 @@ describe("hostile and odd requests", () => {
             client.once("data", () => resume(Effect.void))
           })
           client.write("garbage\r\n\r\n")
-          const answer = yield* Fiber.join(answering)
           yield* until.open
-          assert.deepStrictEqual(statuses(answer), [200])
-          const body = bodyOf(answer)
-          assert.isTrue(body.equals(content.subarray(0, body.length)), "other bytes than the package's")
+          const answer = yield* Fiber.join(answering)
+          // It is read once the answer is out.
+          assert.deepStrictEqual(statuses(answer), [200, 400])
+          assert.isTrue(bodyOf(answer).subarray(0, content.length).equals(content))
           // Nor was it lost for those who come after.
           const again = yield* exchange(connect(), request + last)
           assert.isTrue(bodyOf(again).subarray(0, content.length).equals(content))

@@ -1,0 +1,135 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http"
+import type { Duplex } from "node:stream"
+import { type Limits, limits } from "./Limits.ts"
+
+/** Answers one request. */
+export type Answer = (request: IncomingMessage, response: ServerResponse) => void
+
+/** Ends a request's head (RFC 9112, section 2.1). */
+const headEnd = Buffer.from("\r\n\r\n")
+
+type Bounds = Pick<Limits, "maxPipelined" | "maxUnreadBytes">
+
+/** Bytes that connections of one listener hold unread. */
+interface Unread {
+  bytes: number
+}
+
+/**
+ * One connection's requests. Node parses all that one read brought before it returns, which may be hundreds of requests:
+ * its parser is given one head at a time instead, and the rest goes back to the socket, which is then read no further.
+ */
+class Connection {
+  readonly #socket: Duplex
+  readonly #bounds: Bounds
+  readonly #unread: Unread
+  readonly #waiting: Array<() => void> = []
+  /** Requests parsed and not yet answered: the first is being answered, the others wait. */
+  #begun = 0
+  #latest: IncomingMessage | undefined
+  #held = 0
+  #isReadAsked = false
+
+  constructor(socket: Duplex, bounds: Bounds, unread: Unread) {
+    this.#socket = socket
+    this.#bounds = bounds
+    this.#unread = unread
+    const parsers = socket.listeners("data") as ReadonlyArray<(bytes: Buffer) => void>
+    // Node's stop and start the reading of the handle. It takes them away where others listen for data.
+    const pausers = socket.listeners("pause") as ReadonlyArray<() => void>
+    const resumers = socket.listeners("resume") as ReadonlyArray<() => void>
+    socket.removeAllListeners("data")
+    socket.on("data", (bytes: Buffer) => {
+      this.#read(bytes, (piece) => parsers.forEach((parse) => parse(piece)))
+    })
+    for (const pause of pausers) socket.on("pause", pause)
+    for (const resume of resumers) socket.on("resume", resume)
+    socket.once("close", () => this.#setHeld(0))
+    // A stream reads ahead while it is paused.
+    const read = socket._read.bind(socket)
+    socket._read = (size) => {
+      if (this.#held === 0) return read(size)
+      this.#isReadAsked = true
+    }
+  }
+
+  /** Answers a request once those before it have been. */
+  enter(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+    this.#latest = request
+    this.#begun++
+    response.on("close", this.#answered)
+    if (this.#begun === 1) return answer(request, response)
+    this.#waiting.push(() => answer(request, response))
+  }
+
+  readonly #answered = (): void => {
+    this.#begun--
+    // Nothing is answered behind the last answer of a connection.
+    if (!this.#socket.writable) return
+    const next = this.#waiting.shift()
+    if (next !== undefined) return next()
+    if (this.#held === 0) return
+    this.#setHeld(0)
+    if (this.#isReadAsked) {
+      this.#isReadAsked = false
+      this.#socket._read(0)
+    }
+    this.#socket.resume()
+  }
+
+  #read(bytes: Buffer, parse: (piece: Buffer) => void): void {
+    let rest = bytes
+    while (rest.length > 0 && this.#socket.writable) {
+      if (this.#isFull()) return this.#hold(rest)
+      const end = rest.indexOf(headEnd)
+      const length = end === -1 ? rest.length : end + headEnd.length
+      parse(length === rest.length ? rest : rest.subarray(0, length))
+      rest = rest.subarray(length)
+    }
+  }
+
+  /** A body is read on, though nobody wants it: its request would not be complete in time. */
+  #isFull(): boolean {
+    return this.#begun > 0 && (this.#latest?.complete === true || this.#begun >= this.#bounds.maxPipelined)
+  }
+
+  #hold(rest: Buffer): void {
+    this.#setHeld(rest.length)
+    if (this.#unread.bytes > this.#bounds.maxUnreadBytes) return void this.#socket.destroy()
+    this.#socket.pause()
+    this.#socket.unshift(rest)
+  }
+
+  #setHeld(bytes: number): void {
+    this.#unread.bytes += bytes - this.#held
+    this.#held = bytes
+  }
+}
+
+/** Gives each request its turn. */
+export type InTurn = (answer: Answer) => Answer
+
+/**
+ * Has the requests of each connection to a server answered one after another. Those behind the one being answered are
+ * not parsed until it has been, but for bodies and what is glued to their ends.
+ *
+ * @param event tells of the server's connections once Node's HTTP parser listens to them
+ */
+export const attach = (
+  server: Server,
+  event: "connection" | "secureConnection",
+  own: Partial<Bounds> = {}
+): InTurn => {
+  const bounds = { ...limits, ...own }
+  const unread: Unread = { bytes: 0 }
+  const connections = new WeakMap<Duplex, Connection>()
+  server.on(event, (socket: Duplex) => {
+    connections.set(socket, new Connection(socket, bounds, unread))
+  })
+  return (answer) => (request, response) => {
+    const connection = connections.get(request.socket)
+    // There is none for what a test hands the server.
+    if (connection === undefined) return answer(request, response)
+    connection.enter(request, response, answer)
+  }
+}
