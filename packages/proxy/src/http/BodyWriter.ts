@@ -1,13 +1,17 @@
-import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
 import type { PackageReader } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { Effect, Fiber, Schema, type Scope } from "effect"
 import type { HttpServerRequest, HttpServerResponse } from "effect/http"
-import type { Writable } from "node:stream"
+import type { ServerResponse } from "node:http"
+import type { Socket } from "node:net"
 import type { BufferPool } from "./BufferPool.ts"
+import * as NodeMessages from "./NodeMessages.ts"
+import { ClientStalled } from "./SendTimeout.ts"
 
-/** The client went away, or its connection broke, before the body was out. */
-export class ClientGone extends Schema.TaggedError<ClientGone>()("ClientGone", {}) {}
+/** The client left, its connection broke, or it took nothing for too long, before the body was out. */
+export class ClientGone extends Schema.TaggedError<ClientGone>()("ClientGone", {
+  reason: Schema.Literals(["left", "stalled"])
+}) {}
 
 /** A write that is out: `ended` waits until its buffer may be used again. */
 interface Write {
@@ -15,13 +19,17 @@ interface Write {
   readonly isOut: () => boolean
 }
 
-const startWrite = (out: Writable, bytes: Uint8Array, done: () => void): Write => {
+/** What a client's connection failed of. */
+const goneBy = (socket: Socket): ClientGone =>
+  new ClientGone({ reason: socket.errored instanceof ClientStalled ? "stalled" : "left" })
+
+const startWrite = (out: ServerResponse, bytes: Uint8Array, done: () => void): Write => {
   let outcome: Effect.Effect<void, ClientGone> | undefined = undefined
   let waiting: ((outcome: Effect.Effect<void, ClientGone>) => void) | undefined = undefined
   out.write(bytes, (error) => {
     const written = error === null || error === undefined
     if (written) done()
-    outcome = written ? Effect.void : Effect.fail(new ClientGone({}))
+    outcome = written ? Effect.void : Effect.fail(goneBy(out.req.socket))
     waiting?.(outcome)
   })
   return {
@@ -37,9 +45,9 @@ const startWrite = (out: Writable, bytes: Uint8Array, done: () => void): Write =
   }
 }
 
-const finished = (out: Writable): Effect.Effect<void, ClientGone> =>
+const finished = (out: ServerResponse): Effect.Effect<void, ClientGone> =>
   Effect.callback((resume) => {
-    const done = () => resume(out.writableFinished ? Effect.void : Effect.fail(new ClientGone({})))
+    const done = () => resume(out.writableFinished ? Effect.void : Effect.fail(goneBy(out.req.socket)))
     out.once("close", done)
     out.end(done)
     return Effect.sync(() => {
@@ -77,10 +85,7 @@ export const writeBody = <E>(options: {
 }): Effect.Effect<void, E | BodyError | ClientGone, Scope.Scope> =>
   Effect.gen(function* () {
     const { reader, response, written } = options
-    const out = NodeHttpServerRequest.toServerResponse(options.request) as Writable & {
-      readonly writeHead: (status: number, headers: Readonly<Record<string, string>>) => void
-      readonly flushHeaders: () => void
-    }
+    const out = NodeMessages.outgoing(options.request)
     const loan = yield* options.pool.acquire
     let reading: Fiber.Fiber<number, E | BodyError> | undefined
 

@@ -8,10 +8,12 @@ export interface Limits {
   readonly headersTimeout: number
   /** Milliseconds for a whole request to arrive; it has no body worth waiting for. */
   readonly requestTimeout: number
-  /** How often, in milliseconds, connections are looked through for those two. */
+  /** How often, in milliseconds, connections are looked through for those two, and for clients that take nothing. */
   readonly checkInterval: number
   /** Milliseconds a connection may stay idle between requests. */
   readonly idleTimeout: number
+  /** Milliseconds in which a client has to take something of what is sent to it; else its connection is closed. */
+  readonly sendTimeout: number
   /** Milliseconds for a TLS handshake, on the secure listener. */
   readonly handshakeTimeout: number
   /** Connections to one listener; more are closed at once. */
@@ -32,6 +34,7 @@ export const limits: Limits = {
   requestTimeout: 30_000,
   checkInterval: 5000,
   idleTimeout: 75_000,
+  sendTimeout: 60_000,
   handshakeTimeout: 10_000,
   connections: 8192,
   packages: 4096,

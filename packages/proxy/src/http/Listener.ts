@@ -16,6 +16,7 @@ import { Lifecycle } from "./Lifecycle.ts"
 import { makePlain } from "./NodeListener.ts"
 import * as Pipelining from "./Pipelining.ts"
 import * as SecureListener from "./SecureListener.ts"
+import * as SendTimeout from "./SendTimeout.ts"
 
 /** Where to listen. Port 0 takes any that is free; without a host, all of the machine's addresses. */
 export interface ListenOptions {
@@ -77,6 +78,7 @@ const serve = Effect.fnUntraced(function* (
 const openPlain = Effect.fnUntraced(function* (app: Application.Application, options: PlainOptions) {
   const server = options.server ?? makePlain()
   const inTurn = Pipelining.attach(server, "connection")
+  yield* SendTimeout.watch(server, "connection")
   const listener = yield* open(server, options.listen)
   yield* serve(server, inTurn, listener, app.application)
   return { server, listener }
@@ -94,6 +96,7 @@ const openSecure = Effect.fnUntraced(function* (app: Application.Application, op
   )
   const gate = yield* Access.make(secure.certificateOf)
   const inTurn = Pipelining.attach(secure.server, "secureConnection")
+  yield* SendTimeout.watch(secure.server, "secureConnection")
   const listener = yield* open(secure.server, options.listen)
   yield* serve(secure.server, inTurn, listener, app.guarded(gate))
   return { server: secure.server, listener }

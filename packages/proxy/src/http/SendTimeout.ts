@@ -1,0 +1,79 @@
+import { Clock, Effect, Metric, type Scope } from "effect"
+import type { Server } from "node:http"
+import type { Socket } from "node:net"
+import * as Metrics from "../Metrics.ts"
+import { type Limits, limits } from "./Limits.ts"
+import { SendQueues } from "./SendQueues.ts"
+
+/** The error of a connection that was closed because its client took nothing of what was sent. */
+export class ClientStalled extends Error {
+  override readonly name = "ClientStalled"
+}
+
+/** A connection that is being written to, or closed, as it was when the client last took something. */
+interface Sending {
+  since: number
+  /** Bytes that left the process. */
+  readonly sent: number
+  /** Bytes that have left it and that the client has not taken; undefined where not known. */
+  queued: number | undefined
+}
+
+/** Whether the client has something to take before the connection can go on, or end. */
+const isSending = (socket: Socket): boolean => socket.writableLength > 0 || socket.writableEnded
+
+/** Bytes that left the process. Those of one write leave it at once, as far as this tells. */
+const sentBy = (socket: Socket): number => socket.bytesWritten - socket.writableLength
+
+/**
+ * Closes connections to a server whose clients take nothing of what is sent to them for `limits.sendTimeout`: bytes of a
+ * response, whatever wrote it, or the end of the connection.
+ *
+ * Large buffers hide what a slow client takes: a write of 1 MiB leaves the process in pieces, and of a full kernel buffer
+ * a third has to be free before the next. So the kernel is asked about connections that have not moved for a while.
+ *
+ * @param event tells of the server's connections
+ */
+export const watch = (
+  server: Server,
+  event: "connection" | "secureConnection",
+  own: Partial<Pick<Limits, "sendTimeout" | "checkInterval">> = {}
+): Effect.Effect<void, never, Scope.Scope> => {
+  const { checkInterval, sendTimeout } = { ...limits, ...own }
+  const connections = new Map<Socket, Sending | undefined>()
+  server.on(event, (socket: Socket) => {
+    connections.set(socket, undefined)
+    socket.once("close", () => connections.delete(socket))
+  })
+
+  /** Connections that have not moved since they were last looked at. */
+  const stuck = (now: number): ReadonlyArray<readonly [Socket, Sending]> => {
+    const found: Array<readonly [Socket, Sending]> = []
+    for (const [socket, before] of connections) {
+      const sent = sentBy(socket)
+      if (!isSending(socket)) connections.set(socket, undefined)
+      else if (before?.sent === sent) found.push([socket, before])
+      else connections.set(socket, { since: now, sent, queued: undefined })
+    }
+    return found
+  }
+
+  const check = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const found = stuck(now)
+    if (found.length === 0) return
+    const queueOf = yield* yield* SendQueues
+    for (const [socket, sending] of found) {
+      const queued = queueOf(socket)
+      if (sending.queued !== undefined && queued !== sending.queued) sending.since = now
+      sending.queued = queued
+      if (now - sending.since < sendTimeout) continue
+      // It may have gone on while the kernel was asked.
+      if (!isSending(socket) || sentBy(socket) !== sending.sent) continue
+      yield* Metric.update(Metrics.stalledConnections, 1)
+      socket.destroy(new ClientStalled(`The client took no byte for ${sendTimeout / 1000} s.`))
+    }
+  })
+
+  return check.pipe(Effect.delay(checkInterval), Effect.forever, Effect.forkScoped, Effect.asVoid)
+}
