@@ -8,6 +8,7 @@ import {
   type CredentialStatus,
   CredentialStore
 } from "@registry-packages-proxy/credential-store/CredentialStore"
+import type { Awaited } from "@registry-packages-proxy/credential-store/Feed"
 import { anonymous } from "@registry-packages-proxy/oci/Credential"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
@@ -20,8 +21,8 @@ export interface MockOptions {
   readonly sources: Readonly<Record<string, RegistrySource>>
   /** Why an object cannot be read, by repository. */
   readonly unreadable?: Readonly<Record<string, { readonly origin: string; readonly detail: string }>>
-  /** Feeds not yet heard of: none unless told. */
-  readonly waitingFor?: ReadonlyArray<string>
+  /** What is not known yet: nothing unless told. */
+  readonly waitingFor?: ReadonlyArray<Awaited>
   readonly upToDate?: boolean
   readonly lastSync?: number
 }

@@ -1,6 +1,6 @@
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import { Option, Result } from "effect"
-import type { Feed, FeedEvent } from "../Feed.ts"
+import type { Awaited, Feed, FeedEvent } from "../Feed.ts"
 import * as ModuleSource from "../ModuleSource.ts"
 import * as RegistrySecret from "../RegistrySecret.ts"
 import {
@@ -49,7 +49,7 @@ export type Found =
  * names, so that thousands of events a second are followed. Synchronous and total; its changes come back as reports.
  */
 export class Ledger {
-  readonly #feeds: ReadonlyArray<Pick<Feed, "name" | "precedence">>
+  readonly #feeds: ReadonlyArray<Omit<Feed, "events">>
   readonly #progress: ReadonlyArray<Progress>
   readonly #claims = new Map<Slot, Set<Entry>>()
   readonly #serving = new Map<Slot, Entry>()
@@ -59,7 +59,7 @@ export class Ledger {
   #behind = 0
   #lastSync: Option.Option<number> = Option.none()
 
-  constructor(feeds: ReadonlyArray<Pick<Feed, "name" | "precedence">>) {
+  constructor(feeds: ReadonlyArray<Omit<Feed, "events">>) {
     this.#feeds = feeds
     this.#progress = feeds.map(() => ({
       synced: false,
@@ -87,8 +87,9 @@ export class Ledger {
     return this.#progress.filter((progress) => !progress.inTouch).length
   }
 
-  get waitingFor(): ReadonlyArray<string> {
-    return this.#feeds.flatMap((feed, index) => (this.#progress[index]?.synced === true ? [] : [feed.name]))
+  get waitingFor(): ReadonlyArray<Awaited> {
+    const missing = this.#feeds.filter((_, index) => this.#progress[index]?.synced !== true)
+    return [...new Set(missing.map(({ awaited }) => awaited))]
   }
 
   find(slot: Slot): Found {
