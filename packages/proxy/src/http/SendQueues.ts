@@ -1,8 +1,10 @@
 import { Context, Effect } from "effect"
-import type { Socket } from "node:net"
 
 /** The two ends of a connection, by their ports. */
-export type Ends = Pick<Socket, "localPort" | "remotePort">
+export interface Ends {
+  readonly localPort?: number | undefined
+  readonly remotePort?: number | undefined
+}
 
 /** Bytes that the kernel holds for a connection until its other end has taken them; undefined where that is not known. */
 export type SendQueue = (ends: Ends) => number | undefined
@@ -36,8 +38,14 @@ export const SendQueues = Context.Reference<Effect.Effect<SendQueue>>(
   {
     defaultValue: () => {
       const { readFile } = process.getBuiltinModule("node:fs/promises")
-      const read = (path: string) => Effect.orElseSucceed(Effect.tryPromise(() => readFile(path, "latin1")), () => "")
-      return Effect.map(Effect.all(tables.map(read), { concurrency: "unbounded" }), (texts) => parse(...texts))
+      const read = (path: string) =>
+        Effect.orElseSucceed(
+          Effect.tryPromise(() => readFile(path, "latin1")),
+          () => ""
+        )
+      return Effect.map(Effect.all(tables.map(read), { concurrency: "unbounded" }), (texts) =>
+        parse(...texts)
+      )
     }
   }
 )

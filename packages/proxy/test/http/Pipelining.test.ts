@@ -54,10 +54,7 @@ for (const kind of kinds) {
           assert.isAtMost(parsed.count, n + 2, "others are parsed meanwhile")
           echo(exchange)
         }
-        assert.deepStrictEqual(
-          echoed(yield* received.until((text) => text.endsWith("</4999>"))),
-          paths(5000)
-        )
+        assert.deepStrictEqual(echoed(yield* received.until((text) => text.endsWith("</4999>"))), paths(5000))
       })
     )
 
@@ -152,10 +149,7 @@ for (const kind of kinds) {
         const received = collect(client)
         client.write(requests(3, "Connection: Upgrade\r\nUpgrade: websocket\r\n"))
         for (let n = 0; n < 3; n++) echo(yield* turn)
-        assert.deepStrictEqual(
-          echoed(yield* received.until((text) => text.endsWith("</2>"))),
-          paths(3)
-        )
+        assert.deepStrictEqual(echoed(yield* received.until((text) => text.endsWith("</2>"))), paths(3))
       })
     )
 
@@ -178,7 +172,10 @@ for (const kind of kinds) {
 /** What a request may bring behind its head. */
 const bodies = {
   none: () => ({ fields: "", body: "" }),
-  length: (size: number) => ({ fields: `Content-Length: ${size}\r\n`, body: "\r\n\r\nGET ".repeat(9).slice(0, size) }),
+  length: (size: number) => ({
+    fields: `Content-Length: ${size}\r\n`,
+    body: "\r\n\r\nGET ".repeat(9).slice(0, size)
+  }),
   chunks: (size: number) => ({
     fields: "Transfer-Encoding: chunked\r\n",
     body: ["\r\n\r\nGET ".repeat(9).slice(0, size), ""]
@@ -197,7 +194,10 @@ const Asked = Schema.Struct({
 
 it.effect.prop(
   "requests get the same answers however they are cut into pieces, at once or later",
-  [Schema.NonEmptyArray(Asked), Schema.NonEmptyArray(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 300 })))],
+  [
+    Schema.NonEmptyArray(Asked),
+    Schema.NonEmptyArray(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 300 })))
+  ],
   ([asked, pieces]) =>
     Effect.gen(function* () {
       const server = makePlain()

@@ -9,7 +9,9 @@ describe("probes and metrics", () => {
     () =>
       withPlatform(
         Effect.gen(function* () {
-          const waiting = yield* start({ credentials: { waitingFor: ["credentials-files", "module-sources"] } })
+          const waiting = yield* start({
+            credentials: { waitingFor: ["credentials-files", "module-sources"] }
+          })
           const health = yield* waiting.request("/healthz")
           assert.strictEqual(health.status, 200)
           assert.strictEqual(health.body.toString(), "ok\n")

@@ -14,7 +14,11 @@ const start = Effect.fnUntraced(function* (kind: Kind, queueOf: SendQueue = () =
     watched = SendTimeout.watch(server, event)
     return (answer) => void server.on("request", (request, response) => answer({ request, response }))
   })
-  yield* Effect.provideService(watched, SendQueues, Effect.succeed((ends) => queueOf(ends)))
+  yield* Effect.provideService(
+    watched,
+    SendQueues,
+    Effect.succeed((ends) => queueOf(ends))
+  )
   return server
 })
 

@@ -4,6 +4,7 @@ import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCa
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
 import { Clock, Effect, FileSystem, Layer, Metric } from "effect"
 import { TestClock } from "effect/testing"
+import type { IncomingHttpHeaders } from "node:http"
 import type { Socket } from "node:net"
 import { SendQueues } from "../../src/http/SendQueues.ts"
 import * as Metrics from "../../src/Metrics.ts"
@@ -18,6 +19,8 @@ const mib = 1024 * 1024
 const [large, other] = [RegistryImage.ofPackage(bytes(24 * mib)), RegistryImage.ofPackage(bytes(20 * mib))]
 const cap = 40 * mib
 
+const cacheStatus = ({ headers }: { readonly headers: IncomingHttpHeaders }) => headers["cache-status"]
+
 const plain = Effect.gen(function* () {
   const { origin, package: ask } = yield* start({
     images: [large, other],
@@ -25,7 +28,7 @@ const plain = Effect.gen(function* () {
   })
   return {
     connect: Effect.sync((): Socket => net.connect(Number(new URL(origin).port), "127.0.0.1")),
-    ask: (image: RegistryImage.RegistryImage) => ask(image.digest)
+    resultOf: (image: RegistryImage.RegistryImage) => Effect.map(ask(image.digest), cacheStatus)
   }
 })
 
@@ -36,8 +39,8 @@ const secure = Effect.gen(function* () {
   yield* Effect.forEach([large, other], registry.put)
   return {
     connect: Effect.map(connect(), ({ socket }): Socket => socket),
-    ask: (image: RegistryImage.RegistryImage) =>
-      request(`/package?digest=${image.digest}`, { token: tokens.packages })
+    resultOf: (image: RegistryImage.RegistryImage) =>
+      Effect.map(request(`/package?digest=${image.digest}`, { token: tokens.packages }), cacheStatus)
   }
 })
 
@@ -54,9 +57,7 @@ describe("a client that stops reading a package", () => {
     it.effect(`on the ${name} port keeps its space in the cache for 60 seconds`, () =>
       withPlatform(
         Effect.gen(function* () {
-          const { ask, connect } = yield* program
-          const resultOf = (image: RegistryImage.RegistryImage) =>
-            Effect.map(ask(image), ({ headers }) => headers["cache-status"])
+          const { connect, resultOf } = yield* program
           assert.strictEqual(yield* resultOf(large), "registry-packages-proxy; fwd=miss; stored")
           const client = yield* Effect.acquireRelease(connect, (socket) =>
             Effect.sync(() => socket.destroy())
@@ -81,7 +82,12 @@ describe("a client that stops reading a package", () => {
           yield* Effect.repeat(resultOf(other), {
             until: (result) => result === "registry-packages-proxy; fwd=miss; stored"
           })
-        }).pipe(Effect.provideService(SendQueues, Effect.succeed(() => 1000)))
+        }).pipe(
+          Effect.provideService(
+            SendQueues,
+            Effect.succeed(() => 1000)
+          )
+        )
       )
     )
   }
