@@ -11,11 +11,12 @@ import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
 import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
-import { Context, Duration, Effect, Layer, Logger, Option, Redacted, SubscriptionRef } from "effect"
+import { Array, Context, Duration, Effect, Layer, Logger, Option, Redacted, SubscriptionRef } from "effect"
 import { HttpServer } from "effect/http"
 import { TestClock } from "effect/testing"
 import type { IncomingHttpHeaders } from "node:http"
 import type { ConnectionOptions, TLSSocket } from "node:tls"
+import * as AccessLog from "../../src/AccessLog.ts"
 import { rules } from "../../src/http/Access.ts"
 import { layerSecure } from "../../src/http/Listener.ts"
 import type { MinVersion } from "../../src/http/SecureListener.ts"
@@ -78,8 +79,13 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
     ])
   })
   const image = RegistryImage.ofPackage(bytes(1000))
-  const said: Array<string> = []
-  const logger = Logger.make(({ message }) => void said.push(String(message)))
+  const said: globalThis.Array<string> = []
+  const requests: globalThis.Array<AccessLog.AccessEntry> = []
+  const logger = Logger.make<unknown, void>(({ message }) => {
+    said.push(String(message))
+    const [what, entry] = Array.ensure(message)
+    if (what === AccessLog.message) requests.push(entry as AccessLog.AccessEntry)
+  })
   const context = yield* Layer.build(
     layerSecure({
       platform: Platform.make("linux/amd64"),
@@ -116,9 +122,12 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
     reviews,
     image,
     registry: Context.get(context, RegistryClientMock),
+    /** What was logged of requests. */
+    requests,
     package: `/package?digest=${image.digest}&repository=&path=`,
     /** Connects with whatever options a client may have. */
-    connect: (own: ConnectionOptions = {}) => connect({ ...trusted, ...own }),
+    connect: (own: ConnectionOptions & { readonly allowHalfOpen?: boolean } = {}) =>
+      connect({ ...trusted, ...own }),
     /** One request on a connection of its own. */
     request: (path: string, own: Request = {}) => request({ ...trusted, path, ...own }),
     /** Gives new connections other material, and waits until it is in use. */
