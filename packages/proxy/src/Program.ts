@@ -10,9 +10,10 @@ import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi
 import * as NodeApiServer from "@registry-packages-proxy/kubernetes/NodeApiServer"
 import * as NodeUpstream from "@registry-packages-proxy/registry-client/NodeUpstream"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
-import { Effect, FileSystem, Layer, Option, type Path } from "effect"
+import { Context, Effect, FileSystem, Layer, Option, type Path } from "effect"
 import { HttpServer } from "effect/http"
 import type { ServeError } from "effect/http/HttpServerError"
+import * as NetAddress from "effect/net/NetAddress"
 import { flags } from "./Flags.ts"
 import { layerPlain, layerSecure, type Services } from "./http/Listener.ts"
 import type { ListenAddress } from "./ListenAddress.ts"
@@ -139,6 +140,15 @@ const layerTls = (
     })
   )
 
+/** Warns of a plain port that other hosts can reach, since it asks nobody who they are. */
+const warnOfOpenPort = ({ address }: HttpServer.HttpServer["Service"]): Effect.Effect<void> =>
+  address._tag === "UnixPathAddress" || NetAddress.isLoopback(address.address)
+    ? Effect.void
+    : Effect.logWarning(
+        `plain port without access control is open to other hosts, --${flags.listenAddress.name} restricts it`,
+        { address: HttpServer.formatAddress(address) }
+      )
+
 /**
  * The program without its ports: the HTTP API listening, over whatever cache, credentials and registry are provided.
  * Compose it with mock layers to test against it; `HttpServer` tells the address that was bound, the plain one where
@@ -157,6 +167,9 @@ export const layerServer = <E = never, R = never>(
       Layer.catchTag("ServeError", (failure) =>
         Layer.effect(HttpServer.HttpServer, Effect.fail(ofListeners(failure, settings)))
       ),
+      Layer.tap((context) =>
+        Option.isSome(plain) ? warnOfOpenPort(Context.get(context, HttpServer.HttpServer)) : Effect.void
+      ),
       Layer.provide(access),
       Layer.provide(layerTls(settings, address))
     )
@@ -164,7 +177,7 @@ export const layerServer = <E = never, R = never>(
   // Settings that listen nowhere are refused before a program is made of them.
   return Layer.unwrap(
     Effect.map(Effect.orDie(Effect.fromOption(plain)), (plain) => layerPlain({ ...common, ...plain }))
-  )
+  ).pipe(Layer.tap((context) => warnOfOpenPort(Context.get(context, HttpServer.HttpServer))))
 }
 
 /** The whole program. */
