@@ -8,8 +8,10 @@ import { final, type Operation, passing, type PullFailure } from "./PullFailure.
 import { fromClientError } from "./Transport.ts"
 
 // Headers hold credentials and queries hold signatures, so no span gets any of either.
+// Nor do others learn of our callers by the trace a request is part of.
 const discreet = Context.make(HttpClient.TracerHeaderFilter, () => false).pipe(
-  Context.add(UrlParams.CurrentRedactedNames, [/^/])
+  Context.add(UrlParams.CurrentRedactedNames, [/^/]),
+  Context.add(HttpClient.TracerPropagationEnabled, false)
 )
 
 /** An answer whose body is still to be read. */
