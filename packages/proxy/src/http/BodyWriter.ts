@@ -94,12 +94,6 @@ export const writeBody = <E>(options: {
       out.flushHeaders()
       const writes: Array<Write> = []
 
-      const oldest = (write: Write) => {
-        if (!write.isOut()) return write.ended
-        loan.waits()
-        return Effect.map(write.ended, loan.goesOn)
-      }
-
       let buffer = loan.take()
       let count = yield* reader.read(buffer)
       while (count > 0) {
@@ -112,7 +106,7 @@ export const writeBody = <E>(options: {
         const { depth } = loan
         while (writes.length > 0 && (writes.length + 2 > depth() || writes[0]?.isOut() === false)) {
           const first = writes.shift()
-          if (first !== undefined) yield* oldest(first)
+          if (first !== undefined) yield* first.isOut() ? loan.wait(first.ended) : first.ended
         }
         if (depth() > 2) {
           buffer = loan.take()

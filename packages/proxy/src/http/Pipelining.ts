@@ -29,6 +29,7 @@ class Connection {
   #latest: IncomingMessage | undefined
   #held = 0
   #isReadAsked = false
+  #isYielding = false
 
   constructor(socket: Duplex, bounds: Bounds, unread: Unread) {
     this.#socket = socket
@@ -66,9 +67,17 @@ class Connection {
     this.#begun--
     // Nothing is answered behind the last answer of a connection.
     if (!this.#socket.writable) return
+    if (this.#waiting.length === 0 && this.#held === 0) return
+    // Other connections have their turn first: answers that need no waiting would follow one another without a pause.
+    this.#isYielding = true
+    setImmediate(() => this.#goOn())
+  }
+
+  #goOn(): void {
+    this.#isYielding = false
+    if (!this.#socket.writable) return
     const next = this.#waiting.shift()
     if (next !== undefined) return next()
-    if (this.#held === 0) return
     this.#setHeld(0)
     if (this.#isReadAsked) {
       this.#isReadAsked = false
@@ -90,7 +99,8 @@ class Connection {
 
   /** A body is read on, though nobody wants it: its request would not be complete in time. */
   #isFull(): boolean {
-    return this.#begun > 0 && (this.#latest?.complete === true || this.#begun >= this.#bounds.maxPipelined)
+    if (this.#isYielding || this.#begun === 0) return this.#isYielding
+    return this.#latest?.complete === true || this.#begun >= this.#bounds.maxPipelined
   }
 
   #hold(rest: Buffer): void {

@@ -25,6 +25,9 @@ const isSending = (socket: Socket): boolean => socket.writableLength > 0 || sock
 /** Bytes that left the process. Those of one write leave it at once, as far as this tells. */
 const sentBy = (socket: Socket): number => socket.bytesWritten - socket.writableLength
 
+/** Whether the kernel knows the connection; that of a test may not leave the process. */
+const isKernels = ([socket]: readonly [Socket, Sending]): boolean => socket.remotePort !== undefined
+
 /**
  * Closes connections to a server whose clients take nothing of what is sent to them for `limits.sendTimeout`: bytes of a
  * response, whatever wrote it, or the end of the connection.
@@ -62,7 +65,7 @@ export const watch = (
     const now = yield* Clock.currentTimeMillis
     const found = stuck(now)
     if (found.length === 0) return
-    const queueOf = yield* yield* SendQueues
+    const queueOf = found.some(isKernels) ? yield* yield* SendQueues : () => undefined
     for (const [socket, sending] of found) {
       const queued = queueOf(socket)
       if (sending.queued !== undefined && queued !== sending.queued) sending.since = now

@@ -126,6 +126,11 @@ describe("hostile and odd requests", () => {
     ["a Host field that is a list", last.replace("Host: x", "Host: x, y/z")],
     ["a Host field with credentials", last.replace("Host: x", "Host: a@x")],
     ["no Host field", last.replace("Host: x\r\n", "")],
+    ["two Authorization fields", last.replace("Host: x", "Host: x\r\nAuthorization: a\r\nauthorization: a")],
+    [
+      "Transfer-Encoding in HTTP/1.0, whose connection was to be kept",
+      "GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    ],
     ["text of HTTP/2", last.replace("HTTP/1.1", "HTTP/2.0")]
   ] as const) {
     it.effect(`${what}: 400 with a problem`, () =>

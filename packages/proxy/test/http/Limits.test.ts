@@ -180,7 +180,10 @@ describe("limits", () => {
         `${limits.requestTimeout / 1000} s, then 408; looked at every ${limits.checkInterval / 1000} s |`,
       `| idle time of a kept-alive connection | ${limits.idleTimeout / 1000} s |`,
       `| connections to a listener | ${limits.connections}; more are closed at once |`,
-      `| packages being sent | ${limits.packages}, then 503 with \`Retry-After: 1\` |`
+      `| packages being sent | ${limits.packages}, then 503 with \`Retry-After: 1\` |`,
+      `| requests begun on a connection | ${limits.maxPipelined}; `,
+      `on all connections to a listener | ${limits.maxUnreadBytes / 1024 / 1024} MiB; `,
+      `| time in which a client takes no byte of what is sent to it | ${limits.sendTimeout / 1000} s, `
     ]) {
       assert.include(text, line)
     }

@@ -85,6 +85,33 @@ for (const kind of kinds) {
       })
     )
 
+    it.effect("let others have their turn between them, though each is answered at once", () =>
+      Effect.gen(function* () {
+        const order: Array<string> = []
+        const { connect } = yield* startBare(kind, (server, event) => () => {
+          const enter = Pipelining.attach(
+            server,
+            event
+          )((request, response) => {
+            order.push(request.url ?? "")
+            echo({ request, response })
+          })
+          server.on("request", enter)
+        })
+        const [many, one] = yield* Effect.replicateEffect(connect, 2)
+        if (many === undefined || one === undefined) assert.fail()
+        const [received, probed] = [collect(many), collect(one)]
+        for (const fields of ["", "Content-Length: 0\r\n"]) {
+          order.length = 0
+          many.write(requests(500, fields))
+          one.write("GET /1000 HTTP/1.1\r\nHost:x\r\n\r\n")
+          yield* probed.until((text) => text.endsWith("</1000>"))
+          yield* received.until((text) => text.endsWith("</499>"))
+          assert.isBelow(order.indexOf("/1000"), 100)
+        }
+      })
+    )
+
     it.effect("are at most 16, where the end of a body hides the next", () =>
       Effect.gen(function* () {
         const { connect, parsed, turn } = yield* start(kind)
