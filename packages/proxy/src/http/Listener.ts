@@ -48,8 +48,11 @@ export interface SecureOptions {
 /** What the application behind every listener needs. */
 export type Services = DigestCache | CredentialStore | RegistryClient
 
+// The kernel takes at most net.core.somaxconn, 4096 unless told. Beyond it a client tries again after a second.
+const backlog = 4096
+
 const open = (server: Server, listen: ListenOptions) =>
-  NodeHttpServer.make(() => server, { ...listen, disablePreemptiveShutdown: true })
+  NodeHttpServer.make(() => server, { ...listen, backlog, disablePreemptiveShutdown: true })
 
 /**
  * Answers a server's requests, those of one connection one after another: at once where that can be, else as Effect's

@@ -10,9 +10,33 @@ const headEnd = Buffer.from("\r\n\r\n")
 
 type Bounds = Pick<Limits, "maxPipelined" | "maxUnreadBytes">
 
-/** Bytes that connections of one listener hold unread. */
-interface Unread {
-  bytes: number
+/**
+ * How many connections go on to a next request in one turn of the event loop. Node accepts one connection a turn: with
+ * more, those that pipeline would keep new ones out.
+ */
+const maxGoingOn = 2
+
+/** What the connections of one listener share. */
+class Shared {
+  /** Bytes that they hold unread. */
+  unreadBytes = 0
+  /** Those that are to go on to their next request, longest waiting first. */
+  readonly #ready = new Set<Connection>()
+
+  /** Has a connection go on once it is its turn among the others. */
+  goOnInTurn(connection: Connection): void {
+    this.#ready.add(connection)
+    if (this.#ready.size === 1) setImmediate(this.#run)
+  }
+
+  readonly #run = (): void => {
+    let count = 0
+    for (const connection of this.#ready) {
+      if (count++ === maxGoingOn) return void setImmediate(this.#run)
+      this.#ready.delete(connection)
+      connection.goOn()
+    }
+  }
 }
 
 /**
@@ -22,7 +46,7 @@ interface Unread {
 class Connection {
   readonly #socket: Duplex
   readonly #bounds: Bounds
-  readonly #unread: Unread
+  readonly #shared: Shared
   readonly #waiting: Array<() => void> = []
   /** Requests parsed and not yet answered: the first is being answered, the others wait. */
   #begun = 0
@@ -31,10 +55,10 @@ class Connection {
   #isReadAsked = false
   #isYielding = false
 
-  constructor(socket: Duplex, bounds: Bounds, unread: Unread) {
+  constructor(socket: Duplex, bounds: Bounds, shared: Shared) {
     this.#socket = socket
     this.#bounds = bounds
-    this.#unread = unread
+    this.#shared = shared
     const parsers = socket.listeners("data") as ReadonlyArray<(bytes: Buffer) => void>
     // Node's stop and start the reading of the handle. It takes them away where others listen for data.
     const pausers = socket.listeners("pause") as ReadonlyArray<() => void>
@@ -64,16 +88,17 @@ class Connection {
   }
 
   readonly #answered = (): void => {
-    this.#begun--
+    // What is kept until the next turn outlives two collections of the young.
+    if (--this.#begun === 0) this.#latest = undefined
     // Nothing is answered behind the last answer of a connection.
     if (!this.#socket.writable) return
     if (this.#waiting.length === 0 && this.#held === 0) return
-    // Other connections have their turn first: answers that need no waiting would follow one another without a pause.
+    // Answers that need no waiting would follow one another without a pause.
     this.#isYielding = true
-    setImmediate(() => this.#goOn())
+    this.#shared.goOnInTurn(this)
   }
 
-  #goOn(): void {
+  goOn(): void {
     this.#isYielding = false
     if (!this.#socket.writable) return
     const next = this.#waiting.shift()
@@ -105,13 +130,13 @@ class Connection {
 
   #hold(rest: Buffer): void {
     this.#setHeld(rest.length)
-    if (this.#unread.bytes > this.#bounds.maxUnreadBytes) return void this.#socket.destroy()
+    if (this.#shared.unreadBytes > this.#bounds.maxUnreadBytes) return void this.#socket.destroy()
     this.#socket.pause()
     this.#socket.unshift(rest)
   }
 
   #setHeld(bytes: number): void {
-    this.#unread.bytes += bytes - this.#held
+    this.#shared.unreadBytes += bytes - this.#held
     this.#held = bytes
   }
 }
@@ -131,10 +156,10 @@ export const attach = (
   own: Partial<Bounds> = {}
 ): InTurn => {
   const bounds = { ...limits, ...own }
-  const unread: Unread = { bytes: 0 }
+  const shared = new Shared()
   const connections = new WeakMap<Duplex, Connection>()
   server.on(event, (socket: Duplex) => {
-    connections.set(socket, new Connection(socket, bounds, unread))
+    connections.set(socket, new Connection(socket, bounds, shared))
   })
   return (answer) => (request, response) => {
     const connection = connections.get(request.socket)
