@@ -235,6 +235,37 @@ describe("hostile and odd requests", () => {
     )
   )
 
+  it.effect("requests sent all at once get their answers in order and whole, misses and hits", () =>
+    withProgram(({ connect, registry }) =>
+      Effect.gen(function* () {
+        const asked = Array.from({ length: 20 }, (_, n) => [
+          request,
+          request.replace("Host: x", `Host: x\r\nRange: bytes=${n}-${n + 9}`),
+          request.replace("GET", "HEAD"),
+          `GET /elsewhere/${n} HTTP/1.1\r\nHost: x\r\n\r\n`,
+          "GET /package HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n\r\n\r\n"
+        ]).flat()
+        const answer = yield* exchange(connect(), asked.join("") + last)
+        let rest = answer
+        for (const [index, text] of [...asked, last].entries()) {
+          const head = rest.subarray(0, rest.indexOf("\r\n\r\n") + 4)
+          const status = [200, 206, 200, 404, 400][index % 5] ?? 200
+          assert.match(head.toString("latin1"), new RegExp(`^HTTP/1\\.1 ${text === last ? 200 : status} `))
+          const length = Number(/content-length: (\d+)/i.exec(head.toString("latin1"))?.[1])
+          const body = rest.subarray(head.length, head.length + (text.startsWith("HEAD") ? 0 : length))
+          if (text === request) assert.isTrue(body.equals(content))
+          if (status === 206) {
+            const from = Math.floor(index / 5)
+            assert.isTrue(body.equals(content.subarray(from, from + 10)))
+          }
+          rest = rest.subarray(head.length + body.length)
+        }
+        assert.lengthOf(rest, 0)
+        assert.strictEqual(yield* registry.count("blob"), 1)
+      })
+    )
+  )
+
   for (const cached of [true, false]) {
     it.effect(`what is no request never gets into the answer before it (${cached ? "hit" : "miss"})`, () =>
       withProgram(({ connect, registry }) =>
