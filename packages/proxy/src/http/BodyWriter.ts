@@ -3,15 +3,11 @@ import type { PackageReader } from "@registry-packages-proxy/digest-cache/Digest
 import { Effect, Fiber, Schema, type Scope } from "effect"
 import type { HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { ServerResponse } from "node:http"
-import type { Socket } from "node:net"
 import type { BufferPool } from "./BufferPool.ts"
 import * as NodeMessages from "./NodeMessages.ts"
-import { ClientStalled } from "./SendTimeout.ts"
 
-/** The client left, its connection broke, or it took nothing for too long, before the body was out. */
-export class ClientGone extends Schema.TaggedError<ClientGone>()("ClientGone", {
-  reason: Schema.Literals(["left", "stalled"])
-}) {}
+/** The client left, or its connection broke or was closed, before the body was out. */
+export class ClientGone extends Schema.TaggedError<ClientGone>()("ClientGone", {}) {}
 
 /** A write that is out: `ended` waits until its buffer may be used again. */
 interface Write {
@@ -19,17 +15,13 @@ interface Write {
   readonly isOut: () => boolean
 }
 
-/** What a client's connection failed of. */
-const goneBy = (socket: Socket): ClientGone =>
-  new ClientGone({ reason: socket.errored instanceof ClientStalled ? "stalled" : "left" })
-
 const startWrite = (out: ServerResponse, bytes: Uint8Array, done: () => void): Write => {
   let outcome: Effect.Effect<void, ClientGone> | undefined = undefined
   let waiting: ((outcome: Effect.Effect<void, ClientGone>) => void) | undefined = undefined
   out.write(bytes, (error) => {
     const written = error === null || error === undefined
     if (written) done()
-    outcome = written ? Effect.void : Effect.fail(goneBy(out.req.socket))
+    outcome = written ? Effect.void : Effect.fail(new ClientGone({}))
     waiting?.(outcome)
   })
   return {
@@ -47,7 +39,7 @@ const startWrite = (out: ServerResponse, bytes: Uint8Array, done: () => void): W
 
 const finished = (out: ServerResponse): Effect.Effect<void, ClientGone> =>
   Effect.callback((resume) => {
-    const done = () => resume(out.writableFinished ? Effect.void : Effect.fail(goneBy(out.req.socket)))
+    const done = () => resume(out.writableFinished ? Effect.void : Effect.fail(new ClientGone({})))
     out.once("close", done)
     out.end(done)
     return Effect.sync(() => {

@@ -1,6 +1,7 @@
 import type { CacheResult } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { randomUUID } from "node:crypto"
 import type { IncomingMessage } from "node:http"
+import type { Socket } from "node:net"
 
 /** The paths there are. */
 export type KnownRoute = "package" | "healthz" | "readyz" | "metrics"
@@ -38,15 +39,18 @@ export interface Exchange {
 
 const mapped = "::ffff:"
 
-/** An IPv4 address as such, which a socket of both families maps into an IPv6 one (RFC 4291, section 2.5.5.2). */
-const unmapped = (address: string | undefined): string | undefined =>
+/**
+ * The address that a connection comes from. An IPv4 one is written as such, though a socket of both families maps it into
+ * an IPv6 one (RFC 4291, section 2.5.5.2).
+ */
+export const clientAddress = ({ remoteAddress: address }: Socket): string | undefined =>
   address?.startsWith(mapped) === true && address.includes(".") ? address.slice(mapped.length) : address
 
 /** A request of which nothing is learned yet. */
 export const make = (route: Route, { socket }: IncomingMessage): Exchange => ({
   requestId: randomUUID(),
   route,
-  clientAddress: unmapped(socket.remoteAddress),
+  clientAddress: clientAddress(socket),
   user: undefined,
   bytes: 0,
   cache: undefined,

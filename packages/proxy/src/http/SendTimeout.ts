@@ -2,13 +2,9 @@ import { Clock, Effect, Metric, type Scope } from "effect"
 import type { Server } from "node:http"
 import type { Socket } from "node:net"
 import * as Metrics from "../Metrics.ts"
+import { clientAddress } from "./Exchange.ts"
 import { type Limits, limits } from "./Limits.ts"
 import { SendQueues } from "./SendQueues.ts"
-
-/** The error of a connection that was closed because its client took nothing of what was sent. */
-export class ClientStalled extends Error {
-  override readonly name = "ClientStalled"
-}
 
 /** A connection that is being written to, or closed, as it was when the client last took something. */
 interface Sending {
@@ -73,8 +69,10 @@ export const watch = (
       if (now - sending.since < sendTimeout) continue
       // It may have gone on while the kernel was asked.
       if (!isSending(socket) || sentBy(socket) !== sending.sent) continue
+      const closed = { clientAddress: clientAddress(socket), seconds: (now - sending.since) / 1000 }
+      socket.destroy()
       yield* Metric.update(Metrics.stalledConnections, 1)
-      socket.destroy(new ClientStalled(`The client took no byte for ${sendTimeout / 1000} s.`))
+      yield* Effect.logInfo("connection closed, its client took nothing for too long", closed)
     }
   })
 

@@ -155,7 +155,8 @@ describe("hostile and odd requests", () => {
   for (const [what, fields, body] of [
     ["with a length", "Content-Length: 5\r\n", "hello"],
     ["in chunks", "Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n"],
-    ["that looks like a request", `Content-Length: ${last.length}\r\n`, last]
+    ["that looks like a request", `Content-Length: ${last.length}\r\n`, last],
+    ["larger than what is read ahead", "Content-Length: 204800\r\n", "a".repeat(204_800)]
   ] as const) {
     it.effect(`a body on GET ${what} is ignored, and the next request of its connection answered`, () =>
       withProgram(({ connect }) =>
