@@ -63,33 +63,36 @@ layer(layerParts, options)("Connections", (it) => {
         })
         const [, securePort = ""] = yield* bundle.line(/Listening on https:\/\/127\.0\.0\.1:(\d+)/)
         const probe = seconds(HttpClient.get(`${bundle.origin}/healthz`))
-        yield* Effect.replicateEffect(probe, 20)
+        // What the code takes once it has run is not the flood's.
+        yield* Effect.replicateEffect(probe, 300)
         for (const [kind, port] of [
           ["plain", new URL(bundle.origin).port],
           ["tls", securePort]
         ] as const) {
           const [idle, before] = [yield* socketsOf(bundle.pid), yield* ProcessMemory.read(bundle.pid)]
           let slowest = 0
-          const took = yield* seconds(
-            Effect.gen(function* () {
-              const flood = yield* Daemon.start(`pipelines-${kind}`, "python3", [
-                client("pipelines.py"),
-                port,
-                String(connections),
-                kind
-              ])
-              yield* flood.line(/^sent/)
-              // They stay, and those that are closed from here on are closed by the program.
-              yield* Poll.untilTrue(
-                "the end of all connections",
-                Effect.gen(function* () {
-                  slowest = Math.max(slowest, yield* probe)
-                  return (yield* socketsOf(bundle.pid)) <= idle
-                }),
-                { times: 450, millis: 200 }
-              )
-            }).pipe(Effect.scoped)
+          const probing = Effect.forever(
+            Effect.map(probe, (took) => {
+              slowest = Math.max(slowest, took)
+            })
           )
+          const took = yield* Effect.gen(function* () {
+            const flood = yield* Daemon.start(`pipelines-${kind}`, "python3", [
+              client("pipelines.py"),
+              port,
+              String(connections),
+              kind
+            ])
+            yield* flood.line(/^sent/)
+            // The clients stay: what is closed from here on is closed by the program.
+            return yield* seconds(
+              Poll.untilTrue(
+                "the end of all connections",
+                Effect.map(socketsOf(bundle.pid), (sockets) => sockets <= idle + 1),
+                { times: 500, millis: 200 }
+              )
+            )
+          }).pipe(Effect.scoped, Effect.raceFirst(probing))
           const { peak } = yield* ProcessMemory.read(bundle.pid)
           const sizes = [before.resident, peak].map((size) => size.toFixed(1)).join(", ")
           yield* Console.log(

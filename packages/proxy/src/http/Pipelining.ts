@@ -10,12 +10,6 @@ const headEnd = Buffer.from("\r\n\r\n")
 
 type Bounds = Pick<Limits, "maxPipelined" | "maxUnreadBytes">
 
-/**
- * How many connections go on to a next request in one turn of the event loop. Node accepts one connection a turn: with
- * more, those that pipeline would keep new ones out.
- */
-const maxGoingOn = 2
-
 /** What the connections of one listener share. */
 class Shared {
   /** Bytes that they hold unread. */
@@ -29,13 +23,13 @@ class Shared {
     if (this.#ready.size === 1) setImmediate(this.#run)
   }
 
+  // One in a turn of the event loop, in which Node accepts one connection: those that pipeline keep no new ones out.
   readonly #run = (): void => {
-    let count = 0
-    for (const connection of this.#ready) {
-      if (count++ === maxGoingOn) return void setImmediate(this.#run)
-      this.#ready.delete(connection)
-      connection.goOn()
-    }
+    const [connection] = this.#ready
+    if (connection === undefined) return
+    this.#ready.delete(connection)
+    connection.goOn()
+    if (this.#ready.size > 0) setImmediate(this.#run)
   }
 }
 
