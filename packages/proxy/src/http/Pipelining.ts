@@ -151,9 +151,11 @@ export const attach = (
 ): InTurn => {
   const bounds = { ...limits, ...own }
   const shared = new Shared()
-  const connections = new WeakMap<Duplex, Connection>()
+  // Not a WeakMap: the collector goes through those by itself.
+  const connections = new Map<Duplex, Connection>()
   server.on(event, (socket: Duplex) => {
     connections.set(socket, new Connection(socket, bounds, shared))
+    socket.once("close", () => connections.delete(socket))
   })
   return (answer) => (request, response) => {
     const connection = connections.get(request.socket)
