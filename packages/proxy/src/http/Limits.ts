@@ -8,7 +8,7 @@ export interface Limits {
   readonly headersTimeout: number
   /** Milliseconds for a whole request to arrive; it has no body worth waiting for. */
   readonly requestTimeout: number
-  /** How often, in milliseconds, connections are looked through for those two, and for clients that take nothing. */
+  /** How often, in milliseconds, connections are looked through for those two. */
   readonly checkInterval: number
   /** Milliseconds a connection may stay idle between requests. */
   readonly idleTimeout: number

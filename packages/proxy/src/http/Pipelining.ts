@@ -10,6 +10,12 @@ const headEnd = Buffer.from("\r\n\r\n")
 
 type Bounds = Pick<Limits, "maxPipelined" | "maxUnreadBytes">
 
+/**
+ * How many connections go on to a next request in one turn of the event loop. Node accepts one connection a turn: with
+ * many more, those that pipeline would keep new ones out.
+ */
+const maxGoingOn = 2
+
 /** What the connections of one listener share. */
 class Shared {
   /** Bytes that they hold unread. */
@@ -23,13 +29,13 @@ class Shared {
     if (this.#ready.size === 1) setImmediate(this.#run)
   }
 
-  // One in a turn of the event loop, in which Node accepts one connection: those that pipeline keep no new ones out.
   readonly #run = (): void => {
-    const [connection] = this.#ready
-    if (connection === undefined) return
-    this.#ready.delete(connection)
-    connection.goOn()
-    if (this.#ready.size > 0) setImmediate(this.#run)
+    let count = 0
+    for (const connection of this.#ready) {
+      if (count++ === maxGoingOn) return void setImmediate(this.#run)
+      this.#ready.delete(connection)
+      connection.goOn()
+    }
   }
 }
 
@@ -84,9 +90,7 @@ class Connection {
   readonly #answered = (): void => {
     // What is kept until the next turn outlives two collections of the young.
     if (--this.#begun === 0) this.#latest = undefined
-    // Nothing is answered behind the last answer of a connection.
-    if (!this.#socket.writable) return
-    if (this.#waiting.length === 0 && this.#held === 0) return
+    if (this.#socket.destroyed || (this.#waiting.length === 0 && this.#held === 0)) return
     // Answers that need no waiting would follow one another without a pause.
     this.#isYielding = true
     this.#shared.goOnInTurn(this)
@@ -94,9 +98,10 @@ class Connection {
 
   goOn(): void {
     this.#isYielding = false
-    if (!this.#socket.writable) return
+    if (this.#socket.destroyed) return
     const next = this.#waiting.shift()
-    if (next !== undefined) return next()
+    // Nothing is answered behind the last answer of a connection: what is left is read and discarded.
+    if (next !== undefined && this.#socket.writable) return next()
     this.#setHeld(0)
     if (this.#isReadAsked) {
       this.#isReadAsked = false

@@ -6,6 +6,10 @@ import { clientAddress } from "./Exchange.ts"
 import { type Limits, limits } from "./Limits.ts"
 import { SendQueues } from "./SendQueues.ts"
 
+/** How often, in milliseconds, connections are looked at, and the kernel is asked about one that does not move. */
+const interval = 1000
+const kernelInterval = 5000
+
 /** A connection that is being written to, or closed, as it was when the client last took something. */
 interface Sending {
   since: number
@@ -13,6 +17,8 @@ interface Sending {
   readonly sent: number
   /** Bytes that have left it and that the client has not taken; undefined where not known. */
   queued: number | undefined
+  /** When the kernel was asked for those. */
+  askedAt: number
 }
 
 /** Whether the client has something to take before the connection can go on, or end. */
@@ -36,36 +42,39 @@ const isKernels = ([socket]: readonly [Socket, Sending]): boolean => socket.remo
 export const watch = (
   server: Server,
   event: "connection" | "secureConnection",
-  own: Partial<Pick<Limits, "sendTimeout" | "checkInterval">> = {}
+  own: Partial<Pick<Limits, "sendTimeout">> = {}
 ): Effect.Effect<void, never, Scope.Scope> => {
-  const { checkInterval, sendTimeout } = { ...limits, ...own }
+  const { sendTimeout } = { ...limits, ...own }
   const connections = new Map<Socket, Sending | undefined>()
   server.on(event, (socket: Socket) => {
     connections.set(socket, undefined)
     socket.once("close", () => connections.delete(socket))
   })
 
-  /** Connections that have not moved since they were last looked at. */
+  /** Connections that have not moved since they were last looked at, as far as the process can tell. */
   const stuck = (now: number): ReadonlyArray<readonly [Socket, Sending]> => {
     const found: Array<readonly [Socket, Sending]> = []
     for (const [socket, before] of connections) {
       const sent = sentBy(socket)
       if (!isSending(socket)) connections.set(socket, undefined)
       else if (before?.sent === sent) found.push([socket, before])
-      else connections.set(socket, { since: now, sent, queued: undefined })
+      else connections.set(socket, { since: now, sent, queued: undefined, askedAt: Number.NEGATIVE_INFINITY })
     }
     return found
   }
 
   const check = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
-    const found = stuck(now)
-    if (found.length === 0) return
-    const queueOf = found.some(isKernels) ? yield* yield* SendQueues : () => undefined
-    for (const [socket, sending] of found) {
+    const due = stuck(now).filter(
+      ([, { askedAt, since }]) => now - askedAt >= kernelInterval || now - since >= sendTimeout
+    )
+    if (due.length === 0) return
+    const queueOf = due.some(isKernels) ? yield* yield* SendQueues : () => undefined
+    for (const [socket, sending] of due) {
       const queued = queueOf(socket)
       if (sending.queued !== undefined && queued !== sending.queued) sending.since = now
       sending.queued = queued
+      sending.askedAt = now
       if (now - sending.since < sendTimeout) continue
       // It may have gone on while the kernel was asked.
       if (!isSending(socket) || sentBy(socket) !== sending.sent) continue
@@ -76,5 +85,5 @@ export const watch = (
     }
   })
 
-  return check.pipe(Effect.delay(checkInterval), Effect.forever, Effect.forkScoped, Effect.asVoid)
+  return check.pipe(Effect.delay(interval), Effect.forever, Effect.forkScoped, Effect.asVoid)
 }
