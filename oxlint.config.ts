@@ -14,7 +14,8 @@ const directions: Record<string, ReadonlyArray<string>> = {
   proxy: ["oci", ...ports],
   testkit: ["oci", ...ports],
   quickstart: ["oci", "credential-store", "proxy", "testkit"],
-  e2e: ["oci", ...ports, "proxy", "testkit", "quickstart"],
+  deploy: [],
+  e2e: ["oci", ...ports, "proxy", "testkit", "quickstart", "deploy"],
   bench: ["access-control", "e2e"]
 }
 

@@ -1,12 +1,16 @@
 /**
- * Writes into README.md and docs/ what the code knows better: flags and metrics, between their markers.
- * `--check` changes nothing and fails when something would change.
+ * Writes into README.md, docs/ and the chart's README.md what the code knows better: flags, metrics and values, between
+ * their markers. `--check` changes nothing and fails when something would change. Manifests that were rendered from another
+ * chart than the one there is fail either way.
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs"
 import { registerHooks } from "node:module"
 import { resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import * as Chart from "../packages/deploy/src/Chart.ts"
+import * as PlainManifest from "../packages/deploy/src/PlainManifest.ts"
+import * as ValuesTable from "../packages/deploy/src/ValuesTable.ts"
 import { flags } from "../packages/proxy/src/Flags.ts"
 import {
   exportMetrics,
@@ -49,8 +53,16 @@ const metrics = async () => {
 }
 
 const generate = async (): Promise<void> => {
-  const sections = { flags: flagTable(Object.values(flags)), metrics: metricTable(await metrics()) }
-  const files = ["README.md", ...globSync("docs/**/*.md", { cwd: root }).sort()]
+  const sections = {
+    flags: flagTable(Object.values(flags)),
+    metrics: metricTable(await metrics()),
+    values: ValuesTable.table(Chart.values())
+  }
+  const files = [
+    "README.md",
+    "packages/deploy/chart/README.md",
+    ...globSync("docs/**/*.md", { cwd: root }).sort()
+  ]
   const texts = files.map((file) => ({ file, text: readFileSync(resolve(root, file), "utf8") }))
   for (const name of Object.keys(sections)) {
     if (!texts.some(({ text }) => hasSection(text, name))) {
@@ -66,4 +78,9 @@ const generate = async (): Promise<void> => {
   }
 }
 
+for (const file of ["packages/deploy/manifest.yaml", "packages/deploy/rbac.yaml"]) {
+  if (PlainManifest.renderedFrom(readFileSync(resolve(root, file), "utf8")) !== Chart.checksum()) {
+    fail(`${file} is of another chart; mend it with: node_modules/.bin/node scripts/render-manifests.ts`)
+  }
+}
 await generate().catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)))

@@ -48,6 +48,19 @@ const feedEvent =
     }
   }
 
+/**
+ * A kind that the API server has never known holds nobody up: a cluster without the CRD has none of its objects. It stays
+ * out of touch, so that what is not known is no 404: the CRD may come.
+ */
+const withoutKind =
+  (toFeed: (event: WatchEvent<unknown>) => Feed.FeedEvent) =>
+  (hasHeard: boolean, event: WatchEvent<unknown>): readonly [boolean, ReadonlyArray<Feed.FeedEvent>] => {
+    const isAbsent = event._tag === "OutOfTouch" && event.error.reason._tag === "NotFound"
+    return isAbsent && !hasHeard
+      ? [true, [Feed.synced([]), toFeed(event)]]
+      : [hasHeard || event._tag === "Synced", [toFeed(event)]]
+  }
+
 const feed = (
   api: KubernetesApi["Service"],
   resource: Resource.Resource<unknown>,
@@ -56,9 +69,10 @@ const feed = (
   name: options.feedName,
   awaited: options.awaited,
   precedence: Feed.precedence.watch,
-  events: Stream.map(
+  events: Stream.mapAccum(
     api.listWatch(resource, options.name === undefined ? {} : { name: options.name }),
-    feedEvent(resource)
+    () => false,
+    withoutKind(feedEvent(resource))
   )
 })
 

@@ -16,16 +16,21 @@ export const serviceAccount = (name: string): Json => ({
   metadata: { name, namespace }
 })
 
+const roles = {
+  packages: "access-to-registry-packages-proxy-from-http",
+  metrics: "access-to-registry-packages-proxy"
+}
+
 /** Gives a service account, or a user, one of the roles that manifest.yaml has for callers. */
 export const binding = (
   name: string,
-  role: "packages" | "metrics",
+  role: keyof typeof roles,
   subject: { readonly serviceAccount: string } | { readonly user: string }
 ): Json => ({
   apiVersion: `${rbac}/v1`,
   kind: "RoleBinding",
   metadata: { name, namespace: "d8-cloud-instance-manager" },
-  roleRef: { apiGroup: rbac, kind: "Role", name: `registry-packages-proxy:${role}` },
+  roleRef: { apiGroup: rbac, kind: "Role", name: roles[role] },
   subjects: [
     "user" in subject
       ? { apiGroup: rbac, kind: "User", name: subject.user }

@@ -1,4 +1,4 @@
-/** A group of tests, a file of its own, that can be run alone. */
+/** A group of tests, a file of its own or a folder, that can be run alone. */
 export interface Group {
   readonly file: string
   /** The programs it needs, by the names in Parts.ts. */
@@ -31,7 +31,12 @@ export const groups = {
   "access-flood": group("AccessFlood", ["setpriv"]),
   connections: group("Connections", ["setpriv", "python3"]),
   kubernetes: group("Kubernetes", [...registry, "go"], ["kube-apiserver"]),
-  "kubernetes-flood": group("KubeFlood", ["setpriv"])
+  "kubernetes-flood": group("KubeFlood", ["setpriv"]),
+  cluster: {
+    file: "packages/e2e/test/cluster/",
+    parts: [...registry, "unshare", "go"],
+    servers: ["kube-apiserver", "kube-rbac-proxy", "helm", "helm-unittest", "crds"]
+  }
 } as const satisfies Record<string, Group>
 
 export type GroupName = keyof typeof groups

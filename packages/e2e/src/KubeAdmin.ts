@@ -26,7 +26,14 @@ const pathOf = (object: Json): string => {
   const { apiVersion, kind, metadata } = decodeEnvelope(object)
   const root = apiVersion.includes("/") ? "/apis" : "/api"
   const within = metadata.namespace === undefined ? "" : `/namespaces/${metadata.namespace}`
-  return `${root}/${apiVersion}${within}/${kind.toLowerCase()}s/${encodeURIComponent(metadata.name)}`
+  const plural = kind.toLowerCase().replace(/(?:y|s)$/, (end) => (end === "y" ? "ie" : "se"))
+  return `${root}/${apiVersion}${within}/${plural}s/${encodeURIComponent(metadata.name)}`
+}
+
+/** How a PATCH is meant. */
+const patches = {
+  apply: "application/apply-patch+yaml",
+  merge: "application/merge-patch+json"
 }
 
 interface Answer {
@@ -41,8 +48,9 @@ export const make = (options: {
   readonly certificate: ServerCertificate
 }) => {
   const { ca, certificate, port } = options
-  const ask = (method: string, path: string, body?: Json) =>
+  const ask = (method: string, path: string, body?: Json, patch: keyof typeof patches = "apply") =>
     Effect.callback<Answer, Refused>((resume) => {
+      const text = body === undefined ? "" : JSON.stringify(body)
       const fail = (cause: Error) =>
         resume(Effect.fail(new Refused({ message: `${method} ${path}: ${cause.message}`, status: 0 })))
       const outgoing = send(
@@ -55,7 +63,11 @@ export const make = (options: {
           cert: certificate.chain,
           key: certificate.key,
           agent: false,
-          headers: method === "PATCH" ? { "content-type": "application/apply-patch+yaml" } : {}
+          headers: {
+            "content-type": method === "PATCH" ? patches[patch] : "application/json",
+            // Node leaves it out of a DELETE.
+            "content-length": Buffer.byteLength(text)
+          }
         },
         (response) => {
           const chunks: Array<Buffer> = []
@@ -69,16 +81,23 @@ export const make = (options: {
         }
       )
       outgoing.on("error", fail)
-      outgoing.end(body === undefined ? undefined : JSON.stringify(body))
+      outgoing.end(text)
     })
 
-  const done = Effect.fnUntraced(function* (method: string, path: string, body?: Json) {
-    const { status, text } = yield* ask(method, path, body)
+  const done = Effect.fnUntraced(function* (
+    method: string,
+    path: string,
+    body?: Json,
+    patch?: keyof typeof patches
+  ) {
+    const { status, text } = yield* ask(method, path, body, patch)
     if (status >= 200 && status < 300) return text
     return yield* new Refused({ message: `${method} ${path}: ${status} ${text.slice(0, 300)}`, status })
   })
 
   return {
+    /** Any request; gives what the API server said to it. */
+    send: done,
     /** Makes an object, or changes it to be so, as `kubectl apply --server-side` does. */
     apply: (object: Json) =>
       Effect.asVoid(done("PATCH", `${pathOf(object)}?fieldManager=e2e&force=true`, object)),

@@ -27,11 +27,20 @@ export const objectsOf = Effect.fnUntraced(function* (path: string) {
 
 const namespace = (name: string): Json => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })
 
+/** What is in a cluster from the start. */
+export interface ClusterOptions {
+  /** The program's service account with what rbac.yaml grants it, and no more; there unless told. */
+  readonly hasAccount?: boolean
+}
+
 /**
- * A real control plane: kube-apiserver with RBAC over etcd, on ports that they keep over restarts; the ModuleSource CRD;
- * and the program's service account with what rbac.yaml grants it, and no more. Stopped with the scope.
+ * A real control plane: kube-apiserver with RBAC over etcd, on ports that they keep over restarts, and the ModuleSource
+ * CRD. Stopped with the scope.
  */
-export const make = Effect.fnUntraced(function* (program: string) {
+export const make = Effect.fnUntraced(function* (
+  program: string,
+  { hasAccount = true }: ClusterOptions = {}
+) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-cluster-" })
@@ -109,7 +118,7 @@ export const make = Effect.fnUntraced(function* (program: string) {
     [
       ...["d8-system", account.namespace, "testkit"].map(namespace),
       ...(yield* objectsOf(file("../fixtures/modulesource-crd.yaml"))),
-      ...(yield* objectsOf(rbacFile))
+      ...(hasAccount ? yield* objectsOf(rbacFile) : [])
     ],
     admin.apply,
     { discard: true }
@@ -156,6 +165,9 @@ export const make = Effect.fnUntraced(function* (program: string) {
 
   return {
     admin,
+    port,
+    /** The files that the control plane's other parts read. */
+    files: { authority: at("ca.crt"), accountKey: at("sa.key") },
     tokenOf,
     programKubeconfig,
     adminKubeconfig: kubeconfig("admin", {

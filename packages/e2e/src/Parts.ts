@@ -13,6 +13,7 @@ export interface Part {
 /** Every program they need. */
 export const parts: ReadonlyArray<Part> = [
   { name: "setpriv", from: { debian: "util-linux" } },
+  { name: "unshare", from: { debian: "util-linux" } },
   { name: "docker-registry", from: { debian: "docker-registry" }, services: ["docker-registry"] },
   { name: "skopeo", from: { debian: "skopeo" } },
   { name: "tinyproxy", from: { debian: "tinyproxy" }, services: ["tinyproxy"] },

@@ -16,18 +16,33 @@ const cacheDirectory = Effect.gen(function* () {
   return path.join(base, "registry-packages-proxy-e2e")
 })
 
-const fingerprint = Effect.fnUntraced(function* (directory: string) {
+const fingerprint = Effect.fnUntraced(function* (directory: string, files: ReadonlyArray<string>) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const hash = createHash("sha256").update(process.arch)
-  for (const file of ["go.mod", "go.sum", "main.go"])
-    hash.update(yield* fs.readFile(path.join(directory, file)))
+  for (const file of files) hash.update(yield* fs.readFile(path.join(directory, file)))
   return hash.digest("hex").slice(0, 16)
 })
 
+/** How a module is built into `target`: by its own script, as a program of ours, or as the tool that it names. */
+const build = (files: ReadonlyArray<string>, target: string): readonly [string, ...Array<string>] =>
+  files.includes("build.sh")
+    ? ["sh", "build.sh", target]
+    : [
+        "go",
+        "build",
+        "-mod=readonly",
+        "-trimpath",
+        "-ldflags=-s -w",
+        "-o",
+        target,
+        files.includes("main.go") ? "." : "tool"
+      ]
+
 /**
- * The program made from `servers/<name>`, a Go module with every version pinned; it is built where it was not yet, which
- * `say` announces. A build that is broken off leaves nothing behind that would be taken for a program.
+ * What is made from `servers/<name>`, a Go module with every version pinned: a program, or a directory of files; it is
+ * built where it was not yet, which `say` announces. A build that is broken off leaves nothing behind that would be taken
+ * for it.
  */
 export const binary = Effect.fnUntraced(function* (
   name: string,
@@ -37,13 +52,15 @@ export const binary = Effect.fnUntraced(function* (
   const path = yield* Path.Path
   const source = sources(name)
   const directory = yield* cacheDirectory
-  const program = path.join(directory, `${name}-${yield* fingerprint(source)}`)
+  const files = (yield* fs.readDirectory(source)).toSorted()
+  const program = path.join(directory, `${name}-${yield* fingerprint(source, files)}`)
   if (yield* fs.exists(program)) return program
   yield* say(`Building ${name} from its Go module (once, minutes)...`)
   yield* fs.makeDirectory(directory, { recursive: true })
   const scratch = yield* fs.makeTempDirectoryScoped({ directory })
   const unfinished = path.join(scratch, name)
-  yield* Command.run("go", ["build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", unfinished, "."], {
+  const [command, ...args] = build(files, unfinished)
+  yield* Command.run(command, args, {
     cwd: source,
     inheritsEnvironment: true
   })

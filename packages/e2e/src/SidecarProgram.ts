@@ -5,7 +5,7 @@ import * as Ports from "./Ports.ts"
 import * as SecureProgram from "./SecureProgram.ts"
 import * as ServerBuild from "./ServerBuild.ts"
 
-const configFile = fileURLToPath(new URL("../../deploy/kube-rbac-proxy.yaml", import.meta.url))
+const configFile = fileURLToPath(new URL("../../deploy/chart/files/kube-rbac-proxy.yaml", import.meta.url))
 
 /** The program's plain port behind kube-rbac-proxy; `args` are flags of the secure port, which have the same names there. */
 export const start = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<string> = []) {

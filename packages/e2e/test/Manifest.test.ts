@@ -1,34 +1,94 @@
 import { assert, describe, it } from "@effect/vitest"
 import { rules } from "@registry-packages-proxy/proxy/http/Access"
 import { readFileSync } from "node:fs"
+import { parseAllDocuments } from "yaml"
 
-const read = (name: string): string => readFileSync(new URL(`../../deploy/${name}`, import.meta.url), "utf8")
+interface Rule {
+  readonly apiGroups: ReadonlyArray<string>
+  readonly resources: ReadonlyArray<string>
+  readonly resourceNames?: ReadonlyArray<string>
+  readonly verbs: ReadonlyArray<string>
+}
 
-/** The documents of a file without its comments. */
-const documents = (text: string): ReadonlyArray<string> =>
-  text.split(/^---$/m).map((document) => document.replaceAll(/^\s*#.*\n/gm, "").trim())
+interface Manifest {
+  readonly kind: string
+  readonly metadata: { readonly name: string; readonly namespace?: string }
+  readonly rules?: ReadonlyArray<Rule>
+  readonly roleRef?: { readonly name: string }
+  readonly subjects?: ReadonlyArray<{
+    readonly kind: string
+    readonly name: string
+    readonly namespace?: string
+  }>
+}
 
-const manifest = documents(read("manifest.yaml"))
+const read = (name: string): ReadonlyArray<Manifest> =>
+  parseAllDocuments(readFileSync(new URL(`../../deploy/${name}`, import.meta.url), "utf8")).map(
+    (document) => document.toJS() as Manifest
+  )
+
+const manifest = read("manifest.yaml")
+
+/** The subjects that manifest.yaml gives a role to, `namespace/name` for service accounts. */
+const subjectsOf = (role: string): ReadonlyArray<string> =>
+  manifest
+    .filter(({ kind, roleRef }) => kind === "RoleBinding" && roleRef?.name === role)
+    .flatMap(({ subjects = [] }) => subjects)
+    .map(({ kind, name, namespace }) => `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`)
 
 describe("manifest.yaml", () => {
   it("has every object of rbac.yaml as it is there", () => {
-    const own = documents(read("rbac.yaml"))
+    const own = read("rbac.yaml")
     assert.isAbove(own.length, 3)
-    for (const document of own) assert.include(manifest, document)
+    for (const object of own) assert.deepInclude(manifest, object)
   })
 
   it("has a role for each right that the secure port asks for", () => {
     for (const rule of Object.values(rules)) {
       if (rule === "anonymous") continue
-      const role = manifest.find(
-        (document) =>
-          /^kind: Role$/m.test(document) && document.includes(`[${rule.resource}/${rule.subresource}]`)
+      const wanted: Rule = {
+        apiGroups: [rule.group],
+        resources: [`${rule.resource}/${rule.subresource}`],
+        resourceNames: [rule.name],
+        verbs: [rule.verb]
+      }
+      const roles = manifest.filter(
+        ({ kind, metadata }) => kind === "Role" && metadata.namespace === rule.namespace
       )
-      assert.isDefined(role)
-      assert.include(role, `namespace: ${rule.namespace}`)
-      assert.include(role, `apiGroups: [${rule.group}]`)
-      assert.include(role, `resourceNames: [${rule.name}]`)
-      assert.include(role, `verbs: [${rule.verb}]`)
+      assert.deepInclude(
+        roles.flatMap(({ rules = [] }) => rules),
+        wanted
+      )
     }
+  })
+
+  it("gives the right to packages to the account whose token clients use, and to bootstrapping and other nodes", () => {
+    assert.deepStrictEqual(subjectsOf("access-to-registry-packages-proxy-from-http"), [
+      "ServiceAccount d8-cloud-instance-manager/registry-packages-proxy",
+      "Group system:bootstrappers:d8-node-manager",
+      "Group system:nodes"
+    ])
+  })
+
+  it("gives the right to metrics to those who collect them, and to nobody else", () => {
+    assert.deepStrictEqual(subjectsOf("access-to-registry-packages-proxy"), [
+      "User d8-monitoring:scraper",
+      "ServiceAccount d8-monitoring/prometheus"
+    ])
+  })
+
+  it("lets the program read ModuleSources and one Secret, ask two kinds of questions, and nothing else", () => {
+    const own = read("rbac.yaml").flatMap(({ rules = [] }) => rules)
+    assert.deepStrictEqual(own, [
+      { apiGroups: ["deckhouse.io"], resources: ["modulesources"], verbs: ["get", "list", "watch"] },
+      { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] },
+      { apiGroups: ["authorization.k8s.io"], resources: ["subjectaccessreviews"], verbs: ["create"] },
+      {
+        apiGroups: [""],
+        resources: ["secrets"],
+        resourceNames: ["deckhouse-registry"],
+        verbs: ["get", "watch"]
+      }
+    ])
   })
 })

@@ -12,6 +12,11 @@ export const FilePath = Schema.NonEmptyString.check(Schema.isPattern(/^[^\0]*$/)
 )
 export type FilePath = typeof FilePath.Type
 
+/** A UUID in any case; empty where whoever wrote the arguments knew none. */
+export const Uuid = Schema.String.check(
+  Schema.isPattern(/^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?$/i)
+)
+
 /**
  * Every flag, by the name its value has in `Settings`. Parsing, the environment, --help and the table in the docs come
  * from here. No name may begin with `port` or `service`: Kubernetes sets such variables for a Service of our name.
@@ -141,5 +146,22 @@ export const flags = {
     default: "30s",
     description: "How long downloads under way may go on after SIGTERM.",
     schema: GoDuration
+  }),
+  rppGetBinaryListenAddress: Flag.single({
+    name: "rpp-get-binary-listen-address",
+    metavar: "ADDRESS",
+    accepts: "host:port, [IPv6]:port, :port for every interface, or off",
+    default: "off",
+    description:
+      "Accepted because the replaced service has it: where it serves the binary rpp-get. This program does not serve it.",
+    schema: ListenAddressOrOff
+  }),
+  clusterUuid: Flag.optional({
+    name: "cluster-uuid",
+    metavar: "UUID",
+    accepts: "a UUID, or nothing",
+    default: "none",
+    description: "Accepted because the replaced service has it: a part of the path of the binary rpp-get.",
+    schema: Uuid
   })
 } as const

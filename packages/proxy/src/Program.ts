@@ -17,6 +17,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import { flags } from "./Flags.ts"
 import { layerPlain, layerSecure, type Services } from "./http/Listener.ts"
 import type { ListenAddress } from "./ListenAddress.ts"
+import * as NotServed from "./NotServed.ts"
 import type { Settings } from "./Settings.ts"
 import { ofListeners } from "./StartFailure.ts"
 import { UsageError } from "./UsageError.ts"
@@ -144,10 +145,10 @@ const layerTls = (
 const warnOfOpenPort = ({ address }: HttpServer.HttpServer["Service"]): Effect.Effect<void> =>
   address._tag === "UnixPathAddress" || NetAddress.isLoopback(address.address)
     ? Effect.void
-    : Effect.logWarning(
-        `plain port without access control is open to other hosts, --${flags.listenAddress.name} restricts it`,
-        { address: HttpServer.formatAddress(address) }
-      )
+    : Effect.logWarning("the plain port has no access control, and other hosts can reach it", {
+        flag: `--${flags.listenAddress.name}`,
+        address: HttpServer.formatAddress(address)
+      })
 
 /**
  * The program without its ports: the HTTP API listening, over whatever cache, credentials and registry are provided.
@@ -183,5 +184,10 @@ export const layerServer = <E = never, R = never>(
 /** The whole program. */
 export const layer = (settings: Settings, environment: Environment) =>
   layerServer(settings, layerAccess(settings, environment)).pipe(
-    Layer.provide([layerCache(settings), layerCredentials(settings, environment), layerRegistry(environment)])
+    Layer.provide([
+      layerCache(settings),
+      layerCredentials(settings, environment),
+      layerRegistry(environment)
+    ]),
+    Layer.merge(Layer.effectDiscard(NotServed.warn(settings)))
   )

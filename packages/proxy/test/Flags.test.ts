@@ -34,7 +34,9 @@ describe("Flags", () => {
         "platform",
         "log-level",
         "log-format",
-        "shutdown-grace-period"
+        "shutdown-grace-period",
+        "rpp-get-binary-listen-address",
+        "cluster-uuid"
       ]
     )
   })

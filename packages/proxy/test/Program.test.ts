@@ -4,7 +4,8 @@ import { CredentialStore } from "@registry-packages-proxy/credential-store/Crede
 import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
 import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
 import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
-import { Effect, FileSystem, Layer, Logger, Option, Path } from "effect"
+import { Effect, FileSystem, Layer, Logger, Option, Path, References, type Scope } from "effect"
+import * as CommandLine from "../src/CommandLine.ts"
 import { FilePath } from "../src/Flags.ts"
 import * as ListenAddress from "../src/ListenAddress.ts"
 import * as Program from "../src/Program.ts"
@@ -95,7 +96,7 @@ describe("a plain port", () => {
           for (const host of [undefined, "0.0.0.0", "::"]) {
             const warnings = yield* open(host, secure)
             assert.lengthOf(warnings, 1)
-            assert.match(warnings.join(), /--listen-address.*http:\/\/(0\.0\.0\.0|\[::\]):/)
+            assert.match(warnings.join(), /"--listen-address".*http:\/\/(0\.0\.0\.0|\[::\]):/)
           }
           for (const host of ["127.0.0.1", "127.0.0.2", "::1", "localhost"]) {
             assert.deepStrictEqual(yield* open(host, secure), [])
@@ -103,4 +104,60 @@ describe("a plain port", () => {
         })
     )
   }
+})
+
+describe("the flags of the replaced service", () => {
+  /** The warnings of a program with these arguments, from its start to its end. */
+  const warnings = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const directory = yield* fs.makeTempDirectoryScoped()
+    const credentials = path.join(directory, "credentials.yaml")
+    yield* fs.writeFileString(credentials, JSON.stringify({ apiVersion: "v1", kind: "List", items: [] }))
+    const lines: Array<string> = []
+    const logger = Logger.make(({ fiber, logLevel, message }) => {
+      if (logLevel === "Warn")
+        lines.push(JSON.stringify([message, fiber.getRef(References.CurrentLogAnnotations)]))
+    })
+    const settings = yield* CommandLine.parse(
+      [
+        "--listen-address=127.0.0.1:0",
+        `--credentials-file=${credentials}`,
+        `--cache-directory=${path.join(directory, "cache")}`,
+        ...args
+      ],
+      {}
+    )
+    yield* Effect.scoped(
+      Layer.build(Program.layer(settings, { variables: {} }).pipe(Layer.provideMerge(Logger.layer([logger]))))
+    )
+    return lines
+  })
+
+  const test = <E>(name: string, effect: Effect.Effect<void, E, Scope.Scope | NodeServices.NodeServices>) =>
+    it.live(name, () => effect.pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+
+  test(
+    "are accepted, and what is not served is said once",
+    Effect.gen(function* () {
+      const uuid = "2f4c4f3c-6a3e-4f0b-9a55-3c7d21f6b6a1"
+      assert.deepStrictEqual(
+        yield* warnings(`--cluster-uuid=${uuid}`, "--rpp-get-binary-listen-address=:4282"),
+        [
+          JSON.stringify([
+            ["the binary rpp-get is not served"],
+            { flag: "--rpp-get-binary-listen-address", address: ":4282" }
+          ])
+        ]
+      )
+    })
+  )
+
+  test(
+    "say nothing where they ask for nothing",
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* warnings(), [])
+      assert.deepStrictEqual(yield* warnings("--cluster-uuid=", "--rpp-get-binary-listen-address=off"), [])
+    })
+  )
 })

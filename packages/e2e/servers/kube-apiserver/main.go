@@ -1,5 +1,6 @@
-// A Kubernetes control plane of two parts, each started by its name: the API server, and etcd of the version that the
-// API server is made for. `compact` takes away etcd's history, as its own periodic compaction does.
+// A Kubernetes control plane, each part started by its name: the API server, etcd of the version that the API server is
+// made for, the scheduler and the controllers; and kubectl. `compact` takes away etcd's history, as its own periodic
+// compaction does.
 package main
 
 import (
@@ -12,7 +13,10 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"k8s.io/component-base/cli"
-	"k8s.io/kubernetes/cmd/kube-apiserver/app"
+	kubectl "k8s.io/kubectl/pkg/cmd"
+	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 )
 
 func main() {
@@ -25,14 +29,20 @@ func main() {
 	case "etcd":
 		etcdmain.Main(os.Args)
 	case "kube-apiserver":
-		os.Exit(cli.Run(app.NewAPIServerCommand()))
+		os.Exit(cli.Run(apiserver.NewAPIServerCommand()))
+	case "kube-controller-manager":
+		os.Exit(cli.Run(controllers.NewControllerManagerCommand()))
+	case "kube-scheduler":
+		os.Exit(cli.Run(scheduler.NewSchedulerCommand()))
+	case "kubectl":
+		os.Exit(cli.Run(kubectl.NewDefaultKubectlCommand()))
 	case "compact":
 		if err := compact(os.Args[1:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 	default:
-		fmt.Fprintln(os.Stderr, "usage: etcd FLAGS | kube-apiserver FLAGS | compact ENDPOINT")
+		fmt.Fprintln(os.Stderr, "usage: etcd | kube-apiserver | kube-controller-manager | kube-scheduler | kubectl FLAGS; compact ENDPOINT")
 		os.Exit(2)
 	}
 }

@@ -16,6 +16,9 @@ const decodeDigest = Schema.decodeUnknownOption(Digest)
 
 const known = ["digest", "repository", "path"] as const
 
+/** The names of the cluster's own registry: none, and that which the replaced service gives to none. */
+const ownRegistry: ReadonlyArray<string> = ["", "__default__"]
+
 const fail = (detail: string): Result.Result<never, Problem> => Result.fail(badRequest(detail))
 
 /**
@@ -40,8 +43,9 @@ export const parse = (query: string): Result.Result<PackageQuery, Problem> => {
   if (Buffer.byteLength(repositoryText) > RepositoryKey.maxKeyLength) {
     return fail(`The repository is longer than ${RepositoryKey.maxKeyLength} bytes. Give host[:port]/name.`)
   }
-  const repository = repositoryText === "" ? Option.none() : RepositoryKey.parse(repositoryText)
-  if (repositoryText !== "" && Option.isNone(repository)) {
+  const isOwn = ownRegistry.includes(repositoryText)
+  const repository = isOwn ? Option.none() : RepositoryKey.parse(repositoryText)
+  if (!isOwn && Option.isNone(repository)) {
     return fail(
       "The repository is malformed. Give host[:port]/name, or leave it empty for the cluster's own registry."
     )

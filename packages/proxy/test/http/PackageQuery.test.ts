@@ -12,10 +12,11 @@ const refusal = (query: string): string => {
 }
 
 describe("PackageQuery", () => {
-  it("takes empty and absent parameters alike", () => {
+  it("takes empty and absent parameters alike, and __default__ for an empty repository", () => {
     for (const query of [
       `digest=${digest}`,
       `digest=${digest}&repository=&path=`,
+      `digest=${digest}&repository=__default__&path=`,
       `path=/&digest=${digest}&other=1`
     ]) {
       assert.deepStrictEqual(Result.getOrThrow(PackageQuery.parse(query)), {

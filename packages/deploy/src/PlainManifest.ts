@@ -1,0 +1,49 @@
+/** Lines that helm renders and plain manifests leave out: labels that name helm as the manager, and sources. */
+const helmLines = [
+  /^# Source: .*\n/gm,
+  /^ +(?:helm\.sh\/chart|app\.kubernetes\.io\/(?:managed-by|instance|version|name)): .*\n/gm
+]
+
+const head = (checksum: string): string =>
+  `# Rendered from the chart beside, with manifest.values.yaml: node_modules/.bin/node scripts/render-manifests.ts
+# chart: ${checksum}
+`
+
+const namespaces = `apiVersion: v1
+kind: Namespace
+metadata:
+  name: d8-cloud-instance-manager
+`
+
+/** The documents of what helm rendered, as they would be written without it. */
+const documents = (rendered: string): ReadonlyArray<string> =>
+  helmLines
+    .reduce((text, line) => text.replaceAll(line, ""), rendered)
+    .split(/^---\n/m)
+    .map((document) => document.trim())
+    .filter((document) => document !== "")
+
+const join = (checksum: string, comment: string, parts: ReadonlyArray<string>): string =>
+  `${head(checksum)}${comment}\n${parts.map((part) => part.trim()).join("\n---\n")}\n`
+
+/** manifest.yaml, everything the program needs in a cluster: `kubectl apply --server-side -f manifest.yaml`. */
+export const manifest = (rendered: string, checksum: string): string =>
+  join(
+    checksum,
+    `#
+# registry-packages-proxy on the masters of a cluster. Put your image in, and as many replicas as there are masters, then:
+#   kubectl apply --server-side -f manifest.yaml
+# The namespace d8-system, where the Secret of the cluster's registry is, must be there.`,
+    [namespaces, ...documents(rendered)]
+  )
+
+/** rbac.yaml: what the program may do, and no more. */
+export const rbac = (rendered: string, checksum: string): string =>
+  join(
+    checksum,
+    `#\n# What registry-packages-proxy may do, and no more. Used as it is by the end-to-end tests.`,
+    documents(rendered)
+  )
+
+/** The checksum of the chart that a manifest was rendered from. */
+export const renderedFrom = (text: string): string | undefined => /^# chart: ([0-9a-f]{64})$/m.exec(text)?.[1]

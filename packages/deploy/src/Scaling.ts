@@ -1,0 +1,250 @@
+import { Heap } from "./Heap.ts"
+
+/** A rollout: every node fetches every package, one after the other in an order of its own, from masters at random. */
+export interface Rollout {
+  readonly masters: number
+  readonly nodes: number
+  /** Bytes of each package. */
+  readonly packages: ReadonlyArray<number>
+  /** Bytes a second that one master sends to nodes: its network's, or what one process encrypts, whichever is less. */
+  readonly masterRate: number
+  /** Bytes a second that one node takes. */
+  readonly nodeRate: number
+  /** Bytes a second from the registry to all masters together. */
+  readonly upstreamRate: number
+  /** Bytes of the cache of each master. */
+  readonly cache: number
+  /** Seconds of a request beside its bytes: connection, handshake, access. */
+  readonly requestSeconds: number
+  /** Seconds over which the nodes begin. */
+  readonly startSeconds: number
+  /** A master asks the one that owns a package before it asks the registry. */
+  readonly sharing: boolean
+  /** Chooses the random numbers. */
+  readonly seed: number
+}
+
+/** The outcome of a rollout. */
+export interface RolloutResult {
+  /** Until the last node had everything, and until half of them had. */
+  readonly seconds: number
+  readonly medianSeconds: number
+  readonly upstreamBytes: number
+  readonly upstreamPulls: number
+  readonly servedBytes: number
+  /** Requests that a master turned away, busy with as many as it takes. */
+  readonly turnedAway: number
+}
+
+/** Downloads that one replica sends at once, docs/http.md; more get 503 and come again. */
+const mostDownloads = 4096
+const retrySeconds = 5
+
+/** Random numbers from 0 to 1 that are the same in each run (mulberry32). */
+export const random = (seed: number): (() => number) => {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+/**
+ * A link whose flows share its rate in equal parts, each at most `flowRate`. `level` is what one flow would have had since
+ * the beginning, so that a flow ends when the level has risen by its size: no flow is touched when others come and go.
+ */
+class Link<A> {
+  readonly #flows = new Heap<{ readonly end: number; readonly of: A }>((a, b) => a.end - b.end)
+  readonly #rate: number
+  readonly #flowRate: number
+  #level = 0
+  #time = 0
+  constructor(rate: number, flowRate: number) {
+    this.#rate = rate
+    this.#flowRate = flowRate
+  }
+  get count(): number {
+    return this.#flows.size
+  }
+  #advance(time: number): void {
+    if (this.count > 0) this.#level += (time - this.#time) * this.#perFlow
+    this.#time = time
+  }
+  get #perFlow(): number {
+    return Math.min(this.#rate / this.count, this.#flowRate)
+  }
+  add(time: number, size: number, of: A): void {
+    this.#advance(time)
+    this.#flows.push({ end: this.#level + size, of })
+  }
+  /** When the next flow ends. */
+  get next(): number {
+    const first = this.#flows.peek()
+    return first === undefined ? Infinity : this.#time + Math.max(0, first.end - this.#level) / this.#perFlow
+  }
+  take(time: number): A {
+    this.#advance(time)
+    const first = this.#flows.pop()
+    if (first === undefined) throw new Error("no flow ends now")
+    return first.of
+  }
+}
+
+interface Download {
+  readonly node: number
+  readonly item: number
+}
+
+/** A package in a master's cache, or on its way there. */
+interface Entry {
+  isWhole: boolean
+  used: number
+  /** Downloads that have what there is and wait for the rest. */
+  readonly parked: Array<Download>
+  /** Masters that get it from this one. */
+  readonly heirs: Array<number>
+}
+
+/** Runs a rollout in virtual time. */
+export const simulate = (rollout: Rollout): RolloutResult => {
+  const { cache, masters, nodes, packages, requestSeconds, sharing } = rollout
+  const draw = random(rollout.seed)
+  const any = (count: number) => Math.floor(draw() * count)
+  const links = Array.from(
+    { length: masters },
+    () =>
+      new Link<Download | { readonly to: number; readonly item: number }>(
+        rollout.masterRate,
+        rollout.nodeRate
+      )
+  )
+  const upstream = new Link<{ readonly master: number; readonly item: number }>(
+    rollout.upstreamRate,
+    Infinity
+  )
+  const caches = Array.from({ length: masters }, () => new Map<number, Entry>())
+  const held = Array.from({ length: masters }, () => 0)
+  const timers = new Heap<{ readonly at: number; readonly of: Download }>((a, b) => a.at - b.at)
+  const orders = Array.from({ length: nodes }, () => {
+    const order = packages.map((_, item) => item)
+    for (let last = order.length - 1; last > 0; last--) {
+      const other = any(last + 1)
+      ;[order[last], order[other]] = [order[other] ?? 0, order[last] ?? 0]
+    }
+    return order
+  })
+  const finished: Array<number> = []
+  let [now, upstreamBytes, upstreamPulls, servedBytes, turnedAway] = [0, 0, 0, 0, 0]
+  const sizeOf = (item: number) => packages[item] ?? 0
+  const ownerOf = (item: number) => item % masters
+
+  const begin = (node: number) => {
+    const item = orders[node]?.pop()
+    if (item === undefined) finished.push(now)
+    else timers.push({ at: now + requestSeconds, of: { node, item } })
+  }
+
+  const makeRoom = (master: number, size: number) => {
+    const entries = caches[master] ?? new Map<number, Entry>()
+    while ((held[master] ?? 0) + size > cache) {
+      let oldest: number | undefined
+      for (const [item, { isWhole, used }] of entries) {
+        if (isWhole && (oldest === undefined || used < (entries.get(oldest)?.used ?? 0))) oldest = item
+      }
+      if (oldest === undefined) return
+      entries.delete(oldest)
+      held[master] = (held[master] ?? 0) - sizeOf(oldest)
+    }
+  }
+
+  /** The package in a master's cache; a miss begins to fill it. */
+  const entryOf = (master: number, item: number): Entry => {
+    const entries = caches[master] ?? new Map<number, Entry>()
+    const there = entries.get(item)
+    if (there !== undefined) return there
+    makeRoom(master, sizeOf(item))
+    held[master] = (held[master] ?? 0) + sizeOf(item)
+    const entry: Entry = { isWhole: false, used: now, parked: [], heirs: [] }
+    entries.set(item, entry)
+    const owner = ownerOf(item)
+    if (!sharing || owner === master) {
+      upstreamBytes += sizeOf(item)
+      upstreamPulls++
+      upstream.add(now, sizeOf(item), { master, item })
+    } else {
+      const source = entryOf(owner, item)
+      if (source.isWhole) links[owner]?.add(now, sizeOf(item), { to: master, item })
+      else source.heirs.push(master)
+    }
+    return entry
+  }
+
+  const completed = ({ item, node }: Download) => {
+    servedBytes += sizeOf(item)
+    begin(node)
+  }
+
+  const filled = (master: number, item: number) => {
+    const entry = caches[master]?.get(item)
+    if (entry === undefined) return
+    entry.isWhole = true
+    // What was more than the cache holds while it came.
+    makeRoom(master, 0)
+    for (const download of entry.parked.splice(0)) completed(download)
+    // They followed it as it came.
+    for (const heir of entry.heirs.splice(0)) filled(heir, item)
+  }
+
+  for (let node = 0; node < nodes; node++) {
+    const item = orders[node]?.pop()
+    if (item !== undefined) {
+      timers.push({ at: draw() * rollout.startSeconds + requestSeconds, of: { node, item } })
+    }
+  }
+  for (;;) {
+    let next = Math.min(timers.peek()?.at ?? Infinity, upstream.next)
+    let from: number | undefined
+    for (let master = 0; master < masters; master++) {
+      const time = links[master]?.next ?? Infinity
+      if (time < next) [next, from] = [time, master]
+    }
+    if (next === Infinity) break
+    now = next
+    if (from !== undefined) {
+      const ended = links[from]?.take(now)
+      if (ended === undefined) continue
+      if ("to" in ended) filled(ended.to, ended.item)
+      else {
+        const entry = entryOf(from, ended.item)
+        if (entry.isWhole) completed(ended)
+        else entry.parked.push(ended)
+      }
+    } else if (upstream.next <= now) {
+      const { item, master } = upstream.take(now)
+      filled(master, item)
+    } else {
+      const timer = timers.pop()
+      if (timer === undefined) break
+      const master = any(masters)
+      const link = links[master]
+      if (link === undefined || link.count >= mostDownloads) {
+        turnedAway++
+        timers.push({ at: now + retrySeconds, of: timer.of })
+      } else {
+        entryOf(master, timer.of.item).used = now
+        link.add(now, sizeOf(timer.of.item), timer.of)
+      }
+    }
+  }
+  const times = finished.toSorted((a, b) => a - b)
+  return {
+    seconds: times.at(-1) ?? 0,
+    medianSeconds: times[times.length >> 1] ?? 0,
+    upstreamBytes,
+    upstreamPulls,
+    servedBytes,
+    turnedAway
+  }
+}

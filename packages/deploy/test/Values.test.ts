@@ -1,0 +1,84 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Ajv2020 } from "ajv/dist/2020.js"
+import { parse } from "yaml"
+import * as Chart from "../src/Chart.ts"
+import { documented } from "../src/ValuesTable.ts"
+import { wrong } from "../src/WrongValues.ts"
+
+type Tree = Readonly<Record<string, unknown>>
+
+const isTree = (value: unknown): value is Tree =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const defaults = parse(Chart.values()) as Tree
+const schema = Chart.schema() as Tree
+// `words$^|pattern` is for whoever reads helm's error.
+const validate = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true }).compile(schema)
+
+/** The default values, one of them replaced. */
+const withValue = (tree: Tree, [key = "", ...rest]: ReadonlyArray<string>, value: unknown): Tree => {
+  const inner = tree[key]
+  return { ...tree, [key]: rest.length === 0 ? value : withValue(isTree(inner) ? inner : {}, rest, value) }
+}
+
+/** The paths of a schema's properties that are the chart's own, not Kubernetes'. */
+const propertiesOf = (node: Tree, path: ReadonlyArray<string> = []): ReadonlyArray<string> => {
+  const properties = node["properties"]
+  if (!isTree(properties)) return [path.join(".")]
+  return Object.entries(properties).flatMap(([key, inner]) => propertiesOf(inner as Tree, [...path, key]))
+}
+
+const isIn = (tree: unknown, path: string): boolean =>
+  path
+    .split(".")
+    .reduce<{ readonly there: boolean; readonly at: unknown }>(
+      ({ at, there }, key) =>
+        there && isTree(at) && Object.hasOwn(at, key)
+          ? { there, at: at[key] }
+          : { there: false, at: undefined },
+      { there: true, at: tree }
+    ).there
+
+describe("values.yaml", () => {
+  it("is what the schema allows", () => {
+    validate(defaults)
+    assert.deepStrictEqual(validate.errors ?? [], [])
+  })
+
+  it("has every value that the schema knows, and no other", () => {
+    for (const path of propertiesOf(schema)) {
+      if (path !== "global") assert.isTrue(isIn(defaults, path), path)
+    }
+  })
+
+  it("says what each value is for", () => {
+    const paths = documented(Chart.values()).map(({ path }) => path)
+    for (const path of propertiesOf(schema)) {
+      if (path === "global") continue
+      assert.isTrue(
+        paths.some((known) => path === known || path.startsWith(`${known}.`)),
+        `${path} has no comment`
+      )
+    }
+    for (const { description, path } of documented(Chart.values())) assert.match(description, /[.:`]$/, path)
+  })
+
+  for (const { path, says, value } of wrong) {
+    it(`is refused with ${path} ${JSON.stringify(value)}`, () => {
+      assert.isFalse(validate(withValue(defaults, path.split("."), value)))
+      const [, place] = /at '([^']*)'/.exec(says) ?? []
+      assert.include(
+        (validate.errors ?? []).map(({ instancePath }) => instancePath),
+        place
+      )
+    })
+  }
+
+  it("is documented by the comment right above each value, whatever it is in", () => {
+    const text = "# about the file\n\na:\n  # first\n  # line\n  b: 1\n  c: 2\n# list\nd:\n  - e: 1\n"
+    assert.deepStrictEqual(documented(text), [
+      { path: "a.b", default: 1, description: "first line" },
+      { path: "d", default: [{ e: 1 }], description: "list" }
+    ])
+  })
+})

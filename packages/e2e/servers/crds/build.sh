@@ -1,0 +1,26 @@
+#!/bin/sh
+# Writes custom resource definitions into the directory $1: those that modules carry as YAML, and those of the Prometheus
+# operator, made from its Go types.
+set -eu
+mkdir -p "$1"
+
+from() {
+  go mod download "$1"
+  directory=$(go list -m -f '{{.Dir}}' "$1")
+  shift
+  for file in "$@"; do cp "$directory/$file" "$out"; done
+}
+out=$1
+
+from k8s.io/autoscaler/vertical-pod-autoscaler deploy/vpa-v1-crd-gen.yaml
+from github.com/cert-manager/cert-manager deploy/crds/cert-manager.io_certificates.yaml
+from sigs.k8s.io/gateway-api config/crd/standard/gateway.networking.k8s.io_tlsroutes.yaml
+go tool controller-gen crd paths=github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1 \
+  output:crd:dir="$out"
+# Of those it made, the two that the chart has objects of.
+for file in "$out"/monitoring.coreos.com_*; do
+  case $file in
+  *_podmonitors.yaml | *_prometheusrules.yaml) ;;
+  *) rm "$file" ;;
+  esac
+done

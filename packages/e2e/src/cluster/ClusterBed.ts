@@ -1,0 +1,31 @@
+import { Context, Effect, Layer, Schema } from "effect"
+import * as ServerBuild from "../ServerBuild.ts"
+import { TestBed } from "../TestBed.ts"
+import * as ControlPlane from "./ControlPlane.ts"
+import * as Helm from "./Helm.ts"
+import * as Images from "./Images.ts"
+import * as Nodes from "./Nodes.ts"
+
+/** This machine does not let the tests start pods. */
+export class CannotIsolate extends Schema.TaggedError<CannotIsolate>()("CannotIsolate", {
+  message: Schema.String
+}) {}
+
+const make = Effect.gen(function* () {
+  if (process.getuid?.() !== 0) {
+    return yield* new CannotIsolate({
+      message: "pods are started in mount namespaces, which only root may make: run this group as root"
+    })
+  }
+  const controlPlane = yield* ControlPlane.make(yield* ServerBuild.binary("kube-apiserver"))
+  const nodes = yield* Nodes.make(controlPlane, yield* Images.make, { masters: 3, workers: 2 })
+  const helm = yield* Helm.make(controlPlane.kubeconfig)
+  return { ...controlPlane, nodes, helm }
+})
+
+/** A whole cluster beside a registry: control plane, three masters, two workers, and helm. */
+export class ClusterBed extends Context.Service<ClusterBed, Effect.Success<typeof make>>()(
+  "@registry-packages-proxy/e2e/ClusterBed"
+) {
+  static readonly layer = Layer.effect(ClusterBed, make).pipe(Layer.provideMerge(TestBed.layerDebian))
+}

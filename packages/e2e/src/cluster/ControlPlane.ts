@@ -1,0 +1,27 @@
+import { Effect } from "effect"
+import * as Daemon from "../Daemon.ts"
+import * as KubeCluster from "../KubeCluster.ts"
+
+/**
+ * A cluster without kubelets: the API server over etcd, the scheduler and the controllers, as one program has them all. A
+ * node whose lease is not renewed for 8 s is not ready any more.
+ */
+export const make = Effect.fnUntraced(function* (program: string) {
+  const cluster = yield* KubeCluster.make(program, { hasAccount: false })
+  const { accountKey, authority } = cluster.files
+  const kubeconfig = yield* cluster.adminKubeconfig
+  const common = [`--kubeconfig=${kubeconfig}`, "--leader-elect=false", "--secure-port=0"]
+  yield* Daemon.start("kube-controller-manager", program, [
+    "kube-controller-manager",
+    ...common,
+    `--root-ca-file=${authority}`,
+    `--service-account-private-key-file=${accountKey}`,
+    "--node-monitor-period=1s",
+    "--node-monitor-grace-period=8s"
+  ])
+  yield* Daemon.start("kube-scheduler", program, ["kube-scheduler", ...common])
+  return { ...cluster, kubeconfig }
+})
+
+/** A cluster without kubelets. */
+export type ControlPlane = Effect.Success<ReturnType<typeof make>>

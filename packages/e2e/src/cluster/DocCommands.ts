@@ -1,0 +1,44 @@
+import { Effect, FileSystem } from "effect"
+import { fileURLToPath } from "node:url"
+import * as Command from "../Command.ts"
+
+const root = fileURLToPath(new URL("../../../..", import.meta.url))
+
+/** The commands of a page, by the names in the comments above their blocks: `<!-- e2e: NAME -->`. */
+export const blocksIn = (markdown: string): ReadonlyMap<string, string> =>
+  new Map(
+    [...markdown.matchAll(/^<!-- e2e: ([a-z-]+) -->\n```sh\n([^]*?)^```$/gm)].map(
+      ([, name = "", commands = ""]) => [name, commands] as const
+    )
+  )
+
+/** The commands of docs/operations.md, and those of its Russian counterpart. */
+export const pages = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const read = (page: string) => Effect.map(fs.readFileString(`${root}/docs/${page}`), blocksIn)
+  return { english: yield* read("operations.md"), russian: yield* read("ru/operations.md") }
+})
+
+/**
+ * Runs blocks by their names, as somebody would who pastes them into one shell after the other: in one directory from which
+ * the checkout's `packages` can be seen.
+ */
+export const shell = Effect.fnUntraced(function* (variables: Readonly<Record<string, string>>) {
+  const fs = yield* FileSystem.FileSystem
+  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-docs-" })
+  yield* fs.symlink(`${root}/packages`, `${directory}/packages`)
+  const { english } = yield* pages
+  return {
+    directory,
+    run: (name: string) =>
+      Effect.gen(function* () {
+        const commands = english.get(name)
+        if (commands === undefined)
+          return yield* Effect.die(new Error(`docs/operations.md has no block ${name}`))
+        return yield* Command.run("bash", ["-euo", "pipefail", "-c", commands], {
+          cwd: directory,
+          env: variables
+        })
+      })
+  }
+})

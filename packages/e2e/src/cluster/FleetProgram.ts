@@ -1,0 +1,145 @@
+/**
+ * Nodes that fetch packages over and over, in a process of their own: `FleetProgram.ts PLAN OUTCOME`, files of
+ * JSON. Each download is judged by its SHA-256. After SIGTERM each finishes what it has begun; then the outcome is written.
+ */
+import { createHash } from "node:crypto"
+import { readFileSync, writeFileSync } from "node:fs"
+import { request } from "node:https"
+import type { Outcome, Plan } from "./Fleet.ts"
+
+const [, , planFile = "", outcomeFile = ""] = process.argv
+const plan = JSON.parse(readFileSync(planFile, "utf8")) as Plan
+
+const connectMillis = 10_000
+const headersMillis = 60_000
+const silenceMillis = 60_000
+
+/** A status that clients do not ask again after. */
+class Refusal extends Error {}
+
+const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
+const chosen = <A>(all: ReadonlyArray<A>): A => all[Math.floor(Math.random() * all.length)] as A
+const shuffled = <A>(all: ReadonlyArray<A>): Array<A> =>
+  all
+    .map((value) => ({ value, at: Math.random() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ value }) => value)
+
+/** One request to one endpoint; fails saying why it is to be made again, or with a `Refusal`. */
+const attempt = (endpoint: string, { digest, sha256, size }: Plan["packages"][number]) =>
+  new Promise<void>((resolve, reject) => {
+    const fail = (error: Error) => {
+      clearTimeout(timer)
+      outgoing.destroy()
+      reject(error)
+    }
+    const within = (millis: number, what: string) => setTimeout(() => fail(new Error(what)), millis)
+    let timer = within(connectMillis, "no connection")
+    const next = (millis: number, what: string) => {
+      clearTimeout(timer)
+      timer = within(millis, what)
+    }
+    const outgoing = request(
+      `https://${endpoint}/package?digest=${digest}&repository=&path=`,
+      { agent: false, rejectUnauthorized: false, headers: { authorization: `Bearer ${plan.token}` } },
+      (response) => {
+        const status = response.statusCode ?? 0
+        if (status !== 200) {
+          const isTransient = status === 408 || status === 429 || status >= 500
+          return fail(isTransient ? new Error(`status ${status}`) : new Refusal(`status ${status}`))
+        }
+        next(silenceMillis, "silence")
+        const hash = createHash("sha256")
+        const since = performance.now()
+        let received = 0
+        response.on("data", (chunk: Buffer) => {
+          received += chunk.length
+          hash.update(chunk)
+          timer.refresh()
+          const ahead =
+            plan.clientRate === 0 ? 0 : since + (1000 * received) / plan.clientRate - performance.now()
+          if (ahead > 1) {
+            response.pause()
+            setTimeout(() => response.resume(), ahead)
+          }
+        })
+        response.on("error", () => fail(new Error("broken off")))
+        response.on("end", () => {
+          if (!response.complete) return fail(new Error("broken off"))
+          if (received !== size || hash.digest("hex") !== sha256) return fail(new Refusal("wrong bytes"))
+          clearTimeout(timer)
+          resolve()
+        })
+      }
+    )
+    outgoing.on("socket", (socket) => socket.once("secureConnect", () => next(headersMillis, "no headers")))
+    outgoing.on("error", (error: NodeJS.ErrnoException) => fail(new Error(error.code ?? error.message)))
+    outgoing.end()
+  })
+
+let downloads = 0
+let bytes = 0
+let slowestSeconds = 0
+const failed: Array<string> = []
+const retries: Record<string, number> = {}
+const doneAfter: Array<number> = []
+const start = performance.now()
+
+/** The endpoints that a client tries in turn; after `null` it pauses. */
+const tries: Readonly<Record<Plan["kinds"][number], () => Array<string | null>>> = {
+  "rpp-get": () => Array.from({ length: 30 }, () => [chosen(plan.endpoints), null]).flat(),
+  bashible: () => Array.from({ length: 30 }, () => [...shuffled(plan.endpoints), null]).flat()
+}
+
+const download = async (kind: Plan["kinds"][number], wanted: Plan["packages"][number]) => {
+  const reasons: Array<string> = []
+  for (const endpoint of tries[kind]()) {
+    if (endpoint === null) {
+      await pause(plan.retryMillis)
+      continue
+    }
+    try {
+      await attempt(endpoint, wanted)
+      return
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : "?"
+      retries[reason] = (retries[reason] ?? 0) + 1
+      reasons.push(`${endpoint} ${reason}`)
+      if (error instanceof Refusal) break
+    }
+  }
+  throw new Error(reasons.join(", "))
+}
+
+let isOver = false
+process.on("SIGTERM", () => (isOver = true))
+
+const fetchOne = async (kind: Plan["kinds"][number], wanted: Plan["packages"][number]) => {
+  const began = performance.now()
+  try {
+    await download(kind, wanted)
+    downloads++
+    bytes += wanted.size
+  } catch (error) {
+    failed.push(error instanceof Error ? error.message : "?")
+  }
+  slowestSeconds = Math.max(slowestSeconds, (performance.now() - began) / 1000)
+}
+
+const live = async (index: number) => {
+  const kind = plan.kinds[index % plan.kinds.length] ?? "rpp-get"
+  if (plan.once) {
+    for (const wanted of shuffled(plan.packages)) await fetchOne(kind, wanted)
+    doneAfter.push((performance.now() - start) / 1000)
+    return
+  }
+  while (!isOver) {
+    await fetchOne(kind, chosen(plan.packages))
+    await pause(Math.random() * 2 * plan.pauseMillis)
+  }
+}
+
+process.stdout.write("begun\n")
+await Promise.all(Array.from({ length: plan.clients }, (_, index) => live(index)))
+const outcome: Outcome = { downloads, bytes, failed, retries, slowestSeconds, doneAfter }
+writeFileSync(outcomeFile, JSON.stringify(outcome))

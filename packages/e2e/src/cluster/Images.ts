@@ -1,0 +1,48 @@
+import { Effect, FileSystem, Option, Path } from "effect"
+import { built } from "../Bundle.ts"
+import * as ServerBuild from "../ServerBuild.ts"
+
+/** A program of this machine in place of an image. */
+export interface Image {
+  /** The entrypoint, as seen in the container. */
+  readonly command: readonly [string, ...Array<string>]
+  /** Files of this machine, and where the container has them. */
+  readonly files: ReadonlyArray<readonly [source: string, target: string]>
+}
+
+/** Finds an image by its reference; none: it cannot be pulled. */
+export type Images = (reference: string) => Option.Option<Image>
+
+/** The names of the images there are, without registry, tag and digest. */
+export const names = { program: "registry-packages-proxy", sidecar: "kube-rbac-proxy" }
+
+/** A tag of the program's image that no registry has. */
+export const missingTag = "missing"
+
+/** The program as it was built just now, under this Node, and kube-rbac-proxy or its stand-in. */
+export const make = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-image-" })
+  const main = path.join(directory, "main.js")
+  yield* fs.copyFile(built, main)
+  const sidecar = yield* ServerBuild.program("kube-rbac-proxy")
+  const images: Readonly<Record<string, Image>> = {
+    [names.program]: {
+      command: ["/image/node", "/image/main.js"],
+      files: [
+        [yield* fs.realPath(process.execPath), "/image/node"],
+        [main, "/image/main.js"]
+      ]
+    },
+    [names.sidecar]: {
+      command: ["/image/kube-rbac-proxy"],
+      files: [[sidecar.command, "/image/kube-rbac-proxy"]]
+    }
+  }
+  const find: Images = (reference) => {
+    const [, name = "", tag = ""] = /([^/:@]+)(?::([^/@]+))?(?:@[^/]*)?$/.exec(reference) ?? []
+    return tag === missingTag ? Option.none() : Option.fromUndefinedOr(images[name])
+  }
+  return find
+})

@@ -1,0 +1,178 @@
+import { Cause, Console, Effect, Exit, Latch, Queue, Schedule, Scope } from "effect"
+import type { KubeAdmin } from "../KubeAdmin.ts"
+import type { Images } from "./Images.ts"
+import * as Pod from "./Pod.ts"
+import { timestamp } from "./PodStatus.ts"
+import * as RunningPod from "./RunningPod.ts"
+
+/** A machine of the cluster. */
+export interface NodeOptions {
+  readonly name: string
+  readonly isMaster: boolean
+  /** Its address, on which its pods with hostNetwork listen. */
+  readonly address: string
+  /** Stands for 127.0.0.1 on it. */
+  readonly loopback: string
+}
+
+/** Says why a kubelet gave up: a bug of the tests, which nobody waits for. */
+const told = Effect.tapCause((cause: Cause.Cause<unknown>) =>
+  Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause))
+)
+
+/** News of a pod that is bound to a kubelet's node. */
+export type PodEvent =
+  | { readonly _tag: "There"; readonly pod: Pod.Pod }
+  /** Gone from the API server, by its URL path there. */
+  | { readonly _tag: "Gone"; readonly path: string }
+
+const capacity = { cpu: "4", memory: "8Gi", "ephemeral-storage": "40Gi", pods: "110" }
+const masterRole = "node-role.kubernetes.io/control-plane"
+
+/** The Node object that a kubelet registers, and its status. */
+const node = ({ address, isMaster, name }: NodeOptions) => ({
+  object: {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: {
+      name,
+      labels: {
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        ...(isMaster ? { [masterRole]: "" } : {})
+      }
+    },
+    spec: { taints: isMaster ? [{ key: masterRole, effect: "NoSchedule" }] : [] }
+  },
+  status: {
+    capacity,
+    allocatable: capacity,
+    addresses: [
+      { type: "InternalIP", address },
+      { type: "Hostname", address: name }
+    ],
+    conditions: [
+      {
+        type: "Ready",
+        status: "True",
+        reason: "KubeletReady",
+        message: "the tests' kubelet runs",
+        lastHeartbeatTime: timestamp(),
+        lastTransitionTime: timestamp()
+      }
+    ]
+  }
+})
+
+const lease = (name: string) => ({
+  apiVersion: "coordination.k8s.io/v1",
+  kind: "Lease",
+  metadata: { name, namespace: "kube-node-lease" },
+  spec: {
+    holderIdentity: name,
+    leaseDurationSeconds: 40,
+    renewTime: new Date().toISOString().replace("Z", "000Z")
+  }
+})
+
+/**
+ * A kubelet of the tests' own: it registers its node, keeps its lease, and runs the pods that it is told of as processes
+ * of this machine. What it does not do: images, cgroups, network namespaces, evictions, init containers, pods without
+ * hostNetwork.
+ */
+export const make = Effect.fnUntraced(function* (
+  options: NodeOptions,
+  {
+    admin,
+    images,
+    variables
+  }: {
+    readonly admin: KubeAdmin
+    readonly images: Images
+    /** Variables of each container: where the API server is. */
+    readonly variables: Readonly<Record<string, string>>
+  }
+) {
+  const { address, loopback, name } = options
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const connected = yield* Latch.make(true)
+  const pods = new Map<string, RunningPod.RunningPod>()
+  const ending = new Set<string>()
+  let mostPods = 0
+
+  const register = Effect.suspend(() => {
+    const { object, status } = node(options)
+    return Effect.andThen(
+      admin.apply(object),
+      admin.send("PATCH", `/api/v1/nodes/${name}/status`, { status }, "merge")
+    )
+  })
+  const renew = Effect.andThen(
+    connected.await,
+    Effect.suspend(() => admin.apply(lease(name)))
+  )
+  yield* register
+  yield* renew.pipe(Effect.ignore, Effect.repeat(Schedule.spaced("2 seconds")), Effect.forkIn(scope))
+
+  const handle = Effect.fnUntraced(function* (event: PodEvent) {
+    yield* connected.await
+    if (event._tag === "Gone") {
+      const gone = [...pods.values()].filter(({ pod }) => Pod.path(pod) === event.path)
+      for (const running of gone) yield* running.end(0).pipe(told, Effect.forkIn(scope))
+      return
+    }
+    const { pod } = event
+    const { deletionGracePeriodSeconds = 30, deletionTimestamp, uid } = pod.metadata
+    const running = pods.get(uid)
+    if (deletionTimestamp !== undefined) {
+      if (ending.has(uid)) return
+      ending.add(uid)
+      const end = running?.end(deletionGracePeriodSeconds) ?? RunningPod.confirmGone(admin, pod)
+      yield* Effect.forkIn(
+        Effect.andThen(
+          end,
+          Effect.sync(() => pods.delete(uid))
+        ),
+        scope
+      )
+    } else if (running === undefined) {
+      const facts = { podIP: address, loopback, variables }
+      pods.set(uid, yield* RunningPod.start({ admin, images, pod, facts, gate: connected.await }))
+      mostPods = Math.max(mostPods, pods.size)
+    }
+  })
+  const events = yield* Queue.unbounded<PodEvent>()
+  yield* Queue.take(events).pipe(
+    Effect.flatMap(handle),
+    Effect.forever,
+    told,
+    Scope.provide(scope),
+    Effect.forkIn(scope)
+  )
+
+  const signalAll = (signal: NodeJS.Signals) =>
+    Effect.forEach(pods.values(), (pod) => pod.signal(signal), { discard: true })
+  return {
+    ...options,
+    /** The pods that run on it. */
+    pods: (): ReadonlyArray<RunningPod.RunningPod> => [...pods.values()],
+    /** The most pods that were on it at once. */
+    mostPods: () => mostPods,
+    /** Tells it of a pod that is bound to its node. */
+    tell: (event: PodEvent) => Effect.asVoid(Queue.offer(events, event)),
+    /** Cuts it off: its processes neither take nor send anything, and nobody hears of it. */
+    cutOff: Effect.andThen(connected.close, signalAll("SIGSTOP")),
+    /** Ends the cut: it tells that its node and pods are well, which others have denied meanwhile. */
+    reconnect: Effect.gen(function* () {
+      yield* signalAll("SIGCONT")
+      yield* connected.open
+      yield* register
+      yield* Effect.forEach(pods.values(), ({ report }) => report, { discard: true })
+    }),
+    /** Ends it as a power failure does; its Node stays. */
+    powerOff: Effect.andThen(connected.close, Scope.close(scope, Exit.void))
+  }
+})
+
+/** A node and its kubelet. */
+export type Kubelet = Effect.Success<ReturnType<typeof make>>

@@ -1,0 +1,25 @@
+import * as Chart from "@registry-packages-proxy/deploy/Chart"
+import * as PlainManifest from "@registry-packages-proxy/deploy/PlainManifest"
+import { Effect } from "effect"
+import { fileURLToPath } from "node:url"
+import * as Command from "../Command.ts"
+
+const deploy = (name: string): string => fileURLToPath(new URL(`../../../deploy/${name}`, import.meta.url))
+
+/** The plain manifests, as the chart renders them now with the program `helm`. */
+export const render = Effect.fnUntraced(function* (helm: string) {
+  const template = (...args: ReadonlyArray<string>) =>
+    Command.run(
+      helm,
+      ["template", "plain", Chart.directory, "--values", deploy("manifest.values.yaml"), ...args],
+      { inheritsEnvironment: true }
+    )
+  const checksum = Chart.checksum()
+  return [
+    { file: deploy("manifest.yaml"), text: PlainManifest.manifest(yield* template(), checksum) },
+    {
+      file: deploy("rbac.yaml"),
+      text: PlainManifest.rbac(yield* template("--show-only", "templates/rbac-for-us.yaml"), checksum)
+    }
+  ]
+})

@@ -1,0 +1,216 @@
+import { assert, layer } from "@effect/vitest"
+import { wrong } from "@registry-packages-proxy/deploy/WrongValues"
+import { Console, Effect, FileSystem, Path } from "effect"
+import { apis, ChartBed, objectsIn } from "../../src/cluster/ChartBed.ts"
+import * as Helm from "../../src/cluster/Helm.ts"
+import * as Manifests from "../../src/cluster/Manifests.ts"
+import * as Command from "../../src/Command.ts"
+import { shownOnFailure } from "../../src/Logs.ts"
+import * as ServerBuild from "../../src/ServerBuild.ts"
+import { options } from "../../src/TestBed.ts"
+
+type Json = Readonly<Record<string, unknown>>
+
+const pem = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
+const sidecar = {
+  accessControl: { mode: "kubeRbacProxy", kubeRbacProxy: { image: "kube-rbac-proxy:v0.21.0" } }
+}
+const everything = {
+  image: { repository: "registry.example.com/rpp", digest: `sha256:${"0".repeat(64)}` },
+  imagePullSecrets: [{ name: "pull" }],
+  replicas: 5,
+  clientCA: pem,
+  extraCA: pem,
+  servingCertificate: {
+    certManager: { enabled: true, issuerRef: { name: "internal" } },
+    names: ["packages.example.com", "192.0.2.7"]
+  },
+  proxy: { httpProxy: "http://proxy:3128", httpsProxy: "http://proxy:3128", noProxy: "10.0.0.0/8" },
+  credentialsFile: { secretName: "registries" },
+  telemetry: {
+    env: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318",
+      OTEL_EXPORTER_OTLP_HEADERS: { secretKeyRef: { name: "otel", key: "headers" } }
+    }
+  },
+  extraArgs: ["--platform=linux/arm64"],
+  podLabels: { team: "platform" },
+  podAnnotations: { note: "x" },
+  rbac: { packages: [{ kind: "Group", name: "admins", apiGroup: "rbac.authorization.k8s.io" }] },
+  discovery: { endpoints: ["192.0.2.1:4219"] },
+  networkPolicy: { from: [{ ipBlock: { cidr: "10.0.0.0/8" } }] },
+  tlsRoute: {
+    enabled: true,
+    hostnames: ["packages.example.com"],
+    parentRefs: [{ name: "public", namespace: "gateways" }]
+  }
+}
+
+/** What the API server judges: values, by what they are for. */
+const matrix: Readonly<Record<string, Json>> = {
+  "the defaults": {},
+  "high availability": { highAvailability: true },
+  "no certificate": { servingCertificate: { generated: { enabled: false } } },
+  "a given certificate": {
+    servingCertificate: { secretName: "mine" },
+    clientCAConfigMap: "kube-root-ca.crt"
+  },
+  IPv6: { ipFamily: "IPv6" },
+  "kube-rbac-proxy": sidecar,
+  everything: everything,
+  "everything with kube-rbac-proxy": { ...everything, ...sidecar }
+}
+
+/** Renders the chart as for a cluster that has every optional API. */
+const render = Effect.fnUntraced(function* (values: Json, chart: string = Helm.chart) {
+  const { helm } = yield* ChartBed
+  const fs = yield* FileSystem.FileSystem
+  const file = yield* fs.makeTempFileScoped({ suffix: ".json" })
+  yield* fs.writeFileString(file, JSON.stringify(values))
+  return yield* helm.run(
+    "template",
+    Helm.release,
+    chart,
+    "--values",
+    file,
+    ...apis.flatMap((api) => ["--api-versions", api])
+  )
+}, Effect.scoped)
+
+const kinds = (objects: ReadonlyArray<Json>): ReadonlyArray<unknown> => objects.map(({ kind }) => kind)
+
+layer(ChartBed.layer, options)("The chart", (it) => {
+  it.effect("passes helm's lint, strictly", () =>
+    Effect.gen(function* () {
+      const { helm } = yield* ChartBed
+      yield* Console.log(yield* helm.run("lint", "--strict", Helm.chart))
+    }).pipe(shownOnFailure)
+  )
+
+  it.effect("passes its unit tests", () =>
+    Effect.gen(function* () {
+      yield* Console.log(yield* Command.run(yield* ServerBuild.binary("helm-unittest"), [Helm.chart]))
+    }).pipe(shownOnFailure)
+  )
+
+  for (const { path, says, value } of wrong) {
+    it.effect(`refuses ${path} ${JSON.stringify(value)}, with its path`, () =>
+      Effect.gen(function* () {
+        const values = path.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), value)
+        const { message } = yield* Effect.flip(render(values as Json))
+        assert.include(message, says)
+      }).pipe(shownOnFailure)
+    )
+  }
+
+  for (const [name, values] of Object.entries(matrix)) {
+    it.effect(`renders what the API server takes, strictly: ${name}`, () =>
+      Effect.gen(function* () {
+        const { admin } = yield* ChartBed
+        const objects = yield* objectsIn(yield* render(values))
+        assert.isAbove(objects.length, 12)
+        for (const object of objects) yield* admin.dryRun(object)
+      }).pipe(shownOnFailure)
+    )
+  }
+
+  it.effect("has an object of every kind that the API server judges", () =>
+    Effect.gen(function* () {
+      const objects = yield* objectsIn(yield* render(everything))
+      for (const api of apis) {
+        const kind = api.split("/").at(-1)
+        // What it is made of comes with the telemetry.
+        if (kind !== "PrometheusRule") assert.include(kinds(objects), kind)
+      }
+      const { admin } = yield* ChartBed
+      const refused = yield* Effect.flip(
+        admin.dryRun({ ...objects.find(({ kind }) => kind === "PodMonitor"), spce: {} })
+      )
+      assert.match(refused.message, /spce/)
+    }).pipe(shownOnFailure)
+  )
+
+  it.effect("takes alerts and a dashboard where their files are", () =>
+    Effect.gen(function* () {
+      const { admin } = yield* ChartBed
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const chart = path.join(yield* fs.makeTempDirectoryScoped(), "chart")
+      yield* fs.copy(Helm.chart, chart)
+      const rules = "groups:\n  - name: a\n    rules:\n      - alert: B\n        expr: up == 0\n"
+      yield* fs.writeFileString(path.join(chart, "files/rules.yaml"), rules)
+      yield* fs.writeFileString(path.join(chart, "files/dashboard.json"), '{\n  "title": "x"\n}\n')
+      const objects = yield* objectsIn(yield* render({}, chart))
+      const rule = objects.find(({ kind }) => kind === "PrometheusRule")
+      assert.isDefined(rule)
+      yield* admin.dryRun(rule)
+      const dashboard = objects.find(({ metadata }) => JSON.stringify(metadata).includes("-dashboard"))
+      assert.deepStrictEqual(dashboard?.["data"], {
+        "registry-packages-proxy.json": '{\n  "title": "x"\n}\n'
+      })
+    }).pipe(Effect.scoped, shownOnFailure)
+  )
+
+  for (const [name, values] of Object.entries({ builtin: {}, kubeRbacProxy: sidecar })) {
+    it.effect(`needs of Pod Security's levels hostNetwork and hostPort, and nothing else (${name})`, () =>
+      Effect.gen(function* () {
+        const { admin } = yield* ChartBed
+        const namespace = `restricted-${name.toLowerCase()}`
+        yield* admin.apply({
+          apiVersion: "v1",
+          kind: "Namespace",
+          metadata: { name: namespace, labels: { "pod-security.kubernetes.io/enforce": "restricted" } }
+        })
+        yield* admin.apply({
+          apiVersion: "v1",
+          kind: "ServiceAccount",
+          metadata: { name: Helm.release, namespace }
+        })
+        const deployment = (yield* objectsIn(yield* render(values))).find(({ kind }) => kind === "Deployment")
+        assert.isDefined(deployment)
+        const { spec } = (deployment["spec"] as { readonly template: { readonly spec: Json } }).template
+        const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "judged", namespace }, spec }
+        const { message, status } = yield* Effect.flip(admin.dryRun(pod))
+        assert.strictEqual(status, 403)
+        const [, violations = ""] =
+          /violates PodSecurity \\"restricted:latest\\": (.*?)","/.exec(message) ?? []
+        assert.match(
+          violations,
+          /^host namespaces \(hostNetwork=true\), hostPort \(container \\"[a-z-]+\\" uses hostPort 4219\)$/
+        )
+        // Without these two it would be let in.
+        const containers = (spec["containers"] as ReadonlyArray<Json>).map(
+          ({ ports: _, ...container }) => container
+        )
+        yield* admin.dryRun({ ...pod, spec: { ...spec, hostNetwork: false, containers } })
+      }).pipe(shownOnFailure)
+    )
+  }
+
+  it.effect("is what the plain manifests were rendered from", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      for (const { file, text } of yield* Manifests.render(yield* ServerBuild.binary("helm"))) {
+        assert.strictEqual(
+          yield* fs.readFileString(file),
+          text,
+          `${file}: scripts/render-manifests.ts writes it anew`
+        )
+      }
+    }).pipe(shownOnFailure)
+  )
+
+  it.effect("is packaged with its schema and README, and without its tests", () =>
+    Effect.gen(function* () {
+      const { helm } = yield* ChartBed
+      const fs = yield* FileSystem.FileSystem
+      const directory = yield* fs.makeTempDirectoryScoped()
+      const said = yield* helm.run("package", Helm.chart, "--destination", directory)
+      assert.match(said, /registry-packages-proxy-0\.1\.0\.tgz/)
+      const listed = yield* Command.run("tar", ["-tzf", `${directory}/registry-packages-proxy-0.1.0.tgz`])
+      assert.notInclude(listed, "tests/")
+      assert.include(listed, "registry-packages-proxy/values.schema.json")
+      assert.include(listed, "registry-packages-proxy/README.md")
+    }).pipe(Effect.scoped, shownOnFailure)
+  )
+})

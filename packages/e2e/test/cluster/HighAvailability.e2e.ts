@@ -1,0 +1,257 @@
+import { assert, layer } from "@effect/vitest"
+import { Clock, Console, Effect, Schedule } from "effect"
+import { ClusterBed } from "../../src/cluster/ClusterBed.ts"
+import * as Helm from "../../src/cluster/Helm.ts"
+import * as Load from "../../src/cluster/Load.ts"
+import * as Pod from "../../src/cluster/Pod.ts"
+import * as Replicas from "../../src/cluster/Replicas.ts"
+import * as Command from "../../src/Command.ts"
+import type { Image } from "../../src/ImageLayout.ts"
+import { shownOnFailure } from "../../src/Logs.ts"
+import * as Poll from "../../src/Poll.ts"
+import { options } from "../../src/TestBed.ts"
+
+/** What the chart requests for the program, MiB. */
+const requested = 128
+
+/** No download was lost, the registry was not asked more than once for each package and pod, and memory is as planned. */
+const assertHeld = (strain: Load.Strain, images: ReadonlyArray<Image>) => {
+  assert.deepStrictEqual(strain.failed, [])
+  assert.isAbove(strain.downloads, 100)
+  assert.isAtMost(strain.pulls, images.length * strain.pods)
+  assert.isBelow(strain.memory, requested * 1.2)
+}
+
+const timeout = 600_000
+
+layer(ClusterBed.layer, options)("Three masters", (it) => {
+  let images: ReadonlyArray<Image> = []
+
+  it.effect("have one replica each, ready in less than 10 s, and all serve", () =>
+    Effect.gen(function* () {
+      const { helm } = yield* ClusterBed
+      images = yield* Load.packages
+      const began = yield* Clock.currentTimeMillis
+      yield* helm.install()
+      const seconds = ((yield* Clock.currentTimeMillis) - began) / 1000
+      yield* Console.log(`installed and ready in ${seconds.toFixed(1)} s`)
+      assert.isBelow(seconds, 10)
+      const pods = yield* Replicas.all
+      assert.deepStrictEqual(
+        new Set(pods.map(({ spec }) => spec.nodeName)),
+        new Set(["master-1", "master-2", "master-3"])
+      )
+      assert.lengthOf(pods, 3)
+      assert.isTrue(pods.every(Pod.isReady))
+      const token = yield* Replicas.clientToken
+      for (const endpoint of yield* Replicas.endpoints) {
+        const url = `https://${endpoint}/package?digest=${images[0]?.digest ?? ""}&repository=&path=`
+        const written = yield* Command.run("curl", [
+          "--silent",
+          "--show-error",
+          "--insecure",
+          "--fail",
+          "--output",
+          "/dev/null",
+          "--write-out",
+          "%{http_code} %{size_download}",
+          "--header",
+          `Authorization: Bearer ${token}`,
+          url
+        ])
+        assert.strictEqual(written, `200 ${images[0]?.package.size ?? 0}`)
+      }
+    }).pipe(Effect.scoped, shownOnFailure)
+  )
+
+  it.effect("have no room for a fourth, which says why", () =>
+    Effect.gen(function* () {
+      const { helm } = yield* ClusterBed
+      yield* helm.run(
+        "upgrade",
+        Helm.release,
+        Helm.chart,
+        `--namespace=${Helm.namespace}`,
+        "--set=replicas=4"
+      )
+      const pending = Replicas.all.pipe(
+        Effect.map((pods) =>
+          pods.find(({ status }) => status?.phase === "Pending")?.status?.conditions?.at(0)
+        )
+      )
+      yield* Poll.untilTrue(
+        "a pod that is Pending",
+        Effect.map(pending, (found) => found?.reason === "Unschedulable")
+      )
+      assert.match(
+        (yield* pending)?.message ?? "",
+        /didn't match pod anti-affinity rules|didn't have free ports/
+      )
+      assert.match((yield* pending)?.message ?? "", /2 node\(s\) didn't match Pod's node affinity\/selector/)
+      yield* helm.install()
+      yield* Replicas.ready(3)
+    }).pipe(Effect.scoped, shownOnFailure)
+  )
+
+  it.effect(
+    "lose no download during rolling updates",
+    () =>
+      Effect.gen(function* () {
+        const { helm } = yield* ClusterBed
+        let version = 0
+        const update = Effect.suspend(() => helm.install(`--set-string=podAnnotations.version=${++version}`))
+        const strain = yield* Load.strain(
+          "rolling updates",
+          images,
+          // What is broken off stays in progress for helm.
+          Effect.uninterruptible(Effect.asVoid(update))
+        )
+        assert.isAtLeast(strain.pods, 6)
+        assertHeld(strain, images)
+        yield* helm.install()
+        yield* Replicas.ready(3)
+      }).pipe(Effect.scoped, shownOnFailure),
+    { timeout }
+  )
+
+  it.effect("are drained one at a time: the budget refuses the second with 429", () =>
+    Effect.gen(function* () {
+      const [first, second] = yield* Replicas.all
+      assert.isDefined(first)
+      assert.isDefined(second)
+      yield* Replicas.evict(first)
+      const refused = yield* Effect.flip(Replicas.evict(second))
+      assert.strictEqual("status" in refused ? refused.status : 0, 429)
+      assert.match(refused.message, /disruption budget/)
+      yield* Replicas.ready(3)
+    }).pipe(Effect.scoped, shownOnFailure)
+  )
+
+  it.effect(
+    "lose no download when they are drained one after the other",
+    () =>
+      Effect.gen(function* () {
+        const next = Effect.gen(function* () {
+          for (const pod of yield* Replicas.all) {
+            // As `kubectl drain` does: again until the budget allows it.
+            yield* Effect.retry(Replicas.evict(pod), {
+              schedule: Schedule.spaced("500 millis"),
+              times: 100,
+              while: (error) => "status" in error && error.status === 429
+            })
+            yield* Replicas.ready(3)
+          }
+        })
+        const strain = yield* Load.strain("drains", images, next)
+        assert.isAbove(strain.pods, 3)
+        assertHeld(strain, images)
+        yield* Replicas.ready(3)
+      }).pipe(Effect.scoped, shownOnFailure),
+    { timeout }
+  )
+
+  it.effect(
+    "lose no download when replicas are killed, and pull nothing again",
+    () =>
+      Effect.gen(function* () {
+        const { nodes } = yield* ClusterBed
+        // Each replica has every package before the first is killed.
+        yield* Load.warm(images)
+        let turn = 0
+        const kill = Effect.gen(function* () {
+          const masters = nodes.masters()
+          const pod = masters[turn++ % masters.length]?.pods()[0]
+          if (pod === undefined) return
+          const restarts = pod.restarts()
+          yield* pod.signal("SIGKILL")
+          yield* Poll.untilTrue(
+            "a restart",
+            Effect.sync(() => pod.restarts() > restarts)
+          )
+          // The kubelet takes 10 s for the second restart and those after it: with the next killed at once, none is left.
+          yield* Replicas.ready(3)
+        })
+        const strain = yield* Load.strain("kill -9", images, kill)
+        assertHeld(strain, images)
+        assert.strictEqual(strain.pulls, 0)
+        assert.isAtLeast(
+          nodes.masters().reduce((sum, { pods }) => sum + (pods()[0]?.restarts() ?? 0), 0),
+          3
+        )
+        yield* Replicas.ready(3)
+      }).pipe(Effect.scoped, shownOnFailure),
+    { timeout }
+  )
+
+  it.effect(
+    "lose no download when one is cut off and comes back",
+    () =>
+      Effect.gen(function* () {
+        const { nodes } = yield* ClusterBed
+        const cut = Effect.gen(function* () {
+          const master = nodes.of("master-2")
+          yield* Effect.sleep("3 seconds")
+          yield* Effect.acquireUseRelease(
+            master.cutOff,
+            () => Effect.sleep("15 seconds"),
+            () => master.reconnect
+          )
+          yield* Effect.sleep("5 seconds")
+        })
+        assertHeld(yield* Load.strain("a partition", images, cut), images)
+        yield* Replicas.ready(3)
+      }).pipe(Effect.scoped, shownOnFailure),
+    { timeout }
+  )
+
+  it.effect(
+    "lose no download when one is gone, and have three replicas again once another takes its place",
+    () =>
+      Effect.gen(function* () {
+        const { nodes } = yield* ClusterBed
+        const lose = Effect.gen(function* () {
+          yield* Effect.sleep("3 seconds")
+          yield* nodes.remove("master-3")
+          yield* Effect.sleep("10 seconds")
+          yield* nodes.replace("master-3")
+          yield* Effect.sleep("5 seconds")
+        })
+        assertHeld(yield* Load.strain("a master gone", images, Effect.uninterruptible(lose)), images)
+        yield* Replicas.ready(3)
+        assert.deepStrictEqual(
+          nodes.masters().map((master) => master.mostPods()),
+          [1, 1, 1],
+          "never two on one master"
+        )
+      }).pipe(Effect.scoped, shownOnFailure),
+    { timeout }
+  )
+
+  it.effect("keep nothing of it once it is uninstalled", () =>
+    Effect.gen(function* () {
+      const { helm, nodes } = yield* ClusterBed
+      yield* helm.uninstall
+      yield* Poll.untilTrue(
+        "no pod runs",
+        Effect.sync(() => nodes.all().every(({ pods }) => pods().length === 0))
+      )
+      const left = Command.run(
+        "sh",
+        [
+          "-c",
+          `kubectl api-resources --verbs=list --output=name | grep -v -e events -e reviews | paste -sd, |
+           xargs -I{} kubectl get {} --all-namespaces --ignore-not-found --output=name \
+             --selector=app=registry-packages-proxy`
+        ],
+        { env: helm.shell }
+      )
+      // Endpoints go a moment after their Service.
+      yield* Poll.untilTrue(
+        "nothing is left",
+        Effect.map(left, (names) => names === ""),
+        { times: 20, millis: 500 }
+      )
+      assert.isEmpty(yield* Replicas.all)
+    }).pipe(Effect.scoped, shownOnFailure)
+  )
+})

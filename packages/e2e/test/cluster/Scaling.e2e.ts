@@ -1,0 +1,76 @@
+import { assert, layer } from "@effect/vitest"
+import { simulate } from "@registry-packages-proxy/deploy/Scaling"
+import { Console, Effect } from "effect"
+import { ClusterBed } from "../../src/cluster/ClusterBed.ts"
+import * as Fleet from "../../src/cluster/Fleet.ts"
+import * as Load from "../../src/cluster/Load.ts"
+import * as Replicas from "../../src/cluster/Replicas.ts"
+import * as Throttle from "../../src/cluster/Throttle.ts"
+import { clusterPath } from "../../src/CredentialsFile.ts"
+import { loginWith } from "../../src/KubeBed.ts"
+import { registrySecret } from "../../src/KubeObjects.ts"
+import { shownOnFailure } from "../../src/Logs.ts"
+import { options, TestBed } from "../../src/TestBed.ts"
+
+const mebibyte = 1024 * 1024
+const upstreamRate = 4 * mebibyte
+const runs = [
+  { clients: 10, clientRate: 4 * mebibyte },
+  { clients: 100, clientRate: mebibyte }
+]
+
+layer(ClusterBed.layer, options)("The model of docs/scaling.md", (it) => {
+  for (const { clientRate, clients } of runs) {
+    it.effect(
+      `is held against ${clients} clients of three empty replicas`,
+      () =>
+        Effect.gen(function* () {
+          const { admin, helm } = yield* ClusterBed
+          const { registry } = yield* TestBed
+          const images = yield* Load.packages
+          const host = yield* Throttle.make(registry.host, upstreamRate)
+          yield* admin.apply(registrySecret(clusterPath, { host, ca: registry.ca, login: loginWith(host) }))
+          // New pods, whose caches are empty.
+          yield* helm.install(`--set-string=podAnnotations.clients=${clients}`)
+          yield* Replicas.ready(3)
+          const before = yield* Load.pullsOf(images)
+          const fleet = yield* Fleet.start(images, {
+            clients,
+            clientRate,
+            once: true,
+            endpoints: yield* Replicas.endpoints,
+            token: yield* Replicas.clientToken
+          })
+          yield* fleet.done
+          const result = yield* fleet.result
+          assert.deepStrictEqual(result.failed, [])
+          assert.strictEqual(result.downloads, clients * images.length)
+          const pulls = (yield* Load.pullsOf(images)) - before
+          assert.isAtMost(pulls, 3 * images.length)
+          const packages = images.map(({ package: { size } }) => size)
+          const model = simulate({
+            masters: 3,
+            nodes: clients,
+            packages,
+            // Of this machine, which encrypts, decrypts and hashes everything.
+            masterRate: 100 * mebibyte,
+            nodeRate: clientRate,
+            upstreamRate,
+            cache: 1024 * mebibyte,
+            requestSeconds: 0.02,
+            startSeconds: 0.1,
+            sharing: false,
+            seed: 1
+          })
+          const times = result.doneAfter.toSorted((a, b) => a - b)
+          const seconds = (value: number | undefined) => `${(value ?? Number.NaN).toFixed(1)} s`
+          yield* Console.log(
+            `${clients} clients: all done after ${seconds(times.at(-1))} (model ${seconds(model.seconds)}), ` +
+              `half after ${seconds(times[times.length >> 1])} (model ${seconds(model.medianSeconds)}), ` +
+              `${pulls} pulls (model ${model.upstreamPulls})`
+          )
+        }).pipe(Effect.scoped, shownOnFailure),
+      { timeout: 300_000 }
+    )
+  }
+})

@@ -1,0 +1,19 @@
+/**
+ * Writes packages/deploy/manifest.yaml and rbac.yaml from the chart. Takes helm from PATH, or builds it as the end-to-end
+ * tests do.
+ */
+import { Console, Effect, Option } from "effect"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { writeFileSync } from "node:fs"
+import * as Manifests from "../packages/e2e/src/cluster/Manifests.ts"
+import * as ServerBuild from "../packages/e2e/src/ServerBuild.ts"
+import { which } from "../packages/e2e/src/Which.ts"
+
+NodeRuntime.runMain(
+  Effect.gen(function* () {
+    const helm =
+      Option.getOrUndefined(yield* which("helm")) ?? (yield* ServerBuild.binary("helm", Console.error))
+    for (const { file, text } of yield* Manifests.render(helm)) writeFileSync(file, text)
+  }).pipe(Effect.provide(NodeServices.layer))
+)
