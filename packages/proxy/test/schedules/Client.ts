@@ -1,5 +1,5 @@
 import type { MemorySocket } from "@registry-packages-proxy/testkit/MemorySocket"
-import { Effect, type Latch } from "effect"
+import { Clock, Effect, type Latch } from "effect"
 import type { Ask } from "./Step.ts"
 
 /** What a client has of an answer. Filled as it comes; `outcome` last. */
@@ -11,6 +11,8 @@ export class Answer {
   bodyLength = 0
   /** Bytes off the connection, head included. */
   received = 0
+  /** How long it took nothing in a row at most, in milliseconds of virtual time. */
+  stalled = 0
   /** Why this is no answer HTTP allows. */
   malformed: string | undefined
   /** How it ended: with all its bytes, broken off by the other side, or because this client left. */
@@ -77,6 +79,14 @@ const next = (socket: MemorySocket, most: number): Effect.Effect<Buffer | undefi
     look()
   })
 
+/** Waits without reading. */
+const stall = (answer: Answer, until: Latch.Latch): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const since = yield* Clock.currentTimeMillis
+    yield* until.await
+    answer.stalled = Math.max(answer.stalled, (yield* Clock.currentTimeMillis) - since)
+  })
+
 /** Sends a request and takes its answer as told; `letGo` is what a stalled client waits for. */
 export const ask = (options: {
   readonly socket: MemorySocket
@@ -97,7 +107,7 @@ export const ask = (options: {
         if (taking.how === "reset") socket.resetAndDestroy()
         break
       }
-      if (taking._tag === "Stall" && answer.received >= taking.at) yield* letGo.await
+      if (taking._tag === "Stall" && answer.received >= taking.at) yield* stall(answer, letGo)
       if (taking._tag === "Drip" && answer.received - dripped >= taking.bytes) {
         dripped = answer.received
         yield* Effect.sleep("1 second")
