@@ -116,7 +116,7 @@ export const make = Effect.fnUntraced(function* (options: {
       Effect.map((response) => {
         const { body } = response
         if (body._tag === "Uint8Array" && request.method !== "HEAD") exchange.bytes = body.contentLength
-        // Who was not authenticated keeps no connection behind the gate, where one costs nothing.
+        // The secure port keeps connections of authenticated callers only: others could hold all of them for nothing.
         return gate !== undefined && exchange.user === undefined
           ? HttpServerResponse.setHeader(response, "connection", "close")
           : lifecycle.closing(response)

@@ -60,7 +60,7 @@ class Connection {
     this.#bounds = bounds
     this.#shared = shared
     const parsers = socket.listeners("data") as ReadonlyArray<(bytes: Buffer) => void>
-    // Node's stop and start the reading of the handle. It takes them away where others listen for data.
+    // Node's own listeners stop and start the reading of the handle. Node removes them when another listens for data.
     const pausers = socket.listeners("pause") as ReadonlyArray<() => void>
     const resumers = socket.listeners("resume") as ReadonlyArray<() => void>
     socket.removeAllListeners("data")
@@ -70,7 +70,7 @@ class Connection {
     for (const pause of pausers) socket.on("pause", pause)
     for (const resume of resumers) socket.on("resume", resume)
     socket.once("close", () => this.#setHeld(0))
-    // A stream reads ahead while it is paused.
+    // A paused stream would read on, up to its high-water mark.
     const read = socket._read.bind(socket)
     socket._read = (size) => {
       if (this.#held === 0) return read(size)
@@ -88,10 +88,10 @@ class Connection {
   }
 
   readonly #answered = (): void => {
-    // What is kept until the next turn outlives two collections of the young.
+    // Not kept until the next turn: what survives two young collections waits for a full one.
     if (--this.#begun === 0) this.#latest = undefined
     if (this.#socket.destroyed || (this.#waiting.length === 0 && this.#held === 0)) return
-    // Answers that need no waiting would follow one another without a pause.
+    // Answers that wait for nothing would otherwise follow one another without a turn for other connections.
     this.#isYielding = true
     this.#shared.goOnInTurn(this)
   }
@@ -121,7 +121,7 @@ class Connection {
     }
   }
 
-  /** A body is read on, though nobody wants it: its request would not be complete in time. */
+  /** A body is read to its end, though nobody uses it: its request would otherwise not be complete in time. */
   #isFull(): boolean {
     if (this.#isYielding || this.#begun === 0) return this.#isYielding
     return this.#latest?.complete === true || this.#begun >= this.#bounds.maxPipelined
@@ -144,10 +144,11 @@ class Connection {
 export type InTurn = (answer: Answer) => Answer
 
 /**
- * Has the requests of each connection to a server answered one after another. Those behind the one being answered are
- * not parsed until it has been, but for bodies and what is glued to their ends.
+ * Answers the requests of each connection to a server one after another. The next request is parsed when the one before it
+ * has been answered. A request behind a body may be parsed earlier, since a piece may hold the end of the one and the head
+ * of the other: at most `maxPipelined` are begun.
  *
- * @param event tells of the server's connections once Node's HTTP parser listens to them
+ * @param event the event that announces a connection, emitted once Node's HTTP parser listens to it
  */
 export const attach = (
   server: Server,
@@ -164,7 +165,7 @@ export const attach = (
   })
   return (answer) => (request, response) => {
     const connection = connections.get(request.socket)
-    // There is none for what a test hands the server.
+    // A test may emit a request of a socket that no event announced.
     if (connection === undefined) return answer(request, response)
     connection.enter(request, response, answer)
   }

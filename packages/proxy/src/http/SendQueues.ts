@@ -17,8 +17,8 @@ const portOf = (hex: string): number => Number.parseInt(hex.slice(hex.lastIndexO
 const keyOf = (localPort: number, remotePort: number): number => localPort * 65_536 + remotePort
 
 /**
- * Reads such tables: the address and port of both ends, the state, and `tx_queue:rx_queue`, all in hexadecimal. Ends of
- * equal ports and other addresses count as one: that may hide that a client stalls, never that it does not.
+ * Reads such tables: the address and port of both ends, the state, and `tx_queue:rx_queue`, all in hexadecimal.
+ * Connections of equal ports and different addresses count as one, which may only make a stalled client look alive.
  */
 export const parse = (...texts: ReadonlyArray<string>): SendQueue => {
   const bytes = new Map<number, number>()

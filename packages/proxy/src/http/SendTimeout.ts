@@ -21,23 +21,23 @@ interface Sending {
   askedAt: number
 }
 
-/** Whether the client has something to take before the connection can go on, or end. */
+/** Bytes, or the end of the connection, wait for the client. */
 const isSending = (socket: Socket): boolean => socket.writableLength > 0 || socket.writableEnded
 
 /** Bytes that left the process. Those of one write leave it at once, as far as this tells. */
 const sentBy = (socket: Socket): number => socket.bytesWritten - socket.writableLength
 
-/** Whether the kernel knows the connection; that of a test may not leave the process. */
+/** The kernel knows the connection: a test's may not leave the process. */
 const isKernels = ([socket]: readonly [Socket, Sending]): boolean => socket.remotePort !== undefined
 
 /**
  * Closes connections to a server whose clients take nothing of what is sent to them for `limits.sendTimeout`: bytes of a
  * response, whatever wrote it, or the end of the connection.
  *
- * Large buffers hide what a slow client takes: a write of 1 MiB leaves the process in pieces, and of a full kernel buffer
- * a third has to be free before the next. So the kernel is asked about connections that have not moved for a while.
+ * Large buffers hide the bytes that a slow client takes: a write of 1 MiB leaves the process in pieces, and a full kernel
+ * buffer takes the next piece when a third of it is free. So the kernel is asked about connections that do not move.
  *
- * @param event tells of the server's connections
+ * @param event the event that announces a connection
  */
 export const watch = (
   server: Server,
