@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { registrySecret } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
 import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
-import { Clock, Console, Effect, FileSystem, Path } from "effect"
+import { Clock, Console, Effect, FileSystem, Path, Schedule } from "effect"
 import { HttpClient } from "effect/http"
 import { fileURLToPath } from "node:url"
 import * as Bundle from "../src/Bundle.ts"
@@ -71,10 +71,11 @@ layer(layerParts, options)("Connections", (it) => {
         ] as const) {
           const [idle, before] = [yield* socketsOf(bundle.pid), yield* ProcessMemory.read(bundle.pid)]
           let slowest = 0
-          const probing = Effect.forever(
-            Effect.map(probe, (took) => {
+          const probing = probe.pipe(
+            Effect.map((took) => {
               slowest = Math.max(slowest, took)
-            })
+            }),
+            Effect.repeat(Schedule.spaced("100 millis"))
           )
           const took = yield* Effect.gen(function* () {
             const flood = yield* Daemon.start(`pipelines-${kind}`, "python3", [
