@@ -10,13 +10,16 @@ const builtins = new Set(["process", ...builtinModules, ...builtinModules.map((n
 /**
  * What is brought along and never called. WebSockets, and what `ws` tries to load: Effect's HTTP server brings them, this
  * program never upgrades. What client-node sends requests with, and signs in with where a kubeconfig has an
- * `auth-provider`, which is refused; its parser: its KubeConfig is only asked how to authenticate.
+ * `auth-provider`, which is refused.
  */
 const unused =
-  /^(?:ws|bufferutil|utf-8-validate|undici|hpagent|js-yaml|socks|socks-proxy-agent|openid-client|jsonpath-plus|rfc4648)$/
+  /^(?:ws|bufferutil|utf-8-validate|undici|hpagent|socks|socks-proxy-agent|openid-client|jsonpath-plus|rfc4648)$/
 
-/** The models and clients of all of Kubernetes' API, of several MB, and a stand-in for RxJS. */
-const unusedModule = /\/gen\/(?:index|rxjsStub)\.js$/
+/**
+ * What client-node alone need not have: the models and clients of all of Kubernetes' API, of several MB, a stand-in for
+ * RxJS, and a parser, since its KubeConfig is only asked how to authenticate.
+ */
+const unusedModule = /\/gen\/(?:index|rxjsStub)\.js$|^js-yaml$/
 
 /**
  * Takes Node's modules as they are. An `import` of one evaluates all its lazy exports first: `node:util` alone then

@@ -46,7 +46,7 @@ const module = moduleSource({ name: "one", repo: "registry.example.com/modules" 
 const login = (password: string) => ({ host: "cluster.example.com", username: "reader", password })
 
 // What the suite calls another feed is here the one that cannot list.
-suite("watch of an API server", ({ objects, state }: Fixture) =>
+suite("watch of an API server", ({ objects, sources: expected, state }: Fixture) =>
   Layer.effectContext(
     Effect.gen(function* () {
       const api = makeApi()
@@ -57,7 +57,7 @@ suite("watch of an API server", ({ objects, state }: Fixture) =>
       yield* Effect.gen(function* () {
         if (state === "waiting") {
           return yield* Effect.repeat(Effect.andThen(Effect.yieldNow, status), {
-            until: ({ sources }) => sources === 3
+            until: ({ sources }) => sources === Object.keys(expected).length
           })
         }
         yield* untilSynced

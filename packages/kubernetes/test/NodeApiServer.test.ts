@@ -191,7 +191,7 @@ describe("a kubeconfig", () => {
 
   for (const [name, text, expected] of [
     ["is absent", undefined, /kubeconfig is not there/],
-    ["is broken", "clusters: [{name: s3cr3t", /is no kubeconfig that can be read/],
+    ["is broken", "clusters: [{name: s3cr3t", /kubeconfig cannot be read: line 1 is not valid YAML/],
     ["names no current context", '{"clusters":[],"contexts":[],"users":[]}', /no current context/],
     [
       "has a user with an auth-provider",

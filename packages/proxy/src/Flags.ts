@@ -1,4 +1,4 @@
-import { Platform } from "@registry-packages-proxy/oci/Platform"
+import { PlatformText } from "@registry-packages-proxy/oci/Platform"
 import { Schema } from "effect"
 import * as Flag from "./Flag.ts"
 import { GoDuration } from "./GoDuration.ts"
@@ -118,10 +118,10 @@ export const flags = {
   platform: Flag.single({
     name: "platform",
     metavar: "PLATFORM",
-    accepts: "os/architecture or os/architecture/variant in lowercase, such as linux/arm64",
+    accepts: "os/architecture or os/architecture/variant, such as linux/arm64",
     default: "linux/amd64",
     description: "Which image is meant when a digest names an image index.",
-    schema: Platform
+    schema: PlatformText
   }),
   logLevel: Flag.single({
     name: "log-level",

@@ -35,6 +35,14 @@ describe("CommandLine", () => {
     for (const args of [["--platform", "linux/arm64"], ["--platform=linux/arm64"]]) {
       assert.strictEqual(settings(args).platform, "linux/arm64")
     }
+    for (const [written, platform] of [
+      ["linux/amd64/v1", "linux/amd64"],
+      ["Linux/x86_64/V3", "linux/amd64/v3"],
+      ["linux/aarch64", "linux/arm64"],
+      ["linux/arm64/v8.5", "linux/arm64/v8.5"]
+    ] as const) {
+      assert.strictEqual<string>(settings(["--platform", written]).platform, platform)
+    }
     assert.strictEqual(settings(["--cache-directory=-odd"]).cacheDirectory, "-odd")
     assert.strictEqual(settings(["--cache-directory=a=b"]).cacheDirectory, "a=b")
     assert.isTrue(settings(["--disable-cache"]).disableCache)

@@ -146,7 +146,7 @@ export const make = (options: {
       },
       { once: true }
     )
-    const faults = route === undefined ? [] : schedule.next(route.operation, route.reference)
+    const faults = route === undefined ? [] : schedule.next(route.operation, route.reference, request.method)
     const delay = find(faults, "DelayHeaders")
     if (delay !== undefined) yield* unlessGivenUp(request, signal, delay.until.await)
     if (find(faults, "Reset") !== undefined) {

@@ -1,6 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import * as Manifest from "@registry-packages-proxy/oci/Manifest"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
 import { MemorySocket } from "@registry-packages-proxy/testkit/MemorySocket"
@@ -183,7 +184,9 @@ describe("limits", () => {
       `| packages being sent | ${limits.packages}, then 503 with \`Retry-After: 1\` |`,
       `| requests begun on a connection | ${limits.maxPipelined}; `,
       `on all connections to a listener | ${limits.maxUnreadBytes / 1024 / 1024} MiB; `,
-      `| time in which a client takes no byte of what is sent to it | ${limits.sendTimeout / 1000} s, `
+      `| time in which a client takes no byte of what is sent to it | ${limits.sendTimeout / 1000} s, `,
+      "| nesting of a manifest, manifests of an index, indexes in each other | " +
+        `${Manifest.maxDepth}, ${Manifest.maxChildren}, ${Manifest.maxIndexes} |`
     ]) {
       assert.include(text, line)
     }

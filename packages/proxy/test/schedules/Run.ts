@@ -18,6 +18,7 @@ const redirects: Readonly<Record<Extract<Step, { readonly _tag: "Redirect" }>["t
   nowhere: { _tag: "None" },
   store: { _tag: "Store" },
   "single-use": { _tag: "Store", singleUse: true },
+  registry: { _tag: "Store", login: "anonymous" },
   loop: { _tag: "Loop" },
   elsewhere: { _tag: "To", location: "https://elsewhere.invalid/blob" }
 }
@@ -26,7 +27,9 @@ const auths: Readonly<Record<Extract<Step, { readonly _tag: "Auth" }>["auth"], R
   none: { _tag: "None" },
   basic: { _tag: "Basic", ...World.account },
   bearer: { _tag: "Bearer", ...World.account, expiresIn: 300 },
-  "short-lived": { _tag: "Bearer", ...World.account, expiresIn: 1 }
+  "short-lived": { _tag: "Bearer", ...World.account, expiresIn: 1 },
+  hidden: { _tag: "Basic", ...World.account, hideWith: 404, ping: 200 },
+  slow: { _tag: "Bearer", ...World.account, hideWith: 403, refuseFirst: 3, refuseTokensWith: 403 }
 }
 
 /** What is wrong, told with when. */

@@ -28,13 +28,16 @@ export type Step =
   | Ask
   | { readonly _tag: "Registry"; readonly faults: FaultArbitrary.PlannedFaults }
   | { readonly _tag: "HealRegistry" }
-  | { readonly _tag: "Redirect"; readonly to: "nowhere" | "store" | "single-use" | "loop" | "elsewhere" }
+  | {
+      readonly _tag: "Redirect"
+      readonly to: "nowhere" | "store" | "single-use" | "registry" | "loop" | "elsewhere"
+    }
   | {
       readonly _tag: "Damage"
       readonly wanted: number
       readonly how: "corrupt" | "missing blob" | "missing manifest"
     }
-  | { readonly _tag: "Auth"; readonly auth: "none" | "basic" | "bearer" | "short-lived" }
+  | { readonly _tag: "Auth"; readonly auth: "none" | "basic" | "bearer" | "short-lived" | "hidden" | "slow" }
   | { readonly _tag: "Login"; readonly login: "right" | "wrong" | "unreadable" | "gone" | "out of touch" }
   | { readonly _tag: "RevokeTokens" }
   | { readonly _tag: "Disk"; readonly faults: ReadonlyArray<FileFault> }
@@ -129,7 +132,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({
       _tag: tagged("Redirect"),
-      to: fc.constantFrom("nowhere", "store", "single-use", "loop", "elsewhere")
+      to: fc.constantFrom("nowhere", "store", "single-use", "registry", "loop", "elsewhere")
     })
   },
   {
@@ -144,7 +147,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({
       _tag: tagged("Auth"),
-      auth: fc.constantFrom("none", "basic", "bearer", "short-lived")
+      auth: fc.constantFrom("none", "basic", "bearer", "short-lived", "hidden", "slow")
     })
   },
   {

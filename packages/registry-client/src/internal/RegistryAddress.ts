@@ -14,12 +14,12 @@ export const baseUrl = (source: RegistrySource): URL => {
 }
 
 /** The server that a URL is on, trusted as the registry is. */
-export const targetOf = (url: URL, source: RegistrySource): Target => ({
+export const targetOf = (url: URL, ca: string | undefined): Target => ({
   scheme: url.protocol === "http:" ? "http" : "https",
   host: url.host,
-  ca: source.ca
+  ca
 })
 
-/** Whether what is said to `url` can be read on the way although the registry's own scheme would not allow that. */
-export const isDowngrade = (url: URL, source: RegistrySource): boolean =>
-  source.scheme === "https" && url.protocol !== "https:"
+/** `to` is on plain HTTP and `from` is not. */
+export const isDowngrade = (from: URL, to: URL): boolean =>
+  from.protocol === "https:" && to.protocol !== "https:"

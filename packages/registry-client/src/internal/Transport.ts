@@ -1,7 +1,7 @@
 import { Predicate } from "effect"
 import type { HttpClientError } from "effect/http"
-import { ConnectionFailed, InvalidResponse, TimedOut } from "../RegistryError.ts"
-import { final, passing, type PullFailure } from "./PullFailure.ts"
+import { ConnectionFailed, type OtherServer, TimedOut } from "../RegistryError.ts"
+import { byOf, final, invalid, passing, type PullFailure } from "./PullFailure.ts"
 
 /** The code of an error whose connection was not made in time. */
 export const connectTimeoutCode = "ERR_CONNECT_TIMEOUT"
@@ -44,31 +44,34 @@ const codeOf = (cause: unknown): string =>
       ? codeOf(cause.cause)
       : ""
 
-const failed = (kind: ConnectionFailed["kind"], host: string, detail: string): ConnectionFailed =>
-  new ConnectionFailed({ kind, detail: `${host}: ${detail}` })
-
 /**
- * What went wrong between us and `host`. Only the error's code is read: messages may hold addresses with credentials.
+ * The failure of a connection to `host`. Only the error's code is read: messages may hold addresses with credentials.
  */
-export const fromCause = (cause: unknown, host: string): PullFailure => {
+export const fromCause = (cause: unknown, host: string, server: OtherServer | undefined): PullFailure => {
+  const failed = (kind: ConnectionFailed["kind"], detail: string): ConnectionFailed =>
+    new ConnectionFailed({ kind, detail: `${host}: ${detail}`, ...byOf(server) })
   const code = codeOf(cause)
-  if (code === connectTimeoutCode || code === "ETIMEDOUT") return passing(new TimedOut({ phase: "connect" }))
+  if (code === connectTimeoutCode || code === "ETIMEDOUT")
+    return passing(new TimedOut({ phase: "connect", ...byOf(server) }))
   const certificate = Object.hasOwn(certificateProblems, code) ? certificateProblems[code] : undefined
-  if (certificate !== undefined) return final(failed("certificate", host, certificate))
+  if (certificate !== undefined) return final(failed("certificate", certificate))
   const network = Object.hasOwn(networkProblems, code) ? networkProblems[code] : undefined
-  if (network !== undefined) return passing(failed(network[0], host, network[1]))
-  if (code.startsWith("HPE_"))
-    return final(new InvalidResponse({ detail: `${host}: the answer is not valid HTTP` }))
+  if (network !== undefined) return passing(failed(network[0], network[1]))
+  if (code.startsWith("HPE_")) return invalid(`${host}: the answer is not valid HTTP`, server)
   if (code === "EPROTO" || code.startsWith("ERR_SSL_")) {
     return final(
-      failed("other", host, "no TLS connection could be agreed on; it may speak plain HTTP on this port")
+      failed("other", "no TLS connection could be agreed on; it may speak plain HTTP on this port")
     )
   }
-  return passing(failed("other", host, "the connection failed"))
+  return passing(failed("other", "the connection failed"))
 }
 
-/** What a client's error means. */
-export const fromClientError = (error: HttpClientError.HttpClientError, host: string): PullFailure =>
+/** The failure that a client's error means. */
+export const fromClientError = (
+  error: HttpClientError.HttpClientError,
+  host: string,
+  server: OtherServer | undefined
+): PullFailure =>
   error.reason._tag === "InvalidUrlError"
-    ? final(new InvalidResponse({ detail: `${host}: the address is not a URL` }))
-    : fromCause("cause" in error.reason ? error.reason.cause : undefined, host)
+    ? invalid(`${host}: the address is not a URL`, server)
+    : fromCause("cause" in error.reason ? error.reason.cause : undefined, host, server)

@@ -1,2 +1,2 @@
-/** What registries and token services see in their logs. */
+/** The User-Agent that registries and token services see in their logs. */
 export const userAgent = { "user-agent": "registry-packages-proxy" } as const
