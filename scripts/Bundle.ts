@@ -112,7 +112,7 @@ export const wrap = (script: string, code: Uint8Array): string => {
   script.runInThisContext()
   // Later, since the code is refused where flags differ. From then on the heap grows by less than half between two full
   // collections, not fourfold as a flood of garbage made it; the young generation stays as small as it is, not
-  // 32 MB, and a pull can collect its buffers (registry-client's NodeBody).
+  // 32 MB, and a pull can collect its buffers (node-net's BodyReader).
   setTimeout(() => {
     const { setFlagsFromString } = process.getBuiltinModule("node:v8")
     setFlagsFromString("--semi-space-growth-factor=1")

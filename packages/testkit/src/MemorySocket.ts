@@ -56,6 +56,8 @@ export class MemorySocket extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: Done): void {
+    // Of no bytes the system makes no packet, which nobody can refuse.
+    if (chunk.length === 0) return void setImmediate(done)
     this.#deliver(Buffer.from(chunk), done)
   }
 

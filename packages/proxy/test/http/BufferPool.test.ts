@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { Effect, Exit, Fiber, Latch, Scope } from "effect"
-import { TestClock } from "effect/testing"
 import { BufferPool, type Loan } from "../../src/http/BufferPool.ts"
 
 const kib = 1024
