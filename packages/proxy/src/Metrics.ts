@@ -19,6 +19,12 @@ export const requests = Metric.counter(`${prefix}_requests_total`, {
   incremental: true
 })
 
+/** Connections closed because the client took nothing of what was sent to it. */
+export const stalledConnections = Metric.counter(`${prefix}_stalled_connections_total`, {
+  description: "Connections closed because their client took no byte of a response for 60 seconds",
+  incremental: true
+})
+
 /** A metric of one name for each set of labels, made once, since the sets are few and fixed. */
 const family = <Input, State>(metric: Metric.Metric<Input, State>) => {
   const made = new Map<string, Metric.Metric<Input, State>>()

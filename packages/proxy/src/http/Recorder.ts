@@ -1,10 +1,14 @@
 import { Clock, Effect, Metric, type Tracer } from "effect"
 import * as AccessLog from "../AccessLog.ts"
 import * as Metrics from "../Metrics.ts"
+import { shorten } from "../SafeText.ts"
 import type { Exchange, Route } from "./Exchange.ts"
 import type { RequestMetrics } from "./RequestMetrics.ts"
 
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
+
+/** The longest user name in a line; that of a service account may have 338 characters. */
+const maxUserLength = 512
 
 /** The counter of a label set, made once and kept, since the sets are few and fixed. */
 const makeCounters = () => {
@@ -46,14 +50,28 @@ export const make = Effect.fnUntraced(function* (
   const log = yield* AccessLog.make
   const counterOf = makeCounters()
   return ({ began, exchange, method, span, status }) => {
-    const { aborted, bytes, cache, cause, error, query, requestId, route, upstream } = exchange
+    const { aborted, bytes, cache, cause, clientAddress, error, requestId, route, upstream, user } = exchange
     counterOf(route, method, status).updateUnsafe(1, metrics)
     measure(exchange, began, span)
     if (route === "healthz" || route === "readyz") return
     const seconds = (clock.currentTimeMillisUnsafe() - began) / 1000
-    const digest = error === undefined ? undefined : query?.digest
+    const userName = user === undefined ? undefined : shorten(user, maxUserLength)
     log(
-      { method, route, status, bytes, seconds, cache, upstream, requestId, aborted, error, digest },
+      {
+        method,
+        route,
+        status,
+        bytes,
+        seconds,
+        cache,
+        upstream,
+        clientAddress,
+        user: userName,
+        requestId,
+        aborted,
+        error,
+        digest: error === undefined ? undefined : exchange.query?.digest
+      },
       span,
       cause
     )

@@ -74,14 +74,15 @@ export const make = Effect.fnUntraced(function* (options: {
       if (query === undefined) return false
       const { digest } = query
       if (lifecycle.isDraining() || lifecycle.underWay() >= packages) return false
-      if (gate !== undefined && !gate.knows(request, "package")) return false
+      const user = gate?.known(request, "package")
+      if (gate !== undefined && user === undefined) return false
       const resident = cache.resident({ digest, platform })
       if (resident === undefined) {
-        gate?.admit(request)
+        if (user !== undefined) gate?.admit(request, user)
         return false
       }
       const began = clock.currentTimeMillisUnsafe()
-      const exchange = Exchange.make("package")
+      const exchange = Exchange.make("package", request)
       const span = spans.begin(request, exchange)
       const { bytes, descriptor } = resident
       lifecycle.sending(response)
@@ -91,6 +92,7 @@ export const make = Effect.fnUntraced(function* (options: {
       )
       response.end(bytes)
       exchange.query = query
+      exchange.user = user
       exchange.cache = "memory"
       exchange.bytes = bytes.length
       record({ method: "GET", exchange, status: 200, began, span })

@@ -37,7 +37,10 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
   const parentOf = ({ headers }: IncomingMessage): Option.Option<Tracer.ExternalSpan> =>
     "traceparent" in headers ? extract(headers) : Option.none()
 
-  const begin = (request: IncomingMessage, { route }: Exchange): Tracer.AnySpan | undefined => {
+  const begin = (
+    request: IncomingMessage,
+    { clientAddress, route }: Exchange
+  ): Tracer.AnySpan | undefined => {
     if (route === "healthz" || route === "readyz") return undefined
     const parent = parentOf(request)
     // Nobody would see the native tracer's.
@@ -66,7 +69,7 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
     span.attribute("network.protocol.version", request.httpVersion)
     if (socket.localAddress !== undefined) span.attribute("server.address", socket.localAddress)
     if (socket.localPort !== undefined) span.attribute("server.port", socket.localPort)
-    if (socket.remoteAddress !== undefined) span.attribute("client.address", socket.remoteAddress)
+    if (clientAddress !== undefined) span.attribute("client.address", clientAddress)
     return span
   }
 
