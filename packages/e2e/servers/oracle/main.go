@@ -1,0 +1,239 @@
+// Answers what Go's libraries do, for tests that compare the program with them: go-containerregistry's pulls, proxies by
+// golang.org/x/net. `oracle FILE` reads questions as JSON lines and answers each with a JSON line, in any order.
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"golang.org/x/net/http/httpproxy"
+)
+
+type question struct {
+	ID int `json:"id"`
+	// Either a pull of the last layer of an image...
+	Pull *pull `json:"pull"`
+	// ...or the proxy that a request would go through.
+	Proxy *proxy `json:"proxy"`
+}
+
+type pull struct {
+	Repository   string            `json:"repository"`
+	Digest       string            `json:"digest"`
+	Scheme       string            `json:"scheme"`
+	Platform     string            `json:"platform"`
+	DockerConfig string            `json:"dockerConfig"`
+	CA           string            `json:"ca"`
+	Environment  map[string]string `json:"environment"`
+}
+
+type proxy struct {
+	URL         string            `json:"url"`
+	Environment map[string]string `json:"environment"`
+}
+
+type answer struct {
+	ID    int    `json:"id"`
+	Error string `json:"error,omitempty"`
+	// The SHA-256 of a pulled layer.
+	SHA256 string `json:"sha256,omitempty"`
+	// The proxy's address, empty where there is none.
+	Proxy string `json:"proxy,omitempty"`
+}
+
+// Docker configs and proxies are read from the process's environment.
+var environment sync.Mutex
+
+func withEnvironment[A any](variables map[string]string, read func() (A, error)) (A, error) {
+	environment.Lock()
+	defer environment.Unlock()
+	for name, value := range variables {
+		os.Setenv(name, value)
+		defer os.Unsetenv(name)
+	}
+	return read()
+}
+
+func proxyFrom(variables map[string]string) (func(*url.URL) (*url.URL, error), error) {
+	return withEnvironment(variables, func() (func(*url.URL) (*url.URL, error), error) {
+		return httpproxy.FromEnvironment().ProxyFunc(), nil
+	})
+}
+
+func keychain(config string, repository name.Repository) (authn.Authenticator, error) {
+	if config == "" {
+		return authn.Anonymous, nil
+	}
+	directory, err := os.MkdirTemp("", "docker-config-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(directory)
+	if err := os.WriteFile(filepath.Join(directory, "config.json"), []byte(config), 0o600); err != nil {
+		return nil, err
+	}
+	return withEnvironment(map[string]string{"DOCKER_CONFIG": directory}, func() (authn.Authenticator, error) {
+		return authn.DefaultKeychain.Resolve(repository)
+	})
+}
+
+func (p *pull) transport() (*http.Transport, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	proxyOf, err := proxyFrom(p.Environment)
+	if err != nil {
+		return nil, err
+	}
+	transport.Proxy = func(request *http.Request) (*url.URL, error) { return proxyOf(request.URL) }
+	if p.CA != "" {
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM([]byte(p.CA))
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool}
+	}
+	return transport, nil
+}
+
+func (p *pull) run(ctx context.Context) (string, error) {
+	options := []name.Option{name.StrictValidation}
+	if p.Scheme == "http" {
+		options = append(options, name.Insecure)
+	}
+	repository, err := name.NewRepository(p.Repository, options...)
+	if err != nil {
+		return "", err
+	}
+	platform, err := v1.ParsePlatform(p.Platform)
+	if err != nil {
+		return "", err
+	}
+	auth, err := keychain(p.DockerConfig, repository)
+	if err != nil {
+		return "", err
+	}
+	transport, err := p.transport()
+	if err != nil {
+		return "", err
+	}
+	defer transport.CloseIdleConnections()
+	image, err := remote.Image(
+		repository.Digest(p.Digest),
+		remote.WithContext(ctx),
+		remote.WithAuth(auth),
+		remote.WithPlatform(*platform),
+		remote.WithTransport(transport),
+		// As many attempts as usual, without the seconds between them.
+		remote.WithRetryBackoff(remote.Backoff{Duration: time.Millisecond, Factor: 3, Jitter: 0.1, Steps: 3}),
+	)
+	if err != nil {
+		return "", err
+	}
+	layers, err := image.Layers()
+	if err != nil {
+		return "", err
+	}
+	if len(layers) == 0 {
+		return "", errors.New("no layers")
+	}
+	reader, err := layers[len(layers)-1].Compressed()
+	if err != nil {
+		return "", err
+	}
+	defer reader.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, reader); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}
+
+func (p *proxy) run() (string, error) {
+	proxyOf, err := proxyFrom(p.Environment)
+	if err != nil {
+		return "", err
+	}
+	target, err := url.Parse(p.URL)
+	if err != nil {
+		return "", err
+	}
+	proxy, err := proxyOf(target)
+	if err != nil || proxy == nil {
+		return "", err
+	}
+	return proxy.String(), nil
+}
+
+func respond(q question) (a answer) {
+	a.ID = q.ID
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	defer func() {
+		if failure := recover(); failure != nil {
+			a.Error = fmt.Sprint("panic: ", failure)
+		}
+	}()
+	var err error
+	switch {
+	case q.Pull != nil:
+		a.SHA256, err = q.Pull.run(ctx)
+	case q.Proxy != nil:
+		a.Proxy, err = q.Proxy.run()
+	default:
+		err = errors.New("no question")
+	}
+	if err != nil {
+		a.Error = err.Error()
+	}
+	return a
+}
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: oracle FILE")
+		os.Exit(2)
+	}
+	file, err := os.Open(os.Args[1])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	output := json.NewEncoder(os.Stdout)
+	var writing sync.Mutex
+	var running sync.WaitGroup
+	decoder := json.NewDecoder(bufio.NewReader(file))
+	for {
+		var q question
+		if err := decoder.Decode(&q); err != nil {
+			if !errors.Is(err, io.EOF) {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			break
+		}
+		running.Go(func() {
+			a := respond(q)
+			writing.Lock()
+			defer writing.Unlock()
+			if err := output.Encode(a); err != nil {
+				os.Exit(1)
+			}
+		})
+	}
+	running.Wait()
+}
