@@ -9,6 +9,7 @@ const unreadable = "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\
 export const trustAnchors = Effect.gen(function* () {
   const authority = yield* Certificates.makeAuthority
   const foreign = yield* Certificates.makeAuthority
+  const [ours, theirs] = [authority, foreign].map(({ cert }) => `${cert}\n`) as [string, string]
   const [good, expired, forOther] = yield* Effect.all([
     authority.issue(),
     authority.issueExpired,
@@ -17,22 +18,23 @@ export const trustAnchors = Effect.gen(function* () {
   const trusting = (name: string, ca: string | undefined, tls = good): Situation =>
     situation(`ca: ${name}`, { options: { tls }, ca: () => ca })
   return [
-    trusting("the authority", authority.cert),
+    trusting("the authority", ours),
     trusting("none", undefined),
-    trusting("another authority", foreign.cert),
-    trusting("another authority before the right one", foreign.cert + authority.cert),
+    trusting("another authority", theirs),
+    trusting("another authority before the right one", theirs + ours),
+    trusting("no line break between two", theirs.trim() + ours),
     trusting("the server's own certificate", good.cert),
-    trusting("a broken block before it", broken + authority.cert),
-    trusting("a broken block after it", authority.cert + broken),
-    trusting("an unreadable block before it", unreadable + authority.cert),
-    trusting("an unreadable block after it", authority.cert + unreadable),
-    trusting("text around it", `Subject: CN = ours\n\n${authority.cert}\nissued by us\n`),
-    trusting("line breaks of Windows", authority.cert.replaceAll("\n", "\r\n")),
-    trusting("blanks before its lines", authority.cert.replace(/^/gm, "  ")),
-    trusting("the right one twice", authority.cert + authority.cert),
+    trusting("a broken block before it", broken + ours),
+    trusting("a broken block after it", ours + broken),
+    trusting("an unreadable block before it", unreadable + ours),
+    trusting("an unreadable block after it", ours + unreadable),
+    trusting("text around it", `Subject: CN = ours\n\n${ours}\nissued by us\n`),
+    trusting("line breaks of Windows", ours.replaceAll("\n", "\r\n")),
+    trusting("blanks before its lines", ours.replace(/^/gm, "  ")),
+    trusting("the right one twice", ours + ours),
     trusting("no certificate at all", "nothing"),
-    trusting("a private key beside it", authority.cert + good.key),
-    trusting("an expired server", authority.cert, expired),
-    trusting("a server of another name", authority.cert, forOther)
+    trusting("a private key beside it", ours + good.key),
+    trusting("an expired server", ours, expired),
+    trusting("a server of another name", ours, forOther)
   ]
 })
