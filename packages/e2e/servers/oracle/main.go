@@ -1,5 +1,6 @@
-// Answers what Go's libraries do, for tests that compare the program with them: go-containerregistry's pulls, proxies by
-// golang.org/x/net. `oracle FILE` reads questions as JSON lines and answers each with a JSON line, in any order.
+// Answers what Go's libraries do, for tests that compare the program with them: pulls by go-containerregistry, proxies by
+// golang.org/x/net, credentials by the kubelet. `oracle FILE` reads questions as JSON lines and answers each with a JSON
+// line, in any order.
 package main
 
 import (
@@ -25,14 +26,17 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/net/http/httpproxy"
+	"k8s.io/kubernetes/pkg/credentialprovider"
 )
 
 type question struct {
 	ID int `json:"id"`
 	// Either a pull of the last layer of an image...
 	Pull *pull `json:"pull"`
-	// ...or the proxy that a request would go through.
+	// ...or the proxy that a request would go through...
 	Proxy *proxy `json:"proxy"`
+	// ...or the credentials that the kubelet would try for an image.
+	Credentials *credentials `json:"credentials"`
 }
 
 type pull struct {
@@ -50,6 +54,16 @@ type proxy struct {
 	Environment map[string]string `json:"environment"`
 }
 
+type credentials struct {
+	DockerConfig string `json:"dockerConfig"`
+	Image        string `json:"image"`
+}
+
+type login struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+}
+
 type answer struct {
 	ID    int    `json:"id"`
 	Error string `json:"error,omitempty"`
@@ -57,6 +71,8 @@ type answer struct {
 	SHA256 string `json:"sha256,omitempty"`
 	// The proxy's address, empty where there is none.
 	Proxy string `json:"proxy,omitempty"`
+	// In the order in which the kubelet tries them.
+	Credentials []login `json:"credentials,omitempty"`
 }
 
 // Docker configs and proxies are read from the process's environment.
@@ -179,6 +195,22 @@ func (p *proxy) run() (string, error) {
 	return proxy.String(), nil
 }
 
+func (c *credentials) run() ([]login, error) {
+	// A Secret of type kubernetes.io/dockerconfigjson is read so (pkg/credentialprovider/secrets).
+	var config credentialprovider.DockerConfigJSON
+	if err := json.Unmarshal([]byte(c.DockerConfig), &config); err != nil {
+		return nil, err
+	}
+	keyring := &credentialprovider.BasicDockerKeyring{}
+	keyring.Add(nil, config.Auths)
+	found, _ := keyring.Lookup(c.Image)
+	logins := []login{}
+	for _, each := range found {
+		logins = append(logins, login{each.Username, each.Password})
+	}
+	return logins, nil
+}
+
 func respond(q question) (a answer) {
 	a.ID = q.ID
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -194,6 +226,8 @@ func respond(q question) (a answer) {
 		a.SHA256, err = q.Pull.run(ctx)
 	case q.Proxy != nil:
 		a.Proxy, err = q.Proxy.run()
+	case q.Credentials != nil:
+		a.Credentials, err = q.Credentials.run()
 	default:
 		err = errors.New("no question")
 	}

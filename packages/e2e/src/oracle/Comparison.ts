@@ -3,6 +3,8 @@ import { Effect, FileSystem, Path, Stream } from "effect"
 import { HttpClient } from "effect/http"
 import { createHash } from "node:crypto"
 import * as Bundle from "../Bundle.ts"
+import type { Difference } from "./DifferenceTable.ts"
+import { dockerConfigPrefix } from "./situations/DockerConfigs.ts"
 import { base64, type Situation, type World } from "./Situation.ts"
 import * as Oracle from "./Oracle.ts"
 
@@ -19,6 +21,8 @@ export interface Outcome {
 export interface Outcomes {
   readonly ours: Outcome
   readonly theirs: Outcome
+  /** What the kubelet would make of the docker config, where the situation is about one. */
+  readonly kubelet: Outcome | undefined
 }
 
 interface Placed {
@@ -110,27 +114,55 @@ const ours = Effect.fnUntraced(function* (all: ReadonlyArray<Placed>) {
   return new Map(done.flat())
 })
 
+// The kubelet tries all that it finds: it gets the package with the right login among them.
+const kubelets = Effect.fnUntraced(function* (all: ReadonlyArray<Placed>) {
+  const about = all.flatMap(({ situation: { name }, world: { dockerConfig, login, repo } }) =>
+    dockerConfig === undefined || login === undefined || !name.startsWith(dockerConfigPrefix)
+      ? []
+      : [{ name, dockerConfig, login, image: repo }]
+  )
+  const answers = yield* Oracle.ask(
+    about.map(({ dockerConfig, image }) => ({ credentials: { dockerConfig, image } }))
+  )
+  return new Map(
+    about.map(({ login, name }, index): [string, Outcome] => {
+      const { credentials = [], error: said = "" } = answers[index] ?? {}
+      const isServed = credentials.some(
+        ({ password, username }) => username === login.username && password === login.password
+      )
+      return [name, { isServed, requests: 0, said }]
+    })
+  )
+})
+
 /** Plays each situation to go-containerregistry and to the bundle, by its name. */
 export const compare = Effect.fnUntraced(function* (situations: ReadonlyArray<Situation>) {
   const forThem = yield* placed(situations)
   const theirOutcomes = yield* theirs(forThem)
+  const kubeletOutcomes = yield* kubelets(forThem)
   const forUs = yield* placed(situations)
   const ourOutcomes = yield* ours(forUs)
   return new Map(
     forUs.flatMap((one, index): ReadonlyArray<[string, Outcomes]> => {
+      const { name } = one.situation
       const [our, their] = [ourOutcomes.get(one), theirOutcomes[index]]
       return our === undefined || their === undefined
         ? []
-        : [[one.situation.name, { ours: our, theirs: their }]]
+        : [[name, { ours: our, theirs: their, kubelet: kubeletOutcomes.get(name) }]]
     })
   )
 }, Effect.scoped)
 
-const text = ({ isServed, requests }: Outcome): string =>
-  `${isServed ? "served" : "refused"}, ${requests} ${requests === 1 ? "request" : "requests"}`
+const word = ({ isServed }: Outcome): string => (isServed ? "served" : "refused")
 
 /** What differs, as docs/registries.md has it: the outcome, or that we ask more often. Undefined where nothing does. */
-export const differenceOf = ({ ours, theirs }: Outcomes) =>
-  ours.isServed === theirs.isServed && ours.requests <= theirs.requests
-    ? undefined
-    : { ours: text(ours), theirs: text(theirs) }
+export const differenceOf = (ours: Outcome, theirs: Outcome): Difference | undefined => {
+  if (ours.isServed !== theirs.isServed) return { ours: word(ours), theirs: word(theirs) }
+  const more = ours.requests - theirs.requests
+  if (more <= 0) return undefined
+  return { ours: `${word(ours)}, ${more} more ${more === 1 ? "request" : "requests"}`, theirs: word(theirs) }
+}
+
+/** How the kubelet's credentials differ from ours in what comes of them. */
+export const differenceOfCredentials = (ours: Outcome, kubelet: Outcome): Difference | undefined =>
+  differenceOf({ ...ours, requests: 0 }, kubelet)

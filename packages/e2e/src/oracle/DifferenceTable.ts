@@ -9,8 +9,11 @@ export interface Difference {
 
 const file = fileURLToPath(new URL("../../../../docs/registries.md", import.meta.url))
 
-/** The heading that the table stands under. */
-export const heading = "## Where go-containerregistry answers differently"
+/** The headings that the tables stand under, by who differs. */
+const headings = {
+  "go-containerregistry": "## Where go-containerregistry differs",
+  kubelet: "## Where the kubelet reads docker configs differently"
+}
 
 // `| situation | this program | go-containerregistry | why |`
 const cells = (line: string): ReadonlyArray<string> =>
@@ -19,24 +22,36 @@ const cells = (line: string): ReadonlyArray<string> =>
     .slice(1, -1)
     .map((cell) => cell.trim().replaceAll("\\|", "|"))
 
-/** The differences by situation, read from docs/registries.md. */
-export const read = Effect.gen(function* () {
+/** A row of docs/registries.md. */
+export interface Row extends Difference {
+  /** A situation's name, or the beginning of several with `*` at its end. */
+  readonly situation: string
+  readonly why: string
+}
+
+/** The rows of a table in docs/registries.md. */
+export const read = Effect.fnUntraced(function* (who: keyof typeof headings) {
   const fs = yield* FileSystem.FileSystem
   const text = yield* fs.readFileString(file)
-  const [, section = ""] = text.split(`${heading}\n`)
+  const [, section = ""] = text.split(`${headings[who]}\n`)
   const [own = ""] = section.split(/^## /m)
   const rows = own
     .split("\n")
     .filter((line) => line.startsWith("|"))
     .slice(2)
-  return new Map(
-    rows.map((row): [string, Difference & { readonly why: string }] => {
-      const [situation = "", ours = "", theirs = "", why = ""] = cells(row)
-      return [situation, { ours, theirs, why }]
-    })
-  )
+  return rows.map((row): Row => {
+    const [situation = "", ours = "", theirs = "", why = ""] = cells(row)
+    return { situation, ours, theirs, why }
+  })
 })
 
+const isAbout = (name: string, { situation }: Row): boolean =>
+  situation.endsWith("*") ? name.startsWith(situation.slice(0, -1)) : situation === name
+
+/** The row about a situation: its own before one for several. */
+export const rowFor = (name: string, rows: ReadonlyArray<Row>): Row | undefined =>
+  rows.find(({ situation }) => situation === name) ?? rows.find((row) => isAbout(name, row))
+
 /** The row that the docs would have, its reason left to be written. */
-export const row = (situation: string, { ours, theirs }: Difference): string =>
+export const written = (situation: string, { ours, theirs }: Difference): string =>
   `| ${situation.replaceAll("|", "\\|")} | ${ours} | ${theirs} | ... |`

@@ -25,14 +25,30 @@ export interface ProxyQuestion {
   readonly environment: Variables
 }
 
-export type Question = { readonly pull: Pull } | { readonly proxy: ProxyQuestion }
+/** The credentials that the kubelet would try for an image. */
+export interface CredentialsQuestion {
+  /** A config.json's text. */
+  readonly dockerConfig: string
+  /** `host[:port]/name`. */
+  readonly image: string
+}
+
+export type Question =
+  | { readonly pull: Pull }
+  | { readonly proxy: ProxyQuestion }
+  | { readonly credentials: CredentialsQuestion }
 
 const Answer = Schema.Struct({
   id: Schema.Int,
   error: Schema.optionalKey(Schema.String),
   /** In hexadecimal, of the layer that was pulled. */
   sha256: Schema.optionalKey(Schema.String),
-  proxy: Schema.optionalKey(Schema.String)
+  /** Missing where there is none. */
+  proxy: Schema.optionalKey(Schema.String),
+  /** In the order in which they are tried; missing where there are none. */
+  credentials: Schema.optionalKey(
+    Schema.Array(Schema.Struct({ username: Schema.String, password: Schema.String }))
+  )
 })
 export type Answer = typeof Answer.Type
 

@@ -15,6 +15,8 @@ export interface World {
   readonly digest: Digest
   /** A config.json's text. */
   readonly dockerConfig?: string
+  /** The login that the registry takes, where it asks for one. */
+  readonly login?: { readonly username: string; readonly password: string }
   readonly ca?: string
   readonly environment?: Variables
   /** The package's bytes. */
@@ -62,13 +64,18 @@ export interface RegistrySituation {
   readonly holds?: ReadonlyArray<RegistryImage.RegistryImage>
   /** The text of the docker config of a client of this registry; the account's entry where the registry asks for one. */
   readonly config?: (host: string) => string
-  /** What else is to be done to the registry. */
-  readonly prepare?: (registry: TestRegistry["Service"]) => Effect.Effect<void, never, Scope.Scope>
+  /** What else is to be done to the registry; gives the other ones that take part. */
+  readonly prepare?: (
+    registry: TestRegistry["Service"]
+  ) => Effect.Effect<void | ReadonlyArray<TestRegistry["Service"]>, never, Scope.Scope>
   readonly ca?: (ca: string | undefined) => string | undefined
 }
 
-const countOf = (registry: TestRegistry["Service"]): Effect.Effect<number> =>
-  Effect.map(registry.requests, (requests) => requests.length)
+const countOf = (registries: ReadonlyArray<TestRegistry["Service"]>): Effect.Effect<number> =>
+  Effect.map(
+    Effect.forEach(registries, ({ requests }) => requests),
+    (requests) => requests.flat().length
+  )
 
 /** A situation with one registry. */
 export const situation = (name: string, about: RegistrySituation = {}): Situation => ({
@@ -81,17 +88,20 @@ export const situation = (name: string, about: RegistrySituation = {}): Situatio
     const registry = yield* TestRegistry.make({ ...about.options, ...(tls === undefined ? {} : { tls }) })
     const image = about.image ?? RegistryImage.ofPackage(content)
     for (const held of [image, ...(about.holds ?? [])]) yield* registry.put(repository, held)
-    yield* about.prepare?.(registry) ?? Effect.void
-    const wantsLogin = about.options?.auth !== undefined && about.options.auth._tag !== "None"
-    const config = about.config ?? (wantsLogin ? (host: string) => configWith(host, rightEntry) : undefined)
+    const others = (yield* about.prepare?.(registry) ?? Effect.void) ?? []
+    const { auth = { _tag: "None" } } = about.options ?? {}
+    const login = auth._tag === "None" ? undefined : { username: auth.username, password: auth.password }
+    const usual = login === undefined ? undefined : (host: string) => configWith(host, rightEntry)
+    const config = about.config ?? usual
     const ca = about.ca === undefined ? tls?.ca : about.ca(tls?.ca)
     return {
       repo: `${registry.host}/${repository}`,
       scheme: tls === undefined ? "http" : "https",
       digest: image.digest,
       content: about.content ?? content,
-      requests: countOf(registry),
+      requests: countOf([registry, ...others]),
       ...(config === undefined ? {} : { dockerConfig: config(registry.host) }),
+      ...(login === undefined ? {} : { login }),
       ...(ca === undefined ? {} : { ca })
     }
   })

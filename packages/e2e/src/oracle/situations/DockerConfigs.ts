@@ -1,11 +1,14 @@
 import { account, base64, rightEntry, situation, type Situation } from "../Situation.ts"
 
+/** How the names of these situations begin. */
+export const dockerConfigPrefix = "docker config: "
+
 const auth = { _tag: "Basic", ...account } as const
 const wrong = { auth: base64("somebody:else") }
 const pair = `${account.username}:${account.password}`
 
 const reading = (name: string, config: (host: string) => string): Situation =>
-  situation(`docker config: ${name}`, { options: { auth }, config })
+  situation(`${dockerConfigPrefix}${name}`, { options: { auth }, config })
 
 /** Entries by key, in this order. */
 const keys = (
@@ -17,7 +20,7 @@ const entry = (name: string, value: unknown): Situation => keys(name, (host) => 
 
 /** Passwords that a registry has for its reader. */
 const password = (name: string, secret: string): Situation =>
-  situation(`docker config: ${name}`, {
+  situation(`${dockerConfigPrefix}${name}`, {
     options: { auth: { ...auth, password: secret } },
     config: (host) => JSON.stringify({ auths: { [host]: { auth: base64(`${account.username}:${secret}`) } } })
   })

@@ -41,6 +41,7 @@ const elsewhere = (
           _tag: "To",
           location: `${second.origin}/v2/held/here/blobs/${layer?.digest}`
         })
+        return [second]
       })
   })
 
