@@ -15,18 +15,23 @@ const headings = {
   kubelet: "## Where the kubelet reads docker configs differently"
 }
 
-// `| situation | this program | go-containerregistry | why |`
+/** A row of docs/registries.md. */
+export interface Row extends Difference {
+  /** A situation's name, or the beginning of several with `*` at its end. */
+  readonly situation: string
+  readonly why: string
+}
+
 const cells = (line: string): ReadonlyArray<string> =>
   line
     .split(/(?<!\\)\|/)
     .slice(1, -1)
     .map((cell) => cell.trim().replaceAll("\\|", "|"))
 
-/** A row of docs/registries.md. */
-export interface Row extends Difference {
-  /** A situation's name, or the beginning of several with `*` at its end. */
-  readonly situation: string
-  readonly why: string
+/** Reads `| situation | this program | the other | why |`. */
+export const parse = (line: string): Row => {
+  const [situation = "", ours = "", theirs = "", why = ""] = cells(line)
+  return { situation, ours, theirs, why }
 }
 
 /** The rows of a table in docs/registries.md. */
@@ -39,10 +44,7 @@ export const read = Effect.fnUntraced(function* (who: keyof typeof headings) {
     .split("\n")
     .filter((line) => line.startsWith("|"))
     .slice(2)
-  return rows.map((row): Row => {
-    const [situation = "", ours = "", theirs = "", why = ""] = cells(row)
-    return { situation, ours, theirs, why }
-  })
+  return rows.map(parse)
 })
 
 const isAbout = (name: string, { situation }: Row): boolean =>
