@@ -24,7 +24,11 @@ export const groups = {
   credentials: group("Credentials", registry),
   "forward-proxy": group("ForwardProxy", [...registry, "tinyproxy"]),
   deploy: group("Deploy", ["setpriv", "buildah"]),
-  registries: group("Registries", [...registry, "go"], ["distribution", "memory-registry"]),
+  registries: group(
+    "Registries",
+    [...registry, "go", "gcc", "git"],
+    ["distribution", "memory-registry", "gitea"]
+  ),
   oracle: group("Oracle", ["setpriv", "go"], ["oracle"]),
   access: group("Access", [...registry, "python3", "go"], access),
   "access-over-time": group("AccessOverTime", [...registry, "go"], access),

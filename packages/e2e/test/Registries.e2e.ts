@@ -2,6 +2,7 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type { PrivateRegistry } from "../src/registries/PrivateRegistry.ts"
 import * as Distribution from "../src/registries/Distribution.ts"
+import * as Gitea from "../src/registries/Gitea.ts"
 import * as MemoryRegistry from "../src/registries/MemoryRegistry.ts"
 import * as ServerBuild from "../src/ServerBuild.ts"
 import { type Extra, suite } from "./PrivateRegistrySuite.ts"
@@ -33,3 +34,4 @@ suite("Debian's docker-registry, with a token service", debian(true), [oneToken]
 suite("Distribution 3, with a password", newest(false))
 suite("Distribution 3, with a token service", newest(true), [oneToken])
 suite("go-containerregistry's registry", MemoryRegistry.make)
+suite("Gitea, which gives tokens itself", Gitea.make)

@@ -16,6 +16,8 @@ export interface PrivateRegistry {
   readonly login: Login
   /** The first part of repositories' names, where the registry gives names to users only. */
   readonly owner?: string
+  /** It answers a request for a part of a blob with all of it. */
+  readonly ignoresRanges?: boolean
   /** Pushes an image or an index from a layout, its digest kept. */
   readonly push: (
     layout: ImageLayout,
