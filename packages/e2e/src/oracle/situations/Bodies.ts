@@ -55,7 +55,7 @@ const big = RegistryBlob.randomBytes(13, 300_000)
 
 /** A blob whose first answer breaks off, and what a request for the rest gets. */
 const resumed = (name: string, rest: ReadonlyArray<Fault>): Situation =>
-  situation(`resume: ${name}`, {
+  situation(name, {
     image: RegistryImage.ofPackage(big),
     content: big,
     prepare: (registry) =>
@@ -120,14 +120,14 @@ export const bodies: ReadonlyArray<Situation> = [
           : answer
       })
   }),
-  resumed("as asked", []),
-  resumed("from the start again (200)", [{ _tag: "IgnoreRange" }]),
-  resumed("206 without Content-Range", [headers({ "content-range": undefined })]),
-  resumed("206 that begins elsewhere", [{ _tag: "WrongContentRange", by: 10 }]),
-  resumed("416", [status(416)]),
-  resumed("400", [status(400)]),
-  resumed("501", [status(501)]),
-  resumed("403", [status(403)]),
-  resumed("404", [status(404)]),
-  resumed("503", [status(503)])
+  resumed("resume: as asked", []),
+  resumed("resume: from the start again (200)", [{ _tag: "IgnoreRange" }]),
+  resumed("resume: 206 without Content-Range", [headers({ "content-range": undefined })]),
+  resumed("resume: 206 that begins elsewhere", [{ _tag: "WrongContentRange", by: 10 }]),
+  resumed("resume: 416", [status(416)]),
+  resumed("resume: 400", [status(400)]),
+  resumed("resume: 501", [status(501)]),
+  resumed("resume that is refused for good: 403", [status(403)]),
+  resumed("resume that is refused for good: 404", [status(404)]),
+  resumed("resume: 503", [status(503)])
 ]

@@ -45,12 +45,16 @@ const index = (name: string, json: Json, about: RegistrySituation = {}): Situati
   })
 
 /** An index whose first child, which is right, is among others that a client for `wanted` passes over. */
-const choosing = (wanted: string, offered: ReadonlyArray<string>): Situation =>
+const choosing = (wanted: string, offered: ReadonlyArray<string>, prefix = ""): Situation =>
   index(
-    `${wanted} among ${offered.join(", ")}`,
+    `${prefix}${wanted} among ${offered.join(", ")}`,
     document(offered.map((text, at) => on([image, decoy, second][at] ?? second, text))),
     { platform: wanted }
   )
+
+/** The same, where only containerd's reading of variants finds it. */
+const choosingVariant = (wanted: string, offered: ReadonlyArray<string>): Situation =>
+  choosing(wanted, offered, "variants: ")
 
 /** The right child after one that nobody wants and that is odd. */
 const beside = (name: string, odd: Json): Situation =>
@@ -59,6 +63,9 @@ const beside = (name: string, odd: Json): Situation =>
     document([{ ...on(decoy, "linux/arm64"), ...odd }, on(image, "linux/amd64")])
   )
 
+/** The same, where the odd one is nothing that a descriptor can be. */
+const besideOdd = (name: string, odd: Json): Situation => beside(`odd types: ${name}`, odd)
+
 const nested = (depth: number): Situation => {
   let inner: Image = image
   const held: Array<Image> = []
@@ -66,7 +73,10 @@ const nested = (depth: number): Situation => {
     held.push(inner)
     inner = indexOf(document([on(inner, "linux/amd64")]))
   }
-  return situation(`index: ${depth} deep`, { image: inner, holds: held })
+  return situation(depth > 4 ? `index: too deep: ${depth}` : `index: ${depth} deep`, {
+    image: inner,
+    holds: held
+  })
 }
 
 /** What indexes are like, and which child is taken. */
@@ -77,14 +87,14 @@ export const indexes: ReadonlyArray<Situation> = [
   choosing("linux/amd64", ["linux/amd64", "linux/arm64"]),
   choosing("linux/arm64", ["linux/arm64", "linux/amd64"]),
   choosing("linux/arm64", ["linux/arm64/v8", "linux/arm/v7"]),
-  choosing("linux/arm64/v8", ["linux/arm64", "linux/arm/v7"]),
+  choosingVariant("linux/arm64/v8", ["linux/arm64", "linux/arm/v7"]),
   choosing("linux/arm", ["linux/arm/v7", "linux/arm64"]),
-  choosing("linux/arm/v7", ["linux/arm", "linux/arm64"]),
+  choosingVariant("linux/arm/v7", ["linux/arm", "linux/arm64"]),
   choosing("linux/arm/v7", ["linux/arm/v7", "linux/arm/v6"]),
-  choosing("linux/arm/v7", ["linux/arm/v6", "linux/arm64"]),
+  choosingVariant("linux/arm/v7", ["linux/arm/v6", "linux/arm64"]),
   choosing("linux/amd64", ["linux/amd64/v1", "linux/arm64"]),
   choosing("linux/amd64", ["linux/amd64/v2", "linux/arm64"]),
-  choosing("linux/amd64/v2", ["linux/amd64", "linux/arm64"]),
+  choosingVariant("linux/amd64/v2", ["linux/amd64", "linux/arm64"]),
   choosing("linux/amd64/v3", ["linux/amd64/v3", "linux/amd64"]),
   choosing("linux/amd64", ["linux/386", "windows/amd64"]),
   index("the plain one after a variant", document([on(decoy, "linux/amd64/v3"), on(image, "linux/amd64")])),
@@ -128,15 +138,15 @@ export const indexes: ReadonlyArray<Situation> = [
   index("the child is not there", document([on(RegistryImage.ofPackage(new Uint8Array(3)), "linux/amd64")])),
   beside("an empty platform", { platform: {} }),
   beside("a platform without architecture", { platform: { os: "linux" } }),
-  beside("a platform that is text", { platform: "linux/arm64" }),
-  beside("a platform of numbers", { platform: { os: 1, architecture: 2 } }),
+  besideOdd("a platform that is text", { platform: "linux/arm64" }),
+  besideOdd("a platform of numbers", { platform: { os: 1, architecture: 2 } }),
   beside("no size", { size: undefined }),
-  beside("a size in quotes", { size: "10" }),
+  besideOdd("a size in quotes", { size: "10" }),
   beside("no mediaType", { mediaType: undefined }),
-  beside("a BLAKE3 digest", { digest: `blake3:${"a".repeat(64)}` }),
-  beside("a SHA-384 digest", { digest: `sha384:${"a".repeat(96)}` }),
+  besideOdd("a BLAKE3 digest", { digest: `blake3:${"a".repeat(64)}` }),
+  besideOdd("a SHA-384 digest", { digest: `sha384:${"a".repeat(96)}` }),
   beside("no digest", { digest: undefined }),
-  beside("annotations that are no strings", { annotations: { a: 1 } }),
+  besideOdd("annotations that are no strings", { annotations: { a: 1 } }),
   nested(2),
   nested(3),
   nested(4),
