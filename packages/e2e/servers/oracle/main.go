@@ -1,6 +1,5 @@
-// Answers what Go's libraries do, for tests that compare the program with them: pulls by go-containerregistry, proxies by
-// golang.org/x/net, credentials by the kubelet. `oracle FILE` reads questions as JSON lines and answers each with a JSON
-// line, in any order.
+// Answers what Go's libraries do, for tests that compare the program with them: pulls by go-containerregistry, credentials by
+// the kubelet. `oracle FILE` reads questions as JSON lines and answers each with a JSON line, in any order.
 package main
 
 import (
@@ -33,8 +32,6 @@ type question struct {
 	ID int `json:"id"`
 	// Either a pull of the last layer of an image...
 	Pull *pull `json:"pull"`
-	// ...or the proxy that a request would go through...
-	Proxy *proxy `json:"proxy"`
 	// ...or the credentials that the kubelet would try for an image.
 	Credentials *credentials `json:"credentials"`
 }
@@ -47,11 +44,6 @@ type pull struct {
 	DockerConfig string            `json:"dockerConfig"`
 	CA           string            `json:"ca"`
 	Environment  map[string]string `json:"environment"`
-}
-
-type proxy struct {
-	URL         string            `json:"url"`
-	Environment map[string]string `json:"environment"`
 }
 
 type credentials struct {
@@ -69,8 +61,6 @@ type answer struct {
 	Error string `json:"error,omitempty"`
 	// The SHA-256 of a pulled layer.
 	SHA256 string `json:"sha256,omitempty"`
-	// The proxy's address, empty where there is none.
-	Proxy string `json:"proxy,omitempty"`
 	// In the order in which the kubelet tries them.
 	Credentials []login `json:"credentials,omitempty"`
 }
@@ -179,22 +169,6 @@ func (p *pull) run(ctx context.Context) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-func (p *proxy) run() (string, error) {
-	proxyOf, err := proxyFrom(p.Environment)
-	if err != nil {
-		return "", err
-	}
-	target, err := url.Parse(p.URL)
-	if err != nil {
-		return "", err
-	}
-	proxy, err := proxyOf(target)
-	if err != nil || proxy == nil {
-		return "", err
-	}
-	return proxy.String(), nil
-}
-
 func (c *credentials) run() ([]login, error) {
 	// A Secret of type kubernetes.io/dockerconfigjson is read so (pkg/credentialprovider/secrets).
 	var config credentialprovider.DockerConfigJSON
@@ -224,8 +198,6 @@ func respond(q question) (a answer) {
 	switch {
 	case q.Pull != nil:
 		a.SHA256, err = q.Pull.run(ctx)
-	case q.Proxy != nil:
-		a.Proxy, err = q.Proxy.run()
 	case q.Credentials != nil:
 		a.Credentials, err = q.Credentials.run()
 	default:

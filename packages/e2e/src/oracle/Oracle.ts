@@ -19,12 +19,6 @@ export interface Pull {
   readonly environment?: Variables
 }
 
-/** The proxy that Go's HTTP client would use for a URL. */
-export interface ProxyQuestion {
-  readonly url: string
-  readonly environment: Variables
-}
-
 /** The credentials that the kubelet would try for an image. */
 export interface CredentialsQuestion {
   /** A config.json's text. */
@@ -33,18 +27,13 @@ export interface CredentialsQuestion {
   readonly image: string
 }
 
-export type Question =
-  | { readonly pull: Pull }
-  | { readonly proxy: ProxyQuestion }
-  | { readonly credentials: CredentialsQuestion }
+export type Question = { readonly pull: Pull } | { readonly credentials: CredentialsQuestion }
 
 const Answer = Schema.Struct({
   id: Schema.Int,
   error: Schema.optionalKey(Schema.String),
   /** In hexadecimal, of the layer that was pulled. */
   sha256: Schema.optionalKey(Schema.String),
-  /** Missing where there is none. */
-  proxy: Schema.optionalKey(Schema.String),
   /** In the order in which they are tried; missing where there are none. */
   credentials: Schema.optionalKey(
     Schema.Array(Schema.Struct({ username: Schema.String, password: Schema.String }))
