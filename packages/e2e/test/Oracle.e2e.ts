@@ -61,6 +61,7 @@ layer(Played.layer, options)(
           const both = outcomes.get(name)
           assert.isDefined(both)
           const { kubelet, ours, theirs } = both
+          assert.notMatch(ours.said, /^500/, "a refusal is never a bug")
           const said = `ours: ${ours.said}\ntheirs: ${theirs.said}`
           assertTold({ name, rows: theirRows, said, difference: Comparison.differenceOf(ours, theirs) })
           if (kubelet !== undefined)

@@ -48,8 +48,7 @@ const theirs = Effect.fnUntraced(function* (all: ReadonlyArray<Placed>) {
   const answers = yield* Oracle.ask(
     all.map(({ situation: { platform }, world }) => {
       const { ca, digest, dockerConfig, environment, repo, scheme } = world
-      const pull = { repository: repo, digest, scheme, platform, ca, dockerConfig, environment }
-      return { pull: JSON.parse(JSON.stringify(pull)) as Oracle.Pull }
+      return { pull: { repository: repo, digest, scheme, platform, ca, dockerConfig, environment } }
     })
   )
   return yield* Effect.forEach(all, (one, index) => {

@@ -13,10 +13,10 @@ export interface Pull {
   readonly scheme: "http" | "https"
   readonly platform: string
   /** A config.json's text, read by go-containerregistry's DefaultKeychain; anonymous where it is missing. */
-  readonly dockerConfig?: string
+  readonly dockerConfig?: string | undefined
   /** PEM, in place of the system's certificates. */
-  readonly ca?: string
-  readonly environment?: Variables
+  readonly ca?: string | undefined
+  readonly environment?: Variables | undefined
 }
 
 /** The credentials that the kubelet would try for an image. */
