@@ -54,9 +54,13 @@ export const proxies = Effect.gen(function* () {
   return [
     plain("HTTP_PROXY", (at) => ({ HTTP_PROXY: `http://${at}` })),
     plain("http_proxy", (at) => ({ http_proxy: `http://${at}` })),
-    plain("HTTP_PROXY before http_proxy", (at) => ({
-      HTTP_PROXY: `http://${at}`,
-      http_proxy: "http://127.0.0.1:1"
+    plain("both http_proxy and HTTP_PROXY, the first one good", (at) => ({
+      http_proxy: `http://${at}`,
+      HTTP_PROXY: "http://127.0.0.1:1"
+    })),
+    plain("both http_proxy and HTTP_PROXY, the second one good", (at) => ({
+      http_proxy: "http://127.0.0.1:1",
+      HTTP_PROXY: `http://${at}`
     })),
     plain("HTTPS_PROXY is not for http", (at) => ({ HTTPS_PROXY: `http://${at}` })),
     plain("ALL_PROXY", (at) => ({ ALL_PROXY: `http://${at}` })),
