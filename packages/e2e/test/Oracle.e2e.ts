@@ -9,7 +9,7 @@ const all = await Effect.runPromise(situations)
 
 type Rows = ReadonlyArray<DifferenceTable.Row>
 
-/** What all clients made of all situations, and what docs/registries.md says of that. */
+/** The results of all clients in all situations, and the rows of docs/registries.md. */
 class Played extends Context.Service<
   Played,
   {

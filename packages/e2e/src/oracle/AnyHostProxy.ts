@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
 
 export interface AnyHostProxyOptions {
-  /** Where every request and tunnel leads, whatever host it names: `host:port`. */
+  /** The server that every request and tunnel leads to, whatever host it names: `host:port`. */
   readonly target: string
   /** The only credentials that it takes; anybody may use it without. */
   readonly login?: { readonly username: string; readonly password: string }

@@ -8,7 +8,7 @@ import { dockerConfigPrefix } from "./situations/DockerConfigs.ts"
 import { base64, type Situation, type World } from "./Situation.ts"
 import * as Oracle from "./Oracle.ts"
 
-/** What a client made of a situation. */
+/** A client's result in a situation. */
 export interface Outcome {
   /** It got the package, byte by byte. */
   readonly isServed: boolean
@@ -17,11 +17,11 @@ export interface Outcome {
   readonly said: string
 }
 
-/** What both made of it. */
+/** The results of all clients in one situation. */
 export interface Outcomes {
   readonly ours: Outcome
   readonly theirs: Outcome
-  /** What the kubelet would make of the docker config, where the situation is about one. */
+  /** The kubelet's, with the docker config, where the situation is about one. */
   readonly kubelet: Outcome | undefined
 }
 
@@ -154,7 +154,7 @@ export const compare = Effect.fnUntraced(function* (situations: ReadonlyArray<Si
 
 const word = ({ isServed }: Outcome): string => (isServed ? "served" : "refused")
 
-/** What differs, as docs/registries.md has it: the outcome, or that we ask more often. Undefined where nothing does. */
+/** The difference as docs/registries.md has it: another outcome, or that we ask more often. Undefined for no difference. */
 export const differenceOf = (ours: Outcome, theirs: Outcome): Difference | undefined => {
   if (ours.isServed !== theirs.isServed) return { ours: word(ours), theirs: word(theirs) }
   const more = ours.requests - theirs.requests
@@ -162,6 +162,6 @@ export const differenceOf = (ours: Outcome, theirs: Outcome): Difference | undef
   return { ours: `${word(ours)}, ${more} more ${more === 1 ? "request" : "requests"}`, theirs: word(theirs) }
 }
 
-/** How the kubelet's credentials differ from ours in what comes of them. */
+/** The difference in outcome between our credentials and the kubelet's. */
 export const differenceOfCredentials = (ours: Outcome, kubelet: Outcome): Difference | undefined =>
   differenceOf({ ...ours, requests: 0 }, kubelet)

@@ -21,7 +21,7 @@ export interface World {
   readonly environment?: Variables
   /** The package's bytes. */
   readonly content: Uint8Array
-  /** How many requests all of its servers were sent. */
+  /** The number of requests that all of its registries were sent. */
   readonly requests: Effect.Effect<number>
 }
 
@@ -56,15 +56,15 @@ export interface RegistrySituation {
   /** HTTPS, with a certificate of an authority that the client is told of. */
   readonly isSecure?: boolean
   readonly platform?: string
-  /** What is asked for: an image of the usual package unless told. */
+  /** The image that is asked for; one of the usual package by default. */
   readonly image?: RegistryImage.RegistryImage
-  /** What is served in the end, where it is not the usual package. */
+  /** The package, where it is not the usual one. */
   readonly content?: Uint8Array
-  /** More of what the registry holds. */
+  /** Other images that the registry holds. */
   readonly holds?: ReadonlyArray<RegistryImage.RegistryImage>
   /** The text of the docker config of a client of this registry; the account's entry where the registry asks for one. */
   readonly config?: (host: string) => string
-  /** What else is to be done to the registry; gives the other ones that take part. */
+  /** Changes the registry; gives the other registries that take part. */
   readonly prepare?: (
     registry: TestRegistry["Service"]
   ) => Effect.Effect<void | ReadonlyArray<TestRegistry["Service"]>, never, Scope.Scope>

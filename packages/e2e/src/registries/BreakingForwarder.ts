@@ -48,7 +48,7 @@ export const make = Effect.fnUntraced(function* (target: string, after: number) 
   const address = server.address()
   return {
     host: `127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
-    /** Whether a connection was broken. */
+    /** True once a connection was broken. */
     isBroken: (): boolean => broken
   }
 })

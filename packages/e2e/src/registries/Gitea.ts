@@ -14,7 +14,7 @@ const module = "code.gitea.io/gitea"
 
 const Downloaded = Schema.fromJsonString(Schema.Struct({ Dir: Schema.String }))
 
-/** Where the module's own files are, of which Gitea reads some (its translations) at its start. */
+/** The directory of the module's own files: Gitea reads its translations at its start. */
 const moduleDirectory = Command.run("go", ["mod", "download", "-json", module], {
   cwd: sources,
   inheritsEnvironment: true

@@ -30,7 +30,7 @@ export interface PrivateRegistry {
   readonly rotate: Effect.Effect<Login, unknown, Command.Services | Scope.Scope>
 }
 
-/** What skopeo needs to push to a registry as a user of it: written to files that go with the scope. */
+/** A `push` with skopeo, as a user of the registry; the files that skopeo needs go with the scope. */
 export const pusher = Effect.fnUntraced(function* (
   host: string,
   login: Login,

@@ -2,7 +2,7 @@ import type * as Certificates from "@registry-packages-proxy/testkit/Certificate
 import { Effect, FileSystem, Path, Schedule } from "effect"
 import * as Command from "../Command.ts"
 
-/** What a registry answers somebody without a password, asked with curl: the status. */
+/** The status of a registry's answer to a request without a password, sent with curl. */
 export const anonymous = Effect.fnUntraced(function* (host: string, ca: string, target: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -67,7 +67,7 @@ const resumed = (name: string, rest: ReadonlyArray<Fault>): Situation =>
 
 const status = (code: number): Fault => ({ _tag: "Status", status: code })
 
-/** What bodies and heads are like. */
+/** Bodies, heads, faults in them, and resumes. */
 export const bodies: ReadonlyArray<Situation> = [
   ...labelled,
   encoded("gzip", gzipSync),

@@ -21,7 +21,7 @@ const saying = (name: string, challenge: string): Situation =>
       })
   })
 
-/** What a registry that hides what is private does with anonymous requests. */
+/** Has a registry hide private repositories: anonymous requests get `anonymous`, and `/v2/` answers `ping`. */
 const hiding = (registry: TestRegistry["Service"], anonymous: number, ping: number, auth: RegistryAuth) =>
   registry.setOverride((request, byRules) => {
     if (request.authorization !== undefined || request.path === "/token") return byRules()
@@ -45,7 +45,7 @@ const hidden = [404, 403, 401].flatMap((anonymous) =>
   )
 )
 
-/** Who is asked for what, and how it is said. */
+/** Authentication schemes, and ways to ask for them. */
 export const challenges: ReadonlyArray<Situation> = [
   situation("no authentication"),
   situation("no authentication, with credentials", { config: entry(rightEntry) }),

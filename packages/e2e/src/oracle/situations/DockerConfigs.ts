@@ -1,6 +1,6 @@
 import { account, base64, rightEntry, situation, type Situation } from "../Situation.ts"
 
-/** How the names of these situations begin. */
+/** The beginning of these situations' names. */
 export const dockerConfigPrefix = "docker config: "
 
 const auth = { _tag: "Basic", ...account } as const
@@ -25,7 +25,7 @@ const password = (name: string, secret: string): Situation =>
     config: (host) => JSON.stringify({ auths: { [host]: { auth: base64(`${account.username}:${secret}`) } } })
   })
 
-/** What docker configs are like; the repository is `group/modules`. */
+/** Docker configs; the repository is `group/modules`. */
 export const dockerConfigs: ReadonlyArray<Situation> = [
   keys("https:// before the host", (host) => [[`https://${host}`, rightEntry]]),
   keys("http:// before the host", (host) => [[`http://${host}`, rightEntry]]),

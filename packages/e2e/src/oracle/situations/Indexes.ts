@@ -79,7 +79,7 @@ const nested = (depth: number): Situation => {
   })
 }
 
-/** What indexes are like, and which child is taken. */
+/** Indexes, and the choice of a child. */
 export const indexes: ReadonlyArray<Situation> = [
   situation("index: docker's manifest list", {
     image: RegistryImage.index([{ image, platform: "linux/amd64" }], { format: "docker" })

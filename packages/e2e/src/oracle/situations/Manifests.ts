@@ -44,7 +44,7 @@ const layers = (name: string, ...all: ReadonlyArray<unknown>): Situation =>
 
 const foreign = RegistryImage.foreign(blob)
 
-/** What manifests are like. */
+/** Manifests, with fields left out, wrong and odd. */
 export const manifests: ReadonlyArray<Situation> = [
   situation("manifest: docker's", { image: RegistryImage.ofPackage(content, { format: "docker" }) }),
   situation("manifest: of SHA-512", { image: RegistryImage.ofPackage(content, { algorithm: "sha512" }) }),

@@ -40,7 +40,7 @@ const reached = (
   })
 })
 
-/** How variables name proxies and exceptions from them. */
+/** Variables that name proxies, and exceptions from them. */
 export const proxies = Effect.gen(function* () {
   const authority = yield* Certificates.makeAuthority
   const tls = yield* authority.issue({ names: [name] })

@@ -45,7 +45,7 @@ const elsewhere = (
       })
   })
 
-/** Where blobs are sent to. */
+/** Redirects, of blobs for the most part. */
 export const redirects: ReadonlyArray<Situation> = [
   ...[301, 302, 303, 307, 308].map(stored),
   situation("redirect: 300", { options: { redirect: { _tag: "Store", status: 300 } } }),

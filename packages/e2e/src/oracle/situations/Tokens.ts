@@ -83,7 +83,7 @@ const oneToken = (name: string, parameters: string): Situation =>
       })
   })
 
-/** How token services answer. */
+/** Token services, and what they answer. */
 export const tokens: ReadonlyArray<Situation> = [
   withTokens("as access_token", { field: "access_token" }),
   withTokens("under both names", { field: "both" }),
