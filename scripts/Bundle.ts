@@ -10,13 +10,16 @@ const builtins = new Set(["process", ...builtinModules, ...builtinModules.map((n
 /**
  * What is brought along and never called. WebSockets, and what `ws` tries to load: Effect's HTTP server brings them, this
  * program never upgrades. What client-node sends requests with, and signs in with where a kubeconfig has an
- * `auth-provider`, which is refused; its parser: its KubeConfig is only asked how to authenticate.
+ * `auth-provider`, which is refused.
  */
 const unused =
-  /^(?:ws|bufferutil|utf-8-validate|undici|hpagent|js-yaml|socks|socks-proxy-agent|openid-client|jsonpath-plus|rfc4648)$/
+  /^(?:ws|bufferutil|utf-8-validate|undici|hpagent|socks|socks-proxy-agent|openid-client|jsonpath-plus|rfc4648)$/
 
-/** The models and clients of all of Kubernetes' API, of several MB, and a stand-in for RxJS. */
-const unusedModule = /\/gen\/(?:index|rxjsStub)\.js$/
+/**
+ * What client-node alone need not have: the models and clients of all of Kubernetes' API, of several MB, a stand-in for
+ * RxJS, and a parser, since its KubeConfig is only asked how to authenticate.
+ */
+const unusedModule = /\/gen\/(?:index|rxjsStub)\.js$|^js-yaml$/
 
 /**
  * Takes Node's modules as they are. An `import` of one evaluates all its lazy exports first: `node:util` alone then
@@ -109,7 +112,7 @@ export const wrap = (script: string, code: Uint8Array): string => {
   script.runInThisContext()
   // Later, since the code is refused where flags differ. From then on the heap grows by less than half between two full
   // collections, not fourfold as a flood of garbage made it; the young generation stays as small as it is, not
-  // 32 MB, and a pull can collect its buffers (registry-client's NodeBody).
+  // 32 MB, and a pull can collect its buffers (node-net's BodyReader).
   setTimeout(() => {
     const { setFlagsFromString } = process.getBuiltinModule("node:v8")
     setFlagsFromString("--semi-space-growth-factor=1")

@@ -1,6 +1,7 @@
 import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import type { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
+import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Clock, Context, Effect, type FileSystem, Layer, Metric, Option, Schedule, Stream } from "effect"
 import { CredentialError, NotSynced, UnknownRepository, Unreadable } from "./CredentialError.ts"
 import * as CredentialsFile from "./CredentialsFile.ts"
@@ -29,10 +30,13 @@ export class CredentialStore extends Context.Service<
   CredentialStore,
   {
     /**
-     * The source of a ModuleSource's repository, or, for none, of the cluster's own registry. Always the newest known:
-     * ask anew for each pull.
+     * The source of a ModuleSource's repository, or, for none, of the cluster's own registry, with the credential that
+     * counts for `path` below it. Always the newest known: ask anew for each pull.
      */
-    readonly get: (repository: Option.Option<RepositoryKey>) => Effect.Effect<RegistrySource, CredentialError>
+    readonly get: (
+      repository: Option.Option<RepositoryKey>,
+      path: PathComponents
+    ) => Effect.Effect<RegistrySource, CredentialError>
     readonly status: Effect.Effect<CredentialStatus>
   }
 >()("@registry-packages-proxy/credential-store/CredentialStore") {
@@ -78,16 +82,20 @@ const make = Effect.fnUntraced(function* (feeds: ReadonlyArray<Feed.Feed>) {
     discard: true
   })
   return CredentialStore.of({
-    get: (repository) => Effect.suspend(() => find(ledger, repository)),
+    get: (repository, path) => Effect.suspend(() => find(ledger, repository, path)),
     status: Effect.sync(() => statusOf(ledger))
   })
 })
 
 const find = (
   ledger: Ledger,
-  repository: Option.Option<RepositoryKey>
+  repository: Option.Option<RepositoryKey>,
+  path: PathComponents
 ): Effect.Effect<RegistrySource, CredentialError> => {
-  const found = ledger.find(Option.getOrElse(repository, () => ownSlot))
+  const found = ledger.find(
+    Option.getOrElse(repository, () => ownSlot),
+    path
+  )
   if (found._tag === "Source") return Effect.succeed(found.source)
   if (found._tag === "Unreadable") {
     return new CredentialError({ reason: new Unreadable({ origin: found.origin, detail: found.detail }) })

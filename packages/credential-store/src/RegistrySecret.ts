@@ -1,10 +1,9 @@
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
-import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import { parsePath } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Result, Schema } from "effect"
 import { trusted } from "./internal/Certificates.ts"
-import { fromDockerConfig } from "./internal/Credentials.ts"
 import { base64Text, invalid, scheme, shapeError, Text } from "./internal/Fields.ts"
+import { fromDockerConfig, joined, type StoredSource } from "./internal/StoredSource.ts"
 import type { ObjectError } from "./ObjectError.ts"
 
 export const apiVersion = "v1"
@@ -12,22 +11,24 @@ export const kind = "Secret"
 export const namespace = "d8-system"
 export const name = "deckhouse-registry"
 
-const Values = Schema.optionalKey(
-  Schema.NullOr(
-    Schema.Struct({
-      address: Text,
-      path: Text,
-      scheme: Text,
-      ca: Text,
-      ".dockerconfigjson": Text
-    })
-  )
-)
+const Values = Schema.Struct({
+  address: Text,
+  path: Text,
+  scheme: Text,
+  ca: Text,
+  ".dockerconfigjson": Text
+})
+const OptionalValues = Schema.optionalKey(Schema.NullOr(Values))
 
-const decodeShape = Schema.decodeUnknownResult(Schema.Struct({ data: Values, stringData: Values }))
+/** What is read in `data` and `stringData`. */
+export const fields: ReadonlyArray<string> = Object.keys(Values.fields)
+
+const decodeShape = Schema.decodeUnknownResult(
+  Schema.Struct({ data: OptionalValues, stringData: OptionalValues })
+)
 const decodeHost = Schema.decodeUnknownOption(RegistryHost)
 
-type Key = "address" | "path" | "scheme" | "ca" | ".dockerconfigjson"
+type Key = keyof typeof Values.fields
 
 /**
  * Reads the Secret `d8-system/deckhouse-registry`, the cluster's own registry: `address` (host, with or without
@@ -38,8 +39,8 @@ type Key = "address" | "path" | "scheme" | "ca" | ".dockerconfigjson"
 export const decode = (
   object: unknown,
   origin: string,
-  previous?: RegistrySource
-): Result.Result<RegistrySource, ObjectError> =>
+  previous?: Pick<StoredSource, "ca">
+): Result.Result<StoredSource, ObjectError> =>
   Result.gen(function* () {
     const { data, stringData } = yield* Result.mapError(decodeShape(object), shapeError)
     const text = (key: Key): Result.Result<string, ObjectError> => {
@@ -52,12 +53,16 @@ export const decode = (
     if (Option.isNone(host)) return yield* invalid("address is not host[:port]")
     const base = parsePath((yield* text("path")).trim())
     if (Option.isNone(base)) return yield* invalid("path is not a repository path")
+    const config = yield* text(".dockerconfigjson")
+    const { keyring, warning } = yield* fromDockerConfig(config, host.value, base.value, ".dockerconfigjson")
+    const trust = yield* trusted(yield* text("ca"), "ca", previous?.ca)
     return {
       scheme: yield* scheme(yield* text("scheme"), "scheme"),
       host: host.value,
       base: base.value,
-      credential: yield* fromDockerConfig(yield* text(".dockerconfigjson"), host.value, ".dockerconfigjson"),
-      ca: yield* trusted(yield* text("ca"), "ca", previous?.ca),
+      keyring,
+      ca: trust.ca,
+      warning: joined(warning, trust.warning),
       origin
     }
   })

@@ -4,7 +4,7 @@ import * as Feed from "@registry-packages-proxy/credential-store/Feed"
 import * as TestFeed from "@registry-packages-proxy/testkit/CredentialStoreFeed"
 import { moduleSource, registrySecret } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { Effect, Layer, Option, Stream } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { answer, captureLog, get, status } from "./Harness.ts"
 
 const one = "registry.example.com/one"
@@ -87,6 +87,54 @@ describe("CredentialStore", () => {
           assert.strictEqual(yield* answer(two), "UnknownRepository")
           assert.strictEqual(yield* answer(""), "UnknownRepository")
           assert.strictEqual((yield* status).sources, 0)
+        })
+      )
+    )
+
+    it.effect("finds a repository whose ModuleSource names it with a slash at its end", () =>
+      oneFeed(
+        Effect.fn(function* (send) {
+          yield* send(Feed.synced([good("a", `${one}/`)]))
+          assert.strictEqual(yield* answer(one), "ModuleSource a")
+          yield* send(Feed.upsert(good("b", one)))
+          assert.strictEqual((yield* status).sources, 1)
+        })
+      )
+    )
+
+    it.effect("tells once what is odd about a docker config, and again when that changes", () =>
+      oneFeed(
+        Effect.fn(function* (send, log) {
+          const odd = (auths: Readonly<Record<string, unknown>>, scheme = "HTTPS") =>
+            moduleSource({ name: "a", repo: one, auths, scheme })
+          const none = ["Warn ModuleSource a: spec.registry.dockerCfg has no entry for this registry"]
+          yield* send(Feed.synced([odd({ "other.example.com": { username: "u", password: "s3cr3t" } })]))
+          yield* send(Feed.upsert(odd({ "other.example.com": { username: "u", password: "s3cr3t" } })))
+          yield* send(Feed.upsert(odd({ "third.example.com": {} })))
+          yield* send(Feed.upsert(odd({ "third.example.com": {} }, "HTTP")))
+          for (let pull = 0; pull < 3; pull++) {
+            assert.strictEqual((yield* get(one)).credential._tag, "Anonymous")
+          }
+          assert.lengthOf(log.matching(...none), 1)
+          yield* send(Feed.upsert(odd({ "registry.example.com": {} })))
+          yield* send(Feed.upsert(odd({})))
+          assert.lengthOf(log.matching(...none), 2)
+          assert.lengthOf(log.matching("Warn"), 2)
+          assert.lengthOf(log.matching("s3cr3t"), 0)
+          assert.strictEqual((yield* status).sources, 1)
+        })
+      )
+    )
+
+    it.effect("names the object whose credential for a path cannot be read; other paths have theirs", () =>
+      oneFeed(
+        Effect.fn(function* (send) {
+          const auths = { [one]: { username: "u", password: "p" }, [`${one}/below`]: { auth: "%s3cr3t" } }
+          yield* send(Feed.synced([moduleSource({ name: "a", repo: one, auths })]))
+          assert.strictEqual((yield* get(one, "beside")).credential._tag, "Basic")
+          const { reason } = yield* Effect.flip(get(one, "below/it"))
+          assert.deepInclude(reason, { _tag: "Unreadable", origin: "ModuleSource a" })
+          assert.include(reason._tag === "Unreadable" ? reason.detail : "", "an `auth` is not base64")
         })
       )
     )

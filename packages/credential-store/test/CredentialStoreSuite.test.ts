@@ -5,8 +5,8 @@ import * as Mock from "@registry-packages-proxy/testkit/CredentialStoreMock"
 import { list } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { type Fixture, suite } from "@registry-packages-proxy/testkit/CredentialStoreSuite"
 import { Context, Effect, FileSystem, Layer } from "effect"
-import { TestClock } from "effect/testing"
-import { stringify } from "yaml"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import { dump } from "js-yaml"
 import { type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
 
 suite("mock", ({ sources, state, unreadable }) =>
@@ -61,5 +61,5 @@ const suiteOfFiles = (name: string, print: (objects: ReadonlyArray<unknown>) => 
 
 suiteOfFiles("JSON files", (objects) => JSON.stringify(list(objects)))
 suiteOfFiles("YAML files", (objects) =>
-  objects.length === 0 ? "items: []\nkind: List\n" : objects.map((object) => stringify(object)).join("---\n")
+  objects.length === 0 ? "items: []\nkind: List\n" : objects.map((object) => dump(object)).join("---\n")
 )

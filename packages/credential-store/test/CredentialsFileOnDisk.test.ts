@@ -3,12 +3,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { list, moduleSource } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { Effect, FileSystem } from "effect"
-import { TestClock } from "effect/testing"
-import { stringify } from "yaml"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import { dump } from "js-yaml"
 import { answer, status } from "./Harness.ts"
 
 const repo = "registry.example.com/modules"
-const yaml = (name: string) => stringify(list([moduleSource({ name, repo })]))
+const yaml = (name: string) => dump(list([moduleSource({ name, repo })]))
 
 /** Reading takes real turns of the event loop: the clock runs on, however fast, until the store answers so. */
 const until = (expected: string) =>

@@ -2,13 +2,17 @@ import { CredentialStore } from "@registry-packages-proxy/credential-store/Crede
 import type { CredentialError } from "@registry-packages-proxy/credential-store/CredentialError"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
+import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Effect, Layer, Logger, Option, References } from "effect"
 
 export const keyOf = (repository: string): Option.Option<RepositoryKey> =>
   repository === "" ? Option.none() : Option.some(RepositoryKey.make(repository))
 
-export const get = (repository: string): Effect.Effect<RegistrySource, CredentialError, CredentialStore> =>
-  CredentialStore.use((store) => store.get(keyOf(repository)))
+export const get = (
+  repository: string,
+  path = ""
+): Effect.Effect<RegistrySource, CredentialError, CredentialStore> =>
+  CredentialStore.use((store) => store.get(keyOf(repository), PathComponents.make(path)))
 
 /** The origin of what serves a repository, or the tag of the reason why nothing does. */
 export const answer = (repository: string): Effect.Effect<string, never, CredentialStore> =>

@@ -4,14 +4,18 @@ import {
   moduleSource,
   type ModuleSourceOptions
 } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import { noPath, PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Redacted, Result } from "effect"
 import { Base64 } from "effect/encoding"
+import * as StoredSource from "../src/internal/StoredSource.ts"
 import { testCertificate } from "./TestCertificate.ts"
 
 const repo = "registry.example.com/modules"
 const read = (options: Partial<ModuleSourceOptions>) =>
   decode(moduleSource({ name: "a", repo, ...options }), "ModuleSource a")
-const source = (options: Partial<ModuleSourceOptions>) => Result.getOrThrow(read(options)).source
+const stored = (options: Partial<ModuleSourceOptions>) => Result.getOrThrow(read(options)).source
+const source = (options: Partial<ModuleSourceOptions>, path = noPath) =>
+  Result.getOrThrow(StoredSource.at(stored(options), path))
 const detail = (object: unknown) => Result.getOrThrow(Result.flip(decode(object, "ModuleSource a"))).detail
 
 describe("ModuleSource", () => {
@@ -52,16 +56,108 @@ describe("ModuleSource", () => {
     (dockerCfg) => assert.strictEqual(source({ dockerCfg }).credential._tag, "Anonymous")
   )
 
+  it.each([
+    "registry.example.com/modules",
+    "registry.example.com/modules/",
+    "registry.example.com/modules//"
+  ])("decode - reads repo %j as one repository", (written) => {
+    const { key, source } = Result.getOrThrow(read({ repo: written }))
+    assert.deepEqual<unknown>([key, source.host, source.base], [repo, "registry.example.com", "modules"])
+    assert.deepStrictEqual(repository(moduleSource({ name: "a", repo: written })), Option.some(key))
+  })
+
+  it("decode - keeps the logins of paths below the repository for who asks for them", () => {
+    const auths = {
+      [repo]: { username: "all", password: "x" },
+      [`${repo}/a`]: { username: "a", password: "x" },
+      [`${repo}/b`]: { auth: "%" }
+    }
+    const user = (path: string) => {
+      const { credential } = source({ auths }, PathComponents.make(path))
+      return credential._tag === "Basic" ? credential.username : credential._tag
+    }
+    assert.deepStrictEqual(["", "a", "a/b", "ab", "c"].map(user), ["all", "a", "a", "all", "all"])
+    const broken = StoredSource.at(stored({ auths }), PathComponents.make("b/c"))
+    assert.include(Result.getOrThrow(Result.flip(broken)), "an `auth` is not base64")
+  })
+
+  it.each<[string, unknown, string | undefined]>([
+    ["with an entry for the host", { auths: { "registry.example.com": {} } }, undefined],
+    ["with an entry for a path below", { auths: { [`${repo}/a`]: {} } }, undefined],
+    ["with no entry", { auths: {} }, "dockerCfg has no entry for this registry and path"],
+    [
+      "with others' entries",
+      { auths: { "other.example.com": {} } },
+      "dockerCfg has no entry for this registry and path"
+    ],
+    ["with an entry for another path", { auths: { "registry.example.com/a": {} } }, "has no entry"],
+    ["without auths", {}, "dockerCfg has no `auths`"],
+    ["with null auths", { auths: null }, "dockerCfg has no `auths`"],
+    [
+      "of the old shape",
+      { "registry.example.com": { auth: Base64.encode("a:s3cr3t") } },
+      "dockerCfg has its entries at the top instead of under `auths`"
+    ],
+    [
+      "that leaves the password to a helper",
+      { auths: { "registry.example.com": {} }, credsStore: "desktop" },
+      "dockerCfg leaves the password to a credential helper, which is not asked"
+    ],
+    [
+      "that names a helper it does not need",
+      { auths: { "registry.example.com": { auth: Base64.encode("a:b") } }, credHelpers: { "a.test": "x" } },
+      undefined
+    ],
+    [
+      "with a broken entry below",
+      { auths: { "registry.example.com": {}, [`${repo}/a`]: { auth: "%" } } },
+      "dockerCfg has an entry for a path below that cannot be read"
+    ],
+    [
+      "with a broken entry elsewhere",
+      { auths: { "registry.example.com": {}, "a.test": { auth: "%" } } },
+      undefined
+    ]
+  ])("decode - says what is odd about a docker config %s", (_name, config, expected) => {
+    const { warning } = stored({ dockerCfg: Base64.encode(JSON.stringify(config)) })
+    if (expected === undefined) assert.isUndefined(warning)
+    else assert.include(warning, `spec.registry.${expected.replace(/^has/, "dockerCfg has")}`)
+    assert.notInclude(warning ?? "", "s3cr3t")
+    assert.isUndefined(stored({}).warning)
+  })
+
   it("decode - keeps only the certificates of a CA text", () => {
     const ca = `# our CA\r\n${testCertificate.replaceAll("\n", "\r\n")}\n-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n${testCertificate}`
     assert.strictEqual(source({ ca }).ca, testCertificate + testCertificate)
     assert.isUndefined(source({ ca: " \n" }).ca)
   })
 
+  it("decode - keeps the good certificates of a CA text with broken ones, and says so", () => {
+    const broken = testCertificate.replace("MIIB", "MIIC")
+    for (const [ca, warning] of [
+      [testCertificate, undefined],
+      [
+        broken + testCertificate,
+        "spec.registry.ca has 1 block that is not a valid PEM certificate; the 1 other certificate counts"
+      ],
+      [
+        testCertificate + broken + testCertificate + testCertificate.slice(0, 100),
+        "spec.registry.ca has 2 blocks that are not valid PEM certificates; the 2 other certificates count"
+      ]
+    ] as const) {
+      const decoded = Result.getOrThrow(read({ ca }))
+      assert.strictEqual(decoded.source.warning, warning)
+      assert.strictEqual(decoded.source.ca?.replaceAll(testCertificate, ""), "")
+      // What was kept of it is whole.
+      assert.isUndefined(Result.getOrThrow(read({ ca: decoded.source.ca ?? "" })).source.warning)
+    }
+  })
+
   it.each<[Partial<ModuleSourceOptions>, string]>([
     [{ scheme: "ftp" }, "spec.registry.scheme is not HTTP or HTTPS"],
     [{ repo: "registry.example.com" }, "spec.registry.repo is not host[:port]/name"],
     [{ repo: "https://registry.example.com/modules" }, "spec.registry.repo is not host[:port]/name"],
+    [{ repo: "registry.example.com/" }, "spec.registry.repo is not host[:port]/name"],
     [{ dockerCfg: "{}" }, "spec.registry.dockerCfg is not base64"],
     [{ dockerCfg: "/////w==" }, "spec.registry.dockerCfg is not base64 of UTF-8 text"],
     [{ dockerCfg: Base64.encode("[]") }, "spec.registry.dockerCfg: it is not a docker config.json"],

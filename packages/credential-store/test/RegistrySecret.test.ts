@@ -1,12 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { decode } from "@registry-packages-proxy/credential-store/RegistrySecret"
 import { registrySecret } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Redacted, Result } from "effect"
 import { Base64 } from "effect/encoding"
+import * as StoredSource from "../src/internal/StoredSource.ts"
 import { testCertificate } from "./TestCertificate.ts"
 
 const origin = "Secret d8-system/deckhouse-registry"
-const source = (object: unknown) => Result.getOrThrow(decode(object, origin))
+const source = (object: unknown, path = "") =>
+  Result.getOrThrow(StoredSource.at(Result.getOrThrow(decode(object, origin)), PathComponents.make(path)))
 const detail = (object: unknown) => Result.getOrThrow(Result.flip(decode(object, origin))).detail
 
 describe("RegistrySecret", () => {
@@ -49,6 +52,34 @@ describe("RegistrySecret", () => {
     assert.deepStrictEqual(
       { ca, credential, scheme },
       { ca: undefined, credential: { _tag: "Anonymous" }, scheme: "https" }
+    )
+  })
+
+  it("decode - keeps the logins of paths, also where the Secret names none", () => {
+    const user = (object: unknown, path: string) => {
+      const { credential } = source(object, path)
+      return credential._tag === "Basic" ? credential.username : credential._tag
+    }
+    const auths = {
+      "a.example.com/sys": { username: "sys", password: "x" },
+      "*.example.com": { username: "all", password: "x" }
+    }
+    const bare = registrySecret({ address: "a.example.com", auths })
+    assert.deepStrictEqual(
+      ["", "sys", "sys/b", "b"].map((path) => user(bare, path)),
+      ["all", "sys", "sys", "all"]
+    )
+    const below = registrySecret({ address: "a.example.com", path: "/sys/", auths })
+    assert.strictEqual(user(below, "b"), "sys")
+  })
+
+  it("decode - says that no entry is for the registry, unless there is no config at all", () => {
+    const warning = (auths: Record<string, unknown>) =>
+      Result.getOrThrow(decode(registrySecret({ address: "a.example.com", auths }), origin)).warning
+    assert.include(warning({ "b.example.com": {} }), ".dockerconfigjson has no entry for this registry")
+    assert.isUndefined(warning({ "a.example.com/b": {} }))
+    assert.isUndefined(
+      Result.getOrThrow(decode(registrySecret({ address: "a.example.com" }), origin)).warning
     )
   })
 

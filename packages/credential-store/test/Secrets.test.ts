@@ -9,9 +9,9 @@ import {
 import { Effect, FileSystem, Layer, Result } from "effect"
 import { Base64 } from "effect/encoding"
 import { PrometheusMetrics } from "effect/observability"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { inspect } from "node:util"
-import { stringify } from "yaml"
+import { dump } from "js-yaml"
 import { type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
 import { captureLog, get, status } from "./Harness.ts"
 
@@ -58,9 +58,9 @@ const brokenObjects = [
 
 const texts: ReadonlyArray<FakeFile> = [
   JSON.stringify(list(objects)),
-  stringify(list(brokenObjects)),
-  stringify(list(objects)),
-  `${stringify(list(objects))}\n"${password}: [${token}`,
+  dump(list(brokenObjects)),
+  dump(list(objects)),
+  `${dump(list(objects))}\n"${password}: [${token}`,
   `{"${password}": "${token}", ${Base64.encode(config)}`,
   `${password}: &${token} [*${token}, *unknown]\n? [${password}]\n: 1`,
   `!${token} ${password}`,

@@ -5,7 +5,7 @@ import { moduleSource, registrySecret } from "@registry-packages-proxy/testkit/C
 import { type Fixture, suite } from "@registry-packages-proxy/testkit/CredentialStoreSuite"
 import { KubeApi } from "@registry-packages-proxy/testkit/KubeApi"
 import { Effect, FileSystem, Layer, Predicate, Redacted } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
 import { answer, captureLog, get, status } from "./Harness.ts"
 
@@ -46,7 +46,7 @@ const module = moduleSource({ name: "one", repo: "registry.example.com/modules" 
 const login = (password: string) => ({ host: "cluster.example.com", username: "reader", password })
 
 // What the suite calls another feed is here the one that cannot list.
-suite("watch of an API server", ({ objects, state }: Fixture) =>
+suite("watch of an API server", ({ objects, sources: expected, state }: Fixture) =>
   Layer.effectContext(
     Effect.gen(function* () {
       const api = makeApi()
@@ -57,7 +57,7 @@ suite("watch of an API server", ({ objects, state }: Fixture) =>
       yield* Effect.gen(function* () {
         if (state === "waiting") {
           return yield* Effect.repeat(Effect.andThen(Effect.yieldNow, status), {
-            until: ({ sources }) => sources === 3
+            until: ({ sources }) => sources === Object.keys(expected).length
           })
         }
         yield* untilSynced

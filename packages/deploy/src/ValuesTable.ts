@@ -1,4 +1,4 @@
-import { parse } from "yaml"
+import { load } from "js-yaml"
 
 /** A value of the chart, as its README tells of it. */
 export interface DocumentedValue {
@@ -16,7 +16,7 @@ const at = (tree: unknown, path: ReadonlyArray<string>): unknown =>
  * empty line follows is about the file.
  */
 export const documented = (values: string): ReadonlyArray<DocumentedValue> => {
-  const tree: unknown = parse(values)
+  const tree: unknown = load(values)
   const found: Array<DocumentedValue> = []
   const open: Array<{ readonly indent: number; readonly key: string }> = []
   let comment: Array<string> = []

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Ajv2020 } from "ajv/dist/2020.js"
-import { parse } from "yaml"
+import { load } from "js-yaml"
 import * as Chart from "../src/Chart.ts"
 import { documented } from "../src/ValuesTable.ts"
 import { wrong } from "../src/WrongValues.ts"
@@ -10,7 +10,7 @@ type Tree = Readonly<Record<string, unknown>>
 const isTree = (value: unknown): value is Tree =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-const defaults = parse(Chart.values()) as Tree
+const defaults = load(Chart.values()) as Tree
 const schema = Chart.schema() as Tree
 // `words$^|pattern` is for whoever reads helm's error.
 const validate = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true }).compile(schema)

@@ -16,10 +16,11 @@ const digest = fc.oneof(
   hex(64).map((it) => Digest.make(`sha256:${it}`)),
   hex(128).map((it) => Digest.make(`sha512:${it}`))
 )
-const platformPart = fc.stringMatching(/^[a-z0-9]{1,32}$/)
+const platformPart = fc.oneof(fc.stringMatching(/^[a-z0-9]{1,12}$/), fc.constant("mips64p32lex"))
+const variant = fc.oneof(platformPart, fc.constant("v8.5"))
 const platform = fc
-  .array(platformPart, { minLength: 2, maxLength: 3 })
-  .map((parts) => Option.some(Platform.make(parts.join("/"))))
+  .tuple(platformPart, platformPart, fc.option(variant, { nil: undefined }))
+  .map((parts) => Option.some(Platform.make(parts.filter((part) => part !== undefined).join("/"))))
 const entryName: fc.Arbitrary<EntryName> = fc.record({
   requested: digest,
   platform: fc.oneof(fc.constant(Option.none()), platform),

@@ -2,6 +2,7 @@ import { Effect, FileSystem, Option, Path } from "effect"
 import { HttpClient } from "effect/http"
 import { fileURLToPath } from "node:url"
 import * as Daemon from "./Daemon.ts"
+import type { MemoryLimit } from "./MemoryLimit.ts"
 import * as Poll from "./Poll.ts"
 
 /** What `npm run build` makes. */
@@ -14,6 +15,7 @@ export interface BundleOptions {
   readonly cacheDirectory?: string
   readonly args?: ReadonlyArray<string>
   readonly env?: Readonly<Record<string, string>>
+  readonly memoryLimit?: MemoryLimit
 }
 
 /** The program, running from one file that has nothing beside it. */
@@ -34,18 +36,19 @@ export const start = Effect.fnUntraced(function* (options: BundleOptions) {
   const lone = path.join(directory, "lone")
   yield* fs.makeDirectory(lone)
   yield* fs.copyFile(built, path.join(lone, "main.js"))
-  const daemon = yield* Daemon.start(
-    "registry-packages-proxy",
-    process.execPath,
-    [
-      "main.js",
-      "--listen-address=127.0.0.1:0",
-      ...(options.credentialsFile === undefined ? [] : [`--credentials-file=${options.credentialsFile}`]),
-      `--cache-directory=${cacheDirectory}`,
-      ...(options.args ?? [])
-    ],
-    { cwd: lone, ...(options.env === undefined ? {} : { env: options.env }) }
-  )
+  const args = [
+    "--disable-sigusr1",
+    "main.js",
+    "--listen-address=127.0.0.1:0",
+    ...(options.credentialsFile === undefined ? [] : [`--credentials-file=${options.credentialsFile}`]),
+    `--cache-directory=${cacheDirectory}`,
+    ...(options.args ?? [])
+  ]
+  const command = options.memoryLimit?.command(process.execPath, args) ?? [process.execPath, args]
+  const daemon = yield* Daemon.start("registry-packages-proxy", ...command, {
+    cwd: lone,
+    ...(options.env === undefined ? {} : { env: options.env })
+  })
   const [, origin = ""] = yield* daemon.line(/Listening on (http:\/\/127\.0\.0\.1:\d+)/)
   yield* Poll.untilTrue(
     "200 from /readyz",

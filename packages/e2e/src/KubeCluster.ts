@@ -1,7 +1,7 @@
 import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
 import { Effect, Exit, FileSystem, Path, Ref, Scope } from "effect"
 import { fileURLToPath } from "node:url"
-import { parseAllDocuments } from "yaml"
+import { loadAll } from "js-yaml"
 import * as Command from "./Command.ts"
 import * as Daemon from "./Daemon.ts"
 import * as KubeAdmin from "./KubeAdmin.ts"
@@ -21,8 +21,8 @@ export const rbacFile = file("../../deploy/rbac.yaml")
 /** The objects of a YAML file. */
 export const objectsOf = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
-  const documents = parseAllDocuments(yield* fs.readFileString(path))
-  return documents.map((document) => document.toJS() as unknown).filter(KubeAdmin.isObject)
+  const documents = loadAll(yield* fs.readFileString(path))
+  return documents.filter(KubeAdmin.isObject)
 })
 
 const namespace = (name: string): Json => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })

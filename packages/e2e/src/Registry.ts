@@ -21,6 +21,9 @@ const rotated = {
   hash: "$2a$05$SSXQe9yiE./flmtFEgyUYOYQvXaH/WM.SUhmLH6iFm76IGV8ARuK2"
 }
 
+/** Reaches 127.0.0.1 too, and is no loopback address: proxies are asked for it. */
+export const proxiedHost = "0.0.0.0"
+
 export interface RegistryOptions {
   /** The name of its log. */
   readonly name: string
@@ -59,7 +62,7 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-registry-" })
   const port = yield* Ports.free
   const host = `127.0.0.1:${port}`
-  const tls = yield* authority.issue()
+  const tls = yield* authority.issue({ names: ["127.0.0.1", "localhost", proxiedHost] })
   const file = (name: string) => path.join(directory, name)
   yield* fs.writeFileString(file("tls.crt"), tls.chain)
   yield* fs.writeFileString(file("tls.key"), tls.key)

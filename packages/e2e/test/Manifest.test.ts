@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { rules } from "@registry-packages-proxy/proxy/http/Access"
+import { loadAll } from "js-yaml"
 import { readFileSync } from "node:fs"
-import { parseAllDocuments } from "yaml"
 
 interface Rule {
   readonly apiGroups: ReadonlyArray<string>
@@ -23,8 +23,8 @@ interface Manifest {
 }
 
 const read = (name: string): ReadonlyArray<Manifest> =>
-  parseAllDocuments(readFileSync(new URL(`../../deploy/${name}`, import.meta.url), "utf8")).map(
-    (document) => document.toJS() as Manifest
+  loadAll(readFileSync(new URL(`../../deploy/${name}`, import.meta.url), "utf8")).map(
+    (document) => document as Manifest
   )
 
 const manifest = read("manifest.yaml")

@@ -1,11 +1,22 @@
 import type { Redacted } from "effect"
 
+/** A user's name and password. */
+export interface BasicCredential {
+  readonly _tag: "Basic"
+  readonly username: string
+  readonly password: Redacted.Redacted
+}
+
 /** How a registry is asked: a user's name and password, a token to exchange, a token to send, or nothing. */
 export type Credential =
   | { readonly _tag: "Anonymous" }
-  | { readonly _tag: "Basic"; readonly username: string; readonly password: Redacted.Redacted }
-  /** An OAuth2 refresh token (`identitytoken` in a docker config). */
-  | { readonly _tag: "IdentityToken"; readonly token: Redacted.Redacted }
+  | BasicCredential
+  /** An OAuth2 refresh token (`identitytoken` in a docker config), with the name and password beside it, if any. */
+  | {
+      readonly _tag: "IdentityToken"
+      readonly token: Redacted.Redacted
+      readonly login?: BasicCredential | undefined
+    }
   /** A bearer token sent as it is (`registrytoken` in a docker config). */
   | { readonly _tag: "RegistryToken"; readonly token: Redacted.Redacted }
 

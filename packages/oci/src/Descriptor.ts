@@ -1,22 +1,81 @@
-import { Schema } from "effect"
-import { Digest } from "./Digest.ts"
-import { DescriptorPlatform } from "./Platform.ts"
+import { Result, Schema } from "effect"
+import { Digest, emptyDigests } from "./Digest.ts"
+import type { JsonReader, Scalar } from "./internal/JsonReader.ts"
+import type { DescriptorPlatform } from "./Platform.ts"
 
 /** Sizes are counted in bytes and kept exact: whole numbers up to 2^53 - 1. */
 const Size = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 
-/** A content descriptor; unknown properties are tolerated. Source: image-spec, descriptor.md. */
-export const Descriptor = Schema.Struct({
-  mediaType: Schema.String,
-  digest: Digest,
-  size: Size,
-  urls: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.String)))
-})
-export type Descriptor = typeof Descriptor.Type
+/** A content descriptor, reduced to what a pull needs. Source: image-spec, descriptor.md. */
+export interface Descriptor {
+  /** Empty where the document gives none. */
+  readonly mediaType: string
+  readonly digest: Digest
+  /** In bytes. Undefined where the document gives none, or 0 for a blob that is not empty: writers leave out what is empty. */
+  readonly size: number | undefined
+}
 
-/** A descriptor as it stands in an index. */
-export const ChildDescriptor = Schema.Struct({
-  ...Descriptor.fields,
-  platform: Schema.optionalKey(Schema.NullOr(DescriptorPlatform))
-})
-export type ChildDescriptor = typeof ChildDescriptor.Type
+/** A descriptor as it stands in a document, where only the one that is used is held to the specification. */
+export interface RawDescriptor {
+  readonly mediaType?: Scalar | undefined
+  readonly digest?: Scalar | undefined
+  readonly size?: Scalar | undefined
+  /** Undefined where the descriptor names no platform. */
+  readonly platform?: DescriptorPlatform | undefined
+  /** It describes another child of its index: attestations that BuildKit adds to a build. */
+  readonly isAttestation?: boolean
+}
+
+const readPlatform = (reader: JsonReader): DescriptorPlatform | undefined => {
+  if (!reader.isObject) return undefined
+  const at = reader.fields(["os", "architecture", "variant", "os.features"])
+  const text = (position: number | undefined): string => {
+    const value = reader.at(position, () => reader.scalar())
+    return typeof value === "string" ? value : ""
+  }
+  const os = text(at.os)
+  const architecture = text(at.architecture)
+  if (os === "" && architecture === "") return undefined
+  const hasFeatures = reader.at(at["os.features"], () => reader.isArray && !reader.isEmptyArray) === true
+  return { os, architecture, variant: text(at.variant), hasFeatures }
+}
+
+const readIsAttestation = (reader: JsonReader): boolean => {
+  if (!reader.isObject) return false
+  const name = "vnd.docker.reference.type"
+  const at = reader.fields([name])
+  return reader.at(at[name], () => reader.scalar()) === "attestation-manifest"
+}
+
+/** Reads the next value; one that is no object gives a descriptor without fields. */
+export const readRaw = (reader: JsonReader): RawDescriptor => {
+  if (!reader.isObject) return {}
+  const at = reader.fields(["mediatype", "digest", "size", "platform", "annotations"])
+  const scalar = (position: number | undefined) => reader.at(position, () => reader.scalar())
+  return {
+    mediaType: scalar(at.mediatype),
+    digest: scalar(at.digest),
+    size: scalar(at.size),
+    platform: reader.at(at.platform, () => readPlatform(reader)),
+    isAttestation: reader.at(at.annotations, () => readIsAttestation(reader)) === true
+  }
+}
+
+const isDigest = Schema.is(Digest)
+const isSize = Schema.is(Size)
+
+/** Holds a descriptor to the specification; fails with words that follow the descriptor's name, as `has no digest`. */
+export const decode = (raw: RawDescriptor): Result.Result<Descriptor, string> => {
+  const mediaType = raw.mediaType ?? ""
+  if (typeof mediaType !== "string") return Result.fail("has a mediaType that is not text")
+  const digest = raw.digest ?? ""
+  if (digest === "") return Result.fail("has no digest")
+  if (!isDigest(digest)) return Result.fail("has a digest that is neither of sha256 nor of sha512")
+  const size = raw.size ?? 0
+  if (!isSize(size)) return Result.fail("has a size that is not a whole number of bytes")
+  return Result.succeed({
+    mediaType,
+    digest,
+    size: size === 0 && !emptyDigests.has(digest) ? undefined : size
+  })
+}

@@ -27,3 +27,11 @@ export const encoded = (digest: Digest): string => digest.slice(7)
 
 /** The first twelve hex digits: enough to tell digests apart in a message. */
 export const short = (digest: Digest): string => `${algorithm(digest)}:${encoded(digest).slice(0, 12)}`
+
+/** The digests of no bytes at all. */
+export const emptyDigests: ReadonlySet<Digest> = new Set([
+  Digest.make("sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+  Digest.make(
+    "sha512:cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e"
+  )
+])

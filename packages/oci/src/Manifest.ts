@@ -1,7 +1,10 @@
-import { Option, Result, Schema } from "effect"
-import { ChildDescriptor, Descriptor } from "./Descriptor.ts"
+import { Result } from "effect"
+import * as Descriptor from "./Descriptor.ts"
+import type { Digest } from "./Digest.ts"
+import { JsonReader, maxDepth as maxJsonDepth, NotJson, type Scalar } from "./internal/JsonReader.ts"
 import {
-  ForeignLayer,
+  IndexLoop,
+  IndexTooDeep,
   MalformedManifest,
   ManifestError,
   NoLayers,
@@ -15,106 +18,216 @@ import * as Platform from "./Platform.ts"
 /** An image manifest (OCI, or Docker schema 2), reduced to what a pull needs. */
 export interface ImageManifest {
   readonly _tag: "ImageManifest"
-  readonly layers: ReadonlyArray<Descriptor>
+  /** Undefined where there are no layers. */
+  readonly lastLayer: Descriptor.RawDescriptor | undefined
 }
 
 /** An image index (OCI) or manifest list (Docker). */
 export interface ImageIndex {
   readonly _tag: "ImageIndex"
-  readonly manifests: ReadonlyArray<ChildDescriptor>
+  readonly manifests: ReadonlyArray<Descriptor.RawDescriptor>
 }
 
-const Envelope = Schema.Struct({
-  schemaVersion: Schema.Unknown.pipe(Schema.optionalKey),
-  mediaType: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  layers: Schema.Unknown.pipe(Schema.optionalKey),
-  manifests: Schema.Unknown.pipe(Schema.optionalKey),
-  fsLayers: Schema.Unknown.pipe(Schema.optionalKey)
-})
+/** The deepest nesting of a document that is read. */
+export const maxDepth = maxJsonDepth
 
-const decodeEnvelope = Schema.decodeUnknownOption(Envelope)
-const decodeLayers = Schema.decodeUnknownResult(Schema.Array(Descriptor))
-const decodeChildren = Schema.decodeUnknownResult(Schema.Array(ChildDescriptor))
+/** The most manifests an index may name: each is looked at. */
+export const maxChildren = 10_000
+
+/** The most indexes in each other that are followed, the first included. */
+export const maxIndexes = 4
+
+type Layers = "absent" | "malformed" | { readonly last: Descriptor.RawDescriptor | undefined }
+type Manifests = "absent" | "malformed" | "too many" | ReadonlyArray<Descriptor.RawDescriptor>
+
+/** What a document holds of that which tells manifests and indexes apart; absent is what is not there, or null. */
+interface Envelope {
+  readonly schemaVersion: Scalar | undefined
+  readonly mediaType: Scalar | undefined
+  readonly hasFsLayers: boolean
+  readonly layers: Layers
+  readonly manifests: Manifests
+}
 
 const fail = (reason: ManifestError["reason"]) => Result.fail(new ManifestError({ reason }))
+const malformed = (detail: string) => fail(new MalformedManifest({ detail }))
 
-const decodeJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
+/** A value that should be an array and is none. */
+const noArray = (reader: JsonReader): "absent" | "malformed" =>
+  reader.scalar() === null ? "absent" : "malformed"
 
-const parseJson = (bytes: Uint8Array): Option.Option<unknown> => {
+const readLayers = (reader: JsonReader): Layers => {
+  if (!reader.isArray) return noArray(reader)
+  let last: number | undefined
+  reader.array((position) => {
+    last = position
+  })
+  return { last: reader.at(last, () => Descriptor.readRaw(reader)) }
+}
+
+const readManifests = (reader: JsonReader): Manifests => {
+  if (!reader.isArray) return noArray(reader)
+  const manifests: Array<Descriptor.RawDescriptor> = []
+  let count = 0
+  reader.array((position) => {
+    const manifest = ++count > maxChildren ? undefined : reader.at(position, () => Descriptor.readRaw(reader))
+    if (manifest !== undefined) manifests.push(manifest)
+  })
+  return count > maxChildren ? "too many" : manifests
+}
+
+const readEnvelope = (bytes: Uint8Array): Envelope | undefined => {
   try {
-    return decodeJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes))
-  } catch {
-    return Option.none()
+    const reader = new JsonReader(bytes)
+    const at = reader.fields(["schemaversion", "mediatype", "fslayers", "layers", "manifests"])
+    reader.end()
+    const scalar = (position: number | undefined) => reader.at(position, () => reader.scalar())
+    return {
+      schemaVersion: scalar(at.schemaversion),
+      mediaType: scalar(at.mediatype),
+      hasFsLayers: (scalar(at.fslayers) ?? null) !== null,
+      layers: reader.at(at.layers, () => readLayers(reader)) ?? "absent",
+      manifests: reader.at(at.manifests, () => readManifests(reader)) ?? "absent"
+    }
+  } catch (error) {
+    if (error instanceof NotJson) return undefined
+    throw error
   }
 }
 
 type Kind = ReturnType<typeof MediaType.manifestKind>
 
-const kindByShape = (envelope: typeof Envelope.Type): Kind =>
-  envelope.manifests !== undefined ? "index" : envelope.layers !== undefined ? "manifest" : undefined
+const manifestOf = (layers: Layers): Result.Result<ImageManifest, ManifestError> =>
+  layers === "malformed"
+    ? malformed("its layers are not a list")
+    : Result.succeed({ _tag: "ImageManifest", lastLayer: layers === "absent" ? undefined : layers.last })
+
+const indexOf = (manifests: Manifests): Result.Result<ImageIndex, ManifestError> => {
+  switch (manifests) {
+    case "malformed":
+      return malformed("its manifests are not a list")
+    case "too many":
+      return malformed(`it names more than ${maxChildren} manifests`)
+    case "absent":
+      return Result.succeed({ _tag: "ImageIndex", manifests: [] })
+    default:
+      return Result.succeed({ _tag: "ImageIndex", manifests })
+  }
+}
 
 /**
- * Reads a manifest's bytes. The document's own `mediaType` decides what it is, then the Content-Type it came with,
- * then its shape (image-spec makes `mediaType` optional). A document that could be read as both is refused, since
- * two readers would disagree on it.
+ * Reads a manifest's bytes, of an index what tells its children apart, of a manifest the last layer; the rest may be
+ * anything that is JSON. What the document holds decides what it is (layers, or manifests); its labels, its own
+ * `mediaType` before the Content-Type it came with, only where it holds neither. A document that could be read as both
+ * is refused, since two readers would disagree on it.
  */
 export const parse = (
   bytes: Uint8Array,
   contentType: string | undefined
 ): Result.Result<ImageManifest | ImageIndex, ManifestError> => {
-  const json = Option.flatMap(parseJson(bytes), decodeEnvelope)
-  if (Option.isNone(json)) {
-    return fail(new MalformedManifest({ detail: "it is not a JSON object of the expected shape" }))
+  const envelope = readEnvelope(bytes)
+  if (envelope === undefined) {
+    return malformed(`it is not a JSON object, or nested more than ${maxDepth} deep`)
   }
-  const envelope = json.value
-  if (envelope.schemaVersion === 1 || envelope.fsLayers !== undefined) return fail(new SchemaVersion1({}))
-  if (envelope.layers !== undefined && envelope.manifests !== undefined) {
-    return fail(new MalformedManifest({ detail: "it has both layers and manifests" }))
+  const { hasFsLayers, layers, manifests, schemaVersion } = envelope
+  const own = typeof envelope.mediaType === "string" ? envelope.mediaType : ""
+  const ownKind = MediaType.manifestKind(own)
+  if (schemaVersion === 1 || hasFsLayers || ownKind === "schema1") {
+    return fail(new SchemaVersion1({}))
   }
-  const declared =
-    envelope.mediaType ?? (contentType === undefined ? undefined : MediaType.essence(contentType))
-  const declaredKind = declared === undefined ? undefined : MediaType.manifestKind(declared)
-  if (typeof envelope.mediaType === "string" && envelope.mediaType !== "" && declaredKind === undefined) {
-    return fail(new UnsupportedMediaType({ mediaType: envelope.mediaType }))
+  if (layers !== "absent" && manifests !== "absent") return malformed("it has both layers and manifests")
+  const shape: Kind = layers !== "absent" ? "manifest" : manifests !== "absent" ? "index" : undefined
+  if (shape !== undefined && ownKind !== undefined && shape !== ownKind) {
+    return malformed(
+      `its mediaType says ${ownKind}, but it is ${shape === "index" ? "an index" : "a manifest"}`
+    )
   }
-  switch (declaredKind ?? kindByShape(envelope)) {
+  const label = own !== "" ? own : contentType === undefined ? "none" : MediaType.essence(contentType)
+  switch (shape ?? MediaType.manifestKind(label)) {
     case "schema1":
       return fail(new SchemaVersion1({}))
     case "manifest":
-      return Result.match(decodeLayers(envelope.layers ?? []), {
-        onSuccess: (layers) => Result.succeed<ImageManifest>({ _tag: "ImageManifest", layers }),
-        onFailure: () => fail(new MalformedManifest({ detail: "a layer is not a valid descriptor" }))
-      })
+      return manifestOf(layers)
     case "index":
-      return Result.match(decodeChildren(envelope.manifests ?? []), {
-        onSuccess: (manifests) => Result.succeed<ImageIndex>({ _tag: "ImageIndex", manifests }),
-        onFailure: () =>
-          fail(new MalformedManifest({ detail: "a manifest in the index is not a valid descriptor" }))
-      })
+      return indexOf(manifests)
     default:
-      return fail(new UnsupportedMediaType({ mediaType: declared ?? "none" }))
+      return fail(new UnsupportedMediaType({ mediaType: label }))
   }
 }
 
-/** The package: the last layer of an image manifest. */
-export const packageLayer = (manifest: ImageManifest): Result.Result<Descriptor, ManifestError> => {
-  const layer = manifest.layers.at(-1)
-  if (layer === undefined) return fail(new NoLayers({}))
-  if (MediaType.isForeignLayer(layer.mediaType)) return fail(new ForeignLayer({ mediaType: layer.mediaType }))
-  return Result.succeed(layer)
+const decode = (
+  raw: Descriptor.RawDescriptor,
+  what: string
+): Result.Result<Descriptor.Descriptor, ManifestError> =>
+  Result.mapError(
+    Descriptor.decode(raw),
+    (problem) => new ManifestError({ reason: new MalformedManifest({ detail: `${what} ${problem}` }) })
+  )
+
+/** The package: the last layer of an image manifest, whatever its media type says of where its bytes are. */
+export const packageLayer = (manifest: ImageManifest): Result.Result<Descriptor.Descriptor, ManifestError> =>
+  manifest.lastLayer === undefined ? fail(new NoLayers({})) : decode(manifest.lastLayer, "its last layer")
+
+/** A child without platform may be meant for any; not one that is known to be something else than an image. */
+const mayBeImage = ({ digest, isAttestation, mediaType, platform }: Descriptor.RawDescriptor): boolean =>
+  platform === undefined &&
+  digest !== undefined &&
+  isAttestation !== true &&
+  (typeof mediaType !== "string" || mediaType === "" || MediaType.manifestKind(mediaType) !== undefined)
+
+const available = (index: ImageIndex): ReadonlyArray<string> => {
+  const names = new Set<string>()
+  for (const { platform } of index.manifests) {
+    if (platform !== undefined && platform.os !== "unknown") names.add(Platform.describe(platform))
+    if (names.size === 16) break
+  }
+  return [...names]
 }
 
-/** The child of an index that is meant for `platform`: the first that matches, as image-spec says. */
+/**
+ * The child of an index that is meant for `platform`: the one that suits it best, the first among equals; where none
+ * names a platform that does, the first that names none. Source: containerd, images.Manifest.
+ */
 export const childFor = (
   index: ImageIndex,
   platform: Platform.Platform
-): Result.Result<ChildDescriptor, ManifestError> => {
-  const child = index.manifests.find(
-    (child) => child.platform != null && Platform.matches(platform, child.platform)
-  )
-  if (child !== undefined) return Result.succeed(child)
-  const available = index.manifests.flatMap((child) =>
-    child.platform == null ? [] : [Platform.format(child.platform)]
-  )
-  return fail(new PlatformNotFound({ platform, available: [...new Set(available)].slice(0, 16) }))
+): Result.Result<Descriptor.Descriptor, ManifestError> => {
+  let best: Descriptor.RawDescriptor | undefined
+  let bestPreference = Number.POSITIVE_INFINITY
+  for (const child of index.manifests) {
+    const preference =
+      child.platform === undefined ? undefined : Platform.preference(platform, child.platform)
+    if (preference !== undefined && preference < bestPreference) {
+      best = child
+      bestPreference = preference
+    }
+  }
+  const child = best ?? index.manifests.find(mayBeImage)
+  return child === undefined
+    ? fail(new PlatformNotFound({ platform, available: available(index) }))
+    : decode(child, `its manifest for ${platform}`)
 }
+
+/** A step from an index to its child: what is asked for next, and the indexes that led there. */
+export interface Step {
+  readonly child: Descriptor.Descriptor
+  readonly indexes: ReadonlyArray<Digest>
+}
+
+/**
+ * Goes from an index that was read to its child for `platform`, which may be an index again: {@link maxIndexes} are
+ * followed, none twice. `indexes` are the digests of those that led to this one.
+ */
+export const descend = (
+  indexes: ReadonlyArray<Digest>,
+  index: ImageIndex,
+  digest: Digest,
+  platform: Platform.Platform
+): Result.Result<Step, ManifestError> =>
+  Result.flatMap(childFor(index, platform), (child) => {
+    const path = [...indexes, digest]
+    if (path.includes(child.digest)) return fail(new IndexLoop({}))
+    const isLast = path.length === maxIndexes && MediaType.manifestKind(child.mediaType) === "index"
+    if (isLast || path.length > maxIndexes) return fail(new IndexTooDeep({ max: maxIndexes }))
+    return Result.succeed({ child, indexes: path })
+  })

@@ -9,7 +9,7 @@ export class MalformedManifest extends Schema.TaggedError<MalformedManifest>()("
 /** A Docker schema 1 manifest: its digest does not cover what it describes, so it is not supported. */
 export class SchemaVersion1 extends Schema.TaggedError<SchemaVersion1>()("SchemaVersion1", {}) {}
 
-/** A manifest of a media type this program does not know. */
+/** A document that is neither manifest nor index by its shape, of a media type this program does not know. */
 export class UnsupportedMediaType extends Schema.TaggedError<UnsupportedMediaType>()("UnsupportedMediaType", {
   mediaType: Schema.String
 }) {}
@@ -17,7 +17,7 @@ export class UnsupportedMediaType extends Schema.TaggedError<UnsupportedMediaTyp
 /** A manifest with an empty list of layers: there is no package in it. */
 export class NoLayers extends Schema.TaggedError<NoLayers>()("NoLayers", {}) {}
 
-/** The last layer is one the registry does not hold (foreign or nondistributable). */
+/** The last layer is foreign or nondistributable, and the registry does not hold it. */
 export class ForeignLayer extends Schema.TaggedError<ForeignLayer>()("ForeignLayer", {
   mediaType: Schema.String
 }) {}
@@ -28,8 +28,13 @@ export class PlatformNotFound extends Schema.TaggedError<PlatformNotFound>()("Pl
   available: Schema.Array(Schema.String)
 }) {}
 
-/** An index whose child is an index again: refused. */
-export class NestedIndex extends Schema.TaggedError<NestedIndex>()("NestedIndex", {}) {}
+/** More indexes in each other than are followed. */
+export class IndexTooDeep extends Schema.TaggedError<IndexTooDeep>()("IndexTooDeep", {
+  max: Schema.Int
+}) {}
+
+/** An index that leads back to itself. */
+export class IndexLoop extends Schema.TaggedError<IndexLoop>()("IndexLoop", {}) {}
 
 /** A manifest that gives no package, and why. */
 export class ManifestError extends Schema.TaggedError<ManifestError>()("ManifestError", {
@@ -40,6 +45,7 @@ export class ManifestError extends Schema.TaggedError<ManifestError>()("Manifest
     NoLayers,
     ForeignLayer,
     PlatformNotFound,
-    NestedIndex
+    IndexTooDeep,
+    IndexLoop
   ])
 }) {}

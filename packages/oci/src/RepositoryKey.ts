@@ -1,6 +1,6 @@
 import { type Option, Schema } from "effect"
 import { RegistryHost } from "./RegistryHost.ts"
-import { RepositoryName } from "./RepositoryName.ts"
+import { RepositoryName, trimEnd } from "./RepositoryName.ts"
 
 /** The longest `repository` parameter looked at, in bytes; what is accepted is ASCII, so bytes are characters. */
 export const maxKeyLength = 512
@@ -20,8 +20,10 @@ export const RepositoryKey = Schema.String.check(
 ).pipe(Schema.brand("RepositoryKey"))
 export type RepositoryKey = typeof RepositoryKey.Type
 
-export const parse: (input: string) => Option.Option<RepositoryKey> =
-  Schema.decodeUnknownOption(RepositoryKey)
+const decode = Schema.decodeUnknownOption(RepositoryKey)
+
+/** Reads a key as people write it: slashes at the end do not matter. */
+export const parse = (input: string): Option.Option<RepositoryKey> => decode(trimEnd(input))
 
 /** The two halves of a key. */
 export const split = (key: RepositoryKey): { readonly host: RegistryHost; readonly name: RepositoryName } => {

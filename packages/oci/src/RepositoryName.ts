@@ -26,16 +26,27 @@ export const PathComponents = Schema.String.check(
 ).pipe(Schema.brand("PathComponents"))
 export type PathComponents = typeof PathComponents.Type
 
+/** The path that appends nothing. */
+export const noPath = PathComponents.make("")
+
 const decodePath = Schema.decodeUnknownOption(PathComponents)
 
-/** Reads a path as clients write it: slashes in front and at the end do not matter. */
-export const parsePath = (input: string): Option.Option<PathComponents> => {
-  let start = 0
+/** A text without the slashes at its end. */
+export const trimEnd = (input: string): string => {
   let end = input.length
-  while (start < end && input[start] === "/") start++
-  while (end > start && input[end - 1] === "/") end--
-  return decodePath(input.slice(start, end))
+  while (end > 0 && input[end - 1] === "/") end--
+  return input.slice(0, end)
 }
+
+/** A text without the slashes in front and at its end. */
+export const trimSlashes = (input: string): string => {
+  let start = 0
+  while (input[start] === "/") start++
+  return trimEnd(input.slice(start))
+}
+
+/** Reads a path as clients write it: slashes in front and at the end do not matter. */
+export const parsePath = (input: string): Option.Option<PathComponents> => decodePath(trimSlashes(input))
 
 const decodeName = Schema.decodeUnknownOption(RepositoryName)
 

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Credential } from "@registry-packages-proxy/oci/Credential"
 import * as DockerConfig from "@registry-packages-proxy/oci/DockerConfig"
+import * as Keyring from "@registry-packages-proxy/oci/Keyring"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import { Redacted, Result } from "effect"
 import { Base64 } from "effect/encoding"
@@ -9,7 +10,7 @@ import * as arbitrary from "./arbitraries.ts"
 
 const find = (config: unknown, host: string) =>
   Result.flatMap(DockerConfig.parse(typeof config === "string" ? config : JSON.stringify(config)), (parsed) =>
-    DockerConfig.credentialFor(parsed, RegistryHost.make(host))
+    Keyring.lookup(Keyring.make(parsed, RegistryHost.make(host)), "some/name")
   )
 
 /** A credential with what it hides, for comparison. */
@@ -19,9 +20,12 @@ const shown = (credential: Credential): string => {
       return "anonymous"
     case "Basic":
       return `${credential.username}:${Redacted.value(credential.password)}`
-    case "IdentityToken":
+    case "IdentityToken": {
+      const beside = credential.login === undefined ? "" : ` beside ${shown(credential.login)}`
+      return `IdentityToken ${Redacted.value(credential.token)}${beside}`
+    }
     case "RegistryToken":
-      return `${credential._tag} ${Redacted.value(credential.token)}`
+      return `RegistryToken ${Redacted.value(credential.token)}`
   }
 }
 const answer = (config: unknown, host: string) => shown(Result.getOrThrow(find(config, host)))
@@ -47,75 +51,33 @@ describe("DockerConfig", () => {
     )
   })
 
-  it.each([
-    "registry.example.com:5000",
-    "http://registry.example.com:5000",
-    "https://registry.example.com:5000/",
-    "https://registry.example.com:5000/v2/some/path",
-    "registry.example.com:5000/v1/",
-    "HTTPS://Registry.Example.com:5000"
-  ])("the key %j is for the host with that port", (key) => {
-    assert.strictEqual(
-      answer({ auths: { [key]: login("reader") } }, "registry.example.com:5000"),
-      "reader:secret"
-    )
-  })
-
-  it.each([
-    "registry.example.com",
-    "registry.example.com:5001",
-    "https://registry.example.com",
-    "other.example.com:5000",
-    "example.com:5000",
-    "*.example.com:5000",
-    "other.example.com/registry.example.com:5000",
-    ""
-  ])("the key %j is not for registry.example.com:5000", (key) => {
-    assert.strictEqual(
-      answer({ auths: { [key]: login("reader") } }, "registry.example.com:5000"),
-      "anonymous"
-    )
-  })
-
-  it("an equal key goes before one with scheme or path, the first of those before the others", () => {
-    const auths = { "https://a.example.com/v2": login("first"), "a.example.com/v1": login("second") }
-    assert.strictEqual(answer({ auths }, "a.example.com"), "first:secret")
-    assert.strictEqual(
-      answer({ auths: { ...auths, "a.example.com": login("exact") } }, "a.example.com"),
-      "exact:secret"
-    )
-  })
-
-  it("an IPv6 host has its key", () => {
-    const auths = { "[::1]:5000": login("six"), "https://[2001:db8::1]/": login("other") }
-    assert.strictEqual(answer({ auths }, "[::1]:5000"), "six:secret")
-    assert.strictEqual(answer({ auths }, "[2001:db8::1]"), "other:secret")
-  })
-
-  it.each(["docker.io", "index.docker.io", "registry-1.docker.io"])(
-    "docker's key for Docker Hub is for %s",
-    (host) => {
-      assert.strictEqual(
-        answer({ auths: { "https://index.docker.io/v1/": login("hub") } }, host),
-        "hub:secret"
-      )
-      assert.strictEqual(answer({ auths: { "evil-docker.io": login("hub") } }, host), "anonymous")
-    }
-  )
-
   it.each<[unknown, string]>([
     [{ registrytoken: "r", identitytoken: "i", auth: "%", username: "u" }, "RegistryToken r"],
+    [{ identitytoken: "i" }, "IdentityToken i"],
     [{ identitytoken: "i", auth: Base64.encode("<token>:x") }, "IdentityToken i"],
+    [{ identitytoken: "i", auth: Base64.encode("u:") }, "IdentityToken i"],
+    [{ identitytoken: "i", auth: "%" }, "IdentityToken i"],
+    [{ identitytoken: "i", auth: Base64.encode("u:p") }, "IdentityToken i beside u:p"],
+    [{ identitytoken: "i", username: "u", password: "p" }, "IdentityToken i beside u:p"],
+    [{ IdentityToken: "i", Username: "u", PASSWORD: "p" }, "IdentityToken i beside u:p"],
     [{ auth: Base64.encode("a:b"), username: "u", password: "p" }, "a:b"],
     [{ auth: Base64.encode("a:b:c:") }, "a:b:c:"],
     [{ auth: Base64.encode("a:") }, "a:"],
     [{ auth: `${Base64.encode("a:b")}\n` }, "a:b"],
+    [{ auth: "YTpi" }, "a:b"],
+    [{ auth: "YTpiYg==" }, "a:bb"],
+    [{ auth: "YTpiYg" }, "a:bb"],
+    [{ auth: "YT pi\r\nYg\n=\n=" }, "a:bb"],
+    [{ auth: "YTo_Pz8-Pg" }, "a:???>>"],
+    [{ Auth: Base64.encode("a:b") }, "a:b"],
+    [{ auth: Base64.encode(":") }, "anonymous"],
     [{ auth: Base64.encode("a:b\0\0") }, "a:b"],
     [{ auth: Base64.encode("a:\0b\0") }, "a:b"],
     [{ auth: "", username: "u", password: "p" }, "u:p"],
     [{ auth: null, username: "u", password: null }, "u:"],
     [{ email: "unknown@example.com" }, "anonymous"],
-    [{}, "anonymous"]
+    [{}, "anonymous"],
+    [null, "anonymous"]
   ])("the entry %j means %s", (entry, expected) => {
     assert.strictEqual(
       answer({ auths: { "a.example.com": entry }, credsStore: "x", HttpHeaders: {} }, "a.example.com"),
@@ -125,7 +87,7 @@ describe("DockerConfig", () => {
 
   it.each<[unknown, string]>([
     [{ auths: { "a.example.com": 7 } }, "not of the expected shape"],
-    [{ auths: { "a.example.com": null } }, "not of the expected shape"],
+    [{ auths: { "a.example.com": [] } }, "not of the expected shape"],
     [{ auths: { "a.example.com": { auth: 7 } } }, "not of the expected shape"],
     [{ auths: { "a.example.com": { auth: "s3cr3t!" } } }, "not base64 of username:password"],
     [{ auths: { "a.example.com": { auth: Base64.encode("s3cr3t") } } }, "not base64 of username:password"],
@@ -151,8 +113,24 @@ describe("DockerConfig", () => {
   })
 
   it("no config, or one without entries, is anonymous", () => {
-    for (const config of [{}, { auths: null }, { auths: {} }])
+    for (const config of [{}, { auths: null }, { auths: {} }, { AUTHS: {} }])
       assert.strictEqual(answer(config, "a.example.com"), "anonymous")
+  })
+
+  it("says whether there are `auths`, whether what belongs there stands at the top, and whether helpers are meant", () => {
+    const read = (config: unknown) => Result.getOrThrow(DockerConfig.parse(JSON.stringify(config)))
+    const of = (config: unknown) => {
+      const { auths, isLegacy, usesHelpers } = read(config)
+      return [auths !== undefined, isLegacy, usesHelpers]
+    }
+    assert.deepStrictEqual(of({ auths: {} }), [true, false, false])
+    assert.deepStrictEqual(of({ Auths: {}, a: { auth: "x" } }), [true, false, false])
+    assert.deepStrictEqual(of({}), [false, false, false])
+    assert.deepStrictEqual(of({ HttpHeaders: { a: "b" }, auth: "x" }), [false, false, false])
+    assert.deepStrictEqual(of({ "a.example.com": { auth: "x", email: "" } }), [false, true, false])
+    assert.deepStrictEqual(of({ "a.example.com": { username: "u", password: "p" } }), [false, true, false])
+    assert.deepStrictEqual(of({ auths: {}, credsStore: "desktop" }), [true, false, true])
+    assert.deepStrictEqual(of({ auths: {}, credHelpers: { a: "ecr-login" } }), [true, false, true])
   })
 
   it("a key named as what every object has is a key like any other", () => {

@@ -1,4 +1,4 @@
-import { Platform } from "@registry-packages-proxy/oci/Platform"
+import { PlatformText } from "@registry-packages-proxy/oci/Platform"
 import { Schema } from "effect"
 import * as Flag from "./Flag.ts"
 import { GoDuration } from "./GoDuration.ts"
@@ -72,7 +72,7 @@ export const flags = {
     accepts: "the path of a PEM file, or off",
     default: "off",
     description:
-      "Authorities whose client certificates authenticate: CN is the user, O its groups. Read again when it changes.",
+      "Authorities whose client certificates authenticate: CN is the user, O its groups. Each certificate in it is an anchor, root or not. Read again when it changes.",
     schema: FilePath
   }),
   kubeconfig: Flag.optional({
@@ -118,10 +118,10 @@ export const flags = {
   platform: Flag.single({
     name: "platform",
     metavar: "PLATFORM",
-    accepts: "os/architecture or os/architecture/variant in lowercase, such as linux/arm64",
+    accepts: "os/architecture or os/architecture/variant, such as linux/arm64",
     default: "linux/amd64",
     description: "Which image is meant when a digest names an image index.",
-    schema: Platform
+    schema: PlatformText
   }),
   logLevel: Flag.single({
     name: "log-level",

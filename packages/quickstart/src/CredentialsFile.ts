@@ -1,6 +1,6 @@
 import type { Account } from "@registry-packages-proxy/testkit/RegistryAuth"
 import { Base64 } from "effect/encoding"
-import { stringify } from "yaml"
+import { dump } from "js-yaml"
 
 /** What the credentials file is to say. */
 export interface Credentials {
@@ -42,7 +42,7 @@ export const render = ({ account, clusterPath, host, moduleRepo }: Credentials):
       }
     }
   }
-  const documents = [secret, moduleSource].map((object) => stringify(object, { lineWidth: 0 }))
+  const documents = [secret, moduleSource].map((object) => dump(object, { lineWidth: -1 }))
   return `#${comment}\n${documents.join("---\n")}`
 }
 

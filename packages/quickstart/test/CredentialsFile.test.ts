@@ -3,6 +3,7 @@ import * as NodePath from "@effect/platform-node/NodePath"
 import { assert, describe, it } from "@effect/vitest"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
+import { noPath } from "@registry-packages-proxy/oci/RepositoryName"
 import { Effect, FileSystem, Layer, Option, Redacted, Schedule } from "effect"
 import * as CredentialsFile from "../src/CredentialsFile.ts"
 
@@ -22,8 +23,8 @@ describe("CredentialsFile", () => {
       yield* fs.writeFileString(file, CredentialsFile.render(credentials))
       const get = Effect.flatMap(CredentialStore, (store) =>
         Effect.all([
-          store.get(Option.none()),
-          store.get(Option.some(RepositoryKey.make(credentials.moduleRepo)))
+          store.get(Option.none(), noPath),
+          store.get(Option.some(RepositoryKey.make(credentials.moduleRepo)), noPath)
         ]).pipe(
           // The store reads its files in the background.
           Effect.retry({ times: 1000, schedule: Schedule.spaced("5 millis") })

@@ -10,14 +10,14 @@ export interface Challenge {
   readonly parameters: ReadonlyMap<string, string>
 }
 
-/** How much of a header is looked at: no honest one comes near, and a hostile one stays cheap. */
+/** The longest part of a header that is read: no honest one comes near, and a hostile one stays cheap. */
 export const maxHeaderLength = 8192
 
 const separators = /[\s,]*/y
 const token = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/y
 const token68 = / +([A-Za-z0-9\-._~+/]+=*)(?=[ \t]*(?:,|$))/y
-const parameter =
-  /([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+\-.^_`|~0-9A-Za-z/:=]+))/sy
+// Unquoted values should be tokens; registries write addresses with queries so.
+const parameter = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))/sy
 
 /** Reads every challenge that can be read and passes over the rest; never throws. */
 export const parse = (header: string): ReadonlyArray<Challenge> => {

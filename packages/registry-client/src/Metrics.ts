@@ -29,7 +29,7 @@ const requestSeconds = Metric.histogram(`${prefix}_request_seconds`, {
   boundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 })
 
-export type OperationLabel = "manifest" | "blob" | "token"
+export type OperationLabel = "ping" | "manifest" | "blob" | "token"
 export type RetryKind = "attempt" | "resume"
 
 const codeLabel = (status: number | "error"): string =>
@@ -52,6 +52,7 @@ const retriesByKind = {
 export const retries = (kind: RetryKind) => retriesByKind[kind]
 
 const secondsByOperation = {
+  ping: Metric.withAttributes(requestSeconds, { operation: "ping" }),
   manifest: Metric.withAttributes(requestSeconds, { operation: "manifest" }),
   blob: Metric.withAttributes(requestSeconds, { operation: "blob" }),
   token: Metric.withAttributes(requestSeconds, { operation: "token" })

@@ -8,6 +8,7 @@ import * as Blobs from "./internal/Blobs.ts"
 import * as Exchange from "./internal/Exchange.ts"
 import * as Manifests from "./internal/Manifests.ts"
 import type { PullFailure } from "./internal/PullFailure.ts"
+import * as Tokens from "./internal/Tokens.ts"
 import * as Metrics from "./Metrics.ts"
 import { RegistryError } from "./RegistryError.ts"
 import type { Repository } from "./Repository.ts"
@@ -45,8 +46,10 @@ export class RegistryClient extends Context.Service<
     RegistryClient,
     Effect.gen(function* () {
       const upstream = yield* Upstream
-      const exchange = Exchange.make(upstream, yield* Authenticator.make(upstream))
-      const readManifests = Manifests.make(exchange)
+      const tokens = yield* Tokens.make(upstream)
+      const authenticator = yield* Authenticator.make(upstream, tokens)
+      const exchange = yield* Exchange.make(upstream, authenticator, tokens)
+      const readManifests = yield* Manifests.make(exchange)
       const resolve = Effect.fn("RegistryClient.resolve")(
         (repository: Repository, digest: Digest, platform: Platform) =>
           readManifests(repository, digest, platform),

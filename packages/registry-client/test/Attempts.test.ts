@@ -3,7 +3,7 @@ import { Platform } from "@registry-packages-proxy/oci/Platform"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
 import { Clock, Effect, Fiber, Option } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { RegistryClient } from "../src/RegistryClient.ts"
 import * as FakeUpstream from "./FakeUpstream.ts"
 import { reason } from "./Reasons.ts"
@@ -59,14 +59,17 @@ describe("attempts before the first byte", () => {
   }
 
   for (const [what, answer, tag] of [
-    ["401 without a challenge", { status: 401 }, "Refused"],
-    ["403", { status: 403 }, "Refused"],
+    ["403", { status: 403 }, "AnonymousRefused"],
     ["404", { status: 404 }, "ManifestNotFound"],
     ["400", { status: 400 }, "UnexpectedStatus"],
     ["an untrusted certificate", { code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" }, "ConnectionFailed"],
     ["an answer that is not HTTP", { code: "HPE_INVALID_CONSTANT" }, "InvalidResponse"],
     ["other bytes than the digest's", { ...served, body: "{}" }, "InvalidResponse"],
-    ["a compressed manifest", { ...served, headers: { "content-encoding": "gzip" } }, "InvalidResponse"],
+    [
+      "a manifest whose coding is not what it says",
+      { ...served, body: "{}", headers: { "content-encoding": "gzip" } },
+      "InvalidResponse"
+    ],
     [
       "a manifest that says it is too large",
       { ...served, headers: { "content-length": "4194305" } },
@@ -152,6 +155,37 @@ describe("attempts before the first byte", () => {
       assert.isAtMost(millis, 50)
     })
   )
+
+  for (const [what, value, seconds] of [
+    ["18 digits", "999999999999999999", 3600],
+    ["400 digits", "9".repeat(400), 3600],
+    ["a day", "86400", 3600],
+    ["the last day there is", "Fri, 31 Dec 9999 23:59:59 GMT", 3600],
+    ["an hour and no more", "3600", 3600],
+    ["less than an hour", "3599", 3599]
+  ] as const) {
+    it.effect(
+      `tells of a Retry-After of ${what} as at most an hour`,
+      Effect.fn(function* () {
+        const fake = FakeUpstream.make(() => ({ status: 503, headers: { "retry-after": value } }))
+        const { result } = yield* timed(resolve()).pipe(Effect.provide(fake.layer))
+        assert.deepInclude(reason(result), { _tag: "Unavailable", retryAfter: Option.some(seconds) })
+        assert.strictEqual(fake.asked.length, 1)
+      })
+    )
+  }
+
+  for (const value of ["-5", "1.5", "soon", "", "120, 120"]) {
+    it.effect(
+      `passes over a Retry-After that is none: "${value}"`,
+      Effect.fn(function* () {
+        const fake = FakeUpstream.make(() => ({ status: 503, headers: { "retry-after": value } }))
+        const { result } = yield* timed(resolve()).pipe(Effect.provide(fake.layer))
+        assert.deepInclude(reason(result), { _tag: "Unavailable", retryAfter: Option.none() })
+        assert.strictEqual(fake.asked.length, 4)
+      })
+    )
+  }
 
   it.effect(
     "gives the connection back when interrupted",

@@ -5,7 +5,7 @@ import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource
 import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
 import { Deferred, Effect, Fiber, Redacted, Result } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { RegistryClient } from "../src/RegistryClient.ts"
 import * as FakeUpstream from "./FakeUpstream.ts"
 import { reason } from "./Reasons.ts"
@@ -80,6 +80,17 @@ describe("authentication", () => {
       )
       assert.strictEqual(fake.asked[1]?.headers["authorization"], `Basic ${btoa("user:s3cret")}`)
       assert.isUndefined(fake.asked[0]?.headers["authorization"])
+    })
+  )
+
+  it.effect(
+    "asks without a service where the challenge names none, or an empty one",
+    Effect.fn(function* () {
+      for (const service of ["", ',service=""']) {
+        const fake = registry({ challenge: `Bearer realm="https://auth.test/token"${service},scope="a b"` })
+        assert.isTrue(Result.isSuccess(yield* Effect.provide(resolve(basic()), fake.layer)))
+        assert.strictEqual(fake.asked[1]?.url, "https://auth.test/token?scope=a&scope=b")
+      }
     })
   )
 
@@ -175,16 +186,16 @@ describe("authentication", () => {
   )
 
   it.effect(
-    "lets credentials cool down for ten seconds after a 401 to fresh ones; changed ones start clean",
+    "lets credentials cool down for ten seconds after two 401s to fresh ones; changed ones start clean",
     Effect.fn(function* () {
       const fake = registry({ accepts: () => false })
       yield* Effect.gen(function* () {
         assert.deepInclude(reason(yield* resolve(basic())), { _tag: "Refused", status: 401 })
-        assert.strictEqual(fake.asked.length, 3)
+        assert.strictEqual(fake.asked.length, 5)
         assert.deepInclude(reason(yield* resolve(basic())), { _tag: "Refused", status: 401 })
-        assert.strictEqual(fake.asked.length, 3)
+        assert.strictEqual(fake.asked.length, 5)
         yield* resolve(basic("changed"))
-        assert.isAbove(fake.asked.length, 3)
+        assert.isAbove(fake.asked.length, 5)
         const before = fake.asked.length
         yield* TestClock.adjust("10 seconds")
         yield* resolve(basic())
@@ -199,7 +210,7 @@ describe("authentication", () => {
       for (const status of [401, 403]) {
         const fake = registry({ token: () => ({ status }) })
         yield* Effect.gen(function* () {
-          assert.deepInclude(reason(yield* resolve(basic())), { _tag: "Refused", status })
+          assert.deepInclude(reason(yield* resolve(basic())), { _tag: "TokenRefused", status })
           const before = fake.asked.length
           yield* resolve(basic())
           assert.strictEqual(fake.asked.length === before, status === 401)
@@ -235,6 +246,90 @@ describe("authentication", () => {
       assert.isTrue(
         Result.isSuccess(yield* Effect.provide(resolve(basic(), { scheme: "http" }), plain.layer))
       )
+    })
+  )
+
+  it.effect(
+    "follows a token service from HTTPS to no plain HTTP",
+    Effect.fn(function* () {
+      const fake = registry({
+        token: () => ({ status: 307, headers: { location: "http://auth.test/token" } })
+      })
+      const result = yield* Effect.provide(resolve(basic()), fake.layer)
+      assert.strictEqual(reason(result)["_tag"], "BadRedirect")
+      assert.include(JSON.stringify(result), "redirects to plain HTTP on auth.test")
+      assert.deepStrictEqual(fake.hosts(), ["registry.test", "auth.test"])
+    })
+  )
+
+  it.effect(
+    "sends credentials no more once a token service has left its origin, not even back there",
+    Effect.fn(function* () {
+      const places = ["https://other.test/a", "https://auth.test/b"]
+      const fake = FakeUpstream.make(({ headers, url }) => {
+        const place = places[["https://auth.test/", "https://other.test/a"].indexOf(url.split("?")[0] ?? "")]
+        if (place !== undefined) return { status: 307, headers: { location: place } }
+        if (url.startsWith("https://auth.test/b")) return { status: 200, body: '{"token":"t"}' }
+        return headers["authorization"] === "Bearer t"
+          ? served
+          : { status: 401, headers: { "www-authenticate": 'Bearer realm="https://auth.test/"' } }
+      })
+      assert.isTrue(Result.isSuccess(yield* Effect.provide(resolve(basic()), fake.layer)))
+      assert.deepStrictEqual(
+        fake.asked.map(({ headers, url }) => [new URL(url).host, headers["authorization"]?.split(" ")[0]]),
+        [
+          ["registry.test", undefined],
+          ["auth.test", "Basic"],
+          ["other.test", undefined],
+          ["auth.test", undefined],
+          ["registry.test", "Bearer"]
+        ]
+      )
+    })
+  )
+
+  it.effect(
+    "follows two other demands and no third",
+    Effect.fn(function* () {
+      let demands = 0
+      const fake = FakeUpstream.make(({ url }) =>
+        url.includes("auth.test")
+          ? { status: 200, body: '{"token":"t"}' }
+          : {
+              status: 401,
+              headers: { "www-authenticate": `Bearer realm="https://auth.test/",service="${++demands}"` }
+            }
+      )
+      const result = yield* Effect.provide(resolve(basic()), fake.layer)
+      assert.deepInclude(reason(result), { _tag: "Refused", status: 401 })
+      // Without credentials, for the first demand, for two others, and once more for a fresh token.
+      assert.strictEqual(demands, 5)
+    })
+  )
+
+  it.effect(
+    "gives up a question that takes more than 16 requests",
+    Effect.fn(function* () {
+      const all = ["registry.test", "a.test", "b.test", "c.test", "d.test", "e.test"]
+      let given = 0
+      let refused = 0
+      const fake = FakeUpstream.make(({ headers, url }) => {
+        const { host, pathname } = new URL(url)
+        if (pathname === "/token") return { status: 200, body: `{"token":"t${++given}","expires_in":3600}` }
+        const token = Number(headers["authorization"]?.split("t").at(-1))
+        const challenge = { "www-authenticate": `Bearer realm="https://${host}/token"` }
+        if (Number.isNaN(token) || token <= refused) return { status: 401, headers: challenge }
+        const next = all[all.indexOf(host) + 1]
+        return next === undefined ? served : { status: 307, headers: { location: `https://${next}/x` } }
+      })
+      yield* Effect.gen(function* () {
+        assert.isTrue(Result.isSuccess(yield* resolve(basic())))
+        // Each has its token refused once, and another got: one more than may be asked.
+        refused = given
+        const before = fake.asked.filter(({ url }) => !url.includes("/token")).length
+        assert.strictEqual(reason(yield* resolve(basic()))["_tag"], "InvalidResponse")
+        assert.strictEqual(fake.asked.filter(({ url }) => !url.includes("/token")).length - before, 16)
+      }).pipe(Effect.provide(fake.layer))
     })
   )
 
@@ -288,7 +383,7 @@ describe("authentication", () => {
         yield* resolve(basic())
         assert.isTrue(Result.isSuccess(yield* resolve(basic())))
         assert.strictEqual(fake.asked.length, 3)
-        assert.deepInclude(reason(yield* resolve()), { _tag: "Refused", status: 401 })
+        assert.deepInclude(reason(yield* resolve()), { _tag: "AnonymousRefused", status: 401 })
       }).pipe(Effect.provide(fake.layer))
     })
   )

@@ -37,6 +37,18 @@ describe("Challenge", () => {
     assert.strictEqual(Challenge.parse("Bearer realm=a, realm=b")[0]?.parameters.get("realm"), "a")
   })
 
+  it("reads unquoted values up to a comma or a space, addresses with a query among them", () => {
+    const [challenge] = Challenge.parse("Bearer realm=https://auth.test/token?a=b&c=d,service=x scope=y:z")
+    assert.deepStrictEqual(
+      [...(challenge?.parameters ?? [])],
+      [
+        ["realm", "https://auth.test/token?a=b&c=d"],
+        ["service", "x"],
+        ["scope", "y:z"]
+      ]
+    )
+  })
+
   it("stays quick with a header made to be slow", () => {
     for (const part of ['a="', "a =", ",", "\\", "a ", '"a']) {
       assert.isArray(Challenge.parse(part.repeat(100_000)))

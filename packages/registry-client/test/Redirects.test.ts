@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
-import { Effect, Redacted, Result, Stream } from "effect"
+import { Effect, Logger, Redacted, Result, Stream } from "effect"
 import { RegistryClient } from "../src/RegistryClient.ts"
 import * as FakeUpstream from "./FakeUpstream.ts"
 
@@ -77,8 +77,67 @@ describe("redirects", () => {
   refuses("a redirect without a Location", undefined, "without saying where")
   refuses("a Location that is no address", "https://[", "not an address")
   refuses("another protocol", "ftp://store.test/signature", "neither https nor http")
-  refuses("a way from HTTPS to HTTP", "http://store.test/signature", "plain HTTP")
   refuses("a circle", `https://registry.test/v2/some/packages/blobs/${layer.digest}`, "circle")
+
+  it.effect(
+    "follows a registry on HTTPS to a blob store on plain HTTP without our Authorization, and says so once",
+    Effect.fn(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => void lines.push(JSON.stringify(message)))
+      const fake = redirecting("http://store.test/blob?signature=abc")
+      yield* Effect.gen(function* () {
+        for (let time = 0; time < 3; time++) assert.isTrue(Result.isSuccess(yield* read()))
+      }).pipe(Effect.provide([fake.layer, Logger.layer([logger])]))
+      assert.isUndefined(fake.asked.at(-1)?.headers["authorization"])
+      assert.deepStrictEqual(lines, [
+        '["a registry on https redirects to plain http; followed without credentials",{"registry":"registry.test","target":"store.test"}]'
+      ])
+    })
+  )
+
+  it.effect(
+    "takes a registry's own HTTPS for another origin, and names it by its scheme",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make(({ url }) =>
+        url.startsWith("http:")
+          ? { status: 301, headers: { location: url.replace("http:", "https:") } }
+          : challenge
+      )
+      const result = yield* Effect.provide(read("http"), fake.layer)
+      assert.isTrue(fake.asked.every(({ headers }) => headers["authorization"] === undefined))
+      assert.isTrue(Result.isFailure(result))
+      if (Result.isFailure(result)) {
+        assert.strictEqual(
+          result.failure.message,
+          "https://registry.test, to which registry.test redirects, asks for a login of its own (401)"
+        )
+      }
+    })
+  )
+
+  it.effect(
+    "comes back from plain HTTP to the registry's own origin with our Authorization",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make(({ headers, url }) => {
+        if (url.startsWith("http:"))
+          return { status: 307, headers: { location: "https://registry.test/blob" } }
+        if (url.endsWith("/blob")) return { status: 200, body: bytes }
+        return headers["authorization"] === undefined
+          ? challenge
+          : { status: 307, headers: { location: "http://store.test/hop" } }
+      })
+      assert.isTrue(Result.isSuccess(yield* Effect.provide(read(), fake.layer)))
+      assert.deepStrictEqual(
+        fake.asked.map(({ headers, url }) => [new URL(url).origin, headers["authorization"] !== undefined]),
+        [
+          ["https://registry.test", false],
+          ["https://registry.test", true],
+          ["http://store.test", false],
+          ["https://registry.test", true]
+        ]
+      )
+    })
+  )
 
   it.effect(
     "follows a registry on plain HTTP to plain HTTP",

@@ -8,16 +8,21 @@ import {
   type CredentialStatus,
   CredentialStore
 } from "@registry-packages-proxy/credential-store/CredentialStore"
-import { anonymous } from "@registry-packages-proxy/oci/Credential"
+import { anonymous, type Credential } from "@registry-packages-proxy/oci/Credential"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Effect, Layer, Option } from "effect"
 
+/** A source, with the credentials of paths below its repository: the longest that leads to a request's path counts. */
+export interface MockSource extends RegistrySource {
+  readonly paths?: Readonly<Record<string, Credential>>
+}
+
 /** What the mock answers; everything that is left out is as in a program that knows all it can. */
 export interface MockOptions {
   /** By repository (`host[:port]/name`); the cluster's own registry under the empty string. */
-  readonly sources: Readonly<Record<string, RegistrySource>>
+  readonly sources: Readonly<Record<string, MockSource>>
   /** Why an object cannot be read, by repository. */
   readonly unreadable?: Readonly<Record<string, { readonly origin: string; readonly detail: string }>>
   /** Feeds not yet heard of: none unless told. */
@@ -30,6 +35,13 @@ export interface MockOptions {
 export const layer = (options: MockOptions): Layer.Layer<CredentialStore> =>
   Layer.succeed(CredentialStore, CredentialStore.of(make(options)))
 
+const at = ({ paths = {}, ...source }: MockSource, path: string): RegistrySource => {
+  const [longest] = Object.keys(paths)
+    .filter((one) => `${path}/`.startsWith(`${one}/`))
+    .sort((one, other) => other.length - one.length)
+  return { ...source, credential: (longest === undefined ? undefined : paths[longest]) ?? source.credential }
+}
+
 const make = ({ lastSync = 0, sources, unreadable = {}, upToDate = true, waitingFor = [] }: MockOptions) => {
   const status: CredentialStatus = {
     synced: waitingFor.length === 0,
@@ -38,11 +50,11 @@ const make = ({ lastSync = 0, sources, unreadable = {}, upToDate = true, waiting
     sources: Object.keys(sources).length,
     lastSync: waitingFor.length === 0 ? Option.some(lastSync) : Option.none()
   }
-  const get: CredentialStore["Service"]["get"] = (repository) =>
+  const get: CredentialStore["Service"]["get"] = (repository, path) =>
     Effect.suspend(() => {
       const key: string = Option.getOrElse(repository, () => "")
       const source = Object.hasOwn(sources, key) ? sources[key] : undefined
-      if (source !== undefined) return Effect.succeed(source)
+      if (source !== undefined) return Effect.succeed(at(source, path))
       const broken = Object.hasOwn(unreadable, key) ? unreadable[key] : undefined
       if (broken !== undefined) return new CredentialError({ reason: new Unreadable(broken) })
       return new CredentialError({

@@ -7,12 +7,19 @@ export interface Login {
   readonly password: string
 }
 
-/** What a test says of a ModuleSource; `scheme` and `dockerCfg` are taken as they are, so that they can be wrong. */
+/** What stands under `auths` of a docker config.json: by registry, path included, what one entry holds. */
+export type Auths = Readonly<Record<string, unknown>>
+
+/**
+ * What a test says of a ModuleSource; `scheme`, `auths` and `dockerCfg` are taken as they are, so that they can be wrong.
+ * Of `login`, `auths` and `dockerCfg` the last that is given counts.
+ */
 export interface ModuleSourceOptions {
   readonly name: string
   readonly repo: string
   readonly scheme?: string
   readonly login?: Login
+  readonly auths?: Auths
   readonly dockerCfg?: string
   readonly ca?: string
   readonly creationTimestamp?: string
@@ -25,11 +32,26 @@ export interface RegistrySecretOptions {
   readonly scheme?: string
   readonly ca?: string
   readonly login?: Login
+  readonly auths?: Auths
 }
 
 /** A docker config.json's text with one login. */
 export const dockerConfig = ({ host, password, username }: Login): string =>
   JSON.stringify({ auths: { [host]: { auth: Base64.encode(`${username}:${password}`) } } })
+
+/** The docker config.json's text that a test asks for, if it asks for one. */
+const configOf = ({ auths, login }: { readonly auths?: Auths; readonly login?: Login }): string | undefined =>
+  auths !== undefined ? JSON.stringify({ auths }) : login !== undefined ? dockerConfig(login) : undefined
+
+const dockerCfgOf = (options: ModuleSourceOptions): string | undefined => {
+  const config = configOf(options)
+  return options.dockerCfg ?? (config === undefined ? undefined : Base64.encode(config))
+}
+
+const given = (values: Readonly<Record<string, string | undefined>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]]))
+  )
 
 /** A ModuleSource as the API server gives it out, with fields the program does not know. */
 export const moduleSource = (options: ModuleSourceOptions): Record<string, unknown> => ({
@@ -37,17 +59,13 @@ export const moduleSource = (options: ModuleSourceOptions): Record<string, unkno
   kind: "ModuleSource",
   metadata: {
     name: options.name,
-    ...(options.creationTimestamp === undefined ? {} : { creationTimestamp: options.creationTimestamp }),
+    ...given({ creationTimestamp: options.creationTimestamp }),
     managedFields: [{ manager: "test" }]
   },
   spec: {
     registry: {
       repo: options.repo,
-      ...(options.scheme === undefined ? {} : { scheme: options.scheme }),
-      ...(options.ca === undefined ? {} : { ca: options.ca }),
-      ...(options.dockerCfg === undefined && options.login === undefined
-        ? {}
-        : { dockerCfg: options.dockerCfg ?? Base64.encode(dockerConfig(options.login ?? emptyLogin)) }),
+      ...given({ scheme: options.scheme, ca: options.ca, dockerCfg: dockerCfgOf(options) }),
       unknownField: 1
     },
     releaseChannel: "Stable"
@@ -55,16 +73,14 @@ export const moduleSource = (options: ModuleSourceOptions): Record<string, unkno
   status: { modulesCount: 3 }
 })
 
-const emptyLogin: Login = { host: "", username: "", password: "" }
-
 /** The Secret `d8-system/deckhouse-registry` as the API server gives it out. */
 export const registrySecret = (options: RegistrySecretOptions): Record<string, unknown> => {
-  const values = Object.entries({
+  const values = given({
     address: options.address,
     path: options.path,
     scheme: options.scheme,
     ca: options.ca,
-    ".dockerconfigjson": options.login === undefined ? undefined : dockerConfig(options.login),
+    ".dockerconfigjson": configOf(options),
     clusterIsBootstrapped: "true"
   })
   return {
@@ -72,9 +88,7 @@ export const registrySecret = (options: RegistrySecretOptions): Record<string, u
     kind: "Secret",
     metadata: { name: "deckhouse-registry", namespace: "d8-system" },
     type: "kubernetes.io/dockerconfigjson",
-    data: Object.fromEntries(
-      values.flatMap(([key, value]) => (value === undefined ? [] : [[key, Base64.encode(value)]]))
-    )
+    data: Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Base64.encode(value)]))
   }
 }
 

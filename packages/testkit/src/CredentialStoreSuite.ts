@@ -2,16 +2,17 @@ import { CredentialStore } from "@registry-packages-proxy/credential-store/Crede
 import type { CredentialError } from "@registry-packages-proxy/credential-store/CredentialError"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
+import { noPath, PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, type Layer, Option, Redacted } from "effect"
-import { source } from "./CredentialStoreMock.ts"
+import { type MockSource, source } from "./CredentialStoreMock.ts"
 import { moduleSource, registrySecret } from "./CredentialStoreObjects.ts"
 
 /** What a store is to know: as Kubernetes objects, and as what has to come of them. */
 export interface Fixture {
   readonly objects: ReadonlyArray<unknown>
   /** By repository; the cluster's own registry under the empty string. */
-  readonly sources: Readonly<Record<string, RegistrySource>>
+  readonly sources: Readonly<Record<string, MockSource>>
   readonly unreadable: Readonly<Record<string, { readonly origin: string; readonly detail: string }>>
   /**
    * `synced`: all feeds delivered and are in touch. `waiting`: another feed, named `another feed`, has not delivered
@@ -24,12 +25,23 @@ const password = "s3cr3t-of-the-suite"
 
 const login = (host: string) => ({ host, username: "reader", password })
 
+const basic = (username: string) => ({ _tag: "Basic", username, password: Redacted.make(password) }) as const
+
 const known: Omit<Fixture, "state"> = {
   objects: [
     moduleSource({
       name: "modules",
       repo: "registry.example.com:5000/sys/modules",
       login: login("registry.example.com:5000")
+    }),
+    moduleSource({
+      name: "paths",
+      repo: "paths.example.com/group/",
+      auths: {
+        "paths.example.com/group/private": { username: "member", password },
+        "https://paths.example.com/v2/": { username: "reader", password },
+        "paths.example.com/other": { username: "nobody", password }
+      }
     }),
     moduleSource({ name: "plain", repo: "[::1]:5001/plain", scheme: "HTTP" }),
     moduleSource({ name: "broken", repo: "broken.example.com/modules", dockerCfg: "%%%" }),
@@ -44,9 +56,18 @@ const known: Omit<Fixture, "state"> = {
     "registry.example.com:5000/sys/modules": source({
       host: "registry.example.com:5000",
       base: "sys/modules",
-      credential: { _tag: "Basic", username: "reader", password: Redacted.make(password) },
+      credential: basic("reader"),
       origin: "ModuleSource modules"
     }),
+    "paths.example.com/group": {
+      ...source({
+        host: "paths.example.com",
+        base: "group",
+        credential: basic("reader"),
+        origin: "ModuleSource paths"
+      }),
+      paths: { private: basic("member") }
+    },
     "[::1]:5001/plain": source({
       scheme: "http",
       host: "[::1]:5001",
@@ -56,7 +77,7 @@ const known: Omit<Fixture, "state"> = {
     "": source({
       host: "cluster.example.com",
       base: "sys/deckhouse",
-      credential: { _tag: "Basic", username: "reader", password: Redacted.make(password) },
+      credential: basic("reader"),
       origin: "Secret d8-system/deckhouse-registry"
     })
   },
@@ -75,7 +96,7 @@ const reasonOf = (
   repository: string
 ): Effect.Effect<CredentialError["reason"], RegistrySource, CredentialStore> =>
   CredentialStore.use((store) =>
-    Effect.map(Effect.flip(store.get(keyOf(repository))), (error) => error.reason)
+    Effect.map(Effect.flip(store.get(keyOf(repository), noPath)), (error) => error.reason)
   )
 
 const revealed = (value: RegistrySource) => ({
@@ -100,9 +121,30 @@ export const suite = (name: string, make: (fixture: Fixture) => Layer.Layer<Cred
           "get - answers every known repository with its source",
           Effect.fn(function* () {
             const store = yield* CredentialStore
-            for (const [repository, expected] of Object.entries(known.sources)) {
-              assert.deepStrictEqual(revealed(yield* store.get(keyOf(repository))), revealed(expected))
+            for (const [repository, { paths: _, ...expected }] of Object.entries(known.sources)) {
+              assert.deepStrictEqual(
+                revealed(yield* store.get(keyOf(repository), noPath)),
+                revealed(expected)
+              )
             }
+          })
+        )
+
+        it.effect(
+          "get - answers the credential of the longest path that leads to the one asked for",
+          Effect.fn(function* () {
+            const store = yield* CredentialStore
+            const userOf = Effect.fnUntraced(function* (path: string) {
+              const { base, credential } = yield* store.get(
+                keyOf("paths.example.com/group"),
+                PathComponents.make(path)
+              )
+              return [base, credential._tag === "Basic" ? credential.username : credential._tag]
+            })
+            assert.deepEqual<unknown>(
+              yield* Effect.forEach(["", "private", "private/a", "privately", "a/private"], userOf),
+              ["reader", "member", "member", "reader", "reader"].map((user) => ["group", user])
+            )
           })
         )
 
@@ -153,7 +195,9 @@ export const suite = (name: string, make: (fixture: Fixture) => Layer.Layer<Cred
               yield* store.status,
               yield* reasonOf(unknown),
               yield* reasonOf("broken.example.com/modules"),
-              yield* Effect.forEach(Object.keys(known.sources), (repository) => store.get(keyOf(repository)))
+              yield* Effect.forEach(Object.keys(known.sources), (repository) =>
+                store.get(keyOf(repository), noPath)
+              )
             ])
             assert.notInclude(printed, password)
           })

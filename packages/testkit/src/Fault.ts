@@ -1,7 +1,7 @@
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { Latch } from "effect"
 
-/** What a request to the registry is for. `store` is the blob store that blobs may be redirected to. */
+/** The purpose of a request to the registry. `store` is the blob store that blobs may be redirected to. */
 export type Operation = "ping" | "manifest" | "blob" | "token" | "store"
 
 /** Answers with this status instead of serving; the body is a distribution-spec error unless one is given. */
@@ -74,6 +74,24 @@ export interface IgnoreRange {
   readonly _tag: "IgnoreRange"
 }
 
+/** Answers a request with a Range by this status. */
+export interface RefuseRange {
+  readonly _tag: "RefuseRange"
+  readonly status: number
+}
+
+/** Serves as ever, under another status: 206 for the whole, 200 for a part. */
+export interface Relabel {
+  readonly _tag: "Relabel"
+  readonly status: number
+}
+
+/** Sends the body encoded, with its Content-Encoding and the length of what is sent. */
+export interface Encode {
+  readonly _tag: "Encode"
+  readonly coding: "gzip" | "deflate" | "br" | "zstd"
+}
+
 /** Sends the body no faster than this, by the clock the registry was made with (a TestClock in tests). */
 export interface RateLimit {
   readonly _tag: "RateLimit"
@@ -108,14 +126,18 @@ export type Fault =
   | Reset
   | WrongContentRange
   | IgnoreRange
+  | RefuseRange
+  | Relabel
+  | Encode
   | RateLimit
   | Headers
   | Body
 
-/** Which requests suffer: the next `times` of them (1 unless told), of one digest or of any. */
+/** Which requests suffer: the next `times` of them (1 unless told), of one digest or method or of any. */
 export interface FaultOptions {
   readonly times?: number | "always"
   readonly digest?: Digest
+  readonly method?: "GET" | "HEAD" | "POST"
 }
 
 /** The fault of this kind among those that one request suffers. */

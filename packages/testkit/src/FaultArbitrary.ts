@@ -67,6 +67,12 @@ const bodyFault = (size: number): fc.Arbitrary<PlannedFault> =>
     fc.constant<PlannedFault>({ _tag: "NoLength" }),
     fc.constant<PlannedFault>({ _tag: "Endless" }),
     fc.constant<PlannedFault>({ _tag: "IgnoreRange" }),
+    fc.record({ _tag: fc.constant("RefuseRange" as const), status: fc.constantFrom(400, 416, 501, 503) }),
+    fc.record({ _tag: fc.constant("Relabel" as const), status: fc.constantFrom(200, 206) }),
+    fc.record({
+      _tag: fc.constant("Encode" as const),
+      coding: fc.constantFrom("gzip" as const, "deflate" as const, "br" as const, "zstd" as const)
+    }),
     fc.record({ _tag: fc.constant("WrongContentRange" as const), by: fc.integer({ min: -1000, max: 1000 }) }),
     fc.record({
       _tag: fc.constant("RateLimit" as const),
@@ -75,7 +81,9 @@ const bodyFault = (size: number): fc.Arbitrary<PlannedFault> =>
     fc
       .constantFrom<Readonly<Record<string, string | undefined>>>(
         { "content-encoding": "gzip" },
+        { "content-encoding": "aws-chunked" },
         { "content-length": undefined },
+        { "content-range": undefined },
         { "content-range": "bytes 0-0/1" },
         { "content-type": "text/html" }
       )

@@ -1,3 +1,4 @@
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib"
 import { type Fault, find, type Stall } from "./Fault.ts"
 import * as RegistryAnswer from "./RegistryAnswer.ts"
 
@@ -9,6 +10,13 @@ export interface FaultyAnswer {
   readonly stall: Stall | undefined
   readonly bytesPerSecond: number | undefined
 }
+
+const encoders = {
+  br: brotliCompressSync,
+  deflate: deflateSync,
+  gzip: gzipSync,
+  zstd: zstdCompressSync
+} as const
 
 const take = function* (chunks: Iterable<Uint8Array>, count: number) {
   let left = count
@@ -70,6 +78,14 @@ export const apply = (
     const bytes = new TextEncoder().encode(body.body)
     answer = RegistryAnswer.make(answer.status, answer.headers, { size: bytes.length, chunks: () => [bytes] })
   }
+  const encoding = find(faults, "Encode")
+  if (encoding !== undefined) {
+    const bytes = encoders[encoding.coding](Buffer.concat([...answer.body.chunks()]))
+    const headers = { ...answer.headers, "content-encoding": encoding.coding }
+    answer = RegistryAnswer.make(answer.status, headers, { size: bytes.length, chunks: () => [bytes] })
+  }
+  const relabelling = find(faults, "Relabel")
+  if (relabelling !== undefined) answer = { ...answer, status: relabelling.status }
   const corruption = find(faults, "Corrupt")
   if (corruption !== undefined) {
     const { chunks, size } = answer.body

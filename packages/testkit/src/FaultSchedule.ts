@@ -4,6 +4,7 @@ interface Entry {
   readonly operation: Operation
   readonly faults: ReadonlyArray<Fault>
   readonly digest: string | undefined
+  readonly method: string | undefined
   remaining: number
 }
 
@@ -13,22 +14,24 @@ export class FaultSchedule {
 
   /** Appends an entry: `faults` strike one request together. */
   add(operation: Operation, faults: Fault | ReadonlyArray<Fault>, options: FaultOptions = {}): void {
-    const { digest, times = 1 } = options
+    const { digest, method, times = 1 } = options
     this.#entries.push({
       operation,
       faults: "_tag" in faults ? [faults] : faults,
       digest,
+      method,
       remaining: times === "always" ? Infinity : times
     })
   }
 
-  /** What the request at hand suffers, counted down. */
-  next(operation: Operation, digest: string | undefined): ReadonlyArray<Fault> {
+  /** The faults of the request at hand, counted down. */
+  next(operation: Operation, digest: string | undefined, method: string): ReadonlyArray<Fault> {
     const entry = this.#entries.find(
       (entry) =>
         entry.operation === operation &&
         entry.remaining > 0 &&
-        (entry.digest === undefined || entry.digest === digest)
+        (entry.digest === undefined || entry.digest === digest) &&
+        (entry.method === undefined || entry.method === method)
     )
     if (entry === undefined) return []
     entry.remaining--

@@ -1,7 +1,8 @@
 import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import * as Manifest from "@registry-packages-proxy/oci/Manifest"
-import { ManifestError, NestedIndex } from "@registry-packages-proxy/oci/ManifestError"
+import { ForeignLayer, ManifestError } from "@registry-packages-proxy/oci/ManifestError"
+import * as MediaType from "@registry-packages-proxy/oci/MediaType"
 import * as PackageDescriptor from "@registry-packages-proxy/oci/PackageDescriptor"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
@@ -91,19 +92,25 @@ const make = (images: ReadonlyArray<RegistryImage.RegistryImage>) => {
 
   const resolve = Effect.fnUntraced(function* (repository: Repository, digest: Digest, platform: Platform) {
     yield* suffer(repository, begin("resolve"))
-    const root = yield* parse(repository, digest)
-    const manifest =
-      root._tag === "ImageManifest"
-        ? root
-        : yield* parse(
-            repository,
-            (yield* valid(repository, Effect.fromResult(Manifest.childFor(root, platform)))).digest
-          )
-    if (manifest._tag === "ImageIndex") {
-      return yield* failure(repository, new ManifestError({ reason: new NestedIndex({}) }))
+    let indexes: ReadonlyArray<Digest> = []
+    let asked = digest
+    for (;;) {
+      const document = yield* parse(repository, asked)
+      if (document._tag === "ImageManifest") {
+        const layer = yield* valid(repository, Effect.fromResult(Manifest.packageLayer(document)))
+        const held = blobs.get(layer.digest)
+        if (held === undefined && MediaType.isForeignLayer(layer.mediaType)) {
+          const reason = new ForeignLayer({ mediaType: layer.mediaType })
+          return yield* failure(repository, new ManifestError({ reason }))
+        }
+        const size = layer.size ?? held?.size ?? 0
+        return PackageDescriptor.make({ ...layer, size }, { viaIndex: indexes.length > 0 })
+      }
+      const step = Effect.fromResult(Manifest.descend(indexes, document, asked, platform))
+      const { child, indexes: path } = yield* valid(repository, step)
+      indexes = path
+      asked = child.digest
     }
-    const layer = yield* valid(repository, Effect.fromResult(Manifest.packageLayer(manifest)))
-    return PackageDescriptor.make(layer, { viaIndex: manifest !== root })
   })
 
   const blob = (

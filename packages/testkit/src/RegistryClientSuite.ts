@@ -36,7 +36,36 @@ const index = RegistryImage.index([
   { image: small, platform: "linux/amd64" },
   { image: large, platform: "linux/arm64" }
 ])
-const nested = RegistryImage.index([{ image: index, platform: "linux/amd64" }])
+const nested = RegistryImage.nested(index, "linux/amd64", 3)
+const tooDeep = RegistryImage.nested(index, "linux/amd64", 4)
+const variants = RegistryImage.index([
+  { image: large, platform: "linux/amd64/v3" },
+  { image: small, platform: "linux/amd64/v1" }
+])
+const withoutPlatform = RegistryImage.index([{ image: large, platform: "linux/arm64" }, { image: small }])
+const attestations = RegistryImage.index([{ image: small, platform: "unknown/unknown" }])
+const odd: ReadonlyArray<RegistryImage.IndexChild> = [
+  { odd: null },
+  { odd: {} },
+  { odd: { digest: `blake3:${"a".repeat(64)}`, platform: {} } },
+  { odd: { digest: "x", platform: { os: 7, architecture: ["amd64"] }, size: "7" } }
+]
+const besideOdd = RegistryImage.index([...odd, { image: small, platform: "linux/amd64" }, ...odd], {
+  fields: { mediaType: undefined, annotations: [], subject: 7, schemaVersion: "2" }
+})
+const leftOut = RegistryImage.image(
+  [
+    {
+      blob: RegistryBlob.fromBytes(RegistryBlob.randomBytes(10, 5)),
+      descriptor: { size: undefined, digest: 7 }
+    },
+    { blob: RegistryBlob.fromBytes(bytes), descriptor: { mediaType: undefined, annotations: "x" } }
+  ],
+  { fields: { config: null, annotations: 7 } }
+)
+const empty = RegistryImage.image([
+  { blob: RegistryBlob.fromBytes(new Uint8Array()), descriptor: { size: undefined } }
+])
 const noLayers = RegistryImage.image([])
 const foreign = RegistryImage.foreign(RegistryBlob.fromBytes(RegistryBlob.randomBytes(8, 10)))
 const schema1 = RegistryImage.schema1(RegistryBlob.fromBytes(RegistryBlob.randomBytes(9, 10)))
@@ -49,6 +78,13 @@ export const images: ReadonlyArray<RegistryImage.RegistryImage> = [
   sha512,
   index,
   nested,
+  tooDeep,
+  variants,
+  withoutPlatform,
+  attestations,
+  besideOdd,
+  leftOut,
+  empty,
   noLayers,
   foreign,
   schema1
@@ -117,6 +153,35 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
+      "resolve - takes the child that suits the platform best, one without platform where none names it",
+      Effect.fn(function* () {
+        const [v1, v3] = [layerOf(small).digest, layerOf(large).digest]
+        assert.strictEqual((yield* resolve(variants.digest)).digest, v1)
+        assert.strictEqual((yield* resolve(variants.digest, Platform.make("linux/amd64/v3"))).digest, v3)
+        assert.strictEqual((yield* resolve(withoutPlatform.digest)).digest, v1)
+        assert.strictEqual((yield* resolve(withoutPlatform.digest, arm64)).digest, v3)
+      })
+    )
+
+    test(
+      "resolve - follows indexes in each other",
+      Effect.fn(function* () {
+        const found = yield* resolve(nested.digest)
+        assert.deepStrictEqual([found.digest, found.viaIndex], [layerOf(small).digest, true])
+      })
+    )
+
+    test(
+      "resolve - passes over whatever stands beside what it takes",
+      Effect.fn(function* () {
+        assert.strictEqual((yield* resolve(besideOdd.digest)).digest, layerOf(small).digest)
+        const { compression, digest, size } = yield* resolve(leftOut.digest)
+        assert.deepStrictEqual([compression, digest, size], ["gzip", layerOf(leftOut).digest, bytes.length])
+        assert.strictEqual((yield* resolve(empty.digest)).size, 0)
+      })
+    )
+
+    test(
       "resolve - takes sha512 digests",
       Effect.fn(function* () {
         assert.strictEqual((yield* resolve(sha512.digest)).digest, layerOf(sha512).digest)
@@ -137,7 +202,9 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
           yield* reasonOf(resolve(index.digest, Platform.make("linux/s390x"))),
           "PlatformNotFound"
         )
-        assert.strictEqual(yield* reasonOf(resolve(nested.digest)), "NestedIndex")
+        assert.strictEqual(yield* reasonOf(resolve(attestations.digest)), "PlatformNotFound")
+        assert.strictEqual(yield* reasonOf(resolve(nested.digest, arm64)), "PlatformNotFound")
+        assert.strictEqual(yield* reasonOf(resolve(tooDeep.digest)), "IndexTooDeep")
         assert.strictEqual(yield* reasonOf(resolve(noLayers.digest)), "NoLayers")
         assert.strictEqual(yield* reasonOf(resolve(foreign.digest)), "ForeignLayer")
         assert.strictEqual(yield* reasonOf(resolve(schema1.digest)), "SchemaVersion1")

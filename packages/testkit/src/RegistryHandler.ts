@@ -45,7 +45,8 @@ export const make = (options: {
     const path = decodeURIComponent(url.pathname)
     const route = routeOf(listener, path)
     const change = yield* log.begin(record(request, route, connection))
-    const faults = route === undefined ? [] : schedule.next(route.operation, route.reference)
+    const faults =
+      route === undefined ? [] : schedule.next(route.operation, route.reference, request.method ?? "")
     let sent = 0
 
     const answer = Effect.gen(function* () {

@@ -9,7 +9,22 @@ export interface ImageLayer {
   /** A gzipped tar in the image's format unless told. */
   readonly mediaType?: string
   readonly urls?: ReadonlyArray<string>
+  /** Fields of its descriptor as they are to be, `undefined` for one that is left out: what odd writers write. */
+  readonly descriptor?: Fields
 }
+
+/** Fields of a document, by name. */
+export type Fields = Readonly<Record<string, unknown>>
+
+/** A manifest as an index names it, or whatever else an index has in the place of one. */
+export type IndexChild =
+  | {
+      readonly image: RegistryImage
+      /** `os/architecture` with an optional `/variant`; left out where the index is to name none. */
+      readonly platform?: string
+      readonly descriptor?: Fields
+    }
+  | { readonly odd: unknown }
 
 /** A manifest of any kind with everything it refers to, ready to be put on a registry. */
 export interface RegistryImage {
@@ -25,6 +40,8 @@ export interface RegistryImage {
 interface Options {
   readonly format?: "oci" | "docker"
   readonly algorithm?: DigestAlgorithm
+  /** Fields of the document as they are to be, `undefined` for one that is left out. */
+  readonly fields?: Fields
 }
 
 const encode = (document: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(document, null, 2))
@@ -56,7 +73,7 @@ export const raw = (
 
 /** An image of these layers; the last one is the package. */
 export const image = (layers: ReadonlyArray<ImageLayer>, options: Options = {}): RegistryImage => {
-  const { algorithm = "sha256", format = "oci" } = options
+  const { algorithm = "sha256", fields, format = "oci" } = options
   const mediaType = format === "oci" ? MediaType.ociManifest : MediaType.dockerManifest
   const config = RegistryBlob.fromBytes(
     encode({ architecture: "amd64", os: "linux", rootfs: { type: "layers", diff_ids: [] } }),
@@ -66,12 +83,14 @@ export const image = (layers: ReadonlyArray<ImageLayer>, options: Options = {}):
     schemaVersion: 2,
     mediaType,
     config: { mediaType: configTypes[format], digest: config.digest, size: config.size },
-    layers: layers.map(({ blob, mediaType = layerTypes[format], urls }) => ({
+    layers: layers.map(({ blob, descriptor, mediaType = layerTypes[format], urls }) => ({
       mediaType,
       digest: blob.digest,
       size: blob.size,
-      ...(urls === undefined ? {} : { urls })
-    }))
+      urls,
+      ...descriptor
+    })),
+    ...fields
   }
   const held = layers.filter(({ urls }) => urls === undefined).map(({ blob }) => blob)
   return {
@@ -91,27 +110,31 @@ export const ofPackage = (
   return image([{ blob, ...(mediaType === undefined ? {} : { mediaType }) }], rest)
 }
 
-/** An index or manifest list; platforms are `os/architecture` with an optional `/variant`, or none at all. */
-export const index = (
-  children: ReadonlyArray<{ readonly image: RegistryImage; readonly platform?: string }>,
-  options: Options = {}
-): RegistryImage => {
-  const { algorithm = "sha256", format = "oci" } = options
+/** An index or manifest list. */
+export const index = (children: ReadonlyArray<IndexChild>, options: Options = {}): RegistryImage => {
+  const { algorithm = "sha256", fields, format = "oci" } = options
   const mediaType = format === "oci" ? MediaType.ociIndex : MediaType.dockerManifestList
-  const manifests = children.map(({ image, platform }) => {
+  const manifests = children.map((child) => {
+    if ("odd" in child) return child.odd
+    const { descriptor, image, platform } = child
     const [os, architecture, variant] = platform?.split("/") ?? []
     return {
       mediaType: image.mediaType,
       digest: image.digest,
       size: image.bytes.length,
-      ...(platform === undefined ? {} : { platform: { os, architecture, ...(variant && { variant }) } })
+      platform: platform === undefined ? undefined : { os, architecture, variant },
+      ...descriptor
     }
   })
   return {
-    ...raw(encode({ schemaVersion: 2, mediaType, manifests }), { mediaType, algorithm }),
-    children: children.map(({ image }) => image)
+    ...raw(encode({ schemaVersion: 2, mediaType, manifests, ...fields }), { mediaType, algorithm }),
+    children: children.flatMap((child) => ("odd" in child ? [] : [child.image]))
   }
 }
+
+/** An image in indexes in each other, `depth` of them, each for `platform`. */
+export const nested = (image: RegistryImage, platform: string, depth: number): RegistryImage =>
+  depth === 0 ? image : index([{ image: nested(image, platform, depth - 1), platform }])
 
 /** A Docker schema 1 manifest, which names its layers another way and is refused. */
 export const schema1 = (layer: RegistryBlob.RegistryBlob): RegistryImage => ({

@@ -5,14 +5,20 @@ import type { RegistryBlob } from "./RegistryBlob.ts"
 import type { RegistryContent } from "./RegistryContent.ts"
 import { rangeOf, type RegistryRequest, type Route } from "./RegistryRequest.ts"
 
-/** Where a request for a blob is sent instead of being served. */
+/** The place that a request for a blob is sent to instead of being served. */
 export type RegistryRedirect =
   | { readonly _tag: "None" }
   /**
    * To the blob store, another origin. Each address is signed; with `singleUse` a second request to one is a 403, as
-   * when an address expires.
+   * when an address expires. With `login` the store is a registry, which asks for a token that it gives to anybody, or
+   * to nobody.
    */
-  | { readonly _tag: "Store"; readonly status?: number; readonly singleUse?: boolean }
+  | {
+      readonly _tag: "Store"
+      readonly status?: number
+      readonly singleUse?: boolean
+      readonly login?: "anonymous" | "required"
+    }
   /** To itself, for ever. */
   | { readonly _tag: "Loop" }
   /** To this address; none at all where it is undefined. */
@@ -23,6 +29,9 @@ export type RegistryOverride = (
   request: RegistryRequest,
   byRules: () => RegistryAnswer.RegistryAnswer
 ) => RegistryAnswer.RegistryAnswer
+
+/** The token that a blob store with a login gives to anybody. */
+const storeToken = "store-token"
 
 /** One registry's state, and what it answers by the distribution-spec. */
 export class RegistryRules {
@@ -61,7 +70,11 @@ export class RegistryRules {
     faults: ReadonlyArray<Fault>
   ): RegistryAnswer.RegistryAnswer {
     if (route === undefined) return RegistryAnswer.error(404)
-    if (route.operation === "token") return this.authority.issue(request)
+    if (route.operation === "token") {
+      return request.listener === "store" && this.#storeLogin !== undefined
+        ? this.#storeToken()
+        : this.authority.issue(request, this.#origins)
+    }
     if (request.method !== "GET" && request.method !== "HEAD") return RegistryAnswer.error(405)
     if (route.operation === "store") return this.#stored(request, route, faults)
     const scope = route.repository === undefined ? undefined : `repository:${route.repository}:pull`
@@ -113,6 +126,16 @@ export class RegistryRules {
     return `${this.#origins.store}/store/${repository}/${digest}?signature=${signature}`
   }
 
+  get #storeLogin(): "anonymous" | "required" | undefined {
+    return this.redirect._tag === "Store" ? this.redirect.login : undefined
+  }
+
+  #storeToken(): RegistryAnswer.RegistryAnswer {
+    return this.#storeLogin === "anonymous"
+      ? RegistryAnswer.json(200, { token: storeToken })
+      : RegistryAnswer.error(401)
+  }
+
   // Object stores refuse a request that is signed twice: by its address and by an Authorization header.
   #stored(
     request: RegistryRequest,
@@ -121,7 +144,13 @@ export class RegistryRules {
   ): RegistryAnswer.RegistryAnswer {
     const signature = request.query.get("signature") ?? ""
     const singleUse = this.#signatures.get(signature)
-    if (request.authorization !== undefined) return RegistryAnswer.error(400)
+    const token = this.#storeLogin === undefined ? undefined : `Bearer ${storeToken}`
+    if (token !== undefined && request.authorization === undefined) {
+      return RegistryAnswer.error(401, undefined, {
+        "www-authenticate": `Bearer realm="${this.#origins.store}/token",service="store",scope="repository:any:pull"`
+      })
+    }
+    if (request.authorization !== token) return RegistryAnswer.error(400)
     if (singleUse === undefined) return RegistryAnswer.error(403)
     if (singleUse) this.#signatures.delete(signature)
     const blob = this.content.blob(route.repository ?? "", route.reference ?? "")
@@ -139,6 +168,8 @@ const serve = (
     "docker-content-digest": blob.digest,
     "accept-ranges": "bytes"
   }
+  const refusal = rangeHeader === undefined ? undefined : find(faults, "RefuseRange")
+  if (refusal !== undefined) return RegistryAnswer.error(refusal.status)
   const range = find(faults, "IgnoreRange") === undefined ? rangeOf(rangeHeader, blob.size) : undefined
   if (range === "unsatisfiable") {
     return RegistryAnswer.error(416, undefined, { "content-range": `bytes */${blob.size}` })

@@ -1,5 +1,5 @@
+import * as Base64Text from "@registry-packages-proxy/oci/Base64Text"
 import { Result, Schema, SchemaIssue } from "effect"
-import { Base64 } from "effect/encoding"
 import { ObjectError } from "../ObjectError.ts"
 
 /** Text that may be absent, null or empty: all three mean the same. */
@@ -33,15 +33,10 @@ export const shapeError = (error: Schema.SchemaError): ObjectError => {
   return new ObjectError({ detail: `${name === "" ? "it" : name} is missing or not of the expected type` })
 }
 
-/** Base64 of UTF-8 text, line breaks and blanks around it allowed; bytes that are not UTF-8 are refused. */
+/** Base64 of UTF-8 text, as {@link Base64Text.decode} reads it; bytes that are not UTF-8 are refused. */
 export const base64Text = (text: string, field: string): Result.Result<string, ObjectError> =>
-  Result.match(Base64.decode(text.replace(/\s+/g, "")), {
-    onFailure: () => invalid(`${field} is not base64`),
-    onSuccess: (bytes) => {
-      try {
-        return Result.succeed(new TextDecoder("utf-8", { fatal: true }).decode(bytes))
-      } catch {
-        return invalid(`${field} is not base64 of UTF-8 text`)
-      }
-    }
-  })
+  Result.mapError(
+    Base64Text.decode(text),
+    (problem) =>
+      new ObjectError({ detail: `${field} is not base64${problem === "not UTF-8" ? " of UTF-8 text" : ""}` })
+  )

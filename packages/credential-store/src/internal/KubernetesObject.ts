@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto"
-import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import { Option, Predicate, Result, Schema } from "effect"
 import * as ModuleSource from "../ModuleSource.ts"
 import * as RegistrySecret from "../RegistrySecret.ts"
+import type { StoredSource } from "./StoredSource.ts"
 
 /** Which repository a source is for; the empty slot is the cluster's own registry. */
 export type Slot = string
@@ -84,7 +84,7 @@ export const identify = (object: unknown, position: number): Identity => {
 /** A source read from an object, and the repository it is for. */
 export interface ReadSource {
   readonly slot: Slot
-  readonly source: RegistrySource
+  readonly source: StoredSource
 }
 
 /** Why an object gives no source, and the repository it claims where even that can be read. */
@@ -96,7 +96,7 @@ export interface Problem {
 const attempt = (
   object: unknown,
   identity: Identity,
-  previous: RegistrySource | undefined
+  previous: StoredSource | undefined
 ): Result.Result<ReadSource, Problem> => {
   if (identity.type === "Secret") {
     return Result.mapBoth(RegistrySecret.decode(object, identity.label, previous), {
@@ -119,7 +119,7 @@ const attempt = (
 export const read = (
   object: unknown,
   identity: Identity,
-  previous: RegistrySource | undefined
+  previous: StoredSource | undefined
 ): Result.Result<ReadSource, Problem> => {
   try {
     return attempt(object, identity, previous)
@@ -128,12 +128,20 @@ export const read = (
   }
 }
 
+const pick = (object: unknown, keys: ReadonlyArray<string>): unknown =>
+  Predicate.isObject(object) ? keys.map((key) => object[key]) : object
+
+/** All of an object that is ever read. */
 const parts = (object: unknown): unknown => {
   if (!Predicate.isObject(object)) return undefined
-  const spec = Predicate.isObject(object["spec"]) ? object["spec"]["registry"] : undefined
-  return [object["metadata"], spec, object["data"], object["stringData"]].map((part, index) =>
-    index === 0 && Predicate.isObject(part) ? part["creationTimestamp"] : part
-  )
+  const { data, metadata, spec, stringData } = object
+  const registry = Predicate.isObject(spec) ? spec["registry"] : spec
+  return [
+    pick(metadata, ["creationTimestamp"]),
+    pick(registry, ModuleSource.fields),
+    pick(data, RegistrySecret.fields),
+    pick(stringData, RegistrySecret.fields)
+  ]
 }
 
 /** Equal for two objects that read the same, so that what did not change is neither decoded nor reported again. */

@@ -1,4 +1,5 @@
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
+import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Result } from "effect"
 import type { Feed, FeedEvent } from "../Feed.ts"
 import * as ModuleSource from "../ModuleSource.ts"
@@ -13,6 +14,7 @@ import {
   type Slot
 } from "./KubernetesObject.ts"
 import type { Report } from "./Report.ts"
+import * as StoredSource from "./StoredSource.ts"
 
 /** One object of one feed, and what became of it. */
 interface Entry {
@@ -91,9 +93,15 @@ export class Ledger {
     return this.#feeds.flatMap((feed, index) => (this.#progress[index]?.synced === true ? [] : [feed.name]))
   }
 
-  find(slot: Slot): Found {
+  /** The source for a path below a repository. */
+  find(slot: Slot, path: PathComponents): Found {
     const good = this.#serving.get(slot)?.good
-    if (good !== undefined) return { _tag: "Source", source: good.source }
+    if (good !== undefined) {
+      return Result.match(StoredSource.at(good.source, path), {
+        onSuccess: (source): Found => ({ _tag: "Source", source }),
+        onFailure: (detail): Found => ({ _tag: "Unreadable", origin: good.source.origin, detail })
+      })
+    }
     const entry = this.#unreadable.get(slot)
     return entry?.problem === undefined
       ? { _tag: "Unknown" }
@@ -200,6 +208,7 @@ export class Ledger {
       return
     }
     const wasBroken = entry.problem !== undefined
+    const lastWarning = entry.good?.source.warning
     const result: Result.Result<ReadSource, Problem> =
       type === "Malformed"
         ? Result.fail({ slot: undefined, detail: "it is left out" })
@@ -209,6 +218,10 @@ export class Ledger {
       entry.problem = undefined
       if (wasBroken) reports.push({ level: "Info", message: `${label} can be read again` })
       else reports.push({ level: "Debug", message: `${label} was read` })
+      const { warning } = result.success.source
+      if (warning !== undefined && warning !== lastWarning) {
+        reports.push({ level: "Warn", message: `${label}: ${warning}` })
+      }
     } else {
       entry.problem = result.failure
       const rest = entry.good === undefined ? "it does not serve" : "its last good state goes on serving"

@@ -29,13 +29,19 @@ const parseDigest = (text: string): Option.Option<Digest> =>
     : decodeDigest(text.replace("-", ":"))
 
 const decodePlatform = Schema.decodeUnknownOption(Platform)
+
+// A platform's own separators are a path's and a name's: linux/arm64/v8.5 stands as linux-arm64-v8_5.
+const formatPlatform = (platform: Platform): string => platform.replaceAll("/", "-").replaceAll(".", "_")
+const parsePlatform = (text: string): Option.Option<Platform> =>
+  decodePlatform(text.replaceAll("-", "/").replaceAll("_", "."))
+
 const extensions = { gzip: "tar.gz", zstd: "tar.zst" } as const
 
 /** The file name of an entry: `<digest>.<platform, or any>.<layer digest>.<size>.tar.gz` (or `.tar.zst`). */
 export const format = (name: EntryName): string =>
   [
     formatDigest(name.requested),
-    Option.match(name.platform, { onNone: () => "any", onSome: (platform) => platform.replaceAll("/", "-") }),
+    Option.match(name.platform, { onNone: () => "any", onSome: formatPlatform }),
     formatDigest(name.layer),
     String(name.size),
     extensions[name.compression]
@@ -49,7 +55,7 @@ export const parse = (fileName: string): Option.Option<EntryName> => {
   const requested = parseDigest(requestedText)
   const layer = parseDigest(layerText)
   const size = Number(sizeText)
-  const platform = platformText === "any" ? Option.none() : decodePlatform(platformText.replaceAll("-", "/"))
+  const platform = platformText === "any" ? Option.none() : parsePlatform(platformText)
   if (
     tar !== "tar" ||
     rest.length > 0 ||

@@ -1,7 +1,8 @@
 import type { KubeConfig } from "@kubernetes/client-node/dist/config.js"
 import type { Cluster, User } from "@kubernetes/client-node/dist/config_types.js"
-import { Predicate, Schema } from "effect"
+import { Predicate, Result } from "effect"
 import { type ClusterLocation, type InCluster, tokenFile } from "../ClusterLocation.ts"
+import * as YamlText from "../YamlText.ts"
 
 const { readFileSync, statSync } = process.getBuiltinModule("node:fs")
 const { dirname, resolve } = process.getBuiltinModule("node:path")
@@ -84,36 +85,46 @@ const plain = (cluster: Cluster, server: URL): Cluster => {
   return { ...rest, skipTLSVerify: cluster.skipTLSVerify || server.protocol === "http:" }
 }
 
-const Document = Schema.Struct({
-  clusters: Schema.Array(Schema.Unknown),
-  contexts: Schema.Array(Schema.Unknown),
-  users: Schema.Array(Schema.Struct({ name: Schema.String, user: Schema.optionalKey(Schema.Unknown) })),
-  "current-context": Schema.optionalKey(Schema.String)
-})
+/** The largest kubeconfig read, in bytes. */
+export const maxSize = 4 * 1024 * 1024
 
-const decodeDocument = Schema.decodeUnknownSync(Document)
+/** The entry of this name in a list of a kubeconfig; whatever else stands there does not matter. */
+const named = (entries: unknown, name: unknown): Readonly<Record<string, unknown>> | undefined =>
+  Array.isArray(entries) && typeof name === "string" && name !== ""
+    ? entries.find(
+        (entry): entry is Readonly<Record<string, unknown>> =>
+          Predicate.isObject(entry) && entry["name"] === name
+      )
+    : undefined
 
 /** What client-node does not know: a `tokenFile`, which goes before a `token`. */
 const withTokenFile = (
-  { name, user }: (typeof Document.Type)["users"][number],
+  entry: Readonly<Record<string, unknown>>,
   directory: string
-): { readonly name: string; readonly user: unknown } => {
-  if (!Predicate.isObject(user) || typeof user["tokenFile"] !== "string") return { name, user }
+): Readonly<Record<string, unknown>> => {
+  const { user } = entry
+  if (!Predicate.isObject(user) || typeof user["tokenFile"] !== "string") return entry
   const tokenFile = resolve(directory, user["tokenFile"])
   const { token: _, ...rest } = user
-  return { name, user: { ...rest, "auth-provider": { name: "tokenFile", config: { tokenFile } } } }
+  return { ...entry, user: { ...rest, "auth-provider": { name: "tokenFile", config: { tokenFile } } } }
 }
 
-// One YAML parser for the whole program: client-node would bring its own.
-const parse = async (config: KubeConfig, text: string, directory: string): Promise<void> => {
+/** Gives client-node the current context, its cluster and its user; nothing where one is missing. */
+const take = async (config: KubeConfig, document: unknown, directory: string): Promise<void> => {
   const { newClusters, newContexts, newUsers } = await import("@kubernetes/client-node/dist/config_types.js")
-  const yaml = await import("yaml")
-  const document = decodeDocument(yaml.parse(text, { logLevel: "silent", prettyErrors: false }))
+  if (!Predicate.isObject(document)) return
+  const context = named(document["contexts"], document["current-context"])
+  const { cluster: clusterName, user: userName } = Predicate.isObject(context?.["context"])
+    ? context["context"]
+    : {}
+  const cluster = named(document["clusters"], clusterName)
+  const user = named(document["users"], userName)
+  if (context === undefined || cluster === undefined || user === undefined) return
   config.loadFromOptions({
-    clusters: newClusters(document.clusters),
-    contexts: newContexts(document.contexts),
-    users: newUsers(document.users.map((user) => withTokenFile(user, directory))),
-    currentContext: document["current-context"] ?? ""
+    clusters: newClusters([cluster]),
+    contexts: newContexts([context]),
+    users: newUsers([withTokenFile(user, directory)]),
+    currentContext: document["current-context"]
   })
   config.makePathsAbsolute(directory)
 }
@@ -122,20 +133,29 @@ const tokenFileOf = ({ authProvider }: User): string | undefined =>
   (authProvider as { readonly config?: { readonly tokenFile?: string } } | null | undefined)?.config
     ?.tokenFile
 
+const readText = (path: string, name: string): string => {
+  const tooLarge = () => new Unusable(`${name} is larger than ${maxSize / 1024 / 1024} MiB`)
+  let text: string
+  try {
+    if (statSync(path).size > maxSize) throw tooLarge()
+    text = readFileSync(path, "utf8")
+  } catch (cause) {
+    throw cause instanceof Unusable ? cause : unreadable(name, cause)
+  }
+  if (text.length > maxSize) throw tooLarge()
+  return text.replace(/^\ufeff/, "")
+}
+
 const fromFile = async (path: string): Promise<Loaded> => {
   const name = `kubeconfig ${path.slice(path.lastIndexOf("/") + 1)}`
   const config = await load()
-  let text: string
+  const documents = await YamlText.parse(readText(path, name))
+  if (Result.isFailure(documents)) throw new Unusable(`${name} cannot be read: ${documents.failure}`)
   try {
-    text = readFileSync(path, "utf8")
-  } catch (cause) {
-    throw unreadable(name, cause)
-  }
-  try {
-    await parse(config, text, dirname(resolve(path)))
+    await take(config, documents.success[0], dirname(resolve(path)))
   } catch {
     // What it says may quote the file.
-    throw new Unusable(`${name} is no kubeconfig that can be read`)
+    throw new Unusable(`${name} has a current context whose cluster or user cannot be read`)
   }
   const cluster = config.getCurrentCluster()
   const user = config.getCurrentUser()

@@ -2,7 +2,7 @@ import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
 import type { CredentialError } from "@registry-packages-proxy/credential-store/CredentialError"
 import { short } from "@registry-packages-proxy/oci/Digest"
 import type { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
-import type { RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
+import type { OtherServer, RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
 import { Option } from "effect"
 import { shorten } from "../SafeText.ts"
 import type { InvalidRepositoryName, PullError } from "./PackagePull.ts"
@@ -12,7 +12,7 @@ const retryAfter = (seconds: number) => ({ "retry-after": String(Math.max(1, Mat
 
 // What a registry, an object or a client names may be long: where it is told, what to do stands before it.
 
-/** What a client is told to wait where nobody said how long, in seconds. */
+/** The Retry-After where nobody said how long, in seconds. */
 const usualWait = 5
 
 const badGateway = (detail: string): Problem => ({ status: 502, detail })
@@ -46,69 +46,118 @@ const manifestProblem = (registry: string, { reason }: ManifestError): Problem =
       return badGateway(
         `Push the image's last layer as one the registry holds: ${registry} does not (${shorten(reason.mediaType, 100)}).`
       )
-    case "NestedIndex":
+    case "IndexTooDeep":
       return badGateway(
-        `Ask for the digest of an image: the index at ${registry} names another index for the platform, which is not supported.`
+        `Ask for the digest of the image itself: ${registry} has more than ${reason.max} indexes in each other there.`
       )
+    case "IndexLoop":
+      return badGateway(`Push the image again: an index at ${registry} leads back to itself.`)
   }
 }
 
-const timeouts = {
-  connect: ["Check the network between this node and the registry", "could not be connected to in 5 seconds"],
-  headers: ["Ask again later", "did not begin its answer in 30 seconds"],
-  body: ["Ask again later", "was silent for 30 seconds in the middle of its answer"],
-  attempts: ["Ask again later", "gave no answer in 45 seconds of attempts"]
-} as const
-
 const connectionAdvice = {
-  refused: "Check that the registry runs and its address",
-  reset: "Ask again later",
-  dns: "Check the registry's name and this node's DNS",
-  certificate: "Check the registry's certificate and the `ca` it is known by",
-  other: "Check the network between this node and the registry"
+  refused: ["Check that the registry runs and its address", "Check that it runs"],
+  reset: ["Ask again later", "Ask again later"],
+  dns: ["Check the registry's name and this node's DNS", "Check its name and this node's DNS"],
+  certificate: [
+    "Check the registry's certificate and the `ca` it is known by",
+    "Check its certificate; the registry's `ca` is trusted there too"
+  ],
+  proxy: [
+    "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the proxy they name",
+    "Check the way to it: HTTP_PROXY, HTTPS_PROXY, NO_PROXY and the proxy they name"
+  ],
+  other: [
+    "Check the network between this node and the registry",
+    "Check the network between this node and it"
+  ]
 } as const
 
-const registryProblem = ({ reason, registry }: RegistryError): Problem => {
+const serverWord = {
+  redirect: "the server the registry redirects to",
+  token: "the registry's token service",
+  "token redirect": "the server its token service redirects to"
+} as const
+
+const adviceFor = (kind: keyof typeof connectionAdvice, by: OtherServer | undefined): string => {
+  const [ofRegistry, ofOther] = connectionAdvice[kind]
+  return by === undefined ? ofRegistry : `${ofOther} (${serverWord[by.role]})`
+}
+
+/** Advice to the operator. It stands first, so that nobody who reads 200 bytes misses it. */
+const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>): string => {
   switch (reason._tag) {
     case "ManifestNotFound":
-      return {
-        status: 404,
-        detail: `Check digest, repository and path: ${registry} has no such manifest or repository.`
-      }
+      return "Check digest, repository and path"
     case "BlobNotFound":
-      return badGateway(`Push the image again: ${registry} has the manifest but not the layer it names.`)
+      return "Push the image again"
     case "Refused":
-      return badGateway(
-        `Check the ModuleSource or Secret: ${registry} refused our credentials (${reason.status}).`
-      )
-    case "Unavailable":
-      return {
-        status: 503,
-        detail: `Ask again later: ${registry} takes no requests now (${reason.status}).`,
-        headers: retryAfter(Option.getOrElse(reason.retryAfter, () => usualWait))
+      return reason.status === 403
+        ? "Check the ModuleSource or Secret, and what its account may pull"
+        : "Check the ModuleSource or Secret"
+    case "AnonymousRefused":
+      return reason.identityToken
+        ? "Put a name and a password into the ModuleSource or Secret"
+        : "Add a login to the ModuleSource or Secret"
+    case "AddressRefused":
+      return "Check the registry's clock and its storage settings, and proxies on the way"
+    case "LoginElsewhere":
+      return "Make a ModuleSource of the server it redirects to, or let that one give packages without a login"
+    case "TokenRefused":
+      switch (reason.login) {
+        case "password":
+          return "Check the ModuleSource or Secret"
+        case "identity token":
+          return "Renew the identity token in the ModuleSource or Secret, or put a name and a password there"
+        case "none":
+          return "Add a login to the ModuleSource or Secret"
+        case "withheld":
+          return "Let the token service answer by itself: no credentials follow its redirects"
       }
+    case "Unavailable":
+      return "Ask again later"
     case "UnexpectedStatus":
-      return badGateway(`Look at the registry's own log: ${registry} answered ${reason.status}.`)
-    case "ConnectionFailed": {
-      const own = `${registry}: `
-      const why = reason.detail.startsWith(own) ? reason.detail.slice(own.length) : reason.detail
-      return badGateway(`${connectionAdvice[reason.kind]}: pulling from ${registry} failed: ${why}.`)
-    }
-    case "TimedOut": {
-      const [advice, what] = timeouts[reason.phase]
-      return { status: 504, detail: `${advice}: ${registry} ${what}.` }
-    }
+      return reason.by === undefined
+        ? "Look at the registry's own log"
+        : `Look at the log of ${serverWord[reason.by.role]}`
+    case "ConnectionFailed":
+      return adviceFor(reason.kind, reason.by)
+    case "TimedOut":
+      switch (reason.phase) {
+        case "connect":
+          return `Check the network between this node and ${reason.by === undefined ? "the registry" : serverWord[reason.by.role]}`
+        case "proxy":
+          return adviceFor("proxy", reason.by)
+        default:
+          return "Ask again later"
+      }
     case "BadRedirect":
-      return badGateway(
-        `Check where the registry redirects to: a redirect from ${registry} cannot be followed: ${reason.detail}.`
-      )
+      return "Check where the registry redirects to"
     case "InvalidResponse":
-      return badGateway(
-        `Check the registry, and what stands before it: ${registry} gave an answer that cannot be used: ${reason.detail}.`
-      )
-    case "ManifestError":
-      return manifestProblem(registry, reason)
+      return `Check ${reason.by === undefined ? "the registry" : serverWord[reason.by.role]}, and what stands before it`
   }
+}
+
+const registryStatus = (reason: Exclude<RegistryError["reason"], ManifestError>): number => {
+  switch (reason._tag) {
+    case "ManifestNotFound":
+      return 404
+    case "Unavailable":
+      return 503
+    case "TimedOut":
+      return 504
+    default:
+      return 502
+  }
+}
+
+const registryProblem = (error: RegistryError): Problem => {
+  const { reason, registry } = error
+  if (reason._tag === "ManifestError") return manifestProblem(registry, reason)
+  const problem = { status: registryStatus(reason), detail: `${registryAdvice(reason)}: ${error.message}.` }
+  return reason._tag === "Unavailable"
+    ? { ...problem, headers: retryAfter(Option.getOrElse(reason.retryAfter, () => usualWait)) }
+    : problem
 }
 
 const credentialProblem = ({ reason }: CredentialError): Problem => {

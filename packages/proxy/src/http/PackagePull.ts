@@ -18,7 +18,7 @@ export class InvalidRepositoryName extends Schema.TaggedError<InvalidRepositoryN
 /** Why a package could not be pulled. */
 export type PullError = CredentialError | RegistryError | InvalidRepositoryName
 
-/** How a package is pulled: credentials are asked for at each step, so that changed ones are in effect at once. */
+/** Makes the source of a package. Credentials are asked for at each step, so that changed ones are in effect at once. */
 export const make = Effect.gen(function* () {
   const credentials = yield* CredentialStore
   const registry = yield* RegistryClient
@@ -31,7 +31,7 @@ export const make = Effect.gen(function* () {
   ): PackageSource<PullError> => {
     const repository: Effect.Effect<Repository, CredentialError | InvalidRepositoryName> = Effect.gen(
       function* () {
-        const source = yield* credentials.get(query.repository)
+        const source = yield* credentials.get(query.repository, query.path)
         const name = join(source.base, query.path)
         if (Option.isNone(name)) return yield* new InvalidRepositoryName({})
         asked(source.host)

@@ -25,6 +25,11 @@ const digest = digestOf(manifest, "sha256")
 const credentials: ReadonlyArray<Credential> = [
   { _tag: "Basic", username: "user", password: Redacted.make("s3cr3t") },
   { _tag: "IdentityToken", token: Redacted.make("s3cr3t") },
+  {
+    _tag: "IdentityToken",
+    token: Redacted.make("s3cr3t"),
+    login: { _tag: "Basic", username: "user", password: Redacted.make("s3cr3t") }
+  },
   { _tag: "RegistryToken", token: Redacted.make("s3cr3t") },
   { _tag: "Anonymous" }
 ]

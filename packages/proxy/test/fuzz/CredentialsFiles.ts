@@ -1,8 +1,10 @@
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
+import { noPath } from "@registry-packages-proxy/oci/RepositoryName"
 import * as Objects from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { ByteSize, Effect, FileSystem, Layer, Logger, Option, References } from "effect"
 import type { Target } from "./FuzzSuite.ts"
+import { type Shape, withHostile } from "./Hostile.ts"
 import { near } from "./Mutations.ts"
 
 const repository = "registry.test/modules"
@@ -25,6 +27,43 @@ const samples = [
   "- &x {apiVersion: v1, kind: A}\n- <<: *x\n  kind: B\n",
   yaml(source)
 ]
+
+/** The largest file that is read, and one less large. */
+const sizes = [4 * 1024 * 1024, 1024 * 1024]
+
+const shapes: ReadonlyArray<Shape> = [
+  { before: "", unit: (index) => `key${index}: v\n`, after: "" },
+  { before: "{", unit: (index) => `k${index}: v`, between: ",", after: "}" },
+  { before: "", unit: "--- a\n", after: "" },
+  { before: "", unit: `---\n${JSON.stringify(source)}\n`, after: "" },
+  { before: "", unit: "- a\n", after: "" },
+  { before: "[", unit: "{}", between: ",", after: "]" },
+  { before: '{"kind":"List","items":[', unit: '{"kind":"List"}', between: ",", after: "]}" },
+  { before: '{"kind":"SecretList","items":[', unit: "{}", between: ",", after: "]}" },
+  { before: `[${JSON.stringify(source)},`, unit: "0", between: ",", after: "]" },
+  { before: "- &a x\n", unit: "- *a\n", after: "" },
+  { before: "- &a {b: c}\n", unit: "- {<<: *a}\n", after: "" },
+  { before: "", unit: (index) => `- &a${index} x\n`, after: "" },
+  { before: "- &", unit: "a", after: " x" },
+  { before: "", unit: "- !a b\n", after: "" },
+  { before: "", unit: "%TAG ! tag:x\n", after: "--- a" },
+  { before: '"', unit: "x\n", after: '"' },
+  { before: "a: |\n", unit: " x\n", after: "" },
+  { before: "a: >\n x\n", unit: "\n", after: "" },
+  { before: "", unit: "\n", after: "" },
+  { before: "", unit: "#\n", after: "" },
+  { before: "", unit: ": a\n", after: "" },
+  { before: "", unit: "? a\n", after: "" }
+]
+
+const nestings = [
+  ["", "[", "]", ""],
+  ["", "{a: ", "}", ""],
+  ["", "- ", "", ""],
+  ["", "? ", "", ""],
+  ["", "&a [*a,", "]", ""],
+  [JSON.stringify(source).slice(0, -1) + ',"x":', "[", "]", "}"]
+] as const
 
 const fileOf = (bytes: Uint8Array): FileSystem.FileSystem =>
   FileSystem.makeNoop({
@@ -63,7 +102,7 @@ const take = (bytes: Uint8Array) => {
       yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
     }
     const found = yield* Effect.forEach([Option.none(), Option.some(RepositoryKey.make(repository))], (key) =>
-      Effect.result(store.get(key))
+      Effect.result(store.get(key, noPath))
     )
     return `${JSON.stringify(found)}\n${lines.join("\n")}`
   }).pipe(
@@ -80,36 +119,38 @@ const take = (bytes: Uint8Array) => {
 /** Credentials files of any text: sources, or words that show nothing of it. */
 export const target: Target<string> = {
   name: "credentials files",
-  input: near({
-    samples,
-    pieces: [
-      "---\n",
-      "- ",
-      "? ",
-      "&a ",
-      "*a ",
-      "!!binary ",
-      "!!set {",
-      "<<: *x\n",
-      "{",
-      "[",
-      '{"a":',
-      "kind: List\n",
-      "items: []\n",
-      ": ",
-      "|\n",
-      ">-\n ",
-      "\n  ",
-      "# ",
-      "\ud800",
-      "%YAML 1.2\n",
-      "apiVersion: v1\n"
-    ],
-    longest: 60_000
-  }),
+  input: withHostile(
+    near({
+      samples,
+      pieces: [
+        "---\n",
+        "- ",
+        "? ",
+        "&a ",
+        "*a ",
+        "!!binary ",
+        "!!set {",
+        "<<: *x\n",
+        "{",
+        "[",
+        '{"a":',
+        "kind: List\n",
+        "items: []\n",
+        ": ",
+        "|\n",
+        ">-\n ",
+        "\n  ",
+        "# ",
+        "\ud800",
+        "%YAML 1.2\n",
+        "apiVersion: v1\n"
+      ],
+      longest: 60_000
+    }),
+    { shapes, nestings, sizes }
+  ),
   size: (text) => Buffer.byteLength(text),
-  // Lines of one character are what YAML costs most for.
-  millisPerMiB: 20_000,
+  millisPerMiB: 1_500,
   make: Effect.succeed(async (text) => {
     const shown = await Effect.runPromise(take(Buffer.from(text)))
     // A line names objects and repositories, which the text may call as it likes.

@@ -6,6 +6,7 @@ import { RegistryClient } from "@registry-packages-proxy/registry-client/Registr
 import { Context, Effect, Layer, Result } from "effect"
 import * as fc from "fast-check"
 import type { Target } from "./FuzzSuite.ts"
+import { withHostile } from "./Hostile.ts"
 import { near } from "./Mutations.ts"
 import * as Upstreams from "./Upstreams.ts"
 
@@ -29,6 +30,45 @@ const samples = [
   { schemaVersion: 1, fsLayers: [{ blobSum: layerDigest }] }
 ].map((document) => JSON.stringify(document))
 
+const last = `{"digest":"${layerDigest}","size":10}`
+
+/** The largest manifest that is read, and one less large. */
+const sizes = [4 * 1024 * 1024, 1024 * 1024]
+
+const shapes = [
+  { before: '{"layers":[', unit: "{}", between: ",", after: "]}" },
+  { before: '{"layers":[', unit: "0", between: ",", after: `,${last}]}` },
+  { before: '{"layers":[', unit: last, between: ",", after: "]}" },
+  { before: "{", unit: '"layers":[]', between: ",", after: "}" },
+  { before: '{"layers":[{', unit: '"digest":""', between: ",", after: "}]}" },
+  { before: '{"layers":[{"digest":"sha256:', unit: "a", after: '"}]}' },
+  {
+    before: `{"layers":[${last}],"annotations":{`,
+    unit: (index: number) => `"${index}":""`,
+    between: ",",
+    after: "}}"
+  },
+  { before: `{"layers":[${last}],`, unit: '"l\\u0061yers":0', between: ",", after: "}" },
+  { before: '{"a":"', unit: "\\n", after: `","layers":[${last}]}` },
+  { before: '{"a":', unit: "9", after: `,"layers":[${last}]}` },
+  { before: '{"manifests":[', unit: "{}", between: ",", after: "]}" },
+  {
+    before: '{"manifests":[',
+    unit: `{"digest":"${layerDigest}","platform":{"os":"linux","architecture":"arm"}}`,
+    between: ",",
+    after: "]}"
+  },
+  { before: '{"manifests":[{"platform":{', unit: '"os":"a"', between: ",", after: "}}]}" },
+  { before: '{"manifests":[{"platform":{"os":"', unit: "x", after: '"}}]}' }
+] as const
+
+const nestings = [
+  ["", "[", "]", ""],
+  ["", '{"a":', "", ""],
+  ['{"layers":', "[", "]", "}"],
+  [`{"layers":[${last}],"a":`, '[{"a":', "}]", "}"]
+] as const
+
 interface Served {
   readonly text: string
   readonly contentType: string
@@ -38,28 +78,31 @@ interface Served {
 export const target: Target<Served> = {
   name: "manifests",
   input: fc.record({
-    text: near({
-      samples,
-      pieces: [
-        "[",
-        "{",
-        '{"a":',
-        '"layers":[',
-        '"manifests":[',
-        `${JSON.stringify(layer)},`,
-        `${JSON.stringify({ ...layer, platform })},`,
-        '"mediaType":"application/vnd.oci.image.index.v1+json",',
-        '"platform":null,',
-        "null",
-        "1e400",
-        "-0",
-        "\\u0000",
-        "\ud800",
-        "sha512:",
-        '"urls":["x"],'
-      ],
-      longest: 600_000
-    }),
+    text: withHostile(
+      near({
+        samples,
+        pieces: [
+          "[",
+          "{",
+          '{"a":',
+          '"layers":[',
+          '"manifests":[',
+          `${JSON.stringify(layer)},`,
+          `${JSON.stringify({ ...layer, platform })},`,
+          '"mediaType":"application/vnd.oci.image.index.v1+json",',
+          '"platform":null,',
+          "null",
+          "1e400",
+          "-0",
+          "\\u0000",
+          "\ud800",
+          "sha512:",
+          '"urls":["x"],'
+        ],
+        longest: 600_000
+      }),
+      { shapes, nestings, sizes }
+    ),
     contentType: near({
       samples: [MediaType.ociManifest, MediaType.ociIndex, MediaType.dockerManifestList, ""],
       pieces: ["; charset=utf-8", ",", '"'],
@@ -67,7 +110,7 @@ export const target: Target<Served> = {
     }).map(Upstreams.fieldValue)
   }),
   size: ({ text }) => Buffer.byteLength(text),
-  millisPerMiB: 2_000,
+  millisPerMiB: 250,
   make: Effect.gen(function* () {
     let served: { readonly body: Uint8Array; readonly contentType: string } | undefined
     let asked = 0

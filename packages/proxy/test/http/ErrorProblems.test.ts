@@ -18,9 +18,11 @@ import { InvalidRepositoryName } from "../../src/http/PackagePull.ts"
 const long = "x".repeat(261)
 // What is not ASCII has more bytes than characters.
 const wide = "ü".repeat(5000)
-const platform = Platform.make(`${"o".repeat(32)}/${"a".repeat(32)}/${"v".repeat(32)}`)
+const platform = Platform.make(`${"o".repeat(12)}/${"a".repeat(12)}/${"v".repeat(12)}`)
 const repository = Option.some(RepositoryKey.make(`registry.test/${"r".repeat(255)}`))
 const expected = Digest.make(`sha512:${"0".repeat(128)}`)
+
+const elsewhere = { role: "redirect", host: long } as const
 
 const byRegistry = (reason: Registry.RegistryError["reason"]) =>
   new Registry.RegistryError({ registry: long, reason })
@@ -48,17 +50,76 @@ const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPullError>
     byManifest(new Manifest.ForeignLayer({ mediaType: wide })),
     "Push the image's last layer"
   ],
-  ["a nested index", byManifest(new Manifest.NestedIndex({})), "Ask for the digest of an image"],
+  ["indexes too deep", byManifest(new Manifest.IndexTooDeep({ max: 4 })), "Ask for the digest of the image"],
+  ["an index in a circle", byManifest(new Manifest.IndexLoop({})), "Push the image again"],
   ["no manifest", byRegistry(new Registry.ManifestNotFound({})), "Check digest, repository and path"],
   ["no blob", byRegistry(new Registry.BlobNotFound({})), "Push the image again"],
+  [
+    "no manifest, without a login",
+    byRegistry(new Registry.ManifestNotFound({ anonymous: true })),
+    "Check digest, repository and path"
+  ],
+  ["no blob elsewhere", byRegistry(new Registry.BlobNotFound({ by: elsewhere })), "Push the image again"],
   ["a refusal", byRegistry(new Registry.Refused({ status: 401 })), "Check the ModuleSource or Secret"],
+  ["a right that lacks", byRegistry(new Registry.Refused({ status: 403 })), "what its account may pull"],
+  ...([true, false] as const).map(
+    (identityToken) =>
+      [
+        `no login, identity token: ${identityToken}`,
+        byRegistry(new Registry.AnonymousRefused({ status: 401, identityToken })),
+        identityToken ? "Put a name and a password" : "Add a login"
+      ] as const
+  ),
+  ...(["password", "identity token", "none", "withheld"] as const).map(
+    (login) =>
+      [
+        `a token service: ${login}`,
+        byRegistry(new Registry.TokenRefused({ status: 401, by: { role: "token", host: long }, login })),
+        {
+          password: "Check the ModuleSource or Secret",
+          "identity token": "Renew the identity token",
+          none: "Add a login",
+          withheld: "Let the token service answer by itself"
+        }[login]
+      ] as const
+  ),
+  [
+    "an address",
+    byRegistry(new Registry.AddressRefused({ status: 403, by: elsewhere })),
+    "Check the registry's clock"
+  ],
+  [
+    "a login elsewhere",
+    byRegistry(new Registry.LoginElsewhere({ status: 401, by: elsewhere })),
+    "Make a ModuleSource of the server it redirects to"
+  ],
   [
     "no requests now",
     byRegistry(new Registry.Unavailable({ status: 503, retryAfter: Option.none() })),
     "Ask again later"
   ],
   ["a status", byRegistry(new Registry.UnexpectedStatus({ status: 500 })), "Look at the registry's own log"],
-  ...(["refused", "reset", "dns", "certificate", "other"] as const).map(
+  ...(["redirect", "token", "token redirect"] as const).map(
+    (role) =>
+      [
+        `a status of another server: ${role}`,
+        byRegistry(new Registry.UnexpectedStatus({ status: 500, by: { role, host: long } })),
+        {
+          redirect: "the server the registry redirects to",
+          token: "the registry's token service",
+          "token redirect": "the server its token service redirects to"
+        }[role]
+      ] as const
+  ),
+  ...(["refused", "reset", "dns", "certificate", "proxy", "other"] as const).map(
+    (kind) =>
+      [
+        `another server's connection: ${kind}`,
+        byRegistry(new Registry.ConnectionFailed({ kind, detail: `${long}: ${long}`, by: elsewhere })),
+        kind === "reset" ? "Ask again later" : "the server the registry redirects to"
+      ] as const
+  ),
+  ...(["refused", "reset", "dns", "certificate", "proxy", "other"] as const).map(
     (kind) =>
       [
         `a connection: ${kind}`,
@@ -66,12 +127,12 @@ const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPullError>
         kind === "reset" ? "Ask again later" : "Check "
       ] as const
   ),
-  ...(["connect", "headers", "body", "attempts"] as const).map(
+  ...(["connect", "proxy", "headers", "body", "attempts"] as const).map(
     (phase) =>
       [
         `time: ${phase}`,
         byRegistry(new Registry.TimedOut({ phase })),
-        phase === "connect" ? "Check the network" : "Ask again later"
+        { connect: "Check the network", proxy: "Check HTTP_PROXY" }[phase as string] ?? "Ask again later"
       ] as const
   ),
   [

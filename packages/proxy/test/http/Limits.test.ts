@@ -1,6 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import * as Manifest from "@registry-packages-proxy/oci/Manifest"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
 import { MemorySocket } from "@registry-packages-proxy/testkit/MemorySocket"
@@ -180,7 +181,9 @@ describe("limits", () => {
         `${limits.requestTimeout / 1000} s, then 408; looked at every ${limits.checkInterval / 1000} s |`,
       `| idle time of a kept-alive connection | ${limits.idleTimeout / 1000} s |`,
       `| connections to a listener | ${limits.connections}; more are closed at once |`,
-      `| packages being sent | ${limits.packages}, then 503 with \`Retry-After: 1\` |`
+      `| packages being sent | ${limits.packages}, then 503 with \`Retry-After: 1\` |`,
+      "| nesting of a manifest, manifests of an index, indexes in each other | " +
+        `${Manifest.maxDepth}, ${Manifest.maxChildren}, ${Manifest.maxIndexes} |`
     ]) {
       assert.include(text, line)
     }

@@ -21,6 +21,8 @@ const assertProblem = (response: Response, status: number, words: string) => {
   assert.include(problem.detail.slice(0, 200), words)
 }
 
+const store = { role: "redirect", host: "store.test" } as const
+
 describe("problems", () => {
   it.effect("400 for parameters that are missing, malformed or doubled, before anything else is asked", () =>
     withPlatform(
@@ -124,7 +126,32 @@ describe("problems", () => {
         const proxy = yield* start({ images: [image] })
         for (const [reason, status, words] of [
           [new Errors.Refused({ status: 401 }), 502, "refused our credentials (401)"],
+          [
+            new Errors.AnonymousRefused({ status: 403, identityToken: false }),
+            502,
+            "refused a request without a login (403)"
+          ],
+          [
+            new Errors.TokenRefused({
+              status: 401,
+              by: { role: "token", host: "auth.test" },
+              login: "password"
+            }),
+            502,
+            "auth.test, the token service of registry.test, refused our credentials (401)"
+          ],
+          [
+            new Errors.AddressRefused({ status: 403, by: store }),
+            502,
+            "store.test, to which registry.test redirects, refused the address (403)"
+          ],
+          [new Errors.LoginElsewhere({ status: 401, by: store }), 502, "a login of its own (401)"],
           [new Errors.UnexpectedStatus({ status: 500 }), 502, "answered 500"],
+          [
+            new Errors.UnexpectedStatus({ status: 500, by: store }),
+            502,
+            "store.test, to which registry.test redirects, answered 500"
+          ],
           [new Errors.ConnectionFailed({ kind: "dns", detail: "no such host" }), 502, "no such host"],
           [new Errors.BadRedirect({ detail: "in a circle" }), 502, "in a circle"],
           [new Errors.InvalidResponse({ detail: "nonsense" }), 502, "nonsense"],
@@ -136,7 +163,12 @@ describe("problems", () => {
             "takes no requests now (429)"
           ],
           [new Errors.TimedOut({ phase: "connect" }), 504, "could not be connected to"],
-          [new Errors.TimedOut({ phase: "headers" }), 504, "did not begin its answer"]
+          [new Errors.TimedOut({ phase: "headers" }), 504, "did not begin its answer"],
+          [
+            new Errors.TimedOut({ phase: "connect", by: { role: "token", host: "auth.test" } }),
+            504,
+            "auth.test, the token service of registry.test, could not be connected to"
+          ]
         ] as const) {
           yield* proxy.registry.fault("resolve", { _tag: "Fail", reason })
           const response = yield* proxy.package(image.digest)

@@ -4,14 +4,12 @@ import { TimedOut } from "../RegistryError.ts"
 import * as Limits from "./Limits.ts"
 import { final, type PullFailure } from "./PullFailure.ts"
 
-const backoff = Schedule.exponential("250 millis").pipe(
-  Schedule.jittered,
-  Schedule.setInputType<PullFailure>()
-)
+const backoff = Schedule.exponential("250 millis").pipe(Schedule.jittered)
 
 /** Tries again at most `times`, and only where the wait ends before `deadline` (milliseconds since the epoch). */
-const policy = (times: number, deadline: number) =>
-  backoff.pipe(
+const policy = <Output>(waits: Schedule.Schedule<Output>, times: number, deadline: number) =>
+  waits.pipe(
+    Schedule.setInputType<PullFailure>(),
     Schedule.modifyDelay(({ duration, input }) =>
       Effect.succeed(
         Duration.max(
@@ -49,7 +47,7 @@ export const beforeFirstByte = <A, R>(
 ): Effect.Effect<A, PullFailure, R> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
     countedAfterFirst(attempt).pipe(
-      Effect.retry(policy(Limits.maxAttempts - 1, until)),
+      Effect.retry(policy(backoff, Limits.maxAttempts - 1, until)),
       Effect.timeoutOrElse({
         duration: Math.max(0, until - now),
         orElse: () => Effect.fail(final(new TimedOut({ phase: "attempts" })))
@@ -57,8 +55,36 @@ export const beforeFirstByte = <A, R>(
     )
   )
 
-/** Makes a broken body go on: the first try at once, {@link Limits.maxResumes} tries in all. */
-export const resumed = <A, R>(attempt: Effect.Effect<A, PullFailure, R>): Effect.Effect<A, PullFailure, R> =>
-  Effect.flatMap(deadline, (until) =>
-    Effect.retry(counted("resume", attempt), policy(Limits.maxResumes - 1, until))
-  )
+/**
+ * The waits before the resumes of one body. A connection that brought {@link Limits.resumeProgress} bytes is resumed at
+ * once; after others the waits double, so that a server that breaks each body is not flooded.
+ */
+export class ResumeWaits {
+  #next = Limits.firstResumeDelay
+
+  /** The wait in milliseconds after a connection that brought so many bytes. */
+  after(brought: number): number {
+    if (brought >= Limits.resumeProgress) {
+      this.#next = Limits.firstResumeDelay
+      return 0
+    }
+    const wait = this.#next
+    this.#next = Math.min(2 * wait, Limits.maxResumeDelay)
+    return wait
+  }
+}
+
+/**
+ * Makes a body go on whose last connection brought so many bytes: {@link Limits.maxResumes} tries in all.
+ */
+export const resumed = <A, R>(
+  attempt: Effect.Effect<A, PullFailure, R>,
+  waits: ResumeWaits,
+  brought: number
+): Effect.Effect<A, PullFailure, R> =>
+  Effect.gen(function* () {
+    const until = yield* deadline
+    yield* Effect.sleep(waits.after(brought))
+    const between = Schedule.forever.pipe(Schedule.modifyDelay(() => Effect.sync(() => waits.after(0))))
+    return yield* Effect.retry(counted("resume", attempt), policy(between, Limits.maxResumes - 1, until))
+  })

@@ -1,136 +1,61 @@
-import type { Credential } from "@registry-packages-proxy/oci/Credential"
-import { Cache, Duration, Effect, Equal, Exit, Hash, Option, Redacted } from "effect"
+import type { BasicCredential } from "@registry-packages-proxy/oci/Credential"
+import { Cache, Effect, Option, Redacted } from "effect"
 import type { HttpClientResponse } from "effect/http"
-import { createHash } from "node:crypto"
-import * as Challenge from "../Challenge.ts"
 import type { Repository } from "../Repository.ts"
 import { Refused } from "../RegistryError.ts"
 import type { Upstream } from "../Upstream.ts"
+import * as Demand from "./Demand.ts"
+import { sourceId } from "./Identity.ts"
 import * as Limits from "./Limits.ts"
-import { final, type PullFailure } from "./PullFailure.ts"
+import * as Ping from "./Ping.ts"
+import { final, type PullFailure, type Reason } from "./PullFailure.ts"
 import * as RegistryAddress from "./RegistryAddress.ts"
 import * as Remembered from "./Remembered.ts"
+import { bearer, type Tokens, type UsedToken } from "./Tokens.ts"
 import * as TokenService from "./TokenService.ts"
 
-/** How a registry wants to be asked. */
-type Demand =
-  | { readonly _tag: "Basic" }
-  | {
-      readonly _tag: "Bearer"
-      readonly realm: string
-      readonly service: string | undefined
-      readonly scope: string
-    }
+/** Turns taken for one question: each may be taken once, other demands {@link Limits.maxDemands} times. */
+interface Tried {
+  /** A refused remembered token was replaced. */
+  readonly remembered: boolean
+  /** A refused fresh token was replaced. */
+  readonly fresh: boolean
+  readonly demands: number
+}
 
-/** What a request to a registry carries, and what is needed to judge a refusal of it. */
+const nothingTried: Tried = { remembered: false, fresh: false, demands: 0 }
+
+/** The Authorization of a request, and all that is needed to judge a refusal of it. */
 export interface Authorization {
   readonly header: Option.Option<Redacted.Redacted>
-  readonly demand: Option.Option<Demand>
-  /** Where the header came from: a 401 to a remembered token only means that it is no longer good. */
-  readonly token: Option.Option<{
-    readonly request: TokenRequest
-    readonly value: TokenService.Token
-    readonly fresh: boolean
-  }>
+  readonly demand: Option.Option<Demand.Demand>
+  readonly token: Option.Option<UsedToken>
+  /** The request was not asked for it: it is remembered only once it has proved right. */
+  readonly isGuess: boolean
+  readonly tried: Tried
 }
 
-const hashed = (...parts: ReadonlyArray<string>): string =>
-  createHash("sha256").update(JSON.stringify(parts)).digest("base64url")
+/** The statuses by which registries refuse a token that was good before. */
+const refusesRemembered: ReadonlySet<number> = new Set([400, 401, 403])
 
-const credentialParts = (credential: Credential): ReadonlyArray<string> => {
-  switch (credential._tag) {
-    case "Anonymous":
-      return [credential._tag]
-    case "Basic":
-      return [credential._tag, credential.username, Redacted.value(credential.password)]
-    case "IdentityToken":
-    case "RegistryToken":
-      return [credential._tag, Redacted.value(credential.token)]
-  }
-}
-
-/** A token to ask for; equal to another by a hash, so that no map is keyed by a secret. */
-class TokenRequest implements Equal.Equal {
-  readonly id: string
-  readonly question: TokenService.TokenQuestion
-  readonly credential: Credential
-
-  constructor(question: TokenService.TokenQuestion, credential: Credential) {
-    const { realm, scope, service, source } = question
-    this.question = question
-    this.credential = credential
-    this.id = hashed(
-      RegistryAddress.baseUrl(source).href,
-      source.ca ?? "",
-      realm,
-      service ?? "",
-      scope,
-      ...credentialParts(credential)
-    )
-  }
-
-  [Equal.symbol](that: unknown): boolean {
-    return that instanceof TokenRequest && that.id === this.id
-  }
-
-  [Hash.symbol](): number {
-    return Hash.string(this.id)
-  }
-}
+/** The statuses by which registries hide, from requests without credentials, what is private. */
+const hides: ReadonlySet<number> = new Set([401, 403, 404])
 
 const pullScope = (repository: Repository): string => `repository:${repository.name}:pull`
 
-/** The demand to meet among those a registry makes, and whether it says that the credentials are good for less. */
-const demandOf = (
-  repository: Repository,
-  response: HttpClientResponse.HttpClientResponse
-): { readonly demand: Option.Option<Demand>; readonly insufficientScope: boolean } => {
-  const challenges = Challenge.parse(response.headers["www-authenticate"] ?? "")
-  const bearer = challenges.find(
-    (challenge) => challenge.scheme === "bearer" && challenge.parameters.has("realm")
-  )
-  if (bearer !== undefined) {
-    const demand: Demand = {
-      _tag: "Bearer",
-      realm: bearer.parameters.get("realm") ?? "",
-      service: bearer.parameters.get("service"),
-      scope: bearer.parameters.get("scope") || pullScope(repository)
-    }
-    return {
-      demand: Option.some(demand),
-      insufficientScope: bearer.parameters.get("error") === "insufficient_scope"
-    }
-  }
-  const basic = challenges.some((challenge) => challenge.scheme === "basic")
-  return { demand: basic ? Option.some({ _tag: "Basic" }) : Option.none(), insufficientScope: false }
-}
-
-const sameDemand = (self: Demand, that: Demand): boolean =>
-  self._tag === "Basic" || that._tag === "Basic"
-    ? self._tag === that._tag
-    : self.realm === that.realm && self.service === that.service && self.scope === that.scope
-
-const refused = final(new Refused({ status: 401 }))
+const isRefusal = ({ reason: { _tag } }: PullFailure): boolean =>
+  _tag === "Refused" || _tag === "TokenRefused"
 
 /** Gives requests to registries their `Authorization`, and learns from their refusals. */
-export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"]) {
-  const demands = yield* Remembered.make<Demand>()
-  const coolDowns = yield* Remembered.make<true>(Limits.coolDown)
-  const askOnce = TokenService.ask(upstream)
-  const tokens = yield* Cache.makeWith(
-    (request: TokenRequest) => askOnce(request.question, request.credential),
-    {
-      capacity: Limits.maxRemembered,
-      timeToLive: (exit) => (Exit.isSuccess(exit) ? exit.value.timeToLive : Duration.zero)
-    }
-  )
+export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], tokens: Tokens) {
+  const demands = yield* Remembered.make<Demand.Demand>()
+  const coolDowns = yield* Remembered.make<Reason>(Limits.coolDown)
+  const ping = Ping.ask(upstream)
 
-  const registryKey = (repository: Repository): string => RegistryAddress.baseUrl(repository.source).href
-  const repositoryKey = (repository: Repository): string => `${registryKey(repository)}${repository.name}`
-  const coolDownKey = (repository: Repository): string =>
-    hashed(registryKey(repository), ...credentialParts(repository.source.credential))
+  const registryKey = (repository: Repository): string => sourceId(repository.source)
+  const repositoryKey = (repository: Repository): string => `${registryKey(repository)} ${repository.name}`
 
-  const remember = (repository: Repository, demand: Demand) =>
+  const remember = (repository: Repository, demand: Demand.Demand) =>
     Effect.andThen(
       Cache.set(demands, repositoryKey(repository), demand),
       Cache.set(demands, registryKey(repository), demand)
@@ -147,95 +72,164 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"]) 
     const own = yield* Cache.getSuccess(demands, repositoryKey(repository))
     if (Option.isSome(own)) return own
     const shared = yield* Cache.getSuccess(demands, registryKey(repository))
-    return Option.map(shared, (demand): Demand =>
+    return Option.map(shared, (demand): Demand.Demand =>
       demand._tag === "Basic" ? demand : { ...demand, scope: pullScope(repository) }
     )
   })
 
-  const coolDown = (repository: Repository) => Cache.set(coolDowns, coolDownKey(repository), true)
+  const coolDown = (repository: Repository, reason: Reason) =>
+    Cache.set(coolDowns, registryKey(repository), reason)
 
-  const meet = Effect.fnUntraced(function* (
+  /** Fails while the credentials, which are about to be sent, cool down. */
+  const cooled = Effect.fnUntraced(function* (
     repository: Repository,
-    demand: Option.Option<Demand>
-  ): Effect.fn.Return<Authorization, PullFailure> {
+    demand: Option.Option<Demand.Demand>
+  ): Effect.fn.Return<void, PullFailure> {
     const { credential } = repository.source
-    if (credential._tag === "RegistryToken") {
-      return { header: Option.some(bearer(credential.token)), demand, token: Option.none() }
-    }
-    if (Option.isNone(demand)) return { header: Option.none(), demand, token: Option.none() }
-    if (demand.value._tag === "Basic") {
-      return {
-        header:
-          credential._tag === "Basic"
-            ? Option.some(basic(credential.username, credential.password))
-            : Option.none(),
-        demand,
-        token: Option.none()
-      }
-    }
-    const { realm, scope, service } = demand.value
-    const request = new TokenRequest({ source: repository.source, realm, service, scope }, credential)
-    const fresh = Option.isNone(yield* Cache.getSuccess(tokens, request))
-    const value = yield* Cache.get(tokens, request).pipe(
-      Effect.tapError((failure) =>
-        failure.reason._tag === "Refused" && failure.reason.status === 401
-          ? coolDown(repository)
-          : Effect.void
-      )
-    )
-    return { header: Option.some(bearer(value.value)), demand, token: Option.some({ request, value, fresh }) }
+    if (credential._tag === "Anonymous") return
+    if (credential._tag !== "RegistryToken" && Option.isNone(demand)) return
+    const reason = yield* Cache.getSuccess(coolDowns, registryKey(repository))
+    if (Option.isSome(reason)) return yield* final(reason.value)
   })
 
-  /** What to send first: with what is known of the registry, a pull costs no 401. */
+  const meet = Effect.fnUntraced(function* (
+    { source }: Repository,
+    demand: Option.Option<Demand.Demand>
+  ): Effect.fn.Return<Pick<Authorization, "header" | "token">, PullFailure> {
+    const { ca, credential } = source
+    if (credential._tag === "RegistryToken") {
+      return { header: Option.some(bearer(credential.token)), token: Option.none() }
+    }
+    if (Option.isNone(demand)) return { header: Option.none(), token: Option.none() }
+    if (demand.value._tag === "Basic") {
+      const login = TokenService.loginOf(credential)
+      return { header: Option.map(Option.fromUndefinedOr(login), basic), token: Option.none() }
+    }
+    const token = yield* tokens.get(RegistryAddress.baseUrl(source), demand.value, credential, ca)
+    return { header: Option.some(bearer(token.value.value)), token: Option.some(token) }
+  })
+
+  const attempt = (
+    repository: Repository,
+    demand: Option.Option<Demand.Demand>,
+    tried: Tried,
+    isGuess: boolean
+  ): Effect.Effect<Authorization, PullFailure> =>
+    meet(repository, demand).pipe(
+      Effect.tapError(({ reason }) =>
+        reason._tag === "TokenRefused" && reason.status === 401 && reason.login !== "withheld"
+          ? coolDown(repository, reason)
+          : Effect.void
+      ),
+      Effect.map((met) => ({ ...met, demand, isGuess, tried }))
+    )
+
+  /** The first Authorization of a question: once the registry is known, a pull costs no 401. */
   const authorize = Effect.fnUntraced(function* (
     repository: Repository
   ): Effect.fn.Return<Authorization, PullFailure> {
-    if (yield* Cache.has(coolDowns, coolDownKey(repository))) return yield* refused
+    const demand = yield* remembered(repository)
+    yield* cooled(repository, demand)
     // What cannot be met may be demanded no more, or have moved: the registry is asked anew what it wants.
-    return yield* meet(repository, yield* remembered(repository)).pipe(
+    return yield* attempt(repository, demand, nothingTried, false).pipe(
       Effect.tapError(() => forget(repository)),
       Effect.catchIf(
-        (failure) => !failure.retryable && failure.reason._tag !== "Refused",
-        () => meet(repository, Option.none())
+        (failure) => !failure.retryable && !isRefusal(failure),
+        () => attempt(repository, Option.none(), nothingTried, false)
       )
     )
   })
 
-  /** What to send after a 401 to `used`; fails where nothing better is known. */
+  /** The Authorization that meets `demand`; none where the credential cannot meet it. */
+  const instead = Effect.fnUntraced(function* (
+    repository: Repository,
+    demand: Option.Option<Demand.Demand>,
+    tried: Tried,
+    isGuess: boolean
+  ): Effect.fn.Return<Option.Option<Authorization>, PullFailure> {
+    yield* cooled(repository, demand)
+    const authorization = yield* attempt(repository, demand, tried, isGuess)
+    return Option.isSome(authorization.header) ? Option.some(authorization) : Option.none()
+  })
+
+  const afterAnonymous = Effect.fnUntraced(function* (
+    repository: Repository,
+    used: Authorization,
+    response: HttpClientResponse.HttpClientResponse
+  ): Effect.fn.Return<Option.Option<Authorization>, PullFailure> {
+    const { tried } = used
+    const { credential } = repository.source
+    const { demand } = Demand.of(response, RegistryAddress.baseUrl(repository.source), pullScope(repository))
+    if (demand !== undefined) {
+      yield* remember(repository, demand)
+      return yield* instead(repository, Option.some(demand), tried, false)
+    }
+    if (!hides.has(response.status)) return Option.none()
+    if (credential._tag === "Anonymous" && response.status !== 401) return Option.none()
+    const asked = yield* ping(repository, pullScope(repository))
+    const guess = Option.getOrElse(asked, (): Demand.Demand => ({ _tag: "Basic" }))
+    return yield* instead(repository, Option.some(guess), tried, true)
+  })
+
   const afterRefusal = Effect.fnUntraced(function* (
     repository: Repository,
     used: Authorization,
     response: HttpClientResponse.HttpClientResponse
-  ): Effect.fn.Return<Authorization, PullFailure> {
-    const { demand, insufficientScope } = demandOf(repository, response)
-    if (Option.isSome(demand)) yield* remember(repository, demand.value)
-    if (Option.isSome(used.token)) {
-      const { request, value } = used.token.value
-      yield* Cache.invalidateWhen(tokens, request, (token) => token === value)
+  ): Effect.fn.Return<Option.Option<Authorization>, PullFailure> {
+    const { status } = response
+    const { tried } = used
+    if (!refusesRemembered.has(status)) return Option.none()
+    const { demand, insufficientScope } = Demand.of(
+      response,
+      RegistryAddress.baseUrl(repository.source),
+      pullScope(repository)
+    )
+    const again = Option.orElse(Option.fromUndefinedOr(demand), () => used.demand)
+    const token = Option.getOrUndefined(used.token)
+    if (token?.isRemembered === true && !tried.remembered) {
+      yield* tokens.discard(token)
+      if (demand !== undefined) yield* remember(repository, demand)
+      return yield* instead(repository, again, { ...tried, remembered: true }, used.isGuess)
     }
-    const stale = Option.exists(used.token, ({ fresh }) => !fresh)
-    const otherDemand =
-      Option.isSome(demand) && !Option.exists(used.demand, (before) => sameDemand(before, demand.value))
+    if (status !== 401) return Option.none()
+    if (token !== undefined) yield* tokens.discard(token)
+    const isOther =
+      demand !== undefined && !Option.exists(used.demand, (before) => Demand.isSame(before, demand))
     if (
-      Option.isSome(used.header) &&
-      !stale &&
-      (!otherDemand || repository.source.credential._tag === "RegistryToken")
+      isOther &&
+      tried.demands < Limits.maxDemands &&
+      repository.source.credential._tag !== "RegistryToken"
     ) {
-      // Credentials that are good but not for this repository are no reason to keep others from using them.
-      if (!insufficientScope) yield* coolDown(repository)
-      return yield* refused
+      yield* remember(repository, demand)
+      return yield* instead(repository, again, { ...tried, demands: tried.demands + 1 }, false)
     }
-    const next = yield* meet(repository, demand)
-    return Option.isNone(next.header) ? yield* refused : next
+    // Credentials that are good but not for this repository are no reason to keep others from using them.
+    if (insufficientScope) return Option.none()
+    if (token !== undefined && !tried.fresh) {
+      return yield* instead(repository, again, { ...tried, fresh: true }, used.isGuess)
+    }
+    yield* coolDown(repository, new Refused({ status }))
+    return Option.none()
   })
 
-  return { authorize, afterRefusal } as const
+  /** The next Authorization after the registry itself refused `used`; none where there is no better one. */
+  const afterwards = (
+    repository: Repository,
+    used: Authorization,
+    response: HttpClientResponse.HttpClientResponse
+  ): Effect.Effect<Option.Option<Authorization>, PullFailure> =>
+    Option.isSome(used.header)
+      ? afterRefusal(repository, used, response)
+      : afterAnonymous(repository, used, response)
+
+  /** Remembers a guess that has proved right. */
+  const confirm = (repository: Repository, { demand, isGuess }: Authorization): Effect.Effect<void> =>
+    isGuess && Option.isSome(demand) ? remember(repository, demand.value) : Effect.void
+
+  return { authorize, afterwards, confirm } as const
 })
 
 export interface Authenticator extends Effect.Success<ReturnType<typeof make>> {}
 
-const bearer = (token: Redacted.Redacted): Redacted.Redacted =>
-  Redacted.make(`Bearer ${Redacted.value(token)}`)
-
-const basic = (username: string, password: Redacted.Redacted): Redacted.Redacted =>
+const basic = ({ password, username }: BasicCredential): Redacted.Redacted =>
   Redacted.make(`Basic ${Buffer.from(`${username}:${Redacted.value(password)}`).toString("base64")}`)

@@ -4,7 +4,7 @@ import { Effect, Exit, Option, Pull, Scope } from "effect"
 import { Headers, type HttpClientResponse } from "effect/http"
 import type { Repository } from "../Repository.ts"
 import { ConnectionFailed } from "../RegistryError.ts"
-import { type Chunks, contentLength, LentBuffers, pull, refuseEncoded } from "./Body.ts"
+import { type Chunks, contentLength, LentBuffers, pull } from "./Body.ts"
 import type { Exchange } from "./Exchange.ts"
 import { invalid, passing, type PullFailure } from "./PullFailure.ts"
 
@@ -18,36 +18,40 @@ export interface BlobSegment {
   readonly first: Chunks
   readonly rest: Pull.Pull<Chunks, PullFailure>
   readonly close: Effect.Effect<void>
+  /** A range may be asked for again: none was, or it was given. */
+  readonly takesRanges: boolean
 }
 
-const whole: ReadonlySet<number> = new Set([200])
 const wholeOrPart: ReadonlySet<number> = new Set([200, 206])
 
-const contentRange = /^bytes (\d{1,16})-(\d{1,16})\/(?:(\d{1,16})|\*)$/i
+/** The statuses by which servers refuse a range although they have the blob. */
+const refusesRange: ReadonlySet<number> = new Set([400, 416, 501])
 
-/** Checks that an answer is the blob from `position` on; gives how many of its bytes are known already. */
-const knownBytes = (
+const contentRange = /^bytes (\d{1,16})-(\d{1,16})\/(?:\d{1,16}|\*)$/i
+
+/**
+ * The offset in the blob at which an answer's bytes begin; undefined where they cannot be used from `position` on. A
+ * range that begins earlier or ends too soon can be used, one that leaves a hole cannot. Without Content-Range the length
+ * tells the rest from the whole. The digest decides in the end.
+ */
+const startOf = (
   response: HttpClientResponse.HttpClientResponse,
-  layer: Layer,
-  position: number
-): Effect.Effect<number, PullFailure> => {
-  const name = `the blob ${short(layer.digest)}`
-  const wrongLength = (expected: number) =>
-    Option.exists(contentLength(response), (length) => length !== expected)
-  if (response.status === 200) {
-    return wrongLength(layer.size)
-      ? Effect.fail(invalid(`${name} came with a Content-Length that is not the size its manifest gives`))
-      : Effect.succeed(position)
+  { size }: Layer,
+  position: number,
+  ranged: boolean
+): number | undefined => {
+  const length = Option.getOrUndefined(contentLength(response))
+  const range = contentRange.exec(Option.getOrElse(Headers.get(response.headers, "content-range"), () => ""))
+  if (range !== null) {
+    const start = Number(range[1])
+    const end = Number(range[2]) + 1
+    const isPossible = start <= position && position < end && (length === undefined || length === end - start)
+    return isPossible ? start : undefined
   }
-  const match = contentRange.exec(Option.getOrElse(Headers.get(response.headers, "content-range"), () => ""))
-  const right =
-    match !== null &&
-    Number(match[1]) === position &&
-    Number(match[2]) === layer.size - 1 &&
-    (match[3] === undefined || Number(match[3]) === layer.size)
-  return right && !wrongLength(layer.size - position)
-    ? Effect.succeed(0)
-    : Effect.fail(invalid(`${name} came with another range than the one asked for`))
+  if (/^multipart\//i.test(response.headers["content-type"] ?? "")) return undefined
+  if (length === undefined) return ranged && response.status === 206 ? position : 0
+  if (ranged && length === size - position) return position
+  return length >= size ? 0 : undefined
 }
 
 /** Leaves the first `known` bytes out; an array may come out with no byte in it. */
@@ -77,30 +81,70 @@ export const endedEarly = passing(
   new ConnectionFailed({ kind: "reset", detail: "the connection ended before the whole blob had come" })
 )
 
-/** Asks the registry, not a place it redirected to before, for a blob from `position` on. */
-export const open = (exchange: Exchange) =>
-  Effect.fnUntraced(function* (
+const isRangeRefusal = ({ reason }: PullFailure): boolean =>
+  reason._tag === "UnexpectedStatus" && refusesRange.has(reason.status)
+
+/**
+ * Asks the registry, not a place it redirected to before, for a blob from `position` on: by a range, where `ranged`,
+ * and once more without one where it is refused or answered with what cannot be used.
+ */
+export const open = (exchange: Exchange) => {
+  /** Undefined for an answer that cannot be used from `position` on. */
+  const attempt = Effect.fnUntraced(function* (
     repository: Repository,
     layer: Layer,
     position: number,
-    buffers?: BlobBuffers
-  ): Effect.fn.Return<BlobSegment, PullFailure, Scope.Scope> {
+    ranged: boolean,
+    buffers: BlobBuffers | undefined
+  ): Effect.fn.Return<BlobSegment | { readonly unusable: PullFailure }, PullFailure, Scope.Scope> {
     const scope = yield* Scope.fork(yield* Effect.scope)
-    const ranged = position > 0
+    const close = Scope.close(scope, Exit.void)
     const headers: Record<string, string> = ranged
       ? { accept: "*/*", range: `bytes=${position}-${layer.size - 1}` }
       : { accept: "*/*" }
     const question = { operation: "blob", path: `blobs/${layer.digest}`, headers } as const
     const opened = Effect.gen(function* () {
-      const answer = yield* exchange(repository, question, ranged ? wholeOrPart : whole)
-      yield* refuseEncoded(answer.response, `the blob ${short(layer.digest)}`)
-      const known = yield* knownBytes(answer.response, layer, position)
-      const rest = skipping(yield* Effect.provideService(pull(answer), LentBuffers, buffers), known)
+      const answer = yield* exchange(repository, question, wholeOrPart)
+      const start = startOf(answer.response, layer, position, ranged)
+      if (start === undefined) return { unusable: unusable(layer, answer.response) }
+      const chunks = yield* Effect.provideService(pull(answer), LentBuffers, buffers)
+      const rest = skipping(chunks, position - start)
       const first = yield* Pull.catchDone(firstBytes(rest), () => Effect.fail(endedEarly))
-      return { first, rest, close: Scope.close(scope, Exit.void) }
+      return { first, rest, close, takesRanges: true }
     })
     return yield* opened.pipe(
       Scope.provide(scope),
-      Effect.onError(() => Scope.close(scope, Exit.void))
+      Effect.tap((result) => ("unusable" in result ? close : Effect.void)),
+      Effect.onError(() => close)
     )
   })
+
+  return Effect.fnUntraced(function* (
+    repository: Repository,
+    layer: Layer,
+    position: number,
+    options: { readonly ranged: boolean; readonly buffers: BlobBuffers | undefined }
+  ): Effect.fn.Return<BlobSegment, PullFailure, Scope.Scope> {
+    const { buffers } = options
+    const ranged = options.ranged && position > 0
+    if (ranged) {
+      const part = yield* attempt(repository, layer, position, true, buffers).pipe(
+        Effect.catchIf(isRangeRefusal, (unusable) => Effect.succeed({ unusable }))
+      )
+      if (!("unusable" in part)) return part
+    }
+    const whole = yield* attempt(repository, layer, position, false, buffers)
+    if ("unusable" in whole) return yield* whole.unusable
+    return { ...whole, takesRanges: position === 0 }
+  })
+}
+
+const unusable = (layer: Layer, response: HttpClientResponse.HttpClientResponse): PullFailure => {
+  const length = Option.getOrUndefined(contentLength(response))
+  const encoding = response.headers["content-encoding"]
+  return invalid(
+    `the blob ${short(layer.digest)} came with ${length ?? "an unknown number of"} bytes` +
+      `${response.status === 206 ? " of another range" : ""}, and its manifest says ${layer.size}` +
+      (encoding === undefined ? "" : "; a server on the way may have encoded it")
+  )
+}

@@ -8,7 +8,7 @@ import type { Chunks } from "./Body.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { PullFailure } from "./PullFailure.ts"
 
-/** How long the end of an answer is waited for once all its bytes are here. */
+/** The time for an answer's end once all its bytes are here. */
 const endTimeout = "1 second"
 
 /** The chunks up to `room` bytes. */
@@ -25,7 +25,7 @@ const cut = ([head, ...tail]: Chunks, room: number): Chunks => {
 
 /**
  * Gives a blob's bytes from an offset on. Before the first byte the attempts before an answer count; after it, every
- * break is followed by resumes, which count anew with every byte that comes. `report` turns what finally failed into
+ * break is followed by resumes, which count anew with every byte that comes and wait longer while few do. `report` turns what finally failed into
  * the stream's error; it is not on the way of the bytes, and neither is the span.
  */
 export const make = <E>(
@@ -47,6 +47,9 @@ export const make = <E>(
     })
     let position = offset
     let segment: BlobSegment.BlobSegment | undefined
+    /** The position of the segment's first byte. */
+    let begun = offset
+    const waits = new Attempts.ResumeWaits()
 
     const take = (chunks: Chunks): Chunks => {
       let length = 0
@@ -64,12 +67,21 @@ export const make = <E>(
           onFailure: (failure) => report(repository, failure),
           onSuccess: (opened) => {
             segment = opened
+            begun = position
             return Effect.succeed(take(opened.first))
           }
         })
       )
 
-    const openHere = Effect.suspend(() => Scope.provide(open(repository, layer, position, buffers), scope))
+    let ranged = true
+    const openHere = Effect.suspend(() => open(repository, layer, position, { ranged, buffers })).pipe(
+      Scope.provide(scope),
+      Effect.tap(({ takesRanges }) =>
+        Effect.sync(() => {
+          ranged = takesRanges
+        })
+      )
+    )
     const first = Effect.flatMap(Attempts.deadline, (until) =>
       from(Attempts.beforeFirstByte(openHere, until))
     )
@@ -79,7 +91,7 @@ export const make = <E>(
       scope.state._tag === "Closed"
         ? Effect.interrupt
         : failure.retryable
-          ? Effect.andThen(broken.close, from(Attempts.resumed(openHere)))
+          ? Effect.andThen(broken.close, from(Attempts.resumed(openHere, waits, position - begun)))
           : report(repository, failure)
 
     // All bytes are here: the answer's end is read only so that its connection can be used again.

@@ -3,13 +3,13 @@ import { Cause, Clock, Context, Effect, Option, type Pull, type Scope, Stream } 
 import { Headers, type HttpClientResponse } from "effect/http"
 import { TimedOut } from "../RegistryError.ts"
 import * as Limits from "./Limits.ts"
-import { invalid, passing, type PullFailure } from "./PullFailure.ts"
+import { byOf, invalid, passing, type PullFailure } from "./PullFailure.ts"
 import type { Answer } from "./Send.ts"
 import { fromClientError } from "./Transport.ts"
 
 export type Chunks = readonly [Uint8Array, ...Array<Uint8Array>]
 
-/** What a body being opened may be read into. A client may pass it over. */
+/** Buffers that a body being opened may be read into. A client may ignore them. */
 export class LentBuffers extends Context.Reference<BlobBuffers | undefined>(
   "@registry-packages-proxy/registry-client/LentBuffers",
   { defaultValue: () => undefined }
@@ -24,17 +24,6 @@ export const contentLength = (response: HttpClientResponse.HttpClientResponse): 
     (length) => length >= 0
   )
 
-/** Refuses a body that is not the stored bytes, although nothing but those was asked for. */
-export const refuseEncoded = (
-  response: HttpClientResponse.HttpClientResponse,
-  what: string
-): Effect.Effect<void, PullFailure> => {
-  const encoding = response.headers["content-encoding"]?.trim().toLowerCase() ?? ""
-  return encoding === "" || encoding === "identity"
-    ? Effect.void
-    : Effect.fail(invalid(`${what} came with a Content-Encoding although it was asked for as it is`))
-}
-
 /**
  * A body as a pull of arrays of chunks, which fails where it is waited for too long at a time; the waiting of a slow
  * consumer does not count.
@@ -45,7 +34,8 @@ export const refuseEncoded = (
 export const pull = Effect.fnUntraced(function* ({
   abandon,
   host,
-  response
+  response,
+  server
 }: Answer): Effect.fn.Return<Pull.Pull<Chunks, PullFailure>, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const chunks = yield* Stream.toPull(response.stream)
@@ -74,16 +64,18 @@ export const pull = Effect.fnUntraced(function* ({
       onFailure: (cause) => {
         since = undefined
         return silent
-          ? Effect.fail(passing(new TimedOut({ phase: "body" })))
+          ? Effect.fail(passing(new TimedOut({ phase: "body", ...byOf(server) })))
           : Effect.failCause(
-              Cause.map(cause, (error) => (Cause.isDone(error) ? error : fromClientError(error, host)))
+              Cause.map(cause, (error) =>
+                Cause.isDone(error) ? error : fromClientError(error, host, server)
+              )
             )
       }
     })
   })
 })
 
-/** A small body, whole. `what` names it in messages. */
+/** A small body, whole, as it came. `what` names it in messages. */
 export const readAll = (
   answer: Answer,
   limit: number,
@@ -91,8 +83,7 @@ export const readAll = (
 ): Effect.Effect<Uint8Array, PullFailure> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const tooLarge = invalid(`${what} is larger than ${limit} bytes`)
-      yield* refuseEncoded(answer.response, what)
+      const tooLarge = invalid(`${what} is larger than ${limit} bytes`, answer.server)
       if (Option.exists(contentLength(answer.response), (length) => length > limit)) return yield* tooLarge
       const chunks: Array<Uint8Array> = []
       let length = 0

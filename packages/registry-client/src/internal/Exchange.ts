@@ -1,57 +1,43 @@
-import { Clock, Effect, Option, Redacted, type Scope } from "effect"
+import type { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
+import { Cache, Clock, Effect, Option, Redacted, type Scope } from "effect"
 import { HttpClientRequest } from "effect/http"
+import * as Challenge from "../Challenge.ts"
 import type { Repository } from "../Repository.ts"
-import { BadRedirect } from "../RegistryError.ts"
+import {
+  AddressRefused,
+  AnonymousRefused,
+  LoginElsewhere,
+  ManifestNotFound,
+  type OtherServer,
+  Refused
+} from "../RegistryError.ts"
 import type { Upstream } from "../Upstream.ts"
 import type { Authenticator, Authorization } from "./Authenticator.ts"
+import * as Elsewhere from "./Elsewhere.ts"
 import * as Limits from "./Limits.ts"
-import { final, fromStatus, type PullFailure } from "./PullFailure.ts"
+import { final, fromStatus, invalid, notFound, type PullFailure } from "./PullFailure.ts"
+import * as Redirects from "./Redirects.ts"
 import * as RegistryAddress from "./RegistryAddress.ts"
+import * as Remembered from "./Remembered.ts"
 import { type Answer, discard, send } from "./Send.ts"
+import { bearer, type Tokens } from "./Tokens.ts"
 import { userAgent } from "./UserAgent.ts"
 
-/** What is asked of a registry. */
+/** A question to a registry. */
 export interface Question {
   readonly operation: "manifest" | "blob"
+  readonly method?: "GET" | "HEAD"
   /** Below the repository: `manifests/<digest>`, `blobs/<digest>`. */
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
 }
 
-const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
-
-/** 401s answered with other credentials for one question: a stale token, then a demand that changed with it. */
-const maxRefusals = 2
-
-const bad = (detail: string): PullFailure => final(new BadRedirect({ detail }))
-
-const nextUrl = (
-  repository: Repository,
-  from: URL,
-  location: string | undefined
-): Effect.Effect<URL, PullFailure> => {
-  if (location === undefined) return Effect.fail(bad(`${from.host} redirects without saying where`))
-  if (!URL.canParse(location, from))
-    return Effect.fail(bad(`${from.host} redirects to what is not an address`))
-  const url = new URL(location, from)
-  if (url.protocol !== "https:" && url.protocol !== "http:") {
-    return Effect.fail(bad(`${from.host} redirects to an address that is neither https nor http`))
-  }
-  if (RegistryAddress.isDowngrade(url, repository.source)) {
-    return Effect.fail(bad(`${from.host} redirects from HTTPS to plain HTTP on ${url.host}`))
-  }
-  url.username = ""
-  url.password = ""
-  url.hash = ""
-  return Effect.succeed(url)
-}
-
 const requestFor = (
-  url: URL,
+  url: HttpUrl,
   question: Question,
   authorization: Option.Option<Redacted.Redacted>
 ): HttpClientRequest.HttpClientRequest =>
-  HttpClientRequest.get(url.href).pipe(
+  HttpClientRequest.make(question.method ?? "GET")(url.href).pipe(
     HttpClientRequest.setHeaders({
       ...question.headers,
       "accept-encoding": "identity",
@@ -60,53 +46,125 @@ const requestFor = (
     })
   )
 
+/** Another origin on the registry's own host is told from it by its scheme. */
+const serverOf = (url: HttpUrl, base: HttpUrl): OtherServer => ({
+  role: "redirect",
+  host: url.host === base.host ? url.origin : url.host
+})
+
+/** The failure that an answer of the registry itself means. */
+const refusedHere = (
+  question: Question,
+  { source }: Repository,
+  { header }: Authorization,
+  answer: Answer,
+  now: number
+): PullFailure => {
+  const { headers, status } = answer.response
+  // A token may be given to anybody: it is no login either.
+  const isAnonymous = Option.isNone(header) || source.credential._tag === "Anonymous"
+  if (status === 401 || status === 403) {
+    return final(
+      isAnonymous
+        ? new AnonymousRefused({ status, identityToken: source.credential._tag === "IdentityToken" })
+        : new Refused({ status })
+    )
+  }
+  if (status !== 404) return fromStatus(status, headers, now, undefined)
+  return question.operation === "manifest" && isAnonymous
+    ? final(new ManifestNotFound({ anonymous: true }))
+    : notFound(question.operation, undefined)
+}
+
+/** The failure that an answer of a server it redirects to means. */
+const refusedElsewhere = (
+  question: Question,
+  hadToken: boolean,
+  { response: { headers, status } }: Answer,
+  by: OtherServer,
+  now: number
+): PullFailure => {
+  if (status === 401 || status === 403) {
+    const asksForLogin = hadToken || Challenge.parse(headers["www-authenticate"] ?? "").length > 0
+    return final(asksForLogin ? new LoginElsewhere({ status, by }) : new AddressRefused({ status, by }))
+  }
+  return status === 404 ? notFound(question.operation, by) : fromStatus(status, headers, now, by)
+}
+
 /**
  * Asks a registry: authenticates, follows redirects, and gives the first answer whose status is among `accepted`. The
  * registry's credentials go to its own origin only.
  */
-export const make = (upstream: Upstream["Service"], authenticator: Authenticator) =>
-  Effect.fnUntraced(function* (
+export const make = Effect.fnUntraced(function* (
+  upstream: Upstream["Service"],
+  authenticator: Authenticator,
+  tokens: Tokens
+) {
+  const meetElsewhere = Elsewhere.make(tokens)
+  const downgrades = yield* Remembered.make<true>()
+
+  // Anybody may read and change these bytes on their way: the digest decides, and no credentials go there.
+  const noteDowngrade = Effect.fnUntraced(function* (base: HttpUrl, to: HttpUrl) {
+    const key = `${base.origin} ${to.origin}`
+    if (!RegistryAddress.isDowngrade(base, to) || (yield* Cache.has(downgrades, key))) return
+    yield* Cache.set(downgrades, key, true)
+    yield* Effect.logWarning("a registry on https redirects to plain http; followed without credentials", {
+      registry: base.host,
+      target: to.host
+    })
+  })
+
+  return Effect.fnUntraced(function* (
     repository: Repository,
     question: Question,
     accepted: ReadonlySet<number>
   ): Effect.fn.Return<Answer, PullFailure, Scope.Scope> {
-    const base = RegistryAddress.baseUrl(repository.source)
-    const seen = new Set<string>()
-    let url = new URL(`${repository.name}/${question.path}`, base)
-    let refusals = 0
+    const { source } = repository
+    const base = RegistryAddress.baseUrl(source)
+    const trail = new Redirects.Trail()
+    let url = RegistryAddress.urlOf(base, repository.name, question.path)
     let authorization: Authorization | undefined
-    for (;;) {
-      const ours = url.origin === base.origin
-      if (ours) authorization ??= yield* authenticator.authorize(repository)
-      const header = ours && authorization !== undefined ? authorization.header : Option.none()
+    let anonymous: Elsewhere.Anonymous | undefined
+    for (let turn = 0; turn < Limits.maxTurns; turn++) {
+      const isHere: boolean = url.origin === base.origin
+      const own = isHere ? (authorization ??= yield* authenticator.authorize(repository)) : undefined
+      const server = serverOf(url, base)
+      const other = anonymous?.origin === url.origin ? anonymous : undefined
+      const header =
+        own?.header ?? Option.map(Option.fromUndefinedOr(other), ({ token }) => bearer(token.value.value))
       const answer = yield* send(
         upstream,
         question.operation,
-        RegistryAddress.targetOf(url, repository.source),
-        requestFor(url, question, header)
+        RegistryAddress.targetOf(url, source.ca),
+        requestFor(url, question, header),
+        isHere ? undefined : server
       )
       const { response } = answer
-      if (accepted.has(response.status)) return answer
+      const isRedirect = Redirects.statuses.has(response.status)
+      const isAccepted = accepted.has(response.status)
+      if (own !== undefined && (isAccepted || isRedirect)) yield* authenticator.confirm(repository, own)
+      if (isAccepted) return answer
       yield* discard(answer)
-      if (redirects.has(response.status)) {
-        seen.add(url.href)
-        url = yield* nextUrl(repository, url, response.headers["location"])
-        if (seen.has(url.href)) return yield* bad("the registry's redirects go in a circle")
-        if (seen.size > Limits.maxRedirects) {
-          return yield* bad(`the registry redirects more than ${Limits.maxRedirects} times`)
+      if (isRedirect) {
+        url = yield* trail.follow(url, response.headers["location"])
+        yield* noteDowngrade(base, url)
+      } else if (own !== undefined) {
+        const next = yield* authenticator.afterwards(repository, own, response)
+        if (Option.isNone(next)) {
+          return yield* refusedHere(question, repository, own, answer, yield* Clock.currentTimeMillis)
         }
-      } else if (response.status === 401 && ours && authorization !== undefined && refusals < maxRefusals) {
-        refusals++
-        authorization = yield* authenticator.afterRefusal(repository, authorization, response)
+        authorization = next.value
       } else {
-        return yield* fromStatus(
-          question.operation,
-          response.status,
-          response.headers,
-          yield* Clock.currentTimeMillis
-        )
+        const next = yield* meetElsewhere(url, source.ca, other, response, server)
+        if (Option.isNone(next)) {
+          const now = yield* Clock.currentTimeMillis
+          return yield* refusedElsewhere(question, other !== undefined, answer, server, now)
+        }
+        anonymous = next.value
       }
     }
+    return yield* invalid(`it answers one question with more than ${Limits.maxTurns} of its own`)
   })
+})
 
-export interface Exchange extends ReturnType<typeof make> {}
+export interface Exchange extends Effect.Success<ReturnType<typeof make>> {}

@@ -4,13 +4,14 @@ import {
   BlobNotFound,
   InvalidResponse,
   ManifestNotFound,
-  Refused,
+  type OtherServer,
   type RegistryError,
   Unavailable,
   UnexpectedStatus
 } from "../RegistryError.ts"
+import * as Limits from "./Limits.ts"
 
-export type Operation = "manifest" | "blob" | "token"
+export type Operation = "ping" | "manifest" | "blob" | "token"
 export type Reason = RegistryError["reason"]
 
 /** A request that failed: why, and whether (and how soon) another try may help. */
@@ -29,43 +30,38 @@ export const final = (reason: Reason): PullFailure =>
 export const passing = (reason: Reason): PullFailure =>
   new PullFailure({ reason, retryable: true, retryAfter: Option.none() })
 
-export const invalid = (detail: string): PullFailure => final(new InvalidResponse({ detail }))
+/** The `by` of a reason; none for the registry itself. */
+export const byOf = (server: OtherServer | undefined) => (server === undefined ? {} : { by: server })
+
+export const invalid = (detail: string, server?: OtherServer): PullFailure =>
+  final(new InvalidResponse({ detail, ...byOf(server) }))
 
 const delayOf = (headers: Headers.Headers, now: number): Option.Option<Duration.Duration> =>
-  Option.map(
-    Option.flatMap(Headers.get(headers, "retry-after"), (value) =>
-      Option.getSuccess(Headers.parseRetryAfter(value))
-    ),
-    (retryAfter) => Headers.retryAfterDelay(retryAfter, now)
+  Headers.get(headers, "retry-after").pipe(
+    Option.flatMap((value) => Option.getSuccess(Headers.parseRetryAfter(value))),
+    Option.map((retryAfter) =>
+      Duration.min(Headers.retryAfterDelay(retryAfter, now), Duration.seconds(Limits.maxRetryAfter))
+    )
   )
 
-const notFound = (operation: Operation): Reason => {
-  switch (operation) {
-    case "manifest":
-      return new ManifestNotFound({})
-    case "blob":
-      return new BlobNotFound({})
-    case "token":
-      return new UnexpectedStatus({ status: 404 })
-  }
-}
+/** The registry, or the server it redirects to, has no such thing. */
+export const notFound = (operation: "manifest" | "blob", server: OtherServer | undefined): PullFailure =>
+  final(operation === "manifest" ? new ManifestNotFound(byOf(server)) : new BlobNotFound(byOf(server)))
 
 // RFC 9110 says "at least": a fraction is rounded up.
 const toWholeSeconds = (duration: Duration.Duration): number => Math.ceil(Duration.toSeconds(duration))
 
-/** What a status other than the one asked for means; `now` in milliseconds since the epoch. */
+/** The meaning of a status that is neither a refusal nor 404; `now` in milliseconds since the epoch. */
 export const fromStatus = (
-  operation: Operation,
   status: number,
   headers: Headers.Headers,
-  now: number
+  now: number,
+  server: OtherServer | undefined
 ): PullFailure => {
-  if (status === 401 || status === 403) return final(new Refused({ status }))
-  if (status === 404) return final(notFound(operation))
   const retryAfter = delayOf(headers, now)
   const reason =
     status === 429 || status === 503
-      ? new Unavailable({ status, retryAfter: Option.map(retryAfter, toWholeSeconds) })
-      : new UnexpectedStatus({ status })
+      ? new Unavailable({ status, retryAfter: Option.map(retryAfter, toWholeSeconds), ...byOf(server) })
+      : new UnexpectedStatus({ status, ...byOf(server) })
   return new PullFailure({ reason, retryable: status === 408 || status === 429 || status >= 500, retryAfter })
 }

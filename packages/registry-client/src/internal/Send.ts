@@ -1,22 +1,26 @@
 import { Clock, Context, Effect, Exit, Metric, Scope, Stream } from "effect"
 import { HttpClient, type HttpClientRequest, type HttpClientResponse, UrlParams } from "effect/http"
 import * as Metrics from "../Metrics.ts"
-import { TimedOut } from "../RegistryError.ts"
+import { type OtherServer, TimedOut } from "../RegistryError.ts"
 import type { Target, Upstream } from "../Upstream.ts"
 import * as Limits from "./Limits.ts"
-import { final, type Operation, passing, type PullFailure } from "./PullFailure.ts"
+import { byOf, final, type Operation, passing, type PullFailure } from "./PullFailure.ts"
 import { fromClientError } from "./Transport.ts"
 
-// Headers hold credentials and queries hold signatures, so no span gets any of either.
+// Headers hold credentials and queries hold signatures, so no span gets any of either; and nothing of a trace is told
+// to servers that others run.
 const discreet = Context.make(HttpClient.TracerHeaderFilter, () => false).pipe(
-  Context.add(UrlParams.CurrentRedactedNames, [/^/])
+  Context.add(UrlParams.CurrentRedactedNames, [/^/]),
+  Context.add(HttpClient.TracerPropagationEnabled, false)
 )
 
 /** An answer whose body is still to be read. */
 export interface Answer {
   readonly response: HttpClientResponse.HttpClientResponse
-  /** Whose answer it is, for messages. */
+  /** The server that answered, for messages. */
   readonly host: string
+  /** The same, where that is not the registry itself. */
+  readonly server: OtherServer | undefined
   /** Gives the connection up, which ends the body too; the scope it was asked in does so at the latest. */
   readonly abandon: Effect.Effect<void>
 }
@@ -26,7 +30,8 @@ export const send = Effect.fnUntraced(function* (
   upstream: Upstream["Service"],
   operation: Operation,
   target: Target,
-  request: HttpClientRequest.HttpClientRequest
+  request: HttpClientRequest.HttpClientRequest,
+  server: OtherServer | undefined
 ): Effect.fn.Return<Answer, PullFailure, Scope.Scope> {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const client = yield* upstream.client(target).pipe(Effect.mapError(final), Scope.provide(scope))
@@ -34,10 +39,10 @@ export const send = Effect.fnUntraced(function* (
   const response = yield* HttpClient.withScope(client)
     .execute(request)
     .pipe(
-      Effect.mapError((error) => fromClientError(error, target.host)),
+      Effect.mapError((error) => fromClientError(error, target.host, server)),
       Effect.timeoutOrElse({
         duration: Limits.headersTimeout,
-        orElse: () => Effect.fail(passing(new TimedOut({ phase: "headers" })))
+        orElse: () => Effect.fail(passing(new TimedOut({ phase: "headers", ...byOf(server) })))
       }),
       Effect.tapError(() => Metric.update(Metrics.requests(operation, "error"), 1)),
       Effect.provideContext(discreet),
@@ -47,7 +52,7 @@ export const send = Effect.fnUntraced(function* (
   const end = yield* Clock.currentTimeMillis
   yield* Metric.update(Metrics.requests(operation, response.status), 1)
   yield* Metric.update(Metrics.seconds(operation), (end - start) / 1000)
-  return { response, host: target.host, abandon: Scope.close(scope, Exit.void) }
+  return { response, host: target.host, server, abandon: Scope.close(scope, Exit.void) }
 })
 
 /** Is done with an answer whose body nobody needs: reads it as far as is cheap, so that the connection can be kept. */

@@ -1,74 +1,36 @@
-import { Predicate } from "effect"
+import type { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
+import * as Failures from "@registry-packages-proxy/node-net/ConnectionFailure"
 import type { HttpClientError } from "effect/http"
-import { ConnectionFailed, InvalidResponse, TimedOut } from "../RegistryError.ts"
-import { final, passing, type PullFailure } from "./PullFailure.ts"
+import { ConnectionFailed, InvalidResponse, type OtherServer, TimedOut } from "../RegistryError.ts"
+import { byOf, final, invalid, passing, type PullFailure, type Reason } from "./PullFailure.ts"
 
-/** The code of an error whose connection was not made in time. */
-export const connectTimeoutCode = "ERR_CONNECT_TIMEOUT"
-
-const untrusted = "its certificate is signed by an authority that is not trusted here"
-
-const certificateProblems: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: "its certificate has expired",
-  CERT_NOT_YET_VALID: "its certificate is not valid yet",
-  CERT_REVOKED: "its certificate was revoked",
-  CERT_REJECTED: "its certificate was rejected",
-  CERT_UNTRUSTED: untrusted,
-  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed and not trusted here",
-  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
-  HOSTNAME_MISMATCH: "its certificate is for another name",
-  INVALID_CA: untrusted,
-  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
-  UNABLE_TO_GET_ISSUER_CERT: untrusted,
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted
+const kindOf = ({ kind, proxy }: ConnectionFailure): ConnectionFailed["kind"] => {
+  if (proxy !== undefined) return "proxy"
+  return kind === "refused" || kind === "reset" || kind === "dns" || kind === "certificate" ? kind : "other"
 }
 
-const networkProblems: Readonly<Record<string, readonly [ConnectionFailed["kind"], string]>> = {
-  EAI_AGAIN: ["dns", "its name could not be looked up: the name server does not answer"],
-  ECONNABORTED: ["reset", "the connection was aborted"],
-  ECONNREFUSED: ["refused", "the connection was refused: nothing listens there"],
-  ECONNRESET: ["reset", "the connection was closed by the other side"],
-  EHOSTUNREACH: ["other", "there is no route to the host"],
-  ENETUNREACH: ["other", "there is no route to its network"],
-  ENOTFOUND: ["dns", "its name does not exist in DNS"],
-  EPIPE: ["reset", "the connection was closed by the other side"],
-  ERR_PROXY_TUNNEL: ["other", "the HTTP proxy did not open a tunnel to it"],
-  ERR_STREAM_PREMATURE_CLOSE: ["reset", "the connection was closed by the other side"]
+const reasonOf = (failure: ConnectionFailure, host: string, server: OtherServer | undefined): Reason => {
+  const { kind, proxy } = failure
+  const by = byOf(server)
+  if (kind === "timeout") return new TimedOut({ phase: proxy === undefined ? "connect" : "proxy", ...by })
+  const detail = `${host}: ${failure.detail}`
+  return kind === "http" && proxy === undefined
+    ? new InvalidResponse({ detail, ...by })
+    : new ConnectionFailed({ kind: kindOf(failure), detail, ...by })
 }
 
-const codeOf = (cause: unknown): string =>
-  Predicate.hasProperty(cause, "code") && Predicate.isString(cause.code)
-    ? cause.code
-    : Predicate.hasProperty(cause, "cause")
-      ? codeOf(cause.cause)
-      : ""
-
-const failed = (kind: ConnectionFailed["kind"], host: string, detail: string): ConnectionFailed =>
-  new ConnectionFailed({ kind, detail: `${host}: ${detail}` })
-
-/**
- * What went wrong between us and `host`. Only the error's code is read: messages may hold addresses with credentials.
- */
-export const fromCause = (cause: unknown, host: string): PullFailure => {
-  const code = codeOf(cause)
-  if (code === connectTimeoutCode || code === "ETIMEDOUT") return passing(new TimedOut({ phase: "connect" }))
-  const certificate = Object.hasOwn(certificateProblems, code) ? certificateProblems[code] : undefined
-  if (certificate !== undefined) return final(failed("certificate", host, certificate))
-  const network = Object.hasOwn(networkProblems, code) ? networkProblems[code] : undefined
-  if (network !== undefined) return passing(failed(network[0], host, network[1]))
-  if (code.startsWith("HPE_"))
-    return final(new InvalidResponse({ detail: `${host}: the answer is not valid HTTP` }))
-  if (code === "EPROTO" || code.startsWith("ERR_SSL_")) {
-    return final(
-      failed("other", host, "no TLS connection could be agreed on; it may speak plain HTTP on this port")
-    )
-  }
-  return passing(failed("other", host, "the connection failed"))
+/** The failure of a connection to `host`. */
+export const fromCause = (cause: unknown, host: string, server: OtherServer | undefined): PullFailure => {
+  const failure = Failures.fromCause(cause)
+  return (failure.isPassing ? passing : final)(reasonOf(failure, host, server))
 }
 
-/** What a client's error means. */
-export const fromClientError = (error: HttpClientError.HttpClientError, host: string): PullFailure =>
+/** The failure that a client's error means. */
+export const fromClientError = (
+  error: HttpClientError.HttpClientError,
+  host: string,
+  server: OtherServer | undefined
+): PullFailure =>
   error.reason._tag === "InvalidUrlError"
-    ? final(new InvalidResponse({ detail: `${host}: the address is not a URL` }))
-    : fromCause("cause" in error.reason ? error.reason.cause : undefined, host)
+    ? invalid(`${host}: the address is not a URL`, server)
+    : fromCause("cause" in error.reason ? error.reason.cause : undefined, host, server)

@@ -1,0 +1,156 @@
+import { assert, describe, it } from "@effect/vitest"
+import { kubeconfig } from "@registry-packages-proxy/kubernetes/ClusterLocation"
+import { Effect } from "effect"
+import * as fc from "fast-check"
+import { dump } from "js-yaml"
+import { truncateSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as KubeConfigFile from "../src/internal/KubeConfigFile.ts"
+import { kubeconfigText, temporaryDirectory } from "./Kubeconfig.ts"
+
+interface Document {
+  readonly "current-context": unknown
+  readonly contexts: ReadonlyArray<unknown>
+  readonly clusters: ReadonlyArray<unknown>
+  readonly users: ReadonlyArray<unknown>
+}
+
+const server = "https://api.example.com:6443"
+const good = JSON.parse(kubeconfigText({ server, user: { token: "s3cr3t" } })) as Document
+
+/** The server that a file's text leads to, or why it leads to none. */
+const serverOf = Effect.fnUntraced(function* (text: string) {
+  const file = join(yield* temporaryDirectory, "config")
+  writeFileSync(file, text)
+  return yield* Effect.promise(() =>
+    KubeConfigFile.read(kubeconfig(file)).then(
+      (loaded) => loaded.server.origin,
+      (error: unknown) =>
+        error instanceof KubeConfigFile.Unusable ? error.message : `other: ${String(error)}`
+    )
+  )
+}, Effect.scoped)
+
+const neighbours: ReadonlyArray<readonly [what: string, Partial<Document>]> = [
+  ["a cluster without server", { clusters: [{ name: "other", cluster: {} }, ...good.clusters] }],
+  ["a cluster without cluster", { clusters: [...good.clusters, { name: "other" }] }],
+  ["a cluster that is text", { clusters: ["other", ...good.clusters, null, 7, []] }],
+  ["a user without name", { users: [{ user: {} }, ...good.users] }],
+  ["a user that is null", { users: [null, { name: "other", user: null }, ...good.users] }],
+  [
+    "a user with an auth-provider",
+    { users: [{ name: "other", user: { "auth-provider": 7 } }, ...good.users] }
+  ],
+  ["a user with an odd exec", { users: [{ name: "other", user: { exec: "x" } }, ...good.users] }],
+  ["a context without context", { contexts: [{ name: "other" }, ...good.contexts] }],
+  [
+    "a context that leads nowhere",
+    { contexts: [{ name: "other", context: { cluster: "x", user: "y" } }, ...good.contexts] }
+  ],
+  [
+    "a name twice, of which the first counts",
+    { clusters: [...good.clusters, { name: "test", cluster: { server: "http://x" } }] }
+  ]
+]
+
+describe("a kubeconfig's current context", () => {
+  for (const [what, changes] of neighbours) {
+    it.effect(`counts alone, beside ${what}`, () =>
+      Effect.gen(function* () {
+        assert.strictEqual(yield* serverOf(JSON.stringify({ ...good, ...changes })), server)
+        assert.strictEqual(yield* serverOf(dump({ ...good, ...changes })), server)
+      })
+    )
+  }
+
+  it.effect.each<[what: string, text: string]>([
+    [
+      "other fields of any kind",
+      JSON.stringify({ ...good, preferences: [7], extensions: { a: { b: [] } }, kind: 7 })
+    ],
+    [
+      "a key twice, of which the last counts",
+      `${dump({ ...good, contexts: [] })}contexts: ${JSON.stringify(good.contexts)}\n`
+    ],
+    ["another document behind it", `${dump(good)}---\n[\n]\n`],
+    ["a byte order mark", `\ufeff${dump(good)}`],
+    ["a tag of somebody's", `${dump(good)}extensions: !theirs {a: b}\n`]
+  ])("is read beside %s", ([, text]) =>
+    Effect.map(serverOf(text), (found) => assert.strictEqual(found, server))
+  )
+
+  it.effect.each<[what: string, text: string, expected: string]>([
+    [
+      "no current context",
+      JSON.stringify({ ...good, "current-context": undefined }),
+      "has no current context with a cluster and a user"
+    ],
+    ["an empty one", JSON.stringify({ ...good, "current-context": "" }), "has no current context"],
+    [
+      "one that is no text",
+      JSON.stringify({ ...good, "current-context": ["test"] }),
+      "has no current context"
+    ],
+    [
+      "one that is not there",
+      JSON.stringify({ ...good, "current-context": "s3cr3t" }),
+      "has no current context"
+    ],
+    ["one whose cluster is not there", JSON.stringify({ ...good, clusters: [] }), "has no current context"],
+    ["one whose user is not there", JSON.stringify({ ...good, users: {} }), "has no current context"],
+    [
+      "one whose cluster has no server",
+      JSON.stringify({ ...good, clusters: [{ name: "test", cluster: { s3cr3t: 1 } }] }),
+      "has a current context whose cluster or user cannot be read"
+    ],
+    [
+      "one whose server is no URL",
+      kubeconfigText({ server: "s3cr3t", user: {} }),
+      "its cluster's server is no http or https URL"
+    ],
+    ["a text that is none", "s3cr3t", "has no current context"],
+    ["a list", "[s3cr3t]", "has no current context"],
+    ["nothing", "", "has no current context"],
+    ["what is no YAML", "a: [s3cr3t", "kubeconfig config cannot be read: line 1 is not valid YAML"],
+    [
+      "what is nested too deeply",
+      `a: ${"[".repeat(200)}`,
+      "kubeconfig config cannot be read: line 1 is nested more than 100 deep"
+    ]
+  ])("that is missing or broken is told in words that show nothing of it: %s", ([, text, expected]) =>
+    Effect.gen(function* () {
+      const detail = yield* serverOf(text)
+      assert.include(detail, expected)
+      assert.notInclude(detail, "s3cr3t")
+    })
+  )
+
+  it.effect(
+    "is not looked for in a file that is too large",
+    Effect.fn(function* () {
+      const file = join(yield* temporaryDirectory, "config")
+      writeFileSync(file, dump(good))
+      truncateSync(file, KubeConfigFile.maxSize + 1)
+      const failure = yield* Effect.promise(() =>
+        KubeConfigFile.read(kubeconfig(file)).then(
+          () => undefined,
+          (error: unknown) => error
+        )
+      )
+      assert.instanceOf(failure, KubeConfigFile.Unusable)
+      assert.strictEqual(failure.message, "kubeconfig config is larger than 4 MiB")
+    }, Effect.scoped)
+  )
+
+  it("is found or said to be missing, whatever the file holds", () => {
+    const text = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.json(),
+      fc.jsonValue().map((value) => dump({ ...good, users: [value] }))
+    )
+    const isTold = fc.asyncProperty(text, async (written) =>
+      assert.notMatch(await Effect.runPromise(serverOf(written)), /^other: /)
+    )
+    return fc.assert(isTold, { numRuns: 50 })
+  })
+})

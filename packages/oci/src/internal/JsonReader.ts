@@ -1,0 +1,313 @@
+/** The deepest nesting read. Source: encoding/json of Go, with which every other reader of manifests reads them. */
+export const maxDepth = 10_000
+
+/** The text is not JSON, or nested deeper than {@link maxDepth}. */
+export class NotJson extends Error {}
+
+/** A string, number, boolean or null; {@link container} stands for an object or array that is not looked into. */
+export type Scalar = string | number | boolean | null | typeof container
+export const container = Symbol("object or array")
+
+const quote = 0x22
+const backslash = 0x5c
+const comma = 0x2c
+const colon = 0x3a
+const openBrace = 0x7b
+const closeBrace = 0x7d
+const openBracket = 0x5b
+const closeBracket = 0x5d
+
+const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
+const isHex = (byte: number): boolean =>
+  isDigit(byte) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)
+
+/** Whether a byte may follow a backslash: `"` `\` `/` `b` `f` `n` `r` `t`. */
+const isEscape = (byte: number): boolean => '"\\/bfnrt'.includes(String.fromCharCode(byte))
+
+const literals = ["true", "false", "null"] as const
+
+/**
+ * Reads JSON bytes and makes nothing of what its caller does not ask for, so that a hostile text costs steps in
+ * proportion to its length, and no memory. Each method reads the next value, or fails with {@link NotJson}.
+ *
+ * As Go's encoding/json does, a field is found whatever the case of its letters, and bytes inside a string that are not
+ * UTF-8 are replaced, not refused. A byte order mark is passed over.
+ */
+export class JsonReader {
+  readonly #bytes: Buffer
+  #at: number
+  #depth = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
+  }
+
+  /** Nothing but blanks is left. */
+  end(): void {
+    this.#blanks()
+    if (this.#at < this.#bytes.length) throw new NotJson()
+  }
+
+  /** Reads at a position that was given before, and goes on where it was; gives undefined for no position. */
+  at<A>(position: number | undefined, read: () => A): A | undefined {
+    if (position === undefined) return undefined
+    const back = this.#at
+    this.#at = position
+    const value = read()
+    this.#at = back
+    return value
+  }
+
+  /** Whether the next value is an object. */
+  get isObject(): boolean {
+    return this.#peek() === openBrace
+  }
+
+  /** Whether the next value is an array. */
+  get isArray(): boolean {
+    return this.#peek() === openBracket
+  }
+
+  /** Whether the next value is an array without elements. */
+  get isEmptyArray(): boolean {
+    const start = this.#position
+    if (!this.isArray) return false
+    this.#at++
+    const isEmpty = this.#peek() === closeBracket
+    this.#at = start
+    return isEmpty
+  }
+
+  /**
+   * Reads an object and gives the positions of the values that stand under these keys, of each the last. Keys are in
+   * lowercase ASCII letters and dots. Fails where the next value is no object.
+   */
+  fields<const Key extends string>(keys: ReadonlyArray<Key>): { readonly [K in Key]?: number } {
+    const found: { [K in Key]?: number } = {}
+    this.#enter(openBrace)
+    if (this.#closes(closeBrace)) return found
+    do {
+      const key = this.#key(keys)
+      if (key !== undefined) found[key] = this.#position
+      this.skip()
+    } while (this.#continues(closeBrace))
+    return found
+  }
+
+  /** Reads an array; `visit` is given the position of each element. Fails where the next value is none. */
+  array(visit: (position: number) => void): void {
+    this.#enter(openBracket)
+    if (this.#closes(closeBracket)) return
+    do {
+      visit(this.#position)
+      this.skip()
+    } while (this.#continues(closeBracket))
+  }
+
+  /** Reads a value that is not a container; of an object or array only that it is one. */
+  scalar(): Scalar {
+    const start = this.#position
+    const isContainer = this.isObject || this.isArray
+    this.skip()
+    return isContainer ? container : (JSON.parse(this.#bytes.toString("utf8", start, this.#at)) as Scalar)
+  }
+
+  /** Reads a value of any kind and makes nothing of it. */
+  skip(): void {
+    const first = this.#peek()
+    if (first !== openBrace && first !== openBracket) {
+      this.#skipScalar(first)
+      return
+    }
+    // One place for each level that is open below here: whether it is an object.
+    const isObject: Array<boolean> = []
+    for (;;) {
+      const byte = this.#peek()
+      if (byte === openBrace || byte === openBracket) {
+        const close = byte === openBrace ? closeBrace : closeBracket
+        this.#at++
+        if (this.#peek() !== close) {
+          if (this.#depth + isObject.length >= maxDepth) throw new NotJson()
+          isObject.push(close === closeBrace)
+          if (close === closeBrace) this.#skipKey()
+          continue
+        }
+        this.#at++
+      } else {
+        this.#skipScalar(byte)
+      }
+      // A value has ended, and with it all that it was the last of.
+      for (;;) {
+        const inObject = isObject.at(-1)
+        if (inObject === undefined) return
+        const next = this.#peek()
+        this.#at++
+        if (next === comma) {
+          if (inObject) this.#skipKey()
+          break
+        }
+        if (next !== (inObject ? closeBrace : closeBracket)) throw new NotJson()
+        isObject.pop()
+      }
+    }
+  }
+
+  /** The position of the next value. */
+  get #position(): number {
+    this.#blanks()
+    return this.#at
+  }
+
+  #enter(open: number): void {
+    if (this.#peek() !== open || ++this.#depth > maxDepth) throw new NotJson()
+    this.#at++
+  }
+
+  #closes(close: number): boolean {
+    if (this.#peek() !== close) return false
+    this.#at++
+    this.#depth--
+    return true
+  }
+
+  #continues(close: number): boolean {
+    if (this.#closes(close)) return false
+    if (this.#peek() !== comma) throw new NotJson()
+    this.#at++
+    return true
+  }
+
+  /** The next key, if it is one of these whatever the case of its letters. */
+  #key<Key extends string>(keys: ReadonlyArray<Key>): Key | undefined {
+    const start = this.#position + 1
+    const isEscaped = this.#skipKeyText()
+    const end = this.#at - 1
+    this.#colon()
+    return keys.find((key) => (isEscaped || key.length === end - start) && this.#isText(key, start, end))
+  }
+
+  /** Whether a string's bytes are a text in lowercase, up to the case of their letters. */
+  #isText(text: string, start: number, end: number): boolean {
+    let at = start
+    for (let index = 0; index < text.length; index++) {
+      if (at >= end) return false
+      const byte = this.#bytes[at] as number
+      // Of the escapes only those by number give what stands in a key that is looked for.
+      const code = byte === backslash ? this.#escaped(at) : byte
+      const lower = code >= 0x41 && code <= 0x5a ? code | 0x20 : code
+      if (lower !== text.charCodeAt(index)) return false
+      at += byte === backslash ? 6 : 1
+    }
+    return at === end
+  }
+
+  /** The character that an escape by number stands for; -1 for another escape. */
+  #escaped(at: number): number {
+    if (this.#bytes[at + 1] !== 0x75) return -1
+    let code = 0
+    for (let digit = at + 2; digit < at + 6; digit++) {
+      const byte = this.#bytes[digit] as number
+      code = code * 16 + (isDigit(byte) ? byte - 0x30 : (byte | 0x20) - 0x57)
+    }
+    return code
+  }
+
+  #skipKey(): void {
+    this.#skipKeyText()
+    this.#colon()
+  }
+
+  #skipKeyText(): boolean {
+    if (this.#peek() !== quote) throw new NotJson()
+    return this.#skipString()
+  }
+
+  #colon(): void {
+    if (this.#peek() !== colon) throw new NotJson()
+    this.#at++
+  }
+
+  /** The next byte that is no blank; -1 at the end. */
+  #peek(): number {
+    this.#blanks()
+    return this.#at < this.#bytes.length ? (this.#bytes[this.#at] as number) : -1
+  }
+
+  #blanks(): void {
+    const bytes = this.#bytes
+    let at = this.#at
+    while (at < bytes.length) {
+      const byte = bytes[at]
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) break
+      at++
+    }
+    this.#at = at
+  }
+
+  #skipScalar(first: number): void {
+    if (first === quote) {
+      this.#skipString()
+      return
+    }
+    if (first === 0x2d || isDigit(first)) {
+      this.#skipNumber()
+      return
+    }
+    const literal = literals.find((text) => text.charCodeAt(0) === first)
+    if (literal === undefined) throw new NotJson()
+    const end = this.#at + literal.length
+    if (this.#bytes.toString("latin1", this.#at, end) !== literal) throw new NotJson()
+    this.#at = end
+  }
+
+  /** Tells whether a character is written by its number, which a letter may be too. */
+  #skipString(): boolean {
+    const bytes = this.#bytes
+    let isEscaped = false
+    let at = this.#at + 1
+    for (;;) {
+      if (at >= bytes.length) throw new NotJson()
+      const byte = bytes[at++] as number
+      if (byte === quote) break
+      if (byte < 0x20) throw new NotJson()
+      if (byte !== backslash) continue
+      if (at >= bytes.length) throw new NotJson()
+      const escape = bytes[at++] as number
+      if (escape === 0x75) {
+        isEscaped = true
+        for (const stop = at + 4; at < stop; at++) {
+          if (at >= bytes.length || !isHex(bytes[at] as number)) throw new NotJson()
+        }
+      } else if (!isEscape(escape)) {
+        throw new NotJson()
+      }
+    }
+    this.#at = at
+    return isEscaped
+  }
+
+  #skipNumber(): void {
+    if (this.#bytes[this.#at] === 0x2d) this.#at++
+    if (this.#bytes[this.#at] === 0x30) this.#at++
+    else this.#skipDigits()
+    if (this.#bytes[this.#at] === 0x2e) {
+      this.#at++
+      this.#skipDigits()
+    }
+    if (((this.#bytes[this.#at] ?? 0) | 0x20) === 0x65) {
+      this.#at++
+      if (this.#bytes[this.#at] === 0x2b || this.#bytes[this.#at] === 0x2d) this.#at++
+      this.#skipDigits()
+    }
+  }
+
+  #skipDigits(): void {
+    const bytes = this.#bytes
+    const start = this.#at
+    let at = start
+    while (at < bytes.length && isDigit(bytes[at] as number)) at++
+    if (at === start) throw new NotJson()
+    this.#at = at
+  }
+}
