@@ -30,7 +30,7 @@ describe("DifferenceTable", () => {
 
   it.effect("has a reason in every row of the docs, and no two rows of one name", () =>
     Effect.gen(function* () {
-      for (const who of ["go-containerregistry", "kubelet"] as const) {
+      for (const who of ["go-containerregistry", "kubelet", "httpproxy"] as const) {
         const rows = yield* DifferenceTable.read(who)
         for (const { situation, why } of rows) assert.match(why, /^(?!\.\.\.).+/, situation)
         const names = rows.map(({ situation }) => situation)

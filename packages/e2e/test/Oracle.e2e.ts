@@ -1,7 +1,10 @@
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
+import fc from "fast-check"
 import * as Comparison from "../src/oracle/Comparison.ts"
 import * as DifferenceTable from "../src/oracle/DifferenceTable.ts"
+import * as NoProxy from "../src/oracle/NoProxy.ts"
+import * as Oracle from "../src/oracle/Oracle.ts"
 import { situations } from "../src/oracle/situations/index.ts"
 import { layerParts, options } from "../src/TestBed.ts"
 
@@ -80,6 +83,49 @@ layer(Played.layer, options)(
         const { kubeletRows, theirRows } = yield* Played
         const names = all.map(({ name }) => name)
         assert.deepStrictEqual([...unusedRows(theirRows, names), ...unusedRows(kubeletRows, names)], [])
+      })
+    )
+  }
+)
+
+/** Fails unless both take the same way to every server, for every value. */
+const assertSameRoutes = Effect.fnUntraced(function* (values: ReadonlyArray<string>) {
+  const { urls } = NoProxy
+  const answers = yield* Oracle.ask(values.map((noProxy) => ({ routes: { noProxy, urls } })))
+  values.forEach((noProxy, index) => {
+    const show = (routes: ReadonlyArray<Oracle.Route> = []) =>
+      routes.map((route, at) => `${urls[at]}: ${route}`)
+    assert.deepStrictEqual(
+      show(NoProxy.ours(noProxy, urls)),
+      show(answers[index]?.routes),
+      `NO_PROXY=${noProxy}`
+    )
+  })
+})
+
+layer(layerParts, options)(
+  "As httpproxy reads NO_PROXY this program does, or the docs say why not:",
+  (it) => {
+    it.effect("values made at random, for every kind of server", () =>
+      assertSameRoutes(fc.sample(NoProxy.values, 3000))
+    )
+
+    for (const each of NoProxy.cases) {
+      const name = NoProxy.nameOf(each)
+      it.effect(name, () =>
+        Effect.gen(function* () {
+          const rows = yield* DifferenceTable.read("httpproxy")
+          const [answer] = yield* Oracle.ask([{ routes: { noProxy: each.noProxy, urls: [each.url] } }])
+          const [[ours = ""], [theirs = ""] = []] = [NoProxy.ours(each.noProxy, [each.url]), answer?.routes]
+          assertTold({ name, rows, said: "", difference: ours === theirs ? undefined : { ours, theirs } })
+        })
+      )
+    }
+
+    it.effect("the docs have no row about anything else", () =>
+      Effect.gen(function* () {
+        const rows = yield* DifferenceTable.read("httpproxy")
+        assert.deepStrictEqual(unusedRows(rows, NoProxy.cases.map(NoProxy.nameOf)), [])
       })
     )
   }

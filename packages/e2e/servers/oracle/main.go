@@ -1,5 +1,5 @@
 // Answers what Go's libraries do, for tests that compare the program with them: pulls by go-containerregistry, credentials by
-// the kubelet. `oracle FILE` reads questions as JSON lines and answers each with a JSON line, in any order.
+// the kubelet, exceptions from proxies by golang.org/x/net. `oracle FILE` reads questions as JSON lines and answers each with a JSON line, in any order.
 package main
 
 import (
@@ -32,8 +32,10 @@ type question struct {
 	ID int `json:"id"`
 	// Either a pull of the last layer of an image...
 	Pull *pull `json:"pull"`
-	// ...or the credentials that the kubelet would try for an image.
+	// ...or the credentials that the kubelet would try for an image...
 	Credentials *credentials `json:"credentials"`
+	// ...or which servers are asked through a proxy.
+	Routes *routes `json:"routes"`
 }
 
 type pull struct {
@@ -51,6 +53,11 @@ type credentials struct {
 	Image        string `json:"image"`
 }
 
+type routes struct {
+	NoProxy string   `json:"noProxy"`
+	URLs    []string `json:"urls"`
+}
+
 type login struct {
 	Username string `json:"username"`
 	Password string `json:"password"`
@@ -63,6 +70,8 @@ type answer struct {
 	SHA256 string `json:"sha256,omitempty"`
 	// In the order in which the kubelet tries them.
 	Credentials []login `json:"credentials,omitempty"`
+	// direct, proxied or invalid, for each URL.
+	Routes []string `json:"routes,omitempty"`
 }
 
 // Docker configs and proxies are read from the process's environment.
@@ -185,6 +194,28 @@ func (c *credentials) run() ([]login, error) {
 	return logins, nil
 }
 
+func (r *routes) run() []string {
+	proxyOf := (&httpproxy.Config{
+		HTTPProxy:  "http://proxy.test",
+		HTTPSProxy: "http://proxy.test",
+		NoProxy:    r.NoProxy,
+	}).ProxyFunc()
+	found := []string{}
+	for _, each := range r.URLs {
+		address, err := url.Parse(each)
+		if err != nil {
+			found = append(found, "invalid")
+		} else if proxy, err := proxyOf(address); err != nil {
+			found = append(found, "invalid")
+		} else if proxy == nil {
+			found = append(found, "direct")
+		} else {
+			found = append(found, "proxied")
+		}
+	}
+	return found
+}
+
 func respond(q question) (a answer) {
 	a.ID = q.ID
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -200,6 +231,8 @@ func respond(q question) (a answer) {
 		a.SHA256, err = q.Pull.run(ctx)
 	case q.Credentials != nil:
 		a.Credentials, err = q.Credentials.run()
+	case q.Routes != nil:
+		a.Routes = q.Routes.run()
 	default:
 		err = errors.New("no question")
 	}

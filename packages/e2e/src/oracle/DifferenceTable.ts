@@ -12,7 +12,8 @@ const file = fileURLToPath(new URL("../../../../docs/registries.md", import.meta
 /** The headings that the tables stand under, by who differs. */
 const headings = {
   "go-containerregistry": "## Where go-containerregistry differs",
-  kubelet: "## Where the kubelet reads docker configs differently"
+  kubelet: "## Where the kubelet reads docker configs differently",
+  httpproxy: "## Where golang.org/x/net's httpproxy differs"
 }
 
 /** A row of docs/registries.md. */

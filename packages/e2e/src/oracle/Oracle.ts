@@ -27,7 +27,20 @@ export interface CredentialsQuestion {
   readonly image: string
 }
 
-export type Question = { readonly pull: Pull } | { readonly credentials: CredentialsQuestion }
+/** The servers that a request goes to directly, under a NO_PROXY. */
+export interface RoutesQuestion {
+  readonly noProxy: string
+  readonly urls: ReadonlyArray<string>
+}
+
+export type Question =
+  | { readonly pull: Pull }
+  | { readonly credentials: CredentialsQuestion }
+  | { readonly routes: RoutesQuestion }
+
+/** The way of a request; `invalid` where the URL is refused. */
+export const Route = Schema.Literals(["direct", "proxied", "invalid"])
+export type Route = typeof Route.Type
 
 const Answer = Schema.Struct({
   id: Schema.Int,
@@ -37,7 +50,9 @@ const Answer = Schema.Struct({
   /** In the order in which they are tried; missing where there are none. */
   credentials: Schema.optionalKey(
     Schema.Array(Schema.Struct({ username: Schema.String, password: Schema.String }))
-  )
+  ),
+  /** For each URL. */
+  routes: Schema.optionalKey(Schema.Array(Route))
 })
 export type Answer = typeof Answer.Type
 
@@ -56,5 +71,6 @@ export const ask = Effect.fnUntraced(function* (questions: ReadonlyArray<Questio
     env: { HOME: directory, TMPDIR: directory }
   })
   const answers = yield* Effect.forEach(written.trim().split("\n"), (line) => decode(line))
-  return questions.map((_, id) => answers.find((answer) => answer.id === id))
+  const byId = new Map(answers.map((answer) => [answer.id, answer]))
+  return questions.map((_, id) => byId.get(id))
 }, Effect.scoped)

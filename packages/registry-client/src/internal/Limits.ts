@@ -15,8 +15,8 @@ export const maxResumeDelay = 5_000
 export const resumeProgress = 64 * 1024
 /** The longest wait a Retry-After can ask for, in seconds. */
 export const maxRetryAfter = 60 * 60
-/** Redirects followed for one answer. */
-export const maxRedirects = 5
+/** Redirects followed for one answer; Go's http.Client stops at the tenth. */
+export const maxRedirects = 10
 /** Requests sent for one question: redirects, logins and what they are tried again for. Tokens are not counted. */
 export const maxTurns = 16
 /** Demands to log in another way that are followed for one question. */

@@ -45,6 +45,16 @@ const elsewhere = (
       })
   })
 
+const inARow = (count: number): Situation =>
+  situation(`redirect: ${count} in a row`, {
+    prepare: (registry) =>
+      registry.setOverride((request, byRules) => {
+        const turn = Number(/^\/raw(\d+)$/.exec(request.path)?.[1] ?? 0)
+        if (!isBlob(request.path) && !request.path.startsWith("/raw")) return byRules()
+        return turn === count ? blob : RegistryAnswer.make(307, { location: `/raw${turn + 1}` })
+      })
+  })
+
 /** Redirects, of blobs for the most part. */
 export const redirects: ReadonlyArray<Situation> = [
   ...[301, 302, 303, 307, 308].map(stored),
@@ -78,14 +88,7 @@ export const redirects: ReadonlyArray<Situation> = [
     auth: { _tag: "Bearer", ...account, anonymous: true }
   }),
   elsewhere("to a registry that wants a password", { auth: { _tag: "Basic", ...account } }),
-  situation("redirect: 8 in a row", {
-    prepare: (registry) =>
-      registry.setOverride((request, byRules) => {
-        const turn = Number(/^\/raw(\d+)$/.exec(request.path)?.[1] ?? 0)
-        if (!isBlob(request.path) && !request.path.startsWith("/raw")) return byRules()
-        return turn === 8 ? blob : RegistryAnswer.make(307, { location: `/raw${turn + 1}` })
-      })
-  }),
+  ...[9, 10, 11].map(inARow),
   situation("redirect: of the manifest", {
     prepare: (registry) =>
       registry.setOverride((request, byRules) =>
