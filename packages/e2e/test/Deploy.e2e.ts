@@ -37,7 +37,7 @@ layer(Layer.provideMerge(Logs.layer, NodeServices.layer), options)("The image", 
       const shipped = yield* fs.readFile(path.join(image.root, "main.js"))
       assert.isTrue(Buffer.from(shipped).equals(Buffer.from(yield* fs.readFile(built))))
       const { Entrypoint = [], User } = yield* buildah.config("localhost/program")
-      assert.deepStrictEqual([User, Entrypoint], ["64535:64535", ["node", "/main.js"]])
+      assert.deepStrictEqual([User, Entrypoint], ["64535:64535", ["node", "--disable-sigusr1", "/main.js"]])
       const container = yield* buildah.run("from", "localhost/program")
       const inside = (...command: ReadonlyArray<string>) =>
         buildah.run("run", "--isolation", "chroot", container, "--", ...command)

@@ -29,7 +29,7 @@ export const make = Effect.gen(function* () {
   const sidecar = yield* ServerBuild.program("kube-rbac-proxy")
   const images: Readonly<Record<string, Image>> = {
     [names.program]: {
-      command: ["/image/node", "/image/main.js"],
+      command: ["/image/node", "--disable-sigusr1", "/image/main.js"],
       files: [
         [yield* fs.realPath(process.execPath), "/image/node"],
         [main, "/image/main.js"]
