@@ -31,6 +31,8 @@ export const maxLargeManifests = 4
 export const largeManifestLife = "10 seconds"
 /** The largest answer of a token service read, in bytes. */
 export const maxTokenAnswer = 1024 * 1024
+/** The largest layer that is read to learn its size, in bytes, where neither its manifest nor the registry says it. */
+export const maxCountedLayer = 256 * 1024 * 1024
 /** The most bytes of an unneeded body that are read so that its connection can be used again. */
 export const maxDiscarded = 64 * 1024
 /** The time for reading them. */

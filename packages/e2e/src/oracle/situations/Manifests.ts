@@ -77,6 +77,14 @@ export const manifests: ReadonlyArray<Situation> = [
   layers("the last layer of a type nobody knows", descriptor({ mediaType: "application/x-unknown" })),
   layers("the last layer without a size", descriptor({ size: undefined })),
   layers("the last layer with size 0", descriptor({ size: 0 })),
+  manifest(
+    "the last layer without a size, on a registry that says none",
+    document({ layers: [descriptor({ size: undefined })] }),
+    {
+      prepare: (registry) =>
+        registry.fault("blob", [{ _tag: "NoLength" }, { _tag: "IgnoreRange" }], { times: "always" })
+    }
+  ),
   layers("the last layer with size null", descriptor({ size: null })),
   layers("the last layer with a size too small", descriptor({ size: 10 })),
   layers("the last layer with a size too big", descriptor({ size: 6000 })),
@@ -102,6 +110,7 @@ export const manifests: ReadonlyArray<Situation> = [
   manifest("mediaType is null", document({ mediaType: null })),
   manifest("another mediaType than Content-Type", document({ mediaType: MediaType.dockerManifest })),
   manifest("no schemaVersion", document({ schemaVersion: undefined })),
+  manifest("schemaVersion 1, with layers", document({ schemaVersion: 1 })),
   unused("schemaVersion in quotes", document({ schemaVersion: "2" })),
   manifest("subject and artifactType", document({ artifactType: "application/x-a", subject: other })),
   manifest("fields nobody knows", document({ layerz: 1, "": {} })),
