@@ -23,6 +23,8 @@ export const parts: ReadonlyArray<Part> = [
   { name: "openssl", from: { debian: "openssl" } },
   { name: "wrk", from: { debian: "wrk" } },
   { name: "buildah", from: { debian: "buildah" } },
+  { name: "git", from: { debian: "git" } },
+  { name: "gcc", from: { debian: "build-essential" } },
   // Debian's own is too old for the module, though any since 1.21 brings the version that the module names.
   {
     name: "go",

@@ -109,6 +109,9 @@ const withTokenFile = (
   return { ...entry, user: { ...rest, "auth-provider": { name: "tokenFile", config: { tokenFile } } } }
 }
 
+/** The user of a context that names none, as client-go has it. */
+const anonymous = { name: "anonymous", user: {} } as const
+
 /** Gives client-node the current context, its cluster and its user; nothing where one is missing. */
 const take = async (config: KubeConfig, document: unknown, directory: string): Promise<void> => {
   const { newClusters, newContexts, newUsers } = await import("@kubernetes/client-node/dist/config_types.js")
@@ -118,11 +121,14 @@ const take = async (config: KubeConfig, document: unknown, directory: string): P
     ? context["context"]
     : {}
   const cluster = named(document["clusters"], clusterName)
-  const user = named(document["users"], userName)
+  const isAnonymous = userName === undefined || userName === null || userName === ""
+  const user = isAnonymous ? anonymous : named(document["users"], userName)
   if (context === undefined || cluster === undefined || user === undefined) return
   config.loadFromOptions({
     clusters: newClusters([cluster]),
-    contexts: newContexts([context]),
+    contexts: newContexts([
+      { ...context, context: { cluster: clusterName, user: isAnonymous ? anonymous.name : userName } }
+    ]),
     users: newUsers([withTokenFile(user, directory)]),
     currentContext: document["current-context"]
   })
