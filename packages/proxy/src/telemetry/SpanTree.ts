@@ -32,13 +32,19 @@ const untold = new Set([
   "error.type"
 ])
 
+const shortNames: Readonly<Record<string, string>> = {
+  "url.full": "url",
+  "http.response.status_code": "status",
+  "http.request.resend_count": "resend"
+}
+
 /** The last part of an attribute's name is enough beside the span's own. */
 const attributesOf = (attributes: Readonly<Record<string, unknown>>): string =>
   Object.entries(attributes)
     .filter(([name, value]) => !untold.has(name) && value !== "")
     .map(([name, value]) => {
       const text = String(value).replaceAll(/(sha\d+:[\da-f]{8})[\da-f]+/g, "$1…")
-      return ` ${name.slice(name.lastIndexOf(".") + 1)}=${text}`
+      return ` ${shortNames[name] ?? name.slice(name.lastIndexOf(".") + 1)}=${text}`
     })
     .join("")
 
