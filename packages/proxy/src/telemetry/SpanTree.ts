@@ -50,7 +50,9 @@ const attributesOf = (attributes: Readonly<Record<string, unknown>>): string =>
 
 // A status of HTTP's stands among the attributes already.
 const failureOf = ({ attributes, error }: SpanView): string =>
-  error === undefined || "http.response.status_code" in attributes ? "" : `  failed: ${error}`
+  error === undefined || "http.response.status_code" in attributes
+    ? ""
+    : `  failed: ${String(attributes["error.type"] ?? error)}`
 
 const line = (span: SpanView): string => {
   const links = span.links.map((id) => ` → ${id}`).join("")
