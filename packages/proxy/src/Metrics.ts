@@ -1,4 +1,5 @@
 import { Metric } from "effect"
+import * as Series from "./metrics/Series.ts"
 
 const prefix = "registry_packages_proxy"
 
@@ -8,9 +9,10 @@ const telemetryLostTotal = Metric.counter(`${prefix}_telemetry_lost_total`, {
   incremental: true
 })
 
+const lost = Series.ofCounter(telemetryLostTotal)
+
 /** Counts what could not be exported. */
-export const telemetryLost = (signal: "traces" | "metrics" | "logs") =>
-  Metric.withAttributes(telemetryLostTotal, { signal })
+export const telemetryLost = (signal: "traces" | "metrics" | "logs") => lost({ signal })
 
 /** Requests answered, by `handler` (package, healthz, readyz, metrics, unknown), `method` and `code`. */
 export const requests = Metric.counter(`${prefix}_requests_total`, {
@@ -24,19 +26,6 @@ export const stalledConnections = Metric.counter(`${prefix}_stalled_connections_
   description: "Connections closed because their client took no byte of a response for 60 seconds",
   incremental: true
 })
-
-/** A metric of one name for each set of labels, made once, since the sets are few and fixed. */
-const family = <Input, State>(metric: Metric.Metric<Input, State>) => {
-  const made = new Map<string, Metric.Metric<Input, State>>()
-  return (labels: Readonly<Record<string, string>>): Metric.Metric<Input, State> => {
-    const key = Object.values(labels).join(" ")
-    const known = made.get(key)
-    if (known !== undefined) return known
-    const one = Metric.withAttributes(metric, { ...labels })
-    made.set(key, one)
-    return one
-  }
-}
 
 /** Seconds from 1 ms to 10 min. */
 export const boundaries = [
@@ -68,22 +57,22 @@ const buildInfoGauge = Metric.gauge(`${prefix}_build_info`, {
 
 /** Seconds to the first byte of a package's answer. */
 export const firstByte: (labels: { readonly cache: CacheLabel }) => Metric.Histogram<number> =
-  family(firstByteSeconds)
+  Series.ofHistogram(firstByteSeconds, boundaries)
 
 /** Seconds to the end of an answer. */
 export const requestSeconds: (labels: {
   readonly handler: string
   readonly cache: CacheLabel
-}) => Metric.Histogram<number> = family(requestSecondsTotal)
+}) => Metric.Histogram<number> = Series.ofHistogram(requestSecondsTotal, boundaries)
 
 /** Bytes of packages, and of problems in place of them. */
 export const responseBytes: (labels: { readonly cache: CacheLabel }) => Metric.Counter<number> =
-  family(responseBytesTotal)
+  Series.ofCounter(responseBytesTotal)
 
 export const buildInfo: (labels: {
   readonly version: string
   readonly node: string
-}) => Metric.Gauge<number> = family(buildInfoGauge)
+}) => Metric.Gauge<number> = Series.ofGauge(buildInfoGauge)
 
 /** 1 while the program is ready, as /readyz tells it. */
 export const ready = Metric.gauge(`${prefix}_ready`, {

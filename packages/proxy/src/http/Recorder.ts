@@ -1,6 +1,7 @@
 import { Clock, Effect, Metric, type Tracer } from "effect"
 import * as AccessLog from "../AccessLog.ts"
 import * as Metrics from "../Metrics.ts"
+import * as Series from "../metrics/Series.ts"
 import { shorten } from "../SafeText.ts"
 import type { Exchange, Route } from "./Exchange.ts"
 import type { RequestMetrics } from "./RequestMetrics.ts"
@@ -9,6 +10,8 @@ const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as 
 
 /** The longest user name in a line; that of a service account may have 338 characters. */
 const maxUserLength = 512
+
+const requestsOf = Series.ofCounter(Metrics.requests)
 
 /** The counter of a label set, made once and kept, since the sets are few and fixed. */
 const makeCounters = () => {
@@ -22,7 +25,7 @@ const makeCounters = () => {
       method: methods.find((known) => known === method) ?? "other",
       code: String(code)
     }
-    const counter = Metric.withAttributes(Metrics.requests, attributes) as Metric.Counter<number>
+    const counter = requestsOf(attributes)
     counters.set(name, counter)
     return counter
   }
