@@ -46,7 +46,7 @@ const program = (
   Effect.gen(function* () {
     const { origin, work } = bed
     const kubeconfig = yield* FakeApi.start(bed, name)
-    const { args, log } = yield* Servers.launch({ name, work, hosts: [origin.host] })
+    const { args, command, log } = yield* Servers.launch({ name, work, hosts: [origin.host] })
     const port = yield* freePort
     const secure = [
       `--secure-listen-address=127.0.0.1:${port}`,
@@ -54,7 +54,7 @@ const program = (
       `--tls-cert-file=${certificate}`,
       `--tls-private-key-file=${key}`
     ]
-    const pid = yield* start({ command: process.execPath, args: [...args, ...secure], port, log })
+    const pid = yield* start({ command, args: [...args, ...secure], port, log })
     return {
       name: "registry-packages-proxy",
       pid,

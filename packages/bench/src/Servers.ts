@@ -7,14 +7,21 @@ import type { Blob, Origin } from "./Origin.ts"
 import { freePort, type Server, start } from "./Server.ts"
 
 /** What `npm run build` makes. */
-const built = fileURLToPath(new URL("../../proxy/dist/main.js", import.meta.url))
+const built = fileURLToPath(new URL("../../proxy/dist/", import.meta.url))
 const bareServer = fileURLToPath(new URL("BareServer.ts", import.meta.url))
 
-/** Takes the built bundle along: whoever builds meanwhile changes nothing. */
-export const takeBundle = (work: string): void => copyFileSync(built, join(work, "main.js"))
+/** Takes what was built along: whoever builds meanwhile changes nothing. */
+export const takeBundle = (work: string): void => {
+  for (const file of ["main.js", "registry-packages-proxy"]) copyFileSync(join(built, file), join(work, file))
+}
 
-/** How the program is started: the bundle alone in a folder, as it is shipped. */
+/** The forms that the program is built in. */
+export const forms = ["script", "executable"] as const
+export type Form = (typeof forms)[number]
+
+/** How the program is started, as it is shipped. */
 export interface Launch {
+  readonly command: string
   readonly args: ReadonlyArray<string>
   readonly port: number
   readonly log: string
@@ -25,23 +32,26 @@ export const launch = (options: {
   readonly name: string
   readonly work: string
   readonly hosts: ReadonlyArray<string>
+  /** The executable, unless told. */
+  readonly form?: Form
 }): Effect.Effect<Launch> =>
   Effect.map(freePort, (port) => {
     const home = join(options.work, `program-${options.name}`)
     mkdirSync(home, { recursive: true })
-    copyFileSync(join(options.work, "main.js"), join(home, "main.js"))
     const sources = options.hosts.map(
       (host, index) =>
         `apiVersion: deckhouse.io/v1alpha1\nkind: ModuleSource\nmetadata: { name: origin-${index} }\nspec: { registry: { repo: "${host}/bench", scheme: HTTP } }\n`
     )
     writeFileSync(join(home, "credentials.yaml"), sources.join("---\n"))
     const cacheDirectory = join(home, "cache")
+    const isScript = options.form === "script"
     return {
       port,
       cacheDirectory,
       log: join(home, "output.log"),
+      command: isScript ? process.execPath : join(options.work, "registry-packages-proxy"),
       args: [
-        join(home, "main.js"),
+        ...(isScript ? [join(options.work, "main.js")] : []),
         `--listen-address=127.0.0.1:${port}`,
         `--credentials-file=${join(home, "credentials.yaml")}`,
         `--cache-directory=${cacheDirectory}`,
@@ -54,15 +64,15 @@ export const launch = (options: {
 export const packageUrl = (port: number, host: string, blob: Blob): string =>
   `http://127.0.0.1:${port}/package?digest=${blob.image}&repository=${encodeURIComponent(`${host}/bench`)}&path=`
 
-/** The built bundle in a process of its own. */
+/** The built program in a process of its own. */
 export const program = (options: {
   readonly name: string
   readonly work: string
   readonly host: string
 }): Effect.Effect<Server & { readonly port: number }, Error, Scope.Scope> =>
   Effect.gen(function* () {
-    const { args, cacheDirectory, log, port } = yield* launch({ ...options, hosts: [options.host] })
-    const pid = yield* start({ command: process.execPath, args, port, log })
+    const { args, cacheDirectory, command, log, port } = yield* launch({ ...options, hosts: [options.host] })
+    const pid = yield* start({ command, args, port, log })
     return {
       name: "registry-packages-proxy",
       pid,

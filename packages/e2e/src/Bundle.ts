@@ -4,8 +4,10 @@ import { fileURLToPath } from "node:url"
 import * as Daemon from "./Daemon.ts"
 import * as Poll from "./Poll.ts"
 
-/** What `npm run build` makes. */
-export const built = fileURLToPath(new URL("../../proxy/dist/main.js", import.meta.url))
+const dist = (name: string): string => fileURLToPath(new URL(`../../proxy/dist/${name}`, import.meta.url))
+
+/** What `npm run build` makes: the executable that is shipped, and the script in it. */
+export const built = { executable: dist("registry-packages-proxy"), script: dist("main.js") }
 
 export interface BundleOptions {
   /** Without, `args` name an API server. */
@@ -14,16 +16,18 @@ export interface BundleOptions {
   readonly cacheDirectory?: string
   readonly args?: ReadonlyArray<string>
   readonly env?: Readonly<Record<string, string>>
+  /** The executable, unless told. */
+  readonly form?: "executable" | "script"
 }
 
-/** The program, running from one file that has nothing beside it. */
+/** The program, running from one file. */
 export interface Bundle extends Daemon.Daemon {
   readonly origin: string
   /** Where a package is had. */
   readonly url: (digest: string, where?: { readonly repository?: string; readonly path?: string }) => string
 }
 
-/** Starts the built bundle under this Node, with no variables but those given, and waits until it is ready. */
+/** Starts the program as it was built, with no variables but those given and nothing beside it, and waits until it is ready. */
 export const start = Effect.fnUntraced(function* (options: BundleOptions) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -33,12 +37,14 @@ export const start = Effect.fnUntraced(function* (options: BundleOptions) {
   )
   const lone = path.join(directory, "lone")
   yield* fs.makeDirectory(lone)
-  yield* fs.copyFile(built, path.join(lone, "main.js"))
+  if (options.form === "script") yield* fs.copyFile(built.script, path.join(lone, "main.js"))
+  const [command, first] =
+    options.form === "script" ? [process.execPath, ["main.js"]] : [built.executable, []]
   const daemon = yield* Daemon.start(
     "registry-packages-proxy",
-    process.execPath,
+    command,
     [
-      "main.js",
+      ...first,
       "--listen-address=127.0.0.1:0",
       ...(options.credentialsFile === undefined ? [] : [`--credentials-file=${options.credentialsFile}`]),
       `--cache-directory=${cacheDirectory}`,

@@ -22,7 +22,7 @@ layer(Layer.provideMerge(Logs.layer, NodeServices.layer), options)("The image", 
         "--build-arg=BASE=localhost/node",
         "--tag=localhost/program",
         `--file=${dockerfile}`,
-        path.dirname(built)
+        path.dirname(built.script)
       )
       const base = yield* buildah.files("localhost/node")
       const image = yield* buildah.files("localhost/program")
@@ -35,7 +35,7 @@ layer(Layer.provideMerge(Logs.layer, NodeServices.layer), options)("The image", 
         []
       )
       const shipped = yield* fs.readFile(path.join(image.root, "main.js"))
-      assert.isTrue(Buffer.from(shipped).equals(Buffer.from(yield* fs.readFile(built))))
+      assert.isTrue(Buffer.from(shipped).equals(Buffer.from(yield* fs.readFile(built.script))))
       const { Entrypoint = [], User } = yield* buildah.config("localhost/program")
       assert.deepStrictEqual([User, Entrypoint], ["64535:64535", ["node", "/main.js"]])
       const container = yield* buildah.run("from", "localhost/program")

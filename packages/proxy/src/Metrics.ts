@@ -8,3 +8,9 @@ export const requests = Metric.counter(`${prefix}_requests_total`, {
     "Requests answered, by handler, method and status code; 499: the client left before its answer",
   incremental: true
 })
+
+/** 1 where V8 refused the code that came with the executable. */
+export const codeCacheRejected = Metric.gauge(`${prefix}_code_cache_rejected`, {
+  description:
+    "1 while V8 runs code it compiled itself, since it refused what came with the executable; else 0"
+})

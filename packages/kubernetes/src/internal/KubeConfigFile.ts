@@ -1,8 +1,8 @@
-import type { KubeConfig } from "@kubernetes/client-node/dist/config.js"
 import type { Cluster, User } from "@kubernetes/client-node/dist/config_types.js"
 import { Predicate, Result } from "effect"
 import { type ClusterLocation, type InCluster, tokenFile } from "../ClusterLocation.ts"
 import * as YamlText from "../YamlText.ts"
+import type { KubeConfig } from "./KubeConfig.ts"
 
 const { readFileSync, statSync } = process.getBuiltinModule("node:fs")
 const { dirname, resolve } = process.getBuiltinModule("node:path")
@@ -22,7 +22,7 @@ export class Unusable extends Error {}
 
 // Evaluated when an API server is first asked, not when the program starts.
 const load = async (): Promise<KubeConfig> => {
-  const { KubeConfig } = await import("@kubernetes/client-node/dist/config.js")
+  const { KubeConfig } = await import("./KubeConfig.ts")
   return new KubeConfig()
 }
 

@@ -1,0 +1,110 @@
+import { Console, Effect, type Scope } from "effect"
+import { request } from "node:http"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { rmSync } from "node:fs"
+import type { Bed } from "./Bed.ts"
+import { anonymousMiB, residentMiB } from "./ProcessTree.ts"
+import type { Verdict } from "./Report.ts"
+import * as Servers from "./Servers.ts"
+import { median, spread } from "./Statistics.ts"
+import { align, figure } from "./Table.ts"
+
+const isHealthy = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const probe = request({ host: "127.0.0.1", port, path: "/healthz", agent: false }, (response) => {
+      response.resume()
+      resolve(response.statusCode === 200)
+    })
+    probe.on("error", () => resolve(false))
+    probe.end()
+  })
+
+interface Run {
+  readonly form: Servers.Form
+  /** From the process's start to /healthz 200. */
+  readonly seconds: number
+  readonly anonymous: number
+  readonly resident: number
+}
+
+/** Starts the program once, and looks at its memory some seconds later. */
+const startOnce = (bed: Bed, form: Servers.Form, index: number): Effect.Effect<Run, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { args, cacheDirectory, command, port } = yield* Servers.launch({
+      name: `start-${form}-${index}`,
+      work: bed.work,
+      hosts: [bed.origin.host],
+      form
+    })
+    rmSync(cacheDirectory, { recursive: true, force: true })
+    const began = performance.now()
+    const child = yield* Effect.acquireRelease(
+      Effect.sync(() => spawn(command, args, { stdio: "ignore" })),
+      (child) =>
+        Effect.promise(async () => {
+          child.kill()
+          await once(child, "exit")
+        })
+    )
+    const seconds = yield* Effect.promise(async () => {
+      while (!(await isHealthy(port))) await new Promise((resolve) => setTimeout(resolve, 2))
+      return (performance.now() - began) / 1000
+    })
+    yield* Effect.sleep(bed.extent.idleSeconds * 1000)
+    const pid = child.pid ?? 0
+    return { form, seconds, anonymous: anonymousMiB(pid), resident: residentMiB(pid) }
+  })
+
+const table = (runs: ReadonlyArray<Run>, forms: ReadonlyArray<Servers.Form>): string =>
+  align([
+    ["start and idle memory", "start s", "min", "max", "anonymous MiB", "file-backed", "resident"],
+    ...forms.map((form) => {
+      const own = runs.filter((run) => run.form === form)
+      const seconds = spread(own.map(({ seconds }) => seconds))
+      const memory = [
+        own.map(({ anonymous }) => anonymous),
+        own.map(({ anonymous, resident }) => resident - anonymous),
+        own.map(({ resident }) => resident)
+      ]
+      return [`  ${form}`, ...[seconds.median, seconds.min, seconds.max, ...memory.map(median)].map(figure)]
+    })
+  ])
+
+/** How fast each form of the program starts, in turns, and how much it holds when it has done nothing yet. */
+export const start = (bed: Bed): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
+  Effect.gen(function* () {
+    const forms = Servers.forms
+    const rounds = Array.from({ length: bed.extent.rounds }, (_, index) => index)
+    const runs = yield* Effect.forEach(
+      rounds.flatMap((index) => forms.map((form) => ({ form, index }))),
+      ({ form, index }) => Effect.scoped(startOnce(bed, form, index))
+    )
+    yield* Console.log(`${table(runs, forms)}\n`)
+    const executable = runs.filter(({ form }) => form === "executable")
+    const verdict = (what: string, values: ReadonlyArray<number>, atMost: number, unit: string): Verdict => {
+      const { max, median, min } = spread(values)
+      const measured = `${figure(median)} (${figure(min)} to ${figure(max)}) ${unit}`
+      return { what, bar: `<= ${atMost} ${unit}`, measured, met: median <= atMost }
+    }
+    return [
+      verdict(
+        "executable: start to /healthz 200",
+        executable.map(({ seconds }) => seconds),
+        0.2,
+        "s"
+      ),
+      verdict(
+        "the same: anonymous memory, idle",
+        executable.map(({ anonymous }) => anonymous),
+        30,
+        "MiB"
+      ),
+      verdict(
+        "the same: resident memory, idle",
+        executable.map(({ resident }) => resident),
+        112,
+        "MiB"
+      )
+    ]
+  })
