@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { nodeFlags, v8Flags } from "./RuntimeFlags.ts"
@@ -10,20 +10,18 @@ export interface ExecutableOptions {
   readonly node: string
   /** Where the executable is written to. */
   readonly output: string
-  /**
-   * Whether V8's code for the script is kept beside it. Only Node for this machine's own platform can make it: this process's.
-   */
+  /** Whether V8's code for the script is in it too; only `node` itself can make it, on a machine that it runs on. */
   readonly codeCache: boolean
 }
 
 /** The text whose cached code shows at run time whether V8 takes that of the script; see packages/proxy/src/CodeCache.ts. */
 const probeScript = "0"
 
-/** V8's flag makes two builds equal, and is none of those by which V8 judges cached code. */
+/** The last flag makes two builds equal, and is none of those by which V8 judges cached code. */
 const buildFlags = [...v8Flags, "--random-seed=1"]
 
-const run = (args: ReadonlyArray<string>, cwd: string): void => {
-  const { error, status, stderr, stdout } = spawnSync(process.execPath, [...buildFlags, ...args], {
+const run = (node: string, args: ReadonlyArray<string>, cwd: string): void => {
+  const { error, status, stderr, stdout } = spawnSync(node, [...buildFlags, ...args], {
     cwd,
     encoding: "utf8",
     // Flags that a user's NODE_OPTIONS adds would be in the code cache.
@@ -42,7 +40,7 @@ export const make = ({ codeCache, node, output, script }: ExecutableOptions): vo
     writeFileSync(join(directory, "main.js"), script, "latin1")
     if (codeCache) {
       const probe = `require("node:fs").writeFileSync("probe", new (require("node:vm").Script)(${JSON.stringify(probeScript)}).createCachedData())`
-      run(["--eval", probe], directory)
+      run(node, ["--eval", probe], directory)
     }
     writeFileSync(
       join(directory, "build.json"),
@@ -57,9 +55,7 @@ export const make = ({ codeCache, node, output, script }: ExecutableOptions): vo
         ...(codeCache ? { assets: { "code-cache-probe": "probe" } } : {})
       })
     )
-    run(["--build-sea", "build.json"], directory)
-    const written = readFileSync(output)
-    if (written.length === 0) throw new Error(`${output} is empty`)
+    run(codeCache ? node : process.execPath, ["--build-sea", "build.json"], directory)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

@@ -3,9 +3,7 @@ import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs"
 import { homedir } from "node:os"
 import { isAbsolute, join } from "node:path"
-
-/** A processor that executables are made for, by its name in OCI images. */
-export type Architecture = "amd64" | "arm64"
+import type { Architecture } from "../../packages/deploy/src/image/Architecture.ts"
 
 interface Pin {
   /** The npm package that holds Node for it. */
@@ -34,8 +32,6 @@ const pins: Readonly<Record<Architecture, Pin>> = {
   }
 }
 
-export const architectures = Object.keys(pins) as ReadonlyArray<Architecture>
-
 /** The architecture of this machine; none where no executable is made for it. */
 export const own: Architecture | undefined =
   process.platform !== "linux"
@@ -60,40 +56,47 @@ const run = (command: string, args: ReadonlyArray<string>, cwd: string): string 
   return stdout
 }
 
-/** A folder with Node's `bin/node` and LICENSE for an architecture, brought from npm where it is not there yet. */
-export const bring = (architecture: Architecture): string => {
-  const { integrity, package: name, sha256 } = pins[architecture]
-  const cache = cacheDirectory()
-  const kept = join(cache, `${name}-${sha256.slice(0, 16)}`)
-  if (!existsSync(kept)) {
-    mkdirSync(cache, { recursive: true })
-    const work = mkdtempSync(join(cache, "unfinished-"))
-    try {
-      const tarball = `${name}-${nodeVersion}.tgz`
-      run("npm", ["pack", "--silent", `${name}@${nodeVersion}`], work)
-      const found = `sha512-${hash("sha512", "base64", readFileSync(join(work, tarball)))}`
-      if (found !== integrity) throw new Error(`${tarball} has the integrity ${found}, not ${integrity}`)
-      run("tar", ["-xzf", tarball, "package/bin/node", "package/LICENSE"], work)
-      renameSync(join(work, "package"), kept)
-    } finally {
-      rmSync(work, { recursive: true, force: true })
-    }
-  }
-  check(join(kept, "bin/node"), architecture)
-  return kept
+/** Node for an architecture, as it was pinned. */
+export interface NodeBinary {
+  readonly executable: string
+  readonly licence: string
 }
 
-/** Fails unless `file` is Node as it was pinned. */
-const check = (file: string, architecture: Architecture): void => {
+/** Fails unless `file` is the Node that is pinned. */
+const check = (file: string, sha256: string): void => {
   const found = hash("sha256", "hex", readFileSync(file))
-  const { sha256 } = pins[architecture]
-  if (found !== sha256)
-    throw new Error(`${file} is not the Node that is pinned: its SHA-256 is ${found}, not ${sha256}`)
+  if (found !== sha256) throw new Error(`${file} has the SHA-256 ${found}, not ${sha256}, which is pinned`)
 }
 
-/** Node for an architecture: the one that runs this, or one from npm. */
-export const nodeFor = (architecture: Architecture): string => {
-  if (architecture !== own) return join(bring(architecture), "bin/node")
-  check(process.execPath, architecture)
-  return process.execPath
+/** Unpacks what is needed of an npm package into `target`, which is there whole or not at all. */
+const unpack = ({ integrity, package: name }: Pin, target: string): void => {
+  const cache = cacheDirectory()
+  mkdirSync(cache, { recursive: true })
+  const work = mkdtempSync(join(cache, "unfinished-"))
+  try {
+    const tarball = `${name}-${nodeVersion}.tgz`
+    // npm has it in its own cache since the checkout's Node was installed.
+    run("npm", ["pack", "--silent", "--prefer-offline", `${name}@${nodeVersion}`], work)
+    const found = `sha512-${hash("sha512", "base64", readFileSync(join(work, tarball)))}`
+    if (found !== integrity) throw new Error(`${tarball} has the integrity ${found}, not ${integrity}, which is pinned`)
+    run("tar", ["-xzf", tarball, "package/bin/node", "package/LICENSE"], work)
+    try {
+      renameSync(join(work, "package"), target)
+    } catch (error) {
+      // Another build was faster.
+      if (!existsSync(target)) throw error
+    }
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+}
+
+/** Brings Node for an architecture from npm, where an earlier build did not. */
+export const bring = (architecture: Architecture): NodeBinary => {
+  const pin = pins[architecture]
+  const directory = join(cacheDirectory(), `${pin.package}-${pin.sha256.slice(0, 16)}`)
+  if (!existsSync(directory)) unpack(pin, directory)
+  const executable = join(directory, "bin/node")
+  check(executable, pin.sha256)
+  return { executable, licence: join(directory, "LICENSE") }
 }

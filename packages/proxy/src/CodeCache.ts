@@ -33,7 +33,7 @@ export const report = (found: Form): Effect.Effect<void> => {
     Metric.update(codeCacheRejected, isRejected ? 1 : 0),
     isRejected
       ? Effect.logWarning("code cache rejected, V8 compiles the program: slower start, more memory", {
-          accepted: "NODE_OPTIONS without flags of V8's"
+          remedy: "leave flags of V8's out of NODE_OPTIONS"
         })
       : Effect.void
   )
