@@ -44,7 +44,8 @@ const makeExecutable = (script: string, architecture: Architecture): void => {
   Executable.make({ script, node: NodeBinary.bring(architecture).executable, output, codeCache: isOwn })
   chmodSync(output, 0o755)
   seal(file)
-  if (!isOwn) console.log(`${file} has no code cache: only Node for ${architecture} could make it, on such a machine`)
+  if (!isOwn)
+    console.log(`${file} has no code cache: only Node for ${architecture} could make it, on such a machine`)
 }
 
 const make = async (): Promise<void> => {
@@ -60,7 +61,8 @@ const make = async (): Promise<void> => {
   writeFileSync(join(dist, "package.json"), `{ "type": "commonjs" }\n`)
   writeFileSync(join(dist, "sbom.cdx.json"), Sbom.make({ source, packages }))
   seal("main.js")
-  if (architectures.length === 0) console.log("No executable: it is made for Linux; --arch names the processor")
+  if (architectures.length === 0)
+    console.log("No executable: it is made for Linux; --arch names the processor")
   for (const architecture of architectures) makeExecutable(script, architecture)
   const [first] = architectures
   if (first !== undefined) {

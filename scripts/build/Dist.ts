@@ -7,7 +7,9 @@ export const directory = (root: string): string => join(root, "packages/proxy/di
 
 /** The name of the executable for an architecture; that for this machine goes without. */
 export const executableName = (architecture: Architecture): string =>
-  architecture === NodeBinary.own ? "registry-packages-proxy" : `registry-packages-proxy-linux-${architecture}`
+  architecture === NodeBinary.own
+    ? "registry-packages-proxy"
+    : `registry-packages-proxy-linux-${architecture}`
 
 /** The executable for an architecture. */
 export const executable = (root: string, architecture: Architecture): string =>

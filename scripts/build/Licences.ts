@@ -3,7 +3,14 @@ import { join } from "node:path"
 import type { BundledPackage } from "./Bundled.ts"
 
 /** Licences under which others' code may be in what is shipped, by their SPDX names. */
-export const allowed: ReadonlySet<string> = new Set(["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"])
+export const allowed: ReadonlySet<string> = new Set([
+  "0BSD",
+  "Apache-2.0",
+  "BSD-2-Clause",
+  "BSD-3-Clause",
+  "ISC",
+  "MIT"
+])
 
 const textOf = (directory: string): string => {
   const name = readdirSync(directory).find((name) => /^licen[cs]e(?:\.(?:md|txt))?$/i.test(name))
@@ -24,7 +31,9 @@ export const write = (
   const wrong = packages.filter(({ licence }) => !allowed.has(licence))
   if (wrong.length > 0) {
     const names = wrong.map(({ licence, name }) => `${name} (${licence})`)
-    throw new Error(`Of a licence that is not allowed: ${names.join(", ")}; allowed: ${[...allowed].join(", ")}`)
+    throw new Error(
+      `Of a licence that is not allowed: ${names.join(", ")}; allowed: ${[...allowed].join(", ")}`
+    )
   }
   mkdirSync(directory, { recursive: true })
   copyFileSync(join(root, "LICENSE"), join(directory, "LICENSE"))

@@ -78,7 +78,8 @@ const unpack = ({ integrity, package: name }: Pin, target: string): void => {
     // npm has it in its own cache since the checkout's Node was installed.
     run("npm", ["pack", "--silent", "--prefer-offline", `${name}@${nodeVersion}`], work)
     const found = `sha512-${hash("sha512", "base64", readFileSync(join(work, tarball)))}`
-    if (found !== integrity) throw new Error(`${tarball} has the integrity ${found}, not ${integrity}, which is pinned`)
+    if (found !== integrity)
+      throw new Error(`${tarball} has the integrity ${found}, not ${integrity}, which is pinned`)
     run("tar", ["-xzf", tarball, "package/bin/node", "package/LICENSE"], work)
     try {
       renameSync(join(work, "package"), target)

@@ -16,7 +16,10 @@ const system = (["amd64", "arm64"] as const).map((architecture) => ({
 const source = { version: "1.2.3", commit: "0123456789abcdef", time: 1_700_000_000 }
 
 interface Bom {
-  readonly components: ReadonlyArray<{ readonly purl: string; readonly components?: ReadonlyArray<{ name: string }> }>
+  readonly components: ReadonlyArray<{
+    readonly purl: string
+    readonly components?: ReadonlyArray<{ name: string }>
+  }>
 }
 
 describe("the bill of materials", () => {

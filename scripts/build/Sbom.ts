@@ -59,7 +59,12 @@ const node = (): Models.Component => {
   for (const [name, version] of Object.entries(process.versions)) {
     if (notCode.has(name) || version === undefined) continue
     made.components.add(
-      component(Enums.ComponentType.Library, name, version, new PackageURL("generic", undefined, name, version))
+      component(
+        Enums.ComponentType.Library,
+        name,
+        version,
+        new PackageURL("generic", undefined, name, version)
+      )
     )
   }
   return made

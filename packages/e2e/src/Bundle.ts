@@ -1,3 +1,4 @@
+import type { Architecture } from "@registry-packages-proxy/deploy/image/Architecture"
 import { Effect, FileSystem, Option, Path } from "effect"
 import { HttpClient } from "effect/http"
 import { fileURLToPath } from "node:url"
@@ -6,8 +7,23 @@ import * as Poll from "./Poll.ts"
 
 const dist = (name: string): string => fileURLToPath(new URL(`../../proxy/dist/${name}`, import.meta.url))
 
-/** What `npm run build` makes: the executable that is shipped, and the script in it. */
-export const built = { executable: dist("registry-packages-proxy"), script: dist("main.js") }
+const architecture: Architecture = process.arch === "arm64" ? "arm64" : "amd64"
+
+const executable = (wanted: Architecture): string =>
+  dist(`registry-packages-proxy${wanted === architecture ? "" : `-linux-${wanted}`}`)
+
+/** What `npm run build -- --arch amd64,arm64` makes. */
+export const built = {
+  /** That of this machine. */
+  architecture,
+  /** The executable for this machine, and those for each. */
+  executable: executable(architecture),
+  executables: { amd64: executable("amd64"), arm64: executable("arm64") },
+  /** The script that is in them. */
+  script: dist("main.js"),
+  /** The licences of what is in them. */
+  licences: dist("licences")
+}
 
 export interface BundleOptions {
   /** Without, `args` name an API server. */

@@ -24,7 +24,12 @@ export const groups = {
   restart: group("Restart", registry),
   credentials: group("Credentials", registry),
   "forward-proxy": group("ForwardProxy", [...registry, "tinyproxy"]),
-  deploy: group("Deploy", ["setpriv", "buildah"]),
+  executable: group("Executable", registry),
+  image: group(
+    "Image",
+    [...registry, "buildah", "unshare", "readelf", "apt-get", "dpkg-deb", "go"],
+    ["cosign"]
+  ),
   distribution: group("Distribution", [...anyRegistry, "go"], ["distribution"]),
   access: group("Access", [...registry, "python3", "go"], access),
   "access-over-time": group("AccessOverTime", [...registry, "go"], access),

@@ -23,6 +23,9 @@ export const parts: ReadonlyArray<Part> = [
   { name: "openssl", from: { debian: "openssl" } },
   { name: "wrk", from: { debian: "wrk" } },
   { name: "buildah", from: { debian: "buildah" } },
+  { name: "readelf", from: { debian: "binutils" } },
+  { name: "dpkg-deb", from: { debian: "dpkg" } },
+  { name: "apt-get", from: { advice: "run this on Debian, whose packages an image is made of" } },
   // Debian's own is too old for the module, though any since 1.21 brings the version that the module names.
   {
     name: "go",

@@ -90,7 +90,11 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
   })
 
   /** Pushes an image or an index from a layout with skopeo, its digest kept. */
-  const push = (layout: ImageLayout, { name }: { readonly name: string }, repository: string) =>
+  const push = (
+    layout: Pick<ImageLayout, "directory">,
+    { name }: { readonly name: string },
+    repository: string
+  ) =>
     Command.run("skopeo", [
       "--insecure-policy",
       "--tmpdir",
@@ -110,6 +114,8 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
   return {
     host,
     ca: authority.cert,
+    /** Variables by which clients written in Go find its CA and the password. */
+    variables: { SSL_CERT_FILE: file("trusted/ca.crt"), DOCKER_CONFIG: directory },
     login: { host, username: account.username, password: account.password },
     /** Does something while it is down; it is up again afterwards, whatever happened. */
     whileDown: <A, E, R>(body: Effect.Effect<A, E, R>) =>

@@ -29,7 +29,15 @@ export const make = (directory: string): Buildah => {
       const container = await buildah("from", "--arch", architecture, "scratch")
       await buildah("copy", "--quiet", "--chown", "0:0", container, root, "/")
       await buildah("config", "--os", "linux", "--arch", architecture, container)
-      await buildah("commit", "--quiet", "--rm", "--identity-label=false", `--timestamp=${time}`, container, name)
+      await buildah(
+        "commit",
+        "--quiet",
+        "--rm",
+        "--identity-label=false",
+        `--timestamp=${time}`,
+        container,
+        name
+      )
     },
     push: async (name, layout, tag) => {
       await buildah("push", "--quiet", "--format=oci", name, `oci:${layout}:${tag}`)

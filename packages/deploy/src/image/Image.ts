@@ -28,7 +28,8 @@ export interface ImageOptions {
 /** OCI annotations, the same for images and their index. Source: OCI image specification, annotations. */
 export const annotations = ({ commit, time, version }: Source): Readonly<Record<string, string>> => ({
   "org.opencontainers.image.created": new Date(time * 1000).toISOString().replace(".000Z", "Z"),
-  "org.opencontainers.image.description": "A caching proxy that hands out registry packages to nodes of a cluster",
+  "org.opencontainers.image.description":
+    "A caching proxy that hands out registry packages to nodes of a cluster",
   "org.opencontainers.image.licenses": "Apache-2.0",
   "org.opencontainers.image.revision": commit,
   "org.opencontainers.image.title": "registry-packages-proxy",
@@ -36,7 +37,12 @@ export const annotations = ({ commit, time, version }: Source): Readonly<Record<
 })
 
 /** Builds the image of one architecture and calls it `name`. */
-export const build = async (buildah: Buildah, work: string, name: string, options: ImageOptions): Promise<void> => {
+export const build = async (
+  buildah: Buildah,
+  work: string,
+  name: string,
+  options: ImageOptions
+): Promise<void> => {
   const { architecture, base, executable, licences, source } = options
   mkdirSync(work, { recursive: true })
   const context = mkdtempSync(join(work, "context-"))
