@@ -13,6 +13,7 @@ import * as Dist from "./build/Dist.ts"
 import * as Executable from "./build/Executable.ts"
 import * as Licences from "./build/Licences.ts"
 import * as NodeBinary from "./build/NodeBinary.ts"
+import * as RuntimeFlags from "./build/RuntimeFlags.ts"
 import * as Sbom from "./build/Sbom.ts"
 import * as Source from "./build/Source.ts"
 
@@ -41,7 +42,13 @@ const makeExecutable = (script: string, architecture: Architecture): void => {
   const isOwn = architecture === NodeBinary.own
   const file = Dist.executableName(architecture)
   const output = join(dist, file)
-  Executable.make({ script, node: NodeBinary.bring(architecture).executable, output, codeCache: isOwn })
+  Executable.make({
+    script,
+    node: NodeBinary.bring(architecture).executable,
+    output,
+    codeCache: isOwn,
+    flags: RuntimeFlags.shipped
+  })
   chmodSync(output, 0o755)
   seal(file)
   if (!isOwn)
