@@ -20,8 +20,8 @@ const isHealthy = (port: number): Promise<boolean> =>
     probe.end()
   })
 
-interface Run {
-  readonly form: Servers.Form
+/** One start of the program. */
+export interface Run {
   /** From the process's start to /healthz 200. */
   readonly seconds: number
   readonly anonymous: number
@@ -29,13 +29,19 @@ interface Run {
 }
 
 /** Starts the program once, and looks at its memory some seconds later. */
-const startOnce = (bed: Bed, form: Servers.Form, index: number): Effect.Effect<Run, Error, Scope.Scope> =>
+export const startOnce = (
+  bed: Bed,
+  options: {
+    readonly name: string
+    readonly form?: Servers.Form
+    readonly executable?: string
+  }
+): Effect.Effect<Run, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const { args, cacheDirectory, command, port } = yield* Servers.launch({
-      name: `start-${form}-${index}`,
+      ...options,
       work: bed.work,
-      hosts: [bed.origin.host],
-      form
+      hosts: [bed.origin.host]
     })
     rmSync(cacheDirectory, { recursive: true, force: true })
     const began = performance.now()
@@ -53,10 +59,14 @@ const startOnce = (bed: Bed, form: Servers.Form, index: number): Effect.Effect<R
     })
     yield* Effect.sleep(bed.extent.idleSeconds * 1000)
     const pid = child.pid ?? 0
-    return { form, seconds, anonymous: anonymousMiB(pid), resident: residentMiB(pid) }
+    return { seconds, anonymous: anonymousMiB(pid), resident: residentMiB(pid) }
   })
 
-const table = (runs: ReadonlyArray<Run>, forms: ReadonlyArray<Servers.Form>): string =>
+interface FormRun extends Run {
+  readonly form: Servers.Form
+}
+
+const table = (runs: ReadonlyArray<FormRun>, forms: ReadonlyArray<Servers.Form>): string =>
   align([
     ["start and idle memory", "start s", "min", "max", "anonymous MiB", "file-backed", "resident"],
     ...forms.map((form) => {
@@ -78,7 +88,11 @@ export const start = (bed: Bed): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
     const rounds = Array.from({ length: bed.extent.rounds }, (_, index) => index)
     const runs = yield* Effect.forEach(
       rounds.flatMap((index) => forms.map((form) => ({ form, index }))),
-      ({ form, index }) => Effect.scoped(startOnce(bed, form, index))
+      ({ form, index }) =>
+        Effect.map(Effect.scoped(startOnce(bed, { name: `start-${form}-${index}`, form })), (run) => ({
+          ...run,
+          form
+        }))
     )
     yield* Console.log(`${table(runs, forms)}\n`)
     const executable = runs.filter(({ form }) => form === "executable")

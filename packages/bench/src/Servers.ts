@@ -33,7 +33,9 @@ export const launch = (options: {
   readonly work: string
   readonly hosts: ReadonlyArray<string>
   /** The executable, unless told. */
-  readonly form?: Form
+  readonly form?: Form | undefined
+  /** Another executable than the one that was built. */
+  readonly executable?: string | undefined
 }): Effect.Effect<Launch> =>
   Effect.map(freePort, (port) => {
     const home = join(options.work, `program-${options.name}`)
@@ -49,7 +51,9 @@ export const launch = (options: {
       port,
       cacheDirectory,
       log: join(home, "output.log"),
-      command: isScript ? process.execPath : join(options.work, "registry-packages-proxy"),
+      command: isScript
+        ? process.execPath
+        : (options.executable ?? join(options.work, "registry-packages-proxy")),
       args: [
         ...(isScript ? [join(options.work, "main.js")] : []),
         `--listen-address=127.0.0.1:${port}`,
@@ -64,12 +68,18 @@ export const launch = (options: {
 export const packageUrl = (port: number, host: string, blob: Blob): string =>
   `http://127.0.0.1:${port}/package?digest=${blob.image}&repository=${encodeURIComponent(`${host}/bench`)}&path=`
 
+/** The program, and its port. */
+export interface Program extends Server {
+  readonly port: number
+}
+
 /** The built program in a process of its own. */
 export const program = (options: {
   readonly name: string
   readonly work: string
   readonly host: string
-}): Effect.Effect<Server & { readonly port: number }, Error, Scope.Scope> =>
+  readonly executable?: string
+}): Effect.Effect<Program, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const { args, cacheDirectory, command, log, port } = yield* launch({ ...options, hosts: [options.host] })
     const pid = yield* start({ command, args, port, log })
