@@ -70,7 +70,7 @@ describe("main.js", () => {
       "@effect/platform-node-shared",
       "@kubernetes/client-node",
       "effect",
-      "yaml"
+      "js-yaml"
     ])
   })
 
