@@ -1,6 +1,6 @@
 /**
  * `npm run build`: the program as one script, and as one executable for this machine. `--arch amd64,arm64` makes executables for
- * those instead, `--version` gives them another version than the checkout's.
+ * those instead; `--version`, `--commit` and `--time` (seconds since 1970) say what a tree without git is.
  */
 import { createHash } from "node:crypto"
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -19,7 +19,14 @@ import * as Source from "./build/Source.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const dist = Dist.directory(root)
-const { values } = parseArgs({ options: { arch: { type: "string" }, version: { type: "string" } } })
+const { values } = parseArgs({
+  options: {
+    arch: { type: "string" },
+    version: { type: "string" },
+    commit: { type: "string" },
+    time: { type: "string" }
+  }
+})
 
 const targets = (): ReadonlyArray<Architecture> => {
   if (values.arch === undefined) return NodeBinary.own === undefined ? [] : [NodeBinary.own]
@@ -57,7 +64,7 @@ const makeExecutable = (script: string, architecture: Architecture): void => {
 
 const make = async (): Promise<void> => {
   const architectures = targets()
-  const source = Source.read(root, values.version)
+  const source = Source.read(root, values)
   const { metafile, script, sourceMap } = await bundle(root, source)
   const packages = Bundled.packages(root, metafile)
   rmSync(dist, { recursive: true, force: true })
@@ -66,6 +73,7 @@ const make = async (): Promise<void> => {
   writeFileSync(join(dist, "main.js.map"), sourceMap)
   // The script is CommonJS; the package that it lies in here is not.
   writeFileSync(join(dist, "package.json"), `{ "type": "commonjs" }\n`)
+  writeFileSync(join(dist, "packages.json"), JSON.stringify(packages))
   writeFileSync(join(dist, "sbom.cdx.json"), Sbom.make({ source, packages }))
   seal("main.js")
   if (architectures.length === 0)

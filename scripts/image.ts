@@ -32,7 +32,7 @@ const make = async (): Promise<void> => {
       work,
       executables: Object.fromEntries(found),
       licences: join(root, "packages/proxy/dist/licences"),
-      source: Source.read(root, values.version),
+      source: Source.read(root, values),
       base: values.base
     })
     console.log(`${digest}  ${values.out} (${found.map(([architecture]) => architecture).join(", ")})`)

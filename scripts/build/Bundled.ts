@@ -39,3 +39,7 @@ export const packages = (root: string, metafile: Metafile): ReadonlyArray<Bundle
     })
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
+
+/** What `npm run build` writes of the packages into packages.json. */
+export const parse = (text: string): ReadonlyArray<BundledPackage> =>
+  JSON.parse(text) as ReadonlyArray<BundledPackage>

@@ -16,14 +16,18 @@ const git = (root: string, ...args: ReadonlyArray<string>): string | undefined =
   return status === 0 ? stdout.trim() : undefined
 }
 
-/** The source of the checkout at `root`, with its own version or another. */
-export const read = (root: string, version?: string): Source => {
+/** The source of the checkout at `root`; what is given counts instead of what it says. */
+export const read = (
+  root: string,
+  given: { readonly [Name in keyof Source]?: string | undefined } = {}
+): Source => {
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string }
-  const [commit, time] = git(root, "show", "--no-patch", "--format=%H %ct", "HEAD")?.split(" ") ?? []
-  const changes = commit === undefined ? "" : git(root, "status", "--porcelain")
+  const [hash, time] = git(root, "show", "--no-patch", "--format=%H %ct", "HEAD")?.split(" ") ?? []
+  const changes = hash === undefined ? "" : git(root, "status", "--porcelain")
+  const commit = hash === undefined ? "unknown" : changes === "" ? hash : `${hash}+changes`
   return {
-    version: version ?? manifest.version,
-    commit: commit === undefined ? "unknown" : changes === "" ? commit : `${commit}+changes`,
-    time: Number(time ?? 0)
+    version: given.version ?? manifest.version,
+    commit: given.commit ?? commit,
+    time: Number(given.time ?? time ?? 0)
   }
 }

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Cosign } from "./Cosign.ts"
 
@@ -25,48 +24,40 @@ const payloadOf = (digest: string, name: string): string =>
   })
 
 /**
- * Signs an image of a folder in the OCI image layout by its digest, and adds the signature to the folder as cosign would put it
- * into a registry: copied there beside the image, it is found and verified.
+ * Signs an image by its digest, and writes the signature into a folder in the OCI image layout, as cosign would put it into a
+ * registry: copied there beside the image, it is found and verified.
  */
-export const add = async (cosign: Cosign, layout: string, digest: string, name: string): Promise<void> => {
+export const write = async (cosign: Cosign, layout: string, digest: string, name: string): Promise<void> => {
+  mkdirSync(join(layout, "blobs/sha256"), { recursive: true })
   const put = (mediaType: string, content: string) => {
     const hex = createHash("sha256").update(content).digest("hex")
     writeFileSync(join(layout, "blobs/sha256", hex), content)
     return { mediaType, digest: `sha256:${hex}`, size: Buffer.byteLength(content) }
   }
-  const directory = mkdtempSync(join(tmpdir(), "registry-packages-proxy-signature-"))
-  try {
-    const file = join(directory, "payload")
-    writeFileSync(file, payloadOf(digest, name))
-    const signature = await cosign.signature(file)
-    const payload = put(mediaTypes.payload, readFileSync(file, "utf8"))
-    const config = put(
-      mediaTypes.config,
-      JSON.stringify({
-        architecture: "",
-        os: "",
-        config: {},
-        rootfs: { type: "layers", diff_ids: [payload.digest] }
-      })
-    )
-    const manifest = put(
-      mediaTypes.manifest,
-      JSON.stringify({
-        schemaVersion: 2,
-        mediaType: mediaTypes.manifest,
-        config,
-        layers: [{ ...payload, annotations: { "dev.cosignproject.cosign/signature": signature } }]
-      })
-    )
-    const index = JSON.parse(readFileSync(join(layout, "index.json"), "utf8")) as {
-      manifests: Array<unknown>
-    }
-    index.manifests.push({
-      ...manifest,
-      annotations: { "org.opencontainers.image.ref.name": tagOf(digest) }
+  const text = payloadOf(digest, name)
+  const payload = put(mediaTypes.payload, text)
+  const config = put(
+    mediaTypes.config,
+    JSON.stringify({
+      architecture: "",
+      os: "",
+      config: {},
+      rootfs: { type: "layers", diff_ids: [payload.digest] }
     })
-    writeFileSync(join(layout, "index.json"), JSON.stringify(index))
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
+  )
+  const manifest = put(
+    mediaTypes.manifest,
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: mediaTypes.manifest,
+      config,
+      layers: [
+        { ...payload, annotations: { "dev.cosignproject.cosign/signature": await cosign.signatureOf(text) } }
+      ]
+    })
+  )
+  const annotations = { "org.opencontainers.image.ref.name": tagOf(digest) }
+  const index = { schemaVersion: 2, manifests: [{ ...manifest, annotations }] }
+  writeFileSync(join(layout, "index.json"), JSON.stringify(index))
+  writeFileSync(join(layout, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }))
 }
