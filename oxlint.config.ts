@@ -6,12 +6,13 @@ const ports = ["registry-client", "digest-cache", "kubernetes", "credential-stor
 /** The packages each package may import, its tests the testkit too; a package missing here may import none. */
 const directions: Record<string, ReadonlyArray<string>> = {
   oci: [],
-  "registry-client": ["oci"],
+  "node-net": [],
+  "registry-client": ["node-net", "oci"],
   "digest-cache": ["oci"],
-  kubernetes: [],
-  "credential-store": ["oci", "kubernetes"],
+  kubernetes: ["node-net"],
+  "credential-store": ["node-net", "oci", "kubernetes"],
   "access-control": ["kubernetes"],
-  proxy: ["oci", ...ports],
+  proxy: ["node-net", "oci", ...ports],
   testkit: ["oci", ...ports],
   quickstart: ["oci", "credential-store", "proxy", "testkit"],
   deploy: [],
@@ -19,15 +20,26 @@ const directions: Record<string, ReadonlyArray<string>> = {
   bench: ["access-control", "e2e"]
 }
 
-const mayImport = (allowed: ReadonlyArray<string>): NonNullable<OxlintConfig["rules"]> => ({
+const environment = ["process", "node:process"].map((name) => ({
+  name,
+  importNames: ["default", "env"],
+  message: "The environment is read in packages/proxy/src/Environment.ts only."
+}))
+
+const testClock = {
+  name: "effect/testing",
+  importNames: ["TestClock"],
+  message: "Import testkit's TestClock: where fibers are made to yield, time passes too early by Effect's."
+}
+
+const mayImport = (
+  allowed: ReadonlyArray<string>,
+  where: "src" | "test" = "src"
+): NonNullable<OxlintConfig["rules"]> => ({
   "no-restricted-imports": [
     "error",
     {
-      paths: ["process", "node:process"].map((name) => ({
-        name,
-        importNames: ["default", "env"],
-        message: "The environment is read in packages/proxy/src/Environment.ts only."
-      })),
+      paths: where === "test" ? [...environment, testClock] : environment,
       patterns: [
         {
           group: [`${scope}**`, ...allowed.map((name) => `!${scope}${name}/**`)],
@@ -100,7 +112,7 @@ export default defineConfig({
     { files: ["packages/proxy/src/Environment.ts"], rules: { "node/no-process-env": "off" } },
     ...Object.entries(directions).flatMap(([name, allowed]) => [
       { files: [`packages/${name}/src/**`], rules: mayImport(allowed) },
-      { files: [`packages/${name}/test/**`], rules: mayImport([...allowed, name, "testkit"]) }
+      { files: [`packages/${name}/test/**`], rules: mayImport([...allowed, name, "testkit"], "test") }
     ])
   ]
 })

@@ -13,6 +13,7 @@ export default defineConfig({
     // Generous for a loaded machine: no test waits for time to pass.
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    setupFiles: ["./scripts/TestSetup.ts"],
     projects: [
       // In one process after the other: Effect is evaluated once for all of them, not for each.
       { extends: true, test: { name: "shared", include: every, exclude: counting, isolate: false } },

@@ -3,20 +3,21 @@ import { Denied, type Undecided } from "./AccessError.ts"
 import * as Decisions from "./internal/Decisions.ts"
 import * as Limits from "./internal/Limits.ts"
 import { ReviewQueue } from "./internal/ReviewQueue.ts"
+import { Rights } from "./internal/Rights.ts"
 import * as Metrics from "./Metrics.ts"
 import { format, type ResourceRule } from "./ResourceRule.ts"
 import { Reviews } from "./Reviews.ts"
 import type { User } from "./User.ts"
 
-/** Whether a user may. */
+/** Decides what users may do. */
 export class Authorizer extends Context.Service<
   Authorizer,
   {
     /** Succeeds where `user` is allowed what `rule` says, and only there. */
     readonly authorize: (user: User, rule: ResourceRule) => Effect.Effect<void, Denied | Undecided>
     /**
-     * Whether `authorize` would succeed, where that is known now: counted like it, for whoever cannot wait. False says
-     * nothing; an implementation may always answer it.
+     * True where `authorize` would succeed at once, counted like it, for callers that cannot wait. False means "not known
+     * now", not "denied"; an implementation may always answer it.
      */
     readonly known: (user: User, rule: ResourceRule) => boolean
   }
@@ -28,7 +29,7 @@ export class Authorizer extends Context.Service<
   static readonly layer: Layer.Layer<Authorizer, never, Reviews> = Layer.effect(
     Authorizer,
     Effect.suspend(() => make)
-  ).pipe(Layer.provide(ReviewQueue.layer))
+  ).pipe(Layer.provide([ReviewQueue.layer, Rights.layer]))
 
   /** Everyone may do everything. */
   static readonly layerAllowAll: Layer.Layer<Authorizer> = Layer.sync(Authorizer, () =>
@@ -49,25 +50,25 @@ const make = Effect.gen(function* () {
   const reviews = yield* Reviews
   const clock = yield* Clock.Clock
   const metrics = yield* Effect.context<never>()
-  const decisions = yield* Decisions.make<true>(
-    {
-      kind: "SubjectAccessReview",
-      queue: yield* ReviewQueue,
-      lifetime: Option.match({ onNone: () => Limits.deniedAccess, onSome: () => Limits.allowedAccess })
-    },
-    { count: 0 }
-  )
+  const rights = yield* Rights
+  const decisions = yield* Decisions.make<true>({
+    kind: "SubjectAccessReview",
+    queue: yield* ReviewQueue,
+    lifetime: Option.match({ onNone: () => Limits.deniedAccess, onSome: () => Limits.allowedAccess }),
+    hasRight: () => true,
+    lane: "access"
+  })
 
   return Authorizer.of({
     authorize: Effect.fnUntraced(function* (user, rule) {
       const { from, verdict } = yield* decisions
         .decide({
           key: keyOf(user, rule),
-          review: Effect.map(reviews.subjectAccessReview(user, rule), (may) =>
-            may ? Option.some(true as const) : Option.none()
-          ),
-          // Whoever gets here was authenticated.
-          isStranger: false
+          review: Effect.map(reviews.subjectAccessReview(user, rule), (may) => {
+            if (may) rights.note(user)
+            return may ? Option.some(true as const) : Option.none()
+          }),
+          endsAt: Number.POSITIVE_INFINITY
         })
         .pipe(Effect.tapError(() => Metric.update(Metrics.authorizations("undecided", "none"), 1)))
       yield* Metric.update(Metrics.authorizations(Option.isSome(verdict) ? "allowed" : "denied", from), 1)

@@ -39,7 +39,8 @@ export const parse = (certificates: string, privateKey: string): Result.Result<K
   if (key === undefined) {
     return Result.fail("the private key file holds no unencrypted private key that can be read (PEM)")
   }
-  if (!own.checkPrivateKey(key)) return Result.fail("the private key is not the first certificate's")
+  if (attempt(() => own.checkPrivateKey(key)) !== true)
+    return Result.fail("the private key is not the first certificate's")
   const context = attempt(() => tls.createSecureContext({ cert: certificates, key: privateKey }))
   if (context === undefined) return Result.fail("TLS cannot use this certificate and key")
   return Result.succeed({ certificates, privateKey: Redacted.make(privateKey) })

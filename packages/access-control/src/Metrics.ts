@@ -4,11 +4,11 @@ import type { ReviewKind } from "./AccessError.ts"
 const prefix = "registry_packages_proxy"
 
 /** Where a decision came from. */
-export type Origin = "review" | "memory" | "stale" | "certificate" | "none"
+export type Origin = "review" | "memory" | "stale" | "certificate" | "expiry" | "none"
 
 const authenticationsTotal = Metric.counter(`${prefix}_authentications_total`, {
   description:
-    "Callers authenticated, by result (accepted, refused, undecided) and what decided: a review, memory, a stale decision, a client certificate, none (nothing was presented, or nobody could be asked).",
+    "Callers authenticated, by result (accepted, refused, undecided) and what decided: a review, memory, a stale decision, a client certificate, expiry (the token's own `exp`), none (nothing was presented, or nobody could be asked).",
   incremental: true
 })
 
@@ -29,9 +29,23 @@ export const reviewsUnderWay = Metric.gauge(`${prefix}_access_reviews_under_way`
   description: "TokenReviews and SubjectAccessReviews under way."
 })
 
+/** Reviews that wait for their turn. */
+export const reviewsQueued = Metric.gauge(`${prefix}_access_reviews_queued`, {
+  description: "TokenReviews and SubjectAccessReviews that wait for their turn to be sent."
+})
+
+/** Why a review was not sent. */
+export type DropReason = "abandoned" | "expired" | "overflow"
+
+const reviewsDroppedTotal = Metric.counter(`${prefix}_access_reviews_dropped_total`, {
+  description:
+    "Reviews that were never sent, by reason: abandoned (whoever wanted it left), expired (its turn did not come in 3 s), overflow (newer ones pushed it out of the queue).",
+  incremental: true
+})
+
 /** Callers that wait for a decision about them. */
 export const callersWaiting = Metric.gauge(`${prefix}_access_callers_waiting`, {
-  description: "Requests of callers not known yet that wait for a decision."
+  description: "Requests of callers whom nothing lets in yet that wait for a decision."
 })
 
 /** A metric per set of labels, made once, since the sets are few and fixed. */
@@ -51,6 +65,10 @@ const family = <Input, State>(metric: Metric.Metric<Input, State>, ...names: Rea
 const authentication = family(authenticationsTotal, "result", "from")
 const authorization = family(authorizationsTotal, "result", "from")
 const seconds = family(accessReviewSeconds, "review", "outcome")
+const dropped = family(reviewsDroppedTotal, "reason")
+
+/** Counts a review that was not sent. */
+export const reviewsDropped = (reason: DropReason) => dropped(reason)
 
 /** Counts a caller. */
 export const authentications = (result: "accepted" | "refused" | "undecided", from: Origin) =>

@@ -6,7 +6,7 @@ import {
   type Fixture
 } from "@registry-packages-proxy/testkit/AccessControlSuite"
 import { Layer } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { Authenticator } from "../src/Authenticator.ts"
 import { Authorizer } from "../src/Authorizer.ts"
 import { Unreachable } from "../src/Reviews.ts"

@@ -1,6 +1,8 @@
 import { packages } from "@registry-packages-proxy/testkit/AccessControlSuite"
 import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlReviews"
 import { Effect, Layer, Logger, Option, Redacted, References } from "effect"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as Limits from "../src/internal/Limits.ts"
 import { Authenticator } from "../src/Authenticator.ts"
 import { Authorizer } from "../src/Authorizer.ts"
 import { format } from "../src/ResourceRule.ts"
@@ -19,6 +21,10 @@ export const makeReviews = () =>
     tokens: new Map([[token, alice]]),
     rights: new Map([[alice.name, [format(packages)]]])
   })
+
+/** What a user may, of an API server in memory. */
+export const rightsOf = (name: string, { state }: ReturnType<typeof makeReviews>): ReadonlyArray<string> =>
+  state.rights.get(name) ?? []
 
 /** Both services over these reviews, which they share as the program's do. */
 export const layerOf = ({ layer }: Pick<ReturnType<typeof TestReviews.make>, "layer">) =>
@@ -56,6 +62,19 @@ export const known = (value = token) =>
     return {
       user: Option.getOrUndefined(Option.map(user, ({ name }) => name)),
       may: (yield* Authorizer).known(alice, packages)
+    }
+  })
+
+/** Lets everyone go as far as they come without time passing, however often the scheduler yields. */
+export const settle = Effect.repeat(Effect.yieldNow, { times: 200 })
+
+/** Lets time pass, in steps short enough that nobody misses a turn. */
+export const pass = (millis: number): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    yield* settle
+    for (let left = millis; left > 0; left -= Limits.probeInterval) {
+      yield* TestClock.adjust(Math.min(left, Limits.probeInterval))
+      yield* settle
     }
   })
 

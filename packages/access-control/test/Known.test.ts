@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Metric } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import * as Metrics from "../src/Metrics.ts"
 import { alice, known, layerOf, makeReviews, may, token, unreachable, who } from "./Harness.ts"
 

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlReviews"
-import { Effect, Fiber } from "effect"
-import { TestClock } from "effect/testing"
-import { alice, jwt, layerOf, makeReviews, may, token, who } from "./Harness.ts"
+import { Effect, Fiber, Option, Redacted } from "effect"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import { Authenticator } from "../src/Authenticator.ts"
+import { alice, jwt, layerOf, makeReviews, may, settle, token, who } from "./Harness.ts"
 
 describe("how long decisions live", () => {
   it.effect("an accepted token is asked about again after 2 minutes, and a revoked one then refused", () => {
@@ -33,22 +34,47 @@ describe("how long decisions live", () => {
   })
 
   it.effect(
-    "an accepted token is not used past its own end, however short, not even while nobody answers",
+    "an accepted token is refused from its own end on, without asking, whatever the API server says",
     () => {
       const reviews = makeReviews()
       const short = jwt(50)
       reviews.state.tokens.set(short, alice)
       return Effect.gen(function* () {
         assert.strictEqual(yield* who(short), "alice")
-        reviews.state.tokens.delete(short)
         yield* TestClock.adjust("49999 millis")
         assert.strictEqual(yield* who(short), "alice")
         yield* TestClock.adjust("1 millis")
         assert.strictEqual(yield* who(short), "NotAuthenticated")
-        assert.lengthOf(reviews.asked.tokens, 2)
+        yield* TestClock.adjust("1 hour")
+        assert.strictEqual(yield* who(short), "NotAuthenticated")
+        assert.lengthOf(reviews.asked.tokens, 1)
       }).pipe(Effect.provide(layerOf(reviews)))
     }
   )
+
+  it.effect("a token that was never asked about is refused past its own end too, and told so", () => {
+    const reviews = makeReviews()
+    const over = jwt(50)
+    reviews.state.tokens.set(over, alice)
+    return Effect.gen(function* () {
+      yield* TestClock.adjust("50 seconds")
+      const error = yield* Effect.flip(
+        Authenticator.use(({ authenticate }) =>
+          authenticate({ token: Option.some(Redacted.make(over)), certificate: Option.none() })
+        )
+      )
+      assert.strictEqual(error._tag === "NotAuthenticated" ? error.token : error._tag, "expired")
+      assert.lengthOf(reviews.asked.tokens, 0)
+    }).pipe(Effect.provide(layerOf(reviews)))
+  })
+
+  it.effect("the end that a token claims gives it no worth: one far off is asked about as any other", () => {
+    const reviews = makeReviews()
+    return Effect.gen(function* () {
+      assert.strictEqual(yield* who(jwt(1e9)), "NotAuthenticated")
+      assert.lengthOf(reviews.asked.tokens, 1)
+    }).pipe(Effect.provide(layerOf(reviews)))
+  })
 
   it.effect("a token whose end cannot be read lives as one that has none", () => {
     const reviews = makeReviews()
@@ -95,6 +121,7 @@ describe("how long decisions live", () => {
     reviews.state.gate = Effect.sleep("2 seconds")
     return Effect.gen(function* () {
       const first = yield* Effect.forkChild(who())
+      yield* settle
       yield* TestClock.adjust("2 seconds")
       assert.strictEqual(yield* Fiber.join(first), "alice")
       reviews.state.gate = Effect.void

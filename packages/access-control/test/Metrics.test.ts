@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber, Metric, Option, Result } from "effect"
 import { PrometheusMetrics } from "effect/observability"
-import { TestClock } from "effect/testing"
-import { alice, layerOf, makeReviews, may, token, unreachable, who } from "./Harness.ts"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import { Authenticator } from "../src/Authenticator.ts"
+import * as Limits from "../src/internal/Limits.ts"
+import { alice, jwt, layerOf, makeReviews, may, pass, settle, token, unreachable, who } from "./Harness.ts"
 
 const prefix = "registry_packages_proxy"
 
@@ -14,6 +16,12 @@ describe("Metrics", () => {
       reviews.state.failure = unreachable
       yield* TestClock.adjust("10 minutes")
       yield* Effect.all([who(), may(), who("another")])
+      yield* who(jwt(1))
+      yield* Effect.ignore(
+        Authenticator.use(({ authenticate }) =>
+          authenticate({ token: Option.none(), certificate: Option.some(Result.fail("expired")) })
+        )
+      )
       const text = yield* PrometheusMetrics.format()
       for (const [line, value] of [
         [`authentications_total{from="review",result="accepted"}`, 1],
@@ -27,13 +35,43 @@ describe("Metrics", () => {
         [`access_review_seconds_count{outcome="answered",review="TokenReview"}`, 2],
         [`access_review_seconds_count{outcome="Unreachable",review="TokenReview"}`, 2],
         [`access_reviews_under_way`, 0],
-        [`access_callers_waiting`, 0]
+        [`access_reviews_queued`, 0],
+        [`access_callers_waiting`, 0],
+        [`authentications_total{from="certificate",result="refused"}`, 1],
+        [`authentications_total{from="expiry",result="refused"}`, 1]
       ] as const) {
         assert.include(sorted(text), `${prefix}_${line} ${value}\n`)
       }
       assert.notInclude(text, token)
       assert.notInclude(text, alice.name)
-    }).pipe(Effect.provide(layerOf(reviews)))
+    }).pipe(Effect.provide(layerOf(reviews)), Effect.provideService(Metric.MetricRegistry, new Map()))
+  })
+
+  it.effect("count the reviews that wait, and those that are never sent, by reason", () => {
+    const reviews = makeReviews()
+    reviews.state.gate = Effect.never
+    const strangers = (count: number, name: string) =>
+      Effect.forEach(Array.from({ length: count }), (_, n) => Effect.forkChild(who(`${name}-${n}`)))
+    return Effect.gen(function* () {
+      const leaving = yield* strangers(Limits.maxReviewsPerLane + 20, "leaving")
+      yield* settle
+      yield* Fiber.interruptAll(leaving)
+      const waiting = yield* strangers(Limits.maxQueuedPerLane + 1, "waiting")
+      yield* settle
+      const during = yield* PrometheusMetrics.format()
+      assert.include(during, `${prefix}_access_reviews_queued ${Limits.maxQueuedPerLane}\n`)
+      assert.include(during, `${prefix}_access_callers_waiting ${Limits.maxQueuedPerLane}\n`)
+      assert.include(during, `${prefix}_access_reviews_dropped_total{reason="abandoned"} 20\n`)
+      assert.include(during, `${prefix}_access_reviews_dropped_total{reason="overflow"} 1\n`)
+      yield* pass(Limits.maxQueueTime + Limits.reviewTimeout)
+      yield* Fiber.joinAll(waiting)
+      const after = yield* PrometheusMetrics.format()
+      const sent = reviews.asked.tokens.length - Limits.maxReviewsPerLane
+      assert.include(
+        after,
+        `${prefix}_access_reviews_dropped_total{reason="expired"} ${Limits.maxQueuedPerLane - sent}\n`
+      )
+    }).pipe(Effect.provide(layerOf(reviews)), Effect.provideService(Metric.MetricRegistry, new Map()))
   })
 })
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import {
   alice,
   captureLog,
@@ -10,6 +10,7 @@ import {
   layerOf,
   makeReviews,
   may,
+  settle,
   token,
   unreachable,
   who
@@ -70,7 +71,7 @@ describe("when the API server does not answer", () => {
       yield* TestClock.adjust("599 seconds")
       assert.strictEqual(yield* who(ending), "alice")
       yield* TestClock.adjust("1 seconds")
-      assert.strictEqual(yield* who(ending), "Undecided: Unreachable")
+      assert.strictEqual(yield* who(ending), "NotAuthenticated")
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
@@ -80,9 +81,11 @@ describe("when the API server does not answer", () => {
     reviews.state.gate = Effect.onInterrupt(Effect.never, () => Effect.sync(() => void givenUp++))
     return Effect.gen(function* () {
       const [token, access] = [yield* Effect.forkChild(who()), yield* Effect.forkChild(may())]
+      yield* settle
       yield* TestClock.adjust("2999 millis")
       assert.isUndefined(token.pollUnsafe() ?? access.pollUnsafe())
       yield* TestClock.adjust("1 millis")
+      yield* settle
       assert.strictEqual(yield* Fiber.join(token), "Undecided: Unreachable")
       assert.strictEqual(yield* Fiber.join(access), "Undecided: Unreachable")
       assert.strictEqual(givenUp, 2)

@@ -3,7 +3,7 @@ import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Result, Schema } from "effect"
 import { trusted } from "./internal/Certificates.ts"
 import { base64Text, invalid, scheme, shapeError, Text } from "./internal/Fields.ts"
-import { fromDockerConfig, type StoredSource } from "./internal/StoredSource.ts"
+import { fromDockerConfig, joined, type StoredSource } from "./internal/StoredSource.ts"
 import type { ObjectError } from "./ObjectError.ts"
 
 export const apiVersion = "deckhouse.io/v1alpha1"
@@ -43,12 +43,15 @@ export const decode = (
     const { host, name } = split(key.value)
     const config = yield* base64Text(registry.dockerCfg ?? "", "spec.registry.dockerCfg")
     const base = PathComponents.make(name)
+    const { keyring, warning } = yield* fromDockerConfig(config, host, base, "spec.registry.dockerCfg")
+    const trust = yield* trusted(registry.ca, "spec.registry.ca", previous?.ca)
     const source: StoredSource = {
       scheme: yield* scheme(registry.scheme, "spec.registry.scheme"),
       host,
       base,
-      ...(yield* fromDockerConfig(config, host, base, "spec.registry.dockerCfg")),
-      ca: yield* trusted(registry.ca, "spec.registry.ca", previous?.ca),
+      keyring,
+      ca: trust.ca,
+      warning: joined(warning, trust.warning),
       origin
     }
     return { key: key.value, source }

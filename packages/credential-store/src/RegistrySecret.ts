@@ -3,7 +3,7 @@ import { parsePath } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Result, Schema } from "effect"
 import { trusted } from "./internal/Certificates.ts"
 import { base64Text, invalid, scheme, shapeError, Text } from "./internal/Fields.ts"
-import { fromDockerConfig, type StoredSource } from "./internal/StoredSource.ts"
+import { fromDockerConfig, joined, type StoredSource } from "./internal/StoredSource.ts"
 import type { ObjectError } from "./ObjectError.ts"
 
 export const apiVersion = "v1"
@@ -54,12 +54,15 @@ export const decode = (
     const base = parsePath((yield* text("path")).trim())
     if (Option.isNone(base)) return yield* invalid("path is not a repository path")
     const config = yield* text(".dockerconfigjson")
+    const { keyring, warning } = yield* fromDockerConfig(config, host.value, base.value, ".dockerconfigjson")
+    const trust = yield* trusted(yield* text("ca"), "ca", previous?.ca)
     return {
       scheme: yield* scheme(yield* text("scheme"), "scheme"),
       host: host.value,
       base: base.value,
-      ...(yield* fromDockerConfig(config, host.value, base.value, ".dockerconfigjson")),
-      ca: yield* trusted(yield* text("ca"), "ca", previous?.ca),
+      keyring,
+      ca: trust.ca,
+      warning: joined(warning, trust.warning),
       origin
     }
   })

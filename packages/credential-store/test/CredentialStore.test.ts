@@ -4,7 +4,7 @@ import * as Feed from "@registry-packages-proxy/credential-store/Feed"
 import * as TestFeed from "@registry-packages-proxy/testkit/CredentialStoreFeed"
 import { moduleSource, registrySecret } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { Effect, Layer, Option, Stream } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { answer, captureLog, get, status } from "./Harness.ts"
 
 const one = "registry.example.com/one"

@@ -5,7 +5,7 @@ import * as Mock from "@registry-packages-proxy/testkit/CredentialStoreMock"
 import { list } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { type Fixture, suite } from "@registry-packages-proxy/testkit/CredentialStoreSuite"
 import { Context, Effect, FileSystem, Layer } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { dump } from "js-yaml"
 import { type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
 

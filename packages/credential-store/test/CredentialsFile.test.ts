@@ -3,10 +3,11 @@ import { CredentialStore } from "@registry-packages-proxy/credential-store/Crede
 import { maxFileSize } from "@registry-packages-proxy/credential-store/CredentialsFile"
 import { list, moduleSource } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { Effect, FileSystem, Layer, Schema } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { readFileSync } from "node:fs"
 import { directory, type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
 import { answer, captureLog, status } from "./Harness.ts"
+import { testCertificate } from "./TestCertificate.ts"
 
 const one = "registry.example.com/one"
 const two = "registry.example.com/two"
@@ -48,6 +49,24 @@ describe("CredentialsFile", () => {
       })
     )
   )
+
+  it.effect("a CA with a block that cannot be read is a warning that names the object, once", () => {
+    const broken = "-----BEGIN CERTIFICATE-----\nc2VjcmV0\n-----END CERTIFICATE-----\n"
+    const odd = (scheme: string) =>
+      json(moduleSource({ name: "a", repo: one, scheme, ca: broken + testCertificate }))
+    return withFiles(
+      { [path]: odd("HTTPS") },
+      Effect.fn(function* (files, log) {
+        assert.strictEqual(yield* answer(one), "ModuleSource a")
+        files.set(path, odd("https"))
+        yield* TestClock.adjust("5 seconds")
+        const [warning, ...others] = log.matching("not a valid PEM certificate")
+        assert.include(warning, "ModuleSource a: spec.registry.ca has 1 block")
+        assert.notInclude(warning, "c2VjcmV0")
+        assert.isEmpty(others)
+      })
+    )
+  })
 
   it.effect("a change is in effect within 5 s: objects are added, changed, and gone when they are gone", () =>
     withFiles(

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { list, moduleSource } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { Effect, FileSystem } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { dump } from "js-yaml"
 import { answer, status } from "./Harness.ts"
 

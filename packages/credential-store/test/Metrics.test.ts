@@ -5,7 +5,7 @@ import * as TestFeed from "@registry-packages-proxy/testkit/CredentialStoreFeed"
 import { moduleSource } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { Effect } from "effect"
 import { PrometheusMetrics } from "effect/observability"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 
 const prefix = "registry_packages_proxy"
 

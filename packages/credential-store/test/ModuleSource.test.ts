@@ -132,6 +132,27 @@ describe("ModuleSource", () => {
     assert.isUndefined(source({ ca: " \n" }).ca)
   })
 
+  it("decode - keeps the good certificates of a CA text with broken ones, and says so", () => {
+    const broken = testCertificate.replace("MIIB", "MIIC")
+    for (const [ca, warning] of [
+      [testCertificate, undefined],
+      [
+        broken + testCertificate,
+        "spec.registry.ca has 1 block that is not a valid PEM certificate; the 1 other certificate counts"
+      ],
+      [
+        testCertificate + broken + testCertificate + testCertificate.slice(0, 100),
+        "spec.registry.ca has 2 blocks that are not valid PEM certificates; the 2 other certificates count"
+      ]
+    ] as const) {
+      const decoded = Result.getOrThrow(read({ ca }))
+      assert.strictEqual(decoded.source.warning, warning)
+      assert.strictEqual(decoded.source.ca?.replaceAll(testCertificate, ""), "")
+      // What was kept of it is whole.
+      assert.isUndefined(Result.getOrThrow(read({ ca: decoded.source.ca ?? "" })).source.warning)
+    }
+  })
+
   it.each<[Partial<ModuleSourceOptions>, string]>([
     [{ scheme: "ftp" }, "spec.registry.scheme is not HTTP or HTTPS"],
     [{ repo: "registry.example.com" }, "spec.registry.repo is not host[:port]/name"],

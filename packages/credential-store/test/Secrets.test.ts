@@ -9,7 +9,7 @@ import {
 import { Effect, FileSystem, Layer, Result } from "effect"
 import { Base64 } from "effect/encoding"
 import { PrometheusMetrics } from "effect/observability"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { inspect } from "node:util"
 import { dump } from "js-yaml"
 import { type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"

@@ -5,7 +5,7 @@ import { moduleSource, registrySecret } from "@registry-packages-proxy/testkit/C
 import { type Fixture, suite } from "@registry-packages-proxy/testkit/CredentialStoreSuite"
 import { KubeApi } from "@registry-packages-proxy/testkit/KubeApi"
 import { Effect, FileSystem, Layer, Predicate, Redacted } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
 import { answer, captureLog, get, status } from "./Harness.ts"
 

@@ -19,8 +19,11 @@ import {
   DigestCache,
   type OpenPackage,
   type PackageKey,
-  type PackageSource
+  type PackageSource,
+  type PackageStatus,
+  type ResidentPackage
 } from "./DigestCache.ts"
+import type { Entry } from "./internal/Entries.ts"
 import * as Fills from "./internal/Fills.ts"
 import { growingReader } from "./internal/Growing.ts"
 import * as Hits from "./internal/Hits.ts"
@@ -29,8 +32,18 @@ import * as Store from "./internal/Store.ts"
 import { collect, verifyingReader } from "./internal/VerifyingReader.ts"
 import * as Metrics from "./Metrics.ts"
 
-/** The memory tier's size in bytes. */
-const memoryCapacity = 16 * 1024 * 1024
+/** How much of the small packages is kept in memory, in bytes, where a layer does not say. */
+const defaultMemory = 16 * 1024 * 1024
+
+/** Where a cache keeps its packages, and how much of them. */
+export interface CacheOptions {
+  /** Made where it is missing. */
+  readonly directory: string
+  /** Bytes on disk: a hard limit. */
+  readonly cap: number
+  /** Bytes of small packages in memory. Default: 16 MiB. */
+  readonly memory?: number
+}
 
 type Opening<E> = Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope>
 
@@ -69,12 +82,29 @@ const bypass = <E>(source: PackageSource<E>, known?: PackageDescriptor): Opening
     return { descriptor, result: "bypass", acceptsRanges: false, body: () => ({ _tag: "Reader", reader }) }
   })
 
-const make = Effect.fnUntraced(function* (options: { readonly directory: string; readonly cap: number }) {
+/** A key that is neither in memory nor on disk, but being filled. */
+interface Filling {
+  readonly _tag: "Filling"
+  readonly fill: Fills.Fill
+}
+
+/** A key that the cache knows nothing of. */
+interface Absent {
+  readonly _tag: "Absent"
+}
+
+type State =
+  | { readonly _tag: "Memory"; readonly resident: ResidentPackage; readonly entry: Entry | undefined }
+  | { readonly _tag: "Disk"; readonly entry: Entry }
+  | Filling
+  | Absent
+
+const make = Effect.fnUntraced(function* (options: CacheOptions) {
   const scope = yield* Effect.scope
   const clock = yield* Clock.Clock
   const metrics = yield* Effect.context<never>()
   const store = yield* Store.make(options)
-  const memory = new MemoryTier(memoryCapacity)
+  const memory = new MemoryTier(options.memory ?? defaultMemory)
   const fills = Fills.make(store, memory, scope)
   const hits = Hits.make(store, memory, scope)
 
@@ -106,14 +136,46 @@ const make = Effect.fnUntraced(function* (options: { readonly directory: string;
       })
     }))
 
+  /** What a key is now, for `open` and `peek` alike. */
+  const stateOf = (key: PackageKey): State => {
+    const resident = memory.find(key)
+    const entry = store.entries.find(key)
+    if (resident !== undefined) return { _tag: "Memory", resident, entry }
+    if (entry !== undefined) return { _tag: "Disk", entry }
+    return fillingOf(key)
+  }
+
+  /** What a key is now that is neither in memory nor on disk. */
+  const fillingOf = (key: PackageKey): Filling | Absent => {
+    const fill = fills.find(key)
+    return fill === undefined ? { _tag: "Absent" } : { _tag: "Filling", fill }
+  }
+
+  /** What joining a fill comes to, as far as is known. */
+  const resultOf = (fill: Fills.Fill): CacheResult => {
+    if (fill.told?._tag === "Bypass") return "bypass"
+    if (fill.told?._tag === "Bytes" && !fill.told.kept) return "bypass"
+    if (
+      fill.told === undefined &&
+      fill.descriptor !== undefined &&
+      !store.budget.admits(fill.descriptor.size)
+    )
+      return "bypass"
+    // A fill that has proved right is a hit that has yet to get its name.
+    return fill.growing.state === "verified" ? "hit" : "collapsed"
+  }
+
   const miss = <E>(key: PackageKey, source: PackageSource<E>): Opening<E> =>
     Effect.gen(function* () {
       const attempt = yield* Scope.fork(yield* Effect.scope)
-      const { began, fill } = yield* fills.join(key, source).pipe(Scope.provide(attempt))
+      // By now it may have come into the cache, or the cache may be draining.
+      const mayBegin = () => stateOf(key)._tag === "Absent" && !fills.isDraining()
+      const joined = yield* fills.join(key, source, mayBegin).pipe(Scope.provide(attempt))
+      if (Option.isNone(joined))
+        return yield* stateOf(key)._tag === "Absent" ? bypass(source) : open(key, source)
+      const { began, fill } = joined.value
       const exit = yield* Effect.exit(Deferred.await(fill.ready))
-      // A fill that has proved right is a hit that has yet to get its name.
-      const whole = fill.growing.state === "verified"
-      const result = began ? "miss" : whole ? "hit" : "collapsed"
+      const result = began ? "miss" : resultOf(fill)
       // Only who reads the file holds on to it.
       if (Exit.isFailure(exit) || exit.value._tag !== "File") yield* Scope.close(attempt, Exit.void)
       if (Exit.isFailure(exit)) {
@@ -135,42 +197,57 @@ const make = Effect.fnUntraced(function* (options: { readonly directory: string;
 
   const open = <E>(key: PackageKey, source: PackageSource<E>): Opening<E> =>
     Effect.suspend((): Opening<E> => {
-      const resident = memory.find(key)
-      const entry = store.entries.find(key)
-      if (resident !== undefined) {
-        const opened = fromBytes(resident.descriptor, "memory", resident.bytes)
-        return entry === undefined ? Effect.succeed(opened) : Effect.as(store.use(entry), opened)
-      }
-      if (entry === undefined) {
-        return fills.isDraining() && fills.find(key) === undefined ? bypass(source) : miss(key, source)
-      }
-      return Effect.flatMap(hits.open(key, entry), (hit): Opening<E> => {
-        switch (hit._tag) {
-          case "Opened":
-            return Effect.succeed(hit.opened)
-          case "Gone":
-            return open(key, source)
-          case "Failed":
-            return bypass(source)
+      const state = stateOf(key)
+      switch (state._tag) {
+        case "Memory": {
+          const opened = fromBytes(state.resident.descriptor, "memory", state.resident.bytes)
+          return state.entry === undefined
+            ? Effect.succeed(opened)
+            : Effect.as(store.use(state.entry), opened)
         }
-      })
+        case "Filling":
+        case "Absent":
+          return miss(key, source)
+        case "Disk":
+          return Effect.flatMap(hits.open(key, state.entry), (hit): Opening<E> => {
+            switch (hit._tag) {
+              case "Opened":
+                return Effect.succeed(hit.opened)
+              case "Gone":
+                return open(key, source)
+              case "Failed":
+                return bypass(source)
+            }
+          })
+      }
+    })
+
+  const statusOf = (state: Filling | Absent): Option.Option<PackageStatus> => {
+    if (state._tag === "Absent" || state.fill.descriptor === undefined) return Option.none()
+    const result = resultOf(state.fill)
+    return result === "bypass" ? Option.none() : Option.some({ descriptor: state.fill.descriptor, result })
+  }
+
+  const peek = (key: PackageKey): Effect.Effect<Option.Option<PackageStatus>> =>
+    Effect.suspend(() => {
+      const state = stateOf(key)
+      switch (state._tag) {
+        case "Memory":
+          return Effect.succeedSome({ descriptor: state.resident.descriptor, result: "memory" })
+        case "Filling":
+        case "Absent":
+          return Effect.succeed(statusOf(state))
+        case "Disk":
+          return Effect.map(store.directory.exists(state.entry.fileName), (exists) =>
+            exists
+              ? Option.some({ descriptor: state.entry.descriptor, result: "hit" })
+              : statusOf(fillingOf(key))
+          )
+      }
     })
 
   return DigestCache.of({
-    peek: (key) =>
-      Effect.gen(function* () {
-        const resident = memory.find(key)
-        if (resident !== undefined)
-          return Option.some({ descriptor: resident.descriptor, result: "memory" as const })
-        const entry = store.entries.find(key)
-        if (entry !== undefined && (yield* store.directory.exists(entry.fileName))) {
-          return Option.some({ descriptor: entry.descriptor, result: "hit" as const })
-        }
-        const descriptor = fills.find(key)?.descriptor
-        return descriptor === undefined || !store.budget.admits(descriptor.size)
-          ? Option.none()
-          : Option.some({ descriptor, result: "collapsed" as const })
-      }),
+    peek,
     open: (key, source) => Effect.tap(open(key, source), (opened) => count(opened.result)),
     resident: (key) => {
       const resident = memory.find(key)
@@ -189,11 +266,10 @@ const make = Effect.fnUntraced(function* (options: { readonly directory: string;
   })
 })
 
-/** The cache in `directory`, made where it is missing, with `cap` bytes of disk as a hard limit. */
-export const layer = (options: {
-  readonly directory: string
-  readonly cap: number
-}): Layer.Layer<DigestCache, never, FileSystem.FileSystem | Path.Path> =>
+/** Packages on disk, the small ones most recently used in memory too. */
+export const layer = (
+  options: CacheOptions
+): Layer.Layer<DigestCache, never, FileSystem.FileSystem | Path.Path> =>
   Layer.effect(DigestCache, make(options))
 
 /** Nothing is kept: each request is streamed through, verified as it passes. */

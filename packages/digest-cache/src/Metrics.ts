@@ -17,8 +17,9 @@ export const results = Metric.counter(`${prefix}_cache_results_total`, {
   incremental: true
 })
 
+/** Packages evicted, by `reason`: cap or full_disk. */
 export const evictions = Metric.counter(`${prefix}_cache_evictions_total`, {
-  description: "Packages removed to make room",
+  description: "Packages evicted, by whether the cap or a full volume below it was the reason",
   incremental: true
 })
 

@@ -294,7 +294,7 @@ describe("DigestCache on a failing disk", () => {
           yield* settled(wanted)
           assert.deepStrictEqual(yield* unfinished(harness.fs, harness.directory), [])
         }),
-        1_600_000
+        { cap: 1_600_000 }
       )
     )
   )
@@ -313,7 +313,7 @@ describe("DigestCache on a failing disk", () => {
           yield* harness.faults.set()
           assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
         }),
-        1_600_000
+        { cap: 1_600_000 }
       )
     )
   )
@@ -343,7 +343,7 @@ describe("DigestCache on a failing disk", () => {
     )
   )
 
-  for (const operation of ["makeDirectory", "readDirectory", "remove"] as const) {
+  for (const operation of ["makeDirectory", "readDirectory"] as const) {
     it.effect(`nothing is kept before what is there is known (${operation} fails at start)`, () =>
       withHarness((harness) =>
         Effect.gen(function* () {
@@ -352,7 +352,6 @@ describe("DigestCache on a failing disk", () => {
             new TestPackage({ size: large, seed: 2 })
           ]
           yield* harness.run(Effect.andThen(get(first), settled(first)))
-          yield* Effect.orDie(harness.fs.writeFile(harness.pathOf("ingest-9"), new Uint8Array(10)))
           yield* harness.faults.set({ operation, reason: "PermissionDenied" })
           yield* harness.run(
             Effect.gen(function* () {
@@ -365,7 +364,7 @@ describe("DigestCache on a failing disk", () => {
               const peeked = yield* (yield* DigestCache).peek(first.key)
               assert.isTrue(Option.isNone(peeked), "there was no room for both")
             }),
-            1_600_000
+            { cap: 1_600_000 }
           )
         })
       )

@@ -20,8 +20,6 @@ const entryOf = (number: number, size: number): Entry =>
       size,
       compression: "gzip"
     },
-    fingerprint: { inode: BigInt(number), size, modified: 0 },
-    verified: true,
     lastUsed: 0
   })
 

@@ -1,9 +1,16 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import type { DigestCache } from "../src/DigestCache.ts"
 import * as Live from "../src/DigestCacheLive.ts"
+import { InodeChanges } from "../src/InodeChanges.ts"
 import { get } from "@registry-packages-proxy/testkit/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/DigestCacheSource"
-import { FileFaults, layer as layerFaulty } from "@registry-packages-proxy/testkit/FaultyFileSystem"
+import {
+  FileFaults,
+  intercept,
+  interceptInodeChanges,
+  type Interceptor,
+  layer as layerFaulty
+} from "@registry-packages-proxy/testkit/FaultyFileSystem"
 import { assert } from "@effect/vitest"
 import { Context, Effect, Exit, FileSystem, Layer, Path, Scope } from "effect"
 import { readdirSync, readlinkSync } from "node:fs"
@@ -25,12 +32,14 @@ export interface Harness {
   readonly directory: string
   readonly faults: FileFaults["Service"]
   readonly fs: FileSystem.FileSystem
-  /** A cache over the directory. */
-  readonly live: (cap?: number) => Layer.Layer<DigestCache>
+  /** Sees what the cache does to its files: replaced by a test that is to come between two steps. */
+  readonly hooks: { before: Interceptor["before"]; after: Interceptor["after"] }
+  /** A cache over the directory, unless told otherwise. */
+  readonly live: (options?: Partial<Live.CacheOptions>) => Layer.Layer<DigestCache>
   /** Starts a cache over the directory and runs `body` with it; stops it then. */
   readonly run: <A, E>(
     body: Effect.Effect<A, E, DigestCache | Scope.Scope>,
-    cap?: number
+    options?: Partial<Live.CacheOptions>
   ) => Effect.Effect<A, E>
   readonly blobs: Effect.Effect<ReadonlyArray<string>>
   readonly pathOf: (fileName: string) => string
@@ -62,18 +71,26 @@ const assertClean = (fs: FileSystem.FileSystem, directory: string) =>
 const make = Effect.gen(function* () {
   const node = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const context = yield* Layer.build(layerFaulty)
+  const hooks: Harness["hooks"] = { before: () => Effect.void, after: () => Effect.void }
+  const interceptor: Interceptor = {
+    before: (...call) => hooks.before(...call),
+    after: (...call) => hooks.after(...call)
+  }
+  const context = yield* Layer.build(layerFaulty).pipe(
+    Effect.provideService(FileSystem.FileSystem, intercept(node, interceptor)),
+    Effect.provideService(InodeChanges, interceptInodeChanges(yield* InodeChanges, interceptor))
+  )
   const directory = yield* node.makeTempDirectoryScoped()
   const faults = Context.get(context, FileFaults)
-  const live: Harness["live"] = (cap = defaultCap) =>
-    Live.layer({ directory, cap }).pipe(
+  const live: Harness["live"] = (options) =>
+    Live.layer({ directory, cap: defaultCap, ...options }).pipe(
       Layer.provide(Layer.mergeAll(Layer.succeedContext(context), Layer.succeed(Path.Path, path))),
       Layer.fresh
     )
-  const run: Harness["run"] = (body, cap) =>
+  const run: Harness["run"] = (body, options) =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const exit = yield* Layer.buildWithScope(live(cap), scope).pipe(
+      const exit = yield* Layer.buildWithScope(live(options), scope).pipe(
         Effect.flatMap((services) => Effect.provideContext(Effect.scoped(body), services)),
         Effect.exit
       )
@@ -86,6 +103,7 @@ const make = Effect.gen(function* () {
     directory,
     faults,
     fs: node,
+    hooks,
     live,
     run,
     blobs: Effect.map(Effect.orDie(node.readDirectory(path.join(directory, "blobs"))), (names) =>

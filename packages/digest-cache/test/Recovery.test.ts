@@ -1,8 +1,9 @@
 import { get, read, settled } from "@registry-packages-proxy/testkit/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/DigestCacheSource"
 import { assert, describe, it } from "@effect/vitest"
+import { adjust } from "@registry-packages-proxy/testkit/TestClock"
+import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
 import { Effect, Option } from "effect"
-import { TestClock } from "effect/testing"
 import { DigestCache } from "../src/DigestCache.ts"
 import { assertRoom, type Harness, unfinished, withHarness } from "./Harness.ts"
 
@@ -71,13 +72,13 @@ describe("DigestCache after a restart", () => {
             assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
             assert.strictEqual(yield* (yield* DigestCache).admission(large), "bypass")
           }),
-          1_300_000
+          { cap: 1_300_000 }
         )
         yield* harness.run(
           Effect.gen(function* () {
             assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
           }),
-          1_500_000
+          { cap: 1_500_000 }
         )
         assert.strictEqual((yield* Effect.orDie(fs.readFile(`${directory}/lost/notes`))).length, 400_000)
         assert.include(yield* harness.blobs, "sha256:abc")
@@ -94,24 +95,24 @@ describe("DigestCache after a restart", () => {
         yield* harness.run(
           Effect.gen(function* () {
             for (const wanted of packages) {
-              yield* TestClock.adjust("10 seconds")
+              yield* adjust("10 seconds")
               yield* fill([wanted])
             }
-            yield* TestClock.adjust("10 seconds")
+            yield* adjust("10 seconds")
             yield* get(first)
           })
         )
         yield* harness.run(
           Effect.map(cached(packages), (present) => assert.deepStrictEqual(present, [true, false, true])),
-          1_400_000
+          { cap: 1_400_000 }
         )
         yield* harness.run(
           Effect.map(cached(packages), (present) => assert.deepStrictEqual(present, [true, false, false])),
-          700_000
+          { cap: 700_000 }
         )
         yield* harness.run(
           Effect.map(cached(packages), (present) => assert.deepStrictEqual(present, [false, false, false])),
-          100_000
+          { cap: 100_000 }
         )
         assert.deepStrictEqual(yield* harness.blobs, [])
       })
@@ -128,13 +129,10 @@ describe("DigestCache after a restart", () => {
             const before = yield* harness.fs.stat(yield* onlyBlob(harness))
             for (let times = 0; times < 3; times++) {
               yield* get(wanted)
-              yield* TestClock.adjust("31 seconds")
-              yield* harness.fs.stat(yield* onlyBlob(harness)).pipe(
-                Effect.tap(() => Effect.yieldNow),
-                Effect.repeat({
-                  until: ({ atime }) => Option.getOrThrow(atime).getTime() === times * 31_000
-                })
-              )
+              yield* adjust("31 seconds")
+              yield* settle
+              const { atime } = yield* harness.fs.stat(yield* onlyBlob(harness))
+              assert.strictEqual(Option.getOrThrow(atime).getTime(), times * 31_000)
             }
             const after = yield* harness.fs.stat(yield* onlyBlob(harness))
             assert.strictEqual(

@@ -1,3 +1,4 @@
+import type * as Certificates from "@registry-packages-proxy/testkit/Certificates"
 import { Effect, FileSystem, Path } from "effect"
 import * as Callers from "./Callers.ts"
 import * as CredentialsFile from "./CredentialsFile.ts"
@@ -43,6 +44,27 @@ export const put = Effect.fnUntraced(function* (name: string, text: string) {
   yield* fs.writeFileString(`${file}.new`, text, { mode: 0o600 })
   yield* fs.rename(`${file}.new`, file)
   return file
+})
+
+/**
+ * Writes a certificate and its key that programs follow, and gives their paths; both replaced by one rename, of the link
+ * to the directory they are in, as the kubelet does it.
+ */
+export const putPair = Effect.fnUntraced(function* (
+  name: string,
+  { chain, key }: Pick<Certificates.ServerCertificate, "chain" | "key">
+) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const { directory } = yield* TestBed
+  const link = path.join(directory, `access-${name}`)
+  const current = yield* fs.makeTempDirectory({ directory })
+  const write = (file: string, text: string) =>
+    fs.writeFileString(path.join(current, file), text, { mode: 0o600 })
+  yield* Effect.all([write("tls.crt", chain), write("tls.key", key)])
+  yield* fs.symlink(current, `${link}.new`)
+  yield* fs.rename(`${link}.new`, link)
+  return { certificate: path.join(link, "tls.crt"), key: path.join(link, "tls.key") }
 })
 
 /** How many reviews of a kind the API server was asked for so far. */

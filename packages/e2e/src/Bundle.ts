@@ -3,6 +3,7 @@ import { Effect, FileSystem, Option, Path } from "effect"
 import { HttpClient } from "effect/http"
 import { fileURLToPath } from "node:url"
 import * as Daemon from "./Daemon.ts"
+import type { MemoryLimit } from "./MemoryLimit.ts"
 import * as Poll from "./Poll.ts"
 
 const dist = (name: string): string => fileURLToPath(new URL(`../../proxy/dist/${name}`, import.meta.url))
@@ -34,6 +35,7 @@ export interface BundleOptions {
   readonly env?: Readonly<Record<string, string>>
   /** The executable, unless told. */
   readonly form?: "executable" | "script"
+  readonly memoryLimit?: MemoryLimit
 }
 
 /** The program, running from one file. */
@@ -54,20 +56,22 @@ export const start = Effect.fnUntraced(function* (options: BundleOptions) {
   const lone = path.join(directory, "lone")
   yield* fs.makeDirectory(lone)
   if (options.form === "script") yield* fs.copyFile(built.script, path.join(lone, "main.js"))
-  const [command, first] =
-    options.form === "script" ? [process.execPath, ["main.js"]] : [built.executable, []]
-  const daemon = yield* Daemon.start(
-    "registry-packages-proxy",
-    command,
-    [
-      ...first,
-      "--listen-address=127.0.0.1:0",
-      ...(options.credentialsFile === undefined ? [] : [`--credentials-file=${options.credentialsFile}`]),
-      `--cache-directory=${cacheDirectory}`,
-      ...(options.args ?? [])
-    ],
-    { cwd: lone, ...(options.env === undefined ? {} : { env: options.env }) }
-  )
+  const [program, first] =
+    options.form === "script"
+      ? [process.execPath, ["--disable-sigusr1", "main.js"]]
+      : [built.executable, []]
+  const args = [
+    ...first,
+    "--listen-address=127.0.0.1:0",
+    ...(options.credentialsFile === undefined ? [] : [`--credentials-file=${options.credentialsFile}`]),
+    `--cache-directory=${cacheDirectory}`,
+    ...(options.args ?? [])
+  ]
+  const command = options.memoryLimit?.command(program, args) ?? [program, args]
+  const daemon = yield* Daemon.start("registry-packages-proxy", ...command, {
+    cwd: lone,
+    ...(options.env === undefined ? {} : { env: options.env })
+  })
   const [, origin = ""] = yield* daemon.line(/Listening on (http:\/\/127\.0\.0\.1:\d+)/)
   yield* Poll.untilTrue(
     "200 from /readyz",

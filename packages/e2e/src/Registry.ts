@@ -16,6 +16,9 @@ export const account = {
   hash: "$2y$05$abcdefghijklmnopqrstuuGqb3Dc.M.Dp.CJAjoTCFwx.WOaczIJK"
 }
 
+/** Reaches 127.0.0.1 too, and is no loopback address: proxies are asked for it. */
+export const proxiedHost = "0.0.0.0"
+
 export interface RegistryOptions {
   /** The name of its log. */
   readonly name: string
@@ -54,7 +57,7 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-registry-" })
   const port = yield* Ports.free
   const host = `127.0.0.1:${port}`
-  const tls = yield* authority.issue()
+  const tls = yield* authority.issue({ names: ["127.0.0.1", "localhost", proxiedHost] })
   const file = (name: string) => path.join(directory, name)
   yield* fs.writeFileString(file("tls.crt"), tls.chain)
   yield* fs.writeFileString(file("tls.key"), tls.key)

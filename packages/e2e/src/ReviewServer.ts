@@ -1,7 +1,8 @@
 /**
  * An API server of reviews alone, in a process of its own: `ReviewServer.ts GOOD_TOKEN`. That token's user may everything,
  * every other token is no good; there are no objects. Each answer takes a few milliseconds, so that reviews overlap; GET /asked tells how many
- * TokenReviews there were and how many requests at most at once.
+ * TokenReviews there were and how many requests at most at once. After GET /silence no review is answered; after GET /speech
+ * those that come then are, those before never.
  */
 import { createServer, type ServerResponse } from "node:http"
 
@@ -9,6 +10,7 @@ const [, , good = ""] = process.argv
 let tokenReviews = 0
 let underWay = 0
 let most = 0
+let isSilent = false
 
 const statusOf = (path: string, spec: { readonly token?: string }): object => {
   if (!path.endsWith("/tokenreviews")) return { allowed: true }
@@ -31,8 +33,13 @@ const nothing = (path: string, response: ServerResponse): void => {
 const server = createServer((request, response) => {
   const path = request.url ?? ""
   if (path === "/asked") return void response.end(JSON.stringify({ tokenReviews, most }))
+  if (path === "/silence" || path === "/speech") {
+    isSilent = path === "/silence"
+    return void response.end()
+  }
   if (request.method !== "POST") return nothing(path, response)
   most = Math.max(most, ++underWay)
+  response.once("close", () => void underWay--)
   const chunks: Array<Buffer> = []
   request.on("data", (chunk: Buffer) => chunks.push(chunk))
   request.on("end", () => {
@@ -40,8 +47,8 @@ const server = createServer((request, response) => {
       readonly spec: { readonly token?: string }
     }
     const status = statusOf(path, review.spec)
+    if (isSilent) return
     setTimeout(() => {
-      underWay--
       response.writeHead(201, { "content-type": "application/json" })
       response.end(JSON.stringify({ ...review, status }))
     }, 3)

@@ -1,8 +1,9 @@
 import type * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import { listenScoped } from "@registry-packages-proxy/testkit/Listening"
 import type { Account } from "@registry-packages-proxy/testkit/RegistryAuth"
 import { Effect } from "effect"
 import { createPrivateKey, sign, X509Certificate } from "node:crypto"
-import { createServer, type Server } from "node:https"
+import { createServer } from "node:https"
 
 const lifetimeSeconds = 300
 const service = "e2e-registry"
@@ -58,18 +59,10 @@ export const make = Effect.fnUntraced(function* (
     response.writeHead(200, { "content-type": "application/json" })
     response.end(JSON.stringify({ token, expires_in: lifetimeSeconds, issued_at: new Date().toISOString() }))
   })
-  yield* Effect.acquireRelease(
-    Effect.callback<Server>((resume) => {
-      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-    }),
-    () =>
-      Effect.sync(() => {
-        server.close()
-        server.closeAllConnections()
-      })
-  )
-  const address = server.address()
-  const port = typeof address === "object" && address !== null ? address.port : 0
+  const port = yield* listenScoped(server, () => {
+    server.close()
+    server.closeAllConnections()
+  })
   return {
     /** What a registry is told of it, beside the authority. */
     settings: { realm: `https://127.0.0.1:${port}/token`, service, issuer },

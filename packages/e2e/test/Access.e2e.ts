@@ -2,7 +2,7 @@ import { assert, describe, layer } from "@effect/vitest"
 import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
 import { Console, Effect, FileSystem, Path } from "effect"
 import { fileURLToPath } from "node:url"
-import { caller, grant, prepared, put, reviews } from "../src/AccessBed.ts"
+import { caller, grant, prepared, put, putPair, reviews } from "../src/AccessBed.ts"
 import { modes, type Who } from "../src/AccessMode.ts"
 import * as Callers from "../src/Callers.ts"
 import * as Command from "../src/Command.ts"
@@ -137,11 +137,13 @@ layer(KubeBed.layer, options)("The secure port, with access by a real API server
     it.effect("lets in by client certificate, and its certificates are read again", () =>
       Effect.gen(function* () {
         const image = yield* prepared
-        const [authority, next] = [yield* Certificates.makeAuthority, yield* Certificates.makeAuthority]
-        const serving = yield* authority.issue()
+        const authority = yield* Certificates.makeAuthority
+        // No root: every certificate in the file is an anchor.
+        const next = yield* (yield* Certificates.makeAuthority).intermediate()
+        const files = yield* putPair("tls", yield* authority.issue())
         const program = yield* start("access-certificates", [
-          `--tls-cert-file=${yield* put("tls.crt", serving.chain)}`,
-          `--tls-private-key-file=${yield* put("tls.key", serving.key)}`,
+          `--tls-cert-file=${files.certificate}`,
+          `--tls-private-key-file=${files.key}`,
           `--client-ca-file=${yield* put("ca.crt", authority.cert)}`
         ])
         const url = program.secureUrl(image.digest)
@@ -157,6 +159,8 @@ layer(KubeBed.layer, options)("The secure port, with access by a real API server
         for (const [request, status] of [
           [user, 200],
           [node, 200],
+          [{ ...user, usage: "any" }, 200],
+          [{ ...user, usage: "server" }, 401],
           [{ ...user, commonName: "another" }, 403],
           [{ ...user, notAfter: new Date(Date.now() - 1000) }, 401]
         ] as const) {
@@ -177,10 +181,8 @@ layer(KubeBed.layer, options)("The secure port, with access by a real API server
         const old = yield* authority.issue(user)
         assert.strictEqual(yield* SecureClient.statusOf(url, { ...trusting, certificate: old }), 401)
 
-        const renewed = yield* authority.issue()
-        yield* put("tls.crt", renewed.chain)
         const before = yield* SecureClient.ask(url, served)
-        yield* put("tls.key", renewed.key)
+        yield* putPair("tls", yield* authority.issue())
         const isRenewed = Effect.map(
           SecureClient.ask(url, served),
           ({ fingerprint }) => fingerprint !== before.fingerprint

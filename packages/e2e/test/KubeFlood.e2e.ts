@@ -5,19 +5,12 @@ import { fileURLToPath } from "node:url"
 import * as Bundle from "../src/Bundle.ts"
 import * as Daemon from "../src/Daemon.ts"
 import { shownOnFailure } from "../src/Logs.ts"
+import * as OpenKubeconfig from "../src/OpenKubeconfig.ts"
 import * as Poll from "../src/Poll.ts"
 import * as ProcessMemory from "../src/ProcessMemory.ts"
 import { layerParts, options } from "../src/TestBed.ts"
 
 const script = fileURLToPath(new URL("../src/KubeFlood.ts", import.meta.url))
-
-const kubeconfig = (server: string): string =>
-  JSON.stringify({
-    "current-context": "flood",
-    contexts: [{ name: "flood", context: { cluster: "flood", user: "flood" } }],
-    clusters: [{ name: "flood", cluster: { server } }],
-    users: [{ name: "flood", user: {} }]
-  })
 
 layer(layerParts, options)("A flood of events", (it) => {
   it.effect("of 5,000 a second is followed to its last, with less than 100 MiB more", () =>
@@ -28,7 +21,7 @@ layer(layerParts, options)("A flood of events", (it) => {
       const file = path.join(directory, "kubeconfig")
       const flood = yield* Daemon.start("flood", process.execPath, [script, "5000", "10"])
       const [, server = ""] = yield* flood.line(/listening on (\S+)/)
-      yield* fs.writeFileString(file, kubeconfig(server))
+      yield* fs.writeFileString(file, OpenKubeconfig.text(server))
       const bundle = yield* Bundle.start({ args: [`--kubeconfig=${file}`] })
       const before = yield* ProcessMemory.read(bundle.pid)
       yield* flood.line(/^done/)

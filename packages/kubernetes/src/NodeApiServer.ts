@@ -1,11 +1,20 @@
-import * as NodeStream from "@effect/platform-node/NodeStream"
-import { Effect, Layer, type Scope } from "effect"
+import type { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
+import * as BodyReader from "@registry-packages-proxy/node-net/http/BodyReader"
+import type { Answer } from "@registry-packages-proxy/node-net/http/HttpConnection"
+import { Effect, Layer, type Scope, Stream } from "effect"
 import { type ApiRequest, type ApiResponse, ApiServer } from "./ApiServer.ts"
 import type { ClusterLocation } from "./ClusterLocation.ts"
 import * as ClusterAccess from "./internal/ClusterAccess.ts"
-import * as NetworkTrouble from "./internal/NetworkTrouble.ts"
 import * as NodeConnections from "./internal/NodeConnections.ts"
-import type { KubernetesError } from "./KubernetesError.ts"
+import { type KubernetesError, unreachable } from "./KubernetesError.ts"
+
+/** How much is taken from a connection ahead of its consumer, in bytes. */
+const readAhead = 64 * 1024
+
+const explain =
+  ({ server }: ClusterAccess.Access) =>
+  ({ detail }: ConnectionFailure): KubernetesError =>
+    unreachable(`the API server at ${server.host} cannot be reached: ${detail}`)
 
 const retryAfterOf = (header: string | undefined): number | undefined => {
   const seconds = header !== undefined && /^\d{1,6}$/.test(header) ? Number(header) : undefined
@@ -13,44 +22,45 @@ const retryAfterOf = (header: string | undefined): number | undefined => {
 }
 
 /**
- * Requests over `node:https`, authenticated as the location says. Nothing is read or connected before the first request,
- * and nothing that is wrong is final: a configuration, token or certificate that is put right is taken up.
+ * Requests over HTTPS, authenticated as the location says. Nothing is read or connected before the first request,
+ * and nothing that is wrong is final: a configuration, token or certificate that is put right is taken up. `variables` are
+ * those of the process: HTTP_PROXY, HTTPS_PROXY and NO_PROXY are for the API server too, unless the kubeconfig has a
+ * `proxy-url`.
  */
-export const layer = (location: ClusterLocation): Layer.Layer<ApiServer> =>
+export const layer = (
+  location: ClusterLocation,
+  variables: Readonly<Record<string, string | undefined>> = {}
+): Layer.Layer<ApiServer> =>
   Layer.effect(
     ApiServer,
     Effect.gen(function* () {
       const cluster = yield* ClusterAccess.make(location)
-      const connections = yield* NodeConnections.make
+      const connections = yield* NodeConnections.make(variables)
 
       const once = Effect.fnUntraced(function* (
         request: ApiRequest
       ): Effect.fn.Return<
-        { readonly answer: NodeConnections.Answer; readonly access: ClusterAccess.Access },
+        { readonly answer: Answer; readonly access: ClusterAccess.Access },
         KubernetesError,
         Scope.Scope
       > {
         const access = yield* cluster.access
-        const answer = yield* Effect.mapError(connections.send(access, request), (cause) =>
-          NetworkTrouble.explain(access.server.host, cause)
-        )
+        const answer = yield* Effect.mapError(connections.send(access, request), explain(access))
         return { answer, access }
       })
 
       const respond = ({ access, answer }: Effect.Success<ReturnType<typeof once>>): ApiResponse => ({
-        status: answer.statusCode ?? 0,
+        status: answer.status,
         retryAfter: retryAfterOf(answer.headers["retry-after"]),
-        body: NodeStream.fromReadable({
-          evaluate: () => answer,
-          onError: (cause) => NetworkTrouble.explain(access.server.host, cause),
-          chunkSize: 16
-        })
+        body: Stream.scoped(Stream.fromPull(BodyReader.open(answer.body, { readAhead }))).pipe(
+          Stream.mapError(explain(access))
+        )
       })
 
       return ApiServer.of({
         send: Effect.fnUntraced(function* (request) {
           const first = yield* once(request)
-          if (first.answer.statusCode !== 401) return respond(first)
+          if (first.answer.status !== 401) return respond(first)
           // The token may have been replaced since it was read.
           yield* cluster.forget
           const again = yield* cluster.access

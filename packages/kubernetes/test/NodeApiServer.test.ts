@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
 import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import * as ForwardProxy from "@registry-packages-proxy/testkit/ForwardProxy"
 import * as KubeApiHttp from "@registry-packages-proxy/testkit/KubeApiHttp"
+import { listenScoped } from "@registry-packages-proxy/testkit/Listening"
+import * as RawServer from "@registry-packages-proxy/testkit/RawServer"
 import { Context, Effect, Fiber, Layer, Option, Stream } from "effect"
-import { once } from "node:events"
 import { chmodSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { TLSSocket } from "node:tls"
@@ -14,14 +16,15 @@ import {
   kubeconfig
 } from "../src/ClusterLocation.ts"
 import * as NodeApiServer from "../src/NodeApiServer.ts"
-import { make, path, thing, things } from "./Harness.ts"
+import { captureLog, make, path, thing, things } from "./Harness.ts"
 import { kubeconfigText, temporaryDirectory, writeKubeconfig } from "./Kubeconfig.ts"
 
 const https = process.getBuiltinModule("node:https")
 
-const connect = (location: ClusterLocation) =>
-  Effect.map(Layer.build(KubernetesApi.layer.pipe(Layer.provide(NodeApiServer.layer(location)))), (context) =>
-    Context.get(context, KubernetesApi)
+const connect = (location: ClusterLocation, variables?: Readonly<Record<string, string>>) =>
+  Effect.map(
+    Layer.build(KubernetesApi.layer.pipe(Layer.provide(NodeApiServer.layer(location, variables)))),
+    (context) => Context.get(context, KubernetesApi)
   )
 
 const listening = Effect.fnUntraced(function* (accepts: (authorization: string | undefined) => boolean) {
@@ -121,16 +124,10 @@ describe("a kubeconfig", () => {
           response.end(JSON.stringify(thing("one", "1")))
         }
       )
-      server.listen(0, "127.0.0.1")
-      yield* Effect.promise(() => once(server, "listening"))
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          server.close()
-          server.closeAllConnections()
-        })
-      )
-      const address = server.address()
-      const port = typeof address === "object" ? address?.port : undefined
+      const port = yield* listenScoped(server, () => {
+        server.close()
+        server.closeAllConnections()
+      })
       const file = yield* writeKubeconfig({
         server: `https://127.0.0.1:${port}`,
         ca: tls.ca,
@@ -313,3 +310,136 @@ describe("connections", () => {
     }, Effect.scoped)
   )
 })
+
+describe("a certificate authority", () => {
+  const broken = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n"
+
+  it.live(
+    "need not be a root: any certificate that is named is an anchor",
+    Effect.fn(function* () {
+      const between = yield* (yield* Certificates.makeAuthority).intermediate()
+      const tls = yield* between.issue()
+      for (const ca of [between.cert, tls.cert]) {
+        const api = make()
+        api.apply(path, thing("one", "1"))
+        const server = yield* KubeApiHttp.listen(api, { tls, accepts: () => true })
+        const file = yield* writeKubeconfig({ server: server.origin, ca, user: {} })
+        assert.strictEqual(yield* valueOf(yield* connect(kubeconfig(file))), "1")
+      }
+    }, Effect.scoped)
+  )
+
+  it.live(
+    "counts beside a block that cannot be read, which is a warning",
+    Effect.fn(function* () {
+      const { server, tls } = yield* listening(() => true)
+      const log = captureLog()
+      const file = yield* writeKubeconfig({ server: server.origin, ca: `${broken}${tls.ca}`, user: {} })
+      const api = yield* connect(kubeconfig(file))
+      const value = Effect.provide(Effect.all([valueOf(api), valueOf(api)]), log.layer)
+      assert.deepStrictEqual(yield* value, ["1", "1"])
+      assert.deepStrictEqual(log.lines.length, 1)
+      assert.include(log.lines[0], "blocks that cannot be read")
+    }, Effect.scoped)
+  )
+
+  it.live(
+    "of nothing that can be read is told",
+    Effect.fn(function* () {
+      const { server } = yield* listening(() => true)
+      const file = yield* writeKubeconfig({ server: server.origin, ca: broken, user: {} })
+      assert.include(yield* detailOf(yield* connect(kubeconfig(file))), "holds no PEM certificate")
+    }, Effect.scoped)
+  )
+})
+
+describe("a proxy", () => {
+  const name = "api.example.test"
+
+  /** An API server that only a proxy reaches. */
+  const behind = Effect.fnUntraced(function* (
+    options: Omit<ForwardProxy.ForwardProxyOptions, "target"> = {}
+  ) {
+    const api = make()
+    api.apply(path, thing("one", "1"))
+    const tls = yield* (yield* Certificates.makeAuthority).issue({ names: [name] })
+    const server = yield* KubeApiHttp.listen(api, { tls, accepts: () => true })
+    const proxy = yield* ForwardProxy.make({ ...options, target: new URL(server.origin).host })
+    const write = (cluster: Readonly<Record<string, unknown>> = {}) =>
+      writeKubeconfig({ server: `https://${name}:6443`, ca: tls.ca, user: {}, cluster })
+    return { proxy, write }
+  })
+
+  it.live(
+    "of the environment is for the API server too",
+    Effect.fn(function* () {
+      const { proxy, write } = yield* behind()
+      const api = yield* connect(kubeconfig(yield* write()), { HTTPS_PROXY: proxy.host })
+      assert.strictEqual(yield* valueOf(api), "1")
+      assert.deepStrictEqual(
+        proxy.requests.map(({ method, target }) => `${method} ${target}`),
+        [`CONNECT ${name}:6443`]
+      )
+    }, Effect.scoped)
+  )
+
+  it.live(
+    "of the environment is not asked where NO_PROXY names the API server",
+    Effect.fn(function* () {
+      const { proxy, write } = yield* behind()
+      const variables = { HTTPS_PROXY: proxy.host, NO_PROXY: "example.test:6443" }
+      yield* detailOf(yield* connect(kubeconfig(yield* write()), variables))
+      assert.lengthOf(proxy.requests, 0)
+    }, Effect.scoped)
+  )
+
+  it.live(
+    "of the kubeconfig (proxy-url) goes before the environment's",
+    Effect.fn(function* () {
+      const { proxy, write } = yield* behind()
+      const variables = { HTTPS_PROXY: "http://127.0.0.1:1", NO_PROXY: "*" }
+      const file = yield* write({ "proxy-url": `http://${proxy.host}` })
+      assert.strictEqual(yield* valueOf(yield* connect(kubeconfig(file), variables)), "1")
+      assert.lengthOf(proxy.requests, 1)
+    }, Effect.scoped)
+  )
+
+  it.live(
+    "that opens no tunnel is to blame, its credentials not shown",
+    Effect.fn(function* () {
+      const { proxy, write } = yield* behind({ login: { username: "other", password: "other" } })
+      const file = yield* write({ "proxy-url": `http://proxyuser:proxypass@${proxy.host}` })
+      const detail = yield* detailOf(yield* connect(kubeconfig(file)))
+      assert.include(detail, "the proxy that the kubeconfig's proxy-url names refused the user and password")
+      assert.notMatch(detail, /proxyuser|proxypass/)
+    }, Effect.scoped)
+  )
+
+  it.live(
+    "that cannot be used is named",
+    Effect.fn(function* () {
+      const { write } = yield* behind()
+      const file = yield* write({ "proxy-url": "socks5://s3cret@proxy.test" })
+      const detail = yield* detailOf(yield* connect(kubeconfig(file)))
+      assert.include(detail, "proxy-url cannot be used: its scheme is socks5")
+      assert.notInclude(detail, "s3cret")
+    }, Effect.scoped)
+  )
+})
+
+it.live(
+  "An API server's head of 200 KB is read, one that does not end is told of",
+  Effect.fn(function* () {
+    const body = JSON.stringify(thing("one", "1"))
+    const large = yield* RawServer.make(() => RawServer.plain(200, body, { "X-Audit": "v".repeat(200_000) }))
+    const endless = yield* RawServer.make(() =>
+      RawServer.plain(200, body, { "X-Audit": "v".repeat(300_000) })
+    )
+    const at = (server: RawServer.RawServer) =>
+      Effect.flatMap(writeKubeconfig({ server: server.origin, user: {} }), (file) =>
+        connect(kubeconfig(file))
+      )
+    assert.strictEqual(yield* valueOf(yield* at(large)), "1")
+    assert.include(yield* detailOf(yield* at(endless)), "longer than 256 KiB")
+  }, Effect.scoped)
+)

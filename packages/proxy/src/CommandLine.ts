@@ -1,3 +1,5 @@
+import { acceptedProxies } from "@registry-packages-proxy/node-net/proxy/Proxy"
+import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
 import type { ParseArgsOptionDescriptor } from "node:util"
 import { Effect, Option, Result } from "effect"
 import * as Flag from "./Flag.ts"
@@ -84,6 +86,14 @@ const decode = (given: Given, variables: Variables): Result.Result<Settings.Sett
     }
   )
 
+/** What is wrong with the variables that are no flag's: those that Go programs are told their proxies by. */
+const checkProxies = (variables: Variables): Result.Result<void, UsageError> =>
+  Result.mapBoth(ProxySettings.fromEnvironment(variables), {
+    onFailure: ({ reason, source }) =>
+      new UsageError({ message: `${source}: ${reason}; accepted: ${acceptedProxies}` }),
+    onSuccess: () => undefined
+  })
+
 /** Environment variables, as in `process.env`. */
 export type Variables = Readonly<Record<string, string | undefined>>
 
@@ -98,7 +108,8 @@ export const parse = (
   Effect.fromResult(
     Result.gen(function* () {
       const settings = yield* decode(yield* collect(args), variables)
-      const problem = Settings.contradiction(settings, variables)
+      yield* checkProxies(variables)
+      const problem = Settings.contradiction(settings)
       return Option.isSome(problem) ? yield* fail(problem.value) : settings
     })
   )

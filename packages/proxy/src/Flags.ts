@@ -72,7 +72,7 @@ export const flags = {
     accepts: "the path of a PEM file, or off",
     default: "off",
     description:
-      "Authorities whose client certificates authenticate: CN is the user, O its groups. Read again when it changes.",
+      "Authorities whose client certificates authenticate: CN is the user, O its groups. Each certificate in it is an anchor, root or not. Read again when it changes.",
     schema: FilePath
   }),
   kubeconfig: Flag.optional({

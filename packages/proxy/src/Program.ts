@@ -6,13 +6,12 @@ import { CredentialStore } from "@registry-packages-proxy/credential-store/Crede
 import type { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
 import * as ClusterLocation from "@registry-packages-proxy/kubernetes/ClusterLocation"
-import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
-import * as NodeApiServer from "@registry-packages-proxy/kubernetes/NodeApiServer"
 import * as NodeUpstream from "@registry-packages-proxy/registry-client/NodeUpstream"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
-import { Effect, FileSystem, Layer, Option, type Path } from "effect"
+import { Effect, type FileSystem, Layer, Option, type Path } from "effect"
 import { HttpServer } from "effect/http"
 import type { ServeError } from "effect/http/HttpServerError"
+import * as Cluster from "./Cluster.ts"
 import { flags } from "./Flags.ts"
 import { layerPlain, layerSecure, type Services } from "./http/Listener.ts"
 import type { ListenAddress } from "./ListenAddress.ts"
@@ -29,7 +28,10 @@ export type Platform = FileSystem.FileSystem | Path.Path
 
 /** What one program is made of besides its settings. */
 export interface Environment {
-  /** Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are looked up, and what a pod is told of its API server. */
+  /**
+   * Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are looked up, SSL_CERT_FILE and SSL_CERT_DIR, and what a pod is told of its
+   * API server.
+   */
   readonly variables: Readonly<Record<string, string | undefined>>
 }
 
@@ -39,42 +41,20 @@ export const layerCache = (settings: Settings): Layer.Layer<DigestCache, never, 
     ? DigestCacheLive.layerDisabled
     : DigestCacheLive.layer({ directory: settings.cacheDirectory, cap: settings.cacheRetentionSize })
 
-/**
- * The API server that the settings or this pod's environment name. A pod without a service account's token that was given
- * credentials files is to do without one.
- */
-export const cluster = Effect.fnUntraced(function* (settings: Settings, { variables }: Environment) {
-  if (Option.isSome(settings.kubeconfig)) {
-    return Option.some(ClusterLocation.kubeconfig(settings.kubeconfig.value))
-  }
-  const own = ClusterLocation.inCluster(variables)
-  if (Option.isNone(own) || settings.credentialsFiles.length === 0) return own
-  const fs = yield* FileSystem.FileSystem
-  const token = Effect.orElseSucceed(fs.exists(ClusterLocation.tokenFile(own.value)), () => false)
-  return (yield* token) ? own : Option.none<ClusterLocation.ClusterLocation>()
-})
-
-/** An API server over the network. */
-export const layerKubernetes = (location: ClusterLocation.ClusterLocation): Layer.Layer<KubernetesApi> =>
-  KubernetesApi.layer.pipe(Layer.provide(NodeApiServer.layer(location)))
-
 /** Registry sources from the API server, where there is one, and the credentials files; says which. */
 export const layerCredentials = (
   settings: Settings,
-  environment: Environment
-): Layer.Layer<CredentialStore, never, Platform> =>
-  Layer.unwrap(
-    Effect.gen(function* () {
-      const files = settings.credentialsFiles
-      const location = yield* cluster(settings, environment)
-      const origins = [...files, ...Option.toArray(Option.map(location, ClusterLocation.describe))]
-      yield* Effect.logInfo(`Registry credentials come from ${origins.join(", then ")}`)
-      return Option.match(location, {
-        onNone: () => CredentialStore.layerFiles(files),
-        onSome: (location) => CredentialStore.layerWatch(files).pipe(Layer.provide(layerKubernetes(location)))
-      })
-    })
-  )
+  cluster: Option.Option<Cluster.Cluster>
+): Layer.Layer<CredentialStore, never, Platform> => {
+  const files = settings.credentialsFiles
+  const origins = Option.map(cluster, ({ location }) => ClusterLocation.describe(location))
+  const store = Option.match(cluster, {
+    onNone: () => CredentialStore.layerFiles(files),
+    onSome: ({ layer }) => CredentialStore.layerWatch(files).pipe(Layer.provide(layer))
+  })
+  const said = [...files, ...Option.toArray(origins)].join(", then ")
+  return Layer.unwrap(Effect.as(Effect.logInfo(`Registry credentials come from ${said}`), store))
+}
 
 /** Upstream registries over the network. */
 export const layerRegistry = ({ variables }: Environment): Layer.Layer<RegistryClient> =>
@@ -86,24 +66,18 @@ export const layerNoAccess: Layer.Layer<Authenticator | Authorizer> = Layer.merg
   Authorizer.layerDenyAll
 )
 
-/** Access as the API server decides it: the kubeconfig's, else that of this pod's cluster. */
+/** Access as the API server decides it; without one nobody has any. */
 export const layerAccess = (
-  settings: Settings,
-  { variables }: Environment
+  cluster: Option.Option<Cluster.Cluster>
 ): Layer.Layer<Authenticator | Authorizer> =>
-  Option.match(
-    Option.orElse(Option.map(settings.kubeconfig, ClusterLocation.kubeconfig), () =>
-      ClusterLocation.inCluster(variables)
-    ),
-    {
-      onNone: () => layerNoAccess,
-      onSome: (location) =>
-        Layer.mergeAll(Authenticator.layer, Authorizer.layer).pipe(
-          Layer.provide(KubernetesReviews.layer),
-          Layer.provide(layerKubernetes(location))
-        )
-    }
-  )
+  Option.match(cluster, {
+    onNone: () => layerNoAccess,
+    onSome: ({ layer }) =>
+      Layer.mergeAll(Authenticator.layer, Authorizer.layer).pipe(
+        Layer.provide(KubernetesReviews.layer),
+        Layer.provide(layer)
+      )
+  })
 
 const isEveryAddress = (host: string): boolean => host === "0.0.0.0" || /^[0:]+$/.test(host)
 
@@ -168,13 +142,21 @@ export const layerServer = <E = never, R = never>(
   )
 }
 
+/** The whole program on a cluster, whose one API all parts share. */
+export const layerOn = (
+  cluster: Option.Option<Cluster.Cluster>,
+  settings: Settings,
+  environment: Environment
+) =>
+  layerServer(settings, layerAccess(cluster)).pipe(
+    Layer.provide([layerCache(settings), layerCredentials(settings, cluster), layerRegistry(environment)]),
+    Layer.merge(Layer.effectDiscard(NotServed.warn(settings)))
+  )
+
 /** The whole program. */
 export const layer = (settings: Settings, environment: Environment) =>
-  layerServer(settings, layerAccess(settings, environment)).pipe(
-    Layer.provide([
-      layerCache(settings),
-      layerCredentials(settings, environment),
-      layerRegistry(environment)
-    ]),
-    Layer.merge(Layer.effectDiscard(NotServed.warn(settings)))
+  Layer.unwrap(
+    Effect.map(Cluster.choose(settings, environment.variables), (cluster) =>
+      layerOn(cluster, settings, environment)
+    )
   )

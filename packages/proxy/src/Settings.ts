@@ -1,6 +1,5 @@
-import { inCluster } from "@registry-packages-proxy/kubernetes/ClusterLocation"
 import { Option, Record, Result } from "effect"
-import * as Flag from "./Flag.ts"
+import type * as Flag from "./Flag.ts"
 import { flags } from "./Flags.ts"
 
 /** What the program is composed from: every flag's value, decoded. */
@@ -33,14 +32,8 @@ export const defaults: Settings = Result.getOrThrow(
 const isSame = (one: Settings["listenAddress"], other: Settings["listenAddress"]): boolean =>
   Option.exists(Option.all([one, other]), ([one, other]) => one.port !== 0 && String(one) === String(other))
 
-/**
- * Why a program with these settings, under these environment variables, could do nothing, in one line; each value alone
- * may be right.
- */
-export const contradiction = (
-  settings: Settings,
-  variables: Readonly<Record<string, string | undefined>>
-): Option.Option<string> => {
+/** Why a program with these settings could do nothing, in one line; each value alone may be right. */
+export const contradiction = (settings: Settings): Option.Option<string> => {
   const { listenAddress, secureListenAddress, tlsCertFile, tlsPrivateKeyFile } = flags
   if (Option.isNone(settings.listenAddress) && Option.isNone(settings.secureListenAddress)) {
     return Option.some(
@@ -58,21 +51,6 @@ export const contradiction = (
       ? [tlsCertFile, tlsPrivateKeyFile]
       : [tlsPrivateKeyFile, tlsCertFile]
     return Option.some(`--${given.name}: given without --${missing.name}; accepted: both or neither`)
-  }
-  const noCluster = Option.isNone(settings.kubeconfig) && Option.isNone(inCluster(variables))
-  if (Option.isSome(settings.secureListenAddress) && noCluster) {
-    const ways = `--${flags.kubeconfig.name} FILE (or ${Flag.variable(flags.kubeconfig)})`
-    return Option.some(
-      `--${secureListenAddress.name}: no API server to ask who may; give ${ways}, or run in a Kubernetes cluster`
-    )
-  }
-  if (settings.credentialsFiles.length === 0 && noCluster) {
-    const ways = [flags.kubeconfig, flags.credentialsFiles].map(
-      (flag) => `--${flag.name} FILE (or ${Flag.variable(flag)})`
-    )
-    return Option.some(
-      `no source of registry credentials: give ${ways.join(" or ")}, or run in a Kubernetes cluster`
-    )
   }
   return Option.none()
 }

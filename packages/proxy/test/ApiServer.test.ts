@@ -1,5 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
+import * as ClusterLocation from "@registry-packages-proxy/kubernetes/ClusterLocation"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import { moduleSource, registrySecret } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { KubeApi } from "@registry-packages-proxy/testkit/KubeApi"
@@ -9,10 +10,13 @@ import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
 import { Context, Effect, Fiber, FileSystem, Latch, Layer, Logger, Option, Path, type Scope } from "effect"
 import { HttpServer } from "effect/http"
 import { randomBytes } from "node:crypto"
+import * as Cluster from "../src/Cluster.ts"
 import { FilePath } from "../src/Flags.ts"
 import * as ListenAddress from "../src/ListenAddress.ts"
 import * as Program from "../src/Program.ts"
 import * as Settings from "../src/Settings.ts"
+
+const https = process.getBuiltinModule("node:https")
 
 const sources = "/apis/deckhouse.io/v1alpha1/modulesources"
 const secrets = "/api/v1/namespaces/d8-system/secrets"
@@ -52,8 +56,10 @@ const world = Effect.gen(function* () {
 
 type World = Effect.Success<typeof world>
 
-/** The whole program, from its settings alone. */
-const start = Effect.fnUntraced(function* ({ directory, kubeconfig }: World) {
+const loopback = Option.some(new ListenAddress.ListenAddress({ host: Option.some("127.0.0.1"), port: 0 }))
+
+/** The whole program: from its settings alone, or with a secure port on a given cluster. */
+const start = Effect.fnUntraced(function* ({ directory, kubeconfig }: World, cluster?: Cluster.Cluster) {
   const path = yield* Path.Path
   const lines: Array<string> = []
   const logger = Logger.make(({ logLevel, message }) => {
@@ -61,13 +67,17 @@ const start = Effect.fnUntraced(function* ({ directory, kubeconfig }: World) {
   })
   const settings: Settings.Settings = {
     ...Settings.defaults,
-    listenAddress: Option.some(new ListenAddress.ListenAddress({ host: Option.some("127.0.0.1"), port: 0 })),
+    listenAddress: loopback,
     kubeconfig: Option.some(kubeconfig),
-    cacheDirectory: FilePath.make(path.join(directory, "cache"))
+    cacheDirectory: FilePath.make(path.join(directory, "cache")),
+    secureListenAddress: cluster === undefined ? Option.none() : loopback
   }
-  const context = yield* Layer.build(
-    Program.layer(settings, { variables: {} }).pipe(Layer.provideMerge(Logger.layer([logger])))
-  )
+  const environment = { variables: {} }
+  const program =
+    cluster === undefined
+      ? Program.layer(settings, environment)
+      : Program.layerOn(Option.some(cluster), settings, environment)
+  const context = yield* Layer.build(program.pipe(Layer.provideMerge(Logger.layer([logger]))))
   const origin = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
   const get = (digest: Digest, repository = "") =>
     rawHttp(`${origin}/package?digest=${digest}&repository=${repository}&path=`)
@@ -80,6 +90,15 @@ const start = Effect.fnUntraced(function* ({ directory, kubeconfig }: World) {
       Effect.repeat(get(digest, repository), { until: (answer) => answer.status === status })
   }
 })
+
+const statusWith = (url: string, token: string) =>
+  Effect.callback<number>((resume) => {
+    const headers = { authorization: `Bearer ${token}` }
+    https.get(url, { agent: false, rejectUnauthorized: false, headers }, (response) => {
+      response.resume()
+      response.once("close", () => resume(Effect.succeed(response.statusCode ?? 0)))
+    })
+  })
 
 const test = <E>(name: string, effect: Effect.Effect<void, E, Scope.Scope | NodeServices.NodeServices>) =>
   it.live(name, () => effect.pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
@@ -179,29 +198,29 @@ describe("the program with an API server", () => {
       }
     })
   )
-})
 
-describe("which API server it follows", () => {
-  const variables = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }
-  const files = [FilePath.make("/credentials.yaml")]
-
-  const chosen = (settings: Partial<Settings.Settings>, options: { readonly token: boolean }) =>
-    Program.cluster({ ...Settings.defaults, ...settings }, { variables }).pipe(
-      Effect.map(Option.match({ onNone: () => "none", onSome: ({ _tag }) => _tag })),
-      Effect.provide(
-        FileSystem.layerNoop({
-          exists: (path) => Effect.succeed(options.token && path.endsWith("/serviceaccount/token"))
+  test(
+    "has one API of it, for credentials and access alike",
+    Effect.gen(function* () {
+      const here = yield* world
+      const { api, kubeconfig, registry, secretWith } = here
+      const own = yield* registry.putPackage("own", randomBytes(1000))
+      api.apply(secrets, secretWith(passwords[0]))
+      api.reviews.users.set("token-of-a-node", { username: "node" })
+      api.reviews.allows = ({ user }) => user === "node"
+      const { layer, location } = Cluster.make(ClusterLocation.kubeconfig(kubeconfig), {})
+      let built = 0
+      const counted = Layer.unwrap(
+        Effect.sync(() => {
+          built++
+          return layer
         })
       )
-    )
-
-  it.effect("a kubeconfig goes before the pod's own, which needs a token only beside files", () =>
-    Effect.gen(function* () {
-      const kubeconfig = Option.some(FilePath.make("/kubeconfig"))
-      assert.strictEqual(yield* chosen({ kubeconfig }, { token: true }), "Kubeconfig")
-      assert.strictEqual(yield* chosen({}, { token: false }), "InCluster")
-      assert.strictEqual(yield* chosen({ credentialsFiles: files }, { token: true }), "InCluster")
-      assert.strictEqual(yield* chosen({ credentialsFiles: files }, { token: false }), "none")
+      const program = yield* start(here, { location, layer: counted })
+      yield* program.until(own.digest, 200)
+      const [, secure = ""] = /Listening on (https:\S+)/.exec(program.lines.join("\n")) ?? []
+      assert.strictEqual(yield* statusWith(`${secure}/package?digest=${own.digest}`, "token-of-a-node"), 200)
+      assert.strictEqual(built, 1)
     })
   )
 })

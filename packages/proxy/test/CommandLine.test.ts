@@ -139,31 +139,12 @@ describe("CommandLine", () => {
     assert.match(text, /^--platform: "a\\nb\\u001b\[31m\\u009b\\u2028x+…" is not valid/)
   })
 
-  it("asks for a source of credentials and for something to listen on", () => {
-    assert.strictEqual(
-      message([]),
-      "no source of registry credentials: give --kubeconfig FILE (or REGISTRY_PACKAGES_PROXY_KUBECONFIG) or " +
-        "--credentials-file FILE (or REGISTRY_PACKAGES_PROXY_CREDENTIALS_FILE), or run in a Kubernetes cluster"
-    )
-    const inCluster = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }
-    assert.deepStrictEqual(Effect.runSync(parse([], inCluster)), defaults)
-    assert.deepStrictEqual(Effect.runSync(parse(["--kubeconfig=k"], {})).kubeconfig, Option.some("k"))
+  it("asks for something to listen on, and for both halves of a certificate", () => {
     assert.include(
-      message([...credentials, "--listen-address=off"]),
+      message(["--listen-address=off"]),
       '--listen-address: "off" leaves nothing to listen on; give an address here or to --secure-listen-address'
     )
-  })
-
-  it("asks for an API server where a secure port is to be opened, and for both halves of a certificate", () => {
-    const secure = [...credentials, "--secure-listen-address=:4219"]
-    assert.strictEqual(
-      message(secure),
-      "--secure-listen-address: no API server to ask who may; give --kubeconfig FILE " +
-        "(or REGISTRY_PACKAGES_PROXY_KUBECONFIG), or run in a Kubernetes cluster"
-    )
-    const inCluster = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }
-    assert.isTrue(Option.isSome(Effect.runSync(parse(secure, inCluster)).secureListenAddress))
-    const withServer = [...secure, "--kubeconfig=k"]
+    const withServer = ["--secure-listen-address=:4219", "--kubeconfig=k"]
     const only = Effect.runSync(parse([...withServer, "--listen-address=off"], {}))
     assert.isTrue(Option.isNone(only.listenAddress))
     for (const [given, missing] of [
@@ -191,6 +172,29 @@ describe("CommandLine", () => {
     const { clientCaFile } = Effect.runSync(parse([...withServer, "--client-ca-file=off"], {}))
     assert.isTrue(Option.isNone(clientCaFile))
     assert.include(message([...withServer, "--tls-min-version=1.1"]), "accepted: 1.2 or 1.3")
+  })
+
+  it("refuses a proxy that cannot be used, by its variable's name and without its value", () => {
+    const accepted = "accepted: http://[USER:PASSWORD@]HOST[:PORT], https://..., or HOST[:PORT]"
+    for (const [variables, problem] of [
+      [{ HTTP_PROXY: "socks5://s3cret@proxy.test" }, "HTTP_PROXY: its scheme is socks5"],
+      [{ https_proxy: "http:/s3cret" }, "https_proxy: it has no host after its scheme"],
+      [{ HTTPS_PROXY: "http://user:s3cret@:::" }, "HTTPS_PROXY: it is not the address of a proxy"],
+      [{ http_proxy: "good.test", HTTPS_PROXY: "s3 cret" }, "HTTPS_PROXY: it is not the address of a proxy"]
+    ] as const) {
+      assert.strictEqual(message(credentials, variables), `${problem}; ${accepted}`)
+    }
+  })
+
+  it("takes the proxies that Go programs take, and any NO_PROXY", () => {
+    for (const variables of [
+      { HTTP_PROXY: "proxy.test:3128", HTTPS_PROXY: "HTTPS://user:p%40ss@proxy.test/" },
+      { HTTP_PROXY: "", https_proxy: " ", NO_PROXY: "10.0.0.0/99,[::,*.,:1" },
+      { HTTP_PROXY: "proxy.test", REQUEST_METHOD: "GET" },
+      { ALL_PROXY: "socks5://proxy.test" }
+    ]) {
+      settings([], variables)
+    }
   })
 
   it("answers --help and --version before anything else", () => {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Redacted, Schema, Tracer } from "effect"
-import { TestClock } from "effect/testing"
+import { Effect, Fiber, Layer, Option, Redacted, References, Schema, Tracer } from "effect"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import * as AccessLog from "../src/AccessLog.ts"
 import { Environment } from "../src/Environment.ts"
 import * as Logging from "../src/Logging.ts"
@@ -24,7 +24,9 @@ const loggedTo = (
         logFormat: Option.fromUndefinedOr(settings.format),
         logLevel: settings.level ?? "Info"
       }).pipe(Layer.provide(Layer.succeed(Environment, fake.environment)))
-    )
+    ),
+    // Tests count turns of the event loop: none comes but where one is asked for.
+    Effect.provideService(References.PreventSchedulerYield, true)
   )
 
 const logged = (program: Effect.Effect<void>, level: LogLevel = "Info") =>

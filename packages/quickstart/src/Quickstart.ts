@@ -3,8 +3,8 @@ import { Environment } from "@registry-packages-proxy/proxy/Environment"
 import * as Logging from "@registry-packages-proxy/proxy/Logging"
 import * as Program from "@registry-packages-proxy/proxy/Program"
 import { explain } from "@registry-packages-proxy/proxy/StartFailure"
-import { Cause, Context, Effect, FileSystem, Layer, Path } from "effect"
-import { HttpServer } from "effect/http"
+import { Cause, Context, Effect, FileSystem, Layer, Path, References } from "effect"
+import { HttpClient, HttpServer } from "effect/http"
 import type { ServeError } from "effect/http/HttpServerError"
 import * as NetAddress from "effect/net/NetAddress"
 import * as CredentialsFile from "./CredentialsFile.ts"
@@ -27,8 +27,18 @@ const adviseOnPort = (error: ServeError) => {
   return Effect.fail(new Error(`${reason}; any free one: npm start -- --listen-address 127.0.0.1:0`))
 }
 
-// fetch would refuse to connect to some ports, 6000 among them.
-const layerOutside = Layer.merge(Screen.layer, NodeHttpClient.layerNodeHttp)
+// fetch would refuse to connect to some ports, 6000 among them. Where its fibers yield between a connection's error and its
+// close, Node's takes the one for an interruption.
+const layerClient = Layer.effect(
+  HttpClient.HttpClient,
+  Effect.map(HttpClient.HttpClient, (client) =>
+    HttpClient.transform(client, (response) =>
+      Effect.provideService(response, References.PreventSchedulerYield, true)
+    )
+  )
+).pipe(Layer.provide(NodeHttpClient.layerNodeHttp))
+
+const layerOutside = Layer.merge(Screen.layer, layerClient)
 
 /**
  * The program with an embedded registry, shown at work; then it serves until it is interrupted. Its files are in a
@@ -49,7 +59,7 @@ export const run = Effect.gen(function* () {
   yield* fs.writeFileString(paths.credentialsFile, credentialsText, { mode: 0o600 })
 
   const gate = LogGate.make(environment)
-  const variables = Startup.withoutCluster(Startup.withoutProxy(environment.variables))
+  const variables = Startup.withoutCluster(environment.variables)
   const program = Program.layer(settings, { variables }).pipe(
     Layer.provide(Logging.layer(settings)),
     Layer.provide(Layer.succeed(Environment, gate.environment))

@@ -42,14 +42,3 @@ export const withoutCluster = ({
   KUBERNETES_SERVICE_HOST: _,
   ...variables
 }: Environment["variables"]): Environment["variables"] => variables
-
-/** Variables under which the embedded registry is reached directly, whatever proxy this machine's network has. */
-export const withoutProxy = (variables: Environment["variables"]): Environment["variables"] => {
-  const direct = (list: string | undefined) => (isGiven(list) ? `${list},127.0.0.1` : "127.0.0.1")
-  const lower = variables["no_proxy"]
-  return {
-    ...variables,
-    NO_PROXY: direct(variables["NO_PROXY"] ?? lower),
-    ...(lower === undefined ? {} : { no_proxy: direct(lower) })
-  }
-}

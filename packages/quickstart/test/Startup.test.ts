@@ -47,13 +47,4 @@ describe("Startup", () => {
     const variables = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }
     assert.deepStrictEqual(Startup.withoutCluster(variables), { KUBERNETES_SERVICE_PORT: "443" })
   })
-
-  it("withoutProxy - keeps what is there already, in either case", () => {
-    assert.deepStrictEqual(Startup.withoutProxy({ HOME: "/" }), { HOME: "/", NO_PROXY: "127.0.0.1" })
-    assert.deepStrictEqual(Startup.withoutProxy({ NO_PROXY: "a" }), { NO_PROXY: "a,127.0.0.1" })
-    assert.deepStrictEqual(Startup.withoutProxy({ no_proxy: "a" }), {
-      NO_PROXY: "a,127.0.0.1",
-      no_proxy: "a,127.0.0.1"
-    })
-  })
 })

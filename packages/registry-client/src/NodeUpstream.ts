@@ -1,17 +1,24 @@
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Effect, Equal, Hash, Layer, RcMap, type Scope } from "effect"
+import * as Connector from "@registry-packages-proxy/node-net/connect/Connector"
+import * as Dialer from "@registry-packages-proxy/node-net/connect/Dialer"
+import * as Client from "@registry-packages-proxy/node-net/http/Client"
+import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
+import * as PemCertificates from "@registry-packages-proxy/node-net/tls/PemCertificates"
+import * as TrustAnchors from "@registry-packages-proxy/node-net/tls/TrustAnchors"
+import { Effect, Equal, Hash, Layer, RcMap, Result, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
-import { createHash, X509Certificate } from "node:crypto"
-import { createSecureContext, getCACertificates, type SecureContext } from "node:tls"
-import * as NodeAgents from "./internal/NodeAgents.ts"
-import * as NodeBody from "./internal/NodeBody.ts"
+import { createHash } from "node:crypto"
+import type { SecureContext } from "node:tls"
+import * as NodeClient from "./internal/NodeClient.ts"
 import { ConnectionFailed } from "./RegistryError.ts"
 import { type Target, Upstream } from "./Upstream.ts"
 
 export interface NodeUpstreamOptions {
-  /** The environment that HTTP_PROXY, HTTPS_PROXY and NO_PROXY are read from, in either case. Default: none. */
+  /**
+   * The environment that HTTP_PROXY, HTTPS_PROXY and NO_PROXY are read from, in either case, and SSL_CERT_FILE and
+   * SSL_CERT_DIR. Default: none.
+   */
   readonly environment?: Readonly<Record<string, string | undefined>>
-  /** How long a connection may take, in milliseconds, TLS handshake included. Default: 5000. */
+  /** How long a connection may take, in milliseconds, proxy and TLS handshake included. Default: 5000. */
   readonly connectTimeoutMillis?: number
   /** How long connections, and the pools they are in, are kept without use, in milliseconds. Default: 60000. */
   readonly idleMillis?: number
@@ -19,11 +26,12 @@ export interface NodeUpstreamOptions {
   readonly maxSockets?: number
 }
 
-const proxyVariables = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"]
+/** How much is read off a connection at a time, in bytes. */
+const readSize = 256 * 1024
 
-const fingerprint = (target: Target): string =>
+const fingerprint = ({ ca, host, scheme }: Target): string =>
   createHash("sha256")
-    .update(JSON.stringify([target.scheme, target.host, target.ca]))
+    .update(JSON.stringify([scheme, host, ca]))
     .digest("base64url")
 
 /** A target whose equality costs a short hash, however long its certificates are. */
@@ -45,65 +53,62 @@ class PoolKey implements Equal.Equal {
   }
 }
 
-// Node passes over what it cannot read here, and one would wonder why the registry is not trusted.
-const certificates = (pem: string): ReadonlyArray<string> => {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
-  if (blocks.length === 0) throw new Error("no certificate")
-  return blocks.map((block) => new X509Certificate(block).toString())
+/** Host and port of a target, as sockets want them. */
+const serverOf = ({ host, scheme }: Target) => {
+  const [, hostname = "", port] = /^(.*?)(?::(\d+))?$/.exec(host) ?? []
+  return {
+    hostname: hostname.replace(/^\[|\]$/g, ""),
+    port: port === undefined ? (scheme === "http" ? 80 : 443) : Number(port)
+  }
 }
 
-const trusting = (ca: string): Effect.Effect<SecureContext, ConnectionFailed> =>
-  Effect.try({
-    try: () => createSecureContext({ ca: [...getCACertificates("default"), ...certificates(ca)] }),
-    catch: () =>
-      new ConnectionFailed({
-        kind: "certificate",
-        detail: "the CA configured for this registry is not made of PEM certificates"
-      })
-  })
-
 /**
- * Connections through `node:http` and `node:https`, one pool of kept-alive connections for each server and CA, closed
- * when idle. (undici's pools cost about 10 MB of resident memory.)
+ * Connections through node-net, one pool of kept-alive connections for each server and CA, closed when idle. A proxy that
+ * cannot be used is told at each request: the program refuses it before.
  */
 export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> => {
   const { connectTimeoutMillis = 5000, environment = {}, idleMillis = 60_000, maxSockets = 256 } = options
-  const proxyEnv = Object.fromEntries(
-    proxyVariables.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]]))
-  )
   return Layer.effect(
     Upstream,
     Effect.gen(function* () {
+      const anchors = TrustAnchors.make(environment)
+      const connector = Connector.make(yield* Dialer.make(), readSize)
+      const proxies = Result.mapError(
+        ProxySettings.fromEnvironment(environment),
+        ({ reason, source }) =>
+          new ConnectionFailed({ kind: "proxy", detail: `${source} cannot be used: ${reason}` })
+      )
+      const trusting = (ca: string): Effect.Effect<SecureContext, ConnectionFailed> => {
+        const { certificates } = PemCertificates.read(ca)
+        return certificates.length === 0
+          ? Effect.fail(
+              new ConnectionFailed({
+                kind: "certificate",
+                detail: "the CA configured for this registry holds no PEM certificate"
+              })
+            )
+          : Effect.sync(() => anchors.besideSystem(certificates))
+      }
       // A context with its own CA holds 1.5 MB: pools that trust the same share one.
       const contexts = yield* RcMap.make({ lookup: trusting, idleTimeToLive: idleMillis })
+      const system = Effect.sync(() => anchors.besideSystem([]))
       const pools = yield* RcMap.make({
         idleTimeToLive: idleMillis,
         lookup: Effect.fnUntraced(function* ({
           target
         }: PoolKey): Effect.fn.Return<HttpClient.HttpClient, ConnectionFailed, Scope.Scope> {
-          const secureContext =
-            target.ca === undefined || target.scheme === "http"
-              ? undefined
-              : yield* RcMap.get(contexts, target.ca)
-          const agents = yield* NodeAgents.make({
-            connectTimeoutMillis,
+          const context = target.ca === undefined ? system : RcMap.get(contexts, target.ca)
+          const client = yield* Client.make(connector, {
+            server: serverOf(target),
+            tls: target.scheme === "http" ? undefined : { context: yield* context },
+            proxies: yield* Effect.fromResult(proxies),
+            proxyContext: () => anchors.besideSystem([]),
+            connectMillis: connectTimeoutMillis,
             idleMillis,
-            maxSockets,
-            proxyEnv,
-            secureContext
-          }).pipe(
-            Effect.mapError(
-              () =>
-                new ConnectionFailed({
-                  kind: "other",
-                  detail: "HTTP_PROXY or HTTPS_PROXY is not the URL of a proxy"
-                })
-            )
-          )
-          return yield* NodeHttpClient.makeNodeHttp.pipe(
-            Effect.provideService(NodeHttpClient.HttpAgent, agents),
-            Effect.map(NodeBody.fast)
-          )
+            maxConnections: maxSockets,
+            maxIdle: 16
+          })
+          return NodeClient.make(client)
         })
       })
       return Upstream.of({ client: (target) => RcMap.get(pools, new PoolKey(target)) })

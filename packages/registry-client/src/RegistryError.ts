@@ -137,7 +137,7 @@ export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>()("Un
 
 /** No connection, or one that broke. `detail` is one sentence and holds no secret. */
 export class ConnectionFailed extends Schema.TaggedError<ConnectionFailed>()("ConnectionFailed", {
-  kind: Schema.Literals(["refused", "reset", "dns", "certificate", "other"]),
+  kind: Schema.Literals(["refused", "reset", "dns", "certificate", "proxy", "other"]),
   detail: Schema.String,
   by
 }) {
@@ -148,6 +148,7 @@ export class ConnectionFailed extends Schema.TaggedError<ConnectionFailed>()("Co
 
 const silences = {
   connect: "could not be connected to in 5 seconds",
+  proxy: "could not be connected to in 5 seconds through the proxy on the way",
   headers: "did not begin its answer in 30 seconds",
   body: "was silent for 30 seconds in the middle of its answer",
   attempts: "gave no answer in 45 seconds of attempts"
@@ -155,7 +156,7 @@ const silences = {
 
 /** The server took too long in this phase. */
 export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
-  phase: Schema.Literals(["connect", "headers", "body", "attempts"]),
+  phase: Schema.Literals(["connect", "proxy", "headers", "body", "attempts"]),
   by
 }) {
   override get message(): string {

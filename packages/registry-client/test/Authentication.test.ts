@@ -5,7 +5,7 @@ import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource
 import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
 import { Deferred, Effect, Fiber, Redacted, Result } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { RegistryClient } from "../src/RegistryClient.ts"
 import * as FakeUpstream from "./FakeUpstream.ts"
 import { reason } from "./Reasons.ts"

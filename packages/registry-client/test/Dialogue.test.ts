@@ -7,7 +7,7 @@ import type { RegistryRedirect } from "@registry-packages-proxy/testkit/Registry
 import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
 import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
 import { Effect, Fiber, Layer, Option, Redacted, Result, Stream } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { RegistryClient } from "../src/RegistryClient.ts"
 import { Upstream } from "../src/Upstream.ts"
 import { reason } from "./Reasons.ts"

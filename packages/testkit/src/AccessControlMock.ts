@@ -1,5 +1,6 @@
 import { Denied, NotAuthenticated, Undecided } from "@registry-packages-proxy/access-control/AccessError"
 import { Authenticator } from "@registry-packages-proxy/access-control/Authenticator"
+import * as ClientCertificate from "@registry-packages-proxy/access-control/ClientCertificate"
 import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
 import { format } from "@registry-packages-proxy/access-control/ResourceRule"
 import { Unreachable } from "@registry-packages-proxy/access-control/Reviews"
@@ -19,21 +20,18 @@ export const authenticator = (options: {
     Authenticator.of({
       authenticate: ({ certificate, token }) =>
         Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<User, NotAuthenticated | Undecided> => {
-          if (
-            Option.isSome(certificate) &&
-            now >= certificate.value.notBefore &&
-            now <= certificate.value.notAfter
-          )
-            return Effect.succeed(certificate.value.user)
-          if (Option.isNone(token)) {
-            return Effect.fail(new NotAuthenticated({ presented: Option.isSome(certificate) }))
-          }
+          const byCertificate = ClientCertificate.userAt(certificate, now)
+          if (Option.isSome(byCertificate)) return Effect.succeed(byCertificate.value)
+          const refused = (token: NotAuthenticated["token"]) =>
+            new NotAuthenticated({
+              token,
+              certificate: Option.flatMap(certificate, (shown) => ClientCertificate.refusalAt(shown, now))
+            })
+          if (Option.isNone(token)) return Effect.fail(refused("none"))
           if (options.isReachable === false) return Effect.fail(undecided("TokenReview"))
           const value = Redacted.value(token.value)
           const user = Object.hasOwn(options.tokens, value) ? options.tokens[value] : undefined
-          return user === undefined
-            ? Effect.fail(new NotAuthenticated({ presented: true }))
-            : Effect.succeed(user)
+          return user === undefined ? Effect.fail(refused("refused")) : Effect.succeed(user)
         }),
       known: Option.none
     })

@@ -3,7 +3,7 @@ import { Authenticator, type Presented } from "@registry-packages-proxy/access-c
 import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
 import * as ResourceRule from "@registry-packages-proxy/access-control/ResourceRule"
 import type { User } from "@registry-packages-proxy/access-control/User"
-import { Effect, type Layer, Option, Redacted } from "effect"
+import { Effect, type Layer, Option, Redacted, Result } from "effect"
 import { user } from "./AccessControlReviews.ts"
 
 /** Who may do what, whichever way the implementation learns it. */
@@ -40,7 +40,7 @@ const present = (token: string | undefined, certificate?: Presented["certificate
 })
 
 const certificate = (notBefore: number, notAfter: number) =>
-  Option.some({ user: user("carol"), notBefore, notAfter })
+  Option.some(Result.succeed({ user: user("carol"), notBefore, notAfter }))
 
 /** A certificate at time 0, where a test's clock begins. */
 const [good, expired, early] = [certificate(-1, 1), certificate(-2, -1), certificate(1, 2)]

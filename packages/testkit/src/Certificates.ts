@@ -13,23 +13,52 @@ export interface ServerCertificate {
   readonly ca: string
 }
 
+/** An extension that is written as it is. */
+export interface ExtensionRequest {
+  /** The OID, in dotted form. */
+  readonly type: string
+  readonly critical?: boolean
+  /** DER. */
+  readonly value: Uint8Array
+}
+
 /** What a certificate is made out to, and what is wrong with it. */
 export interface CertificateRequest {
   readonly commonName?: string
+  /** The whole subject, in place of the names (RFC 4514 with the most significant part first). */
+  readonly subject?: string
   /** O parts of the subject: a client certificate's groups. */
   readonly organizations?: ReadonlyArray<string>
   /** Host names and IP addresses; the loopback ones unless told. */
   readonly names?: ReadonlyArray<string>
   readonly notBefore?: Date
   readonly notAfter?: Date
-  /** Server unless told. */
-  readonly usage?: "server" | "client"
+  /** Server unless told; any is `anyExtendedKeyUsage`. */
+  readonly usage?: Usage
+  readonly keyUsage?: "digitalSignature" | "keyEncipherment"
+  /** An RSA key of this length; one on the curve P-256 unless told. */
+  readonly rsaBits?: number
+  readonly extensions?: ReadonlyArray<ExtensionRequest>
+}
+
+/** The extended key usage of a certificate; none leaves that out. */
+export type Usage = "server" | "client" | "any" | "none"
+
+/** The particulars of an authority. */
+export interface AuthorityRequest {
+  /** Its own, so that two authorities may have one. */
+  readonly name?: string
+  readonly notAfter?: Date
+  readonly usage?: Usage
+  readonly extensions?: ReadonlyArray<ExtensionRequest>
 }
 
 /** A certificate authority made for one test. */
 export interface CertificateAuthority {
   readonly cert: string
   readonly issue: (request?: CertificateRequest) => Effect.Effect<ServerCertificate>
+  /** One below this one. */
+  readonly intermediate: (request?: AuthorityRequest) => Effect.Effect<CertificateAuthority>
   /** One that ended a day ago. */
   readonly issueExpired: Effect.Effect<ServerCertificate>
   /** One for another host than this. */
@@ -40,7 +69,19 @@ const loopback = ["localhost", "127.0.0.1", "::1"]
 const day = 86_400_000
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
 
-const generateKeys = () => crypto.subtle.generateKey(algorithm, true, ["sign", "verify"])
+const generateKeys = (rsaBits?: number) =>
+  crypto.subtle.generateKey(
+    rsaBits === undefined
+      ? algorithm
+      : {
+          name: "RSASSA-PKCS1-v1_5",
+          hash: "SHA-256",
+          modulusLength: rsaBits,
+          publicExponent: new Uint8Array([1, 0, 1])
+        },
+    true,
+    ["sign", "verify"]
+  )
 
 const isAddress = (name: string): boolean => name.includes(":") || /^[0-9.]+$/.test(name)
 
@@ -48,16 +89,38 @@ const keyPem = async (key: CryptoKey): Promise<string> =>
   x509.PemConverter.encode(await crypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY")
 
 const subject = (request: CertificateRequest): string =>
+  request.subject ??
   [`CN=${request.commonName ?? "testkit"}`, ...(request.organizations ?? []).map((name) => `O=${name}`)].join(
     ", "
   )
 
+const usages = {
+  server: [x509.ExtendedKeyUsage.serverAuth],
+  client: [x509.ExtendedKeyUsage.clientAuth],
+  any: ["2.5.29.37.0"],
+  none: []
+} as const satisfies Record<Usage, ReadonlyArray<string>>
+
+const usageOf = (usage: Usage): ReadonlyArray<x509.Extension> =>
+  usage === "none" ? [] : [new x509.ExtendedKeyUsageExtension([...usages[usage]])]
+
+const others = (extensions: ReadonlyArray<ExtensionRequest> = []): ReadonlyArray<x509.Extension> =>
+  extensions.map(({ critical = false, type, value }) => new x509.Extension(type, critical, value))
+
+/** Authorities' certificates are put one after the other. */
+const pemOf = (certificate: x509.X509Certificate): string => `${certificate.toString("pem")}\n`
+
+/** A certificate and the key that signs with it. */
+interface Signer {
+  readonly certificate: x509.X509Certificate
+  readonly privateKey: CryptoKey
+}
+
 const issue = async (
-  authority: x509.X509Certificate,
-  signingKey: CryptoKey,
+  { certificate: authority, privateKey: signingKey }: Signer,
   request: CertificateRequest
 ): Promise<ServerCertificate> => {
-  const keys = await generateKeys()
+  const keys = await generateKeys(request.rsaBits)
   const names = request.names ?? loopback
   const certificate = await x509.X509CertificateGenerator.create({
     subject: subject(request),
@@ -69,44 +132,60 @@ const issue = async (
     signingAlgorithm: algorithm,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([
-        request.usage === "client" ? x509.ExtendedKeyUsage.clientAuth : x509.ExtendedKeyUsage.serverAuth
-      ]),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags[request.keyUsage ?? "digitalSignature"], true),
+      ...usageOf(request.usage ?? "server"),
       new x509.SubjectAlternativeNameExtension(
         names.map((name) => ({ type: isAddress(name) ? "ip" : "dns", value: name }))
       ),
-      await x509.AuthorityKeyIdentifierExtension.create(authority)
+      await x509.AuthorityKeyIdentifierExtension.create(authority),
+      ...others(request.extensions)
     ]
   })
   const cert = certificate.toString("pem")
-  return { cert, chain: cert, key: await keyPem(keys.privateKey), ca: authority.toString("pem") }
+  return { cert, chain: cert, key: await keyPem(keys.privateKey), ca: pemOf(authority) }
 }
 
-/** A new authority, valid now; nothing is written to disk. */
-export const makeAuthority: Effect.Effect<CertificateAuthority> = Effect.promise(async () => {
+const authority = async (request: AuthorityRequest, parent?: Signer): Promise<CertificateAuthority> => {
   const keys = await generateKeys()
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: `CN=testkit authority ${crypto.randomUUID()}`,
+  const name = request.name ?? `CN=testkit authority ${crypto.randomUUID()}`
+  const common = {
     notBefore: new Date(Date.now() - 2 * day),
-    notAfter: new Date(Date.now() + 365 * day),
-    keys,
+    notAfter: request.notAfter ?? new Date(Date.now() + 365 * day),
     signingAlgorithm: algorithm,
     extensions: [
       new x509.BasicConstraintsExtension(true, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey)
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      ...usageOf(request.usage ?? "none"),
+      ...others(request.extensions)
     ]
-  })
-  const issueFor = (request: CertificateRequest = {}) =>
-    Effect.promise(() => issue(certificate, keys.privateKey, request))
+  }
+  const certificate = await (parent === undefined
+    ? x509.X509CertificateGenerator.createSelfSigned({ ...common, name, keys })
+    : x509.X509CertificateGenerator.create({
+        ...common,
+        subject: name,
+        issuer: parent.certificate.subject,
+        publicKey: keys.publicKey,
+        signingKey: parent.privateKey
+      }))
+  const signer = { certificate, privateKey: keys.privateKey }
+  const issueFor = (request: CertificateRequest = {}) => Effect.promise(() => issue(signer, request))
   return {
-    cert: certificate.toString("pem"),
+    cert: pemOf(certificate),
     issue: issueFor,
+    intermediate: (request = {}) => Effect.promise(() => authority(request, signer)),
     issueExpired: issueFor({
       notBefore: new Date(Date.now() - 2 * day),
       notAfter: new Date(Date.now() - day)
     }),
     issueForOther: issueFor({ names: ["other.invalid", "192.0.2.1"] })
   }
-})
+}
+
+/** A new authority, valid now; nothing is written to disk. */
+export const makeAuthorityOf = (request: AuthorityRequest): Effect.Effect<CertificateAuthority> =>
+  Effect.promise(() => authority(request))
+
+/** A new authority with nothing special. */
+export const makeAuthority: Effect.Effect<CertificateAuthority> = makeAuthorityOf({})

@@ -2,6 +2,7 @@ import { DigestCache, type OpenPackage } from "@registry-packages-proxy/digest-c
 import { assert, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, type Layer, Option, type Scope } from "effect"
 import { readAll, type TestPackage } from "./DigestCacheSource.ts"
+import { settle } from "./VirtualTime.ts"
 
 export type CacheLayer = Layer.Layer<DigestCache, unknown>
 
@@ -26,7 +27,7 @@ export const get = (wanted: TestPackage, identity?: string) =>
     return { result: opened.result, right: (yield* read(opened)).equals(wanted.bytes) }
   }).pipe(Effect.scoped)
 
-/** Waits until a package's fill is over: it is in the cache, or is not going to be. */
+/** Waits until a package's fill is over: it is in the cache under its name, or is not going to be. */
 export const settled = (wanted: TestPackage) =>
   Effect.gen(function* () {
     const cache = yield* DigestCache
@@ -34,6 +35,8 @@ export const settled = (wanted: TestPackage) =>
       Effect.tap(() => Effect.yieldNow),
       Effect.repeat({ until: (status) => Option.getOrUndefined(status)?.result !== "collapsed" })
     )
+    // One that has proved right is a hit before it has its name.
+    yield* settle
   })
 
 /** Waits until none of a package's blob streams is open. */

@@ -1,3 +1,4 @@
+import { InodeChanges } from "@registry-packages-proxy/digest-cache/InodeChanges"
 import { Context, Effect, FileSystem, Layer } from "effect"
 import { type PlatformError, systemError, type SystemErrorTag } from "effect/PlatformError"
 
@@ -12,11 +13,16 @@ export type FileOperation =
   | "makeDirectory"
   | "readDirectory"
   | "utimes"
+  | "chmod"
 
 /** Fails an operation: from the nth call on a matching path (1 unless told), so many times (for good unless told). */
 export interface FileFault {
   readonly operation: FileOperation
   readonly reason: SystemErrorTag
+  /** The system's own word for it, as `ENOSPC`. */
+  readonly code?: string
+  /** How many bytes a write that fails has written by then; none unless told. */
+  readonly written?: number
   readonly from?: number
   readonly times?: number
   /** Only paths that contain this. */
@@ -25,11 +31,23 @@ export interface FileFault {
 
 /** Sees every call: before it is done, to fail it, and after. */
 export interface Interceptor {
-  readonly before: (operation: FileOperation, path: string) => Effect.Effect<void, PlatformError>
+  /** `bytes` is how many are to be written. */
+  readonly before: (
+    operation: FileOperation,
+    path: string,
+    bytes: number
+  ) => Effect.Effect<void, PlatformError>
   readonly after: (operation: FileOperation, path: string) => Effect.Effect<void>
+  /** How many bytes a write that `before` has just failed writes all the same; none unless told. */
+  readonly written?: () => number
 }
 
-const interceptFile = (file: FileSystem.File, path: string, around: Around): FileSystem.File => ({
+const interceptFile = (
+  file: FileSystem.File,
+  path: string,
+  around: Around,
+  written: () => number
+): FileSystem.File => ({
   [FileSystem.FileTypeId]: FileSystem.FileTypeId,
   get stat() {
     return around("stat", path, file.stat)
@@ -39,35 +57,64 @@ const interceptFile = (file: FileSystem.File, path: string, around: Around): Fil
   read: (buffer, options) => around("read", path, file.read(buffer, options)),
   readAlloc: (size, options) => around("read", path, file.readAlloc(size, options)),
   truncate: (length) => file.truncate(length),
-  write: (buffer) => around("write", path, file.write(buffer)),
-  writeAll: (buffer) => around("write", path, file.writeAll(buffer))
+  write: (buffer) => around("write", path, file.write(buffer), buffer.length),
+  writeAll: (buffer) => {
+    let begun = false
+    const whole = Effect.suspend(() => {
+      begun = true
+      return file.writeAll(buffer)
+    })
+    return Effect.tapError(around("write", path, whole, buffer.length), () =>
+      begun ? Effect.void : file.writeAll(buffer.subarray(0, written()))
+    )
+  }
 })
 
 type Around = <A, R>(
   operation: FileOperation,
   path: string,
-  effect: Effect.Effect<A, PlatformError, R>
+  effect: Effect.Effect<A, PlatformError, R>,
+  bytes?: number
 ) => Effect.Effect<A, PlatformError, R>
+
+const aroundOf =
+  (interceptor: Interceptor): Around =>
+  (operation, path, effect, bytes = 0) =>
+    // Whoever is told of what comes after was told of what comes before.
+    Effect.uninterruptibleMask((restore) =>
+      interceptor
+        .before(operation, path, bytes)
+        .pipe(
+          Effect.andThen(restore(effect)),
+          Effect.ensuring(Effect.suspend(() => interceptor.after(operation, path)))
+        )
+    )
 
 /** A file system whose calls are seen by `interceptor`. */
 export const intercept = (fs: FileSystem.FileSystem, interceptor: Interceptor): FileSystem.FileSystem => {
-  const around: Around = (operation, path, effect) =>
-    interceptor
-      .before(operation, path)
-      .pipe(Effect.andThen(effect), Effect.ensuring(Effect.suspend(() => interceptor.after(operation, path))))
+  const around = aroundOf(interceptor)
   return {
     ...fs,
     open: (path, options) =>
-      Effect.map(around("open", path, fs.open(path, options)), (file) => interceptFile(file, path, around)),
+      Effect.map(around("open", path, fs.open(path, options)), (file) =>
+        interceptFile(file, path, around, () => interceptor.written?.() ?? 0)
+      ),
     stat: (path) => around("stat", path, fs.stat(path)),
     lstat: (path) => around("stat", path, fs.lstat(path)),
     rename: (from, to) => around("rename", from, fs.rename(from, to)),
     remove: (path, options) => around("remove", path, fs.remove(path, options)),
     makeDirectory: (path, options) => around("makeDirectory", path, fs.makeDirectory(path, options)),
     readDirectory: (path, options) => around("readDirectory", path, fs.readDirectory(path, options)),
-    utimes: (path, atime, mtime) => around("utimes", path, fs.utimes(path, atime, mtime))
+    utimes: (path, atime, mtime) => around("utimes", path, fs.utimes(path, atime, mtime)),
+    chmod: (path, mode) => around("chmod", path, fs.chmod(path, mode))
   }
 }
+
+/** Change times whose look-ups are seen by `interceptor`, as "stat". */
+export const interceptInodeChanges =
+  (inodeChanges: typeof InodeChanges.Service, interceptor: Interceptor): typeof InodeChanges.Service =>
+  (path) =>
+    aroundOf(interceptor)("stat", path, inodeChanges(path))
 
 /** The faults of a file system, to be changed while it is used. */
 export class FileFaults extends Context.Service<
@@ -82,25 +129,35 @@ export class FileFaults extends Context.Service<
 
 const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
+  const inodeChanges = yield* InodeChanges
   let active: ReadonlyArray<{ readonly fault: FileFault; calls: number }> = []
   let struck = 0
-  const faulty = intercept(fs, {
+  let written = 0
+  const interceptor: Interceptor = {
     before: (operation, path) =>
       Effect.suspend(() => {
         for (const entry of active) {
-          const { from = 1, path: part = "", reason, times = Number.POSITIVE_INFINITY } = entry.fault
+          const { code, from = 1, path: part = "", reason, times = Number.POSITIVE_INFINITY } = entry.fault
           if (entry.fault.operation !== operation || !path.includes(part)) continue
           entry.calls++
           if (entry.calls < from || entry.calls >= from + times) continue
           struck++
+          written = entry.fault.written ?? 0
           return Effect.fail(
-            systemError({ _tag: reason, module: "FileSystem", method: operation, pathOrDescriptor: path })
+            systemError({
+              _tag: reason,
+              module: "FileSystem",
+              method: operation,
+              pathOrDescriptor: path,
+              ...(code === undefined ? {} : { cause: Object.assign(new Error(code), { code }) })
+            })
           )
         }
         return Effect.void
       }),
-    after: () => Effect.void
-  })
+    after: () => Effect.void,
+    written: () => written
+  }
   const faults = FileFaults.of({
     set: (...faults) =>
       Effect.sync(() => {
@@ -109,7 +166,10 @@ const make = Effect.gen(function* () {
       }),
     struck: Effect.sync(() => struck)
   })
-  return Context.make(FileSystem.FileSystem, faulty).pipe(Context.add(FileFaults, faults))
+  return Context.make(FileSystem.FileSystem, intercept(fs, interceptor)).pipe(
+    Context.add(InodeChanges, interceptInodeChanges(inodeChanges, interceptor)),
+    Context.add(FileFaults, faults)
+  )
 })
 
 /** The file system given, without faults until a test sets some. */

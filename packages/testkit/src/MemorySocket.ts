@@ -15,6 +15,7 @@ const piece = 32 * 1024
 export class MemorySocket extends Duplex {
   #peer: MemorySocket | undefined
   readonly #moved: () => void
+  #delivered = 0
   #room: (() => void) | undefined
 
   /** `moved` is called at each step, so that a test can tell silence from progress. */
@@ -44,7 +45,19 @@ export class MemorySocket extends Duplex {
     if (room !== undefined) setImmediate(room)
   }
 
+  /** As Node's sockets have it: the bytes that the other end was given, and those that wait for that. */
+  get bytesWritten(): number {
+    return this.#delivered + this.writableLength
+  }
+
+  /** The other end is closed for good; who does not read is not told otherwise. */
+  get isAbandoned(): boolean {
+    return this.#peer === undefined || this.#peer.destroyed
+  }
+
   override _write(chunk: Buffer, _encoding: string, done: Done): void {
+    // Of no bytes the system makes no packet, which nobody can refuse.
+    if (chunk.length === 0) return void setImmediate(done)
     this.#deliver(Buffer.from(chunk), done)
   }
 
@@ -53,7 +66,9 @@ export class MemorySocket extends Duplex {
       this.#moved()
       const peer = this.#peer
       if (peer === undefined || peer.destroyed || this.destroyed) return done(reset())
-      const full = !peer.push(left.subarray(0, piece))
+      const given = left.subarray(0, piece)
+      this.#delivered += given.length
+      const full = !peer.push(given)
       const rest = left.subarray(piece)
       const next = rest.length === 0 ? () => done() : () => this.#deliver(rest, done)
       if (full) peer.#room = next

@@ -2,6 +2,7 @@ import { Effect, FiberSet } from "effect"
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import type { ServerCertificate } from "./Certificates.ts"
+import { listen } from "./Listening.ts"
 
 // Importing these as ES modules would evaluate every export of node:http, and so load all of undici.
 const http = process.getBuiltinModule("node:http")
@@ -26,19 +27,6 @@ export interface RegistryServer {
   /** Begins to answer; runs `connected` for each connection and what it answers when that one is gone. */
   readonly serve: (handler: Handler, connected: () => Effect.Effect<Effect.Effect<void>>) => void
 }
-
-const listen = (server: Server, host: Loopback) =>
-  Effect.callback<number>((resume) => {
-    server.once("error", (cause) => resume(Effect.die(cause)))
-    server.listen(0, host === "[::1]" ? "::1" : host === "localhost" ? undefined : host, () => {
-      const address = server.address()
-      resume(
-        typeof address === "object" && address !== null
-          ? Effect.succeed(address.port)
-          : Effect.die(new Error("the server has no port"))
-      )
-    })
-  })
 
 const close = (server: Server) =>
   Effect.callback<void>((resume) => {
@@ -67,7 +55,7 @@ export const make = Effect.fnUntraced(function* (options: {
     close
   )
   const run = yield* FiberSet.makeRuntime<never, void, never>()
-  const port = yield* listen(server, host)
+  const port = yield* listen(server, host === "[::1]" ? "::1" : host === "localhost" ? undefined : host)
 
   const serve: RegistryServer["serve"] = (handler, connected) => {
     let accepted = 0

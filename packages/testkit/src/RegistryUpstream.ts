@@ -129,22 +129,19 @@ export const make = (options: {
       sent: 0,
       outcome: "open"
     }
-    const change = yield* log.begin(record)
-    const close = (outcome: RequestRecord["outcome"]) => Effect.runSync(change({ outcome }))
-    let over = false
-    const ended = () => {
-      if (over) return
-      over = true
-      close("done")
-    }
-    signal.addEventListener(
-      "abort",
-      () => {
-        if (over) return
-        over = true
-        close("left")
-      },
-      { once: true }
+    // No request is noted whose end would not be.
+    const { change, ended } = yield* Effect.uninterruptible(
+      Effect.map(log.begin(record), (change) => {
+        let over = false
+        const close = (outcome: RequestRecord["outcome"]): void => {
+          if (over) return
+          over = true
+          // At once, unless another's change is only half done.
+          Effect.runFork(change({ outcome }))
+        }
+        signal.addEventListener("abort", () => close("left"), { once: true })
+        return { change, ended: () => close("done") }
+      })
     )
     const faults = route === undefined ? [] : schedule.next(route.operation, route.reference, request.method)
     const delay = find(faults, "DelayHeaders")

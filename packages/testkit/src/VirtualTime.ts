@@ -1,5 +1,6 @@
 import { Clock, Context, Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import { installed } from "./CountingScheduler.ts"
 
 /** A TestClock that tells when something next waits for it, so that time can pass to there and no further. */
 export class VirtualTime extends Context.Service<
@@ -43,3 +44,24 @@ const watch = Effect.gen(function* () {
 export const layer: Layer.Layer<VirtualTime> = Layer.effectContext(watch).pipe(
   Layer.provideMerge(TestClock.layer({ warningDelay: "1 hour" }))
 )
+
+/** Turns of the event loop in a row that find nothing to do before nothing is thought to come by itself. */
+const quietTurns = 3
+
+const isReadingFiles = (): boolean =>
+  process.getActiveResourcesInfo().some((resource) => resource.startsWith("FSReq"))
+
+/**
+ * Returns once no fiber is left that could take a step and no file is read or written: the rest waits for time, or for
+ * the test. Sockets and timers are not waited for, nor whole files: of `readFile` and `writeFile` Node does not tell.
+ */
+export const settle: Effect.Effect<void> = Effect.callback((resume) => {
+  const scheduler = installed()
+  let quiet = 0
+  const look = () => {
+    quiet = scheduler.pending === 0 && !isReadingFiles() ? quiet + 1 : 0
+    if (quiet === quietTurns) return resume(Effect.void)
+    setImmediate(look)
+  }
+  setImmediate(look)
+})

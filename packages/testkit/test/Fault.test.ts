@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import { Effect, Fiber, Latch, Result } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import type { Fault } from "../src/Fault.ts"
 import * as RegistryBlob from "../src/RegistryBlob.ts"
 import { TestRegistry } from "../src/TestRegistry.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import type { RegistryAuth } from "../src/RegistryAuth.ts"
 import { TestRegistry } from "../src/TestRegistry.ts"
 import { rawHttp } from "../src/RawHttp.ts"

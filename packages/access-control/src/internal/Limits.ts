@@ -13,17 +13,29 @@ export const stale = 90 * minute
 /** After the API server could not be reached, a decision that stands in is used this long before it is asked again. */
 export const pause = 10 * second
 
-/** Decisions remembered of each kind, yes and no apart, so that a flood of the one does not crowd out the other. */
-export const remembered = 4096
+/** The most decisions remembered of each worth (see `DecisionCache`), and the most users known to have a right. */
+export const maxRemembered = 4096
 
-/** Reviews under way. */
-export const reviews = 16
+/** The most reviews in progress. */
+export const maxReviews = 16
 
-/** Of these, those for callers of whom nothing is known yet: the others find room however many such there are. */
-export const reviewsOfStrangers = 12
+/** Of these, the most in one lane, so that the others find places however many it has. */
+export const maxReviewsPerLane = 12
 
-/** Requests that wait for the decision about a stranger. */
-export const waiting = 512
+/** The most reviews queued in one lane. One more pushes the oldest out. */
+export const maxQueuedPerLane = 512
 
-/** How long the API server has for one review. */
+/** The most requests that wait for decisions about callers who have none yet. */
+export const maxWaiting = 4096
+
+/** The longest that a review waits for its turn. */
+export const maxQueueTime = 3 * second
+
+/** Once a review has waited this long, the newest of its lane is next; until then the oldest. */
+export const newestFirstAfter = second
+
+/** The time that the API server has for one review. */
 export const reviewTimeout = 3 * second
+
+/** While the API server is silent, one review is sent in this time: places come free evenly, not all at once. */
+export const probeInterval = reviewTimeout / maxReviewsPerLane

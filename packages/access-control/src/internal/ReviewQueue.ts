@@ -1,8 +1,10 @@
-import { Clock, Context, Effect, Layer, Metric, Semaphore } from "effect"
-import type { ReviewKind } from "../AccessError.ts"
+import { Cause, Clock, Context, Deferred, Effect, type Exit, FiberSet, Layer, Metric } from "effect"
+import { Overloaded, type ReviewKind } from "../AccessError.ts"
 import * as Metrics from "../Metrics.ts"
 import { ReviewError, Unreachable } from "../Reviews.ts"
 import * as Limits from "./Limits.ts"
+import { type Lane, ReviewLanes, type Turn } from "./ReviewLanes.ts"
+import * as ReviewOutages from "./ReviewOutages.ts"
 
 /** An answer, and when its question was sent: what was decided may have changed since. */
 export interface Answer<A> {
@@ -10,85 +12,134 @@ export interface Answer<A> {
   readonly askedAt: number
 }
 
-/** The one way to the API server: bounds how many reviews are under way and how long each takes, and counts them. */
+/** A review that is to be sent. */
+export interface Asked<A> {
+  readonly kind: ReviewKind
+  readonly lane: Lane
+  /** True where an earlier decision is there for the case that the API server is silent. */
+  readonly hasStandIn: boolean
+  readonly review: Effect.Effect<A, ReviewError>
+}
+
+/**
+ * The one way to the API server: bounds how many reviews are queued and in progress, how long each waits and takes, and
+ * counts them. docs/architecture.md says in which order they are sent.
+ */
 export class ReviewQueue extends Context.Service<
   ReviewQueue,
   {
-    /** A review of a caller of whom nothing is known yet leaves room for those of others. */
-    readonly ask: <A>(
-      kind: ReviewKind,
-      isStranger: boolean,
-      review: Effect.Effect<A, ReviewError>
-    ) => Effect.Effect<Answer<A>, ReviewError>
+    /**
+     * Sends a review once it is its turn. Interrupted before that, it is never sent and its place in the queue is free.
+     * Fails with `Overloaded` where its turn did not come though the API server answers.
+     */
+    readonly ask: <A>(asked: Asked<A>) => Effect.Effect<Answer<A>, ReviewError | Overloaded>
+    /** Counts a caller that nothing lets in yet as waiting, over all kinds of decision; fails where too many do. */
+    readonly wait: <A, E>(decision: Effect.Effect<A, E>) => Effect.Effect<A, E | Overloaded>
   }
 >()("@registry-packages-proxy/access-control/internal/ReviewQueue") {
   static readonly layer: Layer.Layer<ReviewQueue> = Layer.effect(
     ReviewQueue,
-    Effect.gen(function* () {
-      const everyone = yield* Semaphore.make(Limits.reviews)
-      const strangers = yield* Semaphore.make(Limits.reviewsOfStrangers)
-      const outages = makeOutages()
-      let underWay = 0
-      const count = (change: 1 | -1) =>
-        Effect.suspend(() => Metric.update(Metrics.reviewsUnderWay, (underWay += change)))
-
-      const timed = Effect.fnUntraced(function* <A>(
-        kind: ReviewKind,
-        review: Effect.Effect<A, ReviewError>
-      ): Effect.fn.Return<Answer<A>, ReviewError> {
-        const askedAt = yield* Clock.currentTimeMillis
-        const answer = yield* Effect.result(
-          Effect.timeoutOrElse(review, {
-            duration: Limits.reviewTimeout,
-            orElse: () => Effect.fail(tooSlow)
-          })
-        )
-        const took = (yield* Clock.currentTimeMillis) - askedAt
-        const outcome = answer._tag === "Success" ? "answered" : answer.failure.reason._tag
-        yield* Metric.update(Metrics.reviewSeconds(kind, outcome), took / 1000)
-        yield* outages(kind, answer._tag === "Success" ? undefined : answer.failure)
-        return { value: yield* Effect.fromResult(answer), askedAt }
-      })
-
-      return ReviewQueue.of({
-        ask: (kind, isStranger, review) => {
-          const asked = everyone.withPermits(1)(
-            Effect.acquireUseRelease(
-              count(1),
-              () => timed(kind, review),
-              () => count(-1)
-            )
-          )
-          return isStranger ? strangers.withPermits(1)(asked) : asked
-        }
-      })
-    })
+    Effect.suspend(() => make)
   )
 }
 
-const tooSlow = new ReviewError({
+const noAnswer = new ReviewError({
   reason: new Unreachable({ detail: `no answer within ${Limits.reviewTimeout / 1000} s` })
 })
 
-const advice = {
-  Unreachable: "decisions of the last 1h30m are used meanwhile",
-  Forbidden: "let this program's service account create tokenreviews and subjectaccessreviews",
-  Invalid: "callers are turned away"
-} as const
+const isInterrupted = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  exit._tag === "Failure" && Cause.hasInterrupts(exit.cause)
 
-/** Says when reviews begin to fail, fail otherwise, and work again: once each, however many there are. */
-const makeOutages = () => {
-  const failing = new Map<ReviewKind, string>()
-  return (kind: ReviewKind, error: ReviewError | undefined): Effect.Effect<void> => {
-    const before = failing.get(kind)
-    if (error === undefined) {
-      if (before === undefined) return Effect.void
-      failing.delete(kind)
-      return Effect.logInfo(`the API server answers ${kind}s again`)
-    }
-    const { _tag, detail } = error.reason
-    if (before === _tag) return Effect.void
-    failing.set(kind, _tag)
-    return Effect.logWarning(`the API server answers no ${kind}: ${detail}; ${advice[_tag]}`)
+const make = Effect.gen(function* () {
+  const clock = yield* Clock.Clock
+  const metrics = yield* Effect.context<never>()
+  const wake = yield* FiberSet.makeRuntime<never>()
+  const outages = ReviewOutages.make()
+  const lanes: ReviewLanes = new ReviewLanes({
+    now: () => clock.currentTimeMillisUnsafe(),
+    wake: (millis) =>
+      void wake(
+        Effect.andThen(
+          Effect.sleep(millis),
+          Effect.sync(() => changed(() => lanes.advance()))
+        )
+      )
+  })
+
+  const changed = (change: () => void): void => {
+    change()
+    Metrics.reviewsUnderWay.updateUnsafe(lanes.begun, metrics)
+    Metrics.reviewsQueued.updateUnsafe(lanes.queued, metrics)
   }
-}
+
+  const drop = (reason: Metrics.DropReason) => Metrics.reviewsDropped(reason).updateUnsafe(1, metrics)
+
+  const tooLate = Effect.suspend(() => Effect.fail(lanes.isSilent ? noAnswer : new Overloaded({})))
+
+  const timed = Effect.fnUntraced(function* <A>({
+    kind,
+    review
+  }: Asked<A>): Effect.fn.Return<Answer<A>, ReviewError> {
+    const askedAt = yield* Clock.currentTimeMillis
+    const answer = yield* Effect.result(
+      Effect.timeoutOrElse(review, { duration: Limits.reviewTimeout, orElse: () => Effect.fail(noAnswer) })
+    )
+    const took = (yield* Clock.currentTimeMillis) - askedAt
+    const outcome = answer._tag === "Success" ? "answered" : answer.failure.reason._tag
+    yield* Metric.update(Metrics.reviewSeconds(kind, outcome), took / 1000)
+    changed(() => lanes.heard(answer._tag === "Success" || answer.failure !== noAnswer))
+    yield* outages(kind, answer._tag === "Success" ? undefined : answer.failure)
+    return { value: yield* Effect.fromResult(answer), askedAt }
+  })
+
+  const queue = <A>(asked: Asked<A>): Effect.Effect<Answer<A>, ReviewError | Overloaded> =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const begun = Deferred.makeUnsafe<void, Overloaded>()
+        const turn: Turn = {
+          lane: asked.lane,
+          since: clock.currentTimeMillisUnsafe(),
+          state: "queued",
+          begin: () => void Deferred.doneUnsafe(begun, Effect.void),
+          pushOut: () => {
+            drop("overflow")
+            Deferred.doneUnsafe(begun, Effect.fail(new Overloaded({})))
+          }
+        }
+        changed(() => lanes.enter(turn))
+        return { turn, begun }
+      }),
+      ({ begun, turn }) =>
+        turn.state === "begun"
+          ? timed(asked)
+          : Deferred.await(begun).pipe(
+              Effect.timeoutOrElse({ duration: Limits.maxQueueTime, orElse: () => tooLate }),
+              // Begun by another's end: not within its stack.
+              Effect.andThen(Effect.yieldNow),
+              Effect.andThen(timed(asked))
+            ),
+      ({ turn }, exit) =>
+        Effect.sync(() => {
+          if (turn.state === "queued") drop(isInterrupted(exit) ? "abandoned" : "expired")
+          changed(() => lanes.leave(turn))
+        })
+    )
+
+  let waiting = 0
+  const count = (change: 1 | -1) => Metrics.callersWaiting.updateUnsafe((waiting += change), metrics)
+
+  return ReviewQueue.of({
+    ask: (asked) =>
+      Effect.suspend(() =>
+        asked.hasStandIn && lanes.isSilent && !lanes.isOpen(asked.lane) ? Effect.fail(noAnswer) : queue(asked)
+      ),
+    wait: (decision) =>
+      Effect.acquireUseRelease(
+        Effect.suspend(() =>
+          waiting >= Limits.maxWaiting ? new Overloaded({}) : Effect.sync(() => count(1))
+        ),
+        () => decision,
+        () => Effect.sync(() => count(-1))
+      )
+  })
+})

@@ -4,8 +4,8 @@ const Claims = Schema.fromJsonString(Schema.Struct({ exp: Schema.Finite }))
 const decodeClaims = Schema.decodeUnknownOption(Claims)
 
 /**
- * When a token ends by its own word: a JWT's `exp` (RFC 7519, section 4.1.4), in milliseconds since the epoch. Infinite
- * for a token that says nothing. The word counts only for a token that was accepted.
+ * The time a token ends by its own word: a JWT's `exp` (RFC 7519, section 4.1.4), in milliseconds since the epoch. Infinite
+ * for a token that says nothing. Nobody has looked at its signature: it can take a token's worth away, never give any.
  */
 export const tokenEnd = (token: string): number => {
   const [, payload, signature] = token.split(".")

@@ -1,39 +1,46 @@
-import { X509Certificate } from "node:crypto"
+import * as PemCertificates from "@registry-packages-proxy/node-net/tls/PemCertificates"
 import { Result } from "effect"
 import type { ObjectError } from "../ObjectError.ts"
 import { invalid } from "./Fields.ts"
 
-const begin = "-----BEGIN CERTIFICATE-----"
-const end = "-----END CERTIFICATE-----"
+/** The certificates that a registry is trusted by. */
+export interface Trust {
+  /** In the PEM OpenSSL writes; undefined where the text is empty. */
+  readonly ca: string | undefined
+  /** What is odd about the text, as that a block of it cannot be read. Shows none of it. */
+  readonly warning: string | undefined
+}
 
-const bodies = (pem: string): ReadonlyArray<string> =>
-  pem
-    .split(begin)
-    .slice(1)
-    .map((rest) => {
-      const stop = rest.indexOf(end)
-      return stop === -1 ? "" : rest.slice(0, stop)
-    })
+const plural = (count: number, one: string, more: string): string => `${count} ${count === 1 ? one : more}`
 
 /**
- * The certificates of a PEM text, each checked to be one, in the PEM OpenSSL writes; undefined for no text. Whatever
- * else stands in the text (comments, a key put there by mistake) is left out. `known` is what an earlier call gave: the
- * same text is not checked again, which is most of the work of an object that changes often.
+ * Reads the certificates of a PEM text. Whatever else stands there (comments, a key put there by mistake) is left out,
+ * and so is a block that cannot be read, unless all are such. `known` is what an earlier call gave: the same text is not
+ * read again, which is most of the work of an object that changes often.
  */
 export const trusted = (
   pem: string | null | undefined,
   field: string,
   known?: string
-): Result.Result<string | undefined, ObjectError> => {
-  if (pem === undefined || pem === null || pem.trim() === "") return Result.succeed(undefined)
-  if (pem === known) return Result.succeed(known)
-  const found = bodies(pem)
-  if (found.length === 0) return invalid(`${field} holds no PEM certificate`)
-  try {
-    return Result.succeed(
-      found.map((body) => new X509Certificate(`${begin}\n${body.trim()}\n${end}\n`).toString()).join("")
-    )
-  } catch {
-    return invalid(`${field} holds something that is not a valid PEM certificate`)
+): Result.Result<Trust, ObjectError> => {
+  if (pem === undefined || pem === null || pem.trim() === "") {
+    return Result.succeed({ ca: undefined, warning: undefined })
   }
+  if (pem === known) return Result.succeed({ ca: known, warning: undefined })
+  const { broken, certificates } = PemCertificates.read(pem)
+  if (certificates.length > 0) {
+    const left = plural(
+      broken,
+      "block that is not a valid PEM certificate",
+      "blocks that are not valid PEM certificates"
+    )
+    const kept = plural(certificates.length, "other certificate counts", "other certificates count")
+    return Result.succeed({
+      ca: certificates.join(""),
+      warning: broken === 0 ? undefined : `${field} has ${left}; the ${kept}`
+    })
+  }
+  return broken === 0
+    ? invalid(`${field} holds no PEM certificate`)
+    : invalid(`${field} holds something that is not a valid PEM certificate, and none that is`)
 }

@@ -3,7 +3,7 @@ import * as Keyring from "@registry-packages-proxy/oci/Keyring"
 import type { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
-import { Result } from "effect"
+import { Predicate, Result } from "effect"
 import { ObjectError } from "../ObjectError.ts"
 
 /** The credentials of an object, for its own repository and those below it. */
@@ -13,8 +13,17 @@ export interface Credentials {
   readonly warning: string | undefined
 }
 
-/** A registry source as an object gives it: which credential counts depends on the path that is asked for. */
+/**
+ * A registry source as an object gives it: which credential counts depends on the path that is asked for. The warning is
+ * about its certificates too.
+ */
 export interface StoredSource extends Omit<RegistrySource, "credential">, Credentials {}
+
+/** The warnings about parts of an object as one. */
+export const joined = (...warnings: ReadonlyArray<string | undefined>): string | undefined => {
+  const some = warnings.filter(Predicate.isNotUndefined)
+  return some.length === 0 ? undefined : some.join("; ")
+}
 
 const anonymously = "so that packages are pulled without a login"
 

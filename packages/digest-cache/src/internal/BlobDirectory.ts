@@ -1,31 +1,27 @@
 import { Effect, FileSystem, Option, Path, Result } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { BodyError, DiskFailed } from "../BodyError.ts"
-import { type Fingerprint, sameFingerprint } from "./Entries.ts"
-import { type EntryName, format, parse } from "./EntryName.ts"
+import { InodeChanges } from "../InodeChanges.ts"
+import type { FileVersion, Fingerprint, Look } from "./FileVersion.ts"
 
-/** A file found at start. */
-export type Found =
-  | {
-      readonly _tag: "Entry"
-      readonly name: EntryName
-      readonly fingerprint: Fingerprint
-      readonly lastUsed: number
-    }
-  /** Not of this cache's making: left alone, but it takes space. */
-  | { readonly _tag: "Foreign"; readonly path: string; readonly size: number }
-
-const fingerprintOf = (info: FileSystem.File.Info): Fingerprint => ({
-  inode: Option.getOrElse(info.ino, () => 0n),
-  size: Number(info.size),
-  modified: Option.match(info.mtime, { onNone: () => 0, onSome: (date) => date.getTime() })
-})
+/** The modes of what the cache makes: its packages are for its own user alone, whatever access control says. */
+export const modes = { directory: 0o700, file: 0o600 } as const
 
 const changed = new BodyError({ reason: new DiskFailed({ cause: "the file was changed while it was read" }) })
 
-const isCut = (found: Found): boolean => found._tag === "Entry" && found.fingerprint.size !== found.name.size
+/**
+ * A modification time that stays what it is (`UTIME_OMIT`, which libuv takes from a time that is no number): set to what
+ * was seen, it would hide a write that came since.
+ */
+const leftAlone = new Date(Number.NaN)
 
-const temporary = /^ingest-\d+$/
+const temporary = /^ingest-(\d{1,15})$/
+
+/** The number of a file that is being written, from its name; undefined for any other. */
+export const temporaryNumber = (fileName: string): number | undefined => {
+  const number = temporary.exec(fileName)?.[1]
+  return number === undefined ? undefined : Number(number)
+}
 
 /**
  * The cache's directory: `blobs/` holds the packages, under names that say what they are, and as `ingest-N` what is
@@ -35,11 +31,17 @@ const temporary = /^ingest-\d+$/
 export const make = Effect.fnUntraced(function* (root: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
+  const inodeChange = yield* InodeChanges
   const blobs = path.join(root, "blobs")
   let sequence = 0
 
   const makeOne = (directory: string): Effect.Effect<void, PlatformError> =>
-    Effect.catchReason(fs.makeDirectory(directory), "PlatformError", "AlreadyExists", () => Effect.void)
+    Effect.catchReason(
+      fs.makeDirectory(directory, { mode: modes.directory }),
+      "PlatformError",
+      "AlreadyExists",
+      () => Effect.void
+    )
 
   // Not Node's recursive one: where a directory cannot be made though its parent is there, as below one that was removed
   // while it is mounted, that one tries for ever.
@@ -56,81 +58,43 @@ export const make = Effect.fnUntraced(function* (root: string) {
 
   const entryPath = (fileName: string): string => path.join(blobs, fileName)
 
-  const fingerprint = (file: FileSystem.File): Effect.Effect<Fingerprint, PlatformError> =>
-    Effect.map(file.stat, fingerprintOf)
+  const fingerprintOf = (info: FileSystem.File.Info, filePath: string): Look =>
+    Effect.map(inodeChange(filePath), (change) => {
+      const inode = Option.getOrElse(info.ino, () => 0n)
+      return {
+        inode,
+        size: Number(info.size),
+        modified: Option.match(info.mtime, { onNone: () => 0, onSome: (date) => date.getTime() }),
+        // Another file has its name: it has none itself.
+        changed: Option.isSome(change) && change.value.inode === inode ? change.value.changed : undefined
+      }
+    })
 
-  /** Fails where an open file is seen not to be what it was; where it cannot be looked at, what was read stands. */
+  /** Looks at an open file, whose name is `filePath` unless it was taken away. */
+  const look = (file: FileSystem.File, filePath: () => string): Look =>
+    Effect.flatMap(file.stat, (info) => fingerprintOf(info, filePath()))
+
+  const lookAtPath = (filePath: string): Look =>
+    Effect.flatMap(fs.stat(filePath), (info) => fingerprintOf(info, filePath))
+
+  /**
+   * Fails where an open file is not what it was, or cannot be looked at. A file without a version, which was never
+   * whole, only has to be there.
+   */
   const unchanged = (
-    file: FileSystem.File,
-    known: () => Fingerprint | undefined
+    look: Effect.Effect<Fingerprint, PlatformError>,
+    version: () => FileVersion | undefined
   ): Effect.Effect<void, BodyError> =>
-    Effect.flatMap(Effect.option(fingerprint(file)), (present) => {
-      const expected = known()
-      return Option.isNone(present) || expected === undefined || sameFingerprint(present.value, expected)
-        ? Effect.void
-        : Effect.fail(changed)
-    })
-
-  /** Removes a file; one that is gone already is fine. */
-  const remove = (file: string): Effect.Effect<void, PlatformError> => fs.remove(file, { force: true })
-
-  const foreign = (file: string): Effect.Effect<ReadonlyArray<Found>> =>
-    fs.lstat(file).pipe(
-      Effect.flatMap((info) => {
-        const itself: Found = { _tag: "Foreign", path: file, size: Number(info.size) }
-        if (info.type !== "Directory") return Effect.succeed([itself])
-        return fs.readDirectory(file).pipe(
-          // A directory that is not ours to read (lost+found): what is in it cannot be counted.
-          Effect.orElseSucceed(() => []),
-          Effect.flatMap((names) => Effect.forEach(names, (name) => foreign(path.join(file, name)))),
-          Effect.map((found) => [itself, ...found.flat()])
-        )
-      }),
-      // It went away while we looked.
-      Effect.orElseSucceed(() => [])
+    Effect.suspend(() => version()?.compare(look) ?? Effect.as(look, { same: true })).pipe(
+      Effect.mapError((cause) => new BodyError({ reason: new DiskFailed({ cause }) })),
+      Effect.flatMap(({ same }) => (same ? Effect.void : Effect.fail(changed)))
     )
 
-  const inspect = (fileName: string): Effect.Effect<ReadonlyArray<Found>> =>
-    Option.match(parse(fileName), {
-      onNone: () => foreign(entryPath(fileName)),
-      onSome: (name) =>
-        fs.lstat(entryPath(fileName)).pipe(
-          Effect.flatMap((info) =>
-            info.type === "File"
-              ? Effect.succeed<ReadonlyArray<Found>>([
-                  {
-                    _tag: "Entry",
-                    name,
-                    fingerprint: fingerprintOf(info),
-                    lastUsed: Option.match(info.atime, { onNone: () => 0, onSome: (date) => date.getTime() })
-                  }
-                ])
-              : foreign(entryPath(fileName))
-          ),
-          Effect.orElseSucceed(() => [])
-        )
-    })
+  /** Removes a file, or all of what stands under the name of one being written; what is gone already is fine. */
+  const remove = (file: string): Effect.Effect<void, PlatformError> =>
+    fs.remove(file, { force: true, recursive: temporaryNumber(path.basename(file)) !== undefined })
 
-  /** Clears what an earlier run left unfinished and lists what it finished, least recently used first. */
-  const recover: Effect.Effect<ReadonlyArray<Found>, PlatformError> = Effect.gen(function* () {
-    yield* prepare
-    const names = yield* fs.readDirectory(blobs)
-    const unfinished = names.filter((name) => temporary.test(name))
-    yield* Effect.forEach(unfinished, (name) => fs.remove(entryPath(name), { recursive: true, force: true }))
-    const finished = names.filter((name) => !temporary.test(name))
-    const inspected = (yield* Effect.forEach(finished, inspect, { concurrency: 16 })).flat()
-    // Nothing is synced to the disk: a crash of the machine may cut short what had its name already.
-    yield* Effect.forEach(inspected.filter(isCut), (found) =>
-      found._tag === "Entry" ? remove(entryPath(format(found.name))) : Effect.void
-    )
-    const others = (yield* fs.readDirectory(root)).filter((name) => name !== "blobs")
-    const beside = yield* Effect.forEach(others, (name) => foreign(path.join(root, name)))
-    return [...inspected.filter((found) => !isCut(found)), ...beside.flat()].sort(
-      (a, b) => (a._tag === "Entry" ? a.lastUsed : 0) - (b._tag === "Entry" ? b.lastUsed : 0)
-    )
-  })
-
-  const openNew = (file: string) => fs.open(file, { flag: "wx+", mode: 0o600 })
+  const openNew = (file: string) => fs.open(file, { flag: "wx+", mode: modes.file })
 
   /** A new file, open until the scope ends. Where the directory was deleted underneath, it is made again. */
   const create = (temporary: string) =>
@@ -139,20 +103,26 @@ export const make = Effect.fnUntraced(function* (root: string) {
     )
 
   /** Writes an entry's last use where it outlives us: its access time. Leaves a file alone that is another by now. */
-  const saveLastUse = (fileName: string, lastUsed: number, known: Fingerprint) =>
-    Effect.gen(function* () {
-      const present = fingerprintOf(yield* fs.stat(entryPath(fileName)))
-      if (!sameFingerprint(present, known)) return
+  const saveLastUse = (fileName: string, lastUsed: number, version: FileVersion) => {
+    const filePath = entryPath(fileName)
+    return version.change(lookAtPath(filePath), (still) =>
       // Times pass as seconds in floating point; the middle of a millisecond stays in it whichever way they are rounded.
-      yield* fs.utimes(entryPath(fileName), (lastUsed + 0.5) / 1000, (known.modified + 0.5) / 1000)
-    })
+      still ? fs.utimes(filePath, (lastUsed + 0.5) / 1000, leftAlone) : Effect.void
+    )
+  }
 
   return {
-    recover,
+    root,
+    blobs,
+    prepare,
     entryPath,
+    /** Numbers from here on are not those of files that were found. */
+    skipTemporary: (number: number): void => {
+      sequence = Math.max(sequence, number + 1)
+    },
     temporaryPath: (): string => entryPath(`ingest-${sequence++}`),
     create,
-    fingerprint,
+    look,
     unchanged,
     saveLastUse,
     rename: (temporary: string, fileName: string) => fs.rename(temporary, entryPath(fileName)),

@@ -4,29 +4,15 @@ import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Option } from "effect"
 import { charge, type DiskBudget } from "./DiskBudget.ts"
 import { type EntryName, format } from "./EntryName.ts"
-import type { Growing } from "./Growing.ts"
-
-/** What tells whether a file is still the one that was looked at. */
-export interface Fingerprint {
-  readonly inode: bigint
-  readonly size: number
-  /** Milliseconds since the epoch. */
-  readonly modified: number
-}
-
-export const sameFingerprint = (a: Fingerprint, b: Fingerprint): boolean =>
-  a.inode === b.inode && a.size === b.size && a.modified === b.modified
+import { FileVersion, type Fingerprint } from "./FileVersion.ts"
 
 /** One package on disk. Mutable: it lives in one `Entries` and changes as it is used. */
 export class Entry {
   readonly name: EntryName
   readonly fileName: string
   readonly descriptor: PackageDescriptor
-  fingerprint: Fingerprint
-  /** Its bytes were hashed in this process while they had this fingerprint. */
-  verified: boolean
-  /** The verification under way, for all who read meanwhile. */
-  verification: Growing | undefined = undefined
+  /** The file as it was last seen; undefined where this process has not looked at it yet. */
+  version: FileVersion | undefined
   /** Milliseconds since the epoch. */
   lastUsed: number
   /** `lastUsed` is not on disk yet. */
@@ -39,17 +25,16 @@ export class Entry {
 
   constructor(options: {
     readonly name: EntryName
-    readonly fingerprint: Fingerprint
-    readonly verified: boolean
     readonly lastUsed: number
+    /** Of a file that was just written. */
+    readonly version?: FileVersion
   }) {
     this.name = options.name
     this.fileName = format(options.name)
-    this.fingerprint = options.fingerprint
-    this.verified = options.verified
+    this.version = options.version
     this.lastUsed = options.lastUsed
     // What was found on disk has it there; what was just written has the time of its creation.
-    this.unsaved = options.verified
+    this.unsaved = options.version !== undefined
     this.descriptor = {
       digest: options.name.layer,
       size: options.name.size,
@@ -60,6 +45,12 @@ export class Entry {
 
   get size(): number {
     return this.descriptor.size
+  }
+
+  /** Takes note that its file is another by now, or has changed: nothing that was known of its bytes holds any more. */
+  replaceVersion(present: Fingerprint): FileVersion {
+    this.version?.supersede()
+    return (this.version = new FileVersion(present, false))
   }
 }
 

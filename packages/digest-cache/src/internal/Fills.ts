@@ -17,11 +17,12 @@ import type { PackageKey, PackageSource } from "../DigestCache.ts"
 import * as Metrics from "../Metrics.ts"
 import { forkFinished, stopped } from "./Background.ts"
 import type { EntryName } from "./EntryName.ts"
-import type { Fingerprint } from "./Entries.ts"
+import type { FileVersion } from "./FileVersion.ts"
 import { Growing, type Unchanged } from "./Growing.ts"
 import { FillBuffers } from "./FillBuffers.ts"
 import { type MemoryTier, smallPackage } from "./MemoryTier.ts"
-import type { Ingest, Store } from "./Store.ts"
+import type { Ingest } from "./Ingest.ts"
+import type { Store } from "./Store.ts"
 import { collect, mismatch } from "./VerifyingReader.ts"
 
 /** What those who wait for a fill are told once its first bytes are there. */
@@ -55,16 +56,24 @@ export class Fill {
   descriptor: PackageDescriptor | undefined = undefined
   /** Has seen exactly what the file holds. */
   verifier: DigestVerifier | undefined = undefined
-  /** What the file was like when all of it had been written and was right. */
-  fingerprint: Fingerprint | undefined = undefined
+  /** What those who wait are told, from the moment on that it is known. */
+  told: Ready | undefined = undefined
+  /** The file when all of it had been written and was right. */
+  version: FileVersion | undefined = undefined
   fiber: Fiber.Fiber<void> | undefined = undefined
-  /** The fill itself, while it runs, and everyone who waits for it or reads it. */
-  users = 1
+  /** The fill itself, while it runs, and everyone who waits for it or reads it: who began it, at first. */
+  users = 2
 
   constructor(key: PackageKey, identity: string) {
     this.key = key
     this.identity = identity
   }
+}
+
+/** A fill that somebody waits for or reads. */
+export interface Joined {
+  readonly fill: Fill
+  readonly began: boolean
 }
 
 const nameOf = (key: PackageKey, descriptor: PackageDescriptor): EntryName => ({
@@ -95,7 +104,11 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
     if (fill.users === 1) fill.fiber?.interruptUnsafe()
   }
 
-  const tell = (fill: Fill, ready: Ready) => Deferred.succeed(fill.ready, ready)
+  const tell = (fill: Fill, ready: Ready) =>
+    Effect.suspend(() => {
+      fill.told ??= ready
+      return Deferred.succeed(fill.ready, ready)
+    })
 
   const fillSmall = Effect.fnUntraced(function* <E>(
     fill: Fill,
@@ -104,9 +117,9 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
     ingest: Ingest
   ) {
     const bytes = yield* collect(blob, new DigestVerifier(descriptor))
-    const kept = yield* Effect.uninterruptible(ingest.file.writeAll(bytes)).pipe(
-      Effect.andThen(ingest.fingerprint),
-      Effect.flatMap((written) => ingest.commit(nameOf(fill.key, descriptor), written)),
+    const kept = yield* ingest.write(bytes).pipe(
+      Effect.andThen(ingest.version),
+      Effect.flatMap((version) => ingest.commit(nameOf(fill.key, descriptor), version)),
       Effect.as(true),
       Effect.catch((cause) => Effect.as(store.health.failed("write", cause), false))
     )
@@ -126,12 +139,12 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       let verifier = new DigestVerifier(descriptor)
       fill.verifier = verifier
 
-      const unchanged = ingest.unchanged(() => fill.fingerprint)
+      const unchanged = ingest.unchanged(() => fill.version)
 
       // Hashed while the disk takes it; where it does not, the verifier before it stands.
       const write = (bytes: Uint8Array): Effect.Effect<void, WriteFailed> =>
         Effect.gen(function* () {
-          const writing = yield* Effect.forkChild(ingest.file.writeAll(bytes), {
+          const writing = yield* Effect.forkChild(ingest.write(bytes), {
             startImmediately: true,
             uninterruptible: true
           })
@@ -179,11 +192,12 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       // The registry client reads ahead of the disk, no more than half a MiB.
       yield* Stream.runForEachArray(blob, accept)
       if (!verifier.matches()) return yield* mismatch(verifier)
-      fill.fingerprint = Option.getOrUndefined(yield* Effect.option(ingest.fingerprint))
+      const version = yield* Effect.mapError(ingest.version, (cause) => new WriteFailed({ cause }))
+      fill.version = version
       fill.growing.verify()
       if (written !== undefined) buffers.giveBack(written)
       yield* ingest
-        .commit(nameOf(fill.key, descriptor), fill.fingerprint)
+        .commit(nameOf(fill.key, descriptor), version)
         .pipe(Effect.catch((cause) => store.health.failed("write", cause)))
     },
     (effect, fill, descriptor) =>
@@ -246,17 +260,27 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
 
   return {
     find: (key: PackageKey): Fill | undefined => running.get(keyOf(key)),
-    /** The fill for a key, begun if there is none, held until the scope ends; `began` tells whether this call began it. */
-    join: <E>(key: PackageKey, source: PackageSource<E>) =>
+    /**
+     * The fill for a key, held until the scope ends; `began` tells whether this call began it. None where there is none
+     * and `mayBegin` says, in the step that looked, that none is to begin.
+     */
+    join: <E>(
+      key: PackageKey,
+      source: PackageSource<E>,
+      mayBegin: () => boolean
+    ): Effect.Effect<Option.Option<Joined>, never, Scope.Scope> =>
       Effect.acquireRelease(
-        Effect.suspend(() => {
+        Effect.suspend((): Effect.Effect<Option.Option<Joined>> => {
           const present = running.get(keyOf(key))
-          return Effect.map(present === undefined ? start(key, source) : Effect.succeed(present), (fill) => {
-            fill.users++
-            return { fill, began: present === undefined }
-          })
+          if (present !== undefined) {
+            // Counted in the step that found it: in the next one it may have ended and let go of its file.
+            present.users++
+            return Effect.succeedSome({ fill: present, began: false })
+          }
+          if (!mayBegin()) return Effect.succeedNone
+          return Effect.map(start(key, source), (fill) => Option.some({ fill, began: true }))
         }),
-        ({ fill }) => leave(fill)
+        Option.match({ onNone: () => Effect.void, onSome: ({ fill }) => leave(fill) })
       ),
     isDraining: (): boolean => draining,
     drain: Effect.sync(() => {

@@ -4,7 +4,8 @@ import type { PlatformError } from "effect/PlatformError"
 import type { BodyError } from "../BodyError.ts"
 import type { OpenPackage, PackageKey } from "../DigestCache.ts"
 import { forkFinished, stopped } from "./Background.ts"
-import { type Entry, type Fingerprint, sameFingerprint } from "./Entries.ts"
+import type { Entry } from "./Entries.ts"
+import type { FileVersion } from "./FileVersion.ts"
 import { fileReader, Growing, growingReader, readAt } from "./Growing.ts"
 import { type MemoryTier, smallPackage } from "./MemoryTier.ts"
 import type { Store } from "./Store.ts"
@@ -42,8 +43,11 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       store.drop(entry)
     )
 
-  /** Hashes the whole file, which must stay the one it was. */
-  const hash = (entry: Entry, fingerprint: Fingerprint) =>
+  const lookAt = (entry: Entry, file: FileSystem.File) =>
+    store.directory.look(file, () => store.directory.entryPath(entry.fileName))
+
+  /** Hashes the whole file, which must stay the version that it was. */
+  const hash = (entry: Entry, version: FileVersion) =>
     Effect.gen(function* () {
       yield* store.retain(entry)
       const file = yield* store.directory.open(entry.fileName)
@@ -53,50 +57,48 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
         const count = yield* readAt(file, buffer.subarray(0, entry.size - verifier.length), verifier.length)
         verifier.update(buffer.subarray(0, count))
       }
-      const after = yield* store.directory.fingerprint(file)
-      if (!verifier.matches() || !sameFingerprint(after, fingerprint)) return yield* mismatch(verifier)
-      // Somebody may have seen it change meanwhile: then it is theirs to verify.
-      if (sameFingerprint(entry.fingerprint, fingerprint)) entry.verified = true
+      const { same } = yield* version.compare(lookAt(entry, file))
+      if (!verifier.matches() || !same) return yield* mismatch(verifier)
+      version.verified = true
     }).pipe(Effect.scoped)
 
-  const verified = (entry: Entry, growing: Growing) => (exit: Exit.Exit<void, PlatformError | BodyError>) =>
-    Effect.suspend(() => {
-      if (entry.verification === growing) entry.verification = undefined
-      if (Exit.isSuccess(exit)) return Effect.sync(() => growing.verify())
-      growing.fail(Cause.hasInterruptsOnly(exit.cause) ? stopped : exit.cause)
-      if (Cause.hasInterruptsOnly(exit.cause)) return Effect.void
-      const error = Cause.findErrorOption(exit.cause)
-      return Option.isSome(error) &&
-        error.value._tag === "BodyError" &&
-        error.value.reason._tag === "DigestMismatch"
-        ? dropChanged(entry)
-        : store.health.failed("read", exit.cause)
-    })
+  const verified =
+    (entry: Entry, version: FileVersion, growing: Growing) =>
+    (exit: Exit.Exit<void, PlatformError | BodyError>) =>
+      Effect.suspend(() => {
+        version.verification = undefined
+        if (Exit.isSuccess(exit)) return Effect.sync(() => growing.verify())
+        growing.fail(Cause.hasInterruptsOnly(exit.cause) ? stopped : exit.cause)
+        if (Cause.hasInterruptsOnly(exit.cause)) return Effect.void
+        const error = Cause.findErrorOption(exit.cause)
+        return Option.isSome(error) &&
+          error.value._tag === "BodyError" &&
+          error.value.reason._tag === "DigestMismatch"
+          ? dropChanged(entry)
+          : store.health.failed("read", exit.cause)
+      })
 
-  /** The verification under way, begun if there is none: one for all who read meanwhile. */
-  const verificationOf = (entry: Entry): Effect.Effect<Growing> =>
+  /** The verification in progress, begun if there is none: one for all who read meanwhile. */
+  const verificationOf = (entry: Entry, version: FileVersion): Effect.Effect<Growing> =>
     Effect.suspend(() => {
-      if (entry.verification !== undefined) return Effect.succeed(entry.verification)
+      if (version.verification !== undefined) return Effect.succeed(version.verification)
       const growing = new Growing()
       growing.available = entry.size
-      entry.verification = growing
+      version.verification = growing
       return Effect.as(
-        forkFinished(hash(entry, entry.fingerprint), verified(entry, growing), cacheScope),
+        forkFinished(hash(entry, version), verified(entry, version, growing), cacheScope),
         growing
       )
     }).pipe(Effect.uninterruptible)
 
+  // Hashed each time it comes from disk: nobody looks at what is in memory again.
   const openSmall = (key: PackageKey, entry: Entry, file: FileSystem.File): Effect.Effect<Hit, BodyError> =>
     Effect.gen(function* () {
-      const { fingerprint } = entry
       const bytes = Buffer.allocUnsafeSlow(entry.size)
       yield* readWhole(file, bytes, 0)
-      if (!entry.verified) {
-        const verifier = new DigestVerifier(entry.descriptor)
-        verifier.update(bytes)
-        if (!verifier.matches()) return yield* Effect.as(dropChanged(entry), gone)
-        if (sameFingerprint(entry.fingerprint, fingerprint)) entry.verified = true
-      }
+      const verifier = new DigestVerifier(entry.descriptor)
+      verifier.update(bytes)
+      if (!verifier.matches()) return yield* Effect.as(dropChanged(entry), gone)
       memory.insert(key, entry.descriptor, bytes)
       return {
         _tag: "Opened",
@@ -109,11 +111,10 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       }
     })
 
-  const openLarge = (entry: Entry, file: FileSystem.File): Effect.Effect<Hit> =>
+  const openLarge = (entry: Entry, version: FileVersion, file: FileSystem.File): Effect.Effect<Hit> =>
     Effect.gen(function* () {
-      const { fingerprint } = entry
-      const unchanged = store.directory.unchanged(file, () => fingerprint)
-      const growing = entry.verified ? undefined : yield* verificationOf(entry)
+      const unchanged = store.directory.unchanged(lookAt(entry, file), () => version)
+      const growing = version.verified ? undefined : yield* verificationOf(entry, version)
       return {
         _tag: "Opened",
         opened: {
@@ -138,6 +139,25 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       }
     })
 
+  /** The version that an open file is; a new one where it is not what was last seen. */
+  const versionOf = (entry: Entry, file: FileSystem.File): Effect.Effect<FileVersion, PlatformError> =>
+    Effect.suspend(() => {
+      const look = lookAt(entry, file)
+      const known = entry.version
+      if (known === undefined) {
+        return Effect.flatMap(look, (present) =>
+          entry.version === undefined ? Effect.succeed(entry.replaceVersion(present)) : versionOf(entry, file)
+        )
+      }
+      return Effect.flatMap(known.compare(look), ({ present, same }) => {
+        if (same) return Effect.succeed(known)
+        // Somebody else may have found that meanwhile.
+        return entry.version === known
+          ? Effect.succeed(entry.replaceVersion(present))
+          : versionOf(entry, file)
+      })
+    })
+
   const attempt = (
     key: PackageKey,
     entry: Entry
@@ -145,17 +165,14 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
     Effect.gen(function* () {
       yield* store.retain(entry)
       const file = yield* store.directory.open(entry.fileName)
-      const fingerprint = yield* store.directory.fingerprint(file)
+      const version = yield* versionOf(entry, file)
       // Dropped before it was held: the file may be a new entry's, which nothing of ours holds.
       if (entry.dropped) return gone
-      if (fingerprint.size !== entry.size) return yield* Effect.as(dropChanged(entry), gone)
-      if (!sameFingerprint(fingerprint, entry.fingerprint)) {
-        entry.fingerprint = fingerprint
-        entry.verified = false
-        entry.verification = undefined
-      }
+      if (version.size !== entry.size) return yield* Effect.as(dropChanged(entry), gone)
       yield* store.use(entry)
-      const hit = yield* entry.size <= smallPackage ? openSmall(key, entry, file) : openLarge(entry, file)
+      const hit = yield* entry.size <= smallPackage
+        ? openSmall(key, entry, file)
+        : openLarge(entry, version, file)
       yield* store.health.works("read")
       return hit
     })

@@ -34,6 +34,14 @@ export const make = (options: {
         })
         return attempt(file)
       }),
-    retry: Effect.suspend(() => Effect.forEach([...left.keys()], attempt, { discard: true }))
+    /** Tries again what could not be unlinked, and tells whether some of it could be now. */
+    retry: Effect.suspend(() => {
+      const files = [...left.keys()]
+      return Effect.map(Effect.forEach(files, attempt, { discard: true }), () =>
+        files.some((file) => !left.has(file))
+      )
+    })
   }
 }
+
+export type Leftovers = ReturnType<typeof make>

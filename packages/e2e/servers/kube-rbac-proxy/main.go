@@ -1,11 +1,11 @@
-// A stand-in for kube-rbac-proxy (github.com/brancz/kube-rbac-proxy, v0.21), for tests and benchmarks alone. The module
-// of the real one could not be had where this was written; where a program of that name is in PATH, that one is used.
+// A stand-in for kube-rbac-proxy (github.com/brancz/kube-rbac-proxy, v0.21), for tests and benchmarks alone: the Go module
+// proxy does not serve the module of the real one. Where a program of that name is in PATH, that one is used.
 //
 // It is made from the libraries the real one is made from (k8s.io/apiserver's delegating authenticator and authorizer,
-// httputil.ReverseProxy, crypto/tls), takes the real one's flags and config file as far as sidecar mode needs them, and
-// keeps decisions as long. It shares no code with it. What it cannot prove: that the real one's own code, between those
-// libraries, does the same: reading flags and config, matching paths, making attributes, its answers' texts, reloading of
-// certificates, HTTP/2 limits.
+// httputil.ReverseProxy, crypto/tls), takes the real one's flags and config file as far as sidecar mode needs them, asks for
+// the same verbs, keeps decisions as long, and ends as it does at a certificate and key that do not fit. It shares no code
+// with it. The tests pass with the real one, v0.21.0, as they do with this; what they do not look at it cannot prove: what is
+// passed on to the upstream, mistakes in the config file, HTTP/2 limits.
 package main
 
 import (
@@ -65,13 +65,20 @@ type config struct {
 	} `json:"authorization"`
 }
 
-// HEAD and the rest have none.
 var verbs = map[string]string{
 	http.MethodGet:    "get",
 	http.MethodPost:   "create",
 	http.MethodPut:    "update",
 	http.MethodPatch:  "patch",
 	http.MethodDelete: "delete",
+}
+
+// HEAD and the rest ask for every verb.
+func verbOf(method string) string {
+	if verb, ok := verbs[method]; ok {
+		return verb
+	}
+	return "*"
 }
 
 // The API server's own default for reviews.
@@ -174,7 +181,7 @@ func (g gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	needed := g.rule.Authorization.ResourceAttributes
 	asked := authorizer.AttributesRecord{
 		User:            found.User,
-		Verb:            verbs[r.Method],
+		Verb:            verbOf(r.Method),
 		Namespace:       needed.Namespace,
 		APIGroup:        needed.APIGroup,
 		APIVersion:      needed.APIVersion,
@@ -198,7 +205,7 @@ func (g gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func serve(ctx context.Context, handler http.Handler) error {
-	certificate, err := serving(ctx)
+	certificate, reloading, err := serving(ctx)
 	if err != nil {
 		return err
 	}
@@ -216,34 +223,48 @@ func serve(ctx context.Context, handler http.Handler) error {
 	}
 	klog.Infof("Listening securely on %v", listener.Addr())
 	context.AfterFunc(ctx, func() { _ = server.Shutdown(context.Background()) })
-	if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
+	served := make(chan error, 1)
+	go func() { served <- server.ServeTLS(listener, "", "") }()
+	select {
+	case err = <-reloading:
+		return fmt.Errorf("reloading failed: %w", err)
+	case err = <-served:
+		if errors.Is(err, http.ErrServerClosed) {
+			return nil
+		}
 		return err
 	}
-	return nil
 }
 
-// The certificate to serve with, which follows its files; a pair that cannot be read leaves the one before.
-func serving(ctx context.Context) (*atomic.Pointer[tls.Certificate], error) {
+// The certificate to serve with, which follows its files, and what ends that, as it ends the real one: a pair that cannot
+// be read, or does not fit, as where the two files are replaced one after the other.
+func serving(ctx context.Context) (*atomic.Pointer[tls.Certificate], <-chan error, error) {
 	held := &atomic.Pointer[tls.Certificate]{}
+	reloading := make(chan error, 1)
 	if *certFile == "" {
 		host, err := os.Hostname()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		chain, key, err := cert.GenerateSelfSignedCertKey(host, nil, nil)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		pair, err := tls.X509KeyPair(chain, key)
 		held.Store(&pair)
-		return held, err
+		return held, reloading, err
 	}
 	pair, err := tls.LoadX509KeyPair(*certFile, *keyFile)
 	held.Store(&pair)
-	go wait.UntilWithContext(ctx, func(context.Context) {
-		if pair, err := tls.LoadX509KeyPair(*certFile, *keyFile); err == nil {
-			held.Store(&pair)
+	following, stop := context.WithCancel(ctx)
+	go wait.UntilWithContext(following, func(context.Context) {
+		pair, err := tls.LoadX509KeyPair(*certFile, *keyFile)
+		if err != nil {
+			reloading <- err
+			stop()
+			return
 		}
+		held.Store(&pair)
 	}, *reload)
-	return held, err
+	return held, reloading, err
 }

@@ -35,7 +35,8 @@ export interface ClusterAccess {
   readonly forget: Effect.Effect<void>
 }
 
-const textOf = (value: unknown): string =>
+/** A certificate or key as text, a character for each byte. */
+export const textOf = (value: unknown): string =>
   Buffer.isBuffer(value) ? value.toString("latin1") : typeof value === "string" ? value : ""
 
 const accessOf = async ({ credentials, proxy, server }: KubeConfigFile.Loaded): Promise<Access> => {

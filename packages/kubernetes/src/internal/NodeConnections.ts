@@ -1,131 +1,161 @@
-import type { Agent, IncomingMessage } from "node:http"
-import type { AgentOptions } from "node:https"
-import type { Socket } from "node:net"
-import { Effect, type Scope } from "effect"
+import * as Connector from "@registry-packages-proxy/node-net/connect/Connector"
+import * as Dialer from "@registry-packages-proxy/node-net/connect/Dialer"
+import { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
+import * as Client from "@registry-packages-proxy/node-net/http/Client"
+import type { Answer } from "@registry-packages-proxy/node-net/http/HttpConnection"
+import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
+import * as PemCertificates from "@registry-packages-proxy/node-net/tls/PemCertificates"
+import * as TrustAnchors from "@registry-packages-proxy/node-net/tls/TrustAnchors"
+import { userAgent } from "@registry-packages-proxy/node-net/UserAgent"
+import { Effect, Exit, Result, Scope } from "effect"
+import type { SecureContext } from "node:tls"
 import type { ApiRequest } from "../ApiServer.ts"
-import type { Access } from "./ClusterAccess.ts"
-import { http, https } from "./NodeModules.ts"
+import { type Access, textOf } from "./ClusterAccess.ts"
 
-/** How long a connection may take, TLS handshake included, in milliseconds. */
+/** How long a connection may take, proxy and TLS handshake included, in milliseconds. */
 const connectTimeout = 5_000
-
-/** After how long a silent connection is asked for a sign of life by the kernel, in milliseconds. */
-const keepAliveAfter = 15_000
 
 /** How long a connection is kept without use, in milliseconds; API servers keep theirs for longer. */
 const idle = 60_000
 
-/** The code of an error whose connection was not made in time. */
-export const connectTimeoutCode = "ERR_CONNECT_TIMEOUT"
+/** The most connections at a time: reviews are bounded, watches are few. */
+const maxConnections = 256
 
-const userAgent = "registry-packages-proxy"
+/** How much is read off a connection at a time, in bytes. */
+const readSize = 64 * 1024
 
-/** An answer's head, its body not yet read. */
-export type Answer = IncomingMessage
+const unusable = (detail: string): ConnectionFailure =>
+  new ConnectionFailure({ kind: "certificate", detail, isPassing: false })
 
-const agentFor = ({ proxy, server, tls }: Access): Agent => {
-  const shared: AgentOptions = {
-    keepAlive: true,
-    timeout: idle,
-    maxFreeSockets: 8,
-    ...(proxy === undefined ? {} : { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } })
+/** Whom the API server is trusted by: the configuration's authorities alone, else the system's. */
+const contextOf = Effect.fnUntraced(function* (
+  anchors: TrustAnchors.TrustAnchors,
+  { tls }: Access
+): Effect.fn.Return<SecureContext, ConnectionFailure> {
+  const hasIdentity = textOf(tls.cert) !== "" && textOf(tls.key) !== ""
+  const identity = hasIdentity ? { cert: tls.cert, key: tls.key } : undefined
+  const { broken, certificates } = PemCertificates.read(textOf(tls.ca))
+  if (textOf(tls.ca) !== "" && certificates.length === 0) {
+    return yield* unusable("its certificate authority, as the configuration has it, holds no PEM certificate")
   }
-  if (server.protocol === "http:") return new http.Agent(shared)
-  const { ca, cert, key, rejectUnauthorized, servername } = tls
-  return new https.Agent({
-    ...shared,
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(servername === undefined ? {} : { servername }),
-    ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized })
+  if (broken > 0) {
+    yield* Effect.logWarning("certificate authority of the API server has blocks that cannot be read", {
+      broken,
+      read: certificates.length
+    })
+  }
+  return yield* Effect.try({
+    try: () =>
+      certificates.length === 0 ? anchors.besideSystem([], identity) : anchors.alone(certificates, identity),
+    catch: () => unusable("the client certificate or its key, as the configuration has them, cannot be read")
   })
-}
+})
 
-const watchSocket = (socket: Socket, secure: boolean): void => {
-  socket.setKeepAlive(true, keepAliveAfter)
-  // The agent's is for connections without use; a watch is silent for as long as nothing happens.
-  socket.setTimeout(0)
-  if (!socket.connecting) return
-  const timer = setTimeout(() => {
-    const error = new Error("the connection was not made in time")
-    socket.destroy(Object.assign(error, { code: connectTimeoutCode }))
-  }, connectTimeout)
-  const stop = () => clearTimeout(timer)
-  socket.once(secure ? "secureConnect" : "connect", stop)
-  socket.once("close", stop)
-}
-
-/** A connection that was kept, and that the server had closed just then: nothing was done with the request. */
-export class StaleConnection extends Error {}
+const proxiesOf = (
+  { proxy }: Access,
+  variables: ProxySettings.Variables
+): Effect.Effect<ProxySettings.ProxySettings, ConnectionFailure> =>
+  Effect.fromResult(
+    Result.mapError(
+      proxy === undefined
+        ? ProxySettings.fromEnvironment(variables)
+        : ProxySettings.always(proxy, "the kubeconfig's proxy-url"),
+      ({ reason, source }) =>
+        new ConnectionFailure({
+          kind: "proxy",
+          detail: `${source} cannot be used: ${reason}`,
+          isPassing: false
+        })
+    )
+  )
 
 const targetOf = ({ server }: Access, { path, query }: ApiRequest): string => {
   const search = query === undefined ? "" : `?${new URLSearchParams(query).toString()}`
   return `${server.pathname.replace(/\/$/, "")}${path}${search}`
 }
 
-const send = (agent: Agent, access: Access, request: ApiRequest) =>
-  Effect.callback<Answer, unknown>((resume) => {
-    const secure = access.server.protocol === "https:"
-    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body))
-    const outgoing = (secure ? https : http).request({
-      agent,
-      protocol: access.server.protocol,
-      hostname: access.server.hostname.replace(/^\[|\]$/g, ""),
-      ...(access.server.port === "" ? {} : { port: Number(access.server.port) }),
-      method: request.method,
-      path: targetOf(access, request),
-      headers: {
-        ...access.headers,
-        accept: "application/json",
-        "user-agent": userAgent,
-        ...(body === undefined ? {} : { "content-type": "application/json", "content-length": body.length })
-      }
-    })
-    outgoing.once("socket", (socket) => watchSocket(socket, secure))
-    outgoing.once("response", (answer) => resume(Effect.succeed(answer)))
-    outgoing.on("error", (error) =>
-      resume(Effect.fail(outgoing.reusedSocket ? new StaleConnection("", { cause: error }) : error))
-    )
-    outgoing.end(body)
-    return Effect.sync(() => void outgoing.destroy())
-  })
-
 /** The connections to one API server. */
 export interface NodeConnections {
-  /** Fails with what Node says. With the scope an answer that was not read to its end takes its connection with it. */
-  readonly send: (access: Access, request: ApiRequest) => Effect.Effect<Answer, unknown, Scope.Scope>
+  /** With the scope an answer that was not read to its end takes its connection with it. */
+  readonly send: (
+    access: Access,
+    request: ApiRequest
+  ) => Effect.Effect<Answer, ConnectionFailure, Scope.Scope>
 }
 
-/** Connections that are kept and shared for as long as they are made in the same way; closed with the scope. */
-export const make: Effect.Effect<NodeConnections, never, Scope.Scope> = Effect.gen(function* () {
-  let current: { readonly print: string; readonly agent: Agent } | undefined
-  const agents = new Set<Agent>()
-  yield* Effect.addFinalizer(() => Effect.sync(() => agents.forEach((agent) => agent.destroy())))
+/**
+ * Connections that are kept and shared for as long as they are made in the same way; closed with the scope. `variables`
+ * name proxies, which a kubeconfig's `proxy-url` goes before, and certificates that the machine trusts.
+ */
+export const make = Effect.fnUntraced(function* (
+  variables: ProxySettings.Variables
+): Effect.fn.Return<NodeConnections, never, Scope.Scope> {
+  const anchors = TrustAnchors.make(variables)
+  const connector = Connector.make(yield* Dialer.make(), readSize)
+  let current: { readonly print: string; readonly client: Client.Client } | undefined
+  let scope = yield* Scope.make()
+  yield* Effect.addFinalizer(() => Effect.suspend(() => Scope.close(scope, Exit.void)))
 
-  const agentOf = (access: Access): Agent => {
-    if (current?.print === access.connectionPrint) return current.agent
-    const agent = agentFor(access)
-    agents.add(agent)
-    // What runs on the old one's connections runs on; they are not kept afterwards.
-    if (current !== undefined) {
-      const { agent: old } = current
-      old.maxFreeSockets = 0
-      for (const sockets of Object.values(old.freeSockets)) sockets?.forEach((socket) => socket.destroy())
-      agents.delete(old)
-    }
-    current = { print: access.connectionPrint, agent }
-    return agent
-  }
+  const clientOf = Effect.fnUntraced(function* (
+    access: Access
+  ): Effect.fn.Return<Client.Client, ConnectionFailure> {
+    if (current?.print === access.connectionPrint) return current.client
+    const { protocol, hostname, port } = access.server
+    const isSecure = protocol === "https:"
+    const context = isSecure ? yield* contextOf(anchors, access) : undefined
+    const proxies = yield* proxiesOf(access, variables)
+    // What runs on the connections of before runs on; they are not kept afterwards.
+    current?.client.retire()
+    scope = yield* Scope.make()
+    const client = yield* Scope.provide(
+      Client.make(connector, {
+        server: {
+          hostname: hostname.replace(/^\[|\]$/g, ""),
+          port: port === "" ? (isSecure ? 443 : 80) : Number(port)
+        },
+        tls:
+          context === undefined
+            ? undefined
+            : {
+                context,
+                serverName: access.tls.servername,
+                isVerified: access.tls.rejectUnauthorized !== false
+              },
+        proxies,
+        proxyContext: () => anchors.besideSystem([]),
+        connectMillis: connectTimeout,
+        idleMillis: idle,
+        maxConnections,
+        maxIdle: 8
+      }),
+      scope
+    )
+    current = { print: access.connectionPrint, client }
+    return client
+  }, Effect.uninterruptible)
 
   return {
-    send: (access, request) =>
-      Effect.acquireRelease(
-        Effect.suspend(() => send(agentOf(access), access, request)).pipe(
-          Effect.retry({ times: 1, while: (error) => error instanceof StaleConnection })
-        ),
-        (answer) => Effect.sync(() => void answer.destroy()),
-        { interruptible: true }
+    send: Effect.fnUntraced(function* (access, request) {
+      const client = yield* clientOf(access)
+      const controller = new AbortController()
+      yield* Effect.addFinalizer(() => Effect.sync(() => controller.abort()))
+      const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body))
+      return yield* client.send(
+        {
+          method: request.method,
+          target: targetOf(access, request),
+          headers: {
+            host: access.server.host,
+            ...access.headers,
+            accept: "application/json",
+            "user-agent": userAgent,
+            ...(body === undefined ? {} : { "content-type": "application/json" })
+          },
+          body
+        },
+        // Reviews too: they change nothing.
+        { isRepeatable: true, signal: controller.signal }
       )
+    })
   }
 })

@@ -1,13 +1,11 @@
 import type { Denied, NotAuthenticated, Undecided } from "@registry-packages-proxy/access-control/AccessError"
-import {
-  Authenticator,
-  type ClientCertificate,
-  type Presented
-} from "@registry-packages-proxy/access-control/Authenticator"
+import { Authenticator, type Presented } from "@registry-packages-proxy/access-control/Authenticator"
 import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
+import type { PeerCertificate } from "@registry-packages-proxy/access-control/PeerCertificate"
 import * as ResourceRule from "@registry-packages-proxy/access-control/ResourceRule"
 import { Effect, Option, Redacted } from "effect"
 import type { IncomingMessage } from "node:http"
+import * as CertificateRefusals from "./CertificateRefusals.ts"
 import type { KnownRoute } from "./Exchange.ts"
 import type { Problem } from "./Problem.ts"
 
@@ -47,13 +45,26 @@ const bearer = /^bearer ([\x21-\x7e]+)$/i
 export const tokenOf = (header: string | undefined): Option.Option<Redacted.Redacted> =>
   Option.map(Option.fromUndefinedOr(bearer.exec(header ?? "")?.[1]), (token) => Redacted.make(token))
 
-const unauthorized = ({ presented }: NotAuthenticated): Problem => ({
-  status: 401,
-  detail: presented
-    ? "The token or client certificate is not valid: unknown, expired, or for another audience. Get a new one."
-    : "Say who you are: send `Authorization: Bearer TOKEN` with a Kubernetes token, or use a client certificate.",
-  headers: { "www-authenticate": "Bearer" }
-})
+const tokenWords = {
+  none: "Say who you are: send `Authorization: Bearer TOKEN` with a Kubernetes token, or use a client certificate.",
+  refused: "The token is not valid: unknown, expired, or for another audience. Get a new one.",
+  expired: "The token has expired: its `exp` is past, by the clock of this proxy. Get a new one."
+} as const
+
+const unauthorized = ({ certificate, token }: NotAuthenticated): Problem => {
+  const refused = Option.map(certificate, (reason) => `it ${CertificateRefusals.words[reason]}`)
+  return {
+    status: 401,
+    detail: Option.match(refused, {
+      onNone: () => tokenWords[token],
+      onSome: (reason) =>
+        token === "none"
+          ? `The client certificate is not accepted: ${reason}. Get another, or send \`Authorization: Bearer TOKEN\`.`
+          : `${tokenWords[token]} The client certificate is not accepted either: ${reason}.`
+    }),
+    headers: { "www-authenticate": "Bearer" }
+  }
+}
 
 const forbidden = (
   { user }: Denied,
@@ -89,20 +100,30 @@ const unavailable = ({ reason, review }: Undecided): Problem => {
 
 /**
  * The gate of the secure port: who the request is from, then whether they may. Headers that claim an identity are not
- * looked at; `certificateOf` tells of the one that the request's connection proved.
+ * looked at; `certificateOf` tells the client certificate of the request's connection.
  */
 export const make = (
-  certificateOf: (request: IncomingMessage) => Option.Option<ClientCertificate>
+  certificateOf: (request: IncomingMessage) => PeerCertificate | undefined
 ): Effect.Effect<Gate, never, Authenticator | Authorizer> =>
   Effect.gen(function* () {
     const authenticator = yield* Authenticator
     const authorizer = yield* Authorizer
     const admitted = new WeakSet<IncomingMessage>()
+    const logRefusal = CertificateRefusals.makeLog()
 
     const presentedBy = (request: IncomingMessage): Presented => ({
-      certificate: certificateOf(request),
+      certificate: Option.map(Option.fromUndefinedOr(certificateOf(request)), ({ shown }) => shown),
       token: tokenOf(request.headers.authorization)
     })
+
+    const refused = (request: IncomingMessage, error: NotAuthenticated): Effect.Effect<Problem> => {
+      const peer = certificateOf(request)
+      const log =
+        peer === undefined || Option.isNone(error.certificate)
+          ? Effect.void
+          : logRefusal(request.socket, peer, error.certificate.value)
+      return Effect.as(log, unauthorized(error))
+    }
 
     return {
       knows: (request, route) => {
@@ -117,18 +138,11 @@ export const make = (
         if (rule === "anonymous" || admitted.has(request)) return Effect.succeed(undefined)
         return authenticator.authenticate(presentedBy(request)).pipe(
           Effect.flatMap((user) => authorizer.authorize(user, rule)),
-          Effect.match({
-            onSuccess: () => undefined,
-            onFailure: (error) => {
-              switch (error._tag) {
-                case "NotAuthenticated":
-                  return unauthorized(error)
-                case "Denied":
-                  return forbidden(error, rule)
-                case "Undecided":
-                  return unavailable(error)
-              }
-            }
+          Effect.as(undefined),
+          Effect.catchTags({
+            NotAuthenticated: (error) => refused(request, error),
+            Denied: (error) => Effect.succeed(forbidden(error, rule)),
+            Undecided: (error) => Effect.succeed(unavailable(error))
           })
         )
       }

@@ -40,6 +40,7 @@ const startWrite = (out: Writable, bytes: Uint8Array, done: () => void): Write =
 const finished = (out: Writable): Effect.Effect<void, ClientGone> =>
   Effect.callback((resume) => {
     const done = () => resume(out.writableFinished ? Effect.void : Effect.fail(new ClientGone({})))
+    if (out.destroyed) return done()
     out.once("close", done)
     out.end(done)
     return Effect.sync(() => {
@@ -95,12 +96,20 @@ export const writeBody = <E>(options: {
         return Effect.map(write.ended, loan.goesOn)
       }
 
+      let left = Number(response.headers["content-length"])
       let buffer = loan.take()
       let count = yield* reader.read(buffer)
       while (count > 0) {
         const [bytes, present] = [buffer.subarray(0, count), buffer]
         const write = () => {
-          writes.push(startWrite(out, bytes, () => loan.giveBack(present)))
+          left -= bytes.length
+          const isLast = left === 0
+          const done = () => {
+            loan.giveBack(present)
+            // At once: a client that has all of it may close the connection, and has not left before the end then.
+            if (isLast) out.end()
+          }
+          writes.push(startWrite(out, bytes, done))
           written(bytes.length)
         }
         // What is out: the writes, what is about to be written, and what is read meanwhile.

@@ -2,7 +2,7 @@ import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
 import type { CredentialError } from "@registry-packages-proxy/credential-store/CredentialError"
 import { short } from "@registry-packages-proxy/oci/Digest"
 import type { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
-import type { RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
+import type { OtherServer, RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
 import { Option } from "effect"
 import { shorten } from "../SafeText.ts"
 import type { InvalidRepositoryName, PullError } from "./PackagePull.ts"
@@ -63,6 +63,10 @@ const connectionAdvice = {
     "Check the registry's certificate and the `ca` it is known by",
     "Check its certificate; the registry's `ca` is trusted there too"
   ],
+  proxy: [
+    "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the proxy they name",
+    "Check the way to it: HTTP_PROXY, HTTPS_PROXY, NO_PROXY and the proxy they name"
+  ],
   other: [
     "Check the network between this node and the registry",
     "Check the network between this node and it"
@@ -74,6 +78,11 @@ const serverWord = {
   token: "the registry's token service",
   "token redirect": "the server its token service redirects to"
 } as const
+
+const adviceFor = (kind: keyof typeof connectionAdvice, by: OtherServer | undefined): string => {
+  const [ofRegistry, ofOther] = connectionAdvice[kind]
+  return by === undefined ? ofRegistry : `${ofOther} (${serverWord[by.role]})`
+}
 
 /** Advice to the operator. It stands first, so that nobody who reads 200 bytes misses it. */
 const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>): string => {
@@ -111,14 +120,17 @@ const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>)
       return reason.by === undefined
         ? "Look at the registry's own log"
         : `Look at the log of ${serverWord[reason.by.role]}`
-    case "ConnectionFailed": {
-      const [ofRegistry, ofOther] = connectionAdvice[reason.kind]
-      return reason.by === undefined ? ofRegistry : `${ofOther} (${serverWord[reason.by.role]})`
-    }
+    case "ConnectionFailed":
+      return adviceFor(reason.kind, reason.by)
     case "TimedOut":
-      return reason.phase !== "connect"
-        ? "Ask again later"
-        : `Check the network between this node and ${reason.by === undefined ? "the registry" : serverWord[reason.by.role]}`
+      switch (reason.phase) {
+        case "connect":
+          return `Check the network between this node and ${reason.by === undefined ? "the registry" : serverWord[reason.by.role]}`
+        case "proxy":
+          return adviceFor("proxy", reason.by)
+        default:
+          return "Ask again later"
+      }
     case "BadRedirect":
       return "Check where the registry redirects to"
     case "InvalidResponse":

@@ -1,15 +1,16 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type { Authenticator } from "@registry-packages-proxy/access-control/Authenticator"
 import type { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
-import { TlsMaterial } from "@registry-packages-proxy/access-control/TlsMaterial"
+import { type Material, TlsMaterial } from "@registry-packages-proxy/access-control/TlsMaterial"
 import type { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import type { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import type { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
-import { type Duration, Effect, Layer, Option, Stream } from "effect"
+import { type Duration, Effect, Layer, Option, Schedule, Stream } from "effect"
 import { HttpServer } from "effect/http"
 import type { ServeError } from "effect/http/HttpServerError"
 import type { Server } from "node:http"
+import * as CauseText from "../CauseText.ts"
 import * as Access from "./Access.ts"
 import * as Application from "./Application.ts"
 import { Lifecycle } from "./Lifecycle.ts"
@@ -71,6 +72,22 @@ const openPlain = Effect.fnUntraced(function* (app: Application.Application, opt
   return { server, listener }
 })
 
+/** A renewal that failed is tried again after these delays, until there is other material. */
+const renewalRetries = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")])
+
+/** Serves with other material; where that fails, the material before serves on, and it is tried until there is newer. */
+const renewal = (secure: SecureListener.SecureServer, material: Material): Effect.Effect<void> =>
+  Effect.try({ try: () => secure.renew(material), catch: (cause) => cause }).pipe(
+    Effect.tapError((cause) =>
+      Effect.logError("TLS material cannot be used, the one before serves on", {
+        error: CauseText.describe(cause)
+      })
+    ),
+    Effect.retry(renewalRetries),
+    // Retried for ever.
+    Effect.orDie
+  )
+
 const openSecure = Effect.fnUntraced(function* (app: Application.Application, options: SecureOptions) {
   const tls = yield* TlsMaterial
   const secure = SecureListener.make({
@@ -79,7 +96,7 @@ const openSecure = Effect.fnUntraced(function* (app: Application.Application, op
     metrics: yield* Effect.context<never>()
   })
   yield* Effect.forkScoped(
-    Stream.runForEach(tls.changes, (material) => Effect.sync(() => secure.renew(material)))
+    Stream.runDrain(Stream.switchMap(tls.changes, (material) => Stream.fromEffect(renewal(secure, material))))
   )
   const gate = yield* Access.make(secure.certificateOf)
   const listener = yield* open(secure.server, options.listen)

@@ -1,14 +1,14 @@
-import type { ClientCertificate } from "@registry-packages-proxy/access-control/Authenticator"
-import * as ClientCertificates from "@registry-packages-proxy/access-control/ClientCertificates"
 import * as AccessMetrics from "@registry-packages-proxy/access-control/Metrics"
+import type { PeerCertificate } from "@registry-packages-proxy/access-control/PeerCertificate"
 import type { Material } from "@registry-packages-proxy/access-control/TlsMaterial"
 import { type Context, Option, Redacted } from "effect"
 import type { IncomingMessage } from "node:http"
 import type { Server } from "node:https"
 import type { Socket } from "node:net"
-import type { SecureVersion, TLSSocket } from "node:tls"
+import type { SecureVersion } from "node:tls"
 import { type Limits, limits } from "./Limits.ts"
 import { bound, refuse, serverOptions } from "./NodeListener.ts"
+import * as PeerCertificates from "./PeerCertificates.ts"
 
 // Not imported: as modules they evaluate their lazy exports, which stay resident.
 const https = process.getBuiltinModule("node:https")
@@ -30,7 +30,7 @@ export const cipherSuites = [
   "ECDHE-RSA-CHACHA20-POLY1305"
 ] as const
 
-/** Seconds that a session may be resumed: also how long a certificate between a client's and its authority's may end unseen. */
+/** Seconds that a session may be resumed: as long an intermediate certificate that expires goes unnoticed. */
 const sessionSeconds = 300
 
 const contextOptions = ({ clientAuthorities, serving }: Material, minVersion: MinVersion) => ({
@@ -44,44 +44,29 @@ const contextOptions = ({ clientAuthorities, serving }: Material, minVersion: Mi
   ...Option.match(clientAuthorities, { onNone: () => ({}), onSome: (ca) => ({ ca }) })
 })
 
-/** What a connection proved when it began. */
-interface Proof {
-  readonly certificate: Option.Option<ClientCertificate>
-  readonly isBy: (authorities: string) => boolean
-  /** The authorities it was last held against, and the outcome. */
-  authorities: string
-  isTrusted: boolean
-}
-
-const nothing: Proof = {
-  certificate: Option.none(),
-  isBy: () => false,
-  authorities: "",
-  isTrusted: false
-}
-
-// A resumed session without a client certificate counts as authorized for Node: the certificate itself must be there.
-const proofOf = (socket: TLSSocket, authorities: string): Proof => {
-  const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined
-  if (certificate === undefined) return nothing
-  return {
-    certificate: ClientCertificates.read(certificate),
-    isBy: (authorities) => ClientCertificates.isIssuedBy(certificate, authorities),
-    authorities,
-    isTrusted: true
-  }
+/**
+ * Takes every authority of the client CA file for an anchor, root or not, as Go does. Node hands `allowPartialTrustChain`
+ * to no server (`tls.Server.setSecureContext` leaves it out), so it is set on the context that the server made.
+ */
+const trustEachAuthority = (server: Server, { clientAuthorities }: Material): void => {
+  if (Option.isNone(clientAuthorities)) return
+  const made = Reflect.get(server, "_sharedCreds") as
+    | { readonly context?: { readonly setAllowPartialTrustChain?: () => void } }
+    | undefined
+  made?.context?.setAllowPartialTrustChain?.()
 }
 
 /** An HTTPS server (HTTP/1.1 only), and what of it changes while it runs. */
 export interface SecureServer {
   readonly server: Server
   /**
-   * Serves new connections with other material; those there are go on. No session of before is resumed, so that client
-   * certificates are verified by the new authorities.
+   * Serves new connections with other material; no earlier session is resumed, so that client certificates are verified
+   * by the new authorities. Where the authorities changed, connections that proved a certificate close after the answer in
+   * progress; all others go on. Throws where TLS cannot use the material, and nothing changes.
    */
   readonly renew: (material: Material) => void
-  /** The certificate that a request's connection proved, if the authorities of now would believe it too. */
-  readonly certificateOf: (request: IncomingMessage) => Option.Option<ClientCertificate>
+  /** The client certificate of a request's connection, as the authorities of now judge it. */
+  readonly certificateOf: (request: IncomingMessage) => PeerCertificate | undefined
 }
 
 /** A TLS server with the limits of this program, or a test's own. `metrics` is where its own are kept. */
@@ -94,10 +79,7 @@ export const make = (options: {
   const { metrics, minVersion } = options
   const inForce = { ...limits, ...options.limits }
   let { material } = options
-  let renewedAt = Number.NEGATIVE_INFINITY
-  const proofs = new WeakMap<Socket, Proof>()
   const secured = new WeakSet<Socket>()
-  const authorities = (): string => Option.getOrElse(material.clientAuthorities, () => "")
 
   const server = https.createServer({
     ...serverOptions(inForce),
@@ -105,17 +87,13 @@ export const make = (options: {
     ALPNProtocols: ["http/1.1"],
     handshakeTimeout: inForce.handshakeTimeout,
     requestCert: Option.isSome(material.clientAuthorities),
-    // Whoever has no certificate may have a token.
+    // Clients without a certificate may authenticate by token.
     rejectUnauthorized: false
   })
   bound(server, inForce)
-  server.on("secureConnection", (socket) => {
-    secured.add(socket)
-    if (Option.isNone(material.clientAuthorities)) return
-    // A handshake that began before the authorities changed was held against the old ones.
-    const isSure = performance.now() - renewedAt > inForce.handshakeTimeout
-    proofs.set(socket, proofOf(socket, isSure ? authorities() : ""))
-  })
+  trustEachAuthority(server, material)
+  const peers = Option.map(material.clientAuthorities, (pem) => PeerCertificates.make(server, pem))
+  server.on("secureConnection", (socket) => void secured.add(socket))
   server.on("clientError", (error: Error, socket: Socket) => {
     if (secured.has(socket)) return refuse(error, socket)
     AccessMetrics.handshakeFailures.updateUnsafe(1, metrics)
@@ -125,18 +103,16 @@ export const make = (options: {
   return {
     server,
     renew: (next) => {
+      // New ticket keys come with each context.
+      if (next === material) return
       server.setSecureContext(contextOptions(next, minVersion))
+      trustEachAuthority(server, next)
+      const [before, now] = [material, next].map(({ clientAuthorities }) =>
+        Option.getOrUndefined(clientAuthorities)
+      )
       material = next
-      renewedAt = performance.now()
+      if (before !== now && Option.isSome(peers)) peers.value.renew(now ?? "")
     },
-    certificateOf: (request) => {
-      const proof = proofs.get(request.socket) ?? nothing
-      const now = authorities()
-      if (proof.isTrusted && proof.authorities !== now) {
-        proof.authorities = now
-        proof.isTrusted = proof.isBy(now)
-      }
-      return proof.isTrusted ? proof.certificate : Option.none()
-    }
+    certificateOf: ({ socket }) => Option.getOrUndefined(peers)?.of(socket)
   }
 }

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
 import { Effect } from "effect"
 import { bytes, start, type Started, withPlatform } from "../http/harness.ts"
 import { ByteCount } from "../../src/Quantity.ts"
@@ -9,8 +10,8 @@ import * as Volume from "./Volume.ts"
 const contents = [bytes(300_000), bytes(400_000), bytes(20_000)]
 
 /** A cache on a volume of its own, whose cap promises more than there is. */
-const onVolume = Effect.gen(function* () {
-  const volume = yield* Volume.make
+const onVolume = Effect.fnUntraced(function* (options: { readonly inodes?: number } = {}) {
+  const volume = yield* Volume.make(options)
   const images = contents.map((content) => RegistryImage.ofPackage(content))
   const proxy = yield* start({
     images,
@@ -47,6 +48,42 @@ const fetchAll = Effect.fnUntraced(function* (
   return results
 })
 
+/** Fetches packages one after the other, each of which must come whole; tells how each was had. */
+const fetchEach = Effect.fnUntraced(function* (
+  proxy: Started,
+  packages: ReadonlyArray<{ readonly digest: string; readonly content: Uint8Array }>,
+  concurrency: number = 1
+) {
+  return yield* Effect.forEach(
+    packages,
+    ({ content, digest }) =>
+      Effect.map(proxy.package(digest), (response) => {
+        assert.strictEqual(response.status, 200)
+        assert.isTrue(response.complete)
+        assert.isTrue(response.body.equals(content))
+        return String(response.headers["cache-status"]).split("; ").slice(1).join("; ")
+      }),
+    { concurrency }
+  )
+})
+
+/** Packages in the registry, of these sizes. */
+const putPackages = (proxy: Started, sizes: ReadonlyArray<number>) =>
+  Effect.forEach(sizes, (size) => {
+    const content = bytes(size)
+    return Effect.map(proxy.registry.putPackage(content), ({ digest }) => ({ digest, content }))
+  })
+
+const evictionsBy = (proxy: Started, reason: "cap" | "full_disk") =>
+  Effect.map(proxy.request("/metrics"), ({ body }) => {
+    const name = `registry_packages_proxy_cache_evictions_total{reason="${reason}"}`
+    const line = body
+      .toString()
+      .split("\n")
+      .find((line) => line.startsWith(name))
+    return Number(line?.slice(name.length) ?? 0)
+  })
+
 const stored = contents.map(() => "fwd=miss; stored")
 
 describe("a cache on a small volume", () => {
@@ -56,7 +93,7 @@ describe("a cache on a small volume", () => {
       () =>
         withPlatform(
           Effect.gen(function* () {
-            const { images, proxy, volume } = yield* onVolume
+            const { images, proxy, volume } = yield* onVolume()
             assert.deepStrictEqual(yield* readiness(proxy), [200, "ok\n"])
             yield* volume[trouble]
             for (const _ of [1, 2]) yield* fetchAll(proxy, images)
@@ -75,11 +112,74 @@ describe("a cache on a small volume", () => {
     )
   }
 
+  for (const [what, sizes, inodes] of [
+    ["smaller than the cap", Array.from({ length: 24 }, (_, index) => 280_000 + index * 5000), undefined],
+    [
+      "smaller than the cap, with small packages",
+      Array.from({ length: 60 }, (_, index) => 90_000 + index * 1000),
+      undefined
+    ],
+    ["without inodes left", Array.from({ length: 30 }, (_, index) => 1000 + index), 16]
+  ] as const) {
+    it.effect(`a volume ${what} keeps what was used last: nothing passes by`, () =>
+      withPlatform(
+        Effect.gen(function* () {
+          const { proxy } = yield* onVolume(inodes === undefined ? {} : { inodes })
+          const packages = yield* putPackages(proxy, sizes)
+          const before = yield* evictionsBy(proxy, "full_disk")
+          assert.deepStrictEqual(
+            yield* fetchEach(proxy, packages),
+            packages.map(() => "fwd=miss; stored")
+          )
+          assert.isAbove(yield* evictionsBy(proxy, "full_disk"), before)
+          assert.deepStrictEqual(yield* readiness(proxy), [200, "ok\n"])
+          assert.isFalse(yield* isDegraded(proxy))
+          assert.deepStrictEqual(yield* fetchEach(proxy, packages.slice(-2)), ["hit", "hit"])
+        })
+      )
+    )
+  }
+
+  it.effect(
+    "a volume smaller than the cap gives the right bytes to all who ask at once, however it comes out",
+    () =>
+      withPlatform(
+        Effect.gen(function* () {
+          const { proxy } = yield* onVolume()
+          const packages = yield* putPackages(
+            proxy,
+            Array.from({ length: 12 }, (_, index) => 300_000 + index * 30_000)
+          )
+          for (const concurrency of [4, 12]) {
+            yield* fetchEach(proxy, [...packages, ...packages], concurrency)
+          }
+          // Once nobody asks for so many at once, there is room again.
+          assert.include(["hit", "fwd=miss; stored"], (yield* fetchEach(proxy, packages.slice(0, 1)))[0])
+          assert.deepStrictEqual(yield* readiness(proxy), [200, "ok\n"])
+        })
+      )
+  )
+
+  it.effect("what somebody else takes of the volume is given up by the cache, once it needs room", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const { proxy, volume } = yield* onVolume()
+        const packages = yield* putPackages(proxy, [300_000, 300_000, 300_000, 300_000, 590_000])
+        yield* fetchEach(proxy, packages.slice(0, 4))
+        yield* volume.fill
+        assert.deepStrictEqual(yield* fetchEach(proxy, packages.slice(4)), ["fwd=miss; stored"])
+        assert.deepStrictEqual(yield* readiness(proxy), [200, "ok\n"])
+      })
+    )
+  )
+
   it.effect("what is kept is served from a volume that has become read-only", () =>
     withPlatform(
       Effect.gen(function* () {
-        const { images, proxy, volume } = yield* onVolume
+        const { images, proxy, volume } = yield* onVolume()
         assert.deepStrictEqual(yield* fetchAll(proxy, images), stored)
+        // A file that is open for writing keeps a volume from it.
+        yield* settle
         yield* volume.makeReadOnly
         assert.deepStrictEqual(
           yield* fetchAll(proxy, images),
@@ -92,7 +192,7 @@ describe("a cache on a small volume", () => {
   it.effect("a package larger than the volume, though not than the cap, comes whole", () =>
     withPlatform(
       Effect.gen(function* () {
-        const { proxy, volume } = yield* onVolume
+        const { proxy, volume } = yield* onVolume()
         const content = bytes(Volume.size * 2)
         const image = yield* proxy.registry.putPackage(content)
         if (!volume.real) yield* volume.fill
@@ -109,7 +209,7 @@ describe("a cache on a small volume", () => {
   it.effect("a directory deleted underneath is made again, and what was in it fetched again", () =>
     withPlatform(
       Effect.gen(function* () {
-        const { images, proxy, volume } = yield* onVolume
+        const { images, proxy, volume } = yield* onVolume()
         assert.deepStrictEqual(yield* fetchAll(proxy, images), stored)
         yield* volume.remove
         yield* fetchAll(proxy, images)

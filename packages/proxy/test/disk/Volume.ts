@@ -1,8 +1,14 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { FileFaults, layer as layerFaulty } from "@registry-packages-proxy/testkit/FaultyFileSystem"
+import { diskUse } from "@registry-packages-proxy/testkit/DiskUse"
+import {
+  FileFaults,
+  intercept,
+  layer as layerFaulty
+} from "@registry-packages-proxy/testkit/FaultyFileSystem"
 import { Context, Effect, FileSystem, Layer, type Scope } from "effect"
+import { systemError } from "effect/PlatformError"
 import { execFileSync } from "node:child_process"
-import { rmSync, statfsSync, writeFileSync } from "node:fs"
+import { readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs"
 
 /** A small disk for a cache directory, and what can happen to it. */
 export interface Volume {
@@ -10,6 +16,7 @@ export interface Volume {
   readonly real: boolean
   readonly directory: string
   readonly files: Layer.Layer<FileSystem.FileSystem>
+  /** Takes all the room that is left, for somebody else's file. */
   readonly fill: Effect.Effect<void>
   readonly makeReadOnly: Effect.Effect<void>
   /** Takes back both. */
@@ -42,34 +49,73 @@ const makeReal = (root: string): Volume => {
   }
 }
 
-const makeFaulty = Effect.fnUntraced(function* (root: string): Effect.fn.Return<Volume, never, Scope.Scope> {
-  const context = yield* Layer.build(layerFaulty.pipe(Layer.provide(NodeFileSystem.layer)))
+/** Refuses, before it is begun, what a volume of this size has no room or no inode for. */
+const limited = (fs: FileSystem.FileSystem, root: string, inodes: number) => {
+  let taken = 0
+  const full = (operation: string, path: string) =>
+    systemError({
+      _tag: "Unknown",
+      module: "FileSystem",
+      method: operation,
+      pathOrDescriptor: path,
+      cause: Object.assign(new Error("no space left on device"), { code: "ENOSPC" })
+    })
+  const files = intercept(fs, {
+    before: (operation, path, bytes) =>
+      Effect.suspend(() => {
+        if (!path.includes("/ingest-")) return Effect.void
+        const hasRoom =
+          operation === "write"
+            ? diskUse(root) + bytes + taken <= size
+            : operation !== "open" || readdirSync(root, { recursive: true }).length < inodes
+        return hasRoom ? Effect.void : Effect.fail(full(operation, path))
+      }),
+    after: () => Effect.void
+  })
+  return {
+    files,
+    take: (bytes: number): void => {
+      taken = bytes
+    }
+  }
+}
+
+const makeFaulty = Effect.fnUntraced(function* (
+  root: string,
+  inodes: number
+): Effect.fn.Return<Volume, never, FileSystem.FileSystem | Scope.Scope> {
+  const { files, take } = limited(yield* FileSystem.FileSystem, root, inodes)
+  const context = yield* Layer.build(
+    layerFaulty.pipe(Layer.provide(Layer.succeed(FileSystem.FileSystem, files)))
+  )
   const faults = Context.get(context, FileFaults)
-  const changes = ["write", "rename", "remove", "makeDirectory", "utimes"] as const
+  const changes = ["write", "rename", "remove", "makeDirectory", "utimes", "chmod"] as const
   return {
     real: false,
     directory: `${root}/cache`,
-    files: Layer.succeed(FileSystem.FileSystem, Context.get(context, FileSystem.FileSystem)),
-    fill: faults.set({ operation: "write", reason: "WriteZero" }),
+    files: Layer.succeedContext(context),
+    fill: Effect.sync(() => take(size - diskUse(root))),
     makeReadOnly: faults.set(
       { operation: "open", path: "ingest", reason: "PermissionDenied" },
       ...changes.map((operation) => ({ operation, reason: "PermissionDenied" }) as const)
     ),
-    mend: faults.set(),
+    mend: Effect.andThen(faults.set(), () => Effect.sync(() => take(0))),
     remove: Effect.sync(() => rmSync(`${root}/cache`, { recursive: true }))
   }
 })
 
 /** A tmpfs mounted for the test where the user may mount, else a directory with faults, which is said. */
-export const make = Effect.gen(function* () {
+export const make = Effect.fnUntraced(function* (options: { readonly inodes?: number } = {}) {
+  const { inodes = 10_000 } = options
   const root = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
+  const limits = `size=${size},nr_inodes=${inodes}`
   const mounted = yield* Effect.acquireRelease(
-    Effect.isSuccess(mount("-t", "tmpfs", "-o", `size=${size}`, "registry-packages-proxy-test", root)),
+    Effect.isSuccess(mount("-t", "tmpfs", "-o", limits, "registry-packages-proxy-test", root)),
     (mounted) =>
       mounted
         ? Effect.sync(() => void execFileSync("umount", ["--lazy", root], { stdio: "pipe" }))
         : Effect.void
   )
   if (!mounted) process.stdout.write("no right to mount: a faulty file system stands in for a small tmpfs\n")
-  return mounted ? makeReal(root) : yield* makeFaulty(root)
+  return mounted ? makeReal(root) : yield* makeFaulty(root, inodes)
 })

@@ -3,8 +3,10 @@ import * as CredentialsFiles from "./CredentialsFiles.ts"
 import * as DockerConfigs from "./DockerConfigs.ts"
 import { of, suite } from "./FuzzSuite.ts"
 import * as Headers from "./Headers.ts"
+import * as Locations from "./Locations.ts"
 import * as Manifests from "./Manifests.ts"
 import * as Query from "./Query.ts"
+import * as UpstreamAnswers from "./UpstreamAnswers.ts"
 
 suite([
   of(Query.target),
@@ -12,5 +14,7 @@ suite([
   of(Manifests.target),
   of(DockerConfigs.target),
   of(Challenges.target),
-  of(CredentialsFiles.target)
+  of(CredentialsFiles.target),
+  of(UpstreamAnswers.target),
+  of(Locations.target)
 ])

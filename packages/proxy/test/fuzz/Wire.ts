@@ -1,3 +1,4 @@
+import { installed } from "@registry-packages-proxy/testkit/CountingScheduler"
 import * as DigestCacheMock from "@registry-packages-proxy/testkit/DigestCacheMock"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -27,14 +28,15 @@ export interface WireAnswer {
 /** Statuses with which this side of HTTP may answer anything at all; never 500. */
 const allowed: ReadonlySet<number> = new Set([200, 206, 304, 400, 404, 405, 408, 416, 431])
 
-/** Turns of the event loop without a step after which nothing more is thought to come. */
+/** Turns of the event loop without a step of a socket or a fiber after which nothing more is thought to come. */
 const quietTurns = 8
 
 const settle = async (steps: () => number): Promise<void> => {
+  const scheduler = installed()
   let before = steps()
   for (let quiet = 0; quiet < quietTurns; quiet++) {
     await new Promise((resolve) => setImmediate(resolve))
-    if (steps() !== before) quiet = 0
+    if (steps() !== before || scheduler.pending > 0) quiet = 0
     before = steps()
   }
 }

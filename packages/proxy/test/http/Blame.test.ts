@@ -1,4 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import { blaming, proxyWantsCredentials } from "@registry-packages-proxy/node-net/connect/Tunnel"
+import {
+  type ConnectionFailure,
+  fromCode,
+  notInTime
+} from "@registry-packages-proxy/node-net/ConnectionFailure"
+import { parseProxy } from "@registry-packages-proxy/node-net/proxy/Proxy"
 import { anonymous, type Credential } from "@registry-packages-proxy/oci/Credential"
 import { short } from "@registry-packages-proxy/oci/Digest"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
@@ -11,9 +18,9 @@ import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
 import type { RegistryRedirect } from "@registry-packages-proxy/testkit/RegistryRules"
 import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
-import { Effect, Fiber, Layer, Redacted, Stream } from "effect"
+import { Effect, Fiber, Layer, Redacted, Result, Stream } from "effect"
 import { HttpClient, HttpClientError } from "effect/http"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { readFileSync } from "node:fs"
 import { fromPullError } from "../../src/http/ErrorProblems.ts"
 
@@ -37,6 +44,8 @@ const account = { username: "user", password: "s3cret" }
 const login: Credential = { _tag: "Basic", username: "user", password: Redacted.make("s3cret") }
 const identityToken: Credential = { _tag: "IdentityToken", token: Redacted.make("refresh-me") }
 
+const forwardProxy = Result.getOrThrow(parseProxy("http://user:pass@proxy.test", "HTTPS_PROXY"))
+
 const basic: RegistryAuth = { _tag: "Basic", ...account }
 const bearer: RegistryAuth = { _tag: "Bearer", ...account }
 
@@ -48,8 +57,8 @@ interface Situation {
   readonly faults?: ReadonlyArray<readonly [Operation, Fault | ReadonlyArray<Fault>]>
   /** Takes the layer's blob away. */
   readonly isWithoutBlob?: boolean
-  /** Hosts at which nothing listens; and those that say nothing. */
-  readonly refuses?: string
+  /** A host that cannot be reached, and why not; and one that says nothing. */
+  readonly unreachable?: readonly [host: string, failure: ConnectionFailure]
   readonly isSilent?: string
 }
 
@@ -124,31 +133,46 @@ const situations: Readonly<Record<string, Situation>> = {
     faults: [["manifest", status(429, { "retry-after": "60" })]]
   },
   "the registry redirects in a circle": { redirect: { _tag: "Loop" } },
-  "nothing listens at the registry's address": { refuses: "registry.test" },
+  "nothing listens at the registry's address": { unreachable: ["registry.test", fromCode("ECONNREFUSED")] },
   "nothing listens at the token service's address": {
     auth: { ...bearer, realm: "store" },
-    refuses: "store.test"
+    unreachable: ["store.test", fromCode("ECONNREFUSED")]
+  },
+  "no trusted authority signed the registry's certificate": {
+    unreachable: ["registry.test", fromCode("UNABLE_TO_VERIFY_LEAF_SIGNATURE")]
+  },
+  "the forward proxy refuses the credentials of its address (407)": {
+    unreachable: ["registry.test", proxyWantsCredentials(forwardProxy)]
+  },
+  "nothing listens at the forward proxy's address": {
+    redirect: { _tag: "Store" },
+    unreachable: ["store.test", blaming(forwardProxy)(fromCode("ECONNREFUSED"))]
+  },
+  "the forward proxy is silent": {
+    unreachable: ["registry.test", blaming(forwardProxy)(notInTime)]
   },
   "the registry is silent": { isSilent: "registry.test" }
 }
 
 /** An upstream of which some hosts cannot be reached. */
-const withOutages = (upstream: Upstream["Service"], { isSilent, refuses }: Situation): Upstream["Service"] =>
+const withOutages = (
+  upstream: Upstream["Service"],
+  { isSilent, unreachable }: Situation
+): Upstream["Service"] =>
   Upstream.of({
     client: (target) =>
       Effect.map(upstream.client(target), (client) =>
         target.host === isSilent
           ? HttpClient.make(() => Effect.never)
-          : target.host !== refuses
+          : unreachable === undefined || target.host !== unreachable[0]
             ? client
-            : HttpClient.make((request) => {
-                const cause = Object.assign(new Error("refused"), { code: "ECONNREFUSED" })
-                return Effect.fail(
+            : HttpClient.make((request) =>
+                Effect.fail(
                   new HttpClientError.HttpClientError({
-                    reason: new HttpClientError.TransportError({ request, cause })
+                    reason: new HttpClientError.TransportError({ request, cause: unreachable[1] })
                   })
                 )
-              })
+              )
       )
   })
 

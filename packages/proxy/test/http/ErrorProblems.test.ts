@@ -111,7 +111,7 @@ const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPullError>
         }[role]
       ] as const
   ),
-  ...(["refused", "reset", "dns", "certificate", "other"] as const).map(
+  ...(["refused", "reset", "dns", "certificate", "proxy", "other"] as const).map(
     (kind) =>
       [
         `another server's connection: ${kind}`,
@@ -119,7 +119,7 @@ const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPullError>
         kind === "reset" ? "Ask again later" : "the server the registry redirects to"
       ] as const
   ),
-  ...(["refused", "reset", "dns", "certificate", "other"] as const).map(
+  ...(["refused", "reset", "dns", "certificate", "proxy", "other"] as const).map(
     (kind) =>
       [
         `a connection: ${kind}`,
@@ -127,12 +127,12 @@ const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPullError>
         kind === "reset" ? "Ask again later" : "Check "
       ] as const
   ),
-  ...(["connect", "headers", "body", "attempts"] as const).map(
+  ...(["connect", "proxy", "headers", "body", "attempts"] as const).map(
     (phase) =>
       [
         `time: ${phase}`,
         byRegistry(new Registry.TimedOut({ phase })),
-        phase === "connect" ? "Check the network" : "Ask again later"
+        { connect: "Check the network", proxy: "Check HTTP_PROXY" }[phase as string] ?? "Ask again later"
       ] as const
   ),
   [

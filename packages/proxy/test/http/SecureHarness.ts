@@ -11,9 +11,9 @@ import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
 import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
-import { Context, Duration, Effect, Layer, Logger, Option, Redacted, SubscriptionRef } from "effect"
+import { Context, Deferred, Duration, Effect, Layer, Logger, Option, Redacted, SubscriptionRef } from "effect"
 import { HttpServer } from "effect/http"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import type { IncomingHttpHeaders } from "node:http"
 import type { ConnectionOptions, TLSSocket } from "node:tls"
 import { rules } from "../../src/http/Access.ts"
@@ -48,6 +48,9 @@ const materialOf = (
   clientAuthorities
 })
 
+/** Lets everyone go as far as they come, however often the scheduler yields. */
+export const settle = Effect.andThen(TestClock.adjust(1), Effect.repeat(Effect.yieldNow, { times: 200 }))
+
 interface Options {
   readonly minVersion?: MinVersion
   /** Whether client certificates are asked for. */
@@ -57,6 +60,8 @@ interface Options {
   readonly gracePeriod?: Duration.Input
   /** One that keeps nothing unless told. */
   readonly cache?: Layer.Layer<DigestCache>
+  /** The package's; 1000 bytes unless told. */
+  readonly size?: number
 }
 
 /** The program's secure listener over the network, with TLS material and reviews that a test changes at will. */
@@ -77,9 +82,9 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
       [tokens.metrics, rightsTo("metrics")]
     ])
   })
-  const image = RegistryImage.ofPackage(bytes(1000))
-  const said: Array<string> = []
-  const logger = Logger.make(({ message }) => void said.push(String(message)))
+  const image = RegistryImage.ofPackage(bytes(options.size ?? 1000))
+  const said: Array<ReadonlyArray<unknown>> = []
+  const logger = Logger.make(({ message }) => void said.push([message].flat()))
   const context = yield* Layer.build(
     layerSecure({
       platform: Platform.make("linux/amd64"),
@@ -106,9 +111,12 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
       Layer.provide(Logger.layer([logger]))
     )
   )
-  const port = Number(/Listening on https:\/\/127\.0\.0\.1:(\d+)/.exec(said.join("\n"))?.[1])
+  const port = Number(/Listening on https:\/\/127\.0\.0\.1:(\d+)/.exec(said.flat().join("\n"))?.[1])
   const trusted = { host: "127.0.0.1", port, ca: authority.cert }
   return {
+    port,
+    /** The messages that were logged, each with what else was logged with it. */
+    said,
     /** Of the plain listener where there is one, else of the secure one. */
     origin: HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address),
     authority,
@@ -121,6 +129,9 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
     connect: (own: ConnectionOptions = {}) => connect({ ...trusted, ...own }),
     /** One request on a connection of its own. */
     request: (path: string, own: Request = {}) => request({ ...trusted, path, ...own }),
+    /** Gives new connections this material. */
+    renewWith: (change: (now: Material) => Material) =>
+      Effect.andThen(SubscriptionRef.update(material, change), settle),
     /** Gives new connections other material, and waits until it is in use. */
     renew: (change: { readonly serving?: Certificates.ServerCertificate; readonly clientCa?: string }) =>
       Effect.gen(function* () {
@@ -130,7 +141,7 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
           clientAuthorities:
             change.clientCa === undefined ? now.clientAuthorities : Option.some(change.clientCa)
         }))
-        yield* TestClock.adjust(1)
+        yield* settle
       })
   }
 })
@@ -178,6 +189,10 @@ export interface Connection {
   readonly socket: TLSSocket
   /** Writes a request, and answers what comes back until the answer is whole: its head, or with its body of known length. */
   readonly exchange: (text: string) => Effect.Effect<string, string>
+  /** Writes a request and reads no more than its answer's head until the second effect runs; that one gives all of it. */
+  readonly begin: (text: string) => Effect.Effect<Effect.Effect<string, string>, string>
+  /** Once the server has closed it. */
+  readonly closed: Effect.Effect<void>
   /** The newest session ticket, once the server has sent one. */
   readonly session: Effect.Effect<Buffer>
 }
@@ -198,31 +213,55 @@ const connect = (options: ConnectionOptions): Effect.Effect<Connection, string> 
       ticket = session
       waiting?.(session)
     })
+    const closed = Deferred.makeUnsafe<void>()
+    socket.once("close", () => void Deferred.doneUnsafe(closed, Effect.void))
     socket.on("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(error.code ?? error.message)))
+    let answer = ""
+    let hear = (): void => {}
+    socket.on("data", (chunk: Buffer) => {
+      answer += chunk.toString("latin1")
+      hear()
+    })
+    socket.once("close", () => hear())
+    /** What has come since, once `isEnough` or there will be no more. */
+    const read = (isEnough: (text: string) => boolean): Effect.Effect<string> =>
+      Effect.callback((resume) => {
+        hear = () => {
+          if (!socket.destroyed && !isEnough(answer)) return
+          hear = () => {}
+          resume(Effect.succeed(answer))
+        }
+        hear()
+      })
+    const write = (text: string) =>
+      Effect.sync(() => {
+        answer = ""
+        socket.write(text)
+      })
     socket.once("secureConnect", () =>
       resume(
         Effect.succeed({
           socket,
+          closed: Deferred.await(closed),
           session: Effect.callback((resume) => {
             if (ticket === undefined) waiting = (session) => resume(Effect.succeed(session))
             else resume(Effect.succeed(ticket))
           }),
-          exchange: (text) =>
-            Effect.callback((resume) => {
-              let answer = ""
-              const hear = (chunk: Buffer): void => {
-                answer += chunk.toString("latin1")
-                if (wholeAnswer(answer)) finish()
-              }
-              const finish = (): void => {
-                socket.off("data", hear)
-                socket.off("close", finish)
-                resume(Effect.succeed(answer))
-              }
-              socket.on("data", hear)
-              socket.once("close", finish)
-              socket.write(text)
-            })
+          begin: (text) =>
+            Effect.as(
+              Effect.andThen(
+                write(text),
+                Effect.tap(
+                  read((text) => text.includes("\r\n\r\n")),
+                  () => Effect.sync(() => socket.pause())
+                )
+              ),
+              Effect.suspend(() => {
+                socket.resume()
+                return read(wholeAnswer)
+              })
+            ),
+          exchange: (text) => Effect.andThen(write(text), read(wholeAnswer))
         })
       )
     )

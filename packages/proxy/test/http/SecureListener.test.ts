@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
 import { rawHttp } from "@registry-packages-proxy/testkit/RawHttp"
 import { Context, Effect, Exit, Fiber, Latch, Option, Redacted, Scope } from "effect"
-import { TestClock } from "effect/testing"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import type { ConnectionOptions } from "node:tls"
 import { cipherSuites, make as makeServer } from "../../src/http/SecureListener.ts"
-import { startSecure, tokens } from "./SecureHarness.ts"
+import { settle, startSecure, tokens } from "./SecureHarness.ts"
 
 const net = process.getBuiltinModule("node:net")
 
@@ -13,8 +13,6 @@ const get = (path: string, token?: string): string =>
   `GET ${path} HTTP/1.1\r\nHost: x\r\n${token === undefined ? "" : `Authorization: Bearer ${token}\r\n`}\r\n`
 
 const statusOf = (answer: string): number => Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1])
-
-const carol = { commonName: tokens.packages, organizations: ["group-a"], usage: "client" } as const
 
 describe("TLS on the secure port", () => {
   it.effect("speaks TLS 1.2 and 1.3 with suites of its list, and nothing older", () =>
@@ -132,6 +130,50 @@ describe("TLS on the secure port", () => {
   )
 })
 
+describe("TLS material that cannot be used", () => {
+  it.effect("is logged, the one before serves on, and it is tried again until there is newer", () =>
+    Effect.gen(function* () {
+      const { authority, connect, renewWith, said } = yield* startSecure()
+      const served = Effect.map(connect(), ({ socket }) => {
+        const certificate = socket.getPeerX509Certificate()?.toString().trim()
+        socket.destroy()
+        return certificate
+      })
+      const before = yield* served
+      const failures = () => said.filter(([message]) => String(message).includes("cannot be used")).length
+      yield* renewWith((now) => ({ ...now, serving: { ...now.serving, certificates: "no certificate" } }))
+      assert.strictEqual(failures(), 1)
+      assert.strictEqual(yield* served, before)
+      for (const delay of ["1 seconds", "2 seconds"] as const) {
+        yield* TestClock.adjust(delay)
+        yield* settle
+      }
+      assert.strictEqual(failures(), 3)
+      // What fails for a while is used once it no longer does.
+      const [passing, last] = [yield* authority.issue(), yield* authority.issue()]
+      let attempts = 0
+      yield* renewWith(() => ({
+        serving: { certificates: passing.cert, privateKey: Redacted.make(passing.key) },
+        get clientAuthorities(): Option.Option<string> {
+          if (++attempts === 1) throw new Error("out of memory")
+          return Option.none()
+        }
+      }))
+      assert.strictEqual(yield* served, before)
+      yield* TestClock.adjust("1 seconds")
+      yield* settle
+      assert.strictEqual(yield* served, passing.cert.trim())
+      yield* renewWith((now) => ({
+        ...now,
+        serving: { certificates: last.cert, privateKey: Redacted.make(last.key) }
+      }))
+      assert.strictEqual(yield* served, last.cert.trim())
+      yield* TestClock.adjust("5 minutes")
+      assert.strictEqual(failures(), 4)
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("stopping with a secure port", () => {
   it.effect("closes it at once, but for the download under way, while the plain one answers probes", () =>
     Effect.gen(function* () {
@@ -156,113 +198,5 @@ describe("stopping with a secure port", () => {
       assert.strictEqual(yield* Effect.flip(rawHttp(`${proxy.origin}/healthz`)), "ECONNREFUSED")
       idle.socket.destroy()
     })
-  )
-})
-
-describe("client certificates on the secure port", () => {
-  it.effect("authenticate: CN is the user, O its groups", () =>
-    Effect.gen(function* () {
-      const { clients, package: path, request, reviews } = yield* startSecure({ clientCertificates: true })
-      const { cert, key } = yield* clients.issue(carol)
-      assert.strictEqual((yield* request(path, { cert, key })).status, 200)
-      assert.lengthOf(reviews.asked.tokens, 0)
-      const [user] = reviews.asked.accesses[0] ?? []
-      assert.deepStrictEqual(
-        [user?.name, user?.groups],
-        [carol.commonName, ["group-a", "system:authenticated"]]
-      )
-      assert.strictEqual((yield* request("/metrics", { cert, key })).status, 403)
-      // The others may still come with tokens.
-      assert.strictEqual((yield* request(path, { token: tokens.packages })).status, 200)
-      assert.strictEqual((yield* request(path)).status, 401)
-    }).pipe(Effect.scoped)
-  )
-
-  it.effect(
-    "are worth nothing from another authority, for servers, out of their time, or where none is asked for",
-    () =>
-      Effect.gen(function* () {
-        const { clients, package: path, request } = yield* startSecure({ clientCertificates: true })
-        const stranger = yield* Certificates.makeAuthority
-        for (const { cert, key } of [
-          yield* stranger.issue(carol),
-          yield* clients.issue({ ...carol, usage: "server" }),
-          yield* clients.issue({ ...carol, notAfter: new Date(Date.now() - 1000) }),
-          yield* clients.issue({ ...carol, notBefore: new Date(Date.now() + 3_600_000) })
-        ]) {
-          assert.strictEqual((yield* request(path, { cert, key })).status, 401)
-          assert.strictEqual((yield* request(path, { cert, key, token: tokens.packages })).status, 200)
-        }
-        const without = yield* startSecure()
-        const { cert, key } = yield* clients.issue(carol)
-        assert.strictEqual((yield* without.request(without.package, { cert, key })).status, 401)
-      }).pipe(Effect.scoped)
-  )
-
-  it.effect("are looked at in each request: one that ends on a connection ends there", () =>
-    Effect.gen(function* () {
-      const { clients, connect, package: path } = yield* startSecure({ clientCertificates: true })
-      const { cert, key } = yield* clients.issue({ ...carol, notAfter: new Date(Date.now() + 600_000) })
-      const { exchange, socket } = yield* connect({ cert, key })
-      assert.strictEqual(statusOf(yield* exchange(get(path))), 200)
-      yield* TestClock.adjust("11 minutes")
-      assert.strictEqual(statusOf(yield* exchange(get(path))), 401)
-      socket.destroy()
-    }).pipe(Effect.scoped)
-  )
-
-  it.effect("come back with a resumed session as what they were, and only as that", () =>
-    Effect.gen(function* () {
-      const { clients, connect, package: path } = yield* startSecure({ clientCertificates: true })
-      const stranger = yield* Certificates.makeAuthority
-      const good = yield* clients.issue(carol)
-      const bad = yield* stranger.issue(carol)
-      for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
-        for (const [own, status] of [
-          [{ cert: good.cert, key: good.key }, 200],
-          [{ cert: bad.cert, key: bad.key }, 401],
-          [{}, 401]
-        ] as const) {
-          const first = yield* connect({ ...own, maxVersion })
-          assert.strictEqual(statusOf(yield* first.exchange(get(path))), status)
-          const session = yield* first.session
-          first.socket.destroy()
-          const second = yield* connect({ ...own, maxVersion, session })
-          assert.isTrue(second.socket.isSessionReused())
-          assert.strictEqual(statusOf(yield* second.exchange(get(path))), status)
-          second.socket.destroy()
-        }
-      }
-    }).pipe(Effect.scoped)
-  )
-
-  it.effect(
-    "of an authority that is no longer believed are worth nothing, on connections and sessions of before too",
-    () =>
-      Effect.gen(function* () {
-        const { clients, connect, package: path, renew } = yield* startSecure({ clientCertificates: true })
-        const next = yield* Certificates.makeAuthority
-        for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
-          yield* renew({ clientCa: clients.cert })
-          const { cert, key } = yield* clients.issue(carol)
-          const old = yield* connect({ cert, key, maxVersion })
-          assert.strictEqual(statusOf(yield* old.exchange(get(path))), 200)
-          const session = yield* old.session
-          yield* renew({ clientCa: clients.cert + next.cert })
-          assert.strictEqual(statusOf(yield* old.exchange(get(path))), 200)
-          yield* renew({ clientCa: next.cert })
-          assert.strictEqual(statusOf(yield* old.exchange(get(path))), 401)
-          assert.strictEqual(statusOf(yield* old.exchange(get(path, tokens.packages))), 200)
-          old.socket.destroy()
-          const resumed = yield* connect({ cert, key, maxVersion, session })
-          assert.isFalse(resumed.socket.isSessionReused())
-          assert.strictEqual(statusOf(yield* resumed.exchange(get(path))), 401)
-          resumed.socket.destroy()
-          const of = yield* next.issue(carol)
-          const fresh = yield* connect({ cert: of.cert, key: of.key, maxVersion })
-          assert.strictEqual(statusOf(yield* fresh.exchange(get(path))), 200)
-          fresh.socket.destroy()
-        }
-      }).pipe(Effect.scoped)
   )
 })

@@ -1,5 +1,5 @@
 import type { MemorySocket } from "@registry-packages-proxy/testkit/MemorySocket"
-import { Effect, type Latch } from "effect"
+import { Clock, Effect, type Latch } from "effect"
 import type { Ask } from "./Step.ts"
 
 /** What a client has of an answer. Filled as it comes; `outcome` last. */
@@ -11,6 +11,8 @@ export class Answer {
   bodyLength = 0
   /** Bytes off the connection, head included. */
   received = 0
+  /** How long it took nothing in a row at most, in milliseconds of virtual time. */
+  stalled = 0
   /** Why this is no answer HTTP allows. */
   malformed: string | undefined
   /** How it ended: with all its bytes, broken off by the other side, or because this client left. */
@@ -65,54 +67,98 @@ const next = (socket: MemorySocket, most: number): Effect.Effect<Buffer | undefi
       if (socket.readableEnded || socket.destroyed) done(undefined)
     }
     const over = () => done(undefined)
-    const done = (chunk: Buffer | undefined) => {
+    const forget = () => {
       socket.off("readable", look)
       socket.off("end", over)
       socket.off("close", over)
+    }
+    const done = (chunk: Buffer | undefined) => {
+      forget()
       resume(Effect.succeed(chunk))
     }
     socket.on("readable", look)
     socket.once("end", over)
     socket.once("close", over)
     look()
+    return Effect.sync(forget)
   })
 
-/** Sends a request and takes its answer as told; `letGo` is what a stalled client waits for. */
-export const ask = (options: {
+/** What clients that do not read wait for. */
+export interface Waits {
+  /** Those that stall go on. */
+  readonly letGo: Latch.Latch
+  /** Those that stopped for good are asked how it came out. */
+  readonly over: Latch.Latch
+}
+
+interface Asking {
   readonly socket: MemorySocket
   readonly request: string
   readonly ask: Ask
-  readonly letGo: Latch.Latch
+  readonly waits: Waits
   readonly answer: Answer
-}): Effect.Effect<void> =>
+}
+
+const leave = ({ answer, socket }: Asking, how: "close" | "reset"): void => {
+  answer.outcome ??= "left"
+  if (how === "reset") socket.resetAndDestroy()
+  else socket.destroy()
+}
+
+/** Waits without reading. */
+const stall = (answer: Answer, until: Latch.Latch): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const { answer, letGo, request, socket } = options
-    const { method, taking } = options.ask
+    const since = yield* Clock.currentTimeMillis
+    yield* until.await
+    answer.stalled = Math.max(answer.stalled, (yield* Clock.currentTimeMillis) - since)
+  })
+
+const take = Effect.fnUntraced(function* (asking: Asking) {
+  const { answer, socket, waits } = asking
+  const { method, taking } = asking.ask
+  let dripped = 0
+  while (answer.outcome === undefined) {
+    if (taking._tag === "Leave" && answer.received >= taking.at) return leave(asking, taking.how)
+    if (taking._tag === "Stall" && answer.received >= taking.at) yield* stall(answer, waits.letGo)
+    if (taking._tag === "Forget" && answer.received >= taking.at) {
+      yield* stall(answer, waits.over)
+      if (!socket.isAbandoned) return leave(asking, "reset")
+      answer.outcome = "broken"
+      return
+    }
+    if (taking._tag === "Drip" && answer.received - dripped >= taking.bytes) {
+      dripped = answer.received
+      yield* Effect.sleep("1 second")
+    }
+    const most = "at" in taking && taking.at > answer.received ? taking.at - answer.received : Infinity
+    const chunk = yield* next(socket, most)
+    if (chunk === undefined) {
+      // Unless this client has left meanwhile.
+      answer.outcome ??= "broken"
+      return
+    }
+    answer.take(chunk)
+    const expected = answer.expected(method)
+    if (expected !== undefined && answer.bodyLength > expected) answer.malformed = "more than Content-Length"
+    if (expected !== undefined && answer.bodyLength >= expected) answer.outcome = "complete"
+  }
+})
+
+/** Leaves once so many turns of the event loop have passed. */
+const abandon = (asking: Asking, turns: number, how: "close" | "reset"): Effect.Effect<void> =>
+  turns > 0
+    ? Effect.andThen(Effect.yieldNow, abandon(asking, turns - 1, how))
+    : Effect.sync(() => leave(asking, how))
+
+/** Sends a request and takes its answer as told. */
+export const ask = (asking: Asking): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { request, socket } = asking
+    const { taking } = asking.ask
     socket.on("error", () => {})
     socket.write(request)
-    let dripped = 0
-    while (answer.outcome === undefined) {
-      if (taking._tag === "Leave" && answer.received >= taking.at) {
-        answer.outcome = "left"
-        if (taking.how === "reset") socket.resetAndDestroy()
-        break
-      }
-      if (taking._tag === "Stall" && answer.received >= taking.at) yield* letGo.await
-      if (taking._tag === "Drip" && answer.received - dripped >= taking.bytes) {
-        dripped = answer.received
-        yield* Effect.sleep("1 second")
-      }
-      const most = "at" in taking && taking.at > answer.received ? taking.at - answer.received : Infinity
-      const chunk = yield* next(socket, most)
-      if (chunk === undefined) {
-        answer.outcome = "broken"
-        break
-      }
-      answer.take(chunk)
-      const expected = answer.expected(method)
-      if (expected !== undefined && answer.bodyLength > expected)
-        answer.malformed = "more than Content-Length"
-      if (expected !== undefined && answer.bodyLength >= expected) answer.outcome = "complete"
-    }
-    socket.destroy()
-  })
+    const taken = take(asking)
+    return taking._tag === "Abandon"
+      ? Effect.raceFirst(taken, abandon(asking, taking.turns, taking.how))
+      : taken
+  }).pipe(Effect.ensuring(Effect.sync(() => void asking.socket.destroy())))

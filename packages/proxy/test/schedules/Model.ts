@@ -12,6 +12,9 @@ export interface Circumstances {
   readonly restart: boolean
 }
 
+/** How long a client may take nothing of its answer before the connection is closed, in milliseconds. */
+export const longestSilence = 60_000
+
 const wantedOf = (ask: Ask): Package => packages[ask.wanted] ?? (packages[0] as Package)
 
 interface Part {
@@ -52,6 +55,8 @@ export const faultsOf = (ask: Ask, answer: Answer, circumstances: Circumstances)
   const { upstream } = circumstances
   want(answer.malformed === undefined, `malformed: ${answer.malformed}`)
   if (answer.outcome === "left") return wrong
+  // Closed on a client that took nothing, it is as if that one had left.
+  if (answer.outcome === "broken" && answer.stalled >= longestSilence) return wrong
   if (answer.status === 0) {
     want(upstream || circumstances.disk || circumstances.restart, "the connection broke before any answer")
     return wrong

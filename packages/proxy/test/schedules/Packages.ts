@@ -4,6 +4,9 @@ import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
 /** The cap of every schedule's cache: two of the larger packages do not fit at once. */
 export const cap = 1_000_000
 
+/** What its memory has room for: the smaller of the two small packages. */
+export const memory = 6000
+
 /** What a package is, known without any of the program's code. */
 export interface Package {
   readonly name: string
@@ -68,6 +71,9 @@ export const packages: ReadonlyArray<Package> = [
 
 /** The one that fits only where nothing else takes room. */
 export const full = packages.findIndex(({ name }) => name === "full")
+
+/** Those that are answered in one piece. */
+export const small = [0, 1]
 
 export const largestSize = blobs.full.size
 export const repository = "registry.test/modules"

@@ -33,7 +33,7 @@ export const begin = (world: World, ask: Ask, circumstances: Model.Circumstances
     const answer = new Answer()
     const socket = world.run.connect()
     const fiber = yield* Effect.forkDetach(
-      send({ socket, request: requestOf(ask), ask, letGo: world.letGo, answer })
+      send({ socket, request: requestOf(ask), ask, waits: world.waits, answer })
     )
     return { ask, answer, fiber, circumstances }
   })
@@ -57,7 +57,7 @@ export const probe = (world: World, path: "/healthz" | "/readyz" | "/metrics"): 
       socket: world.run.connect(),
       request: `GET ${path} HTTP/1.1\r\nHost: proxy.test\r\n\r\n`,
       ask: simple(0),
-      letGo: Latch.makeUnsafe(true),
+      waits: { letGo: Latch.makeUnsafe(true), over: Latch.makeUnsafe(true) },
       answer
     })
     return answer

@@ -32,6 +32,11 @@ const auths: Readonly<Record<Extract<Step, { readonly _tag: "Auth" }>["auth"], R
   slow: { _tag: "Bearer", ...World.account, hideWith: 403, refuseFirst: 3, refuseTokensWith: 403 }
 }
 
+const wantedIn = (step: Step): ReadonlyArray<number> => {
+  if (step._tag === "Crowd") return step.callers.flatMap(wantedIn)
+  return "wanted" in step ? [step.wanted] : []
+}
+
 /** What is wrong, told with when. */
 class Broken extends Error {}
 
@@ -61,8 +66,8 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   })
 
   const letGo = Effect.gen(function* () {
-    yield* world.letGo.open
-    world.letGo = Latch.makeUnsafe(false)
+    yield* world.waits.letGo.open
+    world.waits = { ...world.waits, letGo: Latch.makeUnsafe(false) }
   })
 
   const damage = ({ how, wanted }: Extract<Step, { readonly _tag: "Damage" }>) => {
@@ -83,6 +88,9 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
     switch (step._tag) {
       case "Ask":
         return void pending.push(yield* Requests.begin(world, step, circumstances))
+      case "Crowd":
+        for (const caller of step.callers) pending.push(yield* Requests.begin(world, caller, circumstances))
+        return
       case "Registry": {
         touch({ upstream: true })
         const { fault, operation, times } = step.faults
@@ -113,7 +121,13 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
         return yield* world.run.faults.set()
       case "File":
         touch({ disk: true })
-        return disk.damage(step)
+        // What nobody could tell from the program's own doing is done once that is over.
+        if (step.how === "corrupt, time put back") yield* settle(motion)
+        return disk.damage(step, motion)
+      case "Between":
+        touch({ disk: true })
+        disk.setTrap(step)
+        return void pending.push(yield* Requests.begin(world, Requests.simple(step.wanted), circumstances))
       case "Restart": {
         touch({ restart: true })
         const ended = yield* World.restart(world, step.how, step.synced)
@@ -186,6 +200,8 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   })
 
   const allEnded = () => pending.every(({ answer }) => answer.outcome !== undefined)
+  const isForgotten = ({ answer, ask }: Requests.Pending) =>
+    ask.taking._tag === "Forget" && answer.received >= ask.taking.at
 
   for (const [index, step] of schedule.steps.entries()) {
     const its = classOf(step)
@@ -197,6 +213,12 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
 
   at = "all steps, faults as they are"
   yield* letGo
+  yield* passUntil(motion, longest, () =>
+    pending.every((request) => isForgotten(request) || request.answer.outcome !== undefined)
+  )
+  // Longer than anybody has to be waited for who takes nothing.
+  if (pending.some(isForgotten)) yield* pass(motion, 2 * Model.longestSilence)
+  yield* world.waits.over.open
   if (!(yield* passUntil(motion, longest, allEnded))) {
     return yield* fail(
       `${pending.length} requests did not end in time: ${JSON.stringify(
@@ -207,6 +229,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   yield* check
 
   at = "everything healed"
+  disk.setTrap(undefined)
   yield* heal
   yield* registry.setAuth({ _tag: "None" })
   yield* world.run.faults.set()
@@ -215,7 +238,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   yield* pass(motion, 70_000)
   circumstances = { upstream: false, disk: false, restart: false }
   // Whatever was touched, and what needs all the room there is.
-  const touched = new Set(schedule.steps.flatMap((step) => ("wanted" in step ? [step.wanted] : [])))
+  const touched = new Set(schedule.steps.flatMap(wantedIn))
   const order = [...touched, full]
   for (const wanted of order) {
     // A file damaged behind the cache's back may break the one answer that finds out.
@@ -247,10 +270,10 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
     return yield* fail(`/readyz says ${Buffer.concat(readiness.body).toString()}`)
   }
   const isIdle = () =>
-    openFiles(disk.directory).length === 0 && disk.files().every((file) => !file.includes("/ingest-"))
+    openFiles(disk.directory).length === 0 && disk.list().every((file) => !file.includes("/ingest-"))
   for (let turn = 0; turn < 100 && !isIdle(); turn++) yield* settle(motion)
   if (!isIdle()) {
-    return yield* fail(`left behind: ${JSON.stringify([openFiles(disk.directory), disk.files()])}`)
+    return yield* fail(`left behind: ${JSON.stringify([openFiles(disk.directory), disk.list()])}`)
   }
   const requests = yield* registry.requests
   const open = requests.filter(({ outcome }) => outcome === "open")

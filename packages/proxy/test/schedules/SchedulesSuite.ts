@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as VirtualTime from "@registry-packages-proxy/testkit/VirtualTime"
-import { Cause, Config, Effect, Exit, Logger, Metric, Option } from "effect"
+import { Cause, Config, Effect, Exit, Logger, Metric, Option, References } from "effect"
 import * as fc from "fast-check"
 import { run } from "./Run.ts"
 import { type Schedule, schedule } from "./Step.ts"
@@ -30,7 +30,10 @@ const check = async (schedule: Schedule): Promise<void> => {
     Effect.provideService(Metric.FiberRuntimeMetrics, {
       recordFiberStart: () => void active++,
       recordFiberEnd: () => void active--
-    })
+    }),
+    schedule.yields === undefined
+      ? (effect) => effect
+      : Effect.provideService(References.MaxOpsBeforeYield, schedule.yields)
   )
   const timeout = new AbortController()
   const cpuBefore = process.cpuUsage()

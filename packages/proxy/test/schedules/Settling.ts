@@ -1,3 +1,4 @@
+import { installed } from "@registry-packages-proxy/testkit/CountingScheduler"
 import { VirtualTime } from "@registry-packages-proxy/testkit/VirtualTime"
 import { Effect, type Fiber } from "effect"
 
@@ -12,16 +13,17 @@ export class Motion {
   }
 }
 
-/** Turns of the event loop without a step after which nothing is thought to move. */
+/** Turns of the event loop without a step of anybody after which nothing is thought to move. */
 const quietTurns = 6
 
 /** Returns when nothing moves any more but by time. Where that is judged too early, time passes a little early: it may. */
 export const settle = (motion: Motion): Effect.Effect<void> =>
   Effect.callback((resume) => {
+    const scheduler = installed()
     let quiet = 0
     let before = motion.steps
     const look = () => {
-      if (motion.files > 0 || motion.steps !== before) {
+      if (motion.files > 0 || motion.steps !== before || scheduler.pending > 0) {
         before = motion.steps
         quiet = 0
       } else if (++quiet > quietTurns) return resume(Effect.void)

@@ -1,15 +1,19 @@
 import * as FaultArbitrary from "@registry-packages-proxy/testkit/FaultArbitrary"
 import type { FileFault } from "@registry-packages-proxy/testkit/FaultyFileSystem"
 import * as fc from "fast-check"
-import { largestSize, packages } from "./Packages.ts"
+import { largestSize, packages, small } from "./Packages.ts"
 
 /** How a client takes its answer. */
 export type Taking =
   | { readonly _tag: "Whole" }
   /** Leaves after so many bytes of the answer, head included. */
   | { readonly _tag: "Leave"; readonly at: number; readonly how: "close" | "reset" }
+  /** Leaves after so many turns of the event loop, whatever it has by then. */
+  | { readonly _tag: "Abandon"; readonly turns: number; readonly how: "close" | "reset" }
   /** Stops reading there, until the stalled are let go on. */
   | { readonly _tag: "Stall"; readonly at: number }
+  /** Stops reading there for good, and stays. */
+  | { readonly _tag: "Forget"; readonly at: number }
   /** Takes so many bytes a second. */
   | { readonly _tag: "Drip"; readonly bytes: number }
 
@@ -26,6 +30,8 @@ export interface Ask {
 
 export type Step =
   | Ask
+  /** Several callers at once, each of whom leaves before long. */
+  | { readonly _tag: "Crowd"; readonly callers: ReadonlyArray<Ask> }
   | { readonly _tag: "Registry"; readonly faults: FaultArbitrary.PlannedFaults }
   | { readonly _tag: "HealRegistry" }
   | {
@@ -45,7 +51,14 @@ export type Step =
   | {
       readonly _tag: "File"
       readonly at: number
-      readonly how: "corrupt" | "truncate" | "delete" | "replace" | "touch" | "delete all"
+      readonly how: Damage | "corrupt, time put back" | "delete all"
+    }
+  /** A package is asked for, and something done to the next file that is looked at, or just about to be read. */
+  | {
+      readonly _tag: "Between"
+      readonly wanted: number
+      readonly moment: "looked at" | "read"
+      readonly how: Damage
     }
   | { readonly _tag: "Restart"; readonly how: "crash" | "stop"; readonly synced: boolean }
   | { readonly _tag: "LetGo" }
@@ -53,8 +66,13 @@ export type Step =
   | { readonly _tag: "Probe" }
   | { readonly _tag: "Settle" }
 
+/** What is done to a file by somebody else. */
+export type Damage = "corrupt" | "truncate" | "delete" | "replace" | "touch"
+
 /** A schedule: its steps, of which those of a class that is off are passed over. */
 export interface Schedule {
+  /** After how many operations every fiber yields, so that others come between; Effect's own number where undefined. */
+  readonly yields: number | undefined
   readonly on: Readonly<Record<Class, boolean>>
   readonly steps: ReadonlyArray<Step>
 }
@@ -75,11 +93,14 @@ export const classOf = (step: Step): Class | undefined => {
     case "Disk":
       return "disk"
     case "File":
+    case "Between":
       return "files"
     case "Restart":
       return "restart"
     case "Ask":
       return step.taking._tag === "Whole" ? undefined : "clients"
+    case "Crowd":
+      return "clients"
     default:
       return undefined
   }
@@ -89,6 +110,15 @@ const wanted = fc.nat(packages.length - 1)
 const offset = FaultArbitrary.offset(largestSize)
 const optional = <A>(arbitrary: fc.Arbitrary<A>, freq = 4) => fc.option(arbitrary, { nil: undefined, freq })
 
+const how = fc.constantFrom("close" as const, "reset" as const)
+
+// A package that is not in memory takes some tens of turns.
+const abandon: fc.Arbitrary<Taking> = fc.record({
+  _tag: fc.constant("Abandon" as const),
+  turns: fc.nat(60),
+  how
+})
+
 const taking: fc.Arbitrary<Taking> = fc.oneof(
   { weight: 4, arbitrary: fc.constant<Taking>({ _tag: "Whole" }) },
   {
@@ -96,10 +126,12 @@ const taking: fc.Arbitrary<Taking> = fc.oneof(
     arbitrary: fc.record({
       _tag: fc.constant("Leave" as const),
       at: offset,
-      how: fc.constantFrom("close" as const, "reset" as const)
+      how
     })
   },
+  { weight: 2, arbitrary: abandon },
   { weight: 1, arbitrary: offset.map((at): Taking => ({ _tag: "Stall", at })) },
+  { weight: 1, arbitrary: offset.map((at): Taking => ({ _tag: "Forget", at })) },
   {
     weight: 1,
     arbitrary: fc.integer({ min: 20_000, max: 400_000 }).map((bytes): Taking => ({ _tag: "Drip", bytes }))
@@ -108,21 +140,31 @@ const taking: fc.Arbitrary<Taking> = fc.oneof(
 
 const range = optional(fc.tuple(optional(offset, 8), optional(offset, 3)), 1)
 
-const ask: fc.Arbitrary<Ask> = fc.record({
-  _tag: fc.constant("Ask" as const),
-  wanted,
-  method: fc.constantFrom("GET" as const, "GET" as const, "GET" as const, "HEAD" as const),
-  range: range.map((range) => (range?.[0] === undefined && range?.[1] === undefined ? undefined : range)),
-  ifRange: optional(fc.constantFrom("matching" as const, "other" as const), 1),
-  ifNoneMatch: optional(fc.constantFrom("matching" as const, "other" as const, "any" as const), 1),
-  taking
-})
+const askFor = (wanted: fc.Arbitrary<number>, taking: fc.Arbitrary<Taking>): fc.Arbitrary<Ask> =>
+  fc.record({
+    _tag: fc.constant("Ask" as const),
+    wanted,
+    method: fc.constantFrom("GET" as const, "GET" as const, "GET" as const, "HEAD" as const),
+    range: range.map((range) => (range?.[0] === undefined && range?.[1] === undefined ? undefined : range)),
+    ifRange: optional(fc.constantFrom("matching" as const, "other" as const), 1),
+    ifNoneMatch: optional(fc.constantFrom("matching" as const, "other" as const, "any" as const), 1),
+    taking
+  })
+
+const ask = askFor(wanted, taking)
+
+const crowd: fc.Arbitrary<Step> = wanted
+  .chain((one) => fc.array(askFor(fc.constant(one), abandon), { minLength: 2, maxLength: 5 }))
+  .map((callers) => ({ _tag: "Crowd", callers }))
+
+const damage = fc.constantFrom<Damage>("corrupt", "truncate", "delete", "replace", "touch")
 
 const plain = (...steps: ReadonlyArray<Step>) => fc.constantFrom<Step>(...steps)
 const tagged = <Tag extends Step["_tag"]>(tag: Tag) => fc.constant(tag)
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 14, arbitrary: ask },
+  { weight: 2, arbitrary: crowd },
   {
     weight: 4,
     arbitrary: fc.record({ _tag: tagged("Registry"), faults: FaultArbitrary.registryFaults(largestSize) })
@@ -164,7 +206,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       _tag: tagged("File"),
       at: fc.nat(7),
-      how: fc.constantFrom("corrupt", "truncate", "delete", "replace", "touch", "delete all")
+      how: fc.oneof({ weight: 3, arbitrary: damage }, fc.constantFrom("corrupt, time put back", "delete all"))
+    })
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      _tag: tagged("Between"),
+      // Small ones are read at once, before anything is sent.
+      wanted: fc.oneof(wanted, fc.constantFrom(...small)),
+      moment: fc.constantFrom("looked at", "read"),
+      how: damage
     })
   },
   {
@@ -186,6 +238,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 export const schedule: fc.Arbitrary<Schedule> = fc.record({
+  // One of three; 3 is the least that Effect itself stands.
+  yields: fc.option(fc.constantFrom(3, 3, 4, 5, 7, 11), { nil: undefined, freq: 2 }),
   on: fc.record({
     registry: fc.boolean(),
     credentials: fc.boolean(),

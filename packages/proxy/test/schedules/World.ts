@@ -2,6 +2,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import * as Feed from "@registry-packages-proxy/credential-store/Feed"
 import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { InodeChanges } from "@registry-packages-proxy/digest-cache/InodeChanges"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
 import { Upstream } from "@registry-packages-proxy/registry-client/Upstream"
@@ -14,7 +15,7 @@ import { Context, Duration, Effect, Exit, FileSystem, Latch, Layer, Path, Scope 
 import { layerPlain } from "../../src/http/Listener.ts"
 import { makePlain } from "../../src/http/NodeListener.ts"
 import { Disk } from "./Disk.ts"
-import { cap, packages, registryName, repository } from "./Packages.ts"
+import { cap, memory, packages, registryName, repository } from "./Packages.ts"
 import { Motion, passUntilEnd } from "./Settling.ts"
 import type { Step } from "./Step.ts"
 
@@ -63,14 +64,17 @@ const begin = Effect.fnUntraced(function* (options: {
   const server = makePlain()
   const feed = yield* CredentialStoreFeed.make("credentials file test.yaml")
   let dead = false
-  const node = yield* FileSystem.FileSystem
+  const { fileSystem, inodeChanges } = disk.files(
+    yield* FileSystem.FileSystem,
+    yield* InodeChanges,
+    motion,
+    () => dead
+  )
   const files = Layer.fresh(layerFaulty).pipe(
-    Layer.provide(
-      Layer.succeed(
-        FileSystem.FileSystem,
-        disk.fileSystem(node, motion, () => dead)
-      )
-    )
+    Layer.provide([
+      Layer.succeed(FileSystem.FileSystem, fileSystem),
+      Layer.succeed(InodeChanges, inodeChanges)
+    ])
   )
   const program = layerPlain({
     listen: { host: "127.0.0.1", port: 0 },
@@ -79,7 +83,7 @@ const begin = Effect.fnUntraced(function* (options: {
     server
   }).pipe(
     Layer.provide([
-      DigestCacheLive.layer({ directory: disk.directory, cap }),
+      DigestCacheLive.layer({ directory: disk.directory, cap, memory }),
       CredentialStore.layerFeeds([feed.feed]),
       Layer.fresh(RegistryClient.layer).pipe(Layer.provide(Layer.succeed(Upstream, upstream)))
     ]),
@@ -130,8 +134,8 @@ export const make = Effect.gen(function* () {
     run: yield* start(true),
     /** What faults that wait are waiting for; opened, and made anew, when the registry heals. */
     healed: Latch.makeUnsafe(false),
-    /** What stalled clients wait for. */
-    letGo: Latch.makeUnsafe(false)
+    /** What clients that do not read wait for. */
+    waits: { letGo: Latch.makeUnsafe(false), over: Latch.makeUnsafe(false) }
   }
 })
 

@@ -1,3 +1,5 @@
+import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
+import { Option, Result } from "effect"
 import type { HttpClientResponse } from "effect/http"
 import * as Challenge from "../Challenge.ts"
 import * as RegistryAddress from "./RegistryAddress.ts"
@@ -24,16 +26,13 @@ export interface Demanded {
  * Reads the address of a token service: absolute, or relative to the registry's own. Undefined where it is none, or
  * one on plain HTTP that a registry on HTTPS names.
  */
-export const realmUrl = (realm: string, base: URL): URL | undefined => {
-  if (!URL.canParse(realm, base)) return undefined
-  const url = new URL(realm, base)
-  if (url.protocol !== "https:" && url.protocol !== "http:") return undefined
-  if (RegistryAddress.isDowngrade(base, url)) return undefined
-  url.username = ""
-  url.password = ""
-  url.hash = ""
-  return url
-}
+export const realmUrl = (realm: string, base: HttpUrl): HttpUrl | undefined =>
+  Option.getOrUndefined(
+    Option.filter(
+      Result.getSuccess(HttpUrl.resolve(base, realm)),
+      (url) => !RegistryAddress.isDowngrade(base, url)
+    )
+  )
 
 const nonEmpty = (value: string | undefined): string | undefined => (value === "" ? undefined : value)
 
@@ -41,7 +40,11 @@ const nonEmpty = (value: string | undefined): string | undefined => (value === "
  * The demand to meet among those of a 401 from `url`: a token service that can be asked, else Basic, else a token
  * service that cannot. `scope` is asked for where the challenge names none.
  */
-export const of = (response: HttpClientResponse.HttpClientResponse, url: URL, scope: string): Demanded => {
+export const of = (
+  response: HttpClientResponse.HttpClientResponse,
+  url: HttpUrl,
+  scope: string
+): Demanded => {
   const challenges =
     response.status === 401 ? Challenge.parse(response.headers["www-authenticate"] ?? "") : []
   const bearers = challenges.filter(

@@ -1,3 +1,4 @@
+import type { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
 import { anonymous } from "@registry-packages-proxy/oci/Credential"
 import { Effect, Option } from "effect"
 import type { HttpClientResponse } from "effect/http"
@@ -23,7 +24,7 @@ const refusesRemembered: ReadonlySet<number> = new Set([400, 401, 403])
  */
 export const make = (tokens: Tokens) =>
   Effect.fnUntraced(function* (
-    url: URL,
+    url: HttpUrl,
     ca: string | undefined,
     before: Anonymous | undefined,
     response: HttpClientResponse.HttpClientResponse,

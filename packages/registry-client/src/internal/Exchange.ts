@@ -1,3 +1,4 @@
+import type { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
 import { Cache, Clock, Effect, Option, Redacted, type Scope } from "effect"
 import { HttpClientRequest } from "effect/http"
 import * as Challenge from "../Challenge.ts"
@@ -32,7 +33,7 @@ export interface Question {
 }
 
 const requestFor = (
-  url: URL,
+  url: HttpUrl,
   question: Question,
   authorization: Option.Option<Redacted.Redacted>
 ): HttpClientRequest.HttpClientRequest =>
@@ -46,7 +47,7 @@ const requestFor = (
   )
 
 /** Another origin on the registry's own host is told from it by its scheme. */
-const serverOf = (url: URL, base: URL): OtherServer => ({
+const serverOf = (url: HttpUrl, base: HttpUrl): OtherServer => ({
   role: "redirect",
   host: url.host === base.host ? url.origin : url.host
 })
@@ -103,7 +104,7 @@ export const make = Effect.fnUntraced(function* (
   const downgrades = yield* Remembered.make<true>()
 
   // Anybody may read and change these bytes on their way: the digest decides, and no credentials go there.
-  const noteDowngrade = Effect.fnUntraced(function* (base: URL, to: URL) {
+  const noteDowngrade = Effect.fnUntraced(function* (base: HttpUrl, to: HttpUrl) {
     const key = `${base.origin} ${to.origin}`
     if (!RegistryAddress.isDowngrade(base, to) || (yield* Cache.has(downgrades, key))) return
     yield* Cache.set(downgrades, key, true)
@@ -121,7 +122,7 @@ export const make = Effect.fnUntraced(function* (
     const { source } = repository
     const base = RegistryAddress.baseUrl(source)
     const trail = new Redirects.Trail()
-    let url = new URL(`${repository.name}/${question.path}`, base)
+    let url = RegistryAddress.urlOf(base, repository.name, question.path)
     let authorization: Authorization | undefined
     let anonymous: Elsewhere.Anonymous | undefined
     for (let turn = 0; turn < Limits.maxTurns; turn++) {

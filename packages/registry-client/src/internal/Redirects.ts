@@ -1,3 +1,4 @@
+import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
 import { Effect } from "effect"
 import { BadRedirect } from "../RegistryError.ts"
 import * as Limits from "./Limits.ts"
@@ -9,18 +10,15 @@ export const statuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 export const bad = (detail: string): PullFailure => final(new BadRedirect({ detail }))
 
 /** The address that a redirect from `from` leads to. */
-export const next = (from: URL, location: string | undefined): Effect.Effect<URL, PullFailure> => {
+export const next = (from: HttpUrl, location: string | undefined): Effect.Effect<HttpUrl, PullFailure> => {
   if (location === undefined) return Effect.fail(bad(`${from.host} redirects without saying where`))
-  if (!URL.canParse(location, from))
-    return Effect.fail(bad(`${from.host} redirects to what is not an address`))
-  const url = new URL(location, from)
-  if (url.protocol !== "https:" && url.protocol !== "http:") {
-    return Effect.fail(bad(`${from.host} redirects to an address that is neither https nor http`))
-  }
-  url.username = ""
-  url.password = ""
-  url.hash = ""
-  return Effect.succeed(url)
+  return Effect.mapError(Effect.fromResult(HttpUrl.resolve(from, location)), ({ reason }) =>
+    bad(
+      reason === "another scheme"
+        ? `${from.host} redirects to an address that is neither https nor http`
+        : `${from.host} redirects to what is not an address`
+    )
+  )
 }
 
 /** The redirects followed for one answer: bounded, and none to where one came from. */
@@ -28,7 +26,7 @@ export class Trail {
   readonly #seen = new Set<string>()
 
   /** Goes on from `from` to where its answer says. */
-  follow(from: URL, location: string | undefined): Effect.Effect<URL, PullFailure> {
+  follow(from: HttpUrl, location: string | undefined): Effect.Effect<HttpUrl, PullFailure> {
     this.#seen.add(from.href)
     return Effect.flatMap(next(from, location), (url) => {
       if (this.#seen.has(url.href)) return Effect.fail(bad("the redirects go in a circle"))

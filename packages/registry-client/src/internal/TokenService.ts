@@ -1,3 +1,4 @@
+import type { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
 import type { BasicCredential, Credential } from "@registry-packages-proxy/oci/Credential"
 import { Clock, Duration, Effect, Option, Predicate, Redacted, Result, Schema, type Scope } from "effect"
 import { HttpClientRequest } from "effect/http"
@@ -21,7 +22,7 @@ export interface Token {
 /** A question to a token service. */
 export interface TokenQuestion {
   /** The address of the token service, whose origin alone gets the credential. */
-  readonly realm: URL
+  readonly realm: HttpUrl
   readonly service: string | undefined
   /** Scopes with spaces between them; may be empty. */
   readonly scope: string
@@ -72,14 +73,14 @@ export const loginOf = (credential: Credential): BasicCredential | undefined =>
 const refusesPost = (status: number): boolean =>
   (status >= 400 && status < 500 && status !== 408 && status !== 429) || status === 501
 
-const withQuery = ({ realm, scope, service }: TokenQuestion): URL => {
-  const url = new URL(realm)
-  if (service !== undefined) url.searchParams.append("service", service)
-  for (const each of scope.split(" ")) if (each !== "") url.searchParams.append("scope", each)
-  return url
+const withQuery = ({ realm, scope, service }: TokenQuestion): HttpUrl => {
+  const parameters = new URLSearchParams()
+  if (service !== undefined) parameters.append("service", service)
+  for (const each of scope.split(" ")) if (each !== "") parameters.append("scope", each)
+  return realm.withQuery(parameters)
 }
 
-const postOf = (url: URL, { scope, service }: TokenQuestion, token: Redacted.Redacted) =>
+const postOf = (url: HttpUrl, { scope, service }: TokenQuestion, token: Redacted.Redacted) =>
   HttpClientRequest.post(url.href).pipe(
     HttpClientRequest.bodyUrlParams({
       grant_type: "refresh_token",
@@ -90,12 +91,12 @@ const postOf = (url: URL, { scope, service }: TokenQuestion, token: Redacted.Red
     })
   )
 
-const getOf = (url: URL, login: BasicCredential | undefined) => {
+const getOf = (url: HttpUrl, login: BasicCredential | undefined) => {
   const get = HttpClientRequest.get(url.href)
   return login === undefined ? get : HttpClientRequest.basicAuth(get, login.username, login.password)
 }
 
-const serverOf = (url: URL, realm: URL): OtherServer => ({
+const serverOf = (url: HttpUrl, realm: HttpUrl): OtherServer => ({
   role: url.origin === realm.origin ? "token" : "token redirect",
   host: url.host
 })
@@ -145,7 +146,7 @@ const follow = (upstream: Upstream["Service"]) =>
       if (!Redirects.statuses.has(response.status))
         return { answer, server, isCarried: posted !== undefined || (isAtHome && login !== undefined) }
       yield* discard(answer)
-      const next: URL = yield* trail.follow(url, response.headers["location"])
+      const next: HttpUrl = yield* trail.follow(url, response.headers["location"])
       if (RegistryAddress.isDowngrade(url, next)) {
         return yield* Redirects.bad(`the token service ${url.host} redirects to plain HTTP on ${next.host}`)
       }

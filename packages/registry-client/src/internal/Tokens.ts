@@ -1,3 +1,4 @@
+import type { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
 import type { Credential } from "@registry-packages-proxy/oci/Credential"
 import { Cache, Duration, Effect, Exit, Option, Redacted } from "effect"
 import type { OtherServer } from "../RegistryError.ts"
@@ -13,7 +14,7 @@ class TokenRequest extends Identified {
   readonly question: TokenService.TokenQuestion
   readonly credential: Credential
 
-  constructor(question: TokenService.TokenQuestion, credential: Credential, registry: URL) {
+  constructor(question: TokenService.TokenQuestion, credential: Credential, registry: HttpUrl) {
     const { ca, realm, scope, service } = question
     super(registry.origin, ca ?? "", realm.href, service ?? "", scope, ...credentialParts(credential))
     this.question = question
@@ -46,7 +47,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"]) 
 
   /** The token that a demand from `registry` asks for; `server` is that one where we were redirected to it. */
   const get = Effect.fnUntraced(function* (
-    registry: URL,
+    registry: HttpUrl,
     demand: Demand.BearerDemand,
     credential: Credential,
     ca: string | undefined,

@@ -1,0 +1,195 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  type AuthorityRequest,
+  type CertificateRequest,
+  makeAuthorityOf
+} from "@registry-packages-proxy/testkit/Certificates"
+import { Effect, Option, Result, Schema } from "effect"
+import { X509Certificate } from "node:crypto"
+import * as PeerCertificate from "../src/PeerCertificate.ts"
+
+const purpose = "INVALID_PURPOSE"
+
+/** A client certificate as a connection with it would be judged: a user's name, or why it does not count. */
+const judged = Effect.fnUntraced(function* (
+  request: CertificateRequest,
+  options: { readonly error?: string; readonly authority?: AuthorityRequest; readonly anchors?: string } = {}
+) {
+  const authority = yield* makeAuthorityOf(options.authority ?? {})
+  const { cert } = yield* authority.issue({ usage: "client", commonName: "alice", ...request })
+  return PeerCertificate.examine(
+    new X509Certificate(cert),
+    options.error,
+    PeerCertificate.authorities(options.anchors ?? authority.cert),
+    Date.now()
+  )
+})
+
+const outcome = ({ shown }: PeerCertificate.PeerCertificate): string =>
+  Result.match(shown, { onSuccess: ({ user }) => user.name, onFailure: (reason) => reason })
+
+describe("PeerCertificate", () => {
+  it.effect("reads the name from CN and the groups from O, and adds the group of all authenticated", () =>
+    Effect.gen(function* () {
+      const notAfter = new Date("2030-01-02T03:04:05Z")
+      const { shown, subject } = yield* judged({
+        commonName: "system:node:a",
+        organizations: ["system:nodes", "others"],
+        notAfter
+      })
+      const read = Result.getOrThrow(shown)
+      assert.strictEqual(read.user.name, "system:node:a")
+      assert.sameMembers([...read.user.groups], ["system:nodes", "others", "system:authenticated"])
+      assert.strictEqual(read.notAfter, notAfter.getTime())
+      assert.match(
+        read.user.extra["authentication.kubernetes.io/credential-id"]?.[0] ?? "",
+        /^X509SHA256=[0-9a-f]{64}$/
+      )
+      assert.strictEqual(subject, "CN=system:node:a, O=system:nodes, O=others")
+    })
+  )
+
+  it.effect("has the one group where the certificate names none", () =>
+    Effect.gen(function* () {
+      const { shown } = yield* judged({})
+      assert.deepStrictEqual(Result.getOrThrow(shown).user.groups, ["system:authenticated"])
+    })
+  )
+
+  it.effect("is nobody where the subject names none, or two, and says which", () =>
+    Effect.gen(function* () {
+      for (const [subject, reason] of [
+        ["", "no-common-name"],
+        ["O=system:masters", "no-common-name"],
+        ["CN=alice, CN=bob", "several-common-names"]
+      ] as const) {
+        assert.strictEqual(outcome(yield* judged({ subject })), reason, subject)
+      }
+    })
+  )
+
+  it.effect("says why a certificate that did not verify does not count", () =>
+    Effect.gen(function* () {
+      for (const [error, reason] of [
+        ["CERT_HAS_EXPIRED", "expired"],
+        ["CERT_NOT_YET_VALID", "not-yet-valid"],
+        ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "unknown-authority"],
+        ["CERT_SIGNATURE_FAILURE", "unknown-authority"],
+        [purpose, "wrong-usage"],
+        ["HOSTNAME_MISMATCH", "unverifiable"]
+      ] as const) {
+        assert.strictEqual(outcome(yield* judged({}, { error })), reason, error)
+      }
+    })
+  )
+})
+
+describe("A stranger's certificate", () => {
+  const flips = Schema.Array(
+    Schema.Struct({ at: Schema.Finite, to: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 })) })
+  )
+
+  it.effect.prop(
+    "is judged without an exception, whatever is in it",
+    { flips, hasError: Schema.Boolean },
+    ({ flips, hasError }) =>
+      Effect.gen(function* () {
+        const authority = yield* makeAuthorityOf({})
+        const { cert } = yield* authority.issue({ usage: "any", commonName: "alice" })
+        const bytes = Buffer.from(new X509Certificate(cert).raw)
+        for (const { at, to } of flips) bytes[Math.abs(Math.trunc(at)) % bytes.length] = to
+        const certificate = yield* Effect.option(
+          Effect.try({ try: () => new X509Certificate(bytes), catch: () => "no certificate" })
+        )
+        if (Option.isNone(certificate)) return
+        const peer = PeerCertificate.examine(
+          certificate.value,
+          hasError ? purpose : undefined,
+          PeerCertificate.authorities(authority.cert),
+          Date.now()
+        )
+        if (hasError && flips.length > 0 && !bytes.equals(new X509Certificate(cert).raw)) {
+          assert.strictEqual(Result.isFailure(peer.shown), true)
+        }
+      }),
+    { arbitrary: { runs: 300 } }
+  )
+})
+
+describe("A certificate for any usage", () => {
+  const any = { usage: "any" } as const
+  const error = purpose
+
+  it.effect("counts where one of the authorities signed it", () =>
+    Effect.gen(function* () {
+      for (const usage of ["none", "client", "any"] as const) {
+        assert.strictEqual(outcome(yield* judged(any, { error, authority: { usage } })), "alice", usage)
+      }
+    })
+  )
+
+  it.effect("counts for nothing else that OpenSSL found", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(outcome(yield* judged(any, { error: "CERT_HAS_EXPIRED" })), "expired")
+      assert.strictEqual(outcome(yield* judged(any, { error: "PATH_LENGTH_EXCEEDED" })), "unverifiable")
+    })
+  )
+
+  // What OpenSSL finds wrong before the usage it does not tell.
+  it.effect("counts for nothing where the usage is not all that is wrong with it", () =>
+    Effect.gen(function* () {
+      const foreign = yield* makeAuthorityOf({ name: "CN=one" })
+      const other = { type: "1.2.3.4", value: Uint8Array.of(5, 0) }
+      const nothing = Uint8Array.of(0x30, 0)
+      for (const [what, request, options] of [
+        ["another usage", { usage: "server" }, {}],
+        ["signed by no authority", any, { anchors: foreign.cert }],
+        ["signed by another of the name", any, { anchors: foreign.cert, authority: { name: "CN=one" } }],
+        ["no authority at all", any, { anchors: "" }],
+        [
+          "a critical extension that nobody knows",
+          { ...any, extensions: [{ ...other, critical: true }] },
+          {}
+        ],
+        ["a key that may not sign", { ...any, keyUsage: "keyEncipherment" }, {}],
+        [
+          "for Netscape's use alone",
+          { ...any, extensions: [{ type: "2.16.840.1.113730.1.1", value: Uint8Array.of(3, 2, 6, 0x40) }] },
+          {}
+        ],
+        ["an extension twice", { ...any, extensions: [other, other] }, {}],
+        ["an authority for servers", any, { authority: { usage: "server" } }],
+        ["an authority that expired", any, { authority: { notAfter: new Date(Date.now() - 1000) } }],
+        [
+          "an authority for some names",
+          any,
+          { authority: { extensions: [{ type: "2.5.29.30", value: nothing }] } }
+        ],
+        [
+          "an authority with a critical extension",
+          any,
+          { authority: { extensions: [{ ...other, critical: true }] } }
+        ]
+      ] as ReadonlyArray<readonly [string, CertificateRequest, Parameters<typeof judged>[1]]>) {
+        assert.strictEqual(outcome(yield* judged(request, { error, ...options })), "wrong-usage", what)
+      }
+      const harmless = { ...any, extensions: [other] }
+      assert.strictEqual(outcome(yield* judged(harmless, { error })), "alice")
+    })
+  )
+
+  it.effect("counts for nothing where its signer is no authority, trusted or not", () =>
+    Effect.gen(function* () {
+      const authority = yield* makeAuthorityOf({})
+      const trusted = yield* authority.issue({ commonName: "bob", usage: "client" })
+      const { cert } = yield* authority.issue({ commonName: "alice", usage: "any" })
+      const peer = PeerCertificate.examine(
+        new X509Certificate(cert),
+        error,
+        PeerCertificate.authorities(trusted.cert),
+        Date.now()
+      )
+      assert.strictEqual(outcome(peer), "wrong-usage")
+    })
+  )
+})

@@ -1,0 +1,178 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import * as Limits from "../src/internal/Limits.ts"
+import { type Lane, ReviewLanes, type Turn } from "../src/internal/ReviewLanes.ts"
+
+const lanes: ReadonlyArray<Lane> = ["renewal", "access", "token"]
+const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
+
+/** What may happen to the lanes; `which` chooses among the turns there are. */
+const Step = Schema.Union([
+  Schema.Struct({ _tag: Schema.tag("Enter"), lane: Schema.Literals(lanes), count: between(1, 200) }),
+  Schema.Struct({ _tag: Schema.tag("Leave"), which: between(0, 10_000), count: between(1, 20) }),
+  Schema.Struct({ _tag: Schema.tag("Heard"), isAnswer: Schema.Boolean }),
+  Schema.Struct({ _tag: Schema.tag("Wait"), millis: between(-500, 1000) })
+])
+
+/** Lanes whose clock the test moves, and every turn that is not over. */
+const makeWorld = () => {
+  let now = 0
+  let wakeAt = Number.POSITIVE_INFINITY
+  const begun: Array<Turn> = []
+  const pushedOut: Array<Turn> = []
+  const turns: Array<Turn> = []
+  const state: ReviewLanes = new ReviewLanes({
+    now: () => now,
+    wake: (millis) => {
+      wakeAt = now + millis
+    }
+  })
+  return {
+    state,
+    begun,
+    pushedOut,
+    turns,
+    enter: (lane: Lane): Turn => {
+      const turn: Turn = {
+        lane,
+        since: now,
+        state: "queued",
+        begin: () => void begun.push(turn),
+        pushOut: () => void pushedOut.push(turn)
+      }
+      turns.push(turn)
+      state.enter(turn)
+      return turn
+    },
+    leave: (turn: Turn) => {
+      turns.splice(turns.indexOf(turn), 1)
+      state.leave(turn)
+    },
+    wait: (millis: number) => {
+      now += millis
+      if (now < wakeAt) return
+      wakeAt = Number.POSITIVE_INFINITY
+      state.advance()
+    }
+  }
+}
+
+describe("ReviewLanes", () => {
+  it.effect.prop(
+    "keep every bound, waste no place, and lose nobody, whatever happens",
+    { steps: Schema.Array(Step).check(Schema.isMaxLength(60)) },
+    ({ steps }) =>
+      Effect.sync(() => {
+        const { begun, enter, leave, pushedOut, state, turns, wait } = makeWorld()
+        for (const step of steps) {
+          switch (step._tag) {
+            case "Enter":
+              for (let n = 0; n < step.count; n++) enter(step.lane)
+              break
+            case "Leave":
+              for (let n = 0; n < step.count && turns.length > 0; n++) {
+                const turn = turns[step.which % turns.length]
+                if (turn !== undefined) leave(turn)
+              }
+              break
+            case "Heard":
+              state.heard(step.isAnswer)
+              break
+            case "Wait":
+              wait(step.millis)
+          }
+          const inState = (lane: Lane, wanted: Turn["state"]) =>
+            turns.filter((turn) => turn.lane === lane && turn.state === wanted).length
+          const counts = lanes.map((lane) => ({
+            begun: inState(lane, "begun"),
+            queued: inState(lane, "queued")
+          }))
+          assert.strictEqual(
+            state.begun,
+            counts.reduce((sum, { begun }) => sum + begun, 0)
+          )
+          assert.strictEqual(
+            state.queued,
+            counts.reduce((sum, { queued }) => sum + queued, 0)
+          )
+          assert.isAtMost(state.begun, Limits.maxReviews)
+          for (const { begun, queued } of counts) {
+            assert.isAtMost(begun, Limits.maxReviewsPerLane)
+            assert.isAtMost(queued, Limits.maxQueuedPerLane)
+            const hasPlace = state.begun < Limits.maxReviews && begun < Limits.maxReviewsPerLane
+            if (hasPlace && !state.isSilent) assert.strictEqual(queued, 0)
+          }
+        }
+        for (const turn of pushedOut) assert.strictEqual(turn.state, "over")
+        assert.strictEqual(new Set(begun).size, begun.length)
+        // Once it answers and all who began leave, everyone else has their turn.
+        state.heard(true)
+        for (let next = turns[0]; next !== undefined; next = turns[0]) leave(next)
+        assert.deepStrictEqual([state.begun, state.queued], [0, 0])
+      })
+  )
+
+  /** Lanes whose places are taken, and those who have them. */
+  const makeFull = () => {
+    const world = makeWorld()
+    const tokens = Array.from({ length: Limits.maxReviewsPerLane }, () => world.enter("token"))
+    const accesses = Array.from({ length: Limits.maxReviews - tokens.length }, () => world.enter("access"))
+    world.begun.length = 0
+    return { ...world, tokens, accesses }
+  }
+
+  it("give a free place to the lane that has the fewest", () => {
+    const { begun, enter, leave, tokens } = makeFull()
+    const [token, access, renewal] = [enter("token"), enter("access"), enter("renewal")]
+    for (const turn of tokens.slice(0, 3)) leave(turn)
+    assert.deepStrictEqual(begun, [renewal, access, token])
+  })
+
+  it("begin the oldest while nobody has waited long, so that a crowd is served in turn", () => {
+    const { begun, enter, leave, tokens, wait } = makeFull()
+    const first = enter("token")
+    wait(Limits.newestFirstAfter - 1)
+    const second = enter("token")
+    for (const turn of tokens.slice(0, 2)) leave(turn)
+    assert.deepStrictEqual(begun, [first, second])
+  })
+
+  it("begin the newest once somebody has waited long, and while there is no answer", () => {
+    for (const isSilent of [false, true]) {
+      const { begun, enter, leave, state, tokens, wait } = makeFull()
+      const first = enter("token")
+      wait(isSilent ? 1 : Limits.newestFirstAfter)
+      const second = enter("token")
+      if (isSilent) state.heard(false)
+      begun.length = 0
+      const [held] = tokens
+      if (held !== undefined) leave(held)
+      assert.deepStrictEqual(begun, [second])
+      assert.strictEqual(first.state, "queued")
+    }
+  })
+
+  it("push out the oldest of a lane that is too long, and nobody of another", () => {
+    const { enter, pushedOut } = makeWorld()
+    for (let n = 0; n < Limits.maxReviewsPerLane; n++) enter("token")
+    for (let n = 0; n < Limits.maxReviewsPerLane; n++) enter("access")
+    const first = enter("token")
+    for (let n = 1; n < Limits.maxQueuedPerLane; n++) enter("token")
+    assert.lengthOf(pushedOut, 0)
+    enter("token")
+    assert.deepStrictEqual(pushedOut, [first])
+  })
+
+  it("begin one at a time while there is no answer, and all at once when there is", () => {
+    const { begun, enter, state, wait } = makeWorld()
+    state.heard(false)
+    for (let n = 0; n < 10; n++) enter("token")
+    assert.lengthOf(begun, 1)
+    wait(Limits.probeInterval - 1)
+    assert.lengthOf(begun, 1)
+    wait(1)
+    assert.lengthOf(begun, 2)
+    state.heard(true)
+    assert.lengthOf(begun, 10)
+  })
+})

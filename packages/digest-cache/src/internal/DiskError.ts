@@ -1,0 +1,18 @@
+import { Predicate } from "effect"
+
+/** The system's own word for a failure (ENOSPC, EROFS, EIO...), which a PlatformError's reasons fold together. */
+export const codeOf = (cause: unknown, depth = 5): string | undefined => {
+  if (Predicate.hasProperty(cause, "code") && Predicate.isString(cause.code)) return cause.code
+  if (depth === 0 || !Predicate.isObject(cause)) return undefined
+  const inner = Predicate.hasProperty(cause, "reason")
+    ? cause.reason
+    : Predicate.hasProperty(cause, "cause")
+      ? cause.cause
+      : undefined
+  return codeOf(inner, depth - 1)
+}
+
+const fullCodes: ReadonlySet<string | undefined> = new Set(["ENOSPC", "EDQUOT"])
+
+/** The volume, or our share of it, has no room or no inode left. */
+export const isFull = (cause: unknown): boolean => fullCodes.has(codeOf(cause))

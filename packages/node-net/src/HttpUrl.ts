@@ -1,0 +1,186 @@
+import { Data, Redacted, Result } from "effect"
+import { net, url } from "./NodeModules.ts"
+
+/** Text that is no http or https address; `reason` shows nothing of it. */
+export class InvalidUrl extends Data.TaggedError("InvalidUrl")<{
+  readonly reason: "no address" | "another scheme"
+}> {}
+
+/** A name and a password as they stand before a host. */
+export interface UserInfo {
+  readonly username: string
+  readonly password: Redacted.Redacted
+}
+
+type Parts = Pick<HttpUrl, "protocol" | "authority" | "hostname" | "port" | "target" | "userInfo">
+
+const defaultPorts = { "http:": 80, "https:": 443 } as const
+
+/**
+ * An http or https address whose path and query keep the bytes they came in, as Go's net/url has it: a signature in a
+ * query holds for those bytes alone, and WHATWG's `URL` changes some (`'`, `|`, `"`, dots, a lone `?`).
+ *
+ * Text has a character for each byte, as in the header fields of an answer. A fragment is left out.
+ */
+export class HttpUrl {
+  readonly protocol: "http:" | "https:"
+  /** Host and port as they were written, for the Host field. */
+  readonly authority: string
+  /** A name in lowercase ASCII (RFC 5890), or an address without brackets. */
+  readonly hostname: string
+  readonly port: number
+  /** Path and query, as they go on the wire. */
+  readonly target: string
+  /** What stood before the host. It is no part of `href`. */
+  readonly userInfo: UserInfo | undefined
+
+  private constructor(parts: Parts) {
+    this.protocol = parts.protocol
+    this.authority = parts.authority
+    this.hostname = parts.hostname
+    this.port = parts.port
+    this.target = parts.target
+    this.userInfo = parts.userInfo
+  }
+
+  /** Hostname and port, without the scheme's own: equal for one server however it was written. */
+  get host(): string {
+    const hostname = this.hostname.includes(":") ? `[${this.hostname}]` : this.hostname
+    return this.port === defaultPorts[this.protocol] ? hostname : `${hostname}:${this.port}`
+  }
+
+  get origin(): string {
+    return `${this.protocol}//${this.host}`
+  }
+
+  /** The whole address; what `parse` reads back. */
+  get href(): string {
+    return `${this.protocol}//${this.authority}${this.target}`
+  }
+
+  /** The same with parameters appended to its query, whose bytes stay as they are. */
+  withQuery(parameters: Iterable<readonly [name: string, value: string]>): HttpUrl {
+    const added = new URLSearchParams([...parameters].map(([name, value]) => [name, value])).toString()
+    if (added === "") return this
+    const joint = !this.target.includes("?") ? "?" : /[?&]$/.test(this.target) ? "" : "&"
+    return this.#at(`${this.target}${joint}${added}`, this.userInfo)
+  }
+
+  /** Another target on the same server. */
+  #at(target: string, userInfo: UserInfo | undefined): HttpUrl {
+    const { authority, hostname, port, protocol } = this
+    return new HttpUrl({ authority, hostname, port, protocol, target, userInfo })
+  }
+
+  /** Reads an absolute address. */
+  static parse(text: string): Result.Result<HttpUrl, InvalidUrl> {
+    const [, scheme, rest = ""] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(withoutFragment(text)) ?? []
+    if (scheme === undefined) return noAddress
+    const protocol = `${scheme.toLowerCase()}:`
+    if (protocol !== "http:" && protocol !== "https:")
+      return Result.fail(new InvalidUrl({ reason: "another scheme" }))
+    return rest.startsWith("//") ? HttpUrl.#on(protocol, rest.slice(2)) : noAddress
+  }
+
+  /** Reads what a `Location` field holds in an answer of `base`. Source: RFC 3986, section 5.2. */
+  static resolve(base: HttpUrl, reference: string): Result.Result<HttpUrl, InvalidUrl> {
+    const text = withoutFragment(reference)
+    if (/^[a-z][a-z0-9+.-]*:/i.test(text)) return HttpUrl.parse(text)
+    if (text.startsWith("//") && !text.startsWith("///")) return HttpUrl.#on(base.protocol, text.slice(2))
+    const [basePath, baseQuery] = split(base.target)
+    const [path, query] = split(text)
+    const target =
+      path === ""
+        ? `${basePath}${escapeQuery(query ?? baseQuery)}`
+        : `${removeDots(escapePath(path.startsWith("/") ? path : basePath.slice(0, basePath.lastIndexOf("/") + 1) + path))}${escapeQuery(query)}`
+    return Result.succeed(base.#at(target, undefined))
+  }
+
+  static #on(protocol: "http:" | "https:", rest: string): Result.Result<HttpUrl, InvalidUrl> {
+    const end = rest.search(/[/?]/)
+    const before = end === -1 ? rest : rest.slice(0, end)
+    const [path, query] = split(end === -1 ? "" : rest.slice(end))
+    const at = before.lastIndexOf("@")
+    const userInfo = at === -1 ? undefined : readUserInfo(before.slice(0, at))
+    const server = readServer(before.slice(at + 1))
+    if (userInfo === "invalid" || server === undefined) return noAddress
+    const { authority, hostname, port = defaultPorts[protocol] } = server
+    const target = `${removeDots(escapePath(path))}${escapeQuery(query)}`
+    return Result.succeed(new HttpUrl({ protocol, authority, hostname, port, target, userInfo }))
+  }
+}
+
+const noAddress = Result.fail(new InvalidUrl({ reason: "no address" }))
+
+const withoutFragment = (text: string): string => text.split("#", 1)[0] ?? ""
+
+const split = (text: string): readonly [path: string, query: string | undefined] => {
+  const at = text.indexOf("?")
+  return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)]
+}
+
+const escape = (byte: string): string => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`
+
+// Go escapes these in a path; in a query nothing, which would end the request line at a blank.
+const escapePath = (path: string): string => path.replace(/[\0-\x20"<>\\^`{|}\x7f-\xff]/g, escape)
+const escapeQuery = (query: string | undefined): string =>
+  query === undefined ? "" : `?${query.replace(/[\0-\x20\x7f]/g, escape)}`
+
+/** Source: RFC 3986, section 5.2.4; only dots as they are, not escaped ones. */
+const removeDots = (path: string): string => {
+  const kept: Array<string> = []
+  const segments = path.split("/").slice(1)
+  segments.forEach((segment, index) => {
+    const isLast = index === segments.length - 1
+    if (segment === "..") kept.pop()
+    if (segment !== "." && segment !== "..") kept.push(segment)
+    else if (isLast) kept.push("")
+  })
+  return `/${kept.join("/")}`
+}
+
+const utf8 = (bytes: string): string => new TextDecoder().decode(Buffer.from(bytes, "latin1"))
+
+/** Undoes percent-encoding, where all of it is such. */
+const unescape = (text: string): string | undefined =>
+  /%(?![0-9a-f]{2})/i.test(text)
+    ? undefined
+    : text.replace(/%[0-9a-f]{2}/gi, (match) => String.fromCharCode(Number.parseInt(match.slice(1), 16)))
+
+const readUserInfo = (text: string): UserInfo | "invalid" => {
+  if (!/^[A-Za-z0-9\-._:~!$&'()*+,;=%@]*$/.test(text)) return "invalid"
+  const colon = text.indexOf(":")
+  const username = unescape(colon === -1 ? text : text.slice(0, colon))
+  const password = unescape(colon === -1 ? "" : text.slice(colon + 1))
+  return username === undefined || password === undefined
+    ? "invalid"
+    : { username: utf8(username), password: Redacted.make(utf8(password)) }
+}
+
+interface Server {
+  readonly authority: string
+  readonly hostname: string
+  readonly port: number | undefined
+}
+
+const readServer = (text: string): Server | undefined => {
+  const [, host = "", digits = ""] = /^(\[[^\]]*\]|[^:[\]]*)(?::(\d*))?$/.exec(text) ?? []
+  const hostname = host.startsWith("[") ? readAddress(host.slice(1, -1)) : readName(host)
+  if (hostname === undefined) return undefined
+  const port = digits === "" ? undefined : Number(digits)
+  if (port !== undefined && (port < 1 || port > 65535)) return undefined
+  const isAscii = /^[\x21-\x7e]*$/.test(host)
+  const shown = isAscii && !host.includes("%") ? host : hostname
+  return { authority: digits === "" ? shown : `${shown}:${digits}`, hostname, port }
+}
+
+/** An IPv6 address in its shortest form; zones lead nowhere from another machine. */
+const readAddress = (text: string): string | undefined =>
+  net.isIPv6(text) && !text.includes("%") ? new URL(`http://[${text}]`).hostname.slice(1, -1) : undefined
+
+const readName = (text: string): string | undefined => {
+  const bytes = unescape(text)
+  if (bytes === undefined) return undefined
+  const name = /^[\0-\x7f]*$/.test(bytes) ? bytes.toLowerCase() : url.domainToASCII(utf8(bytes))
+  return name.length <= 255 && /^[a-z0-9_](?:[a-z0-9._-]*[a-z0-9._])?$/.test(name) ? name : undefined
+}

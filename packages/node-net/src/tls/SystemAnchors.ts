@@ -1,0 +1,57 @@
+import { fs } from "../NodeModules.ts"
+import * as PemCertificates from "./PemCertificates.ts"
+
+/** Where Linux distributions keep the certificates that the machine trusts. Source: Go's crypto/x509, root_linux.go. */
+const files = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/ca-bundle.pem",
+  "/etc/pki/tls/cacert.pem",
+  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+  "/etc/ssl/cert.pem"
+]
+const directories = ["/etc/ssl/certs", "/etc/pki/tls/certs"]
+
+const textOf = (path: string): string | undefined => {
+  try {
+    return fs.readFileSync(path, "latin1")
+  } catch {
+    return undefined
+  }
+}
+
+const pathsIn = (directory: string): ReadonlyArray<string> => {
+  try {
+    return fs.readdirSync(directory).map((name) => `${directory}/${name}`)
+  } catch {
+    return []
+  }
+}
+
+const blocks = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
+const plain = (block: string): string => block.replace(/\s+/g, "")
+
+/**
+ * The certificates that the machine trusts and `known` does not hold, as Go finds them: in SSL_CERT_FILE, or the first
+ * file of a list, and in the directories of SSL_CERT_DIR, or of another list. What cannot be read is left out.
+ */
+export const read = (
+  variables: Readonly<Record<string, string | undefined>>,
+  known: ReadonlyArray<string>
+): ReadonlyArray<string> => {
+  const { SSL_CERT_DIR: directory = "", SSL_CERT_FILE: file = "" } = variables
+  const found = new Set<string>()
+  const isKnown = new Set(known.map(plain))
+  const add = (text: string): void => {
+    for (const [block] of text.matchAll(blocks)) if (!isKnown.has(plain(block))) found.add(block)
+  }
+  for (const path of file === "" ? files : [file]) {
+    const text = textOf(path)
+    if (text === undefined) continue
+    add(text)
+    break
+  }
+  const paths = (directory === "" ? directories : directory.split(":")).flatMap(pathsIn)
+  for (const path of paths) add(textOf(path) ?? "")
+  return [...new Set([...found].flatMap((block) => PemCertificates.read(block).certificates))]
+}

@@ -1,0 +1,346 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
+import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
+import * as PemCertificates from "@registry-packages-proxy/node-net/tls/PemCertificates"
+import * as TrustAnchors from "@registry-packages-proxy/node-net/tls/TrustAnchors"
+import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import * as ForwardProxy from "@registry-packages-proxy/testkit/ForwardProxy"
+import * as RawServer from "@registry-packages-proxy/testkit/RawServer"
+import { Effect, Fiber, References, Result } from "effect"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import { ask, clientOf, failureOf, type Outcome } from "../Harness.ts"
+
+const name = "server.example.test"
+const login = { username: "proxyuser", password: "proxy p%ss" }
+const encoded = `${login.username}:${encodeURIComponent(login.password)}`
+
+const anchors = TrustAnchors.make({})
+const trusting = (ca: string) => anchors.alone(PemCertificates.read(ca).certificates)
+
+/** A server that only a proxy reaches, asked for by the proxy's address. */
+const setUp = Effect.fnUntraced(function* (
+  options: Omit<ForwardProxy.ForwardProxyOptions, "target"> & {
+    readonly secure?: boolean
+    readonly address?: (host: string) => string
+    readonly hostname?: string
+  } = {}
+) {
+  const { address = (host) => `http://${host}`, hostname = name, secure = true, ...proxyOptions } = options
+  const authority = yield* Certificates.makeAuthority
+  const tls = yield* authority.issue({ names: [hostname] })
+  const server = yield* RawServer.make(() => RawServer.plain(200, "from the server"), secure ? { tls } : {})
+  const proxy = yield* ForwardProxy.make({ ...proxyOptions, target: server.host })
+  const value = address(proxy.host)
+  const client = yield* clientOf(
+    { hostname, port: secure ? 443 : 80 },
+    {
+      tls: secure ? { context: trusting(tls.ca) } : undefined,
+      proxies: Result.getOrThrow(ProxySettings.fromEnvironment({ HTTP_PROXY: value, https_proxy: value })),
+      proxyContext: () => (options.tls === undefined ? anchors.besideSystem([]) : trusting(options.tls.ca))
+    }
+  )
+  return { client, proxy, server }
+})
+
+const statusOf = (outcome: Outcome): number => ("status" in outcome ? outcome.status : 0)
+
+/** No part of the proxy's credentials is in a failure. */
+const discreet = (failure: ConnectionFailure): ConnectionFailure => {
+  const shown = `${failure.detail} ${JSON.stringify(failure)} ${failure.stack}`
+  for (const secret of [login.username, login.password, encodeURIComponent(login.password)]) {
+    assert.notInclude(shown, secret)
+  }
+  return failure
+}
+
+describe("a proxy for https", () => {
+  it.effect(
+    "is asked for a tunnel, by name and port, once for all requests of a connection",
+    Effect.fn(function* () {
+      const { client, proxy, server } = yield* setUp()
+      for (let round = 0; round < 3; round++) assert.strictEqual(statusOf(yield* ask(client)), 200)
+      assert.strictEqual(server.accepted(), 1)
+      assert.lengthOf(proxy.requests, 1)
+      assert.deepInclude(proxy.requests[0], { method: "CONNECT", target: `${name}:443` })
+      assert.deepInclude(proxy.requests[0]?.headers, {
+        host: `${name}:443`,
+        "user-agent": "registry-packages-proxy"
+      })
+    })
+  )
+
+  it.effect(
+    "is given the credentials of its address; the server is not",
+    Effect.fn(function* () {
+      const { client, proxy, server } = yield* setUp({
+        login,
+        address: (host) => `http://${encoded}@${host}`
+      })
+      assert.strictEqual(statusOf(yield* ask(client)), 200)
+      assert.isTrue(proxy.requests[0]?.isLetIn)
+      assert.notProperty(server.requests[0]?.headers, "proxy-authorization")
+    })
+  )
+
+  it.effect(
+    "may be spoken to over TLS, with TLS inside",
+    Effect.fn(function* () {
+      const tls = yield* (yield* Certificates.makeAuthority).issue()
+      const { client, proxy } = yield* setUp({ tls, address: (host) => `https://${host}` })
+      assert.strictEqual(statusOf(yield* ask(client)), 200)
+      assert.strictEqual(statusOf(yield* ask(client)), 200)
+      assert.lengthOf(proxy.requests, 1)
+    })
+  )
+
+  it.effect(
+    "whose own certificate is not trusted is to blame, not the server",
+    Effect.fn(function* () {
+      const { issue } = yield* Certificates.makeAuthority
+      const tls = { ...(yield* issue()), ca: (yield* Certificates.makeAuthority).cert }
+      const { client } = yield* setUp({ tls, address: (host) => `https://${host}` })
+      const failure = failureOf(yield* ask(client))
+      assert.deepInclude(failure, { kind: "certificate", proxy: "https_proxy" })
+      assert.match(failure.detail, /^the proxy that https_proxy names cannot be used: .*not trusted/)
+    })
+  )
+
+  it.effect(
+    "is told an IPv6 address in brackets",
+    Effect.fn(function* () {
+      const { client, proxy } = yield* setUp({ hostname: "fd00::9" })
+      assert.strictEqual(statusOf(yield* ask(client)), 200)
+      assert.strictEqual(proxy.requests[0]?.target, "[fd00::9]:443")
+    })
+  )
+
+  for (const [what, head] of [
+    ["HTTP/1.0", "HTTP/1.0 200 Connection established\r\n\r\n"],
+    ["lines that end in LF alone", "HTTP/1.1 200 OK\nVia: x\n\n"],
+    ["a head of 250 KB", `HTTP/1.1 200 OK\r\nX: ${"v".repeat(250_000)}\r\n\r\n`],
+    ["100 before it", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"],
+    ["another 2xx", "HTTP/1.1 204 No Content\r\n\r\n"],
+    ["a Content-Length, which means nothing here", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"],
+    ["a field that goes on in the next line", "HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n"]
+  ] as const) {
+    it.effect(
+      `may open the tunnel with ${what}`,
+      Effect.fn(function* () {
+        const { client } = yield* setUp({ tunnelling: { _tag: "Open", head } })
+        assert.strictEqual(statusOf(yield* ask(client)), 200)
+      })
+    )
+  }
+
+  for (const [what, head, words, isPassing] of [
+    ["wants credentials", "HTTP/1.1 407 Auth\r\n\r\n", "wants a user and a password", false],
+    ["forbids it", "HTTP/1.1 403 Forbidden\r\n\r\n", "does not let this program through to it (403)", false],
+    ["cannot reach the server", "HTTP/1.1 503 Unavailable\r\n\r\n", "opened no tunnel to it (503)", true],
+    ["redirects", "HTTP/1.1 302 Found\r\nLocation: /login\r\n\r\n", "opened no tunnel to it (302)", false],
+    ["answers nonsense", "SSH-2.0-OpenSSH\r\n", "not valid HTTP", false],
+    ["answers without end", `HTTP/1.1 200 OK\r\nX: ${"v".repeat(300_000)}`, "longer than 256 KiB", false]
+  ] as const) {
+    it.effect(
+      `that ${what} is to blame, in a sentence of its own`,
+      Effect.fn(function* () {
+        const { client, server } = yield* setUp({ tunnelling: { _tag: "Refuse", head } })
+        const failure = failureOf(yield* ask(client))
+        assert.deepInclude(failure, { proxy: "https_proxy", isPassing })
+        assert.include(failure.detail, "the proxy that https_proxy names")
+        assert.include(failure.detail, words)
+        assert.strictEqual(server.accepted(), 0)
+      })
+    )
+  }
+
+  it.effect(
+    "that refuses the credentials of its address says so, and shows none",
+    Effect.fn(function* () {
+      const { client } = yield* setUp({
+        login: { username: "other", password: "other" },
+        address: (host) => `http://${encoded}@${host}`
+      })
+      const failure = discreet(failureOf(yield* ask(client)))
+      assert.include(failure.detail, "refused the user and password of its address (407)")
+    })
+  )
+
+  it.effect(
+    "that closes the connection is to blame",
+    Effect.fn(function* () {
+      const { client } = yield* setUp({ tunnelling: { _tag: "Close" } })
+      const failure = failureOf(yield* ask(client))
+      assert.deepInclude(failure, { proxy: "https_proxy", isPassing: true })
+      assert.include(failure.detail, "closed")
+    })
+  )
+
+  it.effect(
+    "that nobody listens at is to blame",
+    Effect.fn(function* () {
+      const { client } = yield* setUp({ address: () => `http://${encoded}@127.0.0.1:1` })
+      const failure = discreet(failureOf(yield* ask(client)))
+      assert.deepInclude(failure, { kind: "refused", proxy: "https_proxy", isPassing: true })
+    })
+  )
+
+  it.effect(
+    "that is silent is given up when the connection's time is over",
+    Effect.fn(function* () {
+      const { client, proxy } = yield* setUp({ tunnelling: { _tag: "Silence" } })
+      const asked = yield* Effect.forkChild(ask(client))
+      yield* Effect.repeat(
+        Effect.promise(() => new Promise(setImmediate)),
+        {
+          until: () => proxy.requests.length === 1
+        }
+      )
+      yield* TestClock.adjust("5 seconds")
+      const failure = failureOf(yield* Fiber.join(asked))
+      assert.deepInclude(failure, { kind: "timeout", proxy: "https_proxy" })
+    })
+  )
+
+  for (const ending of ["end", "reset"] as const) {
+    it.effect(
+      `whose tunnel breaks in the middle of a body (${ending}) breaks the body at once`,
+      Effect.fn(function* () {
+        const tls = yield* (yield* Certificates.makeAuthority).issue({ names: [name] })
+        const broken = RawServer.answer("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello", ending)
+        const server = yield* RawServer.make(() => broken, { tls })
+        const proxy = yield* ForwardProxy.make({ target: server.host })
+        const client = yield* clientOf(
+          { hostname: name, port: 443 },
+          {
+            tls: { context: trusting(tls.ca) },
+            proxies: Result.getOrThrow(ProxySettings.fromEnvironment({ HTTPS_PROXY: proxy.host }))
+          }
+        )
+        for (let round = 0; round < 2; round++) {
+          const outcome = yield* ask(client)
+          assert.deepInclude("broken" in outcome ? outcome.broken : undefined, { kind: "reset" })
+        }
+        assert.lengthOf(proxy.requests, 2)
+      })
+    )
+  }
+
+  it.effect(
+    "does not answer for the server: a certificate for another name is the server's",
+    Effect.fn(function* () {
+      const other = yield* (yield* Certificates.makeAuthority).issueForOther
+      const server = yield* RawServer.make(() => undefined, { tls: other })
+      const proxy = yield* ForwardProxy.make({ target: server.host })
+      const client = yield* clientOf(
+        { hostname: name, port: 443 },
+        {
+          tls: { context: trusting(other.ca) },
+          proxies: Result.getOrThrow(ProxySettings.fromEnvironment({ HTTPS_PROXY: proxy.host }))
+        }
+      )
+      const failure = failureOf(yield* ask(client))
+      assert.deepInclude(failure, { kind: "certificate" })
+      assert.isUndefined(failure.proxy)
+      assert.include(failure.detail, "another name")
+    })
+  )
+})
+
+describe("a connection", () => {
+  it.effect(
+    "is made and used however often its fibers yield",
+    Effect.fn(function* () {
+      for (const operations of [3, 4, 5, 7]) {
+        const yielding = Effect.provideService(References.MaxOpsBeforeYield, operations)
+        for (const secure of [false, true]) {
+          const proxied = yield* setUp({ secure })
+          for (let round = 0; round < 3; round++) {
+            assert.strictEqual(statusOf(yield* yielding(ask(proxied.client))), 200)
+          }
+          const tls = yield* (yield* Certificates.makeAuthority).issue()
+          const server = yield* RawServer.make(() => RawServer.plain(200, "direct"), secure ? { tls } : {})
+          const direct = yield* clientOf(
+            { hostname: "127.0.0.1", port: server.port },
+            { tls: secure ? { context: trusting(tls.ca) } : undefined }
+          )
+          for (let round = 0; round < 3; round++) {
+            assert.strictEqual(statusOf(yield* yielding(ask(direct))), 200)
+          }
+        }
+      }
+    })
+  )
+
+  it.effect(
+    "that is refused is told of however often its fibers yield",
+    Effect.fn(function* () {
+      for (const operations of [3, 4, 5, 7]) {
+        const yielding = Effect.provideService(References.MaxOpsBeforeYield, operations)
+        const other = yield* (yield* Certificates.makeAuthority).issueForOther
+        const server = yield* RawServer.make(() => undefined, { tls: other })
+        const to = { hostname: "127.0.0.1", port: server.port }
+        const untrusted = yield* clientOf(to, { tls: { context: trusting(other.ca) } })
+        assert.include(failureOf(yield* yielding(ask(untrusted))).detail, "another name")
+        const plain = yield* RawServer.make(() => undefined, {
+          onConnection: (socket) => void socket.write("HTTP/1.1 400 Bad Request\r\n\r\n")
+        })
+        const noTls = yield* clientOf(
+          { hostname: "127.0.0.1", port: plain.port },
+          { tls: { context: trusting(other.ca) } }
+        )
+        assert.strictEqual(failureOf(yield* yielding(ask(noTls))).kind, "tls")
+        const { client } = yield* setUp({ tunnelling: { _tag: "Close" } })
+        assert.strictEqual(failureOf(yield* yielding(ask(client))).proxy, "https_proxy")
+      }
+    })
+  )
+})
+
+describe("a proxy for http", () => {
+  it.effect(
+    "is given the absolute address, byte for byte, and the server its own target",
+    Effect.fn(function* () {
+      const { client, proxy, server } = yield* setUp({ secure: false })
+      const target = "/raw?sig=a'b|%7e"
+      assert.strictEqual(statusOf(yield* ask(client, { target, headers: { host: name } })), 200)
+      assert.deepInclude(proxy.requests[0], { method: "GET", target: `http://${name}${target}` })
+      assert.strictEqual(proxy.requests[0]?.headers.host, name)
+      assert.deepInclude(server.requests[0], { target })
+    })
+  )
+
+  it.effect(
+    "is given the credentials of its address; the server is not",
+    Effect.fn(function* () {
+      const address = (host: string) => `http://${encoded}@${host}`
+      const { client, proxy, server } = yield* setUp({ secure: false, login, address })
+      assert.strictEqual(statusOf(yield* ask(client)), 200)
+      assert.isTrue(proxy.requests[0]?.isLetIn)
+      assert.notProperty(server.requests[0]?.headers, "proxy-authorization")
+    })
+  )
+
+  it.effect(
+    "may be spoken to over TLS",
+    Effect.fn(function* () {
+      const tls = yield* (yield* Certificates.makeAuthority).issue()
+      const { client } = yield* setUp({ secure: false, tls, address: (host) => `https://${host}` })
+      assert.strictEqual(statusOf(yield* ask(client)), 200)
+    })
+  )
+
+  it.effect(
+    "that wants other credentials is to blame, and shows none",
+    Effect.fn(function* () {
+      const { client, server } = yield* setUp({
+        secure: false,
+        login: { username: "other", password: "other" },
+        address: (host) => `http://${encoded}@${host}`
+      })
+      const failure = discreet(failureOf(yield* ask(client)))
+      assert.deepInclude(failure, { kind: "proxy", proxy: "HTTP_PROXY", isPassing: false })
+      assert.include(failure.detail, "refused the user and password of its address (407)")
+      assert.strictEqual(server.accepted(), 0)
+    })
+  )
+})

@@ -1,0 +1,57 @@
+import { assert, it } from "@effect/vitest"
+import { closedEarly } from "@registry-packages-proxy/node-net/ConnectionFailure"
+import * as BodyReader from "@registry-packages-proxy/node-net/http/BodyReader"
+import { IncomingBody } from "@registry-packages-proxy/node-net/http/IncomingBody"
+import { Effect, Fiber, References } from "effect"
+
+/** A body whose bytes come when the test says so. */
+const open = Effect.gen(function* () {
+  const body: IncomingBody = new IncomingBody({
+    pause: () => {},
+    resume: () => {},
+    close: () => body.end(closedEarly)
+  })
+  const pull = yield* BodyReader.open(body, { readAhead: 100 })
+  return {
+    arrive: (text: string) => body.deliver(Buffer.from(text), false),
+    pull: Effect.map(pull, (chunks) => Buffer.concat(chunks).toString())
+  }
+})
+
+it.effect("a pull waits for the next bytes though one before it was interrupted when some had come", () =>
+  Effect.gen(function* () {
+    const { arrive, pull } = yield* open
+    const fork = Effect.forkChild(pull, { startImmediately: true })
+    const interrupted = yield* fork
+    // All of this before the first one would have been woken.
+    arrive("first")
+    interrupted.interruptUnsafe()
+    const second = yield* fork
+    const third = yield* fork
+    assert.strictEqual(yield* Fiber.join(second), "first")
+    for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow
+    arrive("more")
+    assert.strictEqual(yield* Fiber.join(third), "more")
+    // Steps of its own choosing only: a fiber interrupted with bytes in its hands takes them with it.
+  }).pipe(Effect.scoped, Effect.provideService(References.PreventSchedulerYield, true))
+)
+
+it.effect(
+  "a pull waits for the next bytes though one before it is only now done with being interrupted",
+  () =>
+    Effect.gen(function* () {
+      for (let operations = 3; operations < 12; operations++) {
+        const { arrive, pull } = yield* open
+        const interrupted = yield* Effect.forkChild(
+          Effect.provideService(pull, References.MaxOpsBeforeYield, operations),
+          { startImmediately: true }
+        )
+        for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow
+        interrupted.interruptUnsafe()
+        const next = yield* Effect.forkChild(pull, { startImmediately: true })
+        yield* Fiber.await(interrupted)
+        arrive("bytes")
+        assert.strictEqual(yield* Fiber.join(next), "bytes")
+      }
+    }).pipe(Effect.scoped)
+)

@@ -1,0 +1,182 @@
+import { assert, describe, it } from "@effect/vitest"
+import { closedEarly } from "@registry-packages-proxy/node-net/ConnectionFailure"
+import * as BodyReader from "@registry-packages-proxy/node-net/http/BodyReader"
+import { IncomingBody } from "@registry-packages-proxy/node-net/http/IncomingBody"
+import { Effect, Exit, Fiber, Pull, Scope } from "effect"
+import fc from "fast-check"
+
+/** A body whose connection is the test's. */
+const make = () => {
+  const calls: Array<"pause" | "resume" | "close"> = []
+  const body = new IncomingBody({
+    pause: () => void calls.push("pause"),
+    resume: () => void calls.push("resume"),
+    close: () => {
+      calls.push("close")
+      body.end(closedEarly)
+    }
+  })
+  return { body, calls }
+}
+
+const bytes = (text: string): Uint8Array => Buffer.from(text, "latin1")
+
+const text = (chunks: BodyReader.Chunks): string => Buffer.concat(chunks).toString("latin1")
+
+const turn = Effect.promise(() => new Promise(setImmediate))
+
+describe("a body", () => {
+  it.effect(
+    "gives what came before anybody asked, and holds its connection back until then",
+    Effect.fn(function* () {
+      const { body, calls } = make()
+      const shared = Buffer.from("abc", "latin1")
+      body.deliver(shared, true)
+      shared.fill("?")
+      assert.deepStrictEqual(calls, ["pause"])
+      const pull = yield* BodyReader.open(body, { readAhead: 100 })
+      assert.deepStrictEqual(calls, ["pause", "resume"])
+      assert.strictEqual(text(yield* pull), "abc")
+    })
+  )
+
+  it.effect(
+    "wakes who waits once for all that came at once",
+    Effect.fn(function* () {
+      const { body } = make()
+      const pull = yield* BodyReader.open(body, { readAhead: 100 })
+      const waiting = yield* Effect.forkChild(pull)
+      yield* turn
+      body.deliver(bytes("a"), false)
+      body.deliver(bytes("b"), false)
+      const chunks = yield* Fiber.join(waiting)
+      assert.deepStrictEqual(
+        chunks.map((chunk) => text([chunk])),
+        ["a", "b"]
+      )
+    })
+  )
+
+  it.effect(
+    "gives its bytes before its end, whichever it is",
+    Effect.fn(function* () {
+      for (const failure of [undefined, closedEarly]) {
+        const { body } = make()
+        const pull = yield* BodyReader.open(body, { readAhead: 100 })
+        body.deliver(bytes("a"), false)
+        body.end(failure)
+        assert.strictEqual(text(yield* pull), "a")
+        for (let round = 0; round < 2; round++) {
+          const end = yield* Effect.result(Pull.catchDone(pull, () => Effect.succeed("done" as const)))
+          assert.deepStrictEqual(end._tag === "Success" ? end.success : end.failure, failure ?? "done")
+        }
+      }
+    })
+  )
+
+  it.effect(
+    "stops its connection while too much waits, and starts it when that is taken",
+    Effect.fn(function* () {
+      const { body, calls } = make()
+      const pull = yield* BodyReader.open(body, { readAhead: 4 })
+      body.deliver(bytes("abc"), false)
+      assert.deepStrictEqual(calls, [])
+      body.deliver(bytes("d"), false)
+      assert.deepStrictEqual(calls, ["pause"])
+      assert.strictEqual(text(yield* pull), "abcd")
+      assert.deepStrictEqual(calls, ["pause", "resume"])
+    })
+  )
+
+  it.effect(
+    "that is left closes its connection, unless all has come",
+    Effect.fn(function* () {
+      for (const isWhole of [false, true]) {
+        const { body, calls } = make()
+        const scope = yield* Scope.make()
+        yield* Effect.asVoid(Scope.provide(BodyReader.open(body, { readAhead: 100 }), scope))
+        body.deliver(bytes("a"), false)
+        if (isWhole) body.end(undefined)
+        yield* Scope.close(scope, Exit.void)
+        assert.deepStrictEqual(calls, isWhole ? [] : ["close"])
+      }
+    })
+  )
+
+  it.effect(
+    "is not lost on a pull after one that was interrupted, however the two and the bytes fall together",
+    Effect.fn(function* () {
+      for (const before of [0, 1]) {
+        const { body } = make()
+        const pull = yield* BodyReader.open(body, { readAhead: 100 })
+        const left = yield* Effect.forkChild(pull)
+        yield* turn
+        body.deliver(bytes("a"), false)
+        if (before === 1) yield* turn
+        yield* Fiber.interrupt(left)
+        // Bytes that nobody took are still there; the wake-up that was on its way finds another who waits.
+        const first = before === 1 ? undefined : yield* pull
+        if (first !== undefined) assert.strictEqual(text(first), "a")
+        const second = yield* Effect.forkChild(pull)
+        yield* turn
+        body.deliver(bytes("b"), false)
+        assert.strictEqual(text(yield* Fiber.join(second)), "b")
+      }
+    })
+  )
+})
+
+describe("lent buffers", () => {
+  /** Buffers of one size, each handed out once. */
+  const lender = (size: number) => {
+    const lent: Array<Uint8Array> = []
+    return {
+      lent,
+      take: () => {
+        const buffer = new Uint8Array(size)
+        lent.push(buffer)
+        return buffer
+      }
+    }
+  }
+
+  it("hold all bytes in order, one chunk a buffer, whatever the sizes", () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { maxLength: 12 }),
+        fc.integer({ min: 1, max: 16 }),
+        fc.integer({ min: 1, max: 30 }),
+        (pieces, size, readAhead) =>
+          Effect.runPromise(
+            Effect.scoped(
+              Effect.gen(function* () {
+                const { body } = make()
+                const buffers = lender(size)
+                const pull = yield* BodyReader.open(body, { readAhead, buffers })
+                const got: Array<Uint8Array> = []
+                const reading = yield* Effect.forkChild(
+                  Pull.catchDone(
+                    Effect.forever(Effect.flatMap(pull, (chunks) => Effect.sync(() => got.push(...chunks)))),
+                    () => Effect.void
+                  )
+                )
+                const shared = new Uint8Array(40)
+                for (const piece of pieces) {
+                  shared.set(piece)
+                  body.deliver(shared.subarray(0, piece.length), true)
+                  shared.fill(255)
+                  if (piece[0] !== undefined && piece[0] % 2 === 0) yield* turn
+                }
+                body.end(undefined)
+                yield* Fiber.join(reading)
+                assert.deepStrictEqual(Buffer.concat(got), Buffer.concat(pieces))
+                assert.strictEqual(new Set(got.map(({ buffer }) => buffer)).size, got.length)
+                for (const chunk of got)
+                  assert.isTrue(buffers.lent.some(({ buffer }) => buffer === chunk.buffer))
+              })
+            )
+          )
+      ),
+      { numRuns: 100 }
+    ))
+})

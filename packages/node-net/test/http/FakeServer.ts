@@ -1,0 +1,65 @@
+import { HttpConnection } from "@registry-packages-proxy/node-net/http/HttpConnection"
+import type { HttpPoolOptions } from "@registry-packages-proxy/node-net/http/HttpPool"
+import { Effect } from "effect"
+import type { Socket } from "node:net"
+import { Duplex } from "node:stream"
+
+/** One connection to a server in memory; what it sends is the test's. */
+export class FakeSocket extends Duplex {
+  readonly connection: HttpConnection
+  readonly written: Array<string> = []
+
+  constructor() {
+    super({
+      read: () => {},
+      write: (chunk: Buffer, _, done) => {
+        this.written.push(chunk.toString("latin1"))
+        done()
+      }
+    })
+    this.connection = new HttpConnection(this as unknown as Socket, true)
+  }
+
+  /** Sends bytes to the program. */
+  send(text: string): void {
+    this.connection.receive(Buffer.from(text, "latin1"))
+  }
+
+  /** Answers the request that is waiting. */
+  answer(body = "ok"): void {
+    this.send(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
+  }
+
+  /** Closes the connection as a server does. */
+  hangUp(): void {
+    this.emit("end")
+  }
+}
+
+/** A server in memory, whose connections are made at once unless `connect` waits. */
+export class FakeServer {
+  readonly sockets: Array<FakeSocket> = []
+  before: Effect.Effect<void> = Effect.void
+
+  readonly connect: HttpPoolOptions["connect"] = (begun) =>
+    Effect.andThen(
+      Effect.sync(() => {
+        const socket = new FakeSocket()
+        this.sockets.push(socket)
+        begun(socket as unknown as Socket)
+        return socket
+      }),
+      (socket) => Effect.as(this.before, socket.connection)
+    )
+
+  get open(): ReadonlyArray<FakeSocket> {
+    return this.sockets.filter((socket) => !socket.destroyed)
+  }
+
+  /** The socket of the nth connection. */
+  at(index: number): FakeSocket {
+    const socket = this.sockets[index]
+    if (socket === undefined) throw new Error(`there is no connection ${index}`)
+    return socket
+  }
+}

@@ -1,0 +1,103 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
+import { HttpConnection } from "@registry-packages-proxy/node-net/http/HttpConnection"
+import type { OddAnswer } from "@registry-packages-proxy/testkit/OddAnswer"
+import { oddAnswers } from "@registry-packages-proxy/testkit/OddAnswers"
+import * as RawServer from "@registry-packages-proxy/testkit/RawServer"
+import { Effect } from "effect"
+import fc from "fast-check"
+import type { Socket } from "node:net"
+import { Duplex } from "node:stream"
+import { ask, clientOf, collect, type Outcome } from "../Harness.ts"
+
+const check = ({ right }: OddAnswer, outcome: Outcome): void => {
+  if (right._tag === "Failure") {
+    assert.instanceOf(outcome, ConnectionFailure)
+    if (outcome instanceof ConnectionFailure) assert.include(outcome.detail, right.words)
+    return
+  }
+  if (outcome instanceof ConnectionFailure) assert.fail(outcome.detail)
+  else {
+    assert.strictEqual(outcome.status, right.status)
+    assert.strictEqual(outcome.body, right.body)
+    assert.strictEqual(outcome.broken === undefined, right._tag === "Answer", outcome.broken?.detail)
+    if (right._tag === "Answer" && right.field !== undefined) {
+      assert.strictEqual(outcome.headers["x-field"], right.field)
+    }
+  }
+}
+
+/** A socket of which nothing comes but what the test hands to the connection. */
+const silent = (): Socket =>
+  new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() }) as unknown as Socket
+
+/** Hands an answer over in pieces, each in memory that is overwritten afterwards. */
+const inPieces = (answer: OddAnswer, cuts: ReadonlyArray<number>): Effect.Effect<Outcome> =>
+  Effect.callback<Outcome>((resume) => {
+    const socket = silent()
+    const connection = new HttpConnection(socket, true)
+    connection.send(
+      { method: "GET", target: "/", headers: { host: "server.test" } },
+      {
+        onAnswer: (head) => resume(collect(head)),
+        onFailure: (failure) => resume(Effect.succeed(failure))
+      }
+    )
+    const bytes = Buffer.from(answer.bytes, "latin1")
+    const places = [...new Set([0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length])].sort(
+      (a, b) => a - b
+    )
+    const shared = Buffer.alloc(bytes.length)
+    for (const [index, at] of places.entries()) {
+      const piece = bytes.subarray(at, places[index + 1])
+      shared.fill("?")
+      shared.set(piece)
+      if (piece.length > 0) connection.receive(shared.subarray(0, piece.length))
+    }
+    if (answer.isEnded === true) socket.emit("end")
+  })
+
+describe("an answer", () => {
+  for (const answer of oddAnswers) {
+    it.effect(
+      `with ${answer.situation}`,
+      Effect.fn(function* () {
+        const server = yield* RawServer.make(() =>
+          RawServer.answer(answer.bytes, answer.isEnded ? "end" : undefined)
+        )
+        const client = yield* clientOf({ hostname: "127.0.0.1", port: server.port })
+        check(answer, yield* ask(client))
+        check(answer, yield* ask(client))
+        assert.strictEqual(server.accepted(), answer.isKept === true ? 1 : 2, "connections")
+      })
+    )
+  }
+
+  it.effect("is read the same however the network cuts it", () =>
+    Effect.promise(() =>
+      fc.assert(
+        fc.asyncProperty(
+          fc.constantFrom(...oddAnswers.filter(({ bytes }) => bytes.length < 1000)),
+          fc.array(fc.nat(1000), { maxLength: 8 }),
+          async (answer, cuts) => check(answer, await Effect.runPromise(inPieces(answer, cuts)))
+        ),
+        { numRuns: 1000 }
+      )
+    )
+  )
+
+  it.effect(
+    "is read the same byte for byte",
+    Effect.fn(function* () {
+      for (const answer of oddAnswers.filter(({ bytes }) => bytes.length < 1000)) {
+        check(
+          answer,
+          yield* inPieces(
+            answer,
+            Array.from({ length: answer.bytes.length }, (_, index) => index)
+          )
+        )
+      }
+    })
+  )
+})

@@ -1,0 +1,112 @@
+import { Effect } from "effect"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { connect, type Socket } from "node:net"
+import type { Duplex } from "node:stream"
+import type { ServerCertificate } from "./Certificates.ts"
+import { listenScoped } from "./Listening.ts"
+
+const http = process.getBuiltinModule("node:http")
+const https = process.getBuiltinModule("node:https")
+
+/** What a proxy does when it is asked for a tunnel. */
+export type Tunnelling =
+  /** Connects, and says so in these bytes, a character for each. */
+  | { readonly _tag: "Open"; readonly head?: string }
+  /** Says this in place of connecting. */
+  | { readonly _tag: "Refuse"; readonly head: string }
+  | { readonly _tag: "Close" }
+  | { readonly _tag: "Silence" }
+
+export interface ForwardProxyOptions {
+  /** Where every request and tunnel leads, whatever host it names: `host:port`. */
+  readonly target: string
+  /** The only credentials that it takes; anybody may use it without. */
+  readonly login?: { readonly username: string; readonly password: string }
+  readonly tunnelling?: Tunnelling
+  /** Speaks TLS with its clients. */
+  readonly tls?: ServerCertificate
+}
+
+/** A request to a proxy. */
+export interface Forwarded {
+  readonly method: string
+  /** As it stood in the request line: `host:port` of a tunnel, the absolute address of another request. */
+  readonly target: string
+  readonly headers: IncomingMessage["headers"]
+  readonly isLetIn: boolean
+}
+
+export interface ForwardProxy {
+  /** `host:port`. */
+  readonly host: string
+  readonly requests: ReadonlyArray<Forwarded>
+}
+
+const established = "HTTP/1.1 200 Connection established\r\n\r\n"
+
+/** A forward proxy on loopback for names that no DNS knows. */
+export const make = Effect.fnUntraced(function* (options: ForwardProxyOptions) {
+  const { login, target, tls, tunnelling = { _tag: "Open" } } = options
+  const colon = target.lastIndexOf(":")
+  const to = { host: target.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(target.slice(colon + 1)) }
+  const requests: Array<Forwarded> = []
+  const sockets = new Set<Duplex>()
+  const track = <A extends Duplex>(socket: A): A => {
+    sockets.add(socket)
+    socket.on("error", () => socket.destroy())
+    socket.once("close", () => sockets.delete(socket))
+    return socket
+  }
+  const wanted =
+    login === undefined
+      ? undefined
+      : `Basic ${Buffer.from(`${login.username}:${login.password}`).toString("base64")}`
+
+  const note = ({ headers, method = "", url = "" }: IncomingMessage): boolean => {
+    const isLetIn = wanted === undefined || headers["proxy-authorization"] === wanted
+    requests.push({ method, target: url, headers, isLetIn })
+    return isLetIn
+  }
+
+  const forward = (message: IncomingMessage, response: ServerResponse): void => {
+    if (!note(message)) return void response.writeHead(407, { "content-length": 0 }).end()
+    const { "proxy-authorization": _, ...headers } = message.headers
+    const path = /^http:\/\/[^/]*(\/.*)$/s.exec(message.url ?? "")?.[1] ?? "/"
+    const passed = http.request({ ...to, path, method: message.method, headers, agent: false }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(response)
+    })
+    passed.on("error", () => response.destroy())
+    message.pipe(passed)
+  }
+
+  const tunnel = (message: IncomingMessage, socket: Duplex, rest: Buffer): void => {
+    track(socket)
+    if (!note(message)) return void socket.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+    if (tunnelling._tag === "Silence") return
+    if (tunnelling._tag === "Close") return void socket.destroy()
+    if (tunnelling._tag === "Refuse") return void socket.end(tunnelling.head, "latin1")
+    const server: Socket = track(connect(to.port, to.host))
+    server.once("connect", () => {
+      socket.write(tunnelling.head ?? established, "latin1")
+      server.write(rest)
+      server.pipe(socket)
+      socket.pipe(server)
+    })
+    server.once("close", () => socket.destroy())
+    socket.once("close", () => server.destroy())
+  }
+
+  const server = (
+    tls === undefined
+      ? http.createServer(forward)
+      : https.createServer({ key: tls.key, cert: tls.chain }, forward)
+  ).on("connect", tunnel)
+  const port = yield* listenScoped(server, () => {
+    server.close()
+    server.closeAllConnections()
+    for (const socket of sockets) socket.destroy()
+  })
+  const result: ForwardProxy = { host: `127.0.0.1:${port}`, requests }
+  return result
+})

@@ -1,0 +1,20 @@
+import { Effect } from "effect"
+import type { Server } from "node:net"
+
+/** Has a server listen on a free port of an address, or of all; gives the port. */
+export const listen = (server: Server, address: string | undefined): Effect.Effect<number> =>
+  Effect.callback((resume) => {
+    server.once("error", (cause) => resume(Effect.die(cause)))
+    server.listen({ port: 0, host: address }, () => {
+      const bound = server.address()
+      resume(
+        typeof bound === "object" && bound !== null
+          ? Effect.succeed(bound.port)
+          : Effect.die(new Error("the server has no port"))
+      )
+    })
+  })
+
+/** Has a server listen on a free loopback port until the scope ends, which runs `close`; gives the port. */
+export const listenScoped = (server: Server, close: () => void) =>
+  Effect.acquireRelease(listen(server, "127.0.0.1"), () => Effect.sync(close))

@@ -1,0 +1,155 @@
+import { Effect } from "effect"
+import { createServer, type Socket } from "node:net"
+import { createServer as createTlsServer, TLSSocket } from "node:tls"
+import type { ServerCertificate } from "./Certificates.ts"
+import { listenScoped } from "./Listening.ts"
+
+/** What a raw server does with a request. Text has a character for each byte. */
+export interface RawAnswer {
+  /** Written one after the other, each as a segment of its own. */
+  readonly pieces: ReadonlyArray<string>
+  /** What follows; the connection stays open unless told. */
+  readonly ending?: "end" | "reset"
+}
+
+/** A request as it came. */
+export interface RawRequest {
+  readonly method: string
+  readonly target: string
+  /** By name in lowercase, the last of each. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  /** Connections are numbered from 1. */
+  readonly connection: number
+}
+
+/** Answers without any HTTP library, in bytes that none would send; undefined says nothing. */
+export type RawHandler = (request: RawRequest) => RawAnswer | undefined
+
+export interface RawServerOptions {
+  readonly tls?: ServerCertificate
+  /** Hears of each connection as soon as it is made. */
+  readonly onConnection?: (socket: Socket, connection: number) => void
+}
+
+/** A server whose every byte is the test's. */
+export interface RawServer {
+  /** `host:port`. */
+  readonly host: string
+  readonly port: number
+  readonly origin: string
+  readonly requests: ReadonlyArray<RawRequest>
+  /** Connections made so far. */
+  readonly accepted: () => number
+  /** Connections open now. */
+  readonly open: () => number
+}
+
+/** An answer in one piece. */
+export const answer = (text: string, ending?: "end" | "reset"): RawAnswer => ({
+  pieces: [text],
+  ...(ending === undefined ? {} : { ending })
+})
+
+/** An answer with a length, as it should be. */
+export const plain = (
+  status: number,
+  body: string,
+  headers: Readonly<Record<string, string>> = {}
+): RawAnswer =>
+  answer(
+    [
+      `HTTP/1.1 ${status} status`,
+      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+      `content-length: ${body.length}`,
+      "",
+      body
+    ].join("\r\n")
+  )
+
+const parse = (head: string, body: string, connection: number): RawRequest => {
+  const [first = "", ...lines] = head.split("\r\n")
+  const [method = "", target = ""] = first.split(" ")
+  const fields = lines.map((line) => {
+    const colon = line.indexOf(":")
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]
+  })
+  return { method, target, headers: Object.fromEntries(fields) as Record<string, string>, body, connection }
+}
+
+/** The first request of some bytes, and what is left of these. */
+const takeRequest = (
+  bytes: string,
+  connection: number
+): { readonly request: RawRequest; readonly rest: string } | undefined => {
+  const end = bytes.indexOf("\r\n\r\n")
+  if (end === -1) return undefined
+  const head = bytes.slice(0, end)
+  const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0)
+  const rest = bytes.slice(end + 4)
+  return rest.length < length
+    ? undefined
+    : { request: parse(head, rest.slice(0, length), connection), rest: rest.slice(length) }
+}
+
+const writeAll = (socket: Socket, { pieces, ending }: RawAnswer): void => {
+  const [piece, ...others] = pieces
+  if (piece !== undefined) {
+    socket.write(piece, "latin1", () =>
+      setImmediate(() => writeAll(socket, { pieces: others, ...(ending && { ending }) }))
+    )
+  } else if (ending === "end") {
+    socket.end()
+  } else if (ending === "reset") {
+    // Node resets plain sockets alone.
+    if (socket instanceof TLSSocket) socket.destroy()
+    else socket.resetAndDestroy()
+  }
+}
+
+/** Listens on a free loopback port; with the scope all connections are closed. */
+export const make = Effect.fnUntraced(function* (handler: RawHandler, options: RawServerOptions = {}) {
+  const { onConnection, tls } = options
+  const requests: Array<RawRequest> = []
+  const sockets = new Set<Socket>()
+  let accepted = 0
+  const onSocket = (socket: Socket): void => {
+    const connection = ++accepted
+    let bytes = ""
+    sockets.add(socket)
+    socket.setNoDelay(true)
+    socket.on("error", () => {})
+    socket.on("close", () => sockets.delete(socket))
+    onConnection?.(socket, connection)
+    socket.on("data", (data: Buffer) => {
+      bytes += data.toString("latin1")
+      for (let taken = takeRequest(bytes, connection); taken !== undefined;) {
+        bytes = taken.rest
+        requests.push(taken.request)
+        const answer = handler(taken.request)
+        if (answer !== undefined) writeAll(socket, answer)
+        taken = takeRequest(bytes, connection)
+      }
+    })
+  }
+  const server =
+    tls === undefined
+      ? createServer(onSocket)
+      : // As old servers do: with keys of any length.
+        createTlsServer({ key: tls.key, cert: tls.chain, ciphers: "DEFAULT@SECLEVEL=0" }, onSocket)
+  server.on("tlsClientError", () => {})
+  const port = yield* listenScoped(server, () => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  const host = `127.0.0.1:${port}`
+  const result: RawServer = {
+    host,
+    port,
+    origin: `${tls === undefined ? "http" : "https"}://${host}`,
+    requests,
+    accepted: () => accepted,
+    open: () => sockets.size
+  }
+  return result
+})

@@ -1,0 +1,18 @@
+/**
+ * What the tests' processes do before their first fiber runs. `FORCED_YIELDS=3` makes every fiber yield after 3 operations
+ * instead of 2048, so that others come between any two of its steps; 1 and 2 starve Effect itself.
+ */
+import { References } from "effect"
+import { vi } from "vitest"
+import { install } from "../packages/testkit/src/CountingScheduler.ts"
+
+/** What a test may take that has to wait for its turn all the time, in milliseconds. */
+const slowTimeout = 180_000
+
+install()
+const operations = process.env["FORCED_YIELDS"]
+if (operations !== undefined) {
+  if (!(Number(operations) >= 3)) throw new Error("FORCED_YIELDS is a number of operations, at least 3")
+  Reflect.set(References.MaxOpsBeforeYield, "defaultValue", () => Number(operations))
+  vi.setConfig({ testTimeout: slowTimeout, hookTimeout: slowTimeout })
+}
