@@ -57,9 +57,7 @@ export const start = Effect.fnUntraced(function* (options: BundleOptions) {
   yield* fs.makeDirectory(lone)
   if (options.form === "script") yield* fs.copyFile(built.script, path.join(lone, "main.js"))
   const [program, first] =
-    options.form === "script"
-      ? [process.execPath, ["--disable-sigusr1", "main.js"]]
-      : [built.executable, []]
+    options.form === "script" ? [process.execPath, ["--disable-sigusr1", "main.js"]] : [built.executable, []]
   const args = [
     ...first,
     "--listen-address=127.0.0.1:0",
