@@ -1,9 +1,10 @@
 import { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
 import { Schema } from "effect"
+import { Awaited } from "./Feed.ts"
 
-/** Not every feed has delivered yet, and the repository is not among what is known; `waitingFor` names them. */
+/** Not every feed has delivered yet, and the repository is not among what is known; `waitingFor` says what they are to bring. */
 export class NotSynced extends Schema.TaggedError<NotSynced>()("NotSynced", {
-  waitingFor: Schema.Array(Schema.String)
+  waitingFor: Schema.Array(Awaited)
 }) {}
 
 /** No object names this repository. `upToDate` is false while a feed is out of touch, when one may exist unseen. */

@@ -15,8 +15,8 @@ import * as WatchFeed from "./WatchFeed.ts"
 export interface CredentialStatus {
   /** Every feed has delivered its objects once: what is not known now does not exist. */
   readonly synced: boolean
-  /** The feeds not yet heard of, in fixed words. */
-  readonly waitingFor: ReadonlyArray<string>
+  /** What feeds that have not delivered yet are to bring. */
+  readonly waitingFor: ReadonlyArray<Feed.Awaited>
   /** Every feed is in touch with its origin now, so an unknown repository is known not to exist. */
   readonly upToDate: boolean
   /** How many registry sources can be asked for. */

@@ -120,6 +120,7 @@ export const feed = Effect.fnUntraced(function* (
 
   return {
     name: `credentials file ${path.slice(path.lastIndexOf("/") + 1)}`,
+    awaited: "credentials-files",
     precedence: Feed.precedence.file,
     events: Stream.unfold<State | undefined, Feed.FeedEvent, never, never>(undefined, step)
   }

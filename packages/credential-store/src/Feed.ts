@@ -1,4 +1,4 @@
-import type { Stream } from "effect"
+import { Schema, type Stream } from "effect"
 
 /**
  * What a feed tells the store. Objects are Kubernetes objects as they came, not decoded: the store decodes each on its
@@ -16,6 +16,10 @@ export type FeedEvent =
   /** The origin cannot be read now, and why, in words that show none of its values. May be repeated: it is said once. */
   | { readonly _tag: "OutOfTouch"; readonly detail: string }
 
+/** What the store waits for until a feed has delivered once, in words for anyone: they name no file and no object. */
+export const Awaited = Schema.Literals(["credentials-files", "module-sources", "registry-secret"])
+export type Awaited = typeof Awaited.Type
+
 /**
  * Where objects come from: a credentials file, or a watch of the API server.
  *
@@ -23,8 +27,9 @@ export type FeedEvent =
  * pulled one event at a time, so that a feed never runs ahead of the store. A feed whose stream ends stays as it was.
  */
 export interface Feed {
-  /** Fixed words for logs and `/readyz`, as `credentials file <basename>`: never a secret. */
+  /** Fixed words for logs, as `credentials file <basename>`: never a secret. */
   readonly name: string
+  readonly awaited: Awaited
   /** Whose sources win where two feeds name one repository: the smaller number; see `precedence`. */
   readonly precedence: number
   readonly events: Stream.Stream<FeedEvent>

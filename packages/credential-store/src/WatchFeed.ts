@@ -64,9 +64,10 @@ const withoutKind =
 const feed = (
   api: KubernetesApi["Service"],
   resource: Resource.Resource<unknown>,
-  options: { readonly feedName: string; readonly name?: string }
+  options: { readonly feedName: string; readonly awaited: Feed.Awaited; readonly name?: string }
 ): Feed.Feed => ({
   name: options.feedName,
+  awaited: options.awaited,
   precedence: Feed.precedence.watch,
   events: Stream.mapAccum(
     api.listWatch(resource, options.name === undefined ? {} : { name: options.name }),
@@ -80,9 +81,10 @@ const feed = (
  * `list` and `watch` on the former, `get` and `watch` on the latter by its name; see `packages/deploy/rbac.yaml`.
  */
 export const feeds = (api: KubernetesApi["Service"]): ReadonlyArray<Feed.Feed> => [
-  feed(api, moduleSources, { feedName: "ModuleSources of the API server" }),
+  feed(api, moduleSources, { feedName: "ModuleSources of the API server", awaited: "module-sources" }),
   feed(api, secrets, {
     feedName: `Secret ${RegistrySecret.namespace}/${RegistrySecret.name} of the API server`,
+    awaited: "registry-secret",
     name: RegistrySecret.name
   })
 ]

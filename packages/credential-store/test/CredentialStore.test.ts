@@ -31,7 +31,7 @@ const withStore = <A, E>(
   Effect.gen(function* () {
     const log = captureLog()
     const feeds = yield* Effect.forEach(precedences, (precedence, index) =>
-      TestFeed.make(`feed ${index}`, precedence)
+      TestFeed.make(`feed ${index}`, precedence, index === 0 ? "credentials-files" : "module-sources")
     )
     return yield* run(
       feeds.map(({ send }) => send),
@@ -171,11 +171,11 @@ describe("CredentialStore", () => {
       twoFeeds(
         [1, 1],
         Effect.fn(function* (first, second) {
-          assert.deepStrictEqual((yield* status).waitingFor, ["feed 0", "feed 1"])
+          assert.deepStrictEqual((yield* status).waitingFor, ["credentials-files", "module-sources"])
           assert.strictEqual(yield* answer(one), "NotSynced")
           yield* first(Feed.synced([good("a")]))
           yield* second(Feed.outOfTouch("not yet"))
-          assert.deepStrictEqual((yield* status).waitingFor, ["feed 1"])
+          assert.deepStrictEqual((yield* status).waitingFor, ["module-sources"])
           assert.strictEqual(yield* answer(one), "ModuleSource a")
           assert.strictEqual(yield* answer(two), "NotSynced")
           yield* second(Feed.synced([]))
@@ -207,6 +207,7 @@ describe("CredentialStore", () => {
         let runs = 0
         const feed: Feed.Feed = {
           name: "dying feed",
+          awaited: "module-sources",
           precedence: 1,
           events: Stream.suspend(() => {
             runs++

@@ -14,7 +14,7 @@ suite("mock", ({ sources, state, unreadable }) =>
     sources,
     unreadable,
     upToDate: state !== "outOfTouch",
-    waitingFor: state === "waiting" ? ["another feed"] : []
+    waitingFor: state === "waiting" ? ["module-sources"] : []
   })
 )
 

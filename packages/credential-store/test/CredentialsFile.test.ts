@@ -129,7 +129,7 @@ describe("CredentialsFile", () => {
       {},
       Effect.fn(function* (files, log) {
         yield* TestClock.adjust("1 minute")
-        assert.deepInclude(yield* status, { synced: false, waitingFor: ["credentials file registries.json"] })
+        assert.deepInclude(yield* status, { synced: false, waitingFor: ["credentials-files"] })
         assert.strictEqual(yield* answer(one), "NotSynced")
         assert.lengthOf(log.matching("Warn", "there is no such file", "nothing was read from it yet"), 1)
         files.set(path, json(a))
@@ -213,7 +213,7 @@ describe("CredentialsFile", () => {
       { "/first.json": { fails: "NotFound" }, "/second.json": json(a) },
       Effect.fn(function* () {
         assert.strictEqual(yield* answer(one), "ModuleSource a")
-        assert.deepStrictEqual((yield* status).waitingFor, ["credentials file first.json"])
+        assert.deepStrictEqual((yield* status).waitingFor, ["credentials-files"])
       })
     )
   )

@@ -150,10 +150,7 @@ describe("CredentialStore from an API server", () => {
       yield* Effect.gen(function* () {
         yield* untilOutOfTouch
         assert.strictEqual(yield* answer(""), "NotSynced")
-        assert.deepStrictEqual((yield* status).waitingFor, [
-          "ModuleSources of the API server",
-          "Secret d8-system/deckhouse-registry of the API server"
-        ])
+        assert.deepStrictEqual((yield* status).waitingFor, ["module-sources", "registry-secret"])
         yield* TestClock.adjust("10 minutes")
         assert.strictEqual(yield* answer(""), "NotSynced")
         api.isDown = false

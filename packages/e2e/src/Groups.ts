@@ -34,6 +34,7 @@ export const groups = {
   access: group("Access", [...registry, "python3", "go"], access),
   "access-over-time": group("AccessOverTime", [...registry, "go"], access),
   "access-flood": group("AccessFlood", ["setpriv"]),
+  connections: group("Connections", ["setpriv", "python3"]),
   "access-abandoned": group("AccessAbandoned", ["setpriv"]),
   kubernetes: group("Kubernetes", [...registry, "go"], ["kube-apiserver"]),
   "kubernetes-flood": group("KubeFlood", ["setpriv"]),

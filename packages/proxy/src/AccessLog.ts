@@ -1,6 +1,6 @@
 import { Context, Effect, Tracer } from "effect"
 
-/** What is logged of one request. Holds no secret, and of what the client sent only the method. */
+/** What is logged of one request. Holds no secret, and of what the client sent only the method and who it is. */
 export interface AccessEntry {
   readonly method: string
   /** The path's name from a fixed set, never the path. */
@@ -12,6 +12,10 @@ export interface AccessEntry {
   readonly cache?: string | undefined
   /** The registry's host, when one was asked. */
   readonly upstream?: string | undefined
+  /** The address that the connection comes from: a proxy's, where there is one in front. */
+  readonly clientAddress?: string | undefined
+  /** The name of the user, where the secure port authenticated one. */
+  readonly user?: string | undefined
   readonly requestId: string
   /** The response began and could not be completed. */
   readonly aborted?: boolean | undefined

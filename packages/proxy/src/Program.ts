@@ -8,9 +8,10 @@ import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCa
 import * as ClusterLocation from "@registry-packages-proxy/kubernetes/ClusterLocation"
 import * as NodeUpstream from "@registry-packages-proxy/registry-client/NodeUpstream"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
-import { Effect, type FileSystem, Layer, Option, type Path } from "effect"
+import { Context, Effect, type FileSystem, Layer, Option, type Path } from "effect"
 import { HttpServer } from "effect/http"
 import type { ServeError } from "effect/http/HttpServerError"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Cluster from "./Cluster.ts"
 import { flags } from "./Flags.ts"
 import { layerPlain, layerSecure, type Services } from "./http/Listener.ts"
@@ -114,6 +115,15 @@ const layerTls = (
     })
   )
 
+/** Warns of a plain port that other hosts can reach, since it asks nobody who they are. */
+const warnOfOpenPort = ({ address }: HttpServer.HttpServer["Service"]): Effect.Effect<void> =>
+  address._tag === "UnixPathAddress" || NetAddress.isLoopback(address.address)
+    ? Effect.void
+    : Effect.logWarning("the plain port has no access control, and other hosts can reach it", {
+        flag: `--${flags.listenAddress.name}`,
+        address: HttpServer.formatAddress(address)
+      })
+
 /**
  * The program without its ports: the HTTP API listening, over whatever cache, credentials and registry are provided.
  * Compose it with mock layers to test against it; `HttpServer` tells the address that was bound, the plain one where
@@ -132,6 +142,9 @@ export const layerServer = <E = never, R = never>(
       Layer.catchTag("ServeError", (failure) =>
         Layer.effect(HttpServer.HttpServer, Effect.fail(ofListeners(failure, settings)))
       ),
+      Layer.tap((context) =>
+        Option.isSome(plain) ? warnOfOpenPort(Context.get(context, HttpServer.HttpServer)) : Effect.void
+      ),
       Layer.provide(access),
       Layer.provide(layerTls(settings, address))
     )
@@ -139,7 +152,7 @@ export const layerServer = <E = never, R = never>(
   // Settings that listen nowhere are refused before a program is made of them.
   return Layer.unwrap(
     Effect.map(Effect.orDie(Effect.fromOption(plain)), (plain) => layerPlain({ ...common, ...plain }))
-  )
+  ).pipe(Layer.tap((context) => warnOfOpenPort(Context.get(context, HttpServer.HttpServer))))
 }
 
 /** The whole program on a cluster, whose one API all parts share. */

@@ -62,6 +62,50 @@ describe("TLS files that cannot be used at the start", () => {
   )
 })
 
+describe("a plain port", () => {
+  const open = (host: string | undefined, secure: boolean) => {
+    const warnings: Array<string> = []
+    const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+      if (logLevel === "Warn") warnings.push(JSON.stringify(message))
+    })
+    const listenAddress = Option.some(
+      new ListenAddress.ListenAddress({ host: Option.fromUndefinedOr(host), port: 0 })
+    )
+    return Program.layerServer({
+      ...Settings.defaults,
+      listenAddress,
+      secureListenAddress: secure ? secureListenAddress : Option.none()
+    }).pipe(
+      Layer.provide([
+        DigestCacheLive.layerDisabled,
+        CredentialStore.layerFeeds([]),
+        RegistryClientMock.layer([])
+      ]),
+      Layer.provide([NodeServices.layer, Logger.layer([logger])]),
+      Layer.build,
+      Effect.scoped,
+      Effect.as(warnings)
+    )
+  }
+
+  for (const secure of [false, true]) {
+    it.effect(
+      `that other hosts reach is warned of by its flag, ${secure ? "beside the secure one too" : "alone"}`,
+      () =>
+        Effect.gen(function* () {
+          for (const host of [undefined, "0.0.0.0", "::"]) {
+            const warnings = yield* open(host, secure)
+            assert.lengthOf(warnings, 1)
+            assert.match(warnings.join(), /"--listen-address".*http:\/\/(0\.0\.0\.0|\[::\]):/)
+          }
+          for (const host of ["127.0.0.1", "127.0.0.2", "::1", "localhost"]) {
+            assert.deepStrictEqual(yield* open(host, secure), [])
+          }
+        })
+    )
+  }
+})
+
 describe("the flags of the replaced service", () => {
   /** The warnings of a program with these arguments, from its start to its end. */
   const warnings = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {

@@ -1,4 +1,4 @@
-import type { Feed, FeedEvent } from "@registry-packages-proxy/credential-store/Feed"
+import type { Awaited, Feed, FeedEvent } from "@registry-packages-proxy/credential-store/Feed"
 import { Deferred, Effect, Queue, Stream } from "effect"
 
 /** A feed that a test speaks for. */
@@ -13,10 +13,11 @@ interface Pending {
   readonly taken: Deferred.Deferred<void>
 }
 
-/** A feed in memory; with the precedence of a watch unless told. */
+/** A feed in memory; of a watch of ModuleSources unless told. */
 export const make = Effect.fnUntraced(function* (
   name: string,
-  precedence: number = 1
+  precedence: number = 1,
+  awaited: Awaited = "module-sources"
 ): Effect.fn.Return<TestFeed> {
   const queue = yield* Queue.unbounded<Pending>()
   // The store asks for the next event when it is done with the one before.
@@ -28,6 +29,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     feed: {
       name,
+      awaited,
       precedence,
       events: Stream.unfold<Pending | undefined, FeedEvent, never, never>(undefined, next)
     },

@@ -8,6 +8,7 @@ import {
   type CredentialStatus,
   CredentialStore
 } from "@registry-packages-proxy/credential-store/CredentialStore"
+import type { Awaited } from "@registry-packages-proxy/credential-store/Feed"
 import { anonymous, type Credential } from "@registry-packages-proxy/oci/Credential"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
@@ -25,8 +26,8 @@ export interface MockOptions {
   readonly sources: Readonly<Record<string, MockSource>>
   /** Why an object cannot be read, by repository. */
   readonly unreadable?: Readonly<Record<string, { readonly origin: string; readonly detail: string }>>
-  /** Feeds not yet heard of: none unless told. */
-  readonly waitingFor?: ReadonlyArray<string>
+  /** What is not known yet: nothing unless told. */
+  readonly waitingFor?: ReadonlyArray<Awaited>
   readonly upToDate?: boolean
   readonly lastSync?: number
 }

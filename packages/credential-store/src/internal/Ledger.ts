@@ -1,7 +1,7 @@
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Result } from "effect"
-import type { Feed, FeedEvent } from "../Feed.ts"
+import type { Awaited, Feed, FeedEvent } from "../Feed.ts"
 import * as ModuleSource from "../ModuleSource.ts"
 import * as RegistrySecret from "../RegistrySecret.ts"
 import {
@@ -51,7 +51,7 @@ export type Found =
  * names, so that thousands of events a second are followed. Synchronous and total; its changes come back as reports.
  */
 export class Ledger {
-  readonly #feeds: ReadonlyArray<Pick<Feed, "name" | "precedence">>
+  readonly #feeds: ReadonlyArray<Omit<Feed, "events">>
   readonly #progress: ReadonlyArray<Progress>
   readonly #claims = new Map<Slot, Set<Entry>>()
   readonly #serving = new Map<Slot, Entry>()
@@ -61,7 +61,7 @@ export class Ledger {
   #behind = 0
   #lastSync: Option.Option<number> = Option.none()
 
-  constructor(feeds: ReadonlyArray<Pick<Feed, "name" | "precedence">>) {
+  constructor(feeds: ReadonlyArray<Omit<Feed, "events">>) {
     this.#feeds = feeds
     this.#progress = feeds.map(() => ({
       synced: false,
@@ -89,8 +89,9 @@ export class Ledger {
     return this.#progress.filter((progress) => !progress.inTouch).length
   }
 
-  get waitingFor(): ReadonlyArray<string> {
-    return this.#feeds.flatMap((feed, index) => (this.#progress[index]?.synced === true ? [] : [feed.name]))
+  get waitingFor(): ReadonlyArray<Awaited> {
+    const missing = this.#feeds.filter((_, index) => this.#progress[index]?.synced !== true)
+    return [...new Set(missing.map(({ awaited }) => awaited))]
   }
 
   /** The source for a path below a repository. */

@@ -6,17 +6,21 @@ import * as ResourceRule from "@registry-packages-proxy/access-control/ResourceR
 import { Effect, Option, Redacted } from "effect"
 import type { IncomingMessage } from "node:http"
 import * as CertificateRefusals from "./CertificateRefusals.ts"
-import type { KnownRoute } from "./Exchange.ts"
+import type { Exchange, KnownRoute } from "./Exchange.ts"
 import type { Problem } from "./Problem.ts"
 
 /** Who gets through to a route. */
 export interface Gate {
-  /** Whether a request may go on: nothing, or the problem it is turned away with. */
-  readonly ask: (request: IncomingMessage, route: KnownRoute) => Effect.Effect<Problem | undefined>
-  /** Whether it is known now that a request may go on. False says nothing. */
-  readonly knows: (request: IncomingMessage, route: KnownRoute) => boolean
-  /** Remembers that it is known, so that it is not asked, and counted, again. */
-  readonly admit: (request: IncomingMessage) => void
+  /** The problem that a request is refused with, if it is; the exchange is told its user. */
+  readonly ask: (
+    request: IncomingMessage,
+    route: KnownRoute,
+    exchange: Pick<Exchange, "user">
+  ) => Effect.Effect<Problem | undefined>
+  /** The name of a request's user, if a cached decision allows the request. None means "not cached", not "refused". */
+  readonly known: (request: IncomingMessage, route: KnownRoute) => string | undefined
+  /** Remembers such a user, so that the request is not asked about, and counted, again. */
+  readonly admit: (request: IncomingMessage, user: string) => void
 }
 
 const get = (subresource: string): ResourceRule.ResourceRule =>
@@ -108,7 +112,7 @@ export const make = (
   Effect.gen(function* () {
     const authenticator = yield* Authenticator
     const authorizer = yield* Authorizer
-    const admitted = new WeakSet<IncomingMessage>()
+    const admitted = new WeakMap<IncomingMessage, string>()
     const logRefusal = CertificateRefusals.makeLog()
 
     const presentedBy = (request: IncomingMessage): Presented => ({
@@ -126,18 +130,22 @@ export const make = (
     }
 
     return {
-      knows: (request, route) => {
+      known: (request, route) => {
         const rule = rules[route]
-        if (rule === "anonymous") return true
+        if (rule === "anonymous") return undefined
         const user = authenticator.known(presentedBy(request))
-        return Option.isSome(user) && authorizer.known(user.value, rule)
+        return Option.isSome(user) && authorizer.known(user.value, rule) ? user.value.name : undefined
       },
-      admit: (request) => void admitted.add(request),
-      ask: (request, route) => {
+      admit: (request, user) => void admitted.set(request, user),
+      ask: (request, route, exchange) => {
         const rule = rules[route]
-        if (rule === "anonymous" || admitted.has(request)) return Effect.succeed(undefined)
+        exchange.user = admitted.get(request)
+        if (rule === "anonymous" || exchange.user !== undefined) return Effect.succeed(undefined)
         return authenticator.authenticate(presentedBy(request)).pipe(
-          Effect.flatMap((user) => authorizer.authorize(user, rule)),
+          Effect.flatMap((user) => {
+            exchange.user = user.name
+            return authorizer.authorize(user, rule)
+          }),
           Effect.as(undefined),
           Effect.catchTags({
             NotAuthenticated: (error) => refused(request, error),

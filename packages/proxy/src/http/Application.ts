@@ -70,7 +70,7 @@ export const make = Effect.fnUntraced(function* (options: {
     const { route } = exchange
     if (route === "unknown") return problem(Problem.unknownPath)
     if (gate === undefined) return admitted(request, route, query, exchange)
-    return Effect.flatMap(gate.ask(NodeMessages.incoming(request), route), (refusal) =>
+    return Effect.flatMap(gate.ask(NodeMessages.incoming(request), route, exchange), (refusal) =>
       refusal === undefined ? admitted(request, route, query, exchange) : problem(refusal)
     )
   }
@@ -109,14 +109,17 @@ export const make = Effect.fnUntraced(function* (options: {
     const request = yield* HttpServerRequest.HttpServerRequest
     const began = yield* Clock.currentTimeMillis
     const { path, query } = RequestTarget.parse(NodeMessages.incoming(request).url ?? "")
-    const exchange = Exchanges.make(Exchanges.routeOf(path))
+    const exchange = Exchanges.make(Exchanges.routeOf(path), NodeMessages.incoming(request))
     // Looked at once it is counted, and where a defect is caught.
     const answered = Effect.suspend(() => answer(request, query, exchange, gate)).pipe(
       Effect.catchDefect((defect) => failed(exchange, defect)),
       Effect.map((response) => {
         const { body } = response
         if (body._tag === "Uint8Array" && request.method !== "HEAD") exchange.bytes = body.contentLength
-        return lifecycle.closing(response)
+        // The secure port keeps connections of authenticated callers only: others could hold all of them for nothing.
+        return gate !== undefined && exchange.user === undefined
+          ? HttpServerResponse.setHeader(response, "connection", "close")
+          : lifecycle.closing(response)
       }),
       // Effect's server runs its handlers uninterruptible; a client that leaves is to end what was done for it.
       Effect.interruptible,

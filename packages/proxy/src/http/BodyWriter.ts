@@ -1,12 +1,12 @@
-import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
 import type { PackageReader } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { Effect, Fiber, Schema, type Scope } from "effect"
 import type { HttpServerRequest, HttpServerResponse } from "effect/http"
-import type { Writable } from "node:stream"
+import type { ServerResponse } from "node:http"
 import type { BufferPool } from "./BufferPool.ts"
+import * as NodeMessages from "./NodeMessages.ts"
 
-/** The client went away, or its connection broke, before the body was out. */
+/** The client left, or its connection broke or was closed, before the body was out. */
 export class ClientGone extends Schema.TaggedError<ClientGone>()("ClientGone", {}) {}
 
 /** A write that is out: `ended` waits until its buffer may be used again. */
@@ -15,7 +15,7 @@ interface Write {
   readonly isOut: () => boolean
 }
 
-const startWrite = (out: Writable, bytes: Uint8Array, done: () => void): Write => {
+const startWrite = (out: ServerResponse, bytes: Uint8Array, done: () => void): Write => {
   let outcome: Effect.Effect<void, ClientGone> | undefined = undefined
   let waiting: ((outcome: Effect.Effect<void, ClientGone>) => void) | undefined = undefined
   out.write(bytes, (error) => {
@@ -37,7 +37,7 @@ const startWrite = (out: Writable, bytes: Uint8Array, done: () => void): Write =
   }
 }
 
-const finished = (out: Writable): Effect.Effect<void, ClientGone> =>
+const finished = (out: ServerResponse): Effect.Effect<void, ClientGone> =>
   Effect.callback((resume) => {
     const done = () => resume(out.writableFinished ? Effect.void : Effect.fail(new ClientGone({})))
     if (out.destroyed) return done()
@@ -78,10 +78,7 @@ export const writeBody = <E>(options: {
 }): Effect.Effect<void, E | BodyError | ClientGone, Scope.Scope> =>
   Effect.gen(function* () {
     const { reader, response, written } = options
-    const out = NodeHttpServerRequest.toServerResponse(options.request) as Writable & {
-      readonly writeHead: (status: number, headers: Readonly<Record<string, string>>) => void
-      readonly flushHeaders: () => void
-    }
+    const out = NodeMessages.outgoing(options.request)
     const loan = yield* options.pool.acquire
     let reading: Fiber.Fiber<number, E | BodyError> | undefined
 
@@ -89,12 +86,6 @@ export const writeBody = <E>(options: {
       out.writeHead(response.status, response.headers)
       out.flushHeaders()
       const writes: Array<Write> = []
-
-      const oldest = (write: Write) => {
-        if (!write.isOut()) return write.ended
-        loan.waits()
-        return Effect.map(write.ended, loan.goesOn)
-      }
 
       let left = Number(response.headers["content-length"])
       let buffer = loan.take()
@@ -116,7 +107,7 @@ export const writeBody = <E>(options: {
         const { depth } = loan
         while (writes.length > 0 && (writes.length + 2 > depth() || writes[0]?.isOut() === false)) {
           const first = writes.shift()
-          if (first !== undefined) yield* oldest(first)
+          if (first !== undefined) yield* first.isOut() ? loan.wait(first.ended) : first.ended
         }
         if (depth() > 2) {
           buffer = loan.take()

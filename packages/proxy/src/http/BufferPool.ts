@@ -1,29 +1,26 @@
-import type { Scope } from "effect"
-import { Clock, Effect } from "effect"
+import { Clock, Effect, type Scope } from "effect"
 
-/** How large buffers are, and how many a body may hold, by how many bodies are under way whose clients keep up. */
-const tiers = [
-  { upTo: 2, size: 1024 * 1024, depth: 4 },
-  { upTo: 8, size: 256 * 1024, depth: 2 },
-  { upTo: 24, size: 128 * 1024, depth: 2 },
-  { upTo: 64, size: 64 * 1024, depth: 2 },
-  { upTo: 160, size: 32 * 1024, depth: 2 }
-] as const
+const kib = 1024
+const mib = 1024 * kib
 
-/** With more bodies than that, and for a client that does not keep up. */
-const least = { size: 16 * 1024, depth: 2 } as const
+/** The largest buffer and the smallest: for one body alone, and for each of a thousand. */
+const largest = mib
+const smallest = 16 * kib
 
 /** A body's first buffer; each may be twice as large as the one before. */
-const firstSize = 64 * 1024
+const first = 64 * kib
 
-/** A write that is out longer than this, in milliseconds, waits for a client that does not keep up. */
-const longWait = 200
+/** Bytes that the bodies whose clients keep up share, two buffers each; one or two bodies may have four. */
+const shared = 8 * mib
 
-/** How much such clients may keep of what they had while they did, in bytes; beyond it they count like any other. */
-const mostStuck = 16 * 1024 * 1024
+/** With this much lent, by clients that did keep up and now do not, only the smallest are lent. */
+const maxLent = 24 * mib
 
-/** What is kept for the next body when none uses it, in bytes. */
-const kept = 4 * 1024 * 1024
+/** What is kept for the next body when none uses it. */
+const maxKept = 4 * mib
+
+/** A client that is waited for longer than this, in milliseconds, does not keep up: it gets the smallest. */
+const slowAfter = 200
 
 /** One body's buffers. Each is lent for one read and the write of it, so that its size is always that of the moment. */
 export interface Loan {
@@ -33,19 +30,17 @@ export interface Loan {
   readonly giveBack: (buffer: Uint8Array) => void
   /** How many buffers the body may hold: those that are written, and those that are read ahead. */
   readonly depth: () => number
-  /** Told when the body begins to wait for its client, and when it goes on. */
-  readonly waits: () => void
-  readonly goesOn: () => void
+  /** Waits for the client, and learns from that whether it keeps up. */
+  readonly wait: <A, E>(client: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
 interface Body {
-  /** Bytes lent to it in buffers larger than the least. */
-  held: number
+  /** Bytes lent to it. */
+  lent: number
+  /** When the wait for its client began, if it waits. */
   since: number
-  slow: boolean
-  /** Whether it is among the bodies that share the memory, or what it holds is part of `stuck`. */
-  counted: boolean
-  stuck: number
+  isSlow: boolean
+  isClosed: boolean
   limit: number
 }
 
@@ -54,13 +49,18 @@ const release = ({ buffer }: Uint8Array): void => {
   if (buffer instanceof ArrayBuffer) buffer.transfer(0)
 }
 
+/** The greatest power of two that is at most `bytes`, within the sizes that there are. */
+const sizeWithin = (bytes: number): number =>
+  bytes < smallest ? smallest : Math.min(largest, 2 ** Math.floor(Math.log2(bytes)))
+
 /** The buffers that bodies are read into and written from. Pages touched once are touched again instead of new ones. */
 export class BufferPool {
   readonly #free = new Map<number, Array<Uint8Array>>()
   #freeBytes = 0
-  #counted = 0
-  #stuck = 0
-  /** Who waits for a client, longest first. */
+  #lent = 0
+  /** Bodies in progress whose clients keep up. */
+  #active = 0
+  /** Bodies that wait for their clients, longest first. */
   readonly #waiting = new Set<Body>()
 
   /** Buffers for one body, until the scope ends. */
@@ -74,68 +74,60 @@ export class BufferPool {
   })
 
   #open(): Body {
-    this.#counted++
-    return { held: 0, since: 0, slow: false, counted: true, stuck: 0, limit: firstSize }
+    this.#active++
+    return { lent: 0, since: 0, isSlow: false, isClosed: false, limit: first }
   }
 
   #close(body: Body): void {
+    this.#judge(body, true)
+    this.#lent -= body.lent
+    body.isClosed = true
+  }
+
+  /** Clients that do not keep up leave the memory to the others. */
+  #judge(body: Body, isSlow: boolean): void {
     this.#waiting.delete(body)
-    this.#uncount(body)
+    if (body.isSlow !== isSlow) this.#active += isSlow ? -1 : 1
+    body.isSlow = isSlow
   }
 
-  #uncount(body: Body): void {
-    if (body.counted) this.#counted--
-    this.#stuck -= body.stuck
-    body.counted = false
-    body.stuck = 0
-  }
-
-  /** Who does not keep up leaves the memory to the others, but for what it holds. */
-  #recount(body: Body, slow: boolean): void {
-    body.slow = slow
-    this.#uncount(body)
-    body.counted = !slow || this.#stuck + body.held > mostStuck
-    if (body.counted) {
-      this.#counted++
-    } else {
-      body.stuck = body.held
-      this.#stuck += body.stuck
+  #judgeWaiting(now: number): void {
+    for (const body of this.#waiting) {
+      if (now - body.since <= slowAfter) return
+      this.#judge(body, true)
     }
   }
 
   #loan(body: Body, now: () => number): Loan {
-    const tier = () => (body.slow ? least : (tiers.find(({ upTo }) => this.#counted <= upTo) ?? least))
     return {
       take: () => {
-        this.#noticeSlow(now())
-        const size = Math.min(tier().size, body.limit)
-        body.limit = Math.min(2 * body.limit, tiers[0].size)
-        if (size > least.size) body.held += size
+        this.#judgeWaiting(now())
+        const size = body.isSlow ? smallest : this.#size(body.limit)
+        body.limit = Math.min(2 * body.limit, largest)
+        body.lent += size
+        this.#lent += size
         return this.#take(size)
       },
       giveBack: (buffer) => {
-        if (buffer.length > least.size) body.held -= buffer.length
-        if (body.slow) this.#recount(body, true)
+        if (body.isClosed) return
+        body.lent -= buffer.length
+        this.#lent -= buffer.length
         this.#giveBack(buffer)
       },
-      depth: () => tier().depth,
-      waits: () => {
-        body.since = now()
-        this.#waiting.add(body)
-      },
-      goesOn: () => {
-        this.#waiting.delete(body)
-        this.#recount(body, now() - body.since > longWait)
-      }
+      depth: () => (!body.isSlow && this.#active <= 2 ? 4 : 2),
+      wait: (client) =>
+        Effect.suspend(() => {
+          body.since = now()
+          this.#waiting.add(body)
+          return Effect.tap(client, () =>
+            Effect.sync(() => this.#judge(body, now() - body.since > slowAfter))
+          )
+        })
     }
   }
 
-  #noticeSlow(now: number): void {
-    for (const body of this.#waiting) {
-      if (now - body.since <= longWait) return
-      this.#waiting.delete(body)
-      this.#recount(body, true)
-    }
+  #size(limit: number): number {
+    return sizeWithin(Math.min(limit, shared / (2 * this.#active), maxLent - this.#lent))
   }
 
   #take(size: number): Uint8Array {
@@ -147,7 +139,7 @@ export class BufferPool {
 
   #giveBack(buffer: Uint8Array): void {
     const size = buffer.length
-    if (this.#freeBytes + size > kept) return release(buffer)
+    if (this.#freeBytes + size > maxKept) return release(buffer)
     const free = this.#free.get(size) ?? []
     free.push(buffer)
     this.#free.set(size, free)

@@ -1,5 +1,7 @@
 import type { CacheResult } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { randomUUID } from "node:crypto"
+import type { IncomingMessage } from "node:http"
+import type { Socket } from "node:net"
 
 /** The paths there are. */
 export type KnownRoute = "package" | "healthz" | "readyz" | "metrics"
@@ -22,6 +24,10 @@ export const routeOf = (path: string): Route =>
 export interface Exchange {
   readonly requestId: string
   readonly route: Route
+  /** The address that the connection comes from. */
+  readonly clientAddress: string | undefined
+  /** The name of the user whom the secure port authenticated. */
+  user: string | undefined
   /** Body bytes handed to the connection. */
   bytes: number
   cache: CacheResult | undefined
@@ -31,10 +37,21 @@ export interface Exchange {
   aborted: boolean
 }
 
+const mapped = "::ffff:"
+
+/**
+ * The address that a connection comes from. An IPv4 one is written as such, though a socket of both families maps it into
+ * an IPv6 one (RFC 4291, section 2.5.5.2).
+ */
+export const clientAddress = ({ remoteAddress: address }: Socket): string | undefined =>
+  address?.startsWith(mapped) === true && address.includes(".") ? address.slice(mapped.length) : address
+
 /** A request of which nothing is learned yet. */
-export const make = (route: Route): Exchange => ({
+export const make = (route: Route, { socket }: IncomingMessage): Exchange => ({
   requestId: randomUUID(),
   route,
+  clientAddress: clientAddress(socket),
+  user: undefined,
   bytes: 0,
   cache: undefined,
   upstream: undefined,

@@ -12,12 +12,18 @@ export interface Limits {
   readonly checkInterval: number
   /** Milliseconds a connection may stay idle between requests. */
   readonly idleTimeout: number
+  /** Milliseconds in which a client has to take something of what is sent to it; else its connection is closed. */
+  readonly sendTimeout: number
   /** Milliseconds for a TLS handshake, on the secure listener. */
   readonly handshakeTimeout: number
   /** Connections to one listener; more are closed at once. */
   readonly connections: number
   /** Package requests under way; more are answered 503. */
   readonly packages: number
+  /** Requests begun on one connection and not yet answered; what is behind them is not read. */
+  readonly maxPipelined: number
+  /** Bytes of such requests, read and not yet parsed, on all connections of a listener; one with more is closed. */
+  readonly maxUnreadBytes: number
 }
 
 /** The limits in force. */
@@ -28,7 +34,10 @@ export const limits: Limits = {
   requestTimeout: 30_000,
   checkInterval: 5000,
   idleTimeout: 75_000,
+  sendTimeout: 60_000,
   handshakeTimeout: 10_000,
   connections: 8192,
-  packages: 4096
+  packages: 4096,
+  maxPipelined: 16,
+  maxUnreadBytes: 64 * 1024 * 1024
 }

@@ -15,7 +15,9 @@ import * as Access from "./Access.ts"
 import * as Application from "./Application.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { makePlain } from "./NodeListener.ts"
+import * as Pipelining from "./Pipelining.ts"
 import * as SecureListener from "./SecureListener.ts"
+import * as SendTimeout from "./SendTimeout.ts"
 
 /** Where to listen. Port 0 takes any that is free; without a host, all of the machine's addresses. */
 export interface ListenOptions {
@@ -47,28 +49,42 @@ export interface SecureOptions {
 /** What the application behind every listener needs. */
 export type Services = DigestCache | CredentialStore | RegistryClient
 
-const open = (server: Server, listen: ListenOptions) =>
-  NodeHttpServer.make(() => server, { ...listen, disablePreemptiveShutdown: true })
+// The kernel takes at most net.core.somaxconn, 4096 unless told. Beyond it a client tries again after a second.
+const backlog = 4096
 
-/** Answers a server's requests: at once where that can be, else as Effect's server does, by a fiber each. */
+const open = (server: Server, listen: ListenOptions) =>
+  NodeHttpServer.make(() => server, { ...listen, backlog, disablePreemptiveShutdown: true })
+
+/**
+ * Answers a server's requests, those of one connection one after another: at once where that can be, else as Effect's
+ * server does, by a fiber each.
+ */
 const serve = Effect.fnUntraced(function* (
   server: Server,
+  inTurn: Pipelining.InTurn,
   listener: HttpServer.HttpServer["Service"],
   { atOnce, handler }: Application.Served
 ) {
   yield* listener.serve(handler)
-  const others = server.listeners("request")
-  server.removeAllListeners("request")
-  server.on("request", (request, response) => {
-    if (atOnce(request, response)) return
-    for (const listen of others) Reflect.apply(listen, server, [request, response])
-  })
+  for (const event of ["request", "checkContinue"]) {
+    const others = server.listeners(event)
+    server.removeAllListeners(event)
+    server.on(
+      event,
+      inTurn((request, response) => {
+        if (atOnce(request, response)) return
+        for (const listen of others) Reflect.apply(listen, server, [request, response])
+      })
+    )
+  }
 })
 
 const openPlain = Effect.fnUntraced(function* (app: Application.Application, options: PlainOptions) {
   const server = options.server ?? makePlain()
+  const inTurn = Pipelining.attach(server, "connection")
+  yield* SendTimeout.watch(server, "connection")
   const listener = yield* open(server, options.listen)
-  yield* serve(server, listener, app.application)
+  yield* serve(server, inTurn, listener, app.application)
   return { server, listener }
 })
 
@@ -99,8 +115,10 @@ const openSecure = Effect.fnUntraced(function* (app: Application.Application, op
     Stream.runDrain(Stream.switchMap(tls.changes, (material) => Stream.fromEffect(renewal(secure, material))))
   )
   const gate = yield* Access.make(secure.certificateOf)
+  const inTurn = Pipelining.attach(secure.server, "secureConnection")
+  yield* SendTimeout.watch(secure.server, "secureConnection")
   const listener = yield* open(secure.server, options.listen)
-  yield* serve(secure.server, listener, app.guarded(gate))
+  yield* serve(secure.server, inTurn, listener, app.guarded(gate))
   return { server: secure.server, listener }
 })
 

@@ -81,6 +81,8 @@ export const serverOptions = (inForce: Limits) => ({
   connectionsCheckingInterval: inForce.checkInterval,
   // Answered by the application, as a problem.
   requireHostHeader: false,
+  // A stream for a body that is not there costs as much as the head.
+  optimizeEmptyRequests: true,
   // Effect's server takes upgrades, and a connection handed to them is outside of every limit.
   shouldUpgradeCallback: () => false,
   noDelay: true

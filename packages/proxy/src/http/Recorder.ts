@@ -1,9 +1,13 @@
 import { Clock, Effect, Metric, type Tracer } from "effect"
 import * as AccessLog from "../AccessLog.ts"
 import * as Metrics from "../Metrics.ts"
+import { shorten } from "../SafeText.ts"
 import type { Exchange, Route } from "./Exchange.ts"
 
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
+
+/** The longest user name in a line; that of a service account may have 338 characters. */
+const maxUserLength = 512
 
 /** The counter of a label set, made once and kept, since the sets are few and fixed. */
 const makeCounters = () => {
@@ -42,10 +46,26 @@ export const make: Effect.Effect<Recorder> = Effect.gen(function* () {
   const log = yield* AccessLog.make
   const counterOf = makeCounters()
   return ({ began, exchange, method, span, status }) => {
-    const { aborted, bytes, cache, requestId, route, upstream } = exchange
+    const { aborted, bytes, cache, clientAddress, requestId, route, upstream, user } = exchange
     counterOf(route, method, status).updateUnsafe(1, metrics)
     if (route === "healthz" || route === "readyz") return
     const seconds = (clock.currentTimeMillisUnsafe() - began) / 1000
-    log({ method, route, status, bytes, seconds, cache, upstream, requestId, aborted }, span)
+    const userName = user === undefined ? undefined : shorten(user, maxUserLength)
+    log(
+      {
+        method,
+        route,
+        status,
+        bytes,
+        seconds,
+        cache,
+        upstream,
+        clientAddress,
+        user: userName,
+        requestId,
+        aborted
+      },
+      span
+    )
   }
 })

@@ -96,10 +96,11 @@ export const make = Effect.fnUntraced(function* (options: {
       const digest = digestOf(request.url ?? "")
       if (digest === undefined) return false
       if (lifecycle.isDraining() || lifecycle.underWay() >= packages) return false
-      if (gate !== undefined && !gate.knows(request, "package")) return false
+      const user = gate?.known(request, "package")
+      if (gate !== undefined && user === undefined) return false
       const resident = cache.resident({ digest, platform })
       if (resident === undefined) {
-        gate?.admit(request)
+        if (user !== undefined) gate?.admit(request, user)
         return false
       }
       const began = clock.currentTimeMillisUnsafe()
@@ -111,7 +112,8 @@ export const make = Effect.fnUntraced(function* (options: {
         packageHeaders({ digest, descriptor, result: "memory", acceptsRanges: true, range: undefined })
       )
       response.end(bytes)
-      const exchange = Exchange.make("package")
+      const exchange = Exchange.make("package", request)
+      exchange.user = user
       exchange.cache = "memory"
       exchange.bytes = bytes.length
       record({ method: "GET", exchange, status: 200, began, span })

@@ -47,6 +47,75 @@ describe("access on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("closes the connection of a caller who was not authenticated, whatever the answer", () =>
+    Effect.gen(function* () {
+      const { connect, package: path } = yield* startSecure()
+      for (const [request, status] of [
+        [ask(path), 401],
+        [ask(path, "token-of-nobody"), 401],
+        [ask("/elsewhere"), 404],
+        [ask("/elsewhere", tokens.all), 404],
+        [ask("/healthz"), 200],
+        [ask("/healthz", undefined, "POST"), 405],
+        [ask(path).replace("Host: x", "Host: x, y"), 400],
+        [ask(path, undefined, "POST").replace("\r\n\r\n", "\r\nContent-Length: 9\r\n\r\nbody"), 401]
+      ] as const) {
+        // A client that keeps its own end open.
+        const { exchange, socket } = yield* connect({ allowHalfOpen: true })
+        const ended = yield* Deferred.make<void>()
+        socket.once("end", () => Deferred.doneUnsafe(ended, Effect.void))
+        const answer = yield* exchange(request)
+        assert.strictEqual(statusOf(answer), status)
+        assert.match(answer, /\r\nconnection: close\r\n/i)
+        socket.resume()
+        yield* Deferred.await(ended)
+        // Nobody is there any more to take what it sends.
+        yield* Effect.callback<void>((resume) => {
+          socket.once("close", () => resume(Effect.void))
+          const write = (): void =>
+            void (socket.destroyed || socket.write(request, () => setImmediate(write)))
+          write()
+        })
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("keeps the connection of a caller who was authenticated", () =>
+    Effect.gen(function* () {
+      const { connect, package: path } = yield* startSecure()
+      const { exchange, socket } = yield* connect()
+      for (const [request, status] of [
+        [ask(path, tokens.packages), 200],
+        [ask("/metrics", tokens.packages), 403],
+        [ask("/package", tokens.packages), 400],
+        [ask(path, tokens.packages, "POST"), 405],
+        [ask(path, tokens.packages), 200]
+      ] as const) {
+        const answer = yield* exchange(request)
+        assert.strictEqual(statusOf(answer), status)
+        assert.notMatch(answer, /\r\nconnection: close\r\n/i)
+      }
+      socket.destroy()
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("several Authorization fields are refused, none of them believed", () =>
+    Effect.gen(function* () {
+      const { connect, package: path, reviews } = yield* startSecure()
+      for (const second of ["token-of-nobody", tokens.packages]) {
+        const { exchange, socket } = yield* connect()
+        const request = ask(path, tokens.packages)
+        const answer = yield* exchange(
+          request.replace("\r\n\r\n", `\r\nauthorization: Bearer ${second}\r\n\r\n`)
+        )
+        assert.strictEqual(statusOf(answer), 400)
+        assert.match(answer, /one Authorization header/)
+        socket.destroy()
+      }
+      assert.isEmpty(reviews.asked.tokens)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("who they are and whether they may comes before method, parameters and cache", () =>
     Effect.gen(function* () {
       const { package: path, registry, request } = yield* startSecure()

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Scope } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import { Effect, Exit, Fiber, Latch, Scope } from "effect"
 import { BufferPool, type Loan } from "../../src/http/BufferPool.ts"
 
 const kib = 1024
@@ -30,7 +30,7 @@ describe("BufferPool", () => {
       const first = yield* pool.acquire
       assert.deepStrictEqual([size(first), first.depth()], [1024 * kib, 4])
       const ten = yield* bodies(pool, 10)
-      assert.deepStrictEqual([size(first), first.depth()], [128 * kib, 2])
+      assert.deepStrictEqual([size(first), first.depth()], [256 * kib, 2])
       const thousand = yield* bodies(pool, 1000)
       assert.strictEqual(size(first), 16 * kib)
       yield* thousand.end
@@ -64,46 +64,66 @@ describe("BufferPool", () => {
   )
 
   it.effect(
-    "lends little to who waits for a client, whoever came first, and leaves the rest to the others",
+    "lends little to a body whose client is waited for, whoever came first, and leaves the rest to the others",
     Effect.fn(function* () {
       const pool = new BufferPool()
       const slow = yield* bodies(pool, 20)
       const held = slow.loans.map((loan) => loan.take())
       const fast = yield* pool.acquire
-      for (const loan of slow.loans) loan.waits()
+      const taken = yield* Latch.make()
+      const waits = yield* Effect.forEach(slow.loans, (loan) =>
+        Effect.forkChild(loan.wait(taken.await), { startImmediately: true })
+      )
       yield* TestClock.adjust(200)
       assert.strictEqual(size(fast), 128 * kib)
       yield* TestClock.adjust(1)
       assert.strictEqual(size(fast), 1024 * kib)
+      yield* taken.open
+      yield* Fiber.joinAll(waits)
       for (const [index, loan] of slow.loans.entries()) {
         loan.giveBack(held[index] ?? assert.fail())
-        loan.goesOn()
         assert.strictEqual(size(loan), 16 * kib)
       }
       assert.strictEqual(size(fast), 1024 * kib)
       const [first, second] = slow.loans
       if (first === undefined || second === undefined) assert.fail()
-      first.waits()
-      first.goesOn()
+      yield* first.wait(Effect.void)
       assert.deepStrictEqual([size(first), size(second)], [1024 * kib, 16 * kib])
     })
   )
 
   it.effect(
-    "bounds what those who wait keep",
+    "bounds what is lent, though clients that kept up stop one after the other",
     Effect.fn(function* () {
       const pool = new BufferPool()
-      const fast = yield* pool.acquire
-      for (let count = 0; count < 40; count++) {
+      let lent = 0
+      for (let count = 0; count < 1000; count++) {
         const slow = yield* pool.acquire
         size(slow)
-        const [one, other] = [slow.take(), slow.take()]
-        assert.strictEqual(one.length, other.length)
-        slow.waits()
+        lent += slow.take().length + slow.take().length
+        yield* Effect.forkChild(slow.wait(Effect.never), { startImmediately: true })
         yield* TestClock.adjust(201)
       }
-      // 8 that hold 2 MiB each, and 32 that count.
-      assert.strictEqual(size(fast), 64 * kib)
+      const most = 24 * kib * kib + 2000 * 16 * kib
+      assert.isAtMost(lent, most)
+    })
+  )
+
+  it.effect(
+    "lends as before once bodies have ended, whatever they had",
+    Effect.fn(function* () {
+      const pool = new BufferPool()
+      const others = yield* bodies(pool, 30)
+      const held = others.loans.map((loan) => [loan, loan.take()] as const)
+      for (const [loan] of held.slice(10)) yield* Effect.forkChild(loan.wait(Effect.never))
+      yield* TestClock.adjust(201)
+      yield* others.end
+      // What a write still referred to is given back late, or never.
+      for (const [loan, buffer] of held.slice(20)) loan.giveBack(buffer)
+      const loan = yield* pool.acquire
+      assert.deepStrictEqual([size(loan), loan.depth()], [1024 * kib, 4])
+      const all = yield* bodies(pool, 24)
+      assert.strictEqual(size(all.loans[0] ?? assert.fail()), 128 * kib)
     })
   )
 

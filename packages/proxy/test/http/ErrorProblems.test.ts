@@ -141,7 +141,11 @@ const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPullError>
     "Check where the registry redirects"
   ],
   ["nonsense", byRegistry(new Registry.InvalidResponse({ detail: long })), "Check the registry"],
-  ["no credentials yet", byCredentials(new NotSynced({ waitingFor: [long, long] })), "Ask again soon"],
+  [
+    "no credentials yet",
+    byCredentials(new NotSynced({ waitingFor: ["credentials-files", "module-sources", "registry-secret"] })),
+    "Ask again soon"
+  ],
   [
     "an unknown repository",
     byCredentials(new UnknownRepository({ repository, upToDate: true })),

@@ -126,6 +126,11 @@ describe("hostile and odd requests", () => {
     ["a Host field that is a list", last.replace("Host: x", "Host: x, y/z")],
     ["a Host field with credentials", last.replace("Host: x", "Host: a@x")],
     ["no Host field", last.replace("Host: x\r\n", "")],
+    ["two Authorization fields", last.replace("Host: x", "Host: x\r\nAuthorization: a\r\nauthorization: a")],
+    [
+      "Transfer-Encoding in HTTP/1.0, whose connection was to be kept",
+      "GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    ],
     ["text of HTTP/2", last.replace("HTTP/1.1", "HTTP/2.0")]
   ] as const) {
     it.effect(`${what}: 400 with a problem`, () =>
@@ -150,7 +155,8 @@ describe("hostile and odd requests", () => {
   for (const [what, fields, body] of [
     ["with a length", "Content-Length: 5\r\n", "hello"],
     ["in chunks", "Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n"],
-    ["that looks like a request", `Content-Length: ${last.length}\r\n`, last]
+    ["that looks like a request", `Content-Length: ${last.length}\r\n`, last],
+    ["larger than what is read ahead", "Content-Length: 204800\r\n", "a".repeat(204_800)]
   ] as const) {
     it.effect(`a body on GET ${what} is ignored, and the next request of its connection answered`, () =>
       withProgram(({ connect }) =>
@@ -230,6 +236,37 @@ describe("hostile and odd requests", () => {
     )
   )
 
+  it.effect("requests sent all at once get their answers in order and whole, misses and hits", () =>
+    withProgram(({ connect, registry }) =>
+      Effect.gen(function* () {
+        const asked = Array.from({ length: 20 }, (_, n) => [
+          request,
+          request.replace("Host: x", `Host: x\r\nRange: bytes=${n}-${n + 9}`),
+          request.replace("GET", "HEAD"),
+          `GET /elsewhere/${n} HTTP/1.1\r\nHost: x\r\n\r\n`,
+          "GET /package HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n\r\n\r\n"
+        ]).flat()
+        const answer = yield* exchange(connect(), asked.join("") + last)
+        let rest = answer
+        for (const [index, text] of [...asked, last].entries()) {
+          const head = rest.subarray(0, rest.indexOf("\r\n\r\n") + 4)
+          const status = [200, 206, 200, 404, 400][index % 5] ?? 200
+          assert.match(head.toString("latin1"), new RegExp(`^HTTP/1\\.1 ${text === last ? 200 : status} `))
+          const length = Number(/content-length: (\d+)/i.exec(head.toString("latin1"))?.[1])
+          const body = rest.subarray(head.length, head.length + (text.startsWith("HEAD") ? 0 : length))
+          if (text === request) assert.isTrue(body.equals(content))
+          if (status === 206) {
+            const from = Math.floor(index / 5)
+            assert.isTrue(body.equals(content.subarray(from, from + 10)))
+          }
+          rest = rest.subarray(head.length + body.length)
+        }
+        assert.lengthOf(rest, 0)
+        assert.strictEqual(yield* registry.count("blob"), 1)
+      })
+    )
+  )
+
   for (const cached of [true, false]) {
     it.effect(`what is no request never gets into the answer before it (${cached ? "hit" : "miss"})`, () =>
       withProgram(({ connect, registry }) =>
@@ -243,11 +280,11 @@ describe("hostile and odd requests", () => {
             client.once("data", () => resume(Effect.void))
           })
           client.write("garbage\r\n\r\n")
-          const answer = yield* Fiber.join(answering)
           yield* until.open
-          assert.deepStrictEqual(statuses(answer), [200])
-          const body = bodyOf(answer)
-          assert.isTrue(body.equals(content.subarray(0, body.length)), "other bytes than the package's")
+          const answer = yield* Fiber.join(answering)
+          // It is read once the answer is out.
+          assert.deepStrictEqual(statuses(answer), [200, 400])
+          assert.isTrue(bodyOf(answer).subarray(0, content.length).equals(content))
           // Nor was it lost for those who come after.
           const again = yield* exchange(connect(), request + last)
           assert.isTrue(bodyOf(again).subarray(0, content.length).equals(content))

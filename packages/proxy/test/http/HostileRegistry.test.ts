@@ -127,3 +127,34 @@ describe("a registry that means harm", () => {
     )
   )
 })
+
+it.effect(
+  "registries, token services and redirect targets are told of no trace, the caller's or our own",
+  () =>
+    withServices(
+      Effect.gen(function* () {
+        const { get, registry } = yield* start({
+          auth: { _tag: "Bearer", ...account },
+          redirect: { _tag: "Store" }
+        })
+        const headers = {
+          traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+          tracestate: "vendor=value",
+          baggage: "user=alice",
+          b3: "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1",
+          "x-b3-traceid": "0af7651916cd43dd8448eb211c80319c"
+        }
+        const answer = yield* get(image.digest, { headers })
+        assert.strictEqual(answer.status, 200)
+        const requests = yield* registry.requests
+        assert.includeMembers(
+          requests.map(({ listener, operation }) => `${listener} ${operation}`),
+          ["registry manifest", "registry token", "registry blob", "store store"]
+        )
+        for (const { headers } of requests) {
+          assert.notMatch(Object.keys(headers).join(), /trace|baggage|b3/)
+          assert.notMatch(Object.values(headers).join(), /0af7651916cd43dd8448eb211c80319c|alice/)
+        }
+      })
+    )
+)

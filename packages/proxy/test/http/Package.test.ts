@@ -84,7 +84,7 @@ describe("GET /package", () => {
         const first = yield* start({ images: [image] })
         yield* first.package(image.digest)
         const second = yield* start({
-          credentials: { sources: {}, waitingFor: ["a file"] },
+          credentials: { sources: {}, waitingFor: ["credentials-files"] },
           settings: { cacheDirectory: first.settings.cacheDirectory }
         })
         for (const _ of ["verified while it is served", "verified"]) {

@@ -9,14 +9,19 @@ describe("probes and metrics", () => {
     () =>
       withPlatform(
         Effect.gen(function* () {
-          const waiting = yield* start({ credentials: { waitingFor: ["credentials file a.yaml"] } })
+          const waiting = yield* start({
+            credentials: { waitingFor: ["credentials-files", "module-sources"] }
+          })
           const health = yield* waiting.request("/healthz")
           assert.strictEqual(health.status, 200)
           assert.strictEqual(health.body.toString(), "ok\n")
           assert.strictEqual(health.headers["cache-control"], "no-store")
           const unready = yield* waiting.request("/readyz")
           assert.strictEqual(unready.status, 503)
-          assert.include(unready.body.toString(), "credentials file a.yaml")
+          assert.strictEqual(
+            unready.body.toString(),
+            "not ready: waiting for credentials-files, module-sources\n"
+          )
           const proxy = yield* start()
           assert.strictEqual((yield* proxy.request("/readyz")).status, 200)
           assert.strictEqual((yield* proxy.request("/readyz", { method: "HEAD" })).body.length, 0)

@@ -202,9 +202,9 @@ describe("problems", () => {
     withPlatform(
       Effect.gen(function* () {
         const request = `/package?digest=${digest}&repository=other.test/a`
-        const waiting = yield* start({ credentials: { waitingFor: ["the API server"] } })
+        const waiting = yield* start({ credentials: { waitingFor: ["module-sources"] } })
         const notSynced = yield* waiting.request(request)
-        assertProblem(notSynced, 503, "waiting for: the API server")
+        assertProblem(notSynced, 503, "waiting for: module-sources")
         assert.strictEqual(notSynced.headers["retry-after"], "5")
         const stale = yield* start({ credentials: { upToDate: false } })
         assertProblem(yield* stale.request(request), 503, "not being followed now")

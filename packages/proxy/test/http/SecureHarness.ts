@@ -11,11 +11,23 @@ import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
 import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
-import { Context, Deferred, Duration, Effect, Layer, Logger, Option, Redacted, SubscriptionRef } from "effect"
+import {
+  Array,
+  Context,
+  Deferred,
+  Duration,
+  Effect,
+  Layer,
+  Logger,
+  Option,
+  Redacted,
+  SubscriptionRef
+} from "effect"
 import { HttpServer } from "effect/http"
 import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import type { IncomingHttpHeaders } from "node:http"
 import type { ConnectionOptions, TLSSocket } from "node:tls"
+import * as AccessLog from "../../src/AccessLog.ts"
 import { rules } from "../../src/http/Access.ts"
 import { layerSecure } from "../../src/http/Listener.ts"
 import type { MinVersion } from "../../src/http/SecureListener.ts"
@@ -83,8 +95,14 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
     ])
   })
   const image = RegistryImage.ofPackage(bytes(options.size ?? 1000))
-  const said: Array<ReadonlyArray<unknown>> = []
-  const logger = Logger.make(({ message }) => void said.push([message].flat()))
+  const said: globalThis.Array<ReadonlyArray<unknown>> = []
+  const requests: globalThis.Array<AccessLog.AccessEntry> = []
+  const logger = Logger.make<unknown, void>(({ message }) => {
+    const parts = Array.ensure(message)
+    said.push(parts)
+    const [what, entry] = parts
+    if (what === AccessLog.message) requests.push(entry as AccessLog.AccessEntry)
+  })
   const context = yield* Layer.build(
     layerSecure({
       platform: Platform.make("linux/amd64"),
@@ -124,9 +142,12 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
     reviews,
     image,
     registry: Context.get(context, RegistryClientMock),
+    /** What was logged of requests. */
+    requests,
     package: `/package?digest=${image.digest}&repository=&path=`,
     /** Connects with whatever options a client may have. */
-    connect: (own: ConnectionOptions = {}) => connect({ ...trusted, ...own }),
+    connect: (own: ConnectionOptions & { readonly allowHalfOpen?: boolean } = {}) =>
+      connect({ ...trusted, ...own }),
     /** One request on a connection of its own. */
     request: (path: string, own: Request = {}) => request({ ...trusted, path, ...own }),
     /** Gives new connections this material. */

@@ -62,7 +62,7 @@ const begin = Effect.fnUntraced(function* (options: {
   const { disk, motion, upstream } = options
   const scope = yield* Scope.make()
   const server = makePlain()
-  const feed = yield* CredentialStoreFeed.make("credentials file test.yaml")
+  const feed = yield* CredentialStoreFeed.make("credentials file test.yaml", 0, "credentials-files")
   let dead = false
   const { fileSystem, inodeChanges } = disk.files(
     yield* FileSystem.FileSystem,

@@ -1,0 +1,153 @@
+import { assert, layer } from "@effect/vitest"
+import { registrySecret } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
+import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
+import { Clock, Console, Effect, FileSystem, Path, Schedule } from "effect"
+import { HttpClient } from "effect/http"
+import { fileURLToPath } from "node:url"
+import * as Bundle from "../src/Bundle.ts"
+import * as Daemon from "../src/Daemon.ts"
+import { shownOnFailure } from "../src/Logs.ts"
+import * as MemoryLimit from "../src/MemoryLimit.ts"
+import * as Poll from "../src/Poll.ts"
+import * as ProcessMemory from "../src/ProcessMemory.ts"
+import { layerParts, options } from "../src/TestBed.ts"
+
+const client = (name: string): string => fileURLToPath(new URL(`../clients/${name}`, import.meta.url))
+const reviewServer = fileURLToPath(new URL("../src/ReviewServer.ts", import.meta.url))
+
+const connections = 600
+
+const kubeconfig = (server: string): string =>
+  JSON.stringify({
+    "current-context": "c",
+    contexts: [{ name: "c", context: { cluster: "c", user: "c" } }],
+    clusters: [{ name: "c", cluster: { server } }],
+    users: [{ name: "c", user: {} }]
+  })
+
+/** How many sockets a process has open. */
+const socketsOf = Effect.fnUntraced(function* (pid: number) {
+  const fs = yield* FileSystem.FileSystem
+  const directory = `/proc/${pid}/fd`
+  const targets = yield* Effect.forEach(yield* fs.readDirectory(directory), (fd) =>
+    // One may have been closed meanwhile.
+    Effect.orElseSucceed(fs.readLink(`${directory}/${fd}`), () => "")
+  )
+  return targets.filter((target) => target.startsWith("socket:")).length
+})
+
+const seconds = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const began = yield* Clock.currentTimeMillis
+    yield* effect
+    return ((yield* Clock.currentTimeMillis) - began) / 1000
+  })
+
+layer(layerParts, options)("Connections", (it) => {
+  it.effect(
+    "unread answers to 600 pipelines cost less than 64 MiB, keep nobody waiting, and end",
+    () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const file = path.join(yield* fs.makeTempDirectoryScoped(), "kubeconfig")
+        const reviews = yield* Daemon.start("reviews", process.execPath, [reviewServer, "a-token"])
+        const [, server = ""] = yield* reviews.line(/listening on (\S+)/)
+        yield* fs.writeFileString(file, kubeconfig(server))
+        const memoryLimit = yield* MemoryLimit.make(512)
+        yield* Console.log(`the program has ${memoryLimit.description}`)
+        const bundle = yield* Bundle.start({
+          args: [`--kubeconfig=${file}`, "--secure-listen-address=127.0.0.1:0"],
+          memoryLimit
+        })
+        const [, securePort = ""] = yield* bundle.line(/Listening on https:\/\/127\.0\.0\.1:(\d+)/)
+        const probe = seconds(HttpClient.get(`${bundle.origin}/healthz`))
+        // What the code takes once it has run is not the flood's.
+        yield* Effect.replicateEffect(probe, 300)
+        for (const [kind, port] of [
+          ["plain", new URL(bundle.origin).port],
+          ["tls", securePort]
+        ] as const) {
+          const [idle, before] = [yield* socketsOf(bundle.pid), yield* ProcessMemory.read(bundle.pid)]
+          let slowest = 0
+          const probing = probe.pipe(
+            Effect.map((took) => {
+              slowest = Math.max(slowest, took)
+            }),
+            Effect.repeat(Schedule.spaced("100 millis"))
+          )
+          const took = yield* Effect.gen(function* () {
+            const flood = yield* Daemon.start(`pipelines-${kind}`, "python3", [
+              client("pipelines.py"),
+              port,
+              String(connections),
+              kind
+            ])
+            yield* flood.line(/^sent/)
+            // The clients stay: what is closed from here on is closed by the program.
+            return yield* seconds(
+              Poll.untilTrue(
+                "the end of all connections",
+                Effect.map(socketsOf(bundle.pid), (sockets) => sockets <= idle + 1),
+                { times: 500, millis: 200 }
+              )
+            )
+          }).pipe(Effect.scoped, Effect.raceFirst(probing))
+          const { peak } = yield* ProcessMemory.read(bundle.pid)
+          const sizes = [before.resident, peak].map((size) => size.toFixed(1)).join(", ")
+          yield* Console.log(
+            `${kind}: all closed after ${took.toFixed(0)} s; slowest probe ${slowest} s; MiB before, at most: ${sizes}`
+          )
+          assert.isBelow(took, 90)
+          assert.isBelow(slowest, 1)
+          assert.isBelow(peak - before.resident, 64)
+        }
+      }).pipe(Effect.scoped, shownOnFailure),
+    { timeout: 300_000 }
+  )
+
+  it.effect(
+    "a client that stops is broken off, one that takes 4 KiB each 10 seconds is not",
+    () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const registry = yield* TestRegistry.make()
+        const { digest } = yield* registry.putPackage(
+          "own/packages",
+          RegistryBlob.randomBytes(1, 48 * 1024 * 1024)
+        )
+        const credentialsFile = path.join(yield* fs.makeTempDirectoryScoped(), "credentials.json")
+        yield* fs.writeFileString(
+          credentialsFile,
+          JSON.stringify(registrySecret({ address: registry.host, path: "/own", scheme: "http" }))
+        )
+        const bundle = yield* Bundle.start({ credentialsFile })
+        const url = bundle.url(digest, { path: "packages" })
+        const slow = yield* Daemon.start("slow", "python3", [client("slow.py"), url, "4096", "10"])
+        yield* slow.line(/^\d+$/)
+        const idle = yield* socketsOf(bundle.pid)
+        const stopped = yield* Daemon.start("stopped", "python3", [client("slow.py"), url, "4096", "3600"])
+        yield* stopped.line(/^\d+$/)
+        const took = yield* seconds(
+          Poll.untilTrue(
+            "the end of the client that stopped",
+            Effect.map(socketsOf(bundle.pid), (sockets) => sockets <= idle),
+            { times: 900, millis: 100 }
+          )
+        )
+        yield* Console.log(`broken off after ${took.toFixed(0)} s`)
+        assert.isAtLeast(took, 55)
+        assert.isAtMost(took, 75)
+        // Each of these lines is 10 seconds after the one before.
+        yield* Poll.untilTrue(
+          "100 seconds of the slow client",
+          Effect.sync(() => slow.lines().length > 10),
+          { times: 900, millis: 100 }
+        )
+        assert.notInclude(slow.lines(), "broken")
+      }).pipe(Effect.scoped, shownOnFailure),
+    { timeout: 300_000 }
+  )
+})
