@@ -1,5 +1,5 @@
 /**
- * `npm run release -- --version X.Y.Z --out DIR --key FILE`: checks, tests and builds the commit that is checked out, and lays out what
+ * `npm run release -- --version X.Y.Z --out DIR [--key FILE]`: checks, tests and builds the commit that is checked out, and lays out what
  * is published. docs/releasing.md says what is where, and what to do with it.
  */
 import { execFileSync, spawnSync } from "node:child_process"
@@ -38,7 +38,6 @@ const { values } = parseArgs({
     version: { type: "string" },
     out: { type: "string" },
     key: { type: "string" },
-    unsigned: { type: "boolean", default: false },
     base: { type: "string" },
     tests: { type: "string", default: "registry,executable,image" }
   }
@@ -59,7 +58,7 @@ const run = (directory: string, command: string, ...args: ReadonlyArray<string>)
 }
 
 const settings = () => {
-  const { base, key, out, tests, unsigned, version = "" } = values
+  const { base, key, out, tests, version = "" } = values
   if (!/^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/.test(version)) {
     throw new Refused(`--version: "${version}" is no version; accepted: X.Y.Z or X.Y.Z-PRERELEASE`)
   }
@@ -67,11 +66,7 @@ const settings = () => {
   const directory = resolve(out)
   if (existsSync(directory) && readdirSync(directory).length > 0)
     throw new Refused(`--out: ${out} is not empty`)
-  if ((key === undefined) !== unsigned) {
-    throw new Refused(
-      "--key FILE names cosign's private key, its password is in COSIGN_PASSWORD; or --unsigned"
-    )
-  }
+  if (key !== undefined && !existsSync(key)) throw new Refused(`--key: there is no file ${key}`)
   const changed = Tree.changes(root)
   if (changed.length > 0) {
     throw new Refused(
@@ -90,7 +85,8 @@ const settings = () => {
 
 const make = async (work: string): Promise<void> => {
   const { base, groups, key, out, tests, version } = settings()
-  const source = Source.read(root, { version })
+  // Files that are not of the commit are not in the release either.
+  const source = Source.read(root, { version, commit: Tree.commit(root) })
   const day = new Date(source.time * 1000).toISOString().slice(0, 10)
   const changelog = Changelog.release(readFileSync(join(root, "docs/CHANGELOG.md"), "utf8"), version, day)
   const tree = join(work, "tree")
@@ -158,7 +154,9 @@ const make = async (work: string): Promise<void> => {
     )
     await ImageSignature.write(cosign, join(out, "signatures/image"), digest, name)
   }
-  console.log(`\n${out}\nimage: ${digest}${key === undefined ? "\nnot signed" : ""}`)
+  console.log(
+    `\n${out}\nimage: ${digest}${key === undefined ? "\nNOT SIGNED: --key FILE names cosign's private key, COSIGN_PASSWORD has its password" : ""}`
+  )
 }
 
 const work = mkdtempSync(join(tmpdir(), "registry-packages-proxy-release-"))

@@ -42,7 +42,7 @@ const program = Effect.scoped(
   Effect.gen(function* () {
     const { own } = NodeBinary
     if (own === undefined) return yield* Effect.fail(new Error("executables are made for Linux only"))
-    const bed = yield* Bed.make(values.quick ? Bed.quick : Bed.full, false)
+    const bed = yield* Bed.make(values.quick ? Bed.quick : Bed.full, { rbacProxy: false, image: false })
     const script = readFileSync(join(Dist.directory(root), "main.js"), "latin1")
     const only = new RegExp(values.only)
     const chosen = Object.entries(variants).filter(([name]) => only.test(name))

@@ -5,9 +5,12 @@ import { join } from "node:path"
 const git = (root: string, ...args: ReadonlyArray<string>): Buffer =>
   execFileSync("git", ["-C", root, ...args], { maxBuffer: 1024 * 1024 * 1024 })
 
-/** What of the checkout at `root` is not in its commit. */
+/** The hash of the commit that is checked out at `root`. */
+export const commit = (root: string): string => git(root, "rev-parse", "HEAD").toString().trim()
+
+/** Files of the commit that were changed since in the checkout at `root`. */
 export const changes = (root: string): ReadonlyArray<string> =>
-  git(root, "status", "--porcelain")
+  git(root, "status", "--porcelain", "--untracked-files=no")
     .toString()
     .split("\n")
     .filter((line) => line !== "")

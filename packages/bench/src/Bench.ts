@@ -42,7 +42,10 @@ export const run = (options: {
           .join("\n")
       )
       const comparesSecure = ["secure-large", "secure-small"].some((name) => options.only.test(name))
-      const bed = yield* Bed.make(options.extent, comparesSecure)
+      const bed = yield* Bed.make(options.extent, {
+        rbacProxy: comparesSecure,
+        image: options.only.test("start")
+      })
       yield* Console.log([`working in ${bed.work}`, ...bed.missing, ""].join("\n"))
       const { huge, large } = bed.blobs
 

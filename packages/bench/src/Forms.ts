@@ -1,8 +1,7 @@
 import { Console, Effect, type Scope } from "effect"
 import { request } from "node:http"
-import { spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { rmSync } from "node:fs"
 import type { Bed } from "./Bed.ts"
 import { anonymousMiB, residentMiB } from "./ProcessTree.ts"
 import type { Verdict } from "./Report.ts"
@@ -19,6 +18,8 @@ const isHealthy = (port: number): Promise<boolean> =>
     probe.on("error", () => resolve(false))
     probe.end()
   })
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
 
 /** One start of the program. */
 export interface Run {
@@ -38,24 +39,31 @@ export const startOnce = (
   }
 ): Effect.Effect<Run, Error, Scope.Scope> =>
   Effect.gen(function* () {
-    const { args, cacheDirectory, command, port } = yield* Servers.launch({
+    const { args, command, port } = yield* Servers.launch({
       ...options,
       work: bed.work,
-      hosts: [bed.origin.host]
+      hosts: [bed.origin.host],
+      imageRoot: options.form === "image" && "root" in bed.image ? bed.image.root : undefined
     })
-    rmSync(cacheDirectory, { recursive: true, force: true })
     const began = performance.now()
     const child = yield* Effect.acquireRelease(
-      Effect.sync(() => spawn(command, args, { stdio: "ignore" })),
+      Effect.sync(() => spawn(command, args, { stdio: ["ignore", "ignore", "inherit"] })),
       (child) =>
         Effect.promise(async () => {
+          if (hasEnded(child)) return
           child.kill()
           await once(child, "exit")
         })
     )
-    const seconds = yield* Effect.promise(async () => {
-      while (!(await isHealthy(port))) await new Promise((resolve) => setTimeout(resolve, 2))
-      return (performance.now() - began) / 1000
+    const seconds = yield* Effect.tryPromise({
+      try: async () => {
+        while (!(await isHealthy(port))) {
+          if (hasEnded(child)) throw new Error(`${command} ${args.join(" ")} does not stay`)
+          await new Promise((resolve) => setTimeout(resolve, 2))
+        }
+        return (performance.now() - began) / 1000
+      },
+      catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
     })
     yield* Effect.sleep(bed.extent.idleSeconds * 1000)
     const pid = child.pid ?? 0
@@ -84,7 +92,7 @@ const table = (runs: ReadonlyArray<FormRun>, forms: ReadonlyArray<Servers.Form>)
 /** How fast each form of the program starts, in turns, and how much it holds when it has done nothing yet. */
 export const start = (bed: Bed): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.gen(function* () {
-    const forms = Servers.forms
+    const forms = Servers.forms.filter((form) => form !== "image" || "root" in bed.image)
     const rounds = Array.from({ length: bed.extent.rounds }, (_, index) => index)
     const runs = yield* Effect.forEach(
       rounds.flatMap((index) => forms.map((form) => ({ form, index }))),

@@ -1,3 +1,5 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Container from "@registry-packages-proxy/e2e/image/Container"
 import { Effect, type Scope } from "effect"
 import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -16,7 +18,7 @@ export const takeBundle = (work: string): void => {
 }
 
 /** The forms that the program is built in. */
-export const forms = ["script", "executable"] as const
+export const forms = ["script", "executable", "image"] as const
 export type Form = (typeof forms)[number]
 
 /** How the program is started, as it is shipped. */
@@ -28,7 +30,7 @@ export interface Launch {
   readonly cacheDirectory: string
 }
 
-export const launch = (options: {
+interface LaunchOptions {
   readonly name: string
   readonly work: string
   readonly hosts: ReadonlyArray<string>
@@ -36,8 +38,42 @@ export const launch = (options: {
   readonly form?: Form | undefined
   /** Another executable than the one that was built. */
   readonly executable?: string | undefined
-}): Effect.Effect<Launch> =>
-  Effect.map(freePort, (port) => {
+  /** Where the files of the image are, for that form. */
+  readonly imageRoot?: string | undefined
+}
+
+/** How a form is started with its flags; `cache` and `credentials` are folders. */
+const commandOf = (
+  { executable, form, imageRoot, work }: LaunchOptions,
+  {
+    cache,
+    credentials,
+    port
+  }: { readonly cache: string; readonly credentials: string; readonly port: number }
+): Effect.Effect<readonly [command: string, args: ReadonlyArray<string>], Error> => {
+  const flags = (cacheDirectory: string, credentialsDirectory: string) => [
+    `--listen-address=127.0.0.1:${port}`,
+    `--credentials-file=${credentialsDirectory}/credentials.yaml`,
+    `--cache-directory=${cacheDirectory}`,
+    "--cache-retention-size=8Gi"
+  ]
+  if (form === "script") {
+    const script = ["--disable-sigusr1", join(work, "main.js")]
+    return Effect.succeed([process.execPath, [...script, ...flags(cache, credentials)]])
+  }
+  if (imageRoot === undefined) {
+    return Effect.succeed([executable ?? join(work, "registry-packages-proxy"), flags(cache, credentials)])
+  }
+  mkdirSync(cache, { recursive: true })
+  const args = flags("/cache", "/credentials")
+  return Container.command({ root: imageRoot, cache, credentials, user: 64535, args }).pipe(
+    Effect.provide(NodeServices.layer)
+  )
+}
+
+export const launch = (options: LaunchOptions): Effect.Effect<Launch, Error> =>
+  Effect.gen(function* () {
+    const port = yield* freePort
     const home = join(options.work, `program-${options.name}`)
     mkdirSync(home, { recursive: true })
     const sources = options.hosts.map(
@@ -46,22 +82,8 @@ export const launch = (options: {
     )
     writeFileSync(join(home, "credentials.yaml"), sources.join("---\n"))
     const cacheDirectory = join(home, "cache")
-    const isScript = options.form === "script"
-    return {
-      port,
-      cacheDirectory,
-      log: join(home, "output.log"),
-      command: isScript
-        ? process.execPath
-        : (options.executable ?? join(options.work, "registry-packages-proxy")),
-      args: [
-        ...(isScript ? [join(options.work, "main.js")] : []),
-        `--listen-address=127.0.0.1:${port}`,
-        `--credentials-file=${join(home, "credentials.yaml")}`,
-        `--cache-directory=${cacheDirectory}`,
-        "--cache-retention-size=8Gi"
-      ]
-    }
+    const [command, args] = yield* commandOf(options, { cache: cacheDirectory, credentials: home, port })
+    return { port, cacheDirectory, log: join(home, "output.log"), command, args }
   })
 
 /** The URL of a blob's package at the program. */

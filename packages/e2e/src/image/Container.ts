@@ -27,26 +27,19 @@ mount -o remount,bind,ro "$root"
 exec chroot --userspec="$user:$user" --groups= "$root" /registry-packages-proxy "$@"
 `
 
-/** Runs the program from an image's files. Needs root. */
-export const start = Effect.fnUntraced(function* (options: ContainerOptions) {
+/** The command that runs the program from an image's files, as the process that it is started as. Needs root. */
+export const command = Effect.fnUntraced(function* (options: Omit<ContainerOptions, "name">) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const { args, cache, credentials, name, root, user } = options
+  const { args, cache, credentials, root, user } = options
   for (const directory of ["proc", "dev", "cache", "credentials"]) {
     yield* fs.makeDirectory(path.join(root, directory), { recursive: true })
   }
   yield* fs.chown(cache, user, user)
-  return yield* Daemon.start(name, "unshare", [
-    "--mount",
-    "--propagation=private",
-    "sh",
-    "-c",
-    script,
-    "sh",
-    root,
-    String(user),
-    cache,
-    credentials,
-    ...args
-  ])
+  const shell = ["sh", "-c", script, "sh", root, String(user), cache, credentials, ...args]
+  return ["unshare", ["--mount", "--propagation=private", ...shell]] as const
 })
+
+/** Runs the program from an image's files. Needs root. */
+export const start = (options: ContainerOptions) =>
+  Effect.flatMap(command(options), (found) => Daemon.start(options.name, ...found))
