@@ -22,6 +22,9 @@ const { values } = parseArgs({
 const heap = "--max-old-space-size=192"
 const semi = (mebibytes: number): string => `--max-semi-space-size=${mebibytes}`
 
+/** Enough to tell variants apart in some ten minutes. */
+const extent: Bed.Extent = { ...Bed.full, rounds: 3, wrkSeconds: 2, idleSeconds: 3, huge: undefined }
+
 /** Flags beside those that are no choice. */
 const variants: Readonly<Record<string, Partial<RuntimeFlags>>> = {
   shipped: { v8: shipped.v8 },
@@ -42,7 +45,7 @@ const program = Effect.scoped(
   Effect.gen(function* () {
     const { own } = NodeBinary
     if (own === undefined) return yield* Effect.fail(new Error("executables are made for Linux only"))
-    const bed = yield* Bed.make(values.quick ? Bed.quick : Bed.full, { rbacProxy: false, image: false })
+    const bed = yield* Bed.make(values.quick ? Bed.quick : extent, { rbacProxy: false, image: false })
     const script = readFileSync(join(Dist.directory(root), "main.js"), "latin1")
     const only = new RegExp(values.only)
     const chosen = Object.entries(variants).filter(([name]) => only.test(name))

@@ -1,4 +1,5 @@
 import { Console, Effect, type Scope } from "effect"
+import { spawn } from "node:child_process"
 import type { Bed } from "./Bed.ts"
 import { compare } from "./Compare.ts"
 import * as Crowds from "./Crowds.ts"
@@ -45,6 +46,17 @@ const inTurns = (
       }
     })
   })
+
+/** Processes that compute and do nothing else, until the scope ends. */
+const busy = (count: number): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(
+    Effect.acquireRelease(
+      Effect.sync(() =>
+        Array.from({ length: count }, () => spawn("sh", ["-c", "while :; do :; done"], { stdio: "ignore" }))
+      ),
+      (children) => Effect.sync(() => children.forEach((child) => child.kill("SIGKILL")))
+    )
+  )
 
 const table = (title: string, columns: ReadonlyArray<string>, rows: ReadonlyArray<Measured>): string =>
   `${align([[title, ...columns], ...rows.map(({ values, variant }) => [`  ${variant}`, ...values.map(figure)])])}\n`
@@ -103,15 +115,22 @@ export const run = (bed: Bed, variants: Variants): Effect.Effect<void, Error> =>
           buffers: 2,
           tls: pair
         })
-        const small = yield* compare({
-          title: "HTTPS hit, 20 KiB, 32 connections",
-          unit: "requests/s",
-          lessIsBetter: false,
-          rounds: extent.rounds,
-          servers: [...servers, bare],
-          round: (server) => Rounds.requests(server, bed, 32)
-        })
-        yield* Console.log(`${comparisonTable(small)}\n`)
+        for (const processes of [0, 4]) {
+          const small = yield* Effect.scoped(
+            Effect.andThen(
+              busy(processes),
+              compare({
+                title: `HTTPS hit, 20 KiB, 32 connections, beside ${processes} busy processes`,
+                unit: "requests/s",
+                lessIsBetter: false,
+                rounds: extent.rounds,
+                servers: [...servers, bare],
+                round: (server) => Rounds.requests(server, bed, 32)
+              })
+            )
+          )
+          yield* Console.log(`${comparisonTable(small)}\n`)
+        }
       })
     )
     yield* Effect.scoped(
