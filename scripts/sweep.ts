@@ -1,6 +1,8 @@
 /**
- * Measures the executable with other flags of V8's and Node's beside the shipped ones: `sweep.ts [--quick] [--only REGEX]`. To be
- * run before scripts/build/RuntimeFlags.ts is changed, and when Node is upgraded; docs/decisions.md has the last table.
+ * Measures the executable with other flags of V8's and Node's beside the shipped ones:
+ * `sweep.ts [--quick] [--only VARIANTS] [--measure NAMES]`, both regular expressions; measures are idle, crowd, served, small-0,
+ * small-4, miss. To be run before scripts/build/RuntimeFlags.ts is changed, and when Node is upgraded; docs/decisions.md has the
+ * last table.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect } from "effect"
@@ -16,7 +18,11 @@ import { type RuntimeFlags, shipped } from "./build/RuntimeFlags.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const { values } = parseArgs({
-  options: { quick: { type: "boolean", default: false }, only: { type: "string", default: "" } }
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
+    measure: { type: "string", default: "" }
+  }
 })
 
 const heap = "--max-old-space-size=192"
@@ -60,7 +66,7 @@ const program = Effect.scoped(
       })
       return [name, output] as const
     })
-    yield* FlagSweep.run(bed, Object.fromEntries(executables))
+    yield* FlagSweep.run(bed, Object.fromEntries(executables), new RegExp(values.measure))
   })
 )
 

@@ -74,6 +74,17 @@ describe("main.js", () => {
     ])
   })
 
+  it("holds what import() alone reaches, and evaluates it when it is asked for", () => {
+    expect(Object.keys(built.metafile.outputs)).toHaveLength(2)
+    expect(built.script).not.toMatch(/^(?!\s*(?:\/\/|\*)).*\bimport\(/m)
+    for (const file of [
+      "packages/kubernetes/src/internal/KubeCredentials.ts",
+      "client-node/dist/exec_auth.js"
+    ]) {
+      expect(built.script).toMatch(new RegExp(`= __esm\\(\\{\\n\\s*"[^"]*${file}"\\(\\)`))
+    }
+  })
+
   it("has of client-node only the modules that authenticate", () => {
     const files = Object.values(built.metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs))
     const used = files.flatMap(([file, { bytesInOutput }]) =>

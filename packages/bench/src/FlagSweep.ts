@@ -61,100 +61,125 @@ const busy = (count: number): Effect.Effect<void, never, Scope.Scope> =>
 const table = (title: string, columns: ReadonlyArray<string>, rows: ReadonlyArray<Measured>): string =>
   `${align([[title, ...columns], ...rows.map(({ values, variant }) => [`  ${variant}`, ...values.map(figure)])])}\n`
 
-/** What each variant costs: idle, pulling, with 100 clients on one miss, after serving a lot, and for small hits over HTTPS. */
-export const run = (bed: Bed, variants: Variants): Effect.Effect<void, Error> =>
-  Effect.gen(function* () {
-    const { blobs, extent, origin, work } = bed
-    const host = origin.host
-    const idle = yield* inTurns(bed, variants, (executable, name) =>
-      Effect.map(Forms.startOnce(bed, { name: `sweep-${name}`, executable }), (run) => [
-        run.seconds,
-        run.anonymous,
-        run.resident
-      ])
-    )
-    yield* Console.log(table("idle", ["start s", "anonymous MiB", "resident MiB"], idle))
+const idle = (bed: Bed, variants: Variants): Effect.Effect<string, Error> =>
+  inTurns(bed, variants, (executable, name) =>
+    Effect.map(Forms.startOnce(bed, { name: `sweep-${name}`, executable }), (run) => [
+      run.seconds,
+      run.anonymous,
+      run.resident
+    ])
+  ).pipe(Effect.map((rows) => table("idle", ["start s", "anonymous MiB", "resident MiB"], rows)))
 
-    const crowd = yield* inTurns(bed, variants, (executable, name) =>
-      Effect.gen(function* () {
-        const server = yield* Servers.program({ name: `crowd-${name}`, work, host, executable })
-        const { growth, outcome } = yield* Crowds.growth(bed, server)
-        return [growth, outcome.seconds]
+const crowd = (bed: Bed, variants: Variants): Effect.Effect<string, Error> =>
+  inTurns(bed, variants, (executable, name) =>
+    Effect.gen(function* () {
+      const { origin, work } = bed
+      const server = yield* Servers.program({ name: `crowd-${name}`, work, host: origin.host, executable })
+      const { growth, outcome } = yield* Crowds.growth(bed, server)
+      return [growth, outcome.seconds]
+    })
+  ).pipe(Effect.map((rows) => table("100 clients, one miss of 64 MiB", ["growth MiB", "s"], rows)))
+
+const served = (bed: Bed, variants: Variants): Effect.Effect<string, Error> => {
+  const { blobs, extent, origin, work } = bed
+  return inTurns(bed, variants, (executable, name) =>
+    Effect.gen(function* () {
+      const server = yield* Servers.program({ name: `served-${name}`, work, host: origin.host, executable })
+      for (let pull = 0; pull < 4; pull++) {
+        yield* server.empty
+        yield* download(server.url(blobs.large))
+      }
+      const pulled = anonymousMiB(server.pid)
+      yield* download(server.url(blobs.large), Math.ceil(extent.served / blobs.large.size))
+      yield* Effect.sleep(extent.idleSeconds * 1000)
+      return [pulled, anonymousMiB(server.pid)]
+    })
+  ).pipe(
+    Effect.map((rows) => {
+      const gigabytes = figure(extent.served / 1e9)
+      return table("anonymous MiB", ["after four pulls", `and ${gigabytes} GB of hits`], rows)
+    })
+  )
+}
+
+/** One server a variant, called so. */
+const serversOf = <E, R>(
+  variants: Variants,
+  start: (variant: string, executable: string) => Effect.Effect<Server, E, R>
+) =>
+  Effect.forEach(Object.entries(variants), ([variant, executable]) =>
+    Effect.map(start(variant, executable), (server): Server => ({ ...server, name: variant }))
+  )
+
+/** Hits of 20 KiB over HTTPS, on a machine of its own and beside so many processes that compute. */
+const small = (bed: Bed, variants: Variants, processes: number): Effect.Effect<string, Error> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { blobs, extent, work } = bed
+      const tls = yield* Secure.makePair(work)
+      const servers = yield* serversOf(variants, (variant, executable) =>
+        Secure.program(bed, `secure-${processes}-${variant}`, tls, executable)
+      )
+      const bare = yield* Servers.bareNode({
+        blobs: [blobs.small],
+        work,
+        bufferSize: 512 * 1024,
+        buffers: 2,
+        tls
       })
-    )
-    yield* Console.log(table("100 clients, one miss of 64 MiB", ["growth MiB", "s"], crowd))
-
-    const served = yield* inTurns(bed, variants, (executable, name) =>
-      Effect.gen(function* () {
-        const server = yield* Servers.program({ name: `served-${name}`, work, host, executable })
-        for (let pull = 0; pull < 4; pull++) {
-          yield* server.empty
-          yield* download(server.url(blobs.large))
-        }
-        const pulled = anonymousMiB(server.pid)
-        yield* download(server.url(blobs.large), Math.ceil(extent.served / blobs.large.size))
-        yield* Effect.sleep(extent.idleSeconds * 1000)
-        return [pulled, anonymousMiB(server.pid)]
+      yield* busy(processes)
+      const compared = yield* compare({
+        title: `HTTPS hit, 20 KiB, 32 connections, beside ${processes} busy processes`,
+        unit: "requests/s",
+        lessIsBetter: false,
+        rounds: extent.rounds,
+        servers: [...servers, bare],
+        round: (server) => Rounds.requests(server, bed, 32)
       })
-    )
-    const gigabytes = figure(extent.served / 1e9)
-    yield* Console.log(table("anonymous MiB", ["after four pulls", `and ${gigabytes} GB of hits`], served))
+      return `${comparisonTable(compared)}\n`
+    })
+  )
 
-    const named = <E, R>(variant: string, server: Effect.Effect<Server, E, R>) =>
-      Effect.map(server, (server) => ({ ...server, name: variant }))
-    yield* Effect.scoped(
-      Effect.gen(function* () {
-        const pair = yield* Secure.makePair(work)
-        const servers = yield* Effect.forEach(Object.entries(variants), ([variant, executable]) =>
-          named(variant, Secure.program(bed, `secure-${variant}`, pair, executable))
-        )
-        const bare = yield* Servers.bareNode({
-          blobs: [blobs.small],
-          work,
-          bufferSize: 512 * 1024,
-          buffers: 2,
-          tls: pair
-        })
-        for (const processes of [0, 4]) {
-          const small = yield* Effect.scoped(
-            Effect.andThen(
-              busy(processes),
-              compare({
-                title: `HTTPS hit, 20 KiB, 32 connections, beside ${processes} busy processes`,
-                unit: "requests/s",
-                lessIsBetter: false,
-                rounds: extent.rounds,
-                servers: [...servers, bare],
-                round: (server) => Rounds.requests(server, bed, 32)
-              })
-            )
+const miss = (bed: Bed, variants: Variants): Effect.Effect<string, Error> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { blobs, extent, origin, work } = bed
+      const servers = yield* serversOf(variants, (variant, executable) =>
+        Servers.program({ name: `miss-${variant}`, work, host: origin.host, executable })
+      )
+      const compared = yield* compare({
+        title: "cold miss, one client",
+        unit: "s",
+        lessIsBetter: true,
+        rounds: extent.rounds,
+        servers,
+        round: (server) =>
+          Effect.map(
+            Effect.andThen(server.empty, download(server.url(blobs.large))),
+            ([{ bytes, firstByte, seconds } = { bytes: 0, firstByte: 0, seconds: 0 }]) => ({
+              value: seconds,
+              bytes,
+              firstBytes: [firstByte]
+            })
           )
-          yield* Console.log(`${comparisonTable(small)}\n`)
-        }
       })
-    )
-    yield* Effect.scoped(
-      Effect.gen(function* () {
-        const servers = yield* Effect.forEach(Object.entries(variants), ([variant, executable]) =>
-          named(variant, Servers.program({ name: `miss-${variant}`, work, host, executable }))
-        )
-        const misses = yield* compare({
-          title: "cold miss, one client",
-          unit: "s",
-          lessIsBetter: true,
-          rounds: extent.rounds,
-          servers,
-          round: (server) =>
-            Effect.map(
-              Effect.andThen(server.empty, download(server.url(blobs.large))),
-              ([{ bytes, firstByte, seconds } = { bytes: 0, firstByte: 0, seconds: 0 }]) => ({
-                value: seconds,
-                bytes,
-                firstBytes: [firstByte]
-              })
-            )
-        })
-        yield* Console.log(`${comparisonTable(misses)}\n`)
-      })
-    )
-  })
+      return `${comparisonTable(compared)}\n`
+    })
+  )
+
+const measures: Readonly<Record<string, (bed: Bed, variants: Variants) => Effect.Effect<string, Error>>> = {
+  idle,
+  crowd,
+  served,
+  "small-0": (bed, variants) => small(bed, variants, 0),
+  "small-4": (bed, variants) => small(bed, variants, 4),
+  miss
+}
+
+/** Prints what each variant costs: idle, with 100 clients on one miss, after serving a lot, for small hits, for a pull. */
+export const run = (bed: Bed, variants: Variants, only: RegExp): Effect.Effect<void, Error> =>
+  Effect.forEach(
+    Object.entries(measures).filter(([name]) => only.test(name)),
+    ([, measure]) => Effect.flatMap(measure(bed, variants), (text) => Console.log(text)),
+    { discard: true }
+  )

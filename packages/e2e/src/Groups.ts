@@ -30,6 +30,7 @@ export const groups = {
     [...registry, "buildah", "unshare", "readelf", "apt-get", "dpkg-deb", "go"],
     ["cosign"]
   ),
+  release: group("Release", ["setpriv", "git", "buildah", "apt-get", "dpkg-deb", "go"], ["cosign", "helm"]),
   distribution: group("Distribution", [...anyRegistry, "go"], ["distribution"]),
   access: group("Access", [...registry, "python3", "go"], access),
   "access-over-time": group("AccessOverTime", [...registry, "go"], access),

@@ -22,6 +22,7 @@ export const parts: ReadonlyArray<Part> = [
   { name: "nginx", from: { debian: "nginx-light" }, services: ["nginx"] },
   { name: "openssl", from: { debian: "openssl" } },
   { name: "wrk", from: { debian: "wrk" } },
+  { name: "git", from: { debian: "git" } },
   { name: "buildah", from: { debian: "buildah" } },
   { name: "readelf", from: { debian: "binutils" } },
   { name: "dpkg-deb", from: { debian: "dpkg" } },
