@@ -16,7 +16,7 @@ const directions: Record<string, ReadonlyArray<string>> = {
   testkit: ["oci", ...ports],
   quickstart: ["oci", "credential-store", "proxy", "testkit"],
   deploy: [],
-  e2e: ["oci", ...ports, "proxy", "testkit", "quickstart", "deploy"],
+  e2e: ["node-net", "oci", ...ports, "proxy", "testkit", "quickstart", "deploy"],
   bench: ["access-control", "deploy", "e2e"]
 }
 

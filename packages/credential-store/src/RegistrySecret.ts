@@ -31,10 +31,10 @@ const decodeHost = Schema.decodeUnknownOption(RegistryHost)
 type Key = keyof typeof Values.fields
 
 /**
- * Reads the Secret `d8-system/deckhouse-registry`, the cluster's own registry: `address` (host, with or without
- * port), `path` (with or without slashes around it, may be absent), `scheme` (any case, https where absent), `ca`
- * (PEM) and `.dockerconfigjson` (absent for anonymous), in `data` as base64 or in `stringData`, which wins as it does
- * in Kubernetes. Line breaks around address, path and scheme do not matter.
+ * Reads the Secret `d8-system/deckhouse-registry`, the cluster's own registry: `address` (host, with or without port; a
+ * slash at its end does not matter), `path` (with or without slashes around it, may be absent), `scheme` (any case, https
+ * where absent), `ca` (PEM) and `.dockerconfigjson` (absent for anonymous), in `data` as base64 or in `stringData`, which
+ * wins as it does in Kubernetes. Line breaks around address, path and scheme do not matter.
  */
 export const decode = (
   object: unknown,
@@ -47,7 +47,7 @@ export const decode = (
       const plain = stringData?.[key]
       return typeof plain === "string" ? Result.succeed(plain) : base64Text(data?.[key] ?? "", `data[${key}]`)
     }
-    const address = (yield* text("address")).trim()
+    const address = (yield* text("address")).trim().replace(/\/$/, "")
     if (address === "") return yield* invalid("address is missing")
     const host = decodeHost(address)
     if (Option.isNone(host)) return yield* invalid("address is not host[:port]")

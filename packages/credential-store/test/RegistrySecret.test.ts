@@ -47,6 +47,14 @@ describe("RegistrySecret", () => {
     )
   )
 
+  it.each([
+    ["a.example.com:5000", "a.example.com:5000"],
+    ["a.example.com/", "a.example.com"],
+    ["a.example.com:5000/\n", "a.example.com:5000"]
+  ])("decode - reads address %j as %j", (address, expected) =>
+    assert.strictEqual(source(registrySecret({ address, path: "/a" })).host, expected)
+  )
+
   it("decode - is anonymous over https with the system's CAs where only an address is given", () => {
     const { ca, credential, scheme } = source(registrySecret({ address: "a.example.com\n", ca: "" }))
     assert.deepStrictEqual(

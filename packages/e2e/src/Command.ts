@@ -50,3 +50,6 @@ export const run = Effect.fnUntraced(function* (
   }
   return output
 }, Effect.scoped)
+
+/** What running commands needs. */
+export type Services = Effect.Services<ReturnType<typeof run>>

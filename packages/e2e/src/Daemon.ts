@@ -33,13 +33,19 @@ export const start = Effect.fnUntraced(function* (
 ) {
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
   const log = (yield* Logs).open(name)
-  const first = log.lines().length
-  const lines = () => log.lines().slice(first)
+  // Other runs write to the same log, at the same time even.
+  const written: Array<string> = []
+  const lines = () => written
   const handle = yield* spawner.spawn(yield* Command.make(command, args, options))
   yield* handle.all.pipe(
     Stream.decodeText(),
     Stream.splitLines,
-    Stream.runForEach((line) => Effect.sync(() => log.append(line))),
+    Stream.runForEach((line) =>
+      Effect.sync(() => {
+        written.push(line)
+        log.append(line)
+      })
+    ),
     Effect.ignore,
     Effect.forkScoped
   )

@@ -7,8 +7,7 @@ export interface Group {
   readonly servers: ReadonlyArray<string>
 }
 
-const anyRegistry = ["setpriv", "skopeo", "curl"]
-const registry = [...anyRegistry, "docker-registry"]
+const registry = ["setpriv", "skopeo", "curl", "docker-registry"]
 const access = ["kube-apiserver", "kube-rbac-proxy"]
 
 const group = (file: string, parts: ReadonlyArray<string>, servers: ReadonlyArray<string> = []): Group => ({
@@ -31,7 +30,12 @@ export const groups = {
     ["cosign"]
   ),
   release: group("Release", ["setpriv", "git", "buildah", "apt-get", "dpkg-deb", "go"], ["cosign", "helm"]),
-  distribution: group("Distribution", [...anyRegistry, "go"], ["distribution"]),
+  registries: group(
+    "Registries",
+    [...registry, "go", "gcc", "git"],
+    ["distribution", "memory-registry", "gitea"]
+  ),
+  oracle: group("Oracle", ["setpriv", "go"], ["oracle"]),
   access: group("Access", [...registry, "python3", "go"], access),
   "access-over-time": group("AccessOverTime", [...registry, "go"], access),
   "access-flood": group("AccessFlood", ["setpriv"]),

@@ -27,6 +27,7 @@ export const parts: ReadonlyArray<Part> = [
   { name: "readelf", from: { debian: "binutils" } },
   { name: "dpkg-deb", from: { debian: "dpkg" } },
   { name: "apt-get", from: { advice: "run this on Debian, whose packages an image is made of" } },
+  { name: "gcc", from: { debian: "build-essential" } },
   // Debian's own is too old for the module, though any since 1.21 brings the version that the module names.
   {
     name: "go",

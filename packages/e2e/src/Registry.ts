@@ -1,12 +1,11 @@
 import type * as Certificates from "@registry-packages-proxy/testkit/Certificates"
-import { dockerConfig } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { Effect, Exit, FileSystem, Path, Ref, Schedule, Scope } from "effect"
 import * as AccessLog from "./AccessLog.ts"
 import * as Command from "./Command.ts"
 import * as Daemon from "./Daemon.ts"
-import type { ImageLayout } from "./ImageLayout.ts"
 import { Logs } from "./Logs.ts"
 import * as Ports from "./Ports.ts"
+import * as PrivateRegistry from "./registries/PrivateRegistry.ts"
 import type { TokenServer } from "./TokenServer.ts"
 
 /** Who may pull and push. The hash is bcrypt of the password, since nothing that makes one is on every machine. */
@@ -14,6 +13,12 @@ export const account = {
   username: "e2e",
   password: "e2e-password-7f3a",
   hash: "$2y$05$abcdefghijklmnopqrstuuGqb3Dc.M.Dp.CJAjoTCFwx.WOaczIJK"
+}
+
+/** The password that `rotate` gives the account. */
+const rotated = {
+  password: "e2e-rotated-2c81",
+  hash: "$2a$05$SSXQe9yiE./flmtFEgyUYOYQvXaH/WM.SUhmLH6iFm76IGV8ARuK2"
 }
 
 /** Reaches 127.0.0.1 too, and is no loopback address: proxies are asked for it. */
@@ -62,7 +67,6 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
   yield* fs.writeFileString(file("tls.crt"), tls.chain)
   yield* fs.writeFileString(file("tls.key"), tls.key)
   yield* fs.writeFileString(file("htpasswd"), `${account.username}:${account.hash}\n`)
-  yield* fs.writeFileString(file("config.json"), dockerConfig({ host, ...account }))
   // JSON is YAML.
   yield* fs.writeFileString(file("config.yml"), JSON.stringify(configuration({ directory, port, tokens })))
   yield* fs.makeDirectory(file("trusted"))
@@ -92,34 +96,14 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
     yield* Scope.close(stopped, Exit.void)
   })
 
-  /** Pushes an image or an index from a layout with skopeo, its digest kept. */
-  const push = (
-    layout: Pick<ImageLayout, "directory">,
-    { name }: { readonly name: string },
-    repository: string
-  ) =>
-    Command.run("skopeo", [
-      "--insecure-policy",
-      "--tmpdir",
-      directory,
-      "copy",
-      "--all",
-      "--preserve-digests",
-      "--dest-authfile",
-      file("config.json"),
-      "--dest-cert-dir",
-      file("trusted"),
-      `oci:${layout.directory}:${name}`,
-      `docker://${host}/${repository}:${name}`
-    ])
+  const login = { host, username: account.username, password: account.password }
+  const push = yield* PrivateRegistry.pusher(host, login, authority)
 
   yield* start
   return {
     host,
     ca: authority.cert,
-    /** Variables by which clients written in Go find its CA and the password. */
-    variables: { SSL_CERT_FILE: file("trusted/ca.crt"), DOCKER_CONFIG: directory },
-    login: { host, username: account.username, password: account.password },
+    login,
     /** Does something while it is down; it is up again afterwards, whatever happened. */
     whileDown: <A, E, R>(body: Effect.Effect<A, E, R>) =>
       Effect.acquireUseRelease(
@@ -128,6 +112,11 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
         () => Effect.orDie(start)
       ),
     push,
+    rotate: Effect.gen(function* () {
+      yield* fs.writeFileString(file("htpasswd"), `${account.username}:${rotated.hash}\n`)
+      tokens?.rotate(rotated.password)
+      return { ...login, password: rotated.password }
+    }),
     /** What it was asked for, restarts included. */
     requests: () => AccessLog.parse(log.lines())
   }

@@ -46,7 +46,8 @@ export const make = Effect.fnUntraced(function* (
 ) {
   const certificate = yield* authority.issue()
   const grants: Array<ReadonlyArray<string>> = []
-  const right = `Basic ${btoa(`${username}:${password}`)}`
+  const basic = (password: string): string => `Basic ${btoa(`${username}:${password}`)}`
+  let right = basic(password)
   const server = createServer({ cert: certificate.chain, key: certificate.key }, (request, response) => {
     if (request.headers.authorization !== right) {
       response.writeHead(401).end()
@@ -66,6 +67,10 @@ export const make = Effect.fnUntraced(function* (
   return {
     /** What a registry is told of it, beside the authority. */
     settings: { realm: `https://127.0.0.1:${port}/token`, service, issuer },
+    /** Gives the account another password. */
+    rotate: (password: string): void => {
+      right = basic(password)
+    },
     /** The scopes of each token that was given out. */
     grants: (): ReadonlyArray<ReadonlyArray<string>> => grants
   }

@@ -2,6 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { type Architecture, architectures } from "@registry-packages-proxy/deploy/image/Architecture"
 import * as Cosign from "@registry-packages-proxy/deploy/image/Cosign"
 import * as ImageSignature from "@registry-packages-proxy/deploy/image/ImageSignature"
+import { dockerConfig } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { Effect, FileSystem, Layer, Path, Schema } from "effect"
 import { HttpClient } from "effect/http"
 import { built } from "../src/Bundle.ts"
@@ -233,6 +234,11 @@ layer(ImageBed.layer.pipe(Layer.provideMerge(TestBed.layerDebian)), { ...options
         const { directory, first } = yield* ImageBed
         const { registry } = yield* TestBed
         const { command, env, keys } = yield* makeCosign
+        // By these clients written in Go find its CA and the password.
+        const trusted = path.join(directory, "trusted.crt")
+        yield* fs.writeFileString(trusted, registry.ca)
+        yield* fs.writeFileString(path.join(directory, "config.json"), dockerConfig(registry.login))
+        const variables = { SSL_CERT_FILE: trusted, DOCKER_CONFIG: directory }
         const [own, other] = [yield* keys("own"), yield* keys("other")]
         const signature = path.join(directory, "signature")
         const cosign = Cosign.make({ command, key: `${own}.key`, password: env.COSIGN_PASSWORD })
@@ -249,7 +255,7 @@ layer(ImageBed.layer.pipe(Layer.provideMerge(TestBed.layerDebian)), { ...options
               "--insecure-ignore-tlog=true",
               `${registry.host}/${signed}@${digest}`
             ],
-            { env: { ...env, ...registry.variables } }
+            { env: { ...env, ...variables } }
           )
         assert.include(yield* verify(own, first.digest), first.digest)
         const wrongKey = yield* Effect.flip(verify(other, first.digest))

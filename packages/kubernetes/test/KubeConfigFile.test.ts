@@ -73,9 +73,17 @@ describe("a kubeconfig's current context", () => {
       `${dump({ ...good, contexts: [] })}contexts: ${JSON.stringify(good.contexts)}\n`
     ],
     ["another document behind it", `${dump(good)}---\n[\n]\n`],
+    [
+      "a context that names no user",
+      JSON.stringify({ ...good, contexts: [{ name: "test", context: { cluster: "test" } }], users: null })
+    ],
+    [
+      "a context whose user is empty text",
+      JSON.stringify({ ...good, contexts: [{ name: "test", context: { cluster: "test", user: "" } }] })
+    ],
     ["a byte order mark", `\ufeff${dump(good)}`],
     ["a tag of somebody's", `${dump(good)}extensions: !theirs {a: b}\n`]
-  ])("is read beside %s", ([, text]) =>
+  ])("is read with %s", ([, text]) =>
     Effect.map(serverOf(text), (found) => assert.strictEqual(found, server))
   )
 

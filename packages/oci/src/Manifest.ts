@@ -132,7 +132,8 @@ export const parse = (
   const { hasFsLayers, layers, manifests, schemaVersion } = envelope
   const own = typeof envelope.mediaType === "string" ? envelope.mediaType : ""
   const ownKind = MediaType.manifestKind(own)
-  if (schemaVersion === 1 || hasFsLayers || ownKind === "schema1") {
+  const isBare = layers === "absent" && manifests === "absent"
+  if ((schemaVersion === 1 && isBare) || hasFsLayers || ownKind === "schema1") {
     return fail(new SchemaVersion1({}))
   }
   if (layers !== "absent" && manifests !== "absent") return malformed("it has both layers and manifests")

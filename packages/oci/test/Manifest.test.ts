@@ -131,6 +131,14 @@ describe("Manifest", () => {
     assert.strictEqual(tagOf(read({ mediaType: "application/x" })), "UnsupportedMediaType")
   })
 
+  it("reads what has layers or manifests, whatever schemaVersion says", () => {
+    for (const schemaVersion of [1, "2", 3, null, undefined]) {
+      assert.strictEqual(tagOf(packageOf({ ...ociManifest, schemaVersion })), "success")
+      assert.lengthOf(indexOf({ ...index, schemaVersion }).manifests, 3)
+    }
+    assert.strictEqual(tagOf(read({ schemaVersion: 1 }, MediaType.ociManifest)), "SchemaVersion1")
+  })
+
   it.each<[string, unknown, string | undefined, string]>([
     ["schema 1", { schemaVersion: 1, fsLayers: [{ blobSum: digest("a") }] }, undefined, "SchemaVersion1"],
     ["schema 1 by shape", { fsLayers: [] }, undefined, "SchemaVersion1"],

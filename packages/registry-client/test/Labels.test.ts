@@ -445,7 +445,7 @@ const foreignType = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzi
 interface ProbeRow {
   readonly situation: string
   readonly layer: Readonly<Record<string, unknown>>
-  readonly blob: (asked: FakeUpstream.Asked) => FakeUpstream.Answer
+  readonly blob: (asked: FakeUpstream.Asked, count: number) => FakeUpstream.Answer
   /** Method and Range of each request for the blob. */
   readonly asks: ReadonlyArray<string>
   readonly outcome: number | Readonly<Record<string, unknown>>
@@ -481,11 +481,33 @@ const probes: ReadonlyArray<ProbeRow> = [
     outcome: 1000
   },
   {
-    situation: "no size, and none anywhere",
+    situation: "no size, and none anywhere: the whole is counted",
     layer: { size: 0 },
     blob: (asked) => (isHead(asked) ? { status: 200 } : { status: 200, body: bytes }),
-    asks: ["HEAD", "GET bytes=0-0"],
-    outcome: { _tag: "InvalidResponse" }
+    asks: ["HEAD", "GET bytes=0-0", "GET"],
+    outcome: 1000
+  },
+  {
+    situation: "no size, and a registry whose parts do not say of how much: the whole is counted",
+    layer: { size: 0 },
+    blob: (asked) =>
+      isHead(asked)
+        ? { status: 200 }
+        : rangeOf(asked) === undefined
+          ? { status: 200, body: bytes }
+          : { status: 206, body: bytes.slice(0, 1), headers: { "content-range": "bytes 0-0/*" } },
+    asks: ["HEAD", "GET bytes=0-0", "GET"],
+    outcome: 1000
+  },
+  {
+    situation: "no size, and a whole that breaks off while it is counted: it is counted anew",
+    layer: { size: 0 },
+    blob: (asked, count) =>
+      isHead(asked)
+        ? { status: 200 }
+        : { status: 200, body: bytes, ...(count < 5 ? { afterwards: "ECONNRESET" } : {}) },
+    asks: ["HEAD", "GET bytes=0-0", "GET", "GET"],
+    outcome: 1000
   },
   {
     situation: "no size, and no blob",
@@ -523,6 +545,13 @@ const probes: ReadonlyArray<ProbeRow> = [
     outcome: 1000
   },
   {
+    situation: "a foreign layer, on a registry that says no length: what the manifest says is enough",
+    layer: { mediaType: foreignType },
+    blob: (asked) => (isHead(asked) ? { status: 200 } : { status: 200, body: bytes }),
+    asks: ["HEAD", "GET bytes=0-0"],
+    outcome: 1000
+  },
+  {
     situation: "a foreign layer, and a registry that answers nothing of use",
     layer: { mediaType: foreignType },
     blob: () => ({ status: 400 }),
@@ -549,8 +578,8 @@ describe("a layer whose descriptor does not say it all", () => {
       situation,
       Effect.fn(function* () {
         const manifest = withLayer(described)
-        const fake = FakeUpstream.make((asked) =>
-          asked.url.includes("/manifests/") ? { status: 200, body: manifest.bytes } : blob(asked)
+        const fake = FakeUpstream.make((asked, count) =>
+          asked.url.includes("/manifests/") ? { status: 200, body: manifest.bytes } : blob(asked, count)
         )
         const result = yield* Effect.provide(resolve(manifest.digest), fake.layer)
         const ofBlob = fake.asked.slice(1)

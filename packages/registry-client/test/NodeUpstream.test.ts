@@ -68,15 +68,17 @@ describe("over real connections", () => {
     Effect.fn(function* () {
       const { registry, digest } = yield* setUp()
       yield* Effect.gen(function* () {
+        // 512 KiB are read ahead, with the last read of 256 KiB on top, and the consumer may have as much in its hands.
+        const most = (2 * (512 + 256)) / 64
         const lender = new Lender(64 * 1024)
         assert.deepStrictEqual(yield* pull(registry.source(), digest, lender), bytes)
         assert.isAtLeast(lender.chunks, bytes.length / (64 * 1024))
-        assert.isAtMost(lender.made, 20)
+        assert.isAtMost(lender.made, most)
         yield* registry.fault("blob", { _tag: "NoLength" })
         const chunked = new Lender(64 * 1024)
         assert.deepStrictEqual(yield* pull(registry.source(), digest, chunked), bytes)
         assert.isAtLeast(chunked.chunks, bytes.length / (64 * 1024))
-        assert.isAtMost(chunked.made, 20)
+        assert.isAtMost(chunked.made, most)
         assert.deepStrictEqual(yield* pull(registry.source(), digest, lender), bytes)
       }).pipe(Effect.provide(live()))
       assert.strictEqual((yield* registry.activity).connections.accepted, 1)

@@ -148,11 +148,11 @@ describe("redirects", () => {
   )
 
   it.effect(
-    "follows five redirects and not a sixth",
+    "follows ten redirects and not an eleventh",
     Effect.fn(function* () {
       for (const [length, works] of [
-        [5, true],
-        [6, false]
+        [10, true],
+        [11, false]
       ] as const) {
         const fake = FakeUpstream.make((_, count) =>
           count <= length
@@ -160,7 +160,7 @@ describe("redirects", () => {
             : { status: 200, body: bytes }
         )
         assert.strictEqual(Result.isSuccess(yield* Effect.provide(read(), fake.layer)), works)
-        assert.strictEqual(fake.asked.length, 6)
+        assert.strictEqual(fake.asked.length, 11)
       }
     })
   )

@@ -58,7 +58,9 @@ export const send = Effect.fnUntraced(function* (
 ) {
   const { answer, bytesPerSecond, ending, stall } = faulty
   response.writeHead(answer.status, answer.headers)
-  if (options.head) return yield* finish(response)
+  const hasNothing = answer.body.size === 0 && stall === undefined && ending === "end"
+  // Unlike what ends a response, flushHeaders writes a head as UTF-8, not byte for byte.
+  if (options.head || hasNothing) return yield* finish(response)
   response.flushHeaders()
   const started = yield* Clock.currentTimeMillis
   const largest =

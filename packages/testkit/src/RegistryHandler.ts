@@ -55,11 +55,11 @@ export const make = (options: {
       if (find(faults, "Reset") !== undefined) return yield* RegistryBody.breakOff(response, "reset")
       const { authorization, range } = request.headers
       const now = yield* Clock.currentTimeMillis
-      const { method = "" } = request
+      const { method = "", url: target = "" } = request
       const plain =
         FaultBody.replace(faults) ??
         rules.answer(
-          { listener, method, path, query: url.searchParams, authorization, range, body, now },
+          { listener, method, target, path, query: url.searchParams, authorization, range, body, now },
           route,
           faults
         )

@@ -4,6 +4,9 @@ import type { Operation } from "./Fault.ts"
 export interface RegistryRequest {
   readonly listener: "registry" | "store"
   readonly method: string
+  /** Path and query as they came. */
+  readonly target: string
+  /** The path, decoded. */
   readonly path: string
   readonly query: URLSearchParams
   readonly authorization: string | undefined

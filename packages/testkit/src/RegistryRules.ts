@@ -24,12 +24,19 @@ export type RegistryRedirect =
   /** To this address; none at all where it is undefined. */
   | { readonly _tag: "To"; readonly location: string | undefined }
 
+/** Answers a request in place of the rules, whose own answer `byRules` gives. */
+export type RegistryOverride = (
+  request: RegistryRequest,
+  byRules: () => RegistryAnswer.RegistryAnswer
+) => RegistryAnswer.RegistryAnswer
+
 /** The token that a blob store with a login gives to anybody. */
 const storeToken = "store-token"
 
 /** One registry's state, and what it answers by the distribution-spec. */
 export class RegistryRules {
   redirect: RegistryRedirect
+  override: RegistryOverride = (_, byRules) => byRules()
   readonly content: RegistryContent
   readonly authority: RegistryAuthority
   readonly #origins: { readonly registry: string; readonly store: string }
@@ -50,6 +57,14 @@ export class RegistryRules {
 
   /** The answer to a request, its Range read as the faults have it. */
   answer(
+    request: RegistryRequest,
+    route: Route | undefined,
+    faults: ReadonlyArray<Fault>
+  ): RegistryAnswer.RegistryAnswer {
+    return this.override(request, () => this.#answer(request, route, faults))
+  }
+
+  #answer(
     request: RegistryRequest,
     route: Route | undefined,
     faults: ReadonlyArray<Fault>

@@ -156,6 +156,7 @@ export const make = (options: {
         {
           listener,
           method: request.method,
+          target: `${url.pathname}${url.search}`,
           path,
           query: url.searchParams,
           authorization,

@@ -14,7 +14,7 @@ import { RegistryContent } from "./RegistryContent.ts"
 import * as RegistryHandler from "./RegistryHandler.ts"
 import * as RegistryImage from "./RegistryImage.ts"
 import { countOf, type RegistryActivity, RegistryLog, type RequestRecord } from "./RegistryLog.ts"
-import { type RegistryRedirect, RegistryRules } from "./RegistryRules.ts"
+import { type RegistryOverride, type RegistryRedirect, RegistryRules } from "./RegistryRules.ts"
 import * as RegistryServer from "./RegistryServer.ts"
 import * as RegistryUpstream from "./RegistryUpstream.ts"
 
@@ -64,6 +64,8 @@ export class TestRegistry extends Context.Service<
     /** Changes who may pull; tokens given out before are worthless. */
     readonly setAuth: (auth: RegistryAuth) => Effect.Effect<void>
     readonly setRedirect: (redirect: RegistryRedirect) => Effect.Effect<void>
+    /** Has requests answered in a way that nothing else here can tell; faults come on top. */
+    readonly setOverride: (override: RegistryOverride) => Effect.Effect<void>
     /** Makes every token given out so far worthless. */
     readonly revokeTokens: Effect.Effect<void>
     /** Appends to the faults to come: the next requests of this operation suffer all of these together. */
@@ -190,6 +192,10 @@ const assemble = Effect.fnUntraced(function* (options: TestRegistryOptions, serv
     setRedirect: (redirect) =>
       Effect.sync(() => {
         rules.redirect = redirect
+      }),
+    setOverride: (override) =>
+      Effect.sync(() => {
+        rules.override = override
       }),
     revokeTokens: Effect.sync(() => authority.revoke()),
     fault: (operation, faults, options) => Effect.sync(() => schedule.add(operation, faults, options)),

@@ -3,6 +3,7 @@ import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import * as Manifest from "@registry-packages-proxy/oci/Manifest"
 import { Effect, Exit, Fiber, Result, Scope } from "effect"
 import * as Certificates from "../src/Certificates.ts"
+import * as RegistryAnswer from "../src/RegistryAnswer.ts"
 import * as RegistryBlob from "../src/RegistryBlob.ts"
 import * as RegistryImage from "../src/RegistryImage.ts"
 import { TestRegistry } from "../src/TestRegistry.ts"
@@ -171,6 +172,32 @@ describe("TestRegistry", () => {
       assert.strictEqual((yield* registry.activity).connections.accepted, 1)
       yield* registry.forget
       assert.deepStrictEqual(yield* registry.requests, [])
+    })
+  )
+
+  it.effect(
+    "answers as an override says, which may ask the rules and sees the target as it came",
+    Effect.fn(function* () {
+      const { blobUrl, manifestUrl, registry } = yield* withPackage()
+      const targets: Array<string> = []
+      yield* registry.setOverride((request, byRules) => {
+        targets.push(request.target)
+        return request.path.includes("/blobs/") ? RegistryAnswer.error(451) : byRules()
+      })
+      assert.strictEqual((yield* rawHttp(`${blobUrl}?a=%7e'b`)).status, 451)
+      assert.strictEqual((yield* rawHttp(manifestUrl)).status, 200)
+      assert.match(targets[0] ?? "", /\?a=%7e/)
+    })
+  )
+
+  it.effect(
+    "sends the bytes of a Location as they are",
+    Effect.fn(function* () {
+      const { blobUrl, registry } = yield* withPackage()
+      const bytes = Buffer.from("/raw/фу").toString("latin1")
+      yield* registry.setRedirect({ _tag: "To", location: bytes })
+      const { headers } = yield* rawHttp(blobUrl)
+      assert.strictEqual(headers["location"], bytes)
     })
   )
 })

@@ -1,5 +1,4 @@
 // The CNCF distribution registry with only the parts the tests use: its own command links every cloud's SDK.
-// It is the second registry because module proxies that hold zot's module (zotregistry.dev/zot/v2) are not everywhere.
 package main
 
 import (

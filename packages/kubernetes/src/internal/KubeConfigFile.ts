@@ -112,6 +112,9 @@ const withTokenFile = (
 const absolute = (directory: string, file: string | null | undefined): { readonly file?: string } =>
   file ? { file: resolve(directory, file) } : {}
 
+/** The user of a context that names none, as client-go has it. */
+const anonymous = { name: "anonymous", user: {} } as const
+
 /** The cluster and the user of the current context; none where one of the three is missing. Throws at what is no such thing. */
 const current = async (
   document: unknown,
@@ -124,8 +127,9 @@ const current = async (
     ? context["context"]
     : {}
   const clusterEntry = named(document["clusters"], clusterName)
-  const userEntry = named(document["users"], userName)
-  if (clusterEntry === undefined || userEntry === undefined) return undefined
+  const isAnonymous = userName === undefined || userName === null || userName === ""
+  const userEntry = isAnonymous ? anonymous : named(document["users"], userName)
+  if (context === undefined || clusterEntry === undefined || userEntry === undefined) return undefined
   const [cluster] = newClusters([clusterEntry])
   const [user] = newUsers([withTokenFile(userEntry, directory)])
   if (cluster === undefined || user === undefined) return undefined

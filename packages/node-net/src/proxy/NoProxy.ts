@@ -35,12 +35,13 @@ const subnet = (text: string): Matcher | undefined => {
   const [, network = "", digits = ""] = /^([^/%]+)\/(\d{1,3})$/.exec(text) ?? []
   const address = addressOf(network)
   if (address === undefined || Number(digits) > (network.includes(":") ? 128 : 32)) return undefined
-  const isMapped = network.includes(":") && address.family === "ipv4"
-  const bits = isMapped ? Number(digits) - 96 : Number(digits)
-  if (bits < 0) return undefined
+  // Fewer bits than stand before an IPv4 address in IPv6's clothes are a subnet of IPv6.
+  const isMapped = network.includes(":") && address.family === "ipv4" && Number(digits) >= 96
+  const family = isMapped || !network.includes(":") ? "ipv4" : "ipv6"
   const list = new net.BlockList()
-  list.addSubnet(address.text, bits, address.family)
-  return (_, other) => other?.family === address.family && isIn(list, other)
+  if (isMapped) list.addSubnet(address.text, Number(digits) - 96, family)
+  else list.addSubnet(network, Number(digits), family)
+  return (_, other) => other?.family === family && isIn(list, other)
 }
 
 /** Host and port, where the text ends in a port. Source: Go's net.SplitHostPort. */
@@ -55,6 +56,10 @@ const splitPort = (text: string): readonly [host: string, port: string] => {
 const isPort = (port: string, destination: Destination): boolean =>
   port === "" || port === String(destination.port)
 
+/** Only what is a name beyond ASCII: Node reads more as a host, addresses and what ends in `/` or `?` included. */
+const asciiOf = (name: string): string =>
+  /^(?=.*[^\0-\x7f])[a-z0-9._\x80-\u{10ffff}-]*$/u.test(name) ? url.domainToASCII(name) || name : name
+
 const matcherOf = (text: string): Matcher | undefined => {
   const within = subnet(text)
   if (within !== undefined) return within
@@ -66,13 +71,11 @@ const matcherOf = (text: string): Matcher | undefined => {
   if (host === "") return undefined
   const glob = host.startsWith("*.") ? host.slice(1) : host
   const suffix = glob.startsWith(".") ? glob : `.${glob}`
-  const ascii = /^[\0-\x7f]*$/.test(suffix)
-    ? suffix
-    : `.${url.domainToASCII(suffix.slice(1)) || suffix.slice(1)}`
+  const ascii = asciiOf(suffix.slice(1))
   const coversItself = glob !== suffix
   return ({ hostname, port: ownPort }, address) =>
     address === undefined &&
-    (hostname.endsWith(ascii) || (coversItself && hostname === ascii.slice(1))) &&
+    (hostname.endsWith(`.${ascii}`) || (coversItself && hostname === ascii)) &&
     isPort(port, { hostname, port: ownPort })
 }
 

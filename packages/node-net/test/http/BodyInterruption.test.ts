@@ -55,3 +55,18 @@ it.effect(
       }
     }).pipe(Effect.scoped)
 )
+
+it.effect(
+  "a pull that was interrupted after it was woken took its bytes; the next one has what follows",
+  () =>
+    Effect.gen(function* () {
+      const { arrive, pull } = yield* open
+      const woken = yield* Effect.forkChild(pull, { startImmediately: true })
+      arrive("first")
+      yield* Effect.promise(() => new Promise(setImmediate))
+      yield* Fiber.interrupt(woken)
+      const next = yield* Effect.forkChild(pull, { startImmediately: true })
+      arrive("second")
+      assert.strictEqual(yield* Fiber.join(next), "second")
+    }).pipe(Effect.scoped, Effect.provideService(References.PreventSchedulerYield, true))
+)

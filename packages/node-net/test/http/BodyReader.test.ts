@@ -102,28 +102,6 @@ describe("a body", () => {
       }
     })
   )
-
-  it.effect(
-    "is not lost on a pull after one that was interrupted, however the two and the bytes fall together",
-    Effect.fn(function* () {
-      for (const before of [0, 1]) {
-        const { body } = make()
-        const pull = yield* BodyReader.open(body, { readAhead: 100 })
-        const left = yield* Effect.forkChild(pull)
-        yield* turn
-        body.deliver(bytes("a"), false)
-        if (before === 1) yield* turn
-        yield* Fiber.interrupt(left)
-        // Bytes that nobody took are still there; the wake-up that was on its way finds another who waits.
-        const first = before === 1 ? undefined : yield* pull
-        if (first !== undefined) assert.strictEqual(text(first), "a")
-        const second = yield* Effect.forkChild(pull)
-        yield* turn
-        body.deliver(bytes("b"), false)
-        assert.strictEqual(text(yield* Fiber.join(second)), "b")
-      }
-    })
-  )
 })
 
 describe("lent buffers", () => {

@@ -124,9 +124,9 @@ const situations: Readonly<Record<string, Situation>> = {
   },
   "the blob is not there": { isWithoutBlob: true },
   "the last layer is foreign, and the registry does not hold it": { image: foreign },
-  "neither the manifest nor the registry knows the layer's size": {
+  "neither the manifest nor the registry says the layer's size, and it is large": {
     image: sizeless,
-    faults: [["blob", [{ _tag: "NoLength" }, { _tag: "IgnoreRange" }]]]
+    faults: [["blob", [{ _tag: "Endless" }, { _tag: "IgnoreRange" }]]]
   },
   "the registry fails (500)": { faults: [["manifest", status(500)]] },
   "the registry has too much to do (429, 503)": {

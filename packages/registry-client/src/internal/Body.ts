@@ -75,27 +75,42 @@ export const pull = Effect.fnUntraced(function* ({
   })
 })
 
+const readEach = (
+  answer: Answer,
+  limit: number,
+  what: string,
+  take: (chunk: Uint8Array) => void
+): Effect.Effect<number, PullFailure> =>
+  Effect.gen(function* () {
+    const tooLarge = invalid(`${what} is larger than ${limit} bytes`, answer.server)
+    if (Option.exists(contentLength(answer.response), (length) => length > limit)) return yield* tooLarge
+    let length = 0
+    yield* Stream.fromPull(pull(answer)).pipe(
+      Stream.runForEachArray((array) => {
+        for (const chunk of array) {
+          take(chunk)
+          length += chunk.length
+        }
+        return length > limit ? tooLarge : Effect.void
+      })
+    )
+    return length
+  }).pipe(Effect.scoped)
+
 /** A small body, whole, as it came. `what` names it in messages. */
 export const readAll = (
   answer: Answer,
   limit: number,
   what: string
 ): Effect.Effect<Uint8Array, PullFailure> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const tooLarge = invalid(`${what} is larger than ${limit} bytes`, answer.server)
-      if (Option.exists(contentLength(answer.response), (length) => length > limit)) return yield* tooLarge
-      const chunks: Array<Uint8Array> = []
-      let length = 0
-      yield* Stream.fromPull(pull(answer)).pipe(
-        Stream.runForEachArray((array) => {
-          for (const chunk of array) {
-            chunks.push(chunk)
-            length += chunk.length
-          }
-          return length > limit ? Effect.fail(tooLarge) : Effect.void
-        })
-      )
-      return Buffer.concat(chunks, length)
-    })
-  )
+  Effect.suspend(() => {
+    const chunks: Array<Uint8Array> = []
+    return Effect.map(
+      readEach(answer, limit, what, (chunk) => void chunks.push(chunk)),
+      (length) => Buffer.concat(chunks, length)
+    )
+  })
+
+/** The number of a body's bytes, all of which are read. `what` names it in messages. */
+export const count = (answer: Answer, limit: number, what: string): Effect.Effect<number, PullFailure> =>
+  readEach(answer, limit, what, () => undefined)

@@ -1,10 +1,11 @@
-import type { Digest } from "@registry-packages-proxy/oci/Digest"
+import { type Digest, short } from "@registry-packages-proxy/oci/Digest"
 import { Effect, Option } from "effect"
 import { Headers, type HttpClientResponse } from "effect/http"
 import type { Repository } from "../Repository.ts"
 import * as Attempts from "./Attempts.ts"
-import { contentLength } from "./Body.ts"
+import * as Body from "./Body.ts"
 import type { Exchange } from "./Exchange.ts"
+import * as Limits from "./Limits.ts"
 import type { PullFailure } from "./PullFailure.ts"
 import { discard } from "./Send.ts"
 
@@ -25,17 +26,13 @@ const refusesHead = ({ reason, retryable }: PullFailure): boolean =>
   reason._tag === "AddressRefused" ||
   (reason._tag === "UnexpectedStatus" && (!retryable || reason.status === 501))
 
-/**
- * Asks whether the registry has a blob, and how large it says it is, without reading the blob: by HEAD, and by the first
- * byte where HEAD is refused or says nothing (a signed address may be good for GET alone). Fails with `BlobNotFound`
- * where it has none.
- */
+/** Asks a registry about a blob without pulling it, within `until`, in milliseconds since the epoch. */
 export const make = (exchange: Exchange) => {
   const head = Effect.fnUntraced(function* (repository: Repository, digest: Digest) {
     const question = { operation: "blob", method: "HEAD", path: `blobs/${digest}`, headers } as const
     const answer = yield* exchange(repository, question, ok)
     yield* discard(answer)
-    return contentLength(answer.response)
+    return Body.contentLength(answer.response)
   })
 
   const firstByte = Effect.fnUntraced(function* (repository: Repository, digest: Digest) {
@@ -46,23 +43,36 @@ export const make = (exchange: Exchange) => {
     } as const
     const answer = yield* exchange(repository, question, wholeOrPart)
     // Of the whole nothing is read: its connection is given up.
-    if (answer.response.status === 200) return contentLength(answer.response)
+    if (answer.response.status === 200) return Body.contentLength(answer.response)
     yield* discard(answer)
     return total(answer.response)
   })
 
-  const ask = (repository: Repository, digest: Digest) =>
-    Effect.scoped(
-      head(repository, digest).pipe(
-        Effect.catchIf(refusesHead, () => Effect.succeed(Option.none<number>())),
-        Effect.flatMap((size) => (Option.isSome(size) ? Effect.succeed(size) : firstByte(repository, digest)))
-      )
-    )
-
-  return (
+  /**
+   * The size that the registry says the blob has, if any: by HEAD, and by the first byte where HEAD is refused or says
+   * nothing (a signed address may be good for GET alone). Fails with `BlobNotFound` where it has none.
+   */
+  const ask = (
     repository: Repository,
     digest: Digest,
     until: number
   ): Effect.Effect<Option.Option<number>, PullFailure> =>
-    Attempts.beforeFirstByte(ask(repository, digest), until)
+    head(repository, digest).pipe(
+      Effect.catchIf(refusesHead, () => Effect.succeed(Option.none<number>())),
+      Effect.flatMap((size) => (Option.isSome(size) ? Effect.succeed(size) : firstByte(repository, digest))),
+      Effect.scoped,
+      (asked) => Attempts.beforeFirstByte(asked, until)
+    )
+
+  const whole = Effect.fnUntraced(function* (repository: Repository, digest: Digest) {
+    const question = { operation: "blob", path: `blobs/${digest}`, headers } as const
+    const what = `the layer ${short(digest)}, whose size neither the manifest nor the registry says,`
+    return yield* Body.count(yield* exchange(repository, question, ok), Limits.maxCountedLayer, what)
+  }, Effect.scoped)
+
+  /** The size of a blob of which nobody says it: the whole is read. Its digest is verified when it is pulled. */
+  const count = (repository: Repository, digest: Digest, until: number): Effect.Effect<number, PullFailure> =>
+    Attempts.beforeFirstByte(whole(repository, digest), until)
+
+  return { ask, count } as const
 }

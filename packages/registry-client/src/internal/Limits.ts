@@ -15,8 +15,8 @@ export const maxResumeDelay = 5_000
 export const resumeProgress = 64 * 1024
 /** The longest wait a Retry-After can ask for, in seconds. */
 export const maxRetryAfter = 60 * 60
-/** Redirects followed for one answer. */
-export const maxRedirects = 5
+/** Redirects followed for one answer; Go's http.Client stops at the tenth. */
+export const maxRedirects = 10
 /** Requests sent for one question: redirects, logins and what they are tried again for. Tokens are not counted. */
 export const maxTurns = 16
 /** Demands to log in another way that are followed for one question. */
@@ -31,6 +31,8 @@ export const maxLargeManifests = 4
 export const largeManifestLife = "10 seconds"
 /** The largest answer of a token service read, in bytes. */
 export const maxTokenAnswer = 1024 * 1024
+/** The largest layer that is read to learn its size, in bytes, where neither its manifest nor the registry says it. */
+export const maxCountedLayer = 256 * 1024 * 1024
 /** The most bytes of an unneeded body that are read so that its connection can be used again. */
 export const maxDiscarded = 64 * 1024
 /** The time for reading them. */

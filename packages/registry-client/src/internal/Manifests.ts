@@ -1,4 +1,4 @@
-import { type Digest, short } from "@registry-packages-proxy/oci/Digest"
+import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { Descriptor } from "@registry-packages-proxy/oci/Descriptor"
 import * as Manifest from "@registry-packages-proxy/oci/Manifest"
 import { ForeignLayer, ManifestError } from "@registry-packages-proxy/oci/ManifestError"
@@ -34,19 +34,20 @@ export const make = Effect.fnUntraced(function* (exchange: Exchange) {
     const isForeign = MediaType.isForeignLayer(layer.mediaType)
     const stated = Option.fromUndefinedOr(layer.size)
     if (!isForeign && Option.isSome(stated)) return { ...layer, size: stated.value }
-    const size = yield* probe(repository, layer.digest, until).pipe(
-      Effect.mapError((failure) =>
-        isForeign && failure.reason._tag === "BlobNotFound"
-          ? final(new ManifestError({ reason: new ForeignLayer({ mediaType: layer.mediaType }) }))
-          : failure
-      )
-    )
-    const found = Option.orElse(stated, () => size)
-    return Option.isSome(found)
-      ? { ...layer, size: found.value }
-      : yield* invalid(
-          `neither the manifest nor the registry says how large the layer ${short(layer.digest)} is`
+    const size = yield* probe
+      .ask(repository, layer.digest, until)
+      .pipe(
+        Effect.mapError((failure) =>
+          isForeign && failure.reason._tag === "BlobNotFound"
+            ? final(new ManifestError({ reason: new ForeignLayer({ mediaType: layer.mediaType }) }))
+            : failure
         )
+      )
+    const found = Option.orElse(stated, () => size)
+    return {
+      ...layer,
+      size: Option.isSome(found) ? found.value : yield* probe.count(repository, layer.digest, until)
+    }
   })
 
   return Effect.fnUntraced(function* (repository: Repository, digest: Digest, platform: Platform) {

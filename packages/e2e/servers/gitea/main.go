@@ -1,0 +1,24 @@
+// Gitea, for its registry of container images; with SQLite, which its own command has only under a build tag. Later
+// versions need modules that module proxies do not hold.
+package main
+
+import (
+	"os"
+
+	"code.gitea.io/gitea/cmd"
+	"code.gitea.io/gitea/modules/log"
+	"code.gitea.io/gitea/modules/setting"
+
+	_ "github.com/mattn/go-sqlite3"
+)
+
+func main() {
+	setting.AppVer = "1.26.4"
+	setting.EnableSQLite3 = true
+	setting.SupportedDatabaseTypes = append(setting.SupportedDatabaseTypes, "sqlite3")
+	err := cmd.RunMainApp(cmd.NewMainApp(cmd.AppVersion{Version: setting.AppVer}), os.Args...)
+	log.GetManager().Close()
+	if err != nil {
+		os.Exit(1)
+	}
+}

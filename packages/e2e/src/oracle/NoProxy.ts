@@ -1,0 +1,114 @@
+import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
+import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
+import { asBytes } from "@registry-packages-proxy/testkit/Locations"
+import { Result } from "effect"
+import fc from "fast-check"
+import type { Route } from "./Oracle.ts"
+
+const hosts = [
+  "test",
+  "a.test",
+  "b.a.test",
+  "ba.test",
+  "A.Test",
+  "a.test.",
+  "a_b.test",
+  "xn--fsq092h.test",
+  "示例.test",
+  "localhost",
+  "localhost.test",
+  "a.localhost",
+  "0.0.0.0",
+  "10.1.2.3",
+  "10.1.2.4",
+  "10.1.2.03",
+  "10.1.2",
+  "127.0.0.1",
+  "127.9.9.9",
+  "128.0.0.1",
+  "192.168.1.1",
+  "255.255.255.255",
+  "[::]",
+  "[::1]",
+  "[::2]",
+  "[::ffff:10.1.2.3]",
+  "[::ffff:a01:204]",
+  "[::ffff:127.0.0.1]",
+  "[::10.1.2.3]",
+  "[64:ff9b::10.1.2.3]",
+  "[fd00::5]",
+  "[FD00:0:0::6]",
+  "[fe80::1]",
+  "[2001:db8:0:1::7]"
+]
+
+/** The servers that each NO_PROXY is tried with. */
+export const urls: ReadonlyArray<string> = ["http", "https"].flatMap((scheme) =>
+  hosts.flatMap((host) => ["", ":80", ":443", ":8080"].map((port) => `${scheme}://${host}${port}/v2/`))
+)
+
+const bare = hosts.map((host) => host.replace(/^\[(.*)\]$/, "$1"))
+const ports = fc.constantFrom("", "", "", ":80", ":443", ":8080", ":", ":http", ":080")
+const network = fc
+  .tuple(fc.constantFrom(...bare), fc.oneof(fc.nat(32), fc.nat(130), fc.constantFrom("", "08", "+8", "8:80")))
+  .map((parts) => parts.join("/"))
+const bracketed = fc
+  .tuple(fc.constantFrom(...bare.filter((host) => host.includes(":"))), ports)
+  .map(([host, port]) => (port === "" ? host : `[${host}]${port}`))
+const named = fc
+  .tuple(fc.constantFrom("", "", ".", "*.", "*", "..", "http://"), fc.constantFrom(...bare), ports)
+  .map((parts) => parts.join(""))
+
+/** The same, a character added, left out or changed. */
+const misspelt = (entry: fc.Arbitrary<string>): fc.Arbitrary<string> =>
+  fc
+    .tuple(entry, fc.nat(30), fc.nat(1), fc.constantFrom(...Array.from(".:*/%[] 0aFé-")), fc.nat(1))
+    .map(([text, at, without, added, adds]) => {
+      const characters = Array.from(text)
+      characters.splice(at, without, ...(adds === 1 ? [added] : []))
+      return characters.join("")
+    })
+
+const right = fc.oneof(network, bracketed, named)
+
+/** Values of NO_PROXY, right ones and misspelt ones; without what {@link cases} has. */
+export const values: fc.Arbitrary<string> = fc
+  .array(fc.tuple(fc.constantFrom("", " "), fc.oneof({ weight: 3, arbitrary: right }, misspelt(right))), {
+    minLength: 1,
+    maxLength: 3
+  })
+  .map((entries) => entries.map((entry) => entry.join("")).join(","))
+  .filter((value) => !/(?:^|,) *\[[^\]]*\] *(?:,|$)/.test(value))
+
+/** A value of NO_PROXY and a server in which this program deliberately differs. */
+export interface Case {
+  readonly noProxy: string
+  readonly url: string
+}
+
+export const cases: ReadonlyArray<Case> = [
+  { noProxy: "[fd00::5]", url: "http://[fd00::5]/" },
+  { noProxy: "a.test", url: "http://LOCALHOST/" },
+  { noProxy: "a.test", url: "http://[fe80::1%25eth0]/" }
+]
+
+/** A case's name in docs/registries.md. */
+export const nameOf = ({ noProxy, url }: Case): string => `NO_PROXY=${noProxy} for ${url}`
+
+const parsed = (text: string) => HttpUrl.parse(asBytes(text))
+
+/** The way that this program takes. */
+export const ours = (noProxy: string, all: ReadonlyArray<string>): ReadonlyArray<Route> => {
+  const settings = Result.getOrThrow(
+    ProxySettings.fromEnvironment({ HTTP_PROXY: "proxy.test", HTTPS_PROXY: "proxy.test", NO_PROXY: noProxy })
+  )
+  return all.map((each) =>
+    Result.match(
+      Result.flatMap(parsed(each), (url) => settings.proxyFor(url.protocol, url)),
+      {
+        onFailure: () => "invalid",
+        onSuccess: (proxy) => (proxy === undefined ? "direct" : "proxied")
+      }
+    )
+  )
+}

@@ -1,0 +1,133 @@
+import * as RegistryAnswer from "@registry-packages-proxy/testkit/RegistryAnswer"
+import type { Fault, FaultOptions, Operation } from "@registry-packages-proxy/testkit/Fault"
+import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
+import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import { Effect } from "effect"
+import { deflateSync, gzipSync } from "node:zlib"
+import { account, situation, type Situation } from "../Situation.ts"
+
+const faulty = (
+  name: string,
+  operation: Operation,
+  faults: ReadonlyArray<Fault>,
+  times: FaultOptions["times"] = "always"
+): Situation => situation(name, { prepare: (registry) => registry.fault(operation, faults, { times }) })
+
+const headers = (values: Readonly<Record<string, string | undefined>>): Fault => ({
+  _tag: "Headers",
+  headers: values
+})
+
+const labelled = ["aws-chunked", "x-gzip", "gzip", "br", "UTF-8", "binary", "none", "identity"].flatMap(
+  (coding) =>
+    (["blob", "manifest"] as const).map((operation) =>
+      faulty(`${operation}: plain bytes called Content-Encoding: ${coding}`, operation, [
+        headers({ "content-encoding": coding })
+      ])
+    )
+)
+
+/** A manifest that really comes encoded. */
+const encoded = (coding: string, encode: (bytes: Uint8Array) => Uint8Array): Situation =>
+  situation(`manifest: encoded as ${coding}`, {
+    prepare: (registry) =>
+      registry.setOverride((request, byRules) => {
+        const answer = byRules()
+        if (!request.path.includes("/manifests/") || answer.status !== 200) return answer
+        const bytes = encode(Buffer.concat([...answer.body.chunks()]))
+        return RegistryAnswer.make(
+          200,
+          { ...answer.headers, "content-encoding": coding },
+          { size: bytes.length, chunks: () => [bytes] }
+        )
+      })
+  })
+
+const kibibyte = 1024
+const bigHead = (size: number): Fault =>
+  headers(
+    Object.fromEntries(
+      Array.from({ length: size / kibibyte }, (_, index) => [`x-meta-${index}`, "v".repeat(kibibyte - 16)])
+    )
+  )
+
+const big = RegistryBlob.randomBytes(13, 300_000)
+
+/** A blob whose first answer breaks off, and what a request for the rest gets. */
+const resumed = (name: string, rest: ReadonlyArray<Fault>): Situation =>
+  situation(name, {
+    image: RegistryImage.ofPackage(big),
+    content: big,
+    prepare: (registry) =>
+      Effect.andThen(
+        registry.fault("blob", { _tag: "Truncate", after: 200_000, ending: "close" }),
+        rest.length === 0 ? Effect.void : registry.fault("blob", rest)
+      )
+  })
+
+const status = (code: number): Fault => ({ _tag: "Status", status: code })
+
+/** Bodies, heads, faults in them, and resumes. */
+export const bodies: ReadonlyArray<Situation> = [
+  ...labelled,
+  encoded("gzip", gzipSync),
+  encoded("deflate", deflateSync),
+  ...(["manifest", "blob"] as const).flatMap((operation) => [
+    faulty(`${operation}: chunked`, operation, [{ _tag: "NoLength" }]),
+    faulty(`${operation}: no Content-Type`, operation, [headers({ "content-type": undefined })]),
+    faulty(`${operation}: Content-Type text/html`, operation, [headers({ "content-type": "text/html" })]),
+    faulty(`${operation}: another Docker-Content-Digest`, operation, [
+      headers({ "docker-content-digest": `sha256:${"1".repeat(64)}` })
+    ]),
+    faulty(`${operation}: 21 KiB of headers`, operation, [bigHead(21 * kibibyte)]),
+    faulty(`${operation}: 200 KiB of headers`, operation, [bigHead(200 * kibibyte)]),
+    faulty(`${operation}: one byte is wrong`, operation, [{ _tag: "Corrupt", at: 100 }]),
+    faulty(`${operation}: Content-Length is one too few`, operation, [{ _tag: "WrongLength", by: -1 }]),
+    faulty(`${operation}: Content-Length is one too many`, operation, [{ _tag: "WrongLength", by: 1 }]),
+    faulty(`${operation}: a short body, cleanly ended`, operation, [
+      { _tag: "Truncate", after: 100, ending: "short-length" }
+    ]),
+    faulty(`${operation}: reset before the answer, once`, operation, [{ _tag: "Reset" }], 1),
+    faulty(`${operation}: 500 once`, operation, [status(500)], 1),
+    faulty(`${operation}: 503 once`, operation, [status(503)], 1),
+    faulty(`${operation}: 429 once`, operation, [status(429)], 1),
+    faulty(`${operation}: 429 always`, operation, [status(429)]),
+    faulty(`${operation}: 500 always`, operation, [status(500)]),
+    faulty(`${operation}: 404`, operation, [status(404)]),
+    faulty(`${operation}: 403`, operation, [status(403)]),
+    faulty(`${operation}: 204`, operation, [status(204)])
+  ]),
+  situation("blob: 206 for the whole", {
+    prepare: (registry) =>
+      registry.setOverride((request, byRules) => {
+        const answer = byRules()
+        return request.path.includes("/blobs/")
+          ? {
+              ...answer,
+              status: 206,
+              headers: { ...answer.headers, "content-range": `bytes 0-4999/5000` }
+            }
+          : answer
+      })
+  }),
+  situation("401: 21 KiB of headers", {
+    options: { auth: { _tag: "Basic", ...account } },
+    prepare: (registry) =>
+      registry.setOverride((_, byRules) => {
+        const answer = byRules()
+        return answer.status === 401
+          ? { ...answer, headers: { ...answer.headers, "x-meta": "v".repeat(21 * kibibyte) } }
+          : answer
+      })
+  }),
+  resumed("resume: as asked", []),
+  resumed("resume: from the start again (200)", [{ _tag: "IgnoreRange" }]),
+  resumed("resume: 206 without Content-Range", [headers({ "content-range": undefined })]),
+  resumed("resume: 206 that begins elsewhere", [{ _tag: "WrongContentRange", by: 10 }]),
+  resumed("resume: 416", [status(416)]),
+  resumed("resume: 400", [status(400)]),
+  resumed("resume: 501", [status(501)]),
+  resumed("resume that is refused for good: 403", [status(403)]),
+  resumed("resume that is refused for good: 404", [status(404)]),
+  resumed("resume: 503", [status(503)])
+]

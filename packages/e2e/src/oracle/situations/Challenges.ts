@@ -1,0 +1,101 @@
+import * as RegistryAnswer from "@registry-packages-proxy/testkit/RegistryAnswer"
+import type { RegistryAuth } from "@registry-packages-proxy/testkit/RegistryAuth"
+import type { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
+import { account, base64, configWith, rightEntry, situation, type Situation } from "../Situation.ts"
+
+const basic: RegistryAuth = { _tag: "Basic", ...account }
+const bearer: RegistryAuth = { _tag: "Bearer", ...account }
+
+const entry = (value: unknown) => (host: string) => configWith(host, value)
+const wrongEntry = { auth: base64(`${account.username}:wrong`) }
+
+/** A registry that takes a password, and says how in a way of its own. */
+const saying = (name: string, challenge: string): Situation =>
+  situation(`challenge: ${name}`, {
+    options: { auth: basic },
+    prepare: (registry) =>
+      registry.setOverride((_, byRules) => {
+        const answer = byRules()
+        if (answer.status !== 401) return answer
+        return { ...answer, headers: { ...answer.headers, "www-authenticate": challenge } }
+      })
+  })
+
+/** Has a registry hide private repositories: anonymous requests get `anonymous`, and `/v2/` answers `ping`. */
+const hiding = (registry: TestRegistry["Service"], anonymous: number, ping: number, auth: RegistryAuth) =>
+  registry.setOverride((request, byRules) => {
+    if (request.authorization !== undefined || request.path === "/token") return byRules()
+    if (request.path === "/v2/") return ping === 200 ? RegistryAnswer.json(200, {}) : byRules()
+    const answer = RegistryAnswer.error(anonymous, "NAME_UNKNOWN")
+    return auth._tag === "None" ? byRules() : answer
+  })
+
+const hidden = [404, 403, 401].flatMap((anonymous) =>
+  (
+    [
+      [401, bearer, "Bearer"],
+      [401, basic, "Basic"],
+      [200, basic, "no"]
+    ] as const
+  ).map(([ping, auth, word]) =>
+    situation(`anonymous requests get ${anonymous}, /v2/ has ${word} challenge`, {
+      options: { auth },
+      prepare: (registry) => hiding(registry, anonymous, ping, auth)
+    })
+  )
+)
+
+/** Authentication schemes, and ways to ask for them. */
+export const challenges: ReadonlyArray<Situation> = [
+  situation("no authentication"),
+  situation("no authentication, with credentials", { config: entry(rightEntry) }),
+  situation("Basic", { options: { auth: basic } }),
+  situation("Basic, wrong password", { options: { auth: basic }, config: entry(wrongEntry) }),
+  situation("Basic, wrong password that gets 403", {
+    options: { auth: { ...basic, refuseWith: 403 } },
+    config: entry(wrongEntry)
+  }),
+  situation("Basic, no credentials", { options: { auth: basic }, config: () => `{"auths":{}}` }),
+  situation("Bearer", { options: { auth: bearer } }),
+  situation("Bearer, wrong password", { options: { auth: bearer }, config: entry(wrongEntry) }),
+  situation("Bearer, wrong password that gets 403", {
+    options: { auth: { ...bearer, refuseWith: 403 } },
+    config: entry(wrongEntry)
+  }),
+  situation("Bearer, no credentials", { options: { auth: bearer }, config: () => `{"auths":{}}` }),
+  situation("Bearer for everybody, no credentials", {
+    options: { auth: { ...bearer, anonymous: true } },
+    config: () => `{"auths":{}}`
+  }),
+  ...hidden,
+  situation("there is no such package, with credentials nobody asks for", {
+    config: entry(rightEntry),
+    prepare: (registry) =>
+      registry.setOverride((request, byRules) =>
+        request.path.includes("/manifests/") ? RegistryAnswer.error(404, "MANIFEST_UNKNOWN") : byRules()
+      )
+  }),
+  situation("a 401 to a fresh token, once", {
+    options: { auth: bearer },
+    prepare: (registry) => {
+      let refused = false
+      return registry.setOverride((request, byRules) => {
+        if (refused || request.authorization === undefined || !request.path.startsWith("/v2/"))
+          return byRules()
+        refused = true
+        return RegistryAnswer.error(401, undefined, {
+          "www-authenticate": `Bearer realm="${registry.origin}/token",service="testkit-registry"`
+        })
+      })
+    }
+  }),
+  saying("scheme in capitals", 'BASIC realm="x"'),
+  saying("no realm", "Basic"),
+  saying("realm without quotes", "Basic realm=x"),
+  saying("Negotiate first", 'Negotiate, Basic realm="x"'),
+  saying("Negotiate with a token first", 'Negotiate YWJj, Basic realm="x"'),
+  saying("Basic before a Bearer of somebody else", 'Basic realm="x", Bearer error="invalid_token"'),
+  saying("a comma in the realm", 'Basic realm="a, Bearer b"'),
+  saying("a scheme nobody knows", 'Digest realm="x",nonce="y"'),
+  saying("an unclosed quote", 'Basic realm="x')
+]

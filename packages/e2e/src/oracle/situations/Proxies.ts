@@ -1,0 +1,96 @@
+import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
+import type { Platform } from "@registry-packages-proxy/oci/Platform"
+import { Effect } from "effect"
+import * as AnyHostProxy from "../AnyHostProxy.ts"
+import type { Variables } from "../Oracle.ts"
+import { content, type Situation } from "../Situation.ts"
+
+// A name that no DNS has: who asks directly gets nothing.
+const name = "registry.example.test"
+const login = { username: "forward", password: "proxy p%ssword" }
+
+interface ProxySituation {
+  readonly secure?: boolean
+  readonly wantsLogin?: boolean
+}
+
+/** A registry that only a proxy reaches; `variables` are given the proxy's `host:port`. */
+const reached = (
+  about: string,
+  tls: Certificates.ServerCertificate,
+  variables: (at: string) => Variables,
+  { secure = false, wantsLogin = false }: ProxySituation = {}
+): Situation => ({
+  name: `proxy: ${about}`,
+  platform: "linux/amd64" as Platform,
+  world: Effect.gen(function* () {
+    const registry = yield* TestRegistry.make(secure ? { tls } : {})
+    const image = yield* registry.putPackage("modules", content)
+    const proxy = yield* AnyHostProxy.make({ target: registry.host, ...(wantsLogin ? { login } : {}) })
+    return {
+      repo: `${name}/modules`,
+      scheme: secure ? "https" : "http",
+      digest: image.digest,
+      content,
+      environment: variables(proxy.at),
+      requests: Effect.map(registry.requests, (requests) => requests.length),
+      ...(secure ? { ca: tls.ca } : {})
+    }
+  })
+})
+
+/** Variables that name proxies, and exceptions from them. */
+export const proxies = Effect.gen(function* () {
+  const authority = yield* Certificates.makeAuthority
+  const tls = yield* authority.issue({ names: [name] })
+  const plain = (about: string, variables: (at: string) => Variables, options?: ProxySituation) =>
+    reached(about, tls, variables, options)
+  const secure = (about: string, variables: (at: string) => Variables, options?: ProxySituation) =>
+    reached(about, tls, variables, { ...options, secure: true })
+  const encoded = `${login.username}:${encodeURIComponent(login.password)}`
+  const without = (about: string, value: string) =>
+    plain(`NO_PROXY is ${about}`, (at) => ({ HTTP_PROXY: `http://${at}`, NO_PROXY: value }))
+  return [
+    plain("HTTP_PROXY", (at) => ({ HTTP_PROXY: `http://${at}` })),
+    plain("http_proxy", (at) => ({ http_proxy: `http://${at}` })),
+    plain("both http_proxy and HTTP_PROXY, the first one good", (at) => ({
+      http_proxy: `http://${at}`,
+      HTTP_PROXY: "http://127.0.0.1:1"
+    })),
+    plain("both http_proxy and HTTP_PROXY, the second one good", (at) => ({
+      http_proxy: "http://127.0.0.1:1",
+      HTTP_PROXY: `http://${at}`
+    })),
+    plain("HTTPS_PROXY is not for http", (at) => ({ HTTPS_PROXY: `http://${at}` })),
+    plain("ALL_PROXY", (at) => ({ ALL_PROXY: `http://${at}` })),
+    plain("no scheme", (at) => ({ HTTP_PROXY: at })),
+    plain("scheme in capitals", (at) => ({ HTTP_PROXY: `HTTP://${at}` })),
+    plain("a slash after it", (at) => ({ HTTP_PROXY: `http://${at}/` })),
+    plain("a path after it", (at) => ({ HTTP_PROXY: `http://${at}/path?query` })),
+    plain("a login", (at) => ({ HTTP_PROXY: `http://${encoded}@${at}` }), { wantsLogin: true }),
+    plain("a wrong login", (at) => ({ HTTP_PROXY: `http://a:b@${at}` }), { wantsLogin: true }),
+    plain("nobody listens there", () => ({ HTTP_PROXY: "http://127.0.0.1:1" })),
+    secure("HTTPS_PROXY", (at) => ({ HTTPS_PROXY: `http://${at}` })),
+    secure("https_proxy", (at) => ({ https_proxy: `http://${at}` })),
+    secure("HTTP_PROXY is not for https", (at) => ({ HTTP_PROXY: `http://${at}` })),
+    secure("HTTPS_PROXY without a scheme", (at) => ({ HTTPS_PROXY: at })),
+    secure("a login in HTTPS_PROXY", (at) => ({ HTTPS_PROXY: `http://${encoded}@${at}` }), {
+      wantsLogin: true
+    }),
+    secure("a wrong login in HTTPS_PROXY", (at) => ({ HTTPS_PROXY: `http://a:b@${at}` }), {
+      wantsLogin: true
+    }),
+    without("the name", name),
+    without("a domain above it", "example.test"),
+    without("a domain above it, with a dot", ".example.test"),
+    without("a domain above it, with a glob", "*.example.test"),
+    without("the end of a label", "ample.test"),
+    without("the name in capitals", name.toUpperCase()),
+    without("the name with the port", `${name}:80`),
+    without("the name with another port", `${name}:81`),
+    without("everything", "*"),
+    without("one of several, with blanks", `cluster.local, ${name} ,10.0.0.0/8`),
+    without("subnets", "10.0.0.0/8,192.168.0.0/16,fd00::/8")
+  ]
+})

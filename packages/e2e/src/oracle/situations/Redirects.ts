@@ -1,0 +1,119 @@
+import * as RegistryAnswer from "@registry-packages-proxy/testkit/RegistryAnswer"
+import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
+import { Effect } from "effect"
+import { account, content, situation, type RegistrySituation, type Situation } from "../Situation.ts"
+
+const isBlob = (path: string): boolean => path.includes("/blobs/")
+const blob = RegistryAnswer.make(200, {}, { size: content.length, chunks: () => [content] })
+
+/** A Location as bytes: what is not ASCII is UTF-8. */
+const asBytes = (location: string): string => Buffer.from(location).toString("latin1")
+
+/** Blobs are sent to a path of the registry, which must come back just so. */
+const sentTo = (name: string, location: string, wanted: ReadonlyArray<string> = [location]): Situation =>
+  situation(`redirect: ${name}`, {
+    prepare: (registry) =>
+      registry.setOverride((request, byRules) => {
+        if (wanted.includes(request.target)) return blob
+        if (isBlob(request.path)) return RegistryAnswer.make(307, { location: asBytes(location) })
+        return request.path.startsWith("/raw") ? RegistryAnswer.error(403) : byRules()
+      })
+  })
+
+const stored = (status: number): Situation =>
+  situation(`redirect: ${status} to a store`, { options: { redirect: { _tag: "Store", status } } })
+
+/** Blobs are held by another registry, of these options, and sent for there. */
+const elsewhere = (
+  name: string,
+  other: Parameters<typeof TestRegistry.make>[0],
+  about: RegistrySituation = {}
+): Situation =>
+  situation(`redirect: ${name}`, {
+    ...about,
+    prepare: (registry) =>
+      Effect.gen(function* () {
+        const second = yield* TestRegistry.make(other)
+        yield* second.put("held/here", RegistryImage.ofPackage(content))
+        const { layer } = RegistryImage.ofPackage(content)
+        yield* registry.setRedirect({
+          _tag: "To",
+          location: `${second.origin}/v2/held/here/blobs/${layer?.digest}`
+        })
+        return [second]
+      })
+  })
+
+const inARow = (count: number): Situation =>
+  situation(`redirect: ${count} in a row`, {
+    prepare: (registry) =>
+      registry.setOverride((request, byRules) => {
+        const turn = Number(/^\/raw(\d+)$/.exec(request.path)?.[1] ?? 0)
+        if (!isBlob(request.path) && !request.path.startsWith("/raw")) return byRules()
+        return turn === count ? blob : RegistryAnswer.make(307, { location: `/raw${turn + 1}` })
+      })
+  })
+
+/** Redirects, of blobs for the most part. */
+export const redirects: ReadonlyArray<Situation> = [
+  ...[301, 302, 303, 307, 308].map(stored),
+  situation("redirect: 300", { options: { redirect: { _tag: "Store", status: 300 } } }),
+  situation("redirect: to a store, after Basic", {
+    options: { redirect: { _tag: "Store" }, auth: { _tag: "Basic", ...account } }
+  }),
+  situation("redirect: to a store, after Bearer", {
+    options: { redirect: { _tag: "Store" }, auth: { _tag: "Bearer", ...account } }
+  }),
+  situation("redirect: in a circle", {
+    prepare: (registry) => {
+      let rounds = 0
+      return registry.setOverride((request, byRules) => {
+        if (!isBlob(request.path)) return byRules()
+        return ++rounds > 50
+          ? RegistryAnswer.error(404)
+          : RegistryAnswer.make(307, { location: request.path })
+      })
+    }
+  }),
+  situation("redirect: without Location", { options: { redirect: { _tag: "To", location: undefined } } }),
+  situation("redirect: to an ftp address", {
+    options: { redirect: { _tag: "To", location: "ftp://127.0.0.1/x" } }
+  }),
+  situation("redirect: to where nobody listens", {
+    options: { redirect: { _tag: "To", location: "http://127.0.0.1:1/x" } }
+  }),
+  elsewhere("from https to an http store", {}, { isSecure: true }),
+  elsewhere("to a registry that gives tokens to everybody", {
+    auth: { _tag: "Bearer", ...account, anonymous: true }
+  }),
+  elsewhere("to a registry that wants a password", { auth: { _tag: "Basic", ...account } }),
+  ...[9, 10, 11].map(inARow),
+  situation("redirect: of the manifest", {
+    prepare: (registry) =>
+      registry.setOverride((request, byRules) =>
+        request.path.includes("/manifests/") && !request.query.has("moved")
+          ? RegistryAnswer.make(307, { location: `${request.path}?moved=1` })
+          : byRules()
+      )
+  }),
+  situation("redirect: the store refuses its own signature", {
+    options: { redirect: { _tag: "Store" } },
+    prepare: (registry) =>
+      registry.setOverride((request, byRules) =>
+        request.listener === "store"
+          ? RegistryAnswer.text(403, "<Error><Code>SignatureDoesNotMatch</Code></Error>")
+          : byRules()
+      )
+  }),
+  sentTo("a relative address", "/raw?a=1"),
+  sentTo("an address relative to the path", "raw", ["/v2/group/modules/blobs/raw"]),
+  sentTo("' in the query", "/raw?sig=a'b"),
+  sentTo("escapes as they are", "/raw?a=%7e%2f%41+b"),
+  sentTo("raw UTF-8", "/raw/фу", ["/raw/%D1%84%D1%83", asBytes("/raw/фу")]),
+  sentTo("| ^ [ ] { } in the query", "/raw?a=|b^[c]{d}"),
+  sentTo("a blank in the query", "/raw?a=b c", ["/raw?a=b%20c", "/raw?a=b+c"]),
+  sentTo("a fragment", "/raw?a=1#part", ["/raw?a=1"]),
+  sentTo("an empty query", "/raw?"),
+  sentTo("a broken escape in the query", "/raw?a=%zz")
+]

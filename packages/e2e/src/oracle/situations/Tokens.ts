@@ -1,0 +1,210 @@
+import * as RegistryAnswer from "@registry-packages-proxy/testkit/RegistryAnswer"
+import type { RegistryAuth } from "@registry-packages-proxy/testkit/RegistryAuth"
+import type { RegistryOverride } from "@registry-packages-proxy/testkit/RegistryRules"
+import type { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
+import { gzipSync } from "node:zlib"
+import {
+  account,
+  base64,
+  configWith,
+  rightEntry,
+  type RegistrySituation,
+  situation,
+  type Situation
+} from "../Situation.ts"
+
+const bearer: RegistryAuth = { _tag: "Bearer", ...account }
+const identityToken = "identity-token-of-the-reader"
+
+const withTokens = (
+  name: string,
+  changes: Partial<Extract<RegistryAuth, { readonly _tag: "Bearer" }>> = {},
+  about: RegistrySituation = {}
+): Situation => situation(`token: ${name}`, { options: { auth: { ...bearer, ...changes } }, ...about })
+
+/** A token service that answers in a way of its own; `byRules` gives the usual answer. */
+const answering = (
+  name: string,
+  answer: (
+    byRules: RegistryAnswer.RegistryAnswer,
+    request: Parameters<RegistryOverride>[0],
+    registry: TestRegistry["Service"],
+    turn: number
+  ) => RegistryAnswer.RegistryAnswer,
+  about: RegistrySituation = {}
+): Situation =>
+  withTokens(
+    name,
+    {},
+    {
+      ...about,
+      prepare: (registry) => {
+        let turn = 0
+        return registry.setOverride((request, byRules) =>
+          request.path.startsWith("/token") ? answer(byRules(), request, registry, ++turn) : byRules()
+        )
+      }
+    }
+  )
+
+const textOf = ({ body }: RegistryAnswer.RegistryAnswer): string =>
+  Buffer.concat([...body.chunks()]).toString()
+
+const bytes = (status: number, headers: Readonly<Record<string, string>>, body: Uint8Array) =>
+  RegistryAnswer.make(status, headers, { size: body.length, chunks: () => [body] })
+
+/** The registry's challenge, changed. */
+const challenging = (name: string, change: (challenge: string) => string): Situation =>
+  withTokens(
+    name,
+    {},
+    {
+      prepare: (registry) =>
+        registry.setOverride((_, byRules) => {
+          const answer = byRules()
+          const { "www-authenticate": challenge } = answer.headers
+          if (challenge === undefined) return answer
+          return { ...answer, headers: { ...answer.headers, "www-authenticate": change(challenge) } }
+        })
+    }
+  )
+
+/** A registry whose only token is given to everybody; its challenge has these parameters beside the realm. */
+const oneToken = (name: string, parameters: string): Situation =>
+  situation(`token: ${name}`, {
+    prepare: (registry) =>
+      registry.setOverride((request, byRules) => {
+        if (request.path === "/token") return RegistryAnswer.json(200, { token: "only-one" })
+        if (request.authorization === "Bearer only-one") return byRules()
+        const challenge = [`Bearer realm="${registry.origin}/token"`, parameters].filter(
+          (part) => part !== ""
+        )
+        return RegistryAnswer.error(401, undefined, { "www-authenticate": challenge.join(",") })
+      })
+  })
+
+/** Token services, and what they answer. */
+export const tokens: ReadonlyArray<Situation> = [
+  withTokens("as access_token", { field: "access_token" }),
+  withTokens("under both names", { field: "both" }),
+  withTokens("that says how long it lives", { expiresIn: 3600 }),
+  withTokens(
+    "of a docker config (registrytoken)",
+    { registryToken: "a-token" },
+    {
+      config: (host) => configWith(host, { registrytoken: "a-token" })
+    }
+  ),
+  withTokens(
+    "for an identity token",
+    { identityToken },
+    {
+      config: (host) => configWith(host, { identitytoken: identityToken })
+    }
+  ),
+  withTokens(
+    "for an identity token beside `auth`",
+    { identityToken },
+    {
+      config: (host) => configWith(host, { auth: base64("<token>:"), identitytoken: identityToken })
+    }
+  ),
+  withTokens(
+    "for a wrong identity token",
+    { identityToken },
+    {
+      config: (host) => configWith(host, { identitytoken: "wrong" })
+    }
+  ),
+  answering(
+    "POST gets 404: name and password instead",
+    (byRules, request) => (request.method === "POST" ? RegistryAnswer.error(404) : byRules),
+    { config: (host) => configWith(host, { ...rightEntry, identitytoken: identityToken }) }
+  ),
+  answering(
+    "POST gets 405: name and password instead",
+    (byRules, request) => (request.method === "POST" ? RegistryAnswer.error(405) : byRules),
+    { config: (host) => configWith(host, { ...rightEntry, identitytoken: identityToken }) }
+  ),
+  withTokens(
+    "from another host",
+    { realm: "store" },
+    { options: { host: "localhost", auth: { ...bearer, realm: "store" } } }
+  ),
+  withTokens("from another port of an IP address", { realm: "store" }),
+  withTokens(
+    "from plain http for an https registry",
+    {},
+    { isSecure: true, options: { auth: { ...bearer, realmUrl: "http://localhost:1/token" } } }
+  ),
+  withTokens("from no address at all", { realmUrl: "not an address" }),
+  challenging("challenge without a scope", (challenge) => challenge.replace(/,scope="[^"]*"/, "")),
+  oneToken("challenge without a service", 'scope="repository:group/modules:pull"'),
+  oneToken("challenge with an empty service", 'service="",scope="repository:group/modules:pull"'),
+  oneToken("challenge with nothing but a realm", ""),
+  oneToken(
+    "challenge with two scopes",
+    'service="s",scope="repository:group/modules:pull repository:other:pull"'
+  ),
+  oneToken("challenge with a scope for everything", 'service="s",scope="*"'),
+  challenging("realm with a query", (challenge) => challenge.replace("/token", "/token?account=x")),
+  challenging("scheme in small letters", (challenge) => challenge.replace("Bearer", "bearer")),
+  challenging("spaces after the commas", (challenge) => challenge.replaceAll(",", ",  ")),
+  answering("redirected on the same origin", (byRules, request) =>
+    request.query.has("moved")
+      ? byRules
+      : RegistryAnswer.make(307, { location: `${request.path}?moved=1&${request.query.toString()}` })
+  ),
+  answering("redirected for ever", (_byRules, request) =>
+    RegistryAnswer.make(307, { location: `${request.path}?${request.query.toString()}` })
+  ),
+  answering("gzip-encoded", (byRules) =>
+    byRules.status === 200
+      ? bytes(
+          200,
+          { "content-type": "application/json", "content-encoding": "gzip" },
+          gzipSync(textOf(byRules))
+        )
+      : byRules
+  ),
+  answering("201", (byRules) => (byRules.status === 200 ? { ...byRules, status: 201 } : byRules)),
+  answering("as text/plain", (byRules) => ({
+    ...byRules,
+    headers: { ...byRules.headers, "content-type": "text/plain" }
+  })),
+  answering("with a field that is of another type", (byRules) =>
+    byRules.status === 200
+      ? RegistryAnswer.json(200, { ...(JSON.parse(textOf(byRules)) as object), expires_in: "300" })
+      : byRules
+  ),
+  answering("with expires_in a fraction", (byRules) =>
+    byRules.status === 200
+      ? RegistryAnswer.json(200, { ...(JSON.parse(textOf(byRules)) as object), expires_in: 300.5 })
+      : byRules
+  ),
+  answering("with fields that nobody knows", (byRules) =>
+    byRules.status === 200
+      ? RegistryAnswer.json(200, { ...(JSON.parse(textOf(byRules)) as object), issued_at: 7, scope: null })
+      : byRules
+  ),
+  answering("in an answer of 100 KiB", (byRules) =>
+    byRules.status === 200
+      ? RegistryAnswer.json(200, {
+          ...(JSON.parse(textOf(byRules)) as object),
+          padding: "x".repeat(100 * 1024)
+        })
+      : byRules
+  ),
+  answering("an empty one", (byRules) =>
+    byRules.status === 200 ? RegistryAnswer.json(200, { token: "" }) : byRules
+  ),
+  answering("no JSON", () => RegistryAnswer.text(200, "<html>")),
+  answering("503 once", (byRules, _request, _registry, turn) =>
+    turn === 1 ? RegistryAnswer.error(503) : byRules
+  ),
+  answering("429 once", (byRules, _request, _registry, turn) =>
+    turn === 1 ? RegistryAnswer.error(429) : byRules
+  ),
+  answering("500 always", () => RegistryAnswer.error(500)),
+  answering("404 always", () => RegistryAnswer.error(404))
+]

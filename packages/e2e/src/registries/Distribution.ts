@@ -1,0 +1,21 @@
+import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import { Effect } from "effect"
+import * as Registry from "../Registry.ts"
+import * as TokenServer from "../TokenServer.ts"
+
+/** Distribution's registry, of the version that `command` is, and the scopes of the tokens that were given out for it. */
+export const make = Effect.fnUntraced(function* (
+  name: string,
+  command: string,
+  { wantsTokens = false }: { readonly wantsTokens?: boolean } = {}
+) {
+  const authority = yield* Certificates.makeAuthority
+  const tokens = wantsTokens ? yield* TokenServer.make(authority, Registry.account) : undefined
+  const registry = yield* Registry.make({
+    name,
+    command,
+    authority,
+    ...(tokens === undefined ? {} : { tokens })
+  })
+  return { ...registry, grants: () => tokens?.grants() ?? [] }
+})

@@ -1,0 +1,127 @@
+import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import { Effect, FileSystem, Path, Schema } from "effect"
+import { fileURLToPath } from "node:url"
+import * as AccessLog from "../AccessLog.ts"
+import * as Command from "../Command.ts"
+import * as Daemon from "../Daemon.ts"
+import * as Ports from "../Ports.ts"
+import * as ServerBuild from "../ServerBuild.ts"
+import * as PrivateRegistry from "./PrivateRegistry.ts"
+import * as Probe from "./Probe.ts"
+
+const sources = fileURLToPath(new URL("../../servers/gitea", import.meta.url))
+const module = "code.gitea.io/gitea"
+
+const Downloaded = Schema.fromJsonString(Schema.Struct({ Dir: Schema.String }))
+
+/** The directory of the module's own files: Gitea reads its translations at its start. */
+const moduleDirectory = Command.run("go", ["mod", "download", "-json", module], {
+  cwd: sources,
+  inheritsEnvironment: true
+}).pipe(
+  Effect.flatMap(Schema.decodeUnknownEffect(Downloaded)),
+  Effect.map(({ Dir }) => Dir)
+)
+
+type Section = Readonly<Record<string, string | number | boolean>>
+
+const ini = (sections: Readonly<Record<string, Section>>): string =>
+  Object.entries(sections)
+    .map(([name, values]) =>
+      [
+        ...(name === "" ? [] : [`[${name}]`]),
+        ...Object.entries(values).map(([key, value]) => `${key} = ${value}`),
+        ""
+      ].join("\n")
+    )
+    .join("\n")
+
+const secret = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url")
+
+const settings = (options: {
+  readonly directory: string
+  readonly port: number
+  readonly staticFiles: string
+}): string => {
+  const { directory, port, staticFiles } = options
+  return ini({
+    "": { RUN_MODE: "prod", WORK_PATH: directory, I_AM_BEING_UNSAFE_RUNNING_AS_ROOT: true },
+    server: {
+      PROTOCOL: "https",
+      CERT_FILE: `${directory}/tls.crt`,
+      KEY_FILE: `${directory}/tls.key`,
+      HTTP_ADDR: "127.0.0.1",
+      HTTP_PORT: port,
+      ROOT_URL: `https://127.0.0.1:${port}/`,
+      STATIC_ROOT_PATH: staticFiles,
+      DISABLE_SSH: true,
+      OFFLINE_MODE: true
+    },
+    database: { DB_TYPE: "sqlite3", PATH: `${directory}/gitea.db` },
+    security: {
+      INSTALL_LOCK: true,
+      SECRET_KEY: secret(),
+      INTERNAL_TOKEN: secret(),
+      PASSWORD_HASH_ALGO: "pbkdf2$1000$50"
+    },
+    oauth2: { JWT_SECRET: secret() },
+    service: { REQUIRE_SIGNIN_VIEW: true, DISABLE_REGISTRATION: true },
+    indexer: { ISSUE_INDEXER_TYPE: "db" },
+    cron: { ENABLED: false },
+    log: { MODE: "console", LEVEL: "Warn", "logger.access.MODE": "requests" },
+    "log.requests": { MODE: "console", LEVEL: "Info", FLAGS: "none" }
+  })
+}
+
+/** Gitea, whose registry wants a token for everything and gives each user a namespace. */
+export const make = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-gitea-" })
+  const port = yield* Ports.free
+  const host = `127.0.0.1:${port}`
+  const authority = yield* Certificates.makeAuthority
+  const tls = yield* authority.issue()
+  const login = { host, username: "e2e", password: "e2e-gitea-4b7C" }
+  const file = (name: string) => path.join(directory, name)
+  yield* fs.writeFileString(file("tls.crt"), tls.chain)
+  yield* fs.writeFileString(file("tls.key"), tls.key, { mode: 0o600 })
+  yield* fs.writeFileString(
+    file("app.ini"),
+    settings({ directory, port, staticFiles: yield* moduleDirectory }),
+    { mode: 0o600 }
+  )
+  const command = yield* ServerBuild.binary("gitea")
+  const options = { cwd: directory, env: { HOME: directory } }
+  const gitea = (...args: ReadonlyArray<string>) =>
+    Command.run(command, ["--config", file("app.ini"), ...args], options)
+  const user = ["--username", login.username, "--must-change-password=false"]
+  yield* gitea("migrate")
+  yield* gitea(
+    "admin",
+    "user",
+    "create",
+    ...user,
+    "--password",
+    login.password,
+    "--email",
+    "e2e@example.test"
+  )
+  const daemon = yield* Daemon.start("gitea", command, ["--config", file("app.ini"), "web"], options)
+  yield* Effect.raceFirst(Probe.isUp(host, authority), daemon.ended)
+  const rotated = "e2e-rotated-8F1d"
+  const registry: PrivateRegistry.PrivateRegistry = {
+    host,
+    ca: authority.cert,
+    login,
+    owner: login.username,
+    ignoresRanges: true,
+    push: yield* PrivateRegistry.pusher(host, login, authority),
+    requests: () => AccessLog.parse(daemon.lines()),
+    rotate: Effect.as(gitea("admin", "user", "change-password", ...user, "--password", rotated), {
+      ...login,
+      password: rotated
+    })
+  }
+  return registry
+})

@@ -1,0 +1,40 @@
+import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import { Effect, FileSystem, Path } from "effect"
+import * as AccessLog from "../AccessLog.ts"
+import * as Daemon from "../Daemon.ts"
+import * as Ports from "../Ports.ts"
+import * as ServerBuild from "../ServerBuild.ts"
+import * as Probe from "./Probe.ts"
+import * as PrivateRegistry from "./PrivateRegistry.ts"
+
+/** go-containerregistry's registry, which keeps all in memory, behind a password. */
+export const make = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-memory-" })
+  const host = `127.0.0.1:${yield* Ports.free}`
+  const authority = yield* Certificates.makeAuthority
+  const tls = yield* authority.issue()
+  const login = { host, username: "memory", password: "e2e-memory-51d0" }
+  const file = (name: string) => path.join(directory, name)
+  const admit = (password: string) =>
+    fs.writeFileString(file("login"), `${login.username}:${password}\n`, { mode: 0o600 })
+  yield* fs.writeFileString(file("tls.crt"), tls.chain)
+  yield* fs.writeFileString(file("tls.key"), tls.key, { mode: 0o600 })
+  yield* admit(login.password)
+  const command = yield* ServerBuild.binary("memory-registry")
+  const daemon = yield* Daemon.start("memory-registry", command, [
+    host,
+    ...["tls.crt", "tls.key", "login"].map(file)
+  ])
+  yield* Effect.raceFirst(Probe.isUp(host, authority), daemon.ended)
+  const registry: PrivateRegistry.PrivateRegistry = {
+    host,
+    ca: authority.cert,
+    login,
+    push: yield* PrivateRegistry.pusher(host, login, authority),
+    requests: () => AccessLog.parse(daemon.lines()),
+    rotate: Effect.as(admit("e2e-rotated-e93b"), { ...login, password: "e2e-rotated-e93b" })
+  }
+  return registry
+})

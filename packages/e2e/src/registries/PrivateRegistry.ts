@@ -1,0 +1,62 @@
+import type { Login } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import type * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import { dockerConfig } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import { Effect, FileSystem, Path, type Scope } from "effect"
+import type { AccessLogEntry } from "../AccessLog.ts"
+import * as Command from "../Command.ts"
+import type { ImageLayout } from "../ImageLayout.ts"
+
+/** A registry that runs, over TLS, and that lets nobody in without a password. */
+export interface PrivateRegistry {
+  /** `host:port`. */
+  readonly host: string
+  /** PEM. */
+  readonly ca: string
+  /** The login that it knows at its start. */
+  readonly login: Login
+  /** The first part of repositories' names, where the registry gives names to users only. */
+  readonly owner?: string
+  /** It answers a request for a part of a blob with all of it. */
+  readonly ignoresRanges?: boolean
+  /** Pushes an image or an index from a layout, its digest kept. */
+  readonly push: (
+    layout: ImageLayout,
+    image: { readonly name: string },
+    repository: string
+  ) => Effect.Effect<unknown, unknown, Command.Services>
+  /** Every request so far. */
+  readonly requests: () => ReadonlyArray<AccessLogEntry>
+  /** Changes the user's password, and answers the login that is right from now on. */
+  readonly rotate: Effect.Effect<Login, unknown, Command.Services | Scope.Scope>
+}
+
+/** A `push` with skopeo, as a user of the registry; the files that skopeo needs go with the scope. */
+export const pusher = Effect.fnUntraced(function* (
+  host: string,
+  login: Login,
+  authority: Certificates.CertificateAuthority
+) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-push-" })
+  const trusted = path.join(directory, "trusted")
+  yield* fs.makeDirectory(trusted)
+  yield* fs.writeFileString(path.join(trusted, "ca.crt"), authority.cert)
+  yield* fs.writeFileString(path.join(directory, "config.json"), dockerConfig(login))
+  const push: PrivateRegistry["push"] = (layout, { name }, repository) =>
+    Command.run("skopeo", [
+      "--insecure-policy",
+      "--tmpdir",
+      directory,
+      "copy",
+      "--all",
+      "--preserve-digests",
+      "--dest-authfile",
+      path.join(directory, "config.json"),
+      "--dest-cert-dir",
+      trusted,
+      `oci:${layout.directory}:${name}`,
+      `docker://${host}/${repository}:${name}`
+    ])
+  return push
+})

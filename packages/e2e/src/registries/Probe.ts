@@ -1,0 +1,27 @@
+import type * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import { Effect, FileSystem, Path, Schedule } from "effect"
+import * as Command from "../Command.ts"
+
+/** The status of a registry's answer to a request without a password, sent with curl. */
+export const anonymous = Effect.fnUntraced(function* (host: string, ca: string, target: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-probe-" })
+  const file = path.join(directory, "ca.crt")
+  yield* fs.writeFileString(file, ca)
+  const status = yield* Command.run("curl", [
+    "-sS",
+    "--cacert",
+    file,
+    "--output",
+    "/dev/null",
+    "--write-out",
+    "%{http_code}",
+    `https://${host}${target}`
+  ])
+  return Number(status)
+}, Effect.scoped)
+
+/** Waits until a registry answers at all. */
+export const isUp = (host: string, authority: Certificates.CertificateAuthority) =>
+  anonymous(host, authority.cert, "/v2/").pipe(Effect.retry({ times: 300, schedule: Schedule.spaced(50) }))

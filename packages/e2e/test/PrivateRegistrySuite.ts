@@ -1,0 +1,226 @@
+import { assert, layer } from "@effect/vitest"
+import { list, type Login, moduleSource } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import { Context, Effect, FileSystem, Layer, Path, type Scope } from "effect"
+import { HttpClient, HttpClientRequest } from "effect/http"
+import { requestsFor } from "../src/AccessLog.ts"
+import * as Bundle from "../src/Bundle.ts"
+import type * as Command from "../src/Command.ts"
+import * as Download from "../src/Download.ts"
+import * as ImageLayout from "../src/ImageLayout.ts"
+import { type Logs, shownOnFailure } from "../src/Logs.ts"
+import * as Poll from "../src/Poll.ts"
+import * as BreakingForwarder from "../src/registries/BreakingForwarder.ts"
+import type { PrivateRegistry } from "../src/registries/PrivateRegistry.ts"
+import * as Probe from "../src/registries/Probe.ts"
+import { layerParts, options } from "../src/TestBed.ts"
+
+const mebibyte = 1024 * 1024
+// What a change of a credentials file may take, looked at ten times a second.
+const withinFiveSeconds = { times: 50, millis: 100 }
+
+interface Bed<R extends PrivateRegistry> {
+  readonly registry: R
+  readonly layout: ImageLayout.ImageLayout
+  readonly directory: string
+}
+
+type Services = Command.Services | FileSystem.FileSystem | Path.Path | HttpClient.HttpClient | Logs
+
+const blobGets = (registry: PrivateRegistry, digest: string): ReadonlyArray<string> =>
+  requestsFor(registry.requests(), digest).filter((line) => line.startsWith("GET"))
+
+/** A test of one kind of registry only, after the common ones. */
+export interface Extra<R extends PrivateRegistry> {
+  readonly name: string
+  readonly run: (bed: Bed<R>) => Effect.Effect<void, unknown, Services | Scope.Scope>
+}
+
+/** Every registry of this suite holds its packages for one user, and serves them through the bundle all the same. */
+export const suite = <R extends PrivateRegistry>(
+  name: string,
+  make: Effect.Effect<R, unknown, Services | Scope.Scope>,
+  extras: ReadonlyArray<Extra<R>> = []
+) => {
+  class RegistryBed extends Context.Service<RegistryBed, Bed<R>>()(`@registry-packages-proxy/e2e/${name}`) {}
+  const layerBed = Layer.effect(
+    RegistryBed,
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      return {
+        registry: yield* make,
+        layout: yield* ImageLayout.make,
+        directory: yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-registries-" })
+      }
+    })
+  ).pipe(Layer.provideMerge(layerParts))
+
+  const baseOf = ({ owner }: PrivateRegistry): string =>
+    owner === undefined ? "modules" : `${owner}/modules`
+
+  /** Writes a credentials file with a ModuleSource of this registry, as an editor would. */
+  const known = Effect.fnUntraced(function* (file: string, login: Login | undefined, host?: string) {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const { directory, registry } = yield* RegistryBed
+    const at = host ?? registry.host
+    const object = moduleSource({
+      name: "private",
+      repo: `${at}/${baseOf(registry)}`,
+      ca: registry.ca,
+      ...(login === undefined ? {} : { login: { ...login, host: at } })
+    })
+    const whole = path.join(directory, file)
+    yield* fs.writeFileString(`${whole}.new`, JSON.stringify(list([object])), { mode: 0o600 })
+    yield* fs.rename(`${whole}.new`, whole)
+    return { credentialsFile: whole, repository: `${at}/${baseOf(registry)}` }
+  })
+
+  const started = Effect.fnUntraced(function* (file: string, args: ReadonlyArray<string> = []) {
+    const { registry } = yield* RegistryBed
+    const { credentialsFile, repository } = yield* known(file, registry.login)
+    const bundle = yield* Bundle.start({ credentialsFile, args })
+    return { ...bundle, at: (digest: string, path = "") => bundle.url(digest, { repository, path }) }
+  })
+
+  const pushed = Effect.fnUntraced(function* (name: string, size: number, seed: number, path = "") {
+    const { layout, registry } = yield* RegistryBed
+    const image = yield* layout.image({ name, size, seed })
+    yield* registry.push(layout, image, `${baseOf(registry)}${path}`)
+    return image
+  })
+
+  layer(layerBed, options)(name, (it) => {
+    it.effect("refuses those without a password", () =>
+      Effect.gen(function* () {
+        const { registry } = yield* RegistryBed
+        const image = yield* pushed("anonymous", 1000, 1)
+        const target = `/v2/${baseOf(registry)}/manifests/${image.digest}`
+        assert.strictEqual(yield* Probe.anonymous(registry.host, registry.ca, target), 401)
+        const { credentialsFile, repository } = yield* known("anonymous.json", undefined)
+        const bundle = yield* Bundle.start({ credentialsFile })
+        const { detail, status } = yield* Download.problem(bundle.url(image.digest, { repository }))
+        assert.strictEqual(status, 502)
+        assert.include(detail, registry.host)
+      }).pipe(Effect.scoped, shownOnFailure)
+    )
+
+    it.effect("gives a package byte by byte, a miss and then a hit", () =>
+      Effect.gen(function* () {
+        const image = yield* pushed("plain", 20 * 1024, 2)
+        const bundle = yield* started("plain.json")
+        const miss = yield* Download.compare(bundle.at(image.digest), image.package.path)
+        assert.deepInclude(miss, { status: 200, cacheStatus: "fwd=miss; stored", isSame: true })
+        const hit = yield* Download.compare(bundle.at(image.digest), image.package.path)
+        assert.deepInclude(hit, { status: 200, isSame: true })
+      }).pipe(Effect.scoped, shownOnFailure)
+    )
+
+    it.effect("gives a package of a repository far below the ModuleSource's", () =>
+      Effect.gen(function* () {
+        const path = "release/some.module/v1_2-3"
+        const image = yield* pushed("nested", 20 * 1024, 3, `/${path}`)
+        const bundle = yield* started("nested.json")
+        const pulled = yield* Download.compare(bundle.at(image.digest, path), image.package.path)
+        assert.deepInclude(pulled, { status: 200, isSame: true })
+      }).pipe(Effect.scoped, shownOnFailure)
+    )
+
+    it.effect("gives the platform's child of an index, with a zstd layer", () =>
+      Effect.gen(function* () {
+        const { layout, registry } = yield* RegistryBed
+        const request = { name: "index", size: mebibyte, seed: 4, compression: "zstd" } as const
+        const index = yield* layout.index(request, ["amd64", "arm64"])
+        yield* registry.push(layout, index, baseOf(registry))
+        const image = index.images["arm64"]
+        assert.isDefined(image)
+        const bundle = yield* started("index.json", ["--platform=linux/arm64"])
+        const pulled = yield* Download.compare(bundle.at(index.digest), image.package.path)
+        assert.deepInclude(pulled, { status: 200, isSame: true })
+        assert.strictEqual(pulled.headers["content-type"], "application/zstd")
+      }).pipe(Effect.scoped, shownOnFailure)
+    )
+
+    it.effect("is asked for a manifest only by HEAD and by a 304", () =>
+      Effect.gen(function* () {
+        const { registry } = yield* RegistryBed
+        const image = yield* pushed("head", 30 * 1024, 5)
+        const bundle = yield* started("head.json")
+        const url = bundle.at(image.digest)
+        const head = yield* HttpClient.head(url)
+        assert.strictEqual(head.status, 200)
+        assert.deepInclude(head.headers, {
+          "content-length": String(image.package.size),
+          "docker-content-digest": image.package.digest
+        })
+        const etag = head.headers["etag"] ?? ""
+        const again = yield* HttpClientRequest.get(url).pipe(
+          HttpClientRequest.setHeader("if-none-match", etag),
+          HttpClient.execute
+        )
+        assert.strictEqual(again.status, 304)
+        yield* Poll.untilTrue(
+          "the manifest in the registry's log",
+          Effect.sync(() => requestsFor(registry.requests(), image.digest).includes("GET manifests 200"))
+        )
+        assert.deepStrictEqual(blobGets(registry, image.package.digest), [])
+      }).pipe(Effect.scoped, shownOnFailure)
+    )
+
+    it.effect("is asked for the rest where a big blob breaks off", () =>
+      Effect.gen(function* () {
+        const { registry } = yield* RegistryBed
+        const image = yield* pushed("big", 48 * mebibyte, 6)
+        const forwarder = yield* BreakingForwarder.make(registry.host, 16 * mebibyte)
+        const { credentialsFile, repository } = yield* known("big.json", registry.login, forwarder.host)
+        const bundle = yield* Bundle.start({ credentialsFile })
+        const pulled = yield* Download.compare(bundle.url(image.digest, { repository }), image.package.path)
+        assert.deepInclude(pulled, { status: 200, isSame: true })
+        assert.isTrue(forwarder.isBroken())
+        const rest = registry.ignoresRanges === true ? "GET blobs 200" : "GET blobs 206"
+        yield* Poll.untilTrue(
+          "the blob's rest in the registry's log",
+          Effect.sync(() => blobGets(registry, image.package.digest).join(", ") === `GET blobs 200, ${rest}`)
+        )
+      }).pipe(Effect.scoped, shownOnFailure)
+    )
+
+    it.effect("has no such package: 404", () =>
+      Effect.gen(function* () {
+        const bundle = yield* started("absent.json")
+        const { status } = yield* Download.problem(bundle.at(`sha256:${"0".repeat(64)}`))
+        assert.strictEqual(status, 404)
+      }).pipe(Effect.scoped, shownOnFailure)
+    )
+
+    for (const { name, run } of extras) {
+      it.effect(name, () => Effect.flatMap(RegistryBed, run).pipe(Effect.scoped, shownOnFailure))
+    }
+
+    it.effect("refuses a rotated password, named in the error, until the ModuleSource has the new one", () =>
+      Effect.gen(function* () {
+        const { registry } = yield* RegistryBed
+        const image = yield* pushed("rotated", 20 * 1024, 7)
+        const login = yield* registry.rotate
+        const bundle = yield* started("rotated.json")
+        const url = bundle.at(image.digest)
+        const { detail, status } = yield* Download.problem(url)
+        assert.strictEqual(status, 502)
+        assert.include(detail, "refused our credentials")
+        yield* known("rotated.json", login)
+        yield* Poll.untilTrue(
+          "the package, after the credentials file has changed",
+          Effect.map(
+            Download.compare(url, image.package.path),
+            ({ isSame, status }) => status === 200 && isSame
+          ),
+          withinFiveSeconds
+        )
+        const written = bundle.lines().join("\n")
+        for (const { password, username } of [registry.login, login]) {
+          assert.notInclude(written, password)
+          assert.notInclude(written, btoa(`${username}:${password}`))
+        }
+      }).pipe(Effect.scoped, shownOnFailure)
+    )
+  })
+}

@@ -1,0 +1,37 @@
+import { assert } from "@effect/vitest"
+import { Effect } from "effect"
+import type { PrivateRegistry } from "../src/registries/PrivateRegistry.ts"
+import * as Distribution from "../src/registries/Distribution.ts"
+import * as Gitea from "../src/registries/Gitea.ts"
+import * as MemoryRegistry from "../src/registries/MemoryRegistry.ts"
+import * as ServerBuild from "../src/ServerBuild.ts"
+import { type Extra, suite } from "./PrivateRegistrySuite.ts"
+
+interface WithTokens extends PrivateRegistry {
+  readonly grants: () => ReadonlyArray<ReadonlyArray<string>>
+}
+
+const oneToken: Extra<WithTokens> = {
+  name: "was asked for tokens of one repository each, to pull only",
+  run: ({ registry }) =>
+    Effect.sync(() => {
+      const pulls = registry.grants().filter((scopes) => scopes.every((scope) => scope.endsWith(":pull")))
+      assert.isAbove(pulls.length, 0)
+      for (const scopes of pulls) assert.match(scopes.join(" "), /^repository:modules(\/\S+)?:pull$/)
+    })
+}
+
+const debian = (wantsTokens: boolean) =>
+  Distribution.make("docker-registry", "docker-registry", { wantsTokens })
+
+const newest = (wantsTokens: boolean) =>
+  Effect.flatMap(ServerBuild.binary("distribution"), (command) =>
+    Distribution.make("distribution", command, { wantsTokens })
+  )
+
+suite("Debian's docker-registry, with a password", debian(false))
+suite("Debian's docker-registry, with a token service", debian(true), [oneToken])
+suite("Distribution 3, with a password", newest(false))
+suite("Distribution 3, with a token service", newest(true), [oneToken])
+suite("go-containerregistry's registry", MemoryRegistry.make)
+suite("Gitea, which gives tokens itself", Gitea.make)
