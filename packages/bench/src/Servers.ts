@@ -110,9 +110,13 @@ export const program = (options: {
       pid,
       port,
       url: (blob) => packageUrl(port, options.host, blob),
-      empty: Effect.sync(() => {
+      empty: Effect.promise(async () => {
         const blobs = join(cacheDirectory, "blobs")
-        for (const name of readdirSync(blobs)) rmSync(join(blobs, name))
+        for (let names = readdirSync(blobs); names.length > 0; names = readdirSync(blobs)) {
+          // A client has the last byte before the file has its name.
+          for (const name of names) if (!name.startsWith("ingest-")) rmSync(join(blobs, name))
+          await new Promise((resolve) => setTimeout(resolve, 1))
+        }
       })
     }
   })
