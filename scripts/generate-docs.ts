@@ -1,6 +1,6 @@
 /**
- * Writes into README.md, docs/ and the chart's README.md what the code knows better: flags, metrics and values, between
- * their markers. `--check` changes nothing and fails when something would change. Manifests that were rendered from another
+ * Writes into README.md, docs/ and the chart's README.md what the code knows better: flags, metrics, values and runtime
+ * dependencies, between their markers. `--check` changes nothing and fails when something would change. Manifests that were rendered from another
  * chart than the one there is fail either way.
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs"
@@ -12,13 +12,17 @@ import * as Chart from "../packages/deploy/src/Chart.ts"
 import * as PlainManifest from "../packages/deploy/src/PlainManifest.ts"
 import * as ValuesTable from "../packages/deploy/src/ValuesTable.ts"
 import { flags } from "../packages/proxy/src/Flags.ts"
+import { bundle } from "./build/Bundle.ts"
+import * as Bundled from "./build/Bundled.ts"
+import * as Dependencies from "./build/Dependencies.ts"
 import {
   exportMetrics,
   flagTable,
   hasSection,
   metricsOf,
   metricTable,
-  replaceSections
+  replaceSections,
+  table
 } from "./GeneratedDocs.ts"
 
 const root = resolve(import.meta.dirname, "..")
@@ -52,8 +56,19 @@ const metrics = async () => {
   return found.flat()
 }
 
+const dependencies = async (): Promise<string> => {
+  // What is in the bundle depends neither on its version nor on its commit.
+  const { metafile } = await bundle(root, { version: "0.0.0", commit: "unknown", time: 0 })
+  const releases = JSON.parse(
+    readFileSync(resolve(root, "scripts/build/releases.json"), "utf8")
+  ) as Dependencies.Releases
+  const [head = [], ...rows] = Dependencies.rows(Bundled.packages(root, metafile), releases)
+  return table(head, rows)
+}
+
 const generate = async (): Promise<void> => {
   const sections = {
+    dependencies: await dependencies(),
     flags: flagTable(Object.values(flags)),
     metrics: metricTable(await metrics()),
     values: ValuesTable.table(Chart.values())

@@ -1,9 +1,12 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { Effect, Layer } from "effect"
+import * as CodeCache from "./CodeCache.ts"
 import * as CommandLine from "./CommandLine.ts"
 import { Environment } from "./Environment.ts"
 import * as Logging from "./Logging.ts"
+import * as NodeOptions from "./NodeOptions.ts"
+import * as NodeWarnings from "./NodeWarnings.ts"
 import * as Program from "./Program.ts"
 import * as Signals from "./Signals.ts"
 
@@ -11,6 +14,7 @@ Effect.gen(function* () {
   const { args, variables } = yield* Environment
   const settings = yield* CommandLine.parse(args, variables)
   return yield* Program.layer(settings, { variables }).pipe(
+    Layer.merge([NodeWarnings.layer, NodeOptions.layer, CodeCache.layer]),
     Layer.provide(Logging.layer(settings)),
     Layer.launch
   )
