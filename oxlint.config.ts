@@ -17,7 +17,7 @@ const directions: Record<string, ReadonlyArray<string>> = {
   quickstart: ["oci", "credential-store", "proxy", "testkit"],
   deploy: [],
   e2e: ["node-net", "oci", ...ports, "proxy", "testkit", "quickstart", "deploy"],
-  bench: ["access-control", "e2e"]
+  bench: ["access-control", "deploy", "e2e"]
 }
 
 const environment = ["process", "node:process"].map((name) => ({

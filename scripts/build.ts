@@ -1,47 +1,88 @@
-/** `npm run build`: the program in one file that runs on Node with nothing installed beside it. */
-import { spawnSync } from "node:child_process"
-import { once } from "node:events"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { bundle, wrap } from "./Bundle.ts"
+/**
+ * `npm run build`: the program as one script, and as one executable for this machine. `--arch amd64,arm64` makes executables for
+ * those instead; `--version`, `--commit` and `--time` (seconds since 1970) say what a tree without git is.
+ */
+import { createHash } from "node:crypto"
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { parseArgs } from "node:util"
+import { type Architecture, architectures } from "../packages/deploy/src/image/Architecture.ts"
+import { bundle } from "./build/Bundle.ts"
+import * as Bundled from "./build/Bundled.ts"
+import * as Dist from "./build/Dist.ts"
+import * as Executable from "./build/Executable.ts"
+import * as Licences from "./build/Licences.ts"
+import * as NodeBinary from "./build/NodeBinary.ts"
+import * as RuntimeFlags from "./build/RuntimeFlags.ts"
+import * as Sbom from "./build/Sbom.ts"
+import * as Source from "./build/Source.ts"
 
-const outfile = "packages/proxy/dist/main.js"
+const root = resolve(import.meta.dirname, "..")
+const dist = Dist.directory(root)
+const { values } = parseArgs({
+  options: {
+    arch: { type: "string" },
+    version: { type: "string" },
+    commit: { type: "string" },
+    time: { type: "string" }
+  }
+})
 
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  server.close()
-  if (address === null || typeof address === "string") throw new Error("no free port")
-  return address.port
+const targets = (): ReadonlyArray<Architecture> => {
+  if (values.arch === undefined) return NodeBinary.own === undefined ? [] : [NodeBinary.own]
+  return values.arch.split(",").map((name) => {
+    const found = architectures.find((architecture) => architecture === name)
+    if (found === undefined) throw new Error(`--arch: ${name} is not one of ${architectures.join(", ")}`)
+    return found
+  })
 }
 
-/** The code V8 has for the script once it serves: with it a start neither parses nor compiles. */
-const codeOf = async (script: string): Promise<Uint8Array> => {
-  const directory = mkdtempSync(join(tmpdir(), "registry-packages-proxy-build-"))
-  try {
-    const file = join(directory, "main.js")
-    const output = join(directory, "code")
-    writeFileSync(file, script, "latin1")
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      ["scripts/warm-up.ts", file, output, String(await freePort()), directory],
-      { encoding: "utf8", timeout: 60_000, env: { PATH: process.env["PATH"] } }
-    )
-    if (status !== 0) throw new Error(`The bundle does not run:\n${stdout}${stderr}`)
-    return readFileSync(output)
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
+/** Writes a file's checksum beside it, and says it. */
+const seal = (file: string): void => {
+  const bytes = readFileSync(join(dist, file))
+  const sha256 = createHash("sha256").update(bytes).digest("hex")
+  writeFileSync(join(dist, `${file}.sha256`), `${sha256}  ${file}\n`)
+  console.log(`${sha256}  packages/proxy/dist/${file} (${(bytes.length / 1024 / 1024).toFixed(1)} MiB)`)
+}
+
+const makeExecutable = (script: string, architecture: Architecture): void => {
+  const isOwn = architecture === NodeBinary.own
+  const file = Dist.executableName(architecture)
+  const output = join(dist, file)
+  Executable.make({
+    script,
+    node: NodeBinary.bring(architecture).executable,
+    output,
+    codeCache: isOwn,
+    flags: RuntimeFlags.shipped
+  })
+  chmodSync(output, 0o755)
+  seal(file)
+  if (!isOwn)
+    console.log(`${file} has no code cache: only Node for ${architecture} could make it, on such a machine`)
 }
 
 const make = async (): Promise<void> => {
-  const script = await bundle(outfile)
-  const file = wrap(script, await codeOf(script))
-  writeFileSync(outfile, file)
-  console.log(`${outfile}: ${(file.length / 1024).toFixed(0)} KiB`)
+  const architectures = targets()
+  const source = Source.read(root, values)
+  const { metafile, script, sourceMap } = await bundle(root, source)
+  const packages = Bundled.packages(root, metafile)
+  rmSync(dist, { recursive: true, force: true })
+  mkdirSync(dist, { recursive: true })
+  writeFileSync(join(dist, "main.js"), script, "latin1")
+  writeFileSync(join(dist, "main.js.map"), sourceMap)
+  // The script is CommonJS; the package that it lies in here is not.
+  writeFileSync(join(dist, "package.json"), `{ "type": "commonjs" }\n`)
+  writeFileSync(join(dist, "packages.json"), JSON.stringify(packages))
+  writeFileSync(join(dist, "sbom.cdx.json"), Sbom.make({ source, packages }))
+  seal("main.js")
+  if (architectures.length === 0)
+    console.log("No executable: it is made for Linux; --arch names the processor")
+  for (const architecture of architectures) makeExecutable(script, architecture)
+  const [first] = architectures
+  if (first !== undefined) {
+    Licences.write(root, join(dist, "licences"), packages, NodeBinary.bring(first).licence)
+  }
 }
 
 await make().catch((error: unknown) => {

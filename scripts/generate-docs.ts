@@ -1,6 +1,7 @@
 /**
- * Writes into README.md, docs/ and the chart's README.md what the code knows better: flags, variables, metrics and values,
- * between their markers, and the chart's dashboard of all metrics. `--check` changes nothing and fails when something would change. Manifests that were rendered from another
+ * Writes into README.md, docs/ and the chart's README.md what the code knows better: flags, variables, metrics, values and
+ * runtime dependencies, between their markers, and the chart's dashboard of all metrics. `--check` changes nothing and fails
+ * when something would change. Manifests that were rendered from another
  * chart than the one there is fail either way.
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs"
@@ -14,6 +15,9 @@ import * as PlainManifest from "../packages/deploy/src/PlainManifest.ts"
 import * as ValuesTable from "../packages/deploy/src/ValuesTable.ts"
 import { flags } from "../packages/proxy/src/Flags.ts"
 import * as OtelVariables from "../packages/proxy/src/telemetry/OtelVariables.ts"
+import { bundle } from "./build/Bundle.ts"
+import * as Bundled from "./build/Bundled.ts"
+import * as Dependencies from "./build/Dependencies.ts"
 import {
   exportMetrics,
   flagTable,
@@ -21,6 +25,7 @@ import {
   metricsOf,
   metricTable,
   replaceSections,
+  table,
   variableTable
 } from "./GeneratedDocs.ts"
 
@@ -65,6 +70,16 @@ const put = (file: string, present: string, wanted: string): void => {
 
 const dashboardFile = "packages/deploy/chart/files/dashboard.json"
 
+const dependencies = async (): Promise<string> => {
+  // What is in the bundle depends neither on its version nor on its commit.
+  const { metafile } = await bundle(root, { version: "0.0.0", commit: "unknown", time: 0 })
+  const releases = JSON.parse(
+    readFileSync(resolve(root, "scripts/build/releases.json"), "utf8")
+  ) as Dependencies.Releases
+  const [head = [], ...rows] = Dependencies.rows(Bundled.packages(root, metafile), releases)
+  return table(head, rows)
+}
+
 const generate = async (): Promise<void> => {
   const declared = await metrics()
   const dashboard = `${JSON.stringify(Dashboard.dashboard(declared), undefined, 2)}\n`
@@ -73,6 +88,7 @@ const generate = async (): Promise<void> => {
     : ""
   put(dashboardFile, present, dashboard)
   const sections = {
+    dependencies: await dependencies(),
     flags: flagTable(Object.values(flags)),
     metrics: metricTable(declared),
     otel: variableTable(OtelVariables.all),

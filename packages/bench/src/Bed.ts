@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, rmSync, statfsSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as BuiltImage from "./BuiltImage.ts"
 import { type Blob, make as makeOrigin, makeBlob, type Origin } from "./Origin.ts"
 import * as RbacProxy from "./RbacProxy.ts"
 import * as Servers from "./Servers.ts"
@@ -72,6 +73,7 @@ export interface Bed {
     readonly huge: Blob | undefined
   }
   readonly rbacProxy: RbacProxy.Found
+  readonly image: BuiltImage.Found
   readonly has: (peer: Peer) => boolean
   readonly missing: ReadonlyArray<string>
 }
@@ -88,11 +90,16 @@ const home = (): string => {
   }
 }
 
-/**
- * A folder, blobs and an origin that serves them, gone when the scope ends. Where `wantsRbacProxy`, that is looked for, or
- * built.
- */
-export const make = (extent: Extent, wantsRbacProxy: boolean): Effect.Effect<Bed, Error, Scope.Scope> =>
+/** What is looked for, or built, only where it is wanted. */
+export interface Wanted {
+  readonly rbacProxy: boolean
+  readonly image: boolean
+}
+
+const unwanted = { missing: "" }
+
+/** A folder, blobs and an origin that serves them, gone when the scope ends. */
+export const make = (extent: Extent, wanted: Wanted): Effect.Effect<Bed, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const names: ReadonlyArray<Peer> = ["nginx", "docker-registry", "wrk", "curl"]
     const absent = new Set(names.filter((name) => !isThere(name)))
@@ -106,7 +113,8 @@ export const make = (extent: Extent, wantsRbacProxy: boolean): Effect.Effect<Bed
       (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
     )
     Servers.takeBundle(work)
-    const rbacProxy = wantsRbacProxy ? yield* RbacProxy.find : { missing: "" }
+    const rbacProxy = wanted.rbacProxy ? yield* RbacProxy.find : unwanted
+    const image = wanted.image ? yield* BuiltImage.make(work) : unwanted
     const directory = join(work, "origin")
     mkdirSync(directory)
     const blobs = {
@@ -123,10 +131,13 @@ export const make = (extent: Extent, wantsRbacProxy: boolean): Effect.Effect<Bed
       origin,
       blobs,
       rbacProxy,
+      image,
       has: (peer) => !absent.has(peer),
       missing: [
         ...[...absent].map((peer) => `${peer} is not here and left out: ${peers[peer]}`),
-        ...("missing" in rbacProxy && wantsRbacProxy ? [rbacProxy.missing] : [])
+        ...[rbacProxy, image].flatMap((found) =>
+          "missing" in found && found !== unwanted ? [found.missing] : []
+        )
       ]
     }
   })

@@ -7,6 +7,7 @@ import * as Bed from "./Bed.ts"
 import { chart } from "./Chart.ts"
 import * as Crowds from "./Crowds.ts"
 import * as Decision from "./Decision.ts"
+import * as Forms from "./Forms.ts"
 import * as Hits from "./Hits.ts"
 import * as Idle from "./Idle.ts"
 import * as Misses from "./Misses.ts"
@@ -41,7 +42,10 @@ export const run = (options: {
           .join("\n")
       )
       const comparesSecure = ["secure-large", "secure-small"].some((name) => options.only.test(name))
-      const bed = yield* Bed.make(options.extent, comparesSecure)
+      const bed = yield* Bed.make(options.extent, {
+        rbacProxy: comparesSecure,
+        image: options.only.test("start")
+      })
       yield* Console.log([`working in ${bed.work}`, ...bed.missing, ""].join("\n"))
       const { huge, large } = bed.blobs
 
@@ -65,7 +69,7 @@ export const run = (options: {
         "crowd-misses": Crowds.misses(bed),
         "crowd-hits": Crowds.thousand(bed),
         "slow-readers": SlowReaders.slowReaders(bed),
-        start: Idle.start(bed),
+        start: Forms.start(bed),
         served: Idle.afterServing(bed)
       }
       const chosen = <A>(all: Record<string, A>): ReadonlyArray<A> =>

@@ -45,7 +45,7 @@ export const endedChildrenSeconds = (): number => {
   return (Number(own[13]) + Number(own[14])) / ticksPerSecond
 }
 
-const status = (root: number, name: "VmHWM" | "VmRSS"): number =>
+const status = (root: number, name: "VmHWM" | "VmRSS" | "RssAnon"): number =>
   tree(root).reduce((sum, pid) => {
     const [, kib = "0"] = new RegExp(`${name}:\\s+(\\d+)`).exec(read(`/proc/${pid}/status`)) ?? []
     return sum + Number(kib) / 1024
@@ -53,6 +53,9 @@ const status = (root: number, name: "VmHWM" | "VmRSS"): number =>
 
 /** Resident MiB of a process and its descendants. Pages they share count for each. */
 export const residentMiB = (root: number): number => status(root, "VmRSS")
+
+/** Of these, MiB that are no file's: what the processes made themselves. */
+export const anonymousMiB = (root: number): number => status(root, "RssAnon")
 
 /** The most each was ever resident since `forgetPeak`, in MiB. */
 export const peakMiB = (root: number): number => status(root, "VmHWM")

@@ -15,7 +15,7 @@ import * as Servers from "./Servers.ts"
 const kib = 1024
 
 /** A key and certificate for all servers, so that their handshakes and records cost the same. */
-const makePair = (work: string): Effect.Effect<Nginx.Pair, Error> =>
+export const makePair = (work: string): Effect.Effect<Nginx.Pair, Error> =>
   Effect.try({
     try: () => {
       const directory = join(work, "tls")
@@ -37,16 +37,17 @@ const makePair = (work: string): Effect.Effect<Nginx.Pair, Error> =>
     catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
   })
 
-/** The built bundle with its secure port, every caller reviewed by a fake API server. */
-const program = (
+/** The built program with its secure port, every caller reviewed by a fake API server. */
+export const program = (
   bed: Bed,
   name: string,
-  { certificate, key }: Nginx.Pair
+  { certificate, key }: Nginx.Pair,
+  executable?: string
 ): Effect.Effect<Server, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const { origin, work } = bed
     const kubeconfig = yield* FakeApi.start(bed, name)
-    const { args, log } = yield* Servers.launch({ name, work, hosts: [origin.host] })
+    const { args, command, log } = yield* Servers.launch({ name, work, hosts: [origin.host], executable })
     const port = yield* freePort
     const secure = [
       `--secure-listen-address=127.0.0.1:${port}`,
@@ -54,7 +55,7 @@ const program = (
       `--tls-cert-file=${certificate}`,
       `--tls-private-key-file=${key}`
     ]
-    const pid = yield* start({ command: process.execPath, args: [...args, ...secure], port, log })
+    const pid = yield* start({ command, args: [...args, ...secure], port, log })
     return {
       name: "registry-packages-proxy",
       pid,

@@ -1,3 +1,4 @@
+import type { Architecture } from "@registry-packages-proxy/deploy/image/Architecture"
 import { Effect, FileSystem, Option, Path } from "effect"
 import { HttpClient } from "effect/http"
 import { fileURLToPath } from "node:url"
@@ -5,8 +6,25 @@ import * as Daemon from "./Daemon.ts"
 import type { MemoryLimit } from "./MemoryLimit.ts"
 import * as Poll from "./Poll.ts"
 
-/** What `npm run build` makes. */
-export const built = fileURLToPath(new URL("../../proxy/dist/main.js", import.meta.url))
+const dist = (name: string): string => fileURLToPath(new URL(`../../proxy/dist/${name}`, import.meta.url))
+
+const architecture: Architecture = process.arch === "arm64" ? "arm64" : "amd64"
+
+const executable = (wanted: Architecture): string =>
+  dist(`registry-packages-proxy${wanted === architecture ? "" : `-linux-${wanted}`}`)
+
+/** What `npm run build -- --arch amd64,arm64` makes. */
+export const built = {
+  /** That of this machine. */
+  architecture,
+  /** The executable for this machine, and those for each. */
+  executable: executable(architecture),
+  executables: { amd64: executable("amd64"), arm64: executable("arm64") },
+  /** The script that is in them. */
+  script: dist("main.js"),
+  /** The licences of what is in them. */
+  licences: dist("licences")
+}
 
 export interface BundleOptions {
   /** Without, `args` name an API server. */
@@ -15,17 +33,19 @@ export interface BundleOptions {
   readonly cacheDirectory?: string
   readonly args?: ReadonlyArray<string>
   readonly env?: Readonly<Record<string, string>>
+  /** The executable, unless told. */
+  readonly form?: "executable" | "script"
   readonly memoryLimit?: MemoryLimit
 }
 
-/** The program, running from one file that has nothing beside it. */
+/** The program, running from one file. */
 export interface Bundle extends Daemon.Daemon {
   readonly origin: string
   /** Where a package is had. */
   readonly url: (digest: string, where?: { readonly repository?: string; readonly path?: string }) => string
 }
 
-/** Starts the built bundle under this Node, with no variables but those given, and waits until it is ready. */
+/** Starts the program as it was built, with no variables but those given and nothing beside it, and waits until it is ready. */
 export const start = Effect.fnUntraced(function* (options: BundleOptions) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -35,16 +55,17 @@ export const start = Effect.fnUntraced(function* (options: BundleOptions) {
   )
   const lone = path.join(directory, "lone")
   yield* fs.makeDirectory(lone)
-  yield* fs.copyFile(built, path.join(lone, "main.js"))
+  if (options.form === "script") yield* fs.copyFile(built.script, path.join(lone, "main.js"))
+  const [program, first] =
+    options.form === "script" ? [process.execPath, ["--disable-sigusr1", "main.js"]] : [built.executable, []]
   const args = [
-    "--disable-sigusr1",
-    "main.js",
+    ...first,
     "--listen-address=127.0.0.1:0",
     ...(options.credentialsFile === undefined ? [] : [`--credentials-file=${options.credentialsFile}`]),
     `--cache-directory=${cacheDirectory}`,
     ...(options.args ?? [])
   ]
-  const command = options.memoryLimit?.command(process.execPath, args) ?? [process.execPath, args]
+  const command = options.memoryLimit?.command(program, args) ?? [program, args]
   const daemon = yield* Daemon.start("registry-packages-proxy", ...command, {
     cwd: lone,
     ...(options.env === undefined ? {} : { env: options.env })

@@ -23,7 +23,13 @@ export const groups = {
   restart: group("Restart", registry),
   credentials: group("Credentials", registry),
   "forward-proxy": group("ForwardProxy", [...registry, "tinyproxy"]),
-  deploy: group("Deploy", ["setpriv", "buildah"]),
+  executable: group("Executable", registry),
+  image: group(
+    "Image",
+    [...registry, "buildah", "unshare", "readelf", "apt-get", "dpkg-deb", "go"],
+    ["cosign"]
+  ),
+  release: group("Release", ["setpriv", "git", "buildah", "apt-get", "dpkg-deb", "go"], ["cosign", "helm"]),
   registries: group(
     "Registries",
     [...registry, "go", "gcc", "git"],

@@ -1,9 +1,9 @@
 import { Effect, FileSystem, Path } from "effect"
 import { mkdirSync, rmdirSync } from "node:fs"
 
-/** A memory limit as a container's: what to start a process of Node's with so that it has it, and what the limit is. */
+/** A memory limit as a container's: the command that starts a program within it, and a description of it. */
 export interface MemoryLimit {
-  readonly command: (node: string, args: ReadonlyArray<string>) => readonly [string, ReadonlyArray<string>]
+  readonly command: (program: string, args: ReadonlyArray<string>) => readonly [string, ReadonlyArray<string>]
   readonly description: string
 }
 
@@ -32,24 +32,21 @@ const inGroup = Effect.fnUntraced(function* (
   yield* fs.access(path.join(group, file))
   yield* fs.writeFileString(path.join(group, file), String(mebibytes * 1024 * 1024), { flag: "r+" })
   const limit: MemoryLimit = {
-    command: (node, args) => [
+    command: (program, args) => [
       "/bin/sh",
-      ["-c", 'echo $$ >"$0" && exec "$@"', path.join(group, "cgroup.procs"), node, ...args]
+      ["-c", 'echo $$ >"$0" && exec "$@"', path.join(group, "cgroup.procs"), program, ...args]
     ],
     description: `${mebibytes} MiB by the control group ${group}`
   }
   return limit
 })
 
-/**
- * A limit of so many MiB: a control group, which takes root; where there can be none, the heap that V8 takes within such a
- * limit, half of it.
- */
+/** A limit of so many MiB by a control group, which takes root; where there can be none, the executable's own on its heap. */
 export const make = (mebibytes: number) =>
   Effect.firstSuccessOf([
     ...hierarchies.map((hierarchy) => inGroup(hierarchy, mebibytes)),
     Effect.succeed<MemoryLimit>({
-      command: (node, args) => [node, [`--max-old-space-size=${mebibytes / 2}`, ...args]],
-      description: `a heap of ${mebibytes / 2} MiB, since no control group can be made here`
+      command: (program, args) => [program, args],
+      description: "its own limit on the heap alone, since no control group can be made here"
     })
   ])

@@ -24,8 +24,11 @@ export const parts: ReadonlyArray<Part> = [
   { name: "promtool", from: { debian: "prometheus" } },
   { name: "openssl", from: { debian: "openssl" } },
   { name: "wrk", from: { debian: "wrk" } },
-  { name: "buildah", from: { debian: "buildah" } },
   { name: "git", from: { debian: "git" } },
+  { name: "buildah", from: { debian: "buildah" } },
+  { name: "readelf", from: { debian: "binutils" } },
+  { name: "dpkg-deb", from: { debian: "dpkg" } },
+  { name: "apt-get", from: { advice: "run this on Debian, whose packages an image is made of" } },
   { name: "gcc", from: { debian: "build-essential" } },
   // Debian's own is too old for the module, though any since 1.21 brings the version that the module names.
   {

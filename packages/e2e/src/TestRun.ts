@@ -62,8 +62,13 @@ export const run = Effect.gen(function* () {
   )
   const servers = new Set(chosen.groups.flatMap((name) => groups[name].servers))
   for (const server of servers) yield* ServerBuild.program(server, Console.error)
-  yield* Console.error("Building the bundle...")
-  yield* Command.run(process.execPath, ["scripts/build.ts"], { cwd: root, inheritsEnvironment: true })
+  if (!chosen.skipBuild) {
+    yield* Console.error("Building the program...")
+    yield* Command.run(process.execPath, ["scripts/build.ts", "--arch=amd64,arm64"], {
+      cwd: root,
+      inheritsEnvironment: true
+    })
+  }
   const files = chosen.groups.map((name) => groups[name].file)
   yield* vitest(["--config", "packages/e2e/src/vitest.config.ts", ...chosen.vitest, ...files])
 }).pipe(

@@ -7,18 +7,25 @@ import { parts } from "../src/Parts.ts"
 
 describe("Arguments", () => {
   it("runs every group unless some are named", () => {
-    assert.deepStrictEqual(parse([]), { install: false, groups: groupNames, vitest: [], unknown: [] })
+    assert.deepStrictEqual(parse([]), {
+      install: false,
+      skipBuild: false,
+      groups: groupNames,
+      vitest: [],
+      unknown: []
+    })
     assert.deepStrictEqual(parse(["restart", "registry"]).groups, ["registry", "restart"])
   })
 
-  it("passes what begins with a dash to vitest, but --install", () => {
-    const { groups, install, vitest } = parse([
+  it("passes what begins with a dash to vitest, but --install and --skip-build", () => {
+    const { groups, install, skipBuild, vitest } = parse([
       "--install",
+      "--skip-build",
       "--reporter=json",
       "clients",
       "--outputFile.json=x"
     ])
-    assert.deepStrictEqual([install, groups], [true, ["clients"]])
+    assert.deepStrictEqual([install, skipBuild, groups], [true, true, ["clients"]])
     assert.deepStrictEqual(vitest, ["--reporter=json", "--outputFile.json=x"])
   })
 

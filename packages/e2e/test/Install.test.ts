@@ -21,7 +21,8 @@ const environment = (variables: Readonly<Record<string, string>>): typeof Enviro
   variables,
   output: nothing,
   errors: nothing,
-  onExit: () => () => {}
+  onExit: () => () => {},
+  onWarning: () => () => {}
 })
 
 /** Brings what is asked for on a machine whose PATH is one directory; gives the commands run and the failure, if any. */

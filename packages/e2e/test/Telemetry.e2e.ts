@@ -140,10 +140,7 @@ layer(KubeBed.layer, options)("Telemetry", (it) => {
         const [began, joined] = [treeOf(3), treeOf(4)].toSorted((one) =>
           one.includes("cache.fill") ? -1 : 1
         )
-        assert.strictEqual(
-          began,
-          `GET /package 200 miss\n  cache.open miss\n${fill("\n        GET 200")}`
-        )
+        assert.strictEqual(began, `GET /package 200 miss\n  cache.open miss\n${fill("\n        GET 200")}`)
         assert.strictEqual(joined, `GET /package 200 collapsed\n  cache.open collapsed`)
         const collapsed = spans.find(
           (span) =>

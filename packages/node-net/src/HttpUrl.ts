@@ -1,5 +1,6 @@
 import { Data, Redacted, Result } from "effect"
-import { net, url } from "./NodeModules.ts"
+import { toAscii } from "./HostName.ts"
+import { net } from "./NodeModules.ts"
 
 /** Text that is no http or https address; `reason` shows nothing of it. */
 export class InvalidUrl extends Data.TaggedError("InvalidUrl")<{
@@ -181,6 +182,8 @@ const readAddress = (text: string): string | undefined =>
 const readName = (text: string): string | undefined => {
   const bytes = unescape(text)
   if (bytes === undefined) return undefined
-  const name = /^[\0-\x7f]*$/.test(bytes) ? bytes.toLowerCase() : url.domainToASCII(utf8(bytes))
-  return name.length <= 255 && /^[a-z0-9_](?:[a-z0-9._-]*[a-z0-9._])?$/.test(name) ? name : undefined
+  const name = toAscii(utf8(bytes))
+  return name !== undefined && name.length <= 255 && /^[a-z0-9_](?:[a-z0-9._-]*[a-z0-9._])?$/.test(name)
+    ? name
+    : undefined
 }

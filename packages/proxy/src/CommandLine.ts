@@ -53,7 +53,7 @@ const collect = (
   })
   const asksFor = (name: string) => tokens.some((token) => token.kind === "option" && token.name === name)
   if (asksFor("help")) return Result.fail(new HelpRequested({ text: helpText() }))
-  if (asksFor("version")) return Result.fail(new VersionRequested({ text: versionText }))
+  if (asksFor("version")) return Result.fail(new VersionRequested({ text: versionText() }))
   const given = new Map<string, ReadonlyArray<string>>()
   for (const token of tokens) {
     if (token.kind === "option-terminator") continue

@@ -21,6 +21,8 @@ export interface Environment {
   readonly errors: Output
   /** Calls `listener` as the process ends, however it ends; what is returned takes that back. */
   readonly onExit: (listener: () => void) => () => void
+  /** Calls `listener` with Node's warnings, and nothing else does; what is returned takes that back. */
+  readonly onWarning: (listener: (warning: Error) => void) => () => void
 }
 
 const outputOf = (stream: typeof process.stdout | typeof process.stderr): Output => {
@@ -51,6 +53,16 @@ export const Environment = Context.Reference<Environment>("@registry-packages-pr
     onExit: (listener) => {
       process.on("exit", listener)
       return () => process.removeListener("exit", listener)
+    },
+    onWarning: (listener) => {
+      // Node's own prints them.
+      const others = process.listeners("warning")
+      for (const other of others) process.removeListener("warning", other)
+      process.on("warning", listener)
+      return () => {
+        process.removeListener("warning", listener)
+        for (const other of others) process.on("warning", other)
+      }
     }
   })
 })

@@ -1,6 +1,7 @@
 import * as Flag from "./Flag.ts"
 import { flags } from "./Flags.ts"
-import { version } from "./Version.ts"
+import * as CodeCache from "./CodeCache.ts"
+import { commit, version } from "./Version.ts"
 
 export const programName = "registry-packages-proxy"
 
@@ -35,8 +36,12 @@ const entry = (flag: Flag.Flag<unknown>): string =>
     `      Variable: ${Flag.variable(flag)}`
   ].join("\n")
 
-/** What --version prints. */
-export const versionText = `${programName} ${version}\n`
+/** What --version prints, a line. */
+export const versionText = (): string => {
+  const form = commit === undefined ? "sources" : `commit ${commit}`
+  const { arch, platform, version: node } = process
+  return `${programName} ${version} (${form}, ${CodeCache.form()}, Node ${node.slice(1)}, ${platform}-${arch})\n`
+}
 
 /** What --help prints. */
 export const helpText = (): string =>

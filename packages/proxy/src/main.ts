@@ -1,9 +1,12 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { Effect, Layer } from "effect"
+import * as CodeCache from "./CodeCache.ts"
 import * as CommandLine from "./CommandLine.ts"
 import { Environment } from "./Environment.ts"
 import * as Logging from "./Logging.ts"
+import * as NodeOptions from "./NodeOptions.ts"
+import * as NodeWarnings from "./NodeWarnings.ts"
 import * as Program from "./Program.ts"
 import * as Signals from "./Signals.ts"
 import * as Telemetry from "./telemetry/Telemetry.ts"
@@ -14,6 +17,7 @@ Effect.gen(function* () {
   const settings = yield* CommandLine.parse(args, variables)
   const telemetry = yield* Effect.fromResult(TelemetrySettings.parse(variables))
   return yield* Program.layer(settings, { variables }).pipe(
+    Layer.merge([NodeWarnings.layer, NodeOptions.layer, CodeCache.layer]),
     Layer.provide(Telemetry.layer(telemetry)),
     Layer.provide(Logging.layer(settings)),
     Layer.launch

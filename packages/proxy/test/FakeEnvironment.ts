@@ -5,6 +5,7 @@ export const make = (
   options: { readonly isTerminal?: boolean; readonly variables?: Environment["variables"] } = {}
 ) => {
   const listeners = new Set<() => void>()
+  const warningListeners = new Set<(warning: Error) => void>()
   const writes: Array<string> = []
   const errorWrites: Array<string> = []
   const held: Array<() => void> = []
@@ -31,6 +32,10 @@ export const make = (
     onExit: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
+    },
+    onWarning: (listener) => {
+      warningListeners.add(listener)
+      return () => warningListeners.delete(listener)
     }
   }
   return {
@@ -46,6 +51,10 @@ export const make = (
     exit: () => {
       for (const listener of listeners) listener()
     },
-    exitListeners: () => listeners.size
+    exitListeners: () => listeners.size,
+    warn: (warning: Error) => {
+      for (const listener of warningListeners) listener(warning)
+    },
+    warningListeners: () => warningListeners.size
   }
 }

@@ -121,6 +121,23 @@ describe("Signals", () => {
     })
   )
 
+  it.live("has Node's warnings in its log, and no text of Node's on the errors", () =>
+    Effect.gen(function* () {
+      const ended = yield* run(behave("warning"), (text, child) => {
+        if (text.includes("OLD1")) child.kill("SIGTERM")
+      })
+      assert.strictEqual(ended.errors, "")
+      const line: unknown = JSON.parse(ended.output.split("\n").find((line) => line.includes("OLD1")) ?? "")
+      assert.deepInclude(line, {
+        level: "warn",
+        message: "warning from Node",
+        name: "OldWarning",
+        code: "OLD1",
+        warning: "something is old"
+      })
+    })
+  )
+
   it.live("ends with 1 and the place for a defect", () =>
     Effect.gen(function* () {
       const ended = yield* run(behave("defect"))

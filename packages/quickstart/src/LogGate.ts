@@ -12,7 +12,7 @@ const mostHeld = 64 * 1024
 
 /** Holds back what is written to the environment's output until the gate opens. */
 export const make = (environment: Environment): LogGate => {
-  const { args, errors, onExit, output, variables } = environment
+  const { args, errors, onExit, onWarning, output, variables } = environment
   let isOpen = false
   let held = ""
   const hold = (text: string) => {
@@ -28,7 +28,7 @@ export const make = (environment: Environment): LogGate => {
     writeNow: (text) => (isOpen ? output.writeNow(text) : hold(text))
   }
   return {
-    environment: { args, errors, onExit, output: gated, variables },
+    environment: { args, errors, onExit, onWarning, output: gated, variables },
     open: (what) =>
       Effect.sync(() => {
         isOpen = true

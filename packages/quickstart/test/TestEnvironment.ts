@@ -26,7 +26,8 @@ export const make = (options: {
       variables: options.variables ?? {},
       output,
       errors: output,
-      onExit: () => () => {}
+      onExit: () => () => {},
+      onWarning: () => () => {}
     },
     written: () => written
   }

@@ -19,21 +19,18 @@ export const names = { program: "registry-packages-proxy", sidecar: "kube-rbac-p
 /** A tag of the program's image that no registry has. */
 export const missingTag = "missing"
 
-/** The program as it was built just now, under this Node, and kube-rbac-proxy or its stand-in. */
+/** The program as it was built just now, and kube-rbac-proxy or its stand-in. */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-image-" })
-  const main = path.join(directory, "main.js")
-  yield* fs.copyFile(built, main)
+  const program = path.join(directory, names.program)
+  yield* fs.copyFile(built.executable, program)
   const sidecar = yield* ServerBuild.program("kube-rbac-proxy")
   const images: Readonly<Record<string, Image>> = {
     [names.program]: {
-      command: ["/image/node", "--disable-sigusr1", "/image/main.js"],
-      files: [
-        [yield* fs.realPath(process.execPath), "/image/node"],
-        [main, "/image/main.js"]
-      ]
+      command: [`/image/${names.program}`],
+      files: [[program, `/image/${names.program}`]]
     },
     [names.sidecar]: {
       command: ["/image/kube-rbac-proxy"],

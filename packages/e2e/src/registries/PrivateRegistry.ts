@@ -20,7 +20,7 @@ export interface PrivateRegistry {
   readonly ignoresRanges?: boolean
   /** Pushes an image or an index from a layout, its digest kept. */
   readonly push: (
-    layout: ImageLayout,
+    layout: Pick<ImageLayout, "directory">,
     image: { readonly name: string },
     repository: string
   ) => Effect.Effect<unknown, unknown, Command.Services>

@@ -39,9 +39,8 @@ export interface ClusterAccess {
 export const textOf = (value: unknown): string =>
   Buffer.isBuffer(value) ? value.toString("latin1") : typeof value === "string" ? value : ""
 
-const accessOf = async ({ config, proxy, server }: KubeConfigFile.Loaded): Promise<Access> => {
-  const options: RequestOptions = {}
-  await config.applyToHTTPSOptions(options)
+const accessOf = async ({ credentials, proxy, server }: KubeConfigFile.Loaded): Promise<Access> => {
+  const options = await credentials.requestOptions()
   const { auth, ca, cert, key, rejectUnauthorized, servername } = options
   const headers: Record<string, string> = {}
   if (typeof auth === "string") headers["authorization"] = `Basic ${Buffer.from(auth).toString("base64")}`

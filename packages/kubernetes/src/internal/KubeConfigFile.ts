@@ -1,15 +1,15 @@
-import type { KubeConfig } from "@kubernetes/client-node/dist/config.js"
 import type { Cluster, User } from "@kubernetes/client-node/dist/config_types.js"
 import { Predicate, Result } from "effect"
 import { type ClusterLocation, type InCluster, tokenFile } from "../ClusterLocation.ts"
 import * as YamlText from "../YamlText.ts"
+import type { KubeCredentials } from "./KubeCredentials.ts"
 
 const { readFileSync, statSync } = process.getBuiltinModule("node:fs")
 const { dirname, resolve } = process.getBuiltinModule("node:path")
 
-/** A configuration that was read: what client-node authenticates with, and what it is not asked to do. */
+/** A configuration that was read. */
 export interface Loaded {
-  readonly config: KubeConfig
+  readonly credentials: KubeCredentials
   readonly server: URL
   /** An HTTP proxy on the way to the server. */
   readonly proxy: string | undefined
@@ -21,9 +21,9 @@ export interface Loaded {
 export class Unusable extends Error {}
 
 // Evaluated when an API server is first asked, not when the program starts.
-const load = async (): Promise<KubeConfig> => {
-  const { KubeConfig } = await import("@kubernetes/client-node/dist/config.js")
-  return new KubeConfig()
+const credentialsOf = async (cluster: Cluster, user: User): Promise<KubeCredentials> => {
+  const { make } = await import("./KubeCredentials.ts")
+  return make(cluster, user)
 }
 
 const codeOf = (cause: unknown): string =>
@@ -79,11 +79,11 @@ const serverOf = (cluster: Cluster): URL => {
   return server
 }
 
-/** Proxies are Node's part here, and client-node refuses plain HTTP where a check of certificates is asked for. */
-const plain = (cluster: Cluster, server: URL): Cluster => {
-  const { proxyUrl: _, ...rest } = cluster
-  return { ...rest, skipTLSVerify: cluster.skipTLSVerify || server.protocol === "http:" }
-}
+/** A plain HTTP server has no certificate to check. */
+const plain = (cluster: Cluster, server: URL): Cluster => ({
+  ...cluster,
+  skipTLSVerify: cluster.skipTLSVerify || server.protocol === "http:"
+})
 
 /** The largest kubeconfig read, in bytes. */
 export const maxSize = 4 * 1024 * 1024
@@ -109,30 +109,41 @@ const withTokenFile = (
   return { ...entry, user: { ...rest, "auth-provider": { name: "tokenFile", config: { tokenFile } } } }
 }
 
+const absolute = (directory: string, file: string | null | undefined): { readonly file?: string } =>
+  file ? { file: resolve(directory, file) } : {}
+
 /** The user of a context that names none, as client-go has it. */
 const anonymous = { name: "anonymous", user: {} } as const
 
-/** Gives client-node the current context, its cluster and its user; nothing where one is missing. */
-const take = async (config: KubeConfig, document: unknown, directory: string): Promise<void> => {
-  const { newClusters, newContexts, newUsers } = await import("@kubernetes/client-node/dist/config_types.js")
-  if (!Predicate.isObject(document)) return
+/** The cluster and the user of the current context; none where one of the three is missing. Throws at what is no such thing. */
+const current = async (
+  document: unknown,
+  directory: string
+): Promise<{ readonly cluster: Cluster; readonly user: User } | undefined> => {
+  const { newClusters, newUsers } = await import("@kubernetes/client-node/dist/config_types.js")
+  if (!Predicate.isObject(document)) return undefined
   const context = named(document["contexts"], document["current-context"])
   const { cluster: clusterName, user: userName } = Predicate.isObject(context?.["context"])
     ? context["context"]
     : {}
-  const cluster = named(document["clusters"], clusterName)
+  const clusterEntry = named(document["clusters"], clusterName)
   const isAnonymous = userName === undefined || userName === null || userName === ""
-  const user = isAnonymous ? anonymous : named(document["users"], userName)
-  if (context === undefined || cluster === undefined || user === undefined) return
-  config.loadFromOptions({
-    clusters: newClusters([cluster]),
-    contexts: newContexts([
-      { ...context, context: { cluster: clusterName, user: isAnonymous ? anonymous.name : userName } }
-    ]),
-    users: newUsers([withTokenFile(user, directory)]),
-    currentContext: document["current-context"]
-  })
-  config.makePathsAbsolute(directory)
+  const userEntry = isAnonymous ? anonymous : named(document["users"], userName)
+  if (context === undefined || clusterEntry === undefined || userEntry === undefined) return undefined
+  const [cluster] = newClusters([clusterEntry])
+  const [user] = newUsers([withTokenFile(userEntry, directory)])
+  if (cluster === undefined || user === undefined) return undefined
+  const { file: caFile } = absolute(directory, cluster.caFile)
+  const { file: certFile } = absolute(directory, user.certFile)
+  const { file: keyFile } = absolute(directory, user.keyFile)
+  return {
+    cluster: caFile === undefined ? cluster : { ...cluster, caFile },
+    user: {
+      ...user,
+      ...(certFile === undefined ? {} : { certFile }),
+      ...(keyFile === undefined ? {} : { keyFile })
+    }
+  }
 }
 
 const tokenFileOf = ({ authProvider }: User): string | undefined =>
@@ -154,26 +165,21 @@ const readText = (path: string, name: string): string => {
 
 const fromFile = async (path: string): Promise<Loaded> => {
   const name = `kubeconfig ${path.slice(path.lastIndexOf("/") + 1)}`
-  const config = await load()
   const documents = await YamlText.parse(readText(path, name))
   if (Result.isFailure(documents)) throw new Unusable(`${name} cannot be read: ${documents.failure}`)
-  try {
-    await take(config, documents.success[0], dirname(resolve(path)))
-  } catch {
+  const found = await current(documents.success[0], dirname(resolve(path))).catch(() => {
     // What it says may quote the file.
     throw new Unusable(`${name} has a current context whose cluster or user cannot be read`)
-  }
-  const cluster = config.getCurrentCluster()
-  const user = config.getCurrentUser()
-  if (cluster === null || user === null) {
+  })
+  if (found === undefined) {
     throw new Unusable(`${name} has no current context with a cluster and a user`)
   }
+  const { cluster, user } = found
   supported(user)
   const server = serverOf(cluster)
   const tokenFile = tokenFileOf(user)
-  config.loadFromClusterAndUser(plain(cluster, server), withExecInfo(user))
   return {
-    config,
+    credentials: await credentialsOf(plain(cluster, server), withExecInfo(user)),
     server,
     proxy: cluster.proxyUrl,
     files: tokenFile === undefined ? [path] : [path, tokenFile]
@@ -188,12 +194,16 @@ const fromPod = async (location: InCluster): Promise<Loaded> => {
     server: `https://${host}:${location.port}`,
     skipTLSVerify: false
   }
-  const config = await load()
-  config.loadFromClusterAndUser(cluster, {
+  const user: User = {
     name: "pod",
     authProvider: { name: "tokenFile", config: { tokenFile: tokenFile(location) } }
-  })
-  return { config, server: serverOf(cluster), proxy: undefined, files: [tokenFile(location)] }
+  }
+  return {
+    credentials: await credentialsOf(cluster, user),
+    server: serverOf(cluster),
+    proxy: undefined,
+    files: [tokenFile(location)]
+  }
 }
 
 /** Reads a configuration anew; rejects with {@link Unusable}. */

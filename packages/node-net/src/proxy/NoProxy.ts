@@ -1,5 +1,6 @@
 import type { BlockList } from "node:net"
-import { net, url } from "../NodeModules.ts"
+import { toAscii } from "../HostName.ts"
+import { net } from "../NodeModules.ts"
 
 /** A server, as a request names it: a name in lowercase ASCII, or an address without brackets. */
 export interface Destination {
@@ -56,10 +57,6 @@ const splitPort = (text: string): readonly [host: string, port: string] => {
 const isPort = (port: string, destination: Destination): boolean =>
   port === "" || port === String(destination.port)
 
-/** Only what is a name beyond ASCII: Node reads more as a host, addresses and what ends in `/` or `?` included. */
-const asciiOf = (name: string): string =>
-  /^(?=.*[^\0-\x7f])[a-z0-9._\x80-\u{10ffff}-]*$/u.test(name) ? url.domainToASCII(name) || name : name
-
 const matcherOf = (text: string): Matcher | undefined => {
   const within = subnet(text)
   if (within !== undefined) return within
@@ -71,7 +68,7 @@ const matcherOf = (text: string): Matcher | undefined => {
   if (host === "") return undefined
   const glob = host.startsWith("*.") ? host.slice(1) : host
   const suffix = glob.startsWith(".") ? glob : `.${glob}`
-  const ascii = asciiOf(suffix.slice(1))
+  const ascii = toAscii(suffix.slice(1)) ?? suffix.slice(1)
   const coversItself = glob !== suffix
   return ({ hostname, port: ownPort }, address) =>
     address === undefined &&

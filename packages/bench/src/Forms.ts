@@ -1,0 +1,132 @@
+import { Console, Effect, type Scope } from "effect"
+import { request } from "node:http"
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import type { Bed } from "./Bed.ts"
+import { anonymousMiB, residentMiB } from "./ProcessTree.ts"
+import type { Verdict } from "./Report.ts"
+import * as Servers from "./Servers.ts"
+import { median, spread } from "./Statistics.ts"
+import { align, figure } from "./Table.ts"
+
+const isHealthy = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const probe = request({ host: "127.0.0.1", port, path: "/healthz", agent: false }, (response) => {
+      response.resume()
+      resolve(response.statusCode === 200)
+    })
+    probe.on("error", () => resolve(false))
+    probe.end()
+  })
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
+
+/** One start of the program. */
+export interface Run {
+  /** From the process's start to /healthz 200. */
+  readonly seconds: number
+  readonly anonymous: number
+  readonly resident: number
+}
+
+/** Starts the program once, and looks at its memory some seconds later. */
+export const startOnce = (
+  bed: Bed,
+  options: {
+    readonly name: string
+    readonly form?: Servers.Form
+    readonly executable?: string
+  }
+): Effect.Effect<Run, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { args, command, port } = yield* Servers.launch({
+      ...options,
+      work: bed.work,
+      hosts: [bed.origin.host],
+      imageRoot: options.form === "image" && "root" in bed.image ? bed.image.root : undefined
+    })
+    const began = performance.now()
+    const child = yield* Effect.acquireRelease(
+      Effect.sync(() => spawn(command, args, { stdio: ["ignore", "ignore", "inherit"] })),
+      (child) =>
+        Effect.promise(async () => {
+          if (hasEnded(child)) return
+          child.kill()
+          await once(child, "exit")
+        })
+    )
+    const seconds = yield* Effect.tryPromise({
+      try: async () => {
+        while (!(await isHealthy(port))) {
+          if (hasEnded(child)) throw new Error(`${command} ${args.join(" ")} does not stay`)
+          await new Promise((resolve) => setTimeout(resolve, 2))
+        }
+        return (performance.now() - began) / 1000
+      },
+      catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
+    })
+    yield* Effect.sleep(bed.extent.idleSeconds * 1000)
+    const pid = child.pid ?? 0
+    return { seconds, anonymous: anonymousMiB(pid), resident: residentMiB(pid) }
+  })
+
+interface FormRun extends Run {
+  readonly form: Servers.Form
+}
+
+const table = (runs: ReadonlyArray<FormRun>, forms: ReadonlyArray<Servers.Form>): string =>
+  align([
+    ["start and idle memory", "start s", "min", "max", "anonymous MiB", "file-backed", "resident"],
+    ...forms.map((form) => {
+      const own = runs.filter((run) => run.form === form)
+      const seconds = spread(own.map(({ seconds }) => seconds))
+      const memory = [
+        own.map(({ anonymous }) => anonymous),
+        own.map(({ anonymous, resident }) => resident - anonymous),
+        own.map(({ resident }) => resident)
+      ]
+      return [`  ${form}`, ...[seconds.median, seconds.min, seconds.max, ...memory.map(median)].map(figure)]
+    })
+  ])
+
+/** How fast each form of the program starts, in turns, and how much it holds when it has done nothing yet. */
+export const start = (bed: Bed): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
+  Effect.gen(function* () {
+    const forms = Servers.forms.filter((form) => form !== "image" || "root" in bed.image)
+    const rounds = Array.from({ length: bed.extent.rounds }, (_, index) => index)
+    const runs = yield* Effect.forEach(
+      rounds.flatMap((index) => forms.map((form) => ({ form, index }))),
+      ({ form, index }) =>
+        Effect.map(Effect.scoped(startOnce(bed, { name: `start-${form}-${index}`, form })), (run) => ({
+          ...run,
+          form
+        }))
+    )
+    yield* Console.log(`${table(runs, forms)}\n`)
+    const executable = runs.filter(({ form }) => form === "executable")
+    const verdict = (what: string, values: ReadonlyArray<number>, atMost: number, unit: string): Verdict => {
+      const { max, median, min } = spread(values)
+      const measured = `${figure(median)} (${figure(min)} to ${figure(max)}) ${unit}`
+      return { what, bar: `<= ${atMost} ${unit}`, measured, met: median <= atMost }
+    }
+    return [
+      verdict(
+        "executable: start to /healthz 200",
+        executable.map(({ seconds }) => seconds),
+        0.2,
+        "s"
+      ),
+      verdict(
+        "the same: anonymous memory, idle",
+        executable.map(({ anonymous }) => anonymous),
+        30,
+        "MiB"
+      ),
+      verdict(
+        "the same: resident memory, idle",
+        executable.map(({ resident }) => resident),
+        112,
+        "MiB"
+      )
+    ]
+  })

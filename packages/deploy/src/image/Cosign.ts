@@ -1,0 +1,34 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { run } from "./Run.ts"
+
+/** cosign with a private key, and without any service: nothing is looked up, and nothing is published. */
+export interface Cosign {
+  /** The signature of a text, in base64. */
+  readonly signatureOf: (text: string) => Promise<string>
+}
+
+export interface CosignOptions {
+  readonly command: string
+  /** A key as `cosign generate-key-pair` makes it. */
+  readonly key: string
+  readonly password: string
+}
+
+const offline = ["--tlog-upload=false", "--use-signing-config=false", "--new-bundle-format=false"]
+
+export const make = ({ command, key, password }: CosignOptions): Cosign => ({
+  signatureOf: async (text) => {
+    const directory = mkdtempSync(join(tmpdir(), "registry-packages-proxy-signature-"))
+    try {
+      const [file, signature] = [join(directory, "text"), join(directory, "signature")]
+      writeFileSync(file, text)
+      const args = ["sign-blob", "--yes", `--key=${key}`, ...offline, `--output-signature=${signature}`, file]
+      await run(command, args, { env: { COSIGN_PASSWORD: password, HOME: directory } })
+      return readFileSync(signature, "utf8").trim()
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  }
+})

@@ -1,0 +1,150 @@
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync
+} from "node:fs"
+import { basename, dirname, join } from "node:path"
+import type { Architecture } from "./Architecture.ts"
+import { run } from "./Run.ts"
+
+/** A package of Debian's that files of a base come from. */
+export interface DebianPackage {
+  readonly name: string
+  readonly version: string
+  readonly architecture: Architecture
+  /** Of the files that are taken from it; an SPDX expression. */
+  readonly licence: string
+}
+
+/** The files of an image that a program for Node's libraries runs on. */
+export interface DebianBase {
+  /** The root of its file system. */
+  readonly root: string
+  readonly packages: ReadonlyArray<DebianPackage>
+}
+
+const platforms: Readonly<Record<Architecture, { readonly triple: string; readonly loader: string }>> = {
+  amd64: { triple: "x86_64-linux-gnu", loader: "lib64/ld-linux-x86-64.so.2" },
+  arm64: { triple: "aarch64-linux-gnu", loader: "lib/ld-linux-aarch64.so.1" }
+}
+
+const gcc = "GPL-3.0-or-later WITH GCC-exception-3.1"
+
+/** What is taken from each package: the libraries that Node asks the loader for. */
+const packages = {
+  "ca-certificates": { libraries: [], licence: "MPL-2.0" },
+  libatomic1: { libraries: ["libatomic.so.1"], licence: gcc },
+  libc6: {
+    libraries: ["libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0"],
+    licence: "LGPL-2.1-or-later"
+  },
+  "libgcc-s1": { libraries: ["libgcc_s.so.1"], licence: gcc },
+  "libstdc++6": { libraries: ["libstdc++.so.6"], licence: gcc }
+} as const satisfies Record<string, { readonly libraries: ReadonlyArray<string>; readonly licence: string }>
+
+/** apt for an architecture, with lists and a cache of its own: the system's own state is neither asked nor changed. */
+const apt = (architecture: Architecture, directory: string) => {
+  for (const part of ["lists/partial", "cache/archives/partial"]) {
+    mkdirSync(join(directory, part), { recursive: true })
+  }
+  writeFileSync(join(directory, "status"), "")
+  const options = Object.entries({
+    "APT::Architecture": architecture,
+    "APT::Architectures": architecture,
+    // As root it would become a user who cannot write here.
+    "APT::Sandbox::User": "root",
+    "Dir::State::Lists": join(directory, "lists"),
+    "Dir::State::status": join(directory, "status"),
+    "Dir::Cache": join(directory, "cache")
+  }).flatMap(([name, value]) => ["-o", `${name}=${value}`])
+  return (...args: ReadonlyArray<string>) =>
+    run("apt-get", [...options, "--quiet", ...args], { cwd: directory })
+}
+
+const packageFiles = (directory: string): ReadonlyArray<string> =>
+  readdirSync(directory)
+    .filter((file) => file.endsWith(".deb"))
+    .sort()
+
+/** The certificates of a folder in one text. */
+const authorities = (directory: string): string =>
+  readdirSync(directory)
+    .sort()
+    .map((file) => `${readFileSync(join(directory, file), "utf8").trimEnd()}\n`)
+    .join("")
+
+/** Where a package's licence is: of its own, or of the package that its folder is a link to. */
+const copyrightOwner = (unpacked: string, name: string): string | undefined => {
+  const folder = join(unpacked, "usr/share/doc", name)
+  return existsSync(join(folder, "copyright")) ? undefined : basename(readlinkSync(folder))
+}
+
+/**
+ * Makes in `directory` the root of an image from Debian's packages: libc, libstdc++, libgcc, libatomic, the certificates of
+ * public authorities, and their licences. Of the suite that this machine's apt is set up for; apt checks the signatures.
+ */
+export const make = async (architecture: Architecture, directory: string): Promise<DebianBase> => {
+  const { loader, triple } = platforms[architecture]
+  const [downloads, unpacked, root] = ["apt", "unpacked", "root"].map((part) => join(directory, part)) as [
+    string,
+    string,
+    string
+  ]
+  const get = apt(architecture, downloads)
+  const unpack = async (names: ReadonlyArray<string>): Promise<void> => {
+    await get("download", ...names)
+    for (const file of packageFiles(downloads)) {
+      await run("dpkg-deb", ["--extract", join(downloads, file), unpacked])
+    }
+  }
+  const names = Object.keys(packages)
+  await get("update")
+  await unpack(names)
+  const owners = names.map((name) => [name, copyrightOwner(unpacked, name)] as const)
+  await unpack([...new Set(owners.flatMap(([, owner]) => owner ?? []))])
+
+  const put = (target: string, content: string | { readonly from: string }, mode = 0o444): void => {
+    const file = join(root, target)
+    mkdirSync(dirname(file), { recursive: true, mode: 0o755 })
+    if (typeof content === "string") writeFileSync(file, content)
+    else copyFileSync(content.from, file)
+    chmodSync(file, mode)
+  }
+  const library = (name: string): { readonly from: string } => {
+    const paths = [`lib/${triple}/${name}`, `usr/lib/${triple}/${name}`]
+    const found = paths.find((path) => existsSync(join(unpacked, path)))
+    if (found === undefined) throw new Error(`${name} is in none of Debian's packages for ${architecture}`)
+    return { from: join(unpacked, found) }
+  }
+  put(loader, library(basename(loader)), 0o555)
+  for (const { libraries } of Object.values(packages)) {
+    for (const name of libraries) put(`lib/${triple}/${name}`, library(name))
+  }
+  put("etc/ssl/certs/ca-certificates.crt", authorities(join(unpacked, "usr/share/ca-certificates/mozilla")))
+  // Without it the C library asks DNS for localhost before it looks into /etc/hosts.
+  put("etc/nsswitch.conf", "hosts: files dns\n")
+  for (const [name, owner] of owners) {
+    const from = join(unpacked, "usr/share/doc", owner ?? name, "copyright")
+    put(`usr/share/doc/${name}/copyright`, { from })
+  }
+  const versions = await Promise.all(
+    packageFiles(downloads).map((file) =>
+      run("dpkg-deb", ["--show", "--showformat=${Package} ${Version}", join(downloads, file)])
+    )
+  )
+  const versionOf = new Map(versions.map((text) => text.split(" ") as [name: string, version: string]))
+  return {
+    root,
+    packages: Object.entries(packages).map(([name, { licence }]) => ({
+      name,
+      version: versionOf.get(name) ?? "",
+      architecture,
+      licence
+    }))
+  }
+}

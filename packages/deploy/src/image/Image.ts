@@ -1,0 +1,71 @@
+import { cpSync, linkSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import type { Architecture } from "./Architecture.ts"
+import type { Buildah } from "./Buildah.ts"
+
+/** How the program is run, and by whom, in an image. */
+export const dockerfile = fileURLToPath(new URL("../../Dockerfile", import.meta.url))
+
+/** What all images of a build share. */
+export interface Source {
+  readonly version: string
+  readonly commit: string
+  /** In seconds since 1970: the time of all that is in the images. */
+  readonly time: number
+}
+
+export interface ImageOptions {
+  readonly architecture: Architecture
+  /** A reference that buildah knows, or can pull. */
+  readonly base: string
+  readonly executable: string
+  /** A folder with the licences of what is in the executable. */
+  readonly licences: string
+  readonly source: Source
+}
+
+/** OCI annotations, the same for images and their index. Source: OCI image specification, annotations. */
+export const annotations = ({ commit, time, version }: Source): Readonly<Record<string, string>> => ({
+  "org.opencontainers.image.created": new Date(time * 1000).toISOString().replace(".000Z", "Z"),
+  "org.opencontainers.image.description":
+    "A caching proxy that hands out registry packages to nodes of a cluster",
+  "org.opencontainers.image.licenses": "Apache-2.0",
+  "org.opencontainers.image.revision": commit,
+  "org.opencontainers.image.title": "registry-packages-proxy",
+  "org.opencontainers.image.version": version
+})
+
+/** Builds the image of one architecture and calls it `name`. */
+export const build = async (
+  buildah: Buildah,
+  work: string,
+  name: string,
+  options: ImageOptions
+): Promise<void> => {
+  const { architecture, base, executable, licences, source } = options
+  mkdirSync(work, { recursive: true })
+  const context = mkdtempSync(join(work, "context-"))
+  try {
+    linkSync(executable, join(context, "registry-packages-proxy"))
+    cpSync(licences, join(context, "licences"), { recursive: true })
+    const all = Object.entries(annotations(source)).map(([key, value]) => `${key}=${value}`)
+    await buildah.run(
+      "build",
+      "--quiet",
+      "--isolation=chroot",
+      "--format=oci",
+      "--os=linux",
+      `--arch=${architecture}`,
+      `--timestamp=${source.time}`,
+      "--identity-label=false",
+      ...all.flatMap((annotation) => ["--annotation", annotation, "--label", annotation]),
+      `--build-arg=BASE=${base}`,
+      `--tag=${name}`,
+      `--file=${dockerfile}`,
+      context
+    )
+  } finally {
+    rmSync(context, { recursive: true, force: true })
+  }
+}

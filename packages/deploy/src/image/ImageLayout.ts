@@ -1,0 +1,52 @@
+import { join } from "node:path"
+import type { Architecture } from "./Architecture.ts"
+import type { Buildah } from "./Buildah.ts"
+import * as DebianBase from "./DebianBase.ts"
+import * as Image from "./Image.ts"
+import * as ImageIndex from "./ImageIndex.ts"
+
+export interface LayoutOptions {
+  /** Where the folder in the OCI image layout is made. */
+  readonly layout: string
+  /** A folder for what is only needed meanwhile. */
+  readonly work: string
+  readonly executables: Readonly<Partial<Record<Architecture, string>>>
+  readonly licences: string
+  readonly source: Image.Source
+  /** The image to build on, one for all architectures; unless told, one made from Debian's packages. */
+  readonly base?: string | undefined
+}
+
+export interface Layout {
+  /** The digest of the index. */
+  readonly digest: string
+  /** What buildah calls the image of each architecture. */
+  readonly names: Readonly<Partial<Record<Architecture, string>>>
+  /** What is in the images from Debian, where the base was made from it. */
+  readonly debian: ReadonlyArray<DebianBase.DebianPackage>
+}
+
+/** Builds the image of each architecture, and one index of them with the version as its tag. */
+export const make = async (buildah: Buildah, options: LayoutOptions): Promise<Layout> => {
+  const { base, executables, layout, licences, source, work } = options
+  const { time, version } = source
+  const names: Partial<Record<Architecture, string>> = {}
+  const tags: Partial<Record<Architecture, string>> = {}
+  const debian: Array<DebianBase.DebianPackage> = []
+  for (const architecture of ["amd64", "arm64"] as const) {
+    const executable = executables[architecture]
+    if (executable === undefined) continue
+    const own = `localhost/base:${architecture}`
+    if (base === undefined) {
+      const { packages, root } = await DebianBase.make(architecture, join(work, architecture))
+      await buildah.fromFiles(own, root, { architecture, time })
+      debian.push(...packages)
+    }
+    const name = `localhost/registry-packages-proxy:${architecture}`
+    await Image.build(buildah, work, name, { architecture, base: base ?? own, executable, licences, source })
+    await buildah.push(name, layout, architecture)
+    names[architecture] = name
+    tags[architecture] = architecture
+  }
+  return { digest: ImageIndex.unite(layout, version, tags, Image.annotations(source)), names, debian }
+}

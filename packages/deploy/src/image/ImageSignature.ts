@@ -1,0 +1,63 @@
+import { createHash } from "node:crypto"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import type { Cosign } from "./Cosign.ts"
+
+const mediaTypes = {
+  manifest: "application/vnd.oci.image.manifest.v1+json",
+  config: "application/vnd.oci.image.config.v1+json",
+  payload: "application/vnd.dev.cosign.simplesigning.v1+json"
+}
+
+/** The tag under which cosign looks for the signatures of a digest, beside what is signed. */
+export const tagOf = (digest: string): string => `${digest.replace(":", "-")}.sig`
+
+/** What is signed: that an image of this digest is called so. Source: cosign, specs/SIGNATURE_SPEC.md. */
+const payloadOf = (digest: string, name: string): string =>
+  JSON.stringify({
+    critical: {
+      identity: { "docker-reference": name },
+      image: { "docker-manifest-digest": digest },
+      type: "cosign container image signature"
+    },
+    optional: null
+  })
+
+/**
+ * Signs an image by its digest, and writes the signature into a folder in the OCI image layout, as cosign would put it into a
+ * registry: copied there beside the image, it is found and verified.
+ */
+export const write = async (cosign: Cosign, layout: string, digest: string, name: string): Promise<void> => {
+  mkdirSync(join(layout, "blobs/sha256"), { recursive: true })
+  const put = (mediaType: string, content: string) => {
+    const hex = createHash("sha256").update(content).digest("hex")
+    writeFileSync(join(layout, "blobs/sha256", hex), content)
+    return { mediaType, digest: `sha256:${hex}`, size: Buffer.byteLength(content) }
+  }
+  const text = payloadOf(digest, name)
+  const payload = put(mediaTypes.payload, text)
+  const config = put(
+    mediaTypes.config,
+    JSON.stringify({
+      architecture: "",
+      os: "",
+      config: {},
+      rootfs: { type: "layers", diff_ids: [payload.digest] }
+    })
+  )
+  const manifest = put(
+    mediaTypes.manifest,
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: mediaTypes.manifest,
+      config,
+      layers: [
+        { ...payload, annotations: { "dev.cosignproject.cosign/signature": await cosign.signatureOf(text) } }
+      ]
+    })
+  )
+  const annotations = { "org.opencontainers.image.ref.name": tagOf(digest) }
+  const index = { schemaVersion: 2, manifests: [{ ...manifest, annotations }] }
+  writeFileSync(join(layout, "index.json"), JSON.stringify(index))
+  writeFileSync(join(layout, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }))
+}

@@ -1,0 +1,134 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect, FileSystem, Path } from "effect"
+import { HttpClient } from "effect/http"
+import * as Bundle from "../src/Bundle.ts"
+import * as Command from "../src/Command.ts"
+import { shownOnFailure } from "../src/Logs.ts"
+import { options, TestBed } from "../src/TestBed.ts"
+
+const { built } = Bundle
+
+/** Flags of V8's that make it another V8 to cached code, and ones that do not. */
+const nodeOptions = [
+  { given: "--stack-trace-limit=5", accepted: false },
+  { given: "--jitless", accepted: false },
+  { given: "--max-old-space-size-percentage=10", accepted: true },
+  { given: "--report-uncaught-exception", accepted: true }
+]
+
+const credentials = Effect.gen(function* () {
+  const { directory } = yield* TestBed
+  const fs = yield* FileSystem.FileSystem
+  const file = (yield* Path.Path).join(directory, "none.yaml")
+  yield* fs.writeFileString(file, "[]")
+  return file
+})
+
+const codeCacheLines = (lines: ReadonlyArray<string>) => lines.filter((line) => line.includes("code cache"))
+
+layer(TestBed.layerDebian, options)("The executable", (it) => {
+  it.effect(
+    "says version, commit, Node, platform, and that V8 took its code",
+    Effect.fn(function* () {
+      const expected = new RegExp(
+        `^registry-packages-proxy \\d+\\.\\d+\\.\\d+ \\(commit [0-9a-f]{40}(\\+changes)?, executable, code cache accepted, ` +
+          `Node ${process.versions.node.replaceAll(".", "\\.")}, linux-${process.arch}\\)\n$`
+      )
+      assert.match(yield* Command.run(built.executable, ["--version"]), expected)
+    }, shownOnFailure)
+  )
+
+  it.effect(
+    "is the file that its checksum was printed for, and so is the script",
+    Effect.fn(function* () {
+      const path = yield* Path.Path
+      for (const file of [...Object.values(built.executables), built.script]) {
+        const checked = yield* Command.run("sha256sum", ["--check", `${file}.sha256`], {
+          cwd: path.dirname(file)
+        })
+        assert.strictEqual(checked, `${path.basename(file)}: OK\n`)
+      }
+    }, shownOnFailure)
+  )
+
+  it.effect(
+    "has the script as it is shipped beside it, readable",
+    Effect.fn(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const script = Buffer.from(yield* fs.readFile(built.script))
+      for (const file of Object.values(built.executables)) {
+        assert.isTrue(Buffer.from(yield* fs.readFile(file)).includes(script), file)
+      }
+    }, shownOnFailure)
+  )
+
+  it.effect(
+    "serves in silence where nothing is wrong, with a metric that says so",
+    Effect.fn(function* () {
+      const program = yield* Bundle.start({ credentialsFile: yield* credentials })
+      const metrics = yield* Effect.flatMap(HttpClient.get(`${program.origin}/metrics`), ({ text }) => text)
+      assert.match(metrics, /^registry_packages_proxy_code_cache_rejected 0$/m)
+      assert.deepStrictEqual(codeCacheLines(program.lines()), [])
+      assert.deepStrictEqual(
+        program.lines().filter((line) => !line.startsWith("{")),
+        []
+      )
+    }, shownOnFailure)
+  )
+
+  it.effect(
+    "says once in its log, and by a metric, that V8 refused its code, and serves all the same",
+    Effect.fn(function* () {
+      const program = yield* Bundle.start({
+        credentialsFile: yield* credentials,
+        env: { NODE_OPTIONS: "--stack-trace-limit=5" }
+      })
+      const metrics = yield* Effect.flatMap(HttpClient.get(`${program.origin}/metrics`), ({ text }) => text)
+      assert.match(metrics, /^registry_packages_proxy_code_cache_rejected 1$/m)
+      const said = codeCacheLines(program.lines())
+      assert.strictEqual(said.length, 1)
+      assert.include(said[0] ?? "", '"level":"warn","message":"code cache rejected')
+      assert.deepStrictEqual(
+        program.lines().filter((line) => !line.startsWith("{")),
+        []
+      )
+    }, shownOnFailure)
+  )
+
+  it.effect(
+    "judges its code as V8 did: Node, told to, warns of code that was refused exactly where --version says so",
+    Effect.fn(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const { directory } = yield* TestBed
+      // In the place of the flag that keeps Node from printing its warning stands one of the same length.
+      const bytes = Buffer.from(yield* fs.readFile(built.executable))
+      const flag = Buffer.from("--no-warnings")
+      const at = bytes.lastIndexOf(flag)
+      assert.isAbove(at, bytes.indexOf(Buffer.from("// packages/proxy/src/main.ts")))
+      bytes.write("--title=other", at)
+      const loud = path.join(directory, "loud")
+      yield* fs.writeFile(loud, bytes, { mode: 0o755 })
+      for (const { accepted, given } of nodeOptions) {
+        const text = yield* Command.run("sh", ["-c", 'exec "$0" --version 2>&1', loud], {
+          env: { NODE_OPTIONS: given }
+        })
+        assert.strictEqual(text.includes("Warning: Code cache data rejected"), !accepted, given)
+        assert.include(text, `code cache ${accepted ? "accepted" : "rejected"}`, given)
+      }
+    }, shownOnFailure)
+  )
+
+  it.effect(
+    "has no handler for SIGUSR1, which would open a debugger",
+    Effect.fn(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const program = yield* Bundle.start({ credentialsFile: yield* credentials })
+      const status = yield* fs.readFileString(`/proc/${program.pid}/status`)
+      const [, caught = ""] = /^SigCgt:\s+([0-9a-f]+)$/m.exec(status) ?? []
+      const signal = (number: number) => BigInt(`0x${caught}`) & (1n << BigInt(number - 1))
+      assert.notStrictEqual(signal(15), 0n, "SIGTERM is handled")
+      assert.strictEqual(signal(10), 0n)
+    }, shownOnFailure)
+  )
+})

@@ -1,0 +1,270 @@
+import { assert, layer } from "@effect/vitest"
+import { type Architecture, architectures } from "@registry-packages-proxy/deploy/image/Architecture"
+import * as Cosign from "@registry-packages-proxy/deploy/image/Cosign"
+import * as ImageSignature from "@registry-packages-proxy/deploy/image/ImageSignature"
+import { dockerConfig } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import { Effect, FileSystem, Layer, Path, Schema } from "effect"
+import { HttpClient } from "effect/http"
+import { built } from "../src/Bundle.ts"
+import * as Command from "../src/Command.ts"
+import * as Container from "../src/image/Container.ts"
+import { ImageBed, source } from "../src/image/ImageBed.ts"
+import { shownOnFailure } from "../src/Logs.ts"
+import * as ServerBuild from "../src/ServerBuild.ts"
+import { options, TestBed } from "../src/TestBed.ts"
+
+const mib = 1024 * 1024
+
+/** Every file of the image and its mode. */
+const files = (triple: string, loader: string): ReadonlyArray<string> =>
+  [
+    "etc/nsswitch.conf 444",
+    "etc/ssl/certs/ca-certificates.crt 444",
+    `${loader} 555`,
+    ...["libatomic.so.1", "libc.so.6", "libdl.so.2", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0"].map(
+      (name) => `lib/${triple}/${name} 444`
+    ),
+    `lib/${triple}/libstdc++.so.6 444`,
+    "registry-packages-proxy 555",
+    ...["ca-certificates", "libatomic1", "libc6", "libgcc-s1", "libstdc++6"].map(
+      (name) => `usr/share/doc/${name}/copyright 444`
+    ),
+    ...["LICENSE", "node.txt", "packages.txt"].map(
+      (name) => `usr/share/doc/registry-packages-proxy/${name} 444`
+    )
+  ].toSorted()
+
+const expected: Readonly<Record<Architecture, ReadonlyArray<string>>> = {
+  amd64: files("x86_64-linux-gnu", "lib64/ld-linux-x86-64.so.2"),
+  arm64: files("aarch64-linux-gnu", "lib/ld-linux-aarch64.so.1")
+}
+
+const machines: Readonly<Record<Architecture, RegExp>> = {
+  amd64: /Machine:\s+Advanced Micro Devices X86-64/,
+  arm64: /Machine:\s+AArch64/
+}
+
+const Descriptor = Schema.Struct({
+  digest: Schema.String,
+  platform: Schema.optionalKey(Schema.Struct({ os: Schema.String, architecture: Schema.String }))
+})
+const Annotations = Schema.Record(Schema.String, Schema.String)
+const decodeIndex = Schema.decodeEffect(
+  Schema.fromJsonString(
+    Schema.Struct({ manifests: Schema.Array(Descriptor), annotations: Schema.optionalKey(Annotations) })
+  )
+)
+const decodeManifest = Schema.decodeEffect(
+  Schema.fromJsonString(Schema.Struct({ config: Descriptor, annotations: Annotations }))
+)
+const decodeConfig = Schema.decodeEffect(
+  Schema.fromJsonString(
+    Schema.Struct({
+      architecture: Schema.String,
+      config: Schema.Struct({ User: Schema.String, Entrypoint: Schema.Array(Schema.String) })
+    })
+  )
+)
+
+const annotations = {
+  "org.opencontainers.image.created": "2023-11-14T22:13:20Z",
+  "org.opencontainers.image.revision": source.commit,
+  "org.opencontainers.image.version": source.version,
+  "org.opencontainers.image.title": "registry-packages-proxy",
+  "org.opencontainers.image.licenses": "Apache-2.0"
+}
+
+const signed = "registry-packages-proxy"
+
+const makeCosign = Effect.gen(function* () {
+  const command = yield* ServerBuild.binary("cosign")
+  const { directory } = yield* ImageBed
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const env = { COSIGN_PASSWORD: "a-password", HOME: directory }
+  /** Makes a pair of keys; gives the files' common beginning. */
+  const keys = Effect.fnUntraced(function* (name: string) {
+    const cwd = path.join(directory, name)
+    yield* fs.makeDirectory(cwd)
+    yield* Command.run(command, ["generate-key-pair"], { cwd, env })
+    return path.join(cwd, "cosign")
+  })
+  return { command, env, keys }
+})
+
+layer(ImageBed.layer.pipe(Layer.provideMerge(TestBed.layerDebian)), { ...options, timeout: "5 minutes" })(
+  "The image",
+  (it) => {
+    for (const architecture of architectures) {
+      it.effect(
+        `for ${architecture} holds the executable, its libraries, certificates and licences, and nothing that can be written to`,
+        Effect.fn(function* () {
+          const { first } = yield* ImageBed
+          const root = yield* first.root(first.names[architecture])
+          const found = yield* Command.run("find", [
+            root,
+            "!",
+            "-type",
+            "d",
+            "-printf",
+            "%P %m %y %U %G %s\n"
+          ])
+          const all = found
+            .trim()
+            .split("\n")
+            .map((line) => line.split(" "))
+          assert.deepStrictEqual(
+            all.map(([path, mode]) => `${path} ${mode}`).toSorted(),
+            expected[architecture]
+          )
+          for (const [path, , type, user, group] of all) {
+            assert.deepStrictEqual([type, user, group], ["f", "0", "0"], path)
+          }
+          const size = all.reduce((sum, [, , , , , size]) => sum + Number(size), 0)
+          assert.isBelow(size, 160 * mib)
+          const folders = yield* Command.run("find", [root, "-type", "d", "-perm", "/022"])
+          assert.strictEqual(folders, "")
+        }, shownOnFailure)
+      )
+
+      it.effect(
+        `for ${architecture} has every library that a file of it needs, for that architecture`,
+        Effect.fn(function* () {
+          const path = yield* Path.Path
+          const { first } = yield* ImageBed
+          const root = yield* first.root(first.names[architecture])
+          const binaries = (expected[architecture] ?? [])
+            .map((line) => line.split(" ")[0] ?? "")
+            .filter((file) => /\.so|^registry-packages-proxy$/.test(file))
+          const names = new Set(binaries.map((file) => path.basename(file)))
+          for (const file of binaries) {
+            const text = yield* Command.run("readelf", ["-h", "-d", path.join(root, file)])
+            assert.match(text, machines[architecture], file)
+            const needed = [...text.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name = ""]) => name)
+            assert.deepStrictEqual(
+              needed.filter((name) => !names.has(name)),
+              [],
+              file
+            )
+          }
+        }, shownOnFailure)
+      )
+    }
+
+    it.effect(
+      "is an index of both architectures that says what it was made from, each run by a number as a user",
+      Effect.fn(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const { first } = yield* ImageBed
+        const blob = (digest: string) =>
+          fs.readFileString(path.join(first.layout, "blobs/sha256", digest.slice("sha256:".length)))
+        const layout = yield* decodeIndex(yield* fs.readFileString(path.join(first.layout, "index.json")))
+        assert.deepStrictEqual(
+          layout.manifests.map(({ digest }) => digest),
+          [first.digest]
+        )
+        const index = yield* decodeIndex(yield* blob(first.digest))
+        assert.deepInclude(index.annotations, annotations)
+        assert.deepStrictEqual(
+          index.manifests.map(({ platform }) => platform),
+          architectures.map((architecture) => ({ os: "linux", architecture }))
+        )
+        for (const { digest, platform } of index.manifests) {
+          const manifest = yield* decodeManifest(yield* blob(digest))
+          assert.deepInclude(manifest.annotations, annotations)
+          const { architecture, config } = yield* decodeConfig(yield* blob(manifest.config.digest))
+          assert.strictEqual(architecture, platform?.architecture)
+          assert.deepStrictEqual(config, { User: "64535:64535", Entrypoint: ["/registry-packages-proxy"] })
+        }
+      }, shownOnFailure)
+    )
+
+    it.effect(
+      "is the same when it is built again elsewhere",
+      Effect.fn(function* () {
+        const { build, first } = yield* ImageBed
+        const again = yield* build("again")
+        assert.strictEqual(again.digest, first.digest)
+        assert.strictEqual(yield* Command.run("diff", ["--recursive", first.layout, again.layout]), "")
+      }, shownOnFailure)
+    )
+
+    for (const user of [64535, 1000]) {
+      it.effect(
+        `serves as user ${user}, on a root that cannot be written to`,
+        Effect.fn(function* () {
+          const fs = yield* FileSystem.FileSystem
+          const path = yield* Path.Path
+          const { directory, first } = yield* ImageBed
+          const [cache, credentials] = ["cache", "credentials"].map((name) =>
+            path.join(directory, `${name}-${user}`)
+          )
+          if (cache === undefined || credentials === undefined) return
+          for (const made of [cache, credentials]) yield* fs.makeDirectory(made)
+          yield* fs.writeFileString(path.join(credentials, "credentials.yaml"), "[]")
+          const program = yield* Container.start({
+            name: `image-${user}`,
+            root: yield* first.root(first.names[built.architecture]),
+            cache,
+            credentials,
+            user,
+            args: [
+              "--listen-address=127.0.0.1:0",
+              "--cache-directory=/cache",
+              "--credentials-file=/credentials/credentials.yaml"
+            ]
+          })
+          const [, origin = ""] = yield* program.line(/Listening on (http:\/\/127\.0\.0\.1:\d+)/)
+          assert.strictEqual((yield* HttpClient.get(`${origin}/readyz`)).status, 200)
+          const status = yield* fs.readFileString(`/proc/${program.pid}/status`)
+          assert.match(status, new RegExp(`^Uid:(\\s+${user}){4}$`, "m"))
+          assert.match(status, /^CapEff:\s+0+$/m)
+          assert.isTrue(yield* fs.exists(path.join(cache, "blobs")))
+          assert.strictEqual(yield* program.stop(), 0)
+        }, shownOnFailure)
+      )
+    }
+
+    it.effect(
+      "is signed in its layout, and cosign verifies it in a registry, without the internet and by the right key only",
+      Effect.fn(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const { directory, first } = yield* ImageBed
+        const { registry } = yield* TestBed
+        const { command, env, keys } = yield* makeCosign
+        // By these clients written in Go find its CA and the password.
+        const trusted = path.join(directory, "trusted.crt")
+        yield* fs.writeFileString(trusted, registry.ca)
+        yield* fs.writeFileString(path.join(directory, "config.json"), dockerConfig(registry.login))
+        const variables = { SSL_CERT_FILE: trusted, DOCKER_CONFIG: directory }
+        const [own, other] = [yield* keys("own"), yield* keys("other")]
+        const signature = path.join(directory, "signature")
+        const cosign = Cosign.make({ command, key: `${own}.key`, password: env.COSIGN_PASSWORD })
+        yield* Effect.promise(() => ImageSignature.write(cosign, signature, first.digest, signed))
+        yield* registry.push({ directory: first.layout }, { name: source.version }, signed)
+        yield* registry.push({ directory: signature }, { name: ImageSignature.tagOf(first.digest) }, signed)
+        const verify = (key: string, digest: string) =>
+          Command.run(
+            command,
+            [
+              "verify",
+              `--key=${key}.pub`,
+              "--offline",
+              "--insecure-ignore-tlog=true",
+              `${registry.host}/${signed}@${digest}`
+            ],
+            { env: { ...env, ...variables } }
+          )
+        assert.include(yield* verify(own, first.digest), first.digest)
+        const wrongKey = yield* Effect.flip(verify(other, first.digest))
+        assert.include(wrongKey.message, "no matching signatures")
+        // Something else in the same registry that nobody signed.
+        const index = yield* decodeIndex(yield* fs.readFileString(path.join(signature, "index.json")))
+        const unsigned = yield* Effect.flip(verify(own, index.manifests[0]?.digest ?? ""))
+        assert.include(unsigned.message, "no signatures found")
+      }, shownOnFailure)
+    )
+  }
+)

@@ -1,0 +1,69 @@
+import { readFileSync } from "node:fs"
+import { resolve } from "node:path"
+import { describe, expect, it } from "vitest"
+import { installed, packages } from "./Lockfile.ts"
+
+const root = resolve(import.meta.dirname, "..")
+const text = readFileSync(resolve(root, "pnpm-lock.yaml"), "utf8")
+const locked = packages(text)
+const present = new Map(installed(root).map((found) => [`${found.name}@${found.version}`, found]))
+
+/** Of what builds and tests the program. What is shipped may have fewer: scripts/build/Licences.ts. */
+const licences = new Set([
+  "0BSD",
+  "Apache-2.0",
+  "BSD-2-Clause",
+  "BSD-3-Clause",
+  "CC-BY-3.0",
+  "CC0-1.0",
+  "ISC",
+  "MIT",
+  "MPL-2.0",
+  "PSF-2.0",
+  "Unlicense"
+])
+
+/** Packages in two versions, and why that is so. */
+const duplicates = new Map([
+  ["tslib", "@peculiar/x509, of the tests, has a dependency that asks for version 1"]
+])
+
+/** Parts of rolldown's build for WebAssembly, which no machine of ours installs. */
+const webAssembly = /^@(?:emnapi|napi-rs|tybys)\//
+
+describe("pnpm-lock.yaml", () => {
+  it("is read: it names each package that is installed", () => {
+    const names = new Set(locked.map(({ name, version }) => `${name}@${version}`))
+    expect(locked.length).toBeGreaterThan(100)
+    expect([...present.keys()].filter((name) => !names.has(name))).toEqual([])
+  })
+
+  it("has every package's integrity, and names no host", () => {
+    expect(locked.filter(({ integrity }) => integrity?.startsWith("sha512-") !== true)).toEqual([])
+    expect(text).not.toMatch(/:\/\/|tarball|\bregistry\./)
+  })
+
+  it("has a package in two versions only for a reason", () => {
+    const versions = Map.groupBy(locked, ({ name }) => name)
+    const several = [...versions].filter(([, found]) => found.length > 1).map(([name]) => name)
+    expect(several).toEqual([...duplicates.keys()])
+  })
+
+  it("brings packages of licences that are allowed", () => {
+    const wrong = [...present.values()].filter(({ license = "none" }) => !licences.has(license))
+    expect(wrong.map(({ license, name }) => `${name}: ${license}`)).toEqual([])
+    // What is not installed here is of another kind of machine, and of the licence of its like that is.
+    const absent = locked.filter(({ name, version }) => !present.has(`${name}@${version}`))
+    expect(absent.filter(({ isForSome, name }) => !isForSome && !webAssembly.test(name))).toEqual([])
+  })
+
+  it("brings scripts that run at installation only with the packages that pnpm-workspace.yaml allows them", () => {
+    const workspace = readFileSync(resolve(root, "pnpm-workspace.yaml"), "utf8")
+    const [, section = ""] = /^allowBuilds:\n((?: {2}\S+: true\n)+)/m.exec(workspace) ?? []
+    const allowed = [...section.matchAll(/^ {2}(\S+): true$/gm)].map(([, name = ""]) => name)
+    const running = [...present.values()].filter(({ scripts = {} }) =>
+      ["preinstall", "install", "postinstall"].some((name) => name in scripts)
+    )
+    expect(running.map(({ name }) => name).toSorted()).toEqual(allowed.toSorted())
+  })
+})

@@ -1,0 +1,41 @@
+import { existsSync, globSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+
+/** A package that pnpm-lock.yaml names. */
+export interface LockedPackage {
+  readonly name: string
+  readonly version: string
+  readonly integrity: string | undefined
+  /** Whether it is for some kinds of machine only. */
+  readonly isForSome: boolean
+  /** Everything the lockfile says of it. */
+  readonly entry: string
+}
+
+/** The packages of a lockfile's text. Source: pnpm's lockfile, version 9. */
+export const packages = (text: string): ReadonlyArray<LockedPackage> => {
+  const [, section = ""] = /^packages:\n\n([^]*?)(?=^\S|$(?![^]))/m.exec(text) ?? []
+  return section
+    .split(/^ {2}(?=\S)/m)
+    .filter((part) => part.trim() !== "")
+    .map((entry) => {
+      const [, name = "", version = ""] = /^'?((?:@[^/]+\/)?[^@'\s]+)@([^':]+)'?:/.exec(entry) ?? []
+      const [, integrity] = /^ {4}resolution: \{integrity: ([^}]+)\}$/m.exec(entry) ?? []
+      return { name, version, integrity, isForSome: /^ {4}(?:cpu|os|libc): /m.test(entry), entry }
+    })
+}
+
+/** What an installed package says of itself. */
+export interface Installed {
+  readonly name: string
+  readonly version: string
+  readonly license?: string
+  readonly scripts?: Readonly<Record<string, string>>
+}
+
+/** The packages installed in the checkout at `root`. */
+export const installed = (root: string): ReadonlyArray<Installed> =>
+  globSync(["node_modules/.pnpm/*/node_modules/*", "node_modules/.pnpm/*/node_modules/@*/*"], { cwd: root })
+    .map((directory) => join(root, directory, "package.json"))
+    .filter((file) => existsSync(file))
+    .map((file) => JSON.parse(readFileSync(file, "utf8")) as Installed)

@@ -1,0 +1,81 @@
+import type { BundledPackage } from "./Bundled.ts"
+
+/** When a package was released, as npm says. */
+export interface Release {
+  /** The day of the version that is used. */
+  readonly used: string
+  /** The newest version that is no pre-release, and its day. */
+  readonly newest: string
+  readonly newestDay: string
+}
+
+/** What npm was asked, and when: scripts/release-dates.ts. */
+export interface Releases {
+  readonly asked: string
+  readonly packages: Readonly<Record<string, Release>>
+}
+
+/** What each package of others is for, and why it is not written here. */
+const reasons: Readonly<Record<string, string>> = {
+  "@effect/opentelemetry":
+    "Effect's spans and metrics for OpenTelemetry's SDK; evaluated only where telemetry is on",
+  "@effect/platform-node": "Effect's HTTP server, file system and process signals on Node",
+  "@effect/platform-node-shared": "what the former shares with Effect's other platforms",
+  "@kubernetes/client-node":
+    "what a kubeconfig's cluster and user are, exec plugins and token files: what kubectl's users expect to work",
+  "@opentelemetry/api": "the interfaces that OpenTelemetry's other packages share",
+  "@opentelemetry/api-logs": "the same for log lines",
+  "@opentelemetry/core": "what the SDKs share: times, identifiers",
+  "@opentelemetry/otlp-exporter-base": "OTLP over HTTP: retries, time-outs, compression",
+  "@opentelemetry/otlp-transformer": "OTLP's encodings, protobuf and JSON",
+  "@opentelemetry/resources": "what telemetry is of",
+  "@opentelemetry/sdk-logs": "batches of log lines",
+  "@opentelemetry/sdk-metrics": "reads and sends metrics at intervals",
+  "@opentelemetry/sdk-trace": "samplers, identifiers, batches of spans",
+  "@opentelemetry/semantic-conventions": "names of attributes, which the SDKs import",
+  effect: "the program is written in it: fibers, scopes, layers, schemas, retries, metrics, logs, HTTP",
+  "js-yaml":
+    "credentials files and kubeconfigs; bounds and anchors are checked before it (packages/kubernetes/src/YamlText.ts)"
+}
+
+/** About two figures that count: more would be another with every change of the program. */
+const size = (bytes: number): string => {
+  if (bytes >= 1024 * 1024) return `${(bytes / 1024 / 1024).toFixed(1)} MiB`
+  const kib = bytes / 1024
+  const step = kib >= 100 ? 10 : 1
+  return `${Math.max(step, Math.round(kib / step) * step)} KiB`
+}
+
+/** Rows of what is bundled, its head first; fails at a package that nobody gave a reason for, or whose release is not known. */
+export const rows = (
+  packages: ReadonlyArray<BundledPackage>,
+  releases: Releases
+): ReadonlyArray<ReadonlyArray<string>> => {
+  const stale = Object.keys(reasons).filter((name) => !packages.some((item) => item.name === name))
+  if (stale.length > 0)
+    throw new Error(`no part of ${stale.join(", ")} is in the bundle: take out the reason for it`)
+  return [
+    [
+      "Package",
+      "Version",
+      "Why",
+      "Of it in the bundle",
+      "Licence",
+      "Released",
+      `Newest on ${releases.asked}`
+    ],
+    ...packages.map(({ bytes, licence, name, version }) => {
+      const why = reasons[name]
+      if (why === undefined)
+        throw new Error(`${name} is in the bundle: scripts/build/Dependencies.ts is to say why`)
+      const release = releases.packages[`${name}@${version}`]
+      if (release === undefined) {
+        throw new Error(
+          `when ${name} ${version} was released is not known: node_modules/.bin/node scripts/release-dates.ts`
+        )
+      }
+      const { newest, newestDay, used } = release
+      return [`\`${name}\``, version, why, size(bytes), licence, used, `${newest} of ${newestDay}`]
+    })
+  ]
+}

@@ -1,0 +1,16 @@
+import { join } from "node:path"
+import type { Architecture } from "../../packages/deploy/src/image/Architecture.ts"
+import * as NodeBinary from "./NodeBinary.ts"
+
+/** Where the checkout at `root` has what it builds. */
+export const directory = (root: string): string => join(root, "packages/proxy/dist")
+
+/** The name of the executable for an architecture; that for this machine goes without. */
+export const executableName = (architecture: Architecture): string =>
+  architecture === NodeBinary.own
+    ? "registry-packages-proxy"
+    : `registry-packages-proxy-linux-${architecture}`
+
+/** The executable for an architecture. */
+export const executable = (root: string, architecture: Architecture): string =>
+  join(directory(root), executableName(architecture))

@@ -1,0 +1,64 @@
+import { spawnSync } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import type { RuntimeFlags } from "./RuntimeFlags.ts"
+
+export interface ExecutableOptions {
+  readonly script: string
+  /** Node for the executable's own platform, which it is a copy of. */
+  readonly node: string
+  /** Where the executable is written to. */
+  readonly output: string
+  /** Whether V8's code for the script is in it too; only `node` itself can make it, on a machine that it runs on. */
+  readonly codeCache: boolean
+  readonly flags: RuntimeFlags
+}
+
+/** The text whose cached code shows at run time whether V8 takes that of the script; see packages/proxy/src/CodeCache.ts. */
+const probeScript = "0"
+
+/** Makes two builds equal, and is none of the flags by which V8 judges cached code. */
+const reproducible = "--random-seed=1"
+
+const run = (node: string, args: ReadonlyArray<string>, cwd: string): void => {
+  const { error, status, stderr, stdout } = spawnSync(node, args, {
+    cwd,
+    encoding: "utf8",
+    // Flags that a user's NODE_OPTIONS adds would be in the code cache.
+    env: { PATH: process.env["PATH"] }
+  })
+  if (status !== 0) throw new Error(`${error?.message ?? ""}${stdout}${stderr}`)
+}
+
+/**
+ * Makes Node's own kind of single executable: Node, the script, and V8's code for it. The script's name in it is relative,
+ * so that builds in other folders are equal.
+ */
+export const make = ({ codeCache, flags, node, output, script }: ExecutableOptions): void => {
+  const v8Flags = [...flags.v8, reproducible]
+  const directory = mkdtempSync(join(tmpdir(), "registry-packages-proxy-build-"))
+  try {
+    writeFileSync(join(directory, "main.js"), script, "latin1")
+    if (codeCache) {
+      const probe = `require("node:fs").writeFileSync("probe", new (require("node:vm").Script)(${JSON.stringify(probeScript)}).createCachedData())`
+      run(node, [...v8Flags, "--eval", probe], directory)
+    }
+    writeFileSync(
+      join(directory, "build.json"),
+      JSON.stringify({
+        main: "main.js",
+        output: resolve(output),
+        executable: node,
+        disableExperimentalSEAWarning: true,
+        useCodeCache: codeCache,
+        execArgv: [...flags.node, ...flags.v8],
+        execArgvExtension: "env",
+        ...(codeCache ? { assets: { "code-cache-probe": "probe" } } : {})
+      })
+    )
+    run(codeCache ? node : process.execPath, [...v8Flags, "--build-sea", "build.json"], directory)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}

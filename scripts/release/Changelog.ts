@@ -1,0 +1,39 @@
+/** docs/CHANGELOG.md as keepachangelog.com has it: what a release changes for those who use it, newest first. */
+
+const heading = /^## \[(?<name>[^\]]+)\](?: - (?<day>\d{4}-\d\d-\d\d))?$/gm
+
+interface Section {
+  readonly name: string
+  readonly start: number
+  readonly end: number
+  readonly body: string
+}
+
+const sections = (text: string): ReadonlyArray<Section> => {
+  const found = [...text.matchAll(heading)]
+  return found.map((match, index) => {
+    const end = found[index + 1]?.index ?? text.length
+    const body = text.slice(match.index + match[0].length, end).trim()
+    return { name: match.groups?.["name"] ?? "", start: match.index, end, body }
+  })
+}
+
+/**
+ * The changelog with a section for `version`: the one it has, or what is unreleased, dated. Fails where neither says anything, since
+ * a release that changes nothing is a mistake.
+ */
+export const release = (text: string, version: string, day: string): string => {
+  const all = sections(text)
+  const own = all.find(({ name }) => name === version)
+  if (own !== undefined) {
+    if (own.body === "") throw new Error(`docs/CHANGELOG.md says nothing of ${version}`)
+    return text
+  }
+  const unreleased = all.find(({ name }) => name === "Unreleased")
+  if (unreleased === undefined || unreleased.body === "") {
+    throw new Error(`docs/CHANGELOG.md has neither a section [${version}] nor anything [Unreleased]`)
+  }
+  const { body, end, start } = unreleased
+  const rest = text.slice(end)
+  return `${text.slice(0, start)}## [Unreleased]\n\n## [${version}] - ${day}\n\n${body}\n${rest === "" ? "" : `\n${rest}`}`
+}

@@ -1,0 +1,17 @@
+import { createHash } from "node:crypto"
+import { globSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+
+/** Writes SHA256SUMS, of all files below `directory`, as sha256sum does; `sha256sum --check SHA256SUMS` checks them. */
+export const write = (directory: string): void => {
+  const files = globSync("**/*", { cwd: directory })
+    .filter((file) => statSync(join(directory, file)).isFile() && file !== "SHA256SUMS")
+    .toSorted()
+  const lines = files.map((file) => {
+    const sha256 = createHash("sha256")
+      .update(readFileSync(join(directory, file)))
+      .digest("hex")
+    return `${sha256}  ${file}\n`
+  })
+  writeFileSync(join(directory, "SHA256SUMS"), lines.join(""))
+}

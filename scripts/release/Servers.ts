@@ -1,0 +1,13 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Console, Effect, Option } from "effect"
+import * as ServerBuild from "../../packages/e2e/src/ServerBuild.ts"
+import { which } from "../../packages/e2e/src/Which.ts"
+
+/** A program from PATH, or built from the Go module that the end-to-end tests have of it. */
+export const command = (name: string): Promise<string> =>
+  Effect.runPromise(
+    Effect.gen(function* () {
+      const found = yield* which(name)
+      return Option.isSome(found) ? found.value : yield* ServerBuild.binary(name, Console.error)
+    }).pipe(Effect.provide(NodeServices.layer))
+  )

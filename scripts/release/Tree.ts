@@ -1,0 +1,38 @@
+import { execFileSync } from "node:child_process"
+import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+
+const git = (root: string, ...args: ReadonlyArray<string>): Buffer =>
+  execFileSync("git", ["-C", root, ...args], { maxBuffer: 1024 * 1024 * 1024 })
+
+/** The hash of the commit that is checked out at `root`. */
+export const commit = (root: string): string => git(root, "rev-parse", "HEAD").toString().trim()
+
+/** Files of the commit that were changed since in the checkout at `root`. */
+export const changes = (root: string): ReadonlyArray<string> =>
+  git(root, "status", "--porcelain", "--untracked-files=no")
+    .toString()
+    .split("\n")
+    .filter((line) => line !== "")
+
+/** Writes the files of the commit that is checked out at `root` into `directory`, and no others. */
+export const write = (root: string, directory: string): void => {
+  mkdirSync(directory, { recursive: true })
+  execFileSync("tar", ["-x", "-C", directory], { input: git(root, "archive", "--format=tar", "HEAD") })
+}
+
+const replaceIn = (file: string, pattern: RegExp, by: string): void => {
+  const text = readFileSync(file, "utf8")
+  if (!pattern.test(text)) throw new Error(`${file} names no version`)
+  writeFileSync(file, text.replace(pattern, by))
+}
+
+/** Gives the packages and the chart in `directory` a version. */
+export const setVersion = (directory: string, version: string): void => {
+  for (const file of globSync(["package.json", "packages/*/package.json"], { cwd: directory })) {
+    replaceIn(join(directory, file), /^ {2}"version": "[^"]*"/m, `  "version": "${version}"`)
+  }
+  const chart = join(directory, "packages/deploy/chart/Chart.yaml")
+  replaceIn(chart, /^version: .*$/m, `version: ${version}`)
+  replaceIn(chart, /^appVersion: .*$/m, `appVersion: "${version}"`)
+}

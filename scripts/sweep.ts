@@ -1,0 +1,73 @@
+/**
+ * Measures the executable with other flags of V8's and Node's beside the shipped ones:
+ * `sweep.ts [--quick] [--only VARIANTS] [--measure NAMES]`, both regular expressions; measures are idle, crowd, served, small-0,
+ * small-4, miss. To be run before scripts/build/RuntimeFlags.ts is changed, and when Node is upgraded; docs/decisions.md has the
+ * last table.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Effect } from "effect"
+import { readFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { parseArgs } from "node:util"
+import * as Bed from "../packages/bench/src/Bed.ts"
+import * as FlagSweep from "../packages/bench/src/FlagSweep.ts"
+import * as Dist from "./build/Dist.ts"
+import * as Executable from "./build/Executable.ts"
+import * as NodeBinary from "./build/NodeBinary.ts"
+import { type RuntimeFlags, shipped } from "./build/RuntimeFlags.ts"
+
+const root = resolve(import.meta.dirname, "..")
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
+    measure: { type: "string", default: "" }
+  }
+})
+
+const heap = "--max-old-space-size=192"
+const semi = (mebibytes: number): string => `--max-semi-space-size=${mebibytes}`
+
+/** Enough to tell variants apart in some ten minutes. */
+const extent: Bed.Extent = { ...Bed.full, rounds: 3, wrkSeconds: 2, idleSeconds: 3, huge: undefined }
+
+/** Flags beside those that are no choice. */
+const variants: Readonly<Record<string, Partial<RuntimeFlags>>> = {
+  shipped: { v8: shipped.v8 },
+  none: { v8: [] },
+  "heap 192": { v8: [heap] },
+  "semi 1": { v8: [semi(1), heap] },
+  "semi 2": { v8: [semi(2), heap] },
+  "semi 4": { v8: [semi(4), heap] },
+  "semi 8": { v8: [semi(8), heap] },
+  "semi 2, growth 40": { v8: [semi(2), heap, "--heap-growing-percent=40"] },
+  "semi 2, gc": { v8: [semi(2), heap, "--expose-gc"] },
+  "semi 2, size": { v8: [semi(2), heap, "--optimize-for-size"] },
+  "semi 2, one GC thread": { v8: [semi(2), heap, "--single-threaded-gc"] },
+  "semi 2, one V8 thread": { v8: [semi(2), heap], node: ["--v8-pool-size=1"] }
+}
+
+const program = Effect.scoped(
+  Effect.gen(function* () {
+    const { own } = NodeBinary
+    if (own === undefined) return yield* Effect.fail(new Error("executables are made for Linux only"))
+    const bed = yield* Bed.make(values.quick ? Bed.quick : extent, { rbacProxy: false, image: false })
+    const script = readFileSync(join(Dist.directory(root), "main.js"), "latin1")
+    const only = new RegExp(values.only)
+    const chosen = Object.entries(variants).filter(([name]) => only.test(name))
+    const executables = chosen.map(([name, { node = [], v8 = [] }]) => {
+      const output = join(bed.work, `program-${name.replaceAll(/\W+/g, "-")}`)
+      Executable.make({
+        script,
+        node: NodeBinary.bring(own).executable,
+        output,
+        codeCache: true,
+        flags: { v8, node: [...shipped.node, ...node] }
+      })
+      return [name, output] as const
+    })
+    yield* FlagSweep.run(bed, Object.fromEntries(executables), new RegExp(values.measure))
+  })
+)
+
+NodeRuntime.runMain(program)
