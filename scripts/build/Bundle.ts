@@ -57,6 +57,7 @@ export const bundle = async (root: string, source: Source): Promise<Bundle> => {
     format: "cjs",
     // An executable of one script has nothing to import: what import() names is in it, or Node's own.
     supported: { "dynamic-import": false },
+    mainFields: ["module", "main"],
     bundle: true,
     sourcemap: true,
     legalComments: "none",

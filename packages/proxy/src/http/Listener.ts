@@ -7,7 +7,7 @@ import type { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCa
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import type { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
 import { type Duration, Effect, Layer, Option, Schedule, Stream } from "effect"
-import { HttpMiddleware, HttpServer } from "effect/http"
+import { HttpServer } from "effect/http"
 import type { ServeError } from "effect/http/HttpServerError"
 import type { Server } from "node:http"
 import * as CauseText from "../CauseText.ts"
@@ -65,8 +65,8 @@ const serve = Effect.fnUntraced(function* (
   listener: HttpServer.HttpServer["Service"],
   { atOnce, handler }: Application.Served
 ) {
-  // The application gives each request its span, with attributes of its own choosing.
-  yield* Effect.provideService(listener.serve(handler), HttpMiddleware.TracerDisabledWhen, () => true)
+  // The application gives each request its span, with attributes of its own choosing: Effect's server gives none.
+  yield* Effect.withTracerEnabled(listener.serve(Effect.withTracerEnabled(handler, true)), false)
   for (const event of ["request", "checkContinue"]) {
     const others = server.listeners(event)
     server.removeAllListeners(event)
