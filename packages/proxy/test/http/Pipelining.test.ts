@@ -1,10 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { MemorySocket } from "@registry-packages-proxy/testkit/MemorySocket"
-import { Effect, Schema } from "effect"
+import { Deferred, Effect, Schema } from "effect"
+import type { Socket } from "node:net"
 import { limits } from "../../src/http/Limits.ts"
 import { makePlain } from "../../src/http/NodeListener.ts"
 import * as Pipelining from "../../src/http/Pipelining.ts"
 import { closed, collect, type Exchange, type Kind, kinds, start as startBare } from "./BareServer.ts"
+import { withPlatform } from "./harness.ts"
+import { startSecure, tokens } from "./SecureHarness.ts"
+
+const net = process.getBuiltinModule("node:net")
 
 /** A server whose requests come in turn, and how many of them Node has parsed. */
 const start = (kind: Kind, own: Parameters<typeof Pipelining.attach>[2] = {}) => {
@@ -195,6 +200,34 @@ for (const kind of kinds) {
     )
   })
 }
+
+describe("the program", () => {
+  it.effect.each(kinds)("answers what is pipelined on a %s connection one after another", ([kind]) =>
+    withPlatform(
+      Effect.gen(function* () {
+        const { connect, origin, package: path, registry, request } = yield* startSecure({ plain: true })
+        const [begun, gate] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+        const until = Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(gate))
+        yield* registry.fault("resolve", { _tag: "Stall", until })
+        const client: Socket =
+          kind === "plain"
+            ? net.connect(Number(new URL(origin).port), "127.0.0.1")
+            : (yield* connect()).socket
+        yield* Effect.addFinalizer(() => Effect.sync(() => client.destroy()))
+        const received = collect(client)
+        const head = `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tokens.packages}\r\n\r\n`
+        client.write(head.repeat(3))
+        yield* Deferred.await(begun)
+        // One that came later is through, and those behind the first have not begun.
+        assert.strictEqual((yield* request(path, { token: tokens.packages })).status, 200)
+        assert.strictEqual(yield* registry.count("resolve"), 2)
+        yield* Deferred.succeed(gate, undefined)
+        yield* received.until((text) => text.match(/HTTP\/1\.1 200 /g)?.length === 3)
+        assert.strictEqual(yield* registry.count("resolve"), 4)
+      })
+    )
+  )
+})
 
 /** What a request may bring behind its head. */
 const bodies = {
