@@ -255,31 +255,33 @@ for (const kind of kinds) {
 }
 
 describe("the program", () => {
-  it.effect.each(kinds)("answers what is pipelined on a %s connection one after another", ([kind]) =>
-    withPlatform(
-      Effect.gen(function* () {
-        const { connect, origin, package: path, registry, request } = yield* startSecure({ plain: true })
-        const [begun, gate] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-        const until = Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(gate))
-        yield* registry.fault("resolve", { _tag: "Stall", until })
-        const client: Socket =
-          kind === "plain"
-            ? net.connect(Number(new URL(origin).port), "127.0.0.1")
-            : (yield* connect()).socket
-        yield* Effect.addFinalizer(() => Effect.sync(() => client.destroy()))
-        const received = collect(client)
-        const head = `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tokens.packages}\r\n\r\n`
-        client.write(head.repeat(3))
-        yield* Deferred.await(begun)
-        // One that came later is through, and those behind the first have not begun.
-        assert.strictEqual((yield* request(path, { token: tokens.packages })).status, 200)
-        assert.strictEqual(yield* registry.count("resolve"), 2)
-        yield* Deferred.succeed(gate, undefined)
-        yield* received.until((text) => text.match(/HTTP\/1\.1 200 /g)?.length === 3)
-        assert.strictEqual(yield* registry.count("resolve"), 4)
-      })
+  for (const [kind] of kinds) {
+    it.effect(`answers what is pipelined on a ${kind} connection one after another`, () =>
+      withPlatform(
+        Effect.gen(function* () {
+          const { connect, origin, package: path, registry, request } = yield* startSecure({ plain: true })
+          const [begun, gate] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+          const until = Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(gate))
+          yield* registry.fault("resolve", { _tag: "Stall", until })
+          const client: Socket =
+            kind === "plain"
+              ? net.connect(Number(new URL(origin).port), "127.0.0.1")
+              : (yield* connect()).socket
+          yield* Effect.addFinalizer(() => Effect.sync(() => client.destroy()))
+          const received = collect(client)
+          const head = `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tokens.packages}\r\n\r\n`
+          client.write(head.repeat(3))
+          yield* Deferred.await(begun)
+          // One that came later is through, and those behind the first have not begun.
+          assert.strictEqual((yield* request(path, { token: tokens.packages })).status, 200)
+          assert.strictEqual(yield* registry.count("resolve"), 2)
+          yield* Deferred.succeed(gate, undefined)
+          yield* received.until((text) => text.match(/HTTP\/1\.1 200 /g)?.length === 3)
+          assert.strictEqual(yield* registry.count("resolve"), 4)
+        })
+      )
     )
-  )
+  }
 })
 
 it.effect("what a paused connection had read already, as further TLS records, counts too", () =>
