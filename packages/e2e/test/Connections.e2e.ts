@@ -65,9 +65,10 @@ layer(layerParts, options)("Connections", (it) => {
         const probe = seconds(HttpClient.get(`${bundle.origin}/healthz`))
         // What the code takes once it has run is not the flood's.
         yield* Effect.replicateEffect(probe, 300)
-        for (const [kind, port] of [
-          ["plain", new URL(bundle.origin).port],
-          ["tls", securePort]
+        for (const [who, kind, port, ...token] of [
+          ["anyone", "plain", new URL(bundle.origin).port],
+          ["strangers", "tls", securePort],
+          ["callers", "tls", securePort, "a-token"]
         ] as const) {
           const [idle, before] = [yield* socketsOf(bundle.pid), yield* ProcessMemory.read(bundle.pid)]
           let slowest = 0
@@ -78,11 +79,12 @@ layer(layerParts, options)("Connections", (it) => {
             Effect.repeat(Schedule.spaced("100 millis"))
           )
           const took = yield* Effect.gen(function* () {
-            const flood = yield* Daemon.start(`pipelines-${kind}`, "python3", [
+            const flood = yield* Daemon.start(`pipelines-${who}`, "python3", [
               client("pipelines.py"),
               port,
               String(connections),
-              kind
+              kind,
+              ...token
             ])
             yield* flood.line(/^sent/)
             // The clients stay: what is closed from here on is closed by the program.
@@ -97,7 +99,7 @@ layer(layerParts, options)("Connections", (it) => {
           const { peak } = yield* ProcessMemory.read(bundle.pid)
           const sizes = [before.resident, peak].map((size) => size.toFixed(1)).join(", ")
           yield* Console.log(
-            `${kind}: all closed after ${took.toFixed(0)} s; slowest probe ${slowest} s; MiB before, at most: ${sizes}`
+            `${who}, ${kind}: all closed after ${took.toFixed(0)} s; slowest probe ${slowest} s; MiB before, at most: ${sizes}`
           )
           assert.isBelow(took, 90)
           assert.isBelow(slowest, 1)
