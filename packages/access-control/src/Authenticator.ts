@@ -97,7 +97,7 @@ const make = Effect.gen(function* () {
   })
 
   return Authenticator.of({
-    authenticate: Effect.fnUntraced(function* ({ certificate, token }) {
+    authenticate: Effect.fn("authenticate")(function* ({ certificate, token }) {
       const now = yield* Clock.currentTimeMillis
       const user = ClientCertificate.userAt(certificate, now)
       if (Option.isSome(user)) {

@@ -60,7 +60,7 @@ const make = Effect.gen(function* () {
   })
 
   return Authorizer.of({
-    authorize: Effect.fnUntraced(function* (user, rule) {
+    authorize: Effect.fn("authorize")(function* (user, rule) {
       const { from, verdict } = yield* decisions
         .decide({
           key: keyOf(user, rule),

@@ -30,6 +30,7 @@ import * as Hits from "./internal/Hits.ts"
 import { MemoryTier, smallPackage } from "./internal/MemoryTier.ts"
 import * as Store from "./internal/Store.ts"
 import { collect, verifyingReader } from "./internal/VerifyingReader.ts"
+import * as Spans from "./internal/Spans.ts"
 import * as Metrics from "./Metrics.ts"
 
 /** How much of the small packages is kept in memory, in bytes, where a layer does not say. */
@@ -175,6 +176,7 @@ const make = Effect.fnUntraced(function* (options: CacheOptions) {
         return yield* stateOf(key)._tag === "Absent" ? bypass(source) : open(key, source)
       const { began, fill } = joined.value
       const exit = yield* Effect.exit(Deferred.await(fill.ready))
+      if (!began) yield* Spans.link(fill.span)
       const result = began ? "miss" : resultOf(fill)
       // Only who reads the file holds on to it.
       if (Exit.isFailure(exit) || exit.value._tag !== "File") yield* Scope.close(attempt, Exit.void)
@@ -248,7 +250,7 @@ const make = Effect.fnUntraced(function* (options: CacheOptions) {
 
   return DigestCache.of({
     peek,
-    open: (key, source) => Effect.tap(open(key, source), (opened) => count(opened.result)),
+    open: (key, source) => Spans.opening(open(key, source), count),
     resident: (key) => {
       const resident = memory.find(key)
       if (resident === undefined) return undefined
@@ -277,7 +279,7 @@ export const layerDisabled: Layer.Layer<DigestCache> = Layer.succeed(
   DigestCache,
   DigestCache.of({
     peek: () => Effect.succeedNone,
-    open: (_key, source) => Effect.tap(bypass(source), (opened) => count(opened.result)),
+    open: (_key, source) => Spans.opening(bypass(source), count),
     resident: () => undefined,
     admission: () => Effect.succeed("bypass"),
     drain: Effect.void,

@@ -2,6 +2,7 @@ import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
 import {
   Cause,
+  Clock,
   Deferred,
   Effect,
   Exit,
@@ -11,7 +12,8 @@ import {
   Option,
   Schema,
   Scope,
-  Stream
+  Stream,
+  type Tracer
 } from "effect"
 import type { PackageKey, PackageSource } from "../DigestCache.ts"
 import * as Metrics from "../Metrics.ts"
@@ -61,6 +63,10 @@ export class Fill {
   /** The file when all of it had been written and was right. */
   version: FileVersion | undefined = undefined
   fiber: Fiber.Fiber<void> | undefined = undefined
+  /** When it began, in milliseconds since the epoch. */
+  began: number | undefined = undefined
+  /** In the trace of the request that began it; from the moment on that it runs. */
+  span: Tracer.Span | undefined = undefined
   /** The fill itself, while it runs, and everyone who waits for it or reads it: who began it, at first. */
   users = 2
 
@@ -215,7 +221,7 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       )
   )
 
-  const run = Effect.fn("DigestCache.fill")(function* <E>(fill: Fill, source: PackageSource<E>) {
+  const run = Effect.fnUntraced(function* <E>(fill: Fill, source: PackageSource<E>) {
     const descriptor = yield* source.resolve
     fill.descriptor = descriptor
     const ingest = yield* store.ingest(descriptor.size).pipe(Scope.provide(fill.scope))
@@ -232,6 +238,10 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
 
   const finish = (fill: Fill, exit: Exit.Exit<void, unknown>): Effect.Effect<void> =>
     Effect.gen(function* () {
+      fill.span?.attribute("registry_packages_proxy.fill.bytes", fill.descriptor?.size ?? 0)
+      fill.span?.end(yield* Clock.currentTimeNanos, exit)
+      const now = yield* Clock.currentTimeMillis
+      yield* Metric.update(Metrics.fillSeconds, (now - (fill.began ?? now)) / 1000)
       if (running.get(keyOf(fill.key)) === fill) running.delete(keyOf(fill.key))
       if (Exit.isFailure(exit)) {
         const cause = Cause.hasInterruptsOnly(exit.cause) ? stopped : exit.cause
@@ -249,8 +259,15 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
   const start = <E>(key: PackageKey, source: PackageSource<E>): Effect.Effect<Fill> => {
     const fill = new Fill(key, source.identity)
     running.set(keyOf(key), fill)
+    const attributes = { "registry_packages_proxy.package.digest": key.digest }
     return Metric.modify(Metrics.fills, 1).pipe(
-      Effect.andThen(forkFinished(run(fill, source), (exit) => finish(fill, exit), cacheScope)),
+      Effect.andThen(Effect.all([Effect.makeSpan("cache.fill", { attributes }), Clock.currentTimeMillis])),
+      Effect.flatMap(([span, now]) => {
+        fill.span = span
+        fill.began = now
+        const traced = Effect.withParentSpan(run(fill, source), span, { captureStackTrace: false })
+        return forkFinished(traced, (exit) => finish(fill, exit), cacheScope)
+      }),
       Effect.map((fiber) => {
         fill.fiber = fiber
         return fill
