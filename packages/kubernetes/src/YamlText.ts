@@ -4,7 +4,10 @@ import type * as JsYaml from "js-yaml"
 /** The deepest nesting read. */
 export const maxDepth = 100
 
-/** The most line breaks, commas and opening brackets in a text that is no JSON: what stands between them costs the most. */
+/**
+ * The most line breaks, commas, opening brackets and indicators that stand alone (`- - - a` are three lists in one line) in
+ * a text that is no JSON: each may be a value, which takes some hundred bytes.
+ */
 export const maxParts = 200_000
 
 /** The most documents in one text. */
@@ -45,17 +48,27 @@ const separators: ReadonlySet<number> = new Set(
   ["\n", "\r", ",", "[", "{"].map((character) => character.charCodeAt(0))
 )
 
+/** What begins an item, a key or a value where it stands alone (YAML 1.2, section 8.2). */
+const indicators: ReadonlySet<number> = new Set(["-", "?", ":"].map((character) => character.charCodeAt(0)))
+
+/** White space, or either end of the text. */
+const isBlank = (code: number): boolean => !(code > 0x20)
+
 const hasTooManyParts = (text: string): boolean => {
   let count = 0
   for (let at = 0; at < text.length; at++) {
-    if (separators.has(text.charCodeAt(at)) && ++count > maxParts) return true
+    const code = text.charCodeAt(at)
+    const isPart =
+      separators.has(code) ||
+      (indicators.has(code) && isBlank(text.charCodeAt(at - 1)) && isBlank(text.charCodeAt(at + 1)))
+    if (isPart && ++count > maxParts) return true
   }
   return false
 }
 
 const parseYaml = (yaml: typeof JsYaml, text: string): Parsed => {
   if (hasTooManyParts(text)) {
-    return Result.fail(`it is no JSON, and has more than ${maxParts} lines, commas and brackets`)
+    return Result.fail(`it is no JSON, and has more than ${maxParts} lines, items, commas and brackets`)
   }
   try {
     const events = yaml.parseEvents(text, { maxDepth })

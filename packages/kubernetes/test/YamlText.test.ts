@@ -13,7 +13,7 @@ const problem = (text = "") =>
     (parsed) => Result.getOrThrow(Result.flip(parsed))
   )
 
-const tooManyParts = "it is no JSON, and has more than 200000 lines, commas and brackets"
+const tooManyParts = "it is no JSON, and has more than 200000 lines, items, commas and brackets"
 
 describe("YamlText", () => {
   it.effect.each<[string, ReadonlyArray<unknown>]>([
@@ -73,6 +73,10 @@ describe("YamlText", () => {
     ["a: b\n".repeat(YamlText.maxParts + 1), tooManyParts],
     [`{a: [${"b,".repeat(YamlText.maxParts + 1)}]}`, tooManyParts],
     ["[]{}".repeat(YamlText.maxParts / 2 + 1), tooManyParts],
+    // Many values in few lines: 4 MiB of them take more than 400 MiB.
+    [`${"- ".repeat(90)}a\n`.repeat(YamlText.maxParts / 90), tooManyParts],
+    [`${": ".repeat(90)}a\n`.repeat(YamlText.maxParts / 90), tooManyParts],
+    [`${"? ".repeat(90)}a\n`.repeat(YamlText.maxParts / 90), tooManyParts],
     ["--- a\n".repeat(YamlText.maxDocuments + 1), "it has more than 10000 YAML documents"],
     [`- &a x\n${"- *a\n".repeat(YamlText.maxAliases + 1)}`, "it has more than 10000 YAML aliases"],
     ["a: &a [*a]", "its YAML aliases make it too large"],

@@ -3,6 +3,7 @@ import type { PeerCertificate } from "@registry-packages-proxy/access-control/Pe
 import { Clock, Effect } from "effect"
 import type { Socket } from "node:net"
 import { shorten } from "../SafeText.ts"
+import { clientAddress } from "./Exchange.ts"
 
 /** The faults of client certificates, in words that follow "it". */
 export const words: Readonly<Record<CertificateRefusal, string>> = {
@@ -45,7 +46,7 @@ export const makeLog = (): Log => {
         subject: shorten(subject, maxSubject),
         reason,
         verification,
-        remoteAddress: socket.remoteAddress,
+        clientAddress: clientAddress(socket),
         suppressed: before?.suppressed ?? 0
       })
     })

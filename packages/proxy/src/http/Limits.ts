@@ -22,8 +22,11 @@ export interface Limits {
   readonly packages: number
   /** Requests begun on one connection and not yet answered; what is behind them is not read. */
   readonly maxPipelined: number
-  /** Bytes of such requests, read and not yet parsed, on all connections of a listener; one with more is closed. */
-  readonly maxUnreadBytes: number
+  /**
+   * Bytes read and not yet used up, on all connections of a listener: requests behind others, heads that have not ended,
+   * bodies. A connection that would hold more is closed. In memory they take about three times as much.
+   */
+  readonly maxHeldBytes: number
 }
 
 /** The limits in force. */
@@ -39,5 +42,5 @@ export const limits: Limits = {
   connections: 8192,
   packages: 4096,
   maxPipelined: 16,
-  maxUnreadBytes: 64 * 1024 * 1024
+  maxHeldBytes: 16 * 1024 * 1024
 }

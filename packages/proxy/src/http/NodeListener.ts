@@ -1,4 +1,4 @@
-import type { Server } from "node:http"
+import type { Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { type Limits, limits } from "./Limits.ts"
@@ -27,11 +27,11 @@ const badRequest = [
   "This is not a request HTTP/1.1 allows (RFC 9112). Check the client."
 ] as const
 
-/** Whether the head of an answer has gone out on a connection whose body may still be under way. */
-const isAnswering = (socket: Socket): boolean => {
+/** The answer in progress on a connection, its head sent or not. */
+const answerOf = (socket: Duplex): ServerResponse | undefined => {
   // Node keeps it there; its own refusal, which ours replaces, looks at the same.
   const response: unknown = Reflect.get(socket, "_httpMessage")
-  return response instanceof http.ServerResponse && response.headersSent
+  return response instanceof http.ServerResponse ? response : undefined
 }
 
 /** How long a client has to take such an answer and to close its connection. */
@@ -68,7 +68,8 @@ const noTunnel = [405, "Method Not Allowed", "Send GET or HEAD: no tunnels are o
 /** Answers what is no request this program reads, and closes the connection. */
 export const refuse = (error: Error & { readonly code?: string }, socket: Socket): void => {
   // A refusal behind an answer under way would be taken for bytes of its body.
-  if (!socket.writable || error.code === "ECONNRESET" || isAnswering(socket)) return void socket.destroy()
+  const isAnswering = answerOf(socket)?.headersSent === true
+  if (!socket.writable || error.code === "ECONNRESET" || isAnswering) return void socket.destroy()
   answer(socket, refusals[error.code ?? ""] ?? badRequest)
 }
 
@@ -96,6 +97,8 @@ export const bound = (server: Server, inForce: Limits): void => {
   // Node would close the connection without a word.
   server.on("connect", (_request, socket) => {
     socket.on("error", () => socket.destroy())
+    // The end of a body may hide it: what is written now would be taken for the answer in progress.
+    if (answerOf(socket) !== undefined) return void socket.destroy()
     answer(socket, noTunnel, "allow: GET, HEAD")
   })
   // An expectation nobody knows may be passed over (RFC 9110, section 10.1.1); Node would answer 417 without a problem.

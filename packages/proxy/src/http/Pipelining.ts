@@ -8,7 +8,7 @@ export type Answer = (request: IncomingMessage, response: ServerResponse) => voi
 /** Ends a request's head (RFC 9112, section 2.1). */
 const headEnd = Buffer.from("\r\n\r\n")
 
-type Bounds = Pick<Limits, "maxPipelined" | "maxUnreadBytes">
+type Bounds = Pick<Limits, "maxPipelined" | "maxHeldBytes">
 
 /**
  * How many connections go on to a next request in one turn of the event loop. Node accepts one connection a turn: with
@@ -18,8 +18,8 @@ const maxGoingOn = 2
 
 /** What the connections of one listener share. */
 class Shared {
-  /** Bytes that they hold unread. */
-  unreadBytes = 0
+  /** Bytes that they have read and not yet used up. */
+  heldBytes = 0
   /** Those that are to go on to their next request, longest waiting first. */
   readonly #ready = new Set<Connection>()
 
@@ -50,8 +50,14 @@ class Connection {
   readonly #waiting: Array<() => void> = []
   /** Requests parsed and not yet answered: the first is being answered, the others wait. */
   #begun = 0
+  /** The last request parsed, kept until all of it is here and it is answered. */
   #latest: IncomingMessage | undefined
-  #held = 0
+  /** Requests that are not parsed yet are back in the socket's buffer, and the socket is read no further. */
+  #isPaused = false
+  /** Bytes parsed of a head whose end has not come. */
+  #headBytes = 0
+  /** Bytes counted among those of all connections. */
+  #heldBytes = 0
   #isReadAsked = false
   #isYielding = false
 
@@ -73,8 +79,15 @@ class Connection {
     // A paused stream would read on, up to its high-water mark.
     const read = socket._read.bind(socket)
     socket._read = (size) => {
-      if (this.#held === 0) return read(size)
+      if (!this.#isPaused) return read(size)
       this.#isReadAsked = true
+    }
+    // One read brings several TLS records, of which the later ones come though it is paused.
+    const push = socket.push.bind(socket)
+    socket.push = (bytes: Buffer | null, encoding) => {
+      const isMoreWanted = push(bytes, encoding)
+      if (this.#isPaused) this.#count()
+      return isMoreWanted
     }
   }
 
@@ -89,8 +102,9 @@ class Connection {
 
   readonly #answered = (): void => {
     // Not kept until the next turn: what survives two young collections waits for a full one.
-    if (--this.#begun === 0) this.#latest = undefined
-    if (this.#socket.destroyed || (this.#waiting.length === 0 && this.#held === 0)) return
+    if (--this.#begun === 0 && this.#latest?.complete === true) this.#latest = undefined
+    this.#count()
+    if (this.#socket.destroyed || (this.#waiting.length === 0 && !this.#isPaused)) return
     // Answers that wait for nothing would otherwise follow one another without a turn for other connections.
     this.#isYielding = true
     this.#shared.goOnInTurn(this)
@@ -102,7 +116,7 @@ class Connection {
     const next = this.#waiting.shift()
     // Nothing is answered behind the last answer of a connection: what is left is read and discarded.
     if (next !== undefined && this.#socket.writable) return next()
-    this.#setHeld(0)
+    this.#isPaused = false
     if (this.#isReadAsked) {
       this.#isReadAsked = false
       this.#socket._read(0)
@@ -116,9 +130,13 @@ class Connection {
       if (this.#isFull()) return this.#hold(rest)
       const end = rest.indexOf(headEnd)
       const length = end === -1 ? rest.length : end + headEnd.length
+      const before = this.#latest
+      const isBody = before?.complete === false
       parse(length === rest.length ? rest : rest.subarray(0, length))
+      this.#headBytes = isBody || this.#latest !== before ? 0 : this.#headBytes + length
       rest = rest.subarray(length)
     }
+    this.#count()
   }
 
   /** A body is read to its end, though nobody uses it: its request would otherwise not be complete in time. */
@@ -128,15 +146,28 @@ class Connection {
   }
 
   #hold(rest: Buffer): void {
-    this.#setHeld(rest.length)
-    if (this.#shared.unreadBytes > this.#bounds.maxUnreadBytes) return void this.#socket.destroy()
+    this.#isPaused = true
     this.#socket.pause()
     this.#socket.unshift(rest)
+    this.#count()
+  }
+
+  /** Counts what is held: what was read ahead, an unfinished head, and of a body what nobody has taken. */
+  #count(): void {
+    // What it holds is given up with its end.
+    if (this.#socket.destroyed) return
+    const before = this.#heldBytes
+    this.#setHeld(
+      this.#headBytes +
+        (this.#isPaused ? this.#socket.readableLength : 0) +
+        (this.#latest?.readableLength ?? 0)
+    )
+    if (this.#heldBytes > before && this.#shared.heldBytes > this.#bounds.maxHeldBytes) this.#socket.destroy()
   }
 
   #setHeld(bytes: number): void {
-    this.#shared.unreadBytes += bytes - this.#held
-    this.#held = bytes
+    this.#shared.heldBytes += bytes - this.#heldBytes
+    this.#heldBytes = bytes
   }
 }
 

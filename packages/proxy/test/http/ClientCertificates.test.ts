@@ -1,11 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
-import { Deferred, Effect, Fiber } from "effect"
+import { Context, Deferred, Effect, Fiber, Option, Redacted } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import type { IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
+import { make as makeServer } from "../../src/http/SecureListener.ts"
 import { startSecure, tokens } from "./SecureHarness.ts"
 
 const net = process.getBuiltinModule("node:net")
+const tls = process.getBuiltinModule("node:tls")
 
 const get = (path: string, token?: string): string =>
   `GET ${path} HTTP/1.1\r\nHost: x\r\n${token === undefined ? "" : `Authorization: Bearer ${token}\r\n`}\r\n`
@@ -34,6 +37,7 @@ const refusals = (said: ReadonlyArray<ReadonlyArray<unknown>>) =>
     .map(
       ([, fields]) =>
         fields as {
+          readonly clientAddress: string
           readonly subject: string
           readonly reason: string
           readonly verification?: string
@@ -207,6 +211,7 @@ describe("a refused client certificate", () => {
       yield* TestClock.adjust("11 minutes")
       assert.match(yield* exchange(get(path)), /^HTTP\/1\.1 401 [^]*has expired/)
       assert.deepInclude(refusals(said)[0], {
+        clientAddress: "127.0.0.1",
         subject: `CN=${carol.commonName}, O=group-a`,
         reason: "expired"
       })
@@ -337,6 +342,40 @@ describe("when --client-ca-file changes", () => {
       )
       yield* reading.closed
     }).pipe(Effect.scoped)
+  )
+
+  it.effect("a request that nobody has looked at yet is nobody's", () =>
+    Effect.gen(function* () {
+      const [authority, clients, next] = yield* Effect.replicateEffect(Certificates.makeAuthority, 3)
+      if (authority === undefined || clients === undefined || next === undefined) assert.fail()
+      const serving = yield* authority.issue()
+      const material = {
+        serving: { certificates: serving.chain, privateKey: Redacted.make(serving.key) },
+        clientAuthorities: Option.some(clients.cert)
+      }
+      const secure = makeServer({ material, minVersion: "1.2", metrics: Context.empty() })
+      const { cert, key } = yield* clients.issue(carol)
+      const certificates = yield* Effect.callback<ReadonlyArray<boolean>>((resume) => {
+        const has = (request: IncomingMessage) => secure.certificateOf(request) !== undefined
+        secure.server.on("request", (request, response) => {
+          const before = has(request)
+          secure.renew({ ...material, clientAuthorities: Option.some(next.cert) })
+          const after = has(request)
+          response.end(() => resume(Effect.succeed([before, after])))
+        })
+        secure.server.listen(0, "127.0.0.1", () => {
+          const address = secure.server.address()
+          const port = typeof address === "object" ? address?.port : undefined
+          const socket = tls.connect({ host: "127.0.0.1", port, cert, key, rejectUnauthorized: false })
+          socket.on("error", () => {})
+          socket.write(get("/"))
+        })
+        return Effect.void
+      })
+      assert.deepStrictEqual(certificates, [true, false])
+      yield* Effect.sync(() => secure.server.closeAllConnections())
+      yield* Effect.sync(() => secure.server.close())
+    })
   )
 
   it.effect("a handshake that began before is not believed, whoever signed the certificate", () =>

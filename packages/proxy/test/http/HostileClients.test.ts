@@ -293,6 +293,42 @@ describe("hostile and odd requests", () => {
     )
   }
 
+  for (const [operation, after] of [
+    ["resolve", undefined],
+    ["blob", 300_000]
+  ] as const) {
+    it.effect(
+      `a CONNECT hidden behind a body breaks the answer in progress, and adds nothing (${operation})`,
+      () =>
+        withProgram(({ connect, registry }) =>
+          Effect.gen(function* () {
+            const [begun, until] = yield* Effect.all([Latch.make(), Latch.make()])
+            yield* registry.fault(operation, {
+              _tag: "Stall",
+              until: Effect.andThen(begun.open, until.await),
+              ...(after === undefined ? {} : { after })
+            })
+            const client = connect()
+            const withBody = request.replace("\r\n\r\n", "\r\nContent-Length: 1\r\n\r\n")
+            const answering = yield* Effect.forkChild(exchange(client, withBody), { startImmediately: true })
+            yield* begun.await
+            if (operation === "blob") {
+              yield* Effect.callback<void>((resume) => {
+                client.once("data", () => resume(Effect.void))
+              })
+            }
+            client.write("aCONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n")
+            const answer = yield* Fiber.join(answering)
+            yield* until.open
+            assert.deepStrictEqual(statuses(answer), operation === "blob" ? [200] : [])
+            const received = bodyOf(answer)
+            assert.isBelow(received.length, content.length)
+            if (operation === "blob") assert.isTrue(received.equals(content.subarray(0, received.length)))
+          })
+        )
+    )
+  }
+
   it.effect("a thousand clients at once, some of whom leave, get the package by one pull", () =>
     withProgram(({ connect, registry }) =>
       Effect.gen(function* () {

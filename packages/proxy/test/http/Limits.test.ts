@@ -183,7 +183,7 @@ describe("limits", () => {
       `| connections to a listener | ${limits.connections}; more are closed at once |`,
       `| packages being sent | ${limits.packages}, then 503 with \`Retry-After: 1\` |`,
       `| requests begun on a connection | ${limits.maxPipelined}; `,
-      `on all connections to a listener | ${limits.maxUnreadBytes / 1024 / 1024} MiB; `,
+      `on all connections to a listener | ${limits.maxHeldBytes / 1024 / 1024} MiB; `,
       `| time in which a client takes no byte of what is sent to it | ${limits.sendTimeout / 1000} s, `,
       "| nesting of a manifest, manifests of an index, indexes in each other | " +
         `${Manifest.maxDepth}, ${Manifest.maxChildren}, ${Manifest.maxIndexes} |`

@@ -1,10 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { MemorySocket } from "@registry-packages-proxy/testkit/MemorySocket"
-import { Effect, Schema } from "effect"
+import { Deferred, Effect, Schema } from "effect"
+import type { Socket } from "node:net"
 import { limits } from "../../src/http/Limits.ts"
 import { makePlain } from "../../src/http/NodeListener.ts"
 import * as Pipelining from "../../src/http/Pipelining.ts"
 import { closed, collect, type Exchange, type Kind, kinds, start as startBare } from "./BareServer.ts"
+import { withPlatform } from "./harness.ts"
+import { startSecure, tokens } from "./SecureHarness.ts"
+
+const net = process.getBuiltinModule("node:net")
 
 /** A server whose requests come in turn, and how many of them Node has parsed. */
 const start = (kind: Kind, own: Parameters<typeof Pipelining.attach>[2] = {}) => {
@@ -134,7 +139,7 @@ for (const kind of kinds) {
 
     it.effect("hold so much of all connections' memory, and no more", () =>
       Effect.gen(function* () {
-        const { connect, sockets, turn } = yield* start(kind, { maxUnreadBytes: 25_000 })
+        const { connect, sockets, turn } = yield* start(kind, { maxHeldBytes: 25_000 })
         const [first, second, third] = yield* Effect.replicateEffect(connect, 3)
         if (first === undefined || second === undefined || third === undefined) assert.fail()
         const received = collect(first)
@@ -153,6 +158,59 @@ for (const kind of kinds) {
         echo(held)
         for (let n = 1; n < 400; n++) echo(yield* turn)
         assert.lengthOf(echoed(yield* received.until((text) => text.endsWith("</399>"))), 400)
+      })
+    )
+
+    it.effect("count though only their heads have begun, and no more once they are there", () =>
+      Effect.gen(function* () {
+        const { connect, turn } = yield* start(kind, { maxHeldBytes: 25_000 })
+        const ask = (client: Socket) => {
+          client.write(`GET /0 HTTP/1.1\r\nHost:x\r\nA: ${"a".repeat(10_000)}`)
+          return client
+        }
+        const clients = (yield* Effect.replicateEffect(connect, 3)).map(ask)
+        yield* Effect.raceAllFirst(clients.map(closed))
+        const open = clients.filter(({ destroyed }) => !destroyed)
+        assert.lengthOf(open, 2)
+        for (const client of open) {
+          client.write("\r\n\r\n")
+          yield* turn
+        }
+        const [one, other] = (yield* Effect.replicateEffect(connect, 2)).map(ask)
+        if (one === undefined || other === undefined) assert.fail()
+        for (const client of [one, other]) {
+          client.write("\r\n\r\n")
+          yield* turn
+        }
+        assert.isFalse(one.destroyed || other.destroyed)
+      })
+    )
+
+    it.effect("count with the bodies that nobody takes, until they are answered", () =>
+      Effect.gen(function* () {
+        const { connect, sockets, turn } = yield* start(kind, { maxHeldBytes: 25_000 })
+        const ask = Effect.gen(function* () {
+          const client = yield* connect
+          const received = collect(client)
+          client.write(`GET /0 HTTP/1.1\r\nHost:x\r\nContent-Length: 10000\r\n\r\n${"a".repeat(10_000)}`)
+          const exchange = yield* turn
+          return { client, received, exchange }
+        })
+        const [first, second, third] = [yield* ask, yield* ask, yield* ask]
+        yield* closed(third.client)
+        assert.deepStrictEqual(
+          sockets.map(({ destroyed }) => destroyed),
+          [false, false, true]
+        )
+        for (const { exchange, received } of [first, second]) {
+          echo(exchange)
+          yield* received.until((text) => text.endsWith("</0>"))
+        }
+        const [fourth, fifth] = [yield* ask, yield* ask]
+        for (const { exchange, received } of [fourth, fifth]) {
+          echo(exchange)
+          yield* received.until((text) => text.endsWith("</0>"))
+        }
       })
     )
 
@@ -195,6 +253,57 @@ for (const kind of kinds) {
     )
   })
 }
+
+describe("the program", () => {
+  for (const [kind] of kinds) {
+    it.effect(`answers what is pipelined on a ${kind} connection one after another`, () =>
+      withPlatform(
+        Effect.gen(function* () {
+          const { connect, origin, package: path, registry, request } = yield* startSecure({ plain: true })
+          const [begun, gate] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+          const until = Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(gate))
+          yield* registry.fault("resolve", { _tag: "Stall", until })
+          const client: Socket =
+            kind === "plain"
+              ? net.connect(Number(new URL(origin).port), "127.0.0.1")
+              : (yield* connect()).socket
+          yield* Effect.addFinalizer(() => Effect.sync(() => client.destroy()))
+          const received = collect(client)
+          const head = `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tokens.packages}\r\n\r\n`
+          client.write(head.repeat(3))
+          yield* Deferred.await(begun)
+          // One that came later is through, and those behind the first have not begun.
+          assert.strictEqual((yield* request(path, { token: tokens.packages })).status, 200)
+          assert.strictEqual(yield* registry.count("resolve"), 2)
+          yield* Deferred.succeed(gate, undefined)
+          yield* received.until((text) => text.match(/HTTP\/1\.1 200 /g)?.length === 3)
+          assert.strictEqual(yield* registry.count("resolve"), 4)
+        })
+      )
+    )
+  }
+})
+
+it.effect("what a paused connection had read already, as further TLS records, counts too", () =>
+  Effect.gen(function* () {
+    const server = makePlain()
+    const begun = yield* Deferred.make<void>()
+    const inTurn = Pipelining.attach(server, "connection", { maxHeldBytes: 25_000 })
+    server.on(
+      "request",
+      inTurn(() => void Deferred.doneUnsafe(begun, Effect.void))
+    )
+    const [client, socket] = MemorySocket.pair(64 * 1024)
+    yield* Effect.addFinalizer(() => Effect.sync(() => client.destroy()))
+    server.emit("connection", socket)
+    socket.push(Buffer.from(requests(2)))
+    yield* Deferred.await(begun)
+    socket.push(Buffer.from(requests(400)))
+    assert.isFalse(socket.destroyed)
+    socket.push(Buffer.from(requests(600)))
+    assert.isTrue(socket.destroyed)
+  })
+)
 
 /** What a request may bring behind its head. */
 const bodies = {

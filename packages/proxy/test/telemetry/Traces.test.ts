@@ -150,7 +150,9 @@ describe("the trace of a request", () => {
       const [, atOnce, later, followed, ...others] = spans.filter(({ name }) => name === "GET /package")
       assert.strictEqual(others.length, 0)
       const shown = ({ attributes = {}, error, events = [], links = [] }: Partial<SpanView>) => ({
-        attributes: Object.fromEntries(Object.entries(attributes).toSorted()),
+        attributes: Object.fromEntries(
+          Object.entries(attributes).toSorted(([one], [other]) => (one < other ? -1 : 1))
+        ),
         error,
         events,
         links
