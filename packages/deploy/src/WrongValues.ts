@@ -52,6 +52,16 @@ export const wrong: ReadonlyArray<{
     says: "at '/telemetry/env': additional properties 'ENDPOINT' not allowed"
   },
   {
+    path: "telemetry.env.OTEL_EXPORTER_OTLP_ENDPONT",
+    value: "http://collector:4318",
+    says: "at '/telemetry/env': additional properties 'OTEL_EXPORTER_OTLP_ENDPONT' not allowed"
+  },
+  {
+    path: "telemetry.env.OTEL_EXPORTER_OTLP_HEADERS",
+    value: { secretRef: { name: "otel", key: "headers" } },
+    says: "at '/telemetry/env/OTEL_EXPORTER_OTLP_HEADERS': additional properties 'secretRef' not allowed"
+  },
+  {
     path: "resources.requests.memory",
     value: "128MB",
     says: "at '/resources/requests/memory': '128MB' does not match pattern 'a Kubernetes quantity"

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Ajv2020 } from "ajv/dist/2020.js"
 import { load } from "js-yaml"
+import { readFileSync } from "node:fs"
 import * as Chart from "../src/Chart.ts"
 import { documented } from "../src/ValuesTable.ts"
 import { wrong } from "../src/WrongValues.ts"
@@ -61,6 +62,20 @@ describe("values.yaml", () => {
       )
     }
     for (const { description, path } of documented(Chart.values())) assert.match(description, /[.:`]$/, path)
+  })
+
+  it("may set every variable of OpenTelemetry's that docs/telemetry.md names, for each signal where it has its own", () => {
+    const page = readFileSync(new URL("../../../docs/telemetry.md", import.meta.url), "utf8")
+    const names = Array.from(page.matchAll(/^\| `(OTEL_\w+)` \|/gm), ([, name = ""]) => name)
+    assert.isAbove(names.length, 20)
+    const ofSignals = names.flatMap((name) => {
+      const [, rest] = /^OTEL_EXPORTER_OTLP_(?!METRICS_)(\w+)$/.exec(name) ?? []
+      const signals = rest === undefined ? [] : ["TRACES", "METRICS", "LOGS"]
+      return signals.map((signal) => `OTEL_EXPORTER_OTLP_${signal}_${rest}`)
+    })
+    const env = Object.fromEntries([...names, ...ofSignals].map((name) => [name, "x"]))
+    validate(withValue(defaults, ["telemetry", "env"], env))
+    assert.deepStrictEqual(validate.errors ?? [], [])
   })
 
   for (const { path, says, value } of wrong) {

@@ -113,7 +113,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if kindIs "map" $value }}
   valueFrom: {{- toYaml $value | nindent 4 }}
 {{- else }}
-  value: {{ $value | quote }}
+  {{- /* As JSON writes it: a number of YAML's is a float, and 1000000 would be 1e+06. */}}
+  value: {{ (kindIs "string" $value | ternary $value (toJson $value)) | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
