@@ -50,7 +50,7 @@ export const groups = {
   ),
   cluster: {
     file: "packages/e2e/test/cluster/",
-    parts: [...registry, "unshare", "go"],
+    parts: [...registry, "unshare", "promtool", "go"],
     servers: ["kube-apiserver", "kube-rbac-proxy", "helm", "helm-unittest", "crds"]
   }
 } as const satisfies Record<string, Group>

@@ -1,4 +1,6 @@
 import { assert, layer } from "@effect/vitest"
+import * as Alerts from "@registry-packages-proxy/deploy/Alerts"
+import * as AlertTests from "@registry-packages-proxy/deploy/AlertTests"
 import { wrong } from "@registry-packages-proxy/deploy/WrongValues"
 import { Console, Effect, FileSystem, Path } from "effect"
 import { apis, ChartBed, objectsIn } from "../../src/cluster/ChartBed.ts"
@@ -30,7 +32,10 @@ const everything = {
   telemetry: {
     env: {
       OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318",
-      OTEL_EXPORTER_OTLP_HEADERS: { secretKeyRef: { name: "otel", key: "headers" } }
+      OTEL_EXPORTER_OTLP_HEADERS: { secretKeyRef: { name: "otel", key: "headers" } },
+      OTEL_SERVICE_NAME: { configMapKeyRef: { name: "otel", key: "name" } },
+      OTEL_RESOURCE_ATTRIBUTES: { fieldRef: { fieldPath: "metadata.annotations['note']" } },
+      OTEL_BSP_MAX_QUEUE_SIZE: 1_000_000
     }
   },
   extraArgs: ["--platform=linux/arm64"],
@@ -62,7 +67,7 @@ const matrix: Readonly<Record<string, Json>> = {
 }
 
 /** Renders the chart as for a cluster that has every optional API. */
-const render = Effect.fnUntraced(function* (values: Json, chart: string = Helm.chart) {
+const render = Effect.fnUntraced(function* (values: Json) {
   const { helm } = yield* ChartBed
   const fs = yield* FileSystem.FileSystem
   const file = yield* fs.makeTempFileScoped({ suffix: ".json" })
@@ -70,7 +75,7 @@ const render = Effect.fnUntraced(function* (values: Json, chart: string = Helm.c
   return yield* helm.run(
     "template",
     Helm.release,
-    chart,
+    Helm.chart,
     "--values",
     file,
     ...apis.flatMap((api) => ["--api-versions", api])
@@ -118,9 +123,7 @@ layer(ChartBed.layer, options)("The chart", (it) => {
     Effect.gen(function* () {
       const objects = yield* objectsIn(yield* render(everything))
       for (const api of apis) {
-        const kind = api.split("/").at(-1)
-        // What it is made of comes with the telemetry.
-        if (kind !== "PrometheusRule") assert.include(kinds(objects), kind)
+        assert.include(kinds(objects), api.split("/").at(-1))
       }
       const { admin } = yield* ChartBed
       const refused = yield* Effect.flip(
@@ -130,25 +133,35 @@ layer(ChartBed.layer, options)("The chart", (it) => {
     }).pipe(shownOnFailure)
   )
 
-  it.effect("takes alerts and a dashboard where their files are", () =>
-    Effect.gen(function* () {
-      const { admin } = yield* ChartBed
-      const fs = yield* FileSystem.FileSystem
-      const path = yield* Path.Path
-      const chart = path.join(yield* fs.makeTempDirectoryScoped(), "chart")
-      yield* fs.copy(Helm.chart, chart)
-      const rules = "groups:\n  - name: a\n    rules:\n      - alert: B\n        expr: up == 0\n"
-      yield* fs.writeFileString(path.join(chart, "files/rules.yaml"), rules)
-      yield* fs.writeFileString(path.join(chart, "files/dashboard.json"), '{\n  "title": "x"\n}\n')
-      const objects = yield* objectsIn(yield* render({}, chart))
-      const rule = objects.find(({ kind }) => kind === "PrometheusRule")
-      assert.isDefined(rule)
-      yield* admin.dryRun(rule)
-      const dashboard = objects.find(({ metadata }) => JSON.stringify(metadata).includes("-dashboard"))
-      assert.deepStrictEqual(dashboard?.["data"], {
-        "registry-packages-proxy.json": '{\n  "title": "x"\n}\n'
-      })
-    }).pipe(Effect.scoped, shownOnFailure)
+  it.effect(
+    "hands the alerts and the dashboard over as they are, and promtool finds nothing wrong with them",
+    () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const objects = yield* objectsIn(yield* render({}))
+        const rule = objects.find(({ kind }) => kind === "PrometheusRule")
+        assert.isDefined(rule)
+        const rendered = rule["spec"] as { readonly groups: ReadonlyArray<{ readonly rules: unknown }> }
+        assert.deepStrictEqual(
+          rendered.groups.map(({ rules }) => rules),
+          [Alerts.alerts()]
+        )
+        const directory = yield* fs.makeTempDirectoryScoped()
+        const [rules, tests] = [path.join(directory, "rules.json"), path.join(directory, "tests.yaml")]
+        // JSON is YAML, which promtool reads.
+        yield* fs.writeFileString(rules, JSON.stringify(rendered))
+        yield* fs.writeFileString(tests, AlertTests.promtoolFile(rules))
+        yield* Command.run("promtool", ["check", "rules", "--lint=all", rules])
+        yield* Command.run("promtool", ["test", "rules", tests])
+
+        const dashboard = objects.find(({ metadata }) => JSON.stringify(metadata).includes("-dashboard"))
+        const { "registry-packages-proxy.json": text = "" } = dashboard?.["data"] as Record<string, string>
+        assert.strictEqual(
+          text.trimEnd(),
+          (yield* fs.readFileString(path.join(Helm.chart, "files/dashboard.json"))).trimEnd()
+        )
+      }).pipe(Effect.scoped, shownOnFailure)
   )
 
   for (const [name, values] of Object.entries({ builtin: {}, kubeRbacProxy: sidecar })) {
