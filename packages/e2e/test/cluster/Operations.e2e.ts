@@ -159,6 +159,33 @@ layer(ClusterBed.layer, options)("What docs/operations.md says", (it) => {
     }).pipe(Effect.scoped, shownOnFailure)
   )
 
+  it.effect("serves beside a collector that is not there, and Prometheus' account reads what was lost", () =>
+    Effect.gen(function* () {
+      const { admin, tokenOf } = yield* ClusterBed
+      const [name, namespace] = ["prometheus", "d8-monitoring"]
+      yield* admin.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } })
+      yield* admin.apply({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } })
+      const token = yield* tokenOf({ name, namespace })
+      const shell = yield* shellFor(images[0])
+      yield* shell.run("values")
+      yield* shell.run("telemetry")
+      yield* Replicas.ready(3)
+      yield* serves(images[3])
+      for (const endpoint of yield* Replicas.endpoints) {
+        const metrics = Effect.map(SecureClient.ask(`https://${endpoint}/metrics`, { token }), ({ body }) =>
+          body.toString()
+        )
+        yield* Poll.untilTrue(
+          "traces that were lost",
+          Effect.map(metrics, (text) =>
+            /^registry_packages_proxy_telemetry_lost_total\{signal="traces"\} [1-9]/m.test(text)
+          ),
+          { times: 300, millis: 200 }
+        )
+      }
+    }).pipe(Effect.scoped, shownOnFailure)
+  )
+
   it.effect("takes credentials from a file where the cluster has none", () =>
     Effect.gen(function* () {
       const { admin } = yield* ClusterBed
