@@ -156,11 +156,10 @@ layer(ChartBed.layer, options)("The chart", (it) => {
         yield* Command.run("promtool", ["test", "rules", tests])
 
         const dashboard = objects.find(({ metadata }) => JSON.stringify(metadata).includes("-dashboard"))
-        const { "registry-packages-proxy.json": text = "" } = dashboard?.["data"] as Record<string, string>
-        assert.strictEqual(
-          text.trimEnd(),
-          (yield* fs.readFileString(path.join(Helm.chart, "files/dashboard.json"))).trimEnd()
-        )
+        const file = yield* fs.readFileString(path.join(Helm.chart, "files/dashboard.json"))
+        assert.deepStrictEqual(dashboard?.["data"], {
+          "registry-packages-proxy.json": `${file.trimEnd()}\n`
+        })
       }).pipe(Effect.scoped, shownOnFailure)
   )
 
