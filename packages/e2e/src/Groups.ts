@@ -5,6 +5,8 @@ export interface Group {
   readonly parts: ReadonlyArray<string>
   /** The programs built for it from `servers/`. */
   readonly servers: ReadonlyArray<string>
+  /** It waits most of its time, for what takes minutes by nature, so that others of its kind run beside it. */
+  readonly isWaiting?: boolean
 }
 
 const registry = ["setpriv", "skopeo", "curl", "docker-registry"]
@@ -37,11 +39,11 @@ export const groups = {
   ),
   oracle: group("Oracle", ["setpriv", "go"], ["oracle"]),
   access: group("Access", [...registry, "python3", "go"], access),
-  "access-over-time": group("AccessOverTime", [...registry, "go"], access),
+  "access-over-time": { ...group("AccessOverTime", [...registry, "go"], access), isWaiting: true },
   "access-flood": group("AccessFlood", ["setpriv"]),
-  connections: group("Connections", ["setpriv", "python3"]),
+  connections: { ...group("Connections", ["setpriv", "python3"]), isWaiting: true },
   "access-abandoned": group("AccessAbandoned", ["setpriv"]),
-  kubernetes: group("Kubernetes", [...registry, "go"], ["kube-apiserver"]),
+  kubernetes: { ...group("Kubernetes", [...registry, "go"], ["kube-apiserver"]), isWaiting: true },
   "kubernetes-flood": group("KubeFlood", ["setpriv"]),
   telemetry: group(
     "Telemetry",
@@ -58,5 +60,10 @@ export const groups = {
 export type GroupName = keyof typeof groups
 
 export const groupNames = Object.keys(groups) as ReadonlyArray<GroupName>
+
+const all: ReadonlyArray<Group> = Object.values(groups)
+
+/** The files of groups that wait most of their time. */
+export const waitingFiles = all.flatMap(({ file, isWaiting }) => (isWaiting === true ? [file] : []))
 
 export const isGroupName = (name: string): name is GroupName => Object.hasOwn(groups, name)

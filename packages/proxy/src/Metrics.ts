@@ -29,7 +29,8 @@ export const codeCacheRejected = Metric.gauge(`${prefix}_code_cache_rejected`, {
 
 /** Connections closed because the client took nothing of what was sent to it. */
 export const stalledConnections = Metric.counter(`${prefix}_stalled_connections_total`, {
-  description: "Connections closed because their client took no byte of a response for 60 seconds",
+  description:
+    "Connections closed because their client took no byte of a response for 60 seconds, or sent requests ahead of answers and nothing more for 75",
   incremental: true
 })
 

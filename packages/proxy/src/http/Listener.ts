@@ -15,6 +15,7 @@ import * as Access from "./Access.ts"
 import * as Application from "./Application.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { makePlain } from "./NodeListener.ts"
+import * as PipelineTimeout from "./PipelineTimeout.ts"
 import * as Pipelining from "./Pipelining.ts"
 import * as SecureListener from "./SecureListener.ts"
 import * as SendTimeout from "./SendTimeout.ts"
@@ -61,7 +62,7 @@ const open = (server: Server, listen: ListenOptions) =>
  */
 const serve = Effect.fnUntraced(function* (
   server: Server,
-  inTurn: Pipelining.InTurn,
+  { inTurn }: Pipelining.Pipelining,
   listener: HttpServer.HttpServer["Service"],
   { atOnce, handler }: Application.Served
 ) {
@@ -82,10 +83,11 @@ const serve = Effect.fnUntraced(function* (
 
 const openPlain = Effect.fnUntraced(function* (app: Application.Application, options: PlainOptions) {
   const server = options.server ?? makePlain()
-  const inTurn = Pipelining.attach(server, "connection")
+  const pipelining = Pipelining.attach(server, "connection")
   yield* SendTimeout.watch(server, "connection")
+  yield* PipelineTimeout.watch(pipelining.pipelines)
   const listener = yield* open(server, options.listen)
-  yield* serve(server, inTurn, listener, app.application)
+  yield* serve(server, pipelining, listener, app.application)
   return { server, listener }
 })
 
@@ -116,10 +118,11 @@ const openSecure = Effect.fnUntraced(function* (app: Application.Application, op
     Stream.runDrain(Stream.switchMap(tls.changes, (material) => Stream.fromEffect(renewal(secure, material))))
   )
   const gate = yield* Access.make(secure.certificateOf)
-  const inTurn = Pipelining.attach(secure.server, "secureConnection")
+  const pipelining = Pipelining.attach(secure.server, "secureConnection")
   yield* SendTimeout.watch(secure.server, "secureConnection")
+  yield* PipelineTimeout.watch(pipelining.pipelines)
   const listener = yield* open(secure.server, options.listen)
-  yield* serve(secure.server, inTurn, listener, app.guarded(gate))
+  yield* serve(secure.server, pipelining, listener, app.guarded(gate))
   return { server: secure.server, listener }
 })
 

@@ -10,6 +10,13 @@ const headEnd = Buffer.from("\r\n\r\n")
 
 type Bounds = Pick<Limits, "maxPipelined" | "maxHeldBytes">
 
+/** A connection on which a request came before the one ahead of it had been answered. */
+export interface Pipeline {
+  readonly socket: Duplex
+  /** An answer whose end is not known yet is going out: a package. */
+  readonly isStreaming: boolean
+}
+
 /**
  * How many connections go on to a next request in one turn of the event loop. Node accepts one connection a turn: with
  * many more, those that pipeline would keep new ones out.
@@ -20,6 +27,7 @@ const maxGoingOn = 2
 class Shared {
   /** Bytes that they have read and not yet used up. */
   heldBytes = 0
+  readonly pipelines = new Set<Pipeline>()
   /** Those that are to go on to their next request, longest waiting first. */
   readonly #ready = new Set<Connection>()
 
@@ -43,8 +51,8 @@ class Shared {
  * One connection's requests. Node parses all that one read brought before it returns, which may be hundreds of requests:
  * its parser is given one head at a time instead, and the rest goes back to the socket, which is then read no further.
  */
-class Connection {
-  readonly #socket: Duplex
+class Connection implements Pipeline {
+  readonly socket: Duplex
   readonly #bounds: Bounds
   readonly #shared: Shared
   readonly #waiting: Array<() => void> = []
@@ -52,6 +60,8 @@ class Connection {
   #begun = 0
   /** The last request parsed, kept until all of it is here and it is answered. */
   #latest: IncomingMessage | undefined
+  /** The answer in progress. */
+  #response: ServerResponse | undefined
   /** Requests that are not parsed yet are back in the socket's buffer, and the socket is read no further. */
   #isPaused = false
   /** Bytes parsed of a head whose end has not come. */
@@ -62,7 +72,7 @@ class Connection {
   #isYielding = false
 
   constructor(socket: Duplex, bounds: Bounds, shared: Shared) {
-    this.#socket = socket
+    this.socket = socket
     this.#bounds = bounds
     this.#shared = shared
     const parsers = socket.listeners("data") as ReadonlyArray<(bytes: Buffer) => void>
@@ -75,7 +85,10 @@ class Connection {
     })
     for (const pause of pausers) socket.on("pause", pause)
     for (const resume of resumers) socket.on("resume", resume)
-    socket.once("close", () => this.#setHeld(0))
+    socket.once("close", () => {
+      this.#setHeld(0)
+      shared.pipelines.delete(this)
+    })
     // A paused stream would read on, up to its high-water mark.
     const read = socket._read.bind(socket)
     socket._read = (size) => {
@@ -96,15 +109,25 @@ class Connection {
     this.#latest = request
     this.#begun++
     response.on("close", this.#answered)
-    if (this.#begun === 1) return answer(request, response)
-    this.#waiting.push(() => answer(request, response))
+    const begin = (): void => {
+      this.#response = response
+      answer(request, response)
+    }
+    if (this.#begun === 1) return begin()
+    this.#shared.pipelines.add(this)
+    this.#waiting.push(begin)
+  }
+
+  get isStreaming(): boolean {
+    return this.#response?.writableEnded === false
   }
 
   readonly #answered = (): void => {
     // Not kept until the next turn: what survives two young collections waits for a full one.
+    this.#response = undefined
     if (--this.#begun === 0 && this.#latest?.complete === true) this.#latest = undefined
     this.#count()
-    if (this.#socket.destroyed || (this.#waiting.length === 0 && !this.#isPaused)) return
+    if (this.socket.destroyed || (this.#waiting.length === 0 && !this.#isPaused)) return
     // Answers that wait for nothing would otherwise follow one another without a turn for other connections.
     this.#isYielding = true
     this.#shared.goOnInTurn(this)
@@ -112,21 +135,21 @@ class Connection {
 
   goOn(): void {
     this.#isYielding = false
-    if (this.#socket.destroyed) return
+    if (this.socket.destroyed) return
     const next = this.#waiting.shift()
     // Nothing is answered behind the last answer of a connection: what is left is read and discarded.
-    if (next !== undefined && this.#socket.writable) return next()
+    if (next !== undefined && this.socket.writable) return next()
     this.#isPaused = false
     if (this.#isReadAsked) {
       this.#isReadAsked = false
-      this.#socket._read(0)
+      this.socket._read(0)
     }
-    this.#socket.resume()
+    this.socket.resume()
   }
 
   #read(bytes: Buffer, parse: (piece: Buffer) => void): void {
     let rest = bytes
-    while (rest.length > 0 && this.#socket.writable) {
+    while (rest.length > 0 && this.socket.writable) {
       if (this.#isFull()) return this.#hold(rest)
       const end = rest.indexOf(headEnd)
       const length = end === -1 ? rest.length : end + headEnd.length
@@ -147,22 +170,23 @@ class Connection {
 
   #hold(rest: Buffer): void {
     this.#isPaused = true
-    this.#socket.pause()
-    this.#socket.unshift(rest)
+    this.#shared.pipelines.add(this)
+    this.socket.pause()
+    this.socket.unshift(rest)
     this.#count()
   }
 
   /** Counts what is held: what was read ahead, an unfinished head, and of a body what nobody has taken. */
   #count(): void {
     // What it holds is given up with its end.
-    if (this.#socket.destroyed) return
+    if (this.socket.destroyed) return
     const before = this.#heldBytes
     this.#setHeld(
       this.#headBytes +
-        (this.#isPaused ? this.#socket.readableLength : 0) +
+        (this.#isPaused ? this.socket.readableLength : 0) +
         (this.#latest?.readableLength ?? 0)
     )
-    if (this.#heldBytes > before && this.#shared.heldBytes > this.#bounds.maxHeldBytes) this.#socket.destroy()
+    if (this.#heldBytes > before && this.#shared.heldBytes > this.#bounds.maxHeldBytes) this.socket.destroy()
   }
 
   #setHeld(bytes: number): void {
@@ -171,8 +195,13 @@ class Connection {
   }
 }
 
-/** Gives each request its turn. */
-export type InTurn = (answer: Answer) => Answer
+/** The requests of a server's connections, one after another. */
+export interface Pipelining {
+  /** Gives each request its turn. */
+  readonly inTurn: (answer: Answer) => Answer
+  /** The open connections that have pipelined requests. */
+  readonly pipelines: ReadonlySet<Pipeline>
+}
 
 /**
  * Answers the requests of each connection to a server one after another. The next request is parsed when the one before it
@@ -185,7 +214,7 @@ export const attach = (
   server: Server,
   event: "connection" | "secureConnection",
   own: Partial<Bounds> = {}
-): InTurn => {
+): Pipelining => {
   const bounds = { ...limits, ...own }
   const shared = new Shared()
   // Not a WeakMap: the collector goes through those by itself.
@@ -194,10 +223,13 @@ export const attach = (
     connections.set(socket, new Connection(socket, bounds, shared))
     socket.once("close", () => connections.delete(socket))
   })
-  return (answer) => (request, response) => {
-    const connection = connections.get(request.socket)
-    // A test may emit a request of a socket that no event announced.
-    if (connection === undefined) return answer(request, response)
-    connection.enter(request, response, answer)
+  return {
+    pipelines: shared.pipelines,
+    inTurn: (answer) => (request, response) => {
+      const connection = connections.get(request.socket)
+      // A test may emit a request of a socket that no event announced.
+      if (connection === undefined) return answer(request, response)
+      connection.enter(request, response, answer)
+    }
   }
 }

@@ -16,7 +16,7 @@ const start = (kind: Kind, own: Parameters<typeof Pipelining.attach>[2] = {}) =>
   const parsed = { count: 0 }
   return Effect.map(
     startBare(kind, (server, event) => {
-      const inTurn = Pipelining.attach(server, event, own)
+      const { inTurn } = Pipelining.attach(server, event, own)
       return (answer) => {
         const enter = inTurn((request, response) => answer({ request, response }))
         server.on("request", (request, response) => {
@@ -94,10 +94,7 @@ for (const kind of kinds) {
       Effect.gen(function* () {
         const order: Array<string> = []
         const { connect } = yield* startBare(kind, (server, event) => () => {
-          const enter = Pipelining.attach(
-            server,
-            event
-          )((request, response) => {
+          const enter = Pipelining.attach(server, event).inTurn((request, response) => {
             order.push(request.url ?? "")
             echo({ request, response })
           })
@@ -288,7 +285,7 @@ it.effect("what a paused connection had read already, as further TLS records, co
   Effect.gen(function* () {
     const server = makePlain()
     const begun = yield* Deferred.make<void>()
-    const inTurn = Pipelining.attach(server, "connection", { maxHeldBytes: 25_000 })
+    const { inTurn } = Pipelining.attach(server, "connection", { maxHeldBytes: 25_000 })
     server.on(
       "request",
       inTurn(() => void Deferred.doneUnsafe(begun, Effect.void))
@@ -337,7 +334,7 @@ it.effect.prop(
   ([asked, pieces]) =>
     Effect.gen(function* () {
       const server = makePlain()
-      const inTurn = Pipelining.attach(server, "connection")
+      const { inTurn } = Pipelining.attach(server, "connection")
       const begun = { now: 0, most: 0 }
       const answered = inTurn((request, response) => {
         begun.most = Math.max(begun.most, ++begun.now)
