@@ -23,13 +23,13 @@ import {
   type PackageStatus,
   type ResidentPackage
 } from "./DigestCache.ts"
-import type { Entry } from "./internal/Entries.ts"
-import * as Fills from "./internal/Fills.ts"
-import { growingReader } from "./internal/Growing.ts"
-import * as Hits from "./internal/Hits.ts"
-import { MemoryTier, smallPackage } from "./internal/MemoryTier.ts"
-import * as Store from "./internal/Store.ts"
-import { collect, verifyingReader } from "./internal/VerifyingReader.ts"
+import type { Entry } from "./internal/disk/Entries.ts"
+import * as Fills from "./internal/open/Fills.ts"
+import { growingReader } from "./internal/read/Growing.ts"
+import * as Hits from "./internal/open/Hits.ts"
+import { MemoryTier, smallPackage } from "./internal/open/MemoryTier.ts"
+import * as Store from "./internal/disk/Store.ts"
+import { collect, verifyingReader } from "./internal/read/VerifyingReader.ts"
 import * as Metrics from "./Metrics.ts"
 
 /** How much of the small packages is kept in memory, in bytes, where a layer does not say. */

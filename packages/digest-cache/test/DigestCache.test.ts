@@ -1,7 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { cap, suite } from "@registry-packages-proxy/testkit/DigestCacheSuite"
-import { suiteStreaming } from "@registry-packages-proxy/testkit/DigestCacheStreamingSuite"
-import * as Mock from "@registry-packages-proxy/testkit/DigestCacheMock"
+import { cap, suite } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSuite"
+import { suiteStreaming } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheStreamingSuite"
+import * as Mock from "@registry-packages-proxy/testkit/digest-cache/DigestCacheMock"
 import { Effect, FileSystem, Layer } from "effect"
 import * as Live from "../src/DigestCacheLive.ts"
 

@@ -1,5 +1,5 @@
 import { installed } from "@registry-packages-proxy/testkit/CountingScheduler"
-import * as DigestCacheMock from "@registry-packages-proxy/testkit/DigestCacheMock"
+import * as DigestCacheMock from "@registry-packages-proxy/testkit/digest-cache/DigestCacheMock"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Platform } from "@registry-packages-proxy/oci/Platform"

@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlReviews"
-import * as DigestCacheMock from "@registry-packages-proxy/testkit/DigestCacheMock"
+import * as DigestCacheMock from "@registry-packages-proxy/testkit/digest-cache/DigestCacheMock"
 import { rawHttp } from "@registry-packages-proxy/testkit/RawHttp"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
 import { Array, Effect, Logger, Option, Predicate } from "effect"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as AccessMetrics from "@registry-packages-proxy/access-control/Metrics"
-import * as DigestCacheMock from "@registry-packages-proxy/testkit/DigestCacheMock"
+import * as DigestCacheMock from "@registry-packages-proxy/testkit/digest-cache/DigestCacheMock"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
 import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
 import { Effect, Exit, Metric, Option, Tracer } from "effect"
