@@ -28,7 +28,7 @@ import * as Fills from "./internal/open/Fills.ts"
 import { growingReader } from "./internal/read/Growing.ts"
 import * as Hits from "./internal/open/Hits.ts"
 import { MemoryTier, smallPackage } from "./internal/open/MemoryTier.ts"
-import * as Store from "./internal/disk/Store.ts"
+import * as Store from "./internal/disk/DiskStore.ts"
 import { collect, verifyingReader } from "./internal/read/VerifyingReader.ts"
 import * as Metrics from "./Metrics.ts"
 

@@ -3,7 +3,7 @@ import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDesc
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Option } from "effect"
 import { charge, type DiskBudget } from "./DiskBudget.ts"
-import { type EntryName, format } from "./EntryName.ts"
+import { type EntryName, format } from "../../BlobName.ts"
 import { FileVersion, type Fingerprint } from "./FileVersion.ts"
 
 /** One package on disk. Mutable: it lives in one `Entries` and changes as it is used. */

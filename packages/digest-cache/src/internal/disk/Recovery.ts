@@ -1,7 +1,7 @@
 import { Effect, FileSystem, Option, Path } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { type BlobDirectory, modes, temporaryNumber } from "./BlobDirectory.ts"
-import { type EntryName, parse } from "./EntryName.ts"
+import { type EntryName, parse } from "../../BlobName.ts"
 
 /** A file found at start. */
 export type FoundFile =

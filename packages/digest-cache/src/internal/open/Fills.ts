@@ -16,13 +16,13 @@ import {
 import type { PackageKey, PackageSource } from "../../DigestCache.ts"
 import * as Metrics from "../../Metrics.ts"
 import { forkFinished, stopped } from "./Background.ts"
-import type { EntryName } from "../disk/EntryName.ts"
+import type { EntryName } from "../../BlobName.ts"
 import type { FileVersion } from "../disk/FileVersion.ts"
 import { Growing, type Unchanged } from "../read/Growing.ts"
 import { FillBuffers } from "./FillBuffers.ts"
 import { type MemoryTier, smallPackage } from "./MemoryTier.ts"
-import type { Ingest } from "../disk/Ingest.ts"
-import type { Store } from "../disk/Store.ts"
+import type { Ingest } from "../disk/FileWriter.ts"
+import type { Store } from "../disk/DiskStore.ts"
 import { collect, mismatch } from "../read/VerifyingReader.ts"
 
 /** What those who wait for a fill are told once its first bytes are there. */

@@ -8,7 +8,7 @@ import type { Entry } from "../disk/Entries.ts"
 import type { FileVersion } from "../disk/FileVersion.ts"
 import { fileReader, Growing, growingReader, readAt } from "../read/Growing.ts"
 import { type MemoryTier, smallPackage } from "./MemoryTier.ts"
-import type { Store } from "../disk/Store.ts"
+import type { Store } from "../disk/DiskStore.ts"
 import { mismatch } from "../read/VerifyingReader.ts"
 
 /** How much is read and hashed at a time when a file is verified; the loop is free in between. */

@@ -1,8 +1,8 @@
 import { Clock, Effect, Schedule, type Scope } from "effect"
 import * as BlobDirectory from "./BlobDirectory.ts"
-import * as DiskHealth from "./DiskHealth.ts"
+import * as DiskHealth from "../../StoreHealth.ts"
 import type { Entry } from "./Entries.ts"
-import * as Ingest from "./Ingest.ts"
+import * as Ingest from "./FileWriter.ts"
 import * as Recovery from "./Recovery.ts"
 import * as Room from "./Room.ts"
 

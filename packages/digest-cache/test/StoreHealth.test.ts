@@ -1,7 +1,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, it } from "@effect/vitest"
 import { Effect, FileSystem, Logger } from "effect"
-import * as DiskHealth from "../../../src/internal/disk/DiskHealth.ts"
+import * as DiskHealth from "../src/StoreHealth.ts"
 
 it.effect("says once what the system calls the failure, and once that it is over", () => {
   const lines: Array<string> = []

@@ -3,7 +3,7 @@ import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Option } from "effect"
 import fc from "fast-check"
-import { type EntryName, format, parse } from "../../../src/internal/disk/EntryName.ts"
+import { type EntryName, format, parse } from "../src/BlobName.ts"
 
 const hex = (length: number) =>
   fc

@@ -1,6 +1,6 @@
 import { Effect, Metric } from "effect"
-import * as Metrics from "../../Metrics.ts"
-import { codeOf } from "./DiskError.ts"
+import * as Metrics from "./Metrics.ts"
+import { codeOf } from "./internal/disk/DiskError.ts"
 
 /** Whether the disk works, told apart by what is done to it: a volume can refuse writes and go on giving what it has. */
 export type DiskUse = "read" | "write"
