@@ -1,19 +1,28 @@
 import { algorithm, Digest, encoded } from "@registry-packages-proxy/oci/Digest"
+import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Option, Schema } from "effect"
 
-/** What a cached file's name says of it; its last use is the file's access time. */
-export interface EntryName {
+/** The name of a blob: what it is asked for by, and what its bytes must be. */
+export interface BlobName {
   /** The digest it is asked for by. */
   readonly requested: Digest
   /** Present where `requested` is an index's. */
   readonly platform: Option.Option<Platform>
   /** The digest its bytes must have. */
   readonly layer: Digest
-  /** How many bytes it has, so that a file cut short by a crash is not taken for it. */
+  /** Bytes, so that a file cut short by a crash is not taken for it. */
   readonly size: number
   readonly compression: "gzip" | "zstd"
 }
+
+/** The package that a blob of this name holds. */
+export const descriptorOf = (name: BlobName): PackageDescriptor => ({
+  digest: name.layer,
+  size: name.size,
+  compression: name.compression,
+  viaIndex: Option.isSome(name.platform)
+})
 
 // A name holds two digests. In hex, two of sha512 would pass the 255 bytes a name may have: those stand in base64url.
 const formatDigest = (digest: Digest): string =>
@@ -37,8 +46,8 @@ const parsePlatform = (text: string): Option.Option<Platform> =>
 
 const extensions = { gzip: "tar.gz", zstd: "tar.zst" } as const
 
-/** The file name of an entry: `<digest>.<platform, or any>.<layer digest>.<size>.tar.gz` (or `.tar.zst`). */
-export const format = (name: EntryName): string =>
+/** The text of a name, which a file may have: `<digest>.<platform, or any>.<layer digest>.<size>.tar.gz` (or `.tar.zst`). */
+export const format = (name: BlobName): string =>
   [
     formatDigest(name.requested),
     Option.match(name.platform, { onNone: () => "any", onSome: formatPlatform }),
@@ -47,8 +56,8 @@ export const format = (name: EntryName): string =>
     extensions[name.compression]
   ].join(".")
 
-/** Reads a file name back; none for a file this cache did not name so. */
-export const parse = (fileName: string): Option.Option<EntryName> => {
+/** Reads the text of a name back; none for any other text. */
+export const parse = (fileName: string): Option.Option<BlobName> => {
   const [requestedText = "", platformText = "", layerText = "", sizeText, tar, extension, ...rest] =
     fileName.split(".")
   const compression = extension === "gz" ? "gzip" : "zstd"
@@ -65,6 +74,6 @@ export const parse = (fileName: string): Option.Option<EntryName> => {
   ) {
     return Option.none()
   }
-  const name: EntryName = { requested: requested.value, platform, layer: layer.value, size, compression }
+  const name: BlobName = { requested: requested.value, platform, layer: layer.value, size, compression }
   return format(name) === fileName ? Option.some(name) : Option.none()
 }

@@ -3,7 +3,7 @@ import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Option } from "effect"
 import fc from "fast-check"
-import { type EntryName, format, parse } from "../src/BlobName.ts"
+import { type BlobName, format, parse } from "../src/BlobName.ts"
 
 const hex = (length: number) =>
   fc
@@ -21,7 +21,7 @@ const variant = fc.oneof(platformPart, fc.constant("v8.5"))
 const platform = fc
   .tuple(platformPart, platformPart, fc.option(variant, { nil: undefined }))
   .map((parts) => Option.some(Platform.make(parts.filter((part) => part !== undefined).join("/"))))
-const entryName: fc.Arbitrary<EntryName> = fc.record({
+const blobName: fc.Arbitrary<BlobName> = fc.record({
   requested: digest,
   platform: fc.oneof(fc.constant(Option.none()), platform),
   layer: digest,
@@ -29,10 +29,10 @@ const entryName: fc.Arbitrary<EntryName> = fc.record({
   compression: fc.constantFrom("gzip", "zstd")
 })
 
-describe("EntryName", () => {
+describe("BlobName", () => {
   it("what is printed is read back, fits a directory and stays in it", () => {
     fc.assert(
-      fc.property(entryName, (name) => {
+      fc.property(blobName, (name) => {
         const fileName = format(name)
         assert.deepStrictEqual(Option.getOrThrow(parse(fileName)), name)
         assert.isAtMost(Buffer.byteLength(fileName), 255)
@@ -52,7 +52,7 @@ describe("EntryName", () => {
   it("a name that was tampered with is not ours, or another's", () => {
     const by = fc.constantFrom("A", ".", "/", "", "..", "0", "-", "\0")
     fc.assert(
-      fc.property(entryName, fc.nat(), by, (name, at, replacement) => {
+      fc.property(blobName, fc.nat(), by, (name, at, replacement) => {
         const fileName = format(name)
         const place = at % fileName.length
         const changed = fileName.slice(0, place) + replacement + fileName.slice(place + 1)

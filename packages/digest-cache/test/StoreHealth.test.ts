@@ -1,7 +1,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, it } from "@effect/vitest"
 import { Effect, FileSystem, Logger } from "effect"
-import * as DiskHealth from "../src/StoreHealth.ts"
+import * as StoreHealth from "../src/StoreHealth.ts"
 
 it.effect("says once what the system calls the failure, and once that it is over", () => {
   const lines: Array<string> = []
@@ -10,7 +10,7 @@ it.effect("says once what the system calls the failure, and once that it is over
   })
   return Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
-    const health = DiskHealth.make()
+    const health = StoreHealth.make("the cache directory")
     const error = yield* Effect.flip(fs.readFile("/proc/self/mem/not-there"))
     yield* health.failed("read", error)
     yield* health.failed("read", error)

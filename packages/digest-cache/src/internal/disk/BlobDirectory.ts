@@ -1,13 +1,10 @@
-import { Effect, FileSystem, Option, Path, Result } from "effect"
+import { Effect, FileSystem, Option, Path } from "effect"
 import type { PlatformError } from "effect/PlatformError"
-import { BodyError, DiskFailed } from "../../BodyError.ts"
 import { InodeChanges } from "../../InodeChanges.ts"
-import type { FileVersion, Fingerprint, Look } from "./FileVersion.ts"
+import type { FileVersion, Look } from "./FileVersion.ts"
 
 /** The modes of what the cache makes: its packages are for its own user alone, whatever access control says. */
 export const modes = { directory: 0o700, file: 0o600 } as const
-
-const changed = new BodyError({ reason: new DiskFailed({ cause: "the file was changed while it was read" }) })
 
 /**
  * A modification time that stays what it is (`UTIME_OMIT`, which libuv takes from a time that is no number): set to what
@@ -77,18 +74,17 @@ export const make = Effect.fnUntraced(function* (root: string) {
   const lookAtPath = (filePath: string): Look =>
     Effect.flatMap(fs.stat(filePath), (info) => fingerprintOf(info, filePath))
 
-  /**
-   * Fails where an open file is not what it was, or cannot be looked at. A file without a version, which was never
-   * whole, only has to be there.
-   */
-  const unchanged = (
-    look: Effect.Effect<Fingerprint, PlatformError>,
-    version: () => FileVersion | undefined
-  ): Effect.Effect<void, BodyError> =>
-    Effect.suspend(() => version()?.compare(look) ?? Effect.as(look, { same: true })).pipe(
-      Effect.mapError((cause) => new BodyError({ reason: new DiskFailed({ cause }) })),
-      Effect.flatMap(({ same }) => (same ? Effect.void : Effect.fail(changed)))
-    )
+  /** True if an open file is this version. A file without one, which was never whole, only has to be there. */
+  const unchanged = (look: Look, version: FileVersion | undefined): Effect.Effect<boolean, PlatformError> =>
+    version === undefined ? Effect.as(look, true) : Effect.map(version.compare(look), ({ same }) => same)
+
+  /** Not interruptible: a buffer must not be used again while the operating system still writes into it. */
+  const read = (
+    file: FileSystem.File,
+    into: Uint8Array,
+    position: number
+  ): Effect.Effect<number, PlatformError> =>
+    Effect.uninterruptible(file.read(into, { position: BigInt(position) }))
 
   /** Removes a file, or all of what stands under the name of one being written; what is gone already is fine. */
   const remove = (file: string): Effect.Effect<void, PlatformError> =>
@@ -124,10 +120,10 @@ export const make = Effect.fnUntraced(function* (root: string) {
     create,
     look,
     unchanged,
+    read,
     saveLastUse,
     rename: (temporary: string, fileName: string) => fs.rename(temporary, entryPath(fileName)),
     open: (fileName: string) => fs.open(entryPath(fileName), { flag: "r" }),
-    exists: (fileName: string) => Effect.map(Effect.result(fs.stat(entryPath(fileName))), Result.isSuccess),
     remove
   }
 })

@@ -1,22 +1,26 @@
-import { Clock, Effect, Schedule, type Scope } from "effect"
+import { Clock, Effect, Option, Schedule } from "effect"
+import type { StoredBlob } from "../../Blob.ts"
+import type { PackageKey } from "../../DigestCache.ts"
+import * as StoreHealth from "../../StoreHealth.ts"
 import * as BlobDirectory from "./BlobDirectory.ts"
-import * as DiskHealth from "../../StoreHealth.ts"
 import type { Entry } from "./Entries.ts"
-import * as Ingest from "./FileWriter.ts"
+import * as EntryReader from "./EntryReader.ts"
+import * as FileWriter from "./FileWriter.ts"
 import * as Recovery from "./Recovery.ts"
 import * as Room from "./Room.ts"
 
 /** How often last uses are written to disk. */
 const saveInterval = "30 seconds"
 
-/** The packages on disk: which there are, what room they take, and whether the disk works. */
+/** `BlobStore` over a directory: which files there are, what room they take, and whether the disk works. */
 export const make = Effect.fnUntraced(function* (options: {
   readonly directory: string
   readonly cap: number
 }) {
+  const clock = yield* Clock.Clock
   const directory = yield* BlobDirectory.make(options.directory)
   const recovery = yield* Recovery.make(directory)
-  const health = DiskHealth.make()
+  const health = StoreHealth.make("the cache directory")
   const room = Room.make({ cap: options.cap, directory, recovery, health })
   const { budget, entries } = room
 
@@ -24,17 +28,6 @@ export const make = Effect.fnUntraced(function* (options: {
     entry.users--
     entries.settle(entry)
   }
-
-  /** Holds an entry, so that its space is not given away, until the scope ends. */
-  const retain = (entry: Entry): Effect.Effect<void, never, Scope.Scope> =>
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        entry.users++
-      }),
-      () => Effect.sync(() => release(entry))
-    )
-
-  const { ingest } = Ingest.make({ directory, health, room, release })
 
   const saveLastUses = Effect.suspend(() =>
     Effect.forEach(
@@ -56,16 +49,20 @@ export const make = Effect.fnUntraced(function* (options: {
   yield* saveLastUses.pipe(Effect.delay(saveInterval), Effect.repeat(Schedule.forever), Effect.forkScoped)
 
   return {
-    entries,
-    budget,
-    directory,
-    health,
-    ingest,
-    retain,
-    drop: room.drop,
-    use: (entry: Entry): Effect.Effect<void> =>
-      Effect.map(Clock.currentTimeMillis, (now) => entries.use(entry, now))
+    find: (key: PackageKey) => Effect.sync(() => Option.fromUndefinedOr(entries.find(key))),
+    admits: (size: number) => budget.admits(size),
+    reserve: FileWriter.make({ directory, health, room, release }),
+    open: EntryReader.make({ directory, room, release }),
+    touch: (key: PackageKey): void => {
+      const entry = entries.find(key)
+      if (entry !== undefined) entries.touch(entry, clock.currentTimeMillisUnsafe())
+    },
+    remove: (blob: StoredBlob): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        const entry = entries.current(blob)
+        return entry === undefined ? Effect.void : room.drop(entry)
+      }),
+    list: Effect.sync(() => entries.all().map(({ name }) => name)),
+    health
   }
 })
-
-export type Store = Effect.Success<ReturnType<typeof make>>

@@ -1,16 +1,12 @@
-import type { Digest } from "@registry-packages-proxy/oci/Digest"
-import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
-import type { Platform } from "@registry-packages-proxy/oci/Platform"
-import { Option } from "effect"
+import { BlobIndex } from "../../BlobIndex.ts"
+import { type BlobName, format } from "../../BlobName.ts"
 import { charge, type DiskBudget } from "./DiskBudget.ts"
-import { type EntryName, format } from "../../BlobName.ts"
 import { FileVersion, type Fingerprint } from "./FileVersion.ts"
 
 /** One package on disk. Mutable: it lives in one `Entries` and changes as it is used. */
 export class Entry {
-  readonly name: EntryName
+  readonly name: BlobName
   readonly fileName: string
-  readonly descriptor: PackageDescriptor
   /** The file as it was last seen; undefined where this process has not looked at it yet. */
   version: FileVersion | undefined
   /** Milliseconds since the epoch. */
@@ -24,7 +20,7 @@ export class Entry {
   unlinked = false
 
   constructor(options: {
-    readonly name: EntryName
+    readonly name: BlobName
     readonly lastUsed: number
     /** Of a file that was just written. */
     readonly version?: FileVersion
@@ -35,40 +31,26 @@ export class Entry {
     this.lastUsed = options.lastUsed
     // What was found on disk has it there; what was just written has the time of its creation.
     this.unsaved = options.version !== undefined
-    this.descriptor = {
-      digest: options.name.layer,
-      size: options.name.size,
-      compression: options.name.compression,
-      viaIndex: Option.isSome(options.name.platform)
-    }
   }
 
   get size(): number {
-    return this.descriptor.size
+    return this.name.size
   }
 
   /** Takes note that its file is another by now, or has changed: nothing that was known of its bytes holds any more. */
   replaceVersion(present: Fingerprint): FileVersion {
     this.version?.supersede()
-    return (this.version = new FileVersion(present, false))
+    return (this.version = new FileVersion(present))
   }
 }
 
-/** The two names a key may be found under: a manifest's digest alone, or an index's digest with the platform. */
-export const keyOf = (name: Pick<EntryName, "requested" | "platform">): string =>
-  Option.match(name.platform, {
-    onNone: () => name.requested,
-    onSome: (platform) => `${name.requested}@${platform}`
-  })
-
 /** The entries in order of their last use, and what they count for. */
-export class Entries {
-  // A Map keeps insertion order; a use deletes and inserts, so the first is the least recently used.
-  readonly #byKey = new Map<Digest | string, Entry>()
+export class Entries extends BlobIndex<Entry> {
   readonly #budget: DiskBudget
   #bytes = 0
 
   constructor(budget: DiskBudget) {
+    super()
     this.#budget = budget
   }
 
@@ -77,46 +59,23 @@ export class Entries {
     return this.#bytes
   }
 
-  get count(): number {
-    return this.#byKey.size
-  }
-
-  find(key: { readonly digest: Digest; readonly platform: Platform }): Entry | undefined {
-    return this.#byKey.get(key.digest) ?? this.#byKey.get(`${key.digest}@${key.platform}`)
-  }
-
-  named(name: EntryName): Entry | undefined {
-    return this.#byKey.get(keyOf(name))
-  }
-
-  all(): ReadonlyArray<Entry> {
-    return [...this.#byKey.values()]
-  }
-
-  has(entry: Entry): boolean {
-    return this.named(entry.name) === entry
-  }
-
   /** Adds an entry whose space is charged already; it counts as used just now. */
   insert(entry: Entry): void {
-    this.#byKey.set(keyOf(entry.name), entry)
+    this.add(entry)
     this.#bytes += entry.size
   }
 
-  use(entry: Entry, now: number): void {
+  /** Notes a use of an entry. */
+  touch(entry: Entry, now: number): void {
     entry.lastUsed = now
     entry.unsaved = true
-    if (!this.has(entry)) return
-    const key = keyOf(entry.name)
-    this.#byKey.delete(key)
-    this.#byKey.set(key, entry)
+    this.use(entry)
   }
 
   /** Takes an entry out, so that nobody finds it any more; its file is the caller's to unlink. */
   drop(entry: Entry): void {
-    if (!this.has(entry)) return
+    if (!this.remove(entry)) return
     entry.dropped = true
-    this.#byKey.delete(keyOf(entry.name))
     this.#bytes -= entry.size
   }
 
@@ -127,7 +86,7 @@ export class Entries {
   victims(bytes: number): ReadonlyArray<Entry> | undefined {
     const victims: Array<Entry> = []
     let freed = 0
-    for (const entry of this.#byKey.values()) {
+    for (const entry of this.all()) {
       if (freed >= bytes) break
       if (entry.users > 0) continue
       victims.push(entry)

@@ -1,6 +1,5 @@
 import { Effect, Latch, Option } from "effect"
 import type { PlatformError } from "effect/PlatformError"
-import type { Growing } from "../read/Growing.ts"
 
 /** Tells the versions of a file apart. */
 export interface Fingerprint {
@@ -32,10 +31,6 @@ const sameButUnlinked = (present: Fingerprint, known: Fingerprint): boolean =>
  * them takes what replaced it for their own.
  */
 export class FileVersion {
-  /** The bytes were hashed in this process and were right. */
-  verified: boolean
-  /** The verification in progress, for all who read meanwhile. */
-  verification: Growing | undefined = undefined
   #fingerprint: Fingerprint
   #superseded = false
   /** Our own change of the inode in progress. */
@@ -43,9 +38,8 @@ export class FileVersion {
   /** How often a change of our own has begun or ended. */
   #changes = 0
 
-  constructor(fingerprint: Fingerprint, verified: boolean) {
+  constructor(fingerprint: Fingerprint) {
     this.#fingerprint = fingerprint
-    this.verified = verified
   }
 
   get size(): number {

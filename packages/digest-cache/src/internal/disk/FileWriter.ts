@@ -1,26 +1,14 @@
-import { Clock, Effect, Exit, type FileSystem, Option, Scope } from "effect"
+import { Clock, Effect, Exit, Option, Scope } from "effect"
 import type { PlatformError } from "effect/PlatformError"
-import type { BodyError } from "../../BodyError.ts"
+import type { BlobStoreError, BlobWriter } from "../../Blob.ts"
 import type { BlobDirectory } from "./BlobDirectory.ts"
 import { isFull } from "./DiskError.ts"
-import type { DiskHealth } from "../../StoreHealth.ts"
+import type { StoreHealth } from "../../StoreHealth.ts"
 import { Entry } from "./Entries.ts"
-import type { EntryName } from "../../BlobName.ts"
+import type { BlobName } from "../../BlobName.ts"
 import { FileVersion } from "./FileVersion.ts"
 import type { Room } from "./Room.ts"
-
-/** Space charged for one file, and the file, until the scope ends or it has become an entry. */
-export interface Ingest {
-  readonly file: FileSystem.File
-  /** Writes the next bytes. On a full volume packages are evicted for the rest of the file, and it is tried once more. */
-  readonly write: (bytes: Uint8Array) => Effect.Effect<void, PlatformError>
-  /** The file as it is now, all of which was written and is right. */
-  readonly version: Effect.Effect<FileVersion, PlatformError>
-  /** Makes the file an entry, which the scope then holds until its end. */
-  readonly commit: (name: EntryName, version: FileVersion) => Effect.Effect<Entry, PlatformError>
-  /** Fails where the file is not what it was. */
-  readonly unchanged: (version: () => FileVersion | undefined) => Effect.Effect<void, BodyError>
-}
+import { asStoreError } from "./StoreFailure.ts"
 
 /** Space charged for a file, or for the entry it has become. */
 interface Reservation {
@@ -40,7 +28,7 @@ const retryFreed = <A, R>(
 /** Files on their way into the cache. */
 export const make = (options: {
   readonly directory: BlobDirectory
-  readonly health: DiskHealth
+  readonly health: StoreHealth
   readonly room: Room
   readonly release: (entry: Entry) => void
 }) => {
@@ -62,7 +50,7 @@ export const make = (options: {
       })
     )
 
-  const open = (size: number): Effect.Effect<Option.Option<Ingest>, PlatformError, Scope.Scope> =>
+  const open = (size: number): Effect.Effect<Option.Option<BlobWriter>, PlatformError, Scope.Scope> =>
     Effect.gen(function* () {
       const reserved = yield* reserve(size)
       if (Option.isNone(reserved)) return Option.none()
@@ -70,6 +58,7 @@ export const make = (options: {
       const { temporary } = reservation
       let filePath = temporary
       let written = 0
+      let sealed: FileVersion | undefined
       // Where no inode is left, one file less is enough.
       const file = yield* retryFreed(directory.create(temporary), (cause) => room.free(1, cause))
       const look = directory.look(file, () => filePath)
@@ -87,7 +76,9 @@ export const make = (options: {
           Effect.uninterruptible
         )
 
-      const commit: Ingest["commit"] = (name, version) =>
+      const seal = Effect.map(look, (fingerprint) => (sealed = new FileVersion(fingerprint)))
+
+      const commitAs = (name: BlobName, version: FileVersion) =>
         room
           .adding(({ dropTwin, free }) =>
             Effect.gen(function* () {
@@ -108,34 +99,35 @@ export const make = (options: {
               )
               // A file that was written was also opened, and read by whoever follows it.
               yield* Effect.all([health.works("write"), health.works("read"), room.report], { discard: true })
-              return entry
             })
           )
           .pipe(Effect.uninterruptible)
 
-      return Option.some({
-        file,
-        write,
-        version: Effect.map(look, (fingerprint) => new FileVersion(fingerprint, true)),
-        commit,
-        unchanged: (version) => directory.unchanged(look, version)
-      })
+      const writer: BlobWriter = {
+        read: (into, position) => asStoreError(directory.read(file, into, position)),
+        unchanged: Effect.suspend(() => asStoreError(directory.unchanged(look, sealed))),
+        write: (bytes) => asStoreError(write(bytes)),
+        seal: asStoreError(seal),
+        commit: (name) =>
+          asStoreError(
+            Effect.suspend(() =>
+              sealed === undefined
+                ? Effect.andThen(seal, (version) => commitAs(name, version))
+                : commitAs(name, sealed)
+            )
+          )
+      }
+      return Option.some(writer)
     })
 
-  /** Reserves space and creates a file in it; none where there is no room, or where the disk fails. */
-  const ingest = (size: number): Effect.Effect<Option.Option<Ingest>, never, Scope.Scope> =>
+  /** Creates a file in space that is reserved for it. Where the disk fails nothing is left of it. */
+  return (size: number): Effect.Effect<Option.Option<BlobWriter>, BlobStoreError, Scope.Scope> =>
     Effect.gen(function* () {
       const scope = yield* Scope.fork(yield* Effect.scope)
       return yield* open(size).pipe(
         Scope.provide(scope),
-        Effect.catch((cause) =>
-          Effect.andThen(
-            Scope.close(scope, Exit.void),
-            Effect.as(health.failed("write", cause), Option.none())
-          )
-        )
+        Effect.tapError(() => Scope.close(scope, Exit.void)),
+        asStoreError
       )
     })
-
-  return { ingest }
 }

@@ -1,11 +1,11 @@
 import { Effect, FileSystem, Option, Path } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { type BlobDirectory, modes, temporaryNumber } from "./BlobDirectory.ts"
-import { type EntryName, parse } from "../../BlobName.ts"
+import { type BlobName, parse } from "../../BlobName.ts"
 
 /** A file found at start. */
 export type FoundFile =
-  | { readonly _tag: "Entry"; readonly name: EntryName; readonly lastUsed: number }
+  | { readonly _tag: "Entry"; readonly name: BlobName; readonly lastUsed: number }
   /** Never finished, or cut short by a crash of the machine: the cache's to remove. */
   | { readonly _tag: "Unfinished"; readonly path: string; readonly sizes: ReadonlyArray<number> }
   /** Not of this cache's making: left alone, but it takes space. */
@@ -57,7 +57,7 @@ export const make = Effect.fnUntraced(function* (directory: BlobDirectory) {
       { _tag: "Unfinished", path: file, sizes: found.map(({ size }) => size) }
     ])
 
-  const entry = (name: EntryName, file: string): Effect.Effect<ReadonlyArray<FoundFile>> =>
+  const entry = (name: BlobName, file: string): Effect.Effect<ReadonlyArray<FoundFile>> =>
     fs.lstat(file).pipe(
       Effect.flatMap((info): Effect.Effect<ReadonlyArray<FoundFile>> => {
         if (info.type !== "File") return foreign(file)

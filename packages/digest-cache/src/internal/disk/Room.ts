@@ -4,9 +4,9 @@ import * as Metrics from "../../Metrics.ts"
 import type { BlobDirectory } from "./BlobDirectory.ts"
 import { DiskBudget } from "./DiskBudget.ts"
 import { codeOf } from "./DiskError.ts"
-import type { DiskHealth } from "../../StoreHealth.ts"
+import type { StoreHealth } from "../../StoreHealth.ts"
 import { Entries, Entry } from "./Entries.ts"
-import type { EntryName } from "../../BlobName.ts"
+import type { BlobName } from "../../BlobName.ts"
 import * as Leftovers from "./Leftovers.ts"
 import type { Recovery } from "./Recovery.ts"
 
@@ -20,7 +20,7 @@ export const make = (options: {
   readonly cap: number
   readonly directory: BlobDirectory
   readonly recovery: Recovery
-  readonly health: DiskHealth
+  readonly health: StoreHealth
 }) => {
   const { cap, directory, health, recovery } = options
   const budget = new DiskBudget(cap)
@@ -33,12 +33,7 @@ export const make = (options: {
   let recovered = false
   let saidFull = false
 
-  const report = Effect.suspend(() =>
-    Effect.all(
-      [Metric.update(Metrics.cacheSize, entries.bytes), Metric.update(Metrics.entries, entries.count)],
-      { discard: true }
-    )
-  )
+  const report = Effect.suspend(() => Metrics.reportUsage(entries.bytes, entries.count))
 
   const unlinked = (entry: Entry): void => {
     entry.unlinked = true
@@ -58,7 +53,7 @@ export const make = (options: {
     (around: (effect: Effect.Effect<void>) => Effect.Effect<void>) =>
     (entry: Entry): Effect.Effect<void> =>
       Effect.suspend(() => {
-        if (!entries.has(entry)) return Effect.void
+        if (entries.current(entry) === undefined) return Effect.void
         entries.drop(entry)
         return Effect.andThen(around(unlink(entry)), report)
       }).pipe(Effect.uninterruptible)
@@ -66,7 +61,7 @@ export const make = (options: {
   const dropNow = dropWith((effect) => effect)
 
   /** Drops what is found by a name's key. Two files for one key: only one can be found, so the other goes before it comes. */
-  const dropTwin = (name: EntryName): Effect.Effect<void> =>
+  const dropTwin = (name: BlobName): Effect.Effect<void> =>
     Effect.suspend(() => {
       const twin = entries.named(name)
       return twin === undefined ? Effect.void : dropNow(twin)

@@ -1,28 +1,15 @@
 import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
-import {
-  Cause,
-  Deferred,
-  Effect,
-  Exit,
-  Fiber,
-  type FileSystem,
-  Metric,
-  Option,
-  Schema,
-  Scope,
-  Stream
-} from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Metric, Option, Schema, Scope, Stream } from "effect"
 import type { PackageKey, PackageSource } from "../../DigestCache.ts"
 import * as Metrics from "../../Metrics.ts"
 import { forkFinished, stopped } from "./Background.ts"
-import type { EntryName } from "../../BlobName.ts"
-import type { FileVersion } from "../disk/FileVersion.ts"
-import { Growing, type Unchanged } from "../read/Growing.ts"
+import type { BlobReader, BlobStoreError, BlobVersion, BlobWriter } from "../../Blob.ts"
+import type { BlobName } from "../../BlobName.ts"
+import type { BlobStore } from "../../BlobStore.ts"
+import { Growing } from "../read/Growing.ts"
 import { FillBuffers } from "./FillBuffers.ts"
 import { type MemoryTier, smallPackage } from "./MemoryTier.ts"
-import type { Ingest } from "../disk/FileWriter.ts"
-import type { Store } from "../disk/DiskStore.ts"
 import { collect, mismatch } from "../read/VerifyingReader.ts"
 
 /** What those who wait for a fill are told once its first bytes are there. */
@@ -36,30 +23,29 @@ export type Ready =
       readonly kept: boolean
     }
   | {
-      readonly _tag: "File"
+      readonly _tag: "Blob"
       readonly descriptor: PackageDescriptor
-      readonly file: FileSystem.File
-      readonly unchanged: Unchanged
+      readonly blob: BlobReader
     }
 
-/** The disk did not take what was written; told apart from whatever the source fails with. */
+/** The store did not take what was written; told apart from whatever the source fails with. */
 class WriteFailed extends Schema.TaggedError<WriteFailed>()("WriteFailed", { cause: Schema.Defect() }) {}
 
-/** One package on its way into the cache. It holds its file for as long as anyone reads it. */
+const writeFailed = ({ cause }: BlobStoreError): WriteFailed => new WriteFailed({ cause })
+
+/** One package on its way into the cache. It holds its blob for as long as anyone reads it. */
 export class Fill {
   readonly key: PackageKey
   readonly identity: string
   readonly ready = Deferred.makeUnsafe<Ready, unknown>()
   readonly growing = new Growing()
-  /** What the file, and what reserves its space, is released with. */
+  /** What the blob, and what reserves its space, is released with. */
   readonly scope = Scope.makeUnsafe()
   descriptor: PackageDescriptor | undefined = undefined
-  /** Has seen exactly what the file holds. */
+  /** Has seen exactly what the blob holds. */
   verifier: DigestVerifier | undefined = undefined
   /** What those who wait are told, from the moment on that it is known. */
   told: Ready | undefined = undefined
-  /** The file when all of it had been written and was right. */
-  version: FileVersion | undefined = undefined
   fiber: Fiber.Fiber<void> | undefined = undefined
   /** The fill itself, while it runs, and everyone who waits for it or reads it: who began it, at first. */
   users = 2
@@ -76,7 +62,7 @@ export interface Joined {
   readonly began: boolean
 }
 
-const nameOf = (key: PackageKey, descriptor: PackageDescriptor): EntryName => ({
+const nameOf = (key: PackageKey, descriptor: PackageDescriptor): BlobName => ({
   requested: key.digest,
   platform: descriptor.viaIndex ? Option.some(key.platform) : Option.none(),
   layer: descriptor.digest,
@@ -85,10 +71,18 @@ const nameOf = (key: PackageKey, descriptor: PackageDescriptor): EntryName => ({
 })
 
 /** The fills under way: at most one for a key, each in the cache's own scope. */
-export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) => {
+export const make = (options: {
+  readonly store: BlobStore["Service"]
+  readonly memory: MemoryTier
+  /** What was hashed in this process and was right. */
+  readonly verified: WeakSet<BlobVersion>
+  readonly cacheScope: Scope.Scope
+}) => {
+  const { cacheScope, memory, store, verified } = options
   const running = new Map<string, Fill>()
   const buffers = new FillBuffers()
   let draining = false
+  let ended = 0
 
   const keyOf = (key: PackageKey): string => `${key.digest}@${key.platform}`
 
@@ -114,14 +108,14 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
     fill: Fill,
     descriptor: PackageDescriptor,
     blob: Stream.Stream<Uint8Array, E>,
-    ingest: Ingest
+    writer: BlobWriter
   ) {
     const bytes = yield* collect(blob, new DigestVerifier(descriptor))
-    const kept = yield* ingest.write(bytes).pipe(
-      Effect.andThen(ingest.version),
-      Effect.flatMap((version) => ingest.commit(nameOf(fill.key, descriptor), version)),
+    const kept = yield* writer.write(bytes).pipe(
+      Effect.andThen(writer.seal),
+      Effect.andThen(writer.commit(nameOf(fill.key, descriptor))),
       Effect.as(true),
-      Effect.catch((cause) => Effect.as(store.health.failed("write", cause), false))
+      Effect.catch(({ cause }) => Effect.as(store.health.failed("write", cause), false))
     )
     if (kept) memory.insert(fill.key, descriptor, bytes)
     yield* tell(fill, { _tag: "Bytes", descriptor, bytes, kept })
@@ -132,31 +126,29 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       fill: Fill,
       descriptor: PackageDescriptor,
       blob: Stream.Stream<Uint8Array, E>,
-      ingest: Ingest
+      writer: BlobWriter
     ) {
       // Readers copy it until there is more.
       let written: Uint8Array | undefined
       let verifier = new DigestVerifier(descriptor)
       fill.verifier = verifier
 
-      const unchanged = ingest.unchanged(() => fill.version)
-
-      // Hashed while the disk takes it; where it does not, the verifier before it stands.
+      // Hashed while the store takes it; where it does not, the verifier before it stands.
       const write = (bytes: Uint8Array): Effect.Effect<void, WriteFailed> =>
         Effect.gen(function* () {
-          const writing = yield* Effect.forkChild(ingest.write(bytes), {
+          const writing = yield* Effect.forkChild(writer.write(bytes), {
             startImmediately: true,
             uninterruptible: true
           })
           const next = verifier.copy()
           next.update(bytes)
-          yield* Effect.mapError(Fiber.join(writing), (cause) => new WriteFailed({ cause }))
+          yield* Effect.mapError(Fiber.join(writing), writeFailed)
           verifier = next
           fill.verifier = next
           fill.growing.grew(bytes)
           if (written !== undefined) buffers.giveBack(written)
           written = bytes
-          yield* tell(fill, { _tag: "File", descriptor, file: ingest.file, unchanged })
+          yield* tell(fill, { _tag: "Blob", descriptor, blob: writer })
         }).pipe(Effect.uninterruptible)
 
       const accept = Effect.fnUntraced(function* (chunks: ReadonlyArray<Uint8Array>) {
@@ -192,13 +184,12 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       // The registry client reads ahead of the disk, no more than half a MiB.
       yield* Stream.runForEachArray(blob, accept)
       if (!verifier.matches()) return yield* mismatch(verifier)
-      const version = yield* Effect.mapError(ingest.version, (cause) => new WriteFailed({ cause }))
-      fill.version = version
+      verified.add(yield* Effect.mapError(writer.seal, writeFailed))
       fill.growing.verify()
       if (written !== undefined) buffers.giveBack(written)
-      yield* ingest
-        .commit(nameOf(fill.key, descriptor), version)
-        .pipe(Effect.catch((cause) => store.health.failed("write", cause)))
+      yield* writer
+        .commit(nameOf(fill.key, descriptor))
+        .pipe(Effect.catch(({ cause }) => store.health.failed("write", cause)))
     },
     (effect, fill, descriptor) =>
       Effect.catchIf(
@@ -218,14 +209,17 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
   const run = Effect.fn("DigestCache.fill")(function* <E>(fill: Fill, source: PackageSource<E>) {
     const descriptor = yield* source.resolve
     fill.descriptor = descriptor
-    const ingest = yield* store.ingest(descriptor.size).pipe(Scope.provide(fill.scope))
-    if (Option.isNone(ingest)) return yield* Effect.asVoid(tell(fill, { _tag: "Bypass", descriptor }))
+    const writer = yield* store.reserve(descriptor.size).pipe(
+      Scope.provide(fill.scope),
+      Effect.catch(({ cause }) => Effect.as(store.health.failed("write", cause), Option.none()))
+    )
+    if (Option.isNone(writer)) return yield* Effect.asVoid(tell(fill, { _tag: "Bypass", descriptor }))
     if (descriptor.size <= smallPackage) {
-      return yield* fillSmall(fill, descriptor, source.blob(descriptor, 0), ingest.value)
+      return yield* fillSmall(fill, descriptor, source.blob(descriptor, 0), writer.value)
     }
     yield* Effect.acquireUseRelease(
       Effect.sync(() => buffers.began()),
-      () => fillLarge(fill, descriptor, source.blob(descriptor, 0, buffers), ingest.value),
+      () => fillLarge(fill, descriptor, source.blob(descriptor, 0, buffers), writer.value),
       () => Effect.sync(() => buffers.ended())
     )
   })
@@ -233,6 +227,8 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
   const finish = (fill: Fill, exit: Exit.Exit<void, unknown>): Effect.Effect<void> =>
     Effect.gen(function* () {
       if (running.get(keyOf(fill.key)) === fill) running.delete(keyOf(fill.key))
+      // What others looked for before may be there now.
+      ended++
       if (Exit.isFailure(exit)) {
         const cause = Cause.hasInterruptsOnly(exit.cause) ? stopped : exit.cause
         if (fill.growing.state === "growing") fill.growing.fail(cause)
@@ -260,6 +256,8 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
 
   return {
     find: (key: PackageKey): Fill | undefined => running.get(keyOf(key)),
+    /** How many fills have ended: where another one has, what was looked for in the store may have come. */
+    ended: (): number => ended,
     /**
      * The fill for a key, held until the scope ends; `began` tells whether this call began it. None where there is none
      * and `mayBegin` says, in the step that looked, that none is to begin.

@@ -1,20 +1,20 @@
 import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
-import { Cause, Effect, Exit, type FileSystem, Option, Scope } from "effect"
-import type { PlatformError } from "effect/PlatformError"
+import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
+import { Cause, Effect, Exit, Option, Scope } from "effect"
+import type { BlobReader, BlobStoreError, BlobVersion, OpenBlob, StoredBlob } from "../../Blob.ts"
+import { descriptorOf } from "../../BlobName.ts"
+import type { BlobStore } from "../../BlobStore.ts"
 import type { BodyError } from "../../BodyError.ts"
 import type { OpenPackage, PackageKey } from "../../DigestCache.ts"
 import { forkFinished, stopped } from "./Background.ts"
-import type { Entry } from "../disk/Entries.ts"
-import type { FileVersion } from "../disk/FileVersion.ts"
-import { fileReader, Growing, growingReader, readAt } from "../read/Growing.ts"
+import { blobReader, bodyError, Growing, growingReader, readAt } from "../read/Growing.ts"
 import { type MemoryTier, smallPackage } from "./MemoryTier.ts"
-import type { Store } from "../disk/DiskStore.ts"
 import { mismatch } from "../read/VerifyingReader.ts"
 
-/** How much is read and hashed at a time when a file is verified; the loop is free in between. */
+/** How much is read and hashed at a time when a blob is verified; the loop is free in between. */
 const verifiedAtOnce = 256 * 1024
 
-/** What opening an entry came to: an answer, a file that is not (any more) what it should be, or a disk that fails. */
+/** What opening a blob came to: an answer, a blob that is not (any more) what it should be, or a store that fails. */
 export type Hit =
   | { readonly _tag: "Opened"; readonly opened: OpenPackage<never> }
   | { readonly _tag: "Gone" }
@@ -22,88 +22,96 @@ export type Hit =
 
 const gone: Hit = { _tag: "Gone" }
 
-const readWhole = (
-  file: FileSystem.File,
-  into: Uint8Array,
-  position: number
-): Effect.Effect<void, BodyError> =>
+const readWhole = (blob: BlobReader, into: Uint8Array, position: number): Effect.Effect<void, BodyError> =>
   position === into.length
     ? Effect.void
-    : Effect.flatMap(readAt(file, into.subarray(position), position), (count) =>
-        readWhole(file, into, position + count)
+    : Effect.flatMap(readAt(blob, into.subarray(position), position), (count) =>
+        readWhole(blob, into, position + count)
       )
 
-/** Answers from entries on disk, verifying each once a run. */
-export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) => {
-  const dropChanged = (entry: Entry): Effect.Effect<void> =>
+/** Answers from the store, verifying each version of a blob once a run. */
+export const make = (options: {
+  readonly store: BlobStore["Service"]
+  readonly memory: MemoryTier
+  /** What was hashed in this process and was right. */
+  readonly verified: WeakSet<BlobVersion>
+  readonly cacheScope: Scope.Scope
+}) => {
+  const { cacheScope, memory, store, verified } = options
+  /** The verifications in progress. */
+  const verifications = new WeakMap<BlobVersion, Growing>()
+
+  const dropChanged = (blob: StoredBlob): Effect.Effect<void> =>
     Effect.andThen(
       Effect.logWarning("a cached package is not what it was; it is removed and will be fetched again", {
-        digest: entry.name.requested
+        digest: blob.name.requested
       }),
-      store.drop(entry)
+      store.remove(blob)
     )
 
-  const lookAt = (entry: Entry, file: FileSystem.File) =>
-    store.directory.look(file, () => store.directory.entryPath(entry.fileName))
-
-  /** Hashes the whole file, which must stay the version that it was. */
-  const hash = (entry: Entry, version: FileVersion) =>
+  /** Hashes the whole blob, which must stay the version that it was. */
+  const hash = (blob: StoredBlob, version: BlobVersion) =>
     Effect.gen(function* () {
-      yield* store.retain(entry)
-      const file = yield* store.directory.open(entry.fileName)
-      const verifier = new DigestVerifier(entry.descriptor)
-      const buffer = Buffer.allocUnsafeSlow(Math.min(verifiedAtOnce, entry.size))
-      while (verifier.length < entry.size) {
-        const count = yield* readAt(file, buffer.subarray(0, entry.size - verifier.length), verifier.length)
+      const descriptor = descriptorOf(blob.name)
+      const verifier = new DigestVerifier(descriptor)
+      const opened = yield* Effect.mapError(store.open(blob), bodyError)
+      if (Option.isNone(opened) || opened.value.version !== version) return yield* mismatch(verifier)
+      const buffer = Buffer.allocUnsafeSlow(Math.min(verifiedAtOnce, descriptor.size))
+      while (verifier.length < descriptor.size) {
+        const count = yield* readAt(
+          opened.value,
+          buffer.subarray(0, descriptor.size - verifier.length),
+          verifier.length
+        )
         verifier.update(buffer.subarray(0, count))
       }
-      const { same } = yield* version.compare(lookAt(entry, file))
-      if (!verifier.matches() || !same) return yield* mismatch(verifier)
-      version.verified = true
+      const unchanged = yield* Effect.mapError(opened.value.unchanged, bodyError)
+      if (!verifier.matches() || !unchanged) return yield* mismatch(verifier)
+      verified.add(version)
     }).pipe(Effect.scoped)
 
-  const verified =
-    (entry: Entry, version: FileVersion, growing: Growing) =>
-    (exit: Exit.Exit<void, PlatformError | BodyError>) =>
+  const finish =
+    (blob: StoredBlob, version: BlobVersion, growing: Growing) => (exit: Exit.Exit<void, BodyError>) =>
       Effect.suspend(() => {
-        version.verification = undefined
+        verifications.delete(version)
         if (Exit.isSuccess(exit)) return Effect.sync(() => growing.verify())
         growing.fail(Cause.hasInterruptsOnly(exit.cause) ? stopped : exit.cause)
         if (Cause.hasInterruptsOnly(exit.cause)) return Effect.void
         const error = Cause.findErrorOption(exit.cause)
-        return Option.isSome(error) &&
-          error.value._tag === "BodyError" &&
-          error.value.reason._tag === "DigestMismatch"
-          ? dropChanged(entry)
+        return Option.isSome(error) && error.value.reason._tag === "DigestMismatch"
+          ? dropChanged(blob)
           : store.health.failed("read", exit.cause)
       })
 
   /** The verification in progress, begun if there is none: one for all who read meanwhile. */
-  const verificationOf = (entry: Entry, version: FileVersion): Effect.Effect<Growing> =>
+  const verificationOf = (blob: StoredBlob, version: BlobVersion): Effect.Effect<Growing> =>
     Effect.suspend(() => {
-      if (version.verification !== undefined) return Effect.succeed(version.verification)
+      const running = verifications.get(version)
+      if (running !== undefined) return Effect.succeed(running)
       const growing = new Growing()
-      growing.available = entry.size
-      version.verification = growing
-      return Effect.as(
-        forkFinished(hash(entry, version), verified(entry, version, growing), cacheScope),
-        growing
-      )
+      growing.available = blob.name.size
+      verifications.set(version, growing)
+      return Effect.as(forkFinished(hash(blob, version), finish(blob, version, growing), cacheScope), growing)
     }).pipe(Effect.uninterruptible)
 
-  // Hashed each time it comes from disk: nobody looks at what is in memory again.
-  const openSmall = (key: PackageKey, entry: Entry, file: FileSystem.File): Effect.Effect<Hit, BodyError> =>
+  // Hashed each time it comes from the store: nobody looks at what is in memory again.
+  const openSmall = (
+    key: PackageKey,
+    blob: StoredBlob,
+    descriptor: PackageDescriptor,
+    opened: OpenBlob
+  ): Effect.Effect<Hit, BodyError> =>
     Effect.gen(function* () {
-      const bytes = Buffer.allocUnsafeSlow(entry.size)
-      yield* readWhole(file, bytes, 0)
-      const verifier = new DigestVerifier(entry.descriptor)
+      const bytes = Buffer.allocUnsafeSlow(descriptor.size)
+      yield* readWhole(opened, bytes, 0)
+      const verifier = new DigestVerifier(descriptor)
       verifier.update(bytes)
-      if (!verifier.matches()) return yield* Effect.as(dropChanged(entry), gone)
-      memory.insert(key, entry.descriptor, bytes)
+      if (!verifier.matches()) return yield* Effect.as(dropChanged(blob), gone)
+      memory.insert(key, descriptor, bytes)
       return {
         _tag: "Opened",
         opened: {
-          descriptor: entry.descriptor,
+          descriptor,
           result: "hit",
           acceptsRanges: true,
           body: (start, end) => ({ _tag: "Bytes", bytes: bytes.subarray(start, end) })
@@ -111,27 +119,26 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       }
     })
 
-  const openLarge = (entry: Entry, version: FileVersion, file: FileSystem.File): Effect.Effect<Hit> =>
+  const openLarge = (blob: StoredBlob, descriptor: PackageDescriptor, opened: OpenBlob): Effect.Effect<Hit> =>
     Effect.gen(function* () {
-      const unchanged = store.directory.unchanged(lookAt(entry, file), () => version)
-      const growing = version.verified ? undefined : yield* verificationOf(entry, version)
+      const { version } = opened
+      const growing = verified.has(version) ? undefined : yield* verificationOf(blob, version)
       return {
         _tag: "Opened",
         opened: {
-          descriptor: entry.descriptor,
+          descriptor,
           result: "hit",
           acceptsRanges: true,
           body: (start, end) => ({
             _tag: "Reader",
             reader:
               growing === undefined
-                ? fileReader({ file, start, end, unchanged })
+                ? blobReader({ blob: opened, start, end })
                 : growingReader<never>({
                     growing,
-                    file,
+                    blob: opened,
                     start,
                     end,
-                    unchanged,
                     continued: () => Effect.never
                   })
           })
@@ -139,58 +146,43 @@ export const make = (store: Store, memory: MemoryTier, cacheScope: Scope.Scope) 
       }
     })
 
-  /** The version that an open file is; a new one where it is not what was last seen. */
-  const versionOf = (entry: Entry, file: FileSystem.File): Effect.Effect<FileVersion, PlatformError> =>
-    Effect.suspend(() => {
-      const look = lookAt(entry, file)
-      const known = entry.version
-      if (known === undefined) {
-        return Effect.flatMap(look, (present) =>
-          entry.version === undefined ? Effect.succeed(entry.replaceVersion(present)) : versionOf(entry, file)
-        )
-      }
-      return Effect.flatMap(known.compare(look), ({ present, same }) => {
-        if (same) return Effect.succeed(known)
-        // Somebody else may have found that meanwhile.
-        return entry.version === known
-          ? Effect.succeed(entry.replaceVersion(present))
-          : versionOf(entry, file)
-      })
-    })
-
   const attempt = (
     key: PackageKey,
-    entry: Entry
-  ): Effect.Effect<Hit, PlatformError | BodyError, Scope.Scope> =>
+    blob: StoredBlob
+  ): Effect.Effect<Hit, BlobStoreError | BodyError, Scope.Scope> =>
     Effect.gen(function* () {
-      yield* store.retain(entry)
-      const file = yield* store.directory.open(entry.fileName)
-      const version = yield* versionOf(entry, file)
-      // Dropped before it was held: the file may be a new entry's, which nothing of ours holds.
-      if (entry.dropped) return gone
-      if (version.size !== entry.size) return yield* Effect.as(dropChanged(entry), gone)
-      yield* store.use(entry)
-      const hit = yield* entry.size <= smallPackage
-        ? openSmall(key, entry, file)
-        : openLarge(entry, version, file)
+      const opened = yield* store.open(blob)
+      if (Option.isNone(opened)) return gone
+      const descriptor = descriptorOf(blob.name)
+      if (opened.value.size !== descriptor.size) return yield* Effect.as(dropChanged(blob), gone)
+      store.touch(key)
+      const hit = yield* descriptor.size <= smallPackage
+        ? openSmall(key, blob, descriptor, opened.value)
+        : openLarge(blob, descriptor, opened.value)
       yield* store.health.works("read")
       return hit
     })
 
-  /** Opens an entry. What it holds is released with the caller's scope, at once where nothing was opened. */
-  const open = (key: PackageKey, entry: Entry): Effect.Effect<Hit, never, Scope.Scope> =>
-    Effect.gen(function* () {
-      const scope = yield* Scope.fork(yield* Effect.scope)
-      const hit = yield* attempt(key, entry).pipe(
-        Scope.provide(scope),
-        Effect.catchReason("PlatformError", "NotFound", () => Effect.as(store.drop(entry), gone)),
-        Effect.catch((cause) =>
-          Effect.as(store.health.failed("read", cause), { _tag: "Failed" } satisfies Hit)
+  return {
+    /** Opens a blob. What it holds is released with the caller's scope, at once where nothing was opened. */
+    open: (key: PackageKey, blob: StoredBlob): Effect.Effect<Hit, never, Scope.Scope> =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.fork(yield* Effect.scope)
+        const hit = yield* attempt(key, blob).pipe(
+          Scope.provide(scope),
+          Effect.catch((cause) =>
+            Effect.as(store.health.failed("read", cause), { _tag: "Failed" } satisfies Hit)
+          )
         )
+        if (hit._tag !== "Opened" || blob.name.size <= smallPackage) yield* Scope.close(scope, Exit.void)
+        return hit
+      }),
+    /** True if opening a blob would answer it now. */
+    answers: (blob: StoredBlob): Effect.Effect<boolean> =>
+      store.open(blob).pipe(
+        Effect.map(Option.exists(({ size }) => size === blob.name.size)),
+        Effect.orElseSucceed(() => false),
+        Effect.scoped
       )
-      if (hit._tag !== "Opened" || entry.size <= smallPackage) yield* Scope.close(scope, Exit.void)
-      return hit
-    })
-
-  return { open }
+  }
 }

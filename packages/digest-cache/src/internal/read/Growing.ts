@@ -1,4 +1,5 @@
-import { type Cause, Effect, type FileSystem, Latch } from "effect"
+import { type Cause, Effect, Latch } from "effect"
+import type { BlobReader, BlobStoreError } from "../../Blob.ts"
 import { BodyError, DiskFailed } from "../../BodyError.ts"
 import type { PackageReader } from "../../DigestCache.ts"
 
@@ -67,41 +68,46 @@ export class Growing {
 
 const short = new BodyError({ reason: new DiskFailed({ cause: "the file ended before its size" }) })
 
-/**
- * Reads from an open file at a position. Not interruptible: a buffer must not be used again, nor a descriptor closed,
- * while the operating system still writes into it.
- */
+const changed = new BodyError({ reason: new DiskFailed({ cause: "the file was changed while it was read" }) })
+
+/** The error that a reader breaks with where the store fails. */
+export const bodyError = ({ cause }: BlobStoreError): BodyError =>
+  new BodyError({ reason: new DiskFailed({ cause }) })
+
+/** Reads bytes that the blob must have. */
 export const readAt = (
-  file: FileSystem.File,
+  blob: BlobReader,
   into: Uint8Array,
   position: number
 ): Effect.Effect<number, BodyError> =>
-  file.read(into, { position: BigInt(position) }).pipe(
-    Effect.mapError((cause) => new BodyError({ reason: new DiskFailed({ cause }) })),
-    Effect.flatMap((count) => (count === 0 ? Effect.fail(short) : Effect.succeed(count))),
-    Effect.uninterruptible
+  blob.read(into, position).pipe(
+    Effect.mapError(bodyError),
+    Effect.flatMap((count) => (count === 0 ? Effect.fail(short) : Effect.succeed(count)))
   )
 
-/** Looked at when a reader has its last bytes and before it gives them: fails where the file is not what was verified. */
-export type Unchanged = Effect.Effect<void, BodyError>
+/** Looked at when a reader has its last bytes and before it gives them: fails where the blob is not what was verified. */
+const assertUnchanged = (blob: BlobReader): Effect.Effect<void, BodyError> =>
+  blob.unchanged.pipe(
+    Effect.mapError(bodyError),
+    Effect.flatMap((unchanged) => (unchanged ? Effect.void : Effect.fail(changed)))
+  )
 
-/** Reads a verified file. */
-export const fileReader = (options: {
-  readonly file: FileSystem.File
+/** Reads a verified blob. */
+export const blobReader = (options: {
+  readonly blob: BlobReader
   readonly start: number
   readonly end: number
-  readonly unchanged: Unchanged
 }): PackageReader<never> => {
-  const { end, file, start, unchanged } = options
+  const { blob, end, start } = options
   let position = start
   return {
     read: (into) =>
       Effect.suspend(() => {
         const length = Math.min(into.length, end - position)
         if (length === 0) return Effect.succeed(0)
-        return Effect.flatMap(readAt(file, into.subarray(0, length), position), (count) => {
+        return Effect.flatMap(readAt(blob, into.subarray(0, length), position), (count) => {
           position += count
-          return position === end ? Effect.as(unchanged, count) : Effect.succeed(count)
+          return position === end ? Effect.as(assertUnchanged(blob), count) : Effect.succeed(count)
         })
       })
   }
@@ -114,13 +120,12 @@ export const fileReader = (options: {
  */
 export const growingReader = <E>(options: {
   readonly growing: Growing
-  readonly file: FileSystem.File
+  readonly blob: BlobReader
   readonly start: number
   readonly end: number
   readonly continued: (position: number) => Effect.Effect<PackageReader<E>, E>
-  readonly unchanged: Unchanged
 }): PackageReader<E> => {
-  const { end, file, growing, start, unchanged } = options
+  const { blob, end, growing, start } = options
   let position = start
   let continuation: PackageReader<E> | undefined = undefined
   let drained = false
@@ -155,9 +160,9 @@ export const growingReader = <E>(options: {
         const copied = growing.copyRecent(target, position)
         position += copied
         if (copied > 0) return Effect.succeed(copied)
-        return Effect.flatMap(readAt(file, target, position), (count) => {
+        return Effect.flatMap(readAt(blob, target, position), (count) => {
           position += count
-          return position === end ? Effect.as(unchanged, count) : Effect.succeed(count)
+          return position === end ? Effect.as(assertUnchanged(blob), count) : Effect.succeed(count)
         })
       }
       if (position === end && drained) return Effect.succeed(0)

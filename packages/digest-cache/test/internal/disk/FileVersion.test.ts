@@ -51,7 +51,7 @@ interface Compared {
 const run = (all: ReadonlyArray<Happening>) =>
   Effect.gen(function* () {
     const file = new FakeFile()
-    const version = new FileVersion(yield* file.look, true)
+    const version = new FileVersion(yield* file.look)
     const compared: Array<Compared> = []
     let inOurs = 0
     let changed = false
