@@ -39,6 +39,11 @@ export class BlobIndex<Blob extends StoredBlob> {
     return [...this.#byKey.values()]
   }
 
+  /** The names of all, the least recently used first. */
+  names(): ReadonlyArray<BlobName> {
+    return this.all().map(({ name }) => name)
+  }
+
   /** Adds a blob in place of the one with its key; it is the most recently used. */
   add(blob: Blob): void {
     this.#byKey.delete(keyOf(blob.name))
@@ -48,6 +53,12 @@ export class BlobIndex<Blob extends StoredBlob> {
   use(blob: StoredBlob): void {
     const current = this.current(blob)
     if (current !== undefined) this.add(current)
+  }
+
+  /** Notes a use of the blob that answers a key, if there is one. */
+  touch(key: PackageKey): void {
+    const blob = this.find(key)
+    if (blob !== undefined) this.add(blob)
   }
 
   /** Removes a blob; false where it was gone, or replaced. */

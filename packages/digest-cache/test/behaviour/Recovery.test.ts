@@ -51,6 +51,34 @@ describe("DigestCache after a restart", () => {
     )
   )
 
+  it.effect("verifies a large file by its first use, and once", () =>
+    withHarness((harness) =>
+      Effect.gen(function* () {
+        const wanted = new TestPackage({ size: large, seed: 1 })
+        yield* harness.run(fill([wanted]))
+        let count = 0
+        yield* harness.run(
+          Effect.gen(function* () {
+            harness.hooks.after = (operation) =>
+              Effect.sync(() => {
+                if (operation === "read") count++
+              })
+            const reads: Array<number> = []
+            for (let times = 0; times < 3; times++) {
+              count = 0
+              assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+              yield* settle
+              reads.push(count)
+            }
+            const [first = 0, second, third] = reads
+            assert.strictEqual(second, third)
+            assert.isAbove(first, second ?? 0)
+          })
+        )
+      })
+    )
+  )
+
   it.effect("leaves foreign files where they are, counts them, and clears what was unfinished", () =>
     withHarness((harness) =>
       Effect.gen(function* () {

@@ -55,14 +55,14 @@ export const make = Effect.fnUntraced(function* (options: {
     open: EntryReader.make({ directory, room, release }),
     touch: (key: PackageKey): void => {
       const entry = entries.find(key)
-      if (entry !== undefined) entries.touch(entry, clock.currentTimeMillisUnsafe())
+      if (entry !== undefined) entries.useAt(entry, clock.currentTimeMillisUnsafe())
     },
     remove: (blob: StoredBlob): Effect.Effect<void> =>
       Effect.suspend(() => {
         const entry = entries.current(blob)
         return entry === undefined ? Effect.void : room.drop(entry)
       }),
-    list: Effect.sync(() => entries.all().map(({ name }) => name)),
+    list: Effect.sync(() => entries.names()),
     health
   }
 })

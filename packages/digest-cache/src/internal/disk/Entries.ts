@@ -65,8 +65,8 @@ export class Entries extends BlobIndex<Entry> {
     this.#bytes += entry.size
   }
 
-  /** Notes a use of an entry. */
-  touch(entry: Entry, now: number): void {
+  /** Notes when an entry was used. */
+  useAt(entry: Entry, now: number): void {
     entry.lastUsed = now
     entry.unsaved = true
     this.use(entry)

@@ -128,16 +128,13 @@ export const make = ({ cap }: { readonly cap: number }) => {
         Option.match({ onNone: () => Effect.void, onSome: ({ end }) => end })
       ),
     open,
-    touch: (key: PackageKey): void => {
-      const blob = index.find(key)
-      if (blob !== undefined) index.use(blob)
-    },
+    touch: (key: PackageKey): void => index.touch(key),
     remove: (blob: StoredBlob) =>
       Effect.suspend(() => {
         drop(blob)
         return report
       }),
-    list: Effect.sync(() => index.all().map(({ name }) => name)),
+    list: Effect.sync(() => index.names()),
     health: StoreHealth.make("the cache")
   }
 }

@@ -80,7 +80,7 @@ describe("Entries and DiskBudget", () => {
             }
             case "use":
               if (found === undefined) break
-              entries.touch(found, 1)
+              entries.useAt(found, 1)
               model.kept = [...model.kept.filter((it) => it !== found), found]
               break
             case "hold":
