@@ -27,14 +27,14 @@ import {
 import * as Fills from "./internal/open/Fills.ts"
 import { growingReader } from "./internal/read/Growing.ts"
 import * as Hits from "./internal/open/Hits.ts"
-import { MemoryTier, smallPackage } from "./internal/open/MemoryTier.ts"
+import { MemoryTier, type ResidentPackage, smallPackage } from "./internal/open/MemoryTier.ts"
 import { collect, verifyingReader } from "./internal/read/VerifyingReader.ts"
 import * as Metrics from "./Metrics.ts"
 
 /** How much of the small packages is kept in memory, in bytes, where a layer does not say. */
 const defaultMemory = 16 * 1024 * 1024
 
-/** How much a cache keeps in memory beside its store. */
+/** What a cache keeps in memory beside its store. */
 export interface MemoryOptions {
   /** Bytes of small packages in memory. Default: 16 MiB. */
   readonly memory?: number
@@ -84,6 +84,22 @@ const bypass = <E>(source: PackageSource<E>, known?: PackageDescriptor): Opening
     yield* reader.prime
     return { descriptor, result: "bypass", acceptsRanges: false, body: () => ({ _tag: "Reader", reader }) }
   })
+
+/** Known by its class, which a copy with another `open` does not have. */
+class CacheWithMemory {
+  readonly inMemory: (key: PackageKey) => ResidentPackage | undefined
+
+  constructor(inMemory: CacheWithMemory["inMemory"]) {
+    this.inMemory = inMemory
+  }
+}
+
+/**
+ * A package that `open` would answer from memory, counted and used like it, for callers that cannot wait. Undefined means
+ * that it has to be opened. Only the caches of this file have a memory to look into: whatever wraps one has to be asked.
+ */
+export const inMemory = (cache: DigestCache["Service"], key: PackageKey): ResidentPackage | undefined =>
+  cache instanceof CacheWithMemory ? cache.inMemory(key) : undefined
 
 const make = Effect.fnUntraced(function* (options: MemoryOptions) {
   const cacheScope = yield* Effect.scope
@@ -218,7 +234,8 @@ const make = Effect.fnUntraced(function* (options: MemoryOptions) {
       )
     )
 
-  const peek = (key: PackageKey): Effect.Effect<Option.Option<PackageStatus>> =>
+  /** A package in the cache, or in a fill that knows its descriptor. */
+  const peekCache = (key: PackageKey): Effect.Effect<Option.Option<PackageStatus>> =>
     Effect.suspend(() => {
       const resident = memory.find(key)
       if (resident !== undefined)
@@ -228,27 +245,39 @@ const make = Effect.fnUntraced(function* (options: MemoryOptions) {
         if (Option.isSome(stored)) return Effect.succeed(stored)
         const fill = fills.find(key)
         if (fill !== undefined) return Effect.succeed(statusOf(fill))
-        return isCurrent() ? Effect.succeedNone : peek(key)
+        return isCurrent() ? Effect.succeedNone : peekCache(key)
       })
     })
 
-  return DigestCache.of({
-    peek,
-    open: (key, source) => Effect.tap(open(key, source), (opened) => count(opened.result)),
-    resident: (key) => {
-      const resident = memory.find(key)
-      if (resident === undefined) return undefined
-      store.touch(key)
-      counters.memory.updateUnsafe(1, metrics)
-      return resident
-    },
-    admission: (size) =>
-      Effect.map(store.health.degraded, (degraded) =>
-        store.admits(size) && !fills.isDraining() && !degraded ? "miss" : "bypass"
-      ),
-    drain: fills.drain,
-    degraded: store.health.degraded
-  })
+  /** What `open` would answer for a package that is not in the cache. */
+  const admission = (descriptor: PackageDescriptor): Effect.Effect<PackageStatus> =>
+    Effect.map(store.health.degraded, (degraded) => ({
+      descriptor,
+      result: store.admits(descriptor.size) && !fills.isDraining() && !degraded ? "miss" : "bypass"
+    }))
+
+  const peek = <E>(key: PackageKey, resolve: Effect.Effect<PackageDescriptor, E>) =>
+    Effect.flatMap(peekCache(key), (cached): Effect.Effect<PackageStatus, E> =>
+      Option.isSome(cached) ? Effect.succeed(cached.value) : Effect.flatMap(resolve, admission)
+    )
+
+  const inMemory = (key: PackageKey): ResidentPackage | undefined => {
+    const resident = memory.find(key)
+    if (resident === undefined) return undefined
+    store.touch(key)
+    counters.memory.updateUnsafe(1, metrics)
+    return resident
+  }
+
+  return Object.assign(
+    new CacheWithMemory(inMemory),
+    DigestCache.of({
+      peek,
+      open: (key, source) => Effect.tap(open(key, source), (opened) => count(opened.result)),
+      drain: fills.drain,
+      degraded: store.health.degraded
+    })
+  )
 })
 
 /** Packages in a store, the small ones most recently used in memory too. */
@@ -261,15 +290,16 @@ export const layer = (
 ): Layer.Layer<DigestCache, never, FileSystem.FileSystem | Path.Path> =>
   Layer.provide(layerStore(options), BlobStore.layerFileSystem(options))
 
+/** Packages in memory, of at most `cap` bytes together, gone with the layer: for tests, and for programs without a disk. */
+export const layerMemory = (options: MemoryOptions & { readonly cap: number }): Layer.Layer<DigestCache> =>
+  Layer.provide(layerStore(options), BlobStore.layerMemory(options))
+
 /** Nothing is kept: each request is streamed through, verified as it passes. */
 export const layerDisabled: Layer.Layer<DigestCache> = Layer.succeed(
   DigestCache,
   DigestCache.of({
-    peek: () => Effect.succeedNone,
+    peek: (_key, resolve) => Effect.map(resolve, (descriptor) => ({ descriptor, result: "bypass" })),
     open: (_key, source) => Effect.tap(bypass(source), (opened) => count(opened.result)),
-    resident: () => undefined,
-    admission: () => Effect.succeed("bypass"),
-    drain: Effect.void,
     degraded: Effect.succeed(false)
   })
 )

@@ -1,11 +1,9 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Bucket } from "@registry-packages-proxy/testkit/blob-store/Bucket"
 import * as ObjectStore from "@registry-packages-proxy/testkit/blob-store/ObjectStore"
-import * as Mock from "@registry-packages-proxy/testkit/digest-cache/DigestCacheMock"
 import { suiteStreaming } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheStreamingSuite"
 import { cap, suite } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSuite"
 import { Effect, FileSystem, Layer } from "effect"
-import { BlobStore } from "../src/BlobStore.ts"
 import * as Live from "../src/DigestCacheLive.ts"
 
 const live = Layer.unwrap(
@@ -15,7 +13,7 @@ const live = Layer.unwrap(
   })
 ).pipe(Layer.provide(NodeServices.layer))
 
-const memory = Live.layerStore().pipe(Layer.provide(BlobStore.layerMemory({ cap })))
+const memory = Live.layerMemory({ cap })
 
 const objects = Live.layerStore().pipe(
   Layer.provide(Layer.unwrap(Effect.sync(() => ObjectStore.layer(new Bucket(), { maxSize: cap - 1 })))),
@@ -24,10 +22,9 @@ const objects = Live.layerStore().pipe(
 
 for (const [name, cache] of [
   ["live", live],
-  ["over memory", memory],
+  ["in memory", memory],
   ["over an object store", objects]
 ] as const) {
   suite(name, cache)
   suiteStreaming(name, cache)
 }
-suite("mock", Mock.layer({ largest: cap - 1 }))

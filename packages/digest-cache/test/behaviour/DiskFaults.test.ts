@@ -1,5 +1,12 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { follow, get, read, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import {
+  admission,
+  follow,
+  get,
+  peek,
+  read,
+  settled
+} from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { readAll, TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
 import type { FileOperation } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
 import { assert, describe, it } from "@effect/vitest"
@@ -191,7 +198,7 @@ describe("DigestCache on a failing disk", () => {
                   yield* settled(wanted)
                 }
                 assert.isTrue(yield* degraded)
-                assert.strictEqual(yield* (yield* DigestCache).admission(size), "bypass")
+                assert.strictEqual(yield* admission(size), "bypass")
                 assert.deepStrictEqual(yield* harness.blobs, [])
                 yield* harness.faults.set()
                 assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
@@ -361,7 +368,7 @@ describe("DigestCache on a failing disk", () => {
               assert.deepStrictEqual(yield* get(second), { result: "miss", right: true })
               yield* settled(second)
               assert.isFalse(yield* degraded)
-              const peeked = yield* (yield* DigestCache).peek(first.key)
+              const peeked = yield* peek(first.key)
               assert.isTrue(Option.isNone(peeked), "there was no room for both")
             }),
             { cap: 1_600_000 }

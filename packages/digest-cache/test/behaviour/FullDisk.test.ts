@@ -1,4 +1,10 @@
-import { follow, get, read, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import {
+  follow,
+  get,
+  peek,
+  read,
+  settled
+} from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
 import type { FileOperation } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
 import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
@@ -15,11 +21,7 @@ const packagesOf = (size: number) => [1, 2, 3].map((seed) => new TestPackage({ s
 const fill = (packages: ReadonlyArray<TestPackage>) =>
   Effect.forEach(packages, (wanted) => Effect.andThen(get(wanted), settled(wanted)), { discard: true })
 
-const isCached = (wanted: TestPackage) =>
-  Effect.map(
-    DigestCache.use((cache) => cache.peek(wanted.key)),
-    Option.isSome
-  )
+const isCached = (wanted: TestPackage) => Effect.map(peek(wanted.key), Option.isSome)
 
 const degraded = DigestCache.use((cache) => cache.degraded)
 

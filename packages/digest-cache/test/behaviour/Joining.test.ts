@@ -1,4 +1,4 @@
-import { get, read, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { get, peek, read, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
 import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
 import { assert, describe, it } from "@effect/vitest"
@@ -15,7 +15,7 @@ const opened = (wanted: TestPackage) => DigestCache.use((cache) => cache.open(wa
 /** What `peek` and `open` say at the same moment. */
 const bothOf = (wanted: TestPackage) =>
   Effect.gen(function* () {
-    const peeked = yield* (yield* DigestCache).peek(wanted.key)
+    const peeked = yield* peek(wanted.key)
     const { descriptor, result } = yield* opened(wanted)
     assert.deepStrictEqual(
       Option.map(peeked, (status) => status.descriptor),
@@ -115,7 +115,7 @@ describe("peek and open", () => {
           wanted.holdAt(0)
           const reader = yield* Effect.forkChild(opened(wanted))
           yield* wanted.held
-          assert.isTrue(Option.isNone(yield* (yield* DigestCache).peek(wanted.key)))
+          assert.isTrue(Option.isNone(yield* peek(wanted.key)))
           wanted.proceed()
           assert.strictEqual((yield* Fiber.join(reader)).result, "bypass")
           assert.isTrue((yield* read(inUse)).equals(kept.bytes))

@@ -1,4 +1,10 @@
-import { get, read, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import {
+  admission,
+  get,
+  peek,
+  read,
+  settled
+} from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
 import { assert, describe, it } from "@effect/vitest"
 import { adjust } from "@registry-packages-proxy/testkit/TestClock"
@@ -15,8 +21,7 @@ const fill = (packages: ReadonlyArray<TestPackage>) =>
 
 const cached = (packages: ReadonlyArray<TestPackage>) =>
   Effect.gen(function* () {
-    const cache = yield* DigestCache
-    const statuses = yield* Effect.forEach(packages, ({ key }) => cache.peek(key))
+    const statuses = yield* Effect.forEach(packages, ({ key }) => peek(key))
     return statuses.map(Option.isSome)
   })
 
@@ -98,7 +103,7 @@ describe("DigestCache after a restart", () => {
           Effect.gen(function* () {
             assert.deepStrictEqual(yield* unfinished(fs, directory), [])
             assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
-            assert.strictEqual(yield* (yield* DigestCache).admission(large), "bypass")
+            assert.strictEqual(yield* admission(large), "bypass")
           }),
           { cap: 1_300_000 }
         )
@@ -279,7 +284,7 @@ describe("DigestCache after a restart", () => {
               assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
               const opened = yield* cache.open(wanted.key, wanted.source())
               yield* harness.fs.remove(file)
-              assert.isTrue(Option.isNone(yield* cache.peek(wanted.key)))
+              assert.isTrue(Option.isNone(yield* peek(wanted.key)))
               assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
               assert.isTrue((yield* read(opened)).equals(wanted.bytes), "who had it open reads on")
             })

@@ -1,4 +1,4 @@
-import { get, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { get, peek, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
 import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
 import { assert, describe, it } from "@effect/vitest"
@@ -12,11 +12,7 @@ const small = 10_000
 /** How the name of a package's file begins. */
 const nameStart = ({ key }: TestPackage) => key.digest.replace(":", "-")
 
-const isCached = (wanted: TestPackage) =>
-  Effect.map(
-    DigestCache.use((cache) => cache.peek(wanted.key)),
-    Option.isSome
-  )
+const isCached = (wanted: TestPackage) => Effect.map(peek(wanted.key), Option.isSome)
 
 describe("what an earlier run left unfinished", () => {
   for (const reason of ["PermissionDenied", "Unknown"] as const) {

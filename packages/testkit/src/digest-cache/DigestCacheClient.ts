@@ -1,7 +1,11 @@
-import { DigestCache, type OpenPackage } from "@registry-packages-proxy/digest-cache/DigestCache"
+import {
+  DigestCache,
+  type OpenPackage,
+  type PackageKey
+} from "@registry-packages-proxy/digest-cache/DigestCache"
 import { assert, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, type Layer, Option, type Scope } from "effect"
-import { readAll, type TestPackage } from "./DigestCacheSource.ts"
+import { readAll, TestPackage } from "./DigestCacheSource.ts"
 import { settle } from "../VirtualTime.ts"
 
 export type CacheLayer = Layer.Layer<DigestCache, unknown>
@@ -27,11 +31,23 @@ export const get = (wanted: TestPackage, identity?: string) =>
     return { result: opened.result, right: (yield* read(opened)).equals(wanted.bytes) }
   }).pipe(Effect.scoped)
 
+/** What opening a package would come to, where the cache knows that without asking anyone. */
+export const peek = (key: PackageKey) =>
+  DigestCache.use((cache) => Effect.option(cache.peek(key, Effect.fail("nobody is asked"))))
+
+/** What opening a package of this size would come to that the cache does not know. */
+export const admission = (size: number) => {
+  const { descriptor, key } = new TestPackage({ size: 0, seed: 999_999 })
+  return Effect.map(
+    DigestCache.use((cache) => cache.peek(key, Effect.succeed({ ...descriptor, size }))),
+    ({ result }) => result
+  )
+}
+
 /** Waits until a package's fill is over: it is in the cache under its name, or is not going to be. */
 export const settled = (wanted: TestPackage) =>
   Effect.gen(function* () {
-    const cache = yield* DigestCache
-    yield* cache.peek(wanted.key).pipe(
+    yield* peek(wanted.key).pipe(
       Effect.tap(() => Effect.yieldNow),
       Effect.repeat({ until: (status) => Option.getOrUndefined(status)?.result !== "collapsed" })
     )

@@ -1,7 +1,17 @@
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
+import { inMemory } from "@registry-packages-proxy/digest-cache/DigestCacheLive"
 import { assert, describe } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
-import { type CacheLayer, closed, get, read, settled, withCache } from "./DigestCacheClient.ts"
+import {
+  admission,
+  type CacheLayer,
+  closed,
+  get,
+  peek,
+  read,
+  settled,
+  withCache
+} from "./DigestCacheClient.ts"
 import { TestPackage } from "./DigestCacheSource.ts"
 
 /** The room a cache under test has for packages and what comes with them, in bytes. */
@@ -32,15 +42,15 @@ export const suite = (name: string, cache: CacheLayer) =>
         assert.deepStrictEqual(yield* get(wanted), { result: "memory", right: true })
       }))
 
-    test("resident - gives nothing but what open would give from memory", () =>
+    test("inMemory - gives nothing but what open would give from memory", () =>
       Effect.gen(function* () {
         const cache = yield* DigestCache
         for (const size of [0, small, large]) {
           const wanted = new TestPackage({ size, seed: size })
-          assert.isUndefined(cache.resident(wanted.key), "before it was ever asked for")
+          assert.isUndefined(inMemory(cache, wanted.key), "before it was ever asked for")
           yield* get(wanted)
           yield* settled(wanted)
-          const resident = cache.resident(wanted.key)
+          const resident = inMemory(cache, wanted.key)
           if (resident !== undefined) {
             assert.isTrue(wanted.bytes.equals(resident.bytes))
             assert.strictEqual((yield* get(wanted)).result, "memory")
@@ -89,7 +99,6 @@ export const suite = (name: string, cache: CacheLayer) =>
 
     test("open - an answer that came by an index belongs to its platform, another to all", () =>
       Effect.gen(function* () {
-        const cache = yield* DigestCache
         for (const viaIndex of [true, false]) {
           const wanted = new TestPackage({
             size: small,
@@ -100,8 +109,8 @@ export const suite = (name: string, cache: CacheLayer) =>
           yield* get(wanted)
           yield* settled(wanted)
           const other = { ...wanted.key, platform: "linux/arm64" as typeof wanted.key.platform }
-          assert.strictEqual(Option.isNone(yield* cache.peek(other)), viaIndex)
-          const status = yield* cache.peek(wanted.key)
+          assert.strictEqual(Option.isNone(yield* peek(other)), viaIndex)
+          const status = yield* peek(wanted.key)
           assert.deepStrictEqual(Option.getOrThrow(status).descriptor, wanted.descriptor)
         }
       }))
@@ -197,7 +206,7 @@ export const suite = (name: string, cache: CacheLayer) =>
       Effect.gen(function* () {
         const cache = yield* DigestCache
         const wanted = new TestPackage({ size: cap, seed: 8 })
-        assert.strictEqual(yield* cache.admission(cap), "bypass")
+        assert.strictEqual(yield* admission(cap), "bypass")
         for (const times of [1, 2]) {
           assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
           assert.lengthOf(wanted.offsets, times)
@@ -205,17 +214,16 @@ export const suite = (name: string, cache: CacheLayer) =>
         const opened = yield* cache.open(wanted.key, wanted.source())
         assert.isFalse(opened.acceptsRanges)
         assert.isTrue((yield* read(opened, 10, 20)).equals(wanted.bytes))
-        assert.isTrue(Option.isNone(yield* cache.peek(wanted.key)))
+        assert.isTrue(Option.isNone(yield* peek(wanted.key)))
       }).pipe(Effect.scoped))
 
     test("peek - tells what would be had, and asks nobody", () =>
       Effect.gen(function* () {
-        const cache = yield* DigestCache
         for (const size of [small, large]) {
           const wanted = new TestPackage({ size, seed: 9 })
-          const peeked = Effect.map(cache.peek(wanted.key), (status) => Option.getOrUndefined(status)?.result)
+          const peeked = Effect.map(peek(wanted.key), (status) => Option.getOrUndefined(status)?.result)
           assert.isUndefined(yield* peeked)
-          assert.strictEqual(yield* cache.admission(size), "miss")
+          assert.strictEqual(yield* admission(size), "miss")
           wanted.holdAt(0)
           const reader = yield* Effect.forkChild(get(wanted))
           yield* wanted.held
@@ -240,10 +248,10 @@ export const suite = (name: string, cache: CacheLayer) =>
         const reader = yield* Effect.forkChild(get(wanted))
         yield* Effect.andThen(unread.held, wanted.held)
         yield* Fiber.interrupt(leaver)
-        yield* cache.drain
+        yield* cache.drain ?? Effect.void
         yield* closed(unread)
-        assert.isTrue(Option.isNone(yield* cache.peek(unread.key)))
-        assert.strictEqual(yield* cache.admission(large), "bypass")
+        assert.isTrue(Option.isNone(yield* peek(unread.key)))
+        assert.strictEqual(yield* admission(large), "bypass")
         assert.deepStrictEqual(yield* get(late), { result: "bypass", right: true })
         wanted.proceed()
         assert.isTrue((yield* Fiber.join(reader)).right)
@@ -255,7 +263,7 @@ export const suite = (name: string, cache: CacheLayer) =>
         wanted.holdAt(0)
         const reader = yield* Effect.forkChild(get(wanted))
         yield* wanted.held
-        yield* (yield* DigestCache).drain
+        yield* (yield* DigestCache).drain ?? Effect.void
         assert.strictEqual(wanted.streams, 1)
         yield* Fiber.interrupt(reader)
         yield* closed(wanted)

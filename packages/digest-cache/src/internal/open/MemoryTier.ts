@@ -1,8 +1,14 @@
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
-import type { PackageKey, ResidentPackage } from "../../DigestCache.ts"
+import type { PackageKey } from "../../DigestCache.ts"
 
 /** Packages up to this many bytes are answered from memory and are verified before their headers are sent. */
 export const smallPackage = 256 * 1024
+
+/** A whole package in memory. */
+export interface ResidentPackage {
+  readonly descriptor: PackageDescriptor
+  readonly bytes: Uint8Array
+}
 
 /** What a package takes beside its bytes; without it, any number of empty ones would fit. */
 const overhead = 512
