@@ -64,14 +64,9 @@ export class Authenticator extends Context.Service<
 
 /** Known by its class, which a copy with another `authenticate` does not have. */
 class CachingAuthenticator {
-  readonly authenticate: Authenticator["Service"]["authenticate"]
   readonly cachedUser: (presented: Presented) => Option.Option<User>
 
-  constructor(
-    authenticate: Authenticator["Service"]["authenticate"],
-    cachedUser: (presented: Presented) => Option.Option<User>
-  ) {
-    this.authenticate = authenticate
+  constructor(cachedUser: CachingAuthenticator["cachedUser"]) {
     this.cachedUser = cachedUser
   }
 }
@@ -111,21 +106,20 @@ const make = Effect.gen(function* () {
       : yield* new NotAuthenticated({ token: "refused", certificate })
   })
 
-  const authenticate: Authenticator["Service"]["authenticate"] = Effect.fnUntraced(function* ({
-    certificate,
-    token
-  }) {
-    const now = yield* Clock.currentTimeMillis
-    const user = ClientCertificate.userAt(certificate, now)
-    if (Option.isSome(user)) {
-      yield* Metric.update(Metrics.authentications("accepted", "certificate"), 1)
-      return user.value
-    }
-    const refusal = Option.flatMap(certificate, (shown) => ClientCertificate.refusalAt(shown, now))
-    if (Option.isSome(token)) return yield* byToken(token.value, refusal, now)
-    const from = Option.isSome(refusal) ? "certificate" : "none"
-    yield* Metric.update(Metrics.authentications("refused", from), 1)
-    return yield* new NotAuthenticated({ token: "none", certificate: refusal })
+  const asking = Authenticator.of({
+    authenticate: Effect.fnUntraced(function* ({ certificate, token }) {
+      const now = yield* Clock.currentTimeMillis
+      const user = ClientCertificate.userAt(certificate, now)
+      if (Option.isSome(user)) {
+        yield* Metric.update(Metrics.authentications("accepted", "certificate"), 1)
+        return user.value
+      }
+      const refusal = Option.flatMap(certificate, (shown) => ClientCertificate.refusalAt(shown, now))
+      if (Option.isSome(token)) return yield* byToken(token.value, refusal, now)
+      const from = Option.isSome(refusal) ? "certificate" : "none"
+      yield* Metric.update(Metrics.authentications("refused", from), 1)
+      return yield* new NotAuthenticated({ token: "none", certificate: refusal })
+    })
   })
 
   const cachedUser = ({ certificate, token }: Presented): Option.Option<User> => {
@@ -142,5 +136,5 @@ const make = Effect.gen(function* () {
     return decided.verdict
   }
 
-  return new CachingAuthenticator(authenticate, cachedUser)
+  return Object.assign(new CachingAuthenticator(cachedUser), asking)
 })

@@ -49,14 +49,9 @@ export class Authorizer extends Context.Service<
 
 /** Known by its class, which a copy with another `authorize` does not have. */
 class CachingAuthorizer {
-  readonly authorize: Authorizer["Service"]["authorize"]
   readonly isAllowedByCache: (user: User, rule: ResourceRule) => boolean
 
-  constructor(
-    authorize: Authorizer["Service"]["authorize"],
-    isAllowedByCache: (user: User, rule: ResourceRule) => boolean
-  ) {
-    this.authorize = authorize
+  constructor(isAllowedByCache: CachingAuthorizer["isAllowedByCache"]) {
     this.isAllowedByCache = isAllowedByCache
   }
 }
@@ -78,21 +73,23 @@ const make = Effect.gen(function* () {
     lane: "access"
   })
 
-  const authorize: Authorizer["Service"]["authorize"] = Effect.fnUntraced(function* (user, rule) {
-    const { from, verdict } = yield* decisions
-      .decide({
-        key: keyOf(user, rule),
-        review: Effect.map(reviews.subjectAccessReview(user, rule), (may) => {
-          if (may) rights.note(user)
-          return may ? Option.some(true as const) : Option.none()
-        }),
-        endsAt: Number.POSITIVE_INFINITY
-      })
-      .pipe(Effect.tapError(() => Metric.update(Metrics.authorizations("undecided", "none"), 1)))
-    yield* Metric.update(Metrics.authorizations(Option.isSome(verdict) ? "allowed" : "denied", from), 1)
-    if (Option.isSome(verdict)) return
-    if (from === "review") yield* Effect.logInfo("access denied", { user: user.name, rule: format(rule) })
-    return yield* new Denied({ user: user.name })
+  const asking = Authorizer.of({
+    authorize: Effect.fnUntraced(function* (user, rule) {
+      const { from, verdict } = yield* decisions
+        .decide({
+          key: keyOf(user, rule),
+          review: Effect.map(reviews.subjectAccessReview(user, rule), (may) => {
+            if (may) rights.note(user)
+            return may ? Option.some(true as const) : Option.none()
+          }),
+          endsAt: Number.POSITIVE_INFINITY
+        })
+        .pipe(Effect.tapError(() => Metric.update(Metrics.authorizations("undecided", "none"), 1)))
+      yield* Metric.update(Metrics.authorizations(Option.isSome(verdict) ? "allowed" : "denied", from), 1)
+      if (Option.isSome(verdict)) return
+      if (from === "review") yield* Effect.logInfo("access denied", { user: user.name, rule: format(rule) })
+      return yield* new Denied({ user: user.name })
+    })
   })
 
   const isAllowedByCache = (user: User, rule: ResourceRule): boolean => {
@@ -102,5 +99,5 @@ const make = Effect.gen(function* () {
     return true
   }
 
-  return new CachingAuthorizer(authorize, isAllowedByCache)
+  return Object.assign(new CachingAuthorizer(isAllowedByCache), asking)
 })
