@@ -109,12 +109,9 @@ export const make = (options: {
         write: (bytes) => asStoreError(write(bytes)),
         seal: asStoreError(seal),
         commit: (name) =>
-          asStoreError(
-            Effect.suspend(() =>
-              sealed === undefined
-                ? Effect.andThen(seal, (version) => commitAs(name, version))
-                : commitAs(name, sealed)
-            )
+          Effect.suspend(() => (sealed === undefined ? seal : Effect.succeed(sealed))).pipe(
+            Effect.flatMap((version) => commitAs(name, version)),
+            asStoreError
           )
       }
       return Option.some(writer)

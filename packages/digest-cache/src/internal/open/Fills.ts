@@ -4,12 +4,12 @@ import { Cause, Deferred, Effect, Exit, Fiber, Metric, Option, Schema, Scope, St
 import type { PackageKey, PackageSource } from "../../DigestCache.ts"
 import * as Metrics from "../../Metrics.ts"
 import { forkFinished, stopped } from "./Background.ts"
-import type { BlobReader, BlobStoreError, BlobVersion, BlobWriter } from "../../Blob.ts"
+import type { BlobReader, BlobStoreError, BlobWriter } from "../../Blob.ts"
 import type { BlobName } from "../../BlobName.ts"
-import type { BlobStore } from "../../BlobStore.ts"
 import { Growing } from "../read/Growing.ts"
+import type { CacheParts } from "./CacheParts.ts"
 import { FillBuffers } from "./FillBuffers.ts"
-import { type MemoryTier, smallPackage } from "./MemoryTier.ts"
+import { smallPackage } from "./MemoryTier.ts"
 import { collect, mismatch } from "../read/VerifyingReader.ts"
 
 /** What those who wait for a fill are told once its first bytes are there. */
@@ -71,14 +71,7 @@ const nameOf = (key: PackageKey, descriptor: PackageDescriptor): BlobName => ({
 })
 
 /** The fills under way: at most one for a key, each in the cache's own scope. */
-export const make = (options: {
-  readonly store: BlobStore["Service"]
-  readonly memory: MemoryTier
-  /** What was hashed in this process and was right. */
-  readonly verified: WeakSet<BlobVersion>
-  readonly cacheScope: Scope.Scope
-}) => {
-  const { cacheScope, memory, store, verified } = options
+export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
   const running = new Map<string, Fill>()
   const buffers = new FillBuffers()
   let draining = false

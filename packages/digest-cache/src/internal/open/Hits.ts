@@ -3,12 +3,12 @@ import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDesc
 import { Cause, Effect, Exit, Option, Scope } from "effect"
 import type { BlobReader, BlobStoreError, BlobVersion, OpenBlob, StoredBlob } from "../../Blob.ts"
 import { descriptorOf } from "../../BlobName.ts"
-import type { BlobStore } from "../../BlobStore.ts"
 import type { BodyError } from "../../BodyError.ts"
 import type { OpenPackage, PackageKey } from "../../DigestCache.ts"
 import { forkFinished, stopped } from "./Background.ts"
+import type { CacheParts } from "./CacheParts.ts"
 import { blobReader, bodyError, Growing, growingReader, readAt } from "../read/Growing.ts"
-import { type MemoryTier, smallPackage } from "./MemoryTier.ts"
+import { smallPackage } from "./MemoryTier.ts"
 import { mismatch } from "../read/VerifyingReader.ts"
 
 /** How much is read and hashed at a time when a blob is verified; the loop is free in between. */
@@ -30,14 +30,7 @@ const readWhole = (blob: BlobReader, into: Uint8Array, position: number): Effect
       )
 
 /** Answers from the store, verifying each version of a blob once a run. */
-export const make = (options: {
-  readonly store: BlobStore["Service"]
-  readonly memory: MemoryTier
-  /** What was hashed in this process and was right. */
-  readonly verified: WeakSet<BlobVersion>
-  readonly cacheScope: Scope.Scope
-}) => {
-  const { cacheScope, memory, store, verified } = options
+export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
   /** The verifications in progress. */
   const verifications = new WeakMap<BlobVersion, Growing>()
 
