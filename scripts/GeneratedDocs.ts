@@ -1,5 +1,6 @@
 import { Metric } from "effect"
 import { type Flag, variable } from "../packages/proxy/src/Flag.ts"
+import type { OtelVariable } from "../packages/proxy/src/telemetry/OtelVariable.ts"
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ")
 const code = (text: string): string => `\`${text}\``
@@ -18,6 +19,18 @@ export const flagTable = (flags: ReadonlyArray<Flag<unknown>>): string =>
       flag.default.includes(" ") || flag.default === "none" ? flag.default : code(flag.default),
       flag.description,
       flag.accepts
+    ])
+  )
+
+/** One row a variable of OpenTelemetry's. */
+export const variableTable = (variables: ReadonlyArray<OtelVariable<unknown>>): string =>
+  table(
+    ["Variable", "Default", "Meaning", "Accepts"],
+    variables.map(({ accepts, default: usual, meaning, name }) => [
+      code(name),
+      usual.includes(" ") || usual === "none" ? usual : code(usual),
+      meaning,
+      accepts
     ])
   )
 

@@ -1,17 +1,20 @@
 /**
- * Writes into README.md, docs/ and the chart's README.md what the code knows better: flags, metrics, values and runtime
- * dependencies, between their markers. `--check` changes nothing and fails when something would change. Manifests that were rendered from another
+ * Writes into README.md, docs/ and the chart's README.md what the code knows better: flags, variables, metrics, values and
+ * runtime dependencies, between their markers, and the chart's dashboard of all metrics. `--check` changes nothing and fails
+ * when something would change. Manifests that were rendered from another
  * chart than the one there is fail either way.
  */
-import { globSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs"
 import { registerHooks } from "node:module"
 import { resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as Chart from "../packages/deploy/src/Chart.ts"
+import * as Dashboard from "../packages/deploy/src/Dashboard.ts"
 import * as PlainManifest from "../packages/deploy/src/PlainManifest.ts"
 import * as ValuesTable from "../packages/deploy/src/ValuesTable.ts"
 import { flags } from "../packages/proxy/src/Flags.ts"
+import * as OtelVariables from "../packages/proxy/src/telemetry/OtelVariables.ts"
 import { bundle } from "./build/Bundle.ts"
 import * as Bundled from "./build/Bundled.ts"
 import * as Dependencies from "./build/Dependencies.ts"
@@ -22,7 +25,8 @@ import {
   metricsOf,
   metricTable,
   replaceSections,
-  table
+  table,
+  variableTable
 } from "./GeneratedDocs.ts"
 
 const root = resolve(import.meta.dirname, "..")
@@ -56,6 +60,16 @@ const metrics = async () => {
   return found.flat()
 }
 
+/** Writes a file, or fails where it would change. */
+const put = (file: string, present: string, wanted: string): void => {
+  if (wanted === present) return
+  if (values.check)
+    fail(`${file} is not what the code says; mend it with: node_modules/.bin/node scripts/generate-docs.ts`)
+  else writeFileSync(resolve(root, file), wanted)
+}
+
+const dashboardFile = "packages/deploy/chart/files/dashboard.json"
+
 const dependencies = async (): Promise<string> => {
   // What is in the bundle depends neither on its version nor on its commit.
   const { metafile } = await bundle(root, { version: "0.0.0", commit: "unknown", time: 0 })
@@ -67,10 +81,17 @@ const dependencies = async (): Promise<string> => {
 }
 
 const generate = async (): Promise<void> => {
+  const declared = await metrics()
+  const dashboard = `${JSON.stringify(Dashboard.dashboard(declared), undefined, 2)}\n`
+  const present = existsSync(resolve(root, dashboardFile))
+    ? readFileSync(resolve(root, dashboardFile), "utf8")
+    : ""
+  put(dashboardFile, present, dashboard)
   const sections = {
     dependencies: await dependencies(),
     flags: flagTable(Object.values(flags)),
-    metrics: metricTable(await metrics()),
+    metrics: metricTable(declared),
+    otel: variableTable(OtelVariables.all),
     values: ValuesTable.table(Chart.values())
   }
   const files = [
@@ -85,11 +106,7 @@ const generate = async (): Promise<void> => {
     }
   }
   for (const { file, text } of texts) {
-    const wanted = replaceSections(text, sections)
-    if (wanted === text) continue
-    if (values.check)
-      fail(`${file} is not what the code says; mend it with: node_modules/.bin/node scripts/generate-docs.ts`)
-    else writeFileSync(resolve(root, file), wanted)
+    put(file, text, replaceSections(text, sections))
   }
 }
 

@@ -66,9 +66,20 @@ describe("main.js", () => {
 
   it("has these packages of others in it, and no more", () => {
     expect(packages(root, built.metafile).map(({ name }) => name)).toEqual([
+      "@effect/opentelemetry",
       "@effect/platform-node",
       "@effect/platform-node-shared",
       "@kubernetes/client-node",
+      "@opentelemetry/api",
+      "@opentelemetry/api-logs",
+      "@opentelemetry/core",
+      "@opentelemetry/otlp-exporter-base",
+      "@opentelemetry/otlp-transformer",
+      "@opentelemetry/resources",
+      "@opentelemetry/sdk-logs",
+      "@opentelemetry/sdk-metrics",
+      "@opentelemetry/sdk-trace",
+      "@opentelemetry/semantic-conventions",
       "effect",
       "js-yaml"
     ])
@@ -79,6 +90,7 @@ describe("main.js", () => {
     expect(built.script).not.toMatch(/^(?!\s*(?:\/\/|\*)).*\bimport\(/m)
     for (const file of [
       "packages/kubernetes/src/internal/KubeCredentials.ts",
+      "packages/proxy/src/telemetry/sdk/Sdk.ts",
       "client-node/dist/exec_auth.js"
     ]) {
       expect(built.script).toMatch(new RegExp(`= __esm\\(\\{\\n\\s*"[^"]*${file}"\\(\\)`))

@@ -55,6 +55,9 @@ export const bundle = async (root: string, source: Source): Promise<Bundle> => {
     platform: "node",
     target: "node18",
     format: "cjs",
+    // An executable of one script has nothing to import: what import() names is in it, or Node's own.
+    supported: { "dynamic-import": false },
+    mainFields: ["module", "main"],
     bundle: true,
     sourcemap: true,
     legalComments: "none",

@@ -17,10 +17,22 @@ export interface Releases {
 
 /** What each package of others is for, and why it is not written here. */
 const reasons: Readonly<Record<string, string>> = {
+  "@effect/opentelemetry":
+    "Effect's spans and metrics for OpenTelemetry's SDK; evaluated only where telemetry is on",
   "@effect/platform-node": "Effect's HTTP server, file system and process signals on Node",
   "@effect/platform-node-shared": "what the former shares with Effect's other platforms",
   "@kubernetes/client-node":
     "what a kubeconfig's cluster and user are, exec plugins and token files: what kubectl's users expect to work",
+  "@opentelemetry/api": "the interfaces that OpenTelemetry's other packages share",
+  "@opentelemetry/api-logs": "the same for log lines",
+  "@opentelemetry/core": "what the SDKs share: times, identifiers",
+  "@opentelemetry/otlp-exporter-base": "OTLP over HTTP: retries, time-outs, compression",
+  "@opentelemetry/otlp-transformer": "OTLP's encodings, protobuf and JSON",
+  "@opentelemetry/resources": "what telemetry is of",
+  "@opentelemetry/sdk-logs": "batches of log lines",
+  "@opentelemetry/sdk-metrics": "reads and sends metrics at intervals",
+  "@opentelemetry/sdk-trace": "samplers, identifiers, batches of spans",
+  "@opentelemetry/semantic-conventions": "names of attributes, which the SDKs import",
   effect: "the program is written in it: fibers, scopes, layers, schemas, retries, metrics, logs, HTTP",
   "js-yaml":
     "credentials files and kubeconfigs; bounds and anchors are checked before it (packages/kubernetes/src/YamlText.ts)"

@@ -107,7 +107,7 @@ const make = Effect.gen(function* () {
   })
 
   const asking = Authenticator.of({
-    authenticate: Effect.fnUntraced(function* ({ certificate, token }) {
+    authenticate: Effect.fn("authenticate")(function* ({ certificate, token }) {
       const now = yield* Clock.currentTimeMillis
       const user = ClientCertificate.userAt(certificate, now)
       if (Option.isSome(user)) {

@@ -74,7 +74,7 @@ const make = Effect.gen(function* () {
   })
 
   const asking = Authorizer.of({
-    authorize: Effect.fnUntraced(function* (user, rule) {
+    authorize: Effect.fn("authorize")(function* (user, rule) {
       const { from, verdict } = yield* decisions
         .decide({
           key: keyOf(user, rule),

@@ -28,6 +28,7 @@ import * as Fills from "./internal/open/Fills.ts"
 import { growingReader } from "./internal/read/Growing.ts"
 import * as Hits from "./internal/open/Hits.ts"
 import { MemoryTier, type ResidentPackage, smallPackage } from "./internal/open/MemoryTier.ts"
+import * as Spans from "./internal/open/Spans.ts"
 import { collect, verifyingReader } from "./internal/read/VerifyingReader.ts"
 import * as Metrics from "./Metrics.ts"
 
@@ -166,6 +167,7 @@ const make = Effect.fnUntraced(function* (options: MemoryOptions) {
         return yield* fills.isDraining() && isCurrent() ? bypass(source) : open(key, source)
       const { began, fill } = joined.value
       const exit = yield* Effect.exit(Deferred.await(fill.ready))
+      if (!began) yield* Spans.link(fill.span)
       const result = began ? "miss" : resultOf(fill)
       // Only who reads the blob holds on to it.
       if (Exit.isFailure(exit) || exit.value._tag !== "Blob") yield* Scope.close(attempt, Exit.void)
@@ -273,7 +275,7 @@ const make = Effect.fnUntraced(function* (options: MemoryOptions) {
     new CacheWithMemory(inMemory),
     DigestCache.of({
       peek,
-      open: (key, source) => Effect.tap(open(key, source), (opened) => count(opened.result)),
+      open: (key, source) => Spans.opening(open(key, source), count),
       drain: fills.drain,
       degraded: store.health.degraded
     })
@@ -299,7 +301,7 @@ export const layerDisabled: Layer.Layer<DigestCache> = Layer.succeed(
   DigestCache,
   DigestCache.of({
     peek: (_key, resolve) => Effect.map(resolve, (descriptor) => ({ descriptor, result: "bypass" })),
-    open: (_key, source) => Effect.tap(bypass(source), (opened) => count(opened.result)),
+    open: (_key, source) => Spans.opening(bypass(source), count),
     degraded: Effect.succeed(false)
   })
 )

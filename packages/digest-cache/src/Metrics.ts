@@ -27,6 +27,12 @@ export const fills = Metric.gauge(`${prefix}_cache_fills`, {
   description: "Fills under way"
 })
 
+/** Seconds of fills, from their begin to the last byte on disk, or to their failure. */
+export const fillSeconds = Metric.histogram(`${prefix}_cache_fill_seconds`, {
+  description: "Seconds that fills took, those that failed included",
+  boundaries: [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
+})
+
 export const fillFailures = Metric.counter(`${prefix}_cache_fill_failures_total`, {
   description: "Fills whose manifest was read and that ended without a package",
   incremental: true

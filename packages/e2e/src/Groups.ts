@@ -43,6 +43,11 @@ export const groups = {
   "access-abandoned": group("AccessAbandoned", ["setpriv"]),
   kubernetes: group("Kubernetes", [...registry, "go"], ["kube-apiserver"]),
   "kubernetes-flood": group("KubeFlood", ["setpriv"]),
+  telemetry: group(
+    "Telemetry",
+    [...registry, "prometheus", "promtool", "go"],
+    ["kube-apiserver", "collector"]
+  ),
   cluster: {
     file: "packages/e2e/test/cluster/",
     parts: [...registry, "unshare", "go"],

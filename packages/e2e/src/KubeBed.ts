@@ -27,7 +27,8 @@ export const loginWith = (host: string, password: string = account.password) => 
 /** Passwords that are no good, to look for in what the program says. */
 export const wrongPasswords = ["e2e-wrong-password-1", "e2e-wrong-password-2"] as const
 
-const forms = (secret: string): ReadonlyArray<string> =>
+/** The forms that a secret of the tests may take where it leaks: itself, with its name, in base64. */
+export const forms = (secret: string): ReadonlyArray<string> =>
   // A docker config holds the pair in base64, and is itself in base64.
   [secret, `${account.username}:${secret}`, btoa(`${account.username}:${secret}`)].flatMap((text) => [
     text,

@@ -20,6 +20,8 @@ export const parts: ReadonlyArray<Part> = [
   { name: "python3", from: { debian: "python3" } },
   { name: "curl", from: { debian: "curl" } },
   { name: "nginx", from: { debian: "nginx-light" }, services: ["nginx"] },
+  { name: "prometheus", from: { debian: "prometheus" }, services: ["prometheus"] },
+  { name: "promtool", from: { debian: "prometheus" } },
   { name: "openssl", from: { debian: "openssl" } },
   { name: "wrk", from: { debian: "wrk" } },
   { name: "git", from: { debian: "git" } },

@@ -36,28 +36,24 @@ export class KubernetesApi extends Context.Service<
     KubernetesApi,
     Effect.map(ApiServer, (server) =>
       KubernetesApi.of({
-        get: Effect.fn("KubernetesApi.get")(
-          <A>(resource: Resource.Resource<A>, name: string): Effect.Effect<A, KubernetesError> => {
-            const what = `get ${Resource.label(resource)}`
-            return Effect.flatMap(
-              ListPages.ask(server, what, { method: "GET", path: Resource.path(resource, name) }),
-              (answer) => decode(resource, what, answer)
-            )
-          }
-        ),
-        create: Effect.fn("KubernetesApi.create")(
-          <A>(
-            resource: Resource.Resource<A>,
-            object: Readonly<Record<string, unknown>>
-          ): Effect.Effect<A, KubernetesError> => {
-            const what = `create ${Resource.label(resource)}`
-            const body = { apiVersion: Resource.apiVersion(resource), kind: resource.kind, ...object }
-            return Effect.flatMap(
-              ListPages.ask(server, what, { method: "POST", path: Resource.path(resource), body }),
-              (answer) => decode(resource, what, answer)
-            )
-          }
-        ),
+        get: <A>(resource: Resource.Resource<A>, name: string): Effect.Effect<A, KubernetesError> => {
+          const what = `get ${Resource.label(resource)}`
+          return Effect.flatMap(
+            ListPages.ask(server, what, { method: "GET", path: Resource.path(resource, name) }),
+            (answer) => decode(resource, what, answer)
+          )
+        },
+        create: <A>(
+          resource: Resource.Resource<A>,
+          object: Readonly<Record<string, unknown>>
+        ): Effect.Effect<A, KubernetesError> => {
+          const what = `create ${Resource.label(resource)}`
+          const body = { apiVersion: Resource.apiVersion(resource), kind: resource.kind, ...object }
+          return Effect.flatMap(
+            ListPages.ask(server, what, { method: "POST", path: Resource.path(resource), body }),
+            (answer) => decode(resource, what, answer)
+          )
+        },
         listWatch: (resource, options) => ListWatch.listWatch(server, resource, options?.name)
       })
     )

@@ -1,5 +1,6 @@
 import type { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
 import * as BodyReader from "@registry-packages-proxy/node-net/http/BodyReader"
+import { clientSpan } from "@registry-packages-proxy/node-net/http/ClientSpan"
 import type { Answer } from "@registry-packages-proxy/node-net/http/HttpConnection"
 import { Effect, Layer, type Scope, Stream } from "effect"
 import { type ApiRequest, type ApiResponse, ApiServer } from "./ApiServer.ts"
@@ -7,6 +8,7 @@ import type { ClusterLocation } from "./ClusterLocation.ts"
 import * as ClusterAccess from "./internal/ClusterAccess.ts"
 import * as NodeConnections from "./internal/NodeConnections.ts"
 import { type KubernetesError, unreachable } from "./KubernetesError.ts"
+import { TraceHeaders } from "./TraceHeaders.ts"
 
 /** How much is taken from a connection ahead of its consumer, in bytes. */
 const readAhead = 64 * 1024
@@ -45,7 +47,13 @@ export const layer = (
         Scope.Scope
       > {
         const access = yield* cluster.access
-        const answer = yield* Effect.mapError(connections.send(access, request), explain(access))
+        const traceHeaders = yield* TraceHeaders
+        const { hostname, port, protocol } = access.server
+        const traced = { method: request.method, url: { hostname, port, protocol, pathname: request.path } }
+        const answer = yield* clientSpan(traced, (span) => {
+          const headers = { ...access.headers, ...traceHeaders(span) }
+          return Effect.mapError(connections.send({ ...access, headers }, request), explain(access))
+        })
         return { answer, access }
       })
 

@@ -6,6 +6,8 @@ import * as LogFormatPretty from "./LogFormatPretty.ts"
 import * as LogRecord from "./LogRecord.ts"
 import type { LogFormat } from "./LogSettings.ts"
 import * as LogSink from "./LogSink.ts"
+import * as LogStorms from "./LogStorms.ts"
+import { LogTap, type Tap } from "./LogTap.ts"
 import type { Settings } from "./Settings.ts"
 
 const formatter = (
@@ -18,6 +20,9 @@ const formatter = (
         // no-color.org: set and not empty.
         colours: output.isTerminal && (variables["NO_COLOR"] ?? "") === "" && variables["TERM"] !== "dumb"
       })
+
+/** How many lines of one message are written a minute: they may tell of different things, unlike those of one failure. */
+const maxOfOneMessage = 20
 
 /** Logs to the environment's output, and to nowhere else, from the given level on. */
 export const layer = (settings: Pick<Settings, "logFormat" | "logLevel">): Layer.Layer<never> =>
@@ -40,22 +45,38 @@ export const layer = (settings: Pick<Settings, "logFormat" | "logLevel">): Layer
           cause: undefined
         })
       )
-      const access: AccessLog.Write = (entry, span) =>
-        write(
-          format({
-            date: new Date(clock.currentTimeMillisUnsafe()),
-            level: "info",
-            message: AccessLog.message,
-            fields: { ...entry },
-            traceId: span?.traceId,
-            spanId: span?.spanId,
-            cause: undefined
-          })
-        )
+      const tap: Tap = { take: undefined }
+      const emit = (record: LogRecord.LogRecord): void => {
+        write(format(record))
+        tap.take?.(record)
+      }
+      const admit = yield* LogStorms.make(clock, emit)
+      const access: AccessLog.Write = (entry, span, cause) => {
+        const level = AccessLog.levelOf(entry)
+        if (LogLevel.isLessThan(level, settings.logLevel)) return
+        const record = {
+          date: new Date(clock.currentTimeMillisUnsafe()),
+          level: level.toLowerCase(),
+          message: AccessLog.message,
+          fields: { ...entry },
+          traceId: span?.traceId,
+          spanId: span?.spanId,
+          cause
+        }
+        const kind = AccessLog.kindOf(entry)
+        if (kind === undefined) emit(record)
+        else admit(record, kind, 1)
+      }
+      const other = (record: LogRecord.LogRecord): void =>
+        // Who asks for these wants all of them.
+        record.level === "debug" || record.level === "trace"
+          ? emit(record)
+          : admit(record, `${record.level} ${record.message}`, maxOfOneMessage)
       return Layer.mergeAll(
-        Logger.layer([Logger.make((options) => write(format(LogRecord.make(options))))]),
+        Logger.layer([Logger.make((options) => other(LogRecord.make(options)))]),
         Layer.succeed(References.MinimumLogLevel, settings.logLevel),
-        Layer.succeed(AccessLog.Writer, LogLevel.isGreaterThan(settings.logLevel, "Info") ? () => {} : access)
+        Layer.succeed(AccessLog.Writer, access),
+        Layer.succeed(LogTap, tap)
       )
     })
   )

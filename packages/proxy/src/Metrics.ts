@@ -1,6 +1,18 @@
 import { Metric } from "effect"
+import * as Series from "./metrics/Series.ts"
 
 const prefix = "registry_packages_proxy"
+
+const telemetryLostTotal = Metric.counter(`${prefix}_telemetry_lost_total`, {
+  description:
+    "Spans, metric points and log lines that could not be exported, by signal: traces, metrics, logs",
+  incremental: true
+})
+
+const lost = Series.ofCounter(telemetryLostTotal)
+
+/** Counts what could not be exported. */
+export const telemetryLost = (signal: "traces" | "metrics" | "logs") => lost({ signal })
 
 /** Requests answered, by `handler` (package, healthz, readyz, metrics, unknown), `method` and `code`. */
 export const requests = Metric.counter(`${prefix}_requests_total`, {
@@ -19,4 +31,92 @@ export const codeCacheRejected = Metric.gauge(`${prefix}_code_cache_rejected`, {
 export const stalledConnections = Metric.counter(`${prefix}_stalled_connections_total`, {
   description: "Connections closed because their client took no byte of a response for 60 seconds",
   incremental: true
+})
+
+/** Seconds from 1 ms to 10 min. */
+export const boundaries = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600
+]
+
+/** How a package was had, or that none was: of a problem, or of another path. */
+export type CacheLabel = "hit" | "memory" | "miss" | "collapsed" | "bypass" | "none"
+
+const firstByteSeconds = Metric.histogram(`${prefix}_request_first_byte_seconds`, {
+  description:
+    "Seconds from a package request's head to the first byte of its answer, by cache result: hit, memory, miss, collapsed, bypass, none (a problem)",
+  boundaries
+})
+
+const requestSecondsTotal = Metric.histogram(`${prefix}_request_seconds`, {
+  description: "Seconds from a request's head to the end of its answer, by handler and cache result",
+  boundaries
+})
+
+const responseBytesTotal = Metric.counter(`${prefix}_response_bytes_total`, {
+  description: "Bytes of bodies handed to connections of package requests, by cache result",
+  incremental: true
+})
+
+const buildInfoGauge = Metric.gauge(`${prefix}_build_info`, {
+  description: "1; the labels tell the version of the program and of Node that it runs on"
+})
+
+/** Seconds to the first byte of a package's answer. */
+export const firstByte: (labels: { readonly cache: CacheLabel }) => Metric.Histogram<number> =
+  Series.ofHistogram(firstByteSeconds, boundaries)
+
+/** Seconds to the end of an answer. */
+export const requestSeconds: (labels: {
+  readonly handler: string
+  readonly cache: CacheLabel
+}) => Metric.Histogram<number> = Series.ofHistogram(requestSecondsTotal, boundaries)
+
+/** Bytes of packages, and of problems in place of them. */
+export const responseBytes: (labels: { readonly cache: CacheLabel }) => Metric.Counter<number> =
+  Series.ofCounter(responseBytesTotal)
+
+export const buildInfo: (labels: {
+  readonly version: string
+  readonly node: string
+}) => Metric.Gauge<number> = Series.ofGauge(buildInfoGauge)
+
+/** 1 while the program is ready, as /readyz tells it. */
+export const ready = Metric.gauge(`${prefix}_ready`, {
+  description: "1 while /readyz answers 200, else 0"
+})
+
+/** The memory that the program may have, in bytes. */
+export const memoryLimit = Metric.gauge(`${prefix}_memory_limit_bytes`, {
+  description: "Bytes of memory that the program's control group may have; absent where it has no limit"
+})
+
+// The names that Prometheus' own clients give to figures of a process.
+
+export const cpuSeconds = Metric.counter("process_cpu_seconds_total", {
+  description: "Seconds of processor time, of user and system",
+  incremental: true
+})
+
+export const residentMemory = Metric.gauge("process_resident_memory_bytes", {
+  description: "Bytes of resident memory, mapped files included"
+})
+
+export const startTime = Metric.gauge("process_start_time_seconds", {
+  description: "When the process began, in seconds since the epoch"
+})
+
+export const openDescriptors = Metric.gauge("process_open_fds", {
+  description: "Open file descriptors"
+})
+
+export const maxDescriptors = Metric.gauge("process_max_fds", {
+  description: "The most file descriptors that may be open"
+})
+
+export const heapUsed = Metric.gauge("nodejs_heap_size_used_bytes", {
+  description: "Bytes of V8's heap that are in use"
+})
+
+export const eventLoopUtilization = Metric.gauge("nodejs_eventloop_utilization_ratio", {
+  description: "The share of time since the figure before in which the event loop did not wait, from 0 to 1"
 })

@@ -9,12 +9,16 @@ import * as NodeOptions from "./NodeOptions.ts"
 import * as NodeWarnings from "./NodeWarnings.ts"
 import * as Program from "./Program.ts"
 import * as Signals from "./Signals.ts"
+import * as Telemetry from "./telemetry/Telemetry.ts"
+import * as TelemetrySettings from "./telemetry/TelemetrySettings.ts"
 
 Effect.gen(function* () {
   const { args, variables } = yield* Environment
   const settings = yield* CommandLine.parse(args, variables)
+  const telemetry = yield* Effect.fromResult(TelemetrySettings.parse(variables))
   return yield* Program.layer(settings, { variables }).pipe(
     Layer.merge([NodeWarnings.layer, NodeOptions.layer, CodeCache.layer]),
+    Layer.provide(Telemetry.layer(telemetry)),
     Layer.provide(Logging.layer(settings)),
     Layer.launch
   )

@@ -114,6 +114,35 @@ describe("Logging", () => {
     })
   )
 
+  it.effect("writes a failure that repeats once a minute, with a count, and other requests each", () =>
+    Effect.gen(function* () {
+      const entry = { method: "GET", route: "package", bytes: 0, seconds: 0, requestId: "r" }
+      const lines = yield* logged(
+        Effect.gen(function* () {
+          const write = yield* AccessLog.make
+          for (let times = 0; times < 3; times++) {
+            write({ ...entry, status: 502, error: "ConnectionFailed", upstream: "one" }, undefined)
+            write({ ...entry, status: 502, error: "ConnectionFailed", upstream: "two" }, undefined)
+            write({ ...entry, status: 404, error: "ManifestNotFound", upstream: "one" }, undefined)
+            write({ ...entry, status: 200, aborted: true, error: "ClientGone" }, undefined)
+          }
+          yield* TestClock.adjust("1 minute")
+        })
+      )
+      const short = lines.map(({ level, repeated, status, upstream }) => [level, status, upstream, repeated])
+      assert.deepStrictEqual(
+        short.filter(([level]) => level === "warn"),
+        [
+          ["warn", 502, "one", undefined],
+          ["warn", 502, "two", undefined],
+          ["warn", 502, "one", 2],
+          ["warn", 502, "two", 2]
+        ]
+      )
+      assert.strictEqual(short.filter(([level]) => level === "info").length, 6)
+    })
+  )
+
   it.effect("never writes a secret: not in fields, nor in errors, nor in what they hold", () =>
     Effect.gen(function* () {
       const fake = FakeEnvironment.make()
@@ -185,7 +214,7 @@ describe("Logging", () => {
     Effect.gen(function* () {
       const fake = FakeEnvironment.make()
       const program = Effect.gen(function* () {
-        for (let index = 0; index < 100; index++) yield* Effect.logInfo("one")
+        for (let index = 0; index < 100; index++) yield* Effect.logInfo(`one ${index}`)
         assert.strictEqual(fake.writes.length, 0)
         yield* turn
         yield* turn
@@ -206,7 +235,7 @@ describe("Logging", () => {
         Effect.gen(function* () {
           yield* Effect.logInfo("first")
           yield* turn
-          for (let index = 0; index < count; index++) yield* Effect.logInfo("x".repeat(1000))
+          for (let index = 0; index < count; index++) yield* Effect.logInfo(`${index} ${"x".repeat(1000)}`)
           fake.release()
           yield* turn
           yield* Effect.logInfo("last")

@@ -12,6 +12,7 @@ import * as LogGate from "./LogGate.ts"
 import * as SampleRegistry from "./SampleRegistry.ts"
 import { Screen } from "./Screen.ts"
 import * as Startup from "./Startup.ts"
+import * as TraceTrees from "./TraceTrees.ts"
 import * as WalkThrough from "./WalkThrough.ts"
 
 // Where a client on this machine reaches what listens on `address`.
@@ -48,19 +49,22 @@ export const run = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const environment = yield* Environment
+  const { args, isTraced } = Startup.traced(environment.args)
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-" })
   const paths = {
     credentialsFile: path.join(directory, "credentials.yaml"),
     cacheDirectory: path.join(directory, "cache")
   }
-  const settings = yield* Startup.settings(environment, paths)
+  const settings = yield* Startup.settings({ args, variables: environment.variables }, paths)
   const registry = yield* SampleRegistry.make
   const credentialsText = CredentialsFile.render(registry)
   yield* fs.writeFileString(paths.credentialsFile, credentialsText, { mode: 0o600 })
 
+  const traces = isTraced ? yield* TraceTrees.make : TraceTrees.none
   const gate = LogGate.make(environment)
   const variables = Startup.withoutCluster(environment.variables)
   const program = Program.layer(settings, { variables }).pipe(
+    Layer.provide(traces.layer),
     Layer.provide(Logging.layer(settings)),
     Layer.provide(Layer.succeed(Environment, gate.environment))
   )
@@ -74,7 +78,8 @@ export const run = Effect.gen(function* () {
     registry,
     credentialsPath: paths.credentialsFile,
     credentialsText,
-    cacheDirectory: keepsTemporaryCache ? paths.cacheDirectory : undefined
+    cacheDirectory: keepsTemporaryCache ? paths.cacheDirectory : undefined,
+    traces: isTraced ? traces.render : undefined
   })
   yield* gate.open(allServed ? "dropped" : "shown")
   return yield* Effect.never

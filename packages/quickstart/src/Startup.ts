@@ -37,6 +37,17 @@ export const settings = Effect.fnUntraced(function* (
   return result
 })
 
+/** The flag of the quickstart alone, which the program does not know. */
+const traceFlag = "--trace"
+
+/** Whether the walk-through's traces are to be shown, and the program's own arguments. */
+export const traced = (
+  args: ReadonlyArray<string>
+): { readonly isTraced: boolean; readonly args: ReadonlyArray<string> } => ({
+  isTraced: args.includes(traceFlag),
+  args: args.filter((argument) => argument !== traceFlag)
+})
+
 /** Variables without the API server of the cluster this runs in, which the walk-through is to do without. */
 export const withoutCluster = ({
   KUBERNETES_SERVICE_HOST: _,

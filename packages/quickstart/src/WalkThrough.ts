@@ -14,6 +14,8 @@ export interface Stage {
   readonly credentialsPath: string
   readonly credentialsText: string
   readonly cacheDirectory: string | undefined
+  /** The traces of what was done so far, where they are to be shown. */
+  readonly traces: (() => string) | undefined
 }
 
 const columns = [17, 10, 22, 12, 10] as const
@@ -112,6 +114,13 @@ export const run = Effect.fnUntraced(function* (stage: Stage) {
   }
   // Once this is answered, the requests above are logged: their lines do not follow the last one here.
   yield* Effect.ignore(HttpClient.get(`${proxyOrigin}/healthz`))
+  if (stage.traces === undefined) {
+    yield* line(`See what it did, step by step: ${style("cyan", "npm start -- --trace")}`)
+  } else {
+    yield* line(style("bold", "What it did, a trace a request:"))
+    yield* line()
+    yield* line(stage.traces())
+  }
   yield* line(`Serving until Ctrl-C. ${style("dim", "Temporary files are then removed.")}`)
   return served.every((right) => right)
 })

@@ -50,9 +50,16 @@ export class RegistryClient extends Context.Service<
       const authenticator = yield* Authenticator.make(upstream, tokens)
       const exchange = yield* Exchange.make(upstream, authenticator, tokens)
       const readManifests = yield* Manifests.make(exchange)
-      const resolve = Effect.fn("RegistryClient.resolve")(
+      const resolve = Effect.fn("registry.resolve")(
         (repository: Repository, digest: Digest, platform: Platform) =>
-          readManifests(repository, digest, platform),
+          Effect.andThen(
+            Effect.annotateCurrentSpan({
+              "registry_packages_proxy.registry.host": repository.source.host,
+              "registry_packages_proxy.registry.repository": repository.name,
+              "registry_packages_proxy.registry.digest": digest
+            }),
+            readManifests(repository, digest, platform)
+          ),
         (self, repository) => Effect.catch(self, (failure) => report(repository, failure))
       )
       const blob = Blobs.make(exchange, report)

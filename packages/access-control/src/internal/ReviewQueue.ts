@@ -82,7 +82,10 @@ const make = Effect.gen(function* () {
   }: Asked<A>): Effect.fn.Return<Answer<A>, ReviewError> {
     const askedAt = yield* Clock.currentTimeMillis
     const answer = yield* Effect.result(
-      Effect.timeoutOrElse(review, { duration: Limits.reviewTimeout, orElse: () => Effect.fail(noAnswer) })
+      Effect.timeoutOrElse(review, {
+        duration: Limits.reviewTimeout,
+        orElse: () => Effect.fail(noAnswer)
+      }).pipe(Effect.withSpan(kind, {}, { captureStackTrace: false }))
     )
     const took = (yield* Clock.currentTimeMillis) - askedAt
     const outcome = answer._tag === "Success" ? "answered" : answer.failure.reason._tag

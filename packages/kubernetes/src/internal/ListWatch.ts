@@ -89,9 +89,19 @@ class Follower<A> {
 
   readonly #round: Effect.Effect<void, KubernetesError> = Effect.gen({ self: this }, function* () {
     this.#session = { began: undefined, worked: false, malformed: false }
-    if (this.#position === undefined) yield* this.#read()
-    yield* Effect.scoped(this.#watch)
+    if (this.#position === undefined) {
+      yield* this.#traced(this.#name === undefined ? "list" : "get", this.#read())
+    }
+    yield* this.#traced("watch", Effect.scoped(this.#watch))
   })
+
+  /** In a trace of its own: nobody's request is the reason. */
+  readonly #traced = <B, E>(name: string, self: Effect.Effect<B, E>): Effect.Effect<B, E> =>
+    Effect.withSpan(self, name, {
+      root: true,
+      attributes: { "k8s.resource": Resource.label(this.#resource) },
+      captureStackTrace: false
+    })
 
   readonly #read = Effect.fnUntraced({ self: this }, function* () {
     if (this.#name === undefined) {

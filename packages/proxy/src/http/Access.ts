@@ -5,6 +5,7 @@ import type { PeerCertificate } from "@registry-packages-proxy/access-control/Pe
 import * as ResourceRule from "@registry-packages-proxy/access-control/ResourceRule"
 import { Effect, Option, Redacted } from "effect"
 import type { IncomingMessage } from "node:http"
+import { errorType } from "../telemetry/ErrorType.ts"
 import * as CertificateRefusals from "./CertificateRefusals.ts"
 import type { Exchange, KnownRoute } from "./Exchange.ts"
 import type { Problem } from "./Problem.ts"
@@ -150,9 +151,10 @@ export const make = (
           }),
           Effect.as(undefined),
           Effect.catchTags({
-            NotAuthenticated: (error) => refused(request, error),
-            Denied: (error) => Effect.succeed(forbidden(error, rule)),
-            Undecided: (error) => Effect.succeed(unavailable(error))
+            NotAuthenticated: (error) =>
+              Effect.map(refused(request, error), (problem) => ({ ...problem, error: errorType(error) })),
+            Denied: (error) => Effect.succeed({ ...forbidden(error, rule), error: errorType(error) }),
+            Undecided: (error) => Effect.succeed({ ...unavailable(error), error: errorType(error) })
           })
         )
       }

@@ -1,9 +1,13 @@
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
-import { Clock, Effect, type Scope } from "effect"
+import { Cause, Clock, Effect, Metric, type Scope } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
+import * as Metrics from "../Metrics.ts"
+import * as OpenMetrics from "../metrics/OpenMetrics.ts"
+import * as ProcessFigures from "../metrics/ProcessFigures.ts"
+import { Refresh } from "../metrics/Refresh.ts"
 import type { Gate } from "./Access.ts"
 import * as Exchanges from "./Exchange.ts"
 import { Lifecycle } from "./Lifecycle.ts"
@@ -12,9 +16,11 @@ import * as NodeMessages from "./NodeMessages.ts"
 import * as PackageHandler from "./PackageHandler.ts"
 import * as Problem from "./Problem.ts"
 import * as Recorder from "./Recorder.ts"
+import * as RequestMetrics from "./RequestMetrics.ts"
 import * as RequestHead from "./RequestHead.ts"
 import * as RequestTarget from "./RequestTarget.ts"
 import * as ResidentAnswer from "./ResidentAnswer.ts"
+import * as ServerSpans from "./ServerSpans.ts"
 
 type Exchange = Exchanges.Exchange
 type KnownRoute = Exchanges.KnownRoute
@@ -43,7 +49,10 @@ export const make = Effect.fnUntraced(function* (options: {
   const credentials = yield* CredentialStore
   const lifecycle = yield* Lifecycle
   const answerPackage = yield* PackageHandler.make(options.platform)
-  const record = yield* Recorder.make
+  const { exemplars, measure } = yield* RequestMetrics.make
+  const updateFigures = yield* ProcessFigures.make
+  const record = yield* Recorder.make(measure)
+  const spans = yield* ServerSpans.make
   const atOnce = yield* ResidentAnswer.make({ platform: options.platform, packages, record })
 
   const readiness: Effect.Effect<Response> = Effect.gen(function* () {
@@ -53,9 +62,29 @@ export const make = Effect.fnUntraced(function* (options: {
     return plainText(200, (yield* cache.degraded) ? "degraded: cache\n" : "ok\n")
   })
 
-  const metrics: Effect.Effect<Response> = Effect.map(PrometheusMetrics.format(), (text) =>
-    plainText(200, text, "text/plain; version=0.0.4; charset=utf-8")
+  const isReady = Effect.map(credentials.status, ({ synced }) => synced && !lifecycle.isDraining())
+
+  const refresh = Effect.andThen(
+    updateFigures,
+    Effect.flatMap(isReady, (ready) => Metric.update(Metrics.ready, ready ? 1 : 0))
   )
+  const others = yield* Refresh
+  others?.add(refresh)
+
+  const metrics = (accept: string | undefined): Effect.Effect<Response> =>
+    Effect.gen(function* () {
+      yield* refresh
+      const text = yield* PrometheusMetrics.format()
+      return OpenMetrics.isAskedFor(accept)
+        ? plainText(200, OpenMetrics.fromPrometheus(text, exemplars), OpenMetrics.contentType)
+        : plainText(200, text, "text/plain; version=0.0.4; charset=utf-8")
+    })
+
+  const problemFor = (exchange: Exchange) => (problem: Problem.Problem) =>
+    Effect.sync(() => {
+      exchange.error = problem.error
+      return Problem.toResponse(problem, exchange.requestId)
+    })
 
   const answer = (
     request: HttpServerRequest.HttpServerRequest,
@@ -63,8 +92,7 @@ export const make = Effect.fnUntraced(function* (options: {
     exchange: Exchange,
     gate: Gate | undefined
   ): Effect.Effect<Response, never, Scope.Scope> => {
-    const problem = (problem: Problem.Problem) =>
-      Effect.succeed(Problem.toResponse(problem, exchange.requestId))
+    const problem = problemFor(exchange)
     const malformed = RequestHead.problemOf(NodeMessages.incoming(request))
     if (malformed !== undefined) return problem(malformed)
     const { route } = exchange
@@ -82,8 +110,7 @@ export const make = Effect.fnUntraced(function* (options: {
     query: string,
     exchange: Exchange
   ): Effect.Effect<Response, never, Scope.Scope> => {
-    const problem = (problem: Problem.Problem) =>
-      Effect.succeed(Problem.toResponse(problem, exchange.requestId))
+    const problem = problemFor(exchange)
     if (request.method !== "GET" && request.method !== "HEAD") return problem(Problem.methodNotAllowed)
     switch (route) {
       case "healthz":
@@ -91,7 +118,7 @@ export const make = Effect.fnUntraced(function* (options: {
       case "readyz":
         return readiness
       case "metrics":
-        return metrics
+        return metrics(request.headers["accept"])
       case "package":
         if (lifecycle.isDraining()) return problem(Problem.shuttingDown)
         if (lifecycle.underWay() > packages) return problem(Problem.tooManyRequests)
@@ -99,17 +126,17 @@ export const make = Effect.fnUntraced(function* (options: {
     }
   }
 
-  const failed = (exchange: Exchange, cause: unknown): Effect.Effect<Response> =>
-    Effect.logError("a request failed", cause).pipe(
-      Effect.annotateLogs({ requestId: exchange.requestId }),
-      Effect.as(Problem.toResponse(Problem.internal, exchange.requestId))
-    )
+  const failed = (exchange: Exchange, defect: unknown): Effect.Effect<Response> => {
+    exchange.cause = Cause.die(defect)
+    return problemFor(exchange)(Problem.internal)
+  }
 
   const respond = Effect.fnUntraced(function* (gate: Gate | undefined) {
     const request = yield* HttpServerRequest.HttpServerRequest
     const began = yield* Clock.currentTimeMillis
     const { path, query } = RequestTarget.parse(NodeMessages.incoming(request).url ?? "")
     const exchange = Exchanges.make(Exchanges.routeOf(path), NodeMessages.incoming(request))
+    const span = spans.begin(NodeMessages.incoming(request), exchange)
     // Looked at once it is counted, and where a defect is caught.
     const answered = Effect.suspend(() => answer(request, query, exchange, gate)).pipe(
       Effect.catchDefect((defect) => failed(exchange, defect)),
@@ -124,19 +151,20 @@ export const make = Effect.fnUntraced(function* (options: {
       // Effect's server runs its handlers uninterruptible; a client that leaves is to end what was done for it.
       Effect.interruptible,
       Effect.onExit((exit) =>
-        Effect.withFiber((fiber) =>
-          Effect.sync(() => {
-            const { headersSent, statusCode } = NodeMessages.outgoing(request)
-            const isBroken = exit._tag === "Failure" && headersSent
-            if (isBroken) exchange.aborted = true
-            const status =
-              exit._tag === "Success" ? exit.value.status : isBroken ? statusCode : clientClosedRequest
-            record({ method: request.method, exchange, status, began, span: fiber.cache.span })
-          })
-        )
+        Effect.sync(() => {
+          const { headersSent, statusCode } = NodeMessages.outgoing(request)
+          const isBroken = exit._tag === "Failure" && headersSent
+          if (isBroken) exchange.aborted = true
+          const status =
+            exit._tag === "Success" ? exit.value.status : isBroken ? statusCode : clientClosedRequest
+          record({ method: request.method, exchange, status, began, span })
+          spans.end(span, exchange, status)
+        })
       )
     )
-    return yield* exchange.route === "package" ? lifecycle.track(request, answered) : answered
+    const traced =
+      span === undefined ? answered : Effect.withParentSpan(answered, span, { captureStackTrace: false })
+    return yield* exchange.route === "package" ? lifecycle.track(request, traced) : traced
   })
 
   const behind = (gate: Gate | undefined): Served => ({ handler: respond(gate), atOnce: atOnce(gate) })

@@ -5,6 +5,7 @@ import type { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
 import type { OtherServer, RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
 import { Option } from "effect"
 import { shorten } from "../SafeText.ts"
+import { errorType } from "../telemetry/ErrorType.ts"
 import type { InvalidRepositoryName, PullError } from "./PackagePull.ts"
 import { badRequest, type Problem } from "./Problem.ts"
 
@@ -226,7 +227,12 @@ const nameProblem = (_: InvalidRepositoryName): Problem =>
   )
 
 /** Every failure a package request can have, as the client sees it. */
-export const fromPullError = (error: PullError | BodyError): Problem => {
+export const fromPullError = (error: PullError | BodyError): Problem => ({
+  ...problemOf(error),
+  error: errorType(error)
+})
+
+const problemOf = (error: PullError | BodyError): Problem => {
   switch (error._tag) {
     case "RegistryError":
       return registryProblem(error)

@@ -1,7 +1,9 @@
 import type { CacheResult } from "@registry-packages-proxy/digest-cache/DigestCache"
+import type { Cause } from "effect"
 import { randomUUID } from "node:crypto"
 import type { IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
+import type { PackageQuery } from "./PackageQuery.ts"
 
 /** The paths there are. */
 export type KnownRoute = "package" | "healthz" | "readyz" | "metrics"
@@ -31,6 +33,14 @@ export interface Exchange {
   /** Body bytes handed to the connection. */
   bytes: number
   cache: CacheResult | undefined
+  /** The package that is asked for, once the query proved valid. */
+  query: PackageQuery | undefined
+  /** When the first byte of a body went to the connection, in milliseconds since the epoch; not of one sent at once. */
+  firstByteAt: number | undefined
+  /** The type of the error that it ended with, from a fixed set. */
+  error: string | undefined
+  /** What it failed with, for its log line. */
+  cause: Cause.Cause<unknown> | undefined
   /** The registry that was asked. */
   upstream: string | undefined
   /** The response began and could not be completed. */
@@ -54,6 +64,10 @@ export const make = (route: Route, { socket }: IncomingMessage): Exchange => ({
   user: undefined,
   bytes: 0,
   cache: undefined,
+  query: undefined,
+  firstByteAt: undefined,
+  error: undefined,
+  cause: undefined,
   upstream: undefined,
   aborted: false
 })

@@ -65,7 +65,8 @@ const serve = Effect.fnUntraced(function* (
   listener: HttpServer.HttpServer["Service"],
   { atOnce, handler }: Application.Served
 ) {
-  yield* listener.serve(handler)
+  // The application gives each request its span, with attributes of its own choosing: Effect's server gives none.
+  yield* Effect.withTracerEnabled(listener.serve(Effect.withTracerEnabled(handler, true)), false)
   for (const event of ["request", "checkContinue"]) {
     const others = server.listeners(event)
     server.removeAllListeners(event)

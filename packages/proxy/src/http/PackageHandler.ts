@@ -1,8 +1,9 @@
 import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
-import { Effect, Option, Result, type Scope } from "effect"
+import { Cause, Clock, Effect, Option, Result, type Scope } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { errorTypeOf } from "../telemetry/ErrorType.ts"
 import { writeBody } from "./BodyWriter.ts"
 import { BufferPool } from "./BufferPool.ts"
 import * as Conditions from "./Conditions.ts"
@@ -25,6 +26,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
   const lifecycle = yield* Lifecycle
   const pull = yield* PackagePull.make
   const pool = new BufferPool()
+  const clock = yield* Clock.Clock
 
   type Source = ReturnType<typeof pull>
   type Failure = PackagePull.PullError | BodyError
@@ -99,20 +101,23 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
           reader: body.reader,
           pool,
           written: (bytes) => {
+            exchange.firstByteAt ??= clock.currentTimeMillisUnsafe()
             exchange.bytes += bytes
           }
         })
       )
       if (exit._tag === "Failure") {
         exchange.aborted = true
-        yield* Effect.logWarning("a package's body broke off", exit.cause).pipe(
-          Effect.annotateLogs({ requestId: exchange.requestId, digest: query.digest })
-        )
+        exchange.error = errorTypeOf(exit)
+        exchange.cause = exit.cause
       }
       return response
     })
 
-  const problem = (problem: Problem, exchange: Exchange): Response => toResponse(problem, exchange.requestId)
+  const problem = (problem: Problem, exchange: Exchange): Response => {
+    exchange.error = problem.error
+    return toResponse(problem, exchange.requestId)
+  }
 
   return (
     request: HttpServerRequest.HttpServerRequest,
@@ -121,6 +126,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
   ): Effect.Effect<Response, never, Scope.Scope> => {
     const parsed = PackageQuery.parse(query)
     if (Result.isFailure(parsed)) return Effect.succeed(problem(parsed.failure, exchange))
+    exchange.query = parsed.success
     const source = pull(parsed.success, platform, (host) => {
       exchange.upstream = host
     })
@@ -132,10 +138,10 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
           ? head(parsed.success, source, exchange)
           : get(request, parsed.success, source, exchange)
     return Effect.catch(answer, (error) =>
-      Effect.logInfo("a package could not be had", error).pipe(
-        Effect.annotateLogs({ requestId: exchange.requestId, digest: parsed.success.digest }),
-        Effect.as(problem(fromPullError(error), exchange))
-      )
+      Effect.sync(() => {
+        exchange.cause = Cause.fail(error)
+        return problem(fromPullError(error), exchange)
+      })
     )
   }
 })

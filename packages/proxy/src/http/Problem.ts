@@ -5,6 +5,8 @@ export interface Problem {
   readonly status: number
   readonly detail: string
   readonly headers?: Readonly<Record<string, string>>
+  /** The type of the error, from a fixed set, for the log and the trace; the client does not see it. */
+  readonly error?: string
 }
 
 // RFC 9110's reason phrases of the statuses this program answers with.
@@ -54,14 +56,16 @@ export const methodNotAllowed: Problem = {
 export const shuttingDown: Problem = {
   status: 503,
   detail: "This proxy is shutting down. Ask another master node, or this one again in a few seconds.",
-  headers: { "retry-after": "5", connection: "close" }
+  headers: { "retry-after": "5", connection: "close" },
+  error: "ShuttingDown"
 }
 
 export const tooManyRequests: Problem = {
   status: 503,
   detail:
     "This proxy has as many requests under way as it takes. Ask another master node, or again in a second.",
-  headers: { "retry-after": "1" }
+  headers: { "retry-after": "1" },
+  error: "TooManyRequests"
 }
 
 export const unsatisfiableRange = (size: number): Problem => ({
@@ -73,5 +77,6 @@ export const unsatisfiableRange = (size: number): Problem => ({
 export const internal: Problem = {
   status: 500,
   detail:
-    "The proxy failed in a way that is a bug of its own. Its log has the cause under this problem's instance."
+    "The proxy failed in a way that is a bug of its own. Its log has the cause under this problem's instance.",
+  error: "defect"
 }

@@ -1,13 +1,17 @@
 import { Clock, Effect, Metric, type Tracer } from "effect"
 import * as AccessLog from "../AccessLog.ts"
 import * as Metrics from "../Metrics.ts"
+import * as Series from "../metrics/Series.ts"
 import { shorten } from "../SafeText.ts"
 import type { Exchange, Route } from "./Exchange.ts"
+import type { RequestMetrics } from "./RequestMetrics.ts"
 
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
 
 /** The longest user name in a line; that of a service account may have 338 characters. */
 const maxUserLength = 512
+
+const requestsOf = Series.ofCounter(Metrics.requests)
 
 /** The counter of a label set, made once and kept, since the sets are few and fixed. */
 const makeCounters = () => {
@@ -21,7 +25,7 @@ const makeCounters = () => {
       method: methods.find((known) => known === method) ?? "other",
       code: String(code)
     }
-    const counter = Metric.withAttributes(Metrics.requests, attributes) as Metric.Counter<number>
+    const counter = requestsOf(attributes)
     counters.set(name, counter)
     return counter
   }
@@ -40,14 +44,18 @@ export interface Answered {
 /** Counts a request and, unless it was a probe's, logs it. */
 export type Recorder = (answered: Answered) => void
 
-export const make: Effect.Effect<Recorder> = Effect.gen(function* () {
+/** `measure` is told of each. */
+export const make = Effect.fnUntraced(function* (
+  measure: RequestMetrics["measure"]
+): Effect.fn.Return<Recorder> {
   const clock = yield* Clock.Clock
   const metrics = yield* Effect.context<never>()
   const log = yield* AccessLog.make
   const counterOf = makeCounters()
   return ({ began, exchange, method, span, status }) => {
-    const { aborted, bytes, cache, clientAddress, requestId, route, upstream, user } = exchange
+    const { aborted, bytes, cache, cause, clientAddress, error, requestId, route, upstream, user } = exchange
     counterOf(route, method, status).updateUnsafe(1, metrics)
+    measure(exchange, began, span)
     if (route === "healthz" || route === "readyz") return
     const seconds = (clock.currentTimeMillisUnsafe() - began) / 1000
     const userName = user === undefined ? undefined : shorten(user, maxUserLength)
@@ -63,9 +71,12 @@ export const make: Effect.Effect<Recorder> = Effect.gen(function* () {
         clientAddress,
         user: userName,
         requestId,
-        aborted
+        aborted,
+        error,
+        digest: error === undefined ? undefined : exchange.query?.digest
       },
-      span
+      span,
+      cause
     )
   }
 })

@@ -1,10 +1,8 @@
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
-import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
-import { Clock, Context, Effect, Exit, Option, Result, Tracer } from "effect"
-import { Headers, HttpTraceContext } from "effect/http"
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http"
+import { Clock, Effect, Result } from "effect"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Gate } from "./Access.ts"
 import * as Exchange from "./Exchange.ts"
 import { Lifecycle } from "./Lifecycle.ts"
@@ -13,6 +11,7 @@ import * as PackageQuery from "./PackageQuery.ts"
 import type { Recorder } from "./Recorder.ts"
 import * as RequestHead from "./RequestHead.ts"
 import * as RequestTarget from "./RequestTarget.ts"
+import * as ServerSpans from "./ServerSpans.ts"
 
 /** Answers a request if that needs no waiting; false, and nothing done, where it does. */
 export type AtOnce = (request: IncomingMessage, response: ServerResponse) => boolean
@@ -32,28 +31,22 @@ const isUsual = (request: IncomingMessage): boolean =>
   unusual.every((name) => request.headers[name] === undefined) &&
   RequestHead.problemOf(request) === undefined
 
-/** The span of the caller that a trace goes on from (W3C Trace Context, or B3). */
-const parentOf = (headers: IncomingHttpHeaders): Option.Option<Tracer.AnySpan> =>
-  "traceparent" in headers || "b3" in headers || "x-b3-traceid" in headers
-    ? HttpTraceContext.fromHeaders(Headers.fromInput(headers))
-    : Option.none()
-
-/** How many targets' digests are known by heart, and the longest of them, in characters. */
-const remembered = { targets: 1024, length: 512 }
+/** How many targets' queries are known by heart, and the longest of them, in characters. */
+const maxRemembered = { targets: 1024, length: 512 }
 
 /** What is asked for by a target that asks for a package, and for nothing wrong; many ask for the same few. */
-const makeDigestOf = (): ((target: string) => Digest | undefined) => {
-  const known = new Map<string, Digest>()
+const makeQueryOf = (): ((target: string) => PackageQuery.PackageQuery | undefined) => {
+  const known = new Map<string, PackageQuery.PackageQuery>()
   return (target) => {
-    const digest = known.get(target)
-    if (digest !== undefined) return digest
+    const remembered = known.get(target)
+    if (remembered !== undefined) return remembered
     const { path, query } = RequestTarget.parse(target)
     if (Exchange.routeOf(path) !== "package") return undefined
     const parsed = PackageQuery.parse(query)
     if (Result.isFailure(parsed)) return undefined
-    if (known.size >= remembered.targets) known.clear()
-    if (target.length <= remembered.length) known.set(target, parsed.success.digest)
-    return parsed.success.digest
+    if (known.size >= maxRemembered.targets) known.clear()
+    if (target.length <= maxRemembered.length) known.set(target, parsed.success)
+    return parsed.success
   }
 }
 
@@ -72,30 +65,15 @@ export const make = Effect.fnUntraced(function* (options: {
   const cache = yield* DigestCache
   const lifecycle = yield* Lifecycle
   const clock = yield* Clock.Clock
-  const tracer = yield* Tracer.Tracer
-  const digestOf = makeDigestOf()
-
-  // As Effect's server does: nobody would see the native tracer's.
-  const startSpan = (headers: IncomingHttpHeaders): Tracer.Span | undefined => {
-    if (tracer === Tracer.nativeTracer) return undefined
-    const parent = parentOf(headers)
-    return tracer.span({
-      name: "GET",
-      kind: "server",
-      parent,
-      root: Option.isNone(parent),
-      sampled: Option.isNone(parent) || parent.value.sampled,
-      annotations: Context.empty(),
-      links: [],
-      startTime: clock.currentTimeNanosUnsafe()
-    })
-  }
+  const spans = yield* ServerSpans.make
+  const queryOf = makeQueryOf()
 
   return (gate: Gate | undefined): AtOnce =>
     (request, response) => {
       if (!isUsual(request)) return false
-      const digest = digestOf(request.url ?? "")
-      if (digest === undefined) return false
+      const query = queryOf(request.url ?? "")
+      if (query === undefined) return false
+      const { digest } = query
       if (lifecycle.isDraining() || lifecycle.underWay() >= packages) return false
       const user = gate?.known(request, "package")
       if (gate !== undefined && user === undefined) return false
@@ -105,7 +83,8 @@ export const make = Effect.fnUntraced(function* (options: {
         return false
       }
       const began = clock.currentTimeMillisUnsafe()
-      const span = startSpan(request.headers)
+      const exchange = Exchange.make("package", request)
+      const span = spans.begin(request, exchange)
       const { bytes, descriptor } = resident
       lifecycle.sending(response)
       response.writeHead(
@@ -113,16 +92,12 @@ export const make = Effect.fnUntraced(function* (options: {
         packageHeaders({ digest, descriptor, result: "memory", acceptsRanges: true, range: undefined })
       )
       response.end(bytes)
-      const exchange = Exchange.make("package", request)
+      exchange.query = query
       exchange.user = user
       exchange.cache = "memory"
       exchange.bytes = bytes.length
       record({ method: "GET", exchange, status: 200, began, span })
-      if (span?.sampled === true) {
-        span.attribute("http.request.method", "GET")
-        span.attribute("http.response.status_code", 200)
-      }
-      span?.end(clock.currentTimeNanosUnsafe(), Exit.void)
+      spans.end(span, exchange, 200)
       return true
     }
 })

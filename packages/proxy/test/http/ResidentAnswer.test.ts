@@ -66,7 +66,7 @@ describe("small packages in memory", () => {
           yield* settle
           const [span] = ended.filter(({ kind }) => kind === "server")
           assert.isDefined(span)
-          assert.strictEqual(span.name, "GET")
+          assert.strictEqual(span.name, "GET /package")
           assert.strictEqual(span.traceId, traceparent.split("-")[1])
           assert.strictEqual(
             Option.getOrUndefined(Option.map(span.parent, ({ spanId }) => spanId)),

@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Metric, Option, Schedule } from "effect"
+import { Clock, Duration, Effect, Metric, Option, Schedule, type Tracer } from "effect"
 import * as Metrics from "../Metrics.ts"
 import { TimedOut } from "../RegistryError.ts"
 import * as Limits from "./Limits.ts"
@@ -23,12 +23,31 @@ const policy = <Output>(waits: Schedule.Schedule<Output>, times: number, deadlin
     )
   )
 
-const counted = <A, E, R>(kind: Metrics.RetryKind, attempt: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.andThen(Metric.update(Metrics.retries(kind), 1), attempt)
+const eventNames = { attempt: "retry", resume: "resume" } as const
 
-const countedAfterFirst = <A, E, R>(attempt: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+/** Tells the span of the pull, or of what is resolved, of a try after the first. */
+const tell = (kind: Metrics.RetryKind, offset: number): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    const span: Tracer.AnySpan | undefined = fiber.cache.span
+    if (span?._tag === "Span" && span.status._tag === "Started") {
+      span.event(eventNames[kind], fiber.getRef(Clock.Clock).currentTimeNanosUnsafe(), { offset })
+    }
+    return Effect.void
+  })
+
+const counted = <A, E, R>(
+  kind: Metrics.RetryKind,
+  offset: number,
+  attempt: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.andThen(Effect.andThen(Metric.update(Metrics.retries(kind), 1), tell(kind, offset)), attempt)
+
+const countedAfterFirst = <A, E, R>(
+  offset: number,
+  attempt: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
   Effect.flatMap(Schedule.CurrentMetadata, (metadata) =>
-    metadata.attempt === 0 ? attempt : counted("attempt", attempt)
+    metadata.attempt === 0 ? attempt : counted("attempt", offset, attempt)
   )
 
 /** The time at which work that starts now has used up its budget, in milliseconds since the epoch. */
@@ -39,14 +58,15 @@ export const deadline: Effect.Effect<number> = Effect.map(
 
 /**
  * Makes an answer's first byte come: at most {@link Limits.maxAttempts} attempts, none later than `until`. A
- * Retry-After that does not fit ends the attempts at once.
+ * Retry-After that does not fit ends the attempts at once. `offset` is where the answer is to begin, in bytes.
  */
 export const beforeFirstByte = <A, R>(
   attempt: Effect.Effect<A, PullFailure, R>,
-  until: number
+  until: number,
+  offset = 0
 ): Effect.Effect<A, PullFailure, R> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    countedAfterFirst(attempt).pipe(
+    countedAfterFirst(offset, attempt).pipe(
       Effect.retry(policy(backoff, Limits.maxAttempts - 1, until)),
       Effect.timeoutOrElse({
         duration: Math.max(0, until - now),
@@ -75,16 +95,19 @@ export class ResumeWaits {
 }
 
 /**
- * Makes a body go on whose last connection brought so many bytes: {@link Limits.maxResumes} tries in all.
+ * Makes a body go on at `offset` whose last connection brought so many bytes: {@link Limits.maxResumes} tries in all.
  */
 export const resumed = <A, R>(
   attempt: Effect.Effect<A, PullFailure, R>,
   waits: ResumeWaits,
-  brought: number
+  { brought, offset }: { readonly brought: number; readonly offset: number }
 ): Effect.Effect<A, PullFailure, R> =>
   Effect.gen(function* () {
     const until = yield* deadline
     yield* Effect.sleep(waits.after(brought))
     const between = Schedule.forever.pipe(Schedule.modifyDelay(() => Effect.sync(() => waits.after(0))))
-    return yield* Effect.retry(counted("resume", attempt), policy(between, Limits.maxResumes - 1, until))
+    return yield* Effect.retry(
+      counted("resume", offset, attempt),
+      policy(between, Limits.maxResumes - 1, until)
+    )
   })

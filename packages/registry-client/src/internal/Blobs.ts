@@ -1,5 +1,5 @@
 import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
-import { Cause, Effect, Option, Pull, Scope, Stream } from "effect"
+import { Cause, Clock, Effect, Exit, Option, Pull, Scope, Stream } from "effect"
 import * as Metrics from "../Metrics.ts"
 import type { Repository } from "../Repository.ts"
 import * as Attempts from "./Attempts.ts"
@@ -23,6 +23,13 @@ const cut = ([head, ...tail]: Chunks, room: number): Chunks => {
   return kept
 }
 
+const pullAttributes = ({ name, source }: Repository, { digest, size }: BlobSegment.Layer) => ({
+  "registry_packages_proxy.registry.host": source.host,
+  "registry_packages_proxy.registry.repository": name,
+  "registry_packages_proxy.registry.digest": digest,
+  "registry_packages_proxy.registry.size": size
+})
+
 /**
  * Gives a blob's bytes from an offset on. Before the first byte the attempts before an answer count; after it, every
  * break is followed by resumes, which count anew with every byte that comes and wait longer while few do. `report` turns what finally failed into
@@ -42,10 +49,13 @@ export const make = <E>(
   ) {
     const context = yield* Effect.context()
     const scope = yield* Effect.scope
-    const span = yield* Effect.makeSpanScoped("RegistryClient.blob", {
-      attributes: { "registry.blob.offset": offset }
+    const span = yield* Effect.makeSpanScoped("registry.pull", {
+      attributes: pullAttributes(repository, layer)
     })
     let position = offset
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => span.attribute("registry_packages_proxy.registry.bytes", position - offset))
+    )
     let segment: BlobSegment.BlobSegment | undefined
     /** The position of the segment's first byte. */
     let begun = offset
@@ -60,11 +70,19 @@ export const make = <E>(
       return length <= room ? chunks : cut(chunks, room)
     }
 
+    // The stream that fails closes its scope, and so the span, as it would where it ended.
+    const failed = (failure: PullFailure): Effect.Effect<never, E> =>
+      Effect.flatMap(Clock.currentTimeNanos, (now) => {
+        span.attribute("registry_packages_proxy.registry.bytes", position - offset)
+        span.end(now, Exit.fail(failure.reason))
+        return report(repository, failure)
+      })
+
     const from = (opening: Effect.Effect<BlobSegment.BlobSegment, PullFailure>): Effect.Effect<Chunks, E> =>
       opening.pipe(
         Effect.withParentSpan(span),
         Effect.matchEffect({
-          onFailure: (failure) => report(repository, failure),
+          onFailure: (failure) => failed(failure),
           onSuccess: (opened) => {
             segment = opened
             begun = position
@@ -83,7 +101,7 @@ export const make = <E>(
       )
     )
     const first = Effect.flatMap(Attempts.deadline, (until) =>
-      from(Attempts.beforeFirstByte(openHere, until))
+      from(Attempts.beforeFirstByte(openHere, until, offset))
     )
 
     const resume = (broken: BlobSegment.BlobSegment, failure: PullFailure): Effect.Effect<Chunks, E> =>
@@ -91,8 +109,11 @@ export const make = <E>(
       scope.state._tag === "Closed"
         ? Effect.interrupt
         : failure.retryable
-          ? Effect.andThen(broken.close, from(Attempts.resumed(openHere, waits, position - begun)))
-          : report(repository, failure)
+          ? Effect.andThen(
+              broken.close,
+              from(Attempts.resumed(openHere, waits, { brought: position - begun, offset: position }))
+            )
+          : failed(failure)
 
     // All bytes are here: the answer's end is read only so that its connection can be used again.
     const finish = (ended: BlobSegment.BlobSegment): Pull.Pull<never> =>

@@ -186,7 +186,7 @@ const read = Effect.fnUntraced(function* (answer: Answer): Effect.fn.Return<Toke
 /** Asks a token service for one token: once, or twice where it does not take an identity token. */
 export const ask = (upstream: Upstream["Service"]) => {
   const asked = follow(upstream)
-  return Effect.fn("RegistryClient.token")(
+  return Effect.fn("registry.token")(
     function* (
       question: TokenQuestion,
       credential: Credential

@@ -1,6 +1,19 @@
 import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
-import { Cause, Deferred, Effect, Exit, Fiber, Metric, Option, Schema, Scope, Stream } from "effect"
+import {
+  Cause,
+  Clock,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Metric,
+  Option,
+  Schema,
+  Scope,
+  Stream,
+  type Tracer
+} from "effect"
 import type { PackageKey, PackageSource } from "../../DigestCache.ts"
 import * as Metrics from "../../Metrics.ts"
 import { forkFinished, stopped } from "./Background.ts"
@@ -47,6 +60,10 @@ export class Fill {
   /** What those who wait are told, from the moment on that it is known. */
   told: Ready | undefined = undefined
   fiber: Fiber.Fiber<void> | undefined = undefined
+  /** When it began, in milliseconds since the epoch. */
+  began: number | undefined = undefined
+  /** In the trace of the request that began it; from the moment on that it runs. */
+  span: Tracer.Span | undefined = undefined
   /** The fill itself, while it runs, and everyone who waits for it or reads it: who began it, at first. */
   users = 2
 
@@ -199,7 +216,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       )
   )
 
-  const run = Effect.fn("DigestCache.fill")(function* <E>(fill: Fill, source: PackageSource<E>) {
+  const run = Effect.fnUntraced(function* <E>(fill: Fill, source: PackageSource<E>) {
     const descriptor = yield* source.resolve
     fill.descriptor = descriptor
     const writer = yield* store.reserve(descriptor.size).pipe(
@@ -219,6 +236,10 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
 
   const finish = (fill: Fill, exit: Exit.Exit<void, unknown>): Effect.Effect<void> =>
     Effect.gen(function* () {
+      fill.span?.attribute("registry_packages_proxy.fill.bytes", fill.descriptor?.size ?? 0)
+      fill.span?.end(yield* Clock.currentTimeNanos, exit)
+      const now = yield* Clock.currentTimeMillis
+      yield* Metric.update(Metrics.fillSeconds, (now - (fill.began ?? now)) / 1000)
       if (running.get(keyOf(fill.key)) === fill) running.delete(keyOf(fill.key))
       // What others looked for before may be there now.
       ended++
@@ -238,8 +259,15 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
   const start = <E>(key: PackageKey, source: PackageSource<E>): Effect.Effect<Fill> => {
     const fill = new Fill(key, source.identity)
     running.set(keyOf(key), fill)
+    const attributes = { "registry_packages_proxy.package.digest": key.digest }
     return Metric.modify(Metrics.fills, 1).pipe(
-      Effect.andThen(forkFinished(run(fill, source), (exit) => finish(fill, exit), cacheScope)),
+      Effect.andThen(Effect.all([Effect.makeSpan("cache.fill", { attributes }), Clock.currentTimeMillis])),
+      Effect.flatMap(([span, now]) => {
+        fill.span = span
+        fill.began = now
+        const traced = Effect.withParentSpan(run(fill, source), span, { captureStackTrace: false })
+        return forkFinished(traced, (exit) => finish(fill, exit), cacheScope)
+      }),
       Effect.map((fiber) => {
         fill.fiber = fiber
         return fill

@@ -1,0 +1,200 @@
+import { dump } from "js-yaml"
+import { type Alert, alerts } from "./Alerts.ts"
+
+/** Series by name and labels, each with its values a minute apart in promtool's notation. */
+type SeriesByName = Readonly<Record<string, string>>
+
+/** When one alert fires, and when it stays silent. */
+export interface AlertTest {
+  readonly fires: SeriesByName
+  /** Of the alert that fires, besides severity. */
+  readonly labels: Readonly<Record<string, string>>
+  readonly summary: string
+  /** Series that come near, and nothing fires of. */
+  readonly silent: SeriesByName
+}
+
+const instance = 'instance="10.0.0.1:4219"'
+const prefix = "registry_packages_proxy"
+const requests = (code: string): string =>
+  `${prefix}_requests_total{handler="package",method="GET",code="${code}",${instance}}`
+const firstByte = (cache: string, le: string): string =>
+  `${prefix}_request_first_byte_seconds_bucket{cache="${cache}",le="${le}",${instance}}`
+const reviews = (outcome: string): string =>
+  `${prefix}_access_review_seconds_count{review="TokenReview",outcome="${outcome}",${instance}}`
+const expiry = `${prefix}_tls_certificate_expiry_timestamp_seconds{certificate="serving",${instance}}`
+const up = 'up{job="registry-packages-proxy",instance="10.0.0.1:4219"}'
+const deployment = 'namespace="d8-cloud-instance-manager",deployment="registry-packages-proxy"'
+
+/** One test an alert, by its name. Two hours of a value a minute; looked at after 100 minutes. */
+export const tests: Readonly<Record<string, AlertTest>> = {
+  RegistryPackagesProxyAbsent: {
+    fires: { [up]: "1x5 0x120" },
+    labels: {},
+    summary: "No replica of registry-packages-proxy can be scraped",
+    silent: { [up]: "0x98 1x20", 'up{job="registry-packages-proxy",instance="10.0.0.2:4219"}': "1x96 0x20" }
+  },
+  RegistryPackagesProxyNotReady: {
+    fires: { [`${prefix}_ready{${instance}}`]: "1x5 0x120" },
+    labels: { instance: "10.0.0.1:4219" },
+    summary: "A replica of registry-packages-proxy is not ready",
+    silent: {
+      [`${prefix}_ready{${instance}}`]: "1x95 0x30",
+      [`kube_deployment_spec_replicas{${deployment}}`]: "3x120",
+      [`kube_deployment_status_replicas_ready{${deployment}}`]: "3x95 2x30"
+    }
+  },
+  RegistryPackagesProxyErrors: {
+    fires: { [requests("200")]: "0+90x120", [requests("502")]: "0+10x120" },
+    labels: { code: "502" },
+    summary: "10% of package requests are answered 502",
+    silent: {
+      [requests("200")]: "0+90x120",
+      [requests("502")]: "0+3x120",
+      [requests("503")]: "0x97 0+50x3",
+      [requests("404")]: "0+90x120"
+    }
+  },
+  RegistryPackagesProxyFirstByteSlow: {
+    fires: {
+      [firstByte("hit", "0.1")]: "0+10x120",
+      [firstByte("hit", "2.5")]: "0+20x120",
+      [firstByte("hit", "+Inf")]: "0+20x120"
+    },
+    labels: {},
+    summary: "Packages in the cache begin to come after 2.26s",
+    silent: {
+      [firstByte("memory", "0.1")]: "0+99x120",
+      [firstByte("memory", "2.5")]: "0+100x120",
+      [firstByte("memory", "+Inf")]: "0+100x120",
+      [firstByte("miss", "0.1")]: "0x120",
+      [firstByte("miss", "60")]: "0+10x120",
+      [firstByte("miss", "+Inf")]: "0+10x120"
+    }
+  },
+  RegistryPackagesProxyMissesSlow: {
+    fires: {
+      [firstByte("miss", "30")]: "0+10x120",
+      [firstByte("miss", "60")]: "0+20x120",
+      [firstByte("miss", "+Inf")]: "0+20x120"
+    },
+    labels: {},
+    summary: "Packages that come from their registry begin to come after 57s",
+    silent: {
+      [firstByte("miss", "30")]: "0+99x120",
+      [firstByte("miss", "60")]: "0+100x120",
+      [firstByte("miss", "+Inf")]: "0+100x120"
+    }
+  },
+  RegistryPackagesProxyCredentialsOutOfTouch: {
+    fires: { [`${prefix}_credentials_feeds_out_of_touch{${instance}}`]: "0x5 1x120" },
+    labels: { instance: "10.0.0.1:4219" },
+    summary: "10.0.0.1:4219 does not follow changes of registry credentials",
+    silent: { [`${prefix}_credentials_feeds_out_of_touch{${instance}}`]: "0x90 1x5 0x2 1x10" }
+  },
+  RegistryPackagesProxyCredentialsBroken: {
+    fires: { [`${prefix}_credentials_errors{${instance}}`]: "0x5 2x120" },
+    labels: {},
+    summary: "2 objects with registry credentials cannot be used",
+    silent: { [`${prefix}_credentials_errors{${instance}}`]: "0x90 1x20" }
+  },
+  RegistryPackagesProxyCacheDegraded: {
+    fires: { [`${prefix}_cache_degraded{${instance}}`]: "0x5 1x120" },
+    labels: { instance: "10.0.0.1:4219" },
+    summary: "The cache of 10.0.0.1:4219 does not work",
+    silent: { [`${prefix}_cache_degraded{${instance}}`]: "0x97 1x20" }
+  },
+  RegistryPackagesProxyCacheThrashing: {
+    fires: {
+      [`${prefix}_cache_evictions_total{reason="cap",${instance}}`]: "0+2x120",
+      [`${prefix}_cache_entries{${instance}}`]: "40x120"
+    },
+    labels: { instance: "10.0.0.1:4219" },
+    summary: "The cache of 10.0.0.1:4219 is too small for what is asked for",
+    silent: {
+      // One update that replaces what there was, and a cache of few packages.
+      [`${prefix}_cache_evictions_total{reason="cap",${instance}}`]: "0x60 0+1x40 40x60",
+      [`${prefix}_cache_entries{${instance}}`]: "40x120"
+    }
+  },
+  RegistryPackagesProxyCertificateExpiring: {
+    // promtool's time begins at 0; 100 minutes are 6000 seconds.
+    fires: { [expiry]: `${6000 + 3 * 24 * 3600}x120` },
+    labels: { instance: "10.0.0.1:4219", certificate: "serving" },
+    summary: "The serving certificate of 10.0.0.1:4219 ends in 3d 0h 0m 0s",
+    silent: { [expiry]: `${6000 + 8 * 24 * 3600}x120` }
+  },
+  RegistryPackagesProxyCertificateBroken: {
+    fires: { [`${prefix}_tls_certificate_broken{certificate="client-ca",${instance}}`]: "0x5 1x120" },
+    labels: { instance: "10.0.0.1:4219", certificate: "client-ca" },
+    summary: "The files of the client-ca certificate of 10.0.0.1:4219 cannot be used",
+    silent: { [`${prefix}_tls_certificate_broken{certificate="client-ca",${instance}}`]: "0x92 1x5 0x30" }
+  },
+  RegistryPackagesProxyAuthorizationFailing: {
+    fires: { [reviews("answered")]: "0+10x120", [reviews("Unreachable")]: "0+10x120" },
+    labels: { review: "TokenReview", outcome: "Unreachable" },
+    summary: "50% of TokenReviews come to nothing: Unreachable",
+    silent: { [reviews("answered")]: "0+10x120", [reviews("Unreachable")]: "0+1x120" }
+  },
+  RegistryPackagesProxyMemoryNearLimit: {
+    fires: {
+      [`process_resident_memory_bytes{job="registry-packages-proxy",${instance}}`]: "250e6x120",
+      [`${prefix}_memory_limit_bytes{job="registry-packages-proxy",${instance}}`]: "256e6x120"
+    },
+    labels: { instance: "10.0.0.1:4219" },
+    summary: "10.0.0.1:4219 uses 97.66% of the memory it may have",
+    silent: {
+      [`process_resident_memory_bytes{job="registry-packages-proxy",${instance}}`]: "200e6x120",
+      [`${prefix}_memory_limit_bytes{job="registry-packages-proxy",${instance}}`]: "256e6x120",
+      [`process_resident_memory_bytes{job="registry-packages-proxy",instance="10.0.0.2:4219"}`]: "900e6x120"
+    }
+  },
+  RegistryPackagesProxyTelemetryLost: {
+    fires: { [`${prefix}_telemetry_lost_total{signal="traces",${instance}}`]: "0+5x120" },
+    labels: { signal: "traces" },
+    summary: "traces of registry-packages-proxy do not reach their collector",
+    silent: { [`${prefix}_telemetry_lost_total{signal="traces",${instance}}`]: "0x30 0+5x3 15x120" }
+  }
+}
+
+const series = (byName: SeriesByName) =>
+  Object.entries(byName).map(([series, values]) => ({ series, values }))
+
+const evaluation = "100m"
+
+const caseOf = ({ alert, annotations, labels: { severity } }: Alert, test: AlertTest) => [
+  {
+    name: `${alert} fires`,
+    interval: "1m",
+    input_series: series(test.fires),
+    alert_rule_test: [
+      {
+        eval_time: evaluation,
+        alertname: alert,
+        exp_alerts: [
+          {
+            exp_labels: { severity, ...test.labels },
+            exp_annotations: { ...annotations, summary: test.summary }
+          }
+        ]
+      }
+    ]
+  },
+  {
+    name: `${alert} stays silent`,
+    interval: "1m",
+    input_series: series(test.silent),
+    alert_rule_test: [{ eval_time: evaluation, alertname: alert, exp_alerts: [] }]
+  }
+]
+
+/** The file that `promtool test rules` reads: each alert once where it fires, once where it stays silent. */
+export const promtoolFile = (rulesFile: string): string =>
+  dump({
+    rule_files: [rulesFile],
+    evaluation_interval: "1m",
+    tests: alerts().flatMap((alert) => {
+      const test = tests[alert.alert]
+      return test === undefined ? [] : caseOf(alert, test)
+    })
+  })

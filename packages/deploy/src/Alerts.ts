@@ -1,0 +1,27 @@
+import { readFileSync } from "node:fs"
+import { load } from "js-yaml"
+import { directory } from "./Chart.ts"
+
+/** An alerting rule, as Prometheus reads it. */
+export interface Alert {
+  readonly alert: string
+  readonly expr: string
+  readonly for: string
+  readonly labels: { readonly severity: string }
+  readonly annotations: {
+    readonly summary: string
+    readonly description: string
+    readonly runbook_url: string
+  }
+}
+
+/** The file with the rules. */
+export const file = `${directory}/files/rules.yaml`
+
+/** The chart's alerts. */
+export const alerts = (): ReadonlyArray<Alert> => {
+  const { groups } = load(readFileSync(file, "utf8")) as {
+    readonly groups: ReadonlyArray<{ readonly rules: ReadonlyArray<Alert> }>
+  }
+  return groups.flatMap(({ rules }) => rules)
+}

@@ -1,0 +1,43 @@
+import { Clock, Effect, Exit, type Tracer } from "effect"
+
+/** A request as its span tells of it: no header field, no query. */
+export interface TracedRequest {
+  readonly method: string
+  readonly url: Pick<URL, "protocol" | "hostname" | "port" | "pathname">
+  /** How many times it was sent before. */
+  readonly resends?: number
+}
+
+const portOf = ({ port, protocol }: TracedRequest["url"]): number =>
+  port === "" ? (protocol === "https:" ? 443 : 80) : Number(port)
+
+const attributesOf = ({ method, resends = 0, url }: TracedRequest): Record<string, unknown> => {
+  const { hostname, pathname, port, protocol } = url
+  return {
+    "http.request.method": method,
+    "server.address": hostname.replace(/^\[|\]$/g, ""),
+    "server.port": portOf(url),
+    "url.full": `${protocol}//${hostname}${port === "" ? "" : `:${port}`}${pathname}`,
+    ...(resends > 0 ? { "http.request.resend_count": resends } : {})
+  }
+}
+
+/**
+ * Sends a request in a client span, which ends with the head of the answer; one of 400 and more is a failure there.
+ *
+ * Source: OpenTelemetry semantic conventions, "HTTP client span".
+ */
+export const clientSpan = <A extends { readonly status: number }, E, R>(
+  request: TracedRequest,
+  send: (span: Tracer.Span) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.useSpan(request.method, { kind: "client", attributes: attributesOf(request) }, (span) =>
+    Effect.withParentSpan(send(span), span, { captureStackTrace: false }).pipe(
+      Effect.tap(({ status }) => {
+        span.attribute("http.response.status_code", status)
+        if (status < 400) return Effect.void
+        span.attribute("error.type", String(status))
+        return Effect.map(Clock.currentTimeNanos, (now) => span.end(now, Exit.fail(`answered ${status}`)))
+      })
+    )
+  )

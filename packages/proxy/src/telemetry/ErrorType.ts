@@ -1,0 +1,28 @@
+import { Cause, type Exit, Predicate } from "effect"
+
+/** The type of what is no error of ours. Source: OpenTelemetry semantic conventions, `error.type`. */
+const other = "_OTHER"
+
+/** The tag of an error's innermost reason. Tags are a fixed set: each is written in the code. */
+const tagOf = (error: unknown): string => {
+  if (Predicate.hasProperty(error, "reason") && Predicate.hasProperty(error.reason, "_tag")) {
+    return tagOf(error.reason)
+  }
+  return Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) ? error._tag : other
+}
+
+/** The type of an error, from a fixed set. */
+export const errorType = (error: unknown): string => tagOf(error)
+
+/** The type of what an effect failed with; undefined where it did not fail, or was interrupted. */
+export const errorTypeOfCause = (cause: Cause.Cause<unknown>): string | undefined => {
+  for (const reason of cause.reasons) {
+    if (Cause.isFailReason(reason)) return tagOf(reason.error)
+    if (Cause.isDieReason(reason)) return "defect"
+  }
+  return undefined
+}
+
+/** The same for what it ended with. */
+export const errorTypeOf = (exit: Exit.Exit<unknown, unknown>): string | undefined =>
+  exit._tag === "Success" ? undefined : errorTypeOfCause(exit.cause)

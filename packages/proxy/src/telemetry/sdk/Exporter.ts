@@ -1,0 +1,114 @@
+import { type ExportResult, ExportResultCode } from "@opentelemetry/core"
+import { type IOtlpExportDelegate, OTLPExporterError } from "@opentelemetry/otlp-exporter-base"
+import {
+  createOtlpHttpExportDelegate,
+  httpAgentFactoryFromOptions
+} from "@opentelemetry/otlp-exporter-base/node-http"
+import type { IExporterMetricsHelper, ISerializer } from "@opentelemetry/otlp-transformer"
+import { Effect, FileSystem, Predicate, Redacted } from "effect"
+import { UsageError } from "../../UsageError.ts"
+import { version } from "../../Version.ts"
+import type { Loss } from "../Loss.ts"
+import type { Collector, TlsFile } from "../TelemetrySettings.ts"
+
+/** How one signal is written for a collector. */
+export interface Format<Internal, Response> {
+  readonly protobuf: ISerializer<Internal, Response>
+  readonly json: ISerializer<Internal, Response>
+  readonly helper: IExporterMetricsHelper<Internal>
+  /** How many items the collector says it took none of, in an answer that is a success otherwise. */
+  readonly rejected: (response: Response) => number | string | null | undefined
+}
+
+/** Why an export failed, in few words; what the collector wrote is left out, since it may repeat what was sent to it. */
+const reasonOf = (error: unknown): string => {
+  if (error instanceof OTLPExporterError && error.code !== undefined) return `answered ${error.code}`
+  if (Predicate.hasProperty(error, "code") && Predicate.isString(error.code)) return error.code
+  const message = error instanceof Error ? error.message : ""
+  if (message === "Request timed out") return "no answer in time"
+  return /retryable/.test(message) ? "not available" : "failed"
+}
+
+const readPem = (
+  file: TlsFile | undefined
+): Effect.Effect<string | undefined, UsageError, FileSystem.FileSystem> =>
+  file === undefined
+    ? Effect.succeed(undefined)
+    : FileSystem.FileSystem.pipe(
+        Effect.flatMap((fs) => fs.readFileString(file.path)),
+        Effect.mapError(
+          ({ reason }) =>
+            new UsageError({
+              message: `${file.variable}: the file cannot be read (${reason._tag}); accepted: the path of a PEM file`
+            })
+        ),
+        Effect.filterOrFail(
+          (text) => text.includes("-----BEGIN "),
+          () =>
+            new UsageError({
+              message: `${file.variable}: the file holds no PEM; accepted: the path of a PEM file`
+            })
+        )
+      )
+
+const contentTypes = { "http/protobuf": "application/x-protobuf", "http/json": "application/json" } as const
+
+/**
+ * Sends one signal to a collector, by OpenTelemetry's own OTLP exporter: bounded in time and in requests under way, with
+ * retries. What does not arrive is counted.
+ */
+export const make = Effect.fnUntraced(function* <Internal, Response>(
+  collector: Collector,
+  format: Format<Internal, Response>,
+  loss: Loss
+): Effect.fn.Return<IOtlpExportDelegate<Internal>, UsageError, FileSystem.FileSystem> {
+  const [ca, cert, key] = yield* Effect.all([
+    readPem(collector.files.certificate),
+    readPem(collector.files.clientCertificate),
+    readPem(collector.files.clientKey)
+  ])
+  const serializer = collector.protocol === "http/json" ? format.json : format.protobuf
+  const { headers } = collector
+  const delegate = createOtlpHttpExportDelegate<Internal, Response>(
+    {
+      url: collector.url,
+      headers: () =>
+        Promise.resolve({
+          ...(headers === undefined ? {} : Redacted.value(headers)),
+          "content-type": contentTypes[collector.protocol]
+        }),
+      timeoutMillis: collector.timeoutMillis,
+      compression: collector.compression,
+      concurrencyLimit: 8,
+      userAgent: `registry-packages-proxy/${version}`,
+      agentFactory: httpAgentFactoryFromOptions({
+        keepAlive: true,
+        ...(ca === undefined ? {} : { ca }),
+        ...(cert === undefined ? {} : { cert }),
+        ...(key === undefined ? {} : { key })
+      })
+    },
+    {
+      serializeRequest: (items) => serializer.serializeRequest(items),
+      deserializeResponse: (data) => {
+        const response = serializer.deserializeResponse(data)
+        loss.lost(Number(format.rejected(response) ?? 0), "refused in part")
+        return response
+      }
+    },
+    "otlp_http_exporter",
+    format.helper,
+    undefined
+  )
+  return {
+    export: (items: Internal, done: (result: ExportResult) => void) =>
+      delegate.export(items, (result) => {
+        if (result.code === ExportResultCode.SUCCESS) loss.exported()
+        else loss.lost(format.helper.countItems(items), reasonOf(result.error))
+        done(result)
+      }),
+    forceFlush: () => delegate.forceFlush(),
+    setMetrics: (metrics) => delegate.setMetrics(metrics),
+    shutdown: () => delegate.shutdown()
+  }
+})

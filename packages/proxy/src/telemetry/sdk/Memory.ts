@@ -1,0 +1,41 @@
+import { ExportResultCode } from "@opentelemetry/core"
+import { Effect, type FileSystem, Layer } from "effect"
+import type { SpanView } from "../SpanTree.ts"
+import type { TelemetrySettings } from "../TelemetrySettings.ts"
+import * as Resource from "./Resource.ts"
+import { view } from "./SpanView.ts"
+import * as Traces from "./Traces.ts"
+
+/** Traces everything into memory: for tests, and for programs that show traces without a collector. */
+export const make = (
+  settings: TelemetrySettings
+): {
+  readonly layer: Layer.Layer<never, never, FileSystem.FileSystem>
+  /** The spans that ended. */
+  readonly spans: () => ReadonlyArray<SpanView>
+} => {
+  const spans: Array<SpanView> = []
+  const options = {
+    sampler: "parentbased_always_on",
+    ratio: 1,
+    propagates: true,
+    batching: {
+      scheduledDelayMillis: 1000,
+      exportTimeoutMillis: 1000,
+      maxQueueSize: 65_536,
+      // Each as it ends.
+      maxExportBatchSize: 1
+    }
+  } as const
+  const layer = Traces.layerExporter(options, Resource.make(settings), () =>
+    Effect.succeed({
+      export: (ended, done) => {
+        spans.push(...ended.map(view))
+        done({ code: ExportResultCode.SUCCESS })
+      },
+      shutdown: () => Promise.resolve()
+    })
+  )
+  // What is made here reads no file.
+  return { layer: Layer.orDie(layer), spans: () => spans }
+}

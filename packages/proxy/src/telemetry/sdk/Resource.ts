@@ -1,0 +1,21 @@
+import { defaultResource, type Resource, resourceFromAttributes } from "@opentelemetry/resources"
+import { version } from "../../Version.ts"
+import type { TelemetrySettings } from "../TelemetrySettings.ts"
+
+const { hostname } = process.getBuiltinModule("node:os")
+const { randomUUID } = process.getBuiltinModule("node:crypto")
+
+/** The program that telemetry is of; what the environment says of it beats what is found here. */
+export const make = ({
+  resourceAttributes,
+  serviceName
+}: Pick<TelemetrySettings, "resourceAttributes" | "serviceName">): Resource =>
+  defaultResource().merge(
+    resourceFromAttributes({
+      "service.version": version,
+      "service.instance.id": randomUUID(),
+      "host.name": hostname(),
+      ...resourceAttributes,
+      "service.name": serviceName
+    })
+  )

@@ -1,0 +1,22 @@
+import { type FileSystem, Layer, Option } from "effect"
+import type { UsageError } from "../../UsageError.ts"
+import type { TelemetrySettings } from "../TelemetrySettings.ts"
+import * as LogExport from "./LogExport.ts"
+import * as MetricExport from "./MetricExport.ts"
+import * as Resource from "./Resource.ts"
+import * as Traces from "./Traces.ts"
+
+type Part = Layer.Layer<never, UsageError, FileSystem.FileSystem>
+
+const part = <A>(settings: Option.Option<A>, make: (settings: A) => Part): Part =>
+  Option.match(settings, { onNone: () => Layer.empty, onSome: make })
+
+/** OpenTelemetry's SDK, as the settings want it. All of it is reached through this module, which only `Telemetry` imports. */
+export const layer = ({ logs, metrics, traces, ...program }: TelemetrySettings): Part => {
+  const resource = Resource.make(program)
+  return Layer.mergeAll(
+    part(traces, (settings) => Traces.layer(settings, resource)),
+    part(metrics, (settings) => MetricExport.layer(settings, resource)),
+    part(logs, (settings) => LogExport.layer(settings, resource))
+  )
+}

@@ -1,0 +1,40 @@
+import * as OtelTracer from "@effect/opentelemetry/OtelTracer"
+import { isSpanContextValid } from "@opentelemetry/api"
+import { type Tracer, Option, Predicate } from "effect"
+import { type Extract, parse, single } from "../Propagation.ts"
+
+/** The longest `tracestate` that is followed. Source: W3C Trace Context, section 3.3.1.5. */
+const maxTraceState = 512
+
+/** A caller's span from `traceparent` and `tracestate`. */
+export const extract: Extract = (headers) => {
+  const parent = parse(single(headers["traceparent"]))
+  if (parent === undefined) return Option.none()
+  const traceState = single(headers["tracestate"])
+  return Option.some(
+    OtelTracer.makeExternalSpan({
+      traceId: parent.traceId,
+      spanId: parent.spanId,
+      traceFlags: parent.flags & 1,
+      ...(traceState !== undefined && traceState.length <= maxTraceState ? { traceState } : {})
+    })
+  )
+}
+
+interface WithContext {
+  readonly span: {
+    readonly spanContext: () => { readonly traceState?: { readonly serialize: () => string } }
+  }
+}
+
+const hasContext = (span: Tracer.AnySpan): span is Tracer.AnySpan & WithContext =>
+  Predicate.hasProperty(span, "span")
+
+/** `traceparent` and `tracestate` that tell a server of a span. */
+export const inject = (span: Tracer.AnySpan): Readonly<Record<string, string>> => {
+  const { sampled, spanId, traceId } = span
+  if (!isSpanContextValid({ traceId, spanId, traceFlags: 0 })) return {}
+  const traceparent = `00-${traceId}-${spanId}-0${sampled ? 1 : 0}`
+  const state = hasContext(span) ? (span.span.spanContext().traceState?.serialize() ?? "") : ""
+  return state === "" ? { traceparent } : { traceparent, tracestate: state }
+}

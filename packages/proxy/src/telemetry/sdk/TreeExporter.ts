@@ -1,0 +1,13 @@
+import { ExportResultCode } from "@opentelemetry/core"
+import type { SpanExporter } from "@opentelemetry/sdk-trace"
+import type { Output } from "../../Environment.ts"
+import * as SpanTree from "../SpanTree.ts"
+import { view } from "./SpanView.ts"
+
+/** Writes traces as trees, each batch's. */
+export const make = (output: Output): SpanExporter => ({
+  export: (spans, done) => {
+    output.write(SpanTree.render(spans.map(view)), () => done({ code: ExportResultCode.SUCCESS }))
+  },
+  shutdown: () => Promise.resolve()
+})

@@ -1,0 +1,215 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import * as Reviews from "@registry-packages-proxy/access-control/Reviews"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
+import * as PackageDescriptor from "@registry-packages-proxy/oci/PackageDescriptor"
+import { Platform } from "@registry-packages-proxy/oci/Platform"
+import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
+import { rawHttp } from "@registry-packages-proxy/testkit/RawHttp"
+import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
+import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import { Array, Context, Duration, Effect, Layer, Logger, Metric, Predicate, type Scope } from "effect"
+import { HttpServer } from "effect/http"
+import { fromPullError } from "../../src/http/ErrorProblems.ts"
+import { layerPlain } from "../../src/http/Listener.ts"
+import * as Metrics from "../../src/Metrics.ts"
+import { errorType } from "../../src/telemetry/ErrorType.ts"
+import * as Memory from "../../src/telemetry/sdk/Memory.ts"
+import { off } from "../../src/telemetry/TelemetrySettings.ts"
+import { failures } from "./Failures.ts"
+import { problemOf } from "./harness.ts"
+import { startSecure, tokens } from "./SecureHarness.ts"
+
+const image = RegistryImage.ofPackage(new Uint8Array(1000))
+const digest = `sha256:${"a".repeat(64)}`
+const path = `/package?digest=${digest}`
+
+/** A cache whose packages are opened so. */
+const layerCache = (open: Effect.Effect<never, unknown>) =>
+  Layer.succeed(
+    DigestCache,
+    DigestCache.of({
+      // The port says that a source's errors are its caller's own: here they are a test's.
+      open: () => open as Effect.Effect<never>,
+      peek: () =>
+        Effect.succeed({
+          descriptor: PackageDescriptor.make(
+            {
+              mediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
+              digest: image.digest,
+              size: 1000
+            },
+            { viaIndex: false }
+          ),
+          result: "hit"
+        }),
+      degraded: Effect.succeed(false)
+    })
+  )
+
+const startPlain = (open: Effect.Effect<never, unknown>, packages = 4096) =>
+  Effect.map(
+    Layer.build(
+      layerPlain({
+        listen: { host: "127.0.0.1", port: 0 },
+        platform: Platform.make("linux/amd64"),
+        gracePeriod: Duration.zero,
+        packages
+      }).pipe(
+        Layer.provide([
+          layerCache(open),
+          RegistryClientMock.layer(),
+          CredentialStoreMock.layer({ sources: {} })
+        ])
+      )
+    ),
+    (context) => {
+      const origin = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
+      return (target: string, request: Parameters<typeof rawHttp>[1] = {}) =>
+        rawHttp(`${origin}${target}`, request)
+    }
+  )
+
+interface Answer {
+  readonly status: number
+  readonly body: Buffer
+  /** What was logged, where that went to a logger of the program's own. */
+  readonly said?: ReadonlyArray<ReadonlyArray<unknown>>
+}
+
+/** How an error comes about, and what it is. */
+interface Row {
+  readonly what: string
+  readonly provoke: Effect.Effect<Answer, unknown, Scope.Scope | NodeServices.NodeServices>
+  readonly status: number
+  readonly error?: string | undefined
+  readonly method?: string
+  readonly handler?: string
+}
+
+const plain = (
+  target: string,
+  request: Parameters<typeof rawHttp>[1] = {},
+  open: Effect.Effect<never, unknown> = Effect.die(new Error("not reached")),
+  packages?: number
+) => Effect.flatMap(startPlain(open, packages), (ask) => ask(target, request))
+
+const secure = (token: string | undefined, failure?: Reviews.ReviewError["reason"]) =>
+  Effect.gen(function* () {
+    const proxy = yield* startSecure()
+    proxy.reviews.state.failure = failure
+    const answer = yield* proxy.request(proxy.package, token === undefined ? {} : { token })
+    return { status: answer.status, body: Buffer.from(answer.body), said: proxy.said }
+  })
+
+const rows: ReadonlyArray<Row> = [
+  ...failures.map(([what, failure]) => ({
+    what: `${fromPullError(failure).status}: ${what}`,
+    provoke: plain(path, {}, Effect.fail(failure)),
+    status: fromPullError(failure).status,
+    error: errorType(failure)
+  })),
+  { what: "400: no digest", provoke: plain("/package"), status: 400 },
+  { what: "400: a parameter twice", provoke: plain(`${path}&digest=${digest}`), status: 400 },
+  { what: "401: nothing presented", provoke: secure(undefined), status: 401, error: "NotAuthenticated" },
+  {
+    what: "401: a token that is refused",
+    provoke: secure("another"),
+    status: 401,
+    error: "NotAuthenticated"
+  },
+  { what: "403: no right", provoke: secure(tokens.none), status: 403, error: "Denied" },
+  { what: "404: no such path", provoke: plain("/nowhere"), status: 404, handler: "unknown" },
+  { what: "405: another method", provoke: plain(path, { method: "DELETE" }), status: 405, method: "DELETE" },
+  {
+    what: "416: outside the package",
+    provoke: plain(path, { headers: { range: "bytes=5000-" } }),
+    status: 416
+  },
+  {
+    what: "431: too many fields",
+    provoke: plain(path, {
+      headers: Object.fromEntries(Array.makeBy(130, (index) => [`x-${index}`, "1"]))
+    }),
+    status: 431
+  },
+  {
+    what: "500: a bug",
+    provoke: plain(path, {}, Effect.die(new Error("a bug"))),
+    status: 500,
+    error: "defect"
+  },
+  {
+    what: "503: nobody can be asked",
+    provoke: secure(tokens.packages, new Reviews.Unreachable({ detail: "down" })),
+    status: 503,
+    error: "Unreachable"
+  },
+  {
+    what: "503: we may not ask",
+    provoke: secure(tokens.packages, new Reviews.Forbidden({ detail: "403" })),
+    status: 503,
+    error: "Forbidden"
+  },
+  {
+    what: "503: too many requests",
+    provoke: plain(path, {}, undefined, 0),
+    status: 503,
+    error: "TooManyRequests"
+  }
+]
+
+describe("every error has a problem, one line, one count and one status of its span", () => {
+  for (const { error, handler = "package", method = "GET", provoke, status, what } of rows) {
+    it.effect(what, () => {
+      const memory = Memory.make(off)
+      const lines: Array<Readonly<Record<string, unknown>>> = []
+      const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+        const [said, fields] = Array.ensure(message)
+        if (said === "request" && Predicate.isReadonlyObject(fields)) lines.push({ logLevel, ...fields })
+        else if (logLevel === "Warn" || logLevel === "Error") lines.push({ logLevel, said })
+      })
+      const note = ([said, fields]: ReadonlyArray<unknown>): void => {
+        if (said === "request" && Predicate.isReadonlyObject(fields)) lines.push(fields)
+      }
+      const counter = Metric.withAttributes(Metrics.requests, { handler, method, code: String(status) })
+      return Effect.gen(function* () {
+        const before = (yield* Metric.value(counter)).count
+        const answer = yield* provoke.pipe(
+          Effect.scoped,
+          Effect.provide(memory.layer),
+          Effect.provide(Logger.layer([logger]))
+        )
+        answer.said?.forEach(note)
+        assert.strictEqual(answer.status, status)
+        const problem = problemOf(answer)
+        assert.strictEqual(problem.status, status)
+
+        assert.strictEqual((yield* Metric.value(counter)).count - before, 1)
+
+        assert.strictEqual(lines.length, 1, JSON.stringify(lines))
+        const [line] = lines
+        assert.strictEqual(line?.["status"], status)
+        assert.strictEqual(line?.["error"], error)
+        assert.strictEqual(problem.instance, `urn:uuid:${String(line?.["requestId"])}`)
+        const level = error === "defect" ? "Error" : status >= 500 ? "Warn" : "Info"
+        if (answer.said === undefined) assert.strictEqual(line?.["logLevel"], level)
+
+        const servers = memory.spans().filter(({ attributes }) => "http.response.status_code" in attributes)
+        const [span, ...others] = servers.filter(({ name }) => name.split(" ")[0] === method)
+        assert.strictEqual(others.length, 0)
+        assert.strictEqual(span?.attributes["http.response.status_code"], status)
+        assert.strictEqual(span?.error !== undefined, status >= 500)
+        assert.strictEqual(span?.attributes["error.type"], status >= 500 ? error : undefined)
+      }).pipe(Effect.provide(NodeServices.layer))
+    })
+  }
+
+  it("and the table has every status that docs/http.md knows of an answer", () => {
+    const statuses = new Set(rows.map(({ status }) => status))
+    assert.deepStrictEqual(
+      [...statuses].toSorted((one, other) => one - other),
+      [400, 401, 403, 404, 405, 416, 431, 500, 502, 503, 504]
+    )
+  })
+})

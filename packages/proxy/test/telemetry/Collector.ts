@@ -1,0 +1,46 @@
+import { Effect, type Scope } from "effect"
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http"
+import { gunzipSync } from "node:zlib"
+
+const http = process.getBuiltinModule("node:http")
+
+/** A request to the collector. */
+export interface Export {
+  readonly path: string
+  readonly headers: IncomingHttpHeaders
+  readonly body: Buffer
+}
+
+const readBody = async (request: IncomingMessage): Promise<Buffer> => {
+  const chunks: Array<Buffer> = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  const body = Buffer.concat(chunks)
+  return request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body
+}
+
+/** A collector on loopback that keeps what it is sent, and answers as it is told; by nothing where that is undefined. */
+export const start = (
+  answer: (response: ServerResponse) => void = (response) => void response.writeHead(200).end()
+): Effect.Effect<{ readonly url: string; readonly exports: ReadonlyArray<Export> }, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const exports: Array<Export> = []
+    const server = http.createServer((request, response) => {
+      void readBody(request).then((body) => {
+        exports.push({ path: request.url ?? "", headers: request.headers, body })
+        answer(response)
+      })
+    })
+    yield* Effect.acquireRelease(
+      Effect.callback<void>((resume) => {
+        server.listen(0, "127.0.0.1", () => resume(Effect.void))
+      }),
+      () =>
+        Effect.sync(() => {
+          server.close()
+          server.closeAllConnections()
+        })
+    )
+    const address = server.address()
+    const port = typeof address === "object" && address !== null ? address.port : 0
+    return { url: `http://127.0.0.1:${port}`, exports }
+  })

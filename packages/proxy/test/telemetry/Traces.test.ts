@@ -1,0 +1,244 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Logger, type Scope } from "effect"
+import * as Memory from "../../src/telemetry/sdk/Memory.ts"
+import type { SpanView } from "../../src/telemetry/SpanTree.ts"
+import { off } from "../../src/telemetry/TelemetrySettings.ts"
+import * as Registry from "../http/RegistryHarness.ts"
+import { startSecure, tokens } from "../http/SecureHarness.ts"
+import * as Tree from "./Tree.ts"
+
+const server = "registry_packages_proxy.package.cache.result"
+const status = "http.response.status_code"
+const errorType = "error.type"
+
+/** The spans of a scenario, once all of it is over. */
+const traced = <E>(
+  scenario: Effect.Effect<unknown, E, Scope.Scope | NodeServices.NodeServices>
+): Effect.Effect<ReadonlyArray<SpanView>, E> => {
+  const memory = Memory.make(off)
+  return scenario.pipe(
+    Effect.scoped,
+    Effect.provide(memory.layer),
+    // Effect's own makes each line an event of the span.
+    Effect.provide(Logger.layer([])),
+    Effect.provide(NodeServices.layer),
+    Effect.map(() => memory.spans())
+  )
+}
+
+const attributesOf = (spans: ReadonlyArray<SpanView>, name: string) =>
+  spans.find((span) => span.name === name)?.attributes ?? {}
+
+const pull: Tree.Tree = {
+  name: "registry.pull",
+  children: [{ name: "GET", attributes: { [status]: 200 } }]
+}
+
+describe("the trace of a request", () => {
+  it.effect("shows a miss: the cache, the fill, the manifest, the blob, each question to the registry", () =>
+    Effect.gen(function* () {
+      const spans = yield* traced(
+        Effect.gen(function* () {
+          const proxy = yield* Registry.start()
+          yield* proxy.get()
+        })
+      )
+      assert.deepStrictEqual(Tree.of(spans, server, status), [
+        {
+          name: "GET /package",
+          attributes: { [status]: 200, [server]: "miss" },
+          children: [
+            {
+              name: "cache.open",
+              attributes: { [server]: "miss" },
+              children: [
+                {
+                  name: "cache.fill",
+                  children: [
+                    {
+                      name: "registry.resolve",
+                      children: [{ name: "GET", attributes: { [status]: 200 } }]
+                    },
+                    pull
+                  ]
+                }
+              ]
+            }
+          ]
+        }
+      ])
+      const { "server.port": port, ...attributes } = attributesOf(spans, "GET /package")
+      assert.isNumber(port)
+      assert.deepStrictEqual(attributes, {
+        "http.request.method": "GET",
+        "http.route": "/package",
+        "url.path": "/package",
+        "url.scheme": "http",
+        "network.protocol.version": "1.1",
+        "server.address": "127.0.0.1",
+        "client.address": "127.0.0.1",
+        [status]: 200,
+        "registry_packages_proxy.package.digest": Registry.image.digest,
+        "registry_packages_proxy.package.repository": "",
+        [server]: "miss",
+        "registry_packages_proxy.package.bytes": Registry.content.length
+      })
+      const blob = spans.findLast(({ name }) => name === "GET")?.attributes ?? {}
+      assert.match(String(blob["url.full"]), /^http:\/\/127\.0\.0\.1:\d+\/v2\/some\/packages\/blobs\/sha256:/)
+    })
+  )
+
+  it.effect("is the fill's for who began it, and links to the fill for who joined it", () =>
+    Effect.gen(function* () {
+      const spans = yield* traced(
+        Effect.gen(function* () {
+          const proxy = yield* Registry.start()
+          yield* Effect.all([proxy.get(), proxy.get(), proxy.get()], { concurrency: "unbounded" })
+        })
+      )
+      const opens = spans.filter(({ name }) => name === "cache.open")
+      const [fill, ...others] = spans.filter(({ name }) => name === "cache.fill")
+      assert.isDefined(fill)
+      assert.strictEqual(others.length, 0)
+      const joined = opens.filter(({ links }) => links.includes(fill.spanId))
+      const [began, ...more] = opens.filter(({ links }) => links.length === 0)
+      assert.deepStrictEqual([joined.length, more.length], [2, 0])
+      assert.strictEqual(fill.parentId, began?.spanId)
+      assert.deepStrictEqual(
+        joined.map(({ attributes }) => attributes[server]),
+        ["collapsed", "collapsed"]
+      )
+      assert.strictEqual(new Set(spans.map(({ traceId }) => traceId)).size, 3)
+    })
+  )
+
+  it.effect("of a hit opens the cache and asks nobody", () =>
+    Effect.gen(function* () {
+      const spans = yield* traced(
+        Effect.gen(function* () {
+          const proxy = yield* Registry.start()
+          yield* proxy.get()
+          yield* proxy.get()
+        })
+      )
+      assert.deepStrictEqual(Tree.of(spans, server).at(-1), {
+        name: "GET /package",
+        attributes: { [server]: "hit" },
+        children: [{ name: "cache.open", attributes: { [server]: "hit" } }]
+      })
+    })
+  )
+
+  it.live("tells each retry and resume, with the offset", () =>
+    Effect.gen(function* () {
+      const spans = yield* traced(
+        Effect.gen(function* () {
+          const proxy = yield* Registry.start()
+          yield* proxy.registry.fault("blob", { _tag: "Status", status: 503 })
+          yield* proxy.registry.fault("blob", { _tag: "Truncate", after: 200_000, ending: "close" })
+          yield* proxy.get()
+        })
+      )
+      const [tree] = Tree.of(
+        spans.filter(({ name }) => name === "registry.pull" || name === "GET"),
+        "http.request.resend_count",
+        status,
+        "registry_packages_proxy.registry.bytes"
+      ).filter(({ name }) => name === "registry.pull")
+      assert.deepStrictEqual(tree, {
+        name: "registry.pull",
+        attributes: { "registry_packages_proxy.registry.bytes": Registry.content.length },
+        events: [
+          ["retry", 0],
+          ["resume", 200_000]
+        ],
+        children: [
+          { name: "GET", attributes: { [status]: 503 }, failed: true },
+          { name: "GET", attributes: { [status]: 200, "http.request.resend_count": 1 } },
+          { name: "GET", attributes: { [status]: 206 } }
+        ]
+      })
+    })
+  )
+
+  it.effect("of a failure has its type, and the status of an error from 500 on", () =>
+    Effect.gen(function* () {
+      const missing = yield* traced(
+        Effect.flatMap(Registry.start(), ({ get }) => get(`sha256:${"0".repeat(64)}`))
+      )
+      const [notFound] = missing.filter(({ name }) => name === "GET /package")
+      assert.deepStrictEqual(
+        [notFound?.attributes[status], notFound?.attributes[errorType], notFound?.error],
+        [404, undefined, undefined]
+      )
+      const resolve = missing.find(({ name }) => name === "registry.resolve")
+      assert.strictEqual(resolve?.attributes[errorType], "ManifestNotFound")
+      assert.isDefined(resolve?.error)
+    })
+  )
+
+  it.effect("follows the caller's: its trace, its sampling, and its state on to the API server", () =>
+    Effect.gen(function* () {
+      const [sampled, unsampled] = ["01", "00"].map(
+        (flags) => `00-${"a".repeat(32)}-${"b".repeat(16)}-${flags}`
+      )
+      const spans = yield* traced(
+        Effect.gen(function* () {
+          const proxy = yield* Registry.start()
+          yield* proxy.get(undefined, { headers: { traceparent: sampled ?? "", tracestate: "a=b" } })
+          yield* proxy.get(undefined, { headers: { traceparent: unsampled ?? "" } })
+          yield* proxy.get(undefined, { headers: { traceparent: "nonsense" } })
+        })
+      )
+      const servers = spans.filter(({ name }) => name === "GET /package")
+      assert.deepStrictEqual(
+        servers.map(({ parentId, traceId }) => [traceId === "a".repeat(32), parentId]),
+        [
+          [true, "b".repeat(16)],
+          [false, undefined]
+        ]
+      )
+    })
+  )
+
+  it.effect("shows who was asked about a caller", () =>
+    Effect.gen(function* () {
+      const spans = yield* traced(
+        Effect.gen(function* () {
+          const proxy = yield* startSecure()
+          yield* proxy.request(proxy.package, { token: tokens.packages })
+          yield* proxy.request(proxy.package, { token: tokens.none })
+          yield* proxy.request("/healthz")
+        })
+      )
+      assert.deepStrictEqual(
+        Tree.of(spans, status).map(({ attributes, children = [] }) => [
+          attributes?.[status],
+          children.map(({ children = [], failed, name }) => [
+            name,
+            failed ?? false,
+            children.map(({ name }) => name)
+          ])
+        ]),
+        [
+          [
+            200,
+            [
+              ["authenticate", false, ["TokenReview"]],
+              ["authorize", false, ["SubjectAccessReview"]],
+              ["cache.open", false, []]
+            ]
+          ],
+          [
+            403,
+            [
+              ["authenticate", false, ["TokenReview"]],
+              ["authorize", true, ["SubjectAccessReview"]]
+            ]
+          ]
+        ]
+      )
+    })
+  )
+})
