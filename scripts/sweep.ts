@@ -40,11 +40,11 @@ const variants: Readonly<Record<string, Partial<RuntimeFlags>>> = {
   "semi 2": { v8: [semi(2), heap] },
   "semi 4": { v8: [semi(4), heap] },
   "semi 8": { v8: [semi(8), heap] },
-  "semi 2, growth 40": { v8: [semi(2), heap, "--heap-growing-percent=40"] },
-  "semi 2, gc": { v8: [semi(2), heap, "--expose-gc"] },
-  "semi 2, size": { v8: [semi(2), heap, "--optimize-for-size"] },
-  "semi 2, one GC thread": { v8: [semi(2), heap, "--single-threaded-gc"] },
-  "semi 2, one V8 thread": { v8: [semi(2), heap], node: ["--v8-pool-size=1"] }
+  "semi 4, growth 40": { v8: [semi(4), heap, "--heap-growing-percent=40"] },
+  "semi 4, gc": { v8: [semi(4), heap, "--expose-gc"] },
+  "semi 4, size": { v8: [semi(4), heap, "--optimize-for-size"] },
+  "semi 4, one GC thread": { v8: [semi(4), heap, "--single-threaded-gc"] },
+  "semi 4, one V8 thread": { v8: [semi(4), heap], node: ["--v8-pool-size=1"] }
 }
 
 const program = Effect.scoped(

@@ -71,8 +71,8 @@ const colour = ({ error, name }: SpanView): string =>
 
 /** What stands behind a bar. */
 const note = ({ attributes, millis }: SpanView): string => {
-  const status = attributes["http.response.status_code"]
-  const url = String(attributes["url.full"] ?? "").replace(/^https?:\/\/[^/]+/, "")
+  const { "http.response.status_code": status, "url.full": full } = attributes
+  const url = (typeof full === "string" ? full : "").replace(/^https?:\/\/[^/]+/, "")
   const short = url.replace(/sha256:([\da-f]{6})[\da-f]+/, "sha256:$1…")
   return [`${millis.toFixed(millis < 10 ? 1 : 0)} ms`, status, short]
     .filter((part) => part !== undefined && part !== "")

@@ -64,6 +64,8 @@ export const parts: ReadonlyArray<string> = [...Object.keys(peers), "openssl"]
 export interface Bed {
   readonly extent: Extent
   readonly work: string
+  /** The executable of another build, to compare with. */
+  readonly against: string | undefined
   readonly origin: Origin
   readonly blobs: {
     readonly small: Blob
@@ -94,6 +96,8 @@ const home = (): string => {
 export interface Wanted {
   readonly rbacProxy: boolean
   readonly image: boolean
+  /** The executable of another build, to compare with. */
+  readonly against?: string | undefined
 }
 
 const unwanted = { missing: "" }
@@ -128,6 +132,7 @@ export const make = (extent: Extent, wanted: Wanted): Effect.Effect<Bed, Error, 
     return {
       extent,
       work,
+      against: wanted.against,
       origin,
       blobs,
       rbacProxy,

@@ -12,6 +12,7 @@ import * as Hits from "./Hits.ts"
 import * as Idle from "./Idle.ts"
 import * as Misses from "./Misses.ts"
 import * as SlowReaders from "./SlowReaders.ts"
+import * as Tracing from "./Tracing.ts"
 import type { Comparison, Report, Verdict } from "./Report.ts"
 import * as Secure from "./Secure.ts"
 import { comparisonTable, figure, verdictTable } from "./Table.ts"
@@ -32,6 +33,8 @@ export const run = (options: {
   readonly extent: Bed.Extent
   readonly only: RegExp
   readonly out: string
+  /** The executable of another build, to compare with. */
+  readonly against: string | undefined
 }): Effect.Effect<void, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -44,7 +47,8 @@ export const run = (options: {
       const comparesSecure = ["secure-large", "secure-small"].some((name) => options.only.test(name))
       const bed = yield* Bed.make(options.extent, {
         rbacProxy: comparesSecure,
-        image: options.only.test("start")
+        image: options.only.test("start"),
+        against: options.against
       })
       yield* Console.log([`working in ${bed.work}`, ...bed.missing, ""].join("\n"))
       const { huge, large } = bed.blobs
@@ -56,8 +60,11 @@ export const run = (options: {
         ...(huge === undefined ? {} : { "miss-huge": Misses.single(bed, huge) }),
         "miss-limited": Misses.limited(bed),
         "miss-concurrent": Misses.concurrent(bed, 8),
+        "traced-large": Tracing.large(bed),
+        "traced-miss": Tracing.miss(bed),
         ...(bed.has("wrk")
           ? {
+              "traced-small": Tracing.small(bed),
               "hit-small-1": Hits.small(bed, 1),
               "hit-small-32": Hits.small(bed, 32),
               "secure-small": Secure.small(bed, 32)
@@ -70,6 +77,7 @@ export const run = (options: {
         "crowd-hits": Crowds.thousand(bed),
         "slow-readers": SlowReaders.slowReaders(bed),
         start: Forms.start(bed),
+        "traced-idle": Tracing.idle(bed),
         served: Idle.afterServing(bed)
       }
       const chosen = <A>(all: Record<string, A>): ReadonlyArray<A> =>

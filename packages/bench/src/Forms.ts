@@ -36,6 +36,8 @@ export const startOnce = (
     readonly name: string
     readonly form?: Servers.Form
     readonly executable?: string
+    /** All of its variables; this process's own unless told. */
+    readonly env?: Readonly<Record<string, string>>
   }
 ): Effect.Effect<Run, Error, Scope.Scope> =>
   Effect.gen(function* () {
@@ -47,7 +49,12 @@ export const startOnce = (
     })
     const began = performance.now()
     const child = yield* Effect.acquireRelease(
-      Effect.sync(() => spawn(command, args, { stdio: ["ignore", "ignore", "inherit"] })),
+      Effect.sync(() =>
+        spawn(command, args, {
+          stdio: ["ignore", "ignore", "inherit"],
+          ...(options.env === undefined ? {} : { env: options.env })
+        })
+      ),
       (child) =>
         Effect.promise(async () => {
           if (hasEnded(child)) return

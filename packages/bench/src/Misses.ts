@@ -25,7 +25,8 @@ const pullers = ({ has, origin, work }: Bed, name: string, host: string): Server
 const emptied = (server: Server): Effect.Effect<void> =>
   Effect.andThen(Effect.sleep("150 millis"), server.empty)
 
-const cold = (server: Server, blob: Blob, clients: number): Effect.Effect<Sample, Error> =>
+/** One download each of so many clients, of a package that the server has to fetch. */
+export const cold = (server: Server, blob: Blob, clients: number): Effect.Effect<Sample, Error> =>
   Effect.gen(function* () {
     yield* emptied(server)
     const began = performance.now()

@@ -64,12 +64,17 @@ export const start = (options: {
   readonly args: ReadonlyArray<string>
   readonly port: number
   readonly log: string
+  /** All of its variables; this process's own unless told. */
+  readonly env?: Readonly<Record<string, string>> | undefined
 }): Effect.Effect<number, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const child = yield* Effect.acquireRelease(
       Effect.sync(() => {
         const log = createWriteStream(options.log)
-        const child = spawn(options.command, options.args, { stdio: ["ignore", "pipe", "pipe"] })
+        const child = spawn(options.command, options.args, {
+          stdio: ["ignore", "pipe", "pipe"],
+          ...(options.env === undefined ? {} : { env: options.env })
+        })
         child.on("error", () => {})
         child.stdout.pipe(log)
         child.stderr.pipe(log)

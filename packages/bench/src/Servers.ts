@@ -101,10 +101,12 @@ export const program = (options: {
   readonly work: string
   readonly host: string
   readonly executable?: string
+  /** All of its variables; this process's own unless told. */
+  readonly env?: Readonly<Record<string, string>>
 }): Effect.Effect<Program, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const { args, cacheDirectory, command, log, port } = yield* launch({ ...options, hosts: [options.host] })
-    const pid = yield* start({ command, args, port, log })
+    const pid = yield* start({ command, args, port, log, env: options.env })
     return {
       name: "registry-packages-proxy",
       pid,

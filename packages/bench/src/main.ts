@@ -15,6 +15,7 @@ const { values } = parseArgs({
     quick: { type: "boolean", default: false },
     out: { type: "string" },
     only: { type: "string", default: "" },
+    against: { type: "string" },
     "skip-build": { type: "boolean", default: false },
     install: { type: "boolean", default: false }
   }
@@ -42,6 +43,7 @@ peers.pipe(
       run({
         extent: values.quick ? Bed.quick : Bed.full,
         only: new RegExp(values.only),
+        against: values.against,
         out: values.out ?? mkdtempSync(join(tmpdir(), "registry-packages-proxy-bench-"))
       })
     )

@@ -65,10 +65,12 @@ layer(layerParts, options)("Connections", (it) => {
         const probe = seconds(HttpClient.get(`${bundle.origin}/healthz`))
         // What the code takes once it has run is not the flood's.
         yield* Effect.replicateEffect(probe, 300)
-        for (const [who, kind, port, ...token] of [
-          ["anyone", "plain", new URL(bundle.origin).port],
-          ["strangers", "tls", securePort],
-          ["callers", "tls", securePort, "a-token"]
+        for (const [who, within, kind, port, ...token] of [
+          ["anyone", 90, "plain", new URL(bundle.origin).port],
+          ["strangers", 90, "tls", securePort],
+          // Kernels exchange something more after up to 51 s (probes of a zero window); then all may have gone out, and an
+          // idle connection of a caller has 75 s.
+          ["callers", 150, "tls", securePort, "a-token"]
         ] as const) {
           const [idle, before] = [yield* socketsOf(bundle.pid), yield* ProcessMemory.read(bundle.pid)]
           let slowest = 0
@@ -92,7 +94,7 @@ layer(layerParts, options)("Connections", (it) => {
               Poll.untilTrue(
                 "the end of all connections",
                 Effect.map(socketsOf(bundle.pid), (sockets) => sockets <= idle + 1),
-                { times: 500, millis: 200 }
+                { times: 800, millis: 200 }
               )
             )
           }).pipe(Effect.scoped, Effect.raceFirst(probing))
@@ -101,12 +103,12 @@ layer(layerParts, options)("Connections", (it) => {
           yield* Console.log(
             `${who}, ${kind}: all closed after ${took.toFixed(0)} s; slowest probe ${slowest} s; MiB before, at most: ${sizes}`
           )
-          assert.isBelow(took, 90)
+          assert.isBelow(took, within)
           assert.isBelow(slowest, 1)
           assert.isBelow(peak - before.resident, 64)
         }
       }).pipe(Effect.scoped, shownOnFailure),
-    { timeout: 300_000 }
+    { timeout: 420_000 }
   )
 
   it.effect(

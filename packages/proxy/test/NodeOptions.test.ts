@@ -5,7 +5,7 @@ import * as Logging from "../src/Logging.ts"
 import { ineffective, report } from "../src/NodeOptions.ts"
 import * as FakeEnvironment from "./FakeEnvironment.ts"
 
-const own = ["--disable-sigusr1", "--max-semi-space-size=2", "--max-old-space-size=192"]
+const own = ["--disable-sigusr1", "--max-semi-space-size=4", "--max-old-space-size=192"]
 
 describe("NodeOptions", () => {
   it("finds the flags that the program was started with already, however they are written", () => {

@@ -23,7 +23,7 @@ const collectedAfter = 8 * 1024 * 1024
 let uncollected = 0
 
 /**
- * Frees what bytes came in, where the process lets itself be asked (`--expose-gc`; the bundle does): V8 counts them as
+ * Frees what bytes came in, where the process lets itself be asked (`--expose-gc`; the executable does): V8 counts them as
  * nothing much, and lets some 50 MiB of them gather, which the C library then never gives back.
  */
 const collect = (bytes: number): void => {

@@ -1,4 +1,4 @@
-import { Clock, Effect, Metric, type Tracer } from "effect"
+import { Clock, Effect, type Metric, type Tracer } from "effect"
 import * as AccessLog from "../AccessLog.ts"
 import * as Metrics from "../Metrics.ts"
 import * as Series from "../metrics/Series.ts"

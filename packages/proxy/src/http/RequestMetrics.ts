@@ -75,7 +75,7 @@ export const make: Effect.Effect<RequestMetrics> = Effect.gen(function* () {
     exemplars,
     measure: ({ bytes, cache, firstByteAt, route }, began, span) => {
       const family = families[cache ?? "none"]
-      const traceId = span?._tag === "Span" && span.sampled ? span.traceId : undefined
+      const traceId = span?.sampled === true ? span.traceId : undefined
       const now = clock.currentTimeMillisUnsafe()
       update(family.total[route], (now - began) / 1000, traceId)
       if (route !== "package") return

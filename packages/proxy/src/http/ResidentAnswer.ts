@@ -84,7 +84,7 @@ export const make = Effect.fnUntraced(function* (options: {
       }
       const began = clock.currentTimeMillisUnsafe()
       const exchange = Exchange.make("package", request)
-      const span = spans.begin(request, exchange)
+      const nanos = spans.isOn ? clock.currentTimeNanosUnsafe() : 0n
       const { bytes, descriptor } = resident
       lifecycle.sending(response)
       response.writeHead(
@@ -96,8 +96,8 @@ export const make = Effect.fnUntraced(function* (options: {
       exchange.user = user
       exchange.cache = "memory"
       exchange.bytes = bytes.length
+      const span = spans.answered(request, exchange, 200, nanos)
       record({ method: "GET", exchange, status: 200, began, span })
-      spans.end(span, exchange, 200)
       return true
     }
 })

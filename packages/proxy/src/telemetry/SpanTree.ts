@@ -49,10 +49,10 @@ const attributesOf = (attributes: Readonly<Record<string, unknown>>): string =>
     .join("")
 
 // A status of HTTP's stands among the attributes already.
-const failureOf = ({ attributes, error }: SpanView): string =>
+const failureOf = ({ attributes: { "error.type": type, ...attributes }, error }: SpanView): string =>
   error === undefined || "http.response.status_code" in attributes
     ? ""
-    : `  failed: ${String(attributes["error.type"] ?? error)}`
+    : `  failed: ${typeof type === "string" ? type : error}`
 
 const line = (span: SpanView): string => {
   const links = span.links.map((id) => ` → ${id}`).join("")

@@ -1,9 +1,11 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
+import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
 import { Effect, Logger, type Scope } from "effect"
 import * as Memory from "../../src/telemetry/sdk/Memory.ts"
 import type { SpanView } from "../../src/telemetry/SpanTree.ts"
 import { off } from "../../src/telemetry/TelemetrySettings.ts"
+import { bytes, start } from "../http/harness.ts"
 import * as Registry from "../http/RegistryHarness.ts"
 import { startSecure, tokens } from "../http/SecureHarness.ts"
 import * as Tree from "./Tree.ts"
@@ -127,6 +129,38 @@ describe("the trace of a request", () => {
         attributes: { [server]: "hit" },
         children: [{ name: "cache.open", attributes: { [server]: "hit" } }]
       })
+    })
+  )
+
+  it.effect("of a package from memory is one span, with what a span of any other has", () =>
+    Effect.gen(function* () {
+      const image = RegistryImage.ofPackage(bytes(1000))
+      const parent = (flags: string) => ({ traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-${flags}` })
+      const spans = yield* traced(
+        Effect.gen(function* () {
+          const proxy = yield* start({ images: [image] })
+          yield* proxy.package(image.digest)
+          yield* proxy.package(image.digest)
+          // A condition is looked at by the application.
+          yield* proxy.package(image.digest, { headers: { "if-none-match": '"another"' } })
+          yield* proxy.package(image.digest, { headers: parent("01") })
+          yield* proxy.package(image.digest, { headers: parent("00") })
+        })
+      )
+      const [, atOnce, later, followed, ...others] = spans.filter(({ name }) => name === "GET /package")
+      assert.strictEqual(others.length, 0)
+      const shown = ({ attributes = {}, error, events = [], links = [] }: Partial<SpanView>) => ({
+        attributes: Object.fromEntries(
+          Object.entries(attributes).toSorted(([one], [other]) => (one < other ? -1 : 1))
+        ),
+        error,
+        events,
+        links
+      })
+      assert.strictEqual(atOnce?.attributes[server], "memory")
+      assert.deepStrictEqual(shown(atOnce ?? {}), shown(later ?? {}))
+      assert.strictEqual(spans.filter(({ parentId }) => parentId === atOnce?.spanId).length, 0)
+      assert.deepStrictEqual([followed?.traceId, followed?.parentId], ["a".repeat(32), "b".repeat(16)])
     })
   )
 

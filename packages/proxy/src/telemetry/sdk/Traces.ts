@@ -10,10 +10,12 @@ import { Effect, type FileSystem, Layer, Option, Tracer } from "effect"
 import { Environment } from "../../Environment.ts"
 import type { UsageError } from "../../UsageError.ts"
 import { version } from "../../Version.ts"
+import { FinishedSpans } from "../FinishedSpans.ts"
 import * as Loss from "../Loss.ts"
 import { Propagation } from "../Propagation.ts"
 import type { Traces } from "../TelemetrySettings.ts"
 import * as Exporter from "./Exporter.ts"
+import * as FinishedSpan from "./FinishedSpan.ts"
 import * as Sampler from "./Sampler.ts"
 import * as Shutdown from "./Shutdown.ts"
 import * as SpanQueue from "./SpanQueue.ts"
@@ -49,9 +51,10 @@ export const layerExporter = (
     Effect.gen(function* () {
       const loss = yield* Loss.make("traces")
       const queue = SpanQueue.make(yield* makeExporter(loss), options.batching, loss)
+      const sampler = Sampler.make(options.sampler, options.ratio)
       const provider = new TracerProvider({
         resource,
-        sampler: Sampler.make(options.sampler, options.ratio),
+        sampler,
         spanLimits,
         spanProcessors: [queue.processor]
       })
@@ -59,6 +62,10 @@ export const layerExporter = (
       return Layer.mergeAll(
         Layer.effectDiscard(Shutdown.register(() => provider.shutdown(), loss, queue.unsettled)),
         Layer.succeed(Tracer.Tracer, tracer),
+        Layer.succeed(
+          FinishedSpans,
+          FinishedSpan.make({ sampler, processor: queue.processor, resource, scope: { name, version } })
+        ),
         options.propagates
           ? Layer.merge(
               Layer.succeed(Propagation, TraceContext.extract),

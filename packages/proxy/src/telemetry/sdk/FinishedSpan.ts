@@ -1,0 +1,129 @@
+import * as OtelTracer from "@effect/opentelemetry/OtelTracer"
+import {
+  type HrTime,
+  ROOT_CONTEXT,
+  type SpanContext,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  TraceFlags
+} from "@opentelemetry/api"
+import type { InstrumentationScope } from "@opentelemetry/core"
+import type { Resource } from "@opentelemetry/resources"
+import {
+  RandomIdGenerator,
+  type ReadableSpan,
+  type Sampler,
+  SamplingDecision,
+  type SpanProcessor
+} from "@opentelemetry/sdk-trace"
+import { Context, Tracer } from "effect"
+import type { FinishedSpan } from "../FinishedSpans.ts"
+
+const nanosInSecond = 1_000_000_000n
+
+const hrTime = (nanos: bigint): HrTime => [Number(nanos / nanosInSecond), Number(nanos % nanosInSecond)]
+
+const none: Array<never> = []
+const unset = { code: SpanStatusCode.UNSET }
+
+/** What an exporter reads of a finished span; times are only made where it asks for them. */
+class Readable implements ReadableSpan {
+  readonly kind = SpanKind.SERVER
+  readonly status = unset
+  readonly links = none
+  readonly events = none
+  readonly ended = true
+  readonly droppedAttributesCount = 0
+  readonly droppedEventsCount = 0
+  readonly droppedLinksCount = 0
+  readonly resource: Resource
+  readonly instrumentationScope: InstrumentationScope
+  readonly parentSpanContext?: SpanContext
+  readonly #span: FinishedSpan
+  readonly #context: SpanContext
+
+  constructor(
+    span: FinishedSpan,
+    context: SpanContext,
+    parent: SpanContext | undefined,
+    of: { readonly resource: Resource; readonly scope: InstrumentationScope }
+  ) {
+    this.#span = span
+    this.#context = context
+    this.resource = of.resource
+    this.instrumentationScope = of.scope
+    if (parent !== undefined) this.parentSpanContext = parent
+  }
+
+  get name(): string {
+    return this.#span.name
+  }
+
+  get attributes(): Record<string, string | number> {
+    return this.#span.attributes
+  }
+
+  get startTime(): HrTime {
+    return hrTime(this.#span.startTime)
+  }
+
+  get endTime(): HrTime {
+    return hrTime(this.#span.endTime)
+  }
+
+  get duration(): HrTime {
+    return hrTime(this.#span.endTime - this.#span.startTime)
+  }
+
+  spanContext(): SpanContext {
+    return this.#context
+  }
+}
+
+const contextOf = (parent: Tracer.ExternalSpan): SpanContext => {
+  const traceState = Context.getOrUndefined(parent.annotations, OtelTracer.OtelTraceState)
+  return {
+    traceId: parent.traceId,
+    spanId: parent.spanId,
+    traceFlags: parent.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
+    isRemote: true,
+    ...(traceState === undefined ? {} : { traceState })
+  }
+}
+
+/** Gives finished spans their ids, asks the sampler, and hands them to the processor, as the SDK's tracer does. */
+export const make = (options: {
+  readonly sampler: Sampler
+  readonly processor: SpanProcessor
+  readonly resource: Resource
+  readonly scope: InstrumentationScope
+}): ((span: FinishedSpan) => Tracer.ExternalSpan) => {
+  const { processor, sampler } = options
+  const ids = new RandomIdGenerator()
+  return (span) => {
+    const parent = span.parent === undefined ? undefined : contextOf(span.parent)
+    const traceId = parent?.traceId ?? ids.generateTraceId()
+    const spanId = ids.generateSpanId()
+    const around = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent)
+    const { decision } = sampler.shouldSample(
+      around,
+      traceId,
+      span.name,
+      SpanKind.SERVER,
+      span.attributes,
+      none
+    )
+    const sampled = decision === SamplingDecision.RECORD_AND_SAMPLED
+    if (sampled) {
+      const context: SpanContext = {
+        traceId,
+        spanId,
+        traceFlags: TraceFlags.SAMPLED,
+        ...(parent?.traceState === undefined ? {} : { traceState: parent.traceState })
+      }
+      processor.onEnd(new Readable(span, context, parent, options))
+    }
+    return Tracer.externalSpan({ traceId, spanId, sampled })
+  }
+}
