@@ -54,10 +54,10 @@ const miss = (layer: Layer.Layer<never, never, FileSystem.FileSystem>) =>
             Program.layerCache(settings),
             RegistryClient.layer.pipe(Layer.provide(NodeUpstream.layer())),
             CredentialStoreMock.layer({ sources: { "": source } })
-          ])
+          ]),
+          Layer.provideMerge(layer)
         )
-      ),
-      Effect.provide(layer)
+      )
     )
   }).pipe(Effect.scoped)
 
@@ -125,5 +125,5 @@ NodeRuntime.runMain(
     const memory = Memory.make(off)
     yield* miss(memory.layer)
     writeFileSync("docs/trace-of-a-miss.svg", picture(memory.spans()))
-  }).pipe(Effect.provide(Logger.layer([])), Effect.provide(NodeServices.layer))
+  }).pipe(Effect.provide([Logger.layer([]), NodeServices.layer]))
 )

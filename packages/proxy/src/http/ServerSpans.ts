@@ -79,6 +79,14 @@ const answerAttributes = (
   return attributes
 }
 
+/** An answer, and what its span told of it. */
+interface Answered {
+  readonly query: Exchange["query"]
+  readonly bytes: number
+  readonly status: number
+  readonly attributes: Readonly<Record<string, string | number>>
+}
+
 const annotate = (span: Tracer.Span, attributes: Readonly<Record<string, string | number>>): void => {
   for (const name in attributes) span.attribute(name, attributes[name])
 }
@@ -125,6 +133,29 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
     span.end(clock.currentTimeNanosUnsafe(), exitOf(exchange, status))
   }
 
+  /** Of the last answer on a connection: the next is often the same, and its attributes then need not be written again. */
+  const last = new WeakMap<object, Answered>()
+
+  const attributesOf = (
+    request: IncomingMessage,
+    exchange: Exchange,
+    status: number
+  ): Readonly<Record<string, string | number>> => {
+    const { bytes, query } = exchange
+    const before = last.get(request.socket)
+    if (
+      before !== undefined &&
+      before.query === query &&
+      before.bytes === bytes &&
+      before.status === status
+    ) {
+      return before.attributes
+    }
+    const attributes = { ...requestAttributes(request, exchange), ...answerAttributes(exchange, status) }
+    last.set(request.socket, { query, bytes, status, attributes })
+    return attributes
+  }
+
   const answered: ServerSpans["answered"] = (request, exchange, status, began) => {
     if (!isOn || finished === undefined) {
       const span = begin(request, exchange)
@@ -136,7 +167,7 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
       parent: Option.getOrUndefined(parentOf(request)),
       startTime: began,
       endTime: clock.currentTimeNanosUnsafe(),
-      attributes: { ...requestAttributes(request, exchange), ...answerAttributes(exchange, status) }
+      attributes: attributesOf(request, exchange, status)
     })
   }
 

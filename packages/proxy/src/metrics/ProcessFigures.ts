@@ -1,4 +1,4 @@
-import { type Context, Effect } from "effect"
+import { Effect } from "effect"
 import * as Metrics from "../Metrics.ts"
 import { version } from "../Version.ts"
 
@@ -26,8 +26,7 @@ const memoryLimit = (): number | undefined => {
 }
 
 /** Updates the figures of the process, which nobody counts as they change; to be run before metrics are read. */
-export const make: Effect.Effect<Effect.Effect<void>> = Effect.gen(function* () {
-  const context: Context.Context<never> = yield* Effect.context<never>()
+export const make: Effect.Effect<Effect.Effect<void>> = Effect.map(Effect.context<never>(), (context) => {
   let counted = 0
   // Not before somebody asks: Node loads half a MiB for it.
   let utilization: ReturnType<typeof performance.eventLoopUtilization> | undefined

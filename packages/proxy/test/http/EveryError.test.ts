@@ -29,7 +29,7 @@ const layerCache = (open: Effect.Effect<never, unknown>) =>
   Layer.succeed(
     DigestCache,
     DigestCache.of({
-      // The port says that a source's errors are its caller's own: here they are a test's.
+      // @effect-diagnostics-next-line unsafeEffectTypeAssertion:off -- the errors are those of a source, which the port takes as a type parameter
       open: () => open as Effect.Effect<never>,
       peek: () =>
         Effect.succeed({
@@ -177,8 +177,7 @@ describe("every error has a problem, one line, one count and one status of its s
         const before = (yield* Metric.value(counter)).count
         const answer = yield* provoke.pipe(
           Effect.scoped,
-          Effect.provide(memory.layer),
-          Effect.provide(Logger.layer([logger]))
+          Effect.provide([memory.layer, Logger.layer([logger])])
         )
         answer.said?.forEach(note)
         assert.strictEqual(answer.status, status)

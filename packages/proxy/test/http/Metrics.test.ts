@@ -1,7 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
-import { Effect, Logger, Option } from "effect"
+import { Effect, Layer, Logger, Option } from "effect"
 import * as Memory from "../../src/telemetry/sdk/Memory.ts"
 import { off } from "../../src/telemetry/TelemetrySettings.ts"
 import { bytes, start, type Started, withPlatform } from "./harness.ts"
@@ -83,7 +83,9 @@ describe("metrics", () => {
           assert.strictEqual(type, "text/plain; version=0.0.4; charset=utf-8")
         }
       })
-    ).pipe(Effect.provide(memory.layer), Effect.provide(Logger.layer([])), Effect.provide(NodeServices.layer))
+    ).pipe(
+      Effect.provide(Layer.provideMerge(Layer.merge(memory.layer, Logger.layer([])), NodeServices.layer))
+    )
   })
 
   it.effect("get no label value from a client", () =>

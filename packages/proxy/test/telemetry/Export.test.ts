@@ -23,7 +23,7 @@ const under = <A, E, R>(variables: Readonly<Record<string, string>>, body: Effec
       const before = yield* lost
       yield* body.pipe(Effect.provide(Telemetry.layer(settings)))
       return { lost: (yield* lost) - before, said }
-    }).pipe(Effect.provide(Logger.layer([logger])), Effect.provide(NodeServices.layer))
+    }).pipe(Effect.provide([Logger.layer([logger]), NodeServices.layer]))
   })
 
 const spans = (count: number) =>
@@ -91,10 +91,12 @@ describe("a collector", () => {
       const fake = FakeEnvironment.make()
       yield* Effect.logWarning("something is wrong", { host: "registry.test" }).pipe(
         Effect.withSpan("something"),
-        Effect.provide(Telemetry.layer(settings)),
-        Effect.provide(Logging.layer({ logFormat: Option.none(), logLevel: "Info" })),
-        Effect.provideService(Environment, fake.environment),
-        Effect.provide(NodeServices.layer)
+        Effect.provide(
+          Telemetry.layer(settings).pipe(
+            Layer.provideMerge(Logging.layer({ logFormat: Option.none(), logLevel: "Info" })),
+            Layer.provideMerge([Layer.succeed(Environment, fake.environment), NodeServices.layer])
+          )
+        )
       )
       const sent = (path: string) =>
         collector.exports.filter((one) => one.path === path).map(({ body }) => body.toString())

@@ -1,7 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
-import { Effect, Logger, type Scope } from "effect"
+import { Effect, Layer, Logger, type Scope } from "effect"
 import * as Memory from "../../src/telemetry/sdk/Memory.ts"
 import type { SpanView } from "../../src/telemetry/SpanTree.ts"
 import { off } from "../../src/telemetry/TelemetrySettings.ts"
@@ -21,10 +21,8 @@ const traced = <E>(
   const memory = Memory.make(off)
   return scenario.pipe(
     Effect.scoped,
-    Effect.provide(memory.layer),
-    // Effect's own makes each line an event of the span.
-    Effect.provide(Logger.layer([])),
-    Effect.provide(NodeServices.layer),
+    // Effect's own logger makes each line an event of the span.
+    Effect.provide(Layer.provideMerge(Layer.merge(memory.layer, Logger.layer([])), NodeServices.layer)),
     Effect.map(() => memory.spans())
   )
 }

@@ -19,6 +19,7 @@ import {
 } from "@opentelemetry/sdk-trace"
 import { Context, Tracer } from "effect"
 import type { FinishedSpan } from "../FinishedSpans.ts"
+import type { Difference } from "./SpanTemplate.ts"
 
 const nanosInSecond = 1_000_000_000n
 
@@ -28,7 +29,7 @@ const none: Array<never> = []
 const unset = { code: SpanStatusCode.UNSET }
 
 /** What an exporter reads of a finished span; times are only made where it asks for them. */
-class Readable implements ReadableSpan {
+export class Finished implements ReadableSpan {
   readonly kind = SpanKind.SERVER
   readonly status = unset
   readonly links = none
@@ -79,7 +80,16 @@ class Readable implements ReadableSpan {
   spanContext(): SpanContext {
     return this.#context
   }
+
+  /** What tells it from another with the same attributes. */
+  get difference(): Difference {
+    const { traceId, spanId } = this.#context
+    const { endTime, startTime } = this.#span
+    return { traceId, spanId, parentId: this.parentSpanContext?.spanId, startTime, endTime }
+  }
 }
+
+export const isFinished = (span: ReadableSpan): span is Finished => span instanceof Finished
 
 const contextOf = (parent: Tracer.ExternalSpan): SpanContext => {
   const traceState = Context.getOrUndefined(parent.annotations, OtelTracer.OtelTraceState)
@@ -122,7 +132,7 @@ export const make = (options: {
         traceFlags: TraceFlags.SAMPLED,
         ...(parent?.traceState === undefined ? {} : { traceState: parent.traceState })
       }
-      processor.onEnd(new Readable(span, context, parent, options))
+      processor.onEnd(new Finished(span, context, parent, options))
     }
     return Tracer.externalSpan({ traceId, spanId, sampled })
   }

@@ -15,6 +15,7 @@ import * as Loss from "../Loss.ts"
 import { Propagation } from "../Propagation.ts"
 import type { Traces } from "../TelemetrySettings.ts"
 import * as Exporter from "./Exporter.ts"
+import * as FinishedSerializer from "./FinishedSerializer.ts"
 import * as FinishedSpan from "./FinishedSpan.ts"
 import * as Sampler from "./Sampler.ts"
 import * as Shutdown from "./Shutdown.ts"
@@ -26,7 +27,7 @@ import * as TreeExporter from "./TreeExporter.ts"
 const name = "registry-packages-proxy"
 
 const format = {
-  protobuf: ProtobufTraceSerializer,
+  protobuf: FinishedSerializer.make(ProtobufTraceSerializer),
   json: JsonTraceSerializer,
   helper: TraceExporterMetricsHelper,
   rejected: ({ partialSuccess }: { readonly partialSuccess?: { readonly rejectedSpans?: number } }) =>

@@ -1,0 +1,127 @@
+/** A field of a protobuf message: its number, where it begins with its tag, and where its value is. */
+interface Field {
+  readonly number: number
+  readonly start: number
+  readonly value: number
+  readonly end: number
+}
+
+const varint = (bytes: Uint8Array, at: number): readonly [value: number, next: number] => {
+  let value = 0
+  let scale = 1
+  for (let index = at; ; index++) {
+    const byte = bytes[index] ?? 0
+    value += (byte & 0x7f) * scale
+    if (byte < 0x80) return [value, index + 1]
+    scale *= 0x80
+  }
+}
+
+/** The fields of the message between two offsets. Source: protobuf, "Encoding". */
+function* fields(bytes: Uint8Array, start: number, end: number): Generator<Field> {
+  let at = start
+  while (at < end) {
+    const [tag, value] = varint(bytes, at)
+    const begin = at
+    switch (tag & 7) {
+      case 0:
+        ;[, at] = varint(bytes, value)
+        yield { number: tag >>> 3, start: begin, value, end: at }
+        break
+      case 1:
+        at = value + 8
+        yield { number: tag >>> 3, start: begin, value, end: at }
+        break
+      case 2: {
+        const [length, content] = varint(bytes, value)
+        at = content + length
+        yield { number: tag >>> 3, start: begin, value: content, end: at }
+        break
+      }
+      case 5:
+        at = value + 4
+        yield { number: tag >>> 3, start: begin, value, end: at }
+        break
+      default:
+        throw new RangeError("not a protobuf message")
+    }
+  }
+}
+
+const find = (bytes: Uint8Array, within: Pick<Field, "value" | "end">, number: number): Field => {
+  const found = fields(bytes, within.value, within.end).find((field) => field.number === number)
+  if (found === undefined) throw new RangeError(`no field ${number}`)
+  return found
+}
+
+/** An ExportTraceServiceRequest with one span, cut up: what spans of the same kind have in common, and where they differ. */
+export interface SpanTemplate {
+  /** Of a ResourceSpans: its resource; of a ScopeSpans: its scope. Each with its tag. */
+  readonly resource: Uint8Array
+  readonly scope: Uint8Array
+  /** The span, with its tag. */
+  readonly span: Uint8Array
+  /** Where in it these begin. */
+  readonly traceId: number
+  readonly spanId: number
+  readonly parentId: number | undefined
+  readonly startTime: number
+  readonly endTime: number
+}
+
+/** Cuts up what OpenTelemetry's own serializer wrote of one span. Source: opentelemetry/proto/trace/v1/trace.proto. */
+export const make = (request: Uint8Array): SpanTemplate => {
+  const resourceSpans = find(request, { value: 0, end: request.length }, 1)
+  const scopeSpans = find(request, resourceSpans, 2)
+  const span = find(request, scopeSpans, 2)
+  const raw = ({ end, start }: Field): Uint8Array => request.slice(start, end)
+  const offset = (number: number): number => find(request, span, number).value - span.start
+  const parent = fields(request, span.value, span.end).find(({ number }) => number === 4)
+  return {
+    resource: raw(find(request, resourceSpans, 1)),
+    scope: raw(find(request, scopeSpans, 1)),
+    span: raw(span),
+    traceId: offset(1),
+    spanId: offset(2),
+    parentId: parent === undefined ? undefined : parent.value - span.start,
+    startTime: offset(7),
+    endTime: offset(8)
+  }
+}
+
+/** What a span differs in from others of its template. */
+export interface Difference {
+  readonly traceId: string
+  readonly spanId: string
+  readonly parentId: string | undefined
+  readonly startTime: bigint
+  readonly endTime: bigint
+}
+
+/** Writes a span into `into` at an offset, and answers where it ends. */
+export const write = (
+  template: SpanTemplate,
+  { endTime, parentId, spanId, startTime, traceId }: Difference,
+  into: Buffer,
+  at: number
+): number => {
+  into.set(template.span, at)
+  into.write(traceId, at + template.traceId, "hex")
+  into.write(spanId, at + template.spanId, "hex")
+  if (template.parentId !== undefined) into.write(parentId ?? "", at + template.parentId, "hex")
+  into.writeBigUInt64LE(startTime, at + template.startTime)
+  into.writeBigUInt64LE(endTime, at + template.endTime)
+  return at + template.span.length
+}
+
+/** The tag of a field that holds a message, and its length. */
+export const header = (number: number, length: number): Buffer => {
+  const bytes = [(number << 3) | 2]
+  for (let left = length; ; left = Math.floor(left / 0x80)) {
+    if (left < 0x80) {
+      bytes.push(left)
+      return Buffer.from(bytes)
+    }
+    bytes.push((left & 0x7f) | 0x80)
+  }
+}
