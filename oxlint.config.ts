@@ -20,6 +20,11 @@ const directions: Record<string, ReadonlyArray<string>> = {
   bench: ["access-control", "deploy", "e2e"]
 }
 
+/** The rooms of a package's `internal`, and what each may import of the others. */
+const rooms: Record<string, Record<string, ReadonlyArray<string>>> = {
+  "digest-cache": { disk: [], memory: [], read: [], open: ["read"] }
+}
+
 const environment = ["process", "node:process"].map((name) => ({
   name,
   importNames: ["default", "env"],
@@ -34,7 +39,8 @@ const testClock = {
 
 const mayImport = (
   allowed: ReadonlyArray<string>,
-  where: "src" | "test" = "src"
+  where: "src" | "test" = "src",
+  closedRooms: ReadonlyArray<string> = []
 ): NonNullable<OxlintConfig["rules"]> => ({
   "no-restricted-imports": [
     "error",
@@ -48,7 +54,11 @@ const mayImport = (
         {
           regex: "^(?:\\.{1,2}/)+(?:packages/|[^./][^/]*/(?:src|test)/)",
           message: `Another package is imported by its name, ${scope}<package>/<File>.`
-        }
+        },
+        ...closedRooms.map((room) => ({
+          regex: `^\\.\\./${room}/`,
+          message: "What this room may import of the others is in oxlint.config.ts."
+        }))
       ]
     }
   ]
@@ -112,7 +122,16 @@ export default defineConfig({
     { files: ["packages/proxy/src/Environment.ts"], rules: { "node/no-process-env": "off" } },
     ...Object.entries(directions).flatMap(([name, allowed]) => [
       { files: [`packages/${name}/src/**`], rules: mayImport(allowed) },
-      { files: [`packages/${name}/test/**`], rules: mayImport([...allowed, name, "testkit"], "test") }
+      { files: [`packages/${name}/test/**`], rules: mayImport([...allowed, name, "testkit"], "test") },
+      ...Object.entries(rooms[name] ?? {}).map(([room, open]) => {
+        const closed = Object.keys(rooms[name] ?? {}).filter(
+          (other) => other !== room && !open.includes(other)
+        )
+        return {
+          files: [`packages/${name}/src/internal/${room}/**`],
+          rules: mayImport(allowed, "src", closed)
+        }
+      })
     ])
   ]
 })

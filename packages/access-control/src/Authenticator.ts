@@ -24,11 +24,6 @@ export class Authenticator extends Context.Service<
   {
     /** By the certificate where it is good now, else by the token. */
     readonly authenticate: (presented: Presented) => Effect.Effect<User, NotAuthenticated | Undecided>
-    /**
-     * The user whom `authenticate` would answer at once, counted like it, for callers that cannot wait. None means "not
-     * known now", not "refused"; an implementation may always answer it.
-     */
-    readonly known: (presented: Presented) => Option.Option<User>
   }
 >()("@registry-packages-proxy/access-control/Authenticator") {
   /**
@@ -41,12 +36,19 @@ export class Authenticator extends Context.Service<
     Effect.suspend(() => make)
   ).pipe(Layer.provide([ReviewQueue.layer, Rights.layer]))
 
+  /**
+   * The user whom `authenticate` would answer at once, counted like it, for callers that cannot wait. None means "not
+   * cached", not "refused". Only `layer`'s own has a cache to look into: whatever wraps it has to be asked.
+   */
+  static readonly cachedUser = (
+    authenticator: Authenticator["Service"],
+    presented: Presented
+  ): Option.Option<User> =>
+    authenticator instanceof CachingAuthenticator ? authenticator.cachedUser(presented) : Option.none()
+
   /** Everyone is `user`, whatever they present. */
   static readonly layerAllowAll = (user: User): Layer.Layer<Authenticator> =>
-    Layer.succeed(
-      Authenticator,
-      Authenticator.of({ authenticate: () => Effect.succeed(user), known: () => Option.some(user) })
-    )
+    Layer.succeed(Authenticator, Authenticator.of({ authenticate: () => Effect.succeed(user) }))
 
   /** Nobody is anyone. */
   static readonly layerDenyAll: Layer.Layer<Authenticator> = Layer.sync(Authenticator, () =>
@@ -55,10 +57,18 @@ export class Authenticator extends Context.Service<
         new NotAuthenticated({
           token: Option.isSome(token) ? "refused" : "none",
           certificate: Option.flatMap(certificate, Result.getFailure)
-        }),
-      known: Option.none
+        })
     })
   )
+}
+
+/** Known by its class, which a copy with another `authenticate` does not have. */
+class CachingAuthenticator {
+  readonly cachedUser: (presented: Presented) => Option.Option<User>
+
+  constructor(cachedUser: CachingAuthenticator["cachedUser"]) {
+    this.cachedUser = cachedUser
+  }
 }
 
 const keyOf = (token: string): string => hash("sha256", token, "base64url")
@@ -96,7 +106,7 @@ const make = Effect.gen(function* () {
       : yield* new NotAuthenticated({ token: "refused", certificate })
   })
 
-  return Authenticator.of({
+  const asking = Authenticator.of({
     authenticate: Effect.fn("authenticate")(function* ({ certificate, token }) {
       const now = yield* Clock.currentTimeMillis
       const user = ClientCertificate.userAt(certificate, now)
@@ -109,19 +119,22 @@ const make = Effect.gen(function* () {
       const from = Option.isSome(refusal) ? "certificate" : "none"
       yield* Metric.update(Metrics.authentications("refused", from), 1)
       return yield* new NotAuthenticated({ token: "none", certificate: refusal })
-    }),
-    known: ({ certificate, token }) => {
-      const now = clock.currentTimeMillisUnsafe()
-      const user = ClientCertificate.userAt(certificate, now)
-      if (Option.isSome(user)) {
-        Metrics.authentications("accepted", "certificate").updateUnsafe(1, metrics)
-        return user
-      }
-      if (Option.isNone(token)) return Option.none()
-      const decided = decisions.known(keyOf(Redacted.value(token.value)), now)
-      if (decided === undefined || Option.isNone(decided.verdict)) return Option.none()
-      Metrics.authentications("accepted", decided.from).updateUnsafe(1, metrics)
-      return decided.verdict
-    }
+    })
   })
+
+  const cachedUser = ({ certificate, token }: Presented): Option.Option<User> => {
+    const now = clock.currentTimeMillisUnsafe()
+    const user = ClientCertificate.userAt(certificate, now)
+    if (Option.isSome(user)) {
+      Metrics.authentications("accepted", "certificate").updateUnsafe(1, metrics)
+      return user
+    }
+    if (Option.isNone(token)) return Option.none()
+    const decided = decisions.known(keyOf(Redacted.value(token.value)), now)
+    if (decided === undefined || Option.isNone(decided.verdict)) return Option.none()
+    Metrics.authentications("accepted", decided.from).updateUnsafe(1, metrics)
+    return decided.verdict
+  }
+
+  return Object.assign(new CachingAuthenticator(cachedUser), asking)
 })

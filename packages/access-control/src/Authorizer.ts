@@ -15,11 +15,6 @@ export class Authorizer extends Context.Service<
   {
     /** Succeeds where `user` is allowed what `rule` says, and only there. */
     readonly authorize: (user: User, rule: ResourceRule) => Effect.Effect<void, Denied | Undecided>
-    /**
-     * True where `authorize` would succeed at once, counted like it, for callers that cannot wait. False means "not known
-     * now", not "denied"; an implementation may always answer it.
-     */
-    readonly known: (user: User, rule: ResourceRule) => boolean
   }
 >()("@registry-packages-proxy/access-control/Authorizer") {
   /**
@@ -31,15 +26,34 @@ export class Authorizer extends Context.Service<
     Effect.suspend(() => make)
   ).pipe(Layer.provide([ReviewQueue.layer, Rights.layer]))
 
+  /**
+   * True where `authorize` would succeed at once, counted like it, for callers that cannot wait. False means "not
+   * cached", not "denied". Only `layer`'s own has a cache to look into: whatever wraps it has to be asked.
+   */
+  static readonly isAllowedByCache = (
+    authorizer: Authorizer["Service"],
+    user: User,
+    rule: ResourceRule
+  ): boolean => authorizer instanceof CachingAuthorizer && authorizer.isAllowedByCache(user, rule)
+
   /** Everyone may do everything. */
   static readonly layerAllowAll: Layer.Layer<Authorizer> = Layer.sync(Authorizer, () =>
-    Authorizer.of({ authorize: () => Effect.void, known: () => true })
+    Authorizer.of({ authorize: () => Effect.void })
   )
 
   /** Nobody may do anything. */
   static readonly layerDenyAll: Layer.Layer<Authorizer> = Layer.sync(Authorizer, () =>
-    Authorizer.of({ authorize: (user) => new Denied({ user: user.name }), known: () => false })
+    Authorizer.of({ authorize: (user) => new Denied({ user: user.name }) })
   )
+}
+
+/** Known by its class, which a copy with another `authorize` does not have. */
+class CachingAuthorizer {
+  readonly isAllowedByCache: (user: User, rule: ResourceRule) => boolean
+
+  constructor(isAllowedByCache: CachingAuthorizer["isAllowedByCache"]) {
+    this.isAllowedByCache = isAllowedByCache
+  }
 }
 
 // The user is in it as a hash already; a part of a rule has no space in it.
@@ -59,7 +73,7 @@ const make = Effect.gen(function* () {
     lane: "access"
   })
 
-  return Authorizer.of({
+  const asking = Authorizer.of({
     authorize: Effect.fn("authorize")(function* (user, rule) {
       const { from, verdict } = yield* decisions
         .decide({
@@ -75,12 +89,15 @@ const make = Effect.gen(function* () {
       if (Option.isSome(verdict)) return
       if (from === "review") yield* Effect.logInfo("access denied", { user: user.name, rule: format(rule) })
       return yield* new Denied({ user: user.name })
-    }),
-    known: (user, rule) => {
-      const decided = decisions.known(keyOf(user, rule), clock.currentTimeMillisUnsafe())
-      if (decided === undefined || Option.isNone(decided.verdict)) return false
-      Metrics.authorizations("allowed", decided.from).updateUnsafe(1, metrics)
-      return true
-    }
+    })
   })
+
+  const isAllowedByCache = (user: User, rule: ResourceRule): boolean => {
+    const decided = decisions.known(keyOf(user, rule), clock.currentTimeMillisUnsafe())
+    if (decided === undefined || Option.isNone(decided.verdict)) return false
+    Metrics.authorizations("allowed", decided.from).updateUnsafe(1, metrics)
+    return true
+  }
+
+  return Object.assign(new CachingAuthorizer(isAllowedByCache), asking)
 })

@@ -55,13 +55,13 @@ export const may = (user = alice) =>
 /** Whom a token is known to be now, and whether alice is known to have her right. */
 export const known = (value = token) =>
   Effect.gen(function* () {
-    const user = (yield* Authenticator).known({
+    const user = Authenticator.cachedUser(yield* Authenticator, {
       token: Option.some(Redacted.make(value)),
       certificate: Option.none()
     })
     return {
       user: Option.getOrUndefined(Option.map(user, ({ name }) => name)),
-      may: (yield* Authorizer).known(alice, packages)
+      may: Authorizer.isAllowedByCache(yield* Authorizer, alice, packages)
     }
   })
 

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Metric } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import { Authenticator } from "../src/Authenticator.ts"
+import { Authorizer } from "../src/Authorizer.ts"
 import * as Metrics from "../src/Metrics.ts"
 import { alice, known, layerOf, makeReviews, may, token, unreachable, who } from "./Harness.ts"
 
@@ -26,6 +28,22 @@ describe("what is known without asking", () => {
       // A no is not known: whoever gets one is to be told why.
       assert.deepStrictEqual(yield* known(), nothing)
       assert.lengthOf(reviews.asked.tokens, 2)
+    }).pipe(Effect.provide(layerOf(reviews)))
+  })
+
+  it.effect("is said of the layer's own only: what wraps it has to be asked", () => {
+    const reviews = makeReviews()
+    return Effect.gen(function* () {
+      yield* who()
+      yield* may()
+      const authenticator = yield* Authenticator
+      const authorizer = yield* Authorizer
+      const wrapped = known().pipe(
+        Effect.provideService(Authenticator, { ...authenticator }),
+        Effect.provideService(Authorizer, { ...authorizer })
+      )
+      assert.deepStrictEqual(yield* wrapped, nothing)
+      assert.deepStrictEqual(yield* known(), { user: "alice", may: true })
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 

@@ -2,7 +2,7 @@ import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
-import { Context, type Effect, type Option, type Scope, type Stream } from "effect"
+import { Context, type Effect, type Scope, type Stream } from "effect"
 import type { BodyError } from "./BodyError.ts"
 
 /** What a package is asked for by. An image index's answer depends on the platform, a manifest's does not. */
@@ -60,18 +60,18 @@ export interface PackageStatus {
   readonly result: CacheResult
 }
 
-/** A whole package in memory. */
-export interface ResidentPackage {
-  readonly descriptor: PackageDescriptor
-  readonly bytes: Uint8Array
-}
-
 /** Packages by digest, on disk and in memory. */
 export class DigestCache extends Context.Service<
   DigestCache,
   {
-    /** A package in the cache, or in a fill that knows its descriptor. Asks nobody and counts as no use. */
-    readonly peek: (key: PackageKey) => Effect.Effect<Option.Option<PackageStatus>>
+    /**
+     * What `open` would answer, without opening it: counts as no use, and begins no fill. `resolve` is run where neither
+     * the cache nor a fill knows the package.
+     */
+    readonly peek: <E>(
+      key: PackageKey,
+      resolve: Effect.Effect<PackageDescriptor, E>
+    ) => Effect.Effect<PackageStatus, E>
     /**
      * Opens a package for one response, filling the cache where it is not there. Returns once the first bytes are at
      * hand (a package of at most 256 KiB: once it is verified), so that whatever fails before is an error and not a
@@ -81,16 +81,9 @@ export class DigestCache extends Context.Service<
       key: PackageKey,
       source: PackageSource<E>
     ) => Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope>
-    /**
-     * A package that `open` would answer from memory, counted and used like it, for whoever cannot wait. Undefined says
-     * nothing; an implementation may always answer it.
-     */
-    readonly resident: (key: PackageKey) => ResidentPackage | undefined
-    /** What `open` would answer for a package of this size that is not in the cache. */
-    readonly admission: (size: number) => Effect.Effect<"miss" | "bypass">
-    /** From now on fills that nobody reads stop, and none begins. */
-    readonly drain: Effect.Effect<void>
-    /** The last disk operation failed and none has succeeded since: packages pass by, nothing is kept. */
+    /** The store failed, and has not worked since: packages bypass the cache, nothing is kept. */
     readonly degraded: Effect.Effect<boolean>
+    /** From now on fills that nobody reads stop, and none begins. A cache without fills needs none. */
+    readonly drain?: Effect.Effect<void>
   }
 >()("@registry-packages-proxy/digest-cache/DigestCache") {}

@@ -2,7 +2,6 @@ import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
 import {
   Cause,
-  Clock,
   Deferred,
   Effect,
   Exit,
@@ -13,6 +12,9 @@ import {
   type Path,
   Scope
 } from "effect"
+import type { BlobVersion, StoredBlob } from "./Blob.ts"
+import { descriptorOf } from "./BlobName.ts"
+import { BlobStore } from "./BlobStore.ts"
 import type { BodyError } from "./BodyError.ts"
 import {
   type CacheResult,
@@ -20,30 +22,31 @@ import {
   type OpenPackage,
   type PackageKey,
   type PackageSource,
-  type PackageStatus,
-  type ResidentPackage
+  type PackageStatus
 } from "./DigestCache.ts"
-import type { Entry } from "./internal/Entries.ts"
-import * as Fills from "./internal/Fills.ts"
-import { growingReader } from "./internal/Growing.ts"
-import * as Hits from "./internal/Hits.ts"
-import { MemoryTier, smallPackage } from "./internal/MemoryTier.ts"
-import * as Store from "./internal/Store.ts"
-import { collect, verifyingReader } from "./internal/VerifyingReader.ts"
-import * as Spans from "./internal/Spans.ts"
+import * as Fills from "./internal/open/Fills.ts"
+import { growingReader } from "./internal/read/Growing.ts"
+import * as Hits from "./internal/open/Hits.ts"
+import { MemoryTier, type ResidentPackage, smallPackage } from "./internal/open/MemoryTier.ts"
+import * as Spans from "./internal/open/Spans.ts"
+import { collect, verifyingReader } from "./internal/read/VerifyingReader.ts"
 import * as Metrics from "./Metrics.ts"
 
 /** How much of the small packages is kept in memory, in bytes, where a layer does not say. */
 const defaultMemory = 16 * 1024 * 1024
 
+/** What a cache keeps in memory beside its store. */
+export interface MemoryOptions {
+  /** Bytes of small packages in memory. Default: 16 MiB. */
+  readonly memory?: number
+}
+
 /** Where a cache keeps its packages, and how much of them. */
-export interface CacheOptions {
+export interface CacheOptions extends MemoryOptions {
   /** Made where it is missing. */
   readonly directory: string
   /** Bytes on disk: a hard limit. */
   readonly cap: number
-  /** Bytes of small packages in memory. Default: 16 MiB. */
-  readonly memory?: number
 }
 
 type Opening<E> = Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope>
@@ -83,36 +86,35 @@ const bypass = <E>(source: PackageSource<E>, known?: PackageDescriptor): Opening
     return { descriptor, result: "bypass", acceptsRanges: false, body: () => ({ _tag: "Reader", reader }) }
   })
 
-/** A key that is neither in memory nor on disk, but being filled. */
-interface Filling {
-  readonly _tag: "Filling"
-  readonly fill: Fills.Fill
+/** Known by its class, which a copy with another `open` does not have. */
+class CacheWithMemory {
+  readonly inMemory: (key: PackageKey) => ResidentPackage | undefined
+
+  constructor(inMemory: CacheWithMemory["inMemory"]) {
+    this.inMemory = inMemory
+  }
 }
 
-/** A key that the cache knows nothing of. */
-interface Absent {
-  readonly _tag: "Absent"
-}
+/**
+ * A package that `open` would answer from memory, counted and used like it, for callers that cannot wait. Undefined means
+ * that it has to be opened. Only the caches of this file have a memory to look into: whatever wraps one has to be asked.
+ */
+export const inMemory = (cache: DigestCache["Service"], key: PackageKey): ResidentPackage | undefined =>
+  cache instanceof CacheWithMemory ? cache.inMemory(key) : undefined
 
-type State =
-  | { readonly _tag: "Memory"; readonly resident: ResidentPackage; readonly entry: Entry | undefined }
-  | { readonly _tag: "Disk"; readonly entry: Entry }
-  | Filling
-  | Absent
-
-const make = Effect.fnUntraced(function* (options: CacheOptions) {
-  const scope = yield* Effect.scope
-  const clock = yield* Clock.Clock
+const make = Effect.fnUntraced(function* (options: MemoryOptions) {
+  const cacheScope = yield* Effect.scope
   const metrics = yield* Effect.context<never>()
-  const store = yield* Store.make(options)
+  const store = yield* BlobStore
   const memory = new MemoryTier(options.memory ?? defaultMemory)
-  const fills = Fills.make(store, memory, scope)
-  const hits = Hits.make(store, memory, scope)
+  const verified = new WeakSet<BlobVersion>()
+  const fills = Fills.make({ store, memory, verified, cacheScope })
+  const hits = Hits.make({ store, memory, verified, cacheScope })
 
   const follow = <E>(
     source: PackageSource<E>,
     fill: Fills.Fill,
-    { descriptor, file, unchanged }: Extract<Fills.Ready, { _tag: "File" }>,
+    { blob, descriptor }: Extract<Fills.Ready, { _tag: "Blob" }>,
     result: CacheResult
   ): Opening<E> =>
     Effect.map(Effect.scope, (scope) => ({
@@ -123,10 +125,9 @@ const make = Effect.fnUntraced(function* (options: CacheOptions) {
         _tag: "Reader",
         reader: growingReader<E>({
           growing: fill.growing,
-          file,
+          blob,
           start,
           end,
-          unchanged,
           continued: (position) =>
             Effect.suspend(() => {
               const verifier = fill.verifier?.copy() ?? new DigestVerifier(descriptor)
@@ -137,49 +138,39 @@ const make = Effect.fnUntraced(function* (options: CacheOptions) {
       })
     }))
 
-  /** What a key is now, for `open` and `peek` alike. */
-  const stateOf = (key: PackageKey): State => {
-    const resident = memory.find(key)
-    const entry = store.entries.find(key)
-    if (resident !== undefined) return { _tag: "Memory", resident, entry }
-    if (entry !== undefined) return { _tag: "Disk", entry }
-    return fillingOf(key)
-  }
-
-  /** What a key is now that is neither in memory nor on disk. */
-  const fillingOf = (key: PackageKey): Filling | Absent => {
-    const fill = fills.find(key)
-    return fill === undefined ? { _tag: "Absent" } : { _tag: "Filling", fill }
+  /**
+   * Begun before the store is asked for a key, whose answer may be outdated by the time it comes: afterwards true if
+   * nothing has come into the cache meanwhile.
+   */
+  const watch = (key: PackageKey): (() => boolean) => {
+    const ended = fills.ended()
+    return () => fills.ended() === ended && memory.find(key) === undefined
   }
 
   /** What joining a fill comes to, as far as is known. */
   const resultOf = (fill: Fills.Fill): CacheResult => {
     if (fill.told?._tag === "Bypass") return "bypass"
     if (fill.told?._tag === "Bytes" && !fill.told.kept) return "bypass"
-    if (
-      fill.told === undefined &&
-      fill.descriptor !== undefined &&
-      !store.budget.admits(fill.descriptor.size)
-    )
+    if (fill.told === undefined && fill.descriptor !== undefined && !store.admits(fill.descriptor.size))
       return "bypass"
     // A fill that has proved right is a hit that has yet to get its name.
     return fill.growing.state === "verified" ? "hit" : "collapsed"
   }
 
-  const miss = <E>(key: PackageKey, source: PackageSource<E>): Opening<E> =>
+  /** A package that was not in the store, where `isCurrent` says that it still is not. */
+  const miss = <E>(key: PackageKey, source: PackageSource<E>, isCurrent: () => boolean): Opening<E> =>
     Effect.gen(function* () {
       const attempt = yield* Scope.fork(yield* Effect.scope)
-      // By now it may have come into the cache, or the cache may be draining.
-      const mayBegin = () => stateOf(key)._tag === "Absent" && !fills.isDraining()
+      const mayBegin = () => isCurrent() && !fills.isDraining()
       const joined = yield* fills.join(key, source, mayBegin).pipe(Scope.provide(attempt))
       if (Option.isNone(joined))
-        return yield* stateOf(key)._tag === "Absent" ? bypass(source) : open(key, source)
+        return yield* fills.isDraining() && isCurrent() ? bypass(source) : open(key, source)
       const { began, fill } = joined.value
       const exit = yield* Effect.exit(Deferred.await(fill.ready))
       if (!began) yield* Spans.link(fill.span)
       const result = began ? "miss" : resultOf(fill)
-      // Only who reads the file holds on to it.
-      if (Exit.isFailure(exit) || exit.value._tag !== "File") yield* Scope.close(attempt, Exit.void)
+      // Only who reads the blob holds on to it.
+      if (Exit.isFailure(exit) || exit.value._tag !== "Blob") yield* Scope.close(attempt, Exit.void)
       if (Exit.isFailure(exit)) {
         // Somebody else's source failed: ours has not been asked yet.
         const shared = fill.identity === source.identity || Cause.hasInterruptsOnly(exit.cause)
@@ -188,7 +179,7 @@ const make = Effect.fnUntraced(function* (options: CacheOptions) {
       }
       const ready = exit.value
       switch (ready._tag) {
-        case "File":
+        case "Blob":
           return yield* follow(source, fill, ready, result)
         case "Bytes":
           return fromBytes(ready.descriptor, ready.kept ? result : "bypass", ready.bytes)
@@ -197,92 +188,120 @@ const make = Effect.fnUntraced(function* (options: CacheOptions) {
       }
     })
 
+  const hit = <E>(key: PackageKey, source: PackageSource<E>, blob: StoredBlob): Opening<E> =>
+    Effect.flatMap(hits.open(key, blob), (hit): Opening<E> => {
+      switch (hit._tag) {
+        case "Opened":
+          return Effect.succeed(hit.opened)
+        case "Gone":
+          return open(key, source)
+        case "Failed":
+          return bypass(source)
+      }
+    })
+
   const open = <E>(key: PackageKey, source: PackageSource<E>): Opening<E> =>
     Effect.suspend((): Opening<E> => {
-      const state = stateOf(key)
-      switch (state._tag) {
-        case "Memory": {
-          const opened = fromBytes(state.resident.descriptor, "memory", state.resident.bytes)
-          return state.entry === undefined
-            ? Effect.succeed(opened)
-            : Effect.as(store.use(state.entry), opened)
-        }
-        case "Filling":
-        case "Absent":
-          return miss(key, source)
-        case "Disk":
-          return Effect.flatMap(hits.open(key, state.entry), (hit): Opening<E> => {
-            switch (hit._tag) {
-              case "Opened":
-                return Effect.succeed(hit.opened)
-              case "Gone":
-                return open(key, source)
-              case "Failed":
-                return bypass(source)
-            }
-          })
+      const resident = memory.find(key)
+      if (resident !== undefined) {
+        store.touch(key)
+        return Effect.succeed(fromBytes(resident.descriptor, "memory", resident.bytes))
       }
+      const isCurrent = watch(key)
+      return Effect.matchEffect(store.find(key), {
+        onFailure: ({ cause }) => Effect.andThen(store.health.failed("read", cause), bypass(source)),
+        onSuccess: (found) =>
+          Option.isSome(found) ? hit(key, source, found.value) : miss(key, source, isCurrent)
+      })
     })
 
-  const statusOf = (state: Filling | Absent): Option.Option<PackageStatus> => {
-    if (state._tag === "Absent" || state.fill.descriptor === undefined) return Option.none()
-    const result = resultOf(state.fill)
-    return result === "bypass" ? Option.none() : Option.some({ descriptor: state.fill.descriptor, result })
+  /** What a fill will answer, where that is known. */
+  const statusOf = (fill: Fills.Fill): Option.Option<PackageStatus> => {
+    if (fill.descriptor === undefined) return Option.none()
+    const result = resultOf(fill)
+    return result === "bypass" ? Option.none() : Option.some({ descriptor: fill.descriptor, result })
   }
 
-  const peek = (key: PackageKey): Effect.Effect<Option.Option<PackageStatus>> =>
+  const peekStore = (key: PackageKey): Effect.Effect<Option.Option<PackageStatus>> =>
+    store.find(key).pipe(
+      Effect.orElseSucceed(Option.none),
+      Effect.flatMap((found) =>
+        Option.isSome(found)
+          ? Effect.map(hits.answers(found.value), (answers) =>
+              answers
+                ? Option.some({ descriptor: descriptorOf(found.value.name), result: "hit" as const })
+                : Option.none()
+            )
+          : Effect.succeedNone
+      )
+    )
+
+  /** A package in the cache, or in a fill that knows its descriptor. */
+  const peekCache = (key: PackageKey): Effect.Effect<Option.Option<PackageStatus>> =>
     Effect.suspend(() => {
-      const state = stateOf(key)
-      switch (state._tag) {
-        case "Memory":
-          return Effect.succeedSome({ descriptor: state.resident.descriptor, result: "memory" })
-        case "Filling":
-        case "Absent":
-          return Effect.succeed(statusOf(state))
-        case "Disk":
-          return Effect.map(store.directory.exists(state.entry.fileName), (exists) =>
-            exists
-              ? Option.some({ descriptor: state.entry.descriptor, result: "hit" })
-              : statusOf(fillingOf(key))
-          )
-      }
+      const resident = memory.find(key)
+      if (resident !== undefined)
+        return Effect.succeedSome({ descriptor: resident.descriptor, result: "memory" as const })
+      const isCurrent = watch(key)
+      return Effect.flatMap(peekStore(key), (stored): Effect.Effect<Option.Option<PackageStatus>> => {
+        if (Option.isSome(stored)) return Effect.succeed(stored)
+        const fill = fills.find(key)
+        if (fill !== undefined) return Effect.succeed(statusOf(fill))
+        return isCurrent() ? Effect.succeedNone : peekCache(key)
+      })
     })
 
-  return DigestCache.of({
-    peek,
-    open: (key, source) => Spans.opening(open(key, source), count),
-    resident: (key) => {
-      const resident = memory.find(key)
-      if (resident === undefined) return undefined
-      const entry = store.entries.find(key)
-      if (entry !== undefined) store.entries.use(entry, clock.currentTimeMillisUnsafe())
-      counters.memory.updateUnsafe(1, metrics)
-      return resident
-    },
-    admission: (size) =>
-      Effect.map(store.health.degraded, (degraded) =>
-        store.budget.admits(size) && !fills.isDraining() && !degraded ? "miss" : "bypass"
-      ),
-    drain: fills.drain,
-    degraded: store.health.degraded
-  })
+  /** What `open` would answer for a package that is not in the cache. */
+  const admission = (descriptor: PackageDescriptor): Effect.Effect<PackageStatus> =>
+    Effect.map(store.health.degraded, (degraded) => ({
+      descriptor,
+      result: store.admits(descriptor.size) && !fills.isDraining() && !degraded ? "miss" : "bypass"
+    }))
+
+  const peek = <E>(key: PackageKey, resolve: Effect.Effect<PackageDescriptor, E>) =>
+    Effect.flatMap(peekCache(key), (cached): Effect.Effect<PackageStatus, E> =>
+      Option.isSome(cached) ? Effect.succeed(cached.value) : Effect.flatMap(resolve, admission)
+    )
+
+  const inMemory = (key: PackageKey): ResidentPackage | undefined => {
+    const resident = memory.find(key)
+    if (resident === undefined) return undefined
+    store.touch(key)
+    counters.memory.updateUnsafe(1, metrics)
+    return resident
+  }
+
+  return Object.assign(
+    new CacheWithMemory(inMemory),
+    DigestCache.of({
+      peek,
+      open: (key, source) => Spans.opening(open(key, source), count),
+      drain: fills.drain,
+      degraded: store.health.degraded
+    })
+  )
 })
+
+/** Packages in a store, the small ones most recently used in memory too. */
+export const layerStore = (options: MemoryOptions = {}): Layer.Layer<DigestCache, never, BlobStore> =>
+  Layer.effect(DigestCache, make(options))
 
 /** Packages on disk, the small ones most recently used in memory too. */
 export const layer = (
   options: CacheOptions
 ): Layer.Layer<DigestCache, never, FileSystem.FileSystem | Path.Path> =>
-  Layer.effect(DigestCache, make(options))
+  Layer.provide(layerStore(options), BlobStore.layerFileSystem(options))
+
+/** Packages in memory, of at most `cap` bytes together, gone with the layer: for tests, and for programs without a disk. */
+export const layerMemory = (options: MemoryOptions & { readonly cap: number }): Layer.Layer<DigestCache> =>
+  Layer.provide(layerStore(options), BlobStore.layerMemory(options))
 
 /** Nothing is kept: each request is streamed through, verified as it passes. */
 export const layerDisabled: Layer.Layer<DigestCache> = Layer.succeed(
   DigestCache,
   DigestCache.of({
-    peek: () => Effect.succeedNone,
+    peek: (_key, resolve) => Effect.map(resolve, (descriptor) => ({ descriptor, result: "bypass" })),
     open: (_key, source) => Spans.opening(bypass(source), count),
-    resident: () => undefined,
-    admission: () => Effect.succeed("bypass"),
-    drain: Effect.void,
     degraded: Effect.succeed(false)
   })
 )

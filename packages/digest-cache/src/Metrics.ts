@@ -1,4 +1,4 @@
-import { Metric } from "effect"
+import { Effect, Metric } from "effect"
 
 const prefix = "registry_packages_proxy"
 
@@ -41,3 +41,7 @@ export const fillFailures = Metric.counter(`${prefix}_cache_fill_failures_total`
 export const degraded = Metric.gauge(`${prefix}_cache_degraded`, {
   description: "1 while the disk fails and packages pass by the cache, else 0"
 })
+
+/** Tells what a store holds: the bytes of its packages, and how many they are. */
+export const reportUsage = (bytes: number, count: number): Effect.Effect<void> =>
+  Effect.andThen(Metric.update(cacheSize, bytes), Metric.update(entries, count))

@@ -1,7 +1,8 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { cap, suite } from "@registry-packages-proxy/testkit/DigestCacheSuite"
-import { suiteStreaming } from "@registry-packages-proxy/testkit/DigestCacheStreamingSuite"
-import * as Mock from "@registry-packages-proxy/testkit/DigestCacheMock"
+import { Bucket } from "@registry-packages-proxy/testkit/blob-store/Bucket"
+import * as ObjectStore from "@registry-packages-proxy/testkit/blob-store/ObjectStore"
+import { suiteStreaming } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheStreamingSuite"
+import { cap, suite } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSuite"
 import { Effect, FileSystem, Layer } from "effect"
 import * as Live from "../src/DigestCacheLive.ts"
 
@@ -12,6 +13,18 @@ const live = Layer.unwrap(
   })
 ).pipe(Layer.provide(NodeServices.layer))
 
-suite("live", live)
-suiteStreaming("live", live)
-suite("mock", Mock.layer({ largest: cap - 1 }))
+const memory = Live.layerMemory({ cap })
+
+const objects = Live.layerStore().pipe(
+  Layer.provide(Layer.unwrap(Effect.sync(() => ObjectStore.layer(new Bucket(), { maxSize: cap - 1 })))),
+  Layer.provide(NodeServices.layer)
+)
+
+for (const [name, cache] of [
+  ["live", live],
+  ["in memory", memory],
+  ["over an object store", objects]
+] as const) {
+  suite(name, cache)
+  suiteStreaming(name, cache)
+}

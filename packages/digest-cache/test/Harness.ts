@@ -2,15 +2,15 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import type { DigestCache } from "../src/DigestCache.ts"
 import * as Live from "../src/DigestCacheLive.ts"
 import { InodeChanges } from "../src/InodeChanges.ts"
-import { get } from "@registry-packages-proxy/testkit/DigestCacheClient"
-import { TestPackage } from "@registry-packages-proxy/testkit/DigestCacheSource"
+import { get } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
 import {
   FileFaults,
   intercept,
   interceptInodeChanges,
   type Interceptor,
   layer as layerFaulty
-} from "@registry-packages-proxy/testkit/FaultyFileSystem"
+} from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
 import { assert } from "@effect/vitest"
 import { Context, Effect, Exit, FileSystem, Layer, Path, Scope } from "effect"
 import { readdirSync, readlinkSync } from "node:fs"

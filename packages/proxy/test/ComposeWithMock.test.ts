@@ -1,8 +1,10 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
 import { Digest } from "@registry-packages-proxy/oci/Digest"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
+import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
 import { ManifestNotFound, RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
@@ -45,13 +47,56 @@ const settings: Settings.Settings = {
   listenAddress: Option.some(new ListenAddress.ListenAddress({ host: Option.some("127.0.0.1"), port: 0 }))
 }
 
-const program = Program.layerServer(settings).pipe(
-  Layer.provide([registry, credentials, DigestCacheLive.layerDisabled]),
-  Layer.provideMerge(FetchHttpClient.layer),
-  Layer.provide(NodeServices.layer)
-)
+const layerOf = (cache: Layer.Layer<DigestCache>) =>
+  Program.layerServer(settings).pipe(
+    Layer.provide([registry, credentials, cache]),
+    Layer.provideMerge(FetchHttpClient.layer),
+    Layer.provide(NodeServices.layer)
+  )
 
-it.layer(program)((it) => {
+// A cache is three members: this one is a map, and does not bother to share what is asked for at the same time.
+const cache = Layer.sync(DigestCache, () => {
+  const kept = new Map<string, { readonly descriptor: PackageDescriptor; readonly bytes: Uint8Array }>()
+  return DigestCache.of({
+    peek: ({ digest }, resolve) => {
+      const found = kept.get(digest)
+      return found === undefined
+        ? Effect.map(resolve, (descriptor) => ({ descriptor, result: "miss" }))
+        : Effect.succeed({ descriptor: found.descriptor, result: "hit" })
+    },
+    open: Effect.fnUntraced(function* ({ digest }, source) {
+      const found = kept.get(digest)
+      const descriptor = found?.descriptor ?? (yield* source.resolve)
+      const bytes = found?.bytes ?? Buffer.concat(yield* Stream.runCollect(source.blob(descriptor, 0)))
+      kept.set(digest, { descriptor, bytes })
+      return {
+        descriptor,
+        result: found === undefined ? "miss" : "hit",
+        acceptsRanges: true,
+        body: (start, end) => ({ _tag: "Bytes", bytes: bytes.subarray(start, end) })
+      }
+    }),
+    degraded: Effect.succeed(false)
+  })
+})
+
+it.layer(layerOf(cache))((it) => {
+  it.effect("a program composed with a mock cache serves what it brought", () =>
+    HttpServer.addressFormattedWith((origin) =>
+      Effect.gen(function* () {
+        for (const status of ["fwd=miss; stored", "hit"]) {
+          const response = yield* HttpClient.get(`${origin}/package?digest=${image}`, {
+            headers: { range: "bytes=5-9" }
+          })
+          assert.strictEqual(yield* response.text, "would")
+          assert.strictEqual(response.headers["cache-status"], `registry-packages-proxy; ${status}`)
+        }
+      })
+    )
+  )
+})
+
+it.layer(layerOf(DigestCacheLive.layerDisabled))((it) => {
   it.effect("a program composed with a mock registry serves what the mock holds", () =>
     HttpServer.addressFormattedWith((origin) =>
       Effect.gen(function* () {

@@ -32,8 +32,7 @@ export const authenticator = (options: {
           const value = Redacted.value(token.value)
           const user = Object.hasOwn(options.tokens, value) ? options.tokens[value] : undefined
           return user === undefined ? Effect.fail(refused("refused")) : Effect.succeed(user)
-        }),
-      known: Option.none
+        })
     })
   )
 
@@ -51,7 +50,6 @@ export const authorizer = (options: {
         return rights?.includes(format(rule)) === true
           ? Effect.void
           : Effect.fail(new Denied({ user: user.name }))
-      },
-      known: () => false
+      }
     })
   )

@@ -78,15 +78,15 @@ export const authenticatorSuite = (
       )
 
       it.effect(
-        "known - says of nobody but whom authenticate would let in that it knows them",
+        "cachedUser - is nobody but whom authenticate would let in",
         Effect.fn(function* () {
           const authenticator = yield* Authenticator
           for (const token of [secret, "the-token-of-bob", "another", undefined]) {
             for (const presented of [present(token), present(token, good), present(token, expired)]) {
-              const before = authenticator.known(presented)
+              const before = Authenticator.cachedUser(authenticator, presented)
               const user = yield* Effect.option(authenticator.authenticate(presented))
-              for (const known of [before, authenticator.known(presented)]) {
-                if (Option.isSome(known)) assert.deepStrictEqual(known, user)
+              for (const cached of [before, Authenticator.cachedUser(authenticator, presented)]) {
+                if (Option.isSome(cached)) assert.deepStrictEqual(cached, user)
               }
             }
           }
@@ -141,14 +141,15 @@ export const authorizerSuite = (name: string, make: (fixture: Fixture) => Layer.
       )
 
       it.effect(
-        "known - says of no access but those that authorize would allow that it is allowed",
+        "isAllowedByCache - is true for no access but those that authorize would allow",
         Effect.fn(function* () {
           const authorizer = yield* Authorizer
           for (const user of [alice, bob]) {
             for (const rule of [packages, ResourceRule.make({ ...packages, name: "another" })]) {
-              const before = authorizer.known(user, rule)
+              const before = Authorizer.isAllowedByCache(authorizer, user, rule)
               const allowed = (yield* authorize(user, rule)) === "allowed"
-              for (const known of [before, authorizer.known(user, rule)]) assert.isTrue(allowed || !known)
+              for (const cached of [before, Authorizer.isAllowedByCache(authorizer, user, rule)])
+                assert.isTrue(allowed || !cached)
             }
           }
         })

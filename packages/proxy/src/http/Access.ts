@@ -134,8 +134,10 @@ export const make = (
       known: (request, route) => {
         const rule = rules[route]
         if (rule === "anonymous") return undefined
-        const user = authenticator.known(presentedBy(request))
-        return Option.isSome(user) && authorizer.known(user.value, rule) ? user.value.name : undefined
+        const user = Authenticator.cachedUser(authenticator, presentedBy(request))
+        return Option.isSome(user) && Authorizer.isAllowedByCache(authorizer, user.value, rule)
+          ? user.value.name
+          : undefined
       },
       admit: (request, user) => void admitted.set(request, user),
       ask: (request, route, exchange) => {

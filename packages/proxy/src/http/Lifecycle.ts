@@ -68,7 +68,7 @@ export class Lifecycle extends Context.Service<
           drain: Effect.gen(function* () {
             draining = true
             yield* Effect.logInfo("stopping: waiting for packages under way", { underWay })
-            yield* cache.drain
+            yield* cache.drain ?? Effect.void
             settle()
             const finished = yield* Effect.timeoutOption(Deferred.await(idle), gracePeriod)
             if (Option.isNone(finished)) {

@@ -17,6 +17,9 @@ import { type Problem, toResponse, unsatisfiableRange } from "./Problem.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
+/** Asks nobody for a package that the cache does not know. */
+const notResolved = Effect.fail("not in the cache")
+
 /** Answers GET and HEAD on /package. */
 export const make = Effect.fnUntraced(function* (platform: Platform) {
   const cache = yield* DigestCache
@@ -30,12 +33,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
 
   /** What GET would answer with, learned without the blob. */
   const inspect = (query: PackageQuery.PackageQuery, source: Source) =>
-    Effect.gen(function* () {
-      const known = yield* cache.peek({ digest: query.digest, platform })
-      if (Option.isSome(known)) return known.value
-      const descriptor = yield* source.resolve
-      return { descriptor, result: yield* cache.admission(descriptor.size) }
-    })
+    cache.peek({ digest: query.digest, platform }, source.resolve)
 
   const head = (query: PackageQuery.PackageQuery, source: Source, exchange: Exchange) =>
     Effect.map(inspect(query, source), ({ descriptor, result }): Response => {
@@ -66,7 +64,9 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
       const header = request.headers["range"]
       // Opening a package counts as using it, which asking for a part that is not there does not.
       const known =
-        header === undefined ? Option.none() : yield* cache.peek({ digest: query.digest, platform })
+        header === undefined
+          ? Option.none()
+          : yield* Effect.option(cache.peek({ digest: query.digest, platform }, notResolved))
       if (
         header !== undefined &&
         Option.isSome(known) &&

@@ -1,10 +1,10 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { diskUse } from "@registry-packages-proxy/testkit/DiskUse"
+import { diskUse } from "@registry-packages-proxy/testkit/blob-store/DiskUse"
 import {
   FileFaults,
   intercept,
   layer as layerFaulty
-} from "@registry-packages-proxy/testkit/FaultyFileSystem"
+} from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
 import { Context, Effect, FileSystem, Layer, type Scope } from "effect"
 import { systemError } from "effect/PlatformError"
 import { execFileSync } from "node:child_process"

@@ -1,5 +1,5 @@
 import { installed } from "@registry-packages-proxy/testkit/CountingScheduler"
-import * as DigestCacheMock from "@registry-packages-proxy/testkit/DigestCacheMock"
+import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
@@ -104,7 +104,7 @@ export const make = Effect.gen(function* () {
       gracePeriod: Duration.zero,
       server
     }).pipe(
-      Layer.provide(DigestCacheMock.layer()),
+      Layer.provide(DigestCacheLive.layerMemory({ cap: 1024 * 1024 })),
       Layer.provide(RegistryClientMock.layer([image])),
       Layer.provide(CredentialStoreMock.layer({ sources: { "": source, [repository]: source } })),
       Layer.provide(NodeServices.layer),

@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlReviews"
-import * as DigestCacheMock from "@registry-packages-proxy/testkit/DigestCacheMock"
+import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
 import { rawHttp } from "@registry-packages-proxy/testkit/RawHttp"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
 import { Array, Effect, Logger, Option, Predicate } from "effect"
@@ -60,7 +60,7 @@ it.effect(
         request,
         requests,
         reviews
-      } = yield* startSecure({ cache: DigestCacheMock.layer() })
+      } = yield* startSecure({ cache: DigestCacheLive.layerMemory({ cap: 1024 * 1024 }) })
       reviews.state.tokens.set("long", TestReviews.user(long))
       for (const [own, target] of [
         [{}, path],

@@ -32,7 +32,7 @@ const layerCache = (open: Effect.Effect<never, unknown>) =>
       // @effect-diagnostics-next-line unsafeEffectTypeAssertion:off -- the errors are those of a source, which the port takes as a type parameter
       open: () => open as Effect.Effect<never>,
       peek: () =>
-        Effect.succeedSome({
+        Effect.succeed({
           descriptor: PackageDescriptor.make(
             {
               mediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
@@ -43,9 +43,6 @@ const layerCache = (open: Effect.Effect<never, unknown>) =>
           ),
           result: "hit"
         }),
-      resident: () => undefined,
-      admission: () => Effect.succeed("miss"),
-      drain: Effect.void,
       degraded: Effect.succeed(false)
     })
   )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as AccessMetrics from "@registry-packages-proxy/access-control/Metrics"
-import * as DigestCacheMock from "@registry-packages-proxy/testkit/DigestCacheMock"
+import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
 import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
 import { Effect, Exit, Metric, Option, Tracer } from "effect"
@@ -9,6 +9,8 @@ import { bytes, start, withPlatform } from "./harness.ts"
 import { startSecure, tokens } from "./SecureHarness.ts"
 
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+const inMemory = DigestCacheLive.layerMemory({ cap: 1024 * 1024 })
 
 /** What ends a span has, in the order they ended. */
 const recordSpans = () => {
@@ -79,7 +81,7 @@ describe("small packages in memory", () => {
 
   it.effect("are for whom access is known, and for as long as it is", () =>
     Effect.gen(function* () {
-      const { package: path, request, reviews } = yield* startSecure({ cache: DigestCacheMock.layer() })
+      const { package: path, request, reviews } = yield* startSecure({ cache: inMemory })
       const asking = { token: tokens.packages }
       assert.strictEqual(
         (yield* request(path, asking)).headers["cache-status"],
@@ -108,7 +110,7 @@ describe("small packages in memory", () => {
         Metric.value(AccessMetrics.authorizations("allowed", "memory"))
       ]).pipe(Effect.map((counters) => counters.map(({ count }) => count)))
       // With the second cache none is ever in memory.
-      for (const cache of [{ cache: DigestCacheMock.layer() }, {}]) {
+      for (const cache of [{ cache: inMemory }, {}]) {
         const { package: path, request } = yield* startSecure(cache)
         yield* request(path, { token: tokens.packages })
         const before = yield* decided

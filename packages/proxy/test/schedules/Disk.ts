@@ -1,12 +1,12 @@
 import type { InodeChanges } from "@registry-packages-proxy/digest-cache/InodeChanges"
 import { installed } from "@registry-packages-proxy/testkit/CountingScheduler"
-import { diskUse } from "@registry-packages-proxy/testkit/DiskUse"
+import { diskUse } from "@registry-packages-proxy/testkit/blob-store/DiskUse"
 import {
   type FileOperation,
   intercept,
   interceptInodeChanges,
   type Interceptor
-} from "@registry-packages-proxy/testkit/FaultyFileSystem"
+} from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
 import { Effect, type FileSystem } from "effect"
 import { systemError } from "effect/PlatformError"
 import {

@@ -1,4 +1,4 @@
-import { openFiles } from "@registry-packages-proxy/testkit/DiskUse"
+import { openFiles } from "@registry-packages-proxy/testkit/blob-store/DiskUse"
 import * as FaultArbitrary from "@registry-packages-proxy/testkit/FaultArbitrary"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
 import { Effect, Latch } from "effect"

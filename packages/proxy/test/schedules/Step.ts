@@ -1,5 +1,5 @@
 import * as FaultArbitrary from "@registry-packages-proxy/testkit/FaultArbitrary"
-import type { FileFault } from "@registry-packages-proxy/testkit/FaultyFileSystem"
+import type { FileFault } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
 import * as fc from "fast-check"
 import { largestSize, packages, small } from "./Packages.ts"
 

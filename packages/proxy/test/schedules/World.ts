@@ -8,7 +8,10 @@ import { RegistryClient } from "@registry-packages-proxy/registry-client/Registr
 import { Upstream } from "@registry-packages-proxy/registry-client/Upstream"
 import * as CredentialStoreFeed from "@registry-packages-proxy/testkit/CredentialStoreFeed"
 import * as Objects from "@registry-packages-proxy/testkit/CredentialStoreObjects"
-import { FileFaults, layer as layerFaulty } from "@registry-packages-proxy/testkit/FaultyFileSystem"
+import {
+  FileFaults,
+  layer as layerFaulty
+} from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
 import { MemorySocket } from "@registry-packages-proxy/testkit/MemorySocket"
 import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
 import { Context, Duration, Effect, Exit, FileSystem, Latch, Layer, Path, Scope } from "effect"

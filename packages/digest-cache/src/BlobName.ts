@@ -1,0 +1,79 @@
+import { algorithm, Digest, encoded } from "@registry-packages-proxy/oci/Digest"
+import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
+import { Platform } from "@registry-packages-proxy/oci/Platform"
+import { Option, Schema } from "effect"
+
+/** The name of a blob: what it is asked for by, and what its bytes must be. */
+export interface BlobName {
+  /** The digest it is asked for by. */
+  readonly requested: Digest
+  /** Present where `requested` is an index's. */
+  readonly platform: Option.Option<Platform>
+  /** The digest its bytes must have. */
+  readonly layer: Digest
+  /** Bytes, so that a file cut short by a crash is not taken for it. */
+  readonly size: number
+  readonly compression: "gzip" | "zstd"
+}
+
+/** The package that a blob of this name holds. */
+export const descriptorOf = (name: BlobName): PackageDescriptor => ({
+  digest: name.layer,
+  size: name.size,
+  compression: name.compression,
+  viaIndex: Option.isSome(name.platform)
+})
+
+// A name holds two digests. In hex, two of sha512 would pass the 255 bytes a name may have: those stand in base64url.
+const formatDigest = (digest: Digest): string =>
+  algorithm(digest) === "sha256"
+    ? `sha256-${encoded(digest)}`
+    : `sha512-${Buffer.from(encoded(digest), "hex").toString("base64url")}`
+
+const decodeDigest = Schema.decodeUnknownOption(Digest)
+
+const parseDigest = (text: string): Option.Option<Digest> =>
+  text.startsWith("sha512-")
+    ? decodeDigest(`sha512:${Buffer.from(text.slice(7), "base64url").toString("hex")}`)
+    : decodeDigest(text.replace("-", ":"))
+
+const decodePlatform = Schema.decodeUnknownOption(Platform)
+
+// A platform's own separators are a path's and a name's: linux/arm64/v8.5 stands as linux-arm64-v8_5.
+const formatPlatform = (platform: Platform): string => platform.replaceAll("/", "-").replaceAll(".", "_")
+const parsePlatform = (text: string): Option.Option<Platform> =>
+  decodePlatform(text.replaceAll("-", "/").replaceAll("_", "."))
+
+const extensions = { gzip: "tar.gz", zstd: "tar.zst" } as const
+
+/** The text of a name, which a file may have: `<digest>.<platform, or any>.<layer digest>.<size>.tar.gz` (or `.tar.zst`). */
+export const format = (name: BlobName): string =>
+  [
+    formatDigest(name.requested),
+    Option.match(name.platform, { onNone: () => "any", onSome: formatPlatform }),
+    formatDigest(name.layer),
+    String(name.size),
+    extensions[name.compression]
+  ].join(".")
+
+/** Reads the text of a name back; none for any other text. */
+export const parse = (fileName: string): Option.Option<BlobName> => {
+  const [requestedText = "", platformText = "", layerText = "", sizeText, tar, extension, ...rest] =
+    fileName.split(".")
+  const compression = extension === "gz" ? "gzip" : "zstd"
+  const requested = parseDigest(requestedText)
+  const layer = parseDigest(layerText)
+  const size = Number(sizeText)
+  const platform = platformText === "any" ? Option.none() : parsePlatform(platformText)
+  if (
+    tar !== "tar" ||
+    rest.length > 0 ||
+    !Number.isSafeInteger(size) ||
+    Option.isNone(requested) ||
+    Option.isNone(layer)
+  ) {
+    return Option.none()
+  }
+  const name: BlobName = { requested: requested.value, platform, layer: layer.value, size, compression }
+  return format(name) === fileName ? Option.some(name) : Option.none()
+}

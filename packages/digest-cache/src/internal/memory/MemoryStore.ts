@@ -1,0 +1,140 @@
+import { Effect, Option, type Scope } from "effect"
+import {
+  type BlobReader,
+  BlobStoreError,
+  type BlobWriter,
+  type OpenBlob,
+  type StoredBlob
+} from "../../Blob.ts"
+import { BlobIndex } from "../../BlobIndex.ts"
+import type { PackageKey } from "../../DigestCache.ts"
+import * as Metrics from "../../Metrics.ts"
+import * as StoreHealth from "../../StoreHealth.ts"
+
+/** Bytes that a blob takes beside its own; without them, any number of empty ones would fit. */
+const overhead = 512
+
+/** A blob in memory. Nobody else can change its bytes, which therefore are their own version. */
+interface MemoryBlob extends StoredBlob {
+  readonly bytes: Uint8Array
+  /** Those who have it open. */
+  users: number
+}
+
+const readerOf = (bytes: Uint8Array, length: () => number): BlobReader => ({
+  read: (into, position) =>
+    Effect.sync(() => {
+      const part = bytes.subarray(position, Math.min(length(), position + into.length))
+      into.set(part)
+      return part.length
+    }),
+  unchanged: Effect.succeed(true)
+})
+
+/** `BlobStore` in memory. */
+export const make = ({ cap }: { readonly cap: number }) => {
+  const index = new BlobIndex<MemoryBlob>()
+  let charged = 0
+
+  const report = Effect.suspend(() => Metrics.reportUsage(charged, index.count))
+
+  const giveBack = (size: number): void => {
+    charged -= size + overhead
+  }
+
+  const drop = (blob: StoredBlob): void => {
+    const current = index.current(blob)
+    if (current === undefined) return
+    index.remove(current)
+    if (current.users === 0) giveBack(current.bytes.length)
+  }
+
+  const release = (blob: MemoryBlob): void => {
+    blob.users--
+    if (blob.users === 0 && index.current(blob) === undefined) giveBack(blob.bytes.length)
+  }
+
+  /** Evicts what was used least recently and is not open; evicts nothing where that is not enough. */
+  const tryCharge = (size: number): boolean => {
+    const victims: Array<MemoryBlob> = []
+    let free = cap - charged
+    for (const blob of index.all()) {
+      if (free >= size + overhead) break
+      if (blob.users > 0) continue
+      victims.push(blob)
+      free += blob.bytes.length + overhead
+    }
+    if (free < size + overhead) return false
+    victims.forEach(drop)
+    charged += size + overhead
+    return true
+  }
+
+  const writerOf = (size: number): BlobWriter & { readonly end: Effect.Effect<void> } => {
+    const bytes = Buffer.allocUnsafeSlow(size)
+    let written = 0
+    let committed: MemoryBlob | undefined
+    return {
+      ...readerOf(bytes, () => written),
+      write: (more) =>
+        Effect.suspend(() => {
+          if (written + more.length > size)
+            return Effect.fail(new BlobStoreError({ cause: "more bytes were written than reserved" }))
+          bytes.set(more, written)
+          written += more.length
+          return Effect.void
+        }),
+      seal: Effect.succeed(bytes),
+      commit: (name) =>
+        Effect.suspend(() => {
+          const twin = index.named(name)
+          if (twin !== undefined) drop(twin)
+          committed = { name, bytes, users: 1 }
+          index.add(committed)
+          return report
+        }),
+      end: Effect.suspend(() => {
+        if (committed === undefined) giveBack(size)
+        else release(committed)
+        return report
+      })
+    }
+  }
+
+  const open = (blob: StoredBlob): Effect.Effect<Option.Option<OpenBlob>, never, Scope.Scope> =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const current = index.current(blob)
+        if (current !== undefined) current.users++
+        return Option.fromUndefinedOr(current)
+      }),
+      Option.match({ onNone: () => Effect.void, onSome: (current) => Effect.sync(() => release(current)) })
+    ).pipe(
+      Effect.map(
+        Option.map(({ bytes }) => ({
+          ...readerOf(bytes, () => bytes.length),
+          version: bytes,
+          size: bytes.length
+        }))
+      )
+    )
+
+  return {
+    find: (key: PackageKey) => Effect.sync(() => Option.fromUndefinedOr(index.find(key))),
+    admits: (size: number) => size + overhead <= cap,
+    reserve: (size: number) =>
+      Effect.acquireRelease(
+        Effect.sync(() => (tryCharge(size) ? Option.some(writerOf(size)) : Option.none())),
+        Option.match({ onNone: () => Effect.void, onSome: ({ end }) => end })
+      ),
+    open,
+    touch: (key: PackageKey): void => index.touch(key),
+    remove: (blob: StoredBlob) =>
+      Effect.suspend(() => {
+        drop(blob)
+        return report
+      }),
+    list: Effect.sync(() => index.names()),
+    health: StoreHealth.make("the cache")
+  }
+}

@@ -1,0 +1,33 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import {
+  cap,
+  suite,
+  suiteCapped,
+  suiteKept
+} from "@registry-packages-proxy/testkit/blob-store/BlobStoreSuite"
+import { Bucket } from "@registry-packages-proxy/testkit/blob-store/Bucket"
+import * as FaultyBlobStore from "@registry-packages-proxy/testkit/blob-store/FaultyBlobStore"
+import * as ObjectStore from "@registry-packages-proxy/testkit/blob-store/ObjectStore"
+import { Effect, FileSystem, Layer } from "effect"
+import { BlobStore } from "../src/BlobStore.ts"
+
+const fileSystem = Effect.gen(function* () {
+  const directory = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
+  return Layer.fresh(BlobStore.layerFileSystem({ directory, cap })).pipe(Layer.provide(NodeServices.layer))
+}).pipe(Effect.provide(NodeServices.layer))
+
+const objects = Effect.sync(() => {
+  const bucket = new Bucket()
+  return Layer.fresh(ObjectStore.layer(bucket, { maxSize: cap })).pipe(Layer.provide(NodeServices.layer))
+})
+
+const memory = BlobStore.layerMemory({ cap })
+
+suite("file system", Layer.unwrap(fileSystem))
+suiteCapped("file system", Layer.unwrap(fileSystem))
+suiteKept("file system", fileSystem)
+suite("memory", memory)
+suiteCapped("memory", memory)
+suite("memory, behind what can fail", FaultyBlobStore.layer.pipe(Layer.provide(memory)))
+suite("object store", Layer.unwrap(objects))
+suiteKept("object store", objects)

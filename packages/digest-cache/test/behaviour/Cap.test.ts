@@ -1,0 +1,100 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { follow, get, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import { intercept } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, FileSystem, Layer } from "effect"
+import { DigestCache } from "../../src/DigestCache.ts"
+import * as Live from "../../src/DigestCacheLive.ts"
+import { diskUse } from "@registry-packages-proxy/testkit/blob-store/DiskUse"
+
+const cap = 4 * 1024 * 1024
+
+/** A cache whose disk use is looked at after every change, and what was the most of it. */
+const sampled = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const directory = yield* fs.makeTempDirectoryScoped()
+  const sampling = { samples: 0, most: 0, directory }
+  const sample = Effect.sync(() => {
+    sampling.samples++
+    sampling.most = Math.max(sampling.most, diskUse(directory))
+  })
+  const watched = intercept(fs, {
+    before: () => Effect.void,
+    after: (operation) =>
+      operation === "write" || operation === "open" || operation === "rename" || operation === "remove"
+        ? sample
+        : Effect.void
+  })
+  const cache = Live.layer({ directory, cap }).pipe(
+    Layer.provide(Layer.succeed(FileSystem.FileSystem, watched))
+  )
+  return { sampling, cache }
+}).pipe(Effect.orDie)
+
+const withSampled = <E>(
+  body: (sampling: { readonly directory: string }) => Effect.Effect<void, E, DigestCache>
+): Effect.Effect<void, E> =>
+  Effect.gen(function* () {
+    const { cache, sampling } = yield* sampled
+    yield* Effect.provide(body(sampling), cache)
+    assert.isAbove(sampling.samples, 0)
+    assert.isAtMost(sampling.most, cap)
+    assert.isAbove(sampling.most, cap / 2, "the cache was put to use")
+  }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+
+describe("DigestCache's cap", () => {
+  it.effect("holds after every write while thirty packages come at once, and again", () =>
+    withSampled(() =>
+      Effect.gen(function* () {
+        const sizes = [5000, 100_000, 300_000, 700_000, 1_300_000, 2_500_000]
+        const packages = Array.from(
+          { length: 30 },
+          (_, seed) => new TestPackage({ size: (sizes[seed % sizes.length] ?? 0) + seed, seed })
+        )
+        for (const concurrency of [30, 7]) {
+          const results = yield* Effect.forEach(packages, (wanted) => get(wanted), { concurrency })
+          assert.isTrue(results.every(({ right }) => right))
+        }
+      })
+    )
+  )
+
+  it.effect("counts what is unlinked but still read, and never takes what is in use", () =>
+    withSampled(({ directory }) =>
+      Effect.gen(function* () {
+        const [used, other, next] = [1, 2, 3].map((seed) => new TestPackage({ size: 1_500_000, seed }))
+        if (used === undefined || other === undefined || next === undefined) return
+        // Its bytes are all there a moment before its fill lets go of its room.
+        yield* Effect.forEach([used, other], (wanted) => Effect.andThen(get(wanted), settled(wanted)))
+        yield* Effect.gen(function* () {
+          const cache = yield* DigestCache
+          const reading = yield* cache.open(used.key, used.source())
+          assert.strictEqual(reading.result, "hit")
+          assert.deepStrictEqual(yield* get(next), { result: "miss", right: true })
+          assert.isAtMost(diskUse(directory), cap)
+          assert.strictEqual((yield* get(used)).result, "hit", "the other one went, though used later")
+          const rest = yield* cache.open(next.key, next.source())
+          assert.strictEqual(rest.result, "hit")
+          assert.deepStrictEqual(yield* get(other), { result: "bypass", right: true })
+        }).pipe(Effect.scoped)
+        assert.deepStrictEqual(yield* get(other), { result: "miss", right: true })
+      })
+    )
+  )
+
+  it.effect("readers of a finished fill keep its room", () =>
+    withSampled(() =>
+      Effect.gen(function* () {
+        const [one, two] = [1, 2].map((seed) => new TestPackage({ size: 2_500_000, seed }))
+        if (one === undefined || two === undefined) return
+        yield* Effect.gen(function* () {
+          const reader = yield* follow(one)
+          yield* Fiber.join(reader.fiber)
+          assert.deepStrictEqual(yield* get(two), { result: "bypass", right: true })
+        }).pipe(Effect.scoped)
+        assert.deepStrictEqual(yield* get(two), { result: "miss", right: true })
+      })
+    )
+  )
+})

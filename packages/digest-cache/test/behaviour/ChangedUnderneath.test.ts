@@ -1,0 +1,262 @@
+import { follow, get, read, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import { adjust } from "@registry-packages-proxy/testkit/TestClock"
+import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Latch } from "effect"
+import { readFileSync, statSync, utimesSync, writeFileSync } from "node:fs"
+import { DigestCache } from "../../src/DigestCache.ts"
+import { type Harness, withHarness } from "../Harness.ts"
+
+const large = 1_000_003
+const small = 200_000
+
+/** Longer than it takes for a last use to be saved. */
+const untilSaved = "31 seconds"
+
+/** Turns a byte of a file, as somebody else would, at a time of its own or with the time put back to what it was. */
+const turn = (file: string, options: { readonly at: number; readonly time: "another" | "put back" }) =>
+  Effect.sync(() => {
+    const { mtimeMs } = statSync(file)
+    const bytes = readFileSync(file)
+    bytes[options.at] = (bytes[options.at] ?? 0) ^ 1
+    writeFileSync(file, bytes, { flag: "r+" })
+    // In the middle of a millisecond: as seconds in floating point, its beginning may be read as the end of the one before.
+    const time = options.time === "another" ? 1000 : (Math.floor(mtimeMs) + 0.5) / 1000
+    utimesSync(file, time, time)
+  })
+
+/** The path of the one package on disk. */
+const onlyFile = (harness: Harness) => Effect.map(harness.blobs, ([name = "none"]) => harness.pathOf(name))
+
+/** The path of the one file there is, also where it is still being written. */
+const anyFile = (harness: Harness) =>
+  Effect.map(Effect.orDie(harness.fs.readDirectory(`${harness.directory}/blobs`)), ([name = "none"]) =>
+    harness.pathOf(name)
+  )
+
+const opened = (wanted: TestPackage) => DigestCache.use((cache) => cache.open(wanted.key, wanted.source()))
+
+type Opened = Effect.Success<ReturnType<typeof opened>>
+
+/** Reads on to the end, and tells of the error that came in place of the last bytes. */
+const brokenAt = Effect.fnUntraced(function* (body: ReturnType<Opened["body"]>, begun: number) {
+  if (body._tag === "Bytes") return assert.fail("a large package has a reader")
+  const buffer = new Uint8Array(100_000)
+  let count = begun
+  for (;;) {
+    const step = yield* Effect.result(body.reader.read(buffer))
+    if (step._tag === "Failure") return { count, reason: step.failure }
+    if (step.success === 0) return assert.fail("a changed file must not end cleanly")
+    count += step.success
+  }
+})
+
+const assertBroken = (broken: { readonly count: number; readonly reason: unknown }) => {
+  assert.isBelow(broken.count, large)
+  assert.include(JSON.stringify(broken.reason), "DiskFailed")
+}
+
+/** Counts the reads of files from now on. */
+const countReads = (harness: Harness) => {
+  let reads = 0
+  harness.hooks.before = (operation) =>
+    Effect.sync(() => {
+      if (operation === "read") reads++
+    })
+  return () => reads
+}
+
+describe("a file changed while it is read", () => {
+  for (const how of ["a hit", "a fill"] as const) {
+    for (const time of ["another", "put back"] as const) {
+      it.effect(
+        `breaks ${how} that was in progress before its last bytes, and is fetched anew (${time})`,
+        () =>
+          withHarness((harness) =>
+            harness.run(
+              Effect.gen(function* () {
+                const wanted = new TestPackage({ size: large, seed: 1 })
+                if (how === "a hit") yield* Effect.andThen(get(wanted), settled(wanted))
+                const reading = yield* opened(wanted)
+                assert.strictEqual(reading.result, how === "a hit" ? "hit" : "miss")
+                const body = reading.body(0, large)
+                if (body._tag === "Bytes") return assert.fail("a large package has a reader")
+                const begun = yield* body.reader.read(new Uint8Array(1000))
+                // A part of it is asked for too, all of which comes before the change.
+                const other = yield* follow(wanted, { start: 10, end: 2000 })
+                yield* settled(wanted)
+                yield* other.at(1990)
+                yield* turn(yield* onlyFile(harness), { at: 500_000, time })
+                assertBroken(yield* brokenAt(body, begun))
+                // The one who looks next finds a wrong byte, the one after has it anew.
+                assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
+                assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+              })
+            )
+          )
+      )
+    }
+  }
+
+  it.effect("breaks who reads it also once others found the change and the file is gone", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size: large, seed: 1 })
+          yield* Effect.andThen(get(wanted), settled(wanted))
+          const body = (yield* opened(wanted)).body(0, large)
+          if (body._tag === "Bytes") return assert.fail("a large package has a reader")
+          const begun = yield* body.reader.read(new Uint8Array(1000))
+          yield* turn(yield* onlyFile(harness), { at: 500_000, time: "put back" })
+          assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
+          yield* settle
+          assert.deepStrictEqual(yield* harness.blobs, [])
+          assertBroken(yield* brokenAt(body, begun))
+        })
+      )
+    )
+  )
+
+  it.effect("an open file that cannot be looked at any more breaks its readers, and stays", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size: large, seed: 1 })
+          yield* Effect.andThen(get(wanted), settled(wanted))
+          const body = (yield* opened(wanted)).body(0, large)
+          yield* harness.faults.set({ operation: "stat", reason: "Unknown", code: "EBADF" })
+          assertBroken(yield* brokenAt(body, 0))
+          yield* harness.faults.set()
+          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+        })
+      )
+    )
+  )
+})
+
+describe("a file changed between the look at it and its reading", () => {
+  it.effect("is fetched anew where it is small, and never comes from memory", () =>
+    withHarness((harness) =>
+      Effect.gen(function* () {
+        const wanted = new TestPackage({ size: small, seed: 1 })
+        const other = new TestPackage({ size: small, seed: 2 })
+        yield* harness.run(
+          Effect.gen(function* () {
+            yield* Effect.andThen(get(wanted), settled(wanted))
+            // Verified by a use, and out of memory again.
+            for (const next of ["verified", "changed"]) {
+              yield* Effect.andThen(get(other), settled(other))
+              if (next === "verified")
+                assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+            }
+            let turned = false
+            harness.hooks.before = (operation, path) => {
+              if (operation !== "read" || turned) return Effect.void
+              turned = true
+              return turn(path, { at: 7, time: "put back" })
+            }
+            assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+            assert.isTrue(turned)
+            assert.deepStrictEqual(yield* get(wanted), { result: "memory", right: true })
+          }),
+          { memory: small + 1000 }
+        )
+      })
+    )
+  )
+})
+
+describe("what the cache itself does to its files", () => {
+  it.effect("saving a last use has nothing verified again, and breaks nobody who reads", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size: large, seed: 1 })
+          yield* Effect.andThen(get(wanted), settled(wanted))
+          const before = countReads(harness)
+          const reading = yield* opened(wanted)
+          yield* adjust(untilSaved)
+          yield* settle
+          assert.isTrue((yield* read(reading)).equals(wanted.bytes))
+          const reads = before()
+          const after = countReads(harness)
+          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          yield* settle
+          assert.strictEqual(after(), reads, "read once, not hashed beside")
+        })
+      )
+    )
+  )
+
+  for (const [what, operation] of [
+    ["a last use is saved", "utimes"],
+    ["it gets its name", "rename"]
+  ] as const) {
+    it.effect(`who has all bytes just while ${what} waits for that, and is given them`, () =>
+      withHarness((harness) =>
+        harness.run(
+          Effect.gen(function* () {
+            const wanted = new TestPackage({ size: large, seed: 1 })
+            const done = Latch.makeUnsafe(false)
+            const goOn = Latch.makeUnsafe(false)
+            if (operation === "utimes") yield* Effect.andThen(get(wanted), settled(wanted))
+            else wanted.holdAt(large)
+            const reader = yield* opened(wanted)
+            const body = reader.body(0, large)
+            if (body._tag === "Bytes") return assert.fail("a large package has a reader")
+            const buffer = new Uint8Array(large)
+            // From the file, or its memory: all but what is held back.
+            let count = 0
+            while (count < large - 64 * 1024)
+              count += yield* body.reader.read(buffer.subarray(count, large - 64 * 1024))
+            harness.hooks.after = (seen) =>
+              seen === operation ? Effect.andThen(done.open, goOn.await) : Effect.void
+            const time = yield* Effect.forkChild(adjust(untilSaved))
+            wanted.proceed()
+            yield* done.await
+            const rest = yield* Effect.forkChild(
+              Effect.gen(function* () {
+                while (count < large) count += yield* body.reader.read(buffer.subarray(count))
+              })
+            )
+            yield* settle
+            yield* goOn.open
+            yield* Fiber.join(rest)
+            assert.isTrue(wanted.bytes.equals(buffer))
+            yield* Fiber.join(time)
+          })
+        )
+      )
+    )
+
+    for (const moment of ["before", "after"] as const) {
+      it.effect(`somebody else's write just ${moment} ${what} is found by the next use`, () =>
+        withHarness((harness) =>
+          harness.run(
+            Effect.gen(function* () {
+              const wanted = new TestPackage({ size: large, seed: 1 })
+              let turned = false
+              harness.hooks[moment] = (seen) =>
+                seen !== operation || turned
+                  ? Effect.void
+                  : Effect.suspend(() => {
+                      turned = true
+                      return Effect.flatMap(anyFile(harness), (file) =>
+                        turn(file, { at: 500_000, time: "another" })
+                      )
+                    })
+              // Who reads it when it comes may be broken off.
+              yield* Effect.andThen(Effect.exit(get(wanted)), settled(wanted))
+              yield* adjust(untilSaved)
+              yield* settle
+              assert.isTrue(turned)
+              assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
+              assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+            })
+          )
+        )
+      )
+    }
+  }
+})

@@ -1,0 +1,380 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import {
+  admission,
+  follow,
+  get,
+  peek,
+  read,
+  settled
+} from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { readAll, TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import type { FileOperation } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Option, Stream } from "effect"
+import { DigestCache } from "../../src/DigestCache.ts"
+import * as Live from "../../src/DigestCacheLive.ts"
+import { assertRoom, defaultCap, unfinished, withHarness } from "../Harness.ts"
+
+const large = 1_000_003
+const small = 10_000
+
+const degraded = Effect.flatMap(DigestCache, (cache) => cache.degraded)
+
+describe("DigestCache on a failing disk", () => {
+  it.effect(
+    "a directory that cannot be made below one that is there is tried once a package, which passes by",
+    () =>
+      Effect.gen(function* () {
+        const wanted = new TestPackage({ size: small, seed: 1 })
+        for (const _ of ["first", "second"]) {
+          assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
+        }
+        assert.isTrue(yield* degraded)
+      }).pipe(
+        // mkdir says ENOENT there, as it does below a mount whose directory was removed.
+        Effect.provide(
+          Live.layer({ directory: "/proc/registry-packages-proxy", cap: defaultCap }).pipe(
+            Layer.provide(NodeServices.layer)
+          )
+        )
+      )
+  )
+
+  it.effect("a directory deleted underneath is made again for all that come at once", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const wanted = [1, 2, 3].map((seed) => new TestPackage({ size: small, seed }))
+          yield* harness.fs.remove(harness.directory, { recursive: true })
+          yield* Effect.forEach(wanted, (one) => get(one), { concurrency: "unbounded" })
+          for (const one of wanted) {
+            yield* settled(one)
+            assert.deepStrictEqual(yield* get(one), { result: "memory", right: true })
+          }
+          assert.lengthOf(yield* harness.blobs, wanted.length)
+          assert.isFalse(yield* degraded)
+        })
+      )
+    )
+  )
+
+  for (const reason of ["WriteZero", "Unknown", "PermissionDenied"] as const) {
+    it.effect(`where a write fails midway (${reason}), each reader goes on from upstream where it is`, () =>
+      withHarness((harness) =>
+        harness.run(
+          Effect.gen(function* () {
+            const wanted = new TestPackage({ size: large, seed: 1 })
+            wanted.holdAt(400_000)
+            const ranges = [
+              [0, large],
+              [0, 100_000],
+              [0, 400_000],
+              [0, 400_001],
+              [100, 600_000],
+              [399_999, 400_001],
+              [400_000, large],
+              [700_000, 800_000],
+              [large - 1, large]
+            ] as const
+            const readers = yield* Effect.forEach(ranges, ([start, end]) => follow(wanted, { start, end }))
+            const [first] = readers
+            yield* Effect.andThen(wanted.held, first?.at(400_000) ?? Effect.void)
+            // Has read nothing when it happens, and reads only afterwards.
+            const idle = yield* (yield* DigestCache).open(wanted.key, wanted.source())
+            yield* harness.faults.set({ operation: "write", reason })
+            wanted.proceed()
+            for (const [index, [start, end]] of ranges.entries()) {
+              const bytes = yield* Fiber.join(readers[index]?.fiber ?? assert.fail("no reader"))
+              assert.isTrue(bytes.equals(wanted.bytes.subarray(start, end)), `${start} to ${end}`)
+            }
+            assert.isTrue((yield* read(idle)).equals(wanted.bytes))
+            assert.deepStrictEqual(
+              wanted.offsets,
+              [0, ...[...ranges, "idle"].map(() => 400_000)],
+              "none begins anew"
+            )
+            assert.isTrue(yield* degraded)
+            assert.deepStrictEqual(yield* harness.blobs, [])
+            yield* harness.faults.set()
+            assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+            yield* settled(wanted)
+            assert.isFalse(yield* degraded)
+            assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          })
+        )
+      )
+    )
+  }
+
+  for (const [what, at] of [
+    ["from its first byte on", 0],
+    ["once the disk has failed midway", 600_000]
+  ] as const) {
+    it.effect(`what passes by ${what} is taken from upstream no faster than it is read`, () =>
+      withHarness((harness) =>
+        harness.run(
+          Effect.gen(function* () {
+            const wanted = new TestPackage({ size: 3_000_000, seed: 1 })
+            const source = wanted.source()
+            let taken = 0
+            const counted = {
+              ...source,
+              blob: (...[descriptor, offset]: Parameters<typeof source.blob>) =>
+                Stream.tap(source.blob(descriptor, offset), (chunk) =>
+                  Effect.sync(() => {
+                    taken += chunk.length
+                  })
+                )
+            }
+            if (at > 0) wanted.holdAt(at)
+            else yield* harness.faults.set({ operation: "open", reason: "PermissionDenied" })
+            const opened = yield* (yield* DigestCache).open(wanted.key, counted)
+            if (at > 0) {
+              yield* wanted.held
+              yield* harness.faults.set({ operation: "write", reason: "WriteZero" })
+              wanted.proceed()
+              yield* settled(wanted)
+            }
+            const body = opened.body(0, wanted.size)
+            if (body._tag === "Bytes") return assert.fail("a large package has a reader")
+            // Up to the place where it passes by, and a piece more.
+            let position = 0
+            const into = new Uint8Array(100_000)
+            while (position < at + into.length) {
+              const count = yield* body.reader.read(into)
+              assert.isTrue(wanted.bytes.subarray(position, position + count).equals(into.subarray(0, count)))
+              position += count
+            }
+            const before = taken
+            for (let turn = 0; turn < 1000; turn++) yield* Effect.yieldNow
+            assert.strictEqual(taken, before)
+            // What was written and lost, what one pull brings, what is held back.
+            assert.isAtMost(taken, position + 512 * 1024 + 3 * 64 * 1024)
+            const rest = yield* readAll(body.reader)
+            assert.isTrue(rest.equals(wanted.bytes.subarray(position)))
+          })
+        )
+      )
+    )
+  }
+
+  it.effect("what comes wrong after a failed write still breaks every reader", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size: large, seed: 1 })
+          wanted.given = Buffer.from(wanted.bytes)
+          wanted.given.writeUInt8(wanted.bytes.readUInt8(large - 1) ^ 1, large - 1)
+          wanted.holdAt(400_000)
+          const readers = [yield* follow(wanted), yield* follow(wanted, { start: 0, end: 100_000 })]
+          yield* wanted.held
+          yield* harness.faults.set({ operation: "write", reason: "Unknown" })
+          wanted.proceed()
+          for (const { fiber } of readers)
+            assert.strictEqual((yield* Effect.flip(Fiber.join(fiber)))._tag, "BodyError")
+        })
+      )
+    )
+  )
+
+  const faults: ReadonlyArray<{ readonly operation: FileOperation; readonly path?: string }> = [
+    { operation: "open", path: "ingest" },
+    { operation: "write" },
+    { operation: "rename" },
+    { operation: "stat", path: "ingest" }
+  ]
+  for (const fault of faults) {
+    for (const size of [small, large]) {
+      it.effect(
+        `answers with right bytes where ${fault.operation} fails, and keeps nothing (${size} bytes)`,
+        () =>
+          withHarness((harness) =>
+            harness.run(
+              Effect.gen(function* () {
+                const wanted = new TestPackage({ size, seed: 1 })
+                yield* harness.faults.set({ ...fault, reason: "Unknown" })
+                for (let times = 0; times < 3; times++) {
+                  assert.isTrue((yield* get(wanted)).right)
+                  yield* settled(wanted)
+                }
+                assert.isTrue(yield* degraded)
+                assert.strictEqual(yield* admission(size), "bypass")
+                assert.deepStrictEqual(yield* harness.blobs, [])
+                yield* harness.faults.set()
+                assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+                yield* settled(wanted)
+                assert.isFalse(yield* degraded)
+                yield* assertRoom()
+              })
+            )
+          )
+      )
+    }
+  }
+
+  it.effect("a hit that cannot be opened passes by the cache, and is a hit again once it can", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size: large, seed: 1 })
+          yield* Effect.andThen(get(wanted), settled(wanted))
+          yield* harness.faults.set({ operation: "open", reason: "Unknown", path: "blobs" })
+          assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
+          assert.isTrue(yield* degraded)
+          yield* harness.faults.set()
+          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          assert.isFalse(yield* degraded)
+        })
+      )
+    )
+  )
+
+  // Found by the random schedules: it was degraded until the next hit on disk, however many packages were kept.
+  it.effect("a package kept after one could not be read says that the disk works", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const [present, next] = [
+            new TestPackage({ size: large, seed: 1 }),
+            new TestPackage({ size: large, seed: 2 })
+          ]
+          yield* Effect.andThen(get(present), settled(present))
+          yield* harness.faults.set({ operation: "open", reason: "Unknown", path: "blobs" })
+          yield* get(present)
+          assert.isTrue(yield* degraded)
+          yield* harness.faults.set()
+          assert.deepStrictEqual(yield* get(next), { result: "miss", right: true })
+          yield* settled(next)
+          assert.isFalse(yield* degraded)
+        })
+      )
+    )
+  )
+
+  it.effect("a hit that cannot be read to its end breaks, and stays", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size: large, seed: 1 })
+          yield* Effect.andThen(get(wanted), settled(wanted))
+          yield* harness.faults.set({ operation: "read", reason: "Unknown", from: 3 })
+          assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
+          yield* harness.faults.set()
+          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+        })
+      )
+    )
+  )
+
+  it.effect("a verification that cannot read breaks its readers, but does not throw the package away", () =>
+    withHarness((harness) =>
+      Effect.gen(function* () {
+        const wanted = new TestPackage({ size: large, seed: 1 })
+        yield* harness.run(Effect.andThen(get(wanted), settled(wanted)))
+        yield* harness.run(
+          Effect.gen(function* () {
+            yield* harness.faults.set({ operation: "read", reason: "Unknown" })
+            assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
+            yield* harness.faults.set()
+            assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          })
+        )
+      })
+    )
+  )
+
+  it.effect("files that cannot be removed go on counting, and go once they can be", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const failing = new TestPackage({ size: large, seed: 1 })
+          const wanted = new TestPackage({ size: large, seed: 2 })
+          failing.failAt = 500_000
+          yield* harness.faults.set({ operation: "remove", reason: "Unknown" })
+          yield* Effect.flip(get(failing))
+          yield* settled(failing)
+          assert.lengthOf(yield* unfinished(harness.fs, harness.directory), 1)
+          assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
+          yield* settled(wanted)
+          yield* harness.faults.set()
+          assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+          yield* settled(wanted)
+          assert.deepStrictEqual(yield* unfinished(harness.fs, harness.directory), [])
+        }),
+        { cap: 1_600_000 }
+      )
+    )
+  )
+
+  it.effect("what cannot be evicted is still served", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const present = new TestPackage({ size: large, seed: 1 })
+          const wanted = new TestPackage({ size: large, seed: 2 })
+          yield* Effect.andThen(get(present), settled(present))
+          yield* harness.faults.set({ operation: "remove", reason: "PermissionDenied" })
+          assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
+          assert.deepStrictEqual(yield* get(present), { result: "hit", right: true })
+          yield* settled(wanted)
+          yield* harness.faults.set()
+          assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+        }),
+        { cap: 1_600_000 }
+      )
+    )
+  )
+
+  it.effect("a directory deleted underneath is made again", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const [first, second] = [
+            new TestPackage({ size: large, seed: 1 }),
+            new TestPackage({ size: large, seed: 2 })
+          ]
+          yield* Effect.andThen(get(first), settled(first))
+          second.holdAt(500_000)
+          const reader = yield* follow(second)
+          yield* second.held
+          yield* harness.fs.remove(harness.directory, { recursive: true })
+          second.proceed()
+          assert.isTrue((yield* Fiber.join(reader.fiber)).equals(second.bytes))
+          yield* settled(second)
+          assert.deepStrictEqual(yield* get(first), { result: "miss", right: true })
+          yield* settled(first)
+          assert.deepStrictEqual(yield* get(first), { result: "hit", right: true })
+          assert.isFalse(yield* degraded)
+        }).pipe(Effect.scoped, Effect.andThen(assertRoom()))
+      )
+    )
+  )
+
+  for (const operation of ["makeDirectory", "readDirectory"] as const) {
+    it.effect(`nothing is kept before what is there is known (${operation} fails at start)`, () =>
+      withHarness((harness) =>
+        Effect.gen(function* () {
+          const [first, second] = [
+            new TestPackage({ size: large, seed: 1 }),
+            new TestPackage({ size: large, seed: 2 })
+          ]
+          yield* harness.run(Effect.andThen(get(first), settled(first)))
+          yield* harness.faults.set({ operation, reason: "PermissionDenied" })
+          yield* harness.run(
+            Effect.gen(function* () {
+              assert.isTrue(yield* degraded)
+              assert.deepStrictEqual(yield* get(first), { result: "bypass", right: true })
+              yield* harness.faults.set()
+              assert.deepStrictEqual(yield* get(second), { result: "miss", right: true })
+              yield* settled(second)
+              assert.isFalse(yield* degraded)
+              const peeked = yield* peek(first.key)
+              assert.isTrue(Option.isNone(peeked), "there was no room for both")
+            }),
+            { cap: 1_600_000 }
+          )
+        })
+      )
+    )
+  }
+})

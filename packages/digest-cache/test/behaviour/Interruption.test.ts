@@ -1,0 +1,128 @@
+import { closed, get, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { DigestCache } from "../../src/DigestCache.ts"
+import { assertRoom, defaultCap, openIn, unfinished, withHarness } from "../Harness.ts"
+
+const large = 1_000_003
+const small = 10_000
+
+/** Where a source can be waited for, and so everything else interrupted: resolving, the first byte, midway, the end. */
+const stages = (size: number) => [-1, 0, size >> 1, size]
+
+const causeTag = (
+  exit: Exit.Exit<unknown, { readonly _tag: string; readonly reason?: { readonly _tag: string } }>
+) => Effect.map(Effect.flip(exit), (error) => error.reason?._tag ?? error._tag)
+
+describe("DigestCache, interrupted", () => {
+  for (const size of [small, large]) {
+    for (const stage of stages(size)) {
+      it.effect(
+        `all who ask leave: the fill goes on and holds nothing afterwards (byte ${stage} of ${size})`,
+        () =>
+          withHarness((harness) =>
+            harness.run(
+              Effect.gen(function* () {
+                const wanted = new TestPackage({ size, seed: 1 })
+                wanted.holdAt(stage)
+                const readers = yield* Effect.forEach([1, 2, 3], () =>
+                  Effect.forkChild(get(wanted), { startImmediately: true })
+                )
+                yield* wanted.held
+                yield* Fiber.interruptAll(readers)
+                wanted.proceed()
+                yield* get(wanted)
+                yield* settled(wanted)
+                assert.strictEqual(wanted.streams, 0)
+                yield* assertRoom()
+              })
+            )
+          )
+      )
+
+      it.effect(
+        `the cache stops: its source is closed and who reads is told (byte ${stage} of ${size})`,
+        () =>
+          withHarness((harness) =>
+            Effect.gen(function* () {
+              const wanted = new TestPackage({ size, seed: 1 })
+              const scope = yield* Scope.make()
+              const services = yield* Layer.buildWithScope(harness.live(), scope)
+              wanted.holdAt(stage)
+              const reader = yield* Effect.forkChild(Effect.provideContext(get(wanted), services))
+              yield* wanted.held
+              yield* Scope.close(scope, Exit.void)
+              assert.strictEqual(yield* causeTag(yield* Fiber.await(reader)), "Stopped")
+              assert.strictEqual(wanted.streams, 0)
+              assert.deepStrictEqual(openIn(harness.directory), [])
+              assert.deepStrictEqual(yield* unfinished(harness.fs, harness.directory), [])
+              // Who asks a cache that has stopped is answered, not left waiting.
+              const late = yield* Effect.exit(
+                Effect.provideContext(get(new TestPackage({ size, seed: 2 })), services)
+              )
+              assert.strictEqual(yield* causeTag(late), "Stopped")
+            })
+          )
+      )
+    }
+  }
+
+  for (const stage of stages(defaultCap)) {
+    it.effect(`who leaves a package that passes by closes its source (byte ${stage})`, () =>
+      withHarness((harness) =>
+        harness.run(
+          Effect.gen(function* () {
+            const wanted = new TestPackage({ size: defaultCap, seed: 1 })
+            wanted.holdAt(stage)
+            const reader = yield* Effect.forkChild(get(wanted))
+            yield* wanted.held
+            yield* Fiber.interrupt(reader)
+            yield* closed(wanted)
+            wanted.proceed()
+            yield* assertRoom()
+          })
+        )
+      )
+    )
+  }
+
+  it.effect("readers of a hit, verified or not, may leave at any time", () =>
+    withHarness((harness) =>
+      Effect.gen(function* () {
+        const wanted = new TestPackage({ size: large, seed: 1 })
+        yield* harness.run(Effect.andThen(get(wanted), settled(wanted)))
+        for (const turns of [0, 1, 2, 3, 5, 8, 13, 21, 34]) {
+          yield* harness.run(
+            Effect.gen(function* () {
+              const readers = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(get(wanted)))
+              yield* Effect.forEach(Array.from({ length: turns }), () => Effect.yieldNow)
+              yield* Fiber.interruptAll(readers)
+              assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+            })
+          )
+        }
+        assert.strictEqual(wanted.resolves, 1)
+        yield* harness.run(assertRoom())
+      })
+    )
+  )
+
+  it.effect("callers interrupted at any moment of their opening leave nothing behind", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const cache = yield* DigestCache
+          for (let turns = 0; turns < 40; turns++) {
+            const wanted = new TestPackage({ size: turns % 2 === 0 ? large : small, seed: turns })
+            const readers = yield* Effect.forEach([1, 2], () => Effect.forkChild(get(wanted)))
+            yield* Effect.forEach(Array.from({ length: turns }), () => Effect.yieldNow)
+            yield* Fiber.interruptAll(readers)
+            assert.isTrue((yield* get(wanted)).right)
+          }
+          yield* cache.drain ?? Effect.void
+        })
+      )
+    )
+  )
+})

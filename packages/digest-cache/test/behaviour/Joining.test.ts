@@ -1,0 +1,234 @@
+import { get, peek, read, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Latch, Option, References } from "effect"
+import { Platform } from "@registry-packages-proxy/oci/Platform"
+import { DigestCache } from "../../src/DigestCache.ts"
+import { assertRoom, withHarness } from "../Harness.ts"
+
+const large = 600_000
+const small = 10_000
+
+const opened = (wanted: TestPackage) => DigestCache.use((cache) => cache.open(wanted.key, wanted.source()))
+
+/** What `peek` and `open` say at the same moment. */
+const bothOf = (wanted: TestPackage) =>
+  Effect.gen(function* () {
+    const peeked = yield* peek(wanted.key)
+    const { descriptor, result } = yield* opened(wanted)
+    assert.deepStrictEqual(
+      Option.map(peeked, (status) => status.descriptor),
+      Option.some(descriptor)
+    )
+    return [Option.getOrUndefined(peeked)?.result, result]
+  }).pipe(Effect.scoped)
+
+describe("joining a fill", () => {
+  it.effect("at any step around its end gives the package from a file that is still open", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          let seed = 0
+          let goOn = Latch.makeUnsafe(false)
+          let renamed = Deferred.makeUnsafe<void>()
+          harness.hooks.after = (operation) =>
+            operation === "rename"
+              ? Effect.andThen(Deferred.succeed(renamed, undefined), goOn.await)
+              : Effect.void
+          // The fill, which nobody else holds, ends after so many turns of the one who joins, who yields at other steps
+          // each time.
+          for (let turns = 0; turns < 24; turns++) {
+            for (let operations = 3; operations < 10; operations++) {
+              goOn = Latch.makeUnsafe(false)
+              renamed = Deferred.makeUnsafe()
+              const wanted = new TestPackage({ size: 300_000, seed: seed++ })
+              const first = yield* Effect.forkChild(opened(wanted).pipe(Effect.scoped))
+              yield* Deferred.await(renamed)
+              yield* Fiber.join(first)
+              const joining = yield* Effect.forkChild(
+                Effect.provideService(get(wanted), References.MaxOpsBeforeYield, operations),
+                { startImmediately: true }
+              )
+              yield* Effect.forEach(Array.from({ length: turns }), () => Effect.yieldNow)
+              yield* goOn.open
+              assert.isTrue((yield* Fiber.join(joining)).right)
+              assert.strictEqual(wanted.resolves, 1)
+            }
+          }
+        }),
+        { cap: 64 * 1024 * 1024 }
+      )
+    )
+  )
+})
+
+describe("peek and open", () => {
+  for (const size of [small, large]) {
+    it.effect(
+      `say the same of a fill that has its first bytes, all of them, or its name (${size} bytes)`,
+      () =>
+        withHarness((harness) =>
+          harness.run(
+            Effect.gen(function* () {
+              const wanted = new TestPackage({ size, seed: 1 })
+              const renaming = Deferred.makeUnsafe<void>()
+              const goOn = Latch.makeUnsafe(false)
+              harness.hooks.before = (operation) =>
+                operation === "rename"
+                  ? Effect.andThen(Deferred.succeed(renaming, undefined), goOn.await)
+                  : Effect.void
+              wanted.holdAt(size >> 1)
+              const first = yield* Effect.forkChild(get(wanted))
+              yield* wanted.held
+              const midway = yield* Effect.forkChild(bothOf(wanted))
+              yield* settle
+              wanted.proceed()
+              yield* Deferred.await(renaming)
+              const verified = yield* Effect.forkChild(bothOf(wanted))
+              yield* settle
+              yield* goOn.open
+              assert.deepStrictEqual(yield* Fiber.join(midway), ["collapsed", "collapsed"])
+              // Nobody has a small package before it is kept.
+              const waiting = size === small ? "collapsed" : "hit"
+              assert.deepStrictEqual(yield* Fiber.join(verified), [waiting, waiting])
+              yield* Fiber.join(first)
+              yield* settled(wanted)
+              const kept = size === small ? "memory" : "hit"
+              assert.deepStrictEqual(yield* bothOf(wanted), [kept, kept])
+            })
+          )
+        )
+    )
+  }
+
+  it.effect("peek says nothing of a fill that passes by the cache", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const [kept, wanted] = [
+            new TestPackage({ size: 3_000_000, seed: 1 }),
+            new TestPackage({ size: 2_000_000, seed: 2 })
+          ]
+          yield* Effect.andThen(get(kept), settled(kept))
+          const inUse = yield* opened(kept)
+          wanted.holdAt(0)
+          const reader = yield* Effect.forkChild(opened(wanted))
+          yield* wanted.held
+          assert.isTrue(Option.isNone(yield* peek(wanted.key)))
+          wanted.proceed()
+          assert.strictEqual((yield* Fiber.join(reader)).result, "bypass")
+          assert.isTrue((yield* read(inUse)).equals(kept.bytes))
+        })
+      )
+    )
+  )
+})
+
+describe("dropping a package and adding it again", () => {
+  it.effect("never takes the new file away, however long the unlinking of the old one takes", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size: large, seed: 1 })
+          yield* Effect.andThen(get(wanted), settled(wanted))
+          const [name = ""] = yield* harness.blobs
+          const removing = Deferred.makeUnsafe<void>()
+          const goOn = Latch.makeUnsafe(false)
+          harness.hooks.before = (operation, path) =>
+            operation === "remove" && path.endsWith(name)
+              ? Effect.andThen(Deferred.succeed(removing, undefined), goOn.await)
+              : Effect.void
+          // Not as long as its name says: dropped.
+          yield* Effect.orDie(harness.fs.truncate(harness.pathOf(name), 7))
+          const dropping = yield* Effect.forkChild(get(wanted))
+          yield* Deferred.await(removing)
+          const adding = yield* Effect.forkChild(get(wanted))
+          yield* settle
+          yield* goOn.open
+          assert.isTrue((yield* Fiber.join(adding)).right)
+          assert.isTrue((yield* Fiber.join(dropping)).right)
+          yield* settled(wanted)
+          assert.deepStrictEqual(yield* harness.blobs, [name])
+          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          assert.strictEqual(wanted.resolves, 2)
+          yield* assertRoom()
+        })
+      )
+    )
+  )
+
+  it.effect("leaves a file alone that took the name of the one to be unlinked", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const cache = yield* DigestCache
+          const goOn = Latch.makeUnsafe(false)
+          const renaming = Deferred.makeUnsafe<void>()
+          // The same package, once for each of two platforms: one name for both.
+          const [present, coming] = [1, 1].map((seed) => new TestPackage({ size: large, seed }))
+          if (present === undefined || coming === undefined) return
+          const other = new TestPackage({ size: large, seed: 2 })
+          coming.holdAt(large)
+          const key = { ...coming.key, platform: Platform.make("linux/arm64") }
+          yield* cache.open(key, coming.source())
+          yield* Effect.andThen(get(present), settled(present))
+          const [name = ""] = (yield* harness.blobs).filter((name) => !name.startsWith("ingest-"))
+          // While another package is being added, that one has to wait, and behind it who drops its twin.
+          harness.hooks.before = (operation) =>
+            operation === "rename"
+              ? Effect.andThen(Deferred.succeed(renaming, undefined), goOn.await)
+              : Effect.void
+          yield* get(other)
+          yield* Deferred.await(renaming)
+          coming.proceed()
+          yield* settle
+          yield* Effect.orDie(harness.fs.truncate(harness.pathOf(name), 7))
+          const dropping = yield* Effect.forkChild(get(present))
+          yield* settle
+          yield* goOn.open
+          assert.deepStrictEqual(yield* Fiber.join(dropping), { result: "hit", right: true })
+          yield* settle
+          assert.include(yield* harness.blobs, name)
+          assert.deepStrictEqual(yield* get(present), { result: "hit", right: true })
+        }).pipe(Effect.scoped, Effect.andThen(assertRoom()))
+      )
+    )
+  )
+
+  it.effect("goes on when the caller who found it changed leaves: no file and no room is left behind", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          let seed = 0
+          let goOn = Latch.makeUnsafe(false)
+          for (let turns = 0; turns < 12; turns++) {
+            for (let operations = 3; operations < 8; operations++) {
+              const wanted = new TestPackage({ size: 300_000, seed: seed++ })
+              yield* Effect.andThen(get(wanted), settled(wanted))
+              for (const name of yield* harness.blobs)
+                yield* Effect.orDie(harness.fs.truncate(harness.pathOf(name), 7))
+              goOn = Latch.makeUnsafe(false)
+              const looked = Deferred.makeUnsafe<void>()
+              let looks = 0
+              // The last step of a look, which is of two, and no more.
+              harness.hooks.after = (operation) =>
+                operation === "stat" && ++looks === 2
+                  ? Effect.andThen(Deferred.succeed(looked, undefined), goOn.await)
+                  : Effect.void
+              const caller = yield* Effect.forkChild(
+                Effect.provideService(get(wanted), References.MaxOpsBeforeYield, operations)
+              )
+              yield* Deferred.await(looked)
+              yield* goOn.open
+              yield* Effect.forEach(Array.from({ length: turns }), () => Effect.yieldNow)
+              yield* Fiber.interrupt(caller)
+              yield* settle
+            }
+          }
+          yield* assertRoom()
+        })
+      )
+    )
+  )
+})

@@ -1,0 +1,54 @@
+import { get, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { withHarness } from "../Harness.ts"
+
+describe("the modes of what the cache makes", () => {
+  it.effect("keeps its directories and files to itself, and tightens those of an earlier version", () =>
+    withHarness((harness) =>
+      Effect.gen(function* () {
+        const modeOf = (path: string) =>
+          Effect.map(Effect.orDie(harness.fs.stat(path)), ({ mode }) => (mode & 0o7777).toString(8))
+        const wanted = new TestPackage({ size: 600_000, seed: 1 })
+        const blobs = `${harness.directory}/blobs`
+        yield* Effect.orDie(harness.fs.chmod(harness.directory, 0o755))
+        yield* harness.run(Effect.andThen(get(wanted), settled(wanted)))
+        const [name = ""] = yield* harness.blobs
+        const file = harness.pathOf(name)
+        const modes = Effect.forEach([harness.directory, blobs, file], modeOf)
+        assert.deepStrictEqual(yield* modes, ["700", "700", "600"])
+        const loosen = Effect.orDie(
+          Effect.forEach([harness.directory, blobs, file], (path) => harness.fs.chmod(path, 0o775))
+        )
+        yield* loosen
+        yield* harness.run(Effect.map(get(wanted), ({ result }) => assert.strictEqual(result, "hit")))
+        assert.deepStrictEqual(yield* modes, ["700", "700", "600"])
+        // A directory that others keep things in is theirs too, and so is its mode.
+        yield* loosen
+        yield* Effect.orDie(harness.fs.writeFile(`${harness.directory}/notes`, new Uint8Array(1)))
+        yield* harness.run(Effect.map(get(wanted), ({ result }) => assert.strictEqual(result, "hit")))
+        assert.deepStrictEqual(yield* modes, ["775", "700", "600"])
+        // Where it may not, it does without.
+        yield* loosen
+        yield* harness.faults.set({ operation: "chmod", reason: "PermissionDenied" })
+        yield* harness.run(Effect.map(get(wanted), ({ result }) => assert.strictEqual(result, "hit")))
+        assert.deepStrictEqual(yield* modes, ["775", "775", "775"])
+      })
+    )
+  )
+
+  it.effect("makes directories for itself alone, those above its own too", () =>
+    withHarness((harness) =>
+      Effect.gen(function* () {
+        const above = `${harness.directory}/above`
+        const layer = harness.live({ directory: `${above}/cache` })
+        yield* Effect.provide(Effect.void, layer)
+        for (const path of [above, `${above}/cache`, `${above}/cache/blobs`]) {
+          const { mode } = yield* Effect.orDie(harness.fs.stat(path))
+          assert.strictEqual((mode & 0o777).toString(8), "700")
+        }
+      })
+    )
+  )
+})

@@ -1,0 +1,162 @@
+import { BodyError } from "../../src/BodyError.ts"
+import { follow, get, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import * as FaultyBlobStore from "@registry-packages-proxy/testkit/blob-store/FaultyBlobStore"
+import { StoreFaults } from "@registry-packages-proxy/testkit/blob-store/FaultyBlobStore"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, type Scope } from "effect"
+import { BlobStore } from "../../src/BlobStore.ts"
+import { DigestCache } from "../../src/DigestCache.ts"
+import * as Live from "../../src/DigestCacheLive.ts"
+
+const large = 1_000_003
+const small = 20_011
+
+const degraded = DigestCache.use((cache) => cache.degraded)
+
+const list = BlobStore.use((store) => store.list)
+
+/** Runs a test on a cache over a store that can fail. The store's memory takes the next small package only. */
+const overFaults = <E>(
+  body: (set: StoreFaults["Service"]["set"]) => Effect.Effect<void, E, DigestCache | BlobStore | Scope.Scope>
+) =>
+  Effect.flatMap(StoreFaults, ({ set }) => body(set)).pipe(
+    Effect.scoped,
+    Effect.provide(
+      Live.layerStore({ memory: small + 1000 }).pipe(
+        Layer.provideMerge(FaultyBlobStore.layer),
+        Layer.provide(BlobStore.layerMemory({ cap: 4 * 1024 * 1024 }))
+      ),
+      { local: true }
+    )
+  )
+
+const kept = (wanted: TestPackage) => Effect.andThen(get(wanted), settled(wanted))
+
+describe("DigestCache over a store that fails", () => {
+  for (const operation of ["find", "reserve", "write", "seal", "commit"] as const) {
+    for (const size of [small, large]) {
+      it.effect(`answers with right bytes where ${operation} fails, and keeps nothing (${size} bytes)`, () =>
+        overFaults((set) =>
+          Effect.gen(function* () {
+            const wanted = new TestPackage({ size, seed: 1 })
+            yield* set({ operation })
+            for (let times = 0; times < 3; times++) {
+              assert.isTrue((yield* get(wanted)).right)
+              yield* settled(wanted)
+            }
+            assert.isTrue(yield* degraded)
+            assert.deepStrictEqual(yield* list, [])
+            yield* set()
+            assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+            yield* settled(wanted)
+            assert.lengthOf(yield* list, 1)
+          })
+        )
+      )
+    }
+  }
+
+  for (const operation of ["find", "open"] as const) {
+    it.effect(`bypasses it where ${operation} fails, and has a hit again once it works`, () =>
+      overFaults((set) =>
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size: large, seed: 1 })
+          yield* kept(wanted)
+          yield* set({ operation })
+          assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
+          assert.isTrue(yield* degraded)
+          yield* set()
+          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+          assert.isFalse(yield* degraded)
+        })
+      )
+    )
+  }
+
+  for (const operation of ["read", "unchanged"] as const) {
+    it.effect(`breaks who reads a large package where ${operation} fails, and keeps it`, () =>
+      overFaults((set) =>
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size: large, seed: 1 })
+          yield* kept(wanted)
+          yield* set({ operation })
+          const error = yield* Effect.flip(get(wanted))
+          assert.instanceOf(error, BodyError)
+          assert.strictEqual(error.reason._tag, "DiskFailed")
+          yield* set()
+          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+        })
+      )
+    )
+  }
+
+  it.effect("bypasses it where a small package cannot be read", () =>
+    overFaults((set) =>
+      Effect.gen(function* () {
+        const [wanted, other] = [1, 2].map((seed) => new TestPackage({ size: small, seed }))
+        if (wanted === undefined || other === undefined) return
+        yield* Effect.andThen(kept(wanted), kept(other))
+        yield* set({ operation: "read" })
+        assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
+        yield* set()
+        assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+      })
+    )
+  )
+
+  it.effect("goes on from upstream where a write fails midway, for each reader at its own place", () =>
+    overFaults((set) =>
+      Effect.gen(function* () {
+        const wanted = new TestPackage({ size: large, seed: 1 })
+        wanted.holdAt(400_000)
+        const ranges = [
+          [0, large],
+          [399_000, 700_000]
+        ] as const
+        const readers = yield* Effect.forEach(ranges, ([start, end]) => follow(wanted, { start, end }))
+        yield* wanted.held
+        yield* set({ operation: "write" })
+        wanted.proceed()
+        for (const [index, [start, end]] of ranges.entries()) {
+          const bytes = yield* Fiber.join(readers[index]?.fiber ?? assert.fail("no reader"))
+          assert.isTrue(bytes.equals(wanted.bytes.subarray(start, end)))
+        }
+        assert.deepStrictEqual(wanted.offsets, [0, 400_000, 400_000])
+      })
+    )
+  )
+
+  it.effect("what comes into the store while it is asked is found, and fetched once", () =>
+    Effect.gen(function* () {
+      const wanted = new TestPackage({ size: large, seed: 1 })
+      yield* Effect.gen(function* () {
+        const readers = yield* Effect.forkChild(
+          Effect.forEach(Array.from({ length: 30 }), () => get(wanted), { concurrency: "unbounded" })
+        )
+        assert.isTrue((yield* Fiber.join(readers)).every(({ right }) => right))
+        assert.strictEqual(wanted.resolves, 1)
+      }).pipe(Effect.provide(slowlyFinding, { local: true }))
+    })
+  )
+})
+
+/** Each look takes longer than the one before, and finds what was there when it began. */
+const slowlyFinding = Live.layerStore().pipe(
+  Layer.provide(
+    Layer.effect(
+      BlobStore,
+      Effect.map(BlobStore, (store) => {
+        let looks = 0
+        return BlobStore.of({
+          ...store,
+          find: (key) =>
+            Effect.tap(store.find(key), () =>
+              Effect.forEach(Array.from({ length: 40 * looks++ }), () => Effect.yieldNow, { discard: true })
+            )
+        })
+      })
+    )
+  ),
+  Layer.provide(BlobStore.layerMemory({ cap: 4 * 1024 * 1024 }))
+)

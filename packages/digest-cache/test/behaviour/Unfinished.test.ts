@@ -1,0 +1,66 @@
+import { get, peek, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Option } from "effect"
+import { DigestCache } from "../../src/DigestCache.ts"
+import { assertRoom, unfinished, withHarness } from "../Harness.ts"
+
+const large = 600_000
+const small = 10_000
+
+/** How the name of a package's file begins. */
+const nameStart = ({ key }: TestPackage) => key.digest.replace(":", "-")
+
+const isCached = (wanted: TestPackage) => Effect.map(peek(wanted.key), Option.isSome)
+
+describe("what an earlier run left unfinished", () => {
+  for (const reason of ["PermissionDenied", "Unknown"] as const) {
+    it.effect(
+      `serves what it had though what was unfinished cannot be removed (${reason}), and is rid of that later`,
+      () =>
+        withHarness((harness) =>
+          Effect.gen(function* () {
+            const { directory, faults, fs, pathOf } = harness
+            const [first, cut, next] = [1, 2, 3].map((seed) => new TestPackage({ size: large, seed }))
+            if (first === undefined || cut === undefined || next === undefined) return
+            yield* harness.run(
+              Effect.forEach([first, cut], (wanted) => Effect.andThen(get(wanted), settled(wanted)))
+            )
+            const nameOfCut = (yield* harness.blobs).find((name) => !name.startsWith(nameStart(first))) ?? ""
+            yield* Effect.orDie(
+              Effect.gen(function* () {
+                yield* fs.truncate(pathOf(nameOfCut), 300_000)
+                yield* fs.writeFile(pathOf("ingest-0"), new Uint8Array(200_000))
+                yield* fs.makeDirectory(pathOf("ingest-1"))
+                yield* fs.writeFile(`${pathOf("ingest-1")}/inside`, new Uint8Array(200_000))
+              })
+            )
+            yield* faults.set({ operation: "remove", reason })
+            yield* harness.run(
+              Effect.gen(function* () {
+                const cache = yield* DigestCache
+                assert.deepStrictEqual(yield* get(first), { result: "hit", right: true })
+                assert.isTrue(yield* cache.degraded)
+                assert.isFalse(yield* isCached(cut))
+                // What is left over takes room.
+                assert.deepStrictEqual(yield* get(next), { result: "bypass", right: true })
+                assert.isTrue((yield* get(cut)).right)
+                yield* settle
+                // And is in nobody's way.
+                const little = new TestPackage({ size: small, seed: 9 })
+                assert.deepStrictEqual(yield* get(little), { result: "miss", right: true })
+                yield* faults.set()
+                assert.deepStrictEqual(yield* get(next), { result: "miss", right: true })
+                yield* settled(next)
+                assert.isFalse(yield* cache.degraded)
+                assert.deepStrictEqual(yield* unfinished(fs, directory), [])
+                yield* assertRoom(1_500_000)
+              }),
+              { cap: 1_500_000 }
+            )
+          })
+        )
+    )
+  }
+})

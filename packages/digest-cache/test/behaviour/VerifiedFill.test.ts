@@ -1,0 +1,28 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, it } from "@effect/vitest"
+import { get } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import { intercept } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
+import { Effect, FileSystem, Latch, Layer } from "effect"
+import * as Live from "../../src/DigestCacheLive.ts"
+
+it.effect("a package that has proved right is a hit while its file still waits for its name", () =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const directory = yield* fs.makeTempDirectoryScoped()
+    const renaming = Latch.makeUnsafe(false)
+    const held = intercept(fs, {
+      before: (operation) => (operation === "rename" ? renaming.await : Effect.void),
+      after: () => Effect.void
+    })
+    const cache = Live.layer({ directory, cap: 4_000_000 }).pipe(
+      Layer.provide(Layer.succeed(FileSystem.FileSystem, held))
+    )
+    yield* Effect.gen(function* () {
+      const wanted = new TestPackage({ size: 1_000_000, seed: 1 })
+      assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+      assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+      yield* renaming.open
+    }).pipe(Effect.provide(cache))
+  }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+)

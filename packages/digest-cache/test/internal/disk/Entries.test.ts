@@ -1,0 +1,125 @@
+import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
+import { platform } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import { assert, describe, it } from "@effect/vitest"
+import { Option } from "effect"
+import fc from "fast-check"
+import { charge, DiskBudget } from "../../../src/internal/disk/DiskBudget.ts"
+import { Entries, Entry } from "../../../src/internal/disk/Entries.ts"
+
+const cap = 200_000
+const base = new DiskBudget(cap).charged
+
+const digestOfNumber = (number: number) => digestOf(Buffer.from(`package ${number}`))
+
+const entryOf = (number: number, size: number): Entry =>
+  new Entry({
+    name: {
+      requested: digestOfNumber(number),
+      platform: Option.none(),
+      layer: digestOfNumber(-number),
+      size,
+      compression: "gzip"
+    },
+    lastUsed: 0
+  })
+
+const command = fc.oneof(
+  fc.record({ _tag: fc.constant("add"), number: fc.nat(12), size: fc.nat(90_000) }),
+  fc.record({ _tag: fc.constant("use"), number: fc.nat(12), size: fc.constant(0) }),
+  fc.record({ _tag: fc.constant("hold"), number: fc.nat(12), size: fc.constant(0) }),
+  fc.record({ _tag: fc.constant("leave"), number: fc.nat(12), size: fc.constant(0) }),
+  fc.record({ _tag: fc.constant("drop"), number: fc.nat(12), size: fc.constant(0) })
+)
+
+/** The model: packages in order of last use, and what is dropped but still held. */
+class Model {
+  kept: ReadonlyArray<Entry> = []
+  lingering: ReadonlyArray<Entry> = []
+
+  get charged(): number {
+    return [...this.kept, ...this.lingering].reduce((sum, { size }) => sum + charge(size), base)
+  }
+}
+
+describe("Entries and DiskBudget", () => {
+  it("keep the order of use, free only what nobody holds, and never charge more than the cap", () => {
+    fc.assert(
+      fc.property(fc.array(command, { maxLength: 80 }), (commands) => {
+        const budget = new DiskBudget(cap)
+        const entries = new Entries(budget)
+        const model = new Model()
+        const remove = (entry: Entry): void => {
+          entries.drop(entry)
+          entry.unlinked = true
+          entries.settle(entry)
+          model.kept = model.kept.filter((it) => it !== entry)
+          if (entry.users > 0) model.lingering = [...model.lingering, entry]
+        }
+        for (const { _tag, number, size } of commands) {
+          const found = entries.find({ digest: digestOfNumber(number), platform })
+          switch (_tag) {
+            case "add": {
+              if (found !== undefined || !budget.admits(size)) break
+              const shortage = budget.shortage(size)
+              const victims = entries.victims(shortage)
+              const idle = model.kept.filter(({ users }) => users === 0)
+              assert.deepStrictEqual(
+                victims ?? [],
+                idle.slice(0, (victims ?? []).length),
+                "the longest unused first"
+              )
+              const freeable = idle.reduce((sum, it) => sum + charge(it.size), 0)
+              assert.strictEqual(victims === undefined, freeable < shortage)
+              victims?.forEach(remove)
+              assert.strictEqual(budget.tryCharge(size), victims !== undefined)
+              if (victims === undefined) break
+              const entry = entryOf(number, size)
+              entries.insert(entry)
+              model.kept = [...model.kept, entry]
+              break
+            }
+            case "use":
+              if (found === undefined) break
+              entries.useAt(found, 1)
+              model.kept = [...model.kept.filter((it) => it !== found), found]
+              break
+            case "hold":
+              if (found !== undefined) found.users++
+              break
+            case "leave":
+              for (const entry of [found, ...model.lingering]) {
+                if (entry === undefined || entry.users === 0) continue
+                entry.users--
+                entries.settle(entry)
+              }
+              model.lingering = model.lingering.filter(({ users }) => users > 0)
+              break
+            case "drop":
+              if (found !== undefined) remove(found)
+          }
+          assert.deepStrictEqual(entries.all(), model.kept)
+          assert.strictEqual(budget.charged, model.charged)
+          assert.isAtMost(budget.charged, cap)
+          assert.strictEqual(
+            entries.bytes,
+            model.kept.reduce((sum, entry) => sum + entry.size, 0)
+          )
+        }
+      })
+    )
+  })
+
+  it("DiskBudget - counts whole blocks, what is foreign for good, and what was found though it does not fit", () => {
+    const budget = new DiskBudget(100_000)
+    assert.isAtLeast(charge(1), 4096)
+    assert.isAtLeast(charge(4097), 8192)
+    budget.chargeForeign(50_000)
+    assert.isFalse(budget.admits(40_000))
+    assert.isTrue(budget.admits(20_000))
+    budget.chargeFound(90_000)
+    assert.isBelow(budget.free, 0)
+    assert.isFalse(budget.tryCharge(1))
+    budget.release(90_000)
+    assert.isTrue(budget.tryCharge(20_000))
+  })
+})

@@ -1,0 +1,356 @@
+import type { BlobReader, OpenBlob } from "@registry-packages-proxy/digest-cache/Blob"
+import type { BlobName } from "@registry-packages-proxy/digest-cache/BlobName"
+import { BlobStore } from "@registry-packages-proxy/digest-cache/BlobStore"
+import { Platform } from "@registry-packages-proxy/oci/Platform"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, type Layer, Option, Schema, type Scope } from "effect"
+import { TestPackage } from "../digest-cache/DigestCacheSource.ts"
+
+/** The room a store under test has if it has a cap, in bytes. */
+export const cap = 4 * 1024 * 1024
+
+export type StoreLayer = Layer.Layer<BlobStore, unknown>
+
+const size = 300_007
+
+/** The name of a package's blob. */
+export const nameOf = ({ descriptor, key }: TestPackage): BlobName => ({
+  requested: key.digest,
+  platform: descriptor.viaIndex ? Option.some(key.platform) : Option.none(),
+  layer: descriptor.digest,
+  size: descriptor.size,
+  compression: descriptor.compression
+})
+
+const one = (seed: number, options: { readonly size?: number; readonly viaIndex?: boolean } = {}) =>
+  new TestPackage({ size, seed, ...options })
+
+const reserved = (wanted: TestPackage) =>
+  Effect.flatMap(BlobStore, (store) => Effect.map(store.reserve(wanted.size), Option.getOrThrow))
+
+/** Writes a package, in pieces, and commits it under its name. */
+const put = (wanted: TestPackage, name = nameOf(wanted)) =>
+  Effect.gen(function* () {
+    const writer = yield* reserved(wanted)
+    for (let at = 0; at < wanted.size; at += 100_000)
+      yield* writer.write(wanted.bytes.subarray(at, at + 100_000))
+    yield* writer.seal
+    yield* writer.commit(name)
+  }).pipe(Effect.scoped)
+
+const found = (wanted: TestPackage) => BlobStore.use((store) => store.find(wanted.key))
+
+const opened = (wanted: TestPackage) =>
+  Effect.gen(function* () {
+    const store = yield* BlobStore
+    const blob = Option.getOrThrow(yield* store.find(wanted.key))
+    return Option.getOrThrow(yield* store.open(blob))
+  })
+
+/** All bytes from a position on, read in pieces. */
+const read = (blob: BlobReader, start = 0, piece = 70_001) =>
+  Effect.gen(function* () {
+    const parts: Array<Buffer> = []
+    let position = start
+    while (true) {
+      const into = Buffer.alloc(piece)
+      const count = yield* blob.read(into, position)
+      if (count === 0) return Buffer.concat(parts)
+      position += count
+      parts.push(into.subarray(0, count))
+    }
+  })
+
+const assertWhole = (wanted: TestPackage, blob: OpenBlob) =>
+  Effect.gen(function* () {
+    assert.strictEqual(blob.size, wanted.size)
+    assert.isTrue((yield* read(blob)).equals(wanted.bytes))
+    assert.isTrue(yield* blob.unchanged)
+  })
+
+/** Reads what was open before it was taken away: its bytes, or an error, and never other bytes. */
+const assertRightOrFailed = (wanted: TestPackage, blob: BlobReader) =>
+  read(blob).pipe(
+    Effect.map((bytes) => assert.isTrue(bytes.equals(wanted.bytes))),
+    Effect.catchTag("BlobStoreError", () => Effect.void)
+  )
+
+const testsOf =
+  (store: StoreLayer) =>
+  <E>(name: string, body: () => Effect.Effect<void, E, BlobStore | Scope.Scope>): void => {
+    it.effect(name, () => Effect.provide(body(), store, { local: true }))
+  }
+
+/** What every store keeps. */
+export const suite = (name: string, store: StoreLayer) =>
+  describe(`BlobStore (${name})`, () => {
+    const test = testsOf(store)
+
+    for (const bytes of [0, 1, size]) {
+      test(`commit - what was written comes back, from every position (${bytes} bytes)`, () =>
+        Effect.gen(function* () {
+          const wanted = one(1, { size: bytes })
+          assert.isTrue(Option.isNone(yield* found(wanted)))
+          yield* put(wanted)
+          const blob = yield* opened(wanted)
+          yield* assertWhole(wanted, blob)
+          for (const start of [1, 99_999, bytes - 1, bytes])
+            assert.isTrue(
+              (yield* read(blob, Math.max(0, start))).equals(wanted.bytes.subarray(Math.max(0, start)))
+            )
+          assert.deepStrictEqual(Option.getOrThrow(yield* found(wanted)).name, nameOf(wanted))
+        }))
+    }
+
+    test("reserve - what is written can be read before it is found", () =>
+      Effect.gen(function* () {
+        const wanted = one(1)
+        const writer = yield* reserved(wanted)
+        for (const [start, end] of [
+          [0, 100_000],
+          [100_000, size]
+        ] as const) {
+          yield* writer.write(wanted.bytes.subarray(start, end))
+          assert.isTrue((yield* read(writer)).equals(wanted.bytes.subarray(0, end)))
+          assert.isTrue(yield* writer.unchanged)
+        }
+        const version = yield* writer.seal
+        assert.isTrue(Option.isNone(yield* found(wanted)))
+        yield* writer.commit(nameOf(wanted))
+        assert.isTrue(yield* writer.unchanged)
+        assert.isTrue((yield* read(writer)).equals(wanted.bytes), "also once it has its name")
+        const blob = yield* opened(wanted)
+        assert.strictEqual(blob.version, version, "it is the version that was sealed")
+        yield* assertWhole(wanted, blob)
+      }))
+
+    test("reserve - what was not committed is never found", () =>
+      Effect.gen(function* () {
+        const store = yield* BlobStore
+        for (const step of ["reserved", "written", "sealed"]) {
+          const wanted = one(1)
+          yield* Effect.gen(function* () {
+            const writer = yield* reserved(wanted)
+            if (step !== "reserved") yield* writer.write(wanted.bytes)
+            if (step === "sealed") yield* writer.seal
+          }).pipe(Effect.scoped)
+          assert.isTrue(Option.isNone(yield* found(wanted)), step)
+          assert.deepStrictEqual(yield* store.list, [])
+        }
+      }))
+
+    test("open - a blob is one version however often it is opened", () =>
+      Effect.gen(function* () {
+        const [wanted, other] = [one(1), one(2)]
+        yield* Effect.andThen(put(wanted), put(other))
+        const { version } = yield* Effect.scoped(opened(wanted))
+        assert.strictEqual((yield* opened(wanted)).version, version)
+        assert.notStrictEqual((yield* opened(other)).version, version)
+      }))
+
+    test("find - an index's blob answers its platform, a manifest's every platform", () =>
+      Effect.gen(function* () {
+        const store = yield* BlobStore
+        for (const viaIndex of [true, false]) {
+          const wanted = one(viaIndex ? 1 : 2, { viaIndex })
+          yield* put(wanted)
+          const other = yield* store.find({ ...wanted.key, platform: Platform.make("linux/arm64") })
+          assert.strictEqual(Option.isNone(other), viaIndex)
+          assert.deepStrictEqual(Option.getOrThrow(yield* found(wanted)).name, nameOf(wanted))
+        }
+      }))
+
+    test("commit - takes the place of the blob that its key had", () =>
+      Effect.gen(function* () {
+        const store = yield* BlobStore
+        const [before, after] = [one(1), one(2, { size: size + 1 })]
+        yield* put(before)
+        const replaced = Option.getOrThrow(yield* found(before))
+        const reading = yield* opened(before)
+        yield* put(after, { ...nameOf(after), requested: before.key.digest })
+        yield* assertWhole(after, yield* opened(before))
+        assert.isTrue(Option.isNone(yield* store.open(replaced)))
+        yield* assertRightOrFailed(before, reading)
+        yield* store.remove(replaced)
+        yield* assertWhole(after, yield* opened(before))
+        assert.lengthOf(yield* store.list, 1)
+      }))
+
+    test("commit - the same blob again is found", () =>
+      Effect.gen(function* () {
+        const wanted = one(1)
+        yield* Effect.andThen(put(wanted), put(wanted))
+        yield* assertWhole(wanted, yield* opened(wanted))
+        assert.lengthOf(yield* (yield* BlobStore).list, 1)
+      }))
+
+    test("remove - nobody finds it any more, and it can be put again", () =>
+      Effect.gen(function* () {
+        const store = yield* BlobStore
+        const wanted = one(1)
+        yield* put(wanted)
+        const blob = Option.getOrThrow(yield* found(wanted))
+        const reading = yield* opened(wanted)
+        for (const _ of ["once", "again"]) {
+          yield* store.remove(blob)
+          assert.isTrue(Option.isNone(yield* found(wanted)))
+          assert.isTrue(Option.isNone(yield* store.open(blob)))
+        }
+        yield* assertRightOrFailed(wanted, reading)
+        assert.deepStrictEqual(yield* store.list, [])
+        yield* put(wanted)
+        yield* store.remove(blob)
+        yield* assertWhole(wanted, yield* opened(wanted))
+      }))
+
+    it.effect.prop(
+      "list - names all blobs in the order of their last use, whatever came before",
+      [
+        Schema.Array(
+          Schema.Struct({
+            what: Schema.Literals(["put", "touch", "remove"]),
+            seed: Schema.Literals([1, 2, 3, 4])
+          })
+        )
+      ],
+      ([steps]) =>
+        Effect.gen(function* () {
+          const store = yield* BlobStore
+          let model: ReadonlyArray<number> = []
+          const packages = [1, 2, 3, 4].map((seed) =>
+            one(seed, { size: 1000 + seed, viaIndex: seed % 2 === 0 })
+          )
+          const packageOf = (seed: number) => packages[seed - 1] ?? assert.fail("no such package")
+          for (const { seed, what } of steps) {
+            const wanted = packageOf(seed)
+            const others = model.filter((it) => it !== seed)
+            switch (what) {
+              case "put":
+                yield* put(wanted)
+                model = [...others, seed]
+                break
+              case "touch":
+                store.touch(wanted.key)
+                if (model.includes(seed)) model = [...others, seed]
+                break
+              case "remove": {
+                const blob = yield* store.find(wanted.key)
+                assert.strictEqual(Option.isSome(blob), model.includes(seed))
+                if (Option.isSome(blob)) yield* store.remove(blob.value)
+                model = others
+              }
+            }
+            assert.deepStrictEqual(
+              yield* store.list,
+              model.map((it) => nameOf(packageOf(it)))
+            )
+          }
+        }).pipe(Effect.scoped, Effect.provide(store, { local: true })),
+      { arbitrary: { runs: 30 } }
+    )
+  })
+
+/** What a store keeps that has a cap of its own: `cap`. */
+export const suiteCapped = (name: string, store: StoreLayer) =>
+  describe(`BlobStore with a cap (${name})`, () => {
+    const test = testsOf(store)
+
+    /** Room for two of these, and not for three. */
+    const large = 1_500_000
+
+    const isFound = (wanted: TestPackage) => Effect.map(found(wanted), Option.isSome)
+
+    test("admits - what would have room if there was nothing else", () =>
+      Effect.gen(function* () {
+        const store = yield* BlobStore
+        yield* put(one(1, { size: large }))
+        assert.isTrue(store.admits(cap - 65_536))
+        assert.isFalse(store.admits(cap))
+        assert.isTrue(Option.isNone(yield* store.reserve(cap)))
+        assert.lengthOf(yield* store.list, 1, "nothing is evicted for what has no room")
+      }))
+
+    test("reserve - evicts what was used least recently, and no more", () =>
+      Effect.gen(function* () {
+        const store = yield* BlobStore
+        const [first, second, third] = [
+          one(1, { size: large }),
+          one(2, { size: large }),
+          one(3, { size: large })
+        ]
+        yield* Effect.andThen(put(first), put(second))
+        store.touch(first.key)
+        yield* put(third)
+        assert.deepStrictEqual(yield* Effect.forEach([first, second, third], isFound), [true, false, true])
+      }))
+
+    test("reserve - evicts nothing that is open or being written, and nothing in vain", () =>
+      Effect.gen(function* () {
+        const store = yield* BlobStore
+        const [first, second, third] = [
+          one(1, { size: large }),
+          one(2, { size: large }),
+          one(3, { size: large })
+        ]
+        yield* put(first)
+        yield* Effect.gen(function* () {
+          const reading = yield* opened(first)
+          yield* put(second)
+          assert.isTrue(Option.isNone(yield* store.reserve(2 * large)))
+          assert.isTrue(yield* isFound(second), "it would not have been enough")
+          yield* put(third)
+          assert.deepStrictEqual(yield* Effect.forEach([first, second], isFound), [true, false])
+          yield* reserved(one(4, { size: large }))
+          assert.isTrue(
+            Option.isNone(yield* Effect.scoped(store.reserve(large))),
+            "all is open, or being written"
+          )
+          yield* assertWhole(first, reading)
+        }).pipe(Effect.scoped)
+        yield* put(one(5, { size: 2 * large }))
+      }))
+
+    test("commit - what it replaces gives its space back", () =>
+      Effect.gen(function* () {
+        const wanted = one(1, { size: large })
+        for (let times = 0; times < 5; times++) yield* put(wanted)
+        yield* put(one(2, { size: large }))
+        assert.isTrue(yield* isFound(wanted), "there is room for both")
+      }))
+
+    test("reserve - space comes back once nobody writes or reads what is not kept", () =>
+      Effect.gen(function* () {
+        const store = yield* BlobStore
+        const whole = one(1, { size: cap - 65_536 })
+        for (let times = 0; times < 3; times++) {
+          yield* Effect.scoped(Effect.flatMap(reserved(whole), (writer) => writer.write(whole.bytes)))
+          yield* put(whole)
+          yield* Effect.gen(function* () {
+            yield* opened(whole)
+            yield* store.remove(Option.getOrThrow(yield* found(whole)))
+            assert.isTrue(Option.isNone(yield* store.reserve(whole.size)), "it is still open")
+          }).pipe(Effect.scoped)
+        }
+        yield* put(whole)
+      }))
+  })
+
+/** What a store keeps that outlives the program: `place` makes a place, and stores over it one after the other. */
+export const suiteKept = <E>(name: string, place: Effect.Effect<StoreLayer, E, Scope.Scope>) =>
+  describe(`BlobStore after a restart (${name})`, () => {
+    it.effect("finds what was committed, by its key and as it was, and nothing else", () =>
+      Effect.gen(function* () {
+        const store = yield* place
+        const packages = [one(1), one(2, { viaIndex: true }), one(3, { size: 0 })]
+        yield* Effect.gen(function* () {
+          yield* Effect.forEach(packages, (wanted) => put(wanted))
+          const writer = yield* reserved(one(4))
+          yield* writer.write(one(4).bytes)
+        }).pipe(Effect.scoped, Effect.provide(store, { local: true }))
+        yield* Effect.gen(function* () {
+          for (const wanted of packages) yield* assertWhole(wanted, yield* opened(wanted))
+          assert.lengthOf(yield* (yield* BlobStore).list, packages.length)
+        }).pipe(Effect.scoped, Effect.provide(store, { local: true }))
+      }).pipe(Effect.scoped)
+    )
+  })

@@ -1,0 +1,53 @@
+import { Effect, Option, Schema } from "effect"
+
+/** A bucket did not do what it was asked. */
+export class BucketError extends Schema.TaggedError<BucketError>()("BucketError", {
+  code: Schema.Literals(["NoSuchKey", "PreconditionFailed"])
+}) {}
+
+/** What a bucket says of an object without its bytes. */
+export interface ObjectHead {
+  readonly key: string
+  /** Another one with each `put`. */
+  readonly etag: string
+  readonly size: number
+}
+
+/** Objects by key, as an S3-like service keeps them. */
+export class Bucket {
+  readonly #objects = new Map<string, ObjectHead & { readonly bytes: Uint8Array }>()
+  #puts = 0
+
+  put(key: string, bytes: Uint8Array): Effect.Effect<ObjectHead> {
+    return Effect.sync(() => {
+      const object = { key, etag: `"${++this.#puts}"`, size: bytes.length, bytes: Buffer.from(bytes) }
+      this.#objects.delete(key)
+      this.#objects.set(key, object)
+      return object
+    })
+  }
+
+  head(key: string): Effect.Effect<Option.Option<ObjectHead>> {
+    return Effect.sync(() => Option.fromUndefinedOr(this.#objects.get(key)))
+  }
+
+  /** The bytes from `start` to `end` (exclusive) or the object's end, of the object that has this etag (If-Match). */
+  get(key: string, etag: string, start: number, end: number): Effect.Effect<Uint8Array, BucketError> {
+    return Effect.suspend(() => {
+      const object = this.#objects.get(key)
+      if (object === undefined) return new BucketError({ code: "NoSuchKey" })
+      return object.etag === etag
+        ? Effect.succeed(object.bytes.slice(start, end))
+        : new BucketError({ code: "PreconditionFailed" })
+    })
+  }
+
+  delete(key: string): Effect.Effect<void> {
+    return Effect.sync(() => void this.#objects.delete(key))
+  }
+
+  /** All objects, in the order they were put. */
+  get list(): Effect.Effect<ReadonlyArray<ObjectHead>> {
+    return Effect.sync(() => [...this.#objects.values()])
+  }
+}

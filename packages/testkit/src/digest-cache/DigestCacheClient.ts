@@ -1,0 +1,97 @@
+import {
+  DigestCache,
+  type OpenPackage,
+  type PackageKey
+} from "@registry-packages-proxy/digest-cache/DigestCache"
+import { assert, it } from "@effect/vitest"
+import { Cause, Deferred, Effect, Exit, type Layer, Option, type Scope } from "effect"
+import { readAll, TestPackage } from "./DigestCacheSource.ts"
+import { settle } from "../VirtualTime.ts"
+
+export type CacheLayer = Layer.Layer<DigestCache, unknown>
+
+/** Each test has a cache of its own. */
+export const withCache =
+  (cache: CacheLayer) =>
+  <E>(name: string, body: () => Effect.Effect<void, E, DigestCache | Scope.Scope>): void => {
+    it.effect(name, () => Effect.provide(body(), cache, { local: true }))
+  }
+
+/** The bytes of an opened package from `start` to `end`. */
+export const read = <E>(opened: OpenPackage<E>, start = 0, end = opened.descriptor.size) => {
+  const body = opened.body(start, end)
+  return body._tag === "Bytes" ? Effect.succeed(Buffer.from(body.bytes)) : readAll(body.reader)
+}
+
+/** Opens a package and reads it whole, as one response does. */
+export const get = (wanted: TestPackage, identity?: string) =>
+  Effect.gen(function* () {
+    const cache = yield* DigestCache
+    const opened = yield* cache.open(wanted.key, wanted.source(identity))
+    return { result: opened.result, right: (yield* read(opened)).equals(wanted.bytes) }
+  }).pipe(Effect.scoped)
+
+/** What opening a package would come to, where the cache knows that without asking anyone. */
+export const peek = (key: PackageKey) =>
+  DigestCache.use((cache) => Effect.option(cache.peek(key, Effect.fail("nobody is asked"))))
+
+/** What opening a package of this size would come to that the cache does not know. */
+export const admission = (size: number) => {
+  const { descriptor, key } = new TestPackage({ size: 0, seed: 999_999 })
+  return Effect.map(
+    DigestCache.use((cache) => cache.peek(key, Effect.succeed({ ...descriptor, size }))),
+    ({ result }) => result
+  )
+}
+
+/** Waits until a package's fill is over: it is in the cache under its name, or is not going to be. */
+export const settled = (wanted: TestPackage) =>
+  Effect.gen(function* () {
+    yield* peek(wanted.key).pipe(
+      Effect.tap(() => Effect.yieldNow),
+      Effect.repeat({ until: (status) => Option.getOrUndefined(status)?.result !== "collapsed" })
+    )
+    // One that has proved right is a hit before it has its name.
+    yield* settle
+  })
+
+/** Waits until none of a package's blob streams is open. */
+export const closed = (wanted: TestPackage) =>
+  Effect.sync(() => wanted.streams).pipe(
+    Effect.tap(() => Effect.yieldNow),
+    Effect.repeat({ until: (streams) => streams === 0 })
+  )
+
+/** Reads a package in the background; `at(count)` returns once it has so many bytes. */
+export const follow = (
+  wanted: TestPackage,
+  options: { readonly start?: number; readonly end?: number } = {}
+) =>
+  Effect.gen(function* () {
+    const opened = yield* (yield* DigestCache).open(wanted.key, wanted.source())
+    const body = opened.body(options.start ?? 0, options.end ?? wanted.size)
+    const waits: Array<{ readonly count: number; readonly reached: Deferred.Deferred<void> }> = []
+    let had = 0
+    const progress = (count: number): void => {
+      had = count
+      for (const wait of waits) if (wait.count <= count) Deferred.doneUnsafe(wait.reached, Effect.void)
+    }
+    const fiber = yield* Effect.forkChild(
+      body._tag === "Bytes" ? Effect.succeed(Buffer.from(body.bytes)) : readAll(body.reader, { progress })
+    )
+    const at = (count: number) =>
+      Effect.suspend(() => {
+        if (had >= count) return Effect.void
+        const reached = Deferred.makeUnsafe<void>()
+        waits.push({ count, reached })
+        return Deferred.await(reached)
+      })
+    return { result: opened.result, fiber, at, had: () => had }
+  })
+
+/** Asserts that a body broke as a wrong blob's must. */
+export const assertMismatch = (exit: Exit.Exit<unknown, { readonly _tag: string }>): void => {
+  assert.isTrue(Exit.isFailure(exit), "a wrong body must not end cleanly")
+  const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined
+  assert.strictEqual(error?._tag, "BodyError")
+}

@@ -1,0 +1,271 @@
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
+import { inMemory } from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { assert, describe } from "@effect/vitest"
+import { Effect, Fiber, Option } from "effect"
+import {
+  admission,
+  type CacheLayer,
+  closed,
+  get,
+  peek,
+  read,
+  settled,
+  withCache
+} from "./DigestCacheClient.ts"
+import { TestPackage } from "./DigestCacheSource.ts"
+
+/** The room a cache under test has for packages and what comes with them, in bytes. */
+export const cap = 4 * 1024 * 1024
+
+const large = 1_000_003
+const small = 20_011
+
+/** What every cache keeps, the mock included. */
+export const suite = (name: string, cache: CacheLayer) =>
+  describe(`DigestCache (${name})`, () => {
+    const test = withCache(cache)
+
+    test("open - a package comes from its source once, then from the cache", () =>
+      Effect.gen(function* () {
+        const wanted = new TestPackage({ size: large, seed: 1 })
+        assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+        yield* settled(wanted)
+        assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+        assert.deepStrictEqual([wanted.resolves, wanted.offsets], [1, [0]])
+      }))
+
+    test("open - a small package comes from memory the second time", () =>
+      Effect.gen(function* () {
+        const wanted = new TestPackage({ size: small, seed: 1 })
+        assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+        yield* settled(wanted)
+        assert.deepStrictEqual(yield* get(wanted), { result: "memory", right: true })
+      }))
+
+    test("inMemory - gives nothing but what open would give from memory", () =>
+      Effect.gen(function* () {
+        const cache = yield* DigestCache
+        for (const size of [0, small, large]) {
+          const wanted = new TestPackage({ size, seed: size })
+          assert.isUndefined(inMemory(cache, wanted.key), "before it was ever asked for")
+          yield* get(wanted)
+          yield* settled(wanted)
+          const resident = inMemory(cache, wanted.key)
+          if (resident !== undefined) {
+            assert.isTrue(wanted.bytes.equals(resident.bytes))
+            assert.strictEqual((yield* get(wanted)).result, "memory")
+            const opened = yield* cache.open(wanted.key, wanted.source())
+            assert.deepStrictEqual(resident.descriptor, opened.descriptor)
+          }
+          assert.strictEqual(wanted.resolves, 1)
+        }
+      }).pipe(Effect.scoped))
+
+    test("open - an empty package is a package", () =>
+      Effect.gen(function* () {
+        const wanted = new TestPackage({ size: 0, seed: 1 })
+        assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+        yield* settled(wanted)
+        assert.deepStrictEqual(yield* get(wanted), { result: "memory", right: true })
+      }))
+
+    test("open - every range has its own bytes, also while the package comes", () =>
+      Effect.gen(function* () {
+        for (const size of [small, large]) {
+          const wanted = new TestPackage({ size, seed: 2 })
+          for (const _ of ["filling", "cached"]) {
+            const opened = yield* (yield* DigestCache).open(wanted.key, wanted.source())
+            assert.isTrue(opened.acceptsRanges)
+            const ranges = [
+              [0, size],
+              [0, 1],
+              [size - 1, size],
+              [777, 10_000],
+              [size - 9000, size - 3],
+              [5, 5]
+            ] as const
+            yield* Effect.forEach(
+              ranges,
+              ([start, end]) =>
+                Effect.map(read(opened, start, end), (bytes) =>
+                  assert.isTrue(bytes.equals(wanted.bytes.subarray(start, end)), `${start} to ${end}`)
+                ),
+              { concurrency: "unbounded" }
+            )
+            yield* settled(wanted)
+          }
+        }
+      }).pipe(Effect.scoped))
+
+    test("open - an answer that came by an index belongs to its platform, another to all", () =>
+      Effect.gen(function* () {
+        for (const viaIndex of [true, false]) {
+          const wanted = new TestPackage({
+            size: small,
+            seed: viaIndex ? 1 : 2,
+            viaIndex,
+            compression: "zstd"
+          })
+          yield* get(wanted)
+          yield* settled(wanted)
+          const other = { ...wanted.key, platform: "linux/arm64" as typeof wanted.key.platform }
+          assert.strictEqual(Option.isNone(yield* peek(other)), viaIndex)
+          const status = yield* peek(wanted.key)
+          assert.deepStrictEqual(Option.getOrThrow(status).descriptor, wanted.descriptor)
+        }
+      }))
+
+    for (const size of [small, large]) {
+      test(`open - a hundred at once ask the source once (${size} bytes)`, () =>
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size, seed: 3 })
+          wanted.holdAt(0)
+          const readers = yield* Effect.forkChild(
+            Effect.forEach(Array.from({ length: 100 }), () => get(wanted), { concurrency: "unbounded" })
+          )
+          yield* wanted.held
+          wanted.proceed()
+          const results = yield* Fiber.join(readers)
+          assert.isTrue(results.every(({ right }) => right))
+          assert.lengthOf(
+            results.filter(({ result }) => result === "miss"),
+            1
+          )
+          assert.lengthOf(
+            results.filter(({ result }) => result === "collapsed"),
+            99
+          )
+          assert.deepStrictEqual([wanted.resolves, wanted.offsets], [1, [0]])
+        }))
+    }
+
+    for (const held of [-1, 0, 500_000, large]) {
+      test(`open - who leaves does not stop what it began (leaving before byte ${held})`, () =>
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size: large, seed: 4 })
+          wanted.holdAt(held)
+          const reader = yield* Effect.forkChild(get(wanted))
+          yield* wanted.held
+          yield* Fiber.interrupt(reader)
+          wanted.proceed()
+          assert.isTrue((yield* get(wanted)).right)
+          assert.deepStrictEqual([wanted.resolves, wanted.offsets], [1, [0]])
+        }))
+    }
+
+    for (const failAt of [-1, 0]) {
+      test(`open - who waits for the same source shares its failure (before byte ${failAt})`, () =>
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size: large, seed: 5 })
+          wanted.holdAt(failAt)
+          const waiting = (identity: string, count: number) =>
+            Effect.forEach(Array.from({ length: count }), () => Effect.flip(get(wanted, identity)), {
+              concurrency: "unbounded"
+            })
+          const mine = yield* Effect.forkChild(waiting("one", 10))
+          yield* wanted.held
+          const others = yield* Effect.forkChild(waiting("two", 10), { startImmediately: true })
+          wanted.failAt = failAt
+          wanted.proceed()
+          const failures = [...(yield* Fiber.join(mine)), ...(yield* Fiber.join(others))]
+          const identities = failures.map((failure) =>
+            "identity" in failure ? failure.identity : failure._tag
+          )
+          assert.deepStrictEqual(
+            identities,
+            ["one", "two"].flatMap((identity) => Array.from({ length: 10 }, () => identity))
+          )
+          assert.strictEqual(wanted.resolves, 2, "one attempt for each source")
+        }))
+    }
+
+    test("open - a failure is not kept", () =>
+      Effect.gen(function* () {
+        const wanted = new TestPackage({ size: large, seed: 6 })
+        wanted.failAt = -1
+        assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "SourceFailed")
+        wanted.failAt = undefined
+        assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+      }))
+
+    test("open - a small package with a wrong byte, or too few or too many, is an error before its body", () =>
+      Effect.gen(function* () {
+        const wanted = new TestPackage({ size: small, seed: 7 })
+        const wrong = Buffer.from(wanted.bytes)
+        wrong.writeUInt8(wrong.readUInt8(100) ^ 1, 100)
+        for (const given of [wrong, wanted.bytes.subarray(1), Buffer.concat([wanted.bytes, Buffer.of(1)])]) {
+          wanted.given = given
+          const error = yield* Effect.flip(get(wanted))
+          assert.strictEqual(error._tag === "BodyError" ? error.reason._tag : error._tag, "DigestMismatch")
+        }
+        wanted.given = wanted.bytes
+        assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+      }))
+
+    test("open - what the cache has no room for passes by it, whole, each time anew", () =>
+      Effect.gen(function* () {
+        const cache = yield* DigestCache
+        const wanted = new TestPackage({ size: cap, seed: 8 })
+        assert.strictEqual(yield* admission(cap), "bypass")
+        for (const times of [1, 2]) {
+          assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
+          assert.lengthOf(wanted.offsets, times)
+        }
+        const opened = yield* cache.open(wanted.key, wanted.source())
+        assert.isFalse(opened.acceptsRanges)
+        assert.isTrue((yield* read(opened, 10, 20)).equals(wanted.bytes))
+        assert.isTrue(Option.isNone(yield* peek(wanted.key)))
+      }).pipe(Effect.scoped))
+
+    test("peek - tells what would be had, and asks nobody", () =>
+      Effect.gen(function* () {
+        for (const size of [small, large]) {
+          const wanted = new TestPackage({ size, seed: 9 })
+          const peeked = Effect.map(peek(wanted.key), (status) => Option.getOrUndefined(status)?.result)
+          assert.isUndefined(yield* peeked)
+          assert.strictEqual(yield* admission(size), "miss")
+          wanted.holdAt(0)
+          const reader = yield* Effect.forkChild(get(wanted))
+          yield* wanted.held
+          assert.strictEqual(yield* peeked, "collapsed")
+          wanted.proceed()
+          yield* Fiber.join(reader)
+          yield* settled(wanted)
+          assert.strictEqual(yield* peeked, size === small ? "memory" : "hit")
+          assert.strictEqual(wanted.resolves, 1)
+        }
+      }))
+
+    test("drain - what nobody reads stops, what is read goes on, and nothing new is kept", () =>
+      Effect.gen(function* () {
+        const cache = yield* DigestCache
+        const unread = new TestPackage({ size: large, seed: 10 })
+        const wanted = new TestPackage({ size: large, seed: 11 })
+        const late = new TestPackage({ size: large, seed: 12 })
+        unread.holdAt(0)
+        wanted.holdAt(0)
+        const leaver = yield* Effect.forkChild(get(unread))
+        const reader = yield* Effect.forkChild(get(wanted))
+        yield* Effect.andThen(unread.held, wanted.held)
+        yield* Fiber.interrupt(leaver)
+        yield* cache.drain ?? Effect.void
+        yield* closed(unread)
+        assert.isTrue(Option.isNone(yield* peek(unread.key)))
+        assert.strictEqual(yield* admission(large), "bypass")
+        assert.deepStrictEqual(yield* get(late), { result: "bypass", right: true })
+        wanted.proceed()
+        assert.isTrue((yield* Fiber.join(reader)).right)
+      }))
+
+    test("drain - a fill stops when its last reader leaves", () =>
+      Effect.gen(function* () {
+        const wanted = new TestPackage({ size: large, seed: 13 })
+        wanted.holdAt(0)
+        const reader = yield* Effect.forkChild(get(wanted))
+        yield* wanted.held
+        yield* (yield* DigestCache).drain ?? Effect.void
+        assert.strictEqual(wanted.streams, 1)
+        yield* Fiber.interrupt(reader)
+        yield* closed(wanted)
+      }))
+  })
