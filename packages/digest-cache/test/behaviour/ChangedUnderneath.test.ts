@@ -118,6 +118,55 @@ describe("a file changed while it is read", () => {
     )
   )
 
+  for (const how of ["a hit", "a fill"] as const) {
+    it.effect(`breaks ${how} in progress also where its time was put back and its name taken away`, () =>
+      withHarness((harness) =>
+        harness.run(
+          Effect.gen(function* () {
+            const wanted = new TestPackage({ size: large, seed: 1 })
+            if (how === "a hit") yield* Effect.andThen(get(wanted), settled(wanted))
+            const body = (yield* opened(wanted)).body(0, large)
+            if (body._tag === "Bytes") return assert.fail("a large package has a reader")
+            const begun = yield* body.reader.read(new Uint8Array(1000))
+            yield* settled(wanted)
+            const file = yield* onlyFile(harness)
+            yield* turn(file, { at: 500_000, time: "put back" })
+            yield* harness.fs.remove(file)
+            assertBroken(yield* brokenAt(body, begun))
+            assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+          })
+        )
+      )
+    )
+  }
+
+  it.effect(
+    "is not taken for what was verified where it was opened, and replaced before the look at it",
+    () =>
+      withHarness((harness) =>
+        harness.run(
+          Effect.gen(function* () {
+            const wanted = new TestPackage({ size: large, seed: 1 })
+            yield* Effect.andThen(get(wanted), settled(wanted))
+            const file = yield* onlyFile(harness)
+            yield* turn(file, { at: 500_000, time: "put back" })
+            harness.hooks.before = (operation) =>
+              Effect.suspend(() => {
+                if (operation !== "stat") return Effect.void
+                harness.hooks.before = () => Effect.void
+                return Effect.orDie(
+                  Effect.andThen(harness.fs.remove(file), harness.fs.writeFile(file, new Uint8Array(large)))
+                )
+              })
+            const broken = yield* brokenAt((yield* opened(wanted)).body(0, large), 0)
+            assert.isBelow(broken.count, large)
+            assert.include(JSON.stringify(broken.reason), "DigestMismatch")
+            assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+          })
+        )
+      )
+  )
+
   it.effect("an open file that cannot be looked at any more breaks its readers, and stays", () =>
     withHarness((harness) =>
       harness.run(

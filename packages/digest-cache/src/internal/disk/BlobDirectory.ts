@@ -1,3 +1,5 @@
+import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
+import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
 import { Effect, FileSystem, Option, Path } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { InodeChanges } from "../../InodeChanges.ts"
@@ -11,6 +13,9 @@ export const modes = { directory: 0o700, file: 0o600 } as const
  * was seen, it would hide a write that came since.
  */
 const leftAlone = new Date(Number.NaN)
+
+/** How much is read and hashed at a time, in bytes; the loop is free in between. */
+const hashedAtOnce = 256 * 1024
 
 const temporary = /^ingest-(\d{1,15})$/
 
@@ -74,10 +79,6 @@ export const make = Effect.fnUntraced(function* (root: string) {
   const lookAtPath = (filePath: string): Look =>
     Effect.flatMap(fs.stat(filePath), (info) => fingerprintOf(info, filePath))
 
-  /** True if an open file is this version. A file without one, which was never whole, only has to be there. */
-  const unchanged = (look: Look, version: FileVersion | undefined): Effect.Effect<boolean, PlatformError> =>
-    version === undefined ? Effect.as(look, true) : Effect.map(version.compare(look), ({ same }) => same)
-
   /** Not interruptible: a buffer must not be used again while the operating system still writes into it. */
   const read = (
     file: FileSystem.File,
@@ -85,6 +86,38 @@ export const make = Effect.fnUntraced(function* (root: string) {
     position: number
   ): Effect.Effect<number, PlatformError> =>
     Effect.uninterruptible(file.read(into, { position: BigInt(position) }))
+
+  /** Hashes an open file. */
+  const holds = (
+    file: FileSystem.File,
+    descriptor: PackageDescriptor
+  ): Effect.Effect<boolean, PlatformError> =>
+    Effect.gen(function* () {
+      const verifier = new DigestVerifier(descriptor)
+      const buffer = Buffer.allocUnsafeSlow(Math.min(hashedAtOnce, descriptor.size))
+      let count = -1
+      while (count !== 0 && verifier.length < descriptor.size) {
+        count = yield* read(file, buffer.subarray(0, descriptor.size - verifier.length), verifier.length)
+        verifier.update(buffer.subarray(0, count))
+      }
+      return verifier.matches()
+    })
+
+  /**
+   * True if an open file is this version. A file without a version, which was never whole, only has to be there; one that
+   * has lost its name is hashed, where it is known what it must hold.
+   */
+  const unchanged = (
+    file: FileSystem.File,
+    look: Look,
+    version: FileVersion | undefined,
+    descriptor: PackageDescriptor | undefined
+  ): Effect.Effect<boolean, PlatformError> =>
+    version === undefined
+      ? Effect.as(look, true)
+      : Effect.flatMap(version.compare(look), ({ same, unnamed }) =>
+          unnamed && descriptor !== undefined ? holds(file, descriptor) : Effect.succeed(same || unnamed)
+        )
 
   /** Removes a file, or all of what stands under the name of one being written; what is gone already is fine. */
   const remove = (file: string): Effect.Effect<void, PlatformError> =>

@@ -1,6 +1,7 @@
 import { Effect, Option, type Scope } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import type { BlobStoreError, OpenBlob, StoredBlob } from "../../Blob.ts"
+import { descriptorOf } from "../../BlobName.ts"
 import type { BlobDirectory } from "./BlobDirectory.ts"
 import type { Entry } from "./Entries.ts"
 import type { FileVersion, Look } from "./FileVersion.ts"
@@ -54,7 +55,7 @@ export const make = (options: {
       version,
       size: version.size,
       read: (into, position) => asStoreError(directory.read(file, into, position)),
-      unchanged: asStoreError(directory.unchanged(look, version))
+      unchanged: asStoreError(directory.unchanged(file, look, version, descriptorOf(entry.name)))
     })
   })
 

@@ -9,7 +9,7 @@ export interface Fingerprint {
   readonly modified: number
   /**
    * The time of the inode's last change, in nanoseconds since the epoch: no program can put it back. Undefined where the
-   * file has lost its name, which is itself such a change.
+   * file has lost its name, by which it is looked up.
    */
   readonly changed: bigint | undefined
 }
@@ -20,11 +20,19 @@ export type Look = Effect.Effect<Fingerprint, PlatformError>
 const sameContent = (a: Fingerprint, b: Fingerprint): boolean =>
   a.inode === b.inode && a.size === b.size && a.modified === b.modified
 
-const same = (a: Fingerprint, b: Fingerprint): boolean => sameContent(a, b) && a.changed === b.changed
+const same = (a: Fingerprint, b: Fingerprint): boolean =>
+  sameContent(a, b) && a.changed === b.changed && a.changed !== undefined
 
-/** Whether a file that has only lost its name is still `known`: nobody can open it any more to change it. */
-const sameButUnlinked = (present: Fingerprint, known: Fingerprint): boolean =>
-  present.changed === undefined && sameContent(present, known)
+/** What a look at a file says of a version. */
+export interface Comparison {
+  readonly present: Fingerprint
+  readonly same: boolean
+  /**
+   * Nothing differs that can be told without a name: a write before the file lost it, with the time put back, cannot. From
+   * then on nobody can open it to change it.
+   */
+  readonly unnamed: boolean
+}
 
 /**
  * A file's bytes from one foreign change to the next. Readers hold the version that they began with, so that none of
@@ -52,18 +60,17 @@ export class FileVersion {
   }
 
   /** Looks at a file, and tells whether it still is this version. Waits for a change of our own to be over. */
-  compare(
-    look: Look
-  ): Effect.Effect<{ readonly present: Fingerprint; readonly same: boolean }, PlatformError> {
+  compare(look: Look): Effect.Effect<Comparison, PlatformError> {
     return Effect.suspend(() => {
       const changes = this.#changes
       return Effect.flatMap(look, (present) => {
-        if (this.#superseded) return Effect.succeed({ present, same: false })
-        if (same(present, this.#fingerprint)) return Effect.succeed({ present, same: true })
+        if (this.#superseded) return Effect.succeed({ present, same: false, unnamed: false })
+        if (same(present, this.#fingerprint)) return Effect.succeed({ present, same: true, unnamed: false })
         // What was seen may be our own doing.
         if (this.#changing !== undefined) return Effect.andThen(this.#changing.await, this.compare(look))
         if (changes !== this.#changes) return this.compare(look)
-        return Effect.succeed({ present, same: sameButUnlinked(present, this.#fingerprint) })
+        const unnamed = present.changed === undefined && sameContent(present, this.#fingerprint)
+        return Effect.succeed({ present, same: false, unnamed })
       })
     })
   }

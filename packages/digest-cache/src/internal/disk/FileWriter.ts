@@ -5,7 +5,7 @@ import type { BlobDirectory } from "./BlobDirectory.ts"
 import { isFull } from "./DiskError.ts"
 import type { StoreHealth } from "../../StoreHealth.ts"
 import { Entry } from "./Entries.ts"
-import type { BlobName } from "../../BlobName.ts"
+import { type BlobName, descriptorOf } from "../../BlobName.ts"
 import { FileVersion } from "./FileVersion.ts"
 import type { Room } from "./Room.ts"
 import { asStoreError } from "./StoreFailure.ts"
@@ -105,7 +105,11 @@ export const make = (options: {
 
       const writer: BlobWriter = {
         read: (into, position) => asStoreError(directory.read(file, into, position)),
-        unchanged: Effect.suspend(() => asStoreError(directory.unchanged(look, sealed))),
+        unchanged: Effect.suspend(() => {
+          const { entry } = reservation
+          const descriptor = entry === undefined ? undefined : descriptorOf(entry.name)
+          return asStoreError(directory.unchanged(file, look, sealed, descriptor))
+        }),
         write: (bytes) => asStoreError(write(bytes)),
         seal: asStoreError(seal),
         commit: (name) =>
