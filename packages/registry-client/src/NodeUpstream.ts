@@ -8,7 +8,7 @@ import { Effect, Equal, Hash, Layer, RcMap, Result, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
 import { createHash } from "node:crypto"
 import type { SecureContext } from "node:tls"
-import * as NodeClient from "./internal/NodeClient.ts"
+import * as NodeClient from "./internal/node/NodeClient.ts"
 import { ConnectionFailed } from "./RegistryError.ts"
 import { type Target, Upstream } from "./Upstream.ts"
 

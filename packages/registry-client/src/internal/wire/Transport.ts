@@ -1,0 +1,36 @@
+import type { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
+import * as Failures from "@registry-packages-proxy/node-net/ConnectionFailure"
+import type { HttpClientError } from "effect/http"
+import { ConnectionFailed, InvalidResponse, type OtherServer, TimedOut } from "../../RegistryError.ts"
+import { byOf, final, invalid, passing, type PullFailure, type Reason } from "./PullFailure.ts"
+
+const kindOf = ({ kind, proxy }: ConnectionFailure): ConnectionFailed["kind"] => {
+  if (proxy !== undefined) return "proxy"
+  return kind === "refused" || kind === "reset" || kind === "dns" || kind === "certificate" ? kind : "other"
+}
+
+const reasonOf = (failure: ConnectionFailure, host: string, server: OtherServer | undefined): Reason => {
+  const { kind, proxy } = failure
+  const by = byOf(server)
+  if (kind === "timeout") return new TimedOut({ phase: proxy === undefined ? "connect" : "proxy", ...by })
+  const detail = `${host}: ${failure.detail}`
+  return kind === "http" && proxy === undefined
+    ? new InvalidResponse({ detail, ...by })
+    : new ConnectionFailed({ kind: kindOf(failure), detail, ...by })
+}
+
+/** The failure of a connection to `host`. */
+export const fromCause = (cause: unknown, host: string, server: OtherServer | undefined): PullFailure => {
+  const failure = Failures.fromCause(cause)
+  return (failure.isPassing ? passing : final)(reasonOf(failure, host, server))
+}
+
+/** The failure that a client's error means. */
+export const fromClientError = (
+  error: HttpClientError.HttpClientError,
+  host: string,
+  server: OtherServer | undefined
+): PullFailure =>
+  error.reason._tag === "InvalidUrlError"
+    ? invalid(`${host}: the address is not a URL`, server)
+    : fromCause("cause" in error.reason ? error.reason.cause : undefined, host, server)

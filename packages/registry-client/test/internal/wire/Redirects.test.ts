@@ -1,0 +1,179 @@
+import { assert, describe, it } from "@effect/vitest"
+import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
+import { Effect, Logger, Redacted, Result, Stream } from "effect"
+import { RegistryClient } from "../../../src/RegistryClient.ts"
+import * as FakeUpstream from "../../FakeUpstream.ts"
+
+const bytes = new Uint8Array([1, 2, 3, 4])
+const layer = { digest: digestOf(bytes), size: bytes.length }
+const basic = { _tag: "Basic", username: "user", password: Redacted.make("pass") } as const
+
+const read = (scheme: "https" | "http" = "https") =>
+  Effect.result(
+    RegistryClient.use((client) =>
+      Stream.runCollect(client.blob(FakeUpstream.repository(basic, { scheme }), layer, 0))
+    )
+  )
+
+const challenge: FakeUpstream.Answer = { status: 401, headers: { "www-authenticate": 'Basic realm="r"' } }
+
+/** A registry that wants a password and redirects blobs to `location`; everything else is a blob store. */
+const redirecting = (location: string, status = 307) =>
+  FakeUpstream.make(({ headers, url }) => {
+    if (!url.includes("/v2/")) return { status: 200, body: bytes }
+    return headers["authorization"] === undefined ? challenge : { status, headers: { location } }
+  })
+
+describe("redirects", () => {
+  for (const status of [301, 302, 303, 307, 308]) {
+    it.effect(
+      `follows ${status} to another origin without our Authorization`,
+      Effect.fn(function* () {
+        const fake = redirecting("https://user:pw@store.test/blob?signature=abc", status)
+        assert.isTrue(Result.isSuccess(yield* Effect.provide(read(), fake.layer)))
+        const last = fake.asked.at(-1)
+        assert.strictEqual(last?.url, "https://store.test/blob?signature=abc")
+        assert.isUndefined(last?.headers["authorization"])
+      })
+    )
+  }
+
+  it.effect(
+    "takes another port for another origin",
+    Effect.fn(function* () {
+      const fake = redirecting("https://registry.test:8443/blob")
+      yield* Effect.provide(read(), fake.layer)
+      assert.isUndefined(fake.asked.at(-1)?.headers["authorization"])
+    })
+  )
+
+  it.effect(
+    "keeps the Authorization on the registry's own origin, relative addresses included",
+    Effect.fn(function* () {
+      const fake = redirecting("/elsewhere/blob")
+      yield* Effect.provide(read(), fake.layer)
+      const last = fake.asked.at(-1)
+      assert.strictEqual(last?.url, "https://registry.test/elsewhere/blob")
+      assert.isDefined(last?.headers["authorization"])
+    })
+  )
+
+  const refuses = (what: string, location: string | undefined, words: string) =>
+    it.effect(
+      `refuses ${what}`,
+      Effect.fn(function* () {
+        const fake = FakeUpstream.make(() => ({
+          status: 307,
+          headers: location === undefined ? {} : { location }
+        }))
+        const result = yield* Effect.provide(read(), fake.layer)
+        assert.isTrue(Result.isFailure(result))
+        const said = JSON.stringify(result)
+        assert.include(said, "BadRedirect")
+        assert.include(said, words)
+        assert.notInclude(said, "signature")
+      })
+    )
+  refuses("a redirect without a Location", undefined, "without saying where")
+  refuses("a Location that is no address", "https://[", "not an address")
+  refuses("another protocol", "ftp://store.test/signature", "neither https nor http")
+  refuses("a circle", `https://registry.test/v2/some/packages/blobs/${layer.digest}`, "circle")
+
+  it.effect(
+    "follows a registry on HTTPS to a blob store on plain HTTP without our Authorization, and says so once",
+    Effect.fn(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => void lines.push(JSON.stringify(message)))
+      const fake = redirecting("http://store.test/blob?signature=abc")
+      yield* Effect.gen(function* () {
+        for (let time = 0; time < 3; time++) assert.isTrue(Result.isSuccess(yield* read()))
+      }).pipe(Effect.provide([fake.layer, Logger.layer([logger])]))
+      assert.isUndefined(fake.asked.at(-1)?.headers["authorization"])
+      assert.deepStrictEqual(lines, [
+        '["a registry on https redirects to plain http; followed without credentials",{"registry":"registry.test","target":"store.test"}]'
+      ])
+    })
+  )
+
+  it.effect(
+    "takes a registry's own HTTPS for another origin, and names it by its scheme",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make(({ url }) =>
+        url.startsWith("http:")
+          ? { status: 301, headers: { location: url.replace("http:", "https:") } }
+          : challenge
+      )
+      const result = yield* Effect.provide(read("http"), fake.layer)
+      assert.isTrue(fake.asked.every(({ headers }) => headers["authorization"] === undefined))
+      assert.isTrue(Result.isFailure(result))
+      if (Result.isFailure(result)) {
+        assert.strictEqual(
+          result.failure.message,
+          "https://registry.test, to which registry.test redirects, asks for a login of its own (401)"
+        )
+      }
+    })
+  )
+
+  it.effect(
+    "comes back from plain HTTP to the registry's own origin with our Authorization",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make(({ headers, url }) => {
+        if (url.startsWith("http:"))
+          return { status: 307, headers: { location: "https://registry.test/blob" } }
+        if (url.endsWith("/blob")) return { status: 200, body: bytes }
+        return headers["authorization"] === undefined
+          ? challenge
+          : { status: 307, headers: { location: "http://store.test/hop" } }
+      })
+      assert.isTrue(Result.isSuccess(yield* Effect.provide(read(), fake.layer)))
+      assert.deepStrictEqual(
+        fake.asked.map(({ headers, url }) => [new URL(url).origin, headers["authorization"] !== undefined]),
+        [
+          ["https://registry.test", false],
+          ["https://registry.test", true],
+          ["http://store.test", false],
+          ["https://registry.test", true]
+        ]
+      )
+    })
+  )
+
+  it.effect(
+    "follows a registry on plain HTTP to plain HTTP",
+    Effect.fn(function* () {
+      const fake = redirecting("http://store.test/blob")
+      assert.isTrue(Result.isSuccess(yield* Effect.provide(read("http"), fake.layer)))
+    })
+  )
+
+  it.effect(
+    "follows ten redirects and not an eleventh",
+    Effect.fn(function* () {
+      for (const [length, works] of [
+        [10, true],
+        [11, false]
+      ] as const) {
+        const fake = FakeUpstream.make((_, count) =>
+          count <= length
+            ? { status: 302, headers: { location: `/hop/${count}` } }
+            : { status: 200, body: bytes }
+        )
+        assert.strictEqual(Result.isSuccess(yield* Effect.provide(read(), fake.layer)), works)
+        assert.strictEqual(fake.asked.length, 11)
+      }
+    })
+  )
+
+  it.effect(
+    "knows where Docker Hub's registry is",
+    Effect.fn(function* () {
+      const fake = FakeUpstream.make(() => ({ status: 200, body: bytes }))
+      const { host } = FakeUpstream.source({ host: FakeUpstream.host("docker.io") })
+      yield* RegistryClient.use((client) =>
+        Stream.runDrain(client.blob(FakeUpstream.repository(basic, { host }), layer, 0))
+      ).pipe(Effect.provide(fake.layer))
+      assert.isTrue(fake.asked[0]?.url.startsWith("https://registry-1.docker.io/v2/"))
+    })
+  )
+})
