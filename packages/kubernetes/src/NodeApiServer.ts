@@ -5,8 +5,8 @@ import type { Answer } from "@registry-packages-proxy/node-net/http/HttpConnecti
 import { Effect, Layer, type Scope, Stream } from "effect"
 import { type ApiRequest, type ApiResponse, ApiServer } from "./ApiServer.ts"
 import type { ClusterLocation } from "./ClusterLocation.ts"
-import * as ClusterAccess from "./internal/ClusterAccess.ts"
-import * as NodeConnections from "./internal/NodeConnections.ts"
+import * as ClusterAccess from "./internal/connection/ClusterAccess.ts"
+import * as NodeConnections from "./internal/connection/NodeConnections.ts"
 import { type KubernetesError, unreachable } from "./KubernetesError.ts"
 import { TraceHeaders } from "./TraceHeaders.ts"
 

@@ -1,7 +1,7 @@
 import { Effect, Redacted, Schema } from "effect"
-import { KubernetesApi } from "./KubernetesApi.ts"
-import type { KubernetesError } from "./KubernetesError.ts"
-import type { Resource } from "./Resource.ts"
+import { KubernetesApi } from "../KubernetesApi.ts"
+import type { KubernetesError } from "../KubernetesError.ts"
+import type { Resource } from "../Resource.ts"
 
 // Go leaves out what is empty, or writes null.
 const Strings = Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.String)))

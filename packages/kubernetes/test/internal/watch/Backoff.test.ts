@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Random, Stream } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
-import { brief, follow, make, path, randomly, settled, stream, thing } from "./Harness.ts"
+import { brief, follow, make, path, randomly, settled, stream, thing } from "../../Harness.ts"
 
 /** When requests are made, in milliseconds after the first that fails, if each delay is stretched by this much. */
 const table = (stretch: number, until: number): ReadonlyArray<number> => {

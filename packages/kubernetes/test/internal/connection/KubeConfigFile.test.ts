@@ -5,8 +5,8 @@ import * as fc from "fast-check"
 import { dump } from "js-yaml"
 import { truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import * as KubeConfigFile from "../src/internal/KubeConfigFile.ts"
-import { kubeconfigText, temporaryDirectory } from "./Kubeconfig.ts"
+import * as KubeConfigFile from "../../../src/internal/connection/KubeConfigFile.ts"
+import { kubeconfigText, temporaryDirectory } from "../../Kubeconfig.ts"
 
 interface Document {
   readonly "current-context": unknown

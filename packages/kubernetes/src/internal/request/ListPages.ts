@@ -1,7 +1,7 @@
 import { Effect, Option, Schema } from "effect"
-import type { ApiServer } from "../ApiServer.ts"
-import { invalid, type NotFound, unreachable } from "../KubernetesError.ts"
-import * as Resource from "../Resource.ts"
+import type { ApiServer } from "../../ApiServer.ts"
+import { invalid, type NotFound, unreachable } from "../../KubernetesError.ts"
+import * as Resource from "../../Resource.ts"
 import * as Answer from "./Answer.ts"
 
 /** Objects asked for at a time. */

@@ -1,7 +1,7 @@
 import { Effect, Schema } from "effect"
-import { KubernetesApi } from "./KubernetesApi.ts"
-import type { KubernetesError } from "./KubernetesError.ts"
-import type { Resource } from "./Resource.ts"
+import { KubernetesApi } from "../KubernetesApi.ts"
+import type { KubernetesError } from "../KubernetesError.ts"
+import type { Resource } from "../Resource.ts"
 
 /** The `spec` of an `authorization.k8s.io/v1` SubjectAccessReview. */
 export interface SubjectAccessReviewSpec {

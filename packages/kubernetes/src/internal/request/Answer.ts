@@ -1,6 +1,6 @@
 import { Effect, Option, Schema, Stream } from "effect"
-import type { ApiResponse } from "../ApiServer.ts"
-import { Forbidden, Gone, invalid, KubernetesError, NotFound, unreachable } from "../KubernetesError.ts"
+import type { ApiResponse } from "../../ApiServer.ts"
+import { Forbidden, Gone, invalid, KubernetesError, NotFound, unreachable } from "../../KubernetesError.ts"
 
 /** Answers longer than this are not read, in bytes. */
 const maxLength = 64 * 1024 * 1024

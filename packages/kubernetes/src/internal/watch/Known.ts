@@ -1,6 +1,6 @@
 import { Option, Predicate, Result, Schema } from "effect"
-import * as Resource from "../Resource.ts"
-import type { ObjectKey, WatchEvent } from "../WatchEvent.ts"
+import * as Resource from "../../Resource.ts"
+import type { ObjectKey, WatchEvent } from "../../WatchEvent.ts"
 
 const Envelope = Schema.Struct({
   metadata: Schema.Struct({

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto"
 import type { RequestOptions } from "node:https"
 import { Effect, Semaphore } from "effect"
-import type { ClusterLocation } from "../ClusterLocation.ts"
-import { type KubernetesError, unreachable } from "../KubernetesError.ts"
+import type { ClusterLocation } from "../../ClusterLocation.ts"
+import { type KubernetesError, unreachable } from "../../KubernetesError.ts"
 import * as KubeConfigFile from "./KubeConfigFile.ts"
 
 /** How long an exec plugin may take, in milliseconds. */

@@ -9,7 +9,7 @@ import * as TrustAnchors from "@registry-packages-proxy/node-net/tls/TrustAnchor
 import { userAgent } from "@registry-packages-proxy/node-net/UserAgent"
 import { Effect, Exit, Result, Scope } from "effect"
 import type { SecureContext } from "node:tls"
-import type { ApiRequest } from "../ApiServer.ts"
+import type { ApiRequest } from "../../ApiServer.ts"
 import { type Access, textOf } from "./ClusterAccess.ts"
 
 /** How long a connection may take, proxy and TLS handshake included, in milliseconds. */

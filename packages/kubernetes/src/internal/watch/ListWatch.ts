@@ -1,14 +1,14 @@
 import { Clock, Effect, Metric, Option, Pull, Queue, Random, Result, Schema, Stream } from "effect"
-import type { ApiServer } from "../ApiServer.ts"
-import { invalid, type KubernetesError, unreachable } from "../KubernetesError.ts"
-import * as Metrics from "../Metrics.ts"
-import * as Resource from "../Resource.ts"
-import type { WatchEvent } from "../WatchEvent.ts"
-import * as Answer from "./Answer.ts"
+import type { ApiServer } from "../../ApiServer.ts"
+import { invalid, type KubernetesError, unreachable } from "../../KubernetesError.ts"
+import * as Metrics from "../../Metrics.ts"
+import * as Resource from "../../Resource.ts"
+import type { WatchEvent } from "../../WatchEvent.ts"
+import * as Answer from "../request/Answer.ts"
 import { Backoff } from "./Backoff.ts"
 import { Known, type Taken } from "./Known.ts"
-import { type Line, Lines } from "./Lines.ts"
-import * as ListPages from "./ListPages.ts"
+import { type Line, Lines } from "../request/Lines.ts"
+import * as ListPages from "../request/ListPages.ts"
 
 /** What the server is asked to end a watch after, in seconds: this, and up to as much again at random. */
 const timeoutSeconds = 300

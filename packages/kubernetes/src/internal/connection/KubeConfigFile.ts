@@ -1,8 +1,8 @@
 import type { Cluster, User } from "@kubernetes/client-node/dist/config_types.js"
 import { Predicate, Result } from "effect"
-import { type ClusterLocation, type InCluster, tokenFile } from "../ClusterLocation.ts"
-import * as YamlText from "../YamlText.ts"
-import type { KubeCredentials } from "./KubeCredentials.ts"
+import { type ClusterLocation, type InCluster, tokenFile } from "../../ClusterLocation.ts"
+import * as YamlText from "../../YamlText.ts"
+import type { KubeCredentials } from "../KubeCredentials.ts"
 
 const { readFileSync, statSync } = process.getBuiltinModule("node:fs")
 const { dirname, resolve } = process.getBuiltinModule("node:path")
@@ -22,7 +22,7 @@ export class Unusable extends Error {}
 
 // Evaluated when an API server is first asked, not when the program starts.
 const credentialsOf = async (cluster: Cluster, user: User): Promise<KubeCredentials> => {
-  const { make } = await import("./KubeCredentials.ts")
+  const { make } = await import("../KubeCredentials.ts")
   return make(cluster, user)
 }
 
