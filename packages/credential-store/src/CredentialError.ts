@@ -1,6 +1,6 @@
 import { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
 import { Schema } from "effect"
-import { Awaited } from "./Feed.ts"
+import { Awaited } from "./feeds/Feed.ts"
 
 /** Not every feed has delivered yet, and the repository is not among what is known; `waitingFor` says what they are to bring. */
 export class NotSynced extends Schema.TaggedError<NotSynced>()("NotSynced", {

@@ -4,12 +4,12 @@ import type { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
 import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Clock, Context, Effect, type FileSystem, Layer, Metric, Option, Schedule, Stream } from "effect"
 import { CredentialError, NotSynced, UnknownRepository, Unreadable } from "./CredentialError.ts"
-import * as CredentialsFile from "./CredentialsFile.ts"
-import * as Feed from "./Feed.ts"
-import { ownSlot } from "./internal/KubernetesObject.ts"
+import * as CredentialsFile from "./feeds/CredentialsFile.ts"
+import * as Feed from "./feeds/Feed.ts"
+import { ownSlot } from "./kinds/KubernetesObject.ts"
 import { Ledger } from "./internal/Ledger.ts"
 import * as Metrics from "./Metrics.ts"
-import * as WatchFeed from "./WatchFeed.ts"
+import * as WatchFeed from "./feeds/WatchFeed.ts"
 
 /** What the store knows, for /readyz, metrics and logs. Holds no secret. */
 export interface CredentialStatus {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
-import * as Feed from "@registry-packages-proxy/credential-store/Feed"
+import * as Feed from "@registry-packages-proxy/credential-store/feeds/Feed"
 import * as TestFeed from "@registry-packages-proxy/testkit/CredentialStoreFeed"
 import { moduleSource, registrySecret } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { Effect, Layer, Option, Stream } from "effect"

@@ -1,5 +1,5 @@
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
-import * as Feed from "@registry-packages-proxy/credential-store/Feed"
+import * as Feed from "@registry-packages-proxy/credential-store/feeds/Feed"
 import * as TestFeed from "@registry-packages-proxy/testkit/CredentialStoreFeed"
 import * as Mock from "@registry-packages-proxy/testkit/CredentialStoreMock"
 import { list } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
@@ -7,7 +7,7 @@ import { type Fixture, suite } from "@registry-packages-proxy/testkit/Credential
 import { Context, Effect, FileSystem, Layer } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { dump } from "js-yaml"
-import { type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
+import { type FakeFile, make as makeFileSystem } from "./feeds/FakeFileSystem.ts"
 
 suite("mock", ({ sources, state, unreadable }) =>
   Mock.layer({

@@ -12,7 +12,7 @@ import { PrometheusMetrics } from "effect/observability"
 import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { inspect } from "node:util"
 import { dump } from "js-yaml"
-import { type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
+import { type FakeFile, make as makeFileSystem } from "./feeds/FakeFileSystem.ts"
 import { captureLog, get, status } from "./Harness.ts"
 
 const password = "pa55word-Zx9"

@@ -1,4 +1,4 @@
-import type { Awaited, Feed, FeedEvent } from "@registry-packages-proxy/credential-store/Feed"
+import type { Awaited, Feed, FeedEvent } from "@registry-packages-proxy/credential-store/feeds/Feed"
 import { Deferred, Effect, Queue, Stream } from "effect"
 
 /** A feed that a test speaks for. */

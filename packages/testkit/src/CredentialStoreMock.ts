@@ -8,7 +8,7 @@ import {
   type CredentialStatus,
   CredentialStore
 } from "@registry-packages-proxy/credential-store/CredentialStore"
-import type { Awaited } from "@registry-packages-proxy/credential-store/Feed"
+import type { Awaited } from "@registry-packages-proxy/credential-store/feeds/Feed"
 import { anonymous, type Credential } from "@registry-packages-proxy/oci/Credential"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"

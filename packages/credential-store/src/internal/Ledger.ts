@@ -1,9 +1,9 @@
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Result } from "effect"
-import type { Awaited, Feed, FeedEvent } from "../Feed.ts"
-import * as ModuleSource from "../ModuleSource.ts"
-import * as RegistrySecret from "../RegistrySecret.ts"
+import type { Awaited, Feed, FeedEvent } from "../feeds/Feed.ts"
+import * as ModuleSource from "../kinds/ModuleSource.ts"
+import * as RegistrySecret from "../kinds/RegistrySecret.ts"
 import {
   fingerprint,
   identify,
@@ -12,9 +12,9 @@ import {
   read,
   type ReadSource,
   type Slot
-} from "./KubernetesObject.ts"
+} from "../kinds/KubernetesObject.ts"
 import type { Report } from "./Report.ts"
-import * as StoredSource from "./StoredSource.ts"
+import * as StoredSource from "./kinds/StoredSource.ts"
 
 /** One object of one feed, and what became of it. */
 interface Entry {

@@ -1,7 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
-import * as Feed from "@registry-packages-proxy/credential-store/Feed"
+import * as Feed from "@registry-packages-proxy/credential-store/feeds/Feed"
 import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
 import * as MediaType from "@registry-packages-proxy/oci/MediaType"
 import { Platform } from "@registry-packages-proxy/oci/Platform"

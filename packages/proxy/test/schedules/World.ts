@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
-import * as Feed from "@registry-packages-proxy/credential-store/Feed"
+import * as Feed from "@registry-packages-proxy/credential-store/feeds/Feed"
 import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
 import { InodeChanges } from "@registry-packages-proxy/digest-cache/InodeChanges"
 import { Platform } from "@registry-packages-proxy/oci/Platform"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { decode, repository } from "@registry-packages-proxy/credential-store/ModuleSource"
+import { decode, repository } from "@registry-packages-proxy/credential-store/kinds/ModuleSource"
 import {
   moduleSource,
   type ModuleSourceOptions
@@ -7,7 +7,7 @@ import {
 import { noPath, PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Redacted, Result } from "effect"
 import { Base64 } from "effect/encoding"
-import * as StoredSource from "../src/internal/StoredSource.ts"
+import * as StoredSource from "../../src/internal/kinds/StoredSource.ts"
 import { testCertificate } from "./TestCertificate.ts"
 
 const repo = "registry.example.com/modules"

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { decode } from "@registry-packages-proxy/credential-store/RegistrySecret"
+import { decode } from "@registry-packages-proxy/credential-store/kinds/RegistrySecret"
 import { registrySecret } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Redacted, Result } from "effect"
 import { Base64 } from "effect/encoding"
-import * as StoredSource from "../src/internal/StoredSource.ts"
+import * as StoredSource from "../../src/internal/kinds/StoredSource.ts"
 import { testCertificate } from "./TestCertificate.ts"
 
 const origin = "Secret d8-system/deckhouse-registry"

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto"
 import { Option, Predicate, Result, Schema } from "effect"
-import * as ModuleSource from "../ModuleSource.ts"
-import * as RegistrySecret from "../RegistrySecret.ts"
-import type { StoredSource } from "./StoredSource.ts"
+import * as ModuleSource from "./ModuleSource.ts"
+import * as RegistrySecret from "./RegistrySecret.ts"
+import type { StoredSource } from "../internal/kinds/StoredSource.ts"
 
 /** Which repository a source is for; the empty slot is the cluster's own registry. */
 export type Slot = string

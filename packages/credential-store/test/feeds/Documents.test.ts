@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result, Schema } from "effect"
-import { maxObjects, parse } from "../src/internal/Documents.ts"
+import { maxObjects, parse } from "../../src/feeds/Documents.ts"
 
 const objects = (text: string) => Effect.map(parse(text), Result.getOrThrow)
 const problem = (text: string) => Effect.map(parse(text), (parsed) => Result.getOrThrow(Result.flip(parsed)))

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { type Duration, Effect, FileSystem, type PlatformError, Result, Stream } from "effect"
 import * as Feed from "./Feed.ts"
-import { parse } from "./internal/Documents.ts"
+import { parse } from "./Documents.ts"
 
 /** Files larger than this are refused: parsing blocks the program, some 0.05 s a MiB, up to 0.15 s for YAML of tiny lines. */
 export const maxFileSize = 4 * 1024 * 1024

@@ -4,7 +4,7 @@ import type { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
 import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Predicate, Result } from "effect"
-import { ObjectError } from "../ObjectError.ts"
+import { ObjectError } from "./ObjectError.ts"
 
 /** The credentials of an object, for its own repository and those below it. */
 export interface Credentials {

@@ -5,7 +5,7 @@ import { list, moduleSource } from "@registry-packages-proxy/testkit/CredentialS
 import { Effect, FileSystem } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { dump } from "js-yaml"
-import { answer, status } from "./Harness.ts"
+import { answer, status } from "../Harness.ts"
 
 const repo = "registry.example.com/modules"
 const yaml = (name: string) => dump(list([moduleSource({ name, repo })]))

@@ -1,6 +1,6 @@
 import * as Base64Text from "@registry-packages-proxy/oci/Base64Text"
 import { Result, Schema, SchemaIssue } from "effect"
-import { ObjectError } from "../ObjectError.ts"
+import { ObjectError } from "./ObjectError.ts"
 
 /** Text that may be absent, null or empty: all three mean the same. */
 export const Text = Schema.optionalKey(Schema.NullOr(Schema.String))

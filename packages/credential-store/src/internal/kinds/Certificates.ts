@@ -1,6 +1,6 @@
 import * as PemCertificates from "@registry-packages-proxy/node-net/tls/PemCertificates"
 import { Result } from "effect"
-import type { ObjectError } from "../ObjectError.ts"
+import type { ObjectError } from "./ObjectError.ts"
 import { invalid } from "./Fields.ts"
 
 /** The certificates that a registry is trusted by. */

@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
-import { maxFileSize } from "@registry-packages-proxy/credential-store/CredentialsFile"
+import { maxFileSize } from "@registry-packages-proxy/credential-store/feeds/CredentialsFile"
 import { list, moduleSource } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
 import { Effect, FileSystem, Layer, Schema } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { readFileSync } from "node:fs"
 import { directory, type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
-import { answer, captureLog, status } from "./Harness.ts"
-import { testCertificate } from "./TestCertificate.ts"
+import { answer, captureLog, status } from "../Harness.ts"
+import { testCertificate } from "../kinds/TestCertificate.ts"
 
 const one = "registry.example.com/one"
 const two = "registry.example.com/two"
@@ -120,7 +120,7 @@ describe("CredentialsFile", () => {
   )
 
   it("docs/configuration.md says how large one may be", () => {
-    const text = readFileSync(new URL("../../../docs/configuration.md", import.meta.url), "utf8")
+    const text = readFileSync(new URL("../../../../docs/configuration.md", import.meta.url), "utf8")
     assert.include(text, `A file has at most ${maxFileSize / 1024 / 1024} MiB`)
   })
 

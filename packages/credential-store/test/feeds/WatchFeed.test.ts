@@ -7,7 +7,7 @@ import { KubeApi } from "@registry-packages-proxy/testkit/KubeApi"
 import { Effect, FileSystem, Layer, Predicate, Redacted } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
 import { type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
-import { answer, captureLog, get, status } from "./Harness.ts"
+import { answer, captureLog, get, status } from "../Harness.ts"
 
 const sources = "/apis/deckhouse.io/v1alpha1/modulesources"
 const secrets = "/api/v1/namespaces/d8-system/secrets"

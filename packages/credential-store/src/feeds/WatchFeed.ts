@@ -3,8 +3,8 @@ import * as Resource from "@registry-packages-proxy/kubernetes/Resource"
 import type { WatchEvent } from "@registry-packages-proxy/kubernetes/WatchEvent"
 import { Schema, Stream } from "effect"
 import * as Feed from "./Feed.ts"
-import * as ModuleSource from "./ModuleSource.ts"
-import * as RegistrySecret from "./RegistrySecret.ts"
+import * as ModuleSource from "../kinds/ModuleSource.ts"
+import * as RegistrySecret from "../kinds/RegistrySecret.ts"
 
 // Objects are the store's to decode: a broken one then keeps its last good state, and its error its name.
 const moduleSources: Resource.Resource<unknown> = {
