@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import * as Limits from "../src/internal/Limits.ts"
-import { type Lane, ReviewLanes, type Turn } from "../src/internal/ReviewLanes.ts"
+import * as Limits from "../../../src/internal/Limits.ts"
+import { type Lane, ReviewLanes, type Turn } from "../../../src/internal/reviews/ReviewLanes.ts"
 
 const lanes: ReadonlyArray<Lane> = ["renewal", "access", "token"]
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))

@@ -1,4 +1,4 @@
-import * as Limits from "./Limits.ts"
+import * as Limits from "../Limits.ts"
 
 /**
  * The purpose of a review: to confirm a decision that lets a caller in, a first decision about an authenticated user's

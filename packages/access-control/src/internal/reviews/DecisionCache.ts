@@ -1,5 +1,5 @@
 import { Option } from "effect"
-import * as Limits from "./Limits.ts"
+import * as Limits from "../Limits.ts"
 
 /** A decision and how long it is good for; times in milliseconds since the epoch. */
 export interface Entry<A> {

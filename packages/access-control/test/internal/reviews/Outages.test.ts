@@ -14,7 +14,7 @@ import {
   token,
   unreachable,
   who
-} from "./Harness.ts"
+} from "../../Harness.ts"
 
 describe("when the API server does not answer", () => {
   it.effect("decisions of the last hour and a half stand, yes and no, and not a moment longer", () => {

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlReviews"
 import { Clock, Effect, Fiber, References, Schema } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
-import * as Limits from "../src/internal/Limits.ts"
-import { alice, layerOf, makeReviews, may, pass, rightsOf, settle, token, who } from "./Harness.ts"
+import * as Limits from "../../../src/internal/Limits.ts"
+import { alice, layerOf, makeReviews, may, pass, rightsOf, settle, token, who } from "../../Harness.ts"
 
 const all = <A, E, R>(effects: ReadonlyArray<Effect.Effect<A, E, R>>) =>
   Effect.forEach(effects, (effect) => Effect.forkChild(effect))

@@ -1,8 +1,8 @@
 import { Clock, Deferred, Effect, type Exit, type Fiber, Option, type Scope } from "effect"
-import { type ReviewKind, Undecided } from "../AccessError.ts"
-import type { ReviewError } from "../Reviews.ts"
+import { type ReviewKind, Undecided } from "../../AccessError.ts"
+import type { ReviewError } from "../../Reviews.ts"
 import { DecisionCache, type Entry } from "./DecisionCache.ts"
-import * as Limits from "./Limits.ts"
+import * as Limits from "../Limits.ts"
 import type { Lane } from "./ReviewLanes.ts"
 import type { ReviewQueue } from "./ReviewQueue.ts"
 

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
-import type { ReviewKind } from "../AccessError.ts"
-import type { ReviewError } from "../Reviews.ts"
+import type { ReviewKind } from "../../AccessError.ts"
+import type { ReviewError } from "../../Reviews.ts"
 
 const advice = {
   Unreachable: "decisions of the last 1h30m are used meanwhile",

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlReviews"
 import { Effect, Fiber, Option, Redacted } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
-import { Authenticator } from "../src/Authenticator.ts"
-import { alice, jwt, layerOf, makeReviews, may, settle, token, who } from "./Harness.ts"
+import { Authenticator } from "../../../src/Authenticator.ts"
+import { alice, jwt, layerOf, makeReviews, may, settle, token, who } from "../../Harness.ts"
 
 describe("how long decisions live", () => {
   it.effect("an accepted token is asked about again after 2 minutes, and a revoked one then refused", () => {

@@ -1,8 +1,8 @@
 import { Cause, Clock, Context, Deferred, Effect, type Exit, FiberSet, Layer, Metric } from "effect"
-import { Overloaded, type ReviewKind } from "../AccessError.ts"
-import * as Metrics from "../Metrics.ts"
-import { ReviewError, Unreachable } from "../Reviews.ts"
-import * as Limits from "./Limits.ts"
+import { Overloaded, type ReviewKind } from "../../AccessError.ts"
+import * as Metrics from "../../Metrics.ts"
+import { ReviewError, Unreachable } from "../../Reviews.ts"
+import * as Limits from "../Limits.ts"
 import { type Lane, ReviewLanes, type Turn } from "./ReviewLanes.ts"
 import * as ReviewOutages from "./ReviewOutages.ts"
 

@@ -1,6 +1,6 @@
 import { Clock, Context, Effect, Layer } from "effect"
-import type { User } from "../User.ts"
-import * as Limits from "./Limits.ts"
+import type { User } from "../../User.ts"
+import * as Limits from "../Limits.ts"
 
 /**
  * The users who were allowed something of late: `Authorizer` notes them, and what `Authenticator` remembers of their
