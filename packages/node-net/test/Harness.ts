@@ -1,7 +1,7 @@
 import { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
 import * as Connector from "@registry-packages-proxy/node-net/connect/Connector"
 import * as Dialer from "@registry-packages-proxy/node-net/connect/Dialer"
-import * as Client from "@registry-packages-proxy/node-net/http/Client"
+import * as Client from "@registry-packages-proxy/node-net/Client"
 import type { Answer, WireRequest } from "@registry-packages-proxy/node-net/http/HttpConnection"
 import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
 import * as TrustAnchors from "@registry-packages-proxy/node-net/tls/TrustAnchors"

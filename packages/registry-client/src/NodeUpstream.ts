@@ -1,6 +1,6 @@
 import * as Connector from "@registry-packages-proxy/node-net/connect/Connector"
 import * as Dialer from "@registry-packages-proxy/node-net/connect/Dialer"
-import * as Client from "@registry-packages-proxy/node-net/http/Client"
+import * as Client from "@registry-packages-proxy/node-net/Client"
 import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
 import * as PemCertificates from "@registry-packages-proxy/node-net/tls/PemCertificates"
 import * as TrustAnchors from "@registry-packages-proxy/node-net/tls/TrustAnchors"

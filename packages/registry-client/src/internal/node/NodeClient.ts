@@ -1,5 +1,5 @@
 import * as BodyReader from "@registry-packages-proxy/node-net/http/BodyReader"
-import type { Client } from "@registry-packages-proxy/node-net/http/Client"
+import type { Client } from "@registry-packages-proxy/node-net/Client"
 import type { Answer } from "@registry-packages-proxy/node-net/http/HttpConnection"
 import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
 import { Effect, Inspectable, Option, Pipeable, Result, type Schema, Stream } from "effect"

@@ -1,13 +1,13 @@
 import { Effect, Redacted, Result, type Scope } from "effect"
 import type { Socket } from "node:net"
-import type { ConnectionFailure } from "../ConnectionFailure.ts"
-import type { Connector, Route, TlsSettings } from "../connect/Connector.ts"
-import { proxyWantsCredentials } from "../connect/Tunnel.ts"
-import type { Destination } from "../proxy/NoProxy.ts"
-import type { Proxy } from "../proxy/Proxy.ts"
-import type { ProxySettings } from "../proxy/ProxySettings.ts"
-import type { Answer, WireRequest } from "./HttpConnection.ts"
-import * as HttpPool from "./HttpPool.ts"
+import type { ConnectionFailure } from "./ConnectionFailure.ts"
+import type { Connector, Route, TlsSettings } from "./connect/Connector.ts"
+import { proxyWantsCredentials } from "./connect/Tunnel.ts"
+import type { Destination } from "./proxy/NoProxy.ts"
+import type { Proxy } from "./proxy/Proxy.ts"
+import type { ProxySettings } from "./proxy/ProxySettings.ts"
+import type { Answer, WireRequest } from "./http/HttpConnection.ts"
+import * as HttpPool from "./http/HttpPool.ts"
 
 export interface ClientOptions {
   readonly server: Destination
