@@ -28,7 +28,7 @@ const rooms: Record<string, Record<string, ReadonlyArray<string>>> = {
 const environment = ["process", "node:process"].map((name) => ({
   name,
   importNames: ["default", "env"],
-  message: "The environment is read in packages/proxy/src/Environment.ts only."
+  message: "The environment is read in packages/proxy/src/config/Environment.ts only."
 }))
 
 const testClock = {
@@ -119,7 +119,7 @@ export default defineConfig({
         "unicorn/no-process-exit": "off"
       }
     },
-    { files: ["packages/proxy/src/Environment.ts"], rules: { "node/no-process-env": "off" } },
+    { files: ["packages/proxy/src/config/Environment.ts"], rules: { "node/no-process-env": "off" } },
     ...Object.entries(directions).flatMap(([name, allowed]) => [
       { files: [`packages/${name}/src/**`], rules: mayImport(allowed) },
       { files: [`packages/${name}/test/**`], rules: mayImport([...allowed, name, "testkit"], "test") },

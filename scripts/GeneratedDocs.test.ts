@@ -1,6 +1,6 @@
 import { Metric } from "effect"
 import { assert, describe, it } from "vitest"
-import { flags } from "../packages/proxy/src/Flags.ts"
+import { flags } from "../packages/proxy/src/config/Flags.ts"
 import { exportMetrics, flagTable, metricsOf, metricTable, replaceSections } from "./GeneratedDocs.ts"
 
 describe("generated docs", () => {

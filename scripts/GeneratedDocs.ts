@@ -1,5 +1,5 @@
 import { Metric } from "effect"
-import { type Flag, variable } from "../packages/proxy/src/Flag.ts"
+import { type Flag, variable } from "../packages/proxy/src/config/Flag.ts"
 import type { OtelVariable } from "../packages/proxy/src/telemetry/OtelVariable.ts"
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ")

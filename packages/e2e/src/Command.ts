@@ -1,4 +1,4 @@
-import { Environment } from "@registry-packages-proxy/proxy/Environment"
+import { Environment } from "@registry-packages-proxy/proxy/config/Environment"
 import { Effect, Schema, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 

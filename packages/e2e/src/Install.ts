@@ -1,5 +1,5 @@
 import { Effect, Schema } from "effect"
-import { Environment } from "@registry-packages-proxy/proxy/Environment"
+import { Environment } from "@registry-packages-proxy/proxy/config/Environment"
 import * as Command from "./Command.ts"
 import { explain, missing, type Part } from "./Parts.ts"
 

@@ -1,4 +1,4 @@
-import { Environment } from "@registry-packages-proxy/proxy/Environment"
+import { Environment } from "@registry-packages-proxy/proxy/config/Environment"
 import { Cause, Console, Effect, Exit, FileSystem, Schema } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { fileURLToPath } from "node:url"

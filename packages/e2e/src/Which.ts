@@ -1,4 +1,4 @@
-import { Environment } from "@registry-packages-proxy/proxy/Environment"
+import { Environment } from "@registry-packages-proxy/proxy/config/Environment"
 import { Effect, FileSystem, Option, Path } from "effect"
 
 /** Where in PATH a program of this name is. */

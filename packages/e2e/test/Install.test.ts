@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Environment } from "@registry-packages-proxy/proxy/Environment"
+import { Environment } from "@registry-packages-proxy/proxy/config/Environment"
 import { Effect, FileSystem } from "effect"
 import { CommandFailed } from "../src/Command.ts"
 import { bring, type Installer } from "../src/Install.ts"

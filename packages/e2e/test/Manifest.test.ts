@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { rules } from "@registry-packages-proxy/proxy/http/Access"
+import { rules } from "@registry-packages-proxy/proxy/http/access/Access"
 import { loadAll } from "js-yaml"
 import { readFileSync } from "node:fs"
 

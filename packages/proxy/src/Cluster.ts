@@ -2,10 +2,10 @@ import * as ClusterLocation from "@registry-packages-proxy/kubernetes/ClusterLoc
 import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
 import * as NodeApiServer from "@registry-packages-proxy/kubernetes/NodeApiServer"
 import { Effect, FileSystem, Layer, Option } from "effect"
-import * as Flag from "./Flag.ts"
-import { flags } from "./Flags.ts"
-import type { Settings } from "./Settings.ts"
-import { UsageError } from "./UsageError.ts"
+import * as Flag from "./config/Flag.ts"
+import { flags } from "./config/Flags.ts"
+import type { Settings } from "./config/Settings.ts"
+import { UsageError } from "./config/UsageError.ts"
 
 /** The API server of a program, for credentials and access alike. */
 export interface Cluster {

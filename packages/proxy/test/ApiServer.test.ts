@@ -11,10 +11,10 @@ import { Context, Effect, Fiber, FileSystem, Latch, Layer, Logger, Option, Path,
 import { HttpServer } from "effect/http"
 import { randomBytes } from "node:crypto"
 import * as Cluster from "../src/Cluster.ts"
-import { FilePath } from "../src/Flags.ts"
-import * as ListenAddress from "../src/ListenAddress.ts"
+import { FilePath } from "../src/config/Flags.ts"
+import * as ListenAddress from "../src/config/ListenAddress.ts"
 import * as Program from "../src/Program.ts"
-import * as Settings from "../src/Settings.ts"
+import * as Settings from "../src/config/Settings.ts"
 
 const https = process.getBuiltinModule("node:https")
 

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Option } from "effect"
 import * as Cluster from "../src/Cluster.ts"
-import { FilePath } from "../src/Flags.ts"
-import * as ListenAddress from "../src/ListenAddress.ts"
-import * as Settings from "../src/Settings.ts"
+import { FilePath } from "../src/config/Flags.ts"
+import * as ListenAddress from "../src/config/ListenAddress.ts"
+import * as Settings from "../src/config/Settings.ts"
 
 const pod = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }
 const kubeconfig = Option.some(FilePath.make("/kubeconfig"))

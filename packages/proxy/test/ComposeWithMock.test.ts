@@ -10,9 +10,9 @@ import { ManifestNotFound, RegistryError } from "@registry-packages-proxy/regist
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
 import { Effect, Layer, Option, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpServer } from "effect/http"
-import * as ListenAddress from "../src/ListenAddress.ts"
+import * as ListenAddress from "../src/config/ListenAddress.ts"
 import * as Program from "../src/Program.ts"
-import * as Settings from "../src/Settings.ts"
+import * as Settings from "../src/config/Settings.ts"
 
 // The program as an engineer composes it to try something out: the real HTTP server, a cache that keeps nothing, and
 // a registry that is two functions. (testkit's RegistryClientMock does more: faults, stalls, counters.)

@@ -5,11 +5,11 @@ import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCa
 import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
 import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
 import { Effect, FileSystem, Layer, Logger, Option, Path, References, type Scope } from "effect"
-import * as CommandLine from "../src/CommandLine.ts"
-import { FilePath } from "../src/Flags.ts"
-import * as ListenAddress from "../src/ListenAddress.ts"
+import * as CommandLine from "../src/config/CommandLine.ts"
+import { FilePath } from "../src/config/Flags.ts"
+import * as ListenAddress from "../src/config/ListenAddress.ts"
 import * as Program from "../src/Program.ts"
-import * as Settings from "../src/Settings.ts"
+import * as Settings from "../src/config/Settings.ts"
 
 const secureListenAddress = Option.some(
   new ListenAddress.ListenAddress({ host: Option.some("127.0.0.1"), port: 0 })

@@ -1,4 +1,4 @@
-import type { Environment, Output } from "@registry-packages-proxy/proxy/Environment"
+import type { Environment, Output } from "@registry-packages-proxy/proxy/config/Environment"
 import { Effect } from "effect"
 
 /** An environment whose log lines do not run into the walk-through. */

@@ -1,4 +1,4 @@
-import { Environment, type Output } from "@registry-packages-proxy/proxy/Environment"
+import { Environment, type Output } from "@registry-packages-proxy/proxy/config/Environment"
 import { Context, Effect, Layer } from "effect"
 
 export type Style = "bold" | "dim" | "green" | "red" | "yellow" | "cyan"

@@ -1,7 +1,7 @@
-import * as CommandLine from "@registry-packages-proxy/proxy/CommandLine"
-import type { Environment } from "@registry-packages-proxy/proxy/Environment"
-import { FilePath } from "@registry-packages-proxy/proxy/Flags"
-import type { Settings } from "@registry-packages-proxy/proxy/Settings"
+import * as CommandLine from "@registry-packages-proxy/proxy/config/CommandLine"
+import type { Environment } from "@registry-packages-proxy/proxy/config/Environment"
+import { FilePath } from "@registry-packages-proxy/proxy/config/Flags"
+import type { Settings } from "@registry-packages-proxy/proxy/config/Settings"
 import { Effect } from "effect"
 
 /** Files the quickstart makes for the program. */

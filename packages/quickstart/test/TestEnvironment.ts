@@ -1,4 +1,4 @@
-import type { Environment, Output } from "@registry-packages-proxy/proxy/Environment"
+import type { Environment, Output } from "@registry-packages-proxy/proxy/config/Environment"
 
 /** An environment whose outputs are kept as text; `onText` hears of all that was written so far. */
 export const make = (options: {

@@ -1,4 +1,4 @@
-import { Environment } from "@registry-packages-proxy/proxy/Environment"
+import { Environment } from "@registry-packages-proxy/proxy/config/Environment"
 import { Console, Effect, Fiber, Schedule } from "effect"
 import { clusterPath } from "../CredentialsFile.ts"
 import type { Image } from "../ImageLayout.ts"

@@ -1,6 +1,6 @@
 import { Option, Result } from "effect"
-import { quote } from "../SafeText.ts"
-import { UsageError } from "../UsageError.ts"
+import { quote } from "../text/SafeText.ts"
+import { UsageError } from "../config/UsageError.ts"
 
 /** Environment variables, as in `process.env`. */
 export type Variables = Readonly<Record<string, string | undefined>>

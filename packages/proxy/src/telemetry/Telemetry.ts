@@ -1,5 +1,5 @@
 import { Effect, type FileSystem, Layer } from "effect"
-import type { UsageError } from "../UsageError.ts"
+import type { UsageError } from "../config/UsageError.ts"
 import { isOff, type TelemetrySettings } from "./TelemetrySettings.ts"
 
 /**

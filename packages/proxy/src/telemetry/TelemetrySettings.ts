@@ -1,5 +1,5 @@
 import { Option, type Redacted, Result } from "effect"
-import type { UsageError } from "../UsageError.ts"
+import type { UsageError } from "../config/UsageError.ts"
 import { read, renamed, type Variables } from "./OtelVariable.ts"
 import * as OtelVariables from "./OtelVariables.ts"
 

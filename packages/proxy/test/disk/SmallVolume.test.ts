@@ -3,8 +3,8 @@ import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
 import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
 import { Effect } from "effect"
 import { bytes, start, type Started, withPlatform } from "../http/harness.ts"
-import { ByteCount } from "../../src/Quantity.ts"
-import { FilePath } from "../../src/Flags.ts"
+import { ByteCount } from "../../src/config/Quantity.ts"
+import { FilePath } from "../../src/config/Flags.ts"
 import * as Volume from "./Volume.ts"
 
 const contents = [bytes(300_000), bytes(400_000), bytes(20_000)]

@@ -8,8 +8,8 @@ import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
 import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
 import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
 import { Duration, Effect, Layer, Logger } from "effect"
-import { layerPlain } from "../../src/http/Listener.ts"
-import { makePlain } from "../../src/http/NodeListener.ts"
+import { layerPlain } from "../../src/http/server/Listener.ts"
+import { makePlain } from "../../src/http/server/NodeListener.ts"
 
 const content = RegistryBlob.randomBytes(11, 1000)
 /** The one package there is. */

@@ -16,8 +16,8 @@ import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
 import * as Registry from "@registry-packages-proxy/registry-client/RegistryError"
 import { Option } from "effect"
-import type { fromPullError } from "../../src/http/ErrorProblems.ts"
-import { InvalidRepositoryName } from "../../src/http/PackagePull.ts"
+import type { fromPullError } from "../../src/http/package/ErrorProblems.ts"
+import { InvalidRepositoryName } from "../../src/http/package/PackagePull.ts"
 
 const long = "x".repeat(261)
 // What is not ASCII has more bytes than characters.

@@ -11,7 +11,7 @@ import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
 import { TestRegistry, type TestRegistryOptions } from "@registry-packages-proxy/testkit/TestRegistry"
 import { Context, Duration, Effect, FileSystem, Layer } from "effect"
 import { HttpServer } from "effect/http"
-import { layerPlain } from "../../src/http/Listener.ts"
+import { layerPlain } from "../../src/http/server/Listener.ts"
 
 export const name = "some/packages"
 export const content = RegistryBlob.randomBytes(9, 400_000)

@@ -8,9 +8,9 @@ import type { RegistryImage } from "@registry-packages-proxy/testkit/RegistryIma
 import { Context, Duration, Effect, FileSystem, Layer, Option, Schema, type Scope } from "effect"
 import { HttpServer } from "effect/http"
 import { randomBytes } from "node:crypto"
-import * as ListenAddress from "../../src/ListenAddress.ts"
+import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import * as Program from "../../src/Program.ts"
-import * as Settings from "../../src/Settings.ts"
+import * as Settings from "../../src/config/Settings.ts"
 
 export const repository = "registry.test/modules"
 

@@ -6,8 +6,8 @@ import {
 } from "@opentelemetry/otlp-exporter-base/node-http"
 import type { IExporterMetricsHelper, ISerializer } from "@opentelemetry/otlp-transformer"
 import { Effect, FileSystem, Predicate, Redacted } from "effect"
-import { UsageError } from "../../UsageError.ts"
-import { version } from "../../Version.ts"
+import { UsageError } from "../../config/UsageError.ts"
+import { version } from "../../config/Version.ts"
 import type { Loss } from "../Loss.ts"
 import type { Collector, TlsFile } from "../TelemetrySettings.ts"
 

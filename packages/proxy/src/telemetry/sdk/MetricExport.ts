@@ -14,7 +14,7 @@ import {
 } from "@opentelemetry/sdk-metrics"
 import { Effect, type FileSystem, Layer } from "effect"
 import { Refresh } from "../../metrics/Refresh.ts"
-import type { UsageError } from "../../UsageError.ts"
+import type { UsageError } from "../../config/UsageError.ts"
 import * as Loss from "../Loss.ts"
 import type { Metrics } from "../TelemetrySettings.ts"
 import * as Exporter from "./Exporter.ts"

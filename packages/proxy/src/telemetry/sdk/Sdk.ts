@@ -1,5 +1,5 @@
 import { type FileSystem, Layer, Option } from "effect"
-import type { UsageError } from "../../UsageError.ts"
+import type { UsageError } from "../../config/UsageError.ts"
 import type { TelemetrySettings } from "../TelemetrySettings.ts"
 import * as LogExport from "./LogExport.ts"
 import * as MetricExport from "./MetricExport.ts"

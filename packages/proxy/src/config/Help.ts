@@ -1,0 +1,60 @@
+import * as Flag from "./Flag.ts"
+import { flags } from "./Flags.ts"
+import * as CodeCache from "../process/CodeCache.ts"
+import { commit, version } from "./Version.ts"
+
+export const programName = "registry-packages-proxy"
+
+/** The flags that answer and do nothing else; they have no variable. */
+export const informational = [
+  { name: "help", short: "h", description: "Print this and exit." },
+  { name: "version", short: "v", description: "Print the version and exit." }
+] as const
+
+const width = 100
+
+const wrap = (text: string, indent: string): string => {
+  const lines: Array<string> = []
+  let line = ""
+  for (const word of text.split(" ")) {
+    if (line !== "" && indent.length + line.length + 1 + word.length > width) {
+      lines.push(indent + line)
+      line = word
+    } else {
+      line = line === "" ? word : `${line} ${word}`
+    }
+  }
+  return [...lines, indent + line].join("\n")
+}
+
+const entry = (flag: Flag.Flag<unknown>): string =>
+  [
+    `  --${flag.name}${flag.metavar === undefined ? "" : ` ${flag.metavar}`}`,
+    wrap(flag.description, "      "),
+    wrap(`Accepts: ${flag.accepts}`, "      "),
+    `      Default: ${flag.default}`,
+    `      Variable: ${Flag.variable(flag)}`
+  ].join("\n")
+
+/** What --version prints, a line. */
+export const versionText = (): string => {
+  const form = commit === undefined ? "sources" : `commit ${commit}`
+  const { arch, platform, version: node } = process
+  return `${programName} ${version} (${form}, ${CodeCache.form()}, Node ${node.slice(1)}, ${platform}-${arch})\n`
+}
+
+/** What --help prints. */
+export const helpText = (): string =>
+  [
+    `${programName} ${version}: a caching proxy for packages kept in OCI registries`,
+    `Usage: ${programName} [flags]`,
+    wrap(
+      "Each flag is given as --flag value or --flag=value, or by its environment variable. A flag beats its variable; " +
+        "an empty variable counts as not set.",
+      ""
+    ),
+    ...Object.values<Flag.Flag<unknown>>(flags).map(entry),
+    informational
+      .map(({ description, name, short }) => `  --${name}, -${short}\n      ${description}`)
+      .join("\n\n")
+  ].join("\n\n") + "\n"

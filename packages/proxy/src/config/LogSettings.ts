@@ -1,0 +1,19 @@
+import { Result, Schema } from "effect"
+import { textSchema } from "../text/TextSchema.ts"
+
+const Severity = Schema.Literals(["Trace", "Debug", "Info", "Warn", "Error"])
+
+/** The least severe level that is logged, in the names of Effect; its text is in any case. */
+export const LogLevel = textSchema(
+  Severity,
+  (text) => {
+    const level = Severity.literals.find((level) => level.toLowerCase() === text.toLowerCase())
+    return level === undefined ? Result.fail("is not a level") : Result.succeed(level)
+  },
+  (level) => level.toLowerCase()
+)
+export type LogLevel = typeof LogLevel.Type
+
+/** How a log line is written: for machines or for people. */
+export const LogFormat = Schema.Literals(["json", "pretty"])
+export type LogFormat = typeof LogFormat.Type

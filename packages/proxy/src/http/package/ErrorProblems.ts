@@ -1,0 +1,246 @@
+import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
+import type { CredentialError } from "@registry-packages-proxy/credential-store/CredentialError"
+import { short } from "@registry-packages-proxy/oci/Digest"
+import type { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
+import type { OtherServer, RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
+import { Option } from "effect"
+import { shorten } from "../../text/SafeText.ts"
+import { errorType } from "../../telemetry/ErrorType.ts"
+import type { InvalidRepositoryName, PullError } from "./PackagePull.ts"
+import { badRequest, type Problem } from "../request/Problem.ts"
+
+const retryAfter = (seconds: number) => ({ "retry-after": String(Math.max(1, Math.ceil(seconds))) })
+
+// What a registry, an object or a client names may be long: where it is told, what to do stands before it.
+
+/** The Retry-After where nobody said how long, in seconds. */
+const usualWait = 5
+
+const badGateway = (detail: string): Problem => ({ status: 502, detail })
+
+const manifestProblem = (registry: string, { reason }: ManifestError): Problem => {
+  switch (reason._tag) {
+    case "PlatformNotFound":
+      return {
+        status: 404,
+        detail:
+          `Ask for another digest, or set --platform: the image at ${registry} has nothing for ${reason.platform}` +
+          (reason.available.length === 0 ? "." : `; it has ${shorten(reason.available.join(", "), 300)}.`)
+      }
+    case "MalformedManifest":
+      return badGateway(
+        `Push the image again: ${registry} gave a manifest that cannot be read: ${reason.detail}.`
+      )
+    case "SchemaVersion1":
+      return badGateway(
+        `Push the image as OCI: the manifest at ${registry} is Docker schema 1, which is not supported.`
+      )
+    case "UnsupportedMediaType":
+      return badGateway(
+        `Push the image as OCI: the manifest at ${registry} has a media type that is not supported: ${shorten(reason.mediaType, 100)}.`
+      )
+    case "NoLayers":
+      return badGateway(
+        `Check the digest: the image at ${registry} has no layers, so there is no package in it.`
+      )
+    case "ForeignLayer":
+      return badGateway(
+        `Push the image's last layer as one the registry holds: ${registry} does not (${shorten(reason.mediaType, 100)}).`
+      )
+    case "IndexTooDeep":
+      return badGateway(
+        `Ask for the digest of the image itself: ${registry} has more than ${reason.max} indexes in each other there.`
+      )
+    case "IndexLoop":
+      return badGateway(`Push the image again: an index at ${registry} leads back to itself.`)
+  }
+}
+
+const connectionAdvice = {
+  refused: ["Check that the registry runs and its address", "Check that it runs"],
+  reset: ["Ask again later", "Ask again later"],
+  dns: ["Check the registry's name and this node's DNS", "Check its name and this node's DNS"],
+  certificate: [
+    "Check the registry's certificate and the `ca` it is known by",
+    "Check its certificate; the registry's `ca` is trusted there too"
+  ],
+  proxy: [
+    "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the proxy they name",
+    "Check the way to it: HTTP_PROXY, HTTPS_PROXY, NO_PROXY and the proxy they name"
+  ],
+  other: [
+    "Check the network between this node and the registry",
+    "Check the network between this node and it"
+  ]
+} as const
+
+const serverWord = {
+  redirect: "the server the registry redirects to",
+  token: "the registry's token service",
+  "token redirect": "the server its token service redirects to"
+} as const
+
+const adviceFor = (kind: keyof typeof connectionAdvice, by: OtherServer | undefined): string => {
+  const [ofRegistry, ofOther] = connectionAdvice[kind]
+  return by === undefined ? ofRegistry : `${ofOther} (${serverWord[by.role]})`
+}
+
+/** Advice to the operator. It stands first, so that nobody who reads 200 bytes misses it. */
+const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>): string => {
+  switch (reason._tag) {
+    case "ManifestNotFound":
+      return "Check digest, repository and path"
+    case "BlobNotFound":
+      return "Push the image again"
+    case "Refused":
+      return reason.status === 403
+        ? "Check the ModuleSource or Secret, and what its account may pull"
+        : "Check the ModuleSource or Secret"
+    case "AnonymousRefused":
+      return reason.identityToken
+        ? "Put a name and a password into the ModuleSource or Secret"
+        : "Add a login to the ModuleSource or Secret"
+    case "AddressRefused":
+      return "Check the registry's clock and its storage settings, and proxies on the way"
+    case "LoginElsewhere":
+      return "Make a ModuleSource of the server it redirects to, or let that one give packages without a login"
+    case "TokenRefused":
+      switch (reason.login) {
+        case "password":
+          return "Check the ModuleSource or Secret"
+        case "identity token":
+          return "Renew the identity token in the ModuleSource or Secret, or put a name and a password there"
+        case "none":
+          return "Add a login to the ModuleSource or Secret"
+        case "withheld":
+          return "Let the token service answer by itself: no credentials follow its redirects"
+      }
+    case "Unavailable":
+      return "Ask again later"
+    case "UnexpectedStatus":
+      return reason.by === undefined
+        ? "Look at the registry's own log"
+        : `Look at the log of ${serverWord[reason.by.role]}`
+    case "ConnectionFailed":
+      return adviceFor(reason.kind, reason.by)
+    case "TimedOut":
+      switch (reason.phase) {
+        case "connect":
+          return `Check the network between this node and ${reason.by === undefined ? "the registry" : serverWord[reason.by.role]}`
+        case "proxy":
+          return adviceFor("proxy", reason.by)
+        default:
+          return "Ask again later"
+      }
+    case "BadRedirect":
+      return "Check where the registry redirects to"
+    case "InvalidResponse":
+      return `Check ${reason.by === undefined ? "the registry" : serverWord[reason.by.role]}, and what stands before it`
+  }
+}
+
+const registryStatus = (reason: Exclude<RegistryError["reason"], ManifestError>): number => {
+  switch (reason._tag) {
+    case "ManifestNotFound":
+      return 404
+    case "Unavailable":
+      return 503
+    case "TimedOut":
+      return 504
+    default:
+      return 502
+  }
+}
+
+const registryProblem = (error: RegistryError): Problem => {
+  const { reason, registry } = error
+  if (reason._tag === "ManifestError") return manifestProblem(registry, reason)
+  const problem = { status: registryStatus(reason), detail: `${registryAdvice(reason)}: ${error.message}.` }
+  return reason._tag === "Unavailable"
+    ? { ...problem, headers: retryAfter(Option.getOrElse(reason.retryAfter, () => usualWait)) }
+    : problem
+}
+
+const credentialProblem = ({ reason }: CredentialError): Problem => {
+  switch (reason._tag) {
+    case "NotSynced":
+      return {
+        status: 503,
+        detail: `Ask again soon: registry credentials are not known yet (waiting for: ${reason.waitingFor.join(", ")}).`,
+        headers: retryAfter(usualWait)
+      }
+    case "UnknownRepository": {
+      const [advice, what] = Option.match(reason.repository, {
+        onNone: () =>
+          [
+            "Make the Secret d8-system/deckhouse-registry, or give `repository`",
+            "cluster's own registry"
+          ] as const,
+        onSome: (repository) =>
+          [
+            "Correct `repository`, or make a ModuleSource of it",
+            `repository ${shorten(repository, 100)} (no ModuleSource names it)`
+          ] as const
+      })
+      return reason.upToDate
+        ? { status: 404, detail: `${advice}: there are no credentials for the ${what}.` }
+        : {
+            status: 503,
+            detail: `Ask again soon: there are no credentials for the ${what}, and changes are not being followed now.`,
+            headers: retryAfter(usualWait)
+          }
+    }
+    case "Unreadable":
+      return badGateway(
+        `Mend the object: the credentials in ${reason.origin} cannot be read: ${reason.detail}.`
+      )
+  }
+}
+
+const bodyProblem = ({ reason }: BodyError): Problem => {
+  switch (reason._tag) {
+    case "DigestMismatch":
+      return badGateway(
+        `Push the image again if it stays so: the registry's bytes do not match the layer's digest ${short(reason.expected)}: ` +
+          (reason.actualSize === reason.expectedSize
+            ? "they differ."
+            : `${reason.actualSize} instead of ${reason.expectedSize} bytes.`)
+      )
+    case "DiskFailed":
+      return {
+        status: 503,
+        detail: "Ask again: the cached package could not be read from this proxy's disk.",
+        headers: retryAfter(1)
+      }
+    case "Stopped":
+      return {
+        status: 503,
+        detail: "This proxy is shutting down. Ask another master node.",
+        headers: retryAfter(usualWait)
+      }
+  }
+}
+
+const nameProblem = (_: InvalidRepositoryName): Problem =>
+  badRequest(
+    "Correct `path`: repository and path together give no valid repository name, which has 1 to 255 characters."
+  )
+
+/** Every failure a package request can have, as the client sees it. */
+export const fromPullError = (error: PullError | BodyError): Problem => ({
+  ...problemOf(error),
+  error: errorType(error)
+})
+
+const problemOf = (error: PullError | BodyError): Problem => {
+  switch (error._tag) {
+    case "RegistryError":
+      return registryProblem(error)
+    case "CredentialError":
+      return credentialProblem(error)
+    case "BodyError":
+      return bodyProblem(error)
+    case "InvalidRepositoryName":
+      return nameProblem(error)
+  }
+}

@@ -1,0 +1,147 @@
+import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
+import type { Platform } from "@registry-packages-proxy/oci/Platform"
+import { Cause, Clock, Effect, Option, Result, type Scope } from "effect"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { errorTypeOf } from "../../telemetry/ErrorType.ts"
+import { writeBody } from "./BodyWriter.ts"
+import { BufferPool } from "./BufferPool.ts"
+import * as Conditions from "./Conditions.ts"
+import { fromPullError } from "./ErrorProblems.ts"
+import type { Exchange } from "../request/Exchange.ts"
+import { Lifecycle } from "../request/Lifecycle.ts"
+import { etagOf, packageHeaders, validators } from "./PackageHeaders.ts"
+import * as PackagePull from "./PackagePull.ts"
+import * as PackageQuery from "./PackageQuery.ts"
+import { type Problem, toResponse, unsatisfiableRange } from "../request/Problem.ts"
+
+type Response = HttpServerResponse.HttpServerResponse
+
+/** Asks nobody for a package that the cache does not know. */
+const notResolved = Effect.fail("not in the cache")
+
+/** Answers GET and HEAD on /package. */
+export const make = Effect.fnUntraced(function* (platform: Platform) {
+  const cache = yield* DigestCache
+  const lifecycle = yield* Lifecycle
+  const pull = yield* PackagePull.make
+  const pool = new BufferPool()
+  const clock = yield* Clock.Clock
+
+  type Source = ReturnType<typeof pull>
+  type Failure = PackagePull.PullError | BodyError
+
+  /** What GET would answer with, learned without the blob. */
+  const inspect = (query: PackageQuery.PackageQuery, source: Source) =>
+    cache.peek({ digest: query.digest, platform }, source.resolve)
+
+  const head = (query: PackageQuery.PackageQuery, source: Source, exchange: Exchange) =>
+    Effect.map(inspect(query, source), ({ descriptor, result }): Response => {
+      exchange.cache = result
+      const headers = packageHeaders({
+        digest: query.digest,
+        descriptor,
+        result,
+        acceptsRanges: result !== "bypass",
+        range: undefined
+      })
+      return HttpServerResponse.empty({ status: 200, headers })
+    })
+
+  const notModified = (query: PackageQuery.PackageQuery, source: Source, exchange: Exchange) =>
+    Effect.map(inspect(query, source), ({ result }): Response => {
+      exchange.cache = result
+      return HttpServerResponse.empty({ status: 304, headers: validators(query.digest, result) })
+    })
+
+  const get = (
+    request: HttpServerRequest.HttpServerRequest,
+    query: PackageQuery.PackageQuery,
+    source: Source,
+    exchange: Exchange
+  ): Effect.Effect<Response, Failure, Scope.Scope> =>
+    Effect.gen(function* () {
+      const header = request.headers["range"]
+      // Opening a package counts as using it, which asking for a part that is not there does not.
+      const known =
+        header === undefined
+          ? Option.none()
+          : yield* Effect.option(cache.peek({ digest: query.digest, platform }, notResolved))
+      if (
+        header !== undefined &&
+        Option.isSome(known) &&
+        Conditions.ifRange(request.headers["if-range"], etagOf(query.digest)) &&
+        Conditions.parseRange(header, known.value.descriptor.size) === "unsatisfiable"
+      ) {
+        exchange.cache = known.value.result
+        return toResponse(unsatisfiableRange(known.value.descriptor.size), exchange.requestId)
+      }
+      const opened = yield* cache.open({ digest: query.digest, platform }, source)
+      exchange.cache = opened.result
+      const { descriptor } = opened
+      const range =
+        header !== undefined &&
+        opened.acceptsRanges &&
+        Conditions.ifRange(request.headers["if-range"], etagOf(query.digest))
+          ? Conditions.parseRange(header, descriptor.size)
+          : undefined
+      if (range === "unsatisfiable")
+        return toResponse(unsatisfiableRange(descriptor.size), exchange.requestId)
+      const headers = packageHeaders({ digest: query.digest, ...opened, range })
+      const status = range === undefined ? 200 : 206
+      const body = opened.body(range?.start ?? 0, range?.end ?? descriptor.size)
+      if (body._tag === "Bytes") {
+        return HttpServerResponse.uint8Array(body.bytes, { status, headers })
+      }
+      const response = lifecycle.closing(HttpServerResponse.empty({ status, headers }))
+      const exit = yield* Effect.exit(
+        writeBody({
+          request,
+          response,
+          reader: body.reader,
+          pool,
+          written: (bytes) => {
+            exchange.firstByteAt ??= clock.currentTimeMillisUnsafe()
+            exchange.bytes += bytes
+          }
+        })
+      )
+      if (exit._tag === "Failure") {
+        exchange.aborted = true
+        exchange.error = errorTypeOf(exit)
+        exchange.cause = exit.cause
+      }
+      return response
+    })
+
+  const problem = (problem: Problem, exchange: Exchange): Response => {
+    exchange.error = problem.error
+    return toResponse(problem, exchange.requestId)
+  }
+
+  return (
+    request: HttpServerRequest.HttpServerRequest,
+    query: string,
+    exchange: Exchange
+  ): Effect.Effect<Response, never, Scope.Scope> => {
+    const parsed = PackageQuery.parse(query)
+    if (Result.isFailure(parsed)) return Effect.succeed(problem(parsed.failure, exchange))
+    exchange.query = parsed.success
+    const source = pull(parsed.success, platform, (host) => {
+      exchange.upstream = host
+    })
+    const condition = request.headers["if-none-match"]
+    const answer: Effect.Effect<Response, Failure, Scope.Scope> =
+      condition !== undefined && Conditions.ifNoneMatch(condition, etagOf(parsed.success.digest))
+        ? notModified(parsed.success, source, exchange)
+        : request.method === "HEAD"
+          ? head(parsed.success, source, exchange)
+          : get(request, parsed.success, source, exchange)
+    return Effect.catch(answer, (error) =>
+      Effect.sync(() => {
+        exchange.cause = Cause.fail(error)
+        return problem(fromPullError(error), exchange)
+      })
+    )
+  }
+})

@@ -1,0 +1,82 @@
+import { Clock, Effect, type Metric, type Tracer } from "effect"
+import * as AccessLog from "../../logging/AccessLog.ts"
+import * as Metrics from "../../Metrics.ts"
+import * as Series from "../../metrics/Series.ts"
+import { shorten } from "../../text/SafeText.ts"
+import type { Exchange, Route } from "./Exchange.ts"
+import type { RequestMetrics } from "./RequestMetrics.ts"
+
+const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
+
+/** The longest user name in a line; that of a service account may have 338 characters. */
+const maxUserLength = 512
+
+const requestsOf = Series.ofCounter(Metrics.requests)
+
+/** The counter of a label set, made once and kept, since the sets are few and fixed. */
+const makeCounters = () => {
+  const counters = new Map<string, Metric.Counter<number>>()
+  return (handler: Route, method: string, code: number): Metric.Counter<number> => {
+    const name = `${handler} ${method} ${code}`
+    const known = counters.get(name)
+    if (known !== undefined) return known
+    const attributes = {
+      handler,
+      method: methods.find((known) => known === method) ?? "other",
+      code: String(code)
+    }
+    const counter = requestsOf(attributes)
+    counters.set(name, counter)
+    return counter
+  }
+}
+
+/** A request that was answered, or whose client left. */
+export interface Answered {
+  readonly method: string
+  readonly exchange: Exchange
+  readonly status: number
+  /** When it came, in milliseconds since the epoch. */
+  readonly began: number
+  readonly span: Tracer.AnySpan | undefined
+}
+
+/** Counts a request and, unless it was a probe's, logs it. */
+export type Recorder = (answered: Answered) => void
+
+/** `measure` is told of each. */
+export const make = Effect.fnUntraced(function* (
+  measure: RequestMetrics["measure"]
+): Effect.fn.Return<Recorder> {
+  const clock = yield* Clock.Clock
+  const metrics = yield* Effect.context<never>()
+  const log = yield* AccessLog.make
+  const counterOf = makeCounters()
+  return ({ began, exchange, method, span, status }) => {
+    const { aborted, bytes, cache, cause, clientAddress, error, requestId, route, upstream, user } = exchange
+    counterOf(route, method, status).updateUnsafe(1, metrics)
+    measure(exchange, began, span)
+    if (route === "healthz" || route === "readyz") return
+    const seconds = (clock.currentTimeMillisUnsafe() - began) / 1000
+    const userName = user === undefined ? undefined : shorten(user, maxUserLength)
+    log(
+      {
+        method,
+        route,
+        status,
+        bytes,
+        seconds,
+        cache,
+        upstream,
+        clientAddress,
+        user: userName,
+        requestId,
+        aborted,
+        error,
+        digest: error === undefined ? undefined : exchange.query?.digest
+      },
+      span,
+      cause
+    )
+  }
+})

@@ -1,0 +1,110 @@
+import { type Cause, type Logger, Option, Redactable, References } from "effect"
+import * as CauseText from "../text/CauseText.ts"
+import { shorten } from "../text/SafeText.ts"
+
+/** What a log line says, in values that print as they are. */
+export interface LogRecord {
+  readonly date: Date
+  readonly level: string
+  readonly message: string
+  /** Annotations, the fields of objects that were logged, and log spans in milliseconds. */
+  readonly fields: Readonly<Record<string, unknown>>
+  readonly traceId: string | undefined
+  readonly spanId: string | undefined
+  readonly cause: Cause.Cause<unknown> | undefined
+}
+
+// What a line says of its own; a field of that name has an underscore before it.
+const reserved = new Set(["time", "level", "message", "trace_id", "span_id", "cause", "stack"])
+
+const maxText = 2000
+const maxItems = 50
+const maxDepth = 4
+
+const levels: Readonly<Record<string, string>> = {
+  Trace: "trace",
+  Debug: "debug",
+  Info: "info",
+  Warn: "warn",
+  Error: "error",
+  Fatal: "fatal"
+}
+
+const isPlain = (value: object): value is Record<string, unknown> => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || prototype === Object.prototype
+}
+
+const complex = (value: object, depth: number): unknown => {
+  if (depth === maxDepth) return "…"
+  if (value instanceof Error) return CauseText.describe(value)
+  if (ArrayBuffer.isView(value)) return `<${value.byteLength} bytes>`
+  if (Option.isOption(value)) return Option.isSome(value) ? plain(value.value, depth) : undefined
+  if (Array.isArray(value)) return value.slice(0, maxItems).map((item) => plain(item, depth + 1))
+  if ("toJSON" in value && typeof value.toJSON === "function")
+    return plain((value.toJSON as () => unknown)(), depth + 1)
+  if (isPlain(value)) {
+    return Object.fromEntries(
+      Object.entries(value)
+        .slice(0, maxItems)
+        .map(([name, item]) => [name, plain(item, depth + 1)])
+    )
+  }
+  return Object.prototype.toString.call(value)
+}
+
+/** A value as JSON can hold it: secrets redacted, errors described, long and deep ones cut. Never throws. */
+export const plain = (value: unknown, depth = 0): unknown => {
+  switch (typeof value) {
+    case "string":
+      return shorten(value, maxText)
+    case "number":
+      return Number.isFinite(value) ? value : String(value)
+    case "boolean":
+    case "undefined":
+      return value
+    case "object":
+      if (value === null) return null
+      try {
+        const shown = Redactable.redact(value)
+        return shown !== value || typeof shown !== "object" ? plain(shown, depth + 1) : complex(value, depth)
+      } catch {
+        return "<unreadable>"
+      }
+    default:
+      return String(value)
+  }
+}
+
+const add = (fields: Record<string, unknown>, source: Readonly<Record<string, unknown>>): void => {
+  for (const name in source) {
+    const shown = plain(source[name])
+    if (shown !== undefined) fields[reserved.has(name) ? `_${name}` : name] = shown
+  }
+}
+
+/** Reads what Effect gives a logger: texts become the message, objects become fields. */
+export const make = ({ cause, date, fiber, logLevel, message }: Logger.Options<unknown>): LogRecord => {
+  const fields: Record<string, unknown> = {}
+  add(fields, fiber.getRef(References.CurrentLogAnnotations))
+  let text = ""
+  const parts: ReadonlyArray<unknown> = Array.isArray(message) ? message : [message]
+  for (const part of parts) {
+    if (typeof part === "object" && part !== null && isPlain(part)) add(fields, part)
+    else if (part instanceof Error) fields["error"] = CauseText.describe(part)
+    else
+      text += `${text === "" ? "" : " "}${typeof part === "string" ? shorten(part, maxText) : String(plain(part))}`
+  }
+  const now = date.getTime()
+  for (const [label, began] of fiber.getRef(References.CurrentLogSpans)) fields[`${label}_ms`] = now - began
+  const { span } = fiber.cache
+  return {
+    date,
+    level: levels[logLevel] ?? logLevel,
+    message: text,
+    fields,
+    traceId: span?.traceId,
+    spanId: span?.spanId,
+    cause: cause.reasons.length > 0 ? cause : undefined
+  }
+}

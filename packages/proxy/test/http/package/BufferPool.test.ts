@@ -1,0 +1,141 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import { Effect, Exit, Fiber, Latch, Scope } from "effect"
+import { BufferPool, type Loan } from "../../../src/http/package/BufferPool.ts"
+
+const kib = 1024
+
+/** Bodies under way, and what ends them. */
+const bodies = Effect.fnUntraced(function* (pool: BufferPool, count: number) {
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const loans = yield* Effect.replicateEffect(Scope.provide(pool.acquire, scope), count)
+  return { loans, end: Scope.close(scope, Exit.void) }
+})
+
+/** What a body gets for its next read, far into it. */
+const size = (loan: Loan): number => {
+  const sizes = Array.from({ length: 6 }, () => {
+    const buffer = loan.take()
+    loan.giveBack(buffer)
+    return buffer.length
+  })
+  return sizes.at(-1) ?? 0
+}
+
+describe("BufferPool", () => {
+  it.effect(
+    "lends less at a time the more bodies are under way, and more again when they have ended",
+    Effect.fn(function* () {
+      const pool = new BufferPool()
+      const first = yield* pool.acquire
+      assert.deepStrictEqual([size(first), first.depth()], [1024 * kib, 4])
+      const ten = yield* bodies(pool, 10)
+      assert.deepStrictEqual([size(first), first.depth()], [256 * kib, 2])
+      const thousand = yield* bodies(pool, 1000)
+      assert.strictEqual(size(first), 16 * kib)
+      yield* thousand.end
+      yield* ten.end
+      assert.strictEqual(size(first), 1024 * kib)
+    })
+  )
+
+  it.effect(
+    "uses a buffer again once it was given back, and not before",
+    Effect.fn(function* () {
+      const pool = new BufferPool()
+      const loan = yield* pool.acquire
+      size(loan)
+      const [one, other] = [loan.take(), loan.take()]
+      assert.notStrictEqual(one.buffer, other.buffer)
+      loan.giveBack(one)
+      assert.strictEqual(loan.take().buffer, one.buffer)
+    })
+  )
+
+  it.effect(
+    "begins small",
+    Effect.fn(function* () {
+      const loan = yield* new BufferPool().acquire
+      assert.deepStrictEqual(
+        Array.from({ length: 6 }, () => loan.take().length / kib),
+        [64, 128, 256, 512, 1024, 1024]
+      )
+    })
+  )
+
+  it.effect(
+    "lends little to a body whose client is waited for, whoever came first, and leaves the rest to the others",
+    Effect.fn(function* () {
+      const pool = new BufferPool()
+      const slow = yield* bodies(pool, 20)
+      const held = slow.loans.map((loan) => loan.take())
+      const fast = yield* pool.acquire
+      const taken = yield* Latch.make()
+      const waits = yield* Effect.forEach(slow.loans, (loan) =>
+        Effect.forkChild(loan.wait(taken.await), { startImmediately: true })
+      )
+      yield* TestClock.adjust(200)
+      assert.strictEqual(size(fast), 128 * kib)
+      yield* TestClock.adjust(1)
+      assert.strictEqual(size(fast), 1024 * kib)
+      yield* taken.open
+      yield* Fiber.joinAll(waits)
+      for (const [index, loan] of slow.loans.entries()) {
+        loan.giveBack(held[index] ?? assert.fail())
+        assert.strictEqual(size(loan), 16 * kib)
+      }
+      assert.strictEqual(size(fast), 1024 * kib)
+      const [first, second] = slow.loans
+      if (first === undefined || second === undefined) assert.fail()
+      yield* first.wait(Effect.void)
+      assert.deepStrictEqual([size(first), size(second)], [1024 * kib, 16 * kib])
+    })
+  )
+
+  it.effect(
+    "bounds what is lent, though clients that kept up stop one after the other",
+    Effect.fn(function* () {
+      const pool = new BufferPool()
+      let lent = 0
+      for (let count = 0; count < 1000; count++) {
+        const slow = yield* pool.acquire
+        size(slow)
+        lent += slow.take().length + slow.take().length
+        yield* Effect.forkChild(slow.wait(Effect.never), { startImmediately: true })
+        yield* TestClock.adjust(201)
+      }
+      const most = 24 * kib * kib + 2000 * 16 * kib
+      assert.isAtMost(lent, most)
+    })
+  )
+
+  it.effect(
+    "lends as before once bodies have ended, whatever they had",
+    Effect.fn(function* () {
+      const pool = new BufferPool()
+      const others = yield* bodies(pool, 30)
+      const held = others.loans.map((loan) => [loan, loan.take()] as const)
+      for (const [loan] of held.slice(10)) yield* Effect.forkChild(loan.wait(Effect.never))
+      yield* TestClock.adjust(201)
+      yield* others.end
+      // What a write still referred to is given back late, or never.
+      for (const [loan, buffer] of held.slice(20)) loan.giveBack(buffer)
+      const loan = yield* pool.acquire
+      assert.deepStrictEqual([size(loan), loan.depth()], [1024 * kib, 4])
+      const all = yield* bodies(pool, 24)
+      assert.strictEqual(size(all.loans[0] ?? assert.fail()), 128 * kib)
+    })
+  )
+
+  it.effect(
+    "frees at once what it does not keep",
+    Effect.fn(function* () {
+      const pool = new BufferPool()
+      const loan = yield* pool.acquire
+      size(loan)
+      const buffers = Array.from({ length: 6 }, () => loan.take())
+      for (const buffer of buffers) loan.giveBack(buffer)
+      assert.strictEqual(buffers.filter(({ length }) => length > 0).length * kib * kib, 3 * kib * kib)
+    })
+  )
+})

@@ -1,0 +1,160 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
+import { Effect } from "effect"
+import { problemOf } from "../harness.ts"
+import { account, content, image, name, start, withServices } from "../RegistryHarness.ts"
+
+describe("a registry's certificate", () => {
+  for (const [what, issue, changes, words] of [
+    [
+      "signed by an unknown CA",
+      "issue",
+      { ca: undefined },
+      "signed by an authority that is not trusted here"
+    ],
+    ["expired", "issueExpired", {}, "its certificate has expired"],
+    ["for another name", "issueForOther", {}, "its certificate is for another name"]
+  ] as const) {
+    it.effect(`${what}: 502 with one sentence that says so`, () =>
+      withServices(
+        Effect.gen(function* () {
+          const authority = yield* Certificates.makeAuthority
+          const tls = yield* issue === "issue" ? authority.issue() : authority[issue]
+          const { get, registry } = yield* start({ tls }, changes)
+          const answer = yield* get()
+          assert.strictEqual(answer.status, 502)
+          const { detail } = problemOf(answer)
+          assert.include(detail, words)
+          assert.include(detail, registry.host)
+          assert.match(detail, /^[^.]*(?:\d+\.[^.]*)*[^.]*\.$/)
+          assert.isBelow(detail.length, 200)
+        })
+      )
+    )
+  }
+})
+
+const giant = RegistryImage.raw(`{"schemaVersion":2,"layers":[],"x":"${"x".repeat(4 * 1024 * 1024)}"}`, {
+  mediaType: image.mediaType
+})
+const deep = RegistryImage.raw(`{"schemaVersion":2,"layers":${"[".repeat(1_000_000)}`, {
+  mediaType: image.mediaType
+})
+const deepLayers = RegistryImage.raw(
+  `{"schemaVersion":2,"layers":${'[{"annotations":'.repeat(50_000)}1${"}]".repeat(50_000)}}`,
+  { mediaType: image.mediaType }
+)
+
+describe("a registry that means harm", () => {
+  for (const [what, manifest] of [
+    ["a giant manifest", giant],
+    ["a manifest nested a million deep, without an end", deep],
+    ["a manifest of layers in layers", deepLayers]
+  ] as const) {
+    it.effect(`${what}: 502, and the next package comes`, () =>
+      withServices(
+        Effect.gen(function* () {
+          const { get, registry } = yield* start()
+          yield* registry.put(name, manifest)
+          const answer = yield* get(manifest.digest)
+          assert.strictEqual(answer.status, 502)
+          assert.isBelow(problemOf(answer).detail.length, 250)
+          assert.isTrue((yield* get()).body.equals(content))
+        })
+      )
+    )
+  }
+
+  it.effect("a redirect in circles: 502 after a few steps", () =>
+    withServices(
+      Effect.gen(function* () {
+        const { get, registry } = yield* start({ redirect: { _tag: "Loop" } })
+        const answer = yield* get()
+        assert.strictEqual(answer.status, 502)
+        assert.include(problemOf(answer).detail, "redirect")
+        assert.isAtMost((yield* registry.requests).length, 8)
+      })
+    )
+  )
+
+  it.effect("a body that never ends is cut where the package does", () =>
+    withServices(
+      Effect.gen(function* () {
+        const { get, registry } = yield* start()
+        yield* registry.fault("blob", { _tag: "Endless" })
+        const answer = yield* get()
+        assert.deepStrictEqual([answer.status, answer.complete], [200, true])
+        assert.isTrue(answer.body.equals(content))
+        yield* registry.await(({ requests }) => requests.every(({ outcome }) => outcome !== "open"))
+      })
+    )
+  )
+
+  for (const by of [-1, 1, 1_000_000]) {
+    it.effect(`a Content-Length that is wrong by ${by}: never a wrong package`, () =>
+      withServices(
+        Effect.gen(function* () {
+          const { get, registry } = yield* start()
+          yield* registry.fault("blob", { _tag: "WrongLength", by }, { times: "always" })
+          const answer = yield* get()
+          assert.isTrue(
+            answer.status === 502 || !answer.complete || answer.body.equals(content),
+            `${answer.status}`
+          )
+          yield* registry.heal
+          assert.isTrue((yield* get()).body.equals(content))
+        })
+      )
+    )
+  }
+
+  it.effect("a token service on plain HTTP gets no credentials: 502 that says so", () =>
+    withServices(
+      Effect.gen(function* () {
+        const plain = yield* TestRegistry.make()
+        const tls = yield* (yield* Certificates.makeAuthority).issue()
+        const { get } = yield* start({
+          tls,
+          auth: { _tag: "Bearer", ...account, realmUrl: `${plain.origin}/token` }
+        })
+        const answer = yield* get()
+        assert.strictEqual(answer.status, 502)
+        assert.include(problemOf(answer).detail, "plain HTTP")
+        assert.strictEqual((yield* plain.requests).length, 0)
+      })
+    )
+  )
+})
+
+it.effect(
+  "registries, token services and redirect targets are told of no trace, the caller's or our own",
+  () =>
+    withServices(
+      Effect.gen(function* () {
+        const { get, registry } = yield* start({
+          auth: { _tag: "Bearer", ...account },
+          redirect: { _tag: "Store" }
+        })
+        const headers = {
+          traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+          tracestate: "vendor=value",
+          baggage: "user=alice",
+          b3: "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1",
+          "x-b3-traceid": "0af7651916cd43dd8448eb211c80319c"
+        }
+        const answer = yield* get(image.digest, { headers })
+        assert.strictEqual(answer.status, 200)
+        const requests = yield* registry.requests
+        assert.includeMembers(
+          requests.map(({ listener, operation }) => `${listener} ${operation}`),
+          ["registry manifest", "registry token", "registry blob", "store store"]
+        )
+        for (const { headers } of requests) {
+          assert.notMatch(Object.keys(headers).join(), /trace|baggage|b3/)
+          assert.notMatch(Object.values(headers).join(), /0af7651916cd43dd8448eb211c80319c|alice/)
+        }
+      })
+    )
+)

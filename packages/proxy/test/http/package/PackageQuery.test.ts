@@ -1,0 +1,86 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import { Option, Result } from "effect"
+import * as PackageQuery from "../../../src/http/package/PackageQuery.ts"
+
+const digest = `sha256:${"a".repeat(64)}`
+
+const refusal = (query: string): string => {
+  const problem = Result.getOrThrow(Result.flip(PackageQuery.parse(query)))
+  assert.strictEqual(problem.status, 400)
+  return problem.detail
+}
+
+describe("PackageQuery", () => {
+  it("takes empty and absent parameters alike, and __default__ for an empty repository", () => {
+    for (const query of [
+      `digest=${digest}`,
+      `digest=${digest}&repository=&path=`,
+      `digest=${digest}&repository=__default__&path=`,
+      `path=/&digest=${digest}&other=1`
+    ]) {
+      assert.deepStrictEqual(Result.getOrThrow(PackageQuery.parse(query)), {
+        digest,
+        repository: Option.none(),
+        path: ""
+      } as never)
+    }
+  })
+
+  it("reads escaped values, and paths with slashes around them", () => {
+    const query = Result.getOrThrow(
+      PackageQuery.parse(`digest=${encodeURIComponent(digest)}&repository=r.io%3A5000%2Fa%2Fb&path=%2Fc/d/`)
+    )
+    assert.deepStrictEqual(query, { digest, repository: Option.some("r.io:5000/a/b"), path: "c/d" } as never)
+  })
+
+  it("refuses a missing or malformed digest", () => {
+    assert.include(refusal(""), "missing")
+    assert.include(refusal("digest="), "missing")
+    for (const bad of [
+      "sha256:abc",
+      digest.toUpperCase(),
+      `${digest}0`,
+      `md5:${"a".repeat(32)}`,
+      ` ${digest}`
+    ]) {
+      assert.include(refusal(`digest=${encodeURIComponent(bad)}`), "malformed")
+    }
+  })
+
+  it("refuses a known parameter given twice, also with the same value", () => {
+    assert.include(refusal(`digest=${digest}&digest=${digest}`), "digest is given more than once")
+    assert.include(refusal(`digest=${digest}&path=a&path=`), "path is given more than once")
+  })
+
+  it("refuses repositories that are none", () => {
+    assert.include(refusal(`digest=${digest}&repository=${"a".repeat(513)}`), "512 bytes")
+    for (const bad of [
+      "host",
+      "/name",
+      "host/",
+      "https://host/name",
+      "host:0/name",
+      "host/NAME",
+      "a b/c",
+      "host/a//b"
+    ]) {
+      assert.include(refusal(`digest=${digest}&repository=${encodeURIComponent(bad)}`), "malformed")
+    }
+  })
+
+  it("refuses paths that are no name components", () => {
+    for (const bad of ["..", "a/../b", "a//b", "A", "a b", "%00", "a".repeat(256)]) {
+      assert.include(refusal(`digest=${digest}&path=${encodeURIComponent(bad)}`), "path")
+    }
+  })
+
+  it("answers any query without throwing, and never echoes it", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        const parsed = PackageQuery.parse(`digest=${text}`)
+        if (Result.isFailure(parsed) && text.length > 40) assert.notInclude(parsed.failure.detail, text)
+      })
+    )
+  })
+})

@@ -1,0 +1,125 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as AccessMetrics from "@registry-packages-proxy/access-control/Metrics"
+import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
+import { Effect, Exit, Metric, Option, Tracer } from "effect"
+import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import { bytes, start, withPlatform } from "../harness.ts"
+import { startSecure, tokens } from "../SecureHarness.ts"
+
+const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+const inMemory = DigestCacheLive.layerMemory({ cap: 1024 * 1024 })
+
+/** What ends a span has, in the order they ended. */
+const recordSpans = () => {
+  const ended: Array<Tracer.Span & { readonly exit: Exit.Exit<unknown, unknown> }> = []
+  const tracer = Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options)
+      return Object.assign(span, {
+        end: (_time: bigint, exit: Exit.Exit<unknown, unknown>) => {
+          ended.push(Object.assign(span, { exit }))
+        }
+      })
+    }
+  })
+  return { ended, tracer }
+}
+
+describe("small packages in memory", () => {
+  it.effect("are answered as the application answers them, header by header", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        for (const kind of ["gzip", "zstd"]) {
+          const image = RegistryImage.ofPackage(bytes(20_000), {
+            mediaType: `application/vnd.oci.image.layer.v1.tar+${kind}`
+          })
+          const proxy = yield* start({ images: [image] })
+          yield* proxy.package(image.digest)
+          const atOnce = yield* proxy.package(image.digest)
+          // A condition is the application's to look at.
+          const later = yield* proxy.package(image.digest, { headers: { "if-none-match": '"another"' } })
+          assert.strictEqual(atOnce.headers["cache-status"], "registry-packages-proxy; hit")
+          assert.deepStrictEqual(
+            [{ ...atOnce.headers, date: "" }, atOnce.status, atOnce.body],
+            [{ ...later.headers, date: "" }, later.status, later.body]
+          )
+        }
+      })
+    )
+  )
+
+  it.effect("are answered in a span of their own, which goes on the trace of who asks", () => {
+    const { ended, tracer } = recordSpans()
+    return withPlatform(
+      Effect.gen(function* () {
+        const image = RegistryImage.ofPackage(bytes(1000))
+        const proxy = yield* start({ images: [image] })
+        yield* proxy.package(image.digest)
+        for (const headers of [{}, { "if-none-match": '"another"' }]) {
+          // The span of a request may end after its answer.
+          yield* settle
+          ended.length = 0
+          yield* proxy.package(image.digest, { headers: { ...headers, traceparent } })
+          yield* settle
+          const [span] = ended.filter(({ kind }) => kind === "server")
+          assert.isDefined(span)
+          assert.strictEqual(span.name, "GET /package")
+          assert.strictEqual(span.traceId, traceparent.split("-")[1])
+          assert.strictEqual(
+            Option.getOrUndefined(Option.map(span.parent, ({ spanId }) => spanId)),
+            traceparent.split("-")[2]
+          )
+          assert.strictEqual(span.attributes.get("http.response.status_code"), 200)
+          assert.isTrue(Exit.isSuccess(span.exit))
+        }
+      })
+    ).pipe(Effect.provideService(Tracer.Tracer, tracer))
+  })
+
+  it.effect("are for whom access is known, and for as long as it is", () =>
+    Effect.gen(function* () {
+      const { package: path, request, reviews } = yield* startSecure({ cache: inMemory })
+      const asking = { token: tokens.packages }
+      assert.strictEqual(
+        (yield* request(path, asking)).headers["cache-status"],
+        "registry-packages-proxy; fwd=miss; stored"
+      )
+      for (const [own, status] of [
+        [asking, 200],
+        [{ token: tokens.none }, 403],
+        [{ token: "another" }, 401],
+        [{}, 401]
+      ] as const) {
+        assert.strictEqual((yield* request(path, own)).status, status)
+      }
+      reviews.state.tokens.delete(tokens.packages)
+      yield* TestClock.adjust("119 seconds")
+      assert.strictEqual((yield* request(path, asking)).status, 200)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* request(path, asking)).status, 401)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("and all others cost one decision a request", () =>
+    Effect.gen(function* () {
+      const decided = Effect.all([
+        Metric.value(AccessMetrics.authentications("accepted", "memory")),
+        Metric.value(AccessMetrics.authorizations("allowed", "memory"))
+      ]).pipe(Effect.map((counters) => counters.map(({ count }) => count)))
+      // With the second cache none is ever in memory.
+      for (const cache of [{ cache: inMemory }, {}]) {
+        const { package: path, request } = yield* startSecure(cache)
+        yield* request(path, { token: tokens.packages })
+        const before = yield* decided
+        yield* request(path, { token: tokens.packages })
+        assert.deepStrictEqual(
+          yield* decided,
+          before.map((count) => count + 1)
+        )
+      }
+    }).pipe(Effect.scoped)
+  )
+})

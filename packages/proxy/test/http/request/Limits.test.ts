@@ -1,0 +1,194 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import * as Manifest from "@registry-packages-proxy/oci/Manifest"
+import { Platform } from "@registry-packages-proxy/oci/Platform"
+import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
+import { MemorySocket } from "@registry-packages-proxy/testkit/MemorySocket"
+import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
+import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import { Context, Duration, Effect, Fiber, Latch, Layer } from "effect"
+import { readFileSync } from "node:fs"
+import type { Duplex } from "node:stream"
+import { type Limits, limits } from "../../../src/http/request/Limits.ts"
+import { layerPlain } from "../../../src/http/server/Listener.ts"
+import { makePlain } from "../../../src/http/server/NodeListener.ts"
+import { bytes } from "../harness.ts"
+
+const net = process.getBuiltinModule("node:net")
+
+const image = RegistryImage.ofPackage(bytes(1000))
+const wanted = `GET /package?digest=${image.digest} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`
+const healthy = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+/** The program without a cache, on a server whose limits may be lower, so that no test waits for long. */
+const start = Effect.fnUntraced(function* ({ packages = limits.packages, ...own }: Partial<Limits> = {}) {
+  const server = makePlain(own)
+  const sources = { "": CredentialStoreMock.source({ host: "registry.test", base: "p" }) }
+  const context = yield* Layer.build(
+    layerPlain({
+      listen: { host: "127.0.0.1", port: 0 },
+      platform: Platform.make("linux/amd64"),
+      gracePeriod: Duration.zero,
+      packages,
+      server
+    }).pipe(
+      Layer.provide(DigestCacheLive.layerDisabled),
+      Layer.provideMerge(RegistryClientMock.layer([image])),
+      Layer.provide(CredentialStoreMock.layer({ sources })),
+      Layer.provide(NodeServices.layer)
+    )
+  )
+  const address = server.address()
+  const port = typeof address === "object" && address !== null ? address.port : 0
+  return {
+    registry: Context.get(context, RegistryClientMock),
+    /** A connection through the kernel. */
+    connect: (): Duplex => net.connect(port, "127.0.0.1"),
+    /** A connection that takes no descriptor. */
+    connectInMemory: (): Duplex => {
+      const [client, socket] = MemorySocket.pair(64 * 1024)
+      server.emit("connection", socket)
+      return client
+    }
+  }
+})
+
+/** Sends bytes as they are and answers all that comes back until the connection ends. */
+const send = (connect: () => Duplex, text: string): Effect.Effect<string> =>
+  Effect.callback((resume) => {
+    const socket = connect()
+    let answer = ""
+    socket.on("data", (chunk: Buffer) => {
+      answer += chunk.toString("latin1")
+    })
+    socket.on("error", () => {})
+    socket.once("end", () => socket.destroy())
+    socket.once("close", () => resume(Effect.succeed(answer)))
+    socket.write(text)
+    return Effect.sync(() => socket.destroy())
+  })
+
+describe("limits", () => {
+  it.effect("a head of too many fields is refused, one of just as many as allowed is not", () =>
+    Effect.gen(function* () {
+      const { connect } = yield* start()
+      for (const [count, status] of [
+        [limits.headers, 200],
+        [limits.headers + 1, 431],
+        [3000, 431]
+      ] as const) {
+        const fields = Array.from({ length: count - 2 }, (_, index) => `${index % 10}:\r\n`).join("")
+        const answer = yield* send(connect, healthy.replace("\r\n\r\n", `\r\n${fields}\r\n`))
+        assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `))
+        if (status === 431) assert.include(answer, "application/problem+json")
+      }
+    })
+  )
+
+  it.effect("a URL as long as the head allows is answered, a longer one refused", () =>
+    Effect.gen(function* () {
+      const { connect } = yield* start()
+      for (const [length, status] of [
+        [limits.headBytes - 200, 200],
+        [limits.headBytes + 1, 431]
+      ] as const) {
+        const answer = yield* send(connect, healthy.replace("/healthz", `/healthz?${"a".repeat(length)}`))
+        assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `))
+      }
+    })
+  )
+
+  for (const [what, beginning] of [
+    ["a head that never ends (slow loris)", "GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: "],
+    ["a request line that never ends", "GET /hea"],
+    ["a connection that says nothing", ""],
+    ["a body that never comes", "POST /package HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\na"]
+  ] as const) {
+    it.effect(`${what} is given up`, () =>
+      Effect.gen(function* () {
+        const { connect } = yield* start({ headersTimeout: 40, requestTimeout: 80, checkInterval: 20 })
+        const answer = yield* send(connect, beginning)
+        // A body is nobody's to wait for: the request was answered before.
+        assert.match(answer, beginning.startsWith("POST") ? /^HTTP\/1\.1 405 / : /^HTTP\/1\.1 408 /)
+        assert.include(answer, "application/problem+json")
+      })
+    )
+  }
+
+  it.effect("a connection kept without use is closed", () =>
+    Effect.gen(function* () {
+      const { connect } = yield* start({ idleTimeout: 20 })
+      const answer = yield* send(connect, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+      assert.match(answer, /^HTTP\/1\.1 200 /)
+    })
+  )
+
+  it.effect("connections beyond the limit are closed at once, and taken again when others have gone", () =>
+    Effect.gen(function* () {
+      const { connect } = yield* start({ connections: 2 })
+      const kept = [connect(), connect()]
+      for (const socket of kept) {
+        yield* Effect.callback<void>((resume) => {
+          socket.once("data", () => resume(Effect.void))
+          socket.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        })
+      }
+      assert.strictEqual(yield* send(connect, healthy), "")
+      for (const socket of kept) yield* send(() => socket, healthy)
+      assert.match(yield* send(connect, healthy), /^HTTP\/1\.1 200 /)
+    })
+  )
+
+  it.effect(
+    "packages beyond the limit are answered 503 at once, and taken again as soon as there is room",
+    () =>
+      Effect.gen(function* () {
+        const packages = 40
+        const { connectInMemory, registry } = yield* start({ packages })
+        const held = Latch.makeUnsafe(false)
+        const full = Latch.makeUnsafe(false)
+        let waiting = 0
+        const until = Effect.suspend(() => {
+          if (++waiting === packages) full.openUnsafe()
+          return held.await
+        })
+        const stalls = Array.from({ length: packages }, () => ({ _tag: "Stall", until }) as const)
+        yield* registry.fault("resolve", ...stalls)
+        const answers = yield* Effect.forEach(stalls, () => Effect.forkChild(send(connectInMemory, wanted)))
+        yield* full.await
+        const refused = yield* send(connectInMemory, wanted)
+        assert.match(refused, /^HTTP\/1\.1 503 /)
+        assert.match(refused, /retry-after: 1\r\n/i)
+        const probe = yield* send(connectInMemory, healthy.replace("healthz", "readyz"))
+        assert.match(probe, /^HTTP\/1\.1 200 /)
+        const [first, ...others] = answers
+        if (first !== undefined) yield* Fiber.interrupt(first)
+        yield* send(connectInMemory, wanted).pipe(
+          Effect.repeat({ until: (answer) => answer.startsWith("HTTP/1.1 200 ") })
+        )
+        yield* held.open
+        for (const answer of yield* Fiber.joinAll(others)) assert.match(answer, /^HTTP\/1\.1 200 /)
+      })
+  )
+
+  it("docs/http.md says them as they are", () => {
+    const text = readFileSync(new URL("../../../../../docs/http.md", import.meta.url), "utf8")
+    for (const line of [
+      `| request head (request line and headers) | ${limits.headBytes / 1024} KiB, then 431 |`,
+      `| header fields of a request | ${limits.headers}, then 431 |`,
+      `| time for a request's head, for the whole request | ${limits.headersTimeout / 1000} s, ` +
+        `${limits.requestTimeout / 1000} s, then 408; looked at every ${limits.checkInterval / 1000} s |`,
+      `| idle time of a kept-alive connection | ${limits.idleTimeout / 1000} s |`,
+      `| connections to a listener | ${limits.connections}; more are closed at once |`,
+      `| packages being sent | ${limits.packages}, then 503 with \`Retry-After: 1\` |`,
+      `| requests begun on a connection | ${limits.maxPipelined}; `,
+      `on all connections to a listener | ${limits.maxHeldBytes / 1024 / 1024} MiB; `,
+      `| time in which a client takes no byte of what is sent to it | ${limits.sendTimeout / 1000} s, `,
+      "| nesting of a manifest, manifests of an index, indexes in each other | " +
+        `${Manifest.maxDepth}, ${Manifest.maxChildren}, ${Manifest.maxIndexes} |`
+    ]) {
+      assert.include(text, line)
+    }
+  })
+})

@@ -1,0 +1,220 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ManifestError, NoLayers } from "@registry-packages-proxy/oci/ManifestError"
+import * as Errors from "@registry-packages-proxy/registry-client/RegistryError"
+import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
+import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
+import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import { Effect, Option } from "effect"
+import { bytes, problemOf, repository, start, type Started, withPlatform } from "../harness.ts"
+
+const digest = `sha256:${"0".repeat(64)}`
+
+type Response = Effect.Success<ReturnType<Started["request"]>>
+
+const assertProblem = (response: Response, status: number, words: string) => {
+  const problem = problemOf(response)
+  assert.strictEqual(response.status, status)
+  assert.strictEqual(problem.status, status)
+  assert.strictEqual(problem.type, "about:blank")
+  assert.strictEqual(response.headers["content-type"], "application/problem+json")
+  assert.strictEqual(response.headers["cache-control"], "no-store")
+  assert.include(problem.detail.slice(0, 200), words)
+}
+
+const store = { role: "redirect", host: "store.test" } as const
+
+describe("problems", () => {
+  it.effect("400 for parameters that are missing, malformed or doubled, before anything else is asked", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const proxy = yield* start()
+        for (const [query, words] of [
+          ["", "digest is missing"],
+          ["?digest=sha256:abc", "digest is malformed"],
+          [`?digest=${digest}&repository=nonsense`, "repository is malformed"],
+          [`?digest=${digest}&path=../up`, "path is malformed"],
+          [`?digest=${digest}&digest=${digest}`, "more than once"]
+        ] as const) {
+          assertProblem(yield* proxy.request(`/package${query}`), 400, words)
+        }
+        assert.strictEqual(yield* proxy.registry.count("resolve"), 0)
+      })
+    )
+  )
+
+  it.effect("400 for parameters also where the digest is cached", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const image = RegistryImage.ofPackage(bytes(10))
+        const proxy = yield* start({ images: [image] })
+        yield* proxy.package(image.digest)
+        const response = yield* proxy.request(`/package?digest=${image.digest}&path=A`)
+        assertProblem(response, 400, "path is malformed")
+      })
+    )
+  )
+
+  it.effect("400 for a path that makes the repository's name too long, or no name at all", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const proxy = yield* start({
+          credentials: { sources: { "": CredentialStoreMock.source({ host: "registry.test" }) } }
+        })
+        assertProblem(yield* proxy.request(`/package?digest=${digest}`), 400, "no valid repository name")
+        const long = yield* start()
+        assertProblem(
+          yield* long.request(`/package?digest=${digest}&repository=${repository}&path=${"a".repeat(250)}`),
+          400,
+          "no valid repository name"
+        )
+      })
+    )
+  )
+
+  it.effect("404 for an unknown path, whatever the method or spelling", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const proxy = yield* start()
+        for (const path of ["/", "/packages", "/package/", "//package", "/Package", "/%70ackage"]) {
+          assertProblem(yield* proxy.request(path), 404, "No such path")
+        }
+        assertProblem(yield* proxy.request("/nothing", { method: "POST" }), 404, "No such path")
+      })
+    )
+  )
+
+  it.effect("404 for a manifest the registry does not have, and for a repository nobody named", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const proxy = yield* start()
+        assertProblem(yield* proxy.package(digest), 404, "has no such manifest or repository")
+        const unknown = yield* proxy.request(`/package?digest=${digest}&repository=other.test/a`)
+        assertProblem(unknown, 404, "no ModuleSource names it")
+      })
+    )
+  )
+
+  it.effect("404 where the index has nothing for the platform, naming what it has", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const index = RegistryImage.index([
+          { image: RegistryImage.ofPackage(bytes(1)), platform: "linux/arm64" }
+        ])
+        const proxy = yield* start({ images: [index] })
+        assertProblem(yield* proxy.package(index.digest), 404, "nothing for linux/amd64; it has linux/arm64")
+      })
+    )
+  )
+
+  it.effect("405 with Allow for other methods on a known path", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const proxy = yield* start()
+        for (const path of ["/package", "/healthz", "/readyz", "/metrics"]) {
+          const response = yield* proxy.request(path, { method: "POST", body: "x" })
+          assertProblem(response, 405, "GET and HEAD")
+          assert.strictEqual(response.headers["allow"], "GET, HEAD")
+        }
+      })
+    )
+  )
+
+  it.effect("502, 503 and 504 for what a registry does", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const image = RegistryImage.ofPackage(bytes(10))
+        const proxy = yield* start({ images: [image] })
+        for (const [reason, status, words] of [
+          [new Errors.Refused({ status: 401 }), 502, "refused our credentials (401)"],
+          [
+            new Errors.AnonymousRefused({ status: 403, identityToken: false }),
+            502,
+            "refused a request without a login (403)"
+          ],
+          [
+            new Errors.TokenRefused({
+              status: 401,
+              by: { role: "token", host: "auth.test" },
+              login: "password"
+            }),
+            502,
+            "auth.test, the token service of registry.test, refused our credentials (401)"
+          ],
+          [
+            new Errors.AddressRefused({ status: 403, by: store }),
+            502,
+            "store.test, to which registry.test redirects, refused the address (403)"
+          ],
+          [new Errors.LoginElsewhere({ status: 401, by: store }), 502, "a login of its own (401)"],
+          [new Errors.UnexpectedStatus({ status: 500 }), 502, "answered 500"],
+          [
+            new Errors.UnexpectedStatus({ status: 500, by: store }),
+            502,
+            "store.test, to which registry.test redirects, answered 500"
+          ],
+          [new Errors.ConnectionFailed({ kind: "dns", detail: "no such host" }), 502, "no such host"],
+          [new Errors.BadRedirect({ detail: "in a circle" }), 502, "in a circle"],
+          [new Errors.InvalidResponse({ detail: "nonsense" }), 502, "nonsense"],
+          [new ManifestError({ reason: new NoLayers({}) }), 502, "no layers"],
+          [new Errors.BlobNotFound({}), 502, "not the layer it names"],
+          [
+            new Errors.Unavailable({ status: 429, retryAfter: Option.some(7) }),
+            503,
+            "takes no requests now (429)"
+          ],
+          [new Errors.TimedOut({ phase: "connect" }), 504, "could not be connected to"],
+          [new Errors.TimedOut({ phase: "headers" }), 504, "did not begin its answer"],
+          [
+            new Errors.TimedOut({ phase: "connect", by: { role: "token", host: "auth.test" } }),
+            504,
+            "auth.test, the token service of registry.test, could not be connected to"
+          ]
+        ] as const) {
+          yield* proxy.registry.fault("resolve", { _tag: "Fail", reason })
+          const response = yield* proxy.package(image.digest)
+          assertProblem(response, status, words)
+          if (status === 503) assert.strictEqual(response.headers["retry-after"], "7")
+        }
+        assert.strictEqual((yield* proxy.package(image.digest)).status, 200)
+      })
+    )
+  )
+
+  it.effect("502 where a small package's bytes are not what its digest says", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const image = RegistryImage.ofPackage(bytes(1000))
+        const wrong = {
+          ...image,
+          blobs: image.blobs.map((blob) =>
+            blob.digest === image.layer?.digest
+              ? { ...RegistryBlob.fromBytes(bytes(1000)), digest: blob.digest }
+              : blob
+          )
+        }
+        const proxy = yield* start({ images: [wrong] })
+        assertProblem(yield* proxy.package(image.digest), 502, "do not match the layer's digest")
+      })
+    )
+  )
+
+  it.effect("503 while credentials are not known or not followed, 502 where they cannot be read", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const request = `/package?digest=${digest}&repository=other.test/a`
+        const waiting = yield* start({ credentials: { waitingFor: ["module-sources"] } })
+        const notSynced = yield* waiting.request(request)
+        assertProblem(notSynced, 503, "waiting for: module-sources")
+        assert.strictEqual(notSynced.headers["retry-after"], "5")
+        const stale = yield* start({ credentials: { upToDate: false } })
+        assertProblem(yield* stale.request(request), 503, "not being followed now")
+        const broken = yield* start({
+          credentials: {
+            unreadable: { "other.test/a": { origin: "ModuleSource x", detail: "its dockerCfg is no base64" } }
+          }
+        })
+        assertProblem(yield* broken.request(request), 502, "ModuleSource x cannot be read")
+      })
+    )
+  )
+})

@@ -1,0 +1,67 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { start, withPlatform } from "../harness.ts"
+
+const net = process.getBuiltinModule("node:net")
+
+/** Sends bytes as they are and answers all that comes back until the connection ends. */
+const exchange = (origin: string, text: string): Effect.Effect<string> =>
+  Effect.callback((resume) => {
+    const socket = net.connect(Number(new URL(origin).port), "127.0.0.1", () => socket.write(text))
+    let answer = ""
+    socket.on("data", (chunk) => {
+      answer += chunk.toString()
+    })
+    socket.on("error", () => {})
+    socket.once("close", () => resume(Effect.succeed(answer)))
+    return Effect.sync(() => socket.destroy())
+  })
+
+describe("requests that no client library sends", () => {
+  it.effect("answers 431 with a problem to a head that is too large", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const { origin } = yield* start()
+        const answer = yield* exchange(
+          origin,
+          `GET /healthz HTTP/1.1\r\nHost: x\r\nA: ${"a".repeat(20_000)}\r\n\r\n`
+        )
+        assert.match(answer, /^HTTP\/1\.1 431 /)
+        assert.include(answer, "application/problem+json")
+        assert.include(answer, "16384 bytes")
+      })
+    )
+  )
+
+  it.effect("answers 400 with a problem to what is not HTTP, and to HTTP/1.1 without a Host", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const { origin } = yield* start()
+        for (const text of [
+          "nonsense\r\n\r\n",
+          "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+          "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n"
+        ]) {
+          const answer = yield* exchange(origin, text)
+          assert.match(answer, /^HTTP\/1\.1 400 /)
+          assert.include(answer.toLowerCase(), "application/problem+json")
+        }
+      })
+    )
+  )
+
+  it.effect("takes an absolute-form target for the path it holds, and HTTP/1.0 without a Host", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const { origin } = yield* start()
+        for (const text of [
+          "GET http://proxy.test/healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+          "GET /healthz HTTP/1.0\r\n\r\n"
+        ]) {
+          const answer = yield* exchange(origin, text)
+          assert.match(answer, /^HTTP\/1\.1 200 /)
+        }
+      })
+    )
+  )
+})

@@ -1,0 +1,108 @@
+import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import { Deferred, Effect, Queue } from "effect"
+import type { IncomingMessage, Server, ServerResponse } from "node:http"
+import type { Socket } from "node:net"
+import type { Duplex } from "node:stream"
+import { serverOptions } from "../../../src/http/server/NodeListener.ts"
+import { limits } from "../../../src/http/request/Limits.ts"
+
+const http = process.getBuiltinModule("node:http")
+const https = process.getBuiltinModule("node:https")
+const net = process.getBuiltinModule("node:net")
+const tls = process.getBuiltinModule("node:tls")
+
+/** The two kinds of server there are, and what each calls a connection that Node's parser listens to. */
+export const kinds = [
+  ["plain", "connection"],
+  ["secure", "secureConnection"]
+] as const
+
+export type Kind = (typeof kinds)[number]
+
+/** One request that a bare server was given, to be answered by the test. */
+export interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+/** A server of Node's on a free port that answers nothing by itself, and clients of it. */
+export const start = Effect.fnUntraced(function* (
+  [kind, event]: Kind,
+  setUp: (server: Server, event: Kind[1]) => (answer: (exchange: Exchange) => void) => void
+) {
+  const authority = yield* Certificates.makeAuthority
+  const serving = yield* authority.issue()
+  const server =
+    kind === "plain"
+      ? http.createServer(serverOptions(limits))
+      : https.createServer({ ...serverOptions(limits), cert: serving.chain, key: serving.key })
+  const sockets: Array<Socket> = []
+  server.on(event, (socket: Socket) => {
+    sockets.push(socket)
+    socket.on("error", () => {})
+  })
+  server.on("clientError", (_error, socket) => socket.destroy())
+  /** Requests whose turn it is, oldest first. */
+  const turns = yield* Queue.unbounded<Exchange>()
+  setUp(server, event)((exchange) => void Queue.offerUnsafe(turns, exchange))
+  yield* Effect.acquireRelease(
+    Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+    () =>
+      Effect.sync(() => {
+        server.close()
+        server.closeAllConnections()
+      })
+  )
+  const address = server.address()
+  const port = typeof address === "object" && address !== null ? address.port : 0
+  const connect = Effect.callback<Socket>((resume) => {
+    const socket: Socket =
+      kind === "plain"
+        ? net.connect({ port, host: "127.0.0.1" }, () => resume(Effect.succeed(socket)))
+        : tls.connect({ port, host: "127.0.0.1", ca: authority.cert, servername: "localhost" }, () =>
+            resume(Effect.succeed(socket))
+          )
+    socket.on("error", () => {})
+  })
+  return {
+    /** A client's connection; it ends with the test. */
+    connect: Effect.acquireRelease(connect, (socket) => Effect.sync(() => socket.destroy())),
+    /** The server's ends of all connections, oldest first. */
+    sockets,
+    /** The next request whose turn it is. */
+    turn: Queue.take(turns),
+    /** How many have their turn and were not taken. */
+    waiting: Effect.sync(() => Queue.sizeUnsafe(turns))
+  }
+})
+
+/** Waits until a connection's other side has closed it, or broken it. */
+export const closed = (socket: Socket): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (socket.destroyed) return resume(Effect.void)
+    socket.resume()
+    socket.once("close", () => resume(Effect.void))
+  })
+
+/** The text that a connection brings, as it comes. */
+export const collect = (socket: Duplex) => {
+  let text = ""
+  let waiting: (() => void) | undefined
+  socket.on("data", (chunk: Buffer) => {
+    text += chunk.toString("latin1")
+    waiting?.()
+  })
+  return {
+    text: () => text,
+    /** Waits until it has brought what `isWhole` looks for. */
+    until: (isWhole: (text: string) => boolean): Effect.Effect<string> =>
+      Effect.gen(function* () {
+        while (!isWhole(text)) {
+          const more = yield* Deferred.make<void>()
+          waiting = () => Deferred.doneUnsafe(more, Effect.void)
+          if (!isWhole(text)) yield* Deferred.await(more)
+        }
+        return text
+      })
+  }
+}
