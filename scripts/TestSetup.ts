@@ -4,7 +4,7 @@
  */
 import { References } from "effect"
 import { vi } from "vitest"
-import { install } from "../packages/testkit/src/CountingScheduler.ts"
+import { install } from "../packages/testkit/src/machine/CountingScheduler.ts"
 
 /** What a test may take that has to wait for its turn all the time, in milliseconds. */
 const slowTimeout = 180_000

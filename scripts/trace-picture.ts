@@ -16,10 +16,10 @@ import { FilePath } from "../packages/proxy/src/config/Flags.ts"
 import type { SpanView } from "../packages/proxy/src/telemetry/SpanTree.ts"
 import * as Memory from "../packages/proxy/src/telemetry/sdk/Memory.ts"
 import { off } from "../packages/proxy/src/telemetry/TelemetrySettings.ts"
-import * as CredentialStoreMock from "../packages/testkit/src/CredentialStoreMock.ts"
-import * as RegistryBlob from "../packages/testkit/src/RegistryBlob.ts"
-import * as RegistryImage from "../packages/testkit/src/RegistryImage.ts"
-import { TestRegistry } from "../packages/testkit/src/TestRegistry.ts"
+import * as CredentialStoreMock from "../packages/testkit/src/credential-store/CredentialStoreMock.ts"
+import * as RegistryBlob from "../packages/testkit/src/images/RegistryBlob.ts"
+import * as RegistryImage from "../packages/testkit/src/images/RegistryImage.ts"
+import { TestRegistry } from "../packages/testkit/src/registry/TestRegistry.ts"
 
 const account = { username: "user", password: "password" }
 

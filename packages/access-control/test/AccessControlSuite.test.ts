@@ -1,12 +1,12 @@
-import * as Mock from "@registry-packages-proxy/testkit/AccessControlMock"
-import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlReviews"
+import * as Mock from "@registry-packages-proxy/testkit/access-control/AccessControlMock"
+import * as TestReviews from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
 import {
   authenticatorSuite,
   authorizerSuite,
   type Fixture
-} from "@registry-packages-proxy/testkit/AccessControlSuite"
+} from "@registry-packages-proxy/testkit/access-control/AccessControlSuite"
 import { Layer } from "effect"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { Authenticator } from "../src/Authenticator.ts"
 import { Authorizer } from "../src/Authorizer.ts"
 import { Unreachable } from "../src/Reviews.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Metric } from "effect"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { Authenticator } from "../src/Authenticator.ts"
 import { Authorizer } from "../src/Authorizer.ts"
 import * as Metrics from "../src/Metrics.ts"

@@ -8,8 +8,8 @@ import {
   NotFound,
   Unreachable
 } from "@registry-packages-proxy/kubernetes/KubernetesError"
-import { packages } from "@registry-packages-proxy/testkit/AccessControlSuite"
-import { user } from "@registry-packages-proxy/testkit/AccessControlReviews"
+import { packages } from "@registry-packages-proxy/testkit/access-control/AccessControlSuite"
+import { user } from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
 import { Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
 import * as KubernetesReviews from "../src/KubernetesReviews.ts"
 import { Reviews } from "../src/Reviews.ts"

@@ -3,7 +3,7 @@ import {
   type AuthorityRequest,
   type CertificateRequest,
   makeAuthorityOf
-} from "@registry-packages-proxy/testkit/Certificates"
+} from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, Option, Result, Schema } from "effect"
 import { X509Certificate } from "node:crypto"
 import * as PeerCertificate from "../src/PeerCertificate.ts"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { packages } from "@registry-packages-proxy/testkit/AccessControlSuite"
+import { packages } from "@registry-packages-proxy/testkit/access-control/AccessControlSuite"
 import * as ResourceRule from "../src/ResourceRule.ts"
 
 describe("ResourceRule", () => {

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import * as Feed from "@registry-packages-proxy/credential-store/feeds/Feed"
-import * as TestFeed from "@registry-packages-proxy/testkit/CredentialStoreFeed"
-import { moduleSource, registrySecret } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import * as TestFeed from "@registry-packages-proxy/testkit/credential-store/CredentialStoreFeed"
+import { moduleSource, registrySecret } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, Layer, Option, Stream } from "effect"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { answer, captureLog, get, status } from "./Harness.ts"
 
 const one = "registry.example.com/one"

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import * as Feed from "@registry-packages-proxy/credential-store/feeds/Feed"
-import * as TestFeed from "@registry-packages-proxy/testkit/CredentialStoreFeed"
-import { moduleSource } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import * as TestFeed from "@registry-packages-proxy/testkit/credential-store/CredentialStoreFeed"
+import { moduleSource } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect } from "effect"
 import { PrometheusMetrics } from "effect/observability"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 
 const prefix = "registry_packages_proxy"
 

@@ -5,11 +5,11 @@ import {
   list,
   moduleSource,
   registrySecret
-} from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+} from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, FileSystem, Layer, Result } from "effect"
 import { Base64 } from "effect/encoding"
 import { PrometheusMetrics } from "effect/observability"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { inspect } from "node:util"
 import { dump } from "js-yaml"
 import { type FakeFile, make as makeFileSystem } from "./feeds/FakeFileSystem.ts"

@@ -1,4 +1,4 @@
-import type * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import type * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, FileSystem, Path } from "effect"
 import * as Callers from "./Callers.ts"
 import * as CredentialsFile from "./CredentialsFile.ts"

@@ -3,7 +3,7 @@ import {
   type Login,
   moduleSource,
   registrySecret
-} from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+} from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, FileSystem } from "effect"
 
 /** What the program is to know of one registry. */

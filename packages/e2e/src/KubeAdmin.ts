@@ -1,4 +1,4 @@
-import type { ServerCertificate } from "@registry-packages-proxy/testkit/Certificates"
+import type { ServerCertificate } from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, Option, Predicate, Schema } from "effect"
 import { request as send } from "node:https"
 import * as Poll from "./Poll.ts"

@@ -1,4 +1,4 @@
-import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, Exit, FileSystem, Path, Ref, Scope } from "effect"
 import { fileURLToPath } from "node:url"
 import { loadAll } from "js-yaml"

@@ -1,4 +1,4 @@
-import { dockerConfig, type Login } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import { dockerConfig, type Login } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 
 type Json = Readonly<Record<string, unknown>>
 

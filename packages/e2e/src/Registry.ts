@@ -1,4 +1,4 @@
-import type * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import type * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, Exit, FileSystem, Path, Ref, Schedule, Scope } from "effect"
 import * as AccessLog from "./AccessLog.ts"
 import * as Command from "./Command.ts"

@@ -1,5 +1,5 @@
 import { assert, describe, layer } from "@effect/vitest"
-import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Console, Effect, FileSystem, Path } from "effect"
 import { fileURLToPath } from "node:url"
 import { caller, grant, prepared, put, putPair, reviews } from "../src/AccessBed.ts"

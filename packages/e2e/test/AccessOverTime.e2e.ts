@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect } from "effect"
 import { caller, grant, prepared, put, revoke } from "../src/AccessBed.ts"
 import { modes } from "../src/AccessMode.ts"

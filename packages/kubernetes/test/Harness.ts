@@ -1,7 +1,7 @@
 import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
 import type { Resource } from "@registry-packages-proxy/kubernetes/Resource"
 import type { WatchEvent } from "@registry-packages-proxy/kubernetes/WatchEvent"
-import { KubeApi, type KubeApiOptions } from "@registry-packages-proxy/testkit/KubeApi"
+import { KubeApi, type KubeApiOptions } from "@registry-packages-proxy/testkit/kubernetes/KubeApi"
 import { Effect, Layer, Logger, Pull, Random, References, Schema, Stream } from "effect"
 
 export const Thing = Schema.Struct({

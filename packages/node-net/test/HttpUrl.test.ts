@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
-import { asBytes, locationBase, locations } from "@registry-packages-proxy/testkit/Locations"
+import { asBytes, locationBase, locations } from "@registry-packages-proxy/testkit/wire/Locations"
 import { Redacted, Result } from "effect"
 import fc from "fast-check"
 

@@ -1,4 +1,4 @@
-import type { Account } from "@registry-packages-proxy/testkit/RegistryAuth"
+import type { Account } from "@registry-packages-proxy/testkit/registry/RegistryAuth"
 import { Base64 } from "effect/encoding"
 import { dump } from "js-yaml"
 

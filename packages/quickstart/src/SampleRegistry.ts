@@ -1,7 +1,7 @@
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
-import type { Account } from "@registry-packages-proxy/testkit/RegistryAuth"
-import * as SamplePackage from "@registry-packages-proxy/testkit/SamplePackage"
-import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
+import type { Account } from "@registry-packages-proxy/testkit/registry/RegistryAuth"
+import * as SamplePackage from "@registry-packages-proxy/testkit/images/SamplePackage"
+import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Effect } from "effect"
 
 /** A package the embedded registry holds, and how the proxy is asked for it. */

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import { Effect, Fiber, Metric, Stream } from "effect"
 import { PrometheusMetrics } from "effect/observability"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { RegistryClient } from "../src/RegistryClient.ts"
 import * as FakeUpstream from "./FakeUpstream.ts"
 

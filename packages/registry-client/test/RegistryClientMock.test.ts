@@ -1,6 +1,6 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
-import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
+import { RegistryClientMock } from "@registry-packages-proxy/testkit/registry-client/RegistryClientMock"
 import { Deferred, Effect, Fiber, Option, Stream } from "effect"
 import { RegistryClient } from "../src/RegistryClient.ts"
 import { BlobNotFound, TimedOut } from "../src/RegistryError.ts"

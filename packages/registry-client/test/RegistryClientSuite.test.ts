@@ -1,15 +1,15 @@
 import { anonymous } from "@registry-packages-proxy/oci/Credential"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
-import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
-import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
+import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
+import { RegistryClientMock } from "@registry-packages-proxy/testkit/registry-client/RegistryClientMock"
 import {
   images,
   suite,
   suiteName,
   SuiteRepository
-} from "@registry-packages-proxy/testkit/RegistryClientSuite"
-import { TestRegistry, type TestRegistryOptions } from "@registry-packages-proxy/testkit/TestRegistry"
+} from "@registry-packages-proxy/testkit/registry-client/RegistryClientSuite"
+import { TestRegistry, type TestRegistryOptions } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Effect, Layer } from "effect"
 import * as NodeUpstream from "../src/NodeUpstream.ts"
 import { RegistryClient } from "../src/RegistryClient.ts"

@@ -1,9 +1,9 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
-import { list, moduleSource } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import { list, moduleSource } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, FileSystem } from "effect"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { dump } from "js-yaml"
 import { answer, status } from "../Harness.ts"
 

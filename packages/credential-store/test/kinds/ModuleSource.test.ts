@@ -3,7 +3,7 @@ import { decode, repository } from "@registry-packages-proxy/credential-store/ki
 import {
   moduleSource,
   type ModuleSourceOptions
-} from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+} from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { noPath, PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Redacted, Result } from "effect"
 import { Base64 } from "effect/encoding"

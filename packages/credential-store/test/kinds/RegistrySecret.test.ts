@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { decode } from "@registry-packages-proxy/credential-store/kinds/RegistrySecret"
-import { registrySecret } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import { registrySecret } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Redacted, Result } from "effect"
 import { Base64 } from "effect/encoding"

@@ -7,7 +7,7 @@ import {
 } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
 import type { FileOperation } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
-import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
+import { settle } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
 import { DigestCache } from "../../src/DigestCache.ts"

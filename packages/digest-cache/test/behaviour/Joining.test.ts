@@ -1,6 +1,6 @@
 import { get, peek, read, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
-import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
+import { settle } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Latch, Option, References } from "effect"
 import { Platform } from "@registry-packages-proxy/oci/Platform"

@@ -1,6 +1,6 @@
 import { get, peek, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
-import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
+import { settle } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { DigestCache } from "../../src/DigestCache.ts"

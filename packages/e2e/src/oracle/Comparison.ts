@@ -1,4 +1,4 @@
-import { list, moduleSource } from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import { list, moduleSource } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, FileSystem, Path, Stream } from "effect"
 import { HttpClient } from "effect/http"
 import { createHash } from "node:crypto"

@@ -1,6 +1,6 @@
 import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
 import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
-import { asBytes } from "@registry-packages-proxy/testkit/Locations"
+import { asBytes } from "@registry-packages-proxy/testkit/wire/Locations"
 import { Result } from "effect"
 import fc from "fast-check"
 import type { Route } from "./Oracle.ts"

@@ -1,4 +1,4 @@
-import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect } from "effect"
 import * as Registry from "../Registry.ts"
 import * as TokenServer from "../TokenServer.ts"

@@ -1,4 +1,4 @@
-import type * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import type * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, FileSystem, Path, Schedule } from "effect"
 import * as Command from "../Command.ts"
 

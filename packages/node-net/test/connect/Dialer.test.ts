@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConnectionFailure, fromCode } from "@registry-packages-proxy/node-net/ConnectionFailure"
 import * as Dialer from "@registry-packages-proxy/node-net/connect/Dialer"
 import { Deferred, Effect, Fiber } from "effect"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { EventEmitter } from "node:events"
 import type { Socket } from "node:net"
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
 import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
-import { asBytes } from "@registry-packages-proxy/testkit/Locations"
+import { asBytes } from "@registry-packages-proxy/testkit/wire/Locations"
 import { Redacted, Result } from "effect"
 import fc from "fast-check"
 

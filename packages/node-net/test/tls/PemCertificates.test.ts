@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as PemCertificates from "@registry-packages-proxy/node-net/tls/PemCertificates"
-import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect } from "effect"
 import fc from "fast-check"
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
-import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
+import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
+import { settle } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { Effect } from "effect"
 import { bytes, start, type Started, withPlatform } from "../http/harness.ts"
 import { ByteCount } from "../../src/config/Quantity.ts"

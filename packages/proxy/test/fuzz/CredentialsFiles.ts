@@ -1,7 +1,7 @@
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
 import { noPath } from "@registry-packages-proxy/oci/RepositoryName"
-import * as Objects from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import * as Objects from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { ByteSize, Effect, FileSystem, Layer, Logger, Option, References } from "effect"
 import type { Target } from "./FuzzSuite.ts"
 import { type Shape, withHostile } from "./Hostile.ts"

@@ -1,5 +1,5 @@
 import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
-import { locationBase, locations } from "@registry-packages-proxy/testkit/Locations"
+import { locationBase, locations } from "@registry-packages-proxy/testkit/wire/Locations"
 import { Effect, Result } from "effect"
 import * as fc from "fast-check"
 import type { Target } from "./FuzzSuite.ts"

@@ -1,6 +1,6 @@
 import { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
 import { HttpConnection } from "@registry-packages-proxy/node-net/http/HttpConnection"
-import { oddAnswers } from "@registry-packages-proxy/testkit/OddAnswers"
+import { oddAnswers } from "@registry-packages-proxy/testkit/wire/OddAnswers"
 import { Effect } from "effect"
 import * as fc from "fast-check"
 import type { Socket } from "node:net"

@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Effect, Layer, Logger, Option } from "effect"
 import * as Memory from "../../src/telemetry/sdk/Memory.ts"
 import { off } from "../../src/telemetry/TelemetrySettings.ts"

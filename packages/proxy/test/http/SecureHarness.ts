@@ -6,11 +6,11 @@ import { type Material, TlsMaterial } from "@registry-packages-proxy/access-cont
 import type { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
-import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlReviews"
-import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
-import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
-import { RegistryClientMock } from "@registry-packages-proxy/testkit/RegistryClientMock"
-import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import * as TestReviews from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
+import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
+import * as CredentialStoreMock from "@registry-packages-proxy/testkit/credential-store/CredentialStoreMock"
+import { RegistryClientMock } from "@registry-packages-proxy/testkit/registry-client/RegistryClientMock"
+import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import {
   Array,
   Context,
@@ -24,7 +24,7 @@ import {
   SubscriptionRef
 } from "effect"
 import { HttpServer } from "effect/http"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import type { IncomingHttpHeaders } from "node:http"
 import type { ConnectionOptions, TLSSocket } from "node:tls"
 import * as AccessLog from "../../src/logging/AccessLog.ts"

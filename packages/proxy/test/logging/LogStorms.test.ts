@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { Clock, Effect, Exit, Scope } from "effect"
 import type { LogRecord } from "../../src/logging/LogRecord.ts"
 import * as LogStorms from "../../src/logging/LogStorms.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Redacted, References, Schema, Tracer } from "effect"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import * as AccessLog from "../../src/logging/AccessLog.ts"
 import { Environment } from "../../src/config/Environment.ts"
 import * as Logging from "../../src/logging/Logging.ts"

@@ -1,4 +1,4 @@
-import type { MemorySocket } from "@registry-packages-proxy/testkit/MemorySocket"
+import type { MemorySocket } from "@registry-packages-proxy/testkit/machine/MemorySocket"
 import { Clock, Effect, type Latch } from "effect"
 import type { Ask } from "./Step.ts"
 

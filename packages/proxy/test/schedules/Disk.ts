@@ -1,5 +1,5 @@
 import type { InodeChanges } from "@registry-packages-proxy/digest-cache/InodeChanges"
-import { installed } from "@registry-packages-proxy/testkit/CountingScheduler"
+import { installed } from "@registry-packages-proxy/testkit/machine/CountingScheduler"
 import { diskUse } from "@registry-packages-proxy/testkit/blob-store/DiskUse"
 import {
   type FileOperation,

@@ -1,5 +1,5 @@
-import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
-import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
+import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 
 /** The cap of every schedule's cache: two of the larger packages do not fit at once. */
 export const cap = 1_000_000

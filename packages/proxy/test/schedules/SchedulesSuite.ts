@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as VirtualTime from "@registry-packages-proxy/testkit/VirtualTime"
+import * as VirtualTime from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { Cause, Config, Effect, Exit, Logger, Metric, Option, References } from "effect"
 import * as fc from "fast-check"
 import { run } from "./Run.ts"

@@ -1,5 +1,5 @@
-import { installed } from "@registry-packages-proxy/testkit/CountingScheduler"
-import { VirtualTime } from "@registry-packages-proxy/testkit/VirtualTime"
+import { installed } from "@registry-packages-proxy/testkit/machine/CountingScheduler"
+import { VirtualTime } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { Effect, type Fiber } from "effect"
 
 /** What tells whether anything still moves without time passing. */

@@ -1,4 +1,4 @@
-import * as FaultArbitrary from "@registry-packages-proxy/testkit/FaultArbitrary"
+import * as FaultArbitrary from "@registry-packages-proxy/testkit/registry/FaultArbitrary"
 import type { FileFault } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
 import * as fc from "fast-check"
 import { largestSize, packages, small } from "./Packages.ts"

@@ -6,14 +6,14 @@ import { InodeChanges } from "@registry-packages-proxy/digest-cache/InodeChanges
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
 import { Upstream } from "@registry-packages-proxy/registry-client/Upstream"
-import * as CredentialStoreFeed from "@registry-packages-proxy/testkit/CredentialStoreFeed"
-import * as Objects from "@registry-packages-proxy/testkit/CredentialStoreObjects"
+import * as CredentialStoreFeed from "@registry-packages-proxy/testkit/credential-store/CredentialStoreFeed"
+import * as Objects from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import {
   FileFaults,
   layer as layerFaulty
 } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
-import { MemorySocket } from "@registry-packages-proxy/testkit/MemorySocket"
-import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
+import { MemorySocket } from "@registry-packages-proxy/testkit/machine/MemorySocket"
+import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Context, Duration, Effect, Exit, FileSystem, Latch, Layer, Path, Scope } from "effect"
 import { layerPlain } from "../../src/http/server/Listener.ts"
 import { makePlain } from "../../src/http/server/NodeListener.ts"

@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { Deferred, Effect, Exit, Fiber, Layer, Logger, Metric, Option, Result, Scope } from "effect"
 import { Environment } from "../../src/config/Environment.ts"
 import * as Logging from "../../src/logging/Logging.ts"

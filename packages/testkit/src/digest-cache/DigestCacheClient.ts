@@ -6,7 +6,7 @@ import {
 import { assert, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, type Layer, Option, type Scope } from "effect"
 import { readAll, TestPackage } from "./DigestCacheSource.ts"
-import { settle } from "../VirtualTime.ts"
+import { settle } from "../machine/VirtualTime.ts"
 
 export type CacheLayer = Layer.Layer<DigestCache, unknown>
 

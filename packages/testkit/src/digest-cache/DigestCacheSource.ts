@@ -8,7 +8,7 @@ import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Cause, Deferred, Effect, Latch, Schema, Stream } from "effect"
-import { within } from "../Lending.ts"
+import { within } from "../registry-client/Lending.ts"
 
 /** A source that failed because a test told it to. */
 export class SourceFailed extends Schema.TaggedError<SourceFailed>()("SourceFailed", {

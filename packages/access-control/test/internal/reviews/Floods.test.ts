@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlReviews"
+import * as TestReviews from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
 import { Deferred, Effect, Fiber } from "effect"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import * as Limits from "../../../src/internal/Limits.ts"
 import { layerOf, makeReviews, may, settle, token, unreachable, who } from "../../Harness.ts"
 

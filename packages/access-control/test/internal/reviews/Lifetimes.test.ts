@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as TestReviews from "@registry-packages-proxy/testkit/AccessControlReviews"
+import * as TestReviews from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
 import { Effect, Fiber, Option, Redacted } from "effect"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { Authenticator } from "../../../src/Authenticator.ts"
 import { alice, jwt, layerOf, makeReviews, may, settle, token, who } from "../../Harness.ts"
 

@@ -1,6 +1,6 @@
-import * as RegistryAnswer from "@registry-packages-proxy/testkit/RegistryAnswer"
-import type { RegistryAuth } from "@registry-packages-proxy/testkit/RegistryAuth"
-import type { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
+import * as RegistryAnswer from "@registry-packages-proxy/testkit/registry/RegistryAnswer"
+import type { RegistryAuth } from "@registry-packages-proxy/testkit/registry/RegistryAuth"
+import type { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { account, base64, configWith, rightEntry, situation, type Situation } from "../Situation.ts"
 
 const basic: RegistryAuth = { _tag: "Basic", ...account }

@@ -1,6 +1,6 @@
 import * as MediaType from "@registry-packages-proxy/oci/MediaType"
-import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
-import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
+import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { content, situation, type RegistrySituation, type Situation } from "../Situation.ts"
 
 type Image = RegistryImage.RegistryImage

@@ -1,5 +1,5 @@
-import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
-import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
+import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
+import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Effect } from "effect"
 import * as AnyHostProxy from "../AnyHostProxy.ts"

@@ -1,6 +1,6 @@
-import * as RegistryAnswer from "@registry-packages-proxy/testkit/RegistryAnswer"
-import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
-import { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
+import * as RegistryAnswer from "@registry-packages-proxy/testkit/registry/RegistryAnswer"
+import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
+import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Effect } from "effect"
 import { account, content, situation, type RegistrySituation, type Situation } from "../Situation.ts"
 

@@ -1,7 +1,7 @@
-import * as RegistryAnswer from "@registry-packages-proxy/testkit/RegistryAnswer"
-import type { RegistryAuth } from "@registry-packages-proxy/testkit/RegistryAuth"
-import type { RegistryOverride } from "@registry-packages-proxy/testkit/RegistryRules"
-import type { TestRegistry } from "@registry-packages-proxy/testkit/TestRegistry"
+import * as RegistryAnswer from "@registry-packages-proxy/testkit/registry/RegistryAnswer"
+import type { RegistryAuth } from "@registry-packages-proxy/testkit/registry/RegistryAuth"
+import type { RegistryOverride } from "@registry-packages-proxy/testkit/registry/RegistryRules"
+import type { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { gzipSync } from "node:zlib"
 import {
   account,

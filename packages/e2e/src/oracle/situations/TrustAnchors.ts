@@ -1,4 +1,4 @@
-import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect } from "effect"
 import { situation, type Situation } from "../Situation.ts"
 

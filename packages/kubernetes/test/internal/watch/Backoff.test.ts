@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Random, Stream } from "effect"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { brief, follow, make, path, randomly, settled, stream, thing } from "../../Harness.ts"
 
 /** When requests are made, in milliseconds after the first that fails, if each delay is stretched by this much. */

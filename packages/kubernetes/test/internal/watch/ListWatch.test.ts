@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Metric, Stream } from "effect"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import * as Metrics from "../../../src/Metrics.ts"
 import { captureLog, follow, make, path, settled, stream, thing } from "../../Harness.ts"
 

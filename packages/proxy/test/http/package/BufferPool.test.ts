@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { Effect, Exit, Fiber, Latch, Scope } from "effect"
 import { BufferPool, type Loan } from "../../../src/http/package/BufferPool.ts"
 

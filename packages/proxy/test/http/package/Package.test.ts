@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { TimedOut } from "@registry-packages-proxy/registry-client/RegistryError"
-import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Effect, Fiber, Latch } from "effect"
 import { ByteCount } from "../../../src/config/Quantity.ts"
 import { bytes, repository, start, withPlatform } from "../harness.ts"

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as AccessMetrics from "@registry-packages-proxy/access-control/Metrics"
 import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
-import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
-import { settle } from "@registry-packages-proxy/testkit/VirtualTime"
+import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
+import { settle } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { Effect, Exit, Metric, Option, Tracer } from "effect"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { bytes, start, withPlatform } from "../harness.ts"
 import { startSecure, tokens } from "../SecureHarness.ts"
 

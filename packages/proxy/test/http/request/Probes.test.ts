@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Effect } from "effect"
 import { bytes, start, withPlatform } from "../harness.ts"
 

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ManifestError, NoLayers } from "@registry-packages-proxy/oci/ManifestError"
 import * as Errors from "@registry-packages-proxy/registry-client/RegistryError"
-import * as CredentialStoreMock from "@registry-packages-proxy/testkit/CredentialStoreMock"
-import * as RegistryBlob from "@registry-packages-proxy/testkit/RegistryBlob"
-import * as RegistryImage from "@registry-packages-proxy/testkit/RegistryImage"
+import * as CredentialStoreMock from "@registry-packages-proxy/testkit/credential-store/CredentialStoreMock"
+import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
+import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Effect, Option } from "effect"
 import { bytes, problemOf, repository, start, type Started, withPlatform } from "../harness.ts"
 

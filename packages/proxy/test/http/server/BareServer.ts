@@ -1,4 +1,4 @@
-import * as Certificates from "@registry-packages-proxy/testkit/Certificates"
+import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Deferred, Effect, Queue } from "effect"
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { Effect, Logger, Metric } from "effect"
 import type { Socket } from "node:net"
 import * as PipelineTimeout from "../../../src/http/server/PipelineTimeout.ts"

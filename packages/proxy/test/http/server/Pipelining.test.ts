@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { MemorySocket } from "@registry-packages-proxy/testkit/MemorySocket"
+import { MemorySocket } from "@registry-packages-proxy/testkit/machine/MemorySocket"
 import { Deferred, Effect, Schema } from "effect"
 import type { Socket } from "node:net"
 import { limits } from "../../../src/http/request/Limits.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, Metric } from "effect"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import type { Socket } from "node:net"
 import * as Metrics from "../../../src/Metrics.ts"
 import { type SendQueue, SendQueues } from "../../../src/http/server/SendQueues.ts"

@@ -8,8 +8,8 @@ import type { Repository } from "@registry-packages-proxy/registry-client/Reposi
 import type { RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
 import { Context, Effect, type Layer, Option, Stream } from "effect"
 import { Lender } from "./Lending.ts"
-import * as RegistryBlob from "./RegistryBlob.ts"
-import * as RegistryImage from "./RegistryImage.ts"
+import * as RegistryBlob from "../images/RegistryBlob.ts"
+import * as RegistryImage from "../images/RegistryImage.ts"
 
 /** Where the suite's images are, for the client under test. */
 export class SuiteRepository extends Context.Service<SuiteRepository, Repository>()(

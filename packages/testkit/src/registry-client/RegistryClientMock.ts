@@ -14,8 +14,8 @@ import {
 } from "@registry-packages-proxy/registry-client/RegistryError"
 import { Context, Effect, Layer, Stream } from "effect"
 import { within } from "./Lending.ts"
-import type { RegistryBlob } from "./RegistryBlob.ts"
-import * as RegistryImage from "./RegistryImage.ts"
+import type { RegistryBlob } from "../images/RegistryBlob.ts"
+import * as RegistryImage from "../images/RegistryImage.ts"
 
 type Reason = RegistryError["reason"]
 type Operation = "resolve" | "blob"

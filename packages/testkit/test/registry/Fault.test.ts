@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import { Effect, Fiber, Latch, Result } from "effect"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
-import type { Fault } from "../src/Fault.ts"
-import * as RegistryBlob from "../src/RegistryBlob.ts"
-import { TestRegistry } from "../src/TestRegistry.ts"
-import { rawHttp } from "../src/RawHttp.ts"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
+import type { Fault } from "../../src/registry/Fault.ts"
+import * as RegistryBlob from "../../src/images/RegistryBlob.ts"
+import { TestRegistry } from "../../src/registry/TestRegistry.ts"
+import { rawHttp } from "../../src/wire/RawHttp.ts"
 
 const content = RegistryBlob.randomBytes(2, 600_000)
 const digest = digestOf(content)

@@ -2,12 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import * as Manifest from "@registry-packages-proxy/oci/Manifest"
 import { Effect, Exit, Fiber, Result, Scope } from "effect"
-import * as Certificates from "../src/Certificates.ts"
-import * as RegistryAnswer from "../src/RegistryAnswer.ts"
-import * as RegistryBlob from "../src/RegistryBlob.ts"
-import * as RegistryImage from "../src/RegistryImage.ts"
-import { TestRegistry } from "../src/TestRegistry.ts"
-import { rawHttp } from "../src/RawHttp.ts"
+import * as Certificates from "../../src/machine/Certificates.ts"
+import * as RegistryAnswer from "../../src/registry/RegistryAnswer.ts"
+import * as RegistryBlob from "../../src/images/RegistryBlob.ts"
+import * as RegistryImage from "../../src/images/RegistryImage.ts"
+import { TestRegistry } from "../../src/registry/TestRegistry.ts"
+import { rawHttp } from "../../src/wire/RawHttp.ts"
 
 const content = RegistryBlob.randomBytes(1, 100_000)
 

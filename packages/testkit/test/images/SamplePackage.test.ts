@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { unpackTar } from "modern-tar"
 import { gunzipSync } from "node:zlib"
-import * as SamplePackage from "../src/SamplePackage.ts"
+import * as SamplePackage from "../../src/images/SamplePackage.ts"
 
 describe("SamplePackage", () => {
   it.effect(

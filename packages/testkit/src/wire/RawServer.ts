@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { createServer, type Socket } from "node:net"
 import { createServer as createTlsServer, TLSSocket } from "node:tls"
-import type { ServerCertificate } from "./Certificates.ts"
+import type { ServerCertificate } from "../machine/Certificates.ts"
 import { listenScoped } from "./Listening.ts"
 
 /** What a raw server does with a request. Text has a character for each byte. */

@@ -1,8 +1,8 @@
 import { type Fault, find } from "./Fault.ts"
 import * as RegistryAnswer from "./RegistryAnswer.ts"
 import type { RegistryAuthority } from "./RegistryAuth.ts"
-import type { RegistryBlob } from "./RegistryBlob.ts"
-import type { RegistryContent } from "./RegistryContent.ts"
+import type { RegistryBlob } from "../images/RegistryBlob.ts"
+import type { RegistryContent } from "../images/RegistryContent.ts"
 import { rangeOf, type RegistryRequest, type Route } from "./RegistryRequest.ts"
 
 /** The place that a request for a blob is sent to instead of being served. */

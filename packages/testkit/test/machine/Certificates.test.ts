@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Certificates from "../src/Certificates.ts"
-import { TestRegistry } from "../src/TestRegistry.ts"
-import { rawHttp } from "../src/RawHttp.ts"
+import * as Certificates from "../../src/machine/Certificates.ts"
+import { TestRegistry } from "../../src/registry/TestRegistry.ts"
+import { rawHttp } from "../../src/wire/RawHttp.ts"
 
 const pingWith = Effect.fnUntraced(function* (
   tls: Certificates.ServerCertificate,

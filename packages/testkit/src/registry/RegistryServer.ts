@@ -1,8 +1,8 @@
 import { Effect, FiberSet } from "effect"
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
-import type { ServerCertificate } from "./Certificates.ts"
-import { listen } from "./Listening.ts"
+import type { ServerCertificate } from "../machine/Certificates.ts"
+import { listen } from "../wire/Listening.ts"
 
 // Importing these as ES modules would evaluate every export of node:http, and so load all of undici.
 const http = process.getBuiltinModule("node:http")

@@ -2,7 +2,7 @@ import type { SystemErrorTag } from "effect/PlatformError"
 import type { Latch } from "effect"
 import * as fc from "fast-check"
 import type { DelayHeaders, Fault, Operation, Stall } from "./Fault.ts"
-import type { FileFault, FileOperation } from "./blob-store/FaultyFileSystem.ts"
+import type { FileFault, FileOperation } from "../blob-store/FaultyFileSystem.ts"
 
 /** A fault without what only a running test has: what it waits for. */
 export type PlannedFault =

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as TestClock from "@registry-packages-proxy/testkit/TestClock"
-import type { RegistryAuth } from "../src/RegistryAuth.ts"
-import { TestRegistry } from "../src/TestRegistry.ts"
-import { rawHttp } from "../src/RawHttp.ts"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
+import type { RegistryAuth } from "../../src/registry/RegistryAuth.ts"
+import { TestRegistry } from "../../src/registry/TestRegistry.ts"
+import { rawHttp } from "../../src/wire/RawHttp.ts"
 
 const account = { username: "reader", password: "secret" }
 const basic = `Basic ${Buffer.from("reader:secret").toString("base64")}`

@@ -1,9 +1,9 @@
 import type { ApiRequest } from "@registry-packages-proxy/kubernetes/ApiServer"
 import { Effect, Predicate, Stream } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { ServerCertificate } from "./Certificates.ts"
+import type { ServerCertificate } from "../machine/Certificates.ts"
 import type { KubeApi } from "./KubeApi.ts"
-import * as RegistryServer from "./RegistryServer.ts"
+import * as RegistryServer from "../registry/RegistryServer.ts"
 
 /** A fake API server that listens. */
 export interface KubeApiHttp {

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { connect, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import type { ServerCertificate } from "./Certificates.ts"
+import type { ServerCertificate } from "../machine/Certificates.ts"
 import { listenScoped } from "./Listening.ts"
 
 const http = process.getBuiltinModule("node:http")
