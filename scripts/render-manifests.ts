@@ -7,8 +7,8 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { writeFileSync } from "node:fs"
 import * as Manifests from "../packages/e2e/src/cluster/Manifests.ts"
-import * as ServerBuild from "../packages/e2e/src/ServerBuild.ts"
-import { which } from "../packages/e2e/src/Which.ts"
+import * as ServerBuild from "../packages/e2e/src/run/ServerBuild.ts"
+import { which } from "../packages/e2e/src/run/Which.ts"
 
 NodeRuntime.runMain(
   Effect.gen(function* () {

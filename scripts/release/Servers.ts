@@ -1,7 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Option } from "effect"
-import * as ServerBuild from "../../packages/e2e/src/ServerBuild.ts"
-import { which } from "../../packages/e2e/src/Which.ts"
+import * as ServerBuild from "../../packages/e2e/src/run/ServerBuild.ts"
+import { which } from "../../packages/e2e/src/run/Which.ts"
 
 /** A program from PATH, or built from the Go module that the end-to-end tests have of it. */
 export const command = (name: string): Promise<string> =>

@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import * as ServerBuild from "@registry-packages-proxy/e2e/ServerBuild"
-import { which } from "@registry-packages-proxy/e2e/Which"
+import * as ServerBuild from "@registry-packages-proxy/e2e/run/ServerBuild"
+import { which } from "@registry-packages-proxy/e2e/run/Which"
 import { Console, Effect, Option, type Scope } from "effect"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"

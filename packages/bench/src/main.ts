@@ -1,6 +1,6 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import * as Install from "@registry-packages-proxy/e2e/Install"
+import * as Install from "@registry-packages-proxy/e2e/run/Install"
 import { Console, Effect } from "effect"
 import { spawnSync } from "node:child_process"
 import { mkdtempSync } from "node:fs"

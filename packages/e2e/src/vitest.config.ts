@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
-import { waitingFiles } from "./Groups.ts"
+import { waitingFiles } from "./run/Groups.ts"
 
 export default defineConfig({
   root: fileURLToPath(new URL("../../..", import.meta.url)),

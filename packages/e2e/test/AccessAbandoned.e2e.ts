@@ -3,11 +3,11 @@ import { Clock, Console, Effect } from "effect"
 import { HttpClient } from "effect/http"
 import { randomBytes } from "node:crypto"
 import { connect } from "node:tls"
-import { shownOnFailure } from "../src/Logs.ts"
-import * as MemoryLimit from "../src/MemoryLimit.ts"
-import * as ProcessMemory from "../src/ProcessMemory.ts"
-import * as ReviewBed from "../src/ReviewBed.ts"
-import { layerParts, options } from "../src/TestBed.ts"
+import { shownOnFailure } from "../src/machine/Logs.ts"
+import * as MemoryLimit from "../src/machine/MemoryLimit.ts"
+import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
+import * as ReviewBed from "../src/beds/ReviewBed.ts"
+import { layerParts, options } from "../src/beds/TestBed.ts"
 
 const abandoned = 30_000
 const connections = 16

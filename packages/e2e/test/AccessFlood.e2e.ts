@@ -1,9 +1,9 @@
 import { assert, layer } from "@effect/vitest"
 import { Console, Effect } from "effect"
-import { shownOnFailure } from "../src/Logs.ts"
-import * as ProcessMemory from "../src/ProcessMemory.ts"
-import * as ReviewBed from "../src/ReviewBed.ts"
-import { layerParts, options } from "../src/TestBed.ts"
+import { shownOnFailure } from "../src/machine/Logs.ts"
+import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
+import * as ReviewBed from "../src/beds/ReviewBed.ts"
+import { layerParts, options } from "../src/beds/TestBed.ts"
 
 const flood = 100_000
 const connections = 64

@@ -1,13 +1,13 @@
 import { assert, layer } from "@effect/vitest"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect } from "effect"
-import { caller, grant, prepared, put, revoke } from "../src/AccessBed.ts"
-import { modes } from "../src/AccessMode.ts"
-import { KubeBed } from "../src/KubeBed.ts"
-import { shownOnFailure } from "../src/Logs.ts"
-import * as Poll from "../src/Poll.ts"
-import * as SecureClient from "../src/SecureClient.ts"
-import { options } from "../src/TestBed.ts"
+import { caller, grant, prepared, put, revoke } from "../src/beds/AccessBed.ts"
+import { modes } from "../src/beds/AccessMode.ts"
+import { KubeBed } from "../src/beds/KubeBed.ts"
+import { shownOnFailure } from "../src/machine/Logs.ts"
+import * as Poll from "../src/machine/Poll.ts"
+import * as SecureClient from "../src/clients/SecureClient.ts"
+import { options } from "../src/beds/TestBed.ts"
 
 const everySecond = (times: number): Poll.Attempts => ({ times, millis: 1000 })
 

@@ -1,13 +1,13 @@
 import { assert, layer } from "@effect/vitest"
 import { Console, Effect } from "effect"
-import { requestsFor } from "../src/AccessLog.ts"
-import * as Bundle from "../src/Bundle.ts"
-import { clusterPath } from "../src/CredentialsFile.ts"
-import * as Download from "../src/Download.ts"
-import { shownOnFailure } from "../src/Logs.ts"
-import * as Poll from "../src/Poll.ts"
-import * as ProcessMemory from "../src/ProcessMemory.ts"
-import { options, TestBed } from "../src/TestBed.ts"
+import { requestsFor } from "../src/servers/AccessLog.ts"
+import * as Bundle from "../src/program/Bundle.ts"
+import { clusterPath } from "../src/program/CredentialsFile.ts"
+import * as Download from "../src/clients/Download.ts"
+import { shownOnFailure } from "../src/machine/Logs.ts"
+import * as Poll from "../src/machine/Poll.ts"
+import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
+import { options, TestBed } from "../src/beds/TestBed.ts"
 
 const clients = 100
 const mebibyte = 1024 * 1024

@@ -5,16 +5,16 @@ import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegi
 import { Clock, Console, Effect, FileSystem, Path, Schedule } from "effect"
 import { HttpClient } from "effect/http"
 import { fileURLToPath } from "node:url"
-import * as Bundle from "../src/Bundle.ts"
-import * as Daemon from "../src/Daemon.ts"
-import { shownOnFailure } from "../src/Logs.ts"
-import * as MemoryLimit from "../src/MemoryLimit.ts"
-import * as Poll from "../src/Poll.ts"
-import * as ProcessMemory from "../src/ProcessMemory.ts"
-import { layerParts, options } from "../src/TestBed.ts"
+import * as Bundle from "../src/program/Bundle.ts"
+import * as Daemon from "../src/machine/Daemon.ts"
+import { shownOnFailure } from "../src/machine/Logs.ts"
+import * as MemoryLimit from "../src/machine/MemoryLimit.ts"
+import * as Poll from "../src/machine/Poll.ts"
+import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
+import { layerParts, options } from "../src/beds/TestBed.ts"
 
 const client = (name: string): string => fileURLToPath(new URL(`../clients/${name}`, import.meta.url))
-const reviewServer = fileURLToPath(new URL("../src/ReviewServer.ts", import.meta.url))
+const reviewServer = fileURLToPath(new URL("../src/servers/ReviewServer.ts", import.meta.url))
 
 const connections = 600
 

@@ -1,12 +1,12 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Path } from "effect"
-import * as Bundle from "../src/Bundle.ts"
-import * as CredentialsFile from "../src/CredentialsFile.ts"
-import * as Download from "../src/Download.ts"
-import { shownOnFailure } from "../src/Logs.ts"
-import * as Poll from "../src/Poll.ts"
-import { account } from "../src/Registry.ts"
-import { options, TestBed } from "../src/TestBed.ts"
+import * as Bundle from "../src/program/Bundle.ts"
+import * as CredentialsFile from "../src/program/CredentialsFile.ts"
+import * as Download from "../src/clients/Download.ts"
+import { shownOnFailure } from "../src/machine/Logs.ts"
+import * as Poll from "../src/machine/Poll.ts"
+import { account } from "../src/servers/Registry.ts"
+import { options, TestBed } from "../src/beds/TestBed.ts"
 
 // What a change of a credentials file may take, looked at ten times a second.
 const withinFiveSeconds = { times: 50, millis: 100 }

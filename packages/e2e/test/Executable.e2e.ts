@@ -1,10 +1,10 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
 import { HttpClient } from "effect/http"
-import * as Bundle from "../src/Bundle.ts"
-import * as Command from "../src/Command.ts"
-import { shownOnFailure } from "../src/Logs.ts"
-import { options, TestBed } from "../src/TestBed.ts"
+import * as Bundle from "../src/program/Bundle.ts"
+import * as Command from "../src/run/Command.ts"
+import { shownOnFailure } from "../src/machine/Logs.ts"
+import { options, TestBed } from "../src/beds/TestBed.ts"
 
 const { built } = Bundle
 

@@ -1,14 +1,14 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { join } from "node:path"
-import * as Bundle from "../src/Bundle.ts"
-import * as CredentialsFile from "../src/CredentialsFile.ts"
-import * as Download from "../src/Download.ts"
-import * as ForwardProxy from "../src/ForwardProxy.ts"
-import { shownOnFailure } from "../src/Logs.ts"
-import * as Poll from "../src/Poll.ts"
-import { proxiedHost } from "../src/Registry.ts"
-import { options, TestBed } from "../src/TestBed.ts"
+import * as Bundle from "../src/program/Bundle.ts"
+import * as CredentialsFile from "../src/program/CredentialsFile.ts"
+import * as Download from "../src/clients/Download.ts"
+import * as ForwardProxy from "../src/servers/ForwardProxy.ts"
+import { shownOnFailure } from "../src/machine/Logs.ts"
+import * as Poll from "../src/machine/Poll.ts"
+import { proxiedHost } from "../src/servers/Registry.ts"
+import { options, TestBed } from "../src/beds/TestBed.ts"
 
 const mebibyte = 1024 * 1024
 const { clusterPath } = CredentialsFile

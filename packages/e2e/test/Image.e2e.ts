@@ -5,13 +5,13 @@ import * as ImageSignature from "@registry-packages-proxy/deploy/image/ImageSign
 import { dockerConfig } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, FileSystem, Layer, Path, Schema } from "effect"
 import { HttpClient } from "effect/http"
-import { built } from "../src/Bundle.ts"
-import * as Command from "../src/Command.ts"
+import { built } from "../src/program/Bundle.ts"
+import * as Command from "../src/run/Command.ts"
 import * as Container from "../src/image/Container.ts"
 import { ImageBed, source } from "../src/image/ImageBed.ts"
-import { shownOnFailure } from "../src/Logs.ts"
-import * as ServerBuild from "../src/ServerBuild.ts"
-import { options, TestBed } from "../src/TestBed.ts"
+import { shownOnFailure } from "../src/machine/Logs.ts"
+import * as ServerBuild from "../src/run/ServerBuild.ts"
+import { options, TestBed } from "../src/beds/TestBed.ts"
 
 const mib = 1024 * 1024
 

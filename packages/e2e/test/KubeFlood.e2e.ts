@@ -2,15 +2,15 @@ import { assert, layer } from "@effect/vitest"
 import { Clock, Console, Effect, FileSystem, Path } from "effect"
 import { HttpClient } from "effect/http"
 import { fileURLToPath } from "node:url"
-import * as Bundle from "../src/Bundle.ts"
-import * as Daemon from "../src/Daemon.ts"
-import { shownOnFailure } from "../src/Logs.ts"
-import * as OpenKubeconfig from "../src/OpenKubeconfig.ts"
-import * as Poll from "../src/Poll.ts"
-import * as ProcessMemory from "../src/ProcessMemory.ts"
-import { layerParts, options } from "../src/TestBed.ts"
+import * as Bundle from "../src/program/Bundle.ts"
+import * as Daemon from "../src/machine/Daemon.ts"
+import { shownOnFailure } from "../src/machine/Logs.ts"
+import * as OpenKubeconfig from "../src/servers/OpenKubeconfig.ts"
+import * as Poll from "../src/machine/Poll.ts"
+import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
+import { layerParts, options } from "../src/beds/TestBed.ts"
 
-const script = fileURLToPath(new URL("../src/KubeFlood.ts", import.meta.url))
+const script = fileURLToPath(new URL("../src/beds/KubeFlood.ts", import.meta.url))
 
 layer(layerParts, options)("A flood of events", (it) => {
   it.effect("of 5,000 a second is followed to its last, with less than 100 MiB more", () =>

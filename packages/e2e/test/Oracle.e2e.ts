@@ -6,7 +6,7 @@ import * as DifferenceTable from "../src/oracle/DifferenceTable.ts"
 import * as NoProxy from "../src/oracle/NoProxy.ts"
 import * as Oracle from "../src/oracle/Oracle.ts"
 import { situations } from "../src/oracle/situations/index.ts"
-import { layerParts, options } from "../src/TestBed.ts"
+import { layerParts, options } from "../src/beds/TestBed.ts"
 
 const all = await Effect.runPromise(situations)
 

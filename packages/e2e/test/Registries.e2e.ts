@@ -4,7 +4,7 @@ import type { PrivateRegistry } from "../src/registries/PrivateRegistry.ts"
 import * as Distribution from "../src/registries/Distribution.ts"
 import * as Gitea from "../src/registries/Gitea.ts"
 import * as MemoryRegistry from "../src/registries/MemoryRegistry.ts"
-import * as ServerBuild from "../src/ServerBuild.ts"
+import * as ServerBuild from "../src/run/ServerBuild.ts"
 import { type Extra, suite } from "./PrivateRegistrySuite.ts"
 
 interface WithTokens extends PrivateRegistry {

@@ -1,11 +1,11 @@
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, FileSystem, Layer, Path } from "effect"
 import { fileURLToPath } from "node:url"
-import { built } from "../src/Bundle.ts"
-import * as Command from "../src/Command.ts"
-import { shownOnFailure } from "../src/Logs.ts"
-import * as ServerBuild from "../src/ServerBuild.ts"
-import { layerParts, options } from "../src/TestBed.ts"
+import { built } from "../src/program/Bundle.ts"
+import * as Command from "../src/run/Command.ts"
+import { shownOnFailure } from "../src/machine/Logs.ts"
+import * as ServerBuild from "../src/run/ServerBuild.ts"
+import { layerParts, options } from "../src/beds/TestBed.ts"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 const version = "1.2.3"

@@ -1,8 +1,8 @@
 import { Context, Effect, FileSystem, Layer, Path } from "effect"
 import { fileURLToPath } from "node:url"
-import * as KubeCluster from "../KubeCluster.ts"
-import * as ServerBuild from "../ServerBuild.ts"
-import { layerParts } from "../TestBed.ts"
+import * as KubeCluster from "../servers/KubeCluster.ts"
+import * as ServerBuild from "../run/ServerBuild.ts"
+import { layerParts } from "../beds/TestBed.ts"
 import * as Helm from "./Helm.ts"
 
 const exceptions = fileURLToPath(new URL("../../fixtures/securitypolicyexception-crd.yaml", import.meta.url))

@@ -1,6 +1,6 @@
 import { Context, Effect, Layer, Schema } from "effect"
-import * as ServerBuild from "../ServerBuild.ts"
-import { TestBed } from "../TestBed.ts"
+import * as ServerBuild from "../run/ServerBuild.ts"
+import { TestBed } from "../beds/TestBed.ts"
 import * as ControlPlane from "./ControlPlane.ts"
 import * as Helm from "./Helm.ts"
 import * as Images from "./Images.ts"

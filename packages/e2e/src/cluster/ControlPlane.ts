@@ -1,6 +1,6 @@
 import { Effect } from "effect"
-import * as Daemon from "../Daemon.ts"
-import * as KubeCluster from "../KubeCluster.ts"
+import * as Daemon from "../machine/Daemon.ts"
+import * as KubeCluster from "../servers/KubeCluster.ts"
 
 /**
  * A cluster without kubelets: the API server over etcd, the scheduler and the controllers, as one program has them all. A

@@ -1,6 +1,6 @@
 import { Effect, FileSystem } from "effect"
 import { fileURLToPath } from "node:url"
-import * as Command from "../Command.ts"
+import * as Command from "../run/Command.ts"
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url))
 

@@ -1,7 +1,7 @@
 import { Effect, FileSystem, Path, Schema } from "effect"
 import { fileURLToPath } from "node:url"
-import * as Daemon from "../Daemon.ts"
-import type { Image } from "../ImageLayout.ts"
+import * as Daemon from "../machine/Daemon.ts"
+import type { Image } from "../machine/ImageLayout.ts"
 
 const program = fileURLToPath(new URL("FleetProgram.ts", import.meta.url))
 

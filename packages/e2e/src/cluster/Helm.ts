@@ -1,7 +1,7 @@
 import { Effect, FileSystem, Path } from "effect"
 import { fileURLToPath } from "node:url"
-import * as Command from "../Command.ts"
-import * as ServerBuild from "../ServerBuild.ts"
+import * as Command from "../run/Command.ts"
+import * as ServerBuild from "../run/ServerBuild.ts"
 
 /** The chart's sources. */
 export const chart = fileURLToPath(new URL("../../../deploy/chart", import.meta.url))

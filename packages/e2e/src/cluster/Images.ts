@@ -1,6 +1,6 @@
 import { Effect, FileSystem, Option, Path } from "effect"
-import { built } from "../Bundle.ts"
-import * as ServerBuild from "../ServerBuild.ts"
+import { built } from "../program/Bundle.ts"
+import * as ServerBuild from "../run/ServerBuild.ts"
 
 /** A program of this machine in place of an image. */
 export interface Image {

@@ -1,5 +1,5 @@
 import { Cause, Console, Effect, Exit, Latch, Queue, Schedule, Scope } from "effect"
-import type { KubeAdmin } from "../KubeAdmin.ts"
+import type { KubeAdmin } from "../servers/KubeAdmin.ts"
 import type { Images } from "./Images.ts"
 import * as Pod from "./Pod.ts"
 import { timestamp } from "./PodStatus.ts"

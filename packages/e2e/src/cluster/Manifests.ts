@@ -2,7 +2,7 @@ import * as Chart from "@registry-packages-proxy/deploy/Chart"
 import * as PlainManifest from "@registry-packages-proxy/deploy/PlainManifest"
 import { Effect } from "effect"
 import { fileURLToPath } from "node:url"
-import * as Command from "../Command.ts"
+import * as Command from "../run/Command.ts"
 
 const deploy = (name: string): string => fileURLToPath(new URL(`../../../deploy/${name}`, import.meta.url))
 

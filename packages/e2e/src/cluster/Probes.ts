@@ -1,5 +1,5 @@
 import { Duration, Effect, Option } from "effect"
-import * as SecureClient from "../SecureClient.ts"
+import * as SecureClient from "../clients/SecureClient.ts"
 import type { Container, Probe } from "./Pod.ts"
 
 /** Asks a container's probe once, as the kubelet does: its certificate is not looked at. True: it passed. */

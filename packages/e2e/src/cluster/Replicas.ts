@@ -1,5 +1,5 @@
 import { Effect, Schema } from "effect"
-import * as Poll from "../Poll.ts"
+import * as Poll from "../machine/Poll.ts"
 import { ClusterBed } from "./ClusterBed.ts"
 import * as Helm from "./Helm.ts"
 import * as Pod from "./Pod.ts"

@@ -11,8 +11,8 @@ import {
   Semaphore
 } from "effect"
 import { fileURLToPath } from "node:url"
-import * as Daemon from "../Daemon.ts"
-import type { KubeAdmin } from "../KubeAdmin.ts"
+import * as Daemon from "../machine/Daemon.ts"
+import type { KubeAdmin } from "../servers/KubeAdmin.ts"
 import { type Facts, resolve } from "./Environment.ts"
 import type { Image, Images } from "./Images.ts"
 import * as Pod from "./Pod.ts"

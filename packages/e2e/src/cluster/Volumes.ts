@@ -1,6 +1,6 @@
 import { Effect, FileSystem, Path, Schedule, Schema } from "effect"
 import { chownSync } from "node:fs"
-import type { KubeAdmin } from "../KubeAdmin.ts"
+import type { KubeAdmin } from "../servers/KubeAdmin.ts"
 import { fieldOf, type Facts } from "./Environment.ts"
 import type { Pod, ProjectedSource, Volume } from "./Pod.ts"
 

@@ -1,5 +1,5 @@
 import { Effect, FileSystem, Path } from "effect"
-import * as Daemon from "../Daemon.ts"
+import * as Daemon from "../machine/Daemon.ts"
 
 export interface ContainerOptions {
   /** The name of its log. */

@@ -1,8 +1,8 @@
 import * as Buildah from "@registry-packages-proxy/deploy/image/Buildah"
 import * as ImageLayout from "@registry-packages-proxy/deploy/image/ImageLayout"
 import { Context, Effect, FileSystem, Layer, Path, Schema } from "effect"
-import { built } from "../Bundle.ts"
-import { layerParts } from "../TestBed.ts"
+import { built } from "../program/Bundle.ts"
+import { layerParts } from "../beds/TestBed.ts"
 
 /** The images cannot be made. */
 export class ImageFailed extends Schema.TaggedError<ImageFailed>()("ImageFailed", {

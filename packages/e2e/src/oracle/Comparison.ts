@@ -2,7 +2,7 @@ import { list, moduleSource } from "@registry-packages-proxy/testkit/credential-
 import { Effect, FileSystem, Path, Stream } from "effect"
 import { HttpClient } from "effect/http"
 import { createHash } from "node:crypto"
-import * as Bundle from "../Bundle.ts"
+import * as Bundle from "../program/Bundle.ts"
 import type { Difference } from "./DifferenceTable.ts"
 import { dockerConfigPrefix } from "./situations/DockerConfigs.ts"
 import { base64, type Situation, type World } from "./Situation.ts"

@@ -1,9 +1,9 @@
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, FileSystem, Path } from "effect"
-import * as AccessLog from "../AccessLog.ts"
-import * as Daemon from "../Daemon.ts"
-import * as Ports from "../Ports.ts"
-import * as ServerBuild from "../ServerBuild.ts"
+import * as AccessLog from "../servers/AccessLog.ts"
+import * as Daemon from "../machine/Daemon.ts"
+import * as Ports from "../machine/Ports.ts"
+import * as ServerBuild from "../run/ServerBuild.ts"
 import * as Probe from "./Probe.ts"
 import * as PrivateRegistry from "./PrivateRegistry.ts"
 

@@ -2,9 +2,9 @@ import type { Login } from "@registry-packages-proxy/testkit/credential-store/Cr
 import type * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { dockerConfig } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, FileSystem, Path, type Scope } from "effect"
-import type { AccessLogEntry } from "../AccessLog.ts"
-import * as Command from "../Command.ts"
-import type { ImageLayout } from "../ImageLayout.ts"
+import type { AccessLogEntry } from "../servers/AccessLog.ts"
+import * as Command from "../run/Command.ts"
+import type { ImageLayout } from "../machine/ImageLayout.ts"
 
 /** A registry that runs, over TLS, and that lets nobody in without a password. */
 export interface PrivateRegistry {

@@ -1,6 +1,6 @@
 import type * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, FileSystem, Path, Schedule } from "effect"
-import * as Command from "../Command.ts"
+import * as Command from "../run/Command.ts"
 
 /** The status of a registry's answer to a request without a password, sent with curl. */
 export const anonymous = Effect.fnUntraced(function* (host: string, ca: string, target: string) {

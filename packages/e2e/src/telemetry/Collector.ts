@@ -1,8 +1,8 @@
 import { Effect, FileSystem, Path } from "effect"
-import * as Daemon from "../Daemon.ts"
-import * as Poll from "../Poll.ts"
-import * as Ports from "../Ports.ts"
-import * as ServerBuild from "../ServerBuild.ts"
+import * as Daemon from "../machine/Daemon.ts"
+import * as Poll from "../machine/Poll.ts"
+import * as Ports from "../machine/Ports.ts"
+import * as ServerBuild from "../run/ServerBuild.ts"
 
 const signals = ["traces", "metrics", "logs"] as const
 

@@ -1,8 +1,8 @@
 import { Effect, FileSystem, Path, Schema } from "effect"
 import { HttpClient } from "effect/http"
-import * as Daemon from "../Daemon.ts"
-import * as Poll from "../Poll.ts"
-import * as Ports from "../Ports.ts"
+import * as Daemon from "../machine/Daemon.ts"
+import * as Poll from "../machine/Poll.ts"
+import * as Ports from "../machine/Ports.ts"
 
 const Alerts = Schema.fromJsonString(
   Schema.Struct({

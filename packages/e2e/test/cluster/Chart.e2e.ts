@@ -6,10 +6,10 @@ import { Console, Effect, FileSystem, Path } from "effect"
 import { apis, ChartBed, objectsIn } from "../../src/cluster/ChartBed.ts"
 import * as Helm from "../../src/cluster/Helm.ts"
 import * as Manifests from "../../src/cluster/Manifests.ts"
-import * as Command from "../../src/Command.ts"
-import { shownOnFailure } from "../../src/Logs.ts"
-import * as ServerBuild from "../../src/ServerBuild.ts"
-import { options } from "../../src/TestBed.ts"
+import * as Command from "../../src/run/Command.ts"
+import { shownOnFailure } from "../../src/machine/Logs.ts"
+import * as ServerBuild from "../../src/run/ServerBuild.ts"
+import { options } from "../../src/beds/TestBed.ts"
 
 type Json = Readonly<Record<string, unknown>>
 

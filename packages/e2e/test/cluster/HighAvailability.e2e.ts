@@ -5,11 +5,11 @@ import * as Helm from "../../src/cluster/Helm.ts"
 import * as Load from "../../src/cluster/Load.ts"
 import * as Pod from "../../src/cluster/Pod.ts"
 import * as Replicas from "../../src/cluster/Replicas.ts"
-import * as Command from "../../src/Command.ts"
-import type { Image } from "../../src/ImageLayout.ts"
-import { shownOnFailure } from "../../src/Logs.ts"
-import * as Poll from "../../src/Poll.ts"
-import { options } from "../../src/TestBed.ts"
+import * as Command from "../../src/run/Command.ts"
+import type { Image } from "../../src/machine/ImageLayout.ts"
+import { shownOnFailure } from "../../src/machine/Logs.ts"
+import * as Poll from "../../src/machine/Poll.ts"
+import { options } from "../../src/beds/TestBed.ts"
 
 /** What the chart requests for the program, MiB. */
 const requested = 128

@@ -6,11 +6,11 @@ import * as Fleet from "../../src/cluster/Fleet.ts"
 import * as Load from "../../src/cluster/Load.ts"
 import * as Replicas from "../../src/cluster/Replicas.ts"
 import * as Throttle from "../../src/cluster/Throttle.ts"
-import { clusterPath } from "../../src/CredentialsFile.ts"
-import { loginWith } from "../../src/KubeBed.ts"
-import { registrySecret } from "../../src/KubeObjects.ts"
-import { shownOnFailure } from "../../src/Logs.ts"
-import { options, TestBed } from "../../src/TestBed.ts"
+import { clusterPath } from "../../src/program/CredentialsFile.ts"
+import { loginWith } from "../../src/beds/KubeBed.ts"
+import { registrySecret } from "../../src/servers/KubeObjects.ts"
+import { shownOnFailure } from "../../src/machine/Logs.ts"
+import { options, TestBed } from "../../src/beds/TestBed.ts"
 
 const mebibyte = 1024 * 1024
 const upstreamRate = 4 * mebibyte

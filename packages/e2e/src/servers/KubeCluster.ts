@@ -2,11 +2,11 @@ import * as Certificates from "@registry-packages-proxy/testkit/machine/Certific
 import { Effect, Exit, FileSystem, Path, Ref, Scope } from "effect"
 import { fileURLToPath } from "node:url"
 import { loadAll } from "js-yaml"
-import * as Command from "./Command.ts"
-import * as Daemon from "./Daemon.ts"
+import * as Command from "../run/Command.ts"
+import * as Daemon from "../machine/Daemon.ts"
 import * as KubeAdmin from "./KubeAdmin.ts"
 import * as KubeToken from "./KubeToken.ts"
-import * as Ports from "./Ports.ts"
+import * as Ports from "../machine/Ports.ts"
 
 type Json = Readonly<Record<string, unknown>>
 

@@ -8,7 +8,7 @@ import { groupNames, groups } from "./Groups.ts"
 import * as Install from "./Install.ts"
 import * as ServerBuild from "./ServerBuild.ts"
 
-const root = fileURLToPath(new URL("../../..", import.meta.url))
+const root = fileURLToPath(new URL("../../../..", import.meta.url))
 
 /** The arguments name what there is not. */
 export class UnknownGroup extends Schema.TaggedError<UnknownGroup>()("UnknownGroup", {

@@ -2,9 +2,9 @@ import type { Architecture } from "@registry-packages-proxy/deploy/image/Archite
 import { Effect, FileSystem, Option, Path } from "effect"
 import { HttpClient } from "effect/http"
 import { fileURLToPath } from "node:url"
-import * as Daemon from "./Daemon.ts"
-import type { MemoryLimit } from "./MemoryLimit.ts"
-import * as Poll from "./Poll.ts"
+import * as Daemon from "../machine/Daemon.ts"
+import type { MemoryLimit } from "../machine/MemoryLimit.ts"
+import * as Poll from "../machine/Poll.ts"
 
 const dist = (name: string): string => fileURLToPath(new URL(`../../proxy/dist/${name}`, import.meta.url))
 

@@ -1,10 +1,10 @@
 import { Context, Effect, FileSystem, Layer } from "effect"
 import { HttpClient } from "effect/http"
-import * as Bundle from "./Bundle.ts"
-import * as KubeCluster from "./KubeCluster.ts"
-import * as Poll from "./Poll.ts"
-import { account } from "./Registry.ts"
-import * as ServerBuild from "./ServerBuild.ts"
+import * as Bundle from "../program/Bundle.ts"
+import * as KubeCluster from "../servers/KubeCluster.ts"
+import * as Poll from "../machine/Poll.ts"
+import { account } from "../servers/Registry.ts"
+import * as ServerBuild from "../run/ServerBuild.ts"
 import { TestBed } from "./TestBed.ts"
 
 /** A real control plane beside a registry, for one group of tests. */

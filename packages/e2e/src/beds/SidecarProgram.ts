@@ -1,11 +1,11 @@
 import { Effect } from "effect"
 import { fileURLToPath } from "node:url"
-import * as Daemon from "./Daemon.ts"
-import * as Ports from "./Ports.ts"
+import * as Daemon from "../machine/Daemon.ts"
+import * as Ports from "../machine/Ports.ts"
 import * as SecureProgram from "./SecureProgram.ts"
-import * as ServerBuild from "./ServerBuild.ts"
+import * as ServerBuild from "../run/ServerBuild.ts"
 
-const configFile = fileURLToPath(new URL("../../deploy/chart/files/kube-rbac-proxy.yaml", import.meta.url))
+const configFile = fileURLToPath(new URL("../../../deploy/chart/files/kube-rbac-proxy.yaml", import.meta.url))
 
 /** The program's plain port behind kube-rbac-proxy; `args` are flags of the secure port, which have the same names there. */
 export const start = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<string> = []) {

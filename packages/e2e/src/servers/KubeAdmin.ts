@@ -1,7 +1,7 @@
 import type { ServerCertificate } from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, Option, Predicate, Schema } from "effect"
 import { request as send } from "node:https"
-import * as Poll from "./Poll.ts"
+import * as Poll from "../machine/Poll.ts"
 
 type Json = Readonly<Record<string, unknown>>
 

@@ -1,11 +1,11 @@
 import type * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, Exit, FileSystem, Path, Ref, Schedule, Scope } from "effect"
 import * as AccessLog from "./AccessLog.ts"
-import * as Command from "./Command.ts"
-import * as Daemon from "./Daemon.ts"
-import { Logs } from "./Logs.ts"
-import * as Ports from "./Ports.ts"
-import * as PrivateRegistry from "./registries/PrivateRegistry.ts"
+import * as Command from "../run/Command.ts"
+import * as Daemon from "../machine/Daemon.ts"
+import { Logs } from "../machine/Logs.ts"
+import * as Ports from "../machine/Ports.ts"
+import * as PrivateRegistry from "../registries/PrivateRegistry.ts"
 import type { TokenServer } from "./TokenServer.ts"
 
 /** Who may pull and push. The hash is bcrypt of the password, since nothing that makes one is on every machine. */

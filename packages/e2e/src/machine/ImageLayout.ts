@@ -1,7 +1,7 @@
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import { Effect, FileSystem, Path } from "effect"
-import * as PackageFile from "./PackageFile.ts"
+import * as PackageFile from "../clients/PackageFile.ts"
 
 /** An image in a layout: its last layer is the package. */
 export interface Image {

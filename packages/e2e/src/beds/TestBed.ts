@@ -1,10 +1,10 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Effect, FileSystem, Layer, Path } from "effect"
-import * as CredentialsFile from "./CredentialsFile.ts"
-import * as ImageLayout from "./ImageLayout.ts"
-import { Logs } from "./Logs.ts"
-import * as Distribution from "./registries/Distribution.ts"
+import * as CredentialsFile from "../program/CredentialsFile.ts"
+import * as ImageLayout from "../machine/ImageLayout.ts"
+import { Logs } from "../machine/Logs.ts"
+import * as Distribution from "../registries/Distribution.ts"
 
 const makeBed = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem

@@ -5,7 +5,7 @@ type Json = Readonly<Record<string, unknown>>
 const rbac = "rbac.authorization.k8s.io"
 
 /** The objects that an operator applies, with the roles of callers. */
-export const manifestFile = fileURLToPath(new URL("../../deploy/manifest.yaml", import.meta.url))
+export const manifestFile = fileURLToPath(new URL("../../../deploy/manifest.yaml", import.meta.url))
 
 /** The namespace that callers of these tests come from. */
 export const namespace = "testkit"

@@ -1,8 +1,8 @@
 import { Effect } from "effect"
 import { HttpClient } from "effect/http"
-import * as Bundle from "./Bundle.ts"
+import * as Bundle from "../program/Bundle.ts"
 import { KubeBed } from "./KubeBed.ts"
-import * as KubeCluster from "./KubeCluster.ts"
+import * as KubeCluster from "../servers/KubeCluster.ts"
 import { TestBed } from "./TestBed.ts"
 
 /** The program behind an HTTPS port with access control, whoever controls it. */

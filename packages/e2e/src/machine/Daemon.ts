@@ -1,6 +1,6 @@
 import { Effect, Option, Schema, Stream } from "effect"
 import { ChildProcessSpawner } from "effect/process"
-import * as Command from "./Command.ts"
+import * as Command from "../run/Command.ts"
 import { Logs } from "./Logs.ts"
 import * as Poll from "./Poll.ts"
 

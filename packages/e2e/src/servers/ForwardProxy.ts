@@ -1,7 +1,7 @@
 import { Effect, FileSystem, Path } from "effect"
-import * as Command from "./Command.ts"
-import * as Daemon from "./Daemon.ts"
-import * as Ports from "./Ports.ts"
+import * as Command from "../run/Command.ts"
+import * as Daemon from "../machine/Daemon.ts"
+import * as Ports from "../machine/Ports.ts"
 
 const nowhere = "127.0.0.1:1"
 

@@ -2,12 +2,12 @@ import { Effect, FileSystem, Path, Schema } from "effect"
 import { HttpClient } from "effect/http"
 import { Agent, request as send } from "node:https"
 import { fileURLToPath } from "node:url"
-import * as Bundle from "./Bundle.ts"
-import * as Daemon from "./Daemon.ts"
-import type { MemoryLimit } from "./MemoryLimit.ts"
-import * as OpenKubeconfig from "./OpenKubeconfig.ts"
+import * as Bundle from "../program/Bundle.ts"
+import * as Daemon from "../machine/Daemon.ts"
+import type { MemoryLimit } from "../machine/MemoryLimit.ts"
+import * as OpenKubeconfig from "../servers/OpenKubeconfig.ts"
 
-const script = fileURLToPath(new URL("./ReviewServer.ts", import.meta.url))
+const script = fileURLToPath(new URL("../servers/ReviewServer.ts", import.meta.url))
 
 /** The one token that the API server of reviews accepts. */
 export const goodToken = "a-token-that-is-good"

@@ -1,9 +1,9 @@
 import type * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, FileSystem, Path } from "effect"
-import * as Callers from "./Callers.ts"
-import * as CredentialsFile from "./CredentialsFile.ts"
+import * as Callers from "../clients/Callers.ts"
+import * as CredentialsFile from "../program/CredentialsFile.ts"
 import { KubeBed } from "./KubeBed.ts"
-import * as KubeCluster from "./KubeCluster.ts"
+import * as KubeCluster from "../servers/KubeCluster.ts"
 import { TestBed } from "./TestBed.ts"
 
 /** A service account, and a token of it. */
