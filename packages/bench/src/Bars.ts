@@ -1,6 +1,6 @@
-import { type Comparison, timesBetter, type Verdict } from "./Report.ts"
-import * as RbacProxy from "./RbacProxy.ts"
-import { figure } from "./Table.ts"
+import { type Comparison, timesBetter, type Verdict } from "./report/Report.ts"
+import * as RbacProxy from "./servers/RbacProxy.ts"
+import { figure } from "./report/Table.ts"
 
 const program = "registry-packages-proxy"
 const behindRbacProxy = Object.values(RbacProxy.names)

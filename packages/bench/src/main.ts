@@ -7,7 +7,7 @@ import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import * as Bed from "./Bed.ts"
+import * as Bed from "./servers/Bed.ts"
 import { run } from "./Bench.ts"
 
 const { values } = parseArgs({

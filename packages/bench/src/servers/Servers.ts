@@ -9,7 +9,7 @@ import type { Blob, Origin } from "./Origin.ts"
 import { freePort, type Server, start } from "./Server.ts"
 
 /** What `npm run build` makes. */
-const built = fileURLToPath(new URL("../../proxy/dist/", import.meta.url))
+const built = fileURLToPath(new URL("../../../proxy/dist/", import.meta.url))
 const bareServer = fileURLToPath(new URL("BareServer.ts", import.meta.url))
 
 /** Takes what was built along: whoever builds meanwhile changes nothing. */

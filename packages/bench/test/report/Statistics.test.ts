@@ -1,5 +1,5 @@
 import { assert, describe, it } from "vitest"
-import { median, percentile, spread } from "../src/Statistics.ts"
+import { median, percentile, spread } from "../../src/report/Statistics.ts"
 
 describe("statistics", () => {
   it("the median of an even number of values lies between the middle two", () => {

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "vitest"
-import { verdicts } from "../src/Bars.ts"
-import { chart } from "../src/Chart.ts"
-import { type Comparison, timesBetter } from "../src/Report.ts"
-import { align, comparisonTable, figure } from "../src/Table.ts"
+import { verdicts } from "../../src/Bars.ts"
+import { chart } from "../../src/report/Chart.ts"
+import { type Comparison, timesBetter } from "../../src/report/Report.ts"
+import { align, comparisonTable, figure } from "../../src/report/Table.ts"
 
 const row = (subject: string, median: number) => ({
   subject,

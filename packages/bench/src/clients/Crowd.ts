@@ -3,7 +3,7 @@
  * pause for 100 ms. Prints one JSON object: what `Outcome` says.
  */
 import { connect } from "node:net"
-import { percentile } from "./Statistics.ts"
+import { percentile } from "../report/Statistics.ts"
 
 /** What became of all clients. */
 export interface Outcome {

@@ -2,12 +2,12 @@ import { Console, Effect, type Scope } from "effect"
 import { request } from "node:http"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import type { Bed } from "./Bed.ts"
-import { anonymousMiB, residentMiB } from "./ProcessTree.ts"
-import type { Verdict } from "./Report.ts"
-import * as Servers from "./Servers.ts"
-import { median, spread } from "./Statistics.ts"
-import { align, figure } from "./Table.ts"
+import type { Bed } from "../servers/Bed.ts"
+import { anonymousMiB, residentMiB } from "../servers/ProcessTree.ts"
+import type { Verdict } from "../report/Report.ts"
+import * as Servers from "../servers/Servers.ts"
+import { median, spread } from "../report/Statistics.ts"
+import { align, figure } from "../report/Table.ts"
 
 const isHealthy = (port: number): Promise<boolean> =>
   new Promise((resolve) => {

@@ -1,13 +1,13 @@
 import { Effect } from "effect"
-import type { Bed } from "./Bed.ts"
-import * as ClientProgram from "./ClientProgram.ts"
-import type { Outcome } from "./Crowd.ts"
-import { download } from "./Download.ts"
-import type { Blob } from "./Origin.ts"
-import { forgetPeak, peakMiB, residentMiB } from "./ProcessTree.ts"
-import type { Verdict } from "./Report.ts"
-import * as Servers from "./Servers.ts"
-import { figure } from "./Table.ts"
+import type { Bed } from "../servers/Bed.ts"
+import * as ClientProgram from "../clients/ClientProgram.ts"
+import type { Outcome } from "../clients/Crowd.ts"
+import { download } from "../clients/Download.ts"
+import type { Blob } from "../servers/Origin.ts"
+import { forgetPeak, peakMiB, residentMiB } from "../servers/ProcessTree.ts"
+import type { Verdict } from "../report/Report.ts"
+import * as Servers from "../servers/Servers.ts"
+import { figure } from "../report/Table.ts"
 
 const crowd = (url: string, clients: number, slow: number, blob: Blob): Effect.Effect<Outcome, Error> =>
   ClientProgram.run("Crowd.ts", [url, clients, slow, blob.size])

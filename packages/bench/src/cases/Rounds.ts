@@ -1,8 +1,8 @@
 import { Effect } from "effect"
-import type { Bed } from "./Bed.ts"
+import type { Bed } from "../servers/Bed.ts"
 import type { Sample } from "./Compare.ts"
-import { download, rate } from "./Download.ts"
-import type { Server } from "./Server.ts"
+import { download, rate } from "../clients/Download.ts"
+import type { Server } from "../servers/Server.ts"
 
 /** Four downloads of the large package on one connection, in GB/s. */
 export const throughput = (server: Server, { blobs }: Bed): Effect.Effect<Sample, Error> =>

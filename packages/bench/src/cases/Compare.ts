@@ -1,8 +1,8 @@
 import { Effect } from "effect"
-import { cpuSeconds, endedChildrenSeconds, forgetPeak, peakMiB } from "./ProcessTree.ts"
-import type { Comparison, Row } from "./Report.ts"
-import type { Server } from "./Server.ts"
-import { median, percentile, spread } from "./Statistics.ts"
+import { cpuSeconds, endedChildrenSeconds, forgetPeak, peakMiB } from "../servers/ProcessTree.ts"
+import type { Comparison, Row } from "../report/Report.ts"
+import type { Server } from "../servers/Server.ts"
+import { median, percentile, spread } from "../report/Statistics.ts"
 
 /** What one round of one server gave. */
 export interface Sample {

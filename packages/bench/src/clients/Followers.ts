@@ -4,7 +4,7 @@
  * Prints one JSON object: what `Outcome` says.
  */
 import { connect, type Socket } from "node:net"
-import { percentile } from "./Statistics.ts"
+import { percentile } from "../report/Statistics.ts"
 
 /** What became of all clients. */
 export interface Outcome {

@@ -4,9 +4,9 @@ import * as ResourceRule from "@registry-packages-proxy/access-control/ResourceR
 import { Reviews } from "@registry-packages-proxy/access-control/Reviews"
 import { User } from "@registry-packages-proxy/access-control/User"
 import { Effect, Layer, Option, Redacted } from "effect"
-import type { Verdict } from "./Report.ts"
-import { spread } from "./Statistics.ts"
-import { figure } from "./Table.ts"
+import type { Verdict } from "../report/Report.ts"
+import { spread } from "../report/Statistics.ts"
+import { figure } from "../report/Table.ts"
 
 const decisions = 20_000
 

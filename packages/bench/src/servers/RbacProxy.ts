@@ -5,13 +5,13 @@ import { Console, Effect, Option, type Scope } from "effect"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Bed } from "./Bed.ts"
-import { download } from "./Download.ts"
+import { download } from "../clients/Download.ts"
 import * as FakeApi from "./FakeApi.ts"
 import type * as Nginx from "./Nginx.ts"
 import { freePort, type Server, start } from "./Server.ts"
 import * as Servers from "./Servers.ts"
 
-const configFile = fileURLToPath(new URL("../../deploy/chart/files/kube-rbac-proxy.yaml", import.meta.url))
+const configFile = fileURLToPath(new URL("../../../deploy/chart/files/kube-rbac-proxy.yaml", import.meta.url))
 
 /** The names of the peer in tables: with the real kube-rbac-proxy, and with the stand-in that end-to-end tests build. */
 export const names = {

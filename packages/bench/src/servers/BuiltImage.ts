@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url"
 /** Where the files of the image are, or why there is none. */
 export type Found = { readonly root: string } | { readonly missing: string }
 
-const licences = fileURLToPath(new URL("../../proxy/dist/licences", import.meta.url))
+const licences = fileURLToPath(new URL("../../../proxy/dist/licences", import.meta.url))
 
 /** What makes an image, and what runs it as a container runtime does. */
 const needed = ["buildah", "apt-get", "dpkg-deb", "unshare"]

@@ -1,12 +1,12 @@
 import { Effect, type Scope } from "effect"
-import type { Bed } from "./Bed.ts"
+import type { Bed } from "../servers/Bed.ts"
 import { compare, type Sample } from "./Compare.ts"
-import { download } from "./Download.ts"
-import * as Nginx from "./Nginx.ts"
-import type { Blob } from "./Origin.ts"
-import type { Comparison } from "./Report.ts"
-import type { Server } from "./Server.ts"
-import * as Servers from "./Servers.ts"
+import { download } from "../clients/Download.ts"
+import * as Nginx from "../servers/Nginx.ts"
+import type { Blob } from "../servers/Origin.ts"
+import type { Comparison } from "../report/Report.ts"
+import type { Server } from "../servers/Server.ts"
+import * as Servers from "../servers/Servers.ts"
 
 type Servers = Effect.Effect<ReadonlyArray<Server>, Error, Scope.Scope>
 

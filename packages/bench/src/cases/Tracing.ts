@@ -1,15 +1,15 @@
 import { Effect, type Scope } from "effect"
 import { createServer } from "node:http"
-import type { Bed } from "./Bed.ts"
+import type { Bed } from "../servers/Bed.ts"
 import { compare, type Sample } from "./Compare.ts"
 import * as Forms from "./Forms.ts"
 import { cold } from "./Misses.ts"
-import type { Comparison, Verdict } from "./Report.ts"
+import type { Comparison, Verdict } from "../report/Report.ts"
 import * as Rounds from "./Rounds.ts"
-import type { Server } from "./Server.ts"
-import * as Servers from "./Servers.ts"
-import { median } from "./Statistics.ts"
-import { figure } from "./Table.ts"
+import type { Server } from "../servers/Server.ts"
+import * as Servers from "../servers/Servers.ts"
+import { median } from "../report/Statistics.ts"
+import { figure } from "../report/Table.ts"
 
 /** A collector that takes everything, and its address. */
 const collector: Effect.Effect<string, never, Scope.Scope> = Effect.gen(function* () {

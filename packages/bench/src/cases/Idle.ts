@@ -1,10 +1,10 @@
 import { Effect } from "effect"
-import type { Bed } from "./Bed.ts"
-import { download } from "./Download.ts"
-import { anonymousMiB, peakMiB, residentMiB } from "./ProcessTree.ts"
-import type { Verdict } from "./Report.ts"
-import * as Servers from "./Servers.ts"
-import { figure } from "./Table.ts"
+import type { Bed } from "../servers/Bed.ts"
+import { download } from "../clients/Download.ts"
+import { anonymousMiB, peakMiB, residentMiB } from "../servers/ProcessTree.ts"
+import type { Verdict } from "../report/Report.ts"
+import * as Servers from "../servers/Servers.ts"
+import { figure } from "../report/Table.ts"
 
 /** How much the executable holds after it has served a lot. */
 export const afterServing = (bed: Bed): Effect.Effect<ReadonlyArray<Verdict>, Error> =>

@@ -1,10 +1,10 @@
 import { Effect } from "effect"
-import type { Bed } from "./Bed.ts"
+import type { Bed } from "../servers/Bed.ts"
 import { compare } from "./Compare.ts"
-import * as Nginx from "./Nginx.ts"
-import type { Comparison } from "./Report.ts"
+import * as Nginx from "../servers/Nginx.ts"
+import type { Comparison } from "../report/Report.ts"
 import * as Rounds from "./Rounds.ts"
-import * as Servers from "./Servers.ts"
+import * as Servers from "../servers/Servers.ts"
 
 const kib = 1024
 
