@@ -2,10 +2,8 @@ import { defineConfig } from "vitest/config"
 
 const every = ["packages/*/test/**/*.test.ts", "scripts/**/*.test.ts"]
 
-/** What counts in the process's metrics, which all tests of a process share. */
-const counting = ["Access", "ListWatch", "Metrics", "Probes", "Problems", "Secrets", "SecureListener"].map(
-  (name) => `packages/*/test/**/${name}.test.ts`
-)
+/** Tests that read the process's metrics, which all tests of a process share. */
+const counting = ["packages/*/test/metrics/**/*.test.ts"]
 
 export default defineConfig({
   test: {

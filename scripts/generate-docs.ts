@@ -40,7 +40,7 @@ const fail = (message: string): void => {
 // A metrics module may keep a metric to itself and export only what counts with it.
 registerHooks({
   load: (url, context, nextLoad) =>
-    url.endsWith("/src/Metrics.ts")
+    /\/src\/(?:metrics\/)?Metrics\.ts$/.test(url)
       ? {
           format: "module-typescript",
           source: exportMetrics(readFileSync(fileURLToPath(url), "utf8")),
@@ -50,7 +50,7 @@ registerHooks({
 })
 
 const metrics = async () => {
-  const files = globSync("packages/*/src/Metrics.ts", { cwd: root }).sort()
+  const files = globSync("packages/*/src/{,metrics/}Metrics.ts", { cwd: root }).sort()
   const found = await Promise.all(
     files.map(async (file) => {
       const module = (await import(resolve(root, file))) as Readonly<Record<string, unknown>>

@@ -5,7 +5,7 @@ import * as CredentialsFile from "../src/program/CredentialsFile.ts"
 import * as Download from "../src/clients/Download.ts"
 import { shownOnFailure } from "../src/machine/Logs.ts"
 import * as Poll from "../src/machine/Poll.ts"
-import { account } from "../src/servers/Registry.ts"
+import { account } from "../src/registries/Registry.ts"
 import { options, TestBed } from "../src/beds/TestBed.ts"
 
 // What a change of a credentials file may take, looked at ten times a second.

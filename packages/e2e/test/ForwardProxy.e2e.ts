@@ -7,7 +7,7 @@ import * as Download from "../src/clients/Download.ts"
 import * as ForwardProxy from "../src/servers/ForwardProxy.ts"
 import { shownOnFailure } from "../src/machine/Logs.ts"
 import * as Poll from "../src/machine/Poll.ts"
-import { proxiedHost } from "../src/servers/Registry.ts"
+import { proxiedHost } from "../src/registries/Registry.ts"
 import { options, TestBed } from "../src/beds/TestBed.ts"
 
 const mebibyte = 1024 * 1024

@@ -4,7 +4,7 @@ import fc from "fast-check"
 import * as Comparison from "../src/oracle/Comparison.ts"
 import * as DifferenceTable from "../src/oracle/DifferenceTable.ts"
 import * as NoProxy from "../src/oracle/NoProxy.ts"
-import * as Oracle from "../src/oracle/Oracle.ts"
+import * as Oracle from "../src/oracle/world/Oracle.ts"
 import { situations } from "../src/oracle/situations/index.ts"
 import { layerParts, options } from "../src/beds/TestBed.ts"
 

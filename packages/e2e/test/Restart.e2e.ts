@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
-import { requestsFor } from "../src/servers/AccessLog.ts"
+import { requestsFor } from "../src/registries/AccessLog.ts"
 import * as Bundle from "../src/program/Bundle.ts"
 import { clusterPath } from "../src/program/CredentialsFile.ts"
 import * as Download from "../src/clients/Download.ts"

@@ -9,7 +9,7 @@ import * as NodeOptions from "./config/NodeOptions.ts"
 import * as NodeWarnings from "./process/NodeWarnings.ts"
 import * as Program from "./Program.ts"
 import * as Signals from "./process/Signals.ts"
-import * as Telemetry from "./telemetry/Telemetry.ts"
+import * as Telemetry from "./Telemetry.ts"
 import * as TelemetrySettings from "./telemetry/TelemetrySettings.ts"
 
 Effect.gen(function* () {

@@ -3,7 +3,7 @@ import { HttpClient } from "effect/http"
 import * as Bundle from "../program/Bundle.ts"
 import * as KubeCluster from "../servers/KubeCluster.ts"
 import * as Poll from "../machine/Poll.ts"
-import { account } from "../servers/Registry.ts"
+import { account } from "../registries/Registry.ts"
 import * as ServerBuild from "../run/ServerBuild.ts"
 import { TestBed } from "./TestBed.ts"
 

@@ -5,8 +5,8 @@ import { createHash } from "node:crypto"
 import * as Bundle from "../program/Bundle.ts"
 import type { Difference } from "./DifferenceTable.ts"
 import { dockerConfigPrefix } from "./situations/DockerConfigs.ts"
-import { base64, type Situation, type World } from "./Situation.ts"
-import * as Oracle from "./Oracle.ts"
+import { base64, type Situation, type World } from "./world/Situation.ts"
+import * as Oracle from "./world/Oracle.ts"
 
 /** A client's result in a situation. */
 export interface Outcome {

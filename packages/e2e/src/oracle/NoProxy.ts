@@ -3,7 +3,7 @@ import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySet
 import { asBytes } from "@registry-packages-proxy/testkit/wire/Locations"
 import { Result } from "effect"
 import fc from "fast-check"
-import type { Route } from "./Oracle.ts"
+import type { Route } from "./world/Oracle.ts"
 
 const hosts = [
   "test",

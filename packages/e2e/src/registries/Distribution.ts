@@ -1,7 +1,7 @@
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect } from "effect"
-import * as Registry from "../servers/Registry.ts"
-import * as TokenServer from "../servers/TokenServer.ts"
+import * as Registry from "./Registry.ts"
+import * as TokenServer from "./TokenServer.ts"
 
 /** Distribution's registry, of the version that `command` is, and the scopes of the tokens that were given out for it. */
 export const make = Effect.fnUntraced(function* (

@@ -1,7 +1,7 @@
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, FileSystem, Path, Schema } from "effect"
 import { fileURLToPath } from "node:url"
-import * as AccessLog from "../servers/AccessLog.ts"
+import * as AccessLog from "./AccessLog.ts"
 import * as Command from "../run/Command.ts"
 import * as Daemon from "../machine/Daemon.ts"
 import * as Ports from "../machine/Ports.ts"

@@ -1,6 +1,6 @@
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, FileSystem, Path } from "effect"
-import * as AccessLog from "../servers/AccessLog.ts"
+import * as AccessLog from "./AccessLog.ts"
 import * as Daemon from "../machine/Daemon.ts"
 import * as Ports from "../machine/Ports.ts"
 import * as ServerBuild from "../run/ServerBuild.ts"

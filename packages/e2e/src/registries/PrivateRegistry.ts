@@ -2,7 +2,7 @@ import type { Login } from "@registry-packages-proxy/testkit/credential-store/Cr
 import type * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { dockerConfig } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, FileSystem, Path, type Scope } from "effect"
-import type { AccessLogEntry } from "../servers/AccessLog.ts"
+import type { AccessLogEntry } from "./AccessLog.ts"
 import * as Command from "../run/Command.ts"
 import type { ImageLayout } from "../machine/ImageLayout.ts"
 

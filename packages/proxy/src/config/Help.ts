@@ -1,7 +1,7 @@
 import * as Flag from "./Flag.ts"
 import { flags } from "./Flags.ts"
 import * as CodeCache from "../process/CodeCache.ts"
-import { commit, version } from "./Version.ts"
+import { commit, version } from "../build/Version.ts"
 
 export const programName = "registry-packages-proxy"
 

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
-import * as Metrics from "../Metrics.ts"
-import { version } from "../config/Version.ts"
+import * as Metrics from "./Metrics.ts"
+import { version } from "../build/Version.ts"
 
 const { readdir, readFile } = process.getBuiltinModule("node:fs")
 

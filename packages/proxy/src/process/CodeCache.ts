@@ -1,5 +1,5 @@
 import { Effect, Layer, Metric } from "effect"
-import { codeCacheRejected } from "../Metrics.ts"
+import { codeCacheRejected } from "../metrics/Metrics.ts"
 
 const { getAssetKeys, getRawAsset, isSea } = process.getBuiltinModule("node:sea")
 const { Script } = process.getBuiltinModule("node:vm")

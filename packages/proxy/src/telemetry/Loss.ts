@@ -1,5 +1,5 @@
 import { type Context, Effect } from "effect"
-import * as Metrics from "../Metrics.ts"
+import * as Metrics from "../metrics/Metrics.ts"
 import type { Signal } from "./OtelVariables.ts"
 
 /** Counts what could not be exported, and says so once each time it begins. */

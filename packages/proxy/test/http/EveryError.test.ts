@@ -12,7 +12,7 @@ import { Array, Context, Duration, Effect, Layer, Logger, Metric, Predicate, typ
 import { HttpServer } from "effect/http"
 import { fromPullError } from "../../src/http/package/ErrorProblems.ts"
 import { layerPlain } from "../../src/http/server/Listener.ts"
-import * as Metrics from "../../src/Metrics.ts"
+import * as Metrics from "../../src/metrics/Metrics.ts"
 import { errorType } from "../../src/telemetry/ErrorType.ts"
 import * as Memory from "../../src/telemetry/sdk/Memory.ts"
 import { off } from "../../src/telemetry/TelemetrySettings.ts"

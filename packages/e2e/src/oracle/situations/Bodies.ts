@@ -4,7 +4,7 @@ import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryB
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Effect } from "effect"
 import { deflateSync, gzipSync } from "node:zlib"
-import { account, situation, type Situation } from "../Situation.ts"
+import { account, situation, type Situation } from "../world/Situation.ts"
 
 const faulty = (
   name: string,

@@ -1,7 +1,7 @@
 import * as RegistryAnswer from "@registry-packages-proxy/testkit/registry/RegistryAnswer"
 import type { RegistryAuth } from "@registry-packages-proxy/testkit/registry/RegistryAuth"
 import type { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
-import { account, base64, configWith, rightEntry, situation, type Situation } from "../Situation.ts"
+import { account, base64, configWith, rightEntry, situation, type Situation } from "../world/Situation.ts"
 
 const basic: RegistryAuth = { _tag: "Basic", ...account }
 const bearer: RegistryAuth = { _tag: "Bearer", ...account }

@@ -1,4 +1,4 @@
-import { account, base64, rightEntry, situation, type Situation } from "../Situation.ts"
+import { account, base64, rightEntry, situation, type Situation } from "../world/Situation.ts"
 
 /** The beginning of these situations' names. */
 export const dockerConfigPrefix = "docker config: "

@@ -1,7 +1,7 @@
 import * as MediaType from "@registry-packages-proxy/oci/MediaType"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
-import { content, situation, type RegistrySituation, type Situation } from "../Situation.ts"
+import { content, situation, type RegistrySituation, type Situation } from "../world/Situation.ts"
 
 const blob = RegistryBlob.fromBytes(content)
 const layerType = "application/vnd.oci.image.layer.v1.tar+gzip"

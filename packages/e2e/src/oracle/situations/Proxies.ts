@@ -2,9 +2,9 @@ import * as Certificates from "@registry-packages-proxy/testkit/machine/Certific
 import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Effect } from "effect"
-import * as AnyHostProxy from "../AnyHostProxy.ts"
-import type { Variables } from "../Oracle.ts"
-import { content, type Situation } from "../Situation.ts"
+import * as AnyHostProxy from "../world/AnyHostProxy.ts"
+import type { Variables } from "../world/Oracle.ts"
+import { content, type Situation } from "../world/Situation.ts"
 
 // A name that no DNS has: who asks directly gets nothing.
 const name = "registry.example.test"

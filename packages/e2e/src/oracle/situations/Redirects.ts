@@ -2,7 +2,7 @@ import * as RegistryAnswer from "@registry-packages-proxy/testkit/registry/Regis
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Effect } from "effect"
-import { account, content, situation, type RegistrySituation, type Situation } from "../Situation.ts"
+import { account, content, situation, type RegistrySituation, type Situation } from "../world/Situation.ts"
 
 const isBlob = (path: string): boolean => path.includes("/blobs/")
 const blob = RegistryAnswer.make(200, {}, { size: content.length, chunks: () => [content] })

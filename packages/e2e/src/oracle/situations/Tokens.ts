@@ -11,7 +11,7 @@ import {
   type RegistrySituation,
   situation,
   type Situation
-} from "../Situation.ts"
+} from "../world/Situation.ts"
 
 const bearer: RegistryAuth = { _tag: "Bearer", ...account }
 const identityToken = "identity-token-of-the-reader"

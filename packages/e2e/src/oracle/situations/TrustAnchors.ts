@@ -1,6 +1,6 @@
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect } from "effect"
-import { situation, type Situation } from "../Situation.ts"
+import { situation, type Situation } from "../world/Situation.ts"
 
 const broken = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n"
 const unreadable = "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n"

@@ -12,7 +12,7 @@ import type { Exchange } from "../request/Exchange.ts"
 import { Lifecycle } from "../request/Lifecycle.ts"
 import { etagOf, packageHeaders, validators } from "./PackageHeaders.ts"
 import * as PackagePull from "./PackagePull.ts"
-import * as PackageQuery from "./PackageQuery.ts"
+import * as PackageQuery from "../request/PackageQuery.ts"
 import { type Problem, toResponse, unsatisfiableRange } from "../request/Problem.ts"
 
 type Response = HttpServerResponse.HttpServerResponse

@@ -7,7 +7,7 @@ import { RegistryClient } from "@registry-packages-proxy/registry-client/Registr
 import type { Repository } from "@registry-packages-proxy/registry-client/Repository"
 import type { RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
 import { Effect, Option, Schema, Stream } from "effect"
-import type { PackageQuery } from "./PackageQuery.ts"
+import type { PackageQuery } from "../request/PackageQuery.ts"
 
 /** The repository's own name and the request's path make no name a registry could have. */
 export class InvalidRepositoryName extends Schema.TaggedError<InvalidRepositoryName>()(

@@ -3,7 +3,7 @@ import type { Cause } from "effect"
 import { randomUUID } from "node:crypto"
 import type { IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
-import type { PackageQuery } from "../package/PackageQuery.ts"
+import type { PackageQuery } from "./PackageQuery.ts"
 
 /** The paths there are. */
 export type KnownRoute = "package" | "healthz" | "readyz" | "metrics"

@@ -1,6 +1,6 @@
 import { Clock, Effect, type Metric, type Tracer } from "effect"
 import * as AccessLog from "../../logging/AccessLog.ts"
-import * as Metrics from "../../Metrics.ts"
+import * as Metrics from "../../metrics/Metrics.ts"
 import * as Series from "../../metrics/Series.ts"
 import { shorten } from "../../text/SafeText.ts"
 import type { Exchange, Route } from "./Exchange.ts"

@@ -1,6 +1,6 @@
 import { Clock, type Context, Effect, type Metric, type Tracer } from "effect"
 import { Exemplars } from "../../metrics/Exemplars.ts"
-import * as Metrics from "../../Metrics.ts"
+import * as Metrics from "../../metrics/Metrics.ts"
 import type { Exchange, Route } from "./Exchange.ts"
 
 /** Measures requests as they end. */

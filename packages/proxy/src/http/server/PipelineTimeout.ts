@@ -1,6 +1,6 @@
 import { Clock, Effect, Metric, type Scope } from "effect"
 import type { Socket } from "node:net"
-import * as Metrics from "../../Metrics.ts"
+import * as Metrics from "../../metrics/Metrics.ts"
 import { clientAddress } from "../request/Exchange.ts"
 import { type Limits, limits } from "../request/Limits.ts"
 import type { Pipeline } from "./Pipelining.ts"

@@ -7,7 +7,7 @@ import {
 import type { IExporterMetricsHelper, ISerializer } from "@opentelemetry/otlp-transformer"
 import { Effect, FileSystem, Predicate, Redacted } from "effect"
 import { UsageError } from "../../config/UsageError.ts"
-import { version } from "../../config/Version.ts"
+import { version } from "../../build/Version.ts"
 import type { Loss } from "../Loss.ts"
 import type { Collector, TlsFile } from "../TelemetrySettings.ts"
 

@@ -1,5 +1,5 @@
 import { defaultResource, type Resource, resourceFromAttributes } from "@opentelemetry/resources"
-import { version } from "../../config/Version.ts"
+import { version } from "../../build/Version.ts"
 import type { TelemetrySettings } from "../TelemetrySettings.ts"
 
 const { hostname } = process.getBuiltinModule("node:os")

@@ -4,7 +4,7 @@ import { Effect, Logger, Metric } from "effect"
 import type { Socket } from "node:net"
 import * as PipelineTimeout from "../../../src/http/server/PipelineTimeout.ts"
 import * as Pipelining from "../../../src/http/server/Pipelining.ts"
-import * as Metrics from "../../../src/Metrics.ts"
+import * as Metrics from "../../../src/metrics/Metrics.ts"
 import { closed, collect, type Kind, kinds, start as startBare } from "./BareServer.ts"
 
 /** A server that looks after connections on which requests were pipelined. */

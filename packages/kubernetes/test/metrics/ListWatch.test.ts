@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Metric, Stream } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
-import * as Metrics from "../../../src/Metrics.ts"
-import { captureLog, follow, make, path, settled, stream, thing } from "../../Harness.ts"
+import * as Metrics from "../../src/Metrics.ts"
+import { captureLog, follow, make, path, settled, stream, thing } from "../Harness.ts"
 
 const metrics = Metrics.watch("things.test.invalid")
 

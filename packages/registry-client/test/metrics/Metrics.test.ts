@@ -3,8 +3,8 @@ import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import { Effect, Fiber, Metric, Stream } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
-import { RegistryClient } from "../src/RegistryClient.ts"
-import * as FakeUpstream from "./FakeUpstream.ts"
+import { RegistryClient } from "../../src/RegistryClient.ts"
+import * as FakeUpstream from "../FakeUpstream.ts"
 
 const bytes = new Uint8Array([1, 2, 3, 4])
 const layer = { digest: digestOf(bytes), size: bytes.length }

@@ -2,7 +2,7 @@ import { Digest } from "@registry-packages-proxy/oci/Digest"
 import * as RepositoryKey from "@registry-packages-proxy/oci/RepositoryKey"
 import { type PathComponents, parsePath } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Result, Schema } from "effect"
-import { badRequest, type Problem } from "../request/Problem.ts"
+import { badRequest, type Problem } from "./Problem.ts"
 
 /** What a request to /package asks for. */
 export interface PackageQuery {

@@ -1,6 +1,6 @@
 import { Effect, type FileSystem, Layer } from "effect"
-import type { UsageError } from "../config/UsageError.ts"
-import { isOff, type TelemetrySettings } from "./TelemetrySettings.ts"
+import type { UsageError } from "./config/UsageError.ts"
+import { isOff, type TelemetrySettings } from "./telemetry/TelemetrySettings.ts"
 
 /**
  * What OpenTelemetry does, by the settings: traces of all that runs under the layer, metrics and log lines beside where they
@@ -11,7 +11,7 @@ export const layer = (settings: TelemetrySettings): Layer.Layer<never, UsageErro
     ? Layer.empty
     : Layer.unwrap(
         Effect.map(
-          Effect.promise(() => import("./sdk/Sdk.ts")),
+          Effect.promise(() => import("./telemetry/sdk/Sdk.ts")),
           (Sdk) => Sdk.layer(settings)
         )
       )

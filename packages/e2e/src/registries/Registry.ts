@@ -5,7 +5,7 @@ import * as Command from "../run/Command.ts"
 import * as Daemon from "../machine/Daemon.ts"
 import { Logs } from "../machine/Logs.ts"
 import * as Ports from "../machine/Ports.ts"
-import * as PrivateRegistry from "../registries/PrivateRegistry.ts"
+import * as PrivateRegistry from "./PrivateRegistry.ts"
 import type { TokenServer } from "./TokenServer.ts"
 
 /** Who may pull and push. The hash is bcrypt of the password, since nothing that makes one is on every machine. */

@@ -2,9 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Metric, Option, Result } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
-import { Authenticator } from "../src/Authenticator.ts"
-import * as Limits from "../src/internal/Limits.ts"
-import { alice, jwt, layerOf, makeReviews, may, pass, settle, token, unreachable, who } from "./Harness.ts"
+import { Authenticator } from "../../src/Authenticator.ts"
+import * as Limits from "../../src/internal/Limits.ts"
+import { alice, jwt, layerOf, makeReviews, may, pass, settle, token, unreachable, who } from "../Harness.ts"
 
 const prefix = "registry_packages_proxy"
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { parse, requestsFor } from "../src/servers/AccessLog.ts"
+import { parse, requestsFor } from "../../src/registries/AccessLog.ts"
 
 const digest = `sha256:${"a".repeat(64)}`
 const line = (request: string, status: number) =>

@@ -2,8 +2,8 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Environment } from "@registry-packages-proxy/proxy/config/Environment"
 import { Effect, FileSystem } from "effect"
-import { CommandFailed } from "../src/run/Command.ts"
-import { bring, type Installer } from "../src/run/Install.ts"
+import { CommandFailed } from "../../src/run/Command.ts"
+import { bring, type Installer } from "../../src/run/Install.ts"
 
 interface Machine {
   readonly present: ReadonlyArray<string>

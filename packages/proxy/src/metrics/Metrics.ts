@@ -1,5 +1,5 @@
 import { Metric } from "effect"
-import * as Series from "./metrics/Series.ts"
+import * as Series from "./Series.ts"
 
 const prefix = "registry_packages_proxy"
 

@@ -5,7 +5,7 @@ import * as CredentialStoreMock from "@registry-packages-proxy/testkit/credentia
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Effect, Option } from "effect"
-import { bytes, problemOf, repository, start, type Started, withPlatform } from "../harness.ts"
+import { bytes, problemOf, repository, start, type Started, withPlatform } from "../http/harness.ts"
 
 const digest = `sha256:${"0".repeat(64)}`
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { Option, Result } from "effect"
-import * as PackageQuery from "../../../src/http/package/PackageQuery.ts"
+import * as PackageQuery from "../../../src/http/request/PackageQuery.ts"
 
 const digest = `sha256:${"a".repeat(64)}`
 

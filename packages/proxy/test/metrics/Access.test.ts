@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Forbidden, Invalid, Unreachable } from "@registry-packages-proxy/access-control/Reviews"
 import { Deferred, Effect, Fiber, Option, Redacted } from "effect"
-import { tokenOf } from "../../../src/http/access/Access.ts"
-import { startSecure, tokens } from "../SecureHarness.ts"
+import { tokenOf } from "../../src/http/access/Access.ts"
+import { startSecure, tokens } from "../http/SecureHarness.ts"
 
 const ask = (path: string, token?: string, method = "GET") =>
   `${method} ${path} HTTP/1.1\r\nHost: x\r\n${token === undefined ? "" : `Authorization: Bearer ${token}\r\n`}\r\n`

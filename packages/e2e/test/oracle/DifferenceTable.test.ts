@@ -1,7 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as DifferenceTable from "../src/oracle/DifferenceTable.ts"
+import * as DifferenceTable from "../../src/oracle/DifferenceTable.ts"
 
 const row = (situation: string, ours = "served"): DifferenceTable.Row => ({
   situation,

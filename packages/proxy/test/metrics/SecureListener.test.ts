@@ -4,8 +4,8 @@ import { rawHttp } from "@registry-packages-proxy/testkit/wire/RawHttp"
 import { Context, Effect, Exit, Fiber, Latch, Option, Redacted, Scope } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import type { ConnectionOptions } from "node:tls"
-import { cipherSuites, make as makeServer } from "../../../src/http/server/SecureListener.ts"
-import { settle, startSecure, tokens } from "../SecureHarness.ts"
+import { cipherSuites, make as makeServer } from "../../src/http/server/SecureListener.ts"
+import { settle, startSecure, tokens } from "../http/SecureHarness.ts"
 
 const net = process.getBuiltinModule("node:net")
 

@@ -4,7 +4,7 @@ import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import { Effect, FileSystem } from "effect"
 import { unpackTar } from "modern-tar"
 import { gunzipSync, zstdDecompressSync } from "node:zlib"
-import * as PackageFile from "../src/clients/PackageFile.ts"
+import * as PackageFile from "../../src/clients/PackageFile.ts"
 
 const unpacks = { gzip: gunzipSync, zstd: zstdDecompressSync }
 

@@ -1,6 +1,6 @@
 import { Effect, FileSystem, Path, Schema } from "effect"
-import * as Command from "../run/Command.ts"
-import * as ServerBuild from "../run/ServerBuild.ts"
+import * as Command from "../../run/Command.ts"
+import * as ServerBuild from "../../run/ServerBuild.ts"
 
 /** Variables as a process would have them: `HTTP_PROXY`, `NO_PROXY` and so on. */
 export type Variables = Readonly<Record<string, string>>

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { parse } from "../src/run/Arguments.ts"
-import { groupNames, groups } from "../src/run/Groups.ts"
-import { parts } from "../src/run/Parts.ts"
+import { parse } from "../../src/run/Arguments.ts"
+import { groupNames, groups } from "../../src/run/Groups.ts"
+import { parts } from "../../src/run/Parts.ts"
 
 describe("Arguments", () => {
   it("runs every group unless some are named", () => {
