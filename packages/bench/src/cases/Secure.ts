@@ -46,7 +46,7 @@ export const program = (
 ): Effect.Effect<Server, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const { origin, work } = bed
-    const kubeconfig = yield* FakeApi.start(bed, name)
+    const kubeconfig = yield* FakeApi.start(bed.work, name)
     const { args, command, log } = yield* Servers.launch({ name, work, hosts: [origin.host], executable })
     const port = yield* freePort
     const secure = [

@@ -2,13 +2,12 @@ import { Effect, type Scope } from "effect"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import type { Bed } from "./Bed.ts"
 import { freePort, start as startServer } from "./Server.ts"
 
 const reviews = fileURLToPath(new URL("FakeReviews.ts", import.meta.url))
 
 /** Starts a fake API server that lets everyone in, and gives the path of a kubeconfig for it. */
-export const start = ({ work }: Pick<Bed, "work">, name: string): Effect.Effect<string, Error, Scope.Scope> =>
+export const start = (work: string, name: string): Effect.Effect<string, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const port = yield* freePort
     yield* startServer({

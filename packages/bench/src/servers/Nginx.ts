@@ -1,7 +1,6 @@
 import { Effect, type Scope } from "effect"
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { Origin } from "./Origin.ts"
 import { freePort, type Server, start as startServer } from "./Server.ts"
 
 /** An nginx of its own, in `work`, with two workers. */
@@ -44,7 +43,7 @@ const listenTls = ({ certificate, key }: Pair): string =>
 
 /** nginx serving the origin's files as they are, over TLS where it is given a certificate. */
 export const files = (
-  origin: Pick<Origin, "directory">,
+  origin: { readonly directory: string },
   work: string,
   sendfile: boolean,
   tls?: Pair

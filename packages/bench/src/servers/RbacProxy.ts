@@ -4,10 +4,11 @@ import { which } from "@registry-packages-proxy/e2e/run/Which"
 import { Console, Effect, Option, type Scope } from "effect"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import type { Bed } from "./Bed.ts"
+import type { Blob } from "./Blob.ts"
 import { download } from "../clients/Download.ts"
 import * as FakeApi from "./FakeApi.ts"
 import type * as Nginx from "./Nginx.ts"
+import type { Origin } from "./Origin.ts"
 import { freePort, type Server, start } from "./Server.ts"
 import * as Servers from "./Servers.ts"
 
@@ -39,9 +40,17 @@ export const find: Effect.Effect<Found> = Effect.gen(function* () {
   Effect.provide(NodeServices.layer)
 )
 
+/** The parts of a bed that it takes. */
+interface Parts {
+  readonly work: string
+  readonly origin: Origin
+  readonly rbacProxy: Found
+  readonly blobs: { readonly small: Blob }
+}
+
 /** The built bundle's plain port behind kube-rbac-proxy, both counted as one; nothing where that is missing. */
 export const servers = (
-  bed: Bed,
+  bed: Parts,
   name: string,
   { certificate, key }: Nginx.Pair
 ): Effect.Effect<ReadonlyArray<Server>, Error, Scope.Scope> =>
@@ -58,7 +67,7 @@ export const servers = (
         `--upstream=http://127.0.0.1:${program.port}/`,
         "--ignore-paths=/healthz,/readyz",
         `--config-file=${configFile}`,
-        `--kubeconfig=${yield* FakeApi.start(bed, behind)}`,
+        `--kubeconfig=${yield* FakeApi.start(work, behind)}`,
         `--tls-cert-file=${certificate}`,
         `--tls-private-key-file=${key}`
       ],

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { createWriteStream, readFileSync } from "node:fs"
 import { createConnection, createServer } from "node:net"
-import type { Blob } from "./Origin.ts"
+import type { Blob } from "./Blob.ts"
 
 /** A process that serves blobs. */
 export interface Server {

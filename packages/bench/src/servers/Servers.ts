@@ -5,7 +5,8 @@ import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type * as Nginx from "./Nginx.ts"
-import type { Blob, Origin } from "./Origin.ts"
+import type { Blob } from "./Blob.ts"
+import type { Origin } from "./Origin.ts"
 import { freePort, type Server, start } from "./Server.ts"
 
 /** What `npm run build` makes. */

@@ -1,6 +1,6 @@
 import * as Flag from "./Flag.ts"
 import { flags } from "./Flags.ts"
-import * as CodeCache from "../process/CodeCache.ts"
+import { form as formOfProcess } from "../build/Form.ts"
 import { commit, version } from "../build/Version.ts"
 
 export const programName = "registry-packages-proxy"
@@ -40,7 +40,7 @@ const entry = (flag: Flag.Flag<unknown>): string =>
 export const versionText = (): string => {
   const form = commit === undefined ? "sources" : `commit ${commit}`
   const { arch, platform, version: node } = process
-  return `${programName} ${version} (${form}, ${CodeCache.form()}, Node ${node.slice(1)}, ${platform}-${arch})\n`
+  return `${programName} ${version} (${form}, ${formOfProcess()}, Node ${node.slice(1)}, ${platform}-${arch})\n`
 }
 
 /** What --help prints. */

@@ -1,14 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import { PrometheusMetrics } from "effect/observability"
+import { type Form, form } from "../../src/build/Form.ts"
 import * as CodeCache from "../../src/process/CodeCache.ts"
 import { Environment } from "../../src/config/Environment.ts"
 import * as Logging from "../../src/logging/Logging.ts"
 import * as FakeEnvironment from "../config/FakeEnvironment.ts"
 
-const reported = Effect.fnUntraced(function* (form: CodeCache.Form) {
+const reported = Effect.fnUntraced(function* (found: Form) {
   const fake = FakeEnvironment.make()
-  yield* CodeCache.report(form).pipe(
+  yield* CodeCache.report(found).pipe(
     Effect.provide(
       Logging.layer({ logFormat: Option.some("json"), logLevel: "Info" }).pipe(
         Layer.provide(Layer.succeed(Environment, fake.environment))
@@ -24,7 +25,7 @@ const reported = Effect.fnUntraced(function* (form: CodeCache.Form) {
 
 describe("CodeCache", () => {
   it("finds a script here, which has none", () => {
-    assert.strictEqual(CodeCache.form(), "script")
+    assert.strictEqual(form(), "script")
   })
 
   it.effect(
