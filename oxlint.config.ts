@@ -1,28 +1,27 @@
 import { defineConfig, type OxlintConfig } from "oxlint"
+import { closedTo, rooms } from "./scripts/lint/Rooms.ts"
 
 const scope = "@registry-packages-proxy/"
+const model = ["oci", "domain"]
 const ports = ["registry-client", "digest-cache", "kubernetes", "credential-store", "access-control"]
 
 /** The packages each package may import, its tests the testkit too; a package missing here may import none. */
 const directions: Record<string, ReadonlyArray<string>> = {
   oci: [],
+  domain: ["oci"],
   "node-net": [],
-  "registry-client": ["node-net", "oci"],
-  "digest-cache": ["oci"],
+  tls: [],
+  "registry-client": ["node-net", ...model],
+  "digest-cache": model,
   kubernetes: ["node-net"],
-  "credential-store": ["node-net", "oci", "kubernetes"],
-  "access-control": ["kubernetes"],
-  proxy: ["node-net", "oci", ...ports],
-  testkit: ["oci", ...ports],
-  quickstart: ["oci", "credential-store", "proxy", "testkit"],
+  "credential-store": ["node-net", ...model, "kubernetes"],
+  "access-control": ["tls", "kubernetes"],
+  proxy: ["node-net", "tls", ...model, ...ports],
+  testkit: [...model, ...ports],
+  quickstart: [...model, "credential-store", "proxy", "testkit"],
   deploy: [],
-  e2e: ["node-net", "oci", ...ports, "proxy", "testkit", "quickstart", "deploy"],
+  e2e: ["node-net", "tls", ...model, ...ports, "proxy", "testkit", "quickstart", "deploy"],
   bench: ["access-control", "deploy", "e2e"]
-}
-
-/** The rooms of a package's `internal`, and what each may import of the others. */
-const rooms: Record<string, Record<string, ReadonlyArray<string>>> = {
-  "digest-cache": { disk: [], memory: [], read: [], open: ["read"] }
 }
 
 const environment = ["process", "node:process"].map((name) => ({
@@ -40,7 +39,7 @@ const testClock = {
 const mayImport = (
   allowed: ReadonlyArray<string>,
   where: "src" | "test" = "src",
-  closedRooms: ReadonlyArray<string> = []
+  closed: ReadonlyArray<string> = []
 ): NonNullable<OxlintConfig["rules"]> => ({
   "no-restricted-imports": [
     "error",
@@ -55,9 +54,9 @@ const mayImport = (
           regex: "^(?:\\.{1,2}/)+(?:packages/|[^./][^/]*/(?:src|test)/)",
           message: `Another package is imported by its name, ${scope}<package>/<File>.`
         },
-        ...closedRooms.map((room) => ({
-          regex: `^\\.\\./${room}/`,
-          message: "What this room may import of the others is in oxlint.config.ts."
+        ...closed.map((regex) => ({
+          regex,
+          message: "The rooms that this folder may import are in scripts/lint/Rooms.ts."
         }))
       ]
     }
@@ -123,15 +122,10 @@ export default defineConfig({
     ...Object.entries(directions).flatMap(([name, allowed]) => [
       { files: [`packages/${name}/src/**`], rules: mayImport(allowed) },
       { files: [`packages/${name}/test/**`], rules: mayImport([...allowed, name, "testkit"], "test") },
-      ...Object.entries(rooms[name] ?? {}).map(([room, open]) => {
-        const closed = Object.keys(rooms[name] ?? {}).filter(
-          (other) => other !== room && !open.includes(other)
-        )
-        return {
-          files: [`packages/${name}/src/internal/${room}/**`],
-          rules: mayImport(allowed, "src", closed)
-        }
-      })
+      ...Object.keys(rooms[name] ?? {}).map((room) => ({
+        files: [`packages/${name}/src/${room}/*.ts`],
+        rules: mayImport(allowed, "src", closedTo(room, rooms[name] ?? {}))
+      }))
     ])
   ]
 })

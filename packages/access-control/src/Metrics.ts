@@ -83,28 +83,3 @@ export const reviewSeconds = (
   review: ReviewKind,
   outcome: "answered" | "Unreachable" | "Forbidden" | "Invalid"
 ) => seconds(review, outcome)
-
-const tlsCertificateExpiry = Metric.gauge(`${prefix}_tls_certificate_expiry_timestamp_seconds`, {
-  description:
-    "When a certificate in use ends, in seconds since the epoch, the first of a file's: serving, client-ca."
-})
-
-const tlsCertificateBroken = Metric.gauge(`${prefix}_tls_certificate_broken`, {
-  description:
-    "1 while the files of a certificate hold what cannot be used and the one before serves, else 0: serving, client-ca."
-})
-
-const expiry = family(tlsCertificateExpiry, "certificate")
-const broken = family(tlsCertificateBroken, "certificate")
-
-/** When a certificate in use ends, in seconds since the epoch. */
-export const certificateExpiry = (certificate: "serving" | "client-ca") => expiry(certificate)
-
-/** 1 while what the files hold cannot be used. */
-export const certificateBroken = (certificate: "serving" | "client-ca") => broken(certificate)
-
-/** TLS handshakes that came to nothing. */
-export const handshakeFailures = Metric.counter(`${prefix}_tls_handshake_failures_total`, {
-  description: "TLS connections that ended before their handshake was done, by port scans and probes too.",
-  incremental: true
-})

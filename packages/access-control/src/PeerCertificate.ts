@@ -2,8 +2,8 @@ import type { X509Certificate } from "node:crypto"
 import { Result } from "effect"
 import type { CertificateRefusal } from "./AccessError.ts"
 import type { Shown } from "./ClientCertificate.ts"
-import * as AnyUsage from "./internal/AnyUsage.ts"
-import { certificatesOf } from "./KeyPair.ts"
+import * as AnyUsage from "@registry-packages-proxy/tls/AnyUsage"
+import { certificatesOf } from "@registry-packages-proxy/tls/KeyPair"
 import { authenticatedGroup, User } from "./User.ts"
 
 /** The client certificate of a connection. */

@@ -1,6 +1,6 @@
 import { packages } from "@registry-packages-proxy/testkit/access-control/AccessControlSuite"
 import * as TestReviews from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
-import { Effect, Layer, Logger, Option, Redacted, References } from "effect"
+import { Effect, Layer, Option, Redacted } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import * as Limits from "../src/internal/Limits.ts"
 import { Authenticator } from "../src/Authenticator.ts"
@@ -77,18 +77,6 @@ export const pass = (millis: number): Effect.Effect<void> =>
       yield* settle
     }
   })
-
-/** Collects log lines as `LEVEL text`. */
-export const captureLog = () => {
-  const lines: Array<string> = []
-  const logger = Logger.make(({ logLevel, message }) => {
-    lines.push(`${logLevel} ${JSON.stringify(message)}`)
-  })
-  return {
-    lines,
-    layer: Layer.merge(Logger.layer([logger]), Layer.succeed(References.MinimumLogLevel, "All"))
-  }
-}
 
 /** A token that says it ends then, in seconds since the epoch; nobody signed it. */
 export const jwt = (exp: unknown): string =>

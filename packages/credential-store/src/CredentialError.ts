@@ -1,4 +1,4 @@
-import { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
+import { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
 import { Schema } from "effect"
 import { Awaited } from "./feeds/Feed.ts"
 

@@ -1,6 +1,6 @@
 import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
-import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
-import type { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
+import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySource"
+import type { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
 import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Clock, Context, Effect, type FileSystem, Layer, Metric, Option, Schedule, Stream } from "effect"
 import { CredentialError, NotSynced, UnknownRepository, Unreadable } from "./CredentialError.ts"

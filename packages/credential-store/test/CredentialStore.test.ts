@@ -1,11 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
+import { type CapturedLog, captureLog } from "@registry-packages-proxy/testkit/machine/CapturedLog"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import * as Feed from "@registry-packages-proxy/credential-store/feeds/Feed"
 import * as TestFeed from "@registry-packages-proxy/testkit/credential-store/CredentialStoreFeed"
-import { moduleSource, registrySecret } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
+import {
+  moduleSource,
+  registrySecret
+} from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, Layer, Option, Stream } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
-import { answer, captureLog, get, status } from "./Harness.ts"
+import { answer, get, status } from "./Harness.ts"
 
 const one = "registry.example.com/one"
 const two = "registry.example.com/two"
@@ -25,7 +29,7 @@ const withStore = <A, E>(
   precedences: ReadonlyArray<number>,
   run: (
     feeds: ReadonlyArray<TestFeed.TestFeed["send"]>,
-    log: ReturnType<typeof captureLog>
+    log: CapturedLog
   ) => Effect.Effect<A, E, CredentialStore>
 ) =>
   Effect.gen(function* () {
@@ -46,10 +50,7 @@ const withStore = <A, E>(
   })
 
 const oneFeed = <A, E>(
-  run: (
-    send: TestFeed.TestFeed["send"],
-    log: ReturnType<typeof captureLog>
-  ) => Effect.Effect<A, E, CredentialStore>
+  run: (send: TestFeed.TestFeed["send"], log: CapturedLog) => Effect.Effect<A, E, CredentialStore>
 ) => withStore([1], ([send = () => Effect.void], log) => run(send, log))
 
 const twoFeeds = <A, E>(
@@ -57,7 +58,7 @@ const twoFeeds = <A, E>(
   run: (
     first: TestFeed.TestFeed["send"],
     second: TestFeed.TestFeed["send"],
-    log: ReturnType<typeof captureLog>
+    log: CapturedLog
   ) => Effect.Effect<A, E, CredentialStore>
 ) =>
   withStore(precedences, ([first = () => Effect.void, second = () => Effect.void], log) =>

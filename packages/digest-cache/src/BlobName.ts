@@ -1,5 +1,5 @@
 import { algorithm, Digest, encoded } from "@registry-packages-proxy/oci/Digest"
-import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
+import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Option, Schema } from "effect"
 

@@ -1,5 +1,9 @@
 import { assert, layer } from "@effect/vitest"
-import { list, type Login, moduleSource } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
+import {
+  list,
+  type Login,
+  moduleSource
+} from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Context, Effect, FileSystem, Layer, Path, type Scope } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { requestsFor } from "../src/registries/AccessLog.ts"

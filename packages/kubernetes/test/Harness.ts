@@ -2,7 +2,7 @@ import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi
 import type { Resource } from "@registry-packages-proxy/kubernetes/Resource"
 import type { WatchEvent } from "@registry-packages-proxy/kubernetes/WatchEvent"
 import { KubeApi, type KubeApiOptions } from "@registry-packages-proxy/testkit/kubernetes/KubeApi"
-import { Effect, Layer, Logger, Pull, Random, References, Schema, Stream } from "effect"
+import { Effect, Layer, Pull, Random, Schema, Stream } from "effect"
 
 export const Thing = Schema.Struct({
   apiVersion: Schema.Literal("test.invalid/v1"),
@@ -78,18 +78,6 @@ export const randomly = (number: number) =>
     nextDoubleUnsafe: () => number,
     nextIntUnsafe: () => Math.floor(number * Number.MAX_SAFE_INTEGER)
   })
-
-/** Log lines, warnings and worse. */
-export const captureLog = () => {
-  const lines: Array<string> = []
-  const logger = Logger.make(({ logLevel, message }) => {
-    lines.push(`${logLevel} ${[message].flat().map(String).join(" ")}`)
-  })
-  return {
-    lines,
-    layer: Layer.merge(Logger.layer([logger]), Layer.succeed(References.MinimumLogLevel, "Warn"))
-  }
-}
 
 /** Lets every fiber run until all of them wait. */
 export const settled = Effect.repeat(Effect.yieldNow, { times: 200 })

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { captureLog } from "@registry-packages-proxy/testkit/machine/CapturedLog"
 import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import * as ForwardProxy from "@registry-packages-proxy/testkit/wire/ForwardProxy"
@@ -16,7 +17,7 @@ import {
   kubeconfig
 } from "../src/ClusterLocation.ts"
 import * as NodeApiServer from "../src/NodeApiServer.ts"
-import { captureLog, make, path, thing, things } from "./Harness.ts"
+import { make, path, thing, things } from "./Harness.ts"
 import { kubeconfigText, temporaryDirectory, writeKubeconfig } from "./Kubeconfig.ts"
 
 const https = process.getBuiltinModule("node:https")
@@ -333,7 +334,7 @@ describe("a certificate authority", () => {
     "counts beside a block that cannot be read, which is a warning",
     Effect.fn(function* () {
       const { server, tls } = yield* listening(() => true)
-      const log = captureLog()
+      const log = captureLog("Warn")
       const file = yield* writeKubeconfig({ server: server.origin, ca: `${broken}${tls.ca}`, user: {} })
       const api = yield* connect(kubeconfig(file))
       const value = Effect.provide(Effect.all([valueOf(api), valueOf(api)]), log.layer)

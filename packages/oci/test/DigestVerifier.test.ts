@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { digestOf, DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
 import fc from "fast-check"
-import { anyBytes } from "./arbitraries.ts"
+import { anyBytes } from "@registry-packages-proxy/testkit/arbitraries/OciText"
 
 const algorithms = fc.constantFrom("sha256" as const, "sha512" as const)
 

@@ -6,7 +6,7 @@ import * as MediaType from "@registry-packages-proxy/oci/MediaType"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Result } from "effect"
 import fc from "fast-check"
-import * as arbitrary from "./arbitraries.ts"
+import * as arbitrary from "@registry-packages-proxy/testkit/arbitraries/OciText"
 
 const digest = (character: string) => `sha256:${character.repeat(64)}`
 const layer = (character: string) => ({

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
 import { container, JsonReader, maxDepth, NotJson } from "../src/internal/JsonReader.ts"
-import * as arbitrary from "./arbitraries.ts"
+import * as arbitrary from "@registry-packages-proxy/testkit/arbitraries/OciText"
 
 const reader = (text: string | Uint8Array) =>
   new JsonReader(typeof text === "string" ? Buffer.from(text) : text)

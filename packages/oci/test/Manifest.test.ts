@@ -4,11 +4,10 @@ import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import * as Manifest from "@registry-packages-proxy/oci/Manifest"
 import type { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
 import * as MediaType from "@registry-packages-proxy/oci/MediaType"
-import * as PackageDescriptor from "@registry-packages-proxy/oci/PackageDescriptor"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Result } from "effect"
 import fc from "fast-check"
-import * as arbitrary from "./arbitraries.ts"
+import * as arbitrary from "@registry-packages-proxy/testkit/arbitraries/OciText"
 
 const digest = (character: string) => `sha256:${character.repeat(64)}`
 const gzip = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -322,17 +321,5 @@ describe("Manifest", () => {
     assert.strictEqual(tagOf(step(["1", "2", "3", "4"], "5", manifest)), "IndexTooDeep")
     assert.strictEqual(tagOf(step(["1"], "2", { ...inner, digest: digest("1") })), "IndexLoop")
     assert.strictEqual(tagOf(step([], "1", { ...inner, digest: digest("1") })), "IndexLoop")
-  })
-
-  it.each([
-    ["+gzip", "gzip"],
-    ["+zstd", "zstd"],
-    ["", "gzip"]
-  ])("a layer of media type ...tar%s is %s", (suffix, compression) => {
-    const found = Result.getOrThrow(
-      packageOf({ ...ociManifest, layers: [layer("a", `application/vnd.oci.image.layer.v1.tar${suffix}`)] })
-    )
-    const made = PackageDescriptor.make({ ...found, size: found.size ?? 0 }, { viaIndex: false })
-    assert.deepEqual<unknown>(made, { digest: digest("a"), size: 7, compression, viaIndex: false })
   })
 })

@@ -3,7 +3,7 @@ import * as Manifest from "@registry-packages-proxy/oci/Manifest"
 import * as Platform from "@registry-packages-proxy/oci/Platform"
 import { Option, Result, Schema } from "effect"
 import fc from "fast-check"
-import * as arbitrary from "./arbitraries.ts"
+import * as arbitrary from "@registry-packages-proxy/testkit/arbitraries/OciText"
 
 const decodeText = Schema.decodeUnknownOption(Platform.PlatformText)
 
@@ -301,5 +301,8 @@ describe("a platform as it is written", () => {
         )
       })
     )
+  })
+  it("no text makes it throw", () => {
+    fc.assert(fc.property(arbitrary.anyText, (text) => void decodeText(text)))
   })
 })

@@ -1,7 +1,7 @@
 import { Authenticator } from "@registry-packages-proxy/access-control/Authenticator"
 import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
 import * as KubernetesReviews from "@registry-packages-proxy/access-control/KubernetesReviews"
-import { type Sources, TlsMaterial } from "@registry-packages-proxy/access-control/TlsMaterial"
+import { type Sources, TlsMaterial } from "@registry-packages-proxy/tls/TlsMaterial"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import type { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"

@@ -2,7 +2,10 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as ClusterLocation from "@registry-packages-proxy/kubernetes/ClusterLocation"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
-import { moduleSource, registrySecret } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
+import {
+  moduleSource,
+  registrySecret
+} from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { KubeApi } from "@registry-packages-proxy/testkit/kubernetes/KubeApi"
 import * as KubeApiHttp from "@registry-packages-proxy/testkit/kubernetes/KubeApiHttp"
 import { rawHttp } from "@registry-packages-proxy/testkit/wire/RawHttp"

@@ -1,6 +1,6 @@
-import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
+import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
-import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
+import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Context, Effect, Layer, Metric, type Stream } from "effect"
 import * as Authenticator from "./internal/auth/Authenticator.ts"

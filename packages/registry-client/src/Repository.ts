@@ -1,4 +1,4 @@
-import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
+import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySource"
 import type { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 
 /** One repository on one registry, with what is needed to ask for it. */

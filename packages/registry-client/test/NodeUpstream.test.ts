@@ -2,12 +2,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
-import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
+import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySource"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Lender } from "@registry-packages-proxy/testkit/registry-client/Lending"
 import * as RawServer from "@registry-packages-proxy/testkit/wire/RawServer"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
-import { TestRegistry, type TestRegistryOptions } from "@registry-packages-proxy/testkit/registry/TestRegistry"
+import {
+  TestRegistry,
+  type TestRegistryOptions
+} from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Effect, Exit, Fiber, Latch, Layer, Option, Scope, Stream, Tracer } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { networkInterfaces } from "node:os"

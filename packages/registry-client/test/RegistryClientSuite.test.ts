@@ -1,4 +1,4 @@
-import { anonymous } from "@registry-packages-proxy/oci/Credential"
+import { anonymous } from "@registry-packages-proxy/domain/Credential"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
@@ -9,7 +9,10 @@ import {
   suiteName,
   SuiteRepository
 } from "@registry-packages-proxy/testkit/registry-client/RegistryClientSuite"
-import { TestRegistry, type TestRegistryOptions } from "@registry-packages-proxy/testkit/registry/TestRegistry"
+import {
+  TestRegistry,
+  type TestRegistryOptions
+} from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Effect, Layer } from "effect"
 import * as NodeUpstream from "../src/NodeUpstream.ts"
 import { RegistryClient } from "../src/RegistryClient.ts"

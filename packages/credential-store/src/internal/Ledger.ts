@@ -1,4 +1,4 @@
-import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
+import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySource"
 import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Result } from "effect"
 import type { Awaited, Feed, FeedEvent } from "../feeds/Feed.ts"

@@ -1,4 +1,4 @@
-import { parse as parseKey, type RepositoryKey, split } from "@registry-packages-proxy/oci/RepositoryKey"
+import { parse as parseKey, type RepositoryKey, split } from "@registry-packages-proxy/domain/RepositoryKey"
 import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Result, Schema } from "effect"
 import { trusted } from "../internal/kinds/Certificates.ts"

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { type CapturedLog, captureLog } from "@registry-packages-proxy/testkit/machine/CapturedLog"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { maxFileSize } from "@registry-packages-proxy/credential-store/feeds/CredentialsFile"
 import { list, moduleSource } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
@@ -6,7 +7,7 @@ import { Effect, FileSystem, Layer, Schema } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { readFileSync } from "node:fs"
 import { directory, type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
-import { answer, captureLog, status } from "../Harness.ts"
+import { answer, status } from "../Harness.ts"
 import { testCertificate } from "../kinds/TestCertificate.ts"
 
 const one = "registry.example.com/one"
@@ -19,10 +20,7 @@ const b = moduleSource({ name: "b", repo: two })
 /** Files in memory and JSON alone, so that only the clock decides when a change is seen. */
 const withFiles = <A, E>(
   initial: Readonly<Record<string, FakeFile>>,
-  run: (
-    files: Map<string, FakeFile>,
-    log: ReturnType<typeof captureLog>
-  ) => Effect.Effect<A, E, CredentialStore>
+  run: (files: Map<string, FakeFile>, log: CapturedLog) => Effect.Effect<A, E, CredentialStore>
 ) =>
   Effect.suspend(() => {
     const files = new Map(Object.entries(initial))

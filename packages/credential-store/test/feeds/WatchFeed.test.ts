@@ -1,13 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
+import { captureLog } from "@registry-packages-proxy/testkit/machine/CapturedLog"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
-import { moduleSource, registrySecret } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
+import {
+  moduleSource,
+  registrySecret
+} from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { type Fixture, suite } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreSuite"
 import { KubeApi } from "@registry-packages-proxy/testkit/kubernetes/KubeApi"
 import { Effect, FileSystem, Layer, Predicate, Redacted } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
-import { answer, captureLog, get, status } from "../Harness.ts"
+import { answer, get, status } from "../Harness.ts"
 
 const sources = "/apis/deckhouse.io/v1alpha1/modulesources"
 const secrets = "/api/v1/namespaces/d8-system/secrets"

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { captureLog } from "@registry-packages-proxy/testkit/machine/CapturedLog"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import {
   dockerConfig,
@@ -13,7 +14,7 @@ import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { inspect } from "node:util"
 import { dump } from "js-yaml"
 import { type FakeFile, make as makeFileSystem } from "../feeds/FakeFileSystem.ts"
-import { captureLog, get, status } from "../Harness.ts"
+import { get, status } from "../Harness.ts"
 
 const password = "pa55word-Zx9"
 const token = "t0ken-Qw7eRt"

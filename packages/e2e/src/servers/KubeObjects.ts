@@ -1,4 +1,7 @@
-import { dockerConfig, type Login } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
+import {
+  dockerConfig,
+  type Login
+} from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 
 type Json = Readonly<Record<string, unknown>>
 

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { captureLog } from "@registry-packages-proxy/testkit/machine/CapturedLog"
 import { Effect, Fiber, Metric, Stream } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import * as Metrics from "../../src/Metrics.ts"
-import { captureLog, follow, make, path, settled, stream, thing } from "../Harness.ts"
+import { follow, make, path, settled, stream, thing } from "../Harness.ts"
 
 const metrics = Metrics.watch("things.test.invalid")
 
@@ -269,7 +270,7 @@ describe("listWatch", () => {
   it.effect(
     "counts a malformed line, goes on, and finds what it would have told once the watch ends",
     Effect.fn(function* () {
-      const log = captureLog()
+      const log = captureLog("Warn")
       const api = make()
       yield* Effect.gen(function* () {
         const before = (yield* Metric.value(metrics.malformed)).count
@@ -293,7 +294,7 @@ describe("listWatch", () => {
   it.effect(
     "names objects that cannot be decoded, leaves them out, and tells of them once they can",
     Effect.fn(function* () {
-      const log = captureLog()
+      const log = captureLog("Warn")
       const api = make()
       const wrong = (name: string) => ({ ...thing(name, "s3cr3t"), value: ["s3cr3t"] })
       yield* Effect.gen(function* () {

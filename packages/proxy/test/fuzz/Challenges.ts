@@ -1,4 +1,4 @@
-import type { Credential } from "@registry-packages-proxy/oci/Credential"
+import type { Credential } from "@registry-packages-proxy/domain/Credential"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"

@@ -1,5 +1,5 @@
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
-import { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
+import { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
 import { noPath } from "@registry-packages-proxy/oci/RepositoryName"
 import * as Objects from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { ByteSize, Effect, FileSystem, Layer, Logger, Option, References } from "effect"

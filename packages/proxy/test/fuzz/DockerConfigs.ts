@@ -1,5 +1,5 @@
-import * as DockerConfig from "@registry-packages-proxy/oci/DockerConfig"
-import * as Keyring from "@registry-packages-proxy/oci/Keyring"
+import * as DockerConfig from "@registry-packages-proxy/domain/DockerConfig"
+import * as Keyring from "@registry-packages-proxy/domain/Keyring"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import { Effect, Result } from "effect"
 import { Base64 } from "effect/encoding"

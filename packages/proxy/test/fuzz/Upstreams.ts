@@ -1,4 +1,4 @@
-import { anonymous, type Credential } from "@registry-packages-proxy/oci/Credential"
+import { anonymous, type Credential } from "@registry-packages-proxy/domain/Credential"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import { PathComponents, RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"

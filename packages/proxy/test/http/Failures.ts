@@ -13,7 +13,7 @@ import {
 import { Digest } from "@registry-packages-proxy/oci/Digest"
 import * as Manifest from "@registry-packages-proxy/oci/ManifestError"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
-import { RepositoryKey } from "@registry-packages-proxy/oci/RepositoryKey"
+import { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
 import * as Registry from "@registry-packages-proxy/registry-client/RegistryError"
 import { Option } from "effect"
 import type { fromPullError } from "../../src/http/package/ErrorProblems.ts"

@@ -1,14 +1,17 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
-import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
+import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySource"
 import * as NodeUpstream from "@registry-packages-proxy/registry-client/NodeUpstream"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/credential-store/CredentialStoreMock"
 import { rawHttp } from "@registry-packages-proxy/testkit/wire/RawHttp"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
-import { TestRegistry, type TestRegistryOptions } from "@registry-packages-proxy/testkit/registry/TestRegistry"
+import {
+  TestRegistry,
+  type TestRegistryOptions
+} from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Context, Duration, Effect, FileSystem, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import { layerPlain } from "../../src/http/server/Listener.ts"

@@ -9,9 +9,9 @@ import {
   CredentialStore
 } from "@registry-packages-proxy/credential-store/CredentialStore"
 import type { Awaited } from "@registry-packages-proxy/credential-store/feeds/Feed"
-import { anonymous, type Credential } from "@registry-packages-proxy/oci/Credential"
+import { anonymous, type Credential } from "@registry-packages-proxy/domain/Credential"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
-import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
+import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySource"
 import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Effect, Layer, Option } from "effect"
 

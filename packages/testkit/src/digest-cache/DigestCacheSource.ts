@@ -3,9 +3,9 @@ import type {
   PackageReader,
   PackageSource
 } from "@registry-packages-proxy/digest-cache/DigestCache"
-import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
+import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
-import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
+import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Cause, Deferred, Effect, Latch, Schema, Stream } from "effect"
 import { within } from "../registry-client/Lending.ts"

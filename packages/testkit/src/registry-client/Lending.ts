@@ -1,4 +1,4 @@
-import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
+import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
 import { Effect, Stream } from "effect"
 
 /** A chunk as a source gives it that uses its consumer's buffers, where it was lent any. */

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { captureLog } from "@registry-packages-proxy/testkit/machine/CapturedLog"
 import { Effect, Fiber } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import {
   alice,
-  captureLog,
   forbidden,
   invalid,
   jwt,

@@ -1,5 +1,5 @@
 import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
-import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
+import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
 import { Effect, FileSystem, Option, Path } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { InodeChanges } from "../../InodeChanges.ts"

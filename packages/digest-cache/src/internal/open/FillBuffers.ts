@@ -1,4 +1,4 @@
-import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
+import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
 
 /** Sizes of a buffer by how many fills are under way: each holds two or three. */
 const tiers = [

@@ -1,5 +1,5 @@
 import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
-import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
+import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
 import { Cause, Effect, Exit, Option, Scope } from "effect"
 import type { BlobReader, BlobStoreError, BlobVersion, OpenBlob, StoredBlob } from "../../Blob.ts"
 import { descriptorOf } from "../../BlobName.ts"

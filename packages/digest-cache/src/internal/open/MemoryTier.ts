@@ -1,4 +1,4 @@
-import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
+import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
 import type { PackageKey } from "../../DigestCache.ts"
 
 /** Packages up to this many bytes are answered from memory and are verified before their headers are sent. */

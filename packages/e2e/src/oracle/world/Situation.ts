@@ -3,7 +3,10 @@ import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
-import { TestRegistry, type TestRegistryOptions } from "@registry-packages-proxy/testkit/registry/TestRegistry"
+import {
+  TestRegistry,
+  type TestRegistryOptions
+} from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Effect, type Scope } from "effect"
 import type { Variables } from "./Oracle.ts"
 

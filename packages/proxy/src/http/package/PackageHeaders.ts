@@ -1,6 +1,6 @@
 import type { CacheResult } from "@registry-packages-proxy/digest-cache/DigestCache"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
-import type { PackageDescriptor } from "@registry-packages-proxy/oci/PackageDescriptor"
+import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
 import type { ByteRange } from "./Conditions.ts"
 
 export const etagOf = (digest: Digest): string => `"${digest}"`

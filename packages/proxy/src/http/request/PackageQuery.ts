@@ -1,5 +1,5 @@
 import { Digest } from "@registry-packages-proxy/oci/Digest"
-import * as RepositoryKey from "@registry-packages-proxy/oci/RepositoryKey"
+import * as RepositoryKey from "@registry-packages-proxy/domain/RepositoryKey"
 import { type PathComponents, parsePath } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Result, Schema } from "effect"
 import { badRequest, type Problem } from "./Problem.ts"

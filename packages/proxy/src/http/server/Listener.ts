@@ -1,7 +1,7 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type { Authenticator } from "@registry-packages-proxy/access-control/Authenticator"
 import type { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
-import { type Material, TlsMaterial } from "@registry-packages-proxy/access-control/TlsMaterial"
+import { type Material, TlsMaterial } from "@registry-packages-proxy/tls/TlsMaterial"
 import type { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import type { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"

@@ -1,6 +1,6 @@
-import * as AccessMetrics from "@registry-packages-proxy/access-control/Metrics"
+import * as TlsMetrics from "@registry-packages-proxy/tls/Metrics"
 import type { PeerCertificate } from "@registry-packages-proxy/access-control/PeerCertificate"
-import type { Material } from "@registry-packages-proxy/access-control/TlsMaterial"
+import type { Material } from "@registry-packages-proxy/tls/TlsMaterial"
 import { type Context, Option, Redacted } from "effect"
 import type { IncomingMessage } from "node:http"
 import type { Server } from "node:https"
@@ -96,7 +96,7 @@ export const make = (options: {
   server.on("secureConnection", (socket) => void secured.add(socket))
   server.on("clientError", (error: Error, socket: Socket) => {
     if (secured.has(socket)) return refuse(error, socket)
-    AccessMetrics.handshakeFailures.updateUnsafe(1, metrics)
+    TlsMetrics.handshakeFailures.updateUnsafe(1, metrics)
     socket.destroy()
   })
 

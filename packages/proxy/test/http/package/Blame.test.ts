@@ -6,7 +6,7 @@ import {
   notInTime
 } from "@registry-packages-proxy/node-net/ConnectionFailure"
 import { parseProxy } from "@registry-packages-proxy/node-net/proxy/Proxy"
-import { anonymous, type Credential } from "@registry-packages-proxy/oci/Credential"
+import { anonymous, type Credential } from "@registry-packages-proxy/domain/Credential"
 import { short } from "@registry-packages-proxy/oci/Digest"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"

@@ -15,7 +15,10 @@ import {
 import { rawHttp } from "@registry-packages-proxy/testkit/wire/RawHttp"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
-import { TestRegistry, type TestRegistryOptions } from "@registry-packages-proxy/testkit/registry/TestRegistry"
+import {
+  TestRegistry,
+  type TestRegistryOptions
+} from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Context, Duration, Effect, FileSystem, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import { layerPlain } from "../../../src/http/server/Listener.ts"

@@ -4,7 +4,10 @@ import type { Fault, Operation } from "@registry-packages-proxy/testkit/registry
 import type { RegistryAuth } from "@registry-packages-proxy/testkit/registry/RegistryAuth"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
-import { TestRegistry, type TestRegistryOptions } from "@registry-packages-proxy/testkit/registry/TestRegistry"
+import {
+  TestRegistry,
+  type TestRegistryOptions
+} from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Effect } from "effect"
 import { problemOf } from "../harness.ts"
 import { account, content, image, name, start, withServices } from "../RegistryHarness.ts"

@@ -1,4 +1,4 @@
-import type { BasicCredential } from "@registry-packages-proxy/oci/Credential"
+import type { BasicCredential } from "@registry-packages-proxy/domain/Credential"
 import { Cache, Effect, Option, Redacted } from "effect"
 import type { HttpClientResponse } from "effect/http"
 import type { Repository } from "../../Repository.ts"

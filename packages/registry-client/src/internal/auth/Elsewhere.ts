@@ -1,5 +1,5 @@
 import type { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
-import { anonymous } from "@registry-packages-proxy/oci/Credential"
+import { anonymous } from "@registry-packages-proxy/domain/Credential"
 import { Effect, Option } from "effect"
 import type { HttpClientResponse } from "effect/http"
 import { LoginElsewhere, type OtherServer } from "../../RegistryError.ts"

@@ -1,5 +1,5 @@
-import type { Credential } from "@registry-packages-proxy/oci/Credential"
-import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
+import type { Credential } from "@registry-packages-proxy/domain/Credential"
+import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySource"
 import { Equal, Hash, Redacted } from "effect"
 import { createHash } from "node:crypto"
 import * as RegistryAddress from "../wire/RegistryAddress.ts"

@@ -1,5 +1,5 @@
 import type { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
-import type { BasicCredential, Credential } from "@registry-packages-proxy/oci/Credential"
+import type { BasicCredential, Credential } from "@registry-packages-proxy/domain/Credential"
 import { Clock, Duration, Effect, Option, Predicate, Redacted, Result, Schema, type Scope } from "effect"
 import { HttpClientRequest } from "effect/http"
 import { type OtherServer, TokenRefused } from "../../RegistryError.ts"

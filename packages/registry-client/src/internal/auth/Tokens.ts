@@ -1,5 +1,5 @@
 import type { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
-import type { Credential } from "@registry-packages-proxy/oci/Credential"
+import type { Credential } from "@registry-packages-proxy/domain/Credential"
 import { Cache, Duration, Effect, Exit, Option, Redacted } from "effect"
 import type { OtherServer } from "../../RegistryError.ts"
 import type { Upstream } from "../../Upstream.ts"

@@ -1,4 +1,4 @@
-import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
+import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
 import { type Digest, short } from "@registry-packages-proxy/oci/Digest"
 import { Effect, Exit, Option, Pull, Scope } from "effect"
 import { Headers, type HttpClientResponse } from "effect/http"

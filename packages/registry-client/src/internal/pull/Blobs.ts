@@ -1,4 +1,4 @@
-import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
+import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
 import { Cause, Clock, Effect, Exit, Option, Pull, Scope, Stream } from "effect"
 import * as Metrics from "../../Metrics.ts"
 import type { Repository } from "../../Repository.ts"

@@ -1,4 +1,4 @@
-import type { BlobBuffers } from "@registry-packages-proxy/oci/BlobBuffers"
+import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
 import { Cause, Clock, Context, Effect, Option, type Pull, type Scope, Stream } from "effect"
 import { Headers, type HttpClientResponse } from "effect/http"
 import { TimedOut } from "../../RegistryError.ts"

@@ -1,5 +1,5 @@
 import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
-import type { RegistrySource } from "@registry-packages-proxy/oci/RegistrySource"
+import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySource"
 import { Result } from "effect"
 import type { Target } from "../../Upstream.ts"
 

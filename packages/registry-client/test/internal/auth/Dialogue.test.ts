@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Credential } from "@registry-packages-proxy/oci/Credential"
+import type { Credential } from "@registry-packages-proxy/domain/Credential"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 import type { RegistryAuth } from "@registry-packages-proxy/testkit/registry/RegistryAuth"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Credential } from "@registry-packages-proxy/oci/Credential"
+import type { Credential } from "@registry-packages-proxy/domain/Credential"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"

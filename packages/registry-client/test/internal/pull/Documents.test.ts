@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { anonymous, type Credential } from "@registry-packages-proxy/oci/Credential"
+import { anonymous, type Credential } from "@registry-packages-proxy/domain/Credential"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import * as Manifest from "@registry-packages-proxy/oci/Manifest"
 import { Platform } from "@registry-packages-proxy/oci/Platform"

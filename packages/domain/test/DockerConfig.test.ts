@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Credential } from "@registry-packages-proxy/oci/Credential"
-import * as DockerConfig from "@registry-packages-proxy/oci/DockerConfig"
-import * as Keyring from "@registry-packages-proxy/oci/Keyring"
+import type { Credential } from "@registry-packages-proxy/domain/Credential"
+import * as DockerConfig from "@registry-packages-proxy/domain/DockerConfig"
+import * as Keyring from "@registry-packages-proxy/domain/Keyring"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import { Redacted, Result } from "effect"
 import { Base64 } from "effect/encoding"
 import fc from "fast-check"
-import * as arbitrary from "./arbitraries.ts"
+import * as arbitrary from "@registry-packages-proxy/testkit/arbitraries/OciText"
 
 const find = (config: unknown, host: string) =>
   Result.flatMap(DockerConfig.parse(typeof config === "string" ? config : JSON.stringify(config)), (parsed) =>

@@ -1,5 +1,5 @@
 import { Predicate, Redacted, Result, Schema } from "effect"
-import * as Base64Text from "./Base64Text.ts"
+import * as Base64Text from "@registry-packages-proxy/oci/Base64Text"
 import { anonymous, type BasicCredential, type Credential } from "./Credential.ts"
 
 /** What an entry may hold, by its fields' names in lowercase; all are text, absent, null or empty alike. */

@@ -1,6 +1,6 @@
 import type { Credential } from "./Credential.ts"
-import type { RegistryHost } from "./RegistryHost.ts"
-import type { PathComponents } from "./RepositoryName.ts"
+import type { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
+import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 
 /** Where a repository's packages come from, and how to ask for them. */
 export interface RegistrySource {

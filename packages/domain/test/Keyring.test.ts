@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as DockerConfig from "@registry-packages-proxy/oci/DockerConfig"
-import * as Keyring from "@registry-packages-proxy/oci/Keyring"
+import * as DockerConfig from "@registry-packages-proxy/domain/DockerConfig"
+import * as Keyring from "@registry-packages-proxy/domain/Keyring"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Result } from "effect"
 import { Base64 } from "effect/encoding"
 import fc from "fast-check"
 import * as ConfigKey from "../src/internal/ConfigKey.ts"
-import * as arbitrary from "./arbitraries.ts"
+import * as arbitrary from "@registry-packages-proxy/testkit/arbitraries/OciText"
 
 /** The keyring of a registry, from a config with an entry for each key; the key is the user's name. */
 const keyringOf = (registry: string, auths: Readonly<Record<string, unknown>>): Keyring.Keyring =>

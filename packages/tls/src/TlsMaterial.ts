@@ -47,7 +47,7 @@ export class TlsMaterial extends Context.Service<
     /** The material now, then each time it changed. */
     readonly changes: Stream.Stream<Material>
   }
->()("@registry-packages-proxy/access-control/TlsMaterial") {
+>()("@registry-packages-proxy/tls/TlsMaterial") {
   /**
    * Material from files, which are looked at every second and compared by content, so that a rewrite, a rename and a
    * symlink swap are one thing; a change is in effect once two looks agree. What cannot be used is logged and what was

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import { captureLog } from "@registry-packages-proxy/testkit/machine/CapturedLog"
 import { makeAuthority, type ServerCertificate } from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, FileSystem, Layer, Option, PlatformError, Redacted } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { X509Certificate } from "node:crypto"
 import { type Sources, TlsMaterial } from "../src/TlsMaterial.ts"
-import { captureLog } from "./Harness.ts"
 
 /** Files in memory; what is not there is not found. */
 const fileSystem = (files: ReadonlyMap<string, string>): Layer.Layer<FileSystem.FileSystem> => {

@@ -1,5 +1,5 @@
 import type { X509Certificate } from "node:crypto"
-import * as CertificateExtensions from "./CertificateExtensions.ts"
+import * as CertificateExtensions from "./internal/CertificateExtensions.ts"
 
 /** Trust anchors. */
 export type Authorities = () => ReadonlyArray<X509Certificate>

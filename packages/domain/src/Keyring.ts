@@ -2,8 +2,8 @@ import { Result } from "effect"
 import { anonymous, type Credential } from "./Credential.ts"
 import { credentialOf, type DockerConfig, type DockerConfigError } from "./DockerConfig.ts"
 import * as ConfigKey from "./internal/ConfigKey.ts"
-import type { RegistryHost } from "./RegistryHost.ts"
-import type { PathComponents } from "./RepositoryName.ts"
+import type { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
+import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 
 type Found = Result.Result<Credential, DockerConfigError>
 

@@ -1,4 +1,4 @@
-import { trimSlashes } from "../RepositoryName.ts"
+import { trimSlashes } from "@registry-packages-proxy/oci/RepositoryName"
 
 /** A key under `auths` of a docker config, taken apart. */
 export interface ConfigKey {

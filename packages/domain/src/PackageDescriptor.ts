@@ -1,5 +1,5 @@
-import type { Digest } from "./Digest.ts"
-import { layerCompression } from "./MediaType.ts"
+import type { Digest } from "@registry-packages-proxy/oci/Digest"
+import { layerCompression } from "@registry-packages-proxy/oci/MediaType"
 
 /**
  * What is known of a package once its manifest was read: everything a response's headers need, without its bytes.

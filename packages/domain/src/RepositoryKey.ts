@@ -1,6 +1,6 @@
 import { type Option, Schema } from "effect"
-import { RegistryHost } from "./RegistryHost.ts"
-import { RepositoryName, trimEnd } from "./RepositoryName.ts"
+import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
+import { RepositoryName, trimEnd } from "@registry-packages-proxy/oci/RepositoryName"
 
 /** The longest `repository` parameter looked at, in bytes; what is accepted is ASCII, so bytes are characters. */
 export const maxKeyLength = 512

@@ -1,0 +1,75 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as RepositoryName from "@registry-packages-proxy/oci/RepositoryName"
+import * as arbitrary from "@registry-packages-proxy/testkit/arbitraries/OciText"
+import { Option, Schema } from "effect"
+import fc from "fast-check"
+
+const isName = Schema.is(RepositoryName.RepositoryName)
+
+describe("RepositoryName", () => {
+  it("is every name of OCI components, and a path with slashes around it reads as the same name", () => {
+    fc.assert(
+      fc.property(arbitrary.name, fc.nat(3), fc.nat(3), (name, before, after) => {
+        assert.isTrue(isName(name), name)
+        const path = RepositoryName.parsePath("/".repeat(before) + name + "/".repeat(after))
+        assert.strictEqual(Option.getOrThrow(path), name)
+      })
+    )
+  })
+
+  it.each([
+    "",
+    "/",
+    "a//b",
+    "/a",
+    "a/",
+    "A",
+    "a..b",
+    "a___b",
+    "-a",
+    "a-",
+    "a_",
+    "a/../b",
+    "..",
+    ".",
+    "a b",
+    "a\n",
+    "é",
+    "a%2fb",
+    "a".repeat(256)
+  ])("%j is none", (text) => assert.isFalse(isName(text)))
+
+  it("parsePath - an empty path appends nothing, one that is not made of components is refused", () => {
+    for (const path of ["", "/", "///"])
+      assert.deepStrictEqual(
+        RepositoryName.parsePath(path),
+        Option.some(RepositoryName.PathComponents.make(""))
+      )
+    for (const path of ["a//b", "../a", "A", "a ", "a?b"])
+      assert.isTrue(Option.isNone(RepositoryName.parsePath(path)))
+    assert.isTrue(Option.isNone(RepositoryName.parsePath("/".repeat(1_000_000) + ".")))
+  })
+
+  it("join - gives the name at a path, and none where it is empty or longer than 255", () => {
+    const path = (text: string) => RepositoryName.PathComponents.make(text)
+    assert.deepStrictEqual(
+      RepositoryName.join(path("a/b"), path("c")),
+      Option.some(RepositoryName.RepositoryName.make("a/b/c"))
+    )
+    assert.deepStrictEqual(
+      RepositoryName.join(path("a"), path("")),
+      Option.some(RepositoryName.RepositoryName.make("a"))
+    )
+    assert.deepStrictEqual(
+      RepositoryName.join(path(""), path("a")),
+      Option.some(RepositoryName.RepositoryName.make("a"))
+    )
+    assert.isTrue(Option.isNone(RepositoryName.join(path(""), path(""))))
+    assert.isTrue(Option.isSome(RepositoryName.join(path("a".repeat(127)), path("b".repeat(127)))))
+    assert.isTrue(Option.isNone(RepositoryName.join(path("a".repeat(128)), path("b".repeat(127)))))
+  })
+
+  it("no text makes it throw", () => {
+    fc.assert(fc.property(arbitrary.anyText, (text) => void [isName(text), RepositoryName.parsePath(text)]))
+  })
+})

@@ -1,0 +1,120 @@
+import { posix } from "node:path"
+
+const { relative } = posix
+
+/**
+ * The folders of each package, its rooms, in the order in which they stand on each other, and the rooms whose files each may import;
+ * "." is the package's own folder, whose files may import every room. Packages of one folder are not in it.
+ */
+export const rooms: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<string>>>>> = {
+  "access-control": {
+    internal: [],
+    "internal/reviews": [".", "internal"]
+  },
+  bench: {
+    report: [],
+    clients: ["report"],
+    servers: ["clients"],
+    cases: ["report", "clients", "servers"]
+  },
+  "credential-store": {
+    "internal/kinds": [],
+    kinds: ["internal/kinds"],
+    feeds: ["kinds"],
+    internal: ["internal/kinds", "kinds", "feeds"]
+  },
+  deploy: {
+    image: []
+  },
+  "digest-cache": {
+    "internal/disk": ["."],
+    "internal/memory": ["."],
+    "internal/read": ["."],
+    "internal/open": [".", "internal/read"]
+  },
+  domain: {
+    internal: []
+  },
+  e2e: {
+    clients: [],
+    run: [],
+    machine: ["clients", "run"],
+    "oracle/world": ["run"],
+    "oracle/situations": ["oracle/world"],
+    program: ["machine"],
+    registries: ["run", "machine"],
+    servers: ["run", "machine"],
+    telemetry: ["run", "machine"],
+    beds: ["clients", "run", "machine", "program", "registries", "servers"],
+    oracle: ["oracle/world", "oracle/situations", "program"],
+    cluster: ["clients", "run", "machine", "program", "servers", "beds"],
+    image: ["machine", "program", "beds"]
+  },
+  kubernetes: {
+    internal: [],
+    "internal/request": ["."],
+    reviews: ["."],
+    "internal/connection": [".", "internal"],
+    "internal/watch": [".", "internal/request"]
+  },
+  "node-net": {
+    http: ["."],
+    proxy: ["."],
+    tls: ["."],
+    connect: [".", "http", "proxy"]
+  },
+  oci: {
+    internal: []
+  },
+  proxy: {
+    build: [],
+    text: [],
+    config: ["build", "text"],
+    metrics: ["build"],
+    logging: ["text", "config"],
+    process: ["build", "text", "config", "metrics"],
+    telemetry: ["text", "config", "metrics"],
+    "http/request": ["text", "metrics", "logging", "telemetry"],
+    "telemetry/sdk": ["build", "text", "config", "metrics", "logging", "telemetry"],
+    "http/access": ["text", "telemetry", "http/request"],
+    "http/package": ["text", "telemetry", "http/request"],
+    http: ["metrics", "http/request", "http/access", "http/package"],
+    "http/server": ["text", "metrics", "http/request", "http/access", "http"]
+  },
+  "registry-client": {
+    "internal/wire": ["."],
+    "internal/auth": [".", "internal/wire"],
+    "internal/node": ["internal/wire"],
+    "internal/pull": [".", "internal/wire", "internal/auth"]
+  },
+  testkit: {
+    "access-control": [],
+    arbitraries: [],
+    "credential-store": [],
+    images: [],
+    machine: [],
+    "registry-client": ["images"],
+    wire: ["machine"],
+    "digest-cache": ["machine", "registry-client"],
+    "blob-store": ["digest-cache"],
+    registry: ["images", "machine", "wire", "blob-store"],
+    kubernetes: ["machine", "registry"]
+  },
+  tls: {
+    internal: []
+  }
+}
+
+/** Regular expressions for the import paths that are closed to the files of `room`. */
+export const closedTo = (
+  room: string,
+  all: Readonly<Record<string, ReadonlyArray<string>>>
+): ReadonlyArray<string> => {
+  const open = new Set([room, ...(all[room] ?? [])])
+  return [".", ...Object.keys(all)]
+    .filter((other) => !open.has(other))
+    .map((other) => {
+      const path = relative(room, other)
+      return `^${(path.startsWith(".") ? path : `./${path}`).replaceAll(".", "\\.")}/[^/]+$`
+    })
+}
