@@ -6,7 +6,7 @@ import * as Daemon from "../machine/Daemon.ts"
 import type { MemoryLimit } from "../machine/MemoryLimit.ts"
 import * as Poll from "../machine/Poll.ts"
 
-const dist = (name: string): string => fileURLToPath(new URL(`../../proxy/dist/${name}`, import.meta.url))
+const dist = (name: string): string => fileURLToPath(new URL(`../../../proxy/dist/${name}`, import.meta.url))
 
 const architecture: Architecture = process.arch === "arm64" ? "arm64" : "amd64"
 

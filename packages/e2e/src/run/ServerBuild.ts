@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import * as Command from "./Command.ts"
 import { which } from "./Which.ts"
 
-const sources = (name: string): string => fileURLToPath(new URL(`../servers/${name}`, import.meta.url))
+const sources = (name: string): string => fileURLToPath(new URL(`../../servers/${name}`, import.meta.url))
 
 /** Where programs built from Go modules are kept: what they are built from is in their names. */
 const cacheDirectory = Effect.gen(function* () {

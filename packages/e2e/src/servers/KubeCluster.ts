@@ -16,7 +16,7 @@ export const account = { namespace: "d8-cloud-instance-manager", name: "registry
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 /** What the program is granted. */
-export const rbacFile = file("../../deploy/rbac.yaml")
+export const rbacFile = file("../../../deploy/rbac.yaml")
 
 /** The objects of a YAML file. */
 export const objectsOf = Effect.fnUntraced(function* (path: string) {
@@ -117,7 +117,7 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.forEach(
     [
       ...["d8-system", account.namespace, "testkit"].map(namespace),
-      ...(yield* objectsOf(file("../fixtures/modulesource-crd.yaml"))),
+      ...(yield* objectsOf(file("../../fixtures/modulesource-crd.yaml"))),
       ...(hasAccount ? yield* objectsOf(rbacFile) : [])
     ],
     admin.apply,

@@ -38,7 +38,7 @@ describe("Groups", () => {
   it("are files that exist and need parts that are known", () => {
     const known = parts.map(({ name }) => name)
     for (const { file, parts } of Object.values(groups)) {
-      assert.isTrue(existsSync(fileURLToPath(new URL(`../../../${file}`, import.meta.url))), file)
+      assert.isTrue(existsSync(fileURLToPath(new URL(`../../../../${file}`, import.meta.url))), file)
       for (const part of parts) assert.include(known, part)
     }
   })

@@ -7,7 +7,7 @@ import { exitCode, report } from "../../src/process/Signals.ts"
 import { HelpRequested, UsageError } from "../../src/config/UsageError.ts"
 import * as FakeEnvironment from "../config/FakeEnvironment.ts"
 
-const fixture = fileURLToPath(new URL("fixtures/main.ts", import.meta.url))
+const fixture = fileURLToPath(new URL("../fixtures/main.ts", import.meta.url))
 
 interface Ended {
   readonly code: number | null

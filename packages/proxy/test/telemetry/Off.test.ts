@@ -18,7 +18,7 @@ const loaded = async (variables: Readonly<Record<string, string>>): Promise<Read
     })
     const { Effect, Layer, Result } = await import(${JSON.stringify(import.meta.resolve("effect"))})
     await import("${sources}Program.ts")
-    const Telemetry = await import("${sources}telemetry/Telemetry.ts")
+    const Telemetry = await import("${sources}Telemetry.ts")
     const TelemetrySettings = await import("${sources}telemetry/TelemetrySettings.ts")
     const { layer } = await import(${JSON.stringify(import.meta.resolve("@effect/platform-node/NodeFileSystem"))})
     const settings = Result.getOrThrow(TelemetrySettings.parse(${JSON.stringify(variables)}))
