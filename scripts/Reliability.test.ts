@@ -21,52 +21,65 @@ const titlesOf = (source: string): ReadonlyArray<RegExp> =>
     )
 
 interface Proof {
-  readonly promise: string
   readonly file: string
-  readonly titles: ReadonlyArray<string>
+  readonly title: string
 }
 
-/** What a text names: files by their links, and the tests quoted beside each. */
-const proofsOf = (promise: string, cell: string): ReadonlyArray<Proof> =>
-  cell.split(/(?<=\.md\)|"); |(?<=\.ts\)), /).flatMap((part) => {
-    const file = /\]\(([^)]+\.ts)\)/.exec(part)?.[1]
-    const titles = [...part.matchAll(/"([^"]+)"/g)].map(([, title = ""]) => title)
-    return file === undefined ? [] : [{ promise, file, titles }]
+/** The files that the page's last lines give names to. */
+const files = new Map(
+  [...text.matchAll(/^\[([^\]]+)\]: (\S+)$/gm)].map(([, name = "", file = ""]) => [name, file])
+)
+
+/** The item of a list that names a test: `  - [File] "title"`, with words between the two where they help. */
+const proofOf = (item: string): Proof | undefined => {
+  const [, name = "", title] = /^ {2}- \[([^\]]+)\][^"]* "([^"]+)"$/.exec(item) ?? []
+  return title === undefined ? undefined : { file: files.get(name) ?? `the file of [${name}]`, title }
+}
+
+/** Each promise, in its first line's words, and what is listed below it. */
+const promises = text
+  .split(/^(?=- )|\n\n/m)
+  .filter((part) => part.startsWith("- ") && part.includes("\n  - "))
+  .map((part) => {
+    const [promise = "", ...lines] = part.trimEnd().split("\n")
+    return { promise, items: lines.filter((line) => line.startsWith("  - ")) }
   })
 
-const rows = text
-  .split("\n")
-  .filter((line) => line.startsWith("| ") && !line.startsWith("| promise"))
-  .map((line) => line.split(" | ").map((cell) => cell.replace(/^\| | \|$/g, "")))
+const proofs = promises.flatMap(({ items }) => items.map(proofOf)).filter((proof) => proof !== undefined)
 
 const pathOf = (link: string): string => fileURLToPath(new URL(link, `file://${page}`))
 
 describe("docs/reliability.md", () => {
   it("names a test for every promise", () => {
-    assert.isAbove(rows.length, 30)
-    for (const [promise = "", cell = ""] of rows) {
-      const proofs = proofsOf(promise, cell)
-      assert.isNotEmpty(proofs, promise)
-      for (const { file, titles } of proofs) assert.isNotEmpty(titles, `${promise}: ${file}`)
-      assert.strictEqual(
-        proofs.reduce((count, { titles }) => count + titles.length, 0),
-        cell.split('"').length >> 1,
-        `${promise}: a test beside no file`
+    assert.isAbove(promises.length, 100)
+    for (const { items, promise } of promises) {
+      assert.isNotEmpty(
+        items.map(proofOf).filter((proof) => proof !== undefined),
+        promise
       )
     }
   })
 
+  it("quotes a test only beside the file that it is in", () => {
+    const quoting = promises.flatMap(({ items }) => items).filter((item) => item.includes('"'))
+    assert.deepStrictEqual(
+      quoting.filter((item) => proofOf(item) === undefined),
+      []
+    )
+  })
+
   it("names only files and tests that are there", () => {
-    const named = rows.flatMap(([promise = "", cell = ""]) => proofsOf(promise, cell))
-    for (const { file, titles } of named) {
-      assert.isTrue(existsSync(pathOf(file)), file)
+    for (const { file, title } of proofs) {
+      assert.isTrue(existsSync(pathOf(file)), `${file}: ${title}`)
       const known = titlesOf(readFileSync(pathOf(file), "utf8"))
-      for (const title of titles)
-        assert.isTrue(
-          known.some((pattern) => pattern.test(title)),
-          `${file}: ${title}`
-        )
+      assert.isTrue(
+        known.some((pattern) => pattern.test(title)),
+        `${file}: ${title}`
+      )
     }
-    for (const [, link = ""] of text.matchAll(/\]\(([^)]+)\)/g)) assert.isTrue(existsSync(pathOf(link)), link)
+    for (const [name, file] of files) {
+      assert.isTrue(existsSync(pathOf(file)), file)
+      assert.isAbove(text.split(`[${name}]`).length, 2, `[${name}] is named nowhere`)
+    }
   })
 })
