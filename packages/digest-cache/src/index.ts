@@ -1,0 +1,25 @@
+/** Packages by digest: one cache over any store of blobs. */
+export {
+  type BlobReader,
+  BlobStoreError,
+  type BlobVersion,
+  type BlobWriter,
+  type OpenBlob,
+  type StoredBlob
+} from "./Blob.ts"
+export { BlobIndex } from "./BlobIndex.ts"
+export * as BlobName from "./BlobName.ts"
+export { BlobStore } from "./BlobStore.ts"
+export { BodyError, DigestMismatch, DiskFailed, Stopped } from "./BodyError.ts"
+export {
+  type CacheResult,
+  DigestCache,
+  type OpenPackage,
+  type PackageBody,
+  type PackageKey,
+  type PackageReader,
+  type PackageSource,
+  type PackageStatus
+} from "./DigestCache.ts"
+export * as DigestCacheLive from "./DigestCacheLive.ts"
+export * as StoreHealth from "./StoreHealth.ts"

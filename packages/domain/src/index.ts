@@ -1,0 +1,8 @@
+/** The model that the ports share: repositories, where they are served and with what credentials, and packages. */
+export type { BlobBuffers } from "./BlobBuffers.ts"
+export { anonymous, type BasicCredential, type Credential } from "./Credential.ts"
+export * as DockerConfig from "./DockerConfig.ts"
+export * as Keyring from "./Keyring.ts"
+export * as PackageDescriptor from "./PackageDescriptor.ts"
+export type { RegistrySource } from "./RegistrySource.ts"
+export { RepositoryKey } from "./RepositoryKey.ts"

@@ -1,0 +1,10 @@
+/** Connections to servers by Go's rules: dialling, proxies, TLS anchors, HTTP/1.1. */
+export * as Client from "./Client.ts"
+export * as Connector from "./connect/Connector.ts"
+export * as Dialer from "./connect/Dialer.ts"
+export { ConnectionFailure, type ConnectionFailureKind } from "./ConnectionFailure.ts"
+export { HttpUrl, InvalidUrl } from "./HttpUrl.ts"
+export { type Proxy, UnusableProxy } from "./proxy/Proxy.ts"
+export * as ProxySettings from "./proxy/ProxySettings.ts"
+export * as PemCertificates from "./tls/PemCertificates.ts"
+export * as TrustAnchors from "./tls/TrustAnchors.ts"
