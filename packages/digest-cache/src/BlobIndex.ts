@@ -4,10 +4,10 @@ import type { PackageKey } from "./DigestCache.ts"
 import { Option } from "effect"
 
 /** The key of a name: a manifest's digest alone, or an index's digest with the platform. */
-const keyOf = (name: Pick<BlobName, "requested" | "platform">): string =>
+const keyOf = (name: Pick<BlobName, "manifestDigest" | "platform">): string =>
   Option.match(name.platform, {
-    onNone: () => name.requested,
-    onSome: (platform) => `${name.requested}@${platform}`
+    onNone: () => name.manifestDigest,
+    onSome: (platform) => `${name.manifestDigest}@${platform}`
   })
 
 /** Blobs by key, in order of their last use: what a store that keeps its index in memory finds them by. */
@@ -20,7 +20,7 @@ export class BlobIndex<Blob extends StoredBlob> {
   }
 
   find(key: PackageKey): Blob | undefined {
-    return this.#byKey.get(key.digest) ?? this.#byKey.get(`${key.digest}@${key.platform}`)
+    return this.#byKey.get(key.manifestDigest) ?? this.#byKey.get(`${key.manifestDigest}@${key.platform}`)
   }
 
   /** The blob that has the key of this name; its own name may be another. */

@@ -6,11 +6,11 @@ import { Option, Schema } from "effect"
 /** The name of a blob: what it is asked for by, and what its bytes must be. */
 export interface BlobName {
   /** The digest it is asked for by. */
-  readonly requested: Digest
-  /** Present where `requested` is an index's. */
+  readonly manifestDigest: Digest
+  /** Present where `manifestDigest` is an index's. */
   readonly platform: Option.Option<Platform>
   /** The digest its bytes must have. */
-  readonly layer: Digest
+  readonly layerDigest: Digest
   /** Bytes, so that a file cut short by a crash is not taken for it. */
   readonly size: number
   readonly compression: "gzip" | "zstd"
@@ -18,7 +18,7 @@ export interface BlobName {
 
 /** The package that a blob of this name holds. */
 export const descriptorOf = (name: BlobName): PackageDescriptor => ({
-  digest: name.layer,
+  layerDigest: name.layerDigest,
   size: name.size,
   compression: name.compression,
   viaIndex: Option.isSome(name.platform)
@@ -46,34 +46,40 @@ const parsePlatform = (text: string): Option.Option<Platform> =>
 
 const extensions = { gzip: "tar.gz", zstd: "tar.zst" } as const
 
-/** The text of a name, which a file may have: `<digest>.<platform, or any>.<layer digest>.<size>.tar.gz` (or `.tar.zst`). */
+/** The text of a name, which a file may have: `<manifest digest>.<platform, or any>.<layer digest>.<size>.tar.gz` (or `.tar.zst`). */
 export const format = (name: BlobName): string =>
   [
-    formatDigest(name.requested),
+    formatDigest(name.manifestDigest),
     Option.match(name.platform, { onNone: () => "any", onSome: formatPlatform }),
-    formatDigest(name.layer),
+    formatDigest(name.layerDigest),
     String(name.size),
     extensions[name.compression]
   ].join(".")
 
 /** Reads the text of a name back; none for any other text. */
 export const parse = (fileName: string): Option.Option<BlobName> => {
-  const [requestedText = "", platformText = "", layerText = "", sizeText, tar, extension, ...rest] =
+  const [manifestText = "", platformText = "", layerText = "", sizeText, tar, extension, ...rest] =
     fileName.split(".")
   const compression = extension === "gz" ? "gzip" : "zstd"
-  const requested = parseDigest(requestedText)
-  const layer = parseDigest(layerText)
+  const manifestDigest = parseDigest(manifestText)
+  const layerDigest = parseDigest(layerText)
   const size = Number(sizeText)
   const platform = platformText === "any" ? Option.none() : parsePlatform(platformText)
   if (
     tar !== "tar" ||
     rest.length > 0 ||
     !Number.isSafeInteger(size) ||
-    Option.isNone(requested) ||
-    Option.isNone(layer)
+    Option.isNone(manifestDigest) ||
+    Option.isNone(layerDigest)
   ) {
     return Option.none()
   }
-  const name: BlobName = { requested: requested.value, platform, layer: layer.value, size, compression }
+  const name: BlobName = {
+    manifestDigest: manifestDigest.value,
+    platform,
+    layerDigest: layerDigest.value,
+    size,
+    compression
+  }
   return format(name) === fileName ? Option.some(name) : Option.none()
 }

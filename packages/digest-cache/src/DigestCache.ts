@@ -7,7 +7,8 @@ import type { BodyError } from "./BodyError.ts"
 
 /** What a package is asked for by. An image index's answer depends on the platform, a manifest's does not. */
 export interface PackageKey {
-  readonly digest: Digest
+  /** The digest of an image's manifest, or of an index. */
+  readonly manifestDigest: Digest
   readonly platform: Platform
 }
 

@@ -1,5 +1,4 @@
-import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
-import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
+import { type PackageDescriptor, verifierOf } from "@registry-packages-proxy/domain/PackageDescriptor"
 import {
   Cause,
   Deferred,
@@ -76,7 +75,7 @@ const fromBytes = (
 const bypass = <E>(source: PackageSource<E>, known?: PackageDescriptor): Opening<E> =>
   Effect.gen(function* () {
     const descriptor = known ?? (yield* source.resolve)
-    const verifier = new DigestVerifier(descriptor)
+    const verifier = verifierOf(descriptor)
     const stream = source.blob(descriptor, 0)
     if (descriptor.size <= smallPackage)
       return fromBytes(descriptor, "bypass", yield* collect(stream, verifier))
@@ -130,7 +129,7 @@ const make = Effect.fnUntraced(function* (options: MemoryOptions) {
           end,
           continued: (position) =>
             Effect.suspend(() => {
-              const verifier = fill.verifier?.copy() ?? new DigestVerifier(descriptor)
+              const verifier = fill.verifier?.copy() ?? verifierOf(descriptor)
               const stream = source.blob(descriptor, verifier.length)
               return verifyingReader({ stream, verifier, start: position, end, scope })
             })

@@ -22,9 +22,9 @@ const platform = fc
   .tuple(platformPart, platformPart, fc.option(variant, { nil: undefined }))
   .map((parts) => Option.some(Platform.make(parts.filter((part) => part !== undefined).join("/"))))
 const blobName: fc.Arbitrary<BlobName> = fc.record({
-  requested: digest,
+  manifestDigest: digest,
   platform: fc.oneof(fc.constant(Option.none()), platform),
-  layer: digest,
+  layerDigest: digest,
   size: fc.nat(2 ** 40),
   compression: fc.constantFrom("gzip", "zstd")
 })

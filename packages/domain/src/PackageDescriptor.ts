@@ -1,26 +1,32 @@
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
+import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
 import { layerCompression } from "@registry-packages-proxy/oci/MediaType"
 
-/**
- * What is known of a package once its manifest was read: everything a response's headers need, without its bytes.
- *
- * `viaIndex` tells that the requested digest was an index's, so that the answer depends on the platform.
- */
-export interface PackageDescriptor {
-  /** The last layer's digest. */
-  readonly digest: Digest
-  /** The last layer's size in bytes. */
+/** The blob of a package: the last layer of its manifest. */
+export interface PackageLayer {
+  readonly layerDigest: Digest
+  /** In bytes. */
   readonly size: number
+}
+
+/** A package, described by its manifest: everything that a response's headers need. */
+export interface PackageDescriptor extends PackageLayer {
   readonly compression: "gzip" | "zstd"
+  /** The requested digest is an index's, so that the layer depends on the platform. */
   readonly viaIndex: boolean
 }
 
+/** Describes the package that is this layer of a manifest. */
 export const make = (
   layer: { readonly digest: Digest; readonly size: number; readonly mediaType: string },
   options: { readonly viaIndex: boolean }
 ): PackageDescriptor => ({
-  digest: layer.digest,
+  layerDigest: layer.digest,
   size: layer.size,
   compression: layerCompression(layer.mediaType),
   viaIndex: options.viaIndex
 })
+
+/** A verifier of the package's bytes. */
+export const verifierOf = ({ layerDigest, size }: PackageLayer): DigestVerifier =>
+  new DigestVerifier({ digest: layerDigest, size })

@@ -12,6 +12,6 @@ describe("PackageDescriptor", () => {
   ])("of a layer of media type ...tar%s names %s", (suffix, compression) => {
     const mediaType = `application/vnd.oci.image.layer.v1.tar${suffix}`
     const made = PackageDescriptor.make({ digest, size: 7, mediaType }, { viaIndex: false })
-    assert.deepEqual<unknown>(made, { digest, size: 7, compression, viaIndex: false })
+    assert.deepEqual<unknown>(made, { layerDigest: digest, size: 7, compression, viaIndex: false })
   })
 })

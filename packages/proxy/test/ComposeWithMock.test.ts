@@ -23,10 +23,10 @@ const image = Digest.make(`sha256:${"1".repeat(64)}`)
 const registry = Layer.succeed(
   RegistryClient,
   RegistryClient.of({
-    resolve: (repository, digest) =>
-      digest === image
+    resolve: (repository, manifestDigest) =>
+      manifestDigest === image
         ? Effect.succeed({
-            digest: digestOf(content),
+            layerDigest: digestOf(content),
             size: content.length,
             compression: "gzip",
             viaIndex: false
@@ -58,17 +58,17 @@ const layerOf = (cache: Layer.Layer<DigestCache>) =>
 const cache = Layer.sync(DigestCache, () => {
   const kept = new Map<string, { readonly descriptor: PackageDescriptor; readonly bytes: Uint8Array }>()
   return DigestCache.of({
-    peek: ({ digest }, resolve) => {
-      const found = kept.get(digest)
+    peek: ({ manifestDigest }, resolve) => {
+      const found = kept.get(manifestDigest)
       return found === undefined
         ? Effect.map(resolve, (descriptor) => ({ descriptor, result: "miss" }))
         : Effect.succeed({ descriptor: found.descriptor, result: "hit" })
     },
-    open: Effect.fnUntraced(function* ({ digest }, source) {
-      const found = kept.get(digest)
+    open: Effect.fnUntraced(function* ({ manifestDigest }, source) {
+      const found = kept.get(manifestDigest)
       const descriptor = found?.descriptor ?? (yield* source.resolve)
       const bytes = found?.bytes ?? Buffer.concat(yield* Stream.runCollect(source.blob(descriptor, 0)))
-      kept.set(digest, { descriptor, bytes })
+      kept.set(manifestDigest, { descriptor, bytes })
       return {
         descriptor,
         result: found === undefined ? "miss" : "hit",

@@ -1,6 +1,6 @@
 import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
-import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
+import type { PackageDescriptor, PackageLayer } from "@registry-packages-proxy/domain/PackageDescriptor"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Context, Effect, Layer, Metric, type Stream } from "effect"
 import * as Authenticator from "./internal/auth/Authenticator.ts"
@@ -24,7 +24,7 @@ export class RegistryClient extends Context.Service<
      */
     readonly resolve: (
       repository: Repository,
-      digest: Digest,
+      manifestDigest: Digest,
       platform: Platform
     ) => Effect.Effect<PackageDescriptor, RegistryError>
     /**
@@ -35,7 +35,7 @@ export class RegistryClient extends Context.Service<
      */
     readonly blob: (
       repository: Repository,
-      layer: { readonly digest: Digest; readonly size: number },
+      layer: PackageLayer,
       offset: number,
       buffers?: BlobBuffers
     ) => Stream.Stream<Uint8Array, RegistryError>
@@ -51,14 +51,14 @@ export class RegistryClient extends Context.Service<
       const exchange = yield* Exchange.make(upstream, authenticator, tokens)
       const readManifests = yield* Manifests.make(exchange)
       const resolve = Effect.fn("registry.resolve")(
-        (repository: Repository, digest: Digest, platform: Platform) =>
+        (repository: Repository, manifestDigest: Digest, platform: Platform) =>
           Effect.andThen(
             Effect.annotateCurrentSpan({
               "registry_packages_proxy.registry.host": repository.source.host,
               "registry_packages_proxy.registry.repository": repository.name,
-              "registry_packages_proxy.registry.digest": digest
+              "registry_packages_proxy.registry.digest": manifestDigest
             }),
-            readManifests(repository, digest, platform)
+            readManifests(repository, manifestDigest, platform)
           ),
         (self, repository) => Effect.catch(self, (failure) => report(repository, failure))
       )

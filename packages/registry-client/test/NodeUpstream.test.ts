@@ -33,7 +33,8 @@ const live = (options?: NodeUpstream.NodeUpstreamOptions) =>
 const setUp = Effect.fnUntraced(function* (options: TestRegistryOptions = {}) {
   const registry = yield* TestRegistry.make(options)
   const image = yield* registry.putPackage(name, bytes)
-  return { registry, digest: image.digest, layer: Option.getOrThrow(Option.fromUndefinedOr(image.layer)) }
+  const { digest: layerDigest, size } = Option.getOrThrow(Option.fromUndefinedOr(image.layer))
+  return { registry, digest: image.digest, layer: { layerDigest, size } }
 })
 
 const pull = (

@@ -10,7 +10,7 @@ const large = 600_000
 const small = 10_000
 
 /** How the name of a package's file begins. */
-const nameStart = ({ key }: TestPackage) => key.digest.replace(":", "-")
+const nameStart = ({ key }: TestPackage) => key.manifestDigest.replace(":", "-")
 
 const isCached = (wanted: TestPackage) => Effect.map(peek(wanted.key), Option.isSome)
 

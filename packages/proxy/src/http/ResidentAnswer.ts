@@ -73,11 +73,11 @@ export const make = Effect.fnUntraced(function* (options: {
       if (!isUsual(request)) return false
       const query = queryOf(request.url ?? "")
       if (query === undefined) return false
-      const { digest } = query
+      const { manifestDigest } = query
       if (lifecycle.isDraining() || lifecycle.underWay() >= packages) return false
       const user = gate?.known(request, "package")
       if (gate !== undefined && user === undefined) return false
-      const resident = DigestCacheLive.inMemory(cache, { digest, platform })
+      const resident = DigestCacheLive.inMemory(cache, { manifestDigest, platform })
       if (resident === undefined) {
         if (user !== undefined) gate?.admit(request, user)
         return false
@@ -89,7 +89,13 @@ export const make = Effect.fnUntraced(function* (options: {
       lifecycle.sending(response)
       response.writeHead(
         200,
-        packageHeaders({ digest, descriptor, result: "memory", acceptsRanges: true, range: undefined })
+        packageHeaders({
+          manifestDigest,
+          descriptor,
+          result: "memory",
+          acceptsRanges: true,
+          range: undefined
+        })
       )
       response.end(bytes)
       exchange.query = query

@@ -137,8 +137,9 @@ export const target: Target<Served> = {
       // An index's child is asked for, and is not what it should be.
       if (asked > 8) throw new Error(`${asked} requests for one manifest`)
       if (Result.isFailure(result)) return
-      const { digest, size } = result.success
-      if (!/^sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$/.test(digest)) throw new Error(`the digest ${digest}`)
+      const { layerDigest, size } = result.success
+      if (!/^sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$/.test(layerDigest))
+        throw new Error(`the digest ${layerDigest}`)
       if (!Number.isSafeInteger(size) || size < 0) throw new Error(`the size ${size}`)
     }
   })

@@ -7,7 +7,7 @@ import { RegistryClient } from "../../src/RegistryClient.ts"
 import * as FakeUpstream from "../FakeUpstream.ts"
 
 const bytes = new Uint8Array([1, 2, 3, 4])
-const layer = { digest: digestOf(bytes), size: bytes.length }
+const layer = { layerDigest: digestOf(bytes), size: bytes.length }
 
 describe("Metrics", () => {
   it.effect(

@@ -15,9 +15,9 @@ const size = 300_007
 
 /** The name of a package's blob. */
 export const nameOf = ({ descriptor, key }: TestPackage): BlobName => ({
-  requested: key.digest,
+  manifestDigest: key.manifestDigest,
   platform: descriptor.viaIndex ? Option.some(key.platform) : Option.none(),
-  layer: descriptor.digest,
+  layerDigest: descriptor.layerDigest,
   size: descriptor.size,
   compression: descriptor.compression
 })
@@ -167,7 +167,7 @@ export const suite = (name: string, store: StoreLayer) =>
         yield* put(before)
         const replaced = Option.getOrThrow(yield* found(before))
         const reading = yield* opened(before)
-        yield* put(after, { ...nameOf(after), requested: before.key.digest })
+        yield* put(after, { ...nameOf(after), manifestDigest: before.key.manifestDigest })
         yield* assertWhole(after, yield* opened(before))
         assert.isTrue(Option.isNone(yield* store.open(replaced)))
         yield* assertRightOrFailed(before, reading)

@@ -61,9 +61,9 @@ export class TestPackage {
     this.bytes = bytesOf(options.size, options.seed)
     this.given = this.bytes
     this.#chunk = options.chunk ?? 64 * 1024
-    this.key = { digest: digestOf(Buffer.from(`manifest ${options.seed} ${options.size}`)), platform }
+    this.key = { manifestDigest: digestOf(Buffer.from(`manifest ${options.seed} ${options.size}`)), platform }
     this.descriptor = {
-      digest: digestOf(this.bytes),
+      layerDigest: digestOf(this.bytes),
       size: options.size,
       compression: options.compression ?? "gzip",
       viaIndex: options.viaIndex ?? false

@@ -80,8 +80,8 @@ const make = (images: ReadonlyArray<RegistryImage.RegistryImage>) => {
         ? Effect.fail(failure(repository, fault.reason))
         : Effect.asVoid(fault.until)
 
-  const parse = (repository: Repository, digest: Digest) => {
-    const image = manifests.get(digest)
+  const parse = (repository: Repository, manifestDigest: Digest) => {
+    const image = manifests.get(manifestDigest)
     return image === undefined
       ? Effect.fail(failure(repository, new ManifestNotFound({})))
       : valid(repository, Effect.fromResult(Manifest.parse(image.bytes, image.mediaType)))
@@ -90,10 +90,14 @@ const make = (images: ReadonlyArray<RegistryImage.RegistryImage>) => {
   const valid = <A>(repository: Repository, effect: Effect.Effect<A, ManifestError>) =>
     Effect.mapError(effect, (reason) => failure(repository, reason))
 
-  const resolve = Effect.fnUntraced(function* (repository: Repository, digest: Digest, platform: Platform) {
+  const resolve = Effect.fnUntraced(function* (
+    repository: Repository,
+    manifestDigest: Digest,
+    platform: Platform
+  ) {
     yield* suffer(repository, begin("resolve"))
     let indexes: ReadonlyArray<Digest> = []
-    let asked = digest
+    let asked = manifestDigest
     for (;;) {
       const document = yield* parse(repository, asked)
       if (document._tag === "ImageManifest") {
@@ -115,14 +119,14 @@ const make = (images: ReadonlyArray<RegistryImage.RegistryImage>) => {
 
   const blob = (
     repository: Repository,
-    layer: { readonly digest: Digest; readonly size: number },
+    layer: PackageDescriptor.PackageLayer,
     offset: number,
     buffers?: BlobBuffers
   ): Stream.Stream<Uint8Array, RegistryError> => {
     const stream = Stream.suspend(() => {
       if (offset >= layer.size) return Stream.empty
       const fault = begin("blob")
-      const held = blobs.get(layer.digest)
+      const held = blobs.get(layer.layerDigest)
       if (held === undefined) return Stream.fail(failure(repository, new BlobNotFound({})))
       const bytes = (from: number, to: number) =>
         Stream.map(Stream.fromIterable(held.read(from, to)), (chunk) => within(buffers, chunk))

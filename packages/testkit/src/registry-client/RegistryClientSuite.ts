@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Digest } from "@registry-packages-proxy/oci/Digest"
-import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
+import { type PackageLayer, verifierOf } from "@registry-packages-proxy/domain/PackageDescriptor"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
@@ -92,17 +92,16 @@ export const images: ReadonlyArray<RegistryImage.RegistryImage> = [
 
 const unknown = Digest.make(`sha256:${"0".repeat(64)}`)
 
-const layerOf = (image: RegistryImage.RegistryImage): RegistryBlob.RegistryBlob =>
-  Option.getOrThrow(Option.fromUndefinedOr(image.layer))
+const layerOf = (image: RegistryImage.RegistryImage): PackageLayer => {
+  const { digest, size } = Option.getOrThrow(Option.fromUndefinedOr(image.layer))
+  return { layerDigest: digest, size }
+}
 
-const resolve = Effect.fnUntraced(function* (digest: Digest, platform: Platform = amd64) {
-  return yield* (yield* RegistryClient).resolve(yield* SuiteRepository, digest, platform)
+const resolve = Effect.fnUntraced(function* (manifestDigest: Digest, platform: Platform = amd64) {
+  return yield* (yield* RegistryClient).resolve(yield* SuiteRepository, manifestDigest, platform)
 })
 
-const read = Effect.fnUntraced(function* (
-  layer: { readonly digest: Digest; readonly size: number },
-  offset: number
-) {
+const read = Effect.fnUntraced(function* (layer: PackageLayer, offset: number) {
   const blob = (yield* RegistryClient).blob(yield* SuiteRepository, layer, offset)
   return new Uint8Array(Buffer.concat(yield* Stream.runCollect(blob)))
 })
@@ -127,7 +126,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
       "resolve - gives the last layer of a manifest",
       Effect.fn(function* () {
         assert.deepStrictEqual(yield* resolve(large.digest), {
-          digest: layerOf(large).digest,
+          layerDigest: layerOf(large).layerDigest,
           size: bytes.length,
           compression: "gzip",
           viaIndex: false
@@ -147,19 +146,19 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
       Effect.fn(function* () {
         const first = yield* resolve(index.digest, amd64)
         const second = yield* resolve(index.digest, arm64)
-        assert.deepStrictEqual([first.digest, first.viaIndex], [layerOf(small).digest, true])
-        assert.deepStrictEqual([second.digest, second.viaIndex], [layerOf(large).digest, true])
+        assert.deepStrictEqual([first.layerDigest, first.viaIndex], [layerOf(small).layerDigest, true])
+        assert.deepStrictEqual([second.layerDigest, second.viaIndex], [layerOf(large).layerDigest, true])
       })
     )
 
     test(
       "resolve - takes the child that suits the platform best, one without platform where none names it",
       Effect.fn(function* () {
-        const [v1, v3] = [layerOf(small).digest, layerOf(large).digest]
-        assert.strictEqual((yield* resolve(variants.digest)).digest, v1)
-        assert.strictEqual((yield* resolve(variants.digest, Platform.make("linux/amd64/v3"))).digest, v3)
-        assert.strictEqual((yield* resolve(withoutPlatform.digest)).digest, v1)
-        assert.strictEqual((yield* resolve(withoutPlatform.digest, arm64)).digest, v3)
+        const [v1, v3] = [layerOf(small).layerDigest, layerOf(large).layerDigest]
+        assert.strictEqual((yield* resolve(variants.digest)).layerDigest, v1)
+        assert.strictEqual((yield* resolve(variants.digest, Platform.make("linux/amd64/v3"))).layerDigest, v3)
+        assert.strictEqual((yield* resolve(withoutPlatform.digest)).layerDigest, v1)
+        assert.strictEqual((yield* resolve(withoutPlatform.digest, arm64)).layerDigest, v3)
       })
     )
 
@@ -167,16 +166,19 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
       "resolve - follows indexes in each other",
       Effect.fn(function* () {
         const found = yield* resolve(nested.digest)
-        assert.deepStrictEqual([found.digest, found.viaIndex], [layerOf(small).digest, true])
+        assert.deepStrictEqual([found.layerDigest, found.viaIndex], [layerOf(small).layerDigest, true])
       })
     )
 
     test(
       "resolve - passes over whatever stands beside what it takes",
       Effect.fn(function* () {
-        assert.strictEqual((yield* resolve(besideOdd.digest)).digest, layerOf(small).digest)
-        const { compression, digest, size } = yield* resolve(leftOut.digest)
-        assert.deepStrictEqual([compression, digest, size], ["gzip", layerOf(leftOut).digest, bytes.length])
+        assert.strictEqual((yield* resolve(besideOdd.digest)).layerDigest, layerOf(small).layerDigest)
+        const { compression, layerDigest, size } = yield* resolve(leftOut.digest)
+        assert.deepStrictEqual(
+          [compression, layerDigest, size],
+          ["gzip", layerOf(leftOut).layerDigest, bytes.length]
+        )
         assert.strictEqual((yield* resolve(empty.digest)).size, 0)
       })
     )
@@ -184,7 +186,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     test(
       "resolve - takes sha512 digests",
       Effect.fn(function* () {
-        assert.strictEqual((yield* resolve(sha512.digest)).digest, layerOf(sha512).digest)
+        assert.strictEqual((yield* resolve(sha512.digest)).layerDigest, layerOf(sha512).layerDigest)
       })
     )
 
@@ -215,7 +217,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
       "blob - gives the stored bytes",
       Effect.fn(function* () {
         const layer = layerOf(large)
-        const verifier = new DigestVerifier(layer)
+        const verifier = verifierOf(layer)
         verifier.update(yield* read(layer, 0))
         assert.isTrue(verifier.matches())
       })
@@ -255,7 +257,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     test(
       "blob - fails with BlobNotFound for a digest the registry does not have",
       Effect.fn(function* () {
-        assert.strictEqual(yield* reasonOf(read({ digest: unknown, size: 5 }, 0)), "BlobNotFound")
+        assert.strictEqual(yield* reasonOf(read({ layerDigest: unknown, size: 5 }, 0)), "BlobNotFound")
       })
     )
 

@@ -1,5 +1,4 @@
-import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
-import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
+import { type PackageDescriptor, verifierOf } from "@registry-packages-proxy/domain/PackageDescriptor"
 import { Effect, FileSystem, Option, Path } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { InodeChanges } from "../../InodeChanges.ts"
@@ -93,7 +92,7 @@ export const make = Effect.fnUntraced(function* (root: string) {
     descriptor: PackageDescriptor
   ): Effect.Effect<boolean, PlatformError> =>
     Effect.gen(function* () {
-      const verifier = new DigestVerifier(descriptor)
+      const verifier = verifierOf(descriptor)
       const buffer = Buffer.allocUnsafeSlow(Math.min(hashedAtOnce, descriptor.size))
       let count = -1
       while (count !== 0 && verifier.length < descriptor.size) {

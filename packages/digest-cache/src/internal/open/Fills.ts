@@ -1,5 +1,5 @@
-import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
-import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
+import type { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
+import { type PackageDescriptor, verifierOf } from "@registry-packages-proxy/domain/PackageDescriptor"
 import {
   Cause,
   Clock,
@@ -80,9 +80,9 @@ export interface Joined {
 }
 
 const nameOf = (key: PackageKey, descriptor: PackageDescriptor): BlobName => ({
-  requested: key.digest,
+  manifestDigest: key.manifestDigest,
   platform: descriptor.viaIndex ? Option.some(key.platform) : Option.none(),
-  layer: descriptor.digest,
+  layerDigest: descriptor.layerDigest,
   size: descriptor.size,
   compression: descriptor.compression
 })
@@ -94,7 +94,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
   let draining = false
   let ended = 0
 
-  const keyOf = (key: PackageKey): string => `${key.digest}@${key.platform}`
+  const keyOf = (key: PackageKey): string => `${key.manifestDigest}@${key.platform}`
 
   const leave = (fill: Fill): Effect.Effect<void> =>
     Effect.suspend(() => {
@@ -120,7 +120,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
     blob: Stream.Stream<Uint8Array, E>,
     writer: BlobWriter
   ) {
-    const bytes = yield* collect(blob, new DigestVerifier(descriptor))
+    const bytes = yield* collect(blob, verifierOf(descriptor))
     const kept = yield* writer.write(bytes).pipe(
       Effect.andThen(writer.seal),
       Effect.andThen(writer.commit(nameOf(fill.key, descriptor))),
@@ -140,7 +140,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
     ) {
       // Readers copy it until there is more.
       let written: Uint8Array | undefined
-      let verifier = new DigestVerifier(descriptor)
+      let verifier = verifierOf(descriptor)
       fill.verifier = verifier
 
       // Hashed while the store takes it; where it does not, the verifier before it stands.
@@ -163,7 +163,8 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
 
       const accept = Effect.fnUntraced(function* (chunks: ReadonlyArray<Uint8Array>) {
         const length = chunks.reduce((sum, chunk) => sum + chunk.length, verifier.length)
-        if (length > descriptor.size) return yield* mismatch({ ...descriptor, length })
+        if (length > descriptor.size)
+          return yield* mismatch({ digest: descriptor.layerDigest, size: descriptor.size, length })
         // Each write is a trip to another thread and back: what did not come in a buffer of ours is gathered in one.
         let gathered: Uint8Array | undefined
         let count = 0
@@ -259,7 +260,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
   const start = <E>(key: PackageKey, source: PackageSource<E>): Effect.Effect<Fill> => {
     const fill = new Fill(key, source.identity)
     running.set(keyOf(key), fill)
-    const attributes = { "registry_packages_proxy.package.digest": key.digest }
+    const attributes = { "registry_packages_proxy.package.digest": key.manifestDigest }
     return Metric.modify(Metrics.fills, 1).pipe(
       Effect.andThen(Effect.all([Effect.makeSpan("cache.fill", { attributes }), Clock.currentTimeMillis])),
       Effect.flatMap(([span, now]) => {

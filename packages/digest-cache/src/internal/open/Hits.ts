@@ -1,5 +1,4 @@
-import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
-import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
+import { type PackageDescriptor, verifierOf } from "@registry-packages-proxy/domain/PackageDescriptor"
 import { Cause, Effect, Exit, Option, Scope } from "effect"
 import type { BlobReader, BlobStoreError, BlobVersion, OpenBlob, StoredBlob } from "../../Blob.ts"
 import { descriptorOf } from "../../BlobName.ts"
@@ -37,7 +36,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
   const dropChanged = (blob: StoredBlob): Effect.Effect<void> =>
     Effect.andThen(
       Effect.logWarning("a cached package is not what it was; it is removed and will be fetched again", {
-        digest: blob.name.requested
+        digest: blob.name.manifestDigest
       }),
       store.remove(blob)
     )
@@ -46,7 +45,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
   const hash = (blob: StoredBlob, version: BlobVersion) =>
     Effect.gen(function* () {
       const descriptor = descriptorOf(blob.name)
-      const verifier = new DigestVerifier(descriptor)
+      const verifier = verifierOf(descriptor)
       const opened = yield* Effect.mapError(store.open(blob), bodyError)
       if (Option.isNone(opened) || opened.value.version !== version) return yield* mismatch(verifier)
       const buffer = Buffer.allocUnsafeSlow(Math.min(verifiedAtOnce, descriptor.size))
@@ -97,7 +96,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
     Effect.gen(function* () {
       const bytes = Buffer.allocUnsafeSlow(descriptor.size)
       yield* readWhole(opened, bytes, 0)
-      const verifier = new DigestVerifier(descriptor)
+      const verifier = verifierOf(descriptor)
       verifier.update(bytes)
       if (!verifier.matches()) return yield* Effect.as(dropChanged(blob), gone)
       memory.insert(key, descriptor, bytes)

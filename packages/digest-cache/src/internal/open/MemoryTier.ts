@@ -24,13 +24,13 @@ export class MemoryTier {
   }
 
   find(key: PackageKey): ResidentPackage | undefined {
-    return this.#use(key.digest) ?? this.#use(`${key.digest}@${key.platform}`)
+    return this.#use(key.manifestDigest) ?? this.#use(`${key.manifestDigest}@${key.platform}`)
   }
 
   /** Keeps a copy of nothing: `bytes` must not change afterwards. */
   insert(key: PackageKey, descriptor: PackageDescriptor, bytes: Uint8Array): void {
     if (bytes.length > smallPackage) return
-    const name = descriptor.viaIndex ? `${key.digest}@${key.platform}` : key.digest
+    const name = descriptor.viaIndex ? `${key.manifestDigest}@${key.platform}` : key.manifestDigest
     this.#delete(name)
     this.#byKey.set(name, { descriptor, bytes })
     this.#bytes += bytes.length + overhead

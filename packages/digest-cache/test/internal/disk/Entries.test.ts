@@ -14,9 +14,9 @@ const digestOfNumber = (number: number) => digestOf(Buffer.from(`package ${numbe
 const entryOf = (number: number, size: number): Entry =>
   new Entry({
     name: {
-      requested: digestOfNumber(number),
+      manifestDigest: digestOfNumber(number),
       platform: Option.none(),
-      layer: digestOfNumber(-number),
+      layerDigest: digestOfNumber(-number),
       size,
       compression: "gzip"
     },
@@ -56,7 +56,7 @@ describe("Entries and DiskBudget", () => {
           if (entry.users > 0) model.lingering = [...model.lingering, entry]
         }
         for (const { _tag, number, size } of commands) {
-          const found = entries.find({ digest: digestOfNumber(number), platform })
+          const found = entries.find({ manifestDigest: digestOfNumber(number), platform })
           switch (_tag) {
             case "add": {
               if (found !== undefined || !budget.admits(size)) break

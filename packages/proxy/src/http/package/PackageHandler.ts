@@ -33,13 +33,13 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
 
   /** What GET would answer with, learned without the blob. */
   const inspect = (query: PackageQuery.PackageQuery, source: Source) =>
-    cache.peek({ digest: query.digest, platform }, source.resolve)
+    cache.peek({ manifestDigest: query.manifestDigest, platform }, source.resolve)
 
   const head = (query: PackageQuery.PackageQuery, source: Source, exchange: Exchange) =>
     Effect.map(inspect(query, source), ({ descriptor, result }): Response => {
       exchange.cache = result
       const headers = packageHeaders({
-        digest: query.digest,
+        manifestDigest: query.manifestDigest,
         descriptor,
         result,
         acceptsRanges: result !== "bypass",
@@ -51,7 +51,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
   const notModified = (query: PackageQuery.PackageQuery, source: Source, exchange: Exchange) =>
     Effect.map(inspect(query, source), ({ result }): Response => {
       exchange.cache = result
-      return HttpServerResponse.empty({ status: 304, headers: validators(query.digest, result) })
+      return HttpServerResponse.empty({ status: 304, headers: validators(query.manifestDigest, result) })
     })
 
   const get = (
@@ -66,28 +66,28 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
       const known =
         header === undefined
           ? Option.none()
-          : yield* Effect.option(cache.peek({ digest: query.digest, platform }, notResolved))
+          : yield* Effect.option(cache.peek({ manifestDigest: query.manifestDigest, platform }, notResolved))
       if (
         header !== undefined &&
         Option.isSome(known) &&
-        Conditions.ifRange(request.headers["if-range"], etagOf(query.digest)) &&
+        Conditions.ifRange(request.headers["if-range"], etagOf(query.manifestDigest)) &&
         Conditions.parseRange(header, known.value.descriptor.size) === "unsatisfiable"
       ) {
         exchange.cache = known.value.result
         return toResponse(unsatisfiableRange(known.value.descriptor.size), exchange.requestId)
       }
-      const opened = yield* cache.open({ digest: query.digest, platform }, source)
+      const opened = yield* cache.open({ manifestDigest: query.manifestDigest, platform }, source)
       exchange.cache = opened.result
       const { descriptor } = opened
       const range =
         header !== undefined &&
         opened.acceptsRanges &&
-        Conditions.ifRange(request.headers["if-range"], etagOf(query.digest))
+        Conditions.ifRange(request.headers["if-range"], etagOf(query.manifestDigest))
           ? Conditions.parseRange(header, descriptor.size)
           : undefined
       if (range === "unsatisfiable")
         return toResponse(unsatisfiableRange(descriptor.size), exchange.requestId)
-      const headers = packageHeaders({ digest: query.digest, ...opened, range })
+      const headers = packageHeaders({ manifestDigest: query.manifestDigest, ...opened, range })
       const status = range === undefined ? 200 : 206
       const body = opened.body(range?.start ?? 0, range?.end ?? descriptor.size)
       if (body._tag === "Bytes") {
@@ -132,7 +132,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
     })
     const condition = request.headers["if-none-match"]
     const answer: Effect.Effect<Response, Failure, Scope.Scope> =
-      condition !== undefined && Conditions.ifNoneMatch(condition, etagOf(parsed.success.digest))
+      condition !== undefined && Conditions.ifNoneMatch(condition, etagOf(parsed.success.manifestDigest))
         ? notModified(parsed.success, source, exchange)
         : request.method === "HEAD"
           ? head(parsed.success, source, exchange)

@@ -3,7 +3,7 @@ import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
 import type { ByteRange } from "./Conditions.ts"
 
-export const etagOf = (digest: Digest): string => `"${digest}"`
+export const etagOf = (manifestDigest: Digest): string => `"${manifestDigest}"`
 
 const contentTypes = { gzip: "application/x-gzip", zstd: "application/zstd" } as const
 const extensions = { gzip: "tar.gz", zstd: "tar.zst" } as const
@@ -18,28 +18,28 @@ const cacheStatuses: Readonly<Record<CacheResult, string>> = {
 }
 
 /** What a client may keep of any answer on a package: its bytes never change. */
-export const validators = (digest: Digest, result: CacheResult) => ({
-  etag: etagOf(digest),
+export const validators = (manifestDigest: Digest, result: CacheResult) => ({
+  etag: etagOf(manifestDigest),
   "cache-control": "public, max-age=31536000, immutable",
   "cache-status": cacheStatuses[result]
 })
 
 /** The headers of a package, or of the part of it that is sent. */
 export const packageHeaders = (options: {
-  readonly digest: Digest
+  readonly manifestDigest: Digest
   readonly descriptor: PackageDescriptor
   readonly result: CacheResult
   readonly acceptsRanges: boolean
   readonly range: ByteRange | undefined
 }): Record<string, string> => {
-  const { descriptor, digest, range } = options
+  const { descriptor, manifestDigest, range } = options
   const headers: Record<string, string> = {
     "content-type": contentTypes[descriptor.compression],
     "content-length": String(range === undefined ? descriptor.size : range.end - range.start),
-    "content-disposition": `attachment; filename=${digest}.${extensions[descriptor.compression]}`,
+    "content-disposition": `attachment; filename=${manifestDigest}.${extensions[descriptor.compression]}`,
     "accept-ranges": options.acceptsRanges ? "bytes" : "none",
-    "docker-content-digest": descriptor.digest,
-    ...validators(digest, options.result)
+    "docker-content-digest": descriptor.layerDigest,
+    ...validators(manifestDigest, options.result)
   }
   if (range !== undefined)
     headers["content-range"] = `bytes ${range.start}-${range.end - 1}/${descriptor.size}`

@@ -41,7 +41,7 @@ export const make = Effect.gen(function* () {
     return {
       identity: `${Option.getOrElse(query.repository, () => "")} ${query.path}`,
       resolve: Effect.flatMap(repository, (repository) =>
-        registry.resolve(repository, query.digest, platform)
+        registry.resolve(repository, query.manifestDigest, platform)
       ),
       blob: (descriptor, offset, buffers) =>
         Stream.unwrap(

@@ -6,7 +6,7 @@ import { badRequest, type Problem } from "./Problem.ts"
 
 /** What a request to /package asks for. */
 export interface PackageQuery {
-  readonly digest: Digest
+  readonly manifestDigest: Digest
   /** None: the cluster's own registry. */
   readonly repository: Option.Option<RepositoryKey.RepositoryKey>
   readonly path: PathComponents
@@ -56,5 +56,5 @@ export const parse = (query: string): Result.Result<PackageQuery, Problem> => {
       "The path is malformed. Give lowercase name components separated by slashes, 255 characters at most."
     )
   }
-  return Result.succeed({ digest: digest.value, repository, path: path.value })
+  return Result.succeed({ manifestDigest: digest.value, repository, path: path.value })
 }

@@ -73,7 +73,7 @@ export const make = Effect.fnUntraced(function* (
         requestId,
         aborted,
         error,
-        digest: error === undefined ? undefined : exchange.query?.digest
+        digest: error === undefined ? undefined : exchange.query?.manifestDigest
       },
       span,
       cause

@@ -70,7 +70,7 @@ const answerAttributes = (
     "registry_packages_proxy.package.bytes": bytes
   }
   if (query !== undefined) {
-    attributes["registry_packages_proxy.package.digest"] = query.digest
+    attributes["registry_packages_proxy.package.digest"] = query.manifestDigest
     // Empty: the cluster's own registry.
     attributes["registry_packages_proxy.package.repository"] = Option.getOrElse(query.repository, () => "")
   }

@@ -20,7 +20,7 @@ describe("PackageQuery", () => {
       `path=/&digest=${digest}&other=1`
     ]) {
       assert.deepStrictEqual(Result.getOrThrow(PackageQuery.parse(query)), {
-        digest,
+        manifestDigest: digest,
         repository: Option.none(),
         path: ""
       } as never)
@@ -31,7 +31,11 @@ describe("PackageQuery", () => {
     const query = Result.getOrThrow(
       PackageQuery.parse(`digest=${encodeURIComponent(digest)}&repository=r.io%3A5000%2Fa%2Fb&path=%2Fc/d/`)
     )
-    assert.deepStrictEqual(query, { digest, repository: Option.some("r.io:5000/a/b"), path: "c/d" } as never)
+    assert.deepStrictEqual(query, {
+      manifestDigest: digest,
+      repository: Option.some("r.io:5000/a/b"),
+      path: "c/d"
+    } as never)
   })
 
   it("refuses a missing or malformed digest", () => {

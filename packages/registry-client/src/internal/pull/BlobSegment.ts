@@ -1,5 +1,6 @@
 import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
-import { type Digest, short } from "@registry-packages-proxy/oci/Digest"
+import type { PackageLayer } from "@registry-packages-proxy/domain/PackageDescriptor"
+import { short } from "@registry-packages-proxy/oci/Digest"
 import { Effect, Exit, Option, Pull, Scope } from "effect"
 import { Headers, type HttpClientResponse } from "effect/http"
 import type { Repository } from "../../Repository.ts"
@@ -7,11 +8,6 @@ import { ConnectionFailed } from "../../RegistryError.ts"
 import { type Chunks, contentLength, LentBuffers, pull } from "../wire/Body.ts"
 import type { Exchange } from "./Exchange.ts"
 import { invalid, passing, type PullFailure } from "../wire/PullFailure.ts"
-
-export interface Layer {
-  readonly digest: Digest
-  readonly size: number
-}
 
 /** One answer that carries a blob from some position on, with its first bytes already here. */
 export interface BlobSegment {
@@ -36,7 +32,7 @@ const contentRange = /^bytes (\d{1,16})-(\d{1,16})\/(?:\d{1,16}|\*)$/i
  */
 const startOf = (
   response: HttpClientResponse.HttpClientResponse,
-  { size }: Layer,
+  { size }: PackageLayer,
   position: number,
   ranged: boolean
 ): number | undefined => {
@@ -92,7 +88,7 @@ export const open = (exchange: Exchange) => {
   /** Undefined for an answer that cannot be used from `position` on. */
   const attempt = Effect.fnUntraced(function* (
     repository: Repository,
-    layer: Layer,
+    layer: PackageLayer,
     position: number,
     ranged: boolean,
     buffers: BlobBuffers | undefined
@@ -102,7 +98,7 @@ export const open = (exchange: Exchange) => {
     const headers: Record<string, string> = ranged
       ? { accept: "*/*", range: `bytes=${position}-${layer.size - 1}` }
       : { accept: "*/*" }
-    const question = { operation: "blob", path: `blobs/${layer.digest}`, headers } as const
+    const question = { operation: "blob", path: `blobs/${layer.layerDigest}`, headers } as const
     const opened = Effect.gen(function* () {
       const answer = yield* exchange(repository, question, wholeOrPart)
       const start = startOf(answer.response, layer, position, ranged)
@@ -121,7 +117,7 @@ export const open = (exchange: Exchange) => {
 
   return Effect.fnUntraced(function* (
     repository: Repository,
-    layer: Layer,
+    layer: PackageLayer,
     position: number,
     options: { readonly ranged: boolean; readonly buffers: BlobBuffers | undefined }
   ): Effect.fn.Return<BlobSegment, PullFailure, Scope.Scope> {
@@ -139,11 +135,11 @@ export const open = (exchange: Exchange) => {
   })
 }
 
-const unusable = (layer: Layer, response: HttpClientResponse.HttpClientResponse): PullFailure => {
+const unusable = (layer: PackageLayer, response: HttpClientResponse.HttpClientResponse): PullFailure => {
   const length = Option.getOrUndefined(contentLength(response))
   const encoding = response.headers["content-encoding"]
   return invalid(
-    `the blob ${short(layer.digest)} came with ${length ?? "an unknown number of"} bytes` +
+    `the blob ${short(layer.layerDigest)} came with ${length ?? "an unknown number of"} bytes` +
       `${response.status === 206 ? " of another range" : ""}, and its manifest says ${layer.size}` +
       (encoding === undefined ? "" : "; a server on the way may have encoded it")
   )

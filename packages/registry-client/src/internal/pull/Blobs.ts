@@ -1,4 +1,5 @@
 import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
+import type { PackageLayer } from "@registry-packages-proxy/domain/PackageDescriptor"
 import { Cause, Clock, Effect, Exit, Option, Pull, Scope, Stream } from "effect"
 import * as Metrics from "../../Metrics.ts"
 import type { Repository } from "../../Repository.ts"
@@ -23,10 +24,10 @@ const cut = ([head, ...tail]: Chunks, room: number): Chunks => {
   return kept
 }
 
-const pullAttributes = ({ name, source }: Repository, { digest, size }: BlobSegment.Layer) => ({
+const pullAttributes = ({ name, source }: Repository, { layerDigest, size }: PackageLayer) => ({
   "registry_packages_proxy.registry.host": source.host,
   "registry_packages_proxy.registry.repository": name,
-  "registry_packages_proxy.registry.digest": digest,
+  "registry_packages_proxy.registry.digest": layerDigest,
   "registry_packages_proxy.registry.size": size
 })
 
@@ -43,7 +44,7 @@ export const make = <E>(
 
   const begin = Effect.fnUntraced(function* (
     repository: Repository,
-    layer: BlobSegment.Layer,
+    layer: PackageLayer,
     offset: number,
     buffers: BlobBuffers | undefined
   ) {
@@ -146,7 +147,7 @@ export const make = <E>(
 
   return (
     repository: Repository,
-    layer: BlobSegment.Layer,
+    layer: PackageLayer,
     offset: number,
     buffers?: BlobBuffers
   ): Stream.Stream<Uint8Array, E> =>

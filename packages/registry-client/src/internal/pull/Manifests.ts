@@ -50,10 +50,10 @@ export const make = Effect.fnUntraced(function* (exchange: Exchange) {
     }
   })
 
-  return Effect.fnUntraced(function* (repository: Repository, digest: Digest, platform: Platform) {
+  return Effect.fnUntraced(function* (repository: Repository, manifestDigest: Digest, platform: Platform) {
     const until = yield* Attempts.deadline
     let indexes: ReadonlyArray<Digest> = []
-    let reference: Documents.Reference = { digest }
+    let reference: Documents.Reference = { digest: manifestDigest }
     for (;;) {
       const document = yield* read(repository, reference, until)
       if (document._tag === "ImageManifest") {

@@ -8,7 +8,7 @@ import * as FakeUpstream from "../../FakeUpstream.ts"
 import { reason } from "../../Reasons.ts"
 
 const bytes = RegistryBlob.randomBytes(11, 1000)
-const layer = { digest: digestOf(bytes), size: bytes.length }
+const layer = { layerDigest: digestOf(bytes), size: bytes.length }
 
 const serve = (asked: FakeUpstream.Asked, count = bytes.length): FakeUpstream.Answer => {
   const match = /^bytes=(\d+)-(\d+)$/.exec(asked.headers["range"] ?? "")
@@ -50,7 +50,10 @@ describe("blobs", () => {
       assert.strictEqual(fake.asked[0]?.headers["accept-encoding"], "identity")
       assert.isUndefined(fake.asked[0]?.headers["range"])
       assert.hasAllKeys(fake.asked[0]?.headers, ["accept", "accept-encoding", "user-agent"])
-      assert.strictEqual(fake.asked[0]?.url, `https://registry.test/v2/some/packages/blobs/${layer.digest}`)
+      assert.strictEqual(
+        fake.asked[0]?.url,
+        `https://registry.test/v2/some/packages/blobs/${layer.layerDigest}`
+      )
       assert.strictEqual(fake.open(), 0)
     })
   )
@@ -142,7 +145,9 @@ describe("blobs", () => {
       })
     )
     const read = RegistryClient.use((client) =>
-      Stream.runDrain(client.blob(FakeUpstream.repository(), { digest: digestOf(big), size: big.length }, 0))
+      Stream.runDrain(
+        client.blob(FakeUpstream.repository(), { layerDigest: digestOf(big), size: big.length }, 0)
+      )
     )
     const fiber = yield* Effect.forkChild(Effect.provide(read, fake.layer))
     yield* TestClock.adjust("10 minutes")

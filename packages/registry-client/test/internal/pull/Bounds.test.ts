@@ -174,7 +174,7 @@ const check = Effect.fnUntraced(function* ({ credential, moves, scheme }: World)
     Effect.gen(function* () {
       const layer = yield* client.resolve(repository, image.digest, Platform.make("linux/amd64"))
       const bytes = Buffer.concat(yield* Stream.runCollect(client.blob(repository, layer, 0)))
-      return digestOf(bytes) === layer.digest
+      return digestOf(bytes) === layer.layerDigest
     })
   )
   const fiber = yield* Effect.forkChild(Effect.exit(Effect.provide(pull, fake.layer)))

@@ -97,7 +97,7 @@ describe("manifests asked for at once", () => {
           for (const [at, options] of asks.entries()) {
             const wanted =
               "platform" in options || ("image" in options && options.image === other) ? other : image
-            assert.strictEqual(descriptors[at]?.digest, wanted.layer?.digest)
+            assert.strictEqual(descriptors[at]?.layerDigest, wanted.layer?.digest)
           }
           assert.strictEqual(fake.asked.length, requests)
           assert.strictEqual(fake.open(), 0)
@@ -148,7 +148,7 @@ describe("manifests asked for at once", () => {
         yield* TestClock.adjust(1)
         yield* Fiber.interrupt(first)
         yield* TestClock.adjust("1 second")
-        assert.strictEqual((yield* Fiber.join(second)).digest, image.layer?.digest)
+        assert.strictEqual((yield* Fiber.join(second)).layerDigest, image.layer?.digest)
         assert.strictEqual(fake.asked.length, 1)
       }).pipe(Effect.provide(fake.layer))
 

@@ -12,7 +12,7 @@ import * as FakeUpstream from "../../FakeUpstream.ts"
 import { reason } from "../../Reasons.ts"
 
 const bytes = RegistryBlob.randomBytes(11, 1000)
-const layer = { digest: digestOf(bytes), size: bytes.length }
+const layer = { layerDigest: digestOf(bytes), size: bytes.length }
 
 /** Runs to the end, however long it waits. */
 const finish = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -324,7 +324,7 @@ describe("a manifest's labels", () => {
           headers: { "content-encoding": coding, "content-type": image.mediaType }
         }))
         const result = yield* Effect.provide(resolve(), fake.layer)
-        assert.strictEqual(Result.getOrThrow(result).digest, layer.digest)
+        assert.strictEqual(Result.getOrThrow(result).layerDigest, layer.layerDigest)
       })
     )
 
@@ -433,7 +433,7 @@ const withLayer = (changes: Readonly<Record<string, unknown>>) =>
       layers: [
         {
           mediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
-          digest: layer.digest,
+          digest: layer.layerDigest,
           size: 1000,
           ...changes
         }

@@ -5,7 +5,7 @@ import { RegistryClient } from "../../../src/RegistryClient.ts"
 import * as FakeUpstream from "../../FakeUpstream.ts"
 
 const bytes = new Uint8Array([1, 2, 3, 4])
-const layer = { digest: digestOf(bytes), size: bytes.length }
+const layer = { layerDigest: digestOf(bytes), size: bytes.length }
 const basic = { _tag: "Basic", username: "user", password: Redacted.make("pass") } as const
 
 const read = (scheme: "https" | "http" = "https") =>
@@ -77,7 +77,7 @@ describe("redirects", () => {
   refuses("a redirect without a Location", undefined, "without saying where")
   refuses("a Location that is no address", "https://[", "not an address")
   refuses("another protocol", "ftp://store.test/signature", "neither https nor http")
-  refuses("a circle", `https://registry.test/v2/some/packages/blobs/${layer.digest}`, "circle")
+  refuses("a circle", `https://registry.test/v2/some/packages/blobs/${layer.layerDigest}`, "circle")
 
   it.effect(
     "follows a registry on HTTPS to a blob store on plain HTTP without our Authorization, and says so once",
