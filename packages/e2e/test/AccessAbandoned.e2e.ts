@@ -40,7 +40,9 @@ layer(layerParts, options)("Tokens whose senders hang up, while the API server i
       Effect.gen(function* () {
         const memoryLimit = yield* MemoryLimit.make(512)
         yield* Console.log(`the program has ${memoryLimit.description}`)
-        const { asked, bundle, secureOrigin, silence, speech } = yield* ReviewBed.start({ memoryLimit })
+        const { asked, bundle, secureOrigin, silence, speech } = yield* ReviewBed.start({
+          command: memoryLimit.command
+        })
         const metric = (name: string) =>
           Effect.map(
             Effect.flatMap(HttpClient.get(`${bundle.origin}/metrics`), ({ text }) => text),

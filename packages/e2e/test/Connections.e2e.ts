@@ -59,7 +59,7 @@ layer(layerParts, options)("Connections", (it) => {
         yield* Console.log(`the program has ${memoryLimit.description}`)
         const bundle = yield* Bundle.start({
           args: [`--kubeconfig=${file}`, "--secure-listen-address=127.0.0.1:0"],
-          memoryLimit
+          command: memoryLimit.command
         })
         const [, securePort = ""] = yield* bundle.line(/Listening on https:\/\/127\.0\.0\.1:(\d+)/)
         const probe = seconds(HttpClient.get(`${bundle.origin}/healthz`))

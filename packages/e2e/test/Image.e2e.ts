@@ -5,7 +5,9 @@ import * as ImageSignature from "@registry-packages-proxy/deploy/image/ImageSign
 import { dockerConfig } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, FileSystem, Layer, Path, Schema } from "effect"
 import { HttpClient } from "effect/http"
-import { built } from "../src/program/Bundle.ts"
+import * as Download from "../src/clients/Download.ts"
+import * as Bundle from "../src/program/Bundle.ts"
+import { clusterPath } from "../src/program/CredentialsFile.ts"
 import * as Command from "../src/run/Command.ts"
 import * as Container from "../src/image/Container.ts"
 import { ImageBed, source } from "../src/image/ImageBed.ts"
@@ -205,7 +207,7 @@ layer(ImageBed.layer.pipe(Layer.provideMerge(TestBed.layerDebian)), { ...options
           yield* fs.writeFileString(path.join(credentials, "credentials.yaml"), "[]")
           const program = yield* Container.start({
             name: `image-${user}`,
-            root: yield* first.root(first.names[built.architecture]),
+            root: yield* first.root(first.names[Bundle.built.architecture]),
             cache,
             credentials,
             user,
@@ -225,6 +227,31 @@ layer(ImageBed.layer.pipe(Layer.provideMerge(TestBed.layerDebian)), { ...options
         }, shownOnFailure)
       )
     }
+
+    it.effect(
+      "for arm64 pulls a package and serves it, on an emulated processor",
+      Effect.fn(function* () {
+        const path = yield* Path.Path
+        const { first } = yield* ImageBed
+        const { credentialsFile, layout, registry } = yield* TestBed
+        const image = yield* layout.image({ name: "arm64", size: 3 * mib, seed: 64 })
+        yield* registry.push(layout, image, clusterPath)
+        const root = yield* first.root(first.names.arm64)
+        const emulated = ["-L", root, path.join(root, "registry-packages-proxy")]
+        const command = (_: string, args: ReadonlyArray<string>) =>
+          ["qemu-aarch64-static", [...emulated, ...args]] as const
+        assert.match(
+          yield* Command.run(...command("", ["--version"])),
+          /executable without code cache, .*linux-arm64/
+        )
+        const program = yield* Bundle.start({ credentialsFile, command })
+        for (const cacheStatus of ["fwd=miss; stored", "hit"]) {
+          const served = yield* Download.compare(program.url(image.digest), image.package.path)
+          assert.deepInclude(served, { status: 200, cacheStatus, isSame: true })
+        }
+        assert.strictEqual(yield* program.stop(), 0)
+      }, shownOnFailure)
+    )
 
     it.effect(
       "is signed in its layout, and cosign verifies it in a registry, without the internet and by the right key only",

@@ -4,7 +4,6 @@ import { Agent, request as send } from "node:https"
 import { fileURLToPath } from "node:url"
 import * as Bundle from "../program/Bundle.ts"
 import * as Daemon from "../machine/Daemon.ts"
-import type { MemoryLimit } from "../machine/MemoryLimit.ts"
 import * as OpenKubeconfig from "../servers/OpenKubeconfig.ts"
 
 const script = fileURLToPath(new URL("../servers/ReviewServer.ts", import.meta.url))
@@ -17,7 +16,7 @@ const decodeAsked = Schema.decodeUnknownEffect(
 )
 
 /** The bundle with a secure port, and an API server of reviews alone. */
-export const start = Effect.fnUntraced(function* (options: { readonly memoryLimit?: MemoryLimit } = {}) {
+export const start = Effect.fnUntraced(function* (options: Pick<Bundle.BundleOptions, "command"> = {}) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectoryScoped()

@@ -3,7 +3,6 @@ import { Effect, FileSystem, Option, Path } from "effect"
 import { HttpClient } from "effect/http"
 import { fileURLToPath } from "node:url"
 import * as Daemon from "../machine/Daemon.ts"
-import type { MemoryLimit } from "../machine/MemoryLimit.ts"
 import * as Poll from "../machine/Poll.ts"
 
 const dist = (name: string): string => fileURLToPath(new URL(`../../../proxy/dist/${name}`, import.meta.url))
@@ -35,7 +34,11 @@ export interface BundleOptions {
   readonly env?: Readonly<Record<string, string>>
   /** The executable, unless told. */
   readonly form?: "executable" | "script"
-  readonly memoryLimit?: MemoryLimit
+  /** The command that runs the program and its arguments, such as one that limits its memory. */
+  readonly command?: (
+    program: string,
+    args: ReadonlyArray<string>
+  ) => readonly [string, ReadonlyArray<string>]
 }
 
 /** The program, running from one file. */
@@ -65,7 +68,7 @@ export const start = Effect.fnUntraced(function* (options: BundleOptions) {
     `--cache-directory=${cacheDirectory}`,
     ...(options.args ?? [])
   ]
-  const command = options.memoryLimit?.command(program, args) ?? [program, args]
+  const command = options.command?.(program, args) ?? [program, args]
   const daemon = yield* Daemon.start("registry-packages-proxy", ...command, {
     cwd: lone,
     ...(options.env === undefined ? {} : { env: options.env })

@@ -28,7 +28,7 @@ export const groups = {
   executable: group("Executable", registry),
   image: group(
     "Image",
-    [...registry, "buildah", "unshare", "readelf", "apt-get", "dpkg-deb", "go"],
+    [...registry, "buildah", "unshare", "readelf", "qemu-aarch64-static", "apt-get", "dpkg-deb", "go"],
     ["cosign"]
   ),
   release: group("Release", ["setpriv", "git", "buildah", "apt-get", "dpkg-deb", "go"], ["cosign", "helm"]),

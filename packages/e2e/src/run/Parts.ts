@@ -28,6 +28,8 @@ export const parts: ReadonlyArray<Part> = [
   { name: "buildah", from: { debian: "buildah" } },
   { name: "readelf", from: { debian: "binutils" } },
   { name: "dpkg-deb", from: { debian: "dpkg" } },
+  // Runs an executable for another processor, as a process of this machine's.
+  { name: "qemu-aarch64-static", from: { debian: "qemu-user-static" } },
   { name: "apt-get", from: { advice: "run this on Debian, whose packages an image is made of" } },
   { name: "gcc", from: { debian: "build-essential" } },
   // Debian's own is too old for the module, though any since 1.21 brings the version that the module names.
