@@ -1,12 +1,12 @@
 /**
- * Writes into README.md, docs/ and the chart's README.md what the code knows better: flags, variables, metrics, values and
- * runtime dependencies, between their markers, and the chart's dashboard of all metrics. `--check` changes nothing and fails
- * when something would change. Manifests that were rendered from another
- * chart than the one there is fail either way.
+ * Writes into README.md, docs/ and the chart's README.md what the code knows better: flags, variables, metrics, values,
+ * packages and runtime dependencies, between their markers; the pictures in docs/pictures; the chart's dashboard of all
+ * metrics. `--check` changes nothing and fails when something would change. Manifests that were rendered from another chart
+ * than the one there is fail either way.
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs"
 import { registerHooks } from "node:module"
-import { resolve } from "node:path"
+import { basename, dirname, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as Chart from "../packages/deploy/src/Chart.ts"
@@ -18,6 +18,7 @@ import * as OtelVariables from "../packages/proxy/src/telemetry/OtelVariables.ts
 import { bundle } from "./build/Bundle.ts"
 import * as Bundled from "./build/Bundled.ts"
 import * as Dependencies from "./build/Dependencies.ts"
+import { pictures } from "./pictures/Pictures.ts"
 import {
   exportMetrics,
   flagTable,
@@ -60,6 +61,10 @@ const metrics = async () => {
   return found.flat()
 }
 
+/** Nothing, for a file that is not there yet. */
+const textOf = (file: string): string =>
+  existsSync(resolve(root, file)) ? readFileSync(resolve(root, file), "utf8") : ""
+
 /** Writes a file, or fails where it would change. */
 const put = (file: string, present: string, wanted: string): void => {
   if (wanted === present) return
@@ -80,18 +85,32 @@ const dependencies = async (): Promise<string> => {
   return table(head, rows)
 }
 
+/** One row a package, by what its package.json says of it. */
+const packages = (): string =>
+  table(
+    ["Package", "Owns"],
+    globSync("packages/*/package.json", { cwd: root })
+      .sort()
+      .map((file) => {
+        const { description } = JSON.parse(textOf(file)) as { readonly description: string }
+        const folder = dirname(file)
+        return [`[\`${basename(folder)}\`](${folder})`, description]
+      })
+  )
+
 const generate = async (): Promise<void> => {
   const declared = await metrics()
   const dashboard = `${JSON.stringify(Dashboard.dashboard(declared), undefined, 2)}\n`
-  const present = existsSync(resolve(root, dashboardFile))
-    ? readFileSync(resolve(root, dashboardFile), "utf8")
-    : ""
-  put(dashboardFile, present, dashboard)
+  put(dashboardFile, textOf(dashboardFile), dashboard)
+  for (const [name, svg] of Object.entries(pictures(root))) {
+    put(`docs/pictures/${name}`, textOf(`docs/pictures/${name}`), svg)
+  }
   const sections = {
     dependencies: await dependencies(),
     flags: flagTable(Object.values(flags)),
     metrics: metricTable(declared),
     otel: variableTable(OtelVariables.all),
+    packages: packages(),
     values: ValuesTable.table(Chart.values())
   }
   const files = [
