@@ -22,7 +22,7 @@ export const hit: Picture = {
     call("cache", "store", "touch(key): last use"),
     answer("cache", "http", "a reader"),
     call("http", "cache", "read, up to 1 MiB"),
-    call("cache", "store", "read(position)"),
+    call("cache", "store", "read at a position"),
     answer("http", "client", "200, Cache-Status: …; hit"),
     remark("http", "store", "reads ahead while a write is in progress"),
     call("cache", "store", "unchanged? before the last bytes"),
