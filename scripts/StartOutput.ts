@@ -59,6 +59,8 @@ export const written = (readme: string, output: string): string =>
 /** The output that `readme` shows. */
 export const inReadme = (readme: string): string => {
   const [, text = ""] =
-    new RegExp(`<!-- ${section}:start -->\n\n${fence}console\n\\$ npm start\n([^]*?)\n${fence}\n`).exec(readme) ?? []
+    new RegExp(`<!-- ${section}:start -->\n\n${fence}console\n\\$ npm start\n([^]*?)\n${fence}\n`).exec(
+      readme
+    ) ?? []
   return text
 }

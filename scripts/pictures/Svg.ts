@@ -55,7 +55,7 @@ const rules = (colours: Palette): string =>
 
 /** As wide as no usual font's letters are, in pixels. */
 export const textWidth = (text: string, size: number): number =>
-  [...text].reduce(
+  Array.from(text).reduce(
     (sum, char) => sum + (/[iljftr.,:;'|!()[\] ]/.test(char) ? 0.38 : /[mwMW@%…—→]/.test(char) ? 0.95 : 0.61),
     0
   ) * size
