@@ -47,7 +47,7 @@ describe("pictures", () => {
         }
       }
     }
-    assert.isAbove(members, 8)
+    assert.isAtLeast(members, 8)
   })
 
   it("are as wide as a README shows, are described, and can be read in light and in dark", () => {
