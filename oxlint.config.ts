@@ -27,7 +27,7 @@ const directions: Record<string, ReadonlyArray<string>> = {
 const environment = ["process", "node:process"].map((name) => ({
   name,
   importNames: ["default", "env"],
-  message: "The environment is read in packages/proxy/src/config/Environment.ts only."
+  message: "The environment is read in packages/proxy/src/config/ProcessEnvironment.ts only."
 }))
 
 const testClock = {
@@ -118,7 +118,7 @@ export default defineConfig({
         "unicorn/no-process-exit": "off"
       }
     },
-    { files: ["packages/proxy/src/config/Environment.ts"], rules: { "node/no-process-env": "off" } },
+    { files: ["packages/proxy/src/config/ProcessEnvironment.ts"], rules: { "node/no-process-env": "off" } },
     ...Object.entries(directions).flatMap(([name, allowed]) => [
       { files: [`packages/${name}/src/**`], rules: mayImport(allowed) },
       { files: [`packages/${name}/test/**`], rules: mayImport([...allowed, name, "testkit"], "test") },

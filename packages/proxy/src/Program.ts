@@ -16,9 +16,9 @@ import * as Cluster from "./Cluster.ts"
 import { flags } from "./config/Flags.ts"
 import { layerPlain, layerSecure, type Services } from "./http/server/Listener.ts"
 import type { ListenAddress } from "./config/ListenAddress.ts"
-import * as NotServed from "./config/NotServed.ts"
+import * as IgnoredFlags from "./config/IgnoredFlags.ts"
 import type { Settings } from "./config/Settings.ts"
-import { ofListeners } from "./process/StartFailure.ts"
+import { markSecureListener } from "./process/StartFailure.ts"
 import { UsageError } from "./config/UsageError.ts"
 
 // Not imported: as a module it evaluates its lazy exports, which stay resident.
@@ -140,7 +140,7 @@ export const layerServer = <E = never, R = never>(
     const secure = { listen: address.listenOptions, minVersion: settings.tlsMinVersion }
     return layerSecure({ ...common, plain, secure }).pipe(
       Layer.catchTag("ServeError", (failure) =>
-        Layer.effect(HttpServer.HttpServer, Effect.fail(ofListeners(failure, settings)))
+        Layer.effect(HttpServer.HttpServer, Effect.fail(markSecureListener(failure, settings)))
       ),
       Layer.tap((context) =>
         Option.isSome(plain) ? warnOfOpenPort(Context.get(context, HttpServer.HttpServer)) : Effect.void
@@ -163,7 +163,7 @@ export const layerOn = (
 ) =>
   layerServer(settings, layerAccess(cluster)).pipe(
     Layer.provide([layerCache(settings), layerCredentials(settings, cluster), layerRegistry(environment)]),
-    Layer.merge(Layer.effectDiscard(NotServed.warn(settings)))
+    Layer.merge(Layer.effectDiscard(IgnoredFlags.warn(settings)))
   )
 
 /** The whole program. */

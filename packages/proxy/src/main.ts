@@ -3,17 +3,17 @@ import * as NodePath from "@effect/platform-node/NodePath"
 import { Effect, Layer } from "effect"
 import * as CodeCache from "./process/CodeCache.ts"
 import * as CommandLine from "./config/CommandLine.ts"
-import { Environment } from "./config/Environment.ts"
+import { ProcessEnvironment } from "./config/ProcessEnvironment.ts"
 import * as Logging from "./logging/Logging.ts"
 import * as NodeOptions from "./config/NodeOptions.ts"
 import * as NodeWarnings from "./process/NodeWarnings.ts"
 import * as Program from "./Program.ts"
-import * as Signals from "./process/Signals.ts"
+import * as ProcessMain from "./process/ProcessMain.ts"
 import * as Telemetry from "./Telemetry.ts"
 import * as TelemetrySettings from "./telemetry/TelemetrySettings.ts"
 
 Effect.gen(function* () {
-  const { args, variables } = yield* Environment
+  const { args, variables } = yield* ProcessEnvironment
   const settings = yield* CommandLine.parse(args, variables)
   const telemetry = yield* Effect.fromResult(TelemetrySettings.parse(variables))
   return yield* Program.layer(settings, { variables }).pipe(
@@ -22,4 +22,4 @@ Effect.gen(function* () {
     Layer.provide(Logging.layer(settings)),
     Layer.launch
   )
-}).pipe(Effect.provide([NodeFileSystem.layer, NodePath.layer]), Signals.runMain)
+}).pipe(Effect.provide([NodeFileSystem.layer, NodePath.layer]), ProcessMain.runMain)

@@ -1,5 +1,5 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Environment } from "@registry-packages-proxy/proxy/config/Environment"
+import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import * as Logging from "@registry-packages-proxy/proxy/logging/Logging"
 import * as Program from "@registry-packages-proxy/proxy/Program"
 import { explain } from "@registry-packages-proxy/proxy/process/StartFailure"
@@ -48,7 +48,7 @@ const layerOutside = Layer.merge(Screen.layer, layerClient)
 export const run = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const environment = yield* Environment
+  const environment = yield* ProcessEnvironment
   const { args, isTraced } = Startup.traced(environment.args)
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-" })
   const paths = {
@@ -66,7 +66,7 @@ export const run = Effect.gen(function* () {
   const program = Program.layer(settings, { variables }).pipe(
     Layer.provide(traces.layer),
     Layer.provide(Logging.layer(settings)),
-    Layer.provide(Layer.succeed(Environment, gate.environment))
+    Layer.provide(Layer.succeed(ProcessEnvironment, gate.environment))
   )
   const server = Context.get(
     yield* Effect.catchTag(Layer.build(program), "ServeError", adviseOnPort),

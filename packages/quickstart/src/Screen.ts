@@ -1,4 +1,4 @@
-import { Environment, type Output } from "@registry-packages-proxy/proxy/config/Environment"
+import { ProcessEnvironment, type Output } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import { Context, Effect, Layer } from "effect"
 
 export type Style = "bold" | "dim" | "green" | "red" | "yellow" | "cyan"
@@ -39,6 +39,6 @@ export class Screen extends Context.Service<
 
   static readonly layer = Layer.effect(
     Screen,
-    Effect.map(Environment, ({ output, variables }) => Screen.make(output, variables))
+    Effect.map(ProcessEnvironment, ({ stdout, variables }) => Screen.make(stdout, variables))
   )
 }

@@ -1,5 +1,5 @@
 import * as CommandLine from "@registry-packages-proxy/proxy/config/CommandLine"
-import type { Environment } from "@registry-packages-proxy/proxy/config/Environment"
+import type { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import { FilePath } from "@registry-packages-proxy/proxy/config/Flags"
 import type { Settings } from "@registry-packages-proxy/proxy/config/Settings"
 import { Effect } from "effect"
@@ -19,7 +19,7 @@ const isGiven = (text: string | undefined): text is string => text !== undefined
  * credentials file always, as one more, and its cache directory unless another was asked for.
  */
 export const settings = Effect.fnUntraced(function* (
-  { args, variables }: Pick<Environment, "args" | "variables">,
+  { args, variables }: Pick<ProcessEnvironment, "args" | "variables">,
   paths: Paths
 ) {
   const cache = variables[`${prefix}CACHE_DIRECTORY`]
@@ -52,4 +52,4 @@ export const traced = (
 export const withoutCluster = ({
   KUBERNETES_SERVICE_HOST: _,
   ...variables
-}: Environment["variables"]): Environment["variables"] => variables
+}: ProcessEnvironment["variables"]): ProcessEnvironment["variables"] => variables

@@ -7,13 +7,13 @@ const gateWith = (held: "shown" | "dropped") =>
   Effect.gen(function* () {
     const { environment, written } = TestEnvironment.make({})
     const gate = LogGate.make(environment)
-    const { output } = gate.environment
-    yield* Effect.callback<void>((resume) => output.write("early\n", () => resume(Effect.void)))
-    output.writeNow("soon\n")
+    const { stdout } = gate.environment
+    yield* Effect.callback<void>((resume) => stdout.write("early\n", () => resume(Effect.void)))
+    stdout.writeNow("soon\n")
     assert.strictEqual(written(), "")
     yield* gate.open(held)
-    yield* Effect.callback<void>((resume) => output.write("late\n", () => resume(Effect.void)))
-    output.writeNow("last\n")
+    yield* Effect.callback<void>((resume) => stdout.write("late\n", () => resume(Effect.void)))
+    stdout.writeNow("last\n")
     return written()
   })
 

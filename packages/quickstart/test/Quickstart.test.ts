@@ -1,7 +1,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { assert, describe, it } from "@effect/vitest"
-import { Environment } from "@registry-packages-proxy/proxy/config/Environment"
+import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import * as CauseText from "@registry-packages-proxy/proxy/text/CauseText"
 import { Effect, Exit, Fiber, FileSystem, Latch, Layer } from "effect"
 import { execFile } from "node:child_process"
@@ -44,7 +44,7 @@ describe("Quickstart", () => {
             if (text.includes("Serving until")) serving.openUnsafe()
           }
         })
-        const program = Effect.provideService(run, Environment, environment)
+        const program = Effect.provideService(run, ProcessEnvironment, environment)
         const fiber = yield* Effect.forkChild(program)
         yield* Effect.raceFirst(serving.await, Fiber.join(fiber))
 
@@ -69,9 +69,9 @@ describe("Quickstart", () => {
     Effect.gen(function* () {
       const { port } = yield* takenPort
       const { environment, written } = TestEnvironment.make({ args: [`--listen-address=127.0.0.1:${port}`] })
-      const exit = yield* Effect.exit(Effect.provideService(run, Environment, environment))
+      const exit = yield* Effect.exit(Effect.provideService(run, ProcessEnvironment, environment))
       assert.isTrue(Exit.isFailure(exit))
-      const message = Exit.isFailure(exit) ? CauseText.oneLine(exit.cause) : ""
+      const message = Exit.isFailure(exit) ? CauseText.describeCause(exit.cause) : ""
       assert.include(message, `127.0.0.1:${port}`)
       assert.include(message, "npm start -- --listen-address 127.0.0.1:0")
       assert.strictEqual(written(), "")

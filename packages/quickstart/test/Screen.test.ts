@@ -8,7 +8,7 @@ const shown = Effect.fnUntraced(function* (
   variables: Readonly<Record<string, string>> = {}
 ) {
   const { environment, written } = TestEnvironment.make({ isTerminal, variables })
-  const screen = Screen.make(environment.output, environment.variables)
+  const screen = Screen.make(environment.stdout, environment.variables)
   yield* screen.passing("half")
   yield* screen.line(screen.style("green", "done"))
   return written()

@@ -1,4 +1,4 @@
-import type { Environment, Output } from "@registry-packages-proxy/proxy/config/Environment"
+import type { ProcessEnvironment, Output } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 
 /** An environment whose outputs are kept as text; `onText` hears of all that was written so far. */
 export const make = (options: {
@@ -6,7 +6,7 @@ export const make = (options: {
   readonly variables?: Readonly<Record<string, string>>
   readonly isTerminal?: boolean
   readonly onText?: (text: string) => void
-}): { readonly environment: Environment; readonly written: () => string } => {
+}): { readonly environment: ProcessEnvironment; readonly written: () => string } => {
   let written = ""
   const write = (text: string) => {
     written += text
@@ -24,8 +24,8 @@ export const make = (options: {
     environment: {
       args: options.args ?? [],
       variables: options.variables ?? {},
-      output,
-      errors: output,
+      stdout: output,
+      stderr: output,
       onExit: () => () => {},
       onWarning: () => () => {}
     },

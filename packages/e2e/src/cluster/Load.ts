@@ -1,4 +1,4 @@
-import { Environment } from "@registry-packages-proxy/proxy/config/Environment"
+import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import { Console, Effect, Fiber, Schedule } from "effect"
 import { clusterPath } from "../program/CredentialsFile.ts"
 import type { Image } from "../machine/ImageLayout.ts"
@@ -39,7 +39,9 @@ export const packages = Effect.gen(function* () {
 })
 
 /** For how long clients work while something happens; `CLUSTER_SECONDS` says otherwise. */
-const seconds = Effect.map(Environment, ({ variables }) => Number(variables["CLUSTER_SECONDS"] ?? "30"))
+const seconds = Effect.map(ProcessEnvironment, ({ variables }) =>
+  Number(variables["CLUSTER_SECONDS"] ?? "30")
+)
 
 /** The outcome of clients at work while something happened. */
 export interface Strain extends Fleet.Outcome {

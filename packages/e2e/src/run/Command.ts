@@ -1,4 +1,4 @@
-import { Environment } from "@registry-packages-proxy/proxy/config/Environment"
+import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import { Effect, Schema, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 
@@ -18,7 +18,7 @@ export interface CommandOptions {
 
 /** How a command is started: it is killed with the process that started it, however that one ends. */
 export const make = (command: string, args: ReadonlyArray<string>, options: CommandOptions = {}) =>
-  Effect.map(Environment, ({ variables }) => {
+  Effect.map(ProcessEnvironment, ({ variables }) => {
     const given = options.inheritsEnvironment === true ? variables : { PATH: variables["PATH"] }
     return ChildProcess.make("setpriv", ["--pdeathsig", "KILL", "--", command, ...args], {
       env: { ...given, ...options.env },

@@ -1,5 +1,5 @@
 import { Effect, Schema } from "effect"
-import { Environment } from "@registry-packages-proxy/proxy/config/Environment"
+import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import * as Command from "./Command.ts"
 import { explain, missing, type Part } from "./Parts.ts"
 
@@ -64,7 +64,7 @@ export const bring = Effect.fnUntraced(function* (names: ReadonlyArray<string>, 
 export const system = (options: { readonly isWanted: boolean; readonly say: Installer["say"] }) =>
   Effect.gen(function* () {
     const context = yield* Effect.context<Effect.Services<ReturnType<typeof Command.run>>>()
-    const { variables } = yield* Environment
+    const { variables } = yield* ProcessEnvironment
     const installer: Installer = {
       isWanted: options.isWanted || variables["CI"] === "true",
       isRoot: process.getuid?.() === 0,

@@ -1,4 +1,4 @@
-import { Environment } from "@registry-packages-proxy/proxy/config/Environment"
+import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import { Effect, FileSystem, Option, Path } from "effect"
 import { createHash } from "node:crypto"
 import { fileURLToPath } from "node:url"
@@ -10,7 +10,7 @@ const sources = (name: string): string => fileURLToPath(new URL(`../../servers/$
 /** Where programs built from Go modules are kept: what they are built from is in their names. */
 const cacheDirectory = Effect.gen(function* () {
   const path = yield* Path.Path
-  const { variables } = yield* Environment
+  const { variables } = yield* ProcessEnvironment
   const cache = variables["XDG_CACHE_HOME"] ?? ""
   const base = path.isAbsolute(cache) ? cache : path.join(variables["HOME"] ?? "/root", ".cache")
   return path.join(base, "registry-packages-proxy-e2e")

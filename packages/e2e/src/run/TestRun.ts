@@ -1,4 +1,4 @@
-import { Environment } from "@registry-packages-proxy/proxy/config/Environment"
+import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import { Cause, Console, Effect, Exit, FileSystem, Schema } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { fileURLToPath } from "node:url"
@@ -27,7 +27,7 @@ export class TestsFailed extends Schema.TaggedError<TestsFailed>()("TestsFailed"
 const vitest = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
   const fs = yield* FileSystem.FileSystem
-  const { variables } = yield* Environment
+  const { variables } = yield* ProcessEnvironment
   const temporary = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-tests-" })
   const program = [process.execPath, "node_modules/vitest/vitest.mjs", "run", "--configLoader", "native"]
   const handle = yield* spawner.spawn(
@@ -47,7 +47,7 @@ const vitest = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
 
 /** Brings the parts that the chosen groups need, builds the bundle, and runs the groups with vitest. */
 export const run = Effect.gen(function* () {
-  const { args } = yield* Environment
+  const { args } = yield* ProcessEnvironment
   const chosen = Arguments.parse(args)
   if (chosen.unknown.length > 0) {
     const message = `There is no group ${chosen.unknown.join(", ")}; there are ${groupNames.join(", ")}.`

@@ -1,11 +1,11 @@
-import { Environment } from "@registry-packages-proxy/proxy/config/Environment"
+import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import { Effect, FileSystem, Option, Path } from "effect"
 
 /** Where in PATH a program of this name is. */
 export const which = Effect.fnUntraced(function* (name: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const { variables } = yield* Environment
+  const { variables } = yield* ProcessEnvironment
   const directories = (variables["PATH"] ?? "").split(":").filter((directory) => directory !== "")
   for (const directory of directories) {
     const file = path.join(directory, name)

@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Environment } from "@registry-packages-proxy/proxy/config/Environment"
+import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import { Effect, FileSystem } from "effect"
 import { CommandFailed } from "../../src/run/Command.ts"
 import { bring, type Installer } from "../../src/run/Install.ts"
@@ -16,11 +16,11 @@ interface Machine {
 }
 
 const nothing = { isTerminal: false, write: () => {}, writeNow: () => {} }
-const environment = (variables: Readonly<Record<string, string>>): typeof Environment.Service => ({
+const environment = (variables: Readonly<Record<string, string>>): typeof ProcessEnvironment.Service => ({
   args: [],
   variables,
-  output: nothing,
-  errors: nothing,
+  stdout: nothing,
+  stderr: nothing,
   onExit: () => () => {},
   onWarning: () => () => {}
 })
@@ -49,7 +49,7 @@ const bringOn = (machine: Machine, names: ReadonlyArray<string>) =>
         })
     }
     const failure = yield* bring(names, installer).pipe(
-      Effect.provideService(Environment, environment({ PATH: directory })),
+      Effect.provideService(ProcessEnvironment, environment({ PATH: directory })),
       Effect.flip,
       Effect.map(({ message }) => message),
       Effect.orElseSucceed(() => undefined)

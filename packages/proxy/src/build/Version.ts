@@ -1,11 +1,11 @@
 import manifest from "../../package.json" with { type: "json" }
 
-// Put in by scripts/build/Bundle.ts; sources that run as they are have none of it.
+// scripts/build/Bundle.ts defines both; sources that run unbundled have neither.
 declare const BUILD_VERSION: string | undefined
 declare const BUILD_COMMIT: string | undefined
 
-/** The program's version. */
+/** The program's version, as in package.json. */
 export const version: string = typeof BUILD_VERSION === "string" ? BUILD_VERSION : manifest.version
 
-/** The commit that the program was built from; none where it runs from its sources. */
+/** The commit that the program was built from; undefined if it runs from its sources. */
 export const commit: string | undefined = typeof BUILD_COMMIT === "string" ? BUILD_COMMIT : undefined

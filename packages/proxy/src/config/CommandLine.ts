@@ -4,27 +4,27 @@ import type { ParseArgsOptionDescriptor } from "node:util"
 import { Effect, Option, Result } from "effect"
 import * as Flag from "./Flag.ts"
 import { flags } from "./Flags.ts"
-import { helpText, informational, versionText } from "./Help.ts"
+import { helpText, informationalFlags, versionText } from "./Help.ts"
 import { quote } from "../text/SafeText.ts"
 import * as Settings from "./Settings.ts"
 import { suggestion } from "./Suggestion.ts"
 import { HelpRequested, UsageError, VersionRequested } from "./UsageError.ts"
 
-// Not effect/cli: it spreads an error over lines, blames the flag for a bad variable, prints values raw, leaves
-// defaults and variables out of --help, adds flags of its own (--wizard, --no-disable-cache), and costs 4-5 MB resident.
+// Not effect/cli: it prints an error in several lines and values unescaped, blames the flag for a bad variable, omits
+// defaults and variables from --help, adds flags (--wizard, --no-disable-cache), and takes 4-5 MB of memory.
 
-// An import of node:util evaluates its lazy exports too, 4.5 MB resident.
+// Not imported: an import evaluates the module's lazy exports, which stay in memory.
 const { parseArgs } = process.getBuiltinModule("node:util")
 
 const definitions: ReadonlyArray<Flag.Flag<unknown>> = Object.values(flags)
 const byName = new Map(definitions.map((flag) => [flag.name, flag]))
-const names = [...byName.keys(), ...informational.map(({ name }) => name)]
+const names = [...byName.keys(), ...informationalFlags.map(({ name }) => name)]
 
 const options = Object.fromEntries<ParseArgsOptionDescriptor>([
   ...definitions.map(
     ({ metavar, name }) => [name, { type: metavar === undefined ? "boolean" : "string" }] as const
   ),
-  ...informational.map(({ name, short }) => [name, { type: "boolean", short }] as const)
+  ...informationalFlags.map(({ name, short }) => [name, { type: "boolean", short }] as const)
 ])
 
 const fail = (message: string) => Result.fail(new UsageError({ message }))
@@ -32,18 +32,18 @@ const fail = (message: string) => Result.fail(new UsageError({ message }))
 const unknownFlag = (argument: string): Result.Result<never, UsageError> => {
   const name = argument.split("=", 1)[0] ?? ""
   const hint = Option.match(suggestion(name.replace(/^-+/, ""), names), {
-    onNone: () => "--help lists all",
+    onNone: () => "--help lists all flags",
     onSome: (name) => `did you mean --${name}?`
   })
   return fail(`unknown flag ${quote(name)}; ${hint}`)
 }
 
-type Given = ReadonlyMap<string, ReadonlyArray<string>>
+/** The texts given to each flag, by its name, in order. */
+type GivenTexts = ReadonlyMap<string, ReadonlyArray<string>>
 
-/** Which texts were given to which flag, in order. */
 const collect = (
   args: ReadonlyArray<string>
-): Result.Result<Given, UsageError | HelpRequested | VersionRequested> => {
+): Result.Result<GivenTexts, UsageError | HelpRequested | VersionRequested> => {
   const { tokens } = parseArgs({
     args: [...args],
     options,
@@ -63,7 +63,7 @@ const collect = (
     if (flag === undefined) return unknownFlag(args[token.index] ?? token.rawName)
     const texts = given.get(flag.name) ?? []
     if (texts.length > 0 && !flag.repeatable) return fail(`--${flag.name} is given more than once`)
-    // parseArgs takes the next flag for a value; a value that does begin with a dash is given after `=`.
+    // parseArgs accepts the next flag as a value. A value that begins with a dash must follow `=`.
     const isNextFlag = token.inlineValue === false && token.value.startsWith("-")
     if (flag.metavar !== undefined && (token.value === undefined || isNextFlag)) {
       return fail(`--${flag.name} has no value; accepted: ${flag.accepts}`)
@@ -76,7 +76,7 @@ const collect = (
 const fromVariable = (flag: Flag.Flag<unknown>, text: string | undefined): ReadonlyArray<string> =>
   text === undefined || text === "" ? [] : flag.repeatable ? text.split(",") : [text]
 
-const decode = (given: Given, variables: Variables): Result.Result<Settings.Settings, UsageError> =>
+const decode = (given: GivenTexts, variables: Variables): Result.Result<Settings.Settings, UsageError> =>
   Settings.decode(
     (flag) => given.get(flag.name) ?? fromVariable(flag, variables[Flag.variable(flag)]),
     (flag, { reason, text }) => {
@@ -86,7 +86,7 @@ const decode = (given: Given, variables: Variables): Result.Result<Settings.Sett
     }
   )
 
-/** What is wrong with the variables that are no flag's: those that Go programs are told their proxies by. */
+/** Fails if HTTP_PROXY, HTTPS_PROXY or NO_PROXY, in either case, cannot be used. */
 const checkProxies = (variables: Variables): Result.Result<void, UsageError> =>
   Result.mapBoth(ProxySettings.fromEnvironment(variables), {
     onFailure: ({ reason, source }) =>
@@ -98,8 +98,8 @@ const checkProxies = (variables: Variables): Result.Result<void, UsageError> =>
 export type Variables = Readonly<Record<string, string | undefined>>
 
 /**
- * The settings that the arguments (without the program's name) and variables ask for. Variables that belong to no flag
- * are ignored, since Kubernetes sets some with our prefix. Pure: reads nothing else, writes nothing.
+ * Parses the arguments (without the program's name) and the variables. Ignores variables that belong to no flag, since
+ * Kubernetes sets some with our prefix. Pure: reads nothing else, writes nothing.
  */
 export const parse = (
   args: ReadonlyArray<string>,

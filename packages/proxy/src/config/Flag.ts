@@ -1,22 +1,22 @@
 import { Option, Result, Schema } from "effect"
-import { reasonOf } from "../text/TextSchema.ts"
+import { parseFailure } from "../text/TextSchema.ts"
 
-/** A text that a flag does not take; `reason` is worded to follow the text. */
-export interface Rejected {
+/** A text that a flag does not accept. `reason` is a predicate that follows the text. */
+export interface RejectedText {
   readonly text: string
   readonly reason: string
 }
 
-/** One setting: how it is given, what it means, and how the texts given (none: the default) become its value. */
+/** A command-line flag and its environment variable. `decode` gets all texts given; for none it decodes the default. */
 export interface Flag<out A> {
   readonly name: string
-  /** The word for its value in help; none for a switch, which takes a value only after `=`. */
+  /** The value's placeholder in --help; undefined for a boolean flag, which accepts a value only after `=`. */
   readonly metavar: string | undefined
   readonly repeatable: boolean
   readonly accepts: string
   readonly default: string
   readonly description: string
-  readonly decode: (texts: ReadonlyArray<string>) => Result.Result<A, Rejected>
+  readonly decode: (texts: ReadonlyArray<string>) => Result.Result<A, RejectedText>
 }
 
 /** The value a flag decodes to. */
@@ -27,26 +27,26 @@ type TextSchema<A> = Schema.ConstraintDecoder<A> & { readonly Encoded: string }
 interface Options<A> {
   readonly name: string
   readonly metavar: string
-  /** What is accepted, in words that follow "accepted:". */
+  /** The accepted texts, in words that follow "accepted:". */
   readonly accepts: string
   readonly default: string
   readonly description: string
   readonly schema: TextSchema<A>
 }
 
-const decodeWith = <A>(schema: TextSchema<A>): ((text: string) => Result.Result<A, Rejected>) => {
+const decodeWith = <A>(schema: TextSchema<A>): ((text: string) => Result.Result<A, RejectedText>) => {
   const decode = Schema.decodeUnknownResult(schema)
   return (text) =>
-    Result.mapError(decode(text), (error) => ({ text, reason: reasonOf(error.issue) ?? "is not valid" }))
+    Result.mapError(decode(text), (error) => ({ text, reason: parseFailure(error.issue) ?? "is not valid" }))
 }
 
-/** A flag with one value; `default` is read like a given text. */
+/** A flag with one value. `default` is decoded like a given text. */
 export const single = <A>({ schema, ...rest }: Options<A>): Flag<A> => {
   const decode = decodeWith(schema)
   return { ...rest, repeatable: false, decode: ([text = rest.default]) => decode(text) }
 }
 
-/** A flag with one value or none; `default` says in words what happens then, and `off` may be given for it. */
+/** A flag with an optional value. `default` describes its absence; if it is `off`, the text `off` means no value. */
 export const optional = <A>({ schema, ...rest }: Options<A>): Flag<Option.Option<A>> => {
   const decode = decodeWith(schema)
   return {
@@ -59,13 +59,13 @@ export const optional = <A>({ schema, ...rest }: Options<A>): Flag<Option.Option
   }
 }
 
-/** A flag that may be given several times, each value once; its variable holds several, separated by commas. */
+/** A flag that may be given several times; duplicates are dropped. Its variable holds several values, separated by commas. */
 export const repeated = <A>({ schema, ...rest }: Options<A>): Flag<ReadonlyArray<A>> => {
   const decode = decodeWith(schema)
   return { ...rest, repeatable: true, decode: (texts) => Result.all([...new Set(texts)].map(decode)) }
 }
 
-/** A flag that is on when it is there. */
+/** A boolean flag. */
 export const toggle = (options: { readonly name: string; readonly description: string }): Flag<boolean> => ({
   ...options,
   metavar: undefined,

@@ -6,20 +6,20 @@ import { ListenAddressOrOff } from "./ListenAddress.ts"
 import { LogFormat, LogLevel } from "./LogSettings.ts"
 import { Quantity } from "./Quantity.ts"
 
-/** A file or directory, absolute or from where the program was started. */
+/** The path of a file or directory, absolute or relative to the working directory. */
 export const FilePath = Schema.NonEmptyString.check(Schema.isPattern(/^[^\0]*$/)).pipe(
   Schema.brand("FilePath")
 )
 export type FilePath = typeof FilePath.Type
 
-/** A UUID in any case; empty where whoever wrote the arguments knew none. */
+/** A UUID in any case, or an empty text. */
 export const Uuid = Schema.String.check(
   Schema.isPattern(/^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?$/i)
 )
 
 /**
- * Every flag, by the name its value has in `Settings`. Parsing, the environment, --help and the table in the docs come
- * from here. No name may begin with `port` or `service`: Kubernetes sets such variables for a Service of our name.
+ * Every flag, by the name of its value in `Settings`. Parsing, variables, --help and docs/configuration.md derive from it.
+ * No name may begin with `port` or `service`: Kubernetes sets such variables for a Service of our name.
  */
 export const flags = {
   listenAddress: Flag.single({
@@ -27,8 +27,7 @@ export const flags = {
     metavar: "ADDRESS",
     accepts: "host:port, [IPv6]:port, :port for every interface, or off",
     default: "127.0.0.1:5080",
-    description:
-      "Where to serve plain HTTP. There is no access control on it: for localhost and for a sidecar.",
+    description: "Address for plain HTTP, without access control: for localhost or behind a sidecar.",
     schema: ListenAddressOrOff
   }),
   secureListenAddress: Flag.single({
@@ -36,8 +35,7 @@ export const flags = {
     metavar: "ADDRESS",
     accepts: "host:port, [IPv6]:port, :port for every interface, or off",
     default: "off",
-    description:
-      "Where to serve HTTPS to those whom Kubernetes RBAC lets in. Needs an API server that is asked.",
+    description: "Address for HTTPS with access control by Kubernetes RBAC. Requires an API server.",
     schema: ListenAddressOrOff
   }),
   tlsCertFile: Flag.optional({
@@ -46,8 +44,8 @@ export const flags = {
     accepts: "the path of a PEM file",
     default: "self-signed, made at start",
     description:
-      "The certificate to serve HTTPS with, followed by those up to its authority's. Read again when it changes. " +
-      "Needs --tls-private-key-file.",
+      "Certificate of the HTTPS server, followed by its intermediate certificates. Reloaded when it changes. " +
+      "Requires --tls-private-key-file.",
     schema: FilePath
   }),
   tlsPrivateKeyFile: Flag.optional({
@@ -55,7 +53,8 @@ export const flags = {
     metavar: "FILE",
     accepts: "the path of a PEM file",
     default: "self-signed, made at start",
-    description: "The certificate's private key, not encrypted. Read again when it changes.",
+    description:
+      "Unencrypted private key of the HTTPS server's certificate. Reloaded when it changes. Requires --tls-cert-file.",
     schema: FilePath
   }),
   tlsMinVersion: Flag.single({
@@ -63,7 +62,7 @@ export const flags = {
     metavar: "VERSION",
     accepts: "1.2 or 1.3",
     default: "1.2",
-    description: "The oldest TLS that is spoken with clients.",
+    description: "Minimum TLS version of HTTPS clients.",
     schema: Schema.Literals(["1.2", "1.3"])
   }),
   clientCaFile: Flag.optional({
@@ -72,7 +71,8 @@ export const flags = {
     accepts: "the path of a PEM file, or off",
     default: "off",
     description:
-      "Authorities whose client certificates authenticate: CN is the user, O its groups. Each certificate in it is an anchor, root or not. Read again when it changes.",
+      "Certificate authorities of client certificates, whose CN is the user and whose O are the groups. Each certificate in " +
+      "the file is a trust anchor, root or not. Reloaded when it changes.",
     schema: FilePath
   }),
   kubeconfig: Flag.optional({
@@ -81,18 +81,18 @@ export const flags = {
     accepts: "the path of a kubeconfig file",
     default: "in a cluster, the pod's service account",
     description:
-      "How to reach the API server whose ModuleSources and registry Secret are followed. " +
-      "Its current context counts. Read again when it changes.",
+      "Kubeconfig of the API server whose ModuleSources and registry Secret are watched. " +
+      "Its current context is used. Reloaded when it changes.",
     schema: FilePath
   }),
   credentialsFiles: Flag.repeated({
     name: "credentials-file",
     metavar: "FILE",
-    accepts: "the path of a YAML or JSON file; the variable takes several, separated by commas",
+    accepts: "the path of a YAML or JSON file; the variable accepts several, separated by commas",
     default: "none",
     description:
-      "ModuleSource and Secret objects that say which registries there are and with what credentials, " +
-      "beside those of the API server, and before them. May be given several times. Read again when it changes.",
+      "File with ModuleSource and Secret objects, which name registries and hold their credentials. " +
+      "Takes precedence over objects from the API server. May be given several times. Reloaded when it changes.",
     schema: FilePath
   }),
   cacheDirectory: Flag.single({
@@ -100,7 +100,7 @@ export const flags = {
     metavar: "DIRECTORY",
     accepts: "the path of a directory",
     default: "/cache",
-    description: "Where cached packages are kept. Made when it does not exist.",
+    description: "Directory of the cached packages. Created if it does not exist.",
     schema: FilePath
   }),
   cacheRetentionSize: Flag.single({
@@ -108,19 +108,19 @@ export const flags = {
     metavar: "QUANTITY",
     accepts: "a Kubernetes quantity of bytes, such as 512Mi, 1Gi or 2e9",
     default: "1Gi",
-    description: "The most disk space the cache ever takes; the packages used least recently make room.",
+    description: "Maximum disk space of the cache. The least recently used packages are evicted first.",
     schema: Quantity
   }),
   disableCache: Flag.toggle({
     name: "disable-cache",
-    description: "Pass every package through from its registry and keep nothing."
+    description: "Stream every package from its registry and cache nothing."
   }),
   platform: Flag.single({
     name: "platform",
     metavar: "PLATFORM",
     accepts: "os/architecture or os/architecture/variant, such as linux/arm64",
     default: "linux/amd64",
-    description: "Which image is meant when a digest names an image index.",
+    description: "Platform of the image to select when a digest names an image index.",
     schema: PlatformText
   }),
   logLevel: Flag.single({
@@ -128,7 +128,7 @@ export const flags = {
     metavar: "LEVEL",
     accepts: "trace, debug, info, warn or error, in any case",
     default: "info",
-    description: "The least severe messages that are logged.",
+    description: "Minimum severity of log lines.",
     schema: LogLevel
   }),
   logFormat: Flag.optional({
@@ -136,7 +136,7 @@ export const flags = {
     metavar: "FORMAT",
     accepts: "json or pretty",
     default: "json, pretty on a terminal",
-    description: "One JSON object a line, or lines for people.",
+    description: "One JSON object per line, or lines for people.",
     schema: LogFormat
   }),
   shutdownGracePeriod: Flag.single({
@@ -144,7 +144,7 @@ export const flags = {
     metavar: "DURATION",
     accepts: "a duration from 0 to 24h, such as 30s, 1m30s or 500ms",
     default: "30s",
-    description: "How long downloads under way may go on after SIGTERM.",
+    description: "Time that downloads in progress get to finish after SIGTERM.",
     schema: GoDuration
   }),
   rppGetBinaryListenAddress: Flag.single({
@@ -153,7 +153,7 @@ export const flags = {
     accepts: "host:port, [IPv6]:port, :port for every interface, or off",
     default: "off",
     description:
-      "Accepted because the replaced service has it: where it serves the binary rpp-get. This program does not serve it.",
+      "Accepted for compatibility and ignored with a warning: this program does not serve the binary rpp-get.",
     schema: ListenAddressOrOff
   }),
   clusterUuid: Flag.optional({
@@ -161,7 +161,7 @@ export const flags = {
     metavar: "UUID",
     accepts: "a UUID, or nothing",
     default: "none",
-    description: "Accepted because the replaced service has it: a part of the path of the binary rpp-get.",
+    description: "Accepted for compatibility and ignored: it is part of the path of the binary rpp-get.",
     schema: Uuid
   })
 } as const

@@ -1,7 +1,7 @@
 import { Duration, Result, Schema } from "effect"
 import { textSchema } from "../text/TextSchema.ts"
 
-// Go's time.ParseDuration, which Kubernetes uses for metav1.Duration. Effect's own text form is another: "30 seconds".
+// Go's time.ParseDuration, which Kubernetes uses for metav1.Duration. Effect's own text form differs: "30 seconds".
 const pattern = /^(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+$/
 const part = /([0-9.]+)(ns|us|µs|μs|ms|s|m|h)/g
 const millisecondsPer: Readonly<Record<string, number>> = {
@@ -17,7 +17,7 @@ const millisecondsPer: Readonly<Record<string, number>> = {
 
 const maxMilliseconds = 24 * 3_600_000
 
-/** Reads a Go duration as whole milliseconds; what is finer is rounded up. A bare number is refused, except 0. */
+/** Parses a Go duration of at most 24 h and rounds it up to whole milliseconds. Refuses a number without a unit, except 0. */
 export const parse = (text: string): Result.Result<Duration.Duration, string> => {
   if (text === "0") return Result.succeed(Duration.zero)
   if (/^[0-9.]+$/.test(text)) return Result.fail("has no unit")
@@ -26,14 +26,14 @@ export const parse = (text: string): Result.Result<Duration.Duration, string> =>
   let milliseconds = 0
   for (const [, amount, unit = ""] of text.matchAll(part))
     milliseconds += Number(amount) * (millisecondsPer[unit] ?? 0)
-  // Sums such as 0.1s + 200ms leave a remainder far below a nanosecond, which is not a millisecond more.
+  // Sums such as 0.1s + 200ms leave an error far below a nanosecond, which must not round up to a millisecond.
   const rounded = Math.ceil(milliseconds - 1e-7)
   return rounded > maxMilliseconds
     ? Result.fail("is more than 24h")
     : Result.succeed(Duration.millis(rounded))
 }
 
-/** Prints a duration the way Go does, to the millisecond: 90 s as `1m30s`. */
+/** Formats a duration as Go does, to the millisecond: 90 s as `1m30s`. */
 export const format = (duration: Duration.Duration): string => {
   const milliseconds = Duration.toMillis(duration)
   const hours = Math.floor(milliseconds / 3_600_000)
@@ -44,5 +44,5 @@ export const format = (duration: Duration.Duration): string => {
   return text === "" ? "0s" : text
 }
 
-/** A time span from 0 to 24 h, written as in Go and Kubernetes: `30s`, `1m30s`, `500ms`. */
+/** A duration from 0 to 24 h, written as in Go and Kubernetes: `30s`, `1m30s`, `500ms`. */
 export const GoDuration = textSchema(Schema.Duration, parse, format)

@@ -1,12 +1,12 @@
 import * as Flag from "./Flag.ts"
 import { flags } from "./Flags.ts"
-import { form as formOfProcess } from "../build/Form.ts"
+import { programForm } from "../build/ProgramForm.ts"
 import { commit, version } from "../build/Version.ts"
 
 export const programName = "registry-packages-proxy"
 
-/** The flags that answer and do nothing else; they have no variable. */
-export const informational = [
+/** The flags that print a text and exit. They have no variable. */
+export const informationalFlags = [
   { name: "help", short: "h", description: "Print this and exit." },
   { name: "version", short: "v", description: "Print the version and exit." }
 ] as const
@@ -36,25 +36,25 @@ const entry = (flag: Flag.Flag<unknown>): string =>
     `      Variable: ${Flag.variable(flag)}`
   ].join("\n")
 
-/** What --version prints, a line. */
+/** The line that --version prints. */
 export const versionText = (): string => {
   const form = commit === undefined ? "sources" : `commit ${commit}`
   const { arch, platform, version: node } = process
-  return `${programName} ${version} (${form}, ${formOfProcess()}, Node ${node.slice(1)}, ${platform}-${arch})\n`
+  return `${programName} ${version} (${form}, ${programForm()}, Node ${node.slice(1)}, ${platform}-${arch})\n`
 }
 
-/** What --help prints. */
+/** The text that --help prints. */
 export const helpText = (): string =>
   [
     `${programName} ${version}: a caching proxy for packages kept in OCI registries`,
     `Usage: ${programName} [flags]`,
     wrap(
-      "Each flag is given as --flag value or --flag=value, or by its environment variable. A flag beats its variable; " +
+      "Give a flag as --flag value, as --flag=value, or by its environment variable. A flag overrides its variable; " +
         "an empty variable counts as not set.",
       ""
     ),
     ...Object.values<Flag.Flag<unknown>>(flags).map(entry),
-    informational
+    informationalFlags
       .map(({ description, name, short }) => `  --${name}, -${short}\n      ${description}`)
       .join("\n\n")
   ].join("\n\n") + "\n"

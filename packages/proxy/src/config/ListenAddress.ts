@@ -1,18 +1,18 @@
 import { Option, Result, Schema } from "effect"
 import { textSchema } from "../text/TextSchema.ts"
 
-// Not imported: as a module it evaluates its lazy exports, which stay resident.
+// Not imported: an import evaluates the module's lazy exports, which stay in memory.
 const { isIPv4, isIPv6 } = process.getBuiltinModule("node:net")
 
 /**
- * Where to listen. No host means every interface, IPv6 and IPv4 both where the machine has both; an IPv6 host is
- * without brackets. Port 0 lets the system choose.
+ * An address to listen on. No host means every interface, IPv6 and IPv4. An IPv6 host has no brackets here. With port 0
+ * the system chooses a free port.
  */
 export class ListenAddress extends Schema.Class<ListenAddress>("ListenAddress")({
   host: Schema.Option(Schema.String),
   port: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65535 }))
 }) {
-  /** What `net.Server.listen` takes. */
+  /** The options of `net.Server.listen`. */
   get listenOptions(): { readonly host?: string; readonly port: number } {
     return Option.match(this.host, {
       onNone: () => ({ port: this.port }),
@@ -26,7 +26,7 @@ export class ListenAddress extends Schema.Class<ListenAddress>("ListenAddress")(
 }
 
 const label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-// A last label of digits alone would be a mistyped IPv4 address (RFC 1123, 2.1).
+// A last label of only digits is a mistyped IPv4 address (RFC 1123, 2.1).
 const hostName = new RegExp(`^(?:${label}\\.)*(?![0-9]+\\.?$)${label}\\.?$`)
 
 const parseHost = (text: string): Result.Result<Option.Option<string>, string> => {
@@ -51,7 +51,7 @@ const parseHost = (text: string): Result.Result<Option.Option<string>, string> =
     : Result.fail("has a malformed host")
 }
 
-/** Reads `host:port`, `:port` or `[IPv6]:port`. */
+/** Parses `host:port`, `:port` or `[IPv6]:port`. */
 export const parse = (text: string): Result.Result<ListenAddress, string> => {
   const colon = text.lastIndexOf(":")
   if (colon < 0 || text.endsWith("]")) return Result.fail("has no port")
@@ -65,7 +65,7 @@ export const parse = (text: string): Result.Result<ListenAddress, string> => {
   )
 }
 
-/** Like `parse`, or `off` for no listener. */
+/** An address as `parse` accepts it, or `off` for no listener. */
 export const ListenAddressOrOff = textSchema(
   Schema.Option(Schema.instanceOf(ListenAddress)),
   (text) => (text === "off" ? Result.succeed(Option.none()) : Result.map(parse(text), Option.some)),

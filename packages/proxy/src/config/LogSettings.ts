@@ -3,7 +3,7 @@ import { textSchema } from "../text/TextSchema.ts"
 
 const Severity = Schema.Literals(["Trace", "Debug", "Info", "Warn", "Error"])
 
-/** The least severe level that is logged, in the names of Effect; its text is in any case. */
+/** The minimum severity of log lines, by Effect's names. Its text may be in any case. */
 export const LogLevel = textSchema(
   Severity,
   (text) => {
@@ -14,6 +14,6 @@ export const LogLevel = textSchema(
 )
 export type LogLevel = typeof LogLevel.Type
 
-/** How a log line is written: for machines or for people. */
+/** The format of log lines: for machines or for people. */
 export const LogFormat = Schema.Literals(["json", "pretty"])
 export type LogFormat = typeof LogFormat.Type

@@ -18,7 +18,7 @@ const decimalSuffixes = new Map([
 const binarySuffixes = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"]
 
 const maxLength = 64
-// Beyond these no mantissa of `maxLength` digits gives anything but "too large" or "rounded up to 1".
+// With a larger exponent every mantissa of `maxLength` digits is too large, or is rounded up to 1.
 const maxExponent = 128n
 
 interface Scale {
@@ -39,7 +39,7 @@ const scaleOf = (suffix: string): Scale | undefined => {
 const clamp = (value: bigint): bigint =>
   value > maxExponent ? maxExponent : value < -maxExponent ? -maxExponent : value
 
-/** Reads a quantity as whole bytes; a fraction of a byte is rounded up, as Kubernetes rounds what it cannot hold. */
+/** Parses a quantity as whole bytes. Rounds a fraction up, as Kubernetes does. */
 export const parse = (text: string): Result.Result<number, string> => {
   if (text.length > maxLength) return Result.fail(`is longer than ${maxLength} characters`)
   const match = pattern.exec(text)
@@ -60,7 +60,7 @@ export const parse = (text: string): Result.Result<number, string> => {
     : Result.succeed(Number(bytes))
 }
 
-/** Prints whole bytes with the largest binary suffix that loses nothing: 1073741824 as `1Gi`. */
+/** Formats bytes with the largest binary suffix that is exact: 1073741824 as `1Gi`. */
 export const format = (bytes: number): string => {
   let value = bytes
   let step = -1

@@ -2,21 +2,21 @@ import { Option, Record, Result } from "effect"
 import type * as Flag from "./Flag.ts"
 import { flags } from "./Flags.ts"
 
-/** What the program is composed from: every flag's value, decoded. */
+/** The program's settings: the decoded value of every flag. */
 export type Settings = { readonly [Name in keyof typeof flags]: Flag.Value<(typeof flags)[Name]> }
 
-/** The settings that the texts given for each flag ask for; the first text refused decides. */
+/** Decodes the texts given for each flag. Fails with `onRejected` of the first text that its flag does not accept. */
 export const decode = <E>(
   textsOf: (flag: Flag.Flag<unknown>) => ReadonlyArray<string>,
-  refused: (flag: Flag.Flag<unknown>, rejected: Flag.Rejected) => E
+  onRejected: (flag: Flag.Flag<unknown>, rejected: Flag.RejectedText) => E
 ): Result.Result<Settings, E> => {
   const byName: Readonly<Record<string, Flag.Flag<unknown>>> = flags
   const values = Result.all(
     Record.map(byName, (flag) =>
-      Result.mapError(flag.decode(textsOf(flag)), (rejected) => refused(flag, rejected))
+      Result.mapError(flag.decode(textsOf(flag)), (rejected) => onRejected(flag, rejected))
     )
   )
-  // Each value is what the flag of the same name decodes to, which a record of mixed types cannot say.
+  // Each value has the type of the flag of the same name; Record.map loses that.
   return Result.map(values, (values) => values as unknown as Settings)
 }
 
@@ -28,11 +28,11 @@ export const defaults: Settings = Result.getOrThrow(
   )
 )
 
-/** Whether both ask for one port of one address; 0 is a free one for each. */
+/** True if both are the same address and port. Port 0 is never the same: the system chooses one for each. */
 const isSame = (one: Settings["listenAddress"], other: Settings["listenAddress"]): boolean =>
   Option.exists(Option.all([one, other]), ([one, other]) => one.port !== 0 && String(one) === String(other))
 
-/** Why a program with these settings could do nothing, in one line; each value alone may be right. */
+/** The error, in one line, of settings that are valid one by one but not together. */
 export const contradiction = (settings: Settings): Option.Option<string> => {
   const { listenAddress, secureListenAddress, tlsCertFile, tlsPrivateKeyFile } = flags
   if (Option.isNone(settings.listenAddress) && Option.isNone(settings.secureListenAddress)) {
@@ -42,7 +42,7 @@ export const contradiction = (settings: Settings): Option.Option<string> => {
   }
   if (isSame(settings.listenAddress, settings.secureListenAddress)) {
     return Option.some(
-      `--${secureListenAddress.name}: the port that --${listenAddress.name} has; give one of them another`
+      `--${secureListenAddress.name}: the same address as --${listenAddress.name}; give one of them another port`
     )
   }
   if (Option.isSome(settings.tlsCertFile) !== Option.isSome(settings.tlsPrivateKeyFile)) {

@@ -13,7 +13,7 @@ const distance = (a: string, b: string): number => {
   return previous[b.length] ?? 0
 }
 
-/** The name that `text` most likely was meant to be: one it is part of, or one at most three letters away. */
+/** The name most similar to `text`: one that contains it, or one at most three edits away (Levenshtein). */
 export const suggestion = (text: string, names: ReadonlyArray<string>): Option.Option<string> => {
   if (text.length > 64) return Option.none()
   let best = Option.none<string>()

@@ -1,41 +1,41 @@
 import { type Cause, Context, Effect, Tracer } from "effect"
 
-/** What is logged of one request. Holds no secret, and of what the client sent only the method and who it is. */
+/** The fields of a request's log line. They hold no secret, and nothing the client chose except its method. */
 export interface AccessEntry {
   readonly method: string
-  /** The path's name from a fixed set, never the path. */
+  /** The name of the route, from a fixed set; never the path. */
   readonly route: string
   readonly status: number
-  /** Body bytes handed to the connection. */
+  /** Bytes of the body written to the connection. */
   readonly bytes: number
   readonly seconds: number
   readonly cache?: string | undefined
-  /** The registry's host, when one was asked. */
+  /** The registry's host, if the request reached one. */
   readonly upstream?: string | undefined
-  /** The address that the connection comes from: a proxy's, where there is one in front. */
+  /** The remote address of the connection; a proxy's, if the client connects through one. */
   readonly clientAddress?: string | undefined
-  /** The name of the user, where the secure port authenticated one. */
+  /** The name of the user, if the secure port authenticated one. */
   readonly user?: string | undefined
   readonly requestId: string
-  /** The response began and could not be completed. */
+  /** The response began but could not be completed. */
   readonly aborted?: boolean | undefined
-  /** The type of the error that the request ended with, from a fixed set. */
+  /** The type of the request's error, from a fixed set. */
   readonly error?: string | undefined
-  /** The digest asked for, of a request that failed. */
+  /** The requested digest, if the request failed. */
   readonly digest?: string | undefined
 }
 
-/** The message of an access line. */
+/** The message of a request's log line. */
 export const message = "request"
 
-/** Logs one request, with the span that it was answered in and what it failed with. */
+/** Logs one request. `span` is the request's span, `cause` its failure. */
 export type Write = (
   entry: AccessEntry,
   span: Tracer.AnySpan | undefined,
   cause?: Cause.Cause<unknown>
 ) => void
 
-/** The level of a line: a failure of ours is an error, one of others a warning. */
+/** The level of a line: `Error` for a defect of this program, `Warn` for a failure of others. */
 export const levelOf = ({ aborted, error, status }: AccessEntry): "Info" | "Warn" | "Error" =>
   error === "defect"
     ? "Error"
@@ -43,13 +43,13 @@ export const levelOf = ({ aborted, error, status }: AccessEntry): "Info" | "Warn
       ? "Warn"
       : "Info"
 
-/** The kind of a failure, of which one line a minute is enough; undefined for what is no failure, and always logged. */
-export const kindOf = (entry: AccessEntry): string | undefined =>
+/** The key by which lines of repeated failures are rate-limited. Undefined if the line is always written. */
+export const rateLimitKey = (entry: AccessEntry): string | undefined =>
   levelOf(entry) === "Info"
     ? undefined
     : `${message} ${entry.route} ${entry.status} ${entry.error ?? ""} ${entry.upstream ?? ""}`
 
-/** Where access lines go past Effect's loggers: a fiber, and looking through its entry, would cost more than a small answer. */
+/** Writes access lines without Effect's loggers, whose fiber would cost more than a small response. */
 export const Writer = Context.Reference<Write | undefined>(
   "@registry-packages-proxy/proxy/AccessLog/Writer",
   {
@@ -57,7 +57,7 @@ export const Writer = Context.Reference<Write | undefined>(
   }
 )
 
-/** How requests are logged: by the writer where there is one, else by whatever loggers there are. */
+/** Logs requests through `Writer` if it is set, else through Effect's loggers. */
 export const make: Effect.Effect<Write> = Effect.gen(function* () {
   const writer = yield* Writer
   if (writer !== undefined) return writer

@@ -4,8 +4,8 @@ import { escape } from "../text/SafeText.ts"
 
 const nothingToEscape = /^[ -~]*$/
 
-/** RFC 3339 in UTC to the millisecond; made anew once a second, since it would be a third of a line's cost. */
-const clock = (): ((date: Date) => string) => {
+/** Formats dates as RFC 3339 in UTC, to the millisecond. Formats seconds once: they are a third of a line's cost. */
+const timeFormatter = (): ((date: Date) => string) => {
   let second = Number.NaN
   let prefix = ""
   return (date) => {
@@ -20,23 +20,23 @@ const clock = (): ((date: Date) => string) => {
 }
 
 /**
- * One JSON object in one line: `time` (RFC 3339), `level`, `message`, the fields, `trace_id` and `span_id` inside a
- * span, `cause` and, for defects, `stack`.
+ * Formats a record as a JSON object in one line: `time` (RFC 3339), `level`, `message`, the fields, `trace_id` and
+ * `span_id` of the current span, `cause`, and `stack` of a defect.
  */
 export const make = (): ((record: LogRecord) => string) => {
-  const timeOf = clock()
+  const formatTime = timeFormatter()
   return ({ cause, date, fields, level, message, spanId, traceId }) => {
     const members = JSON.stringify(fields).slice(1, -1)
-    let line = `{"time":"${timeOf(date)}","level":"${level}","message":${JSON.stringify(message)}`
+    let line = `{"time":"${formatTime(date)}","level":"${level}","message":${JSON.stringify(message)}`
     if (members !== "") line += `,${members}`
     if (traceId !== undefined)
       line += `,"trace_id":${JSON.stringify(traceId)},"span_id":${JSON.stringify(spanId)}`
     if (cause !== undefined) {
-      line += `,"cause":${JSON.stringify(CauseText.oneLine(cause))}`
-      const stack = CauseText.stack(cause)
+      line += `,"cause":${JSON.stringify(CauseText.describeCause(cause))}`
+      const stack = CauseText.defectStack(cause)
       if (stack.length > 0) line += `,"stack":${JSON.stringify(stack)}`
     }
-    // What JSON leaves as it is and a terminal does not can only stand inside strings, where an escape is right.
+    // JSON.stringify leaves some characters that control a terminal. They are inside strings, where escapes are valid.
     return `${nothingToEscape.test(line) ? line : escape(line)}}`
   }
 }

@@ -18,7 +18,7 @@ const bare = /^[^\s"=\\{}[\],]+$/
 const valueText = (value: unknown): string =>
   typeof value === "string" && bare.test(value) ? value : JSON.stringify(value)
 
-/** A line for people: `12:34:56.789 INFO  message name=value`, in UTC, and below it the cause and its stack. */
+/** Formats a record for people: `12:34:56.789 INFO  message name=value`, in UTC, followed by lines of cause and stack. */
 export const make =
   (options: { readonly colours: boolean }) =>
   (record: LogRecord): string => {
@@ -34,6 +34,6 @@ export const make =
       `${escape(record.message)}${paint(dim, escape(fields.join("") + trace))}`
     ].join(" ")
     if (record.cause === undefined) return first
-    const stack = CauseText.stack(record.cause).map((line) => `\n    ${paint(dim, line)}`)
-    return `${first}\n  ${CauseText.oneLine(record.cause)}${stack.join("")}`
+    const stack = CauseText.defectStack(record.cause).map((line) => `\n    ${paint(dim, line)}`)
+    return `${first}\n  ${CauseText.describeCause(record.cause)}${stack.join("")}`
   }

@@ -2,19 +2,19 @@ import { type Cause, type Logger, Option, Redactable, References } from "effect"
 import * as CauseText from "../text/CauseText.ts"
 import { shorten } from "../text/SafeText.ts"
 
-/** What a log line says, in values that print as they are. */
+/** A log line's content, before it is formatted. Its values are printable and hold no secret. */
 export interface LogRecord {
   readonly date: Date
   readonly level: string
   readonly message: string
-  /** Annotations, the fields of objects that were logged, and log spans in milliseconds. */
+  /** Annotations, the fields of logged objects, and log spans in milliseconds. */
   readonly fields: Readonly<Record<string, unknown>>
   readonly traceId: string | undefined
   readonly spanId: string | undefined
   readonly cause: Cause.Cause<unknown> | undefined
 }
 
-// What a line says of its own; a field of that name has an underscore before it.
+// A field with one of these names gets an underscore prefix.
 const reserved = new Set(["time", "level", "message", "trace_id", "span_id", "cause", "stack"])
 
 const maxText = 2000
@@ -37,7 +37,7 @@ const isPlain = (value: object): value is Record<string, unknown> => {
 
 const complex = (value: object, depth: number): unknown => {
   if (depth === maxDepth) return "…"
-  if (value instanceof Error) return CauseText.describe(value)
+  if (value instanceof Error) return CauseText.describeError(value)
   if (ArrayBuffer.isView(value)) return `<${value.byteLength} bytes>`
   if (Option.isOption(value)) return Option.isSome(value) ? plain(value.value, depth) : undefined
   if (Array.isArray(value)) return value.slice(0, maxItems).map((item) => plain(item, depth + 1))
@@ -53,7 +53,7 @@ const complex = (value: object, depth: number): unknown => {
   return Object.prototype.toString.call(value)
 }
 
-/** A value as JSON can hold it: secrets redacted, errors described, long and deep ones cut. Never throws. */
+/** Converts a value to one that JSON can hold: redacts secrets, describes errors, cuts long and deep values. Never throws. */
 export const plain = (value: unknown, depth = 0): unknown => {
   switch (typeof value) {
     case "string":
@@ -83,7 +83,7 @@ const add = (fields: Record<string, unknown>, source: Readonly<Record<string, un
   }
 }
 
-/** Reads what Effect gives a logger: texts become the message, objects become fields. */
+/** Makes a record from the arguments of an Effect logger: texts become the message, objects become fields. */
 export const make = ({ cause, date, fiber, logLevel, message }: Logger.Options<unknown>): LogRecord => {
   const fields: Record<string, unknown> = {}
   add(fields, fiber.getRef(References.CurrentLogAnnotations))
@@ -91,7 +91,7 @@ export const make = ({ cause, date, fiber, logLevel, message }: Logger.Options<u
   const parts: ReadonlyArray<unknown> = Array.isArray(message) ? message : [message]
   for (const part of parts) {
     if (typeof part === "object" && part !== null && isPlain(part)) add(fields, part)
-    else if (part instanceof Error) fields["error"] = CauseText.describe(part)
+    else if (part instanceof Error) fields["error"] = CauseText.describeError(part)
     else
       text += `${text === "" ? "" : " "}${typeof part === "string" ? shorten(part, maxText) : String(plain(part))}`
   }

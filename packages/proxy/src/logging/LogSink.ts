@@ -1,56 +1,56 @@
-import { Effect, Latch, type Scope } from "effect"
-import type { Environment } from "../config/Environment.ts"
+import { Duration, Effect, Latch, type Scope } from "effect"
+import type { ProcessEnvironment } from "../config/ProcessEnvironment.ts"
 
-/** How many characters wait for a slow reader before lines are dropped. */
-export const maxWaiting = 1024 * 1024
+/** Characters that are buffered for a slow reader; when the buffer is full, lines are dropped. */
+export const maxBufferedChars = 1024 * 1024
 
-/** How long the scope's end waits for a reader that takes nothing. */
-export const drainTimeout = "1 second"
+/** The time that a closing scope waits for the reader to accept the buffered lines. */
+export const drainTimeout = Duration.seconds(1)
 
 /**
- * A function that writes a line to the environment's output. The lines of one turn of the event loop are one write, and
- * one write is out at a time. Past `maxWaiting` lines are dropped and counted, and `dropped` makes the line that says so.
- * When the scope ends, or the process, all that waits is written first.
+ * Returns a function that writes a line to stdout. All lines of one turn of the event loop are one write, and one write is
+ * in progress at a time. Beyond `maxBufferedChars` lines are dropped; `droppedLine` makes the line that reports their
+ * count. Flushes the buffer when the scope closes or the process exits.
  */
 export const make = (
-  { onExit, output }: Environment,
-  dropped: (count: number) => string
+  { onExit, stdout }: ProcessEnvironment,
+  droppedLine: (count: number) => string
 ): Effect.Effect<(line: string) => void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const idle = yield* Latch.make(true)
-    let waiting = ""
-    let lost = 0
+    let buffer = ""
+    let dropped = 0
     let isScheduled = false
     let isWriting = false
-    let isOver = false
+    let isClosed = false
 
-    const take = (): string => {
-      const text = lost === 0 ? waiting : `${waiting}${dropped(lost)}\n`
-      waiting = ""
-      lost = 0
+    const takeBuffer = (): string => {
+      const text = dropped === 0 ? buffer : `${buffer}${droppedLine(dropped)}\n`
+      buffer = ""
+      dropped = 0
       return text
     }
     const flush = (): void => {
       isScheduled = false
       if (isWriting) return
-      const text = take()
+      const text = takeBuffer()
       if (text === "") {
         idle.openUnsafe()
         return
       }
       isWriting = true
-      output.write(text, () => {
+      stdout.write(text, () => {
         isWriting = false
         flush()
       })
     }
     const write = (line: string): void => {
-      if (isOver) return output.writeNow(`${line}\n`)
-      if (waiting.length + line.length >= maxWaiting) {
-        lost++
+      if (isClosed) return stdout.writeNow(`${line}\n`)
+      if (buffer.length + line.length >= maxBufferedChars) {
+        dropped++
         return
       }
-      waiting += `${line}\n`
+      buffer += `${line}\n`
       if (isScheduled || isWriting) return
       isScheduled = true
       idle.closeUnsafe()
@@ -58,13 +58,13 @@ export const make = (
     }
 
     yield* Effect.acquireRelease(
-      Effect.sync(() => onExit(() => output.writeNow(take()))),
-      (forget) =>
+      Effect.sync(() => onExit(() => stdout.writeNow(takeBuffer()))),
+      (removeListener) =>
         Effect.gen(function* () {
           yield* Effect.timeoutOption(Effect.interruptible(idle.await), drainTimeout)
-          isOver = true
-          output.writeNow(take())
-          forget()
+          isClosed = true
+          stdout.writeNow(takeBuffer())
+          removeListener()
         })
     )
     return write

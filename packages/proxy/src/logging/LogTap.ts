@@ -1,12 +1,12 @@
 import { Context } from "effect"
 import type { LogRecord } from "./LogRecord.ts"
 
-/** Where log lines go besides the output, while somebody takes them. */
+/** A second destination for log records, besides stdout. `onRecord` is undefined while nobody listens. */
 export interface Tap {
-  take: ((record: LogRecord) => void) | undefined
+  onRecord: ((record: LogRecord) => void) | undefined
 }
 
-/** The tap of this program's log; undefined where its lines go through no output of ours. */
+/** The tap of the program's log. Undefined if the program logs without `Logging.layer`. */
 export const LogTap = Context.Reference<Tap | undefined>("@registry-packages-proxy/proxy/LogTap", {
   defaultValue: () => undefined
 })

@@ -1,56 +1,56 @@
 import { Clock, Effect, Layer, Logger, LogLevel, Option, References } from "effect"
 import * as AccessLog from "./AccessLog.ts"
-import { Environment } from "../config/Environment.ts"
+import { ProcessEnvironment } from "../config/ProcessEnvironment.ts"
 import * as LogFormatJson from "./LogFormatJson.ts"
 import * as LogFormatPretty from "./LogFormatPretty.ts"
 import * as LogRecord from "./LogRecord.ts"
 import type { LogFormat } from "../config/LogSettings.ts"
 import * as LogSink from "./LogSink.ts"
-import * as LogStorms from "./LogStorms.ts"
+import * as LogRateLimit from "./LogRateLimit.ts"
 import { LogTap, type Tap } from "./LogTap.ts"
 import type { Settings } from "../config/Settings.ts"
 
 const formatter = (
   format: LogFormat,
-  { output, variables }: Environment
+  { stdout, variables }: ProcessEnvironment
 ): ((record: LogRecord.LogRecord) => string) =>
   format === "json"
     ? LogFormatJson.make()
     : LogFormatPretty.make({
         // no-color.org: set and not empty.
-        colours: output.isTerminal && (variables["NO_COLOR"] ?? "") === "" && variables["TERM"] !== "dumb"
+        colours: stdout.isTerminal && (variables["NO_COLOR"] ?? "") === "" && variables["TERM"] !== "dumb"
       })
 
-/** How many lines of one message are written a minute: they may tell of different things, unlike those of one failure. */
-const maxOfOneMessage = 20
+/** Lines of one message that are written per minute. Unlike repeated failures, they may be about different things. */
+const maxLinesPerMessage = 20
 
-/** Logs to the environment's output, and to nowhere else, from the given level on. */
+/** Logs lines of at least the given level, to stdout only. */
 export const layer = (settings: Pick<Settings, "logFormat" | "logLevel">): Layer.Layer<never> =>
   Layer.unwrap(
     Effect.gen(function* () {
-      const environment = yield* Environment
+      const environment = yield* ProcessEnvironment
       const clock = yield* Clock.Clock
       const format = formatter(
-        Option.getOrElse(settings.logFormat, () => (environment.output.isTerminal ? "pretty" : "json")),
+        Option.getOrElse(settings.logFormat, () => (environment.stdout.isTerminal ? "pretty" : "json")),
         environment
       )
       const write = yield* LogSink.make(environment, (count) =>
         format({
           date: new Date(),
           level: "warn",
-          message: "log lines dropped, their reader is too slow",
+          message: "log lines dropped: the reader of stdout is too slow",
           fields: { count },
           traceId: undefined,
           spanId: undefined,
           cause: undefined
         })
       )
-      const tap: Tap = { take: undefined }
+      const tap: Tap = { onRecord: undefined }
       const emit = (record: LogRecord.LogRecord): void => {
         write(format(record))
-        tap.take?.(record)
+        tap.onRecord?.(record)
       }
-      const admit = yield* LogStorms.make(clock, emit)
+      const emitLimited = yield* LogRateLimit.make(clock, emit)
       const access: AccessLog.Write = (entry, span, cause) => {
         const level = AccessLog.levelOf(entry)
         if (LogLevel.isLessThan(level, settings.logLevel)) return
@@ -63,15 +63,15 @@ export const layer = (settings: Pick<Settings, "logFormat" | "logLevel">): Layer
           spanId: span?.spanId,
           cause
         }
-        const kind = AccessLog.kindOf(entry)
-        if (kind === undefined) emit(record)
-        else admit(record, kind, 1)
+        const key = AccessLog.rateLimitKey(entry)
+        if (key === undefined) emit(record)
+        else emitLimited(record, key, 1)
       }
       const other = (record: LogRecord.LogRecord): void =>
-        // Who asks for these wants all of them.
+        // An operator who asks for these levels wants every line.
         record.level === "debug" || record.level === "trace"
           ? emit(record)
-          : admit(record, `${record.level} ${record.message}`, maxOfOneMessage)
+          : emitLimited(record, `${record.level} ${record.message}`, maxLinesPerMessage)
       return Layer.mergeAll(
         Logger.layer([Logger.make((options) => other(LogRecord.make(options)))]),
         Layer.succeed(References.MinimumLogLevel, settings.logLevel),

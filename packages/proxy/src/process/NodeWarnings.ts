@@ -1,13 +1,13 @@
 import { Effect, Layer } from "effect"
-import { Environment } from "../config/Environment.ts"
+import { ProcessEnvironment } from "../config/ProcessEnvironment.ts"
 
 const codeOf = (warning: Error): string | undefined =>
   "code" in warning && typeof warning.code === "string" ? warning.code : undefined
 
-/** Node's own warnings (deprecations, leaked listeners, ...) as lines of the log instead of text among them. */
+/** Logs Node's warnings (deprecations, leaked listeners, ...), which would otherwise be plain text on stderr. */
 export const layer: Layer.Layer<never> = Layer.effectDiscard(
   Effect.gen(function* () {
-    const { onWarning } = yield* Environment
+    const { onWarning } = yield* ProcessEnvironment
     const log = Effect.runForkWith(yield* Effect.context<never>())
     yield* Effect.acquireRelease(
       Effect.sync(() =>
@@ -22,7 +22,7 @@ export const layer: Layer.Layer<never> = Layer.effectDiscard(
           )
         })
       ),
-      (forget) => Effect.sync(forget)
+      (restore) => Effect.sync(restore)
     )
   })
 )

@@ -17,8 +17,7 @@ const simple = (value: unknown): string | undefined => {
   return items.every((item) => item !== undefined) ? `[${items.join(", ")}]` : undefined
 }
 
-// A tagged error often has no message: its simple fields then say what happened. Objects within are left out, since a
-// request or its headers may hold a secret.
+// A tagged error without a message is described by its simple fields. Objects are skipped: a request may hold a secret.
 const fieldsOf = (error: Readonly<Record<string, unknown>>): string => {
   const fields = Object.entries(error).flatMap(([name, value]) => {
     const shown = name.startsWith("_") || name.startsWith("~") ? undefined : simple(value)
@@ -41,26 +40,27 @@ const chain = (error: unknown, depth: number): string => {
   const inner = [error["reason"], error["cause"]].find(isObject)
   if (depth === maxDepth || inner === undefined) return head
   const message = text(inner["message"])
-  // Many wrappers repeat the message of what they wrap.
+  // Many wrappers repeat the message of their cause.
   return message !== "" && head.includes(message) ? head : `${head}: ${chain(inner, depth + 1)}`
 }
 
-/** An error, its reason and what caused it, in one line without stack traces or values that may be secret. */
-export const describe = (error: unknown): string => {
-  if (error instanceof AggregateError && error.message === "") return error.errors.map(describe).join(", ")
+/** An error, its `reason` and its causes in one line, without stack traces and without values that may be secret. */
+export const describeError = (error: unknown): string => {
+  if (error instanceof AggregateError && error.message === "")
+    return error.errors.map(describeError).join(", ")
   return escape(shorten(chain(error, 0).replace(/\s*\n\s*/g, " "), maxLength))
 }
 
-/** What a cause's failures and defects are, in one line. */
-export const oneLine = (cause: Cause.Cause<unknown>): string => {
+/** All failures and defects of a cause in one line; `interrupted` if it has none. */
+export const describeCause = (cause: Cause.Cause<unknown>): string => {
   const described = cause.reasons.flatMap((reason) =>
-    reason._tag === "Interrupt" ? [] : [describe(reason._tag === "Fail" ? reason.error : reason.defect)]
+    reason._tag === "Interrupt" ? [] : [describeError(reason._tag === "Fail" ? reason.error : reason.defect)]
   )
   return described.length > 0 ? described.join("; ") : "interrupted"
 }
 
-/** Where a cause's defects arose, innermost first: failures are expected and need no place. */
-export const stack = (cause: Cause.Cause<unknown>): ReadonlyArray<string> =>
+/** The stack frames of a cause's defects, innermost first. Failures are expected, so theirs are not shown. */
+export const defectStack = (cause: Cause.Cause<unknown>): ReadonlyArray<string> =>
   cause.reasons.filter(Cause.isDieReason).flatMap(({ defect }) =>
     defect instanceof Error && defect.stack !== undefined
       ? defect.stack

@@ -1,8 +1,8 @@
 import { Effect, Result, Schema, SchemaGetter, SchemaIssue } from "effect"
 
 /**
- * A schema over `To` that reads its text with `parse` and prints it with `format`. A failure of `parse` becomes the
- * issue's message; it is worded to follow the value, as in `"1X" has an unknown suffix`.
+ * A schema between text and `To`: decodes with `parse`, encodes with `format`. A failure of `parse` becomes the issue's
+ * message; it is a predicate that follows the value, as in `"1X" has an unknown suffix`.
  */
 export const textSchema = <To extends Schema.Constraint>(
   to: To,
@@ -20,13 +20,13 @@ export const textSchema = <To extends Schema.Constraint>(
     })
   )
 
-/** The reason a `parse` of `textSchema` gave, if the issue is one of those. */
-export const reasonOf = (issue: SchemaIssue.Issue): string | undefined => {
+/** The message of the failed `parse`, if the issue comes from a `textSchema`. */
+export const parseFailure = (issue: SchemaIssue.Issue): string | undefined => {
   switch (issue._tag) {
     case "InvalidValue":
       return issue.annotations?.message
     case "Encoding":
-      return reasonOf(issue.issue)
+      return parseFailure(issue.issue)
     default:
       return undefined
   }

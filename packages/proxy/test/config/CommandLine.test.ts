@@ -18,7 +18,7 @@ const message = (args: ReadonlyArray<string>, variables: Variables = {}): string
 }
 
 describe("CommandLine", () => {
-  it("takes the defaults for what is not given", () => {
+  it("uses the default of each flag that is not given", () => {
     const given = settings([])
     assert.deepStrictEqual({ ...given, credentialsFiles: [] }, defaults)
     assert.strictEqual(Option.map(given.listenAddress, String).pipe(Option.getOrNull), "127.0.0.1:5080")
@@ -31,7 +31,7 @@ describe("CommandLine", () => {
     assert.strictEqual(Duration.toSeconds(given.shutdownGracePeriod), 30)
   })
 
-  it("reads both forms of a flag", () => {
+  it("accepts both forms of a flag: --flag value and --flag=value", () => {
     for (const args of [["--platform", "linux/arm64"], ["--platform=linux/arm64"]]) {
       assert.strictEqual(settings(args).platform, "linux/arm64")
     }
@@ -51,7 +51,7 @@ describe("CommandLine", () => {
     assert.strictEqual(settings(["--log-level", "WaRn"]).logLevel, "Warn")
   })
 
-  it("reads each flag's variable, which its flag beats", () => {
+  it("uses a flag's variable unless the flag is given", () => {
     const variables = {
       REGISTRY_PACKAGES_PROXY_CACHE_RETENTION_SIZE: "10Mi",
       REGISTRY_PACKAGES_PROXY_DISABLE_CACHE: "true",
@@ -69,7 +69,7 @@ describe("CommandLine", () => {
     )
   })
 
-  it("takes an empty variable for one that is not set, and ignores what Kubernetes sets for a Service of our name", () => {
+  it("ignores empty variables, and variables that Kubernetes sets for a Service of our name", () => {
     const variables = {
       REGISTRY_PACKAGES_PROXY_LISTEN_ADDRESS: "",
       REGISTRY_PACKAGES_PROXY_PORT: "tcp://10.0.0.1:4219",
@@ -78,7 +78,7 @@ describe("CommandLine", () => {
     assert.deepStrictEqual(settings([], variables), settings([]))
   })
 
-  it("gathers the repeatable flag, each value once, or the values of its variable", () => {
+  it("collects the values of a repeatable flag without duplicates, or the values of its variable", () => {
     const files = (args: ReadonlyArray<string>, variables: Variables = {}) =>
       Effect.runSync(parse(args, variables)).credentialsFiles
     const variables = { REGISTRY_PACKAGES_PROXY_CREDENTIALS_FILE: "a.yaml,b.yaml" }
@@ -89,7 +89,7 @@ describe("CommandLine", () => {
     )
   })
 
-  it("names the variable, not the flag, when the variable is wrong", () => {
+  it("names the variable, not the flag, if the variable's value is not accepted", () => {
     assert.strictEqual(
       message(credentials, { REGISTRY_PACKAGES_PROXY_LOG_FORMAT: "xml" }),
       'REGISTRY_PACKAGES_PROXY_LOG_FORMAT: "xml" is not valid; accepted: json or pretty'
@@ -100,7 +100,7 @@ describe("CommandLine", () => {
     )
   })
 
-  it("says which value is wrong, why, and what is accepted", () => {
+  it("says which value is refused, why, and what is accepted", () => {
     const cases: ReadonlyArray<readonly [ReadonlyArray<string>, string]> = [
       [["--listen-address=5080"], '--listen-address: "5080" has no port; accepted: host:port, '],
       [
@@ -125,21 +125,21 @@ describe("CommandLine", () => {
       [["--listen-adress=:1"], 'unknown flag "--listen-adress"; did you mean --listen-address?'],
       [["-log-level=info"], 'unknown flag "-log-level"; did you mean --log-level?'],
       [["--retention-size", "1"], 'unknown flag "--retention-size"; did you mean --cache-retention-size?'],
-      [["--password=secret"], 'unknown flag "--password"; --help lists all'],
-      [["-x"], 'unknown flag "-x"; --help lists all'],
-      [["--constructor"], 'unknown flag "--constructor"; --help lists all']
+      [["--password=secret"], 'unknown flag "--password"; --help lists all flags'],
+      [["-x"], 'unknown flag "-x"; --help lists all flags'],
+      [["--constructor"], 'unknown flag "--constructor"; --help lists all flags']
     ]
     for (const [args, expected] of cases)
       assert.include(message([...credentials, ...args]), expected, args.join(" "))
   })
 
-  it("shortens a long value and escapes what would break the line", () => {
+  it("shortens a long value, and escapes characters that would break the line", () => {
     const text = message([...credentials, `--platform=a\nb\u001b[31m\u009b\u2028${"x".repeat(500)}`])
     assert.isBelow(text.length, 250)
     assert.match(text, /^--platform: "a\\nb\\u001b\[31m\\u009b\\u2028x+…" is not valid/)
   })
 
-  it("asks for something to listen on, and for both halves of a certificate", () => {
+  it("requires an address to listen on, two different ones, and both files of a certificate", () => {
     assert.include(
       message(["--listen-address=off"]),
       '--listen-address: "off" leaves nothing to listen on; give an address here or to --secure-listen-address'
@@ -158,7 +158,7 @@ describe("CommandLine", () => {
     }
     assert.strictEqual(
       message([...withServer, "--listen-address=:4219"]),
-      "--secure-listen-address: the port that --listen-address has; give one of them another"
+      "--secure-listen-address: the same address as --listen-address; give one of them another port"
     )
     const free = ["--listen-address=:0", "--secure-listen-address=:0", "--kubeconfig=k"]
     assert.isTrue(Option.isSome(Effect.runSync(parse(free, {})).secureListenAddress))
@@ -186,7 +186,7 @@ describe("CommandLine", () => {
     }
   })
 
-  it("takes the proxies that Go programs take, and any NO_PROXY", () => {
+  it("accepts the proxies that Go programs accept, and any NO_PROXY", () => {
     for (const variables of [
       { HTTP_PROXY: "proxy.test:3128", HTTPS_PROXY: "HTTPS://user:p%40ss@proxy.test/" },
       { HTTP_PROXY: "", https_proxy: " ", NO_PROXY: "10.0.0.0/99,[::,*.,:1" },
@@ -197,13 +197,13 @@ describe("CommandLine", () => {
     }
   })
 
-  it("answers --help and --version before anything else", () => {
+  it("handles --help and --version even if other arguments are wrong", () => {
     assert.strictEqual(message(["--platform=bad", "--help", "--nonsense"]), "HelpRequested")
     assert.strictEqual(message(["-h"]), "HelpRequested")
     assert.strictEqual(message(["--version"]), "VersionRequested")
   })
 
-  it("gives settings or one short line, whatever it is given", () => {
+  it("gives settings or an error of one short line for any arguments", () => {
     const anyArgument = fc.oneof(
       anyUnits,
       fc.constantFrom(

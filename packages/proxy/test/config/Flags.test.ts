@@ -7,7 +7,7 @@ import { helpText, informational } from "../../src/config/Help.ts"
 const all: ReadonlyArray<Flag<unknown>> = Object.values(flags)
 
 describe("Flags", () => {
-  it("have names of their own that Kubernetes' Service variables do not take", () => {
+  it("have distinct names that do not clash with the variables Kubernetes sets for a Service", () => {
     const names = [...all, ...informational].map(({ name }) => name)
     assert.strictEqual(new Set(names).size, names.length)
     for (const name of names) {
@@ -16,7 +16,7 @@ describe("Flags", () => {
     }
   })
 
-  it("are these", () => {
+  it("are exactly these", () => {
     assert.deepStrictEqual(
       all.map(({ name }) => name),
       [
@@ -41,7 +41,7 @@ describe("Flags", () => {
     )
   })
 
-  it("are each explained by --help with default, variable and what is accepted, in at most 100 columns", () => {
+  it("are each in --help, with default, variable and accepted texts, in at most 100 columns", () => {
     const text = helpText()
     for (const line of text.split("\n")) assert.isAtMost(line.length, 100, line)
     const words = text.replace(/\s+/g, " ")

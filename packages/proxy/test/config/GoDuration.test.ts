@@ -11,7 +11,7 @@ const reason = (text: string) =>
   Result.match(parse(text), { onFailure: String, onSuccess: (d) => `read as ${String(d)}` })
 
 describe("GoDuration", () => {
-  it("reads what Go reads", () => {
+  it("parses the durations that Go parses", () => {
     const cases: ReadonlyArray<readonly [string, number]> = [
       ["0", 0],
       ["0s", 0],
@@ -42,7 +42,7 @@ describe("GoDuration", () => {
     assert.strictEqual(reason(`${"9".repeat(400)}h`), "is more than 24h")
   })
 
-  it("reads back what it prints", () => {
+  it("parses the text that it formats", () => {
     fc.assert(fc.property(fc.nat(86_400_000), (n) => millis(format(Duration.millis(n))) === n))
     assert.strictEqual(format(Duration.seconds(90)), "1m30s")
     assert.strictEqual(format(Duration.zero), "0s")

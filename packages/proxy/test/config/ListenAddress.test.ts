@@ -11,7 +11,7 @@ const reason = (text: string) =>
   Result.match(parse(text), { onFailure: String, onSuccess: (a) => `read as ${String(a)}` })
 
 describe("ListenAddress", () => {
-  it("reads a host and a port", () => {
+  it("parses a host and a port", () => {
     assert.deepStrictEqual(options("127.0.0.1:5080"), { host: "127.0.0.1", port: 5080 })
     assert.deepStrictEqual(options("localhost:0"), { host: "localhost", port: 0 })
     assert.deepStrictEqual(options("node-1.example.com.:65535"), { host: "node-1.example.com.", port: 65535 })
@@ -19,7 +19,7 @@ describe("ListenAddress", () => {
     assert.deepStrictEqual(options("[fd00::1]:5080"), { host: "fd00::1", port: 5080 })
   })
 
-  it("takes a port alone for every interface", () => {
+  it("parses a port without a host as every interface", () => {
     assert.deepStrictEqual(options(":5080"), { port: 5080 })
   })
 
@@ -51,7 +51,7 @@ describe("ListenAddress", () => {
     }
   })
 
-  it("reads back what it prints", () => {
+  it("parses the text that it formats", () => {
     const address = fc.tuple(
       fc.oneof(
         fc.constant(""),
@@ -71,7 +71,7 @@ describe("ListenAddress", () => {
     )
   })
 
-  it("takes off for no listener", () => {
+  it("parses off as no listener", () => {
     const decode = Schema.decodeUnknownSync(ListenAddressOrOff)
     assert.deepStrictEqual(decode("off"), Option.none())
     assert.strictEqual(Schema.encodeSync(ListenAddressOrOff)(Option.none()), "off")

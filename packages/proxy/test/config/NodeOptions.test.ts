@@ -1,15 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
-import { Environment } from "../../src/config/Environment.ts"
+import { ProcessEnvironment } from "../../src/config/ProcessEnvironment.ts"
 import * as Logging from "../../src/logging/Logging.ts"
-import { ineffective, report } from "../../src/config/NodeOptions.ts"
-import * as FakeEnvironment from "./FakeEnvironment.ts"
+import { ineffectiveFlags, warn } from "../../src/config/NodeOptions.ts"
+import * as FakeProcessEnvironment from "./FakeProcessEnvironment.ts"
 
 const own = ["--disable-sigusr1", "--max-semi-space-size=4", "--max-old-space-size=192"]
 
 describe("NodeOptions", () => {
-  it("finds the flags that the program was started with already, however they are written", () => {
-    const found = (nodeOptions: string | undefined) => ineffective(nodeOptions, own)
+  it("finds the flags that the program's own flags override, in any spelling", () => {
+    const found = (nodeOptions: string | undefined) => ineffectiveFlags(nodeOptions, own)
     assert.deepStrictEqual(found(undefined), [])
     assert.deepStrictEqual(found(""), [])
     assert.deepStrictEqual(found("--max-old-space-size-percentage=40 --report-on-signal"), [])
@@ -21,13 +21,13 @@ describe("NodeOptions", () => {
   })
 
   it.effect(
-    "says once which they are",
+    "names them in one warning",
     Effect.fn(function* () {
-      const fake = FakeEnvironment.make()
-      yield* Effect.andThen(report("--max-old-space-size=400", own), report("--report-on-signal", own)).pipe(
+      const fake = FakeProcessEnvironment.make()
+      yield* Effect.andThen(warn("--max-old-space-size=400", own), warn("--report-on-signal", own)).pipe(
         Effect.provide(
           Logging.layer({ logFormat: Option.some("json"), logLevel: "Info" }).pipe(
-            Layer.provide(Layer.succeed(Environment, fake.environment))
+            Layer.provide(Layer.succeed(ProcessEnvironment, fake.environment))
           )
         )
       )

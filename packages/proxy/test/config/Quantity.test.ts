@@ -11,7 +11,7 @@ const reason = (text: string) =>
   Result.match(parse(text), { onFailure: String, onSuccess: (n) => `read as ${n}` })
 
 describe("Quantity", () => {
-  it("reads every form of the Kubernetes grammar", () => {
+  it("parses every form of the Kubernetes grammar", () => {
     const cases: ReadonlyArray<readonly [string, number]> = [
       ["0", 0],
       ["-0", 0],
@@ -64,7 +64,7 @@ describe("Quantity", () => {
     assert.strictEqual(reason("9".repeat(65)), "is longer than 64 characters")
   })
 
-  it("reads back what it prints", () => {
+  it("parses the text that it formats", () => {
     fc.assert(fc.property(fc.maxSafeNat(), (n) => bytes(format(n)) === n))
     fc.assert(
       fc.property(fc.nat(1023), fc.nat(4), (n, power) => {
@@ -77,7 +77,7 @@ describe("Quantity", () => {
     assert.strictEqual(format(0), "0")
   })
 
-  it("reads a number of any suffix as that number times its scale, rounded up", () => {
+  it("parses a number with a suffix as the number times the suffix's scale, rounded up", () => {
     const scales = {
       m: [1n, 1000n],
       "": [1n, 1n],
@@ -93,7 +93,7 @@ describe("Quantity", () => {
     )
   })
 
-  it("never throws, and gives whole safe bytes or a reason", () => {
+  it("never throws: gives a safe integer or a reason", () => {
     const anyText = fc.oneof(
       anyUnits,
       fc.string({ unit: fc.constantFrom(..."0123456789.+-eEKMGimnuk".split("")) })

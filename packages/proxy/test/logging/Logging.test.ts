@@ -2,11 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Redacted, References, Schema, Tracer } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import * as AccessLog from "../../src/logging/AccessLog.ts"
-import { Environment } from "../../src/config/Environment.ts"
+import { ProcessEnvironment } from "../../src/config/ProcessEnvironment.ts"
 import * as Logging from "../../src/logging/Logging.ts"
 import type { LogFormat, LogLevel } from "../../src/config/LogSettings.ts"
 import * as LogSink from "../../src/logging/LogSink.ts"
-import * as FakeEnvironment from "../config/FakeEnvironment.ts"
+import * as FakeProcessEnvironment from "../config/FakeProcessEnvironment.ts"
 
 const Line = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
 const decodeLine = Schema.decodeUnknownSync(Line)
@@ -14,7 +14,7 @@ const decodeLine = Schema.decodeUnknownSync(Line)
 const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
 
 const loggedTo = (
-  fake: ReturnType<typeof FakeEnvironment.make>,
+  fake: ReturnType<typeof FakeProcessEnvironment.make>,
   program: Effect.Effect<void>,
   settings: { readonly format?: LogFormat; readonly level?: LogLevel } = {}
 ): Effect.Effect<void> =>
@@ -23,15 +23,15 @@ const loggedTo = (
       Logging.layer({
         logFormat: Option.fromUndefinedOr(settings.format),
         logLevel: settings.level ?? "Info"
-      }).pipe(Layer.provide(Layer.succeed(Environment, fake.environment)))
+      }).pipe(Layer.provide(Layer.succeed(ProcessEnvironment, fake.environment)))
     ),
-    // Tests count turns of the event loop: none comes but where one is asked for.
+    // Tests count turns of the event loop, so the scheduler must not add any.
     Effect.provideService(References.PreventSchedulerYield, true)
   )
 
 const logged = (program: Effect.Effect<void>, level: LogLevel = "Info") =>
   Effect.gen(function* () {
-    const fake = FakeEnvironment.make()
+    const fake = FakeProcessEnvironment.make()
     yield* loggedTo(fake, program, { level })
     return fake.lines().map((line) => decodeLine(line))
   })
@@ -43,7 +43,7 @@ class Refused extends Schema.TaggedError<Refused>()("Refused", {
 class Failed extends Schema.TaggedError<Failed>()("Failed", { reason: Refused }) {}
 
 describe("Logging", () => {
-  it.effect("writes one JSON object a line, from the level on, in order", () =>
+  it.effect("writes one JSON object per line, of at least the level, in order", () =>
     Effect.gen(function* () {
       const lines = yield* logged(
         Effect.gen(function* () {
@@ -59,7 +59,7 @@ describe("Logging", () => {
     })
   )
 
-  it.effect("writes the time as RFC 3339, whatever second it is", () =>
+  it.effect("writes the time as RFC 3339, in every second", () =>
     Effect.gen(function* () {
       const times = [0, 7, 999, 1000, 1_700_000_000_123]
       const lines = yield* logged(
@@ -74,7 +74,7 @@ describe("Logging", () => {
     })
   )
 
-  it.effect("writes an access line with the ids of the span it is in", () =>
+  it.effect("writes a request's line with the ids of its span", () =>
     Effect.gen(function* () {
       const span = Tracer.externalSpan({
         traceId: "0af7651916cd43dd8448eb211c80319c",
@@ -114,7 +114,7 @@ describe("Logging", () => {
     })
   )
 
-  it.effect("writes a failure that repeats once a minute, with a count, and other requests each", () =>
+  it.effect("writes a repeated failure once a minute with a count, and every other request", () =>
     Effect.gen(function* () {
       const entry = { method: "GET", route: "package", bytes: 0, seconds: 0, requestId: "r" }
       const lines = yield* logged(
@@ -143,9 +143,9 @@ describe("Logging", () => {
     })
   )
 
-  it.effect("never writes a secret: not in fields, nor in errors, nor in what they hold", () =>
+  it.effect("never writes a secret in fields, errors or nested values", () =>
     Effect.gen(function* () {
-      const fake = FakeEnvironment.make()
+      const fake = FakeProcessEnvironment.make()
       const secret = Redacted.make("hunter2")
       const circular: Record<string, unknown> = { secret }
       circular["self"] = circular
@@ -169,11 +169,11 @@ describe("Logging", () => {
     })
   )
 
-  it.effect("keeps what a client sent in its line, and off the terminal", () =>
+  it.effect("escapes client input, so that it cannot forge a line or control a terminal", () =>
     Effect.gen(function* () {
       const forged = 'x\r\n{"level":"error"}\u001b[2J\u009b31m\u2028\u202e\u200b\u{e0001}\ud800"\\'
       for (const format of ["json", "pretty"] as const) {
-        const fake = FakeEnvironment.make()
+        const fake = FakeProcessEnvironment.make()
         const error = Effect.fail(new Error(forged)).pipe(
           Effect.catchCause((cause) => Effect.logError(forged, cause))
         )
@@ -194,7 +194,7 @@ describe("Logging", () => {
     })
   )
 
-  it.effect("says where a defect arose, and not where a failure did", () =>
+  it.effect("writes the stack of a defect, and none of a failure", () =>
     Effect.gen(function* () {
       const log = Effect.catchCause((cause) => Effect.logError("bad", cause))
       const [failure, defect] = yield* logged(
@@ -210,9 +210,9 @@ describe("Logging", () => {
     })
   )
 
-  it.effect("writes the lines of one turn of the event loop at once", () =>
+  it.effect("writes all lines of one turn of the event loop in one write", () =>
     Effect.gen(function* () {
-      const fake = FakeEnvironment.make()
+      const fake = FakeProcessEnvironment.make()
       const program = Effect.gen(function* () {
         for (let index = 0; index < 100; index++) yield* Effect.logInfo(`one ${index}`)
         assert.strictEqual(fake.writes.length, 0)
@@ -225,9 +225,9 @@ describe("Logging", () => {
     })
   )
 
-  it.effect("drops and counts lines while its reader is stuck, instead of keeping them all", () =>
+  it.effect("drops and counts lines while the reader of stdout is stuck", () =>
     Effect.gen(function* () {
-      const fake = FakeEnvironment.make()
+      const fake = FakeProcessEnvironment.make()
       fake.state.isStuck = true
       const count = 3000
       yield* loggedTo(
@@ -244,15 +244,15 @@ describe("Logging", () => {
       const lines = fake.lines().map((line) => decodeLine(line))
       const notice = lines.find(({ level }) => level === "warn")
       const lost = Number(notice?.["count"])
-      assert.isAbove(lost, count - LogSink.maxWaiting / 1000)
+      assert.isAbove(lost, count - LogSink.maxBufferedChars / 1000)
       assert.strictEqual(lines.length - 3, count - lost)
       assert.strictEqual(lines.at(-1)?.["message"], "last")
     })
   )
 
-  it.effect("writes everything before its scope is closed, and what is logged after", () =>
+  it.effect("writes every line before its scope closes, including lines logged during a write", () =>
     Effect.gen(function* () {
-      const fake = FakeEnvironment.make()
+      const fake = FakeProcessEnvironment.make()
       fake.state.isStuck = true
       const fiber = yield* Effect.forkChild(
         loggedTo(
@@ -277,9 +277,9 @@ describe("Logging", () => {
     })
   )
 
-  it.effect("does not wait for ever at its scope's end for a reader that takes nothing", () =>
+  it.effect("closes its scope after a timeout if the reader of stdout is stuck", () =>
     Effect.gen(function* () {
-      const fake = FakeEnvironment.make()
+      const fake = FakeProcessEnvironment.make()
       fake.state.isStuck = true
       const fiber = yield* Effect.forkChild(loggedTo(fake, Effect.logInfo("one")))
       yield* turn
@@ -289,9 +289,9 @@ describe("Logging", () => {
     })
   )
 
-  it.effect("writes what waits when the process ends at once", () =>
+  it.effect("writes the buffered lines when the process exits", () =>
     Effect.gen(function* () {
-      const fake = FakeEnvironment.make()
+      const fake = FakeProcessEnvironment.make()
       const program = Effect.gen(function* () {
         yield* Effect.logInfo("one")
         fake.exit()
@@ -302,19 +302,19 @@ describe("Logging", () => {
     })
   )
 
-  it.effect("is for people on a terminal, with colours unless NO_COLOR is set", () =>
+  it.effect("uses the pretty format on a terminal, with colours unless NO_COLOR is set", () =>
     Effect.gen(function* () {
       const program = Effect.logWarning("looks odd", { path: "a b", count: 2 })
-      const plain = FakeEnvironment.make({ isTerminal: true, variables: { NO_COLOR: "1" } })
+      const plain = FakeProcessEnvironment.make({ isTerminal: true, variables: { NO_COLOR: "1" } })
       yield* loggedTo(plain, program)
       assert.deepStrictEqual(plain.lines(), ['00:00:00.000 WARN  looks odd path="a b" count=2'])
-      const coloured = FakeEnvironment.make({ isTerminal: true })
+      const coloured = FakeProcessEnvironment.make({ isTerminal: true })
       yield* loggedTo(coloured, program)
       assert.include(coloured.lines()[0], "\u001b[33mWARN \u001b[0m looks odd")
-      const json = FakeEnvironment.make({ isTerminal: true })
+      const json = FakeProcessEnvironment.make({ isTerminal: true })
       yield* loggedTo(json, program, { format: "json" })
       assert.strictEqual(decodeLine(json.lines()[0])["message"], "looks odd")
-      const file = FakeEnvironment.make()
+      const file = FakeProcessEnvironment.make()
       yield* loggedTo(file, program, { format: "pretty" })
       assert.deepStrictEqual(file.lines(), plain.lines())
     })

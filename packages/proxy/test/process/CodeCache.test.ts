@@ -1,18 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import { PrometheusMetrics } from "effect/observability"
-import { type Form, form } from "../../src/build/Form.ts"
+import { type ProgramForm, programForm } from "../../src/build/ProgramForm.ts"
 import * as CodeCache from "../../src/process/CodeCache.ts"
-import { Environment } from "../../src/config/Environment.ts"
+import { ProcessEnvironment } from "../../src/config/ProcessEnvironment.ts"
 import * as Logging from "../../src/logging/Logging.ts"
-import * as FakeEnvironment from "../config/FakeEnvironment.ts"
+import * as FakeProcessEnvironment from "../config/FakeProcessEnvironment.ts"
 
-const reported = Effect.fnUntraced(function* (found: Form) {
-  const fake = FakeEnvironment.make()
-  yield* CodeCache.report(found).pipe(
+const reported = Effect.fnUntraced(function* (form: ProgramForm) {
+  const fake = FakeProcessEnvironment.make()
+  yield* CodeCache.report(form).pipe(
     Effect.provide(
       Logging.layer({ logFormat: Option.some("json"), logLevel: "Info" }).pipe(
-        Layer.provide(Layer.succeed(Environment, fake.environment))
+        Layer.provide(Layer.succeed(ProcessEnvironment, fake.environment))
       )
     )
   )
@@ -24,12 +24,12 @@ const reported = Effect.fnUntraced(function* (found: Form) {
 })
 
 describe("CodeCache", () => {
-  it("finds a script here, which has none", () => {
-    assert.strictEqual(form(), "script")
+  it("is not used by a script", () => {
+    assert.strictEqual(programForm(), "script")
   })
 
   it.effect(
-    "warns once of code that was rejected, and counts it",
+    "is reported by a warning and a metric if V8 rejected it",
     Effect.fn(function* () {
       const { lines, rejected } = yield* reported("executable, code cache rejected")
       assert.strictEqual(rejected, "1")
@@ -44,7 +44,7 @@ describe("CodeCache", () => {
     "executable, code cache accepted"
   ] as const) {
     it.effect(
-      `says nothing where there is nothing to do (${form})`,
+      `is not reported otherwise (${form})`,
       Effect.fn(function* () {
         assert.deepStrictEqual(yield* reported(form), { lines: [], rejected: "0" })
       })

@@ -10,11 +10,11 @@ import { createServer } from "node:net"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import * as Program from "../../src/Program.ts"
 import * as Settings from "../../src/config/Settings.ts"
-import { explain, ofListeners } from "../../src/process/StartFailure.ts"
+import { explain, markSecureListener } from "../../src/process/StartFailure.ts"
 
 const onLoopback = (port: number) => new ListenAddress.ListenAddress({ host: Option.some("127.0.0.1"), port })
 
-/** A port that somebody listens on. */
+/** A port that is in use. */
 const takenPort = Effect.gen(function* () {
   const server = yield* Effect.acquireRelease(
     Effect.promise(async () => {
@@ -28,8 +28,8 @@ const takenPort = Effect.gen(function* () {
   return typeof address === "object" && address !== null ? address.port : 0
 })
 
-/** What the program says that does not start, with these listeners. */
-const said = Effect.fnUntraced(function* (
+/** The explanation of a program that fails to start with these listeners. */
+const explained = Effect.fnUntraced(function* (
   listeners: Pick<Settings.Settings, "listenAddress" | "secureListenAddress">
 ) {
   const exit = yield* Effect.exit(
@@ -46,20 +46,20 @@ const said = Effect.fnUntraced(function* (
   return Exit.isFailure(exit) ? explain(exit.cause) : "it started"
 })
 
-describe("a port that is taken", () => {
-  it.live("is blamed on the flag that asked for it", () =>
+describe("a port that is in use", () => {
+  it.live("is reported by the flag that names it", () =>
     Effect.gen(function* () {
       const port = yield* takenPort
       const taken = Option.some(onLoopback(port))
       const free = Option.some(onLoopback(0))
-      const why = `cannot listen on 127.0.0.1:${port}: another program listens there already`
+      const why = `cannot listen on 127.0.0.1:${port}: the address is in use`
       for (const [listenAddress, secureListenAddress, flag] of [
         [taken, Option.none(), "--listen-address"],
         [taken, free, "--listen-address"],
         [free, taken, "--secure-listen-address"],
         [Option.none(), taken, "--secure-listen-address"]
       ] as const) {
-        assert.include(yield* said({ listenAddress, secureListenAddress }), `${flag}: ${why}`)
+        assert.include(yield* explained({ listenAddress, secureListenAddress }), `${flag}: ${why}`)
       }
     }).pipe(Effect.scoped)
   )
@@ -69,10 +69,10 @@ describe("a listener's failure", () => {
   const at = (host: string, port: number) =>
     Option.some(new ListenAddress.ListenAddress({ host: Option.some(host), port }))
   const failed = (what: object) => new ServeError({ cause: Object.assign(new Error(""), what) })
-  const flagOf = (what: object, listeners: Parameters<typeof ofListeners>[1]) =>
-    /^--[a-z-]+/.exec(explain(Cause.fail(ofListeners(failed(what), listeners))))?.[0]
+  const flagOf = (what: object, listeners: Parameters<typeof markSecureListener>[1]) =>
+    /^--[a-z-]+/.exec(explain(Cause.fail(markSecureListener(failed(what), listeners))))?.[0]
 
-  it("is told by its address where both flags have one port", () => {
+  it("is attributed by its address if both flags have the same port", () => {
     const listeners = { listenAddress: at("127.0.0.1", 4219), secureListenAddress: at("10.0.0.1", 4219) }
     for (const [address, flag] of [
       ["127.0.0.1", "--listen-address"],
@@ -83,7 +83,7 @@ describe("a listener's failure", () => {
     }
   })
 
-  it("is told by its name where that is not known", () => {
+  it("is attributed by its host name if the name cannot be resolved", () => {
     const error = { syscall: "getaddrinfo", code: "ENOTFOUND", hostname: "no.such" }
     const [nowhere, here] = [at("no.such", 4219), at("127.0.0.1", 5080)]
     assert.strictEqual(

@@ -2,12 +2,12 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { Deferred, Effect, Exit, Fiber, Layer, Logger, Metric, Option, Result, Scope } from "effect"
-import { Environment } from "../../src/config/Environment.ts"
+import { ProcessEnvironment } from "../../src/config/ProcessEnvironment.ts"
 import * as Logging from "../../src/logging/Logging.ts"
 import { telemetryLost } from "../../src/metrics/Metrics.ts"
 import * as Telemetry from "../../src/Telemetry.ts"
 import * as TelemetrySettings from "../../src/telemetry/TelemetrySettings.ts"
-import * as FakeEnvironment from "../config/FakeEnvironment.ts"
+import * as FakeProcessEnvironment from "../config/FakeProcessEnvironment.ts"
 import * as Collector from "./Collector.ts"
 
 const net = process.getBuiltinModule("node:net")
@@ -88,13 +88,13 @@ describe("a collector", () => {
           OTEL_LOGS_EXPORTER: "otlp"
         })
       )
-      const fake = FakeEnvironment.make()
+      const fake = FakeProcessEnvironment.make()
       yield* Effect.logWarning("something is wrong", { host: "registry.test" }).pipe(
         Effect.withSpan("something"),
         Effect.provide(
           Telemetry.layer(settings).pipe(
             Layer.provideMerge(Logging.layer({ logFormat: Option.none(), logLevel: "Info" })),
-            Layer.provideMerge([Layer.succeed(Environment, fake.environment), NodeServices.layer])
+            Layer.provideMerge([Layer.succeed(ProcessEnvironment, fake.environment), NodeServices.layer])
           )
         )
       )

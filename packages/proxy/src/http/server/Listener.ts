@@ -99,7 +99,7 @@ const renewal = (secure: SecureListener.SecureServer, material: Material): Effec
   Effect.try({ try: () => secure.renew(material), catch: (cause) => cause }).pipe(
     Effect.tapError((cause) =>
       Effect.logError("TLS material cannot be used, the one before serves on", {
-        error: CauseText.describe(cause)
+        error: CauseText.describeError(cause)
       })
     ),
     Effect.retry(renewalRetries),

@@ -77,7 +77,7 @@ export const layer = (
       const take = (record: LogRecord): void => {
         if (waiting >= settings.batching.maxQueueSize) return loss.lost(1, "queue full")
         waiting++
-        const cause = record.cause === undefined ? {} : { cause: CauseText.oneLine(record.cause) }
+        const cause = record.cause === undefined ? {} : { cause: CauseText.describeCause(record.cause) }
         logger.emit({
           timestamp: record.date,
           severityNumber: severities[record.level] ?? SeverityNumber.UNSPECIFIED,
@@ -95,11 +95,11 @@ export const layer = (
       )
       yield* Effect.acquireRelease(
         Effect.sync(() => {
-          tap.take = take
+          tap.onRecord = take
         }),
         () =>
           Effect.sync(() => {
-            tap.take = undefined
+            tap.onRecord = undefined
           })
       )
     })

@@ -7,7 +7,7 @@ import type { Resource } from "@opentelemetry/resources"
 import { type SpanExporter, TracerProvider } from "@opentelemetry/sdk-trace"
 import { TraceHeaders } from "@registry-packages-proxy/kubernetes/TraceHeaders"
 import { Effect, type FileSystem, Layer, Option, Tracer } from "effect"
-import { Environment } from "../../config/Environment.ts"
+import { ProcessEnvironment } from "../../config/ProcessEnvironment.ts"
 import type { UsageError } from "../../config/UsageError.ts"
 import { version } from "../../build/Version.ts"
 import { FinishedSpans } from "../FinishedSpans.ts"
@@ -84,7 +84,7 @@ export const layer = (
 ): Layer.Layer<never, UsageError, FileSystem.FileSystem> =>
   layerExporter(settings, resource, (loss) =>
     Option.match(settings.collector, {
-      onNone: () => Effect.map(Environment, ({ output }) => TreeExporter.make(output)),
+      onNone: () => Effect.map(ProcessEnvironment, ({ stdout }) => TreeExporter.make(stdout)),
       onSome: (collector) => Exporter.make(collector, format, loss)
     })
   )

@@ -1,6 +1,6 @@
 import { ExportResultCode } from "@opentelemetry/core"
 import type { SpanExporter } from "@opentelemetry/sdk-trace"
-import type { Output } from "../../config/Environment.ts"
+import type { Output } from "../../config/ProcessEnvironment.ts"
 import * as SpanTree from "../SpanTree.ts"
 import { view } from "./SpanView.ts"
 

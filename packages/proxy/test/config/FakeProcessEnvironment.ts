@@ -1,8 +1,8 @@
-import type { Environment } from "../../src/config/Environment.ts"
+import type { ProcessEnvironment } from "../../src/config/ProcessEnvironment.ts"
 
-/** An environment that keeps what is written; while `isStuck`, nothing is taken and `release` then takes it all. */
+/** An environment that records all writes. While `isStuck`, writes wait until `release` is called. */
 export const make = (
-  options: { readonly isTerminal?: boolean; readonly variables?: Environment["variables"] } = {}
+  options: { readonly isTerminal?: boolean; readonly variables?: ProcessEnvironment["variables"] } = {}
 ) => {
   const listeners = new Set<() => void>()
   const warningListeners = new Set<(warning: Error) => void>()
@@ -24,11 +24,11 @@ export const make = (
       if (text !== "") texts.push(text)
     }
   })
-  const environment: Environment = {
+  const environment: ProcessEnvironment = {
     args: [],
     variables: options.variables ?? {},
-    output: outputTo(writes),
-    errors: outputTo(errorWrites),
+    stdout: outputTo(writes),
+    stderr: outputTo(errorWrites),
     onExit: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)

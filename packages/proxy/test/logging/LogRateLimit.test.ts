@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { Clock, Effect, Exit, Scope } from "effect"
 import type { LogRecord } from "../../src/logging/LogRecord.ts"
-import * as LogStorms from "../../src/logging/LogStorms.ts"
+import * as LogRateLimit from "../../src/logging/LogRateLimit.ts"
 
 const record = (number: number): LogRecord => ({
   date: new Date(0),
@@ -17,19 +17,20 @@ const record = (number: number): LogRecord => ({
 const started = Effect.gen(function* () {
   const written: Array<Readonly<Record<string, unknown>>> = []
   const scope = yield* Scope.make()
-  const admit = yield* LogStorms.make(yield* Clock.Clock, ({ fields }) => void written.push(fields)).pipe(
-    Scope.provide(scope)
-  )
-  return { admit, written, end: Scope.close(scope, Exit.void) }
+  const writeLimited = yield* LogRateLimit.make(
+    yield* Clock.Clock,
+    ({ fields }) => void written.push(fields)
+  ).pipe(Scope.provide(scope))
+  return { writeLimited, written, close: Scope.close(scope, Exit.void) }
 })
 
-describe("a storm of lines", () => {
-  it.effect("of one kind is a line a minute, with the count of those it stands for", () =>
+describe("repeated log lines", () => {
+  it.effect("with one key are written once a minute, with the count of repeated lines", () =>
     Effect.gen(function* () {
-      const { admit, written } = yield* started
+      const { writeLimited, written } = yield* started
       // An hour of a line a second.
       for (let second = 0; second < 3600; second++) {
-        admit(record(second), "down", 1)
+        writeLimited(record(second), "down", 1)
         yield* TestClock.adjust("1 second")
       }
       assert.strictEqual(written.length, 61)
@@ -38,27 +39,27 @@ describe("a storm of lines", () => {
         { number: 59, repeated: 59 },
         { number: 119, repeated: 60 }
       ])
-      const told = written.reduce((sum, { repeated = 1 }) => sum + Number(repeated), 0)
-      assert.strictEqual(told, 3600)
+      const counted = written.reduce((sum, { repeated = 1 }) => sum + Number(repeated), 0)
+      assert.strictEqual(counted, 3600)
     })
   )
 
-  it.effect("leaves lines of other kinds alone, and those that come now and then", () =>
+  it.effect("are written if their keys differ, or if they are more than a minute apart", () =>
     Effect.gen(function* () {
-      const { admit, written } = yield* started
-      admit(record(1), "one", 1)
-      admit(record(2), "two", 1)
+      const { writeLimited, written } = yield* started
+      writeLimited(record(1), "one", 1)
+      writeLimited(record(2), "two", 1)
       yield* TestClock.adjust("1 minute")
-      admit(record(3), "one", 1)
+      writeLimited(record(3), "one", 1)
       yield* TestClock.adjust("10 minutes")
       assert.deepStrictEqual(written, [{ number: 1 }, { number: 2 }, { number: 3 }])
     })
   )
 
-  it.effect("lets a few pass where lines of one kind may tell of different things", () =>
+  it.effect("are written up to the burst in each minute", () =>
     Effect.gen(function* () {
-      const { admit, written } = yield* started
-      for (const number of [1, 2, 3, 4, 5]) admit(record(number), "kind", 3)
+      const { writeLimited, written } = yield* started
+      for (const number of [1, 2, 3, 4, 5]) writeLimited(record(number), "kind", 3)
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(written, [
         { number: 1 },
@@ -69,11 +70,11 @@ describe("a storm of lines", () => {
     })
   )
 
-  it.effect("has its count told when the program ends", () =>
+  it.effect("are counted when the scope closes", () =>
     Effect.gen(function* () {
-      const { admit, end, written } = yield* started
-      for (const number of [1, 2, 3]) admit(record(number), "kind", 1)
-      yield* end
+      const { close, writeLimited, written } = yield* started
+      for (const number of [1, 2, 3]) writeLimited(record(number), "kind", 1)
+      yield* close
       assert.deepStrictEqual(written, [{ number: 1 }, { number: 3, repeated: 2 }])
     })
   )

@@ -2,49 +2,49 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
-import { Environment } from "../../src/config/Environment.ts"
-import { exitCode, report } from "../../src/process/Signals.ts"
+import { ProcessEnvironment } from "../../src/config/ProcessEnvironment.ts"
+import { exitCode, report } from "../../src/process/ProcessMain.ts"
 import { HelpRequested, UsageError } from "../../src/config/UsageError.ts"
-import * as FakeEnvironment from "../config/FakeEnvironment.ts"
+import * as FakeProcessEnvironment from "../config/FakeProcessEnvironment.ts"
 
 const fixture = fileURLToPath(new URL("../fixtures/main.ts", import.meta.url))
 
 interface Ended {
   readonly code: number | null
-  readonly output: string
-  readonly errors: string
+  readonly stdout: string
+  readonly stderr: string
 }
 
-/** Runs the fixture until it ends; `onText` hears its whole output so far each time there is more. */
+/** Runs the fixture until it exits. Each write to stdout calls `onText` with the whole text so far. */
 const run = (
   args: ReadonlyArray<string>,
   onText: (text: string, child: ChildProcess) => void = () => {}
 ): Effect.Effect<Ended> =>
   Effect.callback((resume) => {
     const child = spawn(process.execPath, [fixture, ...args], { stdio: ["ignore", "pipe", "pipe"] })
-    let output = ""
-    let errors = ""
+    let stdout = ""
+    let stderr = ""
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      output += text
-      onText(output, child)
+      stdout += text
+      onText(stdout, child)
     })
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text))
-    child.on("close", (code) => resume(Effect.succeed({ code, output, errors })))
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
+    child.on("close", (code) => resume(Effect.succeed({ code, stdout, stderr })))
     return Effect.sync(() => child.kill("SIGKILL"))
   })
 
 const behave = (behaviour: string) => ["--credentials-file=x", "--cache-directory", behaviour]
 
 const reported = (cause: Cause.Cause<unknown>) => {
-  const fake = FakeEnvironment.make()
-  return Effect.map(Effect.provideService(report(cause), Environment, fake.environment), () => ({
-    output: fake.writes.join(""),
-    errors: fake.errorWrites.join("")
+  const fake = FakeProcessEnvironment.make()
+  return Effect.map(Effect.provideService(report(cause), ProcessEnvironment, fake.environment), () => ({
+    stdout: fake.writes.join(""),
+    stderr: fake.errorWrites.join("")
   }))
 }
 
-describe("Signals", () => {
-  it("gives 0 for a stop that was asked for, 2 for usage and 1 for any other failure", () => {
+describe("ProcessMain", () => {
+  it("exits with 0 for a requested stop, 2 for a usage error and 1 for any other failure", () => {
     const interrupt = Exit.failCause(Cause.interrupt(1))
     assert.strictEqual(exitCode(Exit.void, false), 0)
     assert.strictEqual(exitCode(interrupt, true), 0)
@@ -55,79 +55,79 @@ describe("Signals", () => {
     assert.strictEqual(exitCode(Exit.failCause(Cause.combine(Cause.interrupt(1), Cause.die("bug"))), true), 1)
   })
 
-  it.effect("reports a failure in one line on the errors, and an answer on the output", () =>
+  it.effect("prints a failure to stderr in one line, and the text of --help to stdout", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* reported(Cause.fail(new UsageError({ message: "no" }))), {
-        output: "",
-        errors: "registry-packages-proxy: no\n"
+        stdout: "",
+        stderr: "registry-packages-proxy: no\n"
       })
       assert.deepStrictEqual(yield* reported(Cause.fail(new HelpRequested({ text: "help\n" }))), {
-        output: "help\n",
-        errors: ""
+        stdout: "help\n",
+        stderr: ""
       })
       assert.deepStrictEqual(yield* reported(Cause.fail(new Error("a\nb"))), {
-        output: "",
-        errors: "registry-packages-proxy: a b\n"
+        stdout: "",
+        stderr: "registry-packages-proxy: a b\n"
       })
-      assert.deepStrictEqual(yield* reported(Cause.interrupt(1)), { output: "", errors: "" })
+      assert.deepStrictEqual(yield* reported(Cause.interrupt(1)), { stdout: "", stderr: "" })
     })
   )
 
-  it.live("ends gracefully with 0 on the first signal, with nothing lost of what was logged", () =>
+  it.live("stops gracefully with 0 on the first signal, and writes every log line", () =>
     Effect.gen(function* () {
       for (const signal of ["SIGTERM", "SIGINT"] as const) {
         const ended = yield* run(behave("serve"), (text, child) => {
           if (text.includes("ready")) child.kill(signal)
         })
-        assert.deepStrictEqual({ code: ended.code, errors: ended.errors }, { code: 0, errors: "" })
-        assert.match(ended.output, /"message":"ready".*\n.*"message":"stopped".*\n$/)
+        assert.deepStrictEqual({ code: ended.code, stderr: ended.stderr }, { code: 0, stderr: "" })
+        assert.match(ended.stdout, /"message":"ready".*\n.*"message":"stopped".*\n$/)
       }
     })
   )
 
-  it.live("ends at once with 1 on a second signal", () =>
+  it.live("exits immediately with 1 on a second signal", () =>
     Effect.gen(function* () {
       const ended = yield* run(behave("stuck"), (text, child) => {
         child.kill(text.includes("stuck") ? "SIGTERM" : "SIGINT")
       })
       assert.strictEqual(ended.code, 1)
-      assert.notInclude(ended.output, "stopped")
+      assert.notInclude(ended.stdout, "stopped")
     })
   )
 
-  it.live("ends with 2 and one line for a bad flag, 0 and the text for --help", () =>
+  it.live("exits with 2 and one line for a bad flag, with 0 and the text for --help", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* run(["--log-level=loud"]), {
         code: 2,
-        output: "",
-        errors:
+        stdout: "",
+        stderr:
           'registry-packages-proxy: --log-level: "loud" is not a level; ' +
           "accepted: trace, debug, info, warn or error, in any case\n"
       })
       const help = yield* run(["--help"])
-      assert.deepStrictEqual({ code: help.code, errors: help.errors }, { code: 0, errors: "" })
-      assert.include(help.output, "REGISTRY_PACKAGES_PROXY_SHUTDOWN_GRACE_PERIOD")
+      assert.deepStrictEqual({ code: help.code, stderr: help.stderr }, { code: 0, stderr: "" })
+      assert.include(help.stdout, "REGISTRY_PACKAGES_PROXY_SHUTDOWN_GRACE_PERIOD")
     })
   )
 
-  it.live("ends with 1 and one line naming the address for a taken port", () =>
+  it.live("exits with 1 and one line that names the address if the address is in use", () =>
     Effect.gen(function* () {
       const ended = yield* run(behave("taken"))
       assert.strictEqual(ended.code, 1)
       assert.match(
-        ended.errors,
-        /^registry-packages-proxy: --listen-address: cannot listen on 127\.0\.0\.1:\d+: another program listens there already; .*\n$/
+        ended.stderr,
+        /^registry-packages-proxy: --listen-address: cannot listen on 127\.0\.0\.1:\d+: the address is in use; .*\n$/
       )
     })
   )
 
-  it.live("has Node's warnings in its log, and no text of Node's on the errors", () =>
+  it.live("logs Node's warnings, and Node prints none to stderr", () =>
     Effect.gen(function* () {
       const ended = yield* run(behave("warning"), (text, child) => {
         if (text.includes("OLD1")) child.kill("SIGTERM")
       })
-      assert.strictEqual(ended.errors, "")
-      const line: unknown = JSON.parse(ended.output.split("\n").find((line) => line.includes("OLD1")) ?? "")
+      assert.strictEqual(ended.stderr, "")
+      const line: unknown = JSON.parse(ended.stdout.split("\n").find((line) => line.includes("OLD1")) ?? "")
       assert.deepInclude(line, {
         level: "warn",
         message: "warning from Node",
@@ -138,11 +138,11 @@ describe("Signals", () => {
     })
   )
 
-  it.live("ends with 1 and the place for a defect", () =>
+  it.live("exits with 1 and a stack for a defect", () =>
     Effect.gen(function* () {
       const ended = yield* run(behave("defect"))
       assert.strictEqual(ended.code, 1)
-      assert.match(ended.errors, /^registry-packages-proxy: TypeError: a bug\n {4}at .*main\.ts/)
+      assert.match(ended.stderr, /^registry-packages-proxy: TypeError: a bug\n {4}at .*main\.ts/)
     })
   )
 })

@@ -1,22 +1,22 @@
 const { getAssetKeys, getRawAsset, isSea } = process.getBuiltinModule("node:sea")
 const { Script } = process.getBuiltinModule("node:vm")
 
-/** The asset of the executable with V8's code for `probeScript`, made by the V8 that made the code for the program. */
+/** The executable's asset with V8's code cache for `probeScript`, made by the same V8 as the program's own. */
 const probeAsset = "code-cache-probe"
 const probeScript = "0"
 
-/** How this process came to be, and what became of the code that V8 was given for it. */
-export type Form =
+/** The form that the program runs in, and if V8 accepted the code cache that comes with it. */
+export type ProgramForm =
   | "script"
   | "executable without code cache"
   | "executable, code cache accepted"
   | "executable, code cache rejected"
 
 /**
- * The form of this process. V8 takes cached code only from the same V8 with the same flags. Node says whether it did before the
- * program begins, in a warning that nothing hears; V8 takes the code for another script if and only if it took the program's.
+ * The form of this process. V8 accepts a code cache only from the same V8 with the same flags. Node reports a rejection before
+ * any script can listen, so this function tries a second cache: V8 accepts it if and only if it accepted the program's.
  */
-export const form = (): Form => {
+export const programForm = (): ProgramForm => {
   if (!isSea()) return "script"
   if (!getAssetKeys().includes(probeAsset)) return "executable without code cache"
   const { cachedDataRejected } = new Script(probeScript, { cachedData: Buffer.from(getRawAsset(probeAsset)) })
