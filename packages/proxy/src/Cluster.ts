@@ -7,47 +7,48 @@ import { flags } from "./config/Flags.ts"
 import type { Settings } from "./config/Settings.ts"
 import { UsageError } from "./config/UsageError.ts"
 
-/** The API server of a program, for credentials and access alike. */
+/** The program's API server, for registry credentials and for access control. */
 export interface Cluster {
   readonly location: ClusterLocation.ClusterLocation
-  /** Its API. One layer, so that all who are given it share connections, kubeconfig and exec plugin. */
+  /** Its API. Reuse this one layer, so that all users share connections, kubeconfig and exec plugin. */
   readonly layer: Layer.Layer<KubernetesApi>
 }
 
 type Variables = Readonly<Record<string, string | undefined>>
 
-/** An API server over the network, through the proxy that the variables name for it. */
+/** A cluster whose API server is reached over the network, through the proxy that `variables` name for it. */
 export const make = (location: ClusterLocation.ClusterLocation, variables: Variables): Cluster => ({
   location,
   layer: KubernetesApi.layer.pipe(Layer.provide(NodeApiServer.layer(location, variables)))
 })
 
-const ways = (...given: ReadonlyArray<Flag.Flag<unknown>>): string =>
+const alternatives = (...given: ReadonlyArray<Flag.Flag<unknown>>): string =>
   given.map((flag) => `--${flag.name} FILE (or ${Flag.variable(flag)})`).join(" or ")
 
-/** Why a program that has no API server could do nothing, or open a port that it lets nobody through. */
+/** The error of settings that require an API server, for a program that has none. */
 const contradiction = (
   settings: Settings,
-  own: Option.Option<ClusterLocation.InCluster>
+  inCluster: Option.Option<ClusterLocation.InCluster>
 ): Option.Option<string> => {
   if (Option.isSome(settings.secureListenAddress)) {
-    const elsewhere = Option.match(own, {
-      onNone: () => "or run in a Kubernetes cluster",
-      onSome: (own) => `or this pod a service account, whose token would be ${ClusterLocation.tokenFile(own)}`
+    const otherwise = Option.match(inCluster, {
+      onNone: () => "run in a Kubernetes cluster",
+      onSome: (location) =>
+        `give this pod a service account, whose token would be ${ClusterLocation.tokenFile(location)}`
     })
     return Option.some(
-      `--${flags.secureListenAddress.name}: no API server to ask who may; give ${ways(flags.kubeconfig)}, ${elsewhere}`
+      `--${flags.secureListenAddress.name}: access control requires an API server; ` +
+        `give ${alternatives(flags.kubeconfig)}, or ${otherwise}`
     )
   }
   if (settings.credentialsFiles.length > 0) return Option.none()
-  const sources = ways(flags.kubeconfig, flags.credentialsFiles)
-  return Option.some(`no source of registry credentials: give ${sources}, or run in a Kubernetes cluster`)
+  const sources = alternatives(flags.kubeconfig, flags.credentialsFiles)
+  return Option.some(`no source of registry credentials; give ${sources}, or run in a Kubernetes cluster`)
 }
 
 /**
- * The one rule for which API server that is: the kubeconfig's, else that of the cluster this pod runs in. A pod that was
- * given credentials files but no service account token is to do without one. Fails where there is none and the settings
- * need one.
+ * Chooses the API server: the kubeconfig's, else that of the cluster this pod runs in. A pod with credentials files and
+ * without a mounted service account token runs without an API server. Fails if the settings require one and there is none.
  */
 export const choose = Effect.fnUntraced(function* (
   settings: Settings,
@@ -56,13 +57,13 @@ export const choose = Effect.fnUntraced(function* (
   if (Option.isSome(settings.kubeconfig)) {
     return Option.some(make(ClusterLocation.kubeconfig(settings.kubeconfig.value), variables))
   }
-  const own = ClusterLocation.inCluster(variables)
-  if (Option.isSome(own)) {
+  const inCluster = ClusterLocation.inCluster(variables)
+  if (Option.isSome(inCluster)) {
     const fs = yield* FileSystem.FileSystem
-    const hasToken = Effect.orElseSucceed(fs.exists(ClusterLocation.tokenFile(own.value)), () => false)
+    const hasToken = Effect.orElseSucceed(fs.exists(ClusterLocation.tokenFile(inCluster.value)), () => false)
     if (settings.credentialsFiles.length === 0 || (yield* hasToken))
-      return Option.some(make(own.value, variables))
+      return Option.some(make(inCluster.value, variables))
   }
-  const message = contradiction(settings, own)
+  const message = contradiction(settings, inCluster)
   return Option.isSome(message) ? yield* new UsageError({ message: message.value }) : Option.none()
 })

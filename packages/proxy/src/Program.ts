@@ -21,53 +21,50 @@ import type { Settings } from "./config/Settings.ts"
 import { markSecureListener } from "./process/StartFailure.ts"
 import { UsageError } from "./config/UsageError.ts"
 
-// Not imported: as a module it evaluates its lazy exports, which stay resident.
+// Not imported: an import evaluates the module's lazy exports, which stay in memory.
 const { hostname } = process.getBuiltinModule("node:os")
 
-/** The platform services that files are reached through. */
-export type Platform = FileSystem.FileSystem | Path.Path
+/** The platform services that access files. */
+export type FileServices = FileSystem.FileSystem | Path.Path
 
-/** What one program is made of besides its settings. */
+/** The program's environment, besides its settings. */
 export interface Environment {
-  /**
-   * Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are looked up, SSL_CERT_FILE and SSL_CERT_DIR, and what a pod is told of its
-   * API server.
-   */
+  /** Environment variables. Read: HTTP_PROXY, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR, KUBERNETES_SERVICE_*. */
   readonly variables: Readonly<Record<string, string | undefined>>
 }
 
-/** Packages kept on disk, or nothing kept. */
-export const layerCache = (settings: Settings): Layer.Layer<DigestCache, never, Platform> =>
+/** The cache on disk; with --disable-cache one that stores nothing. */
+export const layerCache = (settings: Settings): Layer.Layer<DigestCache, never, FileServices> =>
   settings.disableCache
     ? DigestCacheLive.layerDisabled
     : DigestCacheLive.layer({ directory: settings.cacheDirectory, cap: settings.cacheRetentionSize })
 
-/** Registry sources from the API server, where there is one, and the credentials files; says which. */
+/** Registry sources from the credentials files and from the API server, if there is one. */
 export const layerCredentials = (
   settings: Settings,
   cluster: Option.Option<Cluster.Cluster>
-): Layer.Layer<CredentialStore, never, Platform> => {
+): Layer.Layer<CredentialStore, never, FileServices> => {
   const files = settings.credentialsFiles
-  const origins = Option.map(cluster, ({ location }) => ClusterLocation.describe(location))
+  const apiServer = Option.map(cluster, ({ location }) => ClusterLocation.describe(location))
   const store = Option.match(cluster, {
     onNone: () => CredentialStore.layerFiles(files),
     onSome: ({ layer }) => CredentialStore.layerWatch(files).pipe(Layer.provide(layer))
   })
-  const said = [...files, ...Option.toArray(origins)].join(", then ")
-  return Layer.unwrap(Effect.as(Effect.logInfo(`Registry credentials come from ${said}`), store))
+  const sources = [...files, ...Option.toArray(apiServer)]
+  return Layer.unwrap(Effect.as(Effect.logInfo("reading registry credentials", { sources }), store))
 }
 
-/** Upstream registries over the network. */
+/** Registries over the network. */
 export const layerRegistry = ({ variables }: Environment): Layer.Layer<RegistryClient> =>
   RegistryClient.layer.pipe(Layer.provide(NodeUpstream.layer({ environment: variables })))
 
-/** Nobody has access: for a program without a secure port. */
+/** Rejects every caller: for a program without a secure port. */
 export const layerNoAccess: Layer.Layer<Authenticator | Authorizer> = Layer.mergeAll(
   Authenticator.layerDenyAll,
   Authorizer.layerDenyAll
 )
 
-/** Access as the API server decides it; without one nobody has any. */
+/** Access control by the API server; without one every caller is rejected. */
 export const layerAccess = (
   cluster: Option.Option<Cluster.Cluster>
 ): Layer.Layer<Authenticator | Authorizer> =>
@@ -82,7 +79,7 @@ export const layerAccess = (
 
 const isEveryAddress = (host: string): boolean => host === "0.0.0.0" || /^[0:]+$/.test(host)
 
-/** What the secure port of this address serves with. */
+/** The sources of the serving certificate and the client authorities for the secure port at this address. */
 const tlsSources = (settings: Settings, { host }: ListenAddress): Sources => ({
   serving: Option.match(Option.all([settings.tlsCertFile, settings.tlsPrivateKeyFile]), {
     onNone: () => ({
@@ -107,7 +104,7 @@ const layerTls = (
   TlsMaterial.layer(tlsSources(settings, address)).pipe(
     Layer.catchTag("TlsMaterialError", ({ detail, source }) => {
       const { tlsCertFile, tlsPrivateKeyFile, clientCaFile } = flags
-      // A certificate and a key are judged together: the detail says which of the two it is.
+      // A certificate and its key are checked together; the detail says which of them is wrong.
       const [flag, ...others] = source === "serving" ? [tlsCertFile, tlsPrivateKeyFile] : [clientCaFile]
       const names = [flag, ...others].map(({ name }) => `--${name}`).join(", ")
       const message = `${names}: ${detail}; accepted: ${flag.accepts}`
@@ -115,24 +112,24 @@ const layerTls = (
     })
   )
 
-/** Warns of a plain port that other hosts can reach, since it asks nobody who they are. */
+/** Warns if other hosts can reach the plain port, since it has no access control. */
 const warnOfOpenPort = ({ address }: HttpServer.HttpServer["Service"]): Effect.Effect<void> =>
   address._tag === "UnixPathAddress" || NetAddress.isLoopback(address.address)
     ? Effect.void
-    : Effect.logWarning("the plain port has no access control, and other hosts can reach it", {
+    : Effect.logWarning("plain port without access control is reachable by other hosts", {
         flag: `--${flags.listenAddress.name}`,
         address: HttpServer.formatAddress(address)
       })
 
 /**
- * The program without its ports: the HTTP API listening, over whatever cache, credentials and registry are provided.
- * Compose it with mock layers to test against it; `HttpServer` tells the address that was bound, the plain one where
- * there are two. Without `access` nobody gets through the secure port.
+ * The HTTP API and its listeners, over the cache, credentials and registry that are provided. Compose it with mock layers to
+ * test against it. `HttpServer` has the bound address: the plain one, if there are two. Without `access` the secure port
+ * rejects every caller.
  */
 export const layerServer = <E = never, R = never>(
   settings: Settings,
   access: Layer.Layer<Authenticator | Authorizer, E, R> | typeof layerNoAccess = layerNoAccess
-): Layer.Layer<HttpServer.HttpServer, ServeError | UsageError | E, Services | Platform | R> => {
+): Layer.Layer<HttpServer.HttpServer, ServeError | UsageError | E, Services | FileServices | R> => {
   const common = { platform: settings.platform, gracePeriod: settings.shutdownGracePeriod }
   const plain = Option.map(settings.listenAddress, ({ listenOptions }) => ({ listen: listenOptions }))
   if (Option.isSome(settings.secureListenAddress)) {
@@ -149,14 +146,14 @@ export const layerServer = <E = never, R = never>(
       Layer.provide(layerTls(settings, address))
     )
   }
-  // Settings that listen nowhere are refused before a program is made of them.
+  // Settings without any listener are refused before (`Settings.contradiction`).
   return Layer.unwrap(
     Effect.map(Effect.orDie(Effect.fromOption(plain)), (plain) => layerPlain({ ...common, ...plain }))
   ).pipe(Layer.tap((context) => warnOfOpenPort(Context.get(context, HttpServer.HttpServer))))
 }
 
-/** The whole program on a cluster, whose one API all parts share. */
-export const layerOn = (
+/** The whole program with a given cluster, whose API all parts share, or without one. */
+export const layerWithCluster = (
   cluster: Option.Option<Cluster.Cluster>,
   settings: Settings,
   environment: Environment
@@ -166,10 +163,10 @@ export const layerOn = (
     Layer.merge(Layer.effectDiscard(IgnoredFlags.warn(settings)))
   )
 
-/** The whole program. */
+/** The whole program, with the cluster that its settings and environment choose. */
 export const layer = (settings: Settings, environment: Environment) =>
   Layer.unwrap(
     Effect.map(Cluster.choose(settings, environment.variables), (cluster) =>
-      layerOn(cluster, settings, environment)
+      layerWithCluster(cluster, settings, environment)
     )
   )

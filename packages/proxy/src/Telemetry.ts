@@ -3,8 +3,8 @@ import type { UsageError } from "./config/UsageError.ts"
 import { isOff, type TelemetrySettings } from "./telemetry/TelemetrySettings.ts"
 
 /**
- * What OpenTelemetry does, by the settings: traces of all that runs under the layer, metrics and log lines beside where they
- * go anyway. Where it is off, not a module of it is evaluated.
+ * OpenTelemetry: exports traces of everything that runs under the layer, and optionally metrics and log lines. Evaluates no
+ * OpenTelemetry module if all are off.
  */
 export const layer = (settings: TelemetrySettings): Layer.Layer<never, UsageError, FileSystem.FileSystem> =>
   isOff(settings)

@@ -27,7 +27,7 @@ const passwords = ["s3cr3t-old-password", "s3cr3t-new-password"] as const
 
 const loginTo = (host: string, password: string) => ({ host, username: "reader", password })
 
-/** An API server, a registry that wants tokens, and a directory for a kubeconfig and a cache. */
+/** An API server, a registry with token authentication, and a directory with a kubeconfig. */
 const world = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -61,12 +61,12 @@ type World = Effect.Success<typeof world>
 
 const loopback = Option.some(new ListenAddress.ListenAddress({ host: Option.some("127.0.0.1"), port: 0 }))
 
-/** The whole program: from its settings alone, or with a secure port on a given cluster. */
+/** Starts the whole program: from its settings only, or with a secure port and a given cluster. */
 const start = Effect.fnUntraced(function* ({ directory, kubeconfig }: World, cluster?: Cluster.Cluster) {
   const path = yield* Path.Path
   const lines: Array<string> = []
   const logger = Logger.make(({ logLevel, message }) => {
-    lines.push(`${logLevel} ${[message].flat().map(String).join(" ")}`)
+    lines.push(`${logLevel} ${JSON.stringify(message)}`)
   })
   const settings: Settings.Settings = {
     ...Settings.defaults,
@@ -79,7 +79,7 @@ const start = Effect.fnUntraced(function* ({ directory, kubeconfig }: World, clu
   const program =
     cluster === undefined
       ? Program.layer(settings, environment)
-      : Program.layerOn(Option.some(cluster), settings, environment)
+      : Program.layerWithCluster(Option.some(cluster), settings, environment)
   const context = yield* Layer.build(program.pipe(Layer.provideMerge(Logger.layer([logger]))))
   const origin = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
   const get = (digest: Digest, repository = "") =>
@@ -88,7 +88,7 @@ const start = Effect.fnUntraced(function* ({ directory, kubeconfig }: World, clu
     lines,
     get,
     request: (path: string) => rawHttp(`${origin}${path}`),
-    /** Asks again and again until the answer has this status. */
+    /** Repeats the request until the response has this status. */
     until: (digest: Digest, status: number, repository = "") =>
       Effect.repeat(get(digest, repository), { until: (answer) => answer.status === status })
   }
@@ -108,7 +108,7 @@ const test = <E>(name: string, effect: Effect.Effect<void, E, Scope.Scope | Node
 
 describe("the program with an API server", () => {
   test(
-    "follows it, and says once that it does",
+    "watches it, and logs it once as a source of credentials",
     Effect.gen(function* () {
       const here = yield* world
       const { api, kubeconfig, registry, secretWith } = here
@@ -116,7 +116,7 @@ describe("the program with an API server", () => {
       const module = yield* registry.putPackage("modules", randomBytes(1000))
       const program = yield* start(here)
       assert.lengthOf(
-        program.lines.filter((line) => line.includes("Registry credentials come from")),
+        program.lines.filter((line) => line.includes("reading registry credentials")),
         1
       )
       assert.include(program.lines.join("\n"), `the API server of kubeconfig ${kubeconfig}`)
@@ -137,7 +137,7 @@ describe("the program with an API server", () => {
   )
 
   test(
-    "takes a rotated password into the next request, lets downloads finish, and uses no old token again",
+    "uses a rotated password in the next request, lets downloads finish, and never uses an old token again",
     Effect.gen(function* () {
       const here = yield* world
       const { api, registry, secretWith } = here
@@ -160,7 +160,7 @@ describe("the program with an API server", () => {
       const { body, complete, status } = yield* Fiber.join(download)
       assert.deepStrictEqual([status, complete, body.equals(content)], [200, true, true])
 
-      // Until the watch has told it, the old password may have been tried; then one token, and nothing refused.
+      // The old password may be used until the watch delivers the new one. Then no request is refused.
       const requests = yield* registry.requests
       const fresh = requests.slice(requests.findLastIndex(({ operation }) => operation === "token"))
       assert.isNotEmpty(fresh)
@@ -171,7 +171,7 @@ describe("the program with an API server", () => {
   )
 
   test(
-    "before it was ever there: serves what it has cached, says what it waits for, and follows it when it comes",
+    "while it is down at the start: serves cached packages, says what it waits for, and recovers",
     Effect.gen(function* () {
       const here = yield* world
       const { api, registry, secretWith } = here
@@ -195,15 +195,15 @@ describe("the program with an API server", () => {
       api.isDown = false
       yield* program.until(other.digest, 200)
       yield* Effect.repeat(program.request("/readyz"), { until: ({ status }) => status === 200 })
-      const said = program.lines.join("\n")
+      const logged = program.lines.join("\n")
       for (const secret of [...passwords, "s3cr3t-token", btoa(`reader:${passwords[0]}`)]) {
-        assert.notInclude(said, secret)
+        assert.notInclude(logged, secret)
       }
     })
   )
 
   test(
-    "has one API of it, for credentials and access alike",
+    "shares one API client between credentials and access control",
     Effect.gen(function* () {
       const here = yield* world
       const { api, kubeconfig, registry, secretWith } = here

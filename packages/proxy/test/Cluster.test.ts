@@ -11,15 +11,15 @@ const credentialsFiles = [FilePath.make("/credentials.yaml")]
 const secureListenAddress = Option.some(new ListenAddress.ListenAddress({ host: Option.none(), port: 4219 }))
 const tokenFile = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
-interface Where {
+interface Pod {
   /** The program runs in a pod. */
   readonly inPod?: boolean
   /** The pod has a service account's token. */
   readonly token?: boolean
 }
 
-/** The API server chosen, or what the program is refused with. */
-const chosen = (settings: Partial<Settings.Settings>, { inPod = true, token = false }: Where = {}) =>
+/** The tag of the chosen API server's location, or the message of the usage error. */
+const chosen = (settings: Partial<Settings.Settings>, { inPod = true, token = false }: Pod = {}) =>
   Cluster.choose({ ...Settings.defaults, ...settings }, inPod ? pod : {}).pipe(
     Effect.map(Option.match({ onNone: () => "none", onSome: ({ location }) => location._tag })),
     Effect.catchTag("UsageError", ({ message }) => Effect.succeed(message)),
@@ -28,8 +28,8 @@ const chosen = (settings: Partial<Settings.Settings>, { inPod = true, token = fa
     )
   )
 
-describe("which API server the program has", () => {
-  it.effect("a kubeconfig goes before the pod's own, which needs a token only beside files", () =>
+describe("the program's API server", () => {
+  it.effect("is the kubeconfig's, else the pod's, which needs a token only with credentials files", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* chosen({ kubeconfig }, { token: true }), "Kubeconfig")
       assert.strictEqual(yield* chosen({ kubeconfig }, { inPod: false }), "Kubeconfig")
@@ -40,26 +40,26 @@ describe("which API server the program has", () => {
     })
   )
 
-  it.effect("without one and without files there is no source of credentials", () =>
+  it.effect("is required without credentials files", () =>
     Effect.gen(function* () {
       assert.strictEqual(
         yield* chosen({}, { inPod: false }),
-        "no source of registry credentials: give --kubeconfig FILE (or REGISTRY_PACKAGES_PROXY_KUBECONFIG) or " +
+        "no source of registry credentials; give --kubeconfig FILE (or REGISTRY_PACKAGES_PROXY_KUBECONFIG) or " +
           "--credentials-file FILE (or REGISTRY_PACKAGES_PROXY_CREDENTIALS_FILE), or run in a Kubernetes cluster"
       )
     })
   )
 
-  it.effect("a secure port needs one, in a pod without a service account's token too", () =>
+  it.effect("is required for a secure port, also in a pod without a service account token", () =>
     Effect.gen(function* () {
       const start =
-        "--secure-listen-address: no API server to ask who may; give --kubeconfig FILE " +
+        "--secure-listen-address: access control requires an API server; give --kubeconfig FILE " +
         "(or REGISTRY_PACKAGES_PROXY_KUBECONFIG), or "
       const secure = { secureListenAddress, credentialsFiles }
       assert.strictEqual(yield* chosen(secure, { inPod: false }), `${start}run in a Kubernetes cluster`)
       assert.strictEqual(
         yield* chosen(secure),
-        `${start}this pod a service account, whose token would be ${tokenFile}`
+        `${start}give this pod a service account, whose token would be ${tokenFile}`
       )
       assert.strictEqual(yield* chosen(secure, { token: true }), "InCluster")
       assert.strictEqual(yield* chosen({ secureListenAddress }), "InCluster")

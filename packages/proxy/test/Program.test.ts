@@ -15,7 +15,7 @@ const secureListenAddress = Option.some(
   new ListenAddress.ListenAddress({ host: Option.some("127.0.0.1"), port: 0 })
 )
 
-/** What a program with these files is refused with. */
+/** The message of the usage error of a program with these files. */
 const refusal = (files: Partial<Settings.Settings>) =>
   Program.layerServer({
     ...Settings.defaults,
@@ -32,7 +32,7 @@ const refusal = (files: Partial<Settings.Settings>) =>
   )
 
 describe("TLS files that cannot be used at the start", () => {
-  it.live("are refused in one line: which flags, which file, why, and what is accepted", () =>
+  it.live("are refused in one line with flags, file, reason and what is accepted", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
@@ -90,7 +90,7 @@ describe("a plain port", () => {
 
   for (const secure of [false, true]) {
     it.effect(
-      `that other hosts reach is warned of by its flag, ${secure ? "beside the secure one too" : "alone"}`,
+      `that other hosts can reach is warned of, ${secure ? "with" : "without"} a secure port`,
       () =>
         Effect.gen(function* () {
           for (const host of [undefined, "0.0.0.0", "::"]) {
@@ -106,8 +106,8 @@ describe("a plain port", () => {
   }
 })
 
-describe("the flags of the replaced service", () => {
-  /** The warnings of a program with these arguments, from its start to its end. */
+describe("flags that are accepted for compatibility", () => {
+  /** All warnings of a program with these arguments. */
   const warnings = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
@@ -138,14 +138,14 @@ describe("the flags of the replaced service", () => {
     it.live(name, () => effect.pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
   test(
-    "are accepted, and what is not served is said once",
+    "are accepted, and an ignored one is warned of once",
     Effect.gen(function* () {
       const uuid = "2f4c4f3c-6a3e-4f0b-9a55-3c7d21f6b6a1"
       assert.deepStrictEqual(
         yield* warnings(`--cluster-uuid=${uuid}`, "--rpp-get-binary-listen-address=:4282"),
         [
           JSON.stringify([
-            ["the binary rpp-get is not served"],
+            ["ignoring flag: the binary rpp-get is not served"],
             { flag: "--rpp-get-binary-listen-address", address: ":4282" }
           ])
         ]
@@ -154,7 +154,7 @@ describe("the flags of the replaced service", () => {
   )
 
   test(
-    "say nothing where they ask for nothing",
+    "are not warned of if they ask for nothing",
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* warnings(), [])
       assert.deepStrictEqual(yield* warnings("--cluster-uuid=", "--rpp-get-binary-listen-address=off"), [])
