@@ -51,7 +51,7 @@ describe("main.js", () => {
     const lines = built.script.split("\n")
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(10_000)
     expect(built.script).toContain("// packages/proxy/src/Program.ts")
-    expect(built.script).toContain(`remedy: "leave flags of V8's out of NODE_OPTIONS"`)
+    expect(built.script).toContain(`remedy: "remove V8 flags from NODE_OPTIONS"`)
   })
 
   it("sets no flag of V8's or Node's while it runs", () => {

@@ -89,19 +89,17 @@ describe("a plain port", () => {
   }
 
   for (const secure of [false, true]) {
-    it.effect(
-      `that other hosts can reach is warned of, ${secure ? "with" : "without"} a secure port`,
-      () =>
-        Effect.gen(function* () {
-          for (const host of [undefined, "0.0.0.0", "::"]) {
-            const warnings = yield* open(host, secure)
-            assert.lengthOf(warnings, 1)
-            assert.match(warnings.join(), /"--listen-address".*http:\/\/(0\.0\.0\.0|\[::\]):/)
-          }
-          for (const host of ["127.0.0.1", "127.0.0.2", "::1", "localhost"]) {
-            assert.deepStrictEqual(yield* open(host, secure), [])
-          }
-        })
+    it.effect(`that other hosts can reach is warned of, ${secure ? "with" : "without"} a secure port`, () =>
+      Effect.gen(function* () {
+        for (const host of [undefined, "0.0.0.0", "::"]) {
+          const warnings = yield* open(host, secure)
+          assert.lengthOf(warnings, 1)
+          assert.match(warnings.join(), /"--listen-address".*http:\/\/(0\.0\.0\.0|\[::\]):/)
+        }
+        for (const host of ["127.0.0.1", "127.0.0.2", "::1", "localhost"]) {
+          assert.deepStrictEqual(yield* open(host, secure), [])
+        }
+      })
     )
   }
 })

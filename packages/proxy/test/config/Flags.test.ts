@@ -2,13 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Flag } from "../../src/config/Flag.ts"
 import { variable } from "../../src/config/Flag.ts"
 import { flags } from "../../src/config/Flags.ts"
-import { helpText, informational } from "../../src/config/Help.ts"
+import { helpText, informationalFlags } from "../../src/config/Help.ts"
 
 const all: ReadonlyArray<Flag<unknown>> = Object.values(flags)
 
 describe("Flags", () => {
   it("have distinct names that do not clash with the variables Kubernetes sets for a Service", () => {
-    const names = [...all, ...informational].map(({ name }) => name)
+    const names = [...all, ...informationalFlags].map(({ name }) => name)
     assert.strictEqual(new Set(names).size, names.length)
     for (const name of names) {
       assert.match(name, /^[a-z]+(?:-[a-z]+)*$/)
