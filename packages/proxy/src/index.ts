@@ -1,11 +1,11 @@
-/** The program, and all that its `main.ts` is made of. */
+/** The program and the modules that `main.ts` composes. */
 export * as CommandLine from "./config/CommandLine.ts"
-export { Environment } from "./config/Environment.ts"
+export { ProcessEnvironment } from "./config/ProcessEnvironment.ts"
 export * as ListenAddress from "./config/ListenAddress.ts"
 export * as Settings from "./config/Settings.ts"
 export { UsageError } from "./config/UsageError.ts"
 export * as Logging from "./logging/Logging.ts"
-export * as Signals from "./process/Signals.ts"
+export * as ProcessMain from "./process/ProcessMain.ts"
 export * as Program from "./Program.ts"
 export * as Telemetry from "./Telemetry.ts"
 export * as TelemetrySettings from "./telemetry/TelemetrySettings.ts"
