@@ -27,9 +27,10 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, ReadonlyArra
     image: []
   },
   "digest-cache": {
-    "internal/disk": ["."],
-    "internal/memory": ["."],
+    internal: [],
     "internal/read": ["."],
+    "internal/disk": [".", "internal/read"],
+    "internal/memory": ["."],
     "internal/open": [".", "internal/read"]
   },
   domain: {

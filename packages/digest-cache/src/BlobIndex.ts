@@ -3,16 +3,16 @@ import type { BlobName } from "./BlobName.ts"
 import type { PackageKey } from "./DigestCache.ts"
 import { Option } from "effect"
 
-/** The key of a name: a manifest's digest alone, or an index's digest with the platform. */
+/** The map key of a name: the digest of a manifest, or the digest of an index with a platform. */
 const keyOf = (name: Pick<BlobName, "manifestDigest" | "platform">): string =>
   Option.match(name.platform, {
     onNone: () => name.manifestDigest,
     onSome: (platform) => `${name.manifestDigest}@${platform}`
   })
 
-/** Blobs by key, in order of their last use: what a store that keeps its index in memory finds them by. */
+/** An in-memory index of blobs by key, in order of their last use. For stores to build on. */
 export class BlobIndex<Blob extends StoredBlob> {
-  // A Map keeps insertion order; a use deletes and inserts, so the first is the least recently used.
+  // A Map keeps insertion order. A use deletes and inserts again, so the first entry is the least recently used.
   readonly #byKey = new Map<string, Blob>()
 
   get count(): number {
@@ -23,7 +23,7 @@ export class BlobIndex<Blob extends StoredBlob> {
     return this.#byKey.get(key.manifestDigest) ?? this.#byKey.get(`${key.manifestDigest}@${key.platform}`)
   }
 
-  /** The blob that has the key of this name; its own name may be another. */
+  /** The blob that has the key of this name. The rest of its name may differ. */
   named(name: BlobName): Blob | undefined {
     return this.#byKey.get(keyOf(name))
   }
@@ -34,17 +34,17 @@ export class BlobIndex<Blob extends StoredBlob> {
     return named === blob ? named : undefined
   }
 
-  /** The least recently used first. */
+  /** All blobs, the least recently used first. */
   all(): ReadonlyArray<Blob> {
     return [...this.#byKey.values()]
   }
 
-  /** The names of all, the least recently used first. */
+  /** The names of all blobs, the least recently used first. */
   names(): ReadonlyArray<BlobName> {
     return this.all().map(({ name }) => name)
   }
 
-  /** Adds a blob in place of the one with its key; it is the most recently used. */
+  /** Adds a blob as the most recently used, in place of the one with its key. */
   add(blob: Blob): void {
     this.#byKey.delete(keyOf(blob.name))
     this.#byKey.set(keyOf(blob.name), blob)
@@ -55,13 +55,13 @@ export class BlobIndex<Blob extends StoredBlob> {
     if (current !== undefined) this.add(current)
   }
 
-  /** Notes a use of the blob that answers a key, if there is one. */
+  /** Records a use of the blob with this key, if there is one. */
   touch(key: PackageKey): void {
     const blob = this.find(key)
     if (blob !== undefined) this.add(blob)
   }
 
-  /** Removes a blob; false where it was gone, or replaced. */
+  /** Removes a blob. False if it was already removed or replaced. */
   remove(blob: StoredBlob): boolean {
     return this.current(blob) !== undefined && this.#byKey.delete(keyOf(blob.name))
   }

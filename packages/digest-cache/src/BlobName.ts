@@ -3,15 +3,15 @@ import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageD
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Option, Schema } from "effect"
 
-/** The name of a blob: what it is asked for by, and what its bytes must be. */
+/** The name of a stored blob: the key that clients request it by, and the digest and size of its bytes. */
 export interface BlobName {
-  /** The digest it is asked for by. */
+  /** The digest of the manifest or image index. */
   readonly manifestDigest: Digest
-  /** Present where `manifestDigest` is an index's. */
+  /** Present if `manifestDigest` is the digest of an image index. */
   readonly platform: Option.Option<Platform>
-  /** The digest its bytes must have. */
+  /** The digest that the bytes must have. */
   readonly layerDigest: Digest
-  /** Bytes, so that a file cut short by a crash is not taken for it. */
+  /** Bytes. Reveals a file that a crash truncated. */
   readonly size: number
   readonly compression: "gzip" | "zstd"
 }
@@ -24,7 +24,7 @@ export const descriptorOf = (name: BlobName): PackageDescriptor => ({
   viaIndex: Option.isSome(name.platform)
 })
 
-// A name holds two digests. In hex, two of sha512 would pass the 255 bytes a name may have: those stand in base64url.
+// Two sha512 digests in hex would exceed the 255 bytes of a file name, so they are written in base64url.
 const formatDigest = (digest: Digest): string =>
   algorithm(digest) === "sha256"
     ? `sha256-${encoded(digest)}`
@@ -39,14 +39,14 @@ const parseDigest = (text: string): Option.Option<Digest> =>
 
 const decodePlatform = Schema.decodeUnknownOption(Platform)
 
-// A platform's own separators are a path's and a name's: linux/arm64/v8.5 stands as linux-arm64-v8_5.
+// The separators of a platform have a meaning in paths and names: linux/arm64/v8.5 is written as linux-arm64-v8_5.
 const formatPlatform = (platform: Platform): string => platform.replaceAll("/", "-").replaceAll(".", "_")
 const parsePlatform = (text: string): Option.Option<Platform> =>
   decodePlatform(text.replaceAll("-", "/").replaceAll("_", "."))
 
 const extensions = { gzip: "tar.gz", zstd: "tar.zst" } as const
 
-/** The text of a name, which a file may have: `<manifest digest>.<platform, or any>.<layer digest>.<size>.tar.gz` (or `.tar.zst`). */
+/** Writes a name as a file name: `<manifest digest>.<platform, or any>.<layer digest>.<size>.tar.gz` (or `.tar.zst`). */
 export const format = (name: BlobName): string =>
   [
     formatDigest(name.manifestDigest),
@@ -56,7 +56,7 @@ export const format = (name: BlobName): string =>
     extensions[name.compression]
   ].join(".")
 
-/** Reads the text of a name back; none for any other text. */
+/** Parses what `format` writes. None for any other text. */
 export const parse = (fileName: string): Option.Option<BlobName> => {
   const [manifestText = "", platformText = "", layerText = "", sizeText, tar, extension, ...rest] =
     fileName.split(".")

@@ -1,22 +1,43 @@
 import { Digest } from "@registry-packages-proxy/oci/Digest"
 import { Schema } from "effect"
+import { causeText } from "./internal/CauseText.ts"
 
-/** The bytes are not the ones the manifest names: another digest, or another size. */
+/** The bytes do not match the digest or the size in the manifest. */
 export class DigestMismatch extends Schema.TaggedError<DigestMismatch>()("DigestMismatch", {
   expected: Digest,
+  /** Bytes. */
   expectedSize: Schema.Int,
+  /** Bytes. */
   actualSize: Schema.Int
-}) {}
+}) {
+  override get message(): string {
+    return this.actualSize === this.expectedSize
+      ? `the bytes do not match digest ${this.expected}`
+      : `the bytes do not match digest ${this.expected}: expected ${this.expectedSize} bytes, got ${this.actualSize}`
+  }
+}
 
-/** The cache could not read back what it holds. */
+/** The cached bytes could not be read back. */
 export class DiskFailed extends Schema.TaggedError<DiskFailed>()("DiskFailed", {
   cause: Schema.Defect()
-}) {}
+}) {
+  override get message(): string {
+    return `the cached package could not be read: ${causeText(this.cause)}`
+  }
+}
 
-/** The cache stopped while the body was under way. */
-export class Stopped extends Schema.TaggedError<Stopped>()("Stopped", {}) {}
+/** The cache stopped while the body was in progress. */
+export class Stopped extends Schema.TaggedError<Stopped>()("Stopped", {}) {
+  override get message(): string {
+    return "the cache has stopped"
+  }
+}
 
-/** A body that cannot be given whole and right; whoever sends it breaks the connection. */
+/** A body cannot be completed with verified bytes. The sender must break the connection. */
 export class BodyError extends Schema.TaggedError<BodyError>()("BodyError", {
   reason: Schema.Union([DigestMismatch, DiskFailed, Stopped])
-}) {}
+}) {
+  override get message(): string {
+    return this.reason.message
+  }
+}

@@ -2,19 +2,23 @@ import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
-import { Context, type Effect, type Scope, type Stream } from "effect"
+import { Context, type Effect, type FileSystem, Layer, type Path, type Scope, type Stream } from "effect"
+import { BlobStore } from "./BlobStore.ts"
 import type { BodyError } from "./BodyError.ts"
+import { disabled } from "./internal/open/Bypass.ts"
+import type { PackageInMemory } from "./internal/open/MemoryTier.ts"
+import * as StoreBackedCache from "./internal/open/StoreBackedCache.ts"
 
-/** What a package is asked for by. An image index's answer depends on the platform, a manifest's does not. */
+/** Identifies a package. The platform selects the image of an image index; a plain manifest has one for all platforms. */
 export interface PackageKey {
   /** The digest of an image's manifest, or of an index. */
   readonly manifestDigest: Digest
   readonly platform: Platform
 }
 
-/** Where a package not in the cache comes from. */
+/** The registry that a package is fetched from. */
 export interface PackageSource<E> {
-  /** Tells sources apart: waiters for one digest share a failure only when theirs is the same. */
+  /** Equal for equal sources. Callers that wait for one digest share a failure only if their sources are equal. */
   readonly identity: string
   readonly resolve: Effect.Effect<PackageDescriptor, E>
   /** The blob's bytes from `offset` to its end, in `buffers` or in memory of their own. */
@@ -26,65 +30,109 @@ export interface PackageSource<E> {
 }
 
 /**
- * How a package was had: from disk, from memory, by this request's own fill, by one another request began, or past
- * the cache.
+ * The origin of an opened package: the store, memory, this caller's own fill, a fill that another caller began, or the
+ * registry without the cache. See `Cache-Status` (RFC 9211).
  */
 export type CacheResult = "hit" | "memory" | "miss" | "collapsed" | "bypass"
 
 /** The bytes of one response, read in order. */
 export interface PackageReader<E> {
   /**
-   * Copies the next bytes into `into` and says how many, at least one; 0 at the end. Waits for a fill to bring them.
-   * The last bytes come only once the whole blob was verified, so a reader that reaches its end has right bytes.
+   * Copies the next bytes into `into` and returns their number, at least one, or 0 at the end. Waits for a fill in
+   * progress. The last bytes come only after the whole blob is verified: a reader that reaches the end has the right bytes.
    */
   readonly read: (into: Uint8Array) => Effect.Effect<number, E | BodyError>
 }
 
-/** A package's bytes: all of them at hand, or to be read. */
+/** The bytes of a package, in memory or to be read. */
 export type PackageBody<E> =
   | { readonly _tag: "Bytes"; readonly bytes: Uint8Array }
   | { readonly _tag: "Reader"; readonly reader: PackageReader<E> }
 
-/** A package opened for one response; what it holds is released with the scope it was opened in. */
+/** A package opened for one response. The scope it was opened in releases what it holds. */
 export interface OpenPackage<E> {
   readonly descriptor: PackageDescriptor
   readonly result: CacheResult
-  /** Whether a part can be asked for. A package that passes by the cache is read whole. */
+  /** False for a package that bypasses the cache, which can only be read whole. */
   readonly acceptsRanges: boolean
-  /** The bytes from `start` to `end` (exclusive, in bytes). Without `acceptsRanges`, always the whole. */
+  /** The bytes from `start` to `end` (exclusive, in bytes). Always all bytes if `acceptsRanges` is false. */
   readonly body: (start: number, end: number) => PackageBody<E>
 }
 
-/** What is known of a package without opening it. */
+/** The result that `open` would have, and the package it would open. */
 export interface PackageStatus {
   readonly descriptor: PackageDescriptor
   readonly result: CacheResult
 }
 
-/** Packages by digest, on disk and in memory. */
+/** Memory that a cache uses beside its store. */
+export interface MemoryOptions {
+  /** The most bytes of small packages in memory. Default: 16 MiB. */
+  readonly maxMemory?: number
+}
+
+/** The directory of a cache on disk, and its limits. */
+export interface CacheOptions extends MemoryOptions {
+  /** Created if it does not exist. */
+  readonly directory: string
+  /** The hard limit of bytes on disk. */
+  readonly cap: number
+}
+
+/**
+ * Caches packages by digest. Concurrent requests for one package share one download (a fill). Every byte is verified
+ * before it completes a response.
+ */
 export class DigestCache extends Context.Service<
   DigestCache,
   {
     /**
-     * What `open` would answer, without opening it: counts as no use, and begins no fill. `resolve` is run where neither
-     * the cache nor a fill knows the package.
+     * Returns the status of a package without opening it: counts no use and begins no fill. Runs `resolve` only if neither
+     * the cache nor a fill has the package's descriptor.
      */
     readonly peek: <E>(
       key: PackageKey,
       resolve: Effect.Effect<PackageDescriptor, E>
     ) => Effect.Effect<PackageStatus, E>
     /**
-     * Opens a package for one response, filling the cache where it is not there. Returns once the first bytes are at
-     * hand (a package of at most 256 KiB: once it is verified), so that whatever fails before is an error and not a
-     * broken body. One fill a digest runs however many ask; it belongs to the cache and goes on when a caller leaves.
+     * Opens a package for one response, and fetches it if the cache does not have it. Returns when the first bytes are
+     * available (a package of at most 256 KiB: when it is verified), so that earlier failures are errors and not broken
+     * bodies. One fill runs for a digest, however many callers open it; it belongs to the cache and continues when a caller
+     * leaves. All callers of one key share one error type `E`.
      */
     readonly open: <E>(
       key: PackageKey,
       source: PackageSource<E>
     ) => Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope>
-    /** The store failed, and has not worked since: packages bypass the cache, nothing is kept. */
+    /** True after the store failed and until it works again: packages bypass the cache meanwhile. */
     readonly degraded: Effect.Effect<boolean>
-    /** From now on fills that nobody reads stop, and none begins. A cache without fills needs none. */
+    /** Stops fills that nobody reads, and begins no new ones. Absent from a cache without fills. */
     readonly drain?: Effect.Effect<void>
   }
->()("@registry-packages-proxy/digest-cache/DigestCache") {}
+>()("@registry-packages-proxy/digest-cache/DigestCache") {
+  /** Keeps packages in the `BlobStore`, and small ones in memory too. */
+  static readonly layerStore = (options: MemoryOptions = {}): Layer.Layer<DigestCache, never, BlobStore> =>
+    Layer.effect(DigestCache, StoreBackedCache.make(options))
+
+  /** Keeps packages in files, and small ones in memory too. */
+  static readonly layer = (
+    options: CacheOptions
+  ): Layer.Layer<DigestCache, never, FileSystem.FileSystem | Path.Path> =>
+    Layer.provide(DigestCache.layerStore(options), BlobStore.layerFileSystem(options))
+
+  /** Keeps at most `cap` bytes in memory until the layer ends, for tests and for programs without a disk. */
+  static readonly layerMemory = (
+    options: MemoryOptions & { readonly cap: number }
+  ): Layer.Layer<DigestCache> =>
+    Layer.provide(DigestCache.layerStore(options), BlobStore.layerMemory(options))
+
+  /** Keeps nothing: streams and verifies each package for each request. */
+  static readonly layerDisabled: Layer.Layer<DigestCache> = Layer.sync(DigestCache, () => disabled)
+
+  /**
+   * Returns a package that `open` would open from memory, without waiting, and counts it as `open` does. Undefined if
+   * `open` must be called. Works only on a cache made by a layer of this class; returns undefined for any wrapper.
+   */
+  static readonly inMemory = (cache: DigestCache["Service"], key: PackageKey): PackageInMemory | undefined =>
+    StoreBackedCache.inMemory(cache, key)
+}

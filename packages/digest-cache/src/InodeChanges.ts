@@ -1,13 +1,13 @@
 import { Context, Effect, type Option } from "effect"
 import { type PlatformError, systemError } from "effect/PlatformError"
 
-// Not imported: as a module it evaluates its lazy exports, which stay resident.
+// An import would evaluate all lazy exports of the module and keep them in memory.
 const { stat } = process.getBuiltinModule("node:fs")
 
-/** A file and the time of its last change of any kind (POSIX `st_ctime`), in nanoseconds since the epoch. */
+/** The inode of a file, and its last change of any kind (POSIX `st_ctime`) in nanoseconds since the epoch. */
 export interface InodeChange {
   readonly inode: bigint
-  readonly changed: bigint
+  readonly changedAt: bigint
 }
 
 const absent: ReadonlySet<string | undefined> = new Set(["ENOENT", "ENOTDIR"])
@@ -16,8 +16,8 @@ const lookUp = (path: string): Effect.Effect<Option.Option<InodeChange>, Platfor
   Effect.callback((resume) => {
     stat(path, { bigint: true }, (cause, stats) => {
       if (cause === null)
-        // An inode is unsigned, which Node's reading of it is not.
-        return resume(Effect.succeedSome({ inode: BigInt.asUintN(64, stats.ino), changed: stats.ctimeNs }))
+        // Node returns the unsigned inode number as a signed one.
+        return resume(Effect.succeedSome({ inode: BigInt.asUintN(64, stats.ino), changedAt: stats.ctimeNs }))
       if (absent.has(cause.code)) return resume(Effect.succeedNone)
       resume(
         Effect.fail(
@@ -34,8 +34,8 @@ const lookUp = (path: string): Effect.Effect<Option.Option<InodeChange>, Platfor
   })
 
 /**
- * Looks up when the file at a path was last changed, which Effect's `FileSystem` does not tell; none where there is no
- * file. Node's unless replaced: a program composed with another file system than the machine's replaces it too.
+ * Looks up the last change of the file at a path, which Effect's `FileSystem` does not provide. None if there is no file.
+ * Uses Node; replace it together with `FileSystem`.
  */
 export const InodeChanges = Context.Reference<
   (path: string) => Effect.Effect<Option.Option<InodeChange>, PlatformError>

@@ -2,7 +2,7 @@ import { Effect, Metric } from "effect"
 
 const prefix = "registry_packages_proxy"
 
-/** The bytes of all packages on disk. The name is the one the replaced service had. */
+/** The bytes of all packages in the store. */
 export const cacheSize = Metric.gauge(`${prefix}_cache_size`, {
   description: "Bytes of the packages in the cache"
 })
@@ -11,37 +11,37 @@ export const entries = Metric.gauge(`${prefix}_cache_entries`, {
   description: "Packages in the cache"
 })
 
-/** How packages were had, by `result`: hit, memory, miss, collapsed or bypass. */
+/** Opened packages by `result`: hit, memory, miss, collapsed or bypass. */
 export const results = Metric.counter(`${prefix}_cache_results_total`, {
-  description: "Packages opened, by how they were had",
+  description: "Packages opened, by result: hit, memory, miss, collapsed, bypass",
   incremental: true
 })
 
 /** Packages evicted, by `reason`: cap or full_disk. */
 export const evictions = Metric.counter(`${prefix}_cache_evictions_total`, {
-  description: "Packages evicted, by whether the cap or a full volume below it was the reason",
+  description: "Packages evicted, by reason: cap, full_disk (the volume is full below the cap)",
   incremental: true
 })
 
 export const fills = Metric.gauge(`${prefix}_cache_fills`, {
-  description: "Fills under way"
+  description: "Fills in progress"
 })
 
-/** Seconds of fills, from their begin to the last byte on disk, or to their failure. */
+/** The duration of fills in seconds, from their start to the commit or failure. */
 export const fillSeconds = Metric.histogram(`${prefix}_cache_fill_seconds`, {
-  description: "Seconds that fills took, those that failed included",
+  description: "Duration of fills in seconds, including failed ones",
   boundaries: [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
 })
 
 export const fillFailures = Metric.counter(`${prefix}_cache_fill_failures_total`, {
-  description: "Fills whose manifest was read and that ended without a package",
+  description: "Fills that failed after their manifest was read",
   incremental: true
 })
 
 export const degraded = Metric.gauge(`${prefix}_cache_degraded`, {
-  description: "1 while the disk fails and packages pass by the cache, else 0"
+  description: "1 while the store fails and packages bypass the cache, else 0"
 })
 
-/** Tells what a store holds: the bytes of its packages, and how many they are. */
+/** Reports the content of a store: its bytes and its number of packages. */
 export const reportUsage = (bytes: number, count: number): Effect.Effect<void> =>
   Effect.andThen(Metric.update(cacheSize, bytes), Metric.update(entries, count))

@@ -2,19 +2,20 @@ import { Effect, Metric } from "effect"
 import * as Metrics from "./Metrics.ts"
 import { codeOf } from "./internal/disk/DiskError.ts"
 
-/** The use of a store that fails or works: a volume can refuse writes and go on giving what it has. */
+/** A kind of store operation. A volume may reject writes and still serve reads. */
 export type StoreUse = "read" | "write"
 
-/** The uses of a store that fail now. */
+/** Tracks whether a store works, per kind of operation. */
 export interface StoreHealth {
-  /** Says so once, until it works again. */
+  /** Records a failure. Logs the first one after a success. */
   readonly failed: (use: StoreUse, cause: unknown) => Effect.Effect<void>
-  readonly works: (use: StoreUse) => Effect.Effect<void>
-  /** The last operation of one kind failed, and none of it has succeeded since. */
+  /** Records a success. Logs the first one after a failure. */
+  readonly succeeded: (use: StoreUse) => Effect.Effect<void>
+  /** True if the last operation of any kind failed. */
   readonly degraded: Effect.Effect<boolean>
 }
 
-/** Health that is logged and counted; `store` is what the log calls it. */
+/** Makes a `StoreHealth` that logs changes and sets the `degraded` metric. `store` names the store in the log. */
 export const make = (store: string): StoreHealth => {
   const failing = new Set<StoreUse>()
 
@@ -26,14 +27,15 @@ export const make = (store: string): StoreHealth => {
         if (failing.has(use)) return Effect.void
         failing.add(use)
         return Effect.logWarning(
-          `${store} fails to ${use} (${codeOf(cause) ?? "unknown reason"}); packages pass by the cache meanwhile`,
+          "cache store fails; packages bypass the cache",
+          { store, use, code: codeOf(cause) ?? "unknown" },
           cause
         )
       }).pipe(Effect.andThen(report), Effect.uninterruptible),
-    works: (use) =>
+    succeeded: (use) =>
       Effect.suspend(() =>
         failing.delete(use)
-          ? Effect.andThen(Effect.logInfo(`${store} works again (${use})`), report)
+          ? Effect.andThen(Effect.logInfo("cache store works again", { store, use }), report)
           : Effect.void
       ).pipe(Effect.uninterruptible),
     degraded: Effect.sync(() => failing.size > 0)

@@ -1,4 +1,4 @@
-/** Packages by digest: one cache over any store of blobs. */
+/** A cache of packages by digest, over any store of blobs. */
 export {
   type BlobReader,
   BlobStoreError,
@@ -12,8 +12,10 @@ export * as BlobName from "./BlobName.ts"
 export { BlobStore } from "./BlobStore.ts"
 export { BodyError, DigestMismatch, DiskFailed, Stopped } from "./BodyError.ts"
 export {
+  type CacheOptions,
   type CacheResult,
   DigestCache,
+  type MemoryOptions,
   type OpenPackage,
   type PackageBody,
   type PackageKey,
@@ -21,5 +23,4 @@ export {
   type PackageSource,
   type PackageStatus
 } from "./DigestCache.ts"
-export * as DigestCacheLive from "./DigestCacheLive.ts"
 export * as StoreHealth from "./StoreHealth.ts"

@@ -30,7 +30,7 @@ const blobName: fc.Arbitrary<BlobName> = fc.record({
 })
 
 describe("BlobName", () => {
-  it("what is printed is read back, fits a directory and stays in it", () => {
+  it("a formatted name parses back, fits into a file name and stays in its directory", () => {
     fc.assert(
       fc.property(blobName, (name) => {
         const fileName = format(name)
@@ -41,7 +41,7 @@ describe("BlobName", () => {
     )
   })
 
-  it("what is read is printed the same", () => {
+  it("a parsed name formats to the same text", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (text) => {
         for (const name of Option.toArray(parse(text))) assert.strictEqual(format(name), text)
@@ -49,7 +49,7 @@ describe("BlobName", () => {
     )
   })
 
-  it("a name that was tampered with is not ours, or another's", () => {
+  it("a changed name is rejected, or is another valid name", () => {
     const by = fc.constantFrom("A", ".", "/", "", "..", "0", "-", "\0")
     fc.assert(
       fc.property(blobName, fc.nat(), by, (name, at, replacement) => {

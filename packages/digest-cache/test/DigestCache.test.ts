@@ -4,18 +4,18 @@ import * as ObjectStore from "@registry-packages-proxy/testkit/blob-store/Object
 import { suiteStreaming } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheStreamingSuite"
 import { cap, suite } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSuite"
 import { Effect, FileSystem, Layer } from "effect"
-import * as Live from "../src/DigestCacheLive.ts"
+import { DigestCache } from "../src/DigestCache.ts"
 
 const live = Layer.unwrap(
   Effect.gen(function* () {
     const directory = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
-    return Live.layer({ directory, cap })
+    return DigestCache.layer({ directory, cap })
   })
 ).pipe(Layer.provide(NodeServices.layer))
 
-const memory = Live.layerMemory({ cap })
+const memory = DigestCache.layerMemory({ cap })
 
-const objects = Live.layerStore().pipe(
+const objects = DigestCache.layerStore().pipe(
   Layer.provide(Layer.unwrap(Effect.sync(() => ObjectStore.layer(new Bucket(), { maxSize: cap - 1 })))),
   Layer.provide(NodeServices.layer)
 )

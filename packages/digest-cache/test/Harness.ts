@@ -1,6 +1,5 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import type { DigestCache } from "../src/DigestCache.ts"
-import * as Live from "../src/DigestCacheLive.ts"
+import { type CacheOptions, DigestCache } from "../src/DigestCache.ts"
 import { InodeChanges } from "../src/InodeChanges.ts"
 import { get } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
@@ -35,11 +34,11 @@ export interface Harness {
   /** Sees what the cache does to its files: replaced by a test that is to come between two steps. */
   readonly hooks: { before: Interceptor["before"]; after: Interceptor["after"] }
   /** A cache over the directory, unless told otherwise. */
-  readonly live: (options?: Partial<Live.CacheOptions>) => Layer.Layer<DigestCache>
+  readonly live: (options?: Partial<CacheOptions>) => Layer.Layer<DigestCache>
   /** Starts a cache over the directory and runs `body` with it; stops it then. */
   readonly run: <A, E>(
     body: Effect.Effect<A, E, DigestCache | Scope.Scope>,
-    options?: Partial<Live.CacheOptions>
+    options?: Partial<CacheOptions>
   ) => Effect.Effect<A, E>
   readonly blobs: Effect.Effect<ReadonlyArray<string>>
   readonly pathOf: (fileName: string) => string
@@ -83,7 +82,7 @@ const make = Effect.gen(function* () {
   const directory = yield* node.makeTempDirectoryScoped()
   const faults = Context.get(context, FileFaults)
   const live: Harness["live"] = (options) =>
-    Live.layer({ directory, cap: defaultCap, ...options }).pipe(
+    DigestCache.layer({ directory, cap: defaultCap, ...options }).pipe(
       Layer.provide(Layer.mergeAll(Layer.succeedContext(context), Layer.succeed(Path.Path, path))),
       Layer.fresh
     )

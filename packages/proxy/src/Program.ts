@@ -3,8 +3,7 @@ import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
 import * as KubernetesReviews from "@registry-packages-proxy/access-control/KubernetesReviews"
 import { type Sources, TlsMaterial } from "@registry-packages-proxy/tls/TlsMaterial"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
-import type { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
-import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as ClusterLocation from "@registry-packages-proxy/kubernetes/ClusterLocation"
 import * as NodeUpstream from "@registry-packages-proxy/registry-client/NodeUpstream"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
@@ -36,8 +35,8 @@ export interface Environment {
 /** The cache on disk; with --disable-cache one that stores nothing. */
 export const layerCache = (settings: Settings): Layer.Layer<DigestCache, never, FileServices> =>
   settings.disableCache
-    ? DigestCacheLive.layerDisabled
-    : DigestCacheLive.layer({ directory: settings.cacheDirectory, cap: settings.cacheRetentionSize })
+    ? DigestCache.layerDisabled
+    : DigestCache.layer({ directory: settings.cacheDirectory, cap: settings.cacheRetentionSize })
 
 /** Registry sources from the credentials files and from the API server, if there is one. */
 export const layerCredentials = (

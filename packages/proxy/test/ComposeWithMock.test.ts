@@ -1,7 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
-import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
 import { Digest } from "@registry-packages-proxy/oci/Digest"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
@@ -96,7 +95,7 @@ it.layer(layerOf(cache))((it) => {
   )
 })
 
-it.layer(layerOf(DigestCacheLive.layerDisabled))((it) => {
+it.layer(layerOf(DigestCache.layerDisabled))((it) => {
   it.effect("a program composed with a mock registry serves what the mock holds", () =>
     HttpServer.addressFormattedWith((origin) =>
       Effect.gen(function* () {

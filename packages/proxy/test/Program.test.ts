@@ -1,7 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
-import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { RegistryClientMock } from "@registry-packages-proxy/testkit/registry-client/RegistryClientMock"
 import { Effect, FileSystem, Layer, Logger, Option, Path, References, type Scope } from "effect"
@@ -23,7 +23,7 @@ const refusal = (files: Partial<Settings.Settings>) =>
     secureListenAddress,
     ...files
   }).pipe(
-    Layer.provide([DigestCacheLive.layerDisabled, CredentialStore.layerFeeds([])]),
+    Layer.provide([DigestCache.layerDisabled, CredentialStore.layerFeeds([])]),
     Layer.provide(RegistryClientMock.layer([])),
     Layer.build,
     Effect.scoped,
@@ -77,7 +77,7 @@ describe("a plain port", () => {
       secureListenAddress: secure ? secureListenAddress : Option.none()
     }).pipe(
       Layer.provide([
-        DigestCacheLive.layerDisabled,
+        DigestCache.layerDisabled,
         CredentialStore.layerFeeds([]),
         RegistryClientMock.layer([])
       ]),

@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Config, Effect, FileSystem, Layer, Random, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { fileURLToPath } from "node:url"
-import * as Live from "../../src/DigestCacheLive.ts"
+import { DigestCache } from "../../src/DigestCache.ts"
 import { diskUse } from "@registry-packages-proxy/testkit/blob-store/DiskUse"
 import { unfinished } from "../Harness.ts"
 import { cap, packages } from "../fixtures/packages.ts"
@@ -37,7 +37,7 @@ const killEach = (delays: ReadonlyArray<number>, compiled: string) =>
         yield* fillAndKill(directory, compiled, delay)
         const left = (yield* unfinished(fs, directory)).length
         assert.isAtMost(diskUse(directory), cap, `after a kill at ${delay} ms`)
-        const live = Live.layer({ directory, cap }).pipe(Layer.provide(NodeServices.layer))
+        const live = DigestCache.layer({ directory, cap }).pipe(Layer.provide(NodeServices.layer))
         const got = yield* Effect.forEach(wanted, (one) => get(one)).pipe(
           Effect.provide(live, { local: true })
         )
@@ -51,7 +51,7 @@ const killEach = (delays: ReadonlyArray<number>, compiled: string) =>
     )
   }).pipe(Effect.scoped)
 
-describe("DigestCache, killed", () => {
+describe("a killed DigestCache", () => {
   it.live(
     "serves only right bytes, within the cap, after each of twenty kills",
     () =>

@@ -12,7 +12,6 @@ import type { FileOperation } from "@registry-packages-proxy/testkit/blob-store/
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import { DigestCache } from "../../src/DigestCache.ts"
-import * as Live from "../../src/DigestCacheLive.ts"
 import { assertRoom, defaultCap, unfinished, withHarness } from "../Harness.ts"
 
 const large = 1_000_003
@@ -22,7 +21,7 @@ const degraded = Effect.flatMap(DigestCache, (cache) => cache.degraded)
 
 describe("DigestCache on a failing disk", () => {
   it.effect(
-    "a directory that cannot be made below one that is there is tried once a package, which passes by",
+    "a directory that cannot be created in an existing parent is tried once per package, which bypasses the cache",
     () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: small, seed: 1 })
@@ -33,14 +32,14 @@ describe("DigestCache on a failing disk", () => {
       }).pipe(
         // mkdir says ENOENT there, as it does below a mount whose directory was removed.
         Effect.provide(
-          Live.layer({ directory: "/proc/registry-packages-proxy", cap: defaultCap }).pipe(
+          DigestCache.layer({ directory: "/proc/registry-packages-proxy", cap: defaultCap }).pipe(
             Layer.provide(NodeServices.layer)
           )
         )
       )
   )
 
-  it.effect("a directory deleted underneath is made again for all that come at once", () =>
+  it.effect("a deleted directory is created again for concurrent fills", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -59,58 +58,60 @@ describe("DigestCache on a failing disk", () => {
   )
 
   for (const reason of ["WriteZero", "Unknown", "PermissionDenied"] as const) {
-    it.effect(`where a write fails midway (${reason}), each reader goes on from upstream where it is`, () =>
-      withHarness((harness) =>
-        harness.run(
-          Effect.gen(function* () {
-            const wanted = new TestPackage({ size: large, seed: 1 })
-            wanted.holdAt(400_000)
-            const ranges = [
-              [0, large],
-              [0, 100_000],
-              [0, 400_000],
-              [0, 400_001],
-              [100, 600_000],
-              [399_999, 400_001],
-              [400_000, large],
-              [700_000, 800_000],
-              [large - 1, large]
-            ] as const
-            const readers = yield* Effect.forEach(ranges, ([start, end]) => follow(wanted, { start, end }))
-            const [first] = readers
-            yield* Effect.andThen(wanted.held, first?.at(400_000) ?? Effect.void)
-            // Has read nothing when it happens, and reads only afterwards.
-            const idle = yield* (yield* DigestCache).open(wanted.key, wanted.source())
-            yield* harness.faults.set({ operation: "write", reason })
-            wanted.proceed()
-            for (const [index, [start, end]] of ranges.entries()) {
-              const bytes = yield* Fiber.join(readers[index]?.fiber ?? assert.fail("no reader"))
-              assert.isTrue(bytes.equals(wanted.bytes.subarray(start, end)), `${start} to ${end}`)
-            }
-            assert.isTrue((yield* read(idle)).equals(wanted.bytes))
-            assert.deepStrictEqual(
-              wanted.offsets,
-              [0, ...[...ranges, "idle"].map(() => 400_000)],
-              "none begins anew"
-            )
-            assert.isTrue(yield* degraded)
-            assert.deepStrictEqual(yield* harness.blobs, [])
-            yield* harness.faults.set()
-            assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-            yield* settled(wanted)
-            assert.isFalse(yield* degraded)
-            assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
-          })
+    it.effect(
+      `when a write fails midway (${reason}), each reader continues from upstream at its own position`,
+      () =>
+        withHarness((harness) =>
+          harness.run(
+            Effect.gen(function* () {
+              const wanted = new TestPackage({ size: large, seed: 1 })
+              wanted.holdAt(400_000)
+              const ranges = [
+                [0, large],
+                [0, 100_000],
+                [0, 400_000],
+                [0, 400_001],
+                [100, 600_000],
+                [399_999, 400_001],
+                [400_000, large],
+                [700_000, 800_000],
+                [large - 1, large]
+              ] as const
+              const readers = yield* Effect.forEach(ranges, ([start, end]) => follow(wanted, { start, end }))
+              const [first] = readers
+              yield* Effect.andThen(wanted.held, first?.at(400_000) ?? Effect.void)
+              // Has read nothing when it happens, and reads only afterwards.
+              const idle = yield* (yield* DigestCache).open(wanted.key, wanted.source())
+              yield* harness.faults.set({ operation: "write", reason })
+              wanted.proceed()
+              for (const [index, [start, end]] of ranges.entries()) {
+                const bytes = yield* Fiber.join(readers[index]?.fiber ?? assert.fail("no reader"))
+                assert.isTrue(bytes.equals(wanted.bytes.subarray(start, end)), `${start} to ${end}`)
+              }
+              assert.isTrue((yield* read(idle)).equals(wanted.bytes))
+              assert.deepStrictEqual(
+                wanted.offsets,
+                [0, ...[...ranges, "idle"].map(() => 400_000)],
+                "none begins anew"
+              )
+              assert.isTrue(yield* degraded)
+              assert.deepStrictEqual(yield* harness.blobs, [])
+              yield* harness.faults.set()
+              assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+              yield* settled(wanted)
+              assert.isFalse(yield* degraded)
+              assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+            })
+          )
         )
-      )
     )
   }
 
   for (const [what, at] of [
-    ["from its first byte on", 0],
-    ["once the disk has failed midway", 600_000]
+    ["from its first byte", 0],
+    ["after the disk failed midway", 600_000]
   ] as const) {
-    it.effect(`what passes by ${what} is taken from upstream no faster than it is read`, () =>
+    it.effect(`a package that bypasses the cache ${what} is pulled no faster than it is read`, () =>
       withHarness((harness) =>
         harness.run(
           Effect.gen(function* () {
@@ -158,7 +159,7 @@ describe("DigestCache on a failing disk", () => {
     )
   }
 
-  it.effect("what comes wrong after a failed write still breaks every reader", () =>
+  it.effect("wrong bytes after a failed write still break every reader", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -186,7 +187,7 @@ describe("DigestCache on a failing disk", () => {
   for (const fault of faults) {
     for (const size of [small, large]) {
       it.effect(
-        `answers with right bytes where ${fault.operation} fails, and keeps nothing (${size} bytes)`,
+        `returns the right bytes when ${fault.operation} fails, and caches nothing (${size} bytes)`,
         () =>
           withHarness((harness) =>
             harness.run(
@@ -212,7 +213,7 @@ describe("DigestCache on a failing disk", () => {
     }
   }
 
-  it.effect("a hit that cannot be opened passes by the cache, and is a hit again once it can", () =>
+  it.effect("a cached package that cannot be opened bypasses the cache, and is a hit again afterwards", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -230,7 +231,7 @@ describe("DigestCache on a failing disk", () => {
   )
 
   // Found by the random schedules: it was degraded until the next hit on disk, however many packages were kept.
-  it.effect("a package kept after one could not be read says that the disk works", () =>
+  it.effect("a cached package resets degraded after a failed read", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -251,7 +252,7 @@ describe("DigestCache on a failing disk", () => {
     )
   )
 
-  it.effect("a hit that cannot be read to its end breaks, and stays", () =>
+  it.effect("a hit that cannot be read to its end breaks, and the package stays cached", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -266,7 +267,7 @@ describe("DigestCache on a failing disk", () => {
     )
   )
 
-  it.effect("a verification that cannot read breaks its readers, but does not throw the package away", () =>
+  it.effect("a verification that cannot read breaks its readers, but the package stays cached", () =>
     withHarness((harness) =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: large, seed: 1 })
@@ -283,7 +284,7 @@ describe("DigestCache on a failing disk", () => {
     )
   )
 
-  it.effect("files that cannot be removed go on counting, and go once they can be", () =>
+  it.effect("files that cannot be removed stay charged, and are removed later", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -306,7 +307,7 @@ describe("DigestCache on a failing disk", () => {
     )
   )
 
-  it.effect("what cannot be evicted is still served", () =>
+  it.effect("a package that cannot be evicted is still served", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -325,7 +326,7 @@ describe("DigestCache on a failing disk", () => {
     )
   )
 
-  it.effect("a directory deleted underneath is made again", () =>
+  it.effect("a deleted directory is created again", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -351,7 +352,7 @@ describe("DigestCache on a failing disk", () => {
   )
 
   for (const operation of ["makeDirectory", "readDirectory"] as const) {
-    it.effect(`nothing is kept before what is there is known (${operation} fails at start)`, () =>
+    it.effect(`nothing is cached before the files on disk are known (${operation} fails at start)`, () =>
       withHarness((harness) =>
         Effect.gen(function* () {
           const [first, second] = [

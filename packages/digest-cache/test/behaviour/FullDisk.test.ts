@@ -42,7 +42,7 @@ describe("DigestCache on a volume that is full below its cap", () => {
     for (const size of [small, large]) {
       for (const operation of ["open", "write", "rename"] as const) {
         it.effect(
-          `evicts what was used least recently, and keeps the next one (${code}, ${operation}, ${size} bytes)`,
+          `evicts the least recently used package and caches the new one (${code}, ${operation}, ${size} bytes)`,
           () =>
             withHarness((harness) =>
               harness.run(
@@ -75,42 +75,40 @@ describe("DigestCache on a volume that is full below its cap", () => {
     }
   }
 
-  it.effect(
-    "breaks no reader of the package that is being written, and gives all of them the right bytes",
-    () =>
-      withHarness((harness) =>
-        harness.run(
-          Effect.gen(function* () {
-            const packages = packagesOf(large)
-            yield* fill(packages)
-            const wanted = new TestPackage({ size: large, seed: 4 })
-            wanted.holdAt(400_000)
-            const ranges = [
-              [0, large],
-              [0, 100_000],
-              [399_999, 400_001],
-              [700_000, large]
-            ] as const
-            const readers = yield* Effect.forEach(ranges, ([start, end]) => follow(wanted, { start, end }))
-            yield* wanted.held
-            // Reads nothing before.
-            const idle = yield* DigestCache.use((cache) => cache.open(wanted.key, wanted.source()))
-            yield* full(harness, { operation: "write" })
-            wanted.proceed()
-            for (const [index, [start, end]] of ranges.entries()) {
-              const bytes = yield* Fiber.join(readers[index]?.fiber ?? assert.fail("no reader"))
-              assert.isTrue(bytes.equals(wanted.bytes.subarray(start, end)), `${start} to ${end}`)
-            }
-            assert.isTrue((yield* read(idle)).equals(wanted.bytes))
-            assert.deepStrictEqual(wanted.offsets, [0], "nobody asks upstream again")
-            yield* settled(wanted)
-            assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
-          }).pipe(Effect.scoped)
-        )
+  it.effect("breaks no reader of the package being written: all receive the right bytes", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const packages = packagesOf(large)
+          yield* fill(packages)
+          const wanted = new TestPackage({ size: large, seed: 4 })
+          wanted.holdAt(400_000)
+          const ranges = [
+            [0, large],
+            [0, 100_000],
+            [399_999, 400_001],
+            [700_000, large]
+          ] as const
+          const readers = yield* Effect.forEach(ranges, ([start, end]) => follow(wanted, { start, end }))
+          yield* wanted.held
+          // Reads nothing before.
+          const idle = yield* DigestCache.use((cache) => cache.open(wanted.key, wanted.source()))
+          yield* full(harness, { operation: "write" })
+          wanted.proceed()
+          for (const [index, [start, end]] of ranges.entries()) {
+            const bytes = yield* Fiber.join(readers[index]?.fiber ?? assert.fail("no reader"))
+            assert.isTrue(bytes.equals(wanted.bytes.subarray(start, end)), `${start} to ${end}`)
+          }
+          assert.isTrue((yield* read(idle)).equals(wanted.bytes))
+          assert.deepStrictEqual(wanted.offsets, [0], "nobody asks upstream again")
+          yield* settled(wanted)
+          assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
+        }).pipe(Effect.scoped)
       )
+    )
   )
 
-  it.effect("writes each byte in its place though a write fell short before it failed", () =>
+  it.effect("writes each byte at its position after a partial write", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -126,7 +124,7 @@ describe("DigestCache on a volume that is full below its cap", () => {
     )
   )
 
-  it.effect("evicts nothing where that would not be enough, and passes by", () =>
+  it.effect("evicts nothing if that is not enough, and bypasses the cache", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -147,7 +145,7 @@ describe("DigestCache on a volume that is full below its cap", () => {
     )
   )
 
-  it.effect("evicts nothing that is being read, and passes by where there is nothing else", () =>
+  it.effect("evicts no package that is being read, and bypasses the cache instead", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -166,7 +164,7 @@ describe("DigestCache on a volume that is full below its cap", () => {
   )
 
   it.effect(
-    "tries once more, not again and again: what stays full is passed by, with one package less each time",
+    "retries once: on a volume that stays full the package bypasses the cache and one package is evicted",
     () =>
       withHarness((harness) =>
         harness.run(
@@ -183,7 +181,7 @@ describe("DigestCache on a volume that is full below its cap", () => {
       )
   )
 
-  it.effect("a disk that fails otherwise evicts nothing", () =>
+  it.effect("other disk errors evict nothing", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {

@@ -15,11 +15,11 @@ const causeTag = (
   exit: Exit.Exit<unknown, { readonly _tag: string; readonly reason?: { readonly _tag: string } }>
 ) => Effect.map(Effect.flip(exit), (error) => error.reason?._tag ?? error._tag)
 
-describe("DigestCache, interrupted", () => {
+describe("an interrupted DigestCache", () => {
   for (const size of [small, large]) {
     for (const stage of stages(size)) {
       it.effect(
-        `all who ask leave: the fill goes on and holds nothing afterwards (byte ${stage} of ${size})`,
+        `a fill continues after all its callers leave, and holds nothing afterwards (byte ${stage} of ${size})`,
         () =>
           withHarness((harness) =>
             harness.run(
@@ -41,53 +41,53 @@ describe("DigestCache, interrupted", () => {
           )
       )
 
-      it.effect(
-        `the cache stops: its source is closed and who reads is told (byte ${stage} of ${size})`,
-        () =>
-          withHarness((harness) =>
-            Effect.gen(function* () {
-              const wanted = new TestPackage({ size, seed: 1 })
-              const scope = yield* Scope.make()
-              const services = yield* Layer.buildWithScope(harness.live(), scope)
-              wanted.holdAt(stage)
-              const reader = yield* Effect.forkChild(Effect.provideContext(get(wanted), services))
-              yield* wanted.held
-              yield* Scope.close(scope, Exit.void)
-              assert.strictEqual(yield* causeTag(yield* Fiber.await(reader)), "Stopped")
-              assert.strictEqual(wanted.streams, 0)
-              assert.deepStrictEqual(openIn(harness.directory), [])
-              assert.deepStrictEqual(yield* unfinished(harness.fs, harness.directory), [])
-              // Who asks a cache that has stopped is answered, not left waiting.
-              const late = yield* Effect.exit(
-                Effect.provideContext(get(new TestPackage({ size, seed: 2 })), services)
-              )
-              assert.strictEqual(yield* causeTag(late), "Stopped")
-            })
-          )
+      it.effect(`a stopping cache closes its source and fails its readers (byte ${stage} of ${size})`, () =>
+        withHarness((harness) =>
+          Effect.gen(function* () {
+            const wanted = new TestPackage({ size, seed: 1 })
+            const scope = yield* Scope.make()
+            const services = yield* Layer.buildWithScope(harness.live(), scope)
+            wanted.holdAt(stage)
+            const reader = yield* Effect.forkChild(Effect.provideContext(get(wanted), services))
+            yield* wanted.held
+            yield* Scope.close(scope, Exit.void)
+            assert.strictEqual(yield* causeTag(yield* Fiber.await(reader)), "Stopped")
+            assert.strictEqual(wanted.streams, 0)
+            assert.deepStrictEqual(openIn(harness.directory), [])
+            assert.deepStrictEqual(yield* unfinished(harness.fs, harness.directory), [])
+            // Who asks a cache that has stopped is answered, not left waiting.
+            const late = yield* Effect.exit(
+              Effect.provideContext(get(new TestPackage({ size, seed: 2 })), services)
+            )
+            assert.strictEqual(yield* causeTag(late), "Stopped")
+          })
+        )
       )
     }
   }
 
   for (const stage of stages(defaultCap)) {
-    it.effect(`who leaves a package that passes by closes its source (byte ${stage})`, () =>
-      withHarness((harness) =>
-        harness.run(
-          Effect.gen(function* () {
-            const wanted = new TestPackage({ size: defaultCap, seed: 1 })
-            wanted.holdAt(stage)
-            const reader = yield* Effect.forkChild(get(wanted))
-            yield* wanted.held
-            yield* Fiber.interrupt(reader)
-            yield* closed(wanted)
-            wanted.proceed()
-            yield* assertRoom()
-          })
+    it.effect(
+      `a caller that leaves a package that bypasses the cache closes its source (byte ${stage})`,
+      () =>
+        withHarness((harness) =>
+          harness.run(
+            Effect.gen(function* () {
+              const wanted = new TestPackage({ size: defaultCap, seed: 1 })
+              wanted.holdAt(stage)
+              const reader = yield* Effect.forkChild(get(wanted))
+              yield* wanted.held
+              yield* Fiber.interrupt(reader)
+              yield* closed(wanted)
+              wanted.proceed()
+              yield* assertRoom()
+            })
+          )
         )
-      )
     )
   }
 
-  it.effect("readers of a hit, verified or not, may leave at any time", () =>
+  it.effect("readers of a hit can leave at any time, also during its verification", () =>
     withHarness((harness) =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: large, seed: 1 })
@@ -108,7 +108,7 @@ describe("DigestCache, interrupted", () => {
     )
   )
 
-  it.effect("callers interrupted at any moment of their opening leave nothing behind", () =>
+  it.effect("callers interrupted at any step of open leave nothing behind", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {

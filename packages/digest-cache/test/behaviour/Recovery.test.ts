@@ -39,7 +39,7 @@ const overwrite = (harness: Harness, at: number) =>
   })
 
 describe("DigestCache after a restart", () => {
-  it.effect("serves what it had, without its source", () =>
+  it.effect("serves cached packages without their source", () =>
     withHarness((harness) =>
       Effect.gen(function* () {
         const packages = [...three(large), ...three(small)]
@@ -56,7 +56,7 @@ describe("DigestCache after a restart", () => {
     )
   )
 
-  it.effect("verifies a large file by its first use, and once", () =>
+  it.effect("verifies a large file once, at its first use", () =>
     withHarness((harness) =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: large, seed: 1 })
@@ -84,7 +84,7 @@ describe("DigestCache after a restart", () => {
     )
   )
 
-  it.effect("leaves foreign files where they are, counts them, and clears what was unfinished", () =>
+  it.effect("keeps and counts foreign files, and removes unfinished ones", () =>
     withHarness((harness) =>
       Effect.gen(function* () {
         const { directory, fs } = harness
@@ -119,7 +119,7 @@ describe("DigestCache after a restart", () => {
     )
   )
 
-  it.effect("keeps the order of last use, and evicts at start what a smaller cap has no room for", () =>
+  it.effect("keeps the order of last use, and evicts at start for a smaller cap", () =>
     withHarness((harness) =>
       Effect.gen(function* () {
         const packages = three(large)
@@ -152,7 +152,7 @@ describe("DigestCache after a restart", () => {
     )
   )
 
-  it.effect("saving last uses makes nothing look changed", () =>
+  it.effect("saving last uses makes no file look changed", () =>
     withHarness((harness) =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: large, seed: 1 })
@@ -180,7 +180,7 @@ describe("DigestCache after a restart", () => {
 
   for (const at of [0, 300_000, large - 1]) {
     it.effect(
-      `finds a wrong byte ${at} of a large file: the first use breaks, the next one fetches it anew`,
+      `finds a wrong byte ${at} of a large file: the first use breaks, the next fetches it again`,
       () =>
         withHarness((harness) =>
           Effect.gen(function* () {
@@ -222,7 +222,7 @@ describe("DigestCache after a restart", () => {
   }
 
   it.effect(
-    "fetches a small file with a wrong byte, and any file of a wrong size, without a broken answer",
+    "fetches a small file with a wrong byte, and any file of a wrong size, without a broken response",
     () =>
       withHarness((harness) =>
         Effect.gen(function* () {
@@ -240,7 +240,7 @@ describe("DigestCache after a restart", () => {
       )
   )
 
-  it.effect("a file that is not as long as its name says, as a crash may leave it, was never there", () =>
+  it.effect("a file whose size differs from its name, as after a crash, is removed at start", () =>
     withHarness((harness) =>
       Effect.gen(function* () {
         const packages = three(large)
@@ -269,7 +269,7 @@ describe("DigestCache after a restart", () => {
   )
 
   it.effect(
-    "a file that vanished is a miss, also for those who peek; one replaced by its like is verified again",
+    "a deleted file is a miss, also for peek; a file replaced by an equal one is verified again",
     () =>
       withHarness((harness) =>
         Effect.gen(function* () {

@@ -7,7 +7,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, type Scope } from "effect"
 import { BlobStore } from "../../src/BlobStore.ts"
 import { DigestCache } from "../../src/DigestCache.ts"
-import * as Live from "../../src/DigestCacheLive.ts"
 
 const large = 1_000_003
 const small = 20_011
@@ -23,7 +22,7 @@ const overFaults = <E>(
   Effect.flatMap(StoreFaults, ({ set }) => body(set)).pipe(
     Effect.scoped,
     Effect.provide(
-      Live.layerStore({ memory: small + 1000 }).pipe(
+      DigestCache.layerStore({ maxMemory: small + 1000 }).pipe(
         Layer.provideMerge(FaultyBlobStore.layer),
         Layer.provide(BlobStore.layerMemory({ cap: 4 * 1024 * 1024 }))
       ),
@@ -33,10 +32,10 @@ const overFaults = <E>(
 
 const kept = (wanted: TestPackage) => Effect.andThen(get(wanted), settled(wanted))
 
-describe("DigestCache over a store that fails", () => {
+describe("DigestCache over a failing store", () => {
   for (const operation of ["find", "reserve", "write", "seal", "commit"] as const) {
     for (const size of [small, large]) {
-      it.effect(`answers with right bytes where ${operation} fails, and keeps nothing (${size} bytes)`, () =>
+      it.effect(`returns the right bytes when ${operation} fails, and caches nothing (${size} bytes)`, () =>
         overFaults((set) =>
           Effect.gen(function* () {
             const wanted = new TestPackage({ size, seed: 1 })
@@ -58,7 +57,7 @@ describe("DigestCache over a store that fails", () => {
   }
 
   for (const operation of ["find", "open"] as const) {
-    it.effect(`bypasses it where ${operation} fails, and has a hit again once it works`, () =>
+    it.effect(`bypasses the store when ${operation} fails, and hits again when it works`, () =>
       overFaults((set) =>
         Effect.gen(function* () {
           const wanted = new TestPackage({ size: large, seed: 1 })
@@ -75,7 +74,7 @@ describe("DigestCache over a store that fails", () => {
   }
 
   for (const operation of ["read", "unchanged"] as const) {
-    it.effect(`breaks who reads a large package where ${operation} fails, and keeps it`, () =>
+    it.effect(`breaks readers of a large package when ${operation} fails, and keeps the package`, () =>
       overFaults((set) =>
         Effect.gen(function* () {
           const wanted = new TestPackage({ size: large, seed: 1 })
@@ -91,7 +90,7 @@ describe("DigestCache over a store that fails", () => {
     )
   }
 
-  it.effect("bypasses it where a small package cannot be read", () =>
+  it.effect("bypasses the store when a small package cannot be read", () =>
     overFaults((set) =>
       Effect.gen(function* () {
         const [wanted, other] = [1, 2].map((seed) => new TestPackage({ size: small, seed }))
@@ -105,7 +104,7 @@ describe("DigestCache over a store that fails", () => {
     )
   )
 
-  it.effect("goes on from upstream where a write fails midway, for each reader at its own place", () =>
+  it.effect("continues from upstream when a write fails midway, each reader at its own position", () =>
     overFaults((set) =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: large, seed: 1 })
@@ -127,7 +126,7 @@ describe("DigestCache over a store that fails", () => {
     )
   )
 
-  it.effect("what comes into the store while it is asked is found, and fetched once", () =>
+  it.effect("a package that is stored during a look-up is found, and fetched once", () =>
     Effect.gen(function* () {
       const wanted = new TestPackage({ size: large, seed: 1 })
       yield* Effect.gen(function* () {
@@ -142,7 +141,7 @@ describe("DigestCache over a store that fails", () => {
 })
 
 /** Each look takes longer than the one before, and finds what was there when it began. */
-const slowlyFinding = Live.layerStore().pipe(
+const slowlyFinding = DigestCache.layerStore().pipe(
   Layer.provide(
     Layer.effect(
       BlobStore,

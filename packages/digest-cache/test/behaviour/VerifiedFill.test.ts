@@ -4,9 +4,9 @@ import { get } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheCl
 import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
 import { intercept } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
 import { Effect, FileSystem, Latch, Layer } from "effect"
-import * as Live from "../../src/DigestCacheLive.ts"
+import { DigestCache } from "../../src/DigestCache.ts"
 
-it.effect("a package that has proved right is a hit while its file still waits for its name", () =>
+it.effect("a verified package is a hit before its file is renamed", () =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const directory = yield* fs.makeTempDirectoryScoped()
@@ -15,7 +15,7 @@ it.effect("a package that has proved right is a hit while its file still waits f
       before: (operation) => (operation === "rename" ? renaming.await : Effect.void),
       after: () => Effect.void
     })
-    const cache = Live.layer({ directory, cap: 4_000_000 }).pipe(
+    const cache = DigestCache.layer({ directory, cap: 4_000_000 }).pipe(
       Layer.provide(Layer.succeed(FileSystem.FileSystem, held))
     )
     yield* Effect.gen(function* () {

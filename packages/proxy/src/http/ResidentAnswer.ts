@@ -1,5 +1,4 @@
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
-import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Clock, Effect, Result } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
@@ -77,7 +76,7 @@ export const make = Effect.fnUntraced(function* (options: {
       if (lifecycle.isDraining() || lifecycle.underWay() >= packages) return false
       const user = gate?.known(request, "package")
       if (gate !== undefined && user === undefined) return false
-      const resident = DigestCacheLive.inMemory(cache, { manifestDigest, platform })
+      const resident = DigestCache.inMemory(cache, { manifestDigest, platform })
       if (resident === undefined) {
         if (user !== undefined) gate?.admit(request, user)
         return false

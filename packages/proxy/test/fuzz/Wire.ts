@@ -1,5 +1,5 @@
 import { installed } from "@registry-packages-proxy/testkit/machine/CountingScheduler"
-import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/credential-store/CredentialStoreMock"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
@@ -104,7 +104,7 @@ export const make = Effect.gen(function* () {
       gracePeriod: Duration.zero,
       server
     }).pipe(
-      Layer.provide(DigestCacheLive.layerMemory({ cap: 1024 * 1024 })),
+      Layer.provide(DigestCache.layerMemory({ cap: 1024 * 1024 })),
       Layer.provide(RegistryClientMock.layer([image])),
       Layer.provide(CredentialStoreMock.layer({ sources: { "": source, [repository]: source } })),
       Layer.provide(NodeServices.layer),

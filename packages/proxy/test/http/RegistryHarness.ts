@@ -1,5 +1,5 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySource"
 import * as NodeUpstream from "@registry-packages-proxy/registry-client/NodeUpstream"
@@ -36,7 +36,7 @@ export const start = Effect.fnUntraced(function* (
       platform: Platform.make("linux/amd64"),
       gracePeriod: Duration.zero
     }).pipe(
-      Layer.provide(DigestCacheLive.layer({ directory, cap: 10_000_000 })),
+      Layer.provide(DigestCache.layer({ directory, cap: 10_000_000 })),
       Layer.provide(RegistryClient.layer.pipe(Layer.provide(NodeUpstream.layer()))),
       Layer.provide(CredentialStoreMock.layer({ sources: { "": registry.source(name, changes) } })),
       Layer.provide(NodeServices.layer)

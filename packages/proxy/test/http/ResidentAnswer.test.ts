@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as AccessMetrics from "@registry-packages-proxy/access-control/Metrics"
-import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { settle } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { Effect, Exit, Metric, Option, Tracer } from "effect"
@@ -10,7 +10,7 @@ import { startSecure, tokens } from "./SecureHarness.ts"
 
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-const inMemory = DigestCacheLive.layerMemory({ cap: 1024 * 1024 })
+const inMemory = DigestCache.layerMemory({ cap: 1024 * 1024 })
 
 /** What ends a span has, in the order they ended. */
 const recordSpans = () => {

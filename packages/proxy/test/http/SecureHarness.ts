@@ -3,8 +3,7 @@ import { Authenticator } from "@registry-packages-proxy/access-control/Authentic
 import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
 import { format } from "@registry-packages-proxy/access-control/ResourceRule"
 import { type Material, TlsMaterial } from "@registry-packages-proxy/tls/TlsMaterial"
-import type { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
-import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import * as TestReviews from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
@@ -118,7 +117,7 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
           changes: SubscriptionRef.changes(material)
         })
       ),
-      Layer.provide(options.cache ?? DigestCacheLive.layerDisabled),
+      Layer.provide(options.cache ?? DigestCache.layerDisabled),
       Layer.provideMerge(RegistryClientMock.layer([image])),
       Layer.provide(
         CredentialStoreMock.layer({

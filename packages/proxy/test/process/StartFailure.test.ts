@@ -1,7 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
-import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { RegistryClientMock } from "@registry-packages-proxy/testkit/registry-client/RegistryClientMock"
 import { Cause, Effect, Exit, Layer, Logger, Option } from "effect"
 import { ServeError } from "effect/http/HttpServerError"
@@ -36,7 +36,7 @@ const explained = Effect.fnUntraced(function* (
     Effect.scoped(
       Layer.build(
         Program.layerServer({ ...Settings.defaults, ...listeners }).pipe(
-          Layer.provide([DigestCacheLive.layerDisabled, CredentialStore.layerFeeds([])]),
+          Layer.provide([DigestCache.layerDisabled, CredentialStore.layerFeeds([])]),
           Layer.provide(RegistryClientMock.layer([])),
           Layer.provide([NodeServices.layer, Logger.layer([])])
         )

@@ -1,7 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import * as Feed from "@registry-packages-proxy/credential-store/feeds/Feed"
-import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { InodeChanges } from "@registry-packages-proxy/digest-cache/InodeChanges"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
@@ -86,7 +86,7 @@ const begin = Effect.fnUntraced(function* (options: {
     server
   }).pipe(
     Layer.provide([
-      DigestCacheLive.layer({ directory: disk.directory, cap, memory }),
+      DigestCache.layer({ directory: disk.directory, cap, maxMemory: memory }),
       CredentialStore.layerFeeds([feed.feed]),
       Layer.fresh(RegistryClient.layer).pipe(Layer.provide(Layer.succeed(Upstream, upstream)))
     ]),

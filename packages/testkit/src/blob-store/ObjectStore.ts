@@ -81,7 +81,7 @@ const make = Effect.fnUntraced(function* (bucket: Bucket, maxSize: number) {
     touch: (key) => index.touch(key),
     remove: (blob) => (index.remove(blob) ? bucket.delete(format(blob.name)) : Effect.void),
     list: Effect.sync(() => index.names()),
-    health: StoreHealth.make("the bucket")
+    health: StoreHealth.make("bucket")
   })
 })
 

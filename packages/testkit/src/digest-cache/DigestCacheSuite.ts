@@ -1,5 +1,4 @@
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
-import { inMemory } from "@registry-packages-proxy/digest-cache/DigestCacheLive"
 import { assert, describe } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
 import {
@@ -47,10 +46,10 @@ export const suite = (name: string, cache: CacheLayer) =>
         const cache = yield* DigestCache
         for (const size of [0, small, large]) {
           const wanted = new TestPackage({ size, seed: size })
-          assert.isUndefined(inMemory(cache, wanted.key), "before it was ever asked for")
+          assert.isUndefined(DigestCache.inMemory(cache, wanted.key), "before it was ever asked for")
           yield* get(wanted)
           yield* settled(wanted)
-          const resident = inMemory(cache, wanted.key)
+          const resident = DigestCache.inMemory(cache, wanted.key)
           if (resident !== undefined) {
             assert.isTrue(wanted.bytes.equals(resident.bytes))
             assert.strictEqual((yield* get(wanted)).result, "memory")

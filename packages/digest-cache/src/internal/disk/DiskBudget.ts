@@ -1,15 +1,15 @@
 const block = 4096
 
-// What the cache's own two directories take, and an entry's share in a directory that grows with it.
+// The cache's own two directories, and the growth of a directory for each file in it.
 const directories = 2 * block
 const directoryEntry = 512
 
-/** What a file of `size` bytes counts for against the cap: whole 4 KiB blocks, and its share of the directory. */
+/** The bytes that a file of `size` bytes counts against the cap: whole 4 KiB blocks and its directory entry. */
 export const charge = (size: number): number => Math.ceil(size / block) * block + directoryEntry
 
 /**
- * Keeps what is on disk, and what may yet be written, below a hard cap. Space is charged before a byte is written and
- * given back once the file is gone and no descriptor holds it.
+ * Counts bytes on disk and bytes reserved for writes against a hard cap. Space is charged before a byte is written and
+ * released once the file is unlinked and no descriptor holds it.
  */
 export class DiskBudget {
   readonly cap: number
@@ -24,17 +24,17 @@ export class DiskBudget {
     return this.#charged
   }
 
-  /** Bytes that may still be charged; negative where a directory was found with more in it than the cap allows. */
+  /** Bytes that may still be charged. Negative if the directory held more than the cap at start. */
   get free(): number {
     return this.cap - this.#charged
   }
 
-  /** Whether a file of this size could be kept if none of the cache's own were. */
+  /** True if a file of this size would fit into an otherwise empty cache. */
   admits(size: number): boolean {
     return this.#fixed + charge(size) <= this.cap
   }
 
-  /** How much must be freed before a file of this size can be charged. */
+  /** The bytes that must be released before a file of this size can be charged. */
   shortage(size: number): number {
     return Math.max(0, charge(size) - this.free)
   }
@@ -46,12 +46,12 @@ export class DiskBudget {
     return true
   }
 
-  /** Charges a package found on disk, fit or not. */
+  /** Charges a file found on disk, even beyond the cap. */
   chargeFound(size: number): void {
     this.#charged += charge(size)
   }
 
-  /** Charges for good what is on disk and not the cache's to remove. */
+  /** Charges a file of others permanently. The cache never removes it. */
   chargeForeign(size: number): void {
     this.#fixed += charge(size)
     this.#charged += charge(size)

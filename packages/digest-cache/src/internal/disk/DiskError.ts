@@ -1,6 +1,6 @@
 import { Predicate } from "effect"
 
-/** The system's own word for a failure (ENOSPC, EROFS, EIO...), which a PlatformError's reasons fold together. */
+/** The system's error code (ENOSPC, EROFS, EIO...), which the reasons of a PlatformError do not distinguish. */
 export const codeOf = (cause: unknown, depth = 5): string | undefined => {
   if (Predicate.hasProperty(cause, "code") && Predicate.isString(cause.code)) return cause.code
   if (depth === 0 || !Predicate.isObject(cause)) return undefined
@@ -14,5 +14,5 @@ export const codeOf = (cause: unknown, depth = 5): string | undefined => {
 
 const fullCodes: ReadonlySet<string | undefined> = new Set(["ENOSPC", "EDQUOT"])
 
-/** The volume, or our share of it, has no room or no inode left. */
+/** True if the volume, or the user's quota on it, has no space or no inode left. */
 export const isFull = (cause: unknown): boolean => fullCodes.has(codeOf(cause))

@@ -3,16 +3,16 @@ import type { StoredBlob } from "../../Blob.ts"
 import type { PackageKey } from "../../DigestCache.ts"
 import * as StoreHealth from "../../StoreHealth.ts"
 import * as BlobDirectory from "./BlobDirectory.ts"
-import type { Entry } from "./Entries.ts"
-import * as EntryReader from "./EntryReader.ts"
+import type { DiskEntry } from "./DiskEntries.ts"
+import * as FileReader from "./FileReader.ts"
 import * as FileWriter from "./FileWriter.ts"
 import * as Recovery from "./Recovery.ts"
-import * as Room from "./Room.ts"
+import * as DiskSpace from "./DiskSpace.ts"
 
-/** How often last uses are written to disk. */
+/** The interval at which last uses are saved to disk. */
 const saveInterval = "30 seconds"
 
-/** `BlobStore` over a directory: which files there are, what room they take, and whether the disk works. */
+/** `BlobStore` over a directory. */
 export const make = Effect.fnUntraced(function* (options: {
   readonly directory: string
   readonly cap: number
@@ -20,12 +20,12 @@ export const make = Effect.fnUntraced(function* (options: {
   const clock = yield* Clock.Clock
   const directory = yield* BlobDirectory.make(options.directory)
   const recovery = yield* Recovery.make(directory)
-  const health = StoreHealth.make("the cache directory")
-  const room = Room.make({ cap: options.cap, directory, recovery, health })
-  const { budget, entries } = room
+  const health = StoreHealth.make("cache directory")
+  const space = DiskSpace.make({ cap: options.cap, directory, recovery, health })
+  const { budget, entries } = space
 
-  const release = (entry: Entry): void => {
-    entry.users--
+  const release = (entry: DiskEntry): void => {
+    entry.holders--
     entries.settle(entry)
   }
 
@@ -34,25 +34,25 @@ export const make = Effect.fnUntraced(function* (options: {
       entries.unsaved(),
       (entry) => {
         entry.unsaved = false
-        // Never looked at, so never used either.
+        // Never opened, so never used.
         if (entry.version === undefined) return Effect.void
-        // A last use that could not be saved costs an entry its place in line, nothing else.
+        // If this fails, the entry only loses its place in the order of eviction.
         return Effect.ignore(directory.saveLastUse(entry.fileName, entry.lastUsed, entry.version))
       },
       { discard: true }
     )
   )
 
-  yield* Effect.catch(room.recover, (cause) => health.failed("write", cause))
-  yield* room.report
+  yield* Effect.catch(space.recover, (cause) => health.failed("write", cause))
+  yield* space.report
   yield* Effect.addFinalizer(() => saveLastUses)
   yield* saveLastUses.pipe(Effect.delay(saveInterval), Effect.repeat(Schedule.forever), Effect.forkScoped)
 
   return {
     find: (key: PackageKey) => Effect.sync(() => Option.fromUndefinedOr(entries.find(key))),
     admits: (size: number) => budget.admits(size),
-    reserve: FileWriter.make({ directory, health, room, release }),
-    open: EntryReader.make({ directory, room, release }),
+    reserve: FileWriter.make({ directory, health, space, release }),
+    open: FileReader.make({ directory, space, release }),
     touch: (key: PackageKey): void => {
       const entry = entries.find(key)
       if (entry !== undefined) entries.useAt(entry, clock.currentTimeMillisUnsafe())
@@ -60,7 +60,7 @@ export const make = Effect.fnUntraced(function* (options: {
     remove: (blob: StoredBlob): Effect.Effect<void> =>
       Effect.suspend(() => {
         const entry = entries.current(blob)
-        return entry === undefined ? Effect.void : room.drop(entry)
+        return entry === undefined ? Effect.void : space.drop(entry)
       }),
     list: Effect.sync(() => entries.names()),
     health

@@ -1,49 +1,49 @@
 import { Effect, Latch, Option } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 
-/** Tells the versions of a file apart. */
+/** The metadata that distinguishes versions of a file. */
 export interface Fingerprint {
   readonly inode: bigint
   readonly size: number
   /** Milliseconds since the epoch. */
-  readonly modified: number
+  readonly modifiedAt: number
   /**
-   * The time of the inode's last change, in nanoseconds since the epoch: no program can put it back. Undefined where the
-   * file has lost its name, by which it is looked up.
+   * POSIX `st_ctime` in nanoseconds since the epoch, which no program can set. Undefined for an unlinked file, since it is
+   * looked up by name.
    */
-  readonly changed: bigint | undefined
+  readonly changedAt: bigint | undefined
 }
 
-/** Looks at a file as it is now. */
-export type Look = Effect.Effect<Fingerprint, PlatformError>
+/** Reads the current fingerprint of one file. */
+export type ReadFingerprint = Effect.Effect<Fingerprint, PlatformError>
 
 const sameContent = (a: Fingerprint, b: Fingerprint): boolean =>
-  a.inode === b.inode && a.size === b.size && a.modified === b.modified
+  a.inode === b.inode && a.size === b.size && a.modifiedAt === b.modifiedAt
 
 const same = (a: Fingerprint, b: Fingerprint): boolean =>
-  sameContent(a, b) && a.changed === b.changed && a.changed !== undefined
+  sameContent(a, b) && a.changedAt === b.changedAt && a.changedAt !== undefined
 
-/** What a look at a file says of a version. */
+/** The current fingerprint of a file, compared with a version. */
 export interface Comparison {
-  readonly present: Fingerprint
+  readonly current: Fingerprint
   readonly same: boolean
   /**
-   * Nothing differs that can be told without a name: a write before the file lost it, with the time put back, cannot. From
-   * then on nobody can open it to change it.
+   * True if the file is unlinked and otherwise the same. A write before the unlinking that restored the modification time
+   * is not noticed; afterwards nobody can open the file to change it.
    */
-  readonly unnamed: boolean
+  readonly sameButUnlinked: boolean
 }
 
 /**
- * A file's bytes from one foreign change to the next. Readers hold the version that they began with, so that none of
- * them takes what replaced it for their own.
+ * The bytes of a file between two changes by others. Readers hold the version that they began with, and so notice when
+ * another replaces it.
  */
 export class FileVersion {
   #fingerprint: Fingerprint
   #superseded = false
-  /** Our own change of the inode in progress. */
+  /** Opens when our own change of the inode, in progress now, ends. */
   #changing: Latch.Latch | undefined = undefined
-  /** How often a change of our own has begun or ended. */
+  /** The number of times that a change of our own has begun or ended. */
   #changes = 0
 
   constructor(fingerprint: Fingerprint) {
@@ -54,42 +54,50 @@ export class FileVersion {
     return this.#fingerprint.size
   }
 
-  /** Called when another version was found in its place: from now on no file is this version. */
+  /** Marks the version as replaced: no file equals it any more. */
   supersede(): void {
     this.#superseded = true
   }
 
-  /** Looks at a file, and tells whether it still is this version. Waits for a change of our own to be over. */
-  compare(look: Look): Effect.Effect<Comparison, PlatformError> {
+  /** Compares a file with this version. Waits while a change of our own is in progress. */
+  compare(readFingerprint: ReadFingerprint): Effect.Effect<Comparison, PlatformError> {
     return Effect.suspend(() => {
       const changes = this.#changes
-      return Effect.flatMap(look, (present) => {
-        if (this.#superseded) return Effect.succeed({ present, same: false, unnamed: false })
-        if (same(present, this.#fingerprint)) return Effect.succeed({ present, same: true, unnamed: false })
-        // What was seen may be our own doing.
-        if (this.#changing !== undefined) return Effect.andThen(this.#changing.await, this.compare(look))
-        if (changes !== this.#changes) return this.compare(look)
-        const unnamed = present.changed === undefined && sameContent(present, this.#fingerprint)
-        return Effect.succeed({ present, same: false, unnamed })
+      return Effect.flatMap(readFingerprint, (current) => {
+        if (this.#superseded) return Effect.succeed({ current, same: false, sameButUnlinked: false })
+        if (same(current, this.#fingerprint))
+          return Effect.succeed({ current, same: true, sameButUnlinked: false })
+        // The difference may come from our own change.
+        if (this.#changing !== undefined)
+          return Effect.andThen(this.#changing.await, this.compare(readFingerprint))
+        if (changes !== this.#changes) return this.compare(readFingerprint)
+        const sameButUnlinked = current.changedAt === undefined && sameContent(current, this.#fingerprint)
+        return Effect.succeed({ current, same: false, sameButUnlinked })
       })
     })
   }
 
   /**
-   * Changes the inode but not the bytes (a new name, an access time), so that the file stays this version. `act` is told
-   * whether the file was this version just before. Somebody else's write between that look and the one after is missed
-   * where it puts the modification time back, and only then.
+   * Changes the inode but not the bytes (a new name, an access time); the file stays this version. `act` receives whether
+   * the file was this version just before. A write by others during `act` is missed only if it restores the modification
+   * time.
    */
-  change<A, E>(look: Look, act: (still: boolean) => Effect.Effect<A, E>): Effect.Effect<A, E> {
+  change<A, E>(
+    readFingerprint: ReadFingerprint,
+    act: (isThisVersion: boolean) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E> {
     return Effect.suspend(() => {
-      if (this.#changing !== undefined) return Effect.andThen(this.#changing.await, this.change(look, act))
+      if (this.#changing !== undefined)
+        return Effect.andThen(this.#changing.await, this.change(readFingerprint, act))
       const changing = Latch.makeUnsafe(false)
       this.#changing = changing
       this.#changes++
       return Effect.gen({ self: this }, function* () {
-        const before = Option.exists(yield* Effect.option(look), (seen) => same(seen, this.#fingerprint))
+        const before = Option.exists(yield* Effect.option(readFingerprint), (seen) =>
+          same(seen, this.#fingerprint)
+        )
         const done = yield* act(before)
-        const after = yield* Effect.option(look)
+        const after = yield* Effect.option(readFingerprint)
         if (before && Option.isSome(after) && sameContent(after.value, this.#fingerprint))
           this.#fingerprint = after.value
         return done

@@ -4,20 +4,20 @@ import type { BlobStoreError, BlobWriter } from "../../Blob.ts"
 import type { BlobDirectory } from "./BlobDirectory.ts"
 import { isFull } from "./DiskError.ts"
 import type { StoreHealth } from "../../StoreHealth.ts"
-import { Entry } from "./Entries.ts"
+import { DiskEntry } from "./DiskEntries.ts"
 import { type BlobName, descriptorOf } from "../../BlobName.ts"
 import { FileVersion } from "./FileVersion.ts"
-import type { Room } from "./Room.ts"
+import type { DiskSpace } from "./DiskSpace.ts"
 import { asStoreError } from "./StoreFailure.ts"
 
-/** Space charged for a file, or for the entry it has become. */
+/** Space charged for a temporary file, or for the entry that it became. */
 interface Reservation {
   readonly temporary: string
-  entry: Entry | undefined
+  entry: DiskEntry | undefined
 }
 
-/** Tries once more where the volume was full and some of it could be freed. */
-const retryFreed = <A, R>(
+/** Retries once if the volume was full and `free` could free space. */
+const retryAfterFreeing = <A, R>(
   effect: Effect.Effect<A, PlatformError, R>,
   free: (cause: PlatformError) => Effect.Effect<boolean>
 ): Effect.Effect<A, PlatformError, R> =>
@@ -25,18 +25,18 @@ const retryFreed = <A, R>(
     Effect.flatMap(free(cause), (freed) => (freed ? effect : Effect.fail(cause)))
   )
 
-/** Files on their way into the cache. */
+/** Makes `BlobStore.reserve` over files. */
 export const make = (options: {
   readonly directory: BlobDirectory
   readonly health: StoreHealth
-  readonly room: Room
-  readonly release: (entry: Entry) => void
+  readonly space: DiskSpace
+  readonly release: (entry: DiskEntry) => void
 }) => {
-  const { directory, health, release, room } = options
+  const { directory, health, release, space } = options
 
   const reserve = (size: number) =>
     Effect.acquireRelease(
-      Effect.map(room.charge(size), (charged) =>
+      Effect.map(space.charge(size), (charged) =>
         charged
           ? Option.some<Reservation>({ temporary: directory.temporaryPath(), entry: undefined })
           : Option.none<Reservation>()
@@ -45,7 +45,7 @@ export const make = (options: {
         onNone: () => Effect.void,
         onSome: ({ entry, temporary }) =>
           entry === undefined
-            ? room.leftovers.remove(temporary, () => room.budget.release(size))
+            ? space.pendingDeletes.remove(temporary, () => space.budget.release(size))
             : Effect.sync(() => release(entry))
       })
     )
@@ -59,16 +59,17 @@ export const make = (options: {
       let filePath = temporary
       let written = 0
       let sealed: FileVersion | undefined
-      // Where no inode is left, one file less is enough.
-      const file = yield* retryFreed(directory.create(temporary), (cause) => room.free(1, cause))
-      const look = directory.look(file, () => filePath)
-      // A disk that cannot say what it holds is found out before anyone has a byte of it.
-      yield* look
+      // If no inode is left, evicting one file is enough.
+      const file = yield* retryAfterFreeing(directory.create(temporary), (cause) => space.free(1, cause))
+      const readFingerprint = directory.readFingerprint(file, () => filePath)
+      // Fails early if the disk cannot stat, before anyone receives a byte.
+      yield* readFingerprint
 
       const write = (bytes: Uint8Array): Effect.Effect<void, PlatformError> =>
-        // Part of it may have been written before it failed.
-        retryFreed(Effect.andThen(file.seek(BigInt(written), "start"), file.writeAll(bytes)), (cause) =>
-          room.free(size - written, cause)
+        // Seeks, because a failed write may have written a part.
+        retryAfterFreeing(
+          Effect.andThen(file.seek(BigInt(written), "start"), file.writeAll(bytes)),
+          (cause) => space.free(size - written, cause)
         ).pipe(
           Effect.map(() => {
             written += bytes.length
@@ -76,29 +77,31 @@ export const make = (options: {
           Effect.uninterruptible
         )
 
-      const seal = Effect.map(look, (fingerprint) => (sealed = new FileVersion(fingerprint)))
+      const seal = Effect.map(readFingerprint, (fingerprint) => (sealed = new FileVersion(fingerprint)))
 
       const commitAs = (name: BlobName, version: FileVersion) =>
-        room
-          .adding(({ dropTwin, free }) =>
+        space
+          .addExclusively(({ dropSameKey, free }) =>
             Effect.gen(function* () {
-              const entry = new Entry({ name, version, lastUsed: yield* Clock.currentTimeMillis })
-              yield* dropTwin(name)
-              const rename = retryFreed(directory.rename(temporary, entry.fileName), (cause) =>
+              const entry = new DiskEntry({ name, version, lastUsed: yield* Clock.currentTimeMillis })
+              yield* dropSameKey(name)
+              const rename = retryAfterFreeing(directory.rename(temporary, entry.fileName), (cause) =>
                 free(1, cause)
               )
-              yield* version.change(look, () =>
+              yield* version.change(readFingerprint, () =>
                 Effect.map(rename, () => {
-                  // No step may come between the file's new name and its being known by it.
+                  // Synchronous: no step may come between the rename and the insertion into the index.
                   filePath = directory.entryPath(entry.fileName)
-                  room.leftovers.gone(filePath)
-                  entry.users++
+                  space.pendingDeletes.complete(filePath)
+                  entry.holders++
                   reservation.entry = entry
-                  room.entries.insert(entry)
+                  space.entries.insert(entry)
                 })
               )
-              // A file that was written was also opened, and read by whoever follows it.
-              yield* Effect.all([health.works("write"), health.works("read"), room.report], { discard: true })
+              // A written file was also opened, and read by its followers.
+              yield* Effect.all([health.succeeded("write"), health.succeeded("read"), space.report], {
+                discard: true
+              })
             })
           )
           .pipe(Effect.uninterruptible)
@@ -108,7 +111,7 @@ export const make = (options: {
         unchanged: Effect.suspend(() => {
           const { entry } = reservation
           const descriptor = entry === undefined ? undefined : descriptorOf(entry.name)
-          return asStoreError(directory.unchanged(file, look, sealed, descriptor))
+          return asStoreError(directory.unchanged(file, readFingerprint, sealed, descriptor))
         }),
         write: (bytes) => asStoreError(write(bytes)),
         seal: asStoreError(seal),
@@ -121,7 +124,7 @@ export const make = (options: {
       return Option.some(writer)
     })
 
-  /** Creates a file in space that is reserved for it. Where the disk fails nothing is left of it. */
+  /** Reserves space and creates a file. Releases both if the disk fails. */
   return (size: number): Effect.Effect<Option.Option<BlobWriter>, BlobStoreError, Scope.Scope> =>
     Effect.gen(function* () {
       const scope = yield* Scope.fork(yield* Effect.scope)

@@ -3,34 +3,34 @@ import type { PlatformError } from "effect/PlatformError"
 import { type BlobDirectory, modes, temporaryNumber } from "./BlobDirectory.ts"
 import { type BlobName, parse } from "../../BlobName.ts"
 
-/** A file found at start. */
-export type FoundFile =
+/** A file found in the cache directory at start. */
+export type FileOnDisk =
   | { readonly _tag: "Entry"; readonly name: BlobName; readonly lastUsed: number }
-  /** Never finished, or cut short by a crash of the machine: the cache's to remove. */
+  /** Incomplete: being written when the program ended, or truncated by a crash. The cache removes it. */
   | { readonly _tag: "Unfinished"; readonly path: string; readonly sizes: ReadonlyArray<number> }
-  /** Not of this cache's making: left alone, but it takes space. */
+  /** Not created by the cache: kept, and its space is charged. */
   | { readonly _tag: "Foreign"; readonly path: string; readonly size: number }
 
-const lastUsedOf = (found: FoundFile): number => (found._tag === "Entry" ? found.lastUsed : 0)
+const lastUsedOf = (found: FileOnDisk): number => (found._tag === "Entry" ? found.lastUsed : 0)
 
-/** Owned by the user this process runs as, and open to others. */
+/** True if the file belongs to the program's user and others have access to it. */
 const isLoose = (info: FileSystem.File.Info): boolean =>
   (info.mode & 0o077) !== 0 && Option.contains(info.uid, process.getuid?.())
 
-/** Reads what an earlier run left in the directory, which is made where it is missing. */
+/** Finds the files of an earlier run. Creates the directory if it does not exist. */
 export const make = Effect.fnUntraced(function* (directory: BlobDirectory) {
   const { blobs, entryPath, prepare, root } = directory
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
 
-  // On a volume that cannot be written to, files stay as they are and can be served.
+  // Failures are ignored: files on a read-only volume can still be served.
   const tighten = (file: string, info: FileSystem.File.Info, mode: number): Effect.Effect<void> =>
     isLoose(info) ? Effect.ignore(fs.chmod(file, mode)) : Effect.void
 
   const tightenDirectory = (directory: string): Effect.Effect<void> =>
     Effect.ignore(Effect.flatMap(fs.stat(directory), (info) => tighten(directory, info, modes.directory)))
 
-  /** What stands at a path, and all below it. */
+  /** The sizes of a file, or of a directory and all files in it. */
   const sizes = (
     file: string
   ): Effect.Effect<ReadonlyArray<{ readonly path: string; readonly size: number }>> =>
@@ -39,29 +39,29 @@ export const make = Effect.fnUntraced(function* (directory: BlobDirectory) {
         const itself = { path: file, size: Number(info.size) }
         if (info.type !== "Directory") return Effect.succeed([itself])
         return fs.readDirectory(file).pipe(
-          // A directory that is not ours to read (lost+found): what is in it cannot be counted.
+          // The content of an unreadable directory (lost+found) cannot be counted.
           Effect.orElseSucceed(() => []),
           Effect.flatMap((names) => Effect.forEach(names, (name) => sizes(path.join(file, name)))),
           Effect.map((found) => [itself, ...found.flat()])
         )
       }),
-      // It went away while we looked.
+      // The file was removed meanwhile.
       Effect.orElseSucceed(() => [])
     )
 
-  const foreign = (file: string): Effect.Effect<ReadonlyArray<FoundFile>> =>
+  const foreign = (file: string): Effect.Effect<ReadonlyArray<FileOnDisk>> =>
     Effect.map(sizes(file), (found) => found.map((one) => ({ _tag: "Foreign", ...one })))
 
-  const unfinished = (file: string): Effect.Effect<ReadonlyArray<FoundFile>> =>
+  const unfinished = (file: string): Effect.Effect<ReadonlyArray<FileOnDisk>> =>
     Effect.map(sizes(file), (found) => [
       { _tag: "Unfinished", path: file, sizes: found.map(({ size }) => size) }
     ])
 
-  const entry = (name: BlobName, file: string): Effect.Effect<ReadonlyArray<FoundFile>> =>
+  const entry = (name: BlobName, file: string): Effect.Effect<ReadonlyArray<FileOnDisk>> =>
     fs.lstat(file).pipe(
-      Effect.flatMap((info): Effect.Effect<ReadonlyArray<FoundFile>> => {
+      Effect.flatMap((info): Effect.Effect<ReadonlyArray<FileOnDisk>> => {
         if (info.type !== "File") return foreign(file)
-        // Nothing is synced to the disk: a crash of the machine may cut short what had its name already.
+        // Files are not synced, so a crash of the machine may truncate a file that already has its name.
         const size = Number(info.size)
         if (size !== name.size) return Effect.succeed([{ _tag: "Unfinished", path: file, sizes: [size] }])
         const lastUsed = Option.match(info.atime, { onNone: () => 0, onSome: (date) => date.getTime() })
@@ -70,25 +70,25 @@ export const make = Effect.fnUntraced(function* (directory: BlobDirectory) {
       Effect.orElseSucceed(() => [])
     )
 
-  const inspect = (fileName: string): Effect.Effect<ReadonlyArray<FoundFile>> => {
+  const inspect = (fileName: string): Effect.Effect<ReadonlyArray<FileOnDisk>> => {
     const file = entryPath(fileName)
     const number = temporaryNumber(fileName)
     if (number !== undefined) {
-      // It may turn out not to be removable, and would then be in the way of one of ours.
+      // If it cannot be removed, new files must not use its name.
       directory.skipTemporary(number)
       return unfinished(file)
     }
     return Option.match(parse(fileName), { onNone: () => foreign(file), onSome: (name) => entry(name, file) })
   }
 
-  /** Everything in the directory: what was finished least recently used first, behind all the rest. */
-  const find: Effect.Effect<ReadonlyArray<FoundFile>, PlatformError> = Effect.gen(function* () {
+  /** All files in the directory: incomplete and foreign ones first, then packages, least recently used first. */
+  const find: Effect.Effect<ReadonlyArray<FileOnDisk>, PlatformError> = Effect.gen(function* () {
     yield* prepare
     const found = (yield* Effect.forEach(yield* fs.readDirectory(blobs), inspect, { concurrency: 16 })).flat()
     const others = (yield* fs.readDirectory(root)).filter((name) => name !== "blobs")
     const beside = (yield* Effect.forEach(others, (name) => foreign(path.join(root, name)))).flat()
     yield* tightenDirectory(blobs)
-    // A directory that others keep things in is not the cache's alone.
+    // If the directory holds foreign files, others may need access to it.
     if (beside.length === 0) yield* tightenDirectory(root)
     return [...found, ...beside].sort((a, b) => lastUsedOf(a) - lastUsedOf(b))
   })

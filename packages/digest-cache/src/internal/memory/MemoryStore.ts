@@ -11,14 +11,14 @@ import type { PackageKey } from "../../DigestCache.ts"
 import * as Metrics from "../../Metrics.ts"
 import * as StoreHealth from "../../StoreHealth.ts"
 
-/** Bytes that a blob takes beside its own; without them, any number of empty ones would fit. */
+/** Bytes charged for a blob beside its own; without them, any number of empty blobs would fit. */
 const overhead = 512
 
-/** A blob in memory. Nobody else can change its bytes, which therefore are their own version. */
+/** A blob in memory. Nobody else can change its bytes, so the array is its own version. */
 interface MemoryBlob extends StoredBlob {
   readonly bytes: Uint8Array
-  /** Those who have it open. */
-  users: number
+  /** The number of callers that have it open. */
+  holders: number
 }
 
 const readerOf = (bytes: Uint8Array, length: () => number): BlobReader => ({
@@ -31,14 +31,14 @@ const readerOf = (bytes: Uint8Array, length: () => number): BlobReader => ({
   unchanged: Effect.succeed(true)
 })
 
-/** `BlobStore` in memory. */
+/** `BlobStore` in memory, of at most `cap` bytes. */
 export const make = ({ cap }: { readonly cap: number }) => {
   const index = new BlobIndex<MemoryBlob>()
   let charged = 0
 
   const report = Effect.suspend(() => Metrics.reportUsage(charged, index.count))
 
-  const giveBack = (size: number): void => {
+  const releaseSpace = (size: number): void => {
     charged -= size + overhead
   }
 
@@ -46,21 +46,21 @@ export const make = ({ cap }: { readonly cap: number }) => {
     const current = index.current(blob)
     if (current === undefined) return
     index.remove(current)
-    if (current.users === 0) giveBack(current.bytes.length)
+    if (current.holders === 0) releaseSpace(current.bytes.length)
   }
 
   const release = (blob: MemoryBlob): void => {
-    blob.users--
-    if (blob.users === 0 && index.current(blob) === undefined) giveBack(blob.bytes.length)
+    blob.holders--
+    if (blob.holders === 0 && index.current(blob) === undefined) releaseSpace(blob.bytes.length)
   }
 
-  /** Evicts what was used least recently and is not open; evicts nothing where that is not enough. */
+  /** Charges space, and evicts the least recently used blobs that are not open. False, without evicting, if that is not enough. */
   const tryCharge = (size: number): boolean => {
     const victims: Array<MemoryBlob> = []
     let free = cap - charged
     for (const blob of index.all()) {
       if (free >= size + overhead) break
-      if (blob.users > 0) continue
+      if (blob.holders > 0) continue
       victims.push(blob)
       free += blob.bytes.length + overhead
     }
@@ -79,7 +79,7 @@ export const make = ({ cap }: { readonly cap: number }) => {
       write: (more) =>
         Effect.suspend(() => {
           if (written + more.length > size)
-            return Effect.fail(new BlobStoreError({ cause: "more bytes were written than reserved" }))
+            return Effect.fail(new BlobStoreError({ cause: "more bytes written than reserved" }))
           bytes.set(more, written)
           written += more.length
           return Effect.void
@@ -87,14 +87,14 @@ export const make = ({ cap }: { readonly cap: number }) => {
       seal: Effect.succeed(bytes),
       commit: (name) =>
         Effect.suspend(() => {
-          const twin = index.named(name)
-          if (twin !== undefined) drop(twin)
-          committed = { name, bytes, users: 1 }
+          const replaced = index.named(name)
+          if (replaced !== undefined) drop(replaced)
+          committed = { name, bytes, holders: 1 }
           index.add(committed)
           return report
         }),
       end: Effect.suspend(() => {
-        if (committed === undefined) giveBack(size)
+        if (committed === undefined) releaseSpace(size)
         else release(committed)
         return report
       })
@@ -105,7 +105,7 @@ export const make = ({ cap }: { readonly cap: number }) => {
     Effect.acquireRelease(
       Effect.sync(() => {
         const current = index.current(blob)
-        if (current !== undefined) current.users++
+        if (current !== undefined) current.holders++
         return Option.fromUndefinedOr(current)
       }),
       Option.match({ onNone: () => Effect.void, onSome: (current) => Effect.sync(() => release(current)) })
@@ -135,6 +135,6 @@ export const make = ({ cap }: { readonly cap: number }) => {
         return report
       }),
     list: Effect.sync(() => index.names()),
-    health: StoreHealth.make("the cache")
+    health: StoreHealth.make("memory")
   }
 }

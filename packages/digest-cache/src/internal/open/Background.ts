@@ -1,16 +1,14 @@
 import { Cause, Effect, Exit, type Fiber, type Scope } from "effect"
 import { BodyError, Stopped } from "../../BodyError.ts"
 
-/** What those who wait for something in the background are told when it is interrupted. */
+/** The failure that waiting callers receive when the cache stops. */
 export const stopped = Cause.fail(new BodyError({ reason: new Stopped({}) }))
 
 /**
- * Runs an effect in a scope of its own choosing, so that `finish` follows come what may: also where the scope is closed
- * already, or closes before the first step. Others wait for what `finish` tells them.
- *
- * `forkIn` alone promises neither: an interruptible fiber that is interrupted before its first step runs nothing.
+ * Forks an effect into `scope` and always runs `finish` after it, even if the scope is already closed or closes before the
+ * first step. `forkIn` alone does not: an interruptible fiber that is interrupted before its first step runs nothing.
  */
-export const forkFinished = <A, E, R>(
+export const forkWithFinish = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   finish: (exit: Exit.Exit<A, E>) => Effect.Effect<void>,
   scope: Scope.Scope

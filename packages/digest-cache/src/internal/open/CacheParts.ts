@@ -3,12 +3,12 @@ import type { BlobVersion } from "../../Blob.ts"
 import type { BlobStore } from "../../BlobStore.ts"
 import type { MemoryTier } from "./MemoryTier.ts"
 
-/** The parts of a cache that its fills and its hits share. */
+/** State that `Fills` and `CachedPackages` share. */
 export interface CacheParts {
   readonly store: BlobStore["Service"]
   readonly memory: MemoryTier
-  /** What was hashed in this process and was right. */
+  /** The versions that this process has verified. */
   readonly verified: WeakSet<BlobVersion>
-  /** Ends with the cache: what runs for all who read runs in it. */
+  /** Ends with the cache. Fills and verifications run in it, since many callers share them. */
   readonly cacheScope: Scope.Scope
 }

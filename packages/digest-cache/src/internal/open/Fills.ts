@@ -16,18 +16,18 @@ import {
 } from "effect"
 import type { PackageKey, PackageSource } from "../../DigestCache.ts"
 import * as Metrics from "../../Metrics.ts"
-import { forkFinished, stopped } from "./Background.ts"
+import { forkWithFinish, stopped } from "./Background.ts"
 import type { BlobReader, BlobStoreError, BlobWriter } from "../../Blob.ts"
 import type { BlobName } from "../../BlobName.ts"
-import { Growing } from "../read/Growing.ts"
+import { SharedProgress } from "../read/SharedProgress.ts"
 import type { CacheParts } from "./CacheParts.ts"
-import { FillBuffers } from "./FillBuffers.ts"
-import { smallPackage } from "./MemoryTier.ts"
+import { FillBufferPool } from "./FillBufferPool.ts"
+import { maxInMemorySize } from "./MemoryTier.ts"
 import { collect, mismatch } from "../read/VerifyingReader.ts"
 
-/** What those who wait for a fill are told once its first bytes are there. */
-export type Ready =
-  /** It will not be kept: everyone asks upstream for themselves. */
+/** The outcome that waiting callers receive when a fill has its first bytes. */
+export type FirstBytes =
+  /** The package will not be cached: each caller fetches it alone. */
   | { readonly _tag: "Bypass"; readonly descriptor: PackageDescriptor }
   | {
       readonly _tag: "Bytes"
@@ -41,31 +41,32 @@ export type Ready =
       readonly blob: BlobReader
     }
 
-/** The store did not take what was written; told apart from whatever the source fails with. */
+/** The store rejected a write. Distinguishes it from errors of the source. */
 class WriteFailed extends Schema.TaggedError<WriteFailed>()("WriteFailed", { cause: Schema.Defect() }) {}
 
 const writeFailed = ({ cause }: BlobStoreError): WriteFailed => new WriteFailed({ cause })
 
-/** One package on its way into the cache. It holds its blob for as long as anyone reads it. */
+/** The download of one package into the cache. Holds its blob open while anyone reads it. */
 export class Fill {
   readonly key: PackageKey
   readonly identity: string
-  readonly ready = Deferred.makeUnsafe<Ready, unknown>()
-  readonly growing = new Growing()
-  /** What the blob, and what reserves its space, is released with. */
+  readonly ready = Deferred.makeUnsafe<FirstBytes, unknown>()
+  readonly progress = new SharedProgress()
+  /** Releases the blob and its reserved space. */
   readonly scope = Scope.makeUnsafe()
   descriptor: PackageDescriptor | undefined = undefined
-  /** Has seen exactly what the blob holds. */
+  /** Has hashed exactly the bytes of the blob so far. */
   verifier: DigestVerifier | undefined = undefined
-  /** What those who wait are told, from the moment on that it is known. */
-  told: Ready | undefined = undefined
+  /** The value of `ready` once it is known. */
+  outcome: FirstBytes | undefined = undefined
   fiber: Fiber.Fiber<void> | undefined = undefined
-  /** When it began, in milliseconds since the epoch. */
-  began: number | undefined = undefined
-  /** In the trace of the request that began it; from the moment on that it runs. */
+  /** Milliseconds since the epoch. */
+
+  beganAtMillis: number | undefined = undefined
+  /** Belongs to the trace of the request that began the fill. Defined once the fill runs. */
   span: Tracer.Span | undefined = undefined
-  /** The fill itself, while it runs, and everyone who waits for it or reads it: who began it, at first. */
-  users = 2
+  /** The running fill itself, and each caller that waits for it or reads it. At first: the fill and the caller that began it. */
+  holders = 2
 
   constructor(key: PackageKey, identity: string) {
     this.key = key
@@ -73,10 +74,11 @@ export class Fill {
   }
 }
 
-/** A fill that somebody waits for or reads. */
-export interface Joined {
+/** A fill that a caller waits for or reads. */
+export interface JoinedFill {
   readonly fill: Fill
-  readonly began: boolean
+  /** True if this caller began it. */
+  readonly isNew: boolean
 }
 
 const nameOf = (key: PackageKey, descriptor: PackageDescriptor): BlobName => ({
@@ -87,10 +89,10 @@ const nameOf = (key: PackageKey, descriptor: PackageDescriptor): BlobName => ({
   compression: descriptor.compression
 })
 
-/** The fills under way: at most one for a key, each in the cache's own scope. */
+/** The fills in progress: at most one for a key, each in the cache's own scope. */
 export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
   const running = new Map<string, Fill>()
-  const buffers = new FillBuffers()
+  const buffers = new FillBufferPool()
   let draining = false
   let ended = 0
 
@@ -98,19 +100,19 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
 
   const leave = (fill: Fill): Effect.Effect<void> =>
     Effect.suspend(() => {
-      fill.users--
-      if (fill.users === 0) return Scope.close(fill.scope, Exit.void)
+      fill.holders--
+      if (fill.holders === 0) return Scope.close(fill.scope, Exit.void)
       if (draining) stopIfUnread(fill)
       return Effect.void
     })
 
   const stopIfUnread = (fill: Fill): void => {
-    if (fill.users === 1) fill.fiber?.interruptUnsafe()
+    if (fill.holders === 1) fill.fiber?.interruptUnsafe()
   }
 
-  const tell = (fill: Fill, ready: Ready) =>
+  const announce = (fill: Fill, ready: FirstBytes) =>
     Effect.suspend(() => {
-      fill.told ??= ready
+      fill.outcome ??= ready
       return Deferred.succeed(fill.ready, ready)
     })
 
@@ -128,7 +130,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       Effect.catch(({ cause }) => Effect.as(store.health.failed("write", cause), false))
     )
     if (kept) memory.insert(fill.key, descriptor, bytes)
-    yield* tell(fill, { _tag: "Bytes", descriptor, bytes, kept })
+    yield* announce(fill, { _tag: "Bytes", descriptor, bytes, kept })
   })
 
   const fillLarge = Effect.fnUntraced(
@@ -138,12 +140,12 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       blob: Stream.Stream<Uint8Array, E>,
       writer: BlobWriter
     ) {
-      // Readers copy it until there is more.
-      let written: Uint8Array | undefined
+      // Readers may copy it until the next write.
+      let lastWritten: Uint8Array | undefined
       let verifier = verifierOf(descriptor)
       fill.verifier = verifier
 
-      // Hashed while the store takes it; where it does not, the verifier before it stands.
+      // Hashes while the store writes. If the write fails, the previous verifier stays.
       const write = (bytes: Uint8Array): Effect.Effect<void, WriteFailed> =>
         Effect.gen(function* () {
           const writing = yield* Effect.forkChild(writer.write(bytes), {
@@ -155,17 +157,17 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
           yield* Effect.mapError(Fiber.join(writing), writeFailed)
           verifier = next
           fill.verifier = next
-          fill.growing.grew(bytes)
-          if (written !== undefined) buffers.giveBack(written)
-          written = bytes
-          yield* tell(fill, { _tag: "Blob", descriptor, blob: writer })
+          fill.progress.advance(bytes)
+          if (lastWritten !== undefined) buffers.release(lastWritten)
+          lastWritten = bytes
+          yield* announce(fill, { _tag: "Blob", descriptor, blob: writer })
         }).pipe(Effect.uninterruptible)
 
       const accept = Effect.fnUntraced(function* (chunks: ReadonlyArray<Uint8Array>) {
         const length = chunks.reduce((sum, chunk) => sum + chunk.length, verifier.length)
         if (length > descriptor.size)
           return yield* mismatch({ digest: descriptor.layerDigest, size: descriptor.size, length })
-        // Each write is a trip to another thread and back: what did not come in a buffer of ours is gathered in one.
+        // Each write is a round trip to another thread, so chunks outside our buffers are gathered in one first.
         let gathered: Uint8Array | undefined
         let count = 0
         const writeGathered = Effect.suspend(() => {
@@ -175,7 +177,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
           return bytes === undefined ? Effect.void : write(bytes)
         })
         for (const chunk of chunks) {
-          if (buffers.lent(chunk)) {
+          if (buffers.owns(chunk)) {
             yield* writeGathered
             yield* write(chunk)
             continue
@@ -192,12 +194,12 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
         yield* writeGathered
       })
 
-      // The registry client reads ahead of the disk, no more than half a MiB.
+      // The registry client reads at most half a MiB ahead of the disk.
       yield* Stream.runForEachArray(blob, accept)
       if (!verifier.matches()) return yield* mismatch(verifier)
       verified.add(yield* Effect.mapError(writer.seal, writeFailed))
-      fill.growing.verify()
-      if (written !== undefined) buffers.giveBack(written)
+      fill.progress.markVerified()
+      if (lastWritten !== undefined) buffers.release(lastWritten)
       yield* writer
         .commit(nameOf(fill.key, descriptor))
         .pipe(Effect.catch(({ cause }) => store.health.failed("write", cause)))
@@ -207,10 +209,10 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
         effect,
         (error): error is WriteFailed => error instanceof WriteFailed,
         (error) => {
-          // Whoever reads goes on from upstream; whoever only waits for the first byte does so from the start.
-          fill.growing.detach()
+          // Readers continue from upstream; callers that still wait for the first byte fetch the whole package there.
+          fill.progress.failDisk()
           return Effect.andThen(
-            tell(fill, { _tag: "Bypass", descriptor }),
+            announce(fill, { _tag: "Bypass", descriptor }),
             store.health.failed("write", error.cause)
           )
         }
@@ -224,14 +226,14 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       Scope.provide(fill.scope),
       Effect.catch(({ cause }) => Effect.as(store.health.failed("write", cause), Option.none()))
     )
-    if (Option.isNone(writer)) return yield* Effect.asVoid(tell(fill, { _tag: "Bypass", descriptor }))
-    if (descriptor.size <= smallPackage) {
+    if (Option.isNone(writer)) return yield* Effect.asVoid(announce(fill, { _tag: "Bypass", descriptor }))
+    if (descriptor.size <= maxInMemorySize) {
       return yield* fillSmall(fill, descriptor, source.blob(descriptor, 0), writer.value)
     }
     yield* Effect.acquireUseRelease(
-      Effect.sync(() => buffers.began()),
+      Effect.sync(() => buffers.fillBegan()),
       () => fillLarge(fill, descriptor, source.blob(descriptor, 0, buffers), writer.value),
-      () => Effect.sync(() => buffers.ended())
+      () => Effect.sync(() => buffers.fillEnded())
     )
   })
 
@@ -240,15 +242,14 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       fill.span?.attribute("registry_packages_proxy.fill.bytes", fill.descriptor?.size ?? 0)
       fill.span?.end(yield* Clock.currentTimeNanos, exit)
       const now = yield* Clock.currentTimeMillis
-      yield* Metric.update(Metrics.fillSeconds, (now - (fill.began ?? now)) / 1000)
+      yield* Metric.update(Metrics.fillSeconds, (now - (fill.beganAtMillis ?? now)) / 1000)
       if (running.get(keyOf(fill.key)) === fill) running.delete(keyOf(fill.key))
-      // What others looked for before may be there now.
       ended++
       if (Exit.isFailure(exit)) {
         const cause = Cause.hasInterruptsOnly(exit.cause) ? stopped : exit.cause
-        if (fill.growing.state === "growing") fill.growing.fail(cause)
+        if (fill.progress.state === "inProgress") fill.progress.fail(cause)
         yield* Deferred.failCause(fill.ready, cause)
-        // A manifest that is not there, or credentials that are not, began no fill.
+        // Without a descriptor (missing manifest, missing credentials) no download began.
         if (fill.descriptor !== undefined) yield* Metric.update(Metrics.fillFailures, 1)
         yield* Effect.logDebug("fill failed", cause)
       }
@@ -256,7 +257,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       yield* leave(fill)
     })
 
-  // Found by others from the call on, before any of it runs: two callers never begin two.
+  // Registers the fill synchronously, before it runs, so that two callers never begin two.
   const start = <E>(key: PackageKey, source: PackageSource<E>): Effect.Effect<Fill> => {
     const fill = new Fill(key, source.identity)
     running.set(keyOf(key), fill)
@@ -265,9 +266,9 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       Effect.andThen(Effect.all([Effect.makeSpan("cache.fill", { attributes }), Clock.currentTimeMillis])),
       Effect.flatMap(([span, now]) => {
         fill.span = span
-        fill.began = now
+        fill.beganAtMillis = now
         const traced = Effect.withParentSpan(run(fill, source), span, { captureStackTrace: false })
-        return forkFinished(traced, (exit) => finish(fill, exit), cacheScope)
+        return forkWithFinish(traced, (exit) => finish(fill, exit), cacheScope)
       }),
       Effect.map((fiber) => {
         fill.fiber = fiber
@@ -278,27 +279,27 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
 
   return {
     find: (key: PackageKey): Fill | undefined => running.get(keyOf(key)),
-    /** How many fills have ended: where another one has, what was looked for in the store may have come. */
+    /** The number of fills that have ended. When it changes, an earlier look into the store may be outdated. */
     ended: (): number => ended,
     /**
-     * The fill for a key, held until the scope ends; `began` tells whether this call began it. None where there is none
-     * and `mayBegin` says, in the step that looked, that none is to begin.
+     * Joins the fill of a key until the scope ends, or begins one. None if there is none and `mayBegin`, called in the same
+     * synchronous step, returns false.
      */
     join: <E>(
       key: PackageKey,
       source: PackageSource<E>,
       mayBegin: () => boolean
-    ): Effect.Effect<Option.Option<Joined>, never, Scope.Scope> =>
+    ): Effect.Effect<Option.Option<JoinedFill>, never, Scope.Scope> =>
       Effect.acquireRelease(
-        Effect.suspend((): Effect.Effect<Option.Option<Joined>> => {
+        Effect.suspend((): Effect.Effect<Option.Option<JoinedFill>> => {
           const present = running.get(keyOf(key))
           if (present !== undefined) {
-            // Counted in the step that found it: in the next one it may have ended and let go of its file.
-            present.users++
-            return Effect.succeedSome({ fill: present, began: false })
+            // Counted in the step that found it: in the next one it may have ended and closed its blob.
+            present.holders++
+            return Effect.succeedSome({ fill: present, isNew: false })
           }
           if (!mayBegin()) return Effect.succeedNone
-          return Effect.map(start(key, source), (fill) => Option.some({ fill, began: true }))
+          return Effect.map(start(key, source), (fill) => Option.some({ fill, isNew: true }))
         }),
         Option.match({ onNone: () => Effect.void, onSome: ({ fill }) => leave(fill) })
       ),

@@ -1,57 +1,57 @@
 import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
 import type { PackageKey } from "../../DigestCache.ts"
 
-/** Packages up to this many bytes are answered from memory and are verified before their headers are sent. */
-export const smallPackage = 256 * 1024
+/** The most bytes of a package that is kept in memory. Such packages are verified before their headers are sent. */
+export const maxInMemorySize = 256 * 1024
 
 /** A whole package in memory. */
-export interface ResidentPackage {
+export interface PackageInMemory {
   readonly descriptor: PackageDescriptor
   readonly bytes: Uint8Array
 }
 
-/** What a package takes beside its bytes; without it, any number of empty ones would fit. */
+/** Bytes charged for a package beside its own; without them, any number of empty packages would fit. */
 const overhead = 512
 
-/** Small verified packages, the most recently used ones, up to a number of bytes. */
+/** The most recently used small packages, verified, up to a number of bytes. */
 export class MemoryTier {
-  readonly #byKey = new Map<string, ResidentPackage>()
-  readonly #capacity: number
+  readonly #byKey = new Map<string, PackageInMemory>()
+  readonly #maxBytes: number
   #bytes = 0
 
-  constructor(capacity: number) {
-    this.#capacity = capacity
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
   }
 
-  find(key: PackageKey): ResidentPackage | undefined {
+  find(key: PackageKey): PackageInMemory | undefined {
     return this.#use(key.manifestDigest) ?? this.#use(`${key.manifestDigest}@${key.platform}`)
   }
 
-  /** Keeps a copy of nothing: `bytes` must not change afterwards. */
+  /** Stores `bytes` without copying: they must not change afterwards. */
   insert(key: PackageKey, descriptor: PackageDescriptor, bytes: Uint8Array): void {
-    if (bytes.length > smallPackage) return
+    if (bytes.length > maxInMemorySize) return
     const name = descriptor.viaIndex ? `${key.manifestDigest}@${key.platform}` : key.manifestDigest
     this.#delete(name)
     this.#byKey.set(name, { descriptor, bytes })
     this.#bytes += bytes.length + overhead
     for (const oldest of this.#byKey.keys()) {
-      if (this.#bytes <= this.#capacity) break
+      if (this.#bytes <= this.#maxBytes) break
       this.#delete(oldest)
     }
   }
 
-  #use(name: string): ResidentPackage | undefined {
-    const resident = this.#byKey.get(name)
-    if (resident === undefined) return undefined
+  #use(name: string): PackageInMemory | undefined {
+    const inMemory = this.#byKey.get(name)
+    if (inMemory === undefined) return undefined
     this.#byKey.delete(name)
-    this.#byKey.set(name, resident)
-    return resident
+    this.#byKey.set(name, inMemory)
+    return inMemory
   }
 
   #delete(name: string): void {
-    const resident = this.#byKey.get(name)
-    if (resident === undefined) return
+    const inMemory = this.#byKey.get(name)
+    if (inMemory === undefined) return
     this.#byKey.delete(name)
-    this.#bytes -= resident.bytes.length + overhead
+    this.#bytes -= inMemory.bytes.length + overhead
   }
 }

@@ -1,22 +1,31 @@
-import { Effect, type Tracer } from "effect"
+import { Effect, Metric, type Tracer } from "effect"
 import type { CacheResult, OpenPackage } from "../../DigestCache.ts"
+import * as Metrics from "../../Metrics.ts"
 
-/** Opens a package in a span that tells how it was had; `count` counts it. */
+/** The counters of opened packages by result. */
+export const counters: Readonly<Record<CacheResult, Metric.Counter<number>>> = {
+  hit: Metric.withAttributes(Metrics.results, { result: "hit" }),
+  memory: Metric.withAttributes(Metrics.results, { result: "memory" }),
+  miss: Metric.withAttributes(Metrics.results, { result: "miss" }),
+  collapsed: Metric.withAttributes(Metrics.results, { result: "collapsed" }),
+  bypass: Metric.withAttributes(Metrics.results, { result: "bypass" })
+}
+
+/** Opens a package in a `cache.open` span and counts its result. */
 export const opening = <E, Failure, R>(
-  open: Effect.Effect<OpenPackage<E>, Failure, R>,
-  count: (result: CacheResult) => Effect.Effect<void>
+  open: Effect.Effect<OpenPackage<E>, Failure, R>
 ): Effect.Effect<OpenPackage<E>, Failure, R> =>
   Effect.useSpan("cache.open", (span) =>
     Effect.withParentSpan(open, span, { captureStackTrace: false }).pipe(
       Effect.tap(({ result }) => {
         span.attribute("registry_packages_proxy.package.cache.result", result)
-        return count(result)
+        return Metric.update(counters[result], 1)
       })
     )
   )
 
-/** Links the span of what runs to that of a fill that another request began. */
-export const link = (fill: Tracer.Span | undefined): Effect.Effect<void> =>
+/** Links the current span to the span of a fill that another request began. */
+export const linkToFill = (fill: Tracer.Span | undefined): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const { span } = fiber.cache
     if (fill !== undefined && span?._tag === "Span") span.addLinks([{ span: fill, attributes: {} }])

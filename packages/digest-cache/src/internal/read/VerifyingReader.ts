@@ -2,9 +2,9 @@ import type { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier
 import { Effect, Pull, Scope, Stream } from "effect"
 import { BodyError, DigestMismatch } from "../../BodyError.ts"
 import type { PackageReader } from "../../DigestCache.ts"
-import { heldBack } from "./Growing.ts"
+import { tailBytes } from "./SharedProgress.ts"
 
-/** What hashing found against the blob that was promised. */
+/** The error for bytes that do not match their descriptor. */
 export const mismatch = (verifier: Pick<DigestVerifier, "digest" | "size" | "length">): BodyError =>
   new BodyError({
     reason: new DigestMismatch({
@@ -15,10 +15,10 @@ export const mismatch = (verifier: Pick<DigestVerifier, "digest" | "size" | "len
   })
 
 /**
- * Reads a blob straight from its stream, hashing as it passes. `verifier` has seen everything before the stream's first
- * byte. Bytes before `start` are hashed and skipped; the last ones before `end` are held back until the whole blob has
- * proved right, which means the stream is read to its end even where `end` comes sooner. Holds at most `heldBack` bytes
- * and what one pull brought. `prime` takes the stream's first bytes, so that what fails before them fails early.
+ * Reads a blob from its stream and hashes it on the way. `verifier` has seen all bytes before the stream's first. Bytes
+ * before `start` are hashed and skipped; the last ones before `end` are held back until the whole blob is verified, so the
+ * stream is read to its end even if `end` comes sooner. Holds at most `tailBytes` bytes and those of one pull. `prime` pulls
+ * the first bytes, so that earlier failures come early.
  */
 export const verifyingReader = <E>(options: {
   readonly stream: Stream.Stream<Uint8Array, E>
@@ -30,7 +30,7 @@ export const verifyingReader = <E>(options: {
   Effect.gen(function* () {
     const { end, start, verifier } = options
     const pull = yield* Stream.toPull(options.stream).pipe(Scope.provide(options.scope))
-    // Chunks between `position` and `pulled`, of which the first is read from `offset` on.
+    // Chunks not yet copied, the first one from `offset` on.
     const chunks: Array<Uint8Array> = []
     let offset = 0
     let position = start
@@ -74,7 +74,7 @@ export const verifyingReader = <E>(options: {
 
     const read = (into: Uint8Array): Effect.Effect<number, E | BodyError> =>
       Effect.suspend(() => {
-        const count = copy(into, verified ? end : end - heldBack)
+        const count = copy(into, verified ? end : end - tailBytes)
         if (count > 0 || verified) return Effect.succeed(count)
         return Effect.andThen(more, read(into))
       })
@@ -82,7 +82,7 @@ export const verifyingReader = <E>(options: {
     return { read, prime: more }
   })
 
-/** All of a small blob, verified, in one piece. */
+/** Reads and verifies a whole small blob. */
 export const collect = <E>(
   stream: Stream.Stream<Uint8Array, E>,
   verifier: DigestVerifier

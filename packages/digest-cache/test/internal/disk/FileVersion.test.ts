@@ -1,40 +1,40 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { FileVersion, type Look } from "../../../src/internal/disk/FileVersion.ts"
+import { FileVersion, type ReadFingerprint } from "../../../src/internal/disk/FileVersion.ts"
 
-/** A file as the system has it. Its clock has a new time at each look. */
+/** A fake file. Its clock gives each change a new time. */
 class FakeFile {
   inode = 1n
   size = 10
-  modified = 1000
-  changed = 1n
+  modifiedAt = 1000
+  changedAt = 1n
   linked = true
 
   touch(): void {
-    this.changed++
+    this.changedAt++
   }
 
-  get look(): Look {
+  get readFingerprint(): ReadFingerprint {
     return Effect.sync(() => ({
       inode: this.inode,
       size: this.size,
-      modified: this.modified,
-      changed: this.linked ? this.changed : undefined
+      modifiedAt: this.modifiedAt,
+      changedAt: this.linked ? this.changedAt : undefined
     }))
   }
 }
 
-/** What happens, each after so many turns. */
-interface Happening {
+/** A step of the test, `after` so many turns. */
+interface Step {
   readonly after: number
-  /** How many turns the steps of a look or of a change of ours are apart. */
+  /** The number of turns between the steps of a comparison or of our own change. */
   readonly pace: number
-  readonly what: "compare" | "change of ours" | "write" | "write, time put back" | "unlink"
+  readonly what: "compare" | "own change" | "write" | "write, time restored" | "unlink"
 }
 
 const upTo = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
 
-const happenings = (...what: ReadonlyArray<Happening["what"]>) =>
+const steps = (...what: ReadonlyArray<Step["what"]>) =>
   Schema.Array(Schema.Struct({ after: upTo(8), pace: upTo(4), what: Schema.Literals(what) }))
 
 const turns = (count: number): Effect.Effect<void> =>
@@ -42,17 +42,17 @@ const turns = (count: number): Effect.Effect<void> =>
 
 /** One comparison: whether somebody else had changed the file before it began, and before it ended. */
 interface Compared {
-  readonly unnamed: boolean
+  readonly sameButUnlinked: boolean
   readonly changedBefore: boolean
   readonly changedAfter: boolean
   readonly same: boolean
 }
 
 /** Runs everything, and tells how each comparison came out, and whether a foreign change fell into one of ours. */
-const run = (all: ReadonlyArray<Happening>) =>
+const run = (all: ReadonlyArray<Step>) =>
   Effect.gen(function* () {
     const file = new FakeFile()
-    const version = new FileVersion(yield* file.look)
+    const version = new FileVersion(yield* file.readFingerprint)
     const compared: Array<Compared> = []
     let inOurs = 0
     let changed = false
@@ -60,7 +60,7 @@ const run = (all: ReadonlyArray<Happening>) =>
 
     const change = (pace: number) =>
       version
-        .change(Effect.andThen(turns(pace), file.look), (still) =>
+        .change(Effect.andThen(turns(pace), file.readFingerprint), (still) =>
           Effect.andThen(turns(pace), () =>
             Effect.sync(() => {
               if (still) file.touch()
@@ -76,7 +76,7 @@ const run = (all: ReadonlyArray<Happening>) =>
           Effect.ensuring(Effect.sync(() => void inOurs--))
         )
 
-    const happen = ({ pace, what }: Happening): Effect.Effect<void, unknown> => {
+    const happen = ({ pace, what }: Step): Effect.Effect<void, unknown> => {
       switch (what) {
         case "compare":
           return Effect.suspend(() => {
@@ -85,24 +85,24 @@ const run = (all: ReadonlyArray<Happening>) =>
               .compare(
                 Effect.andThen(
                   turns(pace),
-                  Effect.tap(file.look, () => turns(pace))
+                  Effect.tap(file.readFingerprint, () => turns(pace))
                 )
               )
               .pipe(
                 Effect.map(
-                  ({ same, unnamed }) =>
-                    void compared.push({ changedBefore, changedAfter: changed, same, unnamed })
+                  ({ same, sameButUnlinked }) =>
+                    void compared.push({ changedBefore, changedAfter: changed, same, sameButUnlinked })
                 )
               )
           })
-        case "change of ours":
+        case "own change":
           return change(pace)
         case "write":
-        case "write, time put back":
+        case "write, time restored":
           return Effect.sync(() => {
             file.touch()
             changed = true
-            if (what === "write") file.modified++
+            if (what === "write") file.modifiedAt++
             // Nobody can see this one.
             else if (inOurs > 0) excused = true
           })
@@ -123,8 +123,8 @@ const run = (all: ReadonlyArray<Happening>) =>
 
 describe("FileVersion", () => {
   it.effect.prop(
-    "is the same whatever the cache does to it",
-    [happenings("compare", "change of ours")],
+    "stays the same through the cache's own changes",
+    [steps("compare", "own change")],
     ([all]) =>
       Effect.map(run(all), ({ compared }) => {
         for (const { same } of compared) assert.isTrue(same)
@@ -133,18 +133,18 @@ describe("FileVersion", () => {
   )
 
   it.effect.prop(
-    "is the same but for its name where it lost that and nothing else",
-    [happenings("compare", "change of ours", "unlink")],
+    "is the same but unlinked after an unlink alone",
+    [steps("compare", "own change", "unlink")],
     ([all]) =>
       Effect.map(run(all), ({ compared }) => {
-        for (const { same, unnamed } of compared) assert.isTrue(same || unnamed)
+        for (const { same, sameButUnlinked } of compared) assert.isTrue(same || sameButUnlinked)
       }),
     { arbitrary: { runs: 2000 } }
   )
 
   it.effect.prop(
-    "is another from the first foreign write or loss of its name on, unless a write in a change of our own puts its time back",
-    [happenings("compare", "change of ours", "write", "write, time put back", "unlink")],
+    "differs after the first write by others or unlink, unless a write during an own change restores the mtime",
+    [steps("compare", "own change", "write", "write, time restored", "unlink")],
     ([all]) =>
       Effect.map(run(all), ({ compared, excused }) => {
         for (const { changedAfter, changedBefore, same } of compared) {

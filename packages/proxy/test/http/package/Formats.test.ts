@@ -2,7 +2,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import * as Feed from "@registry-packages-proxy/credential-store/feeds/Feed"
-import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as MediaType from "@registry-packages-proxy/oci/MediaType"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import * as NodeUpstream from "@registry-packages-proxy/registry-client/NodeUpstream"
@@ -43,7 +43,7 @@ const start = Effect.fnUntraced(function* (options: TestRegistryOptions = {}) {
       platform: Platform.make("linux/amd64"),
       gracePeriod: Duration.zero
     }).pipe(
-      Layer.provide(DigestCacheLive.layer({ directory, cap: 10_000_000 })),
+      Layer.provide(DigestCache.layer({ directory, cap: 10_000_000 })),
       Layer.provide(RegistryClient.layer.pipe(Layer.provide(NodeUpstream.layer()))),
       Layer.provide(CredentialStore.layerFeeds([feed])),
       Layer.provide(NodeServices.layer)

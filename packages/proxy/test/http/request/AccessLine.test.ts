@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import * as TestReviews from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
-import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { rawHttp } from "@registry-packages-proxy/testkit/wire/RawHttp"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Array, Effect, Logger, Option, Predicate } from "effect"
@@ -60,7 +60,7 @@ it.effect(
         request,
         requests,
         reviews
-      } = yield* startSecure({ cache: DigestCacheLive.layerMemory({ cap: 1024 * 1024 }) })
+      } = yield* startSecure({ cache: DigestCache.layerMemory({ cap: 1024 * 1024 }) })
       reviews.state.tokens.set("long", TestReviews.user(long))
       for (const [own, target] of [
         [{}, path],

@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as Manifest from "@registry-packages-proxy/oci/Manifest"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/credential-store/CredentialStoreMock"
@@ -33,7 +33,7 @@ const start = Effect.fnUntraced(function* ({ packages = limits.packages, ...own 
       packages,
       server
     }).pipe(
-      Layer.provide(DigestCacheLive.layerDisabled),
+      Layer.provide(DigestCache.layerDisabled),
       Layer.provideMerge(RegistryClientMock.layer([image])),
       Layer.provide(CredentialStoreMock.layer({ sources })),
       Layer.provide(NodeServices.layer)

@@ -2,7 +2,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/credential-store/CredentialStoreMock"
-import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { MemorySocket } from "@registry-packages-proxy/testkit/machine/MemorySocket"
 import { RegistryClientMock } from "@registry-packages-proxy/testkit/registry-client/RegistryClientMock"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
@@ -28,9 +28,7 @@ const start = Effect.gen(function* () {
       gracePeriod: Duration.zero,
       server
     }).pipe(
-      Layer.provide(
-        DigestCacheLive.layer({ directory: yield* fs.makeTempDirectoryScoped(), cap: 10_000_000 })
-      ),
+      Layer.provide(DigestCache.layer({ directory: yield* fs.makeTempDirectoryScoped(), cap: 10_000_000 })),
       Layer.provideMerge(RegistryClientMock.layer([image])),
       Layer.provide(
         CredentialStoreMock.layer({

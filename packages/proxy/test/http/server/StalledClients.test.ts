@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import * as DigestCacheLive from "@registry-packages-proxy/digest-cache/DigestCacheLive"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Clock, Effect, FileSystem, Layer, Metric } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
@@ -34,7 +34,7 @@ const plain = Effect.gen(function* () {
 
 const secure = Effect.gen(function* () {
   const directory = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
-  const cache = DigestCacheLive.layer({ directory, cap }).pipe(Layer.provide(NodeServices.layer))
+  const cache = DigestCache.layer({ directory, cap }).pipe(Layer.provide(NodeServices.layer))
   const { connect, registry, request } = yield* startSecure({ cache })
   yield* Effect.forEach([large, other], registry.put)
   return {

@@ -4,8 +4,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { withHarness } from "../Harness.ts"
 
-describe("the modes of what the cache makes", () => {
-  it.effect("keeps its directories and files to itself, and tightens those of an earlier version", () =>
+describe("the modes of the cache's files", () => {
+  it.effect("creates private directories and files, and tightens those of an earlier run", () =>
     withHarness((harness) =>
       Effect.gen(function* () {
         const modeOf = (path: string) =>
@@ -38,7 +38,7 @@ describe("the modes of what the cache makes", () => {
     )
   )
 
-  it.effect("makes directories for itself alone, those above its own too", () =>
+  it.effect("creates private directories, missing parents included", () =>
     withHarness((harness) =>
       Effect.gen(function* () {
         const above = `${harness.directory}/above`

@@ -4,16 +4,14 @@ import type { BlobReader, BlobStoreError, BlobVersion, OpenBlob, StoredBlob } fr
 import { descriptorOf } from "../../BlobName.ts"
 import type { BodyError } from "../../BodyError.ts"
 import type { OpenPackage, PackageKey } from "../../DigestCache.ts"
-import { forkFinished, stopped } from "./Background.ts"
+import { forkWithFinish, stopped } from "./Background.ts"
 import type { CacheParts } from "./CacheParts.ts"
-import { blobReader, bodyError, Growing, growingReader, readAt } from "../read/Growing.ts"
-import { smallPackage } from "./MemoryTier.ts"
+import { blobReader, bodyError, SharedProgress, progressReader, readAt } from "../read/SharedProgress.ts"
+import { maxInMemorySize } from "./MemoryTier.ts"
+import { hashBlob } from "../read/HashBlob.ts"
 import { mismatch } from "../read/VerifyingReader.ts"
 
-/** How much is read and hashed at a time when a blob is verified; the loop is free in between. */
-const verifiedAtOnce = 256 * 1024
-
-/** What opening a blob came to: an answer, a blob that is not (any more) what it should be, or a store that fails. */
+/** The outcome of opening a blob. "Gone": it was removed, or is no longer the package. "Failed": the store failed. */
 export type Hit =
   | { readonly _tag: "Opened"; readonly opened: OpenPackage<never> }
   | { readonly _tag: "Gone" }
@@ -28,46 +26,34 @@ const readWhole = (blob: BlobReader, into: Uint8Array, position: number): Effect
         readWhole(blob, into, position + count)
       )
 
-/** Answers from the store, verifying each version of a blob once a run. */
+/** Opens packages from the store. Verifies each version of a blob once per run of the program. */
 export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
-  /** The verifications in progress. */
-  const verifications = new WeakMap<BlobVersion, Growing>()
+  const verifications = new WeakMap<BlobVersion, SharedProgress>()
 
   const dropChanged = (blob: StoredBlob): Effect.Effect<void> =>
     Effect.andThen(
-      Effect.logWarning("a cached package is not what it was; it is removed and will be fetched again", {
-        digest: blob.name.manifestDigest
-      }),
+      Effect.logWarning("cached package changed in the store; evicted", { digest: blob.name.manifestDigest }),
       store.remove(blob)
     )
 
-  /** Hashes the whole blob, which must stay the version that it was. */
-  const hash = (blob: StoredBlob, version: BlobVersion) =>
+  const verify = (blob: StoredBlob, version: BlobVersion) =>
     Effect.gen(function* () {
-      const descriptor = descriptorOf(blob.name)
-      const verifier = verifierOf(descriptor)
+      const verifier = verifierOf(descriptorOf(blob.name))
       const opened = yield* Effect.mapError(store.open(blob), bodyError)
       if (Option.isNone(opened) || opened.value.version !== version) return yield* mismatch(verifier)
-      const buffer = Buffer.allocUnsafeSlow(Math.min(verifiedAtOnce, descriptor.size))
-      while (verifier.length < descriptor.size) {
-        const count = yield* readAt(
-          opened.value,
-          buffer.subarray(0, descriptor.size - verifier.length),
-          verifier.length
-        )
-        verifier.update(buffer.subarray(0, count))
-      }
+      yield* hashBlob(verifier, (into, position) => readAt(opened.value, into, position))
       const unchanged = yield* Effect.mapError(opened.value.unchanged, bodyError)
       if (!verifier.matches() || !unchanged) return yield* mismatch(verifier)
       verified.add(version)
     }).pipe(Effect.scoped)
 
   const finish =
-    (blob: StoredBlob, version: BlobVersion, growing: Growing) => (exit: Exit.Exit<void, BodyError>) =>
+    (blob: StoredBlob, version: BlobVersion, progress: SharedProgress) =>
+    (exit: Exit.Exit<void, BodyError>) =>
       Effect.suspend(() => {
         verifications.delete(version)
-        if (Exit.isSuccess(exit)) return Effect.sync(() => growing.verify())
-        growing.fail(Cause.hasInterruptsOnly(exit.cause) ? stopped : exit.cause)
+        if (Exit.isSuccess(exit)) return Effect.sync(() => progress.markVerified())
+        progress.fail(Cause.hasInterruptsOnly(exit.cause) ? stopped : exit.cause)
         if (Cause.hasInterruptsOnly(exit.cause)) return Effect.void
         const error = Cause.findErrorOption(exit.cause)
         return Option.isSome(error) && error.value.reason._tag === "DigestMismatch"
@@ -75,18 +61,21 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
           : store.health.failed("read", exit.cause)
       })
 
-  /** The verification in progress, begun if there is none: one for all who read meanwhile. */
-  const verificationOf = (blob: StoredBlob, version: BlobVersion): Effect.Effect<Growing> =>
+  /** Returns the verification of this version in progress, or begins one. */
+  const verificationOf = (blob: StoredBlob, version: BlobVersion): Effect.Effect<SharedProgress> =>
     Effect.suspend(() => {
       const running = verifications.get(version)
       if (running !== undefined) return Effect.succeed(running)
-      const growing = new Growing()
-      growing.available = blob.name.size
-      verifications.set(version, growing)
-      return Effect.as(forkFinished(hash(blob, version), finish(blob, version, growing), cacheScope), growing)
+      const progress = new SharedProgress()
+      progress.available = blob.name.size
+      verifications.set(version, progress)
+      return Effect.as(
+        forkWithFinish(verify(blob, version), finish(blob, version, progress), cacheScope),
+        progress
+      )
     }).pipe(Effect.uninterruptible)
 
-  // Hashed each time it comes from the store: nobody looks at what is in memory again.
+  // Verified each time it is read from the store, because bytes in memory are never verified again.
   const openSmall = (
     key: PackageKey,
     blob: StoredBlob,
@@ -114,7 +103,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
   const openLarge = (blob: StoredBlob, descriptor: PackageDescriptor, opened: OpenBlob): Effect.Effect<Hit> =>
     Effect.gen(function* () {
       const { version } = opened
-      const growing = verified.has(version) ? undefined : yield* verificationOf(blob, version)
+      const progress = verified.has(version) ? undefined : yield* verificationOf(blob, version)
       return {
         _tag: "Opened",
         opened: {
@@ -124,14 +113,14 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
           body: (start, end) => ({
             _tag: "Reader",
             reader:
-              growing === undefined
+              progress === undefined
                 ? blobReader({ blob: opened, start, end })
-                : growingReader<never>({
-                    growing,
+                : progressReader<never>({
+                    progress,
                     blob: opened,
                     start,
                     end,
-                    continued: () => Effect.never
+                    continueFrom: () => Effect.never
                   })
           })
         }
@@ -148,15 +137,15 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       const descriptor = descriptorOf(blob.name)
       if (opened.value.size !== descriptor.size) return yield* Effect.as(dropChanged(blob), gone)
       store.touch(key)
-      const hit = yield* descriptor.size <= smallPackage
+      const hit = yield* descriptor.size <= maxInMemorySize
         ? openSmall(key, blob, descriptor, opened.value)
         : openLarge(blob, descriptor, opened.value)
-      yield* store.health.works("read")
+      yield* store.health.succeeded("read")
       return hit
     })
 
   return {
-    /** Opens a blob. What it holds is released with the caller's scope, at once where nothing was opened. */
+    /** Opens a blob until the caller's scope ends. */
     open: (key: PackageKey, blob: StoredBlob): Effect.Effect<Hit, never, Scope.Scope> =>
       Effect.gen(function* () {
         const scope = yield* Scope.fork(yield* Effect.scope)
@@ -166,11 +155,11 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
             Effect.as(store.health.failed("read", cause), { _tag: "Failed" } satisfies Hit)
           )
         )
-        if (hit._tag !== "Opened" || blob.name.size <= smallPackage) yield* Scope.close(scope, Exit.void)
+        if (hit._tag !== "Opened" || blob.name.size <= maxInMemorySize) yield* Scope.close(scope, Exit.void)
         return hit
       }),
-    /** True if opening a blob would answer it now. */
-    answers: (blob: StoredBlob): Effect.Effect<boolean> =>
+    /** True if `open` would open the blob now. */
+    canOpen: (blob: StoredBlob): Effect.Effect<boolean> =>
       store.open(blob).pipe(
         Effect.map(Option.exists(({ size }) => size === blob.name.size)),
         Effect.orElseSucceed(() => false),

@@ -14,10 +14,10 @@ const nameStart = ({ key }: TestPackage) => key.manifestDigest.replace(":", "-")
 
 const isCached = (wanted: TestPackage) => Effect.map(peek(wanted.key), Option.isSome)
 
-describe("what an earlier run left unfinished", () => {
+describe("unfinished files of an earlier run", () => {
   for (const reason of ["PermissionDenied", "Unknown"] as const) {
     it.effect(
-      `serves what it had though what was unfinished cannot be removed (${reason}), and is rid of that later`,
+      `serves cached packages while unfinished files cannot be removed (${reason}), and removes these later`,
       () =>
         withHarness((harness) =>
           Effect.gen(function* () {

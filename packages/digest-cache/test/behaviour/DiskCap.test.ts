@@ -5,7 +5,6 @@ import { intercept } from "@registry-packages-proxy/testkit/blob-store/FaultyFil
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, FileSystem, Layer } from "effect"
 import { DigestCache } from "../../src/DigestCache.ts"
-import * as Live from "../../src/DigestCacheLive.ts"
 import { diskUse } from "@registry-packages-proxy/testkit/blob-store/DiskUse"
 
 const cap = 4 * 1024 * 1024
@@ -26,7 +25,7 @@ const sampled = Effect.gen(function* () {
         ? sample
         : Effect.void
   })
-  const cache = Live.layer({ directory, cap }).pipe(
+  const cache = DigestCache.layer({ directory, cap }).pipe(
     Layer.provide(Layer.succeed(FileSystem.FileSystem, watched))
   )
   return { sampling, cache }
@@ -43,8 +42,8 @@ const withSampled = <E>(
     assert.isAbove(sampling.most, cap / 2, "the cache was put to use")
   }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
 
-describe("DigestCache's cap", () => {
-  it.effect("holds after every write while thirty packages come at once, and again", () =>
+describe("the cap on disk use", () => {
+  it.effect("holds after every write while thirty packages are fetched at once", () =>
     withSampled(() =>
       Effect.gen(function* () {
         const sizes = [5000, 100_000, 300_000, 700_000, 1_300_000, 2_500_000]
@@ -60,7 +59,7 @@ describe("DigestCache's cap", () => {
     )
   )
 
-  it.effect("counts what is unlinked but still read, and never takes what is in use", () =>
+  it.effect("counts unlinked files that are still read, and evicts no package in use", () =>
     withSampled(({ directory }) =>
       Effect.gen(function* () {
         const [used, other, next] = [1, 2, 3].map((seed) => new TestPackage({ size: 1_500_000, seed }))
@@ -83,7 +82,7 @@ describe("DigestCache's cap", () => {
     )
   )
 
-  it.effect("readers of a finished fill keep its room", () =>
+  it.effect("readers of a finished fill keep its space charged", () =>
     withSampled(() =>
       Effect.gen(function* () {
         const [one, two] = [1, 2].map((seed) => new TestPackage({ size: 2_500_000, seed }))

@@ -4,15 +4,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { Option } from "effect"
 import fc from "fast-check"
 import { charge, DiskBudget } from "../../../src/internal/disk/DiskBudget.ts"
-import { Entries, Entry } from "../../../src/internal/disk/Entries.ts"
+import { DiskEntries, DiskEntry } from "../../../src/internal/disk/DiskEntries.ts"
 
 const cap = 200_000
 const base = new DiskBudget(cap).charged
 
 const digestOfNumber = (number: number) => digestOf(Buffer.from(`package ${number}`))
 
-const entryOf = (number: number, size: number): Entry =>
-  new Entry({
+const entryOf = (number: number, size: number): DiskEntry =>
+  new DiskEntry({
     name: {
       manifestDigest: digestOfNumber(number),
       platform: Option.none(),
@@ -33,8 +33,8 @@ const command = fc.oneof(
 
 /** The model: packages in order of last use, and what is dropped but still held. */
 class Model {
-  kept: ReadonlyArray<Entry> = []
-  lingering: ReadonlyArray<Entry> = []
+  kept: ReadonlyArray<DiskEntry> = []
+  lingering: ReadonlyArray<DiskEntry> = []
 
   get charged(): number {
     return [...this.kept, ...this.lingering].reduce((sum, { size }) => sum + charge(size), base)
@@ -42,18 +42,18 @@ class Model {
 }
 
 describe("Entries and DiskBudget", () => {
-  it("keep the order of use, free only what nobody holds, and never charge more than the cap", () => {
+  it("keep the order of use, evict only entries without holders, and never charge more than the cap", () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 80 }), (commands) => {
         const budget = new DiskBudget(cap)
-        const entries = new Entries(budget)
+        const entries = new DiskEntries(budget)
         const model = new Model()
-        const remove = (entry: Entry): void => {
+        const remove = (entry: DiskEntry): void => {
           entries.drop(entry)
           entry.unlinked = true
           entries.settle(entry)
           model.kept = model.kept.filter((it) => it !== entry)
-          if (entry.users > 0) model.lingering = [...model.lingering, entry]
+          if (entry.holders > 0) model.lingering = [...model.lingering, entry]
         }
         for (const { _tag, number, size } of commands) {
           const found = entries.find({ manifestDigest: digestOfNumber(number), platform })
@@ -62,7 +62,7 @@ describe("Entries and DiskBudget", () => {
               if (found !== undefined || !budget.admits(size)) break
               const shortage = budget.shortage(size)
               const victims = entries.victims(shortage)
-              const idle = model.kept.filter(({ users }) => users === 0)
+              const idle = model.kept.filter(({ holders }) => holders === 0)
               assert.deepStrictEqual(
                 victims ?? [],
                 idle.slice(0, (victims ?? []).length),
@@ -84,15 +84,15 @@ describe("Entries and DiskBudget", () => {
               model.kept = [...model.kept.filter((it) => it !== found), found]
               break
             case "hold":
-              if (found !== undefined) found.users++
+              if (found !== undefined) found.holders++
               break
             case "leave":
               for (const entry of [found, ...model.lingering]) {
-                if (entry === undefined || entry.users === 0) continue
-                entry.users--
+                if (entry === undefined || entry.holders === 0) continue
+                entry.holders--
                 entries.settle(entry)
               }
-              model.lingering = model.lingering.filter(({ users }) => users > 0)
+              model.lingering = model.lingering.filter(({ holders }) => holders > 0)
               break
             case "drop":
               if (found !== undefined) remove(found)
@@ -109,7 +109,7 @@ describe("Entries and DiskBudget", () => {
     )
   })
 
-  it("DiskBudget - counts whole blocks, what is foreign for good, and what was found though it does not fit", () => {
+  it("DiskBudget - counts whole blocks, foreign files permanently, and found files beyond the cap", () => {
     const budget = new DiskBudget(100_000)
     assert.isAtLeast(charge(1), 4096)
     assert.isAtLeast(charge(4097), 8192)

@@ -5,9 +5,9 @@ import type { BlobDirectory } from "./BlobDirectory.ts"
 import { DiskBudget } from "./DiskBudget.ts"
 import { codeOf } from "./DiskError.ts"
 import type { StoreHealth } from "../../StoreHealth.ts"
-import { Entries, Entry } from "./Entries.ts"
+import { DiskEntries, DiskEntry } from "./DiskEntries.ts"
 import type { BlobName } from "../../BlobName.ts"
-import * as Leftovers from "./Leftovers.ts"
+import * as PendingDeletes from "./PendingDeletes.ts"
 import type { Recovery } from "./Recovery.ts"
 
 const evictions = {
@@ -15,7 +15,7 @@ const evictions = {
   fullDisk: Metric.withAttributes(Metrics.evictions, { reason: "full_disk" })
 } as const
 
-/** The packages on disk and the space that they take. Adds and removes one at a time, so that none takes another's. */
+/** The space of the packages on disk: reserves it, evicts for it, releases it. Changes of files run one at a time. */
 export const make = (options: {
   readonly cap: number
   readonly directory: BlobDirectory
@@ -24,34 +24,34 @@ export const make = (options: {
 }) => {
   const { cap, directory, health, recovery } = options
   const budget = new DiskBudget(cap)
-  const entries = new Entries(budget)
-  const leftovers = Leftovers.make({
+  const entries = new DiskEntries(budget)
+  const pendingDeletes = PendingDeletes.make({
     unlink: directory.remove,
     failed: (cause) => health.failed("write", cause)
   })
   const exclusively = Semaphore.makeUnsafe(1).withPermits(1)
   let recovered = false
-  let saidFull = false
+  let loggedVolumeFull = false
 
   const report = Effect.suspend(() => Metrics.reportUsage(entries.bytes, entries.count))
 
-  const unlinked = (entry: Entry): void => {
+  const unlinked = (entry: DiskEntry): void => {
     entry.unlinked = true
     entries.settle(entry)
   }
 
-  // Of an entry that nobody finds any more. Exclusively: else the unlinking could take a file that was given its name.
-  const unlink = (entry: Entry): Effect.Effect<void> =>
+  // Deletes the file of a dropped entry. Runs exclusively, or it could delete a new file of the same name.
+  const unlink = (entry: DiskEntry): Effect.Effect<void> =>
     Effect.suspend(() => {
       const replaced = entries.named(entry.name)?.fileName === entry.fileName
       return replaced
         ? Effect.sync(() => unlinked(entry))
-        : leftovers.remove(directory.entryPath(entry.fileName), () => unlinked(entry))
+        : pendingDeletes.remove(directory.entryPath(entry.fileName), () => unlinked(entry))
     })
 
   const dropWith =
     (around: (effect: Effect.Effect<void>) => Effect.Effect<void>) =>
-    (entry: Entry): Effect.Effect<void> =>
+    (entry: DiskEntry): Effect.Effect<void> =>
       Effect.suspend(() => {
         if (entries.current(entry) === undefined) return Effect.void
         entries.drop(entry)
@@ -60,16 +60,16 @@ export const make = (options: {
 
   const dropNow = dropWith((effect) => effect)
 
-  /** Drops what is found by a name's key. Two files for one key: only one can be found, so the other goes before it comes. */
-  const dropTwin = (name: BlobName): Effect.Effect<void> =>
+  /** Drops the entry that has the key of this name, before its replacement is inserted. */
+  const dropSameKey = (name: BlobName): Effect.Effect<void> =>
     Effect.suspend(() => {
-      const twin = entries.named(name)
-      return twin === undefined ? Effect.void : dropNow(twin)
+      const replaced = entries.named(name)
+      return replaced === undefined ? Effect.void : dropNow(replaced)
     })
 
-  const evict = (victims: ReadonlyArray<Entry>, reason: keyof typeof evictions): Effect.Effect<void> =>
+  const evict = (victims: ReadonlyArray<DiskEntry>, reason: keyof typeof evictions): Effect.Effect<void> =>
     Effect.suspend(() => {
-      // All at once, so that nobody opens one while another is being unlinked.
+      // Drops all before the first is unlinked, so that nobody opens one meanwhile.
       for (const victim of victims) entries.drop(victim)
       return Effect.forEach(
         victims,
@@ -77,7 +77,7 @@ export const make = (options: {
           directory.remove(directory.entryPath(victim.fileName)).pipe(
             Effect.map(() => unlinked(victim)),
             Effect.andThen(Metric.update(evictions[reason], 1)),
-            // It is still there and still right: it can as well be served.
+            // A file that cannot be unlinked can still be served.
             Effect.catch((cause) =>
               Effect.andThen(
                 Effect.sync(() => entries.restore(victim)),
@@ -97,12 +97,12 @@ export const make = (options: {
       switch (found._tag) {
         case "Entry":
           budget.chargeFound(found.name.size)
-          yield* dropTwin(found.name)
-          entries.insert(new Entry(found))
+          yield* dropSameKey(found.name)
+          entries.insert(new DiskEntry(found))
           break
         case "Unfinished":
           for (const size of found.sizes) budget.chargeFound(size)
-          yield* leftovers.remove(found.path, () => {
+          yield* pendingDeletes.remove(found.path, () => {
             for (const size of found.sizes) budget.release(size)
           })
           break
@@ -112,25 +112,22 @@ export const make = (options: {
       }
     }
     if (foreign.length > 0) {
-      yield* Effect.logWarning(
-        "files in the cache directory that are not the cache's; they stay, and take its space",
-        { count: foreign.length, examples: foreign.slice(0, 3) }
-      )
+      yield* Effect.logWarning("foreign files in the cache directory count against the cap", {
+        count: foreign.length,
+        examples: foreign.slice(0, 3)
+      })
     }
     yield* evict(entries.victims(Math.max(0, -budget.free)) ?? entries.all(), "cap")
   }).pipe(Effect.uninterruptible)
 
-  /**
-   * Charges a file's space, evicting what was used least recently. False where there is none to be had now; nothing is
-   * evicted then.
-   */
+  /** Charges a file's space, and evicts the least recently used packages for it. False, without evicting, if that is not enough. */
   const charge = (size: number): Effect.Effect<boolean, PlatformError> =>
     Effect.gen(function* () {
-      // What is on disk has to be known before anything is added to it.
+      // Without knowing the files on disk the cap cannot be kept.
       if (!recovered) yield* recover
       if (!budget.admits(size)) return false
       if (budget.tryCharge(size)) return true
-      yield* leftovers.retry
+      yield* pendingDeletes.retry
       if (budget.tryCharge(size)) return true
       const victims = entries.victims(budget.shortage(size))
       if (victims === undefined) return false
@@ -138,11 +135,11 @@ export const make = (options: {
       return budget.tryCharge(size)
     }).pipe(exclusively)
 
-  const sayFull = (cause: PlatformError): Effect.Effect<void> =>
+  const logVolumeFull = (cause: PlatformError): Effect.Effect<void> =>
     Effect.suspend(() => {
-      if (saidFull) return Effect.void
-      saidFull = true
-      return Effect.logWarning("the cache's volume is full below the cap; packages are evicted earlier", {
+      if (loggedVolumeFull) return Effect.void
+      loggedVolumeFull = true
+      return Effect.logWarning("cache volume is full below the cap; evicting packages", {
         code: codeOf(cause),
         cap,
         used: budget.charged
@@ -151,10 +148,10 @@ export const make = (options: {
 
   const freeNow = (bytes: number, cause: PlatformError): Effect.Effect<boolean> =>
     Effect.gen(function* () {
-      const freed = yield* leftovers.retry
+      const freed = yield* pendingDeletes.retry
       const victims = entries.victims(bytes)
       if (victims === undefined || victims.length === 0) return freed
-      yield* sayFull(cause)
+      yield* logVolumeFull(cause)
       yield* evict(victims, "fullDisk")
       return true
     })
@@ -162,25 +159,25 @@ export const make = (options: {
   return {
     entries,
     budget,
-    leftovers,
+    pendingDeletes,
     report,
     charge,
-    /** Takes an entry out of the cache, for good. */
+    /** Removes an entry and its file. */
     drop: dropWith(exclusively),
     /**
-     * Frees as many bytes on a volume that is full though the cap is not reached, by evicting what was used least
-     * recently. False where they are not to be had; nothing is evicted then.
+     * Frees bytes on a volume that is full below the cap, by evicting the least recently used packages. False, without
+     * evicting, if that is not enough.
      */
     free: (bytes: number, cause: PlatformError): Effect.Effect<boolean> => exclusively(freeNow(bytes, cause)),
-    /** Adds a file under its name; what is given may use what needs to be exclusive. */
-    adding: <A, E>(
+    /** Runs `add` exclusively, with the operations that need it. */
+    addExclusively: <A, E>(
       add: (exclusive: {
-        readonly dropTwin: typeof dropTwin
+        readonly dropSameKey: typeof dropSameKey
         readonly free: typeof freeNow
       }) => Effect.Effect<A, E>
-    ): Effect.Effect<A, E> => exclusively(Effect.suspend(() => add({ dropTwin, free: freeNow }))),
+    ): Effect.Effect<A, E> => exclusively(Effect.suspend(() => add({ dropSameKey, free: freeNow }))),
     recover: exclusively(recover)
   }
 }
 
-export type Room = ReturnType<typeof make>
+export type DiskSpace = ReturnType<typeof make>

@@ -25,7 +25,7 @@ const bothOf = (wanted: TestPackage) =>
   }).pipe(Effect.scoped)
 
 describe("joining a fill", () => {
-  it.effect("at any step around its end gives the package from a file that is still open", () =>
+  it.effect("at any step around its end returns the package from an open file", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -66,7 +66,7 @@ describe("joining a fill", () => {
 describe("peek and open", () => {
   for (const size of [small, large]) {
     it.effect(
-      `say the same of a fill that has its first bytes, all of them, or its name (${size} bytes)`,
+      `agree on a fill with its first bytes, with all bytes, and after its commit (${size} bytes)`,
       () =>
         withHarness((harness) =>
           harness.run(
@@ -102,7 +102,7 @@ describe("peek and open", () => {
     )
   }
 
-  it.effect("peek says nothing of a fill that passes by the cache", () =>
+  it.effect("peek resolves a package whose fill will bypass the cache", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -125,8 +125,8 @@ describe("peek and open", () => {
   )
 })
 
-describe("dropping a package and adding it again", () => {
-  it.effect("never takes the new file away, however long the unlinking of the old one takes", () =>
+describe("removing a package and caching it again", () => {
+  it.effect("never deletes the new file, however long deleting the old one takes", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -158,7 +158,7 @@ describe("dropping a package and adding it again", () => {
     )
   )
 
-  it.effect("leaves a file alone that took the name of the one to be unlinked", () =>
+  it.effect("keeps a new file with the name of the old one", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -196,39 +196,41 @@ describe("dropping a package and adding it again", () => {
     )
   )
 
-  it.effect("goes on when the caller who found it changed leaves: no file and no room is left behind", () =>
-    withHarness((harness) =>
-      harness.run(
-        Effect.gen(function* () {
-          let seed = 0
-          let goOn = Latch.makeUnsafe(false)
-          for (let turns = 0; turns < 12; turns++) {
-            for (let operations = 3; operations < 8; operations++) {
-              const wanted = new TestPackage({ size: 300_000, seed: seed++ })
-              yield* Effect.andThen(get(wanted), settled(wanted))
-              for (const name of yield* harness.blobs)
-                yield* Effect.orDie(harness.fs.truncate(harness.pathOf(name), 7))
-              goOn = Latch.makeUnsafe(false)
-              const looked = Deferred.makeUnsafe<void>()
-              let looks = 0
-              // The last step of a look, which is of two, and no more.
-              harness.hooks.after = (operation) =>
-                operation === "stat" && ++looks === 2
-                  ? Effect.andThen(Deferred.succeed(looked, undefined), goOn.await)
-                  : Effect.void
-              const caller = yield* Effect.forkChild(
-                Effect.provideService(get(wanted), References.MaxOpsBeforeYield, operations)
-              )
-              yield* Deferred.await(looked)
-              yield* goOn.open
-              yield* Effect.forEach(Array.from({ length: turns }), () => Effect.yieldNow)
-              yield* Fiber.interrupt(caller)
-              yield* settle
+  it.effect(
+    "completes when the caller that found the change leaves: no file and no charged space remain",
+    () =>
+      withHarness((harness) =>
+        harness.run(
+          Effect.gen(function* () {
+            let seed = 0
+            let goOn = Latch.makeUnsafe(false)
+            for (let turns = 0; turns < 12; turns++) {
+              for (let operations = 3; operations < 8; operations++) {
+                const wanted = new TestPackage({ size: 300_000, seed: seed++ })
+                yield* Effect.andThen(get(wanted), settled(wanted))
+                for (const name of yield* harness.blobs)
+                  yield* Effect.orDie(harness.fs.truncate(harness.pathOf(name), 7))
+                goOn = Latch.makeUnsafe(false)
+                const looked = Deferred.makeUnsafe<void>()
+                let looks = 0
+                // The last step of a look, which is of two, and no more.
+                harness.hooks.after = (operation) =>
+                  operation === "stat" && ++looks === 2
+                    ? Effect.andThen(Deferred.succeed(looked, undefined), goOn.await)
+                    : Effect.void
+                const caller = yield* Effect.forkChild(
+                  Effect.provideService(get(wanted), References.MaxOpsBeforeYield, operations)
+                )
+                yield* Deferred.await(looked)
+                yield* goOn.open
+                yield* Effect.forEach(Array.from({ length: turns }), () => Effect.yieldNow)
+                yield* Fiber.interrupt(caller)
+                yield* settle
+              }
             }
-          }
-          yield* assertRoom()
-        })
+            yield* assertRoom()
+          })
+        )
       )
-    )
   )
 })

@@ -15,14 +15,14 @@ const small = 200_000
 const untilSaved = "31 seconds"
 
 /** Turns a byte of a file, as somebody else would, at a time of its own or with the time put back to what it was. */
-const turn = (file: string, options: { readonly at: number; readonly time: "another" | "put back" }) =>
+const turn = (file: string, options: { readonly at: number; readonly time: "changed" | "restored" }) =>
   Effect.sync(() => {
     const { mtimeMs } = statSync(file)
     const bytes = readFileSync(file)
     bytes[options.at] = (bytes[options.at] ?? 0) ^ 1
     writeFileSync(file, bytes, { flag: "r+" })
     // In the middle of a millisecond: as seconds in floating point, its beginning may be read as the end of the one before.
-    const time = options.time === "another" ? 1000 : (Math.floor(mtimeMs) + 0.5) / 1000
+    const time = options.time === "changed" ? 1000 : (Math.floor(mtimeMs) + 0.5) / 1000
     utimesSync(file, time, time)
   })
 
@@ -67,39 +67,37 @@ const countReads = (harness: Harness) => {
   return () => reads
 }
 
-describe("a file changed while it is read", () => {
+describe("a file that changes while it is read", () => {
   for (const how of ["a hit", "a fill"] as const) {
-    for (const time of ["another", "put back"] as const) {
-      it.effect(
-        `breaks ${how} that was in progress before its last bytes, and is fetched anew (${time})`,
-        () =>
-          withHarness((harness) =>
-            harness.run(
-              Effect.gen(function* () {
-                const wanted = new TestPackage({ size: large, seed: 1 })
-                if (how === "a hit") yield* Effect.andThen(get(wanted), settled(wanted))
-                const reading = yield* opened(wanted)
-                assert.strictEqual(reading.result, how === "a hit" ? "hit" : "miss")
-                const body = reading.body(0, large)
-                if (body._tag === "Bytes") return assert.fail("a large package has a reader")
-                const begun = yield* body.reader.read(new Uint8Array(1000))
-                // A part of it is asked for too, all of which comes before the change.
-                const other = yield* follow(wanted, { start: 10, end: 2000 })
-                yield* settled(wanted)
-                yield* other.at(1990)
-                yield* turn(yield* onlyFile(harness), { at: 500_000, time })
-                assertBroken(yield* brokenAt(body, begun))
-                // The one who looks next finds a wrong byte, the one after has it anew.
-                assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
-                assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-              })
-            )
+    for (const time of ["changed", "restored"] as const) {
+      it.effect(`breaks ${how} in progress before its last bytes, and is fetched again (mtime ${time})`, () =>
+        withHarness((harness) =>
+          harness.run(
+            Effect.gen(function* () {
+              const wanted = new TestPackage({ size: large, seed: 1 })
+              if (how === "a hit") yield* Effect.andThen(get(wanted), settled(wanted))
+              const reading = yield* opened(wanted)
+              assert.strictEqual(reading.result, how === "a hit" ? "hit" : "miss")
+              const body = reading.body(0, large)
+              if (body._tag === "Bytes") return assert.fail("a large package has a reader")
+              const begun = yield* body.reader.read(new Uint8Array(1000))
+              // A part of it is asked for too, all of which comes before the change.
+              const other = yield* follow(wanted, { start: 10, end: 2000 })
+              yield* settled(wanted)
+              yield* other.at(1990)
+              yield* turn(yield* onlyFile(harness), { at: 500_000, time })
+              assertBroken(yield* brokenAt(body, begun))
+              // The one who looks next finds a wrong byte, the one after has it anew.
+              assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
+              assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+            })
           )
+        )
       )
     }
   }
 
-  it.effect("breaks who reads it also once others found the change and the file is gone", () =>
+  it.effect("breaks its readers also after another caller found the change and removed the file", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -108,7 +106,7 @@ describe("a file changed while it is read", () => {
           const body = (yield* opened(wanted)).body(0, large)
           if (body._tag === "Bytes") return assert.fail("a large package has a reader")
           const begun = yield* body.reader.read(new Uint8Array(1000))
-          yield* turn(yield* onlyFile(harness), { at: 500_000, time: "put back" })
+          yield* turn(yield* onlyFile(harness), { at: 500_000, time: "restored" })
           assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
           yield* settle
           assert.deepStrictEqual(yield* harness.blobs, [])
@@ -119,7 +117,7 @@ describe("a file changed while it is read", () => {
   )
 
   for (const how of ["a hit", "a fill"] as const) {
-    it.effect(`breaks ${how} in progress also where its time was put back and its name taken away`, () =>
+    it.effect(`breaks ${how} in progress also if its mtime is restored and it is unlinked`, () =>
       withHarness((harness) =>
         harness.run(
           Effect.gen(function* () {
@@ -130,7 +128,7 @@ describe("a file changed while it is read", () => {
             const begun = yield* body.reader.read(new Uint8Array(1000))
             yield* settled(wanted)
             const file = yield* onlyFile(harness)
-            yield* turn(file, { at: 500_000, time: "put back" })
+            yield* turn(file, { at: 500_000, time: "restored" })
             yield* harness.fs.remove(file)
             assertBroken(yield* brokenAt(body, begun))
             assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
@@ -140,34 +138,32 @@ describe("a file changed while it is read", () => {
     )
   }
 
-  it.effect(
-    "is not taken for what was verified where it was opened, and replaced before the look at it",
-    () =>
-      withHarness((harness) =>
-        harness.run(
-          Effect.gen(function* () {
-            const wanted = new TestPackage({ size: large, seed: 1 })
-            yield* Effect.andThen(get(wanted), settled(wanted))
-            const file = yield* onlyFile(harness)
-            yield* turn(file, { at: 500_000, time: "put back" })
-            harness.hooks.before = (operation) =>
-              Effect.suspend(() => {
-                if (operation !== "stat") return Effect.void
-                harness.hooks.before = () => Effect.void
-                return Effect.orDie(
-                  Effect.andThen(harness.fs.remove(file), harness.fs.writeFile(file, new Uint8Array(large)))
-                )
-              })
-            const broken = yield* brokenAt((yield* opened(wanted)).body(0, large), 0)
-            assert.isBelow(broken.count, large)
-            assert.include(JSON.stringify(broken.reason), "DigestMismatch")
-            assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-          })
-        )
+  it.effect("is not treated as verified if it is replaced between open and stat", () =>
+    withHarness((harness) =>
+      harness.run(
+        Effect.gen(function* () {
+          const wanted = new TestPackage({ size: large, seed: 1 })
+          yield* Effect.andThen(get(wanted), settled(wanted))
+          const file = yield* onlyFile(harness)
+          yield* turn(file, { at: 500_000, time: "restored" })
+          harness.hooks.before = (operation) =>
+            Effect.suspend(() => {
+              if (operation !== "stat") return Effect.void
+              harness.hooks.before = () => Effect.void
+              return Effect.orDie(
+                Effect.andThen(harness.fs.remove(file), harness.fs.writeFile(file, new Uint8Array(large)))
+              )
+            })
+          const broken = yield* brokenAt((yield* opened(wanted)).body(0, large), 0)
+          assert.isBelow(broken.count, large)
+          assert.include(JSON.stringify(broken.reason), "DigestMismatch")
+          assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
+        })
       )
+    )
   )
 
-  it.effect("an open file that cannot be looked at any more breaks its readers, and stays", () =>
+  it.effect("breaks its readers but stays cached if stat fails", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -184,8 +180,8 @@ describe("a file changed while it is read", () => {
   )
 })
 
-describe("a file changed between the look at it and its reading", () => {
-  it.effect("is fetched anew where it is small, and never comes from memory", () =>
+describe("a file that changes between stat and read", () => {
+  it.effect("is fetched again if it is small, and its wrong bytes never enter memory", () =>
     withHarness((harness) =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: small, seed: 1 })
@@ -203,21 +199,21 @@ describe("a file changed between the look at it and its reading", () => {
             harness.hooks.before = (operation, path) => {
               if (operation !== "read" || turned) return Effect.void
               turned = true
-              return turn(path, { at: 7, time: "put back" })
+              return turn(path, { at: 7, time: "restored" })
             }
             assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
             assert.isTrue(turned)
             assert.deepStrictEqual(yield* get(wanted), { result: "memory", right: true })
           }),
-          { memory: small + 1000 }
+          { maxMemory: small + 1000 }
         )
       })
     )
   )
 })
 
-describe("what the cache itself does to its files", () => {
-  it.effect("saving a last use has nothing verified again, and breaks nobody who reads", () =>
+describe("the cache's own changes of its files", () => {
+  it.effect("saving a last use causes no verification and breaks no reader", () =>
     withHarness((harness) =>
       harness.run(
         Effect.gen(function* () {
@@ -240,9 +236,9 @@ describe("what the cache itself does to its files", () => {
 
   for (const [what, operation] of [
     ["a last use is saved", "utimes"],
-    ["it gets its name", "rename"]
+    ["the file is renamed", "rename"]
   ] as const) {
-    it.effect(`who has all bytes just while ${what} waits for that, and is given them`, () =>
+    it.effect(`a reader that has all bytes while ${what} waits, and then receives them`, () =>
       withHarness((harness) =>
         harness.run(
           Effect.gen(function* () {
@@ -280,7 +276,7 @@ describe("what the cache itself does to its files", () => {
     )
 
     for (const moment of ["before", "after"] as const) {
-      it.effect(`somebody else's write just ${moment} ${what} is found by the next use`, () =>
+      it.effect(`the next use finds a write by others just ${moment} ${what}`, () =>
         withHarness((harness) =>
           harness.run(
             Effect.gen(function* () {
@@ -292,7 +288,7 @@ describe("what the cache itself does to its files", () => {
                   : Effect.suspend(() => {
                       turned = true
                       return Effect.flatMap(anyFile(harness), (file) =>
-                        turn(file, { at: 500_000, time: "another" })
+                        turn(file, { at: 500_000, time: "changed" })
                       )
                     })
               // Who reads it when it comes may be broken off.

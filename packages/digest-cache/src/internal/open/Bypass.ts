@@ -1,0 +1,43 @@
+import { type PackageDescriptor, verifierOf } from "@registry-packages-proxy/domain/PackageDescriptor"
+import { Effect, type Scope } from "effect"
+import type { BodyError } from "../../BodyError.ts"
+import type { CacheResult, DigestCache, OpenPackage, PackageSource } from "../../DigestCache.ts"
+import { collect, verifyingReader } from "../read/VerifyingReader.ts"
+import { maxInMemorySize } from "./MemoryTier.ts"
+import * as Spans from "./Spans.ts"
+
+/** A package of which all bytes are in memory. */
+export const fromBytes = (
+  descriptor: PackageDescriptor,
+  result: CacheResult,
+  bytes: Uint8Array
+): OpenPackage<never> => ({
+  descriptor,
+  result,
+  acceptsRanges: result !== "bypass",
+  body: (start, end) => ({ _tag: "Bytes", bytes: result === "bypass" ? bytes : bytes.subarray(start, end) })
+})
+
+/** Streams a package to one response without the cache. Hashes the bytes and holds back the tail until they are verified. */
+export const bypass = <E>(
+  source: PackageSource<E>,
+  resolved?: PackageDescriptor
+): Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const descriptor = resolved ?? (yield* source.resolve)
+    const verifier = verifierOf(descriptor)
+    const stream = source.blob(descriptor, 0)
+    if (descriptor.size <= maxInMemorySize)
+      return fromBytes(descriptor, "bypass", yield* collect(stream, verifier))
+    const scope = yield* Effect.scope
+    const reader = yield* verifyingReader({ stream, verifier, start: 0, end: descriptor.size, scope })
+    yield* reader.prime
+    return { descriptor, result: "bypass", acceptsRanges: false, body: () => ({ _tag: "Reader", reader }) }
+  })
+
+/** A cache that keeps nothing. */
+export const disabled: DigestCache["Service"] = {
+  peek: (_key, resolve) => Effect.map(resolve, (descriptor) => ({ descriptor, result: "bypass" })),
+  open: (_key, source) => Spans.opening(bypass(source)),
+  degraded: Effect.succeed(false)
+}

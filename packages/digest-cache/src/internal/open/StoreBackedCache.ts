@@ -1,0 +1,218 @@
+import { type PackageDescriptor, verifierOf } from "@registry-packages-proxy/domain/PackageDescriptor"
+import { Cause, Deferred, Effect, Exit, Option, Scope } from "effect"
+import type { BlobVersion, StoredBlob } from "../../Blob.ts"
+import { descriptorOf } from "../../BlobName.ts"
+import { BlobStore } from "../../BlobStore.ts"
+import type { BodyError } from "../../BodyError.ts"
+import type {
+  CacheResult,
+  DigestCache,
+  MemoryOptions,
+  OpenPackage,
+  PackageKey,
+  PackageSource,
+  PackageStatus
+} from "../../DigestCache.ts"
+import { progressReader } from "../read/SharedProgress.ts"
+import { verifyingReader } from "../read/VerifyingReader.ts"
+import { bypass, fromBytes } from "./Bypass.ts"
+import * as Fills from "./Fills.ts"
+import * as CachedPackages from "./CachedPackages.ts"
+import { MemoryTier, type PackageInMemory } from "./MemoryTier.ts"
+import * as Spans from "./Spans.ts"
+
+const defaultMaxMemory = 16 * 1024 * 1024
+
+type Opening<E> = Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope>
+
+/** Marks the caches made here: a wrapper that replaces `open` is not an instance. */
+class CacheWithMemory {
+  readonly inMemory: (key: PackageKey) => PackageInMemory | undefined
+
+  constructor(inMemory: CacheWithMemory["inMemory"]) {
+    this.inMemory = inMemory
+  }
+}
+
+/** See `DigestCache.inMemory`. */
+export const inMemory = (cache: DigestCache["Service"], key: PackageKey): PackageInMemory | undefined =>
+  cache instanceof CacheWithMemory ? cache.inMemory(key) : undefined
+
+/** Makes a cache over the `BlobStore` in its context. */
+export const make = Effect.fnUntraced(function* (options: MemoryOptions) {
+  const cacheScope = yield* Effect.scope
+  const metrics = yield* Effect.context<never>()
+  const store = yield* BlobStore
+  const memory = new MemoryTier(options.maxMemory ?? defaultMaxMemory)
+  const verified = new WeakSet<BlobVersion>()
+  const fills = Fills.make({ store, memory, verified, cacheScope })
+  const cachedPackages = CachedPackages.make({ store, memory, verified, cacheScope })
+
+  const follow = <E>(
+    source: PackageSource<E>,
+    fill: Fills.Fill,
+    { blob, descriptor }: Extract<Fills.FirstBytes, { _tag: "Blob" }>,
+    result: CacheResult
+  ): Opening<E> =>
+    Effect.map(Effect.scope, (scope) => ({
+      descriptor,
+      result,
+      acceptsRanges: true,
+      body: (start, end) => ({
+        _tag: "Reader",
+        reader: progressReader<E>({
+          progress: fill.progress,
+          blob,
+          start,
+          end,
+          continueFrom: (position) =>
+            Effect.suspend(() => {
+              const verifier = fill.verifier?.copy() ?? verifierOf(descriptor)
+              const stream = source.blob(descriptor, verifier.length)
+              return verifyingReader({ stream, verifier, start: position, end, scope })
+            })
+        })
+      })
+    }))
+
+  /**
+   * Call it before the store is asked for a key. The function it returns is true while nothing has entered the cache since,
+   * so that the store's answer is still current.
+   */
+  const watchForChanges = (key: PackageKey): (() => boolean) => {
+    const ended = fills.ended()
+    return () => fills.ended() === ended && memory.find(key) === undefined
+  }
+
+  /** The result of joining a fill, as far as it is known. */
+  const resultOf = (fill: Fills.Fill): CacheResult => {
+    if (fill.outcome?._tag === "Bypass") return "bypass"
+    if (fill.outcome?._tag === "Bytes" && !fill.outcome.kept) return "bypass"
+    if (fill.outcome === undefined && fill.descriptor !== undefined && !store.admits(fill.descriptor.size))
+      return "bypass"
+    // A verified fill is a hit even if its blob is not yet committed.
+    return fill.progress.state === "verified" ? "hit" : "collapsed"
+  }
+
+  /** Opens a package that was not in the store. `isCurrent` returns whether that is still so. */
+  const miss = <E>(key: PackageKey, source: PackageSource<E>, isCurrent: () => boolean): Opening<E> =>
+    Effect.gen(function* () {
+      const attempt = yield* Scope.fork(yield* Effect.scope)
+      const mayBegin = () => isCurrent() && !fills.isDraining()
+      const joined = yield* fills.join(key, source, mayBegin).pipe(Scope.provide(attempt))
+      if (Option.isNone(joined))
+        return yield* fills.isDraining() && isCurrent() ? bypass(source) : open(key, source)
+      const { fill, isNew } = joined.value
+      const exit = yield* Effect.exit(Deferred.await(fill.ready))
+      if (!isNew) yield* Spans.linkToFill(fill.span)
+      const result = isNew ? "miss" : resultOf(fill)
+      // Only readers of the blob hold the fill.
+      if (Exit.isFailure(exit) || exit.value._tag !== "Blob") yield* Scope.close(attempt, Exit.void)
+      if (Exit.isFailure(exit)) {
+        // If the source of another caller failed, this caller's source is tried next.
+        const shared = fill.identity === source.identity || Cause.hasInterruptsOnly(exit.cause)
+        // All callers of a key share E, as `DigestCache.open` requires.
+        return yield* shared ? Effect.failCause(exit.cause as Cause.Cause<E | BodyError>) : open(key, source)
+      }
+      const ready = exit.value
+      switch (ready._tag) {
+        case "Blob":
+          return yield* follow(source, fill, ready, result)
+        case "Bytes":
+          return fromBytes(ready.descriptor, ready.kept ? result : "bypass", ready.bytes)
+        case "Bypass":
+          return yield* bypass(source, ready.descriptor)
+      }
+    })
+
+  const hit = <E>(key: PackageKey, source: PackageSource<E>, blob: StoredBlob): Opening<E> =>
+    Effect.flatMap(cachedPackages.open(key, blob), (hit): Opening<E> => {
+      switch (hit._tag) {
+        case "Opened":
+          return Effect.succeed(hit.opened)
+        case "Gone":
+          return open(key, source)
+        case "Failed":
+          return bypass(source)
+      }
+    })
+
+  const open = <E>(key: PackageKey, source: PackageSource<E>): Opening<E> =>
+    Effect.suspend((): Opening<E> => {
+      const inMemory = memory.find(key)
+      if (inMemory !== undefined) {
+        store.touch(key)
+        return Effect.succeed(fromBytes(inMemory.descriptor, "memory", inMemory.bytes))
+      }
+      const isCurrent = watchForChanges(key)
+      return Effect.matchEffect(store.find(key), {
+        onFailure: ({ cause }) => Effect.andThen(store.health.failed("read", cause), bypass(source)),
+        onSuccess: (found) =>
+          Option.isSome(found) ? hit(key, source, found.value) : miss(key, source, isCurrent)
+      })
+    })
+
+  /** The status of a fill, or none if it is not known or the package will bypass the cache. */
+  const statusOf = (fill: Fills.Fill): Option.Option<PackageStatus> => {
+    if (fill.descriptor === undefined) return Option.none()
+    const result = resultOf(fill)
+    return result === "bypass" ? Option.none() : Option.some({ descriptor: fill.descriptor, result })
+  }
+
+  const peekStore = (key: PackageKey): Effect.Effect<Option.Option<PackageStatus>> =>
+    store.find(key).pipe(
+      Effect.orElseSucceed(Option.none),
+      Effect.flatMap((found) =>
+        Option.isSome(found)
+          ? Effect.map(cachedPackages.canOpen(found.value), (canOpen) =>
+              canOpen
+                ? Option.some({ descriptor: descriptorOf(found.value.name), result: "hit" as const })
+                : Option.none()
+            )
+          : Effect.succeedNone
+      )
+    )
+
+  /** The status of a package in the cache, or in a fill that knows its descriptor. */
+  const peekCache = (key: PackageKey): Effect.Effect<Option.Option<PackageStatus>> =>
+    Effect.suspend(() => {
+      const inMemory = memory.find(key)
+      if (inMemory !== undefined)
+        return Effect.succeedSome({ descriptor: inMemory.descriptor, result: "memory" as const })
+      const isCurrent = watchForChanges(key)
+      return Effect.flatMap(peekStore(key), (stored): Effect.Effect<Option.Option<PackageStatus>> => {
+        if (Option.isSome(stored)) return Effect.succeed(stored)
+        const fill = fills.find(key)
+        if (fill !== undefined) return Effect.succeed(statusOf(fill))
+        return isCurrent() ? Effect.succeedNone : peekCache(key)
+      })
+    })
+
+  /** The status of a package that is not in the cache. */
+  const admission = (descriptor: PackageDescriptor): Effect.Effect<PackageStatus> =>
+    Effect.map(store.health.degraded, (degraded) => ({
+      descriptor,
+      result: store.admits(descriptor.size) && !fills.isDraining() && !degraded ? "miss" : "bypass"
+    }))
+
+  const peek = <E>(key: PackageKey, resolve: Effect.Effect<PackageDescriptor, E>) =>
+    Effect.flatMap(peekCache(key), (cached): Effect.Effect<PackageStatus, E> =>
+      Option.isSome(cached) ? Effect.succeed(cached.value) : Effect.flatMap(resolve, admission)
+    )
+
+  const findInMemory = (key: PackageKey): PackageInMemory | undefined => {
+    const inMemory = memory.find(key)
+    if (inMemory === undefined) return undefined
+    store.touch(key)
+    Spans.counters.memory.updateUnsafe(1, metrics)
+    return inMemory
+  }
+
+  const cache: DigestCache["Service"] = {
+    peek,
+    open: (key, source) => Spans.opening(open(key, source)),
+    drain: fills.drain,
+    degraded: store.health.degraded
+  }
+  return Object.assign(new CacheWithMemory(findInMemory), cache)
+})

@@ -1,0 +1,179 @@
+import { type Cause, Effect, Latch } from "effect"
+import type { BlobReader, BlobStoreError } from "../../Blob.ts"
+import { BodyError, DiskFailed } from "../../BodyError.ts"
+import type { PackageReader } from "../../DigestCache.ts"
+
+/**
+ * Bytes at the end of a response that are held back until the whole blob is verified. One would be enough; this many avoid
+ * a tiny last packet.
+ */
+export const tailBytes = 64 * 1024
+
+/** The progress of a blob that one fiber writes or verifies while any number of readers follow at their own pace. */
+export class SharedProgress {
+  /** Bytes that can be read. */
+  available = 0
+  state: "inProgress" | "verified" | "failed" | "diskFailed" = "inProgress"
+  cause: Cause.Cause<unknown> | undefined = undefined
+  /** Opens at the next change. Read it together with `state`, or an update is lost. */
+  nextChange = Latch.makeUnsafe(false)
+  /** The last of the available bytes, in memory for readers that follow closely, until the next change. */
+  #recent: Uint8Array = new Uint8Array(0)
+
+  #notify(): void {
+    const changed = this.nextChange
+    this.nextChange = Latch.makeUnsafe(false)
+    changed.openUnsafe()
+  }
+
+  #end(state: "verified" | "failed" | "diskFailed"): void {
+    this.state = state
+    this.#recent = new Uint8Array(0)
+    this.#notify()
+  }
+
+  /** Reports bytes that were appended to the blob. They must not change before the next call. */
+  advance(bytes: Uint8Array): void {
+    this.available += bytes.length
+    this.#recent = bytes
+    this.#notify()
+  }
+
+  /** Copies recent bytes at `position` and returns their number; 0 if they must be read from the blob. */
+  copyRecent(into: Uint8Array, position: number): number {
+    const start = position - (this.available - this.#recent.length)
+    if (start < 0 || start >= this.#recent.length) return 0
+    const bytes = this.#recent.subarray(start, start + into.length)
+    into.set(bytes)
+    return bytes.length
+  }
+
+  markVerified(): void {
+    this.#end("verified")
+  }
+
+  fail(cause: Cause.Cause<unknown>): void {
+    this.cause = cause
+    this.#end("failed")
+  }
+
+  /** The store accepts no more bytes. Those it has can be read; the rest must come from upstream. */
+  failDisk(): void {
+    this.#end("diskFailed")
+  }
+}
+
+const tooShort = new BodyError({ reason: new DiskFailed({ cause: "the blob is shorter than its size" }) })
+
+const changed = new BodyError({ reason: new DiskFailed({ cause: "the blob changed while it was read" }) })
+
+/** The error that breaks a reader when the store fails. */
+export const bodyError = ({ cause }: BlobStoreError): BodyError =>
+  new BodyError({ reason: new DiskFailed({ cause }) })
+
+/** Reads bytes that the blob must have. */
+export const readAt = (
+  blob: BlobReader,
+  into: Uint8Array,
+  position: number
+): Effect.Effect<number, BodyError> =>
+  blob.read(into, position).pipe(
+    Effect.mapError(bodyError),
+    Effect.flatMap((count) => (count === 0 ? Effect.fail(tooShort) : Effect.succeed(count)))
+  )
+
+/** Fails if the blob is no longer what was verified. A reader checks this before it returns its last bytes. */
+const assertUnchanged = (blob: BlobReader): Effect.Effect<void, BodyError> =>
+  blob.unchanged.pipe(
+    Effect.mapError(bodyError),
+    Effect.flatMap((unchanged) => (unchanged ? Effect.void : Effect.fail(changed)))
+  )
+
+/** Reads a verified blob. */
+export const blobReader = (options: {
+  readonly blob: BlobReader
+  readonly start: number
+  readonly end: number
+}): PackageReader<never> => {
+  const { blob, end, start } = options
+  let position = start
+  return {
+    read: (into) =>
+      Effect.suspend(() => {
+        const length = Math.min(into.length, end - position)
+        if (length === 0) return Effect.succeed(0)
+        return Effect.flatMap(readAt(blob, into.subarray(0, length), position), (count) => {
+          position += count
+          return position === end ? Effect.as(assertUnchanged(blob), count) : Effect.succeed(count)
+        })
+      })
+  }
+}
+
+/**
+ * Reads a blob that is still being written or verified. After a disk failure, `continueFrom` reads the rest from upstream.
+ * `E` is the error of the fill; the caller states it, because all readers share one `SharedProgress`.
+ */
+export const progressReader = <E>(options: {
+  readonly progress: SharedProgress
+  readonly blob: BlobReader
+  readonly start: number
+  readonly end: number
+  readonly continueFrom: (position: number) => Effect.Effect<PackageReader<E>, E>
+}): PackageReader<E> => {
+  const { blob, end, progress, start } = options
+  let position = start
+  let continuation: PackageReader<E> | undefined = undefined
+  let isTailVerified = false
+
+  const limit = (): number => {
+    if (progress.state === "verified" || isTailVerified) return end
+    // The continuation holds the tail back, so all bytes of the blob may be returned.
+    if (progress.state === "diskFailed" && progress.available < end) return progress.available
+    return Math.min(progress.available, end - tailBytes)
+  }
+
+  // If the blob has all requested bytes, the rest is read from upstream only to verify the whole.
+  const readFromUpstream = (into: Uint8Array): Effect.Effect<number, E | BodyError> =>
+    progress.available < end
+      ? Effect.flatMap(options.continueFrom(position), (reader) => {
+          continuation = reader
+          return reader.read(into)
+        })
+      : Effect.flatMap(options.continueFrom(end), (reader) =>
+          Effect.andThen(reader.read(into), () => {
+            isTailVerified = true
+            return read(into)
+          })
+        )
+
+  const read = (into: Uint8Array): Effect.Effect<number, E | BodyError> =>
+    Effect.suspend(() => {
+      if (continuation !== undefined) return continuation.read(into)
+      const length = Math.min(into.length, limit() - position)
+      if (length > 0) {
+        const target = into.subarray(0, length)
+        const copied = progress.copyRecent(target, position)
+        position += copied
+        if (copied > 0) return Effect.succeed(copied)
+        return Effect.flatMap(readAt(blob, target, position), (count) => {
+          position += count
+          return position === end ? Effect.as(assertUnchanged(blob), count) : Effect.succeed(count)
+        })
+      }
+      if (position === end && isTailVerified) return Effect.succeed(0)
+      switch (progress.state) {
+        case "verified":
+          return Effect.succeed(0)
+        case "failed":
+          // All callers of a key share E, as `DigestCache.open` requires.
+          return Effect.failCause(progress.cause as Cause.Cause<E>)
+        case "diskFailed":
+          return readFromUpstream(into)
+        case "inProgress":
+          return Effect.andThen(progress.nextChange.await, read(into))
+      }
+    })
+
+  return { read }
+}
