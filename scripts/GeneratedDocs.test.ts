@@ -1,7 +1,14 @@
 import { Metric } from "effect"
 import { assert, describe, it } from "vitest"
 import { flags } from "../packages/proxy/src/config/Flags.ts"
-import { exportMetrics, flagTable, metricsOf, metricTable, replaceSections } from "./GeneratedDocs.ts"
+import {
+  exportMetrics,
+  flagTable,
+  metricsOf,
+  metricTable,
+  replaceSections,
+  valueTable
+} from "./GeneratedDocs.ts"
 
 describe("generated docs", () => {
   it("replace what is between the markers and nothing else, and settle", () => {
@@ -15,14 +22,29 @@ describe("generated docs", () => {
     assert.strictEqual(replaceSections(once, { x: "new $& $1" }), once)
   })
 
-  it("list every flag with its variable and default", () => {
-    const rows = flagTable(Object.values(flags)).split("\n")
-    assert.strictEqual(rows.length, 2 + Object.keys(flags).length)
-    assert.match(
-      rows[2] ?? "",
-      /^\| `--listen-address ADDRESS` \| `REGISTRY_PACKAGES_PROXY_LISTEN_ADDRESS` \| `127\.0\.0\.1:5080` \| /
+  it("list every flag with its default and meaning, and below them its variable and what it accepts", () => {
+    const lines = flagTable(Object.values(flags)).split("\n")
+    const rows = lines.filter((line) => line.startsWith("| `--"))
+    const items = lines.filter((line) => line.startsWith("- `--"))
+    assert.deepStrictEqual(
+      [rows.length, items.length],
+      [Object.keys(flags).length, Object.keys(flags).length]
     )
-    assert.isTrue(rows.every((row) => row.split(/(?<!\\)\|/).length === 7))
+    assert.match(rows[0] ?? "", /^\| `--listen-address ADDRESS` \| `127\.0\.0\.1:5080` \| [^|]+ \|$/)
+    assert.isTrue(
+      items[0]?.startsWith("- `--listen-address`, `REGISTRY_PACKAGES_PROXY_LISTEN_ADDRESS`: "),
+      items[0]
+    )
+    assert.include(lines.join(" "), "Accepts 1.2 or 1.3.")
+    assert.isTrue(rows.every((row) => row.split(/(?<!\\)\|/).length === 5))
+  })
+
+  it("have a value's first sentence in the table, and the others below", () => {
+    const values = [{ path: "a.b", default: null, description: "One thing. `null`: another. Third." }]
+    assert.strictEqual(
+      valueTable(values),
+      "| Value | Default | Meaning |\n| --- | --- | --- |\n| `a.b` | `null` | One thing. |\n\n- `a.b`: `null`: another. Third."
+    )
   })
 
   it("list metrics by name, however they are exported", () => {

@@ -1,6 +1,8 @@
 import { Metric } from "effect"
+import type { DocumentedValue } from "../packages/deploy/src/ValuesTable.ts"
 import { type Flag, variable } from "../packages/proxy/src/config/Flag.ts"
 import type { OtelVariable } from "../packages/proxy/src/telemetry/OtelVariable.ts"
+import { wrapped } from "./Prose.ts"
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ")
 const code = (text: string): string => `\`${text}\``
@@ -9,29 +11,86 @@ const code = (text: string): string => `\`${text}\``
 export const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
   [head, head.map(() => "---"), ...rows].map((row) => `| ${row.map(cell).join(" | ")} |`).join("\n")
 
-/** One row a flag, with what `--help` says of it. */
+/** Text at its first sentence's end, if a capital letter or code begins the next one. */
+const sentences = (text: string): readonly [first: string, rest: string] => {
+  const [, first = text, rest = ""] = /^(.*?\.)\s+((?=[A-Z`])[^]*)$/.exec(text.replaceAll("\n", " ")) ?? []
+  return [first, rest]
+}
+
+/** An item below a table, in lines of prose. */
+const item = (names: ReadonlyArray<string>, texts: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const text = texts.filter((each) => each !== "").join(" ")
+  return text === "" ? [] : [wrapped(`- ${names.map(code).join(", ")}: ${text}`)]
+}
+
+const shownDefault = (value: string): string =>
+  value.includes(" ") || value === "none" ? value : code(value)
+
+const accepts = (text: string): string => `Accepts ${text}.`
+
+interface Described {
+  readonly names: ReadonlyArray<string>
+  readonly shown: string
+  readonly default: string
+  readonly meaning: string
+  /** What is said of it below the table. */
+  readonly rest: string
+}
+
+/** A table of what fits into one, and a list with the rest. */
+const describedTable = (head: string, all: ReadonlyArray<Described>): string =>
+  [
+    table(
+      [head, "Default", "Meaning"],
+      all.map((each) => [code(each.shown), each.default, sentences(each.meaning)[0]])
+    ),
+    all.flatMap(({ meaning, names, rest }) => item(names, [sentences(meaning)[1], rest])).join("\n")
+  ]
+    .filter((part) => part !== "")
+    .join("\n\n")
+
+/** One row a flag, with what `--help` says of it; what it accepts is below. */
 export const flagTable = (flags: ReadonlyArray<Flag<unknown>>): string =>
-  table(
-    ["Flag", "Variable", "Default", "Meaning", "Accepts"],
-    flags.map((flag) => [
-      code(`--${flag.name}${flag.metavar === undefined ? "" : ` ${flag.metavar}`}`),
-      code(variable(flag)),
-      flag.default.includes(" ") || flag.default === "none" ? flag.default : code(flag.default),
-      flag.description,
-      flag.accepts
-    ])
+  describedTable(
+    "Flag",
+    flags.map((flag) => ({
+      names: [`--${flag.name}`, variable(flag)],
+      shown: `--${flag.name}${flag.metavar === undefined ? "" : ` ${flag.metavar}`}`,
+      default: shownDefault(flag.default),
+      meaning: flag.description,
+      rest: accepts(flag.accepts)
+    }))
   )
 
-/** One row a variable of OpenTelemetry's. */
+/** One row a variable of OpenTelemetry's; what it accepts is below. */
 export const variableTable = (variables: ReadonlyArray<OtelVariable<unknown>>): string =>
-  table(
-    ["Variable", "Default", "Meaning", "Accepts"],
-    variables.map(({ accepts, default: usual, meaning, name }) => [
-      code(name),
-      usual.includes(" ") || usual === "none" ? usual : code(usual),
-      meaning,
-      accepts
-    ])
+  describedTable(
+    "Variable",
+    variables.map((each) => ({
+      names: [each.name],
+      shown: each.name,
+      default: shownDefault(each.default),
+      meaning: each.meaning,
+      rest: accepts(each.accepts)
+    }))
+  )
+
+const longestDefault = 60
+
+/** One row a value of the chart. */
+export const valueTable = (values: ReadonlyArray<DocumentedValue>): string =>
+  describedTable(
+    "Value",
+    values.map(({ default: value, description, path }) => {
+      const text = JSON.stringify(value)
+      return {
+        names: [path],
+        shown: path,
+        default: text.length > longestDefault ? "see values.yaml" : code(text),
+        meaning: description,
+        rest: ""
+      }
+    })
   )
 
 type AnyMetric = Metric.Metric<never, unknown>

@@ -27,6 +27,7 @@ import {
   metricTable,
   replaceSections,
   table,
+  valueTable,
   variableTable
 } from "./GeneratedDocs.ts"
 
@@ -111,7 +112,7 @@ const generate = async (): Promise<void> => {
     metrics: metricTable(declared),
     otel: variableTable(OtelVariables.all),
     packages: packages(),
-    values: ValuesTable.table(Chart.values())
+    values: valueTable(ValuesTable.documented(Chart.values()))
   }
   const files = [
     "README.md",

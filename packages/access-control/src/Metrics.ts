@@ -8,7 +8,7 @@ export type Origin = "review" | "memory" | "stale" | "certificate" | "expiry" | 
 
 const authenticationsTotal = Metric.counter(`${prefix}_authentications_total`, {
   description:
-    "Callers authenticated, by result (accepted, refused, undecided) and what decided: a review, memory, a stale decision, a client certificate, expiry (the token's own `exp`), none (nothing was presented, or nobody could be asked).",
+    "Callers authenticated, by result (accepted, refused, undecided) and by what decided: a review, memory, a stale decision, a client certificate, expiry (the token's `exp`), none (nothing to decide by).",
   incremental: true
 })
 

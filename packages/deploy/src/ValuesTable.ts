@@ -36,19 +36,3 @@ export const documented = (values: string): ReadonlyArray<DocumentedValue> => {
   }
   return found
 }
-
-const longestDefault = 60
-
-const cell = (text: string): string => text.replaceAll("|", "\\|")
-
-/** A table of the values. */
-export const table = (values: string): string =>
-  [
-    "| Value | Default | Meaning |",
-    "| --- | --- | --- |",
-    ...documented(values).map(({ default: value, description, path }) => {
-      const text = JSON.stringify(value)
-      const shown = text.length > longestDefault ? "see values.yaml" : `\`${cell(text)}\``
-      return `| \`${path}\` | ${shown} | ${cell(description)} |`
-    })
-  ].join("\n")

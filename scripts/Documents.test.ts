@@ -1,0 +1,52 @@
+import { existsSync, readFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { assert, describe, it } from "vitest"
+import { anchors, links, pages, tooLong } from "./Documents.ts"
+
+const root = resolve(import.meta.dirname, "..")
+const all = pages(root)
+
+const told = ({
+  file,
+  number,
+  text
+}: {
+  readonly file: string
+  readonly number: number
+  readonly text: string
+}) => `${file}:${number}: ${text}`
+
+describe("documents", () => {
+  it("have lines of at most 120 characters (mend: scripts/wrap-prose.ts) and cells of at most 260 (shorten)", () => {
+    assert.deepStrictEqual(all.flatMap((file) => tooLong(root, file)).map(told), [])
+  })
+
+  it("have links that lead to files and headings", () => {
+    const broken = all
+      .flatMap((file) => links(root, file))
+      .filter(({ anchor, to }) => {
+        if (/^[a-z]+:/.test(to)) return false
+        if (!existsSync(join(root, to))) return true
+        return anchor !== "" && to.endsWith(".md") && !anchors(root, to).has(anchor)
+      })
+    assert.deepStrictEqual(broken.map(told), [])
+  })
+
+  it("are each named by README.md, which is where a reader begins", () => {
+    const named = new Set(links(root, "README.md").map(({ to }) => to))
+    const missing = all.filter((file) => /^docs\/[^/]+\.md$/.test(file) && !named.has(file))
+    assert.deepStrictEqual(missing, [])
+  })
+
+  it("name commands that package.json has", () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+      readonly scripts: Readonly<Record<string, string>>
+    }
+    const unknown = all.flatMap((file) =>
+      [...readFileSync(join(root, file), "utf8").matchAll(/\bnpm run (\w+(?::\w+)*)/g)]
+        .filter(([, name = ""]) => !Object.hasOwn(scripts, name))
+        .map(([command]) => `${file}: ${command}`)
+    )
+    assert.deepStrictEqual(unknown, [])
+  })
+})
