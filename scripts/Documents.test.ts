@@ -49,4 +49,19 @@ describe("documents", () => {
     )
     assert.deepStrictEqual(unknown, [])
   })
+
+  it("have in README.md's reasons only figures of docs/performance.md's last run, rounded", () => {
+    const readme = readFileSync(join(root, "README.md"), "utf8")
+    const performance = readFileSync(join(root, "docs/performance.md"), "utf8")
+    const [, bars = ""] = /### Bars\n([^]*?)\n### /.exec(performance) ?? []
+    const measured = [...bars.matchAll(/\d+(?:\.\d+)?/g)].map(([figure]) => Number(figure))
+    const figures = [...(/start:end -->\n([^]*?)\n!\[/.exec(readme)?.[1] ?? "").matchAll(/\b\d+\.(\d+)\b/g)]
+    assert.isAtLeast(figures.length, 5)
+    const unknown = figures
+      .filter(
+        ([figure, decimals = ""]) => !measured.some((value) => value.toFixed(decimals.length) === figure)
+      )
+      .map(([figure]) => figure)
+    assert.deepStrictEqual(unknown, [])
+  })
 })

@@ -28,14 +28,14 @@ const machine = (): Record<string, string> => ({
   "load average at start": load()
 })
 
-/** Measures everything, says so as it goes, and writes the report to `out`. */
+/** Measures everything, says so as it goes, writes the report to `out` and returns it. */
 export const run = (options: {
   readonly extent: Bed.Extent
   readonly only: RegExp
   readonly out: string
   /** The executable of another build, to compare with. */
   readonly against: string | undefined
-}): Effect.Effect<void, Error> =>
+}): Effect.Effect<Report, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
       const about = machine()
@@ -98,5 +98,6 @@ export const run = (options: {
       writeFileSync(join(options.out, "bench.svg"), chart(compared))
       yield* Console.log(verdictTable(report))
       yield* Console.log(`\nload average at end: ${load()}\nbench.json and bench.svg are in ${options.out}`)
+      return report
     })
   )

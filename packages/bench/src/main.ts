@@ -3,17 +3,21 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Install from "@registry-packages-proxy/e2e/run/Install"
 import { Console, Effect } from "effect"
 import { spawnSync } from "node:child_process"
-import { mkdtempSync } from "node:fs"
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import * as Bed from "./servers/Bed.ts"
 import { run } from "./Bench.ts"
+import * as Page from "./report/Page.ts"
+import type { Report } from "./report/Report.ts"
 
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     out: { type: "string" },
+    report: { type: "string" },
+    from: { type: "string" },
     only: { type: "string", default: "" },
     against: { type: "string" },
     "skip-build": { type: "boolean", default: false },
@@ -36,7 +40,7 @@ const peers = Effect.gen(function* () {
   if (installer.isWanted) yield* Install.bring(Bed.parts, installer)
 }).pipe(Effect.provide(NodeServices.layer))
 
-peers.pipe(
+const measure = peers.pipe(
   Effect.andThen(build),
   Effect.andThen(
     Effect.suspend(() =>
@@ -47,6 +51,32 @@ peers.pipe(
         out: values.out ?? mkdtempSync(join(tmpdir(), "registry-packages-proxy-bench-"))
       })
     )
-  ),
+  )
+)
+
+const nothing: Report = { machine: {}, missing: [], comparisons: [], verdicts: [] }
+
+/** Writes a report into the page that was named, if one was. */
+const writeReport = (report: Report, isTrial: boolean) =>
+  Effect.try({
+    try: () => {
+      if (values.report === undefined) return
+      const page = Page.written(readFileSync(values.report, "utf8"), report)
+      if (!isTrial) writeFileSync(values.report, page)
+    },
+    catch: (cause) => new Error(`${values.report}: ${String(cause)}`)
+  })
+
+/** The report of this run, or of an earlier one that left its bench.json. */
+const report = Effect.suspend(() =>
+  values.from === undefined
+    ? measure
+    : Effect.succeed(JSON.parse(readFileSync(values.from, "utf8")) as Report)
+)
+
+// A page without a place for the report is told before anything is measured.
+writeReport(nothing, true).pipe(
+  Effect.andThen(report),
+  Effect.flatMap((done) => writeReport(done, false)),
   NodeRuntime.runMain
 )

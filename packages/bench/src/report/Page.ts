@@ -1,0 +1,68 @@
+import type { Comparison, Report, Row, Verdict } from "./Report.ts"
+import { figure } from "./Table.ts"
+
+const cell = (text: string): string => text.replaceAll("|", "\\|")
+
+const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
+  [head, head.map((_, column) => (column === 0 ? "---" : "--:")), ...rows]
+    .map((row) => `| ${row.map(cell).join(" | ")} |`)
+    .join("\n")
+
+const optional = (value: number | undefined): string => (value === undefined ? "" : figure(value))
+
+const millis = (seconds: number | undefined): string =>
+  optional(seconds === undefined ? undefined : seconds * 1000)
+
+const cells = ({ cpuPerGb, firstByte, peakRss, ratio, subject, value }: Row): ReadonlyArray<string> => [
+  subject,
+  figure(value.median),
+  `${figure(value.min)}-${figure(value.max)}`,
+  `${figure(ratio)}x`,
+  optional(cpuPerGb),
+  optional(peakRss),
+  millis(firstByte?.p50),
+  millis(firstByte?.p99)
+]
+
+const comparison = ({ lessIsBetter, notes, rows, title, unit }: Comparison): string =>
+  [
+    `### ${title}`,
+    `In ${unit}, ${lessIsBetter ? "less" : "more"} is better.`,
+    table(
+      ["", "median", "min-max", "ratio", "CPU s/GB", "peak MiB", "first byte p50 ms", "p99 ms"],
+      rows.map(cells)
+    ),
+    notes.map((note) => `- ${note}`).join("\n")
+  ]
+    .filter((part) => part !== "")
+    .join("\n\n")
+
+const bars = (verdicts: ReadonlyArray<Verdict>): string =>
+  [
+    "### Bars",
+    table(
+      ["bar", "asked", "measured", ""],
+      verdicts.map(({ bar, measured, met, what }) => [what, bar, measured, met ? "met" : "**missed**"])
+    )
+  ].join("\n\n")
+
+/** A report as the section of a Markdown page. */
+export const section = ({ comparisons, machine, missing, verdicts }: Report): string =>
+  [
+    [...Object.entries(machine).map(([name, value]) => `${name}: ${value}`), ...missing]
+      .map((line) => `- ${line}`)
+      .join("\n"),
+    ...(verdicts.length === 0 ? [] : [bars(verdicts)]),
+    ...comparisons.map(comparison)
+  ].join("\n\n")
+
+const [start, end] = ["<!-- bench:start -->", "<!-- bench:end -->"]
+
+/** `page` with the report between its markers. Fails for a page without them. */
+export const written = (page: string, report: Report): string => {
+  const [before, rest] = page.split(start)
+  const after = rest?.split(end)[1]
+  if (before === undefined || after === undefined)
+    throw new Error(`no place for a report: ${start} and ${end}`)
+  return `${before}${start}\n\n${section(report)}\n\n${end}${after}`
+}
