@@ -19,6 +19,7 @@ const directions: Record<string, ReadonlyArray<string>> = {
   proxy: ["node-net", "tls", ...model, ...ports],
   testkit: [...model, ...ports],
   quickstart: [...model, "credential-store", "proxy", "testkit"],
+  examples: [...model, ...ports, "proxy", "testkit"],
   deploy: [],
   e2e: ["node-net", "tls", ...model, ...ports, "proxy", "testkit", "quickstart", "deploy"],
   bench: ["access-control", "deploy", "e2e"]
@@ -38,7 +39,7 @@ const testClock = {
 
 const mayImport = (
   allowed: ReadonlyArray<string>,
-  where: "src" | "test" = "src",
+  where: "src" | "test" | "outside" = "src",
   closed: ReadonlyArray<string> = []
 ): NonNullable<OxlintConfig["rules"]> => ({
   "no-restricted-imports": [
@@ -47,8 +48,16 @@ const mayImport = (
       paths: where === "test" ? [...environment, testClock] : environment,
       patterns: [
         {
-          group: [`${scope}**`, ...allowed.map((name) => `!${scope}${name}/**`)],
-          message: `What this package may import is in oxlint.config.ts: ${allowed.join(", ") || "no other"}.`
+          group: [
+            `${scope}**`,
+            ...allowed.map((name) => `!${scope}${name}/**`),
+            ...(where === "outside" ? allowed.map((name) => `!${scope}${name}`) : [])
+          ],
+          message: `What this package may import, file by file, is in oxlint.config.ts: ${allowed.join(", ") || "no other"}.`
+        },
+        {
+          regex: "^(?:\\.|(?:\\.\\./)*\\.\\.(?:/src)?)/index\\.ts$",
+          message: "A package's index.ts is for others: it evaluates all of the package."
         },
         {
           regex: "^(?:\\.{1,2}/)+(?:packages/|[^./][^/]*/(?:src|test)/)",
@@ -120,8 +129,15 @@ export default defineConfig({
     },
     { files: ["packages/proxy/src/config/ProcessEnvironment.ts"], rules: { "node/no-process-env": "off" } },
     ...Object.entries(directions).flatMap(([name, allowed]) => [
-      { files: [`packages/${name}/src/**`], rules: mayImport(allowed) },
-      { files: [`packages/${name}/test/**`], rules: mayImport([...allowed, name, "testkit"], "test") },
+      // Examples import what others can: a package's face too.
+      {
+        files: [`packages/${name}/src/**`],
+        rules: mayImport(allowed, name === "examples" ? "outside" : "src")
+      },
+      {
+        files: [`packages/${name}/test/**`],
+        rules: mayImport([...allowed, name, "testkit"], name === "examples" ? "outside" : "test")
+      },
       ...Object.keys(rooms[name] ?? {}).map((room) => ({
         files: [`packages/${name}/src/${room}/*.ts`],
         rules: mayImport(allowed, "src", closedTo(room, rooms[name] ?? {}))

@@ -14,6 +14,7 @@ const licences = new Set([
   "Apache-2.0",
   "BSD-2-Clause",
   "BSD-3-Clause",
+  "BlueOak-1.0.0",
   "CC-BY-3.0",
   "CC0-1.0",
   "ISC",
@@ -25,7 +26,8 @@ const licences = new Set([
 
 /** Packages in two versions, and why that is so. */
 const duplicates = new Map([
-  ["tslib", "@peculiar/x509, of the tests, has a dependency that asks for version 1"]
+  ["tslib", "@peculiar/x509, of the tests, has a dependency that asks for version 1"],
+  ["typescript", "@arethetypeswrong/core resolves types with an API that version 7 no longer has"]
 ])
 
 /** Parts of rolldown's build for WebAssembly, which no machine of ours installs. */

@@ -140,7 +140,7 @@ const make = async (work: string): Promise<void> => {
     cwd: tree,
     env: { PATH: process.env["PATH"], HOME: work, SOURCE_DATE_EPOCH: String(time) }
   })
-  Npm.pack(tree, join(out, "npm"))
+  await Npm.pack(tree, join(out, "npm"))
   Checksums.write(out)
 
   if (key !== undefined) {

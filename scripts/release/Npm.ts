@@ -1,33 +1,123 @@
-import { spawnSync } from "node:child_process"
-import { globSync, mkdirSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { execFileSync } from "node:child_process"
+import {
+  copyFileSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { basename, dirname, join } from "node:path"
+import { gzipSync } from "node:zlib"
+import { load } from "js-yaml"
+import { packTar } from "modern-tar"
+import * as PublishedManifest from "./PublishedManifest.ts"
 
-/** Packages that are for work on this project alone: how it is tested, measured, tried and deployed. */
-const own = new Set(["bench", "deploy", "e2e", "quickstart"])
+type Manifest = PublishedManifest.Manifest
 
-interface Manifest {
-  readonly name: string
-  readonly packageManager?: string
+/** A package of the workspace, by the name of its folder below packages/. */
+interface Package {
+  readonly folder: string
+  readonly manifest: Manifest
 }
 
-const read = (file: string): Manifest => JSON.parse(readFileSync(file, "utf8")) as Manifest
+const packagesOf = (root: string): ReadonlyArray<Package> =>
+  globSync("packages/*/package.json", { cwd: root })
+    .toSorted()
+    .map((file) => ({
+      folder: basename(dirname(file)),
+      manifest: JSON.parse(readFileSync(join(root, file), "utf8")) as Manifest
+    }))
 
-/** Packs the packages that others can compose a program of, from the tree in `directory`, into `out`. */
-export const pack = (directory: string, out: string): void => {
-  mkdirSync(out, { recursive: true })
-  const { packageManager = "pnpm" } = read(join(directory, "package.json"))
-  for (const file of globSync("packages/*/package.json", { cwd: directory }).toSorted()) {
-    const { name } = read(join(directory, file))
-    if (own.has(name.slice(name.indexOf("/") + 1))) continue
-    const { error, status, stderr, stdout } = spawnSync(
-      "npx",
-      ["--yes", packageManager, "pack", "--pack-destination", out],
-      {
-        cwd: join(directory, dirname(file)),
-        encoding: "utf8",
-        env: { ...process.env, npm_config_ignore_scripts: "true" }
-      }
+const workspaceOf = (root: string, packages: ReadonlyArray<Package>): PublishedManifest.Workspace => {
+  const { catalog, catalogs } = load(readFileSync(join(root, "pnpm-workspace.yaml"), "utf8")) as {
+    readonly catalog: Readonly<Record<string, string>>
+    readonly catalogs: PublishedManifest.Workspace["catalogs"]
+  }
+  return {
+    packages: new Map(packages.map(({ manifest: { name, version } }) => [name, version])),
+    catalogs: { ...catalogs, default: catalog }
+  }
+}
+
+/** Compiles the sources of packages to JavaScript and declarations, into DIRECTORY/FOLDER/src. */
+const compile = (root: string, folders: ReadonlyArray<string>, directory: string): void => {
+  const config = join(directory, "tsconfig.json")
+  const compilerOptions = {
+    noEmit: false,
+    declaration: true,
+    rewriteRelativeImportExtensions: true,
+    newLine: "lf",
+    rootDir: join(root, "packages"),
+    outDir: directory,
+    typeRoots: [join(root, "node_modules/@types")]
+  }
+  const include = folders.map((folder) => join(root, "packages", folder, "src"))
+  writeFileSync(config, JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions, include }))
+  execFileSync(join(root, "node_modules/.bin/tsc"), ["--project", config], {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"]
+  })
+}
+
+/** The time that npm gives all files of a tarball, so that their bytes are the same on every day. */
+const mtime = new Date("1985-10-26T08:15:00Z")
+
+const tarballOf = async (directory: string, files: ReadonlyArray<string>): Promise<Uint8Array> => {
+  const entries = files.map((name) => {
+    const body = readFileSync(join(directory, name))
+    const header = { name: `package/${name}`, mode: 0o644, mtime, type: "file" as const, size: body.length }
+    return { header, body }
+  })
+  return gzipSync(await packTar(entries), { level: 9 })
+}
+
+/** What is in every tarball, beside the `files` of its package.json. */
+const always = ["LICENSE", "README.md", "package.json"]
+
+const filesOf = (directory: string, { files = [] }: Manifest): ReadonlyArray<string> =>
+  [
+    ...always,
+    ...globSync(
+      files.map((name) => `${name}/**/*.*`),
+      { cwd: directory }
     )
-    if (status !== 0) throw new Error(`${name} cannot be packed: ${error?.message ?? stdout + stderr}`)
+  ].toSorted()
+
+/**
+ * Packs the packages that others can compose a program of, those with a `publishConfig`, from the checkout at `root` into
+ * `out`, as `npm publish` takes them. Returns the tarballs' paths. The same sources give the same bytes.
+ */
+export const pack = async (root: string, out: string): Promise<ReadonlyArray<string>> => {
+  const all = packagesOf(root)
+  const workspace = workspaceOf(root, all)
+  const published = all.filter(({ manifest }) => manifest.publishConfig !== undefined)
+  const stage = mkdtempSync(join(tmpdir(), "registry-packages-proxy-npm-"))
+  try {
+    compile(
+      root,
+      published.map(({ folder }) => folder),
+      stage
+    )
+    mkdirSync(out, { recursive: true })
+    return await Promise.all(
+      published.map(async ({ folder, manifest }) => {
+        const directory = join(stage, folder)
+        renameSync(join(directory, "src"), join(directory, "dist"))
+        copyFileSync(join(root, "LICENSE"), join(directory, "LICENSE"))
+        copyFileSync(join(root, "packages", folder, "README.md"), join(directory, "README.md"))
+        const written = PublishedManifest.make(manifest, workspace)
+        writeFileSync(join(directory, "package.json"), `${JSON.stringify(written, null, 2)}\n`)
+        const { name, version } = manifest
+        const tarball = join(out, `${name.replace("@", "").replace("/", "-")}-${version}.tgz`)
+        writeFileSync(tarball, await tarballOf(directory, filesOf(directory, written)))
+        return tarball
+      })
+    )
+  } finally {
+    rmSync(stage, { recursive: true, force: true })
   }
 }

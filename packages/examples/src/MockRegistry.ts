@@ -1,0 +1,37 @@
+/** The proxy over a mock registry: no network and no credentials, but faults when they are wanted. */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { DigestCacheLive } from "@registry-packages-proxy/digest-cache"
+import { Logging, Program } from "@registry-packages-proxy/proxy"
+import { TimedOut } from "@registry-packages-proxy/registry-client"
+import { CredentialStoreMock, RegistryClientMock } from "@registry-packages-proxy/testkit"
+import { Console, Effect, Layer } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { download } from "./Download.ts"
+import { settings } from "./LocalSettings.ts"
+
+/** Any registry does: the mock holds the same packages under every name. */
+const credentials = CredentialStoreMock.layer({
+  sources: { "": CredentialStoreMock.source({ host: "registry.example.com", base: "packages" }) }
+})
+
+const proxy = Program.layerServer(settings).pipe(
+  Layer.provide([credentials, DigestCacheLive.layerMemory({ cap: 64 * 1024 * 1024 })]),
+  Layer.provideMerge(RegistryClientMock.layer()),
+  Layer.provide([NodeServices.layer, Logging.layer(settings)])
+)
+
+const program = Effect.gen(function* () {
+  const registry = yield* RegistryClientMock
+  const kubelet = yield* registry.putPackage(new TextEncoder().encode("would be a tar"))
+  yield* download("kubelet", kubelet.digest)
+  yield* download("kubelet again", kubelet.digest)
+
+  const containerd = yield* registry.putPackage(new TextEncoder().encode("another one"))
+  yield* registry.fault("resolve", { _tag: "Fail", reason: new TimedOut({ phase: "headers" }) })
+  yield* download("containerd, registry stuck", containerd.digest)
+  yield* download("containerd again", containerd.digest)
+  yield* Console.log(`the registry gave ${yield* registry.count("blob")} blobs`)
+})
+
+program.pipe(Effect.provide(Layer.mergeAll(proxy, FetchHttpClient.layer)), NodeRuntime.runMain)

@@ -1,0 +1,13 @@
+/** `npm run packages -- --out DIR`: the tarballs of the packages that others can compose a program of; docs/composing.md. */
+import { resolve } from "node:path"
+import { parseArgs } from "node:util"
+import * as Npm from "./release/Npm.ts"
+
+const { values } = parseArgs({ options: { out: { type: "string" } } })
+if (values.out === undefined) {
+  console.error("--out names the folder that the tarballs are written to")
+  process.exitCode = 2
+} else {
+  for (const tarball of await Npm.pack(resolve(import.meta.dirname, ".."), resolve(values.out)))
+    console.log(tarball)
+}

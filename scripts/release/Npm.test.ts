@@ -1,0 +1,132 @@
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core"
+import { unpackTar } from "modern-tar"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { builtinModules } from "node:module"
+import { tmpdir } from "node:os"
+import { basename, join, resolve } from "node:path"
+import { gunzipSync } from "node:zlib"
+import { publint } from "publint"
+import { formatMessage } from "publint/utils"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { pack } from "./Npm.ts"
+import type { Manifest } from "./PublishedManifest.ts"
+
+const root = resolve(import.meta.dirname, "../..")
+const directory = mkdtempSync(join(tmpdir(), "registry-packages-proxy-npm-test-"))
+
+interface Tarball {
+  readonly name: string
+  readonly data: Uint8Array<ArrayBuffer>
+  readonly files: ReadonlyMap<string, string>
+  readonly manifest: Manifest
+}
+
+const open = async (path: string): Promise<Tarball> => {
+  const data = new Uint8Array(readFileSync(path))
+  const entries = await unpackTar(gunzipSync(data))
+  const files = new Map(
+    entries.map(({ data, header }) => [header.name.replace("package/", ""), new TextDecoder().decode(data)])
+  )
+  const manifest = JSON.parse(files.get("package.json") ?? "") as Manifest
+  return { name: basename(path), data, files, manifest }
+}
+
+let tarballs: ReadonlyArray<Tarball>
+let again: ReadonlyArray<Tarball>
+
+beforeAll(async () => {
+  const packed = async (folder: string) =>
+    Promise.all((await pack(root, join(directory, folder))).map((path) => open(path)))
+  tarballs = await packed("first")
+  again = await packed("second")
+})
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+/** The packages that a module imports, those of Node left out. */
+const imported = (text: string): ReadonlyArray<string> =>
+  [...text.matchAll(/(?:\bfrom |\bimport\(|^import )"(?!node:)((?:@[^/"]+\/)?[^./"][^/"]*)/gm)].map(
+    ([, name = ""]) => name
+  )
+
+describe("the packages that are published", () => {
+  it("are those that a program is composed of, and the testkit", () => {
+    expect(tarballs.map(({ manifest }) => manifest.name.replace("@registry-packages-proxy/", ""))).toEqual([
+      "access-control",
+      "credential-store",
+      "digest-cache",
+      "domain",
+      "kubernetes",
+      "node-net",
+      "oci",
+      "proxy",
+      "registry-client",
+      "testkit",
+      "tls"
+    ])
+  })
+
+  it("are the same bytes in two runs", () => {
+    expect(again.map(({ data }) => data.toBase64())).toEqual(tarballs.map(({ data }) => data.toBase64()))
+  })
+
+  it("hold what was built, with its types, a readme and the licence, and neither sources nor tests", () => {
+    for (const { files, name } of tarballs) {
+      const built = [...files.keys()].filter((file) => file.startsWith("dist/"))
+      const others = [...files.keys()].filter((file) => !file.startsWith("dist/"))
+      expect(others, name).toEqual(["LICENSE", "README.md", "package.json"])
+      const declared = built.flatMap((file) => (file.endsWith(".js") ? [file.replace(/\.js$/, ".d.ts")] : []))
+      expect(
+        built.filter((file) => !file.endsWith(".js")),
+        name
+      ).toEqual(declared)
+      expect(built, name).toContain("dist/index.js")
+    }
+  })
+
+  it("have no path of this checkout in them", () => {
+    for (const { files, name } of tarballs)
+      for (const [file, text] of files) expect(text.includes(root), `${name}: ${file}`).toBe(false)
+  })
+
+  it("declare all they import, in versions that npm knows", () => {
+    for (const { files, manifest, name } of tarballs) {
+      const dependencies = { ...manifest.dependencies, ...manifest.peerDependencies }
+      for (const range of Object.values(dependencies)) expect(range, name).toMatch(/^[~^]?\d+\.\d+\.\d+$/)
+      const used = [...files].flatMap(([file, text]) => (file.startsWith("dist/") ? imported(text) : []))
+      const undeclared = new Set(used).difference(
+        new Set<string>([...Object.keys(dependencies), ...builtinModules])
+      )
+      expect([...undeclared], name).toEqual([])
+    }
+  })
+
+  it("have effect once, as a peer: of two copies neither would find the other's services", () => {
+    for (const { manifest, name } of tarballs) {
+      expect(manifest.peerDependencies, name).toHaveProperty("effect")
+      expect(Object.keys(manifest.dependencies ?? {}), name).not.toContain("effect")
+    }
+  })
+
+  it("are clean by publint", async () => {
+    for (const { data, manifest, name } of tarballs) {
+      const { messages } = await publint({ pack: { tarball: data.buffer }, strict: true })
+      expect(
+        messages.map((message) => formatMessage(message, { ...manifest })),
+        name
+      ).toEqual([])
+    }
+  })
+
+  it("are clean by Are the types wrong, for all who can import ES modules", async () => {
+    for (const { data, name } of tarballs) {
+      const result = await checkPackage(createPackageFromTarballData(data))
+      // Its profile "esm-only": Node without exports (node10) and require of modules are of no interest.
+      if (result.types === false) throw new Error(`${name} has no types`)
+      const wrong = result.problems.filter(
+        (problem) =>
+          !("resolutionKind" in problem && ["node10", "node16-cjs"].includes(problem.resolutionKind))
+      )
+      expect(wrong, name).toEqual([])
+    }
+  })
+})

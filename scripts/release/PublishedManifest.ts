@@ -1,0 +1,50 @@
+/** The fields of a package.json that packing reads or writes. */
+export interface Manifest {
+  readonly name: string
+  readonly version: string
+  readonly exports?: unknown
+  readonly files?: ReadonlyArray<string>
+  readonly publishConfig?: { readonly exports?: unknown }
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
+  readonly devDependencies?: Readonly<Record<string, string>>
+}
+
+/** What the workspace's protocols stand for: versions of its packages, and of its catalogs by name; the one without is "default". */
+export interface Workspace {
+  readonly packages: ReadonlyMap<string, string>
+  readonly catalogs: Readonly<Record<string, Readonly<Record<string, string>>>>
+}
+
+const versionOf = (workspace: Workspace, name: string, range: string): string => {
+  const [, protocol, rest = ""] = /^(workspace|catalog):(.*)$/.exec(range) ?? []
+  if (protocol === undefined) return range
+  const version =
+    protocol === "workspace"
+      ? workspace.packages.get(name)
+      : workspace.catalogs[rest === "" ? "default" : rest]?.[name]
+  if (version === undefined) throw new Error(`${name} ${range}: the workspace has no version of it`)
+  return version
+}
+
+/**
+ * The package.json that others get for one of the workspace: `exports` name what was built, dependencies have versions (of
+ * the workspace's own packages this very one, since all are released together), and what only its tests need is left out.
+ */
+export const make = (manifest: Manifest, workspace: Workspace): Manifest => {
+  const { devDependencies: _, publishConfig, ...rest } = manifest
+  const { exports, ...config } = publishConfig ?? {}
+  if (exports === undefined) throw new Error(`${manifest.name}: publishConfig has no exports`)
+  const resolved = (dependencies: Readonly<Record<string, string>>) =>
+    Object.fromEntries(
+      Object.entries(dependencies).map(([name, range]) => [name, versionOf(workspace, name, range)])
+    )
+  const { dependencies, peerDependencies } = manifest
+  return {
+    ...rest,
+    exports,
+    publishConfig: config,
+    ...(dependencies === undefined ? {} : { dependencies: resolved(dependencies) }),
+    ...(peerDependencies === undefined ? {} : { peerDependencies: resolved(peerDependencies) })
+  }
+}
