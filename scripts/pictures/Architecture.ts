@@ -27,8 +27,9 @@ const layers: ReadonlyArray<{
     title: "what runs the program",
     packages: {
       quickstart: [0, "npm start"],
-      bench: [1.35, "npm run bench"],
-      e2e: [2.7, "npm run test:e2e"],
+      examples: [1, "parts replaced"],
+      bench: [2, "npm run bench"],
+      e2e: [3, "npm run test:e2e"],
       deploy: [4, "chart, image"]
     }
   },

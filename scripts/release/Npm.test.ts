@@ -3,7 +3,7 @@ import { unpackTar } from "modern-tar"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { builtinModules } from "node:module"
 import { tmpdir } from "node:os"
-import { basename, join, resolve } from "node:path"
+import { basename, join, posix, resolve } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
@@ -97,6 +97,19 @@ describe("the packages that are published", () => {
         new Set<string>([...Object.keys(dependencies), ...builtinModules])
       )
       expect([...undeclared], name).toEqual([])
+    }
+  })
+
+  it("have every module that their modules import, with its types", () => {
+    for (const { files, name } of tarballs) {
+      for (const [file, text] of files) {
+        if (!file.startsWith("dist/")) continue
+        for (const [, to = ""] of text.matchAll(/(?:\bfrom |\bimport\(|^import )"(\.[^"]+)"/gm)) {
+          // In declarations TypeScript reads ./X.ts as ./X.d.ts.
+          const target = posix.join(posix.dirname(file), to).replace(/(?<!\.d)\.ts$/, ".d.ts")
+          expect(files.has(target), `${name}: ${file} imports ${to}`).toBe(true)
+        }
+      }
     }
   })
 

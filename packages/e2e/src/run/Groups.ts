@@ -31,6 +31,7 @@ export const groups = {
     [...registry, "buildah", "unshare", "readelf", "qemu-aarch64-static", "apt-get", "dpkg-deb", "go"],
     ["cosign"]
   ),
+  packages: group("Packages", ["setpriv"]),
   release: group("Release", ["setpriv", "git", "buildah", "apt-get", "dpkg-deb", "go"], ["cosign", "helm"]),
   registries: group(
     "Registries",
