@@ -1,7 +1,7 @@
 /** The proxy over a mock registry: no network and no credentials, but faults when they are wanted. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { DigestCacheLive } from "@registry-packages-proxy/digest-cache"
+import { DigestCache } from "@registry-packages-proxy/digest-cache"
 import { Logging, Program } from "@registry-packages-proxy/proxy"
 import { TimedOut } from "@registry-packages-proxy/registry-client"
 import { CredentialStoreMock, RegistryClientMock } from "@registry-packages-proxy/testkit"
@@ -16,7 +16,7 @@ const credentials = CredentialStoreMock.layer({
 })
 
 const proxy = Program.layerServer(settings).pipe(
-  Layer.provide([credentials, DigestCacheLive.layerMemory({ cap: 64 * 1024 * 1024 })]),
+  Layer.provide([credentials, DigestCache.layerMemory({ cap: 64 * 1024 * 1024 })]),
   Layer.provideMerge(RegistryClientMock.layer()),
   Layer.provide([NodeServices.layer, Logging.layer(settings)])
 )

@@ -1,7 +1,7 @@
 /** The proxy with its packages in a bucket: a second proxy, after a restart, needs no registry for them. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { DigestCacheLive } from "@registry-packages-proxy/digest-cache"
+import { DigestCache } from "@registry-packages-proxy/digest-cache"
 import { Logging, Program } from "@registry-packages-proxy/proxy"
 import {
   Bucket,
@@ -28,7 +28,7 @@ const credentials = CredentialStoreMock.layer({
 const proxy = (images: ReadonlyArray<RegistryImage.RegistryImage>) =>
   Program.layerServer(settings).pipe(
     Layer.provide([credentials, RegistryClientMock.layer(images)]),
-    Layer.provide(DigestCacheLive.layerStore({ memory: 0 })),
+    Layer.provide(DigestCache.layerStore()),
     Layer.provide(BucketStore.layer(bucket, 64 * 1024 * 1024)),
     Layer.provide([NodeServices.layer, Logging.layer(settings)]),
     Layer.merge(FetchHttpClient.layer)

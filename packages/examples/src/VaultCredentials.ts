@@ -6,7 +6,7 @@ import {
   CredentialStore,
   UnknownRepository
 } from "@registry-packages-proxy/credential-store"
-import { DigestCacheLive } from "@registry-packages-proxy/digest-cache"
+import { DigestCache } from "@registry-packages-proxy/digest-cache"
 import { Logging, Program } from "@registry-packages-proxy/proxy"
 import { TestRegistry } from "@registry-packages-proxy/testkit"
 import { Console, Effect, Layer, Option, Redacted, Ref } from "effect"
@@ -39,7 +39,7 @@ const registry = TestRegistry.layer({
 })
 
 const proxy = Program.layerServer(settings).pipe(
-  Layer.provide([credentials, DigestCacheLive.layerDisabled, Program.layerRegistry({ variables: {} })]),
+  Layer.provide([credentials, DigestCache.layerDisabled, Program.layerRegistry({ variables: {} })]),
   Layer.provideMerge(registry),
   Layer.provide([NodeServices.layer, Logging.layer(settings)])
 )
