@@ -1,13 +1,13 @@
 const units = ["B", "KiB", "MiB", "GiB"] as const
 
-/** A count of bytes in the unit that fits: `5.9 KiB`, `64 MiB`. */
+/** Formats a number of bytes: `5.9 KiB`, `64 MiB`. */
 export const bytes = (count: number): string => {
   const power = count < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(count) / 10))
   const value = count / 1024 ** power
   return `${power === 0 || value >= 9.95 ? Math.round(value) : value.toFixed(1)} ${units[power]}`
 }
 
-/** A time in milliseconds in the unit that fits: `0.8 ms`, `23 ms`, `1.4 s`. */
+/** Formats a time: `0.8 ms`, `23 ms`, `1.4 s`. */
 export const duration = (millis: number): string =>
   millis < 9.95
     ? `${millis.toFixed(1)} ms`
@@ -15,7 +15,7 @@ export const duration = (millis: number): string =>
       ? `${Math.round(millis)} ms`
       : `${(millis / 1000).toFixed(1)} s`
 
-/** A bar of `width` characters, filled in eighths. */
+/** A progress bar of `width` characters, filled to `fraction` (0 to 1) in eighths of a character. */
 export const bar = (fraction: number, width: number): string => {
   const eighths = Math.round(Math.min(1, Math.max(0, fraction)) * width * 8)
   const full = Math.floor(eighths / 8)
@@ -23,6 +23,6 @@ export const bar = (fraction: number, width: number): string => {
   return full === width ? "█".repeat(width) : `${"█".repeat(full)}${part}${" ".repeat(width - full - 1)}`
 }
 
-/** Text as one word of a POSIX shell. */
+/** Quotes `text` as one word of a POSIX shell, if it must be quoted. */
 export const shellWord = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`

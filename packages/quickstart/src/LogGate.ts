@@ -1,22 +1,23 @@
 import type { ProcessEnvironment, Output } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import { Effect } from "effect"
 
-/** An environment whose log lines do not run into the walk-through. */
+/** A process environment whose standard output is held back until the gate opens. */
 export interface LogGate {
   readonly environment: ProcessEnvironment
-  /** Lets lines pass from now on. The last ones held back are written first where `held` is told to be shown. */
+  /** Opens the gate. First writes the held text if `held` is `shown`. */
   readonly open: (held: "shown" | "dropped") => Effect.Effect<void>
 }
 
-const mostHeld = 64 * 1024
+/** Characters that are held back; earlier ones are dropped. */
+const maxHeldChars = 64 * 1024
 
-/** Holds back what is written to the environment's output until the gate opens. */
+/** Wraps the environment, so that log lines do not interrupt the walk-through. */
 export const make = (environment: ProcessEnvironment): LogGate => {
   const { args, onExit, onWarning, stderr, stdout, variables } = environment
   let isOpen = false
   let held = ""
   const hold = (text: string) => {
-    held = (held + text).slice(-mostHeld)
+    held = (held + text).slice(-maxHeldChars)
   }
   const gated: Output = {
     isTerminal: stdout.isTerminal,
@@ -29,10 +30,10 @@ export const make = (environment: ProcessEnvironment): LogGate => {
   }
   return {
     environment: { args, onExit, onWarning, stderr, stdout: gated, variables },
-    open: (what) =>
+    open: (show) =>
       Effect.sync(() => {
         isOpen = true
-        if (what === "shown" && held !== "") stdout.write(held, () => {})
+        if (show === "shown" && held !== "") stdout.write(held, () => {})
         held = ""
       })
   }

@@ -7,7 +7,7 @@ import { Cause, Context, Effect, FileSystem, Layer, Path, References } from "eff
 import { HttpClient, HttpServer } from "effect/http"
 import type { ServeError } from "effect/http/HttpServerError"
 import * as NetAddress from "effect/net/NetAddress"
-import * as CredentialsFile from "./CredentialsFile.ts"
+import * as SampleCredentials from "./SampleCredentials.ts"
 import * as LogGate from "./LogGate.ts"
 import * as SampleRegistry from "./SampleRegistry.ts"
 import { Screen } from "./Screen.ts"
@@ -15,9 +15,9 @@ import * as Startup from "./Startup.ts"
 import * as TraceTrees from "./TraceTrees.ts"
 import * as WalkThrough from "./WalkThrough.ts"
 
-// Where a client on this machine reaches what listens on `address`.
+/** The origin at which a client on this machine reaches the listener at `address`. */
 const originOf = Effect.fnUntraced(function* (address: NetAddress.SocketAddress) {
-  if (NetAddress.isUnixPathAddress(address)) return yield* Effect.die(new Error("listening on no port"))
+  if (NetAddress.isUnixPathAddress(address)) return yield* Effect.die(new Error("not listening on a port"))
   const url = yield* Effect.orDie(Effect.fromResult(NetAddress.toUrl(address)))
   if (NetAddress.isUnspecified(address.address)) url.hostname = NetAddress.formatIp(NetAddress.ipv4Loopback)
   return url.origin
@@ -25,11 +25,11 @@ const originOf = Effect.fnUntraced(function* (address: NetAddress.SocketAddress)
 
 const adviseOnPort = (error: ServeError) => {
   const reason = explain(Cause.fail(error))
-  return Effect.fail(new Error(`${reason}; any free one: npm start -- --listen-address 127.0.0.1:0`))
+  return Effect.fail(new Error(`${reason}; to use a free port: npm start -- --listen-address 127.0.0.1:0`))
 }
 
-// fetch would refuse to connect to some ports, 6000 among them. Where its fibers yield between a connection's error and its
-// close, Node's takes the one for an interruption.
+// Not fetch, which refuses some ports, such as 6000. NodeHttpClient reports a connection error as an interruption if the
+// scheduler yields between the socket's error and close events.
 const layerClient = Layer.effect(
   HttpClient.HttpClient,
   Effect.map(HttpClient.HttpClient, (client) =>
@@ -42,14 +42,14 @@ const layerClient = Layer.effect(
 const layerOutside = Layer.merge(Screen.layer, layerClient)
 
 /**
- * The program with an embedded registry, shown at work; then it serves until it is interrupted. Its files are in a
- * temporary directory that goes with the scope, and nothing is written to the screen before the port is open.
+ * Runs the program with an embedded registry, shows the walk-through, then serves until it is interrupted. Its files are in
+ * a temporary directory that is removed with the scope. Prints nothing before the port is open.
  */
 export const run = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const environment = yield* ProcessEnvironment
-  const { args, isTraced } = Startup.traced(environment.args)
+  const { args, isTraced } = Startup.parseTraceFlag(environment.args)
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-" })
   const paths = {
     credentialsFile: path.join(directory, "credentials.yaml"),
@@ -57,7 +57,7 @@ export const run = Effect.gen(function* () {
   }
   const settings = yield* Startup.settings({ args, variables: environment.variables }, paths)
   const registry = yield* SampleRegistry.make
-  const credentialsText = CredentialsFile.render(registry)
+  const credentialsText = SampleCredentials.render(registry)
   yield* fs.writeFileString(paths.credentialsFile, credentialsText, { mode: 0o600 })
 
   const traces = isTraced ? yield* TraceTrees.make : TraceTrees.none

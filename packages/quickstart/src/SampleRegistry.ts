@@ -4,13 +4,13 @@ import * as SamplePackage from "@registry-packages-proxy/testkit/images/SamplePa
 import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Effect } from "effect"
 
-/** A package the embedded registry holds, and how the proxy is asked for it. */
+/** A package in the embedded registry, with the parameters to request it from the proxy. */
 export interface Sample {
   readonly name: string
   readonly version: string
   /** The manifest's digest: what clients ask for. */
   readonly digest: Digest
-  /** What the proxy is to answer. */
+  /** The package's content: the layer that the proxy serves. */
   readonly layer: { readonly digest: Digest; readonly size: number }
   /** The `repository` parameter: empty for the cluster's own registry. */
   readonly repository: string
@@ -18,7 +18,7 @@ export interface Sample {
   readonly path: string
 }
 
-/** The registry behind the proxy, and what it takes to pull from it. */
+/** The embedded registry, with the login and paths to pull from it. */
 export interface SampleRegistry {
   readonly host: string
   readonly origin: string
@@ -27,30 +27,30 @@ export interface SampleRegistry {
   readonly clusterPath: string
   /** The ModuleSource's repository: `host/name`. */
   readonly moduleRepo: string
-  /** From small to large. */
+  /** Ordered by size, ascending. */
   readonly samples: ReadonlyArray<Sample>
 }
 
 const clusterPath = "sys/deckhouse"
 const modulePath = "modules"
 
-const wanted = [
+const packages = [
   { name: "jq", version: "1.7.1", size: 6 * 1024, home: "cluster", path: "jq" },
   { name: "crictl", version: "1.31.1", size: 5 * 1024 * 1024, home: "module", path: "" },
   { name: "kubelet", version: "1.31.6", size: 64 * 1024 * 1024, home: "cluster", path: "kubernetes/kubelet" }
 ] as const
 
-/** How fast the registry serves a blob, in bytes a second: slow enough for a progress bar to be seen. */
+/** The registry's rate limit for a blob: slow enough for a progress bar to be seen. */
 export const bytesPerSecond = 40 * 1024 * 1024
 
-/** An OCI registry in process that wants a bearer token, with three sample packages; it goes with the scope. */
+/** Starts an in-process OCI registry with bearer token authentication and three packages. It stops with the scope. */
 export const make = Effect.gen(function* () {
   const account = { username: "quickstart", password: crypto.randomUUID() }
   const registry = yield* TestRegistry.make({ auth: { _tag: "Bearer", ...account, expiresIn: 300 } })
   yield* registry.fault("blob", { _tag: "RateLimit", bytesPerSecond }, { times: "always" })
   const moduleRepo = `${registry.host}/${modulePath}`
   const samples = yield* Effect.forEach(
-    wanted,
+    packages,
     Effect.fnUntraced(function* ({ home, name, path, size, version }, index) {
       const bytes = yield* SamplePackage.make({ name, version, size, seed: index + 1 })
       const base = home === "cluster" ? clusterPath : modulePath
@@ -79,8 +79,8 @@ export const make = Effect.gen(function* () {
   return made
 })
 
-/** The address of a sample on a proxy. */
-export const addressOf = (proxyOrigin: string, { digest, path, repository }: Sample): string => {
+/** The URL of a sample package on the proxy. */
+export const packageUrl = (proxyOrigin: string, { digest, path, repository }: Sample): string => {
   const query = [`digest=${digest}`]
   if (repository !== "") query.push(`repository=${repository}`)
   if (path !== "") query.push(`path=${path}`)

@@ -5,21 +5,21 @@ export type Style = "bold" | "dim" | "green" | "red" | "yellow" | "cyan"
 
 const codes: Readonly<Record<Style, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 }
 
-/** Where the walk-through is written: the only place that does. */
+/** The terminal that the walk-through is printed to. */
 export class Screen extends Context.Service<
   Screen,
   {
-    /** Whether lines can be written over, so that progress is worth showing. */
+    /** True if a line can be overwritten, so that progress can be shown. */
     readonly animated: boolean
-    /** The text in this style, where there are colours. */
+    /** The text in this style; unchanged if the screen has no colours. */
     readonly style: (style: Style, text: string) => string
-    /** Writes a line for good, in place of a passing one. */
+    /** Prints a line; replaces a progress line. */
     readonly line: (text?: string) => Effect.Effect<void>
-    /** Writes a line that the next one takes the place of; nothing where that cannot be. */
-    readonly passing: (text: string) => Effect.Effect<void>
+    /** Prints a line that the next one replaces; nothing if the screen is not animated. */
+    readonly progressLine: (text: string) => Effect.Effect<void>
   }
 >()("@registry-packages-proxy/quickstart/Screen") {
-  /** Writes to this output, in colour on a terminal unless NO_COLOR says otherwise (no-color.org). */
+  /** Prints to `output`, in colour if it is a terminal and NO_COLOR is not set (no-color.org). */
   static readonly make = (
     output: Output,
     variables: Readonly<Record<string, string | undefined>>
@@ -33,7 +33,7 @@ export class Screen extends Context.Service<
       animated,
       style: (style, text) => (coloured ? `\u001b[${codes[style]}m${text}\u001b[0m` : text),
       line: (text = "") => write(`${clear}${text}\n`),
-      passing: (text) => (animated ? write(`${clear}${text}`) : Effect.void)
+      progressLine: (text) => (animated ? write(`${clear}${text}`) : Effect.void)
     })
   }
 

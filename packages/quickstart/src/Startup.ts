@@ -4,8 +4,8 @@ import { FilePath } from "@registry-packages-proxy/proxy/config/Flags"
 import type { Settings } from "@registry-packages-proxy/proxy/config/Settings"
 import { Effect } from "effect"
 
-/** Files the quickstart makes for the program. */
-export interface Paths {
+/** The files that the quickstart creates for the program. */
+export interface QuickstartPaths {
   readonly credentialsFile: string
   readonly cacheDirectory: string
 }
@@ -15,18 +15,18 @@ const prefix = "REGISTRY_PACKAGES_PROXY_"
 const isGiven = (text: string | undefined): text is string => text !== undefined && text !== ""
 
 /**
- * The program's own settings from its flags and variables, with the quickstart's files where none are given: its
- * credentials file always, as one more, and its cache directory unless another was asked for.
+ * The program's settings from its flags and variables, with two changes: the quickstart's credentials file is always the
+ * first one, and its cache directory is the default.
  */
 export const settings = Effect.fnUntraced(function* (
   { args, variables }: Pick<ProcessEnvironment, "args" | "variables">,
-  paths: Paths
+  paths: QuickstartPaths
 ) {
   const cache = variables[`${prefix}CACHE_DIRECTORY`]
   const files = variables[`${prefix}CREDENTIALS_FILE`]
   const parsed = yield* CommandLine.parse(args, {
     ...variables,
-    // In a cluster too it runs without Kubernetes.
+    // The quickstart never uses an API server.
     [`${prefix}KUBECONFIG`]: undefined,
     [`${prefix}CACHE_DIRECTORY`]: isGiven(cache) ? cache : paths.cacheDirectory,
     [`${prefix}CREDENTIALS_FILE`]: isGiven(files) ? files : paths.credentialsFile
@@ -37,18 +37,18 @@ export const settings = Effect.fnUntraced(function* (
   return result
 })
 
-/** The flag of the quickstart alone, which the program does not know. */
+/** The quickstart's own flag, which the program does not have. */
 const traceFlag = "--trace"
 
-/** Whether the walk-through's traces are to be shown, and the program's own arguments. */
-export const traced = (
+/** Splits the quickstart's --trace from the arguments of the program. */
+export const parseTraceFlag = (
   args: ReadonlyArray<string>
 ): { readonly isTraced: boolean; readonly args: ReadonlyArray<string> } => ({
   isTraced: args.includes(traceFlag),
   args: args.filter((argument) => argument !== traceFlag)
 })
 
-/** Variables without the API server of the cluster this runs in, which the walk-through is to do without. */
+/** The variables without those by which a pod finds its API server. */
 export const withoutCluster = ({
   KUBERNETES_SERVICE_HOST: _,
   ...variables

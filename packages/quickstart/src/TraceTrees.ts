@@ -1,17 +1,17 @@
 import * as SpanTree from "@registry-packages-proxy/proxy/telemetry/SpanTree"
 import { Effect, type FileSystem, Layer } from "effect"
 
-/** Traces of the program, kept in memory. */
+/** The program's traces, recorded in memory. */
 export interface TraceTrees {
   readonly layer: Layer.Layer<never, never, FileSystem.FileSystem>
-  /** What was traced so far, as trees. */
+  /** All traces so far, as trees of spans. */
   readonly render: () => string
 }
 
-/** Nothing is traced. */
+/** Records nothing. */
 export const none: TraceTrees = { layer: Layer.empty, render: () => "" }
 
-/** Traces everything, by the SDK that the program sends traces to a collector with. */
+/** Records all spans, with the SDK by which the program exports them. */
 export const make: Effect.Effect<TraceTrees> = Effect.gen(function* () {
   const [Memory, { off }] = yield* Effect.promise(() =>
     Promise.all([

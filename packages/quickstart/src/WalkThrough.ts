@@ -1,20 +1,27 @@
 import { Clock, Effect } from "effect"
 import { HttpClient } from "effect/http"
-import { type Download, download, type DownloadError, ready, settled } from "./Download.ts"
-import * as CredentialsFile from "./CredentialsFile.ts"
+import {
+  awaitCached,
+  awaitReady,
+  download,
+  type DownloadError,
+  type MeasuredDownload
+} from "./ProxyClient.ts"
+import * as SampleCredentials from "./SampleCredentials.ts"
 import * as Format from "./Format.ts"
-import { addressOf, bytesPerSecond, type Sample, type SampleRegistry } from "./SampleRegistry.ts"
+import { bytesPerSecond, packageUrl, type Sample, type SampleRegistry } from "./SampleRegistry.ts"
 import { Screen } from "./Screen.ts"
 
-/** What there is to show. */
-export interface Stage {
+/** The running proxy and registry that the walk-through shows. */
+export interface WalkThroughOptions {
   /** `http://host:port` of the proxy. */
   readonly proxyOrigin: string
   readonly registry: SampleRegistry
   readonly credentialsPath: string
   readonly credentialsText: string
+  /** The cache directory, if it is temporary. */
   readonly cacheDirectory: string | undefined
-  /** The traces of what was done so far, where they are to be shown. */
+  /** Renders the traces so far; undefined without --trace. */
   readonly traces: (() => string) | undefined
 }
 
@@ -23,60 +30,62 @@ const columns = [17, 10, 22, 12, 10] as const
 const row = (...cells: ReadonlyArray<string>): string =>
   `  ${cells.map((cell, index) => cell.padEnd(columns[index] ?? 0)).join("")}`.trimEnd()
 
-const introduce = Effect.fnUntraced(function* (stage: Stage) {
+const introduce = Effect.fnUntraced(function* (options: WalkThroughOptions) {
   const { line, style } = yield* Screen
   const entry = (name: string, value: string, note: string) =>
     line(`  ${name.padEnd(13)} ${style("cyan", value)}  ${style("dim", note)}`)
   yield* line()
-  yield* line(style("bold", "registry-packages-proxy, with a registry of its own to try it on"))
+  yield* line(style("bold", "registry-packages-proxy with an embedded registry"))
   yield* line()
-  yield* entry("The proxy", stage.proxyOrigin, "what nodes ask")
+  yield* entry("Proxy", options.proxyOrigin, "serves packages to nodes")
   yield* entry(
-    "A registry",
-    stage.registry.origin,
-    `embedded; wants a token, gives ${Format.bytes(bytesPerSecond)} a second`
+    "Registry",
+    options.registry.origin,
+    `embedded; token authentication, ${Format.bytes(bytesPerSecond)}/s`
   )
-  if (stage.cacheDirectory !== undefined)
-    yield* entry("The cache", stage.cacheDirectory, "removed at the end")
-  yield* entry("Credentials", stage.credentialsPath, "a file for the registry above; removed at the end")
+  if (options.cacheDirectory !== undefined) yield* entry("Cache", options.cacheDirectory, "temporary")
+  yield* entry("Credentials", options.credentialsPath, "temporary, for this registry")
   yield* line()
-  for (const text of CredentialsFile.elide(stage.credentialsText)) yield* line(style("dim", `    ${text}`))
+  for (const text of SampleCredentials.linesWithoutLogins(options.credentialsText))
+    yield* line(style("dim", `    ${text}`))
   yield* line()
-  yield* line(style("bold", "Each package twice, through the proxy:"))
+  yield* line(style("bold", "Downloading each package twice through the proxy:"))
   yield* line()
   yield* line(style("dim", row("package", "size", "Cache-Status", "first byte", "complete", "digest")))
 })
 
 const progress = Effect.fnUntraced(function* (label: string, size: number) {
-  const { passing, style } = yield* Screen
+  const { progressLine, style } = yield* Screen
   let shownAt = 0
   return Effect.fnUntraced(function* (received: number) {
     const now = yield* Clock.currentTimeMillis
-    // Small packages are there before a bar could be read.
+    // A small package arrives before a bar could be read.
     if (size < 1024 * 1024 || now - shownAt < 50) return
     shownAt = now
     const fraction = received / size
     const percent = `${Math.floor(fraction * 100)} %`.padStart(5)
-    yield* passing(
+    yield* progressLine(
       `${row(label, Format.bytes(size), "").padEnd(29)}${style("green", Format.bar(fraction, 30))} ${percent}`
     )
   })
 })
 
-const show = Effect.fnUntraced(function* (label: string, size: string, result: Download) {
+const show = Effect.fnUntraced(function* (label: string, size: string, result: MeasuredDownload) {
   const { line, style } = yield* Screen
-  const { cacheStatus, firstByte, total, verified } = result
+  const { cacheStatus, firstByteMillis, totalMillis, verified } = result
   const digest = verified ? style("green", "verified") : style("red", "WRONG")
-  yield* line(row(label, size, cacheStatus, Format.duration(firstByte), Format.duration(total), digest))
+  yield* line(
+    row(label, size, cacheStatus, Format.duration(firstByteMillis), Format.duration(totalMillis), digest)
+  )
 })
 
 const fetchTwice = Effect.fnUntraced(function* (proxyOrigin: string, sample: Sample) {
   const label = `${sample.name} ${sample.version}`
-  const url = addressOf(proxyOrigin, sample)
+  const url = packageUrl(proxyOrigin, sample)
   const onProgress = yield* progress(label, sample.layer.size)
   const first = yield* download(url, sample.layer, onProgress)
   yield* show(label, Format.bytes(sample.layer.size), first)
-  if (first.cacheStatus.includes("stored")) yield* settled(url)
+  if (first.cacheStatus.includes("stored")) yield* awaitCached(url)
   const second = yield* download(url, sample.layer, onProgress)
   yield* show("", "", second)
   return first.verified && second.verified
@@ -88,39 +97,39 @@ const failed = Effect.fnUntraced(function* (sample: Sample, error: DownloadError
   return false
 })
 
-/** The command that shows a package's content through the proxy; past any HTTP proxy of the shell's own. */
-export const curl = (proxyOrigin: string, sample: Sample): string =>
-  `curl -fsS --noproxy '*' ${Format.shellWord(addressOf(proxyOrigin, sample))} | tar -tzv`
+/** A shell command that lists a package's content. It ignores any HTTP proxy configured in the shell. */
+export const curlCommand = (proxyOrigin: string, sample: Sample): string =>
+  `curl -fsS --noproxy '*' ${Format.shellWord(packageUrl(proxyOrigin, sample))} | tar -tzv`
 
 /**
- * Shows what runs, fetches every sample twice through the proxy, and says what to try next. Answers whether every
- * download was right.
+ * Introduces the proxy and its registry, downloads every sample twice, and suggests the next step. Returns true if every
+ * download was verified.
  */
-export const run = Effect.fnUntraced(function* (stage: Stage) {
+export const run = Effect.fnUntraced(function* (options: WalkThroughOptions) {
   const { line, style } = yield* Screen
-  const { proxyOrigin, registry } = stage
-  yield* introduce(stage)
-  yield* ready(proxyOrigin)
+  const { proxyOrigin, registry } = options
+  yield* introduce(options)
+  yield* awaitReady(proxyOrigin)
   const served = yield* Effect.forEach(registry.samples, (sample) =>
     Effect.catchTag(fetchTwice(proxyOrigin, sample), "DownloadError", (error) => failed(sample, error))
   )
   yield* line()
   const [, example = registry.samples[0]] = registry.samples
   if (example !== undefined) {
-    yield* line(style("bold", `Try it: what is in ${example.name}`))
+    yield* line(style("bold", `Try it: list the files of ${example.name}`))
     yield* line()
-    yield* line(`  ${curl(proxyOrigin, example)}`)
+    yield* line(`  ${curlCommand(proxyOrigin, example)}`)
     yield* line()
   }
-  // Once this is answered, the requests above are logged: their lines do not follow the last one here.
+  // The requests above are logged before this one is answered, so their lines do not follow the last line here.
   yield* Effect.ignore(HttpClient.get(`${proxyOrigin}/healthz`))
-  if (stage.traces === undefined) {
-    yield* line(`See what it did, step by step: ${style("cyan", "npm start -- --trace")}`)
+  if (options.traces === undefined) {
+    yield* line(`Show every step of each request: ${style("cyan", "npm start -- --trace")}`)
   } else {
-    yield* line(style("bold", "What it did, a trace a request:"))
+    yield* line(style("bold", "The trace of each request:"))
     yield* line()
-    yield* line(stage.traces())
+    yield* line(options.traces())
   }
-  yield* line(`Serving until Ctrl-C. ${style("dim", "Temporary files are then removed.")}`)
-  return served.every((right) => right)
+  yield* line(`Serving until Ctrl-C. ${style("dim", "Temporary files are removed then.")}`)
+  return served.every((isVerified) => isVerified)
 })

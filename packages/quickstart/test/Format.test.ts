@@ -19,7 +19,7 @@ describe("Format", () => {
     [1570, "1.6 s"]
   ])("duration - writes %d ms as %s", (millis, text) => assert.strictEqual(Format.duration(millis), text))
 
-  it("bar - is as wide as told, from empty to full and beyond", () => {
+  it("bar - has the given width for every fraction", () => {
     for (const fraction of [-1, 0, 0.01, 0.5, 0.99, 1, 2]) assert.lengthOf(Format.bar(fraction, 30), 30)
     assert.strictEqual(Format.bar(0, 4), "    ")
     assert.strictEqual(Format.bar(0.5, 4), "██  ")
@@ -27,7 +27,7 @@ describe("Format", () => {
     assert.strictEqual(Format.bar(1, 4), "████")
   })
 
-  it("shellWord - is read back by a shell as it was", () => {
+  it("shellWord - is parsed by a shell as the original text", () => {
     for (const text of ["plain", "http://h/p?a=b&c=d", 'it\'s $HOME `x` "y" *']) {
       const printed = execFileSync("sh", ["-c", `printf %s ${Format.shellWord(text)}`], { encoding: "utf8" })
       assert.strictEqual(printed, text)

@@ -33,39 +33,37 @@ const takenPort = Effect.acquireRelease(
 )
 
 describe("Quickstart", () => {
-  it.live(
-    "shows miss, then hit, of every sample, and a curl line that works; then leaves nothing behind",
-    () =>
-      Effect.gen(function* () {
-        const serving = yield* Latch.make()
-        const { environment, written } = TestEnvironment.make({
-          args: ["--listen-address", "127.0.0.1:0"],
-          onText: (text) => {
-            if (text.includes("Serving until")) serving.openUnsafe()
-          }
-        })
-        const program = Effect.provideService(run, ProcessEnvironment, environment)
-        const fiber = yield* Effect.forkChild(program)
-        yield* Effect.raceFirst(serving.await, Fiber.join(fiber))
-
-        const text = written()
-        assert.notInclude(text, "\u001b", "plain lines where there is no terminal")
-        for (const name of ["jq", "crictl", "kubelet"]) {
-          assert.match(text, new RegExp(`${name} .*fwd=miss; stored .* verified\n +hit .* verified\n`))
+  it.live("shows a miss and a hit of every sample and a working curl command, and removes its files", () =>
+    Effect.gen(function* () {
+      const serving = yield* Latch.make()
+      const { environment, written } = TestEnvironment.make({
+        args: ["--listen-address", "127.0.0.1:0"],
+        onText: (text) => {
+          if (text.includes("Serving until")) serving.openUnsafe()
         }
-        assert.notInclude(text, '"message"', "no log line runs into it")
-        const curl = text.split("\n").find((line) => line.trim().startsWith("curl ")) ?? ""
-        assert.include(yield* shell(curl), "bin/crictl")
+      })
+      const program = Effect.provideService(run, ProcessEnvironment, environment)
+      const fiber = yield* Effect.forkChild(program)
+      yield* Effect.raceFirst(serving.await, Fiber.join(fiber))
 
-        const directory = /(\S+)\/credentials\.yaml/.exec(text)?.[1] ?? ""
-        const fs = yield* FileSystem.FileSystem
-        assert.isTrue(yield* fs.exists(directory))
-        yield* Fiber.interrupt(fiber)
-        assert.isFalse(yield* fs.exists(directory))
-      }).pipe(Effect.provide(layerNode))
+      const text = written()
+      assert.notInclude(text, "\u001b", "plain lines where there is no terminal")
+      for (const name of ["jq", "crictl", "kubelet"]) {
+        assert.match(text, new RegExp(`${name} .*fwd=miss; stored .* verified\n +hit .* verified\n`))
+      }
+      assert.notInclude(text, '"message"', "no log line runs into it")
+      const curl = text.split("\n").find((line) => line.trim().startsWith("curl ")) ?? ""
+      assert.include(yield* shell(curl), "bin/crictl")
+
+      const directory = /(\S+)\/credentials\.yaml/.exec(text)?.[1] ?? ""
+      const fs = yield* FileSystem.FileSystem
+      assert.isTrue(yield* fs.exists(directory))
+      yield* Fiber.interrupt(fiber)
+      assert.isFalse(yield* fs.exists(directory))
+    }).pipe(Effect.provide(layerNode))
   )
 
-  it.live("says which port is taken and what to do, and shows nothing", () =>
+  it.live("fails with the address in use and the remedy, and prints nothing", () =>
     Effect.gen(function* () {
       const { port } = yield* takenPort
       const { environment, written } = TestEnvironment.make({ args: [`--listen-address=127.0.0.1:${port}`] })

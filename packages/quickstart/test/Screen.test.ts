@@ -9,26 +9,26 @@ const shown = Effect.fnUntraced(function* (
 ) {
   const { environment, written } = TestEnvironment.make({ isTerminal, variables })
   const screen = Screen.make(environment.stdout, environment.variables)
-  yield* screen.passing("half")
+  yield* screen.progressLine("half")
   yield* screen.line(screen.style("green", "done"))
   return written()
 })
 
 describe("Screen", () => {
-  it.effect("writes colours and passing lines on a terminal", () =>
+  it.effect("prints colours and progress lines on a terminal", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* shown(true), "\r\u001b[2Khalf\r\u001b[2K\u001b[32mdone\u001b[0m\n")
     })
   )
 
-  it.effect("writes no colours where NO_COLOR is set", () =>
+  it.effect("prints no colours if NO_COLOR is set", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* shown(true, { NO_COLOR: "1" }), "\r\u001b[2Khalf\r\u001b[2Kdone\n")
       assert.strictEqual(yield* shown(true, { NO_COLOR: "" }), yield* shown(true))
     })
   )
 
-  it.effect("writes plain lines everywhere else", () =>
+  it.effect("prints plain lines everywhere else", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* shown(false), "done\n")
       assert.strictEqual(yield* shown(true, { TERM: "dumb" }), "done\n")

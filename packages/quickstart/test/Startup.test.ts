@@ -11,7 +11,7 @@ const settings = (args: ReadonlyArray<string>, variables: Readonly<Record<string
   }))
 
 describe("Startup", () => {
-  it.effect("settings - takes the quickstart's files where none are given", () =>
+  it.effect("settings - uses the quickstart's files if none are given", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* settings([]), {
         cacheDirectory: paths.cacheDirectory,
@@ -20,7 +20,7 @@ describe("Startup", () => {
     })
   )
 
-  it.effect("settings - leaves the user's cache, and adds to the user's credentials files", () =>
+  it.effect("settings - keeps the user's cache directory and credentials files", () =>
     Effect.gen(function* () {
       const expected = {
         cacheDirectory: "/mine",
@@ -36,14 +36,14 @@ describe("Startup", () => {
     })
   )
 
-  it.effect("settings - passes unknown flags on to the program, which refuses them", () =>
+  it.effect("settings - refuses unknown flags", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(settings(["--nope"]))
       assert.strictEqual(error._tag, "UsageError")
     })
   )
 
-  it("withoutCluster - leaves out the cluster it runs in", () => {
+  it("withoutCluster - removes the variable by which a pod finds its API server", () => {
     const variables = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }
     assert.deepStrictEqual(Startup.withoutCluster(variables), { KUBERNETES_SERVICE_PORT: "443" })
   })

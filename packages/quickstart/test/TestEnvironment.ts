@@ -1,6 +1,6 @@
 import type { ProcessEnvironment, Output } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 
-/** An environment whose outputs are kept as text; `onText` hears of all that was written so far. */
+/** A process environment that records its outputs. Each write calls `onText` with the whole text so far. */
 export const make = (options: {
   readonly args?: ReadonlyArray<string>
   readonly variables?: Readonly<Record<string, string>>

@@ -3,19 +3,20 @@ import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
 import { Clock, Effect, Option, Schedule, Schema, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 
-/** One download, measured and checked. */
-export interface Download {
+/** The result of a download. */
+export interface MeasuredDownload {
   /** The Cache-Status header without the cache's name. */
   readonly cacheStatus: string
   readonly size: number
-  /** Milliseconds to the first byte of the body, and to the last. */
-  readonly firstByte: number
-  readonly total: number
-  /** The bytes that came are those that were wanted. */
+  /** Milliseconds from the request to the first byte of the body. */
+  readonly firstByteMillis: number
+  /** Milliseconds from the request to the last byte of the body. */
+  readonly totalMillis: number
+  /** True if the bytes match the expected digest and size. */
   readonly verified: boolean
 }
 
-/** What came instead of a package: the problem's own words, or how the connection failed. */
+/** A failed download. The message is the problem's detail, or describes the connection failure. */
 export class DownloadError extends Schema.TaggedError<DownloadError>()("DownloadError", {
   message: Schema.String
 }) {}
@@ -35,8 +36,8 @@ const refuse = (response: HttpClientResponse.HttpClientResponse) =>
 const cacheStatusOf = (response: HttpClientResponse.HttpClientResponse): string =>
   (response.headers["cache-status"] ?? "").replace(/^[^;]*;\s*/, "")
 
-/** Waits until the proxy behind `origin` has read its credentials, or for ten seconds. */
-export const ready = (origin: string) =>
+/** Waits until the proxy at `origin` is ready, at most 10 seconds. */
+export const awaitReady = (origin: string) =>
   HttpClient.get(`${origin}/readyz`).pipe(
     Effect.flatMap(HttpClientResponse.filterStatusOk),
     Effect.retry({ times: 500, schedule: Schedule.spaced("20 millis") }),
@@ -46,10 +47,10 @@ export const ready = (origin: string) =>
 class StillFilling extends Schema.TaggedError<StillFilling>()("StillFilling", {}) {}
 
 /**
- * Waits until the cache says it holds what `url` names, for a second at most: a fill ends a moment after its last byte
- * was served, and until then another request counts as one that joined it.
+ * Waits until the package at `url` is cached, at most 1 second. A fill ends shortly after its last byte was served, and a
+ * request before that is coalesced with it.
  */
-export const settled = (url: string) =>
+export const awaitCached = (url: string) =>
   HttpClient.head(url).pipe(
     Effect.filterOrFail(
       (response) => !cacheStatusOf(response).startsWith("fwd=miss"),
@@ -59,33 +60,33 @@ export const settled = (url: string) =>
     Effect.ignore
   )
 
-/** Gets `url` and hashes what comes; `onProgress` hears how many bytes have come. */
+/** Downloads `url` and verifies the content. Calls `onProgress` with the number of bytes received so far. */
 export const download = Effect.fnUntraced(
   function* (
     url: string,
-    wanted: { readonly digest: Digest; readonly size: number },
+    expected: { readonly digest: Digest; readonly size: number },
     onProgress: (received: number) => Effect.Effect<void> = () => Effect.void
   ) {
     const millis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)
     const started = yield* millis
     const response = yield* HttpClient.get(url)
     if (response.status !== 200) return yield* refuse(response)
-    const verifier = new DigestVerifier(wanted)
-    let firstByte: number | undefined
+    const verifier = new DigestVerifier(expected)
+    let firstByteMillis: number | undefined
     yield* Stream.runForEach(
       response.stream,
       Effect.fnUntraced(function* (chunk) {
-        firstByte ??= (yield* millis) - started
+        firstByteMillis ??= (yield* millis) - started
         verifier.update(chunk)
         yield* onProgress(verifier.length)
       })
     )
-    const total = (yield* millis) - started
-    const result: Download = {
+    const totalMillis = (yield* millis) - started
+    const result: MeasuredDownload = {
       cacheStatus: cacheStatusOf(response),
       size: verifier.length,
-      firstByte: firstByte ?? total,
-      total,
+      firstByteMillis: firstByteMillis ?? totalMillis,
+      totalMillis,
       verified: verifier.matches()
     }
     return result

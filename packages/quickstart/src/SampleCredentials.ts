@@ -2,8 +2,8 @@ import type { Account } from "@registry-packages-proxy/testkit/registry/Registry
 import { Base64 } from "effect/encoding"
 import { dump } from "js-yaml"
 
-/** What the credentials file is to say. */
-export interface Credentials {
+/** The registry and its login that the credentials file describes. */
+export interface SampleCredentials {
   readonly host: string
   readonly account: Account
   readonly clusterPath: string
@@ -11,13 +11,13 @@ export interface Credentials {
 }
 
 const comment =
-  " The objects a cluster holds: the program reads them from the API server there, from this file here."
+  " The same objects as in a cluster, where the program reads them from the API server instead of this file."
 
 const dockerConfig = (host: string, { password, username }: Account): string =>
   JSON.stringify({ auths: { [host]: { auth: Base64.encode(`${username}:${password}`) } } })
 
-/** The credentials file's text: the cluster's registry Secret and a ModuleSource, as `kubectl get -o yaml` has them. */
-export const render = ({ account, clusterPath, host, moduleRepo }: Credentials): string => {
+/** The text of the credentials file: the cluster's registry Secret and a ModuleSource, as `kubectl get -o yaml` prints them. */
+export const render = ({ account, clusterPath, host, moduleRepo }: SampleCredentials): string => {
   const secret = {
     apiVersion: "v1",
     kind: "Secret",
@@ -46,8 +46,8 @@ export const render = ({ account, clusterPath, host, moduleRepo }: Credentials):
   return `#${comment}\n${documents.join("---\n")}`
 }
 
-/** The file as it is shown: a login's base64 is cut short, since it holds the password. */
-export const elide = (text: string): ReadonlyArray<string> =>
+/** The lines of the file for the screen. The base64 of each login is cut, since it contains the password. */
+export const linesWithoutLogins = (text: string): ReadonlyArray<string> =>
   text
     .trimEnd()
     .split("\n")

@@ -5,7 +5,7 @@ import { CredentialStore } from "@registry-packages-proxy/credential-store/Crede
 import { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
 import { noPath } from "@registry-packages-proxy/oci/RepositoryName"
 import { Effect, FileSystem, Layer, Option, Redacted, Schedule } from "effect"
-import * as CredentialsFile from "../src/CredentialsFile.ts"
+import * as SampleCredentials from "../src/SampleCredentials.ts"
 
 const credentials = {
   host: "127.0.0.1:41000",
@@ -15,12 +15,12 @@ const credentials = {
 }
 const layerNode = Layer.merge(NodeFileSystem.layer, NodePath.layer)
 
-describe("CredentialsFile", () => {
-  it.live("render - is what the program's own store reads", () =>
+describe("SampleCredentials", () => {
+  it.live("render - the program's credential store reads the text", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const file = yield* fs.makeTempFileScoped({ suffix: ".yaml" })
-      yield* fs.writeFileString(file, CredentialsFile.render(credentials))
+      yield* fs.writeFileString(file, SampleCredentials.render(credentials))
       const get = Effect.flatMap(CredentialStore, (store) =>
         Effect.all([
           store.get(Option.none(), noPath),
@@ -46,9 +46,9 @@ describe("CredentialsFile", () => {
     }).pipe(Effect.scoped, Effect.provide(layerNode))
   )
 
-  it("elide - shows every line, and of the logins no more than their beginning", () => {
-    const text = CredentialsFile.render(credentials)
-    const shown = CredentialsFile.elide(text)
+  it("linesWithoutLogins - returns every line, with the logins cut", () => {
+    const text = SampleCredentials.render(credentials)
+    const shown = SampleCredentials.linesWithoutLogins(text)
     assert.lengthOf(shown, text.trimEnd().split("\n").length)
     const logins = shown.filter((line) => /dockerC|dockerc/.test(line) && line.includes(": ey"))
     assert.deepStrictEqual(
