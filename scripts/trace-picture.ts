@@ -14,7 +14,7 @@ import * as Program from "../packages/proxy/src/Program.ts"
 import * as Settings from "../packages/proxy/src/config/Settings.ts"
 import { FilePath } from "../packages/proxy/src/config/Flags.ts"
 import type { SpanView } from "../packages/proxy/src/telemetry/SpanTree.ts"
-import * as Memory from "../packages/proxy/src/telemetry/sdk/Memory.ts"
+import * as InMemoryTraces from "../packages/proxy/src/telemetry/sdk/InMemoryTraces.ts"
 import { off } from "../packages/proxy/src/telemetry/TelemetrySettings.ts"
 import * as CredentialStoreMock from "../packages/testkit/src/credential-store/CredentialStoreMock.ts"
 import * as RegistryBlob from "../packages/testkit/src/images/RegistryBlob.ts"
@@ -70,24 +70,24 @@ const colour = ({ error, name }: SpanView): string =>
   error === undefined ? (/^(?:GET|HEAD|POST)$/.test(name) ? "#7a9cc6" : "#4b7f52") : "#c2703d"
 
 /** What stands behind a bar. */
-const note = ({ attributes, millis }: SpanView): string => {
+const note = ({ attributes, durationMillis }: SpanView): string => {
   const { "http.response.status_code": status, "url.full": full } = attributes
   const url = (typeof full === "string" ? full : "").replace(/^https?:\/\/[^/]+/, "")
   const short = url.replace(/sha256:([\da-f]{6})[\da-f]+/, "sha256:$1…")
-  return [`${millis.toFixed(millis < 10 ? 1 : 0)} ms`, status, short]
+  return [`${durationMillis.toFixed(durationMillis < 10 ? 1 : 0)} ms`, status, short]
     .filter((part) => part !== undefined && part !== "")
     .join("  ")
 }
 
 const picture = (spans: ReadonlyArray<SpanView>): string => {
-  const begin = Math.min(...spans.map(({ began }) => began))
-  const end = Math.max(...spans.map(({ began, millis }) => began + millis))
+  const begin = Math.min(...spans.map(({ startMillis }) => startMillis))
+  const end = Math.max(...spans.map(({ durationMillis, startMillis }) => startMillis + durationMillis))
   const ids = new Set(spans.map(({ spanId }) => spanId))
   const inOrder = (span: SpanView, depth: number): ReadonlyArray<readonly [SpanView, number]> => [
     [span, depth],
     ...spans
       .filter(({ parentId }) => parentId === span.spanId)
-      .toSorted((one, other) => one.began - other.began)
+      .toSorted((one, other) => one.startMillis - other.startMillis)
       .flatMap((child) => inOrder(child, depth + 1))
   ]
   const rows = spans
@@ -96,8 +96,8 @@ const picture = (spans: ReadonlyArray<SpanView>): string => {
   const scale = width / (end - begin)
   const bars = rows.map(([span, depth], index) => {
     const y = 12 + index * rowHeight
-    const x = left + labelWidth + (span.began - begin) * scale
-    const barWidth = Math.max(2, span.millis * scale)
+    const x = left + labelWidth + (span.startMillis - begin) * scale
+    const barWidth = Math.max(2, span.durationMillis * scale)
     const isLate = x > left + labelWidth + width * 0.6
     const label = `<text x="${left + depth * 14}" y="${y + 14}">${escape(span.name)}</text>`
     const bar = `<rect x="${x.toFixed(1)}" y="${y + 3}" width="${barWidth.toFixed(1)}" height="14" rx="2" fill="${colour(span)}"/>`
@@ -122,7 +122,7 @@ const picture = (spans: ReadonlyArray<SpanView>): string => {
 
 NodeRuntime.runMain(
   Effect.gen(function* () {
-    const memory = Memory.make(off)
+    const memory = InMemoryTraces.make(off)
     yield* miss(memory.layer)
     writeFileSync("docs/trace-of-a-miss.svg", picture(memory.spans()))
   }).pipe(Effect.provide([Logger.layer([]), NodeServices.layer]))

@@ -13,12 +13,12 @@ export const none: TraceTrees = { layer: Layer.empty, render: () => "" }
 
 /** Records all spans, with the SDK by which the program exports them. */
 export const make: Effect.Effect<TraceTrees> = Effect.gen(function* () {
-  const [Memory, { off }] = yield* Effect.promise(() =>
+  const [InMemoryTraces, { off }] = yield* Effect.promise(() =>
     Promise.all([
-      import("@registry-packages-proxy/proxy/telemetry/sdk/Memory"),
+      import("@registry-packages-proxy/proxy/telemetry/sdk/InMemoryTraces"),
       import("@registry-packages-proxy/proxy/telemetry/TelemetrySettings")
     ])
   )
-  const memory = Memory.make(off)
+  const memory = InMemoryTraces.make(off)
   return { layer: memory.layer, render: () => SpanTree.render(memory.spans()) }
 })

@@ -1,9 +1,9 @@
 import { Cause, type Exit, Predicate } from "effect"
 
-/** The type of what is no error of ours. Source: OpenTelemetry semantic conventions, `error.type`. */
+/** The type of an error without a tag. Source: OpenTelemetry semantic conventions, `error.type`. */
 const other = "_OTHER"
 
-/** The tag of an error's innermost reason. Tags are a fixed set: each is written in the code. */
+/** The tag of an error's innermost reason. Tags are a fixed set, since each is a literal in the code. */
 const tagOf = (error: unknown): string => {
   if (Predicate.hasProperty(error, "reason") && Predicate.hasProperty(error.reason, "_tag")) {
     return tagOf(error.reason)
@@ -14,7 +14,7 @@ const tagOf = (error: unknown): string => {
 /** The type of an error, from a fixed set. */
 export const errorType = (error: unknown): string => tagOf(error)
 
-/** The type of what an effect failed with; undefined where it did not fail, or was interrupted. */
+/** The type of a cause's first failure; `defect` for a defect, undefined for an interruption. */
 export const errorTypeOfCause = (cause: Cause.Cause<unknown>): string | undefined => {
   for (const reason of cause.reasons) {
     if (Cause.isFailReason(reason)) return tagOf(reason.error)
@@ -23,6 +23,6 @@ export const errorTypeOfCause = (cause: Cause.Cause<unknown>): string | undefine
   return undefined
 }
 
-/** The same for what it ended with. */
+/** The type of an exit's first failure, as in `errorTypeOfCause`; undefined for a success. */
 export const errorTypeOf = (exit: Exit.Exit<unknown, unknown>): string | undefined =>
   exit._tag === "Success" ? undefined : errorTypeOfCause(exit.cause)

@@ -1,18 +1,18 @@
 import { Context, type Tracer } from "effect"
 
-/** A server span of which all is known: nothing happened in it that has a span of its own, and it did not fail. */
+/** A complete server span of a successful request without child spans. */
 export interface FinishedSpan {
   readonly name: string
   readonly parent: Tracer.ExternalSpan | undefined
-  /** Nanoseconds since the epoch. */
+  /** Nanoseconds since the epoch; so is `endTime`. */
   readonly startTime: bigint
   readonly endTime: bigint
   readonly attributes: Readonly<Record<string, string | number>>
 }
 
 /**
- * Takes finished spans in place of the tracer, and answers what they are known by. A small package from memory is answered
- * in the time that a tracer takes to begin a span and to be told of its attributes one by one.
+ * Records a finished span without the tracer and returns its identity. For small packages from memory: starting a span and
+ * setting its attributes one by one would take as long as the response.
  */
 export const FinishedSpans = Context.Reference<((span: FinishedSpan) => Tracer.ExternalSpan) | undefined>(
   "@registry-packages-proxy/proxy/telemetry/FinishedSpans",

@@ -6,22 +6,22 @@ import { UsageError } from "../config/UsageError.ts"
 export type Variables = Readonly<Record<string, string | undefined>>
 
 /**
- * A standard variable of OpenTelemetry's: how its text becomes a value. `accepts` and `meaning` are for messages and the
- * table in the docs.
+ * A standard environment variable of OpenTelemetry. `accepts` and `meaning` are texts for error messages and for the table
+ * in docs/telemetry.md.
  */
 export interface OtelVariable<out A> {
   readonly name: string
   readonly accepts: string
-  /** In words; the value of a variable that is not set is decided where it is read. */
+  /** The default in words. The code that reads the variable applies it. */
   readonly default: string
   readonly meaning: string
-  /** Its value may hold a secret, and is in no message. */
+  /** True if the value may hold a secret; it is then in no message. */
   readonly secret: boolean
-  /** Undefined for a text that is not accepted. */
+  /** Parses a text; undefined if it is not accepted. */
   readonly parse: (text: string) => A | undefined
 }
 
-/** Declares a variable whose value is no secret. */
+/** Declares a variable whose value is not secret. */
 export const make = <A>(options: Omit<OtelVariable<A>, "secret">): OtelVariable<A> => ({
   ...options,
   secret: false
@@ -33,13 +33,13 @@ export const makeSecret = <A>(options: Omit<OtelVariable<A>, "secret">): OtelVar
   secret: true
 })
 
-/** The same variable under another name: of one signal, which beats the one of all. */
-export const renamed = <A>(variable: OtelVariable<A>, name: string): OtelVariable<A> => ({
+/** The same variable with another name, such as that of one signal. */
+export const withName = <A>(variable: OtelVariable<A>, name: string): OtelVariable<A> => ({
   ...variable,
   name
 })
 
-/** The value of the first variable that is set; an empty one is not. Fails with its name where it is not accepted. */
+/** Reads the first of the variables that is set and not empty. Fails if its value is not accepted. */
 export const read = <A>(
   variables: Variables,
   ...candidates: ReadonlyArray<OtelVariable<A>>

@@ -1,7 +1,7 @@
-import { Redacted } from "effect"
+import { Duration, Redacted } from "effect"
 import * as OtelVariable from "./OtelVariable.ts"
 
-/** The kinds of telemetry. */
+/** The kinds of telemetry, as OpenTelemetry names them. */
 export type Signal = "traces" | "metrics" | "logs"
 
 export const signals: ReadonlyArray<Signal> = ["traces", "metrics", "logs"]
@@ -11,13 +11,19 @@ const oneOf =
   (text: string): A | undefined =>
     values.find((value) => value === text.toLowerCase())
 
-const whole =
-  (least: number, most: number) =>
+const integer =
+  (min: number, max: number) =>
   (text: string): number | undefined =>
-    /^\d{1,10}$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : undefined
+    /^\d{1,10}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : undefined
 
+// Node's timers accept no longer delay.
 const maxMillis = 2 ** 31 - 1
-const millis = whole(1, maxMillis)
+const parseMillis = integer(1, maxMillis)
+
+const duration = (text: string): Duration.Duration | undefined => {
+  const millis = parseMillis(text)
+  return millis === undefined ? undefined : Duration.millis(millis)
+}
 
 const decode = (text: string): string | undefined => {
   try {
@@ -27,7 +33,7 @@ const decode = (text: string): string | undefined => {
   }
 }
 
-// W3C Baggage, whose format the specification uses for both lists; properties after a semicolon mean nothing here.
+// The W3C Baggage format. Properties after a semicolon stay part of the value.
 const pairs = (text: string, isName: (name: string) => boolean): Record<string, string> | undefined => {
   const found: Record<string, string> = {}
   for (const member of text.split(",")) {
@@ -58,12 +64,12 @@ const file = (text: string): string | undefined => (text.includes("\0") ? undefi
 
 const { make, makeSecret } = OtelVariable
 
-/** Turns everything off. */
+/** Disables all telemetry. */
 export const disabled = make({
   name: "OTEL_SDK_DISABLED",
   accepts: "true or false",
   default: "false",
-  meaning: "true turns all telemetry of OpenTelemetry off, whatever else is set.",
+  meaning: "true disables OpenTelemetry, regardless of other variables.",
   parse: oneOf("true", "false")
 })
 
@@ -72,40 +78,41 @@ export const exporter = {
     name: "OTEL_TRACES_EXPORTER",
     accepts: "otlp, console or none",
     default: "otlp",
-    meaning: "Where traces go: to the endpoint, to the terminal as trees, or nowhere.",
+    meaning: "Destination of traces: the endpoint, standard output (as trees), or none.",
     parse: oneOf("otlp", "console", "none")
   }),
   metrics: make({
     name: "OTEL_METRICS_EXPORTER",
     accepts: "otlp or none",
     default: "none",
-    meaning: "otlp sends metrics to the endpoint; /metrics has them either way.",
+    meaning: "otlp also sends metrics to the endpoint. /metrics serves them in any case.",
     parse: oneOf("otlp", "none")
   }),
   logs: make({
     name: "OTEL_LOGS_EXPORTER",
     accepts: "otlp or none",
     default: "none",
-    meaning: "otlp sends log lines to the endpoint; they are written either way.",
+    meaning: "otlp also sends log lines to the endpoint. They are written to standard output in any case.",
     parse: oneOf("otlp", "none")
   })
 } as const
 
-/** What each signal has a variable of its own for, which beats that of all. */
+/** The variables for all signals. Each signal also has its own (`signalVariableName`), which takes precedence. */
 export const otlp = {
   endpoint: makeSecret({
     name: "OTEL_EXPORTER_OTLP_ENDPOINT",
     accepts: "an http or https URL without user and password",
     default: "none: off",
     meaning:
-      "The collector; v1/traces, v1/metrics and v1/logs are appended. The variable of a signal, as OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, is used as it is.",
+      "URL of the collector; v1/traces, v1/metrics or v1/logs is appended. To the endpoint of one signal, such as " +
+      "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, nothing is appended.",
     parse: url
   }),
   protocol: make({
     name: "OTEL_EXPORTER_OTLP_PROTOCOL",
     accepts: "http/protobuf or http/json",
     default: "http/protobuf",
-    meaning: "The encoding.",
+    meaning: "Encoding of requests to the collector.",
     parse: oneOf("http/protobuf", "http/json")
   }),
   headers: makeSecret({
@@ -124,44 +131,44 @@ export const otlp = {
     name: "OTEL_EXPORTER_OTLP_TIMEOUT",
     accepts: "milliseconds, at least 1",
     default: "10000",
-    meaning: "How long the collector may take for one request, retries included.",
-    parse: millis
+    meaning: "Timeout of a request to the collector, retries included.",
+    parse: duration
   }),
   compression: make({
     name: "OTEL_EXPORTER_OTLP_COMPRESSION",
     accepts: "gzip or none",
     default: "none",
-    meaning: "Of the requests to the collector.",
+    meaning: "Compression of requests to the collector.",
     parse: oneOf("gzip", "none")
   }),
   certificate: make({
     name: "OTEL_EXPORTER_OTLP_CERTIFICATE",
     accepts: "the path of a PEM file",
-    default: "the system's",
-    meaning: "Authorities that the collector's certificate is trusted by.",
+    default: "the system's authorities",
+    meaning: "Certificate authorities that are trusted to sign the collector's certificate.",
     parse: file
   }),
   clientCertificate: make({
     name: "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
     accepts: "the path of a PEM file",
     default: "none",
-    meaning: "The certificate to authenticate to the collector with.",
+    meaning: "Client certificate for the collector.",
     parse: file
   }),
   clientKey: make({
     name: "OTEL_EXPORTER_OTLP_CLIENT_KEY",
     accepts: "the path of a PEM file",
     default: "none",
-    meaning: "That certificate's private key.",
+    meaning: "Private key of the client certificate.",
     parse: file
   })
 } as const
 
-/** The name that a variable of all signals has for one of them. */
-export const nameFor = (signal: Signal, { name }: OtelVariable.OtelVariable<unknown>): string =>
+/** The name of a signal's own variable: `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT` for `OTEL_EXPORTER_OTLP_TIMEOUT`. */
+export const signalVariableName = (signal: Signal, { name }: OtelVariable.OtelVariable<unknown>): string =>
   name.replace("OTEL_EXPORTER_OTLP_", `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_`)
 
-/** The samplers of the specification that need nothing else. */
+/** The samplers of the specification that need no other service. */
 export type SamplerName =
   | "always_on"
   | "always_off"
@@ -175,7 +182,7 @@ export const sampler = make({
   accepts:
     "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off or parentbased_traceidratio",
   default: "parentbased_always_on",
-  meaning: "Which traces are kept. With parentbased, a caller's traceparent decides where there is one.",
+  meaning: "Sampler of traces. A parentbased sampler follows the caller's traceparent if there is one.",
   parse: oneOf<SamplerName>(
     "always_on",
     "always_off",
@@ -190,66 +197,66 @@ export const samplerArgument = make({
   name: "OTEL_TRACES_SAMPLER_ARG",
   accepts: "a number from 0 to 1",
   default: "1",
-  meaning: "The share of traces that traceidratio keeps.",
+  meaning: "Share of traces that traceidratio samples.",
   parse: (text) =>
     /^(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?$/i.test(text) && Number(text) <= 1 ? Number(text) : undefined
 })
 
-const batchOf = (prefix: string, what: string, delay: string) => ({
+const batchVariables = (prefix: string, items: string, delay: string) => ({
   scheduleDelay: make({
     name: `${prefix}_SCHEDULE_DELAY`,
     accepts: "milliseconds, at least 1",
     default: delay,
-    meaning: `How long ${what} wait for others before they are sent.`,
-    parse: millis
+    meaning: `Maximum delay before ${items} are sent.`,
+    parse: duration
   }),
   exportTimeout: make({
     name: `${prefix}_EXPORT_TIMEOUT`,
     accepts: "milliseconds, at least 1",
     default: "30000",
-    meaning: "How long one batch may take.",
-    parse: millis
+    meaning: "Timeout of a batch.",
+    parse: duration
   }),
   maxQueueSize: make({
     name: `${prefix}_MAX_QUEUE_SIZE`,
     accepts: "a whole number from 1 to 1000000",
     default: "2048",
-    meaning: `How many ${what} wait at most; more are lost, and counted.`,
-    parse: whole(1, 1_000_000)
+    meaning: `Maximum number of ${items} in the queue. When it is full, ${items} are dropped and counted.`,
+    parse: integer(1, 1_000_000)
   }),
   maxExportBatchSize: make({
     name: `${prefix}_MAX_EXPORT_BATCH_SIZE`,
     accepts: "a whole number from 1 to 1000000",
     default: "512",
-    meaning: `How many ${what} one request carries at most.`,
-    parse: whole(1, 1_000_000)
+    meaning: `Maximum number of ${items} in a request.`,
+    parse: integer(1, 1_000_000)
   })
 })
 
-export const spanBatch = batchOf("OTEL_BSP", "spans", "5000")
-export const logBatch = batchOf("OTEL_BLRP", "log lines", "1000")
+export const spanBatch = batchVariables("OTEL_BSP", "spans", "5000")
+export const logBatch = batchVariables("OTEL_BLRP", "log lines", "1000")
 
 export const metricInterval = make({
   name: "OTEL_METRIC_EXPORT_INTERVAL",
   accepts: "milliseconds, at least 1",
   default: "60000",
-  meaning: "How often metrics are sent.",
-  parse: millis
+  meaning: "Interval between exports of metrics.",
+  parse: duration
 })
 
 export const metricTimeout = make({
   name: "OTEL_METRIC_EXPORT_TIMEOUT",
   accepts: "milliseconds, at least 1",
   default: "30000",
-  meaning: "How long sending them once may take.",
-  parse: millis
+  meaning: "Timeout of an export of metrics.",
+  parse: duration
 })
 
 export const temporality = make({
   name: "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
   accepts: "cumulative or delta",
   default: "cumulative",
-  meaning: "What a counter's figure counts from: the program's start, or the figure before.",
+  meaning: "Start of a counter's value: the program's start (cumulative) or the previous export (delta).",
   parse: oneOf("cumulative", "delta")
 })
 
@@ -258,7 +265,7 @@ export const propagators = make({
   accepts: "tracecontext, baggage or none, separated by commas",
   default: "tracecontext,baggage",
   meaning:
-    "Without tracecontext no caller's trace is followed, and none is told to the API server. Baggage is not used.",
+    "tracecontext continues the traces of callers and propagates them to the API server. Baggage is not used.",
   parse: (text) => {
     const names = text.split(",").map((name) => oneOf("tracecontext", "baggage", "none")(name.trim()))
     return names.every((name) => name !== undefined) ? names : undefined
@@ -269,7 +276,7 @@ export const serviceName = make({
   name: "OTEL_SERVICE_NAME",
   accepts: "a name",
   default: "registry-packages-proxy",
-  meaning: "The resource's service.name.",
+  meaning: "The service.name of the resource.",
   parse: (text) => text
 })
 
@@ -277,11 +284,11 @@ export const resourceAttributes = make({
   name: "OTEL_RESOURCE_ATTRIBUTES",
   accepts: "name=value pairs, separated by commas, percent-encoded",
   default: "none",
-  meaning: "Attributes of the resource that all telemetry is of, such as k8s.node.name.",
+  meaning: "Further attributes of the resource, such as k8s.node.name.",
   parse: (text) => pairs(text, () => true)
 })
 
-/** Every variable, for the table in the docs. */
+/** Every variable, for the table in docs/telemetry.md. */
 export const all: ReadonlyArray<OtelVariable.OtelVariable<unknown>> = [
   disabled,
   ...Object.values(otlp),

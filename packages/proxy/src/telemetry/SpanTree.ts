@@ -1,26 +1,27 @@
-/** A span as a tree shows it; times in milliseconds. */
+/** The parts of a span that a tree shows. */
 export interface SpanView {
   readonly traceId: string
   readonly spanId: string
   readonly parentId: string | undefined
   readonly name: string
-  readonly began: number
-  readonly millis: number
-  /** The status's message of a span that failed. */
+  /** The start time in milliseconds since the epoch. */
+  readonly startMillis: number
+  readonly durationMillis: number
+  /** The status message of a failed span. */
   readonly error: string | undefined
   readonly attributes: Readonly<Record<string, unknown>>
   readonly events: ReadonlyArray<{
     readonly name: string
     readonly attributes: Readonly<Record<string, unknown>>
   }>
-  /** The ids of spans it links to. */
+  /** The ids of linked spans. */
   readonly links: ReadonlyArray<string>
 }
 
-const millis = (value: number): string => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`
+const durationText = (value: number): string => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`
 
-/** What a span's name or its parent tells already. */
-const untold = new Set([
+/** Attributes that repeat the span's name or its parent's attributes. */
+const hiddenAttributes = new Set([
   "http.request.method",
   "http.route",
   "url.path",
@@ -38,25 +39,25 @@ const shortNames: Readonly<Record<string, string>> = {
   "http.request.resend_count": "resend"
 }
 
-/** The last part of an attribute's name is enough beside the span's own. */
-const attributesOf = (attributes: Readonly<Record<string, unknown>>): string =>
+/** The attributes as text, each by the last part of its name. */
+const attributesText = (attributes: Readonly<Record<string, unknown>>): string =>
   Object.entries(attributes)
-    .filter(([name, value]) => !untold.has(name) && value !== "")
+    .filter(([name, value]) => !hiddenAttributes.has(name) && value !== "")
     .map(([name, value]) => {
       const text = String(value).replaceAll(/(sha\d+:[\da-f]{8})[\da-f]+/g, "$1…")
       return ` ${shortNames[name] ?? name.slice(name.lastIndexOf(".") + 1)}=${text}`
     })
     .join("")
 
-// A status of HTTP's stands among the attributes already.
-const failureOf = ({ attributes: { "error.type": type, ...attributes }, error }: SpanView): string =>
+// An HTTP status is among the attributes already.
+const failureText = ({ attributes: { "error.type": type, ...attributes }, error }: SpanView): string =>
   error === undefined || "http.response.status_code" in attributes
     ? ""
     : `  failed: ${typeof type === "string" ? type : error}`
 
 const line = (span: SpanView): string => {
   const links = span.links.map((id) => ` → ${id}`).join("")
-  return `${span.name}  ${millis(span.millis)} ${attributesOf(span.attributes)}${links}${failureOf(span)}`
+  return `${span.name}  ${durationText(span.durationMillis)} ${attributesText(span.attributes)}${links}${failureText(span)}`
 }
 
 const draw = (
@@ -64,10 +65,12 @@ const draw = (
   childrenOf: ReadonlyMap<string, ReadonlyArray<SpanView>>,
   indent: string
 ): ReadonlyArray<string> => {
-  const children = (childrenOf.get(span.spanId) ?? []).toSorted((one, other) => one.began - other.began)
+  const children = (childrenOf.get(span.spanId) ?? []).toSorted(
+    (one, other) => one.startMillis - other.startMillis
+  )
   const events = span.events.map(
     ({ attributes, name }) =>
-      `${indent}${children.length > 0 ? "│" : " "}   • ${name}${attributesOf(attributes)}`
+      `${indent}${children.length > 0 ? "│" : " "}   • ${name}${attributesText(attributes)}`
   )
   return [
     ...events,
@@ -81,7 +84,7 @@ const draw = (
   ]
 }
 
-/** Spans as trees, a trace after another; a span whose parent is not among them begins a tree. */
+/** Renders spans as trees in order of start time. A span whose parent is not among them is the root of a tree. */
 export const render = (spans: ReadonlyArray<SpanView>): string => {
   const ids = new Set(spans.map(({ spanId }) => spanId))
   const childrenOf = new Map<string, Array<SpanView>>()
@@ -91,7 +94,7 @@ export const render = (spans: ReadonlyArray<SpanView>): string => {
     else childrenOf.set(span.parentId, [...(childrenOf.get(span.parentId) ?? []), span])
   }
   return roots
-    .toSorted((one, other) => one.began - other.began)
+    .toSorted((one, other) => one.startMillis - other.startMillis)
     .map((root) => [`${line(root)}  trace ${root.traceId}`, ...draw(root, childrenOf, "")].join("\n"))
     .join("\n\n")
     .concat("\n")

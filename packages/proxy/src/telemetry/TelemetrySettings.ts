@@ -1,16 +1,16 @@
-import { Option, type Redacted, Result } from "effect"
+import { Duration, Option, type Redacted, Result } from "effect"
 import type { UsageError } from "../config/UsageError.ts"
-import { read, renamed, type Variables } from "./OtelVariable.ts"
+import { read, type Variables, withName } from "./OtelVariable.ts"
 import * as OtelVariables from "./OtelVariables.ts"
 
-/** How a collector is reached over OTLP. */
+/** The settings of OTLP requests to a collector. */
 export interface Collector {
   readonly url: string
   readonly protocol: "http/protobuf" | "http/json"
   readonly headers: Redacted.Redacted<Readonly<Record<string, string>>> | undefined
-  readonly timeoutMillis: number
+  readonly timeout: Duration.Duration
   readonly compression: "gzip" | "none"
-  /** Files that are read at the start, with the variables that name them. */
+  /** PEM files, which are read at the start. */
   readonly files: {
     readonly [Name in "certificate" | "clientCertificate" | "clientKey"]: TlsFile | undefined
   }
@@ -22,46 +22,46 @@ export interface TlsFile {
   readonly path: string
 }
 
-/** How finished spans or log lines are gathered. */
+/** The settings of batches of spans or log lines. */
 export interface Batching {
-  readonly scheduledDelayMillis: number
-  readonly exportTimeoutMillis: number
+  readonly scheduleDelay: Duration.Duration
+  readonly exportTimeout: Duration.Duration
   readonly maxQueueSize: number
   readonly maxExportBatchSize: number
 }
 
-export interface Traces {
-  /** None: trees on the terminal. */
+export interface TracesSettings {
+  /** None prints traces to standard output, as trees. */
   readonly collector: Option.Option<Collector>
   readonly sampler: OtelVariables.SamplerName
   readonly ratio: number
   readonly batching: Batching
-  /** Callers' traces are followed, and the API server is told of ours. */
+  /** True if callers' traces are continued and propagated to the API server. */
   readonly propagates: boolean
 }
 
-export interface Metrics {
+export interface MetricsSettings {
   readonly collector: Collector
-  readonly intervalMillis: number
-  readonly timeoutMillis: number
+  readonly interval: Duration.Duration
+  readonly timeout: Duration.Duration
   readonly temporality: "cumulative" | "delta"
 }
 
-export interface Logs {
+export interface LogsSettings {
   readonly collector: Collector
   readonly batching: Batching
 }
 
-/** What OpenTelemetry is to do; nothing of it is loaded where all three are none. */
+/** The settings of OpenTelemetry. None of its modules is loaded if all three signals are none. */
 export interface TelemetrySettings {
-  readonly traces: Option.Option<Traces>
-  readonly metrics: Option.Option<Metrics>
-  readonly logs: Option.Option<Logs>
+  readonly traces: Option.Option<TracesSettings>
+  readonly metrics: Option.Option<MetricsSettings>
+  readonly logs: Option.Option<LogsSettings>
   readonly serviceName: string
   readonly resourceAttributes: Readonly<Record<string, string>>
 }
 
-/** Nothing is exported. */
+/** Exports nothing. */
 export const off: TelemetrySettings = {
   traces: Option.none(),
   metrics: Option.none(),
@@ -75,27 +75,27 @@ export const isOff = ({ logs, metrics, traces }: TelemetrySettings): boolean =>
 
 type Read<A> = Result.Result<A, UsageError>
 
-/** The collector of a signal; none where no endpoint is set for it. */
+/** The collector of a signal; none if the signal has no endpoint. */
 const collectorOf = (variables: Variables, signal: OtelVariables.Signal): Read<Option.Option<Collector>> =>
   Result.gen(function* () {
-    const of = <A>(variable: Parameters<typeof read<A>>[1]) =>
-      read(variables, renamed(variable, OtelVariables.nameFor(signal, variable)), variable)
+    const readSignal = <A>(variable: Parameters<typeof read<A>>[1]) =>
+      read(variables, withName(variable, OtelVariables.signalVariableName(signal, variable)), variable)
     const { otlp } = OtelVariables
     const tlsFile = (variable: typeof otlp.certificate): Read<TlsFile | undefined> =>
-      Result.map(of(variable), (path) => {
+      Result.map(readSignal(variable), (path) => {
         if (Option.isNone(path)) return undefined
-        const own = OtelVariables.nameFor(signal, variable)
-        return { variable: (variables[own] ?? "") === "" ? variable.name : own, path: path.value }
+        const ownName = OtelVariables.signalVariableName(signal, variable)
+        return { variable: (variables[ownName] ?? "") === "" ? variable.name : ownName, path: path.value }
       })
     const ownEndpoint = yield* read(
       variables,
-      renamed(otlp.endpoint, OtelVariables.nameFor(signal, otlp.endpoint))
+      withName(otlp.endpoint, OtelVariables.signalVariableName(signal, otlp.endpoint))
     )
     const endpoint = yield* read(variables, otlp.endpoint)
-    const protocol = yield* of(otlp.protocol)
-    const headers = yield* of(otlp.headers)
-    const timeout = yield* of(otlp.timeout)
-    const compression = yield* of(otlp.compression)
+    const protocol = yield* readSignal(otlp.protocol)
+    const headers = yield* readSignal(otlp.headers)
+    const timeout = yield* readSignal(otlp.timeout)
+    const compression = yield* readSignal(otlp.compression)
     const files = {
       certificate: yield* tlsFile(otlp.certificate),
       clientCertificate: yield* tlsFile(otlp.clientCertificate),
@@ -112,7 +112,7 @@ const collectorOf = (variables: Variables, signal: OtelVariables.Signal): Read<O
         url: url.href,
         protocol: Option.getOrElse(protocol, () => "http/protobuf" as const),
         headers: Option.getOrUndefined(headers),
-        timeoutMillis: Option.getOrElse(timeout, () => 10_000),
+        timeout: Option.getOrElse(timeout, () => Duration.seconds(10)),
         compression: Option.getOrElse(compression, () => "none" as const),
         files
       })
@@ -121,20 +121,24 @@ const collectorOf = (variables: Variables, signal: OtelVariables.Signal): Read<O
 
 const batchingOf = (variables: Variables, batch: typeof OtelVariables.spanBatch): Read<Batching> =>
   Result.gen(function* () {
-    const number = (variable: typeof batch.scheduleDelay) =>
+    const number = (variable: typeof batch.maxQueueSize) =>
       Result.map(read(variables, variable), (value) =>
         Option.getOrElse(value, () => Number(variable.default))
       )
+    const duration = (variable: typeof batch.scheduleDelay) =>
+      Result.map(read(variables, variable), (value) =>
+        Option.getOrElse(value, () => Duration.millis(Number(variable.default)))
+      )
     const maxQueueSize = yield* number(batch.maxQueueSize)
     return {
-      scheduledDelayMillis: yield* number(batch.scheduleDelay),
-      exportTimeoutMillis: yield* number(batch.exportTimeout),
+      scheduleDelay: yield* duration(batch.scheduleDelay),
+      exportTimeout: yield* duration(batch.exportTimeout),
       maxQueueSize,
       maxExportBatchSize: Math.min(yield* number(batch.maxExportBatchSize), maxQueueSize)
     }
   })
 
-const tracesOf = (variables: Variables): Read<Option.Option<Traces>> =>
+const tracesOf = (variables: Variables): Read<Option.Option<TracesSettings>> =>
   Result.gen(function* () {
     const exporter = yield* read(variables, OtelVariables.exporter.traces)
     const collector = yield* collectorOf(variables, "traces")
@@ -156,41 +160,39 @@ const tracesOf = (variables: Variables): Read<Option.Option<Traces>> =>
     })
   })
 
-const metricsOf = (variables: Variables): Read<Option.Option<Metrics>> =>
+const metricsOf = (variables: Variables): Read<Option.Option<MetricsSettings>> =>
   Result.gen(function* () {
     const exporter = yield* read(variables, OtelVariables.exporter.metrics)
     const collector = yield* collectorOf(variables, "metrics")
-    const interval = yield* read(variables, OtelVariables.metricInterval)
-    const timeout = yield* read(variables, OtelVariables.metricTimeout)
+    const interval = Option.getOrElse(yield* read(variables, OtelVariables.metricInterval), () =>
+      Duration.minutes(1)
+    )
+    const timeout = Option.getOrElse(yield* read(variables, OtelVariables.metricTimeout), () =>
+      Duration.seconds(30)
+    )
     const temporality = yield* read(variables, OtelVariables.temporality)
     if (!Option.contains(exporter, "otlp")) return Option.none()
-    return Option.map(collector, (collector): Metrics => {
-      const intervalMillis = Option.getOrElse(interval, () => 60_000)
-      return {
-        collector,
-        intervalMillis,
-        // OpenTelemetry's reader wants it no longer than the interval.
-        timeoutMillis: Math.min(
-          Option.getOrElse(timeout, () => 30_000),
-          intervalMillis
-        ),
-        temporality: Option.getOrElse(temporality, () => "cumulative" as const)
-      }
-    })
+    return Option.map(collector, (collector): MetricsSettings => ({
+      collector,
+      interval,
+      // OpenTelemetry's reader refuses a timeout longer than the interval.
+      timeout: Duration.min(timeout, interval),
+      temporality: Option.getOrElse(temporality, () => "cumulative" as const)
+    }))
   })
 
-const logsOf = (variables: Variables): Read<Option.Option<Logs>> =>
+const logsOf = (variables: Variables): Read<Option.Option<LogsSettings>> =>
   Result.gen(function* () {
     const exporter = yield* read(variables, OtelVariables.exporter.logs)
     const collector = yield* collectorOf(variables, "logs")
     const batching = yield* batchingOf(variables, OtelVariables.logBatch)
     if (!Option.contains(exporter, "otlp")) return Option.none()
-    return Option.map(collector, (collector): Logs => ({ collector, batching }))
+    return Option.map(collector, (collector): LogsSettings => ({ collector, batching }))
   })
 
 /**
- * What the standard variables ask for. Each is read, so that a wrong one is found before it is needed; one that is
- * empty counts as not set. Pure.
+ * Parses OpenTelemetry's standard variables. Reads every one, so that a wrong value is reported even if it is not used. An
+ * empty variable counts as not set. Pure.
  *
  * Source: OpenTelemetry specification, "Environment Variable Specification" and "OpenTelemetry Protocol Exporter".
  */

@@ -14,7 +14,7 @@ import { fromPullError } from "../../src/http/package/ErrorProblems.ts"
 import { layerPlain } from "../../src/http/server/Listener.ts"
 import * as Metrics from "../../src/metrics/Metrics.ts"
 import { errorType } from "../../src/telemetry/ErrorType.ts"
-import * as Memory from "../../src/telemetry/sdk/Memory.ts"
+import * as InMemoryTraces from "../../src/telemetry/sdk/InMemoryTraces.ts"
 import { off } from "../../src/telemetry/TelemetrySettings.ts"
 import { failures } from "./Failures.ts"
 import { problemOf } from "./harness.ts"
@@ -162,7 +162,7 @@ const rows: ReadonlyArray<Row> = [
 describe("every error has a problem, one line, one count and one status of its span", () => {
   for (const { error, handler = "package", method = "GET", provoke, status, what } of rows) {
     it.effect(what, () => {
-      const memory = Memory.make(off)
+      const memory = InMemoryTraces.make(off)
       const lines: Array<Readonly<Record<string, unknown>>> = []
       const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
         const [said, fields] = Array.ensure(message)

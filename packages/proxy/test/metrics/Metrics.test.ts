@@ -2,7 +2,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Effect, Layer, Logger, Option } from "effect"
-import * as Memory from "../../src/telemetry/sdk/Memory.ts"
+import * as InMemoryTraces from "../../src/telemetry/sdk/InMemoryTraces.ts"
 import { off } from "../../src/telemetry/TelemetrySettings.ts"
 import { bytes, start, type Started, withPlatform } from "../http/harness.ts"
 
@@ -61,7 +61,7 @@ describe("metrics", () => {
   )
 
   it.effect("are OpenMetrics for who prefers it, with the trace of a measurement in each bucket", () => {
-    const memory = Memory.make(off)
+    const memory = InMemoryTraces.make(off)
     return withPlatform(
       Effect.gen(function* () {
         const image = RegistryImage.ofPackage(bytes(1000))

@@ -8,29 +8,29 @@ import { telemetryLost } from "../../src/metrics/Metrics.ts"
 import * as Telemetry from "../../src/Telemetry.ts"
 import * as TelemetrySettings from "../../src/telemetry/TelemetrySettings.ts"
 import * as FakeProcessEnvironment from "../config/FakeProcessEnvironment.ts"
-import * as Collector from "./Collector.ts"
+import * as TestCollector from "./TestCollector.ts"
 
 const net = process.getBuiltinModule("node:net")
 
-/** Runs a body under the telemetry that these variables ask for; answers what was lost, and what was said of it. */
-const under = <A, E, R>(variables: Readonly<Record<string, string>>, body: Effect.Effect<A, E, R>) =>
+/** Runs `body` with the telemetry of these variables. Returns the number of lost items and the logged messages. */
+const exporting = <A, E, R>(variables: Readonly<Record<string, string>>, body: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
-    const said: Array<unknown> = []
-    const logger = Logger.make(({ message }) => void said.push(message))
+    const logged: Array<unknown> = []
+    const logger = Logger.make(({ message }) => void logged.push(message))
     const settings = Result.getOrThrow(TelemetrySettings.parse(variables))
     const lost = Effect.map(Metric.value(telemetryLost("traces")), ({ count }) => count)
     return yield* Effect.gen(function* () {
       const before = yield* lost
       yield* body.pipe(Effect.provide(Telemetry.layer(settings)))
-      return { lost: (yield* lost) - before, said }
+      return { lost: (yield* lost) - before, logged }
     }).pipe(Effect.provide([Logger.layer([logger]), NodeServices.layer]))
   })
 
 const spans = (count: number) =>
   Effect.repeat(Effect.withSpan(Effect.void, "something"), { times: count - 1 })
 
-/** An address where nobody listens. */
-const nobody = Effect.callback<string>((resume) => {
+/** The URL of a port that nothing listens on. */
+const closedPort = Effect.callback<string>((resume) => {
   const server = net.createServer().listen(0, "127.0.0.1", () => {
     const address = server.address()
     const port = typeof address === "object" && address !== null ? address.port : 0
@@ -39,10 +39,10 @@ const nobody = Effect.callback<string>((resume) => {
 })
 
 describe("a collector", () => {
-  it.live("gets what is left when the program ends, with the headers it is to have", () =>
+  it.live("gets the remaining spans when the program ends, with the configured headers", () =>
     Effect.gen(function* () {
-      const collector = yield* Collector.start()
-      const { lost, said } = yield* under(
+      const collector = yield* TestCollector.start()
+      const { lost, logged } = yield* exporting(
         {
           OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
           OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%20s3cret",
@@ -62,14 +62,14 @@ describe("a collector", () => {
       assert.include(text, '{"key":"service.name","value":{"stringValue":"registry-packages-proxy"}}')
       assert.include(text, '{"key":"k8s.node.name","value":{"stringValue":"master-0"}}')
       assert.notInclude(text, "s3cret")
-      assert.deepStrictEqual([lost, said], [0, []])
+      assert.deepStrictEqual([lost, logged], [0, []])
     }).pipe(Effect.scoped)
   )
 
-  it.live("gets protobuf unless told", () =>
+  it.live("gets protobuf by default", () =>
     Effect.gen(function* () {
-      const collector = yield* Collector.start()
-      yield* under({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/mine` }, spans(1))
+      const collector = yield* TestCollector.start()
+      yield* exporting({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/mine` }, spans(1))
       const [sent] = collector.exports
       assert.strictEqual(sent?.path, "/mine")
       assert.strictEqual(sent?.headers["content-type"], "application/x-protobuf")
@@ -77,9 +77,9 @@ describe("a collector", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("gets metrics and log lines too where asked, the lines with their trace", () =>
+  it.live("gets metrics and log lines if configured, the lines with their trace", () =>
     Effect.gen(function* () {
-      const collector = yield* Collector.start()
+      const collector = yield* TestCollector.start()
       const settings = Result.getOrThrow(
         TelemetrySettings.parse({
           OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
@@ -112,46 +112,46 @@ describe("a collector", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("that is not there loses spans, which are counted and said once", () =>
+  it.live("that is unreachable loses spans, which are counted and warned of once", () =>
     Effect.gen(function* () {
-      const { lost, said } = yield* under(
+      const { lost, logged } = yield* exporting(
         {
-          OTEL_EXPORTER_OTLP_ENDPOINT: yield* nobody,
+          OTEL_EXPORTER_OTLP_ENDPOINT: yield* closedPort,
           OTEL_EXPORTER_OTLP_TIMEOUT: "1",
           OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "1"
         },
         spans(3)
       )
       assert.strictEqual(lost, 3)
-      assert.deepStrictEqual(said, [
+      assert.deepStrictEqual(logged, [
         [
-          "telemetry lost, the collector does not take it",
+          "telemetry lost: the collector does not accept it",
           { signal: "traces", reason: "ECONNREFUSED", count: 1 }
         ]
       ])
     }).pipe(Effect.scoped)
   )
 
-  it.live("that refuses loses spans, and what it writes is not repeated", () =>
+  it.live("that refuses loses spans, and its text is not logged", () =>
     Effect.gen(function* () {
-      const collector = yield* Collector.start((response) => void response.writeHead(401).end("s3cret"))
-      const { lost, said } = yield* under({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }, spans(2))
+      const collector = yield* TestCollector.start((response) => void response.writeHead(401).end("s3cret"))
+      const { lost, logged } = yield* exporting({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }, spans(2))
       assert.strictEqual(lost, 2)
-      assert.deepStrictEqual(said, [
+      assert.deepStrictEqual(logged, [
         [
-          "telemetry lost, the collector does not take it",
+          "telemetry lost: the collector does not accept it",
           { signal: "traces", reason: "answered 401", count: 2 }
         ]
       ])
     }).pipe(Effect.scoped)
   )
 
-  it.live("that takes a part says how much it does not", () =>
+  it.live("that rejects a part of the spans loses that part", () =>
     Effect.gen(function* () {
-      const collector = yield* Collector.start(
+      const collector = yield* TestCollector.start(
         (response) => void response.writeHead(200).end('{"partialSuccess":{"rejectedSpans":2}}')
       )
-      const { lost } = yield* under(
+      const { lost } = yield* exporting(
         { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_EXPORTER_OTLP_PROTOCOL: "http/json" },
         spans(3)
       )
@@ -159,10 +159,10 @@ describe("a collector", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("that never answers holds neither the program nor its end for more than 5 seconds", () =>
+  it.effect("that never answers delays the program's end by at most 5 seconds", () =>
     Effect.gen(function* () {
       const asked = Deferred.makeUnsafe<void>()
-      const collector = yield* Collector.start(() => void Deferred.doneUnsafe(asked, Effect.void))
+      const collector = yield* TestCollector.start(() => void Deferred.doneUnsafe(asked, Effect.void))
       const scope = yield* Scope.make()
       const before = (yield* Metric.value(telemetryLost("traces"))).count
       const settings = Result.getOrThrow(
@@ -176,7 +176,7 @@ describe("a collector", () => {
         Effect.provide(NodeServices.layer),
         Scope.provide(scope)
       )
-      // The first five are under way, ten wait, the others are lost.
+      // Five are in progress, ten are queued, the others are lost.
       yield* Effect.provideContext(spans(5), context)
       yield* Deferred.await(asked)
       yield* Effect.provideContext(spans(20), context)

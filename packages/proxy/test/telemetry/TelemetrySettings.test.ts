@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Option, Redacted, Result } from "effect"
+import { Duration, Option, Redacted, Result } from "effect"
 import * as OtelVariables from "../../src/telemetry/OtelVariables.ts"
 import * as TelemetrySettings from "../../src/telemetry/TelemetrySettings.ts"
 
@@ -7,7 +7,7 @@ const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" }
 const parse = (variables: Readonly<Record<string, string>>) =>
   Result.getOrThrow(TelemetrySettings.parse(variables))
 
-/** Which signals are on. */
+/** The signals that these variables enable. */
 const signalsOf = (variables: Readonly<Record<string, string>>) => {
   const settings = parse(variables)
   return OtelVariables.signals.filter((signal) => Option.isSome<unknown>(settings[signal]))
@@ -17,7 +17,7 @@ const urlOf = (variables: Readonly<Record<string, string>>) =>
   Option.getOrUndefined(Option.flatMap(parse(variables).traces, ({ collector }) => collector))?.url
 
 describe("the standard variables of OpenTelemetry", () => {
-  it("turn traces on by an endpoint, metrics and logs by their exporter too", () => {
+  it("enable traces by an endpoint, metrics and logs by an endpoint and their exporter", () => {
     const traces = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://collector/mine" }
     for (const [variables, signals] of [
       [{}, []],
@@ -37,7 +37,7 @@ describe("the standard variables of OpenTelemetry", () => {
     }
   })
 
-  it("append a signal's path to the common endpoint, and take a signal's own as it is", () => {
+  it("append a signal's path to the common endpoint, and nothing to a signal's own endpoint", () => {
     assert.strictEqual(urlOf(endpoint), "http://collector:4318/v1/traces")
     assert.strictEqual(
       urlOf({ OTEL_EXPORTER_OTLP_ENDPOINT: "https://collector/base/" }),
@@ -49,7 +49,7 @@ describe("the standard variables of OpenTelemetry", () => {
     )
   })
 
-  it("prefer a signal's own, and decode headers and attributes", () => {
+  it("of a signal take precedence; headers and attributes are decoded", () => {
     const settings = parse({
       ...endpoint,
       OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%20one, x-tenant=a",
@@ -67,7 +67,7 @@ describe("the standard variables of OpenTelemetry", () => {
       authorization: "Bearer two"
     })
     assert.deepStrictEqual(
-      [collector.timeoutMillis, collector.compression, collector.protocol],
+      [Duration.toMillis(collector.timeout), collector.compression, collector.protocol],
       [250, "gzip", "http/protobuf"]
     )
     assert.deepStrictEqual([traces.sampler, traces.ratio], ["traceidratio", 0.25])
@@ -76,7 +76,7 @@ describe("the standard variables of OpenTelemetry", () => {
     assert.strictEqual(parse({ ...endpoint, OTEL_SERVICE_NAME: "mine" }).serviceName, "mine")
   })
 
-  it("are refused where they are wrong, by name, with what is accepted; a secret is not repeated", () => {
+  it("with a wrong value are refused by name, with what is accepted and without any secret", () => {
     for (const [name, wrong] of [
       ["OTEL_SDK_DISABLED", "yes"],
       ["OTEL_TRACES_EXPORTER", "zipkin"],

@@ -2,26 +2,26 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Effect, Layer, Logger, type Scope } from "effect"
-import * as Memory from "../../src/telemetry/sdk/Memory.ts"
+import * as InMemoryTraces from "../../src/telemetry/sdk/InMemoryTraces.ts"
 import type { SpanView } from "../../src/telemetry/SpanTree.ts"
 import { off } from "../../src/telemetry/TelemetrySettings.ts"
 import { bytes, start } from "../http/harness.ts"
 import * as Registry from "../http/RegistryHarness.ts"
 import { startSecure, tokens } from "../http/SecureHarness.ts"
-import * as Tree from "./Tree.ts"
+import * as TestSpanTree from "./TestSpanTree.ts"
 
 const server = "registry_packages_proxy.package.cache.result"
 const status = "http.response.status_code"
 const errorType = "error.type"
 
-/** The spans of a scenario, once all of it is over. */
+/** All spans of a scenario. */
 const traced = <E>(
   scenario: Effect.Effect<unknown, E, Scope.Scope | NodeServices.NodeServices>
 ): Effect.Effect<ReadonlyArray<SpanView>, E> => {
-  const memory = Memory.make(off)
+  const memory = InMemoryTraces.make(off)
   return scenario.pipe(
     Effect.scoped,
-    // Effect's own logger makes each line an event of the span.
+    // Without loggers: Effect's default logger adds each line to the span as an event.
     Effect.provide(Layer.provideMerge(Layer.merge(memory.layer, Logger.layer([])), NodeServices.layer)),
     Effect.map(() => memory.spans())
   )
@@ -30,66 +30,71 @@ const traced = <E>(
 const attributesOf = (spans: ReadonlyArray<SpanView>, name: string) =>
   spans.find((span) => span.name === name)?.attributes ?? {}
 
-const pull: Tree.Tree = {
+const pull: TestSpanTree.SpanNode = {
   name: "registry.pull",
   children: [{ name: "GET", attributes: { [status]: 200 } }]
 }
 
 describe("the trace of a request", () => {
-  it.effect("shows a miss: the cache, the fill, the manifest, the blob, each question to the registry", () =>
-    Effect.gen(function* () {
-      const spans = yield* traced(
-        Effect.gen(function* () {
-          const proxy = yield* Registry.start()
-          yield* proxy.get()
+  it.effect(
+    "of a miss has the cache, the fill, the manifest, the blob and each request to the registry",
+    () =>
+      Effect.gen(function* () {
+        const spans = yield* traced(
+          Effect.gen(function* () {
+            const proxy = yield* Registry.start()
+            yield* proxy.get()
+          })
+        )
+        assert.deepStrictEqual(TestSpanTree.of(spans, server, status), [
+          {
+            name: "GET /package",
+            attributes: { [status]: 200, [server]: "miss" },
+            children: [
+              {
+                name: "cache.open",
+                attributes: { [server]: "miss" },
+                children: [
+                  {
+                    name: "cache.fill",
+                    children: [
+                      {
+                        name: "registry.resolve",
+                        children: [{ name: "GET", attributes: { [status]: 200 } }]
+                      },
+                      pull
+                    ]
+                  }
+                ]
+              }
+            ]
+          }
+        ])
+        const { "server.port": port, ...attributes } = attributesOf(spans, "GET /package")
+        assert.isNumber(port)
+        assert.deepStrictEqual(attributes, {
+          "http.request.method": "GET",
+          "http.route": "/package",
+          "url.path": "/package",
+          "url.scheme": "http",
+          "network.protocol.version": "1.1",
+          "server.address": "127.0.0.1",
+          "client.address": "127.0.0.1",
+          [status]: 200,
+          "registry_packages_proxy.package.digest": Registry.image.digest,
+          "registry_packages_proxy.package.repository": "",
+          [server]: "miss",
+          "registry_packages_proxy.package.bytes": Registry.content.length
         })
-      )
-      assert.deepStrictEqual(Tree.of(spans, server, status), [
-        {
-          name: "GET /package",
-          attributes: { [status]: 200, [server]: "miss" },
-          children: [
-            {
-              name: "cache.open",
-              attributes: { [server]: "miss" },
-              children: [
-                {
-                  name: "cache.fill",
-                  children: [
-                    {
-                      name: "registry.resolve",
-                      children: [{ name: "GET", attributes: { [status]: 200 } }]
-                    },
-                    pull
-                  ]
-                }
-              ]
-            }
-          ]
-        }
-      ])
-      const { "server.port": port, ...attributes } = attributesOf(spans, "GET /package")
-      assert.isNumber(port)
-      assert.deepStrictEqual(attributes, {
-        "http.request.method": "GET",
-        "http.route": "/package",
-        "url.path": "/package",
-        "url.scheme": "http",
-        "network.protocol.version": "1.1",
-        "server.address": "127.0.0.1",
-        "client.address": "127.0.0.1",
-        [status]: 200,
-        "registry_packages_proxy.package.digest": Registry.image.digest,
-        "registry_packages_proxy.package.repository": "",
-        [server]: "miss",
-        "registry_packages_proxy.package.bytes": Registry.content.length
+        const blob = spans.findLast(({ name }) => name === "GET")?.attributes ?? {}
+        assert.match(
+          String(blob["url.full"]),
+          /^http:\/\/127\.0\.0\.1:\d+\/v2\/some\/packages\/blobs\/sha256:/
+        )
       })
-      const blob = spans.findLast(({ name }) => name === "GET")?.attributes ?? {}
-      assert.match(String(blob["url.full"]), /^http:\/\/127\.0\.0\.1:\d+\/v2\/some\/packages\/blobs\/sha256:/)
-    })
   )
 
-  it.effect("is the fill's for who began it, and links to the fill for who joined it", () =>
+  it.effect("that starts a fill contains the fill; a trace that joins the fill links to it", () =>
     Effect.gen(function* () {
       const spans = yield* traced(
         Effect.gen(function* () {
@@ -113,7 +118,7 @@ describe("the trace of a request", () => {
     })
   )
 
-  it.effect("of a hit opens the cache and asks nobody", () =>
+  it.effect("of a hit opens the cache and sends no request", () =>
     Effect.gen(function* () {
       const spans = yield* traced(
         Effect.gen(function* () {
@@ -122,7 +127,7 @@ describe("the trace of a request", () => {
           yield* proxy.get()
         })
       )
-      assert.deepStrictEqual(Tree.of(spans, server).at(-1), {
+      assert.deepStrictEqual(TestSpanTree.of(spans, server).at(-1), {
         name: "GET /package",
         attributes: { [server]: "hit" },
         children: [{ name: "cache.open", attributes: { [server]: "hit" } }]
@@ -130,7 +135,7 @@ describe("the trace of a request", () => {
     })
   )
 
-  it.effect("of a package from memory is one span, with what a span of any other has", () =>
+  it.effect("of a package from memory is one span, with the same attributes as other spans", () =>
     Effect.gen(function* () {
       const image = RegistryImage.ofPackage(bytes(1000))
       const parent = (flags: string) => ({ traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-${flags}` })
@@ -139,7 +144,7 @@ describe("the trace of a request", () => {
           const proxy = yield* start({ images: [image] })
           yield* proxy.package(image.digest)
           yield* proxy.package(image.digest)
-          // A condition is looked at by the application.
+          // A conditional request does not take the fast path.
           yield* proxy.package(image.digest, { headers: { "if-none-match": '"another"' } })
           yield* proxy.package(image.digest, { headers: parent("01") })
           yield* proxy.package(image.digest, { headers: parent("00") })
@@ -162,7 +167,7 @@ describe("the trace of a request", () => {
     })
   )
 
-  it.live("tells each retry and resume, with the offset", () =>
+  it.live("has an event for each retry and resume, with the offset", () =>
     Effect.gen(function* () {
       const spans = yield* traced(
         Effect.gen(function* () {
@@ -172,7 +177,7 @@ describe("the trace of a request", () => {
           yield* proxy.get()
         })
       )
-      const [tree] = Tree.of(
+      const [tree] = TestSpanTree.of(
         spans.filter(({ name }) => name === "registry.pull" || name === "GET"),
         "http.request.resend_count",
         status,
@@ -194,7 +199,7 @@ describe("the trace of a request", () => {
     })
   )
 
-  it.effect("of a failure has its type, and the status of an error from 500 on", () =>
+  it.effect("of a failure has its error type; the request's status is an error from 500 on", () =>
     Effect.gen(function* () {
       const missing = yield* traced(
         Effect.flatMap(Registry.start(), ({ get }) => get(`sha256:${"0".repeat(64)}`))
@@ -210,7 +215,7 @@ describe("the trace of a request", () => {
     })
   )
 
-  it.effect("follows the caller's: its trace, its sampling, and its state on to the API server", () =>
+  it.effect("continues the caller's trace, with its sampling decision", () =>
     Effect.gen(function* () {
       const [sampled, unsampled] = ["01", "00"].map(
         (flags) => `00-${"a".repeat(32)}-${"b".repeat(16)}-${flags}`
@@ -234,7 +239,7 @@ describe("the trace of a request", () => {
     })
   )
 
-  it.effect("shows who was asked about a caller", () =>
+  it.effect("has a span for each access review of the caller", () =>
     Effect.gen(function* () {
       const spans = yield* traced(
         Effect.gen(function* () {
@@ -245,7 +250,7 @@ describe("the trace of a request", () => {
         })
       )
       assert.deepStrictEqual(
-        Tree.of(spans, status).map(({ attributes, children = [] }) => [
+        TestSpanTree.of(spans, status).map(({ attributes, children = [] }) => [
           attributes?.[status],
           children.map(({ children = [], failed, name }) => [
             name,

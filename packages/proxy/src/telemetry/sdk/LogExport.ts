@@ -13,10 +13,11 @@ import type { LogRecord } from "../../logging/LogRecord.ts"
 import { LogTap } from "../../logging/LogTap.ts"
 import type { UsageError } from "../../config/UsageError.ts"
 import { version } from "../../build/Version.ts"
-import * as Loss from "../Loss.ts"
-import type { Logs } from "../TelemetrySettings.ts"
-import * as Exporter from "./Exporter.ts"
-import * as Shutdown from "./Shutdown.ts"
+import * as ExportLoss from "../ExportLoss.ts"
+import type { LogsSettings } from "../TelemetrySettings.ts"
+import { batchConfig } from "./BatchConfig.ts"
+import * as OtlpExporter from "./OtlpExporter.ts"
+import * as FlushOnClose from "./FlushOnClose.ts"
 
 const format = {
   protobuf: ProtobufLogsSerializer,
@@ -40,24 +41,24 @@ const contextOf = ({ spanId, traceId }: LogRecord) =>
     ? ROOT_CONTEXT
     : trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags: TraceFlags.SAMPLED })
 
-/** The log's lines, sent to a collector too. What waits is bounded, and what is lost counted. */
+/** Sends log lines to a collector, besides stdout. The queue is bounded; dropped lines are counted. */
 export const layer = (
-  settings: Logs,
+  settings: LogsSettings,
   resource: Resource
 ): Layer.Layer<never, UsageError, FileSystem.FileSystem> =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const tap = yield* LogTap
       if (tap === undefined) return
-      const loss = yield* Loss.make("logs")
-      const exporter = yield* Exporter.make(settings.collector, format, loss)
+      const loss = yield* ExportLoss.make("logs")
+      const exporter = yield* OtlpExporter.make(settings.collector, format, loss)
       let waiting = 0
       let sending = 0
       const provider = new LoggerProvider({
         resource,
         processors: [
           new BatchLogRecordProcessor({
-            ...settings.batching,
+            ...batchConfig(settings.batching),
             exporter: {
               export: (records, done) => {
                 waiting -= records.length
@@ -74,8 +75,8 @@ export const layer = (
         ]
       })
       const logger = provider.getLogger("registry-packages-proxy", version)
-      const take = (record: LogRecord): void => {
-        if (waiting >= settings.batching.maxQueueSize) return loss.lost(1, "queue full")
+      const enqueue = (record: LogRecord): void => {
+        if (waiting >= settings.batching.maxQueueSize) return loss.add(1, "queue full")
         waiting++
         const cause = record.cause === undefined ? {} : { cause: CauseText.describeCause(record.cause) }
         logger.emit({
@@ -83,19 +84,19 @@ export const layer = (
           severityNumber: severities[record.level] ?? SeverityNumber.UNSPECIFIED,
           severityText: record.level,
           body: record.message,
-          // Made plain where the record was made.
+          // LogRecord.make has made them plain values.
           attributes: { ...(record.fields as LogAttributes), ...cause },
           context: contextOf(record)
         })
       }
-      yield* Shutdown.register(
+      yield* FlushOnClose.register(
         () => provider.shutdown(),
         loss,
         () => waiting + sending
       )
       yield* Effect.acquireRelease(
         Effect.sync(() => {
-          tap.onRecord = take
+          tap.onRecord = enqueue
         }),
         () =>
           Effect.sync(() => {

@@ -12,13 +12,13 @@ import {
   PeriodicExportingMetricReader,
   type PushMetricExporter
 } from "@opentelemetry/sdk-metrics"
-import { Effect, type FileSystem, Layer } from "effect"
+import { Duration, Effect, type FileSystem, Layer } from "effect"
 import { Refresh } from "../../metrics/Refresh.ts"
 import type { UsageError } from "../../config/UsageError.ts"
-import * as Loss from "../Loss.ts"
-import type { Metrics } from "../TelemetrySettings.ts"
-import * as Exporter from "./Exporter.ts"
-import { flushTimeout } from "./Shutdown.ts"
+import * as ExportLoss from "../ExportLoss.ts"
+import type { MetricsSettings } from "../TelemetrySettings.ts"
+import * as OtlpExporter from "./OtlpExporter.ts"
+import { flushTimeout } from "./FlushOnClose.ts"
 
 const format = {
   protobuf: ProtobufMetricsSerializer,
@@ -33,15 +33,15 @@ const temporalities = {
   delta: AggregationTemporality.DELTA
 } as const
 
-/** The metrics of /metrics, sent to a collector too. */
+/** Sends the metrics of /metrics to a collector. */
 export const layer = (
-  settings: Metrics,
+  settings: MetricsSettings,
   resource: Resource
 ): Layer.Layer<never, UsageError, FileSystem.FileSystem> =>
   Layer.unwrap(
     Effect.gen(function* () {
-      const loss = yield* Loss.make("metrics")
-      const delegate = yield* Exporter.make(settings.collector, format, loss)
+      const loss = yield* ExportLoss.make("metrics")
+      const delegate = yield* OtlpExporter.make(settings.collector, format, loss)
       const exporter: PushMetricExporter = {
         export: (metrics, done) => delegate.export(metrics, done),
         forceFlush: () => delegate.forceFlush(),
@@ -64,8 +64,8 @@ export const layer = (
       const reader = () =>
         new PeriodicExportingMetricReader({
           exporter,
-          exportIntervalMillis: settings.intervalMillis,
-          exportTimeoutMillis: settings.timeoutMillis
+          exportIntervalMillis: Duration.toMillis(settings.interval),
+          exportTimeoutMillis: Duration.toMillis(settings.timeout)
         })
       return Layer.merge(
         Layer.succeed(Refresh, refresh),

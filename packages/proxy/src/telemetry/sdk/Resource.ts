@@ -5,7 +5,7 @@ import type { TelemetrySettings } from "../TelemetrySettings.ts"
 const { hostname } = process.getBuiltinModule("node:os")
 const { randomUUID } = process.getBuiltinModule("node:crypto")
 
-/** The program that telemetry is of; what the environment says of it beats what is found here. */
+/** The resource of all telemetry: this process. Attributes of the settings take precedence. */
 export const make = ({
   resourceAttributes,
   serviceName

@@ -1,24 +1,25 @@
 import { TraceFlags } from "@opentelemetry/api"
 import { BatchSpanProcessor, type SpanExporter, type SpanProcessor } from "@opentelemetry/sdk-trace"
-import type { Loss } from "../Loss.ts"
+import type { ExportLoss } from "../ExportLoss.ts"
 import type { Batching } from "../TelemetrySettings.ts"
+import { batchConfig } from "./BatchConfig.ts"
 
 export interface SpanQueue {
   readonly processor: SpanProcessor
-  /** Spans that ended and of which nobody has said that they arrived, or did not. */
+  /** The number of ended spans whose export has neither succeeded nor failed yet. */
   readonly unsettled: () => number
 }
 
 /**
- * OpenTelemetry's batch processor, which drops spans without a word where its queue is full: here they are counted. The
- * count of those that wait is kept beside it, exactly, since a batch leaves the queue where it is exported.
+ * OpenTelemetry's batch processor with a count of dropped spans, since the processor drops them silently when its queue is
+ * full. The number of queued spans is exact: a batch leaves the queue when it is exported.
  */
-export const make = (exporter: SpanExporter, batching: Batching, loss: Loss): SpanQueue => {
+export const make = (exporter: SpanExporter, batching: Batching, loss: ExportLoss): SpanQueue => {
   let waiting = 0
   let sending = 0
-  let isOver = false
+  let isShutDown = false
   const batches = new BatchSpanProcessor({
-    ...batching,
+    ...batchConfig(batching),
     exporter: {
       export: (spans, done) => {
         waiting -= spans.length
@@ -38,14 +39,14 @@ export const make = (exporter: SpanExporter, batching: Batching, loss: Loss): Sp
       onStart: (span, context) => batches.onStart(span, context),
       onEnd: (span) => {
         if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) return
-        if (isOver) return loss.lost(1, "stopping")
-        if (waiting >= batching.maxQueueSize) return loss.lost(1, "queue full")
+        if (isShutDown) return loss.add(1, "stopping")
+        if (waiting >= batching.maxQueueSize) return loss.add(1, "queue full")
         waiting++
         batches.onEnd(span)
       },
       forceFlush: () => batches.forceFlush(),
       shutdown: () => {
-        isOver = true
+        isShutDown = true
         return batches.shutdown()
       }
     }

@@ -1,4 +1,4 @@
-/** A field of a protobuf message: its number, where it begins with its tag, and where its value is. */
+/** A field of a protobuf message: its number and the offsets of its tag (`start`), its value and its end. */
 interface Field {
   readonly number: number
   readonly start: number
@@ -17,7 +17,7 @@ const varint = (bytes: Uint8Array, at: number): readonly [value: number, next: n
   }
 }
 
-/** The fields of the message between two offsets. Source: protobuf, "Encoding". */
+/** Iterates over the fields of the message between two offsets. Source: protobuf, "Encoding". */
 function* fields(bytes: Uint8Array, start: number, end: number): Generator<Field> {
   let at = start
   while (at < end) {
@@ -54,14 +54,14 @@ const find = (bytes: Uint8Array, within: Pick<Field, "value" | "end">, number: n
   return found
 }
 
-/** An ExportTraceServiceRequest with one span, cut up: what spans of the same kind have in common, and where they differ. */
+/** The bytes that spans with the same attributes share, and the offsets of the fields in which they differ. */
 export interface SpanTemplate {
-  /** Of a ResourceSpans: its resource; of a ScopeSpans: its scope. Each with its tag. */
+  /** The `resource` field of ResourceSpans, with its tag. */
   readonly resource: Uint8Array
+  /** The `scope` field of ScopeSpans, with its tag. */
   readonly scope: Uint8Array
-  /** The span, with its tag. */
+  /** The span, with its tag. The following offsets are relative to it. */
   readonly span: Uint8Array
-  /** Where in it these begin. */
   readonly traceId: number
   readonly spanId: number
   readonly parentId: number | undefined
@@ -69,7 +69,7 @@ export interface SpanTemplate {
   readonly endTime: number
 }
 
-/** Cuts up what OpenTelemetry's own serializer wrote of one span. Source: opentelemetry/proto/trace/v1/trace.proto. */
+/** Makes a template from a serialized request with one span. Source: opentelemetry/proto/trace/v1/trace.proto. */
 export const make = (request: Uint8Array): SpanTemplate => {
   const resourceSpans = find(request, { value: 0, end: request.length }, 1)
   const scopeSpans = find(request, resourceSpans, 2)
@@ -89,8 +89,8 @@ export const make = (request: Uint8Array): SpanTemplate => {
   }
 }
 
-/** What a span differs in from others of its template. */
-export interface Difference {
+/** The fields in which spans of one template differ. Times are in nanoseconds since the epoch. */
+export interface SpanIdsAndTimes {
   readonly traceId: string
   readonly spanId: string
   readonly parentId: string | undefined
@@ -98,10 +98,10 @@ export interface Difference {
   readonly endTime: bigint
 }
 
-/** Writes a span into `into` at an offset, and answers where it ends. */
+/** Writes a span into `into` at offset `at`. Returns the offset of its end. */
 export const write = (
   template: SpanTemplate,
-  { endTime, parentId, spanId, startTime, traceId }: Difference,
+  { endTime, parentId, spanId, startTime, traceId }: SpanIdsAndTimes,
   into: Buffer,
   at: number
 ): number => {
@@ -114,7 +114,7 @@ export const write = (
   return at + template.span.length
 }
 
-/** The tag of a field that holds a message, and its length. */
+/** The tag and length of a field that holds a message. */
 export const header = (number: number, length: number): Buffer => {
   const bytes = [(number << 3) | 2]
   for (let left = length; ; left = Math.floor(left / 0x80)) {

@@ -4,31 +4,31 @@ import { Effect, Tracer } from "effect"
 import { errorTypeOf } from "../ErrorType.ts"
 
 /**
- * The span as semantic conventions want it: unset where nothing failed, not "ok", which is for operators to say; and the
- * failure is its `error.type` and status, not an event with a stack trace.
+ * Changes the span to follow the semantic conventions: its status is unset if it succeeded (`ok` is reserved for operators),
+ * and a failure is its `error.type` and status, not an event with a stack trace.
  */
-const plain = (span: Span): Span => {
+const withConventions = (span: Span): Span => {
   const setStatus = span.setStatus.bind(span)
   span.setStatus = (status) => (status.code === SpanStatusCode.ERROR ? setStatus(status) : span)
   span.recordException = () => {}
   return span
 }
 
-const plainTracer = (tracer: SdkTracer): SdkTracer => ({
+const conventionalTracer = (tracer: SdkTracer): SdkTracer => ({
   startSpan: (name, options, context) => {
     const span = tracer.startSpan(name, options, context)
-    return span.isRecording() ? plain(span) : span
+    return span.isRecording() ? withConventions(span) : span
   },
   startActiveSpan: tracer.startActiveSpan.bind(tracer)
 })
 
 /**
- * Effect's tracer over an SDK's. Each span that fails has its error's type. Nothing of Effect runs inside OpenTelemetry's own
- * context, which no library here looks at and which would cost on each step of each fiber.
+ * An Effect tracer over an SDK's. Failed spans have an `error.type`. Effects do not run in OpenTelemetry's context: no
+ * library here reads it, and it would cost time on each step of each fiber.
  */
 export const make = (tracer: SdkTracer): Effect.Effect<Tracer.Tracer> =>
   OtelTracer.make.pipe(
-    Effect.provideService(OtelTracer.OtelTracer, plainTracer(tracer)),
+    Effect.provideService(OtelTracer.OtelTracer, conventionalTracer(tracer)),
     Effect.map((otel) =>
       Tracer.make({
         span: (options) => {

@@ -3,14 +3,14 @@ import { hrTimeToMilliseconds } from "@opentelemetry/core"
 import type { ReadableSpan } from "@opentelemetry/sdk-trace"
 import type { SpanView } from "../SpanTree.ts"
 
-/** What a tree shows of a span. */
+/** The parts of a span that a tree shows. */
 export const view = (span: ReadableSpan): SpanView => ({
   traceId: span.spanContext().traceId,
   spanId: span.spanContext().spanId,
   parentId: span.parentSpanContext?.spanId,
   name: span.name,
-  began: hrTimeToMilliseconds(span.startTime),
-  millis: hrTimeToMilliseconds(span.duration),
+  startMillis: hrTimeToMilliseconds(span.startTime),
+  durationMillis: hrTimeToMilliseconds(span.duration),
   error: span.status.code === SpanStatusCode.ERROR ? (span.status.message ?? "") : undefined,
   attributes: span.attributes,
   events: span.events.map(({ attributes, name }) => ({ name, attributes: attributes ?? {} })),

@@ -1,16 +1,16 @@
 import * as OtelTracer from "@effect/opentelemetry/OtelTracer"
 import { isSpanContextValid } from "@opentelemetry/api"
 import { type Tracer, Option, Predicate } from "effect"
-import { type Extract, parse, single } from "../Propagation.ts"
+import { type Extract, parseTraceParent, singleValue } from "../Propagation.ts"
 
-/** The longest `tracestate` that is followed. Source: W3C Trace Context, section 3.3.1.5. */
+/** Characters of a `tracestate`; a longer one is dropped. Source: W3C Trace Context, section 3.3.1.5. */
 const maxTraceState = 512
 
-/** A caller's span from `traceparent` and `tracestate`. */
+/** Extracts the caller's span from `traceparent` and `tracestate`. */
 export const extract: Extract = (headers) => {
-  const parent = parse(single(headers["traceparent"]))
+  const parent = parseTraceParent(singleValue(headers["traceparent"]))
   if (parent === undefined) return Option.none()
-  const traceState = single(headers["tracestate"])
+  const traceState = singleValue(headers["tracestate"])
   return Option.some(
     OtelTracer.makeExternalSpan({
       traceId: parent.traceId,
@@ -30,7 +30,7 @@ interface WithContext {
 const hasContext = (span: Tracer.AnySpan): span is Tracer.AnySpan & WithContext =>
   Predicate.hasProperty(span, "span")
 
-/** `traceparent` and `tracestate` that tell a server of a span. */
+/** The `traceparent` and `tracestate` that propagate a span to a server. */
 export const inject = (span: Tracer.AnySpan): Readonly<Record<string, string>> => {
   const { sampled, spanId, traceId } = span
   if (!isSpanContextValid({ traceId, spanId, traceFlags: 0 })) return {}

@@ -11,14 +11,14 @@ import { ProcessEnvironment } from "../../config/ProcessEnvironment.ts"
 import type { UsageError } from "../../config/UsageError.ts"
 import { version } from "../../build/Version.ts"
 import { FinishedSpans } from "../FinishedSpans.ts"
-import * as Loss from "../Loss.ts"
+import * as ExportLoss from "../ExportLoss.ts"
 import { Propagation } from "../Propagation.ts"
-import type { Traces } from "../TelemetrySettings.ts"
-import * as Exporter from "./Exporter.ts"
-import * as FinishedSerializer from "./FinishedSerializer.ts"
-import * as FinishedSpan from "./FinishedSpan.ts"
+import type { TracesSettings } from "../TelemetrySettings.ts"
+import * as OtlpExporter from "./OtlpExporter.ts"
+import * as FinishedSpanSerializer from "./FinishedSpanSerializer.ts"
+import * as FinishedSpanRecorder from "./FinishedSpanRecorder.ts"
 import * as Sampler from "./Sampler.ts"
-import * as Shutdown from "./Shutdown.ts"
+import * as FlushOnClose from "./FlushOnClose.ts"
 import * as SpanQueue from "./SpanQueue.ts"
 import * as SpanTracer from "./SpanTracer.ts"
 import * as TraceContext from "./TraceContext.ts"
@@ -27,14 +27,14 @@ import * as TreeExporter from "./TreeExporter.ts"
 const name = "registry-packages-proxy"
 
 const format = {
-  protobuf: FinishedSerializer.make(ProtobufTraceSerializer),
+  protobuf: FinishedSpanSerializer.make(ProtobufTraceSerializer),
   json: JsonTraceSerializer,
   helper: TraceExporterMetricsHelper,
   rejected: ({ partialSuccess }: { readonly partialSuccess?: { readonly rejectedSpans?: number } }) =>
     partialSuccess?.rejectedSpans
 }
 
-/** How many attributes, events and links a span has at most, and how long a text: OTLP's batches stay small. */
+/** Limits of a span's attributes, events and links, so that a batch stays small. */
 const spanLimits = {
   attributeCountLimit: 64,
   attributeValueLengthLimit: 1024,
@@ -42,15 +42,17 @@ const spanLimits = {
   linkCountLimit: 64
 }
 
-/** All spans go to this exporter. */
+/** Records all spans and sends them to the exporter that `makeExporter` makes. */
 export const layerExporter = (
-  options: Omit<Traces, "collector">,
+  options: Omit<TracesSettings, "collector">,
   resource: Resource,
-  makeExporter: (loss: Loss.Loss) => Effect.Effect<SpanExporter, UsageError, FileSystem.FileSystem>
+  makeExporter: (
+    loss: ExportLoss.ExportLoss
+  ) => Effect.Effect<SpanExporter, UsageError, FileSystem.FileSystem>
 ): Layer.Layer<never, UsageError, FileSystem.FileSystem> =>
   Layer.unwrap(
     Effect.gen(function* () {
-      const loss = yield* Loss.make("traces")
+      const loss = yield* ExportLoss.make("traces")
       const queue = SpanQueue.make(yield* makeExporter(loss), options.batching, loss)
       const sampler = Sampler.make(options.sampler, options.ratio)
       const provider = new TracerProvider({
@@ -61,11 +63,16 @@ export const layerExporter = (
       })
       const tracer = yield* SpanTracer.make(provider.getTracer(name, version))
       return Layer.mergeAll(
-        Layer.effectDiscard(Shutdown.register(() => provider.shutdown(), loss, queue.unsettled)),
+        Layer.effectDiscard(FlushOnClose.register(() => provider.shutdown(), loss, queue.unsettled)),
         Layer.succeed(Tracer.Tracer, tracer),
         Layer.succeed(
           FinishedSpans,
-          FinishedSpan.make({ sampler, processor: queue.processor, resource, scope: { name, version } })
+          FinishedSpanRecorder.make({
+            sampler,
+            processor: queue.processor,
+            resource,
+            scope: { name, version }
+          })
         ),
         options.propagates
           ? Layer.merge(
@@ -77,14 +84,14 @@ export const layerExporter = (
     })
   )
 
-/** Traces to a collector, or to the terminal. */
+/** Sends traces to a collector, or prints them to stdout. */
 export const layer = (
-  settings: Traces,
+  settings: TracesSettings,
   resource: Resource
 ): Layer.Layer<never, UsageError, FileSystem.FileSystem> =>
   layerExporter(settings, resource, (loss) =>
     Option.match(settings.collector, {
       onNone: () => Effect.map(ProcessEnvironment, ({ stdout }) => TreeExporter.make(stdout)),
-      onSome: (collector) => Exporter.make(collector, format, loss)
+      onSome: (collector) => OtlpExporter.make(collector, format, loss)
     })
   )

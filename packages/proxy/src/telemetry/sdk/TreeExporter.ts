@@ -4,7 +4,7 @@ import type { Output } from "../../config/ProcessEnvironment.ts"
 import * as SpanTree from "../SpanTree.ts"
 import { view } from "./SpanView.ts"
 
-/** Writes traces as trees, each batch's. */
+/** Prints each batch of spans as trees. */
 export const make = (output: Output): SpanExporter => ({
   export: (spans, done) => {
     output.write(SpanTree.render(spans.map(view)), () => done({ code: ExportResultCode.SUCCESS }))

@@ -1,12 +1,12 @@
 import type { ISerializer } from "@opentelemetry/otlp-transformer"
 import type { ReadableSpan } from "@opentelemetry/sdk-trace"
-import { type Finished, isFinished } from "./FinishedSpan.ts"
+import { isReadableFinishedSpan, type ReadableFinishedSpan } from "./FinishedSpanRecorder.ts"
 import * as SpanTemplate from "./SpanTemplate.ts"
 
-/** All finished spans of one request are of one resource and scope. */
+/** An export request with the spans. All finished spans have the same resource and scope. */
 const requestOf = (
   templates: ReadonlyArray<SpanTemplate.SpanTemplate>,
-  spans: ReadonlyArray<Finished>
+  spans: ReadonlyArray<ReadableFinishedSpan>
 ): Uint8Array => {
   const [{ resource, scope } = { resource: Buffer.of(), scope: Buffer.of() }] = templates
   const length = templates.reduce((sum, { span }) => sum + span.length, 0)
@@ -19,49 +19,51 @@ const requestOf = (
   let at = head.length
   for (const [index, template] of templates.entries()) {
     const span = spans[index]
-    if (span !== undefined) at = SpanTemplate.write(template, span.difference, request, at)
+    if (span !== undefined) at = SpanTemplate.write(template, span.idsAndTimes, request, at)
   }
   return request
 }
 
 /**
- * OpenTelemetry's serializer, which writes of many finished spans with the same attributes only the first: the others are its bytes
- * with other ids and times. Requests one after another are one request in protobuf.
+ * Wraps OpenTelemetry's serializer. Of finished spans with the same attributes it serializes the first one only, and copies
+ * its bytes with other ids and times for the rest. Concatenated protobuf requests are one request.
  */
 export const make = <Response>(
   serializer: ISerializer<Array<ReadableSpan>, Response>
 ): ISerializer<Array<ReadableSpan>, Response> => {
-  const known = new WeakMap<object, SpanTemplate.SpanTemplate>()
+  const templates = new WeakMap<object, SpanTemplate.SpanTemplate>()
 
-  const templateOf = (span: Finished): SpanTemplate.SpanTemplate | undefined => {
-    const present = known.get(span.attributes)
+  const templateOf = (span: ReadableFinishedSpan): SpanTemplate.SpanTemplate | undefined => {
+    const cached = templates.get(span.attributes)
     const hasParent = span.parentSpanContext !== undefined
-    if (present !== undefined && (present.parentId !== undefined) === hasParent) return present
+    if (cached !== undefined && (cached.parentId !== undefined) === hasParent) return cached
     const bytes = serializer.serializeRequest([span])
     if (bytes === undefined) return undefined
-    const made = SpanTemplate.make(bytes)
-    known.set(span.attributes, made)
-    return made
+    const template = SpanTemplate.make(bytes)
+    templates.set(span.attributes, template)
+    return template
   }
 
   return {
     deserializeResponse: (data) => serializer.deserializeResponse(data),
     serializeRequest: (spans) => {
-      const templates: Array<SpanTemplate.SpanTemplate> = []
-      const finished: Array<Finished> = []
+      const used: Array<SpanTemplate.SpanTemplate> = []
+      const finished: Array<ReadableFinishedSpan> = []
       const others: Array<ReadableSpan> = []
       for (const span of spans) {
-        // A state of the trace has a length of its own.
+        // A trace state varies in length, so it has no template.
         const template =
-          isFinished(span) && span.spanContext().traceState === undefined ? templateOf(span) : undefined
+          isReadableFinishedSpan(span) && span.spanContext().traceState === undefined
+            ? templateOf(span)
+            : undefined
         if (template === undefined) others.push(span)
         else {
-          templates.push(template)
-          finished.push(span as Finished)
+          used.push(template)
+          finished.push(span as ReadableFinishedSpan)
         }
       }
       if (finished.length === 0) return serializer.serializeRequest(spans)
-      const request = requestOf(templates, finished)
+      const request = requestOf(used, finished)
       const rest = others.length === 0 ? undefined : serializer.serializeRequest(others)
       return rest === undefined ? request : Buffer.concat([request, rest])
     }

@@ -1,21 +1,24 @@
 import type { SpanView } from "../../src/telemetry/SpanTree.ts"
 
-/** A span and what happened in it; attributes only of the names asked for. */
-export interface Tree {
+/** A span with its children, with only the attributes that a test asks for. */
+export interface SpanNode {
   readonly name: string
   readonly attributes?: Readonly<Record<string, unknown>>
   readonly events?: ReadonlyArray<unknown>
   readonly links?: ReadonlyArray<string>
   readonly failed?: true
-  readonly children?: ReadonlyArray<Tree>
+  readonly children?: ReadonlyArray<SpanNode>
 }
 
-/** Spans as trees, in the order in which they began; equal ones are told apart by nothing but what is shown. */
-export const of = (spans: ReadonlyArray<SpanView>, ...shown: ReadonlyArray<string>): ReadonlyArray<Tree> => {
+/** Spans as trees, in order of start time, with the attributes named by `shown`. */
+export const of = (
+  spans: ReadonlyArray<SpanView>,
+  ...shown: ReadonlyArray<string>
+): ReadonlyArray<SpanNode> => {
   const byId = new Map(spans.map((span) => [span.spanId, span]))
-  // Those that ended first came first, where they began in one moment.
-  const inOrder = spans.toSorted((one, other) => one.began - other.began)
-  const tree = (span: SpanView): Tree => {
+  // Spans with equal start times stay in order of end time.
+  const inOrder = spans.toSorted((one, other) => one.startMillis - other.startMillis)
+  const tree = (span: SpanView): SpanNode => {
     const attributes = Object.fromEntries(
       Object.entries(span.attributes).filter(([name]) => shown.includes(name))
     )

@@ -5,23 +5,23 @@ import {
   httpAgentFactoryFromOptions
 } from "@opentelemetry/otlp-exporter-base/node-http"
 import type { IExporterMetricsHelper, ISerializer } from "@opentelemetry/otlp-transformer"
-import { Effect, FileSystem, Predicate, Redacted } from "effect"
+import { Duration, Effect, FileSystem, Predicate, Redacted } from "effect"
 import { UsageError } from "../../config/UsageError.ts"
 import { version } from "../../build/Version.ts"
-import type { Loss } from "../Loss.ts"
+import type { ExportLoss } from "../ExportLoss.ts"
 import type { Collector, TlsFile } from "../TelemetrySettings.ts"
 
-/** How one signal is written for a collector. */
-export interface Format<Internal, Response> {
+/** The serialization of one signal. */
+export interface SignalFormat<Internal, Response> {
   readonly protobuf: ISerializer<Internal, Response>
   readonly json: ISerializer<Internal, Response>
   readonly helper: IExporterMetricsHelper<Internal>
-  /** How many items the collector says it took none of, in an answer that is a success otherwise. */
+  /** The number of items that the collector rejected in a partially successful response. */
   readonly rejected: (response: Response) => number | string | null | undefined
 }
 
-/** Why an export failed, in few words; what the collector wrote is left out, since it may repeat what was sent to it. */
-const reasonOf = (error: unknown): string => {
+/** The reason of a failed export, without the collector's text, which may repeat a secret that was sent to it. */
+const lossReason = (error: unknown): string => {
   if (error instanceof OTLPExporterError && error.code !== undefined) return `answered ${error.code}`
   if (Predicate.hasProperty(error, "code") && Predicate.isString(error.code)) return error.code
   const message = error instanceof Error ? error.message : ""
@@ -46,7 +46,7 @@ const readPem = (
           (text) => text.includes("-----BEGIN "),
           () =>
             new UsageError({
-              message: `${file.variable}: the file holds no PEM; accepted: the path of a PEM file`
+              message: `${file.variable}: the file is not a PEM file; accepted: the path of a PEM file`
             })
         )
       )
@@ -54,13 +54,13 @@ const readPem = (
 const contentTypes = { "http/protobuf": "application/x-protobuf", "http/json": "application/json" } as const
 
 /**
- * Sends one signal to a collector, by OpenTelemetry's own OTLP exporter: bounded in time and in requests under way, with
- * retries. What does not arrive is counted.
+ * Sends one signal to a collector with OpenTelemetry's OTLP exporter, which retries, and limits time and concurrent
+ * requests. Items that do not arrive are counted in `loss`.
  */
 export const make = Effect.fnUntraced(function* <Internal, Response>(
   collector: Collector,
-  format: Format<Internal, Response>,
-  loss: Loss
+  format: SignalFormat<Internal, Response>,
+  loss: ExportLoss
 ): Effect.fn.Return<IOtlpExportDelegate<Internal>, UsageError, FileSystem.FileSystem> {
   const [ca, cert, key] = yield* Effect.all([
     readPem(collector.files.certificate),
@@ -77,7 +77,7 @@ export const make = Effect.fnUntraced(function* <Internal, Response>(
           ...(headers === undefined ? {} : Redacted.value(headers)),
           "content-type": contentTypes[collector.protocol]
         }),
-      timeoutMillis: collector.timeoutMillis,
+      timeoutMillis: Duration.toMillis(collector.timeout),
       compression: collector.compression,
       concurrencyLimit: 8,
       userAgent: `registry-packages-proxy/${version}`,
@@ -92,7 +92,7 @@ export const make = Effect.fnUntraced(function* <Internal, Response>(
       serializeRequest: (items) => serializer.serializeRequest(items),
       deserializeResponse: (data) => {
         const response = serializer.deserializeResponse(data)
-        loss.lost(Number(format.rejected(response) ?? 0), "refused in part")
+        loss.add(Number(format.rejected(response) ?? 0), "refused in part")
         return response
       }
     },
@@ -103,8 +103,8 @@ export const make = Effect.fnUntraced(function* <Internal, Response>(
   return {
     export: (items: Internal, done: (result: ExportResult) => void) =>
       delegate.export(items, (result) => {
-        if (result.code === ExportResultCode.SUCCESS) loss.exported()
-        else loss.lost(format.helper.countItems(items), reasonOf(result.error))
+        if (result.code === ExportResultCode.SUCCESS) loss.reset()
+        else loss.add(format.helper.countItems(items), lossReason(result.error))
         done(result)
       }),
     forceFlush: () => delegate.forceFlush(),

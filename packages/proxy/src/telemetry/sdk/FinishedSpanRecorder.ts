@@ -19,7 +19,7 @@ import {
 } from "@opentelemetry/sdk-trace"
 import { Context, Tracer } from "effect"
 import type { FinishedSpan } from "../FinishedSpans.ts"
-import type { Difference } from "./SpanTemplate.ts"
+import type { SpanIdsAndTimes } from "./SpanTemplate.ts"
 
 const nanosInSecond = 1_000_000_000n
 
@@ -28,8 +28,8 @@ const hrTime = (nanos: bigint): HrTime => [Number(nanos / nanosInSecond), Number
 const none: Array<never> = []
 const unset = { code: SpanStatusCode.UNSET }
 
-/** What an exporter reads of a finished span; times are only made where it asks for them. */
-export class Finished implements ReadableSpan {
+/** A finished span as OpenTelemetry's exporters read it. Converts times only when they are read. */
+export class ReadableFinishedSpan implements ReadableSpan {
   readonly kind = SpanKind.SERVER
   readonly status = unset
   readonly links = none
@@ -48,12 +48,12 @@ export class Finished implements ReadableSpan {
     span: FinishedSpan,
     context: SpanContext,
     parent: SpanContext | undefined,
-    of: { readonly resource: Resource; readonly scope: InstrumentationScope }
+    source: { readonly resource: Resource; readonly scope: InstrumentationScope }
   ) {
     this.#span = span
     this.#context = context
-    this.resource = of.resource
-    this.instrumentationScope = of.scope
+    this.resource = source.resource
+    this.instrumentationScope = source.scope
     if (parent !== undefined) this.parentSpanContext = parent
   }
 
@@ -81,15 +81,16 @@ export class Finished implements ReadableSpan {
     return this.#context
   }
 
-  /** What tells it from another with the same attributes. */
-  get difference(): Difference {
+  /** The fields in which it differs from another span with the same attributes. */
+  get idsAndTimes(): SpanIdsAndTimes {
     const { traceId, spanId } = this.#context
     const { endTime, startTime } = this.#span
     return { traceId, spanId, parentId: this.parentSpanContext?.spanId, startTime, endTime }
   }
 }
 
-export const isFinished = (span: ReadableSpan): span is Finished => span instanceof Finished
+export const isReadableFinishedSpan = (span: ReadableSpan): span is ReadableFinishedSpan =>
+  span instanceof ReadableFinishedSpan
 
 const contextOf = (parent: Tracer.ExternalSpan): SpanContext => {
   const traceState = Context.getOrUndefined(parent.annotations, OtelTracer.OtelTraceState)
@@ -102,7 +103,7 @@ const contextOf = (parent: Tracer.ExternalSpan): SpanContext => {
   }
 }
 
-/** Gives finished spans their ids, asks the sampler, and hands them to the processor, as the SDK's tracer does. */
+/** Records finished spans as the SDK's tracer does: generates ids, applies the sampler, calls the processor. */
 export const make = (options: {
   readonly sampler: Sampler
   readonly processor: SpanProcessor
@@ -115,9 +116,9 @@ export const make = (options: {
     const parent = span.parent === undefined ? undefined : contextOf(span.parent)
     const traceId = parent?.traceId ?? ids.generateTraceId()
     const spanId = ids.generateSpanId()
-    const around = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent)
+    const parentContext = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent)
     const { decision } = sampler.shouldSample(
-      around,
+      parentContext,
       traceId,
       span.name,
       SpanKind.SERVER,
@@ -132,7 +133,7 @@ export const make = (options: {
         traceFlags: TraceFlags.SAMPLED,
         ...(parent?.traceState === undefined ? {} : { traceState: parent.traceState })
       }
-      processor.onEnd(new Finished(span, context, parent, options))
+      processor.onEnd(new ReadableFinishedSpan(span, context, parent, options))
     }
     return Tracer.externalSpan({ traceId, spanId, sampled })
   }

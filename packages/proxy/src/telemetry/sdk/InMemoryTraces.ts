@@ -1,17 +1,17 @@
 import { ExportResultCode } from "@opentelemetry/core"
-import { Effect, type FileSystem, Layer } from "effect"
+import { Duration, Effect, type FileSystem, Layer } from "effect"
 import type { SpanView } from "../SpanTree.ts"
 import type { TelemetrySettings } from "../TelemetrySettings.ts"
 import * as Resource from "./Resource.ts"
 import { view } from "./SpanView.ts"
 import * as Traces from "./Traces.ts"
 
-/** Traces everything into memory: for tests, and for programs that show traces without a collector. */
+/** Records all spans in memory: for tests, and for programs that show traces without a collector. */
 export const make = (
   settings: TelemetrySettings
 ): {
   readonly layer: Layer.Layer<never, never, FileSystem.FileSystem>
-  /** The spans that ended. */
+  /** All spans that have ended. */
   readonly spans: () => ReadonlyArray<SpanView>
 } => {
   const spans: Array<SpanView> = []
@@ -20,10 +20,10 @@ export const make = (
     ratio: 1,
     propagates: true,
     batching: {
-      scheduledDelayMillis: 1000,
-      exportTimeoutMillis: 1000,
+      scheduleDelay: Duration.seconds(1),
+      exportTimeout: Duration.seconds(1),
       maxQueueSize: 65_536,
-      // Each as it ends.
+      // Each span is exported when it ends.
       maxExportBatchSize: 1
     }
   } as const
@@ -36,6 +36,6 @@ export const make = (
       shutdown: () => Promise.resolve()
     })
   )
-  // What is made here reads no file.
+  // The layer can fail only by reading a file, and this one reads none.
   return { layer: Layer.orDie(layer), spans: () => spans }
 }

@@ -4,7 +4,7 @@ import { promisify } from "node:util"
 
 const sources = new URL("../../src/", import.meta.url).href
 
-/** The modules of OpenTelemetry's that are loaded with the program's, and under these variables. */
+/** The OpenTelemetry modules that the program loads with these variables. */
 const loaded = async (variables: Readonly<Record<string, string>>): Promise<ReadonlyArray<string>> => {
   const script = `
     import { registerHooks } from "node:module"
@@ -30,7 +30,7 @@ const loaded = async (variables: Readonly<Record<string, string>>): Promise<Read
   return JSON.parse(stdout) as ReadonlyArray<string>
 }
 
-it("off loads no module of OpenTelemetry's, on does", async () => {
+it("loads OpenTelemetry's modules only if telemetry is enabled", async () => {
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" }
   assert.deepStrictEqual(await loaded({}), [])
   assert.deepStrictEqual(await loaded({ ...endpoint, OTEL_SDK_DISABLED: "true" }), [])

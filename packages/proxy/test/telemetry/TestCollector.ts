@@ -4,8 +4,8 @@ import { gunzipSync } from "node:zlib"
 
 const http = process.getBuiltinModule("node:http")
 
-/** A request to the collector. */
-export interface Export {
+/** An export request that the collector received. */
+export interface ReceivedExport {
   readonly path: string
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
@@ -18,12 +18,16 @@ const readBody = async (request: IncomingMessage): Promise<Buffer> => {
   return request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body
 }
 
-/** A collector on loopback that keeps what it is sent, and answers as it is told; by nothing where that is undefined. */
+/** Starts a collector on loopback that records requests. `answer` writes each response. */
 export const start = (
   answer: (response: ServerResponse) => void = (response) => void response.writeHead(200).end()
-): Effect.Effect<{ readonly url: string; readonly exports: ReadonlyArray<Export> }, never, Scope.Scope> =>
+): Effect.Effect<
+  { readonly url: string; readonly exports: ReadonlyArray<ReceivedExport> },
+  never,
+  Scope.Scope
+> =>
   Effect.gen(function* () {
-    const exports: Array<Export> = []
+    const exports: Array<ReceivedExport> = []
     const server = http.createServer((request, response) => {
       void readBody(request).then((body) => {
         exports.push({ path: request.url ?? "", headers: request.headers, body })

@@ -5,16 +5,16 @@ import { resourceFromAttributes } from "@opentelemetry/resources"
 import { AlwaysOnSampler, type ReadableSpan, TracerProvider } from "@opentelemetry/sdk-trace"
 import { Tracer } from "effect"
 import * as fc from "fast-check"
-import * as FinishedSerializer from "../../src/telemetry/sdk/FinishedSerializer.ts"
-import * as FinishedSpan from "../../src/telemetry/sdk/FinishedSpan.ts"
+import * as FinishedSpanSerializer from "../../src/telemetry/sdk/FinishedSpanSerializer.ts"
+import * as FinishedSpanRecorder from "../../src/telemetry/sdk/FinishedSpanRecorder.ts"
 
 const resource = resourceFromAttributes({ "service.name": "test" })
 const scope = { name: "scope", version: "1" }
 
-/** Finished spans, as the program hands them over. */
+/** A recorder of finished spans, and the spans it passes to the processor. */
 const collecting = () => {
   const spans: Array<ReadableSpan> = []
-  const take = FinishedSpan.make({
+  const take = FinishedSpanRecorder.make({
     sampler: new AlwaysOnSampler(),
     processor: {
       onStart: () => {},
@@ -41,7 +41,7 @@ const parent = fc.option(
 const time = fc.bigInt({ min: 0n, max: 4_000_000_000_000_000_000n })
 
 describe("finished spans", () => {
-  it("are written as OpenTelemetry's own serializer writes them, byte for byte", () => {
+  it("are serialized to the same bytes as by OpenTelemetry's own serializer", () => {
     fc.assert(
       fc.property(
         fc.array(attributes, { minLength: 1, maxLength: 4 }),
@@ -68,7 +68,7 @@ describe("finished spans", () => {
               attributes: kinds[which % kinds.length] ?? {}
             })
           }
-          const own = FinishedSerializer.make(ProtobufTraceSerializer)
+          const own = FinishedSpanSerializer.make(ProtobufTraceSerializer)
           for (const span of spans) {
             assert.deepStrictEqual(
               Buffer.from(own.serializeRequest([span]) ?? []),
@@ -84,7 +84,7 @@ describe("finished spans", () => {
     )
   })
 
-  it("go beside others in one request", () => {
+  it("are in one request with other spans", () => {
     const { spans, take } = collecting()
     take({ name: "GET /package", parent: undefined, startTime: 1n, endTime: 2n, attributes: { a: "b" } })
     const other: Array<ReadableSpan> = []
@@ -101,7 +101,7 @@ describe("finished spans", () => {
     })
     provider.getTracer("scope").startSpan("other", {}, ROOT_CONTEXT).end()
     const bytes = Buffer.from(
-      FinishedSerializer.make(ProtobufTraceSerializer).serializeRequest([...other, ...spans]) ?? []
+      FinishedSpanSerializer.make(ProtobufTraceSerializer).serializeRequest([...other, ...spans]) ?? []
     )
     const contexts: ReadonlyArray<SpanContext> = [...other, ...spans].map((span) => span.spanContext())
     for (const { spanId } of contexts) assert.isTrue(bytes.includes(Buffer.from(spanId, "hex")))
