@@ -1,12 +1,15 @@
 import { Metric } from "effect"
 import { assert, describe, it } from "vitest"
 import { flags } from "../packages/proxy/src/config/Flags.ts"
+import { routes } from "../packages/proxy/src/http/request/Routes.ts"
 import {
+  accessTable,
   exportMetrics,
   flagTable,
   metricsOf,
   metricTable,
   replaceSections,
+  routeTable,
   valueTable
 } from "./GeneratedDocs.ts"
 
@@ -44,6 +47,19 @@ describe("generated docs", () => {
     assert.strictEqual(
       valueTable(values),
       "| Value | Default | Meaning |\n| --- | --- | --- |\n| `a.b` | `null` | One thing. |\n\n- `a.b`: `null`: another. Third."
+    )
+  })
+
+  it("list every path with its answer, and the right it needs", () => {
+    const all = Object.values(routes)
+    const rows = [routeTable(all), accessTable(all)].map((table) => table.split("\n").slice(2))
+    assert.deepStrictEqual(
+      rows.map((rows) => rows.map((row) => /\/\w+/.exec(row)?.[0])),
+      [all.map(({ path }) => path), [...all.map(({ path }) => path), undefined]]
+    )
+    assert.include(
+      accessTable([routes.metrics]),
+      "| `/metrics` | `get` on `deployments.apps/prometheus-metrics` | `registry-packages-proxy`,"
     )
   })
 

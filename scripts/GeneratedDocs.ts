@@ -1,6 +1,7 @@
 import { Metric } from "effect"
 import type { DocumentedValue } from "../packages/deploy/src/ValuesTable.ts"
 import { type Flag, variable } from "../packages/proxy/src/config/Flag.ts"
+import type { Route } from "../packages/proxy/src/http/request/Routes.ts"
 import type { OtelVariable } from "../packages/proxy/src/telemetry/OtelVariable.ts"
 import { wrapped } from "./Prose.ts"
 
@@ -91,6 +92,31 @@ export const valueTable = (values: ReadonlyArray<DocumentedValue>): string =>
         rest: ""
       }
     })
+  )
+
+/** One row a route, with its query and what it answers. */
+export const routeTable = (routes: ReadonlyArray<Route>): string =>
+  table(
+    ["Path", "Methods", "Answer"],
+    routes.map(({ answer, methods, path, query }) => [code(path + query), methods.join(", "), answer])
+  )
+
+/** One row a route, with the right that the secure port asks for. */
+export const accessTable = (routes: ReadonlyArray<Route>): string =>
+  table(
+    ["Path", "Needs", "Name, namespace"],
+    [
+      ...routes.map(({ access, path }) =>
+        access === "anonymous"
+          ? [code(path), "nothing", ""]
+          : [
+              code(path),
+              `${code(access.verb)} on ${code(`${access.resource}.${access.group}/${access.subresource}`)}`,
+              `${code(access.name)}, ${code(access.namespace)}`
+            ]
+      ),
+      ["anything else", "does not exist: 404 to everyone", ""]
+    ]
   )
 
 type AnyMetric = Metric.Metric<never, unknown>

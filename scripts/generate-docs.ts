@@ -1,6 +1,6 @@
 /**
- * Writes into README.md, docs/ and the chart's README.md what the code knows better: flags, variables, metrics, values,
- * packages and runtime dependencies, between their markers; the pictures in docs/pictures; the chart's dashboard of all
+ * Writes into README.md, docs/ and the chart's README.md what the code knows better: routes, flags, variables, metrics,
+ * values, packages and runtime dependencies, between their markers; the pictures in docs/pictures; the chart's dashboard of all
  * metrics. `--check` changes nothing and fails when something would change. Manifests that were rendered from another chart
  * than the one there is fail either way.
  */
@@ -14,18 +14,21 @@ import * as Dashboard from "../packages/deploy/src/Dashboard.ts"
 import * as PlainManifest from "../packages/deploy/src/PlainManifest.ts"
 import * as ValuesTable from "../packages/deploy/src/ValuesTable.ts"
 import { flags } from "../packages/proxy/src/config/Flags.ts"
+import { routes } from "../packages/proxy/src/http/request/Routes.ts"
 import * as OtelVariables from "../packages/proxy/src/telemetry/OtelVariables.ts"
 import { bundle } from "./build/Bundle.ts"
 import * as Bundled from "./build/Bundled.ts"
 import * as Dependencies from "./build/Dependencies.ts"
 import { pictures } from "./pictures/Pictures.ts"
 import {
+  accessTable,
   exportMetrics,
   flagTable,
   hasSection,
   metricsOf,
   metricTable,
   replaceSections,
+  routeTable,
   table,
   valueTable,
   variableTable
@@ -107,9 +110,11 @@ const generate = async (): Promise<void> => {
     put(`docs/pictures/${name}`, textOf(`docs/pictures/${name}`), svg)
   }
   const sections = {
+    access: accessTable(Object.values(routes)),
     dependencies: await dependencies(),
     flags: flagTable(Object.values(flags)),
     metrics: metricTable(declared),
+    routes: routeTable(Object.values(routes)),
     otel: variableTable(OtelVariables.all),
     packages: packages(),
     values: valueTable(ValuesTable.documented(Chart.values()))

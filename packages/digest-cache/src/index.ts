@@ -14,6 +14,7 @@ export { BodyError, DigestMismatch, DiskFailed, Stopped } from "./BodyError.ts"
 export {
   type CacheOptions,
   type CacheResult,
+  cacheResults,
   DigestCache,
   type MemoryOptions,
   type OpenPackage,

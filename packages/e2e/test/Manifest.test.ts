@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { rules } from "@registry-packages-proxy/proxy/http/access/Access"
+import { routes } from "@registry-packages-proxy/proxy/http/request/Routes"
 import { loadAll } from "js-yaml"
 import { readFileSync } from "node:fs"
 
@@ -44,7 +44,7 @@ describe("manifest.yaml", () => {
   })
 
   it("has a role for each right that the secure port asks for", () => {
-    for (const rule of Object.values(rules)) {
+    for (const { access: rule } of Object.values(routes)) {
       if (rule === "anonymous") continue
       const wanted: Rule = {
         apiGroups: [rule.group],

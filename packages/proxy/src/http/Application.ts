@@ -9,36 +9,45 @@ import * as OpenMetrics from "../metrics/OpenMetrics.ts"
 import * as ProcessFigures from "../metrics/ProcessFigures.ts"
 import { Refresh } from "../metrics/Refresh.ts"
 import type { Gate } from "./access/Access.ts"
-import * as Exchanges from "./request/Exchange.ts"
 import { Lifecycle } from "./request/Lifecycle.ts"
 import { limits } from "./request/Limits.ts"
 import * as NodeMessages from "./request/NodeMessages.ts"
+import * as MemoryFastPath from "./MemoryFastPath.ts"
 import * as PackageHandler from "./package/PackageHandler.ts"
 import * as Problem from "./request/Problem.ts"
-import * as Recorder from "./request/Recorder.ts"
-import * as RequestMetrics from "./request/RequestMetrics.ts"
 import * as RequestHead from "./request/RequestHead.ts"
+import * as RequestLog from "./request/RequestLog.ts"
+import * as RequestMetrics from "./request/RequestMetrics.ts"
+import * as RequestRecord from "./request/RequestRecord.ts"
 import * as RequestTarget from "./request/RequestTarget.ts"
-import * as ResidentAnswer from "./ResidentAnswer.ts"
+import { labelOf, type RouteName, routes } from "./request/Routes.ts"
 import * as ServerSpans from "./request/ServerSpans.ts"
 
-type Exchange = Exchanges.Exchange
-type KnownRoute = Exchanges.KnownRoute
 type Response = HttpServerResponse.HttpServerResponse
 
-/** The status a request is counted under whose client left before it was answered. */
+/** Recorded when the client disconnects before the response. */
 const clientClosedRequest = 499
 
 const plainText = (status: number, text: string, contentType = "text/plain; charset=utf-8"): Response =>
   HttpServerResponse.text(text, { status, contentType, headers: Problem.noStore })
 
-/** What answers a listener's requests: some at once, on Node's response, and all others as an effect. */
-export interface Served {
-  readonly atOnce: ResidentAnswer.AtOnce
+/** Answers a listener's requests: the fast path what it can, on Node's response, and the handler all others. */
+export interface Handlers {
+  readonly fastPath: MemoryFastPath.FastPath
   readonly handler: Effect.Effect<Response, never, HttpServerRequest.HttpServerRequest | Scope.Scope>
 }
 
-/** The program's HTTP API, whatever listens: DESIGN's paths, each request counted and, but for probes, logged. */
+/** The paths there are, with their queries. */
+const paths = Object.values(routes).map(({ path, query }) => path + query)
+
+/** Answers a request that was admitted. */
+type RouteHandler = (
+  request: HttpServerRequest.HttpServerRequest,
+  query: string,
+  record: RequestRecord.RequestRecord
+) => Effect.Effect<Response, never, Scope.Scope>
+
+/** The HTTP API, for any listener. Counts every request, logs all but probes. */
 export const make = Effect.fnUntraced(function* (options: {
   readonly platform: Platform
   /** The most packages being sent at a time; that of the limits unless told. */
@@ -51,9 +60,9 @@ export const make = Effect.fnUntraced(function* (options: {
   const answerPackage = yield* PackageHandler.make(options.platform)
   const { exemplars, measure } = yield* RequestMetrics.make
   const updateFigures = yield* ProcessFigures.make
-  const record = yield* Recorder.make(measure)
+  const log = yield* RequestLog.make(measure)
   const spans = yield* ServerSpans.make
-  const atOnce = yield* ResidentAnswer.make({ platform: options.platform, packages, record })
+  const fastPath = yield* MemoryFastPath.make({ platform: options.platform, packages, log })
 
   const readiness: Effect.Effect<Response> = Effect.gen(function* () {
     if (lifecycle.isDraining()) return plainText(503, "shutting down\n")
@@ -80,71 +89,72 @@ export const make = Effect.fnUntraced(function* (options: {
         : plainText(200, text, "text/plain; version=0.0.4; charset=utf-8")
     })
 
-  const problemFor = (exchange: Exchange) => (problem: Problem.Problem) =>
+  const problemFor = (record: RequestRecord.RequestRecord) => (problem: Problem.Problem) =>
     Effect.sync(() => {
-      exchange.error = problem.error
-      return Problem.toResponse(problem, exchange.requestId)
+      record.error = problem.error
+      return Problem.toResponse(problem, record.requestId)
     })
 
   const answer = (
     request: HttpServerRequest.HttpServerRequest,
     query: string,
-    exchange: Exchange,
+    record: RequestRecord.RequestRecord,
     gate: Gate | undefined
   ): Effect.Effect<Response, never, Scope.Scope> => {
-    const problem = problemFor(exchange)
+    const problem = problemFor(record)
     const malformed = RequestHead.problemOf(NodeMessages.incoming(request))
     if (malformed !== undefined) return problem(malformed)
-    const { route } = exchange
-    if (route === "unknown") return problem(Problem.unknownPath)
-    if (gate === undefined) return admitted(request, route, query, exchange)
-    return Effect.flatMap(gate.ask(NodeMessages.incoming(request), route, exchange), (refusal) =>
-      refusal === undefined ? admitted(request, route, query, exchange) : problem(refusal)
+    const { route } = record
+    if (route === "unknown") return problem(Problem.unknownPath(paths))
+    if (gate === undefined) return admitted(request, route, query, record)
+    return Effect.flatMap(gate.ask(NodeMessages.incoming(request), route, record), (refusal) =>
+      refusal === undefined ? admitted(request, route, query, record) : problem(refusal)
     )
   }
 
-  /** Answers who may ask. */
-  const admitted = (
-    request: HttpServerRequest.HttpServerRequest,
-    route: KnownRoute,
-    query: string,
-    exchange: Exchange
-  ): Effect.Effect<Response, never, Scope.Scope> => {
-    const problem = problemFor(exchange)
-    if (request.method !== "GET" && request.method !== "HEAD") return problem(Problem.methodNotAllowed)
-    switch (route) {
-      case "healthz":
-        return Effect.succeed(plainText(200, "ok\n"))
-      case "readyz":
-        return readiness
-      case "metrics":
-        return metrics(request.headers["accept"])
-      case "package":
-        if (lifecycle.isDraining()) return problem(Problem.shuttingDown)
-        if (lifecycle.underWay() > packages) return problem(Problem.tooManyRequests)
-        return answerPackage(request, query, exchange)
+  const handlers: Readonly<Record<RouteName, RouteHandler>> = {
+    healthz: () => Effect.succeed(plainText(200, "ok\n")),
+    readyz: () => readiness,
+    metrics: (request) => metrics(request.headers["accept"]),
+    package: (request, query, record) => {
+      if (lifecycle.isDraining()) return problemFor(record)(Problem.shuttingDown)
+      if (lifecycle.underWay() > packages) return problemFor(record)(Problem.tooManyRequests)
+      return answerPackage(request, query, record)
     }
   }
 
-  const failed = (exchange: Exchange, defect: unknown): Effect.Effect<Response> => {
-    exchange.cause = Cause.die(defect)
-    return problemFor(exchange)(Problem.internal)
+  /** Handles an authorised request. */
+  const admitted = (
+    request: HttpServerRequest.HttpServerRequest,
+    route: RouteName,
+    query: string,
+    record: RequestRecord.RequestRecord
+  ): Effect.Effect<Response, never, Scope.Scope> => {
+    const { methods } = routes[route]
+    return methods.some((method) => method === request.method)
+      ? handlers[route](request, query, record)
+      : problemFor(record)(Problem.methodNotAllowed(methods))
+  }
+
+  const failed = (record: RequestRecord.RequestRecord, defect: unknown): Effect.Effect<Response> => {
+    record.cause = Cause.die(defect)
+    return problemFor(record)(Problem.internal)
   }
 
   const respond = Effect.fnUntraced(function* (gate: Gate | undefined) {
     const request = yield* HttpServerRequest.HttpServerRequest
     const began = yield* Clock.currentTimeMillis
     const { path, query } = RequestTarget.parse(NodeMessages.incoming(request).url ?? "")
-    const exchange = Exchanges.make(Exchanges.routeOf(path), NodeMessages.incoming(request))
-    const span = spans.begin(NodeMessages.incoming(request), exchange)
-    // Looked at once it is counted, and where a defect is caught.
-    const answered = Effect.suspend(() => answer(request, query, exchange, gate)).pipe(
-      Effect.catchDefect((defect) => failed(exchange, defect)),
+    const record = RequestRecord.make(labelOf(path), NodeMessages.incoming(request))
+    const span = spans.begin(NodeMessages.incoming(request), record)
+    // Suspended, so that a defect is caught and the request still counted.
+    const answered = Effect.suspend(() => answer(request, query, record, gate)).pipe(
+      Effect.catchDefect((defect) => failed(record, defect)),
       Effect.map((response) => {
         const { body } = response
-        if (body._tag === "Uint8Array" && request.method !== "HEAD") exchange.bytes = body.contentLength
+        if (body._tag === "Uint8Array" && request.method !== "HEAD") record.bytes = body.contentLength
         // The secure port keeps connections of authenticated callers only: others could hold all of them for nothing.
-        return gate !== undefined && exchange.user === undefined
+        return gate !== undefined && record.user === undefined
           ? HttpServerResponse.setHeader(response, "connection", "close")
           : lifecycle.closing(response)
       }),
@@ -154,26 +164,29 @@ export const make = Effect.fnUntraced(function* (options: {
         Effect.sync(() => {
           const { headersSent, statusCode } = NodeMessages.outgoing(request)
           const isBroken = exit._tag === "Failure" && headersSent
-          if (isBroken) exchange.aborted = true
+          if (isBroken) record.aborted = true
           const status =
             exit._tag === "Success" ? exit.value.status : isBroken ? statusCode : clientClosedRequest
-          record({ method: request.method, exchange, status, began, span })
-          spans.end(span, exchange, status)
+          log({ method: request.method, record, status, began, span })
+          spans.end(span, record, status)
         })
       )
     )
     const traced =
       span === undefined ? answered : Effect.withParentSpan(answered, span, { captureStackTrace: false })
-    return yield* exchange.route === "package" ? lifecycle.track(request, traced) : traced
+    return yield* record.route === "package" ? lifecycle.track(request, traced) : traced
   })
 
-  const behind = (gate: Gate | undefined): Served => ({ handler: respond(gate), atOnce: atOnce(gate) })
+  const handlersFor = (gate: Gate | undefined): Handlers => ({
+    handler: respond(gate),
+    fastPath: fastPath(gate)
+  })
 
   return {
-    /** For whoever reaches the listener. */
-    application: behind(undefined),
-    /** For whom the gate lets in. */
-    guarded: (gate: Gate) => behind(gate)
+    /** For every caller that reaches the listener. */
+    application: handlersFor(undefined),
+    /** For callers whom the gate admits. */
+    guarded: (gate: Gate) => handlersFor(gate)
   }
 })
 

@@ -1,3 +1,4 @@
+import { cacheResults } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { Metric } from "effect"
 import * as Series from "./Series.ts"
 
@@ -39,8 +40,9 @@ export const boundaries = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600
 ]
 
-/** How a package was had, or that none was: of a problem, or of another path. */
-export type CacheLabel = "hit" | "memory" | "miss" | "collapsed" | "bypass" | "none"
+/** The cache result of a request; none for a problem, or another path. */
+export const cacheLabels = [...cacheResults, "none"] as const
+export type CacheLabel = (typeof cacheLabels)[number]
 
 const firstByteSeconds = Metric.histogram(`${prefix}_request_first_byte_seconds`, {
   description:

@@ -31,3 +31,11 @@ export const ofHistogram = (
 /** The same of a gauge. */
 export const ofGauge = ({ description = "", id }: Metric.Gauge<number>) =>
   remembered((attributes) => Metric.gauge(id, { description, attributes }))
+
+/** One `A` for each of these values. */
+export const ofEach = <const Value extends string, A>(
+  values: ReadonlyArray<Value>,
+  make: (value: Value) => A
+): Readonly<Record<Value, A>> =>
+  // What `fromEntries` loses: there is a key for each value.
+  Object.fromEntries(values.map((value) => [value, make(value)])) as Record<Value, A>

@@ -27,7 +27,7 @@ import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import type { IncomingHttpHeaders } from "node:http"
 import type { ConnectionOptions, TLSSocket } from "node:tls"
 import * as AccessLog from "../../src/logging/AccessLog.ts"
-import { rules } from "../../src/http/access/Access.ts"
+import { routes } from "../../src/http/request/Routes.ts"
 import { layerSecure } from "../../src/http/server/Listener.ts"
 import type { MinVersion } from "../../src/http/server/SecureListener.ts"
 import { bytes } from "./harness.ts"
@@ -43,11 +43,8 @@ export const tokens = {
   none: "token-none"
 }
 
-const rightsTo = (...routes: ReadonlyArray<"package" | "metrics">): ReadonlyArray<string> =>
-  routes.flatMap((route) => {
-    const rule = rules[route]
-    return rule === "anonymous" ? [] : [format(rule)]
-  })
+const rightsTo = (...names: ReadonlyArray<"package" | "metrics">): ReadonlyArray<string> =>
+  names.map((name) => format(routes[name].access))
 
 const listen = { host: "127.0.0.1", port: 0 }
 

@@ -71,14 +71,16 @@ describe("problems", () => {
     )
   )
 
-  it.effect("404 for an unknown path, whatever the method or spelling", () =>
+  it.effect("404 for an unknown path, whatever the method or spelling, with the paths there are", () =>
     withPlatform(
       Effect.gen(function* () {
         const proxy = yield* start()
+        const words =
+          "No such path. The paths are /package?digest=DIGEST[&repository=REPOSITORY][&path=PATH], /healthz, /readyz, /metrics."
         for (const path of ["/", "/packages", "/package/", "//package", "/Package", "/%70ackage"]) {
-          assertProblem(yield* proxy.request(path), 404, "No such path")
+          assertProblem(yield* proxy.request(path), 404, words)
         }
-        assertProblem(yield* proxy.request("/nothing", { method: "POST" }), 404, "No such path")
+        assertProblem(yield* proxy.request("/nothing", { method: "POST" }), 404, words)
       })
     )
   )

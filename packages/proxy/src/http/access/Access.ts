@@ -2,45 +2,27 @@ import type { Denied, NotAuthenticated, Undecided } from "@registry-packages-pro
 import { Authenticator, type Presented } from "@registry-packages-proxy/access-control/Authenticator"
 import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
 import type { PeerCertificate } from "@registry-packages-proxy/access-control/PeerCertificate"
-import * as ResourceRule from "@registry-packages-proxy/access-control/ResourceRule"
+import type * as ResourceRule from "@registry-packages-proxy/access-control/ResourceRule"
 import { Effect, Option, Redacted } from "effect"
 import type { IncomingMessage } from "node:http"
 import { errorType } from "../../telemetry/ErrorType.ts"
 import * as CertificateRefusals from "./CertificateRefusals.ts"
-import type { Exchange, KnownRoute } from "../request/Exchange.ts"
 import type { Problem } from "../request/Problem.ts"
+import type { RequestRecord } from "../request/RequestRecord.ts"
+import { type RouteName, routes } from "../request/Routes.ts"
 
 /** Who gets through to a route. */
 export interface Gate {
-  /** The problem that a request is refused with, if it is; the exchange is told its user. */
+  /** The problem that a request is refused with, if it is; the record is told its user. */
   readonly ask: (
     request: IncomingMessage,
-    route: KnownRoute,
-    exchange: Pick<Exchange, "user">
+    route: RouteName,
+    record: Pick<RequestRecord, "user">
   ) => Effect.Effect<Problem | undefined>
   /** The name of a request's user, if a cached decision allows the request. None means "not cached", not "refused". */
-  readonly known: (request: IncomingMessage, route: KnownRoute) => string | undefined
+  readonly known: (request: IncomingMessage, route: RouteName) => string | undefined
   /** Remembers such a user, so that the request is not asked about, and counted, again. */
   readonly admit: (request: IncomingMessage, user: string) => void
-}
-
-const get = (subresource: string): ResourceRule.ResourceRule =>
-  ResourceRule.make({
-    verb: "get",
-    group: "apps",
-    version: "v1",
-    resource: "deployments",
-    subresource,
-    namespace: "d8-cloud-instance-manager",
-    name: "registry-packages-proxy"
-  })
-
-/** What each path needs. */
-export const rules: Readonly<Record<KnownRoute, ResourceRule.ResourceRule | "anonymous">> = {
-  package: get("http"),
-  metrics: get("prometheus-metrics"),
-  healthz: "anonymous",
-  readyz: "anonymous"
 }
 
 // RFC 6750, section 2.1; like Kubernetes, one space and any characters that a token may be written with.
@@ -132,7 +114,7 @@ export const make = (
 
     return {
       known: (request, route) => {
-        const rule = rules[route]
+        const rule = routes[route].access
         if (rule === "anonymous") return undefined
         const user = Authenticator.cachedUser(authenticator, presentedBy(request))
         return Option.isSome(user) && Authorizer.isAllowedByCache(authorizer, user.value, rule)
@@ -140,13 +122,13 @@ export const make = (
           : undefined
       },
       admit: (request, user) => void admitted.set(request, user),
-      ask: (request, route, exchange) => {
-        const rule = rules[route]
-        exchange.user = admitted.get(request)
-        if (rule === "anonymous" || exchange.user !== undefined) return Effect.succeed(undefined)
+      ask: (request, route, record) => {
+        const rule = routes[route].access
+        record.user = admitted.get(request)
+        if (rule === "anonymous" || record.user !== undefined) return Effect.succeed(undefined)
         return authenticator.authenticate(presentedBy(request)).pipe(
           Effect.flatMap((user) => {
-            exchange.user = user.name
+            record.user = user.name
             return authorizer.authorize(user, rule)
           }),
           Effect.as(undefined),

@@ -3,7 +3,7 @@ import type { PeerCertificate } from "@registry-packages-proxy/access-control/Pe
 import { Clock, Effect } from "effect"
 import type { Socket } from "node:net"
 import { shorten } from "../../text/SafeText.ts"
-import { clientAddress } from "../request/Exchange.ts"
+import { clientAddress } from "../request/ClientAddress.ts"
 
 /** The faults of client certificates, in words that follow "it". */
 export const words: Readonly<Record<CertificateRefusal, string>> = {

@@ -8,7 +8,7 @@ import { writeBody } from "./BodyWriter.ts"
 import { BufferPool } from "./BufferPool.ts"
 import * as Conditions from "./Conditions.ts"
 import { fromPullError } from "./ErrorProblems.ts"
-import type { Exchange } from "../request/Exchange.ts"
+import type { RequestRecord } from "../request/RequestRecord.ts"
 import { Lifecycle } from "../request/Lifecycle.ts"
 import { etagOf, packageHeaders, validators } from "./PackageHeaders.ts"
 import * as PackagePull from "./PackagePull.ts"
@@ -35,9 +35,9 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
   const inspect = (query: PackageQuery.PackageQuery, source: Source) =>
     cache.peek({ manifestDigest: query.manifestDigest, platform }, source.resolve)
 
-  const head = (query: PackageQuery.PackageQuery, source: Source, exchange: Exchange) =>
+  const head = (query: PackageQuery.PackageQuery, source: Source, record: RequestRecord) =>
     Effect.map(inspect(query, source), ({ descriptor, result }): Response => {
-      exchange.cache = result
+      record.cache = result
       const headers = packageHeaders({
         manifestDigest: query.manifestDigest,
         descriptor,
@@ -48,9 +48,9 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
       return HttpServerResponse.empty({ status: 200, headers })
     })
 
-  const notModified = (query: PackageQuery.PackageQuery, source: Source, exchange: Exchange) =>
+  const notModified = (query: PackageQuery.PackageQuery, source: Source, record: RequestRecord) =>
     Effect.map(inspect(query, source), ({ result }): Response => {
-      exchange.cache = result
+      record.cache = result
       return HttpServerResponse.empty({ status: 304, headers: validators(query.manifestDigest, result) })
     })
 
@@ -58,7 +58,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
     request: HttpServerRequest.HttpServerRequest,
     query: PackageQuery.PackageQuery,
     source: Source,
-    exchange: Exchange
+    record: RequestRecord
   ): Effect.Effect<Response, Failure, Scope.Scope> =>
     Effect.gen(function* () {
       const header = request.headers["range"]
@@ -73,11 +73,11 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
         Conditions.ifRange(request.headers["if-range"], etagOf(query.manifestDigest)) &&
         Conditions.parseRange(header, known.value.descriptor.size) === "unsatisfiable"
       ) {
-        exchange.cache = known.value.result
-        return toResponse(unsatisfiableRange(known.value.descriptor.size), exchange.requestId)
+        record.cache = known.value.result
+        return toResponse(unsatisfiableRange(known.value.descriptor.size), record.requestId)
       }
       const opened = yield* cache.open({ manifestDigest: query.manifestDigest, platform }, source)
-      exchange.cache = opened.result
+      record.cache = opened.result
       const { descriptor } = opened
       const range =
         header !== undefined &&
@@ -85,8 +85,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
         Conditions.ifRange(request.headers["if-range"], etagOf(query.manifestDigest))
           ? Conditions.parseRange(header, descriptor.size)
           : undefined
-      if (range === "unsatisfiable")
-        return toResponse(unsatisfiableRange(descriptor.size), exchange.requestId)
+      if (range === "unsatisfiable") return toResponse(unsatisfiableRange(descriptor.size), record.requestId)
       const headers = packageHeaders({ manifestDigest: query.manifestDigest, ...opened, range })
       const status = range === undefined ? 200 : 206
       const body = opened.body(range?.start ?? 0, range?.end ?? descriptor.size)
@@ -101,46 +100,46 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
           reader: body.reader,
           pool,
           written: (bytes) => {
-            exchange.firstByteAt ??= clock.currentTimeMillisUnsafe()
-            exchange.bytes += bytes
+            record.firstByteAt ??= clock.currentTimeMillisUnsafe()
+            record.bytes += bytes
           }
         })
       )
       if (exit._tag === "Failure") {
-        exchange.aborted = true
-        exchange.error = errorTypeOf(exit)
-        exchange.cause = exit.cause
+        record.aborted = true
+        record.error = errorTypeOf(exit)
+        record.cause = exit.cause
       }
       return response
     })
 
-  const problem = (problem: Problem, exchange: Exchange): Response => {
-    exchange.error = problem.error
-    return toResponse(problem, exchange.requestId)
+  const problem = (problem: Problem, record: RequestRecord): Response => {
+    record.error = problem.error
+    return toResponse(problem, record.requestId)
   }
 
   return (
     request: HttpServerRequest.HttpServerRequest,
     query: string,
-    exchange: Exchange
+    record: RequestRecord
   ): Effect.Effect<Response, never, Scope.Scope> => {
     const parsed = PackageQuery.parse(query)
-    if (Result.isFailure(parsed)) return Effect.succeed(problem(parsed.failure, exchange))
-    exchange.query = parsed.success
+    if (Result.isFailure(parsed)) return Effect.succeed(problem(parsed.failure, record))
+    record.query = parsed.success
     const source = pull(parsed.success, platform, (host) => {
-      exchange.upstream = host
+      record.upstream = host
     })
     const condition = request.headers["if-none-match"]
     const answer: Effect.Effect<Response, Failure, Scope.Scope> =
       condition !== undefined && Conditions.ifNoneMatch(condition, etagOf(parsed.success.manifestDigest))
-        ? notModified(parsed.success, source, exchange)
+        ? notModified(parsed.success, source, record)
         : request.method === "HEAD"
-          ? head(parsed.success, source, exchange)
-          : get(request, parsed.success, source, exchange)
+          ? head(parsed.success, source, record)
+          : get(request, parsed.success, source, record)
     return Effect.catch(answer, (error) =>
       Effect.sync(() => {
-        exchange.cause = Cause.fail(error)
-        return problem(fromPullError(error), exchange)
+        record.cause = Cause.fail(error)
+        return problem(fromPullError(error), record)
       })
     )
   }

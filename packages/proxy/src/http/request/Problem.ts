@@ -41,17 +41,17 @@ export const toResponse = (problem: Problem, requestId: string): HttpServerRespo
 
 export const badRequest = (detail: string): Problem => ({ status: 400, detail })
 
-export const unknownPath: Problem = {
+/** `paths` are those that exist. */
+export const unknownPath = (paths: ReadonlyArray<string>): Problem => ({
   status: 404,
-  detail:
-    "No such path. Packages are at /package?digest=<digest>, probes at /healthz and /readyz, metrics at /metrics."
-}
+  detail: `No such path. The paths are ${paths.join(", ")}.`
+})
 
-export const methodNotAllowed: Problem = {
+export const methodNotAllowed = (methods: ReadonlyArray<string>): Problem => ({
   status: 405,
-  detail: "Only GET and HEAD are answered here.",
-  headers: { allow: "GET, HEAD" }
-}
+  detail: `Only ${methods.join(" and ")} are answered here.`,
+  headers: { allow: methods.join(", ") }
+})
 
 export const shuttingDown: Problem = {
   status: 503,

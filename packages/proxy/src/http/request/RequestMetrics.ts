@@ -1,12 +1,14 @@
 import { Clock, type Context, Effect, type Metric, type Tracer } from "effect"
 import { Exemplars } from "../../metrics/Exemplars.ts"
 import * as Metrics from "../../metrics/Metrics.ts"
-import type { Exchange, Route } from "./Exchange.ts"
+import { ofEach } from "../../metrics/Series.ts"
+import type { RequestRecord } from "./RequestRecord.ts"
+import { type RouteLabel, routeLabels } from "./Routes.ts"
 
 /** Measures requests as they end. */
 export interface RequestMetrics {
   /** `began` in milliseconds since the epoch; with the span of the request where it has one that is kept. */
-  readonly measure: (exchange: Exchange, began: number, span: Tracer.AnySpan | undefined) => void
+  readonly measure: (record: RequestRecord, began: number, span: Tracer.AnySpan | undefined) => void
   readonly exemplars: Exemplars
 }
 
@@ -27,39 +29,25 @@ const seriesOf = (histogram: Metric.Histogram<number>, labels: Readonly<Record<s
 interface Family {
   readonly firstByte: Series
   readonly bytes: Metric.Counter<number>
-  readonly total: Readonly<Record<Route, Series>>
+  readonly total: Readonly<Record<RouteLabel, Series>>
 }
 
 const familyOf = (cache: Metrics.CacheLabel): Family => {
-  const total = (handler: Route) => seriesOf(Metrics.requestSeconds({ handler, cache }), { handler, cache })
   return {
     firstByte: seriesOf(Metrics.firstByte({ cache }), { cache }),
     bytes: Metrics.responseBytes({ cache }),
-    total: {
-      package: total("package"),
-      healthz: total("healthz"),
-      readyz: total("readyz"),
-      metrics: total("metrics"),
-      unknown: total("unknown")
-    }
+    total: ofEach(routeLabels, (handler) =>
+      seriesOf(Metrics.requestSeconds({ handler, cache }), { handler, cache })
+    )
   }
 }
-
-/** Made once, since the sets of labels are few and fixed: requests are many. */
-const makeFamilies = (): Readonly<Record<Metrics.CacheLabel, Family>> => ({
-  hit: familyOf("hit"),
-  memory: familyOf("memory"),
-  miss: familyOf("miss"),
-  collapsed: familyOf("collapsed"),
-  bypass: familyOf("bypass"),
-  none: familyOf("none")
-})
 
 export const make: Effect.Effect<RequestMetrics> = Effect.gen(function* () {
   const clock = yield* Clock.Clock
   const context: Context.Context<never> = yield* Effect.context<never>()
   const exemplars = new Exemplars()
-  const families = makeFamilies()
+  // Made once: requests are many.
+  const families = ofEach(Metrics.cacheLabels, familyOf)
 
   const update = ({ histogram, name }: Series, seconds: number, traceId: string | undefined): void => {
     histogram.updateUnsafe(seconds, context)

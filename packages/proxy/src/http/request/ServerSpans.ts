@@ -2,18 +2,10 @@ import { Clock, Context, Effect, Exit, Option, Tracer } from "effect"
 import type { IncomingMessage } from "node:http"
 import { FinishedSpans } from "../../telemetry/FinishedSpans.ts"
 import { Propagation } from "../../telemetry/Propagation.ts"
-import type { Exchange } from "./Exchange.ts"
+import type { RequestRecord } from "./RequestRecord.ts"
+import { routeOf } from "./Routes.ts"
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-
-/** The route's path; a path that is none of ours is the client's own text, and in no span. */
-const paths = {
-  package: "/package",
-  healthz: "/healthz",
-  readyz: "/readyz",
-  metrics: "/metrics",
-  unknown: undefined
-} as const
 
 /** Gives requests their server spans. */
 export interface ServerSpans {
@@ -21,13 +13,13 @@ export interface ServerSpans {
    * Begins the span of a request, under its caller's where it names one; none for a probe. Where nothing is traced it is the
    * caller's own, for the log.
    */
-  readonly begin: (request: IncomingMessage, exchange: Exchange) => Tracer.AnySpan | undefined
+  readonly begin: (request: IncomingMessage, record: RequestRecord) => Tracer.AnySpan | undefined
   /** Ends it with what is known of the request. */
-  readonly end: (span: Tracer.AnySpan | undefined, exchange: Exchange, status: number) => void
+  readonly end: (span: Tracer.AnySpan | undefined, record: RequestRecord, status: number) => void
   /** The span of a GET that was answered with a package at once, begun at a time in nanoseconds since the epoch. */
   readonly answered: (
     request: IncomingMessage,
-    exchange: Exchange,
+    record: RequestRecord,
     status: number,
     began: bigint
   ) => Tracer.AnySpan | undefined
@@ -36,20 +28,21 @@ export interface ServerSpans {
 }
 
 /** The failure that a span of a response ends with, of 5xx or broken off. */
-const exitOf = ({ aborted, error }: Exchange, status: number): Exit.Exit<void, string> =>
+const exitOf = ({ aborted, error }: RequestRecord, status: number): Exit.Exit<void, string> =>
   status >= 500 || aborted ? Exit.fail(error ?? `answered ${status}`) : Exit.void
 
 /** What is known of a request when it comes. */
 const requestAttributes = (
   { httpVersion, method, socket }: IncomingMessage,
-  { clientAddress, route }: Exchange
+  { clientAddress, route }: RequestRecord
 ): Record<string, string | number> => {
   const attributes: Record<string, string | number> = {
     "http.request.method": methods.has(method ?? "") ? (method ?? "") : "_OTHER",
     "url.scheme": "encrypted" in socket ? "https" : "http",
     "network.protocol.version": httpVersion
   }
-  const path = paths[route]
+  // A path that is none of ours is the client's own text, and in no span.
+  const path = routeOf(route)?.path
   if (path !== undefined) {
     attributes["http.route"] = path
     attributes["url.path"] = path
@@ -62,7 +55,7 @@ const requestAttributes = (
 
 /** What is known of it once it was answered. */
 const answerAttributes = (
-  { aborted, bytes, cache, error, query }: Exchange,
+  { aborted, bytes, cache, error, query }: RequestRecord,
   status: number
 ): Record<string, string | number> => {
   const attributes: Record<string, string | number> = {
@@ -81,7 +74,7 @@ const answerAttributes = (
 
 /** An answer, and what its span told of it. */
 interface Answered {
-  readonly query: Exchange["query"]
+  readonly query: RequestRecord["query"]
   readonly bytes: number
   readonly status: number
   readonly attributes: Readonly<Record<string, string | number>>
@@ -91,9 +84,9 @@ const annotate = (span: Tracer.Span, attributes: Readonly<Record<string, string 
   for (const name in attributes) span.attribute(name, attributes[name])
 }
 
-const nameOf = (method: string | undefined, route: Exchange["route"]): string => {
+const nameOf = (method: string | undefined, route: RequestRecord["route"]): string => {
   const known = methods.has(method ?? "") ? (method ?? "") : "HTTP"
-  const path = paths[route]
+  const path = routeOf(route)?.path
   return path === undefined ? known : `${known} ${path}`
 }
 
@@ -108,9 +101,9 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
   const parentOf = ({ headers }: IncomingMessage): Option.Option<Tracer.ExternalSpan> =>
     "traceparent" in headers ? extract(headers) : Option.none()
 
-  const begin = (request: IncomingMessage, exchange: Exchange): Tracer.AnySpan | undefined => {
-    const { route } = exchange
-    if (route === "healthz" || route === "readyz") return undefined
+  const begin = (request: IncomingMessage, record: RequestRecord): Tracer.AnySpan | undefined => {
+    const { route } = record
+    if (routeOf(route)?.isProbe === true) return undefined
     const parent = parentOf(request)
     if (!isOn) return Option.getOrUndefined(parent)
     const span = tracer.span({
@@ -123,14 +116,14 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
       links: [],
       startTime: clock.currentTimeNanosUnsafe()
     })
-    if (span.sampled) annotate(span, requestAttributes(request, exchange))
+    if (span.sampled) annotate(span, requestAttributes(request, record))
     return span
   }
 
-  const end = (span: Tracer.AnySpan | undefined, exchange: Exchange, status: number): void => {
+  const end = (span: Tracer.AnySpan | undefined, record: RequestRecord, status: number): void => {
     if (span?._tag !== "Span") return
-    if (span.sampled) annotate(span, answerAttributes(exchange, status))
-    span.end(clock.currentTimeNanosUnsafe(), exitOf(exchange, status))
+    if (span.sampled) annotate(span, answerAttributes(record, status))
+    span.end(clock.currentTimeNanosUnsafe(), exitOf(record, status))
   }
 
   /** Of the last answer on a connection: the next is often the same, and its attributes then need not be written again. */
@@ -138,10 +131,10 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
 
   const attributesOf = (
     request: IncomingMessage,
-    exchange: Exchange,
+    record: RequestRecord,
     status: number
   ): Readonly<Record<string, string | number>> => {
-    const { bytes, query } = exchange
+    const { bytes, query } = record
     const before = last.get(request.socket)
     if (
       before !== undefined &&
@@ -151,15 +144,15 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
     ) {
       return before.attributes
     }
-    const attributes = { ...requestAttributes(request, exchange), ...answerAttributes(exchange, status) }
+    const attributes = { ...requestAttributes(request, record), ...answerAttributes(record, status) }
     last.set(request.socket, { query, bytes, status, attributes })
     return attributes
   }
 
-  const answered: ServerSpans["answered"] = (request, exchange, status, began) => {
+  const answered: ServerSpans["answered"] = (request, record, status, began) => {
     if (!isOn || finished === undefined) {
-      const span = begin(request, exchange)
-      end(span, exchange, status)
+      const span = begin(request, record)
+      end(span, record, status)
       return span
     }
     return finished({
@@ -167,7 +160,7 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
       parent: Option.getOrUndefined(parentOf(request)),
       startTime: began,
       endTime: clock.currentTimeNanosUnsafe(),
-      attributes: attributesOf(request, exchange, status)
+      attributes: attributesOf(request, record, status)
     })
   }
 

@@ -64,7 +64,7 @@ const serve = Effect.fnUntraced(function* (
   server: Server,
   { inTurn }: Pipelining.Pipelining,
   listener: HttpServer.HttpServer["Service"],
-  { atOnce, handler }: Application.Served
+  { fastPath, handler }: Application.Handlers
 ) {
   // The application gives each request its span, with attributes of its own choosing: Effect's server gives none.
   yield* Effect.withTracerEnabled(listener.serve(Effect.withTracerEnabled(handler, true)), false)
@@ -74,7 +74,7 @@ const serve = Effect.fnUntraced(function* (
     server.on(
       event,
       inTurn((request, response) => {
-        if (atOnce(request, response)) return
+        if (fastPath(request, response)) return
         for (const listen of others) Reflect.apply(listen, server, [request, response])
       })
     )

@@ -1,7 +1,7 @@
 import { Clock, Effect, Metric, type Scope } from "effect"
 import type { Socket } from "node:net"
 import * as Metrics from "../../metrics/Metrics.ts"
-import { clientAddress } from "../request/Exchange.ts"
+import { clientAddress } from "../request/ClientAddress.ts"
 import { type Limits, limits } from "../request/Limits.ts"
 import type { Pipeline } from "./Pipelining.ts"
 

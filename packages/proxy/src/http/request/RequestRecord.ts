@@ -2,30 +2,14 @@ import type { CacheResult } from "@registry-packages-proxy/digest-cache/DigestCa
 import type { Cause } from "effect"
 import { randomUUID } from "node:crypto"
 import type { IncomingMessage } from "node:http"
-import type { Socket } from "node:net"
+import { clientAddress } from "./ClientAddress.ts"
 import type { PackageQuery } from "./PackageQuery.ts"
-
-/** The paths there are. */
-export type KnownRoute = "package" | "healthz" | "readyz" | "metrics"
-
-/** The paths there are, and all others as one: the only values a label or a log's route may take. */
-export type Route = KnownRoute | "unknown"
-
-const routes: Readonly<Record<string, KnownRoute>> = {
-  "/package": "package",
-  "/healthz": "healthz",
-  "/readyz": "readyz",
-  "/metrics": "metrics"
-}
-
-/** The route of a path, which must be written just so. */
-export const routeOf = (path: string): Route =>
-  Object.hasOwn(routes, path) ? (routes[path] ?? "unknown") : "unknown"
+import type { RouteLabel } from "./Routes.ts"
 
 /** What is learned about one request while it is answered, for its log line and its metrics. */
-export interface Exchange {
+export interface RequestRecord {
   readonly requestId: string
-  readonly route: Route
+  readonly route: RouteLabel
   /** The address that the connection comes from. */
   readonly clientAddress: string | undefined
   /** The name of the user whom the secure port authenticated. */
@@ -47,17 +31,8 @@ export interface Exchange {
   aborted: boolean
 }
 
-const mapped = "::ffff:"
-
-/**
- * The address that a connection comes from. An IPv4 one is written as such, though a socket of both families maps it into
- * an IPv6 one (RFC 4291, section 2.5.5.2).
- */
-export const clientAddress = ({ remoteAddress: address }: Socket): string | undefined =>
-  address?.startsWith(mapped) === true && address.includes(".") ? address.slice(mapped.length) : address
-
-/** A request of which nothing is learned yet. */
-export const make = (route: Route, { socket }: IncomingMessage): Exchange => ({
+/** The record of a request that has just come. */
+export const make = (route: RouteLabel, { socket }: IncomingMessage): RequestRecord => ({
   requestId: randomUUID(),
   route,
   clientAddress: clientAddress(socket),

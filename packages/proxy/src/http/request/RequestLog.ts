@@ -3,8 +3,9 @@ import * as AccessLog from "../../logging/AccessLog.ts"
 import * as Metrics from "../../metrics/Metrics.ts"
 import * as Series from "../../metrics/Series.ts"
 import { shorten } from "../../text/SafeText.ts"
-import type { Exchange, Route } from "./Exchange.ts"
 import type { RequestMetrics } from "./RequestMetrics.ts"
+import type { RequestRecord } from "./RequestRecord.ts"
+import { type RouteLabel, routeOf } from "./Routes.ts"
 
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
 
@@ -16,7 +17,7 @@ const requestsOf = Series.ofCounter(Metrics.requests)
 /** The counter of a label set, made once and kept, since the sets are few and fixed. */
 const makeCounters = () => {
   const counters = new Map<string, Metric.Counter<number>>()
-  return (handler: Route, method: string, code: number): Metric.Counter<number> => {
+  return (handler: RouteLabel, method: string, code: number): Metric.Counter<number> => {
     const name = `${handler} ${method} ${code}`
     const known = counters.get(name)
     if (known !== undefined) return known
@@ -32,9 +33,9 @@ const makeCounters = () => {
 }
 
 /** A request that was answered, or whose client left. */
-export interface Answered {
+export interface CompletedRequest {
   readonly method: string
-  readonly exchange: Exchange
+  readonly record: RequestRecord
   readonly status: number
   /** When it came, in milliseconds since the epoch. */
   readonly began: number
@@ -42,21 +43,21 @@ export interface Answered {
 }
 
 /** Counts a request and, unless it was a probe's, logs it. */
-export type Recorder = (answered: Answered) => void
+export type RequestLog = (completed: CompletedRequest) => void
 
 /** `measure` is told of each. */
 export const make = Effect.fnUntraced(function* (
   measure: RequestMetrics["measure"]
-): Effect.fn.Return<Recorder> {
+): Effect.fn.Return<RequestLog> {
   const clock = yield* Clock.Clock
   const metrics = yield* Effect.context<never>()
   const log = yield* AccessLog.make
   const counterOf = makeCounters()
-  return ({ began, exchange, method, span, status }) => {
-    const { aborted, bytes, cache, cause, clientAddress, error, requestId, route, upstream, user } = exchange
+  return ({ began, record, method, span, status }) => {
+    const { aborted, bytes, cache, cause, clientAddress, error, requestId, route, upstream, user } = record
     counterOf(route, method, status).updateUnsafe(1, metrics)
-    measure(exchange, began, span)
-    if (route === "healthz" || route === "readyz") return
+    measure(record, began, span)
+    if (routeOf(route)?.isProbe === true) return
     const seconds = (clock.currentTimeMillisUnsafe() - began) / 1000
     const userName = user === undefined ? undefined : shorten(user, maxUserLength)
     log(
@@ -73,7 +74,7 @@ export const make = Effect.fnUntraced(function* (
         requestId,
         aborted,
         error,
-        digest: error === undefined ? undefined : exchange.query?.manifestDigest
+        digest: error === undefined ? undefined : record.query?.manifestDigest
       },
       span,
       cause

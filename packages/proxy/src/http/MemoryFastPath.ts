@@ -3,17 +3,18 @@ import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Clock, Effect, Result } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Gate } from "./access/Access.ts"
-import * as Exchange from "./request/Exchange.ts"
 import { Lifecycle } from "./request/Lifecycle.ts"
 import { packageHeaders } from "./package/PackageHeaders.ts"
 import * as PackageQuery from "./request/PackageQuery.ts"
-import type { Recorder } from "./request/Recorder.ts"
 import * as RequestHead from "./request/RequestHead.ts"
+import type { RequestLog } from "./request/RequestLog.ts"
+import * as RequestRecord from "./request/RequestRecord.ts"
 import * as RequestTarget from "./request/RequestTarget.ts"
+import { labelOf } from "./request/Routes.ts"
 import * as ServerSpans from "./request/ServerSpans.ts"
 
 /** Answers a request if that needs no waiting; false, and nothing done, where it does. */
-export type AtOnce = (request: IncomingMessage, response: ServerResponse) => boolean
+export type FastPath = (request: IncomingMessage, response: ServerResponse) => boolean
 
 /** Headers that ask for more than the whole package, announce a body, or that only the application reads. */
 const unusual = [
@@ -40,7 +41,7 @@ const makeQueryOf = (): ((target: string) => PackageQuery.PackageQuery | undefin
     const remembered = known.get(target)
     if (remembered !== undefined) return remembered
     const { path, query } = RequestTarget.parse(target)
-    if (Exchange.routeOf(path) !== "package") return undefined
+    if (labelOf(path) !== "package") return undefined
     const parsed = PackageQuery.parse(query)
     if (Result.isFailure(parsed)) return undefined
     if (known.size >= maxRemembered.targets) known.clear()
@@ -58,16 +59,16 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly platform: Platform
   /** The most packages being sent at a time. */
   readonly packages: number
-  readonly record: Recorder
+  readonly log: RequestLog
 }) {
-  const { packages, platform, record } = options
+  const { log, packages, platform } = options
   const cache = yield* DigestCache
   const lifecycle = yield* Lifecycle
   const clock = yield* Clock.Clock
   const spans = yield* ServerSpans.make
   const queryOf = makeQueryOf()
 
-  return (gate: Gate | undefined): AtOnce =>
+  return (gate: Gate | undefined): FastPath =>
     (request, response) => {
       if (!isUsual(request)) return false
       const query = queryOf(request.url ?? "")
@@ -82,7 +83,7 @@ export const make = Effect.fnUntraced(function* (options: {
         return false
       }
       const began = clock.currentTimeMillisUnsafe()
-      const exchange = Exchange.make("package", request)
+      const record = RequestRecord.make("package", request)
       const nanos = spans.isOn ? clock.currentTimeNanosUnsafe() : 0n
       const { bytes, descriptor } = resident
       lifecycle.sending(response)
@@ -97,12 +98,12 @@ export const make = Effect.fnUntraced(function* (options: {
         })
       )
       response.end(bytes)
-      exchange.query = query
-      exchange.user = user
-      exchange.cache = "memory"
-      exchange.bytes = bytes.length
-      const span = spans.answered(request, exchange, 200, nanos)
-      record({ method: "GET", exchange, status: 200, began, span })
+      record.query = query
+      record.user = user
+      record.cache = "memory"
+      record.bytes = bytes.length
+      const span = spans.answered(request, record, 200, nanos)
+      log({ method: "GET", record, status: 200, began, span })
       return true
     }
 })
