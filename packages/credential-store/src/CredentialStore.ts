@@ -6,7 +6,7 @@ import { Clock, Context, Effect, type FileSystem, Layer, Metric, Option, Schedul
 import { CredentialError, NotSynced, UnknownRepository, Unreadable } from "./CredentialError.ts"
 import * as CredentialsFile from "./feeds/CredentialsFile.ts"
 import * as Feed from "./feeds/Feed.ts"
-import { ownSlot } from "./kinds/KubernetesObject.ts"
+import { ownSlot } from "./kinds/ObjectKind.ts"
 import { Ledger } from "./internal/Ledger.ts"
 import * as Metrics from "./Metrics.ts"
 import * as WatchFeed from "./feeds/WatchFeed.ts"

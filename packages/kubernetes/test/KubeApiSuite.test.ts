@@ -14,6 +14,8 @@ const user = "system:serviceaccount:testkit:reader"
 
 const make = (): KubeApi => {
   const api = new KubeApi({ collections: { [path]: "ConfigMap" } })
+  // A kind that the suite asks for, and no server has.
+  api.missing.add("/apis/nothing.invalid/v1/namespaces/testkit/nothings")
   api.reviews.users.set(token, { username: user })
   api.reviews.allows = (access) => access.user === user && access.resourceAttributes["verb"] === "get"
   return api

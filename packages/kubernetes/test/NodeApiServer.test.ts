@@ -177,7 +177,7 @@ describe("a kubeconfig", () => {
     "with a path in its server's URL, over plain HTTP",
     Effect.fn(function* () {
       const fake = make()
-      fake.apply(path, thing("one", "1"))
+      fake.missing.add(`/k8s/clusters/one${path}`)
       const { origin } = yield* KubeApiHttp.listen(fake)
       const api = yield* connect(
         kubeconfig(yield* writeKubeconfig({ server: `${origin}/k8s/clusters/one/`, user: {} }))

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as ClusterLocation from "@registry-packages-proxy/kubernetes/ClusterLocation"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import {
+  collections,
   moduleSource,
   registrySecret
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
@@ -32,7 +33,7 @@ const world = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectoryScoped()
-  const api = new KubeApi({ collections: { [sources]: "ModuleSource", [secrets]: "Secret" } })
+  const api = new KubeApi({ collections })
   const { origin } = yield* KubeApiHttp.listen(api)
   const registry = yield* TestRegistry.make({
     auth: { _tag: "Bearer", username: "reader", password: passwords[0], expiresIn: 300 }

@@ -1,4 +1,5 @@
 import { Schema, type Stream } from "effect"
+import { kinds } from "../kinds/Kinds.ts"
 
 /**
  * What a feed tells the store. Objects are Kubernetes objects as they came, not decoded: the store decodes each on its
@@ -17,7 +18,7 @@ export type FeedEvent =
   | { readonly _tag: "OutOfTouch"; readonly detail: string }
 
 /** What the store waits for until a feed has delivered once, in words for anyone: they name no file and no object. */
-export const Awaited = Schema.Literals(["credentials-files", "module-sources", "registry-secret"])
+export const Awaited = Schema.Literals(["credentials-files", ...kinds.map(({ awaited }) => awaited)])
 export type Awaited = typeof Awaited.Type
 
 /**

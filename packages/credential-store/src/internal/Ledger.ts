@@ -2,17 +2,15 @@ import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySou
 import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Result } from "effect"
 import type { Awaited, Feed, FeedEvent } from "../feeds/Feed.ts"
-import * as ModuleSource from "../kinds/ModuleSource.ts"
-import * as RegistrySecret from "../kinds/RegistrySecret.ts"
 import {
   fingerprint,
   identify,
   type Identity,
   type Problem,
   read,
-  type ReadSource,
-  type Slot
+  wanted
 } from "../kinds/KubernetesObject.ts"
+import type { ReadSource, Slot } from "../kinds/ObjectKind.ts"
 import type { Report } from "./Report.ts"
 import * as StoredSource from "./kinds/StoredSource.ts"
 
@@ -184,7 +182,7 @@ export class Ledger {
 
   #put(index: number, progress: Progress, identity: Identity, object: unknown, reports: Array<Report>): void {
     const known = progress.entries.get(identity.id)
-    const print = fingerprint(object)
+    const print = fingerprint(object, identity)
     if (known !== undefined && print !== undefined && known.fingerprint === print) return
     const entry: Entry = known ?? {
       feed: index,
@@ -203,17 +201,17 @@ export class Ledger {
   }
 
   #take(entry: Entry, object: unknown, isNew: boolean, reports: Array<Report>): void {
-    const { label, type } = entry.identity
-    if (type === "Ignored") {
+    const { kind, label } = entry.identity
+    if (kind === "Ignored") {
       if (isNew) reports.push({ level: "Debug", message: `${label} is left out: ${wanted}` })
       return
     }
     const wasBroken = entry.problem !== undefined
     const lastWarning = entry.good?.source.warning
     const result: Result.Result<ReadSource, Problem> =
-      type === "Malformed"
+      kind === "Malformed"
         ? Result.fail({ slot: undefined, detail: "it is left out" })
-        : read(object, entry.identity, entry.good?.source)
+        : read(object, kind, entry.identity, entry.good?.source)
     if (Result.isSuccess(result)) {
       entry.good = result.success
       entry.problem = undefined
@@ -237,7 +235,7 @@ export class Ledger {
     if (entry.problem !== undefined) this.#broken--
     entry.good = undefined
     entry.problem = undefined
-    if (entry.identity.type !== "Ignored")
+    if (entry.identity.kind !== "Ignored")
       reports.push({ level: "Debug", message: `${entry.identity.label} is gone` })
     this.#claim(entry, before)
   }
@@ -308,8 +306,6 @@ export class Ledger {
     return this.#rank(a) - this.#rank(b) || age || a.feed - b.feed || (a.identity.id < b.identity.id ? -1 : 1)
   }
 }
-
-const wanted = `neither a ${ModuleSource.apiVersion} ModuleSource nor the Secret ${RegistrySecret.namespace}/${RegistrySecret.name}`
 
 const slotsOf = (entry: Entry): ReadonlySet<Slot> =>
   new Set([entry.good?.slot, entry.problem?.slot].filter((slot) => slot !== undefined))

@@ -1,16 +1,14 @@
+import * as Resource from "@registry-packages-proxy/kubernetes/Resource"
 import { createHash } from "node:crypto"
 import { Option, Predicate, Result, Schema } from "effect"
-import * as ModuleSource from "./ModuleSource.ts"
-import * as RegistrySecret from "./RegistrySecret.ts"
+import { invalid } from "../internal/kinds/Fields.ts"
 import type { StoredSource } from "../internal/kinds/StoredSource.ts"
-
-/** Which repository a source is for; the empty slot is the cluster's own registry. */
-export type Slot = string
-export const ownSlot: Slot = ""
+import { describe, either, kinds } from "./Kinds.ts"
+import type { ObjectKind, ReadSource, Slot } from "./ObjectKind.ts"
 
 /** What an object is, without a look at its values. */
 export interface Identity {
-  readonly type: "ModuleSource" | "Secret" | "Ignored" | "Malformed"
+  readonly kind: ObjectKind | "Ignored" | "Malformed"
   /** Unique within a feed. */
   readonly id: string
   /** For messages, and the source's origin. */
@@ -45,46 +43,48 @@ const timestamp = (value: unknown): number => {
   return Number.isNaN(time) ? Number.NEGATIVE_INFINITY : time
 }
 
+const kindOf = (
+  apiVersion: string,
+  kind: string,
+  namespace: string | undefined,
+  name: string | undefined
+): ObjectKind | undefined =>
+  kinds.find(
+    (one: ObjectKind) =>
+      one.kind === kind &&
+      Resource.apiVersion(one) === apiVersion &&
+      (one.namespace === undefined || one.namespace === namespace) &&
+      (one.name === undefined || one.name === name)
+  )
+
+/** The objects that are read, for messages about others: `neither ... nor ...`. */
+export const wanted = `neither ${either(
+  kinds.map((kind: ObjectKind) => `${kind.name === undefined ? "a" : "the"} ${describe(kind)}`),
+  "nor"
+)}`
+
 /** `position` tells objects without a usable name apart. */
 export const identify = (object: unknown, position: number): Identity => {
   const envelope = decodeEnvelope(object)
   if (Option.isNone(envelope)) {
     const label = `object ${position + 1}, which is no Kubernetes object with apiVersion, kind and metadata,`
-    return { type: "Malformed", id: `#${position}`, label, created: Number.NEGATIVE_INFINITY }
+    return { kind: "Malformed", id: `#${position}`, label, created: Number.NEGATIVE_INFINITY }
   }
   const { apiVersion, kind, metadata } = envelope.value
   const created = timestamp(metadata?.creationTimestamp)
   const named = isName(metadata?.name) ? metadata.name : undefined
   const namespace = isName(metadata?.namespace) ? metadata.namespace : undefined
-  if (kind === ModuleSource.kind && apiVersion === ModuleSource.apiVersion) {
-    return named === undefined
-      ? {
-          type: "ModuleSource",
-          id: `${kind}#${position}`,
-          label: `${kind} without a valid name (object ${position + 1})`,
-          created
-        }
-      : { type: "ModuleSource", id: `${kind}/${named}`, label: `${kind} ${named}`, created }
+  const ours = kindOf(apiVersion, kind, namespace, named)
+  const scope = ours === undefined ? namespace : ours.namespace
+  if (ours !== undefined && named === undefined) {
+    const label = `${kind} without a valid name (object ${position + 1})`
+    return { kind: ours, id: `${kind}#${position}`, label, created }
   }
-  const path = [namespace, named ?? `#${position}`].filter(Predicate.isNotUndefined).join("/")
+  const path = [scope, named ?? `#${position}`].filter(Predicate.isNotUndefined).join("/")
   const label = `${isKind(kind) ? kind : "object"} ${path}`
-  const isOurs =
-    kind === RegistrySecret.kind &&
-    apiVersion === RegistrySecret.apiVersion &&
-    namespace === RegistrySecret.namespace &&
-    named === RegistrySecret.name
-  return {
-    type: isOurs ? "Secret" : "Ignored",
-    id: `${isOurs ? "" : "ignored:"}${kind}/${path}`,
-    label,
-    created
-  }
-}
-
-/** A source read from an object, and the repository it is for. */
-export interface ReadSource {
-  readonly slot: Slot
-  readonly source: StoredSource
+  return ours === undefined
+    ? { kind: "Ignored", id: `ignored:${kind}/${path}`, label, created }
+    : { kind: ours, id: `${kind}/${path}`, label, created }
 }
 
 /** Why an object gives no source, and the repository it claims where even that can be read. */
@@ -93,62 +93,37 @@ export interface Problem {
   readonly detail: string
 }
 
-const attempt = (
-  object: unknown,
-  identity: Identity,
-  previous: StoredSource | undefined
-): Result.Result<ReadSource, Problem> => {
-  if (identity.type === "Secret") {
-    return Result.mapBoth(RegistrySecret.decode(object, identity.label, previous), {
-      onSuccess: (source) => ({ slot: ownSlot, source }),
-      onFailure: ({ detail }) => ({ slot: ownSlot, detail })
-    })
-  }
-  const failed = (detail: string): Problem => ({
-    slot: Option.getOrUndefined(ModuleSource.repository(object)),
-    detail
-  })
-  if (identity.id.includes("#")) return Result.fail(failed("metadata.name is missing or not a valid name"))
-  return Result.mapBoth(ModuleSource.decode(object, identity.label, previous), {
-    onSuccess: ({ key, source }) => ({ slot: key, source }),
-    onFailure: ({ detail }) => failed(detail)
-  })
-}
-
-/** Reads a ModuleSource or the registry's Secret. Total: whatever an object holds, nothing is thrown. */
+/** Reads an object of one of the kinds. Total: whatever an object holds, nothing is thrown. */
 export const read = (
   object: unknown,
-  identity: Identity,
+  kind: ObjectKind,
+  { id, label }: Identity,
   previous: StoredSource | undefined
 ): Result.Result<ReadSource, Problem> => {
   try {
-    return attempt(object, identity, previous)
+    const result = id.includes("#")
+      ? invalid("metadata.name is missing or not a valid name")
+      : kind.decode(object, label, previous)
+    return Result.mapError(result, ({ detail }) => ({ slot: kind.claims(object), detail }))
   } catch {
     return Result.fail({ slot: undefined, detail: "it cannot be looked into" })
   }
 }
 
-const pick = (object: unknown, keys: ReadonlyArray<string>): unknown =>
-  Predicate.isObject(object) ? keys.map((key) => object[key]) : object
+const created = (metadata: unknown): unknown =>
+  Predicate.isObject(metadata) ? metadata["creationTimestamp"] : metadata
 
 /** All of an object that is ever read. */
-const parts = (object: unknown): unknown => {
-  if (!Predicate.isObject(object)) return undefined
-  const { data, metadata, spec, stringData } = object
-  const registry = Predicate.isObject(spec) ? spec["registry"] : spec
-  return [
-    pick(metadata, ["creationTimestamp"]),
-    pick(registry, ModuleSource.fields),
-    pick(data, RegistrySecret.fields),
-    pick(stringData, RegistrySecret.fields)
-  ]
-}
+const parts = (object: unknown, kind: Identity["kind"]): unknown =>
+  Predicate.isObject(object) && typeof kind === "object"
+    ? [created(object["metadata"]), kind.parts(object)]
+    : undefined
 
 /** Equal for two objects that read the same, so that what did not change is neither decoded nor reported again. */
-export const fingerprint = (object: unknown): string | undefined => {
+export const fingerprint = (object: unknown, { kind }: Identity): string | undefined => {
   try {
     return createHash("sha256")
-      .update(JSON.stringify(parts(object)) ?? "")
+      .update(JSON.stringify(parts(object, kind)) ?? "")
       .digest("base64")
   } catch {
     return undefined

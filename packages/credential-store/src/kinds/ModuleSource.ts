@@ -1,39 +1,22 @@
 import { parse as parseKey, type RepositoryKey, split } from "@registry-packages-proxy/domain/RepositoryKey"
 import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
-import { Option, Result, Schema } from "effect"
+import { Option, Predicate, Result, Schema } from "effect"
 import { trusted } from "../internal/kinds/Certificates.ts"
-import { base64Text, invalid, scheme, shapeError, Text } from "../internal/kinds/Fields.ts"
+import { base64Text, invalid, pick, scheme, shapeError, Text } from "../internal/kinds/Fields.ts"
 import { fromDockerConfig, joined, type StoredSource } from "../internal/kinds/StoredSource.ts"
-import type { ObjectError } from "../internal/kinds/ObjectError.ts"
-
-export const apiVersion = "deckhouse.io/v1alpha1"
-export const kind = "ModuleSource"
+import type { ObjectKind } from "./ObjectKind.ts"
 
 const Registry = Schema.Struct({ repo: Schema.String, scheme: Text, dockerCfg: Text, ca: Text })
-
-/** What is read below `spec.registry`. */
-export const fields: ReadonlyArray<string> = Object.keys(Registry.fields)
 
 const decodeShape = Schema.decodeUnknownResult(Schema.Struct({ spec: Schema.Struct({ registry: Registry }) }))
 const decodeRepository = Schema.decodeUnknownOption(
   Schema.Struct({ spec: Schema.Struct({ registry: Schema.Struct({ repo: Schema.String }) }) })
 )
 
-/** The repository an object claims, also where the rest of it cannot be read. */
-export const repository = (object: unknown): Option.Option<RepositoryKey> =>
-  Option.flatMap(decodeRepository(object), ({ spec }) => parseKey(spec.registry.repo))
+const claims = (object: unknown): RepositoryKey | undefined =>
+  Option.getOrUndefined(Option.flatMap(decodeRepository(object), ({ spec }) => parseKey(spec.registry.repo)))
 
-/**
- * Reads a ModuleSource (`deckhouse.io/v1alpha1`, cluster-scoped): `spec.registry.repo`, `.scheme` (HTTP or HTTPS in
- * any case, HTTPS where absent), `.dockerCfg` (base64 of a docker config.json, absent or empty for anonymous) and
- * `.ca` (PEM, absent or empty for the system's). Slashes at the repo's end do not matter. Every other field is tolerated. `previous` is what was
- * read from the object before, if it was.
- */
-export const decode = (
-  object: unknown,
-  origin: string,
-  previous?: Pick<StoredSource, "ca">
-): Result.Result<{ readonly key: RepositoryKey; readonly source: StoredSource }, ObjectError> =>
+const decode: ObjectKind["decode"] = (object, origin, previous) =>
   Result.gen(function* () {
     const {
       spec: { registry }
@@ -54,5 +37,25 @@ export const decode = (
       warning: joined(warning, trust.warning),
       origin
     }
-    return { key: key.value, source }
+    return { slot: key.value, source }
   })
+
+/**
+ * A registry of modules. Of a ModuleSource is read: `spec.registry.repo`, `.scheme` (HTTP or HTTPS in
+ * any case, HTTPS where absent), `.dockerCfg` (base64 of a docker config.json, absent or empty for anonymous) and
+ * `.ca` (PEM, absent or empty for the system's). Slashes at the repo's end do not matter. Every other field is tolerated.
+ */
+export const moduleSource = {
+  group: "deckhouse.io",
+  version: "v1alpha1",
+  kind: "ModuleSource",
+  plural: "modulesources",
+  // Objects are the store's to decode: a broken one then keeps its last good state, and its error its name.
+  schema: Schema.Unknown,
+  isOptional: true,
+  awaited: "module-sources",
+  purpose: "the registries of modules",
+  parts: ({ spec }) => pick(Predicate.isObject(spec) ? spec["registry"] : spec, Registry),
+  claims,
+  decode
+} as const satisfies ObjectKind

@@ -2,14 +2,10 @@ import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import { parsePath } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Result, Schema } from "effect"
 import { trusted } from "../internal/kinds/Certificates.ts"
-import { base64Text, invalid, scheme, shapeError, Text } from "../internal/kinds/Fields.ts"
-import { fromDockerConfig, joined, type StoredSource } from "../internal/kinds/StoredSource.ts"
+import { base64Text, invalid, pick, scheme, shapeError, Text } from "../internal/kinds/Fields.ts"
 import type { ObjectError } from "../internal/kinds/ObjectError.ts"
-
-export const apiVersion = "v1"
-export const kind = "Secret"
-export const namespace = "d8-system"
-export const name = "deckhouse-registry"
+import { fromDockerConfig, joined } from "../internal/kinds/StoredSource.ts"
+import { type ObjectKind, ownSlot } from "./ObjectKind.ts"
 
 const Values = Schema.Struct({
   address: Text,
@@ -20,9 +16,6 @@ const Values = Schema.Struct({
 })
 const OptionalValues = Schema.optionalKey(Schema.NullOr(Values))
 
-/** What is read in `data` and `stringData`. */
-export const fields: ReadonlyArray<string> = Object.keys(Values.fields)
-
 const decodeShape = Schema.decodeUnknownResult(
   Schema.Struct({ data: OptionalValues, stringData: OptionalValues })
 )
@@ -30,17 +23,7 @@ const decodeHost = Schema.decodeUnknownOption(RegistryHost)
 
 type Key = keyof typeof Values.fields
 
-/**
- * Reads the Secret `d8-system/deckhouse-registry`, the cluster's own registry: `address` (host, with or without port; a
- * slash at its end does not matter), `path` (with or without slashes around it, may be absent), `scheme` (any case, https
- * where absent), `ca` (PEM) and `.dockerconfigjson` (absent for anonymous), in `data` as base64 or in `stringData`, which
- * wins as it does in Kubernetes. Line breaks around address, path and scheme do not matter.
- */
-export const decode = (
-  object: unknown,
-  origin: string,
-  previous?: Pick<StoredSource, "ca">
-): Result.Result<StoredSource, ObjectError> =>
+const decode: ObjectKind["decode"] = (object, origin, previous) =>
   Result.gen(function* () {
     const { data, stringData } = yield* Result.mapError(decodeShape(object), shapeError)
     const text = (key: Key): Result.Result<string, ObjectError> => {
@@ -56,7 +39,7 @@ export const decode = (
     const config = yield* text(".dockerconfigjson")
     const { keyring, warning } = yield* fromDockerConfig(config, host.value, base.value, ".dockerconfigjson")
     const trust = yield* trusted(yield* text("ca"), "ca", previous?.ca)
-    return {
+    const source = {
       scheme: yield* scheme(yield* text("scheme"), "scheme"),
       host: host.value,
       base: base.value,
@@ -65,4 +48,27 @@ export const decode = (
       warning: joined(warning, trust.warning),
       origin
     }
+    return { slot: ownSlot, source }
   })
+
+/**
+ * The cluster's own registry. Of its Secret is read: `address` (host, with or without port; a
+ * slash at its end does not matter), `path` (with or without slashes around it, may be absent), `scheme` (any case, https
+ * where absent), `ca` (PEM) and `.dockerconfigjson` (absent for anonymous), in `data` as base64 or in `stringData`, which
+ * wins as it does in Kubernetes. Line breaks around address, path and scheme do not matter.
+ */
+export const registrySecret = {
+  group: "",
+  version: "v1",
+  kind: "Secret",
+  plural: "secrets",
+  namespace: "d8-system",
+  name: "deckhouse-registry",
+  schema: Schema.Unknown,
+  isOptional: true,
+  awaited: "registry-secret",
+  purpose: "the registry of the cluster",
+  parts: ({ data, stringData }) => [pick(data, Values), pick(stringData, Values)],
+  claims: () => ownSlot,
+  decode
+} as const satisfies ObjectKind

@@ -2,7 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { captureLog } from "@registry-packages-proxy/testkit/machine/CapturedLog"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
+import { kinds } from "@registry-packages-proxy/credential-store/kinds/Kinds"
+import { moduleSource as required } from "@registry-packages-proxy/credential-store/kinds/ModuleSource"
+import * as WatchFeed from "@registry-packages-proxy/credential-store/feeds/WatchFeed"
+import * as Resource from "@registry-packages-proxy/kubernetes/Resource"
 import {
+  collections,
   moduleSource,
   registrySecret
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
@@ -16,8 +21,7 @@ import { answer, get, status } from "../Harness.ts"
 const sources = "/apis/deckhouse.io/v1alpha1/modulesources"
 const secrets = "/api/v1/namespaces/d8-system/secrets"
 
-const makeApi = (): KubeApi =>
-  new KubeApi({ collections: { [sources]: "ModuleSource", [secrets]: "Secret" } })
+const makeApi = (): KubeApi => new KubeApi({ collections })
 
 const put = (api: KubeApi, object: Record<string, unknown>): void =>
   api.apply(object["kind"] === "Secret" ? secrets : sources, object)
@@ -29,6 +33,12 @@ const store = (api: KubeApi, paths: ReadonlyArray<string> = []) =>
     Layer.provide(KubernetesApi.layer.pipe(Layer.provide(api.layer))),
     Layer.provide(Layer.succeed(FileSystem.FileSystem, makeFileSystem(files)))
   )
+
+/** Runs a test with a store of this API server; fails at once where that lacks a kind. */
+const withStore =
+  (api: KubeApi, paths?: ReadonlyArray<string>) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>) =>
+    Effect.raceFirst(self, api.lacking).pipe(Effect.provide(store(api, paths)))
 
 /** Waits until the answer is this; every step is a turn of the fibers, none takes time. */
 const until = (repository: string, expected: string) =>
@@ -86,7 +96,7 @@ describe("CredentialStore from an API server", () => {
         yield* until("", "Secret d8-system/deckhouse-registry")
         api.remove(secrets, "deckhouse-registry")
         yield* until("", "UnknownRepository")
-      }).pipe(Effect.provide(store(api)))
+      }).pipe(withStore(api))
     })
   )
 
@@ -103,7 +113,7 @@ describe("CredentialStore from an API server", () => {
         assert.strictEqual(yield* answer("registry.example.com/modules"), "UnknownRepository")
         api.remove(sources, "one")
         yield* until("registry.example.com/moved", "UnknownRepository")
-      }).pipe(Effect.provide(store(api)))
+      }).pipe(withStore(api))
     })
   )
 
@@ -119,7 +129,7 @@ describe("CredentialStore from an API server", () => {
         yield* Effect.repeat(Effect.andThen(Effect.yieldNow, passwordOf("")), {
           until: (password) => password === "new"
         })
-      }).pipe(Effect.provide(store(api)))
+      }).pipe(withStore(api))
     })
   )
 
@@ -141,7 +151,7 @@ describe("CredentialStore from an API server", () => {
         yield* Effect.repeat(Effect.andThen(Effect.yieldNow, get("")), {
           until: ({ base, scheme }) => String(base) === "sys/two" && scheme === "https"
         })
-      }).pipe(Effect.provide(store(api)))
+      }).pipe(withStore(api))
     })
   )
 
@@ -161,7 +171,7 @@ describe("CredentialStore from an API server", () => {
         yield* TestClock.adjust("1 minute")
         yield* until("", "Secret d8-system/deckhouse-registry")
         assert.isTrue((yield* status).synced)
-      }).pipe(Effect.provide(store(api)))
+      }).pipe(withStore(api))
     })
   )
 
@@ -185,37 +195,80 @@ describe("CredentialStore from an API server", () => {
         yield* TestClock.adjust("1 minute")
         yield* until("registry.example.com/modules", "UnknownRepository")
         assert.isTrue((yield* status).upToDate)
-      }).pipe(Effect.provide(store(api)))
+      }).pipe(withStore(api))
     })
   )
 
-  for (const [what, put403, words, isSynced] of [
-    ["RBAC says no", (api: KubeApi) => (api.refusal = () => 403), ["403", "RBAC does not let us"], false],
-    // A cluster without Deckhouse has none, and credentials files.
-    ["the CRD is not installed", (api: KubeApi) => api.missing.add(sources), ["404", "a CRD may come"], true]
-  ] as const) {
+  it.effect(
+    "says once that RBAC says no, and heals when that is put right",
+    Effect.fn(function* () {
+      const api = makeApi()
+      put(api, module)
+      api.refusal = () => 403
+      const log = captureLog()
+      yield* Effect.gen(function* () {
+        yield* untilOutOfTouch
+        yield* TestClock.adjust("5 minutes")
+        assert.isFalse((yield* status).synced)
+        assert.lengthOf(
+          log.matching("Warn", "ModuleSources of the API server", "403", "RBAC does not let us"),
+          1
+        )
+        api.refusal = undefined
+        yield* TestClock.adjust("1 minute")
+        yield* until("registry.example.com/modules", "ModuleSource one")
+        assert.isTrue((yield* status).synced)
+      }).pipe(withStore(api), Effect.provide(log.layer))
+    })
+  )
+
+  for (const kind of kinds) {
     it.effect(
-      `says once that ${what}, and heals when that is put right`,
+      `is synced in a cluster that lacks ${kind.plural}, says so once, and follows them once they can be there`,
       Effect.fn(function* () {
+        assert.isTrue(kind.isOptional, "a kind that is not optional wants a test that it holds readiness")
         const api = makeApi()
         put(api, module)
-        put403(api)
+        put(api, own)
+        api.missing.add(Resource.path(kind))
         const log = captureLog()
         yield* Effect.gen(function* () {
           yield* untilOutOfTouch
           yield* TestClock.adjust("5 minutes")
-          assert.strictEqual((yield* status).synced, isSynced)
+          assert.isTrue((yield* status).synced)
           assert.isFalse((yield* status).upToDate, "what is not known is no 404")
-          assert.lengthOf(log.matching("Warn", "ModuleSources of the API server", ...words), 1)
-          api.refusal = undefined
+          assert.lengthOf(log.matching("Warn", kind.kind, "404"), 1)
           api.missing.clear()
           yield* TestClock.adjust("1 minute")
           yield* until("registry.example.com/modules", "ModuleSource one")
-          assert.isTrue((yield* status).synced)
-        }).pipe(Effect.provide(store(api).pipe(Layer.provideMerge(log.layer))))
+          yield* until("", "Secret d8-system/deckhouse-registry")
+          assert.isTrue((yield* status).upToDate)
+        }).pipe(withStore(api), Effect.provide(log.layer))
       })
     )
   }
+
+  it.effect(
+    "waits for a kind that is not optional, in a cluster that lacks it",
+    Effect.fn(function* () {
+      const api = makeApi()
+      put(api, module)
+      api.missing.add(sources)
+      const watched = Layer.unwrap(
+        Effect.map(KubernetesApi, (kubernetes) =>
+          CredentialStore.layerFeeds(WatchFeed.feeds(kubernetes, [{ ...required, isOptional: false }]))
+        )
+      ).pipe(Layer.provide(KubernetesApi.layer), Layer.provide(api.layer))
+      yield* Effect.gen(function* () {
+        yield* untilOutOfTouch
+        yield* TestClock.adjust("5 minutes")
+        assert.deepStrictEqual((yield* status).waitingFor, ["module-sources"])
+        api.missing.clear()
+        yield* TestClock.adjust("1 minute")
+        yield* until("registry.example.com/modules", "ModuleSource one")
+      }).pipe(Effect.provide(watched))
+    })
+  )
 
   it.effect(
     "lets files win by repository",
@@ -231,7 +284,7 @@ describe("CredentialStore from an API server", () => {
         yield* untilSynced
         assert.strictEqual(yield* answer("registry.example.com/modules"), "ModuleSource of-the-file")
         assert.strictEqual(yield* answer(""), "Secret d8-system/deckhouse-registry")
-      }).pipe(Effect.provide(store(api, ["/credentials/file"])))
+      }).pipe(withStore(api, ["/credentials/file"]))
       files.clear()
     })
   )
@@ -248,7 +301,7 @@ describe("CredentialStore from an API server", () => {
         put(api, moduleSource({ name: "two", repo: "registry.example.com/two" }))
         yield* until("registry.example.com/two", "ModuleSource two")
         assert.strictEqual(yield* answer("registry.example.com/modules"), "ModuleSource one")
-      }).pipe(Effect.provide(store(api).pipe(Layer.provideMerge(log.layer))))
+      }).pipe(withStore(api), Effect.provide(log.layer))
       assert.lengthOf(log.matching("ModuleSource one cannot be read", "dockerCfg"), 1)
       assert.notInclude(log.lines.join(), "s3cr3t")
     })
@@ -263,7 +316,7 @@ describe("CredentialStore from an API server", () => {
         yield* untilSynced
         yield* until("", "Secret d8-system/deckhouse-registry")
         yield* Effect.repeat(Effect.yieldNow, { until: () => api.watches.length === 2 })
-      }).pipe(Effect.provide(store(api)))
+      }).pipe(withStore(api))
       const asked = api.requests.map(({ path, query }) =>
         [query?.["watch"] === "true" ? "watch" : "read", path, query?.["fieldSelector"] ?? ""].join(" ")
       )

@@ -1,15 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
-import { decode, repository } from "@registry-packages-proxy/credential-store/kinds/ModuleSource"
+import { moduleSource as kind } from "@registry-packages-proxy/credential-store/kinds/ModuleSource"
 import {
   moduleSource,
   type ModuleSourceOptions
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { noPath, PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
-import { Option, Redacted, Result } from "effect"
+import { Redacted, Result } from "effect"
 import { Base64 } from "effect/encoding"
 import * as StoredSource from "../../src/internal/kinds/StoredSource.ts"
 import { testCertificate } from "./TestCertificate.ts"
 
+const { claims, decode } = kind
 const repo = "registry.example.com/modules"
 const read = (options: Partial<ModuleSourceOptions>) =>
   decode(moduleSource({ name: "a", repo, ...options }), "ModuleSource a")
@@ -61,9 +62,9 @@ describe("ModuleSource", () => {
     "registry.example.com/modules/",
     "registry.example.com/modules//"
   ])("decode - reads repo %j as one repository", (written) => {
-    const { key, source } = Result.getOrThrow(read({ repo: written }))
+    const { slot: key, source } = Result.getOrThrow(read({ repo: written }))
     assert.deepEqual<unknown>([key, source.host, source.base], [repo, "registry.example.com", "modules"])
-    assert.deepStrictEqual(repository(moduleSource({ name: "a", repo: written })), Option.some(key))
+    assert.strictEqual(claims(moduleSource({ name: "a", repo: written })), key)
   })
 
   it("decode - keeps the logins of paths below the repository for who asks for them", () => {
@@ -187,10 +188,7 @@ describe("ModuleSource", () => {
   })
 
   it("repository - is known also where the rest cannot be read", () => {
-    assert.deepStrictEqual(
-      repository({ spec: { registry: { repo, scheme: 1, ca: {} } } }),
-      Option.some(repo as never)
-    )
-    assert.deepStrictEqual(repository({ spec: { registry: { repo: "nonsense" } } }), Option.none())
+    assert.strictEqual(claims({ spec: { registry: { repo, scheme: 1, ca: {} } } }), repo)
+    assert.isUndefined(claims({ spec: { registry: { repo: "nonsense" } } }))
   })
 })

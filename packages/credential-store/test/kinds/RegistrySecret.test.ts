@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { decode } from "@registry-packages-proxy/credential-store/kinds/RegistrySecret"
+import { registrySecret as kind } from "@registry-packages-proxy/credential-store/kinds/RegistrySecret"
 import { registrySecret } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Redacted, Result } from "effect"
@@ -8,6 +8,8 @@ import * as StoredSource from "../../src/internal/kinds/StoredSource.ts"
 import { testCertificate } from "./TestCertificate.ts"
 
 const origin = "Secret d8-system/deckhouse-registry"
+const decode = (object: unknown, origin: string) =>
+  Result.map(kind.decode(object, origin), ({ source }) => source)
 const source = (object: unknown, path = "") =>
   Result.getOrThrow(StoredSource.at(Result.getOrThrow(decode(object, origin)), PathComponents.make(path)))
 const detail = (object: unknown) => Result.getOrThrow(Result.flip(decode(object, origin))).detail

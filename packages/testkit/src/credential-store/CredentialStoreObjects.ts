@@ -1,3 +1,5 @@
+import { kinds } from "@registry-packages-proxy/credential-store/kinds/Kinds"
+import * as Resource from "@registry-packages-proxy/kubernetes/Resource"
 import { Base64 } from "effect/encoding"
 
 /** A user's name and password for a registry host. */
@@ -99,3 +101,8 @@ export const list = (items: ReadonlyArray<unknown>): Record<string, unknown> => 
   items,
   metadata: { resourceVersion: "" }
 })
+
+/** Every kind that the store follows, by its URL path: the collections of a fake API server. */
+export const collections: Readonly<Record<string, string>> = Object.fromEntries(
+  kinds.map((kind) => [Resource.path(kind), kind.kind])
+)

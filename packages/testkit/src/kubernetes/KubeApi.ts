@@ -1,6 +1,6 @@
 import { type ApiRequest, type ApiResponse, ApiServer } from "@registry-packages-proxy/kubernetes/ApiServer"
 import { type KubernetesError, unreachable } from "@registry-packages-proxy/kubernetes/KubernetesError"
-import { Clock, Effect, Layer, type Scope, Stream } from "effect"
+import { Clock, Deferred, Effect, Layer, type Scope, Stream } from "effect"
 import { KubeApiReviews } from "./KubeApiReviews.ts"
 import { type Change, type CollectionPath, KubeApiStore } from "./KubeApiStore.ts"
 import { KubeApiWatch, line } from "./KubeApiWatch.ts"
@@ -78,12 +78,16 @@ export class KubeApi {
   gone: "status" | "event" = "status"
   /** Answers `continue` tokens as if they had expired. */
   isContinueExpired = false
-  /** Kinds that are not installed. */
+  /** Kinds that are not installed: 404. */
   readonly missing = new Set<CollectionPath>()
+  readonly #lacks = Deferred.makeUnsafe<never>()
 
   constructor(options: KubeApiOptions) {
     this.#options = options
   }
+
+  /** Dies once a kind is asked for that the test has neither made nor said to be missing; to race a test against. */
+  readonly lacking: Effect.Effect<never> = Deferred.await(this.#lacks)
 
   /** Watches that are open now. */
   get watches(): ReadonlyArray<KubeApiWatch> {
@@ -140,7 +144,10 @@ export class KubeApi {
     }
     if (request.method === "POST") return this.#create(request)
     const kind = this.#options.collections[request.path]
-    if (kind === undefined || this.missing.has(request.path)) return this.#get(request.path)
+    if (kind === undefined || this.missing.has(request.path)) {
+      const answer = this.#get(request.path)
+      return answer ?? (yield* this.#lack(request.path))
+    }
     return request.query?.["watch"] === "true"
       ? yield* this.#watch(request.path, kind, request.query)
       : this.#list(request.path, kind, request.query ?? {})
@@ -159,11 +166,24 @@ export class KubeApi {
     return answer === undefined ? status(404) : json(201, answer)
   }
 
-  #get(path: string): ApiResponse {
+  /** Told to all who race against {@link lacking}, since those who ask retry a defect as they do any other failure. */
+  #lack(path: string): Effect.Effect<never> {
+    const known = Object.keys(this.#options.collections).join(", ")
+    const why = Effect.die(
+      new Error(
+        `the fake API server has no kind for ${path}; it has ${known}: add the kind to \`collections\`, or its path to \`missing\` if it is not to be there`
+      )
+    )
+    return Effect.andThen(Deferred.complete(this.#lacks, why), why)
+  }
+
+  /** One object, or 404 where it or its kind is missing; undefined for a kind that the test does not speak of. */
+  #get(path: string): ApiResponse | undefined {
     const slash = path.lastIndexOf("/")
     const collection = path.slice(0, slash)
     const kind = this.#options.collections[collection]
-    if (kind === undefined || this.missing.has(collection)) return status(404)
+    if (this.missing.has(path) || this.missing.has(collection)) return status(404)
+    if (kind === undefined) return undefined
     const object = this.store.get(collection, decodeURIComponent(path.slice(slash + 1)))
     return object === undefined ? status(404) : json(200, object)
   }

@@ -1,5 +1,5 @@
 import * as Base64Text from "@registry-packages-proxy/oci/Base64Text"
-import { Result, Schema, SchemaIssue } from "effect"
+import { Predicate, Result, Schema, SchemaIssue } from "effect"
 import { ObjectError } from "./ObjectError.ts"
 
 /** Text that may be absent, null or empty: all three mean the same. */
@@ -40,3 +40,7 @@ export const base64Text = (text: string, field: string): Result.Result<string, O
     (problem) =>
       new ObjectError({ detail: `${field} is not base64${problem === "not UTF-8" ? " of UTF-8 text" : ""}` })
   )
+
+/** The fields that a struct reads, of a value that may be anything. */
+export const pick = (value: unknown, struct: Schema.Struct<Schema.Struct.Fields>): unknown =>
+  Predicate.isObject(value) ? Object.keys(struct.fields).map((key) => value[key]) : value

@@ -1,5 +1,6 @@
 import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
 import type { CredentialError } from "@registry-packages-proxy/credential-store/CredentialError"
+import { words } from "@registry-packages-proxy/credential-store/kinds/Kinds"
 import { short } from "@registry-packages-proxy/oci/Digest"
 import type { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
 import type { OtherServer, RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
@@ -94,24 +95,24 @@ const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>)
       return "Push the image again"
     case "Refused":
       return reason.status === 403
-        ? "Check the ModuleSource or Secret, and what its account may pull"
-        : "Check the ModuleSource or Secret"
+        ? `Check the ${words.any}, and what its account may pull`
+        : `Check the ${words.any}`
     case "AnonymousRefused":
       return reason.identityToken
-        ? "Put a name and a password into the ModuleSource or Secret"
-        : "Add a login to the ModuleSource or Secret"
+        ? `Put a name and a password into the ${words.any}`
+        : `Add a login to the ${words.any}`
     case "AddressRefused":
       return "Check the registry's clock and its storage settings, and proxies on the way"
     case "LoginElsewhere":
-      return "Make a ModuleSource of the server it redirects to, or let that one give packages without a login"
+      return `Make a ${words.naming} of the server it redirects to, or let that one give packages without a login`
     case "TokenRefused":
       switch (reason.login) {
         case "password":
-          return "Check the ModuleSource or Secret"
+          return `Check the ${words.any}`
         case "identity token":
-          return "Renew the identity token in the ModuleSource or Secret, or put a name and a password there"
+          return `Renew the identity token in the ${words.any}, or put a name and a password there`
         case "none":
-          return "Add a login to the ModuleSource or Secret"
+          return `Add a login to the ${words.any}`
         case "withheld":
           return "Let the token service answer by itself: no credentials follow its redirects"
       }
@@ -171,15 +172,11 @@ const credentialProblem = ({ reason }: CredentialError): Problem => {
       }
     case "UnknownRepository": {
       const [advice, what] = Option.match(reason.repository, {
-        onNone: () =>
-          [
-            "Make the Secret d8-system/deckhouse-registry, or give `repository`",
-            "cluster's own registry"
-          ] as const,
+        onNone: () => [`Make the ${words.own}, or give \`repository\``, "cluster's own registry"] as const,
         onSome: (repository) =>
           [
-            "Correct `repository`, or make a ModuleSource of it",
-            `repository ${shorten(repository, 100)} (no ModuleSource names it)`
+            `Correct \`repository\`, or make a ${words.naming} of it`,
+            `repository ${shorten(repository, 100)} (no ${words.naming} names it)`
           ] as const
       })
       return reason.upToDate
