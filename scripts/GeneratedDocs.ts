@@ -1,4 +1,6 @@
 import { Metric } from "effect"
+import { rights } from "../packages/credential-store/src/kinds/Kinds.ts"
+import type { ObjectKind } from "../packages/credential-store/src/kinds/ObjectKind.ts"
 import type { DocumentedValue } from "../packages/deploy/src/ValuesTable.ts"
 import { type Flag, variable } from "../packages/proxy/src/config/Flag.ts"
 import type { Route } from "../packages/proxy/src/http/request/Routes.ts"
@@ -116,6 +118,23 @@ export const accessTable = (routes: ReadonlyArray<Route>): string =>
             ]
       ),
       ["anything else", "does not exist: 404 to everyone", ""]
+    ]
+  )
+
+/** One row a kind of object that is followed, with the rights that needs. */
+export const rightTable = (kinds: ReadonlyArray<ObjectKind>): string =>
+  table(
+    ["What", "Verbs", "For", "Where it is absent"],
+    [
+      ...kinds.map((kind) => [
+        kind.name === undefined
+          ? code(`${kind.plural}.${kind.group}`)
+          : `${kind.kind} ${code(`${kind.namespace}/${kind.name}`)}, by name`,
+        rights(kind).verbs.join(", "),
+        kind.purpose,
+        kind.isOptional ? "ready without it" : "not ready"
+      ]),
+      ["`tokenreviews`, `subjectaccessreviews`", "create", "the secure port", ""]
     ]
   )
 

@@ -13,6 +13,7 @@ import * as Chart from "../packages/deploy/src/Chart.ts"
 import * as Dashboard from "../packages/deploy/src/Dashboard.ts"
 import * as PlainManifest from "../packages/deploy/src/PlainManifest.ts"
 import * as ValuesTable from "../packages/deploy/src/ValuesTable.ts"
+import { kinds } from "../packages/credential-store/src/kinds/Kinds.ts"
 import { flags } from "../packages/proxy/src/config/Flags.ts"
 import { routes } from "../packages/proxy/src/http/request/Routes.ts"
 import * as OtelVariables from "../packages/proxy/src/telemetry/OtelVariables.ts"
@@ -28,6 +29,7 @@ import {
   metricsOf,
   metricTable,
   replaceSections,
+  rightTable,
   routeTable,
   table,
   valueTable,
@@ -114,6 +116,7 @@ const generate = async (): Promise<void> => {
     dependencies: await dependencies(),
     flags: flagTable(Object.values(flags)),
     metrics: metricTable(declared),
+    rights: rightTable(kinds),
     routes: routeTable(Object.values(routes)),
     otel: variableTable(OtelVariables.all),
     packages: packages(),
