@@ -1,0 +1,50 @@
+/** The sources of a package, by path. */
+export type Sources = Readonly<Record<string, string>>
+
+const withoutComments = (source: string): string => source.replace(/\/\*[^]*?\*\/|\/\/.*$/gm, "")
+
+/** The names of flags among `keys` whose value no source reads: a mention of the flag itself is no reading. */
+export const unreadFlags = (keys: ReadonlyArray<string>, sources: Sources): ReadonlyArray<string> => {
+  const texts = Object.values(sources).map((source) =>
+    withoutComments(source)
+      .replace(/const \{[^{}]*\} = flags\b/g, "")
+      .replace(/\bflags\.\w+/g, "")
+  )
+  return keys.filter((key) => !texts.some((text) => new RegExp(`\\b${key}\\b`).test(text)))
+}
+
+/** Declarations at the top level of a module, each up to the next. */
+const declarationsOf = (source: string): ReadonlyMap<string, string> => {
+  const found = [...source.matchAll(/^(?:export )?(?:const|function|type|interface) (\w+)/gm)]
+  return new Map(
+    found.map(({ 1: name = "", index }, at) => [
+      name,
+      source.slice(index, found[at + 1]?.index ?? source.length)
+    ])
+  )
+}
+
+/** The constants of a Metrics.ts that hold a metric which no other source has a way to update. */
+export const unusedMetrics = (module: string, others: Sources): ReadonlyArray<string> => {
+  const declarations = declarationsOf(withoutComments(module))
+  const mentions = (text: string, name: string): boolean => new RegExp(`\\b${name}\\b`).test(text)
+  const texts = Object.values(others).map(withoutComments)
+  const used = new Set(
+    [...declarations.keys()].filter((name) =>
+      texts.some(
+        (text) =>
+          mentions(text, `\\w*Metrics\\.${name}`) ||
+          /\{[^{}]*\} from "[^"]*\/Metrics(?:\.ts)?"/.exec(text)?.[0].includes(name)
+      )
+    )
+  )
+  // What a used declaration mentions is used by it; a set hands out what is added to it while it is walked.
+  for (const name of used) {
+    for (const other of declarations.keys()) {
+      if (mentions(declarations.get(name) ?? "", other)) used.add(other)
+    }
+  }
+  return [...declarations]
+    .filter(([name, text]) => /^(?:export )?const \w+ = Metric\.\w+\(/.test(text) && !used.has(name))
+    .map(([name]) => name)
+}
