@@ -4,12 +4,11 @@
  */
 import { References } from "effect"
 import { vi } from "vitest"
-import { install } from "../packages/testkit/src/machine/CountingScheduler.ts"
+import "../packages/testkit/src/machine/TestSetup.ts"
 
 /** What a test may take that has to wait for its turn all the time, in milliseconds. */
 const slowTimeout = 180_000
 
-install()
 const operations = process.env["FORCED_YIELDS"]
 if (operations !== undefined) {
   if (!(Number(operations) >= 3)) throw new Error("FORCED_YIELDS is a number of operations, at least 3")

@@ -18,7 +18,7 @@ const tsconfig = {
     allowImportingTsExtensions: true,
     skipLibCheck: false
   },
-  include: ["src", "test"]
+  include: ["src", "test", "vitest.config.ts"]
 }
 
 /** What the examples need beside the packages; whoever composes a program chooses these versions. */
@@ -31,7 +31,8 @@ const makeConsumer = Effect.gen(function* () {
   const tarballs = path.join(directory, "tarballs")
   yield* Command.run(process.execPath, ["scripts/packages.ts", "--out", tarballs], { cwd: root })
   const cwd = path.join(directory, "consumer")
-  for (const folder of ["src", "test"]) yield* fs.copy(path.join(examples, folder), path.join(cwd, folder))
+  for (const name of ["src", "test", "vitest.config.ts"])
+    yield* fs.copy(path.join(examples, name), path.join(cwd, name))
   yield* fs.writeFileString(path.join(cwd, "package.json"), `{ "private": true, "type": "module" }`)
   yield* fs.writeFileString(path.join(cwd, "tsconfig.json"), JSON.stringify(tsconfig))
   const { catalog } = load(yield* fs.readFileString(path.join(root, "pnpm-workspace.yaml"))) as {

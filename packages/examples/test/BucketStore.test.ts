@@ -1,5 +1,7 @@
+import { DigestCache } from "@registry-packages-proxy/digest-cache"
 import { Bucket } from "@registry-packages-proxy/testkit"
 import { cap, suite, suiteKept } from "@registry-packages-proxy/testkit/blob-store/BlobStoreSuite"
+import * as DigestCacheSuite from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSuite"
 import { Effect, Layer } from "effect"
 import * as BucketStore from "../src/BucketStore.ts"
 
@@ -8,3 +10,10 @@ const place = Effect.sync(() => Layer.fresh(BucketStore.layer(new Bucket(), cap)
 
 suite("bucket", Layer.unwrap(place))
 suiteKept("bucket", place)
+
+/** A cache over such a store, which keeps no package as large as the suite's cap. */
+const cache = DigestCache.layerStore().pipe(
+  Layer.provide(Layer.unwrap(Effect.sync(() => BucketStore.layer(new Bucket(), DigestCacheSuite.cap - 1))))
+)
+
+DigestCacheSuite.suite("over a bucket", cache)

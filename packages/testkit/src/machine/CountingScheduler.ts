@@ -31,5 +31,7 @@ export const install = (): void => {
 export const installed = (): CountingScheduler => {
   const scheduler = Context.get(Context.empty(), Scheduler)
   if (scheduler instanceof CountingScheduler) return scheduler
-  throw new Error("no CountingScheduler: tests run by vitest.config.ts, whose setup file installs it")
+  throw new Error(
+    "no CountingScheduler: name @registry-packages-proxy/testkit/machine/TestSetup in setupFiles of vitest's configuration"
+  )
 }
