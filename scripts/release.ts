@@ -39,7 +39,7 @@ const { values } = parseArgs({
     out: { type: "string" },
     key: { type: "string" },
     base: { type: "string" },
-    tests: { type: "string", default: "registry,executable,image" }
+    tests: { type: "string", default: "registry,executable,image,packages" }
   }
 })
 

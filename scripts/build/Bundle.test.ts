@@ -85,6 +85,12 @@ describe("main.js", () => {
     ])
   })
 
+  it("has no package's index.ts in it, which would bring all of the package", () => {
+    const files = Object.values(built.metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs))
+    expect(files.filter((file) => /^packages\/[^/]+\/src\/index\.ts$/.test(file))).toEqual([])
+    expect(files).toContain("packages/oci/src/Digest.ts")
+  })
+
   it("holds what import() alone reaches, and evaluates it when it is asked for", () => {
     expect(Object.keys(built.metafile.outputs)).toHaveLength(2)
     expect(built.script).not.toMatch(/^(?!\s*(?:\/\/|\*)).*\bimport\(/m)
