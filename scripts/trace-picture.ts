@@ -1,6 +1,6 @@
 /**
- * Writes docs/trace-of-a-miss.svg: the trace of one miss of the program's, over real connections to the tests' registry, which
- * wants a token and redirects to a blob store.
+ * Writes docs/pictures/trace-of-a-miss.svg: the trace of one miss, over real connections to the tests' registry, which wants
+ * a token and redirects to a blob store. Its times are those of one run.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -20,6 +20,7 @@ import * as CredentialStoreMock from "../packages/testkit/src/credential-store/C
 import * as RegistryBlob from "../packages/testkit/src/images/RegistryBlob.ts"
 import * as RegistryImage from "../packages/testkit/src/images/RegistryImage.ts"
 import { TestRegistry } from "../packages/testkit/src/registry/TestRegistry.ts"
+import * as Svg from "./pictures/Svg.ts"
 
 const account = { username: "user", password: "password" }
 
@@ -61,15 +62,12 @@ const miss = (layer: Layer.Layer<never, never, FileSystem.FileSystem>) =>
     )
   }).pipe(Effect.scoped)
 
-const [rowHeight, left, width, labelWidth] = [24, 12, 560, 250]
+const [rowHeight, margin, labelWidth, width] = [24, 14, 190, 640]
 
-const escape = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+const kindOf = ({ error, name }: SpanView): Svg.Kind =>
+  error === undefined ? (/^(?:GET|HEAD|POST)$/.test(name) ? "ours" : "port") : "bad"
 
-const colour = ({ error, name }: SpanView): string =>
-  error === undefined ? (/^(?:GET|HEAD|POST)$/.test(name) ? "#7a9cc6" : "#4b7f52") : "#c2703d"
-
-/** What stands behind a bar. */
+/** The text of a bar. */
 const note = ({ attributes, durationMillis }: SpanView): string => {
   const { "http.response.status_code": status, "url.full": full } = attributes
   const url = (typeof full === "string" ? full : "").replace(/^https?:\/\/[^/]+/, "")
@@ -94,36 +92,40 @@ const picture = (spans: ReadonlyArray<SpanView>): string => {
     .filter(({ parentId }) => parentId === undefined || !ids.has(parentId))
     .flatMap((root) => inOrder(root, 0))
   const scale = width / (end - begin)
+  const first = margin + labelWidth
   const bars = rows.map(([span, depth], index) => {
-    const y = 12 + index * rowHeight
-    const x = left + labelWidth + (span.startMillis - begin) * scale
+    const y = 10 + index * rowHeight
+    const x = first + (span.startMillis - begin) * scale
     const barWidth = Math.max(2, span.durationMillis * scale)
-    const isLate = x > left + labelWidth + width * 0.6
-    const label = `<text x="${left + depth * 14}" y="${y + 14}">${escape(span.name)}</text>`
-    const bar = `<rect x="${x.toFixed(1)}" y="${y + 3}" width="${barWidth.toFixed(1)}" height="14" rx="2" fill="${colour(span)}"/>`
-    const place =
-      isLate || barWidth > width * 0.6
-        ? `x="${(x - 6).toFixed(1)}" text-anchor="end"`
-        : `x="${(x + barWidth + 6).toFixed(1)}"`
-    const inside =
-      barWidth > width * 0.6 ? `x="${(x + 8).toFixed(1)}" fill="#ffffff"` : `${place} fill="#555555"`
-    return `${label}${bar}<text ${inside} y="${y + 14}">${escape(note(span))}</text>`
+    const text = note(span)
+    const [at, anchor] =
+      barWidth > Svg.textWidth(text, 12) + 12
+        ? ([x + 8, "start"] as const)
+        : x + barWidth + Svg.textWidth(text, 12) < first + width
+          ? ([x + barWidth + 6, "start"] as const)
+          : ([x - 6, "end"] as const)
+    return [
+      Svg.text(margin + depth * 14, y + 16, span.name, { size: 12, anchor: "start" }),
+      Svg.box(x, y + 3, barWidth, 18, kindOf(span)),
+      Svg.text(at, y + 16, text, { size: 12, anchor, muted: true })
+    ].join("")
   })
-  const height = 24 + rows.length * rowHeight
-  const total = left * 2 + labelWidth + width + 220
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${total}" height="${height}" viewBox="0 0 ${total} ${height}" font-family="sans-serif" font-size="12">`,
-    `<rect width="${total}" height="${height}" fill="#ffffff"/>`,
-    ...bars,
-    "</svg>",
-    ""
-  ].join("\n")
+  return Svg.picture(
+    margin * 2 + labelWidth + width,
+    20 + rows.length * rowHeight,
+    {
+      title: "The trace of a miss",
+      description:
+        "Spans as bars over time: the request, cache.open, cache.fill, the manifest with its token, and the blob."
+    },
+    bars
+  )
 }
 
 NodeRuntime.runMain(
   Effect.gen(function* () {
     const memory = InMemoryTraces.make(off)
     yield* miss(memory.layer)
-    writeFileSync("docs/trace-of-a-miss.svg", picture(memory.spans()))
+    writeFileSync("docs/pictures/trace-of-a-miss.svg", picture(memory.spans()))
   }).pipe(Effect.provide([Logger.layer([]), NodeServices.layer]))
 )
