@@ -14,7 +14,7 @@ interface Bar {
   readonly atLeast: number
 }
 
-/** The rows of the design that compare the plain port with a peer. */
+/** The bars that compare the plain port with a peer. */
 const bars: ReadonlyArray<Bar> = [
   {
     what: "plain hit against bare node:http, the best loop",

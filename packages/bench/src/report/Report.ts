@@ -23,7 +23,7 @@ export interface Comparison {
   readonly notes: ReadonlyArray<string>
 }
 
-/** One bar of the design and what was measured against it. */
+/** A bar and what was measured against it. */
 export interface Verdict {
   readonly what: string
   readonly bar: string
