@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { assert, describe, it } from "vitest"
 import { anchors, links, pages, tooLong } from "./Documents.ts"
@@ -30,6 +30,20 @@ describe("documents", () => {
         return anchor !== "" && to.endsWith(".md") && !anchors(root, to).has(anchor)
       })
     assert.deepStrictEqual(broken.map(told), [])
+  })
+
+  it("name sources that are there, by the ends of their paths", () => {
+    const sources = ["packages/*/{src,test}/**/*.ts", "scripts/**/*.ts", "*.config.ts"].flatMap((pattern) =>
+      globSync(pattern, { cwd: root })
+    )
+    const missing = all
+      .filter((file) => file !== "docs/CHANGELOG.md")
+      .flatMap((file) =>
+        [...readFileSync(join(root, file), "utf8").matchAll(/`([\w./-]*\w\.ts)`/g)]
+          .filter(([, name = ""]) => !sources.some((path) => `/${path}`.endsWith(`/${name}`)))
+          .map(([, name]) => `${file}: ${name}`)
+      )
+    assert.deepStrictEqual(missing, [])
   })
 
   it("are each named by README.md, which is where a reader begins", () => {
