@@ -1,4 +1,4 @@
-import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
+import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
@@ -25,7 +25,7 @@ export interface PackageSource<E> {
   readonly blob: (
     descriptor: PackageDescriptor,
     offset: number,
-    buffers?: BlobBuffers
+    buffers?: ReadBuffers
   ) => Stream.Stream<Uint8Array, E>
 }
 

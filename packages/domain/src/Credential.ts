@@ -7,11 +7,11 @@ export interface BasicCredential {
   readonly password: Redacted.Redacted
 }
 
-/** How a registry is asked: a user's name and password, a token to exchange, a token to send, or nothing. */
+/** The credential for a registry: none, a name and a password, a token to exchange, or a token to send. */
 export type Credential =
   | { readonly _tag: "Anonymous" }
   | BasicCredential
-  /** An OAuth2 refresh token (`identitytoken` in a docker config), with the name and password beside it, if any. */
+  /** An OAuth2 refresh token (`identitytoken` in a docker config), with the name and password of the same entry, if any. */
   | {
       readonly _tag: "IdentityToken"
       readonly token: Redacted.Redacted

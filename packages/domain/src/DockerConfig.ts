@@ -2,32 +2,37 @@ import { Predicate, Redacted, Result, Schema } from "effect"
 import * as Base64Text from "@registry-packages-proxy/oci/Base64Text"
 import { anonymous, type BasicCredential, type Credential } from "./Credential.ts"
 
-/** What an entry may hold, by its fields' names in lowercase; all are text, absent, null or empty alike. */
+/** The fields of an entry, in lowercase. All are text; a missing or null field counts as empty. */
 const entryFields = ["auth", "username", "password", "identitytoken", "registrytoken"] as const
 type Entry = Record<(typeof entryFields)[number], string>
 
-/** A docker config.json; entries are decoded only when asked for, so that a broken one hurts no other registry. */
+/** A docker config.json. Entries are decoded on use, so that a malformed entry affects only its own registry. */
 export interface DockerConfig {
-  /** By registry as people write it, see {@link Keyring}; undefined where the config has no `auths`. */
+  /** Entries by key, which {@link Keyring} reads; undefined if the config has no `auths`. */
   readonly auths: Readonly<Record<string, unknown>> | undefined
-  /** What should stand under `auths` stands at the top, as in a `.dockercfg` of old. */
+  /** The entries are at the top instead of under `auths`, as in the older `.dockercfg`. */
   readonly isLegacy: boolean
-  /** It names programs that keep passwords (`credsStore`, `credHelpers`), which are not asked. */
-  readonly usesHelpers: boolean
+  /** It names credential helpers (`credsStore`, `credHelpers`), which this program does not run. */
+  readonly usesCredentialHelpers: boolean
 }
 
-/** Why a docker config gives no credential; never holds any part of the config's values. */
+/** A docker config that gives no credential. Holds no value of the config. */
 export class DockerConfigError extends Schema.TaggedError<DockerConfigError>()("DockerConfigError", {
+  /** A sentence about the config: `it is not a docker config.json`. */
   detail: Schema.String
-}) {}
+}) {
+  override get message(): string {
+    return `the docker config cannot be used: ${this.detail}`
+  }
+}
 
 const fail = (detail: string): Result.Result<never, DockerConfigError> =>
   Result.fail(new DockerConfigError({ detail }))
 
 const decodeJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 
-/** The fields that are looked for, whatever the case of their letters, as Go has it, which reads these files elsewhere. */
-const pick = <const Name extends string>(
+/** Picks fields in any case, as Go programs do when they read these files. */
+const pickIgnoringCase = <const Name extends string>(
   object: Readonly<Record<string, unknown>>,
   names: ReadonlyArray<Name>
 ): { readonly [N in Name]?: unknown } => {
@@ -39,37 +44,41 @@ const pick = <const Name extends string>(
   return found
 }
 
-/** Whether a value is an entry with a login in it. */
+/** True if a value is an entry with a login. */
 const isLogin = (value: unknown): boolean => {
   if (!Predicate.isObject(value)) return false
-  const { auth, password, username } = pick(value, ["auth", "username", "password"])
+  const { auth, password, username } = pickIgnoringCase(value, ["auth", "username", "password"])
   return typeof auth === "string" || (typeof username === "string" && typeof password === "string")
 }
 
-/** How many values are looked at to tell a config of the old shape. */
-const maxLookedAt = 100
+/** The most values that are checked to recognise the legacy layout. */
+const maxLegacyEntries = 100
 
-/** Reads a config.json's text. */
+/** Reads the text of a config.json. */
 export const parse = (json: string): Result.Result<DockerConfig, DockerConfigError> => {
   const document = decodeJson(json)
   const notConfig = "it is not a docker config.json (a JSON object with `auths`)"
   if (Result.isFailure(document) || !Predicate.isObject(document.success)) return fail(notConfig)
   const config = document.success
-  const { auths = null, credhelpers, credsstore } = pick(config, ["auths", "credhelpers", "credsstore"])
+  const {
+    auths = null,
+    credhelpers,
+    credsstore
+  } = pickIgnoringCase(config, ["auths", "credhelpers", "credsstore"])
   if (auths !== null && !Predicate.isObject(auths)) return fail(notConfig)
   return Result.succeed({
     auths: auths ?? undefined,
     isLegacy:
       auths === null &&
       Object.keys(config)
-        .slice(0, maxLookedAt)
+        .slice(0, maxLegacyEntries)
         .some((key) => isLogin(config[key])),
-    usesHelpers: Predicate.isNotNullish(credsstore) || Predicate.isNotNullish(credhelpers)
+    usesCredentialHelpers: Predicate.isNotNullish(credsstore) || Predicate.isNotNullish(credhelpers)
   })
 }
 
-// Docker drops the zeros that older versions of it wrote around a password.
-const withoutZeros = (password: string): string => {
+// Old versions of docker wrote NUL characters around a password; docker drops them.
+const trimNuls = (password: string): string => {
   let start = 0
   let end = password.length
   while (password[start] === "\0") start++
@@ -80,11 +89,11 @@ const withoutZeros = (password: string): string => {
 const basic = (username: string, password: string): BasicCredential => ({
   _tag: "Basic",
   username,
-  password: Redacted.make(withoutZeros(password))
+  password: Redacted.make(trimNuls(password))
 })
 
 const fromAuth = (auth: string): Result.Result<Credential, DockerConfigError> => {
-  // A password that is not UTF-8 would be sent as another one, so it is refused.
+  // Refuses a password that is not UTF-8: decoding would change it.
   const pair = Result.getOrElse(Base64Text.decode(auth), () => "")
   if (pair === ":") return Result.succeed(anonymous)
   const colon = pair.indexOf(":")
@@ -93,8 +102,8 @@ const fromAuth = (auth: string): Result.Result<Credential, DockerConfigError> =>
     : Result.succeed(basic(pair.slice(0, colon), pair.slice(colon + 1)))
 }
 
-/** A name that says that the password is an identity token. Source: docker's credential helper protocol. */
-const tokenName = "<token>"
+/** The username of a login whose password is an identity token. Source: docker's credential helper protocol. */
+const identityTokenUsername = "<token>"
 
 const fromEntry = (entry: Entry): Result.Result<Credential, DockerConfigError> => {
   if (entry.registrytoken !== "") {
@@ -107,7 +116,9 @@ const fromEntry = (entry: Entry): Result.Result<Credential, DockerConfigError> =
   if (entry.identitytoken === "") return login
   const beside = Result.getOrElse(login, () => anonymous)
   const hasLogin =
-    beside._tag === "Basic" && beside.username !== tokenName && Redacted.value(beside.password) !== ""
+    beside._tag === "Basic" &&
+    beside.username !== identityTokenUsername &&
+    Redacted.value(beside.password) !== ""
   return Result.succeed({
     _tag: "IdentityToken",
     token: Redacted.make(entry.identitytoken),
@@ -115,9 +126,9 @@ const fromEntry = (entry: Entry): Result.Result<Credential, DockerConfigError> =
   })
 }
 
-/** An entry's fields; undefined where one of them is no text. */
+/** The fields of an entry; undefined if one of them is not text. */
 const readEntry = (entry: Readonly<Record<string, unknown>>): Entry | undefined => {
-  const fields = pick(entry, entryFields)
+  const fields = pickIgnoringCase(entry, entryFields)
   const read: Entry = { auth: "", username: "", password: "", identitytoken: "", registrytoken: "" }
   for (const name of entryFields) {
     const value = fields[name] ?? ""
@@ -128,13 +139,15 @@ const readEntry = (entry: Readonly<Record<string, unknown>>): Entry | undefined 
 }
 
 /**
- * The credential of one entry: a `registrytoken` goes before an `identitytoken`, that before `auth`, that before
- * `username` and `password`, as docker has it. An entry that holds none of them is anonymous.
+ * The credential of one entry. As in docker, `registrytoken` takes precedence over `identitytoken`, that over `auth`, that
+ * over `username` and `password`. An entry without any of them is anonymous.
  */
 export const credentialOf = (entry: unknown): Result.Result<Credential, DockerConfigError> => {
   if (Predicate.isNullish(entry)) return Result.succeed(anonymous)
   const read = Predicate.isObject(entry) ? readEntry(entry) : undefined
   return read === undefined
-    ? fail("the entry of this registry is not of the expected shape")
+    ? fail(
+        "the entry of this registry is not an object whose fields `auth`, `username`, `password` and tokens are text"
+      )
     : fromEntry(read)
 }

@@ -9,7 +9,7 @@ export interface PackageLayer {
   readonly size: number
 }
 
-/** A package, described by its manifest: everything that a response's headers need. */
+/** A package as its manifest describes it: all that a response's headers need. */
 export interface PackageDescriptor extends PackageLayer {
   readonly compression: "gzip" | "zstd"
   /** The requested digest is an index's, so that the layer depends on the platform. */
@@ -27,6 +27,6 @@ export const make = (
   viaIndex: options.viaIndex
 })
 
-/** A verifier of the package's bytes. */
+/** Makes a verifier of the package's bytes. */
 export const verifierOf = ({ layerDigest, size }: PackageLayer): DigestVerifier =>
   new DigestVerifier({ digest: layerDigest, size })

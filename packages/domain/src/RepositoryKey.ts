@@ -1,8 +1,8 @@
 import { type Option, Schema } from "effect"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
-import { RepositoryName, trimEnd } from "@registry-packages-proxy/oci/RepositoryName"
+import { RepositoryName, trimTrailingSlashes } from "@registry-packages-proxy/oci/RepositoryName"
 
-/** The longest `repository` parameter looked at, in bytes; what is accepted is ASCII, so bytes are characters. */
+/** The longest key, in bytes (a key is ASCII). */
 export const maxKeyLength = 512
 
 const isHost = Schema.is(RegistryHost)
@@ -13,7 +13,7 @@ const isRepositoryKey = (input: string): boolean => {
   return slash > 0 && isHost(input.slice(0, slash)) && isName(input.slice(slash + 1))
 }
 
-/** `host[:port]/name`: what a ModuleSource's `spec.registry.repo` holds and the `repository` parameter names. */
+/** `host[:port]/name`, as in a ModuleSource's `spec.registry.repo` and in the `repository` parameter. */
 export const RepositoryKey = Schema.String.check(
   Schema.isMaxLength(maxKeyLength),
   Schema.makeFilter(isRepositoryKey, { expected: "host[:port]/name" })
@@ -22,10 +22,10 @@ export type RepositoryKey = typeof RepositoryKey.Type
 
 const decode = Schema.decodeUnknownOption(RepositoryKey)
 
-/** Reads a key as people write it: slashes at the end do not matter. */
-export const parse = (input: string): Option.Option<RepositoryKey> => decode(trimEnd(input))
+/** Reads a key as people write it: slashes at the end are ignored. */
+export const parse = (input: string): Option.Option<RepositoryKey> => decode(trimTrailingSlashes(input))
 
-/** The two halves of a key. */
+/** Splits a key into host and name. */
 export const split = (key: RepositoryKey): { readonly host: RegistryHost; readonly name: RepositoryName } => {
   const slash = key.indexOf("/")
   return { host: RegistryHost.make(key.slice(0, slash)), name: RepositoryName.make(key.slice(slash + 1)) }

@@ -1,5 +1,5 @@
 /** The model that the ports share: repositories, where they are served and with what credentials, and packages. */
-export type { BlobBuffers } from "./BlobBuffers.ts"
+export type { ReadBuffers } from "./ReadBuffers.ts"
 export { anonymous, type BasicCredential, type Credential } from "./Credential.ts"
 export * as DockerConfig from "./DockerConfig.ts"
 export * as Keyring from "./Keyring.ts"

@@ -13,7 +13,7 @@ const find = (config: unknown, host: string) =>
     Keyring.lookup(Keyring.make(parsed, RegistryHost.make(host)), "some/name")
   )
 
-/** A credential with what it hides, for comparison. */
+/** A credential and its secrets as text, for comparison. */
 const shown = (credential: Credential): string => {
   switch (credential._tag) {
     case "Anonymous":
@@ -32,7 +32,7 @@ const answer = (config: unknown, host: string) => shown(Result.getOrThrow(find(c
 const login = (username: string) => ({ auth: Base64.encode(`${username}:secret`) })
 
 describe("DockerConfig", () => {
-  it("a printed login is read again, whatever the host, name and password", () => {
+  it("reads a login, whatever the host, name and password", () => {
     const username = fc
       .string({ unit: "grapheme", minLength: 1 })
       .filter((text) => !text.includes(":") && text.isWellFormed())
@@ -86,9 +86,9 @@ describe("DockerConfig", () => {
   })
 
   it.each<[unknown, string]>([
-    [{ auths: { "a.example.com": 7 } }, "not of the expected shape"],
-    [{ auths: { "a.example.com": [] } }, "not of the expected shape"],
-    [{ auths: { "a.example.com": { auth: 7 } } }, "not of the expected shape"],
+    [{ auths: { "a.example.com": 7 } }, "is not an object whose fields"],
+    [{ auths: { "a.example.com": [] } }, "is not an object whose fields"],
+    [{ auths: { "a.example.com": { auth: 7 } } }, "is not an object whose fields"],
     [{ auths: { "a.example.com": { auth: "s3cr3t!" } } }, "not base64 of username:password"],
     [{ auths: { "a.example.com": { auth: Base64.encode("s3cr3t") } } }, "not base64 of username:password"],
     [{ auths: { "a.example.com": { auth: Base64.encode(":s3cr3t") } } }, "not base64 of username:password"],
@@ -100,14 +100,15 @@ describe("DockerConfig", () => {
     [["s3cr3t"], "not a docker config.json"],
     ['{"auths": "s3cr3t', "not a docker config.json"],
     ["", "not a docker config.json"]
-  ])("%j is refused in words that show nothing of it", (config, expected) => {
+  ])("%j is refused with a reason that shows none of its values", (config, expected) => {
     const error = Result.getOrThrow(Result.flip(find(config, "a.example.com")))
     assert.include(error.detail, expected)
+    assert.include(error.message, expected)
     assert.notInclude(JSON.stringify(error), "s3cr3t")
     assert.notInclude(String(error), "s3cr3t")
   })
 
-  it("a broken entry hurts no other host", () => {
+  it("a malformed entry affects no other host", () => {
     const auths = { "a.example.com": { auth: "%" }, "b.example.com": login("b") }
     assert.strictEqual(answer({ auths }, "b.example.com"), "b:secret")
   })
@@ -117,11 +118,11 @@ describe("DockerConfig", () => {
       assert.strictEqual(answer(config, "a.example.com"), "anonymous")
   })
 
-  it("says whether there are `auths`, whether what belongs there stands at the top, and whether helpers are meant", () => {
+  it("recognises `auths`, the legacy layout without them, and credential helpers", () => {
     const read = (config: unknown) => Result.getOrThrow(DockerConfig.parse(JSON.stringify(config)))
     const of = (config: unknown) => {
-      const { auths, isLegacy, usesHelpers } = read(config)
-      return [auths !== undefined, isLegacy, usesHelpers]
+      const { auths, isLegacy, usesCredentialHelpers } = read(config)
+      return [auths !== undefined, isLegacy, usesCredentialHelpers]
     }
     assert.deepStrictEqual(of({ auths: {} }), [true, false, false])
     assert.deepStrictEqual(of({ Auths: {}, a: { auth: "x" } }), [true, false, false])
@@ -133,7 +134,7 @@ describe("DockerConfig", () => {
     assert.deepStrictEqual(of({ auths: {}, credHelpers: { a: "ecr-login" } }), [true, false, true])
   })
 
-  it("a key named as what every object has is a key like any other", () => {
+  it("treats keys such as __proto__ and constructor like any other", () => {
     assert.strictEqual(
       answer(`{"auths":{"__proto__":{"auth":"%"},"constructor":{"auth":"%"}}}`, "localhost"),
       "anonymous"
@@ -145,20 +146,20 @@ describe("DockerConfig", () => {
     )
   })
 
-  it("no config of any text throws", () => {
-    const total = (config: unknown) => void find(config, "localhost")
-    fc.assert(fc.property(fc.oneof(arbitrary.anyText, fc.json()), total))
+  it("never throws, whatever the text", () => {
+    const findAny = (config: unknown) => void find(config, "localhost")
+    fc.assert(fc.property(fc.oneof(arbitrary.anyText, fc.json()), findAny))
     const any = fc.option(fc.jsonValue(), { nil: undefined })
     fc.assert(
       fc.property(
         fc.record({ auth: any, username: any, password: any, identitytoken: any, registrytoken: any }),
-        (entry) => total({ auths: { localhost: entry } })
+        (entry) => findAny({ auths: { localhost: entry } })
       )
     )
     fc.assert(
       fc.property(arbitrary.anyText, arbitrary.anyText, (key, auth) => {
-        total({ auths: { [key]: { auth }, localhost: { auth } } })
-        total({ auths: { localhost: { auth: Base64.encode(auth) } } })
+        findAny({ auths: { [key]: { auth }, localhost: { auth } } })
+        findAny({ auths: { localhost: { auth: Base64.encode(auth) } } })
       })
     )
     for (const [open, close] of [
@@ -166,9 +167,9 @@ describe("DockerConfig", () => {
       [`{"auths":`, "}"],
       [`{"localhost":`, "}"]
     ] as const) {
-      total(`{"auths":${open.repeat(200_000)}1${close.repeat(200_000)}}`)
+      findAny(`{"auths":${open.repeat(200_000)}1${close.repeat(200_000)}}`)
     }
-    total({
+    findAny({
       auths: Object.fromEntries(Array.from({ length: 20_000 }, (_, number) => [`https://h${number}/`, {}]))
     })
   })

@@ -6,10 +6,10 @@ import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Result } from "effect"
 import { Base64 } from "effect/encoding"
 import fc from "fast-check"
-import * as ConfigKey from "../src/internal/ConfigKey.ts"
+import * as DockerConfigKey from "../src/internal/DockerConfigKey.ts"
 import * as arbitrary from "@registry-packages-proxy/testkit/arbitraries/OciText"
 
-/** The keyring of a registry, from a config with an entry for each key; the key is the user's name. */
+/** The keyring of a registry, from a config with these entries. */
 const keyringOf = (registry: string, auths: Readonly<Record<string, unknown>>): Keyring.Keyring =>
   Keyring.make(Result.getOrThrow(DockerConfig.parse(JSON.stringify({ auths }))), RegistryHost.make(registry))
 
@@ -17,8 +17,8 @@ const login = (key: string) => ({ username: key, password: "x" })
 
 const logins = (keys: ReadonlyArray<string>) => Object.fromEntries(keys.map((key) => [key, login(key)]))
 
-/** Whose entry counts for `host/name`: a key, `nobody`, or `error`. */
-const whose = (auths: Readonly<Record<string, unknown>>, image: string): string => {
+/** The username (its key) of the entry that is used for `host/name`; or `nobody`, or `error`. */
+const userFor = (auths: Readonly<Record<string, unknown>>, image: string): string => {
   const slash = image.indexOf("/")
   const keyring = keyringOf(image.slice(0, slash), auths)
   return Result.match(Keyring.lookup(keyring, image.slice(slash + 1)), {
@@ -32,20 +32,20 @@ const kubelet = "kubelet"
 const docker = "docker"
 const podman = "podman"
 
-describe("the entry of a docker config for a repository", () => {
-  it.each<[situation: string, image: string, keys: ReadonlyArray<string>, expected: string, who: string]>([
+describe("the docker config entry that is used for a repository", () => {
+  it.each<[situation: string, image: string, keys: ReadonlyArray<string>, expected: string, others: string]>([
     ["the host", `${h}/a/b`, ["other.example.com", h], h, "all"],
     ["the host with its port", `${h}:5000/a`, [h, `${h}:5000`], `${h}:5000`, "all"],
     ["not the host on another port", `${h}:5000/a`, [`${h}:5001`], "nobody", "all"],
     ["not the host without port", `${h}:5000/a`, [h], "nobody", "all"],
-    ["not a host that ends so", `${h}/a`, [`other.${h}`, "example.com"], "nobody", "all"],
+    ["not a host with the same end", `${h}/a`, [`other.${h}`, "example.com"], "nobody", "all"],
     ["not a host in another's path", `${h}/a`, [`other.example.com/${h}`], "nobody", "all"],
     ["not an empty key", `${h}/a`, [""], "nobody", "all"],
-    ["a host in other letters", `${h}/a`, ["Registry.Example.COM"], "Registry.Example.COM", docker],
-    ["a repository in other letters", "Registry.Example.com/a", [h], h, docker],
+    ["a host in another case", `${h}/a`, ["Registry.Example.COM"], "Registry.Example.COM", docker],
+    ["a repository whose host is in another case", "Registry.Example.com/a", [h], h, docker],
     ["a key with https", `${h}/a`, [`https://${h}`], `https://${h}`, "all"],
     ["a key with http", `${h}/a`, [`http://${h}/`], `http://${h}/`, "all"],
-    ["a scheme in other letters", `${h}/a`, [`HTTPS://${h}`], `HTTPS://${h}`, "nobody"],
+    ["a scheme in another case", `${h}/a`, [`HTTPS://${h}`], `HTTPS://${h}`, "nobody"],
     ["a key with a user", `${h}/a`, [`https://me@${h}`], `https://me@${h}`, kubelet],
     ["a key with a query", `${h}/a`, [`https://${h}/a?x=/b#c`], `https://${h}/a?x=/b#c`, kubelet],
     ["a key that ends in /v1/", `${h}/a`, [`https://${h}/v1/`], `https://${h}/v1/`, `${kubelet}, ${docker}`],
@@ -75,9 +75,15 @@ describe("the entry of a docker config for a repository", () => {
       `${h}/a/b`,
       `${kubelet}, ${podman}, go-containerregistry`
     ],
-    ["the host where the paths are others'", `${h}/a`, [`${h}/b`, h, `${h}/c`], h, `${kubelet}, ${podman}`],
-    ["nobody where all paths are others'", `${h}/a`, [`${h}/b`], "nobody", `${kubelet}, ${podman}`],
-    ["no prefix but at a slash", `${h}/group/a`, [`${h}/gro`, h], h, podman],
+    [
+      "the host if all paths are of other repositories",
+      `${h}/a`,
+      [`${h}/b`, h, `${h}/c`],
+      h,
+      `${kubelet}, ${podman}`
+    ],
+    ["none if all paths are of other repositories", `${h}/a`, [`${h}/b`], "nobody", `${kubelet}, ${podman}`],
+    ["not a prefix that ends inside a component", `${h}/group/a`, [`${h}/gro`, h], h, podman],
     ["a path with a slash at its end", `${h}/a/b`, [h, `https://${h}/a/`], `https://${h}/a/`, kubelet],
     [
       "a path with a slash at its end, for the repository itself",
@@ -89,7 +95,7 @@ describe("the entry of a docker config for a repository", () => {
     ["a glob", `${h}/a`, ["*.example.com"], "*.example.com", kubelet],
     ["a glob in any label", `${h}/a`, ["registry.*.com"], "registry.*.com", kubelet],
     ["a glob within a label", `${h}/a`, ["re*try.example.c*"], "re*try.example.c*", kubelet],
-    ["a glob is one label", `${h}/a`, ["*.com", "*", "*.*.example.com"], "nobody", kubelet],
+    ["not a glob over several labels", `${h}/a`, ["*.com", "*", "*.*.example.com"], "nobody", kubelet],
     [
       "a glob and a port",
       `${h}:5000/a`,
@@ -109,14 +115,14 @@ describe("the entry of a docker config for a repository", () => {
     ],
     ["a glob's path rather than the host", `${h}/a/b`, [h, "*.example.com/a"], "*.example.com/a", "nobody"],
     [
-      "of globs the later in the alphabet",
+      "the last glob in alphabetical order",
       `${h}/a`,
       ["*.example.com", "r*.example.com"],
       "r*.example.com",
       kubelet
     ],
     ["the host as it is written", `${h}/a`, [`https://${h}/v1/`, h], h, docker],
-    ["the first of equals", `${h}/a`, [`https://${h}`, `http://${h}`], `https://${h}`, "nobody"],
+    ["the first of equal keys", `${h}/a`, [`https://${h}`, `http://${h}`], `https://${h}`, "nobody"],
     ["an IPv6 address", "[::1]:5000/a", ["[::1]", "[::1]:5000"], "[::1]:5000", docker],
     [
       "an IPv6 address in a URL",
@@ -155,29 +161,29 @@ describe("the entry of a docker config for a repository", () => {
       "nobody",
       "all"
     ]
-  ])("is that of %s: %s in %j: %s (%s)", (_situation, image, keys, expected) => {
-    assert.strictEqual(whose(logins(keys), image), expected)
+  ])("is that of %s: for %s and keys %j it is %s (as in %s)", (_situation, image, keys, expected) => {
+    assert.strictEqual(userFor(logins(keys), image), expected)
   })
 
-  it("passes over one that holds nothing where another for the same path holds something", () => {
+  it("is not an entry without credentials if another entry for the same path has some", () => {
     for (const empty of [{}, null, { auth: "" }, { email: "a" }, { auth: Base64.encode(":") }]) {
-      assert.strictEqual(whose({ [h]: empty, [`https://${h}`]: login("b") }, `${h}/a`), "b")
-      assert.strictEqual(whose({ [`https://${h}`]: login("b"), [h]: empty }, `${h}/a`), "b")
-      assert.strictEqual(whose({ [h]: login("b"), [`${h}/a`]: empty }, `${h}/a/b`), "nobody")
+      assert.strictEqual(userFor({ [h]: empty, [`https://${h}`]: login("b") }, `${h}/a`), "b")
+      assert.strictEqual(userFor({ [`https://${h}`]: login("b"), [h]: empty }, `${h}/a`), "b")
+      assert.strictEqual(userFor({ [h]: login("b"), [`${h}/a`]: empty }, `${h}/a/b`), "nobody")
     }
   })
 
-  it("is read strictly, and no other is", () => {
+  it("must be readable; the other entries need not be", () => {
     const broken = { auth: "%" }
-    assert.strictEqual(whose({ [h]: broken, "other.example.com": login("b") }, "other.example.com/a"), "b")
-    assert.strictEqual(whose({ [h]: login("b"), [`${h}/b`]: broken }, `${h}/a`), "b")
-    assert.strictEqual(whose({ [h]: login("b"), [`${h}/b`]: broken }, `${h}/b/c`), "error")
-    assert.strictEqual(whose({ [h]: broken, [`${h}/a`]: login("b") }, `${h}/a`), "b")
-    assert.strictEqual(whose({ [h]: broken, [`https://${h}`]: login("b") }, `${h}/a`), "error")
-    assert.strictEqual(whose({ [h]: 7 }, `${h}/a`), "error")
+    assert.strictEqual(userFor({ [h]: broken, "other.example.com": login("b") }, "other.example.com/a"), "b")
+    assert.strictEqual(userFor({ [h]: login("b"), [`${h}/b`]: broken }, `${h}/a`), "b")
+    assert.strictEqual(userFor({ [h]: login("b"), [`${h}/b`]: broken }, `${h}/b/c`), "error")
+    assert.strictEqual(userFor({ [h]: broken, [`${h}/a`]: login("b") }, `${h}/a`), "b")
+    assert.strictEqual(userFor({ [h]: broken, [`https://${h}`]: login("b") }, `${h}/a`), "error")
+    assert.strictEqual(userFor({ [h]: 7 }, `${h}/a`), "error")
   })
 
-  it("is the longest of all whose path leads to the repository", () => {
+  it("is that of the longest path that leads to the repository", () => {
     const component = fc.constantFrom("a", "b", "ab")
     const path = fc.array(component, { maxLength: 4 }).map((components) => components.join("/"))
     fc.assert(
@@ -189,23 +195,23 @@ describe("the entry of a docker config for a repository", () => {
             .filter((one) => `${name}/`.startsWith(one === "" ? "" : `${one}/`))
             .sort((one, other) => other.length - one.length)[0]
           const expected = longest === undefined ? "nobody" : `${h}/${longest}`
-          assert.strictEqual(whose(logins(paths.map((one) => `${h}/${one}`)), `${h}/${name}`), expected)
+          assert.strictEqual(userFor(logins(paths.map((one) => `${h}/${one}`)), `${h}/${name}`), expected)
         }
       )
     )
   })
 
-  it("hasAnyFor, hasBrokenBelow - look at the repository, what leads to it, and what is below it", () => {
+  it("hasEntryFor, hasUnreadableBelow - find entries for the repository, above and below it", () => {
     const base = PathComponents.make("a/b")
-    const has = (key: string) => Keyring.hasAnyFor(keyringOf(h, logins([key])), base)
+    const has = (key: string) => Keyring.hasEntryFor(keyringOf(h, logins([key])), base)
     assert.deepStrictEqual([h, `${h}/a`, `${h}/a/b`, `${h}/a/b/c`].map(has), [true, true, true, true])
     assert.deepStrictEqual([`${h}/a/c`, `${h}/a/bc`, "other.example.com"].map(has), [false, false, false])
-    assert.isTrue(Keyring.hasAnyFor(keyringOf(h, logins([`${h}/a`])), PathComponents.make("")))
-    const isBroken = (key: string) => Keyring.hasBrokenBelow(keyringOf(h, { [key]: 7 }), base)
+    assert.isTrue(Keyring.hasEntryFor(keyringOf(h, logins([`${h}/a`])), PathComponents.make("")))
+    const isBroken = (key: string) => Keyring.hasUnreadableBelow(keyringOf(h, { [key]: 7 }), base)
     assert.deepStrictEqual([`${h}/a/b/c`, `${h}/a/c`, `${h}/a`].map(isBroken), [true, false, false])
   })
 
-  it("is printed without its password", () => {
+  it("shows no password when it is printed", () => {
     const keyring = keyringOf(h, {
       [h]: { username: "u", password: "s3cr3t" },
       [`${h}/a`]: { auth: "s3cr3t" }
@@ -214,10 +220,10 @@ describe("the entry of a docker config for a repository", () => {
     assert.notInclude(JSON.stringify(all), "s3cr3t")
   })
 
-  it("no key makes it throw", () => {
+  it("never throws, whatever the key", () => {
     fc.assert(
       fc.property(arbitrary.anyText, arbitrary.host, (key, host) => {
-        whose({ [key]: login("x"), [`*.${key}`]: login("y") }, `${host}/a`)
+        userFor({ [key]: login("x"), [`*.${key}`]: login("y") }, `${host}/a`)
       })
     )
   })
@@ -225,7 +231,7 @@ describe("the entry of a docker config for a repository", () => {
 
 describe("a glob in a host's label", () => {
   const matches = (pattern: string, label: string) =>
-    ConfigKey.isFor({ host: `${pattern}.x`, path: "" }, `${label}.x`)
+    DockerConfigKey.matchesHost({ host: `${pattern}.x`, path: "" }, `${label}.x`)
 
   it.each([
     ["*", "a", true],
@@ -241,7 +247,7 @@ describe("a glob in a host's label", () => {
     ["*ab*ab*", "abb", false]
   ])("%j and %j: %j", (pattern, label, expected) => assert.strictEqual(matches(pattern, label), expected))
 
-  it("is any text, and all else itself", () => {
+  it("stands for any text; all other characters for themselves", () => {
     const label = fc.stringMatching(/^[ab-]{0,9}$/)
     const pattern = fc
       .array(fc.oneof(label, fc.constant("*")), { maxLength: 5 })

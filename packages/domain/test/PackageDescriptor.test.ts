@@ -9,7 +9,7 @@ describe("PackageDescriptor", () => {
     ["+gzip", "gzip"],
     ["+zstd", "zstd"],
     ["", "gzip"]
-  ])("of a layer of media type ...tar%s names %s", (suffix, compression) => {
+  ])("a layer of media type ...tar%s has compression %s", (suffix, compression) => {
     const mediaType = `application/vnd.oci.image.layer.v1.tar${suffix}`
     const made = PackageDescriptor.make({ digest, size: 7, mediaType }, { viaIndex: false })
     assert.deepEqual<unknown>(made, { layerDigest: digest, size: 7, compression, viaIndex: false })

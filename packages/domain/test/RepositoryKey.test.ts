@@ -5,7 +5,7 @@ import { Option } from "effect"
 import fc from "fast-check"
 
 describe("RepositoryKey", () => {
-  it("is split into what it was printed from, slashes at its end aside", () => {
+  it("is split into its host and name, without slashes at its end", () => {
     fc.assert(
       fc.property(arbitrary.host, arbitrary.name, fc.nat(2), (host, name, slashes) => {
         const key = Option.getOrThrow(RepositoryKey.parse(`${host}/${name}${"/".repeat(slashes)}`))
@@ -27,9 +27,9 @@ describe("RepositoryKey", () => {
     "a b/c",
     `a/${"b".repeat(511)}`,
     `a/${"b".repeat(256)}`
-  ])("%j is none", (text) => assert.isTrue(Option.isNone(RepositoryKey.parse(text))))
+  ])("%j is not a repository key", (text) => assert.isTrue(Option.isNone(RepositoryKey.parse(text))))
 
-  it("no text makes it throw", () => {
+  it("never throws, whatever the text", () => {
     fc.assert(fc.property(arbitrary.anyText, (text) => void RepositoryKey.parse(text)))
   })
 })

@@ -1,15 +1,15 @@
 import { Result } from "effect"
 
-/** Why a text is not base64 of UTF-8 text. */
-export type Problem = "not base64" | "not UTF-8"
+/** The reason that a text is not base64 of UTF-8 text. */
+export type Base64Problem = "not base64" | "not UTF-8"
 
 const alphabet = /^[A-Za-z0-9+/]*$/
 
 /**
- * Text that stands as base64: with or without padding, in either alphabet (RFC 4648, sections 4 and 5), blanks and line
- * breaks wherever they are. A byte order mark at its start is left out.
+ * Decodes base64 to text. Accepts both alphabets (RFC 4648, sections 4 and 5), with or without padding, and whitespace
+ * anywhere. Drops a byte order mark at the start of the text.
  */
-export const decode = (base64: string): Result.Result<string, Problem> => {
+export const decode = (base64: string): Result.Result<string, Base64Problem> => {
   const digits = base64
     .replace(/\s+/g, "")
     .replace(/={1,2}$/, "")

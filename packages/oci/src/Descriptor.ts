@@ -3,26 +3,28 @@ import { Digest, emptyDigests } from "./Digest.ts"
 import type { JsonReader, Scalar } from "./internal/JsonReader.ts"
 import type { DescriptorPlatform } from "./Platform.ts"
 
-/** Sizes are counted in bytes and kept exact: whole numbers up to 2^53 - 1. */
+/** In bytes: a whole number that JavaScript holds exactly. */
 const Size = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 
 /** A content descriptor, reduced to what a pull needs. Source: image-spec, descriptor.md. */
 export interface Descriptor {
-  /** Empty where the document gives none. */
+  /** Empty if the document gives none. */
   readonly mediaType: string
   readonly digest: Digest
-  /** In bytes. Undefined where the document gives none, or 0 for a blob that is not empty: writers leave out what is empty. */
+  /**
+   * In bytes. Undefined if the document gives no size, or gives 0 for a blob that is not empty: some writers omit sizes.
+   */
   readonly size: number | undefined
 }
 
-/** A descriptor as it stands in a document, where only the one that is used is held to the specification. */
+/** A descriptor of a document, not checked yet: only the one that is used must follow the specification. */
 export interface RawDescriptor {
   readonly mediaType?: Scalar | undefined
   readonly digest?: Scalar | undefined
   readonly size?: Scalar | undefined
-  /** Undefined where the descriptor names no platform. */
+  /** Undefined if the descriptor names no platform. */
   readonly platform?: DescriptorPlatform | undefined
-  /** It describes another child of its index: attestations that BuildKit adds to a build. */
+  /** It is an attestation, which BuildKit adds to the index of a build. */
   readonly isAttestation?: boolean
 }
 
@@ -47,7 +49,7 @@ const readIsAttestation = (reader: JsonReader): boolean => {
   return reader.at(at[name], () => reader.scalar()) === "attestation-manifest"
 }
 
-/** Reads the next value; one that is no object gives a descriptor without fields. */
+/** Reads the next value as a descriptor; a value that is not an object gives a descriptor without fields. */
 export const readRaw = (reader: JsonReader): RawDescriptor => {
   if (!reader.isObject) return {}
   const at = reader.fields(["mediatype", "digest", "size", "platform", "annotations"])
@@ -64,13 +66,13 @@ export const readRaw = (reader: JsonReader): RawDescriptor => {
 const isDigest = Schema.is(Digest)
 const isSize = Schema.is(Size)
 
-/** Holds a descriptor to the specification; fails with words that follow the descriptor's name, as `has no digest`. */
+/** Checks a descriptor against the specification. Fails with a predicate for its name, such as `has no digest`. */
 export const decode = (raw: RawDescriptor): Result.Result<Descriptor, string> => {
   const mediaType = raw.mediaType ?? ""
   if (typeof mediaType !== "string") return Result.fail("has a mediaType that is not text")
   const digest = raw.digest ?? ""
   if (digest === "") return Result.fail("has no digest")
-  if (!isDigest(digest)) return Result.fail("has a digest that is neither of sha256 nor of sha512")
+  if (!isDigest(digest)) return Result.fail("has a digest that is neither sha256 nor sha512")
   const size = raw.size ?? 0
   if (!isSize(size)) return Result.fail("has a size that is not a whole number of bytes")
   return Result.succeed({

@@ -4,8 +4,7 @@ const pattern = /^(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/
 
 /**
  * A content digest: `sha256:` and 64, or `sha512:` and 128 lowercase hex digits.
- *
- * Source: OCI image-spec, descriptor.md, "Digests" (the two registered algorithms this program verifies).
+ * Source: OCI image-spec, descriptor.md, "Digests".
  */
 export const Digest = Schema.String.check(
   Schema.isPattern(pattern, {
@@ -25,10 +24,10 @@ export const algorithm = (digest: Digest): DigestAlgorithm =>
 /** The part after the colon, in lowercase hex. */
 export const encoded = (digest: Digest): string => digest.slice(7)
 
-/** The first twelve hex digits: enough to tell digests apart in a message. */
-export const short = (digest: Digest): string => `${algorithm(digest)}:${encoded(digest).slice(0, 12)}`
+/** The algorithm and the first twelve hex digits, for messages. */
+export const shortDigest = (digest: Digest): string => `${algorithm(digest)}:${encoded(digest).slice(0, 12)}`
 
-/** The digests of no bytes at all. */
+/** The digests of an empty blob. */
 export const emptyDigests: ReadonlySet<Digest> = new Set([
   Digest.make("sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
   Digest.make(

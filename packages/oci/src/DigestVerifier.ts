@@ -1,10 +1,9 @@
 import { createHash, type Hash } from "node:crypto"
-import { algorithm, Digest } from "./Digest.ts"
+import { algorithm, Digest, type DigestAlgorithm } from "./Digest.ts"
 
 /**
- * Hashes bytes as they pass and says whether they are what a descriptor promised: exactly `size` bytes with `digest`.
- *
- * `effect/crypto` digests are one-shot; a package is hashed while it streams, so this rests on `node:crypto`.
+ * Hashes bytes as they stream, and compares them with a descriptor: exactly `size` bytes that have `digest`.
+ * Uses `node:crypto`, since digests of `effect/crypto` are one-shot.
  */
 export class DigestVerifier {
   readonly digest: Digest
@@ -19,7 +18,7 @@ export class DigestVerifier {
     this.#length = from === undefined ? 0 : from.#length
   }
 
-  /** Bytes seen so far. */
+  /** The number of bytes hashed so far. */
   get length(): number {
     return this.#length
   }
@@ -29,27 +28,27 @@ export class DigestVerifier {
     this.#hash.update(chunk)
   }
 
-  /** More bytes were seen than the descriptor's size allows: no further byte can mend that. */
+  /** More bytes were hashed than the descriptor's size. */
   get overflowed(): boolean {
     return this.#length > this.size
   }
 
-  /** An independent verifier that has seen the same bytes. */
+  /** An independent verifier that has hashed the same bytes. */
   copy(): DigestVerifier {
     return new DigestVerifier(this, this)
   }
 
-  /** Whether size and digest are right. Reads a copy of the state, so it may be asked at any time. */
+  /** True if the size and the digest of the bytes so far are the expected ones. May be called at any time. */
   matches(): boolean {
-    return this.#length === this.size && this.actual() === this.digest
+    return this.#length === this.size && this.digestSoFar() === this.digest
   }
 
-  /** The digest of the bytes seen so far. */
-  actual(): Digest {
+  /** The digest of the bytes hashed so far. */
+  digestSoFar(): Digest {
     return Digest.make(`${algorithm(this.digest)}:${this.#hash.copy().digest("hex")}`)
   }
 }
 
-/** The digest of `bytes` under the algorithm of your choice. */
-export const digestOf = (bytes: Uint8Array, using: "sha256" | "sha512" = "sha256"): Digest =>
+/** The digest of `bytes`. */
+export const digestOf = (bytes: Uint8Array, using: DigestAlgorithm = "sha256"): Digest =>
   Digest.make(`${using}:${createHash(using).update(bytes).digest("hex")}`)

@@ -18,7 +18,7 @@ import * as Platform from "./Platform.ts"
 /** An image manifest (OCI, or Docker schema 2), reduced to what a pull needs. */
 export interface ImageManifest {
   readonly _tag: "ImageManifest"
-  /** Undefined where there are no layers. */
+  /** Undefined if there are no layers. */
   readonly lastLayer: Descriptor.RawDescriptor | undefined
 }
 
@@ -28,20 +28,20 @@ export interface ImageIndex {
   readonly manifests: ReadonlyArray<Descriptor.RawDescriptor>
 }
 
-/** The deepest nesting of a document that is read. */
+/** The deepest nesting of JSON in a document. */
 export const maxDepth = maxJsonDepth
 
-/** The most manifests an index may name: each is looked at. */
+/** The most manifests of an index. */
 export const maxChildren = 10_000
 
-/** The most indexes in each other that are followed, the first included. */
-export const maxIndexes = 4
+/** The most nested indexes that are followed, the first one included. */
+export const maxNestedIndexes = 4
 
 type Layers = "absent" | "malformed" | { readonly last: Descriptor.RawDescriptor | undefined }
 type Manifests = "absent" | "malformed" | "too many" | ReadonlyArray<Descriptor.RawDescriptor>
 
-/** What a document holds of that which tells manifests and indexes apart; absent is what is not there, or null. */
-interface Envelope {
+/** The fields by which manifests and indexes differ. `absent` means that a field is missing or null. */
+interface TopFields {
   readonly schemaVersion: Scalar | undefined
   readonly mediaType: Scalar | undefined
   readonly hasFsLayers: boolean
@@ -52,12 +52,12 @@ interface Envelope {
 const fail = (reason: ManifestError["reason"]) => Result.fail(new ManifestError({ reason }))
 const malformed = (detail: string) => fail(new MalformedManifest({ detail }))
 
-/** A value that should be an array and is none. */
-const noArray = (reader: JsonReader): "absent" | "malformed" =>
+/** Reads a value that is not an array. */
+const notArray = (reader: JsonReader): "absent" | "malformed" =>
   reader.scalar() === null ? "absent" : "malformed"
 
 const readLayers = (reader: JsonReader): Layers => {
-  if (!reader.isArray) return noArray(reader)
+  if (!reader.isArray) return notArray(reader)
   let last: number | undefined
   reader.array((position) => {
     last = position
@@ -66,7 +66,7 @@ const readLayers = (reader: JsonReader): Layers => {
 }
 
 const readManifests = (reader: JsonReader): Manifests => {
-  if (!reader.isArray) return noArray(reader)
+  if (!reader.isArray) return notArray(reader)
   const manifests: Array<Descriptor.RawDescriptor> = []
   let count = 0
   reader.array((position) => {
@@ -76,7 +76,7 @@ const readManifests = (reader: JsonReader): Manifests => {
   return count > maxChildren ? "too many" : manifests
 }
 
-const readEnvelope = (bytes: Uint8Array): Envelope | undefined => {
+const readTopFields = (bytes: Uint8Array): TopFields | undefined => {
   try {
     const reader = new JsonReader(bytes)
     const at = reader.fields(["schemaversion", "mediatype", "fslayers", "layers", "manifests"])
@@ -116,21 +116,20 @@ const indexOf = (manifests: Manifests): Result.Result<ImageIndex, ManifestError>
 }
 
 /**
- * Reads a manifest's bytes, of an index what tells its children apart, of a manifest the last layer; the rest may be
- * anything that is JSON. What the document holds decides what it is (layers, or manifests); its labels, its own
- * `mediaType` before the Content-Type it came with, only where it holds neither. A document that could be read as both
- * is refused, since two readers would disagree on it.
+ * Reads the bytes of a manifest or index. Keeps the last layer of a manifest and the children of an index; everything
+ * else may be any JSON. A document with `layers` is a manifest, one with `manifests` an index. A document with neither is
+ * what its `mediaType` says, or else the Content-Type. Fails for a document that is both: two readers would disagree on it.
  */
 export const parse = (
   bytes: Uint8Array,
   contentType: string | undefined
 ): Result.Result<ImageManifest | ImageIndex, ManifestError> => {
-  const envelope = readEnvelope(bytes)
-  if (envelope === undefined) {
+  const fields = readTopFields(bytes)
+  if (fields === undefined) {
     return malformed(`it is not a JSON object, or nested more than ${maxDepth} deep`)
   }
-  const { hasFsLayers, layers, manifests, schemaVersion } = envelope
-  const own = typeof envelope.mediaType === "string" ? envelope.mediaType : ""
+  const { hasFsLayers, layers, manifests, schemaVersion } = fields
+  const own = typeof fields.mediaType === "string" ? fields.mediaType : ""
   const ownKind = MediaType.manifestKind(own)
   const isBare = layers === "absent" && manifests === "absent"
   if ((schemaVersion === 1 && isBare) || hasFsLayers || ownKind === "schema1") {
@@ -158,18 +157,18 @@ export const parse = (
 
 const decode = (
   raw: Descriptor.RawDescriptor,
-  what: string
+  name: string
 ): Result.Result<Descriptor.Descriptor, ManifestError> =>
   Result.mapError(
     Descriptor.decode(raw),
-    (problem) => new ManifestError({ reason: new MalformedManifest({ detail: `${what} ${problem}` }) })
+    (problem) => new ManifestError({ reason: new MalformedManifest({ detail: `${name} ${problem}` }) })
   )
 
-/** The package: the last layer of an image manifest, whatever its media type says of where its bytes are. */
+/** The package of an image: its last layer, even a foreign one. */
 export const packageLayer = (manifest: ImageManifest): Result.Result<Descriptor.Descriptor, ManifestError> =>
   manifest.lastLayer === undefined ? fail(new NoLayers({})) : decode(manifest.lastLayer, "its last layer")
 
-/** A child without platform may be meant for any; not one that is known to be something else than an image. */
+/** A child without a platform may be an image for any platform, unless its media type says that it is no image. */
 const mayBeImage = ({ digest, isAttestation, mediaType, platform }: Descriptor.RawDescriptor): boolean =>
   platform === undefined &&
   digest !== undefined &&
@@ -186,8 +185,8 @@ const available = (index: ImageIndex): ReadonlyArray<string> => {
 }
 
 /**
- * The child of an index that is meant for `platform`: the one that suits it best, the first among equals; where none
- * names a platform that does, the first that names none. Source: containerd, images.Manifest.
+ * Chooses the child of an index for `platform`: the first of those that suit it best. If none suits, the first child
+ * that names no platform. Source: containerd, images.Manifest.
  */
 export const childFor = (
   index: ImageIndex,
@@ -209,26 +208,26 @@ export const childFor = (
     : decode(child, `its manifest for ${platform}`)
 }
 
-/** A step from an index to its child: what is asked for next, and the indexes that led there. */
-export interface Step {
+/** A step from an index to its child: the child, and the digests of all indexes that led to it. */
+export interface IndexStep {
   readonly child: Descriptor.Descriptor
   readonly indexes: ReadonlyArray<Digest>
 }
 
 /**
- * Goes from an index that was read to its child for `platform`, which may be an index again: {@link maxIndexes} are
- * followed, none twice. `indexes` are the digests of those that led to this one.
+ * Chooses the child of an index for `platform`; it may be an index again. Follows at most {@link maxNestedIndexes}
+ * indexes and none twice. `indexes` are the digests of the indexes that led to this one.
  */
 export const descend = (
   indexes: ReadonlyArray<Digest>,
   index: ImageIndex,
-  digest: Digest,
+  indexDigest: Digest,
   platform: Platform.Platform
-): Result.Result<Step, ManifestError> =>
+): Result.Result<IndexStep, ManifestError> =>
   Result.flatMap(childFor(index, platform), (child) => {
-    const path = [...indexes, digest]
+    const path = [...indexes, indexDigest]
     if (path.includes(child.digest)) return fail(new IndexLoop({}))
-    const isLast = path.length === maxIndexes && MediaType.manifestKind(child.mediaType) === "index"
-    if (isLast || path.length > maxIndexes) return fail(new IndexTooDeep({ max: maxIndexes }))
+    const isLast = path.length === maxNestedIndexes && MediaType.manifestKind(child.mediaType) === "index"
+    if (isLast || path.length > maxNestedIndexes) return fail(new IndexTooDeep({ max: maxNestedIndexes }))
     return Result.succeed({ child, indexes: path })
   })

@@ -1,23 +1,23 @@
 import { Schema, SchemaGetter } from "effect"
 
 /**
- * What an index says of one child. Source: image-spec, image-index.md, `platform`. What is not said is empty;
- * `os.version` is left out, since only Windows images are told apart by it.
+ * The platform of an index's child. Fields that the index does not give are empty. `os.version` is omitted: only Windows
+ * images differ by it. Source: image-spec, image-index.md, `platform`.
  */
 export interface DescriptorPlatform {
   readonly os: string
   readonly architecture: string
   readonly variant: string
-  /** `os.features` names something. */
+  /** `os.features` is not empty. */
   readonly hasFeatures: boolean
 }
 
-// Go has no longer name than mips64p32le; a cached file's name holds a platform beside two digests.
+// The longest name in Go is mips64p32le. The bound matters: the name of a cached file holds a platform and two digests.
 const name = "[a-z0-9]{1,12}"
 const canonical = new RegExp(`^${name}/${name}(?:/[a-z0-9]{1,12}|/[a-z0-9]{1,7}\\.[a-z0-9]{1,4})?$`)
 const written = /^[\w.-]{1,32}\/[\w.-]{1,32}(?:\/[\w.-]{1,32})?$/
 
-/** `os/architecture` or `os/architecture/variant`, in the names Go uses: `linux/amd64`, `linux/arm/v6`. */
+/** `os/architecture` or `os/architecture/variant`, in Go's names: `linux/amd64`, `linux/arm/v6`. */
 export const Platform = Schema.String.check(
   Schema.isPattern(canonical, {
     expected: "os/architecture or os/architecture/variant in lowercase, as linux/amd64"
@@ -27,8 +27,8 @@ export type Platform = typeof Platform.Type
 
 type Parts = readonly [os: string, architecture: string, variant: string]
 
-// The variants that are meant where none is named. Source: containerd/platforms, normalizeArch and Parse.
-const plainVariants: Readonly<Record<string, string>> = { amd64: "v1", arm64: "v8", arm: "v7" }
+// The variant of an architecture that is named without one. Source: containerd/platforms, normalizeArch and Parse.
+const defaultVariants: Readonly<Record<string, string>> = { amd64: "v1", arm64: "v8", arm: "v7" }
 
 const normalizeArchitecture = (
   architecture: string,
@@ -52,8 +52,8 @@ const normalizeArchitecture = (
 }
 
 /**
- * The names Go uses for a platform however it is written, the plain variant left out. Source: containerd/platforms,
- * Normalize: letters in any case, `x86_64`, `aarch64`, `armhf`, `i386`, `macos`, variants without their `v`.
+ * Converts a platform to Go's names, without the default variant. Accepts any case, `x86_64`, `aarch64`, `armhf`, `i386`,
+ * `macos`, and variants without their `v`. Source: containerd/platforms, Normalize.
  */
 const normalize = (os: string, architecture: string, variant: string): Parts => {
   const system = os.toLowerCase()
@@ -61,12 +61,12 @@ const normalize = (os: string, architecture: string, variant: string): Parts => 
   const isArm = name === "arm" || name === "arm64"
   const version = isArm && /^\d/.test(named) ? `v${named}` : named
   const short = name === "arm64" ? version.replace(/^(v\d+)\.0$/, "$1") : version
-  return [system === "macos" ? "darwin" : system, name, short === plainVariants[name] ? "" : short]
+  return [system === "macos" ? "darwin" : system, name, short === defaultVariants[name] ? "" : short]
 }
 
 const format = (parts: Parts): string => parts.filter((part) => part !== "").join("/")
 
-/** A platform as people write it, such as `linux/x86_64` or `Linux/arm64/v8`; decodes to the names Go uses. */
+/** A platform as people write it, such as `linux/x86_64` or `Linux/arm64/v8`; decodes to Go's names. */
 export const PlatformText = Schema.String.check(Schema.isPattern(written)).pipe(
   Schema.decodeTo(Platform, {
     decode: SchemaGetter.transform((text: string) => {
@@ -77,23 +77,23 @@ export const PlatformText = Schema.String.check(Schema.isPattern(written)).pipe(
   })
 )
 
-/** A variant as a number that grows with it, undefined for one that is no version: `v8.5` is 805. */
+/** The version of a variant as a number (`v8.5` is 805); undefined for a variant that is not a version. */
 const versionOf = (architecture: string, variant: string): number | undefined => {
   const match = /^v(\d{1,3})(?:\.(\d{1,2}))?$/.exec(
-    variant === "" ? (plainVariants[architecture] ?? "v0") : variant
+    variant === "" ? (defaultVariants[architecture] ?? "v0") : variant
   )
   return match === null ? undefined : Number(match[1]) * 100 + Number(match[2] ?? 0)
 }
 
-/** How far apart the classes of {@link preference} are: more than any two variants. */
-const apart = 1_000_000
+/** The distance between the classes of {@link preference}; larger than that between any two variants. */
+const classDistance = 1_000_000
 
 /**
- * How well a child suits `platform`, the smaller the better; undefined where it does not. The exact variant goes first,
- * then those that run where `platform` does, then any other of the architecture; in each, the nearest to the plain
- * variant, older before newer. A child that asks for features of the system, which nobody here has, goes last.
+ * Ranks a child for `platform`: the smaller, the better; undefined if the child does not suit it. The order is: the exact
+ * variant, variants that run on `platform`, other variants of the architecture. Within each, the nearest to the default
+ * variant, older before newer. Children with `os.features` come last.
  *
- * An empty os is the one that is asked for (containerd: the reader's own); `unknown`, which attestations have, is none.
+ * A child without an os is for any os. A child whose os or architecture is `unknown` (attestations) never suits.
  */
 export const preference = (platform: Platform, child: DescriptorPlatform): number | undefined => {
   const [wantedOs = "", wantedArchitecture = "", wantedVariant = ""] = platform.split("/")
@@ -102,16 +102,21 @@ export const preference = (platform: Platform, child: DescriptorPlatform): numbe
   if (os !== wanted[0] || architecture !== wanted[1] || os === "unknown" || architecture === "unknown") {
     return undefined
   }
-  const features = child.hasFeatures ? 3 * apart : 0
+  const features = child.hasFeatures ? 3 * classDistance : 0
   if (variant === wanted[2]) return features
   const version = versionOf(architecture, variant)
-  if (version === undefined) return features + 3 * apart - 1
-  const plain = versionOf(architecture, "") ?? 0
-  const runs = version <= (versionOf(architecture, wanted[2]) ?? plain)
-  return features + (runs ? 1 : 2) * apart + 2 * Math.abs(version - plain) + Number(version > plain)
+  if (version === undefined) return features + 3 * classDistance - 1
+  const byDefault = versionOf(architecture, "") ?? 0
+  const runs = version <= (versionOf(architecture, wanted[2]) ?? byDefault)
+  return (
+    features +
+    (runs ? 1 : 2) * classDistance +
+    2 * Math.abs(version - byDefault) +
+    Number(version > byDefault)
+  )
 }
 
-/** The way a child's platform is written in messages; what it holds may be long. */
+/** A child's platform for messages, shortened: the registry chooses its text. */
 export const describe = ({ architecture, hasFeatures, os, variant }: DescriptorPlatform): string =>
   format([os.slice(0, 32), architecture.slice(0, 32), variant.slice(0, 32)]) +
   (hasFeatures ? " with os.features" : "")

@@ -4,12 +4,12 @@ import * as arbitrary from "@registry-packages-proxy/testkit/arbitraries/OciText
 import fc from "fast-check"
 
 describe("Digest", () => {
-  it("is printed from its parts and read again", () => {
+  it("is put together again from its algorithm and its encoded part", () => {
     fc.assert(
       fc.property(arbitrary.digest, (text) => {
         const digest = Digest.Digest.make(text)
         assert.strictEqual(`${Digest.algorithm(digest)}:${Digest.encoded(digest)}`, text)
-        assert.isTrue(text.startsWith(Digest.short(digest)))
+        assert.isTrue(text.startsWith(Digest.shortDigest(digest)))
       })
     )
   })
@@ -27,9 +27,9 @@ describe("Digest", () => {
     `sha256:${"a".repeat(64)}\n`,
     `sha256:${"a".repeat(63)}/`,
     `x\nsha256:${"a".repeat(64)}`
-  ])("%j is none", (text) => assert.isFalse(Digest.isDigest(text)))
+  ])("%j is not a digest", (text) => assert.isFalse(Digest.isDigest(text)))
 
-  it("no text makes it throw", () => {
+  it("never throws, whatever the text", () => {
     fc.assert(fc.property(arbitrary.anyText, (text) => void Digest.isDigest(text)))
   })
 })

@@ -6,7 +6,7 @@ import { anyBytes } from "@registry-packages-proxy/testkit/arbitraries/OciText"
 const algorithms = fc.constantFrom("sha256" as const, "sha512" as const)
 
 describe("DigestVerifier", () => {
-  it("matches exactly the bytes it was told of, however they are cut", () => {
+  it("matches the expected bytes, whatever the sizes of their chunks", () => {
     fc.assert(
       fc.property(anyBytes, fc.array(fc.nat(200), { maxLength: 5 }), algorithms, (bytes, cuts, using) => {
         const verifier = new DigestVerifier({ digest: digestOf(bytes, using), size: bytes.length })
@@ -16,15 +16,15 @@ describe("DigestVerifier", () => {
           from = Math.min(bytes.length, from + cut)
         }
         assert.isTrue(verifier.matches())
-        assert.isTrue(verifier.matches(), "asked again")
+        assert.isTrue(verifier.matches(), "called again")
         assert.strictEqual(verifier.length, bytes.length)
-        assert.strictEqual(verifier.actual(), digestOf(bytes, using))
+        assert.strictEqual(verifier.digestSoFar(), digestOf(bytes, using))
         assert.isFalse(verifier.overflowed)
       })
     )
   })
 
-  it("does not match bytes of which one differs, is missing, or is too many", () => {
+  it("does not match if one byte differs, is missing, or is too many", () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 64 }), fc.nat(63), (bytes, at) => {
         const expected = { digest: digestOf(bytes), size: bytes.length }
@@ -44,12 +44,12 @@ describe("DigestVerifier", () => {
     const bytes = new Uint8Array([1, 2, 3])
     const verifier = new DigestVerifier({ digest: digestOf(bytes), size: 4 })
     verifier.update(bytes)
-    assert.strictEqual(verifier.actual(), verifier.digest)
+    assert.strictEqual(verifier.digestSoFar(), verifier.digest)
     assert.isFalse(verifier.matches())
   })
 
-  it("copies go their own way from where they were taken", () => {
-    const bytes = new TextEncoder().encode("held back until the whole is right")
+  it("a copy is independent of the original", () => {
+    const bytes = new TextEncoder().encode("verified while it streams")
     const original = new DigestVerifier({ digest: digestOf(bytes), size: bytes.length })
     original.update(bytes.subarray(0, 10))
     const copy = original.copy()
@@ -60,7 +60,7 @@ describe("DigestVerifier", () => {
     assert.isFalse(original.matches())
   })
 
-  it("the empty blob has the digest everyone knows", () => {
+  it("the digest of an empty blob is the well-known one", () => {
     const empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert.strictEqual(digestOf(new Uint8Array()), empty)
     assert.isTrue(new DigestVerifier({ digest: digestOf(new Uint8Array()), size: 0 }).matches())

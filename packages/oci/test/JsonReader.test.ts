@@ -27,14 +27,14 @@ const isJsonToNode = (text: string): boolean => {
   }
 }
 
-/** The value that stands last under a key, in the text. */
+/** The last value of a key. */
 const valueUnder = (text: string, key: string): unknown => {
   const json = reader(text)
   return json.at(json.fields([key])[key], () => json.scalar())
 }
 
 describe("JsonReader", () => {
-  it("takes exactly what JSON.parse takes", () => {
+  it("accepts exactly the texts that JSON.parse accepts", () => {
     const nearly = fc
       .tuple(
         fc.json(),
@@ -87,7 +87,7 @@ describe("JsonReader", () => {
     "1 1",
     "{} x",
     "\ufeff\ufeff1"
-  ])("%j is no JSON", (text) => assert.isFalse(isJson(text)))
+  ])("%j is not JSON", (text) => assert.isFalse(isJson(text)))
 
   it.each([
     "0",
@@ -102,7 +102,7 @@ describe("JsonReader", () => {
     "[[],{}]"
   ])("%j is JSON", (text) => assert.isTrue(isJson(text)))
 
-  it("passes over bytes in strings that are not UTF-8, as Go does, and no others", () => {
+  it("accepts bytes that are not UTF-8 in strings only, as Go does", () => {
     assert.isTrue(isJson(Buffer.from([0x22, 0xff, 0xc3, 0x22])))
     assert.isFalse(isJson(Buffer.from([0x5b, 0xff, 0x5d])))
   })
@@ -111,7 +111,7 @@ describe("JsonReader", () => {
     ["[", "]"],
     ['{"a":', "}"],
     ['[{"a":', "}]"]
-  ])("refuses %j deeper than Go does, and reads as deep", (open, close) => {
+  ])("accepts %j nested as deep as Go does, and no deeper", (open, close) => {
     const levels = (open.match(/[[{]/g) ?? []).length
     const deep = (depth: number) => open.repeat(depth / levels) + "1" + close.repeat(depth / levels)
     assert.isTrue(isJson(deep(maxDepth)))
@@ -121,7 +121,7 @@ describe("JsonReader", () => {
     assert.throws(() => inside.fields(["a"]), NotJson)
   })
 
-  it("finds a key whatever the case of its letters and however they are written, the last of several", () => {
+  it("finds the last of equal keys, in any case and with escapes", () => {
     assert.strictEqual(valueUnder('{"Layers":1}', "layers"), 1)
     assert.strictEqual(valueUnder('{"l\\u0061yers":1}', "layers"), 1)
     assert.strictEqual(valueUnder('{"\\u004CA\\u0059ers":1}', "layers"), 1)
@@ -147,7 +147,7 @@ describe("JsonReader", () => {
     assert.strictEqual(valueUnder("{}", "layers"), undefined)
   })
 
-  it("gives scalars as JSON.parse does, and of a container only that it is one", () => {
+  it("reads scalars as JSON.parse does, and containers as a symbol", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 1 }), fc.constantFrom("", " ", "\n\t"), (value, blank) => {
         const text = `{"a":${blank}${JSON.stringify(value)}${blank},"b":0}`
@@ -160,7 +160,7 @@ describe("JsonReader", () => {
     )
   })
 
-  it("reads at a position and goes on where it was", () => {
+  it("reads at an earlier position and returns to the current one", () => {
     const json = reader('{"a":[1,{"b":"x"},3],"c":4}')
     const { a, c } = json.fields(["a", "c"])
     json.end()
@@ -175,7 +175,7 @@ describe("JsonReader", () => {
     json.end()
   })
 
-  it("knows objects, arrays and empty arrays without reading them", () => {
+  it("tells objects, arrays and empty arrays apart without reading them", () => {
     for (const [text, isObject, isArray, isEmptyArray] of [
       [" {}", true, false, false],
       [" []", false, true, true],
@@ -192,7 +192,7 @@ describe("JsonReader", () => {
     }
   })
 
-  it("fails where an object or an array is read as the other", () => {
+  it("throws if an object is read as an array, or an array as an object", () => {
     assert.throws(() => reader("[]").fields([]), NotJson)
     assert.throws(() => reader("{}").array(() => {}), NotJson)
     assert.throws(() => reader("").fields([]), NotJson)

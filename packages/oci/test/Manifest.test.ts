@@ -71,7 +71,7 @@ describe("Manifest", () => {
     assert.deepEqual<unknown>(Result.getOrThrow(packageOf(document)), document.layers[1])
   })
 
-  it("the last layer of every manifest that is printed is read again, whatever stands before it", () => {
+  it("the last layer of any manifest is read, whatever the layers before it", () => {
     const size = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
     const descriptor = fc.record({ mediaType: fc.string(), digest: arbitrary.digest, size })
     fc.assert(
@@ -87,7 +87,7 @@ describe("Manifest", () => {
     )
   })
 
-  it("unknown fields and nulls are tolerated, as the specifications say", () => {
+  it("ignores unknown fields and nulls, as the specifications say", () => {
     const document = {
       ...ociManifest,
       annotations: { a: "b" },
@@ -99,7 +99,7 @@ describe("Manifest", () => {
     assert.strictEqual(Result.getOrThrow(packageOf(document)).digest, digest("a"))
   })
 
-  it("what it holds says what it is; its mediaType, then its Content-Type, only where it holds neither", () => {
+  it("is what its content says; if it has neither layers nor manifests, what its mediaType or Content-Type says", () => {
     const { mediaType: _, ...untyped } = ociManifest
     for (const mediaType of [
       undefined,
@@ -130,7 +130,7 @@ describe("Manifest", () => {
     assert.strictEqual(tagOf(read({ mediaType: "application/x" })), "UnsupportedMediaType")
   })
 
-  it("reads what has layers or manifests, whatever schemaVersion says", () => {
+  it("reads layers and manifests, whatever the schemaVersion", () => {
     for (const schemaVersion of [1, "2", 3, null, undefined]) {
       assert.strictEqual(tagOf(packageOf({ ...ociManifest, schemaVersion })), "success")
       assert.lengthOf(indexOf({ ...index, schemaVersion }).manifests, 3)
@@ -173,8 +173,8 @@ describe("Manifest", () => {
     ["HTML", "<html></html>", "text/html", "MalformedManifest"],
     ["nothing", "", undefined, "MalformedManifest"],
     ["more than one document", "{}{}", undefined, "MalformedManifest"],
-    ["what is cut short", JSON.stringify(ociManifest).slice(0, -1), undefined, "MalformedManifest"]
-  ])("%s is refused by name", (_name, document, contentType, tag) => {
+    ["a truncated document", JSON.stringify(ociManifest).slice(0, -1), undefined, "MalformedManifest"]
+  ])("%s is refused with the reason", (_name, document, contentType, tag) => {
     assert.strictEqual(tagOf(read(document, contentType)), tag)
   })
 
@@ -182,10 +182,10 @@ describe("Manifest", () => {
     ["a byte order mark", `\ufeff${JSON.stringify(ociManifest)}`],
     ["blanks around it", `\r\n\t ${JSON.stringify(ociManifest)} \n\n`],
     [
-      "keys in other letters",
+      "keys in another case",
       JSON.stringify(ociManifest).replace('"layers"', '"Layers"').replaceAll('"digest"', '"Digest"')
     ],
-    ["a key twice, of which the last counts", JSON.stringify(ociManifest).replace("{", '{"layers":[7],')],
+    ["a key twice, of which the last one counts", JSON.stringify(ociManifest).replace("{", '{"layers":[7],')],
     [
       "numbers of any size",
       JSON.stringify(ociManifest).replace("{", `{"x":[1e400,${"9".repeat(400)},-0.0e-9],`)
@@ -198,7 +198,7 @@ describe("Manifest", () => {
     assert.strictEqual(Result.getOrThrow(packageOf(text)).digest, digest("b"))
   })
 
-  it("bytes that are not UTF-8 may stand in strings, as Go has it, and nowhere else", () => {
+  it("accepts bytes that are not UTF-8 in strings only, as Go does", () => {
     const [before = "", after = ""] = JSON.stringify({ ...ociManifest, annotations: { a: "HERE" } }).split(
       "HERE"
     )
@@ -223,33 +223,33 @@ describe("Manifest", () => {
     ["a null size", { size: null }, { mediaType: gzip, digest: digest("b"), size: undefined }],
     ["size 0", { size: 0 }, { mediaType: gzip, digest: digest("b"), size: undefined }],
     [
-      "the digest of nothing, and no size",
+      "the digest of an empty blob, and no size",
       { digest: digestOf(new Uint8Array()), size: undefined },
       { mediaType: gzip, digest: digestOf(new Uint8Array()), size: 0 }
     ],
     [
-      "sha512's digest of nothing, and size 0",
+      "the sha512 digest of an empty blob, and size 0",
       { digest: digestOf(new Uint8Array(), "sha512"), size: 0 },
       { mediaType: gzip, digest: digestOf(new Uint8Array(), "sha512"), size: 0 }
     ]
-  ])("packageLayer - a last layer with %s is one", (_name, changes, expected) => {
+  ])("packageLayer - accepts a last layer with %s", (_name, changes, expected) => {
     const document = { ...ociManifest, layers: [layer("a"), { ...layer("b"), ...changes }] }
     assert.deepEqual<unknown>(Result.getOrThrow(packageOf(document)), expected)
   })
 
   it.each<[string, unknown, string]>([
     ["no digest", { mediaType: gzip, size: 1 }, "its last layer has no digest"],
-    ["nothing in it", {}, "its last layer has no digest"],
+    ["no fields", {}, "its last layer has no digest"],
     ["null in its place", null, "its last layer has no digest"],
     ["a list in its place", [layer("a")], "its last layer has no digest"],
-    ["a digest of another kind", { ...layer("a"), digest: "md5:00" }, "neither of sha256 nor of sha512"],
-    ["a digest that is no text", { ...layer("a"), digest: {} }, "neither of sha256 nor of sha512"],
+    ["a digest of another kind", { ...layer("a"), digest: "md5:00" }, "neither sha256 nor sha512"],
+    ["a digest that is no text", { ...layer("a"), digest: {} }, "neither sha256 nor sha512"],
     ["a negative size", { ...layer("a"), size: -1 }, "not a whole number of bytes"],
     ["a size with a fraction", { ...layer("a"), size: 1.5 }, "not a whole number of bytes"],
     ["a size that is not exact", { ...layer("a"), size: 2 ** 53 }, "not a whole number of bytes"],
     ["a size that is text", { ...layer("a"), size: "7" }, "not a whole number of bytes"],
     ["a mediaType that is none", { ...layer("a"), mediaType: [gzip] }, "a mediaType that is not text"]
-  ])("packageLayer - a last layer with %s is refused in words that say so", (_name, last, detail) => {
+  ])("packageLayer - refuses a last layer with %s, and says so", (_name, last, detail) => {
     const { reason } = Result.getOrThrow(
       Result.flip(packageOf({ ...ociManifest, layers: [layer("b"), last] }))
     )
@@ -257,7 +257,7 @@ describe("Manifest", () => {
     assert.include(reason._tag === "MalformedManifest" ? reason.detail : "", detail)
   })
 
-  it("packageLayer - whatever stands before the last layer is passed over", () => {
+  it("packageLayer - ignores all layers before the last", () => {
     for (const odd of [
       null,
       7,
@@ -270,7 +270,7 @@ describe("Manifest", () => {
     }
   })
 
-  it("packageLayer - no layers are refused by name; a foreign last layer is left to the registry", () => {
+  it("packageLayer - refuses a manifest without layers, and gives a foreign last layer", () => {
     assert.strictEqual(tagOf(packageOf({ ...ociManifest, layers: [] })), "NoLayers")
     for (const foreign of [
       "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
@@ -281,7 +281,7 @@ describe("Manifest", () => {
     }
   })
 
-  it("childFor - the first child for the platform, of an index and of a manifest list", () => {
+  it("childFor - takes the first child for the platform, of an index and of a manifest list", () => {
     for (const mediaType of [MediaType.ociIndex, MediaType.dockerManifestList]) {
       const found = Manifest.childFor(indexOf({ ...index, mediaType }), amd64)
       assert.strictEqual(Result.getOrThrow(found).digest, digest("b"))
@@ -292,14 +292,14 @@ describe("Manifest", () => {
     )
   })
 
-  it("an index may name as many manifests as are looked at, and no more", () => {
+  it("refuses an index of more than 10000 manifests", () => {
     const manifests = (count: number) => ({ manifests: Array.from({ length: count }, () => ({})) })
     assert.lengthOf(indexOf(manifests(Manifest.maxChildren)).manifests, Manifest.maxChildren)
     const { reason } = Result.getOrThrow(Result.flip(read(manifests(Manifest.maxChildren + 1))))
     assert.deepInclude(reason, { _tag: "MalformedManifest", detail: "it names more than 10000 manifests" })
   })
 
-  it("descend - follows indexes in each other as deep as is allowed, and none twice", () => {
+  it("descend - follows at most 4 nested indexes, and none twice", () => {
     const step = (indexes: ReadonlyArray<string>, own: string, child: Record<string, unknown>) =>
       Manifest.descend(
         indexes.map((one) => Digest.make(digest(one))),

@@ -9,7 +9,7 @@ const decodeText = Schema.decodeUnknownOption(Platform.PlatformText)
 
 const digest = (index: number) => `sha256:${index.toString(16).padStart(64, "0")}`
 
-/** A child for a platform as it is written, with features after a plus sign; undefined for a child without platform. */
+/** A child for `os/architecture/variant+feature`; undefined makes a child without a platform. */
 const child = (platform: string | undefined, index: number): Record<string, unknown> => {
   const [names = "", feature] = platform?.split("+") ?? []
   const [os, architecture, variant] = names.split("/")
@@ -29,16 +29,16 @@ const choose = (wanted: string, manifests: ReadonlyArray<unknown>) => {
   )
 }
 
-/** The place of the child that is taken; -1 for none. */
-const placeOf = (wanted: string, manifests: ReadonlyArray<unknown>): number =>
+/** The digest's number of the chosen child; -1 for none. */
+const numberOfChosen = (wanted: string, manifests: ReadonlyArray<unknown>): number =>
   Result.match(choose(wanted, manifests), {
     onFailure: () => -1,
     onSuccess: (chosen) => Number.parseInt(chosen.digest.slice(7), 16)
   })
 
-const taken = (wanted: string, platforms: ReadonlyArray<string | undefined>): string | undefined => {
-  const place = placeOf(wanted, platforms.map(child))
-  return place === -1 ? "none" : platforms[place]
+const chosenPlatform = (wanted: string, platforms: ReadonlyArray<string | undefined>): string | undefined => {
+  const number = numberOfChosen(wanted, platforms.map(child))
+  return number === -1 ? "none" : platforms[number]
 }
 
 const containerd = "containerd"
@@ -47,7 +47,7 @@ const both = `${containerd}, ${goContainerregistry}`
 
 describe("the child of an index for a platform", () => {
   it.each<
-    [situation: string, wanted: string, ReadonlyArray<string | undefined>, string | undefined, who: string]
+    [situation: string, wanted: string, ReadonlyArray<string | undefined>, string | undefined, others: string]
   >([
     ["the one that names it", "linux/amd64", ["linux/arm64", "linux/amd64"], "linux/amd64", both],
     ["the first of equals", "linux/amd64", ["linux/amd64/v1", "linux/amd64"], "linux/amd64/v1", both],
@@ -177,20 +177,23 @@ describe("the child of an index for a platform", () => {
       "nobody"
     ]
   ])("is %s: asked for %s of %j: %s (%s)", (_situation, wanted, platforms, expected) => {
-    assert.strictEqual(taken(wanted, platforms), expected)
+    assert.strictEqual(chosenPlatform(wanted, platforms), expected)
   })
 
-  it("is none that is an attestation or known to be no image, though without platform", () => {
+  it("is never an attestation or a known non-image, even without a platform", () => {
     const attestation = {
       digest: digest(0),
       annotations: { "vnd.docker.reference.type": "attestation-manifest" }
     }
     const layer = { digest: digest(1), mediaType: "application/vnd.oci.image.layer.v1.tar+gzip" }
-    assert.strictEqual(placeOf("linux/amd64", [attestation, layer]), -1)
-    assert.strictEqual(placeOf("linux/amd64", [attestation, layer, null, 7, {}, { digest: digest(5) }]), 5)
+    assert.strictEqual(numberOfChosen("linux/amd64", [attestation, layer]), -1)
+    assert.strictEqual(
+      numberOfChosen("linux/amd64", [attestation, layer, null, 7, {}, { digest: digest(5) }]),
+      5
+    )
   })
 
-  it("is found whatever stands beside it", () => {
+  it("is found, whatever the other children", () => {
     const other = { mediaType: "application/vnd.oci.image.manifest.v1+json", digest: digest(9), size: 7 }
     for (const odd of [
       { ...other, platform: {} },
@@ -206,14 +209,14 @@ describe("the child of an index for a platform", () => {
       [[]]
     ]) {
       const good = child("linux/amd64", 1)
-      assert.strictEqual(placeOf("linux/amd64", [odd, good]), 1, JSON.stringify(odd))
-      assert.strictEqual(placeOf("linux/amd64", [good, odd]), 1, JSON.stringify(odd))
+      assert.strictEqual(numberOfChosen("linux/amd64", [odd, good]), 1, JSON.stringify(odd))
+      assert.strictEqual(numberOfChosen("linux/amd64", [good, odd]), 1, JSON.stringify(odd))
     }
   })
 
-  it("is read strictly, and what is wrong with it is said", () => {
+  it("must follow the specification; the error says what is wrong", () => {
     for (const [changes, expected] of [
-      [{ digest: `blake3:${"a".repeat(64)}` }, "a digest that is neither of sha256 nor of sha512"],
+      [{ digest: `blake3:${"a".repeat(64)}` }, "a digest that is neither sha256 nor sha512"],
       [{ digest: undefined }, "has no digest"],
       [{ size: -1 }, "a size that is not a whole number"],
       [{ mediaType: [] }, "a mediaType that is not text"]
@@ -229,7 +232,7 @@ describe("the child of an index for a platform", () => {
     }
   })
 
-  it("is named among those there are, attestations left out, where there is none", () => {
+  it("if there is none: the error names the available platforms, without attestations", () => {
     const available = (manifests: ReadonlyArray<unknown>) => {
       const { reason } = Result.getOrThrow(Result.flip(choose("linux/amd64", manifests)))
       assert.strictEqual(reason._tag, "PlatformNotFound")
@@ -250,7 +253,7 @@ describe("the child of an index for a platform", () => {
   })
 })
 
-describe("a platform as it is written", () => {
+describe("a platform as people write it", () => {
   it.each([
     ["linux/amd64", "linux/amd64"],
     ["linux/amd64/v1", "linux/amd64"],
@@ -287,9 +290,9 @@ describe("a platform as it is written", () => {
     "linux/amd64/v1-x",
     `linux/${"a".repeat(13)}`,
     `linux/${"a".repeat(33)}`
-  ])("%j is none", (text) => assert.isTrue(Option.isNone(decodeText(text))))
+  ])("%j is not a platform", (text) => assert.isTrue(Option.isNone(decodeText(text))))
 
-  it("is itself once it was read", () => {
+  it("is stable: reading it again gives the same platform", () => {
     fc.assert(
       fc.property(arbitrary.platform, (text) => {
         const platform = Option.getOrThrow(decodeText(text))
@@ -302,7 +305,7 @@ describe("a platform as it is written", () => {
       })
     )
   })
-  it("no text makes it throw", () => {
+  it("never throws, whatever the text", () => {
     fc.assert(fc.property(arbitrary.anyText, (text) => void decodeText(text)))
   })
 })

@@ -7,7 +7,7 @@ import fc from "fast-check"
 const isHost = Schema.is(RegistryHost)
 
 describe("RegistryHost", () => {
-  it("is every host name and address, with and without a port", () => {
+  it("accepts every host name and address, with and without a port", () => {
     fc.assert(fc.property(arbitrary.host, (text) => assert.isTrue(isHost(text), text)))
   })
 
@@ -20,7 +20,7 @@ describe("RegistryHost", () => {
     "[2001:db8::1]:65535",
     "[::ffff:1.2.3.4]:443",
     "xn--e1afmkfd.xn--p1ai"
-  ])("%j is one", (text) => assert.isTrue(isHost(text)))
+  ])("%j is a registry host", (text) => assert.isTrue(isHost(text)))
 
   it.each([
     "",
@@ -51,9 +51,9 @@ describe("RegistryHost", () => {
     "é.example.com",
     "a".repeat(64),
     "a.".repeat(200)
-  ])("%j is none", (text) => assert.isFalse(isHost(text)))
+  ])("%j is not a registry host", (text) => assert.isFalse(isHost(text)))
 
-  it("no text makes it throw", () => {
+  it("never throws, whatever the text", () => {
     fc.assert(fc.property(arbitrary.anyText, (text) => void isHost(text)))
   })
 })

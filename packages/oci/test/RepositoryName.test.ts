@@ -7,7 +7,7 @@ import fc from "fast-check"
 const isName = Schema.is(RepositoryName.RepositoryName)
 
 describe("RepositoryName", () => {
-  it("is every name of OCI components, and a path with slashes around it reads as the same name", () => {
+  it("accepts every name of OCI components; parsePath drops the slashes around it", () => {
     fc.assert(
       fc.property(arbitrary.name, fc.nat(3), fc.nat(3), (name, before, after) => {
         assert.isTrue(isName(name), name)
@@ -37,9 +37,9 @@ describe("RepositoryName", () => {
     "é",
     "a%2fb",
     "a".repeat(256)
-  ])("%j is none", (text) => assert.isFalse(isName(text)))
+  ])("%j is not a repository name", (text) => assert.isFalse(isName(text)))
 
-  it("parsePath - an empty path appends nothing, one that is not made of components is refused", () => {
+  it("parsePath - accepts an empty path, and refuses one that is not made of components", () => {
     for (const path of ["", "/", "///"])
       assert.deepStrictEqual(
         RepositoryName.parsePath(path),
@@ -50,7 +50,7 @@ describe("RepositoryName", () => {
     assert.isTrue(Option.isNone(RepositoryName.parsePath("/".repeat(1_000_000) + ".")))
   })
 
-  it("join - gives the name at a path, and none where it is empty or longer than 255", () => {
+  it("join - gives the name at a path; none if it is empty or longer than 255 characters", () => {
     const path = (text: string) => RepositoryName.PathComponents.make(text)
     assert.deepStrictEqual(
       RepositoryName.join(path("a/b"), path("c")),
@@ -69,7 +69,7 @@ describe("RepositoryName", () => {
     assert.isTrue(Option.isNone(RepositoryName.join(path("a".repeat(128)), path("b".repeat(127)))))
   })
 
-  it("no text makes it throw", () => {
+  it("never throws, whatever the text", () => {
     fc.assert(fc.property(arbitrary.anyText, (text) => void [isName(text), RepositoryName.parsePath(text)]))
   })
 })

@@ -1,4 +1,4 @@
-import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
+import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { PackageDescriptor, PackageLayer } from "@registry-packages-proxy/domain/PackageDescriptor"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
@@ -37,7 +37,7 @@ export class RegistryClient extends Context.Service<
       repository: Repository,
       layer: PackageLayer,
       offset: number,
-      buffers?: BlobBuffers
+      buffers?: ReadBuffers
     ) => Stream.Stream<Uint8Array, RegistryError>
   }
 >()("@registry-packages-proxy/registry-client/RegistryClient") {

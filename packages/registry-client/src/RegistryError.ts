@@ -208,7 +208,7 @@ export class RegistryError extends Schema.TaggedError<RegistryError>()("Registry
     const { reason, registry } = this
     switch (reason._tag) {
       case "ManifestError":
-        return `${registry} gave a manifest that names no package: ${reason.reason._tag}`
+        return `${registry} gave a manifest without a usable package: ${reason.message}`
       case "ConnectionFailed": {
         const own = `${registry}: `
         return reason.detail.startsWith(own)

@@ -4,7 +4,7 @@ import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySource"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
-import { Lender } from "@registry-packages-proxy/testkit/registry-client/Lending"
+import { TestBuffers } from "@registry-packages-proxy/testkit/registry-client/TestBuffers"
 import * as RawServer from "@registry-packages-proxy/testkit/wire/RawServer"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import {
@@ -40,12 +40,12 @@ const setUp = Effect.fnUntraced(function* (options: TestRegistryOptions = {}) {
 const pull = (
   source: RegistrySource,
   digest: Parameters<RegistryClient["Service"]["resolve"]>[1],
-  lender = new Lender(100_000)
+  buffers = new TestBuffers(100_000)
 ) =>
   Effect.gen(function* () {
     const client = yield* RegistryClient
     const layer = yield* client.resolve({ source, name }, digest, platform)
-    return yield* lender.collect(client.blob({ source, name }, layer, 0, lender))
+    return yield* buffers.collect(client.blob({ source, name }, layer, 0, buffers))
   })
 
 describe("over real connections", () => {
@@ -74,16 +74,16 @@ describe("over real connections", () => {
       yield* Effect.gen(function* () {
         // 512 KiB are read ahead, with the last read of 256 KiB on top, and the consumer may have as much in its hands.
         const most = (2 * (512 + 256)) / 64
-        const lender = new Lender(64 * 1024)
-        assert.deepStrictEqual(yield* pull(registry.source(), digest, lender), bytes)
-        assert.isAtLeast(lender.chunks, bytes.length / (64 * 1024))
-        assert.isAtMost(lender.made, most)
+        const buffers = new TestBuffers(64 * 1024)
+        assert.deepStrictEqual(yield* pull(registry.source(), digest, buffers), bytes)
+        assert.isAtLeast(buffers.chunks, bytes.length / (64 * 1024))
+        assert.isAtMost(buffers.made, most)
         yield* registry.fault("blob", { _tag: "NoLength" })
-        const chunked = new Lender(64 * 1024)
+        const chunked = new TestBuffers(64 * 1024)
         assert.deepStrictEqual(yield* pull(registry.source(), digest, chunked), bytes)
         assert.isAtLeast(chunked.chunks, bytes.length / (64 * 1024))
         assert.isAtMost(chunked.made, most)
-        assert.deepStrictEqual(yield* pull(registry.source(), digest, lender), bytes)
+        assert.deepStrictEqual(yield* pull(registry.source(), digest, buffers), bytes)
       }).pipe(Effect.provide(live()))
       assert.strictEqual((yield* registry.activity).connections.accepted, 1)
     })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 import { asBytes, locations } from "@registry-packages-proxy/testkit/wire/Locations"
-import { Lender } from "@registry-packages-proxy/testkit/registry-client/Lending"
+import { TestBuffers } from "@registry-packages-proxy/testkit/registry-client/TestBuffers"
 import { oddAnswers } from "@registry-packages-proxy/testkit/wire/OddAnswers"
 import * as RawServer from "@registry-packages-proxy/testkit/wire/RawServer"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
@@ -35,11 +35,11 @@ const pull = Effect.fnUntraced(function* (
       : RawServer.plain(404, "")
   })
   const source = FakeUpstream.source({ scheme: "http", host: FakeUpstream.host(server.host), credential })
-  const lender = new Lender(64 * 1024)
+  const buffers = new TestBuffers(64 * 1024)
   const result = yield* RegistryClient.use((client) =>
     Effect.gen(function* () {
       const found = yield* client.resolve({ source, name }, image.digest, Platform.make("linux/amd64"))
-      return latin1(yield* lender.collect(client.blob({ source, name }, found, 0, lender)))
+      return latin1(yield* buffers.collect(client.blob({ source, name }, found, 0, buffers)))
     })
   ).pipe(Effect.provide(RegistryClient.layer.pipe(Layer.provide(NodeUpstream.layer()))), Effect.result)
   return { result, server }

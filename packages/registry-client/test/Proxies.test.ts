@@ -3,7 +3,7 @@ import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import * as ForwardProxy from "@registry-packages-proxy/testkit/wire/ForwardProxy"
-import { Lender } from "@registry-packages-proxy/testkit/registry-client/Lending"
+import { TestBuffers } from "@registry-packages-proxy/testkit/registry-client/TestBuffers"
 import * as RawServer from "@registry-packages-proxy/testkit/wire/RawServer"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
@@ -62,14 +62,14 @@ const pull = Effect.fnUntraced(function* ({ blob, proxy: proxyOptions, secure, v
     host: FakeUpstream.host(registryHost),
     ca: secure ? tls.ca : undefined
   })
-  const lender = new Lender(64 * 1024)
+  const buffers = new TestBuffers(64 * 1024)
   const result = yield* RegistryClient.use((client) =>
     Effect.gen(function* () {
       const found = yield* client.resolve({ source, name }, image.digest, platform)
-      return Buffer.from(yield* lender.collect(client.blob({ source, name }, found, 0, lender)))
+      return Buffer.from(yield* buffers.collect(client.blob({ source, name }, found, 0, buffers)))
     })
   ).pipe(Effect.provide(RegistryClient.layer.pipe(Layer.provide(upstream))), Effect.result)
-  return { result, proxy, server, lender }
+  return { result, proxy, server, buffers }
 })
 
 /** Virtual time goes on by a second whenever the process has nothing else to do. */
@@ -146,7 +146,7 @@ describe("HTTPS_PROXY", () => {
         Effect.fn(function* () {
           const tls = secureProxy ? yield* (yield* Certificates.makeAuthority).issue() : undefined
           const anchors = yield* temporaryFile(tls?.ca ?? "")
-          const { lender, result } = yield* pull({
+          const { buffers, result } = yield* pull({
             secure: true,
             // The machine trusts the proxy's authority; the registry's is its own.
             variables: (host) => ({
@@ -157,7 +157,7 @@ describe("HTTPS_PROXY", () => {
             blob
           })
           assert.isTrue(Result.getOrThrow(result).equals(content))
-          assert.isAtLeast(lender.chunks, content.length / (64 * 1024))
+          assert.isAtLeast(buffers.chunks, content.length / (64 * 1024))
         })
       )
     }

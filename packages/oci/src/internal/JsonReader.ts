@@ -1,10 +1,10 @@
-/** The deepest nesting read. Source: encoding/json of Go, with which every other reader of manifests reads them. */
+/** The deepest nesting that is read. Source: Go's encoding/json, by which most clients read manifests. */
 export const maxDepth = 10_000
 
-/** The text is not JSON, or nested deeper than {@link maxDepth}. */
+/** The text is not JSON, or it is nested deeper than {@link maxDepth}. */
 export class NotJson extends Error {}
 
-/** A string, number, boolean or null; {@link container} stands for an object or array that is not looked into. */
+/** A string, number, boolean or null; {@link container} stands for an object or array. */
 export type Scalar = string | number | boolean | null | typeof container
 export const container = Symbol("object or array")
 
@@ -21,17 +21,17 @@ const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
 const isHex = (byte: number): boolean =>
   isDigit(byte) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)
 
-/** Whether a byte may follow a backslash: `"` `\` `/` `b` `f` `n` `r` `t`. */
+/** True if a byte may follow a backslash: `"` `\` `/` `b` `f` `n` `r` `t`. */
 const isEscape = (byte: number): boolean => '"\\/bfnrt'.includes(String.fromCharCode(byte))
 
 const literals = ["true", "false", "null"] as const
 
 /**
- * Reads JSON bytes and makes nothing of what its caller does not ask for, so that a hostile text costs steps in
- * proportion to its length, and no memory. Each method reads the next value, or fails with {@link NotJson}.
+ * Reads JSON bytes and decodes only the values that its caller asks for, so that a hostile text costs time in proportion
+ * to its length, and no memory. Each method reads the next value, or throws {@link NotJson}.
  *
- * As Go's encoding/json does, a field is found whatever the case of its letters, and bytes inside a string that are not
- * UTF-8 are replaced, not refused. A byte order mark is passed over.
+ * Follows Go's encoding/json: keys match in any case, and bytes in a string that are not UTF-8 are replaced. Skips a byte
+ * order mark.
  */
 export class JsonReader {
   readonly #bytes: Buffer
@@ -43,13 +43,13 @@ export class JsonReader {
     this.#at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
   }
 
-  /** Nothing but blanks is left. */
+  /** Throws unless only whitespace is left. */
   end(): void {
-    this.#blanks()
+    this.#skipWhitespace()
     if (this.#at < this.#bytes.length) throw new NotJson()
   }
 
-  /** Reads at a position that was given before, and goes on where it was; gives undefined for no position. */
+  /** Reads at an earlier position, then returns to the current one. Undefined if there is no position. */
   at<A>(position: number | undefined, read: () => A): A | undefined {
     if (position === undefined) return undefined
     const back = this.#at
@@ -59,17 +59,14 @@ export class JsonReader {
     return value
   }
 
-  /** Whether the next value is an object. */
   get isObject(): boolean {
     return this.#peek() === openBrace
   }
 
-  /** Whether the next value is an array. */
   get isArray(): boolean {
     return this.#peek() === openBracket
   }
 
-  /** Whether the next value is an array without elements. */
   get isEmptyArray(): boolean {
     const start = this.#position
     if (!this.isArray) return false
@@ -80,8 +77,8 @@ export class JsonReader {
   }
 
   /**
-   * Reads an object and gives the positions of the values that stand under these keys, of each the last. Keys are in
-   * lowercase ASCII letters and dots. Fails where the next value is no object.
+   * Reads an object and returns the positions of the values of these keys; of a key that occurs twice, the last. `keys`
+   * are lowercase ASCII letters and dots. Throws if the next value is not an object.
    */
   fields<const Key extends string>(keys: ReadonlyArray<Key>): { readonly [K in Key]?: number } {
     const found: { [K in Key]?: number } = {}
@@ -95,7 +92,7 @@ export class JsonReader {
     return found
   }
 
-  /** Reads an array; `visit` is given the position of each element. Fails where the next value is none. */
+  /** Reads an array and calls `visit` with the position of each element. Throws if the next value is not an array. */
   array(visit: (position: number) => void): void {
     this.#enter(openBracket)
     if (this.#closes(closeBracket)) return
@@ -105,7 +102,7 @@ export class JsonReader {
     } while (this.#continues(closeBracket))
   }
 
-  /** Reads a value that is not a container; of an object or array only that it is one. */
+  /** Reads a value; {@link container} for an object or array. */
   scalar(): Scalar {
     const start = this.#position
     const isContainer = this.isObject || this.isArray
@@ -113,23 +110,23 @@ export class JsonReader {
     return isContainer ? container : (JSON.parse(this.#bytes.toString("utf8", start, this.#at)) as Scalar)
   }
 
-  /** Reads a value of any kind and makes nothing of it. */
+  /** Skips a value of any kind. */
   skip(): void {
     const first = this.#peek()
     if (first !== openBrace && first !== openBracket) {
       this.#skipScalar(first)
       return
     }
-    // One place for each level that is open below here: whether it is an object.
-    const isObject: Array<boolean> = []
+    // An element for each open level: true for an object, false for an array.
+    const openLevels: Array<boolean> = []
     for (;;) {
       const byte = this.#peek()
       if (byte === openBrace || byte === openBracket) {
         const close = byte === openBrace ? closeBrace : closeBracket
         this.#at++
         if (this.#peek() !== close) {
-          if (this.#depth + isObject.length >= maxDepth) throw new NotJson()
-          isObject.push(close === closeBrace)
+          if (this.#depth + openLevels.length >= maxDepth) throw new NotJson()
+          openLevels.push(close === closeBrace)
           if (close === closeBrace) this.#skipKey()
           continue
         }
@@ -137,9 +134,9 @@ export class JsonReader {
       } else {
         this.#skipScalar(byte)
       }
-      // A value has ended, and with it all that it was the last of.
+      // A value has ended, and so has each container whose last value it is.
       for (;;) {
-        const inObject = isObject.at(-1)
+        const inObject = openLevels.at(-1)
         if (inObject === undefined) return
         const next = this.#peek()
         this.#at++
@@ -148,14 +145,13 @@ export class JsonReader {
           break
         }
         if (next !== (inObject ? closeBrace : closeBracket)) throw new NotJson()
-        isObject.pop()
+        openLevels.pop()
       }
     }
   }
 
-  /** The position of the next value. */
   get #position(): number {
-    this.#blanks()
+    this.#skipWhitespace()
     return this.#at
   }
 
@@ -178,7 +174,7 @@ export class JsonReader {
     return true
   }
 
-  /** The next key, if it is one of these whatever the case of its letters. */
+  /** Reads a key; undefined if it is none of these in any case. */
   #key<Key extends string>(keys: ReadonlyArray<Key>): Key | undefined {
     const start = this.#position + 1
     const isEscaped = this.#skipKeyText()
@@ -187,13 +183,13 @@ export class JsonReader {
     return keys.find((key) => (isEscaped || key.length === end - start) && this.#isText(key, start, end))
   }
 
-  /** Whether a string's bytes are a text in lowercase, up to the case of their letters. */
+  /** True if the bytes of a string are `text` in any case. `text` is in lowercase. */
   #isText(text: string, start: number, end: number): boolean {
     let at = start
     for (let index = 0; index < text.length; index++) {
       if (at >= end) return false
       const byte = this.#bytes[at] as number
-      // Of the escapes only those by number give what stands in a key that is looked for.
+      // Keys are letters and dots: only `\u` escapes can stand for these.
       const code = byte === backslash ? this.#escaped(at) : byte
       const lower = code >= 0x41 && code <= 0x5a ? code | 0x20 : code
       if (lower !== text.charCodeAt(index)) return false
@@ -202,7 +198,7 @@ export class JsonReader {
     return at === end
   }
 
-  /** The character that an escape by number stands for; -1 for another escape. */
+  /** The code of a `\u` escape; -1 for another escape. */
   #escaped(at: number): number {
     if (this.#bytes[at + 1] !== 0x75) return -1
     let code = 0
@@ -228,13 +224,13 @@ export class JsonReader {
     this.#at++
   }
 
-  /** The next byte that is no blank; -1 at the end. */
+  /** The next byte that is not whitespace; -1 at the end. */
   #peek(): number {
-    this.#blanks()
+    this.#skipWhitespace()
     return this.#at < this.#bytes.length ? (this.#bytes[this.#at] as number) : -1
   }
 
-  #blanks(): void {
+  #skipWhitespace(): void {
     const bytes = this.#bytes
     let at = this.#at
     while (at < bytes.length) {
@@ -261,7 +257,7 @@ export class JsonReader {
     this.#at = end
   }
 
-  /** Tells whether a character is written by its number, which a letter may be too. */
+  /** Returns true if the string has a `\u` escape, which may stand for a letter. */
   #skipString(): boolean {
     const bytes = this.#bytes
     let isEscaped = false

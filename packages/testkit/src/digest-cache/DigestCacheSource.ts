@@ -3,12 +3,12 @@ import type {
   PackageReader,
   PackageSource
 } from "@registry-packages-proxy/digest-cache/DigestCache"
-import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
+import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Cause, Deferred, Effect, Latch, Schema, Stream } from "effect"
-import { within } from "../registry-client/Lending.ts"
+import { inBufferOf } from "../registry-client/TestBuffers.ts"
 
 /** A source that failed because a test told it to. */
 export class SourceFailed extends Schema.TaggedError<SourceFailed>()("SourceFailed", {
@@ -118,7 +118,7 @@ export class TestPackage {
     })
   }
 
-  #stream(offset: number, identity: string, buffers?: BlobBuffers): Stream.Stream<Uint8Array, SourceFailed> {
+  #stream(offset: number, identity: string, buffers?: ReadBuffers): Stream.Stream<Uint8Array, SourceFailed> {
     const opened = Effect.acquireRelease(
       Effect.sync(() => {
         this.offsets.push(offset)
@@ -145,7 +145,7 @@ export class TestPackage {
           position = end
           // Both kinds of chunks, in turns.
           lends = !lends
-          return Effect.succeed([lends ? within(buffers, chunk) : chunk] as const)
+          return Effect.succeed([lends ? inBufferOf(buffers, chunk) : chunk] as const)
         })
         return Stream.fromPull(
           Effect.succeed(

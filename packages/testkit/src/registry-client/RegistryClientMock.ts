@@ -1,4 +1,4 @@
-import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
+import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import * as Manifest from "@registry-packages-proxy/oci/Manifest"
 import { ForeignLayer, ManifestError } from "@registry-packages-proxy/oci/ManifestError"
@@ -13,7 +13,7 @@ import {
   RegistryError
 } from "@registry-packages-proxy/registry-client/RegistryError"
 import { Context, Effect, Layer, Stream } from "effect"
-import { within } from "./Lending.ts"
+import { inBufferOf } from "./TestBuffers.ts"
 import type { RegistryBlob } from "../images/RegistryBlob.ts"
 import * as RegistryImage from "../images/RegistryImage.ts"
 
@@ -121,7 +121,7 @@ const make = (images: ReadonlyArray<RegistryImage.RegistryImage>) => {
     repository: Repository,
     layer: PackageDescriptor.PackageLayer,
     offset: number,
-    buffers?: BlobBuffers
+    buffers?: ReadBuffers
   ): Stream.Stream<Uint8Array, RegistryError> => {
     const stream = Stream.suspend(() => {
       if (offset >= layer.size) return Stream.empty
@@ -129,7 +129,7 @@ const make = (images: ReadonlyArray<RegistryImage.RegistryImage>) => {
       const held = blobs.get(layer.layerDigest)
       if (held === undefined) return Stream.fail(failure(repository, new BlobNotFound({})))
       const bytes = (from: number, to: number) =>
-        Stream.map(Stream.fromIterable(held.read(from, to)), (chunk) => within(buffers, chunk))
+        Stream.map(Stream.fromIterable(held.read(from, to)), (chunk) => inBufferOf(buffers, chunk))
       const end = Math.min(layer.size, held.size)
       if (fault === undefined) return bytes(offset, end)
       const pause = Math.min(end, offset + (fault.after ?? 0))

@@ -7,7 +7,7 @@ import { RegistryClient } from "@registry-packages-proxy/registry-client/Registr
 import type { Repository } from "@registry-packages-proxy/registry-client/Repository"
 import type { RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
 import { Context, Effect, type Layer, Option, Stream } from "effect"
-import { Lender } from "./Lending.ts"
+import { TestBuffers } from "./TestBuffers.ts"
 import * as RegistryBlob from "../images/RegistryBlob.ts"
 import * as RegistryImage from "../images/RegistryImage.ts"
 
@@ -238,10 +238,10 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
         const client = yield* RegistryClient
         const repository = yield* SuiteRepository
         for (const size of [1000, 512 * 1024]) {
-          const lender = new Lender(size)
+          const buffers = new TestBuffers(size)
           for (const offset of [0, 65_537]) {
-            const blob = client.blob(repository, layerOf(large), offset, lender)
-            assert.isTrue(Buffer.from(bytes.subarray(offset)).equals(yield* lender.collect(blob)))
+            const blob = client.blob(repository, layerOf(large), offset, buffers)
+            assert.isTrue(Buffer.from(bytes.subarray(offset)).equals(yield* buffers.collect(blob)))
           }
         }
       })

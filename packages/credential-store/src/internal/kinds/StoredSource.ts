@@ -30,13 +30,13 @@ const anonymously = "so that packages are pulled without a login"
 const warningOf = (config: DockerConfig.DockerConfig, keyring: Keyring.Keyring, base: PathComponents) => {
   if (config.isLegacy) return `has its entries at the top instead of under \`auths\`, ${anonymously}`
   if (config.auths === undefined) return `has no \`auths\`, ${anonymously}`
-  if (!Keyring.hasAnyFor(keyring, base)) return `has no entry for this registry and path, ${anonymously}`
+  if (!Keyring.hasEntryFor(keyring, base)) return `has no entry for this registry and path, ${anonymously}`
   const own = Keyring.lookup(keyring, base)
   const holdsNothing = Result.isSuccess(own) && own.success._tag === "Anonymous"
-  if (holdsNothing && config.usesHelpers) {
+  if (holdsNothing && config.usesCredentialHelpers) {
     return `leaves the password to a credential helper, which is not asked, ${anonymously}`
   }
-  return Keyring.hasBrokenBelow(keyring, base)
+  return Keyring.hasUnreadableBelow(keyring, base)
     ? "has an entry for a path below that cannot be read"
     : undefined
 }

@@ -1,4 +1,4 @@
-import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
+import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
 
 /** Buffer sizes by the number of fills in progress. A fill holds two or three buffers. */
 const tiers = [
@@ -14,7 +14,7 @@ const maxFreeBytes = 2 * 1024 * 1024
  * Reusable buffers in which fills receive, hash and write bytes, so that memory pages are reused and no garbage is made.
  * A buffer that is never released is garbage-collected.
  */
-export class FillBufferPool implements BlobBuffers {
+export class FillBufferPool implements ReadBuffers {
   #fills = 0
   #freeBytes = 0
   #free: Array<Uint8Array> = []

@@ -1,7 +1,7 @@
 import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
 import type { CredentialError } from "@registry-packages-proxy/credential-store/CredentialError"
 import { words } from "@registry-packages-proxy/credential-store/kinds/Kinds"
-import { short } from "@registry-packages-proxy/oci/Digest"
+import { shortDigest } from "@registry-packages-proxy/oci/Digest"
 import type { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
 import type { OtherServer, RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
 import { Option } from "effect"
@@ -198,7 +198,7 @@ const bodyProblem = ({ reason }: BodyError): Problem => {
   switch (reason._tag) {
     case "DigestMismatch":
       return badGateway(
-        `Push the image again if it stays so: the registry's bytes do not match the layer's digest ${short(reason.expected)}: ` +
+        `Push the image again if it stays so: the registry's bytes do not match the layer's digest ${shortDigest(reason.expected)}: ` +
           (reason.actualSize === reason.expectedSize
             ? "they differ."
             : `${reason.actualSize} instead of ${reason.expectedSize} bytes.`)

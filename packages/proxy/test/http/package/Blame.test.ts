@@ -7,7 +7,7 @@ import {
 } from "@registry-packages-proxy/node-net/ConnectionFailure"
 import { parseProxy } from "@registry-packages-proxy/node-net/proxy/Proxy"
 import { anonymous, type Credential } from "@registry-packages-proxy/domain/Credential"
-import { short } from "@registry-packages-proxy/oci/Digest"
+import { shortDigest } from "@registry-packages-proxy/oci/Digest"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
@@ -220,7 +220,7 @@ describe("docs/registries.md, when a registry does not answer", () => {
       `${happened}: ${status}`,
       Effect.fn(function* () {
         const problem = yield* problemIn(situations[happened] ?? {})
-        const digest = plain.layer === undefined ? "" : short(plain.layer.digest)
+        const digest = plain.layer === undefined ? "" : shortDigest(plain.layer.digest)
         const expected = detail
           .replaceAll("HOST", "registry.test")
           .replaceAll("OTHER", "store.test")

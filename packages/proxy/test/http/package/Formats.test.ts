@@ -210,13 +210,13 @@ describe("a manifest or index as writers write it", () => {
       "a chosen child of another digest",
       RegistryImage.index([{ ...amd64, descriptor: { digest: `blake3:${"a".repeat(64)}` } }]),
       502,
-      "its manifest for linux/amd64 has a digest that is neither of sha256 nor of sha512"
+      "its manifest for linux/amd64 has a digest that is neither sha256 nor sha512"
     ],
     [
       "a last layer of another digest",
       RegistryImage.image([{ ...last, descriptor: { digest: "x" } }]),
       502,
-      "its last layer has a digest that is neither of sha256 nor of sha512"
+      "its last layer has a digest that is neither sha256 nor sha512"
     ]
   ] as const) {
     it.effect(`${what}: ${status} that says so`, () =>

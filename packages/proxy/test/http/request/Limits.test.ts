@@ -186,7 +186,7 @@ describe("limits", () => {
       `on all connections to a listener | ${limits.maxHeldBytes / 1024 / 1024} MiB; `,
       `| time in which a client takes no byte of what is sent to it | ${limits.sendTimeout / 1000} s, `,
       "| nesting of a manifest, manifests of an index, indexes in each other | " +
-        `${Manifest.maxDepth}, ${Manifest.maxChildren}, ${Manifest.maxIndexes} |`
+        `${Manifest.maxDepth}, ${Manifest.maxChildren}, ${Manifest.maxNestedIndexes} |`
     ]) {
       assert.include(text, line)
     }

@@ -1,6 +1,6 @@
-import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
+import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
 import type { PackageLayer } from "@registry-packages-proxy/domain/PackageDescriptor"
-import { short } from "@registry-packages-proxy/oci/Digest"
+import { shortDigest } from "@registry-packages-proxy/oci/Digest"
 import { Effect, Exit, Option, Pull, Scope } from "effect"
 import { Headers, type HttpClientResponse } from "effect/http"
 import type { Repository } from "../../Repository.ts"
@@ -91,7 +91,7 @@ export const open = (exchange: Exchange) => {
     layer: PackageLayer,
     position: number,
     ranged: boolean,
-    buffers: BlobBuffers | undefined
+    buffers: ReadBuffers | undefined
   ): Effect.fn.Return<BlobSegment | { readonly unusable: PullFailure }, PullFailure, Scope.Scope> {
     const scope = yield* Scope.fork(yield* Effect.scope)
     const close = Scope.close(scope, Exit.void)
@@ -119,7 +119,7 @@ export const open = (exchange: Exchange) => {
     repository: Repository,
     layer: PackageLayer,
     position: number,
-    options: { readonly ranged: boolean; readonly buffers: BlobBuffers | undefined }
+    options: { readonly ranged: boolean; readonly buffers: ReadBuffers | undefined }
   ): Effect.fn.Return<BlobSegment, PullFailure, Scope.Scope> {
     const { buffers } = options
     const ranged = options.ranged && position > 0
@@ -139,7 +139,7 @@ const unusable = (layer: PackageLayer, response: HttpClientResponse.HttpClientRe
   const length = Option.getOrUndefined(contentLength(response))
   const encoding = response.headers["content-encoding"]
   return invalid(
-    `the blob ${short(layer.layerDigest)} came with ${length ?? "an unknown number of"} bytes` +
+    `the blob ${shortDigest(layer.layerDigest)} came with ${length ?? "an unknown number of"} bytes` +
       `${response.status === 206 ? " of another range" : ""}, and its manifest says ${layer.size}` +
       (encoding === undefined ? "" : "; a server on the way may have encoded it")
   )

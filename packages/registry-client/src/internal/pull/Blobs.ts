@@ -1,4 +1,4 @@
-import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
+import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
 import type { PackageLayer } from "@registry-packages-proxy/domain/PackageDescriptor"
 import { Cause, Clock, Effect, Exit, Option, Pull, Scope, Stream } from "effect"
 import * as Metrics from "../../Metrics.ts"
@@ -46,7 +46,7 @@ export const make = <E>(
     repository: Repository,
     layer: PackageLayer,
     offset: number,
-    buffers: BlobBuffers | undefined
+    buffers: ReadBuffers | undefined
   ) {
     const context = yield* Effect.context()
     const scope = yield* Effect.scope
@@ -149,7 +149,7 @@ export const make = <E>(
     repository: Repository,
     layer: PackageLayer,
     offset: number,
-    buffers?: BlobBuffers
+    buffers?: ReadBuffers
   ): Stream.Stream<Uint8Array, E> =>
     offset >= layer.size
       ? Stream.empty

@@ -1,4 +1,4 @@
-import { algorithm, type Digest, short } from "@registry-packages-proxy/oci/Digest"
+import { algorithm, type Digest, shortDigest } from "@registry-packages-proxy/oci/Digest"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import * as Manifest from "@registry-packages-proxy/oci/Manifest"
 import * as MediaType from "@registry-packages-proxy/oci/MediaType"
@@ -47,7 +47,7 @@ const bytesOf = Effect.fnUntraced(function* (
   answer: Answer,
   digest: Digest
 ): Effect.fn.Return<Uint8Array, PullFailure> {
-  const name = `the manifest ${short(digest)}`
+  const name = `the manifest ${shortDigest(digest)}`
   const isIt = (bytes: Uint8Array): boolean => digestOf(bytes, algorithm(digest)) === digest
   const bytes = yield* readAll(answer, Limits.maxManifestSize, name)
   if (isIt(bytes)) return bytes
@@ -59,7 +59,7 @@ const bytesOf = Effect.fnUntraced(function* (
   if (Result.isSuccess(decoded) && isIt(decoded.success)) return decoded.success
   return yield* Result.isFailure(decoded) && decoded.failure === "too large"
     ? invalid(`${name} is larger than ${Limits.maxManifestSize} bytes once decoded`, answer.server)
-    : invalid(`the bytes that came as manifest ${short(digest)} have another digest`, answer.server)
+    : invalid(`the bytes that came as manifest ${shortDigest(digest)} have another digest`, answer.server)
 })
 
 /** Reads manifests and indexes of registries, verified and parsed. One that several ask for at once is read once. */
@@ -97,7 +97,7 @@ export const make = Effect.fnUntraced(function* (exchange: Exchange) {
     const { digest, size = 0 } = reference
     const document = yield* Cache.get(reads, new Reading(repository, reference, until))
     if (size !== 0 && document.size !== size) {
-      return yield* invalid(`the manifest ${short(digest)} has not the size its index gives`)
+      return yield* invalid(`the manifest ${shortDigest(digest)} has not the size its index gives`)
     }
     return yield* Effect.mapError(Effect.fromResult(document.parsed), final)
   })

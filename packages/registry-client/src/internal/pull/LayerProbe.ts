@@ -1,4 +1,4 @@
-import { type Digest, short } from "@registry-packages-proxy/oci/Digest"
+import { type Digest, shortDigest } from "@registry-packages-proxy/oci/Digest"
 import { Effect, Option } from "effect"
 import { Headers, type HttpClientResponse } from "effect/http"
 import type { Repository } from "../../Repository.ts"
@@ -66,7 +66,7 @@ export const make = (exchange: Exchange) => {
 
   const whole = Effect.fnUntraced(function* (repository: Repository, digest: Digest) {
     const question = { operation: "blob", path: `blobs/${digest}`, headers } as const
-    const what = `the layer ${short(digest)}, whose size neither the manifest nor the registry says,`
+    const what = `the layer ${shortDigest(digest)}, whose size neither the manifest nor the registry says,`
     return yield* Body.count(yield* exchange(repository, question, ok), Limits.maxCountedLayer, what)
   }, Effect.scoped)
 

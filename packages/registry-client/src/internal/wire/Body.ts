@@ -1,4 +1,4 @@
-import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
+import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
 import { Cause, Clock, Context, Effect, Option, type Pull, type Scope, Stream } from "effect"
 import { Headers, type HttpClientResponse } from "effect/http"
 import { TimedOut } from "../../RegistryError.ts"
@@ -10,7 +10,7 @@ import { fromClientError } from "./Transport.ts"
 export type Chunks = readonly [Uint8Array, ...Array<Uint8Array>]
 
 /** Buffers that a body being opened may be read into. A client may ignore them. */
-export class LentBuffers extends Context.Reference<BlobBuffers | undefined>(
+export class LentBuffers extends Context.Reference<ReadBuffers | undefined>(
   "@registry-packages-proxy/registry-client/LentBuffers",
   { defaultValue: () => undefined }
 ) {}

@@ -1,31 +1,31 @@
 import { trimSlashes } from "@registry-packages-proxy/oci/RepositoryName"
 
-/** A key under `auths` of a docker config, taken apart. */
-export interface ConfigKey {
-  /** In lowercase; `*` may stand in its labels. */
+/** A key under `auths` of a docker config. */
+export interface DockerConfigKey {
+  /** In lowercase; its labels may contain `*`. */
   readonly host: string
-  /** Name components, without slashes around them; empty for all of the host. */
+  /** A repository's name or its first components; empty for the whole host. */
   readonly path: string
 }
 
-// Docker keeps the login of Docker Hub under `https://index.docker.io/v1/`, whichever of its names is asked for.
+// The names of Docker Hub. Docker stores its login under `https://index.docker.io/v1/`.
 const hubHosts: ReadonlySet<string> = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"])
 
-/** A host's one name in lowercase: Docker Hub has three. */
+/** The host in lowercase, and one name for all those of Docker Hub. */
 export const canonicalHost = (host: string): string => {
   const lower = host.toLowerCase()
   return hubHosts.has(lower) ? "index.docker.io" : lower
 }
 
 /**
- * Reads a key as the kubelet does: `[scheme://]host[:port][/path]`, where `/v1/` and `/v2/` before a path do not count.
+ * Reads a key as the kubelet does: `[scheme://]host[:port][/path]`. Ignores `/v1/` and `/v2/` before the path.
  * Source: kubernetes, pkg/credentialprovider/keyring.go, Add.
  */
-export const parse = (key: string): ConfigKey => {
-  const [place = ""] = key.replace(/^https?:\/\//i, "").split(/[?#]/, 1)
-  const slash = place.indexOf("/")
-  const authority = slash === -1 ? place : place.slice(0, slash)
-  const path = slash === -1 ? "" : trimSlashes(place.slice(slash))
+export const parse = (key: string): DockerConfigKey => {
+  const [location = ""] = key.replace(/^https?:\/\//i, "").split(/[?#]/, 1)
+  const slash = location.indexOf("/")
+  const authority = slash === -1 ? location : location.slice(0, slash)
+  const path = slash === -1 ? "" : trimSlashes(location.slice(slash))
   return {
     host: canonicalHost(authority.slice(authority.lastIndexOf("@") + 1)),
     path: /^v[12](?:\/|$)/.test(path) ? trimSlashes(path.slice(2)) : path
@@ -37,7 +37,7 @@ const splitPort = (host: string): readonly [labels: ReadonlyArray<string>, port:
   return colon === -1 ? [host.split("."), ""] : [host.slice(0, colon).split("."), host.slice(colon + 1)]
 }
 
-/** Whether a label matches a pattern, in which `*` is any text. */
+/** True if a label matches a pattern, in which `*` stands for any text. */
 const matches = (pattern: string, label: string): boolean => {
   const [first = "", ...rest] = pattern.split("*")
   const last = rest.pop()
@@ -53,10 +53,10 @@ const matches = (pattern: string, label: string): boolean => {
 }
 
 /**
- * Whether a key's host is a registry's canonical one: equal, or with globs in its labels, of which there must be as many
- * as the registry has. Ports must be equal. Source: as above, URLsMatch.
+ * True if a key is for the registry with this canonical host: the hosts are equal, or match label by label with globs.
+ * Ports must be equal. Source: kubernetes, pkg/credentialprovider/keyring.go, URLsMatch.
  */
-export const isFor = (key: ConfigKey, host: string): boolean => {
+export const matchesHost = (key: DockerConfigKey, host: string): boolean => {
   if (key.host === host) return true
   if (!key.host.includes("*")) return false
   const [globs, globPort] = splitPort(key.host)

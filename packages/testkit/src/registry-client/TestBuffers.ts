@@ -1,22 +1,22 @@
-import type { BlobBuffers } from "@registry-packages-proxy/domain/BlobBuffers"
+import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
 import { Effect, Stream } from "effect"
 
-/** A chunk as a source gives it that uses its consumer's buffers, where it was lent any. */
-export const within = (buffers: BlobBuffers | undefined, chunk: Uint8Array): Uint8Array => {
+/** Puts a chunk into a buffer of the reader, as a source does that is lent buffers. */
+export const inBufferOf = (buffers: ReadBuffers | undefined, chunk: Uint8Array): Uint8Array => {
   const buffer = buffers?.take()
   if (buffer === undefined || buffer.length < chunk.length) return chunk
   buffer.set(chunk)
   return buffer.subarray(0, chunk.length)
 }
 
-/** A consumer's buffers: each is overwritten as soon as its chunk was copied, and lent again. */
-export class Lender implements BlobBuffers {
+/** A reader's buffers. Each is overwritten as soon as its chunk is copied, and then lent again. */
+export class TestBuffers implements ReadBuffers {
   readonly #size: number
   readonly #lent = new WeakMap<ArrayBufferLike, Uint8Array>()
   readonly #free: Array<Uint8Array> = []
-  /** Buffers there are. */
+  /** The number of buffers. */
   made = 0
-  /** Chunks that came in one. */
+  /** The number of chunks that came in a buffer. */
   chunks = 0
 
   constructor(size: number) {
@@ -40,7 +40,7 @@ export class Lender implements BlobBuffers {
     return copy
   }
 
-  /** All bytes of a stream that was lent these buffers. */
+  /** Collects the bytes of a stream that is lent these buffers. */
   collect<E, R>(stream: Stream.Stream<Uint8Array, E, R>): Effect.Effect<Uint8Array, E, R> {
     return Effect.suspend(() => {
       const copies: Array<Uint8Array> = []
