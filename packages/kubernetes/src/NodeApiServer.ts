@@ -1,7 +1,7 @@
 import type { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
 import * as BodyReader from "@registry-packages-proxy/node-net/http/BodyReader"
 import { clientSpan } from "@registry-packages-proxy/node-net/http/ClientSpan"
-import type { Answer } from "@registry-packages-proxy/node-net/http/HttpConnection"
+import type { HttpResponse } from "@registry-packages-proxy/node-net/http/HttpConnection"
 import { Effect, Layer, type Scope, Stream } from "effect"
 import { type ApiRequest, type ApiResponse, ApiServer } from "./ApiServer.ts"
 import type { ClusterLocation } from "./ClusterLocation.ts"
@@ -42,7 +42,7 @@ export const layer = (
       const once = Effect.fnUntraced(function* (
         request: ApiRequest
       ): Effect.fn.Return<
-        { readonly answer: Answer; readonly access: ClusterAccess.Access },
+        { readonly answer: HttpResponse; readonly access: ClusterAccess.Access },
         KubernetesError,
         Scope.Scope
       > {

@@ -411,7 +411,7 @@ describe("a proxy", () => {
       const { proxy, write } = yield* behind({ login: { username: "other", password: "other" } })
       const file = yield* write({ "proxy-url": `http://proxyuser:proxypass@${proxy.host}` })
       const detail = yield* detailOf(yield* connect(kubeconfig(file)))
-      assert.include(detail, "the proxy that the kubeconfig's proxy-url names refused the user and password")
+      assert.include(detail, "the proxy in the kubeconfig's proxy-url refused the user and password")
       assert.notMatch(detail, /proxyuser|proxypass/)
     }, Effect.scoped)
   )

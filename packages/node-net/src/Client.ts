@@ -1,12 +1,12 @@
-import { Effect, Redacted, Result, type Scope } from "effect"
+import { type Duration, Effect, Redacted, Result, type Scope } from "effect"
 import type { Socket } from "node:net"
 import type { ConnectionFailure } from "./ConnectionFailure.ts"
 import type { Connector, Route, TlsSettings } from "./connect/Connector.ts"
-import { proxyWantsCredentials } from "./connect/Tunnel.ts"
+import { proxyRequiresCredentials } from "./connect/Tunnel.ts"
 import type { Destination } from "./proxy/NoProxy.ts"
 import type { Proxy } from "./proxy/Proxy.ts"
 import type { ProxySettings } from "./proxy/ProxySettings.ts"
-import type { Answer, WireRequest } from "./http/HttpConnection.ts"
+import type { HttpResponse, WireRequest } from "./http/HttpConnection.ts"
 import * as HttpPool from "./http/HttpPool.ts"
 
 export interface ClientOptions {
@@ -14,25 +14,25 @@ export interface ClientOptions {
   /** Undefined for plain HTTP. */
   readonly tls: TlsSettings | undefined
   readonly proxies: ProxySettings
-  readonly proxyContext: Route["proxyContext"]
-  /** How long a connection may take, proxy and TLS handshake included, in milliseconds. */
-  readonly connectMillis: number
-  /** How long a connection is kept without use, in milliseconds. */
-  readonly idleMillis: number
-  /** The most connections at a time. */
+  readonly proxySecureContext: Route["proxySecureContext"]
+  /** The time to connect, with proxy and TLS handshake. */
+  readonly connectTimeout: Duration.Input
+  /** The time after which an idle connection is closed. */
+  readonly idleTimeout: Duration.Input
+  /** The most open connections; further requests wait for one. */
   readonly maxConnections: number
-  /** The most connections kept without use. */
-  readonly maxIdle: number
+  /** The most idle connections that are kept. */
+  readonly maxIdleConnections: number
 }
 
-/** Requests to one server, directly or through the proxy that is meant for it. */
+/** Sends requests to one server, directly or through a proxy. */
 export interface Client {
-  /** As {@link HttpPool.HttpPool.send}. The target is the origin form, whatever stands between. */
+  /** See {@link HttpPool.HttpPool.send}. The target is in origin form, even through a proxy. */
   readonly send: HttpPool.HttpPool["send"]
   readonly retire: HttpPool.HttpPool["retire"]
 }
 
-/** What a proxy is told in place of what the server would be. Source: RFC 9112, section 3.2.2. */
+/** The request in the form for a proxy. Source: RFC 9112, section 3.2.2. */
 const forProxy = (request: WireRequest, { authorization }: Proxy): WireRequest => ({
   ...request,
   target: `http://${request.headers["host"]}${request.target}`,
@@ -42,32 +42,33 @@ const forProxy = (request: WireRequest, { authorization }: Proxy): WireRequest =
   }
 })
 
-const refusing = (failure: ConnectionFailure): Client => ({
+const failingClient = (failure: ConnectionFailure): Client => ({
   send: () => Effect.fail(failure),
   retire: () => {}
 })
 
-/** A client whose connections are closed with the scope. */
+/** Makes a client, whose connections are closed with the scope. */
 export const make = (
   connector: Connector,
   options: ClientOptions
 ): Effect.Effect<Client, never, Scope.Scope> => {
-  const { connectMillis, idleMillis, maxConnections, maxIdle, proxies, proxyContext, server, tls } = options
+  const { connectTimeout, idleTimeout, maxConnections, maxIdleConnections } = options
+  const { proxies, proxySecureContext, server, tls } = options
   const route = proxies.proxyFor(tls === undefined ? "http:" : "https:", server)
-  if (Result.isFailure(route)) return Effect.succeed(refusing(route.failure))
+  if (Result.isFailure(route)) return Effect.succeed(failingClient(route.failure))
   const proxy = route.success
-  const connect = (begun: (socket: Socket) => void) =>
-    connector.connect({ server, tls, proxy, proxyContext }, connectMillis, begun)
-  const pool = HttpPool.make({ connect, idleMillis, maxConnections, maxIdle })
+  const connect = (onSocket: (socket: Socket) => void) =>
+    connector.connect({ server, tls, proxy, proxySecureContext }, connectTimeout, onSocket)
+  const pool = HttpPool.make({ connect, idleTimeout, maxConnections, maxIdleConnections })
   if (proxy === undefined || tls !== undefined) return pool
   return Effect.map(pool, ({ retire, send }) => ({
     retire,
     send: (request, options) =>
-      Effect.flatMap(send(forProxy(request, proxy), options), (answer: Answer) => {
-        // A server has no business with this status.
+      Effect.flatMap(send(forProxy(request, proxy), options), (answer: HttpResponse) => {
+        // Only proxies send this status.
         if (answer.status !== 407) return Effect.succeed(answer)
-        answer.body.abandon()
-        return Effect.fail(proxyWantsCredentials(proxy))
+        answer.body.cancel()
+        return Effect.fail(proxyRequiresCredentials(proxy))
       })
   }))
 }

@@ -1,6 +1,6 @@
 import { Data, Predicate } from "effect"
 
-/** What went wrong. `http`: the answer is not valid HTTP; `proxy`: a proxy refuses to be one. */
+/** The kind of a failure. `http`: the response is not valid HTTP. `proxy`: the proxy refuses the request. */
 export type ConnectionFailureKind =
   | "refused"
   | "reset"
@@ -13,20 +13,24 @@ export type ConnectionFailureKind =
   | "other"
 
 /**
- * A connection that could not be made, or that broke. Made from error codes alone: the messages of Node's errors may hold
+ * A connection that could not be made, or that broke. Built from error codes only: the messages of Node's errors may hold
  * addresses with credentials.
  */
 export class ConnectionFailure extends Data.TaggedError("ConnectionFailure")<{
   readonly kind: ConnectionFailureKind
-  /** Part of a sentence that does not name the server: `its certificate has expired`. Holds no secret. */
+  /** A clause that does not name the server: `its certificate has expired`. Holds no secret. */
   readonly detail: string
-  /** Another try may help. */
-  readonly isPassing: boolean
-  /** What names the proxy that is to blame, and not the server: `HTTPS_PROXY`, `proxy-url`. */
-  readonly proxy?: string | undefined
-}> {}
+  /** A retry may succeed. */
+  readonly isRetryable: boolean
+  /** The setting of the proxy that failed, such as `HTTPS_PROXY` or `proxy-url`; undefined if the server failed. */
+  readonly proxySetting?: string | undefined
+}> {
+  override get message(): string {
+    return this.detail
+  }
+}
 
-type Row = readonly [kind: ConnectionFailureKind, detail: string, isPassing: boolean]
+type Row = readonly [kind: ConnectionFailureKind, detail: string, isRetryable: boolean]
 
 const untrusted: Row = [
   "certificate",
@@ -37,18 +41,18 @@ const otherName: Row = ["certificate", "its certificate is for another name", fa
 const closed: Row = ["reset", "the connection was closed by the other side", true]
 const plain: Row = [
   "tls",
-  "no TLS connection could be agreed on: it speaks plain HTTP, or another protocol, on this port",
+  "the TLS handshake failed: this port speaks plain HTTP, or another protocol",
   false
 ]
 const noCommonTls: Row = [
   "tls",
-  "no TLS connection could be agreed on: it has no version from 1.2 on, or no cipher, in common with this program",
+  "the TLS handshake failed: no common version from 1.2 on, or no common cipher",
   false
 ]
-const clientCertificate: Row = ["tls", "it wants a client certificate, and there is none to give", false]
+const clientCertificate: Row = ["tls", "it requires a client certificate, and none is configured", false]
 const shortKey: Row = ["tls", "the key of its certificate or of its key exchange is too short", false]
 
-/** The code of the failure of a connection that was not made in time. */
+/** The code of a connect timeout. */
 export const connectTimeoutCode = "ERR_CONNECT_TIMEOUT"
 
 const rows: Readonly<Record<string, Row>> = {
@@ -60,8 +64,8 @@ const rows: Readonly<Record<string, Row>> = {
   CERT_SIGNATURE_FAILURE: ["certificate", "the signature of its certificate is wrong", false],
   CERT_UNTRUSTED: untrusted,
   DEPTH_ZERO_SELF_SIGNED_CERT: ["certificate", "its certificate is self-signed and not trusted here", false],
-  EAI_AGAIN: ["dns", "its name could not be looked up: the name server does not answer", true],
-  EAI_FAIL: ["dns", "its name could not be looked up: the name server fails", true],
+  EAI_AGAIN: ["dns", "its name could not be resolved: the name server does not answer", true],
+  EAI_FAIL: ["dns", "its name could not be resolved: the name server fails", true],
   ECONNABORTED: ["reset", "the connection was aborted", true],
   ECONNREFUSED: ["refused", "the connection was refused: nothing listens there", true],
   ECONNRESET: closed,
@@ -69,7 +73,7 @@ const rows: Readonly<Record<string, Row>> = {
   ENETUNREACH: ["other", "there is no route to its network", true],
   ENOTFOUND: ["dns", "its name does not exist in DNS", true],
   EPIPE: closed,
-  // Of Node's own HTTP client, which a program may be composed with.
+  // From Node's own HTTP client, with which a program may be composed.
   ERR_PROXY_TUNNEL: ["other", "the HTTP proxy did not open a tunnel to it", true],
   ERR_STREAM_DESTROYED: closed,
   ERR_STREAM_PREMATURE_CLOSE: closed,
@@ -89,8 +93,8 @@ const rows: Readonly<Record<string, Row>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: plain,
   ERR_TLS_CERT_ALTNAME_INVALID: otherName,
   [connectTimeoutCode]: ["timeout", "the connection was not made in time", true],
-  // The kernel's: a connection attempt or an established connection got no sign of life.
-  ETIMEDOUT: ["timeout", "it gave no sign of life", true],
+  // From the kernel: a connection attempt or an established connection got no reply.
+  ETIMEDOUT: ["timeout", "it did not reply", true],
   HOSTNAME_MISMATCH: otherName,
   INVALID_CA: untrusted,
   INVALID_PURPOSE: ["certificate", "its certificate is not meant for servers", false],
@@ -98,12 +102,12 @@ const rows: Readonly<Record<string, Row>> = {
   UNABLE_TO_GET_ISSUER_CERT: untrusted,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
-  // Node has no name for it: a key or a signature below what OpenSSL takes.
+  // Node has no name for a key or a signature that is below OpenSSL's security level.
   UNSPECIFIED: ["certificate", "its certificate has a key or a signature that is too weak", false]
 }
 
-/** An error, and what it was caused by, as far as it matters. */
-const chainOf = (cause: unknown): ReadonlyArray<unknown> => {
+/** An error and its causes, at most 8. */
+const causesOf = (cause: unknown): ReadonlyArray<unknown> => {
   const chain: Array<unknown> = []
   for (let each = cause; each !== undefined && chain.length < 8;) {
     chain.push(each)
@@ -116,10 +120,10 @@ const codeOf = (error: unknown): string | undefined =>
   Predicate.hasProperty(error, "code") && Predicate.isString(error.code) ? error.code : undefined
 
 const otherRow = (code: string): Row => {
-  // Node's HTTP client again.
-  if (code.startsWith("HPE_")) return ["http", "the answer is not valid HTTP", false]
+  // From Node's own HTTP client.
+  if (code.startsWith("HPE_")) return ["http", "the response is not valid HTTP", false]
   if (code === "EPROTO" || code.startsWith("ERR_SSL_")) {
-    return ["tls", `no TLS connection could be agreed on (${code})`, false]
+    return ["tls", `the TLS handshake failed (${code})`, false]
   }
   return [
     "other",
@@ -128,25 +132,25 @@ const otherRow = (code: string): Row => {
   ]
 }
 
-/** A failure for one of the reasons that Node or the system has a code for. */
+/** The failure for a code of Node or the system. */
 export const fromCode = (code: string): ConnectionFailure => {
-  const [kind, detail, isPassing] = (Object.hasOwn(rows, code) ? rows[code] : undefined) ?? otherRow(code)
-  return new ConnectionFailure({ kind, detail, isPassing })
+  const [kind, detail, isRetryable] = (Object.hasOwn(rows, code) ? rows[code] : undefined) ?? otherRow(code)
+  return new ConnectionFailure({ kind, detail, isRetryable })
 }
 
-/** The failure that an error stands for: the one it is or wraps, else what its code means. */
+/** The failure of an error: the one that it is or wraps, or else the one of its code. */
 export const fromCause = (cause: unknown): ConnectionFailure => {
-  const chain = chainOf(cause)
-  const known = chain.find((each) => each instanceof ConnectionFailure)
-  return known ?? fromCode(chain.map(codeOf).find(Predicate.isString) ?? "")
+  const chain = causesOf(cause)
+  const failure = chain.find((each) => each instanceof ConnectionFailure)
+  return failure ?? fromCode(chain.map(codeOf).find(Predicate.isString) ?? "")
 }
 
-/** The other side closed the connection before all had come. */
-export const closedEarly: ConnectionFailure = fromCode("ECONNRESET")
+/** The other side closed the connection too early. */
+export const connectionClosed: ConnectionFailure = fromCode("ECONNRESET")
 
-/** The connection, TLS handshake and proxy included, took too long. */
-export const notInTime: ConnectionFailure = fromCode(connectTimeoutCode)
+/** Connecting, with proxy and TLS handshake, took too long. */
+export const connectTimedOut: ConnectionFailure = fromCode(connectTimeoutCode)
 
-/** An answer that no HTTP/1 client can read. */
-export const notHttp = (detail = "the answer is not valid HTTP"): ConnectionFailure =>
-  new ConnectionFailure({ kind: "http", detail, isPassing: false })
+/** The failure of a response that is not valid HTTP/1. */
+export const invalidHttp = (detail = "the response is not valid HTTP"): ConnectionFailure =>
+  new ConnectionFailure({ kind: "http", detail, isRetryable: false })

@@ -1,8 +1,9 @@
 import { url } from "./NodeModules.ts"
 
 /**
- * A host's name in lowercase ASCII (RFC 5890). Undefined for a name beyond ASCII that holds more than letters, digits, dots,
- * hyphens and underscores: Node reads only what stands before a `/`, `\` or `?` in it. Names within ASCII are not judged.
+ * Converts a host name to lowercase ASCII (RFC 5890). Undefined for a non-ASCII name with other characters than letters,
+ * digits, dots, hyphens and underscores: Node would read such a name only up to a `/`, `\` or `?`. Does not validate ASCII
+ * names.
  */
 export const toAscii = (name: string): string | undefined => {
   if (/^[\0-\x7f]*$/.test(name)) return name.toLowerCase()

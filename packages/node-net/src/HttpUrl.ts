@@ -2,12 +2,16 @@ import { Data, Redacted, Result } from "effect"
 import { toAscii } from "./HostName.ts"
 import { net } from "./NodeModules.ts"
 
-/** Text that is no http or https address; `reason` shows nothing of it. */
+/** A text that is not an http or https URL. Holds nothing of the text. */
 export class InvalidUrl extends Data.TaggedError("InvalidUrl")<{
-  readonly reason: "no address" | "another scheme"
-}> {}
+  readonly reason: "not a URL" | "unsupported scheme"
+}> {
+  override get message(): string {
+    return this.reason === "not a URL" ? "it is not a URL" : "its scheme is neither http nor https"
+  }
+}
 
-/** A name and a password as they stand before a host. */
+/** The name and password before the host of a URL. */
 export interface UserInfo {
   readonly username: string
   readonly password: Redacted.Redacted
@@ -18,21 +22,21 @@ type Parts = Pick<HttpUrl, "protocol" | "authority" | "hostname" | "port" | "tar
 const defaultPorts = { "http:": 80, "https:": 443 } as const
 
 /**
- * An http or https address whose path and query keep the bytes they came in, as Go's net/url has it: a signature in a
- * query holds for those bytes alone, and WHATWG's `URL` changes some (`'`, `|`, `"`, dots, a lone `?`).
+ * An http or https URL that keeps the bytes of its path and query, as Go's net/url does. The signature in a query is valid
+ * for those bytes only, and WHATWG's `URL` changes some of them (`'`, `|`, `"`, dots, a lone `?`).
  *
- * Text has a character for each byte, as in the header fields of an answer. A fragment is left out.
+ * Text is Latin-1: one character a byte, as in header fields. The fragment is dropped.
  */
 export class HttpUrl {
   readonly protocol: "http:" | "https:"
-  /** Host and port as they were written, for the Host field. */
+  /** Host and port as written, for the Host field. */
   readonly authority: string
-  /** A name in lowercase ASCII (RFC 5890), or an address without brackets. */
+  /** A name in lowercase ASCII (RFC 5890), or an IP address without brackets. */
   readonly hostname: string
   readonly port: number
-  /** Path and query, as they go on the wire. */
+  /** Path and query, as in a request line. */
   readonly target: string
-  /** What stood before the host. It is no part of `href`. */
+  /** Not part of `href`. */
   readonly userInfo: UserInfo | undefined
 
   private constructor(parts: Parts) {
@@ -44,7 +48,7 @@ export class HttpUrl {
     this.userInfo = parts.userInfo
   }
 
-  /** Hostname and port, without the scheme's own: equal for one server however it was written. */
+  /** Hostname, and the port unless it is the scheme's default. Equal for equal servers. */
   get host(): string {
     const hostname = this.hostname.includes(":") ? `[${this.hostname}]` : this.hostname
     return this.port === defaultPorts[this.protocol] ? hostname : `${hostname}:${this.port}`
@@ -54,36 +58,35 @@ export class HttpUrl {
     return `${this.protocol}//${this.host}`
   }
 
-  /** The whole address; what `parse` reads back. */
+  /** The whole URL without userinfo. */
   get href(): string {
     return `${this.protocol}//${this.authority}${this.target}`
   }
 
-  /** The same with parameters appended to its query, whose bytes stay as they are. */
+  /** Appends parameters to the query, whose bytes stay the same. */
   withQuery(parameters: Iterable<readonly [name: string, value: string]>): HttpUrl {
     const added = new URLSearchParams([...parameters].map(([name, value]) => [name, value])).toString()
     if (added === "") return this
-    const joint = !this.target.includes("?") ? "?" : /[?&]$/.test(this.target) ? "" : "&"
-    return this.#at(`${this.target}${joint}${added}`, this.userInfo)
+    const separator = !this.target.includes("?") ? "?" : /[?&]$/.test(this.target) ? "" : "&"
+    return this.#at(`${this.target}${separator}${added}`, this.userInfo)
   }
 
-  /** Another target on the same server. */
   #at(target: string, userInfo: UserInfo | undefined): HttpUrl {
     const { authority, hostname, port, protocol } = this
     return new HttpUrl({ authority, hostname, port, protocol, target, userInfo })
   }
 
-  /** Reads an absolute address. */
+  /** Parses an absolute URL. */
   static parse(text: string): Result.Result<HttpUrl, InvalidUrl> {
     const [, scheme, rest = ""] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(withoutFragment(text)) ?? []
-    if (scheme === undefined) return noAddress
+    if (scheme === undefined) return notUrl
     const protocol = `${scheme.toLowerCase()}:`
     if (protocol !== "http:" && protocol !== "https:")
-      return Result.fail(new InvalidUrl({ reason: "another scheme" }))
-    return rest.startsWith("//") ? HttpUrl.#on(protocol, rest.slice(2)) : noAddress
+      return Result.fail(new InvalidUrl({ reason: "unsupported scheme" }))
+    return rest.startsWith("//") ? HttpUrl.#on(protocol, rest.slice(2)) : notUrl
   }
 
-  /** Reads what a `Location` field holds in an answer of `base`. Source: RFC 3986, section 5.2. */
+  /** Resolves a Location field against the URL of its request. Source: RFC 3986, section 5.2. */
   static resolve(base: HttpUrl, reference: string): Result.Result<HttpUrl, InvalidUrl> {
     const text = withoutFragment(reference)
     if (/^[a-z][a-z0-9+.-]*:/i.test(text)) return HttpUrl.parse(text)
@@ -104,14 +107,14 @@ export class HttpUrl {
     const at = before.lastIndexOf("@")
     const userInfo = at === -1 ? undefined : readUserInfo(before.slice(0, at))
     const server = readServer(before.slice(at + 1))
-    if (userInfo === "invalid" || server === undefined) return noAddress
+    if (userInfo === "invalid" || server === undefined) return notUrl
     const { authority, hostname, port = defaultPorts[protocol] } = server
     const target = `${removeDots(escapePath(path))}${escapeQuery(query)}`
     return Result.succeed(new HttpUrl({ protocol, authority, hostname, port, target, userInfo }))
   }
 }
 
-const noAddress = Result.fail(new InvalidUrl({ reason: "no address" }))
+const notUrl = Result.fail(new InvalidUrl({ reason: "not a URL" }))
 
 const withoutFragment = (text: string): string => text.split("#", 1)[0] ?? ""
 
@@ -122,12 +125,12 @@ const split = (text: string): readonly [path: string, query: string | undefined]
 
 const escape = (byte: string): string => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`
 
-// Go escapes these in a path; in a query nothing, which would end the request line at a blank.
+// The characters that Go escapes in a path. In a query Go escapes none, and a space would end the request line.
 const escapePath = (path: string): string => path.replace(/[\0-\x20"<>\\^`{|}\x7f-\xff]/g, escape)
 const escapeQuery = (query: string | undefined): string =>
   query === undefined ? "" : `?${query.replace(/[\0-\x20\x7f]/g, escape)}`
 
-/** Source: RFC 3986, section 5.2.4; only dots as they are, not escaped ones. */
+/** Removes dot segments, except escaped ones. Source: RFC 3986, section 5.2.4. */
 const removeDots = (path: string): string => {
   const kept: Array<string> = []
   const segments = path.split("/").slice(1)
@@ -142,7 +145,7 @@ const removeDots = (path: string): string => {
 
 const utf8 = (bytes: string): string => new TextDecoder().decode(Buffer.from(bytes, "latin1"))
 
-/** Undoes percent-encoding, where all of it is such. */
+/** Decodes percent-encoding; undefined if it is malformed. */
 const unescape = (text: string): string | undefined =>
   /%(?![0-9a-f]{2})/i.test(text)
     ? undefined
@@ -175,7 +178,7 @@ const readServer = (text: string): Server | undefined => {
   return { authority: digits === "" ? shown : `${shown}:${digits}`, hostname, port }
 }
 
-/** An IPv6 address in its shortest form; zones lead nowhere from another machine. */
+/** An IPv6 address in its shortest form; undefined for one with a zone, which is valid on one machine only. */
 const readAddress = (text: string): string | undefined =>
   net.isIPv6(text) && !text.includes("%") ? new URL(`http://[${text}]`).hostname.slice(1, -1) : undefined
 

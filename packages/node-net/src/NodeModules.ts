@@ -4,7 +4,7 @@ import type * as Net from "node:net"
 import type * as Tls from "node:tls"
 import type * as Url from "node:url"
 
-// An ES import of a built-in module evaluates its lazy exports too, which then stay resident.
+// An ES import of a built-in module also evaluates its lazy exports, which cost resident memory.
 export const dns: typeof Dns = process.getBuiltinModule("node:dns")
 export const fs: typeof Fs = process.getBuiltinModule("node:fs")
 export const net: typeof Net = process.getBuiltinModule("node:net")

@@ -1,2 +1,2 @@
-/** The name by which servers and proxies see this program in their logs. */
+/** The User-Agent of all requests. */
 export const userAgent = "registry-packages-proxy"

@@ -2,23 +2,23 @@ import { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionF
 import * as Connector from "@registry-packages-proxy/node-net/connect/Connector"
 import * as Dialer from "@registry-packages-proxy/node-net/connect/Dialer"
 import * as Client from "@registry-packages-proxy/node-net/Client"
-import type { Answer, WireRequest } from "@registry-packages-proxy/node-net/http/HttpConnection"
+import type { HttpResponse, WireRequest } from "@registry-packages-proxy/node-net/http/HttpConnection"
 import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
 import * as TrustAnchors from "@registry-packages-proxy/node-net/tls/TrustAnchors"
 import { Effect } from "effect"
 
-/** What a request came to: an answer with its body, as far as it came, or no answer. */
+/** The outcome of a request: a response, whose body may be broken, or a failure. */
 export type Outcome =
   | {
       readonly status: number
-      readonly headers: Answer["headers"]
+      readonly headers: HttpResponse["headers"]
       readonly body: string
       readonly broken?: ConnectionFailure
     }
   | ConnectionFailure
 
-/** All of an answer's body, a character for each byte. */
-export const collect = ({ body, headers, status }: Answer): Effect.Effect<Outcome> =>
+/** Reads the whole body, as Latin-1. */
+export const collect = ({ body, headers, status }: HttpResponse): Effect.Effect<Outcome> =>
   Effect.callback((resume) => {
     let text = ""
     body.attach({
@@ -30,7 +30,7 @@ export const collect = ({ body, headers, status }: Answer): Effect.Effect<Outcom
     })
   })
 
-/** A client of one server on loopback, directly unless told otherwise. */
+/** Makes a client of one server, without a proxy by default. */
 export const clientOf = Effect.fnUntraced(function* (
   server: { readonly hostname: string; readonly port: number },
   options: Partial<Client.ClientOptions> & { readonly lookup?: Dialer.Lookup } = {}
@@ -41,30 +41,30 @@ export const clientOf = Effect.fnUntraced(function* (
     server,
     tls: undefined,
     proxies: ProxySettings.none,
-    proxyContext: () => anchors.besideSystem([]),
-    connectMillis: 5000,
-    idleMillis: 60_000,
+    proxySecureContext: () => anchors.withSystem([]),
+    connectTimeout: "5 seconds",
+    idleTimeout: "1 minute",
     maxConnections: 4,
-    maxIdle: 4,
+    maxIdleConnections: 4,
     ...options
   })
 })
 
-export const never: AbortSignal = new AbortController().signal
+export const neverAborted: AbortSignal = new AbortController().signal
 
-/** Asks and reads all. */
+/** Sends a request and reads the response. */
 export const ask = (client: Client.Client, request: Partial<WireRequest> = {}): Effect.Effect<Outcome> =>
   client
     .send(
       { method: "GET", target: "/", headers: { host: "server.test" }, ...request },
-      { isRepeatable: request.method !== "POST", signal: never }
+      { isIdempotent: request.method !== "POST", signal: neverAborted }
     )
     .pipe(
       Effect.matchEffect({ onSuccess: collect, onFailure: (failure) => Effect.succeed<Outcome>(failure) })
     )
 
-/** What a request failed with. */
+/** The failure of a request. */
 export const failureOf = (outcome: Outcome): ConnectionFailure => {
   if (outcome instanceof ConnectionFailure) return outcome
-  throw new Error(`an answer came: ${outcome.status}`)
+  throw new Error(`the request did not fail: ${outcome.status}`)
 }

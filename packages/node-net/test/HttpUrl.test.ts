@@ -7,7 +7,7 @@ import fc from "fast-check"
 const parse = (text: string): HttpUrl => Result.getOrThrow(HttpUrl.parse(text))
 const base = parse(locationBase)
 
-describe("a Location", () => {
+describe("a Location field", () => {
   for (const { location, right, situation } of locations) {
     it(`with ${situation}`, () => {
       const result = HttpUrl.resolve(base, location)
@@ -26,7 +26,7 @@ describe("a Location", () => {
 })
 
 describe("HttpUrl", () => {
-  it("tells servers apart by scheme, name and port, however they are written", () => {
+  it("compares servers by scheme, name and port, however they are written", () => {
     for (const [one, other, isSame] of [
       ["https://Store.Test/a", "https://store.test:443/b?c", true],
       ["https://store.test:0443/", "https://store.test:/", true],
@@ -40,7 +40,7 @@ describe("HttpUrl", () => {
     }
   })
 
-  it("keeps what stands before the host to itself", () => {
+  it("shows no user and password", () => {
     const url = parse("https://user:p%40ss@store.test/raw?a=1")
     assert.strictEqual(url.userInfo?.username, "user")
     assert.strictEqual(url.userInfo && Redacted.value(url.userInfo.password), "p@ss")
@@ -48,7 +48,7 @@ describe("HttpUrl", () => {
     assert.isUndefined(Result.getOrThrow(HttpUrl.resolve(url, "/other")).userInfo)
   })
 
-  it("appends parameters and leaves the query before them as it is", () => {
+  it("appends parameters and does not change the query before them", () => {
     const parameters = [
       ["service", "a b"],
       ["scope", "repository:x/y:pull"]
@@ -65,7 +65,7 @@ describe("HttpUrl", () => {
 
   const bytes = fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)) })
 
-  it("of any bytes is refused, or fits a request line, and is read back the same", () => {
+  it("of any bytes is refused, or fits a request line and parses to the same URL again", () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -91,7 +91,7 @@ describe("HttpUrl", () => {
     )
   })
 
-  it("is read in time that grows with its length", () => {
+  it("is parsed in time that is linear in its length", () => {
     const long = "a".repeat(250_000)
     const far = parse(`https://h/${long}/${long}/x?${long}`)
     assert.strictEqual(Result.getOrThrow(HttpUrl.resolve(far, "y")).target, `/${long}/${long}/y`)
@@ -107,7 +107,7 @@ describe("HttpUrl", () => {
     }
   })
 
-  it("keeps every byte of a query but those that no request line may hold", () => {
+  it("keeps every byte of a query except those that a request line must not contain", () => {
     fc.assert(
       fc.property(bytes, (query) => {
         const { target } = Result.getOrThrow(HttpUrl.resolve(base, `/raw?${query}`))

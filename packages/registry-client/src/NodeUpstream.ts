@@ -4,7 +4,7 @@ import * as Client from "@registry-packages-proxy/node-net/Client"
 import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
 import * as PemCertificates from "@registry-packages-proxy/node-net/tls/PemCertificates"
 import * as TrustAnchors from "@registry-packages-proxy/node-net/tls/TrustAnchors"
-import { Effect, Equal, Hash, Layer, RcMap, Result, type Scope } from "effect"
+import { type Duration, Effect, Equal, Hash, Layer, RcMap, Result, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
 import { createHash } from "node:crypto"
 import type { SecureContext } from "node:tls"
@@ -18,12 +18,12 @@ export interface NodeUpstreamOptions {
    * SSL_CERT_DIR. Default: none.
    */
   readonly environment?: Readonly<Record<string, string | undefined>>
-  /** How long a connection may take, in milliseconds, proxy and TLS handshake included. Default: 5000. */
-  readonly connectTimeoutMillis?: number
-  /** How long connections, and the pools they are in, are kept without use, in milliseconds. Default: 60000. */
-  readonly idleMillis?: number
-  /** The most connections to one server at a time; more requests wait for one. Default: 256. */
-  readonly maxSockets?: number
+  /** The time to connect, with proxy and TLS handshake. Default: 5 seconds. */
+  readonly connectTimeout?: Duration.Input
+  /** The time after which idle connections and their pools are closed. Default: 1 minute. */
+  readonly idleTimeout?: Duration.Input
+  /** The most connections to one server; further requests wait for one. Default: 256. */
+  readonly maxConnections?: number
 }
 
 /** How much is read off a connection at a time, in bytes. */
@@ -67,7 +67,12 @@ const serverOf = ({ host, scheme }: Target) => {
  * cannot be used is told at each request: the program refuses it before.
  */
 export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> => {
-  const { connectTimeoutMillis = 5000, environment = {}, idleMillis = 60_000, maxSockets = 256 } = options
+  const {
+    connectTimeout = "5 seconds",
+    environment = {},
+    idleTimeout = "1 minute",
+    maxConnections = 256
+  } = options
   return Layer.effect(
     Upstream,
     Effect.gen(function* () {
@@ -75,8 +80,8 @@ export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> 
       const connector = Connector.make(yield* Dialer.make(), readSize)
       const proxies = Result.mapError(
         ProxySettings.fromEnvironment(environment),
-        ({ reason, source }) =>
-          new ConnectionFailed({ kind: "proxy", detail: `${source} cannot be used: ${reason}` })
+        ({ reason, setting }) =>
+          new ConnectionFailed({ kind: "proxy", detail: `${setting} cannot be used: ${reason}` })
       )
       const trusting = (ca: string): Effect.Effect<SecureContext, ConnectionFailed> => {
         const { certificates } = PemCertificates.read(ca)
@@ -87,13 +92,13 @@ export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> 
                 detail: "the CA configured for this registry holds no PEM certificate"
               })
             )
-          : Effect.sync(() => anchors.besideSystem(certificates))
+          : Effect.sync(() => anchors.withSystem(certificates))
       }
       // A context with its own CA holds 1.5 MB: pools that trust the same share one.
-      const contexts = yield* RcMap.make({ lookup: trusting, idleTimeToLive: idleMillis })
-      const system = Effect.sync(() => anchors.besideSystem([]))
+      const contexts = yield* RcMap.make({ lookup: trusting, idleTimeToLive: idleTimeout })
+      const system = Effect.sync(() => anchors.withSystem([]))
       const pools = yield* RcMap.make({
-        idleTimeToLive: idleMillis,
+        idleTimeToLive: idleTimeout,
         lookup: Effect.fnUntraced(function* ({
           target
         }: PoolKey): Effect.fn.Return<HttpClient.HttpClient, ConnectionFailed, Scope.Scope> {
@@ -102,11 +107,11 @@ export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> 
             server: serverOf(target),
             tls: target.scheme === "http" ? undefined : { context: yield* context },
             proxies: yield* Effect.fromResult(proxies),
-            proxyContext: () => anchors.besideSystem([]),
-            connectMillis: connectTimeoutMillis,
-            idleMillis,
-            maxConnections: maxSockets,
-            maxIdle: 16
+            proxySecureContext: () => anchors.withSystem([]),
+            connectTimeout,
+            idleTimeout,
+            maxConnections,
+            maxIdleConnections: 16
           })
           return NodeClient.make(client)
         })

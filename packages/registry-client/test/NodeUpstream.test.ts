@@ -230,7 +230,7 @@ describe("over real connections", () => {
       const result = yield* Effect.result(
         Effect.provide(
           pull(registry.source("", { scheme: "https", host }), digest),
-          live({ connectTimeoutMillis: 20 })
+          live({ connectTimeout: "20 millis" })
         )
       )
       assert.deepInclude(reason(result), { _tag: "TimedOut", phase: "connect" })

@@ -3,7 +3,7 @@ import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 import { asBytes, locations } from "@registry-packages-proxy/testkit/wire/Locations"
 import { TestBuffers } from "@registry-packages-proxy/testkit/registry-client/TestBuffers"
-import { oddAnswers } from "@registry-packages-proxy/testkit/wire/OddAnswers"
+import { oddResponses } from "@registry-packages-proxy/testkit/wire/OddResponses"
 import * as RawServer from "@registry-packages-proxy/testkit/wire/RawServer"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Effect, Layer, Option, Redacted, Result } from "effect"
@@ -94,8 +94,8 @@ describe("heads of 21 KB, as Google's Artifact Registry sends them", () => {
 
 describe("a manifest's answer", () => {
   // What such an answer means for a body is node-net's; here that it serves for a pull, in the registry's words.
-  for (const { bytes, isEnded, situation } of oddAnswers.filter(
-    ({ right }) => right._tag === "Answer" && right.status === 200 && right.body === "hello"
+  for (const { bytes, isEnded, situation } of oddResponses.filter(
+    ({ right }) => right._tag === "Response" && right.status === 200 && right.body === "hello"
   )) {
     it.effect(
       `with ${situation}`,

@@ -172,10 +172,7 @@ describe("HTTPS_PROXY", () => {
         proxy: { login: { username: "other", password: "other" } }
       })
       assert.deepInclude(reason(result), { _tag: "ConnectionFailed", kind: "proxy" })
-      assert.include(
-        reason(result)["detail"],
-        "the proxy that HTTPS_PROXY names refused the user and password"
-      )
+      assert.include(reason(result)["detail"], "the proxy in HTTPS_PROXY refused the user and password")
       assert.notMatch(JSON.stringify(result), /proxyuser|proxypass/)
       assert.strictEqual(server.accepted(), 0)
     })

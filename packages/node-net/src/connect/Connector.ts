@@ -1,60 +1,60 @@
-import { Duration, Effect } from "effect"
+import { type Duration, Effect } from "effect"
 import type { Socket } from "node:net"
 import type { ConnectionOptions, PeerCertificate, SecureContext, TLSSocket } from "node:tls"
-import { closedEarly, type ConnectionFailure, fromCause, notInTime } from "../ConnectionFailure.ts"
+import { connectionClosed, type ConnectionFailure, connectTimedOut, fromCause } from "../ConnectionFailure.ts"
 import { HttpConnection } from "../http/HttpConnection.ts"
 import { net, tls } from "../NodeModules.ts"
 import type { Destination } from "../proxy/NoProxy.ts"
 import type { Proxy } from "../proxy/Proxy.ts"
 import type { Dialer } from "./Dialer.ts"
-import { blaming, openTunnel } from "./Tunnel.ts"
+import { blameProxy, openTunnel } from "./Tunnel.ts"
 
-/** How TLS is spoken with a server. */
+/** TLS settings for a server. */
 export interface TlsSettings {
   readonly context: SecureContext
-  /** The name its certificate must be for, where that is not the host's. */
+  /** The name in its certificate, if it is not the hostname. */
   readonly serverName?: string | undefined
-  /** False takes any certificate. */
+  /** False accepts any certificate. Default: true. */
   readonly isVerified?: boolean
 }
 
-/** The way to a server. */
+/** A server, and the proxy on the way to it. */
 export interface Route {
   readonly server: Destination
   /** Undefined for plain HTTP. */
   readonly tls: TlsSettings | undefined
   readonly proxy: Proxy | undefined
-  /** Whom a proxy that is spoken to over TLS is trusted by. */
-  readonly proxyContext: () => SecureContext
+  /** The trust for an https proxy. */
+  readonly proxySecureContext: () => SecureContext
 }
 
-/** Makes connections of one kind. */
+/** Makes connections. */
 export interface Connector {
   /**
-   * A connection along a route, ready for its first request: addresses, proxy and TLS handshake together may take
-   * `millis`. `begun` hears of each socket; those of a failed or interrupted attempt are the caller's to destroy.
+   * Makes a connection that is ready for its first request. `timeout` bounds DNS, proxy and TLS handshake together. Calls
+   * `onSocket` for each socket; the caller destroys those of a failed or interrupted attempt.
    */
   readonly connect: (
     route: Route,
-    millis: number,
-    begun: (socket: Socket) => void
+    timeout: Duration.Input,
+    onSocket: (socket: Socket) => void
   ) => Effect.Effect<HttpConnection, ConnectionFailure>
 }
 
-/** After how long a silent connection is asked for a sign of life by the kernel, in milliseconds; Go's. */
-const keepAliveAfter = 15_000
+/** The time after which the kernel probes a silent connection, in milliseconds. Source: Go's net.Dialer. */
+const keepAliveMillis = 15_000
 
-/** TLS sessions that are kept for one set of anchors. */
+/** The most TLS sessions kept for one secure context. */
 const maxSessions = 100
 
-const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveAfter } as const
+const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMillis } as const
 
 const ignore = (): void => {}
 
 const hostPort = ({ hostname, port }: Destination): string =>
   `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`
 
-/** The names of a server in TLS, as Go has them: no address in SNI, no dot at a name's end. */
+/** TLS options for a server's name. As in Go: no IP address in SNI, no dot at the end of a name. */
 const tlsOptions = (
   { context, isVerified, serverName }: TlsSettings,
   hostname: string
@@ -70,22 +70,21 @@ const tlsOptions = (
 }
 
 const failureOf = ({ errored }: Socket): ConnectionFailure =>
-  errored === null ? closedEarly : fromCause(errored)
+  errored === null ? connectionClosed : fromCause(errored)
 
 /**
- * Connections that read into one buffer of `readSize` bytes, used again for every read of every connection: whoever takes
- * the bytes copies them before it returns. Else each read allocates memory, which lives until it is collected. (Node cannot
- * do so for TLS on top of another socket: behind a tunnel.)
+ * Makes a connector. Its connections read into one shared buffer of `readBufferSize` bytes, so that a read allocates no
+ * memory; the receiver copies the bytes before it returns. Node cannot do this for TLS inside a tunnel.
  */
-export const make = (dialer: Dialer, readSize: number): Connector => {
+export const make = (dialer: Dialer, readBufferSize: number): Connector => {
   let buffer: Buffer | undefined
   const sessions = new WeakMap<SecureContext, Map<string, Buffer>>()
-  /** Sockets whose handshake is done. */
+  /** Sockets that have completed their handshake. */
   const secure = new WeakSet<TLSSocket>()
 
   const handshake = (socket: TLSSocket): Effect.Effect<void, ConnectionFailure> =>
     Effect.callback((resume) => {
-      // What happened before anybody listened is not told again.
+      // Events before this point are not emitted again.
       if (socket.destroyed) return resume(Effect.fail(failureOf(socket)))
       if (secure.has(socket)) return resume(Effect.void)
       const finish = (result: Effect.Effect<void, ConnectionFailure>): void => {
@@ -96,18 +95,18 @@ export const make = (dialer: Dialer, readSize: number): Connector => {
       }
       const onSecure = (): void => finish(Effect.void)
       const onError = (error: Error): void => finish(Effect.fail(fromCause(error)))
-      const onClose = (): void => finish(Effect.fail(closedEarly))
+      const onClose = (): void => finish(Effect.fail(connectionClosed))
       socket.on("secureConnect", onSecure)
       socket.on("error", onError)
       socket.on("close", onClose)
       return Effect.sync(() => void socket.destroy())
     })
 
-  /** Begins a connection that can carry requests, by an `open` that is told what to read with. */
-  const begin = (
+  /** Opens a connection that reads into the shared buffer. */
+  const openConnection = (
     open: (onread: { buffer: Uint8Array; callback: (count: number, bytes: Uint8Array) => boolean }) => Socket
   ): HttpConnection => {
-    buffer ??= Buffer.allocUnsafeSlow(readSize)
+    buffer ??= Buffer.allocUnsafeSlow(readBufferSize)
     const callback = (count: number, bytes: Uint8Array): boolean => {
       connection.receive(bytes.subarray(0, count))
       return true
@@ -116,14 +115,14 @@ export const make = (dialer: Dialer, readSize: number): Connector => {
     return connection
   }
 
-  /** A session of before saves a handshake. */
-  const secured = (options: ConnectionOptions, server: Destination): TLSSocket => {
-    // The name is not looked at again in a session that is taken up.
+  /** Opens a TLS connection. Resumes an earlier session, which saves most of the handshake. */
+  const connectTls = (options: ConnectionOptions, server: Destination): TLSSocket => {
+    // A resumed session does not check the name again, so the name is part of the key.
     const key = `${hostPort(server)} ${options.servername} ${options.rejectUnauthorized}`
     const context = options.secureContext as SecureContext
-    const known = sessions.get(context) ?? new Map<string, Buffer>()
-    sessions.set(context, known)
-    const session = known.get(key)
+    const cached = sessions.get(context) ?? new Map<string, Buffer>()
+    sessions.set(context, cached)
+    const session = cached.get(key)
     const socket = tls.connect({
       ...socketOptions,
       ...options,
@@ -132,26 +131,30 @@ export const make = (dialer: Dialer, readSize: number): Connector => {
     socket.on("error", ignore)
     socket.once("secureConnect", () => secure.add(socket))
     socket.on("session", (session) => {
-      known.delete(key)
-      known.set(key, session)
-      const [oldest] = known.keys()
-      if (known.size > maxSessions && oldest !== undefined) known.delete(oldest)
+      cached.delete(key)
+      cached.set(key, session)
+      const [oldest] = cached.keys()
+      if (cached.size > maxSessions && oldest !== undefined) cached.delete(oldest)
     })
     socket.once("close", (hadError) => {
-      if (hadError) known.delete(key)
+      if (hadError) cached.delete(key)
     })
     return socket
   }
 
-  const connect: Connector["connect"] = ({ proxy, proxyContext, server, tls: settings }, millis, begun) => {
+  const connect: Connector["connect"] = (
+    { proxy, proxySecureContext, server, tls: settings },
+    timeout,
+    onSocket
+  ) => {
     const connections = new Map<Socket, HttpConnection>()
     const track = <S extends Socket>(socket: S): S => {
       socket.on("error", ignore)
-      begun(socket)
+      onSocket(socket)
       return socket
     }
-    const beginAt = (open: Parameters<typeof begin>[0]): Socket => {
-      const connection = begin((onread) => track(open(onread)))
+    const openTracked = (open: Parameters<typeof openConnection>[0]): Socket => {
+      const connection = openConnection((onread) => track(open(onread)))
       connections.set(connection.socket, connection)
       return connection.socket
     }
@@ -161,25 +164,31 @@ export const make = (dialer: Dialer, readSize: number): Connector => {
     const direct = (to: Destination, tlsSettings: TlsSettings | undefined) =>
       Effect.gen(function* () {
         const { hostname, port } = to
-        const socket = yield* dialer.dial(hostname, millis, (host) =>
-          beginAt((onread) =>
+        const socket = yield* dialer.dial(hostname, timeout, (host) =>
+          openTracked((onread) =>
             tlsSettings === undefined
               ? net.connect({ ...socketOptions, host, port, onread })
-              : secured({ ...tlsOptions(tlsSettings, hostname), host, port, onread } as ConnectionOptions, to)
+              : connectTls(
+                  { ...tlsOptions(tlsSettings, hostname), host, port, onread } as ConnectionOptions,
+                  to
+                )
           )
         )
         if (tlsSettings !== undefined) yield* handshake(socket as TLSSocket)
         return socket
       })
 
-    /** A socket of its own, which TLS goes on top of. */
-    const bare = (to: Proxy) =>
+    /** Opens a socket to a proxy, to carry a tunnel. */
+    const toProxy = (to: Proxy) =>
       Effect.gen(function* () {
-        const socket = yield* dialer.dial(to.hostname, millis, (host) =>
+        const socket = yield* dialer.dial(to.hostname, timeout, (host) =>
           track(
             to.protocol === "http:"
               ? net.connect({ ...socketOptions, host, port: to.port })
-              : secured({ ...tlsOptions({ context: proxyContext() }, to.hostname), host, port: to.port }, to)
+              : connectTls(
+                  { ...tlsOptions({ context: proxySecureContext() }, to.hostname), host, port: to.port },
+                  to
+                )
           )
         )
         if (to.protocol === "https:") yield* handshake(socket as TLSSocket)
@@ -189,12 +198,11 @@ export const make = (dialer: Dialer, readSize: number): Connector => {
     const tunneled = (by: Proxy, tlsSettings: TlsSettings) =>
       Effect.gen(function* () {
         isAtProxy = true
-        const socket = yield* Effect.mapError(bare(by), blaming(by))
+        const socket = yield* Effect.mapError(toProxy(by), blameProxy(by))
         yield* openTunnel(socket, by, hostPort(server))
         isAtProxy = false
-        const inner = track(secured({ ...tlsOptions(tlsSettings, server.hostname), socket }, server))
+        const inner = track(connectTls({ ...tlsOptions(tlsSettings, server.hostname), socket }, server))
         const connection = new HttpConnection(inner, false)
-        // The tunnel does not outlive what is in it.
         inner.once("close", () => socket.destroy())
         yield* handshake(inner)
         return connection
@@ -207,16 +215,17 @@ export const make = (dialer: Dialer, readSize: number): Connector => {
         : settings === undefined
           ? Effect.suspend(() => {
               isAtProxy = true
-              const context = proxy.protocol === "https:" ? { context: proxyContext() } : undefined
+              const context = proxy.protocol === "https:" ? { context: proxySecureContext() } : undefined
               return Effect.mapBoth(direct(proxy, context), {
                 onSuccess: connectionOf,
-                onFailure: blaming(proxy)
+                onFailure: blameProxy(proxy)
               })
             })
           : tunneled(proxy, settings)
     return Effect.timeoutOrElse(made, {
-      duration: Duration.millis(millis),
-      orElse: () => Effect.fail(proxy !== undefined && isAtProxy ? blaming(proxy)(notInTime) : notInTime)
+      duration: timeout,
+      orElse: () =>
+        Effect.fail(proxy !== undefined && isAtProxy ? blameProxy(proxy)(connectTimedOut) : connectTimedOut)
     })
   }
   return { connect }

@@ -1,24 +1,24 @@
 import { Cache, Clock, Deferred, Duration, Effect, Exit } from "effect"
 import type { Socket } from "node:net"
-import { type ConnectionFailure, fromCause, notInTime } from "../ConnectionFailure.ts"
+import { type ConnectionFailure, connectTimedOut, fromCause } from "../ConnectionFailure.ts"
 import { dns, net } from "../NodeModules.ts"
 
-/** An address of a host. */
+/** An IP address of a host. */
 export interface HostAddress {
   readonly address: string
   readonly family: number
 }
 
-/** Finds a name's addresses, in the order in which they are to be tried. */
+/** Resolves a name to its addresses, in the order of attempts. */
 export type Lookup = (hostname: string) => Effect.Effect<ReadonlyArray<HostAddress>, ConnectionFailure>
 
-/** How long the other family of addresses waits for the first one. Source: RFC 8305; Go's net.Dialer. */
+/** The head start of the first address family. Source: RFC 8305; Go's net.Dialer. */
 const fallbackDelay = "300 millis"
 
-/** The least time that one of several addresses gets, in milliseconds; Go's. */
-const leastShare = 2000
+/** The shortest time for one of several addresses. Source: Go's net.Dialer. */
+const minAttemptMillis = 2000
 
-/** The system's resolver, hosts file included, in the order of RFC 6724. */
+/** The system's resolver with its hosts file; addresses in the order of RFC 6724. */
 const systemLookup: Lookup = (hostname) =>
   Effect.callback((resume) => {
     dns.lookup(hostname, { all: true, order: "verbatim" }, (error, addresses) => {
@@ -29,15 +29,15 @@ const systemLookup: Lookup = (hostname) =>
 /** Connects to hosts. */
 export interface Dialer {
   /**
-   * A connection to the first address that takes one, as Go's net.Dialer finds it: the addresses of the first one's family
-   * one after the other, and those of the other family beside them once the first ones failed or 300 ms are over.
+   * Connects to the first address that accepts, as Go's net.Dialer does. Tries the addresses of the first family one by one;
+   * after 300 ms, or when all of them failed, also those of the other family.
    *
-   * `open` begins a connection to an address; those that lose are destroyed. Fails with what the first family's first
-   * address said.
+   * `open` starts a connection to an address. Sockets that lose the race are destroyed. Fails with the failure of the first
+   * address.
    */
   readonly dial: (
     hostname: string,
-    millis: number,
+    timeout: Duration.Input,
     open: (address: string) => Socket
   ) => Effect.Effect<Socket, ConnectionFailure>
 }
@@ -62,20 +62,20 @@ const connected = (open: () => Socket): Effect.Effect<Socket, ConnectionFailure>
     return Effect.sync(() => void socket.destroy())
   })
 
-/** One address after the other; what is left of the time is shared among those that are left. */
-const inTurn = Effect.fnUntraced(function* (
+/** Tries addresses one by one; each gets an equal share of the remaining time. */
+const dialInTurn = Effect.fnUntraced(function* (
   addresses: ReadonlyArray<HostAddress>,
   deadline: number,
   open: (address: string) => Socket
 ): Effect.fn.Return<Socket, ConnectionFailure> {
   let first: ConnectionFailure | undefined
   for (const [index, { address }] of addresses.entries()) {
-    const left = deadline - (yield* Clock.currentTimeMillis)
-    const share = Math.min(left, Math.max(leastShare, left / (addresses.length - index)))
+    const remaining = deadline - (yield* Clock.currentTimeMillis)
+    const share = Math.min(remaining, Math.max(minAttemptMillis, remaining / (addresses.length - index)))
     const attempt = connected(() => open(address)).pipe(
       Effect.timeoutOrElse({
         duration: Duration.millis(Math.max(0, share)),
-        orElse: () => Effect.fail(notInTime)
+        orElse: () => Effect.fail(connectTimedOut)
       }),
       Effect.result
     )
@@ -86,39 +86,39 @@ const inTurn = Effect.fnUntraced(function* (
   return yield* first ?? fromCause({ code: "ENOTFOUND" })
 })
 
-/** A dialer whose concurrent lookups of one name are one. */
+/** Makes a dialer, which coalesces concurrent lookups of one name. */
 export const make = (lookup: Lookup = systemLookup): Effect.Effect<Dialer> =>
   Effect.map(Cache.make({ lookup, capacity: 1024, timeToLive: Duration.zero }), (lookups) => ({
-    dial: Effect.fnUntraced(function* (hostname, millis, begin) {
-      const begun = new Set<Socket>()
+    dial: Effect.fnUntraced(function* (hostname, timeout, connect) {
+      const opened = new Set<Socket>()
       const open = (address: string): Socket => {
-        const socket = begin(address)
-        begun.add(socket)
+        const socket = connect(address)
+        opened.add(socket)
         return socket
       }
-      const deadline = (yield* Clock.currentTimeMillis) + millis
+      const deadline = (yield* Clock.currentTimeMillis) + Duration.toMillis(timeout)
       const family = net.isIP(hostname)
       const addresses = family === 0 ? yield* Cache.get(lookups, hostname) : [{ address: hostname, family }]
       const [first] = addresses
       const primary = addresses.filter((each) => each.family === first?.family)
       const fallback = addresses.filter((each) => each.family !== first?.family)
-      const only = (winner: Socket | undefined) =>
+      const destroyOthers = (winner: Socket | undefined) =>
         Effect.sync(() => {
-          for (const socket of begun) if (socket !== winner) socket.destroy()
+          for (const socket of opened) if (socket !== winner) socket.destroy()
         })
-      if (fallback.length === 0) return yield* inTurn(primary, deadline, open)
-      const failed = yield* Deferred.make<ConnectionFailure>()
-      const patient = Effect.tapError(inTurn(primary, deadline, open), (failure) =>
-        Deferred.succeed(failed, failure)
+      if (fallback.length === 0) return yield* dialInTurn(primary, deadline, open)
+      const primaryFailed = yield* Deferred.make<ConnectionFailure>()
+      const primaryAttempt = Effect.tapError(dialInTurn(primary, deadline, open), (failure) =>
+        Deferred.succeed(primaryFailed, failure)
       )
-      const late = Effect.andThen(
-        Effect.raceFirst(Deferred.await(failed), Effect.sleep(fallbackDelay)),
-        inTurn(fallback, deadline, open)
+      const fallbackAttempt = Effect.andThen(
+        Effect.raceFirst(Deferred.await(primaryFailed), Effect.sleep(fallbackDelay)),
+        dialInTurn(fallback, deadline, open)
       )
-      return yield* Effect.race(patient, late).pipe(
-        Effect.catch(() => Effect.flatMap(Deferred.await(failed), Effect.fail)),
-        // Two may have connected at once.
-        Effect.onExit((exit) => only(Exit.isSuccess(exit) ? exit.value : undefined))
+      return yield* Effect.race(primaryAttempt, fallbackAttempt).pipe(
+        Effect.catch(() => Effect.flatMap(Deferred.await(primaryFailed), Effect.fail)),
+        // Both may have connected.
+        Effect.onExit((exit) => destroyOthers(Exit.isSuccess(exit) ? exit.value : undefined))
       )
     })
   }))

@@ -5,53 +5,53 @@ import { HeadReader } from "../http/HeadReader.ts"
 import type { Proxy } from "../proxy/Proxy.ts"
 import { userAgent } from "../UserAgent.ts"
 
-/** A failure that a proxy is to blame for; `detail` says what it did. */
-const proxyFailure = ({ source }: Proxy, detail: string, isPassing: boolean): ConnectionFailure =>
+/** A failure of a proxy. `action` is what it did. */
+const proxyFailure = ({ setting }: Proxy, action: string, isRetryable: boolean): ConnectionFailure =>
   new ConnectionFailure({
     kind: "proxy",
-    detail: `the proxy that ${source} names ${detail}`,
-    isPassing,
-    proxy: source
+    detail: `the proxy in ${setting} ${action}`,
+    isRetryable,
+    proxySetting: setting
   })
 
-/** The failure of the way to a proxy, which is not the server's. */
-export const blaming =
-  ({ source }: Proxy) =>
-  ({ detail, isPassing, kind }: ConnectionFailure): ConnectionFailure =>
+/** Turns a failure to connect to a proxy into one that names the proxy and not the server. */
+export const blameProxy =
+  ({ setting }: Proxy) =>
+  ({ detail, isRetryable, kind }: ConnectionFailure): ConnectionFailure =>
     new ConnectionFailure({
       kind,
-      detail: `the proxy that ${source} names cannot be used: ${detail}`,
-      isPassing,
-      proxy: source
+      detail: `the proxy in ${setting} cannot be used: ${detail}`,
+      isRetryable,
+      proxySetting: setting
     })
 
-/** The failure of a proxy that lets nobody through without (other) credentials. */
-export const proxyWantsCredentials = (proxy: Proxy): ConnectionFailure =>
+/** The failure of a proxy that requires credentials, or other ones. */
+export const proxyRequiresCredentials = (proxy: Proxy): ConnectionFailure =>
   proxyFailure(
     proxy,
     proxy.authorization === undefined
-      ? "wants a user and a password, and its address has none (407)"
+      ? "requires a user and a password, and its address has none (407)"
       : "refused the user and password of its address (407)",
     false
   )
 
-const refused = (proxy: Proxy, status: number): ConnectionFailure => {
-  if (status === 407) return proxyWantsCredentials(proxy)
-  if (status === 403) return proxyFailure(proxy, "does not let this program through to it (403)", false)
-  return proxyFailure(proxy, `opened no tunnel to it (${status})`, status >= 500 || status === 429)
+const tunnelRefused = (proxy: Proxy, status: number): ConnectionFailure => {
+  if (status === 407) return proxyRequiresCredentials(proxy)
+  if (status === 403) return proxyFailure(proxy, "forbids this program to connect to it (403)", false)
+  return proxyFailure(proxy, `did not open a tunnel to it (${status})`, status >= 500 || status === 429)
 }
 
 const endedEarly = (proxy: Proxy): ConnectionFailure =>
   proxyFailure(proxy, "closed the connection instead of opening a tunnel to it", true)
 
-/** Has a proxy connect a socket to `endpoint` (`host:port`), by CONNECT. Source: RFC 9110, section 9.3.6. */
+/** Opens a tunnel to `endpoint` (`host:port`) by CONNECT. Source: RFC 9110, section 9.3.6. */
 export const openTunnel = (
   socket: Socket,
   proxy: Proxy,
   endpoint: string
 ): Effect.Effect<void, ConnectionFailure> =>
   Effect.callback((resume) => {
-    // What happened before anybody listened is not told again.
+    // Events before this point are not emitted again.
     if (socket.destroyed) return resume(Effect.fail(endedEarly(proxy)))
     const reader = new HeadReader()
     const finish = (result: Effect.Effect<void, ConnectionFailure>): void => {
@@ -63,19 +63,19 @@ export const openTunnel = (
     }
     const onData = (bytes: Buffer): void => {
       const end = reader.take(bytes)
-      if (end instanceof ConnectionFailure) return finish(Effect.fail(blaming(proxy)(end)))
+      if (end instanceof ConnectionFailure) return finish(Effect.fail(blameProxy(proxy)(end)))
       if (end === undefined) return
       const head = reader.finish()
       const rest = bytes.subarray(end)
-      if (head instanceof ConnectionFailure) return finish(Effect.fail(blaming(proxy)(head)))
+      if (head instanceof ConnectionFailure) return finish(Effect.fail(blameProxy(proxy)(head)))
       if (head.status < 200) return rest.length > 0 ? onData(rest) : undefined
-      if (head.status >= 300) return finish(Effect.fail(refused(proxy, head.status)))
+      if (head.status >= 300) return finish(Effect.fail(tunnelRefused(proxy, head.status)))
       socket.pause()
-      // A server speaks TLS only once it was spoken to, but who knows.
+      // A TLS server does not speak first, but keep its bytes if it does.
       if (rest.length > 0) socket.unshift(rest)
       finish(Effect.void)
     }
-    const onError = (error: Error): void => finish(Effect.fail(blaming(proxy)(fromCause(error))))
+    const onError = (error: Error): void => finish(Effect.fail(blameProxy(proxy)(fromCause(error))))
     const onEnd = (): void => finish(Effect.fail(endedEarly(proxy)))
     socket.on("data", onData)
     socket.on("error", onError)

@@ -2,49 +2,49 @@ import { Cause, Effect, type Pull, type Scope } from "effect"
 import type { ConnectionFailure } from "../ConnectionFailure.ts"
 import type { BodySink, IncomingBody } from "./IncomingBody.ts"
 
-/** Pieces of a body that came together. */
+/** Consecutive pieces of a body. */
 export type Chunks = readonly [Uint8Array, ...Array<Uint8Array>]
 
-/** Memory that a body's bytes may be put into, lent by whoever consumes them. */
-export interface LentBuffers {
-  /** A buffer nobody else uses. A chunk that lies in one is the only one in it. */
+/** Buffers that the reader of a body lends; see ReadBuffers of the package domain. */
+export interface ReadBuffers {
+  /** Takes a free buffer, for one chunk. */
   readonly take: () => Uint8Array
 }
 
 export interface BodyReaderOptions {
-  /** How much is taken from a connection ahead of the consumer, in bytes; what one read brings comes on top. */
+  /** Bytes to read ahead of the consumer; the last read may exceed it. */
   readonly readAhead: number
-  readonly buffers?: LentBuffers | undefined
+  readonly buffers?: ReadBuffers | undefined
 }
 
-/** Bytes of bodies, all together, after which the memory they came in is collected. */
-const collectedAfter = 8 * 1024 * 1024
+/** Bytes of all bodies after which their memory is collected. */
+const collectAfter = 8 * 1024 * 1024
 
-let uncollected = 0
+let uncollectedBytes = 0
 
 /**
- * Frees what bytes came in, where the process lets itself be asked (`--expose-gc`; the executable does): V8 counts them as
- * nothing much, and lets some 50 MiB of them gather, which the C library then never gives back.
+ * Collects the memory of received bytes, if `gc` is exposed (`--expose-gc`; the executable exposes it). V8 underestimates
+ * this memory and lets some 50 MiB of it accumulate, which the C library never returns to the system.
  */
-const collect = (bytes: number): void => {
-  uncollected += bytes
-  // By its bare name, which keeps the bundle from giving that name to something of its own.
-  if (uncollected < collectedAfter || typeof gc !== "function") return
-  uncollected = 0
+const collectGarbage = (bytes: number): void => {
+  uncollectedBytes += bytes
+  // The bare name `gc` keeps the bundler from reusing that name.
+  if (uncollectedBytes < collectAfter || typeof gc !== "function") return
+  uncollectedBytes = 0
   gc({ type: "minor" })
 }
 
 /**
- * Gathers what a connection reads until the consumer takes it. A consumer that waits is woken after all that the socket
- * had at once, since every step of a large body's way costs as much for 64 KiB as for 512.
+ * Buffers what a connection reads until the consumer takes it. Wakes a waiting consumer only after the socket has delivered
+ * all that it has: each step costs as much for 64 KiB as for 512.
  */
-class Gathering implements BodySink {
+class ReadAhead implements BodySink {
   readonly #body: IncomingBody
   readonly #options: BodyReaderOptions
   #chunks: Array<Uint8Array> = []
   #length = 0
   #isPaused = false
-  /** The lent buffer being filled, and how much of it is. */
+  /** The lent buffer in progress, and its filled bytes. */
   #filling: Uint8Array | undefined
   #filled = 0
   #end: Effect.Effect<never, ConnectionFailure | Cause.Done> | undefined
@@ -59,10 +59,10 @@ class Gathering implements BodySink {
 
   readonly onBytes = (bytes: Uint8Array, isBorrowed: boolean): void => {
     if (this.#options.buffers === undefined) {
-      collect(bytes.length)
+      collectGarbage(bytes.length)
       this.#chunks.push(isBorrowed ? copyOf(bytes) : bytes)
     } else {
-      if (!isBorrowed) collect(bytes.length)
+      if (!isBorrowed) collectGarbage(bytes.length)
       this.#fill(this.#options.buffers, bytes)
     }
     this.#length += bytes.length
@@ -78,7 +78,7 @@ class Gathering implements BodySink {
     this.#wake()
   }
 
-  #fill(buffers: LentBuffers, bytes: Uint8Array): void {
+  #fill(buffers: ReadBuffers, bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {
       const into = (this.#filling ??= buffers.take())
       const part = bytes.subarray(at, at + into.length - this.#filled)
@@ -106,7 +106,7 @@ class Gathering implements BodySink {
     waiting?.(taken)
   }
 
-  /** What is there: bytes first, then how the body ended. */
+  /** The buffered bytes; when there are none, the end of the body. */
   #take(): Pull.Pull<Chunks, ConnectionFailure> | undefined {
     this.#pushFilled()
     const [head, ...tail] = this.#chunks
@@ -126,7 +126,7 @@ class Gathering implements BodySink {
       Effect.callback<Chunks, ConnectionFailure | Cause.Done>((resume) => {
         this.#waiting = resume
         return Effect.sync(() => {
-          // Another may wait by now.
+          // Another pull may be waiting already.
           if (this.#waiting === resume) this.#waiting = undefined
         })
       })
@@ -136,7 +136,7 @@ class Gathering implements BodySink {
     clearImmediate(this.#waking)
     this.#chunks = []
     this.#filling = undefined
-    this.#body.abandon()
+    this.#body.cancel()
   }
 }
 
@@ -146,15 +146,15 @@ const copyOf = (bytes: Uint8Array): Uint8Array => {
   return copy
 }
 
-/** A body as a pull of what has come; with the scope what is left of it is given up. To be opened once. */
+/** Opens a body as a pull; call it once. The body is cancelled with the scope. */
 export const open = (
   body: IncomingBody,
   options: BodyReaderOptions
 ): Effect.Effect<Pull.Pull<Chunks, ConnectionFailure>, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
-      Effect.sync(() => new Gathering(body, options)),
-      (gathering) => Effect.sync(() => gathering.close())
+      Effect.sync(() => new ReadAhead(body, options)),
+      (readAhead) => Effect.sync(() => readAhead.close())
     ),
-    (gathering) => gathering.pull
+    (readAhead) => readAhead.pull
   )

@@ -1,7 +1,7 @@
-/** The longest line with a chunk's size that is read, extensions included, in bytes; as Go's. */
+/** The longest chunk size line with its extensions, in bytes; as in Go. */
 const maxSizeLine = 4096
 
-/** The longest trailer section that is read, in bytes. */
+/** The longest trailer section, in bytes. */
 const maxTrailers = 256 * 1024
 
 const lineFeed = 10
@@ -10,8 +10,8 @@ const carriageReturn = 13
 const sizeLine = /^([0-9a-f]{1,13})[ \t]*(?:;[^]*)?$/i
 
 /**
- * Takes a body out of its chunks; extensions and trailers are left out. Lines must end in CR LF: those who end them
- * otherwise are read otherwise by others. Source: RFC 9112, section 7.1.
+ * Decodes a chunked body; skips extensions and trailers. Lines must end in CR LF: other readers disagree on other endings.
+ * Source: RFC 9112, section 7.1.
  */
 export class ChunkedDecoder {
   readonly #emit: (bytes: Uint8Array) => void
@@ -28,12 +28,12 @@ export class ChunkedDecoder {
     return this.#state === "done"
   }
 
-  /** The bytes taken were no chunks. */
+  /** The bytes are not valid chunks. */
   get isBroken(): boolean {
     return this.#state === "broken"
   }
 
-  /** Takes bytes up to the end of the last chunk; answers how many. Those it emits lie in them. */
+  /** Takes bytes up to the end of the last chunk and returns their number. Emits subarrays of `bytes`. */
   take(bytes: Uint8Array): number {
     let at = 0
     while (at < bytes.length && this.#state !== "done" && this.#state !== "broken") {

@@ -1,10 +1,10 @@
 import { Clock, Effect, Exit, type Tracer } from "effect"
 
-/** A request as its span tells of it: no header field, no query. */
+/** The part of a request that its span shows: no header field, no query. */
 export interface TracedRequest {
   readonly method: string
   readonly url: Pick<URL, "protocol" | "hostname" | "port" | "pathname">
-  /** How many times it was sent before. */
+  /** The number of earlier attempts. */
   readonly resends?: number
 }
 
@@ -23,8 +23,7 @@ const attributesOf = ({ method, resends = 0, url }: TracedRequest): Record<strin
 }
 
 /**
- * Sends a request in a client span, which ends with the head of the answer; one of 400 and more is a failure there.
- *
+ * Sends a request in a client span, which ends with the head of the response and fails for a status from 400 on.
  * Source: OpenTelemetry semantic conventions, "HTTP client span".
  */
 export const clientSpan = <A extends { readonly status: number }, E, R>(

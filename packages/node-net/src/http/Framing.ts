@@ -1,16 +1,16 @@
-import { type ConnectionFailure, notHttp } from "../ConnectionFailure.ts"
-import type { Head } from "./HeadReader.ts"
+import { type ConnectionFailure, invalidHttp } from "../ConnectionFailure.ts"
+import type { ResponseHead } from "./HeadReader.ts"
 
-/** Where an answer's body ends. Source: RFC 9112, section 6.3. */
+/** The end of a response body. Source: RFC 9112, section 6.3. */
 export type BodyEnd =
   | { readonly _tag: "Length"; readonly length: number }
   | { readonly _tag: "Chunked" }
   | { readonly _tag: "Close" }
 
-/** How an answer's body is read, and whether its connection can be used again after it. */
+/** The end of a response body, and whether its connection can be reused after it. */
 export interface Framing {
   readonly end: BodyEnd
-  readonly isKept: boolean
+  readonly isReusable: boolean
 }
 
 const none: BodyEnd = { _tag: "Length", length: 0 }
@@ -18,7 +18,7 @@ const none: BodyEnd = { _tag: "Length", length: 0 }
 const listOf = (values: ReadonlyArray<string> | undefined): ReadonlyArray<string> =>
   (values ?? []).flatMap((value) => value.split(",")).map((each) => each.trim().toLowerCase())
 
-/** Several equal lengths are one; source: RFC 9110, section 8.6. */
+/** The length; several equal ones count as one. Source: RFC 9110, section 8.6. */
 const lengthOf = (values: ReadonlyArray<string> | undefined): number | undefined | "invalid" => {
   if (values === undefined) return undefined
   const [first, ...others] = new Set(listOf(values))
@@ -32,27 +32,30 @@ const lengthOf = (values: ReadonlyArray<string> | undefined): number | undefined
 }
 
 /**
- * Reads what a head says of the body behind it. Chunks go before a length, as Go has it; the connection is then not used
- * again, since somebody on the way may have read it otherwise (RFC 9112, section 6.1).
+ * Determines the end of a response body from its head. Chunked coding takes precedence over a length, as in Go; the
+ * connection is then not reused, since an intermediary may have read it differently (RFC 9112, section 6.1).
  */
 export const framingOf = (
-  { fields, minorVersion, status }: Head,
+  { fields, minorVersion, status }: ResponseHead,
   method: string
 ): Framing | ConnectionFailure => {
   const connection = new Set(listOf(fields.get("connection")))
-  const lives = !connection.has("close") && (minorVersion === 1 || connection.has("keep-alive"))
+  const isPersistent = !connection.has("close") && (minorVersion === 1 || connection.has("keep-alive"))
   const length = lengthOf(fields.get("content-length"))
-  if (length === "invalid") return notHttp("the answer's Content-Length is no length")
+  if (length === "invalid") return invalidHttp("the response's Content-Length is not a length")
   const coding = listOf(fields.get("transfer-encoding")).join(", ")
   const isChunked = coding === "chunked"
   if (coding !== "" && coding !== "identity" && !isChunked) {
-    return notHttp("the answer comes in a Transfer-Encoding other than chunked")
+    return invalidHttp("the response has a Transfer-Encoding other than chunked")
   }
   if (method === "HEAD" || status < 200 || status === 204 || status === 304) {
-    return { end: none, isKept: lives && status >= 200 }
+    return { end: none, isReusable: isPersistent && status >= 200 }
   }
   if (isChunked)
-    return { end: { _tag: "Chunked" }, isKept: lives && length === undefined && minorVersion === 1 }
-  if (length !== undefined) return { end: { _tag: "Length", length }, isKept: lives }
-  return { end: { _tag: "Close" }, isKept: false }
+    return {
+      end: { _tag: "Chunked" },
+      isReusable: isPersistent && length === undefined && minorVersion === 1
+    }
+  if (length !== undefined) return { end: { _tag: "Length", length }, isReusable: isPersistent }
+  return { end: { _tag: "Close" }, isReusable: false }
 }

@@ -1,21 +1,21 @@
-import { ConnectionFailure, notHttp } from "../ConnectionFailure.ts"
+import { ConnectionFailure, invalidHttp } from "../ConnectionFailure.ts"
 
-/** The longest head of an answer that is read, informational ones before it included, in bytes. */
+/** The longest head of a response, in bytes; heads of informational responses before it count too. */
 export const maxHeadLength = 256 * 1024
 
-/** The failure of an answer whose head does not end in time. */
+/** The failure of a response whose head is too long. */
 export const headTooLong = new ConnectionFailure({
   kind: "http",
-  detail: `the head of the answer is longer than ${maxHeadLength / 1024} KiB`,
-  isPassing: false
+  detail: `the head of the response is longer than ${maxHeadLength / 1024} KiB`,
+  isRetryable: false
 })
 
-/** The head of an answer. Text has a character for each byte (Latin-1). */
-export interface Head {
-  /** 0 for HTTP/1.0, 1 for HTTP/1.1 and whatever else calls itself HTTP with one digit on each side. */
+/** The head of a response. Text is Latin-1: one character a byte. */
+export interface ResponseHead {
+  /** 0 for HTTP/1.0; 1 for HTTP/1.1 and any other version with one digit before and after the dot. */
   readonly minorVersion: 0 | 1
   readonly status: number
-  /** The values of each field in the order they came, by its name in lowercase. */
+  /** The values of each field in their order, by its name in lowercase. */
   readonly fields: ReadonlyMap<string, ReadonlyArray<string>>
 }
 
@@ -24,12 +24,12 @@ const carriageReturn = 13
 
 const statusLine = /^HTTP\/(\d)\.(\d) +([1-9]\d\d)(?: .*)?$/s
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-// eslint-disable-next-line no-control-regex -- these are what no field may hold
-const unfit = /[\0-\x08\x0a-\x1f\x7f]/
+// eslint-disable-next-line no-control-regex -- no field value may hold these
+const invalidCharacter = /[\0-\x08\x0a-\x1f\x7f]/
 
 const isBlank = (text: string, at: number): boolean => text[at] === " " || text[at] === "\t"
 
-// Not by a pattern: one for the end is tried at each blank of a long field.
+// Without a pattern: one for the end would take quadratic time for a long field of blanks.
 const trim = (text: string): string => {
   let start = 0
   let end = text.length
@@ -38,7 +38,7 @@ const trim = (text: string): string => {
   return text.slice(start, end)
 }
 
-/** Puts lines that begin with a blank behind the ones before them; undefined where there is none. */
+/** Joins each line that begins with a blank to the previous one; undefined if there is no previous one. */
 const unfold = (lines: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
   const unfolded: Array<Array<string>> = []
   for (const line of lines) {
@@ -52,10 +52,10 @@ const unfold = (lines: ReadonlyArray<string>): ReadonlyArray<string> | undefined
 }
 
 /**
- * Reads a head as Go's net/textproto does: lines end in CR LF or LF, a line that begins with a blank goes on with the one
- * before (RFC 9112, section 5.2), a name with a blank in it is passed over. Undefined where that cannot be done.
+ * Parses a head as Go's net/textproto does: lines end in CR LF or LF, a line that begins with a blank continues the previous
+ * one (RFC 9112, section 5.2), and a field whose name has a space in it is skipped. Undefined for an invalid head.
  */
-export const parseHead = (text: string): Head | undefined => {
+export const parseHead = (text: string): ResponseHead | undefined => {
   const [first = "", ...lines] = text
     .split("\n")
     .map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line))
@@ -69,49 +69,49 @@ export const parseHead = (text: string): Head | undefined => {
     if (colon < 1) return undefined
     const name = line.slice(0, colon)
     const value = trim(line.slice(colon + 1))
-    if (unfit.test(value)) return undefined
+    if (invalidCharacter.test(value)) return undefined
     if (!token.test(name)) {
       if (token.test(name.replaceAll(" ", ""))) continue
       return undefined
     }
-    const known = fields.get(name.toLowerCase())
-    if (known === undefined) fields.set(name.toLowerCase(), [value])
-    else known.push(value)
+    const values = fields.get(name.toLowerCase())
+    if (values === undefined) fields.set(name.toLowerCase(), [value])
+    else values.push(value)
   }
   return { minorVersion: major === "1" && minor === "0" ? 0 : 1, status: Number(status), fields }
 }
 
 const beginning = "HTTP/"
 
-/** The failure of an answer that begins as none does. A TLS record begins with its type. */
+/** The failure of a response that does not begin with `HTTP/`. A TLS record begins with its type. */
 const otherProtocol = (start: string): ConnectionFailure =>
   [20, 21, 22, 23].includes(start.charCodeAt(0))
     ? new ConnectionFailure({
         kind: "tls",
-        detail: "it speaks TLS on this port, and was spoken to in plain HTTP",
-        isPassing: false
+        detail: "this port speaks TLS, and the request was plain HTTP",
+        isRetryable: false
       })
-    : notHttp()
+    : invalidHttp()
 
-/** Collects the bytes of a head, however they are cut, up to the empty line behind it. */
+/** Collects the bytes of a head up to its empty line. */
 export class HeadReader {
   #pieces: Array<Uint8Array> = []
   #length = 0
-  /** Bytes of the line being read, and whether the last of them is a CR. */
+  /** The length of the current line so far, and whether it ends in CR. */
   #lineLength = 0
   #endsInReturn = false
-  #isBegun = false
-  /** Its first bytes but for line breaks before them. */
+  #hasLine = false
+  /** The first bytes, without leading line breaks. */
   #start = ""
 
-  /** Bytes taken so far; what a later head of the same answer may have is less by as much. */
+  /** Bytes taken so far, for all heads of the response together. */
   get length(): number {
     return this.#length
   }
 
   /**
-   * Takes bytes, which may be overwritten once it returns. Answers how many belong to the head where it ends among
-   * them, undefined where it does not end, and the failure of what can be no head.
+   * Takes bytes; copies those that it keeps. Returns the number of bytes up to the end of the head, undefined if the head
+   * does not end here, or a failure if this cannot be a head.
    */
   take(bytes: Uint8Array): number | ConnectionFailure | undefined {
     const end = this.#find(bytes)
@@ -139,8 +139,8 @@ export class HeadReader {
       this.#lineLength = 0
       this.#endsInReturn = false
       at = end + 1
-      if (!isEmpty) this.#isBegun = true
-      else if (this.#isBegun) {
+      if (!isEmpty) this.#hasLine = true
+      else if (this.#hasLine) {
         this.#keep(bytes, at)
         return at
       }
@@ -156,15 +156,15 @@ export class HeadReader {
     if (this.#length <= maxHeadLength) this.#pieces.push(Uint8Array.prototype.slice.call(bytes, 0, length))
   }
 
-  /** The head that ended; begins the next one of the same answer. */
-  finish(): Head | ConnectionFailure {
+  /** Parses the complete head, and starts the next one of the same response. */
+  finish(): ResponseHead | ConnectionFailure {
     const text = Buffer.concat(this.#pieces)
       .toString("latin1")
       .replace(/^[\r\n]+/, "")
       .replace(/\r?\n\r?\n$/, "")
     this.#pieces = []
-    this.#isBegun = false
+    this.#hasLine = false
     this.#start = ""
-    return parseHead(text) ?? notHttp()
+    return parseHead(text) ?? invalidHttp()
   }
 }

@@ -1,53 +1,53 @@
 import type { Socket } from "node:net"
-import { closedEarly, ConnectionFailure, fromCause, notHttp } from "../ConnectionFailure.ts"
+import { connectionClosed, ConnectionFailure, fromCause, invalidHttp } from "../ConnectionFailure.ts"
 import { ChunkedDecoder } from "./ChunkedDecoder.ts"
 import { framingOf } from "./Framing.ts"
-import { type Head, HeadReader } from "./HeadReader.ts"
+import { HeadReader, type ResponseHead } from "./HeadReader.ts"
 import { IncomingBody } from "./IncomingBody.ts"
 
-/** A request as it goes onto a connection. Text has a character for each byte. */
+/** A request for a connection. Text is Latin-1: one character a byte. */
 export interface WireRequest {
   readonly method: "GET" | "HEAD" | "POST"
-  /** What stands in the request line. */
+  /** The target in the request line. */
   readonly target: string
-  /** By name, `host` included; Content-Length is added. */
+  /** By name, with `host`; Content-Length is added. */
   readonly headers: Readonly<Record<string, string>>
   readonly body?: Uint8Array | undefined
 }
 
-/** An answer's head, its body still to be read. */
-export interface Answer {
+/** The head of a response, and its body still to be read. */
+export interface HttpResponse {
   readonly status: number
-  /** Values by name in lowercase: those of lists joined, else the first one. A character for each byte. */
+  /** Values by name in lowercase: lists are joined, of other fields the first value counts. Latin-1. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: IncomingBody
 }
 
-/** Hears once what became of a request. */
-export interface AnswerListener {
-  readonly onAnswer: (answer: Answer) => void
-  /** `isUntouched`: not a byte of an answer had come. */
-  readonly onFailure: (failure: ConnectionFailure, isUntouched: boolean) => void
+/** Receives the outcome of a request, once. */
+export interface ResponseListener {
+  readonly onResponse: (response: HttpResponse) => void
+  /** `isBeforeResponse`: no byte of a response was received. */
+  readonly onFailure: (failure: ConnectionFailure, isBeforeResponse: boolean) => void
 }
 
-/** Hears of a connection between requests. */
+/** Is notified when a connection becomes idle or is closed. */
 export interface ConnectionOwner {
   readonly onIdle: (connection: HttpConnection) => void
   readonly onClosed: (connection: HttpConnection) => void
 }
 
-/** The reading of one answer's body. */
-type BodyReading =
+/** The state of reading a body. */
+type BodyState =
   | { readonly _tag: "Length"; left: number }
   | { readonly _tag: "Chunked"; readonly decoder: ChunkedDecoder }
   | { readonly _tag: "Close" }
 
-const unfitToken = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/
-const unfitValue = /[^\t\x20-\x7e\x80-\xff]/
-const unfitTarget = /[^\x21-\x7e\x80-\xff]/
+const notToken = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/
+const notValue = /[^\t\x20-\x7e\x80-\xff]/
+const notTarget = /[^\x21-\x7e\x80-\xff]/
 
-/** Fields of which several values are no list. The first counts, as in Go's `Header.Get`. */
-const singular: ReadonlySet<string> = new Set([
+/** Fields that are not lists. Of several values the first counts, as in Go's `Header.Get`. */
+const singleValued: ReadonlySet<string> = new Set([
   "age",
   "content-length",
   "content-location",
@@ -63,25 +63,25 @@ const singular: ReadonlySet<string> = new Set([
   "server"
 ])
 
-const headersOf = ({ fields }: Head): Readonly<Record<string, string>> => {
+const headersOf = ({ fields }: ResponseHead): Readonly<Record<string, string>> => {
   const headers = Object.create(null) as Record<string, string>
   for (const [name, values] of fields)
-    headers[name] = singular.has(name) ? (values[0] ?? "") : values.join(", ")
+    headers[name] = singleValued.has(name) ? (values[0] ?? "") : values.join(", ")
   return headers
 }
 
-/** A request's bytes; undefined where it holds what HTTP does not allow. */
+/** The bytes of a request; undefined if it has a character that HTTP does not allow. */
 export const bytesOf = ({ body, headers, method, target }: WireRequest): Uint8Array | undefined => {
   const hasLength = body !== undefined || method === "POST"
   const fields = Object.entries(headers).filter(
     ([name]) => !hasLength || name.toLowerCase() !== "content-length"
   )
   if (hasLength) fields.push(["content-length", String(body?.length ?? 0)])
-  const isUnfit =
+  const isInvalid =
     target === "" ||
-    unfitTarget.test(target) ||
-    fields.some(([name, value]) => name === "" || unfitToken.test(name) || unfitValue.test(value))
-  if (isUnfit) return undefined
+    notTarget.test(target) ||
+    fields.some(([name, value]) => name === "" || notToken.test(name) || notValue.test(value))
+  if (isInvalid) return undefined
   const lines = [
     `${method} ${target} HTTP/1.1`,
     ...fields.map(([name, value]) => `${name}: ${value}`),
@@ -92,33 +92,32 @@ export const bytesOf = ({ body, headers, method, target }: WireRequest): Uint8Ar
   return body === undefined ? head : Buffer.concat([head, body])
 }
 
-/** The failure of a request that holds what HTTP does not allow, as a token with a line break in it. */
-const unfitRequest = new ConnectionFailure({
+/** The failure of a request with a character that HTTP does not allow, such as a line break in a token. */
+const invalidRequest = new ConnectionFailure({
   kind: "other",
-  detail: "the request would hold a character that HTTP does not allow",
-  isPassing: false
+  detail: "the request has a character that HTTP does not allow",
+  isRetryable: false
 })
 
 /**
- * HTTP/1.1 on one socket, one request at a time. Own code since Node's parser refuses what registries and the proxies
- * before them do send and Go takes, or hangs in its lenient mode: docs/registries.md has the table.
+ * HTTP/1.1 on one socket, one request at a time. Node's parser does not serve: it refuses responses that registries send
+ * and Go accepts, and it hangs in its lenient mode. docs/registries.md has the table.
  */
 export class HttpConnection {
   readonly socket: Socket
-  /** Who has it hears when it can be used for another request, and when it is gone. */
   owner: ConnectionOwner | undefined
-  /** It has answered a request: the other side may have given it up by now. */
+  /** It has had a response: the server may close it at any time. */
   isReused = false
   readonly #isBorrowed: boolean
   #isClosed = false
   #method = ""
-  #listener: AnswerListener | undefined
+  #listener: ResponseListener | undefined
   #head: HeadReader | undefined
   #body: IncomingBody | undefined
-  #reading: BodyReading | undefined
-  #isKept = false
+  #reading: BodyState | undefined
+  #isReusable = false
 
-  /** `isBorrowed`: whoever made the socket calls `receive` with memory that is read into again. */
+  /** `isBorrowed`: the caller passes the socket's bytes to `receive`, in a buffer that it overwrites afterwards. */
   constructor(socket: Socket, isBorrowed: boolean) {
     this.socket = socket
     this.#isBorrowed = isBorrowed
@@ -132,16 +131,16 @@ export class HttpConnection {
     return !this.#isClosed && !this.socket.destroyed && this.socket.writable
   }
 
-  /** Sends a request; to be called only while none is being answered. */
-  send(request: WireRequest, listener: AnswerListener): void {
+  /** Sends a request. Call it only when no other request is in progress. */
+  send(request: WireRequest, listener: ResponseListener): void {
     const bytes = bytesOf(request)
     if (bytes === undefined) {
-      this.#fail(closedEarly)
-      return listener.onFailure(unfitRequest, false)
+      this.#fail(connectionClosed)
+      return listener.onFailure(invalidRequest, false)
     }
     if (!this.isOpen) {
-      this.#fail(closedEarly)
-      return listener.onFailure(closedEarly, true)
+      this.#fail(connectionClosed)
+      return listener.onFailure(connectionClosed, true)
     }
     this.#method = request.method
     this.#listener = listener
@@ -149,18 +148,18 @@ export class HttpConnection {
     this.socket.write(bytes)
   }
 
-  /** Takes what the socket has read. */
+  /** Takes bytes that the socket has read. */
   receive(bytes: Uint8Array): void {
     if (this.#isClosed) return
     if (this.#body !== undefined) this.#takeBody(this.#body, bytes)
     else if (this.#head !== undefined) this.#takeHead(this.#head, bytes)
-    // Nobody asked for anything.
-    else this.#fail(closedEarly)
+    // An unsolicited response.
+    else this.#fail(connectionClosed)
   }
 
-  /** Gives the connection up: who waits for an answer or for more of it hears that there is none. */
+  /** Closes the connection. A request in progress fails. */
   close(): void {
-    this.#fail(closedEarly)
+    this.#fail(connectionClosed)
   }
 
   #takeHead(reader: HeadReader, bytes: Uint8Array): void {
@@ -174,11 +173,11 @@ export class HttpConnection {
       if (rest.length > 0) this.#takeHead(reader, rest)
       return
     }
-    this.#begin(head, rest)
+    this.#startBody(head, rest)
   }
 
-  /** `rest` came in one piece with the head. */
-  #begin(head: Head, rest: Uint8Array): void {
+  /** Starts the body. `rest` are the bytes after the head. */
+  #startBody(head: ResponseHead, rest: Uint8Array): void {
     const framing = framingOf(head, this.#method)
     if (framing instanceof ConnectionFailure) return this.#fail(framing)
     const body: IncomingBody = new IncomingBody({
@@ -190,7 +189,7 @@ export class HttpConnection {
     this.#listener = undefined
     this.#head = undefined
     this.#body = body
-    this.#isKept = framing.isKept
+    this.#isReusable = framing.isReusable
     const { end } = framing
     this.#reading =
       end._tag === "Length"
@@ -201,7 +200,7 @@ export class HttpConnection {
               decoder: new ChunkedDecoder((data) => body.deliver(data, this.#isBorrowed))
             }
           : end
-    listener?.onAnswer({ status: head.status, headers: headersOf(head), body })
+    listener?.onResponse({ status: head.status, headers: headersOf(head), body })
     const isEmpty = end._tag === "Length" && end.length === 0
     if (this.#body === body && (isEmpty || rest.length > 0)) this.#takeBody(body, rest)
   }
@@ -215,25 +214,25 @@ export class HttpConnection {
       if (reading.left === 0 && this.#body === body) this.#complete(body, length < bytes.length)
     } else if (reading?._tag === "Chunked") {
       const length = reading.decoder.take(bytes)
-      if (reading.decoder.isBroken) this.#fail(notHttp("the chunks of the answer are not valid HTTP"))
+      if (reading.decoder.isBroken) this.#fail(invalidHttp("the chunks of the response are not valid HTTP"))
       else if (reading.decoder.isDone && this.#body === body) this.#complete(body, length < bytes.length)
     } else {
       body.deliver(bytes, this.#isBorrowed)
     }
   }
 
-  /** All of an answer is here. Whoever asks next, because it is, finds the connection free. */
+  /** Completes a response. Makes the connection idle before the body's end is announced, so that it can be reused at once. */
   #complete(body: IncomingBody, hasMore: boolean): void {
     this.#body = undefined
     this.#reading = undefined
     const { socket } = this
-    if (this.#isKept && !hasMore && this.isOpen && socket.writableLength === 0) {
+    if (this.#isReusable && !hasMore && this.isOpen && socket.writableLength === 0) {
       this.isReused = true
-      // Its end must be seen, however slowly the body is taken.
+      // An idle connection must notice when the server closes it.
       socket.resume()
       this.owner?.onIdle(this)
     } else {
-      this.#fail(closedEarly)
+      this.#fail(connectionClosed)
     }
     body.end(undefined)
   }
@@ -242,7 +241,7 @@ export class HttpConnection {
     if (!this.#isClosed && this.#body !== undefined && this.#reading?._tag === "Close") {
       return this.#complete(this.#body, false)
     }
-    this.#fail(closedEarly)
+    this.#fail(connectionClosed)
   }
 
   #fail(failure: ConnectionFailure): void {

@@ -1,42 +1,45 @@
-import { Effect, type Scope } from "effect"
+import { Duration, Effect, type Scope } from "effect"
 import type { Socket } from "node:net"
-import { closedEarly, type ConnectionFailure } from "../ConnectionFailure.ts"
-import type { Answer, HttpConnection, WireRequest } from "./HttpConnection.ts"
+import { connectionClosed, type ConnectionFailure } from "../ConnectionFailure.ts"
+import type { HttpResponse, HttpConnection, WireRequest } from "./HttpConnection.ts"
 
 export interface HttpPoolOptions {
-  /** Makes a connection to the server; `begun` hears of its sockets, which are destroyed where there comes none of it. */
-  readonly connect: (begun: (socket: Socket) => void) => Effect.Effect<HttpConnection, ConnectionFailure>
-  /** The most connections at a time; more requests wait for one. */
+  /** Makes a connection to the server. Calls `onSocket` for each socket; the pool destroys them if connecting fails. */
+  readonly connect: (onSocket: (socket: Socket) => void) => Effect.Effect<HttpConnection, ConnectionFailure>
+  /** The most open connections; further requests wait for one. */
   readonly maxConnections: number
-  /** The most connections that are kept without use. */
-  readonly maxIdle: number
-  /** How long one is kept without use, in milliseconds. */
-  readonly idleMillis: number
+  /** The most idle connections that are kept. */
+  readonly maxIdleConnections: number
+  /** The time after which an idle connection is closed. */
+  readonly idleTimeout: Duration.Input
 }
 
 export interface SendOptions {
-  /** Asking twice does no more than asking once. */
-  readonly isRepeatable: boolean
+  /** The request may be sent again (RFC 9110, section 9.2.2). */
+  readonly isIdempotent: boolean
   readonly signal: AbortSignal
 }
 
-/** Requests to one server over connections that are kept and shared. */
+/** Sends requests to one server over a pool of connections. */
 export interface HttpPool {
   /**
-   * Sends a request and gives the head of its answer. When the signal fires, what was not read of the body is given up,
-   * and the connection with it. A connection that had answered before and was closed before a byte of this answer came
-   * was given up by the server just then: a request that `isRepeatable` is sent once more, as Go does.
+   * Sends a request and returns the head of its response. The signal cancels the body and closes its connection. A stale
+   * connection, which was used before and is closed before the first byte of the response, does not fail an idempotent
+   * request: it is sent again on another connection, as Go does.
    */
-  readonly send: (request: WireRequest, options: SendOptions) => Effect.Effect<Answer, ConnectionFailure>
-  /** Keeps no connection from now on; what runs runs on. */
+  readonly send: (
+    request: WireRequest,
+    options: SendOptions
+  ) => Effect.Effect<HttpResponse, ConnectionFailure>
+  /** Closes idle connections now, and the others after their response. */
   readonly retire: () => void
 }
 
-/** A connection for the first who waits, or (undefined) the place of one that is gone. */
+/** What a waiting request gets: an idle connection, or undefined for the slot of a closed one. */
 type Turn = HttpConnection | undefined
 
-/** The failure of one attempt, and whether another connection may do better. */
-interface Failed {
+/** The failure of one attempt, and whether its connection was stale. */
+interface AttemptFailure {
   readonly failure: ConnectionFailure
   readonly isStale: boolean
 }
@@ -45,37 +48,39 @@ type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, 
 
 class Connections {
   readonly #options: HttpPoolOptions
+  readonly #idleMillis: number
   readonly #all = new Set<HttpConnection>()
-  /** Those without use, the one used last at the end. */
+  /** Idle connections; the most recently used is the last. */
   readonly #idle: Array<HttpConnection> = []
   readonly #timers = new Map<HttpConnection, NodeJS.Timeout>()
   readonly #waiting = new Set<(turn: Turn) => void>()
-  /** Connections there are and those being made. */
-  #places = 0
+  /** Open connections, and those that are being made. */
+  #slots = 0
   #isRetired = false
   #isClosed = false
 
   constructor(options: HttpPoolOptions) {
     this.#options = options
+    this.#idleMillis = Duration.toMillis(options.idleTimeout)
   }
 
-  /** To be run where nothing interrupts but what is `restore`d, and followed by a use at once. */
+  /** Takes a connection. Call it in an uninterruptible region, and use the connection at once. */
   acquire(restore: Restore): Effect.Effect<HttpConnection, ConnectionFailure> {
     return Effect.suspend(() => {
-      if (this.#isClosed) return Effect.fail(closedEarly)
+      if (this.#isClosed) return Effect.fail(connectionClosed)
       const idle = this.#takeIdle()
       if (idle !== undefined) return Effect.succeed(idle)
-      if (this.#places < this.#options.maxConnections) {
-        this.#places++
+      if (this.#slots < this.#options.maxConnections) {
+        this.#slots++
         return this.#connect(restore)
       }
-      return Effect.flatMap(this.#turn(restore), (turn) =>
+      return Effect.flatMap(this.#waitForTurn(restore), (turn) =>
         turn === undefined ? this.#connect(restore) : Effect.succeed(turn)
       )
     })
   }
 
-  #turn(restore: Restore): Effect.Effect<Turn> {
+  #waitForTurn(restore: Restore): Effect.Effect<Turn> {
     let given: { readonly turn: Turn } | undefined
     const wait = Effect.callback<Turn>((resume) => {
       const give = (turn: Turn): void => {
@@ -86,7 +91,7 @@ class Connections {
       this.#waiting.add(give)
       return Effect.sync(() => void this.#waiting.delete(give))
     })
-    // Whoever is interrupted just then does not keep it.
+    // An interrupted request may just have got its turn.
     const giveBack = Effect.sync(() => {
       if (given?.turn !== undefined) this.#keep(given.turn)
       else if (given !== undefined) this.#release()
@@ -94,11 +99,11 @@ class Connections {
     return Effect.onInterrupt(restore(wait), () => giveBack)
   }
 
-  /** For whom a place is reserved. */
+  /** Makes a connection in a slot that is already taken. */
   #connect(restore: Restore): Effect.Effect<HttpConnection, ConnectionFailure> {
     if (this.#isClosed) {
       this.#release()
-      return Effect.fail(closedEarly)
+      return Effect.fail(connectionClosed)
     }
     const sockets: Array<Socket> = []
     const giveUp = Effect.sync(() => {
@@ -119,7 +124,7 @@ class Connections {
     }
     if (!connection.isOpen || this.#isClosed) {
       connection.close()
-      // One that was closed before it had an owner tells nobody.
+      // It may have been closed before it had an owner to notify.
       this.#forget(connection)
     }
     return connection
@@ -128,12 +133,12 @@ class Connections {
   #keep(connection: HttpConnection): void {
     const [waiting] = this.#waiting
     if (waiting !== undefined) return waiting(connection)
-    const { idleMillis, maxIdle } = this.#options
-    if (this.#isRetired || this.#idle.length >= maxIdle) return connection.close()
+    const { maxIdleConnections } = this.#options
+    if (this.#isRetired || this.#idle.length >= maxIdleConnections) return connection.close()
     this.#idle.push(connection)
     this.#timers.set(
       connection,
-      setTimeout(() => connection.close(), idleMillis)
+      setTimeout(() => connection.close(), this.#idleMillis)
     )
   }
 
@@ -154,10 +159,10 @@ class Connections {
     this.#release()
   }
 
-  /** Gives a place to who waits longest. */
+  /** Releases a slot; the request that has waited longest gets it. */
   #release(): void {
     const [waiting] = this.#waiting
-    if (waiting === undefined) this.#places--
+    if (waiting === undefined) this.#slots--
     else waiting(undefined)
   }
 
@@ -173,29 +178,29 @@ class Connections {
   }
 }
 
-const exchange = (
+const sendOn = (
   connection: HttpConnection,
   request: WireRequest,
   signal: AbortSignal,
   restore: Restore
-): Effect.Effect<Answer, Failed> => {
+): Effect.Effect<HttpResponse, AttemptFailure> => {
   const wasReused = connection.isReused
-  const answer = Effect.callback<Answer, Failed>((resume) => {
+  const response = Effect.callback<HttpResponse, AttemptFailure>((resume) => {
     connection.send(request, {
-      onAnswer: (answer) => {
-        const abandon = (): void => answer.body.abandon()
-        if (signal.aborted) abandon()
-        else signal.addEventListener("abort", abandon, { once: true })
-        resume(Effect.succeed(answer))
+      onResponse: (response) => {
+        const cancel = (): void => response.body.cancel()
+        if (signal.aborted) cancel()
+        else signal.addEventListener("abort", cancel, { once: true })
+        resume(Effect.succeed(response))
       },
-      onFailure: (failure, isUntouched) =>
-        resume(Effect.fail({ failure, isStale: wasReused && isUntouched && failure.kind === "reset" }))
+      onFailure: (failure, isBeforeResponse) =>
+        resume(Effect.fail({ failure, isStale: wasReused && isBeforeResponse && failure.kind === "reset" }))
     })
   })
-  return Effect.onInterrupt(restore(answer), () => Effect.sync(() => connection.close()))
+  return Effect.onInterrupt(restore(response), () => Effect.sync(() => connection.close()))
 }
 
-/** A pool that is closed, connections in use included, with its scope. */
+/** Makes a pool. All its connections, also those in use, are closed with the scope. */
 export const make = (options: HttpPoolOptions): Effect.Effect<HttpPool, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
@@ -207,10 +212,10 @@ export const make = (options: HttpPoolOptions): Effect.Effect<HttpPool, never, S
         request: WireRequest,
         options: SendOptions,
         restore: Restore
-      ): Effect.Effect<Answer, ConnectionFailure> =>
+      ): Effect.Effect<HttpResponse, ConnectionFailure> =>
         Effect.flatMap(connections.acquire(restore), (connection) =>
-          Effect.catch(exchange(connection, request, options.signal, restore), ({ failure, isStale }) =>
-            isStale && options.isRepeatable ? attempt(request, options, restore) : Effect.fail(failure)
+          Effect.catch(sendOn(connection, request, options.signal, restore), ({ failure, isStale }) =>
+            isStale && options.isIdempotent ? attempt(request, options, restore) : Effect.fail(failure)
           )
         )
       return {

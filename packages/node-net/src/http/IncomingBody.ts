@@ -1,40 +1,40 @@
 import type { ConnectionFailure } from "../ConnectionFailure.ts"
 
-/** Takes a body's bytes as they come. */
+/** Receives the bytes of a body. */
 export interface BodySink {
-  /** Bytes that are overwritten once this returns where `isBorrowed`. */
+  /** If `isBorrowed`, the bytes are overwritten once this returns. */
   readonly onBytes: (bytes: Uint8Array, isBorrowed: boolean) => void
-  /** Called once; without a failure all has come. */
+  /** Called once; without a failure the body is complete. */
   readonly onEnd: (failure: ConnectionFailure | undefined) => void
 }
 
-/** What a body needs of the connection it comes on. */
+/** The connection of a body. */
 export interface BodySource {
   readonly pause: () => void
   readonly resume: () => void
   readonly close: () => void
 }
 
-/** The body of one answer. Its connection waits until somebody takes the bytes. */
+/** The body of a response. Its connection is paused until the body has a sink. */
 export class IncomingBody {
-  /** Undefined once the body has ended: its connection may be another's then. */
+  /** Undefined once the body has ended: the connection may serve another request then. */
   #source: BodySource | undefined
   #sink: BodySink | undefined
-  #held: Array<Uint8Array> = []
+  #pending: Array<Uint8Array> = []
   #failure: ConnectionFailure | undefined
 
   constructor(source: BodySource) {
     this.#source = source
   }
 
-  /** For the connection: hands bytes on. */
+  /** Delivers bytes; called by the connection. */
   deliver(bytes: Uint8Array, isBorrowed: boolean): void {
     if (this.#sink !== undefined) return this.#sink.onBytes(bytes, isBorrowed)
-    this.#held.push(isBorrowed ? Uint8Array.prototype.slice.call(bytes) : bytes)
+    this.#pending.push(isBorrowed ? Uint8Array.prototype.slice.call(bytes) : bytes)
     this.#source?.pause()
   }
 
-  /** For the connection: nothing more comes. */
+  /** Ends the body; called by the connection. */
   end(failure: ConnectionFailure | undefined): void {
     if (this.#source === undefined) return
     this.#source = undefined
@@ -42,14 +42,14 @@ export class IncomingBody {
     this.#sink?.onEnd(failure)
   }
 
-  /** To be called once: gives what has come, then what comes. */
+  /** Sends all bytes to `sink`, from the first one on. Call it once. */
   attach(sink: BodySink): void {
     this.#sink = sink
-    const held = this.#held
-    this.#held = []
-    for (const bytes of held) sink.onBytes(bytes, false)
+    const pending = this.#pending
+    this.#pending = []
+    for (const bytes of pending) sink.onBytes(bytes, false)
     if (this.#source === undefined) sink.onEnd(this.#failure)
-    else if (held.length > 0) this.#source.resume()
+    else if (pending.length > 0) this.#source.resume()
   }
 
   pause(): void {
@@ -60,10 +60,10 @@ export class IncomingBody {
     this.#source?.resume()
   }
 
-  /** Nobody wants the rest: unless all has come, its connection is closed, and who waits for it hears that. */
-  abandon(): void {
+  /** Cancels the body: closes its connection, unless the body is complete. */
+  cancel(): void {
     if (this.#source === undefined) return
-    this.#held = []
+    this.#pending = []
     this.#source.close()
   }
 }

@@ -2,13 +2,13 @@ import type { BlockList } from "node:net"
 import { toAscii } from "../HostName.ts"
 import { net } from "../NodeModules.ts"
 
-/** A server, as a request names it: a name in lowercase ASCII, or an address without brackets. */
+/** A server: a name in lowercase ASCII or an IP address without brackets, and a port. */
 export interface Destination {
   readonly hostname: string
   readonly port: number
 }
 
-/** An address: IPv4 where it is one in IPv6's clothes, without a zone. */
+/** An IP address without a zone; an IPv4-mapped IPv6 address is IPv4. */
 interface Address {
   readonly text: string
   readonly family: "ipv4" | "ipv6"
@@ -31,12 +31,12 @@ const addressOf = (text: string): Address | undefined => {
 const isIn = (list: BlockList, address: Address | undefined): boolean =>
   address !== undefined && list.check(address.text, address.family)
 
-/** A subnet, or undefined where the text is none. Source: Go's net.ParseCIDR. */
+/** Parses a subnet; undefined if the text is none. Source: Go's net.ParseCIDR. */
 const subnet = (text: string): Matcher | undefined => {
   const [, network = "", digits = ""] = /^([^/%]+)\/(\d{1,3})$/.exec(text) ?? []
   const address = addressOf(network)
   if (address === undefined || Number(digits) > (network.includes(":") ? 128 : 32)) return undefined
-  // Fewer bits than stand before an IPv4 address in IPv6's clothes are a subnet of IPv6.
+  // An IPv4-mapped address with a prefix shorter than 96 bits is an IPv6 subnet.
   const isMapped = network.includes(":") && address.family === "ipv4" && Number(digits) >= 96
   const family = isMapped || !network.includes(":") ? "ipv4" : "ipv6"
   const list = new net.BlockList()
@@ -45,9 +45,9 @@ const subnet = (text: string): Matcher | undefined => {
   return (_, other) => other?.family === family && isIn(list, other)
 }
 
-/** Host and port, where the text ends in a port. Source: Go's net.SplitHostPort. */
+/** Splits host and port; the port is empty if there is none. Source: Go's net.SplitHostPort. */
 const splitPort = (text: string): readonly [host: string, port: string] => {
-  // Brackets without a port are no address for Go.
+  // As in Go, brackets are removed only before a port.
   const [, bracketed, name, port = ""] =
     /^(?:\[([^[\]]*)\](?=:|$)|([^:[\]]*)(?=:))(?::([^:[\]]*))?$/.exec(text) ?? []
   const host = bracketed ?? name
@@ -61,9 +61,9 @@ const matcherOf = (text: string): Matcher | undefined => {
   const within = subnet(text)
   if (within !== undefined) return within
   const [host, port] = splitPort(text)
-  const own = host.includes("%") ? undefined : addressOf(host)
-  if (own !== undefined) {
-    return (destination, address) => address?.text === own.text && isPort(port, destination)
+  const ip = host.includes("%") ? undefined : addressOf(host)
+  if (ip !== undefined) {
+    return (destination, address) => address?.text === ip.text && isPort(port, destination)
   }
   if (host === "") return undefined
   const glob = host.startsWith("*.") ? host.slice(1) : host
@@ -82,9 +82,9 @@ const isLoopback = (hostname: string, address: Address | undefined): boolean =>
   (address?.family === "ipv4" && address.text.startsWith("127."))
 
 /**
- * Reads a NO_PROXY: which servers are asked directly. Loopback always is. As golang.org/x/net/http/httpproxy has it: names
- * with their subdomains, with a leading dot (or `*.`) the subdomains alone, addresses, subnets, `*` for all, each but
- * subnets and `*` with a port or without; what is none of these is passed over.
+ * Parses NO_PROXY into a predicate: true for servers that are reached directly. Loopback always is. Follows
+ * golang.org/x/net/http/httpproxy. An entry is a name (with its subdomains), a name after `.` or `*.` (its subdomains only),
+ * an IP address, a subnet, or `*` for all. Names and addresses may have a port. Other entries are skipped.
  */
 export const make = (text: string): ((destination: Destination) => boolean) => {
   const entries = text

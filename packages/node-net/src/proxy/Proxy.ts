@@ -1,26 +1,30 @@
 import { Data, Redacted, Result } from "effect"
 import { HttpUrl } from "../HttpUrl.ts"
 
-/** A proxy that connections go through. */
+/** A forward proxy. */
 export interface Proxy {
-  /** How it is spoken to; a tunnel through it may hold TLS of its own. */
+  /** The protocol to the proxy; TLS to the server inside a tunnel is independent of it. */
   readonly protocol: "http:" | "https:"
   readonly hostname: string
   readonly port: number
-  /** The value of Proxy-Authorization, where its address has a user. */
+  /** The value of Proxy-Authorization; undefined if the address has no user. */
   readonly authorization: Redacted.Redacted | undefined
-  /** What names it, for messages: `HTTPS_PROXY`, `no_proxy`, `proxy-url`. */
-  readonly source: string
+  /** The setting that names it, for messages: `HTTPS_PROXY`, `proxy-url`. */
+  readonly setting: string
 }
 
-/** A proxy's address that cannot be used. `reason` shows nothing of it. */
-export class UnusableProxy extends Data.TaggedError("UnusableProxy")<{
-  readonly source: string
-  readonly reason: string
-}> {}
+const accepted = "http://[USER:PASSWORD@]HOST[:PORT], https://..., or HOST[:PORT]"
 
-/** What is accepted, for messages. */
-export const acceptedProxies = "http://[USER:PASSWORD@]HOST[:PORT], https://..., or HOST[:PORT]"
+/** A proxy address that cannot be used. Holds nothing of the address. */
+export class UnusableProxy extends Data.TaggedError("UnusableProxy")<{
+  /** The setting that holds the address: `HTTPS_PROXY`, `proxy-url`. */
+  readonly setting: string
+  readonly reason: string
+}> {
+  override get message(): string {
+    return `${this.setting}: ${this.reason}; accepted: ${accepted}`
+  }
+}
 
 const authorizationOf = ({ userInfo }: HttpUrl): Redacted.Redacted | undefined =>
   userInfo === undefined
@@ -32,11 +36,11 @@ const authorizationOf = ({ userInfo }: HttpUrl): Redacted.Redacted | undefined =
 const otherSchemes = /^(?:socks(?:4|4a|5|5h)?|ftp|file|wss?|tcp|ssh|quic|h2)$/i
 
 /**
- * Reads a proxy's address as golang.org/x/net/http/httpproxy does: without a scheme, http is meant. What net/http then
- * refuses at each request is refused here: socks5 too, which it can do and this program cannot.
+ * Parses a proxy address as golang.org/x/net/http/httpproxy does: the default scheme is http. Fails at once for addresses
+ * that Go's net/http refuses at each request, and for socks5, which this program does not support.
  */
-export const parseProxy = (text: string, source: string): Result.Result<Proxy, UnusableProxy> => {
-  const unusable = (reason: string) => Result.fail(new UnusableProxy({ source, reason }))
+export const parseProxy = (text: string, setting: string): Result.Result<Proxy, UnusableProxy> => {
+  const unusable = (reason: string) => Result.fail(new UnusableProxy({ setting, reason }))
   const bytes = Buffer.from(text.trim(), "utf8").toString("latin1")
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(bytes)?.[1]?.toLowerCase()
   if (scheme !== undefined && scheme !== "http" && scheme !== "https") {
@@ -44,17 +48,17 @@ export const parseProxy = (text: string, source: string): Result.Result<Proxy, U
       otherSchemes.test(scheme) ? `its scheme is ${scheme}` : "its scheme is neither http nor https"
     )
   }
-  // Go takes the scheme for the name of a host here.
+  // Go would take the scheme for a host name.
   if (scheme === undefined && /^https?:(?:\/|$)/i.test(bytes))
     return unusable("it has no host after its scheme")
   return Result.mapBoth(HttpUrl.parse(scheme === undefined ? `http://${bytes}` : bytes), {
-    onFailure: () => new UnusableProxy({ source, reason: "it is not the address of a proxy" }),
+    onFailure: () => new UnusableProxy({ setting, reason: "it is not the address of a proxy" }),
     onSuccess: (address) => ({
       protocol: address.protocol,
       hostname: address.hostname,
       port: address.port,
       authorization: authorizationOf(address),
-      source
+      setting
     })
   })
 }

@@ -6,29 +6,29 @@ import { parseProxy, type Proxy, type UnusableProxy } from "./Proxy.ts"
 /** Environment variables, as in `process.env`. */
 export type Variables = Readonly<Record<string, string | undefined>>
 
-/** Which proxy a request goes through. */
+/** Chooses the proxy of a request. */
 export interface ProxySettings {
-  /** Undefined where the server is asked directly; fails where no request may be sent at all. */
+  /** The proxy for a server; undefined for a direct connection. Fails if the request must not be sent. */
   readonly proxyFor: (
     protocol: "http:" | "https:",
     destination: Destination
   ) => Result.Result<Proxy | undefined, ConnectionFailure>
 }
 
-/** No proxy for anybody. */
+/** No proxy for any server. */
 export const none: ProxySettings = { proxyFor: () => Result.succeed(undefined) }
 
-/** This proxy for everybody, loopback included, as client-go takes a kubeconfig's `proxy-url`. */
-export const always = (address: string, source: string): Result.Result<ProxySettings, UnusableProxy> =>
-  Result.map(parseProxy(address, source), (proxy) => ({ proxyFor: () => Result.succeed(proxy) }))
+/** One proxy for all servers, loopback too, as client-go uses `proxy-url` of a kubeconfig. */
+export const always = (address: string, setting: string): Result.Result<ProxySettings, UnusableProxy> =>
+  Result.map(parseProxy(address, setting), (proxy) => ({ proxyFor: () => Result.succeed(proxy) }))
 
-interface Found {
+interface Variable {
   readonly name: string
   readonly value: string
 }
 
-/** The lowercase one counts, where it is not empty. */
-const find = (variables: Variables, name: string): Found | undefined => {
+/** The lowercase variable if it is not empty, or else the uppercase one. */
+const find = (variables: Variables, name: string): Variable | undefined => {
   for (const each of [name.toLowerCase(), name]) {
     const value = variables[each]?.trim() ?? ""
     if (value !== "") return { name: each, value }
@@ -36,18 +36,18 @@ const find = (variables: Variables, name: string): Found | undefined => {
   return undefined
 }
 
-// A server that runs CGI programs makes HTTP_PROXY of a header that its client chooses.
+// A CGI server sets HTTP_PROXY from the client's Proxy header.
 const refusedByCgi = (name: string): ConnectionFailure =>
   new ConnectionFailure({
     kind: "proxy",
     detail: `${name} cannot be trusted while REQUEST_METHOD is set too, as in a CGI program; unset one of them`,
-    isPassing: false,
-    proxy: name
+    isRetryable: false,
+    proxySetting: name
   })
 
 /**
- * The proxies that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name, in either case, by the rules of
- * golang.org/x/net/http/httpproxy. Fails with the variable that cannot be used; Go passes over some of these.
+ * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in either case, by the rules of golang.org/x/net/http/httpproxy. Fails for a
+ * variable that cannot be used, where Go ignores some.
  */
 export const fromEnvironment = (variables: Variables): Result.Result<ProxySettings, UnusableProxy> =>
   Result.gen(function* () {
@@ -62,7 +62,7 @@ export const fromEnvironment = (variables: Variables): Result.Result<ProxySettin
       proxyFor: (protocol, destination) => {
         const proxy = proxies[protocol]
         if (proxy === undefined) return Result.succeed(undefined)
-        if (protocol === "http:" && isCgi) return Result.fail(refusedByCgi(proxy.source))
+        if (protocol === "http:" && isCgi) return Result.fail(refusedByCgi(proxy.setting))
         return Result.succeed(isDirect(destination) ? undefined : proxy)
       }
     }

@@ -1,14 +1,14 @@
 import { X509Certificate } from "node:crypto"
 
-/** The certificates of a PEM text. */
+/** The certificates in a PEM text. */
 export interface PemCertificates {
-  /** As OpenSSL writes them, in their order. */
+  /** In PEM as OpenSSL writes it, in their order. */
   readonly certificates: ReadonlyArray<string>
-  /** Blocks that call themselves a certificate and cannot be read as one. */
-  readonly broken: number
+  /** The number of certificate blocks that cannot be read. */
+  readonly unreadable: number
 }
 
-// The labels that OpenSSL reads as certificates; what TRUSTED adds behind the certificate is left out.
+// The labels that OpenSSL reads as certificates; what TRUSTED appends to the certificate is ignored.
 const begin = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/
 const end = /-----END [A-Z0-9 ]*-----/
 
@@ -24,11 +24,11 @@ const certificateOf = (block: string): string | undefined => {
 }
 
 /**
- * Reads the certificates of a text as Go's `AppendCertsFromPEM` does: whatever else stands there (comments, line breaks of
- * any kind, a key put there by mistake, a block that is broken) does not spoil them.
+ * Reads the certificates in a text as Go's `AppendCertsFromPEM` does. Ignores everything else: comments, keys, line breaks
+ * of any kind, unreadable blocks.
  */
 export const read = (text: string): PemCertificates => {
   const blocks = text.split(begin).slice(1).map(certificateOf)
   const certificates = blocks.filter((certificate) => certificate !== undefined)
-  return { certificates, broken: blocks.length - certificates.length }
+  return { certificates, unreadable: blocks.length - certificates.length }
 }

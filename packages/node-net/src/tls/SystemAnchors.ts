@@ -1,7 +1,7 @@
 import { fs } from "../NodeModules.ts"
 import * as PemCertificates from "./PemCertificates.ts"
 
-/** Where Linux distributions keep the certificates that the machine trusts. Source: Go's crypto/x509, root_linux.go. */
+/** The certificate files of Linux distributions. Source: Go's crypto/x509, root_linux.go. */
 const files = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/tls/certs/ca-bundle.crt",
@@ -32,8 +32,8 @@ const blocks = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 const plain = (block: string): string => block.replace(/\s+/g, "")
 
 /**
- * The certificates that the machine trusts and `known` does not hold, as Go finds them: in SSL_CERT_FILE, or the first
- * file of a list, and in the directories of SSL_CERT_DIR, or of another list. What cannot be read is left out.
+ * Reads the certificates that the machine trusts and `known` does not hold. As in Go, they are in SSL_CERT_FILE (default: the
+ * first readable file of a list) and in the directories of SSL_CERT_DIR (default: a list). Skips what cannot be read.
  */
 export const read = (
   variables: Readonly<Record<string, string | undefined>>,

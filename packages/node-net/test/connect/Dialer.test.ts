@@ -6,7 +6,7 @@ import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { EventEmitter } from "node:events"
 import type { Socket } from "node:net"
 
-/** A connection attempt that does nothing by itself. */
+/** A connection attempt that the test completes. */
 class Attempt extends EventEmitter {
   readonly address: string
   destroyed = false
@@ -30,7 +30,7 @@ const v6 = (address: string): Dialer.HostAddress => ({ address, family: 6 })
 
 const settled = Effect.repeat(Effect.yieldNow, { times: 100 })
 
-/** Dials a name of these addresses; `attempts` are the connections that were begun, in order. */
+/** Dials a name with these addresses; `attempts` are the started connections, in order. */
 const dialing = Effect.fnUntraced(function* (
   addresses: ReadonlyArray<Dialer.HostAddress>,
   hostname: string = "server.test"
@@ -59,21 +59,21 @@ const dialing = Effect.fnUntraced(function* (
   return { attempts, lookups, fiber, result }
 })
 
-const begun = (attempts: ReadonlyArray<Attempt>): ReadonlyArray<string> =>
+const addressesOf = (attempts: ReadonlyArray<Attempt>): ReadonlyArray<string> =>
   attempts.map(({ address }) => address)
 
 describe("a host with addresses of both families", () => {
   const addresses = [v6("fd00::1"), v4("10.0.0.1"), v6("fd00::2"), v4("10.0.0.2")]
 
   it.effect(
-    "is tried at its first address alone for 300 ms, then at the other family's too",
+    "is tried at its first address for 300 ms, then also at the other family",
     Effect.fn(function* () {
       const { attempts, result } = yield* dialing(addresses)
-      assert.deepStrictEqual(begun(attempts), ["fd00::1"])
+      assert.deepStrictEqual(addressesOf(attempts), ["fd00::1"])
       yield* TestClock.adjust("299 millis")
-      assert.deepStrictEqual(begun(attempts), ["fd00::1"])
+      assert.deepStrictEqual(addressesOf(attempts), ["fd00::1"])
       yield* TestClock.adjust("1 millis")
-      assert.deepStrictEqual(begun(attempts), ["fd00::1", "10.0.0.1"])
+      assert.deepStrictEqual(addressesOf(attempts), ["fd00::1", "10.0.0.1"])
       attempts[1]?.emit("connect")
       assert.strictEqual(yield* result, "10.0.0.1")
       assert.deepStrictEqual(
@@ -84,7 +84,7 @@ describe("a host with addresses of both families", () => {
   )
 
   it.effect(
-    "that answers slowly keeps its first attempt: it may still win",
+    "keeps its first attempt, which may still win",
     Effect.fn(function* () {
       const { attempts, result } = yield* dialing(addresses)
       yield* TestClock.adjust("1 second")
@@ -96,22 +96,22 @@ describe("a host with addresses of both families", () => {
   )
 
   it.effect(
-    "is tried at the other family at once where the first one fails",
+    "is tried at the other family at once if the first family fails",
     Effect.fn(function* () {
       const { attempts, result } = yield* dialing(addresses)
       attempts[0]?.fail("ENETUNREACH")
       yield* settled
-      assert.deepStrictEqual(begun(attempts), ["fd00::1", "fd00::2"])
+      assert.deepStrictEqual(addressesOf(attempts), ["fd00::1", "fd00::2"])
       attempts[1]?.fail("ENETUNREACH")
       yield* settled
-      assert.deepStrictEqual(begun(attempts), ["fd00::1", "fd00::2", "10.0.0.1"])
+      assert.deepStrictEqual(addressesOf(attempts), ["fd00::1", "fd00::2", "10.0.0.1"])
       attempts[2]?.emit("connect")
       assert.strictEqual(yield* result, "10.0.0.1")
     })
   )
 
   it.effect(
-    "fails with what the first address said",
+    "fails with the failure of the first address",
     Effect.fn(function* () {
       const { attempts, result } = yield* dialing([v6("fd00::1"), v4("10.0.0.1")])
       attempts[0]?.fail("ECONNREFUSED")
@@ -124,7 +124,7 @@ describe("a host with addresses of both families", () => {
   )
 
   it.effect(
-    "leaves nothing behind when nobody waits any more",
+    "destroys all sockets when it is interrupted",
     Effect.fn(function* () {
       const { attempts, fiber } = yield* dialing(addresses)
       yield* TestClock.adjust("300 millis")
@@ -135,7 +135,7 @@ describe("a host with addresses of both families", () => {
   )
 
   it.effect(
-    "keeps one connection where both connect at once",
+    "keeps one connection if both connect at once",
     Effect.fn(function* () {
       const { attempts, result } = yield* dialing(addresses)
       yield* TestClock.adjust("300 millis")
@@ -149,13 +149,13 @@ describe("a host with addresses of both families", () => {
 
 describe("a host with addresses of one family", () => {
   it.effect(
-    "is tried at one after the other, each with a share of the time",
+    "is tried at one address after the other, each with a share of the time",
     Effect.fn(function* () {
       const { attempts, result } = yield* dialing([v4("10.0.0.1"), v4("10.0.0.2")])
       yield* TestClock.adjust("2499 millis")
       assert.lengthOf(attempts, 1)
       yield* TestClock.adjust("1 millis")
-      assert.deepStrictEqual(begun(attempts), ["10.0.0.1", "10.0.0.2"])
+      assert.deepStrictEqual(addressesOf(attempts), ["10.0.0.1", "10.0.0.2"])
       assert.isTrue(attempts[0]?.destroyed)
       attempts[1]?.emit("connect")
       assert.strictEqual(yield* result, "10.0.0.2")
@@ -163,7 +163,7 @@ describe("a host with addresses of one family", () => {
   )
 
   it.effect(
-    "gives each address two seconds at least",
+    "gives each address at least two seconds",
     Effect.fn(function* () {
       const { attempts, result } = yield* dialing([1, 2, 3, 4, 5].map((number) => v4(`10.0.0.${number}`)))
       yield* TestClock.adjust("1999 millis")
@@ -178,7 +178,7 @@ describe("a host with addresses of one family", () => {
   )
 
   it.effect(
-    "with an address alone has all of the time",
+    "gives a single address the whole time",
     Effect.fn(function* () {
       const { attempts, result } = yield* dialing([v4("10.0.0.1")])
       yield* TestClock.adjust("4999 millis")
@@ -188,7 +188,7 @@ describe("a host with addresses of one family", () => {
   )
 
   it.effect(
-    "has none: its name does not exist",
+    "without an address fails: its name does not exist",
     Effect.fn(function* () {
       const { result } = yield* dialing([])
       assert.deepInclude(yield* result, { kind: "dns" })
@@ -196,9 +196,9 @@ describe("a host with addresses of one family", () => {
   )
 })
 
-describe("names", () => {
+describe("a host name", () => {
   it.effect(
-    "are looked up, addresses are not",
+    "is resolved; an IP address is not",
     Effect.fn(function* () {
       for (const address of ["10.0.0.9", "fd00::9"]) {
         const { attempts, lookups, result } = yield* dialing([], address)
@@ -210,7 +210,7 @@ describe("names", () => {
   )
 
   it.effect(
-    "are looked up once for all who ask at the same time, and anew afterwards",
+    "is resolved once for concurrent dials, and again for later ones",
     Effect.fn(function* () {
       const answer = yield* Deferred.make<ReadonlyArray<Dialer.HostAddress>, ConnectionFailure>()
       let lookups = 0
@@ -227,7 +227,7 @@ describe("names", () => {
       yield* settled
       const others = yield* Effect.forkChild(Effect.all([dial, dial], { concurrency: 2 }))
       yield* settled
-      // One who leaves does not take the answer from the others.
+      // An interrupted dial does not interrupt the shared lookup.
       yield* Fiber.interrupt(first)
       yield* Deferred.fail(answer, fromCode("EAI_AGAIN"))
       for (const failure of yield* Fiber.join(others)) assert.include(failure.detail, "name server")

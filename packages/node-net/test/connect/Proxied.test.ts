@@ -15,9 +15,9 @@ const login = { username: "proxyuser", password: "proxy p%ss" }
 const encoded = `${login.username}:${encodeURIComponent(login.password)}`
 
 const anchors = TrustAnchors.make({})
-const trusting = (ca: string) => anchors.alone(PemCertificates.read(ca).certificates)
+const trusting = (ca: string) => anchors.withoutSystem(PemCertificates.read(ca).certificates)
 
-/** A server that only a proxy reaches, asked for by the proxy's address. */
+/** A server, and a client that reaches it through a proxy. */
 const setUp = Effect.fnUntraced(function* (
   options: Omit<ForwardProxy.ForwardProxyOptions, "target"> & {
     readonly secure?: boolean
@@ -36,7 +36,8 @@ const setUp = Effect.fnUntraced(function* (
     {
       tls: secure ? { context: trusting(tls.ca) } : undefined,
       proxies: Result.getOrThrow(ProxySettings.fromEnvironment({ HTTP_PROXY: value, https_proxy: value })),
-      proxyContext: () => (options.tls === undefined ? anchors.besideSystem([]) : trusting(options.tls.ca))
+      proxySecureContext: () =>
+        options.tls === undefined ? anchors.withSystem([]) : trusting(options.tls.ca)
     }
   )
   return { client, proxy, server }
@@ -44,8 +45,8 @@ const setUp = Effect.fnUntraced(function* (
 
 const statusOf = (outcome: Outcome): number => ("status" in outcome ? outcome.status : 0)
 
-/** No part of the proxy's credentials is in a failure. */
-const discreet = (failure: ConnectionFailure): ConnectionFailure => {
+/** Asserts that a failure holds no part of the proxy's credentials. */
+const withoutSecrets = (failure: ConnectionFailure): ConnectionFailure => {
   const shown = `${failure.detail} ${JSON.stringify(failure)} ${failure.stack}`
   for (const secret of [login.username, login.password, encodeURIComponent(login.password)]) {
     assert.notInclude(shown, secret)
@@ -53,9 +54,9 @@ const discreet = (failure: ConnectionFailure): ConnectionFailure => {
   return failure
 }
 
-describe("a proxy for https", () => {
+describe("a proxy for an https server", () => {
   it.effect(
-    "is asked for a tunnel, by name and port, once for all requests of a connection",
+    "opens a tunnel by name and port, once for all requests of a connection",
     Effect.fn(function* () {
       const { client, proxy, server } = yield* setUp()
       for (let round = 0; round < 3; round++) assert.strictEqual(statusOf(yield* ask(client)), 200)
@@ -70,7 +71,7 @@ describe("a proxy for https", () => {
   )
 
   it.effect(
-    "is given the credentials of its address; the server is not",
+    "receives the credentials of its address; the server does not",
     Effect.fn(function* () {
       const { client, proxy, server } = yield* setUp({
         login,
@@ -83,7 +84,7 @@ describe("a proxy for https", () => {
   )
 
   it.effect(
-    "may be spoken to over TLS, with TLS inside",
+    "may be reached over TLS, with TLS inside the tunnel",
     Effect.fn(function* () {
       const tls = yield* (yield* Certificates.makeAuthority).issue()
       const { client, proxy } = yield* setUp({ tls, address: (host) => `https://${host}` })
@@ -94,19 +95,19 @@ describe("a proxy for https", () => {
   )
 
   it.effect(
-    "whose own certificate is not trusted is to blame, not the server",
+    "with an untrusted certificate is blamed, and not the server",
     Effect.fn(function* () {
       const { issue } = yield* Certificates.makeAuthority
       const tls = { ...(yield* issue()), ca: (yield* Certificates.makeAuthority).cert }
       const { client } = yield* setUp({ tls, address: (host) => `https://${host}` })
       const failure = failureOf(yield* ask(client))
-      assert.deepInclude(failure, { kind: "certificate", proxy: "https_proxy" })
-      assert.match(failure.detail, /^the proxy that https_proxy names cannot be used: .*not trusted/)
+      assert.deepInclude(failure, { kind: "certificate", proxySetting: "https_proxy" })
+      assert.match(failure.detail, /^the proxy in https_proxy cannot be used: .*not trusted/)
     })
   )
 
   it.effect(
-    "is told an IPv6 address in brackets",
+    "receives an IPv6 address in brackets",
     Effect.fn(function* () {
       const { client, proxy } = yield* setUp({ hostname: "fd00::9" })
       assert.strictEqual(statusOf(yield* ask(client)), 200)
@@ -118,10 +119,10 @@ describe("a proxy for https", () => {
     ["HTTP/1.0", "HTTP/1.0 200 Connection established\r\n\r\n"],
     ["lines that end in LF alone", "HTTP/1.1 200 OK\nVia: x\n\n"],
     ["a head of 250 KB", `HTTP/1.1 200 OK\r\nX: ${"v".repeat(250_000)}\r\n\r\n`],
-    ["100 before it", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"],
+    ["a 100 response before it", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"],
     ["another 2xx", "HTTP/1.1 204 No Content\r\n\r\n"],
-    ["a Content-Length, which means nothing here", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"],
-    ["a field that goes on in the next line", "HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n"]
+    ["a Content-Length, which has no meaning here", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"],
+    ["a folded field", "HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n"]
   ] as const) {
     it.effect(
       `may open the tunnel with ${what}`,
@@ -132,21 +133,31 @@ describe("a proxy for https", () => {
     )
   }
 
-  for (const [what, head, words, isPassing] of [
-    ["wants credentials", "HTTP/1.1 407 Auth\r\n\r\n", "wants a user and a password", false],
-    ["forbids it", "HTTP/1.1 403 Forbidden\r\n\r\n", "does not let this program through to it (403)", false],
-    ["cannot reach the server", "HTTP/1.1 503 Unavailable\r\n\r\n", "opened no tunnel to it (503)", true],
-    ["redirects", "HTTP/1.1 302 Found\r\nLocation: /login\r\n\r\n", "opened no tunnel to it (302)", false],
-    ["answers nonsense", "SSH-2.0-OpenSSH\r\n", "not valid HTTP", false],
-    ["answers without end", `HTTP/1.1 200 OK\r\nX: ${"v".repeat(300_000)}`, "longer than 256 KiB", false]
+  for (const [what, head, words, isRetryable] of [
+    ["requires credentials", "HTTP/1.1 407 Auth\r\n\r\n", "requires a user and a password", false],
+    ["forbids it", "HTTP/1.1 403 Forbidden\r\n\r\n", "forbids this program to connect to it (403)", false],
+    [
+      "cannot reach the server",
+      "HTTP/1.1 503 Unavailable\r\n\r\n",
+      "did not open a tunnel to it (503)",
+      true
+    ],
+    [
+      "redirects",
+      "HTTP/1.1 302 Found\r\nLocation: /login\r\n\r\n",
+      "did not open a tunnel to it (302)",
+      false
+    ],
+    ["does not speak HTTP", "SSH-2.0-OpenSSH\r\n", "not valid HTTP", false],
+    ["sends an endless head", `HTTP/1.1 200 OK\r\nX: ${"v".repeat(300_000)}`, "longer than 256 KiB", false]
   ] as const) {
     it.effect(
-      `that ${what} is to blame, in a sentence of its own`,
+      `that ${what} is blamed, with the reason`,
       Effect.fn(function* () {
         const { client, server } = yield* setUp({ tunnelling: { _tag: "Refuse", head } })
         const failure = failureOf(yield* ask(client))
-        assert.deepInclude(failure, { proxy: "https_proxy", isPassing })
-        assert.include(failure.detail, "the proxy that https_proxy names")
+        assert.deepInclude(failure, { proxySetting: "https_proxy", isRetryable })
+        assert.include(failure.detail, "the proxy in https_proxy")
         assert.include(failure.detail, words)
         assert.strictEqual(server.accepted(), 0)
       })
@@ -154,38 +165,38 @@ describe("a proxy for https", () => {
   }
 
   it.effect(
-    "that refuses the credentials of its address says so, and shows none",
+    "that refuses the credentials of its address is blamed, and the message shows no credentials",
     Effect.fn(function* () {
       const { client } = yield* setUp({
         login: { username: "other", password: "other" },
         address: (host) => `http://${encoded}@${host}`
       })
-      const failure = discreet(failureOf(yield* ask(client)))
+      const failure = withoutSecrets(failureOf(yield* ask(client)))
       assert.include(failure.detail, "refused the user and password of its address (407)")
     })
   )
 
   it.effect(
-    "that closes the connection is to blame",
+    "that closes the connection is blamed",
     Effect.fn(function* () {
       const { client } = yield* setUp({ tunnelling: { _tag: "Close" } })
       const failure = failureOf(yield* ask(client))
-      assert.deepInclude(failure, { proxy: "https_proxy", isPassing: true })
+      assert.deepInclude(failure, { proxySetting: "https_proxy", isRetryable: true })
       assert.include(failure.detail, "closed")
     })
   )
 
   it.effect(
-    "that nobody listens at is to blame",
+    "that does not listen is blamed",
     Effect.fn(function* () {
       const { client } = yield* setUp({ address: () => `http://${encoded}@127.0.0.1:1` })
-      const failure = discreet(failureOf(yield* ask(client)))
-      assert.deepInclude(failure, { kind: "refused", proxy: "https_proxy", isPassing: true })
+      const failure = withoutSecrets(failureOf(yield* ask(client)))
+      assert.deepInclude(failure, { kind: "refused", proxySetting: "https_proxy", isRetryable: true })
     })
   )
 
   it.effect(
-    "that is silent is given up when the connection's time is over",
+    "that is silent is blamed after the connect timeout",
     Effect.fn(function* () {
       const { client, proxy } = yield* setUp({ tunnelling: { _tag: "Silence" } })
       const asked = yield* Effect.forkChild(ask(client))
@@ -197,7 +208,7 @@ describe("a proxy for https", () => {
       )
       yield* TestClock.adjust("5 seconds")
       const failure = failureOf(yield* Fiber.join(asked))
-      assert.deepInclude(failure, { kind: "timeout", proxy: "https_proxy" })
+      assert.deepInclude(failure, { kind: "timeout", proxySetting: "https_proxy" })
     })
   )
 
@@ -226,7 +237,7 @@ describe("a proxy for https", () => {
   }
 
   it.effect(
-    "does not answer for the server: a certificate for another name is the server's",
+    "is not blamed for the server's certificate",
     Effect.fn(function* () {
       const other = yield* (yield* Certificates.makeAuthority).issueForOther
       const server = yield* RawServer.make(() => undefined, { tls: other })
@@ -240,7 +251,7 @@ describe("a proxy for https", () => {
       )
       const failure = failureOf(yield* ask(client))
       assert.deepInclude(failure, { kind: "certificate" })
-      assert.isUndefined(failure.proxy)
+      assert.isUndefined(failure.proxySetting)
       assert.include(failure.detail, "another name")
     })
   )
@@ -248,7 +259,7 @@ describe("a proxy for https", () => {
 
 describe("a connection", () => {
   it.effect(
-    "is made and used however often its fibers yield",
+    "works however often its fibers yield",
     Effect.fn(function* () {
       for (const operations of [3, 4, 5, 7]) {
         const yielding = Effect.provideService(References.MaxOpsBeforeYield, operations)
@@ -272,7 +283,7 @@ describe("a connection", () => {
   )
 
   it.effect(
-    "that is refused is told of however often its fibers yield",
+    "that is refused fails however often its fibers yield",
     Effect.fn(function* () {
       for (const operations of [3, 4, 5, 7]) {
         const yielding = Effect.provideService(References.MaxOpsBeforeYield, operations)
@@ -290,15 +301,15 @@ describe("a connection", () => {
         )
         assert.strictEqual(failureOf(yield* yielding(ask(noTls))).kind, "tls")
         const { client } = yield* setUp({ tunnelling: { _tag: "Close" } })
-        assert.strictEqual(failureOf(yield* yielding(ask(client))).proxy, "https_proxy")
+        assert.strictEqual(failureOf(yield* yielding(ask(client))).proxySetting, "https_proxy")
       }
     })
   )
 })
 
-describe("a proxy for http", () => {
+describe("a proxy for an http server", () => {
   it.effect(
-    "is given the absolute address, byte for byte, and the server its own target",
+    "receives the absolute URL byte for byte, and the server the target",
     Effect.fn(function* () {
       const { client, proxy, server } = yield* setUp({ secure: false })
       const target = "/raw?sig=a'b|%7e"
@@ -310,7 +321,7 @@ describe("a proxy for http", () => {
   )
 
   it.effect(
-    "is given the credentials of its address; the server is not",
+    "receives the credentials of its address; the server does not",
     Effect.fn(function* () {
       const address = (host: string) => `http://${encoded}@${host}`
       const { client, proxy, server } = yield* setUp({ secure: false, login, address })
@@ -321,7 +332,7 @@ describe("a proxy for http", () => {
   )
 
   it.effect(
-    "may be spoken to over TLS",
+    "may be reached over TLS",
     Effect.fn(function* () {
       const tls = yield* (yield* Certificates.makeAuthority).issue()
       const { client } = yield* setUp({ secure: false, tls, address: (host) => `https://${host}` })
@@ -330,15 +341,15 @@ describe("a proxy for http", () => {
   )
 
   it.effect(
-    "that wants other credentials is to blame, and shows none",
+    "that requires other credentials is blamed, and the message shows no credentials",
     Effect.fn(function* () {
       const { client, server } = yield* setUp({
         secure: false,
         login: { username: "other", password: "other" },
         address: (host) => `http://${encoded}@${host}`
       })
-      const failure = discreet(failureOf(yield* ask(client)))
-      assert.deepInclude(failure, { kind: "proxy", proxy: "HTTP_PROXY", isPassing: false })
+      const failure = withoutSecrets(failureOf(yield* ask(client)))
+      assert.deepInclude(failure, { kind: "proxy", proxySetting: "HTTP_PROXY", isRetryable: false })
       assert.include(failure.detail, "refused the user and password of its address (407)")
       assert.strictEqual(server.accepted(), 0)
     })

@@ -1,15 +1,15 @@
 import { assert, it } from "@effect/vitest"
-import { closedEarly } from "@registry-packages-proxy/node-net/ConnectionFailure"
+import { connectionClosed } from "@registry-packages-proxy/node-net/ConnectionFailure"
 import * as BodyReader from "@registry-packages-proxy/node-net/http/BodyReader"
 import { IncomingBody } from "@registry-packages-proxy/node-net/http/IncomingBody"
 import { Effect, Fiber, References } from "effect"
 
-/** A body whose bytes come when the test says so. */
+/** A body whose bytes the test delivers. */
 const open = Effect.gen(function* () {
   const body: IncomingBody = new IncomingBody({
     pause: () => {},
     resume: () => {},
-    close: () => body.end(closedEarly)
+    close: () => body.end(connectionClosed)
   })
   const pull = yield* BodyReader.open(body, { readAhead: 100 })
   return {
@@ -18,12 +18,12 @@ const open = Effect.gen(function* () {
   }
 })
 
-it.effect("a pull waits for the next bytes though one before it was interrupted when some had come", () =>
+it.effect("a pull waits for the next bytes after an earlier pull was interrupted with bytes available", () =>
   Effect.gen(function* () {
     const { arrive, pull } = yield* open
     const fork = Effect.forkChild(pull, { startImmediately: true })
     const interrupted = yield* fork
-    // All of this before the first one would have been woken.
+    // All of this happens before the first pull is woken.
     arrive("first")
     interrupted.interruptUnsafe()
     const second = yield* fork
@@ -32,32 +32,30 @@ it.effect("a pull waits for the next bytes though one before it was interrupted 
     for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow
     arrive("more")
     assert.strictEqual(yield* Fiber.join(third), "more")
-    // Steps of its own choosing only: a fiber interrupted with bytes in its hands takes them with it.
+    // Without forced yields: a fiber that is interrupted after it has taken bytes loses them.
   }).pipe(Effect.scoped, Effect.provideService(References.PreventSchedulerYield, true))
 )
 
-it.effect(
-  "a pull waits for the next bytes though one before it is only now done with being interrupted",
-  () =>
-    Effect.gen(function* () {
-      for (let operations = 3; operations < 12; operations++) {
-        const { arrive, pull } = yield* open
-        const interrupted = yield* Effect.forkChild(
-          Effect.provideService(pull, References.MaxOpsBeforeYield, operations),
-          { startImmediately: true }
-        )
-        for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow
-        interrupted.interruptUnsafe()
-        const next = yield* Effect.forkChild(pull, { startImmediately: true })
-        yield* Fiber.await(interrupted)
-        arrive("bytes")
-        assert.strictEqual(yield* Fiber.join(next), "bytes")
-      }
-    }).pipe(Effect.scoped)
+it.effect("a pull waits for the next bytes while the interruption of an earlier pull completes", () =>
+  Effect.gen(function* () {
+    for (let operations = 3; operations < 12; operations++) {
+      const { arrive, pull } = yield* open
+      const interrupted = yield* Effect.forkChild(
+        Effect.provideService(pull, References.MaxOpsBeforeYield, operations),
+        { startImmediately: true }
+      )
+      for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow
+      interrupted.interruptUnsafe()
+      const next = yield* Effect.forkChild(pull, { startImmediately: true })
+      yield* Fiber.await(interrupted)
+      arrive("bytes")
+      assert.strictEqual(yield* Fiber.join(next), "bytes")
+    }
+  }).pipe(Effect.scoped)
 )
 
 it.effect(
-  "a pull that was interrupted after it was woken took its bytes; the next one has what follows",
+  "a pull that is interrupted after it was woken loses its bytes; the next pull gets the following ones",
   () =>
     Effect.gen(function* () {
       const { arrive, pull } = yield* open

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { closedEarly } from "@registry-packages-proxy/node-net/ConnectionFailure"
+import { connectionClosed } from "@registry-packages-proxy/node-net/ConnectionFailure"
 import * as BodyReader from "@registry-packages-proxy/node-net/http/BodyReader"
 import { IncomingBody } from "@registry-packages-proxy/node-net/http/IncomingBody"
 import { Effect, Exit, Fiber, Pull, Scope } from "effect"
 import fc from "fast-check"
 
-/** A body whose connection is the test's. */
+/** A body, and the calls to its connection. */
 const make = () => {
   const calls: Array<"pause" | "resume" | "close"> = []
   const body = new IncomingBody({
@@ -13,7 +13,7 @@ const make = () => {
     resume: () => void calls.push("resume"),
     close: () => {
       calls.push("close")
-      body.end(closedEarly)
+      body.end(connectionClosed)
     }
   })
   return { body, calls }
@@ -27,7 +27,7 @@ const turn = Effect.promise(() => new Promise(setImmediate))
 
 describe("a body", () => {
   it.effect(
-    "gives what came before anybody asked, and holds its connection back until then",
+    "buffers bytes that arrive before it is opened, and pauses its connection until then",
     Effect.fn(function* () {
       const { body, calls } = make()
       const shared = Buffer.from("abc", "latin1")
@@ -41,7 +41,7 @@ describe("a body", () => {
   )
 
   it.effect(
-    "wakes who waits once for all that came at once",
+    "wakes a waiting pull once for all bytes that arrive together",
     Effect.fn(function* () {
       const { body } = make()
       const pull = yield* BodyReader.open(body, { readAhead: 100 })
@@ -58,9 +58,9 @@ describe("a body", () => {
   )
 
   it.effect(
-    "gives its bytes before its end, whichever it is",
+    "gives its bytes before its end or failure",
     Effect.fn(function* () {
-      for (const failure of [undefined, closedEarly]) {
+      for (const failure of [undefined, connectionClosed]) {
         const { body } = make()
         const pull = yield* BodyReader.open(body, { readAhead: 100 })
         body.deliver(bytes("a"), false)
@@ -75,7 +75,7 @@ describe("a body", () => {
   )
 
   it.effect(
-    "stops its connection while too much waits, and starts it when that is taken",
+    "pauses its connection when enough is buffered, and resumes it when that is taken",
     Effect.fn(function* () {
       const { body, calls } = make()
       const pull = yield* BodyReader.open(body, { readAhead: 4 })
@@ -89,7 +89,7 @@ describe("a body", () => {
   )
 
   it.effect(
-    "that is left closes its connection, unless all has come",
+    "closes its connection when it is cancelled, unless it is complete",
     Effect.fn(function* () {
       for (const isWhole of [false, true]) {
         const { body, calls } = make()
@@ -105,8 +105,8 @@ describe("a body", () => {
 })
 
 describe("lent buffers", () => {
-  /** Buffers of one size, each handed out once. */
-  const lender = (size: number) => {
+  /** Buffers of one size, each lent once. */
+  const makeBuffers = (size: number) => {
     const lent: Array<Uint8Array> = []
     return {
       lent,
@@ -118,7 +118,7 @@ describe("lent buffers", () => {
     }
   }
 
-  it("hold all bytes in order, one chunk a buffer, whatever the sizes", () =>
+  it("hold all bytes in order, one chunk in each, whatever the sizes", () =>
     fc.assert(
       fc.asyncProperty(
         fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { maxLength: 12 }),
@@ -129,7 +129,7 @@ describe("lent buffers", () => {
             Effect.scoped(
               Effect.gen(function* () {
                 const { body } = make()
-                const buffers = lender(size)
+                const buffers = makeBuffers(size)
                 const pull = yield* BodyReader.open(body, { readAhead, buffers })
                 const got: Array<Uint8Array> = []
                 const reading = yield* Effect.forkChild(

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import type { Socket } from "node:net"
 import { Duplex } from "node:stream"
 
-/** One connection to a server in memory; what it sends is the test's. */
+/** One connection to a server in memory, whose responses the test sends. */
 export class FakeSocket extends Duplex {
   readonly connection: HttpConnection
   readonly written: Array<string> = []
@@ -20,13 +20,13 @@ export class FakeSocket extends Duplex {
     this.connection = new HttpConnection(this as unknown as Socket, true)
   }
 
-  /** Sends bytes to the program. */
+  /** Sends bytes to the client. */
   send(text: string): void {
     this.connection.receive(Buffer.from(text, "latin1"))
   }
 
-  /** Answers the request that is waiting. */
-  answer(body = "ok"): void {
+  /** Responds to the request in progress. */
+  respond(body = "ok"): void {
     this.send(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
   }
 
@@ -36,20 +36,20 @@ export class FakeSocket extends Duplex {
   }
 }
 
-/** A server in memory, whose connections are made at once unless `connect` waits. */
+/** A server in memory. Connecting waits for `beforeConnect`. */
 export class FakeServer {
   readonly sockets: Array<FakeSocket> = []
-  before: Effect.Effect<void> = Effect.void
+  beforeConnect: Effect.Effect<void> = Effect.void
 
-  readonly connect: HttpPoolOptions["connect"] = (begun) =>
+  readonly connect: HttpPoolOptions["connect"] = (onSocket) =>
     Effect.andThen(
       Effect.sync(() => {
         const socket = new FakeSocket()
         this.sockets.push(socket)
-        begun(socket as unknown as Socket)
+        onSocket(socket as unknown as Socket)
         return socket
       }),
-      (socket) => Effect.as(this.before, socket.connection)
+      (socket) => Effect.as(this.beforeConnect, socket.connection)
     )
 
   get open(): ReadonlyArray<FakeSocket> {

@@ -5,7 +5,7 @@ import * as HttpPool from "@registry-packages-proxy/node-net/http/HttpPool"
 import { Deferred, Effect, Exit, Fiber, References, Scope } from "effect"
 import fc from "fast-check"
 import { afterEach, beforeEach, vi } from "vitest"
-import { collect, never, type Outcome } from "../Harness.ts"
+import { collect, neverAborted, type Outcome } from "../Harness.ts"
 import { FakeServer } from "./FakeServer.ts"
 
 const request: WireRequest = { method: "GET", target: "/", headers: { host: "server.test" } }
@@ -15,13 +15,13 @@ const setUp = Effect.fnUntraced(function* (options: Partial<HttpPool.HttpPoolOpt
   const pool = yield* HttpPool.make({
     connect: server.connect,
     maxConnections: 2,
-    maxIdle: 2,
-    idleMillis: 60_000,
+    maxIdleConnections: 2,
+    idleTimeout: "1 minute",
     ...options
   })
-  const ask = (isRepeatable = true): Effect.Effect<Outcome> =>
+  const ask = (isIdempotent = true): Effect.Effect<Outcome> =>
     pool
-      .send(request, { isRepeatable, signal: never })
+      .send(request, { isIdempotent, signal: neverAborted })
       .pipe(
         Effect.matchEffect({ onSuccess: collect, onFailure: (failure) => Effect.succeed<Outcome>(failure) })
       )
@@ -35,24 +35,24 @@ const bodyOf = (outcome: Outcome): string =>
 
 describe("a pool", () => {
   it.effect(
-    "uses a connection again, the last one first",
+    "reuses the most recently used connection first",
     Effect.fn(function* () {
       const { ask, server } = yield* setUp()
       const both = yield* Effect.forkChild(Effect.all([ask(), ask()], { concurrency: 2 }))
       yield* settled
-      server.at(1).answer("one")
-      server.at(0).answer("two")
+      server.at(1).respond("one")
+      server.at(0).respond("two")
       assert.deepStrictEqual((yield* Fiber.join(both)).map(bodyOf), ["two", "one"])
       const again = yield* Effect.forkChild(ask())
       yield* settled
-      server.at(0).answer("again")
+      server.at(0).respond("again")
       assert.strictEqual(bodyOf(yield* Fiber.join(again)), "again")
       assert.lengthOf(server.sockets, 2)
     })
   )
 
   it.effect(
-    "makes no more connections than it may: others wait for one, in turn",
+    "opens at most maxConnections; further requests wait in order",
     Effect.fn(function* () {
       const { ask, server } = yield* setUp({ maxConnections: 1 })
       const order: Array<number> = []
@@ -68,7 +68,7 @@ describe("a pool", () => {
       for (let round = 1; round <= 3; round++) {
         yield* settled
         assert.lengthOf(server.at(0).written, round)
-        server.at(0).answer()
+        server.at(0).respond()
       }
       yield* Fiber.join(all)
       assert.deepStrictEqual(order, [1, 2, 3])
@@ -77,7 +77,7 @@ describe("a pool", () => {
   )
 
   it.effect(
-    "gives the place of a connection that is gone to who waits",
+    "gives the slot of a closed connection to a waiting request",
     Effect.fn(function* () {
       const { ask, server } = yield* setUp({ maxConnections: 1 })
       const first = yield* Effect.forkChild(ask())
@@ -86,57 +86,57 @@ describe("a pool", () => {
       yield* settled
       server.at(0).hangUp()
       yield* settled
-      server.at(1).answer("second")
+      server.at(1).respond("second")
       assert.include(bodyOf(yield* Fiber.join(first)), "closed")
       assert.strictEqual(bodyOf(yield* Fiber.join(second)), "second")
     })
   )
 
   it.effect(
-    "drops a connection that says something unasked, or ends, while nobody uses it",
+    "drops an idle connection that ends or sends an unsolicited response",
     Effect.fn(function* () {
       for (const leave of ["end", "408"] as const) {
         const { ask, server } = yield* setUp()
         const first = yield* Effect.forkChild(ask())
         yield* settled
-        server.at(0).answer()
+        server.at(0).respond()
         yield* Fiber.join(first)
         if (leave === "end") server.at(0).hangUp()
         else server.at(0).send("HTTP/1.1 408 Request Timeout\r\n\r\n")
         assert.isTrue(server.at(0).destroyed)
         const second = yield* Effect.forkChild(ask())
         yield* settled
-        server.at(1).answer("second")
+        server.at(1).respond("second")
         assert.strictEqual(bodyOf(yield* Fiber.join(second)), "second")
       }
     })
   )
 
-  /** A connection that has answered once and is asked again. */
-  const reused = Effect.fnUntraced(function* (isRepeatable: boolean) {
+  /** A connection that has had one response and has a second request in progress. */
+  const reused = Effect.fnUntraced(function* (isIdempotent: boolean) {
     const set = yield* setUp()
     const first = yield* Effect.forkChild(set.ask())
     yield* settled
-    set.server.at(0).answer()
+    set.server.at(0).respond()
     yield* Fiber.join(first)
-    const second = yield* Effect.forkChild(set.ask(isRepeatable))
+    const second = yield* Effect.forkChild(set.ask(isIdempotent))
     yield* settled
     return { ...set, second }
   })
 
   it.effect(
-    "asks once more where a kept connection was closed before a byte came",
+    "retries once if a reused connection is closed before the first byte",
     Effect.fn(function* () {
       const { second, server } = yield* reused(true)
       server.at(0).hangUp()
       yield* settled
-      server.at(1).answer("second")
+      server.at(1).respond("second")
       assert.strictEqual(bodyOf(yield* Fiber.join(second)), "second")
     })
   )
 
   it.effect(
-    "does not ask once more what may not be repeated",
+    "does not retry a request that is not idempotent",
     Effect.fn(function* () {
       const { second, server } = yield* reused(false)
       server.at(0).hangUp()
@@ -146,7 +146,7 @@ describe("a pool", () => {
   )
 
   it.effect(
-    "does not ask once more after a byte of the answer",
+    "does not retry after the first byte of a response",
     Effect.fn(function* () {
       const { second, server } = yield* reused(true)
       server.at(0).send("H")
@@ -157,7 +157,7 @@ describe("a pool", () => {
   )
 
   it.effect(
-    "does not ask once more on a new connection",
+    "does not retry if a new connection is closed",
     Effect.fn(function* () {
       const { ask, server } = yield* setUp()
       const only = yield* Effect.forkChild(ask())
@@ -169,12 +169,12 @@ describe("a pool", () => {
   )
 
   it.effect(
-    "gives a request up, with its connection, when its signal fires in the body",
+    "closes the connection when the signal fires during the body",
     Effect.fn(function* () {
       const { pool, server } = yield* setUp()
       const controller = new AbortController()
       const head = yield* Effect.forkChild(
-        pool.send(request, { isRepeatable: true, signal: controller.signal })
+        pool.send(request, { isIdempotent: true, signal: controller.signal })
       )
       yield* settled
       server.at(0).send("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe")
@@ -190,7 +190,7 @@ describe("a pool", () => {
   )
 
   it.effect(
-    "refuses a request that holds a line break, and asks nobody",
+    "refuses a request with a line break, and sends nothing",
     Effect.fn(function* () {
       const { pool, server } = yield* setUp()
       for (const bad of [
@@ -199,7 +199,7 @@ describe("a pool", () => {
         { ...request, target: "/a b" },
         { ...request, target: "/a\r\n" }
       ]) {
-        const failure = yield* Effect.flip(pool.send(bad, { isRepeatable: true, signal: never }))
+        const failure = yield* Effect.flip(pool.send(bad, { isIdempotent: true, signal: neverAborted }))
         assert.include(failure.detail, "character")
       }
       assert.isTrue(server.sockets.every(({ written }) => written.length === 0))
@@ -207,22 +207,22 @@ describe("a pool", () => {
   )
 
   it.effect(
-    "that is retired keeps no connection, and lets what runs run on",
+    "that is retired closes idle connections, and others after their response",
     Effect.fn(function* () {
       const { ask, pool, server } = yield* setUp()
       const both = yield* Effect.forkChild(Effect.all([ask(), ask()], { concurrency: 2 }))
       yield* settled
-      server.at(0).answer("one")
+      server.at(0).respond("one")
       pool.retire()
       assert.isTrue(server.at(0).destroyed)
-      server.at(1).answer("two")
+      server.at(1).respond("two")
       assert.deepStrictEqual((yield* Fiber.join(both)).map(bodyOf), ["one", "two"])
       assert.isTrue(server.at(1).destroyed)
     })
   )
 
   it.effect(
-    "that is closed ends what runs and what waits",
+    "that is closed fails requests in progress and waiting ones",
     Effect.fn(function* () {
       const scope = yield* Scope.make()
       const { ask, server } = yield* Scope.provide(setUp({ maxConnections: 1 }), scope)
@@ -239,13 +239,13 @@ describe("a pool", () => {
     afterEach(() => void vi.useRealTimers())
 
     it.effect(
-      "closes what nobody uses for a minute",
+      "closes a connection that is idle for a minute",
       Effect.fn(function* () {
         const { ask, server } = yield* setUp()
         for (let round = 0; round < 3; round++) {
           const asked = yield* Effect.forkChild(ask())
           yield* settled
-          server.at(0).answer()
+          server.at(0).respond()
           yield* Fiber.join(asked)
           vi.advanceTimersByTime(59_000)
           assert.isFalse(server.at(0).destroyed)
@@ -256,30 +256,33 @@ describe("a pool", () => {
     )
   })
 
-  // Between any two steps: whoever leaves holds neither a connection nor a place.
-  it.effect("loses no connection and no place to requests that are interrupted at any moment", () =>
+  // An interrupted request must release its connection and its slot, wherever it is interrupted.
+  it.effect("loses no connection and no slot to requests that are interrupted at any moment", () =>
     Effect.promise(() =>
       fc.assert(
         fc.asyncProperty(
-          fc.array(fc.record({ yields: fc.nat(30), answers: fc.boolean() }), { minLength: 1, maxLength: 12 }),
+          fc.array(fc.record({ yields: fc.nat(30), responds: fc.boolean() }), {
+            minLength: 1,
+            maxLength: 12
+          }),
           (requests) =>
             Effect.runPromise(
               Effect.scoped(
                 Effect.gen(function* () {
                   const { ask, server } = yield* setUp()
-                  for (const { answers, yields } of requests) {
+                  for (const { responds, yields } of requests) {
                     const asked = yield* Effect.forkChild(ask())
                     yield* Effect.repeat(Effect.yieldNow, { times: yields })
-                    if (answers)
-                      for (const socket of server.open) if (socket.written.length > 0) socket.answer()
+                    if (responds)
+                      for (const socket of server.open) if (socket.written.length > 0) socket.respond()
                     yield* Fiber.interrupt(asked)
                   }
                   yield* settled
-                  // Both places are there, and whatever is kept answers.
+                  // Both slots are free, and the remaining connections respond.
                   const both = yield* Effect.forkChild(Effect.all([ask(), ask()], { concurrency: 2 }))
                   yield* settled
                   assert.isAtMost(server.open.length, 2)
-                  for (const socket of server.open) socket.answer("both")
+                  for (const socket of server.open) socket.respond("both")
                   assert.deepStrictEqual((yield* Fiber.join(both)).map(bodyOf), ["both", "both"])
                 })
               ).pipe(Effect.provideService(References.MaxOpsBeforeYield, 3))
@@ -291,34 +294,34 @@ describe("a pool", () => {
   )
 
   it.effect(
-    "has the place of a connection that was gone before its first request",
+    "frees the slot of a connection that is closed before its first request",
     Effect.fn(function* () {
       const { ask, server } = yield* setUp({ maxConnections: 1 })
-      server.before = Effect.sync(() => server.at(0).hangUp())
+      server.beforeConnect = Effect.sync(() => server.at(0).hangUp())
       assert.include(bodyOf(yield* ask()), "closed")
-      server.before = Effect.void
+      server.beforeConnect = Effect.void
       const next = yield* Effect.forkChild(ask())
       yield* settled
-      server.at(1).answer("next")
+      server.at(1).respond("next")
       assert.strictEqual(bodyOf(yield* Fiber.join(next)), "next")
     })
   )
 
   it.effect(
-    "destroys what a connection that comes to nothing was made of, and goes on",
+    "destroys the sockets of an interrupted connection attempt, and frees its slot",
     Effect.fn(function* () {
       const { ask, server } = yield* setUp({ maxConnections: 1 })
       const gate = yield* Deferred.make<void>()
-      server.before = Deferred.await(gate)
+      server.beforeConnect = Deferred.await(gate)
       const left = yield* Effect.forkChild(ask())
       yield* settled
       assert.lengthOf(server.open, 1)
       yield* Fiber.interrupt(left)
       assert.lengthOf(server.open, 0)
-      server.before = Effect.void
+      server.beforeConnect = Effect.void
       const next = yield* Effect.forkChild(ask())
       yield* settled
-      server.at(1).answer("next")
+      server.at(1).respond("next")
       assert.strictEqual(bodyOf(yield* Fiber.join(next)), "next")
     })
   )

@@ -7,11 +7,11 @@ import fc from "fast-check"
 
 const urlOf = (text: string): HttpUrl => Result.getOrThrow(HttpUrl.parse(asBytes(text)))
 
-/** `scheme host port` of the proxy for an address, `direct`, or why there is none. */
+/** The proxy for a URL as `scheme//host port`; or `direct`, or the error. */
 const route = (variables: ProxySettings.Variables, address: string): string => {
   const url = urlOf(address)
   return Result.match(ProxySettings.fromEnvironment(variables), {
-    onFailure: ({ reason, source }) => `${source}: ${reason}`,
+    onFailure: ({ reason, setting }) => `${setting}: ${reason}`,
     onSuccess: (settings) =>
       Result.match(settings.proxyFor(url.protocol, url), {
         onFailure: ({ detail }) => `refused: ${detail}`,
@@ -86,18 +86,18 @@ describe("the address of a proxy", () => {
     ["::1", "it is not the address of a proxy"],
     ["//proxy.test:1", "it is not the address of a proxy"]
   ] as const) {
-    it(`may not be ${JSON.stringify(value)}, which is told without showing it`, () => {
-      const told = route({ https_proxy: value }, "https://server.test/")
-      assert.strictEqual(told, `https_proxy: ${why}`)
-      assert.notInclude(told, "cret")
+    it(`may not be ${JSON.stringify(value)}, and the error does not show it`, () => {
+      const error = route({ https_proxy: value }, "https://server.test/")
+      assert.strictEqual(error, `https_proxy: ${why}`)
+      assert.notInclude(error, "cret")
     })
   }
 })
 
-describe("the variables", () => {
+describe("the proxy variables", () => {
   const all = { HTTP_PROXY: "http.test", HTTPS_PROXY: "https.test:3129" }
 
-  it("are for requests of their scheme alone", () => {
+  it("apply to requests of their own scheme", () => {
     assert.strictEqual(route(all, "http://server.test/"), "http://http.test 80")
     assert.strictEqual(route(all, "https://server.test/"), "http://https.test 3129")
     assert.strictEqual(route({ HTTP_PROXY: "http.test" }, "https://server.test/"), "direct")
@@ -108,7 +108,7 @@ describe("the variables", () => {
     )
   })
 
-  it("count in lowercase where both are set, unless that one is empty", () => {
+  it("take effect in lowercase if both are set, unless the lowercase one is empty", () => {
     assert.strictEqual(
       route({ HTTP_PROXY: "upper", http_proxy: "lower" }, "http://a.test/"),
       "http://lower 80"
@@ -122,7 +122,7 @@ describe("the variables", () => {
     )
   })
 
-  it("in a CGI program: HTTP_PROXY, which a client may have chosen, is refused; HTTPS_PROXY is not", () => {
+  it("in a CGI program: HTTP_PROXY, which a client may have set, is refused; HTTPS_PROXY is not", () => {
     const cgi = { ...all, REQUEST_METHOD: "GET" }
     assert.match(route(cgi, "http://server.test/"), /^refused: HTTP_PROXY .*REQUEST_METHOD/)
     assert.strictEqual(route(cgi, "https://server.test/"), "http://https.test 3129")
@@ -130,20 +130,20 @@ describe("the variables", () => {
     assert.strictEqual(route({ ...all, REQUEST_METHOD: "" }, "http://server.test/"), "http://http.test 80")
   })
 
-  it("that are absent or empty name no proxy", () => {
+  it("name no proxy if they are absent or empty", () => {
     assert.strictEqual(route({}, "http://server.test/"), "direct")
     assert.strictEqual(route({ HTTP_PROXY: "", HTTPS_PROXY: undefined }, "http://server.test/"), "direct")
   })
 })
 
 describe("a proxy-url", () => {
-  it("is for every server, loopback included", () => {
+  it("is used for every server, loopback too", () => {
     const settings = Result.getOrThrow(ProxySettings.always("proxy.test:3128", "proxy-url"))
     for (const hostname of ["server.test", "127.0.0.1", "localhost"]) {
       assert.deepInclude(Result.getOrThrow(settings.proxyFor("https:", { hostname, port: 443 })), {
         hostname: "proxy.test",
         port: 3128,
-        source: "proxy-url"
+        setting: "proxy-url"
       })
     }
     assert.isTrue(Result.isFailure(ProxySettings.always("socks5://proxy.test", "proxy-url")))
@@ -154,7 +154,7 @@ describe("NO_PROXY", () => {
   const list =
     "foobar.test, .barbaz.test, *.wildcard.test, 192.168.1.1, 192.168.1.2:81, 192.168.1.3:80, 10.0.0.0/30, 2001:db8::52:0:1, [2001:db8::52:0:2]:443, [2001:db8::52:0:3]:80, 2002:db8:a::45/64"
 
-  // As golang.org/x/net's own tests have it, and the same of other networks.
+  // The cases of golang.org/x/net's own tests, and similar ones.
   for (const [noProxy, address, proxied, why] of [
     ["", "http://localhost/", false, "localhost is never proxied"],
     ["", "http://127.0.0.1:5000/", false, "nor loopback addresses"],
@@ -223,7 +223,7 @@ describe("NO_PROXY", () => {
     .array(label, { minLength: 1, maxLength: 4 })
     .filter((labels) => labels.at(-1) !== "localhost")
 
-  it("covers a domain's subdomains by whole labels, whatever the names", () => {
+  it("covers the subdomains of a domain by whole labels, whatever the names", () => {
     fc.assert(
       fc.property(name, name, fc.boolean(), fc.boolean(), (entry, host, below, dotted) => {
         const full = below ? [...host, ...entry] : host
@@ -252,7 +252,7 @@ describe("NO_PROXY", () => {
     )
   })
 
-  it("never throws, and leaves loopback direct, whatever it holds", () => {
+  it("never throws, and keeps loopback direct, whatever the text", () => {
     fc.assert(
       fc.property(
         fc.string({ unit: fc.constantFrom(...Array.from("aé示.:,*[]/%@0123456789 \0\n")) }),

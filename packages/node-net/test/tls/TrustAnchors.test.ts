@@ -9,8 +9,8 @@ import { join } from "node:path"
 import type { SecureContext } from "node:tls"
 import { ask, clientOf, failureOf } from "../Harness.ts"
 
-/** What a client that trusts so hears from a server with this certificate: `ok`, or why not. */
-const hear = Effect.fnUntraced(function* (
+/** Connects with this trust to a server with this certificate: `ok`, or the failure. */
+const connect = Effect.fnUntraced(function* (
   tls: Certificates.ServerCertificate,
   context: SecureContext,
   options: { readonly hostname?: string; readonly serverName?: string } = {}
@@ -30,10 +30,10 @@ const directory = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
 )
 
-describe("an anchor", () => {
-  for (const where of ["besideSystem", "alone"] as const) {
+describe("a trust anchor", () => {
+  for (const where of ["withSystem", "withoutSystem"] as const) {
     it.effect(
-      `that a user names is one, whatever it is (${where})`,
+      `may be any certificate that is configured (${where})`,
       Effect.fn(function* () {
         const root = yield* Certificates.makeAuthority
         const between = yield* root.intermediate()
@@ -56,26 +56,26 @@ describe("an anchor", () => {
             "not trusted"
           ]
         ] as const) {
-          assert.include(yield* hear(tls, context), expected, what)
+          assert.include(yield* connect(tls, context), expected, what)
         }
       })
     )
   }
 
   it.effect(
-    "does not make an expired certificate, or one for another name, a good one",
+    "does not make a certificate valid that is expired or for another name",
     Effect.fn(function* () {
       const root = yield* Certificates.makeAuthority
       const [expired, other] = [yield* root.issueExpired, yield* root.issueForOther]
-      assert.include(yield* hear(expired, none.alone([root.cert])), "expired")
-      assert.include(yield* hear(expired, none.alone([expired.cert])), "expired")
-      assert.include(yield* hear(other, none.alone([root.cert])), "another name")
-      assert.include(yield* hear(other, none.alone([other.cert])), "another name")
+      assert.include(yield* connect(expired, none.withoutSystem([root.cert])), "expired")
+      assert.include(yield* connect(expired, none.withoutSystem([expired.cert])), "expired")
+      assert.include(yield* connect(other, none.withoutSystem([root.cert])), "another name")
+      assert.include(yield* connect(other, none.withoutSystem([other.cert])), "another name")
     })
   )
 
   it.effect(
-    "of the machine is one: SSL_CERT_FILE and SSL_CERT_DIR name them, as for Go",
+    "may come from SSL_CERT_FILE and SSL_CERT_DIR, as in Go",
     Effect.fn(function* () {
       const [one, two, three] = [
         yield* Certificates.makeAuthority,
@@ -86,62 +86,62 @@ describe("an anchor", () => {
       writeFileSync(join(path, "bundle.pem"), `# ours\n${one.cert}\nnonsense\n`)
       writeFileSync(join(path, "two.crt"), two.cert)
       const file = TrustAnchors.make({ SSL_CERT_FILE: join(path, "bundle.pem"), SSL_CERT_DIR: "/nowhere" })
-      assert.strictEqual(yield* hear(yield* one.issue(), file.besideSystem([])), "ok")
-      assert.include(yield* hear(yield* two.issue(), file.besideSystem([])), "not trusted")
-      assert.strictEqual(yield* hear(yield* three.issue(), file.besideSystem([three.cert])), "ok")
-      assert.strictEqual(yield* hear(yield* one.issue(), file.besideSystem([three.cert])), "ok")
-      assert.include(yield* hear(yield* one.issue(), file.alone([three.cert])), "not trusted")
+      assert.strictEqual(yield* connect(yield* one.issue(), file.withSystem([])), "ok")
+      assert.include(yield* connect(yield* two.issue(), file.withSystem([])), "not trusted")
+      assert.strictEqual(yield* connect(yield* three.issue(), file.withSystem([three.cert])), "ok")
+      assert.strictEqual(yield* connect(yield* one.issue(), file.withSystem([three.cert])), "ok")
+      assert.include(yield* connect(yield* one.issue(), file.withoutSystem([three.cert])), "not trusted")
       const folder = TrustAnchors.make({ SSL_CERT_FILE: "/nowhere", SSL_CERT_DIR: `/nowhere:${path}` })
-      assert.strictEqual(yield* hear(yield* two.issue(), folder.besideSystem([])), "ok")
+      assert.strictEqual(yield* connect(yield* two.issue(), folder.withSystem([])), "ok")
     })
   )
 })
 
 describe("a server's key", () => {
   it.effect(
-    "may be of RSA with 1024 bits, not with less",
+    "may be RSA with 1024 bits, not with fewer",
     Effect.fn(function* () {
       const root = yield* Certificates.makeAuthority
-      const context = none.alone([root.cert])
-      assert.strictEqual(yield* hear(yield* root.issue({ rsaBits: 1024 }), context), "ok")
-      assert.include(yield* hear(yield* root.issue({ rsaBits: 768 }), context), "too weak")
+      const context = none.withoutSystem([root.cert])
+      assert.strictEqual(yield* connect(yield* root.issue({ rsaBits: 1024 }), context), "ok")
+      assert.include(yield* connect(yield* root.issue({ rsaBits: 768 }), context), "too weak")
     })
   )
 })
 
 describe("a server's name", () => {
   it.effect(
-    "may end in a dot, which is no part of it in TLS",
+    "may end in a dot, which TLS ignores",
     Effect.fn(function* () {
       const root = yield* Certificates.makeAuthority
       const tls = yield* root.issue({ names: ["server.example.test"] })
       const hostname = "server.example.test."
-      assert.strictEqual(yield* hear(tls, none.alone([root.cert]), { hostname }), "ok")
+      assert.strictEqual(yield* connect(tls, none.withoutSystem([root.cert]), { hostname }), "ok")
     })
   )
 
   it.effect(
-    "may be told apart from where it is, an address too",
+    "may be configured apart from its address, and may be an IP address",
     Effect.fn(function* () {
       const root = yield* Certificates.makeAuthority
       const [named, addressed] = [
         yield* root.issue({ names: ["api.example.test"] }),
         yield* root.issue({ names: ["10.9.8.7"] })
       ]
-      const context = none.alone([root.cert])
-      assert.strictEqual(yield* hear(named, context, { serverName: "api.example.test" }), "ok")
-      assert.strictEqual(yield* hear(addressed, context, { serverName: "10.9.8.7" }), "ok")
-      assert.include(yield* hear(named, context), "another name")
+      const context = none.withoutSystem([root.cert])
+      assert.strictEqual(yield* connect(named, context, { serverName: "api.example.test" }), "ok")
+      assert.strictEqual(yield* connect(addressed, context, { serverName: "10.9.8.7" }), "ok")
+      assert.include(yield* connect(named, context), "another name")
     })
   )
 
   it.effect(
-    "may stand in the subject's CN alone",
+    "may be only in the common name of the certificate",
     Effect.fn(function* () {
       const root = yield* Certificates.makeAuthority
       const hostname = "server.example.test"
       const tls = yield* root.issue({ commonName: hostname, names: [] })
-      assert.strictEqual(yield* hear(tls, none.alone([root.cert]), { hostname }), "ok")
+      assert.strictEqual(yield* connect(tls, none.withoutSystem([root.cert]), { hostname }), "ok")
     })
   )
 })

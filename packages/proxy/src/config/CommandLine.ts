@@ -1,4 +1,3 @@
-import { acceptedProxies } from "@registry-packages-proxy/node-net/proxy/Proxy"
 import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
 import type { ParseArgsOptionDescriptor } from "node:util"
 import { Effect, Option, Result } from "effect"
@@ -89,8 +88,7 @@ const decode = (given: GivenTexts, variables: Variables): Result.Result<Settings
 /** Fails if HTTP_PROXY, HTTPS_PROXY or NO_PROXY, in either case, cannot be used. */
 const checkProxies = (variables: Variables): Result.Result<void, UsageError> =>
   Result.mapBoth(ProxySettings.fromEnvironment(variables), {
-    onFailure: ({ reason, source }) =>
-      new UsageError({ message: `${source}: ${reason}; accepted: ${acceptedProxies}` }),
+    onFailure: ({ message }) => new UsageError({ message }),
     onSuccess: () => undefined
   })
 

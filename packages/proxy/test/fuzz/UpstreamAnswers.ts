@@ -1,6 +1,6 @@
 import { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
 import { HttpConnection } from "@registry-packages-proxy/node-net/http/HttpConnection"
-import { oddAnswers } from "@registry-packages-proxy/testkit/wire/OddAnswers"
+import { oddResponses } from "@registry-packages-proxy/testkit/wire/OddResponses"
 import { Effect } from "effect"
 import * as fc from "fast-check"
 import type { Socket } from "node:net"
@@ -26,7 +26,7 @@ const outcomeOf = ({ bytes, method, pieceLength }: Answered, isBorrowed: boolean
   connection.send(
     { method, target: "/", headers: { host: "registry.test" } },
     {
-      onAnswer: (answer) => {
+      onResponse: (answer) => {
         outcome = `${answer.status}`
         answer.body.attach({
           onBytes: (piece) => {
@@ -60,7 +60,7 @@ export const target: Target<Answered> = {
   name: "answers of registries",
   input: fc.record({
     bytes: nearBytes({
-      samples: oddAnswers.map(({ bytes }) => bytes).filter((bytes) => bytes.length < 1000),
+      samples: oddResponses.map(({ bytes }) => bytes).filter((bytes) => bytes.length < 1000),
       pieces: [
         "HTTP/1.1 200 OK\r\n",
         "HTTP/1.1 103 Early Hints\r\n\r\n",

@@ -1,14 +1,14 @@
-import { broken, chunked, length, lines, type OddAnswer, ok, read, refused } from "./OddAnswer.ts"
+import { broken, chunked, length, lines, type OddResponse, ok, read, refused } from "./OddResponse.ts"
 
-const invalid = (value: string): OddAnswer => ({
+const invalid = (value: string): OddResponse => ({
   situation: `a Content-Length of ${JSON.stringify(value)}`,
   bytes: lines([ok, `Content-Length: ${value}`]),
-  right: refused("no length"),
+  right: refused("not a length"),
   go: "the same",
   node: "the same"
 })
 
-const refusedChunks = (situation: string, body: string, got = ""): OddAnswer => ({
+const refusedChunks = (situation: string, body: string, got = ""): OddResponse => ({
   situation,
   bytes: lines([ok, chunked], body),
   right: broken(got),
@@ -19,7 +19,7 @@ const refusedChunks = (situation: string, body: string, got = ""): OddAnswer => 
 const whole = "5\r\nhello\r\n0\r\n\r\n"
 
 /** Answers that are odd in how they say where their body ends. */
-export const oddBodies: ReadonlyArray<OddAnswer> = [
+export const oddBodies: ReadonlyArray<OddResponse> = [
   {
     situation: "the same Content-Length twice",
     bytes: lines([ok, length, length]),
@@ -39,7 +39,7 @@ export const oddBodies: ReadonlyArray<OddAnswer> = [
   {
     situation: "two Content-Lengths",
     bytes: lines([ok, length, "Content-Length: 6"]),
-    right: refused("no length"),
+    right: refused("not a length"),
     go: "the same",
     node: "the same"
   },

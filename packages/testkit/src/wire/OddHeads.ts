@@ -1,11 +1,11 @@
-import { length, lines, type OddAnswer, ok, read, refused } from "./OddAnswer.ts"
+import { length, lines, type OddResponse, ok, read, refused } from "./OddResponse.ts"
 
 const utf8 = (text: string): string => Buffer.from(text, "utf8").toString("latin1")
 const many = (count: number, value: string): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, index) => `X-${index}: ${value}`)
 
 /** Answers whose heads are odd. */
-export const oddHeads: ReadonlyArray<OddAnswer> = [
+export const oddHeads: ReadonlyArray<OddResponse> = [
   {
     situation: "lines that end in LF alone",
     bytes: `${ok}\n${length}\nX-Field: b\n\nhello`,
@@ -240,7 +240,7 @@ export const oddHeads: ReadonlyArray<OddAnswer> = [
     situation: "a TLS alert",
     bytes: "\x15\x03\x01\x00\x02\x02\x46",
     isEnded: true,
-    right: refused("speaks TLS on this port"),
+    right: refused("this port speaks TLS"),
     go: "refuses it as malformed",
     node: "refuses it as malformed"
   },

@@ -27,20 +27,20 @@ export const trusted = (
     return Result.succeed({ ca: undefined, warning: undefined })
   }
   if (pem === known) return Result.succeed({ ca: known, warning: undefined })
-  const { broken, certificates } = PemCertificates.read(pem)
+  const { certificates, unreadable } = PemCertificates.read(pem)
   if (certificates.length > 0) {
     const left = plural(
-      broken,
+      unreadable,
       "block that is not a valid PEM certificate",
       "blocks that are not valid PEM certificates"
     )
     const kept = plural(certificates.length, "other certificate counts", "other certificates count")
     return Result.succeed({
       ca: certificates.join(""),
-      warning: broken === 0 ? undefined : `${field} has ${left}; the ${kept}`
+      warning: unreadable === 0 ? undefined : `${field} has ${left}; the ${kept}`
     })
   }
-  return broken === 0
+  return unreadable === 0
     ? invalid(`${field} holds no PEM certificate`)
     : invalid(`${field} holds something that is not a valid PEM certificate, and none that is`)
 }

@@ -2,7 +2,7 @@ import * as Connector from "@registry-packages-proxy/node-net/connect/Connector"
 import * as Dialer from "@registry-packages-proxy/node-net/connect/Dialer"
 import { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
 import * as Client from "@registry-packages-proxy/node-net/Client"
-import type { Answer } from "@registry-packages-proxy/node-net/http/HttpConnection"
+import type { HttpResponse } from "@registry-packages-proxy/node-net/http/HttpConnection"
 import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
 import * as PemCertificates from "@registry-packages-proxy/node-net/tls/PemCertificates"
 import * as TrustAnchors from "@registry-packages-proxy/node-net/tls/TrustAnchors"
@@ -12,11 +12,11 @@ import type { SecureContext } from "node:tls"
 import type { ApiRequest } from "../../ApiServer.ts"
 import { type Access, textOf } from "./ClusterAccess.ts"
 
-/** How long a connection may take, proxy and TLS handshake included, in milliseconds. */
-const connectTimeout = 5_000
+/** The time to connect, with proxy and TLS handshake. */
+const connectTimeout = "5 seconds"
 
-/** How long a connection is kept without use, in milliseconds; API servers keep theirs for longer. */
-const idle = 60_000
+/** The time after which an idle connection is closed; API servers keep theirs for longer. */
+const idleTimeout = "1 minute"
 
 /** The most connections at a time: reviews are bounded, watches are few. */
 const maxConnections = 256
@@ -25,7 +25,7 @@ const maxConnections = 256
 const readSize = 64 * 1024
 
 const unusable = (detail: string): ConnectionFailure =>
-  new ConnectionFailure({ kind: "certificate", detail, isPassing: false })
+  new ConnectionFailure({ kind: "certificate", detail, isRetryable: false })
 
 /** Whom the API server is trusted by: the configuration's authorities alone, else the system's. */
 const contextOf = Effect.fnUntraced(function* (
@@ -34,19 +34,21 @@ const contextOf = Effect.fnUntraced(function* (
 ): Effect.fn.Return<SecureContext, ConnectionFailure> {
   const hasIdentity = textOf(tls.cert) !== "" && textOf(tls.key) !== ""
   const identity = hasIdentity ? { cert: tls.cert, key: tls.key } : undefined
-  const { broken, certificates } = PemCertificates.read(textOf(tls.ca))
+  const { certificates, unreadable } = PemCertificates.read(textOf(tls.ca))
   if (textOf(tls.ca) !== "" && certificates.length === 0) {
     return yield* unusable("its certificate authority, as the configuration has it, holds no PEM certificate")
   }
-  if (broken > 0) {
+  if (unreadable > 0) {
     yield* Effect.logWarning("certificate authority of the API server has blocks that cannot be read", {
-      broken,
+      broken: unreadable,
       read: certificates.length
     })
   }
   return yield* Effect.try({
     try: () =>
-      certificates.length === 0 ? anchors.besideSystem([], identity) : anchors.alone(certificates, identity),
+      certificates.length === 0
+        ? anchors.withSystem([], identity)
+        : anchors.withoutSystem(certificates, identity),
     catch: () => unusable("the client certificate or its key, as the configuration has them, cannot be read")
   })
 })
@@ -60,11 +62,11 @@ const proxiesOf = (
       proxy === undefined
         ? ProxySettings.fromEnvironment(variables)
         : ProxySettings.always(proxy, "the kubeconfig's proxy-url"),
-      ({ reason, source }) =>
+      ({ reason, setting }) =>
         new ConnectionFailure({
           kind: "proxy",
-          detail: `${source} cannot be used: ${reason}`,
-          isPassing: false
+          detail: `${setting} cannot be used: ${reason}`,
+          isRetryable: false
         })
     )
   )
@@ -80,7 +82,7 @@ export interface NodeConnections {
   readonly send: (
     access: Access,
     request: ApiRequest
-  ) => Effect.Effect<Answer, ConnectionFailure, Scope.Scope>
+  ) => Effect.Effect<HttpResponse, ConnectionFailure, Scope.Scope>
 }
 
 /**
@@ -122,11 +124,11 @@ export const make = Effect.fnUntraced(function* (
                 isVerified: access.tls.rejectUnauthorized !== false
               },
         proxies,
-        proxyContext: () => anchors.besideSystem([]),
-        connectMillis: connectTimeout,
-        idleMillis: idle,
+        proxySecureContext: () => anchors.withSystem([]),
+        connectTimeout,
+        idleTimeout,
         maxConnections,
-        maxIdle: 8
+        maxIdleConnections: 8
       }),
       scope
     )
@@ -154,7 +156,7 @@ export const make = Effect.fnUntraced(function* (
           body
         },
         // Reviews too: they change nothing.
-        { isRepeatable: true, signal: controller.signal }
+        { isIdempotent: true, signal: controller.signal }
       )
     })
   }

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { blaming, proxyWantsCredentials } from "@registry-packages-proxy/node-net/connect/Tunnel"
+import { blameProxy, proxyRequiresCredentials } from "@registry-packages-proxy/node-net/connect/Tunnel"
 import {
   type ConnectionFailure,
   fromCode,
-  notInTime
+  connectTimedOut
 } from "@registry-packages-proxy/node-net/ConnectionFailure"
 import { parseProxy } from "@registry-packages-proxy/node-net/proxy/Proxy"
 import { anonymous, type Credential } from "@registry-packages-proxy/domain/Credential"
@@ -142,14 +142,14 @@ const situations: Readonly<Record<string, Situation>> = {
     unreachable: ["registry.test", fromCode("UNABLE_TO_VERIFY_LEAF_SIGNATURE")]
   },
   "the forward proxy refuses the credentials of its address (407)": {
-    unreachable: ["registry.test", proxyWantsCredentials(forwardProxy)]
+    unreachable: ["registry.test", proxyRequiresCredentials(forwardProxy)]
   },
   "nothing listens at the forward proxy's address": {
     redirect: { _tag: "Store" },
-    unreachable: ["store.test", blaming(forwardProxy)(fromCode("ECONNREFUSED"))]
+    unreachable: ["store.test", blameProxy(forwardProxy)(fromCode("ECONNREFUSED"))]
   },
   "the forward proxy is silent": {
-    unreachable: ["registry.test", blaming(forwardProxy)(notInTime)]
+    unreachable: ["registry.test", blameProxy(forwardProxy)(connectTimedOut)]
   },
   "the registry is silent": { isSilent: "registry.test" }
 }
@@ -231,9 +231,9 @@ describe("docs/registries.md, when a registry does not answer", () => {
   }
 
   it("blames our credentials only where they were sent to whoever refused", () => {
-    const blaming = rows.filter(({ detail }) => detail.includes("refused our credentials"))
+    const blameProxy = rows.filter(({ detail }) => detail.includes("refused our credentials"))
     assert.deepStrictEqual(
-      blaming.map(({ happened }) => happened),
+      blameProxy.map(({ happened }) => happened),
       [
         "the registry refuses name and password (401)",
         "the registry knows the account, which may not pull (403)",

@@ -1,6 +1,6 @@
 import * as BodyReader from "@registry-packages-proxy/node-net/http/BodyReader"
 import type { Client } from "@registry-packages-proxy/node-net/Client"
-import type { Answer } from "@registry-packages-proxy/node-net/http/HttpConnection"
+import type { HttpResponse } from "@registry-packages-proxy/node-net/http/HttpConnection"
 import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
 import { Effect, Inspectable, Option, Pipeable, Result, type Schema, Stream } from "effect"
 import {
@@ -36,7 +36,11 @@ class NodeResponse
   readonly remoteAddress = Option.none<string>()
   readonly stream: Stream.Stream<Uint8Array, ClientError>
 
-  constructor(request: HttpClientRequest.HttpClientRequest, url: string, { body, headers, status }: Answer) {
+  constructor(
+    request: HttpClientRequest.HttpClientRequest,
+    url: string,
+    { body, headers, status }: HttpResponse
+  ) {
     super()
     this.request = request
     this.url = url
@@ -138,7 +142,7 @@ export const make = (client: Client): HttpClient.HttpClient =>
     const { authority, target } = address.success
     const headers = { host: authority, ...request.headers }
     return client
-      .send({ method, target, headers, body: body.value }, { isRepeatable: method !== "POST", signal })
+      .send({ method, target, headers, body: body.value }, { isIdempotent: method !== "POST", signal })
       .pipe(
         Effect.mapBoth({
           onSuccess: (answer) => new NodeResponse(request, url.href, answer),

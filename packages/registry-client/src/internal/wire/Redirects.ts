@@ -14,7 +14,7 @@ export const next = (from: HttpUrl, location: string | undefined): Effect.Effect
   if (location === undefined) return Effect.fail(bad(`${from.host} redirects without saying where`))
   return Effect.mapError(Effect.fromResult(HttpUrl.resolve(from, location)), ({ reason }) =>
     bad(
-      reason === "another scheme"
+      reason === "unsupported scheme"
         ? `${from.host} redirects to an address that is neither https nor http`
         : `${from.host} redirects to what is not an address`
     )

@@ -4,17 +4,18 @@ import type { HttpClientError } from "effect/http"
 import { ConnectionFailed, InvalidResponse, type OtherServer, TimedOut } from "../../RegistryError.ts"
 import { byOf, final, invalid, passing, type PullFailure, type Reason } from "./PullFailure.ts"
 
-const kindOf = ({ kind, proxy }: ConnectionFailure): ConnectionFailed["kind"] => {
-  if (proxy !== undefined) return "proxy"
+const kindOf = ({ kind, proxySetting }: ConnectionFailure): ConnectionFailed["kind"] => {
+  if (proxySetting !== undefined) return "proxy"
   return kind === "refused" || kind === "reset" || kind === "dns" || kind === "certificate" ? kind : "other"
 }
 
 const reasonOf = (failure: ConnectionFailure, host: string, server: OtherServer | undefined): Reason => {
-  const { kind, proxy } = failure
+  const { kind, proxySetting } = failure
   const by = byOf(server)
-  if (kind === "timeout") return new TimedOut({ phase: proxy === undefined ? "connect" : "proxy", ...by })
+  if (kind === "timeout")
+    return new TimedOut({ phase: proxySetting === undefined ? "connect" : "proxy", ...by })
   const detail = `${host}: ${failure.detail}`
-  return kind === "http" && proxy === undefined
+  return kind === "http" && proxySetting === undefined
     ? new InvalidResponse({ detail, ...by })
     : new ConnectionFailed({ kind: kindOf(failure), detail, ...by })
 }
@@ -22,7 +23,7 @@ const reasonOf = (failure: ConnectionFailure, host: string, server: OtherServer 
 /** The failure of a connection to `host`. */
 export const fromCause = (cause: unknown, host: string, server: OtherServer | undefined): PullFailure => {
   const failure = Failures.fromCause(cause)
-  return (failure.isPassing ? passing : final)(reasonOf(failure, host, server))
+  return (failure.isRetryable ? passing : final)(reasonOf(failure, host, server))
 }
 
 /** The failure that a client's error means. */

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConnectionFailure } from "@registry-packages-proxy/node-net/ConnectionFailure"
 import { HttpConnection } from "@registry-packages-proxy/node-net/http/HttpConnection"
-import type { OddAnswer } from "@registry-packages-proxy/testkit/wire/OddAnswer"
-import { oddAnswers } from "@registry-packages-proxy/testkit/wire/OddAnswers"
+import type { OddResponse } from "@registry-packages-proxy/testkit/wire/OddResponse"
+import { oddResponses } from "@registry-packages-proxy/testkit/wire/OddResponses"
 import * as RawServer from "@registry-packages-proxy/testkit/wire/RawServer"
 import { Effect } from "effect"
 import fc from "fast-check"
@@ -10,7 +10,7 @@ import type { Socket } from "node:net"
 import { Duplex } from "node:stream"
 import { ask, clientOf, collect, type Outcome } from "../Harness.ts"
 
-const check = ({ right }: OddAnswer, outcome: Outcome): void => {
+const check = ({ right }: OddResponse, outcome: Outcome): void => {
   if (right._tag === "Failure") {
     assert.instanceOf(outcome, ConnectionFailure)
     if (outcome instanceof ConnectionFailure) assert.include(outcome.detail, right.words)
@@ -20,26 +20,26 @@ const check = ({ right }: OddAnswer, outcome: Outcome): void => {
   else {
     assert.strictEqual(outcome.status, right.status)
     assert.strictEqual(outcome.body, right.body)
-    assert.strictEqual(outcome.broken === undefined, right._tag === "Answer", outcome.broken?.detail)
-    if (right._tag === "Answer" && right.field !== undefined) {
+    assert.strictEqual(outcome.broken === undefined, right._tag === "Response", outcome.broken?.detail)
+    if (right._tag === "Response" && right.field !== undefined) {
       assert.strictEqual(outcome.headers["x-field"], right.field)
     }
   }
 }
 
-/** A socket of which nothing comes but what the test hands to the connection. */
+/** A socket that receives nothing. */
 const silent = (): Socket =>
   new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() }) as unknown as Socket
 
-/** Hands an answer over in pieces, each in memory that is overwritten afterwards. */
-const inPieces = (answer: OddAnswer, cuts: ReadonlyArray<number>): Effect.Effect<Outcome> =>
+/** Delivers a response in pieces, in memory that is overwritten after each. */
+const inPieces = (answer: OddResponse, cuts: ReadonlyArray<number>): Effect.Effect<Outcome> =>
   Effect.callback<Outcome>((resume) => {
     const socket = silent()
     const connection = new HttpConnection(socket, true)
     connection.send(
       { method: "GET", target: "/", headers: { host: "server.test" } },
       {
-        onAnswer: (head) => resume(collect(head)),
+        onResponse: (head) => resume(collect(head)),
         onFailure: (failure) => resume(Effect.succeed(failure))
       }
     )
@@ -57,8 +57,8 @@ const inPieces = (answer: OddAnswer, cuts: ReadonlyArray<number>): Effect.Effect
     if (answer.isEnded === true) socket.emit("end")
   })
 
-describe("an answer", () => {
-  for (const answer of oddAnswers) {
+describe("a response", () => {
+  for (const answer of oddResponses) {
     it.effect(
       `with ${answer.situation}`,
       Effect.fn(function* () {
@@ -73,11 +73,11 @@ describe("an answer", () => {
     )
   }
 
-  it.effect("is read the same however the network cuts it", () =>
+  it.effect("is read the same, whatever the sizes of its segments", () =>
     Effect.promise(() =>
       fc.assert(
         fc.asyncProperty(
-          fc.constantFrom(...oddAnswers.filter(({ bytes }) => bytes.length < 1000)),
+          fc.constantFrom(...oddResponses.filter(({ bytes }) => bytes.length < 1000)),
           fc.array(fc.nat(1000), { maxLength: 8 }),
           async (answer, cuts) => check(answer, await Effect.runPromise(inPieces(answer, cuts)))
         ),
@@ -89,7 +89,7 @@ describe("an answer", () => {
   it.effect(
     "is read the same byte for byte",
     Effect.fn(function* () {
-      for (const answer of oddAnswers.filter(({ bytes }) => bytes.length < 1000)) {
+      for (const answer of oddResponses.filter(({ bytes }) => bytes.length < 1000)) {
         check(
           answer,
           yield* inPieces(

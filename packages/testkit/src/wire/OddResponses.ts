@@ -1,6 +1,6 @@
-import type { OddAnswer } from "./OddAnswer.ts"
+import type { OddResponse } from "./OddResponse.ts"
 import { oddBodies } from "./OddBodies.ts"
 import { oddHeads } from "./OddHeads.ts"
 
 /** All that servers really send beside what RFC 9112 has. */
-export const oddAnswers: ReadonlyArray<OddAnswer> = [...oddHeads, ...oddBodies]
+export const oddResponses: ReadonlyArray<OddResponse> = [...oddHeads, ...oddBodies]

@@ -1,10 +1,10 @@
 /**
- * An answer that servers, or the proxies before them, really send, how it is to be read, and who else reads it so. What
- * Go does was tried with net/http of Go 1.26; Node is node:http of 26.10, strict as it is by default.
+ * A response that servers or their proxies really send, the right way to read it, and who else reads it so. The behaviour of
+ * Go was tried with net/http of Go 1.26, that of Node with node:http of 26.10 in its strict default.
  */
-export interface OddAnswer {
+export interface OddResponse {
   readonly situation: string
-  /** A character for each byte. */
+  /** Latin-1: one character a byte. */
   readonly bytes: string
   /** The server closes the connection after it. */
   readonly isEnded?: boolean
@@ -17,14 +17,14 @@ export interface OddAnswer {
 }
 
 export type Right =
-  /** `field` is what `X-Field` holds. */
-  | { readonly _tag: "Answer"; readonly status: number; readonly body: string; readonly field?: string }
-  /** The answer's head is read; its body fails after these bytes. */
+  /** `field` is the value of X-Field. */
+  | { readonly _tag: "Response"; readonly status: number; readonly body: string; readonly field?: string }
+  /** The head is read; the body fails after these bytes. */
   | { readonly _tag: "BrokenBody"; readonly status: number; readonly body: string }
   | { readonly _tag: "Failure"; readonly words: string }
 
 export const read = (status: number, body: string = "hello", field?: string): Right => ({
-  _tag: "Answer",
+  _tag: "Response",
   status,
   body,
   ...(field === undefined ? {} : { field })
