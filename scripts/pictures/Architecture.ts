@@ -63,6 +63,12 @@ const layers: ReadonlyArray<{
       "node-net": [2.2, "HTTP/1.1, proxies, TLS anchors"],
       tls: [4, "serving certificates"]
     }
+  },
+  {
+    title: "figures",
+    packages: {
+      metrics: [2.2, "series by labels"]
+    }
   }
 ]
 
@@ -76,7 +82,8 @@ const product = new Set([
   "kubernetes",
   "oci",
   "node-net",
-  "tls"
+  "tls",
+  "metrics"
 ])
 
 /** Arrows that say something: none to what is reached over others. */

@@ -1,10 +1,12 @@
+import { labelled } from "@registry-packages-proxy/metrics/Labelled"
 import { Metric } from "effect"
 import type { ReviewKind } from "./AccessError.ts"
 
 const prefix = "registry_packages_proxy"
 
 /** Where a decision came from. */
-export type Origin = "review" | "memory" | "stale" | "certificate" | "expiry" | "none"
+const origins = ["review", "memory", "stale", "certificate", "expiry", "none"] as const
+export type Origin = (typeof origins)[number]
 
 const authenticationsTotal = Metric.counter(`${prefix}_authentications_total`, {
   description:
@@ -18,10 +20,12 @@ const authorizationsTotal = Metric.counter(`${prefix}_authorizations_total`, {
   incremental: true
 })
 
+const reviewBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3]
+
 const accessReviewSeconds = Metric.histogram(`${prefix}_access_review_seconds`, {
   description:
     "Seconds of TokenReviews and SubjectAccessReviews, by outcome: answered, Unreachable, Forbidden, Invalid.",
-  boundaries: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3]
+  boundaries: reviewBoundaries
 })
 
 /** Reviews that are being asked of the API server. */
@@ -35,7 +39,8 @@ export const reviewsQueued = Metric.gauge(`${prefix}_access_reviews_queued`, {
 })
 
 /** Why a review was not sent. */
-export type DropReason = "abandoned" | "expired" | "overflow"
+const dropReasons = ["abandoned", "expired", "overflow"] as const
+export type DropReason = (typeof dropReasons)[number]
 
 const reviewsDroppedTotal = Metric.counter(`${prefix}_access_reviews_dropped_total`, {
   description:
@@ -48,38 +53,37 @@ export const callersWaiting = Metric.gauge(`${prefix}_access_callers_waiting`, {
   description: "Requests of callers whom nothing lets in yet that wait for a decision."
 })
 
-/** A metric per set of labels, made once, since the sets are few and fixed. */
-const family = <Input, State>(metric: Metric.Metric<Input, State>, ...names: ReadonlyArray<string>) => {
-  const made = new Map<string, Metric.Metric<Input, State>>()
-  return (...values: ReadonlyArray<string>): Metric.Metric<Input, State> => {
-    const key = values.join(" ")
-    const known = made.get(key)
-    if (known !== undefined) return known
-    const attributes = Object.fromEntries(names.map((name, index) => [name, values[index] ?? ""]))
-    const one = Metric.withAttributes(metric, attributes)
-    made.set(key, one)
-    return one
-  }
-}
-
-const authentication = family(authenticationsTotal, "result", "from")
-const authorization = family(authorizationsTotal, "result", "from")
-const seconds = family(accessReviewSeconds, "review", "outcome")
-const dropped = family(reviewsDroppedTotal, "reason")
+const authentication = labelled(authenticationsTotal, {
+  result: ["accepted", "refused", "undecided"],
+  from: origins
+})
+const authorization = labelled(authorizationsTotal, {
+  result: ["allowed", "denied", "undecided"],
+  from: origins
+})
+const seconds = labelled(
+  accessReviewSeconds,
+  {
+    review: ["TokenReview", "SubjectAccessReview"],
+    outcome: ["answered", "Unreachable", "Forbidden", "Invalid"]
+  },
+  reviewBoundaries
+)
+const dropped = labelled(reviewsDroppedTotal, { reason: dropReasons })
 
 /** Counts a review that was not sent. */
-export const reviewsDropped = (reason: DropReason) => dropped(reason)
+export const reviewsDropped = (reason: DropReason) => dropped({ reason })
 
 /** Counts a caller. */
 export const authentications = (result: "accepted" | "refused" | "undecided", from: Origin) =>
-  authentication(result, from)
+  authentication({ result, from })
 
 /** Counts an access. */
 export const authorizations = (result: "allowed" | "denied" | "undecided", from: Origin) =>
-  authorization(result, from)
+  authorization({ result, from })
 
 /** Records how long a review took, in seconds. */
 export const reviewSeconds = (
   review: ReviewKind,
   outcome: "answered" | "Unreachable" | "Forbidden" | "Invalid"
-) => seconds(review, outcome)
+) => seconds({ review, outcome })

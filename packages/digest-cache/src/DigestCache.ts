@@ -8,6 +8,7 @@ import type { BodyError } from "./BodyError.ts"
 import { disabled } from "./internal/open/Bypass.ts"
 import type { PackageInMemory } from "./internal/open/MemoryTier.ts"
 import * as StoreBackedCache from "./internal/open/StoreBackedCache.ts"
+import type { CacheResult } from "./CacheResult.ts"
 
 /** Identifies a package. The platform selects the image of an image index; a plain manifest has one for all platforms. */
 export interface PackageKey {
@@ -28,15 +29,6 @@ export interface PackageSource<E> {
     buffers?: ReadBuffers
   ) => Stream.Stream<Uint8Array, E>
 }
-
-/** Values of {@link CacheResult}. */
-export const cacheResults = ["hit", "memory", "miss", "collapsed", "bypass"] as const
-
-/**
- * The origin of an opened package: the store, memory, this caller's own fill, a fill that another caller began, or the
- * registry without the cache. See `Cache-Status` (RFC 9211).
- */
-export type CacheResult = (typeof cacheResults)[number]
 
 /** The bytes of one response, read in order. */
 export interface PackageReader<E> {

@@ -1,4 +1,6 @@
+import { labelled, ofEach } from "@registry-packages-proxy/metrics/Labelled"
 import { Effect, Metric } from "effect"
+import { cacheResults } from "./CacheResult.ts"
 
 const prefix = "registry_packages_proxy"
 
@@ -11,17 +13,26 @@ export const entries = Metric.gauge(`${prefix}_cache_entries`, {
   description: "Packages in the cache"
 })
 
-/** Opened packages by `result`: hit, memory, miss, collapsed or bypass. */
-export const results = Metric.counter(`${prefix}_cache_results_total`, {
+const results = Metric.counter(`${prefix}_cache_results_total`, {
   description: "Packages opened, by result: hit, memory, miss, collapsed, bypass",
   incremental: true
 })
 
-/** Packages evicted, by `reason`: cap or full_disk. */
-export const evictions = Metric.counter(`${prefix}_cache_evictions_total`, {
+const resultsBy = labelled(results, { result: cacheResults })
+
+/** Counts opened packages, by result. */
+export const opened = ofEach(cacheResults, (result) => resultsBy({ result }))
+
+const evictions = Metric.counter(`${prefix}_cache_evictions_total`, {
   description: "Packages evicted, by reason: cap, full_disk (the volume is full below the cap)",
   incremental: true
 })
+
+const evictionReasons = ["cap", "full_disk"] as const
+export type EvictionReason = (typeof evictionReasons)[number]
+
+/** Counts evicted packages. */
+export const evicted = labelled(evictions, { reason: evictionReasons })
 
 export const fills = Metric.gauge(`${prefix}_cache_fills`, {
   description: "Fills in progress"

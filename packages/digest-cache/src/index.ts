@@ -10,11 +10,10 @@ export {
 export { BlobIndex } from "./BlobIndex.ts"
 export * as BlobName from "./BlobName.ts"
 export { BlobStore } from "./BlobStore.ts"
+export { type CacheResult, cacheResults } from "./CacheResult.ts"
 export { BodyError, DigestMismatch, DiskFailed, Stopped } from "./BodyError.ts"
 export {
   type CacheOptions,
-  type CacheResult,
-  cacheResults,
   DigestCache,
   type MemoryOptions,
   type OpenPackage,

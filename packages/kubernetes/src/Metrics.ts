@@ -1,3 +1,4 @@
+import { labelled, ofEach, others } from "@registry-packages-proxy/metrics/Labelled"
 import { Metric } from "effect"
 
 const prefix = "registry_packages_proxy"
@@ -27,22 +28,22 @@ const undecodable = Metric.counter(`${prefix}_watch_undecodable_objects_total`, 
   incremental: true
 })
 
+const resource = others
+const restartReasons = ["ended", "gone", "failed"] as const
+const restartsOf = labelled(restarts, { resource, reason: restartReasons })
+const eventsOf = labelled(events, { resource })
+const lastEventOf = labelled(lastEvent, { resource })
+const malformedOf = labelled(malformed, { resource })
+const undecodableOf = labelled(undecodable, { resource })
+
 /** The figures of one resource's watch; resources are few and fixed in the program. */
-export const watch = (resource: string) => {
-  const restartsBecause = (reason: "ended" | "gone" | "failed") =>
-    Metric.withAttributes(restarts, { resource, reason })
-  return {
-    restarts: {
-      ended: restartsBecause("ended"),
-      gone: restartsBecause("gone"),
-      failed: restartsBecause("failed")
-    },
-    events: Metric.withAttributes(events, { resource }),
-    lastEvent: Metric.withAttributes(lastEvent, { resource }),
-    malformed: Metric.withAttributes(malformed, { resource }),
-    undecodable: Metric.withAttributes(undecodable, { resource })
-  }
-}
+export const watch = (resource: string) => ({
+  restarts: ofEach(restartReasons, (reason) => restartsOf({ resource, reason })),
+  events: eventsOf({ resource }),
+  lastEvent: lastEventOf({ resource }),
+  malformed: malformedOf({ resource }),
+  undecodable: undecodableOf({ resource })
+})
 
 /** The figures of one watch. */
 export type WatchMetrics = ReturnType<typeof watch>

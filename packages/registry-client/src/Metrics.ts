@@ -1,3 +1,4 @@
+import { labelled, others } from "@registry-packages-proxy/metrics/Labelled"
 import { Metric } from "effect"
 import type { RegistryError } from "./RegistryError.ts"
 
@@ -24,39 +25,35 @@ export const bytes = Metric.counter(`${prefix}_bytes_total`, {
   incremental: true
 })
 
+const boundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
 const requestSeconds = Metric.histogram(`${prefix}_request_seconds`, {
   description: "Seconds from an upstream request to the head of its answer, connecting included.",
-  boundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+  boundaries
 })
 
-export type OperationLabel = "ping" | "manifest" | "blob" | "token"
-export type RetryKind = "attempt" | "resume"
+const operations = ["ping", "manifest", "blob", "token"] as const
+export type OperationLabel = (typeof operations)[number]
+const retryKinds = ["attempt", "resume"] as const
+export type RetryKind = (typeof retryKinds)[number]
 
 const codeLabel = (status: number | "error"): string =>
   status === "error" ? "error" : status >= 100 && status <= 599 ? String(status) : "other"
 
+const requestsBy = labelled(requestsTotal, { operation: operations, code: others })
+const errorsBy = labelled(errorsTotal, { reason: others })
+const retriesBy = labelled(retriesTotal, { kind: retryKinds })
+const secondsBy = labelled(requestSeconds, { operation: operations }, boundaries)
+
 /** Counts a request; `error` for one that got no answer. */
 export const requests = (operation: OperationLabel, status: number | "error") =>
-  Metric.withAttributes(requestsTotal, { operation, code: codeLabel(status) })
+  requestsBy({ operation, code: codeLabel(status) })
 
 /** Counts a failed pull. */
-export const errors = (reason: RegistryError["reason"]["_tag"]) =>
-  Metric.withAttributes(errorsTotal, { reason })
-
-const retriesByKind = {
-  attempt: Metric.withAttributes(retriesTotal, { kind: "attempt" }),
-  resume: Metric.withAttributes(retriesTotal, { kind: "resume" })
-}
+export const errors = (reason: RegistryError["reason"]["_tag"]) => errorsBy({ reason })
 
 /** Counts a try after the first. */
-export const retries = (kind: RetryKind) => retriesByKind[kind]
-
-const secondsByOperation = {
-  ping: Metric.withAttributes(requestSeconds, { operation: "ping" }),
-  manifest: Metric.withAttributes(requestSeconds, { operation: "manifest" }),
-  blob: Metric.withAttributes(requestSeconds, { operation: "blob" }),
-  token: Metric.withAttributes(requestSeconds, { operation: "token" })
-}
+export const retries = (kind: RetryKind) => retriesBy({ kind })
 
 /** Records how long a request took, in seconds. */
-export const seconds = (operation: OperationLabel) => secondsByOperation[operation]
+export const seconds = (operation: OperationLabel) => secondsBy({ operation })

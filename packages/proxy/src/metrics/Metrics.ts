@@ -1,6 +1,6 @@
-import { cacheResults } from "@registry-packages-proxy/digest-cache/DigestCache"
+import { cacheResults } from "@registry-packages-proxy/digest-cache/CacheResult"
+import { labelled, others } from "@registry-packages-proxy/metrics/Labelled"
 import { Metric } from "effect"
-import * as Series from "./Series.ts"
 
 const prefix = "registry_packages_proxy"
 
@@ -10,17 +10,20 @@ const telemetryLostTotal = Metric.counter(`${prefix}_telemetry_lost_total`, {
   incremental: true
 })
 
-const lost = Series.ofCounter(telemetryLostTotal)
+const signals = ["traces", "metrics", "logs"] as const
+const lost = labelled(telemetryLostTotal, { signal: signals })
 
 /** Counts what could not be exported. */
-export const telemetryLost = (signal: "traces" | "metrics" | "logs") => lost({ signal })
+export const telemetryLost = (signal: (typeof signals)[number]) => lost({ signal })
 
-/** Requests answered, by `handler` (package, healthz, readyz, metrics, unknown), `method` and `code`. */
-export const requests = Metric.counter(`${prefix}_requests_total`, {
+const requestsTotal = Metric.counter(`${prefix}_requests_total`, {
   description:
     "Requests answered, by handler, method and status code; 499: the client left before its answer",
   incremental: true
 })
+
+/** Counts requests answered; the handler is a route's name, or `unknown`. */
+export const requests = labelled(requestsTotal, { handler: others, method: others, code: others })
 
 /** 1 where V8 refused the code that came with the executable. */
 export const codeCacheRejected = Metric.gauge(`${prefix}_code_cache_rejected`, {
@@ -65,23 +68,19 @@ const buildInfoGauge = Metric.gauge(`${prefix}_build_info`, {
 })
 
 /** Seconds to the first byte of a package's answer. */
-export const firstByte: (labels: { readonly cache: CacheLabel }) => Metric.Histogram<number> =
-  Series.ofHistogram(firstByteSeconds, boundaries)
+export const firstByte = labelled(firstByteSeconds, { cache: cacheLabels }, boundaries)
 
 /** Seconds to the end of an answer. */
-export const requestSeconds: (labels: {
-  readonly handler: string
-  readonly cache: CacheLabel
-}) => Metric.Histogram<number> = Series.ofHistogram(requestSecondsTotal, boundaries)
+export const requestSeconds = labelled(
+  requestSecondsTotal,
+  { handler: others, cache: cacheLabels },
+  boundaries
+)
 
 /** Bytes of packages, and of problems in place of them. */
-export const responseBytes: (labels: { readonly cache: CacheLabel }) => Metric.Counter<number> =
-  Series.ofCounter(responseBytesTotal)
+export const responseBytes = labelled(responseBytesTotal, { cache: cacheLabels })
 
-export const buildInfo: (labels: {
-  readonly version: string
-  readonly node: string
-}) => Metric.Gauge<number> = Series.ofGauge(buildInfoGauge)
+export const buildInfo = labelled(buildInfoGauge, { version: others, node: others })
 
 /** 1 while the program is ready, as /readyz tells it. */
 export const ready = Metric.gauge(`${prefix}_ready`, {

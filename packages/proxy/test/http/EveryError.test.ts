@@ -172,7 +172,7 @@ describe("every error has a problem, one line, one count and one status of its s
       const note = ([said, fields]: ReadonlyArray<unknown>): void => {
         if (said === "request" && Predicate.isReadonlyObject(fields)) lines.push(fields)
       }
-      const counter = Metric.withAttributes(Metrics.requests, { handler, method, code: String(status) })
+      const counter = Metrics.requests({ handler, method, code: String(status) })
       return Effect.gen(function* () {
         const before = (yield* Metric.value(counter)).count
         const answer = yield* provoke.pipe(

@@ -10,11 +10,6 @@ import type { BlobName } from "../../BlobName.ts"
 import * as PendingDeletes from "./PendingDeletes.ts"
 import type { Recovery } from "./Recovery.ts"
 
-const evictions = {
-  cap: Metric.withAttributes(Metrics.evictions, { reason: "cap" }),
-  fullDisk: Metric.withAttributes(Metrics.evictions, { reason: "full_disk" })
-} as const
-
 /** The space of the packages on disk: reserves it, evicts for it, releases it. Changes of files run one at a time. */
 export const make = (options: {
   readonly cap: number
@@ -67,7 +62,7 @@ export const make = (options: {
       return replaced === undefined ? Effect.void : dropNow(replaced)
     })
 
-  const evict = (victims: ReadonlyArray<DiskEntry>, reason: keyof typeof evictions): Effect.Effect<void> =>
+  const evict = (victims: ReadonlyArray<DiskEntry>, reason: Metrics.EvictionReason): Effect.Effect<void> =>
     Effect.suspend(() => {
       // Drops all before the first is unlinked, so that nobody opens one meanwhile.
       for (const victim of victims) entries.drop(victim)
@@ -76,7 +71,7 @@ export const make = (options: {
         (victim) =>
           directory.remove(directory.entryPath(victim.fileName)).pipe(
             Effect.map(() => unlinked(victim)),
-            Effect.andThen(Metric.update(evictions[reason], 1)),
+            Effect.andThen(Metric.update(Metrics.evicted({ reason }), 1)),
             // A file that cannot be unlinked can still be served.
             Effect.catch((cause) =>
               Effect.andThen(
@@ -152,7 +147,7 @@ export const make = (options: {
       const victims = entries.victims(bytes)
       if (victims === undefined || victims.length === 0) return freed
       yield* logVolumeFull(cause)
-      yield* evict(victims, "fullDisk")
+      yield* evict(victims, "full_disk")
       return true
     })
 

@@ -1,15 +1,6 @@
 import { Effect, Metric, type Tracer } from "effect"
-import type { CacheResult, OpenPackage } from "../../DigestCache.ts"
+import type { OpenPackage } from "../../DigestCache.ts"
 import * as Metrics from "../../Metrics.ts"
-
-/** The counters of opened packages by result. */
-export const counters: Readonly<Record<CacheResult, Metric.Counter<number>>> = {
-  hit: Metric.withAttributes(Metrics.results, { result: "hit" }),
-  memory: Metric.withAttributes(Metrics.results, { result: "memory" }),
-  miss: Metric.withAttributes(Metrics.results, { result: "miss" }),
-  collapsed: Metric.withAttributes(Metrics.results, { result: "collapsed" }),
-  bypass: Metric.withAttributes(Metrics.results, { result: "bypass" })
-}
 
 /** Opens a package in a `cache.open` span and counts its result. */
 export const opening = <E, Failure, R>(
@@ -19,7 +10,7 @@ export const opening = <E, Failure, R>(
     Effect.withParentSpan(open, span, { captureStackTrace: false }).pipe(
       Effect.tap(({ result }) => {
         span.attribute("registry_packages_proxy.package.cache.result", result)
-        return Metric.update(counters[result], 1)
+        return Metric.update(Metrics.opened[result], 1)
       })
     )
   )

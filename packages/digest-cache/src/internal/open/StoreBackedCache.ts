@@ -4,8 +4,8 @@ import type { BlobVersion, StoredBlob } from "../../Blob.ts"
 import { descriptorOf } from "../../BlobName.ts"
 import { BlobStore } from "../../BlobStore.ts"
 import type { BodyError } from "../../BodyError.ts"
+import type { CacheResult } from "../../CacheResult.ts"
 import type {
-  CacheResult,
   DigestCache,
   MemoryOptions,
   OpenPackage,
@@ -19,6 +19,7 @@ import { bypass, fromBytes } from "./Bypass.ts"
 import * as Fills from "./Fills.ts"
 import * as CachedPackages from "./CachedPackages.ts"
 import { MemoryTier, type PackageInMemory } from "./MemoryTier.ts"
+import * as Metrics from "../../Metrics.ts"
 import * as Spans from "./Spans.ts"
 
 const defaultMaxMemory = 16 * 1024 * 1024
@@ -204,7 +205,7 @@ export const make = Effect.fnUntraced(function* (options: MemoryOptions) {
     const inMemory = memory.find(key)
     if (inMemory === undefined) return undefined
     store.touch(key)
-    Spans.counters.memory.updateUnsafe(1, metrics)
+    Metrics.opened.memory.updateUnsafe(1, metrics)
     return inMemory
   }
 

@@ -1,4 +1,4 @@
-import type { CacheResult } from "@registry-packages-proxy/digest-cache/DigestCache"
+import type { CacheResult } from "@registry-packages-proxy/digest-cache/CacheResult"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
 import type { ByteRange } from "./Conditions.ts"

@@ -1,7 +1,6 @@
 import { Clock, Effect, type Metric, type Tracer } from "effect"
 import * as AccessLog from "../../logging/AccessLog.ts"
 import * as Metrics from "../../metrics/Metrics.ts"
-import * as Series from "../../metrics/Series.ts"
 import { shorten } from "../../text/SafeText.ts"
 import type { RequestMetrics } from "./RequestMetrics.ts"
 import type { RequestRecord } from "./RequestRecord.ts"
@@ -11,8 +10,6 @@ const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as 
 
 /** The longest user name in a line; that of a service account may have 338 characters. */
 const maxUserLength = 512
-
-const requestsOf = Series.ofCounter(Metrics.requests)
 
 /** The counter of a label set, made once and kept, since the sets are few and fixed. */
 const makeCounters = () => {
@@ -26,7 +23,7 @@ const makeCounters = () => {
       method: methods.find((known) => known === method) ?? "other",
       code: String(code)
     }
-    const counter = requestsOf(attributes)
+    const counter = Metrics.requests(attributes)
     counters.set(name, counter)
     return counter
   }

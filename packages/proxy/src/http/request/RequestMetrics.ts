@@ -1,7 +1,7 @@
+import { ofEach } from "@registry-packages-proxy/metrics/Labelled"
 import { Clock, type Context, Effect, type Metric, type Tracer } from "effect"
 import { Exemplars } from "../../metrics/Exemplars.ts"
 import * as Metrics from "../../metrics/Metrics.ts"
-import { ofEach } from "../../metrics/Series.ts"
 import type { RequestRecord } from "./RequestRecord.ts"
 import { type RouteLabel, routeLabels } from "./Routes.ts"
 

@@ -1,4 +1,4 @@
-import type { CacheResult } from "@registry-packages-proxy/digest-cache/DigestCache"
+import type { CacheResult } from "@registry-packages-proxy/digest-cache/CacheResult"
 import type { Cause } from "effect"
 import { randomUUID } from "node:crypto"
 import type { IncomingMessage } from "node:http"

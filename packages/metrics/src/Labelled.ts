@@ -1,0 +1,66 @@
+import { Metric } from "effect"
+
+/** The labels of a metric, and the values that each may have: few and fixed. */
+export type Labels = Readonly<Record<string, ReadonlyArray<string>>>
+
+/** One value of each label: one series. */
+export type Series<L extends Labels> = { readonly [Label in keyof L]: L[Label][number] }
+
+/** Values that are not known here, and as few. */
+export const others: ReadonlyArray<string> = []
+
+type Kind = Metric.Counter<number> | Metric.Gauge<number> | Metric.Histogram<number>
+
+interface Labelled {
+  <const L extends Labels>(
+    metric: Metric.Histogram<number>,
+    labels: L,
+    boundaries: ReadonlyArray<number>
+  ): (series: Series<L>) => Metric.Histogram<number>
+  <const L extends Labels, M extends Metric.Counter<number> | Metric.Gauge<number>>(
+    metric: M,
+    labels: L
+  ): (series: Series<L>) => M
+}
+
+const make = (metric: Kind, attributes: Series<Labels>, boundaries: ReadonlyArray<number>): Kind => {
+  const { description = "", id } = metric
+  switch (metric.type) {
+    case "Counter":
+      return Metric.counter(id, { description, attributes, incremental: true })
+    case "Gauge":
+      return Metric.gauge(id, { description, attributes })
+    case "Histogram":
+      return Metric.histogram(id, { description, attributes, boundaries })
+    default:
+      throw new Error(`a ${metric.type} has no labels here`)
+  }
+}
+
+/**
+ * The series of a metric by their labels, each made once and with its labels in it: `Metric.withAttributes` would put them
+ * into the context anew at each update, which costs a small answer several times what the count does. Counters only grow.
+ */
+export const labelled: Labelled = (
+  metric: Kind,
+  labels: Labels,
+  boundaries?: ReadonlyArray<number>
+): ((series: Series<Labels>) => never) => {
+  const names = Object.keys(labels)
+  const made = new Map<string, Kind>()
+  return (series) => {
+    const key = names.map((name) => series[name]).join(" ")
+    const known = made.get(key) ?? make(metric, series, boundaries ?? [])
+    made.set(key, known)
+    // Of the type that was given: the overloads say so.
+    return known as never
+  }
+}
+
+/** One `A` for each of these values. */
+export const ofEach = <const Value extends string, A>(
+  values: ReadonlyArray<Value>,
+  make: (value: Value) => A
+): Readonly<Record<Value, A>> =>
+  // What `fromEntries` loses: there is a key for each value.
+  Object.fromEntries(values.map((value) => [value, make(value)])) as Record<Value, A>
