@@ -54,7 +54,7 @@ describe("generated docs", () => {
     const all = Object.values(routes)
     const rows = [routeTable(all), accessTable(all)].map((table) => table.split("\n").slice(2))
     assert.deepStrictEqual(
-      rows.map((rows) => rows.map((row) => /\/\w+/.exec(row)?.[0])),
+      rows.map((rows) => rows.map((row) => /\/[\w/]+/.exec(row)?.[0])),
       [all.map(({ path }) => path), [...all.map(({ path }) => path), undefined]]
     )
     assert.include(

@@ -5,6 +5,7 @@ import * as CredentialStoreMock from "@registry-packages-proxy/testkit/credentia
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Effect, Option } from "effect"
+import { routes } from "../../src/http/request/Routes.ts"
 import { bytes, problemOf, repository, start, type Started, withPlatform } from "../http/harness.ts"
 
 const digest = `sha256:${"0".repeat(64)}`
@@ -75,12 +76,13 @@ describe("problems", () => {
     withPlatform(
       Effect.gen(function* () {
         const proxy = yield* start()
-        const words =
-          "No such path. The paths are /package?digest=DIGEST[&repository=REPOSITORY][&path=PATH], /healthz, /readyz, /metrics."
+        const [first = ""] = Object.values(routes).map(({ path, query }) => path + query)
+        const words = `No such path. The paths are ${first}, `
         for (const path of ["/", "/packages", "/package/", "//package", "/Package", "/%70ackage"]) {
           assertProblem(yield* proxy.request(path), 404, words)
         }
-        assertProblem(yield* proxy.request("/nothing", { method: "POST" }), 404, words)
+        const posted = yield* proxy.request("/nothing", { method: "POST" })
+        for (const { path } of Object.values(routes)) assertProblem(posted, 404, path)
       })
     )
   )
