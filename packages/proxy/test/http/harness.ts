@@ -10,6 +10,7 @@ import { HttpServer } from "effect/http"
 import { randomBytes } from "node:crypto"
 import * as ListenAddress from "../../src/config/ListenAddress.ts"
 import * as Program from "../../src/Program.ts"
+import { Platform } from "@registry-packages-proxy/oci/Platform"
 import * as Settings from "../../src/config/Settings.ts"
 
 export const repository = "registry.test/modules"
@@ -36,6 +37,7 @@ export const start = Effect.fnUntraced(function* (options: Options = {}) {
   const cacheDirectory = options.settings?.cacheDirectory ?? (yield* fs.makeTempDirectoryScoped())
   const settings = {
     ...Settings.defaults,
+    platform: Platform.make("linux/amd64"),
     listenAddress: Option.some(new ListenAddress.ListenAddress({ host: Option.some("127.0.0.1"), port: 0 })),
     shutdownGracePeriod: Duration.seconds(30),
     ...options.settings,
