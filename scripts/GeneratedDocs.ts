@@ -124,7 +124,7 @@ export const accessTable = (routes: ReadonlyArray<Route>): string =>
 /** One row a kind of object that is followed, with the rights that needs. */
 export const rightTable = (kinds: ReadonlyArray<ObjectKind>): string =>
   table(
-    ["What", "Verbs", "For", "Where it is absent"],
+    ["What", "Verbs", "For", "Where it is absent", "In `/readyz`"],
     [
       ...kinds.map((kind) => [
         kind.name === undefined
@@ -132,9 +132,10 @@ export const rightTable = (kinds: ReadonlyArray<ObjectKind>): string =>
           : `${kind.kind} ${code(`${kind.namespace}/${kind.name}`)}, by name`,
         rights(kind).verbs.join(", "),
         kind.purpose,
-        kind.isOptional ? "ready without it" : "not ready"
+        kind.isOptional ? "ready without it" : "not ready",
+        code(kind.awaited)
       ]),
-      ["`tokenreviews`, `subjectaccessreviews`", "create", "the secure port", ""]
+      ["`tokenreviews`, `subjectaccessreviews`", "create", "the secure port", "", ""]
     ]
   )
 

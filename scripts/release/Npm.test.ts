@@ -56,6 +56,7 @@ describe("the packages that are published", () => {
       "digest-cache",
       "domain",
       "kubernetes",
+      "metrics",
       "node-net",
       "oci",
       "proxy",

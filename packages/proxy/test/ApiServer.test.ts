@@ -1,5 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
+import { kinds } from "@registry-packages-proxy/credential-store/kinds/Kinds"
 import * as ClusterLocation from "@registry-packages-proxy/kubernetes/ClusterLocation"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import {
@@ -191,7 +192,7 @@ describe("the program with an API server", () => {
       assert.strictEqual(readiness.status, 503)
       assert.strictEqual(
         readiness.body.toString(),
-        "not ready: waiting for module-sources, registry-secret\n"
+        `not ready: waiting for ${kinds.map(({ awaited }) => awaited).join(", ")}\n`
       )
       api.isDown = false
       yield* program.until(other.digest, 200)

@@ -4,6 +4,7 @@ import { CredentialStore } from "@registry-packages-proxy/credential-store/Crede
 import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
 import { kinds } from "@registry-packages-proxy/credential-store/kinds/Kinds"
 import { moduleSource as required } from "@registry-packages-proxy/credential-store/kinds/ModuleSource"
+import type { ObjectKind } from "@registry-packages-proxy/credential-store/kinds/ObjectKind"
 import * as WatchFeed from "@registry-packages-proxy/credential-store/feeds/WatchFeed"
 import * as Resource from "@registry-packages-proxy/kubernetes/Resource"
 import {
@@ -164,7 +165,10 @@ describe("CredentialStore from an API server", () => {
       yield* Effect.gen(function* () {
         yield* untilOutOfTouch
         assert.strictEqual(yield* answer(""), "NotSynced")
-        assert.deepStrictEqual((yield* status).waitingFor, ["module-sources", "registry-secret"])
+        assert.deepStrictEqual(
+          (yield* status).waitingFor,
+          kinds.map(({ awaited }) => awaited)
+        )
         yield* TestClock.adjust("10 minutes")
         assert.strictEqual(yield* answer(""), "NotSynced")
         api.isDown = false
@@ -315,19 +319,20 @@ describe("CredentialStore from an API server", () => {
       yield* Effect.gen(function* () {
         yield* untilSynced
         yield* until("", "Secret d8-system/deckhouse-registry")
-        yield* Effect.repeat(Effect.yieldNow, { until: () => api.watches.length === 2 })
+        yield* Effect.repeat(Effect.yieldNow, { until: () => api.watches.length === kinds.length })
       }).pipe(withStore(api))
       const asked = api.requests.map(({ path, query }) =>
         [query?.["watch"] === "true" ? "watch" : "read", path, query?.["fieldSelector"] ?? ""].join(" ")
       )
       assert.deepStrictEqual(
         [...new Set(asked)].toSorted(),
-        [
-          `read ${secrets}/deckhouse-registry `,
-          `read ${sources} `,
-          `watch ${secrets} metadata.name=deckhouse-registry`,
-          `watch ${sources} `
-        ].toSorted()
+        kinds
+          .flatMap((kind: ObjectKind) => {
+            const { name } = kind
+            const selector = name === undefined ? "" : `metadata.name=${name}`
+            return [`read ${Resource.path(kind, name)} `, `watch ${Resource.path(kind)} ${selector}`]
+          })
+          .toSorted()
       )
     })
   )

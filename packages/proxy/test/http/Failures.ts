@@ -13,6 +13,7 @@ import {
 import { Digest } from "@registry-packages-proxy/oci/Digest"
 import * as Manifest from "@registry-packages-proxy/oci/ManifestError"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
+import { words } from "@registry-packages-proxy/credential-store/kinds/Kinds"
 import { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
 import * as Registry from "@registry-packages-proxy/registry-client/RegistryError"
 import { Option } from "effect"
@@ -64,7 +65,7 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
     "Check digest, repository and path"
   ],
   ["no blob elsewhere", byRegistry(new Registry.BlobNotFound({ by: elsewhere })), "Push the image again"],
-  ["a refusal", byRegistry(new Registry.Refused({ status: 401 })), "Check the ModuleSource or Secret"],
+  ["a refusal", byRegistry(new Registry.Refused({ status: 401 })), `Check the ${words.any}`],
   ["a right that lacks", byRegistry(new Registry.Refused({ status: 403 })), "what its account may pull"],
   ...([true, false] as const).map(
     (identityToken) =>
@@ -80,7 +81,7 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
         `a token service: ${login}`,
         byRegistry(new Registry.TokenRefused({ status: 401, by: { role: "token", host: long }, login })),
         {
-          password: "Check the ModuleSource or Secret",
+          password: `Check the ${words.any}`,
           "identity token": "Renew the identity token",
           none: "Add a login",
           withheld: "Let the token service answer by itself"
@@ -95,7 +96,7 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
   [
     "a login elsewhere",
     byRegistry(new Registry.LoginElsewhere({ status: 401, by: elsewhere })),
-    "Make a ModuleSource of the server it redirects to"
+    `Make a ${words.naming} of the server it redirects to`
   ],
   [
     "no requests now",
