@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ManifestError, NoLayers } from "@registry-packages-proxy/oci/ManifestError"
 import * as Errors from "@registry-packages-proxy/registry-client/RegistryError"
+import { words } from "@registry-packages-proxy/credential-store/kinds/Kinds"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/credential-store/CredentialStoreMock"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
@@ -93,7 +94,7 @@ describe("problems", () => {
         const proxy = yield* start()
         assertProblem(yield* proxy.package(digest), 404, "has no such manifest or repository")
         const unknown = yield* proxy.request(`/package?digest=${digest}&repository=other.test/a`)
-        assertProblem(unknown, 404, "no ModuleSource names it")
+        assertProblem(unknown, 404, `no ${words.naming} names it`)
       })
     )
   )

@@ -225,7 +225,11 @@ describe("docs/registries.md, when a registry does not answer", () => {
           .replaceAll("HOST", "registry.test")
           .replaceAll("OTHER", "store.test")
           .replaceAll("DIGEST", digest)
-        assert.deepStrictEqual([problem.status, problem.detail], [status, expected])
+        assert.deepStrictEqual(
+          [problem.status, problem.detail],
+          [status, expected],
+          "the program answers other words than docs/registries.md says: mend its row"
+        )
       })
     )
   }
