@@ -1,11 +1,11 @@
-import { Schema } from "effect"
-import { Forbidden, Invalid, Unreachable } from "./Reviews.ts"
+import { Option, Schema } from "effect"
+import { Forbidden, Invalid, Unreachable } from "./ReviewError.ts"
 
 /** The kinds of review, as Kubernetes names them. */
 export const ReviewKind = Schema.Literals(["TokenReview", "SubjectAccessReview"])
 export type ReviewKind = typeof ReviewKind.Type
 
-/** Why a client certificate authenticates nobody. */
+/** The reason why a client certificate authenticates nobody. */
 export const CertificateRefusal = Schema.Literals([
   "expired",
   "not-yet-valid",
@@ -17,22 +17,48 @@ export const CertificateRefusal = Schema.Literals([
 ])
 export type CertificateRefusal = typeof CertificateRefusal.Type
 
-/** Nothing the caller presented says who they are. */
+const tokenTexts = {
+  none: "no bearer token was sent",
+  refused: "the bearer token was refused",
+  expired: "the bearer token has expired"
+} as const
+
+/** The caller presented no valid credentials. */
 export class NotAuthenticated extends Schema.TaggedError<NotAuthenticated>()("NotAuthenticated", {
-  /** There was none, the API server refused it, or it is past its own `exp`. */
+  /** None was sent, the API server refused it, or its own `exp` has passed. */
   token: Schema.Literals(["none", "refused", "expired"]),
-  /** Why the client certificate does not count, if there was one. */
+  /** The reason why the client certificate was refused, if one was sent. */
   certificate: Schema.Option(CertificateRefusal)
-}) {}
+}) {
+  override get message(): string {
+    const certificate = Option.match(this.certificate, {
+      onNone: () => "",
+      onSome: (refusal) => `; the client certificate was refused (${refusal})`
+    })
+    return `${tokenTexts[this.token]}${certificate}`
+  }
+}
 
-/** The user may not do this. */
-export class Denied extends Schema.TaggedError<Denied>()("Denied", { user: Schema.String }) {}
+/** The user is not allowed to do this. */
+export class Denied extends Schema.TaggedError<Denied>()("Denied", { user: Schema.String }) {
+  override get message(): string {
+    return `RBAC does not allow this to user ${this.user}`
+  }
+}
 
-/** Too many callers wait for a decision, or for too long, though the API server answers. */
-export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {}) {}
+/** Too many callers are waiting, or a caller waited too long, although the API server answers. */
+export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {}) {
+  override get message(): string {
+    return "too many callers are waiting for a decision"
+  }
+}
 
-/** No decision can be had now, and no earlier one may stand. */
+/** No decision: the review failed, and no earlier decision may be reused. */
 export class Undecided extends Schema.TaggedError<Undecided>()("Undecided", {
   review: ReviewKind,
   reason: Schema.Union([Unreachable, Forbidden, Invalid, Overloaded])
-}) {}
+}) {
+  override get message(): string {
+    return `no decision by ${this.review}: ${this.reason.message}`
+  }
+}

@@ -5,40 +5,39 @@ import * as ClientCertificate from "./ClientCertificate.ts"
 import * as Decisions from "./internal/reviews/Decisions.ts"
 import * as Limits from "./internal/Limits.ts"
 import { ReviewQueue } from "./internal/reviews/ReviewQueue.ts"
-import { Rights } from "./internal/reviews/Rights.ts"
-import { tokenEnd } from "./internal/reviews/TokenEnd.ts"
+import { AllowedUsers } from "./internal/reviews/AllowedUsers.ts"
+import { tokenExpiry } from "./internal/reviews/TokenExpiry.ts"
 import * as Metrics from "./Metrics.ts"
 import { Reviews } from "./Reviews.ts"
 import type { User } from "./User.ts"
 
 /** The credentials of a request. */
 export interface Presented {
-  /** The client certificate of its connection, or why that one does not count. */
-  readonly certificate: Option.Option<ClientCertificate.Shown>
+  /** The client certificate of its connection, or the reason why it was refused. */
+  readonly certificate: Option.Option<ClientCertificate.CertificateResult>
   readonly token: Option.Option<Redacted.Redacted>
 }
 
-/** Tells who a caller is. */
+/** Identifies the user of a request. */
 export class Authenticator extends Context.Service<
   Authenticator,
   {
-    /** By the certificate where it is good now, else by the token. */
+    /** Returns the user of the certificate if it is valid now, else the user of the token. */
     readonly authenticate: (presented: Presented) => Effect.Effect<User, NotAuthenticated | Undecided>
   }
 >()("@registry-packages-proxy/access-control/Authenticator") {
   /**
-   * Tokens by TokenReview: an accepted one is asked about again after 2 minutes, a refused one after 30 seconds. While
-   * the API server cannot be reached, what it said within 1h30m stands. A JWT past its `exp` is refused without asking,
-   * whoever signed it.
+   * Checks tokens by TokenReview. Caches acceptances for 2 minutes and refusals for 30 seconds; while the API server is
+   * unreachable, reuses them for 90 minutes. Refuses a JWT after its `exp` without a review.
    */
   static readonly layer: Layer.Layer<Authenticator, never, Reviews> = Layer.effect(
     Authenticator,
     Effect.suspend(() => make)
-  ).pipe(Layer.provide([ReviewQueue.layer, Rights.layer]))
+  ).pipe(Layer.provide([ReviewQueue.layer, AllowedUsers.layer]))
 
   /**
-   * The user whom `authenticate` would answer at once, counted like it, for callers that cannot wait. None means "not
-   * cached", not "refused". Only `layer`'s own has a cache to look into: whatever wraps it has to be asked.
+   * Returns the user that `authenticate` would return from its cache, without waiting, and counts it as `authenticate`
+   * does. None means "not cached", not "refused". Works only on the service of `layer`; none for any wrapper.
    */
   static readonly cachedUser = (
     authenticator: Authenticator["Service"],
@@ -46,11 +45,11 @@ export class Authenticator extends Context.Service<
   ): Option.Option<User> =>
     authenticator instanceof CachingAuthenticator ? authenticator.cachedUser(presented) : Option.none()
 
-  /** Everyone is `user`, whatever they present. */
+  /** Authenticates every request as `user`. */
   static readonly layerAllowAll = (user: User): Layer.Layer<Authenticator> =>
     Layer.succeed(Authenticator, Authenticator.of({ authenticate: () => Effect.succeed(user) }))
 
-  /** Nobody is anyone. */
+  /** Rejects every request. */
   static readonly layerDenyAll: Layer.Layer<Authenticator> = Layer.sync(Authenticator, () =>
     Authenticator.of({
       authenticate: ({ certificate, token }) =>
@@ -62,7 +61,7 @@ export class Authenticator extends Context.Service<
   )
 }
 
-/** Known by its class, which a copy with another `authenticate` does not have. */
+/** Marks the service of `layer`: a wrapper that replaces `authenticate` is not an instance. */
 class CachingAuthenticator {
   readonly cachedUser: (presented: Presented) => Option.Option<User>
 
@@ -75,14 +74,17 @@ const keyOf = (token: string): string => hash("sha256", token, "base64url")
 
 const make = Effect.gen(function* () {
   const reviews = yield* Reviews
-  const rights = yield* Rights
+  const allowedUsers = yield* AllowedUsers
   const clock = yield* Clock.Clock
   const metrics = yield* Effect.context<never>()
   const decisions = yield* Decisions.make<User>({
     kind: "TokenReview",
     queue: yield* ReviewQueue,
-    lifetime: Option.match({ onNone: () => Limits.refusedToken, onSome: () => Limits.acceptedToken }),
-    hasRight: rights.has,
+    lifetime: Option.match({
+      onNone: () => Limits.refusedTokenLifetime,
+      onSome: () => Limits.acceptedTokenLifetime
+    }),
+    isAllowedUser: allowedUsers.has,
     lane: "token"
   })
 
@@ -92,13 +94,13 @@ const make = Effect.gen(function* () {
     now: number
   ) {
     const value = Redacted.value(token)
-    const endsAt = tokenEnd(value)
-    if (now >= endsAt) {
+    const expiresAt = tokenExpiry(value)
+    if (now >= expiresAt) {
       yield* Metric.update(Metrics.authentications("refused", "expiry"), 1)
       return yield* new NotAuthenticated({ token: "expired", certificate })
     }
     const { from, verdict } = yield* decisions
-      .decide({ key: keyOf(value), review: reviews.tokenReview(token), endsAt })
+      .decide({ key: keyOf(value), review: reviews.tokenReview(token), expiresAt })
       .pipe(Effect.tapError(() => Metric.update(Metrics.authentications("undecided", "none"), 1)))
     yield* Metric.update(Metrics.authentications(Option.isSome(verdict) ? "accepted" : "refused", from), 1)
     return Option.isSome(verdict)
@@ -106,7 +108,7 @@ const make = Effect.gen(function* () {
       : yield* new NotAuthenticated({ token: "refused", certificate })
   })
 
-  const asking = Authenticator.of({
+  const authenticator = Authenticator.of({
     authenticate: Effect.fn("authenticate")(function* ({ certificate, token }) {
       const now = yield* Clock.currentTimeMillis
       const user = ClientCertificate.userAt(certificate, now)
@@ -114,7 +116,7 @@ const make = Effect.gen(function* () {
         yield* Metric.update(Metrics.authentications("accepted", "certificate"), 1)
         return user.value
       }
-      const refusal = Option.flatMap(certificate, (shown) => ClientCertificate.refusalAt(shown, now))
+      const refusal = Option.flatMap(certificate, (result) => ClientCertificate.refusalAt(result, now))
       if (Option.isSome(token)) return yield* byToken(token.value, refusal, now)
       const from = Option.isSome(refusal) ? "certificate" : "none"
       yield* Metric.update(Metrics.authentications("refused", from), 1)
@@ -130,11 +132,11 @@ const make = Effect.gen(function* () {
       return user
     }
     if (Option.isNone(token)) return Option.none()
-    const decided = decisions.known(keyOf(Redacted.value(token.value)), now)
+    const decided = decisions.cached(keyOf(Redacted.value(token.value)), now)
     if (decided === undefined || Option.isNone(decided.verdict)) return Option.none()
     Metrics.authentications("accepted", decided.from).updateUnsafe(1, metrics)
     return decided.verdict
   }
 
-  return Object.assign(new CachingAuthenticator(cachedUser), asking)
+  return Object.assign(new CachingAuthenticator(cachedUser), authenticator)
 })

@@ -1,24 +1,24 @@
 import type { X509Certificate } from "node:crypto"
 import { Result } from "effect"
 import type { CertificateRefusal } from "./AccessError.ts"
-import type { Shown } from "./ClientCertificate.ts"
+import type { CertificateResult } from "./ClientCertificate.ts"
 import * as AnyUsage from "@registry-packages-proxy/tls/AnyUsage"
 import { certificatesOf } from "@registry-packages-proxy/tls/KeyPair"
 import { authenticatedGroup, User } from "./User.ts"
 
 /** The client certificate of a connection. */
 export interface PeerCertificate {
-  /** Its subject in one line, as it says itself. */
+  /** Its subject in one line, not verified. For logs. */
   readonly subject: string
-  readonly shown: Shown
+  readonly result: CertificateResult
   /** OpenSSL's name for the fault it found, if any. */
   readonly verification: string | undefined
 }
 
-/** The authorities that client certificates are judged by. */
+/** The authorities that client certificates must be signed by. */
 export type Authorities = AnyUsage.Authorities
 
-/** Authorities from PEM, parsed when they are first needed. */
+/** Parses authorities from PEM when they are first needed. */
 export const authorities = (pem: string): Authorities => {
   let parsed: ReadonlyArray<X509Certificate> | undefined
   return () => (parsed ??= certificatesOf(pem))
@@ -27,9 +27,9 @@ export const authorities = (pem: string): Authorities => {
 const list = (value: string | ReadonlyArray<string> | undefined): ReadonlyArray<string> =>
   value === undefined ? [] : typeof value === "string" ? [value] : value
 
-/** A verified certificate as Kubernetes reads one: the subject's CN is the user's name, its O the groups. */
-const read = (certificate: X509Certificate): Shown => {
-  // Undefined where there is nothing in it.
+/** Reads the user from a verified certificate as Kubernetes does: CN is the name, O the groups. */
+const read = (certificate: X509Certificate): CertificateResult => {
+  // Undefined if the subject is empty.
   const subject = certificate.toLegacyObject().subject as
     | Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
     | undefined
@@ -49,7 +49,7 @@ const read = (certificate: X509Certificate): Shown => {
   })
 }
 
-// OpenSSL's names of X509_V_ERR_* (openssl-verification-options, "Diagnostics"), as Node gives them.
+// OpenSSL's X509_V_ERR_* codes (openssl-verification-options, "Diagnostics"), as Node names them.
 const refusals: Readonly<Record<string, CertificateRefusal>> = {
   CERT_HAS_EXPIRED: "expired",
   CERT_NOT_YET_VALID: "not-yet-valid",
@@ -64,9 +64,8 @@ const refusals: Readonly<Record<string, CertificateRefusal>> = {
 }
 
 /**
- * Judges the certificate of a connection: `error` is what OpenSSL's verification for client authentication said,
- * undefined where it found nothing wrong. Nothing else that the client sent is looked at. Never throws, whatever a
- * stranger shows.
+ * Checks the certificate of a connection. `error` is the result of OpenSSL's verification for client authentication,
+ * undefined for a valid certificate. Never throws, whatever certificate a client sends.
  */
 export const examine = (
   certificate: X509Certificate,
@@ -75,17 +74,18 @@ export const examine = (
   now: number
 ): PeerCertificate => {
   try {
-    // Undefined where there is nothing in it.
+    // Undefined if the subject is empty.
     const subject = certificate.subject as string | undefined
     const isGood =
-      error === undefined || (error === "INVALID_PURPOSE" && AnyUsage.isProven(certificate, anchors, now))
+      error === undefined ||
+      (error === "INVALID_PURPOSE" && AnyUsage.isValidClient(certificate, anchors, now))
     return {
       subject: (subject ?? "").replaceAll("\n", ", "),
-      shown: isGood ? read(certificate) : Result.fail(refusals[error] ?? "unverifiable"),
+      result: isGood ? read(certificate) : Result.fail(refusals[error] ?? "unverifiable"),
       verification: error
     }
   } catch {
-    // It cannot be read.
-    return { subject: "", shown: Result.fail("unverifiable"), verification: error }
+    // The certificate cannot be read.
+    return { subject: "", result: Result.fail("unverifiable"), verification: error }
   }
 }

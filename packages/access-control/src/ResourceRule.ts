@@ -1,12 +1,12 @@
 import { Schema } from "effect"
 
-/** A part of a rule: never empty and never `*`, either of which Kubernetes would take for everything. */
+/** A part of a rule. Never empty and never `*`, which Kubernetes would treat as "all". */
 export const RulePart = Schema.String.check(
   Schema.isPattern(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/)
 ).pipe(Schema.brand("RulePart"))
 export type RulePart = typeof RulePart.Type
 
-/** What a user must be allowed: one verb on one named object's subresource. Every part says something. */
+/** The access that a user needs: one verb on the subresource of one named object. */
 export interface ResourceRule {
   readonly verb: RulePart
   readonly group: RulePart
@@ -17,7 +17,7 @@ export interface ResourceRule {
   readonly name: RulePart
 }
 
-/** A rule from its parts; a part that is empty, a wildcard or no name throws. */
+/** Makes a rule. Throws if a part is empty, a wildcard or not a valid name. */
 export const make = (parts: { readonly [Part in keyof ResourceRule]: string }): ResourceRule => ({
   verb: RulePart.make(parts.verb),
   group: RulePart.make(parts.group),
@@ -28,6 +28,6 @@ export const make = (parts: { readonly [Part in keyof ResourceRule]: string }): 
   name: RulePart.make(parts.name)
 })
 
-/** As people write it: `get deployments.apps/http registry-packages-proxy in d8-cloud-instance-manager`. */
+/** Formats a rule, as in `get deployments.apps/http registry-packages-proxy in d8-cloud-instance-manager`. */
 export const format = ({ group, name, namespace, resource, subresource, verb }: ResourceRule): string =>
   `${verb} ${resource}.${group}/${subresource} ${name} in ${namespace}`

@@ -1,31 +1,23 @@
-import { Context, type Effect, type Option, type Redacted, Schema } from "effect"
+import type { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
+import { Context, type Effect, Layer, type Option, type Redacted } from "effect"
+import * as KubernetesReviews from "./internal/reviews/KubernetesReviews.ts"
 import type { ResourceRule } from "./ResourceRule.ts"
+import type { ReviewError } from "./ReviewError.ts"
 import type { User } from "./User.ts"
 
-/** No answer, or one that says "not now": a network error, a timeout, 429, 5xx. What was decided before may stand. */
-export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
-  /** In words that show no secret. */
-  detail: Schema.String
-}) {}
-
-/** The API server does not let this program create reviews (401, 403). */
-export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", { detail: Schema.String }) {}
-
-/** An answer that decides nothing: another status, or a body that is no review. */
-export class Invalid extends Schema.TaggedError<Invalid>()("Invalid", { detail: Schema.String }) {}
-
-/** Why a review was not answered. */
-export class ReviewError extends Schema.TaggedError<ReviewError>()("ReviewError", {
-  reason: Schema.Union([Unreachable, Forbidden, Invalid])
-}) {}
-
-/** The two questions that the API server answers about callers. Each call is one request, tried once. */
+/** The two reviews of the Kubernetes API. Each call sends one request, without retries. */
 export class Reviews extends Context.Service<
   Reviews,
   {
-    /** TokenReview (authentication.k8s.io/v1): whose token this is; none: it is no good here and now. */
+    /** TokenReview (authentication.k8s.io/v1). Returns the user of a token, or none if the token is not valid. */
     readonly tokenReview: (token: Redacted.Redacted) => Effect.Effect<Option.Option<User>, ReviewError>
-    /** SubjectAccessReview (authorization.k8s.io/v1): whether the user may; an answer without a clear yes is a no. */
+    /** SubjectAccessReview (authorization.k8s.io/v1). True only if the answer clearly allows the access. */
     readonly subjectAccessReview: (user: User, rule: ResourceRule) => Effect.Effect<boolean, ReviewError>
   }
->()("@registry-packages-proxy/access-control/Reviews") {}
+>()("@registry-packages-proxy/access-control/Reviews") {
+  /** Reviews by the API server of `KubernetesApi`. */
+  static readonly layerKubernetes: Layer.Layer<Reviews, never, KubernetesApi> = Layer.effect(
+    Reviews,
+    KubernetesReviews.make
+  )
+}

@@ -1,18 +1,18 @@
 import { createHash } from "node:crypto"
 import { Schema } from "effect"
 
-/** Who a request is from, as Kubernetes names users. */
+/** The user of a request, in Kubernetes' terms. */
 export class User extends Schema.Class<User>("User")({
   name: Schema.NonEmptyString,
-  /** Empty where the authenticator gives none. */
+  /** Empty if the authenticator provides none. */
   uid: Schema.String,
   groups: Schema.Array(Schema.String),
-  /** What else an authenticator knows, for authorizers that look at it. */
+  /** Further attributes for authorizers. */
   extra: Schema.Record(Schema.String, Schema.Array(Schema.String))
 }) {
   #fingerprint: string | undefined
 
-  /** Equal for equal users; a hash, so that it may be a key where the user is not to be held. */
+  /** A hash of all fields, equal for equal users. */
   get fingerprint(): string {
     this.#fingerprint ??= createHash("sha256")
       .update(JSON.stringify([this.name, this.uid, this.groups, Object.entries(this.extra)]))
@@ -21,5 +21,5 @@ export class User extends Schema.Class<User>("User")({
   }
 }
 
-/** The group of everyone whom Kubernetes authenticated. */
+/** The group of all users that Kubernetes authenticated. */
 export const authenticatedGroup = "system:authenticated"

@@ -1,4 +1,4 @@
-/** Decides who may do what, by certificates and by Kubernetes' reviews. */
+/** Authentication and authorization by client certificates and Kubernetes reviews. */
 export {
   CertificateRefusal,
   Denied,
@@ -9,9 +9,9 @@ export {
 } from "./AccessError.ts"
 export { Authenticator, type Presented } from "./Authenticator.ts"
 export { Authorizer } from "./Authorizer.ts"
-export type { ClientCertificate, Shown } from "./ClientCertificate.ts"
-export * as KubernetesReviews from "./KubernetesReviews.ts"
+export type { ClientCertificate, CertificateResult } from "./ClientCertificate.ts"
 export * as PeerCertificate from "./PeerCertificate.ts"
 export * as ResourceRule from "./ResourceRule.ts"
-export { Forbidden, Invalid, ReviewError, Reviews, Unreachable } from "./Reviews.ts"
+export { Forbidden, Invalid, ReviewError, Unreachable } from "./ReviewError.ts"
+export { Reviews } from "./Reviews.ts"
 export { authenticatedGroup, User } from "./User.ts"

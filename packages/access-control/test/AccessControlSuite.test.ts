@@ -9,7 +9,7 @@ import { Layer } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { Authenticator } from "../src/Authenticator.ts"
 import { Authorizer } from "../src/Authorizer.ts"
-import { Unreachable } from "../src/Reviews.ts"
+import { Unreachable } from "../src/ReviewError.ts"
 
 const reviews = ({ isReachable, rights, tokens }: Fixture) =>
   TestReviews.make({

@@ -1,12 +1,12 @@
 import { packages } from "@registry-packages-proxy/testkit/access-control/AccessControlSuite"
 import * as TestReviews from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Layer, Option, Redacted, Duration } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import * as Limits from "../src/internal/Limits.ts"
 import { Authenticator } from "../src/Authenticator.ts"
 import { Authorizer } from "../src/Authorizer.ts"
 import { format } from "../src/ResourceRule.ts"
-import { Forbidden, Invalid, Unreachable } from "../src/Reviews.ts"
+import { Forbidden, Invalid, Unreachable } from "../src/ReviewError.ts"
 
 export const alice = TestReviews.user("alice")
 export const token = "the-token-of-alice"
@@ -15,23 +15,23 @@ export const unreachable = new Unreachable({ detail: "connection refused" })
 export const forbidden = new Forbidden({ detail: "403" })
 export const invalid = new Invalid({ detail: "no review" })
 
-/** Reviews that know alice, her token and her right. */
+/** Reviews with one user, alice, who has a token and the right. */
 export const makeReviews = () =>
   TestReviews.make({
     tokens: new Map([[token, alice]]),
     rights: new Map([[alice.name, [format(packages)]]])
   })
 
-/** What a user may, of an API server in memory. */
+/** The rights of a user of these reviews. */
 export const rightsOf = (name: string, { state }: ReturnType<typeof makeReviews>): ReadonlyArray<string> =>
   state.rights.get(name) ?? []
 
-/** Both services over these reviews, which they share as the program's do. */
+/** Both services over the same reviews. */
 export const layerOf = ({ layer }: Pick<ReturnType<typeof TestReviews.make>, "layer">) =>
   Layer.mergeAll(Authenticator.layer, Authorizer.layer).pipe(Layer.provide(layer))
 
-/** Who a token is, or why that is not known. */
-export const who = (value = token) =>
+/** The name of a token's user, or the error. */
+export const tokenResult = (value = token) =>
   Authenticator.use((authenticator) =>
     authenticator.authenticate({ token: Option.some(Redacted.make(value)), certificate: Option.none() }).pipe(
       Effect.map(({ name }) => name),
@@ -41,8 +41,8 @@ export const who = (value = token) =>
     )
   )
 
-/** Whether a user may have packages, or why that is not known. */
-export const may = (user = alice) =>
+/** "allowed" if a user may fetch packages, or the error. */
+export const accessResult = (user = alice) =>
   Authorizer.use((authorizer) =>
     authorizer.authorize(user, packages).pipe(
       Effect.as("allowed"),
@@ -52,8 +52,8 @@ export const may = (user = alice) =>
     )
   )
 
-/** Whom a token is known to be now, and whether alice is known to have her right. */
-export const known = (value = token) =>
+/** The cached user of a token, and whether the cache allows alice. */
+export const cachedResults = (value = token) =>
   Effect.gen(function* () {
     const user = Authenticator.cachedUser(yield* Authenticator, {
       token: Option.some(Redacted.make(value)),
@@ -61,24 +61,24 @@ export const known = (value = token) =>
     })
     return {
       user: Option.getOrUndefined(Option.map(user, ({ name }) => name)),
-      may: Authorizer.isAllowedByCache(yield* Authorizer, alice, packages)
+      isAllowed: Authorizer.isAllowedByCache(yield* Authorizer, alice, packages)
     }
   })
 
-/** Lets everyone go as far as they come without time passing, however often the scheduler yields. */
+/** Lets all fibers run until they wait for time. */
 export const settle = Effect.repeat(Effect.yieldNow, { times: 200 })
 
-/** Lets time pass, in steps short enough that nobody misses a turn. */
-export const pass = (millis: number): Effect.Effect<void> =>
+/** Advances the clock in steps no longer than the probe interval. */
+export const advance = (millis: number): Effect.Effect<void> =>
   Effect.gen(function* () {
     yield* settle
-    for (let left = millis; left > 0; left -= Limits.probeInterval) {
-      yield* TestClock.adjust(Math.min(left, Limits.probeInterval))
+    for (let left = millis; left > 0; left -= Duration.toMillis(Limits.probeInterval)) {
+      yield* TestClock.adjust(Math.min(left, Duration.toMillis(Limits.probeInterval)))
       yield* settle
     }
   })
 
-/** A token that says it ends then, in seconds since the epoch; nobody signed it. */
+/** An unsigned JWT with this `exp`, in seconds since the epoch. */
 export const jwt = (exp: unknown): string =>
   ["{}", JSON.stringify({ exp }), "signature"]
     .map((part) => Buffer.from(part).toString("base64url"))

@@ -10,7 +10,7 @@ import * as PeerCertificate from "../src/PeerCertificate.ts"
 
 const purpose = "INVALID_PURPOSE"
 
-/** A client certificate as a connection with it would be judged: a user's name, or why it does not count. */
+/** Checks a new client certificate, as on a connection. */
 const judged = Effect.fnUntraced(function* (
   request: CertificateRequest,
   options: { readonly error?: string; readonly authority?: AuthorityRequest; readonly anchors?: string } = {}
@@ -25,19 +25,19 @@ const judged = Effect.fnUntraced(function* (
   )
 })
 
-const outcome = ({ shown }: PeerCertificate.PeerCertificate): string =>
-  Result.match(shown, { onSuccess: ({ user }) => user.name, onFailure: (reason) => reason })
+const outcome = ({ result }: PeerCertificate.PeerCertificate): string =>
+  Result.match(result, { onSuccess: ({ user }) => user.name, onFailure: (reason) => reason })
 
 describe("PeerCertificate", () => {
   it.effect("reads the name from CN and the groups from O, and adds the group of all authenticated", () =>
     Effect.gen(function* () {
       const notAfter = new Date("2030-01-02T03:04:05Z")
-      const { shown, subject } = yield* judged({
+      const { result, subject } = yield* judged({
         commonName: "system:node:a",
         organizations: ["system:nodes", "others"],
         notAfter
       })
-      const read = Result.getOrThrow(shown)
+      const read = Result.getOrThrow(result)
       assert.strictEqual(read.user.name, "system:node:a")
       assert.sameMembers([...read.user.groups], ["system:nodes", "others", "system:authenticated"])
       assert.strictEqual(read.notAfter, notAfter.getTime())
@@ -49,14 +49,14 @@ describe("PeerCertificate", () => {
     })
   )
 
-  it.effect("has the one group where the certificate names none", () =>
+  it.effect("has only the group of authenticated users if the certificate names none", () =>
     Effect.gen(function* () {
-      const { shown } = yield* judged({})
-      assert.deepStrictEqual(Result.getOrThrow(shown).user.groups, ["system:authenticated"])
+      const { result } = yield* judged({})
+      assert.deepStrictEqual(Result.getOrThrow(result).user.groups, ["system:authenticated"])
     })
   )
 
-  it.effect("is nobody where the subject names none, or two, and says which", () =>
+  it.effect("is refused if its subject has no common name or several", () =>
     Effect.gen(function* () {
       for (const [subject, reason] of [
         ["", "no-common-name"],
@@ -68,7 +68,7 @@ describe("PeerCertificate", () => {
     })
   )
 
-  it.effect("says why a certificate that did not verify does not count", () =>
+  it.effect("maps OpenSSL errors to refusals", () =>
     Effect.gen(function* () {
       for (const [error, reason] of [
         ["CERT_HAS_EXPIRED", "expired"],
@@ -84,13 +84,13 @@ describe("PeerCertificate", () => {
   )
 })
 
-describe("A stranger's certificate", () => {
+describe("a certificate of an unknown client", () => {
   const flips = Schema.Array(
     Schema.Struct({ at: Schema.Finite, to: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 })) })
   )
 
   it.effect.prop(
-    "is judged without an exception, whatever is in it",
+    "never makes the check throw, whatever it contains",
     { flips, hasError: Schema.Boolean },
     ({ flips, hasError }) =>
       Effect.gen(function* () {
@@ -109,18 +109,18 @@ describe("A stranger's certificate", () => {
           Date.now()
         )
         if (hasError && flips.length > 0 && !bytes.equals(new X509Certificate(cert).raw)) {
-          assert.strictEqual(Result.isFailure(peer.shown), true)
+          assert.strictEqual(Result.isFailure(peer.result), true)
         }
       }),
     { arbitrary: { runs: 300 } }
   )
 })
 
-describe("A certificate for any usage", () => {
+describe("a certificate with anyExtendedKeyUsage", () => {
   const any = { usage: "any" } as const
   const error = purpose
 
-  it.effect("counts where one of the authorities signed it", () =>
+  it.effect("is accepted if one of the authorities signed it", () =>
     Effect.gen(function* () {
       for (const usage of ["none", "client", "any"] as const) {
         assert.strictEqual(outcome(yield* judged(any, { error, authority: { usage } })), "alice", usage)
@@ -128,15 +128,15 @@ describe("A certificate for any usage", () => {
     })
   )
 
-  it.effect("counts for nothing else that OpenSSL found", () =>
+  it.effect("is refused for any other OpenSSL error", () =>
     Effect.gen(function* () {
       assert.strictEqual(outcome(yield* judged(any, { error: "CERT_HAS_EXPIRED" })), "expired")
       assert.strictEqual(outcome(yield* judged(any, { error: "PATH_LENGTH_EXCEEDED" })), "unverifiable")
     })
   )
 
-  // What OpenSSL finds wrong before the usage it does not tell.
-  it.effect("counts for nothing where the usage is not all that is wrong with it", () =>
+  // OpenSSL reports the usage error in place of the errors it found before.
+  it.effect("is refused if anything else is wrong with it", () =>
     Effect.gen(function* () {
       const foreign = yield* makeAuthorityOf({ name: "CN=one" })
       const other = { type: "1.2.3.4", value: Uint8Array.of(5, 0) }
@@ -178,7 +178,7 @@ describe("A certificate for any usage", () => {
     })
   )
 
-  it.effect("counts for nothing where its signer is no authority, trusted or not", () =>
+  it.effect("is refused if its signer is not an authority", () =>
     Effect.gen(function* () {
       const authority = yield* makeAuthorityOf({})
       const trusted = yield* authority.issue({ commonName: "bob", usage: "client" })

@@ -3,7 +3,7 @@ import { packages } from "@registry-packages-proxy/testkit/access-control/Access
 import * as ResourceRule from "../src/ResourceRule.ts"
 
 describe("ResourceRule", () => {
-  it("has no part that is empty or a wildcard", () => {
+  it("rejects empty parts and wildcards", () => {
     for (const part of Object.keys(packages) as ReadonlyArray<keyof typeof packages>) {
       for (const value of ["", "*", " ", "a*", "../x", "UPPER", "a b"]) {
         assert.throws(() => ResourceRule.make({ ...packages, [part]: value }))
@@ -11,7 +11,7 @@ describe("ResourceRule", () => {
     }
   })
 
-  it("cannot be written without its parts' type", () => {
+  it("requires branded parts", () => {
     // @ts-expect-error -- a plain text is no part of a rule
     const rule: ResourceRule.ResourceRule = { ...packages, name: "" }
     assert.strictEqual(rule.name, "")

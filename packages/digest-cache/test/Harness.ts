@@ -14,28 +14,28 @@ import { assert } from "@effect/vitest"
 import { Context, Effect, Exit, FileSystem, Layer, Path, Scope } from "effect"
 import { readdirSync, readlinkSync } from "node:fs"
 
-/** The files of a directory this process holds open, unlinked ones included. */
+/** The open files of a directory, including unlinked ones. */
 export const openIn = (directory: string): ReadonlyArray<string> =>
   readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
       const target = readlinkSync(`/proc/self/fd/${fd}`)
       return target.startsWith(directory) ? [target] : []
     } catch {
-      // The descriptor the listing itself was made with.
+      // The descriptor of the listing itself.
       return []
     }
   })
 
-/** A cache over a directory that outlives it, with faults, for one test. */
+/** A directory, and caches over it with file faults, for one test. */
 export interface Harness {
   readonly directory: string
   readonly faults: FileFaults["Service"]
   readonly fs: FileSystem.FileSystem
-  /** Sees what the cache does to its files: replaced by a test that is to come between two steps. */
+  /** Run before and after each file operation. A test replaces them to act between two steps. */
   readonly hooks: { before: Interceptor["before"]; after: Interceptor["after"] }
-  /** A cache over the directory, unless told otherwise. */
+  /** A cache over the directory, or over another one in `options`. */
   readonly live: (options?: Partial<CacheOptions>) => Layer.Layer<DigestCache>
-  /** Starts a cache over the directory and runs `body` with it; stops it then. */
+  /** Runs `body` with a new cache over the directory, and stops the cache. */
   readonly run: <A, E>(
     body: Effect.Effect<A, E, DigestCache | Scope.Scope>,
     options?: Partial<CacheOptions>
@@ -46,21 +46,21 @@ export interface Harness {
 
 export const defaultCap = 4 * 1024 * 1024
 
-/** Nothing is charged but what can be evicted: a package that takes the whole cache finds room. */
+/** Asserts that no space is leaked: a package as large as the cache can be cached. */
 export const assertRoom = (cap = defaultCap) =>
   Effect.gen(function* () {
     const filling = new TestPackage({ size: cap - 4 * 4096, seed: 77 })
     assert.deepStrictEqual(yield* get(filling), { result: "miss", right: true })
   })
 
-/** The files being written, or left over from it. */
+/** The temporary files. */
 export const unfinished = (fs: FileSystem.FileSystem, directory: string) =>
   fs.readDirectory(`${directory}/blobs`).pipe(
     Effect.orElseSucceed(() => []),
     Effect.map((names) => names.filter((name) => name.startsWith("ingest-")))
   )
 
-/** Leaves nothing open and nothing unfinished behind, whatever the test did. */
+/** Asserts that no file is open and no temporary file is left. */
 const assertClean = (fs: FileSystem.FileSystem, directory: string) =>
   Effect.gen(function* () {
     assert.deepStrictEqual(openIn(directory), [], "open descriptors")
@@ -113,6 +113,6 @@ const make = Effect.gen(function* () {
   return harness
 })
 
-/** Runs a test with a harness of its own, on the real file system. */
+/** Runs a test with its own harness, on the real file system. */
 export const withHarness = <E>(body: (harness: Harness) => Effect.Effect<void, E>) =>
   Effect.flatMap(make, body).pipe(Effect.scoped, Effect.provide(NodeServices.layer))

@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
 import { kubeconfig } from "@registry-packages-proxy/kubernetes/ClusterLocation"
-import * as NodeApiServer from "@registry-packages-proxy/kubernetes/NodeApiServer"
+import { ApiServer } from "@registry-packages-proxy/kubernetes/ApiServer"
 import { KubeApiAdmin, suite } from "@registry-packages-proxy/testkit/kubernetes/KubeApiSuite"
 import { Clock, Console, Effect, Layer, Redacted } from "effect"
 import * as Download from "../src/clients/Download.ts"
@@ -207,14 +207,14 @@ layer(KubeBed.layer, options)("Kubernetes", (it) => {
         yield* cluster.admin.remove(binding)
         // A watch that is open stays so; the API server that ends makes it ask again.
         yield* cluster.whileDown(Effect.void)
-        yield* program.line(/RBAC does not let us list and watch modulesources\.deckhouse\.io/)
+        yield* program.line(/RBAC does not allow us to list and watch modulesources\.deckhouse\.io/)
         yield* cluster.admin.apply(moduleSource("later", "later", at()))
         yield* statusIs(program.url(known.digest, { repository: `${registry.host}/known` }), 200)
         const url = program.url(later.digest, { repository: `${registry.host}/later` })
         assert.strictEqual((yield* Download.problem(url)).status, 503)
         yield* cluster.admin.apply(binding)
         yield* statusIs(url, 200, withinTwoMinutes)
-        const told = program.lines().filter((line) => /RBAC does not let us.*modulesources/.test(line))
+        const told = program.lines().filter((line) => /RBAC does not allow us.*modulesources/.test(line))
         assert.lengthOf(told, 1)
         for (const name of ["known", "later"]) yield* cluster.admin.remove(moduleSource(name, name, at()))
         assert.deepStrictEqual(yield* program.leaks(), [])
@@ -238,7 +238,7 @@ layer(KubeBed.layer, options)("Kubernetes", (it) => {
         yield* cluster.admin.apply(moduleSource("rotated", "rotated", at()))
         const url = program.url(image.digest, { repository: `${registry.host}/rotated` })
         yield* statusIs(url, 200, withinTwoMinutes)
-        assert.isEmpty(program.lines().filter((line) => line.includes("does not accept our credentials")))
+        assert.isEmpty(program.lines().filter((line) => line.includes("it rejects our credentials")))
         yield* cluster.admin.remove(moduleSource("rotated", "rotated", at()))
         assert.deepStrictEqual(yield* program.leaks([next]), [])
       }).pipe(Effect.scoped, shownOnFailure),
@@ -283,7 +283,7 @@ suite(
           user: "system:serviceaccount:testkit:reader"
         }),
         KubernetesApi.layer.pipe(
-          Layer.provide(NodeApiServer.layer(kubeconfig(yield* cluster.adminKubeconfig)))
+          Layer.provide(ApiServer.layerNode(kubeconfig(yield* cluster.adminKubeconfig)))
         )
       )
     })

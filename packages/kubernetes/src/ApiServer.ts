@@ -1,4 +1,6 @@
-import { Context, type Effect, type Scope, type Stream } from "effect"
+import { Context, type Duration, type Effect, Layer, type Scope, type Stream } from "effect"
+import type { ClusterLocation } from "./ClusterLocation.ts"
+import * as NodeApiServer from "./internal/connection/NodeApiServer.ts"
 import type { KubernetesError } from "./KubernetesError.ts"
 
 export interface ApiRequest {
@@ -10,23 +12,33 @@ export interface ApiRequest {
   readonly body?: unknown
 }
 
-/** An answer of any status. */
+/** A response of any status. */
 export interface ApiResponse {
   readonly status: number
-  /** How long the server asked us to wait, in milliseconds. */
-  readonly retryAfter: number | undefined
-  /** Read as it is asked for: a consumer that waits holds the server back. To be consumed once. */
+  /** The Retry-After header. */
+  readonly retryAfter: Duration.Duration | undefined
+  /** Can be consumed once. Backpressured: a slow consumer pauses the server. */
   readonly body: Stream.Stream<Uint8Array, KubernetesError>
 }
 
-/** Authenticated requests to one API server. Everything that `KubernetesApi` promises is built on this alone. */
+/** Authenticated requests to one API server. `KubernetesApi` needs nothing else. */
 export class ApiServer extends Context.Service<
   ApiServer,
   {
     /**
-     * Sends a request; succeeds with the answer's head, whatever its status. With the scope the answer is given up: its
-     * connection is closed unless the body was read to its end. Fails with `Unreachable` where there is no answer.
+     * Sends a request and returns the response of any status when its head has arrived. The end of the scope closes the
+     * connection unless the body was read to its end. Fails with `Unreachable` without a response.
      */
     readonly send: (request: ApiRequest) => Effect.Effect<ApiResponse, KubernetesError, Scope.Scope>
   }
->()("@registry-packages-proxy/kubernetes/ApiServer") {}
+>()("@registry-packages-proxy/kubernetes/ApiServer") {
+  /**
+   * Sends requests over HTTPS by node-net. Reads and connects nothing before the first request, and reads files again after
+   * they change or fail. `variables` are the environment: HTTP_PROXY, HTTPS_PROXY and NO_PROXY apply unless the kubeconfig
+   * has a `proxy-url`.
+   */
+  static readonly layerNode = (
+    location: ClusterLocation,
+    variables: Readonly<Record<string, string | undefined>> = {}
+  ): Layer.Layer<ApiServer> => Layer.effect(ApiServer, NodeApiServer.make(location, variables))
+}

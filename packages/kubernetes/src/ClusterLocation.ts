@@ -1,14 +1,14 @@
 import { Option } from "effect"
 
-/** Where a pod finds its service account's token and the cluster's CA. */
+/** The directory of a pod's service account token and cluster CA. */
 const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-/** Where the API server is to be found, and as whom to speak to it. */
+/** The location of an API server and its credentials. */
 export type ClusterLocation =
-  /** A kubeconfig file, with its current context. */
+  /** The current context of a kubeconfig file. */
   { readonly _tag: "Kubeconfig"; readonly path: string } | InCluster
 
-/** The cluster this program runs in, as the pod's service account. */
+/** The cluster of the pod that this program runs in, with the pod's service account. */
 export interface InCluster {
   readonly _tag: "InCluster"
   readonly host: string
@@ -19,7 +19,7 @@ export interface InCluster {
 
 export const kubeconfig = (path: string): ClusterLocation => ({ _tag: "Kubeconfig", path })
 
-/** The cluster that a pod's environment variables name, if they do. */
+/** The cluster in a pod's environment variables, if any. */
 export const inCluster = (
   variables: Readonly<Record<string, string | undefined>>,
   directory: string = serviceAccount
@@ -30,10 +30,10 @@ export const inCluster = (
     : Option.some({ _tag: "InCluster", host, port, directory })
 }
 
-/** Where a pod's service account keeps its token. */
+/** The path of the service account's token. */
 export const tokenFile = ({ directory }: InCluster): string => `${directory}/token`
 
-/** For the log; no part of it is secret. */
+/** Describes a location for the log. Contains no secret. */
 export const describe = (location: ClusterLocation): string =>
   location._tag === "Kubeconfig"
     ? `the API server of kubeconfig ${location.path}`

@@ -1,29 +1,29 @@
 import { Context, Effect, Layer, Option, Schema, type Stream } from "effect"
 import { ApiServer } from "./ApiServer.ts"
-import * as ListPages from "./internal/request/ListPages.ts"
+import { sendJson } from "./internal/request/JsonRequest.ts"
 import * as ListWatch from "./internal/watch/ListWatch.ts"
 import { invalid, type KubernetesError } from "./KubernetesError.ts"
 import * as Resource from "./Resource.ts"
 import type { WatchEvent } from "./WatchEvent.ts"
 
-/** The objects of a Kubernetes API server, by kind. */
+/** Reads, creates and watches objects of a Kubernetes API server. */
 export class KubernetesApi extends Context.Service<
   KubernetesApi,
   {
-    /** One object; fails with `NotFound` where there is none, within 30 s where there is no answer. */
+    /** Gets an object. Fails with `NotFound` if it does not exist, and after at most 30 s without a response. */
     readonly get: <A>(resource: Resource.Resource<A>, name: string) => Effect.Effect<A, KubernetesError>
-    /** Makes an object, and answers what the server made of it, as the reviews do; fails within 30 s. */
+    /** Creates an object and returns it as the server stored or completed it. Fails after at most 30 s without a response. */
     readonly create: <A>(
       resource: Resource.Resource<A>,
       object: Readonly<Record<string, unknown>>
     ) => Effect.Effect<A, KubernetesError>
     /**
-     * All objects of a resource, then every change; never ends, never fails, and retries by itself, with 0.8 to 30 s
-     * times 1 to 2 in between. Needs `list` and `watch`; with `name`, of that object alone, `get` and `watch`, which
-     * RBAC can grant for one name; it may be absent at first.
+     * Emits all objects of a resource, then every change. Never ends and never fails: retries after 0.8 to 30 s, times a
+     * random factor of 1 to 2. Needs the RBAC verbs `list` and `watch`. With `name`: follows one object, which need not
+     * exist yet; needs `get` and `watch`, which RBAC can grant for one name.
      *
-     * Read as it is asked for: a slow consumer holds the server back. Objects that cannot be decoded are told in the
-     * log by name and left out. With the stream's scope its connection is closed.
+     * Backpressured: a slow consumer pauses the watch. Skips and logs objects that cannot be decoded. The end of the
+     * stream's scope closes the connection.
      */
     readonly listWatch: <A>(
       resource: Resource.Resource<A>,
@@ -31,27 +31,27 @@ export class KubernetesApi extends Context.Service<
     ) => Stream.Stream<WatchEvent<A>>
   }
 >()("@registry-packages-proxy/kubernetes/KubernetesApi") {
-  /** Over the requests of an `ApiServer`. */
+  /** Sends its requests through `ApiServer`. */
   static readonly layer: Layer.Layer<KubernetesApi, never, ApiServer> = Layer.effect(
     KubernetesApi,
     Effect.map(ApiServer, (server) =>
       KubernetesApi.of({
         get: <A>(resource: Resource.Resource<A>, name: string): Effect.Effect<A, KubernetesError> => {
-          const what = `get ${Resource.label(resource)}`
+          const operation = `get ${Resource.label(resource)}`
           return Effect.flatMap(
-            ListPages.ask(server, what, { method: "GET", path: Resource.path(resource, name) }),
-            (answer) => decode(resource, what, answer)
+            sendJson(server, operation, { method: "GET", path: Resource.path(resource, name) }),
+            (json) => decode(resource, operation, json)
           )
         },
         create: <A>(
           resource: Resource.Resource<A>,
           object: Readonly<Record<string, unknown>>
         ): Effect.Effect<A, KubernetesError> => {
-          const what = `create ${Resource.label(resource)}`
+          const operation = `create ${Resource.label(resource)}`
           const body = { apiVersion: Resource.apiVersion(resource), kind: resource.kind, ...object }
           return Effect.flatMap(
-            ListPages.ask(server, what, { method: "POST", path: Resource.path(resource), body }),
-            (answer) => decode(resource, what, answer)
+            sendJson(server, operation, { method: "POST", path: Resource.path(resource), body }),
+            (json) => decode(resource, operation, json)
           )
         },
         listWatch: (resource, options) => ListWatch.listWatch(server, resource, options?.name)
@@ -62,10 +62,11 @@ export class KubernetesApi extends Context.Service<
 
 const decode = <A>(
   resource: Resource.Resource<A>,
-  what: string,
-  answer: unknown
+  operation: string,
+  json: unknown
 ): Effect.Effect<A, KubernetesError> =>
-  Option.match(Schema.decodeUnknownOption(resource.schema)(answer), {
-    onNone: () => Effect.fail(invalid(`the API server answered ${what} with what is no ${resource.kind}`)),
+  Option.match(Schema.decodeUnknownOption(resource.schema)(json), {
+    onNone: () =>
+      Effect.fail(invalid(`the API server's response to ${operation} is not a valid ${resource.kind}`)),
     onSome: (object) => Effect.succeed(object)
   })

@@ -1,48 +1,68 @@
-import { Option, Schema } from "effect"
+import { type Duration, Option, Schema } from "effect"
 
-/** The API server gave no answer of use: network, timeout, 429 or 5xx. Asking again later may help. */
+/** The API server did not respond or cannot respond now: network error, timeout, 429, 5xx. Retry later. */
 export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
   detail: Schema.String,
-  /** How long it asked us to wait, in milliseconds. */
-  retryAfter: Schema.Option(Schema.Number)
-}) {}
+  /** The time that the server asked us to wait, if it did. */
+  retryAfter: Schema.Option(Schema.Duration)
+}) {
+  override get message(): string {
+    return this.detail
+  }
+}
 
-/** The API server knows us and says no (403), or does not know us (401). */
+/** The API server rejects our credentials (401) or does not allow the request (403). */
 export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
   status: Schema.Literals([401, 403]),
   detail: Schema.String
-}) {}
+}) {
+  override get message(): string {
+    return this.detail
+  }
+}
 
-/** There is no such object, or no such kind (404). */
+/** The object or its kind does not exist (404). */
 export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", {
   detail: Schema.String
-}) {}
+}) {
+  override get message(): string {
+    return this.detail
+  }
+}
 
-/** The resource version is no longer kept (410): what is there has to be read anew. */
+/** The resource version has expired (410): list again. */
 export class Gone extends Schema.TaggedError<Gone>()("Gone", {
   detail: Schema.String
-}) {}
+}) {
+  override get message(): string {
+    return this.detail
+  }
+}
 
-/** The request was refused as wrong (another 4xx), or the answer cannot be read. */
+/** The API server rejected the request as invalid (another 4xx), or its response cannot be read. */
 export class Invalid extends Schema.TaggedError<Invalid>()("Invalid", {
   detail: Schema.String
-}) {}
+}) {
+  override get message(): string {
+    return this.detail
+  }
+}
 
-/** Why the API server did not do what it was asked to; no text holds a value of an object or a credential. */
+/** A request to the API server failed. No text contains credentials or values of objects. */
 export class KubernetesError extends Schema.TaggedError<KubernetesError>()("KubernetesError", {
   reason: Schema.Union([Unreachable, Forbidden, NotFound, Gone, Invalid])
 }) {
   override get message(): string {
-    return this.reason.detail
+    return this.reason.message
   }
 }
 
-/** The error of a server that cannot be reached now. */
+/** Makes a `KubernetesError` with the reason `Unreachable`. */
 export const unreachable = (
   detail: string,
-  retryAfter: Option.Option<number> = Option.none()
+  retryAfter: Option.Option<Duration.Duration> = Option.none()
 ): KubernetesError => new KubernetesError({ reason: new Unreachable({ detail, retryAfter }) })
 
-/** The error of a request or an answer that is wrong. */
+/** Makes a `KubernetesError` with the reason `Invalid`. */
 export const invalid = (detail: string): KubernetesError =>
   new KubernetesError({ reason: new Invalid({ detail }) })

@@ -4,27 +4,27 @@ import { Metric } from "effect"
 const prefix = "registry_packages_proxy"
 
 const restarts = Metric.counter(`${prefix}_watch_restarts_total`, {
-  description: "Watches of the API server taken up again, by resource and why: ended, gone (410), failed.",
+  description: "Watches of the API server restarted, by resource and reason: ended, gone (410), failed.",
   incremental: true
 })
 
 const events = Metric.counter(`${prefix}_watch_events_total`, {
-  description: "Events that watches of the API server received, bookmarks included, by resource.",
+  description: "Events received by watches of the API server, including bookmarks, by resource.",
   incremental: true
 })
 
 const lastEvent = Metric.gauge(`${prefix}_watch_last_event_timestamp_seconds`, {
-  description: "When the API server last told something about a watched resource; 0 for never.",
+  description: "Time of the last event of a watched resource; 0 for never.",
   attributes: { unit: "s" }
 })
 
 const malformed = Metric.counter(`${prefix}_watch_malformed_lines_total`, {
-  description: "Lines of watches that could not be read, by resource.",
+  description: "Malformed lines received by watches, by resource.",
   incremental: true
 })
 
 const undecodable = Metric.counter(`${prefix}_watch_undecodable_objects_total`, {
-  description: "Objects that the API server sent and that could not be decoded, by resource.",
+  description: "Objects from the API server that could not be decoded, by resource.",
   incremental: true
 })
 
@@ -36,7 +36,7 @@ const lastEventOf = labelled(lastEvent, { resource })
 const malformedOf = labelled(malformed, { resource })
 const undecodableOf = labelled(undecodable, { resource })
 
-/** The figures of one resource's watch; resources are few and fixed in the program. */
+/** The metrics of one resource's watch. The resources are few and fixed. */
 export const watch = (resource: string) => ({
   restarts: ofEach(restartReasons, (reason) => restartsOf({ resource, reason })),
   events: eventsOf({ resource }),
@@ -45,5 +45,5 @@ export const watch = (resource: string) => ({
   undecodable: undecodableOf({ resource })
 })
 
-/** The figures of one watch. */
+/** The metrics of one watch. */
 export type WatchMetrics = ReturnType<typeof watch>

@@ -1,6 +1,6 @@
 import type { Schema } from "effect"
 
-/** A kind of object, where the API server keeps it, and how it is read. */
+/** A kind of object, its location in the API and its schema. */
 export interface Resource<A> {
   /** The API group; empty for the core group. */
   readonly group: string
@@ -10,7 +10,7 @@ export interface Resource<A> {
   readonly plural: string
   /** Absent for cluster-scoped kinds. */
   readonly namespace?: string
-  /** Reads one object; `apiVersion` and `kind` are there also where a list leaves them out. */
+  /** Decodes one object. `apiVersion` and `kind` are always present, although lists omit them. */
   readonly schema: Schema.ConstraintDecoder<A>
 }
 
@@ -28,6 +28,6 @@ export const path = (resource: Resource<unknown>, name?: string): string => {
   return `/${parts.map(encodeURIComponent).join("/")}`
 }
 
-/** How a resource is called in messages and RBAC: `secrets`, `modulesources.deckhouse.io`. */
+/** The name of a resource in messages and RBAC: `secrets`, `modulesources.deckhouse.io`. */
 export const label = ({ group, plural }: Resource<unknown>): string =>
   group === "" ? plural : `${plural}.${group}`

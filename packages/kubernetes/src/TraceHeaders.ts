@@ -1,8 +1,8 @@
 import { Context, type Tracer } from "effect"
 
 /**
- * The header fields that tell the API server of the span a request belongs to; none unless a tracer provides them. It is the
- * one server that is told: it belongs to the cluster that this program serves.
+ * Makes the trace context headers of a request to the API server. None unless a tracer provides them. No other server
+ * receives them, since only the API server belongs to the cluster.
  */
 export const TraceHeaders = Context.Reference<(span: Tracer.AnySpan) => Readonly<Record<string, string>>>(
   "@registry-packages-proxy/kubernetes/TraceHeaders",

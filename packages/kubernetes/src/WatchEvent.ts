@@ -1,19 +1,20 @@
 import type { KubernetesError } from "./KubernetesError.ts"
 
-/** Which object of a resource; `namespace` only for namespaced kinds. */
+/** Identifies an object of a resource. */
 export interface ObjectKey {
+  /** Undefined for cluster-scoped kinds. */
   readonly namespace: string | undefined
   readonly name: string
 }
 
-/** What a list and watch tells of the objects of a resource. */
+/** An event of `KubernetesApi.listWatch`. */
 export type WatchEvent<A> =
-  /** Always the first of what is known: all objects there are. Not repeated: later lists tell their differences. */
+  /** All existing objects. Emitted once, before any change. A later list emits only differences. */
   | { readonly _tag: "Synced"; readonly objects: ReadonlyArray<A> }
   | { readonly _tag: "Added"; readonly object: A }
   | { readonly _tag: "Modified"; readonly object: A }
   | { readonly _tag: "Deleted"; readonly key: ObjectKey }
-  /** What was told is still all there is: a bookmark, a watch taken up again. */
+  /** All changes so far have been emitted: a watch has begun, or sent a bookmark. */
   | { readonly _tag: "InTouch" }
-  /** The API server cannot be followed now; it is tried again. Told for each attempt that fails. */
+  /** An attempt to list or watch failed. It is retried. */
   | { readonly _tag: "OutOfTouch"; readonly error: KubernetesError }

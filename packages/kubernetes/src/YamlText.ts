@@ -1,12 +1,12 @@
 import { Result } from "effect"
 import type * as JsYaml from "js-yaml"
 
-/** The deepest nesting read. */
+/** The deepest nesting accepted. */
 export const maxDepth = 100
 
 /**
- * The most line breaks, commas, opening brackets and indicators that stand alone (`- - - a` are three lists in one line) in
- * a text that is no JSON: each may be a value, which takes some hundred bytes.
+ * The most line breaks, commas, opening brackets and separate indicators (`- - - a` is three lists in one line) in a text
+ * other than JSON. Each may be a value, which takes some hundred bytes of memory.
  */
 export const maxParts = 200_000
 
@@ -16,20 +16,20 @@ export const maxDocuments = 10_000
 /** The most aliases in one text. */
 export const maxAliases = 10_000
 
-/** The most characters a text may have once its aliases are written out. */
+/** The most characters of a text after its aliases are expanded. */
 export const maxExpanded = 8 * 1024 * 1024
 
 type Parsed = Result.Result<ReadonlyArray<unknown>, string>
 
 /**
- * The documents of a JSON or YAML text, as Kubernetes' own tools read them: of two equal keys the last counts, and a tag
- * that is not known does not matter. Fails with what is wrong, and where, in words that show nothing of the text. Takes
- * time in proportion to the text's length, whatever it holds.
+ * Parses the documents of a JSON or YAML text as Kubernetes' own tools do: the last of two equal keys wins, and unknown
+ * tags are ignored. Fails with the problem and its line, without quoting the text. Takes time proportional to the length of
+ * any text.
  */
 export const parse = (text: string): Promise<Parsed> => {
   const json = /^\s*[[{]/.test(text) ? parseJson(text) : undefined
   if (json !== undefined) return Promise.resolve(json)
-  // Loaded when first needed: a program without YAML does not pay its memory.
+  // Loaded when first needed, to save memory.
   return import("js-yaml").then(
     (yaml) => parseYaml(yaml, text),
     () => Result.fail("the YAML parser could not be loaded")
@@ -48,10 +48,10 @@ const separators: ReadonlySet<number> = new Set(
   ["\n", "\r", ",", "[", "{"].map((character) => character.charCodeAt(0))
 )
 
-/** What begins an item, a key or a value where it stands alone (YAML 1.2, section 8.2). */
+/** Characters that begin an item, a key or a value if they stand alone (YAML 1.2, section 8.2). */
 const indicators: ReadonlySet<number> = new Set(["-", "?", ":"].map((character) => character.charCodeAt(0)))
 
-/** White space, or either end of the text. */
+/** True for white space and for both ends of the text. */
 const isBlank = (code: number): boolean => !(code > 0x20)
 
 const hasTooManyParts = (text: string): boolean => {
@@ -68,7 +68,7 @@ const hasTooManyParts = (text: string): boolean => {
 
 const parseYaml = (yaml: typeof JsYaml, text: string): Parsed => {
   if (hasTooManyParts(text)) {
-    return Result.fail(`it is no JSON, and has more than ${maxParts} lines, items, commas and brackets`)
+    return Result.fail(`it is not JSON and has more than ${maxParts} lines, items, commas and brackets`)
   }
   try {
     const events = yaml.parseEvents(text, { maxDepth })
@@ -88,7 +88,7 @@ const parseYaml = (yaml: typeof JsYaml, text: string): Parsed => {
   }
 }
 
-// The parser's own messages quote the text: only lines are taken from them.
+// The parser's messages quote the text, so only the line is used.
 const explain = (yaml: typeof JsYaml, error: unknown): string => {
   if (!(error instanceof yaml.YAMLException) || error.mark === undefined) return "it is not valid YAML"
   const isDeep = error.reason.startsWith("nesting exceeded")
@@ -97,7 +97,7 @@ const explain = (yaml: typeof JsYaml, error: unknown): string => {
 
 const never = () => false
 
-/** YAML 1.2's core schema, merge keys, and every other tag passed over. */
+/** The YAML 1.2 core schema with merge keys. Ignores every other tag. */
 const schemaOf = (yaml: typeof JsYaml): JsYaml.Schema =>
   yaml.CORE_SCHEMA.withTags(
     yaml.mergeTag,
@@ -106,10 +106,10 @@ const schemaOf = (yaml: typeof JsYaml): JsYaml.Schema =>
     yaml.defineMappingTag("", { ...yaml.mapTag, matchByTagPrefix: true, identify: never })
   )
 
-/** What a value takes beside its text: a number, a comma, the brackets of an empty list. */
+/** Characters counted for a value beside its text: a number, a comma, the brackets of an empty list. */
 const perValue = 2
 
-/** Whether documents are larger than {@link maxExpanded} once every alias is written out, as one in a circle always is. */
+/** True if documents exceed `maxExpanded` after all aliases are expanded, as a circular one always does. */
 const isLarger = (documents: ReadonlyArray<unknown>): boolean => {
   const waiting: Array<unknown> = [...documents]
   for (let size = 0; size <= maxExpanded;) {

@@ -1,9 +1,8 @@
-/** One API server: what it holds, what changes there, and its two reviews. */
+/** A client for one Kubernetes API server: get, create, list and watch, and the two reviews. */
 export { type ApiRequest, type ApiResponse, ApiServer } from "./ApiServer.ts"
 export * as ClusterLocation from "./ClusterLocation.ts"
 export { KubernetesApi } from "./KubernetesApi.ts"
 export { Forbidden, Gone, Invalid, KubernetesError, NotFound, Unreachable } from "./KubernetesError.ts"
-export * as NodeApiServer from "./NodeApiServer.ts"
 export * as Resource from "./Resource.ts"
 export * as SubjectAccessReviews from "./reviews/SubjectAccessReviews.ts"
 export * as TokenReviews from "./reviews/TokenReviews.ts"

@@ -31,7 +31,7 @@ export const thing = (name: string, value: string) => ({
 export const make = (options: Omit<KubeApiOptions, "collections"> = {}): KubeApi =>
   new KubeApi({ collections: { [path]: "Thing" }, ...options })
 
-/** An event in a few words. */
+/** Formats an event. */
 export const brief = (event: WatchEvent<typeof Thing.Type>): string => {
   switch (event._tag) {
     case "Synced":
@@ -54,7 +54,7 @@ export const stream = (api: KubeApi, options?: { readonly name?: string }) =>
     Stream.provide(KubernetesApi.layer.pipe(Layer.provide(api.layer)))
   )
 
-/** Follows a server's things; `next` gives the next event, waiting for it. */
+/** Watches a server's things. `next` waits for the next event. */
 export const follow = Effect.fnUntraced(function* (api: KubeApi, options?: { readonly name?: string }) {
   const pull = yield* Stream.toPull(stream(api, options))
   const events: Array<string> = []
@@ -72,12 +72,12 @@ export const follow = Effect.fnUntraced(function* (api: KubeApi, options?: { rea
   return { next }
 })
 
-/** Every random number is this one. */
+/** Makes every random number equal to this one. */
 export const randomly = (number: number) =>
   Effect.provideService(Random.Random, {
     nextDoubleUnsafe: () => number,
     nextIntUnsafe: () => Math.floor(number * Number.MAX_SAFE_INTEGER)
   })
 
-/** Lets every fiber run until all of them wait. */
+/** Runs all fibers until they wait. */
 export const settled = Effect.repeat(Effect.yieldNow, { times: 200 })

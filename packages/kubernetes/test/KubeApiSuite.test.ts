@@ -4,7 +4,7 @@ import { KubeApi } from "@registry-packages-proxy/testkit/kubernetes/KubeApi"
 import * as KubeApiHttp from "@registry-packages-proxy/testkit/kubernetes/KubeApiHttp"
 import { KubeApiAdmin, suite } from "@registry-packages-proxy/testkit/kubernetes/KubeApiSuite"
 import { Effect, Layer, Redacted } from "effect"
-import * as NodeApiServer from "../src/NodeApiServer.ts"
+import { ApiServer } from "../src/ApiServer.ts"
 import { kubeconfig } from "../src/ClusterLocation.ts"
 import { writeKubeconfig } from "./Kubeconfig.ts"
 
@@ -57,7 +57,7 @@ suite(
       })
       return Layer.merge(
         admin(api),
-        KubernetesApi.layer.pipe(Layer.provide(NodeApiServer.layer(kubeconfig(file))))
+        KubernetesApi.layer.pipe(Layer.provide(ApiServer.layerNode(kubeconfig(file))))
       )
     })
   )

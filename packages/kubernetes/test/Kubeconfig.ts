@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** A directory that is gone with the scope. */
+/** A directory that is removed with the scope. */
 export const temporaryDirectory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "registry-packages-proxy-kubernetes-"))),
   (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
@@ -38,7 +38,7 @@ export const kubeconfigText = ({ ca, cluster, server, user }: KubeconfigOptions)
     users: [{ name: "test", user }]
   })
 
-/** Writes a kubeconfig, and answers its path. */
+/** Writes a kubeconfig and returns its path. */
 export const writeKubeconfig = Effect.fnUntraced(function* (options: KubeconfigOptions) {
   const file = join(yield* temporaryDirectory, "kubeconfig")
   writeFileSync(file, kubeconfigText(options))

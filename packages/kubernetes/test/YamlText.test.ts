@@ -13,7 +13,7 @@ const problem = (text = "") =>
     (parsed) => Result.getOrThrow(Result.flip(parsed))
   )
 
-const tooManyParts = "it is no JSON, and has more than 200000 lines, items, commas and brackets"
+const tooManyParts = "it is not JSON and has more than 200000 lines, items, commas and brackets"
 
 describe("YamlText", () => {
   it.effect.each<[string, ReadonlyArray<unknown>]>([
@@ -49,7 +49,7 @@ describe("YamlText", () => {
   )
 
   it.effect(
-    "keys named as what every object has are keys like any other",
+    "parses keys such as __proto__ like any other key",
     Effect.fn(function* () {
       for (const text of ['{"__proto__": {"a": 1}}', "__proto__: {a: 1}\n", "<<: {__proto__: {a: 1}}\n"]) {
         const [found] = yield* documents(text)
@@ -84,12 +84,12 @@ describe("YamlText", () => {
       `- <<: {${Array.from({ length: 10_001 }, (_, key) => `k${key}: `).join(",")}}`,
       "line 1 is not valid YAML"
     ]
-  ])("%#: says what is wrong, and where, and shows nothing of it", ([text, expected]) =>
+  ])("%#: reports the problem and its line, without quoting the text", ([text, expected]) =>
     Effect.map(problem(text), (detail) => assert.strictEqual(detail, expected))
   )
 
   it.effect(
-    "takes aliases for what they stand for, up to a size",
+    "expands aliases up to a size limit",
     Effect.fn(function* () {
       const aliased = (length: number) => `- &a "${"x".repeat(length)}"\n${"- *a\n".repeat(99)}`
       assert.lengthOf((yield* documents(aliased(80_000)))[0] as ReadonlyArray<unknown>, 100)

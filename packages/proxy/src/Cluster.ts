@@ -1,6 +1,6 @@
 import * as ClusterLocation from "@registry-packages-proxy/kubernetes/ClusterLocation"
 import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
-import * as NodeApiServer from "@registry-packages-proxy/kubernetes/NodeApiServer"
+import { ApiServer } from "@registry-packages-proxy/kubernetes/ApiServer"
 import { Effect, FileSystem, Layer, Option } from "effect"
 import * as Flag from "./config/Flag.ts"
 import { flags } from "./config/Flags.ts"
@@ -19,7 +19,7 @@ type Variables = Readonly<Record<string, string | undefined>>
 /** A cluster whose API server is reached over the network, through the proxy that `variables` name for it. */
 export const make = (location: ClusterLocation.ClusterLocation, variables: Variables): Cluster => ({
   location,
-  layer: KubernetesApi.layer.pipe(Layer.provide(NodeApiServer.layer(location, variables)))
+  layer: KubernetesApi.layer.pipe(Layer.provide(ApiServer.layerNode(location, variables)))
 })
 
 const alternatives = (...given: ReadonlyArray<Flag.Flag<unknown>>): string =>

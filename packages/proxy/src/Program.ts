@@ -1,6 +1,6 @@
 import { Authenticator } from "@registry-packages-proxy/access-control/Authenticator"
 import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
-import * as KubernetesReviews from "@registry-packages-proxy/access-control/KubernetesReviews"
+import { Reviews } from "@registry-packages-proxy/access-control/Reviews"
 import { type Sources, TlsMaterial } from "@registry-packages-proxy/tls/TlsMaterial"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
@@ -71,7 +71,7 @@ export const layerAccess = (
     onNone: () => layerNoAccess,
     onSome: ({ layer }) =>
       Layer.mergeAll(Authenticator.layer, Authorizer.layer).pipe(
-        Layer.provide(KubernetesReviews.layer),
+        Layer.provide(Reviews.layerKubernetes),
         Layer.provide(layer)
       )
   })

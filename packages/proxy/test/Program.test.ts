@@ -47,16 +47,16 @@ describe("TLS files that cannot be used at the start", () => {
       const missing = Option.some(FilePath.make(path.join(directory, "tls.key")))
       assert.strictEqual(
         yield* refusal({ tlsCertFile, tlsPrivateKeyFile: missing }),
-        `${pair}: there is no file tls.key; accepted: the path of a PEM file`
+        `${pair}: tls.key does not exist; accepted: the path of a PEM file`
       )
       const other = yield* (yield* Certificates.makeAuthority).issue()
       assert.strictEqual(
         yield* refusal({ tlsCertFile, tlsPrivateKeyFile: yield* file("other.key", other.key) }),
-        `${pair}: the private key is not the first certificate's; accepted: the path of a PEM file`
+        `${pair}: the private key does not belong to the first certificate; accepted: the path of a PEM file`
       )
       assert.strictEqual(
         yield* refusal({ clientCaFile: yield* file("ca.crt", key) }),
-        "--client-ca-file: it holds no certificates that can be read (PEM); accepted: the path of a PEM file, or off"
+        "--client-ca-file: the file holds no valid PEM certificates; accepted: the path of a PEM file, or off"
       )
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
   )

@@ -1,7 +1,7 @@
 import type { X509Certificate } from "node:crypto"
 import * as CertificateExtensions from "./internal/CertificateExtensions.ts"
 
-/** Trust anchors. */
+/** Returns trust anchors. */
 export type Authorities = () => ReadonlyArray<X509Certificate>
 
 const clientAuth = "1.3.6.1.5.5.7.3.2"
@@ -10,11 +10,11 @@ const anyExtendedKeyUsage = "2.5.29.37.0"
 const { oid } = CertificateExtensions
 const understood = new Set<string>([oid.keyUsage, oid.subjectAltName, oid.basicConstraints, oid.extKeyUsage])
 
-/** True where all critical extensions are looked at, here or by OpenSSL after its complaint. */
+/** True if all critical extensions are checked, here or by OpenSSL after its purpose check. */
 const isUnderstood = (extensions: CertificateExtensions.Extensions): boolean =>
   extensions.entries().every(([id, { isCritical }]) => !isCritical || understood.has(id))
 
-// The bits of KeyUsage (RFC 5280, section 4.2.1.3), of which OpenSSL wants one in a TLS client's certificate.
+// Bits of KeyUsage (RFC 5280, section 4.2.1.3). OpenSSL requires one of them in a TLS client's certificate.
 const [digitalSignature, keyAgreement] = [0x80, 0x08]
 
 const maySign = (extensions: CertificateExtensions.Extensions): boolean => {
@@ -39,13 +39,12 @@ const isSignedBy = (certificate: X509Certificate, authority: X509Certificate, no
 }
 
 /**
- * True where the only thing wrong with a certificate is that its usage is `anyExtendedKeyUsage`, which RFC 5280 (section
- * 4.2.1.12) and Kubernetes take for client authentication and OpenSSL's purpose check does not. To be asked where OpenSSL
- * said INVALID_PURPOSE and, as its last word, nothing later: then what it checks after the purpose (signatures, times, key
- * sizes, name constraints) is right. What it checks before, and what that word may hide, is proven here, more strictly
- * than RFC 5280 asks: one of the anchors signed it, without others in between.
+ * True if the only fault of a certificate is the usage `anyExtendedKeyUsage`. RFC 5280 (section 4.2.1.12) and Kubernetes
+ * accept it for client authentication, OpenSSL's purpose check does not. Call it only if INVALID_PURPOSE is OpenSSL's final
+ * error: then all later checks (signatures, times, key sizes, name constraints) have passed. This function repeats the
+ * earlier checks, more strictly than RFC 5280: an anchor must have signed the certificate directly.
  */
-export const isProven = (certificate: X509Certificate, anchors: Authorities, now: number): boolean => {
+export const isValidClient = (certificate: X509Certificate, anchors: Authorities, now: number): boolean => {
   const usages = certificate.keyUsage as ReadonlyArray<string> | undefined
   if (usages?.includes(anyExtendedKeyUsage) !== true) return false
   try {
@@ -57,7 +56,7 @@ export const isProven = (certificate: X509Certificate, anchors: Authorities, now
       anchors().some((anchor) => isSignedBy(certificate, anchor, now))
     )
   } catch {
-    // Not as RFC 5280 writes it.
+    // Not a certificate as in RFC 5280.
     return false
   }
 }

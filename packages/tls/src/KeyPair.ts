@@ -1,19 +1,19 @@
 import { Redacted, Result } from "effect"
 
-// Not imported: as modules they evaluate their lazy exports, which stay resident.
+// An import would evaluate all lazy exports of the modules and keep them in memory.
 const { createPrivateKey, X509Certificate } = process.getBuiltinModule("node:crypto")
 const tls = process.getBuiltinModule("node:tls")
 
-/** What a TLS server proves itself with, as PEM. */
+/** The certificate chain and private key of a TLS server, as PEM. */
 export interface KeyPair {
-  /** Its own certificate first, then those up to its authority's. */
+  /** The server's certificate first, then its intermediates. */
   readonly certificates: string
   readonly privateKey: Redacted.Redacted
 }
 
 const blocks = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
-/** Every certificate in a PEM text; none where one of them cannot be read, or where there is none. */
+/** Parses all certificates of a PEM text. Empty if one of them cannot be parsed. */
 export const certificatesOf = (text: string): ReadonlyArray<InstanceType<typeof X509Certificate>> => {
   try {
     return (text.match(blocks) ?? []).map((block) => new X509Certificate(block))
@@ -30,22 +30,21 @@ const attempt = <A>(run: () => A): A | undefined => {
   }
 }
 
-/** The pair that two files' texts are, or what is wrong with them, in words that show nothing of the key. */
+/** Parses and checks the texts of two PEM files. The error does not quote the key. */
 export const parse = (certificates: string, privateKey: string): Result.Result<KeyPair, string> => {
   const [own] = certificatesOf(certificates)
-  if (own === undefined)
-    return Result.fail("the certificate file holds no certificate that can be read (PEM)")
+  if (own === undefined) return Result.fail("the certificate file holds no valid PEM certificate")
   const key = attempt(() => createPrivateKey(privateKey))
   if (key === undefined) {
-    return Result.fail("the private key file holds no unencrypted private key that can be read (PEM)")
+    return Result.fail("the private key file holds no valid unencrypted PEM private key")
   }
   if (attempt(() => own.checkPrivateKey(key)) !== true)
-    return Result.fail("the private key is not the first certificate's")
+    return Result.fail("the private key does not belong to the first certificate")
   const context = attempt(() => tls.createSecureContext({ cert: certificates, key: privateKey }))
   if (context === undefined) return Result.fail("TLS cannot use this certificate and key")
   return Result.succeed({ certificates, privateKey: Redacted.make(privateKey) })
 }
 
-/** When the first of these certificates to end does, in milliseconds since the epoch. */
-export const endOf = (certificates: string): number =>
+/** The earliest expiry of these certificates, in milliseconds since the epoch. */
+export const expiryOf = (certificates: string): number =>
   Math.min(...certificatesOf(certificates).map(({ validToDate }) => validToDate.getTime()))

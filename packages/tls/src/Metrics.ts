@@ -3,31 +3,30 @@ import { Metric } from "effect"
 
 const prefix = "registry_packages_proxy"
 
-/** A file's certificates: those that are served with, or the authorities of client certificates. */
+/** The two kinds of certificates: the serving certificate and the authorities of client certificates. */
 const certificates = ["serving", "client-ca"] as const
 export type Certificate = (typeof certificates)[number]
 
 const tlsCertificateExpiry = Metric.gauge(`${prefix}_tls_certificate_expiry_timestamp_seconds`, {
-  description:
-    "When a certificate in use ends, in seconds since the epoch, the first of a file's: serving, client-ca."
+  description: "Earliest expiry of the certificates in use, in seconds since the epoch: serving, client-ca."
 })
 
 const tlsCertificateBroken = Metric.gauge(`${prefix}_tls_certificate_broken`, {
   description:
-    "1 while the files of a certificate hold what cannot be used and the one before serves, else 0: serving, client-ca."
+    "1 while the files are invalid and the previous certificate stays in use, else 0: serving, client-ca."
 })
 
 const expiry = labelled(tlsCertificateExpiry, { certificate: certificates })
 const broken = labelled(tlsCertificateBroken, { certificate: certificates })
 
-/** When a certificate in use ends, in seconds since the epoch. */
+/** The gauge of the expiry of a certificate in use, in seconds since the epoch. */
 export const certificateExpiry = (certificate: Certificate) => expiry({ certificate })
 
-/** 1 while what the files hold cannot be used. */
+/** The gauge that is 1 while the files are invalid. */
 export const certificateBroken = (certificate: Certificate) => broken({ certificate })
 
-/** TLS handshakes that came to nothing. */
+/** Failed TLS handshakes. */
 export const handshakeFailures = Metric.counter(`${prefix}_tls_handshake_failures_total`, {
-  description: "TLS connections that ended before their handshake was done, by port scans and probes too.",
+  description: "TLS connections closed before the end of the handshake, including port scans and probes.",
   incremental: true
 })

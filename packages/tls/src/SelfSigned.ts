@@ -2,12 +2,12 @@ import { Redacted } from "effect"
 import type { KeyPair } from "./KeyPair.ts"
 import * as Der from "./internal/Der.ts"
 
-// Not imported: as modules they evaluate their lazy exports, which stay resident.
+// An import would evaluate all lazy exports of the modules and keep them in memory.
 const { generateKeyPairSync, randomBytes, sign } = process.getBuiltinModule("node:crypto")
 const { isIP, isIPv6 } = process.getBuiltinModule("node:net")
 
-const year = 365.25 * 86_400_000
-const hour = 3_600_000
+const yearMillis = 365.25 * 86_400_000
+const hourMillis = 3_600_000
 
 const ecdsaWithSha256 = Der.sequence(Der.oid("1.2.840.10045.4.3.2"))
 
@@ -29,7 +29,7 @@ const addressBytes = (address: string): Buffer => {
 }
 
 const extension = (id: string, isCritical: boolean, value: Uint8Array): Buffer =>
-  Der.sequence(Der.oid(id), ...(isCritical ? [Der.yes] : []), Der.octets(value))
+  Der.sequence(Der.oid(id), ...(isCritical ? [Der.booleanTrue] : []), Der.octets(value))
 
 const alternativeName = (name: string): Buffer =>
   isIP(name) === 0 ? Der.implicit(2, Buffer.from(name, "latin1")) : Der.implicit(7, addressBytes(name))
@@ -42,8 +42,8 @@ const pem = (label: string, der: Uint8Array): string =>
   ).join("\n")}\n-----END ${label}-----\n`
 
 /**
- * A new P-256 key and a certificate (RFC 5280) it signed for itself, for TLS servers of these host names and addresses,
- * good from an hour before `now` for ten years. Nothing is kept of it elsewhere.
+ * Makes a P-256 key and a self-signed certificate (RFC 5280) for a TLS server with these host names and addresses. Valid
+ * for ten years from an hour before `now`, which is in milliseconds since the epoch.
  */
 export const make = (names: ReadonlyArray<string>, now: number): KeyPair => {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })
@@ -57,13 +57,13 @@ export const make = (names: ReadonlyArray<string>, now: number): KeyPair => {
     Der.integer(serial),
     ecdsaWithSha256,
     name,
-    Der.sequence(Der.time(new Date(now - hour)), Der.time(new Date(now + 10 * year))),
+    Der.sequence(Der.time(new Date(now - hourMillis)), Der.time(new Date(now + 10 * yearMillis))),
     name,
     publicKey.export({ type: "spki", format: "der" }),
     Der.explicit(
       3,
       Der.sequence(
-        // No authority: it can sign for nobody else.
+        // Not an authority: it cannot sign other certificates.
         extension("2.5.29.19", true, Der.sequence()),
         // digitalSignature
         extension("2.5.29.15", true, Buffer.of(0x03, 0x02, 0x07, 0x80)),

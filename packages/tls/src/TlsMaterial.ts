@@ -17,41 +17,47 @@ import * as KeyPair from "./KeyPair.ts"
 import * as Metrics from "./Metrics.ts"
 import * as SelfSigned from "./SelfSigned.ts"
 
-/** What a secure listener serves with, and whom it believes. */
+/** The TLS material of a secure listener. */
 export interface Material {
   readonly serving: KeyPair.KeyPair
-  /** The authorities of client certificates, as PEM; none: client certificates are not asked for. */
+  /** The authorities of client certificates, as PEM. None: client certificates are not requested. */
   readonly clientAuthorities: Option.Option<string>
 }
 
-/** Where the material is kept. */
+/** The files of the material, or the host names of a self-signed certificate. */
 export interface Sources {
-  /** Without files a certificate is made. */
   readonly serving:
     | { readonly _tag: "Files"; readonly certificate: string; readonly privateKey: string }
     | { readonly _tag: "SelfSigned"; readonly names: ReadonlyArray<string> }
+  /** The path of a PEM file. */
   readonly clientAuthorities: Option.Option<string>
 }
 
-/** The material that was there at the start cannot be used; `source` is which. */
+const descriptions = { serving: "the serving certificate", "client-ca": "the client CA" } as const
+
+/** The files cannot be used at start. */
 export class TlsMaterialError extends Schema.TaggedError<TlsMaterialError>()("TlsMaterialError", {
   source: Schema.Literals(["serving", "client-ca"]),
   detail: Schema.String
-}) {}
+}) {
+  override get message(): string {
+    return `${descriptions[this.source]} cannot be used: ${this.detail}`
+  }
+}
 
-/** The TLS material, always the newest good one. */
+/** Provides the newest valid TLS material. */
 export class TlsMaterial extends Context.Service<
   TlsMaterial,
   {
     readonly get: Effect.Effect<Material>
-    /** The material now, then each time it changed. */
+    /** Emits the current material, then each new one. */
     readonly changes: Stream.Stream<Material>
   }
 >()("@registry-packages-proxy/tls/TlsMaterial") {
   /**
-   * Material from files, which are looked at every second and compared by content, so that a rewrite, a rename and a
-   * symlink swap are one thing; a change is in effect once two looks agree. What cannot be used is logged and what was
-   * there before stays; at the start, where there is nothing before, it fails.
+   * Reads the files every second and compares their content, so that a rewrite, a rename and a symlink swap are the same. A
+   * change takes effect when two readings agree. Logs invalid files and keeps the previous material. Fails if the files are
+   * invalid at start.
    */
   static readonly layer = (
     sources: Sources
@@ -59,21 +65,21 @@ export class TlsMaterial extends Context.Service<
     Layer.effect(TlsMaterial, make(sources))
 }
 
-const every = Duration.seconds(1)
+const readInterval = Duration.seconds(1)
 
-/** One kind of material in files: what they are, and what is wrong with them. */
+/** The files of one kind of material, and their parser. */
 interface Kind<A> {
   readonly source: TlsMaterialError["source"]
   readonly files: ReadonlyArray<string>
   readonly parse: (...texts: ReadonlyArray<string>) => Result.Result<A, string>
-  readonly endOf: (material: A) => number
+  readonly expiryOf: (material: A) => number
 }
 
 const servingIn = (certificate: string, privateKey: string): Kind<KeyPair.KeyPair> => ({
   source: "serving",
   files: [certificate, privateKey],
   parse: (certificates = "", key = "") => KeyPair.parse(certificates, key),
-  endOf: ({ certificates }) => KeyPair.endOf(certificates)
+  expiryOf: ({ certificates }) => KeyPair.expiryOf(certificates)
 })
 
 const authoritiesIn = (file: string): Kind<string> => ({
@@ -81,56 +87,58 @@ const authoritiesIn = (file: string): Kind<string> => ({
   files: [file],
   parse: (text = "") =>
     KeyPair.certificatesOf(text).length === 0
-      ? Result.fail("it holds no certificates that can be read (PEM)")
+      ? Result.fail("the file holds no valid PEM certificates")
       : Result.succeed(text),
-  endOf: KeyPair.endOf
+  expiryOf: KeyPair.expiryOf
 })
 
-const words = { serving: "the serving certificate", "client-ca": "the client CA" } as const
-
-const told = Effect.fnUntraced(function* <A>(kind: Kind<A>, material: A) {
-  const end = kind.endOf(material)
-  yield* Metric.update(Metrics.certificateExpiry(kind.source), end / 1000)
-  if (end <= (yield* Clock.currentTimeMillis)) {
-    yield* Effect.logWarning(`${words[kind.source]} has expired, on ${new Date(end).toISOString()}`)
+const reportExpiry = Effect.fnUntraced(function* <A>(kind: Kind<A>, material: A) {
+  const expiry = kind.expiryOf(material)
+  yield* Metric.update(Metrics.certificateExpiry(kind.source), expiry / 1000)
+  if (expiry <= (yield* Clock.currentTimeMillis)) {
+    yield* Effect.logWarning("TLS certificate has expired", {
+      certificate: kind.source,
+      expired: new Date(expiry).toISOString()
+    })
   }
 })
 
-const begin = Effect.fnUntraced(function* <A>(kind: Kind<A>, read: Effect.Effect<FileContent.Reading>) {
+const readAtStart = Effect.fnUntraced(function* <A>(kind: Kind<A>, read: Effect.Effect<FileContent.Reading>) {
   const reading = yield* read
   const parsed = Result.flatMap(reading.texts, (texts) => kind.parse(...texts))
   if (Result.isFailure(parsed)) {
     return yield* new TlsMaterialError({ source: kind.source, detail: parsed.failure })
   }
-  yield* told(kind, parsed.success)
-  return { material: parsed.success, print: reading.print }
+  yield* reportExpiry(kind, parsed.success)
+  return { material: parsed.success, hash: reading.hash }
 })
 
-/** Looks for ever, and gives each change to `use`. */
+/** Reads the files for ever, and passes each valid change to `use`. */
 const follow = Effect.fnUntraced(function* <A>(
   kind: Kind<A>,
   read: Effect.Effect<FileContent.Reading>,
-  print: string,
+  hash: string,
   use: (material: A) => Effect.Effect<void>
 ) {
-  let known = print
-  let before = print
+  let processed = hash
+  let previous = hash
   while (true) {
-    yield* Effect.sleep(every)
+    yield* Effect.sleep(readInterval)
     const reading = yield* read
-    const isSettled = reading.print === before
-    before = reading.print
-    if (!isSettled || reading.print === known) continue
-    known = reading.print
+    const isSettled = reading.hash === previous
+    previous = reading.hash
+    if (!isSettled || reading.hash === processed) continue
+    processed = reading.hash
     const parsed = Result.flatMap(reading.texts, (texts) => kind.parse(...texts))
     if (Result.isSuccess(parsed)) {
       yield* use(parsed.success)
-      yield* told(kind, parsed.success)
-      yield* Effect.logInfo(`${words[kind.source]} was read again`)
+      yield* reportExpiry(kind, parsed.success)
+      yield* Effect.logInfo("TLS certificate reloaded", { certificate: kind.source })
     } else {
-      yield* Effect.logWarning(
-        `${words[kind.source]} changed to what cannot be used, and stays as it was: ${parsed.failure}`
-      )
+      yield* Effect.logWarning("changed TLS certificate is invalid; keeping the previous one", {
+        certificate: kind.source,
+        reason: parsed.failure
+      })
     }
     yield* Metric.update(Metrics.certificateBroken(kind.source), Result.isSuccess(parsed) ? 0 : 1)
   }
@@ -146,9 +154,11 @@ const make = Effect.fnUntraced(function* (sources: Sources) {
   const authoritiesKind = Option.getOrUndefined(Option.map(sources.clientAuthorities, authoritiesIn))
 
   const servingNow =
-    servingKind === undefined ? undefined : yield* begin(servingKind, reader(servingKind.files))
+    servingKind === undefined ? undefined : yield* readAtStart(servingKind, reader(servingKind.files))
   const authoritiesNow =
-    authoritiesKind === undefined ? undefined : yield* begin(authoritiesKind, reader(authoritiesKind.files))
+    authoritiesKind === undefined
+      ? undefined
+      : yield* readAtStart(authoritiesKind, reader(authoritiesKind.files))
   const ref = yield* SubscriptionRef.make<Material>({
     serving:
       servingNow?.material ??
@@ -158,18 +168,18 @@ const make = Effect.fnUntraced(function* (sources: Sources) {
 
   if (servingKind === undefined) {
     const { certificates } = (yield* SubscriptionRef.get(ref)).serving
-    yield* Metric.update(Metrics.certificateExpiry("serving"), KeyPair.endOf(certificates) / 1000)
-    yield* Effect.logInfo("serving with a self-signed certificate made for this run")
+    yield* Metric.update(Metrics.certificateExpiry("serving"), KeyPair.expiryOf(certificates) / 1000)
+    yield* Effect.logInfo("serving with a new self-signed certificate")
   } else if (servingNow !== undefined) {
     yield* Effect.forkScoped(
-      follow(servingKind, reader(servingKind.files), servingNow.print, (serving) =>
+      follow(servingKind, reader(servingKind.files), servingNow.hash, (serving) =>
         SubscriptionRef.update(ref, (material) => ({ ...material, serving }))
       )
     )
   }
   if (authoritiesKind !== undefined && authoritiesNow !== undefined) {
     yield* Effect.forkScoped(
-      follow(authoritiesKind, reader(authoritiesKind.files), authoritiesNow.print, (authorities) =>
+      follow(authoritiesKind, reader(authoritiesKind.files), authoritiesNow.hash, (authorities) =>
         SubscriptionRef.update(ref, (material) => ({
           ...material,
           clientAuthorities: Option.some(authorities)

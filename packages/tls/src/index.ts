@@ -1,4 +1,4 @@
-/** What a TLS listener serves with: files that are watched, or a certificate of its own. */
+/** The certificate and client CAs of a TLS listener: watched files, or a self-signed certificate. */
 export * as AnyUsage from "./AnyUsage.ts"
 export * as KeyPair from "./KeyPair.ts"
 export * as SelfSigned from "./SelfSigned.ts"

@@ -18,13 +18,13 @@ const made = SelfSigned.make(names, now)
 const certificate = new X509Certificate(made.certificates)
 
 describe("SelfSigned", () => {
-  it("is a pair that TLS takes", () => {
+  it("is a valid key pair", () => {
     assert.isTrue(Result.isSuccess(KeyPair.parse(made.certificates, Redacted.value(made.privateKey))))
     assert.isTrue(certificate.verify(certificate.publicKey))
     assert.isTrue(certificate.checkPrivateKey(createPrivateKey(Redacted.value(made.privateKey))))
   })
 
-  it("is for the names and addresses asked for, and no others", () => {
+  it("is valid for the given names and addresses only", () => {
     for (const host of ["localhost", "master-0.example"])
       assert.strictEqual(certificate.checkHost(host), host)
     for (const address of ["10.0.0.1", "::1", "fe80::1:2", "2001:db8::", "::ffff:1.2.3.4"]) {
@@ -34,7 +34,7 @@ describe("SelfSigned", () => {
     for (const address of ["10.0.0.2", "::2", "1.2.3.4"]) assert.isUndefined(certificate.checkIP(address))
   })
 
-  it("is good from an hour ago for ten years, also where that is written in another way", () => {
+  it("is valid for ten years from an hour ago, in UTCTime and GeneralizedTime", () => {
     for (const [begins, ends, at] of [
       ["2026-05-06T06:08:09.000Z", "2036-05-05T19:08:09.000Z", now],
       ["2049-12-31T22:59:59.000Z", "2060-01-01T11:59:59.000Z", Date.parse("2049-12-31T23:59:59Z")],
@@ -46,7 +46,7 @@ describe("SelfSigned", () => {
     }
   })
 
-  it("is no authority, and is another each time", () => {
+  it("is not an authority, and differs each time", () => {
     assert.isFalse(certificate.ca)
     const other = SelfSigned.make(names, now)
     assert.notStrictEqual(new X509Certificate(other.certificates).serialNumber, certificate.serialNumber)

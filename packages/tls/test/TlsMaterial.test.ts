@@ -7,7 +7,7 @@ import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { X509Certificate } from "node:crypto"
 import { type Sources, TlsMaterial } from "../src/TlsMaterial.ts"
 
-/** Files in memory; what is not there is not found. */
+/** A file system in memory. */
 const fileSystem = (files: ReadonlyMap<string, string>): Layer.Layer<FileSystem.FileSystem> => {
   const find = (path: string) =>
     Effect.suspend(() => {
@@ -58,7 +58,7 @@ const current = Effect.flatMap(TlsMaterial, ({ get }) => get)
 const later = Effect.andThen(TestClock.adjust("3 seconds"), current)
 
 describe("TlsMaterial", () => {
-  it.effect("takes a new pair within 5 seconds of its change", () =>
+  it.effect("uses a new key pair within 5 seconds of its change", () =>
     Effect.gen(function* () {
       const { layer, one, put, two } = yield* setUp
       yield* Effect.gen(function* () {
@@ -77,7 +77,7 @@ describe("TlsMaterial", () => {
     })
   )
 
-  it.effect("keeps the pair it has while the files hold none: halves of two, nonsense, nothing", () =>
+  it.effect("keeps the previous key pair while the files are mismatched, malformed or missing", () =>
     Effect.gen(function* () {
       const { files, layer, log, one, put, two } = yield* setUp
       yield* Effect.gen(function* () {
@@ -92,7 +92,7 @@ describe("TlsMaterial", () => {
           assert.strictEqual((yield* later).serving.certificates, one.chain)
           assert.strictEqual((yield* later).serving.certificates, one.chain)
           assert.lengthOf(log.lines, 1)
-          assert.match(log.lines[0] ?? "", /^Warn .*serving certificate.*stays/)
+          assert.match(log.lines[0] ?? "", /^Warn .*previous.*serving/)
           assert.notInclude(log.lines[0] ?? "", "PRIVATE KEY")
           assert.include(yield* PrometheusMetrics.format(), `tls_certificate_broken{certificate="serving"} 1`)
         }
@@ -103,7 +103,7 @@ describe("TlsMaterial", () => {
     })
   )
 
-  it.effect("says nothing of a pair whose halves are replaced one after the other", () =>
+  it.effect("logs nothing if certificate and key are replaced one after the other", () =>
     Effect.gen(function* () {
       const { files, layer, log, two } = yield* setUp
       yield* Effect.gen(function* () {
@@ -119,7 +119,7 @@ describe("TlsMaterial", () => {
     })
   )
 
-  it.effect("takes new client authorities, and keeps the old ones while there are none to be read", () =>
+  it.effect("uses new client authorities, and keeps the old ones while the file is malformed", () =>
     Effect.gen(function* () {
       const { authority, files, layer } = yield* setUp
       const other = yield* makeAuthority
@@ -132,13 +132,13 @@ describe("TlsMaterial", () => {
     })
   )
 
-  it.effect("fails where what is there at the start cannot be used, saying which and why", () =>
+  it.effect("fails at start if a file is invalid, and names the file and the reason", () =>
     Effect.gen(function* () {
       for (const [file, text, source, detail] of [
-        ["/tls.crt", "nonsense", "serving", /no certificate/],
+        ["/tls.crt", "nonsense", "serving", /no valid PEM certificate/],
         ["/tls.key", "nonsense", "serving", /private key/],
-        ["/tls.key", undefined, "serving", /no file tls.key/],
-        ["/ca.crt", "nonsense", "client-ca", /no certificates/]
+        ["/tls.key", undefined, "serving", /tls.key does not exist/],
+        ["/ca.crt", "nonsense", "client-ca", /no valid PEM certificates/]
       ] as const) {
         const { files, layer } = yield* setUp
         if (text === undefined) files.delete(file)
@@ -150,7 +150,7 @@ describe("TlsMaterial", () => {
     })
   )
 
-  it.effect("makes a certificate where no files are given", () =>
+  it.effect("makes a self-signed certificate without files", () =>
     Effect.gen(function* () {
       const { layer } = yield* setUp
       const names = ["master-0", "10.1.2.3"]

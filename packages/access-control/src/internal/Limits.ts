@@ -1,41 +1,40 @@
-/** Milliseconds that decisions live. */
-const second = 1000
-const minute = 60 * second
+import { Duration } from "effect"
 
-export const acceptedToken = 2 * minute
-export const refusedToken = 30 * second
-export const allowedAccess = 5 * minute
-export const deniedAccess = 30 * second
+/** The time for which a decision is used without another review. */
+export const acceptedTokenLifetime = Duration.minutes(2)
+export const refusedTokenLifetime = Duration.seconds(30)
+export const allowedAccessLifetime = Duration.minutes(5)
+export const deniedAccessLifetime = Duration.seconds(30)
 
-/** How long after it was made a decision may stand in for one that cannot be had. */
-export const stale = 90 * minute
+/** The longest time after which a decision is reused while the API server is unreachable. */
+export const maxStaleAge = Duration.minutes(90)
 
-/** After the API server could not be reached, a decision that stands in is used this long before it is asked again. */
-export const pause = 10 * second
+/** The time for which a stale decision is reused before the next review after an outage. */
+export const retryAfterOutage = Duration.seconds(10)
 
-/** The most decisions remembered of each worth (see `DecisionCache`), and the most users known to have a right. */
-export const maxRemembered = 4096
+/** The most cached decisions in each of the three classes of `DecisionCache`, and the most users in `AllowedUsers`. */
+export const maxDecisions = 4096
 
 /** The most reviews in progress. */
 export const maxReviews = 16
 
-/** Of these, the most in one lane, so that the others find places however many it has. */
+/** The most reviews in progress in one lane, so that other lanes always find places. */
 export const maxReviewsPerLane = 12
 
-/** The most reviews queued in one lane. One more pushes the oldest out. */
+/** The most queued reviews in one lane. One more evicts the oldest. */
 export const maxQueuedPerLane = 512
 
-/** The most requests that wait for decisions about callers who have none yet. */
+/** The most requests that wait for a first decision about their caller. */
 export const maxWaiting = 4096
 
-/** The longest that a review waits for its turn. */
-export const maxQueueTime = 3 * second
+/** The longest time that a review waits for its turn. */
+export const maxQueueTime = Duration.seconds(3)
 
-/** Once a review has waited this long, the newest of its lane is next; until then the oldest. */
-export const newestFirstAfter = second
+/** Once the oldest review of a lane has waited this long, the newest is sent first; until then the oldest. */
+export const newestFirstAfter = Duration.seconds(1)
 
 /** The time that the API server has for one review. */
-export const reviewTimeout = 3 * second
+export const reviewTimeout = Duration.seconds(3)
 
-/** While the API server is silent, one review is sent in this time: places come free evenly, not all at once. */
-export const probeInterval = reviewTimeout / maxReviewsPerLane
+/** The interval between reviews while the API server is silent, so that places become free one by one. */
+export const probeInterval = Duration.divideUnsafe(reviewTimeout, maxReviewsPerLane)

@@ -1,22 +1,33 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Metric, Option, Result } from "effect"
+import { Effect, Fiber, Metric, Option, Result, Duration } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { Authenticator } from "../../src/Authenticator.ts"
 import * as Limits from "../../src/internal/Limits.ts"
-import { alice, jwt, layerOf, makeReviews, may, pass, settle, token, unreachable, who } from "../Harness.ts"
+import {
+  alice,
+  jwt,
+  layerOf,
+  makeReviews,
+  accessResult,
+  advance,
+  settle,
+  token,
+  unreachable,
+  tokenResult
+} from "../Harness.ts"
 
 const prefix = "registry_packages_proxy"
 
 describe("Metrics", () => {
-  it.effect("count decisions by result and origin, stale ones included, and the seconds of reviews", () => {
+  it.effect("count decisions by result and origin, and measure reviews", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
-      yield* Effect.all([who(), who(), who("bogus"), may(), may()])
+      yield* Effect.all([tokenResult(), tokenResult(), tokenResult("bogus"), accessResult(), accessResult()])
       reviews.state.failure = unreachable
       yield* TestClock.adjust("10 minutes")
-      yield* Effect.all([who(), may(), who("another")])
-      yield* who(jwt(1))
+      yield* Effect.all([tokenResult(), accessResult(), tokenResult("another")])
+      yield* tokenResult(jwt(1))
       yield* Effect.ignore(
         Authenticator.use(({ authenticate }) =>
           authenticate({ token: Option.none(), certificate: Option.some(Result.fail("expired")) })
@@ -47,11 +58,11 @@ describe("Metrics", () => {
     }).pipe(Effect.provide(layerOf(reviews)), Effect.provideService(Metric.MetricRegistry, new Map()))
   })
 
-  it.effect("count the reviews that wait, and those that are never sent, by reason", () => {
+  it.effect("count queued reviews, and those that are never sent by reason", () => {
     const reviews = makeReviews()
     reviews.state.gate = Effect.never
     const strangers = (count: number, name: string) =>
-      Effect.forEach(Array.from({ length: count }), (_, n) => Effect.forkChild(who(`${name}-${n}`)))
+      Effect.forEach(Array.from({ length: count }), (_, n) => Effect.forkChild(tokenResult(`${name}-${n}`)))
     return Effect.gen(function* () {
       const leaving = yield* strangers(Limits.maxReviewsPerLane + 20, "leaving")
       yield* settle
@@ -63,7 +74,7 @@ describe("Metrics", () => {
       assert.include(during, `${prefix}_access_callers_waiting ${Limits.maxQueuedPerLane}\n`)
       assert.include(during, `${prefix}_access_reviews_dropped_total{reason="abandoned"} 20\n`)
       assert.include(during, `${prefix}_access_reviews_dropped_total{reason="overflow"} 1\n`)
-      yield* pass(Limits.maxQueueTime + Limits.reviewTimeout)
+      yield* advance(Duration.toMillis(Limits.maxQueueTime) + Duration.toMillis(Limits.reviewTimeout))
       yield* Fiber.joinAll(waiting)
       const after = yield* PrometheusMetrics.format()
       const sent = reviews.asked.tokens.length - Limits.maxReviewsPerLane

@@ -215,7 +215,7 @@ describe("CredentialStore from an API server", () => {
         yield* TestClock.adjust("5 minutes")
         assert.isFalse((yield* status).synced)
         assert.lengthOf(
-          log.matching("Warn", "ModuleSources of the API server", "403", "RBAC does not let us"),
+          log.matching("Warn", "ModuleSources of the API server", "403", "RBAC does not allow us"),
           1
         )
         api.refusal = undefined

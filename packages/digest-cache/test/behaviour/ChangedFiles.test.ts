@@ -11,17 +11,17 @@ import { type Harness, withHarness } from "../Harness.ts"
 const large = 1_000_003
 const small = 200_000
 
-/** Longer than it takes for a last use to be saved. */
+/** Longer than the interval at which last uses are saved. */
 const untilSaved = "31 seconds"
 
-/** Turns a byte of a file, as somebody else would, at a time of its own or with the time put back to what it was. */
+/** Flips a bit of a file as another program would, and changes or restores its mtime. */
 const turn = (file: string, options: { readonly at: number; readonly time: "changed" | "restored" }) =>
   Effect.sync(() => {
     const { mtimeMs } = statSync(file)
     const bytes = readFileSync(file)
     bytes[options.at] = (bytes[options.at] ?? 0) ^ 1
     writeFileSync(file, bytes, { flag: "r+" })
-    // In the middle of a millisecond: as seconds in floating point, its beginning may be read as the end of the one before.
+    // The middle of a millisecond: its start, in floating-point seconds, may be rounded to the previous millisecond.
     const time = options.time === "changed" ? 1000 : (Math.floor(mtimeMs) + 0.5) / 1000
     utimesSync(file, time, time)
   })
@@ -29,7 +29,7 @@ const turn = (file: string, options: { readonly at: number; readonly time: "chan
 /** The path of the one package on disk. */
 const onlyFile = (harness: Harness) => Effect.map(harness.blobs, ([name = "none"]) => harness.pathOf(name))
 
-/** The path of the one file there is, also where it is still being written. */
+/** The path of the only file, which may still be in progress. */
 const anyFile = (harness: Harness) =>
   Effect.map(Effect.orDie(harness.fs.readDirectory(`${harness.directory}/blobs`)), ([name = "none"]) =>
     harness.pathOf(name)
@@ -39,7 +39,7 @@ const opened = (wanted: TestPackage) => DigestCache.use((cache) => cache.open(wa
 
 type Opened = Effect.Success<ReturnType<typeof opened>>
 
-/** Reads on to the end, and tells of the error that came in place of the last bytes. */
+/** Reads until the error that replaces the last bytes. */
 const brokenAt = Effect.fnUntraced(function* (body: ReturnType<Opened["body"]>, begun: number) {
   if (body._tag === "Bytes") return assert.fail("a large package has a reader")
   const buffer = new Uint8Array(100_000)
@@ -81,13 +81,13 @@ describe("a file that changes while it is read", () => {
               const body = reading.body(0, large)
               if (body._tag === "Bytes") return assert.fail("a large package has a reader")
               const begun = yield* body.reader.read(new Uint8Array(1000))
-              // A part of it is asked for too, all of which comes before the change.
+              // A second reader reads a part before the change.
               const other = yield* follow(wanted, { start: 10, end: 2000 })
               yield* settled(wanted)
               yield* other.at(1990)
               yield* turn(yield* onlyFile(harness), { at: 500_000, time })
               assertBroken(yield* brokenAt(body, begun))
-              // The one who looks next finds a wrong byte, the one after has it anew.
+              // The next caller finds the wrong byte, the one after fetches the package again.
               assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
               assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
             })
@@ -189,7 +189,7 @@ describe("a file that changes between stat and read", () => {
         yield* harness.run(
           Effect.gen(function* () {
             yield* Effect.andThen(get(wanted), settled(wanted))
-            // Verified by a use, and out of memory again.
+            // Verified by a use, then evicted from memory.
             for (const next of ["verified", "changed"]) {
               yield* Effect.andThen(get(other), settled(other))
               if (next === "verified")
@@ -251,7 +251,7 @@ describe("the cache's own changes of its files", () => {
             const body = reader.body(0, large)
             if (body._tag === "Bytes") return assert.fail("a large package has a reader")
             const buffer = new Uint8Array(large)
-            // From the file, or its memory: all but what is held back.
+            // All bytes but the tail that is held back.
             let count = 0
             while (count < large - 64 * 1024)
               count += yield* body.reader.read(buffer.subarray(count, large - 64 * 1024))
@@ -291,7 +291,7 @@ describe("the cache's own changes of its files", () => {
                         turn(file, { at: 500_000, time: "changed" })
                       )
                     })
-              // Who reads it when it comes may be broken off.
+              // The reader of the fill may be broken.
               yield* Effect.andThen(Effect.exit(get(wanted)), settled(wanted))
               yield* adjust(untilSaved)
               yield* settle

@@ -12,7 +12,7 @@ const small = 10_000
 
 const opened = (wanted: TestPackage) => DigestCache.use((cache) => cache.open(wanted.key, wanted.source()))
 
-/** What `peek` and `open` say at the same moment. */
+/** The results of `peek` and `open` at the same moment. */
 const bothOf = (wanted: TestPackage) =>
   Effect.gen(function* () {
     const peeked = yield* peek(wanted.key)
@@ -36,7 +36,7 @@ describe("joining a fill", () => {
             operation === "rename"
               ? Effect.andThen(Deferred.succeed(renamed, undefined), goOn.await)
               : Effect.void
-          // The fill, which nobody else holds, ends after so many turns of the one who joins, who yields at other steps
+          // The fill without other callers ends after a number of turns of the joining caller, which yields at other steps
           // each time.
           for (let turns = 0; turns < 24; turns++) {
             for (let operations = 3; operations < 10; operations++) {
@@ -89,7 +89,7 @@ describe("peek and open", () => {
               yield* settle
               yield* goOn.open
               assert.deepStrictEqual(yield* Fiber.join(midway), ["collapsed", "collapsed"])
-              // Nobody has a small package before it is kept.
+              // Callers receive a small package only after its commit.
               const waiting = size === small ? "collapsed" : "hit"
               assert.deepStrictEqual(yield* Fiber.join(verified), [waiting, waiting])
               yield* Fiber.join(first)
@@ -139,7 +139,7 @@ describe("removing a package and caching it again", () => {
             operation === "remove" && path.endsWith(name)
               ? Effect.andThen(Deferred.succeed(removing, undefined), goOn.await)
               : Effect.void
-          // Not as long as its name says: dropped.
+          // A size other than in its name: the entry is dropped.
           yield* Effect.orDie(harness.fs.truncate(harness.pathOf(name), 7))
           const dropping = yield* Effect.forkChild(get(wanted))
           yield* Deferred.await(removing)
@@ -165,7 +165,7 @@ describe("removing a package and caching it again", () => {
           const cache = yield* DigestCache
           const goOn = Latch.makeUnsafe(false)
           const renaming = Deferred.makeUnsafe<void>()
-          // The same package, once for each of two platforms: one name for both.
+          // The same package for two platforms has one name.
           const [present, coming] = [1, 1].map((seed) => new TestPackage({ size: large, seed }))
           if (present === undefined || coming === undefined) return
           const other = new TestPackage({ size: large, seed: 2 })
@@ -174,7 +174,7 @@ describe("removing a package and caching it again", () => {
           yield* cache.open(key, coming.source())
           yield* Effect.andThen(get(present), settled(present))
           const [name = ""] = (yield* harness.blobs).filter((name) => !name.startsWith("ingest-"))
-          // While another package is being added, that one has to wait, and behind it who drops its twin.
+          // While another package is committed, this commit waits, and then the removal behind it.
           harness.hooks.before = (operation) =>
             operation === "rename"
               ? Effect.andThen(Deferred.succeed(renaming, undefined), goOn.await)
@@ -213,7 +213,7 @@ describe("removing a package and caching it again", () => {
                 goOn = Latch.makeUnsafe(false)
                 const looked = Deferred.makeUnsafe<void>()
                 let looks = 0
-                // The last step of a look, which is of two, and no more.
+                // The second and last step of reading a fingerprint.
                 harness.hooks.after = (operation) =>
                   operation === "stat" && ++looks === 2
                     ? Effect.andThen(Deferred.succeed(looked, undefined), goOn.await)

@@ -11,7 +11,7 @@ import { cap, packages } from "../fixtures/packages.ts"
 
 const filler = fileURLToPath(new URL("../fixtures/filler.ts", import.meta.url))
 
-/** Kills a filling cache so many milliseconds after it began. */
+/** Kills a filling cache `delay` milliseconds after its start. */
 const fillAndKill = (directory: string, compiled: string, delay: number) =>
   Effect.gen(function* () {
     const child = yield* ChildProcess.make(process.execPath, [filler, directory], {
@@ -27,7 +27,7 @@ const fillAndKill = (directory: string, compiled: string, delay: number) =>
 
 const wanted = packages()
 
-/** Kills a cache over one directory again and again; answers what was seen of it each time. */
+/** Kills a cache over one directory once per delay, and returns what was found after each kill. */
 const killEach = (delays: ReadonlyArray<number>, compiled: string) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem

@@ -9,7 +9,7 @@ import { diskUse } from "@registry-packages-proxy/testkit/blob-store/DiskUse"
 
 const cap = 4 * 1024 * 1024
 
-/** A cache whose disk use is looked at after every change, and what was the most of it. */
+/** A cache whose disk use is measured after every change, and the largest measurement. */
 const sampled = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const directory = yield* fs.makeTempDirectoryScoped()
@@ -64,7 +64,7 @@ describe("the cap on disk use", () => {
       Effect.gen(function* () {
         const [used, other, next] = [1, 2, 3].map((seed) => new TestPackage({ size: 1_500_000, seed }))
         if (used === undefined || other === undefined || next === undefined) return
-        // Its bytes are all there a moment before its fill lets go of its room.
+        // The bytes are complete just before the fill releases its space.
         yield* Effect.forEach([used, other], (wanted) => Effect.andThen(get(wanted), settled(wanted)))
         yield* Effect.gen(function* () {
           const cache = yield* DigestCache

@@ -30,7 +30,7 @@ describe("DigestCache on a failing disk", () => {
         }
         assert.isTrue(yield* degraded)
       }).pipe(
-        // mkdir says ENOENT there, as it does below a mount whose directory was removed.
+        // mkdir fails with ENOENT here, as below a mount whose directory was removed.
         Effect.provide(
           DigestCache.layer({ directory: "/proc/registry-packages-proxy", cap: defaultCap }).pipe(
             Layer.provide(NodeServices.layer)
@@ -80,7 +80,7 @@ describe("DigestCache on a failing disk", () => {
               const readers = yield* Effect.forEach(ranges, ([start, end]) => follow(wanted, { start, end }))
               const [first] = readers
               yield* Effect.andThen(wanted.held, first?.at(400_000) ?? Effect.void)
-              // Has read nothing when it happens, and reads only afterwards.
+              // Reads nothing before the failure.
               const idle = yield* (yield* DigestCache).open(wanted.key, wanted.source())
               yield* harness.faults.set({ operation: "write", reason })
               wanted.proceed()
@@ -138,7 +138,7 @@ describe("DigestCache on a failing disk", () => {
             }
             const body = opened.body(0, wanted.size)
             if (body._tag === "Bytes") return assert.fail("a large package has a reader")
-            // Up to the place where it passes by, and a piece more.
+            // Up to the position where it bypasses the cache, and one more chunk.
             let position = 0
             const into = new Uint8Array(100_000)
             while (position < at + into.length) {
@@ -149,7 +149,7 @@ describe("DigestCache on a failing disk", () => {
             const before = taken
             for (let turn = 0; turn < 1000; turn++) yield* Effect.yieldNow
             assert.strictEqual(taken, before)
-            // What was written and lost, what one pull brings, what is held back.
+            // At most: the failed write, one pull, the tail that is held back.
             assert.isAtMost(taken, position + 512 * 1024 + 3 * 64 * 1024)
             const rest = yield* readAll(body.reader)
             assert.isTrue(rest.equals(wanted.bytes.subarray(position)))
@@ -230,7 +230,6 @@ describe("DigestCache on a failing disk", () => {
     )
   )
 
-  // Found by the random schedules: it was degraded until the next hit on disk, however many packages were kept.
   it.effect("a cached package resets degraded after a failed read", () =>
     withHarness((harness) =>
       harness.run(

@@ -24,12 +24,12 @@ describe("the modes of the cache's files", () => {
         yield* loosen
         yield* harness.run(Effect.map(get(wanted), ({ result }) => assert.strictEqual(result, "hit")))
         assert.deepStrictEqual(yield* modes, ["700", "700", "600"])
-        // A directory that others keep things in is theirs too, and so is its mode.
+        // A directory with foreign files keeps its mode.
         yield* loosen
         yield* Effect.orDie(harness.fs.writeFile(`${harness.directory}/notes`, new Uint8Array(1)))
         yield* harness.run(Effect.map(get(wanted), ({ result }) => assert.strictEqual(result, "hit")))
         assert.deepStrictEqual(yield* modes, ["775", "700", "600"])
-        // Where it may not, it does without.
+        // If chmod fails, the cache continues.
         yield* loosen
         yield* harness.faults.set({ operation: "chmod", reason: "PermissionDenied" })
         yield* harness.run(Effect.map(get(wanted), ({ result }) => assert.strictEqual(result, "hit")))

@@ -25,7 +25,7 @@ const isCached = (wanted: TestPackage) => Effect.map(peek(wanted.key), Option.is
 
 const degraded = DigestCache.use((cache) => cache.degraded)
 
-/** The volume says it is full, so many times from the nth call on. */
+/** Makes the volume full for `times` calls from call number `from`. */
 const full = (
   harness: Harness,
   options: {
@@ -63,7 +63,7 @@ describe("DigestCache on a volume that is full below its cap", () => {
                   assert.isTrue(yield* isCached(first), "used last")
                   assert.isTrue(yield* isCached(third))
                   yield* harness.faults.set()
-                  // What is in memory goes on being served.
+                  // A package in memory is still served.
                   assert.strictEqual((yield* get(second)).result, size === small ? "memory" : "miss")
                   yield* settled(second)
                   yield* assertRoom()
@@ -91,7 +91,7 @@ describe("DigestCache on a volume that is full below its cap", () => {
           ] as const
           const readers = yield* Effect.forEach(ranges, ([start, end]) => follow(wanted, { start, end }))
           yield* wanted.held
-          // Reads nothing before.
+          // Reads nothing before the failure.
           const idle = yield* DigestCache.use((cache) => cache.open(wanted.key, wanted.source()))
           yield* full(harness, { operation: "write" })
           wanted.proceed()

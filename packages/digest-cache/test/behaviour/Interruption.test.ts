@@ -8,7 +8,7 @@ import { assertRoom, defaultCap, openIn, unfinished, withHarness } from "../Harn
 const large = 1_000_003
 const small = 10_000
 
-/** Where a source can be waited for, and so everything else interrupted: resolving, the first byte, midway, the end. */
+/** The points at which a source can pause: while resolving, before the first byte, midway, at the end. */
 const stages = (size: number) => [-1, 0, size >> 1, size]
 
 const causeTag = (
@@ -55,7 +55,7 @@ describe("an interrupted DigestCache", () => {
             assert.strictEqual(wanted.streams, 0)
             assert.deepStrictEqual(openIn(harness.directory), [])
             assert.deepStrictEqual(yield* unfinished(harness.fs, harness.directory), [])
-            // Who asks a cache that has stopped is answered, not left waiting.
+            // A caller of a stopped cache receives an error and does not wait.
             const late = yield* Effect.exit(
               Effect.provideContext(get(new TestPackage({ size, seed: 2 })), services)
             )

@@ -15,7 +15,7 @@ const degraded = DigestCache.use((cache) => cache.degraded)
 
 const list = BlobStore.use((store) => store.list)
 
-/** Runs a test on a cache over a store that can fail. The store's memory takes the next small package only. */
+/** Runs a test on a cache over a store that can fail. The cache's memory has space for one small package. */
 const overFaults = <E>(
   body: (set: StoreFaults["Service"]["set"]) => Effect.Effect<void, E, DigestCache | BlobStore | Scope.Scope>
 ) =>
@@ -140,7 +140,7 @@ describe("DigestCache over a failing store", () => {
   )
 })
 
-/** Each look takes longer than the one before, and finds what was there when it began. */
+/** Each look-up takes longer than the previous one, and returns the state at its begin. */
 const slowlyFinding = DigestCache.layerStore().pipe(
   Layer.provide(
     Layer.effect(

@@ -9,7 +9,7 @@ import { assertRoom, unfinished, withHarness } from "../Harness.ts"
 const large = 600_000
 const small = 10_000
 
-/** How the name of a package's file begins. */
+/** The begin of the name of a package's file. */
 const nameStart = ({ key }: TestPackage) => key.manifestDigest.replace(":", "-")
 
 const isCached = (wanted: TestPackage) => Effect.map(peek(wanted.key), Option.isSome)
@@ -43,11 +43,11 @@ describe("unfinished files of an earlier run", () => {
                 assert.deepStrictEqual(yield* get(first), { result: "hit", right: true })
                 assert.isTrue(yield* cache.degraded)
                 assert.isFalse(yield* isCached(cut))
-                // What is left over takes room.
+                // Files that cannot be removed stay charged.
                 assert.deepStrictEqual(yield* get(next), { result: "bypass", right: true })
                 assert.isTrue((yield* get(cut)).right)
                 yield* settle
-                // And is in nobody's way.
+                // New temporary files use other names.
                 const little = new TestPackage({ size: small, seed: 9 })
                 assert.deepStrictEqual(yield* get(little), { result: "miss", right: true })
                 yield* faults.set()

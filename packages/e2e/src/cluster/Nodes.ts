@@ -1,6 +1,6 @@
 import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
 import * as ClusterLocation from "@registry-packages-proxy/kubernetes/ClusterLocation"
-import * as NodeApiServer from "@registry-packages-proxy/kubernetes/NodeApiServer"
+import { ApiServer } from "@registry-packages-proxy/kubernetes/ApiServer"
 import type { Resource } from "@registry-packages-proxy/kubernetes/Resource"
 import { Effect, Layer, Scope, Stream } from "effect"
 import type { ControlPlane } from "./ControlPlane.ts"
@@ -58,7 +58,7 @@ export const make = Effect.fnUntraced(function* (
     return kubelet?.tell({ _tag: "Gone", path }) ?? Effect.void
   }
   const layerApi = KubernetesApi.layer.pipe(
-    Layer.provide(NodeApiServer.layer(ClusterLocation.kubeconfig(kubeconfig)))
+    Layer.provide(ApiServer.layerNode(ClusterLocation.kubeconfig(kubeconfig)))
   )
   yield* KubernetesApi.use((api) =>
     Stream.runForEach(api.listWatch(resource), (event) => {

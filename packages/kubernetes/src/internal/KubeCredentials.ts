@@ -5,21 +5,21 @@ import type { RequestOptions } from "node:https"
 
 const { readFileSync } = process.getBuiltinModule("node:fs")
 
-/** The cluster and the user of a kubeconfig's current context, and what client-node keeps of them between requests. */
+/** The credentials of a kubeconfig's current context. */
 export interface KubeCredentials {
-  /** What a request is made and authenticated with now: reads the files that are named, runs an exec plugin when it is time. */
+  /** Returns the options of an authenticated request. Reads the files of the kubeconfig, and runs an exec plugin if needed. */
   readonly requestOptions: () => Promise<RequestOptions>
 }
 
-/** The content of `file`, which goes before `data` in base64. */
+/** The content of `file` if given, else of the base64 `data`. */
 const contentOf = (file: string | null | undefined, data: string | null | undefined): Buffer | undefined => {
   if (file) return readFileSync(file)
   return data ? Buffer.from(data, "base64") : undefined
 }
 
 /**
- * Authenticates with client-node's modules that do so. Its KubeConfig, which would choose between them, imports clients of all
- * of Kubernetes' API, three HTTP stacks and a YAML parser of its own.
+ * Authenticates with client-node's modules for exec plugins and token files. client-node's `KubeConfig` is not used: it
+ * imports all API clients, three HTTP stacks and a YAML parser.
  */
 export const make = (cluster: Cluster, user: User): KubeCredentials => {
   const authenticators = [new ExecAuth(), new FileAuth()]

@@ -33,7 +33,7 @@ describe("listWatch", () => {
   )
 
   it.effect(
-    "misses nothing that happens between the list and the watch",
+    "misses no change between the list and the watch",
     Effect.fn(function* () {
       const api = make()
       api.refusal = ({ query }) => {
@@ -66,7 +66,7 @@ describe("listWatch", () => {
   )
 
   it.effect(
-    "begins the list again where its continuation has expired",
+    "begins the list again if its continue token has expired",
     Effect.fn(function* () {
       const api = make()
       for (let index = 0; index < 501; index++) api.apply(path, thing(`thing-${index}`, "1"))
@@ -84,13 +84,13 @@ describe("listWatch", () => {
   )
 
   it.effect(
-    "goes on from the last bookmark",
+    "continues from the last bookmark",
     Effect.fn(function* () {
       const api = make()
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       assert.strictEqual(yield* next, "InTouch")
-      // A change of another kind: only a bookmark tells that time has passed.
+      // After a change of another kind, only a bookmark has the new version.
       api.apply("/apis/test.invalid/v1/others", thing("other", "1"))
       yield* settled
       yield* TestClock.adjust("1 minute")
@@ -103,7 +103,7 @@ describe("listWatch", () => {
   )
 
   it.effect(
-    "asks for watches of 5 to 10 minutes, and takes them up again where the server ends them, without a word",
+    "requests watches of 5 to 10 minutes, and continues after the server ends them",
     Effect.fn(function* () {
       const api = make({ bookmarks: false })
       const { next } = yield* follow(api)
@@ -122,7 +122,7 @@ describe("listWatch", () => {
 
   for (const gone of ["status", "event"] as const) {
     it.effect(
-      `reads anew after 410 as ${gone}, at once, and tells only what differs`,
+      `lists again immediately after 410 as ${gone}, and emits only differences`,
       Effect.fn(function* () {
         const api = make()
         api.gone = gone
@@ -151,7 +151,7 @@ describe("listWatch", () => {
   }
 
   it.effect(
-    "backs off from a server that says 410 to everything",
+    "backs off from a server that answers every watch with 410",
     Effect.fn(function* () {
       const api = make()
       api.refusal = ({ query }) => (query?.["watch"] === "true" ? 410 : undefined)
@@ -164,7 +164,7 @@ describe("listWatch", () => {
   )
 
   it.effect(
-    "backs off from a server that ends every watch at once",
+    "backs off from a server that ends every watch immediately",
     Effect.fn(function* () {
       const api = make({ bookmarks: false })
       const { next } = yield* follow(api)
@@ -180,7 +180,7 @@ describe("listWatch", () => {
   )
 
   it.effect(
-    "notices a connection that fell silent: after three minutes, where bookmarks came before",
+    "gives up a silent watch after three minutes if the server had sent bookmarks",
     Effect.fn(function* () {
       const api = make()
       const { next } = yield* follow(api)
@@ -203,7 +203,7 @@ describe("listWatch", () => {
   )
 
   it.effect(
-    "notices a connection that fell silent: half a minute after it should have ended, where none did",
+    "gives up a silent watch half a minute after its requested end if the server had sent no bookmarks",
     Effect.fn(function* () {
       const api = make({ bookmarks: false })
       const { next } = yield* follow(api)
@@ -222,7 +222,7 @@ describe("listWatch", () => {
   )
 
   it.effect(
-    "notices a server that takes requests and answers none",
+    "gives up on a server that accepts requests without answering",
     Effect.fn(function* () {
       const api = make()
       api.isStalled = true
@@ -235,7 +235,7 @@ describe("listWatch", () => {
   )
 
   it.effect(
-    "reads events however they are cut into pieces",
+    "reads events in any chunks",
     Effect.fn(function* () {
       const api = make()
       const { next } = yield* follow(api)
@@ -268,7 +268,7 @@ describe("listWatch", () => {
   )
 
   it.effect(
-    "counts a malformed line, goes on, and finds what it would have told once the watch ends",
+    "counts a malformed line, continues, and finds the change by a list after the watch",
     Effect.fn(function* () {
       const log = captureLog("Warn")
       const api = make()
@@ -292,7 +292,7 @@ describe("listWatch", () => {
   )
 
   it.effect(
-    "names objects that cannot be decoded, leaves them out, and tells of them once they can",
+    "logs and skips invalid objects by name, and emits them once they are valid",
     Effect.fn(function* () {
       const log = captureLog("Warn")
       const api = make()
@@ -312,15 +312,15 @@ describe("listWatch", () => {
         assert.strictEqual(yield* next, "Modified good=3")
       }).pipe(Effect.provide(log.layer))
       assert.strictEqual(log.lines.length, 3)
-      assert.include(log.lines[0], "Thing listed")
-      assert.include(log.lines[1], "Thing watched")
-      assert.include(log.lines[2], "Thing good")
+      assert.include(log.lines[0], `"name":"listed"`)
+      assert.include(log.lines[1], `"name":"watched"`)
+      assert.include(log.lines[2], `"name":"good"`)
       assert.notInclude(log.lines.join(), "s3cr3t")
     }, Effect.scoped)
   )
 
   it.effect(
-    "holds the server back where its consumer is slow",
+    "pauses the server while its consumer is slow",
     Effect.fn(function* () {
       const api = make()
       const { next } = yield* follow(api)
@@ -354,7 +354,7 @@ describe("listWatch", () => {
     [500, "Unreachable"]
   ] as const) {
     it.effect(
-      `tells that it is out of touch at ${status}, and heals`,
+      `emits OutOfTouch at ${status}, and recovers`,
       Effect.fn(function* () {
         const api = make()
         api.apply(path, thing("one", "1"))
@@ -374,7 +374,7 @@ describe("listWatch", () => {
   }
 
   it.effect(
-    "reads anew after an error event that is no 410",
+    "lists again after an error event other than 410",
     Effect.fn(function* () {
       const api = make()
       const { next } = yield* follow(api)
@@ -409,7 +409,7 @@ describe("listWatch of one name", () => {
   )
 
   it.effect(
-    "sees what happens between the get and the watch",
+    "misses no change between the get and the watch",
     Effect.fn(function* () {
       const api = make()
       api.apply(path, thing("wanted", "1"))
@@ -424,7 +424,7 @@ describe("listWatch of one name", () => {
   )
 
   it.effect(
-    "is not led back by events older than what was read",
+    "ignores events older than the object it read",
     Effect.fn(function* () {
       const api = make()
       api.apply(path, thing("wanted", "1"))
@@ -443,7 +443,7 @@ describe("listWatch of one name", () => {
   )
 
   it.effect(
-    "is not disturbed by history that is gone",
+    "needs no history of the server",
     Effect.fn(function* () {
       const api = make()
       api.apply(path, thing("wanted", "1"))

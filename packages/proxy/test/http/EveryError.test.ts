@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import * as Reviews from "@registry-packages-proxy/access-control/Reviews"
+import * as ReviewErrors from "@registry-packages-proxy/access-control/ReviewError"
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as PackageDescriptor from "@registry-packages-proxy/domain/PackageDescriptor"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
@@ -94,7 +94,7 @@ const plain = (
   packages?: number
 ) => Effect.flatMap(startPlain(open, packages), (ask) => ask(target, request))
 
-const secure = (token: string | undefined, failure?: Reviews.ReviewError["reason"]) =>
+const secure = (token: string | undefined, failure?: ReviewErrors.ReviewError["reason"]) =>
   Effect.gen(function* () {
     const proxy = yield* startSecure()
     proxy.reviews.state.failure = failure
@@ -141,13 +141,13 @@ const rows: ReadonlyArray<Row> = [
   },
   {
     what: "503: nobody can be asked",
-    provoke: secure(tokens.packages, new Reviews.Unreachable({ detail: "down" })),
+    provoke: secure(tokens.packages, new ReviewErrors.Unreachable({ detail: "down" })),
     status: 503,
     error: "Unreachable"
   },
   {
     what: "503: we may not ask",
-    provoke: secure(tokens.packages, new Reviews.Forbidden({ detail: "403" })),
+    provoke: secure(tokens.packages, new ReviewErrors.Forbidden({ detail: "403" })),
     status: 503,
     error: "Forbidden"
   },

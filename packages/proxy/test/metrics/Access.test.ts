@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Forbidden, Invalid, Unreachable } from "@registry-packages-proxy/access-control/Reviews"
+import { Forbidden, Invalid, Unreachable } from "@registry-packages-proxy/access-control/ReviewError"
 import { Deferred, Effect, Fiber, Option, Redacted } from "effect"
 import { tokenOf } from "../../src/http/access/Access.ts"
 import { startSecure, tokens } from "../http/SecureHarness.ts"

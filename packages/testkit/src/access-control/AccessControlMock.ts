@@ -3,7 +3,7 @@ import { Authenticator } from "@registry-packages-proxy/access-control/Authentic
 import * as ClientCertificate from "@registry-packages-proxy/access-control/ClientCertificate"
 import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
 import { format } from "@registry-packages-proxy/access-control/ResourceRule"
-import { Unreachable } from "@registry-packages-proxy/access-control/Reviews"
+import { Unreachable } from "@registry-packages-proxy/access-control/ReviewError"
 import type { User } from "@registry-packages-proxy/access-control/User"
 import { Clock, Effect, Layer, Option, Redacted } from "effect"
 

@@ -1,5 +1,6 @@
 import { format, type ResourceRule } from "@registry-packages-proxy/access-control/ResourceRule"
-import { ReviewError, Reviews } from "@registry-packages-proxy/access-control/Reviews"
+import { ReviewError } from "@registry-packages-proxy/access-control/ReviewError"
+import { Reviews } from "@registry-packages-proxy/access-control/Reviews"
 import { authenticatedGroup, User } from "@registry-packages-proxy/access-control/User"
 import { Effect, Layer, Option, Redacted } from "effect"
 

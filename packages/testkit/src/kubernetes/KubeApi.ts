@@ -1,6 +1,6 @@
 import { type ApiRequest, type ApiResponse, ApiServer } from "@registry-packages-proxy/kubernetes/ApiServer"
 import { type KubernetesError, unreachable } from "@registry-packages-proxy/kubernetes/KubernetesError"
-import { Clock, Deferred, Effect, Layer, type Scope, Stream } from "effect"
+import { Clock, Deferred, Duration, Effect, Layer, type Scope, Stream } from "effect"
 import { KubeApiReviews } from "./KubeApiReviews.ts"
 import { type Change, type CollectionPath, KubeApiStore } from "./KubeApiStore.ts"
 import { KubeApiWatch, line } from "./KubeApiWatch.ts"
@@ -27,7 +27,7 @@ interface Watching {
   readonly watch: KubeApiWatch
 }
 
-const json = (status: number, value: unknown, retryAfter?: number): ApiResponse => ({
+const json = (status: number, value: unknown, retryAfter?: Duration.Duration): ApiResponse => ({
   status,
   retryAfter,
   body: Stream.make(new TextEncoder().encode(JSON.stringify(value)))
@@ -52,7 +52,7 @@ const reasons: Readonly<Record<number, string>> = {
   503: "ServiceUnavailable"
 }
 
-const status = (code: number, retryAfter?: number): ApiResponse =>
+const status = (code: number, retryAfter?: Duration.Duration): ApiResponse =>
   json(code, failure(code, reasons[code] ?? "Unknown"), retryAfter)
 
 /**
@@ -140,7 +140,7 @@ export class KubeApi {
     if (this.isStalled) return yield* Effect.never
     const refused = this.refusal?.(request)
     if (refused !== undefined) {
-      return status(refused, this.retryAfter === undefined ? undefined : this.retryAfter * 1000)
+      return status(refused, this.retryAfter === undefined ? undefined : Duration.seconds(this.retryAfter))
     }
     if (request.method === "POST") return this.#create(request)
     const kind = this.#options.collections[request.path]

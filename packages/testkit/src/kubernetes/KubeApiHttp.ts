@@ -1,5 +1,5 @@
 import type { ApiRequest } from "@registry-packages-proxy/kubernetes/ApiServer"
-import { Effect, Predicate, Stream } from "effect"
+import { Effect, Predicate, Stream, Duration } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { ServerCertificate } from "../machine/Certificates.ts"
 import type { KubeApi } from "./KubeApi.ts"
@@ -61,7 +61,7 @@ const answer = Effect.fnUntraced(function* (
   const { retryAfter, status } = head
   response.writeHead(status, {
     "content-type": "application/json",
-    ...(retryAfter === undefined ? {} : { "retry-after": String(retryAfter / 1000) })
+    ...(retryAfter === undefined ? {} : { "retry-after": String(Duration.toSeconds(retryAfter)) })
   })
   response.flushHeaders()
   yield* Stream.runForEach(head.body, (chunk) => write(response, chunk))

@@ -8,10 +8,10 @@ export interface Extension {
   readonly value: Buffer
 }
 
-/** Extensions by OID, the OID as the hexadecimal of its DER content. */
+/** Extensions by the hexadecimal DER content of their OID. */
 export type Extensions = ReadonlyMap<string, Extension>
 
-/** OIDs as keys of `Extensions`: id-ce 14, 15, 17, 19, 30 and 37, and Netscape's certificate type. */
+/** Keys of `Extensions`. */
 export const oid = {
   keyUsage: "551d0f",
   subjectAltName: "551d11",
@@ -24,23 +24,23 @@ export const oid = {
 const [boolean, octetString, versionThree] = [0x01, 0x04, 0xa3]
 
 const only = (content: Buffer): Buffer => {
-  const [value, ...others] = DerReader.values(content)
+  const [value, ...others] = DerReader.readValues(content)
   if (value === undefined || others.length > 0) throw new RangeError("not one DER value")
   return value.content
 }
 
-/** The extensions of a certificate; throws where its DER cannot be read, or one is there twice. */
+/** Reads the extensions of a certificate. Throws if its DER is malformed or an extension occurs twice. */
 export const read = (certificate: X509Certificate): Extensions => {
   const extensions = new Map<string, Extension>()
-  const [body] = DerReader.values(only(certificate.raw))
-  const field = DerReader.values(body?.content ?? Buffer.of()).find(({ tag }) => tag === versionThree)
+  const [body] = DerReader.readValues(only(certificate.raw))
+  const field = DerReader.readValues(body?.content ?? Buffer.of()).find(({ tag }) => tag === versionThree)
   if (field === undefined) return extensions
-  for (const { content } of DerReader.values(only(field.content))) {
-    const [id, ...rest] = DerReader.values(content)
+  for (const { content } of DerReader.readValues(only(field.content))) {
+    const [id, ...rest] = DerReader.readValues(content)
     const value = rest.at(-1)
     if (id === undefined || value?.tag !== octetString) throw new RangeError("not an extension")
     const key = id.content.toString("hex")
-    if (extensions.has(key)) throw new RangeError("an extension is there twice")
+    if (extensions.has(key)) throw new RangeError("an extension occurs twice")
     extensions.set(key, { isCritical: rest[0]?.tag === boolean, value: value.content })
   }
   return extensions

@@ -1,4 +1,4 @@
-/** The parts of DER (X.690) that a certificate is made of; each answers an encoded value. */
+/** An encoder for the DER (X.690) types of a certificate. Each function returns an encoded value. */
 
 const tagged = (tag: number, ...contents: ReadonlyArray<Uint8Array>): Buffer => {
   const content = Buffer.concat(contents)
@@ -12,7 +12,7 @@ export const set = (...items: ReadonlyArray<Uint8Array>): Buffer => tagged(0x31,
 export const octets = (content: Uint8Array): Buffer => tagged(0x04, content)
 export const bits = (content: Uint8Array): Buffer => tagged(0x03, Buffer.of(0), content)
 export const text = (value: string): Buffer => tagged(0x0c, Buffer.from(value))
-export const yes = Buffer.of(0x01, 0x01, 0xff)
+export const booleanTrue = Buffer.of(0x01, 0x01, 0xff)
 
 /** A positive integer, most significant byte first. */
 export const integer = (bytes: Uint8Array): Buffer =>
@@ -35,10 +35,10 @@ export const oid = (dotted: string): Buffer => {
   return tagged(0x06, Buffer.from(bytes))
 }
 
-/** A moment, as certificates write those from 2050 on and may not write others: see `time`. */
+/** GeneralizedTime, for times from 2050 on only. See `time`. */
 const generalized = (date: Date): Buffer => tagged(0x18, Buffer.from(`${digits(date)}Z`))
 const utc = (date: Date): Buffer => tagged(0x17, Buffer.from(`${digits(date).slice(2)}Z`))
 const digits = (date: Date): string => date.toISOString().replaceAll(/\D/g, "").slice(0, 14)
 
-/** A moment to the second (RFC 5280, section 4.1.2.5). */
+/** A time in seconds, as UTCTime or GeneralizedTime (RFC 5280, section 4.1.2.5). */
 export const time = (date: Date): Buffer => (date.getUTCFullYear() < 2050 ? utc(date) : generalized(date))

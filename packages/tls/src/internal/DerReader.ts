@@ -1,12 +1,12 @@
-/** A value of DER (X.690). */
-export interface Value {
+/** A DER (X.690) value. */
+export interface DerValue {
   readonly tag: number
   readonly content: Buffer
 }
 
-/** The values in a constructed one's content, in order; throws where it is no DER with tags of one byte. */
-export const values = (content: Buffer): ReadonlyArray<Value> => {
-  const found: Array<Value> = []
+/** Reads the values in the content of a constructed value. Throws if it is not DER with tags of one byte. */
+export const readValues = (content: Buffer): ReadonlyArray<DerValue> => {
+  const found: Array<DerValue> = []
   let at = 0
   while (at < content.length) {
     const tag = content.readUInt8(at)
@@ -15,7 +15,7 @@ export const values = (content: Buffer): ReadonlyArray<Value> => {
     const length = lengthBytes === 0 ? first : content.readUIntBE(at + 2, lengthBytes)
     const start = at + 2 + lengthBytes
     at = start + length
-    if (at > content.length) throw new RangeError("a DER value is longer than what holds it")
+    if (at > content.length) throw new RangeError("a DER value is longer than its container")
     found.push({ tag, content: content.subarray(start, at) })
   }
   return found

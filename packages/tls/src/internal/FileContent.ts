@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto"
 import { Effect, type FileSystem, type PlatformError, Result } from "effect"
 
-/** Files larger than this hold no certificate. */
+/** The largest accepted file, in bytes. */
 const maxSize = 1024 * 1024
 
-/** What a look at some files found; `print` is equal for equal findings. */
+/** The content of some files, or the reason why one cannot be read. */
 export interface Reading {
-  readonly print: string
+  /** A hash of the result: equal for equal readings. */
+  readonly hash: string
   readonly texts: Result.Result<ReadonlyArray<string>, string>
 }
 
@@ -15,9 +16,9 @@ const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1)
 const explain = (path: string, { reason }: PlatformError.PlatformError): string => {
   switch (reason._tag) {
     case "NotFound":
-      return `there is no file ${baseName(path)}`
+      return `${baseName(path)} does not exist`
     case "PermissionDenied":
-      return `reading ${baseName(path)} is not permitted`
+      return `${baseName(path)} cannot be read: permission denied`
     default:
       return `${baseName(path)} cannot be read (${reason._tag})`
   }
@@ -30,15 +31,15 @@ const readOne = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, path: st
   return yield* fs.readFileString(path)
 })
 
-/** Reads files together; what keeps one from being read is a finding too. */
+/** Reads files. Never fails: a file that cannot be read is part of the result. */
 export const read = (fs: FileSystem.FileSystem, paths: ReadonlyArray<string>): Effect.Effect<Reading> =>
   Effect.forEach(paths, (path) =>
     Effect.mapError(readOne(fs, path), (error) => (typeof error === "string" ? error : explain(path, error)))
   ).pipe(
     Effect.result,
     Effect.map((texts) => ({
-      print: Result.match(texts, {
-        onFailure: (trouble) => `trouble: ${trouble}`,
+      hash: Result.match(texts, {
+        onFailure: (reason) => `failed: ${reason}`,
         onSuccess: (all) => createHash("sha256").update(JSON.stringify(all)).digest("base64")
       }),
       texts

@@ -1,70 +1,76 @@
 import { Option } from "effect"
 import * as Limits from "../Limits.ts"
 
-/** A decision and how long it is good for; times in milliseconds since the epoch. */
-export interface Entry<A> {
-  /** None is a no. */
+/** A decision and its lifetimes, in milliseconds since the epoch. */
+export interface CachedDecision<A> {
+  /** None is a refusal. */
   readonly verdict: Option.Option<A>
   readonly decidedAt: number
-  /** Until then it is used without asking. */
+  /** Until then it is used without a review. */
   readonly freshUntil: number
-  /** Until then it may stand in where nobody can be asked. */
+  /** Until then it is reused if a review fails. */
   readonly staleUntil: number
-  /** Not asked again before; set where asking failed. */
+  /** After a failed review: no review before this time. */
   retryAt: number
 }
 
-type Entries<A> = Map<string, Entry<A>>
+type Decisions<A> = Map<string, CachedDecision<A>>
 
 /**
- * Decisions by key, bounded. Each is evicted by its like alone: a yes to somebody who has a right by other such, a yes to
- * somebody of whom no right is known by other such, a no by other nos. Of each kind the least recently used goes first.
+ * A bounded cache of decisions by key, in three classes: acceptances of allowed users, other acceptances, refusals. A
+ * decision evicts only the least recently used one of its class.
  */
 export class DecisionCache<A> {
-  readonly #hasRight: (value: A) => boolean
-  readonly #withRight: Entries<A> = new Map()
-  readonly #withoutRight: Entries<A> = new Map()
-  readonly #no: Entries<A> = new Map()
+  readonly #isAllowedUser: (value: A) => boolean
+  readonly #allowedUsers: Decisions<A> = new Map()
+  readonly #otherUsers: Decisions<A> = new Map()
+  readonly #refusals: Decisions<A> = new Map()
 
-  /** `hasRight` says of whom a right is known; it may change its mind at any time, and counts when room is needed. */
-  constructor(hasRight: (value: A) => boolean) {
-    this.#hasRight = hasRight
+  /** `isAllowedUser` returns whether the user of an acceptance was recently allowed something. Its result may change. */
+  constructor(isAllowedUser: (value: A) => boolean) {
+    this.#isAllowedUser = isAllowedUser
   }
 
-  /** The decision under this key that may still be used, fresh or not. */
-  get(key: string, now: number): Entry<A> | undefined {
-    return look(this.#withRight, key, now) ?? look(this.#withoutRight, key, now) ?? look(this.#no, key, now)
+  /** The decision of this key if it may still be used, fresh or stale. */
+  get(key: string, now: number): CachedDecision<A> | undefined {
+    return (
+      look(this.#allowedUsers, key, now) ?? look(this.#otherUsers, key, now) ?? look(this.#refusals, key, now)
+    )
   }
 
-  set(key: string, entry: Entry<A>): void {
-    for (const entries of [this.#withRight, this.#withoutRight, this.#no]) entries.delete(key)
-    if (Option.isNone(entry.verdict)) add(this.#no, key, entry)
-    else if (this.#hasRight(entry.verdict.value)) add(this.#withRight, key, entry)
+  set(key: string, decision: CachedDecision<A>): void {
+    for (const decisions of [this.#allowedUsers, this.#otherUsers, this.#refusals]) decisions.delete(key)
+    if (Option.isNone(decision.verdict)) add(this.#refusals, key, decision)
+    else if (this.#isAllowedUser(decision.verdict.value)) add(this.#allowedUsers, key, decision)
     else {
-      const evicted = add(this.#withoutRight, key, entry)
-      // A right that became known since is not forgotten with those of whom none is.
-      if (evicted !== undefined && Option.exists(evicted[1].verdict, this.#hasRight)) {
-        add(this.#withRight, ...evicted)
+      const evicted = add(this.#otherUsers, key, decision)
+      // The user of the evicted decision may have been allowed something since.
+      if (evicted !== undefined && Option.exists(evicted[1].verdict, this.#isAllowedUser)) {
+        add(this.#allowedUsers, ...evicted)
       }
     }
   }
 }
 
-/** Adds an entry, and evicts the least recently used where that is one too many. */
-const add = <A>(entries: Entries<A>, key: string, entry: Entry<A>): [string, Entry<A>] | undefined => {
-  entries.set(key, entry)
-  if (entries.size <= Limits.maxRemembered) return undefined
-  const [oldest] = entries
-  if (oldest !== undefined) entries.delete(oldest[0])
+/** Adds a decision, and returns the least recently used one if that had to be evicted. */
+const add = <A>(
+  decisions: Decisions<A>,
+  key: string,
+  decision: CachedDecision<A>
+): [string, CachedDecision<A>] | undefined => {
+  decisions.set(key, decision)
+  if (decisions.size <= Limits.maxDecisions) return undefined
+  const [oldest] = decisions
+  if (oldest !== undefined) decisions.delete(oldest[0])
   return oldest
 }
 
-const look = <A>(entries: Entries<A>, key: string, now: number): Entry<A> | undefined => {
-  const entry = entries.get(key)
-  if (entry === undefined) return undefined
-  entries.delete(key)
-  // A clock that was set back would make it live longer than it may.
-  if (now >= entry.staleUntil || now < entry.decidedAt) return undefined
-  entries.set(key, entry)
-  return entry
+const look = <A>(decisions: Decisions<A>, key: string, now: number): CachedDecision<A> | undefined => {
+  const decision = decisions.get(key)
+  if (decision === undefined) return undefined
+  decisions.delete(key)
+  // If the clock was set back, the decision would live too long.
+  if (now >= decision.staleUntil || now < decision.decidedAt) return undefined
+  decisions.set(key, decision)
+  return decision
 }

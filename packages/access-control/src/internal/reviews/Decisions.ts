@@ -1,14 +1,17 @@
-import { Clock, Deferred, Effect, type Exit, type Fiber, Option, type Scope } from "effect"
+import { Clock, Deferred, Duration, Effect, type Exit, type Fiber, Option, type Scope } from "effect"
 import { type ReviewKind, Undecided } from "../../AccessError.ts"
-import type { ReviewError } from "../../Reviews.ts"
-import { DecisionCache, type Entry } from "./DecisionCache.ts"
+import type { ReviewError } from "../../ReviewError.ts"
 import * as Limits from "../Limits.ts"
+import { type CachedDecision, DecisionCache } from "./DecisionCache.ts"
 import type { Lane } from "./ReviewLanes.ts"
 import type { ReviewQueue } from "./ReviewQueue.ts"
 
-/** A decision and where it came from. */
-export interface Decided<A> {
-  /** None is a no. */
+const maxStaleAgeMillis = Duration.toMillis(Limits.maxStaleAge)
+const retryAfterOutageMillis = Duration.toMillis(Limits.retryAfterOutage)
+
+/** A decision and its origin. */
+export interface Decision<A> {
+  /** None is a refusal. */
   readonly verdict: Option.Option<A>
   readonly from: "review" | "memory" | "stale"
 }
@@ -16,32 +19,32 @@ export interface Decided<A> {
 interface Options<A> {
   readonly kind: ReviewKind
   readonly queue: ReviewQueue["Service"]
-  /** Milliseconds that a decision is fresh. */
-  readonly lifetime: (verdict: Option.Option<A>) => number
-  /** True where a right is known of the one whom a yes is about. */
-  readonly hasRight: (value: A) => boolean
-  /** The lane of reviews that confirm no right. */
+  /** The time for which a decision is fresh. */
+  readonly lifetime: (verdict: Option.Option<A>) => Duration.Duration
+  /** True if the user of an acceptance was recently allowed something. */
+  readonly isAllowedUser: (value: A) => boolean
+  /** The lane of reviews about all other users. */
   readonly lane: Lane
 }
 
-interface Question<A> {
-  /** A hash of everything the decision depends on. */
+interface DecisionRequest<A> {
+  /** A hash of everything that the decision depends on. */
   readonly key: string
   readonly review: Effect.Effect<Option.Option<A>, ReviewError>
-  /** When what was presented ends by itself, in milliseconds since the epoch. */
-  readonly endsAt: number
+  /** The expiry of the presented credentials, in milliseconds since the epoch. */
+  readonly expiresAt: number
 }
 
-/** A review on its way, for all who ask the same. */
-interface Flight<A> {
-  readonly decided: Deferred.Deferred<Decided<A>, Undecided>
+/** A review, queued or sent, that all callers with the same key wait for. */
+interface PendingReview<A> {
+  readonly decision: Deferred.Deferred<Decision<A>, Undecided>
   callers: number
   isSent: boolean
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
-/** What is remembered and can be used without asking. */
-const usable = <A>(entry: Entry<A>, now: number): Decided<A> | undefined =>
+/** The cached decision, if it can be used without a review. */
+const usable = <A>(entry: CachedDecision<A>, now: number): Decision<A> | undefined =>
   now < entry.freshUntil
     ? { verdict: entry.verdict, from: "memory" }
     : now < entry.retryAt
@@ -49,126 +52,129 @@ const usable = <A>(entry: Entry<A>, now: number): Decided<A> | undefined =>
       : undefined
 
 /**
- * Decisions of one kind, remembered: fresh ones are used as they are, one review is asked for any number of equal
- * questions at once, and where it cannot be, an earlier decision stands in. A review that was sent belongs to no request:
- * it is finished for the others. One that still waits for its turn is dropped when the last who wants it leaves.
+ * Makes decisions of one kind. Fresh decisions come from the cache; concurrent equal requests share one review; if the
+ * review fails, a stale decision is reused. A sent review completes even if its callers leave; a queued one is dropped when
+ * its last caller leaves.
  */
 export const make = Effect.fnUntraced(function* <A>(options: Options<A>) {
-  const { hasRight, kind, lifetime, queue } = options
+  const { isAllowedUser, kind, lifetime, queue } = options
   const scope: Scope.Scope = yield* Effect.scope
-  const cache = new DecisionCache<A>(hasRight)
-  const flights = new Map<string, Flight<A>>()
+  const cache = new DecisionCache<A>(isAllowedUser)
+  const pendingReviews = new Map<string, PendingReview<A>>()
 
-  const remember = ({ endsAt, key }: Question<A>, verdict: Option.Option<A>, askedAt: number): void => {
-    // A no does not end with the token.
-    const end = Option.isSome(verdict) ? endsAt : Number.POSITIVE_INFINITY
+  const store = ({ expiresAt, key }: DecisionRequest<A>, verdict: Option.Option<A>, sentAt: number): void => {
+    // The expiry of the credentials does not end a refusal.
+    const end = Option.isSome(verdict) ? expiresAt : Number.POSITIVE_INFINITY
     cache.set(key, {
       verdict,
-      decidedAt: askedAt,
-      freshUntil: Math.min(askedAt + lifetime(verdict), end),
-      staleUntil: Math.min(askedAt + Limits.stale, end),
+      decidedAt: sentAt,
+      freshUntil: Math.min(sentAt + Duration.toMillis(lifetime(verdict)), end),
+      staleUntil: Math.min(sentAt + maxStaleAgeMillis, end),
       retryAt: 0
     })
   }
 
-  const standIn = Effect.fnUntraced(function* (
+  const staleDecision = Effect.fnUntraced(function* (
     key: string,
     { reason }: ReviewError
-  ): Effect.fn.Return<Decided<A>, Undecided> {
+  ): Effect.fn.Return<Decision<A>, Undecided> {
     const now = yield* Clock.currentTimeMillis
     const entry = reason._tag === "Unreachable" ? cache.get(key, now) : undefined
     if (entry === undefined) return yield* new Undecided({ review: kind, reason })
-    entry.retryAt = now + Limits.pause
+    entry.retryAt = now + retryAfterOutageMillis
     return { verdict: entry.verdict, from: "stale" }
   })
 
-  const review = (
-    flight: Flight<A>,
-    question: Question<A>,
+  const startReview = (
+    pending: PendingReview<A>,
+    request: DecisionRequest<A>,
     lane: Lane,
-    hasStandIn: boolean
-  ): Effect.Effect<Decided<A>, Undecided> => {
+    hasStaleDecision: boolean
+  ): Effect.Effect<Decision<A>, Undecided> => {
     const sent = Effect.suspend(() => {
-      flight.isSent = true
-      return question.review
+      pending.isSent = true
+      return request.review
     })
-    return queue.ask({ kind, lane, hasStandIn, review: sent }).pipe(
-      Effect.map(({ askedAt, value }): Decided<A> => {
-        remember(question, value, askedAt)
+    return queue.send({ kind, lane, hasStaleDecision, review: sent }).pipe(
+      Effect.map(({ sentAt, value }): Decision<A> => {
+        store(request, value, sentAt)
         return { verdict: value, from: "review" }
       }),
       Effect.catchTags({
-        ReviewError: (error) => standIn(question.key, error),
+        ReviewError: (error) => staleDecision(request.key, error),
         Overloaded: (reason) => Effect.fail(new Undecided({ review: kind, reason }))
       })
     )
   }
 
-  const leave = (key: string, flight: Flight<A>): void => {
-    flight.callers--
-    if (flight.callers > 0 || flight.isSent || flights.get(key) !== flight) return
-    flights.delete(key)
-    flight.fiber?.interruptUnsafe()
+  const leave = (key: string, pending: PendingReview<A>): void => {
+    pending.callers--
+    if (pending.callers > 0 || pending.isSent || pendingReviews.get(key) !== pending) return
+    pendingReviews.delete(key)
+    pending.fiber?.interruptUnsafe()
   }
 
-  // Uninterruptible from the step that counts the caller to the one that has it wait.
+  // Uninterruptible from counting the caller to its wait.
   const decideTogether = (
-    question: Question<A>,
+    request: DecisionRequest<A>,
     lane: Lane,
-    hasStandIn: boolean
-  ): Effect.Effect<Decided<A>, Undecided> =>
+    hasStaleDecision: boolean
+  ): Effect.Effect<Decision<A>, Undecided> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.suspend(() => {
-        const { key } = question
-        const joined = flights.get(key)
-        const flight = joined ?? {
-          decided: Deferred.makeUnsafe<Decided<A>, Undecided>(),
+        const { key } = request
+        const joined = pendingReviews.get(key)
+        const pending = joined ?? {
+          decision: Deferred.makeUnsafe<Decision<A>, Undecided>(),
           callers: 0,
           isSent: false,
           fiber: undefined
         }
-        flight.callers++
+        pending.callers++
         const wait = Effect.ensuring(
-          restore(Deferred.await(flight.decided)),
-          Effect.sync(() => leave(key, flight))
+          restore(Deferred.await(pending.decision)),
+          Effect.sync(() => leave(key, pending))
         )
         if (joined !== undefined) return wait
-        flights.set(key, flight)
-        return review(flight, question, lane, hasStandIn).pipe(
-          Effect.onExit((exit: Exit.Exit<Decided<A>, Undecided>) =>
+        pendingReviews.set(key, pending)
+        return startReview(pending, request, lane, hasStaleDecision).pipe(
+          Effect.onExit((exit: Exit.Exit<Decision<A>, Undecided>) =>
             Effect.sync(() => {
-              if (flights.get(key) === flight) flights.delete(key)
-              Deferred.doneUnsafe(flight.decided, exit)
+              if (pendingReviews.get(key) === pending) pendingReviews.delete(key)
+              Deferred.doneUnsafe(pending.decision, exit)
             })
           ),
           Effect.forkIn(scope),
           Effect.flatMap((fiber) => {
-            flight.fiber = fiber
+            pending.fiber = fiber
             return wait
           })
         )
       })
     )
 
-  const ask = (question: Question<A>, entry: Entry<A> | undefined): Effect.Effect<Decided<A>, Undecided> => {
-    if (entry !== undefined && Option.exists(entry.verdict, hasRight)) {
-      return decideTogether(question, "renewal", true)
+  const review = (
+    request: DecisionRequest<A>,
+    entry: CachedDecision<A> | undefined
+  ): Effect.Effect<Decision<A>, Undecided> => {
+    if (entry !== undefined && Option.exists(entry.verdict, isAllowedUser)) {
+      return decideTogether(request, "renewal", true)
     }
     return queue
-      .wait(decideTogether(question, options.lane, entry !== undefined))
+      .whileWaiting(decideTogether(request, options.lane, entry !== undefined))
       .pipe(Effect.catchTag("Overloaded", (reason) => Effect.fail(new Undecided({ review: kind, reason }))))
   }
 
   return {
-    /** The decision about `question`; fails where there is none to be had. */
-    decide: (question: Question<A>): Effect.Effect<Decided<A>, Undecided> =>
-      Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<Decided<A>, Undecided> => {
-        const entry = cache.get(question.key, now)
-        const known = entry === undefined ? undefined : usable(entry, now)
-        return known === undefined ? ask(question, entry) : Effect.succeed(known)
+    /** Decides a request, from the cache or by a review. */
+    decide: (request: DecisionRequest<A>): Effect.Effect<Decision<A>, Undecided> =>
+      Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<Decision<A>, Undecided> => {
+        const entry = cache.get(request.key, now)
+        const cached = entry === undefined ? undefined : usable(entry, now)
+        return cached === undefined ? review(request, entry) : Effect.succeed(cached)
       }),
-    /** The decision that `decide` would answer at once, if there is one. */
-    known: (key: string, now: number): Decided<A> | undefined => {
+    /** The decision that `decide` would take from the cache, if any. */
+    cached: (key: string, now: number): Decision<A> | undefined => {
       const entry = cache.get(key, now)
       return entry === undefined ? undefined : usable(entry, now)
     }

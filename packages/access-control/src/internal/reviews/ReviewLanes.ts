@@ -1,38 +1,42 @@
+import { Duration } from "effect"
 import * as Limits from "../Limits.ts"
 
+const probeIntervalMillis = Duration.toMillis(Limits.probeInterval)
+const newestFirstAfterMillis = Duration.toMillis(Limits.newestFirstAfter)
+
 /**
- * The purpose of a review: to confirm a decision that lets a caller in, a first decision about an authenticated user's
- * access, or about a token. Earlier ones have precedence where lanes are equally busy.
+ * The purpose of a review: the renewal of a decision about an allowed user, a decision about an access, or about a token.
+ * If lanes are equally busy, renewals go first and tokens last.
  */
 export type Lane = "renewal" | "access" | "token"
 
 const lanes: ReadonlyArray<Lane> = ["renewal", "access", "token"]
 
-/** A review that waits for its place, has one, or has given it back. */
+/** The turn of a review in a lane: queued, begun or over. */
 export interface Turn {
   readonly lane: Lane
-  /** When it entered, in milliseconds since the epoch. */
+  /** The time it entered, in milliseconds since the epoch. */
   readonly since: number
   state: "queued" | "begun" | "over"
   /** Called once, when the review may begin. */
   readonly begin: () => void
-  /** Called once, when newer reviews pushed it out of the queue. */
-  readonly pushOut: () => void
+  /** Called once, when a newer review evicts it from the queue. */
+  readonly evict: () => void
 }
 
-/** Time, as far as the lanes need it. */
+/** The clock and alarm of `ReviewLanes`. */
 export interface Timer {
   /** Milliseconds since the epoch. */
   readonly now: () => number
-  /** Calls `ReviewLanes.advance` once, after so many milliseconds. */
+  /** Calls `ReviewLanes.advance` once, after this time. */
   readonly wake: (millis: number) => void
 }
 
 /**
- * Decides which review is sent next. Places are bounded in all and for each lane; a free one goes to the lane that has the
- * fewest. There the oldest is next while the queue moves, and the newest once it does not: whoever came first may have left,
- * and after a flood the next caller waits for nobody. While the API server is silent, reviews begin one at a time, each
- * `Limits.probeInterval`. A pure state machine: no method waits.
+ * Decides which review is sent next. Places are limited in total and per lane; a free place goes to the lane with the
+ * fewest. Within a lane the oldest review goes first while the queue moves. Once it does not, the newest goes first: older
+ * callers may have left, and a new caller does not wait behind a flood. While the API server is silent, one review begins
+ * per `Limits.probeInterval`. A state machine without effects.
  */
 export class ReviewLanes {
   readonly #timer: Timer
@@ -53,17 +57,17 @@ export class ReviewLanes {
     return lanes.reduce((sum, lane) => sum + this.#queued[lane].length, 0)
   }
 
-  /** True where the last review that ended got no answer in its time. */
+  /** True if the last review to end timed out. */
   get isSilent(): boolean {
     return this.#silent
   }
 
-  /** True where a review that enters this lane would begin at once. */
+  /** True if a review that enters this lane begins immediately. */
   isOpen(lane: Lane): boolean {
     return this.#hasPlace(lane) && !this.#isPaused()
   }
 
-  /** Queues a review, which may begin before this returns. */
+  /** Queues a review. It may begin before this method returns. */
   enter(turn: Turn): void {
     const queue = this.#queued[turn.lane]
     queue.push(turn)
@@ -71,13 +75,13 @@ export class ReviewLanes {
       const oldest = queue.shift()
       if (oldest !== undefined) {
         oldest.state = "over"
-        oldest.pushOut()
+        oldest.evict()
       }
     }
     this.advance()
   }
 
-  /** Ends a turn, whatever became of it. */
+  /** Ends a turn in any state. */
   leave(turn: Turn): void {
     if (turn.state === "queued") {
       const queue = this.#queued[turn.lane]
@@ -87,24 +91,24 @@ export class ReviewLanes {
     this.advance()
   }
 
-  /** Says whether a review was answered, with whatever, or its time ran out. */
-  heard(isAnswer: boolean): void {
-    this.#silent = !isAnswer
+  /** Records whether the API server answered a review, or it timed out. */
+  recordOutcome(isAnswered: boolean): void {
+    this.#silent = !isAnswered
     this.advance()
   }
 
-  /** Begins what may begin. */
+  /** Begins all reviews that may begin now. */
   advance(): void {
     while (!this.#isPaused()) {
       const lane = this.#next()
       if (lane === undefined) return
-      const turn = this.#isStuck(lane) ? this.#queued[lane].pop() : this.#queued[lane].shift()
+      const turn = this.#isSlow(lane) ? this.#queued[lane].pop() : this.#queued[lane].shift()
       if (turn === undefined) return
       turn.state = "begun"
       this.#begun[lane]++
       if (this.#silent) {
         this.#lastProbe = this.#timer.now()
-        this.#timer.wake(Limits.probeInterval)
+        this.#timer.wake(probeIntervalMillis)
       }
       turn.begin()
     }
@@ -117,13 +121,13 @@ export class ReviewLanes {
   #isPaused(): boolean {
     if (!this.#silent) return false
     const since = this.#timer.now() - this.#lastProbe
-    // A clock that was set back does not stop it.
-    return since >= 0 && since < Limits.probeInterval
+    // A negative time means that the clock was set back.
+    return since >= 0 && since < probeIntervalMillis
   }
 
-  #isStuck(lane: Lane): boolean {
+  #isSlow(lane: Lane): boolean {
     const since = this.#queued[lane][0]?.since ?? Number.POSITIVE_INFINITY
-    return this.#silent || this.#timer.now() - since >= Limits.newestFirstAfter
+    return this.#silent || this.#timer.now() - since >= newestFirstAfterMillis
   }
 
   #next(): Lane | undefined {

@@ -1,26 +1,31 @@
 import { Effect } from "effect"
 import type { ReviewKind } from "../../AccessError.ts"
-import type { ReviewError } from "../../Reviews.ts"
+import type { ReviewError } from "../../ReviewError.ts"
 
-const advice = {
-  Unreachable: "decisions of the last 1h30m are used meanwhile",
-  Forbidden: "let this program's service account create tokenreviews and subjectaccessreviews",
-  Invalid: "callers are turned away"
+const consequences = {
+  Unreachable: "decisions of the last 90 minutes are reused",
+  Forbidden:
+    "callers receive 503; allow this program's service account to create tokenreviews and subjectaccessreviews",
+  Invalid: "callers receive 503"
 } as const
 
-/** Says when reviews begin to fail, fail otherwise, and work again: once each, however many there are. */
+/** Makes a function that receives the outcome of each review, and logs the first failure of a kind and the recovery. */
 export const make = () => {
   const failing = new Map<ReviewKind, string>()
   return (kind: ReviewKind, error: ReviewError | undefined): Effect.Effect<void> => {
-    const before = failing.get(kind)
+    const previous = failing.get(kind)
     if (error === undefined) {
-      if (before === undefined) return Effect.void
+      if (previous === undefined) return Effect.void
       failing.delete(kind)
-      return Effect.logInfo(`the API server answers ${kind}s again`)
+      return Effect.logInfo("access reviews work again", { review: kind })
     }
     const { _tag, detail } = error.reason
-    if (before === _tag) return Effect.void
+    if (previous === _tag) return Effect.void
     failing.set(kind, _tag)
-    return Effect.logWarning(`the API server answers no ${kind}: ${detail}; ${advice[_tag]}`)
+    return Effect.logWarning("access review failed", {
+      review: kind,
+      reason: detail,
+      consequence: consequences[_tag]
+    })
   }
 }

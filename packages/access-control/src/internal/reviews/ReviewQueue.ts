@@ -1,40 +1,41 @@
-import { Cause, Clock, Context, Deferred, Effect, type Exit, FiberSet, Layer, Metric } from "effect"
+import { Cause, Clock, Context, Deferred, Duration, Effect, type Exit, FiberSet, Layer, Metric } from "effect"
 import { Overloaded, type ReviewKind } from "../../AccessError.ts"
 import * as Metrics from "../../Metrics.ts"
-import { ReviewError, Unreachable } from "../../Reviews.ts"
+import { ReviewError, Unreachable } from "../../ReviewError.ts"
 import * as Limits from "../Limits.ts"
 import { type Lane, ReviewLanes, type Turn } from "./ReviewLanes.ts"
 import * as ReviewOutages from "./ReviewOutages.ts"
 
-/** An answer, and when its question was sent: what was decided may have changed since. */
-export interface Answer<A> {
+/** The answer to a review, and the time it was sent: its decision is as old as that. */
+export interface ReviewResult<A> {
   readonly value: A
-  readonly askedAt: number
+  /** Milliseconds since the epoch. */
+  readonly sentAt: number
 }
 
-/** A review that is to be sent. */
-export interface Asked<A> {
+/** A review to be sent. */
+export interface ReviewRequest<A> {
   readonly kind: ReviewKind
   readonly lane: Lane
-  /** True where an earlier decision is there for the case that the API server is silent. */
-  readonly hasStandIn: boolean
+  /** True if a stale decision can be reused when the API server is silent. */
+  readonly hasStaleDecision: boolean
   readonly review: Effect.Effect<A, ReviewError>
 }
 
 /**
- * The one way to the API server: bounds how many reviews are queued and in progress, how long each waits and takes, and
- * counts them. docs/architecture.md says in which order they are sent.
+ * Sends all reviews. Limits how many are queued and in progress, and how long each waits and takes; counts them.
+ * docs/architecture.md describes the order in which they are sent.
  */
 export class ReviewQueue extends Context.Service<
   ReviewQueue,
   {
     /**
-     * Sends a review once it is its turn. Interrupted before that, it is never sent and its place in the queue is free.
-     * Fails with `Overloaded` where its turn did not come though the API server answers.
+     * Sends a review when its turn comes. An interruption before that frees its place in the queue. Fails with `Overloaded`
+     * if its turn does not come although the API server answers.
      */
-    readonly ask: <A>(asked: Asked<A>) => Effect.Effect<Answer<A>, ReviewError | Overloaded>
-    /** Counts a caller that nothing lets in yet as waiting, over all kinds of decision; fails where too many do. */
-    readonly wait: <A, E>(decision: Effect.Effect<A, E>) => Effect.Effect<A, E | Overloaded>
+    readonly send: <A>(request: ReviewRequest<A>) => Effect.Effect<ReviewResult<A>, ReviewError | Overloaded>
+    /** Counts the caller as waiting while `decision` runs. Fails with `Overloaded` if too many callers wait. */
+    readonly whileWaiting: <A, E>(decision: Effect.Effect<A, E>) => Effect.Effect<A, E | Overloaded>
   }
 >()("@registry-packages-proxy/access-control/internal/ReviewQueue") {
   static readonly layer: Layer.Layer<ReviewQueue> = Layer.effect(
@@ -44,7 +45,9 @@ export class ReviewQueue extends Context.Service<
 }
 
 const noAnswer = new ReviewError({
-  reason: new Unreachable({ detail: `no answer within ${Limits.reviewTimeout / 1000} s` })
+  reason: new Unreachable({
+    detail: `the API server did not answer within ${Duration.toSeconds(Limits.reviewTimeout)} s`
+  })
 })
 
 const isInterrupted = (exit: Exit.Exit<unknown, unknown>): boolean =>
@@ -61,14 +64,14 @@ const make = Effect.gen(function* () {
       void wake(
         Effect.andThen(
           Effect.sleep(millis),
-          Effect.sync(() => changed(() => lanes.advance()))
+          Effect.sync(() => applyChange(() => lanes.advance()))
         )
       )
   })
 
-  const changed = (change: () => void): void => {
+  const applyChange = (change: () => void): void => {
     change()
-    Metrics.reviewsUnderWay.updateUnsafe(lanes.begun, metrics)
+    Metrics.reviewsInProgress.updateUnsafe(lanes.begun, metrics)
     Metrics.reviewsQueued.updateUnsafe(lanes.queued, metrics)
   }
 
@@ -79,52 +82,52 @@ const make = Effect.gen(function* () {
   const timed = Effect.fnUntraced(function* <A>({
     kind,
     review
-  }: Asked<A>): Effect.fn.Return<Answer<A>, ReviewError> {
-    const askedAt = yield* Clock.currentTimeMillis
+  }: ReviewRequest<A>): Effect.fn.Return<ReviewResult<A>, ReviewError> {
+    const sentAt = yield* Clock.currentTimeMillis
     const answer = yield* Effect.result(
       Effect.timeoutOrElse(review, {
         duration: Limits.reviewTimeout,
         orElse: () => Effect.fail(noAnswer)
       }).pipe(Effect.withSpan(kind, {}, { captureStackTrace: false }))
     )
-    const took = (yield* Clock.currentTimeMillis) - askedAt
+    const took = (yield* Clock.currentTimeMillis) - sentAt
     const outcome = answer._tag === "Success" ? "answered" : answer.failure.reason._tag
     yield* Metric.update(Metrics.reviewSeconds(kind, outcome), took / 1000)
-    changed(() => lanes.heard(answer._tag === "Success" || answer.failure !== noAnswer))
+    applyChange(() => lanes.recordOutcome(answer._tag === "Success" || answer.failure !== noAnswer))
     yield* outages(kind, answer._tag === "Success" ? undefined : answer.failure)
-    return { value: yield* Effect.fromResult(answer), askedAt }
+    return { value: yield* Effect.fromResult(answer), sentAt }
   })
 
-  const queue = <A>(asked: Asked<A>): Effect.Effect<Answer<A>, ReviewError | Overloaded> =>
+  const queue = <A>(request: ReviewRequest<A>): Effect.Effect<ReviewResult<A>, ReviewError | Overloaded> =>
     Effect.acquireUseRelease(
       Effect.sync(() => {
         const begun = Deferred.makeUnsafe<void, Overloaded>()
         const turn: Turn = {
-          lane: asked.lane,
+          lane: request.lane,
           since: clock.currentTimeMillisUnsafe(),
           state: "queued",
           begin: () => void Deferred.doneUnsafe(begun, Effect.void),
-          pushOut: () => {
+          evict: () => {
             drop("overflow")
             Deferred.doneUnsafe(begun, Effect.fail(new Overloaded({})))
           }
         }
-        changed(() => lanes.enter(turn))
+        applyChange(() => lanes.enter(turn))
         return { turn, begun }
       }),
       ({ begun, turn }) =>
         turn.state === "begun"
-          ? timed(asked)
+          ? timed(request)
           : Deferred.await(begun).pipe(
               Effect.timeoutOrElse({ duration: Limits.maxQueueTime, orElse: () => tooLate }),
-              // Begun by another's end: not within its stack.
+              // The end of another review began this one: yield to leave its call stack.
               Effect.andThen(Effect.yieldNow),
-              Effect.andThen(timed(asked))
+              Effect.andThen(timed(request))
             ),
       ({ turn }, exit) =>
         Effect.sync(() => {
           if (turn.state === "queued") drop(isInterrupted(exit) ? "abandoned" : "expired")
-          changed(() => lanes.leave(turn))
+          applyChange(() => lanes.leave(turn))
         })
     )
 
@@ -132,11 +135,13 @@ const make = Effect.gen(function* () {
   const count = (change: 1 | -1) => Metrics.callersWaiting.updateUnsafe((waiting += change), metrics)
 
   return ReviewQueue.of({
-    ask: (asked) =>
+    send: (request) =>
       Effect.suspend(() =>
-        asked.hasStandIn && lanes.isSilent && !lanes.isOpen(asked.lane) ? Effect.fail(noAnswer) : queue(asked)
+        request.hasStaleDecision && lanes.isSilent && !lanes.isOpen(request.lane)
+          ? Effect.fail(noAnswer)
+          : queue(request)
       ),
-    wait: (decision) =>
+    whileWaiting: (decision) =>
       Effect.acquireUseRelease(
         Effect.suspend(() =>
           waiting >= Limits.maxWaiting ? new Overloaded({}) : Effect.sync(() => count(1))

@@ -1,25 +1,25 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Effect, Schema, Duration } from "effect"
 import * as Limits from "../../../src/internal/Limits.ts"
 import { type Lane, ReviewLanes, type Turn } from "../../../src/internal/reviews/ReviewLanes.ts"
 
 const lanes: ReadonlyArray<Lane> = ["renewal", "access", "token"]
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
-/** What may happen to the lanes; `which` chooses among the turns there are. */
+/** An event. `which` selects one of the current turns. */
 const Step = Schema.Union([
   Schema.Struct({ _tag: Schema.tag("Enter"), lane: Schema.Literals(lanes), count: between(1, 200) }),
   Schema.Struct({ _tag: Schema.tag("Leave"), which: between(0, 10_000), count: between(1, 20) }),
-  Schema.Struct({ _tag: Schema.tag("Heard"), isAnswer: Schema.Boolean }),
+  Schema.Struct({ _tag: Schema.tag("Outcome"), isAnswered: Schema.Boolean }),
   Schema.Struct({ _tag: Schema.tag("Wait"), millis: between(-500, 1000) })
 ])
 
-/** Lanes whose clock the test moves, and every turn that is not over. */
+/** Lanes with a clock that the test controls, and all turns that are not over. */
 const makeWorld = () => {
   let now = 0
   let wakeAt = Number.POSITIVE_INFINITY
   const begun: Array<Turn> = []
-  const pushedOut: Array<Turn> = []
+  const evicted: Array<Turn> = []
   const turns: Array<Turn> = []
   const state: ReviewLanes = new ReviewLanes({
     now: () => now,
@@ -30,7 +30,7 @@ const makeWorld = () => {
   return {
     state,
     begun,
-    pushedOut,
+    evicted,
     turns,
     enter: (lane: Lane): Turn => {
       const turn: Turn = {
@@ -38,7 +38,7 @@ const makeWorld = () => {
         since: now,
         state: "queued",
         begin: () => void begun.push(turn),
-        pushOut: () => void pushedOut.push(turn)
+        evict: () => void evicted.push(turn)
       }
       turns.push(turn)
       state.enter(turn)
@@ -59,11 +59,11 @@ const makeWorld = () => {
 
 describe("ReviewLanes", () => {
   it.effect.prop(
-    "keep every bound, waste no place, and lose nobody, whatever happens",
+    "keep every limit, leave no place unused and lose no review, in any sequence of events",
     { steps: Schema.Array(Step).check(Schema.isMaxLength(60)) },
     ({ steps }) =>
       Effect.sync(() => {
-        const { begun, enter, leave, pushedOut, state, turns, wait } = makeWorld()
+        const { begun, enter, leave, evicted, state, turns, wait } = makeWorld()
         for (const step of steps) {
           switch (step._tag) {
             case "Enter":
@@ -75,8 +75,8 @@ describe("ReviewLanes", () => {
                 if (turn !== undefined) leave(turn)
               }
               break
-            case "Heard":
-              state.heard(step.isAnswer)
+            case "Outcome":
+              state.recordOutcome(step.isAnswered)
               break
             case "Wait":
               wait(step.millis)
@@ -103,16 +103,16 @@ describe("ReviewLanes", () => {
             if (hasPlace && !state.isSilent) assert.strictEqual(queued, 0)
           }
         }
-        for (const turn of pushedOut) assert.strictEqual(turn.state, "over")
+        for (const turn of evicted) assert.strictEqual(turn.state, "over")
         assert.strictEqual(new Set(begun).size, begun.length)
-        // Once it answers and all who began leave, everyone else has their turn.
-        state.heard(true)
+        // Once the server answers and each begun review ends, all queued ones begin.
+        state.recordOutcome(true)
         for (let next = turns[0]; next !== undefined; next = turns[0]) leave(next)
         assert.deepStrictEqual([state.begun, state.queued], [0, 0])
       })
   )
 
-  /** Lanes whose places are taken, and those who have them. */
+  /** Lanes without a free place, and the turns that have the places. */
   const makeFull = () => {
     const world = makeWorld()
     const tokens = Array.from({ length: Limits.maxReviewsPerLane }, () => world.enter("token"))
@@ -121,29 +121,29 @@ describe("ReviewLanes", () => {
     return { ...world, tokens, accesses }
   }
 
-  it("give a free place to the lane that has the fewest", () => {
+  it("give a free place to the lane with the fewest", () => {
     const { begun, enter, leave, tokens } = makeFull()
     const [token, access, renewal] = [enter("token"), enter("access"), enter("renewal")]
     for (const turn of tokens.slice(0, 3)) leave(turn)
     assert.deepStrictEqual(begun, [renewal, access, token])
   })
 
-  it("begin the oldest while nobody has waited long, so that a crowd is served in turn", () => {
+  it("begin the oldest review while none has waited long", () => {
     const { begun, enter, leave, tokens, wait } = makeFull()
     const first = enter("token")
-    wait(Limits.newestFirstAfter - 1)
+    wait(Duration.toMillis(Limits.newestFirstAfter) - 1)
     const second = enter("token")
     for (const turn of tokens.slice(0, 2)) leave(turn)
     assert.deepStrictEqual(begun, [first, second])
   })
 
-  it("begin the newest once somebody has waited long, and while there is no answer", () => {
+  it("begin the newest review once one has waited long, and while the API server is silent", () => {
     for (const isSilent of [false, true]) {
       const { begun, enter, leave, state, tokens, wait } = makeFull()
       const first = enter("token")
-      wait(isSilent ? 1 : Limits.newestFirstAfter)
+      wait(isSilent ? 1 : Duration.toMillis(Limits.newestFirstAfter))
       const second = enter("token")
-      if (isSilent) state.heard(false)
+      if (isSilent) state.recordOutcome(false)
       begun.length = 0
       const [held] = tokens
       if (held !== undefined) leave(held)
@@ -152,27 +152,27 @@ describe("ReviewLanes", () => {
     }
   })
 
-  it("push out the oldest of a lane that is too long, and nobody of another", () => {
-    const { enter, pushedOut } = makeWorld()
+  it("evict the oldest review of a full lane, and none of another lane", () => {
+    const { enter, evicted } = makeWorld()
     for (let n = 0; n < Limits.maxReviewsPerLane; n++) enter("token")
     for (let n = 0; n < Limits.maxReviewsPerLane; n++) enter("access")
     const first = enter("token")
     for (let n = 1; n < Limits.maxQueuedPerLane; n++) enter("token")
-    assert.lengthOf(pushedOut, 0)
+    assert.lengthOf(evicted, 0)
     enter("token")
-    assert.deepStrictEqual(pushedOut, [first])
+    assert.deepStrictEqual(evicted, [first])
   })
 
-  it("begin one at a time while there is no answer, and all at once when there is", () => {
+  it("begin one review at a time while the API server is silent, and all when it answers", () => {
     const { begun, enter, state, wait } = makeWorld()
-    state.heard(false)
+    state.recordOutcome(false)
     for (let n = 0; n < 10; n++) enter("token")
     assert.lengthOf(begun, 1)
-    wait(Limits.probeInterval - 1)
+    wait(Duration.toMillis(Limits.probeInterval) - 1)
     assert.lengthOf(begun, 1)
     wait(1)
     assert.lengthOf(begun, 2)
-    state.heard(true)
+    state.recordOutcome(true)
     assert.lengthOf(begun, 10)
   })
 })

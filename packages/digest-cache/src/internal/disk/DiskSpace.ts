@@ -22,7 +22,7 @@ export const make = (options: {
   const entries = new DiskEntries(budget)
   const pendingDeletes = PendingDeletes.make({
     unlink: directory.remove,
-    failed: (cause) => health.failed("write", cause)
+    onFailure: (cause) => health.failed("write", cause)
   })
   const exclusively = Semaphore.makeUnsafe(1).withPermits(1)
   let recovered = false
@@ -118,7 +118,7 @@ export const make = (options: {
   /** Charges a file's space, and evicts the least recently used packages for it. False, without evicting, if that is not enough. */
   const charge = (size: number): Effect.Effect<boolean, PlatformError> =>
     Effect.gen(function* () {
-      // Without knowing the files on disk the cap cannot be kept.
+      // The cap can only be kept once the files on disk are known.
       if (!recovered) yield* recover
       if (!budget.admits(size)) return false
       if (budget.tryCharge(size)) return true

@@ -12,7 +12,7 @@ import { asStoreError } from "./StoreFailure.ts"
 
 /** Space charged for a temporary file, or for the entry that it became. */
 interface Reservation {
-  readonly temporary: string
+  readonly temporaryPath: string
   entry: DiskEntry | undefined
 }
 
@@ -38,14 +38,14 @@ export const make = (options: {
     Effect.acquireRelease(
       Effect.map(space.charge(size), (charged) =>
         charged
-          ? Option.some<Reservation>({ temporary: directory.temporaryPath(), entry: undefined })
+          ? Option.some<Reservation>({ temporaryPath: directory.temporaryPath(), entry: undefined })
           : Option.none<Reservation>()
       ),
       Option.match({
         onNone: () => Effect.void,
-        onSome: ({ entry, temporary }) =>
+        onSome: ({ entry, temporaryPath }) =>
           entry === undefined
-            ? space.pendingDeletes.remove(temporary, () => space.budget.release(size))
+            ? space.pendingDeletes.remove(temporaryPath, () => space.budget.release(size))
             : Effect.sync(() => release(entry))
       })
     )
@@ -55,12 +55,12 @@ export const make = (options: {
       const reserved = yield* reserve(size)
       if (Option.isNone(reserved)) return Option.none()
       const reservation = reserved.value
-      const { temporary } = reservation
-      let filePath = temporary
+      const { temporaryPath } = reservation
+      let filePath = temporaryPath
       let written = 0
       let sealed: FileVersion | undefined
       // If no inode is left, evicting one file is enough.
-      const file = yield* retryAfterFreeing(directory.create(temporary), (cause) => space.free(1, cause))
+      const file = yield* retryAfterFreeing(directory.create(temporaryPath), (cause) => space.free(1, cause))
       const readFingerprint = directory.readFingerprint(file, () => filePath)
       // Fails early if the disk cannot stat, before anyone receives a byte.
       yield* readFingerprint
@@ -85,7 +85,7 @@ export const make = (options: {
             Effect.gen(function* () {
               const entry = new DiskEntry({ name, version, lastUsed: yield* Clock.currentTimeMillis })
               yield* dropSameKey(name)
-              const rename = retryAfterFreeing(directory.rename(temporary, entry.fileName), (cause) =>
+              const rename = retryAfterFreeing(directory.rename(temporaryPath, entry.fileName), (cause) =>
                 free(1, cause)
               )
               yield* version.change(readFingerprint, () =>

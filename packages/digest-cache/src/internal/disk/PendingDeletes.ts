@@ -4,7 +4,7 @@ import type { PlatformError } from "effect/PlatformError"
 /** Deletes files, and retries those that cannot be unlinked. Their space stays charged meanwhile. */
 export const make = (options: {
   readonly unlink: (file: string) => Effect.Effect<void, PlatformError>
-  readonly failed: (cause: PlatformError) => Effect.Effect<void>
+  readonly onFailure: (cause: PlatformError) => Effect.Effect<void>
 }) => {
   const pending = new Map<string, () => void>()
 
@@ -18,7 +18,7 @@ export const make = (options: {
   const attempt = (file: string): Effect.Effect<void> =>
     options.unlink(file).pipe(
       Effect.map(() => complete(file)),
-      Effect.catch(options.failed),
+      Effect.catch(options.onFailure),
       Effect.uninterruptible
     )
 

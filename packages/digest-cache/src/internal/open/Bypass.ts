@@ -3,7 +3,7 @@ import { Effect, type Scope } from "effect"
 import type { BodyError } from "../../BodyError.ts"
 import type { CacheResult } from "../../CacheResult.ts"
 import type { DigestCache, OpenPackage, PackageSource } from "../../DigestCache.ts"
-import { collect, verifyingReader } from "../read/VerifyingReader.ts"
+import { readVerified, verifyingReader } from "../read/VerifyingReader.ts"
 import { maxInMemorySize } from "./MemoryTier.ts"
 import * as Spans from "./Spans.ts"
 
@@ -29,10 +29,10 @@ export const bypass = <E>(
     const verifier = verifierOf(descriptor)
     const stream = source.blob(descriptor, 0)
     if (descriptor.size <= maxInMemorySize)
-      return fromBytes(descriptor, "bypass", yield* collect(stream, verifier))
+      return fromBytes(descriptor, "bypass", yield* readVerified(stream, verifier))
     const scope = yield* Effect.scope
     const reader = yield* verifyingReader({ stream, verifier, start: 0, end: descriptor.size, scope })
-    yield* reader.prime
+    yield* reader.pullFirst
     return { descriptor, result: "bypass", acceptsRanges: false, body: () => ({ _tag: "Reader", reader }) }
   })
 

@@ -9,7 +9,7 @@ import type { CacheParts } from "./CacheParts.ts"
 import { blobReader, bodyError, SharedProgress, progressReader, readAt } from "../read/SharedProgress.ts"
 import { maxInMemorySize } from "./MemoryTier.ts"
 import { hashBlob } from "../read/HashBlob.ts"
-import { mismatch } from "../read/VerifyingReader.ts"
+import { mismatchError } from "../read/VerifyingReader.ts"
 
 /** The outcome of opening a blob. "Gone": it was removed, or is no longer the package. "Failed": the store failed. */
 export type Hit =
@@ -40,10 +40,10 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
     Effect.gen(function* () {
       const verifier = verifierOf(descriptorOf(blob.name))
       const opened = yield* Effect.mapError(store.open(blob), bodyError)
-      if (Option.isNone(opened) || opened.value.version !== version) return yield* mismatch(verifier)
+      if (Option.isNone(opened) || opened.value.version !== version) return yield* mismatchError(verifier)
       yield* hashBlob(verifier, (into, position) => readAt(opened.value, into, position))
       const unchanged = yield* Effect.mapError(opened.value.unchanged, bodyError)
-      if (!verifier.matches() || !unchanged) return yield* mismatch(verifier)
+      if (!verifier.matches() || !unchanged) return yield* mismatchError(verifier)
       verified.add(version)
     }).pipe(Effect.scoped)
 

@@ -51,7 +51,7 @@ export class FillBufferPool implements ReadBuffers {
     return this.#taken.has(bytes.buffer)
   }
 
-  /** Takes back the buffer that these bytes lie in, if it is of this pool. Nobody may use it any more. */
+  /** Takes back the buffer that these bytes lie in, if this pool owns it. The caller must not use it afterwards. */
   release(bytes: Uint8Array): void {
     const buffer = this.#taken.get(bytes.buffer)
     if (buffer === undefined) return

@@ -23,7 +23,7 @@ import { SharedProgress } from "../read/SharedProgress.ts"
 import type { CacheParts } from "./CacheParts.ts"
 import { FillBufferPool } from "./FillBufferPool.ts"
 import { maxInMemorySize } from "./MemoryTier.ts"
-import { collect, mismatch } from "../read/VerifyingReader.ts"
+import { readVerified, mismatchError } from "../read/VerifyingReader.ts"
 
 /** The outcome that waiting callers receive when a fill has its first bytes. */
 export type FirstBytes =
@@ -122,7 +122,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
     blob: Stream.Stream<Uint8Array, E>,
     writer: BlobWriter
   ) {
-    const bytes = yield* collect(blob, verifierOf(descriptor))
+    const bytes = yield* readVerified(blob, verifierOf(descriptor))
     const kept = yield* writer.write(bytes).pipe(
       Effect.andThen(writer.seal),
       Effect.andThen(writer.commit(nameOf(fill.key, descriptor))),
@@ -166,7 +166,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       const accept = Effect.fnUntraced(function* (chunks: ReadonlyArray<Uint8Array>) {
         const length = chunks.reduce((sum, chunk) => sum + chunk.length, verifier.length)
         if (length > descriptor.size)
-          return yield* mismatch({ digest: descriptor.layerDigest, size: descriptor.size, length })
+          return yield* mismatchError({ digest: descriptor.layerDigest, size: descriptor.size, length })
         // Each write is a round trip to another thread, so chunks outside our buffers are gathered in one first.
         let gathered: Uint8Array | undefined
         let count = 0
@@ -196,7 +196,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
 
       // The registry client reads at most half a MiB ahead of the disk.
       yield* Stream.runForEachArray(blob, accept)
-      if (!verifier.matches()) return yield* mismatch(verifier)
+      if (!verifier.matches()) return yield* mismatchError(verifier)
       verified.add(yield* Effect.mapError(writer.seal, writeFailed))
       fill.progress.markVerified()
       if (lastWritten !== undefined) buffers.release(lastWritten)

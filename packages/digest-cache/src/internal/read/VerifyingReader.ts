@@ -5,7 +5,7 @@ import type { PackageReader } from "../../DigestCache.ts"
 import { tailBytes } from "./SharedProgress.ts"
 
 /** The error for bytes that do not match their descriptor. */
-export const mismatch = (verifier: Pick<DigestVerifier, "digest" | "size" | "length">): BodyError =>
+export const mismatchError = (verifier: Pick<DigestVerifier, "digest" | "size" | "length">): BodyError =>
   new BodyError({
     reason: new DigestMismatch({
       expected: verifier.digest,
@@ -17,7 +17,7 @@ export const mismatch = (verifier: Pick<DigestVerifier, "digest" | "size" | "len
 /**
  * Reads a blob from its stream and hashes it on the way. `verifier` has seen all bytes before the stream's first. Bytes
  * before `start` are hashed and skipped; the last ones before `end` are held back until the whole blob is verified, so the
- * stream is read to its end even if `end` comes sooner. Holds at most `tailBytes` bytes and those of one pull. `prime` pulls
+ * stream is read to its end even if `end` comes sooner. Holds at most `tailBytes` bytes and those of one pull. `pullFirst` pulls
  * the first bytes, so that earlier failures come early.
  */
 export const verifyingReader = <E>(options: {
@@ -26,7 +26,7 @@ export const verifyingReader = <E>(options: {
   readonly start: number
   readonly end: number
   readonly scope: Scope.Scope
-}): Effect.Effect<PackageReader<E> & { readonly prime: Effect.Effect<void, E | BodyError> }> =>
+}): Effect.Effect<PackageReader<E> & { readonly pullFirst: Effect.Effect<void, E | BodyError> }> =>
   Effect.gen(function* () {
     const { end, start, verifier } = options
     const pull = yield* Stream.toPull(options.stream).pipe(Scope.provide(options.scope))
@@ -63,11 +63,13 @@ export const verifyingReader = <E>(options: {
     }
 
     const more: Effect.Effect<void, E | BodyError> = pull.pipe(
-      Effect.flatMap((arrived) => (arrived.every(accept) ? Effect.void : Effect.fail(mismatch(verifier)))),
+      Effect.flatMap((arrived) =>
+        arrived.every(accept) ? Effect.void : Effect.fail(mismatchError(verifier))
+      ),
       Pull.catchDone(() =>
         Effect.suspend(() => {
           verified = verifier.matches()
-          return verified ? Effect.void : Effect.fail(mismatch(verifier))
+          return verified ? Effect.void : Effect.fail(mismatchError(verifier))
         })
       )
     )
@@ -79,11 +81,11 @@ export const verifyingReader = <E>(options: {
         return Effect.andThen(more, read(into))
       })
 
-    return { read, prime: more }
+    return { read, pullFirst: more }
   })
 
 /** Reads and verifies a whole small blob. */
-export const collect = <E>(
+export const readVerified = <E>(
   stream: Stream.Stream<Uint8Array, E>,
   verifier: DigestVerifier
 ): Effect.Effect<Uint8Array, E | BodyError> =>
@@ -93,10 +95,12 @@ export const collect = <E>(
       Stream.runForEach((chunk) => {
         const at = verifier.length
         verifier.update(chunk)
-        if (verifier.overflowed) return Effect.fail(mismatch(verifier))
+        if (verifier.overflowed) return Effect.fail(mismatchError(verifier))
         bytes.set(chunk, at)
         return Effect.void
       }),
-      Effect.flatMap(() => (verifier.matches() ? Effect.succeed(bytes) : Effect.fail(mismatch(verifier))))
+      Effect.flatMap(() =>
+        verifier.matches() ? Effect.succeed(bytes) : Effect.fail(mismatchError(verifier))
+      )
     )
   })

@@ -40,7 +40,7 @@ const steps = (...what: ReadonlyArray<Step["what"]>) =>
 const turns = (count: number): Effect.Effect<void> =>
   count === 0 ? Effect.void : Effect.andThen(Effect.yieldNow, turns(count - 1))
 
-/** One comparison: whether somebody else had changed the file before it began, and before it ended. */
+/** The result of a comparison, and whether others had changed the file before its begin and before its end. */
 interface Compared {
   readonly sameButUnlinked: boolean
   readonly changedBefore: boolean
@@ -48,7 +48,7 @@ interface Compared {
   readonly same: boolean
 }
 
-/** Runs everything, and tells how each comparison came out, and whether a foreign change fell into one of ours. */
+/** Runs the steps, and returns all comparisons, and whether a write by others happened during our own change. */
 const run = (all: ReadonlyArray<Step>) =>
   Effect.gen(function* () {
     const file = new FakeFile()
@@ -103,7 +103,7 @@ const run = (all: ReadonlyArray<Step>) =>
             file.touch()
             changed = true
             if (what === "write") file.modifiedAt++
-            // Nobody can see this one.
+            // This write cannot be noticed.
             else if (inOurs > 0) excused = true
           })
         case "unlink":

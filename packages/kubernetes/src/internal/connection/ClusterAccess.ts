@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto"
 import type { RequestOptions } from "node:https"
-import { Effect, Semaphore } from "effect"
+import { Duration, Effect, Semaphore } from "effect"
 import type { ClusterLocation } from "../../ClusterLocation.ts"
 import { type KubernetesError, unreachable } from "../../KubernetesError.ts"
 import * as KubeConfigFile from "./KubeConfigFile.ts"
 
-/** How long an exec plugin may take, in milliseconds. */
-const authenticateTimeout = 30_000
+/** The longest time that an exec plugin may take. */
+const authenticateTimeout = Duration.seconds(30)
 
-/** What a connection to the server is made with. */
+/** The TLS options of a connection to the server. */
 export interface Tls {
   readonly ca: RequestOptions["ca"]
   readonly cert: RequestOptions["cert"]
@@ -17,25 +17,25 @@ export interface Tls {
   readonly rejectUnauthorized: boolean | undefined
 }
 
-/** Where to send a request, and what it is authenticated with. */
+/** The target and the credentials of a request. */
 export interface Access {
   readonly server: URL
   readonly proxy: string | undefined
   readonly tls: Tls
-  /** Equal for equal `tls`, server and proxy: such connections can be shared. */
-  readonly connectionPrint: string
+  /** A hash of server, proxy and `tls`. Requests with equal keys share connections. */
+  readonly connectionKey: string
   readonly headers: Readonly<Record<string, string>>
 }
 
 /** Authentication to one API server. */
 export interface ClusterAccess {
-  /** As of now: files that changed are read again, exec plugins run when what they gave has expired. */
+  /** Returns current credentials. Reads changed files again, and runs an exec plugin if its credentials have expired. */
   readonly access: Effect.Effect<Access, KubernetesError>
-  /** Tokens and plugins' answers are not used again. */
+  /** Discards cached tokens and exec credentials. */
   readonly forget: Effect.Effect<void>
 }
 
-/** A certificate or key as text, a character for each byte. */
+/** Converts a certificate or key to text, one character per byte. */
 export const textOf = (value: unknown): string =>
   Buffer.isBuffer(value) ? value.toString("latin1") : typeof value === "string" ? value : ""
 
@@ -45,47 +45,47 @@ const accessOf = async ({ credentials, proxy, server }: KubeConfigFile.Loaded): 
   const headers: Record<string, string> = {}
   if (typeof auth === "string") headers["authorization"] = `Basic ${Buffer.from(auth).toString("base64")}`
   for (const [name, value] of Object.entries(options.headers ?? {})) {
-    // A token file may end with a line break.
+    // The content of a token file may end with a line break.
     if (typeof value === "string") headers[name.toLowerCase()] = value.trim()
   }
-  const connectionPrint = createHash("sha256")
+  const connectionKey = createHash("sha256")
     .update(
       JSON.stringify([server.href, proxy, rejectUnauthorized, servername, ...[ca, cert, key].map(textOf)])
     )
     .digest("base64")
-  return { server, proxy, tls: { ca, cert, key, servername, rejectUnauthorized }, connectionPrint, headers }
+  return { server, proxy, tls: { ca, cert, key, servername, rejectUnauthorized }, connectionKey, headers }
 }
 
 const explain = (location: ClusterLocation, cause: unknown): KubernetesError => {
   if (cause instanceof KubeConfigFile.Unusable) return unreachable(cause.message)
-  // client-node reads the files that a configuration names; its own messages may hold what a plugin wrote.
+  // client-node's own messages may contain the output of a plugin, so only the path of a failed file is used.
   const file =
     cause instanceof Error && "path" in cause && typeof cause.path === "string" ? cause.path : undefined
   if (file !== undefined) return unreachable(KubeConfigFile.unreadable(file, cause).message)
   return unreachable(
     location._tag === "InCluster"
       ? "the service account's token cannot be used"
-      : "the kubeconfig's credentials cannot be used: its files are not what it says, or its exec plugin failed"
+      : "the kubeconfig's credentials cannot be used: a file is not valid, or its exec plugin failed"
   )
 }
 
-/** Authentication as a location says, with what it read kept for as long as its file stays as it was. */
+/** Makes the authentication of a location. Caches what it read until the files change. */
 export const make = Effect.fnUntraced(function* (location: ClusterLocation): Effect.fn.Return<ClusterAccess> {
-  let loaded: { readonly print: string; readonly value: KubeConfigFile.Loaded } | undefined
-  // One at a time: an exec plugin is run once for all who wait for it.
+  let loaded: { readonly fingerprint: string; readonly value: KubeConfigFile.Loaded } | undefined
+  // One at a time, so that concurrent requests share one run of an exec plugin.
   const turn = yield* Semaphore.make(1)
 
   const access = Effect.tryPromise({
     try: async () => {
-      if (loaded === undefined || loaded.print !== KubeConfigFile.print(loaded.value.files)) {
+      if (loaded === undefined || loaded.fingerprint !== KubeConfigFile.fingerprint(loaded.value.files)) {
         const value = await KubeConfigFile.read(location)
-        loaded = { print: KubeConfigFile.print(value.files), value }
+        loaded = { fingerprint: KubeConfigFile.fingerprint(value.files), value }
       }
       return await accessOf(loaded.value)
     },
     catch: (cause) => explain(location, cause)
   }).pipe(
-    // What failed is read anew the next time.
+    // After a failure, read the files again.
     Effect.tapError(() =>
       Effect.sync(() => {
         loaded = undefined

@@ -7,20 +7,20 @@ import type { KubeCredentials } from "../KubeCredentials.ts"
 const { readFileSync, statSync } = process.getBuiltinModule("node:fs")
 const { dirname, resolve } = process.getBuiltinModule("node:path")
 
-/** A configuration that was read. */
+/** A kubeconfig or service account that was read. */
 export interface Loaded {
   readonly credentials: KubeCredentials
   readonly server: URL
-  /** An HTTP proxy on the way to the server. */
+  /** The URL of an HTTP proxy. */
   readonly proxy: string | undefined
-  /** The files that are to be read again when they change; certificates are at each connection. */
+  /** The files whose change requires reading again. Certificate files are read for each connection anyway. */
   readonly files: ReadonlyArray<string>
 }
 
-/** Why a configuration cannot be used, in words that show none of it. */
+/** The configuration cannot be used. The message quotes none of its content. */
 export class Unusable extends Error {}
 
-// Evaluated when an API server is first asked, not when the program starts.
+// Loaded with the first request, to save memory.
 const credentialsOf = async (cluster: Cluster, user: User): Promise<KubeCredentials> => {
   const { make } = await import("../KubeCredentials.ts")
   return make(cluster, user)
@@ -29,16 +29,17 @@ const credentialsOf = async (cluster: Cluster, user: User): Promise<KubeCredenti
 const codeOf = (cause: unknown): string =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : ""
 
-/** What a file that cannot be read means. */
+/** The error of a file that cannot be read. */
 export const unreadable = (name: string, cause: unknown): Unusable => {
   const code = codeOf(cause)
-  if (code === "ENOENT") return new Unusable(`${name} is not there`)
-  if (code === "EACCES" || code === "EPERM") return new Unusable(`${name} may not be read by this user`)
+  if (code === "ENOENT") return new Unusable(`${name} does not exist`)
+  if (code === "EACCES" || code === "EPERM")
+    return new Unusable(`${name} cannot be read: permission denied for this user`)
   return new Unusable(`${name} cannot be read${/^E[A-Z]+$/.test(code) ? ` (${code})` : ""}`)
 }
 
-/** Says what files hold now without reading them: other after a rewrite, a rename or a symlink swap. */
-export const print = (paths: ReadonlyArray<string>): string =>
+/** A fingerprint of files by their metadata. Changes with a rewrite, a rename or a symlink swap. */
+export const fingerprint = (paths: ReadonlyArray<string>): string =>
   paths
     .map((path) => {
       const { ctimeMs = 0, ino = 0, mtimeMs = 0, size = 0 } = statSync(path, { throwIfNoEntry: false }) ?? {}
@@ -56,7 +57,7 @@ interface Exec {
   readonly env?: ReadonlyArray<unknown> | null
 }
 
-/** What client-node leaves out: it does not tell a plugin what is expected of it. */
+/** Adds KUBERNETES_EXEC_INFO to the environment of the exec plugin, which client-node omits. */
 const withExecInfo = (user: User): User => {
   const exec = user.exec as Exec | null | undefined
   if (exec === null || exec === undefined) return user
@@ -64,31 +65,31 @@ const withExecInfo = (user: User): User => {
   return { ...user, exec: { ...exec, env: [...(exec.env ?? []), info] } }
 }
 
-const supported = (user: User): void => {
+const assertSupported = (user: User): void => {
   const provider = user.authProvider as { readonly name?: unknown } | null | undefined
   if (provider !== null && provider !== undefined && provider.name !== "tokenFile") {
-    throw new Unusable("its user has an auth-provider, which Kubernetes gave up for exec plugins")
+    throw new Unusable("its user has an auth-provider, which Kubernetes replaced by exec plugins: use one")
   }
 }
 
 const serverOf = (cluster: Cluster): URL => {
   const server = URL.canParse(cluster.server) ? new URL(cluster.server) : undefined
   if (server?.protocol !== "https:" && server?.protocol !== "http:") {
-    throw new Unusable("its cluster's server is no http or https URL")
+    throw new Unusable("its cluster's server is not an http or https URL")
   }
   return server
 }
 
-/** A plain HTTP server has no certificate to check. */
-const plain = (cluster: Cluster, server: URL): Cluster => ({
+/** Disables certificate checks for plain HTTP servers. */
+const withoutTlsOnHttp = (cluster: Cluster, server: URL): Cluster => ({
   ...cluster,
   skipTLSVerify: cluster.skipTLSVerify || server.protocol === "http:"
 })
 
-/** The largest kubeconfig read, in bytes. */
+/** The largest accepted kubeconfig, in bytes. */
 export const maxSize = 4 * 1024 * 1024
 
-/** The entry of this name in a list of a kubeconfig; whatever else stands there does not matter. */
+/** Finds an entry by name in a list of a kubeconfig. Ignores invalid entries. */
 const named = (entries: unknown, name: unknown): Readonly<Record<string, unknown>> | undefined =>
   Array.isArray(entries) && typeof name === "string" && name !== ""
     ? entries.find(
@@ -97,7 +98,7 @@ const named = (entries: unknown, name: unknown): Readonly<Record<string, unknown
       )
     : undefined
 
-/** What client-node does not know: a `tokenFile`, which goes before a `token`. */
+/** Rewrites a user's `tokenFile`, which has precedence over `token`, into the form that client-node supports. */
 const withTokenFile = (
   entry: Readonly<Record<string, unknown>>,
   directory: string
@@ -112,10 +113,10 @@ const withTokenFile = (
 const absolute = (directory: string, file: string | null | undefined): { readonly file?: string } =>
   file ? { file: resolve(directory, file) } : {}
 
-/** The user of a context that names none, as client-go has it. */
+/** The user of a context without a user, as in client-go. */
 const anonymous = { name: "anonymous", user: {} } as const
 
-/** The cluster and the user of the current context; none where one of the three is missing. Throws at what is no such thing. */
+/** The cluster and user of the current context. Undefined if one of the three is missing; throws if one is malformed. */
 const current = async (
   document: unknown,
   directory: string
@@ -168,18 +169,18 @@ const fromFile = async (path: string): Promise<Loaded> => {
   const documents = await YamlText.parse(readText(path, name))
   if (Result.isFailure(documents)) throw new Unusable(`${name} cannot be read: ${documents.failure}`)
   const found = await current(documents.success[0], dirname(resolve(path))).catch(() => {
-    // What it says may quote the file.
+    // The original message may quote the file.
     throw new Unusable(`${name} has a current context whose cluster or user cannot be read`)
   })
   if (found === undefined) {
     throw new Unusable(`${name} has no current context with a cluster and a user`)
   }
   const { cluster, user } = found
-  supported(user)
+  assertSupported(user)
   const server = serverOf(cluster)
   const tokenFile = tokenFileOf(user)
   return {
-    credentials: await credentialsOf(plain(cluster, server), withExecInfo(user)),
+    credentials: await credentialsOf(withoutTlsOnHttp(cluster, server), withExecInfo(user)),
     server,
     proxy: cluster.proxyUrl,
     files: tokenFile === undefined ? [path] : [path, tokenFile]
@@ -206,6 +207,6 @@ const fromPod = async (location: InCluster): Promise<Loaded> => {
   }
 }
 
-/** Reads a configuration anew; rejects with {@link Unusable}. */
+/** Reads the configuration of a location. Rejects with `Unusable`. */
 export const read = (location: ClusterLocation): Promise<Loaded> =>
   location._tag === "Kubeconfig" ? fromFile(location.path) : fromPod(location)

@@ -12,22 +12,22 @@ import type { SecureContext } from "node:tls"
 import type { ApiRequest } from "../../ApiServer.ts"
 import { type Access, textOf } from "./ClusterAccess.ts"
 
-/** The time to connect, with proxy and TLS handshake. */
+/** The longest time to connect, including proxy and TLS handshake. */
 const connectTimeout = "5 seconds"
 
 /** The time after which an idle connection is closed; API servers keep theirs for longer. */
 const idleTimeout = "1 minute"
 
-/** The most connections at a time: reviews are bounded, watches are few. */
+/** The most concurrent connections. Reviews are limited, and watches are few. */
 const maxConnections = 256
 
-/** How much is read off a connection at a time, in bytes. */
+/** The size of a read from a connection, in bytes. */
 const readSize = 64 * 1024
 
 const unusable = (detail: string): ConnectionFailure =>
   new ConnectionFailure({ kind: "certificate", detail, isRetryable: false })
 
-/** Whom the API server is trusted by: the configuration's authorities alone, else the system's. */
+/** The TLS context of the connections. Trusts only the configuration's authorities if it has any, else the system's. */
 const contextOf = Effect.fnUntraced(function* (
   anchors: TrustAnchors.TrustAnchors,
   { tls }: Access
@@ -36,10 +36,10 @@ const contextOf = Effect.fnUntraced(function* (
   const identity = hasIdentity ? { cert: tls.cert, key: tls.key } : undefined
   const { certificates, unreadable } = PemCertificates.read(textOf(tls.ca))
   if (textOf(tls.ca) !== "" && certificates.length === 0) {
-    return yield* unusable("its certificate authority, as the configuration has it, holds no PEM certificate")
+    return yield* unusable("the configured certificate authority holds no PEM certificate")
   }
   if (unreadable > 0) {
-    yield* Effect.logWarning("certificate authority of the API server has blocks that cannot be read", {
+    yield* Effect.logWarning("certificate authority of the API server has unreadable PEM blocks", {
       broken: unreadable,
       read: certificates.length
     })
@@ -49,7 +49,7 @@ const contextOf = Effect.fnUntraced(function* (
       certificates.length === 0
         ? anchors.withSystem([], identity)
         : anchors.withoutSystem(certificates, identity),
-    catch: () => unusable("the client certificate or its key, as the configuration has them, cannot be read")
+    catch: () => unusable("the configured client certificate or its key cannot be read")
   })
 })
 
@@ -78,7 +78,7 @@ const targetOf = ({ server }: Access, { path, query }: ApiRequest): string => {
 
 /** The connections to one API server. */
 export interface NodeConnections {
-  /** With the scope an answer that was not read to its end takes its connection with it. */
+  /** Sends a request. The end of the scope closes the connection unless the response was read to its end. */
   readonly send: (
     access: Access,
     request: ApiRequest
@@ -86,27 +86,27 @@ export interface NodeConnections {
 }
 
 /**
- * Connections that are kept and shared for as long as they are made in the same way; closed with the scope. `variables`
- * name proxies, which a kubeconfig's `proxy-url` goes before, and certificates that the machine trusts.
+ * Makes a pool of connections, closed with the scope. Requests share connections while their `connectionKey` is the same.
+ * `variables` name proxies, unless the kubeconfig has a `proxy-url`, and the certificates that the machine trusts.
  */
 export const make = Effect.fnUntraced(function* (
   variables: ProxySettings.Variables
 ): Effect.fn.Return<NodeConnections, never, Scope.Scope> {
   const anchors = TrustAnchors.make(variables)
   const connector = Connector.make(yield* Dialer.make(), readSize)
-  let current: { readonly print: string; readonly client: Client.Client } | undefined
+  let current: { readonly key: string; readonly client: Client.Client } | undefined
   let scope = yield* Scope.make()
   yield* Effect.addFinalizer(() => Effect.suspend(() => Scope.close(scope, Exit.void)))
 
   const clientOf = Effect.fnUntraced(function* (
     access: Access
   ): Effect.fn.Return<Client.Client, ConnectionFailure> {
-    if (current?.print === access.connectionPrint) return current.client
+    if (current?.key === access.connectionKey) return current.client
     const { protocol, hostname, port } = access.server
     const isSecure = protocol === "https:"
     const context = isSecure ? yield* contextOf(anchors, access) : undefined
     const proxies = yield* proxiesOf(access, variables)
-    // What runs on the connections of before runs on; they are not kept afterwards.
+    // Requests on previous connections continue; the connections are not reused.
     current?.client.retire()
     scope = yield* Scope.make()
     const client = yield* Scope.provide(
@@ -132,7 +132,7 @@ export const make = Effect.fnUntraced(function* (
       }),
       scope
     )
-    current = { print: access.connectionPrint, client }
+    current = { key: access.connectionKey, client }
     return client
   }, Effect.uninterruptible)
 
@@ -155,7 +155,7 @@ export const make = Effect.fnUntraced(function* (
           },
           body
         },
-        // Reviews too: they change nothing.
+        // Reviews are idempotent too: they change nothing.
         { isIdempotent: true, signal: controller.signal }
       )
     })

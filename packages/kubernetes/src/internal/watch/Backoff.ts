@@ -1,27 +1,31 @@
-import { Clock, Effect, Random } from "effect"
+import { Clock, Duration, Effect, Random } from "effect"
 
-/** The first delay and the longest, in milliseconds, before jitter; each is twice the one before. */
-const [first, longest] = [800, 30_000]
+/** Delays before jitter. Each is twice the previous one. */
+const firstDelayMillis = 800
+const maxDelayMillis = 30_000
 
-/** A backoff that was not needed for this long, in milliseconds, begins with the first delay again. */
-const resetAfter = 120_000
+/** After this long without a wait, the next one uses the first delay again. */
+const resetAfterMillis = 120_000
+
+/** The longest Retry-After that is respected. */
+const maxRetryAfter = Duration.minutes(1)
 
 /**
- * How long to wait before trying again: 0.8 s, 1.6 s, 3.2 s... up to 30 s, each times 1 to 2 at random, so that the
- * replicas of a cluster do not come back in step.
+ * The delays between attempts: 0.8 s, 1.6 s, 3.2 s... up to 30 s, each times a random factor of 1 to 2, so that the replicas
+ * of a cluster do not retry at the same time.
  */
 export class Backoff {
-  #next = first
-  #last = Number.NEGATIVE_INFINITY
+  #nextMillis = firstDelayMillis
+  #lastWait = Number.NEGATIVE_INFINITY
 
-  /** Waits; at least `atLeast` milliseconds, where the server asked for that, but never more than a minute for it. */
-  readonly wait = (atLeast: number = 0): Effect.Effect<void> =>
+  /** Waits for the next delay, or for `retryAfter` if that is longer, but for that at most one minute. */
+  readonly wait = (retryAfter: Duration.Duration = Duration.zero): Effect.Effect<void> =>
     Effect.gen({ self: this }, function* () {
       const now = yield* Clock.currentTimeMillis
-      if (now - this.#last >= resetAfter) this.#next = first
-      const delay = this.#next * (1 + (yield* Random.next))
-      this.#next = Math.min(this.#next * 2, longest)
-      yield* Effect.sleep(Math.max(delay, Math.min(atLeast, 60_000)))
-      this.#last = yield* Clock.currentTimeMillis
+      if (now - this.#lastWait >= resetAfterMillis) this.#nextMillis = firstDelayMillis
+      const delay = Duration.millis(this.#nextMillis * (1 + (yield* Random.next)))
+      this.#nextMillis = Math.min(this.#nextMillis * 2, maxDelayMillis)
+      yield* Effect.sleep(Duration.max(delay, Duration.min(retryAfter, maxRetryAfter)))
+      this.#lastWait = yield* Clock.currentTimeMillis
     })
 }

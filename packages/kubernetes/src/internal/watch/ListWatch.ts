@@ -1,29 +1,30 @@
-import { Clock, Effect, Metric, Option, Pull, Queue, Random, Result, Schema, Stream } from "effect"
+import { Clock, Duration, Effect, Metric, Option, Pull, Queue, Random, Result, Schema, Stream } from "effect"
 import type { ApiServer } from "../../ApiServer.ts"
 import { invalid, type KubernetesError, unreachable } from "../../KubernetesError.ts"
 import * as Metrics from "../../Metrics.ts"
 import * as Resource from "../../Resource.ts"
 import type { WatchEvent } from "../../WatchEvent.ts"
-import * as Answer from "../request/Answer.ts"
+import * as JsonResponse from "../request/JsonResponse.ts"
 import { Backoff } from "./Backoff.ts"
-import { Known, type Taken } from "./Known.ts"
-import { type Line, Lines } from "../request/Lines.ts"
+import { type Change, ObjectVersions } from "./ObjectVersions.ts"
+import { type Line, LineSplitter } from "../request/LineSplitter.ts"
+import { responseTimeout } from "../request/JsonRequest.ts"
 import * as ListPages from "../request/ListPages.ts"
 
-/** What the server is asked to end a watch after, in seconds: this, and up to as much again at random. */
-const timeoutSeconds = 300
+/** The shortest time after which the server is asked to end a watch. A random time of up to as much is added. */
+const minTimeoutSeconds = 300
 
-/** How much longer than that it may take, in milliseconds. */
-const timeoutGrace = 30_000
+/** The time after that at which a watch is given up. */
+const timeoutGrace = Duration.seconds(30)
 
-/** A server that sends bookmarks does so every minute; silent for this long, in milliseconds, it is gone. */
-const silence = 180_000
+/** The longest silence of a server that sends bookmarks, which it does every minute. */
+const maxSilence = Duration.minutes(3)
 
-/** A watch that ended sooner than this without an event is no watch, in milliseconds. */
-const shortest = 10_000
+/** A watch that ends sooner than this, without an event, counts as failed. */
+const minWatchMillis = 10_000
 
-/** Events on their way to a consumer that is slower than the server. */
-const ahead = 16
+/** The most events that are buffered for a slow consumer. */
+const maxBufferedEvents = 16
 
 const Event = Schema.Struct({
   type: Schema.Literals(["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]),
@@ -36,31 +37,30 @@ const decodeVersion = Schema.decodeUnknownOption(
   Schema.Struct({ metadata: Schema.Struct({ resourceVersion: Schema.NonEmptyString }) })
 )
 
-/** How far a watch came before it ended. */
+/** The progress of one watch. */
 interface Session {
-  /** Since when there has been a watch, in milliseconds. */
-  began: number | undefined
-  /** Events came, or it lasted. */
-  worked: boolean
-  malformed: boolean
+  /** Milliseconds since the epoch. Undefined until the watch has begun. */
+  beganAt: number | undefined
+  hadEvents: boolean
+  hadMalformedLines: boolean
 }
 
-/** One resource, followed for as long as its stream is read. */
-class Follower<A> {
+/** Lists and watches one resource while its stream is read. */
+class Watcher<A> {
   readonly #server: ApiServer["Service"]
   readonly #resource: Resource.Resource<A>
   readonly #name: string | undefined
   readonly #queue: Queue.Enqueue<WatchEvent<A>>
   readonly #metrics: Metrics.WatchMetrics
-  readonly #known: Known<A>
+  readonly #versions: ObjectVersions<A>
   readonly #backoff = new Backoff()
   #synced = false
-  /** Where the next watch goes on; undefined: what is there has to be read first. */
+  /** The resource version from which the next watch continues. Undefined: list first. */
   #position: string | undefined
-  /** What is there was read anew because of a 410, and nothing came of it yet. */
+  /** True after a list that a 410 required, until an event arrives. */
   #relisted = false
   #bookmarked = false
-  #session: Session = { began: undefined, worked: false, malformed: false }
+  #session: Session = { beganAt: undefined, hadEvents: false, hadMalformedLines: false }
 
   constructor(
     server: ApiServer["Service"],
@@ -73,29 +73,29 @@ class Follower<A> {
     this.#name = name
     this.#queue = queue
     this.#metrics = Metrics.watch(Resource.label(resource))
-    this.#known = new Known(resource)
+    this.#versions = new ObjectVersions(resource)
   }
 
-  /** The same for all its requests, so that what goes wrong with each in turn is one thing to tell. */
-  get #what(): string {
+  /** The same text for all requests, so that their failures are logged as one. */
+  get #operation(): string {
     const read = this.#name === undefined ? "list" : "get"
     return `${read} and watch ${Resource.label(this.#resource)}`
   }
 
-  /** Reads, watches, and begins again, for ever. */
+  /** Lists and watches for ever. */
   readonly run: Effect.Effect<never> = Effect.suspend(() =>
     Effect.forever(Effect.flatMap(Effect.result(this.#round), (result) => this.#settle(result)))
   )
 
   readonly #round: Effect.Effect<void, KubernetesError> = Effect.gen({ self: this }, function* () {
-    this.#session = { began: undefined, worked: false, malformed: false }
+    this.#session = { beganAt: undefined, hadEvents: false, hadMalformedLines: false }
     if (this.#position === undefined) {
       yield* this.#traced(this.#name === undefined ? "list" : "get", this.#read())
     }
     yield* this.#traced("watch", Effect.scoped(this.#watch))
   })
 
-  /** In a trace of its own: nobody's request is the reason. */
+  /** Runs in a trace of its own, since no request causes it. */
   readonly #traced = <B, E>(name: string, self: Effect.Effect<B, E>): Effect.Effect<B, E> =>
     Effect.withSpan(self, name, {
       root: true,
@@ -105,33 +105,42 @@ class Follower<A> {
 
   readonly #read = Effect.fnUntraced({ self: this }, function* () {
     if (this.#name === undefined) {
-      const { objects, resourceVersion } = yield* ListPages.list(this.#server, this.#resource, this.#what)
-      yield* this.#tellAll(objects)
+      const { objects, resourceVersion } = yield* ListPages.list(
+        this.#server,
+        this.#resource,
+        this.#operation
+      )
+      yield* this.#emitAll(objects)
       this.#position = resourceVersion
     } else {
-      yield* this.#tellAll(yield* ListPages.getOne(this.#server, this.#resource, this.#name, this.#what))
+      yield* this.#emitAll(yield* ListPages.getOne(this.#server, this.#resource, this.#name, this.#operation))
     }
   })
 
   readonly #watch = Effect.gen({ self: this }, function* () {
-    const seconds = timeoutSeconds + Math.floor((yield* Random.next) * (timeoutSeconds + 1))
+    const seconds = minTimeoutSeconds + Math.floor((yield* Random.next) * (minTimeoutSeconds + 1))
     const response = yield* this.#server
       .send({ method: "GET", path: Resource.path(this.#resource), query: this.#query(seconds) })
-      .pipe(this.#within(ListPages.answerTimeout))
+      .pipe(this.#within(responseTimeout))
     if (response.status !== 200) {
-      yield* Answer.json(this.#what, response).pipe(this.#within(ListPages.answerTimeout))
-      return yield* invalid(`the API server answered ${this.#what} with ${response.status}`)
+      yield* JsonResponse.read(this.#operation, response).pipe(this.#within(responseTimeout))
+      return yield* invalid(`the API server answered ${this.#operation} with ${response.status}`)
     }
-    this.#session.began = yield* Clock.currentTimeMillis
-    // What happened between reading the object and the begin of a watch without a version.
+    this.#session.beganAt = yield* Clock.currentTimeMillis
+    // A watch without a version misses changes between the first get and its begin.
     if (this.#name !== undefined) yield* this.#read()
-    yield* this.#tell({ _tag: "InTouch" })
-    const lines = new Lines()
+    yield* this.#emit({ _tag: "InTouch" })
+    const lines = new LineSplitter()
     const pull = yield* Stream.toPull(response.body)
     const next = Effect.suspend(() =>
-      pull.pipe(this.#within(this.#bookmarked ? silence : seconds * 1000 + timeoutGrace, this.#lost))
+      pull.pipe(
+        this.#within(
+          this.#bookmarked ? maxSilence : Duration.sum(Duration.seconds(seconds), timeoutGrace),
+          this.#forgetPosition
+        )
+      )
     )
-    // A Pull ends as an effect fails, with Done.
+    // A Pull signals its end by failing with Done.
     return yield* next.pipe(
       Effect.flatMap((chunks) => this.#lines(chunks.flatMap((chunk) => lines.push(chunk)))),
       Effect.forever,
@@ -150,19 +159,19 @@ class Follower<A> {
   }
 
   readonly #within =
-    (millis: number, lost: Effect.Effect<void> = Effect.void) =>
+    (duration: Duration.Duration, onTimeout: Effect.Effect<void> = Effect.void) =>
     <B, E, R>(self: Effect.Effect<B, E, R>): Effect.Effect<B, E | KubernetesError, R> =>
       Effect.timeoutOrElse(self, {
-        duration: millis,
+        duration,
         orElse: () =>
           Effect.andThen(
-            lost,
-            Effect.fail(unreachable(`the API server went silent when asked to ${this.#what}`))
+            onTimeout,
+            Effect.fail(unreachable(`the API server went silent when asked to ${this.#operation}`))
           )
       })
 
-  /** A server whose etcd was put back to an older state is silent after a position that it never had. */
-  readonly #lost: Effect.Effect<void> = Effect.sync(() => {
+  /** Forces a list: a server whose etcd was restored from a backup is silent after a position that it does not have. */
+  readonly #forgetPosition: Effect.Effect<void> = Effect.sync(() => {
     this.#position = undefined
   })
 
@@ -174,75 +183,76 @@ class Follower<A> {
   })
 
   readonly #line = (line: Line): Effect.Effect<void, KubernetesError> => {
-    const event = line === "tooLong" ? Option.none() : decodeEvent(Answer.parse(line))
+    const event = line === "tooLong" ? Option.none() : decodeEvent(JsonResponse.parseJson(line))
     if (Option.isNone(event)) return this.#malformed
     const { object, type } = event.value
     if (type !== "ERROR") {
-      this.#session.worked = true
+      this.#session.hadEvents = true
       this.#relisted = false
     }
     switch (type) {
       case "ERROR":
-        // Where the server lost its place, so did we.
         this.#position = undefined
-        return Effect.fail(Answer.failureOfEvent(this.#what, object))
+        return Effect.fail(JsonResponse.errorOfEvent(this.#operation, object))
       case "BOOKMARK":
         this.#bookmarked = true
-        return Effect.andThen(this.#tell({ _tag: "InTouch" }), this.#advance(object))
+        return Effect.andThen(this.#emit({ _tag: "InTouch" }), this.#advance(object))
       case "DELETED":
-        return Effect.andThen(this.#take(this.#known.remove(object)), this.#advance(object))
+        return Effect.andThen(this.#apply(this.#versions.remove(object)), this.#advance(object))
       case "ADDED":
       case "MODIFIED":
-        return Effect.andThen(this.#take(this.#known.put(object, "event")), this.#advance(object))
+        return Effect.andThen(this.#apply(this.#versions.update(object, "event")), this.#advance(object))
     }
   }
 
-  /** Only once the event was told: who follows on from here would miss it. */
+  /** Called after the event was emitted, so that a restart repeats it rather than skips it. */
   readonly #advance = (object: unknown): Effect.Effect<void> =>
     Effect.sync(() => {
       const version = Option.getOrUndefined(decodeVersion(object))?.metadata.resourceVersion
       if (this.#position !== undefined && version !== undefined) this.#position = version
     })
 
-  /** What the line would have told is found by reading anew, once this watch has ended. */
+  /** Records a malformed line. The list after this watch finds the change that the line announced. */
   readonly #malformed: Effect.Effect<void> = Effect.suspend(() => {
-    const first = !this.#session.malformed
-    this.#session.malformed = true
+    const isFirst = !this.#session.hadMalformedLines
+    this.#session.hadMalformedLines = true
     return Effect.andThen(
       Metric.update(this.#metrics.malformed, 1),
-      first
-        ? Effect.logWarning(`${this.#what}: a line from the API server cannot be read and is left out`)
+      isFirst
+        ? Effect.logWarning("skipping malformed line from the API server", {
+            resource: Resource.label(this.#resource)
+          })
         : Effect.void
     )
   })
 
-  readonly #tell = (event: WatchEvent<A>): Effect.Effect<void> =>
+  readonly #emit = (event: WatchEvent<A>): Effect.Effect<void> =>
     Effect.asVoid(Queue.offer(this.#queue, event))
 
-  readonly #tellAll = (objects: ReadonlyArray<unknown>): Effect.Effect<void> => {
-    const taken = this.#synced ? this.#known.replace(objects) : this.#known.sync(objects)
+  readonly #emitAll = (objects: ReadonlyArray<unknown>): Effect.Effect<void> => {
+    const changes = this.#synced ? this.#versions.replace(objects) : this.#versions.sync(objects)
     this.#synced = true
-    return Effect.forEach(taken, this.#take, { discard: true })
+    return Effect.forEach(changes, this.#apply, { discard: true })
   }
 
-  readonly #take = ({ event, undecodable }: Taken<A>): Effect.Effect<void> =>
+  readonly #apply = ({ event, undecodable }: Change<A>): Effect.Effect<void> =>
     undecodable === undefined
       ? event === undefined
         ? Effect.void
-        : this.#tell(event)
+        : this.#emit(event)
       : Effect.andThen(
           Metric.update(this.#metrics.undecodable, 1),
-          Effect.logWarning(`${this.#resource.kind} ${undecodable} does not look like one and is left out`)
+          Effect.logWarning("skipping invalid object", { kind: this.#resource.kind, name: undecodable })
         )
 
-  /** What comes after a watch that ended: at once where it worked, after a while where it did not. */
+  /** Prepares the next attempt: immediately after a useful watch, else after a delay. */
   readonly #settle = Effect.fnUntraced(
     { self: this },
     function* (result: Result.Result<void, KubernetesError>) {
-      const { began, malformed, worked } = this.#session
+      const { beganAt, hadEvents, hadMalformedLines } = this.#session
       const now = yield* Clock.currentTimeMillis
-      const isUseful = worked || (began !== undefined && now - began >= shortest)
-      if (malformed) this.#position = undefined
+      const isUseful = hadEvents || (beganAt !== undefined && now - beganAt >= minWatchMillis)
+      if (hadMalformedLines) this.#position = undefined
       if (Result.isSuccess(result)) {
         yield* Metric.update(this.#metrics.restarts.ended, 1)
         return isUseful ? undefined : yield* this.#backoff.wait()
@@ -256,25 +266,25 @@ class Follower<A> {
         return again ? yield* this.#backoff.wait() : undefined
       }
       yield* Metric.update(this.#metrics.restarts.failed, 1)
-      // A server that answers, but with an error, may have lost what came before.
+      // A server that answers with an error may have lost its history.
       if (reason._tag !== "Unreachable") this.#position = undefined
-      // A connection that served and broke is made anew before anybody is told.
+      // A useful connection that broke is retried once before OutOfTouch is emitted.
       if (!(isUseful && reason._tag === "Unreachable"))
-        yield* this.#tell({ _tag: "OutOfTouch", error: result.failure })
+        yield* this.#emit({ _tag: "OutOfTouch", error: result.failure })
       return yield* this.#backoff.wait(
-        reason._tag === "Unreachable" ? Option.getOrElse(reason.retryAfter, () => 0) : 0
+        reason._tag === "Unreachable" ? Option.getOrElse(reason.retryAfter, () => Duration.zero) : undefined
       )
     }
   )
 }
 
-/** The resource's objects (of one name, where that is given) as they are and as they change, for ever. */
+/** See `KubernetesApi.listWatch`. */
 export const listWatch = <A>(
   server: ApiServer["Service"],
   resource: Resource.Resource<A>,
   name: string | undefined
 ): Stream.Stream<WatchEvent<A>> =>
-  Stream.callback<WatchEvent<A>>((queue) => new Follower(server, resource, name, queue).run, {
-    bufferSize: ahead,
+  Stream.callback<WatchEvent<A>>((queue) => new Watcher(server, resource, name, queue).run, {
+    bufferSize: maxBufferedEvents,
     strategy: "suspend"
   })

@@ -18,7 +18,7 @@ interface Document {
 const server = "https://api.example.com:6443"
 const good = JSON.parse(kubeconfigText({ server, user: { token: "s3cr3t" } })) as Document
 
-/** The server that a file's text leads to, or why it leads to none. */
+/** The server of a kubeconfig text, or the error. */
 const serverOf = Effect.fnUntraced(function* (text: string) {
   const file = join(yield* temporaryDirectory, "config")
   writeFileSync(file, text)
@@ -55,7 +55,7 @@ const neighbours: ReadonlyArray<readonly [what: string, Partial<Document>]> = [
 
 describe("a kubeconfig's current context", () => {
   for (const [what, changes] of neighbours) {
-    it.effect(`counts alone, beside ${what}`, () =>
+    it.effect(`is used despite ${what}`, () =>
       Effect.gen(function* () {
         assert.strictEqual(yield* serverOf(JSON.stringify({ ...good, ...changes })), server)
         assert.strictEqual(yield* serverOf(dump({ ...good, ...changes })), server)
@@ -114,7 +114,7 @@ describe("a kubeconfig's current context", () => {
     [
       "one whose server is no URL",
       kubeconfigText({ server: "s3cr3t", user: {} }),
-      "its cluster's server is no http or https URL"
+      "its cluster's server is not an http or https URL"
     ],
     ["a text that is none", "s3cr3t", "has no current context"],
     ["a list", "[s3cr3t]", "has no current context"],
@@ -125,7 +125,7 @@ describe("a kubeconfig's current context", () => {
       `a: ${"[".repeat(200)}`,
       "kubeconfig config cannot be read: line 1 is nested more than 100 deep"
     ]
-  ])("that is missing or broken is told in words that show nothing of it: %s", ([, text, expected]) =>
+  ])("that is missing or broken is an error that quotes nothing of the file: %s", ([, text, expected]) =>
     Effect.gen(function* () {
       const detail = yield* serverOf(text)
       assert.include(detail, expected)
@@ -134,7 +134,7 @@ describe("a kubeconfig's current context", () => {
   )
 
   it.effect(
-    "is not looked for in a file that is too large",
+    "is not read from a file that is too large",
     Effect.fn(function* () {
       const file = join(yield* temporaryDirectory, "config")
       writeFileSync(file, dump(good))
@@ -150,7 +150,7 @@ describe("a kubeconfig's current context", () => {
     }, Effect.scoped)
   )
 
-  it("is found or said to be missing, whatever the file holds", () => {
+  it("is found or reported as missing in any file", () => {
     const text = fc.oneof(
       fc.string({ unit: "binary" }),
       fc.json(),

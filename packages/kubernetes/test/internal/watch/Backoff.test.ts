@@ -3,7 +3,7 @@ import { Effect, Random, Stream } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { brief, follow, make, path, randomly, settled, stream, thing } from "../../Harness.ts"
 
-/** When requests are made, in milliseconds after the first that fails, if each delay is stretched by this much. */
+/** The times of requests in milliseconds after the first failed one, if each delay is multiplied by `stretch`. */
 const table = (stretch: number, until: number): ReadonlyArray<number> => {
   const times = [0]
   let delay = 800
@@ -19,7 +19,7 @@ const tenMinutes = 600_000
 describe("an API server that is down", () => {
   for (const random of [0, 0.5, 0.999]) {
     it.effect(
-      `for 10 minutes is asked exactly as the table says (random number ${random}), before it was ever there`,
+      `for 10 minutes from the start receives requests exactly as the table says (random number ${random})`,
       Effect.fn(
         function* () {
           const api = make()
@@ -40,7 +40,7 @@ describe("an API server that is down", () => {
   }
 
   it.effect(
-    "after it was there is asked as the table says, by the watch alone, and followed again from where it was",
+    "after a watch receives watch requests as the table says, and the watch continues from its position",
     Effect.fn(
       function* () {
         const api = make({ bookmarks: false })
@@ -76,7 +76,7 @@ describe("an API server that is down", () => {
   )
 
   it.effect(
-    "is tried at the first delay again after two minutes without trouble",
+    "is retried after the first delay again, after two minutes without failures",
     Effect.fn(
       function* () {
         const api = make({ bookmarks: false })
@@ -94,7 +94,7 @@ describe("an API server that is down", () => {
           assert.strictEqual(yield* next, "InTouch")
           return (api.requests[count]?.at ?? 0) - began
         })
-        // Each connection works for less than a minute, which is no recovery.
+        // Each connection lasts less than a minute, which does not reset the delay.
         assert.strictEqual(yield* delayAfterDrop, 800)
         assert.strictEqual(yield* delayAfterDrop, 1600)
         assert.strictEqual(yield* delayAfterDrop, 3200)
@@ -107,7 +107,7 @@ describe("an API server that is down", () => {
   )
 
   it.effect(
-    "that says when to come back is left alone until then",
+    "that sends Retry-After receives no request before that time",
     Effect.fn(
       function* () {
         const api = make()
@@ -126,7 +126,7 @@ describe("an API server that is down", () => {
   )
 
   it.effect(
-    "does not see a hundred replicas come back in step",
+    "does not receive the retries of a hundred replicas at the same time",
     Effect.fn(function* () {
       const replicas = Array.from({ length: 100 }, () => make())
       for (const [seed, api] of replicas.entries()) {
@@ -139,7 +139,7 @@ describe("an API server that is down", () => {
       let total = 0
       for (const { requests } of replicas) {
         for (const { at } of requests) {
-          // The first delays are short: by a minute later the replicas have drifted apart.
+          // The first delays are short; after a minute the replicas are spread.
           if (at < 60_000) continue
           total += 1
           perSecond.set(Math.floor(at / 1000), (perSecond.get(Math.floor(at / 1000)) ?? 0) + 1)

@@ -99,7 +99,7 @@ export const make = (
     const logRefusal = CertificateRefusals.makeLog()
 
     const presentedBy = (request: IncomingMessage): Presented => ({
-      certificate: Option.map(Option.fromUndefinedOr(certificateOf(request)), ({ shown }) => shown),
+      certificate: Option.map(Option.fromUndefinedOr(certificateOf(request)), ({ result }) => result),
       token: tokenOf(request.headers.authorization)
     })
 

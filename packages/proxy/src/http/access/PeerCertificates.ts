@@ -55,7 +55,7 @@ export const make = (server: Server, authorities: string): PeerCertificates => {
     // The clock that OpenSSL looks at.
     const peer = PeerCertificate.examine(certificate, error, anchors, Date.now())
     peers.set(socket, peer)
-    if (Result.isFailure(peer.shown)) return
+    if (Result.isFailure(peer.result)) return
     proven.add(socket)
     socket.once("close", () => proven.delete(socket))
   })

@@ -4,75 +4,84 @@ import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { Authenticator } from "../src/Authenticator.ts"
 import { Authorizer } from "../src/Authorizer.ts"
 import * as Metrics from "../src/Metrics.ts"
-import { alice, known, layerOf, makeReviews, may, token, unreachable, who } from "./Harness.ts"
+import {
+  alice,
+  cachedResults,
+  layerOf,
+  makeReviews,
+  accessResult,
+  token,
+  unreachable,
+  tokenResult
+} from "./Harness.ts"
 
-const nothing = { user: undefined, may: false }
+const nothing = { user: undefined, isAllowed: false }
 
-describe("what is known without asking", () => {
-  it.effect("is what was decided, for as long as that may be used", () => {
+describe("cached decisions", () => {
+  it.effect("are available without waiting while they are fresh", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
-      assert.deepStrictEqual(yield* known(), nothing)
-      yield* who()
-      yield* may()
-      assert.deepStrictEqual(yield* known(), { user: "alice", may: true })
+      assert.deepStrictEqual(yield* cachedResults(), nothing)
+      yield* tokenResult()
+      yield* accessResult()
+      assert.deepStrictEqual(yield* cachedResults(), { user: "alice", isAllowed: true })
       reviews.state.tokens.delete(token)
       reviews.state.rights.delete(alice.name)
       yield* TestClock.adjust("119999 millis")
-      assert.deepStrictEqual(yield* known(), { user: "alice", may: true })
+      assert.deepStrictEqual(yield* cachedResults(), { user: "alice", isAllowed: true })
       yield* TestClock.adjust("1 millis")
-      assert.deepStrictEqual(yield* known(), { user: undefined, may: true })
+      assert.deepStrictEqual(yield* cachedResults(), { user: undefined, isAllowed: true })
       yield* TestClock.adjust("180 seconds")
-      assert.deepStrictEqual(yield* known(), nothing)
-      assert.deepStrictEqual([yield* who(), yield* may()], ["NotAuthenticated", "Denied"])
-      // A no is not known: whoever gets one is to be told why.
-      assert.deepStrictEqual(yield* known(), nothing)
+      assert.deepStrictEqual(yield* cachedResults(), nothing)
+      assert.deepStrictEqual([yield* tokenResult(), yield* accessResult()], ["NotAuthenticated", "Denied"])
+      // Refusals are not available: their callers need the reason.
+      assert.deepStrictEqual(yield* cachedResults(), nothing)
       assert.lengthOf(reviews.asked.tokens, 2)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
-  it.effect("is said of the layer's own only: what wraps it has to be asked", () => {
+  it.effect("are not available from a service that wraps the layer's own", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
-      yield* who()
-      yield* may()
+      yield* tokenResult()
+      yield* accessResult()
       const authenticator = yield* Authenticator
       const authorizer = yield* Authorizer
-      const wrapped = known().pipe(
+      const wrapped = cachedResults().pipe(
         Effect.provideService(Authenticator, { ...authenticator }),
         Effect.provideService(Authorizer, { ...authorizer })
       )
       assert.deepStrictEqual(yield* wrapped, nothing)
-      assert.deepStrictEqual(yield* known(), { user: "alice", may: true })
+      assert.deepStrictEqual(yield* cachedResults(), { user: "alice", isAllowed: true })
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
-  it.effect("is what stands in for a decision while nobody answers", () => {
+  it.effect("are available while stale during an outage", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
-      yield* who()
-      yield* may()
+      yield* tokenResult()
+      yield* accessResult()
       yield* TestClock.adjust("10 minutes")
       reviews.state.failure = unreachable
-      assert.deepStrictEqual(yield* known(), nothing)
-      yield* who()
-      yield* may()
-      assert.deepStrictEqual(yield* known(), { user: "alice", may: true })
+      assert.deepStrictEqual(yield* cachedResults(), nothing)
+      yield* tokenResult()
+      yield* accessResult()
+      assert.deepStrictEqual(yield* cachedResults(), { user: "alice", isAllowed: true })
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
-  it.effect("is counted as what it is", () => {
+  it.effect("are counted when they are used", () => {
     const reviews = makeReviews()
     const counted = Effect.all([
       Metric.value(Metrics.authentications("accepted", "memory")),
       Metric.value(Metrics.authorizations("allowed", "memory"))
     ]).pipe(Effect.map((counters) => counters.map(({ count }) => count)))
     return Effect.gen(function* () {
-      yield* known()
-      yield* who()
-      yield* may()
+      yield* cachedResults()
+      yield* tokenResult()
+      yield* accessResult()
       const before = yield* counted
-      yield* known()
+      yield* cachedResults()
       assert.deepStrictEqual(
         yield* counted,
         before.map((count) => count + 1)

@@ -2,9 +2,10 @@ import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi
 import type { KubernetesError } from "@registry-packages-proxy/kubernetes/KubernetesError"
 import * as SubjectAccessReviews from "@registry-packages-proxy/kubernetes/reviews/SubjectAccessReviews"
 import * as TokenReviews from "@registry-packages-proxy/kubernetes/reviews/TokenReviews"
-import { Effect, Layer, Option, Record } from "effect"
-import { Forbidden, Invalid, ReviewError, Reviews, Unreachable } from "./Reviews.ts"
-import { User } from "./User.ts"
+import { Effect, Option, Record } from "effect"
+import { Forbidden, Invalid, ReviewError, Unreachable } from "../../ReviewError.ts"
+import type { Reviews } from "../../Reviews.ts"
+import { User } from "../../User.ts"
 
 const errorOf = ({ reason }: KubernetesError): ReviewError => {
   const { detail } = reason
@@ -20,7 +21,7 @@ const errorOf = ({ reason }: KubernetesError): ReviewError => {
   }
 }
 
-/** Whose token it is; only a review that says so in every part is a yes. */
+/** The user of a reviewed token. None unless the status is `authenticated` and names a user. */
 const userOf = ({ authenticated, user }: TokenReviews.TokenReviewStatus): Option.Option<User> => {
   const name = user?.username ?? ""
   if (authenticated !== true || name === "") return Option.none()
@@ -34,27 +35,24 @@ const userOf = ({ authenticated, user }: TokenReviews.TokenReviewStatus): Option
   )
 }
 
-/** Reviews by the API server. */
-export const layer: Layer.Layer<Reviews, never, KubernetesApi> = Layer.effect(
-  Reviews,
-  Effect.map(KubernetesApi, (api) => {
-    const asked = Effect.provideService(KubernetesApi, api)
-    return Reviews.of({
-      // Without audiences the API server asks for its own.
-      tokenReview: (token) =>
-        TokenReviews.review(token).pipe(asked, Effect.map(userOf), Effect.mapError(errorOf)),
-      subjectAccessReview: (user, { name, namespace, ...rule }) =>
-        SubjectAccessReviews.review({
-          user: user.name,
-          uid: user.uid,
-          groups: user.groups,
-          extra: user.extra,
-          resourceAttributes: { ...rule, namespace, name }
-        }).pipe(
-          asked,
-          Effect.map(({ allowed, denied }) => allowed && denied !== true),
-          Effect.mapError(errorOf)
-        )
-    })
-  })
-)
+/** Makes `Reviews` over the `KubernetesApi` in its context. */
+export const make = Effect.map(KubernetesApi, (api): Reviews["Service"] => {
+  const withApi = Effect.provideService(KubernetesApi, api)
+  return {
+    // Without audiences, the API server checks for its own.
+    tokenReview: (token) =>
+      TokenReviews.review(token).pipe(withApi, Effect.map(userOf), Effect.mapError(errorOf)),
+    subjectAccessReview: (user, { name, namespace, ...rule }) =>
+      SubjectAccessReviews.review({
+        user: user.name,
+        uid: user.uid,
+        groups: user.groups,
+        extra: user.extra,
+        resourceAttributes: { ...rule, namespace, name }
+      }).pipe(
+        withApi,
+        Effect.map(({ allowed, denied }) => allowed && denied !== true),
+        Effect.mapError(errorOf)
+      )
+  }
+})

@@ -1,19 +1,19 @@
-import { join } from "./Answer.ts"
+import { concat } from "./JsonResponse.ts"
 
-/** Lines longer than this are given up, in bytes: etcd takes objects of at most 1.5 MiB, unless told otherwise. */
+/** The most bytes of a line. etcd accepts objects of at most 1.5 MiB by default. */
 export const maxLength = 16 * 1024 * 1024
 
 const newline = 0x0a
 
-/** A line, or that there was one too long to keep. */
+/** A line, or the mark of one that exceeded `maxLength`. */
 export type Line = Uint8Array | "tooLong"
 
-/** Cuts a stream of bytes into lines, wherever its chunks begin and end. Empty lines are left out. */
-export class Lines {
+/** Splits a stream of bytes into lines, independent of its chunks. Skips empty lines. */
+export class LineSplitter {
   #pieces: Array<Uint8Array> = []
   #length = 0
 
-  /** The lines that a chunk completes. */
+  /** Returns the lines that a chunk completes. */
   push(chunk: Uint8Array): ReadonlyArray<Line> {
     const lines: Array<Line> = []
     let start = 0
@@ -34,7 +34,7 @@ export class Lines {
 
   #complete(lines: Array<Line>): void {
     if (this.#length > maxLength) lines.push("tooLong")
-    else if (this.#length > 0) lines.push(join(this.#pieces))
+    else if (this.#length > 0) lines.push(concat(this.#pieces))
     this.#pieces = []
     this.#length = 0
   }

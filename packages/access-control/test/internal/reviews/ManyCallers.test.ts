@@ -3,7 +3,7 @@ import * as TestReviews from "@registry-packages-proxy/testkit/access-control/Ac
 import { Deferred, Effect, Fiber } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import * as Limits from "../../../src/internal/Limits.ts"
-import { layerOf, makeReviews, may, settle, token, unreachable, who } from "../../Harness.ts"
+import { layerOf, makeReviews, accessResult, settle, token, unreachable, tokenResult } from "../../Harness.ts"
 
 const all = <A, E, R>(effects: ReadonlyArray<Effect.Effect<A, E, R>>) =>
   Effect.forEach(effects, (effect) => Effect.forkChild(effect))
@@ -14,7 +14,7 @@ describe("many callers at once", () => {
     return Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       reviews.state.gate = Deferred.await(gate)
-      const request = Effect.flatMap(who(), () => may())
+      const request = Effect.flatMap(tokenResult(), () => accessResult())
       const fibers = yield* all(Array.from({ length: 40 }, () => request))
       yield* settle
       yield* Deferred.succeed(gate, undefined)
@@ -24,14 +24,14 @@ describe("many callers at once", () => {
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
-  it.effect("a review goes on for the others when the one who caused it leaves", () => {
+  it.effect("a review continues for other callers when the caller that began it leaves", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       reviews.state.gate = Deferred.await(gate)
-      const first = yield* Effect.forkChild(who())
+      const first = yield* Effect.forkChild(tokenResult())
       yield* settle
-      const second = yield* Effect.forkChild(who())
+      const second = yield* Effect.forkChild(tokenResult())
       yield* settle
       yield* Fiber.interrupt(first)
       yield* Deferred.succeed(gate, undefined)
@@ -41,19 +41,21 @@ describe("many callers at once", () => {
   })
 
   it.effect(
-    "at most 16 reviews are in progress, 12 of them for strangers; beyond 512 queued the oldest are turned away",
+    "at most 16 reviews are in progress, 12 of them about unknown tokens; beyond 512 queued the oldest are evicted",
     () => {
       const reviews = makeReviews()
       return Effect.gen(function* () {
-        yield* Effect.all([who(), may()])
+        yield* Effect.all([tokenResult(), accessResult()])
         const gate = yield* Deferred.make<void>()
         reviews.state.gate = Deferred.await(gate)
-        const strangers = yield* all(Array.from({ length: 600 }, (_, n) => who(`bogus-${n}`)))
+        const strangers = yield* all(Array.from({ length: 600 }, (_, n) => tokenResult(`bogus-${n}`)))
         yield* settle
         assert.strictEqual(reviews.mostUnderWay(), Limits.maxReviewsPerLane)
-        // A caller with a right is not turned away, and does not wait behind them.
-        assert.strictEqual(yield* who(), "alice")
-        const known = yield* all(Array.from({ length: 20 }, (_, n) => may(TestReviews.user(`user-${n}`))))
+        // An allowed user is not refused, and does not wait behind them.
+        assert.strictEqual(yield* tokenResult(), "alice")
+        const others = yield* all(
+          Array.from({ length: 20 }, (_, n) => accessResult(TestReviews.user(`user-${n}`)))
+        )
         yield* settle
         assert.strictEqual(reviews.mostUnderWay(), Limits.maxReviews)
         yield* Deferred.succeed(gate, undefined)
@@ -64,18 +66,18 @@ describe("many callers at once", () => {
           answers.map((_, n) => n < begun || n >= 600 - queued)
         )
         assert.include(answers, "Undecided: Overloaded")
-        yield* Fiber.joinAll(known)
+        yield* Fiber.joinAll(others)
         assert.strictEqual(reviews.mostUnderWay(), Limits.maxReviews)
       }).pipe(Effect.provide(layerOf(reviews)))
     }
   )
 
-  it.effect("a thousand first requests with one token are one review, and wait for it together", () => {
+  it.effect("a thousand first requests with one token share one review", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       reviews.state.gate = Deferred.await(gate)
-      const fibers = yield* all(Array.from({ length: 1000 }, () => who()))
+      const fibers = yield* all(Array.from({ length: 1000 }, () => tokenResult()))
       yield* settle
       yield* Deferred.succeed(gate, undefined)
       assert.deepStrictEqual(new Set(yield* Fiber.joinAll(fibers)), new Set(["alice"]))
@@ -84,44 +86,47 @@ describe("many callers at once", () => {
   })
 
   it.effect(
-    "at most 4096 callers wait, over all kinds of decision, and the next is turned away at once",
+    "at most 4096 callers wait for decisions of any kind, and the next is refused immediately",
     () => {
       const reviews = makeReviews()
       return Effect.gen(function* () {
         reviews.state.gate = Effect.never
         const half = Limits.maxWaiting / 2
-        yield* all(Array.from({ length: half }, () => who("one")))
-        yield* all(Array.from({ length: half }, () => may()))
+        yield* all(Array.from({ length: half }, () => tokenResult("one")))
+        yield* all(Array.from({ length: half }, () => accessResult()))
         yield* settle
-        assert.deepStrictEqual([yield* who("one"), yield* may()], Array(2).fill("Undecided: Overloaded"))
+        assert.deepStrictEqual(
+          [yield* tokenResult("one"), yield* accessResult()],
+          Array(2).fill("Undecided: Overloaded")
+        )
       }).pipe(Effect.provide(layerOf(reviews)))
     }
   )
 
-  it.effect("a caller with a right whose decision has aged passes the strangers that wait", () => {
+  it.effect("the renewal for an allowed user overtakes waiting reviews of unknown tokens", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
-      yield* Effect.all([who(), may()])
+      yield* Effect.all([tokenResult(), accessResult()])
       yield* TestClock.adjust("5 minutes")
       reviews.state.gate = Effect.never
-      yield* all(Array.from({ length: 600 }, (_, n) => who(`bogus-${n}`)))
+      yield* all(Array.from({ length: 600 }, (_, n) => tokenResult(`bogus-${n}`)))
       yield* settle
       reviews.state.gate = Effect.void
-      assert.deepStrictEqual([yield* who(), yield* may()], ["alice", "allowed"])
+      assert.deepStrictEqual([yield* tokenResult(), yield* accessResult()], ["alice", "allowed"])
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
-  it.effect("a crowd of strangers that the API server can serve is served, everyone in turn", () => {
+  it.effect("unknown tokens at a rate that the API server can handle are all decided, in order", () => {
     const reviews = makeReviews()
     reviews.state.gate = Effect.sleep("50 millis")
     const each = 15
     const stranger = (n: number) =>
       Effect.forEach(
         Array.from({ length: each }, (_, turn) => `bogus-${n}-${turn}`),
-        (value) => who(value)
+        (value) => tokenResult(value)
       )
     return Effect.gen(function* () {
-      // So many that five times as many wait as are served.
+      // Five times as many reviews wait as are in progress.
       const fibers = yield* all(Array.from({ length: 64 }, (_, n) => stranger(n)))
       for (let millis = 0; millis < 5000; millis += 10) {
         yield* settle
@@ -132,48 +137,49 @@ describe("many callers at once", () => {
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
-  it.effect("any number of bogus tokens crowds out no good one, and is forgotten beyond a bound", () => {
+  it.effect("bogus tokens evict no accepted token, and each other beyond a limit", () => {
     const reviews = makeReviews()
-    const count = 3 * Limits.maxRemembered
+    const count = 3 * Limits.maxDecisions
     return Effect.gen(function* () {
-      yield* who()
+      yield* tokenResult()
       yield* Effect.forEach(
         Array.from({ length: count }, (_, n) => n),
-        (n) => who(`bogus-${n}`),
+        (n) => tokenResult(`bogus-${n}`),
         { discard: true }
       )
       const asked = reviews.asked.tokens.length
-      assert.strictEqual(yield* who(), "alice")
-      assert.strictEqual(yield* who(`bogus-${count - 1}`), "NotAuthenticated")
+      assert.strictEqual(yield* tokenResult(), "alice")
+      assert.strictEqual(yield* tokenResult(`bogus-${count - 1}`), "NotAuthenticated")
       assert.lengthOf(reviews.asked.tokens, asked)
-      // Not among the last 4096: asked again.
-      yield* who(`bogus-${count - Limits.maxRemembered}`)
-      yield* who(`bogus-${count - Limits.maxRemembered - 1}`)
+      // Not among the last 4096: reviewed again.
+      yield* tokenResult(`bogus-${count - Limits.maxDecisions}`)
+      yield* tokenResult(`bogus-${count - Limits.maxDecisions - 1}`)
       assert.strictEqual(reviews.asked.tokens.length, asked + 1)
       assert.strictEqual(reviews.asked.tokens.filter((value) => value === token).length, 1)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
-  it.effect("any number of good tokens without the right crowds out no caller who has it", () => {
+  it.effect("accepted tokens of users without access evict none of an allowed user", () => {
     const reviews = makeReviews()
-    const count = Limits.maxRemembered + 100
+    const count = Limits.maxDecisions + 100
     for (let n = 0; n < count; n++) {
       const extra = { "authentication.kubernetes.io/credential-id": [`JTI=${n}`] }
       reviews.state.tokens.set(`minted-${n}`, TestReviews.user("minter", { extra }))
     }
     return Effect.gen(function* () {
-      yield* Effect.all([who(), may()])
+      yield* Effect.all([tokenResult(), accessResult()])
       yield* Effect.forEach(
         [...reviews.state.tokens],
-        ([value, user]) => (value === token ? Effect.void : Effect.all([who(value), may(user)])),
+        ([value, user]) =>
+          value === token ? Effect.void : Effect.all([tokenResult(value), accessResult(user)]),
         { discard: true }
       )
       assert.lengthOf(reviews.asked.accesses, count + 1)
       yield* TestClock.adjust("6 minutes")
       reviews.state.failure = unreachable
-      assert.deepStrictEqual([yield* who(), yield* may()], ["alice", "allowed"])
-      // The first of the others are forgotten.
-      assert.strictEqual(yield* who("minted-0"), "Undecided: Unreachable")
+      assert.deepStrictEqual([yield* tokenResult(), yield* accessResult()], ["alice", "allowed"])
+      // The first tokens of the others were evicted.
+      assert.strictEqual(yield* tokenResult("minted-0"), "Undecided: Unreachable")
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 })

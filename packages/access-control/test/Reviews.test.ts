@@ -11,7 +11,6 @@ import {
 import { packages } from "@registry-packages-proxy/testkit/access-control/AccessControlSuite"
 import { user } from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
 import { Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
-import * as KubernetesReviews from "../src/KubernetesReviews.ts"
 import { Reviews } from "../src/Reviews.ts"
 
 /** An API server that answers every object with this `status`, or fails. */
@@ -29,7 +28,7 @@ const answering = (status: unknown, failure?: KubernetesError["reason"]) => {
   })
   return {
     created,
-    layer: KubernetesReviews.layer.pipe(Layer.provide(Layer.succeed(KubernetesApi, api)))
+    layer: Reviews.layerKubernetes.pipe(Layer.provide(Layer.succeed(KubernetesApi, api)))
   }
 }
 
@@ -37,7 +36,7 @@ const ask = Reviews.use((reviews) => reviews.tokenReview(Redacted.make("the-toke
 const alice = user("alice", { uid: "u", groups: ["g"], extra: { k: ["v"] } })
 const askAccess = Reviews.use((reviews) => reviews.subjectAccessReview(alice, packages))
 
-describe("KubernetesReviews", () => {
+describe("Reviews.layerKubernetes", () => {
   it.effect("sends the token, for the API server's own audience, and reads the user", () => {
     const { created, layer } = answering({
       authenticated: true,
@@ -50,7 +49,7 @@ describe("KubernetesReviews", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("takes nothing but a clear yes with a name for an accepted token", () =>
+  it.effect("accepts a token only if the status is authenticated and names a user", () =>
     Effect.gen(function* () {
       for (const status of [
         {},
@@ -66,7 +65,7 @@ describe("KubernetesReviews", () => {
     })
   )
 
-  it.effect("sends all that is known of the user, and every part of the rule", () => {
+  it.effect("sends all fields of the user and all parts of the rule", () => {
     const { created, layer } = answering({ allowed: true })
     return Effect.gen(function* () {
       assert.isTrue(yield* askAccess)
@@ -92,7 +91,7 @@ describe("KubernetesReviews", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("takes nothing but a clear yes for an allowed access", () =>
+  it.effect("allows an access only if the status allows and does not deny it", () =>
     Effect.gen(function* () {
       for (const status of [{ allowed: false }, { allowed: true, denied: true }]) {
         assert.isFalse(yield* Effect.provide(askAccess, answering(status).layer))
@@ -100,7 +99,7 @@ describe("KubernetesReviews", () => {
     })
   )
 
-  it.effect("tells what may be waited for from what may not", () =>
+  it.effect("maps API errors to Unreachable, Forbidden and Invalid", () =>
     Effect.gen(function* () {
       const detail = "why"
       for (const [failure, tag] of [

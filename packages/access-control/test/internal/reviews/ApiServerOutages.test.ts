@@ -9,78 +9,81 @@ import {
   jwt,
   layerOf,
   makeReviews,
-  may,
+  accessResult,
   settle,
   token,
   unreachable,
-  who
+  tokenResult
 } from "../../Harness.ts"
 
-describe("when the API server does not answer", () => {
-  it.effect("decisions of the last hour and a half stand, yes and no, and not a moment longer", () => {
+describe("during an outage of the API server", () => {
+  it.effect("decisions of the last 90 minutes are reused, acceptances and refusals", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
-      yield* Effect.all([who(), who("bogus"), may()])
+      yield* Effect.all([tokenResult(), tokenResult("bogus"), accessResult()])
       reviews.state.failure = unreachable
       yield* TestClock.adjust("89 minutes")
-      assert.strictEqual(yield* who(), "alice")
-      assert.strictEqual(yield* who("bogus"), "NotAuthenticated")
-      assert.strictEqual(yield* may(), "allowed")
+      assert.strictEqual(yield* tokenResult(), "alice")
+      assert.strictEqual(yield* tokenResult("bogus"), "NotAuthenticated")
+      assert.strictEqual(yield* accessResult(), "allowed")
       yield* TestClock.adjust("1 minutes")
-      assert.strictEqual(yield* who(), "Undecided: Unreachable")
-      assert.strictEqual(yield* who("bogus"), "Undecided: Unreachable")
-      assert.strictEqual(yield* may(), "Undecided: Unreachable")
+      assert.strictEqual(yield* tokenResult(), "Undecided: Unreachable")
+      assert.strictEqual(yield* tokenResult("bogus"), "Undecided: Unreachable")
+      assert.strictEqual(yield* accessResult(), "Undecided: Unreachable")
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
-  it.effect("nothing stands for who was never decided about", () => {
+  it.effect("a caller without an earlier decision is undecided", () => {
     const reviews = makeReviews()
     reviews.state.failure = unreachable
     return Effect.gen(function* () {
-      assert.strictEqual(yield* who(), "Undecided: Unreachable")
-      assert.strictEqual(yield* may(), "Undecided: Unreachable")
+      assert.strictEqual(yield* tokenResult(), "Undecided: Unreachable")
+      assert.strictEqual(yield* accessResult(), "Undecided: Unreachable")
       reviews.state.failure = undefined
-      assert.strictEqual(yield* who(), "alice")
-      assert.strictEqual(yield* may(), "allowed")
+      assert.strictEqual(yield* tokenResult(), "alice")
+      assert.strictEqual(yield* accessResult(), "allowed")
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
-  it.effect("nothing stands where the API server refuses us, or answers nonsense", () => {
+  it.effect("no decision is reused if the API server forbids reviews or answers nonsense", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
-      yield* Effect.all([who(), may()])
+      yield* Effect.all([tokenResult(), accessResult()])
       yield* TestClock.adjust("6 minutes")
       for (const failure of [forbidden, invalid]) {
         reviews.state.failure = failure
-        assert.strictEqual(yield* who(), `Undecided: ${failure._tag}`)
-        assert.strictEqual(yield* may(), `Undecided: ${failure._tag}`)
+        assert.strictEqual(yield* tokenResult(), `Undecided: ${failure._tag}`)
+        assert.strictEqual(yield* accessResult(), `Undecided: ${failure._tag}`)
       }
-      // It closes without forgetting: an outage after it finds what was decided before.
+      // The cached decision stays: a later outage can reuse it.
       reviews.state.failure = unreachable
-      assert.strictEqual(yield* who(), "alice")
+      assert.strictEqual(yield* tokenResult(), "alice")
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
-  it.effect("a token does not stand past its own end", () => {
+  it.effect("no token is accepted after its own expiry", () => {
     const reviews = makeReviews()
     const ending = jwt(600)
     reviews.state.tokens.set(ending, alice)
     return Effect.gen(function* () {
-      yield* who(ending)
+      yield* tokenResult(ending)
       reviews.state.failure = unreachable
       yield* TestClock.adjust("599 seconds")
-      assert.strictEqual(yield* who(ending), "alice")
+      assert.strictEqual(yield* tokenResult(ending), "alice")
       yield* TestClock.adjust("1 seconds")
-      assert.strictEqual(yield* who(ending), "NotAuthenticated")
+      assert.strictEqual(yield* tokenResult(ending), "NotAuthenticated")
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
-  it.effect("a review has 3 seconds, and is given up then", () => {
+  it.effect("a review times out after 3 seconds", () => {
     const reviews = makeReviews()
     let givenUp = 0
     reviews.state.gate = Effect.onInterrupt(Effect.never, () => Effect.sync(() => void givenUp++))
     return Effect.gen(function* () {
-      const [token, access] = [yield* Effect.forkChild(who()), yield* Effect.forkChild(may())]
+      const [token, access] = [
+        yield* Effect.forkChild(tokenResult()),
+        yield* Effect.forkChild(accessResult())
+      ]
       yield* settle
       yield* TestClock.adjust("2999 millis")
       assert.isUndefined(token.pollUnsafe() ?? access.pollUnsafe())
@@ -92,31 +95,31 @@ describe("when the API server does not answer", () => {
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
-  it.effect("a decision that stands in is used for 10 seconds before the API server is asked again", () => {
+  it.effect("a stale decision is reused for 10 seconds before the next review", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
-      yield* who()
+      yield* tokenResult()
       reviews.state.failure = unreachable
       yield* TestClock.adjust("2 minutes")
-      for (let n = 0; n < 5; n++) assert.strictEqual(yield* who(), "alice")
+      for (let n = 0; n < 5; n++) assert.strictEqual(yield* tokenResult(), "alice")
       assert.lengthOf(reviews.asked.tokens, 2)
       reviews.state.failure = undefined
       reviews.state.tokens.delete(token)
       yield* TestClock.adjust("10 seconds")
-      assert.strictEqual(yield* who(), "NotAuthenticated")
+      assert.strictEqual(yield* tokenResult(), "NotAuthenticated")
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
-  it.effect("says so once, and once that it is over, without a token", () => {
+  it.effect("the log has the first failure of each kind and the recovery, without tokens", () => {
     const reviews = makeReviews()
     const log = captureLog()
     reviews.state.failure = unreachable
     return Effect.gen(function* () {
-      for (let n = 0; n < 3; n++) yield* who()
+      for (let n = 0; n < 3; n++) yield* tokenResult()
       reviews.state.failure = forbidden
-      yield* who()
+      yield* tokenResult()
       reviews.state.failure = undefined
-      yield* who()
+      yield* tokenResult()
       assert.lengthOf(log.lines, 3)
       assert.match(log.lines[0] ?? "", /^Warn .*TokenReview.*connection refused/)
       assert.match(log.lines[1] ?? "", /^Warn .*service account/)

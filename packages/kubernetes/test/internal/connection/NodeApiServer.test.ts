@@ -15,16 +15,16 @@ import {
   describe as describeLocation,
   inCluster,
   kubeconfig
-} from "../src/ClusterLocation.ts"
-import * as NodeApiServer from "../src/NodeApiServer.ts"
-import { make, path, thing, things } from "./Harness.ts"
-import { kubeconfigText, temporaryDirectory, writeKubeconfig } from "./Kubeconfig.ts"
+} from "../../../src/ClusterLocation.ts"
+import { ApiServer } from "../../../src/ApiServer.ts"
+import { make, path, thing, things } from "../../Harness.ts"
+import { kubeconfigText, temporaryDirectory, writeKubeconfig } from "../../Kubeconfig.ts"
 
 const https = process.getBuiltinModule("node:https")
 
 const connect = (location: ClusterLocation, variables?: Readonly<Record<string, string>>) =>
   Effect.map(
-    Layer.build(KubernetesApi.layer.pipe(Layer.provide(NodeApiServer.layer(location, variables)))),
+    Layer.build(KubernetesApi.layer.pipe(Layer.provide(ApiServer.layerNode(location, variables)))),
     (context) => Context.get(context, KubernetesApi)
   )
 
@@ -41,7 +41,7 @@ const valueOf = (api: KubernetesApi["Service"]) => Effect.map(api.get(things, "o
 const detailOf = (api: KubernetesApi["Service"]) =>
   Effect.map(Effect.flip(api.get(things, "one")), ({ reason }) => `${reason._tag} ${reason.detail}`)
 
-/** A program that prints a credential, as exec plugins do, and counts its runs. */
+/** An exec plugin that prints a credential and records its runs. */
 const plugin = Effect.fnUntraced(function* (credential: object) {
   const directory = yield* temporaryDirectory
   const file = join(directory, "plugin")
@@ -60,7 +60,7 @@ const plugin = Effect.fnUntraced(function* (credential: object) {
 
 describe("a kubeconfig", () => {
   it.live(
-    "with a token, re-read when the file is replaced",
+    "with a token is read again when the file is replaced",
     Effect.fn(function* () {
       let good = "Bearer first"
       const { server, tls } = yield* listening((authorization) => authorization === good)
@@ -79,7 +79,7 @@ describe("a kubeconfig", () => {
   )
 
   it.live(
-    "with a token's file, beside it and read again when it changes",
+    "with a token file reads it again when it changes",
     Effect.fn(function* () {
       let good = "Bearer first"
       const { server, tls } = yield* listening((authorization) => authorization === good)
@@ -100,7 +100,7 @@ describe("a kubeconfig", () => {
   )
 
   it.live(
-    "with a user name and a password",
+    "with a user name and a password authenticates by Basic",
     Effect.fn(function* () {
       const { server, tls } = yield* listening((authorization) => authorization === `Basic ${btoa("u:p")}`)
       const user = { username: "u", password: "p" }
@@ -112,7 +112,7 @@ describe("a kubeconfig", () => {
   )
 
   it.live(
-    "with a client certificate",
+    "with a client certificate authenticates by it",
     Effect.fn(function* () {
       const authority = yield* Certificates.makeAuthority
       const tls = yield* authority.issue()
@@ -144,7 +144,7 @@ describe("a kubeconfig", () => {
   )
 
   it.live(
-    "with an exec plugin, run once for all and told what it is for",
+    "with an exec plugin runs it once for concurrent requests, with KUBERNETES_EXEC_INFO",
     Effect.fn(function* () {
       const { server, tls } = yield* listening((authorization) => authorization === "Bearer of-the-plugin")
       const { file, runs } = yield* plugin({ token: "of-the-plugin" })
@@ -161,7 +161,7 @@ describe("a kubeconfig", () => {
   )
 
   it.live(
-    "with an exec plugin that fails says so, and shows nothing it wrote",
+    "with a failing exec plugin says so without the plugin's output",
     Effect.fn(function* () {
       const exec = { command: "sh", args: ["-c", "echo s3cr3t-of-the-plugin >&2; exit 1"] }
       const api = yield* connect(
@@ -174,7 +174,7 @@ describe("a kubeconfig", () => {
   )
 
   it.live(
-    "with a path in its server's URL, over plain HTTP",
+    "with a path in its server's URL prefixes all paths with it",
     Effect.fn(function* () {
       const fake = make()
       fake.missing.add(`/k8s/clusters/one${path}`)
@@ -188,7 +188,7 @@ describe("a kubeconfig", () => {
   )
 
   for (const [name, text, expected] of [
-    ["is absent", undefined, /kubeconfig is not there/],
+    ["is absent", undefined, /kubeconfig does not exist/],
     ["is broken", "clusters: [{name: s3cr3t", /kubeconfig cannot be read: line 1 is not valid YAML/],
     ["names no current context", '{"clusters":[],"contexts":[],"users":[]}', /no current context/],
     [
@@ -201,7 +201,7 @@ describe("a kubeconfig", () => {
     ]
   ] as const) {
     it.live(
-      `that ${name} is named as the trouble, and taken up once it is right`,
+      `that ${name} is named in the error, and used once it is corrected`,
       Effect.fn(function* () {
         const { server, tls } = yield* listening(() => true)
         const file = join(yield* temporaryDirectory, "kubeconfig")
@@ -229,7 +229,7 @@ describe("a pod's service account", () => {
   })
 
   it.live(
-    "is used with the token as it is now, though the old one was good a moment ago",
+    "is used with its current token after the token changed",
     Effect.fn(function* () {
       let good = "Bearer first"
       const { server, tls } = yield* listening((authorization) => authorization === good)
@@ -240,12 +240,12 @@ describe("a pod's service account", () => {
       writeFileSync(join(directory, "token"), "second")
       assert.strictEqual(yield* valueOf(api), "1")
       rmSync(join(directory, "token"))
-      assert.match(yield* detailOf(api), /token is not there/)
+      assert.match(yield* detailOf(api), /token does not exist/)
     }, Effect.scoped)
   )
 
   it.live(
-    "trusts the cluster's CA alone, also when it is replaced",
+    "trusts only the cluster's CA, also after a replacement",
     Effect.fn(function* () {
       const { server, tls } = yield* listening(() => true)
       const other = yield* Effect.flatMap(Certificates.makeAuthority, (authority) => authority.issue())
@@ -257,7 +257,7 @@ describe("a pod's service account", () => {
     }, Effect.scoped)
   )
 
-  it("is found by the environment, IPv6 addresses included", () => {
+  it("is found by the environment, also with an IPv6 address", () => {
     const variables = { KUBERNETES_SERVICE_HOST: "fd00::1", KUBERNETES_SERVICE_PORT: "443" }
     assert.strictEqual(
       describeLocation(Option.getOrThrow(inCluster(variables))),
@@ -270,7 +270,7 @@ describe("a pod's service account", () => {
 
 describe("connections", () => {
   it.live(
-    "are kept and shared, and made anew where the server has closed them",
+    "are kept and shared, and replaced when the server closes them",
     Effect.fn(function* () {
       const { api: fake, server, tls } = yield* listening(() => true)
       const file = yield* writeKubeconfig({ server: server.origin, ca: tls.ca, user: {} })
@@ -299,7 +299,7 @@ describe("connections", () => {
   )
 
   it.live(
-    "that are refused are told as such",
+    "that are refused are named as refused in the error",
     Effect.fn(function* () {
       const api = yield* connect(
         kubeconfig(yield* writeKubeconfig({ server: "https://127.0.0.1:1", user: {} }))
@@ -316,7 +316,7 @@ describe("a certificate authority", () => {
   const broken = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n"
 
   it.live(
-    "need not be a root: any certificate that is named is an anchor",
+    "need not be a root: any configured certificate is a trust anchor",
     Effect.fn(function* () {
       const between = yield* (yield* Certificates.makeAuthority).intermediate()
       const tls = yield* between.issue()
@@ -331,7 +331,7 @@ describe("a certificate authority", () => {
   )
 
   it.live(
-    "counts beside a block that cannot be read, which is a warning",
+    "is used beside an unreadable block, which is logged as a warning",
     Effect.fn(function* () {
       const { server, tls } = yield* listening(() => true)
       const log = captureLog("Warn")
@@ -340,12 +340,12 @@ describe("a certificate authority", () => {
       const value = Effect.provide(Effect.all([valueOf(api), valueOf(api)]), log.layer)
       assert.deepStrictEqual(yield* value, ["1", "1"])
       assert.deepStrictEqual(log.lines.length, 1)
-      assert.include(log.lines[0], "blocks that cannot be read")
+      assert.include(log.lines[0], "unreadable PEM blocks")
     }, Effect.scoped)
   )
 
   it.live(
-    "of nothing that can be read is told",
+    "without a readable certificate is named in the error",
     Effect.fn(function* () {
       const { server } = yield* listening(() => true)
       const file = yield* writeKubeconfig({ server: server.origin, ca: broken, user: {} })
@@ -357,7 +357,7 @@ describe("a certificate authority", () => {
 describe("a proxy", () => {
   const name = "api.example.test"
 
-  /** An API server that only a proxy reaches. */
+  /** An API server that is reachable only through a proxy. */
   const behind = Effect.fnUntraced(function* (
     options: Omit<ForwardProxy.ForwardProxyOptions, "target"> = {}
   ) {
@@ -372,7 +372,7 @@ describe("a proxy", () => {
   })
 
   it.live(
-    "of the environment is for the API server too",
+    "of the environment is used for the API server",
     Effect.fn(function* () {
       const { proxy, write } = yield* behind()
       const api = yield* connect(kubeconfig(yield* write()), { HTTPS_PROXY: proxy.host })
@@ -385,7 +385,7 @@ describe("a proxy", () => {
   )
 
   it.live(
-    "of the environment is not asked where NO_PROXY names the API server",
+    "of the environment is not used if NO_PROXY names the API server",
     Effect.fn(function* () {
       const { proxy, write } = yield* behind()
       const variables = { HTTPS_PROXY: proxy.host, NO_PROXY: "example.test:6443" }
@@ -395,7 +395,7 @@ describe("a proxy", () => {
   )
 
   it.live(
-    "of the kubeconfig (proxy-url) goes before the environment's",
+    "of the kubeconfig (proxy-url) takes precedence over the environment's",
     Effect.fn(function* () {
       const { proxy, write } = yield* behind()
       const variables = { HTTPS_PROXY: "http://127.0.0.1:1", NO_PROXY: "*" }
@@ -406,7 +406,7 @@ describe("a proxy", () => {
   )
 
   it.live(
-    "that opens no tunnel is to blame, its credentials not shown",
+    "that refuses a tunnel is named in the error, without its credentials",
     Effect.fn(function* () {
       const { proxy, write } = yield* behind({ login: { username: "other", password: "other" } })
       const file = yield* write({ "proxy-url": `http://proxyuser:proxypass@${proxy.host}` })
@@ -417,7 +417,7 @@ describe("a proxy", () => {
   )
 
   it.live(
-    "that cannot be used is named",
+    "with an unsupported scheme is named in the error",
     Effect.fn(function* () {
       const { write } = yield* behind()
       const file = yield* write({ "proxy-url": "socks5://s3cret@proxy.test" })
@@ -429,7 +429,7 @@ describe("a proxy", () => {
 })
 
 it.live(
-  "An API server's head of 200 KB is read, one that does not end is told of",
+  "a response head of 200 KB is accepted, one of more than 256 KiB is an error",
   Effect.fn(function* () {
     const body = JSON.stringify(thing("one", "1"))
     const large = yield* RawServer.make(() => RawServer.plain(200, body, { "X-Audit": "v".repeat(200_000) }))

@@ -4,10 +4,10 @@ const Claims = Schema.fromJsonString(Schema.Struct({ exp: Schema.Finite }))
 const decodeClaims = Schema.decodeUnknownOption(Claims)
 
 /**
- * The time a token ends by its own word: a JWT's `exp` (RFC 7519, section 4.1.4), in milliseconds since the epoch. Infinite
- * for a token that says nothing. Nobody has looked at its signature: it can take a token's worth away, never give any.
+ * The `exp` claim of a JWT (RFC 7519, section 4.1.4) in milliseconds since the epoch; infinite for any other token. The
+ * signature is not checked: the claim can only shorten the life of a token.
  */
-export const tokenEnd = (token: string): number => {
+export const tokenExpiry = (token: string): number => {
   const [, payload, signature] = token.split(".")
   if (payload === undefined || signature === undefined) return Number.POSITIVE_INFINITY
   return Option.match(decodeClaims(Buffer.from(payload, "base64url").toString()), {

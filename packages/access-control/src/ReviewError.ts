@@ -1,0 +1,34 @@
+import { Schema } from "effect"
+
+/** The API server did not answer, or cannot answer now: network error, timeout, 429, 5xx. Earlier decisions may be reused. */
+export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
+  /** Holds no secret. */
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return this.detail
+  }
+}
+
+/** The API server does not allow this program to create reviews (401, 403). */
+export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", { detail: Schema.String }) {
+  override get message(): string {
+    return this.detail
+  }
+}
+
+/** The answer contains no decision: another status, or a body that is not a review. */
+export class Invalid extends Schema.TaggedError<Invalid>()("Invalid", { detail: Schema.String }) {
+  override get message(): string {
+    return this.detail
+  }
+}
+
+/** A review failed. */
+export class ReviewError extends Schema.TaggedError<ReviewError>()("ReviewError", {
+  reason: Schema.Union([Unreachable, Forbidden, Invalid])
+}) {
+  override get message(): string {
+    return this.reason.message
+  }
+}

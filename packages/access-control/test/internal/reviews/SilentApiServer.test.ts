@@ -1,0 +1,212 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as TestReviews from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
+import { Clock, Effect, Fiber, References, Schema, Duration } from "effect"
+import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
+import * as Limits from "../../../src/internal/Limits.ts"
+import {
+  alice,
+  layerOf,
+  makeReviews,
+  accessResult,
+  advance,
+  rightsOf,
+  settle,
+  token,
+  tokenResult
+} from "../../Harness.ts"
+
+const all = <A, E, R>(effects: ReadonlyArray<Effect.Effect<A, E, R>>) =>
+  Effect.forEach(effects, (effect) => Effect.forkChild(effect))
+const strangers = (count: number, from = 0) =>
+  all(Array.from({ length: count }, (_, n) => tokenResult(`bogus-${from + n}`)))
+
+/** A part of a flood: a number of concurrent callers with bogus tokens, which may leave after a time. */
+const Wave = Schema.Struct({
+  strangers: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 300 })),
+  leaveAfter: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2000 }))),
+  next: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2500 }))
+})
+
+describe("while the API server is silent", () => {
+  it.effect("the queued reviews of callers that left are never sent", () => {
+    const reviews = makeReviews()
+    return Effect.gen(function* () {
+      reviews.state.gate = Effect.never
+      const fibers = yield* strangers(400)
+      yield* settle
+      yield* Fiber.interruptAll(fibers)
+      reviews.state.gate = Effect.void
+      // The places of sent reviews become free after 3 s. The other reviews are never sent.
+      yield* advance(10000)
+      assert.lengthOf(reviews.asked.tokens, Limits.maxReviewsPerLane)
+      assert.strictEqual(yield* tokenResult("bogus-399"), "NotAuthenticated")
+      assert.lengthOf(reviews.asked.tokens, Limits.maxReviewsPerLane + 1)
+    }).pipe(Effect.provide(layerOf(reviews)))
+  })
+
+  it.effect("a review continues while one of its callers stays", () => {
+    const reviews = makeReviews()
+    return Effect.gen(function* () {
+      reviews.state.gate = Effect.never
+      yield* strangers(Limits.maxReviewsPerLane)
+      const leaving = yield* all(Array.from({ length: 10 }, () => tokenResult()))
+      const staying = yield* Effect.forkChild(tokenResult())
+      yield* settle
+      yield* Fiber.interruptAll(leaving)
+      reviews.state.gate = Effect.void
+      yield* advance(Duration.toMillis(Limits.reviewTimeout))
+      assert.strictEqual(yield* Fiber.join(staying), "alice")
+    }).pipe(Effect.provide(layerOf(reviews)))
+  })
+
+  it.effect("reviews of unknown tokens wait at most 3 s for their turn, then fail as unreachable", () => {
+    const reviews = makeReviews()
+    return Effect.gen(function* () {
+      reviews.state.gate = Effect.never
+      const waiting = yield* strangers(Limits.maxReviewsPerLane + 100)
+      yield* advance(2000)
+      const later = yield* strangers(100, 1000)
+      yield* advance(1000)
+      assert.isTrue((yield* Fiber.joinAll(waiting)).every((answer) => answer === "Undecided: Unreachable"))
+      // Some of the later ones were sent in the places of the earlier ones.
+      yield* advance(5000)
+      assert.isTrue((yield* Fiber.joinAll(later)).every((answer) => answer === "Undecided: Unreachable"))
+    }).pipe(Effect.provide(layerOf(reviews)))
+  })
+
+  it.effect("four reviews a second are sent, however many wait, and all once it answers", () => {
+    const reviews = makeReviews()
+    return Effect.gen(function* () {
+      reviews.state.gate = Effect.never
+      yield* strangers(1)
+      yield* advance(3000)
+      const before = reviews.asked.tokens.length
+      yield* strangers(400, 1000)
+      yield* advance(2000)
+      assert.strictEqual(
+        reviews.asked.tokens.length - before,
+        2000 / Duration.toMillis(Limits.probeInterval) + 1
+      )
+      reviews.state.gate = Effect.void
+      yield* advance(Duration.toMillis(Limits.probeInterval))
+      assert.lengthOf(reviews.asked.tokens, before + 400)
+    }).pipe(Effect.provide(layerOf(reviews)))
+  })
+
+  it.effect(
+    "callers with an earlier decision receive it immediately, except those whose review is sent",
+    () => {
+      const reviews = makeReviews()
+      const users = Array.from({ length: 500 }, (_, n) => TestReviews.user(`node-${n}`))
+      for (const user of users) {
+        reviews.state.tokens.set(`token of ${user.name}`, user)
+        reviews.state.rights.set(user.name, rightsOf(alice.name, reviews))
+      }
+      const everyone = users.map((user) =>
+        Effect.gen(function* () {
+          const began = yield* Clock.currentTimeMillis
+          const answers = yield* Effect.all([tokenResult(`token of ${user.name}`), accessResult(user)])
+          return { answers, waited: (yield* Clock.currentTimeMillis) - began }
+        })
+      )
+      return Effect.gen(function* () {
+        yield* Effect.all(everyone)
+        yield* TestClock.adjust("6 minutes")
+        reviews.state.gate = Effect.never
+        const first = yield* Effect.forkChild(tokenResult("token of node-0"))
+        yield* advance(3000)
+        assert.strictEqual(yield* Fiber.join(first), "node-0")
+        const fibers = yield* all(everyone)
+        yield* settle
+        // The callers whose reviews are sent wait 3 s for the token, 3 s for the access, and for their turns.
+        yield* advance(7000)
+        const answered = yield* Fiber.joinAll(fibers)
+        assert.deepStrictEqual(
+          answered.map(({ answers }) => answers),
+          users.map(({ name }) => [name, "allowed"])
+        )
+        assert.isAtMost(answered.filter(({ waited }) => waited > 1).length, 2)
+      }).pipe(Effect.provide(layerOf(reviews)))
+    }
+  )
+
+  it.effect.prop(
+    "after any flood, a new valid token is decided within 3 s once it answers again",
+    {
+      waves: Schema.Array(Wave).check(Schema.isMaxLength(8)),
+      reviewMillis: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 500 }))
+    },
+    ({ reviewMillis, waves }) => {
+      const reviews = makeReviews()
+      return Effect.gen(function* () {
+        // Reviews that are sent now are never answered.
+        reviews.state.gate = Effect.never
+        for (const [index, wave] of waves.entries()) {
+          const fibers = yield* strangers(wave.strangers, index * 1000)
+          if (wave.leaveAfter !== undefined) {
+            yield* Effect.forkChild(Effect.delay(Fiber.interruptAll(fibers), wave.leaveAfter))
+          }
+          yield* advance(wave.next)
+        }
+        // Before the silence is noticed, places become free only after 3 s, which leaves no time for the new token.
+        const isNoticed =
+          waves.reduce((sum, { next }) => sum + next, 0) > Duration.toMillis(Limits.reviewTimeout)
+        reviews.state.gate = isNoticed ? Effect.sleep(reviewMillis) : Effect.void
+        const decided = yield* Effect.forkChild(Effect.all([tokenResult(token), accessResult()]))
+        yield* advance(3000)
+        assert.deepStrictEqual(yield* Fiber.join(decided), ["alice", "allowed"])
+      }).pipe(Effect.provide(layerOf(reviews)))
+    },
+    { arbitrary: { runs: 50 } }
+  )
+})
+
+describe("while the API server is slow", () => {
+  it.effect(
+    "a caller whose review is not sent in time is refused as overloaded, without a stale decision",
+    () => {
+      const reviews = makeReviews()
+      return Effect.gen(function* () {
+        yield* Effect.all([tokenResult(), accessResult()])
+        reviews.state.tokens.delete(token)
+        yield* TestClock.adjust("3 minutes")
+        // The renewals of other allowed users take all places again and again.
+        const others = Array.from({ length: 100 }, (_, n) => TestReviews.user(`node-${n}`))
+        for (const user of others) {
+          reviews.state.tokens.set(`token of ${user.name}`, user)
+          reviews.state.rights.set(user.name, rightsOf(alice.name, reviews))
+        }
+        const everyone = others.map((user) =>
+          Effect.all([tokenResult(`token of ${user.name}`), accessResult(user)])
+        )
+        yield* Effect.all(everyone)
+        yield* TestClock.adjust("3 minutes")
+        reviews.state.gate = Effect.sleep("2900 millis")
+        yield* all(everyone.slice(0, 20))
+        yield* settle
+        const revoked = yield* Effect.forkChild(tokenResult())
+        yield* settle
+        yield* all(everyone.slice(20))
+        yield* advance(6000)
+        assert.strictEqual(yield* Fiber.join(revoked), "Undecided: Overloaded")
+      }).pipe(Effect.provide(layerOf(reviews)))
+    }
+  )
+})
+
+describe("callers interrupted at any step", () => {
+  it.effect("leave no token undecided, wherever the scheduler yields", () => {
+    const reviews = makeReviews()
+    return Effect.gen(function* () {
+      const keys = Array.from({ length: 400 }, (_, n) => `key-${n}`)
+      for (const [index, key] of keys.entries()) {
+        const fiber = yield* Effect.forkChild(
+          tokenResult(key).pipe(Effect.provideService(References.MaxOpsBeforeYield, 3))
+        )
+        for (let yields = 0; yields < index % 40; yields++) yield* Effect.yieldNow
+        yield* Fiber.interrupt(fiber)
+      }
+      for (const key of keys) assert.strictEqual(yield* tokenResult(key), "NotAuthenticated")
+    }).pipe(Effect.provide(layerOf(reviews)))
+  })
+})

@@ -1,0 +1,22 @@
+import { Duration, Effect } from "effect"
+import type { ApiRequest, ApiServer } from "../../ApiServer.ts"
+import { type KubernetesError, unreachable } from "../../KubernetesError.ts"
+import * as JsonResponse from "./JsonResponse.ts"
+
+/** The longest time for a whole response that is not a watch. */
+export const responseTimeout = Duration.seconds(30)
+
+/** Sends a request and reads the JSON of its response. `operation` names the request in errors, as in `list secrets`. */
+export const sendJson = (
+  server: ApiServer["Service"],
+  operation: string,
+  request: ApiRequest
+): Effect.Effect<unknown, KubernetesError> =>
+  Effect.scoped(
+    Effect.flatMap(server.send(request), (response) => JsonResponse.read(operation, response))
+  ).pipe(
+    Effect.timeoutOrElse({
+      duration: responseTimeout,
+      orElse: () => Effect.fail(unreachable(`the API server did not answer ${operation} in time`))
+    })
+  )
