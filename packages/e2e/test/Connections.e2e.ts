@@ -61,7 +61,7 @@ layer(layerParts, options)("Connections", (it) => {
           args: [`--kubeconfig=${file}`, "--secure-listen-address=127.0.0.1:0"],
           command: memoryLimit.command
         })
-        const [, securePort = ""] = yield* bundle.line(/Listening on https:\/\/127\.0\.0\.1:(\d+)/)
+        const [, securePort = ""] = yield* bundle.line(/"listening","url":"https:\/\/127\.0\.0\.1:(\d+)"/)
         const probe = seconds(HttpClient.get(`${bundle.origin}/healthz`))
         // What the code takes once it has run is not the flood's.
         yield* Effect.replicateEffect(probe, 300)

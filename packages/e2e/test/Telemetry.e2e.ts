@@ -41,7 +41,7 @@ const startProgram = Effect.fnUntraced(function* (
     env,
     args: [`--kubeconfig=${kubeconfig}`, "--secure-listen-address=127.0.0.1:0", "--log-level=debug"]
   })
-  const [, origin = ""] = yield* bundle.line(/Listening on (https:\/\/127\.0\.0\.1:\d+)/)
+  const [, origin = ""] = yield* bundle.line(/"listening","url":"(https:\/\/127\.0\.0\.1:\d+)"/)
   return {
     ...bundle,
     token,

@@ -223,7 +223,7 @@ describe("the program with an API server", () => {
       )
       const program = yield* start(here, { location, layer: counted })
       yield* program.until(own.digest, 200)
-      const [, secure = ""] = /Listening on (https:[^"]+)/.exec(program.lines.join("\n")) ?? []
+      const [, secure = ""] = /"listening",\{"url":"(https:[^"]+)"/.exec(program.lines.join("\n")) ?? []
       assert.strictEqual(yield* statusWith(`${secure}/package?digest=${own.digest}`, "token-of-a-node"), 200)
       assert.strictEqual(built, 1)
     })

@@ -28,7 +28,7 @@ export const start = Effect.fnUntraced(function* (options: Pick<Bundle.BundleOpt
     ...options,
     args: [`--kubeconfig=${file}`, "--secure-listen-address=127.0.0.1:0"]
   })
-  const [, secureOrigin = ""] = yield* bundle.line(/Listening on (https:\/\/127\.0\.0\.1:\d+)/)
+  const [, secureOrigin = ""] = yield* bundle.line(/"listening","url":"(https:\/\/127\.0\.0\.1:\d+)"/)
   const tell = (path: string) => Effect.flatMap(HttpClient.get(`${server}${path}`), ({ text }) => text)
   return {
     bundle,

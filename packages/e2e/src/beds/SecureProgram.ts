@@ -50,6 +50,6 @@ export const make = (
 /** The program with its own secure port; `args` are flags of that port. */
 export const start = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<string> = []) {
   const program = yield* startProgram(name, ["--secure-listen-address=127.0.0.1:0", ...args])
-  const [, secureOrigin = ""] = yield* program.line(/Listening on (https:\/\/127\.0\.0\.1:\d+)/)
+  const [, secureOrigin = ""] = yield* program.line(/"listening","url":"(https:\/\/127\.0\.0\.1:\d+)"/)
   return make(program, secureOrigin)
 })

@@ -73,7 +73,7 @@ export const start = Effect.fnUntraced(function* (options: BundleOptions) {
     cwd: lone,
     ...(options.env === undefined ? {} : { env: options.env })
   })
-  const [, origin = ""] = yield* daemon.line(/Listening on (http:\/\/127\.0\.0\.1:\d+)/)
+  const [, origin = ""] = yield* daemon.line(/"listening","url":"(http:\/\/127\.0\.0\.1:\d+)"/)
   yield* Poll.untilTrue(
     "200 from /readyz",
     Effect.map(HttpClient.get(`${origin}/readyz`), ({ status }) => status === 200)

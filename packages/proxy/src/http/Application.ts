@@ -10,7 +10,7 @@ import * as ProcessFigures from "../metrics/ProcessFigures.ts"
 import { Refresh } from "../metrics/Refresh.ts"
 import type { Gate } from "./access/Access.ts"
 import { Lifecycle } from "./request/Lifecycle.ts"
-import { limits } from "./request/Limits.ts"
+import { httpLimits } from "./request/HttpLimits.ts"
 import * as NodeMessages from "./request/NodeMessages.ts"
 import * as MemoryFastPath from "./MemoryFastPath.ts"
 import * as PackageHandler from "./package/PackageHandler.ts"
@@ -31,16 +31,16 @@ const clientClosedRequest = 499
 const plainText = (status: number, text: string, contentType = "text/plain; charset=utf-8"): Response =>
   HttpServerResponse.text(text, { status, contentType, headers: Problem.noStore })
 
-/** Answers a listener's requests: the fast path what it can, on Node's response, and the handler all others. */
+/** The handlers of a listener's requests: the fast path is tried first, then the handler. */
 export interface Handlers {
   readonly fastPath: MemoryFastPath.FastPath
   readonly handler: Effect.Effect<Response, never, HttpServerRequest.HttpServerRequest | Scope.Scope>
 }
 
-/** The paths there are, with their queries. */
+/** All paths, with their queries. */
 const paths = Object.values(routes).map(({ path, query }) => path + query)
 
-/** Answers a request that was admitted. */
+/** Handles an authorised request for one route. */
 type RouteHandler = (
   request: HttpServerRequest.HttpServerRequest,
   query: string,
@@ -50,10 +50,10 @@ type RouteHandler = (
 /** The HTTP API, for any listener. Counts every request, logs all but probes. */
 export const make = Effect.fnUntraced(function* (options: {
   readonly platform: Platform
-  /** The most packages being sent at a time; that of the limits unless told. */
-  readonly packages?: number
+  /** Package requests in progress at a time; the limit's unless given. */
+  readonly maxPackages?: number
 }) {
-  const { packages = limits.packages } = options
+  const { maxPackages = httpLimits.maxPackages } = options
   const cache = yield* DigestCache
   const credentials = yield* CredentialStore
   const lifecycle = yield* Lifecycle
@@ -62,7 +62,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const updateFigures = yield* ProcessFigures.make
   const log = yield* RequestLog.make(measure)
   const spans = yield* ServerSpans.make
-  const fastPath = yield* MemoryFastPath.make({ platform: options.platform, packages, log })
+  const fastPath = yield* MemoryFastPath.make({ platform: options.platform, maxPackages, log })
 
   const readiness: Effect.Effect<Response> = Effect.gen(function* () {
     if (lifecycle.isDraining()) return plainText(503, "shutting down\n")
@@ -77,8 +77,8 @@ export const make = Effect.fnUntraced(function* (options: {
     updateFigures,
     Effect.flatMap(isReady, (ready) => Metric.update(Metrics.ready, ready ? 1 : 0))
   )
-  const others = yield* Refresh
-  others?.add(refresh)
+  const refreshes = yield* Refresh
+  refreshes?.add(refresh)
 
   const metrics = (accept: string | undefined): Effect.Effect<Response> =>
     Effect.gen(function* () {
@@ -107,7 +107,7 @@ export const make = Effect.fnUntraced(function* (options: {
     const { route } = record
     if (route === "unknown") return problem(Problem.unknownPath(paths))
     if (gate === undefined) return admitted(request, route, query, record)
-    return Effect.flatMap(gate.ask(NodeMessages.incoming(request), route, record), (refusal) =>
+    return Effect.flatMap(gate.check(NodeMessages.incoming(request), route, record), (refusal) =>
       refusal === undefined ? admitted(request, route, query, record) : problem(refusal)
     )
   }
@@ -118,7 +118,7 @@ export const make = Effect.fnUntraced(function* (options: {
     metrics: (request) => metrics(request.headers["accept"]),
     package: (request, query, record) => {
       if (lifecycle.isDraining()) return problemFor(record)(Problem.shuttingDown)
-      if (lifecycle.underWay() > packages) return problemFor(record)(Problem.tooManyRequests)
+      if (lifecycle.inProgress() > maxPackages) return problemFor(record)(Problem.tooManyRequests)
       return answerPackage(request, query, record)
     }
   }
@@ -143,7 +143,7 @@ export const make = Effect.fnUntraced(function* (options: {
 
   const respond = Effect.fnUntraced(function* (gate: Gate | undefined) {
     const request = yield* HttpServerRequest.HttpServerRequest
-    const began = yield* Clock.currentTimeMillis
+    const startMillis = yield* Clock.currentTimeMillis
     const { path, query } = RequestTarget.parse(NodeMessages.incoming(request).url ?? "")
     const record = RequestRecord.make(labelOf(path), NodeMessages.incoming(request))
     const span = spans.begin(NodeMessages.incoming(request), record)
@@ -153,12 +153,12 @@ export const make = Effect.fnUntraced(function* (options: {
       Effect.map((response) => {
         const { body } = response
         if (body._tag === "Uint8Array" && request.method !== "HEAD") record.bytes = body.contentLength
-        // The secure port keeps connections of authenticated callers only: others could hold all of them for nothing.
+        // The secure port keeps only connections of authenticated callers: others could use up all of them.
         return gate !== undefined && record.user === undefined
           ? HttpServerResponse.setHeader(response, "connection", "close")
-          : lifecycle.closing(response)
+          : lifecycle.closeWhenDraining(response)
       }),
-      // Effect's server runs its handlers uninterruptible; a client that leaves is to end what was done for it.
+      // Effect's server runs handlers uninterruptibly, but a client that disconnects must end its request.
       Effect.interruptible,
       Effect.onExit((exit) =>
         Effect.sync(() => {
@@ -167,7 +167,7 @@ export const make = Effect.fnUntraced(function* (options: {
           if (isBroken) record.aborted = true
           const status =
             exit._tag === "Success" ? exit.value.status : isBroken ? statusCode : clientClosedRequest
-          log({ method: request.method, record, status, began, span })
+          log({ method: request.method, record, status, startMillis, span })
           spans.end(span, record, status)
         })
       )
@@ -183,9 +183,9 @@ export const make = Effect.fnUntraced(function* (options: {
   })
 
   return {
-    /** For every caller that reaches the listener. */
+    /** Handlers without access control. */
     application: handlersFor(undefined),
-    /** For callers whom the gate admits. */
+    /** Handlers for callers whom the gate allows. */
     guarded: (gate: Gate) => handlersFor(gate)
   }
 })

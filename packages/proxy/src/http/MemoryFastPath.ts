@@ -13,11 +13,11 @@ import * as RequestTarget from "./request/RequestTarget.ts"
 import { labelOf } from "./request/Routes.ts"
 import * as ServerSpans from "./request/ServerSpans.ts"
 
-/** Answers a request if that needs no waiting; false, and nothing done, where it does. */
+/** Answers a request if that requires no waiting. Otherwise returns false and does nothing. */
 export type FastPath = (request: IncomingMessage, response: ServerResponse) => boolean
 
-/** Headers that ask for more than the whole package, announce a body, or that only the application reads. */
-const unusual = [
+/** Headers that only the application handles. */
+const applicationHeaders = [
   "range",
   "if-none-match",
   "content-length",
@@ -26,67 +26,68 @@ const unusual = [
   "upgrade"
 ] as const
 
-const isUsual = (request: IncomingMessage): boolean =>
+const isEligible = (request: IncomingMessage): boolean =>
   request.method === "GET" &&
-  unusual.every((name) => request.headers[name] === undefined) &&
+  applicationHeaders.every((name) => request.headers[name] === undefined) &&
   RequestHead.problemOf(request) === undefined
 
-/** How many targets' queries are known by heart, and the longest of them, in characters. */
-const maxRemembered = { targets: 1024, length: 512 }
+/** Limits of the cache of parsed targets: their number, and the length of each in characters. */
+const maxTargets = 1024
+const maxTargetLength = 512
 
-/** What is asked for by a target that asks for a package, and for nothing wrong; many ask for the same few. */
-const makeQueryOf = (): ((target: string) => PackageQuery.PackageQuery | undefined) => {
-  const known = new Map<string, PackageQuery.PackageQuery>()
+/** Parses valid package targets, with a cache, since many requests have the same few targets. */
+const makeTargetParser = (): ((target: string) => PackageQuery.PackageQuery | undefined) => {
+  const cached = new Map<string, PackageQuery.PackageQuery>()
   return (target) => {
-    const remembered = known.get(target)
-    if (remembered !== undefined) return remembered
+    const hit = cached.get(target)
+    if (hit !== undefined) return hit
     const { path, query } = RequestTarget.parse(target)
     if (labelOf(path) !== "package") return undefined
     const parsed = PackageQuery.parse(query)
     if (Result.isFailure(parsed)) return undefined
-    if (known.size >= maxRemembered.targets) known.clear()
-    if (target.length <= maxRemembered.length) known.set(target, parsed.success)
+    if (cached.size >= maxTargets) cached.clear()
+    if (target.length <= maxTargetLength) cached.set(target, parsed.success)
     return parsed.success
   }
 }
 
 /**
- * Answers small packages that are in memory straight on Node's response, for callers whose access is known. A fiber and
- * Effect's server would take several times as long as all the rest. Whatever else is asked is the application's, which
- * would answer these the same.
+ * Answers requests for small packages in memory directly on Node's response, for callers whose access decision is cached.
+ * Effect's server and a fiber would take several times as long as the rest of the request. The application handles all other
+ * requests, and would answer these equally.
  */
 export const make = Effect.fnUntraced(function* (options: {
   readonly platform: Platform
-  /** The most packages being sent at a time. */
-  readonly packages: number
+  /** Package requests in progress at a time. */
+  readonly maxPackages: number
   readonly log: RequestLog
 }) {
-  const { log, packages, platform } = options
+  const { log, maxPackages, platform } = options
   const cache = yield* DigestCache
   const lifecycle = yield* Lifecycle
   const clock = yield* Clock.Clock
   const spans = yield* ServerSpans.make
-  const queryOf = makeQueryOf()
+  const parseTarget = makeTargetParser()
 
   return (gate: Gate | undefined): FastPath =>
     (request, response) => {
-      if (!isUsual(request)) return false
-      const query = queryOf(request.url ?? "")
+      if (!isEligible(request)) return false
+      const query = parseTarget(request.url ?? "")
       if (query === undefined) return false
       const { manifestDigest } = query
-      if (lifecycle.isDraining() || lifecycle.underWay() >= packages) return false
-      const user = gate?.known(request, "package")
+      if (lifecycle.isDraining() || lifecycle.inProgress() >= maxPackages) return false
+      const user = gate?.cachedUser(request, "package")
       if (gate !== undefined && user === undefined) return false
-      const resident = DigestCache.inMemory(cache, { manifestDigest, platform })
-      if (resident === undefined) {
-        if (user !== undefined) gate?.admit(request, user)
+      const inMemory = DigestCache.inMemory(cache, { manifestDigest, platform })
+      if (inMemory === undefined) {
+        if (user !== undefined) gate?.markAllowed(request, user)
         return false
       }
-      const began = clock.currentTimeMillisUnsafe()
+      const startMillis = clock.currentTimeMillisUnsafe()
       const record = RequestRecord.make("package", request)
-      const nanos = spans.isOn ? clock.currentTimeNanosUnsafe() : 0n
-      const { bytes, descriptor } = resident
-      lifecycle.sending(response)
+      const startNanos = spans.isRecording ? clock.currentTimeNanosUnsafe() : 0n
+      const { bytes, descriptor } = inMemory
+      lifecycle.trackResponse(response)
       response.writeHead(
         200,
         packageHeaders({
@@ -102,8 +103,8 @@ export const make = Effect.fnUntraced(function* (options: {
       record.user = user
       record.cache = "memory"
       record.bytes = bytes.length
-      const span = spans.answered(request, record, 200, nanos)
-      log({ method: "GET", record, status: 200, began, span })
+      const span = spans.recordFinished(request, record, 200, startNanos)
+      log({ method: "GET", record, status: 200, startMillis, span })
       return true
     }
 })

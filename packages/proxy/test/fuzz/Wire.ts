@@ -9,7 +9,7 @@ import { RegistryClientMock } from "@registry-packages-proxy/testkit/registry-cl
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Duration, Effect, Layer, Logger } from "effect"
 import { layerPlain } from "../../src/http/server/Listener.ts"
-import { makePlain } from "../../src/http/server/NodeListener.ts"
+import { makePlainServer } from "../../src/http/server/NodeServer.ts"
 
 const content = RegistryBlob.randomBytes(11, 1000)
 /** The one package there is. */
@@ -95,7 +95,7 @@ const check = (answer: WireAnswer, isHead: boolean): void => {
 
 /** The program with one package, on connections that never leave the process. */
 export const make = Effect.gen(function* () {
-  const server = makePlain()
+  const server = makePlainServer()
   const source = CredentialStoreMock.source({ host: "registry.test", base: "p" })
   yield* Layer.build(
     layerPlain({

@@ -47,14 +47,14 @@ const layerCache = (open: Effect.Effect<never, unknown>) =>
     })
   )
 
-const startPlain = (open: Effect.Effect<never, unknown>, packages = 4096) =>
+const startPlain = (open: Effect.Effect<never, unknown>, maxPackages = 4096) =>
   Effect.map(
     Layer.build(
       layerPlain({
         listen: { host: "127.0.0.1", port: 0 },
         platform: Platform.make("linux/amd64"),
         gracePeriod: Duration.zero,
-        packages
+        maxPackages
       }).pipe(
         Layer.provide([
           layerCache(open),

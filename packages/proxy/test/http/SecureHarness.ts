@@ -29,7 +29,7 @@ import type { ConnectionOptions, TLSSocket } from "node:tls"
 import * as AccessLog from "../../src/logging/AccessLog.ts"
 import { routes } from "../../src/http/request/Routes.ts"
 import { layerSecure } from "../../src/http/server/Listener.ts"
-import type { MinVersion } from "../../src/http/server/SecureListener.ts"
+import type { MinTlsVersion } from "../../src/http/server/SecureServer.ts"
 import { bytes } from "./harness.ts"
 
 const https = process.getBuiltinModule("node:https")
@@ -60,7 +60,7 @@ const materialOf = (
 export const settle = Effect.andThen(TestClock.adjust(1), Effect.repeat(Effect.yieldNow, { times: 200 }))
 
 interface Options {
-  readonly minVersion?: MinVersion
+  readonly minVersion?: MinTlsVersion
   /** Whether client certificates are asked for. */
   readonly clientCertificates?: boolean
   /** Whether there is a plain listener beside it. */
@@ -125,7 +125,7 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
       Layer.provide(Logger.layer([logger]))
     )
   )
-  const port = Number(/Listening on https:\/\/127\.0\.0\.1:(\d+)/.exec(said.flat().join("\n"))?.[1])
+  const port = Number(/"listening",\{"url":"https:\/\/127\.0\.0\.1:(\d+)"/.exec(JSON.stringify(said))?.[1])
   const trusted = { host: "127.0.0.1", port, ca: authority.cert }
   return {
     port,

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Forbidden, Invalid, Unreachable } from "@registry-packages-proxy/access-control/ReviewError"
 import { Deferred, Effect, Fiber, Option, Redacted } from "effect"
-import { tokenOf } from "../../src/http/access/Access.ts"
+import { bearerToken } from "../../src/http/access/Access.ts"
 import { startSecure, tokens } from "../http/SecureHarness.ts"
 
 const ask = (path: string, token?: string, method = "GET") =>
@@ -275,7 +275,7 @@ describe("access on the secure port", () => {
 
 describe("a bearer token", () => {
   it("is what stands behind the scheme, in any case of it, and nothing else", () => {
-    const read = (header: string | undefined) => Option.map(tokenOf(header), Redacted.value)
+    const read = (header: string | undefined) => Option.map(bearerToken(header), Redacted.value)
     for (const header of ["Bearer abc", "bearer abc", "BEARER abc"]) {
       assert.deepStrictEqual(read(header), Option.some("abc"))
     }

@@ -16,7 +16,7 @@ import { MemorySocket } from "@registry-packages-proxy/testkit/machine/MemorySoc
 import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Context, Duration, Effect, Exit, FileSystem, Latch, Layer, Path, Scope } from "effect"
 import { layerPlain } from "../../src/http/server/Listener.ts"
-import { makePlain } from "../../src/http/server/NodeListener.ts"
+import { makePlainServer } from "../../src/http/server/NodeServer.ts"
 import { Disk } from "./Disk.ts"
 import { cap, memory, packages, registryName, repository } from "./Packages.ts"
 import { Motion, passUntilEnd } from "./Settling.ts"
@@ -64,7 +64,7 @@ const begin = Effect.fnUntraced(function* (options: {
 }) {
   const { disk, motion, upstream } = options
   const scope = yield* Scope.make()
-  const server = makePlain()
+  const server = makePlainServer()
   const feed = yield* CredentialStoreFeed.make("credentials file test.yaml", 0, "credentials-files")
   let dead = false
   const { fileSystem, inodeChanges } = disk.files(

@@ -11,43 +11,43 @@ import type { Problem } from "../request/Problem.ts"
 import type { RequestRecord } from "../request/RequestRecord.ts"
 import { type RouteName, routes } from "../request/Routes.ts"
 
-/** Who gets through to a route. */
+/** The access control of the secure port. */
 export interface Gate {
-  /** The problem that a request is refused with, if it is; the record is told its user. */
-  readonly ask: (
+  /** Authenticates and authorizes a request. Returns the problem of a refused one. Sets the record's user. */
+  readonly check: (
     request: IncomingMessage,
     route: RouteName,
     record: Pick<RequestRecord, "user">
   ) => Effect.Effect<Problem | undefined>
   /** The name of a request's user, if a cached decision allows the request. None means "not cached", not "refused". */
-  readonly known: (request: IncomingMessage, route: RouteName) => string | undefined
-  /** Remembers such a user, so that the request is not asked about, and counted, again. */
-  readonly admit: (request: IncomingMessage, user: string) => void
+  readonly cachedUser: (request: IncomingMessage, route: RouteName) => string | undefined
+  /** Marks the request as allowed for `cachedUser`'s user, so that `check` neither repeats nor recounts the decision. */
+  readonly markAllowed: (request: IncomingMessage, user: string) => void
 }
 
-// RFC 6750, section 2.1; like Kubernetes, one space and any characters that a token may be written with.
+// RFC 6750, section 2.1. Like Kubernetes: one space, then any visible ASCII characters.
 const bearer = /^bearer ([\x21-\x7e]+)$/i
 
 /** The bearer token of an `Authorization` header. */
-export const tokenOf = (header: string | undefined): Option.Option<Redacted.Redacted> =>
+export const bearerToken = (header: string | undefined): Option.Option<Redacted.Redacted> =>
   Option.map(Option.fromUndefinedOr(bearer.exec(header ?? "")?.[1]), (token) => Redacted.make(token))
 
-const tokenWords = {
-  none: "Say who you are: send `Authorization: Bearer TOKEN` with a Kubernetes token, or use a client certificate.",
-  refused: "The token is not valid: unknown, expired, or for another audience. Get a new one.",
-  expired: "The token has expired: its `exp` is past, by the clock of this proxy. Get a new one."
+const tokenTexts = {
+  none: "Authenticate: send `Authorization: Bearer TOKEN` with a Kubernetes token, or use a client certificate.",
+  refused: "The token is not valid: it is unknown, expired, or for another audience. Get a new one.",
+  expired: "The token has expired: its `exp` is in the past, by this proxy's clock. Get a new one."
 } as const
 
 const unauthorized = ({ certificate, token }: NotAuthenticated): Problem => {
-  const refused = Option.map(certificate, (reason) => `it ${CertificateRefusals.words[reason]}`)
+  const refused = Option.map(certificate, (reason) => `it ${CertificateRefusals.reasonTexts[reason]}`)
   return {
     status: 401,
     detail: Option.match(refused, {
-      onNone: () => tokenWords[token],
+      onNone: () => tokenTexts[token],
       onSome: (reason) =>
         token === "none"
           ? `The client certificate is not accepted: ${reason}. Get another, or send \`Authorization: Bearer TOKEN\`.`
-          : `${tokenWords[token]} The client certificate is not accepted either: ${reason}.`
+          : `${tokenTexts[token]} The client certificate is not accepted either: ${reason}.`
     }),
     headers: { "www-authenticate": "Bearer" }
   }
@@ -58,7 +58,9 @@ const forbidden = (
   { group, name, namespace, resource, subresource, verb }: ResourceRule.ResourceRule
 ): Problem => ({
   status: 403,
-  detail: `RBAC gives you no ${verb} on ${resource}.${group}/${subresource} "${name}" in namespace ${namespace}: bind a role that does. You are ${user}.`
+  detail:
+    `RBAC does not allow you to ${verb} ${resource}.${group}/${subresource} "${name}" in namespace ${namespace}: ` +
+    `bind a role that does. You are ${user}.`
 })
 
 const unavailable = ({ reason, review }: Undecided): Problem => {
@@ -66,28 +68,33 @@ const unavailable = ({ reason, review }: Undecided): Problem => {
     case "Overloaded":
       return {
         status: 503,
-        detail: "Too many callers wait to be authenticated. Ask another master node, or again in a second.",
+        detail:
+          "Too many callers are waiting for authorization. Ask another master node, or again in a second.",
         headers: { "retry-after": "1" }
       }
     case "Unreachable":
       return {
         status: 503,
-        detail: `The Kubernetes API does not answer a ${review}, so nobody knows whether you may. Ask again, or another master node.`,
+        detail:
+          `Authorization is unavailable: the Kubernetes API does not answer a ${review}. ` +
+          "Ask again, or another master node.",
         headers: { "retry-after": "5" }
       }
     case "Forbidden":
     case "Invalid":
       return {
         status: 503,
-        detail: `The Kubernetes API refuses this proxy a ${review}. Its operator finds the cause in its log: RBAC must let it create those.`,
+        detail:
+          `Authorization is unavailable: the Kubernetes API refuses this proxy's ${review}. ` +
+          "Its log has the cause; RBAC must allow it to create them.",
         headers: { "retry-after": "30" }
       }
   }
 }
 
 /**
- * The gate of the secure port: who the request is from, then whether they may. Headers that claim an identity are not
- * looked at; `certificateOf` tells the client certificate of the request's connection.
+ * Makes the gate of the secure port: it authenticates the caller, then authorizes the request. It ignores headers that claim
+ * an identity. `certificateOf` returns the client certificate of the request's connection.
  */
 export const make = (
   certificateOf: (request: IncomingMessage) => PeerCertificate | undefined
@@ -95,12 +102,12 @@ export const make = (
   Effect.gen(function* () {
     const authenticator = yield* Authenticator
     const authorizer = yield* Authorizer
-    const admitted = new WeakMap<IncomingMessage, string>()
+    const allowed = new WeakMap<IncomingMessage, string>()
     const logRefusal = CertificateRefusals.makeLog()
 
     const presentedBy = (request: IncomingMessage): Presented => ({
       certificate: Option.map(Option.fromUndefinedOr(certificateOf(request)), ({ result }) => result),
-      token: tokenOf(request.headers.authorization)
+      token: bearerToken(request.headers.authorization)
     })
 
     const refused = (request: IncomingMessage, error: NotAuthenticated): Effect.Effect<Problem> => {
@@ -113,7 +120,7 @@ export const make = (
     }
 
     return {
-      known: (request, route) => {
+      cachedUser: (request, route) => {
         const rule = routes[route].access
         if (rule === "anonymous") return undefined
         const user = Authenticator.cachedUser(authenticator, presentedBy(request))
@@ -121,10 +128,10 @@ export const make = (
           ? user.value.name
           : undefined
       },
-      admit: (request, user) => void admitted.set(request, user),
-      ask: (request, route, record) => {
+      markAllowed: (request, user) => void allowed.set(request, user),
+      check: (request, route, record) => {
         const rule = routes[route].access
-        record.user = admitted.get(request)
+        record.user = allowed.get(request)
         if (rule === "anonymous" || record.user !== undefined) return Effect.succeed(undefined)
         return authenticator.authenticate(presentedBy(request)).pipe(
           Effect.flatMap((user) => {

@@ -1,12 +1,12 @@
 import type { CertificateRefusal } from "@registry-packages-proxy/access-control/AccessError"
 import type { PeerCertificate } from "@registry-packages-proxy/access-control/PeerCertificate"
-import { Clock, Effect } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import type { Socket } from "node:net"
 import { shorten } from "../../text/SafeText.ts"
 import { clientAddress } from "../request/ClientAddress.ts"
 
-/** The faults of client certificates, in words that follow "it". */
-export const words: Readonly<Record<CertificateRefusal, string>> = {
+/** The reasons for refusing a client certificate, as predicates that follow "it". */
+export const reasonTexts: Readonly<Record<CertificateRefusal, string>> = {
   expired: "has expired",
   "not-yet-valid": "is not valid yet",
   "unknown-authority": "is signed by no authority of --client-ca-file",
@@ -16,29 +16,33 @@ export const words: Readonly<Record<CertificateRefusal, string>> = {
   unverifiable: "cannot be verified"
 }
 
-/** The most characters of a subject in the log. */
+/** Characters of a subject in the log. */
 const maxSubject = 256
 
-/** A line of each reason at most so often, in milliseconds. */
-const minInterval = 60_000
+/** The minimum interval between log lines with one reason. */
+const minIntervalMillis = Duration.toMillis("1 minute")
 
 /** Logs a refused certificate. */
-export type Log = (socket: Socket, peer: PeerCertificate, reason: CertificateRefusal) => Effect.Effect<void>
+export type LogRefusal = (
+  socket: Socket,
+  peer: PeerCertificate,
+  reason: CertificateRefusal
+) => Effect.Effect<void>
 
 /**
- * Logs refused client certificates: one line a connection, and of each reason one a minute, which tells how many others
- * there were since the one before. Strangers choose what certificates they show.
+ * Makes a log of refused client certificates: at most one line per connection, and one per reason and minute, with the number
+ * of suppressed lines. The limits are needed since any stranger can present certificates.
  */
-export const makeLog = (): Log => {
+export const makeLog = (): LogRefusal => {
   const seen = new WeakSet<Socket>()
   const last = new Map<CertificateRefusal, { readonly at: number; suppressed: number }>()
   return (socket, { subject, verification }, reason) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
       if (seen.has(socket)) return Effect.void
       seen.add(socket)
-      const before = last.get(reason)
-      if (before !== undefined && now >= before.at && now - before.at < minInterval) {
-        before.suppressed++
+      const previous = last.get(reason)
+      if (previous !== undefined && now >= previous.at && now - previous.at < minIntervalMillis) {
+        previous.suppressed++
         return Effect.void
       }
       last.set(reason, { at: now, suppressed: 0 })
@@ -47,7 +51,7 @@ export const makeLog = (): Log => {
         reason,
         verification,
         clientAddress: clientAddress(socket),
-        suppressed: before?.suppressed ?? 0
+        suppressed: previous?.suppressed ?? 0
       })
     })
 }

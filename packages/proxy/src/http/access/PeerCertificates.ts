@@ -7,68 +7,68 @@ import { Result } from "effect"
 
 /** The client certificates of a server's connections. */
 export interface PeerCertificates {
-  /** The certificate of a connection, if it showed one. */
+  /** The certificate of a connection, if it presented one. */
   readonly of: (socket: Socket) => PeerCertificate.PeerCertificate | undefined
   /**
-   * Verifies by other authorities from now on. What the old ones vouched for ends: connections that proved a certificate
-   * close after the answer in progress, and no request on them counts as theirs any more.
+   * Replaces the authorities that verify certificates. Connections with a certificate that the old ones verified close after
+   * the response in progress; no further request on them is authenticated by it.
    */
-  readonly renew: (authorities: string) => void
+  readonly replaceAuthorities: (authorities: string) => void
 }
 
-/** Names a connection among those of a server. */
-const nameOf = ({ localAddress, localPort, remoteAddress, remotePort }: Socket): string =>
+/** A key of the connection, unique within its server. */
+const connectionKey = ({ localAddress, localPort, remoteAddress, remotePort }: Socket): string =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 
-/** Closes a connection once the answer that is being sent has gone out. */
-const closeAfterAnswer = (socket: TLSSocket): void => {
-  // Node keeps the response in progress there; the public events tell of responses, not of connections.
+/** Closes a connection after the response in progress. */
+const closeAfterResponse = (socket: TLSSocket): void => {
+  // Node keeps the response in progress in this private field; no public API has it.
   const response = Reflect.get(socket, "_httpMessage") as ServerResponse | null | undefined
   if (response === null || response === undefined) return socket.destroySoon()
   if (!response.headersSent) response.shouldKeepAlive = false
   response.once("close", () => socket.destroySoon())
 }
 
-/** Follows the connections of a server that asks for client certificates; made before it listens. */
+/** Tracks the connections of a server that requests client certificates. Call it before the server listens. */
 export const make = (server: Server, authorities: string): PeerCertificates => {
   let anchors = PeerCertificate.authorities(authorities)
-  // Which authorities a handshake began with, by the connection's name: TLS sockets do not tell.
+  // The authorities at the start of each handshake, by the connection's key: TLS sockets do not have them.
   const handshakes = new Map<string, PeerCertificate.Authorities>()
   const peers = new WeakMap<Socket, PeerCertificate.PeerCertificate>()
-  const proven = new Set<TLSSocket>()
+  const verified = new Set<TLSSocket>()
 
   server.on("connection", (raw) => {
-    const name = nameOf(raw)
-    handshakes.set(name, anchors)
-    raw.once("close", () => handshakes.delete(name))
+    const key = connectionKey(raw)
+    handshakes.set(key, anchors)
+    raw.once("close", () => handshakes.delete(key))
   })
   server.on("secureConnection", (socket) => {
-    const name = nameOf(socket)
-    const began = handshakes.get(name)
-    handshakes.delete(name)
-    // A resumed session without a client certificate counts as authorized for Node: the certificate itself must be there.
+    const key = connectionKey(socket)
+    const initialAnchors = handshakes.get(key)
+    handshakes.delete(key)
+    // Node calls a resumed session without a client certificate authorized, so the certificate itself is required.
     const certificate = socket.getPeerX509Certificate()
     if (certificate === undefined) return
-    // The old authorities verified it: the client comes again, to be verified by those of now.
-    if (began !== anchors) return void socket.destroy()
+    // The previous authorities verified it. The client reconnects, and the current ones verify it.
+    if (initialAnchors !== anchors) return void socket.destroy()
     const error = socket.authorized ? undefined : String(socket.authorizationError)
-    // The clock that OpenSSL looks at.
+    // The same clock that OpenSSL uses.
     const peer = PeerCertificate.examine(certificate, error, anchors, Date.now())
     peers.set(socket, peer)
     if (Result.isFailure(peer.result)) return
-    proven.add(socket)
-    socket.once("close", () => proven.delete(socket))
+    verified.add(socket)
+    socket.once("close", () => verified.delete(socket))
   })
 
   return {
     of: (socket) => peers.get(socket),
-    renew: (authorities) => {
+    replaceAuthorities: (authorities) => {
       anchors = PeerCertificate.authorities(authorities)
-      for (const socket of proven) {
+      for (const socket of verified) {
         peers.delete(socket)
-        closeAfterAnswer(socket)
+        closeAfterResponse(socket)
       }
-      proven.clear()
+      verified.clear()
     }
   }
 }

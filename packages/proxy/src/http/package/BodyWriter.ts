@@ -6,27 +6,28 @@ import type { ServerResponse } from "node:http"
 import type { BufferPool } from "./BufferPool.ts"
 import * as NodeMessages from "../request/NodeMessages.ts"
 
-/** The client left, or its connection broke or was closed, before the body was out. */
+/** The client disconnected, or its connection failed, before the body was sent. */
 export class ClientGone extends Schema.TaggedError<ClientGone>()("ClientGone", {}) {}
 
-/** A write that is out: `ended` waits until its buffer may be used again. */
+/** A write in progress. */
 interface Write {
-  readonly ended: Effect.Effect<void, ClientGone>
-  readonly isOut: () => boolean
+  /** Waits until the write is done and its buffer may be reused. */
+  readonly done: Effect.Effect<void, ClientGone>
+  readonly isPending: () => boolean
 }
 
-const startWrite = (out: ServerResponse, bytes: Uint8Array, done: () => void): Write => {
+const startWrite = (out: ServerResponse, bytes: Uint8Array, onWritten: () => void): Write => {
   let outcome: Effect.Effect<void, ClientGone> | undefined = undefined
   let waiting: ((outcome: Effect.Effect<void, ClientGone>) => void) | undefined = undefined
   out.write(bytes, (error) => {
     const written = error === null || error === undefined
-    if (written) done()
+    if (written) onWritten()
     outcome = written ? Effect.void : Effect.fail(new ClientGone({}))
     waiting?.(outcome)
   })
   return {
-    isOut: () => outcome === undefined,
-    ended: Effect.suspend(
+    isPending: () => outcome === undefined,
+    done: Effect.suspend(
       () =>
         outcome ??
         Effect.callback((resume) => {
@@ -49,37 +50,37 @@ const finished = (out: ServerResponse): Effect.Effect<void, ClientGone> =>
   })
 
 /**
- * A read that is begun before the write of what came before it, so that the two go on at once. `begun` is told of it
- * whatever comes.
+ * Starts a read before the previous bytes are written, so that both run concurrently. `onStarted` receives the fiber even if
+ * the caller is interrupted.
  */
 const readAhead = <E>(
   reader: PackageReader<E>,
   into: Uint8Array,
-  begun: (reading: Fiber.Fiber<number, E | BodyError>) => void
+  onStarted: (reading: Fiber.Fiber<number, E | BodyError>) => void
 ): Effect.Effect<Fiber.Fiber<number, E | BodyError>> =>
   Effect.forkChild(reader.read(into), { startImmediately: true }).pipe(
-    Effect.tap((reading) => Effect.sync(() => begun(reading))),
+    Effect.tap((reading) => Effect.sync(() => onStarted(reading))),
     Effect.uninterruptible
   )
 
 /**
- * Writes a response whose body is read as it goes: reads ahead of the writes that are out, at the client's pace. This is
- * the one place that touches Node's response; Effect's server finds it ended and leaves it alone.
+ * Writes a response with a body from `reader`, reading ahead of the writes in progress. The client's speed limits both. It
+ * writes to Node's response directly; Effect's server ignores a response that has ended.
  *
- * Where the body fails, or the request is interrupted, the connection is destroyed, so that what was sent is never taken
- * for the whole. `written` is told of every byte handed to the connection.
+ * If the body fails or the request is interrupted, the connection is destroyed, so that the client cannot mistake the part
+ * for the whole. `onWritten` receives the number of bytes of each write.
  */
 export const writeBody = <E>(options: {
   readonly request: HttpServerRequest.HttpServerRequest
   readonly response: HttpServerResponse.HttpServerResponse
   readonly reader: PackageReader<E>
   readonly pool: BufferPool
-  readonly written: (bytes: number) => void
+  readonly onWritten: (bytes: number) => void
 }): Effect.Effect<void, E | BodyError | ClientGone, Scope.Scope> =>
   Effect.gen(function* () {
-    const { reader, response, written } = options
+    const { onWritten, reader, response } = options
     const out = NodeMessages.outgoing(options.request)
-    const loan = yield* options.pool.acquire
+    const buffers = yield* options.pool.acquire
     let reading: Fiber.Fiber<number, E | BodyError> | undefined
 
     yield* Effect.gen(function* () {
@@ -87,30 +88,30 @@ export const writeBody = <E>(options: {
       out.flushHeaders()
       const writes: Array<Write> = []
 
-      let left = Number(response.headers["content-length"])
-      let buffer = loan.take()
+      let remaining = Number(response.headers["content-length"])
+      let buffer = buffers.take()
       let count = yield* reader.read(buffer)
       while (count > 0) {
-        const [bytes, present] = [buffer.subarray(0, count), buffer]
+        const [bytes, current] = [buffer.subarray(0, count), buffer]
         const write = () => {
-          left -= bytes.length
-          const isLast = left === 0
-          const done = () => {
-            loan.giveBack(present)
-            // At once: a client that has all of it may close the connection, and has not left before the end then.
+          remaining -= bytes.length
+          const isLast = remaining === 0
+          const release = () => {
+            buffers.release(current)
+            // Ends immediately: a client that has the whole body may disconnect, which must not count as aborted.
             if (isLast) out.end()
           }
-          writes.push(startWrite(out, bytes, done))
-          written(bytes.length)
+          writes.push(startWrite(out, bytes, release))
+          onWritten(bytes.length)
         }
-        // What is out: the writes, what is about to be written, and what is read meanwhile.
-        const { depth } = loan
-        while (writes.length > 0 && (writes.length + 2 > depth() || writes[0]?.isOut() === false)) {
+        // Buffers in use: the writes in progress, the next write, and the read-ahead.
+        const { maxInUse } = buffers
+        while (writes.length > 0 && (writes.length + 2 > maxInUse() || writes[0]?.isPending() === false)) {
           const first = writes.shift()
-          if (first !== undefined) yield* first.isOut() ? loan.wait(first.ended) : first.ended
+          if (first !== undefined) yield* first.isPending() ? buffers.awaitClient(first.done) : first.done
         }
-        if (depth() > 2) {
-          buffer = loan.take()
+        if (maxInUse() > 2) {
+          buffer = buffers.take()
           const ahead = yield* readAhead(reader, buffer, (fiber) => {
             reading = fiber
           })
@@ -118,20 +119,20 @@ export const writeBody = <E>(options: {
           count = yield* Fiber.join(ahead)
           reading = undefined
         } else {
-          // One of many: the others have the processors meanwhile, and a fiber for each read is the dearer.
+          // With many bodies in progress, read-ahead costs a fiber per read and gains nothing.
           write()
-          buffer = loan.take()
+          buffer = buffers.take()
           count = yield* reader.read(buffer)
         }
       }
-      for (const write of writes) yield* write.ended
+      for (const write of writes) yield* write.done
       yield* finished(out)
-      loan.giveBack(buffer)
+      buffers.release(buffer)
     }).pipe(
       Effect.onExit((exit) =>
         Effect.suspend(() => {
           if (exit._tag === "Failure") out.destroy()
-          // Nothing it reads from is released while it reads.
+          // Stop the read-ahead before its file is closed.
           return reading === undefined ? Effect.void : Fiber.interrupt(reading)
         })
       )

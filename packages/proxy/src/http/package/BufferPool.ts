@@ -1,133 +1,134 @@
-import { Clock, Effect, type Scope } from "effect"
+import { Clock, Duration, Effect, type Scope } from "effect"
 
 const kib = 1024
 const mib = 1024 * kib
 
-/** The largest buffer and the smallest: for one body alone, and for each of a thousand. */
-const largest = mib
-const smallest = 16 * kib
+/** The sizes of buffers: the largest for a single body, the smallest for each of a thousand. */
+const maxSize = mib
+const minSize = 16 * kib
 
-/** A body's first buffer; each may be twice as large as the one before. */
-const first = 64 * kib
+/** The size of a body's first buffer. Each further one may be twice as large as the previous. */
+const firstSize = 64 * kib
 
-/** Bytes that the bodies whose clients keep up share, two buffers each; one or two bodies may have four. */
-const shared = 8 * mib
+/** Bytes that all bodies with fast clients share, for two buffers each; one or two bodies may have four buffers. */
+const fastBudget = 8 * mib
 
-/** With this much lent, by clients that did keep up and now do not, only the smallest are lent. */
-const maxLent = 24 * mib
+/** Bytes in use above which only the smallest buffers are given out: clients that were fast hold the rest. */
+const maxInUseBytes = 24 * mib
 
-/** What is kept for the next body when none uses it. */
-const maxKept = 4 * mib
+/** Bytes of free buffers that are kept for the next body. */
+const maxFreeBytes = 4 * mib
 
-/** A client that is waited for longer than this, in milliseconds, does not keep up: it gets the smallest. */
-const slowAfter = 200
+/** A client that accepts no bytes for longer is slow: its body gets the smallest buffers. */
+const slowAfterMillis = Duration.toMillis("200 millis")
 
-/** One body's buffers. Each is lent for one read and the write of it, so that its size is always that of the moment. */
-export interface Loan {
-  /** A buffer for the next read; at most `depth` are to be out at a time. */
+/** The buffers of one body. A buffer serves one read and the write of it, so sizes adapt to the current load. */
+export interface BodyBuffers {
+  /** Takes a buffer for the next read. A body uses at most `maxInUse` at a time. */
   readonly take: () => Uint8Array
-  /** Gives a buffer back, once nothing refers to it. What a broken write may still refer to is not given back. */
-  readonly giveBack: (buffer: Uint8Array) => void
-  /** How many buffers the body may hold: those that are written, and those that are read ahead. */
-  readonly depth: () => number
-  /** Waits for the client, and learns from that whether it keeps up. */
-  readonly wait: <A, E>(client: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  /** Releases a buffer that nothing refers to. Buffers of a failed write are not released: the write may refer to them. */
+  readonly release: (buffer: Uint8Array) => void
+  /** The number of buffers that the body may use at a time, for writes and read-ahead. */
+  readonly maxInUse: () => number
+  /** Waits for the client, and measures if it is slow. */
+  readonly awaitClient: <A, E>(client: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
 interface Body {
-  /** Bytes lent to it. */
-  lent: number
-  /** When the wait for its client began, if it waits. */
-  since: number
+  /** Bytes of its buffers in use. */
+  inUseBytes: number
+  /** The time at which the wait for its client began, in milliseconds, if it waits. */
+  waitingSince: number
   isSlow: boolean
   isClosed: boolean
-  limit: number
+  /** The largest size of its next buffer. */
+  maxSize: number
 }
 
-/** Frees a buffer's memory now: sizes change with the number of bodies, and tens of MiB would wait to be collected. */
-const release = ({ buffer }: Uint8Array): void => {
+/** Frees a buffer's memory immediately: sizes change with the load, and tens of MiB would wait for the garbage collector. */
+const free = ({ buffer }: Uint8Array): void => {
   if (buffer instanceof ArrayBuffer) buffer.transfer(0)
 }
 
-/** The greatest power of two that is at most `bytes`, within the sizes that there are. */
+/** The largest power of two that is at most `bytes`, between `minSize` and `maxSize`. */
 const sizeWithin = (bytes: number): number =>
-  bytes < smallest ? smallest : Math.min(largest, 2 ** Math.floor(Math.log2(bytes)))
+  bytes < minSize ? minSize : Math.min(maxSize, 2 ** Math.floor(Math.log2(bytes)))
 
-/** The buffers that bodies are read into and written from. Pages touched once are touched again instead of new ones. */
+/** The buffers that all bodies are read into and written from. Reuses memory, and divides a budget among the bodies. */
 export class BufferPool {
   readonly #free = new Map<number, Array<Uint8Array>>()
   #freeBytes = 0
-  #lent = 0
-  /** Bodies in progress whose clients keep up. */
-  #active = 0
+  #inUseBytes = 0
+  /** The number of bodies in progress with fast clients. */
+  #fast = 0
   /** Bodies that wait for their clients, longest first. */
   readonly #waiting = new Set<Body>()
 
-  /** Buffers for one body, until the scope ends. */
-  readonly acquire: Effect.Effect<Loan, never, Scope.Scope> = Effect.gen({ self: this }, function* () {
+  /** The buffers for one body, until the scope closes. */
+  readonly acquire: Effect.Effect<BodyBuffers, never, Scope.Scope> = Effect.gen({ self: this }, function* () {
     const clock = yield* Clock.Clock
     const body = yield* Effect.acquireRelease(
       Effect.sync(() => this.#open()),
       (body) => Effect.sync(() => this.#close(body))
     )
-    return this.#loan(body, () => clock.currentTimeMillisUnsafe())
+    return this.#buffersOf(body, () => clock.currentTimeMillisUnsafe())
   })
 
   #open(): Body {
-    this.#active++
-    return { lent: 0, since: 0, isSlow: false, isClosed: false, limit: first }
+    this.#fast++
+    return { inUseBytes: 0, waitingSince: 0, isSlow: false, isClosed: false, maxSize: firstSize }
   }
 
   #close(body: Body): void {
-    this.#judge(body, true)
-    this.#lent -= body.lent
+    this.#setSlow(body, true)
+    this.#inUseBytes -= body.inUseBytes
     body.isClosed = true
   }
 
-  /** Clients that do not keep up leave the memory to the others. */
-  #judge(body: Body, isSlow: boolean): void {
+  /** A slow body leaves the budget, except for buffers it holds. */
+  #setSlow(body: Body, isSlow: boolean): void {
     this.#waiting.delete(body)
-    if (body.isSlow !== isSlow) this.#active += isSlow ? -1 : 1
+    if (body.isSlow !== isSlow) this.#fast += isSlow ? -1 : 1
     body.isSlow = isSlow
   }
 
-  #judgeWaiting(now: number): void {
+  #markSlow(now: number): void {
     for (const body of this.#waiting) {
-      if (now - body.since <= slowAfter) return
-      this.#judge(body, true)
+      if (now - body.waitingSince <= slowAfterMillis) return
+      this.#setSlow(body, true)
     }
   }
 
-  #loan(body: Body, now: () => number): Loan {
+  #buffersOf(body: Body, now: () => number): BodyBuffers {
     return {
       take: () => {
-        this.#judgeWaiting(now())
-        const size = body.isSlow ? smallest : this.#size(body.limit)
-        body.limit = Math.min(2 * body.limit, largest)
-        body.lent += size
-        this.#lent += size
+        this.#markSlow(now())
+        const size = body.isSlow ? minSize : this.#size(body.maxSize)
+        body.maxSize = Math.min(2 * body.maxSize, maxSize)
+        body.inUseBytes += size
+        this.#inUseBytes += size
         return this.#take(size)
       },
-      giveBack: (buffer) => {
+      release: (buffer) => {
         if (body.isClosed) return
-        body.lent -= buffer.length
-        this.#lent -= buffer.length
-        this.#giveBack(buffer)
+        body.inUseBytes -= buffer.length
+        this.#inUseBytes -= buffer.length
+        this.#release(buffer)
       },
-      depth: () => (!body.isSlow && this.#active <= 2 ? 4 : 2),
-      wait: (client) =>
+      maxInUse: () => (!body.isSlow && this.#fast <= 2 ? 4 : 2),
+      awaitClient: (client) =>
         Effect.suspend(() => {
-          body.since = now()
+          body.waitingSince = now()
           this.#waiting.add(body)
           return Effect.tap(client, () =>
-            Effect.sync(() => this.#judge(body, now() - body.since > slowAfter))
+            Effect.sync(() => this.#setSlow(body, now() - body.waitingSince > slowAfterMillis))
           )
         })
     }
   }
 
-  #size(limit: number): number {
-    return sizeWithin(Math.min(limit, shared / (2 * this.#active), maxLent - this.#lent))
+  #size(max: number): number {
+    return sizeWithin(Math.min(max, fastBudget / (2 * this.#fast), maxInUseBytes - this.#inUseBytes))
   }
 
   #take(size: number): Uint8Array {
@@ -137,12 +138,12 @@ export class BufferPool {
     return buffer
   }
 
-  #giveBack(buffer: Uint8Array): void {
+  #release(buffer: Uint8Array): void {
     const size = buffer.length
-    if (this.#freeBytes + size > maxKept) return release(buffer)
-    const free = this.#free.get(size) ?? []
-    free.push(buffer)
-    this.#free.set(size, free)
+    if (this.#freeBytes + size > maxFreeBytes) return free(buffer)
+    const sameSize = this.#free.get(size) ?? []
+    sameSize.push(buffer)
+    this.#free.set(size, sameSize)
     this.#freeBytes += size
   }
 }

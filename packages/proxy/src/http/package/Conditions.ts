@@ -1,4 +1,4 @@
-/** A part of a representation: `start` to `end`, the latter exclusive, in bytes. */
+/** A byte range of a package: from `start` to `end`, exclusive. */
 export interface ByteRange {
   readonly start: number
   readonly end: number
@@ -7,8 +7,8 @@ export interface ByteRange {
 const single = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i
 
 /**
- * What a Range header asks of a representation of `size` bytes (RFC 9110, section 14): one part, one that cannot be
- * had, or nothing this server honours (several ranges, other units, malformed), which means the whole.
+ * Parses a Range header for a package of `size` bytes (RFC 9110, section 14). Undefined means that the header is ignored and
+ * the whole package is sent: for several ranges, other units and malformed headers.
  */
 export const parseRange = (header: string, size: number): ByteRange | "unsatisfiable" | undefined => {
   const [, first = "", last = ""] = single.exec(header) ?? []
@@ -25,10 +25,10 @@ export const parseRange = (header: string, size: number): ByteRange | "unsatisfi
 
 const entityTag = /^(?:W\/)?("[\x21\x23-\x7e\x80-\xff]*")$/
 
-/** Whether If-None-Match names this entity tag, or any (RFC 9110, section 13.1.2: weak comparison). */
+/** True if If-None-Match has this entity tag, or is `*` (RFC 9110, section 13.1.2: weak comparison). */
 export const ifNoneMatch = (header: string, etag: string): boolean =>
   header.trim() === "*" || header.split(",").some((tag) => entityTag.exec(tag.trim())?.[1] === etag)
 
-/** Whether If-Range lets a Range be honoured (section 13.1.5: strong comparison; we give no dates, so none matches). */
+/** True if If-Range allows Range to be applied (section 13.1.5: strong comparison). A date never matches. */
 export const ifRange = (header: string | undefined, etag: string): boolean =>
   header === undefined || header.trim() === etag

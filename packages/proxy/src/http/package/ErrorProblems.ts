@@ -12,10 +12,10 @@ import { badRequest, type Problem } from "../request/Problem.ts"
 
 const retryAfter = (seconds: number) => ({ "retry-after": String(Math.max(1, Math.ceil(seconds))) })
 
-// What a registry, an object or a client names may be long: where it is told, what to do stands before it.
+// Names from registries, objects and clients may be long, so the advice comes before them.
 
-/** The Retry-After where nobody said how long, in seconds. */
-const usualWait = 5
+/** The Retry-After in seconds if no other is given. */
+const defaultRetryAfter = 5
 
 const badGateway = (detail: string): Problem => ({ status: 502, detail })
 
@@ -86,7 +86,7 @@ const adviceFor = (kind: keyof typeof connectionAdvice, by: OtherServer | undefi
   return by === undefined ? ofRegistry : `${ofOther} (${serverWord[by.role]})`
 }
 
-/** Advice to the operator. It stands first, so that nobody who reads 200 bytes misses it. */
+/** Advice to the operator. It comes first, so that it is within the first 200 bytes. */
 const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>): string => {
   switch (reason._tag) {
     case "ManifestNotFound":
@@ -158,7 +158,7 @@ const registryProblem = (error: RegistryError): Problem => {
   if (reason._tag === "ManifestError") return manifestProblem(registry, reason)
   const problem = { status: registryStatus(reason), detail: `${registryAdvice(reason)}: ${error.message}.` }
   return reason._tag === "Unavailable"
-    ? { ...problem, headers: retryAfter(Option.getOrElse(reason.retryAfter, () => usualWait)) }
+    ? { ...problem, headers: retryAfter(Option.getOrElse(reason.retryAfter, () => defaultRetryAfter)) }
     : problem
 }
 
@@ -168,7 +168,7 @@ const credentialProblem = ({ reason }: CredentialError): Problem => {
       return {
         status: 503,
         detail: `Ask again soon: registry credentials are not known yet (waiting for: ${reason.waitingFor.join(", ")}).`,
-        headers: retryAfter(usualWait)
+        headers: retryAfter(defaultRetryAfter)
       }
     case "UnknownRepository": {
       const [advice, what] = Option.match(reason.repository, {
@@ -184,7 +184,7 @@ const credentialProblem = ({ reason }: CredentialError): Problem => {
         : {
             status: 503,
             detail: `Ask again soon: there are no credentials for the ${what}, and changes are not being followed now.`,
-            headers: retryAfter(usualWait)
+            headers: retryAfter(defaultRetryAfter)
           }
     }
     case "Unreadable":
@@ -213,7 +213,7 @@ const bodyProblem = ({ reason }: BodyError): Problem => {
       return {
         status: 503,
         detail: "This proxy is shutting down. Ask another master node.",
-        headers: retryAfter(usualWait)
+        headers: retryAfter(defaultRetryAfter)
       }
   }
 }
@@ -223,7 +223,7 @@ const nameProblem = (_: InvalidRepositoryName): Problem =>
     "Correct `path`: repository and path together give no valid repository name, which has 1 to 255 characters."
   )
 
-/** Every failure a package request can have, as the client sees it. */
+/** The problem of any failure of a package request. */
 export const fromPullError = (error: PullError | BodyError): Problem => ({
   ...problemOf(error),
   error: errorType(error)

@@ -10,17 +10,17 @@ import * as Conditions from "./Conditions.ts"
 import { fromPullError } from "./ErrorProblems.ts"
 import type { RequestRecord } from "../request/RequestRecord.ts"
 import { Lifecycle } from "../request/Lifecycle.ts"
-import { etagOf, packageHeaders, validators } from "./PackageHeaders.ts"
+import { etagOf, packageHeaders, cachingHeaders } from "./PackageHeaders.ts"
 import * as PackagePull from "./PackagePull.ts"
 import * as PackageQuery from "../request/PackageQuery.ts"
 import { type Problem, toResponse, unsatisfiableRange } from "../request/Problem.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
-/** Asks nobody for a package that the cache does not know. */
+/** A resolver that fails, to look into the cache without asking the registry. */
 const notResolved = Effect.fail("not in the cache")
 
-/** Answers GET and HEAD on /package. */
+/** Makes the handler of GET and HEAD on /package. */
 export const make = Effect.fnUntraced(function* (platform: Platform) {
   const cache = yield* DigestCache
   const lifecycle = yield* Lifecycle
@@ -31,7 +31,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
   type Source = ReturnType<typeof pull>
   type Failure = PackagePull.PullError | BodyError
 
-  /** What GET would answer with, learned without the blob. */
+  /** The descriptor and cache result that GET would have, without reading the blob. */
   const inspect = (query: PackageQuery.PackageQuery, source: Source) =>
     cache.peek({ manifestDigest: query.manifestDigest, platform }, source.resolve)
 
@@ -51,7 +51,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
   const notModified = (query: PackageQuery.PackageQuery, source: Source, record: RequestRecord) =>
     Effect.map(inspect(query, source), ({ result }): Response => {
       record.cache = result
-      return HttpServerResponse.empty({ status: 304, headers: validators(query.manifestDigest, result) })
+      return HttpServerResponse.empty({ status: 304, headers: cachingHeaders(query.manifestDigest, result) })
     })
 
   const get = (
@@ -62,19 +62,19 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
   ): Effect.Effect<Response, Failure, Scope.Scope> =>
     Effect.gen(function* () {
       const header = request.headers["range"]
-      // Opening a package counts as using it, which asking for a part that is not there does not.
-      const known =
+      // Opening a package counts as a use; a request for a range outside of it must not.
+      const cached =
         header === undefined
           ? Option.none()
           : yield* Effect.option(cache.peek({ manifestDigest: query.manifestDigest, platform }, notResolved))
       if (
         header !== undefined &&
-        Option.isSome(known) &&
+        Option.isSome(cached) &&
         Conditions.ifRange(request.headers["if-range"], etagOf(query.manifestDigest)) &&
-        Conditions.parseRange(header, known.value.descriptor.size) === "unsatisfiable"
+        Conditions.parseRange(header, cached.value.descriptor.size) === "unsatisfiable"
       ) {
-        record.cache = known.value.result
-        return toResponse(unsatisfiableRange(known.value.descriptor.size), record.requestId)
+        record.cache = cached.value.result
+        return toResponse(unsatisfiableRange(cached.value.descriptor.size), record.requestId)
       }
       const opened = yield* cache.open({ manifestDigest: query.manifestDigest, platform }, source)
       record.cache = opened.result
@@ -92,14 +92,14 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
       if (body._tag === "Bytes") {
         return HttpServerResponse.uint8Array(body.bytes, { status, headers })
       }
-      const response = lifecycle.closing(HttpServerResponse.empty({ status, headers }))
+      const response = lifecycle.closeWhenDraining(HttpServerResponse.empty({ status, headers }))
       const exit = yield* Effect.exit(
         writeBody({
           request,
           response,
           reader: body.reader,
           pool,
-          written: (bytes) => {
+          onWritten: (bytes) => {
             record.firstByteAt ??= clock.currentTimeMillisUnsafe()
             record.bytes += bytes
           }

@@ -8,7 +8,7 @@ export const etagOf = (manifestDigest: Digest): string => `"${manifestDigest}"`
 const contentTypes = { gzip: "application/x-gzip", zstd: "application/zstd" } as const
 const extensions = { gzip: "tar.gz", zstd: "tar.zst" } as const
 
-/** The Cache-Status values (RFC 9211) of the ways a package is had. */
+/** The Cache-Status value (RFC 9211) of each cache result. */
 const cacheStatuses: Readonly<Record<CacheResult, string>> = {
   hit: "registry-packages-proxy; hit",
   memory: "registry-packages-proxy; hit",
@@ -17,14 +17,14 @@ const cacheStatuses: Readonly<Record<CacheResult, string>> = {
   bypass: "registry-packages-proxy; fwd=bypass"
 }
 
-/** What a client may keep of any answer on a package: its bytes never change. */
-export const validators = (manifestDigest: Digest, result: CacheResult) => ({
+/** The caching headers of every response for a package. Its bytes never change. */
+export const cachingHeaders = (manifestDigest: Digest, result: CacheResult) => ({
   etag: etagOf(manifestDigest),
   "cache-control": "public, max-age=31536000, immutable",
   "cache-status": cacheStatuses[result]
 })
 
-/** The headers of a package, or of the part of it that is sent. */
+/** The headers of a package or of a range of it. */
 export const packageHeaders = (options: {
   readonly manifestDigest: Digest
   readonly descriptor: PackageDescriptor
@@ -39,7 +39,7 @@ export const packageHeaders = (options: {
     "content-disposition": `attachment; filename=${manifestDigest}.${extensions[descriptor.compression]}`,
     "accept-ranges": options.acceptsRanges ? "bytes" : "none",
     "docker-content-digest": descriptor.layerDigest,
-    ...validators(manifestDigest, options.result)
+    ...cachingHeaders(manifestDigest, options.result)
   }
   if (range !== undefined)
     headers["content-range"] = `bytes ${range.start}-${range.end - 1}/${descriptor.size}`

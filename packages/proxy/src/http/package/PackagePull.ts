@@ -9,16 +9,16 @@ import type { RegistryError } from "@registry-packages-proxy/registry-client/Reg
 import { Effect, Option, Schema, Stream } from "effect"
 import type { PackageQuery } from "../request/PackageQuery.ts"
 
-/** The repository's own name and the request's path make no name a registry could have. */
+/** The repository and the request's `path` together are not a valid repository name. */
 export class InvalidRepositoryName extends Schema.TaggedError<InvalidRepositoryName>()(
   "InvalidRepositoryName",
   {}
 ) {}
 
-/** Why a package could not be pulled. */
+/** The errors of a pull. */
 export type PullError = CredentialError | RegistryError | InvalidRepositoryName
 
-/** Makes the source of a package. Credentials are asked for at each step, so that changed ones are in effect at once. */
+/** Makes the source of a package. Each step gets the credentials anew, so that changes take effect immediately. */
 export const make = Effect.gen(function* () {
   const credentials = yield* CredentialStore
   const registry = yield* RegistryClient
@@ -26,15 +26,15 @@ export const make = Effect.gen(function* () {
   return (
     query: PackageQuery,
     platform: Platform,
-    /** Told which registry is asked, when one is. */
-    asked: (host: string) => void
+    /** Called with the registry's host when a registry is asked. */
+    onRegistry: (host: string) => void
   ): PackageSource<PullError> => {
     const repository: Effect.Effect<Repository, CredentialError | InvalidRepositoryName> = Effect.gen(
       function* () {
         const source = yield* credentials.get(query.repository, query.path)
         const name = join(source.base, query.path)
         if (Option.isNone(name)) return yield* new InvalidRepositoryName({})
-        asked(source.host)
+        onRegistry(source.host)
         return { source, name: name.value }
       }
     )

@@ -4,22 +4,22 @@ import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { ServerResponse } from "node:http"
 import * as NodeMessages from "./NodeMessages.ts"
 
-/** Whether the program is stopping, and what it waits for before it does. */
+/** The program's graceful shutdown: knows if the program is draining, and the responses in progress it waits for. */
 export class Lifecycle extends Context.Service<
   Lifecycle,
   {
     readonly isDraining: () => boolean
-    /** How many packages are being sent. */
-    readonly underWay: () => number
-    /** Counts a package request as under way while it runs and until its response is out, or its client gone. */
+    /** The number of package requests in progress. */
+    readonly inProgress: () => number
+    /** Counts a package request as in progress until its response is sent or its client disconnects. */
     readonly track: <A, E, R>(
       request: HttpServerRequest.HttpServerRequest,
       effect: Effect.Effect<A, E, R>
     ) => Effect.Effect<A, E, R>
-    /** Counts a response as under way until it is out, or its client gone. */
-    readonly sending: (response: ServerResponse) => void
-    /** Asks the client to close the connection after this response, once the program is stopping. */
-    readonly closing: (
+    /** Delays the shutdown until the response is sent or its client disconnects. */
+    readonly trackResponse: (response: ServerResponse) => void
+    /** While draining, adds `connection: close` to the response. */
+    readonly closeWhenDraining: (
       response: HttpServerResponse.HttpServerResponse
     ) => HttpServerResponse.HttpServerResponse
     /** Turns new packages away and waits for those under way, at most for the grace period. */
@@ -33,48 +33,46 @@ export class Lifecycle extends Context.Service<
         const cache = yield* DigestCache
         const idle = yield* Deferred.make<void>()
         let draining = false
-        let underWay = 0
-        // Responses not yet handed to the system: a small one is written after its request's effect has ended.
+        let inProgress = 0
+        // Responses that are not sent yet: a small one is written after its request's effect has ended.
         let unsent = 0
-        const settle = (): void => {
-          if (draining && underWay === 0 && unsent === 0) Deferred.doneUnsafe(idle, Effect.void)
+        const checkIdle = (): void => {
+          if (draining && inProgress === 0 && unsent === 0) Deferred.doneUnsafe(idle, Effect.void)
         }
-        const sending = (response: ServerResponse): void => {
+        const trackResponse = (response: ServerResponse): void => {
           unsent++
           response.once("close", () => {
             unsent--
-            settle()
+            checkIdle()
           })
         }
         return Lifecycle.of({
           isDraining: () => draining,
-          underWay: () => underWay,
+          inProgress: () => inProgress,
           track: (request, effect) =>
             Effect.acquireUseRelease(
               Effect.sync(() => {
-                underWay++
-                sending(NodeMessages.outgoing(request))
+                inProgress++
+                trackResponse(NodeMessages.outgoing(request))
               }),
               () => effect,
               () =>
                 Effect.sync(() => {
-                  underWay--
-                  settle()
+                  inProgress--
+                  checkIdle()
                 })
             ),
-          sending,
-          closing: (response) =>
+          trackResponse,
+          closeWhenDraining: (response) =>
             draining ? HttpServerResponse.setHeader(response, "connection", "close") : response,
           drain: Effect.gen(function* () {
             draining = true
-            yield* Effect.logInfo("stopping: waiting for packages under way", { underWay })
+            yield* Effect.logInfo("stopping: waiting for packages in progress", { inProgress })
             yield* cache.drain ?? Effect.void
-            settle()
+            checkIdle()
             const finished = yield* Effect.timeoutOption(Deferred.await(idle), gracePeriod)
             if (Option.isNone(finished)) {
-              yield* Effect.logWarning("the grace period is over; packages under way are broken off", {
-                underWay
-              })
+              yield* Effect.logWarning("grace period is over: aborting packages in progress", { inProgress })
             }
           })
         })

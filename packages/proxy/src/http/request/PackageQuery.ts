@@ -4,7 +4,7 @@ import { type PathComponents, parsePath } from "@registry-packages-proxy/oci/Rep
 import { Option, Result, Schema } from "effect"
 import { badRequest, type Problem } from "./Problem.ts"
 
-/** What a request to /package asks for. */
+/** The parsed query of a package request. */
 export interface PackageQuery {
   readonly manifestDigest: Digest
   /** None: the cluster's own registry. */
@@ -14,20 +14,20 @@ export interface PackageQuery {
 
 const decodeDigest = Schema.decodeUnknownOption(Digest)
 
-const known = ["digest", "repository", "path"] as const
+const parameterNames = ["digest", "repository", "path"] as const
 
-/** The names of the cluster's own registry: none, and that which the replaced service gives to none. */
+/** The values of `repository` for the cluster's own registry. Deckhouse's clients send `__default__`. */
 const ownRegistry: ReadonlyArray<string> = ["", "__default__"]
 
 const fail = (detail: string): Result.Result<never, Problem> => Result.fail(badRequest(detail))
 
 /**
- * Reads a request's query (without the question mark). Parameters it does not know are ignored; a known one that is
- * empty counts as absent; one given twice is refused, since two readers would disagree on which is meant.
+ * Parses a request's query (without the question mark). Ignores unknown parameters. An empty parameter counts as absent. A
+ * repeated one is refused, since two readers could use different values.
  */
 export const parse = (query: string): Result.Result<PackageQuery, Problem> => {
   const parameters = new URLSearchParams(query)
-  for (const name of known) {
+  for (const name of parameterNames) {
     if (parameters.getAll(name).length > 1)
       return fail(`The parameter ${name} is given more than once. Give it once.`)
   }

@@ -1,15 +1,15 @@
 import { type Headers, HttpServerResponse, ProblemDetails } from "effect/http"
 
-/** An error as a client sees it (RFC 9457). `detail` says what to do in its first 200 bytes. */
+/** An error response (RFC 9457). The first 200 bytes of `detail` say what to do. */
 export interface Problem {
   readonly status: number
   readonly detail: string
   readonly headers?: Readonly<Record<string, string>>
-  /** The type of the error, from a fixed set, for the log and the trace; the client does not see it. */
+  /** The type of the error, from a fixed set, for log and trace; not part of the response. */
   readonly error?: string
 }
 
-// RFC 9110's reason phrases of the statuses this program answers with.
+// The reason phrases of RFC 9110.
 const titles: Readonly<Record<number, string>> = {
   400: "Bad Request",
   401: "Unauthorized",
@@ -23,10 +23,10 @@ const titles: Readonly<Record<number, string>> = {
   504: "Gateway Timeout"
 }
 
-/** What nobody may keep: errors, and what is true only now. */
+/** Forbids caching: for errors and for the current state. */
 export const noStore = { "cache-control": "no-store" } as const
 
-/** The `application/problem+json` answer; `requestId` becomes its `instance`, so that it can be found in the log. */
+/** The `application/problem+json` response. Its `instance` is the request id, by which the log line can be found. */
 export const toResponse = (problem: Problem, requestId: string): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.setHeaders(
     ProblemDetails.toResponse({
@@ -41,7 +41,7 @@ export const toResponse = (problem: Problem, requestId: string): HttpServerRespo
 
 export const badRequest = (detail: string): Problem => ({ status: 400, detail })
 
-/** `paths` are those that exist. */
+/** The problem of an unknown path; `paths` are the known ones. */
 export const unknownPath = (paths: ReadonlyArray<string>): Problem => ({
   status: 404,
   detail: `No such path. The paths are ${paths.join(", ")}.`
@@ -49,7 +49,7 @@ export const unknownPath = (paths: ReadonlyArray<string>): Problem => ({
 
 export const methodNotAllowed = (methods: ReadonlyArray<string>): Problem => ({
   status: 405,
-  detail: `Only ${methods.join(" and ")} are answered here.`,
+  detail: `Only ${methods.join(" and ")} are allowed here.`,
   headers: { allow: methods.join(", ") }
 })
 
@@ -62,8 +62,7 @@ export const shuttingDown: Problem = {
 
 export const tooManyRequests: Problem = {
   status: 503,
-  detail:
-    "This proxy has as many requests under way as it takes. Ask another master node, or again in a second.",
+  detail: "Too many requests are in progress. Ask another master node, or again in a second.",
   headers: { "retry-after": "1" },
   error: "TooManyRequests"
 }
@@ -76,7 +75,6 @@ export const unsatisfiableRange = (size: number): Problem => ({
 
 export const internal: Problem = {
   status: 500,
-  detail:
-    "The proxy failed in a way that is a bug of its own. Its log has the cause under this problem's instance.",
+  detail: "The proxy has a bug. Its log has the cause; find it by this problem's instance.",
   error: "defect"
 }

@@ -8,16 +8,16 @@ import { type RouteLabel, routeOf } from "./Routes.ts"
 
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
 
-/** The longest user name in a line; that of a service account may have 338 characters. */
+/** Characters of a user name in a log line. A service account's may have 338. */
 const maxUserLength = 512
 
-/** The counter of a label set, made once and kept, since the sets are few and fixed. */
+/** Caches the counter of each label set: the sets are few and fixed. */
 const makeCounters = () => {
   const counters = new Map<string, Metric.Counter<number>>()
   return (handler: RouteLabel, method: string, code: number): Metric.Counter<number> => {
     const name = `${handler} ${method} ${code}`
-    const known = counters.get(name)
-    if (known !== undefined) return known
+    const cached = counters.get(name)
+    if (cached !== undefined) return cached
     const attributes = {
       handler,
       method: methods.find((known) => known === method) ?? "other",
@@ -29,20 +29,20 @@ const makeCounters = () => {
   }
 }
 
-/** A request that was answered, or whose client left. */
+/** A request that was answered, or whose client disconnected. */
 export interface CompletedRequest {
   readonly method: string
   readonly record: RequestRecord
   readonly status: number
-  /** When it came, in milliseconds since the epoch. */
-  readonly began: number
+  /** The time at which the request arrived, in milliseconds since the epoch. */
+  readonly startMillis: number
   readonly span: Tracer.AnySpan | undefined
 }
 
-/** Counts a request and, unless it was a probe's, logs it. */
+/** Counts and measures a request, and logs it unless it is a probe. */
 export type RequestLog = (completed: CompletedRequest) => void
 
-/** `measure` is told of each. */
+/** Makes a request log that passes each request to `measure`. */
 export const make = Effect.fnUntraced(function* (
   measure: RequestMetrics["measure"]
 ): Effect.fn.Return<RequestLog> {
@@ -50,12 +50,12 @@ export const make = Effect.fnUntraced(function* (
   const metrics = yield* Effect.context<never>()
   const log = yield* AccessLog.make
   const counterOf = makeCounters()
-  return ({ began, record, method, span, status }) => {
+  return ({ record, method, span, startMillis, status }) => {
     const { aborted, bytes, cache, cause, clientAddress, error, requestId, route, upstream, user } = record
     counterOf(route, method, status).updateUnsafe(1, metrics)
-    measure(record, began, span)
+    measure(record, startMillis, span)
     if (routeOf(route)?.isProbe === true) return
-    const seconds = (clock.currentTimeMillisUnsafe() - began) / 1000
+    const seconds = (clock.currentTimeMillisUnsafe() - startMillis) / 1000
     const userName = user === undefined ? undefined : shorten(user, maxUserLength)
     log(
       {

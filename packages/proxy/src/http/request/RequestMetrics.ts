@@ -7,12 +7,12 @@ import { type RouteLabel, routeLabels } from "./Routes.ts"
 
 /** Measures requests as they end. */
 export interface RequestMetrics {
-  /** `began` in milliseconds since the epoch; with the span of the request where it has one that is kept. */
-  readonly measure: (record: RequestRecord, began: number, span: Tracer.AnySpan | undefined) => void
+  /** Measures a finished request that started at `startMillis` since the epoch; `span` is the request's. */
+  readonly measure: (record: RequestRecord, startMillis: number, span: Tracer.AnySpan | undefined) => void
   readonly exemplars: Exemplars
 }
 
-/** One series of a histogram, and its name in Prometheus' text, by which its exemplars are found. */
+/** A series of a histogram, with its name in Prometheus' text format: the key of its exemplars. */
 interface Series {
   readonly histogram: Metric.Histogram<number>
   readonly name: string
@@ -26,13 +26,13 @@ const seriesOf = (histogram: Metric.Histogram<number>, labels: Readonly<Record<s
 })
 
 /** The metrics of requests with one cache result. */
-interface Family {
+interface CacheResultMetrics {
   readonly firstByte: Series
   readonly bytes: Metric.Counter<number>
   readonly total: Readonly<Record<RouteLabel, Series>>
 }
 
-const familyOf = (cache: Metrics.CacheLabel): Family => {
+const metricsOf = (cache: Metrics.CacheLabel): CacheResultMetrics => {
   return {
     firstByte: seriesOf(Metrics.firstByte({ cache }), { cache }),
     bytes: Metrics.responseBytes({ cache }),
@@ -46,8 +46,7 @@ export const make: Effect.Effect<RequestMetrics> = Effect.gen(function* () {
   const clock = yield* Clock.Clock
   const context: Context.Context<never> = yield* Effect.context<never>()
   const exemplars = new Exemplars()
-  // Made once: requests are many.
-  const families = ofEach(Metrics.cacheLabels, familyOf)
+  const byCacheResult = ofEach(Metrics.cacheLabels, metricsOf)
 
   const update = ({ histogram, name }: Series, seconds: number, traceId: string | undefined): void => {
     histogram.updateUnsafe(seconds, context)
@@ -61,14 +60,14 @@ export const make: Effect.Effect<RequestMetrics> = Effect.gen(function* () {
 
   return {
     exemplars,
-    measure: ({ bytes, cache, firstByteAt, route }, began, span) => {
-      const family = families[cache ?? "none"]
+    measure: ({ bytes, cache, firstByteAt, route }, startMillis, span) => {
+      const metrics = byCacheResult[cache ?? "none"]
       const traceId = span?.sampled === true ? span.traceId : undefined
       const now = clock.currentTimeMillisUnsafe()
-      update(family.total[route], (now - began) / 1000, traceId)
+      update(metrics.total[route], (now - startMillis) / 1000, traceId)
       if (route !== "package") return
-      update(family.firstByte, ((firstByteAt ?? now) - began) / 1000, traceId)
-      family.bytes.updateUnsafe(bytes, context)
+      update(metrics.firstByte, ((firstByteAt ?? now) - startMillis) / 1000, traceId)
+      metrics.bytes.updateUnsafe(bytes, context)
     }
   }
 })

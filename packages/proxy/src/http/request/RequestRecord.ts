@@ -6,32 +6,32 @@ import { clientAddress } from "./ClientAddress.ts"
 import type { PackageQuery } from "./PackageQuery.ts"
 import type { RouteLabel } from "./Routes.ts"
 
-/** What is learned about one request while it is answered, for its log line and its metrics. */
+/** The facts about a request, collected while it is answered, for its log line, metrics and span. */
 export interface RequestRecord {
   readonly requestId: string
   readonly route: RouteLabel
-  /** The address that the connection comes from. */
+  /** The remote address of the connection. */
   readonly clientAddress: string | undefined
   /** The name of the user whom the secure port authenticated. */
   user: string | undefined
-  /** Body bytes handed to the connection. */
+  /** Bytes of the body written to the connection. */
   bytes: number
   cache: CacheResult | undefined
-  /** The package that is asked for, once the query proved valid. */
+  /** The requested package; undefined if the query is not valid. */
   query: PackageQuery | undefined
-  /** When the first byte of a body went to the connection, in milliseconds since the epoch; not of one sent at once. */
+  /** The time of the body's first byte, in milliseconds since the epoch. Undefined if the body is written in one piece. */
   firstByteAt: number | undefined
-  /** The type of the error that it ended with, from a fixed set. */
+  /** The type of the request's error, from a fixed set. */
   error: string | undefined
-  /** What it failed with, for its log line. */
+  /** The request's failure. */
   cause: Cause.Cause<unknown> | undefined
-  /** The registry that was asked. */
+  /** The host of the registry that was asked. */
   upstream: string | undefined
-  /** The response began and could not be completed. */
+  /** The response began but could not be completed. */
   aborted: boolean
 }
 
-/** The record of a request that has just come. */
+/** A new record. */
 export const make = (route: RouteLabel, { socket }: IncomingMessage): RequestRecord => ({
   requestId: randomUUID(),
   route,

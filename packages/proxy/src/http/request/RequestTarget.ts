@@ -1,15 +1,15 @@
-/** What a request asks for, as it was sent: nothing is decoded, joined or made canonical. */
+/** The target of a request as it was sent: nothing is decoded or normalized. */
 export interface RequestTarget {
   readonly path: string
-  /** Without the question mark; empty where there is none. */
+  /** Without the question mark; empty if there is none. */
   readonly query: string
 }
 
 const authority = /^https?:\/\/[^/?#]*/i
 
 /**
- * Reads a request line's target (RFC 9112, section 3.2). The absolute form names a path too, of whatever host; the
- * other forms name none that exists here.
+ * Parses a request line's target (RFC 9112, section 3.2). The absolute form has a path too, for any host. The other forms
+ * have no known path.
  */
 export const parse = (target: string): RequestTarget => {
   const own = target.startsWith("/") ? target : target.replace(authority, "")

@@ -2,16 +2,16 @@ import * as ResourceRule from "@registry-packages-proxy/access-control/ResourceR
 
 /** One path of the HTTP API. */
 export interface Route {
-  /** Compared as it is sent, nothing decoded. */
+  /** Compared with the path as it was sent, without decoding. */
   readonly path: `/${string}`
-  /** The query, as people write it; empty where none is read. */
+  /** The query in documentation syntax; empty if the route reads none. */
   readonly query: string
   readonly methods: ReadonlyArray<"GET" | "HEAD">
-  /** The right that a caller on the secure port needs. */
+  /** The permission that a caller on the secure port requires. */
   readonly access: ResourceRule.ResourceRule | "anonymous"
-  /** Probes are counted, and neither logged nor traced. */
+  /** Probes are counted, but neither logged nor traced. */
   readonly isProbe: boolean
-  /** The answer, in Markdown: its line in docs/http.md. */
+  /** The response, in Markdown, for the table in docs/http.md. */
   readonly answer: string
 }
 
@@ -29,8 +29,8 @@ const get = (subresource: string): ResourceRule.ResourceRule =>
 const reading = ["GET", "HEAD"] as const
 
 /**
- * Every path there is. A new one needs a handler in `Application.ts`, which the compiler asks for. Access, the 404's text,
- * labels of metrics, names of spans and the tables of docs/http.md and docs/security.md come from here.
+ * Every route. A new one requires a handler in `Application.ts`; the compiler asks for it. Access rules, the text of 404,
+ * metric labels, span names and the tables of docs/http.md and docs/security.md derive from this table.
  */
 export const routes = {
   package: {
@@ -71,10 +71,10 @@ export const routes = {
 /** The name of a route. */
 export type RouteName = keyof typeof routes
 
-/** The name of a route, or of all other paths as one: the only values a label or a log's route may take. */
+/** The name of a route, or `unknown` for all other paths. Metric labels and log lines have no other values. */
 export type RouteLabel = RouteName | "unknown"
 
-/** All of them. */
+/** All route labels. */
 export const routeLabels: ReadonlyArray<RouteLabel> = [
   ...(Object.keys(routes) as ReadonlyArray<RouteName>),
   "unknown"
@@ -84,9 +84,9 @@ const byPath: ReadonlyMap<string, RouteName> = new Map(
   Object.entries(routes).map(([name, { path }]) => [path, name as RouteName])
 )
 
-/** The route of a path, which must be written just so. */
+/** The label of a path; the path must match exactly. */
 export const labelOf = (path: string): RouteLabel => byPath.get(path) ?? "unknown"
 
-/** The route that a label names, if it names one. */
+/** The route with this label; undefined for `unknown`. */
 export const routeOf = (label: RouteLabel): Route | undefined =>
   label === "unknown" ? undefined : routes[label]

@@ -7,31 +7,31 @@ import { routeOf } from "./Routes.ts"
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 
-/** Gives requests their server spans. */
+/** Creates the server spans of requests. */
 export interface ServerSpans {
   /**
-   * Begins the span of a request, under its caller's where it names one; none for a probe. Where nothing is traced it is the
-   * caller's own, for the log.
+   * Starts the span of a request, as a child of its caller's span if there is one. Returns no span for a probe. Without a
+   * tracer, returns the caller's span, for the log line.
    */
   readonly begin: (request: IncomingMessage, record: RequestRecord) => Tracer.AnySpan | undefined
-  /** Ends it with what is known of the request. */
+  /** Ends the span, with attributes from the record. */
   readonly end: (span: Tracer.AnySpan | undefined, record: RequestRecord, status: number) => void
-  /** The span of a GET that was answered with a package at once, begun at a time in nanoseconds since the epoch. */
-  readonly answered: (
+  /** Records the span of a GET that the fast path has answered. `startNanos` is since the epoch. */
+  readonly recordFinished: (
     request: IncomingMessage,
     record: RequestRecord,
     status: number,
-    began: bigint
+    startNanos: bigint
   ) => Tracer.AnySpan | undefined
-  /** True where somebody looks at spans: only then their begin is worth knowing. */
-  readonly isOn: boolean
+  /** True if spans are recorded; otherwise callers need not measure the start time. */
+  readonly isRecording: boolean
 }
 
-/** The failure that a span of a response ends with, of 5xx or broken off. */
+/** The exit of a span: a failure if the status is 5xx or the response was aborted. */
 const exitOf = ({ aborted, error }: RequestRecord, status: number): Exit.Exit<void, string> =>
   status >= 500 || aborted ? Exit.fail(error ?? `answered ${status}`) : Exit.void
 
-/** What is known of a request when it comes. */
+/** The attributes that are known when a request arrives. */
 const requestAttributes = (
   { httpVersion, method, socket }: IncomingMessage,
   { clientAddress, route }: RequestRecord
@@ -41,7 +41,7 @@ const requestAttributes = (
     "url.scheme": "encrypted" in socket ? "https" : "http",
     "network.protocol.version": httpVersion
   }
-  // A path that is none of ours is the client's own text, and in no span.
+  // An unknown path is the client's text, which no span contains.
   const path = routeOf(route)?.path
   if (path !== undefined) {
     attributes["http.route"] = path
@@ -53,8 +53,8 @@ const requestAttributes = (
   return attributes
 }
 
-/** What is known of it once it was answered. */
-const answerAttributes = (
+/** The attributes that are known when the request is answered. */
+const responseAttributes = (
   { aborted, bytes, cache, error, query }: RequestRecord,
   status: number
 ): Record<string, string | number> => {
@@ -72,8 +72,8 @@ const answerAttributes = (
   return attributes
 }
 
-/** An answer, and what its span told of it. */
-interface Answered {
+/** A response with the attributes of its span. */
+interface AnsweredRequest {
   readonly query: RequestRecord["query"]
   readonly bytes: number
   readonly status: number
@@ -85,9 +85,9 @@ const annotate = (span: Tracer.Span, attributes: Readonly<Record<string, string 
 }
 
 const nameOf = (method: string | undefined, route: RequestRecord["route"]): string => {
-  const known = methods.has(method ?? "") ? (method ?? "") : "HTTP"
+  const name = methods.has(method ?? "") ? (method ?? "") : "HTTP"
   const path = routeOf(route)?.path
-  return path === undefined ? known : `${known} ${path}`
+  return path === undefined ? name : `${name} ${path}`
 }
 
 /** Source: OpenTelemetry semantic conventions, "HTTP server span". */
@@ -95,9 +95,9 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
   const tracer = yield* Tracer.Tracer
   const clock = yield* Clock.Clock
   const extract = yield* Propagation
-  const finished = yield* FinishedSpans
-  // Nobody would see the native tracer's.
-  const isOn = tracer !== Tracer.nativeTracer
+  const recordSpan = yield* FinishedSpans
+  // Nothing reads the spans of the native tracer.
+  const isRecording = tracer !== Tracer.nativeTracer
   const parentOf = ({ headers }: IncomingMessage): Option.Option<Tracer.ExternalSpan> =>
     "traceparent" in headers ? extract(headers) : Option.none()
 
@@ -105,7 +105,7 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
     const { route } = record
     if (routeOf(route)?.isProbe === true) return undefined
     const parent = parentOf(request)
-    if (!isOn) return Option.getOrUndefined(parent)
+    if (!isRecording) return Option.getOrUndefined(parent)
     const span = tracer.span({
       name: nameOf(request.method, route),
       kind: "server",
@@ -122,12 +122,12 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
 
   const end = (span: Tracer.AnySpan | undefined, record: RequestRecord, status: number): void => {
     if (span?._tag !== "Span") return
-    if (span.sampled) annotate(span, answerAttributes(record, status))
+    if (span.sampled) annotate(span, responseAttributes(record, status))
     span.end(clock.currentTimeNanosUnsafe(), exitOf(record, status))
   }
 
-  /** Of the last answer on a connection: the next is often the same, and its attributes then need not be written again. */
-  const last = new WeakMap<object, Answered>()
+  /** The last response of each connection. The next one often has the same attributes, which are then reused. */
+  const lastOfConnection = new WeakMap<object, AnsweredRequest>()
 
   const attributesOf = (
     request: IncomingMessage,
@@ -135,34 +135,29 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
     status: number
   ): Readonly<Record<string, string | number>> => {
     const { bytes, query } = record
-    const before = last.get(request.socket)
-    if (
-      before !== undefined &&
-      before.query === query &&
-      before.bytes === bytes &&
-      before.status === status
-    ) {
-      return before.attributes
+    const last = lastOfConnection.get(request.socket)
+    if (last !== undefined && last.query === query && last.bytes === bytes && last.status === status) {
+      return last.attributes
     }
-    const attributes = { ...requestAttributes(request, record), ...answerAttributes(record, status) }
-    last.set(request.socket, { query, bytes, status, attributes })
+    const attributes = { ...requestAttributes(request, record), ...responseAttributes(record, status) }
+    lastOfConnection.set(request.socket, { query, bytes, status, attributes })
     return attributes
   }
 
-  const answered: ServerSpans["answered"] = (request, record, status, began) => {
-    if (!isOn || finished === undefined) {
+  const recordFinished: ServerSpans["recordFinished"] = (request, record, status, startNanos) => {
+    if (!isRecording || recordSpan === undefined) {
       const span = begin(request, record)
       end(span, record, status)
       return span
     }
-    return finished({
+    return recordSpan({
       name: "GET /package",
       parent: Option.getOrUndefined(parentOf(request)),
-      startTime: began,
+      startTime: startNanos,
       endTime: clock.currentTimeNanosUnsafe(),
       attributes: attributesOf(request, record, status)
     })
   }
 
-  return { begin, end, answered, isOn }
+  return { begin, end, recordFinished, isRecording }
 })

@@ -14,66 +14,66 @@ import * as CauseText from "../../text/CauseText.ts"
 import * as Access from "../access/Access.ts"
 import * as Application from "../Application.ts"
 import { Lifecycle } from "../request/Lifecycle.ts"
-import { makePlain } from "./NodeListener.ts"
+import { makePlainServer } from "./NodeServer.ts"
 import * as PipelineTimeout from "./PipelineTimeout.ts"
 import * as Pipelining from "./Pipelining.ts"
-import * as SecureListener from "./SecureListener.ts"
+import * as SecureServer from "./SecureServer.ts"
 import * as SendTimeout from "./SendTimeout.ts"
 
-/** Where to listen. Port 0 takes any that is free; without a host, all of the machine's addresses. */
+/** An address to listen on. With port 0 the system chooses a free port; without a host it is every interface. */
 export interface ListenOptions {
   readonly host?: string
   readonly port: number
 }
 
-/** What the listeners have in common. */
-interface Common {
+/** The options that both listeners share. */
+interface CommonOptions {
   readonly platform: Platform
   readonly gracePeriod: Duration.Duration
-  /** The most packages being sent at a time; more are answered 503. 4096 unless told. */
-  readonly packages?: number
+  /** Package requests in progress at a time. Further ones are answered with 503. The default is `httpLimits.maxPackages`. */
+  readonly maxPackages?: number
 }
 
-/** The plain listener. */
+/** The options of the plain listener. */
 export interface PlainOptions {
   readonly listen: ListenOptions
-  /** The server to use, for a caller that hands it connections of its own; one made for the purpose unless told. */
+  /** The server to use, for a caller that passes its own connections to it. The default is a new server. */
   readonly server?: Server
 }
 
-/** The listener with TLS and access control. */
+/** The options of the listener with TLS and access control. */
 export interface SecureOptions {
   readonly listen: ListenOptions
-  readonly minVersion: SecureListener.MinVersion
+  readonly minVersion: SecureServer.MinTlsVersion
 }
 
-/** What the application behind every listener needs. */
+/** The services that the application behind the listeners requires. */
 export type Services = DigestCache | CredentialStore | RegistryClient
 
-// The kernel takes at most net.core.somaxconn, 4096 unless told. Beyond it a client tries again after a second.
+// The kernel limits it to net.core.somaxconn, 4096 by default. Beyond it a client retries after a second.
 const backlog = 4096
 
 const open = (server: Server, listen: ListenOptions) =>
   NodeHttpServer.make(() => server, { ...listen, backlog, disablePreemptiveShutdown: true })
 
 /**
- * Answers a server's requests, those of one connection one after another: at once where that can be, else as Effect's
- * server does, by a fiber each.
+ * Answers a server's requests in order on each connection: by the fast path if it can, else by Effect's server, which starts a
+ * fiber for each.
  */
 const serve = Effect.fnUntraced(function* (
   server: Server,
-  { inTurn }: Pipelining.Pipelining,
+  { inOrder }: Pipelining.Pipelining,
   listener: HttpServer.HttpServer["Service"],
   { fastPath, handler }: Application.Handlers
 ) {
-  // The application gives each request its span, with attributes of its own choosing: Effect's server gives none.
+  // The application creates the span of each request, so Effect's server must not create another.
   yield* Effect.withTracerEnabled(listener.serve(Effect.withTracerEnabled(handler, true)), false)
   for (const event of ["request", "checkContinue"]) {
     const others = server.listeners(event)
     server.removeAllListeners(event)
     server.on(
       event,
-      inTurn((request, response) => {
+      inOrder((request, response) => {
         if (fastPath(request, response)) return
         for (const listen of others) Reflect.apply(listen, server, [request, response])
       })
@@ -82,7 +82,7 @@ const serve = Effect.fnUntraced(function* (
 })
 
 const openPlain = Effect.fnUntraced(function* (app: Application.Application, options: PlainOptions) {
-  const server = options.server ?? makePlain()
+  const server = options.server ?? makePlainServer()
   const pipelining = Pipelining.attach(server, "connection")
   yield* SendTimeout.watch(server, "connection")
   yield* PipelineTimeout.watch(pipelining.pipelines)
@@ -91,25 +91,24 @@ const openPlain = Effect.fnUntraced(function* (app: Application.Application, opt
   return { server, listener }
 })
 
-/** A renewal that failed is tried again after these delays, until there is other material. */
 const renewalRetries = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")])
 
-/** Serves with other material; where that fails, the material before serves on, and it is tried until there is newer. */
-const renewal = (secure: SecureListener.SecureServer, material: Material): Effect.Effect<void> =>
+/** Serves with new TLS material. If that fails, keeps the previous material and retries until there is newer one. */
+const renewal = (secure: SecureServer.SecureServer, material: Material): Effect.Effect<void> =>
   Effect.try({ try: () => secure.renew(material), catch: (cause) => cause }).pipe(
     Effect.tapError((cause) =>
-      Effect.logError("TLS material cannot be used, the one before serves on", {
+      Effect.logError("new certificate or client authorities cannot be used: keeping the previous ones", {
         error: CauseText.describeError(cause)
       })
     ),
     Effect.retry(renewalRetries),
-    // Retried for ever.
+    // The schedule never ends, so the effect never fails.
     Effect.orDie
   )
 
 const openSecure = Effect.fnUntraced(function* (app: Application.Application, options: SecureOptions) {
   const tls = yield* TlsMaterial
-  const secure = SecureListener.make({
+  const secure = SecureServer.make({
     material: yield* tls.get,
     minVersion: options.minVersion,
     metrics: yield* Effect.context<never>()
@@ -127,38 +126,49 @@ const openSecure = Effect.fnUntraced(function* (app: Application.Application, op
 })
 
 /**
- * When the scope ends: the servers `closed` take no more connections, new packages are turned away while the others
- * still answer probes; once those under way are done, or the grace period is over, every connection is closed.
+ * When the scope closes: the servers in `closedFirst` accept no more connections and new packages are refused, while the
+ * other servers still answer probes. When all packages in progress are done, or the grace period is over, closes every
+ * connection.
  */
-const stopping = Effect.fnUntraced(function* (servers: ReadonlyArray<Server>, closed: ReadonlyArray<Server>) {
+const stopping = Effect.fnUntraced(function* (
+  servers: ReadonlyArray<Server>,
+  closedFirst: ReadonlyArray<Server>
+) {
   const lifecycle = yield* Lifecycle
   yield* Effect.addFinalizer(() =>
-    Effect.sync(() => closed.forEach((server) => server.close())).pipe(
+    Effect.sync(() => closedFirst.forEach((server) => server.close())).pipe(
       Effect.andThen(lifecycle.drain),
       Effect.andThen(Effect.sync(() => servers.forEach((server) => server.closeAllConnections())))
     )
   )
 })
 
-/** The plain HTTP listener, serving from the moment the layer is built. */
+const logListening = (
+  scheme: "http" | "https",
+  { address }: HttpServer.HttpServer["Service"]
+): Effect.Effect<void> =>
+  Effect.logInfo("listening", { url: HttpServer.formatAddress(address).replace(/^http/, scheme) })
+
+/** The plain HTTP listener. It serves as soon as the layer is built. */
 export const layerPlain = (
-  options: Common & PlainOptions
+  options: CommonOptions & PlainOptions
 ): Layer.Layer<HttpServer.HttpServer, ServeError, Services> =>
   Layer.effect(
     HttpServer.HttpServer,
     Effect.gen(function* () {
       const { listener, server } = yield* openPlain(yield* Application.make(options), options)
       yield* stopping([server], [])
+      yield* logListening("http", listener)
       return listener
     })
-  ).pipe(HttpServer.withLogAddress, Layer.provide(Lifecycle.layer(options.gracePeriod)))
+  ).pipe(Layer.provide(Lifecycle.layer(options.gracePeriod)))
 
 /**
- * The listener with TLS and access control, and beside it the plain one where there is to be one; `HttpServer` is the
- * plain one then. The secure one closes as soon as the layer is released, and the plain one goes on for probes.
+ * The listener with TLS and access control, and optionally the plain listener, which `HttpServer` then is. When the layer is
+ * released, the secure listener closes immediately, and the plain one answers probes until the end.
  */
 export const layerSecure = (
-  options: Common & { readonly secure: SecureOptions; readonly plain: Option.Option<PlainOptions> }
+  options: CommonOptions & { readonly secure: SecureOptions; readonly plain: Option.Option<PlainOptions> }
 ): Layer.Layer<HttpServer.HttpServer, ServeError, Services | Authenticator | Authorizer | TlsMaterial> =>
   Layer.effect(
     HttpServer.HttpServer,
@@ -173,12 +183,8 @@ export const layerSecure = (
         [secure.server]
       )
       const { listener } = Option.getOrElse(plain, () => secure)
-      for (const [scheme, { address }] of [
-        ["https", secure.listener],
-        ...Option.toArray(Option.map(plain, ({ listener }) => ["http", listener] as const))
-      ] as const) {
-        yield* Effect.logInfo(`Listening on ${HttpServer.formatAddress(address).replace(/^http/, scheme)}`)
-      }
+      yield* logListening("https", secure.listener)
+      if (Option.isSome(plain)) yield* logListening("http", plain.value.listener)
       return listener
     })
   ).pipe(Layer.provide(Lifecycle.layer(options.gracePeriod)))

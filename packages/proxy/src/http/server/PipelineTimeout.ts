@@ -1,29 +1,28 @@
-import { Clock, Effect, Metric, type Scope } from "effect"
+import { Clock, Duration, Effect, Metric, type Scope } from "effect"
 import type { Socket } from "node:net"
 import * as Metrics from "../../metrics/Metrics.ts"
 import { clientAddress } from "../request/ClientAddress.ts"
-import { type Limits, limits } from "../request/Limits.ts"
+import { type HttpLimits, httpLimits } from "../request/HttpLimits.ts"
 import type { Pipeline } from "./Pipelining.ts"
 
-/** How often connections are looked at, in milliseconds. */
-const interval = 1000
+const checkInterval = Duration.seconds(1)
 
-/** What had come on a connection, in bytes, and since when. */
+/** The bytes received on a connection, and the time of the last change in milliseconds. */
 interface Received {
   readonly bytes: number
   readonly since: number
 }
 
 /**
- * Closes connections that have pipelined requests once nothing more has come on them for `limits.idleTimeout`, whatever of
- * their small answers is still to be taken: a client that reads none has its system take some of them now and then, which
- * looks like one that reads slowly. Where a package is being sent, `SendTimeout` alone decides.
+ * Closes connections with pipelined requests on which no byte has arrived for `idleTimeout`, even if responses are not read
+ * yet: the kernel of a client that reads nothing may still accept a few bytes at times, like that of a slow reader. While a
+ * package is being sent, only `SendTimeout` applies.
  */
 export const watch = (
   pipelines: ReadonlySet<Pipeline>,
-  own: Partial<Pick<Limits, "idleTimeout">> = {}
+  testLimits: Partial<Pick<HttpLimits, "idleTimeout">> = {}
 ): Effect.Effect<void, never, Scope.Scope> => {
-  const { idleTimeout } = { ...limits, ...own }
+  const idleTimeoutMillis = Duration.toMillis({ ...httpLimits, ...testLimits }.idleTimeout)
   let received = new Map<Pipeline, Received>()
 
   const check = Effect.gen(function* () {
@@ -31,20 +30,20 @@ export const watch = (
     const next = new Map<Pipeline, Received>()
     for (const pipeline of pipelines) {
       const socket = pipeline.socket as Socket
-      const before = received.get(pipeline)
-      if (before === undefined || before.bytes !== socket.bytesRead) {
+      const previous = received.get(pipeline)
+      if (previous === undefined || previous.bytes !== socket.bytesRead) {
         next.set(pipeline, { bytes: socket.bytesRead, since: now })
-      } else if (now - before.since < idleTimeout || pipeline.isStreaming) {
-        next.set(pipeline, before)
+      } else if (now - previous.since < idleTimeoutMillis || pipeline.isStreaming) {
+        next.set(pipeline, previous)
       } else {
-        const closed = { clientAddress: clientAddress(socket), seconds: (now - before.since) / 1000 }
+        const closed = { clientAddress: clientAddress(socket), seconds: (now - previous.since) / 1000 }
         socket.destroy()
         yield* Metric.update(Metrics.stalledConnections, 1)
-        yield* Effect.logInfo("connection closed, its client sent requests ahead of their answers", closed)
+        yield* Effect.logInfo("closed connection: client pipelined requests and stalled", closed)
       }
     }
     received = next
   })
 
-  return check.pipe(Effect.delay(interval), Effect.forever, Effect.forkScoped, Effect.asVoid)
+  return check.pipe(Effect.delay(checkInterval), Effect.forever, Effect.forkScoped, Effect.asVoid)
 }

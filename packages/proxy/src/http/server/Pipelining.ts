@@ -1,38 +1,38 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
-import { type Limits, limits } from "../request/Limits.ts"
+import { type HttpLimits, httpLimits } from "../request/HttpLimits.ts"
 
-/** Answers one request. */
-export type Answer = (request: IncomingMessage, response: ServerResponse) => void
+/** Handles one request. */
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
 
 /** Ends a request's head (RFC 9112, section 2.1). */
 const headEnd = Buffer.from("\r\n\r\n")
 
-type Bounds = Pick<Limits, "maxPipelined" | "maxHeldBytes">
+type PipeliningLimits = Pick<HttpLimits, "maxPipelined" | "maxBufferedBytes">
 
-/** A connection on which a request came before the one ahead of it had been answered. */
+/** A connection on which a request arrived before the previous one was answered. */
 export interface Pipeline {
   readonly socket: Duplex
-  /** An answer whose end is not known yet is going out: a package. */
+  /** True while a response with a streamed body, a package, is in progress. */
   readonly isStreaming: boolean
 }
 
 /**
- * How many connections go on to a next request in one turn of the event loop. Node accepts one connection a turn: with
- * many more, those that pipeline would keep new ones out.
+ * The number of connections that start their next request in one turn of the event loop. Node accepts one connection per
+ * turn: if many more proceeded, pipelining clients would keep new connections out.
  */
-const maxGoingOn = 2
+const maxResumedPerTurn = 2
 
-/** What the connections of one listener share. */
-class Shared {
-  /** Bytes that they have read and not yet used up. */
-  heldBytes = 0
+/** The state that the connections of one listener share. */
+class ListenerState {
+  /** Bytes that are read but not parsed or consumed yet. */
+  bufferedBytes = 0
   readonly pipelines = new Set<Pipeline>()
-  /** Those that are to go on to their next request, longest waiting first. */
+  /** Connections that are ready for their next request, longest waiting first. */
   readonly #ready = new Set<Connection>()
 
-  /** Has a connection go on once it is its turn among the others. */
-  goOnInTurn(connection: Connection): void {
+  /** Resumes a connection when it is its turn among the others. */
+  scheduleResume(connection: Connection): void {
     this.#ready.add(connection)
     if (this.#ready.size === 1) setImmediate(this.#run)
   }
@@ -40,43 +40,43 @@ class Shared {
   readonly #run = (): void => {
     let count = 0
     for (const connection of this.#ready) {
-      if (count++ === maxGoingOn) return void setImmediate(this.#run)
+      if (count++ === maxResumedPerTurn) return void setImmediate(this.#run)
       this.#ready.delete(connection)
-      connection.goOn()
+      connection.resume()
     }
   }
 }
 
 /**
- * One connection's requests. Node parses all that one read brought before it returns, which may be hundreds of requests:
- * its parser is given one head at a time instead, and the rest goes back to the socket, which is then read no further.
+ * The requests of one connection. Node parses all bytes of a read at once, which may be hundreds of requests. This class
+ * passes one head at a time to its parser, returns the rest to the socket's buffer, and pauses reading.
  */
 class Connection implements Pipeline {
   readonly socket: Duplex
-  readonly #bounds: Bounds
-  readonly #shared: Shared
+  readonly #limits: PipeliningLimits
+  readonly #listener: ListenerState
   readonly #waiting: Array<() => void> = []
-  /** Requests parsed and not yet answered: the first is being answered, the others wait. */
-  #begun = 0
-  /** The last request parsed, kept until all of it is here and it is answered. */
+  /** The number of parsed requests that are not answered yet: the first is being answered, the others wait. */
+  #unanswered = 0
+  /** The last parsed request, until it has arrived completely and is answered. */
   #latest: IncomingMessage | undefined
-  /** The answer in progress. */
+  /** The response in progress. */
   #response: ServerResponse | undefined
-  /** Requests that are not parsed yet are back in the socket's buffer, and the socket is read no further. */
+  /** True while unparsed requests are in the socket's buffer and the socket is not read. */
   #isPaused = false
-  /** Bytes parsed of a head whose end has not come. */
+  /** Bytes of an incomplete head that the parser has. */
   #headBytes = 0
-  /** Bytes counted among those of all connections. */
-  #heldBytes = 0
-  #isReadAsked = false
+  /** This connection's part of the listener's buffered bytes. */
+  #bufferedBytes = 0
+  #isReadPending = false
   #isYielding = false
 
-  constructor(socket: Duplex, bounds: Bounds, shared: Shared) {
+  constructor(socket: Duplex, limits: PipeliningLimits, listener: ListenerState) {
     this.socket = socket
-    this.#bounds = bounds
-    this.#shared = shared
+    this.#limits = limits
+    this.#listener = listener
     const parsers = socket.listeners("data") as ReadonlyArray<(bytes: Buffer) => void>
-    // Node's own listeners stop and start the reading of the handle. Node removes them when another listens for data.
+    // Node's own listeners stop and start reading of the handle. Node removes them when a data listener is added.
     const pausers = socket.listeners("pause") as ReadonlyArray<() => void>
     const resumers = socket.listeners("resume") as ReadonlyArray<() => void>
     socket.removeAllListeners("data")
@@ -86,62 +86,62 @@ class Connection implements Pipeline {
     for (const pause of pausers) socket.on("pause", pause)
     for (const resume of resumers) socket.on("resume", resume)
     socket.once("close", () => {
-      this.#setHeld(0)
-      shared.pipelines.delete(this)
+      this.#setBuffered(0)
+      listener.pipelines.delete(this)
     })
-    // A paused stream would read on, up to its high-water mark.
+    // A paused stream would continue to read up to its high-water mark.
     const read = socket._read.bind(socket)
     socket._read = (size) => {
       if (!this.#isPaused) return read(size)
-      this.#isReadAsked = true
+      this.#isReadPending = true
     }
-    // One read brings several TLS records, of which the later ones come though it is paused.
+    // One read may have several TLS records; the later ones are pushed although the stream is paused.
     const push = socket.push.bind(socket)
     socket.push = (bytes: Buffer | null, encoding) => {
       const isMoreWanted = push(bytes, encoding)
-      if (this.#isPaused) this.#count()
+      if (this.#isPaused) this.#updateBuffered()
       return isMoreWanted
     }
   }
 
-  /** Answers a request once those before it have been. */
-  enter(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  /** Handles a request when all previous ones are answered. */
+  enqueue(request: IncomingMessage, response: ServerResponse, handle: RequestHandler): void {
     this.#latest = request
-    this.#begun++
-    response.on("close", this.#answered)
-    const begin = (): void => {
+    this.#unanswered++
+    response.on("close", this.#onAnswered)
+    const start = (): void => {
       this.#response = response
-      answer(request, response)
+      handle(request, response)
     }
-    if (this.#begun === 1) return begin()
-    this.#shared.pipelines.add(this)
-    this.#waiting.push(begin)
+    if (this.#unanswered === 1) return start()
+    this.#listener.pipelines.add(this)
+    this.#waiting.push(start)
   }
 
   get isStreaming(): boolean {
     return this.#response?.writableEnded === false
   }
 
-  readonly #answered = (): void => {
-    // Not kept until the next turn: what survives two young collections waits for a full one.
+  readonly #onAnswered = (): void => {
+    // Released immediately: objects that survive two minor garbage collections wait for a major one.
     this.#response = undefined
-    if (--this.#begun === 0 && this.#latest?.complete === true) this.#latest = undefined
-    this.#count()
+    if (--this.#unanswered === 0 && this.#latest?.complete === true) this.#latest = undefined
+    this.#updateBuffered()
     if (this.socket.destroyed || (this.#waiting.length === 0 && !this.#isPaused)) return
-    // Answers that wait for nothing would otherwise follow one another without a turn for other connections.
+    // Without yielding, immediate responses would follow one another and other connections would starve.
     this.#isYielding = true
-    this.#shared.goOnInTurn(this)
+    this.#listener.scheduleResume(this)
   }
 
-  goOn(): void {
+  resume(): void {
     this.#isYielding = false
     if (this.socket.destroyed) return
     const next = this.#waiting.shift()
-    // Nothing is answered behind the last answer of a connection: what is left is read and discarded.
+    // After the last response of a connection, further requests are read and discarded.
     if (next !== undefined && this.socket.writable) return next()
     this.#isPaused = false
-    if (this.#isReadAsked) {
-      this.#isReadAsked = false
+    if (this.#isReadPending) {
+      this.#isReadPending = false
       this.socket._read(0)
     }
     this.socket.resume()
@@ -150,86 +150,87 @@ class Connection implements Pipeline {
   #read(bytes: Buffer, parse: (piece: Buffer) => void): void {
     let rest = bytes
     while (rest.length > 0 && this.socket.writable) {
-      if (this.#isFull()) return this.#hold(rest)
+      if (this.#isFull()) return this.#pause(rest)
       const end = rest.indexOf(headEnd)
       const length = end === -1 ? rest.length : end + headEnd.length
-      const before = this.#latest
-      const isBody = before?.complete === false
+      const previous = this.#latest
+      const isBody = previous?.complete === false
       parse(length === rest.length ? rest : rest.subarray(0, length))
-      this.#headBytes = isBody || this.#latest !== before ? 0 : this.#headBytes + length
+      this.#headBytes = isBody || this.#latest !== previous ? 0 : this.#headBytes + length
       rest = rest.subarray(length)
     }
-    this.#count()
+    this.#updateBuffered()
   }
 
-  /** A body is read to its end, though nobody uses it: its request would otherwise not be complete in time. */
+  /** True if no further request may be parsed. An unused body is read to its end, so that its request completes in time. */
   #isFull(): boolean {
-    if (this.#isYielding || this.#begun === 0) return this.#isYielding
-    return this.#latest?.complete === true || this.#begun >= this.#bounds.maxPipelined
+    if (this.#isYielding || this.#unanswered === 0) return this.#isYielding
+    return this.#latest?.complete === true || this.#unanswered >= this.#limits.maxPipelined
   }
 
-  #hold(rest: Buffer): void {
+  #pause(rest: Buffer): void {
     this.#isPaused = true
-    this.#shared.pipelines.add(this)
+    this.#listener.pipelines.add(this)
     this.socket.pause()
     this.socket.unshift(rest)
-    this.#count()
+    this.#updateBuffered()
   }
 
-  /** Counts what is held: what was read ahead, an unfinished head, and of a body what nobody has taken. */
-  #count(): void {
-    // What it holds is given up with its end.
+  /** Counts the buffered bytes: those not parsed yet, an incomplete head, and the unread part of a body. */
+  #updateBuffered(): void {
+    // The close event releases the bytes of a destroyed socket.
     if (this.socket.destroyed) return
-    const before = this.#heldBytes
-    this.#setHeld(
+    const previous = this.#bufferedBytes
+    this.#setBuffered(
       this.#headBytes +
         (this.#isPaused ? this.socket.readableLength : 0) +
         (this.#latest?.readableLength ?? 0)
     )
-    if (this.#heldBytes > before && this.#shared.heldBytes > this.#bounds.maxHeldBytes) this.socket.destroy()
+    const isOver = this.#listener.bufferedBytes > this.#limits.maxBufferedBytes
+    if (isOver && this.#bufferedBytes > previous) this.socket.destroy()
   }
 
-  #setHeld(bytes: number): void {
-    this.#shared.heldBytes += bytes - this.#heldBytes
-    this.#heldBytes = bytes
+  #setBuffered(bytes: number): void {
+    this.#listener.bufferedBytes += bytes - this.#bufferedBytes
+    this.#bufferedBytes = bytes
   }
 }
 
-/** The requests of a server's connections, one after another. */
+/** The pipelining of a server's connections. */
 export interface Pipelining {
-  /** Gives each request its turn. */
-  readonly inTurn: (answer: Answer) => Answer
-  /** The open connections that have pipelined requests. */
+  /** Wraps a handler, so that the requests of one connection are handled one after another. */
+  readonly inOrder: (handle: RequestHandler) => RequestHandler
+  /** The open connections with pipelined requests. */
   readonly pipelines: ReadonlySet<Pipeline>
 }
 
 /**
- * Answers the requests of each connection to a server one after another. The next request is parsed when the one before it
- * has been answered. A request behind a body may be parsed earlier, since a piece may hold the end of the one and the head
- * of the other: at most `maxPipelined` are begun.
+ * Handles the requests of each connection to a server one after another. A request is parsed when the previous one is
+ * answered. A request after a body may be parsed earlier, since a chunk may have the end of the body and the next head; at
+ * most `maxPipelined` requests are unanswered.
  *
- * @param event the event that announces a connection, emitted once Node's HTTP parser listens to it
+ * @param event the event of a new connection, emitted after Node's HTTP parser listens to it
  */
 export const attach = (
   server: Server,
   event: "connection" | "secureConnection",
-  own: Partial<Bounds> = {}
+  testLimits: Partial<PipeliningLimits> = {}
 ): Pipelining => {
-  const bounds = { ...limits, ...own }
-  const shared = new Shared()
-  // Not a WeakMap: the collector goes through those by itself.
+  const limits = { ...httpLimits, ...testLimits }
+  const listener = new ListenerState()
+  // Not a WeakMap, which makes garbage collection slower.
   const connections = new Map<Duplex, Connection>()
   server.on(event, (socket: Duplex) => {
-    connections.set(socket, new Connection(socket, bounds, shared))
+    connections.set(socket, new Connection(socket, limits, listener))
     socket.once("close", () => connections.delete(socket))
   })
   return {
-    pipelines: shared.pipelines,
-    inTurn: (answer) => (request, response) => {
+    pipelines: listener.pipelines,
+    inOrder: (handle) => (request, response) => {
       const connection = connections.get(request.socket)
-      // A test may emit a request of a socket that no event announced.
-      if (connection === undefined) return answer(request, response)
-      connection.enter(request, response, answer)
+      // A test may emit a request of a socket without a connection event.
+      if (connection === undefined) return handle(request, response)
+      connection.enqueue(request, response, handle)
     }
   }
 }

@@ -1,13 +1,13 @@
 import { Context, Effect } from "effect"
 
-/** The two ends of a connection, by their ports. */
-export interface Ends {
+/** The ports of a connection. */
+export interface ConnectionPorts {
   readonly localPort?: number | undefined
   readonly remotePort?: number | undefined
 }
 
-/** Bytes that the kernel holds for a connection until its other end has taken them; undefined where that is not known. */
-export type SendQueue = (ends: Ends) => number | undefined
+/** Returns the bytes in the kernel's send queue of a connection: sent but not acknowledged. Undefined if unknown. */
+export type SendQueueLookup = (ports: ConnectionPorts) => number | undefined
 
 /** Linux's tables of TCP connections in the process's network namespace (proc_net_tcp). */
 const tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"] as const
@@ -17,10 +17,10 @@ const portOf = (hex: string): number => Number.parseInt(hex.slice(hex.lastIndexO
 const keyOf = (localPort: number, remotePort: number): number => localPort * 65_536 + remotePort
 
 /**
- * Reads such tables: the address and port of both ends, the state, and `tx_queue:rx_queue`, all in hexadecimal.
- * Connections of equal ports and different addresses count as one, which may only make a stalled client look alive.
+ * Parses such tables: addresses and ports, the state, and `tx_queue:rx_queue`, all in hexadecimal. Connections with equal
+ * ports and different addresses are added up; the only effect is that a stalled client may look alive.
  */
-export const parse = (...texts: ReadonlyArray<string>): SendQueue => {
+export const parse = (...texts: ReadonlyArray<string>): SendQueueLookup => {
   const bytes = new Map<number, number>()
   for (const line of texts.flatMap((text) => text.split("\n"))) {
     const [, local, remote, , queues] = line.trim().split(/ +/, 5)
@@ -32,8 +32,8 @@ export const parse = (...texts: ReadonlyArray<string>): SendQueue => {
     localPort === undefined || remotePort === undefined ? undefined : bytes.get(keyOf(localPort, remotePort))
 }
 
-/** The kernel's send queues as they are now. Where they cannot be read, none is known. */
-export const SendQueues = Context.Reference<Effect.Effect<SendQueue>>(
+/** Reads the kernel's current send queues. If they cannot be read, every queue is unknown. */
+export const SendQueues = Context.Reference<Effect.Effect<SendQueueLookup>>(
   "@registry-packages-proxy/proxy/http/SendQueues",
   {
     defaultValue: () => {

@@ -1,64 +1,67 @@
-import { Clock, Effect, Metric, type Scope } from "effect"
+import { Clock, Duration, Effect, Metric, type Scope } from "effect"
 import type { Server } from "node:http"
 import type { Socket } from "node:net"
 import * as Metrics from "../../metrics/Metrics.ts"
 import { clientAddress } from "../request/ClientAddress.ts"
-import { type Limits, limits } from "../request/Limits.ts"
+import { type HttpLimits, httpLimits } from "../request/HttpLimits.ts"
 import { SendQueues } from "./SendQueues.ts"
 
-/** How often, in milliseconds, connections are looked at, and the kernel is asked about one that does not move. */
-const interval = 1000
-const kernelInterval = 5000
+const checkInterval = Duration.seconds(1)
 
-/** A connection that is being written to, or closed, as it was when the client last took something. */
+/** The interval in which the kernel's send queue of a stuck connection is read. */
+const kernelIntervalMillis = Duration.toMillis("5 seconds")
+
+/** The state of a connection with a write or close in progress. Times are in milliseconds since the epoch. */
 interface Sending {
+  /** The time at which the client last accepted bytes. */
   since: number
-  /** Bytes that left the process. */
+  /** Bytes passed to the kernel. */
   readonly sent: number
-  /** Bytes that have left it and that the client has not taken; undefined where not known. */
+  /** Bytes in the kernel's send queue; undefined if unknown. */
   queued: number | undefined
-  /** When the kernel was asked for those. */
-  askedAt: number
+  /** The time at which `queued` was read. */
+  queuedAt: number
 }
 
-/** Bytes, or the end of the connection, wait for the client. */
+/** True while bytes or the end of the connection wait for the client. */
 const isSending = (socket: Socket): boolean => socket.writableLength > 0 || socket.writableEnded
 
-/** Bytes that left the process. Those of one write leave it at once, as far as this tells. */
+/** Bytes passed to the kernel. Node counts the bytes of a write when all of them are passed. */
 const sentBy = (socket: Socket): number => socket.bytesWritten - socket.writableLength
 
-/** The kernel knows the connection: a test's may not leave the process. */
-const isKernels = ([socket]: readonly [Socket, Sending]): boolean => socket.remotePort !== undefined
+/** True if the connection is in the kernel. A connection of a test may be in-process. */
+const isInKernel = ([socket]: readonly [Socket, Sending]): boolean => socket.remotePort !== undefined
 
 /**
- * Closes connections to a server whose clients take nothing of what is sent to them for `limits.sendTimeout`: bytes of a
- * response, whatever wrote it, or the end of the connection.
+ * Closes connections to a server if the client accepts nothing for `sendTimeout`: no byte of a response, whichever code wrote
+ * it, and no end of the connection.
  *
- * Large buffers hide the bytes that a slow client takes: a write of 1 MiB leaves the process in pieces, and a full kernel
- * buffer takes the next piece when a third of it is free. So the kernel is asked about connections that do not move.
+ * Large buffers hide the progress of a slow client: a full kernel buffer accepts the next part of a 1 MiB write only when a
+ * third of the buffer is free. So the kernel's send queue is read for connections that seem stuck.
  *
- * @param event the event that announces a connection
+ * @param event the event of a new connection
  */
 export const watch = (
   server: Server,
   event: "connection" | "secureConnection",
-  own: Partial<Pick<Limits, "sendTimeout">> = {}
+  testLimits: Partial<Pick<HttpLimits, "sendTimeout">> = {}
 ): Effect.Effect<void, never, Scope.Scope> => {
-  const { sendTimeout } = { ...limits, ...own }
+  const sendTimeoutMillis = Duration.toMillis({ ...httpLimits, ...testLimits }.sendTimeout)
   const connections = new Map<Socket, Sending | undefined>()
   server.on(event, (socket: Socket) => {
     connections.set(socket, undefined)
     socket.once("close", () => connections.delete(socket))
   })
 
-  /** Connections that have not moved since they were last looked at, as far as the process can tell. */
+  /** Connections that have passed no byte to the kernel since the last check. */
   const stuck = (now: number): ReadonlyArray<readonly [Socket, Sending]> => {
     const found: Array<readonly [Socket, Sending]> = []
-    for (const [socket, before] of connections) {
+    for (const [socket, previous] of connections) {
       const sent = sentBy(socket)
       if (!isSending(socket)) connections.set(socket, undefined)
-      else if (before?.sent === sent) found.push([socket, before])
-      else connections.set(socket, { since: now, sent, queued: undefined, askedAt: Number.NEGATIVE_INFINITY })
+      else if (previous?.sent === sent) found.push([socket, previous])
+      else
+        connections.set(socket, { since: now, sent, queued: undefined, queuedAt: Number.NEGATIVE_INFINITY })
     }
     return found
   }
@@ -66,24 +69,24 @@ export const watch = (
   const check = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const due = stuck(now).filter(
-      ([, { askedAt, since }]) => now - askedAt >= kernelInterval || now - since >= sendTimeout
+      ([, { queuedAt, since }]) => now - queuedAt >= kernelIntervalMillis || now - since >= sendTimeoutMillis
     )
     if (due.length === 0) return
-    const queueOf = due.some(isKernels) ? yield* yield* SendQueues : () => undefined
+    const queueOf = due.some(isInKernel) ? yield* yield* SendQueues : () => undefined
     for (const [socket, sending] of due) {
       const queued = queueOf(socket)
       if (sending.queued !== undefined && queued !== sending.queued) sending.since = now
       sending.queued = queued
-      sending.askedAt = now
-      if (now - sending.since < sendTimeout) continue
-      // It may have gone on while the kernel was asked.
+      sending.queuedAt = now
+      if (now - sending.since < sendTimeoutMillis) continue
+      // It may have made progress while the queues were read.
       if (!isSending(socket) || sentBy(socket) !== sending.sent) continue
       const closed = { clientAddress: clientAddress(socket), seconds: (now - sending.since) / 1000 }
       socket.destroy()
       yield* Metric.update(Metrics.stalledConnections, 1)
-      yield* Effect.logInfo("connection closed, its client took nothing for too long", closed)
+      yield* Effect.logInfo("closed connection: client stopped reading", closed)
     }
   })
 
-  return check.pipe(Effect.delay(interval), Effect.forever, Effect.forkScoped, Effect.asVoid)
+  return check.pipe(Effect.delay(checkInterval), Effect.forever, Effect.forkScoped, Effect.asVoid)
 }

@@ -4,7 +4,7 @@ import { Context, Deferred, Effect, Fiber, Option, Redacted } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import type { IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
-import { make as makeServer } from "../../../src/http/server/SecureListener.ts"
+import { make as makeServer } from "../../../src/http/server/SecureServer.ts"
 import { startSecure, tokens } from "../SecureHarness.ts"
 
 const net = process.getBuiltinModule("node:net")

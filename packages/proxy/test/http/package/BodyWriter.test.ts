@@ -56,7 +56,7 @@ it.effect(
         released = true
       })
     ).pipe(
-      Effect.andThen(writeBody({ request, response, reader, pool: new BufferPool(), written: () => {} })),
+      Effect.andThen(writeBody({ request, response, reader, pool: new BufferPool(), onWritten: () => {} })),
       Effect.scoped,
       Effect.forkChild
     )

@@ -1,22 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { Effect, Exit, Fiber, Latch, Scope } from "effect"
-import { BufferPool, type Loan } from "../../../src/http/package/BufferPool.ts"
+import { BufferPool, type BodyBuffers } from "../../../src/http/package/BufferPool.ts"
 
 const kib = 1024
 
 /** Bodies under way, and what ends them. */
 const bodies = Effect.fnUntraced(function* (pool: BufferPool, count: number) {
   const scope = yield* Scope.fork(yield* Effect.scope)
-  const loans = yield* Effect.replicateEffect(Scope.provide(pool.acquire, scope), count)
-  return { loans, end: Scope.close(scope, Exit.void) }
+  const buffers = yield* Effect.replicateEffect(Scope.provide(pool.acquire, scope), count)
+  return { buffers, end: Scope.close(scope, Exit.void) }
 })
 
 /** What a body gets for its next read, far into it. */
-const size = (loan: Loan): number => {
+const size = (body: BodyBuffers): number => {
   const sizes = Array.from({ length: 6 }, () => {
-    const buffer = loan.take()
-    loan.giveBack(buffer)
+    const buffer = body.take()
+    body.release(buffer)
     return buffer.length
   })
   return sizes.at(-1) ?? 0
@@ -28,9 +28,9 @@ describe("BufferPool", () => {
     Effect.fn(function* () {
       const pool = new BufferPool()
       const first = yield* pool.acquire
-      assert.deepStrictEqual([size(first), first.depth()], [1024 * kib, 4])
+      assert.deepStrictEqual([size(first), first.maxInUse()], [1024 * kib, 4])
       const ten = yield* bodies(pool, 10)
-      assert.deepStrictEqual([size(first), first.depth()], [256 * kib, 2])
+      assert.deepStrictEqual([size(first), first.maxInUse()], [256 * kib, 2])
       const thousand = yield* bodies(pool, 1000)
       assert.strictEqual(size(first), 16 * kib)
       yield* thousand.end
@@ -43,21 +43,21 @@ describe("BufferPool", () => {
     "uses a buffer again once it was given back, and not before",
     Effect.fn(function* () {
       const pool = new BufferPool()
-      const loan = yield* pool.acquire
-      size(loan)
-      const [one, other] = [loan.take(), loan.take()]
+      const body = yield* pool.acquire
+      size(body)
+      const [one, other] = [body.take(), body.take()]
       assert.notStrictEqual(one.buffer, other.buffer)
-      loan.giveBack(one)
-      assert.strictEqual(loan.take().buffer, one.buffer)
+      body.release(one)
+      assert.strictEqual(body.take().buffer, one.buffer)
     })
   )
 
   it.effect(
     "begins small",
     Effect.fn(function* () {
-      const loan = yield* new BufferPool().acquire
+      const body = yield* new BufferPool().acquire
       assert.deepStrictEqual(
-        Array.from({ length: 6 }, () => loan.take().length / kib),
+        Array.from({ length: 6 }, () => body.take().length / kib),
         [64, 128, 256, 512, 1024, 1024]
       )
     })
@@ -68,11 +68,11 @@ describe("BufferPool", () => {
     Effect.fn(function* () {
       const pool = new BufferPool()
       const slow = yield* bodies(pool, 20)
-      const held = slow.loans.map((loan) => loan.take())
+      const held = slow.buffers.map((body) => body.take())
       const fast = yield* pool.acquire
       const taken = yield* Latch.make()
-      const waits = yield* Effect.forEach(slow.loans, (loan) =>
-        Effect.forkChild(loan.wait(taken.await), { startImmediately: true })
+      const waits = yield* Effect.forEach(slow.buffers, (body) =>
+        Effect.forkChild(body.awaitClient(taken.await), { startImmediately: true })
       )
       yield* TestClock.adjust(200)
       assert.strictEqual(size(fast), 128 * kib)
@@ -80,14 +80,14 @@ describe("BufferPool", () => {
       assert.strictEqual(size(fast), 1024 * kib)
       yield* taken.open
       yield* Fiber.joinAll(waits)
-      for (const [index, loan] of slow.loans.entries()) {
-        loan.giveBack(held[index] ?? assert.fail())
-        assert.strictEqual(size(loan), 16 * kib)
+      for (const [index, body] of slow.buffers.entries()) {
+        body.release(held[index] ?? assert.fail())
+        assert.strictEqual(size(body), 16 * kib)
       }
       assert.strictEqual(size(fast), 1024 * kib)
-      const [first, second] = slow.loans
+      const [first, second] = slow.buffers
       if (first === undefined || second === undefined) assert.fail()
-      yield* first.wait(Effect.void)
+      yield* first.awaitClient(Effect.void)
       assert.deepStrictEqual([size(first), size(second)], [1024 * kib, 16 * kib])
     })
   )
@@ -101,7 +101,7 @@ describe("BufferPool", () => {
         const slow = yield* pool.acquire
         size(slow)
         lent += slow.take().length + slow.take().length
-        yield* Effect.forkChild(slow.wait(Effect.never), { startImmediately: true })
+        yield* Effect.forkChild(slow.awaitClient(Effect.never), { startImmediately: true })
         yield* TestClock.adjust(201)
       }
       const most = 24 * kib * kib + 2000 * 16 * kib
@@ -114,16 +114,16 @@ describe("BufferPool", () => {
     Effect.fn(function* () {
       const pool = new BufferPool()
       const others = yield* bodies(pool, 30)
-      const held = others.loans.map((loan) => [loan, loan.take()] as const)
-      for (const [loan] of held.slice(10)) yield* Effect.forkChild(loan.wait(Effect.never))
+      const held = others.buffers.map((body) => [body, body.take()] as const)
+      for (const [body] of held.slice(10)) yield* Effect.forkChild(body.awaitClient(Effect.never))
       yield* TestClock.adjust(201)
       yield* others.end
       // What a write still referred to is given back late, or never.
-      for (const [loan, buffer] of held.slice(20)) loan.giveBack(buffer)
-      const loan = yield* pool.acquire
-      assert.deepStrictEqual([size(loan), loan.depth()], [1024 * kib, 4])
+      for (const [body, buffer] of held.slice(20)) body.release(buffer)
+      const body = yield* pool.acquire
+      assert.deepStrictEqual([size(body), body.maxInUse()], [1024 * kib, 4])
       const all = yield* bodies(pool, 24)
-      assert.strictEqual(size(all.loans[0] ?? assert.fail()), 128 * kib)
+      assert.strictEqual(size(all.buffers[0] ?? assert.fail()), 128 * kib)
     })
   )
 
@@ -131,10 +131,10 @@ describe("BufferPool", () => {
     "frees at once what it does not keep",
     Effect.fn(function* () {
       const pool = new BufferPool()
-      const loan = yield* pool.acquire
-      size(loan)
-      const buffers = Array.from({ length: 6 }, () => loan.take())
-      for (const buffer of buffers) loan.giveBack(buffer)
+      const body = yield* pool.acquire
+      size(body)
+      const buffers = Array.from({ length: 6 }, () => body.take())
+      for (const buffer of buffers) body.release(buffer)
       assert.strictEqual(buffers.filter(({ length }) => length > 0).length * kib * kib, 3 * kib * kib)
     })
   )

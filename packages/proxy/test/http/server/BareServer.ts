@@ -3,8 +3,8 @@ import { Deferred, Effect, Queue } from "effect"
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { serverOptions } from "../../../src/http/server/NodeListener.ts"
-import { limits } from "../../../src/http/request/Limits.ts"
+import { serverOptions } from "../../../src/http/server/NodeServer.ts"
+import { httpLimits } from "../../../src/http/request/HttpLimits.ts"
 
 const http = process.getBuiltinModule("node:http")
 const https = process.getBuiltinModule("node:https")
@@ -34,8 +34,8 @@ export const start = Effect.fnUntraced(function* (
   const serving = yield* authority.issue()
   const server =
     kind === "plain"
-      ? http.createServer(serverOptions(limits))
-      : https.createServer({ ...serverOptions(limits), cert: serving.chain, key: serving.key })
+      ? http.createServer(serverOptions(httpLimits))
+      : https.createServer({ ...serverOptions(httpLimits), cert: serving.chain, key: serving.key })
   const sockets: Array<Socket> = []
   server.on(event, (socket: Socket) => {
     sockets.push(socket)

@@ -8,7 +8,7 @@ import { RegistryClientMock } from "@registry-packages-proxy/testkit/registry-cl
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Context, Duration, Effect, Fiber, FileSystem, Latch, Layer } from "effect"
 import { layerPlain } from "../../../src/http/server/Listener.ts"
-import { makePlain } from "../../../src/http/server/NodeListener.ts"
+import { makePlainServer } from "../../../src/http/server/NodeServer.ts"
 import { bytes } from "../harness.ts"
 
 const content = bytes(400_000)
@@ -19,7 +19,7 @@ const last = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 /** The program with its real cache, on connections that take no descriptor. */
 const start = Effect.gen(function* () {
-  const server = makePlain()
+  const server = makePlainServer()
   const fs = yield* FileSystem.FileSystem
   const context = yield* Layer.build(
     layerPlain({

@@ -11,12 +11,12 @@ import { closed, collect, type Kind, kinds, start as startBare } from "./BareSer
 const start = Effect.fnUntraced(function* (kind: Kind) {
   let watched: ReturnType<typeof PipelineTimeout.watch> = Effect.void
   const server = yield* startBare(kind, (server, event) => {
-    const { inTurn, pipelines } = Pipelining.attach(server, event)
+    const { inOrder, pipelines } = Pipelining.attach(server, event)
     watched = PipelineTimeout.watch(pipelines)
     return (answer) =>
       void server.on(
         "request",
-        inTurn((request, response) => answer({ request, response }))
+        inOrder((request, response) => answer({ request, response }))
       )
   })
   yield* watched
@@ -57,7 +57,7 @@ for (const kind of kinds) {
           assert.strictEqual((yield* Metric.value(Metrics.stalledConnections)).count, before + 1)
           assert.deepStrictEqual(said, [
             [
-              "connection closed, its client sent requests ahead of their answers",
+              "closed connection: client pipelined requests and stalled",
               { clientAddress: "127.0.0.1", seconds: 75 }
             ]
           ])

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { MemorySocket } from "@registry-packages-proxy/testkit/machine/MemorySocket"
 import { Deferred, Effect, Schema } from "effect"
 import type { Socket } from "node:net"
-import { limits } from "../../../src/http/request/Limits.ts"
-import { makePlain } from "../../../src/http/server/NodeListener.ts"
+import { httpLimits } from "../../../src/http/request/HttpLimits.ts"
+import { makePlainServer } from "../../../src/http/server/NodeServer.ts"
 import * as Pipelining from "../../../src/http/server/Pipelining.ts"
 import { closed, collect, type Exchange, type Kind, kinds, start as startBare } from "./BareServer.ts"
 import { withPlatform } from "../harness.ts"
@@ -16,9 +16,9 @@ const start = (kind: Kind, own: Parameters<typeof Pipelining.attach>[2] = {}) =>
   const parsed = { count: 0 }
   return Effect.map(
     startBare(kind, (server, event) => {
-      const { inTurn } = Pipelining.attach(server, event, own)
+      const { inOrder } = Pipelining.attach(server, event, own)
       return (answer) => {
-        const enter = inTurn((request, response) => answer({ request, response }))
+        const enter = inOrder((request, response) => answer({ request, response }))
         server.on("request", (request, response) => {
           parsed.count++
           enter(request, response)
@@ -94,7 +94,7 @@ for (const kind of kinds) {
       Effect.gen(function* () {
         const order: Array<string> = []
         const { connect } = yield* startBare(kind, (server, event) => () => {
-          const enter = Pipelining.attach(server, event).inTurn((request, response) => {
+          const enter = Pipelining.attach(server, event).inOrder((request, response) => {
             order.push(request.url ?? "")
             echo({ request, response })
           })
@@ -127,7 +127,7 @@ for (const kind of kinds) {
         for (let n = 0; n < 100; n++) {
           const exchange = yield* turn
           assert.strictEqual(exchange.request.url, `/${n}`)
-          assert.isAtMost(parsed.count - n, limits.maxPipelined)
+          assert.isAtMost(parsed.count - n, httpLimits.maxPipelined)
           echo(exchange)
         }
         assert.deepStrictEqual(echoed(yield* received.until((text) => text.endsWith("</99>"))), paths(100))
@@ -136,7 +136,7 @@ for (const kind of kinds) {
 
     it.effect("hold so much of all connections' memory, and no more", () =>
       Effect.gen(function* () {
-        const { connect, sockets, turn } = yield* start(kind, { maxHeldBytes: 25_000 })
+        const { connect, sockets, turn } = yield* start(kind, { maxBufferedBytes: 25_000 })
         const [first, second, third] = yield* Effect.replicateEffect(connect, 3)
         if (first === undefined || second === undefined || third === undefined) assert.fail()
         const received = collect(first)
@@ -160,7 +160,7 @@ for (const kind of kinds) {
 
     it.effect("count though only their heads have begun, and no more once they are there", () =>
       Effect.gen(function* () {
-        const { connect, turn } = yield* start(kind, { maxHeldBytes: 25_000 })
+        const { connect, turn } = yield* start(kind, { maxBufferedBytes: 25_000 })
         const ask = (client: Socket) => {
           client.write(`GET /0 HTTP/1.1\r\nHost:x\r\nA: ${"a".repeat(10_000)}`)
           return client
@@ -185,7 +185,7 @@ for (const kind of kinds) {
 
     it.effect("count with the bodies that nobody takes, until they are answered", () =>
       Effect.gen(function* () {
-        const { connect, sockets, turn } = yield* start(kind, { maxHeldBytes: 25_000 })
+        const { connect, sockets, turn } = yield* start(kind, { maxBufferedBytes: 25_000 })
         const ask = Effect.gen(function* () {
           const client = yield* connect
           const received = collect(client)
@@ -283,12 +283,12 @@ describe("the program", () => {
 
 it.effect("what a paused connection had read already, as further TLS records, counts too", () =>
   Effect.gen(function* () {
-    const server = makePlain()
+    const server = makePlainServer()
     const begun = yield* Deferred.make<void>()
-    const { inTurn } = Pipelining.attach(server, "connection", { maxHeldBytes: 25_000 })
+    const { inOrder } = Pipelining.attach(server, "connection", { maxBufferedBytes: 25_000 })
     server.on(
       "request",
-      inTurn(() => void Deferred.doneUnsafe(begun, Effect.void))
+      inOrder(() => void Deferred.doneUnsafe(begun, Effect.void))
     )
     const [client, socket] = MemorySocket.pair(64 * 1024)
     yield* Effect.addFinalizer(() => Effect.sync(() => client.destroy()))
@@ -333,10 +333,10 @@ it.effect.prop(
   ],
   ([asked, pieces]) =>
     Effect.gen(function* () {
-      const server = makePlain()
-      const { inTurn } = Pipelining.attach(server, "connection")
+      const server = makePlainServer()
+      const { inOrder } = Pipelining.attach(server, "connection")
       const begun = { now: 0, most: 0 }
-      const answered = inTurn((request, response) => {
+      const answered = inOrder((request, response) => {
         begun.most = Math.max(begun.most, ++begun.now)
         response.on("finish", () => begun.now--)
         const answer = (): void => echo({ request, response })

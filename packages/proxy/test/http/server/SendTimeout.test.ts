@@ -3,12 +3,12 @@ import { Effect, Logger, Metric } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import type { Socket } from "node:net"
 import * as Metrics from "../../../src/metrics/Metrics.ts"
-import { type SendQueue, SendQueues } from "../../../src/http/server/SendQueues.ts"
+import { type SendQueueLookup, SendQueues } from "../../../src/http/server/SendQueues.ts"
 import * as SendTimeout from "../../../src/http/server/SendTimeout.ts"
 import { closed, type Kind, kinds, start as startBare } from "./BareServer.ts"
 
 /** A server that looks after its clients, and what the kernel says of it. */
-const start = Effect.fnUntraced(function* (kind: Kind, queueOf: SendQueue = () => 1000) {
+const start = Effect.fnUntraced(function* (kind: Kind, queueOf: SendQueueLookup = () => 1000) {
   let watched: ReturnType<typeof SendTimeout.watch> = Effect.void
   const server = yield* startBare(kind, (server, event) => {
     watched = SendTimeout.watch(server, event)
@@ -49,10 +49,7 @@ for (const kind of kinds) {
         yield* closed(client)
         assert.strictEqual((yield* Metric.value(Metrics.stalledConnections)).count, before + 1)
         assert.deepStrictEqual(said, [
-          [
-            "connection closed, its client took nothing for too long",
-            { clientAddress: "127.0.0.1", seconds: 60 }
-          ]
+          ["closed connection: client stopped reading", { clientAddress: "127.0.0.1", seconds: 60 }]
         ])
       }).pipe(Effect.provide(Logger.layer([logger])))
     })

@@ -1,23 +1,23 @@
 import * as TlsMetrics from "@registry-packages-proxy/tls/Metrics"
 import type { PeerCertificate } from "@registry-packages-proxy/access-control/PeerCertificate"
 import type { Material } from "@registry-packages-proxy/tls/TlsMaterial"
-import { type Context, Option, Redacted } from "effect"
+import { type Context, Duration, Option, Redacted } from "effect"
 import type { IncomingMessage } from "node:http"
 import type { Server } from "node:https"
 import type { Socket } from "node:net"
 import type { SecureVersion } from "node:tls"
-import { type Limits, limits } from "../request/Limits.ts"
-import { bound, refuse, serverOptions } from "./NodeListener.ts"
+import { type HttpLimits, httpLimits } from "../request/HttpLimits.ts"
+import { applyLimits, rejectMalformed, serverOptions } from "./NodeServer.ts"
 import * as PeerCertificates from "../access/PeerCertificates.ts"
 
-// Not imported: as modules they evaluate their lazy exports, which stay resident.
+// Not imported: an import evaluates the modules' lazy exports, which stay in memory.
 const https = process.getBuiltinModule("node:https")
 const { constants } = process.getBuiltinModule("node:crypto")
 
-/** The oldest TLS that is spoken. */
-export type MinVersion = "1.2" | "1.3"
+/** The minimum TLS version of clients. */
+export type MinTlsVersion = "1.2" | "1.3"
 
-/** Forward secrecy and authenticated encryption only; AES-128 first, the fastest where processors know AES. */
+/** Cipher suites with forward secrecy and authenticated encryption. AES-128 comes first: it is fastest with AES instructions. */
 export const cipherSuites = [
   "TLS_AES_128_GCM_SHA256",
   "TLS_AES_256_GCM_SHA384",
@@ -30,10 +30,10 @@ export const cipherSuites = [
   "ECDHE-RSA-CHACHA20-POLY1305"
 ] as const
 
-/** Seconds that a session may be resumed: as long an intermediate certificate that expires goes unnoticed. */
+/** Seconds in which a session may be resumed. For so long an expired intermediate certificate is not noticed. */
 const sessionSeconds = 300
 
-const contextOptions = ({ clientAuthorities, serving }: Material, minVersion: MinVersion) => ({
+const contextOptions = ({ clientAuthorities, serving }: Material, minVersion: MinTlsVersion) => ({
   cert: serving.certificates,
   key: Redacted.value(serving.privateKey),
   ciphers: cipherSuites.join(":"),
@@ -45,57 +45,57 @@ const contextOptions = ({ clientAuthorities, serving }: Material, minVersion: Mi
 })
 
 /**
- * Takes every authority of the client CA file for an anchor, root or not, as Go does. Node hands `allowPartialTrustChain`
- * to no server (`tls.Server.setSecureContext` leaves it out), so it is set on the context that the server made.
+ * Makes every certificate of the client CA file a trust anchor, root or not, as Go does. Node has no server option for it
+ * (`tls.Server.setSecureContext` ignores `allowPartialTrustChain`), so it is set on the context that the server has made.
  */
 const trustEachAuthority = (server: Server, { clientAuthorities }: Material): void => {
   if (Option.isNone(clientAuthorities)) return
-  const made = Reflect.get(server, "_sharedCreds") as
+  const credentials = Reflect.get(server, "_sharedCreds") as
     | { readonly context?: { readonly setAllowPartialTrustChain?: () => void } }
     | undefined
-  made?.context?.setAllowPartialTrustChain?.()
+  credentials?.context?.setAllowPartialTrustChain?.()
 }
 
-/** An HTTPS server (HTTP/1.1 only), and what of it changes while it runs. */
+/** An HTTPS server (HTTP/1.1 only) whose TLS material can be replaced while it runs. */
 export interface SecureServer {
   readonly server: Server
   /**
-   * Serves new connections with other material; no earlier session is resumed, so that client certificates are verified
-   * by the new authorities. Where the authorities changed, connections that proved a certificate close after the answer in
-   * progress; all others go on. Throws where TLS cannot use the material, and nothing changes.
+   * Serves new connections with new material. Existing connections continue; old TLS sessions are not resumed, so the new
+   * authorities verify client certificates. If the authorities have changed, connections with a verified certificate close
+   * after the response in progress. Throws and changes nothing if TLS cannot use the material.
    */
   readonly renew: (material: Material) => void
-  /** The client certificate of a request's connection, as the authorities of now judge it. */
+  /** The client certificate of a request's connection, as verified by the current authorities. */
   readonly certificateOf: (request: IncomingMessage) => PeerCertificate | undefined
 }
 
-/** A TLS server with the limits of this program, or a test's own. `metrics` is where its own are kept. */
+/** Makes an HTTPS server with the program's limits, or with those of a test. `metrics` is the context of its metrics. */
 export const make = (options: {
   readonly material: Material
-  readonly minVersion: MinVersion
+  readonly minVersion: MinTlsVersion
   readonly metrics: Context.Context<never>
-  readonly limits?: Partial<Limits>
+  readonly limits?: Partial<HttpLimits>
 }): SecureServer => {
   const { metrics, minVersion } = options
-  const inForce = { ...limits, ...options.limits }
+  const limits = { ...httpLimits, ...options.limits }
   let { material } = options
   const secured = new WeakSet<Socket>()
 
   const server = https.createServer({
-    ...serverOptions(inForce),
+    ...serverOptions(limits),
     ...contextOptions(material, minVersion),
     ALPNProtocols: ["http/1.1"],
-    handshakeTimeout: inForce.handshakeTimeout,
+    handshakeTimeout: Duration.toMillis(limits.handshakeTimeout),
     requestCert: Option.isSome(material.clientAuthorities),
     // Clients without a certificate may authenticate by token.
     rejectUnauthorized: false
   })
-  bound(server, inForce)
+  applyLimits(server, limits)
   trustEachAuthority(server, material)
   const peers = Option.map(material.clientAuthorities, (pem) => PeerCertificates.make(server, pem))
   server.on("secureConnection", (socket) => void secured.add(socket))
   server.on("clientError", (error: Error, socket: Socket) => {
-    if (secured.has(socket)) return refuse(error, socket)
+    if (secured.has(socket)) return rejectMalformed(error, socket)
     TlsMetrics.handshakeFailures.updateUnsafe(1, metrics)
     socket.destroy()
   })
@@ -103,15 +103,15 @@ export const make = (options: {
   return {
     server,
     renew: (next) => {
-      // New ticket keys come with each context.
+      // Each context has new ticket keys, so the same material must not be set again.
       if (next === material) return
       server.setSecureContext(contextOptions(next, minVersion))
       trustEachAuthority(server, next)
-      const [before, now] = [material, next].map(({ clientAuthorities }) =>
+      const [previous, current] = [material, next].map(({ clientAuthorities }) =>
         Option.getOrUndefined(clientAuthorities)
       )
       material = next
-      if (before !== now && Option.isSome(peers)) peers.value.renew(now ?? "")
+      if (previous !== current && Option.isSome(peers)) peers.value.replaceAuthorities(current ?? "")
     },
     certificateOf: ({ socket }) => Option.getOrUndefined(peers)?.of(socket)
   }

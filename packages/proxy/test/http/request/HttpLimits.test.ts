@@ -10,9 +10,9 @@ import * as RegistryImage from "@registry-packages-proxy/testkit/images/Registry
 import { Context, Duration, Effect, Fiber, Latch, Layer } from "effect"
 import { readFileSync } from "node:fs"
 import type { Duplex } from "node:stream"
-import { type Limits, limits } from "../../../src/http/request/Limits.ts"
+import { type HttpLimits, httpLimits } from "../../../src/http/request/HttpLimits.ts"
 import { layerPlain } from "../../../src/http/server/Listener.ts"
-import { makePlain } from "../../../src/http/server/NodeListener.ts"
+import { makePlainServer } from "../../../src/http/server/NodeServer.ts"
 import { bytes } from "../harness.ts"
 
 const net = process.getBuiltinModule("node:net")
@@ -22,15 +22,18 @@ const wanted = `GET /package?digest=${image.digest} HTTP/1.1\r\nHost: x\r\nConne
 const healthy = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 /** The program without a cache, on a server whose limits may be lower, so that no test waits for long. */
-const start = Effect.fnUntraced(function* ({ packages = limits.packages, ...own }: Partial<Limits> = {}) {
-  const server = makePlain(own)
+const start = Effect.fnUntraced(function* ({
+  maxPackages = httpLimits.maxPackages,
+  ...own
+}: Partial<HttpLimits> = {}) {
+  const server = makePlainServer(own)
   const sources = { "": CredentialStoreMock.source({ host: "registry.test", base: "p" }) }
   const context = yield* Layer.build(
     layerPlain({
       listen: { host: "127.0.0.1", port: 0 },
       platform: Platform.make("linux/amd64"),
       gracePeriod: Duration.zero,
-      packages,
+      maxPackages,
       server
     }).pipe(
       Layer.provide(DigestCache.layerDisabled),
@@ -74,8 +77,8 @@ describe("limits", () => {
     Effect.gen(function* () {
       const { connect } = yield* start()
       for (const [count, status] of [
-        [limits.headers, 200],
-        [limits.headers + 1, 431],
+        [httpLimits.maxHeaders, 200],
+        [httpLimits.maxHeaders + 1, 431],
         [3000, 431]
       ] as const) {
         const fields = Array.from({ length: count - 2 }, (_, index) => `${index % 10}:\r\n`).join("")
@@ -90,8 +93,8 @@ describe("limits", () => {
     Effect.gen(function* () {
       const { connect } = yield* start()
       for (const [length, status] of [
-        [limits.headBytes - 200, 200],
-        [limits.headBytes + 1, 431]
+        [httpLimits.maxHeadBytes - 200, 200],
+        [httpLimits.maxHeadBytes + 1, 431]
       ] as const) {
         const answer = yield* send(connect, healthy.replace("/healthz", `/healthz?${"a".repeat(length)}`))
         assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `))
@@ -107,7 +110,11 @@ describe("limits", () => {
   ] as const) {
     it.effect(`${what} is given up`, () =>
       Effect.gen(function* () {
-        const { connect } = yield* start({ headersTimeout: 40, requestTimeout: 80, checkInterval: 20 })
+        const { connect } = yield* start({
+          headersTimeout: Duration.millis(40),
+          requestTimeout: Duration.millis(80),
+          checkInterval: Duration.millis(20)
+        })
         const answer = yield* send(connect, beginning)
         // A body is nobody's to wait for: the request was answered before.
         assert.match(answer, beginning.startsWith("POST") ? /^HTTP\/1\.1 405 / : /^HTTP\/1\.1 408 /)
@@ -118,7 +125,7 @@ describe("limits", () => {
 
   it.effect("a connection kept without use is closed", () =>
     Effect.gen(function* () {
-      const { connect } = yield* start({ idleTimeout: 20 })
+      const { connect } = yield* start({ idleTimeout: Duration.millis(20) })
       const answer = yield* send(connect, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
       assert.match(answer, /^HTTP\/1\.1 200 /)
     })
@@ -126,7 +133,7 @@ describe("limits", () => {
 
   it.effect("connections beyond the limit are closed at once, and taken again when others have gone", () =>
     Effect.gen(function* () {
-      const { connect } = yield* start({ connections: 2 })
+      const { connect } = yield* start({ maxConnections: 2 })
       const kept = [connect(), connect()]
       for (const socket of kept) {
         yield* Effect.callback<void>((resume) => {
@@ -144,16 +151,16 @@ describe("limits", () => {
     "packages beyond the limit are answered 503 at once, and taken again as soon as there is room",
     () =>
       Effect.gen(function* () {
-        const packages = 40
-        const { connectInMemory, registry } = yield* start({ packages })
+        const maxPackages = 40
+        const { connectInMemory, registry } = yield* start({ maxPackages })
         const held = Latch.makeUnsafe(false)
         const full = Latch.makeUnsafe(false)
         let waiting = 0
         const until = Effect.suspend(() => {
-          if (++waiting === packages) full.openUnsafe()
+          if (++waiting === maxPackages) full.openUnsafe()
           return held.await
         })
-        const stalls = Array.from({ length: packages }, () => ({ _tag: "Stall", until }) as const)
+        const stalls = Array.from({ length: maxPackages }, () => ({ _tag: "Stall", until }) as const)
         yield* registry.fault("resolve", ...stalls)
         const answers = yield* Effect.forEach(stalls, () => Effect.forkChild(send(connectInMemory, wanted)))
         yield* full.await
@@ -175,16 +182,16 @@ describe("limits", () => {
   it("docs/http.md says them as they are", () => {
     const text = readFileSync(new URL("../../../../../docs/http.md", import.meta.url), "utf8")
     for (const line of [
-      `| request head (request line and headers) | ${limits.headBytes / 1024} KiB, then 431 |`,
-      `| header fields of a request | ${limits.headers}, then 431 |`,
-      `| time for a request's head, for the whole request | ${limits.headersTimeout / 1000} s, ` +
-        `${limits.requestTimeout / 1000} s, then 408; looked at every ${limits.checkInterval / 1000} s |`,
-      `| idle time of a kept-alive connection | ${limits.idleTimeout / 1000} s |`,
-      `| connections to a listener | ${limits.connections}; more are closed at once |`,
-      `| packages being sent | ${limits.packages}, then 503 with \`Retry-After: 1\` |`,
-      `| requests begun on a connection | ${limits.maxPipelined}; `,
-      `on all connections to a listener | ${limits.maxHeldBytes / 1024 / 1024} MiB; `,
-      `| time in which a client takes no byte of what is sent to it | ${limits.sendTimeout / 1000} s, `,
+      `| request head (request line and headers) | ${httpLimits.maxHeadBytes / 1024} KiB, then 431 |`,
+      `| header fields of a request | ${httpLimits.maxHeaders}, then 431 |`,
+      `| time for a request's head, for the whole request | ${Duration.toSeconds(httpLimits.headersTimeout)} s, ` +
+        `${Duration.toSeconds(httpLimits.requestTimeout)} s, then 408; looked at every ${Duration.toSeconds(httpLimits.checkInterval)} s |`,
+      `| idle time of a kept-alive connection | ${Duration.toSeconds(httpLimits.idleTimeout)} s |`,
+      `| connections to a listener | ${httpLimits.maxConnections}; more are closed at once |`,
+      `| packages being sent | ${httpLimits.maxPackages}, then 503 with \`Retry-After: 1\` |`,
+      `| requests begun on a connection | ${httpLimits.maxPipelined}; `,
+      `on all connections to a listener | ${httpLimits.maxBufferedBytes / 1024 / 1024} MiB; `,
+      `| time in which a client takes no byte of what is sent to it | ${Duration.toSeconds(httpLimits.sendTimeout)} s, `,
       "| nesting of a manifest, manifests of an index, indexes in each other | " +
         `${Manifest.maxDepth}, ${Manifest.maxChildren}, ${Manifest.maxNestedIndexes} |`
     ]) {

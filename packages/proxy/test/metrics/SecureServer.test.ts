@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { rawHttp } from "@registry-packages-proxy/testkit/wire/RawHttp"
-import { Context, Effect, Exit, Fiber, Latch, Option, Redacted, Scope } from "effect"
+import { Context, Duration, Effect, Exit, Fiber, Latch, Option, Redacted, Scope } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import type { ConnectionOptions } from "node:tls"
-import { cipherSuites, make as makeServer } from "../../src/http/server/SecureListener.ts"
+import { cipherSuites, make as makeServer } from "../../src/http/server/SecureServer.ts"
 import { settle, startSecure, tokens } from "../http/SecureHarness.ts"
 
 const net = process.getBuiltinModule("node:net")
@@ -103,7 +103,7 @@ describe("TLS on the secure port", () => {
         },
         minVersion: "1.2",
         metrics: Context.empty(),
-        limits: { handshakeTimeout: 50 }
+        limits: { handshakeTimeout: Duration.millis(50) }
       })
       const port = yield* Effect.acquireRelease(
         Effect.callback<number>((resume) => {

@@ -1,0 +1,48 @@
+import { Duration } from "effect"
+
+/** The limits of a listener, per client and in total. Documented in docs/http.md. */
+export interface HttpLimits {
+  /** Bytes of a request's head: request line and headers. */
+  readonly maxHeadBytes: number
+  /** Header fields of a request. */
+  readonly maxHeaders: number
+  /** Time for a request's head to arrive. */
+  readonly headersTimeout: Duration.Duration
+  /** Time for a whole request to arrive. */
+  readonly requestTimeout: Duration.Duration
+  /** Interval in which these two timeouts are checked. */
+  readonly checkInterval: Duration.Duration
+  /** Time that a connection may be idle between requests. */
+  readonly idleTimeout: Duration.Duration
+  /** Time after which a connection is closed if the client accepts no byte of a response. */
+  readonly sendTimeout: Duration.Duration
+  /** Time for a TLS handshake, on the secure listener. */
+  readonly handshakeTimeout: Duration.Duration
+  /** Connections to one listener. Further ones are closed immediately. */
+  readonly maxConnections: number
+  /** Package requests in progress. Further ones are answered with 503. */
+  readonly maxPackages: number
+  /** Unanswered requests on one connection. Further ones are not read. */
+  readonly maxPipelined: number
+  /**
+   * Buffered bytes on all connections of a listener: pipelined requests, incomplete heads, bodies. A connection that would
+   * exceed the limit is closed. In memory they take about three times as much.
+   */
+  readonly maxBufferedBytes: number
+}
+
+/** The limits of the program. */
+export const httpLimits: HttpLimits = {
+  maxHeadBytes: 16 * 1024,
+  maxHeaders: 128,
+  headersTimeout: Duration.seconds(10),
+  requestTimeout: Duration.seconds(30),
+  checkInterval: Duration.seconds(5),
+  idleTimeout: Duration.seconds(75),
+  sendTimeout: Duration.seconds(60),
+  handshakeTimeout: Duration.seconds(10),
+  maxConnections: 8192,
+  maxPackages: 4096,
+  maxPipelined: 16,
+  maxBufferedBytes: 16 * 1024 * 1024
+}
