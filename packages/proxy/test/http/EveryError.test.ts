@@ -24,7 +24,7 @@ const image = RegistryImage.ofPackage(new Uint8Array(1000))
 const digest = `sha256:${"a".repeat(64)}`
 const path = `/package?digest=${digest}`
 
-/** A cache whose packages are opened so. */
+/** A cache with the given `open`. */
 const layerCache = (open: Effect.Effect<never, unknown>) =>
   Layer.succeed(
     DigestCache,
@@ -73,11 +73,11 @@ const startPlain = (open: Effect.Effect<never, unknown>, maxPackages = 4096) =>
 interface Answer {
   readonly status: number
   readonly body: Buffer
-  /** What was logged, where that went to a logger of the program's own. */
+  /** The logged messages, if they went to the program's own logger. */
   readonly said?: ReadonlyArray<ReadonlyArray<unknown>>
 }
 
-/** How an error comes about, and what it is. */
+/** A situation that causes an error, with the expected error. */
 interface Row {
   readonly what: string
   readonly provoke: Effect.Effect<Answer, unknown, Scope.Scope | NodeServices.NodeServices>
@@ -159,7 +159,7 @@ const rows: ReadonlyArray<Row> = [
   }
 ]
 
-describe("every error has a problem, one line, one count and one status of its span", () => {
+describe("every error has a problem, a log line, a count and a span status", () => {
   for (const { error, handler = "package", method = "GET", provoke, status, what } of rows) {
     it.effect(what, () => {
       const memory = InMemoryTraces.make(off)
@@ -204,7 +204,7 @@ describe("every error has a problem, one line, one count and one status of its s
     })
   }
 
-  it("and the table has every status that docs/http.md knows of an answer", () => {
+  it("and the table here has every status of docs/http.md", () => {
     const statuses = new Set(rows.map(({ status }) => status))
     assert.deepStrictEqual(
       [...statuses].toSorted((one, other) => one - other),

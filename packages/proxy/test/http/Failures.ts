@@ -21,7 +21,7 @@ import type { fromPullError } from "../../src/http/package/ErrorProblems.ts"
 import { InvalidRepositoryName } from "../../src/http/package/PackagePull.ts"
 
 const long = "x".repeat(261)
-// What is not ASCII has more bytes than characters.
+// Non-ASCII text has more bytes than characters.
 const wide = "ü".repeat(5000)
 const platform = Platform.make(`${"o".repeat(12)}/${"a".repeat(12)}/${"v".repeat(12)}`)
 const repository = Option.some(RepositoryKey.make(`registry.test/${"r".repeat(255)}`))
@@ -35,7 +35,7 @@ const byManifest = (reason: Manifest.ManifestError["reason"]) =>
   byRegistry(new Manifest.ManifestError({ reason }))
 const byCredentials = (reason: CredentialError["reason"]) => new CredentialError({ reason })
 
-/** Each failure with the longest names it may tell, and the advice that must not be lost behind them. */
+/** Each failure with the longest possible names, and the advice that must come before them. */
 export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPullError>[0], string]> = [
   [
     "no child for the platform",

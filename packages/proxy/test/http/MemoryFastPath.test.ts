@@ -12,7 +12,7 @@ const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 const inMemory = DigestCache.layerMemory({ cap: 1024 * 1024 })
 
-/** What ends a span has, in the order they ended. */
+/** The names of ended spans, in order of their end. */
 const recordSpans = () => {
   const ended: Array<Tracer.Span & { readonly exit: Exit.Exit<unknown, unknown> }> = []
   const tracer = Tracer.make({
@@ -29,7 +29,7 @@ const recordSpans = () => {
 }
 
 describe("small packages in memory", () => {
-  it.effect("are answered as the application answers them, header by header", () =>
+  it.effect("get the same headers as from the application", () =>
     withPlatform(
       Effect.gen(function* () {
         for (const kind of ["gzip", "zstd"]) {
@@ -39,7 +39,7 @@ describe("small packages in memory", () => {
           const proxy = yield* start({ images: [image] })
           yield* proxy.package(image.digest)
           const atOnce = yield* proxy.package(image.digest)
-          // A condition is the application's to look at.
+          // The application handles conditional requests.
           const later = yield* proxy.package(image.digest, { headers: { "if-none-match": '"another"' } })
           assert.strictEqual(atOnce.headers["cache-status"], "registry-packages-proxy; hit")
           assert.deepStrictEqual(
@@ -51,7 +51,7 @@ describe("small packages in memory", () => {
     )
   )
 
-  it.effect("are answered in a span of their own, which goes on the trace of who asks", () => {
+  it.effect("have a span that continues the caller's trace", () => {
     const { ended, tracer } = recordSpans()
     return withPlatform(
       Effect.gen(function* () {
@@ -59,7 +59,7 @@ describe("small packages in memory", () => {
         const proxy = yield* start({ images: [image] })
         yield* proxy.package(image.digest)
         for (const headers of [{}, { "if-none-match": '"another"' }]) {
-          // The span of a request may end after its answer.
+          // A request's span may end after its response.
           yield* settle
           ended.length = 0
           yield* proxy.package(image.digest, { headers: { ...headers, traceparent } })
@@ -79,7 +79,7 @@ describe("small packages in memory", () => {
     ).pipe(Effect.provideService(Tracer.Tracer, tracer))
   })
 
-  it.effect("are for whom access is known, and for as long as it is", () =>
+  it.effect("are served without review to callers with a cached decision, until it expires", () =>
     Effect.gen(function* () {
       const { package: path, request, reviews } = yield* startSecure({ cache: inMemory })
       const asking = { token: tokens.packages }
@@ -103,7 +103,7 @@ describe("small packages in memory", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("and all others cost one decision a request", () =>
+  it.effect("and other packages require one decision per request", () =>
     Effect.gen(function* () {
       const decided = Effect.all([
         Metric.value(AccessMetrics.authentications("accepted", "memory")),

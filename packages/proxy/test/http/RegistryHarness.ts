@@ -21,7 +21,7 @@ export const content = RegistryBlob.randomBytes(9, 400_000)
 export const image = RegistryImage.ofPackage(content)
 export const account = { username: "user", password: "s3cret" }
 
-/** The program over real connections on both sides: a registry that a test turns against it, and a cache of its own. */
+/** The program with a real cache and real connections to clients and to a registry whose faults a test sets. */
 export const start = Effect.fnUntraced(function* (
   options: TestRegistryOptions = {},
   changes: Partial<RegistrySource> = {}

@@ -35,7 +35,7 @@ import { bytes } from "./harness.ts"
 const https = process.getBuiltinModule("node:https")
 const tls = process.getBuiltinModule("node:tls")
 
-/** Tokens whose users may: everything, packages, metrics, nothing. */
+/** Tokens by what their users may access: everything, packages, metrics, nothing. */
 export const tokens = {
   all: "token-all",
   packages: "token-packages",
@@ -56,25 +56,25 @@ const materialOf = (
   clientAuthorities
 })
 
-/** Lets everyone go as far as they come, however often the scheduler yields. */
+/** Waits until all fibers and connections have made all possible progress. */
 export const settle = Effect.andThen(TestClock.adjust(1), Effect.repeat(Effect.yieldNow, { times: 200 }))
 
 interface Options {
   readonly minVersion?: MinTlsVersion
-  /** Whether client certificates are asked for. */
+  /** True if the server requests client certificates. */
   readonly clientCertificates?: boolean
-  /** Whether there is a plain listener beside it. */
+  /** True to add a plain listener. */
   readonly plain?: boolean
   readonly gracePeriod?: Duration.Input
-  /** One that keeps nothing unless told. */
+  /** The default stores nothing. */
   readonly cache?: Layer.Layer<DigestCache>
-  /** The package's; 1000 bytes unless told. */
+  /** The package's content; 1000 bytes by default. */
   readonly size?: number
 }
 
-/** The program's secure listener over the network, with TLS material and reviews that a test changes at will. */
+/** The program's secure listener on a real port, with TLS material and reviews that a test can change. */
 export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
-  // Certificates are of this time.
+  // The certificates are valid at this time.
   yield* TestClock.setTime(Date.now())
   const authority = yield* Certificates.makeAuthority
   const clients = yield* Certificates.makeAuthority
@@ -129,27 +129,27 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
   const trusted = { host: "127.0.0.1", port, ca: authority.cert }
   return {
     port,
-    /** The messages that were logged, each with what else was logged with it. */
+    /** The logged messages, each with its fields. */
     said,
-    /** Of the plain listener where there is one, else of the secure one. */
+    /** The origin of the plain listener if there is one, else of the secure one. */
     origin: HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address),
     authority,
     clients,
     reviews,
     image,
     registry: Context.get(context, RegistryClientMock),
-    /** What was logged of requests. */
+    /** The logged requests. */
     requests,
     package: `/package?digest=${image.digest}&repository=&path=`,
-    /** Connects with whatever options a client may have. */
+    /** Connects with the given client options. */
     connect: (own: ConnectionOptions & { readonly allowHalfOpen?: boolean } = {}) =>
       connect({ ...trusted, ...own }),
-    /** One request on a connection of its own. */
+    /** Sends a request on its own connection. */
     request: (path: string, own: Request = {}) => request({ ...trusted, path, ...own }),
-    /** Gives new connections this material. */
+    /** Sets the TLS material of new connections. */
     renewWith: (change: (now: Material) => Material) =>
       Effect.andThen(SubscriptionRef.update(material, change), settle),
-    /** Gives new connections other material, and waits until it is in use. */
+    /** Sets other TLS material, and waits until it is in use. */
     renew: (change: { readonly serving?: Certificates.ServerCertificate; readonly clientCa?: string }) =>
       Effect.gen(function* () {
         yield* SubscriptionRef.update(material, (now): Material => ({
@@ -201,16 +201,16 @@ const request = (options: Request & { readonly path: string }): Effect.Effect<An
     return Effect.sync(() => sent.destroy())
   })
 
-/** A connection that requests are written to by hand. */
+/** A connection for requests written as text. */
 export interface Connection {
   readonly socket: TLSSocket
-  /** Writes a request, and answers what comes back until the answer is whole: its head, or with its body of known length. */
+  /** Writes a request and returns its complete response as text. */
   readonly exchange: (text: string) => Effect.Effect<string, string>
-  /** Writes a request and reads no more than its answer's head until the second effect runs; that one gives all of it. */
+  /** Writes a request and reads only the response's head. The returned effect reads the rest and returns all of it. */
   readonly begin: (text: string) => Effect.Effect<Effect.Effect<string, string>, string>
-  /** Once the server has closed it. */
+  /** Waits until the server has closed the connection. */
   readonly closed: Effect.Effect<void>
-  /** The newest session ticket, once the server has sent one. */
+  /** Waits for a session ticket and returns the newest one. */
   readonly session: Effect.Effect<Buffer>
 }
 
@@ -240,7 +240,7 @@ const connect = (options: ConnectionOptions): Effect.Effect<Connection, string> 
       hear()
     })
     socket.once("close", () => hear())
-    /** What has come since, once `isEnough` or there will be no more. */
+    /** Returns the text received since the last call, once `isEnough` accepts it or the connection ends. */
     const read = (isEnough: (text: string) => boolean): Effect.Effect<string> =>
       Effect.callback((resume) => {
         hear = () => {

@@ -15,14 +15,14 @@ import * as Settings from "../../src/config/Settings.ts"
 
 export const repository = "registry.test/modules"
 
-/** Incompressible bytes. */
+/** Random, incompressible bytes. */
 export const bytes = (length: number): Uint8Array => randomBytes(length)
 
 interface Options {
   readonly images?: ReadonlyArray<RegistryImage>
   readonly credentials?: Partial<CredentialStoreMock.MockOptions>
   readonly settings?: Partial<Settings.Settings>
-  /** What the cache reaches its directory through; the machine's file system unless told. */
+  /** The file system of the cache; the machine's by default. */
   readonly files?: Layer.Layer<FileSystem.FileSystem>
 }
 
@@ -31,7 +31,7 @@ type Request = NonNullable<Parameters<typeof rawHttp>[1]> & {
   readonly query?: string
 }
 
-/** The real program over HTTP, with a cache on disk of its own; registry and credentials are mocks. */
+/** The real program over HTTP with its own cache on disk. Registry and credentials are mocks. */
 export const start = Effect.fnUntraced(function* (options: Options = {}) {
   const fs = yield* FileSystem.FileSystem
   const cacheDirectory = options.settings?.cacheDirectory ?? (yield* fs.makeTempDirectoryScoped())
@@ -75,7 +75,7 @@ export const start = Effect.fnUntraced(function* (options: Options = {}) {
 
 export type Started = Effect.Success<ReturnType<typeof start>>
 
-/** What a problem answer says. */
+/** The body of a problem response. */
 export const problemOf = (response: { readonly body: Buffer }) =>
   Schema.decodeUnknownSync(Schema.fromJsonString(Problem))(response.body.toString())
 

@@ -10,7 +10,7 @@ const ask = (path: string, token?: string, method = "GET") =>
 const statusOf = (answer: string): number => Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1])
 
 describe("access on the secure port", () => {
-  it.effect("each path needs its own right, and probes none", () =>
+  it.effect("each path requires its own permission, and probes require none", () =>
     Effect.gen(function* () {
       const { package: path, request } = yield* startSecure()
       for (const [token, onPackage, onMetrics] of [
@@ -31,7 +31,7 @@ describe("access on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("a refusal says what to do, in a problem that nobody may keep", () =>
+  it.effect("a refusal says what to do, in a problem that must not be cached", () =>
     Effect.gen(function* () {
       const { package: path, request } = yield* startSecure()
       const nobody = yield* request(path)
@@ -47,7 +47,7 @@ describe("access on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("closes the connection of a caller who was not authenticated, whatever the answer", () =>
+  it.effect("closes the connection of an unauthenticated caller after any response", () =>
     Effect.gen(function* () {
       const { connect, package: path } = yield* startSecure()
       for (const [request, status] of [
@@ -60,7 +60,7 @@ describe("access on the secure port", () => {
         [ask(path).replace("Host: x", "Host: x, y"), 400],
         [ask(path, undefined, "POST").replace("\r\n\r\n", "\r\nContent-Length: 9\r\n\r\nbody"), 401]
       ] as const) {
-        // A client that keeps its own end open.
+        // The client keeps its own end open.
         const { exchange, socket } = yield* connect({ allowHalfOpen: true })
         const ended = yield* Deferred.make<void>()
         socket.once("end", () => Deferred.doneUnsafe(ended, Effect.void))
@@ -69,7 +69,7 @@ describe("access on the secure port", () => {
         assert.match(answer, /\r\nconnection: close\r\n/i)
         socket.resume()
         yield* Deferred.await(ended)
-        // Nobody is there any more to take what it sends.
+        // The server no longer reads what the client sends.
         yield* Effect.callback<void>((resume) => {
           socket.once("close", () => resume(Effect.void))
           const write = (): void =>
@@ -80,7 +80,7 @@ describe("access on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("keeps the connection of a caller who was authenticated", () =>
+  it.effect("keeps the connection of an authenticated caller", () =>
     Effect.gen(function* () {
       const { connect, package: path } = yield* startSecure()
       const { exchange, socket } = yield* connect()
@@ -99,7 +99,7 @@ describe("access on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("several Authorization fields are refused, none of them believed", () =>
+  it.effect("several Authorization fields are refused, and none is used", () =>
     Effect.gen(function* () {
       const { connect, package: path, reviews } = yield* startSecure()
       for (const second of ["token-of-nobody", tokens.packages]) {
@@ -116,7 +116,7 @@ describe("access on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("who they are and whether they may comes before method, parameters and cache", () =>
+  it.effect("authentication and authorization precede method, parameters and cache", () =>
     Effect.gen(function* () {
       const { package: path, registry, request } = yield* startSecure()
       for (const [method, own] of [
@@ -135,7 +135,7 @@ describe("access on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("no other way to write a path reaches what it names without its right", () =>
+  it.effect("no other spelling of a path reaches it without its permission", () =>
     Effect.gen(function* () {
       const { connect, image, registry } = yield* startSecure()
       const query = `?digest=${image.digest}`
@@ -187,7 +187,7 @@ describe("access on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("the absolute form of a path needs the path's right; CONNECT reaches nothing", () =>
+  it.effect("the absolute form of a path requires the path's permission; CONNECT reaches nothing", () =>
     Effect.gen(function* () {
       const { connect, package: path } = yield* startSecure()
       for (const [target, token, status] of [
@@ -207,7 +207,7 @@ describe("access on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("headers that claim an identity give none", () =>
+  it.effect("headers that claim an identity are ignored", () =>
     Effect.gen(function* () {
       const { package: path, request, reviews } = yield* startSecure()
       const claims = {
@@ -231,7 +231,7 @@ describe("access on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("a decision that cannot be had is a 503 that says when to ask again", () =>
+  it.effect("an unavailable decision is a 503 with Retry-After", () =>
     Effect.gen(function* () {
       const { package: path, request, reviews } = yield* startSecure()
       for (const [failure, after] of [
@@ -252,7 +252,7 @@ describe("access on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("40 first requests with one token cost one review of each kind", () =>
+  it.effect("40 concurrent requests with a new token cost one review of each kind", () =>
     Effect.gen(function* () {
       const { package: path, request, reviews } = yield* startSecure()
       const gate = yield* Deferred.make<void>()
@@ -260,7 +260,7 @@ describe("access on the secure port", () => {
       const fibers = yield* Effect.forEach(Array.from({ length: 40 }), () =>
         Effect.forkChild(request(path, { token: tokens.packages }))
       )
-      // Answered after all the others were sent: they need no decision.
+      // Answered after all others were sent, which then need no further decision.
       yield* Effect.forEach(Array.from({ length: 40 }), () => request("/healthz"), {
         concurrency: "unbounded"
       })
@@ -274,7 +274,7 @@ describe("access on the secure port", () => {
 })
 
 describe("a bearer token", () => {
-  it("is what stands behind the scheme, in any case of it, and nothing else", () => {
+  it("is the text after the scheme, in any case, and nothing else", () => {
     const read = (header: string | undefined) => Option.map(bearerToken(header), Redacted.value)
     for (const header of ["Bearer abc", "bearer abc", "BEARER abc"]) {
       assert.deepStrictEqual(read(header), Option.some("abc"))

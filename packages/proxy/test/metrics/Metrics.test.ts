@@ -14,7 +14,7 @@ const scrape = (proxy: Started, accept?: string) =>
     ({ body, headers }) => ({ type: headers["content-type"], lines: body.toString().split("\n") })
   )
 
-/** The samples whose name begins so, without their values. */
+/** The series whose names begin with `name`, without their values. */
 const seriesOf = (lines: ReadonlyArray<string>, name = ""): ReadonlyArray<string> =>
   lines.flatMap((line) =>
     line.startsWith("#") || !line.startsWith(name) || line === "" ? [] : [line.split(" ")[0] ?? ""]
@@ -24,7 +24,7 @@ const openMetrics =
   "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 
 describe("metrics", () => {
-  it.effect("tell seconds to the first byte and to the end, and bytes, by cache result", () =>
+  it.effect("have seconds to the first byte and to the end, and bytes, by cache result", () =>
     withPlatform(
       Effect.gen(function* () {
         const image = RegistryImage.ofPackage(bytes(300_000))
@@ -60,7 +60,7 @@ describe("metrics", () => {
     )
   )
 
-  it.effect("are OpenMetrics for who prefers it, with the trace of a measurement in each bucket", () => {
+  it.effect("are in OpenMetrics format if preferred, with an exemplar in each bucket", () => {
     const memory = InMemoryTraces.make(off)
     return withPlatform(
       Effect.gen(function* () {
@@ -123,7 +123,7 @@ describe("metrics", () => {
         )
         const { lines } = yield* scrape(proxy)
         assert.notInclude(lines.join("\n"), marker)
-        // Every label but those of fixed names of the program's own has its value from here.
+        // The allowed values of each label.
         const fixed: Readonly<Record<string, RegExp>> = {
           handler: /^(?:package|healthz|readyz|metrics|unknown)$/,
           method: /^(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|other)$/,

@@ -5,7 +5,7 @@ import { bytes, start, withPlatform } from "../http/harness.ts"
 
 describe("probes and metrics", () => {
   it.effect(
-    "/healthz is 200 from the start, /readyz once credentials are known, saying what it waits for",
+    "/healthz is 200 from the start, /readyz is 200 once credentials are read and else says what it waits for",
     () =>
       withPlatform(
         Effect.gen(function* () {
@@ -29,7 +29,7 @@ describe("probes and metrics", () => {
       )
   )
 
-  it.effect("/metrics tells requests, cache results and the cache's size in bytes", () =>
+  it.effect("/metrics has requests, cache results and the cache's size in bytes", () =>
     withPlatform(
       Effect.gen(function* () {
         const image = RegistryImage.ofPackage(bytes(300_000))

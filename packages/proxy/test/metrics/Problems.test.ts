@@ -26,7 +26,7 @@ const assertProblem = (response: Response, status: number, words: string) => {
 const store = { role: "redirect", host: "store.test" } as const
 
 describe("problems", () => {
-  it.effect("400 for parameters that are missing, malformed or doubled, before anything else is asked", () =>
+  it.effect("400 for missing, malformed or repeated parameters, before any other check", () =>
     withPlatform(
       Effect.gen(function* () {
         const proxy = yield* start()
@@ -44,7 +44,7 @@ describe("problems", () => {
     )
   )
 
-  it.effect("400 for parameters also where the digest is cached", () =>
+  it.effect("400 for wrong parameters even if the digest is cached", () =>
     withPlatform(
       Effect.gen(function* () {
         const image = RegistryImage.ofPackage(bytes(10))
@@ -56,7 +56,7 @@ describe("problems", () => {
     )
   )
 
-  it.effect("400 for a path that makes the repository's name too long, or no name at all", () =>
+  it.effect("400 for a path that makes the repository's name too long or invalid", () =>
     withPlatform(
       Effect.gen(function* () {
         const proxy = yield* start({
@@ -73,7 +73,7 @@ describe("problems", () => {
     )
   )
 
-  it.effect("404 for an unknown path, whatever the method or spelling, with the paths there are", () =>
+  it.effect("404 for an unknown path with any method or spelling, with a list of paths", () =>
     withPlatform(
       Effect.gen(function* () {
         const proxy = yield* start()
@@ -88,7 +88,7 @@ describe("problems", () => {
     )
   )
 
-  it.effect("404 for a manifest the registry does not have, and for a repository nobody named", () =>
+  it.effect("404 for a manifest the registry does not have, and for an unknown repository", () =>
     withPlatform(
       Effect.gen(function* () {
         const proxy = yield* start()
@@ -99,7 +99,7 @@ describe("problems", () => {
     )
   )
 
-  it.effect("404 where the index has nothing for the platform, naming what it has", () =>
+  it.effect("404 if the index has nothing for the platform, with the platforms it has", () =>
     withPlatform(
       Effect.gen(function* () {
         const index = RegistryImage.index([
@@ -124,7 +124,7 @@ describe("problems", () => {
     )
   )
 
-  it.effect("502, 503 and 504 for what a registry does", () =>
+  it.effect("502, 503 and 504 for failures of the registry", () =>
     withPlatform(
       Effect.gen(function* () {
         const image = RegistryImage.ofPackage(bytes(10))
@@ -185,7 +185,7 @@ describe("problems", () => {
     )
   )
 
-  it.effect("502 where a small package's bytes are not what its digest says", () =>
+  it.effect("502 if a small package's bytes do not match its digest", () =>
     withPlatform(
       Effect.gen(function* () {
         const image = RegistryImage.ofPackage(bytes(1000))
@@ -203,7 +203,7 @@ describe("problems", () => {
     )
   )
 
-  it.effect("503 while credentials are not known or not followed, 502 where they cannot be read", () =>
+  it.effect("503 while credentials are not read or not watched, 502 if they are invalid", () =>
     withPlatform(
       Effect.gen(function* () {
         const request = `/package?digest=${digest}&repository=other.test/a`

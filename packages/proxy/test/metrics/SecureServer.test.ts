@@ -15,7 +15,7 @@ const get = (path: string, token?: string): string =>
 const statusOf = (answer: string): number => Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1])
 
 describe("TLS on the secure port", () => {
-  it.effect("speaks TLS 1.2 and 1.3 with suites of its list, and nothing older", () =>
+  it.effect("supports TLS 1.2 and 1.3 with the listed cipher suites, and nothing older", () =>
     Effect.gen(function* () {
       const { connect } = yield* startSecure()
       for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
@@ -35,7 +35,7 @@ describe("TLS on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("speaks TLS 1.3 alone where that is the oldest it may", () =>
+  it.effect("supports only TLS 1.3 if that is the minimum version", () =>
     Effect.gen(function* () {
       const { connect } = yield* startSecure({ minVersion: "1.3" })
       assert.match(yield* Effect.flip(connect({ maxVersion: "TLSv1.2" })), /ALERT/)
@@ -45,7 +45,7 @@ describe("TLS on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("speaks HTTP/1.1 alone", () =>
+  it.effect("supports only HTTP/1.1", () =>
     Effect.gen(function* () {
       const { connect } = yield* startSecure()
       const { socket } = yield* connect({ ALPNProtocols: ["h2", "http/1.1"] })
@@ -55,7 +55,7 @@ describe("TLS on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("resumes sessions, with the same need for a token", () =>
+  it.effect("resumes sessions, in which a token is still required", () =>
     Effect.gen(function* () {
       const { connect, package: path } = yield* startSecure()
       for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
@@ -72,7 +72,7 @@ describe("TLS on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("serves a new certificate to new connections, and drops none of those there are", () =>
+  it.effect("serves a new certificate to new connections, and keeps existing ones open", () =>
     Effect.gen(function* () {
       const { authority, connect, renew } = yield* startSecure()
       const before = yield* connect()
@@ -92,7 +92,7 @@ describe("TLS on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("ends what is no TLS, and a handshake that takes too long", () =>
+  it.effect("closes connections that are not TLS, and those whose handshake takes too long", () =>
     Effect.gen(function* () {
       const authority = yield* Certificates.makeAuthority
       const { cert, key } = yield* authority.issue()
@@ -131,72 +131,78 @@ describe("TLS on the secure port", () => {
 })
 
 describe("TLS material that cannot be used", () => {
-  it.effect("is logged, the one before serves on, and it is tried again until there is newer", () =>
-    Effect.gen(function* () {
-      const { authority, connect, renewWith, said } = yield* startSecure()
-      const served = Effect.map(connect(), ({ socket }) => {
-        const certificate = socket.getPeerX509Certificate()?.toString().trim()
-        socket.destroy()
-        return certificate
-      })
-      const before = yield* served
-      const failures = () => said.filter(([message]) => String(message).includes("cannot be used")).length
-      yield* renewWith((now) => ({ ...now, serving: { ...now.serving, certificates: "no certificate" } }))
-      assert.strictEqual(failures(), 1)
-      assert.strictEqual(yield* served, before)
-      for (const delay of ["1 seconds", "2 seconds"] as const) {
-        yield* TestClock.adjust(delay)
-        yield* settle
-      }
-      assert.strictEqual(failures(), 3)
-      // What fails for a while is used once it no longer does.
-      const [passing, last] = [yield* authority.issue(), yield* authority.issue()]
-      let attempts = 0
-      yield* renewWith(() => ({
-        serving: { certificates: passing.cert, privateKey: Redacted.make(passing.key) },
-        get clientAuthorities(): Option.Option<string> {
-          if (++attempts === 1) throw new Error("out of memory")
-          return Option.none()
+  it.effect(
+    "is logged and retried until there is newer material, while the previous material stays in use",
+    () =>
+      Effect.gen(function* () {
+        const { authority, connect, renewWith, said } = yield* startSecure()
+        const served = Effect.map(connect(), ({ socket }) => {
+          const certificate = socket.getPeerX509Certificate()?.toString().trim()
+          socket.destroy()
+          return certificate
+        })
+        const before = yield* served
+        const failures = () => said.filter(([message]) => String(message).includes("cannot be used")).length
+        yield* renewWith((now) => ({ ...now, serving: { ...now.serving, certificates: "no certificate" } }))
+        assert.strictEqual(failures(), 1)
+        assert.strictEqual(yield* served, before)
+        for (const delay of ["1 seconds", "2 seconds"] as const) {
+          yield* TestClock.adjust(delay)
+          yield* settle
         }
-      }))
-      assert.strictEqual(yield* served, before)
-      yield* TestClock.adjust("1 seconds")
-      yield* settle
-      assert.strictEqual(yield* served, passing.cert.trim())
-      yield* renewWith((now) => ({
-        ...now,
-        serving: { certificates: last.cert, privateKey: Redacted.make(last.key) }
-      }))
-      assert.strictEqual(yield* served, last.cert.trim())
-      yield* TestClock.adjust("5 minutes")
-      assert.strictEqual(failures(), 4)
-    }).pipe(Effect.scoped)
+        assert.strictEqual(failures(), 3)
+        // Material that fails for a while is used when it no longer fails.
+        const [passing, last] = [yield* authority.issue(), yield* authority.issue()]
+        let attempts = 0
+        yield* renewWith(() => ({
+          serving: { certificates: passing.cert, privateKey: Redacted.make(passing.key) },
+          get clientAuthorities(): Option.Option<string> {
+            if (++attempts === 1) throw new Error("out of memory")
+            return Option.none()
+          }
+        }))
+        assert.strictEqual(yield* served, before)
+        yield* TestClock.adjust("1 seconds")
+        yield* settle
+        assert.strictEqual(yield* served, passing.cert.trim())
+        yield* renewWith((now) => ({
+          ...now,
+          serving: { certificates: last.cert, privateKey: Redacted.make(last.key) }
+        }))
+        assert.strictEqual(yield* served, last.cert.trim())
+        yield* TestClock.adjust("5 minutes")
+        assert.strictEqual(failures(), 4)
+      }).pipe(Effect.scoped)
   )
 })
 
 describe("stopping with a secure port", () => {
-  it.effect("closes it at once, but for the download under way, while the plain one answers probes", () =>
-    Effect.gen(function* () {
-      const scope = yield* Scope.make()
-      const proxy = yield* startSecure({ plain: true, gracePeriod: "30 seconds" }).pipe(Scope.provide(scope))
-      const held = Latch.makeUnsafe(false)
-      const begun = Latch.makeUnsafe(false)
-      const until = Effect.andThen(begun.open, held.await)
-      yield* proxy.registry.fault("resolve", { _tag: "Stall", until })
-      const download = yield* Effect.forkChild(proxy.request(proxy.package, { token: tokens.all }))
-      const idle = yield* proxy.connect()
-      yield* begun.await
-      const stop = yield* Effect.forkChild(Scope.close(scope, Exit.void))
-      const ready = rawHttp(`${proxy.origin}/readyz`)
-      yield* Effect.repeat(ready, { until: ({ status }) => status === 503 })
-      assert.strictEqual(yield* Effect.flip(proxy.request("/healthz")), "ECONNREFUSED")
-      assert.strictEqual((yield* rawHttp(`${proxy.origin}/healthz`)).status, 200)
-      yield* held.open
-      const { headers, status } = yield* Fiber.join(download)
-      assert.deepStrictEqual([status, headers["connection"]], [200, "close"])
-      yield* Fiber.join(stop)
-      assert.strictEqual(yield* Effect.flip(rawHttp(`${proxy.origin}/healthz`)), "ECONNREFUSED")
-      idle.socket.destroy()
-    })
+  it.effect(
+    "closes it immediately except for the download in progress, while the plain port answers probes",
+    () =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const proxy = yield* startSecure({ plain: true, gracePeriod: "30 seconds" }).pipe(
+          Scope.provide(scope)
+        )
+        const held = Latch.makeUnsafe(false)
+        const begun = Latch.makeUnsafe(false)
+        const until = Effect.andThen(begun.open, held.await)
+        yield* proxy.registry.fault("resolve", { _tag: "Stall", until })
+        const download = yield* Effect.forkChild(proxy.request(proxy.package, { token: tokens.all }))
+        const idle = yield* proxy.connect()
+        yield* begun.await
+        const stop = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+        const ready = rawHttp(`${proxy.origin}/readyz`)
+        yield* Effect.repeat(ready, { until: ({ status }) => status === 503 })
+        assert.strictEqual(yield* Effect.flip(proxy.request("/healthz")), "ECONNREFUSED")
+        assert.strictEqual((yield* rawHttp(`${proxy.origin}/healthz`)).status, 200)
+        yield* held.open
+        const { headers, status } = yield* Fiber.join(download)
+        assert.deepStrictEqual([status, headers["connection"]], [200, "close"])
+        yield* Fiber.join(stop)
+        assert.strictEqual(yield* Effect.flip(rawHttp(`${proxy.origin}/healthz`)), "ECONNREFUSED")
+        idle.socket.destroy()
+      })
   )
 })

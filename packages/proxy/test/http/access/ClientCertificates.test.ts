@@ -19,7 +19,7 @@ const carol = { commonName: tokens.packages, organizations: ["group-a"], usage: 
 
 const versions = ["TLSv1.2", "TLSv1.3"] as const
 
-/** A certificate, words of the 401's detail, the log's reason, OpenSSL's, and who signs it. */
+/** A certificate, its issuer, and the expected words of the 401's detail, of the log and of OpenSSL. */
 type Refused = readonly [
   Certificates.CertificateRequest,
   string,
@@ -30,7 +30,7 @@ type Refused = readonly [
 
 const detailOf = (body: string): string => (JSON.parse(body) as { readonly detail: string }).detail
 
-/** What was logged of refused certificates. */
+/** The log lines of refused certificates. */
 const refusals = (said: ReadonlyArray<ReadonlyArray<unknown>>) =>
   said
     .filter(([message]) => message === "client certificate refused")
@@ -58,34 +58,32 @@ describe("client certificates on the secure port", () => {
         [carol.commonName, ["group-a", "system:authenticated"]]
       )
       assert.strictEqual((yield* request("/metrics", { cert, key })).status, 403)
-      // The others may still come with tokens.
+      // Other clients may still authenticate by token.
       assert.strictEqual((yield* request(path, { token: tokens.packages })).status, 200)
       assert.strictEqual((yield* request(path)).status, 401)
     }).pipe(Effect.scoped)
   )
 
-  it.effect(
-    "are worth nothing from another authority, for servers, out of their time, or where none is asked for",
-    () =>
-      Effect.gen(function* () {
-        const { clients, package: path, request } = yield* startSecure({ clientCertificates: true })
-        const stranger = yield* Certificates.makeAuthority
-        for (const { cert, key } of [
-          yield* stranger.issue(carol),
-          yield* clients.issue({ ...carol, usage: "server" }),
-          yield* clients.issue({ ...carol, notAfter: new Date(Date.now() - 1000) }),
-          yield* clients.issue({ ...carol, notBefore: new Date(Date.now() + 3_600_000) })
-        ]) {
-          assert.strictEqual((yield* request(path, { cert, key })).status, 401)
-          assert.strictEqual((yield* request(path, { cert, key, token: tokens.packages })).status, 200)
-        }
-        const without = yield* startSecure()
-        const { cert, key } = yield* clients.issue(carol)
-        assert.strictEqual((yield* without.request(without.package, { cert, key })).status, 401)
-      }).pipe(Effect.scoped)
+  it.effect("are ignored if not requested, from another authority, for servers only, or not valid now", () =>
+    Effect.gen(function* () {
+      const { clients, package: path, request } = yield* startSecure({ clientCertificates: true })
+      const stranger = yield* Certificates.makeAuthority
+      for (const { cert, key } of [
+        yield* stranger.issue(carol),
+        yield* clients.issue({ ...carol, usage: "server" }),
+        yield* clients.issue({ ...carol, notAfter: new Date(Date.now() - 1000) }),
+        yield* clients.issue({ ...carol, notBefore: new Date(Date.now() + 3_600_000) })
+      ]) {
+        assert.strictEqual((yield* request(path, { cert, key })).status, 401)
+        assert.strictEqual((yield* request(path, { cert, key, token: tokens.packages })).status, 200)
+      }
+      const without = yield* startSecure()
+      const { cert, key } = yield* clients.issue(carol)
+      assert.strictEqual((yield* without.request(without.package, { cert, key })).status, 401)
+    }).pipe(Effect.scoped)
   )
 
-  it.effect("are looked at in each request: one that ends on a connection ends there", () =>
+  it.effect("are checked in each request: one that expires on an open connection is refused", () =>
     Effect.gen(function* () {
       const { clients, connect, package: path } = yield* startSecure({ clientCertificates: true })
       const { cert, key } = yield* clients.issue({ ...carol, notAfter: new Date(Date.now() + 600_000) })
@@ -97,7 +95,7 @@ describe("client certificates on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("come back with a resumed session as what they were, and only as that", () =>
+  it.effect("are the same after a session is resumed", () =>
     Effect.gen(function* () {
       const { clients, connect, package: path } = yield* startSecure({ clientCertificates: true })
       const stranger = yield* Certificates.makeAuthority
@@ -122,7 +120,7 @@ describe("client certificates on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("of any certificate in the file count, root or not, after a renewal too", () =>
+  it.effect("are accepted from any certificate in the file, root or not, also after a renewal", () =>
     Effect.gen(function* () {
       const { clients, package: path, renew, request } = yield* startSecure({ clientCertificates: true })
       const intermediate = yield* clients.intermediate()
@@ -145,7 +143,7 @@ describe("client certificates on the secure port", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("for any usage count, where an authority of the file signed them", () =>
+  it.effect("are accepted with any extended key usage if an authority of the file signed them", () =>
     Effect.gen(function* () {
       const { clients, connect, package: path, request } = yield* startSecure({ clientCertificates: true })
       const any = { ...carol, usage: "any" } as const
@@ -168,7 +166,7 @@ describe("client certificates on the secure port", () => {
 })
 
 describe("a refused client certificate", () => {
-  it.effect("is told so in the 401, and in the log, with its subject and the reason", () =>
+  it.effect("is reported in the 401, and in the log with subject and reason", () =>
     Effect.gen(function* () {
       const { clients, package: path, request, said } = yield* startSecure({ clientCertificates: true })
       const stranger = yield* Certificates.makeAuthority
@@ -192,7 +190,7 @@ describe("a refused client certificate", () => {
         assert.strictEqual(refusals(said)[0]?.verification, verification)
         assert.include(detailOf(body).slice(0, 200), words)
         assert.lengthOf(refusals(said), 1)
-        // Beside a token that is no good, both are told; beside one that is, neither matters.
+        // With an invalid token both are reported; with a valid one neither matters.
         const detail = detailOf((yield* request(path, { cert, key, token: "nonsense" })).body)
         assert.match(detail, /token is not valid.*client certificate/)
         assert.include(detail, words)
@@ -202,7 +200,7 @@ describe("a refused client certificate", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is told so too when it ends on a connection that is open", () =>
+  it.effect("is reported also when it expires on an open connection", () =>
     Effect.gen(function* () {
       const { clients, connect, package: path, said } = yield* startSecure({ clientCertificates: true })
       const { cert, key } = yield* clients.issue({ ...carol, notAfter: new Date(Date.now() + 600_000) })
@@ -219,7 +217,7 @@ describe("a refused client certificate", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("does not fill the log: of each reason a line a minute, which counts the others", () =>
+  it.effect("is logged once per reason and minute, with the count of the others", () =>
     Effect.gen(function* () {
       const {
         clients,
@@ -233,7 +231,7 @@ describe("a refused client certificate", () => {
       const { cert, key } = yield* clients.issue(long)
       for (let n = 0; n < 20; n++) yield* request(path, { cert, key })
       yield* TestClock.adjust("59 seconds")
-      // Two requests of one connection are one refusal.
+      // Two requests on one connection are one refusal.
       const { socket } = yield* connect({ cert, key })
       const answers = yield* Effect.callback<string>((resume) => {
         let text = ""
@@ -255,7 +253,7 @@ describe("a refused client certificate", () => {
 })
 
 describe("when --client-ca-file changes", () => {
-  it.effect("a connection that proved a certificate is closed, and no session of it resumed", () =>
+  it.effect("a connection with a verified certificate is closed, and its session is not resumed", () =>
     Effect.gen(function* () {
       const { clients, connect, package: path, renew } = yield* startSecure({ clientCertificates: true })
       const next = yield* Certificates.makeAuthority
@@ -284,7 +282,7 @@ describe("when --client-ca-file changes", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("a certificate of the new authority that the client sends along saves nothing", () =>
+  it.effect("a certificate of the new authority in the client's chain does not help", () =>
     Effect.gen(function* () {
       const { clients, connect, package: path, renew } = yield* startSecure({ clientCertificates: true })
       const next = yield* Certificates.makeAuthority
@@ -306,7 +304,7 @@ describe("when --client-ca-file changes", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("an answer in progress is finished first: one that is being decided, and one being read", () =>
+  it.effect("a response in progress is finished first, during authorization and during the body", () =>
     Effect.gen(function* () {
       const {
         clients,
@@ -328,7 +326,7 @@ describe("when --client-ca-file changes", () => {
       yield* Deferred.await(asked)
       reviews.state.gate = Effect.void
       const reading = yield* connect({ cert, key })
-      // More than the system holds: most of it is still to be sent.
+      // More than the kernel buffers, so that most of it is not sent yet.
       const whole = yield* reading.begin(get(path))
       yield* renew({ clientCa: next.cert })
       yield* Deferred.succeed(gate, undefined)
@@ -344,7 +342,7 @@ describe("when --client-ca-file changes", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("a request that nobody has looked at yet is nobody's", () =>
+  it.effect("a request that is not handled yet is not authenticated", () =>
     Effect.gen(function* () {
       const [authority, clients, next] = yield* Effect.replicateEffect(Certificates.makeAuthority, 3)
       if (authority === undefined || clients === undefined || next === undefined) assert.fail()
@@ -378,7 +376,7 @@ describe("when --client-ca-file changes", () => {
     })
   )
 
-  it.effect("a handshake that began before is not believed, whoever signed the certificate", () =>
+  it.effect("a handshake that began before is not trusted, whichever authority signed the certificate", () =>
     Effect.gen(function* () {
       const {
         clients,
@@ -401,7 +399,7 @@ describe("when --client-ca-file changes", () => {
         const socket = yield* Effect.callback<Socket>((resume) => {
           const socket = net.connect(port, "127.0.0.1", () => resume(Effect.succeed(socket)))
         })
-        // Taken after it: its handshake has begun.
+        // This connection is accepted later, so that handshake has begun.
         yield* request("/healthz")
         yield* renew({ clientCa: next.cert })
         const late = yield* connect({ ...certificate, socket })
@@ -411,7 +409,7 @@ describe("when --client-ca-file changes", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("all other connections stay, and all of them where the serving certificate alone changes", () =>
+  it.effect("other connections stay open, and all stay open if only the serving certificate changes", () =>
     Effect.gen(function* () {
       const {
         authority,

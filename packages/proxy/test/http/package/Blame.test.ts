@@ -55,9 +55,9 @@ interface Situation {
   readonly credential?: Credential
   readonly image?: RegistryImage.RegistryImage
   readonly faults?: ReadonlyArray<readonly [Operation, Fault | ReadonlyArray<Fault>]>
-  /** Takes the layer's blob away. */
+  /** Deletes the layer's blob. */
   readonly isWithoutBlob?: boolean
-  /** A host that cannot be reached, and why not; and one that says nothing. */
+  /** A host with a connection failure, and one that never answers. */
   readonly unreachable?: readonly [host: string, failure: ConnectionFailure]
   readonly isSilent?: string
 }
@@ -68,7 +68,7 @@ const status = (status: number, headers: Readonly<Record<string, string>> = {}):
   headers
 })
 
-/** How each row comes about. */
+/** The situation of each row. */
 const situations: Readonly<Record<string, Situation>> = {
   "the registry refuses name and password (401)": { auth: { ...basic, password: "another" } },
   "the registry knows the account, which may not pull (403)": {
@@ -154,7 +154,7 @@ const situations: Readonly<Record<string, Situation>> = {
   "the registry is silent": { isSilent: "registry.test" }
 }
 
-/** An upstream of which some hosts cannot be reached. */
+/** An upstream with unreachable hosts. */
 const withOutages = (
   upstream: Upstream["Service"],
   { isSilent, unreachable }: Situation
@@ -176,7 +176,7 @@ const withOutages = (
       )
   })
 
-/** The problem a client gets. */
+/** The problem that the client gets. */
 const problemIn = Effect.fnUntraced(function* (situation: Situation) {
   const { auth = { _tag: "None" }, credential = login, faults = [], image = plain, redirect } = situation
   const { registry, upstream } = yield* TestRegistry.makeInProcess({
@@ -207,7 +207,7 @@ const problemIn = Effect.fnUntraced(function* (situation: Situation) {
 })
 
 describe("docs/registries.md, when a registry does not answer", () => {
-  it("has a row for each situation here, and no other", () => {
+  it("has exactly one row for each situation here", () => {
     assert.deepStrictEqual(
       rows.map(({ happened }) => happened),
       Object.keys(situations)
@@ -234,7 +234,7 @@ describe("docs/registries.md, when a registry does not answer", () => {
     )
   }
 
-  it("blames our credentials only where they were sent to whoever refused", () => {
+  it("blames the credentials only if the server that refused had received them", () => {
     const blameProxy = rows.filter(({ detail }) => detail.includes("refused our credentials"))
     assert.deepStrictEqual(
       blameProxy.map(({ happened }) => happened),

@@ -5,14 +5,14 @@ import { BufferPool, type BodyBuffers } from "../../../src/http/package/BufferPo
 
 const kib = 1024
 
-/** Bodies under way, and what ends them. */
+/** Bodies in progress, and the effect that ends them. */
 const bodies = Effect.fnUntraced(function* (pool: BufferPool, count: number) {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const buffers = yield* Effect.replicateEffect(Scope.provide(pool.acquire, scope), count)
   return { buffers, end: Scope.close(scope, Exit.void) }
 })
 
-/** What a body gets for its next read, far into it. */
+/** The size of a body's next buffer after many reads. */
 const size = (body: BodyBuffers): number => {
   const sizes = Array.from({ length: 6 }, () => {
     const buffer = body.take()
@@ -24,7 +24,7 @@ const size = (body: BodyBuffers): number => {
 
 describe("BufferPool", () => {
   it.effect(
-    "lends less at a time the more bodies are under way, and more again when they have ended",
+    "gives out smaller buffers the more bodies are in progress, and larger ones again when they end",
     Effect.fn(function* () {
       const pool = new BufferPool()
       const first = yield* pool.acquire
@@ -40,7 +40,7 @@ describe("BufferPool", () => {
   )
 
   it.effect(
-    "uses a buffer again once it was given back, and not before",
+    "reuses a buffer after it is released, and not before",
     Effect.fn(function* () {
       const pool = new BufferPool()
       const body = yield* pool.acquire
@@ -53,7 +53,7 @@ describe("BufferPool", () => {
   )
 
   it.effect(
-    "begins small",
+    "begins with small buffers",
     Effect.fn(function* () {
       const body = yield* new BufferPool().acquire
       assert.deepStrictEqual(
@@ -64,7 +64,7 @@ describe("BufferPool", () => {
   )
 
   it.effect(
-    "lends little to a body whose client is waited for, whoever came first, and leaves the rest to the others",
+    "gives small buffers to bodies with slow clients, and leaves the budget to the others",
     Effect.fn(function* () {
       const pool = new BufferPool()
       const slow = yield* bodies(pool, 20)
@@ -93,7 +93,7 @@ describe("BufferPool", () => {
   )
 
   it.effect(
-    "bounds what is lent, though clients that kept up stop one after the other",
+    "limits the memory in use, even if fast clients stop reading one after another",
     Effect.fn(function* () {
       const pool = new BufferPool()
       let lent = 0
@@ -110,7 +110,7 @@ describe("BufferPool", () => {
   )
 
   it.effect(
-    "lends as before once bodies have ended, whatever they had",
+    "gives out the same sizes again after all bodies have ended",
     Effect.fn(function* () {
       const pool = new BufferPool()
       const others = yield* bodies(pool, 30)
@@ -118,7 +118,7 @@ describe("BufferPool", () => {
       for (const [body] of held.slice(10)) yield* Effect.forkChild(body.awaitClient(Effect.never))
       yield* TestClock.adjust(201)
       yield* others.end
-      // What a write still referred to is given back late, or never.
+      // A buffer of a failed write is released late or never.
       for (const [body, buffer] of held.slice(20)) body.release(buffer)
       const body = yield* pool.acquire
       assert.deepStrictEqual([size(body), body.maxInUse()], [1024 * kib, 4])
@@ -128,7 +128,7 @@ describe("BufferPool", () => {
   )
 
   it.effect(
-    "frees at once what it does not keep",
+    "frees the memory of buffers that it does not keep",
     Effect.fn(function* () {
       const pool = new BufferPool()
       const body = yield* pool.acquire

@@ -5,7 +5,7 @@ import * as Conditions from "../../../src/http/package/Conditions.ts"
 const size = 1000
 
 describe("parseRange", () => {
-  it("reads one range of bytes", () => {
+  it("parses one range of bytes", () => {
     assert.deepStrictEqual(Conditions.parseRange("bytes=0-0", size), { start: 0, end: 1 })
     assert.deepStrictEqual(Conditions.parseRange("bytes=10-19", size), { start: 10, end: 20 })
     assert.deepStrictEqual(Conditions.parseRange("bytes=990-", size), { start: 990, end: 1000 })
@@ -13,7 +13,7 @@ describe("parseRange", () => {
     assert.deepStrictEqual(Conditions.parseRange("BYTES=5-5", size), { start: 5, end: 6 })
   })
 
-  it("cuts a range at the end", () => {
+  it("cuts a range at the end of the package", () => {
     assert.deepStrictEqual(Conditions.parseRange("bytes=900-99999999999999999999", size), {
       start: 900,
       end: 1000
@@ -21,7 +21,7 @@ describe("parseRange", () => {
     assert.deepStrictEqual(Conditions.parseRange("bytes=-5000", size), { start: 0, end: 1000 })
   })
 
-  it("tells what lies outside", () => {
+  it("reports a range outside of the package", () => {
     for (const header of ["bytes=1000-", "bytes=1000-1001", "bytes=-0"]) {
       assert.strictEqual(Conditions.parseRange(header, size), "unsatisfiable")
     }
@@ -29,7 +29,7 @@ describe("parseRange", () => {
     assert.strictEqual(Conditions.parseRange("bytes=-1", 0), "unsatisfiable")
   })
 
-  it("honours no several, reversed or malformed ranges, and no other unit", () => {
+  it("ignores several ranges, reversed and malformed ones, and other units", () => {
     for (const header of [
       "bytes=0-1,5-6",
       "bytes=5-1",
@@ -44,7 +44,7 @@ describe("parseRange", () => {
     }
   })
 
-  it("gives a range within the representation, or none, for any header", () => {
+  it("gives a range within the package, or none, for any header", () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -65,13 +65,13 @@ describe("parseRange", () => {
 describe("ifNoneMatch", () => {
   const etag = '"sha256:abc"'
 
-  it("matches the tag, weak or among others, and any", () => {
+  it("matches the tag, also weak or in a list, and *", () => {
     for (const header of [etag, `W/${etag}`, `"x", ${etag}`, "*", " * "]) {
       assert.isTrue(Conditions.ifNoneMatch(header, etag))
     }
   })
 
-  it("does not match other tags, unquoted ones, or a star among tags", () => {
+  it("does not match other tags, unquoted tags, or * in a list", () => {
     for (const header of ['"x"', "sha256:abc", "", '"sha256:abc', `*, "x"`]) {
       assert.isFalse(Conditions.ifNoneMatch(header, etag))
     }
@@ -79,7 +79,7 @@ describe("ifNoneMatch", () => {
 })
 
 describe("ifRange", () => {
-  it("compares strongly and knows no dates", () => {
+  it("compares strongly, and matches no date", () => {
     const etag = '"sha256:abc"'
     assert.isTrue(Conditions.ifRange(undefined, etag))
     assert.isTrue(Conditions.ifRange(etag, etag))

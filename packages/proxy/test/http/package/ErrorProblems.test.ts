@@ -12,7 +12,7 @@ describe("a failure's detail", () => {
     })
   }
 
-  it("names the registry once where it is the registry's connection that failed", () => {
+  it("names the registry once if its own connection failed", () => {
     const reason = new Registry.ConnectionFailed({ kind: "dns", detail: "registry.test: no such name" })
     assert.strictEqual(
       fromPullError(new Registry.RegistryError({ registry: "registry.test", reason })).detail,

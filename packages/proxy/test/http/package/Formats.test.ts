@@ -31,7 +31,7 @@ const other = RegistryImage.ofPackage(RegistryBlob.randomBytes(6, 10))
 const good = { username: "good", password: "1" }
 const bad = { username: "bad", password: "2" }
 
-/** The program between a registry and a ModuleSource, as it is installed but for the API server. */
+/** The whole program with a registry and a credentials file. */
 const start = Effect.fnUntraced(function* (options: TestRegistryOptions = {}) {
   const fs = yield* FileSystem.FileSystem
   const registry = yield* TestRegistry.make(options)
@@ -80,20 +80,16 @@ const sibling = {
 const beside = (changes: Record<string, unknown>) =>
   RegistryImage.index([{ odd: { ...sibling, ...changes } }, amd64])
 
-/** Each with a package that must come, and where such a thing was seen, or who reads it so. */
+/** Manifests whose package must be served, with the software that writes or accepts them. */
 const readable: ReadonlyArray<readonly [what: string, image: RegistryImage.RegistryImage, seen: string]> = [
   ["an index whose only child names no platform", RegistryImage.index([{ image }]), "balena-compose"],
   [
-    "one whose platform is null",
+    "a child whose platform is null",
     RegistryImage.index([{ image, descriptor: { platform: null } }]),
     "docker-drag"
   ],
   ["one without platform after another's", RegistryImage.index([arm64, { image }]), "containerd"],
-  [
-    "one that names its platform behind one that does not",
-    RegistryImage.index([{ image: other }, amd64]),
-    "containerd"
-  ],
+  ["a child with a platform after one without", RegistryImage.index([{ image: other }, amd64]), "containerd"],
   ["an attestation beside the image", RegistryImage.index([attestation, amd64]), "buildkit"],
   [
     "an attestation beside a child without platform",
@@ -158,12 +154,12 @@ const readable: ReadonlyArray<readonly [what: string, image: RegistryImage.Regis
     "moby"
   ],
   [
-    "a config that is none",
+    "a config that is not a descriptor",
     RegistryImage.image([last], { fields: { config: [7], annotations: 7, subject: "x" } }),
     "nobody"
   ],
   [
-    "a mediaType nobody knows",
+    "an unknown mediaType",
     RegistryImage.image([last], { fields: { mediaType: "application/x" } }),
     "go-containerregistry"
   ]
@@ -199,7 +195,7 @@ describe("a manifest or index as writers write it", () => {
 
   for (const [what, written, status, detail] of [
     [
-      "five indexes in each other",
+      "five nested indexes",
       RegistryImage.nested(image, "linux/amd64", 5),
       502,
       "more than 4 indexes in each other"
@@ -235,7 +231,7 @@ describe("a manifest or index as writers write it", () => {
 
 type Auths = Readonly<Record<string, { readonly username: string; readonly password: string }>>
 
-/** Docker configs of which one entry alone is right; `$` stands for the registry's host. */
+/** Docker configs with several entries, of which one applies; `$` stands for the registry's host. */
 const configs: ReadonlyArray<readonly [what: string, auths: Auths]> = [
   ["another path first", { "$/group/b": bad, "$/group/a": good }],
   ["the own path first", { "$/group/a": good, "$/group/b": bad }],
@@ -265,7 +261,7 @@ describe("a ModuleSource's docker config", () => {
   }
 
   it.effect(
-    "may have a login for a path below its repository, which counts for requests with that path",
+    "may have a login for a path below its repository, which is used for requests with that path",
     () =>
       withServices(
         Effect.gen(function* () {
@@ -278,7 +274,7 @@ describe("a ModuleSource's docker config", () => {
       )
   )
 
-  it.effect("that cannot be read for a path is a 502 that names the object and shows nothing of it", () =>
+  it.effect("that is invalid for a path is a 502 that names the object and shows none of its values", () =>
     withServices(
       Effect.gen(function* () {
         const { get, host, know, registry } = yield* start()
@@ -293,11 +289,11 @@ describe("a ModuleSource's docker config", () => {
     )
   )
 
-  it.effect("is found by the repository's name with a slash at its end or without, on either side", () =>
+  it.effect("is found by the repository's name with or without a trailing slash, on either side", () =>
     withServices(
       Effect.gen(function* () {
         const { get, host, know, registry } = yield* start()
-        // A package that is cached needs no repository: each has one of its own.
+        // A cached package is served without the repository, so each case has its own package.
         for (const [repo, asked, written] of [
           [`${host}/${name}/`, name, image],
           [`${host}/${name}`, `${name}/`, other]

@@ -22,7 +22,7 @@ const brokenOff: Fault = { _tag: "Truncate", after: 100_000, ending: "reset" }
 const relabelled = (status: number): Fault => ({ _tag: "Relabel", status })
 const withoutRange: Fault = { _tag: "Headers", headers: { "content-range": undefined } }
 
-/** What a registry does, over real connections, and its package comes all the same. */
+/** Odd behaviour of registries with which a package is still served. */
 const rows: ReadonlyArray<readonly [situation: string, options: TestRegistryOptions, faults: Struck]> = [
   ...["aws-chunked", "x-gzip", "gzip", "UTF-8", "binary", "none"].map(
     (encoding) =>
@@ -50,7 +50,7 @@ const rows: ReadonlyArray<readonly [situation: string, options: TestRegistryOpti
     ] as const
   ]),
   [
-    "a challenge behind one that nobody knows",
+    "a challenge after an unknown one",
     { auth: { ...basic, writeChallenge: (basic) => `Negotiate, ${basic}` } },
     []
   ],
@@ -109,7 +109,7 @@ const rows: ReadonlyArray<readonly [situation: string, options: TestRegistryOpti
     ]
   ],
   [
-    "a blob store that is a registry and gives tokens to anybody",
+    "a blob store that is a registry with anonymous tokens",
     { auth: basic, redirect: { _tag: "Store", login: "anonymous" } },
     []
   ]
@@ -130,21 +130,23 @@ describe("an odd registry", () => {
     )
   }
 
-  it.effect("on HTTPS, its blob store on plain HTTP: the package comes, and no credentials go there", () =>
-    withServices(
-      Effect.gen(function* () {
-        const tls = yield* (yield* Certificates.makeAuthority).issue()
-        const store = yield* TestRegistry.make()
-        yield* store.put(name, image)
-        const location = `${store.origin}/v2/${name}/blobs/${image.layer?.digest}`
-        const { get } = yield* start({ tls, auth: bearer, redirect: { _tag: "To", location } })
-        assert.isTrue((yield* get()).body.equals(content))
-        assert.deepStrictEqual(
-          (yield* store.requests).map(({ authorization }) => authorization),
-          [undefined]
-        )
-      })
-    )
+  it.effect(
+    "on HTTPS with a blob store on plain HTTP serves the package, and the store gets no credentials",
+    () =>
+      withServices(
+        Effect.gen(function* () {
+          const tls = yield* (yield* Certificates.makeAuthority).issue()
+          const store = yield* TestRegistry.make()
+          yield* store.put(name, image)
+          const location = `${store.origin}/v2/${name}/blobs/${image.layer?.digest}`
+          const { get } = yield* start({ tls, auth: bearer, redirect: { _tag: "To", location } })
+          assert.isTrue((yield* get()).body.equals(content))
+          assert.deepStrictEqual(
+            (yield* store.requests).map(({ authorization }) => authorization),
+            [undefined]
+          )
+        })
+      )
   )
 })
 
@@ -176,7 +178,7 @@ describe("a layer without a size, and a foreign one", () => {
     )
   }
 
-  it.effect("a foreign layer that the registry does not hold: 502 that says so, to HEAD too", () =>
+  it.effect("a foreign layer that the registry does not have is a 502 that says so, for HEAD too", () =>
     withServices(
       Effect.gen(function* () {
         const { get, registry } = yield* start()

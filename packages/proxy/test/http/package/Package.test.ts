@@ -43,7 +43,7 @@ describe("GET /package", () => {
     )
   }
 
-  it.effect("names zstd packages as such", () =>
+  it.effect("has the content type and file name of a zstd package", () =>
     withPlatform(
       Effect.gen(function* () {
         const image = RegistryImage.ofPackage(small, { mediaType: zstd })
@@ -58,7 +58,7 @@ describe("GET /package", () => {
     )
   )
 
-  it.effect("takes the platform's child of an index", () =>
+  it.effect("selects the platform's child of an index", () =>
     withPlatform(
       Effect.gen(function* () {
         const amd64 = RegistryImage.ofPackage(small)
@@ -97,7 +97,7 @@ describe("GET /package", () => {
     )
   )
 
-  it.effect("passes packages through when the cache is disabled or too small", () =>
+  it.effect("bypasses the cache if it is disabled or too small", () =>
     withPlatform(
       Effect.gen(function* () {
         for (const settings of [
@@ -119,7 +119,7 @@ describe("GET /package", () => {
     )
   )
 
-  it.effect("fills once for many clients, and goes on when the first leaves", () =>
+  it.effect("fills once for many clients, and continues when the first disconnects", () =>
     withPlatform(
       Effect.gen(function* () {
         const image = RegistryImage.ofPackage(large)
@@ -142,7 +142,7 @@ describe("GET /package", () => {
     )
   )
 
-  it.effect("breaks the connection where a large package's bytes are wrong, and asks anew", () =>
+  it.effect("aborts a large package with wrong bytes, and pulls it again for the next request", () =>
     withPlatform(
       Effect.gen(function* () {
         const image = RegistryImage.ofPackage(large)
@@ -164,7 +164,7 @@ describe("GET /package", () => {
 })
 
 describe("HEAD /package", () => {
-  it.effect("answers GET's headers without the blob, and ignores Range", () =>
+  it.effect("returns GET's headers without pulling the blob, and ignores Range", () =>
     withPlatform(
       Effect.gen(function* () {
         const image = RegistryImage.ofPackage(large)
@@ -186,7 +186,7 @@ describe("HEAD /package", () => {
 })
 
 describe("Range on /package", () => {
-  it.effect("gives the part asked for, on a miss as on a hit", () =>
+  it.effect("returns the requested range, on a miss and on a hit", () =>
     withPlatform(
       Effect.gen(function* () {
         const image = RegistryImage.ofPackage(large)
@@ -207,32 +207,34 @@ describe("Range on /package", () => {
     )
   )
 
-  it.effect("gives the whole for several, malformed or outdated ranges, and 416 for one outside", () =>
-    withPlatform(
-      Effect.gen(function* () {
-        const image = RegistryImage.ofPackage(small)
-        const proxy = yield* start({ images: [image] })
-        for (const headers of [
-          { range: "bytes=0-1,3-4" },
-          { range: "bytes=5-2" },
-          { range: "lines=1-2" },
-          { range: "bytes=0-1", "if-range": '"other"' }
-        ]) {
-          const response = yield* proxy.package(image.digest, { headers })
-          assert.strictEqual(response.status, 200)
-          assert.isTrue(response.body.equals(small))
-        }
-        const matching = { range: "bytes=0-1", "if-range": `"${image.digest}"` }
-        assert.strictEqual((yield* proxy.package(image.digest, { headers: matching })).status, 206)
-        const outside = yield* proxy.package(image.digest, { headers: { range: "bytes=20000-" } })
-        assert.strictEqual(outside.status, 416)
-        assert.strictEqual(outside.headers["content-range"], "bytes */20000")
-        assert.strictEqual(outside.headers["content-type"], "application/problem+json")
-      })
-    )
+  it.effect(
+    "returns the whole package for several, malformed or outdated ranges, and 416 for one outside of it",
+    () =>
+      withPlatform(
+        Effect.gen(function* () {
+          const image = RegistryImage.ofPackage(small)
+          const proxy = yield* start({ images: [image] })
+          for (const headers of [
+            { range: "bytes=0-1,3-4" },
+            { range: "bytes=5-2" },
+            { range: "lines=1-2" },
+            { range: "bytes=0-1", "if-range": '"other"' }
+          ]) {
+            const response = yield* proxy.package(image.digest, { headers })
+            assert.strictEqual(response.status, 200)
+            assert.isTrue(response.body.equals(small))
+          }
+          const matching = { range: "bytes=0-1", "if-range": `"${image.digest}"` }
+          assert.strictEqual((yield* proxy.package(image.digest, { headers: matching })).status, 206)
+          const outside = yield* proxy.package(image.digest, { headers: { range: "bytes=20000-" } })
+          assert.strictEqual(outside.status, 416)
+          assert.strictEqual(outside.headers["content-range"], "bytes */20000")
+          assert.strictEqual(outside.headers["content-type"], "application/problem+json")
+        })
+      )
   )
 
-  it.effect("that lies outside a cached package is no use of it", () =>
+  it.effect("outside of a cached package does not count as a use", () =>
     withPlatform(
       Effect.gen(function* () {
         const image = RegistryImage.ofPackage(small)
@@ -254,29 +256,31 @@ describe("Range on /package", () => {
 })
 
 describe("If-None-Match on /package", () => {
-  it.effect("answers 304 for a cached package without upstream, for another after its manifest", () =>
-    withPlatform(
-      Effect.gen(function* () {
-        const image = RegistryImage.ofPackage(small)
-        const proxy = yield* start({ images: [image] })
-        for (const header of [`"${image.digest}"`, `W/"${image.digest}"`, "*"]) {
-          const cold = yield* proxy.package(image.digest, { headers: { "if-none-match": header } })
-          assert.strictEqual(cold.status, 304)
-          assert.strictEqual(cold.headers["etag"], `"${image.digest}"`)
-          assert.strictEqual(cold.body.length, 0)
-        }
-        assert.strictEqual(yield* proxy.registry.count("resolve"), 3)
-        assert.strictEqual(yield* proxy.registry.count("blob"), 0)
-        const other = yield* proxy.package(image.digest, { headers: { "if-none-match": '"other"' } })
-        assert.strictEqual(other.status, 200)
-        const warm = yield* proxy.package(image.digest, { headers: { "if-none-match": "*" } })
-        assert.strictEqual(warm.status, 304)
-        assert.strictEqual(yield* proxy.registry.count("resolve"), 4)
-      })
-    )
+  it.effect(
+    "returns 304 for a cached package without the registry, for another after reading its manifest",
+    () =>
+      withPlatform(
+        Effect.gen(function* () {
+          const image = RegistryImage.ofPackage(small)
+          const proxy = yield* start({ images: [image] })
+          for (const header of [`"${image.digest}"`, `W/"${image.digest}"`, "*"]) {
+            const cold = yield* proxy.package(image.digest, { headers: { "if-none-match": header } })
+            assert.strictEqual(cold.status, 304)
+            assert.strictEqual(cold.headers["etag"], `"${image.digest}"`)
+            assert.strictEqual(cold.body.length, 0)
+          }
+          assert.strictEqual(yield* proxy.registry.count("resolve"), 3)
+          assert.strictEqual(yield* proxy.registry.count("blob"), 0)
+          const other = yield* proxy.package(image.digest, { headers: { "if-none-match": '"other"' } })
+          assert.strictEqual(other.status, 200)
+          const warm = yield* proxy.package(image.digest, { headers: { "if-none-match": "*" } })
+          assert.strictEqual(warm.status, 304)
+          assert.strictEqual(yield* proxy.registry.count("resolve"), 4)
+        })
+      )
   )
 
-  it.effect("finds no 304 for a package that does not exist", () =>
+  it.effect("returns no 304 for a package that does not exist", () =>
     withPlatform(
       Effect.gen(function* () {
         const proxy = yield* start()

@@ -8,7 +8,7 @@ import * as ListenAddress from "../../../src/config/ListenAddress.ts"
 import { bytes, start, withPlatform } from "../harness.ts"
 import { startSecure, tokens } from "../SecureHarness.ts"
 
-it.effect("each request but a probe has one line, with the bytes of its body", () => {
+it.effect("each request except a probe has one log line, with the bytes of its body", () => {
   const lines: Array<unknown> = []
   const logger = Logger.make<unknown, void>(({ message }) => {
     const [what, fields] = Array.ensure(message)
@@ -49,52 +49,50 @@ it.effect("each request but a probe has one line, with the bytes of its body", (
   ).pipe(Effect.provide(Logger.layer([logger])))
 })
 
-it.effect(
-  "on the secure port it has the name of the user, where one was authenticated, however it was answered",
-  () =>
-    Effect.gen(function* () {
-      const long = "system:serviceaccount:".padEnd(2000, "x")
-      // In memory from the second time on.
-      const {
-        package: path,
-        request,
-        requests,
-        reviews
-      } = yield* startSecure({ cache: DigestCache.layerMemory({ cap: 1024 * 1024 }) })
-      reviews.state.tokens.set("long", TestReviews.user(long))
-      for (const [own, target] of [
-        [{}, path],
-        [{ token: "token-of-nobody" }, path],
-        [{ token: tokens.packages }, "/elsewhere"],
-        [{ token: tokens.none }, path],
-        [{ token: tokens.packages }, path],
-        [{ token: tokens.packages }, path],
-        [{ token: tokens.packages }, "/package"],
-        [{ token: tokens.packages, method: "POST" }, path],
-        [{ token: "long" }, path]
-      ] as const) {
-        yield* request(target, own)
-      }
-      assert.deepStrictEqual(
-        requests.map(({ clientAddress, status, user }) => [clientAddress, status, user]),
-        [
-          ["127.0.0.1", 401, undefined],
-          ["127.0.0.1", 401, undefined],
-          ["127.0.0.1", 404, undefined],
-          ["127.0.0.1", 403, tokens.none],
-          ["127.0.0.1", 200, tokens.packages],
-          ["127.0.0.1", 200, tokens.packages],
-          ["127.0.0.1", 400, tokens.packages],
-          ["127.0.0.1", 405, tokens.packages],
-          ["127.0.0.1", 403, `${long.slice(0, 511)}…`]
-        ]
-      )
-      const metrics = yield* request("/metrics", { token: tokens.all })
-      for (const name of Object.values(tokens)) assert.notInclude(metrics.body, name)
-    }).pipe(Effect.scoped)
+it.effect("on the secure port the log line has the name of an authenticated user, for any status", () =>
+  Effect.gen(function* () {
+    const long = "system:serviceaccount:".padEnd(2000, "x")
+    // Served from memory from the second request on.
+    const {
+      package: path,
+      request,
+      requests,
+      reviews
+    } = yield* startSecure({ cache: DigestCache.layerMemory({ cap: 1024 * 1024 }) })
+    reviews.state.tokens.set("long", TestReviews.user(long))
+    for (const [own, target] of [
+      [{}, path],
+      [{ token: "token-of-nobody" }, path],
+      [{ token: tokens.packages }, "/elsewhere"],
+      [{ token: tokens.none }, path],
+      [{ token: tokens.packages }, path],
+      [{ token: tokens.packages }, path],
+      [{ token: tokens.packages }, "/package"],
+      [{ token: tokens.packages, method: "POST" }, path],
+      [{ token: "long" }, path]
+    ] as const) {
+      yield* request(target, own)
+    }
+    assert.deepStrictEqual(
+      requests.map(({ clientAddress, status, user }) => [clientAddress, status, user]),
+      [
+        ["127.0.0.1", 401, undefined],
+        ["127.0.0.1", 401, undefined],
+        ["127.0.0.1", 404, undefined],
+        ["127.0.0.1", 403, tokens.none],
+        ["127.0.0.1", 200, tokens.packages],
+        ["127.0.0.1", 200, tokens.packages],
+        ["127.0.0.1", 400, tokens.packages],
+        ["127.0.0.1", 405, tokens.packages],
+        ["127.0.0.1", 403, `${long.slice(0, 511)}…`]
+      ]
+    )
+    const metrics = yield* request("/metrics", { token: tokens.all })
+    for (const name of Object.values(tokens)) assert.notInclude(metrics.body, name)
+  }).pipe(Effect.scoped)
 )
 
-it.effect("an IPv4 address is written as such where the listener takes both families", () => {
+it.effect("an IPv4 client address is logged as IPv4 on a dual-stack listener", () => {
   const addresses: Array<unknown> = []
   const logger = Logger.make<unknown, void>(({ message }) => {
     const [what, fields] = Array.ensure(message)

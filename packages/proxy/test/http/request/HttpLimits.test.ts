@@ -21,7 +21,7 @@ const image = RegistryImage.ofPackage(bytes(1000))
 const wanted = `GET /package?digest=${image.digest} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`
 const healthy = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
-/** The program without a cache, on a server whose limits may be lower, so that no test waits for long. */
+/** The program without a cache, on a server whose limits a test can lower. */
 const start = Effect.fnUntraced(function* ({
   maxPackages = httpLimits.maxPackages,
   ...own
@@ -48,7 +48,7 @@ const start = Effect.fnUntraced(function* ({
     registry: Context.get(context, RegistryClientMock),
     /** A connection through the kernel. */
     connect: (): Duplex => net.connect(port, "127.0.0.1"),
-    /** A connection that takes no descriptor. */
+    /** An in-memory connection. */
     connectInMemory: (): Duplex => {
       const [client, socket] = MemorySocket.pair(64 * 1024)
       server.emit("connection", socket)
@@ -73,7 +73,7 @@ const send = (connect: () => Duplex, text: string): Effect.Effect<string> =>
   })
 
 describe("limits", () => {
-  it.effect("a head of too many fields is refused, one of just as many as allowed is not", () =>
+  it.effect("a head with more fields than allowed is refused, one with as many as allowed is not", () =>
     Effect.gen(function* () {
       const { connect } = yield* start()
       for (const [count, status] of [
@@ -89,7 +89,7 @@ describe("limits", () => {
     })
   )
 
-  it.effect("a URL as long as the head allows is answered, a longer one refused", () =>
+  it.effect("a URL as long as allowed is answered, a longer one is refused", () =>
     Effect.gen(function* () {
       const { connect } = yield* start()
       for (const [length, status] of [
@@ -116,14 +116,14 @@ describe("limits", () => {
           checkInterval: Duration.millis(20)
         })
         const answer = yield* send(connect, beginning)
-        // A body is nobody's to wait for: the request was answered before.
+        // Nothing waits for a body: the request is answered before.
         assert.match(answer, beginning.startsWith("POST") ? /^HTTP\/1\.1 405 / : /^HTTP\/1\.1 408 /)
         assert.include(answer, "application/problem+json")
       })
     )
   }
 
-  it.effect("a connection kept without use is closed", () =>
+  it.effect("an idle connection is closed", () =>
     Effect.gen(function* () {
       const { connect } = yield* start({ idleTimeout: Duration.millis(20) })
       const answer = yield* send(connect, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -131,24 +131,26 @@ describe("limits", () => {
     })
   )
 
-  it.effect("connections beyond the limit are closed at once, and taken again when others have gone", () =>
-    Effect.gen(function* () {
-      const { connect } = yield* start({ maxConnections: 2 })
-      const kept = [connect(), connect()]
-      for (const socket of kept) {
-        yield* Effect.callback<void>((resume) => {
-          socket.once("data", () => resume(Effect.void))
-          socket.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        })
-      }
-      assert.strictEqual(yield* send(connect, healthy), "")
-      for (const socket of kept) yield* send(() => socket, healthy)
-      assert.match(yield* send(connect, healthy), /^HTTP\/1\.1 200 /)
-    })
+  it.effect(
+    "connections beyond the limit are closed immediately, and accepted again when others have closed",
+    () =>
+      Effect.gen(function* () {
+        const { connect } = yield* start({ maxConnections: 2 })
+        const kept = [connect(), connect()]
+        for (const socket of kept) {
+          yield* Effect.callback<void>((resume) => {
+            socket.once("data", () => resume(Effect.void))
+            socket.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+          })
+        }
+        assert.strictEqual(yield* send(connect, healthy), "")
+        for (const socket of kept) yield* send(() => socket, healthy)
+        assert.match(yield* send(connect, healthy), /^HTTP\/1\.1 200 /)
+      })
   )
 
   it.effect(
-    "packages beyond the limit are answered 503 at once, and taken again as soon as there is room",
+    "packages beyond the limit are answered 503 immediately, and served again when others have finished",
     () =>
       Effect.gen(function* () {
         const maxPackages = 40
@@ -179,7 +181,7 @@ describe("limits", () => {
       })
   )
 
-  it("docs/http.md says them as they are", () => {
+  it("docs/http.md has their values", () => {
     const text = readFileSync(new URL("../../../../../docs/http.md", import.meta.url), "utf8")
     for (const line of [
       `| request head (request line and headers) | ${httpLimits.maxHeadBytes / 1024} KiB, then 431 |`,

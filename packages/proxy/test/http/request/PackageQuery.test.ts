@@ -12,7 +12,7 @@ const refusal = (query: string): string => {
 }
 
 describe("PackageQuery", () => {
-  it("takes empty and absent parameters alike, and __default__ for an empty repository", () => {
+  it("treats empty and absent parameters equally, and __default__ as an empty repository", () => {
     for (const query of [
       `digest=${digest}`,
       `digest=${digest}&repository=&path=`,
@@ -27,7 +27,7 @@ describe("PackageQuery", () => {
     }
   })
 
-  it("reads escaped values, and paths with slashes around them", () => {
+  it("decodes escaped values, and accepts paths with leading and trailing slashes", () => {
     const query = Result.getOrThrow(
       PackageQuery.parse(`digest=${encodeURIComponent(digest)}&repository=r.io%3A5000%2Fa%2Fb&path=%2Fc/d/`)
     )
@@ -52,12 +52,12 @@ describe("PackageQuery", () => {
     }
   })
 
-  it("refuses a known parameter given twice, also with the same value", () => {
+  it("refuses a repeated parameter, also with the same value", () => {
     assert.include(refusal(`digest=${digest}&digest=${digest}`), "digest is given more than once")
     assert.include(refusal(`digest=${digest}&path=a&path=`), "path is given more than once")
   })
 
-  it("refuses repositories that are none", () => {
+  it("refuses malformed repositories", () => {
     assert.include(refusal(`digest=${digest}&repository=${"a".repeat(513)}`), "512 bytes")
     for (const bad of [
       "host",
@@ -73,13 +73,13 @@ describe("PackageQuery", () => {
     }
   })
 
-  it("refuses paths that are no name components", () => {
+  it("refuses malformed paths", () => {
     for (const bad of ["..", "a/../b", "a//b", "A", "a b", "%00", "a".repeat(256)]) {
       assert.include(refusal(`digest=${digest}&path=${encodeURIComponent(bad)}`), "path")
     }
   })
 
-  it("answers any query without throwing, and never echoes it", () => {
+  it("never throws, and never repeats the query in its message", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (text) => {
         const parsed = PackageQuery.parse(`digest=${text}`)

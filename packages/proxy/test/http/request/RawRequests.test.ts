@@ -18,7 +18,7 @@ const exchange = (origin: string, text: string): Effect.Effect<string> =>
   })
 
 describe("requests that no client library sends", () => {
-  it.effect("answers 431 with a problem to a head that is too large", () =>
+  it.effect("answers a too large head with 431 and a problem", () =>
     withPlatform(
       Effect.gen(function* () {
         const { origin } = yield* start()
@@ -33,7 +33,7 @@ describe("requests that no client library sends", () => {
     )
   )
 
-  it.effect("answers 400 with a problem to what is not HTTP, and to HTTP/1.1 without a Host", () =>
+  it.effect("answers text that is not HTTP, and HTTP/1.1 without a Host, with 400 and a problem", () =>
     withPlatform(
       Effect.gen(function* () {
         const { origin } = yield* start()
@@ -50,7 +50,7 @@ describe("requests that no client library sends", () => {
     )
   )
 
-  it.effect("takes an absolute-form target for the path it holds, and HTTP/1.0 without a Host", () =>
+  it.effect("accepts an absolute-form target by its path, and HTTP/1.0 without a Host", () =>
     withPlatform(
       Effect.gen(function* () {
         const { origin } = yield* start()

@@ -6,7 +6,7 @@ import { bytes, start, withPlatform } from "../harness.ts"
 
 const content = bytes(700_000)
 
-/** A proxy in a scope of its own, with one download held in the middle. */
+/** A proxy in its own scope, with a download paused in the middle. */
 const downloading = Effect.gen(function* () {
   const image = RegistryImage.ofPackage(content)
   const small = RegistryImage.ofPackage(bytes(1000))
@@ -35,7 +35,7 @@ const downloading = Effect.gen(function* () {
   return { image, small, proxy, held, download, stop }
 })
 
-/** The status of each package's access line, and whether it says that the body broke off. */
+/** The status of each package's log line, and if the line says that the body was aborted. */
 const captureRequests = () => {
   const ended: Array<readonly [unknown, unknown]> = []
   const logger = Logger.make<unknown, void>(({ message }) => {
@@ -48,7 +48,7 @@ const captureRequests = () => {
 }
 
 describe("stopping", () => {
-  it.effect("lets a download finish, turns new ones away, answers probes, and then closes", () =>
+  it.effect("lets a download finish, refuses new ones, answers probes, and then closes", () =>
     withPlatform(
       Effect.gen(function* () {
         const { download, held, image, proxy, small, stop } = yield* downloading
@@ -68,7 +68,7 @@ describe("stopping", () => {
     )
   )
 
-  it.effect("logs the last download with the status it had, not as one whose client left", () => {
+  it.effect("logs the last download with its own status, not as a disconnected client", () => {
     const { ended, logger } = captureRequests()
     return withPlatform(
       Effect.gen(function* () {
@@ -84,7 +84,7 @@ describe("stopping", () => {
     ).pipe(Effect.provide(logger))
   })
 
-  it.effect("breaks off what is not done when the grace period is over, and logs it as that", () => {
+  it.effect("aborts unfinished downloads when the grace period is over, and logs them as aborted", () => {
     const { ended, logger } = captureRequests()
     return withPlatform(
       Effect.gen(function* () {

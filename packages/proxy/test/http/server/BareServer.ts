@@ -11,7 +11,7 @@ const https = process.getBuiltinModule("node:https")
 const net = process.getBuiltinModule("node:net")
 const tls = process.getBuiltinModule("node:tls")
 
-/** The two kinds of server there are, and what each calls a connection that Node's parser listens to. */
+/** The kinds of server, each with the event of a connection that Node's parser listens to. */
 export const kinds = [
   ["plain", "connection"],
   ["secure", "secureConnection"]
@@ -19,13 +19,13 @@ export const kinds = [
 
 export type Kind = (typeof kinds)[number]
 
-/** One request that a bare server was given, to be answered by the test. */
+/** A request to a bare server, which the test answers. */
 export interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
 }
 
-/** A server of Node's on a free port that answers nothing by itself, and clients of it. */
+/** A Node server on a free port that does not answer by itself, with clients. */
 export const start = Effect.fnUntraced(function* (
   [kind, event]: Kind,
   setUp: (server: Server, event: Kind[1]) => (answer: (exchange: Exchange) => void) => void
@@ -42,7 +42,7 @@ export const start = Effect.fnUntraced(function* (
     socket.on("error", () => {})
   })
   server.on("clientError", (_error, socket) => socket.destroy())
-  /** Requests whose turn it is, oldest first. */
+  /** Requests to be answered now, oldest first. */
   const turns = yield* Queue.unbounded<Exchange>()
   setUp(server, event)((exchange) => void Queue.offerUnsafe(turns, exchange))
   yield* Effect.acquireRelease(
@@ -65,18 +65,18 @@ export const start = Effect.fnUntraced(function* (
     socket.on("error", () => {})
   })
   return {
-    /** A client's connection; it ends with the test. */
+    /** Opens a client connection, closed at the end of the test. */
     connect: Effect.acquireRelease(connect, (socket) => Effect.sync(() => socket.destroy())),
-    /** The server's ends of all connections, oldest first. */
+    /** The server's sockets of all connections, oldest first. */
     sockets,
-    /** The next request whose turn it is. */
+    /** Waits for the next request to be answered. */
     turn: Queue.take(turns),
-    /** How many have their turn and were not taken. */
+    /** The number of requests to be answered that `turn` has not returned yet. */
     waiting: Effect.sync(() => Queue.sizeUnsafe(turns))
   }
 })
 
-/** Waits until a connection's other side has closed it, or broken it. */
+/** Waits until the other side has closed or reset the connection. */
 export const closed = (socket: Socket): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (socket.destroyed) return resume(Effect.void)
@@ -84,7 +84,7 @@ export const closed = (socket: Socket): Effect.Effect<void> =>
     socket.once("close", () => resume(Effect.void))
   })
 
-/** The text that a connection brings, as it comes. */
+/** Collects the text received on a connection. */
 export const collect = (socket: Duplex) => {
   let text = ""
   let waiting: (() => void) | undefined
@@ -94,7 +94,7 @@ export const collect = (socket: Duplex) => {
   })
   return {
     text: () => text,
-    /** Waits until it has brought what `isWhole` looks for. */
+    /** Waits until `isWhole` accepts the received text. */
     until: (isWhole: (text: string) => boolean): Effect.Effect<string> =>
       Effect.gen(function* () {
         while (!isWhole(text)) {

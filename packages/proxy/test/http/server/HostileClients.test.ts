@@ -17,7 +17,7 @@ const path = `/package?digest=${image.digest}`
 const request = `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
 const last = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
-/** The program with its real cache, on connections that take no descriptor. */
+/** The program with its real cache, on in-memory connections. */
 const start = Effect.gen(function* () {
   const server = makePlainServer()
   const fs = yield* FileSystem.FileSystem
@@ -51,7 +51,7 @@ const start = Effect.gen(function* () {
 const withProgram = <E>(body: (program: Effect.Success<typeof start>) => Effect.Effect<void, E>) =>
   Effect.flatMap(start, body).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
 
-/** All that comes until the connection ends; `piece` characters are sent at a time. */
+/** Sends the text, `piece` characters at a time, and returns all text received until the connection ends. */
 const exchange = (client: MemorySocket, text: string, piece = text.length): Effect.Effect<Buffer> =>
   Effect.callback((resume) => {
     const received: Array<Buffer> = []
@@ -67,7 +67,7 @@ const exchange = (client: MemorySocket, text: string, piece = text.length): Effe
     return Effect.sync(() => client.destroy())
   })
 
-/** The statuses of all answers, by their heads; bodies are random or JSON, and hold none. */
+/** The statuses of all responses. Bodies are random or JSON and contain no status line. */
 const statuses = (answer: Buffer): ReadonlyArray<number> =>
   [...answer.toString("latin1").matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]))
 
@@ -102,7 +102,7 @@ describe("hostile and odd requests", () => {
         Effect.gen(function* () {
           const answer = yield* exchange(connect(), `GET ${path} HTTP/1.1\r\nHost: x\r\n${head}${last}`)
           const all = statuses(answer)
-          // A body that is only found wrong once the request was answered breaks the connection then.
+          // A body found invalid after the response breaks the connection.
           assert.isTrue(
             all.length === 1 && (all[0] === 400 || head.includes("chunked\r\n\r\n0x")),
             all.join(", ")
@@ -142,7 +142,7 @@ describe("hostile and odd requests", () => {
     )
   }
 
-  it.effect("empty lines in front of a request are passed over, as RFC 9112, section 2.2 wants", () =>
+  it.effect("empty lines before a request are ignored (RFC 9112, section 2.2)", () =>
     withProgram(({ connect }) =>
       Effect.map(exchange(connect(), `\r\n\r\n${last}`), (answer) =>
         assert.deepStrictEqual(statuses(answer), [200])
@@ -169,7 +169,7 @@ describe("hostile and odd requests", () => {
     )
   }
 
-  it.effect("a body that waits to be asked for is not asked for", () =>
+  it.effect("a client that expects 100-continue is answered without it", () =>
     withProgram(({ connect }) =>
       Effect.gen(function* () {
         const head = `GET ${path} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n`
@@ -180,7 +180,7 @@ describe("hostile and odd requests", () => {
     )
   )
 
-  it.effect("an Expect nobody knows is ignored", () =>
+  it.effect("an unknown Expect is ignored", () =>
     withProgram(({ connect }) =>
       Effect.gen(function* () {
         const answer = yield* exchange(connect(), last.replace("\r\n\r\n", "\r\nExpect: wonders\r\n\r\n"))
@@ -189,10 +189,10 @@ describe("hostile and odd requests", () => {
     )
   )
 
-  it.effect("an upgrade is not offered, a tunnel not opened", () =>
+  it.effect("upgrades and tunnels are not supported", () =>
     withProgram(({ connect }) =>
       Effect.gen(function* () {
-        // Its connection stays one for requests, within all limits.
+        // The connection stays usable for requests, with all limits.
         const client = connect()
         const first = yield* Effect.callback<Buffer>((resume) => {
           client.once("data", (chunk: Buffer) => resume(Effect.succeed(chunk)))
@@ -209,7 +209,7 @@ describe("hostile and odd requests", () => {
     )
   )
 
-  it.effect("an absolute-form target is served by its path, whatever host it names; others are 404", () =>
+  it.effect("an absolute-form target is served by its path for any host; other forms are 404", () =>
     withProgram(({ connect }) =>
       Effect.gen(function* () {
         const ask = (target: string) =>
@@ -224,7 +224,7 @@ describe("hostile and odd requests", () => {
     )
   )
 
-  it.effect("a request that comes a byte at a time is answered", () =>
+  it.effect("a request sent one byte at a time is answered", () =>
     withProgram(({ connect }) =>
       Effect.gen(function* () {
         const answer = yield* exchange(connect(), request + last, 1)
@@ -234,7 +234,7 @@ describe("hostile and odd requests", () => {
     )
   )
 
-  it.effect("requests sent all at once get their answers in order and whole, misses and hits", () =>
+  it.effect("pipelined requests get complete responses in order, misses and hits", () =>
     withProgram(({ connect, registry }) =>
       Effect.gen(function* () {
         const asked = Array.from({ length: 20 }, (_, n) => [
@@ -280,10 +280,10 @@ describe("hostile and odd requests", () => {
           client.write("garbage\r\n\r\n")
           yield* until.open
           const answer = yield* Fiber.join(answering)
-          // It is read once the answer is out.
+          // It is read after the response.
           assert.deepStrictEqual(statuses(answer), [200, 400])
           assert.isTrue(bodyOf(answer).subarray(0, content.length).equals(content))
-          // Nor was it lost for those who come after.
+          // The package is not lost for later requests.
           const again = yield* exchange(connect(), request + last)
           assert.isTrue(bodyOf(again).subarray(0, content.length).equals(content))
         })
@@ -296,7 +296,7 @@ describe("hostile and odd requests", () => {
     ["blob", 300_000]
   ] as const) {
     it.effect(
-      `a CONNECT hidden behind a body breaks the answer in progress, and adds nothing (${operation})`,
+      `a CONNECT after a body aborts the response in progress, and adds no bytes to it (${operation})`,
       () =>
         withProgram(({ connect, registry }) =>
           Effect.gen(function* () {
@@ -327,7 +327,7 @@ describe("hostile and odd requests", () => {
     )
   }
 
-  it.effect("a thousand clients at once, some of whom leave, get the package by one pull", () =>
+  it.effect("a thousand concurrent clients, some of which disconnect, get the package by one pull", () =>
     withProgram(({ connect, registry }) =>
       Effect.gen(function* () {
         const until = yield* Latch.make()
@@ -338,7 +338,7 @@ describe("hostile and odd requests", () => {
             startImmediately: true
           })
         )
-        // One in ten leaves while all wait.
+        // One in ten disconnects while all wait.
         clients.forEach((client, index) => index % 10 === 0 && client.resetAndDestroy())
         yield* until.open
         for (const [index, answer] of (yield* Fiber.joinAll(answers)).entries()) {

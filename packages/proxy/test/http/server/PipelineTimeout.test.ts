@@ -7,7 +7,7 @@ import * as Pipelining from "../../../src/http/server/Pipelining.ts"
 import * as Metrics from "../../../src/metrics/Metrics.ts"
 import { closed, collect, type Kind, kinds, start as startBare } from "./BareServer.ts"
 
-/** A server that looks after connections on which requests were pipelined. */
+/** A server with the timeout of pipelined connections. */
 const start = Effect.fnUntraced(function* (kind: Kind) {
   let watched: ReturnType<typeof PipelineTimeout.watch> = Effect.void
   const server = yield* startBare(kind, (server, event) => {
@@ -30,7 +30,7 @@ const ask = (client: Socket, count: number): void => {
 for (const kind of kinds) {
   describe(`a ${kind[0]} connection on which requests were pipelined`, () => {
     it.effect(
-      "is closed 75 seconds after its last byte, whatever was taken since, and that is counted",
+      "is closed 75 seconds after its last byte, even if responses were read since, and counted",
       () => {
         const said: Array<unknown> = []
         const logger = Logger.make<unknown, void>(({ message }) => void said.push(message))
@@ -48,7 +48,7 @@ for (const kind of kinds) {
           yield* until((text) => text.includes("two"))
           yield* TestClock.adjust("24 seconds")
           assert.isFalse(sockets[0]?.destroyed)
-          // Its last byte was seen after a second.
+          // The first check is after a second.
           const third = yield* turn
           third.response.end("three")
           yield* TestClock.adjust("1 second")
@@ -65,7 +65,7 @@ for (const kind of kinds) {
       }
     )
 
-    it.effect("stays while an answer is being written, and is closed once that is whole", () =>
+    it.effect("stays open while a response is being written, and is closed after it", () =>
       Effect.gen(function* () {
         const { connect, sockets, turn } = yield* start(kind)
         const client = yield* connect
@@ -81,7 +81,7 @@ for (const kind of kinds) {
       })
     )
 
-    it.effect("has another 75 seconds with each byte", () =>
+    it.effect("stays open for another 75 seconds with each byte", () =>
       Effect.gen(function* () {
         const { connect, sockets, turn } = yield* start(kind)
         const client = yield* connect
@@ -105,7 +105,7 @@ for (const kind of kinds) {
   })
 
   describe(`a ${kind[0]} connection with one request after another`, () => {
-    it.effect("is left to the other limits", () =>
+    it.effect("is not closed by this timeout", () =>
       Effect.gen(function* () {
         const { connect, sockets, turn } = yield* start(kind)
         const client = yield* connect

@@ -11,7 +11,7 @@ import { startSecure, tokens } from "../SecureHarness.ts"
 
 const net = process.getBuiltinModule("node:net")
 
-/** A server whose requests come in turn, and how many of them Node has parsed. */
+/** A server with pipelining, and the number of requests that Node has parsed. */
 const start = (kind: Kind, own: Parameters<typeof Pipelining.attach>[2] = {}) => {
   const parsed = { count: 0 }
   return Effect.map(
@@ -32,7 +32,7 @@ const start = (kind: Kind, own: Parameters<typeof Pipelining.attach>[2] = {}) =>
 const requests = (count: number, fields = ""): string =>
   Array.from({ length: count }, (_, n) => `GET /${n} HTTP/1.1\r\nHost:x\r\n${fields}\r\n`).join("")
 
-/** Answers with what was asked for. */
+/** Answers with the request's own path. */
 const echo = ({ request, response }: Exchange): void => {
   response.end(`<${request.url}>`)
 }
@@ -44,18 +44,18 @@ const paths = (count: number): ReadonlyArray<string> => Array.from({ length: cou
 
 for (const kind of kinds) {
   describe(`requests pipelined on a ${kind[0]} connection`, () => {
-    it.effect("are begun one after another, and each gets its answer", () =>
+    it.effect("are handled one after another, and each gets its response", () =>
       Effect.gen(function* () {
         const { connect, parsed, turn, waiting } = yield* start(kind)
         const client = yield* connect
         const received = collect(client)
-        // More than one read brings, and than one TLS record holds.
+        // More than one read or one TLS record holds.
         client.write(requests(5000))
         for (let n = 0; n < 5000; n++) {
           const exchange = yield* turn
           assert.strictEqual(exchange.request.url, `/${n}`)
           assert.strictEqual(yield* waiting, 0, "another has its turn at the same time")
-          // One more where a read ends within the end of a head.
+          // One more if a read ends within the end of a head.
           assert.isAtMost(parsed.count, n + 2, "others are parsed meanwhile")
           echo(exchange)
         }
@@ -63,7 +63,7 @@ for (const kind of kinds) {
       })
     )
 
-    it.effect("are read no further while one is being answered", () =>
+    it.effect("are not parsed while one is being answered", () =>
       Effect.gen(function* () {
         const { connect, sockets, turn } = yield* start(kind)
         const client = yield* connect
@@ -71,7 +71,7 @@ for (const kind of kinds) {
         const count = 20_000
         client.write(requests(count, `A: ${"a".repeat(200)}\r\n`))
         const first = yield* turn
-        // Another connection is served meanwhile, which takes turns of the loop.
+        // Another connection is served meanwhile, over several turns of the event loop.
         const other = yield* connect
         const probed = collect(other)
         for (let n = 0; n < 50; n++) {
@@ -90,7 +90,7 @@ for (const kind of kinds) {
       })
     )
 
-    it.effect("let others have their turn between them, though each is answered at once", () =>
+    it.effect("yield to other connections, although each is answered immediately", () =>
       Effect.gen(function* () {
         const order: Array<string> = []
         const { connect } = yield* startBare(kind, (server, event) => () => {
@@ -114,7 +114,7 @@ for (const kind of kinds) {
       })
     )
 
-    it.effect("are at most 16, where the end of a body hides the next", () =>
+    it.effect("are at most 16 if they follow bodies", () =>
       Effect.gen(function* () {
         const { connect, parsed, turn } = yield* start(kind)
         const client = yield* connect
@@ -134,7 +134,7 @@ for (const kind of kinds) {
       })
     )
 
-    it.effect("hold so much of all connections' memory, and no more", () =>
+    it.effect("are limited in their buffered bytes over all connections", () =>
       Effect.gen(function* () {
         const { connect, sockets, turn } = yield* start(kind, { maxBufferedBytes: 25_000 })
         const [first, second, third] = yield* Effect.replicateEffect(connect, 3)
@@ -145,7 +145,7 @@ for (const kind of kinds) {
         second.write(requests(700))
         yield* turn
         yield* closed(second)
-        // What a closed one held is free again.
+        // The bytes of a closed connection are free again.
         third.write(requests(400))
         yield* turn
         assert.deepStrictEqual(
@@ -158,7 +158,7 @@ for (const kind of kinds) {
       })
     )
 
-    it.effect("count though only their heads have begun, and no more once they are there", () =>
+    it.effect("count as buffered while their heads are incomplete", () =>
       Effect.gen(function* () {
         const { connect, turn } = yield* start(kind, { maxBufferedBytes: 25_000 })
         const ask = (client: Socket) => {
@@ -183,7 +183,7 @@ for (const kind of kinds) {
       })
     )
 
-    it.effect("count with the bodies that nobody takes, until they are answered", () =>
+    it.effect("count as buffered with their unread bodies until they are answered", () =>
       Effect.gen(function* () {
         const { connect, sockets, turn } = yield* start(kind, { maxBufferedBytes: 25_000 })
         const ask = Effect.gen(function* () {
@@ -211,7 +211,7 @@ for (const kind of kinds) {
       })
     )
 
-    it.effect("are not answered behind one that closes the connection", () =>
+    it.effect("are not answered after one that closes the connection", () =>
       Effect.gen(function* () {
         const { connect, parsed, turn } = yield* start(kind)
         const client = yield* connect
@@ -224,7 +224,7 @@ for (const kind of kinds) {
       })
     )
 
-    it.effect("are not lost behind an upgrade that is not made", () =>
+    it.effect("are answered after a refused upgrade", () =>
       Effect.gen(function* () {
         const { connect, turn } = yield* start(kind)
         const client = yield* connect
@@ -235,7 +235,7 @@ for (const kind of kinds) {
       })
     )
 
-    it.effect("are forgotten with a client that leaves", () =>
+    it.effect("are dropped if the client disconnects", () =>
       Effect.gen(function* () {
         const { connect, parsed, sockets, turn, waiting } = yield* start(kind)
         const client = yield* connect
@@ -269,7 +269,7 @@ describe("the program", () => {
           const head = `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tokens.packages}\r\n\r\n`
           client.write(head.repeat(3))
           yield* Deferred.await(begun)
-          // One that came later is through, and those behind the first have not begun.
+          // A later connection is served, while the requests behind the first have not started.
           assert.strictEqual((yield* request(path, { token: tokens.packages })).status, 200)
           assert.strictEqual(yield* registry.count("resolve"), 2)
           yield* Deferred.succeed(gate, undefined)
@@ -281,7 +281,7 @@ describe("the program", () => {
   }
 })
 
-it.effect("what a paused connection had read already, as further TLS records, counts too", () =>
+it.effect("further TLS records that a paused connection has read count as buffered", () =>
   Effect.gen(function* () {
     const server = makePlainServer()
     const begun = yield* Deferred.make<void>()
@@ -302,7 +302,7 @@ it.effect("what a paused connection had read already, as further TLS records, co
   })
 )
 
-/** What a request may bring behind its head. */
+/** The possible bodies of a request. */
 const bodies = {
   none: () => ({ fields: "", body: "" }),
   length: (size: number) => ({
@@ -326,7 +326,7 @@ const Asked = Schema.Struct({
 })
 
 it.effect.prop(
-  "requests get the same answers however they are cut into pieces, at once or later",
+  "requests get the same responses for every way of splitting them into chunks",
   [
     Schema.NonEmptyArray(Asked),
     Schema.NonEmptyArray(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 300 })))

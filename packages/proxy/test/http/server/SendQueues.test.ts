@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { parse, SendQueues } from "../../../src/http/server/SendQueues.ts"
 import { kinds, start } from "./BareServer.ts"
 
-// Documentation/networking/proc_net_tcp.rst: the fields that follow the queues are left out.
+// Documentation/networking/proc_net_tcp.rst, without the fields after the queues.
 const tcp = [
   "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode",
   "   0: 0100007F:13D8 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1",
@@ -18,7 +18,7 @@ const tcp6 = [
   "   2: 0000000000000000FFFF00000100007F:13D8 0000000000000000FFFF00000300007F:D433 01 00000003:00000000"
 ].join("\n")
 
-it("reads the kernel's tables of both families, each connection's two ends apart", () => {
+it("parses the kernel's tables of IPv4 and IPv6, with one entry for each end of a connection", () => {
   const queueOf = parse(tcp, tcp6)
   for (const [localPort, remotePort, bytes] of [
     [0x13d8, 0xd431, 0x2ab8c0],
@@ -48,7 +48,7 @@ for (const kind of kinds) {
       response.end(Buffer.alloc(32 * 1024 * 1024))
       assert.isAbove(yield* queued, 0)
       client.resume()
-      // The last bytes are taken once the client's kernel says so.
+      // The queue is empty when the client's kernel has acknowledged all bytes.
       yield* Effect.repeat(queued, { until: (bytes) => bytes === 0 && socket.writableLength === 0 })
     })
   )

@@ -7,7 +7,7 @@ import { type SendQueueLookup, SendQueues } from "../../../src/http/server/SendQ
 import * as SendTimeout from "../../../src/http/server/SendTimeout.ts"
 import { closed, type Kind, kinds, start as startBare } from "./BareServer.ts"
 
-/** A server that looks after its clients, and what the kernel says of it. */
+/** A server with the send timeout, and fake send queues of the kernel. */
 const start = Effect.fnUntraced(function* (kind: Kind, queueOf: SendQueueLookup = () => 1000) {
   let watched: ReturnType<typeof SendTimeout.watch> = Effect.void
   const server = yield* startBare(kind, (server, event) => {
@@ -22,7 +22,7 @@ const start = Effect.fnUntraced(function* (kind: Kind, queueOf: SendQueueLookup 
   return server
 })
 
-/** More than the kernel takes on loopback. */
+/** More bytes than the kernel buffers on loopback. */
 const large = Buffer.alloc(32 * 1024 * 1024)
 
 const ask = (client: Socket): void => {
@@ -31,7 +31,7 @@ const ask = (client: Socket): void => {
 
 for (const kind of kinds) {
   describe(`a ${kind[0]} connection whose client takes nothing`, () => {
-    it.effect("is closed after 60 seconds, and that is logged and counted", () => {
+    it.effect("is closed after 60 seconds, logged and counted", () => {
       const said: Array<unknown> = []
       const logger = Logger.make<unknown, void>(({ message }) => void said.push(message))
       return Effect.gen(function* () {
@@ -41,7 +41,7 @@ for (const kind of kinds) {
         ask(client)
         const { response } = yield* turn
         response.end(large)
-        // It is seen first after a second.
+        // The first check is after a second.
         yield* TestClock.adjust("60 seconds")
         assert.isFalse(sockets[0]?.destroyed)
         yield* TestClock.adjust("1 second")
@@ -54,7 +54,7 @@ for (const kind of kinds) {
       }).pipe(Effect.provide(Logger.layer([logger])))
     })
 
-    it.effect("is closed where only the end of the connection is left to be taken", () =>
+    it.effect("is closed if only the end of the connection is not acknowledged", () =>
       Effect.gen(function* () {
         const { connect, sockets, turn } = yield* start(kind)
         ask(yield* connect)
@@ -66,7 +66,7 @@ for (const kind of kinds) {
       })
     )
 
-    it.effect("stays while the kernel's buffer gets emptier, and 60 seconds longer", () =>
+    it.effect("stays open while the kernel's send queue shrinks, and 60 seconds longer", () =>
       Effect.gen(function* () {
         let queued = 1_000_000
         const { connect, sockets, turn } = yield* start(kind, () => queued)
@@ -84,7 +84,7 @@ for (const kind of kinds) {
       })
     )
 
-    it.effect("stays where the client takes the one write after the other", () =>
+    it.effect("stays open if the client reads each write", () =>
       Effect.gen(function* () {
         const { connect, sockets, turn } = yield* start(kind)
         const client = yield* connect
@@ -104,7 +104,7 @@ for (const kind of kinds) {
       })
     )
 
-    it.effect("stays where the client waits for us", () =>
+    it.effect("stays open if the client waits for the server", () =>
       Effect.gen(function* () {
         const { connect, sockets, turn } = yield* start(kind)
         const client = yield* connect

@@ -15,7 +15,7 @@ import { startSecure, tokens } from "../SecureHarness.ts"
 const net = process.getBuiltinModule("node:net")
 const mib = 1024 * 1024
 
-/** Either fits into the cache, and is more than the kernel takes on loopback; both do not. */
+/** Each package fits into the cache and exceeds the kernel's buffers; both together do not fit. */
 const [large, other] = [RegistryImage.ofPackage(bytes(24 * mib)), RegistryImage.ofPackage(bytes(20 * mib))]
 const cap = 40 * mib
 
@@ -73,12 +73,12 @@ describe("a client that stops reading a package", () => {
           assert.strictEqual(yield* resultOf(other), "registry-packages-proxy; fwd=bypass")
 
           const [before, began] = [yield* stalled, yield* Clock.currentTimeMillis]
-          // The kernel may yet take some.
+          // The kernel may still buffer some bytes.
           yield* Effect.repeat(Effect.andThen(TestClock.adjust("5 seconds"), stalled), {
             until: (count) => count > before
           })
           assert.isAtLeast((yield* Clock.currentTimeMillis) - began, 60_000)
-          // Its file is closed by the system.
+          // The operating system closes its file asynchronously.
           yield* Effect.repeat(resultOf(other), {
             until: (result) => result === "registry-packages-proxy; fwd=miss; stored"
           })
