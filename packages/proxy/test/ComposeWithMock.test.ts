@@ -13,8 +13,8 @@ import * as ListenAddress from "../src/config/ListenAddress.ts"
 import * as Program from "../src/Program.ts"
 import * as Settings from "../src/config/Settings.ts"
 
-// The program as an engineer composes it to try something out: the real HTTP server, a cache that keeps nothing, and
-// a registry that is two functions. (testkit's RegistryClientMock does more: faults, stalls, counters.)
+// The program as an engineer composes it to try something out: the real HTTP server, a simple cache, and a registry of
+// two functions. (testkit's RegistryClientMock does more: faults, stalls, counters.)
 
 const content = new TextEncoder().encode("this would be a tar")
 const image = Digest.make(`sha256:${"1".repeat(64)}`)
@@ -53,7 +53,7 @@ const layerOf = (cache: Layer.Layer<DigestCache>) =>
     Layer.provide(NodeServices.layer)
   )
 
-// A cache is three members: this one is a map, and does not bother to share what is asked for at the same time.
+// A cache has three members. This one is a map and does not coalesce concurrent requests.
 const cache = Layer.sync(DigestCache, () => {
   const kept = new Map<string, { readonly descriptor: PackageDescriptor; readonly bytes: Uint8Array }>()
   return DigestCache.of({
@@ -80,7 +80,7 @@ const cache = Layer.sync(DigestCache, () => {
 })
 
 it.layer(layerOf(cache))((it) => {
-  it.effect("a program composed with a mock cache serves what it brought", () =>
+  it.effect("a program composed with a mock cache serves its packages", () =>
     HttpServer.addressFormattedWith((origin) =>
       Effect.gen(function* () {
         for (const status of ["fwd=miss; stored", "hit"]) {
@@ -96,7 +96,7 @@ it.layer(layerOf(cache))((it) => {
 })
 
 it.layer(layerOf(DigestCache.layerDisabled))((it) => {
-  it.effect("a program composed with a mock registry serves what the mock holds", () =>
+  it.effect("a program composed with a mock registry serves its packages", () =>
     HttpServer.addressFormattedWith((origin) =>
       Effect.gen(function* () {
         const found = yield* HttpClient.get(`${origin}/package?digest=${image}`)

@@ -9,7 +9,7 @@ import * as Volume from "./Volume.ts"
 
 const contents = [bytes(300_000), bytes(400_000), bytes(20_000)]
 
-/** A cache on a volume of its own, whose cap promises more than there is. */
+/** A cache on its own volume, with a cap larger than the volume. */
 const onVolume = Effect.fnUntraced(function* (options: { readonly inodes?: number } = {}) {
   const volume = yield* Volume.make(options)
   const images = contents.map((content) => RegistryImage.ofPackage(content))
@@ -32,7 +32,7 @@ const isDegraded = (proxy: Started) =>
     body.toString().includes("\nregistry_packages_proxy_cache_degraded 1")
   )
 
-/** Every package comes whole; tells how each was had. */
+/** Fetches the packages concurrently; each must be complete. Returns their cache results. */
 const fetchAll = Effect.fnUntraced(function* (
   proxy: Started,
   images: ReadonlyArray<RegistryImage.RegistryImage>
@@ -48,7 +48,7 @@ const fetchAll = Effect.fnUntraced(function* (
   return results
 })
 
-/** Fetches packages one after the other, each of which must come whole; tells how each was had. */
+/** Fetches the packages one after another; each must be complete. Returns their cache results. */
 const fetchEach = Effect.fnUntraced(function* (
   proxy: Started,
   packages: ReadonlyArray<{ readonly digest: string; readonly content: Uint8Array }>,
@@ -67,7 +67,7 @@ const fetchEach = Effect.fnUntraced(function* (
   )
 })
 
-/** Packages in the registry, of these sizes. */
+/** Packages of these sizes in the registry. */
 const putPackages = (proxy: Started, sizes: ReadonlyArray<number>) =>
   Effect.forEach(sizes, (size) => {
     const content = bytes(size)
@@ -89,7 +89,7 @@ const stored = contents.map(() => "fwd=miss; stored")
 describe("a cache on a small volume", () => {
   for (const trouble of ["fill", "makeReadOnly"] as const) {
     it.effect(
-      `downloads go on, it is said, and the cache works again when the disk does (${trouble === "fill" ? "full" : "read-only"})`,
+      `downloads continue, the failure is logged, and the cache recovers with the disk (${trouble === "fill" ? "full" : "read-only"})`,
       () =>
         withPlatform(
           Effect.gen(function* () {
@@ -140,27 +140,25 @@ describe("a cache on a small volume", () => {
     )
   }
 
-  it.effect(
-    "a volume smaller than the cap gives the right bytes to all who ask at once, however it comes out",
-    () =>
-      withPlatform(
-        Effect.gen(function* () {
-          const { proxy } = yield* onVolume()
-          const packages = yield* putPackages(
-            proxy,
-            Array.from({ length: 12 }, (_, index) => 300_000 + index * 30_000)
-          )
-          for (const concurrency of [4, 12]) {
-            yield* fetchEach(proxy, [...packages, ...packages], concurrency)
-          }
-          // Once nobody asks for so many at once, there is room again.
-          assert.include(["hit", "fwd=miss; stored"], (yield* fetchEach(proxy, packages.slice(0, 1)))[0])
-          assert.deepStrictEqual(yield* readiness(proxy), [200, "ok\n"])
-        })
-      )
+  it.effect("a volume smaller than the cap serves the right bytes to concurrent clients, cached or not", () =>
+    withPlatform(
+      Effect.gen(function* () {
+        const { proxy } = yield* onVolume()
+        const packages = yield* putPackages(
+          proxy,
+          Array.from({ length: 12 }, (_, index) => 300_000 + index * 30_000)
+        )
+        for (const concurrency of [4, 12]) {
+          yield* fetchEach(proxy, [...packages, ...packages], concurrency)
+        }
+        // With fewer concurrent requests there is space again.
+        assert.include(["hit", "fwd=miss; stored"], (yield* fetchEach(proxy, packages.slice(0, 1)))[0])
+        assert.deepStrictEqual(yield* readiness(proxy), [200, "ok\n"])
+      })
+    )
   )
 
-  it.effect("what somebody else takes of the volume is given up by the cache, once it needs room", () =>
+  it.effect("space taken by foreign files is freed by eviction when the cache needs it", () =>
     withPlatform(
       Effect.gen(function* () {
         const { proxy, volume } = yield* onVolume()
@@ -173,12 +171,12 @@ describe("a cache on a small volume", () => {
     )
   )
 
-  it.effect("what is kept is served from a volume that has become read-only", () =>
+  it.effect("cached packages are served from a volume that has become read-only", () =>
     withPlatform(
       Effect.gen(function* () {
         const { images, proxy, volume } = yield* onVolume()
         assert.deepStrictEqual(yield* fetchAll(proxy, images), stored)
-        // A file that is open for writing keeps a volume from it.
+        // A volume with a file open for writing cannot become read-only.
         yield* settle
         yield* volume.makeReadOnly
         assert.deepStrictEqual(
@@ -189,7 +187,7 @@ describe("a cache on a small volume", () => {
     )
   )
 
-  it.effect("a package larger than the volume, though not than the cap, comes whole", () =>
+  it.effect("a package larger than the volume but not than the cap is served completely", () =>
     withPlatform(
       Effect.gen(function* () {
         const { proxy, volume } = yield* onVolume()
@@ -206,7 +204,7 @@ describe("a cache on a small volume", () => {
     )
   )
 
-  it.effect("a directory deleted underneath is made again, and what was in it fetched again", () =>
+  it.effect("a directory deleted from outside is created again, and its packages are pulled again", () =>
     withPlatform(
       Effect.gen(function* () {
         const { images, proxy, volume } = yield* onVolume()

@@ -10,18 +10,18 @@ import { systemError } from "effect/PlatformError"
 import { execFileSync } from "node:child_process"
 import { readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs"
 
-/** A small disk for a cache directory, and what can happen to it. */
+/** A small disk for a cache directory, with faults. */
 export interface Volume {
-  /** Whether it is a tmpfs of its own; where the user may not mount, faults stand in for it. */
+  /** True if it is a tmpfs. If the user may not mount, simulated faults replace it. */
   readonly real: boolean
   readonly directory: string
   readonly files: Layer.Layer<FileSystem.FileSystem>
-  /** Takes all the room that is left, for somebody else's file. */
+  /** Fills the free space with a foreign file. */
   readonly fill: Effect.Effect<void>
   readonly makeReadOnly: Effect.Effect<void>
-  /** Takes back both. */
+  /** Undoes `fill` and `makeReadOnly`. */
   readonly mend: Effect.Effect<void>
-  /** Deletes the cache directory from outside. */
+  /** Deletes the cache directory behind the cache's back. */
   readonly remove: Effect.Effect<void>
 }
 
@@ -49,7 +49,7 @@ const makeReal = (root: string): Volume => {
   }
 }
 
-/** Refuses, before it is begun, what a volume of this size has no room or no inode for. */
+/** A file system that refuses writes for which a volume of this size has no space or inode. */
 const limited = (fs: FileSystem.FileSystem, root: string, inodes: number) => {
   let taken = 0
   const full = (operation: string, path: string) =>
@@ -104,7 +104,7 @@ const makeFaulty = Effect.fnUntraced(function* (
   }
 })
 
-/** A tmpfs mounted for the test where the user may mount, else a directory with faults, which is said. */
+/** A tmpfs if the user may mount one, else a directory with simulated faults, which is logged. */
 export const make = Effect.fnUntraced(function* (options: { readonly inodes?: number } = {}) {
   const { inodes = 10_000 } = options
   const root = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()

@@ -41,7 +41,7 @@ interface Asked {
   readonly isAcceptedIn: "never" | "any" | "bearer"
 }
 
-/** WWW-Authenticate of any bytes: an end after a few requests, and nothing secret sent where it can be read. */
+/** Arbitrary WWW-Authenticate headers: an end after a few requests, and no secret sent over plain HTTP. */
 export const target: Target<Asked> = {
   name: "WWW-Authenticate",
   input: fc.record({

@@ -28,7 +28,7 @@ const samples = [
   yaml(source)
 ]
 
-/** The largest file that is read, and one less large. */
+/** The sizes of files: the largest that is accepted, and a smaller one. */
 const sizes = [4 * 1024 * 1024, 1024 * 1024]
 
 const shapes: ReadonlyArray<Shape> = [
@@ -87,7 +87,7 @@ const fileOf = (bytes: Uint8Array): FileSystem.FileSystem =>
     readFile: () => Effect.succeed(bytes)
   })
 
-/** Turns of the event loop in which a file that is read at once has been taken in, or refused. */
+/** Turns of the event loop in which a file has been applied or refused. */
 const turns = 50
 
 const take = (bytes: Uint8Array) => {
@@ -116,7 +116,7 @@ const take = (bytes: Uint8Array) => {
   )
 }
 
-/** Credentials files of any text: sources, or words that show nothing of it. */
+/** Arbitrary credentials files: sources, or log lines that show none of the text. */
 export const target: Target<string> = {
   name: "credentials files",
   input: withHostile(
@@ -153,7 +153,7 @@ export const target: Target<string> = {
   millisPerMiB: 1_500,
   make: Effect.succeed(async (text) => {
     const shown = await Effect.runPromise(take(Buffer.from(text)))
-    // A line names objects and repositories, which the text may call as it likes.
+    // Log lines name objects and repositories, whose names the text chooses.
     if (encoded.test(shown.replace(/(?:name|host|base|repository|origin)":"[^"]*"/g, ""))) {
       throw new Error(`it shows ${shown.slice(0, 500)}`)
     }

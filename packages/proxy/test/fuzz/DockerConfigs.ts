@@ -21,7 +21,7 @@ const samples = [
   { auths: null }
 ].map((document) => JSON.stringify(document))
 
-/** As large as a file that is read. */
+/** The size of the largest file that is accepted. */
 const sizes = [3 * 1024 * 1024]
 
 const shapes: ReadonlyArray<Shape> = [
@@ -54,7 +54,7 @@ interface Asked {
   readonly name: string
 }
 
-/** config.json of any text: a credential, or an error that shows nothing of it. */
+/** Arbitrary config.json texts: a credential, or an error that shows none of the text. */
 export const target: Target<Asked> = {
   name: "docker configs",
   input: fc.record({
@@ -93,7 +93,7 @@ export const target: Target<Asked> = {
       Keyring.lookup(Keyring.make(config, host), name)
     )
     const shown = `${JSON.stringify(result)} ${String(Result.isFailure(result) ? result.failure : "")}`
-    // What stands where a user's name does is none.
+    // The user name position does not hold a secret.
     const named = Result.isSuccess(result) && result.success._tag === "Basic" ? result.success.username : ""
     if (shown.includes("s3cr3t") && !named.includes("s3cr3t"))
       return Promise.reject(new Error(`it shows ${shown}`))

@@ -5,15 +5,15 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { Worker } from "node:worker_threads"
 
-/** What is fed with random input. */
+/** A parser or component that gets random input. */
 export interface Target<A> {
   readonly name: string
   readonly input: fc.Arbitrary<A>
-  /** How long an input is, in bytes: what may grow with it is time. */
+  /** The size of an input in bytes. Time may grow linearly with it. */
   readonly size: (input: A) => number
-  /** CPU milliseconds that a MiB of input may take, some ten times what it does on an idle machine. */
+  /** CPU milliseconds allowed per MiB of input: about ten times the time on an idle machine. */
   readonly millisPerMiB: number
-  /** Makes what takes one input and throws where something is wrong; its own things live in the scope. */
+  /** Makes a function that accepts one input and throws if something is wrong. */
   readonly make: Effect.Effect<(input: A) => Promise<void>, never, Scope.Scope>
 }
 
@@ -23,22 +23,22 @@ const settings = Config.all({
   path: Config.String("FUZZ_PATH").pipe(Config.withDefault(""))
 })
 
-/** How many inputs a target gets where no time is set. */
+/** The number of inputs per target if no time is set. */
 const defaultRuns = 150
 
-/** CPU milliseconds that any input may take: a collection, or a first compilation, falls on one of them. */
+/** CPU milliseconds allowed for any input, since it may include a garbage collection or a compilation. */
 const cpuMillis = 1500
 
-/** MiB of the heap an input may leave behind uncollected, and so many more a MiB; garbage counts. */
+/** Heap growth in MiB allowed per input, and per MiB of input; garbage counts. */
 const leftMiB = { base: 64, perMiB: 1024 }
 
-/** After how many inputs what is really held is measured, and how many MiB of it all inputs together may leave. */
+/** The number of inputs after which live memory is measured, and its allowed growth in MiB over all inputs. */
 const held = { every: 500, mostMiB: 64 }
 
-/** Seconds without the end of an input after which the process is killed, since nothing in it could say so. */
+/** Seconds per input after which the process is killed, since a stuck process cannot report itself. */
 const silence = 90
 
-/** Ends the process when it is stuck in one input, having said in which. */
+/** Kills the process if it is stuck in one input, after printing that input. */
 const watchdog = `
 const { parentPort, workerData: { progress, pid, silence, words } } = require("node:worker_threads")
 const { writeSync } = require("node:fs")
@@ -71,8 +71,8 @@ const heapMiB = (): number => {
   return (heapUsed + arrayBuffers) / mib
 }
 
-// A flag set after the start is in force for contexts made from then on. What a turn of the event loop has looked at
-// weakly is held until its end.
+// A flag set after the start applies to contexts made afterwards. Objects reached through weak references in a turn of the
+// event loop are held until the end of the turn.
 const collectGarbage = async (): Promise<void> => {
   setFlagsFromString("--expose-gc")
   await new Promise((resolve) => setImmediate(resolve))
@@ -145,13 +145,13 @@ const run = <A>(target: Target<A>) =>
     assert.isAbove(count, 0)
   })
 
-/** A test for each target: a few inputs in `npm test`, as many as the time allows where FUZZ_SECONDS is set. */
+/** A test for each target: a few inputs in `npm test`, as many as fit into FUZZ_SECONDS if it is set. */
 export const suite = (targets: ReadonlyArray<ReturnType<typeof of>>): void => {
   const longest = Option.getOrElse(Effect.runSync(settings).seconds, () => 60)
-  describe("whatever comes in, nothing crashes, hangs or blows up", () => {
+  describe("no input causes a crash, a hang or excessive memory", () => {
     for (const { name, test } of targets) it.live(name, () => test, (longest + 120) * 1000)
   })
 }
 
-/** A target ready to be run, whatever its inputs are. */
+/** A target with its type of input hidden. */
 export const of = <A>(target: Target<A>) => ({ name: target.name, test: Effect.scoped(run(target)) })

@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 
-/** A text of one kind that parsers stumble over: units between a beginning and an end, as many as fit. */
+/** A kind of text that is hard for parsers: a beginning, as many units as fit, and an end. */
 export interface Shape {
   readonly before: string
   readonly unit: string | ((index: number) => string)
@@ -19,16 +19,16 @@ const fill = ({ after, before, between = "", unit }: Shape, size: number): strin
   }
 }
 
-/** Nested as deep as fits, closed or not. */
+/** Nesting as deep as fits, closed or not. */
 const nest = (before: string, open: string, close: string, after: string, size: number): string => {
   const depth = Math.floor((size - before.length - after.length) / (open.length + close.length))
   return before + open.repeat(depth) + close.repeat(depth) + after
 }
 
-/** Texts of each shape, nestings among them, of `sizes` in characters. */
+/** Texts of each shape, and nested ones, of the `sizes` in characters. */
 export const hostile = (options: {
   readonly shapes: ReadonlyArray<Shape>
-  /** What stands before, opens, closes and stands behind. */
+  /** The beginning, the opening and closing units, and the end. */
   readonly nestings: ReadonlyArray<readonly [before: string, open: string, close: string, after: string]>
   readonly sizes: ReadonlyArray<number>
 }): fc.Arbitrary<string> =>
@@ -46,6 +46,6 @@ export const hostile = (options: {
     )
     .map(([make, size]) => make(size))
 
-/** Mostly texts near samples, now and then a hostile one. */
+/** Mostly texts similar to samples, and some hostile ones. */
 export const withHostile = (near: fc.Arbitrary<string>, ...options: Parameters<typeof hostile>) =>
   fc.oneof({ weight: 19, arbitrary: near }, { weight: 1, arbitrary: hostile(...options) })

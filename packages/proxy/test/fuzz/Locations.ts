@@ -16,7 +16,7 @@ const location = nearBytes({
   longest: 200_000
 })
 
-/** Two redirects, each to any bytes: an address that fits a request line, with the query's bytes as they came, or none. */
+/** Two redirects to arbitrary bytes: each is a valid request target with an unchanged query, or is refused. */
 export const target: Target<Redirected> = {
   name: "Location",
   input: fc.record({ first: location, second: location }),

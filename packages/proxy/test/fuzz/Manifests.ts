@@ -32,7 +32,7 @@ const samples = [
 
 const last = `{"digest":"${layerDigest}","size":10}`
 
-/** The largest manifest that is read, and one less large. */
+/** The sizes of manifests: the largest that is accepted, and a smaller one. */
 const sizes = [4 * 1024 * 1024, 1024 * 1024]
 
 const shapes = [
@@ -74,7 +74,7 @@ interface Served {
   readonly contentType: string
 }
 
-/** Manifests of any bytes, under their own digest: a package, or an error that says so. */
+/** Arbitrary manifests with a matching digest: a package, or an error that says why not. */
 export const target: Target<Served> = {
   name: "manifests",
   input: fc.record({
@@ -134,7 +134,7 @@ export const target: Target<Served> = {
           client.resolve(Upstreams.repository(0), digestOf(body, "sha256"), Platform.make("linux/amd64"))
         )
       )
-      // An index's child is asked for, and is not what it should be.
+      // The child of an index is requested and does not match its digest.
       if (asked > 8) throw new Error(`${asked} requests for one manifest`)
       if (Result.isFailure(result)) return
       const { layerDigest, size } = result.success

@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 
-/** A change of a text: at a place, so many characters give way to a piece, given so often. */
+/** A change of a text: replaces so many characters at a position by a repeated piece. */
 interface Edit {
   readonly at: number
   readonly remove: number
@@ -19,7 +19,7 @@ const applyTo = (text: string, edits: ReadonlyArray<Edit>, longest: number): str
   return result.slice(0, longest)
 }
 
-/** Characters that parsers stumble over. */
+/** Characters that are hard for parsers. */
 export const awkward: ReadonlyArray<string> = [
   "\0",
   "\t",
@@ -56,8 +56,8 @@ export const awkward: ReadonlyArray<string> = [
 ]
 
 /**
- * Texts near the samples: pieces put in, repeated, parts taken out. Most are short; some are pumped up to `longest`
- * characters, so that what is quadratic shows. Shrinks towards a sample as it is.
+ * Texts similar to the samples, with inserted, repeated and deleted pieces. Most are short; some have up to `longest`
+ * characters, to find quadratic time. Shrinks towards an unchanged sample.
  */
 export const near = (options: {
   readonly samples: ReadonlyArray<string>
@@ -88,6 +88,6 @@ export const near = (options: {
     .map(([sample, edits]) => applyTo(sample, edits, longest))
 }
 
-/** As {@link near}, of characters that are one byte each, as headers and request lines are. */
+/** Like {@link near}, with single-byte characters only, as in headers and request lines. */
 export const nearBytes = (options: Parameters<typeof near>[0]): fc.Arbitrary<string> =>
   near(options).map((text) => Buffer.from(text, "latin1").toString("latin1"))

@@ -11,7 +11,7 @@ const single = (parameters: URLSearchParams, name: string): string | undefined =
   return values.length > 1 ? undefined : (values[0] ?? "")
 }
 
-/** Request targets of /package: whatever they are, only the right digest is answered with the package. */
+/** Arbitrary targets of /package: only the right digest is answered with the package. */
 export const target: Target<string> = {
   name: "query",
   input: nearBytes({
@@ -44,7 +44,7 @@ export const target: Target<string> = {
     const request = `GET ${input} HTTP/1.1\r\nHost: x\r\n\r\n`
     const [answer] = await send(Buffer.from(request, "latin1"))
     if (answer?.status !== 200 || answer.headers.get("etag") === undefined) return
-    // The parser ends the target at its first blank.
+    // The parser ends the target at the first space.
     const [shown = ""] = input.trimStart().split(/[ \r\n]/)
     const parameters = new URLSearchParams(shown.slice(shown.indexOf("?") + 1))
     if (single(parameters, "digest") !== digest)

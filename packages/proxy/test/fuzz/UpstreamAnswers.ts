@@ -14,7 +14,7 @@ interface Answered {
   readonly method: "GET" | "HEAD"
 }
 
-/** A status and a body, or why there is none; a body that does not end is as much as came. */
+/** A status and a body, or the failure. An unfinished body has the bytes received. */
 const outcomeOf = ({ bytes, method, pieceLength }: Answered, isBorrowed: boolean): string => {
   const socket = new Duplex({
     read: () => {},
@@ -55,7 +55,7 @@ const outcomeOf = ({ bytes, method, pieceLength }: Answered, isBorrowed: boolean
   return `${outcome} ${body}`
 }
 
-/** Answers of registries of any bytes: an end, the same one however they are cut. */
+/** Arbitrary responses of a registry: the same outcome for every way of splitting them into chunks. */
 export const target: Target<Answered> = {
   name: "answers of registries",
   input: fc.record({

@@ -7,27 +7,27 @@ import { Upstream } from "@registry-packages-proxy/registry-client/Upstream"
 import { Effect, Layer, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 
-/** An answer of a registry that may be anything. */
+/** An arbitrary response of a registry. */
 export interface UpstreamAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
 }
 
-/** What was asked for. */
+/** The request that the client sent. */
 export interface UpstreamQuestion {
   readonly url: URL
   readonly authorization: string | undefined
   readonly form: string
 }
 
-/** What a header may hold on its way: bytes without those that end it. */
+/** The text without characters that a header field cannot have. */
 export const fieldValue = (text: string): string =>
   Buffer.from(text, "latin1")
     .toString("latin1")
     .replace(/[\0\r\n]/g, "")
 
-/** A registry client whose transport answers by a function, at once. */
+/** A registry client whose transport answers immediately by a function. */
 export const layer = (
   answer: (question: UpstreamQuestion) => UpstreamAnswer
 ): Layer.Layer<RegistryClient> => {
@@ -50,7 +50,7 @@ export const layer = (
   )
 }
 
-/** A repository on a host of its own, so that nothing is remembered of another's. */
+/** A repository on its own host, so that it shares no cached state with others. */
 export const repository = (number: number, credential: Credential = anonymous): Repository => ({
   source: {
     scheme: "https",

@@ -12,23 +12,23 @@ import { layerPlain } from "../../src/http/server/Listener.ts"
 import { makePlainServer } from "../../src/http/server/NodeServer.ts"
 
 const content = RegistryBlob.randomBytes(11, 1000)
-/** The one package there is. */
+/** The only package. */
 export const image = RegistryImage.ofPackage(content)
 export const repository = "registry.test/modules"
 
-/** One answer off a connection. */
+/** A response read from a connection. */
 export interface WireAnswer {
   readonly status: number
   readonly headers: ReadonlyMap<string, string>
   readonly body: Buffer
-  /** False where the connection ended before the body did. */
+  /** False if the connection ended before the body. */
   readonly isWhole: boolean
 }
 
-/** Statuses with which this side of HTTP may answer anything at all; never 500. */
+/** The statuses that any request may get; never 500. */
 const allowed: ReadonlySet<number> = new Set([200, 206, 304, 400, 404, 405, 408, 416, 431])
 
-/** Turns of the event loop without a step of a socket or a fiber after which nothing more is thought to come. */
+/** Turns of the event loop without any step, after which all responses count as received. */
 const quietTurns = 8
 
 const settle = async (steps: () => number): Promise<void> => {
@@ -45,7 +45,7 @@ const fail = (what: string): never => {
   throw new Error(what)
 }
 
-/** Reads all answers off a connection; throws where one is not what HTTP allows. */
+/** Parses all responses on a connection. Throws if one violates HTTP. */
 const answersOf = (received: Buffer, method: string): ReadonlyArray<WireAnswer> => {
   const answers: Array<WireAnswer> = []
   let rest = received
@@ -63,7 +63,7 @@ const answersOf = (received: Buffer, method: string): ReadonlyArray<WireAnswer> 
       if (headers.has(name.toLowerCase())) fail(`${name} twice`)
       headers.set(name.toLowerCase(), value)
     }
-    // What was refused before it was understood has a body, whatever its method was to be.
+    // A request refused before its method was parsed gets a body, even for HEAD.
     const isRefused = headers.get("connection") === "close" && [400, 408, 431].includes(status)
     const isHead = method === "HEAD" && answers.length === 0 && !(isRefused && rest.length > 0)
     const length = isHead || status === 304 ? 0 : Number(headers.get("content-length") ?? 0)
@@ -83,7 +83,7 @@ const checkPackage = ({ body, headers, isWhole, status }: WireAnswer, isHead: bo
     fail("other bytes than the package's")
 }
 
-/** Throws where an answer is not one that this API gives. */
+/** Throws if a response is not one of this API. */
 const check = (answer: WireAnswer, isHead: boolean): void => {
   const { headers, status } = answer
   if (!allowed.has(status)) fail(`status ${status}: ${answer.body.toString("latin1", 0, 300)}`)
@@ -93,7 +93,7 @@ const check = (answer: WireAnswer, isHead: boolean): void => {
   if (status < 400) checkPackage(answer, isHead)
 }
 
-/** The program with one package, on connections that never leave the process. */
+/** The program with one package, on in-memory connections. */
 export const make = Effect.gen(function* () {
   const server = makePlainServer()
   const source = CredentialStoreMock.source({ host: "registry.test", base: "p" })
@@ -130,7 +130,7 @@ export const make = Effect.gen(function* () {
   }
 
   return {
-    /** Sends bytes, one request's method known or not, and gives the answers, each of which is right. */
+    /** Sends bytes and returns the responses, each of which is checked. */
     send: async (request: Buffer, method = "GET"): Promise<ReadonlyArray<WireAnswer>> => {
       const answers = answersOf(await exchange(request), method)
       answers.forEach((answer, index) => check(answer, index === 0 && method === "HEAD"))

@@ -1,24 +1,24 @@
 import type { MemorySocket } from "@registry-packages-proxy/testkit/machine/MemorySocket"
 import { Clock, Effect, type Latch } from "effect"
-import type { Ask } from "./Step.ts"
+import type { ClientRequest } from "./Step.ts"
 
-/** What a client has of an answer. Filled as it comes; `outcome` last. */
-export class Answer {
+/** A response as far as a client has received it. `outcome` is set last. */
+export class ReceivedResponse {
   head = ""
   status = 0
   headers: ReadonlyMap<string, string> = new Map()
   readonly body: Array<Buffer> = []
   bodyLength = 0
-  /** Bytes off the connection, head included. */
+  /** Bytes received, head included. */
   received = 0
-  /** How long it took nothing in a row at most, in milliseconds of virtual time. */
+  /** The longest time without reading, in milliseconds of virtual time. */
   stalled = 0
-  /** Why this is no answer HTTP allows. */
+  /** The violation of HTTP, if there is one. */
   malformed: string | undefined
-  /** How it ended: with all its bytes, broken off by the other side, or because this client left. */
+  /** The end of the response: complete, aborted by the server, or by this client. */
   outcome: "complete" | "broken" | "left" | undefined
 
-  /** The bytes a body must have; undefined before the head is there. */
+  /** The expected size of the body; undefined before the head has arrived. */
   expected(method: string): number | undefined {
     if (this.status === 0) return undefined
     if (method === "HEAD" || this.status === 304) return 0
@@ -58,7 +58,7 @@ export class Answer {
   }
 }
 
-/** The next bytes, so many at most, or none when the connection is over. */
+/** Reads at most so many bytes, or none if the connection has ended. */
 const next = (socket: MemorySocket, most: number): Effect.Effect<Buffer | undefined> =>
   Effect.callback((resume) => {
     const look = () => {
@@ -83,57 +83,57 @@ const next = (socket: MemorySocket, most: number): Effect.Effect<Buffer | undefi
     return Effect.sync(forget)
   })
 
-/** What clients that do not read wait for. */
+/** The latches that clients that do not read wait for. */
 export interface Waits {
-  /** Those that stall go on. */
+  /** Opened to resume stalled clients. */
   readonly letGo: Latch.Latch
-  /** Those that stopped for good are asked how it came out. */
+  /** Opened at the end, so that clients that stopped for ever report their outcome. */
   readonly over: Latch.Latch
 }
 
-interface Asking {
+interface SentRequest {
   readonly socket: MemorySocket
   readonly request: string
-  readonly ask: Ask
+  readonly ask: ClientRequest
   readonly waits: Waits
-  readonly answer: Answer
+  readonly answer: ReceivedResponse
 }
 
-const leave = ({ answer, socket }: Asking, how: "close" | "reset"): void => {
+const leave = ({ answer, socket }: SentRequest, how: "close" | "reset"): void => {
   answer.outcome ??= "left"
   if (how === "reset") socket.resetAndDestroy()
   else socket.destroy()
 }
 
 /** Waits without reading. */
-const stall = (answer: Answer, until: Latch.Latch): Effect.Effect<void> =>
+const stall = (answer: ReceivedResponse, until: Latch.Latch): Effect.Effect<void> =>
   Effect.gen(function* () {
     const since = yield* Clock.currentTimeMillis
     yield* until.await
     answer.stalled = Math.max(answer.stalled, (yield* Clock.currentTimeMillis) - since)
   })
 
-const take = Effect.fnUntraced(function* (asking: Asking) {
+const take = Effect.fnUntraced(function* (asking: SentRequest) {
   const { answer, socket, waits } = asking
-  const { method, taking } = asking.ask
+  const { method, reading } = asking.ask
   let dripped = 0
   while (answer.outcome === undefined) {
-    if (taking._tag === "Leave" && answer.received >= taking.at) return leave(asking, taking.how)
-    if (taking._tag === "Stall" && answer.received >= taking.at) yield* stall(answer, waits.letGo)
-    if (taking._tag === "Forget" && answer.received >= taking.at) {
+    if (reading._tag === "Leave" && answer.received >= reading.at) return leave(asking, reading.how)
+    if (reading._tag === "Stall" && answer.received >= reading.at) yield* stall(answer, waits.letGo)
+    if (reading._tag === "Forget" && answer.received >= reading.at) {
       yield* stall(answer, waits.over)
       if (!socket.isAbandoned) return leave(asking, "reset")
       answer.outcome = "broken"
       return
     }
-    if (taking._tag === "Drip" && answer.received - dripped >= taking.bytes) {
+    if (reading._tag === "Drip" && answer.received - dripped >= reading.bytes) {
       dripped = answer.received
       yield* Effect.sleep("1 second")
     }
-    const most = "at" in taking && taking.at > answer.received ? taking.at - answer.received : Infinity
+    const most = "at" in reading && reading.at > answer.received ? reading.at - answer.received : Infinity
     const chunk = yield* next(socket, most)
     if (chunk === undefined) {
-      // Unless this client has left meanwhile.
+      // Unless this client has disconnected meanwhile.
       answer.outcome ??= "broken"
       return
     }
@@ -144,21 +144,21 @@ const take = Effect.fnUntraced(function* (asking: Asking) {
   }
 })
 
-/** Leaves once so many turns of the event loop have passed. */
-const abandon = (asking: Asking, turns: number, how: "close" | "reset"): Effect.Effect<void> =>
+/** Disconnects after so many turns of the event loop. */
+const abandon = (asking: SentRequest, turns: number, how: "close" | "reset"): Effect.Effect<void> =>
   turns > 0
     ? Effect.andThen(Effect.yieldNow, abandon(asking, turns - 1, how))
     : Effect.sync(() => leave(asking, how))
 
-/** Sends a request and takes its answer as told. */
-export const ask = (asking: Asking): Effect.Effect<void> =>
+/** Sends a request and reads its response in the given way. */
+export const ask = (asking: SentRequest): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { request, socket } = asking
-    const { taking } = asking.ask
+    const { reading } = asking.ask
     socket.on("error", () => {})
     socket.write(request)
     const taken = take(asking)
-    return taking._tag === "Abandon"
-      ? Effect.raceFirst(taken, abandon(asking, taking.turns, taking.how))
+    return reading._tag === "Abandon"
+      ? Effect.raceFirst(taken, abandon(asking, reading.turns, reading.how))
       : taken
   }).pipe(Effect.ensuring(Effect.sync(() => void asking.socket.destroy())))

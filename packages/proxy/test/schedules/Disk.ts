@@ -19,24 +19,24 @@ import {
   utimesSync,
   writeFileSync
 } from "node:fs"
-import type { Motion } from "./Settling.ts"
+import type { Activity } from "./Settling.ts"
 import type { Damage, Step } from "./Step.ts"
 
-/** What can make the directory take more. */
+/** The file system calls that can make the directory larger. */
 const growing: ReadonlySet<FileOperation> = new Set(["open", "write"])
 
 const isPackage = (path: string): boolean => path.includes("/blobs/") && !path.includes("/ingest-")
 
-/** Answers nothing where a file went away meanwhile. */
+/** Returns undefined if the file was deleted meanwhile. */
 const ifThere = (act: () => void): void => {
   try {
     act()
   } catch {
-    // It is not there to be damaged.
+    // The file does not exist, so there is nothing to damage.
   }
 }
 
-/** Turns a byte in the middle. */
+/** Changes a byte in the middle of a file. */
 const corrupt = (file: string): void => {
   const bytes = readFileSync(file)
   if (bytes.length === 0) return
@@ -44,24 +44,24 @@ const corrupt = (file: string): void => {
   writeFileSync(file, bytes, { flag: "r+" })
 }
 
-/** Turns a byte, and gives the file the times it had: what is left is the time of the inode's change. */
+/** Changes a byte and restores the file's times; only the inode's change time differs. */
 const corruptUnseen = (file: string): void => {
   const { atimeMs, ctimeNs, mtimeMs } = statSync(file, { bigint: true })
   corrupt(file)
-  // The middle of a millisecond, which stays in it however it is rounded; again until the disk's clock has gone on.
+  // The middle of a millisecond is in it with any rounding. Repeated until the disk's clock has advanced.
   do utimesSync(file, (Number(atimeMs) + 0.5) / 1000, (Number(mtimeMs) + 0.5) / 1000)
   while (statSync(file, { bigint: true }).ctimeNs === ctimeNs)
 }
 
-/** The cache directory as it really is: what it takes at most, and damage done to it from outside. */
+/** The real cache directory: measures its maximum size, and damages its files from outside. */
 export class Disk {
   readonly directory: string
-  /** The most it took above what was allowed; 0 where it kept to that. */
+  /** Bytes by which it exceeded the allowed size at most; 0 if it did not. */
   excess = 0
-  /** Room taken by what a test put there while the cache was not looking. */
+  /** Bytes that a test has added behind the cache's back. */
   allowance = 0
   readonly #cap: number
-  /** What is to be done between two steps of the program. */
+  /** An action to be done between two steps of the program. */
   #trap: Extract<Step, { readonly _tag: "Between" }> | undefined = undefined
 
   constructor(directory: string, cap: number) {
@@ -69,7 +69,7 @@ export class Disk {
     this.#cap = cap
   }
 
-  // Deleted files are looked for among this process's descriptors, which takes long, only where there may be some.
+  // Looking for deleted files among this process's descriptors is slow, so it is done only if there may be some.
   #mayHoldDeleted = false
   #damages = 0
   #open = 0
@@ -79,7 +79,7 @@ export class Disk {
     this.excess = Math.max(this.excess, use - this.#cap - this.allowance)
   }
 
-  /** Waits for the program to look at a package's file, or to begin reading it; undefined: no more. */
+  /** Called when the program looks at a package's file or begins to read it. */
   setTrap(trap: Extract<Step, { readonly _tag: "Between" }> | undefined): void {
     this.#trap = trap
   }
@@ -92,33 +92,33 @@ export class Disk {
     ifThere(() => this.#damageFile(path, trap.how))
   }
 
-  /** The files of one run: looked at after each change, and dead from the moment `isDead` says so. */
+  /** The file system of one run: measured after each change, and dead once `isDead` returns true. */
   files(
     fs: FileSystem.FileSystem,
     inodeChanges: typeof InodeChanges.Service,
-    motion: Motion,
+    activity: Activity,
     isDead: () => boolean
   ): { readonly fileSystem: FileSystem.FileSystem; readonly inodeChanges: typeof InodeChanges.Service } {
     const closing: FileSystem.FileSystem = {
       ...fs,
-      // Finalizers run backwards: the one registered first hears that the file is closed.
+      // Finalizers run in reverse order: the one registered first runs after the file is closed.
       open: (path, options) =>
         Effect.addFinalizer(() =>
           Effect.sync(() => {
-            motion.files--
+            activity.files--
             if (--this.#open === 0) this.#mayHoldDeleted = false
           })
         ).pipe(
           Effect.andThen(Effect.sync(() => void this.#open++)),
           Effect.andThen(fs.open(path, options)),
-          Effect.onExit(() => Effect.addFinalizer(() => Effect.sync(() => void motion.files++))),
+          Effect.onExit(() => Effect.addFinalizer(() => Effect.sync(() => void activity.files++))),
           Effect.uninterruptible
         )
     }
     const interceptor: Interceptor = {
       before: (operation, path) =>
         Effect.suspend(() => {
-          motion.files++
+          activity.files++
           if (operation === "remove" || operation === "rename") this.#mayHoldDeleted = this.#open > 0
           if (operation === "read") this.#spring("read", path)
           return isDead()
@@ -134,7 +134,7 @@ export class Disk {
         }),
       after: (operation, path) =>
         Effect.sync(() => {
-          motion.files--
+          activity.files--
           if (growing.has(operation)) this.look()
           if (operation === "stat") this.#spring("looked at", path)
         })
@@ -145,7 +145,7 @@ export class Disk {
     }
   }
 
-  /** What lies in the cache's own directory, `ingest-N` for what is being written. */
+  /** The entries of the cache's own directory, with `ingest-N` for files that are being written. */
   list(): ReadonlyArray<string> {
     const blobs = `${this.directory}/blobs`
     try {
@@ -157,26 +157,26 @@ export class Disk {
     }
   }
 
-  /** Does something to one of the files, behind the cache's back. */
-  damage({ at, how }: Extract<Step, { readonly _tag: "File" }>, motion: Motion): void {
+  /** Damages one of the files behind the cache's back. */
+  damage({ at, how }: Extract<Step, { readonly _tag: "File" }>, activity: Activity): void {
     this.#mayHoldDeleted = this.#open > 0
     if (how === "delete all") return rmSync(this.directory, { recursive: true, force: true })
     const files = this.list()
     const file = files[at % Math.max(1, files.length)]
     if (file === undefined) return
     if (how !== "corrupt, time put back") return this.#damageFile(file, how)
-    // While the program itself changes the inode, nobody could tell.
-    if (isPackage(file) && motion.files === 0 && installed().pending === 0) corruptUnseen(file)
+    // While the program itself changes the inode, a change from outside cannot be detected.
+    if (isPackage(file) && activity.files === 0 && installed().pending === 0) corruptUnseen(file)
   }
 
   #damageFile(file: string, how: Damage): void {
-    // Nobody can tell a write of somebody else's among one's own.
+    // A write from outside cannot be detected among the program's own writes.
     if ((how === "corrupt" || how === "truncate") && !isPackage(file)) return
     const { size } = lstatSync(file)
     switch (how) {
       case "corrupt": {
         corrupt(file)
-        // A disk's clock may be too coarse to tell it from the write before.
+        // The disk's clock may be too coarse to distinguish it from the previous write.
         const later = Date.now() / 1000 + ++this.#damages
         return utimesSync(file, later, later)
       }
@@ -185,7 +185,7 @@ export class Disk {
       case "delete":
         return rmSync(file)
       case "replace":
-        // What still holds the old one goes on holding its room.
+        // Descriptors of the old file still hold its space.
         this.allowance += size + 4096
         rmSync(file)
         return writeFileSync(file, Buffer.alloc(size, 7))

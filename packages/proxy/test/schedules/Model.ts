@@ -1,29 +1,29 @@
-import type { Answer } from "./Client.ts"
+import type { ReceivedResponse } from "./Client.ts"
 import { type Package, packages } from "./Packages.ts"
-import type { Ask } from "./Step.ts"
+import type { ClientRequest } from "./Step.ts"
 
-/** What went on around a request, as far as it excuses an answer that is not the package. */
+/** The circumstances of a request that excuse a response other than the package. */
 export interface Circumstances {
-  /** The registry, its content or the credentials were touched. */
+  /** The registry, its content or the credentials were changed. */
   readonly upstream: boolean
-  /** The disk failed, or files were changed underneath. */
+  /** The disk failed, or files were changed from outside. */
   readonly disk: boolean
-  /** The program was stopped, killed or not yet told its credentials. */
+  /** The program was stopped or killed, or had not read its credentials yet. */
   readonly restart: boolean
 }
 
-/** How long a client may take nothing of its answer before the connection is closed, in milliseconds. */
+/** The time in milliseconds after which a client that does not read is disconnected. */
 export const longestSilence = 60_000
 
-const wantedOf = (ask: Ask): Package => packages[ask.wanted] ?? (packages[0] as Package)
+const wantedOf = (ask: ClientRequest): Package => packages[ask.wanted] ?? (packages[0] as Package)
 
 interface Part {
   readonly start: number
   readonly end: number
 }
 
-/** RFC 9110's reading of the Range this client sends. */
-const partOf = ({ range }: Ask, size: number): Part | "unsatisfiable" | "malformed" | undefined => {
+/** Interprets the client's Range as RFC 9110 does. */
+const partOf = ({ range }: ClientRequest, size: number): Part | "unsatisfiable" | "malformed" | undefined => {
   if (range === undefined) return undefined
   const [first, last] = range
   if (first === undefined) {
@@ -44,8 +44,12 @@ const cacheStatuses: ReadonlyArray<string> = [
   "fwd=bypass"
 ].map((status) => `registry-packages-proxy; ${status}`)
 
-/** What is wrong with an answer, by the design's words alone; nothing where it is right. */
-export const faultsOf = (ask: Ask, answer: Answer, circumstances: Circumstances): ReadonlyArray<string> => {
+/** The faults of a response, judged by docs/http.md only; none if it is right. */
+export const faultsOf = (
+  ask: ClientRequest,
+  answer: ReceivedResponse,
+  circumstances: Circumstances
+): ReadonlyArray<string> => {
   const wrong: Array<string> = []
   const want = (right: boolean, what: string) => {
     if (!right) wrong.push(what)
@@ -55,7 +59,7 @@ export const faultsOf = (ask: Ask, answer: Answer, circumstances: Circumstances)
   const { upstream } = circumstances
   want(answer.malformed === undefined, `malformed: ${answer.malformed}`)
   if (answer.outcome === "left") return wrong
-  // Closed on a client that took nothing, it is as if that one had left.
+  // A client disconnected by the send timeout counts as one that has disconnected itself.
   if (answer.outcome === "broken" && answer.stalled >= longestSilence) return wrong
   if (answer.status === 0) {
     want(upstream || circumstances.disk || circumstances.restart, "the connection broke before any answer")
@@ -120,7 +124,7 @@ export const faultsOf = (ask: Ask, answer: Answer, circumstances: Circumstances)
   want(header("cache-control") === "public, max-age=31536000, immutable", "a wrong Cache-Control")
   want(header("accept-ranges") === (bypass ? "none" : "bytes"), "a wrong Accept-Ranges")
   want(cacheStatuses.includes(header("cache-status") ?? ""), "an unknown Cache-Status")
-  // What came is always the beginning of what was asked; all of it where the answer completed.
+  // The received bytes are always a prefix of the requested ones; all of them if the response is complete.
   const body = Buffer.concat(answer.body)
   if (answer.outcome === "complete" && ask.method === "GET") {
     want(body.equals(bytes.subarray(start, end)), "a complete answer with wrong bytes")

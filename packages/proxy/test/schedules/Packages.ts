@@ -1,17 +1,17 @@
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 
-/** The cap of every schedule's cache: two of the larger packages do not fit at once. */
+/** The cap of every schedule's cache: two of the larger packages do not fit together. */
 export const cap = 1_000_000
 
-/** What its memory has room for: the smaller of the two small packages. */
+/** The size of its memory tier: the smaller of the two small packages fits. */
 export const memory = 6000
 
-/** What a package is, known without any of the program's code. */
+/** A package, defined without any of the program's code. */
 export interface Package {
   readonly name: string
   readonly image: RegistryImage.RegistryImage
-  /** Undefined where there is nothing for the platform. */
+  /** Undefined if there is no image for the platform. */
   readonly bytes: Uint8Array | undefined
   readonly compression: "gzip" | "zstd"
 }
@@ -25,7 +25,7 @@ const blobs = {
   large: blob(3, 270_000),
   larger: blob(4, 580_000),
   other: blob(5, 300_000, "sha512"),
-  // With its directories, what the cap just allows.
+  // With its directories it has exactly the size of the cap.
   full: blob(6, cap - 4 * 4096 - 512)
 } as const
 
@@ -44,7 +44,7 @@ const of = (
   compression
 })
 
-/** A handful of digests: small and large ones, shared layers, indexes, both algorithms and compressions. */
+/** A few packages: small and large, with shared layers, indexes, both algorithms and compressions. */
 export const packages: ReadonlyArray<Package> = [
   of("tiny", RegistryImage.ofPackage(blobs.tiny), blobs.tiny),
   of("small", RegistryImage.ofPackage(blobs.small), blobs.small),
@@ -69,10 +69,10 @@ export const packages: ReadonlyArray<Package> = [
   of("not for us", RegistryImage.index([{ image: foreignChild, platform: "linux/arm64" }]), undefined)
 ]
 
-/** The one that fits only where nothing else takes room. */
+/** The package that fits only into an empty cache. */
 export const full = packages.findIndex(({ name }) => name === "full")
 
-/** Those that are answered in one piece. */
+/** The packages that are sent in one piece. */
 export const small = [0, 1]
 
 export const largestSize = blobs.full.size

@@ -1,19 +1,19 @@
 import { Effect, type Fiber, Latch } from "effect"
-import { Answer, ask as send } from "./Client.ts"
+import { ReceivedResponse, ask as send } from "./Client.ts"
 import type * as Model from "./Model.ts"
 import { packages, repository } from "./Packages.ts"
-import type { Ask } from "./Step.ts"
+import type { ClientRequest } from "./Step.ts"
 import type { World } from "./World.ts"
 
-/** A request under way, with what went on around it so far. */
+/** A request in progress, with the circumstances so far. */
 export interface Pending {
-  readonly ask: Ask
-  readonly answer: Answer
+  readonly ask: ClientRequest
+  readonly answer: ReceivedResponse
   readonly fiber: Fiber.Fiber<void>
   circumstances: Model.Circumstances
 }
 
-const requestOf = ({ ifNoneMatch, ifRange, method, range, wanted }: Ask): string => {
+const requestOf = ({ ifNoneMatch, ifRange, method, range, wanted }: ClientRequest): string => {
   const digest = packages[wanted]?.image.digest
   const tag = (which: "matching" | "other") => (which === "matching" ? `"${digest}"` : '"another"')
   const lines = [
@@ -27,10 +27,14 @@ const requestOf = ({ ifNoneMatch, ifRange, method, range, wanted }: Ask): string
   return `${lines.join("\r\n")}\r\n\r\n`
 }
 
-/** Begins a request on a connection of its own. */
-export const begin = (world: World, ask: Ask, circumstances: Model.Circumstances): Effect.Effect<Pending> =>
+/** Starts a request on its own connection. */
+export const begin = (
+  world: World,
+  ask: ClientRequest,
+  circumstances: Model.Circumstances
+): Effect.Effect<Pending> =>
   Effect.gen(function* () {
-    const answer = new Answer()
+    const answer = new ReceivedResponse()
     const socket = world.run.connect()
     const fiber = yield* Effect.forkDetach(
       send({ socket, request: requestOf(ask), ask, waits: world.waits, answer })
@@ -38,21 +42,24 @@ export const begin = (world: World, ask: Ask, circumstances: Model.Circumstances
     return { ask, answer, fiber, circumstances }
   })
 
-/** A request for the whole of a package, as a simple client sends it. */
-export const simple = (wanted: number): Ask => ({
-  _tag: "Ask",
+/** A simple client's request for a whole package. */
+export const simple = (wanted: number): ClientRequest => ({
+  _tag: "ClientRequest",
   wanted,
   method: "GET",
   range: undefined,
   ifRange: undefined,
   ifNoneMatch: undefined,
-  taking: { _tag: "Whole" }
+  reading: { _tag: "Whole" }
 })
 
 /** A probe of the program itself. */
-export const probe = (world: World, path: "/healthz" | "/readyz" | "/metrics"): Effect.Effect<Answer> =>
+export const probe = (
+  world: World,
+  path: "/healthz" | "/readyz" | "/metrics"
+): Effect.Effect<ReceivedResponse> =>
   Effect.gen(function* () {
-    const answer = new Answer()
+    const answer = new ReceivedResponse()
     yield* send({
       socket: world.run.connect(),
       request: `GET ${path} HTTP/1.1\r\nHost: proxy.test\r\n\r\n`,

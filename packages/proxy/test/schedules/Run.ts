@@ -8,10 +8,10 @@ import * as Model from "./Model.ts"
 import { full, packages, registryName } from "./Packages.ts"
 import * as Requests from "./Requests.ts"
 import { pass, passUntil, settle } from "./Settling.ts"
-import { classOf, type Schedule, type Step } from "./Step.ts"
+import { faultClassOf, type Schedule, type Step } from "./Step.ts"
 import * as World from "./World.ts"
 
-/** How long a request may take whatever goes on, in milliseconds. */
+/** The maximum duration of a request under any faults, in milliseconds. */
 const longest = 20 * 60_000
 
 const redirects: Readonly<Record<Extract<Step, { readonly _tag: "Redirect" }>["to"], RegistryRedirect>> = {
@@ -37,13 +37,13 @@ const wantedIn = (step: Step): ReadonlyArray<number> => {
   return "wanted" in step ? [step.wanted] : []
 }
 
-/** What is wrong, told with when. */
+/** A violated promise, with the time. */
 class Broken extends Error {}
 
-/** Runs one schedule and fails with what does not hold. */
+/** Runs one schedule and fails with the violated promises. */
 export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   const world = yield* World.make
-  const { disk, motion, registry } = world
+  const { disk, activity, registry } = world
   const pending: Array<Requests.Pending> = []
   let circumstances: Model.Circumstances = { upstream: false, disk: false, restart: false }
   let at = "the start"
@@ -51,7 +51,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
 
   const fail = (what: string) => Effect.die(new Broken(`${what} (after ${at})`))
 
-  // What happens excuses what is under way too.
+  // Faults excuse requests in progress too.
   const touch = (changes: Partial<Model.Circumstances>): void => {
     circumstances = { ...circumstances, ...changes }
     for (const request of pending) request.circumstances = { ...request.circumstances, ...changes }
@@ -86,7 +86,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
 
   const perform = Effect.fnUntraced(function* (step: Step) {
     switch (step._tag) {
-      case "Ask":
+      case "ClientRequest":
         return void pending.push(yield* Requests.begin(world, step, circumstances))
       case "Crowd":
         for (const caller of step.callers) pending.push(yield* Requests.begin(world, caller, circumstances))
@@ -121,9 +121,9 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
         return yield* world.run.faults.set()
       case "File":
         touch({ disk: true })
-        // What nobody could tell from the program's own doing is done once that is over.
-        if (step.how === "corrupt, time put back") yield* settle(motion)
-        return disk.damage(step, motion)
+        // Damage that cannot be told from the program's own writes waits until those are over.
+        if (step.how === "corrupt, time put back") yield* settle(activity)
+        return disk.damage(step, activity)
       case "Between":
         touch({ disk: true })
         disk.setTrap(step)
@@ -138,11 +138,11 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
       case "LetGo":
         return yield* letGo
       case "Time":
-        return yield* pass(motion, step.millis)
+        return yield* pass(activity, step.millis)
       case "Probe":
         return yield* probe
       case "Settle":
-        return yield* settle(motion)
+        return yield* settle(activity)
     }
   })
 
@@ -158,7 +158,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
     }
   })
 
-  /** What must hold at any time. */
+  /** Checks the promises that must hold at any time. */
   const check = Effect.gen(function* () {
     disk.look()
     if (disk.excess > 0) return yield* fail(`the cache takes ${disk.excess} bytes more than its cap`)
@@ -177,7 +177,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
     if (!diskFaulted) yield* checkPulls
   })
 
-  /** A fill a digest: more pulls of one layer at a time than it has digests are those of requests that pass by. */
+  /** Checks that each digest has at most one fill: further concurrent pulls of a layer must be of requests that bypass. */
   const checkPulls = Effect.gen(function* () {
     const open = new Map<string, number>()
     for (const { operation, outcome, reference } of yield* registry.requests) {
@@ -201,10 +201,10 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
 
   const allEnded = () => pending.every(({ answer }) => answer.outcome !== undefined)
   const isForgotten = ({ answer, ask }: Requests.Pending) =>
-    ask.taking._tag === "Forget" && answer.received >= ask.taking.at
+    ask.reading._tag === "Forget" && answer.received >= ask.reading.at
 
   for (const [index, step] of schedule.steps.entries()) {
-    const its = classOf(step)
+    const its = faultClassOf(step)
     if (its !== undefined && !schedule.on[its]) continue
     at = `step ${index}, ${JSON.stringify(step)}`
     yield* perform(step)
@@ -213,13 +213,13 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
 
   at = "all steps, faults as they are"
   yield* letGo
-  yield* passUntil(motion, longest, () =>
+  yield* passUntil(activity, longest, () =>
     pending.every((request) => isForgotten(request) || request.answer.outcome !== undefined)
   )
-  // Longer than anybody has to be waited for who takes nothing.
-  if (pending.some(isForgotten)) yield* pass(motion, 2 * Model.longestSilence)
+  // Longer than the send timeout.
+  if (pending.some(isForgotten)) yield* pass(activity, 2 * Model.longestSilence)
   yield* world.waits.over.open
-  if (!(yield* passUntil(motion, longest, allEnded))) {
+  if (!(yield* passUntil(activity, longest, allEnded))) {
     return yield* fail(
       `${pending.length} requests did not end in time: ${JSON.stringify(
         pending.map(({ answer, ask }) => ({ ask, head: answer.head, bytes: answer.bodyLength }))
@@ -234,20 +234,20 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   yield* registry.setAuth({ _tag: "None" })
   yield* world.run.faults.set()
   yield* world.run.login("right")
-  // Past cool-downs, last fills, and connections kept.
-  yield* pass(motion, 70_000)
+  // After cool-downs, last fills and idle connections.
+  yield* pass(activity, 70_000)
   circumstances = { upstream: false, disk: false, restart: false }
-  // Whatever was touched, and what needs all the room there is.
+  // Every package that was damaged, and the one that needs the whole cap.
   const touched = new Set(schedule.steps.flatMap(wantedIn))
   const order = [...touched, full]
   for (const wanted of order) {
-    // A file damaged behind the cache's back may break the one answer that finds out.
+    // A file damaged behind the cache's back may abort the one response that detects it.
     for (const attempt of [1, 2]) {
       const request = yield* Requests.begin(world, Requests.simple(wanted), {
         ...circumstances,
         disk: attempt === 1 && (schedule.on.files || schedule.on.disk)
       })
-      if (!(yield* passUntil(motion, 60_000, () => request.answer.outcome !== undefined))) {
+      if (!(yield* passUntil(activity, 60_000, () => request.answer.outcome !== undefined))) {
         return yield* fail(`${packages[wanted]?.name} does not come any more`)
       }
       pending.push(request)
@@ -262,7 +262,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
         break
       }
     }
-    yield* settle(motion)
+    yield* settle(activity)
   }
   yield* probe
   const readiness = yield* Requests.probe(world, "/readyz")
@@ -271,7 +271,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   }
   const isIdle = () =>
     openFiles(disk.directory).length === 0 && disk.list().every((file) => !file.includes("/ingest-"))
-  for (let turn = 0; turn < 100 && !isIdle(); turn++) yield* settle(motion)
+  for (let turn = 0; turn < 100 && !isIdle(); turn++) yield* settle(activity)
   if (!isIdle()) {
     return yield* fail(`left behind: ${JSON.stringify([openFiles(disk.directory), disk.list()])}`)
   }
@@ -281,7 +281,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
 
   at = "the stop"
   const ending = yield* Effect.forkChild(world.run.stop)
-  if (!(yield* passUntil(motion, 60_000, () => ending.pollUnsafe() !== undefined))) {
+  if (!(yield* passUntil(activity, 60_000, () => ending.pollUnsafe() !== undefined))) {
     return yield* fail("the program did not stop")
   }
   if (openFiles(disk.directory).length > 0) return yield* fail("files open after the stop")

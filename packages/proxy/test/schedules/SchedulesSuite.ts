@@ -6,13 +6,13 @@ import { run } from "./Run.ts"
 import { type Schedule, schedule } from "./Step.ts"
 import { services } from "./World.ts"
 
-/** Milliseconds that one schedule, which takes some 100, may take: of CPU, and on a machine with others to serve. */
+/** Limits of one schedule, which takes about 100 ms: of CPU time, and of real time on a busy machine. */
 const watchdog = { cpu: 30_000, real: 300_000, every: 1000 }
 
-/** After how many runs a long test says that it goes on. */
+/** Runs after which a long test reports progress. */
 const saidEvery = 1000
 
-// What fits beside the other tests; CI runs more.
+// Few enough to run with the other tests; CI runs more.
 const defaultRuns = 300
 
 const settings = Config.all({
@@ -21,7 +21,7 @@ const settings = Config.all({
   path: Config.String("SCHEDULES_PATH").pipe(Config.withDefault(""))
 })
 
-/** Runs a schedule in a world of its own; nothing it began is alive afterwards. */
+/** Runs a schedule in its own world. Nothing that it started is alive afterwards. */
 const check = async (schedule: Schedule): Promise<void> => {
   let active = 0
   const program = run(schedule).pipe(
@@ -50,7 +50,7 @@ const check = async (schedule: Schedule): Promise<void> => {
 }
 
 /**
- * The test itself, as one of `parts` files that run side by side: each takes its part of the runs, from a seed of its own.
+ * The test, as one of `parts` files that run in parallel: each has its part of the runs and its own seed.
  */
 export const suite = (parts: number): void => {
   const { path, seed, ...asked } = Effect.runSync(settings)

@@ -2,29 +2,29 @@ import { installed } from "@registry-packages-proxy/testkit/machine/CountingSche
 import { VirtualTime } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { Effect, type Fiber } from "effect"
 
-/** What tells whether anything still moves without time passing. */
-export class Motion {
-  /** Calls to the file system under way: they end by themselves, in real time. */
+/** Counts the steps of everything that proceeds without time passing. */
+export class Activity {
+  /** File system calls in progress. They end in real time. */
   files = 0
-  /** Steps taken so far by sockets and the registry. */
+  /** Steps of sockets and the registry so far. */
   steps = 0
   readonly moved = (): void => {
     this.steps++
   }
 }
 
-/** Turns of the event loop without a step of anybody after which nothing is thought to move. */
+/** Turns of the event loop without any step, after which everything counts as settled. */
 const quietTurns = 6
 
-/** Returns when nothing moves any more but by time. Where that is judged too early, time passes a little early: it may. */
-export const settle = (motion: Motion): Effect.Effect<void> =>
+/** Waits until nothing proceeds without time passing. If it returns too early, time passes a little early, which is allowed. */
+export const settle = (activity: Activity): Effect.Effect<void> =>
   Effect.callback((resume) => {
     const scheduler = installed()
     let quiet = 0
-    let before = motion.steps
+    let before = activity.steps
     const look = () => {
-      if (motion.files > 0 || motion.steps !== before || scheduler.pending > 0) {
-        before = motion.steps
+      if (activity.files > 0 || activity.steps !== before || scheduler.pending > 0) {
+        before = activity.steps
         quiet = 0
       } else if (++quiet > quietTurns) return resume(Effect.void)
       setImmediate(look)
@@ -32,32 +32,36 @@ export const settle = (motion: Motion): Effect.Effect<void> =>
     setImmediate(look)
   })
 
-/** Lets time pass, as many milliseconds as told, stopping wherever something waits for it. */
-export const pass = Effect.fnUntraced(function* (motion: Motion, millis: number) {
+/** Lets `millis` of virtual time pass, pausing at each time that something waits for. */
+export const pass = Effect.fnUntraced(function* (activity: Activity, millis: number) {
   const time = yield* VirtualTime
   const until = time.now() + millis
-  yield* settle(motion)
+  yield* settle(activity)
   while (time.now() < until) {
     const due = Math.min(time.nextDue() ?? until, until)
     yield* time.advance(Math.max(1, due - time.now()))
-    yield* settle(motion)
+    yield* settle(activity)
   }
 })
 
-/** Lets time pass until `done`, at most so many milliseconds; tells whether it came to that. */
-export const passUntil = Effect.fnUntraced(function* (motion: Motion, millis: number, done: () => boolean) {
+/** Lets virtual time pass until `done` returns true, at most `millis`. Returns true if it did. */
+export const passUntil = Effect.fnUntraced(function* (
+  activity: Activity,
+  millis: number,
+  done: () => boolean
+) {
   const time = yield* VirtualTime
   const until = time.now() + millis
-  yield* settle(motion)
+  yield* settle(activity)
   while (!done()) {
     const due = time.nextDue()
     if (due === undefined || due > until) return false
     yield* time.advance(Math.max(1, due - time.now()))
-    yield* settle(motion)
+    yield* settle(activity)
   }
   return true
 })
 
-/** As `passUntil`, for a fiber's end. */
-export const passUntilEnd = (motion: Motion, millis: number, fiber: Fiber.Fiber<unknown, unknown>) =>
-  passUntil(motion, millis, () => fiber.pollUnsafe() !== undefined)
+/** Lets virtual time pass until a fiber ends, as `passUntil` does. */
+export const passUntilEnd = (activity: Activity, millis: number, fiber: Fiber.Fiber<unknown, unknown>) =>
+  passUntil(activity, millis, () => fiber.pollUnsafe() !== undefined)

@@ -3,35 +3,35 @@ import type { FileFault } from "@registry-packages-proxy/testkit/blob-store/Faul
 import * as fc from "fast-check"
 import { largestSize, packages, small } from "./Packages.ts"
 
-/** How a client takes its answer. */
-export type Taking =
+/** The way a client reads its response. */
+export type ReadBehaviour =
   | { readonly _tag: "Whole" }
-  /** Leaves after so many bytes of the answer, head included. */
+  /** Disconnects after so many bytes of the response, head included. */
   | { readonly _tag: "Leave"; readonly at: number; readonly how: "close" | "reset" }
-  /** Leaves after so many turns of the event loop, whatever it has by then. */
+  /** Disconnects after so many turns of the event loop. */
   | { readonly _tag: "Abandon"; readonly turns: number; readonly how: "close" | "reset" }
-  /** Stops reading there, until the stalled are let go on. */
+  /** Stops reading after so many bytes, until stalled clients are resumed. */
   | { readonly _tag: "Stall"; readonly at: number }
-  /** Stops reading there for good, and stays. */
+  /** Stops reading after so many bytes for ever, and stays connected. */
   | { readonly _tag: "Forget"; readonly at: number }
-  /** Takes so many bytes a second. */
+  /** Reads so many bytes per second. */
   | { readonly _tag: "Drip"; readonly bytes: number }
 
-/** One request. */
-export interface Ask {
-  readonly _tag: "Ask"
+/** A client's request. */
+export interface ClientRequest {
+  readonly _tag: "ClientRequest"
   readonly wanted: number
   readonly method: "GET" | "HEAD"
   readonly range: readonly [number | undefined, number | undefined] | undefined
   readonly ifRange: "matching" | "other" | undefined
   readonly ifNoneMatch: "matching" | "other" | "any" | undefined
-  readonly taking: Taking
+  readonly reading: ReadBehaviour
 }
 
 export type Step =
-  | Ask
-  /** Several callers at once, each of whom leaves before long. */
-  | { readonly _tag: "Crowd"; readonly callers: ReadonlyArray<Ask> }
+  | ClientRequest
+  /** Several concurrent callers that disconnect soon. */
+  | { readonly _tag: "Crowd"; readonly callers: ReadonlyArray<ClientRequest> }
   | { readonly _tag: "Registry"; readonly faults: FaultArbitrary.PlannedFaults }
   | { readonly _tag: "HealRegistry" }
   | {
@@ -53,7 +53,7 @@ export type Step =
       readonly at: number
       readonly how: Damage | "corrupt, time put back" | "delete all"
     }
-  /** A package is asked for, and something done to the next file that is looked at, or just about to be read. */
+  /** Requests a package, and damages the next file when the program looks at it or is about to read it. */
   | {
       readonly _tag: "Between"
       readonly wanted: number
@@ -66,21 +66,21 @@ export type Step =
   | { readonly _tag: "Probe" }
   | { readonly _tag: "Settle" }
 
-/** What is done to a file by somebody else. */
+/** The damage done to a file from outside. */
 export type Damage = "corrupt" | "truncate" | "delete" | "replace" | "touch"
 
-/** A schedule: its steps, of which those of a class that is off are passed over. */
+/** A schedule: its steps, of which those of a disabled class are skipped. */
 export interface Schedule {
-  /** After how many operations every fiber yields, so that others come between; Effect's own number where undefined. */
+  /** Operations after which a fiber yields, so that others interleave; Effect's own number if undefined. */
   readonly yields: number | undefined
-  readonly on: Readonly<Record<Class, boolean>>
+  readonly on: Readonly<Record<FaultClass, boolean>>
   readonly steps: ReadonlyArray<Step>
 }
 
-export type Class = "registry" | "credentials" | "disk" | "files" | "restart" | "clients"
+export type FaultClass = "registry" | "credentials" | "disk" | "files" | "restart" | "clients"
 
-/** What can go wrong comes in classes, so that many schedules have few of them and can promise more. */
-export const classOf = (step: Step): Class | undefined => {
+/** The class of a step. Schedules with few classes of faults must keep more promises. */
+export const faultClassOf = (step: Step): FaultClass | undefined => {
   switch (step._tag) {
     case "Registry":
     case "Redirect":
@@ -97,8 +97,8 @@ export const classOf = (step: Step): Class | undefined => {
       return "files"
     case "Restart":
       return "restart"
-    case "Ask":
-      return step.taking._tag === "Whole" ? undefined : "clients"
+    case "ClientRequest":
+      return step.reading._tag === "Whole" ? undefined : "clients"
     case "Crowd":
       return "clients"
     default:
@@ -112,15 +112,15 @@ const optional = <A>(arbitrary: fc.Arbitrary<A>, freq = 4) => fc.option(arbitrar
 
 const how = fc.constantFrom("close" as const, "reset" as const)
 
-// A package that is not in memory takes some tens of turns.
-const abandon: fc.Arbitrary<Taking> = fc.record({
+// A package that is not in memory takes a few tens of turns.
+const abandon: fc.Arbitrary<ReadBehaviour> = fc.record({
   _tag: fc.constant("Abandon" as const),
   turns: fc.nat(60),
   how
 })
 
-const taking: fc.Arbitrary<Taking> = fc.oneof(
-  { weight: 4, arbitrary: fc.constant<Taking>({ _tag: "Whole" }) },
+const reading: fc.Arbitrary<ReadBehaviour> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant<ReadBehaviour>({ _tag: "Whole" }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -130,28 +130,33 @@ const taking: fc.Arbitrary<Taking> = fc.oneof(
     })
   },
   { weight: 2, arbitrary: abandon },
-  { weight: 1, arbitrary: offset.map((at): Taking => ({ _tag: "Stall", at })) },
-  { weight: 1, arbitrary: offset.map((at): Taking => ({ _tag: "Forget", at })) },
+  { weight: 1, arbitrary: offset.map((at): ReadBehaviour => ({ _tag: "Stall", at })) },
+  { weight: 1, arbitrary: offset.map((at): ReadBehaviour => ({ _tag: "Forget", at })) },
   {
     weight: 1,
-    arbitrary: fc.integer({ min: 20_000, max: 400_000 }).map((bytes): Taking => ({ _tag: "Drip", bytes }))
+    arbitrary: fc
+      .integer({ min: 20_000, max: 400_000 })
+      .map((bytes): ReadBehaviour => ({ _tag: "Drip", bytes }))
   }
 )
 
 const range = optional(fc.tuple(optional(offset, 8), optional(offset, 3)), 1)
 
-const askFor = (wanted: fc.Arbitrary<number>, taking: fc.Arbitrary<Taking>): fc.Arbitrary<Ask> =>
+const askFor = (
+  wanted: fc.Arbitrary<number>,
+  reading: fc.Arbitrary<ReadBehaviour>
+): fc.Arbitrary<ClientRequest> =>
   fc.record({
-    _tag: fc.constant("Ask" as const),
+    _tag: fc.constant("ClientRequest" as const),
     wanted,
     method: fc.constantFrom("GET" as const, "GET" as const, "GET" as const, "HEAD" as const),
     range: range.map((range) => (range?.[0] === undefined && range?.[1] === undefined ? undefined : range)),
     ifRange: optional(fc.constantFrom("matching" as const, "other" as const), 1),
     ifNoneMatch: optional(fc.constantFrom("matching" as const, "other" as const, "any" as const), 1),
-    taking
+    reading
   })
 
-const ask = askFor(wanted, taking)
+const ask = askFor(wanted, reading)
 
 const crowd: fc.Arbitrary<Step> = wanted
   .chain((one) => fc.array(askFor(fc.constant(one), abandon), { minLength: 2, maxLength: 5 }))
@@ -213,7 +218,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       _tag: tagged("Between"),
-      // Small ones are read at once, before anything is sent.
+      // Small packages are read completely before anything is sent.
       wanted: fc.oneof(wanted, fc.constantFrom(...small)),
       moment: fc.constantFrom("looked at", "read"),
       how: damage
@@ -238,7 +243,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 export const schedule: fc.Arbitrary<Schedule> = fc.record({
-  // One of three; 3 is the least that Effect itself stands.
+  // One of three; 3 is the smallest number that Effect supports.
   yields: fc.oneof(
     { weight: 2, arbitrary: fc.constant(undefined) },
     { weight: 1, arbitrary: fc.constantFrom(3, 3, 4, 5, 7, 11) }

@@ -19,12 +19,12 @@ import { layerPlain } from "../../src/http/server/Listener.ts"
 import { makePlainServer } from "../../src/http/server/NodeServer.ts"
 import { Disk } from "./Disk.ts"
 import { cap, memory, packages, registryName, repository } from "./Packages.ts"
-import { Motion, passUntilEnd } from "./Settling.ts"
+import { Activity, passUntilEnd } from "./Settling.ts"
 import type { Step } from "./Step.ts"
 
 export const account = { username: "user", password: "right" }
 
-/** How much of an answer may be under way to a client that does not read. */
+/** Bytes of a response that are buffered for a client that does not read. */
 const socketBuffer = 64 * 1024
 
 type Login = Extract<Step, { readonly _tag: "Login" }>["login"]
@@ -55,14 +55,14 @@ const eventOf = (login: Login): Feed.FeedEvent => {
   }
 }
 
-/** One run of the program, from its start to its stop or its end by a crash. */
+/** One run of the program, from its start to its stop or crash. */
 const begin = Effect.fnUntraced(function* (options: {
   readonly disk: Disk
-  readonly motion: Motion
+  readonly activity: Activity
   readonly upstream: Upstream["Service"]
   readonly synced: boolean
 }) {
-  const { disk, motion, upstream } = options
+  const { disk, activity, upstream } = options
   const scope = yield* Scope.make()
   const server = makePlainServer()
   const feed = yield* CredentialStoreFeed.make("credentials file test.yaml", 0, "credentials-files")
@@ -70,7 +70,7 @@ const begin = Effect.fnUntraced(function* (options: {
   const { fileSystem, inodeChanges } = disk.files(
     yield* FileSystem.FileSystem,
     yield* InodeChanges,
-    motion,
+    activity,
     () => dead
   )
   const files = Layer.fresh(layerFaulty).pipe(
@@ -99,13 +99,13 @@ const begin = Effect.fnUntraced(function* (options: {
     faults: Context.get(context, FileFaults),
     login: (login: Login) => feed.send(eventOf(login)),
     connect: (): MemorySocket => {
-      const [client, socket] = MemorySocket.pair(socketBuffer, motion.moved)
+      const [client, socket] = MemorySocket.pair(socketBuffer, activity.moved)
       server.emit("connection", socket)
       return client
     },
-    /** Stops as SIGTERM does. */
+    /** Stops the program as SIGTERM does. */
     stop: Scope.close(scope, Exit.void),
-    /** Ends as a kill does: from now on nothing reaches the disk, and every connection is closed. */
+    /** Ends the program as SIGKILL does: nothing reaches the disk any more, and every connection is closed. */
     crash: Effect.suspend(() => {
       dead = true
       server.closeAllConnections()
@@ -116,7 +116,7 @@ const begin = Effect.fnUntraced(function* (options: {
 
 export type Run = Effect.Success<ReturnType<typeof begin>>
 
-/** A registry, a disk, and the program between them and its clients, through restarts. */
+/** A registry, a disk, and the program between them and its clients, across restarts. */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const directory = yield* Effect.orDie(
@@ -124,30 +124,30 @@ export const make = Effect.gen(function* () {
       (yield* fs.exists("/dev/shm").pipe(Effect.orDie)) ? { directory: "/dev/shm" } : {}
     )
   )
-  const motion = new Motion()
+  const activity = new Activity()
   const disk = new Disk(`${directory}/cache`, cap)
-  const { registry, upstream } = yield* TestRegistry.makeInProcess({ moved: motion.moved })
+  const { registry, upstream } = yield* TestRegistry.makeInProcess({ moved: activity.moved })
   for (const { image } of packages) yield* registry.put(registryName, image)
-  const start = (synced: boolean) => begin({ disk, motion, upstream, synced })
+  const start = (synced: boolean) => begin({ disk, activity, upstream, synced })
   return {
-    motion,
+    activity,
     disk,
     registry,
     start,
     run: yield* start(true),
-    /** What faults that wait are waiting for; opened, and made anew, when the registry heals. */
+    /** Opened and replaced when the registry recovers: waiting faults wait for it. */
     healed: Latch.makeUnsafe(false),
-    /** What clients that do not read wait for. */
+    /** The latches that clients that do not read wait for. */
     waits: { letGo: Latch.makeUnsafe(false), over: Latch.makeUnsafe(false) }
   }
 })
 
 export type World = Effect.Success<typeof make>
 
-/** Ends this run and begins the next one on the same directory; tells whether it ended in time. */
+/** Ends this run and starts the next one on the same directory. Returns true if the run ended in time. */
 export const restart = Effect.fnUntraced(function* (world: World, how: "crash" | "stop", synced: boolean) {
   const ending = yield* Effect.forkChild(how === "crash" ? world.run.crash : world.run.stop)
-  const ended = yield* passUntilEnd(world.motion, 120_000, ending)
+  const ended = yield* passUntilEnd(world.activity, 120_000, ending)
   if (!ended) return false
   world.disk.allowance = 0
   world.run = yield* world.start(synced)
