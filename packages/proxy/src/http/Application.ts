@@ -6,7 +6,7 @@ import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import * as Metrics from "../metrics/Metrics.ts"
 import * as OpenMetrics from "../metrics/OpenMetrics.ts"
-import * as ProcessFigures from "../metrics/ProcessFigures.ts"
+import * as ProcessMetrics from "../metrics/ProcessMetrics.ts"
 import { Refresh } from "../metrics/Refresh.ts"
 import type { Gate } from "./access/Access.ts"
 import { Lifecycle } from "./request/Lifecycle.ts"
@@ -59,7 +59,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const lifecycle = yield* Lifecycle
   const answerPackage = yield* PackageHandler.make(options.platform)
   const { exemplars, measure } = yield* RequestMetrics.make
-  const updateFigures = yield* ProcessFigures.make
+  const updateProcessMetrics = yield* ProcessMetrics.make
   const log = yield* RequestLog.make(measure)
   const spans = yield* ServerSpans.make
   const fastPath = yield* MemoryFastPath.make({ platform: options.platform, maxPackages, log })
@@ -74,7 +74,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const isReady = Effect.map(credentials.status, ({ synced }) => synced && !lifecycle.isDraining())
 
   const refresh = Effect.andThen(
-    updateFigures,
+    updateProcessMetrics,
     Effect.flatMap(isReady, (ready) => Metric.update(Metrics.ready, ready ? 1 : 0))
   )
   const refreshes = yield* Refresh
@@ -84,7 +84,7 @@ export const make = Effect.fnUntraced(function* (options: {
     Effect.gen(function* () {
       yield* refresh
       const text = yield* PrometheusMetrics.format()
-      return OpenMetrics.isAskedFor(accept)
+      return OpenMetrics.isPreferred(accept)
         ? plainText(200, OpenMetrics.fromPrometheus(text, exemplars), OpenMetrics.contentType)
         : plainText(200, text, "text/plain; version=0.0.4; charset=utf-8")
     })

@@ -1,19 +1,19 @@
-/** A measurement, and the trace that it was made in. */
+/** A measurement with its trace. */
 export interface Exemplar {
   readonly traceId: string
   readonly value: number
-  /** Milliseconds since the epoch. */
-  readonly at: number
+  /** The time of the measurement, in milliseconds since the epoch. */
+  readonly timeMillis: number
 }
 
 /**
- * The last traced measurement of each bucket of a histogram's series. Bounded, since series and buckets are: `series` is a
- * metric's name and labels as Prometheus' text has them.
+ * The last traced measurement of each bucket of each histogram series. Their number is bounded, since series and buckets are.
+ * A series is a metric's name with labels, as in Prometheus' text format.
  */
 export class Exemplars {
   readonly #bySeries = new Map<string, Map<number, Exemplar>>()
 
-  note(series: string, boundaries: ReadonlyArray<number>, exemplar: Exemplar): void {
+  record(series: string, boundaries: ReadonlyArray<number>, exemplar: Exemplar): void {
     let buckets = this.#bySeries.get(series)
     if (buckets === undefined) {
       buckets = new Map()
@@ -25,7 +25,7 @@ export class Exemplars {
     )
   }
 
-  /** The exemplar of one bucket, by its upper boundary. */
+  /** The exemplar of a bucket with this upper boundary. */
   find(series: string, boundary: number): Exemplar | undefined {
     return this.#bySeries.get(series)?.get(boundary)
   }

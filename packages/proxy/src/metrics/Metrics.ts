@@ -13,89 +13,91 @@ const telemetryLostTotal = Metric.counter(`${prefix}_telemetry_lost_total`, {
 const signals = ["traces", "metrics", "logs"] as const
 const lost = labelled(telemetryLostTotal, { signal: signals })
 
-/** Counts what could not be exported. */
+/** The counter of items that could not be exported. */
 export const telemetryLost = (signal: (typeof signals)[number]) => lost({ signal })
 
 const requestsTotal = Metric.counter(`${prefix}_requests_total`, {
   description:
-    "Requests answered, by handler, method and status code; 499: the client left before its answer",
+    "Requests answered, by handler, method and status code; 499: the client disconnected before the response",
   incremental: true
 })
 
 /** Counts requests answered; the handler is a route's name, or `unknown`. */
 export const requests = labelled(requestsTotal, { handler: others, method: others, code: others })
 
-/** 1 where V8 refused the code that came with the executable. */
+/** 1 if V8 rejected the executable's code cache. */
 export const codeCacheRejected = Metric.gauge(`${prefix}_code_cache_rejected`, {
   description:
-    "1 while V8 runs code it compiled itself, since it refused what came with the executable; else 0"
+    "1 if V8 rejected the executable's code cache and compiles the program itself; else 0"
 })
 
-/** Connections closed because the client took nothing of what was sent to it. */
+/** Connections closed because the client stopped reading or sending. */
 export const stalledConnections = Metric.counter(`${prefix}_stalled_connections_total`, {
   description:
-    "Connections closed because their client took no byte of a response for 60 seconds, or sent requests ahead of answers and nothing more for 75",
+    "Connections closed because their client read no byte of a response for 60 seconds, " +
+    "or pipelined requests and sent nothing more for 75 seconds",
   incremental: true
 })
 
-/** Seconds from 1 ms to 10 min. */
+/** The boundaries of histograms: seconds from 1 ms to 10 min. */
 export const boundaries = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600
 ]
 
-/** The cache result of a request; none for a problem, or another path. */
+/** The cache result of a request; `none` for a problem or another path. */
 export const cacheLabels = [...cacheResults, "none"] as const
 export type CacheLabel = (typeof cacheLabels)[number]
 
 const firstByteSeconds = Metric.histogram(`${prefix}_request_first_byte_seconds`, {
   description:
-    "Seconds from a package request's head to the first byte of its answer, by cache result: hit, memory, miss, collapsed, bypass, none (a problem)",
+    "Seconds from a package request's head to the first byte of its response, by cache result: " +
+    "hit, memory, miss, collapsed, bypass, none (a problem)",
   boundaries
 })
 
 const requestSecondsTotal = Metric.histogram(`${prefix}_request_seconds`, {
-  description: "Seconds from a request's head to the end of its answer, by handler and cache result",
+  description: "Seconds from a request's head to the end of its response, by handler and cache result",
   boundaries
 })
 
 const responseBytesTotal = Metric.counter(`${prefix}_response_bytes_total`, {
-  description: "Bytes of bodies handed to connections of package requests, by cache result",
+  description: "Bytes of response bodies of package requests, by cache result",
   incremental: true
 })
 
 const buildInfoGauge = Metric.gauge(`${prefix}_build_info`, {
-  description: "1; the labels tell the version of the program and of Node that it runs on"
+  description: "Always 1; the labels are the versions of the program and of Node"
 })
 
-/** Seconds to the first byte of a package's answer. */
+/** Seconds to the first byte of a package response. */
 export const firstByte = labelled(firstByteSeconds, { cache: cacheLabels }, boundaries)
 
-/** Seconds to the end of an answer. */
+/** Seconds to the end of a response. */
 export const requestSeconds = labelled(
   requestSecondsTotal,
   { handler: others, cache: cacheLabels },
   boundaries
 )
 
-/** Bytes of packages, and of problems in place of them. */
+/** Bytes of response bodies of package requests. */
 export const responseBytes = labelled(responseBytesTotal, { cache: cacheLabels })
 
 export const buildInfo = labelled(buildInfoGauge, { version: others, node: others })
 
-/** 1 while the program is ready, as /readyz tells it. */
+/** 1 while /readyz answers 200, else 0. */
 export const ready = Metric.gauge(`${prefix}_ready`, {
   description: "1 while /readyz answers 200, else 0"
 })
 
-/** The memory that the program may have, in bytes. */
+/** The memory limit of the program's control group, in bytes. */
 export const memoryLimit = Metric.gauge(`${prefix}_memory_limit_bytes`, {
-  description: "Bytes of memory that the program's control group may have; absent where it has no limit"
+  description: "Memory limit of the program's control group in bytes; absent if there is none"
 })
 
-// The names that Prometheus' own clients give to figures of a process.
+// The following names are those of Prometheus' client libraries.
 
 export const cpuSeconds = Metric.counter("process_cpu_seconds_total", {
-  description: "Seconds of processor time, of user and system",
+  description: "CPU time of user and system, in seconds",
   incremental: true
 })
 
@@ -104,7 +106,7 @@ export const residentMemory = Metric.gauge("process_resident_memory_bytes", {
 })
 
 export const startTime = Metric.gauge("process_start_time_seconds", {
-  description: "When the process began, in seconds since the epoch"
+  description: "Start time of the process, in seconds since the epoch"
 })
 
 export const openDescriptors = Metric.gauge("process_open_fds", {
@@ -112,13 +114,13 @@ export const openDescriptors = Metric.gauge("process_open_fds", {
 })
 
 export const maxDescriptors = Metric.gauge("process_max_fds", {
-  description: "The most file descriptors that may be open"
+  description: "Maximum number of open file descriptors"
 })
 
 export const heapUsed = Metric.gauge("nodejs_heap_size_used_bytes", {
-  description: "Bytes of V8's heap that are in use"
+  description: "Bytes in use of V8's heap"
 })
 
 export const eventLoopUtilization = Metric.gauge("nodejs_eventloop_utilization_ratio", {
-  description: "The share of time since the figure before in which the event loop did not wait, from 0 to 1"
+  description: "Share of time since the previous scrape in which the event loop was busy, from 0 to 1"
 })

@@ -7,8 +7,8 @@ const qualityOf = (member: string): number => {
   return quality === undefined ? 1 : Number(quality)
 }
 
-/** True where a scraper prefers OpenMetrics to Prometheus' older text (RFC 9110, section 12.5.1). */
-export const isAskedFor = (accept: string | undefined): boolean => {
+/** True if an Accept header prefers OpenMetrics to Prometheus' text format (RFC 9110, section 12.5.1). */
+export const isPreferred = (accept: string | undefined): boolean => {
   let open = 0
   let plain = 0
   for (const member of (accept ?? "").split(",")) {
@@ -24,23 +24,23 @@ const bucket = /^(.*?),?le="([^"]+)"$/
 
 const canonical = (boundary: string): string => (/^\d+$/.test(boundary) ? `${boundary}.0` : boundary)
 
-/** A bucket's boundary as OpenMetrics writes it, and the trace of a measurement in it. */
+/** A bucket's line with its boundary in OpenMetrics notation, and its exemplar. */
 const bucketLine = (line: string, exemplars: Exemplars): string => {
   const [, name = "", labels = "", count = ""] = sample.exec(line) ?? []
-  const [, own = "", boundary = ""] = bucket.exec(labels) ?? []
-  const head = `${name}{${own === "" ? "" : `${own},`}le="${canonical(boundary)}"} ${count}`
+  const [, otherLabels = "", boundary = ""] = bucket.exec(labels) ?? []
+  const head = `${name}{${otherLabels === "" ? "" : `${otherLabels},`}le="${canonical(boundary)}"} ${count}`
   const found = exemplars.find(
-    `${name.slice(0, -"_bucket".length)}{${own}}`,
+    `${name.slice(0, -"_bucket".length)}{${otherLabels}}`,
     boundary === "+Inf" ? Number.POSITIVE_INFINITY : Number(boundary)
   )
   return found === undefined
     ? head
-    : `${head} # {trace_id="${found.traceId}"} ${found.value} ${(found.at / 1000).toFixed(3)}`
+    : `${head} # {trace_id="${found.traceId}"} ${found.value} ${(found.timeMillis / 1000).toFixed(3)}`
 }
 
 /**
- * Prometheus' text as OpenMetrics: counters' families without `_total`, quotes in help escaped, boundaries as floating-point
- * numbers, exemplars, and the end marked.
+ * Converts Prometheus' text format to OpenMetrics: names counter families without `_total`, escapes quotes in help texts,
+ * writes boundaries as floating-point numbers, adds exemplars and the end mark.
  *
  * Source: OpenMetrics 1.0, "Text format".
  */

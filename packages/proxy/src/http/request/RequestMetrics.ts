@@ -51,10 +51,10 @@ export const make: Effect.Effect<RequestMetrics> = Effect.gen(function* () {
   const update = ({ histogram, name }: Series, seconds: number, traceId: string | undefined): void => {
     histogram.updateUnsafe(seconds, context)
     if (traceId === undefined) return
-    exemplars.note(name, Metrics.boundaries, {
+    exemplars.record(name, Metrics.boundaries, {
       traceId,
       value: seconds,
-      at: clock.currentTimeMillisUnsafe()
+      timeMillis: clock.currentTimeMillisUnsafe()
     })
   }
 

@@ -4,10 +4,10 @@ import { version } from "../build/Version.ts"
 
 const { readdir, readFile } = process.getBuiltinModule("node:fs")
 
-/** Of Linux; undefined elsewhere. */
+/** The number of open file descriptors; undefined outside of Linux. */
 const openDescriptors: Effect.Effect<number | undefined> = Effect.callback((resume) => {
   readdir("/proc/self/fd", (error, names) =>
-    // One is the directory itself.
+    // One of them is the directory itself.
     resume(Effect.succeed(error === null ? names.length - 1 : undefined))
   )
 })
@@ -19,16 +19,16 @@ const maxDescriptors: Effect.Effect<number | undefined> = Effect.callback((resum
   })
 })
 
-/** Node tells of no limit by 0, or by a number larger than any memory. */
+/** The memory limit; Node returns 0 or a huge number if there is none. */
 const memoryLimit = (): number | undefined => {
   const limit = process.constrainedMemory()
   return limit > 0 && limit < 2 ** 50 ? limit : undefined
 }
 
-/** Updates the figures of the process, which nobody counts as they change; to be run before metrics are read. */
+/** Makes an effect that updates the metrics of the process. Run it before metrics are read. */
 export const make: Effect.Effect<Effect.Effect<void>> = Effect.map(Effect.context<never>(), (context) => {
-  let counted = 0
-  // Not before somebody asks: Node loads half a MiB for it.
+  let previousCpuSeconds = 0
+  // Only when metrics are read: Node loads half a MiB for it.
   let utilization: ReturnType<typeof performance.eventLoopUtilization> | undefined
 
   Metrics.buildInfo({ version, node: process.versions.node }).updateUnsafe(1, context)
@@ -37,22 +37,22 @@ export const make: Effect.Effect<Effect.Effect<void>> = Effect.map(Effect.contex
   return Effect.gen(function* () {
     const { system, user } = process.cpuUsage()
     const seconds = (system + user) / 1e6
-    Metrics.cpuSeconds.updateUnsafe(seconds - counted, context)
-    counted = seconds
+    Metrics.cpuSeconds.updateUnsafe(seconds - previousCpuSeconds, context)
+    previousCpuSeconds = seconds
     const { heapUsed, rss } = process.memoryUsage()
     Metrics.residentMemory.updateUnsafe(rss, context)
     Metrics.heapUsed.updateUnsafe(heapUsed, context)
-    const present = performance.eventLoopUtilization()
+    const current = performance.eventLoopUtilization()
     Metrics.eventLoopUtilization.updateUnsafe(
-      (utilization === undefined ? present : performance.eventLoopUtilization(present, utilization))
+      (utilization === undefined ? current : performance.eventLoopUtilization(current, utilization))
         .utilization,
       context
     )
-    utilization = present
+    utilization = current
     const limit = memoryLimit()
     if (limit !== undefined) Metrics.memoryLimit.updateUnsafe(limit, context)
-    const [open, most] = yield* Effect.all([openDescriptors, maxDescriptors])
+    const [open, max] = yield* Effect.all([openDescriptors, maxDescriptors])
     if (open !== undefined) Metrics.openDescriptors.updateUnsafe(open, context)
-    if (most !== undefined) Metrics.maxDescriptors.updateUnsafe(most, context)
+    if (max !== undefined) Metrics.maxDescriptors.updateUnsafe(max, context)
   })
 })
