@@ -27,8 +27,7 @@ export const requests = labelled(requestsTotal, { handler: others, method: other
 
 /** 1 if V8 rejected the executable's code cache. */
 export const codeCacheRejected = Metric.gauge(`${prefix}_code_cache_rejected`, {
-  description:
-    "1 if V8 rejected the executable's code cache and compiles the program itself; else 0"
+  description: "1 if V8 rejected the executable's code cache and compiles the program itself; else 0"
 })
 
 /** Connections closed because the client stopped reading or sending. */
