@@ -1,25 +1,45 @@
 import { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
-import { Schema } from "effect"
+import { Option, Schema } from "effect"
 import { Awaited } from "./feeds/Feed.ts"
 
-/** Not every feed has delivered yet, and the repository is not among what is known; `waitingFor` says what they are to bring. */
+/** The repository is unknown, and some feeds have not delivered yet. `waitingFor` names their objects. */
 export class NotSynced extends Schema.TaggedError<NotSynced>()("NotSynced", {
   waitingFor: Schema.Array(Awaited)
-}) {}
+}) {
+  override get message(): string {
+    return `registry credentials are not read yet; waiting for ${this.waitingFor.join(", ")}`
+  }
+}
 
-/** No object names this repository. `upToDate` is false while a feed is out of touch, when one may exist unseen. */
+/** No object names this repository. While a feed is out of touch, one may exist, and `upToDate` is false. */
 export class UnknownRepository extends Schema.TaggedError<UnknownRepository>()("UnknownRepository", {
   repository: Schema.OptionFromUndefinedOr(RepositoryKey),
   upToDate: Schema.Boolean
-}) {}
+}) {
+  override get message(): string {
+    const subject = Option.match(this.repository, {
+      onNone: () => "the cluster's own registry",
+      onSome: (repository) => `repository ${repository}`
+    })
+    return `there are no credentials for ${subject}${this.upToDate ? "" : "; a feed is out of touch"}`
+  }
+}
 
-/** The object that names this repository cannot be read, and never could. `detail` shows none of its values. */
+/** The object that names this repository is invalid, and no earlier version of it was valid. `detail` has none of its values. */
 export class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", {
   origin: Schema.String,
   detail: Schema.String
-}) {}
+}) {
+  override get message(): string {
+    return `the credentials in ${this.origin} cannot be read: ${this.detail}`
+  }
+}
 
-/** Why the store has no source for a repository. */
+/** The store has no source for a repository. */
 export class CredentialError extends Schema.TaggedError<CredentialError>()("CredentialError", {
   reason: Schema.Union([NotSynced, UnknownRepository, Unreadable])
-}) {}
+}) {
+  override get message(): string {
+    return this.reason.message
+  }
+}

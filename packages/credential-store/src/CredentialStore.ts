@@ -4,34 +4,34 @@ import type { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKe
 import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Clock, Context, Effect, type FileSystem, Layer, Metric, Option, Schedule, Stream } from "effect"
 import { CredentialError, NotSynced, UnknownRepository, Unreadable } from "./CredentialError.ts"
-import * as CredentialsFile from "./feeds/CredentialsFile.ts"
+import * as FileFeed from "./feeds/FileFeed.ts"
 import * as Feed from "./feeds/Feed.ts"
-import { ownSlot } from "./kinds/ObjectKind.ts"
-import { Ledger } from "./internal/Ledger.ts"
+import type { SourceKey } from "./kinds/ObjectKind.ts"
+import { SourceIndex } from "./internal/SourceIndex.ts"
 import * as Metrics from "./Metrics.ts"
 import * as WatchFeed from "./feeds/WatchFeed.ts"
 
-/** What the store knows, for /readyz, metrics and logs. Holds no secret. */
+/** The state of the store, for /readyz, metrics and logs. Holds no secret. */
 export interface CredentialStatus {
-  /** Every feed has delivered its objects once: what is not known now does not exist. */
+  /** True once every feed has delivered its objects: a repository that is unknown then does not exist. */
   readonly synced: boolean
-  /** What feeds that have not delivered yet are to bring. */
+  /** The objects of feeds that have not delivered yet. */
   readonly waitingFor: ReadonlyArray<Feed.Awaited>
-  /** Every feed is in touch with its origin now, so an unknown repository is known not to exist. */
+  /** True while every feed can read its origin: a repository that is unknown now does not exist. */
   readonly upToDate: boolean
-  /** How many registry sources can be asked for. */
+  /** The number of registry sources. */
   readonly sources: number
-  /** When a feed last delivered, or confirmed that nothing changed, in milliseconds since the epoch. */
+  /** The time at which a feed last delivered or confirmed its objects, in milliseconds since the epoch. */
   readonly lastSync: Option.Option<number>
 }
 
-/** Which registry serves a repository, and with what credentials. */
+/** The registries that serve repositories, and the credentials for them. */
 export class CredentialStore extends Context.Service<
   CredentialStore,
   {
     /**
-     * The source of a ModuleSource's repository, or, for none, of the cluster's own registry, with the credential that
-     * counts for `path` below it. Always the newest known: ask anew for each pull.
+     * The source of a ModuleSource's repository, or of the cluster's own registry for none, with the credential for `path`
+     * below it. Call it for each pull, so that changed credentials are used.
      */
     readonly get: (
       repository: Option.Option<RepositoryKey>,
@@ -41,111 +41,114 @@ export class CredentialStore extends Context.Service<
   }
 >()("@registry-packages-proxy/credential-store/CredentialStore") {
   /**
-   * The store fed by `feeds`, each run in the layer's scope. Building the layer does not wait for them: see
+   * The store of the objects of `feeds`, which run in the layer's scope. Building the layer does not wait for them: see
    * `CredentialStatus.synced`.
    *
-   * Where objects of several feeds name one repository, the smaller `precedence` serves; among equals the older
-   * object, then the feed that stands earlier in `feeds`. An object that can be read goes before one that cannot.
+   * If objects of several feeds name one repository, the one whose feed has the smaller `precedence` serves it, then the
+   * older object, then the one of the earlier feed. Valid objects precede invalid ones.
    */
   static readonly layerFeeds = (feeds: ReadonlyArray<Feed.Feed>): Layer.Layer<CredentialStore> =>
     Layer.effect(CredentialStore, make(feeds))
 
-  /** The store fed by credentials files; the file named first wins among equals. */
+  /** The store of the objects in credentials files. Earlier files take precedence among objects of equal age. */
   static readonly layerFiles = (
     paths: ReadonlyArray<string>
   ): Layer.Layer<CredentialStore, never, FileSystem.FileSystem> =>
     Layer.effect(
       CredentialStore,
       Effect.flatMap(
-        Effect.forEach(paths, (path) => CredentialsFile.feed(path)),
+        Effect.forEach(paths, (path) => FileFeed.feed(path)),
         make
       )
     )
 
-  /** The store fed by an API server, and by credentials files, which win by repository. */
+  /** The store of the objects of an API server and of credentials files, which take precedence for each repository. */
   static readonly layerWatch = (
     paths: ReadonlyArray<string>
   ): Layer.Layer<CredentialStore, never, FileSystem.FileSystem | KubernetesApi> =>
     Layer.effect(
       CredentialStore,
       Effect.gen(function* () {
-        const files = yield* Effect.forEach(paths, (path) => CredentialsFile.feed(path))
+        const files = yield* Effect.forEach(paths, (path) => FileFeed.feed(path))
         return yield* make([...files, ...WatchFeed.feeds(yield* KubernetesApi)])
       })
     )
 }
 
 const make = Effect.fnUntraced(function* (feeds: ReadonlyArray<Feed.Feed>) {
-  const ledger = new Ledger(feeds)
-  yield* publish(ledger)
-  yield* Effect.forEach(feeds, (feed, index) => Effect.forkScoped(follow(ledger, feed, index)), {
+  const index = new SourceIndex(feeds)
+  yield* publish(index)
+  yield* Effect.forEach(feeds, (feed, feedIndex) => Effect.forkScoped(follow(index, feed, feedIndex)), {
     discard: true
   })
   return CredentialStore.of({
-    get: (repository, path) => Effect.suspend(() => find(ledger, repository, path)),
-    status: Effect.sync(() => statusOf(ledger))
+    get: (repository, path) => Effect.suspend(() => find(index, repository, path)),
+    status: Effect.sync(() => statusOf(index))
   })
 })
 
 const find = (
-  ledger: Ledger,
+  index: SourceIndex,
   repository: Option.Option<RepositoryKey>,
   path: PathComponents
 ): Effect.Effect<RegistrySource, CredentialError> => {
-  const found = ledger.find(
-    Option.getOrElse(repository, () => ownSlot),
+  const found = index.find(
+    Option.getOrElse(repository, (): SourceKey => "own"),
     path
   )
   if (found._tag === "Source") return Effect.succeed(found.source)
   if (found._tag === "Unreadable") {
     return new CredentialError({ reason: new Unreadable({ origin: found.origin, detail: found.detail }) })
   }
-  const { synced, upToDate, waitingFor } = statusOf(ledger)
+  const { synced, upToDate, waitingFor } = statusOf(index)
   return new CredentialError({
     reason: synced ? new UnknownRepository({ repository, upToDate }) : new NotSynced({ waitingFor })
   })
 }
 
-const statusOf = (ledger: Ledger): CredentialStatus => {
-  const waitingFor = ledger.waitingFor
+const statusOf = (index: SourceIndex): CredentialStatus => {
+  const waitingFor = index.waitingFor
   return {
     synced: waitingFor.length === 0,
     waitingFor,
-    upToDate: ledger.outOfTouch === 0,
-    sources: ledger.sources,
-    lastSync: ledger.lastSync
+    upToDate: index.outOfTouch === 0,
+    sources: index.sources,
+    lastSync: index.lastSync
   }
 }
 
-const publish = (ledger: Ledger): Effect.Effect<void> =>
+const publish = (index: SourceIndex): Effect.Effect<void> =>
   Effect.all(
     [
-      Metric.update(Metrics.sourcesKnown, ledger.sources),
-      Metric.update(Metrics.errors, ledger.errors),
-      Metric.update(Metrics.feedsOutOfTouch, ledger.outOfTouch),
-      Metric.update(Metrics.lastSync, Option.getOrElse(ledger.lastSync, () => 0) / 1000)
+      Metric.update(Metrics.sourcesKnown, index.sources),
+      Metric.update(Metrics.errors, index.errors),
+      Metric.update(Metrics.feedsOutOfTouch, index.outOfTouch),
+      Metric.update(Metrics.lastSync, Option.getOrElse(index.lastSync, () => 0) / 1000)
     ],
     { discard: true }
   )
 
-const take = Effect.fnUntraced(function* (
-  ledger: Ledger,
-  index: number,
+const apply = Effect.fnUntraced(function* (
+  index: SourceIndex,
+  feedIndex: number,
   events: ReadonlyArray<Feed.FeedEvent>
 ) {
   const now = yield* Clock.currentTimeMillis
-  const reports = events.flatMap((event) => ledger.apply(index, event, now))
-  yield* publish(ledger)
-  for (const { level, message } of reports) yield* Effect.logWithLevel(level)(message)
+  const log = events.flatMap((event) => index.apply(feedIndex, event, now))
+  yield* publish(index)
+  for (const { fields, level, message } of log) yield* Effect.logWithLevel(level)(message, fields)
 })
 
 const restart = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
 
-/** A feed that dies is a bug: it is told (by the defect's name alone, since its text may hold a secret) and begun anew. */
-const follow = (ledger: Ledger, feed: Feed.Feed, index: number): Effect.Effect<void> =>
-  Stream.runForEachArray(feed.events, (events) => take(ledger, index, events)).pipe(
+/**
+ * Applies the events of a feed. A defect of the feed is a bug: it is logged by its name only, since its text may hold a
+ * secret, and the feed is restarted.
+ */
+const follow = (index: SourceIndex, feed: Feed.Feed, feedIndex: number): Effect.Effect<void> =>
+  Stream.runForEachArray(feed.events, (events) => apply(index, feedIndex, events)).pipe(
     Effect.catchDefect((defect) =>
-      take(ledger, index, [
+      apply(index, feedIndex, [
         Feed.outOfTouch(`it failed unexpectedly (${defect instanceof Error ? defect.name : "defect"})`)
       ]).pipe(Effect.andThen(Effect.fail("defect" as const)))
     ),

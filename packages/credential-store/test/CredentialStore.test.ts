@@ -9,7 +9,7 @@ import {
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, Layer, Option, Stream } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
-import { answer, get, status } from "./Harness.ts"
+import { answer, get, status } from "./StoreQueries.ts"
 
 const one = "registry.example.com/one"
 const two = "registry.example.com/two"
@@ -24,7 +24,7 @@ const broken = (name: string, repo = one, creationTimestamp?: string) => ({
   })
 })
 
-/** A store fed by one feed for each precedence, and everything it logged. */
+/** A store with one feed for each precedence, and its log. */
 const withStore = <A, E>(
   precedences: ReadonlyArray<number>,
   run: (
@@ -67,7 +67,7 @@ const twoFeeds = <A, E>(
 
 describe("CredentialStore", () => {
   describe("events", () => {
-    it.effect("adds, changes and removes sources as the feed tells", () =>
+    it.effect("adds, changes and removes sources by the feed's events", () =>
       oneFeed(
         Effect.fn(function* (send) {
           yield* send(Feed.synced([good("a"), registrySecret({ address: "cluster.example.com" })]))
@@ -92,7 +92,7 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("finds a repository whose ModuleSource names it with a slash at its end", () =>
+    it.effect("finds a repository whose ModuleSource has a trailing slash", () =>
       oneFeed(
         Effect.fn(function* (send) {
           yield* send(Feed.synced([good("a", `${one}/`)]))
@@ -103,12 +103,16 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("tells once what is odd about a docker config, and again when that changes", () =>
+    it.effect("warns once of an odd docker config, and again when the warning changes", () =>
       oneFeed(
         Effect.fn(function* (send, log) {
           const odd = (auths: Readonly<Record<string, unknown>>, scheme = "HTTPS") =>
             moduleSource({ name: "a", repo: one, auths, scheme })
-          const none = ["Warn ModuleSource a: spec.registry.dockerCfg has no entry for this registry"]
+          const none = [
+            "Warn object may be wrong",
+            '"ModuleSource a"',
+            "spec.registry.dockerCfg has no entry for this registry"
+          ]
           yield* send(Feed.synced([odd({ "other.example.com": { username: "u", password: "s3cr3t" } })]))
           yield* send(Feed.upsert(odd({ "other.example.com": { username: "u", password: "s3cr3t" } })))
           yield* send(Feed.upsert(odd({ "third.example.com": {} })))
@@ -127,7 +131,7 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("names the object whose credential for a path cannot be read; other paths have theirs", () =>
+    it.effect("names the object with an invalid credential for a path; other paths have theirs", () =>
       oneFeed(
         Effect.fn(function* (send) {
           const auths = { [one]: { username: "u", password: "p" }, [`${one}/below`]: { auth: "%s3cr3t" } }
@@ -140,7 +144,7 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("follows an object to its new repository", () =>
+    it.effect("serves the new repository of a changed object", () =>
       oneFeed(
         Effect.fn(function* (send) {
           yield* send(Feed.synced([good("a", one)]))
@@ -151,7 +155,7 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("keeps what is known while a feed is out of touch, and says so once for each problem", () =>
+    it.effect("keeps sources while a feed is out of touch, and warns once of each problem", () =>
       oneFeed(
         Effect.fn(function* (send, log) {
           yield* send(Feed.synced([good("a")]))
@@ -159,16 +163,16 @@ describe("CredentialStore", () => {
             yield* send(Feed.outOfTouch(detail))
           assert.strictEqual(yield* answer(one), "ModuleSource a")
           assert.isFalse((yield* status).upToDate)
-          assert.lengthOf(log.matching("Warn", "feed 0: no answer"), 1)
-          assert.lengthOf(log.matching("Warn", "feed 0: refused"), 1)
+          assert.lengthOf(log.matching("Warn", "out of touch", '"feed 0"', "no answer"), 1)
+          assert.lengthOf(log.matching("Warn", "out of touch", '"feed 0"', "refused"), 1)
           yield* send(Feed.inTouch)
           assert.isTrue((yield* status).upToDate)
-          assert.lengthOf(log.matching("Info", "feed 0: in touch again"), 1)
+          assert.lengthOf(log.matching("Info", "in touch again", '"feed 0"'), 1)
         })
       )
     )
 
-    it.effect("is synced once every feed delivered; what is known serves before", () =>
+    it.effect("is synced when every feed has delivered; known sources serve before", () =>
       twoFeeds(
         [1, 1],
         Effect.fn(function* (first, second) {
@@ -186,7 +190,7 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("tells when a feed last delivered or confirmed", () =>
+    it.effect("has the time at which a feed last delivered or confirmed", () =>
       oneFeed(
         Effect.fn(function* (send) {
           assert.deepStrictEqual((yield* status).lastSync, Option.none())
@@ -202,7 +206,7 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("a feed that dies is begun anew, its defect's text unsaid", () =>
+    it.effect("restarts a feed after a defect, whose text is not logged", () =>
       Effect.gen(function* () {
         const log = captureLog()
         let runs = 0
@@ -222,14 +226,14 @@ describe("CredentialStore", () => {
           assert.isAtLeast(runs, 100)
           assert.isAtMost(runs, 130)
         }).pipe(Effect.provide(Layer.provideMerge(CredentialStore.layerFeeds([feed]), log.layer)))
-        assert.isNotEmpty(log.matching("Warn", "dying feed: it failed unexpectedly (TypeError)"))
+        assert.isNotEmpty(log.matching("Warn", '"dying feed"', "it failed unexpectedly (TypeError)"))
         assert.isEmpty(log.matching("s3cr3t"))
       })
     )
   })
 
   describe("broken objects", () => {
-    it.effect("hurt only themselves, are named once, and answer Unreadable for their repository", () =>
+    it.effect("affect only themselves, are logged once, and are Unreadable for their repository", () =>
       oneFeed(
         Effect.fn(function* (send, log) {
           const objects = [broken("bad", two), good("a"), { ...good("c"), spec: 7 }, "nonsense", null]
@@ -241,34 +245,42 @@ describe("CredentialStore", () => {
             origin: "ModuleSource bad",
             detail: "spec.registry.dockerCfg is not base64"
           })
-          assert.lengthOf(log.matching("Warn", "ModuleSource bad cannot be read", "does not serve"), 1)
-          assert.lengthOf(log.matching("Warn", "ModuleSource c cannot be read: spec"), 1)
-          assert.lengthOf(log.matching("Warn", "no Kubernetes object"), 2)
+          assert.lengthOf(log.matching("Warn", "invalid object", '"ModuleSource bad"', "not used"), 1)
+          assert.lengthOf(log.matching("Warn", "invalid object", '"ModuleSource c"', '"spec'), 1)
+          assert.lengthOf(log.matching("Warn", "not a Kubernetes object"), 2)
         })
       )
     )
 
-    it.effect("keep their last good state, reported once a change, until they are mended or gone", () =>
-      oneFeed(
-        Effect.fn(function* (send, log) {
-          yield* send(Feed.synced([moduleSource({ name: "a", repo: one, scheme: "HTTP" })]))
-          yield* send(Feed.upsert(broken("a")))
-          yield* send(Feed.upsert(broken("a")))
-          assert.strictEqual((yield* get(one)).scheme, "http")
-          assert.lengthOf(log.matching("Warn", "ModuleSource a cannot be read", "last good state goes on"), 1)
-          yield* send(Feed.upsert(moduleSource({ name: "a", repo: one, dockerCfg: "%%%%" })))
-          assert.lengthOf(log.matching("Warn", "ModuleSource a cannot be read", "last good state goes on"), 2)
-          yield* send(Feed.upsert(moduleSource({ name: "a", repo: one, scheme: "HTTPS" })))
-          assert.strictEqual((yield* get(one)).scheme, "https")
-          assert.lengthOf(log.matching("Info", "ModuleSource a can be read again"), 1)
-          yield* send(Feed.upsert(broken("a")))
-          yield* send(Feed.remove(broken("a")))
-          assert.strictEqual(yield* answer(one), "UnknownRepository")
-        })
-      )
+    it.effect(
+      "keep their last valid version until they are corrected or deleted, with one warning per change",
+      () =>
+        oneFeed(
+          Effect.fn(function* (send, log) {
+            yield* send(Feed.synced([moduleSource({ name: "a", repo: one, scheme: "HTTP" })]))
+            yield* send(Feed.upsert(broken("a")))
+            yield* send(Feed.upsert(broken("a")))
+            assert.strictEqual((yield* get(one)).scheme, "http")
+            assert.lengthOf(
+              log.matching("Warn", "invalid object", `"ModuleSource a"`, "last valid version"),
+              1
+            )
+            yield* send(Feed.upsert(moduleSource({ name: "a", repo: one, dockerCfg: "%%%%" })))
+            assert.lengthOf(
+              log.matching("Warn", "invalid object", `"ModuleSource a"`, "last valid version"),
+              2
+            )
+            yield* send(Feed.upsert(moduleSource({ name: "a", repo: one, scheme: "HTTPS" })))
+            assert.strictEqual((yield* get(one)).scheme, "https")
+            assert.lengthOf(log.matching("Info", "valid again", '"ModuleSource a"'), 1)
+            yield* send(Feed.upsert(broken("a")))
+            yield* send(Feed.remove(broken("a")))
+            assert.strictEqual(yield* answer(one), "UnknownRepository")
+          })
+        )
     )
 
-    it.effect("serve their old repository and answer Unreadable for the new one", () =>
+    it.effect("serve their old repository and are Unreadable for the new one", () =>
       oneFeed(
         Effect.fn(function* (send) {
           yield* send(Feed.synced([good("a", one)]))
@@ -279,7 +291,7 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("a Secret that cannot be read keeps its last good state too", () =>
+    it.effect("an invalid Secret keeps its last valid version too", () =>
       oneFeed(
         Effect.fn(function* (send) {
           yield* send(Feed.synced([registrySecret({ address: "" })]))
@@ -291,7 +303,7 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("do not stand in the way of one that can be read", () =>
+    it.effect("do not shadow a valid object", () =>
       oneFeed(
         Effect.fn(function* (send) {
           yield* send(
@@ -304,7 +316,7 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("without a usable name they are told by their place, and the name is not repeated", () =>
+    it.effect("without a valid name are logged by position, and the name is not repeated", () =>
       oneFeed(
         Effect.fn(function* (send, log) {
           yield* send(Feed.synced([moduleSource({ name: "S3cr3t name\n", repo: one }), good("a", two)]))
@@ -316,7 +328,7 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("given twice, the last counts, and it is said once", () =>
+    it.effect("that are duplicates are warned of once, and the last one is used", () =>
       oneFeed(
         Effect.fn(function* (send, log) {
           const objects = [good("a", one), good("a", two)]
@@ -324,13 +336,13 @@ describe("CredentialStore", () => {
           yield* send(Feed.synced(objects))
           assert.strictEqual(yield* answer(one), "UnknownRepository")
           assert.strictEqual(yield* answer(two), "ModuleSource a")
-          assert.lengthOf(log.matching("Warn", "ModuleSource a is given twice"), 1)
+          assert.lengthOf(log.matching("Warn", "duplicate object", '"ModuleSource a"'), 1)
         })
       )
     )
   })
 
-  it.effect("leaves out other kinds, versions and Secrets, said once at debug", () =>
+  it.effect("skips other kinds, versions and Secrets, and logs each once at debug level", () =>
     oneFeed(
       Effect.fn(function* (send, log) {
         const others = [
@@ -350,14 +362,14 @@ describe("CredentialStore", () => {
         yield* send(Feed.synced(others))
         assert.deepInclude(yield* status, { synced: true, sources: 0 })
         assert.strictEqual(yield* answer(""), "UnknownRepository")
-        assert.lengthOf(log.matching("Debug", "is left out"), others.length)
+        assert.lengthOf(log.matching("Debug", "skipping object"), others.length)
         assert.isEmpty(log.matching("Warn"))
       })
     )
   )
 
   describe("two objects with one repository", () => {
-    it.effect("the older serves, the other is reported once, and takes over when the older is gone", () =>
+    it.effect("the older one serves; the other is logged once, and serves when the older is deleted", () =>
       oneFeed(
         Effect.fn(function* (send, log) {
           const older = good("z-older", one, "2024-01-01T00:00:00Z")
@@ -367,7 +379,10 @@ describe("CredentialStore", () => {
           yield* send(Feed.synced([newer, older]))
           yield* send(Feed.synced([older, newer]))
           assert.strictEqual(yield* answer(one), "ModuleSource z-older")
-          assert.lengthOf(log.matching("Warn", "ModuleSource a-newer", "ModuleSource z-older", "is older"), 1)
+          assert.lengthOf(
+            log.matching("Warn", "ModuleSource a-newer", "ModuleSource z-older", "it is older"),
+            1
+          )
           assert.strictEqual((yield* status).sources, 1)
           yield* send(Feed.remove(older))
           assert.strictEqual(yield* answer(one), "ModuleSource a-newer")
@@ -375,7 +390,7 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("one without a creationTimestamp counts as the oldest; the name decides among equals", () =>
+    it.effect("one without creationTimestamp counts as the oldest; the name decides among equals", () =>
       oneFeed(
         Effect.fn(function* (send) {
           yield* send(Feed.synced([good("a", one, "2001-01-01T00:00:00Z"), good("c", one), good("b", one)]))
@@ -384,7 +399,7 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("the feed of the smaller precedence serves, whatever the age, and nobody is reported", () =>
+    it.effect("the one with the smaller precedence serves at any age, without a warning", () =>
       twoFeeds(
         [0, 1],
         Effect.fn(function* (file, watch, log) {
@@ -399,19 +414,26 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("the feed named first serves among equals, also for objects of one name", () =>
+    it.effect("the one of the first feed serves among equals, also if their names are equal", () =>
       twoFeeds(
         [0, 0],
         Effect.fn(function* (first, second, log) {
           yield* second(Feed.synced([moduleSource({ name: "a", repo: one, scheme: "HTTP" })]))
           yield* first(Feed.synced([good("a")]))
           assert.strictEqual((yield* get(one)).scheme, "https")
-          assert.lengthOf(log.matching("Warn", "ModuleSource a (feed 1)", "ModuleSource a (feed 0)"), 1)
+          assert.lengthOf(
+            log.matching(
+              "Warn",
+              '"ModuleSource a","feed":"feed 1"',
+              '"ModuleSource a","servedByFeed":"feed 0"'
+            ),
+            1
+          )
         })
       )
     )
 
-    it.effect("the older serves also where it stands in the feed named second", () =>
+    it.effect("the older one serves also if it is from the second feed", () =>
       twoFeeds(
         [0, 0],
         Effect.fn(function* (first, second) {

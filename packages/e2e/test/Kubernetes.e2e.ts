@@ -65,7 +65,7 @@ layer(KubeBed.layer, options)("Kubernetes", (it) => {
       assert.deepInclude(pulled, { status: 200, isSame: true })
 
       yield* admin.apply(moduleSource("one", "one", at(wrongPasswords[0])))
-      yield* program.said("ModuleSource one was read", 2)
+      yield* program.said(`"object read","object":"ModuleSource one"`, 2)
       const refused = yield* Download.problem(second ?? "")
       assert.strictEqual(refused.status, 502)
       assert.match(refused.detail, /credentials/)
@@ -74,7 +74,7 @@ layer(KubeBed.layer, options)("Kubernetes", (it) => {
       yield* statusIs(third ?? "", 200, withinASecond)
 
       yield* admin.remove(moduleSource("one", "one", at()))
-      yield* program.said("ModuleSource one is gone")
+      yield* program.said(`"object deleted","object":"ModuleSource one"`)
       assert.strictEqual(yield* Download.statusOf(fourth ?? ""), 404)
       assert.strictEqual(yield* Download.statusOf(first ?? ""), 200, "a cached package stays")
       assert.deepStrictEqual(yield* program.leaks(), [])
@@ -94,7 +94,7 @@ layer(KubeBed.layer, options)("Kubernetes", (it) => {
         yield* admin.apply(registrySecret("sys", at()))
         yield* statusIs(first ?? "", 200, withinASecond)
         yield* admin.apply(registrySecret("sys", at(wrongPasswords[1])))
-        yield* program.said("Secret d8-system/deckhouse-registry was read", 2)
+        yield* program.said(`"object read","object":"Secret d8-system/deckhouse-registry"`, 2)
         yield* statusIs(second ?? "", 502)
         yield* admin.apply(registrySecret("sys", at()))
         yield* statusIs(third ?? "", 200, withinASecond)

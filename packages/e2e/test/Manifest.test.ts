@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { kinds, rights } from "@registry-packages-proxy/credential-store/kinds/Kinds"
+import { kinds, permissions } from "@registry-packages-proxy/credential-store/kinds/Kinds"
 import type { ObjectKind } from "@registry-packages-proxy/credential-store/kinds/ObjectKind"
 import { routes } from "@registry-packages-proxy/proxy/http/request/Routes"
 import { loadAll } from "js-yaml"
@@ -85,7 +85,7 @@ describe("manifest.yaml", () => {
       { apiGroups: ["authorization.k8s.io"], resources: ["subjectaccessreviews"], verbs: ["create"] }
     ]
     const wanted = kinds.map((kind: ObjectKind) => ({
-      ...rights(kind),
+      ...permissions(kind),
       ...(kind.namespace === undefined ? {} : { namespace: kind.namespace })
     }))
     const given = read("rbac.yaml").flatMap(({ kind, metadata, rules = [] }) =>
@@ -94,7 +94,7 @@ describe("manifest.yaml", () => {
     assert.sameDeepMembers(
       given,
       [...wanted, ...reviews],
-      "the rights in packages/deploy/chart/templates/rbac-for-us.yaml are not those of credential-store's kinds/Kinds.ts: mend them there, then run node_modules/.bin/node scripts/render-manifests.ts"
+      "the permissions in packages/deploy/chart/templates/rbac-for-us.yaml are not those of credential-store's kinds/Kinds.ts: mend them there, then run node_modules/.bin/node scripts/render-manifests.ts"
     )
   })
 })

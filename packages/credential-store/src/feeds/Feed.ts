@@ -2,41 +2,41 @@ import { Schema, type Stream } from "effect"
 import { kinds } from "../kinds/Kinds.ts"
 
 /**
- * What a feed tells the store. Objects are Kubernetes objects as they came, not decoded: the store decodes each on its
- * own, so that a broken one hurts only itself.
+ * An event of a feed. Objects are Kubernetes objects that are not decoded yet: the store decodes each separately, so that an
+ * invalid one affects only itself.
  */
 export type FeedEvent =
-  /** Everything the feed's origin holds now: an object that is not among them is gone. */
+  /** All objects of the feed's origin. An object that is not among them is deleted. */
   | { readonly _tag: "Synced"; readonly objects: ReadonlyArray<unknown> }
   /** An object was added or changed. */
   | { readonly _tag: "Upsert"; readonly object: unknown }
-  /** An object is gone; only its kind and metadata are looked at. */
+  /** An object was deleted. Only its kind and metadata are read. */
   | { readonly _tag: "Delete"; readonly object: unknown }
-  /** What was delivered is still all there is (a poll that found no change, a bookmark, a watch taken up again). */
+  /** The delivered objects are still current (a poll without change, a bookmark, a resumed watch). */
   | { readonly _tag: "InTouch" }
-  /** The origin cannot be read now, and why, in words that show none of its values. May be repeated: it is said once. */
+  /** The origin cannot be read now. `detail` says why, without any of its values. May be repeated; it is logged once. */
   | { readonly _tag: "OutOfTouch"; readonly detail: string }
 
-/** What the store waits for until a feed has delivered once, in words for anyone: they name no file and no object. */
+/** The objects that the store waits for until a feed has delivered, in words for any client: they name no file or object. */
 export const Awaited = Schema.Literals(["credentials-files", ...kinds.map(({ awaited }) => awaited)])
 export type Awaited = typeof Awaited.Type
 
 /**
- * Where objects come from: a credentials file, or a watch of the API server.
+ * A source of objects: a credentials file, or a watch of the API server.
  *
- * `events` never fails and retries by itself; it begins with `Synced` as soon as the origin could be read, and is
- * pulled one event at a time, so that a feed never runs ahead of the store. A feed whose stream ends stays as it was.
+ * `events` never fails and retries by itself. It must begin with `Synced` as soon as the origin can be read. It is
+ * backpressured: the store pulls one event at a time. When the stream ends, the objects of the feed stay in use.
  */
 export interface Feed {
-  /** Fixed words for logs, as `credentials file <basename>`: never a secret. */
+  /** The name for logs, such as `credentials file <basename>`: never a secret. */
   readonly name: string
   readonly awaited: Awaited
-  /** Whose sources win where two feeds name one repository: the smaller number; see `precedence`. */
+  /** If two feeds name one repository, the one with the smaller number serves it; see `precedence`. */
   readonly precedence: number
   readonly events: Stream.Stream<FeedEvent>
 }
 
-/** Files win over the API server. */
+/** The precedence of feeds: files take precedence over the API server. */
 export const precedence = { file: 0, watch: 1 } as const
 
 export const synced = (objects: ReadonlyArray<unknown>): FeedEvent => ({ _tag: "Synced", objects })

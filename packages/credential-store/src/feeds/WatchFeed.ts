@@ -31,22 +31,22 @@ const feedEvent =
   }
 
 /**
- * An optional kind that the API server has never known holds nobody up: a cluster without the CRD has none of its objects.
- * It stays out of touch, so that what is not known is no 404: the CRD may come.
+ * Emits `Synced` without objects for an optional kind that the API server does not have, so that the program becomes ready in a
+ * cluster without the CRD. The feed stays out of touch, so that an unknown repository is not a 404: the CRD may be added.
  */
 const withoutKind =
   (kind: ObjectKind, toFeed: (event: WatchEvent<unknown>) => Feed.FeedEvent) =>
-  (hasHeard: boolean, event: WatchEvent<unknown>): readonly [boolean, ReadonlyArray<Feed.FeedEvent>] => {
+  (hasSynced: boolean, event: WatchEvent<unknown>): readonly [boolean, ReadonlyArray<Feed.FeedEvent>] => {
     const isAbsent = event._tag === "OutOfTouch" && event.error.reason._tag === "NotFound"
-    return kind.isOptional && isAbsent && !hasHeard
+    return kind.isOptional && isAbsent && !hasSynced
       ? [true, [Feed.synced([]), toFeed(event)]]
-      : [hasHeard || event._tag === "Synced", [toFeed(event)]]
+      : [hasSynced || event._tag === "Synced", [toFeed(event)]]
   }
 
-/** A kind whose word in `/readyz` is one of the fixed ones. */
-type FollowedKind = ObjectKind & { readonly awaited: Feed.Awaited }
+/** A kind that `Awaited` has a word for. */
+type WatchedKind = ObjectKind & { readonly awaited: Feed.Awaited }
 
-const feed = (api: KubernetesApi["Service"], kind: FollowedKind): Feed.Feed => {
+const feed = (api: KubernetesApi["Service"], kind: WatchedKind): Feed.Feed => {
   const { awaited, name } = kind
   return {
     name: `${name === undefined ? `${kind.kind}s` : describe(kind)} of the API server`,
@@ -61,10 +61,10 @@ const feed = (api: KubernetesApi["Service"], kind: FollowedKind): Feed.Feed => {
 }
 
 /**
- * The objects of an API server, followed as they change: of all kinds unless told. Needs the rights of `Kinds.rights`; see
+ * Watches the objects of an API server; of all kinds by default. Requires the permissions of `Kinds.permissions`; see
  * `packages/deploy/rbac.yaml`.
  */
 export const feeds = (
   api: KubernetesApi["Service"],
-  followed: ReadonlyArray<FollowedKind> = kinds
-): ReadonlyArray<Feed.Feed> => followed.map((kind) => feed(api, kind))
+  watched: ReadonlyArray<WatchedKind> = kinds
+): ReadonlyArray<Feed.Feed> => watched.map((kind) => feed(api, kind))

@@ -1,19 +1,19 @@
 import * as Resource from "@registry-packages-proxy/kubernetes/Resource"
 import { createHash } from "node:crypto"
 import { Option, Predicate, Result, Schema } from "effect"
-import { invalid } from "../internal/kinds/Fields.ts"
+import { invalid } from "../internal/kinds/ObjectFields.ts"
 import type { StoredSource } from "../internal/kinds/StoredSource.ts"
-import { describe, either, kinds } from "./Kinds.ts"
-import type { ObjectKind, ReadSource, Slot } from "./ObjectKind.ts"
+import { describe, joinWithOr, kinds } from "./Kinds.ts"
+import type { ObjectKind, ReadSource, SourceKey } from "./ObjectKind.ts"
 
-/** What an object is, without a look at its values. */
+/** The identity of an object, without its values. */
 export interface Identity {
   readonly kind: ObjectKind | "Ignored" | "Malformed"
   /** Unique within a feed. */
   readonly id: string
-  /** For messages, and the source's origin. */
+  /** The object's name in messages, and the source's origin. */
   readonly label: string
-  /** `metadata.creationTimestamp` in milliseconds; minus infinity where there is none. */
+  /** `metadata.creationTimestamp` in milliseconds since the epoch; minus infinity if there is none. */
   readonly created: number
 }
 
@@ -30,7 +30,7 @@ const decodeEnvelope = Schema.decodeUnknownOption(
   })
 )
 
-// RFC 1123 subdomain, as the API server wants: whatever else stands there is not repeated in a log.
+// An RFC 1123 subdomain, as the API server requires. Other texts are not repeated in logs.
 const isName = (value: unknown): value is string =>
   typeof value === "string" &&
   value.length <= 253 &&
@@ -57,69 +57,73 @@ const kindOf = (
       (one.name === undefined || one.name === name)
   )
 
-/** The objects that are read, for messages about others: `neither ... nor ...`. */
-export const wanted = `neither ${either(
+/** The reason for which objects of other kinds are skipped: `neither ... nor ...`. */
+export const skipReason = `neither ${joinWithOr(
   kinds.map((kind: ObjectKind) => `${kind.name === undefined ? "a" : "the"} ${describe(kind)}`),
   "nor"
 )}`
 
-/** `position` tells objects without a usable name apart. */
+/** Identifies an object. `position`, its index among the objects of its feed, identifies one without a valid name. */
 export const identify = (object: unknown, position: number): Identity => {
   const envelope = decodeEnvelope(object)
   if (Option.isNone(envelope)) {
-    const label = `object ${position + 1}, which is no Kubernetes object with apiVersion, kind and metadata,`
-    return { kind: "Malformed", id: `#${position}`, label, created: Number.NEGATIVE_INFINITY }
+    return {
+      kind: "Malformed",
+      id: `#${position}`,
+      label: `object ${position + 1}`,
+      created: Number.NEGATIVE_INFINITY
+    }
   }
   const { apiVersion, kind, metadata } = envelope.value
   const created = timestamp(metadata?.creationTimestamp)
-  const named = isName(metadata?.name) ? metadata.name : undefined
+  const name = isName(metadata?.name) ? metadata.name : undefined
   const namespace = isName(metadata?.namespace) ? metadata.namespace : undefined
-  const ours = kindOf(apiVersion, kind, namespace, named)
-  const scope = ours === undefined ? namespace : ours.namespace
-  if (ours !== undefined && named === undefined) {
+  const objectKind = kindOf(apiVersion, kind, namespace, name)
+  const scope = objectKind === undefined ? namespace : objectKind.namespace
+  if (objectKind !== undefined && name === undefined) {
     const label = `${kind} without a valid name (object ${position + 1})`
-    return { kind: ours, id: `${kind}#${position}`, label, created }
+    return { kind: objectKind, id: `${kind}#${position}`, label, created }
   }
-  const path = [scope, named ?? `#${position}`].filter(Predicate.isNotUndefined).join("/")
+  const path = [scope, name ?? `#${position}`].filter(Predicate.isNotUndefined).join("/")
   const label = `${isKind(kind) ? kind : "object"} ${path}`
-  return ours === undefined
+  return objectKind === undefined
     ? { kind: "Ignored", id: `ignored:${kind}/${path}`, label, created }
-    : { kind: ours, id: `${kind}/${path}`, label, created }
+    : { kind: objectKind, id: `${kind}/${path}`, label, created }
 }
 
-/** Why an object gives no source, and the repository it claims where even that can be read. */
-export interface Problem {
-  readonly slot: Slot | undefined
+/** The error of an invalid object, and the repository it claims, if that can be read. */
+export interface InvalidObject {
+  readonly key: SourceKey | undefined
   readonly detail: string
 }
 
-/** Reads an object of one of the kinds. Total: whatever an object holds, nothing is thrown. */
+/** Reads an object of one of the kinds. Never throws. */
 export const read = (
   object: unknown,
   kind: ObjectKind,
   { id, label }: Identity,
   previous: StoredSource | undefined
-): Result.Result<ReadSource, Problem> => {
+): Result.Result<ReadSource, InvalidObject> => {
   try {
     const result = id.includes("#")
       ? invalid("metadata.name is missing or not a valid name")
       : kind.decode(object, label, previous)
-    return Result.mapError(result, ({ detail }) => ({ slot: kind.claims(object), detail }))
+    return Result.mapError(result, ({ detail }) => ({ key: kind.claims(object), detail }))
   } catch {
-    return Result.fail({ slot: undefined, detail: "it cannot be looked into" })
+    return Result.fail({ key: undefined, detail: "it cannot be inspected" })
   }
 }
 
 const created = (metadata: unknown): unknown =>
   Predicate.isObject(metadata) ? metadata["creationTimestamp"] : metadata
 
-/** All of an object that is ever read. */
+/** All parts of an object that are read. */
 const parts = (object: unknown, kind: Identity["kind"]): unknown =>
   Predicate.isObject(object) && typeof kind === "object"
     ? [created(object["metadata"]), kind.parts(object)]
     : undefined
 
-/** Equal for two objects that read the same, so that what did not change is neither decoded nor reported again. */
+/** A hash of all parts that are read, so that an unchanged object is neither decoded nor logged again. */
 export const fingerprint = (object: unknown, { kind }: Identity): string | undefined => {
   try {
     return createHash("sha256")

@@ -1,9 +1,9 @@
 import { parse as parseKey, type RepositoryKey, split } from "@registry-packages-proxy/domain/RepositoryKey"
 import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Predicate, Result, Schema } from "effect"
-import { trusted } from "../internal/kinds/Certificates.ts"
-import { base64Text, invalid, pick, scheme, shapeError, Text } from "../internal/kinds/Fields.ts"
-import { fromDockerConfig, joined, type StoredSource } from "../internal/kinds/StoredSource.ts"
+import { parseTrust } from "../internal/kinds/Certificates.ts"
+import { base64Text, invalid, pick, scheme, shapeError, Text } from "../internal/kinds/ObjectFields.ts"
+import { fromDockerConfig, joinWarnings, type StoredSource } from "../internal/kinds/StoredSource.ts"
 import type { ObjectKind } from "./ObjectKind.ts"
 
 const Registry = Schema.Struct({ repo: Schema.String, scheme: Text, dockerCfg: Text, ca: Text })
@@ -27,30 +27,30 @@ const decode: ObjectKind["decode"] = (object, origin, previous) =>
     const config = yield* base64Text(registry.dockerCfg ?? "", "spec.registry.dockerCfg")
     const base = PathComponents.make(name)
     const { keyring, warning } = yield* fromDockerConfig(config, host, base, "spec.registry.dockerCfg")
-    const trust = yield* trusted(registry.ca, "spec.registry.ca", previous?.ca)
+    const trust = yield* parseTrust(registry.ca, "spec.registry.ca", previous?.ca)
     const source: StoredSource = {
       scheme: yield* scheme(registry.scheme, "spec.registry.scheme"),
       host,
       base,
       keyring,
       ca: trust.ca,
-      warning: joined(warning, trust.warning),
+      warning: joinWarnings(warning, trust.warning),
       origin
     }
-    return { slot: key.value, source }
+    return { key: key.value, source }
   })
 
 /**
- * A registry of modules. Of a ModuleSource is read: `spec.registry.repo`, `.scheme` (HTTP or HTTPS in
- * any case, HTTPS where absent), `.dockerCfg` (base64 of a docker config.json, absent or empty for anonymous) and
- * `.ca` (PEM, absent or empty for the system's). Slashes at the repo's end do not matter. Every other field is tolerated.
+ * A registry of modules. Read from a ModuleSource: `spec.registry.repo` (trailing slashes are ignored), `.scheme` (HTTP or
+ * HTTPS in any case, by default HTTPS), `.dockerCfg` (base64 of a docker config.json; absent or empty for anonymous) and `.ca`
+ * (PEM; absent or empty for the system's authorities). Other fields are ignored.
  */
 export const moduleSource = {
   group: "deckhouse.io",
   version: "v1alpha1",
   kind: "ModuleSource",
   plural: "modulesources",
-  // Objects are the store's to decode: a broken one then keeps its last good state, and its error its name.
+  // The store decodes objects, so that an invalid one keeps its last valid version and is named in the log.
   schema: Schema.Unknown,
   isOptional: true,
   awaited: "module-sources",

@@ -1,33 +1,33 @@
+import type { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
 import type * as Resource from "@registry-packages-proxy/kubernetes/Resource"
 import type { Result } from "effect"
 import type { ObjectError } from "../internal/kinds/ObjectError.ts"
 import type { StoredSource } from "../internal/kinds/StoredSource.ts"
 
-/** The repository that a source is for, as its key; empty for the cluster's own registry. */
-export type Slot = string
-export const ownSlot: Slot = ""
+/** The repository of a source, or `own` for the cluster's own registry. */
+export type SourceKey = RepositoryKey | "own"
 
-/** A source read from an object, and the repository it is for. */
+/** A source read from an object, and its repository. */
 export interface ReadSource {
-  readonly slot: Slot
+  readonly key: SourceKey
   readonly source: StoredSource
 }
 
-/** A kind of Kubernetes object that registries are read from. */
+/** A kind of Kubernetes objects that registries are read from. */
 export interface ObjectKind extends Resource.Resource<unknown> {
-  /** The name of the one object that is read; absent where all objects of the kind are. */
+  /** The name of the only object that is read; absent if all objects of the kind are. */
   readonly name?: string
-  /** True if a cluster may lack the kind, or the one object: the program is then ready without it. */
+  /** True if the program is ready in a cluster without this kind or without the object. */
   readonly isOptional: boolean
-  /** The word of `/readyz` for a first list of these objects that is still to come; names no object. */
+  /** The word of `/readyz` while these objects are not listed yet; names no object. */
   readonly awaited: string
-  /** In docs/operations.md: the registries that these objects name. */
+  /** The registries that these objects name, for docs/operations.md. */
   readonly purpose: string
-  /** All that is ever read of an object besides its metadata: equal for two objects that read the same. */
+  /** All parts of an object that are read, besides its metadata. */
   readonly parts: (object: Readonly<Record<string, unknown>>) => unknown
-  /** The repository that an object claims, also where the rest of it cannot be read. */
-  readonly claims: (object: unknown) => Slot | undefined
-  /** Reads an object; `origin` names it in messages, `previous` is what was read from it before. */
+  /** The repository that an object claims, even if the rest of it is invalid. */
+  readonly claims: (object: unknown) => SourceKey | undefined
+  /** Decodes an object. `origin` is its name in messages, `previous` its last valid version. */
   readonly decode: (
     object: unknown,
     origin: string,

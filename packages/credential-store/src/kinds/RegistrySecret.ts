@@ -1,11 +1,11 @@
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import { parsePath } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Result, Schema } from "effect"
-import { trusted } from "../internal/kinds/Certificates.ts"
-import { base64Text, invalid, pick, scheme, shapeError, Text } from "../internal/kinds/Fields.ts"
+import { parseTrust } from "../internal/kinds/Certificates.ts"
+import { base64Text, invalid, pick, scheme, shapeError, Text } from "../internal/kinds/ObjectFields.ts"
 import type { ObjectError } from "../internal/kinds/ObjectError.ts"
-import { fromDockerConfig, joined } from "../internal/kinds/StoredSource.ts"
-import { type ObjectKind, ownSlot } from "./ObjectKind.ts"
+import { fromDockerConfig, joinWarnings } from "../internal/kinds/StoredSource.ts"
+import type { ObjectKind } from "./ObjectKind.ts"
 
 const Values = Schema.Struct({
   address: Text,
@@ -38,24 +38,24 @@ const decode: ObjectKind["decode"] = (object, origin, previous) =>
     if (Option.isNone(base)) return yield* invalid("path is not a repository path")
     const config = yield* text(".dockerconfigjson")
     const { keyring, warning } = yield* fromDockerConfig(config, host.value, base.value, ".dockerconfigjson")
-    const trust = yield* trusted(yield* text("ca"), "ca", previous?.ca)
+    const trust = yield* parseTrust(yield* text("ca"), "ca", previous?.ca)
     const source = {
       scheme: yield* scheme(yield* text("scheme"), "scheme"),
       host: host.value,
       base: base.value,
       keyring,
       ca: trust.ca,
-      warning: joined(warning, trust.warning),
+      warning: joinWarnings(warning, trust.warning),
       origin
     }
-    return { slot: ownSlot, source }
+    return { key: "own", source }
   })
 
 /**
- * The cluster's own registry. Of its Secret is read: `address` (host, with or without port; a
- * slash at its end does not matter), `path` (with or without slashes around it, may be absent), `scheme` (any case, https
- * where absent), `ca` (PEM) and `.dockerconfigjson` (absent for anonymous), in `data` as base64 or in `stringData`, which
- * wins as it does in Kubernetes. Line breaks around address, path and scheme do not matter.
+ * The cluster's own registry. Read from its Secret: `address` (host with an optional port; a trailing slash is ignored), `path`
+ * (optional; leading and trailing slashes are ignored), `scheme` (any case, by default https), `ca` (PEM) and
+ * `.dockerconfigjson` (absent for anonymous), in `data` as base64 or in `stringData`, which takes precedence as in Kubernetes.
+ * White space around address, path and scheme is ignored.
  */
 export const registrySecret = {
   group: "",
@@ -69,6 +69,6 @@ export const registrySecret = {
   awaited: "registry-secret",
   purpose: "the registry of the cluster",
   parts: ({ data, stringData }) => [pick(data, Values), pick(stringData, Values)],
-  claims: () => ownSlot,
+  claims: () => "own",
   decode
 } as const satisfies ObjectKind

@@ -1,9 +1,9 @@
 import { ByteSize, Effect, FileSystem, Option, PlatformError } from "effect"
 
-/** Something that is not a regular file. */
+/** Marks a path that is not a regular file. */
 export const directory = Symbol("directory")
 
-/** A file's bytes, or why it cannot be read. */
+/** A file's bytes, or the error of reading it. */
 export type FakeFile =
   | string
   | Uint8Array
@@ -30,7 +30,7 @@ const info = (type: FileSystem.File.Type, size: number): FileSystem.File.Info =>
 const bytesOf = (file: string | Uint8Array | typeof directory): Uint8Array =>
   typeof file === "string" ? new TextEncoder().encode(file) : file === directory ? new Uint8Array() : file
 
-/** Files in memory that a test changes at will: with them, the clock alone decides when a change is seen. */
+/** In-memory files that a test can change. Reads take no time, so that only the test clock matters. */
 export const make = (files: Map<string, FakeFile>): FileSystem.FileSystem => {
   const open = (
     path: string,

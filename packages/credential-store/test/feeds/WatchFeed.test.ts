@@ -17,7 +17,7 @@ import { KubeApi } from "@registry-packages-proxy/testkit/kubernetes/KubeApi"
 import { Effect, FileSystem, Layer, Predicate, Redacted } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
-import { answer, get, status } from "../Harness.ts"
+import { answer, get, status } from "../StoreQueries.ts"
 
 const sources = "/apis/deckhouse.io/v1alpha1/modulesources"
 const secrets = "/api/v1/namespaces/d8-system/secrets"
@@ -35,13 +35,13 @@ const store = (api: KubeApi, paths: ReadonlyArray<string> = []) =>
     Layer.provide(Layer.succeed(FileSystem.FileSystem, makeFileSystem(files)))
   )
 
-/** Runs a test with a store of this API server; fails at once where that lacks a kind. */
+/** Runs a test with a store of this API server. Fails if a kind has no collection there. */
 const withStore =
   (api: KubeApi, paths?: ReadonlyArray<string>) =>
   <A, E, R>(self: Effect.Effect<A, E, R>) =>
     Effect.raceFirst(self, api.lacking).pipe(Effect.provide(store(api, paths)))
 
-/** Waits until the answer is this; every step is a turn of the fibers, none takes time. */
+/** Waits until the answer is `expected`, by yielding, without any time passing. */
 const until = (repository: string, expected: string) =>
   Effect.repeat(Effect.andThen(Effect.yieldNow, answer(repository)), { until: (found) => found === expected })
 
@@ -60,7 +60,7 @@ const own = registrySecret({ address: "cluster.example.com", path: "/sys/deckhou
 const module = moduleSource({ name: "one", repo: "registry.example.com/modules" })
 const login = (password: string) => ({ host: "cluster.example.com", username: "reader", password })
 
-// What the suite calls another feed is here the one that cannot list.
+// The suite's second feed is here the one whose list fails.
 suite("watch of an API server", ({ objects, sources: expected, state }: Fixture) =>
   Layer.effectContext(
     Effect.gen(function* () {
@@ -87,7 +87,7 @@ suite("watch of an API server", ({ objects, sources: expected, state }: Fixture)
 
 describe("CredentialStore from an API server", () => {
   it.effect(
-    "is synced without the Secret, which may come later",
+    "is synced without the Secret, which may be added later",
     Effect.fn(function* () {
       const api = makeApi()
       yield* Effect.gen(function* () {
@@ -102,7 +102,7 @@ describe("CredentialStore from an API server", () => {
   )
 
   it.effect(
-    "follows ModuleSources as they come, change and go",
+    "applies added, changed and deleted ModuleSources",
     Effect.fn(function* () {
       const api = makeApi()
       yield* Effect.gen(function* () {
@@ -119,7 +119,7 @@ describe("CredentialStore from an API server", () => {
   )
 
   it.effect(
-    "has the new password as soon as the Secret is rotated",
+    "has the new password as soon as the Secret is changed",
     Effect.fn(function* () {
       const api = makeApi()
       put(api, registrySecret({ address: "cluster.example.com", login: login("old") }))
@@ -135,7 +135,7 @@ describe("CredentialStore from an API server", () => {
   )
 
   it.effect(
-    "reads the Secret however it is written, and takes what is missing for anonymous",
+    "reads all spellings of the Secret, and treats missing fields as anonymous",
     Effect.fn(function* () {
       const api = makeApi()
       const write = (data: Readonly<Record<string, string>>) => {
@@ -157,7 +157,7 @@ describe("CredentialStore from an API server", () => {
   )
 
   it.effect(
-    "knows nothing while the API server was never there, keeps trying, and comes to life with it",
+    "is not synced while the API server was never reachable, retries, and recovers with it",
     Effect.fn(function* () {
       const api = makeApi()
       put(api, own)
@@ -180,7 +180,7 @@ describe("CredentialStore from an API server", () => {
   )
 
   it.effect(
-    "serves what it knew while the API server is down, and then what has changed",
+    "keeps its sources while the API server is down, and applies the changes afterwards",
     Effect.fn(function* () {
       const api = makeApi()
       put(api, module)
@@ -204,7 +204,7 @@ describe("CredentialStore from an API server", () => {
   )
 
   it.effect(
-    "says once that RBAC says no, and heals when that is put right",
+    "warns once that RBAC denies access, and recovers when it is granted",
     Effect.fn(function* () {
       const api = makeApi()
       put(api, module)
@@ -228,7 +228,7 @@ describe("CredentialStore from an API server", () => {
 
   for (const kind of kinds) {
     it.effect(
-      `is synced in a cluster that lacks ${kind.plural}, says so once, and follows them once they can be there`,
+      `is synced in a cluster without ${kind.plural}, warns once, and watches them when they are added`,
       Effect.fn(function* () {
         assert.isTrue(kind.isOptional, "a kind that is not optional wants a test that it holds readiness")
         const api = makeApi()
@@ -253,7 +253,7 @@ describe("CredentialStore from an API server", () => {
   }
 
   it.effect(
-    "waits for a kind that is not optional, in a cluster that lacks it",
+    "waits for a required kind in a cluster without it",
     Effect.fn(function* () {
       const api = makeApi()
       put(api, module)
@@ -275,7 +275,7 @@ describe("CredentialStore from an API server", () => {
   )
 
   it.effect(
-    "lets files win by repository",
+    "lets files take precedence for each repository",
     Effect.fn(function* () {
       const api = makeApi()
       put(api, module)
@@ -294,7 +294,7 @@ describe("CredentialStore from an API server", () => {
   )
 
   it.effect(
-    "keeps a broken object's last good state, and says nothing of its values",
+    "keeps an invalid object's last valid version, and logs none of its values",
     Effect.fn(function* () {
       const api = makeApi()
       put(api, module)
@@ -306,13 +306,13 @@ describe("CredentialStore from an API server", () => {
         yield* until("registry.example.com/two", "ModuleSource two")
         assert.strictEqual(yield* answer("registry.example.com/modules"), "ModuleSource one")
       }).pipe(withStore(api), Effect.provide(log.layer))
-      assert.lengthOf(log.matching("ModuleSource one cannot be read", "dockerCfg"), 1)
+      assert.lengthOf(log.matching("invalid object", '"ModuleSource one"', "dockerCfg"), 1)
       assert.notInclude(log.lines.join(), "s3cr3t")
     })
   )
 
   it.effect(
-    "asks for no more than its role grants",
+    "sends no request that its role does not grant",
     Effect.fn(function* () {
       const api = makeApi()
       put(api, own)

@@ -20,7 +20,7 @@ const source = (options: Partial<ModuleSourceOptions>, path = noPath) =>
 const detail = (object: unknown) => Result.getOrThrow(Result.flip(decode(object, "ModuleSource a"))).detail
 
 describe("ModuleSource", () => {
-  it("decode - reads the least there can be as anonymous over https", () => {
+  it("decode - a ModuleSource with only a repo is anonymous over https", () => {
     assert.deepEqual<unknown>(source({}), {
       scheme: "https",
       host: "registry.example.com",
@@ -41,7 +41,7 @@ describe("ModuleSource", () => {
     assert.strictEqual(source({ scheme }).scheme, expected)
   )
 
-  it("decode - reads the login of the repository's own host, base64 with line breaks included", () => {
+  it("decode - reads the login of the repository's host, also from base64 with line breaks", () => {
     const config = JSON.stringify({
       auths: {
         "other.example.com": { username: "no", password: "no" },
@@ -53,7 +53,7 @@ describe("ModuleSource", () => {
   })
 
   it.each(["", Base64.encode(""), Base64.encode("{}"), Base64.encode(`{"auths":{}}`)])(
-    "decode - takes dockerCfg %j for anonymous",
+    "decode - treats dockerCfg %j as anonymous",
     (dockerCfg) => assert.strictEqual(source({ dockerCfg }).credential._tag, "Anonymous")
   )
 
@@ -62,12 +62,12 @@ describe("ModuleSource", () => {
     "registry.example.com/modules/",
     "registry.example.com/modules//"
   ])("decode - reads repo %j as one repository", (written) => {
-    const { slot: key, source } = Result.getOrThrow(read({ repo: written }))
+    const { key, source } = Result.getOrThrow(read({ repo: written }))
     assert.deepEqual<unknown>([key, source.host, source.base], [repo, "registry.example.com", "modules"])
     assert.strictEqual(claims(moduleSource({ name: "a", repo: written })), key)
   })
 
-  it("decode - keeps the logins of paths below the repository for who asks for them", () => {
+  it("decode - keeps the logins of paths below the repository", () => {
     const auths = {
       [repo]: { username: "all", password: "x" },
       [`${repo}/a`]: { username: "a", password: "x" },
@@ -97,12 +97,12 @@ describe("ModuleSource", () => {
     [
       "of the old shape",
       { "registry.example.com": { auth: Base64.encode("a:s3cr3t") } },
-      "dockerCfg has its entries at the top instead of under `auths`"
+      "dockerCfg has its entries at the top level instead of under `auths`"
     ],
     [
       "that leaves the password to a helper",
       { auths: { "registry.example.com": {} }, credsStore: "desktop" },
-      "dockerCfg leaves the password to a credential helper, which is not asked"
+      "dockerCfg leaves the password to a credential helper, which is not supported"
     ],
     [
       "that names a helper it does not need",
@@ -112,14 +112,14 @@ describe("ModuleSource", () => {
     [
       "with a broken entry below",
       { auths: { "registry.example.com": {}, [`${repo}/a`]: { auth: "%" } } },
-      "dockerCfg has an entry for a path below that cannot be read"
+      "dockerCfg has an invalid entry for a path below the repository"
     ],
     [
       "with a broken entry elsewhere",
       { auths: { "registry.example.com": {}, "a.test": { auth: "%" } } },
       undefined
     ]
-  ])("decode - says what is odd about a docker config %s", (_name, config, expected) => {
+  ])("decode - warns of a docker config %s", (_name, config, expected) => {
     const { warning } = stored({ dockerCfg: Base64.encode(JSON.stringify(config)) })
     if (expected === undefined) assert.isUndefined(warning)
     else assert.include(warning, `spec.registry.${expected.replace(/^has/, "dockerCfg has")}`)
@@ -133,23 +133,23 @@ describe("ModuleSource", () => {
     assert.isUndefined(source({ ca: " \n" }).ca)
   })
 
-  it("decode - keeps the good certificates of a CA text with broken ones, and says so", () => {
+  it("decode - keeps the valid certificates of a CA text with invalid ones, and warns", () => {
     const broken = testCertificate.replace("MIIB", "MIIC")
     for (const [ca, warning] of [
       [testCertificate, undefined],
       [
         broken + testCertificate,
-        "spec.registry.ca has 1 block that is not a valid PEM certificate; the 1 other certificate counts"
+        "spec.registry.ca has 1 block that is not a valid PEM certificate; the 1 other certificate is used"
       ],
       [
         testCertificate + broken + testCertificate + testCertificate.slice(0, 100),
-        "spec.registry.ca has 2 blocks that are not valid PEM certificates; the 2 other certificates count"
+        "spec.registry.ca has 2 blocks that are not valid PEM certificates; the 2 other certificates are used"
       ]
     ] as const) {
       const decoded = Result.getOrThrow(read({ ca }))
       assert.strictEqual(decoded.source.warning, warning)
       assert.strictEqual(decoded.source.ca?.replaceAll(testCertificate, ""), "")
-      // What was kept of it is whole.
+      // The kept certificates are complete.
       assert.isUndefined(Result.getOrThrow(read({ ca: decoded.source.ca ?? "" })).source.warning)
     }
   })
@@ -166,9 +166,9 @@ describe("ModuleSource", () => {
       { dockerCfg: Base64.encode(`{"auths":{"registry.example.com":{"auth":"x"}}}`) },
       "an `auth` is not base64"
     ],
-    [{ ca: "no certificate" }, "spec.registry.ca holds no PEM certificate"],
-    [{ ca: testCertificate.replace("MIIB", "MIIC") }, "not a valid PEM certificate"],
-    [{ ca: testCertificate.slice(0, 200) }, "not a valid PEM certificate"]
+    [{ ca: "no certificate" }, "spec.registry.ca has no PEM certificate"],
+    [{ ca: testCertificate.replace("MIIB", "MIIC") }, "has no valid PEM certificate"],
+    [{ ca: testCertificate.slice(0, 200) }, "has no valid PEM certificate"]
   ])("decode - names what is wrong with %j, and shows none of it", (options, expected) => {
     const error = Result.getOrThrow(Result.flip(read(options)))
     assert.include(error.detail, expected)
@@ -187,7 +187,7 @@ describe("ModuleSource", () => {
     assert.strictEqual(detail(object), expected)
   })
 
-  it("repository - is known also where the rest cannot be read", () => {
+  it("repository - is known even if the rest is invalid", () => {
     assert.strictEqual(claims({ spec: { registry: { repo, scheme: 1, ca: {} } } }), repo)
     assert.isUndefined(claims({ spec: { registry: { repo: "nonsense" } } }))
   })

@@ -57,7 +57,7 @@ describe("RegistrySecret", () => {
     assert.strictEqual(source(registrySecret({ address, path: "/a" })).host, expected)
   )
 
-  it("decode - is anonymous over https with the system's CAs where only an address is given", () => {
+  it("decode - is anonymous over https with the system's authorities if only an address is given", () => {
     const { ca, credential, scheme } = source(registrySecret({ address: "a.example.com\n", ca: "" }))
     assert.deepStrictEqual(
       { ca, credential, scheme },
@@ -65,7 +65,7 @@ describe("RegistrySecret", () => {
     )
   })
 
-  it("decode - keeps the logins of paths, also where the Secret names none", () => {
+  it("decode - keeps the logins of paths, also if the Secret has no path", () => {
     const user = (object: unknown, path: string) => {
       const { credential } = source(object, path)
       return credential._tag === "Basic" ? credential.username : credential._tag
@@ -83,7 +83,7 @@ describe("RegistrySecret", () => {
     assert.strictEqual(user(below, "b"), "sys")
   })
 
-  it("decode - says that no entry is for the registry, unless there is no config at all", () => {
+  it("decode - warns that no entry is for the registry, unless there is no config", () => {
     const warning = (auths: Record<string, unknown>) =>
       Result.getOrThrow(decode(registrySecret({ address: "a.example.com", auths }), origin)).warning
     assert.include(warning({ "b.example.com": {} }), ".dockerconfigjson has no entry for this registry")
@@ -93,7 +93,7 @@ describe("RegistrySecret", () => {
     )
   })
 
-  it("decode - lets stringData win over data, as Kubernetes does", () => {
+  it("decode - stringData takes precedence over data, as in Kubernetes", () => {
     const data = { address: Base64.encode("a.example.com"), path: Base64.encode("/a") }
     const read = source({ data, stringData: { address: "b.example.com", scheme: "http" } })
     assert.deepInclude({ ...read } as Record<string, unknown>, {
@@ -111,7 +111,7 @@ describe("RegistrySecret", () => {
     [registrySecret({ address: "https://a.example.com" }), "address is not host[:port]"],
     [registrySecret({ address: "a.example.com", path: "UPPER" }), "path is not a repository path"],
     [registrySecret({ address: "a.example.com", scheme: "ftp" }), "scheme is not HTTP or HTTPS"],
-    [registrySecret({ address: "a.example.com", ca: "x" }), "ca holds no PEM certificate"],
+    [registrySecret({ address: "a.example.com", ca: "x" }), "ca has no PEM certificate"],
     [
       { stringData: { address: "a.example.com", ".dockerconfigjson": "nope" } },
       ".dockerconfigjson: it is not a docker"

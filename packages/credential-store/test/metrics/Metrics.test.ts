@@ -10,7 +10,7 @@ import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 const prefix = "registry_packages_proxy"
 
 describe("Metrics", () => {
-  it.effect("tell the sources known, the objects at fault, the feeds out of touch, and the last sync", () =>
+  it.effect("count sources, invalid objects and feeds out of touch, and have the time of the last sync", () =>
     Effect.gen(function* () {
       const { feed, send } = yield* TestFeed.make("a feed")
       yield* Effect.gen(function* () {

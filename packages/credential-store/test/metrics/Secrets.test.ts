@@ -14,7 +14,7 @@ import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { inspect } from "node:util"
 import { dump } from "js-yaml"
 import { type FakeFile, make as makeFileSystem } from "../feeds/FakeFileSystem.ts"
-import { get, status } from "../Harness.ts"
+import { get, status } from "../StoreQueries.ts"
 
 const password = "pa55word-Zx9"
 const token = "t0ken-Qw7eRt"
@@ -22,7 +22,7 @@ const host = "registry.example.com"
 const config = dockerConfig({ host, username: "reader", password })
 const tokens = JSON.stringify({ auths: { "token.example.com": { identitytoken: token, registrytoken: "" } } })
 
-/** The password and token as they are, and in every base64 they stand in. */
+/** The password and token, plain and in each base64 form. */
 const secrets = [
   password,
   token,
@@ -69,50 +69,48 @@ const texts: ReadonlyArray<FakeFile> = [
 ]
 
 describe("secrets", () => {
-  it.effect(
-    "stand in no log line, error, status or metric, whatever becomes of the file that holds them",
-    () =>
-      Effect.gen(function* () {
-        const log = captureLog()
-        const path = "/credentials"
-        const files = new Map<string, FakeFile>()
-        const seen: Array<unknown> = []
-        yield* Effect.gen(function* () {
-          for (const text of texts) {
-            files.set(path, text)
-            // Turns of the event loop, in which the YAML parser is loaded.
-            for (let turn = 0; turn < 50; turn++) {
-              yield* TestClock.adjust("1 second")
-              yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
-            }
-            for (const name of ["good", "plain", "cut", "pasted", "scheme", "ca", "name", "unknown"]) {
-              seen.push(yield* Effect.result(get(`${host}/${name}`)))
-            }
-            seen.push(
-              yield* Effect.result(get("")),
-              yield* Effect.result(get("token.example.com/good")),
-              yield* status
-            )
+  it.effect("are in no log line, error, status or metric, whatever happens to their file", () =>
+    Effect.gen(function* () {
+      const log = captureLog()
+      const path = "/credentials"
+      const files = new Map<string, FakeFile>()
+      const seen: Array<unknown> = []
+      yield* Effect.gen(function* () {
+        for (const text of texts) {
+          files.set(path, text)
+          // The YAML parser is loaded in these turns of the event loop.
+          for (let turn = 0; turn < 50; turn++) {
+            yield* TestClock.adjust("1 second")
+            yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
           }
-          seen.push(yield* PrometheusMetrics.format())
-        }).pipe(
-          Effect.provide(
-            CredentialStore.layerFiles([path]).pipe(
-              Layer.provide(Layer.succeed(FileSystem.FileSystem, makeFileSystem(files))),
-              Layer.provideMerge(log.layer)
-            )
+          for (const name of ["good", "plain", "cut", "pasted", "scheme", "ca", "name", "unknown"]) {
+            seen.push(yield* Effect.result(get(`${host}/${name}`)))
+          }
+          seen.push(
+            yield* Effect.result(get("")),
+            yield* Effect.result(get("token.example.com/good")),
+            yield* status
+          )
+        }
+        seen.push(yield* PrometheusMetrics.format())
+      }).pipe(
+        Effect.provide(
+          CredentialStore.layerFiles([path]).pipe(
+            Layer.provide(Layer.succeed(FileSystem.FileSystem, makeFileSystem(files))),
+            Layer.provideMerge(log.layer)
           )
         )
-        const good = seen.filter((value) => Result.isResult(value) && Result.isSuccess(value))
-        assert.strictEqual(good.length, 3 * texts.length - 1)
-        assert.isAtLeast(log.matching("Warn").length, brokenObjects.length)
-        const printed = [
-          ...log.lines,
-          JSON.stringify(seen),
-          inspect(seen, { depth: 20, showHidden: true }),
-          ...seen.map((value) => String(value))
-        ].join("\n")
-        for (const secret of secrets) assert.notInclude(printed, secret)
-      })
+      )
+      const good = seen.filter((value) => Result.isResult(value) && Result.isSuccess(value))
+      assert.strictEqual(good.length, 3 * texts.length - 1)
+      assert.isAtLeast(log.matching("Warn").length, brokenObjects.length)
+      const printed = [
+        ...log.lines,
+        JSON.stringify(seen),
+        inspect(seen, { depth: 20, showHidden: true }),
+        ...seen.map((value) => String(value))
+      ].join("\n")
+      for (const secret of secrets) assert.notInclude(printed, secret)
+    })
   )
 })

@@ -166,7 +166,11 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
     byCredentials(new UnknownRepository({ repository, upToDate: false })),
     "Ask again soon"
   ],
-  ["an unreadable object", byCredentials(new Unreadable({ origin: long, detail: long })), "Mend the object"],
+  [
+    "an unreadable object",
+    byCredentials(new Unreadable({ origin: long, detail: long })),
+    "Correct the object"
+  ],
   [
     "wrong bytes",
     new BodyError({

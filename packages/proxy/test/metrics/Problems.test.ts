@@ -212,7 +212,7 @@ describe("problems", () => {
         assertProblem(notSynced, 503, "waiting for: module-sources")
         assert.strictEqual(notSynced.headers["retry-after"], "5")
         const stale = yield* start({ credentials: { upToDate: false } })
-        assertProblem(yield* stale.request(request), 503, "not being followed now")
+        assertProblem(yield* stale.request(request), 503, "a source of credentials is unavailable now")
         const broken = yield* start({
           credentials: {
             unreadable: { "other.test/a": { origin: "ModuleSource x", detail: "its dockerCfg is no base64" } }

@@ -1,46 +1,46 @@
 import * as PemCertificates from "@registry-packages-proxy/node-net/tls/PemCertificates"
 import { Result } from "effect"
 import type { ObjectError } from "./ObjectError.ts"
-import { invalid } from "./Fields.ts"
+import { invalid } from "./ObjectFields.ts"
 
-/** The certificates that a registry is trusted by. */
+/** The authorities that are trusted to sign a registry's certificate. */
 export interface Trust {
-  /** In the PEM OpenSSL writes; undefined where the text is empty. */
+  /** PEM as OpenSSL writes it; undefined if the text is empty. */
   readonly ca: string | undefined
-  /** What is odd about the text, as that a block of it cannot be read. Shows none of it. */
+  /** A warning, such as that a block is not a valid certificate. Shows none of the text. */
   readonly warning: string | undefined
 }
 
 const plural = (count: number, one: string, more: string): string => `${count} ${count === 1 ? one : more}`
 
 /**
- * Reads the certificates of a PEM text. Whatever else stands there (comments, a key put there by mistake) is left out,
- * and so is a block that cannot be read, unless all are such. `known` is what an earlier call gave: the same text is not
- * read again, which is most of the work of an object that changes often.
+ * Parses the certificates of a PEM text. Ignores all other text, such as comments or a key, and invalid blocks unless all are
+ * invalid. `previous` is the result of an earlier call: an equal text is not parsed again, since that is most of the work for
+ * an object that changes often.
  */
-export const trusted = (
+export const parseTrust = (
   pem: string | null | undefined,
   field: string,
-  known?: string
+  previous?: string
 ): Result.Result<Trust, ObjectError> => {
   if (pem === undefined || pem === null || pem.trim() === "") {
     return Result.succeed({ ca: undefined, warning: undefined })
   }
-  if (pem === known) return Result.succeed({ ca: known, warning: undefined })
+  if (pem === previous) return Result.succeed({ ca: previous, warning: undefined })
   const { certificates, unreadable } = PemCertificates.read(pem)
   if (certificates.length > 0) {
-    const left = plural(
+    const invalidBlocks = plural(
       unreadable,
       "block that is not a valid PEM certificate",
       "blocks that are not valid PEM certificates"
     )
-    const kept = plural(certificates.length, "other certificate counts", "other certificates count")
+    const others = plural(certificates.length, "other certificate is used", "other certificates are used")
     return Result.succeed({
       ca: certificates.join(""),
-      warning: unreadable === 0 ? undefined : `${field} has ${left}; the ${kept}`
+      warning: unreadable === 0 ? undefined : `${field} has ${invalidBlocks}; the ${others}`
     })
   }
   return unreadable === 0
-    ? invalid(`${field} holds no PEM certificate`)
-    : invalid(`${field} holds something that is not a valid PEM certificate, and none that is`)
+    ? invalid(`${field} has no PEM certificate`)
+    : invalid(`${field} has no valid PEM certificate`)
 }

@@ -1,6 +1,10 @@
 import { Schema } from "effect"
 
-/** Why an object gives no registry source; `detail` names the field at fault and shows none of its values. */
+/** An object is invalid. `detail` names the field, but shows none of its value. */
 export class ObjectError extends Schema.TaggedError<ObjectError>()("ObjectError", {
   detail: Schema.String
-}) {}
+}) {
+  override get message(): string {
+    return this.detail
+  }
+}

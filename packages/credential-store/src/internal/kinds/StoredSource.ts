@@ -6,44 +6,44 @@ import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName
 import { Predicate, Result } from "effect"
 import { ObjectError } from "./ObjectError.ts"
 
-/** The credentials of an object, for its own repository and those below it. */
+/** The credentials of an object, for its repository and paths below it. */
 export interface Credentials {
   readonly keyring: Keyring.Keyring
-  /** What is odd about the docker config, as that it has no entry for the registry. Shows none of its values. */
+  /** A warning, such as that the docker config has no entry for the registry. Shows none of its values. */
   readonly warning: string | undefined
 }
 
 /**
- * A registry source as an object gives it: which credential counts depends on the path that is asked for. The warning is
- * about its certificates too.
+ * A registry source as it is stored: the credential depends on the requested path. The warning is about its docker config
+ * and its certificates.
  */
 export interface StoredSource extends Omit<RegistrySource, "credential">, Credentials {}
 
-/** The warnings about parts of an object as one. */
-export const joined = (...warnings: ReadonlyArray<string | undefined>): string | undefined => {
+/** Joins the warnings about parts of an object. */
+export const joinWarnings = (...warnings: ReadonlyArray<string | undefined>): string | undefined => {
   const some = warnings.filter(Predicate.isNotUndefined)
   return some.length === 0 ? undefined : some.join("; ")
 }
 
-const anonymously = "so that packages are pulled without a login"
+const anonymously = "so packages are pulled without a login"
 
 const warningOf = (config: DockerConfig.DockerConfig, keyring: Keyring.Keyring, base: PathComponents) => {
-  if (config.isLegacy) return `has its entries at the top instead of under \`auths\`, ${anonymously}`
+  if (config.isLegacy) return `has its entries at the top level instead of under \`auths\`, ${anonymously}`
   if (config.auths === undefined) return `has no \`auths\`, ${anonymously}`
   if (!Keyring.hasEntryFor(keyring, base)) return `has no entry for this registry and path, ${anonymously}`
-  const own = Keyring.lookup(keyring, base)
-  const holdsNothing = Result.isSuccess(own) && own.success._tag === "Anonymous"
-  if (holdsNothing && config.usesCredentialHelpers) {
-    return `leaves the password to a credential helper, which is not asked, ${anonymously}`
+  const credential = Keyring.lookup(keyring, base)
+  const isAnonymous = Result.isSuccess(credential) && credential.success._tag === "Anonymous"
+  if (isAnonymous && config.usesCredentialHelpers) {
+    return `leaves the password to a credential helper, which is not supported, ${anonymously}`
   }
   return Keyring.hasUnreadableBelow(keyring, base)
-    ? "has an entry for a path below that cannot be read"
+    ? "has an invalid entry for a path below the repository"
     : undefined
 }
 
 /**
- * The credentials for `base` on `host`, and below it, in a docker config.json's text; no text means anonymous. An entry
- * that cannot be read fails where it is the one for `base`.
+ * Parses the credentials for `base` on `host` and for paths below it from the text of a docker config.json. An empty text means
+ * anonymous. Fails for an invalid entry only if it is the one for `base`.
  */
 export const fromDockerConfig = (
   json: string,
@@ -64,7 +64,7 @@ export const fromDockerConfig = (
   )
 }
 
-/** The source for a path below the object's repository; fails with what is wrong with the credential it would have. */
+/** The source for a path below the object's repository. Fails with the error of the credential for that path. */
 export const at = (
   { keyring, warning: _, ...source }: StoredSource,
   path: PathComponents

@@ -1,6 +1,6 @@
 import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
 import type { CredentialError } from "@registry-packages-proxy/credential-store/CredentialError"
-import { words } from "@registry-packages-proxy/credential-store/kinds/Kinds"
+import { objectNames } from "@registry-packages-proxy/credential-store/kinds/Kinds"
 import { shortDigest } from "@registry-packages-proxy/oci/Digest"
 import type { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
 import type { OtherServer, RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
@@ -95,24 +95,24 @@ const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>)
       return "Push the image again"
     case "Refused":
       return reason.status === 403
-        ? `Check the ${words.any}, and what its account may pull`
-        : `Check the ${words.any}`
+        ? `Check the ${objectNames.any}, and what its account may pull`
+        : `Check the ${objectNames.any}`
     case "AnonymousRefused":
       return reason.identityToken
-        ? `Put a name and a password into the ${words.any}`
-        : `Add a login to the ${words.any}`
+        ? `Put a name and a password into the ${objectNames.any}`
+        : `Add a login to the ${objectNames.any}`
     case "AddressRefused":
       return "Check the registry's clock and its storage settings, and proxies on the way"
     case "LoginElsewhere":
-      return `Make a ${words.naming} of the server it redirects to, or let that one give packages without a login`
+      return `Make a ${objectNames.naming} of the server it redirects to, or let that one give packages without a login`
     case "TokenRefused":
       switch (reason.login) {
         case "password":
-          return `Check the ${words.any}`
+          return `Check the ${objectNames.any}`
         case "identity token":
-          return `Renew the identity token in the ${words.any}, or put a name and a password there`
+          return `Renew the identity token in the ${objectNames.any}, or put a name and a password there`
         case "none":
-          return `Add a login to the ${words.any}`
+          return `Add a login to the ${objectNames.any}`
         case "withheld":
           return "Let the token service answer by itself: no credentials follow its redirects"
       }
@@ -167,29 +167,30 @@ const credentialProblem = ({ reason }: CredentialError): Problem => {
     case "NotSynced":
       return {
         status: 503,
-        detail: `Ask again soon: registry credentials are not known yet (waiting for: ${reason.waitingFor.join(", ")}).`,
+        detail: `Ask again soon: registry credentials are not read yet (waiting for: ${reason.waitingFor.join(", ")}).`,
         headers: retryAfter(defaultRetryAfter)
       }
     case "UnknownRepository": {
       const [advice, what] = Option.match(reason.repository, {
-        onNone: () => [`Make the ${words.own}, or give \`repository\``, "cluster's own registry"] as const,
+        onNone: () =>
+          [`Make the ${objectNames.own}, or give \`repository\``, "cluster's own registry"] as const,
         onSome: (repository) =>
           [
-            `Correct \`repository\`, or make a ${words.naming} of it`,
-            `repository ${shorten(repository, 100)} (no ${words.naming} names it)`
+            `Correct \`repository\`, or make a ${objectNames.naming} of it`,
+            `repository ${shorten(repository, 100)} (no ${objectNames.naming} names it)`
           ] as const
       })
       return reason.upToDate
         ? { status: 404, detail: `${advice}: there are no credentials for the ${what}.` }
         : {
             status: 503,
-            detail: `Ask again soon: there are no credentials for the ${what}, and changes are not being followed now.`,
+            detail: `Ask again soon: there are no credentials for the ${what}, and a source of credentials is unavailable now.`,
             headers: retryAfter(defaultRetryAfter)
           }
     }
     case "Unreadable":
       return badGateway(
-        `Mend the object: the credentials in ${reason.origin} cannot be read: ${reason.detail}.`
+        `Correct the object: the credentials in ${reason.origin} cannot be read: ${reason.detail}.`
       )
   }
 }

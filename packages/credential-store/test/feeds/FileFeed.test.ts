@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type CapturedLog, captureLog } from "@registry-packages-proxy/testkit/machine/CapturedLog"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
-import { maxFileSize } from "@registry-packages-proxy/credential-store/feeds/CredentialsFile"
+import { maxFileSize } from "@registry-packages-proxy/credential-store/feeds/FileFeed"
 import { list, moduleSource } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, FileSystem, Layer, Schema } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { readFileSync } from "node:fs"
 import { directory, type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
-import { answer, status } from "../Harness.ts"
+import { answer, status } from "../StoreQueries.ts"
 import { testCertificate } from "../kinds/TestCertificate.ts"
 
 const one = "registry.example.com/one"
@@ -17,7 +17,7 @@ const json = (...objects: ReadonlyArray<unknown>) => JSON.stringify(list(objects
 const a = moduleSource({ name: "a", repo: one })
 const b = moduleSource({ name: "b", repo: two })
 
-/** Files in memory and JSON alone, so that only the clock decides when a change is seen. */
+/** A store with in-memory JSON files, so that only the test clock matters. */
 const withFiles = <A, E>(
   initial: Readonly<Record<string, FakeFile>>,
   run: (files: Map<string, FakeFile>, log: CapturedLog) => Effect.Effect<A, E, CredentialStore>
@@ -37,7 +37,7 @@ const withFiles = <A, E>(
     )
   })
 
-describe("CredentialsFile", () => {
+describe("FileFeed", () => {
   it.effect("is read at start", () =>
     withFiles(
       { [path]: json(a) },
@@ -48,7 +48,7 @@ describe("CredentialsFile", () => {
     )
   )
 
-  it.effect("a CA with a block that cannot be read is a warning that names the object, once", () => {
+  it.effect("a CA with an invalid block is warned of once, with the object's name", () => {
     const broken = "-----BEGIN CERTIFICATE-----\nc2VjcmV0\n-----END CERTIFICATE-----\n"
     const odd = (scheme: string) =>
       json(moduleSource({ name: "a", repo: one, scheme, ca: broken + testCertificate }))
@@ -59,14 +59,14 @@ describe("CredentialsFile", () => {
         files.set(path, odd("https"))
         yield* TestClock.adjust("5 seconds")
         const [warning, ...others] = log.matching("not a valid PEM certificate")
-        assert.include(warning, "ModuleSource a: spec.registry.ca has 1 block")
+        assert.include(warning, '"ModuleSource a","detail":"spec.registry.ca has 1 block')
         assert.notInclude(warning, "c2VjcmV0")
         assert.isEmpty(others)
       })
     )
   })
 
-  it.effect("a change is in effect within 5 s: objects are added, changed, and gone when they are gone", () =>
+  it.effect("a change is applied within 5 s: objects are added, changed and deleted", () =>
     withFiles(
       { [path]: json(a) },
       Effect.fn(function* (files) {
@@ -89,14 +89,14 @@ describe("CredentialsFile", () => {
     ["is empty", "", "it is empty"],
     ["is cut short", json(a).slice(0, -20), "is not valid YAML"],
     ["is not UTF-8", new Uint8Array([0x7b, 0xff, 0x7d]), "it is not UTF-8 text"],
-    ["is text", '"text"', "something else than Kubernetes objects"],
+    ["is text", '"text"', "does not hold Kubernetes objects"],
     ["is too large", new Uint8Array(maxFileSize + 1).fill(0x20), "larger than 4 MiB"]
   ])("a file that %s keeps its last good content as a whole, and is reported once", ([, file, detail]) =>
     withFiles(
       { [path]: json(a) },
       Effect.fn(function* (files, log) {
         files.set(path, file)
-        // The YAML parser takes real turns of the event loop to load, so the clock ticks until the file was looked at.
+        // Loading the YAML parser takes real turns of the event loop, so the clock ticks until the file is read.
         yield* Effect.repeat(Effect.andThen(TestClock.adjust("1 second"), status), {
           until: ({ upToDate }) => !upToDate
         })
@@ -106,7 +106,7 @@ describe("CredentialsFile", () => {
         assert.strictEqual(yield* answer(two), "UnknownRepository")
         assert.lengthOf(log.matching("Warn"), 1)
         assert.lengthOf(
-          log.matching("Warn", "credentials file registries.json: ", detail, "what was read before"),
+          log.matching("Warn", "credentials file registries.json", detail, "previous objects stay"),
           1
         )
         files.set(path, json(a, b))
@@ -117,19 +117,19 @@ describe("CredentialsFile", () => {
     )
   )
 
-  it("docs/configuration.md says how large one may be", () => {
+  it("has its maximum size in docs/configuration.md", () => {
     const text = readFileSync(new URL("../../../../docs/configuration.md", import.meta.url), "utf8")
     assert.include(text, `A file has at most ${maxFileSize / 1024 / 1024} MiB`)
   })
 
-  it.effect("one that cannot be read at start is waited for by name, and taken when it comes", () =>
+  it.effect("one that cannot be read at the start is waited for, and used when it appears", () =>
     withFiles(
       {},
       Effect.fn(function* (files, log) {
         yield* TestClock.adjust("1 minute")
         assert.deepInclude(yield* status, { synced: false, waitingFor: ["credentials-files"] })
         assert.strictEqual(yield* answer(one), "NotSynced")
-        assert.lengthOf(log.matching("Warn", "there is no such file", "nothing was read from it yet"), 1)
+        assert.lengthOf(log.matching("Warn", "there is no such file", "no objects were read yet"), 1)
         files.set(path, json(a))
         yield* TestClock.adjust("5 seconds")
         assert.strictEqual(yield* answer(one), "ModuleSource a")
@@ -139,14 +139,14 @@ describe("CredentialsFile", () => {
   )
 
   it.effect.each([0, 300, 600, 900, 1200, 1500, 1700, 1900])(
-    "one caught half-written, %i ms after it was read, loses nothing and is not reported",
+    "one caught half-written, %i ms after it was read, loses no source and is not logged",
     (after) =>
       withFiles(
         { [path]: json(a) },
         Effect.fn(function* (files, log) {
           yield* TestClock.adjust(after)
           const whole = json(a, b)
-          // Truncated, then written piece by piece: valid JSON in between, too.
+          // Truncated, then written in parts, some of which are valid JSON.
           for (const part of ["", whole.slice(0, 30), "[]", whole.slice(0, 90), whole.slice(0, 200), whole]) {
             files.set(path, part)
             yield* TestClock.adjust("400 millis")
@@ -159,7 +159,7 @@ describe("CredentialsFile", () => {
       )
   )
 
-  it.effect("a short absence, as a rename leaves it, is not reported", () =>
+  it.effect("a short absence, as during a rename, is not logged", () =>
     withFiles(
       { [path]: json(a) },
       Effect.fn(function* (files, log) {
@@ -173,7 +173,7 @@ describe("CredentialsFile", () => {
     )
   )
 
-  it.effect("each problem is reported once, and the end of it", () =>
+  it.effect("each problem is logged once, and its end too", () =>
     withFiles(
       { [path]: json(a) },
       Effect.fn(function* (files, log) {
@@ -190,7 +190,7 @@ describe("CredentialsFile", () => {
     )
   )
 
-  it.effect("two files with one repository: the one named first serves", () =>
+  it.effect("of two files with one repository the first serves", () =>
     withFiles(
       {
         "/first.json": json(moduleSource({ name: "x", repo: one })),
@@ -199,14 +199,14 @@ describe("CredentialsFile", () => {
       Effect.fn(function* (_files, log) {
         assert.strictEqual(yield* answer(one), "ModuleSource x")
         assert.lengthOf(
-          log.matching("Warn", "ModuleSource a (credentials file second.json)", "goes first"),
+          log.matching("Warn", '"ModuleSource a","feed":"credentials file second.json"', "it comes first"),
           1
         )
       })
     )
   )
 
-  it.effect("a broken file hurts no other", () =>
+  it.effect("an invalid file does not affect others", () =>
     withFiles(
       { "/first.json": { fails: "NotFound" }, "/second.json": json(a) },
       Effect.fn(function* () {
@@ -216,7 +216,7 @@ describe("CredentialsFile", () => {
     )
   )
 
-  it.effect("is no longer read when the store's scope is closed", () =>
+  it.effect("is not read after the store's scope closes", () =>
     Effect.gen(function* () {
       const files = new Map<string, FakeFile>([[path, json(a)]])
       const fs = makeFileSystem(files)
@@ -241,7 +241,7 @@ describe("CredentialsFile", () => {
   )
 
   it.effect.prop(
-    "whatever bytes it holds, nothing throws and the last good content stays",
+    "with arbitrary bytes never throws, and the last valid content stays in use",
     [Schema.Uint8Array, Schema.String],
     ([bytes, text]) =>
       withFiles(

@@ -1,14 +1,14 @@
 import * as YamlText from "@registry-packages-proxy/kubernetes/YamlText"
 import { Effect, Predicate, Result } from "effect"
 
-/** The most objects in one text: each is decoded, and told of where it is broken. */
+/** The maximum number of objects in a text: each is decoded, and logged if it is invalid. */
 export const maxObjects = 5_000
 
 /**
- * The objects of a JSON or YAML text: single objects, arrays, `kind: List` and `*List` with their items, Lists among
- * those too, any number of YAML documents. Fails with what is wrong and the line, showing nothing of the text. What is no
- * object hurts only itself. A text without a document is refused: it is far more often a file being rewritten than one
- * meant to name no registry (`items: []` says that).
+ * Parses the objects of a JSON or YAML text: single objects, arrays, `kind: List` and `*List` with their items, nested lists,
+ * and any number of YAML documents. Fails with the error and its line, without showing the text. Returns items that are not
+ * objects as they are. Refuses a text without a document: it is more often a file being rewritten than one without
+ * registries, for which `items: []` can be written.
  */
 export const parse = Effect.fnUntraced(function* (
   text: string
@@ -20,23 +20,23 @@ export const parse = Effect.fnUntraced(function* (
     const objects = flatten(present)
     if (objects === undefined) return Result.fail(`it holds more than ${maxObjects} objects`)
     return objects.length > 0 && !objects.some(isTyped)
-      ? Result.fail("it holds something else than Kubernetes objects")
+      ? Result.fail("it does not hold Kubernetes objects")
       : Result.succeed(objects)
   })
 })
 
-/** Where nothing is a Kubernetes object, the file is another file. */
+/** True for a Kubernetes object. A file without any is a wrong file. */
 const isTyped = (object: unknown): boolean =>
   Predicate.isObject(object) && typeof object["apiVersion"] === "string" && typeof object["kind"] === "string"
 
-/** What is in a list. */
+/** The items of a list. */
 interface Items {
   readonly items: ReadonlyArray<unknown>
-  /** What they leave out, as the API server does in a typed list. */
+  /** The fields that a typed list omits in its items. */
   readonly common: Readonly<Record<string, unknown>>
 }
 
-/** The items of a list; undefined for what is none. */
+/** The items of a list; undefined if the object is not a list. */
 const itemsOf = (object: unknown): Items | undefined => {
   if (Array.isArray(object)) return { items: object, common: {} }
   if (!Predicate.isObject(object)) return undefined
@@ -47,20 +47,20 @@ const itemsOf = (object: unknown): Items | undefined => {
   return Array.isArray(items) ? { items, common: { apiVersion, kind: itemKind } } : undefined
 }
 
-/** Objects with lists replaced by what is in them, in order; undefined where they are too many. */
+/** Replaces lists by their items, in order; undefined if there are more than `maxObjects`. */
 const flatten = (documents: ReadonlyArray<unknown>): ReadonlyArray<unknown> | undefined => {
   const objects: Array<unknown> = []
-  const open: Array<Items & { next: number }> = [{ items: documents, common: {}, next: 0 }]
+  const stack: Array<Items & { next: number }> = [{ items: documents, common: {}, next: 0 }]
   let seen = 0
-  for (let list = open.at(-1); list !== undefined; list = open.at(-1)) {
+  for (let list = stack.at(-1); list !== undefined; list = stack.at(-1)) {
     if (list.next === list.items.length) {
-      open.pop()
+      stack.pop()
       continue
     }
     if (++seen > maxObjects) return undefined
     const object = list.items[list.next++]
-    const inside = itemsOf(object)
-    if (inside !== undefined) open.push({ ...inside, next: 0 })
+    const nested = itemsOf(object)
+    if (nested !== undefined) stack.push({ ...nested, next: 0 })
     else objects.push(Predicate.isObject(object) ? { ...list.common, ...object } : object)
   }
   return objects

@@ -5,12 +5,12 @@ import { list, moduleSource } from "@registry-packages-proxy/testkit/credential-
 import { Effect, FileSystem } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { dump } from "js-yaml"
-import { answer, status } from "../Harness.ts"
+import { answer, status } from "../StoreQueries.ts"
 
 const repo = "registry.example.com/modules"
 const yaml = (name: string) => dump(list([moduleSource({ name, repo })]))
 
-/** Reading takes real turns of the event loop: the clock runs on, however fast, until the store answers so. */
+/** Advances the test clock until the store answers so, since real reads take turns of the event loop. */
 const until = (expected: string) =>
   Effect.gen(function* () {
     let ticks = 0
@@ -33,8 +33,8 @@ const inDirectory = <A, E>(
     return yield* Effect.provide(run(directory, fs), CredentialStore.layerFiles([`${directory}/${file}`]))
   }).pipe(Effect.provide(NodeFileSystem.layer))
 
-describe("CredentialsFile on disk", () => {
-  it.effect("a rewrite in place and a rename over it are seen", () =>
+describe("FileFeed on disk", () => {
+  it.effect("a rewrite in place and a rename over it are detected", () =>
     inDirectory(
       (directory, fs) => fs.writeFileString(`${directory}/file.yaml`, yaml("first")),
       "file.yaml",
@@ -49,7 +49,7 @@ describe("CredentialsFile on disk", () => {
     )
   )
 
-  it.effect("the symlink swap of a Kubernetes mount is seen", () =>
+  it.effect("the symlink swap of a Kubernetes mount is detected", () =>
     inDirectory(
       Effect.fnUntraced(function* (directory, fs) {
         yield* fs.makeDirectory(`${directory}/..1`)
@@ -70,7 +70,7 @@ describe("CredentialsFile on disk", () => {
     )
   )
 
-  it.effect("a file that comes late is taken, one that goes keeps serving", () =>
+  it.effect("a file created later is used, and a deleted one stays in use", () =>
     inDirectory(
       () => Effect.void,
       "file.yaml",

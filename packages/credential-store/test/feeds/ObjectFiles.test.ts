@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result, Schema } from "effect"
-import { maxObjects, parse } from "../../src/feeds/Documents.ts"
+import { maxObjects, parse } from "../../src/feeds/ObjectFiles.ts"
 
 const objects = (text: string) => Effect.map(parse(text), Result.getOrThrow)
 const problem = (text: string) => Effect.map(parse(text), (parsed) => Result.getOrThrow(Result.flip(parsed)))
@@ -8,9 +8,9 @@ const problem = (text: string) => Effect.map(parse(text), (parsed) => Result.get
 const a = { apiVersion: "v1", kind: "A", metadata: { name: "a" } }
 const b = { apiVersion: "v1", kind: "B" }
 
-describe("Documents", () => {
+describe("ObjectFiles", () => {
   it.effect(
-    "reads a single object, in JSON and in YAML",
+    "parses a single object, in JSON and in YAML",
     Effect.fn(function* () {
       assert.deepStrictEqual(yield* objects(JSON.stringify(a)), [a])
       assert.deepStrictEqual(yield* objects("apiVersion: v1\nkind: A\nmetadata:\n  name: a\n"), [a])
@@ -19,7 +19,7 @@ describe("Documents", () => {
   )
 
   it.effect(
-    "reads many documents, empty ones left out",
+    "parses many documents, without empty ones",
     Effect.fn(function* () {
       assert.deepStrictEqual(
         yield* objects(
@@ -31,7 +31,7 @@ describe("Documents", () => {
   )
 
   it.effect(
-    "reads lists and arrays; the items of a typed list are of its kind",
+    "parses lists and arrays; the items of a typed list have its kind",
     Effect.fn(function* () {
       assert.deepStrictEqual(
         yield* objects(JSON.stringify({ apiVersion: "v1", kind: "List", items: [a, b] })),
@@ -55,7 +55,7 @@ describe("Documents", () => {
   )
 
   it.effect(
-    "reads lists in lists, in order",
+    "parses nested lists, in order",
     Effect.fn(function* () {
       const listOf = (...items: ReadonlyArray<unknown>) => ({ apiVersion: "v1", kind: "List", items })
       const nested = listOf(a, listOf(b, listOf(), listOf(a)), [b, [a]])
@@ -65,7 +65,7 @@ describe("Documents", () => {
   )
 
   it.effect(
-    "hands on what is no object beside objects, for the store to tell of",
+    "returns items that are not objects, so that the store can log them",
     Effect.fn(function* () {
       const listOf = (...items: ReadonlyArray<unknown>) => ({ apiVersion: "v1", kind: "List", items })
       const odd = ["text", 7, null, {}, { kind: "List", items: 7 }]
@@ -75,7 +75,7 @@ describe("Documents", () => {
   )
 
   it.effect(
-    "refuses more objects than it tells of one by one",
+    "refuses more objects than maxObjects",
     Effect.fn(function* () {
       const items = (count: number) => Array.from({ length: count }, () => b)
       const list = (count: number) => JSON.stringify({ kind: "List", items: items(count) })
@@ -90,7 +90,7 @@ describe("Documents", () => {
   )
 
   it.effect(
-    "reads anchors, aliases and merge keys",
+    "parses anchors, aliases and merge keys",
     Effect.fn(function* () {
       assert.deepStrictEqual(yield* objects("- &x {apiVersion: v1, kind: A}\n- <<: *x\n  kind: B\n"), [
         { apiVersion: "v1", kind: "A" },
@@ -100,7 +100,7 @@ describe("Documents", () => {
   )
 
   it.effect.each(["", " \n\t", "---\n", "# only a comment\n", "null", "---\n...\n---\n"])(
-    "takes %j for empty",
+    "treats %j as empty",
     (text) => Effect.map(problem(text), (detail) => assert.strictEqual(detail, "it is empty"))
   )
 
@@ -113,12 +113,12 @@ describe("Documents", () => {
     "apiVersion: v1",
     "[1, null]",
     "replicas: 1\n---\nkind: [A]"
-  ])("refuses %j, in which is no object", (text) =>
-    Effect.map(problem(text), (detail) => assert.include(detail, "something else"))
+  ])("refuses %j, which has no object", (text) =>
+    Effect.map(problem(text), (detail) => assert.include(detail, "does not hold Kubernetes objects"))
   )
 
   it.effect(
-    "says the line of what is not YAML, and shows nothing of the text",
+    "names the line of invalid YAML, and shows none of the text",
     Effect.fn(function* () {
       const detail = yield* problem('apiVersion: v1\npassword: "s3cr3t\n other: [\n')
       assert.match(detail, /^line \d+ is not valid YAML$/)
@@ -128,7 +128,7 @@ describe("Documents", () => {
   )
 
   it.effect.each(["[", "{", '{"a":', "- ", "? ", "[{", "!!set {", "&a [*a,"])(
-    "survives %j ten thousand deep",
+    "does not crash on %j nested ten thousand times",
     (opening) => Effect.map(parse(opening.repeat(10_000)), (parsed) => assert.isTrue(Result.isResult(parsed)))
   )
 

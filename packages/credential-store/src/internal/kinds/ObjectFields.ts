@@ -2,10 +2,10 @@ import * as Base64Text from "@registry-packages-proxy/oci/Base64Text"
 import { Predicate, Result, Schema, SchemaIssue } from "effect"
 import { ObjectError } from "./ObjectError.ts"
 
-/** Text that may be absent, null or empty: all three mean the same. */
+/** Text that may be absent, null or empty, which all mean the same. */
 export const Text = Schema.optionalKey(Schema.NullOr(Schema.String))
 
-/** A registry's scheme in any case; absent or empty means https. */
+/** Parses a registry's scheme in any case. Absent or empty means https. */
 export const scheme = (
   text: string | null | undefined,
   field: string
@@ -26,14 +26,14 @@ export const invalid = (detail: string): Result.Result<never, ObjectError> =>
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** Names the field that is at fault, and nothing of what it holds. */
+/** The error of an object with a wrong shape. Names the field, but shows none of its value. */
 export const shapeError = (error: Schema.SchemaError): ObjectError => {
   const path = format(error.issue).issues[0]?.path ?? []
   const name = path.map((key) => String(typeof key === "object" ? key.key : key)).join(".")
   return new ObjectError({ detail: `${name === "" ? "it" : name} is missing or not of the expected type` })
 }
 
-/** Base64 of UTF-8 text, as {@link Base64Text.decode} reads it; bytes that are not UTF-8 are refused. */
+/** Decodes base64 of UTF-8 text, as {@link Base64Text.decode} does. */
 export const base64Text = (text: string, field: string): Result.Result<string, ObjectError> =>
   Result.mapError(
     Base64Text.decode(text),
@@ -41,6 +41,6 @@ export const base64Text = (text: string, field: string): Result.Result<string, O
       new ObjectError({ detail: `${field} is not base64${problem === "not UTF-8" ? " of UTF-8 text" : ""}` })
   )
 
-/** The fields that a struct reads, of a value that may be anything. */
+/** The values of a struct's fields in an arbitrary value. */
 export const pick = (value: unknown, struct: Schema.Struct<Schema.Struct.Fields>): unknown =>
   Predicate.isObject(value) ? Object.keys(struct.fields).map((key) => value[key]) : value

@@ -1,0 +1,352 @@
+import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySource"
+import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
+import { Option, Result } from "effect"
+import type { Awaited, Feed, FeedEvent } from "../feeds/Feed.ts"
+import {
+  fingerprint,
+  identify,
+  type Identity,
+  type InvalidObject,
+  read,
+  skipReason
+} from "../kinds/KubernetesObject.ts"
+import type { ReadSource, SourceKey } from "../kinds/ObjectKind.ts"
+import type { LogEvent } from "./LogEvent.ts"
+import * as StoredSource from "./kinds/StoredSource.ts"
+
+/** An object of a feed. */
+interface Entry {
+  /** The index of its feed. */
+  readonly feed: number
+  identity: Identity
+  fingerprint: string | undefined
+  /** Its last valid version, which serves. */
+  lastValid: ReadSource | undefined
+  /** The error of its current version, if that is invalid. */
+  invalid: InvalidObject | undefined
+  /** The object that serves this one's repository instead of it. */
+  shadowedBy: Entry | undefined
+}
+
+interface FeedState {
+  synced: boolean
+  inTouch: boolean
+  /** The detail of the last `OutOfTouch` event. */
+  outage: string | undefined
+  readonly entries: Map<string, Entry>
+  /** The ids of objects that the feed has delivered more than once. */
+  duplicates: ReadonlySet<string>
+}
+
+type Delivery = Exclude<FeedEvent, { readonly _tag: "OutOfTouch" }>
+
+/** The result of looking up a repository. */
+export type LookupResult =
+  | { readonly _tag: "Source"; readonly source: RegistrySource }
+  | { readonly _tag: "Unreadable"; readonly origin: string; readonly detail: string }
+  | { readonly _tag: "Unknown" }
+
+/**
+ * The source of each repository, from the events of all feeds. An event costs time only for the repositories that its object
+ * names, so that the index keeps up with thousands of events a second. Synchronous; never throws. Changes are returned as
+ * log events.
+ */
+export class SourceIndex {
+  readonly #feeds: ReadonlyArray<Omit<Feed, "events">>
+  readonly #states: ReadonlyArray<FeedState>
+  readonly #claims = new Map<SourceKey, Set<Entry>>()
+  readonly #serving = new Map<SourceKey, Entry>()
+  readonly #unreadable = new Map<SourceKey, Entry>()
+  readonly #undecided = new Set<SourceKey>()
+  #invalidCount = 0
+  #shadowedCount = 0
+  #lastSync: Option.Option<number> = Option.none()
+
+  constructor(feeds: ReadonlyArray<Omit<Feed, "events">>) {
+    this.#feeds = feeds
+    this.#states = feeds.map(() => ({
+      synced: false,
+      inTouch: false,
+      outage: undefined,
+      entries: new Map(),
+      duplicates: new Set()
+    }))
+  }
+
+  /** The number of repositories with a source. */
+  get sources(): number {
+    return this.#serving.size
+  }
+
+  /** The number of objects that are invalid or shadowed by an older one. */
+  get errors(): number {
+    return this.#invalidCount + this.#shadowedCount
+  }
+
+  /** The time of the last event, in milliseconds since the epoch. */
+  get lastSync(): Option.Option<number> {
+    return this.#lastSync
+  }
+
+  /** The number of feeds whose origin cannot be read now. */
+  get outOfTouch(): number {
+    return this.#states.filter((state) => !state.inTouch).length
+  }
+
+  /** The objects of feeds that are not synced yet. */
+  get waitingFor(): ReadonlyArray<Awaited> {
+    const missing = this.#feeds.filter((_, index) => this.#states[index]?.synced !== true)
+    return [...new Set(missing.map(({ awaited }) => awaited))]
+  }
+
+  /** Looks up the source of a repository, with the credential for `path` below it. */
+  find(key: SourceKey, path: PathComponents): LookupResult {
+    const serving = this.#serving.get(key)?.lastValid
+    if (serving !== undefined) {
+      return Result.match(StoredSource.at(serving.source, path), {
+        onSuccess: (source): LookupResult => ({ _tag: "Source", source }),
+        onFailure: (detail): LookupResult => ({ _tag: "Unreadable", origin: serving.source.origin, detail })
+      })
+    }
+    const entry = this.#unreadable.get(key)
+    return entry?.invalid === undefined
+      ? { _tag: "Unknown" }
+      : { _tag: "Unreadable", origin: entry.identity.label, detail: entry.invalid.detail }
+  }
+
+  /** Applies an event of the feed at `index`, and returns what to log. `now` is in milliseconds since the epoch. */
+  apply(index: number, event: FeedEvent, now: number): ReadonlyArray<LogEvent> {
+    const state = this.#states[index]
+    const feed = this.#feeds[index]
+    if (state === undefined || feed === undefined) return []
+    const log: Array<LogEvent> = []
+    if (event._tag === "OutOfTouch") {
+      if (state.outage !== event.detail) {
+        const consequence = state.synced ? "previous objects stay in use" : "no objects were read yet"
+        log.push({
+          level: "Warn",
+          message: "credentials feed out of touch",
+          fields: { feed: feed.name, detail: event.detail, consequence }
+        })
+      }
+      state.inTouch = false
+      state.outage = event.detail
+      return log
+    }
+    this.#lastSync = Option.some(now)
+    this.#deliver(index, state, event, log)
+    for (const key of this.#undecided) this.#decide(key, log)
+    this.#undecided.clear()
+    // Feeds must deliver Synced before single objects.
+    if (event._tag === "Synced" && !state.synced) {
+      state.synced = true
+      log.push({
+        level: "Info",
+        message: "credentials feed synced",
+        fields: { feed: feed.name, objects: state.entries.size }
+      })
+    } else if (state.outage !== undefined) {
+      log.push({ level: "Info", message: "credentials feed in touch again", fields: { feed: feed.name } })
+    }
+    state.inTouch = state.synced
+    state.outage = undefined
+    return log
+  }
+
+  #deliver(index: number, state: FeedState, event: Delivery, log: Array<LogEvent>): void {
+    switch (event._tag) {
+      case "Synced":
+        this.#replaceAll(index, state, event.objects, log)
+        break
+      case "InTouch":
+        break
+      case "Upsert":
+        this.#put(index, state, identify(event.object, 0), event.object, log)
+        break
+      case "Delete": {
+        const entry = state.entries.get(identify(event.object, 0).id)
+        if (entry !== undefined) this.#drop(state, entry, log)
+        break
+      }
+    }
+  }
+
+  #replaceAll(index: number, state: FeedState, objects: ReadonlyArray<unknown>, log: Array<LogEvent>): void {
+    const next = new Map<string, readonly [Identity, unknown]>()
+    const duplicates = new Map<string, string>()
+    objects.forEach((object, position) => {
+      const identity = identify(object, position)
+      if (next.has(identity.id)) duplicates.set(identity.id, identity.label)
+      next.set(identity.id, [identity, object])
+    })
+    for (const [id, label] of duplicates) {
+      if (!state.duplicates.has(id)) {
+        log.push({
+          level: "Warn",
+          message: "duplicate object: the last one is used",
+          fields: { object: label }
+        })
+      }
+    }
+    state.duplicates = new Set(duplicates.keys())
+    for (const entry of state.entries.values()) {
+      if (!next.has(entry.identity.id)) this.#drop(state, entry, log)
+    }
+    for (const [identity, object] of next.values()) this.#put(index, state, identity, object, log)
+  }
+
+  #put(index: number, state: FeedState, identity: Identity, object: unknown, log: Array<LogEvent>): void {
+    const previous = state.entries.get(identity.id)
+    const contentHash = fingerprint(object, identity)
+    if (previous !== undefined && contentHash !== undefined && previous.fingerprint === contentHash) return
+    const entry: Entry = previous ?? {
+      feed: index,
+      identity,
+      fingerprint: contentHash,
+      lastValid: undefined,
+      invalid: undefined,
+      shadowedBy: undefined
+    }
+    const before = keysOf(entry)
+    state.entries.set(identity.id, entry)
+    entry.identity = identity
+    entry.fingerprint = contentHash
+    this.#read(entry, object, previous === undefined, log)
+    this.#claim(entry, before)
+  }
+
+  #read(entry: Entry, object: unknown, isNew: boolean, log: Array<LogEvent>): void {
+    const { kind, label } = entry.identity
+    if (kind === "Ignored") {
+      if (isNew) {
+        log.push({
+          level: "Debug",
+          message: "skipping object",
+          fields: { object: label, reason: skipReason }
+        })
+      }
+      return
+    }
+    const wasInvalid = entry.invalid !== undefined
+    const lastWarning = entry.lastValid?.source.warning
+    const result: Result.Result<ReadSource, InvalidObject> =
+      kind === "Malformed"
+        ? Result.fail({
+            key: undefined,
+            detail: "it is not a Kubernetes object with apiVersion, kind and metadata"
+          })
+        : read(object, kind, entry.identity, entry.lastValid?.source)
+    if (Result.isSuccess(result)) {
+      entry.lastValid = result.success
+      entry.invalid = undefined
+      log.push({
+        level: wasInvalid ? "Info" : "Debug",
+        message: wasInvalid ? "object is valid again" : "object read",
+        fields: { object: label }
+      })
+      const { warning } = result.success.source
+      if (warning !== undefined && warning !== lastWarning) {
+        log.push({
+          level: "Warn",
+          message: "object may be wrong",
+          fields: { object: label, detail: warning }
+        })
+      }
+    } else {
+      entry.invalid = result.failure
+      const consequence =
+        entry.lastValid === undefined ? "the object is not used" : "its last valid version stays in use"
+      log.push({
+        level: "Warn",
+        message: "invalid object",
+        fields: { object: label, detail: result.failure.detail, consequence }
+      })
+    }
+    this.#invalidCount += Number(entry.invalid !== undefined) - Number(wasInvalid)
+  }
+
+  #drop(state: FeedState, entry: Entry, log: Array<LogEvent>): void {
+    const before = keysOf(entry)
+    state.entries.delete(entry.identity.id)
+    if (entry.invalid !== undefined) this.#invalidCount--
+    entry.lastValid = undefined
+    entry.invalid = undefined
+    if (entry.identity.kind !== "Ignored") {
+      log.push({ level: "Debug", message: "object deleted", fields: { object: entry.identity.label } })
+    }
+    this.#claim(entry, before)
+  }
+
+  /** Updates the repositories that the entry claims. All those before and now are decided after the event is applied. */
+  #claim(entry: Entry, before: ReadonlySet<SourceKey>): void {
+    const after = keysOf(entry)
+    for (const key of before) {
+      if (!after.has(key)) this.#claims.get(key)?.delete(entry)
+    }
+    for (const key of after) {
+      const claims = this.#claims.get(key)
+      if (claims === undefined) this.#claims.set(key, new Set([entry]))
+      else claims.add(entry)
+    }
+    if (entry.lastValid === undefined) this.#setShadowedBy(entry, undefined)
+    for (const key of [...before, ...after]) this.#undecided.add(key)
+  }
+
+  /** Decides which of the objects that claim a repository serves it. */
+  #decide(key: SourceKey, log: Array<LogEvent>): void {
+    const claims = this.#claims.get(key)
+    if (claims?.size === 0) this.#claims.delete(key)
+    const order = [...(claims ?? [])].sort((a, b) => this.#compare(a, b))
+    const valid = order.filter((entry) => entry.lastValid?.key === key)
+    const first = valid[0]
+    if (first === undefined) this.#serving.delete(key)
+    else this.#serving.set(key, first)
+    const invalid = first === undefined ? order.find((entry) => entry.invalid?.key === key) : undefined
+    if (invalid === undefined) this.#unreadable.delete(key)
+    else this.#unreadable.set(key, invalid)
+    for (const entry of valid) {
+      const winner =
+        entry !== first && first !== undefined && this.#rank(first) === this.#rank(entry) ? first : undefined
+      if (winner !== undefined && entry.shadowedBy !== winner) {
+        const isOlder = winner.identity.created < entry.identity.created
+        log.push({
+          level: "Warn",
+          message: "object ignored: another one serves its repository",
+          fields: {
+            object: entry.identity.label,
+            feed: this.#feedName(entry),
+            servedBy: winner.identity.label,
+            servedByFeed: this.#feedName(winner),
+            reason: isOlder ? "it is older" : "it comes first"
+          }
+        })
+      }
+      this.#setShadowedBy(entry, winner)
+    }
+  }
+
+  #setShadowedBy(entry: Entry, winner: Entry | undefined): void {
+    this.#shadowedCount += Number(winner !== undefined) - Number(entry.shadowedBy !== undefined)
+    entry.shadowedBy = winner
+  }
+
+  #rank(entry: Entry): number {
+    return this.#feeds[entry.feed]?.precedence ?? 0
+  }
+
+  #feedName(entry: Entry): string {
+    return this.#feeds[entry.feed]?.name ?? "unknown feed"
+  }
+
+  /**
+   * Orders the objects that claim a repository; the first one serves it. By the feed's precedence, then by age (an object
+   * without creationTimestamp was written by hand and counts as the oldest), then by the order of feeds, then by id.
+   */
+  #compare(a: Entry, b: Entry): number {
+    const age = a.identity.created === b.identity.created ? 0 : a.identity.created - b.identity.created
+    return this.#rank(a) - this.#rank(b) || age || a.feed - b.feed || (a.identity.id < b.identity.id ? -1 : 1)
+  }
+}
+
+const keysOf = (entry: Entry): ReadonlySet<SourceKey> =>
+  new Set([entry.lastValid?.key, entry.invalid?.key].filter((key) => key !== undefined))
