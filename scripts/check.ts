@@ -11,6 +11,7 @@ const checks = {
   effect: "node_modules/.bin/effect-tsgo diagnostics --project tsconfig.json --severity error --format text",
   lint: "node_modules/.bin/oxlint",
   suppressions: "node_modules/.bin/node scripts/suppressions.ts",
+  comments: "node_modules/.bin/node scripts/comments.ts",
   format: "node_modules/.bin/oxfmt --check .",
   docs: "node_modules/.bin/node scripts/generate-docs.ts --check"
 }

@@ -25,7 +25,10 @@ export class UnknownRepository extends Schema.TaggedError<UnknownRepository>()("
   }
 }
 
-/** The object that names this repository is invalid, and no earlier version of it was valid. `detail` has none of its values. */
+/**
+ * The object that names this repository is invalid, and no earlier version of it was valid. `detail` has none of its
+ * values.
+ */
 export class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", {
   origin: Schema.String,
   detail: Schema.String

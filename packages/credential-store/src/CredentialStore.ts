@@ -30,8 +30,8 @@ export class CredentialStore extends Context.Service<
   CredentialStore,
   {
     /**
-     * The source of a ModuleSource's repository, or of the cluster's own registry for none, with the credential for `path`
-     * below it. Call it for each pull, so that changed credentials are used.
+     * The source of a ModuleSource's repository, or of the cluster's own registry for none, with the credential for
+     * `path` below it. Call it for each pull, so that changed credentials are used.
      */
     readonly get: (
       repository: Option.Option<RepositoryKey>,
@@ -44,8 +44,8 @@ export class CredentialStore extends Context.Service<
    * The store of the objects of `feeds`, which run in the layer's scope. Building the layer does not wait for them: see
    * `CredentialStatus.synced`.
    *
-   * If objects of several feeds name one repository, the one whose feed has the smaller `precedence` serves it, then the
-   * older object, then the one of the earlier feed. Valid objects precede invalid ones.
+   * If objects of several feeds name one repository, the one whose feed has the smaller `precedence` serves it, then
+   * the older object, then the one of the earlier feed. Valid objects precede invalid ones.
    */
   static readonly layerFeeds = (feeds: ReadonlyArray<Feed.Feed>): Layer.Layer<CredentialStore> =>
     Layer.effect(CredentialStore, make(feeds))

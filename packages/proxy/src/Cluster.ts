@@ -48,7 +48,8 @@ const contradiction = (
 
 /**
  * Chooses the API server: the kubeconfig's, else that of the cluster this pod runs in. A pod with credentials files and
- * without a mounted service account token runs without an API server. Fails if the settings require one and there is none.
+ * without a mounted service account token runs without an API server. Fails if the settings require one and there is
+ * none.
  */
 export const choose = Effect.fnUntraced(function* (
   settings: Settings,

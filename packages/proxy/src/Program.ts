@@ -28,7 +28,9 @@ export type FileServices = FileSystem.FileSystem | Path.Path
 
 /** The program's environment, besides its settings. */
 export interface Environment {
-  /** Environment variables. Read: HTTP_PROXY, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR, KUBERNETES_SERVICE_*. */
+  /**
+   * Environment variables. Read: HTTP_PROXY, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR, KUBERNETES_SERVICE_*.
+   */
   readonly variables: Readonly<Record<string, string | undefined>>
 }
 
@@ -121,9 +123,9 @@ const warnOfOpenPort = ({ address }: HttpServer.HttpServer["Service"]): Effect.E
       })
 
 /**
- * The HTTP API and its listeners, over the cache, credentials and registry that are provided. Compose it with mock layers to
- * test against it. `HttpServer` has the bound address: the plain one, if there are two. Without `access` the secure port
- * rejects every caller.
+ * The HTTP API and its listeners, over the cache, credentials and registry that are provided. Compose it with mock
+ * layers to test against it. `HttpServer` has the bound address: the plain one, if there are two. Without `access` the
+ * secure port rejects every caller.
  */
 export const layerServer = <E = never, R = never>(
   settings: Settings,

@@ -3,8 +3,8 @@ import type { UsageError } from "./config/UsageError.ts"
 import { isOff, type TelemetrySettings } from "./telemetry/TelemetrySettings.ts"
 
 /**
- * OpenTelemetry: exports traces of everything that runs under the layer, and optionally metrics and log lines. Evaluates no
- * OpenTelemetry module if all are off.
+ * OpenTelemetry: exports traces of everything that runs under the layer, and optionally metrics and log lines.
+ * Evaluates no OpenTelemetry module if all are off.
  */
 export const layer = (settings: TelemetrySettings): Layer.Layer<never, UsageError, FileSystem.FileSystem> =>
   isOff(settings)

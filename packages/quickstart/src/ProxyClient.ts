@@ -47,8 +47,8 @@ export const awaitReady = (origin: string) =>
 class StillFilling extends Schema.TaggedError<StillFilling>()("StillFilling", {}) {}
 
 /**
- * Waits until the package at `url` is cached, at most 1 second. A fill ends shortly after its last byte was served, and a
- * request before that is coalesced with it.
+ * Waits until the package at `url` is cached, at most 1 second. A fill ends shortly after its last byte was served, and
+ * a request before that is coalesced with it.
  */
 export const awaitCached = (url: string) =>
   HttpClient.head(url).pipe(

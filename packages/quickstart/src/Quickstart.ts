@@ -28,8 +28,8 @@ const adviseOnPort = (error: ServeError) => {
   return Effect.fail(new Error(`${reason}; to use a free port: npm start -- --listen-address 127.0.0.1:0`))
 }
 
-// Not fetch, which refuses some ports, such as 6000. NodeHttpClient reports a connection error as an interruption if the
-// scheduler yields between the socket's error and close events.
+// Not fetch, which refuses some ports, such as 6000. NodeHttpClient reports a connection error as an interruption if
+// the scheduler yields between the socket's error and close events.
 const layerClient = Layer.effect(
   HttpClient.HttpClient,
   Effect.map(HttpClient.HttpClient, (client) =>
@@ -42,8 +42,8 @@ const layerClient = Layer.effect(
 const layerOutside = Layer.merge(Screen.layer, layerClient)
 
 /**
- * Runs the program with an embedded registry, shows the walk-through, then serves until it is interrupted. Its files are in
- * a temporary directory that is removed with the scope. Prints nothing before the port is open.
+ * Runs the program with an embedded registry, shows the walk-through, then serves until it is interrupted. Its files
+ * are in a temporary directory that is removed with the scope. Prints nothing before the port is open.
  */
 export const run = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem

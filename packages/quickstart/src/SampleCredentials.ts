@@ -16,7 +16,10 @@ const comment =
 const dockerConfig = (host: string, { password, username }: Account): string =>
   JSON.stringify({ auths: { [host]: { auth: Base64.encode(`${username}:${password}`) } } })
 
-/** The text of the credentials file: the cluster's registry Secret and a ModuleSource, as `kubectl get -o yaml` prints them. */
+/**
+ * The text of the credentials file: the cluster's registry Secret and a ModuleSource, as `kubectl get -o yaml` prints
+ * them.
+ */
 export const render = ({ account, clusterPath, host, moduleRepo }: SampleCredentials): string => {
   const secret = {
     apiVersion: "v1",

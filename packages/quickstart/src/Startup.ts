@@ -15,8 +15,8 @@ const prefix = "REGISTRY_PACKAGES_PROXY_"
 const isGiven = (text: string | undefined): text is string => text !== undefined && text !== ""
 
 /**
- * The program's settings from its flags and variables, with two changes: the quickstart's credentials file is always the
- * first one, and its cache directory is the default.
+ * The program's settings from its flags and variables, with two changes: the quickstart's credentials file is always
+ * the first one, and its cache directory is the default.
  */
 export const settings = Effect.fnUntraced(function* (
   { args, variables }: Pick<ProcessEnvironment, "args" | "variables">,

@@ -102,8 +102,8 @@ export const curlCommand = (proxyOrigin: string, sample: Sample): string =>
   `curl -fsS --noproxy '*' ${Format.shellWord(packageUrl(proxyOrigin, sample))} | tar -tzv`
 
 /**
- * Introduces the proxy and its registry, downloads every sample twice, and suggests the next step. Returns true if every
- * download was verified.
+ * Introduces the proxy and its registry, downloads every sample twice, and suggests the next step. Returns true if
+ * every download was verified.
  */
 export const run = Effect.fnUntraced(function* (options: WalkThroughOptions) {
   const { line, style } = yield* Screen

@@ -2,8 +2,8 @@ import { Schema, type Stream } from "effect"
 import { kinds } from "../kinds/Kinds.ts"
 
 /**
- * An event of a feed. Objects are Kubernetes objects that are not decoded yet: the store decodes each separately, so that an
- * invalid one affects only itself.
+ * An event of a feed. Objects are Kubernetes objects that are not decoded yet: the store decodes each separately, so
+ * that an invalid one affects only itself.
  */
 export type FeedEvent =
   /** All objects of the feed's origin. An object that is not among them is deleted. */
@@ -14,10 +14,15 @@ export type FeedEvent =
   | { readonly _tag: "Delete"; readonly object: unknown }
   /** The delivered objects are still current (a poll without change, a bookmark, a resumed watch). */
   | { readonly _tag: "InTouch" }
-  /** The origin cannot be read now. `detail` says why, without any of its values. May be repeated; it is logged once. */
+  /**
+   * The origin cannot be read now. `detail` says why, without any of its values. May be repeated; it is logged once.
+   */
   | { readonly _tag: "OutOfTouch"; readonly detail: string }
 
-/** The objects that the store waits for until a feed has delivered, in words for any client: they name no file or object. */
+/**
+ * The objects that the store waits for until a feed has delivered, in words for any client: they name no file or
+ * object.
+ */
 export const Awaited = Schema.Literals(["credentials-files", ...kinds.map(({ awaited }) => awaited)])
 export type Awaited = typeof Awaited.Type
 

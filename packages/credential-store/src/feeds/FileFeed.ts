@@ -3,7 +3,9 @@ import { type Duration, Effect, FileSystem, type PlatformError, Result, Stream }
 import * as Feed from "./Feed.ts"
 import { parse } from "./ObjectFiles.ts"
 
-/** The maximum size of a file: parsing blocks the program for about 0.05 s per MiB, up to 0.15 s for YAML of tiny lines. */
+/**
+ * The maximum size of a file: parsing blocks the program for about 0.05 s per MiB, up to 0.15 s for YAML of tiny lines.
+ */
 export const maxFileSize = 4 * 1024 * 1024
 
 const pollInterval: Duration.Input = "2 seconds"
@@ -81,10 +83,10 @@ const stateOf = (reading: Reading, event: Feed.FeedEvent): State => ({
 /**
  * The objects of a credentials file: JSON or YAML with ModuleSources and the registry's Secret.
  *
- * Reads the file every 2 s and compares its content, which detects a rewrite, a rename and the symlink swap of Kubernetes
- * mounts. A change is applied within 3 s of the file's last write. A file that is missing, empty, too large or cannot be
- * parsed is an `OutOfTouch` event: the last valid content stays in use as a whole, and a repository that is not in it may
- * exist. Objects that are no longer in the file are deleted.
+ * Reads the file every 2 s and compares its content, which detects a rewrite, a rename and the symlink swap of
+ * Kubernetes mounts. A change is applied within 3 s of the file's last write. A file that is missing, empty, too large
+ * or cannot be parsed is an `OutOfTouch` event: the last valid content stays in use as a whole, and a repository that
+ * is not in it may exist. Objects that are no longer in the file are deleted.
  */
 export const feed = Effect.fnUntraced(function* (
   path: string

@@ -5,10 +5,10 @@ import { Effect, Predicate, Result } from "effect"
 export const maxObjects = 5_000
 
 /**
- * Parses the objects of a JSON or YAML text: single objects, arrays, `kind: List` and `*List` with their items, nested lists,
- * and any number of YAML documents. Fails with the error and its line, without showing the text. Returns items that are not
- * objects as they are. Refuses a text without a document: it is more often a file being rewritten than one without
- * registries, for which `items: []` can be written.
+ * Parses the objects of a JSON or YAML text: single objects, arrays, `kind: List` and `*List` with their items, nested
+ * lists, and any number of YAML documents. Fails with the error and its line, without showing the text. Returns items
+ * that are not objects as they are. Refuses a text without a document: it is more often a file being rewritten than one
+ * without registries, for which `items: []` can be written.
  */
 export const parse = Effect.fnUntraced(function* (
   text: string

@@ -31,8 +31,9 @@ const feedEvent =
   }
 
 /**
- * Emits `Synced` without objects for an optional kind that the API server does not have, so that the program becomes ready in a
- * cluster without the CRD. The feed stays out of touch, so that an unknown repository is not a 404: the CRD may be added.
+ * Emits `Synced` without objects for an optional kind that the API server does not have, so that the program becomes
+ * ready in a cluster without the CRD. The feed stays out of touch, so that an unknown repository is not a 404: the CRD
+ * may be added.
  */
 const withoutKind =
   (kind: ObjectKind, toFeed: (event: WatchEvent<unknown>) => Feed.FeedEvent) =>

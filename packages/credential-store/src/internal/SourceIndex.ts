@@ -47,9 +47,9 @@ export type LookupResult =
   | { readonly _tag: "Unknown" }
 
 /**
- * The source of each repository, from the events of all feeds. An event costs time only for the repositories that its object
- * names, so that the index keeps up with thousands of events a second. Synchronous; never throws. Changes are returned as
- * log events.
+ * The source of each repository, from the events of all feeds. An event costs time only for the repositories that its
+ * object names, so that the index keeps up with thousands of events a second. Synchronous; never throws. Changes are
+ * returned as log events.
  */
 export class SourceIndex {
   readonly #feeds: ReadonlyArray<Omit<Feed, "events">>
@@ -277,7 +277,9 @@ export class SourceIndex {
     this.#claim(entry, before)
   }
 
-  /** Updates the repositories that the entry claims. All those before and now are decided after the event is applied. */
+  /**
+   * Updates the repositories that the entry claims. All those before and now are decided after the event is applied.
+   */
   #claim(entry: Entry, before: ReadonlySet<SourceKey>): void {
     const after = keysOf(entry)
     for (const key of before) {
@@ -339,8 +341,9 @@ export class SourceIndex {
   }
 
   /**
-   * Orders the objects that claim a repository; the first one serves it. By the feed's precedence, then by age (an object
-   * without creationTimestamp was written by hand and counts as the oldest), then by the order of feeds, then by id.
+   * Orders the objects that claim a repository; the first one serves it. By the feed's precedence, then by age (an
+   * object without creationTimestamp was written by hand and counts as the oldest), then by the order of feeds, then by
+   * id.
    */
   #compare(a: Entry, b: Entry): number {
     const age = a.identity.created === b.identity.created ? 0 : a.identity.created - b.identity.created

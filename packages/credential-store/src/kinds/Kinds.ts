@@ -4,15 +4,19 @@ import type { ObjectKind } from "./ObjectKind.ts"
 import * as RegistrySecret from "./RegistrySecret.ts"
 
 /**
- * Every kind of object that registries are read from. Watches, credentials files, the words of `/readyz` and of messages, and
- * the permissions in docs/operations.md derive from this table; a test compares the permissions with the chart's.
+ * Every kind of object that registries are read from. Watches, credentials files, the words of `/readyz` and of
+ * messages, and the permissions in docs/operations.md derive from this table; a test compares the permissions with the
+ * chart's.
  */
 export const kinds = [
   ModuleSource.moduleSource,
   RegistrySecret.registrySecret
 ] as const satisfies ReadonlyArray<ObjectKind>
 
-/** The name of a kind or of its only object: `deckhouse.io/v1alpha1 ModuleSource`, `Secret d8-system/deckhouse-registry`. */
+/**
+ * The name of a kind or of its only object: `deckhouse.io/v1alpha1 ModuleSource`,
+ * `Secret d8-system/deckhouse-registry`.
+ */
 export const describe = (kind: ObjectKind): string =>
   kind.name === undefined
     ? `${Resource.apiVersion(kind)} ${kind.kind}`

@@ -41,9 +41,9 @@ const decode: ObjectKind["decode"] = (object, origin, previous) =>
   })
 
 /**
- * A registry of modules. Read from a ModuleSource: `spec.registry.repo` (trailing slashes are ignored), `.scheme` (HTTP or
- * HTTPS in any case, by default HTTPS), `.dockerCfg` (base64 of a docker config.json; absent or empty for anonymous) and `.ca`
- * (PEM; absent or empty for the system's authorities). Other fields are ignored.
+ * A registry of modules. Read from a ModuleSource: `spec.registry.repo` (trailing slashes are ignored), `.scheme` (HTTP
+ * or HTTPS in any case, by default HTTPS), `.dockerCfg` (base64 of a docker config.json; absent or empty for anonymous)
+ * and `.ca` (PEM; absent or empty for the system's authorities). Other fields are ignored.
  */
 export const moduleSource = {
   group: "deckhouse.io",

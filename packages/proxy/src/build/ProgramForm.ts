@@ -13,8 +13,9 @@ export type ProgramForm =
   | "executable, code cache rejected"
 
 /**
- * The form of this process. V8 accepts a code cache only from the same V8 with the same flags. Node reports a rejection before
- * any script can listen, so this function tries a second cache: V8 accepts it if and only if it accepted the program's.
+ * The form of this process. V8 accepts a code cache only from the same V8 with the same flags. Node reports a rejection
+ * before any script can listen, so this function tries a second cache: V8 accepts it if and only if it accepted the
+ * program's.
  */
 export const programForm = (): ProgramForm => {
   if (!isSea()) return "script"

@@ -59,7 +59,10 @@ export const optional = <A>({ schema, ...rest }: Options<A>): Flag<Option.Option
   }
 }
 
-/** A flag that may be given several times; duplicates are dropped. Its variable holds several values, separated by commas. */
+/**
+ * A flag that may be given several times; duplicates are dropped. Its variable holds several values, separated by
+ * commas.
+ */
 export const repeated = <A>({ schema, ...rest }: Options<A>): Flag<ReadonlyArray<A>> => {
   const decode = decodeWith(schema)
   return { ...rest, repeatable: true, decode: (texts) => Result.all([...new Set(texts)].map(decode)) }

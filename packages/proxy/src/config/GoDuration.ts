@@ -17,7 +17,10 @@ const millisecondsPer: Readonly<Record<string, number>> = {
 
 const maxMilliseconds = 24 * 3_600_000
 
-/** Parses a Go duration of at most 24 h and rounds it up to whole milliseconds. Refuses a number without a unit, except 0. */
+/**
+ * Parses a Go duration of at most 24 h and rounds it up to whole milliseconds. Refuses a number without a unit, except
+ * 0.
+ */
 export const parse = (text: string): Result.Result<Duration.Duration, string> => {
   if (text === "0") return Result.succeed(Duration.zero)
   if (/^[0-9.]+$/.test(text)) return Result.fail("has no unit")

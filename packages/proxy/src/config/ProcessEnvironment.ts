@@ -26,7 +26,8 @@ export interface ProcessEnvironment {
 }
 
 const outputOf = (stream: typeof process.stdout | typeof process.stderr): Output => {
-  // A reader that closes the pipe (`| head`) ends the output, not the program. Each write's callback gets the error too.
+  // A reader that closes the pipe (`| head`) ends the output, not the program. Each write's callback gets the error
+  // too.
   stream.on("error", () => {})
   return {
     isTerminal: stream.isTTY,

@@ -9,6 +9,9 @@ export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
 export class HelpRequested extends Schema.TaggedError<HelpRequested>()("HelpRequested", {
   text: Schema.String
 }) {
+  override get message(): string {
+    return "--help was given"
+  }
   override readonly [Runtime.errorExitCode] = 0
 }
 
@@ -16,5 +19,8 @@ export class HelpRequested extends Schema.TaggedError<HelpRequested>()("HelpRequ
 export class VersionRequested extends Schema.TaggedError<VersionRequested>()("VersionRequested", {
   text: Schema.String
 }) {
+  override get message(): string {
+    return "--version was given"
+  }
   override readonly [Runtime.errorExitCode] = 0
 }

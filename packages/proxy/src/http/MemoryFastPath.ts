@@ -52,9 +52,9 @@ const makeTargetParser = (): ((target: string) => PackageQuery.PackageQuery | un
 }
 
 /**
- * Answers requests for small packages in memory directly on Node's response, for callers whose access decision is cached.
- * Effect's server and a fiber would take several times as long as the rest of the request. The application handles all other
- * requests, and would answer these equally.
+ * Answers requests for small packages in memory directly on Node's response, for callers whose access decision is
+ * cached. Effect's server and a fiber would take several times as long as the rest of the request. The application
+ * handles all other requests, and would answer these equally.
  */
 export const make = Effect.fnUntraced(function* (options: {
   readonly platform: Platform

@@ -18,7 +18,9 @@ const bare = /^[^\s"=\\{}[\],]+$/
 const valueText = (value: unknown): string =>
   typeof value === "string" && bare.test(value) ? value : JSON.stringify(value)
 
-/** Formats a record for people: `12:34:56.789 INFO  message name=value`, in UTC, followed by lines of cause and stack. */
+/**
+ * Formats a record for people: `12:34:56.789 INFO message name=value`, in UTC, followed by lines of cause and stack.
+ */
 export const make =
   (options: { readonly colours: boolean }) =>
   (record: LogRecord): string => {

@@ -19,8 +19,8 @@ interface Window {
 export type WriteLimited = (record: LogRecord, key: string, burst: number) => void
 
 /**
- * Limits the rate of log lines by key. When a minute ends in which lines of a key were skipped, writes the last of them with
- * a field `repeated`: the number of skipped lines.
+ * Limits the rate of log lines by key. When a minute ends in which lines of a key were skipped, writes the last of them
+ * with a field `repeated`: the number of skipped lines.
  */
 export const make = (
   clock: Clock.Clock,
@@ -51,7 +51,9 @@ export const make = (
       return window
     }
 
-    /** When the window ends, writes the last skipped line and begins the next window, in which all lines are skipped. */
+    /**
+     * When the window ends, writes the last skipped line and begins the next window, in which all lines are skipped.
+     */
     const flushLater = (window: Window, now: number): void => {
       run(
         Effect.andThen(

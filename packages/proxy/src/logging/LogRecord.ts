@@ -53,7 +53,10 @@ const complex = (value: object, depth: number): unknown => {
   return Object.prototype.toString.call(value)
 }
 
-/** Converts a value to one that JSON can hold: redacts secrets, describes errors, cuts long and deep values. Never throws. */
+/**
+ * Converts a value to one that JSON can hold: redacts secrets, describes errors, cuts long and deep values. Never
+ * throws.
+ */
 export const plain = (value: unknown, depth = 0): unknown => {
   switch (typeof value) {
     case "string":

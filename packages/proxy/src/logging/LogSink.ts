@@ -8,9 +8,9 @@ export const maxBufferedChars = 1024 * 1024
 export const drainTimeout = Duration.seconds(1)
 
 /**
- * Returns a function that writes a line to stdout. All lines of one turn of the event loop are one write, and one write is
- * in progress at a time. Beyond `maxBufferedChars` lines are dropped; `droppedLine` makes the line that reports their
- * count. Flushes the buffer when the scope closes or the process exits.
+ * Returns a function that writes a line to stdout. All lines of one turn of the event loop are one write, and one write
+ * is in progress at a time. Beyond `maxBufferedChars` lines are dropped; `droppedLine` makes the line that reports
+ * their count. Flushes the buffer when the scope closes or the process exits.
  */
 export const make = (
   { onExit, stdout }: ProcessEnvironment,

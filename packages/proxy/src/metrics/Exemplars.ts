@@ -7,8 +7,8 @@ export interface Exemplar {
 }
 
 /**
- * The last traced measurement of each bucket of each histogram series. Their number is bounded, since series and buckets are.
- * A series is a metric's name with labels, as in Prometheus' text format.
+ * The last traced measurement of each bucket of each histogram series. Their number is bounded, since series and
+ * buckets are. A series is a metric's name with labels, as in Prometheus' text format.
  */
 export class Exemplars {
   readonly #bySeries = new Map<string, Map<number, Exemplar>>()

@@ -39,8 +39,8 @@ const bucketLine = (line: string, exemplars: Exemplars): string => {
 }
 
 /**
- * Converts Prometheus' text format to OpenMetrics: names counter families without `_total`, escapes quotes in help texts,
- * writes boundaries as floating-point numbers, adds exemplars and the end mark.
+ * Converts Prometheus' text format to OpenMetrics: names counter families without `_total`, escapes quotes in help
+ * texts, writes boundaries as floating-point numbers, adds exemplars and the end mark.
  *
  * Source: OpenMetrics 1.0, "Text format".
  */

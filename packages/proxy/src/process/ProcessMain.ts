@@ -16,7 +16,10 @@ export const exitCode = (exit: Exit.Exit<unknown, unknown>, isStopping: boolean)
 const print = (output: Output, text: string): Effect.Effect<void> =>
   Effect.callback((resume) => output.write(text, () => resume(Effect.void)))
 
-/** Prints the text of --help and --version to stdout, and a failure to stderr in one line; the stack of a defect follows. */
+/**
+ * Prints the text of --help and --version to stdout, and a failure to stderr in one line; the stack of a defect
+ * follows.
+ */
 export const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   Effect.gen(function* () {
     if (Cause.hasInterruptsOnly(cause)) return
@@ -30,8 +33,8 @@ export const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   })
 
 /**
- * Runs the program and exits the process. The first SIGTERM or SIGINT interrupts the program, and the process exits when
- * its scopes are closed. A second signal exits the process immediately with code 1.
+ * Runs the program and exits the process. The first SIGTERM or SIGINT interrupts the program, and the process exits
+ * when its scopes are closed. A second signal exits the process immediately with code 1.
  */
 export const runMain = <A, E>(program: Effect.Effect<A, E>): void => {
   let signals = 0

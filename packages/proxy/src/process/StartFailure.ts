@@ -26,7 +26,11 @@ const reasons: Readonly<Record<string, string>> = {
 /** Marks a failure of the secure listener. Unmarked failures are the plain listener's. */
 class SecureListenerFailed extends Schema.TaggedError<SecureListenerFailed>()("SecureListenerFailed", {
   cause: Schema.Defect()
-}) {}
+}) {
+  override get message(): string {
+    return "the secure port cannot be opened"
+  }
+}
 
 interface FailedListener {
   readonly error: ListenError
@@ -46,7 +50,9 @@ const findListenError = (
   )
 }
 
-/** Marks the failure as the secure listener's if it is for that listener's address, so that `explain` names its flag. */
+/**
+ * Marks the failure as the secure listener's if it is for that listener's address, so that `explain` names its flag.
+ */
 export const markSecureListener = (
   failure: ServeError,
   { listenAddress, secureListenAddress }: Pick<Settings, "listenAddress" | "secureListenAddress">

@@ -11,8 +11,8 @@ export interface FinishedSpan {
 }
 
 /**
- * Records a finished span without the tracer and returns its identity. For small packages from memory: starting a span and
- * setting its attributes one by one would take as long as the response.
+ * Records a finished span without the tracer and returns its identity. For small packages from memory: starting a span
+ * and setting its attributes one by one would take as long as the response.
  */
 export const FinishedSpans = Context.Reference<((span: FinishedSpan) => Tracer.ExternalSpan) | undefined>(
   "@registry-packages-proxy/proxy/telemetry/FinishedSpans",

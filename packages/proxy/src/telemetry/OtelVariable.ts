@@ -6,8 +6,8 @@ import { UsageError } from "../config/UsageError.ts"
 export type Variables = Readonly<Record<string, string | undefined>>
 
 /**
- * A standard environment variable of OpenTelemetry. `accepts` and `meaning` are texts for error messages and for the table
- * in docs/telemetry.md.
+ * A standard environment variable of OpenTelemetry. `accepts` and `meaning` are texts for error messages and for the
+ * table in docs/telemetry.md.
  */
 export interface OtelVariable<out A> {
   readonly name: string

@@ -191,8 +191,8 @@ const logsOf = (variables: Variables): Read<Option.Option<LogsSettings>> =>
   })
 
 /**
- * Parses OpenTelemetry's standard variables. Reads every one, so that a wrong value is reported even if it is not used. An
- * empty variable counts as not set. Pure.
+ * Parses OpenTelemetry's standard variables. Reads every one, so that a wrong value is reported even if it is not used.
+ * An empty variable counts as not set. Pure.
  *
  * Source: OpenTelemetry specification, "Environment Variable Specification" and "OpenTelemetry Protocol Exporter".
  */

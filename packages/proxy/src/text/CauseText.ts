@@ -1,4 +1,4 @@
-import { Cause, Redactable } from "effect"
+import { Cause } from "effect"
 import { escape, shorten } from "./SafeText.ts"
 
 const maxDepth = 6
@@ -8,34 +8,16 @@ const maxFrames = 8
 const isObject = (u: unknown): u is Readonly<Record<string, unknown>> => typeof u === "object" && u !== null
 const text = (u: unknown): string => (typeof u === "string" ? u : "")
 
-const simple = (value: unknown): string | undefined => {
-  if (Redactable.isRedactable(value)) return undefined
-  if (typeof value === "string") return JSON.stringify(shorten(value, 200))
-  if (typeof value === "number" || typeof value === "boolean") return String(value)
-  if (!Array.isArray(value)) return undefined
-  const items = value.slice(0, 10).map(simple)
-  return items.every((item) => item !== undefined) ? `[${items.join(", ")}]` : undefined
-}
-
-// A tagged error without a message is described by its simple fields. Objects are skipped: a request may hold a secret.
-const fieldsOf = (error: Readonly<Record<string, unknown>>): string => {
-  const fields = Object.entries(error).flatMap(([name, value]) => {
-    const shown = name.startsWith("_") || name.startsWith("~") ? undefined : simple(value)
-    return shown === undefined ? [] : [`${name}: ${shown}`]
-  })
-  return fields.length === 0 ? "" : ` { ${fields.join(", ")} }`
-}
-
+/** `name: message`. Other fields are not shown: they may hold a secret. */
 const headOf = (error: Readonly<Record<string, unknown>>): string => {
   const name = text(error["_tag"]) || text(error["name"])
   const message = text(error["message"])
-  if (message !== "") return name === "" || name === "Error" ? message : `${name}: ${message}`
-  return `${name || "Error"}${text(error["_tag"]) === "" ? "" : fieldsOf(error)}`
+  if (message === "") return name || "Error"
+  return name === "" || name === "Error" ? message : `${name}: ${message}`
 }
 
 const chain = (error: unknown, depth: number): string => {
-  if (!isObject(error))
-    return typeof error === "string" ? error : `${typeof error} ${simple(error) ?? ""}`.trim()
+  if (!isObject(error)) return typeof error === "string" ? error : typeof error
   const head = headOf(error)
   const inner = [error["reason"], error["cause"]].find(isObject)
   if (depth === maxDepth || inner === undefined) return head

@@ -71,8 +71,8 @@ const heapMiB = (): number => {
   return (heapUsed + arrayBuffers) / mib
 }
 
-// A flag set after the start applies to contexts made afterwards. Objects reached through weak references in a turn of the
-// event loop are held until the end of the turn.
+// A flag set after the start applies to contexts made afterwards. Objects reached through weak references in a turn of
+// the event loop are held until the end of the turn.
 const collectGarbage = async (): Promise<void> => {
   setFlagsFromString("--expose-gc")
   await new Promise((resolve) => setImmediate(resolve))

@@ -17,7 +17,7 @@ import { errorType } from "../../src/telemetry/ErrorType.ts"
 import * as InMemoryTraces from "../../src/telemetry/sdk/InMemoryTraces.ts"
 import { off } from "../../src/telemetry/TelemetrySettings.ts"
 import { failures } from "./Failures.ts"
-import { problemOf } from "./harness.ts"
+import { problemOf } from "./ProxyHarness.ts"
 import { startSecure, tokens } from "./SecureHarness.ts"
 
 const image = RegistryImage.ofPackage(new Uint8Array(1000))

@@ -5,7 +5,7 @@ import * as RegistryImage from "@registry-packages-proxy/testkit/images/Registry
 import { settle } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { Effect, Exit, Metric, Option, Tracer } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
-import { bytes, start, withPlatform } from "./harness.ts"
+import { bytes, start, withPlatform } from "./ProxyHarness.ts"
 import { startSecure, tokens } from "./SecureHarness.ts"
 
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

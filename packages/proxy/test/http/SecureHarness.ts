@@ -30,7 +30,7 @@ import * as AccessLog from "../../src/logging/AccessLog.ts"
 import { routes } from "../../src/http/request/Routes.ts"
 import { layerSecure } from "../../src/http/server/Listener.ts"
 import type { MinTlsVersion } from "../../src/http/server/SecureServer.ts"
-import { bytes } from "./harness.ts"
+import { bytes } from "./ProxyHarness.ts"
 
 const https = process.getBuiltinModule("node:https")
 const tls = process.getBuiltinModule("node:tls")

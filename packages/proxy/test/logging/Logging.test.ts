@@ -39,7 +39,11 @@ const logged = (program: Effect.Effect<void>, level: LogLevel = "Info") =>
 class Refused extends Schema.TaggedError<Refused>()("Refused", {
   host: Schema.String,
   password: Schema.Redacted(Schema.String)
-}) {}
+}) {
+  override get message(): string {
+    return `${this.host} refused the login`
+  }
+}
 class Failed extends Schema.TaggedError<Failed>()("Failed", { reason: Refused }) {}
 
 describe("Logging", () => {
@@ -163,8 +167,8 @@ describe("Logging", () => {
       assert.notInclude(fake.writes.join(""), "hunter2")
       const [first, , second, third, fourth] = fake.lines().map((line) => decodeLine(line))
       assert.strictEqual(first?.["secret"], "<redacted>")
-      assert.strictEqual(second?.["error"], 'Refused { host: "registry.example" }')
-      assert.strictEqual(third?.["cause"], 'Failed: Refused { host: "registry.example" }')
+      assert.strictEqual(second?.["error"], "Refused: registry.example refused the login")
+      assert.strictEqual(third?.["cause"], "Failed: Refused: registry.example refused the login")
       assert.strictEqual(fourth?.["secret"], "<redacted>")
     })
   )

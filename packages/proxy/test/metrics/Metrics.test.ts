@@ -4,7 +4,7 @@ import * as RegistryImage from "@registry-packages-proxy/testkit/images/Registry
 import { Effect, Layer, Logger, Option } from "effect"
 import * as InMemoryTraces from "../../src/telemetry/sdk/InMemoryTraces.ts"
 import { off } from "../../src/telemetry/TelemetrySettings.ts"
-import { bytes, start, type Started, withPlatform } from "../http/harness.ts"
+import { bytes, start, type Started, withPlatform } from "../http/ProxyHarness.ts"
 
 const prefix = "registry_packages_proxy"
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Effect } from "effect"
-import { bytes, start, withPlatform } from "../http/harness.ts"
+import { bytes, start, withPlatform } from "../http/ProxyHarness.ts"
 
 describe("probes and metrics", () => {
   it.effect(

@@ -7,7 +7,7 @@ import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryB
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Effect, Option } from "effect"
 import { routes } from "../../src/http/request/Routes.ts"
-import { bytes, problemOf, repository, start, type Started, withPlatform } from "../http/harness.ts"
+import { bytes, problemOf, repository, start, type Started, withPlatform } from "../http/ProxyHarness.ts"
 
 const digest = `sha256:${"0".repeat(64)}`
 

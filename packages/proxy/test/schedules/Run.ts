@@ -177,7 +177,9 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
     if (!diskFaulted) yield* checkPulls
   })
 
-  /** Checks that each digest has at most one fill: further concurrent pulls of a layer must be of requests that bypass. */
+  /**
+   * Checks that each digest has at most one fill: further concurrent pulls of a layer must be of requests that bypass.
+   */
   const checkPulls = Effect.gen(function* () {
     const open = new Map<string, number>()
     for (const { operation, outcome, reference } of yield* registry.requests) {

@@ -16,7 +16,10 @@ export class Activity {
 /** Turns of the event loop without any step, after which everything counts as settled. */
 const quietTurns = 6
 
-/** Waits until nothing proceeds without time passing. If it returns too early, time passes a little early, which is allowed. */
+/**
+ * Waits until nothing proceeds without time passing. If it returns too early, time passes a little early, which is
+ * allowed.
+ */
 export const settle = (activity: Activity): Effect.Effect<void> =>
   Effect.callback((resume) => {
     const scheduler = installed()

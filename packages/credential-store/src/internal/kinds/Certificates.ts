@@ -14,9 +14,9 @@ export interface Trust {
 const plural = (count: number, one: string, more: string): string => `${count} ${count === 1 ? one : more}`
 
 /**
- * Parses the certificates of a PEM text. Ignores all other text, such as comments or a key, and invalid blocks unless all are
- * invalid. `previous` is the result of an earlier call: an equal text is not parsed again, since that is most of the work for
- * an object that changes often.
+ * Parses the certificates of a PEM text. Ignores all other text, such as comments or a key, and invalid blocks unless
+ * all are invalid. `previous` is the result of an earlier call: an equal text is not parsed again, since that is most
+ * of the work for an object that changes often.
  */
 export const parseTrust = (
   pem: string | null | undefined,

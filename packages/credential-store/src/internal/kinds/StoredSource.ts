@@ -14,8 +14,8 @@ export interface Credentials {
 }
 
 /**
- * A registry source as it is stored: the credential depends on the requested path. The warning is about its docker config
- * and its certificates.
+ * A registry source as it is stored: the credential depends on the requested path. The warning is about its docker
+ * config and its certificates.
  */
 export interface StoredSource extends Omit<RegistrySource, "credential">, Credentials {}
 
@@ -42,8 +42,8 @@ const warningOf = (config: DockerConfig.DockerConfig, keyring: Keyring.Keyring, 
 }
 
 /**
- * Parses the credentials for `base` on `host` and for paths below it from the text of a docker config.json. An empty text means
- * anonymous. Fails for an invalid entry only if it is the one for `base`.
+ * Parses the credentials for `base` on `host` and for paths below it from the text of a docker config.json. An empty
+ * text means anonymous. Fails for an invalid entry only if it is the one for `base`.
  */
 export const fromDockerConfig = (
   json: string,

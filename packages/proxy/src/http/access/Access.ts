@@ -21,7 +21,9 @@ export interface Gate {
   ) => Effect.Effect<Problem | undefined>
   /** The name of a request's user, if a cached decision allows the request. None means "not cached", not "refused". */
   readonly cachedUser: (request: IncomingMessage, route: RouteName) => string | undefined
-  /** Marks the request as allowed for `cachedUser`'s user, so that `check` neither repeats nor recounts the decision. */
+  /**
+   * Marks the request as allowed for `cachedUser`'s user, so that `check` neither repeats nor recounts the decision.
+   */
   readonly markAllowed: (request: IncomingMessage, user: string) => void
 }
 
@@ -93,8 +95,8 @@ const unavailable = ({ reason, review }: Undecided): Problem => {
 }
 
 /**
- * Makes the gate of the secure port: it authenticates the caller, then authorizes the request. It ignores headers that claim
- * an identity. `certificateOf` returns the client certificate of the request's connection.
+ * Makes the gate of the secure port: it authenticates the caller, then authorizes the request. It ignores headers that
+ * claim an identity. `certificateOf` returns the client certificate of the request's connection.
  */
 export const make = (
   certificateOf: (request: IncomingMessage) => PeerCertificate | undefined

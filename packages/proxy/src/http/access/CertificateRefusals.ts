@@ -30,8 +30,8 @@ export type LogRefusal = (
 ) => Effect.Effect<void>
 
 /**
- * Makes a log of refused client certificates: at most one line per connection, and one per reason and minute, with the number
- * of suppressed lines. The limits are needed since any stranger can present certificates.
+ * Makes a log of refused client certificates: at most one line per connection, and one per reason and minute, with the
+ * number of suppressed lines. The limits are needed since any stranger can present certificates.
  */
 export const makeLog = (): LogRefusal => {
   const seen = new WeakSet<Socket>()

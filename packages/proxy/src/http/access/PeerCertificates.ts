@@ -10,8 +10,8 @@ export interface PeerCertificates {
   /** The certificate of a connection, if it presented one. */
   readonly of: (socket: Socket) => PeerCertificate.PeerCertificate | undefined
   /**
-   * Replaces the authorities that verify certificates. Connections with a certificate that the old ones verified close after
-   * the response in progress; no further request on them is authenticated by it.
+   * Replaces the authorities that verify certificates. Connections with a certificate that the old ones verified close
+   * after the response in progress; no further request on them is authenticated by it.
    */
   readonly replaceAuthorities: (authorities: string) => void
 }

@@ -7,7 +7,11 @@ import type { BufferPool } from "./BufferPool.ts"
 import * as NodeMessages from "../request/NodeMessages.ts"
 
 /** The client disconnected, or its connection failed, before the body was sent. */
-export class ClientGone extends Schema.TaggedError<ClientGone>()("ClientGone", {}) {}
+export class ClientGone extends Schema.TaggedError<ClientGone>()("ClientGone", {}) {
+  override get message(): string {
+    return "the client disconnected before the body was sent"
+  }
+}
 
 /** A write in progress. */
 interface Write {
@@ -50,8 +54,8 @@ const finished = (out: ServerResponse): Effect.Effect<void, ClientGone> =>
   })
 
 /**
- * Starts a read before the previous bytes are written, so that both run concurrently. `onStarted` receives the fiber even if
- * the caller is interrupted.
+ * Starts a read before the previous bytes are written, so that both run concurrently. `onStarted` receives the fiber
+ * even if the caller is interrupted.
  */
 const readAhead = <E>(
   reader: PackageReader<E>,
@@ -64,11 +68,11 @@ const readAhead = <E>(
   )
 
 /**
- * Writes a response with a body from `reader`, reading ahead of the writes in progress. The client's speed limits both. It
- * writes to Node's response directly; Effect's server ignores a response that has ended.
+ * Writes a response with a body from `reader`, reading ahead of the writes in progress. The client's speed limits both.
+ * It writes to Node's response directly; Effect's server ignores a response that has ended.
  *
- * If the body fails or the request is interrupted, the connection is destroyed, so that the client cannot mistake the part
- * for the whole. `onWritten` receives the number of bytes of each write.
+ * If the body fails or the request is interrupted, the connection is destroyed, so that the client cannot mistake the
+ * part for the whole. `onWritten` receives the number of bytes of each write.
  */
 export const writeBody = <E>(options: {
   readonly request: HttpServerRequest.HttpServerRequest

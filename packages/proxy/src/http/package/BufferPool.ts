@@ -26,7 +26,9 @@ const slowAfterMillis = Duration.toMillis("200 millis")
 export interface BodyBuffers {
   /** Takes a buffer for the next read. A body uses at most `maxInUse` at a time. */
   readonly take: () => Uint8Array
-  /** Releases a buffer that nothing refers to. Buffers of a failed write are not released: the write may refer to them. */
+  /**
+   * Releases a buffer that nothing refers to. Buffers of a failed write are not released: the write may refer to them.
+   */
   readonly release: (buffer: Uint8Array) => void
   /** The number of buffers that the body may use at a time, for writes and read-ahead. */
   readonly maxInUse: () => number
@@ -45,7 +47,10 @@ interface Body {
   maxSize: number
 }
 
-/** Frees a buffer's memory immediately: sizes change with the load, and tens of MiB would wait for the garbage collector. */
+/**
+ * Frees a buffer's memory immediately: sizes change with the load, and tens of MiB would wait for the garbage
+ * collector.
+ */
 const free = ({ buffer }: Uint8Array): void => {
   if (buffer instanceof ArrayBuffer) buffer.transfer(0)
 }

@@ -7,8 +7,8 @@ export interface ByteRange {
 const single = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i
 
 /**
- * Parses a Range header for a package of `size` bytes (RFC 9110, section 14). Undefined means that the header is ignored and
- * the whole package is sent: for several ranges, other units and malformed headers.
+ * Parses a Range header for a package of `size` bytes (RFC 9110, section 14). Undefined means that the header is
+ * ignored and the whole package is sent: for several ranges, other units and malformed headers.
  */
 export const parseRange = (header: string, size: number): ByteRange | "unsatisfiable" | undefined => {
   const [, first = "", last = ""] = single.exec(header) ?? []

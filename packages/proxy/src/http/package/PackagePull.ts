@@ -13,7 +13,11 @@ import type { PackageQuery } from "../request/PackageQuery.ts"
 export class InvalidRepositoryName extends Schema.TaggedError<InvalidRepositoryName>()(
   "InvalidRepositoryName",
   {}
-) {}
+) {
+  override get message(): string {
+    return "repository and path together are not a valid repository name"
+  }
+}
 
 /** The errors of a pull. */
 export type PullError = CredentialError | RegistryError | InvalidRepositoryName

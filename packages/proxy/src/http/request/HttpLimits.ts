@@ -25,8 +25,8 @@ export interface HttpLimits {
   /** Unanswered requests on one connection. Further ones are not read. */
   readonly maxPipelined: number
   /**
-   * Buffered bytes on all connections of a listener: pipelined requests, incomplete heads, bodies. A connection that would
-   * exceed the limit is closed. In memory they take about three times as much.
+   * Buffered bytes on all connections of a listener: pipelined requests, incomplete heads, bodies. A connection that
+   * would exceed the limit is closed. In memory they take about three times as much.
    */
   readonly maxBufferedBytes: number
 }

@@ -22,8 +22,8 @@ const ownRegistry: ReadonlyArray<string> = ["", "__default__"]
 const fail = (detail: string): Result.Result<never, Problem> => Result.fail(badRequest(detail))
 
 /**
- * Parses a request's query (without the question mark). Ignores unknown parameters. An empty parameter counts as absent. A
- * repeated one is refused, since two readers could use different values.
+ * Parses a request's query (without the question mark). Ignores unknown parameters. An empty parameter counts as
+ * absent. A repeated one is refused, since two readers could use different values.
  */
 export const parse = (query: string): Result.Result<PackageQuery, Problem> => {
   const parameters = new URLSearchParams(query)

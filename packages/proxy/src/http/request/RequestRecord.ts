@@ -19,7 +19,9 @@ export interface RequestRecord {
   cache: CacheResult | undefined
   /** The requested package; undefined if the query is not valid. */
   query: PackageQuery | undefined
-  /** The time of the body's first byte, in milliseconds since the epoch. Undefined if the body is written in one piece. */
+  /**
+   * The time of the body's first byte, in milliseconds since the epoch. Undefined if the body is written in one piece.
+   */
   firstByteAt: number | undefined
   /** The type of the request's error, from a fixed set. */
   error: string | undefined

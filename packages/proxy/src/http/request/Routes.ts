@@ -29,8 +29,8 @@ const get = (subresource: string): ResourceRule.ResourceRule =>
 const reading = ["GET", "HEAD"] as const
 
 /**
- * Every route. A new one requires a handler in `Application.ts`; the compiler asks for it. Access rules, the text of 404,
- * metric labels, span names and the tables of docs/http.md and docs/security.md derive from this table.
+ * Every route. A new one requires a handler in `Application.ts`; the compiler asks for it. Access rules, the text of
+ * 404, metric labels, span names and the tables of docs/http.md and docs/security.md derive from this table.
  */
 export const routes = {
   package: {

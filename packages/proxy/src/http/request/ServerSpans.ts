@@ -10,8 +10,8 @@ const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
 /** Creates the server spans of requests. */
 export interface ServerSpans {
   /**
-   * Starts the span of a request, as a child of its caller's span if there is one. Returns no span for a probe. Without a
-   * tracer, returns the caller's span, for the log line.
+   * Starts the span of a request, as a child of its caller's span if there is one. Returns no span for a probe. Without
+   * a tracer, returns the caller's span, for the log line.
    */
   readonly begin: (request: IncomingMessage, record: RequestRecord) => Tracer.AnySpan | undefined
   /** Ends the span, with attributes from the record. */

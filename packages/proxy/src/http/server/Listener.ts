@@ -30,7 +30,10 @@ export interface ListenOptions {
 interface CommonOptions {
   readonly platform: Platform
   readonly gracePeriod: Duration.Duration
-  /** Package requests in progress at a time. Further ones are answered with 503. The default is `httpLimits.maxPackages`. */
+  /**
+   * Package requests in progress at a time. Further ones are answered with 503. The default is
+   * `httpLimits.maxPackages`.
+   */
   readonly maxPackages?: number
 }
 
@@ -57,8 +60,8 @@ const open = (server: Server, listen: ListenOptions) =>
   NodeHttpServer.make(() => server, { ...listen, backlog, disablePreemptiveShutdown: true })
 
 /**
- * Answers a server's requests in order on each connection: by the fast path if it can, else by Effect's server, which starts a
- * fiber for each.
+ * Answers a server's requests in order on each connection: by the fast path if it can, else by Effect's server, which
+ * starts a fiber for each.
  */
 const serve = Effect.fnUntraced(function* (
   server: Server,
@@ -126,9 +129,9 @@ const openSecure = Effect.fnUntraced(function* (app: Application.Application, op
 })
 
 /**
- * When the scope closes: the servers in `closedFirst` accept no more connections and new packages are refused, while the
- * other servers still answer probes. When all packages in progress are done, or the grace period is over, closes every
- * connection.
+ * When the scope closes: the servers in `closedFirst` accept no more connections and new packages are refused, while
+ * the other servers still answer probes. When all packages in progress are done, or the grace period is over, closes
+ * every connection.
  */
 const stopping = Effect.fnUntraced(function* (
   servers: ReadonlyArray<Server>,
@@ -164,8 +167,8 @@ export const layerPlain = (
   ).pipe(Layer.provide(Lifecycle.layer(options.gracePeriod)))
 
 /**
- * The listener with TLS and access control, and optionally the plain listener, which `HttpServer` then is. When the layer is
- * released, the secure listener closes immediately, and the plain one answers probes until the end.
+ * The listener with TLS and access control, and optionally the plain listener, which `HttpServer` then is. When the
+ * layer is released, the secure listener closes immediately, and the plain one answers probes until the end.
  */
 export const layerSecure = (
   options: CommonOptions & { readonly secure: SecureOptions; readonly plain: Option.Option<PlainOptions> }

@@ -14,9 +14,9 @@ interface Received {
 }
 
 /**
- * Closes connections with pipelined requests on which no byte has arrived for `idleTimeout`, even if responses are not read
- * yet: the kernel of a client that reads nothing may still accept a few bytes at times, like that of a slow reader. While a
- * package is being sent, only `SendTimeout` applies.
+ * Closes connections with pipelined requests on which no byte has arrived for `idleTimeout`, even if responses are not
+ * read yet: the kernel of a client that reads nothing may still accept a few bytes at times, like that of a slow
+ * reader. While a package is being sent, only `SendTimeout` applies.
  */
 export const watch = (
   pipelines: ReadonlySet<Pipeline>,

@@ -18,8 +18,8 @@ export interface Pipeline {
 }
 
 /**
- * The number of connections that start their next request in one turn of the event loop. Node accepts one connection per
- * turn: if many more proceeded, pipelining clients would keep new connections out.
+ * The number of connections that start their next request in one turn of the event loop. Node accepts one connection
+ * per turn: if many more proceeded, pipelining clients would keep new connections out.
  */
 const maxResumedPerTurn = 2
 
@@ -48,8 +48,8 @@ class ListenerState {
 }
 
 /**
- * The requests of one connection. Node parses all bytes of a read at once, which may be hundreds of requests. This class
- * passes one head at a time to its parser, returns the rest to the socket's buffer, and pauses reading.
+ * The requests of one connection. Node parses all bytes of a read at once, which may be hundreds of requests. This
+ * class passes one head at a time to its parser, returns the rest to the socket's buffer, and pauses reading.
  */
 class Connection implements Pipeline {
   readonly socket: Duplex
@@ -162,7 +162,9 @@ class Connection implements Pipeline {
     this.#updateBuffered()
   }
 
-  /** True if no further request may be parsed. An unused body is read to its end, so that its request completes in time. */
+  /**
+   * True if no further request may be parsed. An unused body is read to its end, so that its request completes in time.
+   */
   #isFull(): boolean {
     if (this.#isYielding || this.#unanswered === 0) return this.#isYielding
     return this.#latest?.complete === true || this.#unanswered >= this.#limits.maxPipelined
@@ -206,8 +208,8 @@ export interface Pipelining {
 
 /**
  * Handles the requests of each connection to a server one after another. A request is parsed when the previous one is
- * answered. A request after a body may be parsed earlier, since a chunk may have the end of the body and the next head; at
- * most `maxPipelined` requests are unanswered.
+ * answered. A request after a body may be parsed earlier, since a chunk may have the end of the body and the next head;
+ * at most `maxPipelined` requests are unanswered.
  *
  * @param event the event of a new connection, emitted after Node's HTTP parser listens to it
  */

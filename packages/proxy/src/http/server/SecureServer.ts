@@ -17,7 +17,10 @@ const { constants } = process.getBuiltinModule("node:crypto")
 /** The minimum TLS version of clients. */
 export type MinTlsVersion = "1.2" | "1.3"
 
-/** Cipher suites with forward secrecy and authenticated encryption. AES-128 comes first: it is fastest with AES instructions. */
+/**
+ * Cipher suites with forward secrecy and authenticated encryption. AES-128 comes first: it is fastest with AES
+ * instructions.
+ */
 export const cipherSuites = [
   "TLS_AES_128_GCM_SHA256",
   "TLS_AES_256_GCM_SHA384",
@@ -45,8 +48,9 @@ const contextOptions = ({ clientAuthorities, serving }: Material, minVersion: Mi
 })
 
 /**
- * Makes every certificate of the client CA file a trust anchor, root or not, as Go does. Node has no server option for it
- * (`tls.Server.setSecureContext` ignores `allowPartialTrustChain`), so it is set on the context that the server has made.
+ * Makes every certificate of the client CA file a trust anchor, root or not, as Go does. Node has no server option for
+ * it (`tls.Server.setSecureContext` ignores `allowPartialTrustChain`), so it is set on the context that the server has
+ * made.
  */
 const trustEachAuthority = (server: Server, { clientAuthorities }: Material): void => {
   if (Option.isNone(clientAuthorities)) return
@@ -60,16 +64,18 @@ const trustEachAuthority = (server: Server, { clientAuthorities }: Material): vo
 export interface SecureServer {
   readonly server: Server
   /**
-   * Serves new connections with new material. Existing connections continue; old TLS sessions are not resumed, so the new
-   * authorities verify client certificates. If the authorities have changed, connections with a verified certificate close
-   * after the response in progress. Throws and changes nothing if TLS cannot use the material.
+   * Serves new connections with new material. Existing connections continue; old TLS sessions are not resumed, so the
+   * new authorities verify client certificates. If the authorities have changed, connections with a verified
+   * certificate close after the response in progress. Throws and changes nothing if TLS cannot use the material.
    */
   readonly renew: (material: Material) => void
   /** The client certificate of a request's connection, as verified by the current authorities. */
   readonly certificateOf: (request: IncomingMessage) => PeerCertificate | undefined
 }
 
-/** Makes an HTTPS server with the program's limits, or with those of a test. `metrics` is the context of its metrics. */
+/**
+ * Makes an HTTPS server with the program's limits, or with those of a test. `metrics` is the context of its metrics.
+ */
 export const make = (options: {
   readonly material: Material
   readonly minVersion: MinTlsVersion

@@ -17,8 +17,8 @@ const portOf = (hex: string): number => Number.parseInt(hex.slice(hex.lastIndexO
 const keyOf = (localPort: number, remotePort: number): number => localPort * 65_536 + remotePort
 
 /**
- * Parses such tables: addresses and ports, the state, and `tx_queue:rx_queue`, all in hexadecimal. Connections with equal
- * ports and different addresses are added up; the only effect is that a stalled client may look alive.
+ * Parses such tables: addresses and ports, the state, and `tx_queue:rx_queue`, all in hexadecimal. Connections with
+ * equal ports and different addresses are added up; the only effect is that a stalled client may look alive.
  */
 export const parse = (...texts: ReadonlyArray<string>): SendQueueLookup => {
   const bytes = new Map<number, number>()

@@ -33,11 +33,11 @@ const sentBy = (socket: Socket): number => socket.bytesWritten - socket.writable
 const isInKernel = ([socket]: readonly [Socket, Sending]): boolean => socket.remotePort !== undefined
 
 /**
- * Closes connections to a server if the client accepts nothing for `sendTimeout`: no byte of a response, whichever code wrote
- * it, and no end of the connection.
+ * Closes connections to a server if the client accepts nothing for `sendTimeout`: no byte of a response, whichever code
+ * wrote it, and no end of the connection.
  *
- * Large buffers hide the progress of a slow client: a full kernel buffer accepts the next part of a 1 MiB write only when a
- * third of the buffer is free. So the kernel's send queue is read for connections that seem stuck.
+ * Large buffers hide the progress of a slow client: a full kernel buffer accepts the next part of a 1 MiB write only
+ * when a third of the buffer is free. So the kernel's send queue is read for connections that seem stuck.
  *
  * @param event the event of a new connection
  */

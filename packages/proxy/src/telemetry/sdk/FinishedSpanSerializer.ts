@@ -25,8 +25,8 @@ const requestOf = (
 }
 
 /**
- * Wraps OpenTelemetry's serializer. Of finished spans with the same attributes it serializes the first one only, and copies
- * its bytes with other ids and times for the rest. Concatenated protobuf requests are one request.
+ * Wraps OpenTelemetry's serializer. Of finished spans with the same attributes it serializes the first one only, and
+ * copies its bytes with other ids and times for the rest. Concatenated protobuf requests are one request.
  */
 export const make = <Response>(
   serializer: ISerializer<Array<ReadableSpan>, Response>

@@ -11,8 +11,8 @@ export interface SpanQueue {
 }
 
 /**
- * OpenTelemetry's batch processor with a count of dropped spans, since the processor drops them silently when its queue is
- * full. The number of queued spans is exact: a batch leaves the queue when it is exported.
+ * OpenTelemetry's batch processor with a count of dropped spans, since the processor drops them silently when its queue
+ * is full. The number of queued spans is exact: a batch leaves the queue when it is exported.
  */
 export const make = (exporter: SpanExporter, batching: Batching, loss: ExportLoss): SpanQueue => {
   let waiting = 0

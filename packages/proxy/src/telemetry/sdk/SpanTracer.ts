@@ -4,8 +4,8 @@ import { Effect, Tracer } from "effect"
 import { errorTypeOf } from "../ErrorType.ts"
 
 /**
- * Changes the span to follow the semantic conventions: its status is unset if it succeeded (`ok` is reserved for operators),
- * and a failure is its `error.type` and status, not an event with a stack trace.
+ * Changes the span to follow the semantic conventions: its status is unset if it succeeded (`ok` is reserved for
+ * operators), and a failure is its `error.type` and status, not an event with a stack trace.
  */
 const withConventions = (span: Span): Span => {
   const setStatus = span.setStatus.bind(span)

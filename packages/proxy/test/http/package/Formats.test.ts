@@ -22,7 +22,7 @@ import {
 import { Context, Duration, Effect, FileSystem, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import { layerPlain } from "../../../src/http/server/Listener.ts"
-import { problemOf } from "../harness.ts"
+import { problemOf } from "../ProxyHarness.ts"
 
 const name = "group/a/img"
 const content = RegistryBlob.randomBytes(5, 5000)

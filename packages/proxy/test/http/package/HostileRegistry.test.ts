@@ -3,7 +3,7 @@ import * as Certificates from "@registry-packages-proxy/testkit/machine/Certific
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Effect } from "effect"
-import { problemOf } from "../harness.ts"
+import { problemOf } from "../ProxyHarness.ts"
 import { account, content, image, name, start, withServices } from "../RegistryHarness.ts"
 
 describe("a registry's certificate", () => {

@@ -9,7 +9,7 @@ import {
   type TestRegistryOptions
 } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Effect } from "effect"
-import { problemOf } from "../harness.ts"
+import { problemOf } from "../ProxyHarness.ts"
 import { account, content, image, name, start, withServices } from "../RegistryHarness.ts"
 
 type Struck = ReadonlyArray<

@@ -3,7 +3,7 @@ import { TimedOut } from "@registry-packages-proxy/registry-client/RegistryError
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Effect, Fiber, Latch } from "effect"
 import { ByteCount } from "../../../src/config/Quantity.ts"
-import { bytes, repository, start, withPlatform } from "../harness.ts"
+import { bytes, repository, start, withPlatform } from "../ProxyHarness.ts"
 
 const large = bytes(700_000)
 const small = bytes(20_000)

@@ -5,7 +5,7 @@ import { rawHttp } from "@registry-packages-proxy/testkit/wire/RawHttp"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Array, Effect, Logger, Option, Predicate } from "effect"
 import * as ListenAddress from "../../../src/config/ListenAddress.ts"
-import { bytes, start, withPlatform } from "../harness.ts"
+import { bytes, start, withPlatform } from "../ProxyHarness.ts"
 import { startSecure, tokens } from "../SecureHarness.ts"
 
 it.effect("each request except a probe has one log line, with the bytes of its body", () => {

@@ -13,7 +13,7 @@ import type { Duplex } from "node:stream"
 import { type HttpLimits, httpLimits } from "../../../src/http/request/HttpLimits.ts"
 import { layerPlain } from "../../../src/http/server/Listener.ts"
 import { makePlainServer } from "../../../src/http/server/NodeServer.ts"
-import { bytes } from "../harness.ts"
+import { bytes } from "../ProxyHarness.ts"
 
 const net = process.getBuiltinModule("node:net")
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { start, withPlatform } from "../harness.ts"
+import { start, withPlatform } from "../ProxyHarness.ts"
 
 const net = process.getBuiltinModule("node:net")
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Array, Effect, Exit, Fiber, Latch, Logger, Predicate, Scope } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
-import { bytes, start, withPlatform } from "../harness.ts"
+import { bytes, start, withPlatform } from "../ProxyHarness.ts"
 
 const content = bytes(700_000)
 

@@ -9,7 +9,7 @@ import * as RegistryImage from "@registry-packages-proxy/testkit/images/Registry
 import { Context, Duration, Effect, Fiber, FileSystem, Latch, Layer } from "effect"
 import { layerPlain } from "../../../src/http/server/Listener.ts"
 import { makePlainServer } from "../../../src/http/server/NodeServer.ts"
-import { bytes } from "../harness.ts"
+import { bytes } from "../ProxyHarness.ts"
 
 const content = bytes(400_000)
 const image = RegistryImage.ofPackage(content)

@@ -6,7 +6,7 @@ import { httpLimits } from "../../../src/http/request/HttpLimits.ts"
 import { makePlainServer } from "../../../src/http/server/NodeServer.ts"
 import * as Pipelining from "../../../src/http/server/Pipelining.ts"
 import { closed, collect, type Exchange, type Kind, kinds, start as startBare } from "./BareServer.ts"
-import { withPlatform } from "../harness.ts"
+import { withPlatform } from "../ProxyHarness.ts"
 import { startSecure, tokens } from "../SecureHarness.ts"
 
 const net = process.getBuiltinModule("node:net")

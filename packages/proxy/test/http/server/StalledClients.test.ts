@@ -9,7 +9,7 @@ import type { Socket } from "node:net"
 import { SendQueues } from "../../../src/http/server/SendQueues.ts"
 import * as Metrics from "../../../src/metrics/Metrics.ts"
 import { ByteCount } from "../../../src/config/Quantity.ts"
-import { bytes, start, withPlatform } from "../harness.ts"
+import { bytes, start, withPlatform } from "../ProxyHarness.ts"
 import { startSecure, tokens } from "../SecureHarness.ts"
 
 const net = process.getBuiltinModule("node:net")
