@@ -44,7 +44,7 @@ const withoutKind =
       : [hasSynced || event._tag === "Synced", [toFeed(event)]]
   }
 
-/** A kind that `Awaited` has a word for. */
+/** A kind that `/readyz` has a word for (`awaited`). */
 type WatchedKind = ObjectKind & { readonly awaited: Feed.Awaited }
 
 const feed = (api: KubernetesApi["Service"], kind: WatchedKind): Feed.Feed => {

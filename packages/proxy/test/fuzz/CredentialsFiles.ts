@@ -4,7 +4,7 @@ import { noPath } from "@registry-packages-proxy/oci/RepositoryName"
 import * as Objects from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { ByteSize, Effect, FileSystem, Layer, Logger, Option, References } from "effect"
 import type { Target } from "./FuzzSuite.ts"
-import { type Shape, withHostile } from "./Hostile.ts"
+import { type HostileShape, withHostile } from "./Hostile.ts"
 import { near } from "./Mutations.ts"
 
 const repository = "registry.test/modules"
@@ -31,7 +31,7 @@ const samples = [
 /** The sizes of files: the largest that is accepted, and a smaller one. */
 const sizes = [4 * 1024 * 1024, 1024 * 1024]
 
-const shapes: ReadonlyArray<Shape> = [
+const shapes: ReadonlyArray<HostileShape> = [
   { before: "", unit: (index) => `key${index}: v\n`, after: "" },
   { before: "{", unit: (index) => `k${index}: v`, between: ",", after: "}" },
   { before: "", unit: "--- a\n", after: "" },

@@ -5,7 +5,7 @@ import { Effect, Result } from "effect"
 import { Base64 } from "effect/encoding"
 import * as fc from "fast-check"
 import type { Target } from "./FuzzSuite.ts"
-import { type Shape, withHostile } from "./Hostile.ts"
+import { type HostileShape, withHostile } from "./Hostile.ts"
 import { near } from "./Mutations.ts"
 
 const auth = Base64.encode("user:s3cr3t")
@@ -24,7 +24,7 @@ const samples = [
 /** The size of the largest file that is accepted. */
 const sizes = [3 * 1024 * 1024]
 
-const shapes: ReadonlyArray<Shape> = [
+const shapes: ReadonlyArray<HostileShape> = [
   { before: '{"auths":{', unit: (index) => `"h${index}.test":{}`, between: ",", after: "}}" },
   {
     before: '{"auths":{',

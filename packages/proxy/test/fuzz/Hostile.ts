@@ -1,14 +1,14 @@
 import * as fc from "fast-check"
 
 /** A kind of text that is hard for parsers: a beginning, as many units as fit, and an end. */
-export interface Shape {
+export interface HostileShape {
   readonly before: string
   readonly unit: string | ((index: number) => string)
   readonly between?: string
   readonly after: string
 }
 
-const fill = ({ after, before, between = "", unit }: Shape, size: number): string => {
+const fill = ({ after, before, between = "", unit }: HostileShape, size: number): string => {
   const units: Array<string> = []
   let length = before.length + after.length
   for (let index = 0; ; index++) {
@@ -26,8 +26,8 @@ const nest = (before: string, open: string, close: string, after: string, size: 
 }
 
 /** Texts of each shape, and nested ones, of the `sizes` in characters. */
-export const hostile = (options: {
-  readonly shapes: ReadonlyArray<Shape>
+export const hostileTexts = (options: {
+  readonly shapes: ReadonlyArray<HostileShape>
   /** The beginning, the opening and closing units, and the end. */
   readonly nestings: ReadonlyArray<readonly [before: string, open: string, close: string, after: string]>
   readonly sizes: ReadonlyArray<number>
@@ -47,5 +47,5 @@ export const hostile = (options: {
     .map(([make, size]) => make(size))
 
 /** Mostly texts similar to samples, and some hostile ones. */
-export const withHostile = (near: fc.Arbitrary<string>, ...options: Parameters<typeof hostile>) =>
-  fc.oneof({ weight: 19, arbitrary: near }, { weight: 1, arbitrary: hostile(...options) })
+export const withHostile = (near: fc.Arbitrary<string>, ...options: Parameters<typeof hostileTexts>) =>
+  fc.oneof({ weight: 19, arbitrary: near }, { weight: 1, arbitrary: hostileTexts(...options) })

@@ -167,8 +167,9 @@ export const layerPlain = (
   ).pipe(Layer.provide(Lifecycle.layer(options.gracePeriod)))
 
 /**
- * The listener with TLS and access control, and optionally the plain listener, which `HttpServer` then is. When the
- * layer is released, the secure listener closes immediately, and the plain one answers probes until the end.
+ * The listener with TLS and access control, and optionally the plain listener. `HttpServer` is the plain one if there
+ * is one. When the layer is released, the secure listener closes immediately, and the plain one answers probes until
+ * the end.
  */
 export const layerSecure = (
   options: CommonOptions & { readonly secure: SecureOptions; readonly plain: Option.Option<PlainOptions> }
