@@ -37,7 +37,7 @@ const prose = (root: string, file: string): ReadonlyArray<Line> => {
     })
 }
 
-/** What a reader sees of a line: no addresses of links. */
+/** The visible text of a line, without the targets of its links. */
 const seen = (text: string): string => text.replaceAll(/\]\([^)]*\)/g, "]")
 
 const isRow = ({ text }: Line): boolean => text.startsWith("|")

@@ -36,7 +36,7 @@ interface Described {
   readonly shown: string
   readonly default: string
   readonly meaning: string
-  /** What is said of it below the table. */
+  /** The text about it below the table. */
   readonly rest: string
 }
 
@@ -200,6 +200,6 @@ export const replaceSections = (text: string, sections: Readonly<Record<string, 
     text
   )
 
-/** Whether `text` has a place for the section. */
+/** True if `text` has a place for the section. */
 export const hasSection = (text: string, name: string): boolean =>
   text.includes(`<!-- ${name}:start -->\n`) && text.includes(`<!-- ${name}:end -->`)

@@ -6,7 +6,7 @@ export interface LockedPackage {
   readonly name: string
   readonly version: string
   readonly integrity: string | undefined
-  /** Whether it is for some kinds of machine only. */
+  /** True if it is for some kinds of machine only. */
   readonly isForSome: boolean
   /** Everything the lockfile says of it. */
   readonly entry: string
@@ -25,7 +25,7 @@ export const packages = (text: string): ReadonlyArray<LockedPackage> => {
     })
 }
 
-/** What an installed package says of itself. */
+/** The manifest of an installed package. */
 export interface Installed {
   readonly name: string
   readonly version: string

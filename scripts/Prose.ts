@@ -1,11 +1,11 @@
 /** The most characters of a line of prose. */
 export const maxLine = 120
 
-/** What begins a block of its own: a heading, a row, a quote, a comment, a definition, an item. */
+/** The beginning of a block: a heading, a row, a quote, a comment, a definition, an item. */
 const block = /^\s*(?:#|\||>|<!--|\[[^\]]+\]: |```)/
 const item = /^(\s*)(?:[-*+]|\d+\.) +/
 
-/** What would be an item or a heading at the beginning of a line. */
+/** A text that is an item or a heading at the beginning of a line. */
 const mark = /^(?:[-+*#|>]$|#|\||>|\d+\.$)/
 
 /** Text in parts that no line may end in: words, what is in backticks, a word and the mark behind it. */

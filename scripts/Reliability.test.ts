@@ -5,7 +5,7 @@ import { assert, describe, it } from "vitest"
 const page = fileURLToPath(new URL("../docs/reliability.md", import.meta.url))
 const text = readFileSync(page, "utf8")
 
-/** What of a template says which test it is; one with less may become anything. */
+/** The minimum number of constant characters of a template: with fewer it would match any title. */
 const fewestCharacters = 8
 
 /** Every string and template in a source, as the pattern of what it may become. */

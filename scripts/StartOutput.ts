@@ -5,10 +5,10 @@ import { replaceSections } from "./GeneratedDocs.ts"
 /** The section of README.md with what `npm start` prints. */
 export const section = "start"
 
-/** What the program prints once it serves. */
+/** The text that the program prints when it serves. */
 const served = "Serving until Ctrl-C"
 
-/** What `npm start` prints, until it serves. `args` are flags of the program's. */
+/** The output of `npm start` until it serves. `args` are flags of the program. */
 export const run = (root: string, args: ReadonlyArray<string> = []): Promise<string> =>
   new Promise((resolve, reject) => {
     const program = spawn(

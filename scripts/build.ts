@@ -1,6 +1,7 @@
 /**
- * `npm run build`: the program as one script, and as one executable for this machine. `--arch amd64,arm64` makes executables for
- * those instead; `--version`, `--commit` and `--time` (seconds since 1970) say what a tree without git is.
+ * `npm run build`: the program as one script, and as one executable for this machine. `--arch amd64,arm64` makes
+ * executables for those instead; `--version`, `--commit` and `--time` (seconds since 1970) say what a tree without git
+ * is.
  */
 import { createHash } from "node:crypto"
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"

@@ -8,18 +8,12 @@ import { globSync, readFileSync } from "node:fs"
 const unrevised: ReadonlyArray<string> = [
   "packages/access-control/",
   "packages/bench/",
-  "packages/deploy/",
   "packages/digest-cache/",
-  "packages/domain/",
   "packages/e2e/",
-  "packages/examples/",
   "packages/kubernetes/",
-  "packages/node-net/",
-  "packages/oci/",
   "packages/registry-client/",
   "packages/testkit/",
-  "packages/tls/",
-  "scripts/"
+  "packages/tls/"
 ]
 
 const maxLength = 120

@@ -1,8 +1,8 @@
 /**
  * Writes into README.md, docs/ and the chart's README.md what the code knows better: routes, flags, variables, metrics,
- * values, packages and runtime dependencies, between their markers; the pictures in docs/pictures; the chart's dashboard of all
- * metrics. `--check` changes nothing and fails when something would change. Manifests that were rendered from another chart
- * than the one there is fail either way.
+ * values, packages and runtime dependencies, between their markers; the pictures in docs/pictures; the chart's
+ * dashboard of all metrics. `--check` changes nothing and fails when something would change. Manifests that were
+ * rendered from another chart than the one there is fail either way.
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs"
 import { registerHooks } from "node:module"

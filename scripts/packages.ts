@@ -1,4 +1,7 @@
-/** `npm run packages -- --out DIR`: the tarballs of the packages that others can compose a program of; docs/composing.md. */
+/**
+ * `npm run packages -- --out DIR`: the tarballs of the packages that others can compose a program of;
+ * docs/composing.md.
+ */
 import { resolve } from "node:path"
 import { parseArgs } from "node:util"
 import * as Npm from "./release/Npm.ts"

@@ -1,6 +1,6 @@
 /**
- * `npm run release -- --version X.Y.Z --out DIR [--key FILE]`: checks, tests and builds the commit that is checked out, and lays out what
- * is published. docs/releasing.md says what is where, and what to do with it.
+ * `npm run release -- --version X.Y.Z --out DIR [--key FILE]`: checks, tests and builds the commit that is checked out,
+ * and lays out what is published. docs/releasing.md says what is where, and what to do with it.
  */
 import { execFileSync, spawnSync } from "node:child_process"
 import {

@@ -1,6 +1,7 @@
 /**
- * The tables of docs/scaling.md: a rollout to 10, 100, 1,000 and 10,000 nodes in virtual time. Each number can be another
- * one: `scripts/scaling.ts --masters 3,5 --nodes 1000 --master-gbit 10 --node-gbit 1 --upstream-gbit 0.1 --cache-gib 1`.
+ * The tables of docs/scaling.md: a rollout to 10, 100, 1,000 and 10,000 nodes in virtual time. Each number can be
+ * another one:
+ * `scripts/scaling.ts --masters 3,5 --nodes 1000 --master-gbit 10 --node-gbit 1 --upstream-gbit 0.1 --cache-gib 1`.
  */
 import { parseArgs } from "node:util"
 import { random, simulate } from "../packages/deploy/src/Scaling.ts"

@@ -1,8 +1,8 @@
 /**
  * Measures the executable with other flags of V8's and Node's beside the shipped ones:
- * `sweep.ts [--quick] [--only VARIANTS] [--measure NAMES]`, both regular expressions; measures are idle, crowd, served, small-0,
- * small-4, miss. To be run before scripts/build/RuntimeFlags.ts is changed, and when Node is upgraded; docs/decisions.md has the
- * last table.
+ * `sweep.ts [--quick] [--only VARIANTS] [--measure NAMES]`, both regular expressions; measures are idle, crowd, served,
+ * small-0, small-4, miss. To be run before scripts/build/RuntimeFlags.ts is changed, and when Node is upgraded;
+ * docs/decisions.md has the last table.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect } from "effect"

@@ -1,6 +1,6 @@
 /**
- * Writes docs/pictures/trace-of-a-miss.svg: the trace of one miss, over real connections to the tests' registry, which wants
- * a token and redirects to a blob store. Its times are those of one run.
+ * Writes docs/pictures/trace-of-a-miss.svg: the trace of one miss, over real connections to the tests' registry, which
+ * wants a token and redirects to a blob store. Its times are those of one run.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"

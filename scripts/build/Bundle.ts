@@ -13,8 +13,8 @@ export interface Bundle {
 export const oldestNode = 26
 
 /**
- * Stands before the script. Everything is parsed before it runs, so the script is kept to the syntax of Node 18. Exit code 2
- * is the program's own for what a restart does not help.
+ * Stands before the script. Everything is parsed before it runs, so the script is kept to the syntax of Node 18. Exit
+ * code 2 is the program's own for what a restart does not help.
  */
 const guard = `"use strict";
 if (Number(process.versions.node.split(".")[0]) < ${oldestNode}) {
@@ -27,8 +27,8 @@ if (Number(process.versions.node.split(".")[0]) < ${oldestNode}) {
 const modules = { ws: "NoWebSockets.ts" }
 
 /**
- * Effect's HTTP server brings the package ws for upgrades, which this program does not offer; 1 MB resident. In its place
- * stands a module that fails when it is called.
+ * Effect's HTTP server brings the package ws for upgrades, which this program does not offer; 1 MB resident. In its
+ * place stands a module that fails when it is called.
  */
 const noWebSockets: Plugin = {
   name: "no-websockets",

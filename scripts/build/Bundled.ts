@@ -10,7 +10,7 @@ export interface BundledPackage {
   readonly licence: string
   /** Bytes of the bundle that come from it. */
   readonly bytes: number
-  /** Where it is installed, relative to the checkout. */
+  /** The path of its installation, relative to the checkout. */
   readonly directory: string
 }
 
@@ -40,6 +40,6 @@ export const packages = (root: string, metafile: Metafile): ReadonlyArray<Bundle
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-/** What `npm run build` writes of the packages into packages.json. */
+/** The content of packages.json, which `npm run build` writes. */
 export const parse = (text: string): ReadonlyArray<BundledPackage> =>
   JSON.parse(text) as ReadonlyArray<BundledPackage>

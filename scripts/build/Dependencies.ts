@@ -9,13 +9,13 @@ export interface Release {
   readonly newestDay: string
 }
 
-/** What npm was asked, and when: scripts/release-dates.ts. */
+/** The answers of npm with their date, written by scripts/release-dates.ts. */
 export interface Releases {
   readonly asked: string
   readonly packages: Readonly<Record<string, Release>>
 }
 
-/** What each package of others is for, and why it is not written here. */
+/** The purpose of each foreign package, and the reason for not writing it here. */
 const reasons: Readonly<Record<string, string>> = {
   "@effect/opentelemetry":
     "Effect's spans and metrics for OpenTelemetry's SDK; evaluated only where telemetry is on",
@@ -46,7 +46,10 @@ const size = (bytes: number): string => {
   return `${Math.max(step, Math.round(kib / step) * step)} KiB`
 }
 
-/** Rows of what is bundled, its head first; fails at a package that nobody gave a reason for, or whose release is not known. */
+/**
+ * Rows of what is bundled, its head first; fails at a package that nobody gave a reason for, or whose release is not
+ * known.
+ */
 export const rows = (
   packages: ReadonlyArray<BundledPackage>,
   releases: Releases

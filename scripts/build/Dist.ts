@@ -2,7 +2,7 @@ import { join } from "node:path"
 import type { Architecture } from "../../packages/deploy/src/image/Architecture.ts"
 import * as NodeBinary from "./NodeBinary.ts"
 
-/** Where the checkout at `root` has what it builds. */
+/** The folder of the build in the checkout at `root`. */
 export const directory = (root: string): string => join(root, "packages/proxy/dist")
 
 /** The name of the executable for an architecture; that for this machine goes without. */

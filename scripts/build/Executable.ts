@@ -8,14 +8,17 @@ export interface ExecutableOptions {
   readonly script: string
   /** Node for the executable's own platform, which it is a copy of. */
   readonly node: string
-  /** Where the executable is written to. */
+  /** The path of the executable. */
   readonly output: string
-  /** Whether V8's code for the script is in it too; only `node` itself can make it, on a machine that it runs on. */
+  /** True to add V8's code cache for the script. Only `node` itself can make it, on a machine that can run it. */
   readonly codeCache: boolean
   readonly flags: RuntimeFlags
 }
 
-/** The text whose cached code shows at run time whether V8 takes that of the script; see packages/proxy/src/CodeCache.ts. */
+/**
+ * The text whose cached code shows at run time whether V8 takes that of the script; see
+ * packages/proxy/src/CodeCache.ts.
+ */
 const probeScript = "0"
 
 /** Makes two builds equal, and is none of the flags by which V8 judges cached code. */
@@ -32,8 +35,8 @@ const run = (node: string, args: ReadonlyArray<string>, cwd: string): void => {
 }
 
 /**
- * Makes Node's own kind of single executable: Node, the script, and V8's code for it. The script's name in it is relative,
- * so that builds in other folders are equal.
+ * Makes Node's own kind of single executable: Node, the script, and V8's code for it. The script's name in it is
+ * relative, so that builds in other folders are equal.
  */
 export const make = ({ codeCache, flags, node, output, script }: ExecutableOptions): void => {
   const v8Flags = [...flags.v8, reproducible]

@@ -19,8 +19,8 @@ const textOf = (directory: string): string => {
 }
 
 /**
- * Writes into `directory` the licences of what is in the executable: the program's, those of the bundled packages, and Node's
- * with what Node is made of. Fails at a package whose licence is not allowed.
+ * Writes into `directory` the licences of what is in the executable: the program's, those of the bundled packages, and
+ * Node's with what Node is made of. Fails at a package whose licence is not allowed.
  */
 export const write = (
   root: string,

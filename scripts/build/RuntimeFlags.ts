@@ -1,6 +1,9 @@
 /** The flags that an executable runs with. */
 export interface RuntimeFlags {
-  /** V8's own. Node is given the same ones when it makes the code cache: V8 takes code only from a V8 with the same flags. */
+  /**
+   * V8's own. Node is given the same ones when it makes the code cache: V8 takes code only from a V8 with the same
+   * flags.
+   */
   readonly v8: ReadonlyArray<string>
   readonly node: ReadonlyArray<string>
 }

@@ -17,11 +17,11 @@ export interface SystemPackage {
 export interface SbomOptions {
   readonly source: Source
   readonly packages: ReadonlyArray<BundledPackage>
-  /** What an image has beside the executable. */
+  /** The contents of an image besides the executable. */
   readonly system?: ReadonlyArray<SystemPackage>
 }
 
-/** What `process.versions` names and is no code that Node is made of. */
+/** The entries of `process.versions` that are not code in Node. */
 const notCode = new Set(["node", "modules", "napi", "cldr", "tz", "unicode"])
 
 const component = (

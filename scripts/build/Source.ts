@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 
-/** What a build is made from. */
+/** The source of a build. */
 export interface Source {
   readonly version: string
   /** The commit's hash; with `+changes` where the checkout differs from it, `unknown` where there is no git. */

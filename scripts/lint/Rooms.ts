@@ -3,8 +3,9 @@ import { posix } from "node:path"
 const { relative } = posix
 
 /**
- * The folders of each package, its rooms, in the order in which they stand on each other, and the rooms whose files each may import;
- * "." is the package's own folder, whose files may import every room. Packages of one folder are not in it.
+ * The folders of each package, its rooms, in the order in which they stand on each other, and the rooms whose files
+ * each may import; "." is the package's own folder, whose files may import every room. Packages of one folder are not
+ * in it.
  */
 export const rooms: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<string>>>>> = {
   "access-control": {

@@ -15,7 +15,7 @@ export interface Arrow {
   readonly to: string
   readonly label?: string
   readonly dashed?: boolean
-  /** Where along it its label stands, from 0 to 1. */
+  /** The position of its label along it, from 0 to 1. */
   readonly labelAt?: number
 }
 

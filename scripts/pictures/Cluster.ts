@@ -1,6 +1,6 @@
 import type { Picture } from "./Boxes.ts"
 
-/** Where the program stands in a cluster. */
+/** The picture of the program in a cluster. */
 export const cluster: Picture = {
   title: "In a cluster",
   description:

@@ -1,6 +1,6 @@
 import * as Svg from "./Svg.ts"
 
-/** Who takes part: a column. */
+/** A participant: one column. */
 export interface Participant {
   readonly title: string
   readonly subtitle?: string

@@ -36,7 +36,7 @@ const palettes = {
 
 type Palette = Readonly<Record<keyof (typeof palettes)["light"], string>>
 
-/** What a shape is: ours, a port of ours, somebody else's, or a refusal. */
+/** The kind of a shape: a part of the program, one of its ports, a foreign component, or a refusal. */
 export type Kind = "ours" | "port" | "other" | "bad"
 
 const rules = (colours: Palette): string =>

@@ -75,7 +75,7 @@ const tarballOf = async (directory: string, files: ReadonlyArray<string>): Promi
   return gzipSync(await packTar(entries), { level: 9 })
 }
 
-/** What is in every tarball, beside the `files` of its package.json. */
+/** The files of every tarball, besides the `files` of its package.json. */
 const always = ["LICENSE", "README.md", "package.json"]
 
 const filesOf = (directory: string, { files = [] }: Manifest): ReadonlyArray<string> =>
@@ -88,8 +88,8 @@ const filesOf = (directory: string, { files = [] }: Manifest): ReadonlyArray<str
   ].toSorted()
 
 /**
- * Packs the packages that others can compose a program of, those with a `publishConfig`, from the checkout at `root` into
- * `out`, as `npm publish` takes them. Returns the tarballs' paths. The same sources give the same bytes.
+ * Packs the packages that others can compose a program of, those with a `publishConfig`, from the checkout at `root`
+ * into `out`, as `npm publish` takes them. Returns the tarballs' paths. The same sources give the same bytes.
  */
 export const pack = async (root: string, out: string): Promise<ReadonlyArray<string>> => {
   const all = packagesOf(root)

@@ -10,7 +10,10 @@ export interface Manifest {
   readonly devDependencies?: Readonly<Record<string, string>>
 }
 
-/** What the workspace's protocols stand for: versions of its packages, and of its catalogs by name; the one without is "default". */
+/**
+ * The versions that the workspace's protocols stand for: of its packages, and of its catalogs by name (`default`
+ * without one).
+ */
 export interface Workspace {
   readonly packages: ReadonlyMap<string, string>
   readonly catalogs: Readonly<Record<string, Readonly<Record<string, string>>>>
@@ -28,8 +31,9 @@ const versionOf = (workspace: Workspace, name: string, range: string): string =>
 }
 
 /**
- * The package.json that others get for one of the workspace: `exports` name what was built, dependencies have versions (of
- * the workspace's own packages this very one, since all are released together), and what only its tests need is left out.
+ * The package.json that others get for one of the workspace: `exports` name what was built, dependencies have versions
+ * (of the workspace's own packages this very one, since all are released together), and what only its tests need is
+ * left out.
  */
 export const make = (manifest: Manifest, workspace: Workspace): Manifest => {
   const { devDependencies: _, publishConfig, ...rest } = manifest

@@ -5,7 +5,7 @@ export interface DeclaredMetric {
   readonly description: string | undefined
 }
 
-/** How a metric is shown: the labels it is told apart by, and where that differs from its unit's. */
+/** The way a metric is shown: the labels of its series, and its differences from the way of its unit. */
 interface View {
   readonly by?: ReadonlyArray<string>
   /** An expression in place of the usual one of its type. */
@@ -110,7 +110,9 @@ const rows: ReadonlyArray<Row> = [
   }
 ]
 
-/** Metrics that come with forms of the program that not every build has; shown in the last row where the code has them. */
+/**
+ * Metrics that come with forms of the program that not every build has; shown in the last row where the code has them.
+ */
 const last = rows.length - 1
 
 /** Grafana's unit of a metric, which its name ends with by Prometheus' conventions. */
@@ -210,8 +212,8 @@ const variable = {
 }
 
 /**
- * Grafana's dashboard of these metrics: each is a panel, in the row it belongs to, by its type and unit. Fails where a row
- * names a metric that the code does not have.
+ * Grafana's dashboard of these metrics: each is a panel, in the row it belongs to, by its type and unit. Fails where a
+ * row names a metric that the code does not have.
  */
 export const dashboard = (metrics: ReadonlyArray<DeclaredMetric>): unknown => {
   const byId = new Map(metrics.map((metric) => [metric.id, metric]))

@@ -52,8 +52,9 @@ export const random = (seed: number): (() => number) => {
 }
 
 /**
- * A link whose flows share its rate in equal parts, each at most `flowRate`. `level` is what one flow would have had since
- * the beginning, so that a flow ends when the level has risen by its size: no flow is touched when others come and go.
+ * A link whose flows share its rate in equal parts, each at most `flowRate`. `level` is what one flow would have had
+ * since the beginning, so that a flow ends when the level has risen by its size: no flow is touched when others come
+ * and go.
  */
 class Link<A> {
   readonly #flows = new Heap<{ readonly end: number; readonly of: A }>((a, b) => a.end - b.end)

@@ -1,6 +1,6 @@
 /**
- * Values that the schema refuses, each with what helm says of it. Judged twice: by a validator in the hermetic tests, and
- * by helm itself in the end-to-end tests.
+ * Values that the schema refuses, each with what helm says of it. Judged twice: by a validator in the hermetic tests,
+ * and by helm itself in the end-to-end tests.
  */
 export const wrong: ReadonlyArray<{
   readonly path: string

@@ -11,7 +11,9 @@ export interface BasicCredential {
 export type Credential =
   | { readonly _tag: "Anonymous" }
   | BasicCredential
-  /** An OAuth2 refresh token (`identitytoken` in a docker config), with the name and password of the same entry, if any. */
+  /**
+   * An OAuth2 refresh token (`identitytoken` in a docker config), with the name and password of the same entry, if any.
+   */
   | {
       readonly _tag: "IdentityToken"
       readonly token: Redacted.Redacted

@@ -139,8 +139,8 @@ const readEntry = (entry: Readonly<Record<string, unknown>>): Entry | undefined 
 }
 
 /**
- * The credential of one entry. As in docker, `registrytoken` takes precedence over `identitytoken`, that over `auth`, that
- * over `username` and `password`. An entry without any of them is anonymous.
+ * The credential of one entry. As in docker, `registrytoken` takes precedence over `identitytoken`, that over `auth`,
+ * that over `username` and `password`. An entry without any of them is anonymous.
  */
 export const credentialOf = (entry: unknown): Result.Result<Credential, DockerConfigError> => {
   if (Predicate.isNullish(entry)) return Result.succeed(anonymous)

@@ -7,7 +7,10 @@ import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName
 
 type CredentialResult = Result.Result<Credential, DockerConfigError>
 
-/** The credentials of one registry by path: each is for the repositories at its path and below; the empty path is for all. */
+/**
+ * The credentials of one registry by path: each is for the repositories at its path and below; the empty path is for
+ * all.
+ */
 export type Keyring = ReadonlyMap<string, CredentialResult>
 
 /** The keyring without credentials. */

@@ -11,6 +11,8 @@ export interface RegistrySource {
   readonly credential: Credential
   /** PEM certificates to trust in addition to the system's; undefined for the system's alone. */
   readonly ca: string | undefined
-  /** The Kubernetes object that holds it, for messages: `ModuleSource deckhouse`, `Secret d8-system/deckhouse-registry`. */
+  /**
+   * The Kubernetes object that holds it, for messages: `ModuleSource deckhouse`, `Secret d8-system/deckhouse-registry`.
+   */
   readonly origin: string
 }

@@ -13,8 +13,8 @@ export type ConnectionFailureKind =
   | "other"
 
 /**
- * A connection that could not be made, or that broke. Built from error codes only: the messages of Node's errors may hold
- * addresses with credentials.
+ * A connection that could not be made, or that broke. Built from error codes only: the messages of Node's errors may
+ * hold addresses with credentials.
  */
 export class ConnectionFailure extends Data.TaggedError("ConnectionFailure")<{
   readonly kind: ConnectionFailureKind

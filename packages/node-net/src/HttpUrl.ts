@@ -22,8 +22,8 @@ type Parts = Pick<HttpUrl, "protocol" | "authority" | "hostname" | "port" | "tar
 const defaultPorts = { "http:": 80, "https:": 443 } as const
 
 /**
- * An http or https URL that keeps the bytes of its path and query, as Go's net/url does. The signature in a query is valid
- * for those bytes only, and WHATWG's `URL` changes some of them (`'`, `|`, `"`, dots, a lone `?`).
+ * An http or https URL that keeps the bytes of its path and query, as Go's net/url does. The signature in a query is
+ * valid for those bytes only, and WHATWG's `URL` changes some of them (`'`, `|`, `"`, dots, a lone `?`).
  *
  * Text is Latin-1: one character a byte, as in header fields. The fragment is dropped.
  */

@@ -12,7 +12,8 @@ export interface Descriptor {
   readonly mediaType: string
   readonly digest: Digest
   /**
-   * In bytes. Undefined if the document gives no size, or gives 0 for a blob that is not empty: some writers omit sizes.
+   * In bytes. Undefined if the document gives no size, or gives 0 for a blob that is not empty: some writers omit
+   * sizes.
    */
   readonly size: number | undefined
 }

@@ -117,8 +117,9 @@ const indexOf = (manifests: Manifests): Result.Result<ImageIndex, ManifestError>
 
 /**
  * Reads the bytes of a manifest or index. Keeps the last layer of a manifest and the children of an index; everything
- * else may be any JSON. A document with `layers` is a manifest, one with `manifests` an index. A document with neither is
- * what its `mediaType` says, or else the Content-Type. Fails for a document that is both: two readers would disagree on it.
+ * else may be any JSON. A document with `layers` is a manifest, one with `manifests` an index. A document with neither
+ * is what its `mediaType` says, or else the Content-Type. Fails for a document that is both: two readers would disagree
+ * on it.
  */
 export const parse = (
   bytes: Uint8Array,

@@ -1,8 +1,8 @@
 import { Schema, SchemaGetter } from "effect"
 
 /**
- * The platform of an index's child. Fields that the index does not give are empty. `os.version` is omitted: only Windows
- * images differ by it. Source: image-spec, image-index.md, `platform`.
+ * The platform of an index's child. Fields that the index does not give are empty. `os.version` is omitted: only
+ * Windows images differ by it. Source: image-spec, image-index.md, `platform`.
  */
 export interface DescriptorPlatform {
   readonly os: string
@@ -52,8 +52,8 @@ const normalizeArchitecture = (
 }
 
 /**
- * Converts a platform to Go's names, without the default variant. Accepts any case, `x86_64`, `aarch64`, `armhf`, `i386`,
- * `macos`, and variants without their `v`. Source: containerd/platforms, Normalize.
+ * Converts a platform to Go's names, without the default variant. Accepts any case, `x86_64`, `aarch64`, `armhf`,
+ * `i386`, `macos`, and variants without their `v`. Source: containerd/platforms, Normalize.
  */
 const normalize = (os: string, architecture: string, variant: string): Parts => {
   const system = os.toLowerCase()
@@ -89,9 +89,9 @@ const versionOf = (architecture: string, variant: string): number | undefined =>
 const classDistance = 1_000_000
 
 /**
- * Ranks a child for `platform`: the smaller, the better; undefined if the child does not suit it. The order is: the exact
- * variant, variants that run on `platform`, other variants of the architecture. Within each, the nearest to the default
- * variant, older before newer. Children with `os.features` come last.
+ * Ranks a child for `platform`: the smaller, the better; undefined if the child does not suit it. The order is: the
+ * exact variant, variants that run on `platform`, other variants of the architecture. Within each, the nearest to the
+ * default variant, older before newer. Children with `os.features` come last.
  *
  * A child without an os is for any os. A child whose os or architecture is `unknown` (attestations) never suits.
  */

@@ -13,7 +13,7 @@ export interface Buildah {
   ) => Promise<void>
   /** Copies an image into a folder in the OCI image layout. */
   readonly push: (name: string, layout: string, tag: string) => Promise<void>
-  /** Where an image's files can be looked at. */
+  /** The path at which an image's files can be read. */
   readonly mount: (name: string) => Promise<string>
 }
 

@@ -35,7 +35,7 @@ const platforms: Readonly<Record<Architecture, { readonly triple: string; readon
 
 const gcc = "GPL-3.0-or-later WITH GCC-exception-3.1"
 
-/** What is taken from each package: the libraries that Node asks the loader for. */
+/** The files taken from each package: the libraries that Node loads. */
 const packages = {
   "ca-certificates": { libraries: [], licence: "MPL-2.0" },
   libatomic1: { libraries: ["libatomic.so.1"], licence: gcc },
@@ -78,15 +78,16 @@ const authorities = (directory: string): string =>
     .map((file) => `${readFileSync(join(directory, file), "utf8").trimEnd()}\n`)
     .join("")
 
-/** Where a package's licence is: of its own, or of the package that its folder is a link to. */
+/** The path of a package's licence: its own, or that of the package that its folder links to. */
 const copyrightOwner = (unpacked: string, name: string): string | undefined => {
   const folder = join(unpacked, "usr/share/doc", name)
   return existsSync(join(folder, "copyright")) ? undefined : basename(readlinkSync(folder))
 }
 
 /**
- * Makes in `directory` the root of an image from Debian's packages: libc, libstdc++, libgcc, libatomic, the certificates of
- * public authorities, and their licences. Of the suite that this machine's apt is set up for; apt checks the signatures.
+ * Makes in `directory` the root of an image from Debian's packages: libc, libstdc++, libgcc, libatomic, the
+ * certificates of public authorities, and their licences. Of the suite that this machine's apt is set up for; apt
+ * checks the signatures.
  */
 export const make = async (architecture: Architecture, directory: string): Promise<DebianBase> => {
   const { loader, triple } = platforms[architecture]

@@ -4,10 +4,10 @@ import { fileURLToPath } from "node:url"
 import type { Architecture } from "./Architecture.ts"
 import type { Buildah } from "./Buildah.ts"
 
-/** How the program is run, and by whom, in an image. */
+/** The entrypoint and the user of an image. */
 export const dockerfile = fileURLToPath(new URL("../../Dockerfile", import.meta.url))
 
-/** What all images of a build share. */
+/** The settings that all images of a build share. */
 export interface Source {
   readonly version: string
   readonly commit: string

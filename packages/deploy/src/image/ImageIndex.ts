@@ -22,8 +22,8 @@ const mediaType = "application/vnd.oci.image.index.v1+json"
 const refName = "org.opencontainers.image.ref.name"
 
 /**
- * Joins the images of a folder in the OCI image layout, tagged by architecture, to one index with the tag; gives its digest.
- * Equal images make an equal folder. Source: OCI image specification, image-layout and image-index.
+ * Joins the images of a folder in the OCI image layout, tagged by architecture, to one index with the tag; gives its
+ * digest. Equal images make an equal folder. Source: OCI image specification, image-layout and image-index.
  */
 export const unite = (
   layout: string,

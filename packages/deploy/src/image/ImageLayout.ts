@@ -6,7 +6,7 @@ import * as Image from "./Image.ts"
 import * as ImageIndex from "./ImageIndex.ts"
 
 export interface LayoutOptions {
-  /** Where the folder in the OCI image layout is made. */
+  /** The path of the folder in OCI image layout. */
   readonly layout: string
   /** A folder for what is only needed meanwhile. */
   readonly work: string
@@ -20,9 +20,9 @@ export interface LayoutOptions {
 export interface Layout {
   /** The digest of the index. */
   readonly digest: string
-  /** What buildah calls the image of each architecture. */
+  /** The name of each architecture's image in buildah. */
   readonly names: Readonly<Partial<Record<Architecture, string>>>
-  /** What is in the images from Debian, where the base was made from it. */
+  /** The Debian packages in the images, if the base was made from them. */
   readonly debian: ReadonlyArray<DebianBase.DebianPackage>
 }
 

@@ -12,7 +12,7 @@ const mediaTypes = {
 /** The tag under which cosign looks for the signatures of a digest, beside what is signed. */
 export const tagOf = (digest: string): string => `${digest.replace(":", "-")}.sig`
 
-/** What is signed: that an image of this digest is called so. Source: cosign, specs/SIGNATURE_SPEC.md. */
+/** The signed payload: the name of the image with this digest. Source: cosign, specs/SIGNATURE_SPEC.md. */
 const payloadOf = (digest: string, name: string): string =>
   JSON.stringify({
     critical: {
@@ -24,8 +24,8 @@ const payloadOf = (digest: string, name: string): string =>
   })
 
 /**
- * Signs an image by its digest, and writes the signature into a folder in the OCI image layout, as cosign would put it into a
- * registry: copied there beside the image, it is found and verified.
+ * Signs an image by its digest, and writes the signature into a folder in the OCI image layout, as cosign would put it
+ * into a registry: copied there beside the image, it is found and verified.
  */
 export const write = async (cosign: Cosign, layout: string, digest: string, name: string): Promise<void> => {
   mkdirSync(join(layout, "blobs/sha256"), { recursive: true })

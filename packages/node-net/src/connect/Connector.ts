@@ -31,8 +31,8 @@ export interface Route {
 /** Makes connections. */
 export interface Connector {
   /**
-   * Makes a connection that is ready for its first request. `timeout` bounds DNS, proxy and TLS handshake together. Calls
-   * `onSocket` for each socket; the caller destroys those of a failed or interrupted attempt.
+   * Makes a connection that is ready for its first request. `timeout` bounds DNS, proxy and TLS handshake together.
+   * Calls `onSocket` for each socket; the caller destroys those of a failed or interrupted attempt.
    */
   readonly connect: (
     route: Route,

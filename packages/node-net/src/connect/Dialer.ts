@@ -29,11 +29,11 @@ const systemLookup: Lookup = (hostname) =>
 /** Connects to hosts. */
 export interface Dialer {
   /**
-   * Connects to the first address that accepts, as Go's net.Dialer does. Tries the addresses of the first family one by one;
-   * after 300 ms, or when all of them failed, also those of the other family.
+   * Connects to the first address that accepts, as Go's net.Dialer does. Tries the addresses of the first family one by
+   * one; after 300 ms, or when all of them failed, also those of the other family.
    *
-   * `open` starts a connection to an address. Sockets that lose the race are destroyed. Fails with the failure of the first
-   * address.
+   * `open` starts a connection to an address. Sockets that lose the race are destroyed. Fails with the failure of the
+   * first address.
    */
   readonly dial: (
     hostname: string,

@@ -23,8 +23,8 @@ const collectAfter = 8 * 1024 * 1024
 let uncollectedBytes = 0
 
 /**
- * Collects the memory of received bytes, if `gc` is exposed (`--expose-gc`; the executable exposes it). V8 underestimates
- * this memory and lets some 50 MiB of it accumulate, which the C library never returns to the system.
+ * Collects the memory of received bytes, if `gc` is exposed (`--expose-gc`; the executable exposes it). V8
+ * underestimates this memory and lets some 50 MiB of it accumulate, which the C library never returns to the system.
  */
 const collectGarbage = (bytes: number): void => {
   uncollectedBytes += bytes
@@ -35,8 +35,8 @@ const collectGarbage = (bytes: number): void => {
 }
 
 /**
- * Buffers what a connection reads until the consumer takes it. Wakes a waiting consumer only after the socket has delivered
- * all that it has: each step costs as much for 64 KiB as for 512.
+ * Buffers what a connection reads until the consumer takes it. Wakes a waiting consumer only after the socket has
+ * delivered all that it has: each step costs as much for 64 KiB as for 512.
  */
 class ReadAhead implements BodySink {
   readonly #body: IncomingBody

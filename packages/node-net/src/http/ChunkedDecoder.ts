@@ -10,8 +10,8 @@ const carriageReturn = 13
 const sizeLine = /^([0-9a-f]{1,13})[ \t]*(?:;[^]*)?$/i
 
 /**
- * Decodes a chunked body; skips extensions and trailers. Lines must end in CR LF: other readers disagree on other endings.
- * Source: RFC 9112, section 7.1.
+ * Decodes a chunked body; skips extensions and trailers. Lines must end in CR LF: other readers disagree on other
+ * endings. Source: RFC 9112, section 7.1.
  */
 export class ChunkedDecoder {
   readonly #emit: (bytes: Uint8Array) => void

@@ -52,8 +52,9 @@ const unfold = (lines: ReadonlyArray<string>): ReadonlyArray<string> | undefined
 }
 
 /**
- * Parses a head as Go's net/textproto does: lines end in CR LF or LF, a line that begins with a blank continues the previous
- * one (RFC 9112, section 5.2), and a field whose name has a space in it is skipped. Undefined for an invalid head.
+ * Parses a head as Go's net/textproto does: lines end in CR LF or LF, a line that begins with a blank continues the
+ * previous one (RFC 9112, section 5.2), and a field whose name has a space in it is skipped. Undefined for an invalid
+ * head.
  */
 export const parseHead = (text: string): ResponseHead | undefined => {
   const [first = "", ...lines] = text
@@ -110,8 +111,8 @@ export class HeadReader {
   }
 
   /**
-   * Takes bytes; copies those that it keeps. Returns the number of bytes up to the end of the head, undefined if the head
-   * does not end here, or a failure if this cannot be a head.
+   * Takes bytes; copies those that it keeps. Returns the number of bytes up to the end of the head, undefined if the
+   * head does not end here, or a failure if this cannot be a head.
    */
   take(bytes: Uint8Array): number | ConnectionFailure | undefined {
     const end = this.#find(bytes)

@@ -100,8 +100,8 @@ const invalidRequest = new ConnectionFailure({
 })
 
 /**
- * HTTP/1.1 on one socket, one request at a time. Node's parser does not serve: it refuses responses that registries send
- * and Go accepts, and it hangs in its lenient mode. docs/registries.md has the table.
+ * HTTP/1.1 on one socket, one request at a time. Node's parser does not serve: it refuses responses that registries
+ * send and Go accepts, and it hangs in its lenient mode. docs/registries.md has the table.
  */
 export class HttpConnection {
   readonly socket: Socket
@@ -221,7 +221,10 @@ export class HttpConnection {
     }
   }
 
-  /** Completes a response. Makes the connection idle before the body's end is announced, so that it can be reused at once. */
+  /**
+   * Completes a response. Makes the connection idle before the body's end is announced, so that it can be reused at
+   * once.
+   */
   #complete(body: IncomingBody, hasMore: boolean): void {
     this.#body = undefined
     this.#reading = undefined

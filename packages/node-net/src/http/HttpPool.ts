@@ -23,9 +23,9 @@ export interface SendOptions {
 /** Sends requests to one server over a pool of connections. */
 export interface HttpPool {
   /**
-   * Sends a request and returns the head of its response. The signal cancels the body and closes its connection. A stale
-   * connection, which was used before and is closed before the first byte of the response, does not fail an idempotent
-   * request: it is sent again on another connection, as Go does.
+   * Sends a request and returns the head of its response. The signal cancels the body and closes its connection. A
+   * stale connection, which was used before and is closed before the first byte of the response, does not fail an
+   * idempotent request: it is sent again on another connection, as Go does.
    */
   readonly send: (
     request: WireRequest,
@@ -35,7 +35,7 @@ export interface HttpPool {
   readonly retire: () => void
 }
 
-/** What a waiting request gets: an idle connection, or undefined for the slot of a closed one. */
+/** The resource that a waiting request gets: an idle connection, or undefined for the slot of a closed one. */
 type Turn = HttpConnection | undefined
 
 /** The failure of one attempt, and whether its connection was stale. */

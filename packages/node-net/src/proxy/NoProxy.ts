@@ -83,8 +83,8 @@ const isLoopback = (hostname: string, address: Address | undefined): boolean =>
 
 /**
  * Parses NO_PROXY into a predicate: true for servers that are reached directly. Loopback always is. Follows
- * golang.org/x/net/http/httpproxy. An entry is a name (with its subdomains), a name after `.` or `*.` (its subdomains only),
- * an IP address, a subnet, or `*` for all. Names and addresses may have a port. Other entries are skipped.
+ * golang.org/x/net/http/httpproxy. An entry is a name (with its subdomains), a name after `.` or `*.` (its subdomains
+ * only), an IP address, a subnet, or `*` for all. Names and addresses may have a port. Other entries are skipped.
  */
 export const make = (text: string): ((destination: Destination) => boolean) => {
   const entries = text

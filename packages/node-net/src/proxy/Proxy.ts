@@ -36,8 +36,8 @@ const authorizationOf = ({ userInfo }: HttpUrl): Redacted.Redacted | undefined =
 const otherSchemes = /^(?:socks(?:4|4a|5|5h)?|ftp|file|wss?|tcp|ssh|quic|h2)$/i
 
 /**
- * Parses a proxy address as golang.org/x/net/http/httpproxy does: the default scheme is http. Fails at once for addresses
- * that Go's net/http refuses at each request, and for socks5, which this program does not support.
+ * Parses a proxy address as golang.org/x/net/http/httpproxy does: the default scheme is http. Fails at once for
+ * addresses that Go's net/http refuses at each request, and for socks5, which this program does not support.
  */
 export const parseProxy = (text: string, setting: string): Result.Result<Proxy, UnusableProxy> => {
   const unusable = (reason: string) => Result.fail(new UnusableProxy({ setting, reason }))

@@ -46,8 +46,8 @@ const refusedByCgi = (name: string): ConnectionFailure =>
   })
 
 /**
- * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in either case, by the rules of golang.org/x/net/http/httpproxy. Fails for a
- * variable that cannot be used, where Go ignores some.
+ * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in either case, by the rules of golang.org/x/net/http/httpproxy. Fails
+ * for a variable that cannot be used, where Go ignores some.
  */
 export const fromEnvironment = (variables: Variables): Result.Result<ProxySettings, UnusableProxy> =>
   Result.gen(function* () {

@@ -24,8 +24,8 @@ const certificateOf = (block: string): string | undefined => {
 }
 
 /**
- * Reads the certificates in a text as Go's `AppendCertsFromPEM` does. Ignores everything else: comments, keys, line breaks
- * of any kind, unreadable blocks.
+ * Reads the certificates in a text as Go's `AppendCertsFromPEM` does. Ignores everything else: comments, keys, line
+ * breaks of any kind, unreadable blocks.
  */
 export const read = (text: string): PemCertificates => {
   const blocks = text.split(begin).slice(1).map(certificateOf)

@@ -32,8 +32,9 @@ const blocks = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 const plain = (block: string): string => block.replace(/\s+/g, "")
 
 /**
- * Reads the certificates that the machine trusts and `known` does not hold. As in Go, they are in SSL_CERT_FILE (default: the
- * first readable file of a list) and in the directories of SSL_CERT_DIR (default: a list). Skips what cannot be read.
+ * Reads the certificates that the machine trusts and `known` does not hold. As in Go, they are in SSL_CERT_FILE
+ * (default: the first readable file of a list) and in the directories of SSL_CERT_DIR (default: a list). Skips what
+ * cannot be read.
  */
 export const read = (
   variables: Readonly<Record<string, string | undefined>>,

@@ -32,8 +32,8 @@ export interface TrustAnchors {
 }
 
 /**
- * Makes the anchors of this process. The system's anchors are those of Node (Mozilla's, and NODE_EXTRA_CA_CERTS) and the
- * machine's, which are read once, on first use, as in Go.
+ * Makes the anchors of this process. The system's anchors are those of Node (Mozilla's, and NODE_EXTRA_CA_CERTS) and
+ * the machine's, which are read once, on first use, as in Go.
  */
 export const make = (variables: Readonly<Record<string, string | undefined>>): TrustAnchors => {
   let machine: ReadonlyArray<string> | undefined

@@ -27,11 +27,11 @@ const isEscape = (byte: number): boolean => '"\\/bfnrt'.includes(String.fromChar
 const literals = ["true", "false", "null"] as const
 
 /**
- * Reads JSON bytes and decodes only the values that its caller asks for, so that a hostile text costs time in proportion
- * to its length, and no memory. Each method reads the next value, or throws {@link NotJson}.
+ * Reads JSON bytes and decodes only the values that its caller asks for, so that a hostile text costs time in
+ * proportion to its length, and no memory. Each method reads the next value, or throws {@link NotJson}.
  *
- * Follows Go's encoding/json: keys match in any case, and bytes in a string that are not UTF-8 are replaced. Skips a byte
- * order mark.
+ * Follows Go's encoding/json: keys match in any case, and bytes in a string that are not UTF-8 are replaced. Skips a
+ * byte order mark.
  */
 export class JsonReader {
   readonly #bytes: Buffer
