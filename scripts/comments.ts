@@ -8,7 +8,6 @@ import { globSync, readFileSync } from "node:fs"
 const unrevised: ReadonlyArray<string> = [
   "packages/access-control/",
   "packages/bench/",
-  "packages/digest-cache/",
   "packages/e2e/",
   "packages/kubernetes/",
   "packages/registry-client/",

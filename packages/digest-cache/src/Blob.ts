@@ -30,8 +30,8 @@ export interface BlobReader {
    */
   readonly read: (into: Uint8Array, position: number) => Effect.Effect<number, BlobStoreError>
   /**
-   * True if the bytes are still those of the version that was opened or sealed. For a blob that is not sealed: true if it
-   * is readable. Fails if the store does not know.
+   * True if the bytes are still those of the version that was opened or sealed. For a blob that is not sealed: true if
+   * it is readable. Fails if the store does not know.
    */
   readonly unchanged: Effect.Effect<boolean, BlobStoreError>
 }
@@ -50,8 +50,8 @@ export interface BlobWriter extends BlobReader {
   /** Ends the writing of a complete, verified blob. From now on a change by others is noticed. */
   readonly seal: Effect.Effect<BlobVersion, BlobStoreError>
   /**
-   * Adds the sealed blob under its name, in place of the blob that had its key. It keeps the sealed version, and is open
-   * until the scope ends.
+   * Adds the sealed blob under its name, in place of the blob that had its key. It keeps the sealed version, and is
+   * open until the scope ends.
    */
   readonly commit: (name: BlobName) => Effect.Effect<void, BlobStoreError>
 }

@@ -46,7 +46,9 @@ const parsePlatform = (text: string): Option.Option<Platform> =>
 
 const extensions = { gzip: "tar.gz", zstd: "tar.zst" } as const
 
-/** Writes a name as a file name: `<manifest digest>.<platform, or any>.<layer digest>.<size>.tar.gz` (or `.tar.zst`). */
+/**
+ * Writes a name as a file name: `<manifest digest>.<platform, or any>.<layer digest>.<size>.tar.gz` (or `.tar.zst`).
+ */
 export const format = (name: BlobName): string =>
   [
     formatDigest(name.manifestDigest),

@@ -7,8 +7,8 @@ import * as MemoryStore from "./internal/memory/MemoryStore.ts"
 import type { StoreHealth } from "./StoreHealth.ts"
 
 /**
- * The storage of a `DigestCache`, which verifies all bytes itself. To store packages elsewhere, implement this service and
- * run testkit's `BlobStoreSuite`.
+ * The storage of a `DigestCache`, which verifies all bytes itself. To store packages elsewhere, implement this service
+ * and run testkit's `BlobStoreSuite`.
  */
 export class BlobStore extends Context.Service<
   BlobStore,
@@ -18,8 +18,8 @@ export class BlobStore extends Context.Service<
     /** True if a blob of this size, in bytes, would fit into an otherwise empty store. */
     readonly admits: (size: number) => boolean
     /**
-     * Reserves space for a blob of this size, in bytes, and evicts blobs for it that are not open. None, without evicting,
-     * if that is not enough.
+     * Reserves space for a blob of this size, in bytes, and evicts blobs for it that are not open. None, without
+     * evicting, if that is not enough.
      */
     readonly reserve: (size: number) => Effect.Effect<Option.Option<BlobWriter>, BlobStoreError, Scope.Scope>
     /** Opens a blob until the scope ends. None if it was removed. */
@@ -35,8 +35,8 @@ export class BlobStore extends Context.Service<
   }
 >()("@registry-packages-proxy/digest-cache/BlobStore") {
   /**
-   * Stores blobs as files, which survive a restart. Creates the directory if it does not exist. `cap` is the hard limit of
-   * bytes on disk.
+   * Stores blobs as files, which survive a restart. Creates the directory if it does not exist. `cap` is the hard limit
+   * of bytes on disk.
    */
   static readonly layerFileSystem = (options: {
     readonly directory: string

@@ -10,7 +10,9 @@ import type { PackageInMemory } from "./internal/open/MemoryTier.ts"
 import * as StoreBackedCache from "./internal/open/StoreBackedCache.ts"
 import type { CacheResult } from "./CacheResult.ts"
 
-/** Identifies a package. The platform selects the image of an image index; a plain manifest has one for all platforms. */
+/**
+ * Identifies a package. The platform selects the image of an image index; a plain manifest has one for all platforms.
+ */
 export interface PackageKey {
   /** The digest of an image's manifest, or of an index. */
   readonly manifestDigest: Digest
@@ -34,7 +36,8 @@ export interface PackageSource<E> {
 export interface PackageReader<E> {
   /**
    * Copies the next bytes into `into` and returns their number, at least one, or 0 at the end. Waits for a fill in
-   * progress. The last bytes come only after the whole blob is verified: a reader that reaches the end has the right bytes.
+   * progress. The last bytes come only after the whole blob is verified: a reader that reaches the end has the right
+   * bytes.
    */
   readonly read: (into: Uint8Array) => Effect.Effect<number, E | BodyError>
 }
@@ -82,8 +85,8 @@ export class DigestCache extends Context.Service<
   DigestCache,
   {
     /**
-     * Returns the status of a package without opening it: counts no use and begins no fill. Runs `resolve` only if neither
-     * the cache nor a fill has the package's descriptor.
+     * Returns the status of a package without opening it: counts no use and begins no fill. Runs `resolve` only if
+     * neither the cache nor a fill has the package's descriptor.
      */
     readonly peek: <E>(
       key: PackageKey,
@@ -92,8 +95,8 @@ export class DigestCache extends Context.Service<
     /**
      * Opens a package for one response, and fetches it if the cache does not have it. Returns when the first bytes are
      * available (a package of at most 256 KiB: when it is verified), so that earlier failures are errors and not broken
-     * bodies. One fill runs for a digest, however many callers open it; it belongs to the cache and continues when a caller
-     * leaves. All callers of one key share one error type `E`.
+     * bodies. One fill runs for a digest, however many callers open it; it belongs to the cache and continues when a
+     * caller leaves. All callers of one key share one error type `E`.
      */
     readonly open: <E>(
       key: PackageKey,

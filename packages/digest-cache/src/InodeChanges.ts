@@ -34,8 +34,8 @@ const lookUp = (path: string): Effect.Effect<Option.Option<InodeChange>, Platfor
   })
 
 /**
- * Looks up the last change of the file at a path, which Effect's `FileSystem` does not provide. None if there is no file.
- * Uses Node; replace it together with `FileSystem`.
+ * Looks up the last change of the file at a path, which Effect's `FileSystem` does not provide. None if there is no
+ * file. Uses Node; replace it together with `FileSystem`.
  */
 export const InodeChanges = Context.Reference<
   (path: string) => Effect.Effect<Option.Option<InodeChange>, PlatformError>

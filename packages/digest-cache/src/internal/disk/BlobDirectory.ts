@@ -9,8 +9,8 @@ import type { FileVersion, ReadFingerprint } from "./FileVersion.ts"
 export const modes = { directory: 0o700, file: 0o600 } as const
 
 /**
- * Keeps the modification time as it is (`UTIME_OMIT`, which libuv sets for NaN). Writing back the time that was read would
- * hide a write in between.
+ * Keeps the modification time as it is (`UTIME_OMIT`, which libuv sets for NaN). Writing back the time that was read
+ * would hide a write in between.
  */
 const unchangedTime = new Date(Number.NaN)
 
@@ -23,9 +23,9 @@ export const temporaryNumber = (fileName: string): number | undefined => {
 }
 
 /**
- * The cache's directory. `blobs/` holds complete packages under the text of their `BlobName`, and files being written as
- * `ingest-N`. A complete file gets its name by rename. Both are in one directory so that a listing during a rename never
- * counts a file twice.
+ * The cache's directory. `blobs/` holds complete packages under the text of their `BlobName`, and files being written
+ * as `ingest-N`. A complete file gets its name by rename. Both are in one directory so that a listing during a rename
+ * never counts a file twice.
  */
 export const make = Effect.fnUntraced(function* (root: string) {
   const fs = yield* FileSystem.FileSystem

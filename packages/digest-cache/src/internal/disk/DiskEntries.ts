@@ -80,8 +80,8 @@ export class DiskEntries extends BlobIndex<DiskEntry> {
   }
 
   /**
-   * The least recently used entries without holders that together free at least `bytes`; undefined if all of them do not
-   * free enough.
+   * The least recently used entries without holders that together free at least `bytes`; undefined if all of them do
+   * not free enough.
    */
   victims(bytes: number): ReadonlyArray<DiskEntry> | undefined {
     const victims: Array<DiskEntry> = []

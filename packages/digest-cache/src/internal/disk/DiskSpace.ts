@@ -115,7 +115,10 @@ export const make = (options: {
     yield* evict(entries.victims(Math.max(0, -budget.free)) ?? entries.all(), "cap")
   }).pipe(Effect.uninterruptible)
 
-  /** Charges a file's space, and evicts the least recently used packages for it. False, without evicting, if that is not enough. */
+  /**
+   * Charges a file's space, and evicts the least recently used packages for it. False, without evicting, if that is not
+   * enough.
+   */
   const charge = (size: number): Effect.Effect<boolean, PlatformError> =>
     Effect.gen(function* () {
       // The cap can only be kept once the files on disk are known.

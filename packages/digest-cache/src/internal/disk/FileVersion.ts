@@ -8,8 +8,8 @@ export interface Fingerprint {
   /** Milliseconds since the epoch. */
   readonly modifiedAt: number
   /**
-   * POSIX `st_ctime` in nanoseconds since the epoch, which no program can set. Undefined for an unlinked file, since it is
-   * looked up by name.
+   * POSIX `st_ctime` in nanoseconds since the epoch, which no program can set. Undefined for an unlinked file, since it
+   * is looked up by name.
    */
   readonly changedAt: bigint | undefined
 }
@@ -28,8 +28,8 @@ export interface Comparison {
   readonly current: Fingerprint
   readonly same: boolean
   /**
-   * True if the file is unlinked and otherwise the same. A write before the unlinking that restored the modification time
-   * is not noticed; afterwards nobody can open the file to change it.
+   * True if the file is unlinked and otherwise the same. A write before the unlinking that restored the modification
+   * time is not noticed; afterwards nobody can open the file to change it.
    */
   readonly sameButUnlinked: boolean
 }
@@ -78,9 +78,9 @@ export class FileVersion {
   }
 
   /**
-   * Changes the inode but not the bytes (a new name, an access time); the file stays this version. `act` receives whether
-   * the file was this version just before. A write by others during `act` is missed only if it restores the modification
-   * time.
+   * Changes the inode but not the bytes (a new name, an access time); the file stays this version. `act` receives
+   * whether the file was this version just before. A write by others during `act` is missed only if it restores the
+   * modification time.
    */
   change<A, E>(
     readFingerprint: ReadFingerprint,

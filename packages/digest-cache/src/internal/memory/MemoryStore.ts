@@ -54,7 +54,10 @@ export const make = ({ cap }: { readonly cap: number }) => {
     if (blob.holders === 0 && index.current(blob) === undefined) releaseSpace(blob.bytes.length)
   }
 
-  /** Charges space, and evicts the least recently used blobs that are not open. False, without evicting, if that is not enough. */
+  /**
+   * Charges space, and evicts the least recently used blobs that are not open. False, without evicting, if that is not
+   * enough.
+   */
   const tryCharge = (size: number): boolean => {
     const victims: Array<MemoryBlob> = []
     let free = cap - charged

@@ -19,7 +19,10 @@ export const fromBytes = (
   body: (start, end) => ({ _tag: "Bytes", bytes: result === "bypass" ? bytes : bytes.subarray(start, end) })
 })
 
-/** Streams a package to one response without the cache. Hashes the bytes and holds back the tail until they are verified. */
+/**
+ * Streams a package to one response without the cache. Hashes the bytes and holds back the tail until they are
+ * verified.
+ */
 export const bypass = <E>(
   source: PackageSource<E>,
   resolved?: PackageDescriptor

@@ -11,8 +11,8 @@ const tiers = [
 const maxFreeBytes = 2 * 1024 * 1024
 
 /**
- * Reusable buffers in which fills receive, hash and write bytes, so that memory pages are reused and no garbage is made.
- * A buffer that is never released is garbage-collected.
+ * Reusable buffers in which fills receive, hash and write bytes, so that memory pages are reused and no garbage is
+ * made. A buffer that is never released is garbage-collected.
  */
 export class FillBufferPool implements ReadBuffers {
   #fills = 0

@@ -65,7 +65,10 @@ export class Fill {
   beganAtMillis: number | undefined = undefined
   /** Belongs to the trace of the request that began the fill. Defined once the fill runs. */
   span: Tracer.Span | undefined = undefined
-  /** The running fill itself, and each caller that waits for it or reads it. At first: the fill and the caller that began it. */
+  /**
+   * The running fill itself, and each caller that waits for it or reads it. At first: the fill and the caller that
+   * began it.
+   */
   holders = 2
 
   constructor(key: PackageKey, identity: string) {
@@ -282,8 +285,8 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
     /** The number of fills that have ended. When it changes, an earlier look into the store may be outdated. */
     ended: (): number => ended,
     /**
-     * Joins the fill of a key until the scope ends, or begins one. None if there is none and `mayBegin`, called in the same
-     * synchronous step, returns false.
+     * Joins the fill of a key until the scope ends, or begins one. None if there is none and `mayBegin`, called in the
+     * same synchronous step, returns false.
      */
     join: <E>(
       key: PackageKey,

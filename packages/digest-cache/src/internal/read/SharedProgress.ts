@@ -4,8 +4,8 @@ import { BodyError, DiskFailed } from "../../BodyError.ts"
 import type { PackageReader } from "../../DigestCache.ts"
 
 /**
- * Bytes at the end of a response that are held back until the whole blob is verified. One would be enough; this many avoid
- * a tiny last packet.
+ * Bytes at the end of a response that are held back until the whole blob is verified. One would be enough; this many
+ * avoid a tiny last packet.
  */
 export const tailBytes = 64 * 1024
 
@@ -111,8 +111,8 @@ export const blobReader = (options: {
 }
 
 /**
- * Reads a blob that is still being written or verified. After a disk failure, `continueFrom` reads the rest from upstream.
- * `E` is the error of the fill; the caller states it, because all readers share one `SharedProgress`.
+ * Reads a blob that is still being written or verified. After a disk failure, `continueFrom` reads the rest from
+ * upstream. `E` is the error of the fill; the caller states it, because all readers share one `SharedProgress`.
  */
 export const progressReader = <E>(options: {
   readonly progress: SharedProgress
