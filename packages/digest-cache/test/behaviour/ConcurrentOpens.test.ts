@@ -36,8 +36,8 @@ describe("joining a fill", () => {
             operation === "rename"
               ? Effect.andThen(Deferred.succeed(renamed, undefined), goOn.await)
               : Effect.void
-          // The fill without other callers ends after a number of turns of the joining caller, which yields at other steps
-          // each time.
+          // The fill without other callers ends after a number of turns of the joining caller, which yields at other
+          // steps each time.
           for (let turns = 0; turns < 24; turns++) {
             for (let operations = 3; operations < 10; operations++) {
               goOn = Latch.makeUnsafe(false)

@@ -13,7 +13,7 @@ import {
 import { Digest } from "@registry-packages-proxy/oci/Digest"
 import * as Manifest from "@registry-packages-proxy/oci/ManifestError"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
-import { words } from "@registry-packages-proxy/credential-store/kinds/Kinds"
+import { objectNames } from "@registry-packages-proxy/credential-store/kinds/Kinds"
 import { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
 import * as Registry from "@registry-packages-proxy/registry-client/RegistryError"
 import { Option } from "effect"
@@ -53,7 +53,7 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
   [
     "a foreign layer",
     byManifest(new Manifest.ForeignLayer({ mediaType: wide })),
-    "Push the image's last layer"
+    "Push the image with a last layer"
   ],
   ["indexes too deep", byManifest(new Manifest.IndexTooDeep({ max: 4 })), "Ask for the digest of the image"],
   ["an index in a circle", byManifest(new Manifest.IndexLoop({})), "Push the image again"],
@@ -65,14 +65,14 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
     "Check digest, repository and path"
   ],
   ["no blob elsewhere", byRegistry(new Registry.BlobNotFound({ by: elsewhere })), "Push the image again"],
-  ["a refusal", byRegistry(new Registry.Refused({ status: 401 })), `Check the ${words.any}`],
+  ["a refusal", byRegistry(new Registry.Refused({ status: 401 })), `Check the ${objectNames.any}`],
   ["a right that lacks", byRegistry(new Registry.Refused({ status: 403 })), "what its account may pull"],
   ...([true, false] as const).map(
     (identityToken) =>
       [
         `no login, identity token: ${identityToken}`,
         byRegistry(new Registry.AnonymousRefused({ status: 401, identityToken })),
-        identityToken ? "Put a name and a password" : "Add a login"
+        identityToken ? "Put a user name and a password" : "Add a login"
       ] as const
   ),
   ...(["password", "identity token", "none", "withheld"] as const).map(
@@ -81,10 +81,10 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
         `a token service: ${login}`,
         byRegistry(new Registry.TokenRefused({ status: 401, by: { role: "token", host: long }, login })),
         {
-          password: `Check the ${words.any}`,
+          password: `Check the ${objectNames.any}`,
           "identity token": "Renew the identity token",
           none: "Add a login",
-          withheld: "Let the token service answer by itself"
+          withheld: "Configure the token service not to redirect"
         }[login]
       ] as const
   ),
@@ -96,7 +96,7 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
   [
     "a login elsewhere",
     byRegistry(new Registry.LoginElsewhere({ status: 401, by: elsewhere })),
-    `Make a ${words.naming} of the server it redirects to`
+    `Create a ${objectNames.naming} for the server it redirects to`
   ],
   [
     "no requests now",
@@ -159,7 +159,7 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
   [
     "no Secret",
     byCredentials(new UnknownRepository({ repository: Option.none(), upToDate: true })),
-    "Make the Secret d8-system/deckhouse-registry"
+    "Create the Secret d8-system/deckhouse-registry"
   ],
   [
     "a repository that may be known later",

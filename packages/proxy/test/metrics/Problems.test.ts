@@ -62,12 +62,12 @@ describe("problems", () => {
         const proxy = yield* start({
           credentials: { sources: { "": CredentialStoreMock.source({ host: "registry.test" }) } }
         })
-        assertProblem(yield* proxy.request(`/package?digest=${digest}`), 400, "no valid repository name")
+        assertProblem(yield* proxy.request(`/package?digest=${digest}`), 400, "not a valid repository name")
         const long = yield* start()
         assertProblem(
           yield* long.request(`/package?digest=${digest}&repository=${repository}&path=${"a".repeat(250)}`),
           400,
-          "no valid repository name"
+          "not a valid repository name"
         )
       })
     )

@@ -77,8 +77,8 @@ export const make = Effect.fnUntraced(function* (options: MemoryOptions) {
     }))
 
   /**
-   * Call this before a look-up in the store. The returned function is true while nothing has entered the cache since, so that
-   * the result of the look-up is still current.
+   * Call this before a look-up in the store. The returned function is true while nothing has entered the cache since,
+   * so that the result of the look-up is still current.
    */
   const watchForChanges = (key: PackageKey): (() => boolean) => {
     const ended = fills.ended()

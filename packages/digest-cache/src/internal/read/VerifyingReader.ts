@@ -16,9 +16,9 @@ export const mismatchError = (verifier: Pick<DigestVerifier, "digest" | "size" |
 
 /**
  * Reads a blob from its stream and hashes it on the way. `verifier` has seen all bytes before the stream's first. Bytes
- * before `start` are hashed and skipped; the last ones before `end` are held back until the whole blob is verified, so the
- * stream is read to its end even if `end` comes sooner. Holds at most `tailBytes` bytes and those of one pull. `pullFirst` pulls
- * the first bytes, so that earlier failures come early.
+ * before `start` are hashed and skipped; the last ones before `end` are held back until the whole blob is verified, so
+ * the stream is read to its end even if `end` comes sooner. Holds at most `tailBytes` bytes and those of one pull.
+ * `pullFirst` pulls the first bytes, so that earlier failures come early.
  */
 export const verifyingReader = <E>(options: {
   readonly stream: Stream.Stream<Uint8Array, E>

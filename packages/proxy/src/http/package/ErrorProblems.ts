@@ -29,9 +29,7 @@ const manifestProblem = (registry: string, { reason }: ManifestError): Problem =
           (reason.available.length === 0 ? "." : `; it has ${shorten(reason.available.join(", "), 300)}.`)
       }
     case "MalformedManifest":
-      return badGateway(
-        `Push the image again: ${registry} gave a manifest that cannot be read: ${reason.detail}.`
-      )
+      return badGateway(`Push the image again: ${registry} returned an invalid manifest: ${reason.detail}.`)
     case "SchemaVersion1":
       return badGateway(
         `Push the image as OCI: the manifest at ${registry} is Docker schema 1, which is not supported.`
@@ -46,14 +44,14 @@ const manifestProblem = (registry: string, { reason }: ManifestError): Problem =
       )
     case "ForeignLayer":
       return badGateway(
-        `Push the image's last layer as one the registry holds: ${registry} does not (${shorten(reason.mediaType, 100)}).`
+        `Push the image with a last layer that the registry stores: ${registry} does not store it (${shorten(reason.mediaType, 100)}).`
       )
     case "IndexTooDeep":
       return badGateway(
-        `Ask for the digest of the image itself: ${registry} has more than ${reason.max} indexes in each other there.`
+        `Ask for the digest of the image itself: ${registry} has more than ${reason.max} nested indexes there.`
       )
     case "IndexLoop":
-      return badGateway(`Push the image again: an index at ${registry} leads back to itself.`)
+      return badGateway(`Push the image again: an index at ${registry} contains itself.`)
   }
 }
 
@@ -62,7 +60,7 @@ const connectionAdvice = {
   reset: ["Ask again later", "Ask again later"],
   dns: ["Check the registry's name and this node's DNS", "Check its name and this node's DNS"],
   certificate: [
-    "Check the registry's certificate and the `ca` it is known by",
+    "Check the registry's certificate and its `ca`",
     "Check its certificate; the registry's `ca` is trusted there too"
   ],
   proxy: [
@@ -99,22 +97,22 @@ const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>)
         : `Check the ${objectNames.any}`
     case "AnonymousRefused":
       return reason.identityToken
-        ? `Put a name and a password into the ${objectNames.any}`
+        ? `Put a user name and a password into the ${objectNames.any}`
         : `Add a login to the ${objectNames.any}`
     case "AddressRefused":
       return "Check the registry's clock and its storage settings, and proxies on the way"
     case "LoginElsewhere":
-      return `Make a ${objectNames.naming} of the server it redirects to, or let that one give packages without a login`
+      return `Create a ${objectNames.naming} for the server it redirects to, or allow that server to serve packages without a login`
     case "TokenRefused":
       switch (reason.login) {
         case "password":
           return `Check the ${objectNames.any}`
         case "identity token":
-          return `Renew the identity token in the ${objectNames.any}, or put a name and a password there`
+          return `Renew the identity token in the ${objectNames.any}, or put a user name and a password there`
         case "none":
           return `Add a login to the ${objectNames.any}`
         case "withheld":
-          return "Let the token service answer by itself: no credentials follow its redirects"
+          return "Configure the token service not to redirect: credentials are not sent to redirect targets"
       }
     case "Unavailable":
       return "Ask again later"
@@ -136,7 +134,7 @@ const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>)
     case "BadRedirect":
       return "Check where the registry redirects to"
     case "InvalidResponse":
-      return `Check ${reason.by === undefined ? "the registry" : serverWord[reason.by.role]}, and what stands before it`
+      return `Check ${reason.by === undefined ? "the registry" : serverWord[reason.by.role]} and proxies in front of it`
   }
 }
 
@@ -173,10 +171,10 @@ const credentialProblem = ({ reason }: CredentialError): Problem => {
     case "UnknownRepository": {
       const [advice, what] = Option.match(reason.repository, {
         onNone: () =>
-          [`Make the ${objectNames.own}, or give \`repository\``, "cluster's own registry"] as const,
+          [`Create the ${objectNames.own}, or give \`repository\``, "cluster's own registry"] as const,
         onSome: (repository) =>
           [
-            `Correct \`repository\`, or make a ${objectNames.naming} of it`,
+            `Correct \`repository\`, or create a ${objectNames.naming} for it`,
             `repository ${shorten(repository, 100)} (no ${objectNames.naming} names it)`
           ] as const
       })
@@ -199,7 +197,7 @@ const bodyProblem = ({ reason }: BodyError): Problem => {
   switch (reason._tag) {
     case "DigestMismatch":
       return badGateway(
-        `Push the image again if it stays so: the registry's bytes do not match the layer's digest ${shortDigest(reason.expected)}: ` +
+        `Push the image again if this persists: the registry's bytes do not match the layer's digest ${shortDigest(reason.expected)}: ` +
           (reason.actualSize === reason.expectedSize
             ? "they differ."
             : `${reason.actualSize} instead of ${reason.expectedSize} bytes.`)
@@ -221,7 +219,7 @@ const bodyProblem = ({ reason }: BodyError): Problem => {
 
 const nameProblem = (_: InvalidRepositoryName): Problem =>
   badRequest(
-    "Correct `path`: repository and path together give no valid repository name, which has 1 to 255 characters."
+    "Correct `path`: repository and path together are not a valid repository name of 1 to 255 characters."
   )
 
 /** The problem of any failure of a package request. */

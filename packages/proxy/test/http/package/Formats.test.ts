@@ -194,12 +194,7 @@ describe("a manifest or index as writers write it", () => {
   )
 
   for (const [what, written, status, detail] of [
-    [
-      "five nested indexes",
-      RegistryImage.nested(image, "linux/amd64", 5),
-      502,
-      "more than 4 indexes in each other"
-    ],
+    ["five nested indexes", RegistryImage.nested(image, "linux/amd64", 5), 502, "more than 4 nested indexes"],
     ["only attestations", RegistryImage.index([attestation]), 404, "nothing for linux/amd64."],
     ["only others' images", RegistryImage.index([arm64]), 404, "it has linux/arm64."],
     [
