@@ -38,8 +38,9 @@ const make = (metric: Kind, attributes: Series<Labels>, boundaries: ReadonlyArra
 }
 
 /**
- * The series of a metric by their labels, each made once and with its labels in it: `Metric.withAttributes` would put them
- * into the context anew at each update, which costs a small answer several times what the count does. Counters only grow.
+ * The series of a metric by their labels, each made once and with its labels in it: `Metric.withAttributes` would put
+ * them into the context anew at each update, which costs a small answer several times what the count does. Counters
+ * only grow.
  */
 export const labelled: Labelled = (
   metric: Kind,
