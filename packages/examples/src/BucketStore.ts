@@ -54,9 +54,6 @@ const make = Effect.fnUntraced(function* (bucket: Bucket, maxSize: number) {
   })
 })
 
-/**
- * A store over a bucket that only this program writes to; a blob is in memory (at most `maxSize` bytes) until it is
- * put.
- */
+/** A store over a bucket of this program. A blob of at most `maxSize` bytes is in memory until it is put. */
 export const layer = (bucket: Bucket, maxSize: number): Layer.Layer<Cache.BlobStore> =>
   Layer.effect(Cache.BlobStore, make(bucket, maxSize))

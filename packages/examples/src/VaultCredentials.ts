@@ -1,6 +1,4 @@
-/**
- * The proxy with credentials from a vault. They are asked for at each pull, so a rotated password is in the next one.
- */
+/** The proxy with credentials from a vault, which it gets for each pull: a rotated password is in the next one. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import {
