@@ -4,18 +4,20 @@ import { assert, describe, it } from "vitest"
 import * as StartOutput from "./StartOutput.ts"
 
 const root = resolve(import.meta.dirname, "..")
-const readme = readFileSync(resolve(root, "README.md"), "utf8")
 
-describe("README.md", () => {
-  it("shows what npm start prints: mend it with node_modules/.bin/node scripts/start-output.ts", async () => {
+describe("README files", () => {
+  it("show what npm start prints: mend it with node_modules/.bin/node scripts/start-output.ts", async () => {
     const output = await StartOutput.run(root, ["--listen-address", "127.0.0.1:0"])
-    assert.strictEqual(
-      StartOutput.shape(StartOutput.inReadme(readme)),
-      StartOutput.shape(StartOutput.shown(output))
-    )
+    for (const file of StartOutput.readmes) {
+      assert.strictEqual(
+        StartOutput.shape(StartOutput.inReadme(readFileSync(resolve(root, file), "utf8"))),
+        StartOutput.shape(StartOutput.shown(output)),
+        file
+      )
+    }
   })
 
-  it("is compared without what varies from run to run", () => {
+  it("are compared without what varies from run to run", () => {
     assert.strictEqual(
       StartOutput.shape("kubelet 1.31.6   64 MiB  hit   3.1 ms   1.6 s  http://127.0.0.1:5080/"),
       "kubelet 1.31.6  64 MiB  hit  TIME  TIME  http://127.0.0.1:PORT/"

@@ -2,8 +2,10 @@ import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { replaceSections } from "./GeneratedDocs.ts"
 
-/** The section of README.md with what `npm start` prints. */
-export const section = "start"
+/** The pages that show what `npm start` prints. */
+export const readmes = ["README.md", "docs/ru/README.md"]
+
+const section = "start"
 
 /** The text that the program prints when it serves. */
 const served = "Serving until Ctrl-C"
@@ -30,7 +32,7 @@ export const run = (root: string, args: ReadonlyArray<string> = []): Promise<str
     })
   })
 
-/** The part of the output that README.md shows: the packages, and the command to try. */
+/** The part of the output that they show: the packages, and the command to try. */
 export const shown = (output: string): string => {
   const lines = output.split("\n")
   const first = lines.findIndex((line) => line.trimStart().startsWith("package "))
