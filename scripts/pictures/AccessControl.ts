@@ -1,4 +1,8 @@
+import { Duration } from "effect"
+import * as Limits from "../../packages/access-control/src/internal/Limits.ts"
 import type { Picture } from "./Boxes.ts"
+
+const time = (limit: Duration.Input): string => Duration.format(Duration.fromInputUnsafe(limit))
 
 /** The order of decisions on the secure port. */
 export const accessControl: Picture = {
@@ -15,19 +19,28 @@ export const accessControl: Picture = {
     api: { title: "API server", kind: "other", at: [0.1, 1] },
     authenticator: {
       title: "Authenticator",
-      lines: ["client certificate, else bearer token", "accepted 2 min, refused 30 s"],
+      lines: [
+        "client certificate, else bearer token",
+        `accepted ${time(Limits.acceptedToken)}, refused ${time(Limits.refusedToken)}`
+      ],
       kind: "port",
       at: [1.6, 1]
     },
     unauthorized: { title: "401", lines: ["not authenticated"], kind: "bad", at: [3.15, 1] },
     queue: {
       title: "review queue",
-      lines: ["16 in progress, three lanes", "3 s to begin, 3 s for an answer"],
+      lines: [
+        `${Limits.maxReviews} in progress, three lanes`,
+        `${time(Limits.maxQueueTime)} to begin, ${time(Limits.reviewTimeout)} for an answer`
+      ],
       at: [0.1, 2]
     },
     authorizer: {
       title: "Authorizer",
-      lines: ["user, groups, and the path's rule", "allowed 5 min, denied 30 s"],
+      lines: [
+        "user, groups, and the path's rule",
+        `allowed ${time(Limits.allowedAccess)}, denied ${time(Limits.deniedAccess)}`
+      ],
       kind: "port",
       at: [1.6, 2]
     },
@@ -54,6 +67,6 @@ export const accessControl: Picture = {
   ],
   notes: [
     "Dashed: only what is not cached. Equal questions are asked once. While the API server is out of reach, a decision of the",
-    "last 1h30m is reused. If the API server refuses the program (401, 403), nothing is reused."
+    `last ${time(Limits.stale)} is reused. If the API server refuses the program (401, 403), nothing is reused.`
   ]
 }
