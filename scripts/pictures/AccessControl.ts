@@ -2,7 +2,7 @@ import { Duration } from "effect"
 import * as Limits from "../../packages/access-control/src/internal/Limits.ts"
 import type { Picture } from "./Boxes.ts"
 
-const time = (limit: Duration.Input): string => Duration.format(Duration.fromInputUnsafe(limit))
+const time = (limit: Duration.Duration): string => Duration.format(limit)
 
 /** The order of decisions on the secure port. */
 export const accessControl: Picture = {
@@ -21,7 +21,7 @@ export const accessControl: Picture = {
       title: "Authenticator",
       lines: [
         "client certificate, else bearer token",
-        `accepted ${time(Limits.acceptedToken)}, refused ${time(Limits.refusedToken)}`
+        `accepted ${time(Limits.acceptedTokenLifetime)}, refused ${time(Limits.refusedTokenLifetime)}`
       ],
       kind: "port",
       at: [1.6, 1]
@@ -39,7 +39,7 @@ export const accessControl: Picture = {
       title: "Authorizer",
       lines: [
         "user, groups, and the path's rule",
-        `allowed ${time(Limits.allowedAccess)}, denied ${time(Limits.deniedAccess)}`
+        `allowed ${time(Limits.allowedAccessLifetime)}, denied ${time(Limits.deniedAccessLifetime)}`
       ],
       kind: "port",
       at: [1.6, 2]
@@ -67,6 +67,6 @@ export const accessControl: Picture = {
   ],
   notes: [
     "Dashed: only what is not cached. Equal questions are asked once. While the API server is out of reach, a decision of the",
-    `last ${time(Limits.stale)} is reused. If the API server refuses the program (401, 403), nothing is reused.`
+    `last ${time(Limits.maxStaleAge)} is reused. If the API server refuses the program (401, 403), nothing is reused.`
   ]
 }
