@@ -12,7 +12,7 @@ const linesOf = (text: string): ReadonlyArray<string> =>
     .filter((line) => line !== "")
 
 describe("docs/composing.md", () => {
-  it("quotes the examples line by line, which the tests run", () => {
+  it("quotes the examples that the tests run, line by line", () => {
     const files = globSync("packages/examples/{,src/,test/}*.ts", { cwd: root })
     const known = new Set(files.flatMap((file) => linesOf(readFileSync(join(root, file), "utf8"))))
     const quoted = [...page.matchAll(/^ *```ts\n([^]*?)^ *```$/gm)].flatMap(([, code = ""]) => linesOf(code))

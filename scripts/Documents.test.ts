@@ -17,11 +17,11 @@ const told = ({
 }) => `${file}:${number}: ${text}`
 
 describe("documents", () => {
-  it("have lines of at most 120 characters (mend: scripts/wrap-prose.ts) and cells of at most 260 (shorten)", () => {
+  it("have lines of at most 120 characters (correct them: scripts/wrap-prose.ts) and cells of at most 260 (shorten them)", () => {
     assert.deepStrictEqual(all.flatMap((file) => tooLong(root, file)).map(told), [])
   })
 
-  it("have links that lead to files and headings", () => {
+  it("have links to existing files and headings", () => {
     const broken = all
       .flatMap((file) => links(root, file))
       .filter(({ anchor, to }) => {
@@ -32,7 +32,7 @@ describe("documents", () => {
     assert.deepStrictEqual(broken.map(told), [])
   })
 
-  it("name sources that are there, by the ends of their paths", () => {
+  it("name existing sources, by the ends of their paths", () => {
     const sources = ["packages/*/{src,test}/**/*.ts", "scripts/**/*.ts", "*.config.ts"].flatMap((pattern) =>
       globSync(pattern, { cwd: root })
     )
@@ -46,13 +46,13 @@ describe("documents", () => {
     assert.deepStrictEqual(missing, [])
   })
 
-  it("are each named by README.md, which is where a reader begins", () => {
+  it("are each linked from README.md", () => {
     const named = new Set(links(root, "README.md").map(({ to }) => to))
     const missing = all.filter((file) => /^docs\/[^/]+\.md$/.test(file) && !named.has(file))
     assert.deepStrictEqual(missing, [])
   })
 
-  it("name commands that package.json has", () => {
+  it("name commands of package.json only", () => {
     const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
       readonly scripts: Readonly<Record<string, string>>
     }
@@ -66,8 +66,8 @@ describe("documents", () => {
 
   it("have in the README files' reasons only figures of docs/performance.md's last run, rounded", () => {
     const performance = readFileSync(join(root, "docs/performance.md"), "utf8")
-    const [, bars = ""] = /### Bars\n([^]*?)\n### /.exec(performance) ?? []
-    const measured = [...bars.matchAll(/\d+(?:\.\d+)?/g)].map(([figure]) => Number(figure))
+    const [, targets = ""] = /### Targets\n([^]*?)\n### /.exec(performance) ?? []
+    const measured = [...targets.matchAll(/\d+(?:\.\d+)?/g)].map(([figure]) => Number(figure))
     for (const file of ["README.md", "docs/ru/README.md"]) {
       const [, reasons = ""] =
         /start:end -->\n([^]*?)\n!\[/.exec(readFileSync(join(root, file), "utf8")) ?? []

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { maxLine } from "./Prose.ts"
 
-/** The most characters of a table's cell, links counted by their words. */
+/** The most characters of a table's cell, without the addresses of links. */
 export const maxCell = 260
 
 export interface Line {
@@ -42,7 +42,7 @@ const seen = (text: string): string => text.replaceAll(/\]\([^)]*\)/g, "]")
 
 const isRow = ({ text }: Line): boolean => text.startsWith("|")
 
-/** Lines that only an address, a quoted test or a heading makes long. */
+/** Lines that are long because of an address, a quoted test or a heading. */
 const mayBeLong = ({ text }: Line): boolean =>
   /^\[[^\]]+\]: /.test(text) || /^ *- \[[^\]]+\][^"]* "[^"]+"$/.test(text) || !text.trim().includes(" ")
 

@@ -14,7 +14,7 @@ import {
 } from "./GeneratedDocs.ts"
 
 describe("generated docs", () => {
-  it("replace what is between the markers and nothing else, and settle", () => {
+  it("replace the text between the markers only, and do not change it again", () => {
     const text =
       "a\n<!-- x:start -->\nold | $& text\n<!-- x:end -->\nb\n<!-- y:start -->\nkept\n<!-- y:end -->\n"
     const once = replaceSections(text, { x: "new $& $1" })
@@ -25,7 +25,7 @@ describe("generated docs", () => {
     assert.strictEqual(replaceSections(once, { x: "new $& $1" }), once)
   })
 
-  it("list every flag with its default and meaning, and below them its variable and what it accepts", () => {
+  it("list every flag with its default and meaning, and below the table its variable and accepted values", () => {
     const lines = flagTable(Object.values(flags)).split("\n")
     const rows = lines.filter((line) => line.startsWith("| `--"))
     const items = lines.filter((line) => line.startsWith("- `--"))
@@ -42,7 +42,7 @@ describe("generated docs", () => {
     assert.isTrue(rows.every((row) => row.split(/(?<!\\)\|/).length === 5))
   })
 
-  it("have a value's first sentence in the table, and the others below", () => {
+  it("have a value's first sentence in the table, and the others below it", () => {
     const values = [{ path: "a.b", default: null, description: "One thing. `null`: another. Third." }]
     assert.strictEqual(
       valueTable(values),
@@ -50,7 +50,7 @@ describe("generated docs", () => {
     )
   })
 
-  it("list every path with its answer, and the right it needs", () => {
+  it("list every path with its response and the right it needs", () => {
     const all = Object.values(routes)
     const rows = [routeTable(all), accessTable(all)].map((table) => table.split("\n").slice(2))
     assert.deepStrictEqual(
@@ -63,7 +63,7 @@ describe("generated docs", () => {
     )
   })
 
-  it("list metrics by name, however they are exported", () => {
+  it("list metrics by name, in whatever form they are exported", () => {
     const gauge = Metric.gauge("b_gauge", { description: "A | B" })
     const counter = Metric.counter("a_total", { description: "C" })
     const source = 'Metric.gauge("b_gauge") Metric.counter("a_total")'
@@ -84,14 +84,14 @@ describe("generated docs", () => {
     )
   })
 
-  it("refuse a module with a metric that is not found", () => {
+  it("refuse a module with a metric that they cannot find", () => {
     assert.throws(
       () => metricsOf("Metrics.ts", 'Metric.counter("a")', {}),
       /Metrics\.ts declares 1 metrics and 0 are found/
     )
   })
 
-  it("find what a module keeps to itself", () => {
+  it("find metrics that a module does not export", () => {
     const source = 'const a = Metric.gauge(`a`)\nexport const b = Metric.counter("b", {})\nconst c = 1'
     assert.isTrue(exportMetrics(source).endsWith("\nexport const declaredMetrics = [a, b]\n"))
   })

@@ -1,7 +1,7 @@
 import { Metric } from "effect"
 import { permissions } from "../packages/credential-store/src/kinds/Kinds.ts"
 import type { ObjectKind } from "../packages/credential-store/src/kinds/ObjectKind.ts"
-import type { DocumentedValue } from "../packages/deploy/src/ValuesTable.ts"
+import type { DocumentedValue } from "../packages/deploy/src/DocumentedValues.ts"
 import { type Flag, variable } from "../packages/proxy/src/config/Flag.ts"
 import type { Route } from "../packages/proxy/src/http/request/Routes.ts"
 import type { OtelVariable } from "../packages/proxy/src/telemetry/OtelVariable.ts"
@@ -14,7 +14,7 @@ const code = (text: string): string => `\`${text}\``
 export const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
   [head, head.map(() => "---"), ...rows].map((row) => `| ${row.map(cell).join(" | ")} |`).join("\n")
 
-/** Text at its first sentence's end, if a capital letter or code begins the next one. */
+/** Splits text after its first sentence, if the next one begins with a capital letter or code. */
 const sentences = (text: string): readonly [first: string, rest: string] => {
   const [, first = text, rest = ""] = /^(.*?\.)\s+((?=[A-Z`])[^]*)$/.exec(text.replaceAll("\n", " ")) ?? []
   return [first, rest]
@@ -40,7 +40,7 @@ interface Described {
   readonly rest: string
 }
 
-/** A table of what fits into one, and a list with the rest. */
+/** A table, and a list with the texts that do not fit into it. */
 const describedTable = (head: string, all: ReadonlyArray<Described>): string =>
   [
     table(
@@ -52,7 +52,7 @@ const describedTable = (head: string, all: ReadonlyArray<Described>): string =>
     .filter((part) => part !== "")
     .join("\n\n")
 
-/** One row a flag, with what `--help` says of it; what it accepts is below. */
+/** One row for each flag, with its text in `--help`; accepted values are below the table. */
 export const flagTable = (flags: ReadonlyArray<Flag<unknown>>): string =>
   describedTable(
     "Flag",
@@ -65,7 +65,7 @@ export const flagTable = (flags: ReadonlyArray<Flag<unknown>>): string =>
     }))
   )
 
-/** One row a variable of OpenTelemetry's; what it accepts is below. */
+/** One row for each OpenTelemetry variable; accepted values are below the table. */
 export const variableTable = (variables: ReadonlyArray<OtelVariable<unknown>>): string =>
   describedTable(
     "Variable",
@@ -80,7 +80,7 @@ export const variableTable = (variables: ReadonlyArray<OtelVariable<unknown>>): 
 
 const longestDefault = 60
 
-/** One row a value of the chart. */
+/** One row for each value of the chart. */
 export const valueTable = (values: ReadonlyArray<DocumentedValue>): string =>
   describedTable(
     "Value",
@@ -96,14 +96,14 @@ export const valueTable = (values: ReadonlyArray<DocumentedValue>): string =>
     })
   )
 
-/** One row a route, with its query and what it answers. */
+/** One row for each route, with its query and response. */
 export const routeTable = (routes: ReadonlyArray<Route>): string =>
   table(
     ["Path", "Methods", "Answer"],
     routes.map(({ answer, methods, path, query }) => [code(path + query), methods.join(", "), answer])
   )
 
-/** One row a route, with the right that the secure port asks for. */
+/** One row for each route, with the right that the secure port checks. */
 export const accessTable = (routes: ReadonlyArray<Route>): string =>
   table(
     ["Path", "Needs", "Name, namespace"],
@@ -121,7 +121,7 @@ export const accessTable = (routes: ReadonlyArray<Route>): string =>
     ]
   )
 
-/** One row a kind of object that is followed, with the rights that needs. */
+/** One row for each kind of object that the program watches, with the rights it needs. */
 export const rightTable = (kinds: ReadonlyArray<ObjectKind>): string =>
   table(
     ["What", "Verbs", "For", "Where it is absent", "In `/readyz`"],
@@ -148,16 +148,13 @@ const metricsIn = (value: unknown): ReadonlyArray<AnyMetric> => {
 
 const declaration = /\bMetric\.(?:counter|gauge|histogram|summary|frequency|timer)\(/g
 
-/** `source` with an export more: every metric it declares in a constant of its own. */
+/** `source` with one more export: every metric that it declares in a constant. */
 export const exportMetrics = (source: string): string => {
   const names = [...source.matchAll(/^(?:export )?const (\w+) = Metric\.\w+\(/gm)].map(([, name]) => name)
   return `${source}\nexport const declaredMetrics = [${names.join(", ")}]\n`
 }
 
-/**
- * The metrics a module exports, alone or in arrays and records. Fails when `source` declares more than those, since
- * the list would then lack one.
- */
+/** The metrics that a module exports, alone or in arrays and records. Fails if `source` declares others too. */
 export const metricsOf = (
   file: string,
   source: string,
@@ -177,7 +174,7 @@ export const metricsOf = (
   return [...byId.values()]
 }
 
-/** One row a metric, by name. */
+/** One row for each metric, by name. */
 export const metricTable = (metrics: ReadonlyArray<AnyMetric>): string =>
   table(
     ["Metric", "Type", "Meaning"],
@@ -189,7 +186,7 @@ export const metricTable = (metrics: ReadonlyArray<AnyMetric>): string =>
       })
   )
 
-/** `text` with what stands between `<!-- name:start -->` and `<!-- name:end -->` replaced, for each section. */
+/** Replaces the text between `<!-- name:start -->` and `<!-- name:end -->`, for each section. */
 export const replaceSections = (text: string, sections: Readonly<Record<string, string>>): string =>
   Object.entries(sections).reduce(
     (text, [name, content]) =>

@@ -8,7 +8,7 @@ const text = readFileSync(resolve(root, "pnpm-lock.yaml"), "utf8")
 const locked = packages(text)
 const present = new Map(installed(root).map((found) => [`${found.name}@${found.version}`, found]))
 
-/** Of what builds and tests the program. What is shipped may have fewer: scripts/build/Licences.ts. */
+/** Licences of packages that build and test the program; shipped packages may have fewer: scripts/build/Licences.ts. */
 const licences = new Set([
   "0BSD",
   "Apache-2.0",
@@ -24,42 +24,42 @@ const licences = new Set([
   "Unlicense"
 ])
 
-/** Packages in two versions, and why that is so. */
+/** Packages in two versions, with the reason. */
 const duplicates = new Map([
   ["tslib", "@peculiar/x509, of the tests, has a dependency that asks for version 1"],
   ["typescript", "@arethetypeswrong/core resolves types with an API that version 7 no longer has"]
 ])
 
-/** Parts of rolldown's build for WebAssembly, which no machine of ours installs. */
+/** Parts of rolldown's build for WebAssembly, which no supported machine installs. */
 const webAssembly = /^@(?:emnapi|napi-rs|tybys)\//
 
 describe("pnpm-lock.yaml", () => {
-  it("is read: it names each package that is installed", () => {
+  it("names each installed package", () => {
     const names = new Set(locked.map(({ name, version }) => `${name}@${version}`))
     expect(locked.length).toBeGreaterThan(100)
     expect([...present.keys()].filter((name) => !names.has(name))).toEqual([])
   })
 
-  it("has every package's integrity, and names no host", () => {
+  it("has the integrity of every package, and names no host", () => {
     expect(locked.filter(({ integrity }) => integrity?.startsWith("sha512-") !== true)).toEqual([])
     expect(text).not.toMatch(/:\/\/|tarball|\bregistry\./)
   })
 
-  it("has a package in two versions only for a reason", () => {
+  it("has two versions of a package only for a reason", () => {
     const versions = Map.groupBy(locked, ({ name }) => name)
     const several = [...versions].filter(([, found]) => found.length > 1).map(([name]) => name)
     expect(several).toEqual([...duplicates.keys()])
   })
 
-  it("brings packages of licences that are allowed", () => {
+  it("has packages of allowed licences only", () => {
     const wrong = [...present.values()].filter(({ license = "none" }) => !licences.has(license))
     expect(wrong.map(({ license, name }) => `${name}: ${license}`)).toEqual([])
-    // What is not installed here is of another kind of machine, and of the licence of its like that is.
+    // Packages of other machines are not installed here; their licence is that of their counterpart here.
     const absent = locked.filter(({ name, version }) => !present.has(`${name}@${version}`))
     expect(absent.filter(({ isForSome, name }) => !isForSome && !webAssembly.test(name))).toEqual([])
   })
 
-  it("brings scripts that run at installation only with the packages that pnpm-workspace.yaml allows them", () => {
+  it("has install scripts only in the packages that pnpm-workspace.yaml allows", () => {
     const workspace = readFileSync(resolve(root, "pnpm-workspace.yaml"), "utf8")
     const [, section = ""] = /^allowBuilds:\n((?: {2}\S+: true\n)+)/m.exec(workspace) ?? []
     const allowed = [...section.matchAll(/^ {2}(\S+): true$/gm)].map(([, name = ""]) => name)

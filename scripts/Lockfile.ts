@@ -8,11 +8,11 @@ export interface LockedPackage {
   readonly integrity: string | undefined
   /** True if it is for some kinds of machine only. */
   readonly isForSome: boolean
-  /** Everything the lockfile says of it. */
+  /** Its whole entry. */
   readonly entry: string
 }
 
-/** The packages of a lockfile's text. Source: pnpm's lockfile, version 9. */
+/** Parses the packages of a lockfile. Source: pnpm's lockfile, version 9. */
 export const packages = (text: string): ReadonlyArray<LockedPackage> => {
   const [, section = ""] = /^packages:\n\n([^]*?)(?=^\S|$(?![^]))/m.exec(text) ?? []
   return section

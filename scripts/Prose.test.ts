@@ -4,7 +4,7 @@ import { wrapped } from "./Prose.ts"
 const long = Array.from({ length: 30 }, (_, index) => `word${index}`).join(" ")
 
 describe("prose", () => {
-  it("is wrapped where a line is too long, items under their first word", () => {
+  it("is wrapped if a line is too long; items are indented", () => {
     assert.strictEqual(
       wrapped(`- ${long}\n- short`),
       "- word0 word1 word2 word3 word4 word5 word6 word7 word8 word9 word10 word11 word12 word13 word14 word15 word16 word17\n" +
@@ -12,7 +12,7 @@ describe("prose", () => {
     )
   })
 
-  it("stays as it is in code, rows, definitions and quoted tests, and where no line is too long", () => {
+  it("is unchanged in code, rows, definitions and quoted tests, and if no line is too long", () => {
     for (const text of [
       `\`\`\`\n${long}\n\`\`\``,
       `| ${long} |`,
@@ -23,7 +23,7 @@ describe("prose", () => {
       assert.strictEqual(wrapped(text), text)
   })
 
-  it("breaks no code, and begins no line with a mark", () => {
+  it("keeps code together, and starts no line with a list mark", () => {
     const start = "x".repeat(115)
     assert.strictEqual(wrapped(`${start} \`a b c d\` end`), `${start}\n\`a b c d\` end`)
     assert.strictEqual(wrapped(`${start} word - end of it`), `${start}\nword - end of it`)

@@ -8,7 +8,7 @@ const item = /^(\s*)(?:[-*+]|\d+\.) +/
 /** A text that is an item or a heading at the beginning of a line. */
 const mark = /^(?:[-+*#|>]$|#|\||>|\d+\.$)/
 
-/** Text in parts that no line may end in: words, what is in backticks, a word and the mark behind it. */
+/** Splits text at the places where a line may end: not within backticks, and not before a mark. */
 const parts = (text: string): ReadonlyArray<string> => {
   const found: Array<string> = []
   let isOpen = false
@@ -20,7 +20,7 @@ const parts = (text: string): ReadonlyArray<string> => {
   return found
 }
 
-/** A paragraph or an item in lines that are not too long; no line begins with what would be a mark. */
+/** Wraps a paragraph or an item into lines that are not too long; no line starts with a mark. */
 const rewrapped = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
   const [first = ""] = lines
   const begin = item.exec(first)?.[0] ?? /^\s*/.exec(first)?.[0] ?? ""
@@ -42,13 +42,13 @@ const rewrapped = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
   return [...result, line]
 }
 
-/** `text` with each paragraph and item wrapped anew that has a line which is too long. */
+/** `text` with each paragraph and item wrapped that has a line which is too long. */
 export const wrapped = (text: string): string => {
   const result: Array<string> = []
   let open: Array<string> = []
   let isCode = false
   const close = () => {
-    // A test that is quoted beside its file stays on one line.
+    // A test quoted beside its file stays on one line.
     const isQuote = open.length === 1 && /^ *- \[[^\]]+\][^"]* "[^"]+"$/.test(open[0] ?? "")
     result.push(...(!isQuote && open.some((line) => line.length > maxLine) ? rewrapped(open) : open))
     open = []

@@ -8,7 +8,7 @@ const text = readFileSync(page, "utf8")
 /** The minimum number of constant characters of a template: with fewer it would match any title. */
 const fewestCharacters = 8
 
-/** Every string and template in a source, as the pattern of what it may become. */
+/** Every string and template of a source, as a pattern of its values. */
 const titlesOf = (source: string): ReadonlyArray<RegExp> =>
   [...source.matchAll(/"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`/g)]
     .map(([, string, template = ""]) =>
@@ -25,18 +25,18 @@ interface Proof {
   readonly title: string
 }
 
-/** The files that the page's last lines give names to. */
+/** The files by name, from the definitions at the end of the page. */
 const files = new Map(
   [...text.matchAll(/^\[([^\]]+)\]: (\S+)$/gm)].map(([, name = "", file = ""]) => [name, file])
 )
 
-/** The item of a list that names a test: `  - [File] "title"`, with words between the two where they help. */
+/** Parses an item that names a test: `  - [File] "title"`, with optional words between the two. */
 const proofOf = (item: string): Proof | undefined => {
   const [, name = "", title] = /^ {2}- \[([^\]]+)\][^"]* "([^"]+)"$/.exec(item) ?? []
   return title === undefined ? undefined : { file: files.get(name) ?? `the file of [${name}]`, title }
 }
 
-/** Each promise, in its first line's words, and what is listed below it. */
+/** Each promise, by its first line, and the items below it. */
 const promises = text
   .split(/^(?=- )|\n\n/m)
   .filter((part) => part.startsWith("- ") && part.includes("\n  - "))
@@ -60,7 +60,7 @@ describe("docs/reliability.md", () => {
     }
   })
 
-  it("quotes a test only beside the file that it is in", () => {
+  it("quotes a test only beside its file", () => {
     const quoting = promises.flatMap(({ items }) => items).filter((item) => item.includes('"'))
     assert.deepStrictEqual(
       quoting.filter((item) => proofOf(item) === undefined),
@@ -68,7 +68,7 @@ describe("docs/reliability.md", () => {
     )
   })
 
-  it("names only files and tests that are there", () => {
+  it("names existing files and tests only", () => {
     for (const { file, title } of proofs) {
       assert.isTrue(existsSync(pathOf(file)), `${file}: ${title}`)
       const known = titlesOf(readFileSync(pathOf(file), "utf8"))

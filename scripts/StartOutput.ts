@@ -15,7 +15,13 @@ export const run = (root: string, args: ReadonlyArray<string> = []): Promise<str
   new Promise((resolve, reject) => {
     const program = spawn(
       join(root, "node_modules/.bin/node"),
-      ["--disable-sigusr1", "--import", "./scripts/OneSignal.ts", "packages/quickstart/src/main.ts", ...args],
+      [
+        "--disable-sigusr1",
+        "--import",
+        "./scripts/DropRepeatedSignals.ts",
+        "packages/quickstart/src/main.ts",
+        ...args
+      ],
       { cwd: root, env: { PATH: process.env["PATH"], NO_COLOR: "1" }, stdio: ["ignore", "pipe", "pipe"] }
     )
     let output = ""
@@ -44,7 +50,7 @@ export const shown = (output: string): string => {
     .join("\n")
 }
 
-/** Text without what varies from run to run: figures and their units, digests, ports, and the space between columns. */
+/** Text without the parts that vary between runs: figures and units, digests, ports, space between columns. */
 export const shape = (text: string): string =>
   text
     .replaceAll(/[\da-f]{64}/g, "DIGEST")
@@ -58,7 +64,7 @@ const fence = "```"
 export const written = (readme: string, output: string): string =>
   replaceSections(readme, { [section]: `${fence}console\n$ npm start\n${shown(output)}\n${fence}` })
 
-/** The output that `readme` shows. */
+/** The output in `readme`. */
 export const inReadme = (readme: string): string => {
   const [, text = ""] =
     new RegExp(`<!-- ${section}:start -->\n\n${fence}console\n\\$ npm start\n([^]*?)\n${fence}\n`).exec(

@@ -11,7 +11,8 @@ const slowTimeout = 180_000
 
 const operations = process.env["FORCED_YIELDS"]
 if (operations !== undefined) {
-  if (!(Number(operations) >= 3)) throw new Error("FORCED_YIELDS is a number of operations, at least 3")
+  if (!(Number(operations) >= 3))
+    throw new Error(`FORCED_YIELDS: "${operations}"; accepted: a number of operations of at least 3`)
   Reflect.set(References.MaxOpsBeforeYield, "defaultValue", () => Number(operations))
   vi.setConfig({ testTimeout: slowTimeout, hookTimeout: slowTimeout })
 }

@@ -9,8 +9,8 @@ import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { type Architecture, architectures } from "../packages/deploy/src/image/Architecture.ts"
 import { bundle } from "./build/Bundle.ts"
-import * as Bundled from "./build/Bundled.ts"
-import * as Dist from "./build/Dist.ts"
+import * as BundledPackages from "./build/BundledPackages.ts"
+import * as BuildOutput from "./build/BuildOutput.ts"
 import * as Executable from "./build/Executable.ts"
 import * as Licences from "./build/Licences.ts"
 import * as NodeBinary from "./build/NodeBinary.ts"
@@ -19,7 +19,7 @@ import * as Sbom from "./build/Sbom.ts"
 import * as Source from "./build/Source.ts"
 
 const root = resolve(import.meta.dirname, "..")
-const dist = Dist.directory(root)
+const dist = BuildOutput.directory(root)
 const { values } = parseArgs({
   options: {
     arch: { type: "string" },
@@ -33,12 +33,12 @@ const targets = (): ReadonlyArray<Architecture> => {
   if (values.arch === undefined) return NodeBinary.own === undefined ? [] : [NodeBinary.own]
   return values.arch.split(",").map((name) => {
     const found = architectures.find((architecture) => architecture === name)
-    if (found === undefined) throw new Error(`--arch: ${name} is not one of ${architectures.join(", ")}`)
+    if (found === undefined) throw new Error(`--arch: unknown ${name}; accepted: ${architectures.join(", ")}`)
     return found
   })
 }
 
-/** Writes a file's checksum beside it, and says it. */
+/** Writes a file's checksum beside it, and prints it. */
 const seal = (file: string): void => {
   const bytes = readFileSync(join(dist, file))
   const sha256 = createHash("sha256").update(bytes).digest("hex")
@@ -48,41 +48,40 @@ const seal = (file: string): void => {
 
 const makeExecutable = (script: string, architecture: Architecture): void => {
   const isOwn = architecture === NodeBinary.own
-  const file = Dist.executableName(architecture)
+  const file = BuildOutput.executableName(architecture)
   const output = join(dist, file)
   Executable.make({
     script,
-    node: NodeBinary.bring(architecture).executable,
+    node: NodeBinary.download(architecture).executable,
     output,
     codeCache: isOwn,
     flags: RuntimeFlags.shipped
   })
   chmodSync(output, 0o755)
   seal(file)
-  if (!isOwn)
-    console.log(`${file} has no code cache: only Node for ${architecture} could make it, on such a machine`)
+  if (!isOwn) console.log(`${file} has no code cache: it can only be made on ${architecture}`)
 }
 
 const make = async (): Promise<void> => {
   const architectures = targets()
   const source = Source.read(root, values)
   const { metafile, script, sourceMap } = await bundle(root, source)
-  const packages = Bundled.packages(root, metafile)
+  const packages = BundledPackages.of(root, metafile)
   rmSync(dist, { recursive: true, force: true })
   mkdirSync(dist, { recursive: true })
   writeFileSync(join(dist, "main.js"), script, "latin1")
   writeFileSync(join(dist, "main.js.map"), sourceMap)
-  // The script is CommonJS; the package that it lies in here is not.
+  // The script is CommonJS, unlike the package around it.
   writeFileSync(join(dist, "package.json"), `{ "type": "commonjs" }\n`)
   writeFileSync(join(dist, "packages.json"), JSON.stringify(packages))
   writeFileSync(join(dist, "sbom.cdx.json"), Sbom.make({ source, packages }))
   seal("main.js")
   if (architectures.length === 0)
-    console.log("No executable: it is made for Linux; --arch names the processor")
+    console.log("No executable: this machine is not Linux; --arch builds one for Linux")
   for (const architecture of architectures) makeExecutable(script, architecture)
   const [first] = architectures
   if (first !== undefined) {
-    Licences.write(root, join(dist, "licences"), packages, NodeBinary.bring(first).licence)
+    Licences.write(root, join(dist, "licences"), packages, NodeBinary.download(first).licence)
   }
 }
 

@@ -1,7 +1,4 @@
-/**
- * `npm run check`: everything that can be said about the sources without running them.
- * `--report FILE` also writes the counts, under the names of vitest's JSON report.
- */
+/** `npm run check`: all checks but tests. `--report FILE` writes the counts in the format of vitest's JSON report. */
 import { spawnSync } from "node:child_process"
 import { existsSync, writeFileSync } from "node:fs"
 import { parseArgs, styleText } from "node:util"

@@ -12,13 +12,13 @@ import { parseArgs } from "node:util"
 import * as Chart from "../packages/deploy/src/Chart.ts"
 import * as Dashboard from "../packages/deploy/src/Dashboard.ts"
 import * as PlainManifest from "../packages/deploy/src/PlainManifest.ts"
-import * as ValuesTable from "../packages/deploy/src/ValuesTable.ts"
+import * as DocumentedValues from "../packages/deploy/src/DocumentedValues.ts"
 import { kinds } from "../packages/credential-store/src/kinds/Kinds.ts"
 import { flags } from "../packages/proxy/src/config/Flags.ts"
 import { routes } from "../packages/proxy/src/http/request/Routes.ts"
 import * as OtelVariables from "../packages/proxy/src/telemetry/OtelVariables.ts"
 import { bundle } from "./build/Bundle.ts"
-import * as Bundled from "./build/Bundled.ts"
+import * as BundledPackages from "./build/BundledPackages.ts"
 import * as Dependencies from "./build/Dependencies.ts"
 import { pictures } from "./pictures/Pictures.ts"
 import {
@@ -44,7 +44,7 @@ const fail = (message: string): void => {
   process.exitCode = 1
 }
 
-// A metrics module may keep a metric to itself and export only what counts with it.
+// A metrics module may export a metric only through a set of metrics.
 registerHooks({
   load: (url, context, nextLoad) =>
     /\/src\/(?:metrics\/)?Metrics\.ts$/.test(url)
@@ -67,31 +67,30 @@ const metrics = async () => {
   return found.flat()
 }
 
-/** Nothing, for a file that is not there yet. */
+/** The text of a file; empty if it does not exist. */
 const textOf = (file: string): string =>
   existsSync(resolve(root, file)) ? readFileSync(resolve(root, file), "utf8") : ""
 
-/** Writes a file, or fails where it would change. */
+/** Writes a file; with `--check` it fails if that would change it. */
 const put = (file: string, present: string, wanted: string): void => {
   if (wanted === present) return
-  if (values.check)
-    fail(`${file} is not what the code says; mend it with: node_modules/.bin/node scripts/generate-docs.ts`)
+  if (values.check) fail(`${file} is outdated; run: node_modules/.bin/node scripts/generate-docs.ts`)
   else writeFileSync(resolve(root, file), wanted)
 }
 
 const dashboardFile = "packages/deploy/chart/files/dashboard.json"
 
 const dependencies = async (): Promise<string> => {
-  // What is in the bundle depends neither on its version nor on its commit.
+  // The bundled packages depend neither on the version nor on the commit.
   const { metafile } = await bundle(root, { version: "0.0.0", commit: "unknown", time: 0 })
   const releases = JSON.parse(
     readFileSync(resolve(root, "scripts/build/releases.json"), "utf8")
   ) as Dependencies.Releases
-  const [head = [], ...rows] = Dependencies.rows(Bundled.packages(root, metafile), releases)
+  const [head = [], ...rows] = Dependencies.rows(BundledPackages.of(root, metafile), releases)
   return table(head, rows)
 }
 
-/** One row a package, by what its package.json says of it. */
+/** One row for each package, with the description of its package.json. */
 const packages = (): string =>
   table(
     ["Package", "Owns"],
@@ -120,7 +119,7 @@ const generate = async (): Promise<void> => {
     routes: routeTable(Object.values(routes)),
     otel: variableTable(OtelVariables.all),
     packages: packages(),
-    values: valueTable(ValuesTable.documented(Chart.values()))
+    values: valueTable(DocumentedValues.documented(Chart.values()))
   }
   const files = [
     "README.md",
@@ -130,7 +129,7 @@ const generate = async (): Promise<void> => {
   const texts = files.map((file) => ({ file, text: readFileSync(resolve(root, file), "utf8") }))
   for (const name of Object.keys(sections)) {
     if (!texts.some(({ text }) => hasSection(text, name))) {
-      fail(`No file has a place for the ${name}: <!-- ${name}:start --> and <!-- ${name}:end -->`)
+      fail(`no file has the markers of ${name}: <!-- ${name}:start --> and <!-- ${name}:end -->`)
     }
   }
   for (const { file, text } of texts) {
@@ -140,7 +139,7 @@ const generate = async (): Promise<void> => {
 
 for (const file of ["packages/deploy/manifest.yaml", "packages/deploy/rbac.yaml"]) {
   if (PlainManifest.renderedFrom(readFileSync(resolve(root, file), "utf8")) !== Chart.checksum()) {
-    fail(`${file} is of another chart; mend it with: node_modules/.bin/node scripts/render-manifests.ts`)
+    fail(`${file} is of another chart; run: node_modules/.bin/node scripts/render-manifests.ts`)
   }
 }
 await generate().catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)))

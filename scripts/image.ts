@@ -10,7 +10,7 @@ import { parseArgs } from "node:util"
 import { type Architecture, architectures } from "../packages/deploy/src/image/Architecture.ts"
 import * as Buildah from "../packages/deploy/src/image/Buildah.ts"
 import * as ImageLayout from "../packages/deploy/src/image/ImageLayout.ts"
-import { executable } from "./build/Dist.ts"
+import { executable } from "./build/BuildOutput.ts"
 import * as Source from "./build/Source.ts"
 
 const root = resolve(import.meta.dirname, "..")
@@ -19,12 +19,13 @@ const { values } = parseArgs({
 })
 
 const make = async (): Promise<void> => {
-  if (values.out === undefined) throw new Error("--out names the folder that the image is written to")
+  if (values.out === undefined)
+    throw new Error("--out is missing; accepted: the directory to write the image to")
   const found = architectures.flatMap((architecture): ReadonlyArray<readonly [Architecture, string]> => {
     const file = executable(root, architecture)
     return existsSync(file) ? [[architecture, file]] : []
   })
-  if (found.length === 0) throw new Error("There is no executable: npm run build -- --arch amd64,arm64")
+  if (found.length === 0) throw new Error("there is no executable: run npm run build -- --arch amd64,arm64")
   const work = mkdtempSync(join(tmpdir(), "registry-packages-proxy-image-"))
   try {
     const { digest } = await ImageLayout.make(Buildah.make(join(work, "buildah")), {

@@ -8,7 +8,7 @@ import * as Npm from "./release/Npm.ts"
 
 const { values } = parseArgs({ options: { out: { type: "string" } } })
 if (values.out === undefined) {
-  console.error("--out names the folder that the tarballs are written to")
+  console.error("--out is missing; accepted: the directory to write the tarballs to")
   process.exitCode = 2
 } else {
   for (const tarball of await Npm.pack(resolve(import.meta.dirname, ".."), resolve(values.out)))

@@ -1,6 +1,6 @@
 "use strict"
-// Makes the checkout ready to run: every npm script begins with this file, on the machine's own Node, however old.
-// Hence the old syntax, and nothing required but Node's own modules.
+// Prepares the checkout; every npm script runs it first, on the machine's own Node, however old. Hence the old syntax
+// and only built-in modules.
 var fs = require("fs")
 var path = require("path")
 var childProcess = require("child_process")
@@ -38,7 +38,7 @@ function main() {
   }
 }
 
-/** What is installed answers to what is declared, on this kind of machine. */
+/** True if the installation matches the declared dependencies and this kind of machine. */
 function isPrepared() {
   try {
     return fs.readFileSync(stamp, "utf8") === declared() && fs.existsSync(node)
@@ -102,7 +102,7 @@ function install() {
   fail("Installing the dependencies failed: see above.")
 }
 
-/** Two first runs at once would install over each other. */
+/** Prevents two concurrent installations. */
 function acquireLock() {
   for (var waited = 0; ; waited++) {
     try {
@@ -122,7 +122,7 @@ function acquireLock() {
 function isAbandoned() {
   try {
     var owner = Number(fs.readFileSync(lock, "utf8"))
-    // An empty lock is one just being written.
+    // An empty lock file is just being written.
     if (owner > 0) process.kill(owner, 0)
     return false
   } catch (error) {

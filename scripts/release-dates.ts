@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { bundle } from "./build/Bundle.ts"
-import * as Bundled from "./build/Bundled.ts"
+import * as BundledPackages from "./build/BundledPackages.ts"
 import type { Release } from "./build/Dependencies.ts"
 import * as Source from "./build/Source.ts"
 
@@ -27,7 +27,7 @@ const releaseOf = (name: string, version: string): Release => {
 }
 
 const { metafile } = await bundle(root, Source.read(root))
-const packages = Bundled.packages(root, metafile)
+const packages = BundledPackages.of(root, metafile)
 const releases = {
   asked: day(new Date().toISOString()),
   packages: Object.fromEntries(

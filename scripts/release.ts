@@ -21,14 +21,14 @@ import * as Buildah from "../packages/deploy/src/image/Buildah.ts"
 import * as Cosign from "../packages/deploy/src/image/Cosign.ts"
 import * as ImageLayout from "../packages/deploy/src/image/ImageLayout.ts"
 import * as ImageSignature from "../packages/deploy/src/image/ImageSignature.ts"
-import * as Bundled from "./build/Bundled.ts"
-import * as Dist from "./build/Dist.ts"
+import * as BundledPackages from "./build/BundledPackages.ts"
+import * as BuildOutput from "./build/BuildOutput.ts"
 import * as Sbom from "./build/Sbom.ts"
 import * as Source from "./build/Source.ts"
 import * as Changelog from "./release/Changelog.ts"
 import * as Checksums from "./release/Checksums.ts"
 import * as Npm from "./release/Npm.ts"
-import * as Servers from "./release/Servers.ts"
+import * as ReleaseTools from "./release/ReleaseTools.ts"
 import * as Tree from "./release/Tree.ts"
 
 const root = resolve(import.meta.dirname, "..")
@@ -47,7 +47,7 @@ class Refused extends Error {}
 
 const step = (what: string): void => console.log(`== ${what}`)
 
-/** Runs a command that shows what it does. */
+/** Runs a command with its output shown. */
 const run = (directory: string, command: string, ...args: ReadonlyArray<string>): void => {
   const { error, status } = spawnSync(command, args, {
     cwd: directory,
@@ -60,17 +60,18 @@ const run = (directory: string, command: string, ...args: ReadonlyArray<string>)
 const settings = () => {
   const { base, key, out, tests, version = "" } = values
   if (!/^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/.test(version)) {
-    throw new Refused(`--version: "${version}" is no version; accepted: X.Y.Z or X.Y.Z-PRERELEASE`)
+    throw new Refused(`--version: "${version}" is invalid; accepted: X.Y.Z or X.Y.Z-PRERELEASE`)
   }
-  if (out === undefined) throw new Refused("--out names the folder that the release is laid out in")
+  if (out === undefined)
+    throw new Refused("--out is missing; accepted: the directory to write the release to")
   const directory = resolve(out)
   if (existsSync(directory) && readdirSync(directory).length > 0)
     throw new Refused(`--out: ${out} is not empty`)
-  if (key !== undefined && !existsSync(key)) throw new Refused(`--key: there is no file ${key}`)
+  if (key !== undefined && !existsSync(key)) throw new Refused(`--key: no such file: ${key}`)
   const changed = Tree.changes(root)
   if (changed.length > 0) {
     throw new Refused(
-      `A release is made of a commit, and this checkout differs from its own:\n${changed.join("\n")}`
+      `a release is built from a commit, but this checkout has changes:\n${changed.join("\n")}`
     )
   }
   return {
@@ -85,7 +86,7 @@ const settings = () => {
 
 const make = async (work: string): Promise<void> => {
   const { base, groups, key, out, tests, version } = settings()
-  // Files that are not of the commit are not in the release either.
+  // Uncommitted files are not in the release.
   const source = Source.read(root, { version, commit: Tree.commit(root) })
   const day = new Date(source.time * 1000).toISOString().slice(0, 10)
   const changelog = Changelog.release(readFileSync(join(root, "docs/CHANGELOG.md"), "utf8"), version, day)
@@ -101,7 +102,7 @@ const make = async (work: string): Promise<void> => {
   }
   step("build")
   Tree.setVersion(tree, version)
-  // The packages' manifests are others now; what is installed is the same.
+  // The packages' manifests have changed, but not the dependencies.
   run(tree, "node", "scripts/prepare.cjs")
   const { commit, time } = source
   const origin = [`--version=${version}`, `--commit=${commit}`, `--time=${time}`]
@@ -113,8 +114,11 @@ const make = async (work: string): Promise<void> => {
 
   step("image")
   mkdirSync(out, { recursive: true })
-  const dist = Dist.directory(tree)
-  const executables = { amd64: Dist.executable(tree, "amd64"), arm64: Dist.executable(tree, "arm64") }
+  const dist = BuildOutput.directory(tree)
+  const executables = {
+    amd64: BuildOutput.executable(tree, "amd64"),
+    arm64: BuildOutput.executable(tree, "arm64")
+  }
   const { debian, digest } = await ImageLayout.make(Buildah.make(join(work, "buildah")), {
     layout: join(out, "image"),
     work: join(work, "image"),
@@ -131,21 +135,25 @@ const make = async (work: string): Promise<void> => {
   copyFileSync(join(dist, "main.js"), join(out, `${name}-${version}.js`))
   copyFileSync(join(dist, "main.js.map"), join(out, `${name}-${version}.js.map`))
   cpSync(join(dist, "licences"), join(out, "licences"), { recursive: true })
-  const packages = Bundled.parse(readFileSync(join(dist, "packages.json"), "utf8"))
+  const packages = BundledPackages.parse(readFileSync(join(dist, "packages.json"), "utf8"))
   writeFileSync(join(out, `${name}-${version}.cdx.json`), Sbom.make({ source, packages, system: debian }))
   writeFileSync(join(out, "CHANGELOG.md"), changelog)
   run(tree, "node_modules/.bin/node", "scripts/render-manifests.ts")
   copyFileSync(join(tree, "packages/deploy/manifest.yaml"), join(out, "manifest.yaml"))
-  execFileSync(await Servers.command("helm"), ["package", "packages/deploy/chart", "--destination", out], {
-    cwd: tree,
-    env: { PATH: process.env["PATH"], HOME: work, SOURCE_DATE_EPOCH: String(time) }
-  })
+  execFileSync(
+    await ReleaseTools.command("helm"),
+    ["package", "packages/deploy/chart", "--destination", out],
+    {
+      cwd: tree,
+      env: { PATH: process.env["PATH"], HOME: work, SOURCE_DATE_EPOCH: String(time) }
+    }
+  )
   await Npm.pack(tree, join(out, "npm"))
   Checksums.write(out)
 
   if (key !== undefined) {
     step("signatures")
-    const command = await Servers.command("cosign")
+    const command = await ReleaseTools.command("cosign")
     const cosign = Cosign.make({ command, key: resolve(key), password: process.env["COSIGN_PASSWORD"] ?? "" })
     mkdirSync(join(out, "signatures"))
     writeFileSync(
@@ -155,7 +163,7 @@ const make = async (work: string): Promise<void> => {
     await ImageSignature.write(cosign, join(out, "signatures/image"), digest, name)
   }
   console.log(
-    `\n${out}\nimage: ${digest}${key === undefined ? "\nNOT SIGNED: --key FILE names cosign's private key, COSIGN_PASSWORD has its password" : ""}`
+    `\n${out}\nimage: ${digest}${key === undefined ? "\nNOT SIGNED: set --key FILE (cosign's private key) and COSIGN_PASSWORD" : ""}`
   )
 }
 

@@ -25,7 +25,7 @@ const gigabit = 125e6
 const mebibyte = 1024 * 1024
 const seed = Number(values.seed)
 
-// From 1 to 98 MiB, as many small as large ones by their logarithm: binaries, images of system components, kernels.
+// From 1 to 98 MiB, uniform by logarithm: binaries, images of system components, kernels.
 const draw = random(seed)
 const packages = Array.from({ length: Number(values.packages) }, () => 98 ** draw() * mebibyte)
 

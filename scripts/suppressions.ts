@@ -1,4 +1,4 @@
-/** A rule may be switched off where it is wrong, and the comment that does so ends in ` -- why`. */
+/** Every comment that disables a rule must end in ` -- reason`. */
 import { globSync, readFileSync } from "node:fs"
 
 const suppression = /\/[/*].*(?:oxlint|eslint)-disable|oxfmt-ignore|@effect-(?:diagnostics|expect)/

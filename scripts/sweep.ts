@@ -9,9 +9,9 @@ import { Effect } from "effect"
 import { readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
-import * as Bed from "../packages/bench/src/servers/Bed.ts"
+import * as Fixture from "../packages/bench/src/servers/Fixture.ts"
 import * as FlagSweep from "../packages/bench/src/cases/FlagSweep.ts"
-import * as Dist from "./build/Dist.ts"
+import * as BuildOutput from "./build/BuildOutput.ts"
 import * as Executable from "./build/Executable.ts"
 import * as NodeBinary from "./build/NodeBinary.ts"
 import { type RuntimeFlags, shipped } from "./build/RuntimeFlags.ts"
@@ -28,10 +28,10 @@ const { values } = parseArgs({
 const heap = "--max-old-space-size=192"
 const semi = (mebibytes: number): string => `--max-semi-space-size=${mebibytes}`
 
-/** Enough to tell variants apart in some ten minutes. */
-const extent: Bed.Extent = { ...Bed.full, rounds: 3, wrkSeconds: 2, idleSeconds: 3, huge: undefined }
+/** Enough rounds to tell variants apart, in some ten minutes. */
+const extent: Fixture.Extent = { ...Fixture.full, rounds: 3, wrkSeconds: 2, idleSeconds: 3, huge: undefined }
 
-/** Flags beside those that are no choice. */
+/** The flags to measure, in addition to the fixed ones. */
 const variants: Readonly<Record<string, Partial<RuntimeFlags>>> = {
   shipped: { v8: shipped.v8 },
   none: { v8: [] },
@@ -50,23 +50,26 @@ const variants: Readonly<Record<string, Partial<RuntimeFlags>>> = {
 const program = Effect.scoped(
   Effect.gen(function* () {
     const { own } = NodeBinary
-    if (own === undefined) return yield* Effect.fail(new Error("executables are made for Linux only"))
-    const bed = yield* Bed.make(values.quick ? Bed.quick : extent, { rbacProxy: false, image: false })
-    const script = readFileSync(join(Dist.directory(root), "main.js"), "latin1")
+    if (own === undefined) return yield* Effect.fail(new Error("executables are built for Linux only"))
+    const fixture = yield* Fixture.make(values.quick ? Fixture.quick : extent, {
+      rbacProxy: false,
+      image: false
+    })
+    const script = readFileSync(join(BuildOutput.directory(root), "main.js"), "latin1")
     const only = new RegExp(values.only)
     const chosen = Object.entries(variants).filter(([name]) => only.test(name))
     const executables = chosen.map(([name, { node = [], v8 = [] }]) => {
-      const output = join(bed.work, `program-${name.replaceAll(/\W+/g, "-")}`)
+      const output = join(fixture.work, `program-${name.replaceAll(/\W+/g, "-")}`)
       Executable.make({
         script,
-        node: NodeBinary.bring(own).executable,
+        node: NodeBinary.download(own).executable,
         output,
         codeCache: true,
         flags: { v8, node: [...shipped.node, ...node] }
       })
       return [name, output] as const
     })
-    yield* FlagSweep.run(bed, Object.fromEntries(executables), new RegExp(values.measure))
+    yield* FlagSweep.run(fixture, Object.fromEntries(executables), new RegExp(values.measure))
   })
 )
 

@@ -3,7 +3,7 @@ import { basename, resolve } from "node:path"
 import { compileFunction } from "node:vm"
 import { beforeAll, describe, expect, it } from "vitest"
 import { type Bundle, bundle } from "./Bundle.ts"
-import { packages } from "./Bundled.ts"
+import * as BundledPackages from "./BundledPackages.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const source = { version: "1.2.3", commit: "0123456789abcdef", time: 0 }
@@ -13,13 +13,13 @@ beforeAll(async () => {
   built = await bundle(root, source)
 })
 
-/** Runs the script as Node's CommonJS would, as far as it comes, on a Node that says it is `version`. */
+/** Runs the script as CommonJS, up to its first `require`, on a Node of this version. */
 const runOn = (version: string) => {
   const process = { versions: { node: version }, exitCode: 0 }
   const errors: Array<string> = []
   const console = { error: (text: string) => errors.push(text) }
   const require = () => {
-    throw new Error("it went on")
+    throw new Error("the script continued")
   }
   const run = compileFunction(built.script, ["process", "console", "require"])
   Reflect.apply(run, undefined, [process, console, require])
@@ -28,7 +28,7 @@ const runOn = (version: string) => {
 
 describe("main.js", () => {
   it.each(["18.20.8", "20.20.2", "25.9.0"])(
-    "says on Node %s in one line which it needs, and ends with 2",
+    "prints one line with the required version on Node %s, and ends with 2",
     (version) => {
       expect(runOn(version)).toEqual({
         errors: [`registry-packages-proxy: this is Node ${version}; Node 26 or newer is needed`],
@@ -37,24 +37,24 @@ describe("main.js", () => {
     }
   )
 
-  it("has no syntax that Node 18 cannot read, which would fail before that line", async () => {
+  it("has no syntax that Node 18 cannot parse, which would fail before that line", async () => {
     const { code } = await transform(built.script, { target: "node18", loader: "js" })
     const { code: untouched } = await transform(built.script, { target: "esnext", loader: "js" })
     expect(code === untouched).toBe(true)
   })
 
-  it("is one byte a character, so that V8 keeps it so", () => {
+  it("is ASCII, so that V8 keeps it at one byte a character", () => {
     expect(/[^\0-\x7f]/.test(built.script)).toBe(false)
   })
 
-  it("is readable: lines, names, and the file that each part comes from", () => {
+  it("is readable: lines, names, and the source file of each part", () => {
     const lines = built.script.split("\n")
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(10_000)
     expect(built.script).toContain("// packages/proxy/src/Program.ts")
     expect(built.script).toContain(`remedy: "remove V8 flags from NODE_OPTIONS"`)
   })
 
-  it("sets no flag of V8's or Node's while it runs", () => {
+  it("sets no flag of V8 or Node while it runs", () => {
     expect(built.script).not.toContain("setFlagsFromString")
     expect(built.script).not.toContain("runInNewContext")
   })
@@ -64,8 +64,8 @@ describe("main.js", () => {
     expect(built.sourceMap).not.toContain(root)
   })
 
-  it("has these packages of others in it, and no more", () => {
-    expect(packages(root, built.metafile).map(({ name }) => name)).toEqual([
+  it("contains these third-party packages only", () => {
+    expect(BundledPackages.of(root, built.metafile).map(({ name }) => name)).toEqual([
       "@effect/opentelemetry",
       "@effect/platform-node",
       "@effect/platform-node-shared",
@@ -85,13 +85,13 @@ describe("main.js", () => {
     ])
   })
 
-  it("has no package's index.ts in it, which would bring all of the package", () => {
+  it("contains no index.ts of a package, which would import the whole package", () => {
     const files = Object.values(built.metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs))
     expect(files.filter((file) => /^packages\/[^/]+\/src\/index\.ts$/.test(file))).toEqual([])
     expect(files).toContain("packages/oci/src/Digest.ts")
   })
 
-  it("holds what import() alone reaches, and evaluates it when it is asked for", () => {
+  it("contains modules that only import() reaches, and evaluates them on demand", () => {
     expect(Object.keys(built.metafile.outputs)).toHaveLength(2)
     expect(built.script).not.toMatch(/^(?!\s*(?:\/\/|\*)).*\bimport\(/m)
     for (const file of [
@@ -103,7 +103,7 @@ describe("main.js", () => {
     }
   })
 
-  it("has of client-node only the modules that authenticate", () => {
+  it("contains only the authentication modules of client-node", () => {
     const files = Object.values(built.metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs))
     const used = files.flatMap(([file, { bytesInOutput }]) =>
       bytesInOutput > 0 && file.includes("/client-node/") ? [basename(file)] : []

@@ -2,14 +2,14 @@ import { build, type Metafile, type Plugin } from "esbuild"
 import { fileURLToPath } from "node:url"
 import type { Source } from "./Source.ts"
 
-/** The program as one script, with what it was made of. */
+/** The program as one script, with esbuild's metadata. */
 export interface Bundle {
   readonly script: string
   readonly sourceMap: string
   readonly metafile: Metafile
 }
 
-/** The oldest Node that runs the bundle; that of the checkout. */
+/** The oldest major version of Node that runs the bundle. */
 export const oldestNode = 26
 
 /**
@@ -40,13 +40,13 @@ const noWebSockets: Plugin = {
 }
 
 /**
- * A script in ASCII takes one byte a character in memory, not two. esbuild escapes all but what stands in regular
- * expressions, where an escape means the same.
+ * Escapes all characters but ASCII: V8 keeps an ASCII script at one byte a character. esbuild escapes everything but
+ * regular expressions, in which an escape means the same.
  */
 const ascii = (script: string): string =>
   script.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
-/** Bundles the program of the checkout at `root`: readable, with a source map, no other code than the modules' own. */
+/** Bundles the program of the checkout at `root`: readable, with a source map and without helper code. */
 export const bundle = async (root: string, source: Source): Promise<Bundle> => {
   const { metafile, outputFiles } = await build({
     absWorkingDir: root,
@@ -55,7 +55,7 @@ export const bundle = async (root: string, source: Source): Promise<Bundle> => {
     platform: "node",
     target: "node18",
     format: "cjs",
-    // An executable of one script has nothing to import: what import() names is in it, or Node's own.
+    // An executable of one script cannot import: modules of import() are in it, or Node's own.
     supported: { "dynamic-import": false },
     mainFields: ["module", "main"],
     bundle: true,
@@ -66,7 +66,7 @@ export const bundle = async (root: string, source: Source): Promise<Bundle> => {
     plugins: [noWebSockets],
     banner: { js: guard },
     define: {
-      // A script has none; Effect takes it to require Node's own modules, from wherever.
+      // A script has none; Effect only uses it to require Node's built-in modules.
       "import.meta.url": '"file:///main.js"',
       BUILD_VERSION: JSON.stringify(source.version),
       BUILD_COMMIT: JSON.stringify(source.commit)

@@ -1,10 +1,10 @@
-import type { BundledPackage } from "./Bundled.ts"
+import type { BundledPackage } from "./BundledPackages.ts"
 
-/** When a package was released, as npm says. */
+/** The release dates of a package, from npm. */
 export interface Release {
-  /** The day of the version that is used. */
+  /** Day of the version in use. */
   readonly used: string
-  /** The newest version that is no pre-release, and its day. */
+  /** The newest stable version, and its day. */
   readonly newest: string
   readonly newestDay: string
 }
@@ -38,7 +38,7 @@ const reasons: Readonly<Record<string, string>> = {
     "credentials files and kubeconfigs; bounds and anchors are checked before it (packages/kubernetes/src/YamlText.ts)"
 }
 
-/** About two figures that count: more would be another with every change of the program. */
+/** A size with two significant figures: more would change with every change of the program. */
 const size = (bytes: number): string => {
   if (bytes >= 1024 * 1024) return `${(bytes / 1024 / 1024).toFixed(1)} MiB`
   const kib = bytes / 1024
@@ -55,8 +55,7 @@ export const rows = (
   releases: Releases
 ): ReadonlyArray<ReadonlyArray<string>> => {
   const stale = Object.keys(reasons).filter((name) => !packages.some((item) => item.name === name))
-  if (stale.length > 0)
-    throw new Error(`no part of ${stale.join(", ")} is in the bundle: take out the reason for it`)
+  if (stale.length > 0) throw new Error(`no code of ${stale.join(", ")} is in the bundle: remove the reason`)
   return [
     [
       "Package",
@@ -70,11 +69,11 @@ export const rows = (
     ...packages.map(({ bytes, licence, name, version }) => {
       const why = reasons[name]
       if (why === undefined)
-        throw new Error(`${name} is in the bundle: scripts/build/Dependencies.ts is to say why`)
+        throw new Error(`${name} is in the bundle: add the reason to scripts/build/Dependencies.ts`)
       const release = releases.packages[`${name}@${version}`]
       if (release === undefined) {
         throw new Error(
-          `when ${name} ${version} was released is not known: node_modules/.bin/node scripts/release-dates.ts`
+          `${name} ${version} has no release date: run node_modules/.bin/node scripts/release-dates.ts`
         )
       }
       const { newest, newestDay, used } = release

@@ -6,7 +6,7 @@ import type { RuntimeFlags } from "./RuntimeFlags.ts"
 
 export interface ExecutableOptions {
   readonly script: string
-  /** Node for the executable's own platform, which it is a copy of. */
+  /** Node for the executable's platform. */
   readonly node: string
   /** The path of the executable. */
   readonly output: string
@@ -21,14 +21,14 @@ export interface ExecutableOptions {
  */
 const probeScript = "0"
 
-/** Makes two builds equal, and is none of the flags by which V8 judges cached code. */
+/** Makes builds reproducible; V8 does not include this flag in the check of cached code. */
 const reproducible = "--random-seed=1"
 
 const run = (node: string, args: ReadonlyArray<string>, cwd: string): void => {
   const { error, status, stderr, stdout } = spawnSync(node, args, {
     cwd,
     encoding: "utf8",
-    // Flags that a user's NODE_OPTIONS adds would be in the code cache.
+    // The code cache would include V8 flags of the user's NODE_OPTIONS.
     env: { PATH: process.env["PATH"] }
   })
   if (status !== 0) throw new Error(`${error?.message ?? ""}${stdout}${stderr}`)

@@ -1,8 +1,8 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { BundledPackage } from "./Bundled.ts"
+import type { BundledPackage } from "./BundledPackages.ts"
 
-/** Licences under which others' code may be in what is shipped, by their SPDX names. */
+/** Licences of third-party code that may be shipped, by SPDX name. */
 export const allowed: ReadonlySet<string> = new Set([
   "0BSD",
   "Apache-2.0",
@@ -31,9 +31,7 @@ export const write = (
   const wrong = packages.filter(({ licence }) => !allowed.has(licence))
   if (wrong.length > 0) {
     const names = wrong.map(({ licence, name }) => `${name} (${licence})`)
-    throw new Error(
-      `Of a licence that is not allowed: ${names.join(", ")}; allowed: ${[...allowed].join(", ")}`
-    )
+    throw new Error(`licences that are not allowed: ${names.join(", ")}; allowed: ${[...allowed].join(", ")}`)
   }
   mkdirSync(directory, { recursive: true })
   copyFileSync(join(root, "LICENSE"), join(directory, "LICENSE"))

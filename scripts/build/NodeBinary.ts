@@ -6,15 +6,15 @@ import { isAbsolute, join } from "node:path"
 import type { Architecture } from "../../packages/deploy/src/image/Architecture.ts"
 
 interface Pin {
-  /** The npm package that holds Node for it. */
+  /** The npm package of this Node. */
   readonly package: string
-  /** Its integrity, as in a lockfile. */
+  /** Its integrity, in the form of a lockfile. */
   readonly integrity: string
   /** SHA-256 of its `bin/node`. */
   readonly sha256: string
 }
 
-/** The one version that everything is built with; that of pnpm-workspace.yaml. */
+/** The version of Node in pnpm-workspace.yaml, with which everything is built. */
 export const nodeVersion = "26.10.0"
 
 const pins: Readonly<Record<Architecture, Pin>> = {
@@ -32,7 +32,7 @@ const pins: Readonly<Record<Architecture, Pin>> = {
   }
 }
 
-/** The architecture of this machine; none where no executable is made for it. */
+/** Architecture of this machine; undefined if there is no executable for it. */
 export const own: Architecture | undefined =
   process.platform !== "linux"
     ? undefined
@@ -56,35 +56,35 @@ const run = (command: string, args: ReadonlyArray<string>, cwd: string): string 
   return stdout
 }
 
-/** Node for an architecture, as it was pinned. */
+/** The pinned Node for an architecture. */
 export interface NodeBinary {
   readonly executable: string
   readonly licence: string
 }
 
-/** Fails unless `file` is the Node that is pinned. */
+/** Fails unless `file` is the pinned Node. */
 const check = (file: string, sha256: string): void => {
   const found = hash("sha256", "hex", readFileSync(file))
-  if (found !== sha256) throw new Error(`${file} has the SHA-256 ${found}, not ${sha256}, which is pinned`)
+  if (found !== sha256) throw new Error(`${file} has the SHA-256 ${found}; expected: ${sha256} (pinned)`)
 }
 
-/** Unpacks what is needed of an npm package into `target`, which is there whole or not at all. */
+/** Unpacks an npm package into `target`, completely or not at all. */
 const unpack = ({ integrity, package: name }: Pin, target: string): void => {
   const cache = cacheDirectory()
   mkdirSync(cache, { recursive: true })
   const work = mkdtempSync(join(cache, "unfinished-"))
   try {
     const tarball = `${name}-${nodeVersion}.tgz`
-    // npm has it in its own cache since the checkout's Node was installed.
+    // npm has it in its cache since it installed the checkout's Node.
     run("npm", ["pack", "--silent", "--prefer-offline", `${name}@${nodeVersion}`], work)
     const found = `sha512-${hash("sha512", "base64", readFileSync(join(work, tarball)))}`
     if (found !== integrity)
-      throw new Error(`${tarball} has the integrity ${found}, not ${integrity}, which is pinned`)
+      throw new Error(`${tarball} has the integrity ${found}; expected: ${integrity} (pinned)`)
     run("tar", ["-xzf", tarball, "package/bin/node", "package/LICENSE"], work)
     try {
       renameSync(join(work, "package"), target)
     } catch (error) {
-      // Another build was faster.
+      // A concurrent build was faster.
       if (!existsSync(target)) throw error
     }
   } finally {
@@ -92,8 +92,8 @@ const unpack = ({ integrity, package: name }: Pin, target: string): void => {
   }
 }
 
-/** Brings Node for an architecture from npm, where an earlier build did not. */
-export const bring = (architecture: Architecture): NodeBinary => {
+/** The pinned Node for an architecture, downloaded from npm unless it is in the cache. */
+export const download = (architecture: Architecture): NodeBinary => {
   const pin = pins[architecture]
   const directory = join(cacheDirectory(), `${pin.package}-${pin.sha256.slice(0, 16)}`)
   if (!existsSync(directory)) unpack(pin, directory)

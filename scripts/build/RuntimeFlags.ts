@@ -1,4 +1,4 @@
-/** The flags that an executable runs with. */
+/** The flags of an executable. */
 export interface RuntimeFlags {
   /**
    * V8's own. Node is given the same ones when it makes the code cache: V8 takes code only from a V8 with the same
@@ -8,18 +8,18 @@ export interface RuntimeFlags {
   readonly node: ReadonlyArray<string>
 }
 
-/** Those of the executable that is shipped, chosen by the sweep in docs/decisions.md. */
+/** The flags of the shipped executable, chosen by the sweep in docs/decisions.md. */
 export const shipped: RuntimeFlags = {
   v8: [
     "--max-semi-space-size=4",
     "--max-old-space-size=192",
-    // Pulls collect what their bytes came in: packages/node-net/src/http/BodyReader.ts.
+    // Pulls collect the memory of their chunks: packages/node-net/src/http/BodyReader.ts.
     "--expose-gc"
   ],
   node: [
-    // SIGUSR1 would open a debugger, which reads keys and tokens.
+    // SIGUSR1 would open a debugger, which can read keys and tokens.
     "--disable-sigusr1",
-    // The program has warnings in its own log.
+    // The program logs warnings itself.
     "--no-warnings"
   ]
 }

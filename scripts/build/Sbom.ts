@@ -1,11 +1,11 @@
 import { Enums, Models, Serialize, Spec } from "@cyclonedx/cyclonedx-library"
 import { createHash } from "node:crypto"
 import { PackageURL } from "packageurl-js"
-import type { BundledPackage } from "./Bundled.ts"
+import type { BundledPackage } from "./BundledPackages.ts"
 import { nodeVersion } from "./NodeBinary.ts"
 import type { Source } from "./Source.ts"
 
-/** A package of a system's, in an image. */
+/** A system package in an image. */
 export interface SystemPackage {
   readonly name: string
   readonly version: string
@@ -52,7 +52,7 @@ const npm = ({ licence, name, version }: BundledPackage): Models.Component => {
   return component(Enums.ComponentType.Library, name, version, purl, licence)
 }
 
-/** Node, with the libraries that are parts of it: those of the Node that runs this, which is of the same version. */
+/** Node with its libraries, from the Node that runs this, which has the same version. */
 const node = (): Models.Component => {
   const purl = new PackageURL("generic", undefined, "node", nodeVersion, undefined, undefined)
   const made = component(Enums.ComponentType.Platform, "node", nodeVersion, purl, "MIT")
@@ -79,13 +79,13 @@ const debian = ({ architecture, licence, name, version }: SystemPackage): Models
     licence
   )
 
-/** A number that is equal for equal boms, in the form of a UUID. Source: RFC 9562, version 8. */
+/** A UUID that is equal for equal boms. Source: RFC 9562, version 8. */
 const serialNumber = (text: string): string => {
   const hex = createHash("sha256").update(text).digest("hex")
   return `urn:uuid:${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
-/** The bill of materials of a build, in CycloneDX's JSON; equal for equal builds. */
+/** The bill of materials of a build, as CycloneDX JSON; equal for equal builds. */
 export const make = ({ packages, source, system = [] }: SbomOptions): string => {
   const program = component(
     Enums.ComponentType.Application,

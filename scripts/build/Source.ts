@@ -5,9 +5,9 @@ import { join } from "node:path"
 /** The source of a build. */
 export interface Source {
   readonly version: string
-  /** The commit's hash; with `+changes` where the checkout differs from it, `unknown` where there is no git. */
+  /** Hash of the commit; with `+changes` if the checkout differs from it, `unknown` without git. */
   readonly commit: string
-  /** When the commit was made, in seconds since 1970; the time of everything that is built. */
+  /** Time of the commit, in seconds since 1970; the time of all built files. */
   readonly time: number
 }
 
@@ -16,7 +16,7 @@ const git = (root: string, ...args: ReadonlyArray<string>): string | undefined =
   return status === 0 ? stdout.trim() : undefined
 }
 
-/** The source of the checkout at `root`; what is given counts instead of what it says. */
+/** The source of the checkout at `root`; `given` overrides it. */
 export const read = (
   root: string,
   given: { readonly [Name in keyof Source]?: string | undefined } = {}

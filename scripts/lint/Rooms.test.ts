@@ -9,7 +9,7 @@ const foldersOf = (name: string): ReadonlyArray<string> => [
   ...new Set(globSync("**/*.ts", { cwd: join(packages, name, "src") }).map(dirname))
 ]
 
-/** As one text, so that a difference reads as lines. */
+/** One text, so that a difference shows as lines. */
 const listed = (all: Readonly<Record<string, ReadonlyArray<string>>>): string =>
   Object.entries(all)
     .flatMap(([name, folders]) =>
@@ -19,7 +19,7 @@ const listed = (all: Readonly<Record<string, ReadonlyArray<string>>>): string =>
     .join("\n")
 
 describe("rooms", () => {
-  it("are all folders of all packages: add a new one to scripts/lint/Rooms.ts, with the rooms it may import", () => {
+  it("are all folders of all packages (add a new one to scripts/lint/Rooms.ts, with the rooms it may import)", () => {
     const names = globSync("*/package.json", { cwd: packages }).map(dirname)
     assert.strictEqual(
       listed(Object.fromEntries(Object.entries(rooms).map(([name, own]) => [name, Object.keys(own)]))),
@@ -27,7 +27,7 @@ describe("rooms", () => {
     )
   })
 
-  it("stand on rooms before them, so that no arrow runs back", () => {
+  it("import only rooms that are listed before them", () => {
     for (const [name, own] of Object.entries(rooms)) {
       const before = new Set(["."])
       for (const [room, open] of Object.entries(own)) {

@@ -47,10 +47,10 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, ReadonlyArra
     registries: ["run", "machine"],
     servers: ["run", "machine"],
     telemetry: ["run", "machine"],
-    beds: ["clients", "run", "machine", "program", "registries", "servers"],
+    fixtures: ["clients", "run", "machine", "program", "registries", "servers"],
     oracle: ["oracle/world", "oracle/situations", "program"],
-    cluster: ["clients", "run", "machine", "program", "servers", "beds"],
-    image: ["machine", "program", "beds"]
+    cluster: ["clients", "run", "machine", "program", "servers", "fixtures"],
+    image: ["machine", "program", "fixtures"]
   },
   kubernetes: {
     internal: [],
@@ -107,7 +107,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, ReadonlyArra
   }
 }
 
-/** Regular expressions for the import paths that are closed to the files of `room`. */
+/** Regular expressions for the import paths that `room` must not use. */
 export const closedTo = (
   room: string,
   all: Readonly<Record<string, ReadonlyArray<string>>>

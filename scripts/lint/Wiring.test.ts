@@ -16,11 +16,11 @@ const sourcesOf = (pattern: string): Sources =>
 const except = (sources: Sources, ...files: ReadonlyArray<string>): Sources =>
   Object.fromEntries(Object.entries(sources).filter(([file]) => !files.includes(file)))
 
-/** Accepted because the replaced service has it, and read by nobody. */
+/** Flags that are accepted for compatibility with the replaced service and have no effect. */
 const accepted = ["clusterUuid"]
 
 describe("flags", () => {
-  it("are each read by what they are for", () => {
+  it("are each read by the code that they configure", () => {
     const sources = except(
       sourcesOf("packages/proxy/src/**/*.ts"),
       "packages/proxy/src/config/Flags.ts",
@@ -34,7 +34,7 @@ describe("flags", () => {
     assert.deepStrictEqual(told, [])
   })
 
-  it("that are only named, in a message or a comment, are read by nobody", () => {
+  it("that appear only in a message or a comment count as unread", () => {
     const source =
       "// one\nconst { one } = flags\nfail(flags.two.name)\nuse(settings.three)\nconst { four } = settings"
     assert.deepStrictEqual(unreadFlags(["one", "two", "three", "four"], { "a.ts": source }), ["one", "two"])
@@ -62,7 +62,7 @@ describe("metrics", () => {
     }
   )
 
-  it("are used where another declaration that is used gives them out, and not by being exported", () => {
+  it("count as used through another declaration that is used, not through an export", () => {
     const source = `const one = Metric.counter("one")
 export const count = (by: string) => labelled(one)
 export const two = Metric.gauge("two")

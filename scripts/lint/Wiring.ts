@@ -3,7 +3,7 @@ export type Sources = Readonly<Record<string, string>>
 
 const withoutComments = (source: string): string => source.replace(/\/\*[^]*?\*\/|\/\/.*$/gm, "")
 
-/** The names of flags among `keys` whose value no source reads: a mention of the flag itself is no reading. */
+/** The names of flags among `keys` whose value no source reads; a mention of the flag itself does not count. */
 export const unreadFlags = (keys: ReadonlyArray<string>, sources: Sources): ReadonlyArray<string> => {
   const texts = Object.values(sources).map((source) =>
     withoutComments(source)
@@ -13,7 +13,7 @@ export const unreadFlags = (keys: ReadonlyArray<string>, sources: Sources): Read
   return keys.filter((key) => !texts.some((text) => new RegExp(`\\b${key}\\b`).test(text)))
 }
 
-/** Declarations at the top level of a module, each up to the next. */
+/** The top-level declarations of a module, each up to the next one. */
 const declarationsOf = (source: string): ReadonlyMap<string, string> => {
   const found = [...source.matchAll(/^(?:export )?(?:const|function|type|interface) (\w+)/gm)]
   return new Map(
@@ -24,7 +24,7 @@ const declarationsOf = (source: string): ReadonlyMap<string, string> => {
   )
 }
 
-/** The constants of a Metrics.ts that hold a metric which no other source has a way to update. */
+/** The metrics of a Metrics.ts that no other source can update. */
 export const unusedMetrics = (module: string, others: Sources): ReadonlyArray<string> => {
   const declarations = declarationsOf(withoutComments(module))
   const mentions = (text: string, name: string): boolean => new RegExp(`\\b${name}\\b`).test(text)
@@ -38,7 +38,7 @@ export const unusedMetrics = (module: string, others: Sources): ReadonlyArray<st
       )
     )
   )
-  // What a used declaration mentions is used by it; a set hands out what is added to it while it is walked.
+  // A used declaration uses what it mentions; the set grows during the iteration.
   for (const name of used) {
     for (const other of declarations.keys()) {
       if (mentions(declarations.get(name) ?? "", other)) used.add(other)

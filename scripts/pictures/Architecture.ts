@@ -4,7 +4,7 @@ import type { Arrow, Box, Picture } from "./Boxes.ts"
 
 const scope = "@registry-packages-proxy/"
 
-/** The packages that each package imports, by their package.json files. */
+/** The packages that each package imports, from their package.json files. */
 export const importsOf = (root: string): ReadonlyMap<string, ReadonlyArray<string>> =>
   new Map(
     globSync("packages/*/package.json", { cwd: root })
@@ -18,7 +18,7 @@ export const importsOf = (root: string): ReadonlyMap<string, ReadonlyArray<strin
       })
   )
 
-/** The layers from the top, and in each its packages from the left, with their columns. */
+/** The layers from the top, with their packages from the left and their columns. */
 const layers: ReadonlyArray<{
   readonly title: string
   readonly packages: Readonly<Record<string, readonly [column: number, line: string]>>
@@ -95,10 +95,7 @@ const reduced = (imports: ReadonlyMap<string, ReadonlyArray<string>>): ReadonlyA
   )
 }
 
-/**
- * The packages and their imports. Fails for a package that has no place in a layer, and for an import that goes
- * up.
- */
+/** The packages and their imports. Fails for a package without a place in a layer, and for an import upwards. */
 export const architecture = (root: string): Picture => {
   const imports = importsOf(root)
   const layerOf = new Map(
@@ -107,7 +104,7 @@ export const architecture = (root: string): Picture => {
   for (const [name, own] of imports) {
     const row = layerOf.get(name)
     if (row === undefined)
-      throw new Error(`scripts/pictures/Architecture.ts: give the package ${name} a place in a layer`)
+      throw new Error(`scripts/pictures/Architecture.ts: add the package ${name} to a layer`)
     const up = own.find((other) => (layerOf.get(other) ?? -1) < row)
     if (up !== undefined)
       throw new Error(

@@ -5,7 +5,7 @@ export interface Box {
   readonly title: string
   readonly lines?: ReadonlyArray<string>
   readonly kind?: Svg.Kind
-  /** Column and row of its centre, from 0; a column may be a fraction. */
+  /** Column and row of its centre, from 0; columns may be fractions. */
   readonly at: readonly [column: number, row: number]
 }
 
@@ -19,7 +19,7 @@ export interface Arrow {
   readonly labelAt?: number
 }
 
-/** A frame around boxes, or around a row of them over the whole width. */
+/** A frame around boxes, or around a row of boxes over the whole width. */
 export interface Frame {
   readonly title: string
   readonly around: ReadonlyArray<string>
@@ -79,7 +79,7 @@ const place = (picture: Picture): ReadonlyMap<string, Placed> => {
 
 type Side = "top" | "bottom" | "left" | "right"
 
-/** The sides an arrow leaves and reaches. */
+/** The sides that an arrow connects. */
 const sidesOf = (from: Placed, to: Placed): readonly [Side, Side] => {
   if (from.y + from.height <= to.y) return ["bottom", "top"]
   if (to.y + to.height <= from.y) return ["top", "bottom"]
@@ -91,7 +91,7 @@ const middleOf = ({ height, width, x, y }: Placed): readonly [number, number] =>
   y + height / 2
 ]
 
-/** The ends of all arrows of a side, spread over it in the order of what is at their other ends. */
+/** The ends of a side's arrows, spread over it in the order of their other ends. */
 const endsOf = (arrows: ReadonlyArray<Arrow>, placed: ReadonlyMap<string, Placed>) => {
   const ends = arrows.flatMap((arrow) => {
     const [from, to] = [placed.get(arrow.from), placed.get(arrow.to)]
@@ -189,7 +189,7 @@ const drawFrame = (
   ].join("")
 }
 
-/** Boxes on a grid, arrows between them, frames behind them. */
+/** Draws boxes on a grid, with arrows between them and frames behind them. */
 export const draw = (picture: Picture): string => {
   const placed = place(picture)
   const width = margin * 2 + picture.columns * picture.columnWidth

@@ -9,7 +9,7 @@ import { textWidth } from "./Svg.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 
-/** The packages that a package's sources import, without itself. */
+/** The other packages that a package's sources import. */
 const importedBy = (name: string): ReadonlyArray<string> => {
   const sources = globSync("**/*.ts", { cwd: join(root, "packages", name, "src") })
   const found = sources.flatMap((file) => [
@@ -20,14 +20,14 @@ const importedBy = (name: string): ReadonlyArray<string> => {
   return [...new Set(found.map(([, other = ""]) => other))].filter((other) => other !== name).toSorted()
 }
 
-/** The source that a port is declared in. */
+/** The source that declares a port. */
 const sourceOf = (port: string): string => {
   const [file] = globSync(`packages/*/src/${port}.ts`, { cwd: root })
   return file === undefined ? "" : readFileSync(join(root, file), "utf8")
 }
 
 describe("pictures", () => {
-  it("have the imports of packages from package.json files, which name what the sources import and no more", () => {
+  it("show the imports of the package.json files, which name exactly what the sources import", () => {
     for (const [name, imports] of importsOf(root)) {
       assert.deepStrictEqual([...imports].toSorted(), importedBy(name), `packages/${name}/package.json`)
     }
@@ -50,7 +50,7 @@ describe("pictures", () => {
     assert.isAtLeast(members, 8)
   })
 
-  it("are as wide as a README shows, are described, and can be read in light and in dark", () => {
+  it("fit the width of a README, have descriptions, and have light and dark colours", () => {
     for (const [name, svg] of Object.entries(pictures(root))) {
       assert.isAtMost(Number(/ width="([\d.]+)"/.exec(svg)?.[1]), 870, name)
       assert.match(svg, /<title id="title">.+<\/title>\n<desc id="description">.+\.<\/desc>/, name)
@@ -58,7 +58,7 @@ describe("pictures", () => {
     }
   })
 
-  it("are each shown by a page, with words for those who do not see them", () => {
+  it("are each shown by a page, with alternative text", () => {
     const pages = ["README.md", ...globSync("docs/*.md", { cwd: root })].map((file) => ({
       folder: dirname(file),
       text: readFileSync(join(root, file), "utf8")
@@ -71,8 +71,8 @@ describe("pictures", () => {
     }
   })
 
-  it("measure no text shorter than a wide font has it", () => {
-    // Widths in DejaVu Sans, 12 px, as a renderer measured them.
+  it("measure every text at least as wide as a wide font", () => {
+    // Widths in DejaVu Sans, 12 px, measured in a renderer.
     assert.isAtLeast(textWidth("SubjectAccessReview", 12), 118)
     assert.isAtLeast(textWidth("HTTP/1.1, proxies, TLS anchors", 12), 178)
   })

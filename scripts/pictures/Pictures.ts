@@ -6,7 +6,7 @@ import { hit } from "./Hit.ts"
 import { miss } from "./Miss.ts"
 import * as Sequence from "./Sequence.ts"
 
-/** The pictures that are made from the code and from text alone, by their names in docs/pictures. */
+/** The generated pictures, by their names in docs/pictures. */
 export const pictures = (root: string): Readonly<Record<string, string>> => ({
   "access-control.svg": Boxes.draw(accessControl),
   "architecture.svg": Boxes.draw(architecture(root)),

@@ -7,7 +7,7 @@ export interface Participant {
   readonly kind?: Svg.Kind
 }
 
-/** One row: a call, an answer, what one does by itself, or a remark over some columns. */
+/** A row: a call, an answer, a step of one participant, or a remark over some columns. */
 export type Step =
   | { readonly _tag: "Call" | "Answer"; readonly from: string; readonly to: string; readonly text: string }
   | { readonly _tag: "Own"; readonly by: string; readonly text: string }
@@ -34,7 +34,7 @@ const [margin, headHeight, size] = [14, 44, 12]
 const widthOf = (text: string): number =>
   Math.max(...text.split("\n").map((line) => Svg.textWidth(line, size)))
 
-/** The centres of the columns: as far apart as their titles and the texts between them need. */
+/** The centres of the columns, as far apart as the texts need. */
 const centresOf = ({ participants, steps }: Picture): ReadonlyMap<string, number> => {
   const keys = Object.keys(participants)
   const heads = keys.map((key) => headWidth(participants[key] ?? { title: "" }))
@@ -103,7 +103,7 @@ const drawStep = (step: Step, top: number, centres: ReadonlyMap<string, number>)
   }
 }
 
-/** Columns with lines down, and what goes between them in time. */
+/** Draws columns with lifelines, and the steps between them in order. */
 export const draw = (picture: Picture): string => {
   const centres = centresOf(picture)
   const entries = Object.entries(picture.participants)

@@ -1,4 +1,4 @@
-/** Two sets of colours: a picture shows the one that its reader's system prefers. */
+/** Two sets of colours; the system's preference selects one. */
 const palettes = {
   light: {
     page: "#ffffff",
@@ -53,7 +53,7 @@ const rules = (colours: Palette): string =>
     )
   ].join("")
 
-/** As wide as no usual font's letters are, in pixels. */
+/** An upper bound of a text's width in usual fonts, in pixels. */
 export const textWidth = (text: string, size: number): number =>
   Array.from(text).reduce(
     (sum, char) => sum + (/[iljftr.,:;'|!()[\] ]/.test(char) ? 0.38 : /[mwMW@%…—→]/.test(char) ? 0.95 : 0.61),
@@ -70,7 +70,7 @@ interface TextOptions {
   readonly bold?: boolean
   readonly muted?: boolean
   readonly anchor?: "start" | "middle" | "end"
-  /** Covers lines that run behind the text. */
+  /** Covers lines behind the text. */
   readonly halo?: boolean
 }
 
@@ -105,7 +105,7 @@ export const arrow = (
 export const path = (...parts: ReadonlyArray<string | number>): string =>
   parts.map((part) => (typeof part === "number" ? round(part) : part)).join(" ")
 
-/** A whole picture. `title` and `description` are what a screen reader says. */
+/** A whole picture; screen readers read `title` and `description`. */
 export const picture = (
   width: number,
   height: number,
@@ -124,6 +124,6 @@ export const picture = (
     ""
   ].join("\n")
 
-/** The same with the dark colours for everybody, to look at where nothing prefers any. */
+/** The picture with the dark colours for everybody. */
 export const darkened = (svg: string): string =>
   svg.replace("@media (prefers-color-scheme: dark)", "@media all")

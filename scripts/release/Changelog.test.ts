@@ -19,34 +19,36 @@ const text = `# Changelog
 `
 
 describe("the changelog", () => {
-  it("gives what is unreleased the version and its day, and begins anew", () => {
+  it("gives the unreleased section the version and day, and starts a new one", () => {
     expect(release(text, "0.2.0", "2026-02-02")).toBe(
       text.replace("## [Unreleased]\n", "## [Unreleased]\n\n## [0.2.0] - 2026-02-02\n")
     )
   })
 
-  it("is left as it is where it has the version already", () => {
+  it("is unchanged if it has the version already", () => {
     expect(release(text, "0.1.0", "2026-02-02")).toBe(text)
     const released = release(text, "0.2.0", "2026-02-02")
     expect(release(released, "0.2.0", "2026-03-03")).toBe(released)
   })
 
-  it("does without older sections", () => {
+  it("works without older sections", () => {
     expect(release("# Changelog\n\n## [Unreleased]\n\n- It is.\n", "1.0.0", "2026-02-02")).toBe(
       "# Changelog\n\n## [Unreleased]\n\n## [1.0.0] - 2026-02-02\n\n- It is.\n"
     )
   })
 
-  it("refuses a release of which it says nothing", () => {
+  it("refuses a release without an entry", () => {
     const released = release(text, "0.2.0", "2026-02-02")
     expect(() => release(released, "0.3.0", "2026-02-02")).toThrow(
       "has neither a section [0.3.0] nor anything"
     )
     expect(() => release("# Changelog\n", "0.3.0", "2026-02-02")).toThrow("neither")
-    expect(() => release("## [1.0.0] - 2026-01-01\n", "1.0.0", "2026-02-02")).toThrow("says nothing of 1.0.0")
+    expect(() => release("## [1.0.0] - 2026-01-01\n", "1.0.0", "2026-02-02")).toThrow(
+      "has an empty section [1.0.0]"
+    )
   })
 
-  it("of this project can be released", () => {
+  it("of this project has an entry for the next release", () => {
     const own = readFileSync(resolve(import.meta.dirname, "../../docs/CHANGELOG.md"), "utf8")
     expect(release(own, "99.0.0", "2026-02-02")).toContain("## [99.0.0] - 2026-02-02")
   })

@@ -1,4 +1,4 @@
-/** docs/CHANGELOG.md as keepachangelog.com has it: what a release changes for those who use it, newest first. */
+/** docs/CHANGELOG.md in the format of keepachangelog.com: what a release changes for its users, newest first. */
 
 const heading = /^## \[(?<name>[^\]]+)\](?: - (?<day>\d{4}-\d\d-\d\d))?$/gm
 
@@ -26,7 +26,7 @@ export const release = (text: string, version: string, day: string): string => {
   const all = sections(text)
   const own = all.find(({ name }) => name === version)
   if (own !== undefined) {
-    if (own.body === "") throw new Error(`docs/CHANGELOG.md says nothing of ${version}`)
+    if (own.body === "") throw new Error(`docs/CHANGELOG.md has an empty section [${version}]`)
     return text
   }
   const unreleased = all.find(({ name }) => name === "Unreleased")

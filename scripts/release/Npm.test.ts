@@ -42,14 +42,14 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-/** The packages that a module imports, those of Node left out. */
+/** The packages that a module imports, without Node's. */
 const imported = (text: string): ReadonlyArray<string> =>
   [...text.matchAll(/(?:\bfrom |\bimport\(|^import )"(?!node:)((?:@[^/"]+\/)?[^./"][^/"]*)/gm)].map(
     ([, name = ""]) => name
   )
 
 describe("the packages that are published", () => {
-  it("are those that a program is composed of, and the testkit", () => {
+  it("are those that a program is composed of, and testkit", () => {
     expect(tarballs.map(({ manifest }) => manifest.name.replace("@registry-packages-proxy/", ""))).toEqual([
       "access-control",
       "credential-store",
@@ -70,7 +70,7 @@ describe("the packages that are published", () => {
     expect(again.map(({ data }) => data.toBase64())).toEqual(tarballs.map(({ data }) => data.toBase64()))
   })
 
-  it("hold what was built, with its types, a readme and the licence, and neither sources nor tests", () => {
+  it("contain JavaScript, types, README and licence, and neither sources nor tests", () => {
     for (const { files, name } of tarballs) {
       const built = [...files.keys()].filter((file) => file.startsWith("dist/"))
       const others = [...files.keys()].filter((file) => !file.startsWith("dist/"))
@@ -84,12 +84,12 @@ describe("the packages that are published", () => {
     }
   })
 
-  it("have no path of this checkout in them", () => {
+  it("contain no path of this checkout", () => {
     for (const { files, name } of tarballs)
       for (const [file, text] of files) expect(text.includes(root), `${name}: ${file}`).toBe(false)
   })
 
-  it("declare all they import, in versions that npm knows", () => {
+  it("declare all packages that they import, in versions from npm", () => {
     for (const { files, manifest, name } of tarballs) {
       const dependencies = { ...manifest.dependencies, ...manifest.peerDependencies }
       for (const range of Object.values(dependencies)) expect(range, name).toMatch(/^[~^]?\d+\.\d+\.\d+$/)
@@ -114,7 +114,7 @@ describe("the packages that are published", () => {
     }
   })
 
-  it("have effect once, as a peer: of two copies neither would find the other's services", () => {
+  it("have effect as a peer only, because two copies do not share services", () => {
     for (const { manifest, name } of tarballs) {
       expect(manifest.peerDependencies, name).toHaveProperty("effect")
       expect(Object.keys(manifest.dependencies ?? {}), name).not.toContain("effect")
@@ -131,10 +131,10 @@ describe("the packages that are published", () => {
     }
   })
 
-  it("are clean by Are the types wrong, for all who can import ES modules", async () => {
+  it("are clean by Are the types wrong, for importers of ES modules", async () => {
     for (const { data, name } of tarballs) {
       const result = await checkPackage(createPackageFromTarballData(data))
-      // Its profile "esm-only": Node without exports (node10) and require of modules are of no interest.
+      // As its profile "esm-only": node10 and require are not supported.
       if (result.types === false) throw new Error(`${name} has no types`)
       const wrong = result.problems.filter(
         (problem) =>

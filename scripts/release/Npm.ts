@@ -63,7 +63,7 @@ const compile = (root: string, folders: ReadonlyArray<string>, directory: string
   })
 }
 
-/** The time that npm gives all files of a tarball, so that their bytes are the same on every day. */
+/** npm's fixed time of files in a tarball, so that its bytes are reproducible. */
 const mtime = new Date("1985-10-26T08:15:00Z")
 
 const tarballOf = async (directory: string, files: ReadonlyArray<string>): Promise<Uint8Array> => {

@@ -18,7 +18,7 @@ const manifest = {
 }
 
 describe("PublishedManifest.make", () => {
-  it("names what was built, and versions that npm knows", () => {
+  it("names the built files, and versions from npm", () => {
     expect(make(manifest, workspace)).toEqual({
       name: "@scope/domain",
       version: "1.2.3",
@@ -30,14 +30,14 @@ describe("PublishedManifest.make", () => {
     })
   })
 
-  it("refuses what the workspace has no version of", () => {
+  it("refuses a dependency without a version in the workspace", () => {
     const none = { ...manifest, dependencies: { "@scope/none": "workspace:*" } }
     expect(() => make(none, workspace)).toThrow("@scope/none workspace:*: the workspace has no version of it")
     const unlisted = { ...manifest, peerDependencies: { vitest: "catalog:peers" } }
     expect(() => make(unlisted, workspace)).toThrow("vitest catalog:peers")
   })
 
-  it("refuses a package that does not say what others may import of it", () => {
+  it("refuses a package without published exports", () => {
     expect(() => make({ ...manifest, publishConfig: {} }, workspace)).toThrow(
       "@scope/domain: publishConfig has no exports"
     )

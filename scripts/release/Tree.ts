@@ -5,17 +5,17 @@ import { join } from "node:path"
 const git = (root: string, ...args: ReadonlyArray<string>): Buffer =>
   execFileSync("git", ["-C", root, ...args], { maxBuffer: 1024 * 1024 * 1024 })
 
-/** The hash of the commit that is checked out at `root`. */
+/** Hash of the current commit of the checkout at `root`. */
 export const commit = (root: string): string => git(root, "rev-parse", "HEAD").toString().trim()
 
-/** Files of the commit that were changed since in the checkout at `root`. */
+/** Changed files of the checkout at `root`. */
 export const changes = (root: string): ReadonlyArray<string> =>
   git(root, "status", "--porcelain", "--untracked-files=no")
     .toString()
     .split("\n")
     .filter((line) => line !== "")
 
-/** Writes the files of the commit that is checked out at `root` into `directory`, and no others. */
+/** Writes the files of the current commit into `directory`. */
 export const write = (root: string, directory: string): void => {
   mkdirSync(directory, { recursive: true })
   execFileSync("tar", ["-x", "-C", directory], { input: git(root, "archive", "--format=tar", "HEAD") })
@@ -23,11 +23,11 @@ export const write = (root: string, directory: string): void => {
 
 const replaceIn = (file: string, pattern: RegExp, by: string): void => {
   const text = readFileSync(file, "utf8")
-  if (!pattern.test(text)) throw new Error(`${file} names no version`)
+  if (!pattern.test(text)) throw new Error(`${file} has no version`)
   writeFileSync(file, text.replace(pattern, by))
 }
 
-/** Gives the packages and the chart in `directory` a version. */
+/** Sets the version of the packages and of the chart in `directory`. */
 export const setVersion = (directory: string, version: string): void => {
   for (const file of globSync(["package.json", "packages/*/package.json"], { cwd: directory })) {
     replaceIn(join(directory, file), /^ {2}"version": "[^"]*"/m, `  "version": "${version}"`)

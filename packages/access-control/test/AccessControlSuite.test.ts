@@ -1,5 +1,5 @@
 import * as Mock from "@registry-packages-proxy/testkit/access-control/AccessControlMock"
-import * as TestReviews from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
+import * as TestReviews from "@registry-packages-proxy/testkit/access-control/ReviewsMock"
 import {
   authenticatorSuite,
   authorizerSuite,
@@ -18,8 +18,8 @@ const reviews = ({ isReachable, rights, tokens }: Fixture) =>
     failure: isReachable ? undefined : new Unreachable({ detail: "the test says so" })
   }).layer
 
-authenticatorSuite("mock", Mock.authenticator)
-authorizerSuite("mock", Mock.authorizer)
+authenticatorSuite("mock", Mock.layerAuthenticator)
+authorizerSuite("mock", Mock.layerAuthorizer)
 authenticatorSuite("reviews", (fixture) =>
   Authenticator.layer.pipe(Layer.provide(reviews(fixture)), Layer.provideMerge(TestClock.layer()))
 )

@@ -1,5 +1,5 @@
 import { packages } from "@registry-packages-proxy/testkit/access-control/AccessControlSuite"
-import * as TestReviews from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
+import * as TestReviews from "@registry-packages-proxy/testkit/access-control/ReviewsMock"
 import { Effect, Layer, Option, Redacted, Duration } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import * as Limits from "../src/internal/Limits.ts"

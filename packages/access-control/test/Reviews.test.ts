@@ -9,7 +9,7 @@ import {
   Unreachable
 } from "@registry-packages-proxy/kubernetes/KubernetesError"
 import { packages } from "@registry-packages-proxy/testkit/access-control/AccessControlSuite"
-import { user } from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
+import { user } from "@registry-packages-proxy/testkit/access-control/ReviewsMock"
 import { Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
 import { Reviews } from "../src/Reviews.ts"
 

@@ -2,19 +2,11 @@ import { Console, Effect } from "effect"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { cpus, loadavg, release, totalmem } from "node:os"
 import { join } from "node:path"
-import { verdicts } from "./Bars.ts"
-import * as Bed from "./servers/Bed.ts"
+import { verdicts } from "./Targets.ts"
+import * as Fixture from "./servers/Fixture.ts"
+import { type Case, checks, comparisons } from "./Cases.ts"
 import { chart } from "./report/Chart.ts"
-import * as Crowds from "./cases/Crowds.ts"
-import * as Decision from "./cases/Decision.ts"
-import * as Forms from "./cases/Forms.ts"
-import * as Hits from "./cases/Hits.ts"
-import * as Idle from "./cases/Idle.ts"
-import * as Misses from "./cases/Misses.ts"
-import * as SlowReaders from "./cases/SlowReaders.ts"
-import * as Tracing from "./cases/Tracing.ts"
-import type { Comparison, Report, Verdict } from "./report/Report.ts"
-import * as Secure from "./cases/Secure.ts"
+import type { Report } from "./report/Report.ts"
 import { comparisonTable, figure, verdictTable } from "./report/Table.ts"
 
 const load = (): string => loadavg().map(figure).join(" ")
@@ -28,12 +20,12 @@ const machine = (): Record<string, string> => ({
   "load average at start": load()
 })
 
-/** Measures everything, says so as it goes, writes the report to `out` and returns it. */
+/** Runs the chosen cases, prints their results, writes the report to `out` and returns it. */
 export const run = (options: {
-  readonly extent: Bed.Extent
+  readonly extent: Fixture.Extent
   readonly only: RegExp
   readonly out: string
-  /** The executable of another build, to compare with. */
+  /** The executable of another build to compare with. */
   readonly against: string | undefined
 }): Effect.Effect<Report, Error> =>
   Effect.scoped(
@@ -45,43 +37,16 @@ export const run = (options: {
           .join("\n")
       )
       const comparesSecure = ["secure-large", "secure-small"].some((name) => options.only.test(name))
-      const bed = yield* Bed.make(options.extent, {
+      const fixture = yield* Fixture.make(options.extent, {
         rbacProxy: comparesSecure,
         image: options.only.test("start"),
         against: options.against
       })
-      yield* Console.log([`working in ${bed.work}`, ...bed.missing, ""].join("\n"))
-      const { huge, large } = bed.blobs
-
-      const comparisons: Record<string, Effect.Effect<Comparison, Error>> = {
-        "hit-large": Hits.large(bed),
-        "secure-large": Secure.large(bed),
-        "miss-large": Misses.single(bed, large),
-        ...(huge === undefined ? {} : { "miss-huge": Misses.single(bed, huge) }),
-        "miss-limited": Misses.limited(bed),
-        "miss-concurrent": Misses.concurrent(bed, 8),
-        "traced-large": Tracing.large(bed),
-        "traced-miss": Tracing.miss(bed),
-        ...(bed.has("wrk")
-          ? {
-              "traced-small": Tracing.small(bed),
-              "hit-small-1": Hits.small(bed, 1),
-              "hit-small-32": Hits.small(bed, 32),
-              "secure-small": Secure.small(bed, 32)
-            }
-          : {})
-      }
-      const checks: Record<string, Effect.Effect<ReadonlyArray<Verdict>, Error>> = {
-        decision: Decision.cached(options.extent.rounds),
-        "crowd-misses": Crowds.misses(bed),
-        "crowd-hits": Crowds.thousand(bed),
-        "slow-readers": SlowReaders.slowReaders(bed),
-        start: Forms.start(bed),
-        "traced-idle": Tracing.idle(bed),
-        served: Idle.afterServing(bed)
-      }
-      const chosen = <A>(all: Record<string, A>): ReadonlyArray<A> =>
-        Object.entries(all).flatMap(([name, one]) => (options.only.test(name) ? [one] : []))
+      yield* Console.log([`working in ${fixture.work}`, ...fixture.missing, ""].join("\n"))
+      const chosen = <A>(cases: Readonly<Record<string, Case<A>>>): ReadonlyArray<Effect.Effect<A, Error>> =>
+        Object.entries(cases).flatMap(([name, { isPossible, run }]) =>
+          options.only.test(name) && isPossible?.(fixture) !== false ? [run(fixture)] : []
+        )
 
       const compared = yield* Effect.forEach(chosen(comparisons), (comparison) =>
         Effect.tap(comparison, (done) => Console.log(`${comparisonTable(done)}\n`))
@@ -89,7 +54,7 @@ export const run = (options: {
       const checked = (yield* Effect.forEach(chosen(checks), (check) => check)).flat()
       const report: Report = {
         machine: { ...about, "load average at end": load() },
-        missing: bed.missing,
+        missing: fixture.missing,
         comparisons: compared,
         verdicts: [...verdicts(compared), ...checked]
       }

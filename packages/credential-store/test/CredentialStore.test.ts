@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { type CapturedLog, captureLog } from "@registry-packages-proxy/testkit/machine/CapturedLog"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import * as Feed from "@registry-packages-proxy/credential-store/feeds/Feed"
-import * as TestFeed from "@registry-packages-proxy/testkit/credential-store/CredentialStoreFeed"
+import * as TestFeed from "@registry-packages-proxy/testkit/credential-store/TestFeed"
 import {
   moduleSource,
   registrySecret

@@ -1,6 +1,6 @@
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import * as Feed from "@registry-packages-proxy/credential-store/feeds/Feed"
-import * as TestFeed from "@registry-packages-proxy/testkit/credential-store/CredentialStoreFeed"
+import * as TestFeed from "@registry-packages-proxy/testkit/credential-store/TestFeed"
 import * as Mock from "@registry-packages-proxy/testkit/credential-store/CredentialStoreMock"
 import { list } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { type Fixture, suite } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreSuite"

@@ -1,16 +1,16 @@
 import { dump } from "js-yaml"
 import { type Alert, alerts } from "./Alerts.ts"
 
-/** Series by name and labels, each with its values a minute apart in promtool's notation. */
+/** Series by name and labels, with values one minute apart in promtool's notation. */
 type SeriesByName = Readonly<Record<string, string>>
 
-/** When one alert fires, and when it stays silent. */
+/** The series for which an alert fires, and those for which it stays silent. */
 export interface AlertTest {
   readonly fires: SeriesByName
-  /** Of the alert that fires, besides severity. */
+  /** Labels of the firing alert, severity excluded. */
   readonly labels: Readonly<Record<string, string>>
   readonly summary: string
-  /** Series that come near, and nothing fires of. */
+  /** Series close to the threshold for which nothing fires. */
   readonly silent: SeriesByName
 }
 
@@ -26,7 +26,7 @@ const expiry = `${prefix}_tls_certificate_expiry_timestamp_seconds{certificate="
 const up = 'up{job="registry-packages-proxy",instance="10.0.0.1:4219"}'
 const deployment = 'namespace="d8-cloud-instance-manager",deployment="registry-packages-proxy"'
 
-/** One test an alert, by its name. Two hours of a value a minute; looked at after 100 minutes. */
+/** One test for each alert, by the alert's name: two hours of values, evaluated after 100 minutes. */
 export const tests: Readonly<Record<string, AlertTest>> = {
   RegistryPackagesProxyAbsent: {
     fires: { [up]: "1x5 0x120" },
@@ -112,7 +112,7 @@ export const tests: Readonly<Record<string, AlertTest>> = {
     labels: { instance: "10.0.0.1:4219" },
     summary: "The cache of 10.0.0.1:4219 is too small for what is asked for",
     silent: {
-      // One update that replaces what there was, and a cache of few packages.
+      // One update that replaces all packages, and a cache of few packages.
       [`${prefix}_cache_evictions_total{reason="cap",${instance}}`]: "0x60 0+1x40 40x60",
       [`${prefix}_cache_entries{${instance}}`]: "40x120"
     }
@@ -188,7 +188,7 @@ const caseOf = ({ alert, annotations, labels: { severity } }: Alert, test: Alert
   }
 ]
 
-/** The file that `promtool test rules` reads: each alert once where it fires, once where it stays silent. */
+/** The file for `promtool test rules`: each alert fires in one test and stays silent in another. */
 export const promtoolFile = (rulesFile: string): string =>
   dump({
     rule_files: [rulesFile],

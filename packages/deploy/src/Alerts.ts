@@ -15,7 +15,7 @@ export interface Alert {
   }
 }
 
-/** The file with the rules. */
+/** The file of the rules. */
 export const file = `${directory}/files/rules.yaml`
 
 /** The chart's alerts. */

@@ -13,7 +13,7 @@ export const values = (): string => read("values.yaml")
 /** The JSON Schema of the values. */
 export const schema = (): unknown => JSON.parse(read("values.schema.json"))
 
-/** SHA-256 of all files that what helm renders comes from. */
+/** SHA-256 of all files that helm renders. */
 export const checksum = (): string => {
   const files = [
     "Chart.yaml",

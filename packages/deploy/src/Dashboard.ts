@@ -8,7 +8,7 @@ export interface DeclaredMetric {
 /** The way a metric is shown: the labels of its series, and its differences from the way of its unit. */
 interface View {
   readonly by?: ReadonlyArray<string>
-  /** An expression in place of the usual one of its type. */
+  /** Replaces the expression of the metric's type. */
   readonly expr?: string
   readonly unit?: string
 }
@@ -20,7 +20,7 @@ interface Row {
 
 const prefix = "registry_packages_proxy"
 
-/** The rows, and in each the metrics that belong to it. Every metric of the code is in one: `rest` fails where not. */
+/** The rows and their metrics. Metrics that are in no row are added to the last one. */
 const rows: ReadonlyArray<Row> = [
   {
     title: "Is it well",
@@ -115,7 +115,7 @@ const rows: ReadonlyArray<Row> = [
  */
 const last = rows.length - 1
 
-/** Grafana's unit of a metric, which its name ends with by Prometheus' conventions. */
+/** Grafana's unit of a metric, from the end of its name (Prometheus' conventions). */
 const unitOf = ({ id, type }: DeclaredMetric): string => {
   const name = id.replace(/_total$/, "")
   if (name.endsWith("_seconds")) return "s"
@@ -220,7 +220,7 @@ export const dashboard = (metrics: ReadonlyArray<DeclaredMetric>): unknown => {
   const placed = new Set(rows.flatMap(({ metrics }) => Object.keys(metrics)))
   const absent = [...placed].filter((id) => !byId.has(id))
   if (absent.length > 0)
-    throw new Error(`the dashboard shows metrics that the code does not have: ${absent.join(", ")}`)
+    throw new Error(`the dashboard names metrics that the code does not have: ${absent.join(", ")}`)
   const others = Object.fromEntries(
     [...byId.keys()].filter((id) => !placed.has(id)).map((id): [string, View] => [id, { by: ["instance"] }])
   )

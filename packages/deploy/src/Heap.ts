@@ -1,4 +1,4 @@
-/** A binary heap: the smallest first. */
+/** A binary heap with the smallest item first. */
 export class Heap<A> {
   readonly #items: Array<A> = []
   readonly #compare: (a: A, b: A) => number

@@ -1,4 +1,4 @@
-/** Lines that helm renders and plain manifests leave out: labels that name helm as the manager, and sources. */
+/** Lines of helm's output that plain manifests omit: labels that name helm as the manager, and sources. */
 const helmLines = [
   /^# Source: .*\n/gm,
   /^ +(?:helm\.sh\/chart|app\.kubernetes\.io\/(?:managed-by|instance|version|name)): .*\n/gm
@@ -15,7 +15,7 @@ metadata:
   name: d8-cloud-instance-manager
 `
 
-/** The documents of what helm rendered, as they would be written without it. */
+/** The documents that helm rendered, without helm's own lines. */
 const documents = (rendered: string): ReadonlyArray<string> =>
   helmLines
     .reduce((text, line) => text.replaceAll(line, ""), rendered)
@@ -37,7 +37,7 @@ export const manifest = (rendered: string, checksum: string): string =>
     [namespaces, ...documents(rendered)]
   )
 
-/** rbac.yaml: what the program may do, and no more. */
+/** rbac.yaml, the rights of the program and no others. */
 export const rbac = (rendered: string, checksum: string): string =>
   join(
     checksum,

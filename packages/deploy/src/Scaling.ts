@@ -1,46 +1,46 @@
 import { Heap } from "./Heap.ts"
 
-/** A rollout: every node fetches every package, one after the other in an order of its own, from masters at random. */
+/** A rollout: every node fetches every package, one after the other in random order, from random masters. */
 export interface Rollout {
   readonly masters: number
   readonly nodes: number
-  /** Bytes of each package. */
+  /** Size of each package, in bytes. */
   readonly packages: ReadonlyArray<number>
-  /** Bytes a second that one master sends to nodes: its network's, or what one process encrypts, whichever is less. */
+  /** Bytes a second that one master sends: the limit of its network or of one process's encryption. */
   readonly masterRate: number
-  /** Bytes a second that one node takes. */
+  /** Bytes a second that one node receives. */
   readonly nodeRate: number
   /** Bytes a second from the registry to all masters together. */
   readonly upstreamRate: number
-  /** Bytes of the cache of each master. */
+  /** Cache of each master, in bytes. */
   readonly cache: number
-  /** Seconds of a request beside its bytes: connection, handshake, access. */
+  /** Seconds of a request in addition to its bytes: connection, handshake, access. */
   readonly requestSeconds: number
-  /** Seconds over which the nodes begin. */
+  /** Seconds over which the nodes start. */
   readonly startSeconds: number
-  /** A master asks the one that owns a package before it asks the registry. */
+  /** Masters request a package from the master that owns it before the registry. */
   readonly sharing: boolean
-  /** Chooses the random numbers. */
+  /** Seed of the random numbers. */
   readonly seed: number
 }
 
 /** The outcome of a rollout. */
 export interface RolloutResult {
-  /** Until the last node had everything, and until half of them had. */
+  /** Until the last node, and until half of the nodes, had everything. */
   readonly seconds: number
   readonly medianSeconds: number
   readonly upstreamBytes: number
   readonly upstreamPulls: number
   readonly servedBytes: number
-  /** Requests that a master turned away, busy with as many as it takes. */
-  readonly turnedAway: number
+  /** Requests that a busy master rejected. */
+  readonly rejected: number
 }
 
-/** Downloads that one replica sends at once, docs/http.md; more get 503 and come again. */
-const mostDownloads = 4096
+/** Downloads that one replica sends at once (docs/http.md); others get a 503 and retry. */
+const maxDownloads = 4096
 const retrySeconds = 5
 
-/** Random numbers from 0 to 1 that are the same in each run (mulberry32). */
+/** Random numbers from 0 to 1, the same for the same seed (mulberry32). */
 export const random = (seed: number): (() => number) => {
   let state = seed >>> 0
   return () => {
@@ -80,7 +80,7 @@ class Link<A> {
     this.#advance(time)
     this.#flows.push({ end: this.#level + size, of })
   }
-  /** When the next flow ends. */
+  /** Time at which the next flow ends. */
   get next(): number {
     const first = this.#flows.peek()
     return first === undefined ? Infinity : this.#time + Math.max(0, first.end - this.#level) / this.#perFlow
@@ -98,14 +98,14 @@ interface Download {
   readonly item: number
 }
 
-/** A package in a master's cache, or on its way there. */
+/** A package in a master's cache, or being pulled. */
 interface Entry {
   isWhole: boolean
   used: number
-  /** Downloads that have what there is and wait for the rest. */
-  readonly parked: Array<Download>
-  /** Masters that get it from this one. */
-  readonly heirs: Array<number>
+  /** Downloads that wait for the rest of the package. */
+  readonly waiting: Array<Download>
+  /** Masters that receive it from this one. */
+  readonly followers: Array<number>
 }
 
 /** Runs a rollout in virtual time. */
@@ -137,7 +137,7 @@ export const simulate = (rollout: Rollout): RolloutResult => {
     return order
   })
   const finished: Array<number> = []
-  let [now, upstreamBytes, upstreamPulls, servedBytes, turnedAway] = [0, 0, 0, 0, 0]
+  let [now, upstreamBytes, upstreamPulls, servedBytes, rejected] = [0, 0, 0, 0, 0]
   const sizeOf = (item: number) => packages[item] ?? 0
   const ownerOf = (item: number) => item % masters
 
@@ -147,7 +147,7 @@ export const simulate = (rollout: Rollout): RolloutResult => {
     else timers.push({ at: now + requestSeconds, of: { node, item } })
   }
 
-  const makeRoom = (master: number, size: number) => {
+  const evict = (master: number, size: number) => {
     const entries = caches[master] ?? new Map<number, Entry>()
     while ((held[master] ?? 0) + size > cache) {
       let oldest: number | undefined
@@ -160,14 +160,14 @@ export const simulate = (rollout: Rollout): RolloutResult => {
     }
   }
 
-  /** The package in a master's cache; a miss begins to fill it. */
+  /** The package in a master's cache; a miss starts a pull. */
   const entryOf = (master: number, item: number): Entry => {
     const entries = caches[master] ?? new Map<number, Entry>()
     const there = entries.get(item)
     if (there !== undefined) return there
-    makeRoom(master, sizeOf(item))
+    evict(master, sizeOf(item))
     held[master] = (held[master] ?? 0) + sizeOf(item)
-    const entry: Entry = { isWhole: false, used: now, parked: [], heirs: [] }
+    const entry: Entry = { isWhole: false, used: now, waiting: [], followers: [] }
     entries.set(item, entry)
     const owner = ownerOf(item)
     if (!sharing || owner === master) {
@@ -177,7 +177,7 @@ export const simulate = (rollout: Rollout): RolloutResult => {
     } else {
       const source = entryOf(owner, item)
       if (source.isWhole) links[owner]?.add(now, sizeOf(item), { to: master, item })
-      else source.heirs.push(master)
+      else source.followers.push(master)
     }
     return entry
   }
@@ -191,11 +191,11 @@ export const simulate = (rollout: Rollout): RolloutResult => {
     const entry = caches[master]?.get(item)
     if (entry === undefined) return
     entry.isWhole = true
-    // What was more than the cache holds while it came.
-    makeRoom(master, 0)
-    for (const download of entry.parked.splice(0)) completed(download)
-    // They followed it as it came.
-    for (const heir of entry.heirs.splice(0)) filled(heir, item)
+    // Pulls in progress may exceed the cap.
+    evict(master, 0)
+    for (const download of entry.waiting.splice(0)) completed(download)
+    // They received it while it was being pulled.
+    for (const follower of entry.followers.splice(0)) filled(follower, item)
   }
 
   for (let node = 0; node < nodes; node++) {
@@ -220,7 +220,7 @@ export const simulate = (rollout: Rollout): RolloutResult => {
       else {
         const entry = entryOf(from, ended.item)
         if (entry.isWhole) completed(ended)
-        else entry.parked.push(ended)
+        else entry.waiting.push(ended)
       }
     } else if (upstream.next <= now) {
       const { item, master } = upstream.take(now)
@@ -230,8 +230,8 @@ export const simulate = (rollout: Rollout): RolloutResult => {
       if (timer === undefined) break
       const master = any(masters)
       const link = links[master]
-      if (link === undefined || link.count >= mostDownloads) {
-        turnedAway++
+      if (link === undefined || link.count >= maxDownloads) {
+        rejected++
         timers.push({ at: now + retrySeconds, of: timer.of })
       } else {
         entryOf(master, timer.of.item).used = now
@@ -246,6 +246,6 @@ export const simulate = (rollout: Rollout): RolloutResult => {
     upstreamBytes,
     upstreamPulls,
     servedBytes,
-    turnedAway
+    rejected
   }
 }

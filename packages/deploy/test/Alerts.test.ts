@@ -7,7 +7,7 @@ import { tests } from "../src/AlertTests.ts"
 const root = fileURLToPath(new URL("../../../", import.meta.url))
 const read = (file: string): string => readFileSync(`${root}${file}`, "utf8")
 
-/** Metrics of Prometheus itself and of kube-state-metrics, which the alerts may ask for besides our own. */
+/** Metrics of Prometheus and kube-state-metrics that the alerts may use. */
 const others = ["up", "kube_deployment_spec_replicas", "kube_deployment_status_replicas_ready"]
 
 const headings = new Set(
@@ -18,7 +18,7 @@ const headings = new Set(
 
 describe("the alerts", () => {
   for (const { alert, annotations, expr, for: during, labels } of alerts()) {
-    it(`${alert} has a severity, a time to wait, a section of the runbook and a test`, () => {
+    it(`${alert} has a severity, a duration, a section in the runbook and a test`, () => {
       assert.include(["critical", "warning", "info"], labels.severity)
       assert.match(during, /^\d+[mh]$/)
       assert.notStrictEqual(annotations.summary, "")
@@ -30,7 +30,7 @@ describe("the alerts", () => {
       assert.isAbove(Object.keys(tests[alert]?.silent ?? {}).length, 0)
     })
 
-    it(`${alert} asks for metrics that there are`, () => {
+    it(`${alert} uses existing metrics`, () => {
       const declared = read("docs/configuration.md")
       for (const [name] of expr.matchAll(
         /\b(?:up|(?:registry_packages_proxy|process|kube)_\w+)\b(?=[{[ )]|$)/g
@@ -41,7 +41,7 @@ describe("the alerts", () => {
     })
   }
 
-  it("have no test of an alert that is not there", () => {
+  it("have no test of an alert that does not exist", () => {
     const names = alerts().map(({ alert }) => alert)
     assert.deepStrictEqual(
       Object.keys(tests).filter((name) => !names.includes(name)),
@@ -51,13 +51,13 @@ describe("the alerts", () => {
 })
 
 describe("the runbook", () => {
-  it("has a section for each answer of the table in docs/http.md", () => {
+  it("has a section for each error status in docs/http.md", () => {
     const codes = Array.from(read("docs/http.md").matchAll(/^\| (\d{3}) \|/gm), ([, code = ""]) => code)
     assert.isAbove(codes.length, 10)
     for (const code of codes.filter((code) => Number(code) >= 400)) assert.isTrue(headings.has(code), code)
   })
 
-  it("names metrics that there are, and no others", () => {
+  it("names existing metrics only", () => {
     const declared = read("docs/configuration.md")
     for (const [, name = ""] of read("docs/runbook.md").matchAll(
       /\b((?:registry_packages_proxy|process|nodejs)_\w+)/g
@@ -67,7 +67,7 @@ describe("the runbook", () => {
     }
   })
 
-  it("names errors by the types that the code gives them", () => {
+  it("names errors by their types in the code", () => {
     const sources = globSync("packages/*/src/**/*.ts", { cwd: root }).map(read).join("\n")
     for (const [, name = ""] of read("docs/runbook.md").matchAll(
       /`([A-Z][a-z]+[A-Z]\w+|Denied|Refused|Undecided|Unavailable|Unreadable)`/g

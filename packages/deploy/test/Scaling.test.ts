@@ -5,7 +5,7 @@ import { type Rollout, simulate } from "../src/Scaling.ts"
 
 const mebibyte = 1024 * 1024
 
-/** A rollout with round numbers; one package of 100 MiB unless told. */
+/** A rollout with round numbers; by default of one package of 100 MiB. */
 const rollout = (change: Partial<Rollout>): Rollout => ({
   masters: 1,
   nodes: 1,
@@ -22,7 +22,7 @@ const rollout = (change: Partial<Rollout>): Rollout => ({
 })
 
 describe("the simulated rollout", () => {
-  it("takes one node as long as the slowest part of the way, and what each request costs", () => {
+  it("takes one node the time of the slowest link and of each request", () => {
     assert.approximately(simulate(rollout({})).seconds, 10, 1e-9)
     assert.approximately(simulate(rollout({ upstreamRate: 1e12 })).seconds, 2, 1e-9)
     const three = {
@@ -38,24 +38,24 @@ describe("the simulated rollout", () => {
     assert.approximately(seconds, 40, 1e-6)
   })
 
-  it("pulls each package once for each master, and with sharing once in all", () => {
+  it("pulls each package once for each master, with sharing once in all", () => {
     const many = { masters: 3, nodes: 200, packages: Array.from({ length: 10 }, () => mebibyte) }
     assert.strictEqual(simulate(rollout(many)).upstreamPulls, 30)
     assert.strictEqual(simulate(rollout({ ...many, sharing: true })).upstreamPulls, 10)
   })
 
-  it("pulls again what a cache that is too small has evicted", () => {
+  it("pulls packages again that a small cache has evicted", () => {
     const small = { nodes: 20, packages: Array.from({ length: 10 }, () => mebibyte), cache: 5 * mebibyte }
     assert.isAbove(simulate(rollout(small)).upstreamPulls, 10)
   })
 
-  it("turns away what is more than a replica takes at once, and serves it later", () => {
+  it("rejects downloads beyond a replica's limit, and serves them later", () => {
     const crowd = simulate(rollout({ nodes: 5000, packages: [1024] }))
-    assert.isAbove(crowd.turnedAway, 0)
+    assert.isAbove(crowd.rejected, 0)
     assert.strictEqual(crowd.servedBytes, 5000 * 1024)
   })
 
-  it("serves every node every package, whatever the numbers, and no faster than the links allow", () => {
+  it("serves every node every package, for any numbers, and never faster than the links", () => {
     const size = fc.integer({ min: 1, max: 50 }).map((size) => size * mebibyte)
     fc.assert(
       fc.property(
@@ -91,7 +91,7 @@ describe("the simulated rollout", () => {
 })
 
 describe("Heap", () => {
-  it("gives what was put in, the smallest first", () => {
+  it("gives the items in order, the smallest first", () => {
     fc.assert(
       fc.property(fc.array(fc.integer()), (numbers) => {
         const heap = new Heap<number>((a, b) => a - b)

@@ -3,8 +3,8 @@ import { Ajv2020 } from "ajv/dist/2020.js"
 import { load } from "js-yaml"
 import { readFileSync } from "node:fs"
 import * as Chart from "../src/Chart.ts"
-import { documented } from "../src/ValuesTable.ts"
-import { wrong } from "../src/WrongValues.ts"
+import { documented } from "../src/DocumentedValues.ts"
+import { invalidValues } from "../src/InvalidValues.ts"
 
 type Tree = Readonly<Record<string, unknown>>
 
@@ -13,16 +13,16 @@ const isTree = (value: unknown): value is Tree =>
 
 const defaults = load(Chart.values()) as Tree
 const schema = Chart.schema() as Tree
-// `words$^|pattern` is for whoever reads helm's error.
+// `words$^|pattern` shows the words in helm's error.
 const validate = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true }).compile(schema)
 
-/** The default values, one of them replaced. */
+/** The default values with one of them replaced. */
 const withValue = (tree: Tree, [key = "", ...rest]: ReadonlyArray<string>, value: unknown): Tree => {
   const inner = tree[key]
   return { ...tree, [key]: rest.length === 0 ? value : withValue(isTree(inner) ? inner : {}, rest, value) }
 }
 
-/** The paths of a schema's properties that are the chart's own, not Kubernetes'. */
+/** The paths of the chart's own properties in a schema, without those of Kubernetes. */
 const propertiesOf = (node: Tree, path: ReadonlyArray<string> = []): ReadonlyArray<string> => {
   const properties = node["properties"]
   if (!isTree(properties)) return [path.join(".")]
@@ -41,18 +41,18 @@ const isIn = (tree: unknown, path: string): boolean =>
     ).there
 
 describe("values.yaml", () => {
-  it("is what the schema allows", () => {
+  it("is valid by the schema", () => {
     validate(defaults)
     assert.deepStrictEqual(validate.errors ?? [], [])
   })
 
-  it("has every value that the schema knows, and no other", () => {
+  it("has exactly the values of the schema", () => {
     for (const path of propertiesOf(schema)) {
       if (path !== "global") assert.isTrue(isIn(defaults, path), path)
     }
   })
 
-  it("says what each value is for", () => {
+  it("describes each value", () => {
     const paths = documented(Chart.values()).map(({ path }) => path)
     for (const path of propertiesOf(schema)) {
       if (path === "global") continue
@@ -64,7 +64,7 @@ describe("values.yaml", () => {
     for (const { description, path } of documented(Chart.values())) assert.match(description, /[.:`]$/, path)
   })
 
-  it("may set every variable of OpenTelemetry's that docs/telemetry.md names, for each signal where it has its own", () => {
+  it("accepts every OpenTelemetry variable of docs/telemetry.md, per signal too", () => {
     const page = readFileSync(new URL("../../../docs/telemetry.md", import.meta.url), "utf8")
     const names = Array.from(page.matchAll(/^\| `(OTEL_\w+)` \|/gm), ([, name = ""]) => name)
     assert.isAbove(names.length, 20)
@@ -78,8 +78,8 @@ describe("values.yaml", () => {
     assert.deepStrictEqual(validate.errors ?? [], [])
   })
 
-  for (const { path, says, value } of wrong) {
-    it(`is refused with ${path} ${JSON.stringify(value)}`, () => {
+  for (const { path, says, value } of invalidValues) {
+    it(`is rejected with ${path} ${JSON.stringify(value)}`, () => {
       assert.isFalse(validate(withValue(defaults, path.split("."), value)))
       const [, place] = /at '([^']*)'/.exec(says) ?? []
       assert.include(
@@ -89,7 +89,7 @@ describe("values.yaml", () => {
     })
   }
 
-  it("is documented by the comment right above each value, whatever it is in", () => {
+  it("is documented by the comment directly above each value", () => {
     const text = "# about the file\n\na:\n  # first\n  # line\n  b: 1\n  c: 2\n# list\nd:\n  - e: 1\n"
     assert.deepStrictEqual(documented(text), [
       { path: "a.b", default: 1, description: "first line" },

@@ -3,7 +3,7 @@ import {
   cap,
   suite,
   suiteCapped,
-  suiteKept
+  suiteDurable
 } from "@registry-packages-proxy/testkit/blob-store/BlobStoreSuite"
 import { Bucket } from "@registry-packages-proxy/testkit/blob-store/Bucket"
 import * as FaultyBlobStore from "@registry-packages-proxy/testkit/blob-store/FaultyBlobStore"
@@ -25,9 +25,9 @@ const memory = BlobStore.layerMemory({ cap })
 
 suite("file system", Layer.unwrap(fileSystem))
 suiteCapped("file system", Layer.unwrap(fileSystem))
-suiteKept("file system", fileSystem)
+suiteDurable("file system", fileSystem)
 suite("memory", memory)
 suiteCapped("memory", memory)
 suite("memory, behind what can fail", FaultyBlobStore.layer.pipe(Layer.provide(memory)))
 suite("object store", Layer.unwrap(objects))
-suiteKept("object store", objects)
+suiteDurable("object store", objects)

@@ -2,7 +2,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { type CacheOptions, DigestCache } from "../src/DigestCache.ts"
 import { InodeChanges } from "../src/InodeChanges.ts"
 import { get } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
-import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import {
   FileFaults,
   intercept,

@@ -1,12 +1,12 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
-import { waitingFiles } from "./run/Groups.ts"
+import { waitingFiles } from "./run/TestGroups.ts"
 
 export default defineConfig({
   root: fileURLToPath(new URL("../../..", import.meta.url)),
   test: {
     pool: "forks",
-    // Far more than any needs: they only end what hangs.
+    // Upper bounds that only end tests that hang.
     testTimeout: 180_000,
     hookTimeout: 180_000,
     teardownTimeout: 30_000,
@@ -17,7 +17,7 @@ export default defineConfig({
           name: "one by one",
           include: ["packages/e2e/test/**/*.e2e.ts"],
           exclude: [...waitingFiles],
-          // The groups would take each other's processors and memory.
+          // Groups compete for processors and memory.
           fileParallelism: false
         }
       },
@@ -26,7 +26,7 @@ export default defineConfig({
         test: {
           name: "waiting",
           include: [...waitingFiles],
-          // With a place of its own in the order: those of the other project are run apart.
+          // Runs after the other project, not in parallel with it.
           sequence: { groupOrder: 1 },
           maxWorkers: 3
         }

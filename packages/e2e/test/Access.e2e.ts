@@ -2,21 +2,28 @@ import { assert, describe, layer } from "@effect/vitest"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Console, Effect, FileSystem, Path } from "effect"
 import { fileURLToPath } from "node:url"
-import { caller, grant, prepared, put, putPair, reviews } from "../src/beds/AccessBed.ts"
-import { modes, type Who } from "../src/beds/AccessMode.ts"
-import * as Callers from "../src/clients/Callers.ts"
+import {
+  serviceAccountToken,
+  grant,
+  prepareAccess,
+  replaceFile,
+  replaceKeyPair,
+  reviewCount
+} from "../src/fixtures/AccessFixture.ts"
+import { modes, type ClientKind } from "../src/fixtures/AccessMode.ts"
+import * as AccessSubjects from "../src/clients/AccessSubjects.ts"
 import * as Command from "../src/run/Command.ts"
-import { KubeBed } from "../src/beds/KubeBed.ts"
+import { KubernetesFixture } from "../src/fixtures/KubernetesFixture.ts"
 import * as KubeCluster from "../src/servers/KubeCluster.ts"
-import { shownOnFailure } from "../src/machine/Logs.ts"
-import * as Poll from "../src/machine/Poll.ts"
+import { showLogsOnFailure } from "../src/machine/Logs.ts"
+import * as Eventually from "../src/machine/Eventually.ts"
 import * as Ports from "../src/machine/Ports.ts"
 import * as SecureClient from "../src/clients/SecureClient.ts"
-import { options, TestBed } from "../src/beds/TestBed.ts"
+import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const bootstrapClient = fileURLToPath(new URL("../clients/bootstrap.py", import.meta.url))
 
-/** Paths that some readers take for /package or /healthz, as they are sent. */
+/** Paths, as sent, that some servers treat as /package or /healthz. */
 const disguises = {
   unknown: [
     "/package/",
@@ -32,7 +39,7 @@ const disguises = {
   unclean: ["//package", "/./package", "/healthz/../package", "/package/../package", "/healthz//package"]
 }
 
-/** What claims to be someone. */
+/** Fields that claim an identity. */
 const claims = {
   "x-remote-user": "system:admin",
   "x-remote-group": "system:masters",
@@ -41,21 +48,21 @@ const claims = {
   "x-forwarded-client-cert": "Subject=CN=system:admin"
 }
 
-layer(KubeBed.layer, options)("The secure port, with access by a real API server", (it) => {
+layer(KubernetesFixture.layer, options)("The secure port with access control by a real API server", (it) => {
   describe.each(modes)("$name", ({ answers, start }) => {
-    it.effect("lets in by role, per path, and by group", () =>
+    it.effect("allows by role, per path, and by group", () =>
       Effect.gen(function* () {
-        const { admin } = yield* KubeBed
-        const image = yield* prepared
+        const { admin } = yield* KubernetesFixture
+        const image = yield* prepareAccess
         const fs = yield* FileSystem.FileSystem
         const program = yield* start("access-roles")
-        const packages = yield* caller("may-fetch")
-        const metrics = yield* caller("may-watch")
-        const nothing = yield* caller("may-nothing")
+        const packages = yield* serviceAccountToken("may-fetch")
+        const metrics = yield* serviceAccountToken("may-watch")
+        const nothing = yield* serviceAccountToken("may-nothing")
         yield* grant("e2e-fetch", "packages", { serviceAccount: "may-fetch" })
         yield* grant("e2e-watch", "metrics", { serviceAccount: "may-watch" })
-        yield* admin.apply(Callers.bootstrapSecret)
-        const { id, secret } = Callers.bootstrapToken
+        yield* admin.apply(AccessSubjects.bootstrapSecret)
+        const { id, secret } = AccessSubjects.bootstrapToken
         const url = program.secureUrl(image.digest)
         for (const [token, onPackage, onMetrics] of [
           [packages, 200, 403],
@@ -65,8 +72,8 @@ layer(KubeBed.layer, options)("The secure port, with access by a real API server
           [`${id}.fedcba9876543210`, 401, 401],
           ["nonsense", 401, 401],
           [`${packages}x`, 401, 401],
-          [yield* caller("may-fetch", -60), 401, 401],
-          [yield* caller("may-fetch", 600, "https://elsewhere.example"), 401, 401],
+          [yield* serviceAccountToken("may-fetch", -60), 401, 401],
+          [yield* serviceAccountToken("may-fetch", 600, "https://elsewhere.example"), 401, 401],
           [undefined, 401, 401]
         ] as const) {
           const asking = { token }
@@ -79,31 +86,31 @@ layer(KubeBed.layer, options)("The secure port, with access by a real API server
             assert.strictEqual(yield* SecureClient.statusOf(program.secureOrigin + probe, asking), 200)
           }
         }
-        const { body } = yield* SecureClient.ask(url, { token: packages })
+        const { body } = yield* SecureClient.send(url, { token: packages })
         assert.isTrue(body.equals(yield* fs.readFile(image.package.path)))
-        const part = yield* SecureClient.ask(url, { token: packages, headers: { range: "bytes=10-19" } })
+        const part = yield* SecureClient.send(url, { token: packages, headers: { range: "bytes=10-19" } })
         assert.deepStrictEqual([part.status, part.body], [206, body.subarray(10, 20)])
         const ask = (method: string) => SecureClient.statusOf(url, { token: packages, method })
         assert.strictEqual(yield* ask("HEAD"), answers.head)
         assert.strictEqual(yield* ask("POST"), answers.post)
         const log = program.lines().join("\n")
         for (const token of [packages, metrics, nothing, secret, program.token]) assert.notInclude(log, token)
-      }).pipe(Effect.scoped, shownOnFailure)
+      }).pipe(Effect.scoped, showLogsOnFailure)
     )
 
-    it.effect("lets nobody in by another path, or by headers, and says why not", () =>
+    it.effect("allows nobody through another path or by header fields, and says why", () =>
       Effect.gen(function* () {
-        const image = yield* prepared
+        const image = yield* prepareAccess
         const program = yield* start("access-paths")
         yield* grant("e2e-path", "packages", { serviceAccount: "path-allowed" })
-        const tokens: Readonly<Record<Who, string | undefined>> = {
-          allowed: yield* caller("path-allowed"),
-          denied: yield* caller("path-denied"),
+        const tokens: Readonly<Record<ClientKind, string | undefined>> = {
+          allowed: yield* serviceAccountToken("path-allowed"),
+          denied: yield* serviceAccountToken("path-denied"),
           nobody: undefined
         }
         const url = program.secureUrl(image.digest)
         const { search } = new URL(url)
-        const everyone: ReadonlyArray<Who> = ["allowed", "denied", "nobody"]
+        const everyone: ReadonlyArray<ClientKind> = ["allowed", "denied", "nobody"]
         for (const who of everyone) {
           const ask = (target: string) =>
             SecureClient.statusOf(url, { token: tokens[who], target: `${target}${search}` })
@@ -119,32 +126,32 @@ layer(KubeBed.layer, options)("The secure port, with access by a real API server
             yield* SecureClient.statusOf(url, { token: tokens[who], headers: claims }),
             expected
           )
-          // Whoever may is not asked to be someone, and the other way round.
+          // The access rule depends on the path alone, not on the token.
           assert.strictEqual(yield* ask("/healthz"), 200)
         }
-        // Decoded, it is a probe's path; the program does not decode.
+        // Its decoded form is a probe's path, but the program does not decode.
         assert.strictEqual(yield* SecureClient.statusOf(url, { target: "/%68ealthz" }), 404)
         for (const token of [tokens.denied, undefined, "nonsense"]) {
-          const { headers } = yield* SecureClient.ask(url, { token })
+          const { headers } = yield* SecureClient.send(url, { token })
           assert.strictEqual(headers["content-type"], answers.refusal.type)
           if (token !== tokens.denied) {
             assert.strictEqual(headers["www-authenticate"], answers.refusal.challenge)
           }
         }
-      }).pipe(Effect.scoped, shownOnFailure)
+      }).pipe(Effect.scoped, showLogsOnFailure)
     )
 
-    it.effect("lets in by client certificate, and its certificates are read again", () =>
+    it.effect("allows by client certificate, and reloads its certificates", () =>
       Effect.gen(function* () {
-        const image = yield* prepared
+        const image = yield* prepareAccess
         const authority = yield* Certificates.makeAuthority
-        // No root: every certificate in the file is an anchor.
+        // An intermediate authority: every certificate in the file is a trust anchor.
         const next = yield* (yield* Certificates.makeAuthority).intermediate()
-        const files = yield* putPair("tls", yield* authority.issue())
+        const files = yield* replaceKeyPair("tls", yield* authority.issue())
         const program = yield* start("access-certificates", [
           `--tls-cert-file=${files.certificate}`,
           `--tls-private-key-file=${files.key}`,
-          `--client-ca-file=${yield* put("ca.crt", authority.cert)}`
+          `--client-ca-file=${yield* replaceFile("ca.crt", authority.cert)}`
         ])
         const url = program.secureUrl(image.digest)
         yield* grant("e2e-user", "packages", { user: "e2e-user" })
@@ -171,89 +178,92 @@ layer(KubeBed.layer, options)("The secure port, with access by a real API server
         const served = { ...trusting, certificate: stranger }
         assert.strictEqual(yield* SecureClient.statusOf(url, served), 401)
         assert.strictEqual(
-          yield* SecureClient.statusOf(url, { ...served, token: yield* caller("beside") }),
+          yield* SecureClient.statusOf(url, { ...served, token: yield* serviceAccountToken("beside") }),
           200
         )
 
-        yield* put("ca.crt", next.cert)
+        yield* replaceFile("ca.crt", next.cert)
         const takesStranger = SecureClient.statusOf(url, served).pipe(
           Effect.map((status) => status === 200),
-          // A handshake that the change finds in progress is not believed: the client comes again.
+          // A handshake during the change may fail: the client retries.
           Effect.orElseSucceed(() => false)
         )
-        yield* Poll.untilTrue("the new client CA", takesStranger, { times: 50, millis: 100 })
+        yield* Eventually.isTrue("the new client CA", takesStranger, { times: 50, millis: 100 })
         const old = yield* authority.issue(user)
         assert.strictEqual(yield* SecureClient.statusOf(url, { ...trusting, certificate: old }), 401)
 
-        const before = yield* SecureClient.ask(url, served)
-        yield* putPair("tls", yield* authority.issue())
+        const before = yield* SecureClient.send(url, served)
+        yield* replaceKeyPair("tls", yield* authority.issue())
         const isRenewed = Effect.map(
-          SecureClient.ask(url, served),
+          SecureClient.send(url, served),
           ({ fingerprint }) => fingerprint !== before.fingerprint
         )
-        yield* Poll.untilTrue("the new serving certificate", isRenewed, { times: 50, millis: 100 })
-      }).pipe(Effect.scoped, shownOnFailure)
+        yield* Eventually.isTrue("the new serving certificate", isRenewed, { times: 50, millis: 100 })
+      }).pipe(Effect.scoped, showLogsOnFailure)
     )
 
-    it.effect("costs one TokenReview for 40 first requests with one token", () =>
+    it.effect("sends one TokenReview for 40 concurrent first requests with one token", () =>
       Effect.gen(function* () {
-        const image = yield* prepared
+        const image = yield* prepareAccess
         const program = yield* start("access-crowd")
         const url = program.secureUrl(image.digest)
-        const token = yield* caller("crowd")
+        const token = yield* serviceAccountToken("crowd")
         yield* grant("e2e-crowd", "packages", { serviceAccount: "crowd" })
-        const before = [yield* reviews("tokenreviews"), yield* reviews("subjectaccessreviews")] as const
+        const before = [
+          yield* reviewCount("tokenreviews"),
+          yield* reviewCount("subjectaccessreviews")
+        ] as const
         const statuses = yield* Effect.all(
           Array.from({ length: 40 }, () => SecureClient.statusOf(url, { token })),
           { concurrency: "unbounded" }
         )
         assert.deepStrictEqual(new Set(statuses), new Set([200]))
-        // The API server counts a request a moment after it was answered.
-        yield* Poll.untilTrue(
+        // The API server counts a request a moment after its response.
+        yield* Eventually.isTrue(
           "one TokenReview",
-          Effect.map(reviews("tokenreviews"), (count) => count - before[0] === 1)
+          Effect.map(reviewCount("tokenreviews"), (count) => count - before[0] === 1)
         )
-        const access = (yield* reviews("subjectaccessreviews")) - before[1]
+        const access = (yield* reviewCount("subjectaccessreviews")) - before[1]
         yield* Console.log(`40 first requests with one token: ${access} SubjectAccessReviews`)
         assert.isAtMost(access, answers.reviewsOfForty)
         assert.isAtLeast(access, 1)
-      }).pipe(Effect.scoped, shownOnFailure)
+      }).pipe(Effect.scoped, showLogsOnFailure)
     )
 
-    it.effect("serves a node that bootstraps from any of three masters, one of them down", () =>
+    it.effect("serves a bootstrapping node from any of three masters while one is down", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
         const path = yield* Path.Path
-        const { directory } = yield* TestBed
-        const { admin } = yield* KubeBed
-        const image = yield* prepared
-        yield* admin.apply(Callers.bootstrapSecret)
+        const { directory } = yield* RegistryFixture
+        const { admin } = yield* KubernetesFixture
+        const image = yield* prepareAccess
+        yield* admin.apply(AccessSubjects.bootstrapSecret)
         const [one, two] = [yield* start("access-master-1"), yield* start("access-master-2")]
         const endpoints = [
           ...[one, two].map(({ secureOrigin }) => new URL(secureOrigin).host),
           `127.0.0.1:${yield* Ports.free}`
         ]
-        const { id, secret } = Callers.bootstrapToken
+        const { id, secret } = AccessSubjects.bootstrapToken
         const content = yield* fs.readFile(image.package.path)
         for (let turn = 0; turn < 5; turn++) {
           const out = path.join(directory, `bootstrapped-${turn}`)
           yield* Command.run("python3", [bootstrapClient, `${id}.${secret}`, image.digest, out, ...endpoints])
           assert.isTrue(Buffer.from(content).equals(yield* fs.readFile(out)))
         }
-      }).pipe(Effect.scoped, shownOnFailure)
+      }).pipe(Effect.scoped, showLogsOnFailure)
     )
   })
 
-  it.effect("takes every object of manifest.yaml, strictly", () =>
+  it.effect("accepts every object of manifest.yaml under strict validation", () =>
     Effect.gen(function* () {
-      const { admin } = yield* KubeBed
-      const objects = yield* KubeCluster.objectsOf(Callers.manifestFile)
+      const { admin } = yield* KubernetesFixture
+      const objects = yield* KubeCluster.objectsOf(AccessSubjects.manifestFile)
       assert.isAbove(objects.length, 10)
       for (const object of objects) yield* admin.dryRun(object)
-      // What is not a field is refused, so that the above says something.
+      // Proves that unknown fields are refused.
       const [first = {}] = objects
       const refused = yield* Effect.flip(admin.dryRun({ ...first, spce: {} }))
       assert.match(refused.message, /spce/)
-    }).pipe(shownOnFailure)
+    }).pipe(showLogsOnFailure)
   )
 })

@@ -1,36 +1,39 @@
 import { assert, layer } from "@effect/vitest"
 import { Console, Effect } from "effect"
-import { shownOnFailure } from "../src/machine/Logs.ts"
+import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
-import * as ReviewBed from "../src/beds/ReviewBed.ts"
-import { layerParts, options } from "../src/beds/TestBed.ts"
+import * as ReviewFixture from "../src/fixtures/ReviewFixture.ts"
+import { layerPrograms, options } from "../src/fixtures/RegistryFixture.ts"
 
 const flood = 100_000
 const connections = 64
 
-layer(layerParts, options)("A flood of tokens that are no good", (it) => {
+layer(layerPrograms, options)("A flood of invalid tokens", (it) => {
   it.effect(
-    "takes 16 reviews at a time and less than 50 MiB, and hinders no caller who is known",
+    "takes at most 16 reviews at a time and less than 50 MiB, and delays no client with a cached decision",
     () =>
       Effect.gen(function* () {
-        const { asked, bundle, secureOrigin } = yield* ReviewBed.start()
-        const strangers = yield* ReviewBed.keepAlive(connections)
-        const known = yield* ReviewBed.keepAlive(connections)
-        const good = ReviewBed.ask(secureOrigin, ReviewBed.goodToken, known)
-        const idle = yield* ProcessMemory.read(bundle.pid)
+        const { counts, proxy, secureOrigin } = yield* ReviewFixture.start()
+        const strangers = yield* ReviewFixture.keepAlive(connections)
+        const known = yield* ReviewFixture.keepAlive(connections)
+        const good = ReviewFixture.requestStatus(secureOrigin, ReviewFixture.goodToken, known)
+        const idle = yield* ProcessMemory.read(proxy.pid)
         const statuses = new Map<number, number>()
         const bogus = (n: number) =>
-          Effect.map(ReviewBed.ask(secureOrigin, `bogus-${n}-${"x".repeat(800)}`, strangers), (status) => {
-            statuses.set(status, (statuses.get(status) ?? 0) + 1)
-          })
-        // What connections and first requests cost is not the flood's.
+          Effect.map(
+            ReviewFixture.requestStatus(secureOrigin, `bogus-${n}-${"x".repeat(800)}`, strangers),
+            (status) => {
+              statuses.set(status, (statuses.get(status) ?? 0) + 1)
+            }
+          )
+        // Warms up, so that the memory of code and connections is in `before`.
         assert.strictEqual(yield* good, 400)
         yield* Effect.forEach(
           Array.from({ length: 3000 }, (_, n) => -n),
           bogus,
           { concurrency: connections, discard: true }
         )
-        const before = yield* ProcessMemory.read(bundle.pid)
+        const before = yield* ProcessMemory.read(proxy.pid)
         statuses.clear()
         yield* Effect.forEach(
           Array.from({ length: flood }, (_, n) => n),
@@ -43,16 +46,16 @@ layer(layerParts, options)("A flood of tokens that are no good", (it) => {
               : bogus(n),
           { concurrency: connections, discard: true }
         )
-        const { peak } = yield* ProcessMemory.read(bundle.pid)
-        const { most, tokenReviews } = yield* asked
+        const { peak } = yield* ProcessMemory.read(proxy.pid)
+        const { mostInProgress, tokenReviews } = yield* counts
         const sizes = [idle.resident, before.resident, peak].map((size) => size.toFixed(1)).join(", ")
         yield* Console.log(
-          `${tokenReviews} TokenReviews, ${most} at most at once; MiB idle, at first, at most: ${sizes}`
+          `${tokenReviews} TokenReviews, at most ${mostInProgress} at once; MiB idle, before, peak: ${sizes}`
         )
         assert.deepStrictEqual([...statuses], [[401, flood]])
-        assert.isAtMost(most, 16)
+        assert.isAtMost(mostInProgress, 16)
         assert.isBelow(peak - before.resident, 50)
-      }).pipe(Effect.scoped, shownOnFailure),
+      }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout: 1_200_000 }
   )
 })

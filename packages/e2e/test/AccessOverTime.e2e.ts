@@ -1,32 +1,38 @@
 import { assert, layer } from "@effect/vitest"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect } from "effect"
-import { caller, grant, prepared, put, revoke } from "../src/beds/AccessBed.ts"
-import { modes } from "../src/beds/AccessMode.ts"
-import { KubeBed } from "../src/beds/KubeBed.ts"
-import { shownOnFailure } from "../src/machine/Logs.ts"
-import * as Poll from "../src/machine/Poll.ts"
+import {
+  serviceAccountToken,
+  grant,
+  prepareAccess,
+  replaceFile,
+  revoke
+} from "../src/fixtures/AccessFixture.ts"
+import { modes } from "../src/fixtures/AccessMode.ts"
+import { KubernetesFixture } from "../src/fixtures/KubernetesFixture.ts"
+import { showLogsOnFailure } from "../src/machine/Logs.ts"
+import * as Eventually from "../src/machine/Eventually.ts"
 import * as SecureClient from "../src/clients/SecureClient.ts"
-import { options } from "../src/beds/TestBed.ts"
+import { options } from "../src/fixtures/RegistryFixture.ts"
 
-const everySecond = (times: number): Poll.Attempts => ({ times, millis: 1000 })
+const everySecond = (times: number): Eventually.Attempts => ({ times, millis: 1000 })
 
-/** The program in each mode, and a way to ask all of them at once, since decisions live for minutes. */
+/** Starts the program in each mode; the result runs a body for all at once, because decisions live for minutes. */
 const started = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<string> = []) {
-  const image = yield* prepared
+  const image = yield* prepareAccess
   const programs = yield* Effect.forEach(modes, (mode, index) =>
     Effect.map(mode.start(`${name}-${index}`, args), (program) => {
-      const status = (asking: SecureClient.Asking) =>
+      const status = (asking: SecureClient.RequestOptions) =>
         SecureClient.statusOf(program.secureUrl(image.digest), asking)
       return {
         ...program,
         ...mode,
         url: program.secureUrl(image.digest),
         status,
-        is: (asking: SecureClient.Asking, wanted: number) =>
+        is: (asking: SecureClient.RequestOptions, wanted: number) =>
           Effect.map(status(asking), (found) => assert.strictEqual(found, wanted, mode.name)),
-        becomes: (what: string, asking: SecureClient.Asking, wanted: number, seconds: number) =>
-          Poll.untilTrue(
+        becomes: (what: string, asking: SecureClient.RequestOptions, wanted: number, seconds: number) =>
+          Eventually.isTrue(
             `${what}, ${mode.name}`,
             Effect.map(status(asking), (found) => found === wanted),
             everySecond(seconds)
@@ -39,18 +45,18 @@ const started = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<s
     Effect.forEach(programs, body, { concurrency: "unbounded", discard: true })
 })
 
-layer(KubeBed.layer, options)("Access over time, in both modes at once", (it) => {
+layer(KubernetesFixture.layer, options)("Access over time, in both modes at once", (it) => {
   it.effect(
-    "uses what it knows while the API server is down, and nothing else",
+    "uses cached decisions while the API server is down, and nothing else",
     () =>
       Effect.gen(function* () {
-        const { whileDown } = yield* KubeBed
+        const { whileDown } = yield* KubernetesFixture
         const authority = yield* Certificates.makeAuthority
         const each = yield* started("outage", [
-          `--client-ca-file=${yield* put("outage.crt", authority.cert)}`
+          `--client-ca-file=${yield* replaceFile("outage.crt", authority.cert)}`
         ])
-        const known = { token: yield* caller("known") }
-        const stranger = { token: yield* caller("stranger") }
+        const known = { token: yield* serviceAccountToken("known") }
+        const stranger = { token: yield* serviceAccountToken("stranger") }
         const refused = { token: "nonsense" }
         const certificate = yield* authority.issue({ commonName: "unreviewed", usage: "client" })
         yield* grant("e2e-known", "packages", { serviceAccount: "known" })
@@ -60,14 +66,14 @@ layer(KubeBed.layer, options)("Access over time, in both modes at once", (it) =>
           each(({ answers, becomes, is, metric, secureOrigin, url }) =>
             Effect.gen(function* () {
               yield* is(known, 200)
-              const unknown = yield* SecureClient.ask(url, stranger)
+              const unknown = yield* SecureClient.send(url, stranger)
               assert.strictEqual(unknown.status, answers.unknownToken)
               assert.strictEqual("retry-after" in unknown.headers, answers.unknownToken === 503)
               yield* is({ certificate }, answers.unknownAccess)
               if (answers.outlastsOutages) {
-                // Asked about again after 2 minutes, of which nobody hears; what was said stands.
-                yield* Poll.untilTrue(
-                  "a token's decision that stands in",
+                // The decision expires after 2 minutes, the review fails, and the stale decision is reused.
+                yield* Eventually.isTrue(
+                  "a stale decision of a token",
                   Effect.andThen(
                     is(known, 200),
                     Effect.map(
@@ -77,36 +83,42 @@ layer(KubeBed.layer, options)("Access over time, in both modes at once", (it) =>
                   ),
                   everySecond(150)
                 )
-              } else yield* becomes("the end of what is known", known, 401, 150)
+              } else yield* becomes("the end of the cached decision", known, 401, 150)
               yield* is(refused, 401)
               assert.strictEqual(yield* SecureClient.statusOf(`${secureOrigin}/healthz`), 200)
             })
           )
         )
         yield* each(({ becomes }) =>
-          Effect.all([becomes("the API server", stranger, 200, 30), becomes("the same", known, 200, 30)], {
-            concurrency: "unbounded",
-            discard: true
-          })
+          Effect.all(
+            [
+              becomes("the restarted API server", stranger, 200, 30),
+              becomes("the same for the other token", known, 200, 30)
+            ],
+            {
+              concurrency: "unbounded",
+              discard: true
+            }
+          )
         )
-      }).pipe(Effect.scoped, shownOnFailure),
+      }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout: 420_000 }
   )
 
   it.effect(
-    "gives a right within 30 seconds, and takes it within 5 minutes",
+    "grants a right within 30 seconds, and revokes it within 5 minutes",
     () =>
       Effect.gen(function* () {
         const each = yield* started("changes")
-        const changing = { token: yield* caller("changing") }
+        const changing = { token: yield* serviceAccountToken("changing") }
         const role = ["e2e-changing", "packages", { serviceAccount: "changing" }] as const
         yield* each(({ is }) => is(changing, 403))
         yield* grant(...role)
-        yield* each(({ becomes }) => becomes("the right", changing, 200, 35))
+        yield* each(({ becomes }) => becomes("the granted right", changing, 200, 35))
         yield* revoke(...role)
         yield* each(({ is }) => is(changing, 200))
-        yield* each(({ becomes }) => becomes("its end", changing, 403, 310))
-      }).pipe(Effect.scoped, shownOnFailure),
+        yield* each(({ becomes }) => becomes("the revoked right", changing, 403, 310))
+      }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout: 420_000 }
   )
 })

@@ -1,45 +1,45 @@
 import { assert, layer } from "@effect/vitest"
 import { Console, Effect } from "effect"
 import { requestsFor } from "../src/registries/AccessLog.ts"
-import * as Bundle from "../src/program/Bundle.ts"
+import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import { clusterPath } from "../src/program/CredentialsFile.ts"
 import * as Download from "../src/clients/Download.ts"
-import { shownOnFailure } from "../src/machine/Logs.ts"
-import * as Poll from "../src/machine/Poll.ts"
+import { showLogsOnFailure } from "../src/machine/Logs.ts"
+import * as Eventually from "../src/machine/Eventually.ts"
 import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
-import { options, TestBed } from "../src/beds/TestBed.ts"
+import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const clients = 100
 const mebibyte = 1024 * 1024
 
-layer(TestBed.layerDebian, options)("Many clients of one package that is not cached", (it) => {
-  it.effect(`give the registry one manifest and one blob request for ${clients} clients`, () =>
+layer(RegistryFixture.layerDebian, options)("Many clients of one uncached package", (it) => {
+  it.effect(`cause one manifest and one blob request for ${clients} clients`, () =>
     Effect.gen(function* () {
-      const { credentialsFile, layout, registry } = yield* TestBed
-      const bundle = yield* Bundle.start({ credentialsFile })
+      const { credentialsFile, layout, registry } = yield* RegistryFixture
+      const proxy = yield* ProxyProcess.start({ credentialsFile })
       const warmUp = yield* layout.image({ name: "warm-up", size: 20 * 1024, seed: 1 })
       const image = yield* layout.image({ name: "wanted", size: 64 * mebibyte, seed: 2 })
       yield* registry.push(layout, warmUp, clusterPath)
       yield* registry.push(layout, image, clusterPath)
-      // The first request of all is challenged, and asked twice.
-      assert.isTrue((yield* Download.compare(bundle.url(warmUp.digest), warmUp.package.path)).isSame)
+      // The first request gets a challenge and is sent twice.
+      assert.isTrue((yield* Download.compare(proxy.url(warmUp.digest), warmUp.package.path)).isSame)
       const pushRequests = registry.requests().length
-      const before = yield* ProcessMemory.read(bundle.pid)
+      const before = yield* ProcessMemory.read(proxy.pid)
 
       const downloads = yield* Effect.all(
-        Array.from({ length: clients }, () => Download.compare(bundle.url(image.digest), image.package.path)),
+        Array.from({ length: clients }, () => Download.compare(proxy.url(image.digest), image.package.path)),
         { concurrency: "unbounded" }
       )
-      const after = yield* ProcessMemory.read(bundle.pid)
+      const after = yield* ProcessMemory.read(proxy.pid)
 
       assert.isTrue(downloads.every(({ isSame, status }) => status === 200 && isSame))
       const how = downloads.map(({ cacheStatus }) => cacheStatus)
       assert.strictEqual(how.filter((status) => status === "fwd=miss; stored").length, 1)
 
-      // The registry logs a request after it was answered, in its own time.
+      // The registry logs a request some time after its response.
       const requests = () => registry.requests().slice(pushRequests)
       const seen = (digest: string) => requestsFor(requests(), digest)
-      yield* Poll.untilTrue(
+      yield* Eventually.isTrue(
         "the blob in the registry's log",
         Effect.sync(() => seen(image.package.digest).length > 0)
       )
@@ -49,9 +49,9 @@ layer(TestBed.layerDebian, options)("Many clients of one package that is not cac
       const mebibytes = (value: number) => `${value.toFixed(0)} MiB`
       yield* Console.log(
         `${clients} clients of one 64 MiB miss: ${how.filter((status) => status.endsWith("collapsed")).length} collapsed, ` +
-          `resident memory ${mebibytes(before.resident)} before, ${mebibytes(after.peak)} at most ` +
+          `resident memory ${mebibytes(before.resident)} before, ${mebibytes(after.peak)} peak ` +
           `(${mebibytes(after.peak - before.resident)} more), ${mebibytes(after.resident)} after`
       )
-    }).pipe(Effect.scoped, shownOnFailure)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 })

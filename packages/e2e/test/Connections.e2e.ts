@@ -5,13 +5,13 @@ import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegi
 import { Clock, Console, Effect, FileSystem, Path, Schedule } from "effect"
 import { HttpClient } from "effect/http"
 import { fileURLToPath } from "node:url"
-import * as Bundle from "../src/program/Bundle.ts"
+import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import * as Daemon from "../src/machine/Daemon.ts"
-import { shownOnFailure } from "../src/machine/Logs.ts"
+import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as MemoryLimit from "../src/machine/MemoryLimit.ts"
-import * as Poll from "../src/machine/Poll.ts"
+import * as Eventually from "../src/machine/Eventually.ts"
 import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
-import { layerParts, options } from "../src/beds/TestBed.ts"
+import { layerPrograms, options } from "../src/fixtures/RegistryFixture.ts"
 
 const client = (name: string): string => fileURLToPath(new URL(`../clients/${name}`, import.meta.url))
 const reviewServer = fileURLToPath(new URL("../src/servers/ReviewServer.ts", import.meta.url))
@@ -26,12 +26,12 @@ const kubeconfig = (server: string): string =>
     users: [{ name: "c", user: {} }]
   })
 
-/** How many sockets a process has open. */
+/** The number of open sockets of a process. */
 const socketsOf = Effect.fnUntraced(function* (pid: number) {
   const fs = yield* FileSystem.FileSystem
   const directory = `/proc/${pid}/fd`
   const targets = yield* Effect.forEach(yield* fs.readDirectory(directory), (fd) =>
-    // One may have been closed meanwhile.
+    // A descriptor may have been closed meanwhile.
     Effect.orElseSucceed(fs.readLink(`${directory}/${fd}`), () => "")
   )
   return targets.filter((target) => target.startsWith("socket:")).length
@@ -44,9 +44,9 @@ const seconds = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return ((yield* Clock.currentTimeMillis) - began) / 1000
   })
 
-layer(layerParts, options)("Connections", (it) => {
+layer(layerPrograms, options)("Connections", (it) => {
   it.effect(
-    "unread answers to 600 pipelines cost less than 64 MiB, keep nobody waiting, and end",
+    "unread responses to 600 pipelines take less than 64 MiB, delay no other client, and end",
     () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
@@ -56,23 +56,23 @@ layer(layerParts, options)("Connections", (it) => {
         const [, server = ""] = yield* reviews.line(/listening on (\S+)/)
         yield* fs.writeFileString(file, kubeconfig(server))
         const memoryLimit = yield* MemoryLimit.make(512)
-        yield* Console.log(`the program has ${memoryLimit.description}`)
-        const bundle = yield* Bundle.start({
+        yield* Console.log(`memory limit: ${memoryLimit.description}`)
+        const proxy = yield* ProxyProcess.start({
           args: [`--kubeconfig=${file}`, "--secure-listen-address=127.0.0.1:0"],
           command: memoryLimit.command
         })
-        const [, securePort = ""] = yield* bundle.line(/"listening","url":"https:\/\/127\.0\.0\.1:(\d+)"/)
-        const probe = seconds(HttpClient.get(`${bundle.origin}/healthz`))
+        const [, securePort = ""] = yield* proxy.line(/"listening","url":"https:\/\/127\.0\.0\.1:(\d+)"/)
+        const probe = seconds(HttpClient.get(`${proxy.origin}/healthz`))
         // What the code takes once it has run is not the flood's.
         yield* Effect.replicateEffect(probe, 300)
-        // Kernels exchange something more after up to 51 s (probes of a zero window), so that 60 s without a byte come later
-        // than 90 s, and an idle connection's 75 s too: those 75 s count from the last request.
+        // Kernels send window probes for up to 51 s, so that 60 s without a byte end after more than 90 s; the 75 s of
+        // an idle connection count from the last request.
         for (const [who, kind, port, ...token] of [
-          ["anyone", "plain", new URL(bundle.origin).port],
+          ["anyone", "plain", new URL(proxy.origin).port],
           ["strangers", "tls", securePort],
           ["callers", "tls", securePort, "a-token"]
         ] as const) {
-          const [idle, before] = [yield* socketsOf(bundle.pid), yield* ProcessMemory.read(bundle.pid)]
+          const [idle, before] = [yield* socketsOf(proxy.pid), yield* ProcessMemory.read(proxy.pid)]
           let slowest = 0
           const probing = probe.pipe(
             Effect.map((took) => {
@@ -89,30 +89,30 @@ layer(layerParts, options)("Connections", (it) => {
               ...token
             ])
             yield* flood.line(/^sent/)
-            // The clients stay: what is closed from here on is closed by the program.
+            // The clients stay connected: only the program closes connections from here on.
             return yield* seconds(
-              Poll.untilTrue(
+              Eventually.isTrue(
                 "the end of all connections",
-                Effect.map(socketsOf(bundle.pid), (sockets) => sockets <= idle + 1),
+                Effect.map(socketsOf(proxy.pid), (sockets) => sockets <= idle + 1),
                 { times: 800, millis: 200 }
               )
             )
           }).pipe(Effect.scoped, Effect.raceFirst(probing))
-          const { peak } = yield* ProcessMemory.read(bundle.pid)
+          const { peak } = yield* ProcessMemory.read(proxy.pid)
           const sizes = [before.resident, peak].map((size) => size.toFixed(1)).join(", ")
           yield* Console.log(
-            `${who}, ${kind}: all closed after ${took.toFixed(0)} s; slowest probe ${slowest} s; MiB before, at most: ${sizes}`
+            `${who}, ${kind}: all closed after ${took.toFixed(0)} s; slowest probe ${slowest} s; MiB before, peak: ${sizes}`
           )
           assert.isBelow(took, 90)
           assert.isBelow(slowest, 1)
           assert.isBelow(peak - before.resident, 64)
         }
-      }).pipe(Effect.scoped, shownOnFailure),
+      }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout: 420_000 }
   )
 
   it.effect(
-    "a client that stops is broken off, one that takes 4 KiB each 10 seconds is not",
+    "a client that stops reading is disconnected, one that reads 4 KiB every 10 seconds is not",
     () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
@@ -127,31 +127,31 @@ layer(layerParts, options)("Connections", (it) => {
           credentialsFile,
           JSON.stringify(registrySecret({ address: registry.host, path: "/own", scheme: "http" }))
         )
-        const bundle = yield* Bundle.start({ credentialsFile })
-        const url = bundle.url(digest, { path: "packages" })
+        const proxy = yield* ProxyProcess.start({ credentialsFile })
+        const url = proxy.url(digest, { path: "packages" })
         const slow = yield* Daemon.start("slow", "python3", [client("slow.py"), url, "4096", "10"])
         yield* slow.line(/^\d+$/)
-        const idle = yield* socketsOf(bundle.pid)
+        const idle = yield* socketsOf(proxy.pid)
         const stopped = yield* Daemon.start("stopped", "python3", [client("slow.py"), url, "4096", "3600"])
         yield* stopped.line(/^\d+$/)
         const took = yield* seconds(
-          Poll.untilTrue(
-            "the end of the client that stopped",
-            Effect.map(socketsOf(bundle.pid), (sockets) => sockets <= idle),
+          Eventually.isTrue(
+            "the disconnection of the client that stopped",
+            Effect.map(socketsOf(proxy.pid), (sockets) => sockets <= idle),
             { times: 900, millis: 100 }
           )
         )
-        yield* Console.log(`broken off after ${took.toFixed(0)} s`)
+        yield* Console.log(`disconnected after ${took.toFixed(0)} s`)
         assert.isAtLeast(took, 55)
         assert.isAtMost(took, 75)
-        // Each of these lines is 10 seconds after the one before.
-        yield* Poll.untilTrue(
+        // These lines are 10 seconds apart.
+        yield* Eventually.isTrue(
           "100 seconds of the slow client",
           Effect.sync(() => slow.lines().length > 10),
           { times: 900, millis: 100 }
         )
         assert.notInclude(slow.lines(), "broken")
-      }).pipe(Effect.scoped, shownOnFailure),
+      }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout: 300_000 }
   )
 })

@@ -1,82 +1,82 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Path } from "effect"
-import * as Bundle from "../src/program/Bundle.ts"
+import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import * as CredentialsFile from "../src/program/CredentialsFile.ts"
 import * as Download from "../src/clients/Download.ts"
-import { shownOnFailure } from "../src/machine/Logs.ts"
-import * as Poll from "../src/machine/Poll.ts"
+import { showLogsOnFailure } from "../src/machine/Logs.ts"
+import * as Eventually from "../src/machine/Eventually.ts"
 import { account } from "../src/registries/Registry.ts"
-import { options, TestBed } from "../src/beds/TestBed.ts"
+import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
-// What a change of a credentials file may take, looked at ten times a second.
+// A changed credentials file takes effect within this time; checked ten times a second.
 const withinFiveSeconds = { times: 50, millis: 100 }
 
 const pushed = Effect.fnUntraced(function* (name: string, seed: number) {
-  const { layout, registry } = yield* TestBed
+  const { layout, registry } = yield* RegistryFixture
   const image = yield* layout.image({ name, size: 20 * 1024, seed })
   yield* registry.push(layout, image, CredentialsFile.clusterPath)
   return image
 })
 
 const untilServed = (url: string, file: string) =>
-  Poll.untilTrue(
+  Eventually.isTrue(
     "the package, after the credentials file has changed",
     Effect.map(Download.compare(url, file), ({ isSame, status }) => status === 200 && isSame),
     withinFiveSeconds
   )
 
-layer(TestBed.layerDebian, options)("Credentials", (it) => {
-  it.effect("that are wrong are a 502 that says so, and work within five seconds of being put right", () =>
+layer(RegistryFixture.layerDebian, options)("Credentials", (it) => {
+  it.effect("that are wrong cause a 502 that says so, and work within five seconds of a correction", () =>
     Effect.gen(function* () {
       const path = yield* Path.Path
-      const { directory, registry } = yield* TestBed
+      const { directory, registry } = yield* RegistryFixture
       const image = yield* pushed("wrong-password", 1)
       const credentialsFile = path.join(directory, "wrong-password.yaml")
       const login = { ...registry.login, password: "e2e-not-the-password" }
       yield* CredentialsFile.write(credentialsFile, { ...registry, login })
-      const bundle = yield* Bundle.start({ credentialsFile })
-      const { detail, status } = yield* Download.problem(bundle.url(image.digest))
+      const proxy = yield* ProxyProcess.start({ credentialsFile })
+      const { detail, status } = yield* Download.problem(proxy.url(image.digest))
       assert.strictEqual(status, 502)
       assert.include(detail, registry.host)
       assert.match(detail, /credentials/i)
 
       yield* CredentialsFile.write(credentialsFile, registry)
-      yield* untilServed(bundle.url(image.digest), image.package.path)
+      yield* untilServed(proxy.url(image.digest), image.package.path)
 
-      const written = bundle.lines().join("\n")
+      const written = proxy.lines().join("\n")
       for (const secret of [account.password, login.password]) {
         assert.notInclude(written, secret)
         assert.notInclude(written, btoa(`${account.username}:${secret}`))
       }
-    }).pipe(Effect.scoped, shownOnFailure)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
-  it.effect("without the registry's CA are a 502 that names the certificate, until the CA is there", () =>
+  it.effect("without the registry's CA cause a 502 that names the certificate, until the CA is added", () =>
     Effect.gen(function* () {
       const path = yield* Path.Path
-      const { directory, registry } = yield* TestBed
+      const { directory, registry } = yield* RegistryFixture
       const image = yield* pushed("unknown-authority", 2)
       const credentialsFile = path.join(directory, "unknown-authority.yaml")
       yield* CredentialsFile.write(credentialsFile, { host: registry.host, login: registry.login })
-      const bundle = yield* Bundle.start({ credentialsFile })
-      const { detail, status } = yield* Download.problem(bundle.url(image.digest))
+      const proxy = yield* ProxyProcess.start({ credentialsFile })
+      const { detail, status } = yield* Download.problem(proxy.url(image.digest))
       assert.strictEqual(status, 502)
       assert.include(detail, registry.host)
       assert.match(detail, /certificate/)
 
       yield* CredentialsFile.write(credentialsFile, registry)
-      yield* untilServed(bundle.url(image.digest), image.package.path)
-    }).pipe(Effect.scoped, shownOnFailure)
+      yield* untilServed(proxy.url(image.digest), image.package.path)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
-  it.effect("that do not name the repository are a 404", () =>
+  it.effect("without the repository cause a 404", () =>
     Effect.gen(function* () {
-      const { credentialsFile } = yield* TestBed
-      const bundle = yield* Bundle.start({ credentialsFile })
-      const url = bundle.url(`sha256:${"0".repeat(64)}`, { repository: "unknown.invalid/modules" })
+      const { credentialsFile } = yield* RegistryFixture
+      const proxy = yield* ProxyProcess.start({ credentialsFile })
+      const url = proxy.url(`sha256:${"0".repeat(64)}`, { repository: "unknown.invalid/modules" })
       const { detail, status } = yield* Download.problem(url)
       assert.strictEqual(status, 404)
       assert.include(detail, "unknown.invalid/modules")
-    }).pipe(Effect.scoped, shownOnFailure)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 })

@@ -1,14 +1,14 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
 import { HttpClient } from "effect/http"
-import * as Bundle from "../src/program/Bundle.ts"
+import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import * as Command from "../src/run/Command.ts"
-import { shownOnFailure } from "../src/machine/Logs.ts"
-import { options, TestBed } from "../src/beds/TestBed.ts"
+import { showLogsOnFailure } from "../src/machine/Logs.ts"
+import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
-const { built } = Bundle
+const { built } = ProxyProcess
 
-/** Flags of V8's that make it another V8 to cached code, and ones that do not. */
+/** V8 flags that invalidate cached code, and flags that do not. */
 const nodeOptions = [
   { given: "--stack-trace-limit=5", accepted: false },
   { given: "--jitless", accepted: false },
@@ -17,7 +17,7 @@ const nodeOptions = [
 ]
 
 const credentials = Effect.gen(function* () {
-  const { directory } = yield* TestBed
+  const { directory } = yield* RegistryFixture
   const fs = yield* FileSystem.FileSystem
   const file = (yield* Path.Path).join(directory, "none.yaml")
   yield* fs.writeFileString(file, "[]")
@@ -26,20 +26,20 @@ const credentials = Effect.gen(function* () {
 
 const codeCacheLines = (lines: ReadonlyArray<string>) => lines.filter((line) => line.includes("code cache"))
 
-layer(TestBed.layerDebian, options)("The executable", (it) => {
+layer(RegistryFixture.layerDebian, options)("The executable", (it) => {
   it.effect(
-    "says version, commit, Node, platform, and that V8 took its code",
+    "prints version, commit, Node, platform, and that V8 accepted its code cache",
     Effect.fn(function* () {
       const expected = new RegExp(
         `^registry-packages-proxy \\d+\\.\\d+\\.\\d+ \\(commit [0-9a-f]{40}(\\+changes)?, executable, code cache accepted, ` +
           `Node ${process.versions.node.replaceAll(".", "\\.")}, linux-${process.arch}\\)\n$`
       )
       assert.match(yield* Command.run(built.executable, ["--version"]), expected)
-    }, shownOnFailure)
+    }, showLogsOnFailure)
   )
 
   it.effect(
-    "is the file that its checksum was printed for, and so is the script",
+    "matches its printed checksum, and so does the script",
     Effect.fn(function* () {
       const path = yield* Path.Path
       for (const file of [...Object.values(built.executables), built.script]) {
@@ -48,24 +48,24 @@ layer(TestBed.layerDebian, options)("The executable", (it) => {
         })
         assert.strictEqual(checked, `${path.basename(file)}: OK\n`)
       }
-    }, shownOnFailure)
+    }, showLogsOnFailure)
   )
 
   it.effect(
-    "has the script as it is shipped beside it, readable",
+    "contains the script that is shipped beside it, unchanged and readable",
     Effect.fn(function* () {
       const fs = yield* FileSystem.FileSystem
       const script = Buffer.from(yield* fs.readFile(built.script))
       for (const file of Object.values(built.executables)) {
         assert.isTrue(Buffer.from(yield* fs.readFile(file)).includes(script), file)
       }
-    }, shownOnFailure)
+    }, showLogsOnFailure)
   )
 
   it.effect(
-    "serves in silence where nothing is wrong, with a metric that says so",
+    "logs nothing unusual if the code cache is accepted, with a metric that says so",
     Effect.fn(function* () {
-      const program = yield* Bundle.start({ credentialsFile: yield* credentials })
+      const program = yield* ProxyProcess.start({ credentialsFile: yield* credentials })
       const metrics = yield* Effect.flatMap(HttpClient.get(`${program.origin}/metrics`), ({ text }) => text)
       assert.match(metrics, /^registry_packages_proxy_code_cache_rejected 0$/m)
       assert.deepStrictEqual(codeCacheLines(program.lines()), [])
@@ -73,13 +73,13 @@ layer(TestBed.layerDebian, options)("The executable", (it) => {
         program.lines().filter((line) => !line.startsWith("{")),
         []
       )
-    }, shownOnFailure)
+    }, showLogsOnFailure)
   )
 
   it.effect(
-    "says once in its log, and by a metric, that V8 refused its code, and serves all the same",
+    "logs once, and reports by a metric, that V8 rejected its code cache, and serves anyway",
     Effect.fn(function* () {
-      const program = yield* Bundle.start({
+      const program = yield* ProxyProcess.start({
         credentialsFile: yield* credentials,
         env: { NODE_OPTIONS: "--stack-trace-limit=5" }
       })
@@ -92,16 +92,16 @@ layer(TestBed.layerDebian, options)("The executable", (it) => {
         program.lines().filter((line) => !line.startsWith("{")),
         []
       )
-    }, shownOnFailure)
+    }, showLogsOnFailure)
   )
 
   it.effect(
-    "judges its code as V8 did: Node, told to, warns of code that was refused exactly where --version says so",
+    "reports what V8 decided: Node's own warning about rejected code appears exactly if --version says so",
     Effect.fn(function* () {
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
-      const { directory } = yield* TestBed
-      // In the place of the flag that keeps Node from printing its warning stands one of the same length.
+      const { directory } = yield* RegistryFixture
+      // Replaces the flag that suppresses Node's warning by another of the same length.
       const bytes = Buffer.from(yield* fs.readFile(built.executable))
       const flag = Buffer.from("--no-warnings")
       const at = bytes.lastIndexOf(flag)
@@ -116,19 +116,19 @@ layer(TestBed.layerDebian, options)("The executable", (it) => {
         assert.strictEqual(text.includes("Warning: Code cache data rejected"), !accepted, given)
         assert.include(text, `code cache ${accepted ? "accepted" : "rejected"}`, given)
       }
-    }, shownOnFailure)
+    }, showLogsOnFailure)
   )
 
   it.effect(
     "has no handler for SIGUSR1, which would open a debugger",
     Effect.fn(function* () {
       const fs = yield* FileSystem.FileSystem
-      const program = yield* Bundle.start({ credentialsFile: yield* credentials })
+      const program = yield* ProxyProcess.start({ credentialsFile: yield* credentials })
       const status = yield* fs.readFileString(`/proc/${program.pid}/status`)
       const [, caught = ""] = /^SigCgt:\s+([0-9a-f]+)$/m.exec(status) ?? []
       const signal = (number: number) => BigInt(`0x${caught}`) & (1n << BigInt(number - 1))
       assert.notStrictEqual(signal(15), 0n, "SIGTERM is handled")
       assert.strictEqual(signal(10), 0n)
-    }, shownOnFailure)
+    }, showLogsOnFailure)
   )
 })

@@ -1,21 +1,21 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { join } from "node:path"
-import * as Bundle from "../src/program/Bundle.ts"
+import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import * as CredentialsFile from "../src/program/CredentialsFile.ts"
 import * as Download from "../src/clients/Download.ts"
-import * as ForwardProxy from "../src/servers/ForwardProxy.ts"
-import { shownOnFailure } from "../src/machine/Logs.ts"
-import * as Poll from "../src/machine/Poll.ts"
+import * as Tinyproxy from "../src/servers/Tinyproxy.ts"
+import { showLogsOnFailure } from "../src/machine/Logs.ts"
+import * as Eventually from "../src/machine/Eventually.ts"
 import { proxiedHost } from "../src/registries/Registry.ts"
-import { options, TestBed } from "../src/beds/TestBed.ts"
+import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const mebibyte = 1024 * 1024
 const { clusterPath } = CredentialsFile
 
-/** The registry by an address that proxies are asked for. */
+/** A credentials file with a host name of the registry that proxies are used for. */
 const proxied = Effect.gen(function* () {
-  const { directory, registry } = yield* TestBed
+  const { directory, registry } = yield* RegistryFixture
   const host = registry.host.replace("127.0.0.1", proxiedHost)
   const credentialsFile = join(directory, "proxied.yaml")
   yield* CredentialsFile.write(credentialsFile, {
@@ -26,59 +26,59 @@ const proxied = Effect.gen(function* () {
   return { credentialsFile, host }
 })
 
-layer(TestBed.layerDebian, options)("A forward proxy", (it) => {
-  it.effect("tunnels what is asked of the registry, and its password is not logged", () =>
+layer(RegistryFixture.layerDebian, options)("A forward proxy", (it) => {
+  it.effect("tunnels requests to the registry, and its password is not logged", () =>
     Effect.gen(function* () {
-      const { layout, registry } = yield* TestBed
+      const { layout, registry } = yield* RegistryFixture
       const { credentialsFile, host } = yield* proxied
-      const forward = yield* ForwardProxy.start
-      const bundle = yield* Bundle.start({ credentialsFile, env: { HTTPS_PROXY: forward.url } })
+      const forward = yield* Tinyproxy.start
+      const program = yield* ProxyProcess.start({ credentialsFile, env: { HTTPS_PROXY: forward.url } })
       const image = yield* layout.image({ name: "tunnelled", size: 64 * mebibyte, seed: 1 })
       yield* registry.push(layout, image, clusterPath)
-      const pulled = yield* Download.compare(bundle.url(image.digest), image.package.path)
+      const pulled = yield* Download.compare(program.url(image.digest), image.package.path)
       assert.deepInclude(pulled, { status: 200, cacheStatus: "fwd=miss; stored", isSame: true })
-      yield* Poll.untilTrue(
+      yield* Eventually.isTrue(
         "a tunnel in tinyproxy's log",
         Effect.sync(() => forward.tunnels().length > 0)
       )
       assert.deepStrictEqual([...new Set(forward.tunnels())], [host])
-      assert.notInclude(bundle.lines().join("\n"), forward.password)
-    }).pipe(Effect.scoped, shownOnFailure)
+      assert.notInclude(program.lines().join("\n"), forward.password)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
   for (const [what, isProxied, NO_PROXY, seed] of [
-    ["what NO_PROXY names", true, `example.com,${proxiedHost}`, 2],
-    ["loopback, whatever NO_PROXY says", false, "", 3]
+    ["hosts in NO_PROXY", true, `example.com,${proxiedHost}`, 2],
+    ["loopback, with any NO_PROXY", false, "", 3]
   ] as const) {
-    it.effect(`is not asked for ${what}`, () =>
+    it.effect(`is not used for ${what}`, () =>
       Effect.gen(function* () {
-        const { layout, registry, ...bed } = yield* TestBed
+        const { layout, registry, ...bed } = yield* RegistryFixture
         const { credentialsFile } = isProxied ? yield* proxied : bed
-        const forward = yield* ForwardProxy.start
+        const forward = yield* Tinyproxy.start
         const env = { HTTPS_PROXY: forward.url, NO_PROXY }
-        const bundle = yield* Bundle.start({ credentialsFile, env })
+        const program = yield* ProxyProcess.start({ credentialsFile, env })
         const image = yield* layout.image({ name: `direct-${seed}`, size: 20 * 1024, seed })
         yield* registry.push(layout, image, clusterPath)
-        const pulled = yield* Download.compare(bundle.url(image.digest), image.package.path)
+        const pulled = yield* Download.compare(program.url(image.digest), image.package.path)
         assert.deepInclude(pulled, { status: 200, cacheStatus: "fwd=miss; stored", isSame: true })
         const probe = yield* forward.probe
-        yield* Poll.untilTrue(
+        yield* Eventually.isTrue(
           "the probe in tinyproxy's log",
           Effect.sync(() => forward.tunnels().length > 0)
         )
         assert.deepStrictEqual(forward.tunnels(), [probe])
-      }).pipe(Effect.scoped, shownOnFailure)
+      }).pipe(Effect.scoped, showLogsOnFailure)
     )
   }
 
-  it.effect("that refuses us is a 502", () =>
+  it.effect("that refuses the connection causes a 502", () =>
     Effect.gen(function* () {
       const { credentialsFile } = yield* proxied
-      const forward = yield* ForwardProxy.start
+      const forward = yield* Tinyproxy.start
       const env = { HTTPS_PROXY: forward.url.replace(forward.password, "e2e-not-the-password") }
-      const bundle = yield* Bundle.start({ credentialsFile, env })
-      const { status } = yield* Download.problem(bundle.url(`sha256:${"0".repeat(64)}`))
+      const program = yield* ProxyProcess.start({ credentialsFile, env })
+      const { status } = yield* Download.problem(program.url(`sha256:${"0".repeat(64)}`))
       assert.strictEqual(status, 502)
-    }).pipe(Effect.scoped, shownOnFailure)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 })

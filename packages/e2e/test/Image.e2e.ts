@@ -6,18 +6,18 @@ import { dockerConfig } from "@registry-packages-proxy/testkit/credential-store/
 import { Effect, FileSystem, Layer, Path, Schema } from "effect"
 import { HttpClient } from "effect/http"
 import * as Download from "../src/clients/Download.ts"
-import * as Bundle from "../src/program/Bundle.ts"
+import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import { clusterPath } from "../src/program/CredentialsFile.ts"
 import * as Command from "../src/run/Command.ts"
 import * as Container from "../src/image/Container.ts"
-import { ImageBed, source } from "../src/image/ImageBed.ts"
-import { shownOnFailure } from "../src/machine/Logs.ts"
+import { ImageFixture, source } from "../src/image/ImageFixture.ts"
+import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as ServerBuild from "../src/run/ServerBuild.ts"
-import { options, TestBed } from "../src/beds/TestBed.ts"
+import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const mib = 1024 * 1024
 
-/** Every file of the image and its mode. */
+/** Every file of the image, with its mode. */
 const files = (triple: string, loader: string): ReadonlyArray<string> =>
   [
     "etc/nsswitch.conf 444",
@@ -80,11 +80,11 @@ const signed = "registry-packages-proxy"
 
 const makeCosign = Effect.gen(function* () {
   const command = yield* ServerBuild.binary("cosign")
-  const { directory } = yield* ImageBed
+  const { directory } = yield* ImageFixture
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const env = { COSIGN_PASSWORD: "a-password", HOME: directory }
-  /** Makes a pair of keys; gives the files' common beginning. */
+  /** Creates a key pair; gives the common prefix of the files. */
   const keys = Effect.fnUntraced(function* (name: string) {
     const cwd = path.join(directory, name)
     yield* fs.makeDirectory(cwd)
@@ -94,102 +94,66 @@ const makeCosign = Effect.gen(function* () {
   return { command, env, keys }
 })
 
-layer(ImageBed.layer.pipe(Layer.provideMerge(TestBed.layerDebian)), { ...options, timeout: "5 minutes" })(
-  "The image",
-  (it) => {
-    for (const architecture of architectures) {
-      it.effect(
-        `for ${architecture} holds the executable, its libraries, certificates and licences, and nothing that can be written to`,
-        Effect.fn(function* () {
-          const { first } = yield* ImageBed
-          const root = yield* first.root(first.names[architecture])
-          const found = yield* Command.run("find", [
-            root,
-            "!",
-            "-type",
-            "d",
-            "-printf",
-            "%P %m %y %U %G %s\n"
-          ])
-          const all = found
-            .trim()
-            .split("\n")
-            .map((line) => line.split(" "))
-          assert.deepStrictEqual(
-            all.map(([path, mode]) => `${path} ${mode}`).toSorted(),
-            expected[architecture]
-          )
-          for (const [path, , type, user, group] of all) {
-            assert.deepStrictEqual([type, user, group], ["f", "0", "0"], path)
-          }
-          const size = all.reduce((sum, [, , , , , size]) => sum + Number(size), 0)
-          assert.isBelow(size, 160 * mib)
-          const folders = yield* Command.run("find", [root, "-type", "d", "-perm", "/022"])
-          assert.strictEqual(folders, "")
-        }, shownOnFailure)
-      )
-
-      it.effect(
-        `for ${architecture} has every library that a file of it needs, for that architecture`,
-        Effect.fn(function* () {
-          const path = yield* Path.Path
-          const { first } = yield* ImageBed
-          const root = yield* first.root(first.names[architecture])
-          const binaries = (expected[architecture] ?? [])
-            .map((line) => line.split(" ")[0] ?? "")
-            .filter((file) => /\.so|^registry-packages-proxy$/.test(file))
-          const names = new Set(binaries.map((file) => path.basename(file)))
-          for (const file of binaries) {
-            const text = yield* Command.run("readelf", ["-h", "-d", path.join(root, file)])
-            assert.match(text, machines[architecture], file)
-            const needed = [...text.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name = ""]) => name)
-            assert.deepStrictEqual(
-              needed.filter((name) => !names.has(name)),
-              [],
-              file
-            )
-          }
-        }, shownOnFailure)
-      )
-    }
+layer(ImageFixture.layer.pipe(Layer.provideMerge(RegistryFixture.layerDebian)), {
+  ...options,
+  timeout: "5 minutes"
+})("The image", (it) => {
+  for (const architecture of architectures) {
+    it.effect(
+      `for ${architecture} contains the executable, its libraries, certificates and licences, and nothing writable`,
+      Effect.fn(function* () {
+        const { first } = yield* ImageFixture
+        const root = yield* first.root(first.names[architecture])
+        const found = yield* Command.run("find", [root, "!", "-type", "d", "-printf", "%P %m %y %U %G %s\n"])
+        const all = found
+          .trim()
+          .split("\n")
+          .map((line) => line.split(" "))
+        assert.deepStrictEqual(
+          all.map(([path, mode]) => `${path} ${mode}`).toSorted(),
+          expected[architecture]
+        )
+        for (const [path, , type, user, group] of all) {
+          assert.deepStrictEqual([type, user, group], ["f", "0", "0"], path)
+        }
+        const size = all.reduce((sum, [, , , , , size]) => sum + Number(size), 0)
+        assert.isBelow(size, 160 * mib)
+        const folders = yield* Command.run("find", [root, "-type", "d", "-perm", "/022"])
+        assert.strictEqual(folders, "")
+      }, showLogsOnFailure)
+    )
 
     it.effect(
-      "is an index of both architectures that says what it was made from, each run by a number as a user",
+      `for ${architecture} has every library that its files need, for that architecture`,
       Effect.fn(function* () {
-        const fs = yield* FileSystem.FileSystem
         const path = yield* Path.Path
-        const { first } = yield* ImageBed
-        const blob = (digest: string) =>
-          fs.readFileString(path.join(first.layout, "blobs/sha256", digest.slice("sha256:".length)))
-        const layout = yield* decodeIndex(yield* fs.readFileString(path.join(first.layout, "index.json")))
-        assert.deepStrictEqual(
-          layout.manifests.map(({ digest }) => digest),
-          [first.digest]
-        )
-        const index = yield* decodeIndex(yield* blob(first.digest))
-        assert.deepInclude(index.annotations, annotations)
-        assert.deepStrictEqual(
-          index.manifests.map(({ platform }) => platform),
-          architectures.map((architecture) => ({ os: "linux", architecture }))
-        )
-        for (const { digest, platform } of index.manifests) {
-          const manifest = yield* decodeManifest(yield* blob(digest))
-          assert.deepInclude(manifest.annotations, annotations)
-          const { architecture, config } = yield* decodeConfig(yield* blob(manifest.config.digest))
-          assert.strictEqual(architecture, platform?.architecture)
-          assert.deepStrictEqual(config, { User: "64535:64535", Entrypoint: ["/registry-packages-proxy"] })
+        const { first } = yield* ImageFixture
+        const root = yield* first.root(first.names[architecture])
+        const binaries = (expected[architecture] ?? [])
+          .map((line) => line.split(" ")[0] ?? "")
+          .filter((file) => /\.so|^registry-packages-proxy$/.test(file))
+        const names = new Set(binaries.map((file) => path.basename(file)))
+        for (const file of binaries) {
+          const text = yield* Command.run("readelf", ["-h", "-d", path.join(root, file)])
+          assert.match(text, machines[architecture], file)
+          const needed = [...text.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name = ""]) => name)
+          assert.deepStrictEqual(
+            needed.filter((name) => !names.has(name)),
+            [],
+            file
+          )
         }
-      }, shownOnFailure)
+      }, showLogsOnFailure)
     )
 
     it.effect(
       "is the same when it is built again elsewhere",
       Effect.fn(function* () {
-        const { build, first } = yield* ImageBed
+        const { build, first } = yield* ImageFixture
         const again = yield* build("again")
         assert.strictEqual(again.digest, first.digest)
         assert.strictEqual(yield* Command.run("diff", ["--recursive", first.layout, again.layout]), "")
-      }, shownOnFailure)
+      }, showLogsOnFailure)
     )
 
     for (const user of [64535, 1000]) {
@@ -198,7 +162,7 @@ layer(ImageBed.layer.pipe(Layer.provideMerge(TestBed.layerDebian)), { ...options
         Effect.fn(function* () {
           const fs = yield* FileSystem.FileSystem
           const path = yield* Path.Path
-          const { directory, first } = yield* ImageBed
+          const { directory, first } = yield* ImageFixture
           const [cache, credentials] = ["cache", "credentials"].map((name) =>
             path.join(directory, `${name}-${user}`)
           )
@@ -207,7 +171,7 @@ layer(ImageBed.layer.pipe(Layer.provideMerge(TestBed.layerDebian)), { ...options
           yield* fs.writeFileString(path.join(credentials, "credentials.yaml"), "[]")
           const program = yield* Container.start({
             name: `image-${user}`,
-            root: yield* first.root(first.names[Bundle.built.architecture]),
+            root: yield* first.root(first.names[ProxyProcess.built.architecture]),
             cache,
             credentials,
             user,
@@ -224,7 +188,7 @@ layer(ImageBed.layer.pipe(Layer.provideMerge(TestBed.layerDebian)), { ...options
           assert.match(status, /^CapEff:\s+0+$/m)
           assert.isTrue(yield* fs.exists(path.join(cache, "blobs")))
           assert.strictEqual(yield* program.stop(), 0)
-        }, shownOnFailure)
+        }, showLogsOnFailure)
       )
     }
 
@@ -232,8 +196,8 @@ layer(ImageBed.layer.pipe(Layer.provideMerge(TestBed.layerDebian)), { ...options
       "for arm64 pulls a package and serves it, on an emulated processor",
       Effect.fn(function* () {
         const path = yield* Path.Path
-        const { first } = yield* ImageBed
-        const { credentialsFile, layout, registry } = yield* TestBed
+        const { first } = yield* ImageFixture
+        const { credentialsFile, layout, registry } = yield* RegistryFixture
         const image = yield* layout.image({ name: "arm64", size: 3 * mib, seed: 64 })
         yield* registry.push(layout, image, clusterPath)
         const root = yield* first.root(first.names.arm64)
@@ -244,13 +208,13 @@ layer(ImageBed.layer.pipe(Layer.provideMerge(TestBed.layerDebian)), { ...options
           yield* Command.run(...command("", ["--version"])),
           /executable without code cache, .*linux-arm64/
         )
-        const program = yield* Bundle.start({ credentialsFile, command })
+        const program = yield* ProxyProcess.start({ credentialsFile, command })
         for (const cacheStatus of ["fwd=miss; stored", "hit"]) {
           const served = yield* Download.compare(program.url(image.digest), image.package.path)
           assert.deepInclude(served, { status: 200, cacheStatus, isSame: true })
         }
         assert.strictEqual(yield* program.stop(), 0)
-      }, shownOnFailure)
+      }, showLogsOnFailure)
     )
 
     it.effect(
@@ -258,8 +222,8 @@ layer(ImageBed.layer.pipe(Layer.provideMerge(TestBed.layerDebian)), { ...options
       Effect.fn(function* () {
         const fs = yield* FileSystem.FileSystem
         const path = yield* Path.Path
-        const { directory, first } = yield* ImageBed
-        const { registry } = yield* TestBed
+        const { directory, first } = yield* ImageFixture
+        const { registry } = yield* RegistryFixture
         const { command, env, keys } = yield* makeCosign
         // By these clients written in Go find its CA and the password.
         const trusted = path.join(directory, "trusted.crt")
@@ -291,7 +255,148 @@ layer(ImageBed.layer.pipe(Layer.provideMerge(TestBed.layerDebian)), { ...options
         const index = yield* decodeIndex(yield* fs.readFileString(path.join(signature, "index.json")))
         const unsigned = yield* Effect.flip(verify(own, index.manifests[0]?.digest ?? ""))
         assert.include(unsigned.message, "no signatures found")
-      }, shownOnFailure)
+      }, showLogsOnFailure)
     )
   }
-)
+
+  it.effect(
+    "is an index of both architectures with its source in annotations, each with a numeric user",
+    Effect.fn(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const { first } = yield* ImageFixture
+      const blob = (digest: string) =>
+        fs.readFileString(path.join(first.layout, "blobs/sha256", digest.slice("sha256:".length)))
+      const layout = yield* decodeIndex(yield* fs.readFileString(path.join(first.layout, "index.json")))
+      assert.deepStrictEqual(
+        layout.manifests.map(({ digest }) => digest),
+        [first.digest]
+      )
+      const index = yield* decodeIndex(yield* blob(first.digest))
+      assert.deepInclude(index.annotations, annotations)
+      assert.deepStrictEqual(
+        index.manifests.map(({ platform }) => platform),
+        architectures.map((architecture) => ({ os: "linux", architecture }))
+      )
+      for (const { digest, platform } of index.manifests) {
+        const manifest = yield* decodeManifest(yield* blob(digest))
+        assert.deepInclude(manifest.annotations, annotations)
+        const { architecture, config } = yield* decodeConfig(yield* blob(manifest.config.digest))
+        assert.strictEqual(architecture, platform?.architecture)
+        assert.deepStrictEqual(config, { User: "64535:64535", Entrypoint: ["/registry-packages-proxy"] })
+      }
+    }, showLogsOnFailure)
+  )
+
+  it.effect(
+    "is reproducible in another directory",
+    Effect.fn(function* () {
+      const { build, first } = yield* ImageFixture
+      const again = yield* build("again")
+      assert.strictEqual(again.digest, first.digest)
+      assert.strictEqual(yield* Command.run("diff", ["--recursive", first.layout, again.layout]), "")
+    }, showLogsOnFailure)
+  )
+
+  for (const user of [64535, 1000]) {
+    it.effect(
+      `serves as user ${user} on a read-only root`,
+      Effect.fn(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const { directory, first } = yield* ImageFixture
+        const [cache, credentials] = ["cache", "credentials"].map((name) =>
+          path.join(directory, `${name}-${user}`)
+        )
+        if (cache === undefined || credentials === undefined) return
+        for (const made of [cache, credentials]) yield* fs.makeDirectory(made)
+        yield* fs.writeFileString(path.join(credentials, "credentials.yaml"), "[]")
+        const program = yield* Container.start({
+          name: `image-${user}`,
+          root: yield* first.root(first.names[ProxyProcess.built.architecture]),
+          cache,
+          credentials,
+          user,
+          args: [
+            "--listen-address=127.0.0.1:0",
+            "--cache-directory=/cache",
+            "--credentials-file=/credentials/credentials.yaml"
+          ]
+        })
+        const [, origin = ""] = yield* program.line(/Listening on (http:\/\/127\.0\.0\.1:\d+)/)
+        assert.strictEqual((yield* HttpClient.get(`${origin}/readyz`)).status, 200)
+        const status = yield* fs.readFileString(`/proc/${program.pid}/status`)
+        assert.match(status, new RegExp(`^Uid:(\\s+${user}){4}$`, "m"))
+        assert.match(status, /^CapEff:\s+0+$/m)
+        assert.isTrue(yield* fs.exists(path.join(cache, "blobs")))
+        assert.strictEqual(yield* program.stop(), 0)
+      }, showLogsOnFailure)
+    )
+  }
+
+  it.effect(
+    "for arm64 pulls and serves a package on an emulated processor",
+    Effect.fn(function* () {
+      const path = yield* Path.Path
+      const { first } = yield* ImageFixture
+      const { credentialsFile, layout, registry } = yield* RegistryFixture
+      const image = yield* layout.image({ name: "arm64", size: 3 * mib, seed: 64 })
+      yield* registry.push(layout, image, clusterPath)
+      const root = yield* first.root(first.names.arm64)
+      const emulated = ["-L", root, path.join(root, "registry-packages-proxy")]
+      const command = (_: string, args: ReadonlyArray<string>) =>
+        ["qemu-aarch64-static", [...emulated, ...args]] as const
+      assert.match(
+        yield* Command.run(...command("", ["--version"])),
+        /executable without code cache, .*linux-arm64/
+      )
+      const program = yield* ProxyProcess.start({ credentialsFile, command })
+      for (const cacheStatus of ["fwd=miss; stored", "hit"]) {
+        const served = yield* Download.compare(program.url(image.digest), image.package.path)
+        assert.deepInclude(served, { status: 200, cacheStatus, isSame: true })
+      }
+      assert.strictEqual(yield* program.stop(), 0)
+    }, showLogsOnFailure)
+  )
+
+  it.effect(
+    "is signed in its layout, and cosign verifies it in a registry, offline and with the right key only",
+    Effect.fn(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const { directory, first } = yield* ImageFixture
+      const { registry } = yield* RegistryFixture
+      const { command, env, keys } = yield* makeCosign
+      // Go clients find its CA and password through these variables.
+      const trusted = path.join(directory, "trusted.crt")
+      yield* fs.writeFileString(trusted, registry.ca)
+      yield* fs.writeFileString(path.join(directory, "config.json"), dockerConfig(registry.login))
+      const variables = { SSL_CERT_FILE: trusted, DOCKER_CONFIG: directory }
+      const [own, other] = [yield* keys("own"), yield* keys("other")]
+      const signature = path.join(directory, "signature")
+      const cosign = Cosign.make({ command, key: `${own}.key`, password: env.COSIGN_PASSWORD })
+      yield* Effect.promise(() => ImageSignature.write(cosign, signature, first.digest, signed))
+      yield* registry.push({ directory: first.layout }, { name: source.version }, signed)
+      yield* registry.push({ directory: signature }, { name: ImageSignature.tagOf(first.digest) }, signed)
+      const verify = (key: string, digest: string) =>
+        Command.run(
+          command,
+          [
+            "verify",
+            `--key=${key}.pub`,
+            "--offline",
+            "--insecure-ignore-tlog=true",
+            `${registry.host}/${signed}@${digest}`
+          ],
+          { env: { ...env, ...variables } }
+        )
+      assert.include(yield* verify(own, first.digest), first.digest)
+      const wrongKey = yield* Effect.flip(verify(other, first.digest))
+      assert.include(wrongKey.message, "no matching signatures")
+      // An unsigned image in the same registry.
+      const index = yield* decodeIndex(yield* fs.readFileString(path.join(signature, "index.json")))
+      const unsigned = yield* Effect.flip(verify(own, index.manifests[0]?.digest ?? ""))
+      assert.include(unsigned.message, "no signatures found")
+    }, showLogsOnFailure)
+  )
+})

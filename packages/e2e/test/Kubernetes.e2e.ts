@@ -2,48 +2,53 @@ import { assert, layer } from "@effect/vitest"
 import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
 import { kubeconfig } from "@registry-packages-proxy/kubernetes/ClusterLocation"
 import { ApiServer } from "@registry-packages-proxy/kubernetes/ApiServer"
-import { KubeApiAdmin, suite } from "@registry-packages-proxy/testkit/kubernetes/KubeApiSuite"
+import { KubernetesApiAdmin, suite } from "@registry-packages-proxy/testkit/kubernetes/KubernetesApiSuite"
 import { Clock, Console, Effect, Layer, Redacted } from "effect"
 import * as Download from "../src/clients/Download.ts"
-import { KubeBed, loginWith, startProgram, wrongPasswords } from "../src/beds/KubeBed.ts"
+import {
+  KubernetesFixture,
+  loginWith,
+  startProgram,
+  wrongPasswords
+} from "../src/fixtures/KubernetesFixture.ts"
 import * as KubeCluster from "../src/servers/KubeCluster.ts"
 import { moduleSource, registrySecret } from "../src/servers/KubeObjects.ts"
-import { shownOnFailure } from "../src/machine/Logs.ts"
-import * as Poll from "../src/machine/Poll.ts"
+import { showLogsOnFailure } from "../src/machine/Logs.ts"
+import * as Eventually from "../src/machine/Eventually.ts"
 import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
-import { options, TestBed } from "../src/beds/TestBed.ts"
+import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
-/** For what the program is to do within a second. */
+/** Changes that the program must follow within a second. */
 const withinASecond = { times: 100, millis: 10 }
 
-/** For what it does once a backoff of at most a minute has passed. */
+/** Changes that it follows after a backoff of at most a minute. */
 const withinTwoMinutes = { times: 600, millis: 200 }
 
 const pushed = Effect.fnUntraced(function* (name: string, seed: number, repository: string) {
-  const { layout, registry } = yield* TestBed
+  const { layout, registry } = yield* RegistryFixture
   const image = yield* layout.image({ name, size: 20 * 1024, seed })
   yield* registry.push(layout, image, repository)
   return image
 })
 
-const statusIs = (url: string, status: number, attempts?: Poll.Attempts) =>
-  Poll.untilTrue(
+const statusIs = (url: string, status: number, attempts?: Eventually.Attempts) =>
+  Eventually.isTrue(
     `${status} from ${url}`,
     Effect.map(Download.statusOf(url), (found) => found === status),
     attempts
   )
 
-const source = Effect.map(TestBed, ({ registry: { ca, host } }) => (password?: string) => ({
+const source = Effect.map(RegistryFixture, ({ registry: { ca, host } }) => (password?: string) => ({
   host,
   ca,
   login: loginWith(host, password)
 }))
 
-layer(KubeBed.layer, options)("Kubernetes", (it) => {
-  it.effect("serves a package within a second of its ModuleSource, and not when that is gone", () =>
+layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
+  it.effect("serves a package within a second of its ModuleSource, and no more after its deletion", () =>
     Effect.gen(function* () {
-      const { admin } = yield* KubeBed
-      const { registry } = yield* TestBed
+      const { admin } = yield* KubernetesFixture
+      const { registry } = yield* RegistryFixture
       const at = yield* source
       const images = yield* Effect.forEach([1, 2, 3, 4], (seed) => pushed(`module-${seed}`, seed, "one"))
       const program = yield* startProgram("modules")
@@ -65,7 +70,7 @@ layer(KubeBed.layer, options)("Kubernetes", (it) => {
       assert.deepInclude(pulled, { status: 200, isSame: true })
 
       yield* admin.apply(moduleSource("one", "one", at(wrongPasswords[0])))
-      yield* program.said(`"object read","object":"ModuleSource one"`, 2)
+      yield* program.logged(`"object read","object":"ModuleSource one"`, 2)
       const refused = yield* Download.problem(second ?? "")
       assert.strictEqual(refused.status, 502)
       assert.match(refused.detail, /credentials/)
@@ -74,18 +79,18 @@ layer(KubeBed.layer, options)("Kubernetes", (it) => {
       yield* statusIs(third ?? "", 200, withinASecond)
 
       yield* admin.remove(moduleSource("one", "one", at()))
-      yield* program.said(`"object deleted","object":"ModuleSource one"`)
+      yield* program.logged(`"object deleted","object":"ModuleSource one"`)
       assert.strictEqual(yield* Download.statusOf(fourth ?? ""), 404)
       assert.strictEqual(yield* Download.statusOf(first ?? ""), 200, "a cached package stays")
       assert.deepStrictEqual(yield* program.leaks(), [])
-    }).pipe(Effect.scoped, shownOnFailure)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
   it.effect(
-    "takes the Secret when it comes, its new passwords when it is rotated, and does without it again",
+    "reads the Secret when it is created, its new passwords when it is rotated, and runs without it again",
     () =>
       Effect.gen(function* () {
-        const { admin } = yield* KubeBed
+        const { admin } = yield* KubernetesFixture
         const at = yield* source
         const images = yield* Effect.forEach([11, 12, 13, 14], (seed) => pushed(`own-${seed}`, seed, "sys"))
         const program = yield* startProgram("secret")
@@ -94,19 +99,19 @@ layer(KubeBed.layer, options)("Kubernetes", (it) => {
         yield* admin.apply(registrySecret("sys", at()))
         yield* statusIs(first ?? "", 200, withinASecond)
         yield* admin.apply(registrySecret("sys", at(wrongPasswords[1])))
-        yield* program.said(`"object read","object":"Secret d8-system/deckhouse-registry"`, 2)
+        yield* program.logged(`"object read","object":"Secret d8-system/deckhouse-registry"`, 2)
         yield* statusIs(second ?? "", 502)
         yield* admin.apply(registrySecret("sys", at()))
         yield* statusIs(third ?? "", 200, withinASecond)
         yield* admin.remove(registrySecret("sys", at()))
         yield* statusIs(fourth ?? "", 404, withinASecond)
         assert.deepStrictEqual(yield* program.leaks(), [])
-      }).pipe(Effect.scoped, shownOnFailure)
+      }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
-  it.effect("follows 500 ModuleSources", () =>
+  it.effect("tracks 500 ModuleSources", () =>
     Effect.gen(function* () {
-      const { admin } = yield* KubeBed
+      const { admin } = yield* KubernetesFixture
       const at = yield* source
       const program = yield* startProgram("many")
       const before = yield* ProcessMemory.read(program.pid)
@@ -114,34 +119,34 @@ layer(KubeBed.layer, options)("Kubernetes", (it) => {
         moduleSource(`many-${index}`, `many/m${index}`, at())
       )
       yield* Effect.forEach(many, admin.apply, { concurrency: 8, discard: true })
-      yield* Poll.untilTrue(
+      yield* Eventually.isTrue(
         "500 sources",
         Effect.map(program.metric("registry_packages_proxy_sources_known"), (known) => known === 500)
       )
       const after = yield* ProcessMemory.read(program.pid)
       yield* Console.log(
-        `500 ModuleSources: resident ${before.resident.toFixed(1)} MiB before, ${after.resident.toFixed(1)} after, ${after.peak.toFixed(1)} at most`
+        `500 ModuleSources: resident ${before.resident.toFixed(1)} MiB before, ${after.resident.toFixed(1)} after, ${after.peak.toFixed(1)} peak`
       )
       assert.isBelow(after.peak - before.resident, 100)
       const listed = yield* startProgram("many-listed")
       assert.strictEqual(yield* listed.metric("registry_packages_proxy_sources_known"), 500)
       yield* Effect.forEach(many, admin.remove, { concurrency: 8, discard: true })
       for (const one of [program, listed]) {
-        yield* Poll.untilTrue(
+        yield* Eventually.isTrue(
           "no source",
           Effect.map(one.metric("registry_packages_proxy_sources_known"), (known) => known === 0)
         )
         assert.deepStrictEqual(yield* one.leaks(), [])
       }
-    }).pipe(Effect.scoped, shownOnFailure)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
   it.effect(
-    "serves on while the API server is down for a minute, and finds what changed though its history is gone",
+    "keeps serving while the API server is down for a minute, and finds the changes although the history was compacted",
     () =>
       Effect.gen(function* () {
-        const cluster = yield* KubeBed
-        const { registry } = yield* TestBed
+        const cluster = yield* KubernetesFixture
+        const { registry } = yield* RegistryFixture
         const at = yield* source
         const images = yield* Effect.forEach([21, 22, 23], (seed) => pushed(`down-${seed}`, seed, "stays"))
         const added = yield* pushed("down-added", 24, "added")
@@ -156,7 +161,7 @@ layer(KubeBed.layer, options)("Kubernetes", (it) => {
         })
         yield* cluster.whileDown(
           Effect.gen(function* () {
-            yield* cluster.elsewhere((admin) =>
+            yield* cluster.throughAnotherServer((admin) =>
               Effect.gen(function* () {
                 yield* admin.apply(moduleSource("added", "added", at()))
                 yield* admin.remove(moduleSource("goes", "goes", at()))
@@ -165,7 +170,7 @@ layer(KubeBed.layer, options)("Kubernetes", (it) => {
             yield* cluster.compact
             yield* Effect.sleep("60 seconds")
             yield* statusIs(second ?? "", 200, withinASecond)
-            // It may have been made meanwhile, for all the program knows.
+            // It may have been created meanwhile; the program cannot know.
             const unknown = program.url(added.digest, { repository: `${registry.host}/added` })
             assert.strictEqual((yield* Download.problem(unknown)).status, 503)
           })
@@ -175,7 +180,7 @@ layer(KubeBed.layer, options)("Kubernetes", (it) => {
           200,
           withinTwoMinutes
         )
-        // Once the Secret's watch is there again too, which has a backoff of its own.
+        // Waits for the Secret's watch too, which has its own backoff.
         yield* statusIs(gone, 404, withinTwoMinutes)
         yield* statusIs(third ?? "", 200)
         assert.match(
@@ -185,16 +190,16 @@ layer(KubeBed.layer, options)("Kubernetes", (it) => {
         )
         for (const name of ["stays", "added"]) yield* cluster.admin.remove(moduleSource(name, name, at()))
         assert.deepStrictEqual(yield* program.leaks(), [])
-      }).pipe(Effect.scoped, shownOnFailure),
+      }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout: 400_000 }
   )
 
   it.effect(
-    "says that RBAC does not let it, serves what it knows, and heals when RBAC does again",
+    "logs that RBAC denies it, serves what it knows, and recovers when RBAC allows it again",
     () =>
       Effect.gen(function* () {
-        const cluster = yield* KubeBed
-        const { registry } = yield* TestBed
+        const cluster = yield* KubernetesFixture
+        const { registry } = yield* RegistryFixture
         const at = yield* source
         const known = yield* pushed("rbac-known", 31, "known")
         const later = yield* pushed("rbac-later", 32, "later")
@@ -205,7 +210,7 @@ layer(KubeBed.layer, options)("Kubernetes", (it) => {
         )
         assert.isDefined(binding)
         yield* cluster.admin.remove(binding)
-        // A watch that is open stays so; the API server that ends makes it ask again.
+        // An open watch survives; the restart of the API server makes the program ask again.
         yield* cluster.whileDown(Effect.void)
         yield* program.line(/RBAC does not allow us to list and watch modulesources\.deckhouse\.io/)
         yield* cluster.admin.apply(moduleSource("later", "later", at()))
@@ -218,16 +223,16 @@ layer(KubeBed.layer, options)("Kubernetes", (it) => {
         assert.lengthOf(told, 1)
         for (const name of ["known", "later"]) yield* cluster.admin.remove(moduleSource(name, name, at()))
         assert.deepStrictEqual(yield* program.leaks(), [])
-      }).pipe(Effect.scoped, shownOnFailure),
+      }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout: 400_000 }
   )
 
   it.effect(
-    "goes on with the token that its file holds now, when the one it began with has expired",
+    "uses the current token of its file when the first one has expired",
     () =>
       Effect.gen(function* () {
-        const cluster = yield* KubeBed
-        const { registry } = yield* TestBed
+        const cluster = yield* KubernetesFixture
+        const { registry } = yield* RegistryFixture
         const at = yield* source
         const image = yield* pushed("rotated", 41, "rotated")
         const program = yield* startProgram("token", { lifetimeSeconds: 20 })
@@ -241,7 +246,7 @@ layer(KubeBed.layer, options)("Kubernetes", (it) => {
         assert.isEmpty(program.lines().filter((line) => line.includes("it rejects our credentials")))
         yield* cluster.admin.remove(moduleSource("rotated", "rotated", at()))
         assert.deepStrictEqual(yield* program.leaks([next]), [])
-      }).pipe(Effect.scoped, shownOnFailure),
+      }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout: 400_000 }
   )
 })
@@ -252,7 +257,7 @@ suite(
   "kube-apiserver",
   Layer.unwrap(
     Effect.gen(function* () {
-      const cluster = yield* KubeBed
+      const cluster = yield* KubernetesFixture
       const subjects = [{ kind: "ServiceAccount", ...reader }]
       const role = { apiVersion: "rbac.authorization.k8s.io/v1", metadata: reader }
       yield* Effect.forEach(
@@ -276,7 +281,7 @@ suite(
         data
       })
       return Layer.merge(
-        Layer.succeed(KubeApiAdmin, {
+        Layer.succeed(KubernetesApiAdmin, {
           apply: (name, data) => Effect.orDie(cluster.admin.apply(configMap(name, data))),
           remove: (name) => Effect.orDie(cluster.admin.remove(configMap(name))),
           token: Effect.map(Effect.orDie(cluster.tokenOf(reader)), (token) => Redacted.make(token)),
@@ -287,5 +292,5 @@ suite(
         )
       )
     })
-  ).pipe(Layer.provide(KubeBed.layer))
+  ).pipe(Layer.provide(KubernetesFixture.layer))
 )

@@ -31,7 +31,7 @@ const read = (name: string): ReadonlyArray<Manifest> =>
 
 const manifest = read("manifest.yaml")
 
-/** The subjects that manifest.yaml gives a role to, `namespace/name` for service accounts. */
+/** The subjects of a role in manifest.yaml; service accounts as `namespace/name`. */
 const subjectsOf = (role: string): ReadonlyArray<string> =>
   manifest
     .filter(({ kind, roleRef }) => kind === "RoleBinding" && roleRef?.name === role)
@@ -39,13 +39,13 @@ const subjectsOf = (role: string): ReadonlyArray<string> =>
     .map(({ kind, name, namespace }) => `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`)
 
 describe("manifest.yaml", () => {
-  it("has every object of rbac.yaml as it is there", () => {
+  it("contains every object of rbac.yaml unchanged", () => {
     const own = read("rbac.yaml")
     assert.isAbove(own.length, 3)
     for (const object of own) assert.deepInclude(manifest, object)
   })
 
-  it("has a role for each right that the secure port asks for", () => {
+  it("has a role for each right that the secure port checks", () => {
     for (const { access: rule } of Object.values(routes)) {
       if (rule === "anonymous") continue
       const wanted: Rule = {
@@ -64,7 +64,7 @@ describe("manifest.yaml", () => {
     }
   })
 
-  it("gives the right to packages to the account whose token clients use, and to bootstrapping and other nodes", () => {
+  it("grants packages to the clients' account, and to bootstrapping and other nodes", () => {
     assert.deepStrictEqual(subjectsOf("access-to-registry-packages-proxy-from-http"), [
       "ServiceAccount d8-cloud-instance-manager/registry-packages-proxy",
       "Group system:bootstrappers:d8-node-manager",
@@ -72,14 +72,14 @@ describe("manifest.yaml", () => {
     ])
   })
 
-  it("gives the right to metrics to those who collect them, and to nobody else", () => {
+  it("grants metrics to their collectors and to nobody else", () => {
     assert.deepStrictEqual(subjectsOf("access-to-registry-packages-proxy"), [
       "User d8-monitoring:scraper",
       "ServiceAccount d8-monitoring/prometheus"
     ])
   })
 
-  it("lets the program follow the kinds of objects it reads, ask two kinds of questions, and nothing else", () => {
+  it("lets the program watch the kinds of objects that it reads, create two kinds of reviews, and nothing else", () => {
     const reviews: ReadonlyArray<Rule & { readonly namespace?: string }> = [
       { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] },
       { apiGroups: ["authorization.k8s.io"], resources: ["subjectaccessreviews"], verbs: ["create"] }

@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Context, Effect, FileSystem, Layer, Path } from "effect"
 import { load } from "js-yaml"
 import { fileURLToPath } from "node:url"
-import { layerParts, options } from "../src/beds/TestBed.ts"
+import { layerPrograms, options } from "../src/fixtures/RegistryFixture.ts"
 import * as Command from "../src/run/Command.ts"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
@@ -21,7 +21,7 @@ const tsconfig = {
   include: ["src", "test", "vitest.config.ts"]
 }
 
-/** What the examples need beside the packages; whoever composes a program chooses these versions. */
+/** The other packages that the examples need; users choose their versions. */
 const others = ["effect", "@effect/platform-node", "typescript", "@types/node", "vitest", "@effect/vitest"]
 
 const makeConsumer = Effect.gen(function* () {
@@ -53,7 +53,7 @@ const makeConsumer = Effect.gen(function* () {
   return { cwd }
 })
 
-/** A folder outside the checkout, into which npm installed the packed packages; the examples are its own files. */
+/** A directory outside the checkout with the examples, into which npm installed the packed packages. */
 class Consumer extends Context.Service<Consumer, Effect.Success<typeof makeConsumer>>()(
   "@registry-packages-proxy/e2e/Packages/Consumer"
 ) {
@@ -65,14 +65,14 @@ const run = (command: string, ...args: ReadonlyArray<string>) =>
 
 const node = (...args: ReadonlyArray<string>) => run(process.execPath, ...args)
 
-layer(Layer.provideMerge(Consumer.layer, layerParts), options)(
+layer(Layer.provideMerge(Consumer.layer, layerPrograms), options)(
   "The packages, installed by npm alone",
   (it) => {
-    it.effect("have types that plain tsc checks, those of what they depend on included", () =>
+    it.effect("have types that plain tsc accepts, dependencies included", () =>
       Effect.map(run("node_modules/.bin/tsc"), (output) => assert.strictEqual(output, ""))
     )
 
-    it.effect("compose the programs and pass the suites as they do in the checkout", () =>
+    it.effect("compose the programs and pass the suites, as in the checkout", () =>
       Effect.map(node("node_modules/vitest/vitest.mjs", "run"), (output) =>
         assert.match(output, /Test Files {2}2 passed \(2\)/)
       )

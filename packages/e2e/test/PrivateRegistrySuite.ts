@@ -7,22 +7,22 @@ import {
 import { Context, Effect, FileSystem, Layer, Path, type Scope } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { requestsFor } from "../src/registries/AccessLog.ts"
-import * as Bundle from "../src/program/Bundle.ts"
+import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import type * as Command from "../src/run/Command.ts"
 import * as Download from "../src/clients/Download.ts"
 import * as ImageLayout from "../src/machine/ImageLayout.ts"
-import { type Logs, shownOnFailure } from "../src/machine/Logs.ts"
-import * as Poll from "../src/machine/Poll.ts"
+import { type Logs, showLogsOnFailure } from "../src/machine/Logs.ts"
+import * as Eventually from "../src/machine/Eventually.ts"
 import * as BreakingForwarder from "../src/registries/BreakingForwarder.ts"
 import type { PrivateRegistry } from "../src/registries/PrivateRegistry.ts"
 import * as Probe from "../src/registries/Probe.ts"
-import { layerParts, options } from "../src/beds/TestBed.ts"
+import { layerPrograms, options } from "../src/fixtures/RegistryFixture.ts"
 
 const mebibyte = 1024 * 1024
-// What a change of a credentials file may take, looked at ten times a second.
+// A changed credentials file takes effect within this time; checked ten times a second.
 const withinFiveSeconds = { times: 50, millis: 100 }
 
-interface Bed<R extends PrivateRegistry> {
+interface SuiteContext<R extends PrivateRegistry> {
   readonly registry: R
   readonly layout: ImageLayout.ImageLayout
   readonly directory: string
@@ -33,21 +33,23 @@ type Services = Command.Services | FileSystem.FileSystem | Path.Path | HttpClien
 const blobGets = (registry: PrivateRegistry, digest: string): ReadonlyArray<string> =>
   requestsFor(registry.requests(), digest).filter((line) => line.startsWith("GET"))
 
-/** A test of one kind of registry only, after the common ones. */
+/** A test of one kind of registry, after the common ones. */
 export interface Extra<R extends PrivateRegistry> {
   readonly name: string
-  readonly run: (bed: Bed<R>) => Effect.Effect<void, unknown, Services | Scope.Scope>
+  readonly run: (bed: SuiteContext<R>) => Effect.Effect<void, unknown, Services | Scope.Scope>
 }
 
-/** Every registry of this suite holds its packages for one user, and serves them through the bundle all the same. */
+/** The contract of the program with every kind of private registry. */
 export const suite = <R extends PrivateRegistry>(
   name: string,
   make: Effect.Effect<R, unknown, Services | Scope.Scope>,
   extras: ReadonlyArray<Extra<R>> = []
 ) => {
-  class RegistryBed extends Context.Service<RegistryBed, Bed<R>>()(`@registry-packages-proxy/e2e/${name}`) {}
-  const layerBed = Layer.effect(
-    RegistryBed,
+  class SuiteFixture extends Context.Service<SuiteFixture, SuiteContext<R>>()(
+    `@registry-packages-proxy/e2e/${name}`
+  ) {}
+  const layerFixture = Layer.effect(
+    SuiteFixture,
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       return {
@@ -56,16 +58,16 @@ export const suite = <R extends PrivateRegistry>(
         directory: yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-registries-" })
       }
     })
-  ).pipe(Layer.provideMerge(layerParts))
+  ).pipe(Layer.provideMerge(layerPrograms))
 
   const baseOf = ({ owner }: PrivateRegistry): string =>
     owner === undefined ? "modules" : `${owner}/modules`
 
-  /** Writes a credentials file with a ModuleSource of this registry, as an editor would. */
+  /** Writes a credentials file with a ModuleSource of this registry, and renames it into place. */
   const known = Effect.fnUntraced(function* (file: string, login: Login | undefined, host?: string) {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
-    const { directory, registry } = yield* RegistryBed
+    const { directory, registry } = yield* SuiteFixture
     const at = host ?? registry.host
     const object = moduleSource({
       name: "private",
@@ -80,76 +82,76 @@ export const suite = <R extends PrivateRegistry>(
   })
 
   const started = Effect.fnUntraced(function* (file: string, args: ReadonlyArray<string> = []) {
-    const { registry } = yield* RegistryBed
+    const { registry } = yield* SuiteFixture
     const { credentialsFile, repository } = yield* known(file, registry.login)
-    const bundle = yield* Bundle.start({ credentialsFile, args })
-    return { ...bundle, at: (digest: string, path = "") => bundle.url(digest, { repository, path }) }
+    const proxy = yield* ProxyProcess.start({ credentialsFile, args })
+    return { ...proxy, at: (digest: string, path = "") => proxy.url(digest, { repository, path }) }
   })
 
   const pushed = Effect.fnUntraced(function* (name: string, size: number, seed: number, path = "") {
-    const { layout, registry } = yield* RegistryBed
+    const { layout, registry } = yield* SuiteFixture
     const image = yield* layout.image({ name, size, seed })
     yield* registry.push(layout, image, `${baseOf(registry)}${path}`)
     return image
   })
 
-  layer(layerBed, options)(name, (it) => {
-    it.effect("refuses those without a password", () =>
+  layer(layerFixture, options)(name, (it) => {
+    it.effect("refuses clients without a password", () =>
       Effect.gen(function* () {
-        const { registry } = yield* RegistryBed
+        const { registry } = yield* SuiteFixture
         const image = yield* pushed("anonymous", 1000, 1)
         const target = `/v2/${baseOf(registry)}/manifests/${image.digest}`
-        assert.strictEqual(yield* Probe.anonymous(registry.host, registry.ca, target), 401)
+        assert.strictEqual(yield* Probe.anonymousStatus(registry.host, registry.ca, target), 401)
         const { credentialsFile, repository } = yield* known("anonymous.json", undefined)
-        const bundle = yield* Bundle.start({ credentialsFile })
-        const { detail, status } = yield* Download.problem(bundle.url(image.digest, { repository }))
+        const proxy = yield* ProxyProcess.start({ credentialsFile })
+        const { detail, status } = yield* Download.problem(proxy.url(image.digest, { repository }))
         assert.strictEqual(status, 502)
         assert.include(detail, registry.host)
-      }).pipe(Effect.scoped, shownOnFailure)
+      }).pipe(Effect.scoped, showLogsOnFailure)
     )
 
-    it.effect("gives a package byte by byte, a miss and then a hit", () =>
+    it.effect("serves a package unchanged, as a miss and then as a hit", () =>
       Effect.gen(function* () {
         const image = yield* pushed("plain", 20 * 1024, 2)
-        const bundle = yield* started("plain.json")
-        const miss = yield* Download.compare(bundle.at(image.digest), image.package.path)
+        const proxy = yield* started("plain.json")
+        const miss = yield* Download.compare(proxy.at(image.digest), image.package.path)
         assert.deepInclude(miss, { status: 200, cacheStatus: "fwd=miss; stored", isSame: true })
-        const hit = yield* Download.compare(bundle.at(image.digest), image.package.path)
+        const hit = yield* Download.compare(proxy.at(image.digest), image.package.path)
         assert.deepInclude(hit, { status: 200, isSame: true })
-      }).pipe(Effect.scoped, shownOnFailure)
+      }).pipe(Effect.scoped, showLogsOnFailure)
     )
 
-    it.effect("gives a package of a repository far below the ModuleSource's", () =>
+    it.effect("serves a package of a repository far below the ModuleSource's", () =>
       Effect.gen(function* () {
         const path = "release/some.module/v1_2-3"
         const image = yield* pushed("nested", 20 * 1024, 3, `/${path}`)
-        const bundle = yield* started("nested.json")
-        const pulled = yield* Download.compare(bundle.at(image.digest, path), image.package.path)
+        const proxy = yield* started("nested.json")
+        const pulled = yield* Download.compare(proxy.at(image.digest, path), image.package.path)
         assert.deepInclude(pulled, { status: 200, isSame: true })
-      }).pipe(Effect.scoped, shownOnFailure)
+      }).pipe(Effect.scoped, showLogsOnFailure)
     )
 
-    it.effect("gives the platform's child of an index, with a zstd layer", () =>
+    it.effect("serves the platform's image of an index, with a zstd layer", () =>
       Effect.gen(function* () {
-        const { layout, registry } = yield* RegistryBed
+        const { layout, registry } = yield* SuiteFixture
         const request = { name: "index", size: mebibyte, seed: 4, compression: "zstd" } as const
         const index = yield* layout.index(request, ["amd64", "arm64"])
         yield* registry.push(layout, index, baseOf(registry))
         const image = index.images["arm64"]
         assert.isDefined(image)
-        const bundle = yield* started("index.json", ["--platform=linux/arm64"])
-        const pulled = yield* Download.compare(bundle.at(index.digest), image.package.path)
+        const proxy = yield* started("index.json", ["--platform=linux/arm64"])
+        const pulled = yield* Download.compare(proxy.at(index.digest), image.package.path)
         assert.deepInclude(pulled, { status: 200, isSame: true })
         assert.strictEqual(pulled.headers["content-type"], "application/zstd")
-      }).pipe(Effect.scoped, shownOnFailure)
+      }).pipe(Effect.scoped, showLogsOnFailure)
     )
 
-    it.effect("is asked for a manifest only by HEAD and by a 304", () =>
+    it.effect("sees only a manifest request for HEAD and for a 304", () =>
       Effect.gen(function* () {
-        const { registry } = yield* RegistryBed
+        const { registry } = yield* SuiteFixture
         const image = yield* pushed("head", 30 * 1024, 5)
-        const bundle = yield* started("head.json")
-        const url = bundle.at(image.digest)
+        const proxy = yield* started("head.json")
+        const url = proxy.at(image.digest)
         const head = yield* HttpClient.head(url)
         assert.strictEqual(head.status, 200)
         assert.deepInclude(head.headers, {
@@ -162,56 +164,56 @@ export const suite = <R extends PrivateRegistry>(
           HttpClient.execute
         )
         assert.strictEqual(again.status, 304)
-        yield* Poll.untilTrue(
+        yield* Eventually.isTrue(
           "the manifest in the registry's log",
           Effect.sync(() => requestsFor(registry.requests(), image.digest).includes("GET manifests 200"))
         )
         assert.deepStrictEqual(blobGets(registry, image.package.digest), [])
-      }).pipe(Effect.scoped, shownOnFailure)
+      }).pipe(Effect.scoped, showLogsOnFailure)
     )
 
-    it.effect("is asked for the rest where a big blob breaks off", () =>
+    it.effect("is asked for the rest of a large blob that was aborted", () =>
       Effect.gen(function* () {
-        const { registry } = yield* RegistryBed
+        const { registry } = yield* SuiteFixture
         const image = yield* pushed("big", 48 * mebibyte, 6)
         const forwarder = yield* BreakingForwarder.make(registry.host, 16 * mebibyte)
         const { credentialsFile, repository } = yield* known("big.json", registry.login, forwarder.host)
-        const bundle = yield* Bundle.start({ credentialsFile })
-        const pulled = yield* Download.compare(bundle.url(image.digest, { repository }), image.package.path)
+        const proxy = yield* ProxyProcess.start({ credentialsFile })
+        const pulled = yield* Download.compare(proxy.url(image.digest, { repository }), image.package.path)
         assert.deepInclude(pulled, { status: 200, isSame: true })
         assert.isTrue(forwarder.isBroken())
         const rest = registry.ignoresRanges === true ? "GET blobs 200" : "GET blobs 206"
-        yield* Poll.untilTrue(
-          "the blob's rest in the registry's log",
+        yield* Eventually.isTrue(
+          "the rest of the blob in the registry's log",
           Effect.sync(() => blobGets(registry, image.package.digest).join(", ") === `GET blobs 200, ${rest}`)
         )
-      }).pipe(Effect.scoped, shownOnFailure)
+      }).pipe(Effect.scoped, showLogsOnFailure)
     )
 
-    it.effect("has no such package: 404", () =>
+    it.effect("causes a 404 for a package that it does not have", () =>
       Effect.gen(function* () {
-        const bundle = yield* started("absent.json")
-        const { status } = yield* Download.problem(bundle.at(`sha256:${"0".repeat(64)}`))
+        const proxy = yield* started("absent.json")
+        const { status } = yield* Download.problem(proxy.at(`sha256:${"0".repeat(64)}`))
         assert.strictEqual(status, 404)
-      }).pipe(Effect.scoped, shownOnFailure)
+      }).pipe(Effect.scoped, showLogsOnFailure)
     )
 
     for (const { name, run } of extras) {
-      it.effect(name, () => Effect.flatMap(RegistryBed, run).pipe(Effect.scoped, shownOnFailure))
+      it.effect(name, () => Effect.flatMap(SuiteFixture, run).pipe(Effect.scoped, showLogsOnFailure))
     }
 
-    it.effect("refuses a rotated password, named in the error, until the ModuleSource has the new one", () =>
+    it.effect("refuses a rotated password, with a clear error, until the ModuleSource has the new one", () =>
       Effect.gen(function* () {
-        const { registry } = yield* RegistryBed
+        const { registry } = yield* SuiteFixture
         const image = yield* pushed("rotated", 20 * 1024, 7)
         const login = yield* registry.rotate
-        const bundle = yield* started("rotated.json")
-        const url = bundle.at(image.digest)
+        const proxy = yield* started("rotated.json")
+        const url = proxy.at(image.digest)
         const { detail, status } = yield* Download.problem(url)
         assert.strictEqual(status, 502)
         assert.include(detail, "refused our credentials")
         yield* known("rotated.json", login)
-        yield* Poll.untilTrue(
+        yield* Eventually.isTrue(
           "the package, after the credentials file has changed",
           Effect.map(
             Download.compare(url, image.package.path),
@@ -219,12 +221,12 @@ export const suite = <R extends PrivateRegistry>(
           ),
           withinFiveSeconds
         )
-        const written = bundle.lines().join("\n")
+        const written = proxy.lines().join("\n")
         for (const { password, username } of [registry.login, login]) {
           assert.notInclude(written, password)
           assert.notInclude(written, btoa(`${username}:${password}`))
         }
-      }).pipe(Effect.scoped, shownOnFailure)
+      }).pipe(Effect.scoped, showLogsOnFailure)
     )
   })
 }

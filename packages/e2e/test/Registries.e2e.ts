@@ -12,7 +12,7 @@ interface WithTokens extends PrivateRegistry {
 }
 
 const oneToken: Extra<WithTokens> = {
-  name: "was asked for tokens of one repository each, to pull only",
+  name: "issues tokens for one repository each, to pull only",
   run: ({ registry }) =>
     Effect.sync(() => {
       const pulls = registry.grants().filter((scopes) => scopes.every((scope) => scope.endsWith(":pull")))

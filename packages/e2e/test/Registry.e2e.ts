@@ -1,15 +1,15 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
 import { fileURLToPath } from "node:url"
-import * as Bundle from "../src/program/Bundle.ts"
+import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import * as Command from "../src/run/Command.ts"
 import { clusterPath, modulesPath } from "../src/program/CredentialsFile.ts"
 import * as Download from "../src/clients/Download.ts"
 import type { ImageLayout } from "../src/machine/ImageLayout.ts"
-import { shownOnFailure } from "../src/machine/Logs.ts"
+import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import type { PackageRequest } from "../src/clients/PackageFile.ts"
-import * as Poll from "../src/machine/Poll.ts"
-import { options, TestBed } from "../src/beds/TestBed.ts"
+import * as Eventually from "../src/machine/Eventually.ts"
+import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const mebibyte = 1024 * 1024
 const fetchPy = fileURLToPath(new URL("../clients/fetch.py", import.meta.url))
@@ -18,19 +18,19 @@ const pushed = Effect.fnUntraced(function* (
   request: PackageRequest & { readonly name: string },
   repository: string
 ) {
-  const { layout, registry } = yield* TestBed
+  const { layout, registry } = yield* RegistryFixture
   const image = yield* layout.image(request)
   yield* registry.push(layout, image, repository)
   return image
 })
 
 const untilCached = (url: string) =>
-  Poll.untilTrue(
+  Eventually.isTrue(
     "a hit",
     Effect.map(Download.cacheStatus(url), (status) => status === "hit")
   )
 
-/** Pulls through a cold and then a warm cache, every byte compared. */
+/** Pulls through a cold and then a warm cache, and compares every byte. */
 const missThenHit = Effect.fnUntraced(function* (
   url: string,
   wanted: Effect.Success<ReturnType<ImageLayout["image"]>>
@@ -47,98 +47,107 @@ const missThenHit = Effect.fnUntraced(function* (
   return hit
 })
 
-layer(TestBed.layerDebian, options)("Debian's docker-registry, with a password and a CA of its own", (it) => {
-  for (const [name, size] of [
-    ["20 KiB", 20 * 1024],
-    ["64 MiB", 64 * mebibyte],
-    ["600 MiB", 600 * mebibyte]
-  ] as const) {
-    it.effect(`gives a package of ${name} through the bundle byte by byte, a miss and then a hit`, () =>
+layer(RegistryFixture.layerDebian, options)(
+  "Debian's docker-registry, with a password and a CA of its own",
+  (it) => {
+    for (const [name, size] of [
+      ["20 KiB", 20 * 1024],
+      ["64 MiB", 64 * mebibyte],
+      ["600 MiB", 600 * mebibyte]
+    ] as const) {
+      it.effect(`serves a package of ${name} unchanged, as a miss and then as a hit`, () =>
+        Effect.gen(function* () {
+          const { credentialsFile } = yield* RegistryFixture
+          const proxy = yield* ProxyProcess.start({ credentialsFile })
+          const image = yield* pushed(
+            { name: name.replace(" ", "-").toLowerCase(), size, seed: 1 },
+            clusterPath
+          )
+          const hit = yield* missThenHit(proxy.url(image.digest), image)
+          assert.strictEqual(hit.headers["content-type"], "application/x-gzip")
+          assert.strictEqual(
+            hit.headers["content-disposition"],
+            `attachment; filename=${image.digest}.tar.gz`
+          )
+        }).pipe(Effect.scoped, showLogsOnFailure)
+      )
+    }
+
+    it.effect("serves a module's zstd layer, named by repository and path, as zstd", () =>
       Effect.gen(function* () {
-        const { credentialsFile } = yield* TestBed
-        const bundle = yield* Bundle.start({ credentialsFile })
-        const image = yield* pushed(
-          { name: name.replace(" ", "-").toLowerCase(), size, seed: 1 },
-          clusterPath
+        const { credentialsFile, registry } = yield* RegistryFixture
+        const proxy = yield* ProxyProcess.start({ credentialsFile })
+        const request = { name: "zstd", size: 8 * mebibyte, seed: 2, compression: "zstd" } as const
+        const image = yield* pushed(request, `${modulesPath}/some/module`)
+        const repository = `${registry.host}/${modulesPath}`
+        const hit = yield* missThenHit(proxy.url(image.digest, { repository, path: "some/module" }), image)
+        assert.strictEqual(hit.headers["content-type"], "application/zstd")
+        assert.strictEqual(hit.headers["content-disposition"], `attachment; filename=${image.digest}.tar.zst`)
+      }).pipe(Effect.scoped, showLogsOnFailure)
+    )
+
+    it.effect("serves the platform's image of an index", () =>
+      Effect.gen(function* () {
+        const { credentialsFile, layout, registry } = yield* RegistryFixture
+        const index = yield* layout.index({ name: "index", size: mebibyte, seed: 3 }, ["amd64", "arm64"])
+        yield* registry.push(layout, index, clusterPath)
+        for (const architecture of ["amd64", "arm64"]) {
+          const image = index.images[architecture]
+          assert.isDefined(image)
+          const proxy = yield* ProxyProcess.start({
+            credentialsFile,
+            args: ["--platform", `linux/${architecture}`]
+          })
+          yield* missThenHit(proxy.url(index.digest), image)
+        }
+        const other = yield* ProxyProcess.start({ credentialsFile, args: ["--platform", "linux/s390x"] })
+        const { detail, status } = yield* Download.problem(other.url(index.digest))
+        assert.strictEqual(status, 404)
+        assert.include(detail, "linux/s390x")
+      }).pipe(Effect.scoped, showLogsOnFailure)
+    )
+
+    it.effect("serves the bootstrap script's urllib client and curl", () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const { credentialsFile, directory } = yield* RegistryFixture
+        const proxy = yield* ProxyProcess.start({ credentialsFile })
+        const image = yield* pushed({ name: "clients", size: 3 * mebibyte, seed: 4 }, clusterPath)
+        const url = proxy.url(image.digest)
+        const wanted = yield* fs.readFile(image.package.path)
+
+        const fetched = path.join(directory, "fetched")
+        const status = yield* Command.run("python3", [fetchPy, url, "a-token", fetched])
+        assert.strictEqual(status, "registry-packages-proxy; fwd=miss; stored\n")
+        assert.isTrue(Buffer.from(yield* fs.readFile(fetched)).equals(wanted))
+        yield* untilCached(url)
+
+        const curled = path.join(directory, "curled")
+        const report = ["--write-out", "%{http_code} %header{cache-status}"]
+        assert.strictEqual(
+          yield* Command.run("curl", ["-sSf", "-o", curled, ...report, url]),
+          "200 registry-packages-proxy; hit"
         )
-        const hit = yield* missThenHit(bundle.url(image.digest), image)
-        assert.strictEqual(hit.headers["content-type"], "application/x-gzip")
-        assert.strictEqual(hit.headers["content-disposition"], `attachment; filename=${image.digest}.tar.gz`)
-      }).pipe(Effect.scoped, shownOnFailure)
+        assert.isTrue(Buffer.from(yield* fs.readFile(curled)).equals(wanted))
+
+        // Resumes a download that was aborted in the middle.
+        yield* fs.truncate(curled, mebibyte)
+        assert.strictEqual(
+          yield* Command.run("curl", ["-sSf", "-C", "-", "-o", curled, ...report, url]),
+          "206 registry-packages-proxy; hit"
+        )
+        assert.isTrue(Buffer.from(yield* fs.readFile(curled)).equals(wanted))
+      }).pipe(Effect.scoped, showLogsOnFailure)
+    )
+
+    it.effect("responds 404 for a package that the registry does not have", () =>
+      Effect.gen(function* () {
+        const { credentialsFile } = yield* RegistryFixture
+        const proxy = yield* ProxyProcess.start({ credentialsFile })
+        const { status } = yield* Download.problem(proxy.url(`sha256:${"0".repeat(64)}`))
+        assert.strictEqual(status, 404)
+      }).pipe(Effect.scoped, showLogsOnFailure)
     )
   }
-
-  it.effect("gives a zstd layer of a module, named by repository and path, as zstd", () =>
-    Effect.gen(function* () {
-      const { credentialsFile, registry } = yield* TestBed
-      const bundle = yield* Bundle.start({ credentialsFile })
-      const request = { name: "zstd", size: 8 * mebibyte, seed: 2, compression: "zstd" } as const
-      const image = yield* pushed(request, `${modulesPath}/some/module`)
-      const repository = `${registry.host}/${modulesPath}`
-      const hit = yield* missThenHit(bundle.url(image.digest, { repository, path: "some/module" }), image)
-      assert.strictEqual(hit.headers["content-type"], "application/zstd")
-      assert.strictEqual(hit.headers["content-disposition"], `attachment; filename=${image.digest}.tar.zst`)
-    }).pipe(Effect.scoped, shownOnFailure)
-  )
-
-  it.effect("takes the platform's child of an index", () =>
-    Effect.gen(function* () {
-      const { credentialsFile, layout, registry } = yield* TestBed
-      const index = yield* layout.index({ name: "index", size: mebibyte, seed: 3 }, ["amd64", "arm64"])
-      yield* registry.push(layout, index, clusterPath)
-      for (const architecture of ["amd64", "arm64"]) {
-        const image = index.images[architecture]
-        assert.isDefined(image)
-        const bundle = yield* Bundle.start({ credentialsFile, args: ["--platform", `linux/${architecture}`] })
-        yield* missThenHit(bundle.url(index.digest), image)
-      }
-      const other = yield* Bundle.start({ credentialsFile, args: ["--platform", "linux/s390x"] })
-      const { detail, status } = yield* Download.problem(other.url(index.digest))
-      assert.strictEqual(status, 404)
-      assert.include(detail, "linux/s390x")
-    }).pipe(Effect.scoped, shownOnFailure)
-  )
-
-  it.effect("serves the bootstrap script's urllib client and curl", () =>
-    Effect.gen(function* () {
-      const fs = yield* FileSystem.FileSystem
-      const path = yield* Path.Path
-      const { credentialsFile, directory } = yield* TestBed
-      const bundle = yield* Bundle.start({ credentialsFile })
-      const image = yield* pushed({ name: "clients", size: 3 * mebibyte, seed: 4 }, clusterPath)
-      const url = bundle.url(image.digest)
-      const wanted = yield* fs.readFile(image.package.path)
-
-      const fetched = path.join(directory, "fetched")
-      const status = yield* Command.run("python3", [fetchPy, url, "a-token", fetched])
-      assert.strictEqual(status, "registry-packages-proxy; fwd=miss; stored\n")
-      assert.isTrue(Buffer.from(yield* fs.readFile(fetched)).equals(wanted))
-      yield* untilCached(url)
-
-      const curled = path.join(directory, "curled")
-      const report = ["--write-out", "%{http_code} %header{cache-status}"]
-      assert.strictEqual(
-        yield* Command.run("curl", ["-sSf", "-o", curled, ...report, url]),
-        "200 registry-packages-proxy; hit"
-      )
-      assert.isTrue(Buffer.from(yield* fs.readFile(curled)).equals(wanted))
-
-      // A download that broke off in the middle, gone on with.
-      yield* fs.truncate(curled, mebibyte)
-      assert.strictEqual(
-        yield* Command.run("curl", ["-sSf", "-C", "-", "-o", curled, ...report, url]),
-        "206 registry-packages-proxy; hit"
-      )
-      assert.isTrue(Buffer.from(yield* fs.readFile(curled)).equals(wanted))
-    }).pipe(Effect.scoped, shownOnFailure)
-  )
-
-  it.effect("says that there is no such package where the registry has none", () =>
-    Effect.gen(function* () {
-      const { credentialsFile } = yield* TestBed
-      const bundle = yield* Bundle.start({ credentialsFile })
-      const { status } = yield* Download.problem(bundle.url(`sha256:${"0".repeat(64)}`))
-      assert.strictEqual(status, 404)
-    }).pipe(Effect.scoped, shownOnFailure)
-  )
-})
+)

@@ -1,17 +1,17 @@
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, FileSystem, Layer, Path } from "effect"
 import { fileURLToPath } from "node:url"
-import { built } from "../src/program/Bundle.ts"
+import { built } from "../src/program/ProxyProcess.ts"
 import * as Command from "../src/run/Command.ts"
-import { shownOnFailure } from "../src/machine/Logs.ts"
+import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as ServerBuild from "../src/run/ServerBuild.ts"
-import { layerParts, options } from "../src/beds/TestBed.ts"
+import { layerPrograms, options } from "../src/fixtures/RegistryFixture.ts"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 const version = "1.2.3"
 const name = `registry-packages-proxy-${version}`
 
-/** Copies the files of one checkout, whether they are committed or not, into the folder of another. */
+/** Copies the files of a checkout, committed or not, into another directory. */
 const copy = `cd "$0" && git ls-files --cached --others --exclude-standard -z |
   tar --create --null --files-from=- --ignore-failed-read | tar --extract --directory="$1"`
 
@@ -41,7 +41,7 @@ const makeCheckout = Effect.gen(function* () {
   return { commit, cwd, directory }
 })
 
-/** A checkout of a commit with the files of this one. */
+/** A checkout of one commit with the files of this one. */
 class Checkout extends Context.Service<Checkout, Effect.Success<typeof makeCheckout>>()(
   "@registry-packages-proxy/e2e/Release/Checkout"
 ) {
@@ -50,9 +50,9 @@ class Checkout extends Context.Service<Checkout, Effect.Success<typeof makeCheck
 
 const timeout = 15 * 60_000
 
-layer(Layer.provideMerge(Checkout.layer, layerParts), options)("A release", (it) => {
+layer(Layer.provideMerge(Checkout.layer, layerPrograms), options)("A release", (it) => {
   it.effect(
-    "has all that is published, the same bytes in two runs, with checksums that cosign verifies",
+    "contains everything that is published, reproducibly, with checksums that cosign verifies",
     Effect.fn(function* () {
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
@@ -140,12 +140,12 @@ layer(Layer.provideMerge(Checkout.layer, layerParts), options)("A release", (it)
       assert.isAbove(packages.length, 8)
       for (const file of packages)
         assert.match(file, new RegExp(`^registry-packages-proxy-.*-${version}\\.tgz$`))
-    }, shownOnFailure),
+    }, showLogsOnFailure),
     { timeout }
   )
 
   it.effect(
-    "is refused without a version, into a folder that is not empty, and of files that were changed since the commit",
+    "is refused without a version, into a folder that is not empty, and with uncommitted changes",
     Effect.fn(function* () {
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
@@ -166,7 +166,7 @@ layer(Layer.provideMerge(Checkout.layer, layerParts), options)("A release", (it)
       )
       yield* fs.writeFileString(path.join(cwd, "README.md"), "changed")
       assert.include(yield* refused(`--version=${version}`, `--out=${directory}/out`), "README.md")
-    }, shownOnFailure),
+    }, showLogsOnFailure),
     { timeout }
   )
 })

@@ -3,51 +3,51 @@ import * as Alerts from "@registry-packages-proxy/deploy/Alerts"
 import * as AlertTests from "@registry-packages-proxy/deploy/AlertTests"
 import { Effect, FileSystem, Path } from "effect"
 import { HttpClient } from "effect/http"
-import { caller, grant, prepared } from "../src/beds/AccessBed.ts"
-import * as Bundle from "../src/program/Bundle.ts"
+import { serviceAccountToken, grant, prepareAccess } from "../src/fixtures/AccessFixture.ts"
+import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import * as Command from "../src/run/Command.ts"
 import * as CredentialsFile from "../src/program/CredentialsFile.ts"
-import { forms, KubeBed } from "../src/beds/KubeBed.ts"
+import { forms, KubernetesFixture } from "../src/fixtures/KubernetesFixture.ts"
 import * as KubeCluster from "../src/servers/KubeCluster.ts"
-import { shownOnFailure } from "../src/machine/Logs.ts"
-import * as Poll from "../src/machine/Poll.ts"
+import { showLogsOnFailure } from "../src/machine/Logs.ts"
+import * as Eventually from "../src/machine/Eventually.ts"
 import * as BreakingForwarder from "../src/registries/BreakingForwarder.ts"
 import { account } from "../src/registries/Registry.ts"
 import * as SecureClient from "../src/clients/SecureClient.ts"
-import * as Collector from "../src/telemetry/Collector.ts"
+import * as OtelCollector from "../src/telemetry/OtelCollector.ts"
 import * as Prometheus from "../src/telemetry/Prometheus.ts"
 import * as Spans from "../src/telemetry/Spans.ts"
-import { options, TestBed } from "../src/beds/TestBed.ts"
+import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const headerSecret = "e2e-collector-secret-51c7"
 
-/** A trace of a caller's own, by its number. */
+/** A client's trace context, numbered. */
 const trace = (number: number) => {
   const traceId = number.toString(16).padStart(32, "f")
   return { traceId, headers: { traceparent: `00-${traceId}-${"e".repeat(16)}-01` } }
 }
 
-/** The program on its secure port, with these variables of OpenTelemetry's. */
+/** Starts the program with its secure port and these OpenTelemetry variables. */
 const startProgram = Effect.fnUntraced(function* (
   name: string,
   credentialsFile: string,
   env: Readonly<Record<string, string>>
 ) {
-  const cluster = yield* KubeBed
+  const cluster = yield* KubernetesFixture
   const token = yield* cluster.tokenOf(KubeCluster.account)
   const { kubeconfig } = yield* cluster.programKubeconfig(name, token)
-  const bundle = yield* Bundle.start({
+  const proxy = yield* ProxyProcess.start({
     credentialsFile,
     env,
     args: [`--kubeconfig=${kubeconfig}`, "--secure-listen-address=127.0.0.1:0", "--log-level=debug"]
   })
-  const [, origin = ""] = yield* bundle.line(/"listening","url":"(https:\/\/127\.0\.0\.1:\d+)"/)
+  const [, origin = ""] = yield* proxy.line(/"listening","url":"(https:\/\/127\.0\.0\.1:\d+)"/)
   return {
-    ...bundle,
+    ...proxy,
     token,
     secureOrigin: origin,
-    ask: (digest: string, asking: SecureClient.Asking) =>
-      SecureClient.ask(`${origin}/package?digest=${digest}&repository=&path=`, asking)
+    ask: (digest: string, asking: SecureClient.RequestOptions) =>
+      SecureClient.send(`${origin}/package?digest=${digest}&repository=&path=`, asking)
   }
 })
 
@@ -58,28 +58,28 @@ const authenticated = `  authenticate
     SubjectAccessReview
       POST 201`
 
-layer(KubeBed.layer, options)("Telemetry", (it) => {
-  it.effect("promtool finds nothing wrong with the rules, each of which fires and stays silent", () =>
+layer(KubernetesFixture.layer, options)("Telemetry", (it) => {
+  it.effect("promtool accepts the rules and their tests", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
-      const { directory } = yield* TestBed
+      const { directory } = yield* RegistryFixture
       const file = path.join(directory, "rules_test.yaml")
       yield* fs.writeFileString(file, AlertTests.promtoolFile(Alerts.file))
       yield* Command.run("promtool", ["check", "rules", "--lint=all", Alerts.file])
       yield* Command.run("promtool", ["test", "rules", file])
-    }).pipe(Effect.scoped, shownOnFailure)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
   it.effect(
-    "a collector receives the trace of each kind of request, and no secret",
+    "a collector receives a trace of each kind of request, without secrets",
     () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
         const path = yield* Path.Path
-        const { directory, layout, registry } = yield* TestBed
-        const { whileDown } = yield* KubeBed
-        const hit = yield* prepared
+        const { directory, layout, registry } = yield* RegistryFixture
+        const { whileDown } = yield* KubernetesFixture
+        const hit = yield* prepareAccess
         const large = yield* layout.image({ name: "telemetry-large", size: 40_000_000, seed: 11 })
         const broken = yield* layout.image({ name: "telemetry-broken", size: 20_000_000, seed: 12 })
         for (const image of [large, broken]) yield* registry.push(layout, image, CredentialsFile.clusterPath)
@@ -88,7 +88,7 @@ layer(KubeBed.layer, options)("Telemetry", (it) => {
         const login = { ...registry.login, host: forwarder.host }
         yield* CredentialsFile.write(credentialsFile, { host: forwarder.host, login, ca: registry.ca })
 
-        const collector = yield* Collector.start
+        const collector = yield* OtelCollector.start
         const program = yield* startProgram("telemetry", credentialsFile, {
           OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
           OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer%20${headerSecret}`,
@@ -97,9 +97,9 @@ layer(KubeBed.layer, options)("Telemetry", (it) => {
           OTEL_LOGS_EXPORTER: "otlp"
         })
         yield* grant("e2e-telemetry", "packages", { serviceAccount: "telemetry-allowed" })
-        const allowed = yield* caller("telemetry-allowed")
-        const denied = yield* caller("telemetry-denied")
-        const unknown = yield* caller("telemetry-unknown")
+        const allowed = yield* serviceAccountToken("telemetry-allowed")
+        const denied = yield* serviceAccountToken("telemetry-denied")
+        const unknown = yield* serviceAccountToken("telemetry-unknown")
 
         const ask = (number: number, digest: string, token: string) =>
           Effect.map(program.ask(digest, { token, headers: trace(number).headers }), ({ status }) => status)
@@ -164,7 +164,7 @@ layer(KubeBed.layer, options)("Telemetry", (it) => {
           treeOf(7),
           /^GET \/package 503 failed Unreachable\n  authenticate failed Unreachable\n    TokenReview failed Unreachable\n      POST failed \w+$/
         )
-        // Followed, and in traces of their own.
+        // Background work has traces of its own.
         assert.isTrue(spans.some(({ name, parentSpanId }) => name === "watch" && (parentSpanId ?? "") === ""))
 
         const logs = yield* collector.received("logs")
@@ -179,29 +179,29 @@ layer(KubeBed.layer, options)("Telemetry", (it) => {
         const file = path.join(directory, "metrics.txt")
         yield* fs.writeFileString(file, metrics)
         assert.strictEqual(yield* Command.run("sh", ["-c", 'promtool check metrics < "$1"', "sh", file]), "")
-      }).pipe(Effect.scoped, shownOnFailure),
+      }).pipe(Effect.scoped, showLogsOnFailure),
     120_000
   )
 
   it.effect(
-    "Prometheus scrapes the secure port with a token, and an alert fires for a registry that is down",
+    "Prometheus scrapes the secure port with a token, and an alert fires when the registry is down",
     () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
-        const { credentialsFile, layout, registry } = yield* TestBed
+        const { credentialsFile, layout, registry } = yield* RegistryFixture
         const image = yield* layout.image({ name: "telemetry-alert", size: 1000, seed: 13 })
         const program = yield* startProgram("telemetry-alert", credentialsFile, {})
         yield* grant("e2e-telemetry-packages", "packages", { serviceAccount: "telemetry-caller" })
         yield* grant("e2e-telemetry-metrics", "metrics", { serviceAccount: "telemetry-prometheus" })
-        const token = yield* caller("telemetry-caller")
-        // What waits for minutes does not here; all else is as shipped.
+        const token = yield* serviceAccountToken("telemetry-caller")
+        // Shortens the waits of minutes; everything else is as shipped.
         const rules = (yield* fs.readFileString(Alerts.file)).replaceAll(/^( +for): \w+$/gm, "$1: 0s")
         const prometheus = yield* Prometheus.start({
           target: new URL(program.secureOrigin).host,
-          token: yield* caller("telemetry-prometheus"),
+          token: yield* serviceAccountToken("telemetry-prometheus"),
           rules
         })
-        yield* Poll.untilTrue(
+        yield* Eventually.isTrue(
           "a scrape with the token",
           Effect.map(prometheus.query('up{job="registry-packages-proxy"}'), ([up]) => up === 1)
         )
@@ -217,11 +217,11 @@ layer(KubeBed.layer, options)("Telemetry", (it) => {
             const asking = Effect.forever(
               Effect.andThen(Effect.ignore(program.ask(image.digest, { token })), Effect.sleep("50 millis"))
             )
-            yield* Effect.raceFirst(Poll.untilTrue("RegistryPackagesProxyErrors with 502", fired), asking)
+            yield* Effect.raceFirst(Eventually.isTrue("RegistryPackagesProxyErrors with 502", fired), asking)
           })
         )
         assert.deepStrictEqual(yield* prometheus.unhealthyRules, [])
-      }).pipe(Effect.scoped, shownOnFailure),
+      }).pipe(Effect.scoped, showLogsOnFailure),
     120_000
   )
 })

@@ -1,6 +1,6 @@
 import { DigestCache } from "@registry-packages-proxy/digest-cache"
 import { Bucket } from "@registry-packages-proxy/testkit"
-import { cap, suite, suiteKept } from "@registry-packages-proxy/testkit/blob-store/BlobStoreSuite"
+import { cap, suite, suiteDurable } from "@registry-packages-proxy/testkit/blob-store/BlobStoreSuite"
 import * as DigestCacheSuite from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSuite"
 import { Effect, Layer } from "effect"
 import * as BucketStore from "../src/BucketStore.ts"
@@ -9,7 +9,7 @@ import * as BucketStore from "../src/BucketStore.ts"
 const place = Effect.sync(() => Layer.fresh(BucketStore.layer(new Bucket(), cap)))
 
 suite("bucket", Layer.unwrap(place))
-suiteKept("bucket", place)
+suiteDurable("bucket", place)
 
 /** A cache over such a store, which keeps no package as large as the suite's cap. */
 const cache = DigestCache.layerStore().pipe(

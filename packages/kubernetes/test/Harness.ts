@@ -1,7 +1,10 @@
 import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
 import type { Resource } from "@registry-packages-proxy/kubernetes/Resource"
 import type { WatchEvent } from "@registry-packages-proxy/kubernetes/WatchEvent"
-import { KubeApi, type KubeApiOptions } from "@registry-packages-proxy/testkit/kubernetes/KubeApi"
+import {
+  FakeKubernetes,
+  type FakeKubernetesOptions
+} from "@registry-packages-proxy/testkit/kubernetes/FakeKubernetes"
 import { Effect, Layer, Pull, Random, Schema, Stream } from "effect"
 
 export const Thing = Schema.Struct({
@@ -28,8 +31,8 @@ export const thing = (name: string, value: string) => ({
   value
 })
 
-export const make = (options: Omit<KubeApiOptions, "collections"> = {}): KubeApi =>
-  new KubeApi({ collections: { [path]: "Thing" }, ...options })
+export const make = (options: Omit<FakeKubernetesOptions, "collections"> = {}): FakeKubernetes =>
+  new FakeKubernetes({ collections: { [path]: "Thing" }, ...options })
 
 /** Formats an event. */
 export const brief = (event: WatchEvent<typeof Thing.Type>): string => {
@@ -49,13 +52,16 @@ export const brief = (event: WatchEvent<typeof Thing.Type>): string => {
 }
 
 /** The stream of a server's things. */
-export const stream = (api: KubeApi, options?: { readonly name?: string }) =>
+export const stream = (api: FakeKubernetes, options?: { readonly name?: string }) =>
   Stream.unwrap(Effect.map(KubernetesApi, (kubernetes) => kubernetes.listWatch(things, options))).pipe(
     Stream.provide(KubernetesApi.layer.pipe(Layer.provide(api.layer)))
   )
 
 /** Watches a server's things. `next` waits for the next event. */
-export const follow = Effect.fnUntraced(function* (api: KubeApi, options?: { readonly name?: string }) {
+export const follow = Effect.fnUntraced(function* (
+  api: FakeKubernetes,
+  options?: { readonly name?: string }
+) {
   const pull = yield* Stream.toPull(stream(api, options))
   const events: Array<string> = []
   const next: Effect.Effect<string> = Effect.suspend(() => {

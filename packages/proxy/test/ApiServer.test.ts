@@ -8,8 +8,8 @@ import {
   moduleSource,
   registrySecret
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
-import { KubeApi } from "@registry-packages-proxy/testkit/kubernetes/KubeApi"
-import * as KubeApiHttp from "@registry-packages-proxy/testkit/kubernetes/KubeApiHttp"
+import { FakeKubernetes } from "@registry-packages-proxy/testkit/kubernetes/FakeKubernetes"
+import * as FakeKubernetesHttp from "@registry-packages-proxy/testkit/kubernetes/FakeKubernetesHttp"
 import { rawHttp } from "@registry-packages-proxy/testkit/wire/RawHttp"
 import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Context, Effect, Fiber, FileSystem, Latch, Layer, Logger, Option, Path, type Scope } from "effect"
@@ -34,8 +34,8 @@ const world = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectoryScoped()
-  const api = new KubeApi({ collections })
-  const { origin } = yield* KubeApiHttp.listen(api)
+  const api = new FakeKubernetes({ collections })
+  const { origin } = yield* FakeKubernetesHttp.listen(api)
   const registry = yield* TestRegistry.make({
     auth: { _tag: "Bearer", username: "reader", password: passwords[0], expiresIn: 300 }
   })
@@ -153,7 +153,7 @@ describe("the program with an API server", () => {
       yield* Effect.repeat(program.request("/readyz"), { until: ({ status }) => status === 200 })
       const download = yield* Effect.forkChild(program.get(slow.digest))
       yield* reached.await
-      yield* registry.forget
+      yield* registry.clearRequests
 
       yield* registry.setAuth({ _tag: "Bearer", username: "reader", password: passwords[1], expiresIn: 300 })
       api.apply(secrets, secretWith(passwords[1]))

@@ -183,7 +183,7 @@ describe("over real connections", () => {
       const authority = yield* Certificates.makeAuthority
       for (const [tls, words] of [
         [yield* authority.issueExpired, "expired"],
-        [yield* authority.issueForOther, "another name"]
+        [yield* authority.issueForOtherHost, "another name"]
       ] as const) {
         const { registry, digest } = yield* setUp({ tls })
         const result = yield* Effect.result(Effect.provide(pull(registry.source(), digest), live()))

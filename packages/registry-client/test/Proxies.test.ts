@@ -111,7 +111,7 @@ describe("HTTPS_PROXY", () => {
         new Set(proxy.requests.map(({ method, target }) => `${method} ${target}`)),
         new Set(hosts.map((host) => `CONNECT ${host}:443`))
       )
-      assert.isTrue(proxy.requests.every(({ isLetIn }) => isLetIn))
+      assert.isTrue(proxy.requests.every(({ isAuthorized }) => isAuthorized))
       for (const { headers } of server.requests) assert.notProperty(headers, "proxy-authorization")
       assert.include(
         server.requests.map(({ target }) => target),
@@ -215,7 +215,7 @@ describe("HTTP_PROXY", () => {
         proxy: { login }
       })
       assert.isTrue(Result.getOrThrow(result).equals(content))
-      assert.isTrue(proxy.requests.every(({ isLetIn }) => isLetIn))
+      assert.isTrue(proxy.requests.every(({ isAuthorized }) => isAuthorized))
       // Nothing came to the server but by the proxy.
       assert.strictEqual(proxy.requests.length, server.requests.length)
       for (const start of [

@@ -6,7 +6,7 @@ import { RegistryClientMock } from "@registry-packages-proxy/testkit/registry-cl
 import {
   images,
   suite,
-  suiteName,
+  suiteRepositoryName,
   SuiteRepository
 } from "@registry-packages-proxy/testkit/registry-client/RegistryClientSuite"
 import {
@@ -24,8 +24,8 @@ const registry = (options: TestRegistryOptions) =>
     SuiteRepository,
     Effect.gen(function* () {
       const registry = yield* TestRegistry.make(options)
-      for (const image of images) yield* registry.put(suiteName, image)
-      return SuiteRepository.of({ source: registry.source(), name: suiteName })
+      for (const image of images) yield* registry.put(suiteRepositoryName, image)
+      return SuiteRepository.of({ source: registry.source(), name: suiteRepositoryName })
     })
   )
 
@@ -63,7 +63,7 @@ suite(
         ca: undefined,
         origin: "test"
       },
-      name: suiteName
+      name: suiteRepositoryName
     })
   )
 )

@@ -1,18 +1,18 @@
 /**
- * Mock layers, servers in the process, and what they serve. The shared suites are modules of their own, such as
- * `@registry-packages-proxy/testkit/blob-store/BlobStoreSuite`: they need vitest.
+ * Mock layers, in-process servers and their content. The shared suites need vitest and are modules of their own, such
+ * as `@registry-packages-proxy/testkit/blob-store/BlobStoreSuite`.
  */
 export * as AccessControlMock from "./access-control/AccessControlMock.ts"
 export { Bucket, BucketError, type ObjectHead } from "./blob-store/Bucket.ts"
 export * as FaultyBlobStore from "./blob-store/FaultyBlobStore.ts"
 export * as ObjectStore from "./blob-store/ObjectStore.ts"
-export * as CredentialStoreFeed from "./credential-store/CredentialStoreFeed.ts"
+export * as TestFeed from "./credential-store/TestFeed.ts"
 export * as CredentialStoreMock from "./credential-store/CredentialStoreMock.ts"
 export * as CredentialStoreObjects from "./credential-store/CredentialStoreObjects.ts"
 export * as RegistryBlob from "./images/RegistryBlob.ts"
 export * as RegistryImage from "./images/RegistryImage.ts"
 export * as SamplePackage from "./images/SamplePackage.ts"
-export { KubeApi, type KubeApiOptions } from "./kubernetes/KubeApi.ts"
+export { FakeKubernetes, type FakeKubernetesOptions } from "./kubernetes/FakeKubernetes.ts"
 export * as Certificates from "./machine/Certificates.ts"
 export { type MockFault, RegistryClientMock } from "./registry-client/RegistryClientMock.ts"
 export type { Fault, FaultOptions } from "./registry/Fault.ts"

@@ -1,19 +1,20 @@
 import { Console, Effect, type Scope } from "effect"
 import { spawn } from "node:child_process"
-import type { Bed } from "../servers/Bed.ts"
-import { compare } from "./Compare.ts"
-import * as Crowds from "./Crowds.ts"
+import type { Fixture } from "../servers/Fixture.ts"
+import { compareServers } from "./CompareServers.ts"
+import * as ConcurrentClients from "./ConcurrentClients.ts"
 import { download } from "../clients/Download.ts"
-import * as Forms from "./Forms.ts"
+import * as StartAndIdle from "./StartAndIdle.ts"
 import { anonymousMiB } from "../servers/ProcessTree.ts"
 import * as Rounds from "./Rounds.ts"
-import * as Secure from "./Secure.ts"
-import type { Server } from "../servers/Server.ts"
-import * as Servers from "../servers/Servers.ts"
+import * as SecureHits from "./SecureHits.ts"
+import type { MeasuredServer } from "../servers/MeasuredServer.ts"
+import * as Peers from "../servers/Peers.ts"
+import * as ProxyProgram from "../servers/ProxyProgram.ts"
 import { median } from "../report/Statistics.ts"
 import { align, comparisonTable, figure } from "../report/Table.ts"
 
-/** Executables of one program with other flags, by a name for the flags. */
+/** Executables of the same program with different flags, by a name of the flags. */
 export type Variants = Readonly<Record<string, string>>
 
 interface Measured {
@@ -21,15 +22,15 @@ interface Measured {
   readonly values: ReadonlyArray<number>
 }
 
-/** Measures each variant once a round, in turns; the medians of each. */
+/** Measures each variant once a round, in turns, and gives the medians. */
 const inTurns = (
-  bed: Bed,
+  fixture: Fixture,
   variants: Variants,
   measure: (executable: string, name: string) => Effect.Effect<ReadonlyArray<number>, Error, Scope.Scope>
 ): Effect.Effect<ReadonlyArray<Measured>, Error> =>
   Effect.gen(function* () {
     const names = Object.entries(variants)
-    const rounds = Array.from({ length: bed.extent.rounds }, (_, index) => index)
+    const rounds = Array.from({ length: fixture.extent.rounds }, (_, index) => index)
     const all = yield* Effect.forEach(
       rounds.flatMap((index) => names.map(([variant, executable]) => ({ index, variant, executable }))),
       ({ executable, index, variant }) =>
@@ -47,7 +48,7 @@ const inTurns = (
     })
   })
 
-/** Processes that compute and do nothing else, until the scope ends. */
+/** Starts processes that only compute, until the scope ends. */
 const busy = (count: number): Effect.Effect<void, never, Scope.Scope> =>
   Effect.asVoid(
     Effect.acquireRelease(
@@ -61,30 +62,35 @@ const busy = (count: number): Effect.Effect<void, never, Scope.Scope> =>
 const table = (title: string, columns: ReadonlyArray<string>, rows: ReadonlyArray<Measured>): string =>
   `${align([[title, ...columns], ...rows.map(({ values, variant }) => [`  ${variant}`, ...values.map(figure)])])}\n`
 
-const idle = (bed: Bed, variants: Variants): Effect.Effect<string, Error> =>
-  inTurns(bed, variants, (executable, name) =>
-    Effect.map(Forms.startOnce(bed, { name: `sweep-${name}`, executable }), (run) => [
+const idle = (fixture: Fixture, variants: Variants): Effect.Effect<string, Error> =>
+  inTurns(fixture, variants, (executable, name) =>
+    Effect.map(StartAndIdle.startOnce(fixture, { name: `sweep-${name}`, executable }), (run) => [
       run.seconds,
       run.anonymous,
       run.resident
     ])
   ).pipe(Effect.map((rows) => table("idle", ["start s", "anonymous MiB", "resident MiB"], rows)))
 
-const crowd = (bed: Bed, variants: Variants): Effect.Effect<string, Error> =>
-  inTurns(bed, variants, (executable, name) =>
+const crowd = (fixture: Fixture, variants: Variants): Effect.Effect<string, Error> =>
+  inTurns(fixture, variants, (executable, name) =>
     Effect.gen(function* () {
-      const { origin, work } = bed
-      const server = yield* Servers.program({ name: `crowd-${name}`, work, host: origin.host, executable })
-      const { growth, outcome } = yield* Crowds.growth(bed, server)
+      const { origin, work } = fixture
+      const server = yield* ProxyProgram.start({ name: `crowd-${name}`, work, host: origin.host, executable })
+      const { growth, outcome } = yield* ConcurrentClients.growth(fixture, server)
       return [growth, outcome.seconds]
     })
   ).pipe(Effect.map((rows) => table("100 clients, one miss of 64 MiB", ["growth MiB", "s"], rows)))
 
-const served = (bed: Bed, variants: Variants): Effect.Effect<string, Error> => {
-  const { blobs, extent, origin, work } = bed
-  return inTurns(bed, variants, (executable, name) =>
+const served = (fixture: Fixture, variants: Variants): Effect.Effect<string, Error> => {
+  const { blobs, extent, origin, work } = fixture
+  return inTurns(fixture, variants, (executable, name) =>
     Effect.gen(function* () {
-      const server = yield* Servers.program({ name: `served-${name}`, work, host: origin.host, executable })
+      const server = yield* ProxyProgram.start({
+        name: `served-${name}`,
+        work,
+        host: origin.host,
+        executable
+      })
       for (let pull = 0; pull < 4; pull++) {
         yield* server.empty
         yield* download(server.url(blobs.large))
@@ -102,25 +108,25 @@ const served = (bed: Bed, variants: Variants): Effect.Effect<string, Error> => {
   )
 }
 
-/** One server a variant, called so. */
+/** Starts one server a variant, named after it. */
 const serversOf = <E, R>(
   variants: Variants,
-  start: (variant: string, executable: string) => Effect.Effect<Server, E, R>
+  start: (variant: string, executable: string) => Effect.Effect<MeasuredServer, E, R>
 ) =>
   Effect.forEach(Object.entries(variants), ([variant, executable]) =>
-    Effect.map(start(variant, executable), (server): Server => ({ ...server, name: variant }))
+    Effect.map(start(variant, executable), (server): MeasuredServer => ({ ...server, name: variant }))
   )
 
-/** Hits of 20 KiB over HTTPS, on a machine of its own and beside so many processes that compute. */
-const small = (bed: Bed, variants: Variants, processes: number): Effect.Effect<string, Error> =>
+/** Small hits over HTTPS beside `processes` that compute. */
+const small = (fixture: Fixture, variants: Variants, processes: number): Effect.Effect<string, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { blobs, extent, work } = bed
-      const tls = yield* Secure.makePair(work)
+      const { blobs, extent, work } = fixture
+      const tls = yield* SecureHits.makeTlsPair(work)
       const servers = yield* serversOf(variants, (variant, executable) =>
-        Secure.program(bed, `secure-${processes}-${variant}`, tls, executable)
+        SecureHits.startProgram(fixture, `secure-${processes}-${variant}`, tls, executable)
       )
-      const bare = yield* Servers.bareNode({
+      const bare = yield* Peers.bareNode({
         blobs: [blobs.small],
         work,
         bufferSize: 512 * 1024,
@@ -128,26 +134,26 @@ const small = (bed: Bed, variants: Variants, processes: number): Effect.Effect<s
         tls
       })
       yield* busy(processes)
-      const compared = yield* compare({
+      const compared = yield* compareServers({
         title: `HTTPS hit, 20 KiB, 32 connections, beside ${processes} busy processes`,
         unit: "requests/s",
         lessIsBetter: false,
         rounds: extent.rounds,
         servers: [...servers, bare],
-        round: (server) => Rounds.requests(server, bed, 32)
+        round: (server) => Rounds.requests(server, fixture, 32)
       })
       return `${comparisonTable(compared)}\n`
     })
   )
 
-const miss = (bed: Bed, variants: Variants): Effect.Effect<string, Error> =>
+const miss = (fixture: Fixture, variants: Variants): Effect.Effect<string, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { blobs, extent, origin, work } = bed
+      const { blobs, extent, origin, work } = fixture
       const servers = yield* serversOf(variants, (variant, executable) =>
-        Servers.program({ name: `miss-${variant}`, work, host: origin.host, executable })
+        ProxyProgram.start({ name: `miss-${variant}`, work, host: origin.host, executable })
       )
-      const compared = yield* compare({
+      const compared = yield* compareServers({
         title: "cold miss, one client",
         unit: "s",
         lessIsBetter: true,
@@ -167,19 +173,21 @@ const miss = (bed: Bed, variants: Variants): Effect.Effect<string, Error> =>
     })
   )
 
-const measures: Readonly<Record<string, (bed: Bed, variants: Variants) => Effect.Effect<string, Error>>> = {
+const measures: Readonly<
+  Record<string, (fixture: Fixture, variants: Variants) => Effect.Effect<string, Error>>
+> = {
   idle,
   crowd,
   served,
-  "small-0": (bed, variants) => small(bed, variants, 0),
-  "small-4": (bed, variants) => small(bed, variants, 4),
+  "small-0": (fixture, variants) => small(fixture, variants, 0),
+  "small-4": (fixture, variants) => small(fixture, variants, 4),
   miss
 }
 
-/** Prints what each variant costs: idle, with 100 clients on one miss, after serving a lot, for small hits, for a pull. */
-export const run = (bed: Bed, variants: Variants, only: RegExp): Effect.Effect<void, Error> =>
+/** Prints the costs of each variant: idle, 100 clients on one miss, after serving, small hits, a pull. */
+export const run = (fixture: Fixture, variants: Variants, only: RegExp): Effect.Effect<void, Error> =>
   Effect.forEach(
     Object.entries(measures).filter(([name]) => only.test(name)),
-    ([, measure]) => Effect.flatMap(measure(bed, variants), (text) => Console.log(text)),
+    ([, measure]) => Effect.flatMap(measure(fixture, variants), (text) => Console.log(text)),
     { discard: true }
   )

@@ -1,32 +1,33 @@
 import { Effect, type Scope } from "effect"
-import type { Bed } from "../servers/Bed.ts"
-import { compare, type Sample } from "./Compare.ts"
+import type { Fixture } from "../servers/Fixture.ts"
+import { compareServers, type Sample } from "./CompareServers.ts"
 import { download } from "../clients/Download.ts"
 import * as Nginx from "../servers/Nginx.ts"
 import type { Blob } from "../servers/Blob.ts"
 import type { Comparison } from "../report/Report.ts"
-import type { Server } from "../servers/Server.ts"
-import * as Servers from "../servers/Servers.ts"
+import type { MeasuredServer } from "../servers/MeasuredServer.ts"
+import * as Peers from "../servers/Peers.ts"
+import * as ProxyProgram from "../servers/ProxyProgram.ts"
 
-type Servers = Effect.Effect<ReadonlyArray<Server>, Error, Scope.Scope>
+type Servers = Effect.Effect<ReadonlyArray<MeasuredServer>, Error, Scope.Scope>
 
-/** The program first, then what pulls through too, then the registry itself. */
-const pullers = ({ has, origin, work }: Bed, name: string, host: string): Servers =>
+/** The program, the other pull-through caches, and the registry itself. */
+const pullers = ({ has, origin, work }: Fixture, name: string, host: string): Servers =>
   Effect.gen(function* () {
     return [
-      yield* Servers.program({ name, work, host }),
-      ...(has("docker-registry") ? [yield* Servers.distribution({ upstream: host, work })] : []),
+      yield* ProxyProgram.start({ name, work, host }),
+      ...(has("docker-registry") ? [yield* Peers.distribution({ upstream: host, work })] : []),
       yield* Nginx.cache({ upstream: host, work, name }),
-      Servers.direct(origin, host)
+      Peers.direct(origin, host)
     ]
   })
 
-/** The cache is emptied once the last round's file is in place. */
-const emptied = (server: Server): Effect.Effect<void> =>
+/** Empties the cache once the last round's file is stored. */
+const emptied = (server: MeasuredServer): Effect.Effect<void> =>
   Effect.andThen(Effect.sleep("150 millis"), server.empty)
 
-/** One download each of so many clients, of a package that the server has to fetch. */
-export const cold = (server: Server, blob: Blob, clients: number): Effect.Effect<Sample, Error> =>
+/** `clients` concurrent downloads of a package that is not cached. */
+export const cold = (server: MeasuredServer, blob: Blob, clients: number): Effect.Effect<Sample, Error> =>
   Effect.gen(function* () {
     yield* emptied(server)
     const began = performance.now()
@@ -37,65 +38,68 @@ export const cold = (server: Server, blob: Blob, clients: number): Effect.Effect
     const seconds = (performance.now() - began) / 1000
     const downloads = all.flat()
     const short = downloads.find(({ bytes }) => bytes !== blob.size)
-    if (short !== undefined) return yield* Effect.fail(new Error(`${server.name} gave ${short.bytes} bytes`))
+    if (short !== undefined)
+      return yield* Effect.fail(new Error(`${server.name} sent ${short.bytes} bytes, expected ${blob.size}`))
     return {
-      // curl's own clock, where there is one client: starting the process does not count.
+      // For a single client curl's own time, which excludes the start of the process.
       value: clients === 1 ? (downloads[0]?.seconds ?? Number.NaN) : seconds,
       bytes: clients * blob.size,
       firstBytes: downloads.map(({ firstByte }) => firstByte)
     }
   })
 
-/** A package nobody has asked for before. */
-export const single = (bed: Bed, blob: Blob): Effect.Effect<Comparison, Error> =>
+/** A package that is not cached, one client. */
+export const single = (fixture: Fixture, blob: Blob): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      return yield* compare({
+      return yield* compareServers({
         title: `cold miss, ${blob.size / 1024 / 1024} MiB`,
         unit: "s",
         lessIsBetter: true,
-        rounds: bed.extent.rounds,
-        servers: yield* pullers(bed, `cold-${blob.size}`, bed.origin.host),
+        rounds: fixture.extent.rounds,
+        servers: yield* pullers(fixture, `cold-${blob.size}`, fixture.origin.host),
         round: (server) => cold(server, blob, 1),
-        notes: ["the registry is nginx with static files (sendfile); every run on an emptied cache"]
+        notes: [
+          "the registry is nginx with static files (sendfile); the cache is emptied before every download"
+        ]
       })
     })
   )
 
-/** The same where the registry gives 1 Gbit/s. */
-export const limited = (bed: Bed): Effect.Effect<Comparison, Error> =>
+/** The same with a registry at 1 Gbit/s. */
+export const limited = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const host = bed.origin.limitedHost
-      return yield* compare({
-        title: `cold miss, ${bed.blobs.large.size / 1024 / 1024} MiB, upstream at 1 Gbit/s`,
+      const host = fixture.origin.limitedHost
+      return yield* compareServers({
+        title: `cold miss, ${fixture.blobs.large.size / 1024 / 1024} MiB, upstream at 1 Gbit/s`,
         unit: "s",
         lessIsBetter: true,
-        rounds: bed.extent.rounds,
+        rounds: fixture.extent.rounds,
         servers: [
-          yield* Servers.program({ name: "limited", work: bed.work, host }),
-          yield* Nginx.cache({ upstream: host, work: bed.work, name: "limited" }),
-          Servers.direct(bed.origin, host)
+          yield* ProxyProgram.start({ name: "limited", work: fixture.work, host }),
+          yield* Nginx.cache({ upstream: host, work: fixture.work, name: "limited" }),
+          Peers.direct(fixture.origin, host)
         ],
-        round: (server) => cold(server, bed.blobs.large, 1),
+        round: (server) => cold(server, fixture.blobs.large, 1),
         notes: ["nginx limit_rate 125000000"]
       })
     })
   )
 
-/** Several clients who miss the same package at once. */
-export const concurrent = (bed: Bed, clients: number): Effect.Effect<Comparison, Error> =>
+/** Concurrent misses of one package. */
+export const concurrent = (fixture: Fixture, clients: number): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const servers = yield* pullers(bed, `concurrent-${clients}`, bed.origin.host)
-      return yield* compare({
-        title: `${clients} concurrent cold misses, ${bed.blobs.large.size / 1024 / 1024} MiB`,
+      const servers = yield* pullers(fixture, `concurrent-${clients}`, fixture.origin.host)
+      return yield* compareServers({
+        title: `${clients} concurrent cold misses, ${fixture.blobs.large.size / 1024 / 1024} MiB`,
         unit: "s",
         lessIsBetter: true,
-        rounds: bed.extent.rounds,
+        rounds: fixture.extent.rounds,
         servers: servers.filter(({ name }) => !name.startsWith("direct")),
-        round: (server) => cold(server, bed.blobs.large, clients),
-        notes: ["until the last of them has all of it; nginx with proxy_cache_lock"]
+        round: (server) => cold(server, fixture.blobs.large, clients),
+        notes: ["until the last client has the whole package; nginx with proxy_cache_lock"]
       })
     })
   )

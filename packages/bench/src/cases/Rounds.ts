@@ -1,11 +1,11 @@
 import { Effect } from "effect"
-import type { Bed } from "../servers/Bed.ts"
-import type { Sample } from "./Compare.ts"
+import type { Fixture } from "../servers/Fixture.ts"
+import type { Sample } from "./CompareServers.ts"
 import { download, rate } from "../clients/Download.ts"
-import type { Server } from "../servers/Server.ts"
+import type { MeasuredServer } from "../servers/MeasuredServer.ts"
 
 /** Four downloads of the large package on one connection, in GB/s. */
-export const throughput = (server: Server, { blobs }: Bed): Effect.Effect<Sample, Error> =>
+export const throughput = (server: MeasuredServer, { blobs }: Fixture): Effect.Effect<Sample, Error> =>
   Effect.map(download(server.url(blobs.large), 4), (downloads) => {
     const bytes = downloads.reduce((sum, { bytes }) => sum + bytes, 0)
     return {
@@ -15,15 +15,15 @@ export const throughput = (server: Server, { blobs }: Bed): Effect.Effect<Sample
     }
   })
 
-/** The small package as often as it is answered, in requests a second. */
+/** The small package at the highest rate, in requests a second. */
 export const requests = (
-  server: Server,
-  { blobs, extent }: Bed,
+  server: MeasuredServer,
+  { blobs, extent }: Fixture,
   connections: number
 ): Effect.Effect<Sample, Error> =>
   Effect.flatMap(rate(server.url(blobs.small), connections, extent.wrkSeconds), (rate) =>
     rate.errors > 0
-      ? Effect.fail(new Error(`${server.name}: ${rate.errors} of its answers were errors: ${rate.troubles}`))
+      ? Effect.fail(new Error(`${server.name}: ${rate.errors} responses were errors: ${rate.errorLines}`))
       : Effect.succeed({
           value: rate.perSecond,
           bytes: rate.perSecond * extent.wrkSeconds * blobs.small.size,

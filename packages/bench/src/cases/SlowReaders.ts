@@ -1,52 +1,52 @@
 import { Console, Effect } from "effect"
 import { join } from "node:path"
-import { type Bed, mib } from "../servers/Bed.ts"
+import { type Fixture, mib } from "../servers/Fixture.ts"
 import * as ClientProgram from "../clients/ClientProgram.ts"
 import { download } from "../clients/Download.ts"
-import type { Outcome } from "../clients/Followers.ts"
+import type { SlowReadersOutcome } from "../clients/SlowReadersClient.ts"
 import { type Blob, makeBlob } from "../servers/Blob.ts"
-import { cpuSeconds, forgetPeak, peakMiB } from "../servers/ProcessTree.ts"
+import { cpuSeconds, resetPeak, peakMiB } from "../servers/ProcessTree.ts"
 import type { Verdict } from "../report/Report.ts"
-import * as Servers from "../servers/Servers.ts"
+import * as ProxyProgram from "../servers/ProxyProgram.ts"
 import { median } from "../report/Statistics.ts"
 import { figure } from "../report/Table.ts"
 
-type Measured = Outcome & { readonly cpu: number }
+type Measured = SlowReadersOutcome & { readonly cpu: number }
 
 const fast = 50
 const slow = 20
 
-const followers = (url: string, slowOnes: number, blob: Blob): Effect.Effect<Outcome, Error> =>
-  ClientProgram.run("Followers.ts", [url, fast, slowOnes, blob.size])
+const clients = (url: string, slowOnes: number, blob: Blob): Effect.Effect<SlowReadersOutcome, Error> =>
+  ClientProgram.run("SlowReadersClient.ts", [url, fast, slowOnes, blob.size])
 
-/** Fifty clients of one large miss, in turns alone and with twenty beside them that take 64 KiB a second. */
+/** Fifty clients of one large miss, alone and beside twenty that read 64 KiB a second, in turns. */
 export const slowReaders = ({
   blobs,
   extent,
   origin,
   work
-}: Bed): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
+}: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const blob = makeBlob(join(work, "origin"), extent.followed)
-      const server = yield* Servers.program({ name: "slow-readers", work, host: origin.host })
+      const blob = makeBlob(join(work, "origin"), extent.slowReadersSize)
+      const server = yield* ProxyProgram.start({ name: "slow-readers", work, host: origin.host })
       yield* download(server.url(blobs.crowd))
       const measure = (slowOnes: number) =>
         Effect.gen(function* () {
           yield* server.empty
           const before = cpuSeconds(server.pid)
-          const outcome = yield* followers(server.url(blob), slowOnes, blob)
+          const outcome = yield* clients(server.url(blob), slowOnes, blob)
           return { ...outcome, cpu: cpuSeconds(server.pid) - before }
         })
       const rounds: Array<{ readonly alone: Measured; readonly beside: Measured; readonly peak: number }> = []
-      for (let round = 0; round < extent.followings; round++) {
+      for (let round = 0; round < extent.slowReadersRounds; round++) {
         const alone = yield* measure(0)
-        forgetPeak(server.pid)
+        resetPeak(server.pid)
         const beside = yield* measure(slow)
         const peak = peakMiB(server.pid)
         yield* Console.log(
-          `slow readers beside: ${figure(beside.last)} s, ${figure(beside.cpu)} of CPU; ` +
-            `none: ${figure(alone.last)} s, ${figure(alone.cpu)} of CPU; ${figure(peak)} MiB`
+          `with slow readers: ${figure(beside.last)} s, ${figure(beside.cpu)} of CPU; ` +
+            `without: ${figure(alone.last)} s, ${figure(alone.cpu)} of CPU; ${figure(peak)} MiB`
         )
         rounds.push({ alone, beside, peak })
       }
@@ -59,18 +59,18 @@ export const slowReaders = ({
       )
       return [
         {
-          what: `${fast} clients of one ${extent.followed / mib} MiB miss, beside ${slow} that read 64 KiB/s`,
-          bar: "<= 1.15x the time without those",
+          what: `${fast} clients of one ${extent.slowReadersSize / mib} MiB miss, beside ${slow} that read 64 KiB/s`,
+          target: "<= 1.15x the time without them",
           measured:
             `${figure(of("beside", "last") / of("alone", "last"))}x: ${figure(of("beside", "last"))} s against ` +
             `${figure(of("alone", "last"))} s (CPU ${figure(of("beside", "cpu") / of("alone", "cpu"))}x); ` +
-            `each slow one had ${had.join(", ")} MiB; ${failures.length} failures` +
+            `the slow ones received ${had.join(", ")} MiB; ${failures.length} failures` +
             (failures.length > 0 ? ` (${failures[0]})` : ""),
           met: failures.length === 0 && of("beside", "last") <= 1.15 * of("alone", "last")
         },
         {
           what: "the same: resident memory",
-          bar: "< 200 MiB",
+          target: "< 200 MiB",
           measured: `${figure(peak)} MiB`,
           met: peak < 200
         }

@@ -1,17 +1,17 @@
 import { Effect, type Scope } from "effect"
 import { createServer } from "node:http"
-import type { Bed } from "../servers/Bed.ts"
-import { compare, type Sample } from "./Compare.ts"
-import * as Forms from "./Forms.ts"
+import type { Fixture } from "../servers/Fixture.ts"
+import { compareServers, type Sample } from "./CompareServers.ts"
+import * as StartAndIdle from "./StartAndIdle.ts"
 import { cold } from "./Misses.ts"
 import type { Comparison, Verdict } from "../report/Report.ts"
 import * as Rounds from "./Rounds.ts"
-import type { Server } from "../servers/Server.ts"
-import * as Servers from "../servers/Servers.ts"
+import type { MeasuredServer } from "../servers/MeasuredServer.ts"
+import * as ProxyProgram from "../servers/ProxyProgram.ts"
 import { median } from "../report/Statistics.ts"
 import { figure } from "../report/Table.ts"
 
-/** A collector that takes everything, and its address. */
+/** The address of a collector that accepts everything. */
 const collector: Effect.Effect<string, never, Scope.Scope> = Effect.gen(function* () {
   const server = createServer((request, response) => {
     request.resume()
@@ -31,21 +31,21 @@ const collector: Effect.Effect<string, never, Scope.Scope> = Effect.gen(function
   return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
 })
 
-/** The program as it was before, where one is given, with tracing off, and with every request traced. */
-const servers = Effect.fnUntraced(function* (bed: Bed, name: string) {
-  const { against, origin, work } = bed
+/** The program of another build if one is given, with tracing off, and with every request traced. */
+const servers = Effect.fnUntraced(function* (fixture: Fixture, name: string) {
+  const { against, origin, work } = fixture
   const program = (
     subject: string,
     options: { readonly env?: Record<string, string>; readonly executable?: string }
   ) =>
     Effect.map(
-      Servers.program({
+      ProxyProgram.start({
         name: `${name}-${subject.replaceAll(/\W/g, "-")}`,
         work,
         host: origin.host,
         ...options
       }),
-      (server): Server => ({ ...server, name: subject })
+      (server): MeasuredServer => ({ ...server, name: subject })
     )
   const off = yield* program("tracing off", {})
   const on = yield* program("every request traced", {
@@ -53,84 +53,84 @@ const servers = Effect.fnUntraced(function* (bed: Bed, name: string) {
   })
   return against === undefined
     ? [off, on]
-    : [yield* program("the build before", { executable: against }), off, on]
+    : [yield* program("the other build", { executable: against }), off, on]
 })
 
 const notes = [
-  "the first row is what the ratios are to; the collector is in the benchmark's own process and takes everything"
+  "ratios are to the first row; the collector runs in the benchmark's process and accepts everything"
 ]
 
 const comparisonOf = (
-  bed: Bed,
+  fixture: Fixture,
   name: string,
   about: { readonly title: string; readonly unit: string; readonly lessIsBetter?: boolean },
-  round: (server: Server) => Effect.Effect<Sample, Error>
+  round: (server: MeasuredServer) => Effect.Effect<Sample, Error>
 ): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      return yield* compare({
+      return yield* compareServers({
         lessIsBetter: false,
         ...about,
-        rounds: Math.max(10, bed.extent.rounds),
-        servers: yield* servers(bed, name),
+        rounds: Math.max(10, fixture.extent.rounds),
+        servers: yield* servers(fixture, name),
         round,
         notes
       })
     })
   )
 
-/** Small packages, as fast as they are answered. */
-export const small = (bed: Bed): Effect.Effect<Comparison, Error> =>
+/** Small packages from the cache, at the highest rate. */
+export const small = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   comparisonOf(
-    bed,
+    fixture,
     "traced-small",
     { title: "traced: hit, 20 KiB, 32 connections", unit: "requests/s" },
-    (server) => Rounds.requests(server, bed, 32)
+    (server) => Rounds.requests(server, fixture, 32)
   )
 
 /** A large package from the cache, one client. */
-export const large = (bed: Bed): Effect.Effect<Comparison, Error> =>
-  comparisonOf(bed, "traced-large", { title: "traced: hit, large, one client", unit: "GB/s" }, (server) =>
-    Rounds.throughput(server, bed)
+export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
+  comparisonOf(fixture, "traced-large", { title: "traced: hit, large, one client", unit: "GB/s" }, (server) =>
+    Rounds.throughput(server, fixture)
   )
 
-/** A package that nobody has asked for before. */
-export const miss = (bed: Bed): Effect.Effect<Comparison, Error> =>
+/** A package that is not cached, one client. */
+export const miss = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   comparisonOf(
-    bed,
+    fixture,
     "traced-miss",
     { title: "traced: cold miss, large", unit: "s", lessIsBetter: true },
-    (server) => cold(server, bed.blobs.large, 1)
+    (server) => cold(server, fixture.blobs.large, 1)
   )
 
-/** Memory of the idle program, in turns: before, off, on. */
-export const idle = (bed: Bed): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
+/** Memory of the idle program: other build, tracing off, tracing on, in turns. */
+export const idle = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
       const endpoint = yield* collector
       const forms = {
-        ...(bed.against === undefined ? {} : { before: { executable: bed.against } }),
+        ...(fixture.against === undefined ? {} : { "other build": { executable: fixture.against } }),
         off: {},
         on: { env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } }
       }
       const anonymous: Record<string, Array<number>> = {}
-      for (let index = 0; index < bed.extent.rounds; index++) {
+      for (let index = 0; index < fixture.extent.rounds; index++) {
         for (const [form, options] of Object.entries(forms)) {
           const run = yield* Effect.scoped(
-            Forms.startOnce(bed, { name: `traced-idle-${form}-${index}`, ...options })
+            StartAndIdle.startOnce(fixture, { name: `traced-idle-${form}-${index}`, ...options })
           )
           anonymous[form] = [...(anonymous[form] ?? []), run.anonymous]
         }
       }
       const medians = Object.entries(anonymous).map(([form, values]) => [form, median(values)] as const)
       const of = (form: string) => medians.find(([name]) => name === form)?.[1] ?? Number.NaN
-      const grown = of("off") - of("before")
+      const grown = of("off") - of("other build")
       return [
         {
           what: "anonymous memory, idle, telemetry off",
-          bar: "the build before and 0.5 MiB",
+          target: "<= the other build + 0.5 MiB",
           measured: medians.map(([form, value]) => `${form} ${figure(value)} MiB`).join(", "),
-          met: bed.against === undefined || grown <= 0.5
+          met: fixture.against === undefined || grown <= 0.5
         }
       ]
     })

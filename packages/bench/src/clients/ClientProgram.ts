@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
-/** Runs a file of this folder as a process of its own and answers the JSON object that it prints. */
+/** Runs a file of this folder as a process and parses the JSON that it prints. */
 export const run = <Outcome>(
   file: string,
   args: ReadonlyArray<string | number>
@@ -12,9 +12,8 @@ export const run = <Outcome>(
     const child = execFile(process.execPath, [program, ...args.map(String)], (error, stdout, stderr) => {
       resume(
         error === null
-          ? // Written by our own program, a few lines away.
-            Effect.succeed(JSON.parse(stdout) as Outcome)
-          : Effect.fail(new Error(`the clients failed: ${stderr}`))
+          ? Effect.succeed(JSON.parse(stdout) as Outcome)
+          : Effect.fail(new Error(`${file} failed: ${stderr}`))
       )
     })
     return Effect.sync(() => {

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { execFile } from "node:child_process"
 
-/** What one download took, as curl saw it. */
+/** One download as curl measured it. */
 export interface Download {
   readonly seconds: number
   /** Seconds until the first byte of the body. */
@@ -12,7 +12,7 @@ export interface Download {
 
 const format = "%{time_total} %{time_starttransfer} %{size_download} %{http_code} %{num_connects}\\n"
 
-/** Who the clients are on a secure port, where nobody asks the other servers' clients. */
+/** The credentials for the program's secure port; the other servers ignore them. */
 const authorization = "Authorization: Bearer bench"
 
 const tls13 = ["--tlsv1.3", "--tls13-ciphers", "TLS_AES_128_GCM_SHA256"]
@@ -34,7 +34,7 @@ export const download = (url: string, times = 1): Effect.Effect<ReadonlyArray<Do
           .split("\n")
           .map((line) => line.split(" ").map(Number))
         const failed = lines.find(([, , , code]) => code !== 200)
-        if (failed !== undefined) return resume(Effect.fail(new Error(`${url} answered ${failed[3]}`)))
+        if (failed !== undefined) return resume(Effect.fail(new Error(`${url}: status ${failed[3]}`)))
         resume(
           Effect.succeed(
             lines.map(([seconds = 0, firstByte = 0, bytes = 0, , connections = 0]) => ({
@@ -52,13 +52,13 @@ export const download = (url: string, times = 1): Effect.Effect<ReadonlyArray<Do
     })
   })
 
-/** A request rate, as wrk counts it. */
+/** A request rate as wrk measured it. */
 export interface Rate {
   readonly perSecond: number
   readonly errors: number
-  /** What wrk said of them. */
-  readonly troubles: string
-  /** Seconds a request takes. */
+  /** Lines of wrk's output about errors. */
+  readonly errorLines: string
+  /** Seconds that a request takes. */
   readonly p50: number
   readonly p99: number
 }
@@ -70,7 +70,7 @@ const duration = (text: string | undefined): number => {
   return Number(value) * (units[unit] ?? 1)
 }
 
-/** Asks for one URL as fast as it is answered. */
+/** Requests one URL at the highest rate. */
 export const rate = (url: string, connections: number, seconds: number): Effect.Effect<Rate, Error> =>
   Effect.callback((resume) => {
     const args = [
@@ -92,7 +92,7 @@ export const rate = (url: string, connections: number, seconds: number): Effect.
         Effect.succeed({
           perSecond: Number(perSecond),
           errors: [bad, ...broken].reduce((sum, count) => sum + Number(count), 0),
-          troubles: (stdout.match(/^ *(?:Socket errors|Non-2xx).*$/gm) ?? []).join(",").trim(),
+          errorLines: (stdout.match(/^ *(?:Socket errors|Non-2xx).*$/gm) ?? []).join(",").trim(),
           p50: duration(/50%\s+(\S+)/.exec(stdout)?.[1]),
           p99: duration(/99%\s+(\S+)/.exec(stdout)?.[1])
         })

@@ -30,7 +30,7 @@ const section = (comparison: Comparison, top: number): { readonly svg: string; r
   }
 }
 
-/** Every comparison as bars: medians, with a line from the least to the most of the rounds. */
+/** Bars of every comparison: medians, with a line from the minimum to the maximum. */
 export const chart = (comparisons: ReadonlyArray<Comparison>): string => {
   let top = 8
   const sections = comparisons.map((comparison) => {

@@ -37,32 +37,32 @@ const comparison = ({ lessIsBetter, notes, rows, title, unit }: Comparison): str
     .filter((part) => part !== "")
     .join("\n\n")
 
-const bars = (verdicts: ReadonlyArray<Verdict>): string =>
+const targets = (verdicts: ReadonlyArray<Verdict>): string =>
   [
-    "### Bars",
+    "### Targets",
     table(
-      ["bar", "asked", "measured", ""],
-      verdicts.map(({ bar, measured, met, what }) => [what, bar, measured, met ? "met" : "**missed**"])
+      ["target", "required", "measured", ""],
+      verdicts.map(({ target, measured, met, what }) => [what, target, measured, met ? "met" : "**missed**"])
     )
   ].join("\n\n")
 
-/** A report as the section of a Markdown page. */
+/** A report as a section of Markdown. */
 export const section = ({ comparisons, machine, missing, verdicts }: Report): string =>
   [
     [...Object.entries(machine).map(([name, value]) => `${name}: ${value}`), ...missing]
       .map((line) => `- ${line}`)
       .join("\n"),
-    ...(verdicts.length === 0 ? [] : [bars(verdicts)]),
+    ...(verdicts.length === 0 ? [] : [targets(verdicts)]),
     ...comparisons.map(comparison)
   ].join("\n\n")
 
 const [start, end] = ["<!-- bench:start -->", "<!-- bench:end -->"]
 
-/** `page` with the report between its markers. Fails for a page without them. */
+/** `page` with the report between its markers. Fails if the page has no markers. */
 export const written = (page: string, report: Report): string => {
   const [before, rest] = page.split(start)
   const after = rest?.split(end)[1]
   if (before === undefined || after === undefined)
-    throw new Error(`no place for a report: ${start} and ${end}`)
+    throw new Error(`no place for a report; expected: ${start} and ${end}`)
   return `${before}${start}\n\n${section(report)}\n\n${end}${after}`
 }

@@ -1,20 +1,20 @@
 import type { Spread } from "./Statistics.ts"
 
-/** What one server did in one scenario. */
+/** The measurements of one server in one case. */
 export interface Row {
   readonly subject: string
   readonly value: Spread
-  /** The median over the first subject's: above 1 is faster, or more, whatever the unit. */
+  /** The median divided by that of the first subject, whatever the unit. */
   readonly ratio: number
   /** CPU seconds of the server and its children for each GB (10^9 bytes) of bodies. */
   readonly cpuPerGb?: number | undefined
-  /** The largest resident size of the server and its children, in MiB. */
+  /** Peak resident memory of the server and its children, in MiB. */
   readonly peakRss?: number | undefined
   /** Seconds from a request to the first byte of its body. */
   readonly firstByte?: { readonly p50: number; readonly p99: number } | undefined
 }
 
-/** One comparison, its subjects in the order they are named; the first is the program. */
+/** A comparison of servers; the first row is the program. */
 export interface Comparison {
   readonly title: string
   readonly unit: string
@@ -23,15 +23,15 @@ export interface Comparison {
   readonly notes: ReadonlyArray<string>
 }
 
-/** A bar and what was measured against it. */
+/** A target and the measurement. */
 export interface Verdict {
   readonly what: string
-  readonly bar: string
+  readonly target: string
   readonly measured: string
   readonly met: boolean
 }
 
-/** All a run found. */
+/** The results of one run. */
 export interface Report {
   readonly machine: Readonly<Record<string, string>>
   readonly missing: ReadonlyArray<string>
@@ -39,7 +39,7 @@ export interface Report {
   readonly verdicts: ReadonlyArray<Verdict>
 }
 
-/** How many times better the first is than the second. */
+/** The factor by which the first subject is better than the second. */
 export const timesBetter = (
   comparison: Pick<Comparison, "rows" | "lessIsBetter">,
   first: string,

@@ -1,11 +1,11 @@
-/** What several rounds of one measurement come to. */
+/** Median, minimum and maximum of several rounds. */
 export interface Spread {
   readonly median: number
   readonly min: number
   readonly max: number
 }
 
-/** The value below which the share `of` (0 to 1) of the values lies, interpolated between neighbours. NaN for none. */
+/** The percentile `of` (0 to 1), interpolated. NaN for no values. */
 export const percentile = (values: ReadonlyArray<number>, of: number): number => {
   const sorted = values.toSorted((a, b) => a - b)
   const position = (sorted.length - 1) * of

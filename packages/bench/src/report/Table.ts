@@ -1,13 +1,13 @@
 import type { Comparison, Report, Row } from "./Report.ts"
 
-/** Three figures that count, without a needless tail. */
+/** A number with three significant figures. */
 export const figure = (value: number): string => {
   if (!Number.isFinite(value)) return "-"
   const size = Math.abs(value)
   return value.toFixed(size >= 100 || value === 0 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : 4)
 }
 
-/** Columns as wide as their widest cell; all but the first are aligned to the right. */
+/** Rows with aligned columns, the first to the left and the others to the right. */
 export const align = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   return rows
@@ -41,7 +41,7 @@ const cells = (row: Row): ReadonlyArray<string> => [
 
 const head = ["median", "min", "max", "ratio", "CPU s/GB", "peak MiB", "first p50 ms", "p99 ms"]
 
-/** One comparison for a terminal, or for a code block. */
+/** A comparison as text. */
 export const comparisonTable = (comparison: Comparison): string =>
   [
     align([
@@ -54,9 +54,9 @@ export const comparisonTable = (comparison: Comparison): string =>
     ...comparison.notes.map((note) => `  - ${note}`)
   ].join("\n")
 
-/** The bars and whether they were met. */
+/** The targets and the results as text. */
 export const verdictTable = ({ verdicts }: Report): string =>
   align([
-    ["bar", "asked", "measured", ""],
-    ...verdicts.map(({ bar, measured, met, what }) => [what, bar, measured, met ? "met" : "NOT MET"])
+    ["target", "required", "measured", ""],
+    ...verdicts.map(({ target, measured, met, what }) => [what, target, measured, met ? "met" : "NOT MET"])
   ])

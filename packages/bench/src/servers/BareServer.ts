@@ -1,7 +1,7 @@
 /**
- * A server with nothing but `node:http` and a read loop, to compare with: `BareServer.ts [--certificate=FILE
- * --key=FILE] PORT BUFFER_SIZE BUFFERS FILE...`, with a certificate over TLS. `/<index>` is a file, read ahead of the write that is out, into buffers that are used again; a file of at
- * most 256 KiB is answered from memory, as the program does.
+ * A minimal server of `node:http` (or `node:https` with a certificate) and a read loop, to compare with:
+ * `BareServer.ts [--certificate=FILE --key=FILE] PORT BUFFER_SIZE BUFFERS FILE...`. `/<index>` is a file; it is read
+ * ahead of the current write, into reused buffers. Files of at most 256 KiB are served from memory, as in the program.
  */
 import { closeSync, open, openSync, read, readFileSync, readSync, statSync } from "node:fs"
 import type { RequestListener, ServerResponse } from "node:http"
@@ -55,7 +55,7 @@ const send = (
   step()
 }
 
-/** `readSync` into one buffer: the fastest loop found, and one that stops everyone while a cold disk seeks. */
+/** `readSync` into one buffer: the fastest loop found, but it blocks the process while a disk seeks. */
 const sendBlocking = (
   response: ServerResponse,
   descriptor: number,

@@ -2,12 +2,11 @@ import { createHash, randomFillSync } from "node:crypto"
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 
-/** An image's only layer, as the origin holds it. */
+/** A package of one layer on the origin. */
 export interface Blob {
   readonly size: number
-  readonly digest: string
-  /** The manifest that names it. */
-  readonly image: string
+  readonly layerDigest: string
+  readonly manifestDigest: string
   readonly file: string
 }
 
@@ -15,7 +14,7 @@ const block = 4 * 1024 * 1024
 
 const digestOf = (bytes: string): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`
 
-/** Random bytes, which no one can compress, in a file named by their digest. */
+/** Writes incompressible bytes into a file named by their digest, and a manifest for it. */
 export const makeBlob = (directory: string, size: number): Blob => {
   const blobs = join(directory, "v2/bench/blobs")
   const manifests = join(directory, "v2/bench/manifests")
@@ -25,14 +24,14 @@ export const makeBlob = (directory: string, size: number): Blob => {
   const chunks: Array<Buffer> = []
   const bytes = randomFillSync(Buffer.allocUnsafe(Math.min(block, size)))
   for (let left = size; left > 0; left -= block) {
-    // A counter in front keeps the blocks apart; new random bytes for each would take longer than the benchmark.
+    // A counter makes the blocks differ; new random bytes for each would take longer than the benchmark.
     const chunk = Buffer.from(bytes.subarray(0, Math.min(block, left)))
     chunk.writeDoubleLE(left, 0)
     hash.update(chunk)
     chunks.push(chunk)
   }
-  const digest = `sha256:${hash.digest("hex")}`
-  const file = join(blobs, digest)
+  const layerDigest = `sha256:${hash.digest("hex")}`
+  const file = join(blobs, layerDigest)
   const descriptor = openSync(file, "w")
   for (const chunk of chunks) writeSync(descriptor, chunk)
   closeSync(descriptor)
@@ -40,10 +39,10 @@ export const makeBlob = (directory: string, size: number): Blob => {
     schemaVersion: 2,
     mediaType: "application/vnd.oci.image.manifest.v1+json",
     config: { mediaType: "application/vnd.oci.empty.v1+json", digest: digestOf("{}"), size: 2 },
-    layers: [{ mediaType: "application/vnd.oci.image.layer.v1.tar+gzip", digest, size }]
+    layers: [{ mediaType: "application/vnd.oci.image.layer.v1.tar+gzip", digest: layerDigest, size }]
   })
-  const image = digestOf(manifest)
-  writeFileSync(join(manifests, image), manifest)
+  const manifestDigest = digestOf(manifest)
+  writeFileSync(join(manifests, manifestDigest), manifest)
   writeFileSync(join(blobs, digestOf("{}")), "{}")
-  return { size, digest, image, file }
+  return { size, layerDigest, manifestDigest, file }
 }

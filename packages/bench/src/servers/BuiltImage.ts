@@ -6,19 +6,19 @@ import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-/** Where the files of the image are, or why there is none. */
+/** The directory of the image's files, or the reason why there is none. */
 export type Found = { readonly root: string } | { readonly missing: string }
 
 const licences = fileURLToPath(new URL("../../../proxy/dist/licences", import.meta.url))
 
-/** What makes an image, and what runs it as a container runtime does. */
+/** The programs that build an image and run it like a container runtime. */
 const needed = ["buildah", "apt-get", "dpkg-deb", "unshare"]
 
-/** Makes the image of the executable that was taken to `work`, from Debian's packages. */
+/** Builds the image of the executable in `work`, from Debian's packages. */
 export const make = (work: string): Effect.Effect<Found> => {
   const absent = needed.filter((name) => spawnSync("which", [name]).status !== 0)
-  if (absent.length > 0) return Effect.succeed({ missing: `no image, left out: needs ${absent.join(", ")}` })
-  if (process.getuid?.() !== 0) return Effect.succeed({ missing: "no image, left out: needs root" })
+  if (absent.length > 0) return Effect.succeed({ missing: `image skipped: needs ${absent.join(", ")}` })
+  if (process.getuid?.() !== 0) return Effect.succeed({ missing: "image skipped: needs root" })
   const architecture: Architecture = process.arch === "arm64" ? "arm64" : "amd64"
   return Effect.tryPromise(async () => {
     const buildah = Buildah.make(join(work, "buildah"))
@@ -30,5 +30,5 @@ export const make = (work: string): Effect.Effect<Found> => {
       source: { version: "0.0.0", commit: "unknown", time: 0 }
     })
     return { root: await buildah.mount(names[architecture] ?? "") }
-  }).pipe(Effect.catch(({ cause }) => Effect.succeed({ missing: `no image, left out: ${String(cause)}` })))
+  }).pipe(Effect.catch(({ cause }) => Effect.succeed({ missing: `image skipped: ${String(cause)}` })))
 }

@@ -1,9 +1,9 @@
 import { Effect, type Scope } from "effect"
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { freePort, type Server, start as startServer } from "./Server.ts"
+import { freePort, type MeasuredServer, start as startServer } from "./MeasuredServer.ts"
 
-/** An nginx of its own, in `work`, with two workers. */
+/** Starts nginx with two workers and its files in `work`. */
 export const start = (options: {
   readonly name: string
   readonly work: string
@@ -32,7 +32,7 @@ http { ${temporary} keepalive_requests 1000000; ${options.http} }
   })
 }
 
-/** Where a certificate and its key are. */
+/** The files of a certificate and its key. */
 export interface Pair {
   readonly certificate: string
   readonly key: string
@@ -41,13 +41,13 @@ export interface Pair {
 const listenTls = ({ certificate, key }: Pair): string =>
   `ssl_certificate ${certificate}; ssl_certificate_key ${key}; ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;`
 
-/** nginx serving the origin's files as they are, over TLS where it is given a certificate. */
+/** nginx serving the origin's files, over TLS if a certificate is given. */
 export const files = (
   origin: { readonly directory: string },
   work: string,
   sendfile: boolean,
   tls?: Pair
-): Effect.Effect<Server, Error, Scope.Scope> =>
+): Effect.Effect<MeasuredServer, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const port = yield* freePort
     const name = `nginx${tls === undefined ? "" : " TLS"}, sendfile ${sendfile ? "on" : "off"}`
@@ -62,17 +62,17 @@ export const files = (
     return {
       name,
       pid,
-      url: (blob) => `${scheme}://127.0.0.1:${port}/v2/bench/blobs/${blob.digest}`,
+      url: (blob) => `${scheme}://127.0.0.1:${port}/v2/bench/blobs/${blob.layerDigest}`,
       empty: Effect.void
     }
   })
 
-/** nginx with proxy_cache in front of a registry, one pull for concurrent misses. */
+/** nginx with proxy_cache in front of a registry; it coalesces concurrent misses. */
 export const cache = (options: {
   readonly upstream: string
   readonly work: string
   readonly name: string
-}): Effect.Effect<Server, Error, Scope.Scope> =>
+}): Effect.Effect<MeasuredServer, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const { name, upstream, work } = options
     const port = yield* freePort
@@ -98,7 +98,7 @@ export const cache = (options: {
     return {
       name: "nginx proxy_cache",
       pid,
-      url: (blob) => `http://127.0.0.1:${port}/v2/bench/blobs/${blob.digest}`,
+      url: (blob) => `http://127.0.0.1:${port}/v2/bench/blobs/${blob.layerDigest}`,
       empty: Effect.sync(() => {
         for (const entry of readdirSync(directory))
           rmSync(join(directory, entry), { recursive: true, force: true })

@@ -2,16 +2,16 @@ import { Effect, type Scope } from "effect"
 import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import * as Nginx from "./Nginx.ts"
-import { freePort } from "./Server.ts"
+import { freePort } from "./MeasuredServer.ts"
 
-/** A registry of static files: nginx, which is faster than whatever is measured against it. */
+/** A registry of static files: nginx, which is faster than every server measured against it. */
 export interface Origin {
   readonly pid: number
   readonly host: string
-  /** The same at 1 Gbit/s for each connection. */
+  /** The same registry with 1 Gbit/s a connection. */
   readonly limitedHost: string
   readonly directory: string
-  /** Requests since `mark`, as the origin logged them: method, path and status. */
+  /** Requests logged since `mark`: method, path and status. */
   readonly requestsSince: (mark: number) => ReadonlyArray<string>
   readonly mark: () => number
 }

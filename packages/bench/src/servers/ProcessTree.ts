@@ -1,24 +1,24 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 
-/** What Linux counts CPU time in: a hundredth of a second, whatever the kernel's own tick. */
+/** Linux counts CPU time in hundredths of a second. */
 const ticksPerSecond = 100
 
 const read = (path: string): string => {
   try {
     return readFileSync(path, "latin1")
   } catch {
-    // It has ended meanwhile.
+    // The process has ended.
     return ""
   }
 }
 
-/** The fields of /proc/<pid>/stat from the third, the state, on: the name before them may hold anything. */
+/** The fields of /proc/<pid>/stat from the third on; the name before them may contain anything. */
 const fields = (pid: number): ReadonlyArray<string> => {
   const text = read(`/proc/${pid}/stat`)
   return text.slice(text.lastIndexOf(")") + 2).split(" ")
 }
 
-/** A process and all that descend from it. */
+/** A process and all its descendants. */
 export const tree = (root: number): ReadonlyArray<number> => {
   const children = new Map<number, Array<number>>()
   for (const name of readdirSync("/proc")) {
@@ -30,7 +30,7 @@ export const tree = (root: number): ReadonlyArray<number> => {
   return below(root)
 }
 
-/** CPU seconds that a process and its descendants, ended ones included, have taken. */
+/** CPU seconds of a process and its descendants, ended ones included. */
 export const cpuSeconds = (root: number): number =>
   tree(root).reduce((sum, pid) => {
     const own = fields(pid)
@@ -39,7 +39,7 @@ export const cpuSeconds = (root: number): number =>
     )
   }, 0)
 
-/** CPU seconds of this process's children that have ended: load generators, when nothing else ends. */
+/** CPU seconds of this process's ended children: the load generators, if nothing else ends. */
 export const endedChildrenSeconds = (): number => {
   const own = fields(process.pid)
   return (Number(own[13]) + Number(own[14])) / ticksPerSecond
@@ -51,21 +51,21 @@ const status = (root: number, name: "VmHWM" | "VmRSS" | "RssAnon"): number =>
     return sum + Number(kib) / 1024
   }, 0)
 
-/** Resident MiB of a process and its descendants. Pages they share count for each. */
+/** Resident memory of a process and its descendants in MiB; shared pages count for each. */
 export const residentMiB = (root: number): number => status(root, "VmRSS")
 
-/** Of these, MiB that are no file's: what the processes made themselves. */
+/** Anonymous memory in MiB: the resident memory that belongs to no file. */
 export const anonymousMiB = (root: number): number => status(root, "RssAnon")
 
-/** The most each was ever resident since `forgetPeak`, in MiB. */
+/** Peak resident memory in MiB since `resetPeak`, summed over the processes. */
 export const peakMiB = (root: number): number => status(root, "VmHWM")
 
-export const forgetPeak = (root: number): void => {
+export const resetPeak = (root: number): void => {
   for (const pid of tree(root)) {
     try {
       writeFileSync(`/proc/${pid}/clear_refs`, "5")
     } catch {
-      // Another user's process: the peak since its start is reported.
+      // Another user's process: its peak since the start is reported.
     }
   }
 }

@@ -6,59 +6,59 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Blob } from "./Blob.ts"
 import { download } from "../clients/Download.ts"
-import * as FakeApi from "./FakeApi.ts"
+import * as FakeApiServer from "./FakeApiServer.ts"
 import type * as Nginx from "./Nginx.ts"
 import type { Origin } from "./Origin.ts"
-import { freePort, type Server, start } from "./Server.ts"
-import * as Servers from "./Servers.ts"
+import { freePort, type MeasuredServer, start } from "./MeasuredServer.ts"
+import * as ProxyProgram from "./ProxyProgram.ts"
 
 const configFile = fileURLToPath(new URL("../../../deploy/chart/files/kube-rbac-proxy.yaml", import.meta.url))
 
-/** The names of the peer in tables: with the real kube-rbac-proxy, and with the stand-in that end-to-end tests build. */
+/** Names of this peer in tables: with the real kube-rbac-proxy, and with e2e's stand-in. */
 export const names = {
   real: "our plain port behind kube-rbac-proxy",
   standIn: "our plain port behind kube-rbac-proxy (stand-in)"
 } as const
 
-/** The kube-rbac-proxy to compare with, or why there is none. */
+/** The kube-rbac-proxy to compare with, or the reason why there is none. */
 export type Found = { readonly command: string; readonly name: string } | { readonly missing: string }
 
-/** Takes the one in PATH, or builds the stand-in where there is Go. */
+/** Takes kube-rbac-proxy from PATH, or builds the stand-in if Go is installed. */
 export const find: Effect.Effect<Found> = Effect.gen(function* () {
   const [real, go] = [yield* which("kube-rbac-proxy"), yield* which("go")]
   if (Option.isNone(real) && Option.isNone(go)) {
-    return { missing: "kube-rbac-proxy is not here, nor Go to build its stand-in, and is left out" }
+    return { missing: "kube-rbac-proxy is skipped: it is not in PATH, and Go for its stand-in is missing" }
   }
   const { command, isStandIn } = yield* ServerBuild.program("kube-rbac-proxy", Console.log)
   return { command, name: isStandIn ? names.standIn : names.real }
 }).pipe(
   Effect.catch(({ message }) =>
     Effect.succeed({
-      missing: `kube-rbac-proxy is left out, since its stand-in cannot be built: ${message.split("\n").slice(0, 3).join("; ")}`
+      missing: `kube-rbac-proxy is skipped: its stand-in cannot be built: ${message.split("\n").slice(0, 3).join("; ")}`
     })
   ),
   Effect.provide(NodeServices.layer)
 )
 
-/** The parts of a bed that it takes. */
-interface Parts {
+/** The parts of a fixture that it uses. */
+interface PeerFixture {
   readonly work: string
   readonly origin: Origin
   readonly rbacProxy: Found
   readonly blobs: { readonly small: Blob }
 }
 
-/** The built bundle's plain port behind kube-rbac-proxy, both counted as one; nothing where that is missing. */
+/** The program's plain port behind kube-rbac-proxy, measured together; none if kube-rbac-proxy is missing. */
 export const servers = (
-  bed: Parts,
+  fixture: PeerFixture,
   name: string,
   { certificate, key }: Nginx.Pair
-): Effect.Effect<ReadonlyArray<Server>, Error, Scope.Scope> =>
+): Effect.Effect<ReadonlyArray<MeasuredServer>, Error, Scope.Scope> =>
   Effect.gen(function* () {
-    const { origin, rbacProxy, work } = bed
+    const { origin, rbacProxy, work } = fixture
     if ("missing" in rbacProxy) return []
     const behind = `behind-${name}`
-    const program = yield* Servers.program({ name: behind, work, host: origin.host })
+    const program = yield* ProxyProgram.start({ name: behind, work, host: origin.host })
     const port = yield* freePort
     const pid = yield* start({
       command: rbacProxy.command,
@@ -67,21 +67,21 @@ export const servers = (
         `--upstream=http://127.0.0.1:${program.port}/`,
         "--ignore-paths=/healthz,/readyz",
         `--config-file=${configFile}`,
-        `--kubeconfig=${yield* FakeApi.start(work, behind)}`,
+        `--kubeconfig=${yield* FakeApiServer.start(work, behind)}`,
         `--tls-cert-file=${certificate}`,
         `--tls-private-key-file=${key}`
       ],
       port,
       log: join(work, `kube-rbac-proxy-${name}.log`)
     })
-    const server: Server = {
+    const server: MeasuredServer = {
       name: rbacProxy.name,
       pid,
       beside: [program.pid],
-      url: (blob) => Servers.packageUrl(port, origin.host, blob).replace("http:", "https:"),
+      url: (blob) => ProxyProgram.packageUrl(port, origin.host, blob).replace("http:", "https:"),
       empty: Effect.void
     }
-    // Known before many ask at once: it reviews each of their accesses, at 5 a second, longer than wrk waits.
-    yield* download(server.url(bed.blobs.small))
+    // Caches the decision: it sends 5 reviews a second, so that concurrent first requests take longer than wrk waits.
+    yield* download(server.url(fixture.blobs.small))
     return [server]
   })

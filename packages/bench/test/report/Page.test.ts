@@ -22,11 +22,11 @@ const report: Report = {
       notes: ["a note"]
     }
   ],
-  verdicts: [{ what: "hit", bar: ">= 1x", measured: "0.9x", met: false }]
+  verdicts: [{ what: "hit", target: ">= 1x", measured: "0.9x", met: false }]
 }
 
 describe("a report on a page", () => {
-  it("stands between its markers, a table for the bars and one for each comparison", () => {
+  it("is between its markers, with a table of targets and one for each comparison", () => {
     const page = written("# P\n<!-- bench:start -->\nold\n<!-- bench:end -->\nrest\n", report)
     assert.include(page, "# P\n<!-- bench:start -->\n\n- cpu: 2 x some\n- wrk is missing\n")
     assert.include(page, "| hit | >= 1x | 0.9x | **missed** |")
@@ -37,6 +37,6 @@ describe("a report on a page", () => {
   })
 
   it("fails for a page without markers", () => {
-    assert.throws(() => written("# P\n", report), /no place for a report: <!-- bench:start -->/)
+    assert.throws(() => written("# P\n", report), /no place for a report; expected: <!-- bench:start -->/)
   })
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "vitest"
-import { verdicts } from "../../src/Bars.ts"
+import { verdicts } from "../../src/Targets.ts"
 import { chart } from "../../src/report/Chart.ts"
 import { type Comparison, timesBetter } from "../../src/report/Report.ts"
 import { align, comparisonTable, figure } from "../../src/report/Table.ts"
@@ -19,7 +19,7 @@ const miss: Comparison = {
 }
 
 describe("the report", () => {
-  it("gives each number the figures that count", () => {
+  it("prints each number with its significant figures", () => {
     assert.deepStrictEqual([1234.5, 12.34, 1.234, 0.1234, 0.01234, 0, Number.NaN].map(figure), [
       "1235",
       "12.3",
@@ -41,7 +41,7 @@ describe("the report", () => {
     )
   })
 
-  it("says of times and of rates alike how many times better one is", () => {
+  it("says how many times better one subject is, for times and for rates", () => {
     assert.strictEqual(timesBetter(miss, "registry-packages-proxy", "distribution pull-through"), 0.8)
     assert.strictEqual(
       timesBetter({ ...miss, lessIsBetter: false }, "registry-packages-proxy", "distribution pull-through"),
@@ -50,11 +50,11 @@ describe("the report", () => {
     assert.isUndefined(timesBetter(miss, "registry-packages-proxy", "nobody"))
   })
 
-  it("judges a bar by what was measured", () => {
+  it("judges a target by the measurement", () => {
     assert.deepStrictEqual(verdicts([miss]), [
       {
         what: "cold miss against distribution's pull-through",
-        bar: "<= 1.00x its time",
+        target: "<= 1.00x its time",
         measured: "1.250x",
         met: false
       }

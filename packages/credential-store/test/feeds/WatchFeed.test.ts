@@ -13,7 +13,7 @@ import {
   registrySecret
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { type Fixture, suite } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreSuite"
-import { KubeApi } from "@registry-packages-proxy/testkit/kubernetes/KubeApi"
+import { FakeKubernetes } from "@registry-packages-proxy/testkit/kubernetes/FakeKubernetes"
 import { Effect, FileSystem, Layer, Predicate, Redacted } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { type FakeFile, make as makeFileSystem } from "./FakeFileSystem.ts"
@@ -22,14 +22,14 @@ import { answer, get, status } from "../StoreQueries.ts"
 const sources = "/apis/deckhouse.io/v1alpha1/modulesources"
 const secrets = "/api/v1/namespaces/d8-system/secrets"
 
-const makeApi = (): KubeApi => new KubeApi({ collections })
+const makeApi = (): FakeKubernetes => new FakeKubernetes({ collections })
 
-const put = (api: KubeApi, object: Record<string, unknown>): void =>
+const put = (api: FakeKubernetes, object: Record<string, unknown>): void =>
   api.apply(object["kind"] === "Secret" ? secrets : sources, object)
 
 const files = new Map<string, FakeFile>()
 
-const store = (api: KubeApi, paths: ReadonlyArray<string> = []) =>
+const store = (api: FakeKubernetes, paths: ReadonlyArray<string> = []) =>
   CredentialStore.layerWatch(paths).pipe(
     Layer.provide(KubernetesApi.layer.pipe(Layer.provide(api.layer))),
     Layer.provide(Layer.succeed(FileSystem.FileSystem, makeFileSystem(files)))
@@ -37,9 +37,9 @@ const store = (api: KubeApi, paths: ReadonlyArray<string> = []) =>
 
 /** Runs a test with a store of this API server. Fails if a kind has no collection there. */
 const withStore =
-  (api: KubeApi, paths?: ReadonlyArray<string>) =>
+  (api: FakeKubernetes, paths?: ReadonlyArray<string>) =>
   <A, E, R>(self: Effect.Effect<A, E, R>) =>
-    Effect.raceFirst(self, api.lacking).pipe(Effect.provide(store(api, paths)))
+    Effect.raceFirst(self, api.unknownKind).pipe(Effect.provide(store(api, paths)))
 
 /** Waits until the answer is `expected`, by yielding, without any time passing. */
 const until = (repository: string, expected: string) =>
@@ -187,7 +187,7 @@ describe("CredentialStore from an API server", () => {
       yield* Effect.gen(function* () {
         yield* untilSynced
         api.isDown = true
-        api.drop()
+        api.breakWatches()
         yield* untilOutOfTouch
         yield* TestClock.adjust("10 minutes")
         assert.strictEqual(yield* answer("registry.example.com/modules"), "ModuleSource one")

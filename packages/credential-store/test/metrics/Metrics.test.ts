@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import * as Feed from "@registry-packages-proxy/credential-store/feeds/Feed"
-import * as TestFeed from "@registry-packages-proxy/testkit/credential-store/CredentialStoreFeed"
+import * as TestFeed from "@registry-packages-proxy/testkit/credential-store/TestFeed"
 import { moduleSource } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect } from "effect"
 import { PrometheusMetrics } from "effect/observability"

@@ -1,4 +1,4 @@
-/** A processor that the program is made for, by its name in OCI images and Debian. */
+/** A supported processor architecture, by its name in OCI and Debian. */
 export type Architecture = "amd64" | "arm64"
 
 export const architectures: ReadonlyArray<Architecture> = ["amd64", "arm64"]

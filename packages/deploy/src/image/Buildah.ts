@@ -1,17 +1,17 @@
 import { join } from "node:path"
-import { run } from "./Run.ts"
+import { run } from "./RunCommand.ts"
 
-/** buildah without a daemon and without namespaces, its images in a folder of their own. */
+/** buildah without a daemon and namespaces, with a store of its own. */
 export interface Buildah {
-  /** Runs one of its commands and gives the output. */
+  /** Runs a buildah command and gives its output. */
   readonly run: (...args: ReadonlyArray<string>) => Promise<string>
-  /** Makes `name` an image of one layer with the files below `root`. */
+  /** Makes an image of one layer from the files below `root`. */
   readonly fromFiles: (
     name: string,
     root: string,
     options: { readonly architecture: string; readonly time: number }
   ) => Promise<void>
-  /** Copies an image into a folder in the OCI image layout. */
+  /** Copies an image into a directory in the OCI image layout. */
   readonly push: (name: string, layout: string, tag: string) => Promise<void>
   /** The path at which an image's files can be read. */
   readonly mount: (name: string) => Promise<string>

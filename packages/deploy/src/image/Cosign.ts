@@ -1,17 +1,17 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { run } from "./Run.ts"
+import { run } from "./RunCommand.ts"
 
-/** cosign with a private key, and without any service: nothing is looked up, and nothing is published. */
+/** cosign with a private key, offline: it queries and publishes nothing. */
 export interface Cosign {
-  /** The signature of a text, in base64. */
+  /** Signs a text; base64. */
   readonly signatureOf: (text: string) => Promise<string>
 }
 
 export interface CosignOptions {
   readonly command: string
-  /** A key as `cosign generate-key-pair` makes it. */
+  /** A key from `cosign generate-key-pair`. */
   readonly key: string
   readonly password: string
 }

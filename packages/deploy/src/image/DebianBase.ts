@@ -10,20 +10,20 @@ import {
 } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import type { Architecture } from "./Architecture.ts"
-import { run } from "./Run.ts"
+import { run } from "./RunCommand.ts"
 
-/** A package of Debian's that files of a base come from. */
+/** A Debian package that provides files of a base image. */
 export interface DebianPackage {
   readonly name: string
   readonly version: string
   readonly architecture: Architecture
-  /** Of the files that are taken from it; an SPDX expression. */
+  /** SPDX expression for the files taken from it. */
   readonly licence: string
 }
 
-/** The files of an image that a program for Node's libraries runs on. */
+/** The files that Node needs in an image. */
 export interface DebianBase {
-  /** The root of its file system. */
+  /** Directory of the root file system. */
   readonly root: string
   readonly packages: ReadonlyArray<DebianPackage>
 }
@@ -47,7 +47,7 @@ const packages = {
   "libstdc++6": { libraries: ["libstdc++.so.6"], licence: gcc }
 } as const satisfies Record<string, { readonly libraries: ReadonlyArray<string>; readonly licence: string }>
 
-/** apt for an architecture, with lists and a cache of its own: the system's own state is neither asked nor changed. */
+/** apt for an architecture with lists and a cache of its own; the system's apt is neither used nor changed. */
 const apt = (architecture: Architecture, directory: string) => {
   for (const part of ["lists/partial", "cache/archives/partial"]) {
     mkdirSync(join(directory, part), { recursive: true })
@@ -56,7 +56,7 @@ const apt = (architecture: Architecture, directory: string) => {
   const options = Object.entries({
     "APT::Architecture": architecture,
     "APT::Architectures": architecture,
-    // As root it would become a user who cannot write here.
+    // As another user, which apt becomes for root, it could not write here.
     "APT::Sandbox::User": "root",
     "Dir::State::Lists": join(directory, "lists"),
     "Dir::State::status": join(directory, "status"),
@@ -71,7 +71,7 @@ const packageFiles = (directory: string): ReadonlyArray<string> =>
     .filter((file) => file.endsWith(".deb"))
     .sort()
 
-/** The certificates of a folder in one text. */
+/** All certificates of a directory in one text. */
 const authorities = (directory: string): string =>
   readdirSync(directory)
     .sort()
@@ -119,7 +119,7 @@ export const make = async (architecture: Architecture, directory: string): Promi
   const library = (name: string): { readonly from: string } => {
     const paths = [`lib/${triple}/${name}`, `usr/lib/${triple}/${name}`]
     const found = paths.find((path) => existsSync(join(unpacked, path)))
-    if (found === undefined) throw new Error(`${name} is in none of Debian's packages for ${architecture}`)
+    if (found === undefined) throw new Error(`${name} is in none of the Debian packages for ${architecture}`)
     return { from: join(unpacked, found) }
   }
   put(loader, library(basename(loader)), 0o555)
@@ -127,7 +127,7 @@ export const make = async (architecture: Architecture, directory: string): Promi
     for (const name of libraries) put(`lib/${triple}/${name}`, library(name))
   }
   put("etc/ssl/certs/ca-certificates.crt", authorities(join(unpacked, "usr/share/ca-certificates/mozilla")))
-  // Without it the C library asks DNS for localhost before it looks into /etc/hosts.
+  // Without it the C library resolves localhost by DNS before /etc/hosts.
   put("etc/nsswitch.conf", "hosts: files dns\n")
   for (const [name, owner] of owners) {
     const from = join(unpacked, "usr/share/doc", owner ?? name, "copyright")

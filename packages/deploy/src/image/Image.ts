@@ -11,21 +11,21 @@ export const dockerfile = fileURLToPath(new URL("../../Dockerfile", import.meta.
 export interface Source {
   readonly version: string
   readonly commit: string
-  /** In seconds since 1970: the time of all that is in the images. */
+  /** Seconds since 1970; the time of all files in the images. */
   readonly time: number
 }
 
 export interface ImageOptions {
   readonly architecture: Architecture
-  /** A reference that buildah knows, or can pull. */
+  /** A reference that buildah knows or can pull. */
   readonly base: string
   readonly executable: string
-  /** A folder with the licences of what is in the executable. */
+  /** Directory with the licences of everything in the executable. */
   readonly licences: string
   readonly source: Source
 }
 
-/** OCI annotations, the same for images and their index. Source: OCI image specification, annotations. */
+/** OCI annotations of the images and their index. Source: OCI image specification, annotations. */
 export const annotations = ({ commit, time, version }: Source): Readonly<Record<string, string>> => ({
   "org.opencontainers.image.created": new Date(time * 1000).toISOString().replace(".000Z", "Z"),
   "org.opencontainers.image.description":
@@ -36,7 +36,7 @@ export const annotations = ({ commit, time, version }: Source): Readonly<Record<
   "org.opencontainers.image.version": version
 })
 
-/** Builds the image of one architecture and calls it `name`. */
+/** Builds the image of one architecture under the name `name`. */
 export const build = async (
   buildah: Buildah,
   work: string,

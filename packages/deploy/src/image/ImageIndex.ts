@@ -25,7 +25,7 @@ const refName = "org.opencontainers.image.ref.name"
  * Joins the images of a folder in the OCI image layout, tagged by architecture, to one index with the tag; gives its
  * digest. Equal images make an equal folder. Source: OCI image specification, image-layout and image-index.
  */
-export const unite = (
+export const combine = (
   layout: string,
   tag: string,
   tags: Readonly<Partial<Record<Architecture, string>>>,

@@ -8,17 +8,17 @@ import * as ImageIndex from "./ImageIndex.ts"
 export interface LayoutOptions {
   /** The path of the folder in OCI image layout. */
   readonly layout: string
-  /** A folder for what is only needed meanwhile. */
+  /** Directory for temporary files. */
   readonly work: string
   readonly executables: Readonly<Partial<Record<Architecture, string>>>
   readonly licences: string
   readonly source: Image.Source
-  /** The image to build on, one for all architectures; unless told, one made from Debian's packages. */
+  /** The base image for all architectures; default: one made from Debian packages. */
   readonly base?: string | undefined
 }
 
 export interface Layout {
-  /** The digest of the index. */
+  /** Digest of the index. */
   readonly digest: string
   /** The name of each architecture's image in buildah. */
   readonly names: Readonly<Partial<Record<Architecture, string>>>
@@ -26,7 +26,7 @@ export interface Layout {
   readonly debian: ReadonlyArray<DebianBase.DebianPackage>
 }
 
-/** Builds the image of each architecture, and one index of them with the version as its tag. */
+/** Builds the images, and an index with the version as its tag. */
 export const make = async (buildah: Buildah, options: LayoutOptions): Promise<Layout> => {
   const { base, executables, layout, licences, source, work } = options
   const { time, version } = source
@@ -48,5 +48,5 @@ export const make = async (buildah: Buildah, options: LayoutOptions): Promise<La
     names[architecture] = name
     tags[architecture] = architecture
   }
-  return { digest: ImageIndex.unite(layout, version, tags, Image.annotations(source)), names, debian }
+  return { digest: ImageIndex.combine(layout, version, tags, Image.annotations(source)), names, debian }
 }

@@ -9,7 +9,7 @@ const mediaTypes = {
   payload: "application/vnd.dev.cosign.simplesigning.v1+json"
 }
 
-/** The tag under which cosign looks for the signatures of a digest, beside what is signed. */
+/** The tag of a digest's signatures, by cosign's convention. */
 export const tagOf = (digest: string): string => `${digest.replace(":", "-")}.sig`
 
 /** The signed payload: the name of the image with this digest. Source: cosign, specs/SIGNATURE_SPEC.md. */

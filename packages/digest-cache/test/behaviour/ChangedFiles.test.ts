@@ -1,5 +1,10 @@
-import { follow, get, read, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
-import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import {
+  readInBackground,
+  get,
+  read,
+  settled
+} from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import { adjust } from "@registry-packages-proxy/testkit/machine/TestClock"
 import { settle } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { assert, describe, it } from "@effect/vitest"
@@ -82,7 +87,7 @@ describe("a file that changes while it is read", () => {
               if (body._tag === "Bytes") return assert.fail("a large package has a reader")
               const begun = yield* body.reader.read(new Uint8Array(1000))
               // A second reader reads a part before the change.
-              const other = yield* follow(wanted, { start: 10, end: 2000 })
+              const other = yield* readInBackground(wanted, { start: 10, end: 2000 })
               yield* settled(wanted)
               yield* other.at(1990)
               yield* turn(yield* onlyFile(harness), { at: 500_000, time })

@@ -1,5 +1,5 @@
 import { get, peek, read, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
-import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import { settle } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Latch, Option, References } from "effect"
@@ -53,7 +53,7 @@ describe("joining a fill", () => {
               yield* Effect.forEach(Array.from({ length: turns }), () => Effect.yieldNow)
               yield* goOn.open
               assert.isTrue((yield* Fiber.join(joining)).right)
-              assert.strictEqual(wanted.resolves, 1)
+              assert.strictEqual(wanted.resolveCalls, 1)
             }
           }
         }),
@@ -151,7 +151,7 @@ describe("removing a package and caching it again", () => {
           yield* settled(wanted)
           assert.deepStrictEqual(yield* harness.blobs, [name])
           assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
-          assert.strictEqual(wanted.resolves, 2)
+          assert.strictEqual(wanted.resolveCalls, 2)
           yield* assertRoom()
         })
       )

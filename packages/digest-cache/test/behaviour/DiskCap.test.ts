@@ -1,6 +1,10 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { follow, get, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
-import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import {
+  readInBackground,
+  get,
+  settled
+} from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import { intercept } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, FileSystem, Layer } from "effect"
@@ -88,7 +92,7 @@ describe("the cap on disk use", () => {
         const [one, two] = [1, 2].map((seed) => new TestPackage({ size: 2_500_000, seed }))
         if (one === undefined || two === undefined) return
         yield* Effect.gen(function* () {
-          const reader = yield* follow(one)
+          const reader = yield* readInBackground(one)
           yield* Fiber.join(reader.fiber)
           assert.deepStrictEqual(yield* get(two), { result: "bypass", right: true })
         }).pipe(Effect.scoped)

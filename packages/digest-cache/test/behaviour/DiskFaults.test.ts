@@ -1,13 +1,13 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import {
   admission,
-  follow,
+  readInBackground,
   get,
   peek,
   read,
   settled
 } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
-import { readAll, TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import { readAll, TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import type { FileOperation } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Stream } from "effect"
@@ -77,7 +77,9 @@ describe("DigestCache on a failing disk", () => {
                 [700_000, 800_000],
                 [large - 1, large]
               ] as const
-              const readers = yield* Effect.forEach(ranges, ([start, end]) => follow(wanted, { start, end }))
+              const readers = yield* Effect.forEach(ranges, ([start, end]) =>
+                readInBackground(wanted, { start, end })
+              )
               const [first] = readers
               yield* Effect.andThen(wanted.held, first?.at(400_000) ?? Effect.void)
               // Reads nothing before the failure.
@@ -164,10 +166,13 @@ describe("DigestCache on a failing disk", () => {
       harness.run(
         Effect.gen(function* () {
           const wanted = new TestPackage({ size: large, seed: 1 })
-          wanted.given = Buffer.from(wanted.bytes)
-          wanted.given.writeUInt8(wanted.bytes.readUInt8(large - 1) ^ 1, large - 1)
+          wanted.served = Buffer.from(wanted.bytes)
+          wanted.served.writeUInt8(wanted.bytes.readUInt8(large - 1) ^ 1, large - 1)
           wanted.holdAt(400_000)
-          const readers = [yield* follow(wanted), yield* follow(wanted, { start: 0, end: 100_000 })]
+          const readers = [
+            yield* readInBackground(wanted),
+            yield* readInBackground(wanted, { start: 0, end: 100_000 })
+          ]
           yield* wanted.held
           yield* harness.faults.set({ operation: "write", reason: "Unknown" })
           wanted.proceed()
@@ -335,7 +340,7 @@ describe("DigestCache on a failing disk", () => {
           ]
           yield* Effect.andThen(get(first), settled(first))
           second.holdAt(500_000)
-          const reader = yield* follow(second)
+          const reader = yield* readInBackground(second)
           yield* second.held
           yield* harness.fs.remove(harness.directory, { recursive: true })
           second.proceed()

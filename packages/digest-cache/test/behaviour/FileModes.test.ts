@@ -1,5 +1,5 @@
 import { get, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
-import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { withHarness } from "../Harness.ts"

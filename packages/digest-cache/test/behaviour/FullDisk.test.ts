@@ -1,11 +1,11 @@
 import {
-  follow,
+  readInBackground,
   get,
   peek,
   read,
   settled
 } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
-import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import type { FileOperation } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
 import { settle } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { assert, describe, it } from "@effect/vitest"
@@ -56,7 +56,7 @@ describe("DigestCache on a volume that is full below its cap", () => {
                   yield* full(harness, { operation, code })
                   assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
                   yield* settled(wanted)
-                  assert.strictEqual(yield* harness.faults.struck, 1)
+                  assert.strictEqual(yield* harness.faults.injected, 1)
                   assert.isTrue(yield* isCached(wanted))
                   assert.isFalse(yield* degraded)
                   assert.lengthOf(yield* harness.blobs, 3)
@@ -89,7 +89,9 @@ describe("DigestCache on a volume that is full below its cap", () => {
             [399_999, 400_001],
             [700_000, large]
           ] as const
-          const readers = yield* Effect.forEach(ranges, ([start, end]) => follow(wanted, { start, end }))
+          const readers = yield* Effect.forEach(ranges, ([start, end]) =>
+            readInBackground(wanted, { start, end })
+          )
           yield* wanted.held
           // Reads nothing before the failure.
           const idle = yield* DigestCache.use((cache) => cache.open(wanted.key, wanted.source()))
@@ -117,7 +119,7 @@ describe("DigestCache on a volume that is full below its cap", () => {
           yield* full(harness, { operation: "write", from: 2, written: 777 })
           assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
           yield* settled(wanted)
-          assert.strictEqual(yield* harness.faults.struck, 1)
+          assert.strictEqual(yield* harness.faults.injected, 1)
           assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
         })
       )
@@ -173,7 +175,7 @@ describe("DigestCache on a volume that is full below its cap", () => {
             const wanted = new TestPackage({ size: large, seed: 4 })
             yield* full(harness, { operation: "open", times: 100 })
             assert.deepStrictEqual(yield* get(wanted), { result: "bypass", right: true })
-            assert.strictEqual(yield* harness.faults.struck, 2)
+            assert.strictEqual(yield* harness.faults.injected, 2)
             assert.lengthOf(yield* harness.blobs, 2)
             assert.isTrue(yield* degraded)
           })

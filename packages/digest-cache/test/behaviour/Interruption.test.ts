@@ -1,5 +1,5 @@
 import { closed, get, settled } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
-import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { DigestCache } from "../../src/DigestCache.ts"
@@ -34,7 +34,7 @@ describe("an interrupted DigestCache", () => {
                 wanted.proceed()
                 yield* get(wanted)
                 yield* settled(wanted)
-                assert.strictEqual(wanted.streams, 0)
+                assert.strictEqual(wanted.openStreams, 0)
                 yield* assertRoom()
               })
             )
@@ -52,7 +52,7 @@ describe("an interrupted DigestCache", () => {
             yield* wanted.held
             yield* Scope.close(scope, Exit.void)
             assert.strictEqual(yield* causeTag(yield* Fiber.await(reader)), "Stopped")
-            assert.strictEqual(wanted.streams, 0)
+            assert.strictEqual(wanted.openStreams, 0)
             assert.deepStrictEqual(openIn(harness.directory), [])
             assert.deepStrictEqual(yield* unfinished(harness.fs, harness.directory), [])
             // A caller of a stopped cache receives an error and does not wait.
@@ -102,7 +102,7 @@ describe("an interrupted DigestCache", () => {
             })
           )
         }
-        assert.strictEqual(wanted.resolves, 1)
+        assert.strictEqual(wanted.resolveCalls, 1)
         yield* harness.run(assertRoom())
       })
     )

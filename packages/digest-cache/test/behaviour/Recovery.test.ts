@@ -5,7 +5,7 @@ import {
   read,
   settled
 } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
-import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import { assert, describe, it } from "@effect/vitest"
 import { adjust } from "@registry-packages-proxy/testkit/machine/TestClock"
 import { settle } from "@registry-packages-proxy/testkit/machine/VirtualTime"
@@ -48,7 +48,7 @@ describe("DigestCache after a restart", () => {
           Effect.gen(function* () {
             for (const wanted of packages) {
               assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
-              assert.strictEqual(wanted.resolves, 1)
+              assert.strictEqual(wanted.resolveCalls, 1)
             }
           })
         )

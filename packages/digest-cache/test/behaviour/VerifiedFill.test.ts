@@ -1,7 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
 import { get } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheClient"
-import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import { TestPackage } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import { intercept } from "@registry-packages-proxy/testkit/blob-store/FaultyFileSystem"
 import { Effect, FileSystem, Latch, Layer } from "effect"
 import { DigestCache } from "../../src/DigestCache.ts"

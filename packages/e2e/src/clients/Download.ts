@@ -2,25 +2,24 @@ import { Effect, Schema, Stream } from "effect"
 import { HttpClient } from "effect/http"
 import { closeSync, fstatSync, openSync, readSync } from "node:fs"
 
-/** What came for a request, beside what was to come. */
+/** A response, compared with the expected file. */
 export interface Download {
   readonly status: number
-  /** The Cache-Status header without the cache's name. */
+  /** The Cache-Status field without the cache's name. */
   readonly cacheStatus: string
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly size: number
-  /** Every byte is that of the file, and none is missing. */
+  /** True if the body equals the file. */
   readonly isSame: boolean
 }
 
-/** A file that bytes are compared with as they come, never held in memory. */
 const opened = (file: string) =>
   Effect.acquireRelease(
     Effect.sync(() => openSync(file, "r")),
     (descriptor) => Effect.sync(() => closeSync(descriptor))
   )
 
-/** Gets `url` and compares its body with a file, byte by byte. */
+/** Gets `url` and compares its body with a file while it arrives. */
 export const compare = Effect.fnUntraced(function* (url: string, file: string) {
   const descriptor = yield* opened(file)
   const wanted = fstatSync(descriptor).size
@@ -50,21 +49,21 @@ const decodeProblem = Schema.decodeUnknownEffect(
   Schema.fromJsonString(Schema.Struct({ detail: Schema.String }))
 )
 
-/** Gets what is to be an error: its status and what it says. */
+/** Gets `url`, which must fail, and gives the status and the detail. */
 export const problem = Effect.fnUntraced(function* (url: string) {
   const response = yield* HttpClient.get(url)
   const { detail } = yield* decodeProblem(yield* response.text)
   return { status: response.status, detail }
 })
 
-/** Gets a package or an error, and answers which. */
+/** Gets `url` and gives the status. */
 export const statusOf = Effect.fnUntraced(function* (url: string) {
   const response = yield* HttpClient.get(url)
   yield* response.arrayBuffer
   return response.status
 })
 
-/** How the cache would answer now: `hit`, `fwd=miss; stored`... */
+/** The Cache-Status that a request would get now: `hit`, `fwd=miss; stored`... */
 export const cacheStatus = (url: string) =>
   Effect.map(HttpClient.head(url), ({ headers }) =>
     (headers["cache-status"] ?? "").replace(/^registry-packages-proxy; /, "")

@@ -7,22 +7,22 @@ import { Readable, Transform } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { constants, createGzip, createZstdCompress } from "node:zlib"
 
-/** A package to make: the same request gives the same bytes. */
+/** Describes a package; the same request gives the same bytes. */
 export interface PackageRequest {
-  /** About how many bytes it is to have. */
+  /** Approximate size in bytes. */
   readonly size: number
   readonly compression?: "gzip" | "zstd"
-  /** Packages of different seeds differ. */
+  /** Packages of different seeds have different bytes. */
   readonly seed: number
 }
 
-/** A package on disk, as a registry is to store it. */
+/** A package on disk. */
 export interface PackageFile {
   readonly path: string
   readonly digest: Digest
   readonly size: number
   readonly mediaType: string
-  /** The digest of the tar inside. */
+  /** Digest of the uncompressed tar. */
   readonly diffId: Digest
 }
 
@@ -32,10 +32,10 @@ const mediaTypes = {
 }
 
 const chunkSize = 1 << 20
-// Every file of a package bears this time, so that the same package has the same digest on every day.
+// A fixed time, so that the digest never changes.
 const mtime = new Date("2026-01-01T00:00:00Z")
 
-/** Bytes nothing can compress, without end, at the speed of the processor's AES. */
+/** Incompressible bytes, at the speed of the processor's AES. */
 function* noise(seed: number, size: number): Generator<Uint8Array> {
   const cipher = createCipheriv("aes-128-ctr", Buffer.alloc(16, seed), Buffer.alloc(16))
   const zeros = Buffer.alloc(chunkSize)
@@ -52,7 +52,7 @@ const hashing = (hash: Hash, onBytes: (count: number) => void = () => {}) =>
     }
   })
 
-// What cannot be compressed is stored: level 0 for gzip; zstd finds out by itself.
+// Stores the incompressible bytes: level 0 for gzip; zstd detects them.
 const compressor = (compression: "gzip" | "zstd") =>
   compression === "gzip"
     ? createGzip({ level: 0, chunkSize })
@@ -86,7 +86,7 @@ const write = async (path: string, { compression = "gzip", seed, size }: Package
   }
 }
 
-/** Writes a package, a compressed tar, into the directory, under the hexadecimal digits of its digest. */
+/** Writes a compressed tar into the directory, named by the hexadecimal digits of its digest. */
 export const make = Effect.fnUntraced(function* (directory: string, request: PackageRequest) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

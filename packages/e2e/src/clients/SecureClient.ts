@@ -1,34 +1,33 @@
 import { Effect } from "effect"
 import type { IncomingHttpHeaders } from "node:http"
-import { request as send } from "node:https"
+import { request as httpsRequest } from "node:https"
 import type { TLSSocket } from "node:tls"
 
-/** Who asks, and how. */
-export interface Asking {
+/** Options of a request. */
+export interface RequestOptions {
   readonly method?: string
   readonly token?: string | undefined
   readonly headers?: Readonly<Record<string, string>>
-  /** Sent in the request line as it is, in place of the URL's path and query. */
+  /** Sent as the request target in place of the URL's path and query. */
   readonly target?: string
   readonly certificate?: { readonly chain: string; readonly key: string }
-  /** The authority the server's certificate is held against; none: it is not looked at, as bootstrap clients do. */
+  /** The authority that the server's certificate is verified against; default: none, as bootstrap clients do. */
   readonly ca?: string
 }
 
-/** What came back. */
-export interface Answer {
+export interface Response {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
-  /** The server's certificate. */
+  /** SHA-256 fingerprint of the server's certificate. */
   readonly fingerprint: string
 }
 
-/** One request over a connection of its own. */
-export const ask = (url: string, asking: Asking = {}): Effect.Effect<Answer, Error> =>
+/** Sends one request over its own connection. */
+export const send = (url: string, options: RequestOptions = {}): Effect.Effect<Response, Error> =>
   Effect.callback((resume) => {
-    const { ca, certificate, headers, method = "GET", target, token } = asking
-    const outgoing = send(
+    const { ca, certificate, headers, method = "GET", target, token } = options
+    const outgoing = httpsRequest(
       url,
       {
         agent: false,
@@ -62,6 +61,6 @@ export const ask = (url: string, asking: Asking = {}): Effect.Effect<Answer, Err
     return Effect.sync(() => outgoing.destroy())
   })
 
-/** The status alone. */
-export const statusOf = (url: string, asking?: Asking): Effect.Effect<number, Error> =>
-  Effect.map(ask(url, asking), ({ status }) => status)
+/** Sends one request and gives the status. */
+export const statusOf = (url: string, options?: RequestOptions): Effect.Effect<number, Error> =>
+  Effect.map(send(url, options), ({ status }) => status)

@@ -2,10 +2,7 @@ import { Effect } from "effect"
 import * as Daemon from "../machine/Daemon.ts"
 import * as KubeCluster from "../servers/KubeCluster.ts"
 
-/**
- * A cluster without kubelets: the API server over etcd, the scheduler and the controllers, as one program has them all. A
- * node whose lease is not renewed for 8 s is not ready any more.
- */
+/** API server, etcd, scheduler and controllers, without kubelets. A node without a lease for 8 s becomes not ready. */
 export const make = Effect.fnUntraced(function* (program: string) {
   const cluster = yield* KubeCluster.make(program, { hasAccount: false })
   const { accountKey, authority } = cluster.files
@@ -23,5 +20,4 @@ export const make = Effect.fnUntraced(function* (program: string) {
   return { ...cluster, kubeconfig }
 })
 
-/** A cluster without kubelets. */
 export type ControlPlane = Effect.Success<ReturnType<typeof make>>

@@ -4,7 +4,7 @@ import * as Command from "../run/Command.ts"
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url))
 
-/** The commands of a page, by the names in the comments above their blocks: `<!-- e2e: NAME -->`. */
+/** The commands of a page, by the name in the comment above their block: `<!-- e2e: NAME -->`. */
 export const blocksIn = (markdown: string): ReadonlyMap<string, string> =>
   new Map(
     [...markdown.matchAll(/^<!-- e2e: ([a-z-]+) -->\n```sh\n([^]*?)^```$/gm)].map(
@@ -12,7 +12,7 @@ export const blocksIn = (markdown: string): ReadonlyMap<string, string> =>
     )
   )
 
-/** The commands of docs/operations.md, and those of its Russian counterpart. */
+/** The commands of docs/operations.md and of its Russian translation. */
 export const pages = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const read = (page: string) => Effect.map(fs.readFileString(`${root}/docs/${page}`), blocksIn)
@@ -20,8 +20,8 @@ export const pages = Effect.gen(function* () {
 })
 
 /**
- * Runs blocks by their names, as somebody would who pastes them into one shell after the other: in one directory from which
- * the checkout's `packages` can be seen.
+ * A shell that runs blocks by their names in one directory, as a reader pastes them. The checkout's `packages` is in
+ * that directory.
  */
 export const shell = Effect.fnUntraced(function* (variables: Readonly<Record<string, string>>) {
   const fs = yield* FileSystem.FileSystem
@@ -34,7 +34,7 @@ export const shell = Effect.fnUntraced(function* (variables: Readonly<Record<str
       Effect.gen(function* () {
         const commands = english.get(name)
         if (commands === undefined)
-          return yield* Effect.die(new Error(`docs/operations.md has no block ${name}`))
+          return yield* Effect.die(new Error(`docs/operations.md has no block named ${name}`))
         return yield* Command.run("bash", ["-euo", "pipefail", "-c", commands], {
           cwd: directory,
           env: variables

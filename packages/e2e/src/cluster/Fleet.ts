@@ -5,15 +5,15 @@ import type { Image } from "../machine/ImageLayout.ts"
 
 const program = fileURLToPath(new URL("FleetProgram.ts", import.meta.url))
 
-/** The work of a fleet of clients. */
+/** The configuration of a fleet of clients. */
 export interface Plan {
   readonly clients: number
   /**
-   * How they try again, one after the other: `rpp-get` draws an endpoint for each of 30 attempts, 5 s apart; `bashible`
-   * shuffles them and goes on to the next.
+   * Retry behaviours, given to the clients in turn: `rpp-get` picks a random endpoint for each of 30 attempts, 5 s
+   * apart; `bashible` tries all endpoints in random order.
    */
   readonly kinds: ReadonlyArray<"rpp-get" | "bashible">
-  /** `host:port` of every master there is, or was. */
+  /** `host:port` of every master, removed ones included. */
   readonly endpoints: ReadonlyArray<string>
   readonly token: string
   readonly packages: ReadonlyArray<{
@@ -21,12 +21,12 @@ export interface Plan {
     readonly sha256: string
     readonly size: number
   }>
-  /** Between two downloads, on average. */
+  /** Average pause between two downloads. */
   readonly pauseMillis: number
   readonly retryMillis: number
-  /** Bytes a second that a client takes; 0: all it can. */
+  /** Bytes a second that a client reads; 0: unlimited. */
   readonly clientRate: number
-  /** Each client fetches each package once, in an order of its own, and is done. */
+  /** Each client fetches each package once, in random order, and ends. */
   readonly once: boolean
 }
 
@@ -34,22 +34,22 @@ const Outcome = Schema.fromJsonString(
   Schema.Struct({
     downloads: Schema.Number,
     bytes: Schema.Number,
-    /** Why, for each download that was given up. */
+    /** The reason of each download that failed for good. */
     failed: Schema.Array(Schema.String),
-    /** Number of attempts that failed, by reason. */
+    /** Number of failed attempts, by reason. */
     retries: Schema.Record(Schema.String, Schema.Number),
     slowestSeconds: Schema.Number,
-    /** When each client had all, for those that fetch once: seconds since the beginning. */
+    /** For clients that fetch once: seconds until each had all packages. */
     doneAfter: Schema.Array(Schema.Number)
   })
 )
 
-/** The outcome of a fleet's downloads. */
+/** The results of a fleet. */
 export type Outcome = typeof Outcome.Type
 
 const decode = Schema.decodeUnknownEffect(Outcome)
 
-/** Starts a fleet; it ends with the scope, or when it is asked for its outcome. */
+/** Starts a fleet; it ends with the scope, or when its outcome is read. */
 export const start = Effect.fnUntraced(function* (
   images: ReadonlyArray<Image>,
   options: Pick<Plan, "endpoints" | "token"> & Partial<Plan>
@@ -77,11 +77,11 @@ export const start = Effect.fnUntraced(function* (
   const daemon = yield* Daemon.start("fleet", process.execPath, [program, file, outcome])
   yield* daemon.line(/^begun$/)
   return {
-    /** Returns when clients that fetch once are done. */
+    /** Returns when all clients have ended, if they fetch once. */
     done: Effect.ignore(daemon.ended),
-    /** The outcome of clients that fetch once, after `done`. */
+    /** The results after `done`. */
     result: Effect.flatMap(fs.readFileString(outcome), decode),
-    /** Has every client finish its download, and tells how all went. */
+    /** Stops the clients after their current downloads and gives the results. */
     outcome: Effect.gen(function* () {
       yield* daemon.stop()
       return yield* decode(yield* fs.readFileString(outcome))
@@ -89,5 +89,4 @@ export const start = Effect.fnUntraced(function* (
   }
 })
 
-/** Clients at work. */
 export type Fleet = Effect.Success<ReturnType<typeof start>>

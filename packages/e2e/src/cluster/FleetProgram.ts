@@ -1,6 +1,6 @@
 /**
- * Nodes that fetch packages over and over, in a process of their own: `FleetProgram.ts PLAN OUTCOME`, files of
- * JSON. Each download is judged by its SHA-256. After SIGTERM each finishes what it has begun; then the outcome is written.
+ * Fetches packages over and over, like many nodes, in its own process: `FleetProgram.ts PLAN OUTCOME` (JSON files).
+ * Verifies the SHA-256 of each download. On SIGTERM it finishes the current downloads and writes the outcome.
  */
 import { createHash } from "node:crypto"
 import { readFileSync, writeFileSync } from "node:fs"
@@ -14,7 +14,7 @@ const connectMillis = 10_000
 const headersMillis = 60_000
 const silenceMillis = 60_000
 
-/** A status that clients do not ask again after. */
+/** A status after which clients do not retry. */
 class Refusal extends Error {}
 
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
@@ -25,7 +25,7 @@ const shuffled = <A>(all: ReadonlyArray<A>): Array<A> =>
     .toSorted((a, b) => a.at - b.at)
     .map(({ value }) => value)
 
-/** One request to one endpoint; fails saying why it is to be made again, or with a `Refusal`. */
+/** Sends one request to one endpoint; fails with the reason to retry, or with a `Refusal`. */
 const attempt = (endpoint: string, { digest, sha256, size }: Plan["packages"][number]) =>
   new Promise<void>((resolve, reject) => {
     const fail = (error: Error) => {
@@ -63,9 +63,9 @@ const attempt = (endpoint: string, { digest, sha256, size }: Plan["packages"][nu
             setTimeout(() => response.resume(), ahead)
           }
         })
-        response.on("error", () => fail(new Error("broken off")))
+        response.on("error", () => fail(new Error("body aborted")))
         response.on("end", () => {
-          if (!response.complete) return fail(new Error("broken off"))
+          if (!response.complete) return fail(new Error("body aborted"))
           if (received !== size || hash.digest("hex") !== sha256) return fail(new Refusal("wrong bytes"))
           clearTimeout(timer)
           resolve()
@@ -85,7 +85,7 @@ const retries: Record<string, number> = {}
 const doneAfter: Array<number> = []
 const start = performance.now()
 
-/** The endpoints that a client tries in turn; after `null` it pauses. */
+/** The endpoints in the order of the attempts; `null` is a pause. */
 const tries: Readonly<Record<Plan["kinds"][number], () => Array<string | null>>> = {
   "rpp-get": () => Array.from({ length: 30 }, () => [chosen(plan.endpoints), null]).flat(),
   bashible: () => Array.from({ length: 30 }, () => [...shuffled(plan.endpoints), null]).flat()

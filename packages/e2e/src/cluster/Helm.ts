@@ -6,10 +6,10 @@ import * as ServerBuild from "../run/ServerBuild.ts"
 /** The chart's sources. */
 export const chart = fileURLToPath(new URL("../../../deploy/chart", import.meta.url))
 
-/** The namespace that the chart's objects are in. */
+/** The namespace of the chart's objects. */
 export const namespace = "d8-cloud-instance-manager"
 
-/** The release's name, and that of nearly everything in it. */
+/** Name of the release and of most of its objects. */
 export const release = "registry-packages-proxy"
 
 const install = [
@@ -20,13 +20,13 @@ const install = [
   "--namespace",
   namespace,
   "--create-namespace",
-  // What an earlier upgrade was told does not stay.
+  // Drops the values of earlier upgrades.
   "--reset-values",
   "--wait",
   "--timeout=2m"
 ]
 
-/** A directory with `helm`, and `kubectl` of the control plane's version, for PATH; and how to run helm. */
+/** Helm, and a PATH directory with `helm` and the control plane's `kubectl`. */
 export const make = Effect.fnUntraced(function* (kubeconfig?: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -45,14 +45,13 @@ export const make = Effect.fnUntraced(function* (kubeconfig?: string) {
   }
   const run = (...args: ReadonlyArray<string>) => Command.run(helm, args, { env })
   return {
-    /** The variables of a shell that has helm and kubectl. */
+    /** The variables of a shell with helm and kubectl. */
     shell: { ...env, PATH: `${bin}:/usr/local/bin:/usr/bin:/bin` },
     run,
-    /** Installs the chart, or upgrades it, and returns when all is ready. */
+    /** Installs or upgrades the chart and waits until everything is ready. */
     install: (...args: ReadonlyArray<string>) => run(...install, ...args),
     uninstall: run("uninstall", release, "--namespace", namespace, "--wait")
   }
 })
 
-/** Helm on this machine. */
 export type Helm = Effect.Success<ReturnType<typeof make>>

@@ -1,25 +1,25 @@
 import { Effect, FileSystem, Option, Path } from "effect"
-import { built } from "../program/Bundle.ts"
+import { built } from "../program/ProxyProcess.ts"
 import * as ServerBuild from "../run/ServerBuild.ts"
 
 /** A program of this machine in place of an image. */
 export interface Image {
-  /** The entrypoint, as seen in the container. */
+  /** The entrypoint inside the container. */
   readonly command: readonly [string, ...Array<string>]
-  /** Files of this machine, and where the container has them. */
+  /** Files of this machine and their paths inside the container. */
   readonly files: ReadonlyArray<readonly [source: string, target: string]>
 }
 
-/** Finds an image by its reference; none: it cannot be pulled. */
+/** Finds an image by its reference; none if it cannot be pulled. */
 export type Images = (reference: string) => Option.Option<Image>
 
-/** The names of the images there are, without registry, tag and digest. */
+/** Names of the images, without registry, tag and digest. */
 export const names = { program: "registry-packages-proxy", sidecar: "kube-rbac-proxy" }
 
 /** A tag of the program's image that no registry has. */
 export const missingTag = "missing"
 
-/** The program as it was built just now, and kube-rbac-proxy or its stand-in. */
+/** The built program, and kube-rbac-proxy or its stand-in. */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -5,26 +5,26 @@ import * as Pod from "./Pod.ts"
 import { timestamp } from "./PodStatus.ts"
 import * as RunningPod from "./RunningPod.ts"
 
-/** A machine of the cluster. */
+/** A node of the cluster. */
 export interface NodeOptions {
   readonly name: string
   readonly isMaster: boolean
-  /** Its address, on which its pods with hostNetwork listen. */
+  /** Address that its pods with hostNetwork listen on. */
   readonly address: string
-  /** Stands for 127.0.0.1 on it. */
+  /** Replaces 127.0.0.1 on this node. */
   readonly loopback: string
 }
 
-/** Says why a kubelet gave up: a bug of the tests, which nobody waits for. */
-const told = Effect.tapCause((cause: Cause.Cause<unknown>) =>
+/** Prints why a kubelet failed: a bug of the tests. */
+const printFailure = Effect.tapCause((cause: Cause.Cause<unknown>) =>
   Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause))
 )
 
-/** News of a pod that is bound to a kubelet's node. */
+/** A change of a pod that is bound to the kubelet's node. */
 export type PodEvent =
-  | { readonly _tag: "There"; readonly pod: Pod.Pod }
-  /** Gone from the API server, by its URL path there. */
-  | { readonly _tag: "Gone"; readonly path: string }
+  | { readonly _tag: "Bound"; readonly pod: Pod.Pod }
+  /** Deleted from the API server; `path` is its URL path. */
+  | { readonly _tag: "Deleted"; readonly path: string }
 
 const capacity = { cpu: "4", memory: "8Gi", "ephemeral-storage": "40Gi", pods: "110" }
 const masterRole = "node-role.kubernetes.io/control-plane"
@@ -56,7 +56,7 @@ const node = ({ address, isMaster, name }: NodeOptions) => ({
         type: "Ready",
         status: "True",
         reason: "KubeletReady",
-        message: "the tests' kubelet runs",
+        message: "the test kubelet runs",
         lastHeartbeatTime: timestamp(),
         lastTransitionTime: timestamp()
       }
@@ -76,9 +76,8 @@ const lease = (name: string) => ({
 })
 
 /**
- * A kubelet of the tests' own: it registers its node, keeps its lease, and runs the pods that it is told of as processes
- * of this machine. What it does not do: images, cgroups, network namespaces, evictions, init containers, pods without
- * hostNetwork.
+ * A kubelet for tests: registers its node, renews its lease and runs its pods as processes of this machine. It has no
+ * images, cgroups, network namespaces, evictions, init containers, nor pods without hostNetwork.
  */
 export const make = Effect.fnUntraced(function* (
   options: NodeOptions,
@@ -89,7 +88,7 @@ export const make = Effect.fnUntraced(function* (
   }: {
     readonly admin: KubeAdmin
     readonly images: Images
-    /** Variables of each container: where the API server is. */
+    /** Variables of each container: the address of the API server. */
     readonly variables: Readonly<Record<string, string>>
   }
 ) {
@@ -116,9 +115,9 @@ export const make = Effect.fnUntraced(function* (
 
   const handle = Effect.fnUntraced(function* (event: PodEvent) {
     yield* connected.await
-    if (event._tag === "Gone") {
+    if (event._tag === "Deleted") {
       const gone = [...pods.values()].filter(({ pod }) => Pod.path(pod) === event.path)
-      for (const running of gone) yield* running.end(0).pipe(told, Effect.forkIn(scope))
+      for (const running of gone) yield* running.end(0).pipe(printFailure, Effect.forkIn(scope))
       return
     }
     const { pod } = event
@@ -145,7 +144,7 @@ export const make = Effect.fnUntraced(function* (
   yield* Queue.take(events).pipe(
     Effect.flatMap(handle),
     Effect.forever,
-    told,
+    printFailure,
     Scope.provide(scope),
     Effect.forkIn(scope)
   )
@@ -154,25 +153,24 @@ export const make = Effect.fnUntraced(function* (
     Effect.forEach(pods.values(), (pod) => pod.signal(signal), { discard: true })
   return {
     ...options,
-    /** The pods that run on it. */
+    /** The pods that run on the node. */
     pods: (): ReadonlyArray<RunningPod.RunningPod> => [...pods.values()],
-    /** The most pods that were on it at once. */
+    /** The largest number of pods at once. */
     mostPods: () => mostPods,
-    /** Tells it of a pod that is bound to its node. */
-    tell: (event: PodEvent) => Effect.asVoid(Queue.offer(events, event)),
-    /** Cuts it off: its processes neither take nor send anything, and nobody hears of it. */
-    cutOff: Effect.andThen(connected.close, signalAll("SIGSTOP")),
-    /** Ends the cut: it tells that its node and pods are well, which others have denied meanwhile. */
+    /** Reports a change of a pod that is bound to the node. */
+    notify: (event: PodEvent) => Effect.asVoid(Queue.offer(events, event)),
+    /** Disconnects the node: stops its processes and all reports. */
+    disconnect: Effect.andThen(connected.close, signalAll("SIGSTOP")),
+    /** Ends the disconnection and reports the node and its pods as ready again. */
     reconnect: Effect.gen(function* () {
       yield* signalAll("SIGCONT")
       yield* connected.open
       yield* register
       yield* Effect.forEach(pods.values(), ({ report }) => report, { discard: true })
     }),
-    /** Ends it as a power failure does; its Node stays. */
+    /** Ends everything, as a power failure does; the Node object stays. */
     powerOff: Effect.andThen(connected.close, Scope.close(scope, Exit.void))
   }
 })
 
-/** A node and its kubelet. */
 export type Kubelet = Effect.Success<ReturnType<typeof make>>

@@ -2,12 +2,12 @@ import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/Proces
 import { Console, Effect, Fiber, Schedule } from "effect"
 import { clusterPath } from "../program/CredentialsFile.ts"
 import type { Image } from "../machine/ImageLayout.ts"
-import { loginWith } from "../beds/KubeBed.ts"
+import { loginWith } from "../fixtures/KubernetesFixture.ts"
 import { registrySecret } from "../servers/KubeObjects.ts"
 import * as ProcessMemory from "../machine/ProcessMemory.ts"
 import * as SecureClient from "../clients/SecureClient.ts"
-import { TestBed } from "../beds/TestBed.ts"
-import { ClusterBed } from "./ClusterBed.ts"
+import { RegistryFixture } from "../fixtures/RegistryFixture.ts"
+import { ClusterFixture } from "./ClusterFixture.ts"
 import * as Fleet from "./Fleet.ts"
 import * as Replicas from "./Replicas.ts"
 
@@ -24,10 +24,10 @@ const sizes = [
   8 * mebibyte
 ]
 
-/** Pushes packages of many sizes, and lets the program know the registry. */
-export const packages = Effect.gen(function* () {
-  const { admin } = yield* ClusterBed
-  const { layout, registry } = yield* TestBed
+/** Pushes packages of many sizes and gives the program access to the registry. */
+export const pushPackages = Effect.gen(function* () {
+  const { admin } = yield* ClusterFixture
+  const { layout, registry } = yield* RegistryFixture
   const images = yield* Effect.forEach(sizes, (size, index) =>
     layout.image({ name: `load-${index}`, size, seed: 100 + index })
   )
@@ -38,24 +38,24 @@ export const packages = Effect.gen(function* () {
   return images
 })
 
-/** For how long clients work while something happens; `CLUSTER_SECONDS` says otherwise. */
+/** Seconds that clients work during an event; `CLUSTER_SECONDS` overrides 30. */
 const seconds = Effect.map(ProcessEnvironment, ({ variables }) =>
   Number(variables["CLUSTER_SECONDS"] ?? "30")
 )
 
-/** The outcome of clients at work while something happened. */
-export interface Strain extends Fleet.Outcome {
-  /** Requests for the bytes of packages that the registry got. */
+/** The results of clients during an event. */
+export interface LoadResult extends Fleet.Outcome {
+  /** Requests for blobs of packages that the registry received. */
   readonly pulls: number
-  /** Pods that ran, those there were at first among them. */
+  /** Number of pods that ran, the initial ones included. */
   readonly pods: number
-  /** The most that any replica had resident, in MiB. */
+  /** Peak resident memory of any replica, in MiB. */
   readonly memory: number
 }
 
-/** Requests for the packages' bytes that the registry got so far. */
-export const pullsOf = (images: ReadonlyArray<Image>) =>
-  Effect.map(TestBed, ({ registry }) => {
+/** Number of requests for the packages' blobs that the registry has received. */
+export const upstreamPulls = (images: ReadonlyArray<Image>) =>
+  Effect.map(RegistryFixture, ({ registry }) => {
     const blobs = new Set(images.map(({ package: file }) => file.digest))
     return registry
       .requests()
@@ -63,24 +63,24 @@ export const pullsOf = (images: ReadonlyArray<Image>) =>
       .length
   })
 
-/** Has every replica fetch every package. */
-export const warm = Effect.fnUntraced(function* (images: ReadonlyArray<Image>) {
+/** Makes every replica fetch every package. */
+export const fillCaches = Effect.fnUntraced(function* (images: ReadonlyArray<Image>) {
   const token = yield* Replicas.clientToken
   for (const endpoint of yield* Replicas.endpoints) {
     for (const { digest } of images) {
-      yield* SecureClient.ask(`https://${endpoint}/package?digest=${digest}&repository=&path=`, { token })
+      yield* SecureClient.send(`https://${endpoint}/package?digest=${digest}&repository=&path=`, { token })
     }
   }
 })
 
-/** Has 20 clients fetch packages from all masters, and again and again something happen meanwhile. */
-export const strain = Effect.fnUntraced(function* <E, R>(
+/** Runs 20 clients against all masters while `event` is repeated. */
+export const loadDuring = Effect.fnUntraced(function* <E, R>(
   name: string,
   images: ReadonlyArray<Image>,
-  happens: Effect.Effect<void, E, R>
+  event: Effect.Effect<void, E, R>
 ) {
-  const { nodes } = yield* ClusterBed
-  const pullsBefore = yield* pullsOf(images)
+  const { nodes } = yield* ClusterFixture
+  const pullsBefore = yield* upstreamPulls(images)
   const uids = new Set<string>()
   let memory = 0
   const watching = Effect.gen(function* () {
@@ -89,7 +89,7 @@ export const strain = Effect.fnUntraced(function* <E, R>(
         uids.add(running.pod.metadata.uid)
         const pid = running.pid()
         if (pid === undefined) continue
-        // One that has just ended has none.
+        // A process that has just ended has no memory.
         const { peak } = yield* ProcessMemory.read(pid)
         if (!Number.isNaN(peak)) memory = Math.max(memory, peak)
       }
@@ -100,20 +100,20 @@ export const strain = Effect.fnUntraced(function* <E, R>(
     token: yield* Replicas.clientToken
   })
   const watcher = yield* Effect.forkScoped(watching)
-  yield* Effect.forever(happens).pipe(Effect.timeoutOption(`${yield* seconds} seconds`))
+  yield* Effect.forever(event).pipe(Effect.timeoutOption(`${yield* seconds} seconds`))
   const outcome = yield* fleet.outcome
   yield* Fiber.interrupt(watcher)
-  const result: Strain = {
+  const result: LoadResult = {
     ...outcome,
-    pulls: (yield* pullsOf(images)) - pullsBefore,
+    pulls: (yield* upstreamPulls(images)) - pullsBefore,
     pods: uids.size,
     memory
   }
   const { bytes, downloads, failed, pods, pulls, retries, slowestSeconds } = result
   yield* Console.log(
     `${name}: ${downloads} downloads, ${(bytes / mebibyte).toFixed(0)} MiB, ${failed.length} failed, ` +
-      `slowest ${slowestSeconds.toFixed(1)} s, tried again for ${JSON.stringify(retries)}; ` +
-      `${pods} pods, ${pulls} pulls upstream, ${memory.toFixed(0)} MiB resident at most`
+      `slowest ${slowestSeconds.toFixed(1)} s, retries ${JSON.stringify(retries)}; ` +
+      `${pods} pods, ${pulls} pulls upstream, ${memory.toFixed(0)} MiB peak resident`
   )
   return result
 }, Effect.scoped)

@@ -6,7 +6,7 @@ import * as Command from "../run/Command.ts"
 
 const deploy = (name: string): string => fileURLToPath(new URL(`../../../deploy/${name}`, import.meta.url))
 
-/** The plain manifests, as the chart renders them now with the program `helm`. */
+/** Renders the plain manifests from the chart, with the program `helm`. */
 export const render = Effect.fnUntraced(function* (helm: string) {
   const template = (...args: ReadonlyArray<string>) =>
     Command.run(

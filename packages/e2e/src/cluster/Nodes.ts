@@ -11,8 +11,8 @@ import * as Pod from "./Pod.ts"
 const resource: Resource<Pod.Pod> = { group: "", version: "v1", kind: "Pod", plural: "pods", schema: Pod.Pod }
 
 /**
- * Addresses of this machine's loopback network that are the cluster's own, so that several can be on one machine: the node
- * of number N has 127.X.Y.N, and 127.X.Y.(100+N) for what is 127.0.0.1 on it.
+ * A loopback network for the cluster, so that several clusters can share this machine: node N has 127.X.Y.N, and
+ * 127.X.Y.(100+N) in place of 127.0.0.1.
  */
 const makeNetwork = Effect.sync(() => {
   const part = () => 1 + Math.floor(Math.random() * 254)
@@ -20,14 +20,14 @@ const makeNetwork = Effect.sync(() => {
   return (number: number) => ({ address: `${network}.${number}`, loopback: `${network}.${100 + number}` })
 })
 
-/** Machines for a control plane: masters, then workers. */
+/** The nodes of a control plane: masters, then workers. */
 export const make = Effect.fnUntraced(function* (
   { admin, kubeconfig, port }: ControlPlane,
   images: Images,
   counts: { readonly masters: number; readonly workers: number }
 ) {
   const network = yield* makeNetwork
-  // A machine that comes later stays as long as the others.
+  // Nodes that are added later live in this scope too.
   const scope = yield* Effect.scope
   const kubelets = new Map<string, Kubelet.Kubelet>()
   const start = Effect.fnUntraced(function* (name: string, number: number) {
@@ -46,16 +46,16 @@ export const make = Effect.fnUntraced(function* (
   ]
   yield* Effect.forEach(names, (name, index) => start(name, index + 1), { discard: true })
 
-  /** The pods there are, by their URL paths. */
+  /** The existing pods, by URL path. */
   const pods = new Map<string, Pod.Pod>()
-  const tell = (pod: Pod.Pod) => {
+  const notify = (pod: Pod.Pod) => {
     pods.set(Pod.path(pod), pod)
-    return kubelets.get(pod.spec.nodeName ?? "")?.tell({ _tag: "There", pod }) ?? Effect.void
+    return kubelets.get(pod.spec.nodeName ?? "")?.notify({ _tag: "Bound", pod }) ?? Effect.void
   }
-  const forget = (path: string) => {
+  const notifyDeleted = (path: string) => {
     const kubelet = kubelets.get(pods.get(path)?.spec.nodeName ?? "")
     pods.delete(path)
-    return kubelet?.tell({ _tag: "Gone", path }) ?? Effect.void
+    return kubelet?.notify({ _tag: "Deleted", path }) ?? Effect.void
   }
   const layerApi = KubernetesApi.layer.pipe(
     Layer.provide(ApiServer.layerNode(ClusterLocation.kubeconfig(kubeconfig)))
@@ -64,13 +64,13 @@ export const make = Effect.fnUntraced(function* (
     Stream.runForEach(api.listWatch(resource), (event) => {
       switch (event._tag) {
         case "Synced":
-          return Effect.forEach(event.objects, tell, { discard: true })
+          return Effect.forEach(event.objects, notify, { discard: true })
         case "Added":
         case "Modified":
-          return tell(event.object)
+          return notify(event.object)
         case "Deleted": {
           const { name, namespace = "" } = event.key
-          return forget(`/api/v1/namespaces/${namespace}/pods/${name}`)
+          return notifyDeleted(`/api/v1/namespaces/${namespace}/pods/${name}`)
         }
         default:
           return Effect.void
@@ -78,30 +78,29 @@ export const make = Effect.fnUntraced(function* (
     })
   ).pipe(Effect.provide(layerApi), Effect.forkScoped)
 
-  const of = (name: string) => {
+  const named = (name: string) => {
     const kubelet = kubelets.get(name)
-    if (kubelet === undefined) throw new Error(`there is no node ${name}`)
+    if (kubelet === undefined) throw new Error(`no node ${name}`)
     return kubelet
   }
   return {
     /** The node of this name. */
-    of,
+    named,
     all: (): ReadonlyArray<Kubelet.Kubelet> => [...kubelets.values()],
     masters: (): ReadonlyArray<Kubelet.Kubelet> => [...kubelets.values()].filter(({ isMaster }) => isMaster),
-    /** A machine with the name and address of one that is gone; it finds what is bound to its node. */
+    /** Starts a new machine with the name and address of a removed one; it runs the pods bound to that node. */
     replace: Effect.fnUntraced(function* (name: string) {
       yield* start(name, names.indexOf(name) + 1)
       const bound = [...pods.values()].filter(({ spec }) => spec.nodeName === name)
-      yield* Effect.forEach(bound, tell, { discard: true })
+      yield* Effect.forEach(bound, notify, { discard: true })
     }),
-    /** Takes a machine away for good: its power, then its Node. */
+    /** Removes a machine for good: its power, then its Node object. */
     remove: Effect.fnUntraced(function* (name: string) {
-      yield* of(name).powerOff
+      yield* named(name).powerOff
       kubelets.delete(name)
       yield* admin.send("DELETE", `/api/v1/nodes/${name}`)
     })
   }
 })
 
-/** The machines of a cluster. */
 export type Nodes = Effect.Success<ReturnType<typeof make>>

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 const Text = Schema.String
 const Seconds = Schema.optionalKey(Schema.Number)
 
-/** A request that the kubelet makes to a container, and its interval. */
+/** A container's probe. */
 export const Probe = Schema.Struct({
   httpGet: Schema.Struct({
     path: Text,
@@ -88,7 +88,7 @@ export const Volume = Schema.Struct({
 })
 export type Volume = typeof Volume.Type
 
-/** A pod, as far as the tests' kubelet reads it. */
+/** The fields of a pod that the test kubelet reads. */
 export const Pod = Schema.Struct({
   metadata: Schema.Struct({
     name: Text,

@@ -4,11 +4,11 @@ import type { Container, Pod } from "./Pod.ts"
 export interface ContainerState {
   readonly container: Container
   pid: number | undefined
-  /** It has passed its startup probe. */
+  /** True after the startup probe has passed. */
   started: boolean
   ready: boolean
   restarts: number
-  /** Why it does not run, as `kubectl get pods` shows it. */
+  /** The reason that `kubectl get pods` shows while it does not run. */
   waiting: "ContainerCreating" | "ImagePullBackOff" | "CrashLoopBackOff"
 }
 
@@ -21,10 +21,10 @@ export const initial = (container: Container): ContainerState => ({
   waiting: "ContainerCreating"
 })
 
-/** A time as Kubernetes writes it, to the second. */
+/** The current time in the format of Kubernetes, in seconds. */
 export const timestamp = (): string => `${new Date().toISOString().slice(0, 19)}Z`
 
-/** A pod's status as its kubelet tells it. */
+/** A pod's status, as the kubelet reports it. */
 export const make = (
   podIP: string,
   startTime: string,

@@ -2,7 +2,7 @@ import { Duration, Effect, Option } from "effect"
 import * as SecureClient from "../clients/SecureClient.ts"
 import type { Container, Probe } from "./Pod.ts"
 
-/** Asks a container's probe once, as the kubelet does: its certificate is not looked at. True: it passed. */
+/** Runs a probe once, without verifying the certificate, as the kubelet does. */
 const passes = (container: Container, address: string, { httpGet, timeoutSeconds }: Probe) => {
   const named = container.ports?.find(({ name }) => name === httpGet.port)?.containerPort
   const url = `https://${address}:${named ?? httpGet.port}${httpGet.path}`
@@ -13,15 +13,15 @@ const passes = (container: Container, address: string, { httpGet, timeoutSeconds
   )
 }
 
-/** Listens to the probes of one run of a container. */
+/** Receives the probe results of one run of a container. */
 export interface Watcher {
   readonly started: Effect.Effect<void>
   readonly ready: (isReady: boolean) => Effect.Effect<void>
 }
 
 /**
- * Runs a container's probes as the kubelet does; returns when it is to be killed. `gate` is waited for before each: a node
- * that is cut off asks nothing.
+ * Runs a container's probes like the kubelet and returns when the container must be killed. It waits for `gate` before
+ * each probe, because a disconnected node sends none.
  */
 export const run = Effect.fnUntraced(function* (
   container: Container,
@@ -29,10 +29,10 @@ export const run = Effect.fnUntraced(function* (
   gate: Effect.Effect<void>,
   watcher: Watcher
 ) {
-  /** Asks until `failureThreshold` times in a row it did not pass; tells each result. */
-  const follow = Effect.fnUntraced(function* (
+  /** Probes until `failureThreshold` failures in a row; reports each result. */
+  const probeUntil = Effect.fnUntraced(function* (
     probe: Probe,
-    told: (passed: boolean) => Effect.Effect<boolean>
+    report: (passed: boolean) => Effect.Effect<boolean>
   ) {
     yield* Effect.sleep(Duration.seconds(probe.initialDelaySeconds ?? 0))
     let failures = 0
@@ -41,19 +41,21 @@ export const run = Effect.fnUntraced(function* (
       const passed = yield* passes(container, address, probe)
       yield* gate
       failures = passed ? 0 : failures + 1
-      if ((passed || failures >= probe.failureThreshold) && (yield* told(passed))) return passed
+      if ((passed || failures >= probe.failureThreshold) && (yield* report(passed))) return passed
       yield* Effect.sleep(Duration.seconds(probe.periodSeconds))
     }
   })
 
   const { livenessProbe, readinessProbe, startupProbe } = container
-  if (startupProbe !== undefined && !(yield* follow(startupProbe, () => Effect.succeed(true)))) return
+  if (startupProbe !== undefined && !(yield* probeUntil(startupProbe, () => Effect.succeed(true)))) return
   yield* watcher.started
   const readiness =
     readinessProbe === undefined
       ? Effect.andThen(watcher.ready(true), Effect.never)
-      : follow(readinessProbe, (passed) => Effect.as(watcher.ready(passed), false))
+      : probeUntil(readinessProbe, (passed) => Effect.as(watcher.ready(passed), false))
   const liveness =
-    livenessProbe === undefined ? Effect.never : follow(livenessProbe, (passed) => Effect.succeed(!passed))
+    livenessProbe === undefined
+      ? Effect.never
+      : probeUntil(livenessProbe, (passed) => Effect.succeed(!passed))
   yield* Effect.raceFirst(readiness, liveness)
 })

@@ -1,6 +1,6 @@
 import { Effect, Schema } from "effect"
-import * as Poll from "../machine/Poll.ts"
-import { ClusterBed } from "./ClusterBed.ts"
+import * as Eventually from "../machine/Eventually.ts"
+import { ClusterFixture } from "./ClusterFixture.ts"
 import * as Helm from "./Helm.ts"
 import * as Pod from "./Pod.ts"
 import * as Volumes from "./Volumes.ts"
@@ -11,25 +11,25 @@ const decodePods = Schema.decodeUnknownEffect(
 
 const path = `/api/v1/namespaces/${Helm.namespace}/pods?labelSelector=app%3D${Helm.release}`
 
-/** The program's pods, as the API server has them. */
+/** The program's pods in the API server. */
 export const all = Effect.gen(function* () {
-  const { admin } = yield* ClusterBed
+  const { admin } = yield* ClusterFixture
   return (yield* decodePods(yield* admin.text(path))).items
 })
 
 const isServing = (pod: Pod.Pod): boolean => Pod.isReady(pod) && pod.metadata.deletionTimestamp === undefined
 
-/** Returns when as many pods are ready and there are no others, those that are being ended included. */
+/** Waits until exactly `count` pods exist and all are ready; terminating ones count. */
 export const ready = (count: number) =>
-  Poll.untilTrue(
+  Eventually.isTrue(
     `${count} ready replicas`,
     Effect.map(all, (pods) => pods.length === count && pods.every(isServing)),
     { times: 300, millis: 200 }
   )
 
-/** The token that clients use: that of the ServiceAccount registry-packages-proxy, from its Secret. */
+/** The clients' token: that of the ServiceAccount registry-packages-proxy, from its Secret. */
 export const clientToken = Effect.gen(function* () {
-  const { admin } = yield* ClusterBed
+  const { admin } = yield* ClusterFixture
   const { token = "" } = yield* Volumes.data(
     admin,
     Helm.namespace,
@@ -40,13 +40,13 @@ export const clientToken = Effect.gen(function* () {
 })
 
 /** `host:port` of every master. */
-export const endpoints = Effect.map(ClusterBed, ({ nodes }) =>
+export const endpoints = Effect.map(ClusterFixture, ({ nodes }) =>
   nodes.masters().map(({ address }) => `${address}:4219`)
 )
 
-/** Asks for a pod to be evicted, as a drain does; fails with the status and text of a refusal. */
+/** Evicts a pod, as a drain does; fails with the API server's refusal. */
 export const evict = Effect.fnUntraced(function* (pod: Pod.Pod) {
-  const { admin } = yield* ClusterBed
+  const { admin } = yield* ClusterFixture
   const { name, namespace } = pod.metadata
   yield* admin.send("POST", `${Pod.path(pod)}/eviction`, {
     apiVersion: "policy/v1",

@@ -13,7 +13,7 @@ import {
 import { fileURLToPath } from "node:url"
 import * as Daemon from "../machine/Daemon.ts"
 import type { KubeAdmin } from "../servers/KubeAdmin.ts"
-import { type Facts, resolve } from "./Environment.ts"
+import { type PodFacts, resolve } from "./ContainerEnvironment.ts"
 import type { Image, Images } from "./Images.ts"
 import * as Pod from "./Pod.ts"
 import * as PodStatus from "./PodStatus.ts"
@@ -27,7 +27,7 @@ const kill = (pid: number, signal: NodeJS.Signals): void => {
   try {
     process.kill(pid, signal)
   } catch {
-    // Nobody is there to hear it.
+    // The process has ended.
   }
 }
 
@@ -35,12 +35,12 @@ export interface PodOptions {
   readonly admin: KubeAdmin
   readonly images: Images
   readonly pod: Pod.Pod
-  readonly facts: Facts
-  /** Waited for before anything is asked or told: closed while the node is cut off. */
+  readonly facts: PodFacts
+  /** Waited for before each request to the API server; closed while the node is disconnected. */
   readonly gate: Effect.Effect<void>
 }
 
-/** Tells the API server of a pod's containers, whenever something has changed. */
+/** Reports the states of a pod's containers to the API server when they change. */
 const reporter = Effect.fnUntraced(function* (
   { admin, facts, gate, pod }: PodOptions,
   states: ReadonlyArray<PodStatus.ContainerState>
@@ -56,7 +56,7 @@ const reporter = Effect.fnUntraced(function* (
       last = key
       const status = PodStatus.make(facts.podIP, startTime, states)
       const body = { metadata: { uid: pod.metadata.uid }, status }
-      // A pod that is gone has no status any more.
+      // Ignored: a deleted pod has no status.
       yield* admin.send("PATCH", `${Pod.path(pod)}/status`, body, "merge").pipe(
         Effect.retry({
           schedule: Schedule.spaced("200 millis"),
@@ -68,7 +68,7 @@ const reporter = Effect.fnUntraced(function* (
   )
   return {
     report,
-    /** Tells all again, after others have told otherwise. */
+    /** Reports even if nothing changed, because others may have overwritten the status. */
     again: Effect.suspend(() => {
       last = ""
       return report
@@ -76,7 +76,7 @@ const reporter = Effect.fnUntraced(function* (
   }
 })
 
-/** The Secrets that variables of a pod are taken from; waited for where they are not there yet. */
+/** The Secrets that a pod's variables refer to; waits until they exist. */
 const secretsOf = ({ admin, pod }: PodOptions) => {
   const names = pod.spec.containers.flatMap(({ env = [] }) =>
     env.flatMap(({ valueFrom }) =>
@@ -91,7 +91,7 @@ const secretsOf = ({ admin, pod }: PodOptions) => {
   ).pipe(Effect.map((entries) => new Map(entries)))
 }
 
-/** Starts a container's program in a mount namespace of its own; it is killed with the scope. */
+/** Starts a container's program in its own mount namespace; killed when the scope ends. */
 const startContainer = Effect.fnUntraced(function* (
   { facts, pod }: PodOptions,
   container: Pod.Container,
@@ -127,12 +127,12 @@ const startContainer = Effect.fnUntraced(function* (
     [...isolation, ...mounts, "--", ...image.command, ...args],
     { env: { ...env, HOSTNAME: pod.spec.nodeName ?? "" } }
   )
-  // Whatever is to end in its own time has ended by now.
+  // The graceful shutdown is over by now.
   yield* Effect.addFinalizer(() => Effect.sync(() => kill(daemon.pid, "SIGKILL")))
   return daemon
 })
 
-/** Tells the API server that nothing of a pod is left. */
+/** Confirms to the API server that a pod is gone. */
 export const confirmGone = (admin: KubeAdmin, pod: Pod.Pod) =>
   Effect.ignore(
     admin.send("DELETE", Pod.path(pod), {
@@ -142,8 +142,8 @@ export const confirmGone = (admin: KubeAdmin, pod: Pod.Pod) =>
   )
 
 /**
- * Starts a pod and keeps it running, as the kubelet of its node does: volumes, variables, probes, restarts, its status.
- * It is gone with the scope, as on a node that has lost power; `end` ends it as its deletion does.
+ * Starts a pod and keeps it running like the kubelet: volumes, variables, probes, restarts, status. The scope's end
+ * kills it, like a power failure; `end` terminates it, like its deletion.
  */
 export const start = Effect.fnUntraced(function* (options: PodOptions) {
   const { admin, facts, gate, images, pod } = options
@@ -186,7 +186,7 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
       if (isEnding) return
       state.restarts++
       yield* report
-      // The kubelet waits 10 s and more from the second time on.
+      // The kubelet waits 10 s and more from the second restart on.
       yield* Effect.sleep(Duration.seconds(state.restarts === 1 ? 0 : 10))
     }
   })
@@ -202,7 +202,7 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
       { concurrency: "unbounded", discard: true }
     )
   }).pipe(
-    // A kubelet that gives up on a pod is a bug of the tests.
+    // A pod that cannot be started is a bug of the tests.
     Effect.tapCause((cause) =>
       Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause))
     ),
@@ -220,14 +220,14 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
 
   return {
     pod,
-    /** The process of the first container, the program; none: it does not run now. */
+    /** Process id of the first container, the program; undefined if it does not run. */
     pid: () => states[0]?.pid,
     restarts: () => states.reduce((sum, { restarts }) => sum + restarts, 0),
-    /** Signals the processes of all its containers. */
+    /** Signals the processes of all containers. */
     signal,
-    /** Tells the API server of it again. */
+    /** Reports the status to the API server again. */
     report: again,
-    /** SIGTERM, time to finish, SIGKILL; then the API server hears that it is gone. */
+    /** Sends SIGTERM, waits for the grace period, sends SIGKILL, and confirms the deletion to the API server. */
     end: Effect.fnUntraced(function* (graceSeconds: number) {
       if (isEnding) return
       isEnding = true
@@ -240,5 +240,4 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
   }
 })
 
-/** A pod that runs. */
 export type RunningPod = Effect.Success<ReturnType<typeof start>>

@@ -1,15 +1,15 @@
 import { Effect } from "effect"
 import { connect, createServer, type Socket } from "node:net"
 
-/** The way to a host that lets as many bytes a second through as it is told, over all connections; gone with the scope. */
+/** A forwarder to `target` that passes this many bytes a second over all connections; ends with the scope. */
 export const make = (target: string, bytesPerSecond: number) =>
   Effect.map(
     Effect.acquireRelease(
       Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
         const [host = "", port = ""] = target.split(":")
         const sockets = new Set<Socket>()
-        // When what was let through so far is through.
-        let until = 0
+        // Time at which all bytes so far have passed.
+        let passedAt = 0
         const server = createServer((client) => {
           const upstream = connect(Number(port), host)
           for (const socket of [client, upstream]) {
@@ -24,9 +24,9 @@ export const make = (target: string, bytesPerSecond: number) =>
           client.pipe(upstream)
           upstream.on("data", (chunk: Buffer) => {
             const now = performance.now()
-            until = Math.max(now, until) + (1000 * chunk.length) / bytesPerSecond
+            passedAt = Math.max(now, passedAt) + (1000 * chunk.length) / bytesPerSecond
             upstream.pause()
-            setTimeout(() => client.write(chunk, () => upstream.resume()), until - now)
+            setTimeout(() => client.write(chunk, () => upstream.resume()), passedAt - now)
           })
         })
         server.listen(0, "127.0.0.1", () => {

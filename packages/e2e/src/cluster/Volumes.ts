@@ -1,7 +1,7 @@
 import { Effect, FileSystem, Path, Schedule, Schema } from "effect"
 import { chownSync } from "node:fs"
 import type { KubeAdmin } from "../servers/KubeAdmin.ts"
-import { fieldOf, type Facts } from "./Environment.ts"
+import { fieldOf, type PodFacts } from "./ContainerEnvironment.ts"
 import type { Pod, ProjectedSource, Volume } from "./Pod.ts"
 
 type Files = Readonly<Record<string, string>>
@@ -16,7 +16,7 @@ const decodeToken = Schema.decodeUnknownSync(
   Schema.fromJsonString(Schema.Struct({ status: Schema.Struct({ token: Schema.String }) }))
 )
 
-/** The keys and values of a Secret or ConfigMap; none of one that may be absent and is. */
+/** The keys and values of a Secret or ConfigMap; empty if it is `optional` and does not exist. */
 export const data = (
   admin: KubeAdmin,
   namespace: string,
@@ -40,7 +40,7 @@ export const data = (
 const projected = Effect.fnUntraced(function* (
   admin: KubeAdmin,
   pod: Pod,
-  facts: Facts,
+  facts: PodFacts,
   source: ProjectedSource
 ) {
   const { name, namespace, uid } = pod.metadata
@@ -71,7 +71,7 @@ const projected = Effect.fnUntraced(function* (
   )
 })
 
-const filesOf = (admin: KubeAdmin, pod: Pod, facts: Facts, volume: Volume) => {
+const filesOf = (admin: KubeAdmin, pod: Pod, facts: PodFacts, volume: Volume) => {
   const { namespace } = pod.metadata
   if (volume.secret !== undefined) {
     return data(admin, namespace, "secrets", volume.secret.secretName, volume.secret.optional)
@@ -86,11 +86,11 @@ const filesOf = (admin: KubeAdmin, pod: Pod, facts: Facts, volume: Volume) => {
 }
 
 /**
- * A pod's volumes as directories of this machine, by name. Files stand behind a link `..data`, which is replaced as a
- * whole when a Secret or ConfigMap has changed; that is looked for every 5 s. A volume whose object is not there is waited
- * for. All goes with the scope, as emptyDirs go with their pod.
+ * A pod's volumes as directories of this machine, by name. Files are behind a link `..data`, which is replaced when a
+ * Secret or ConfigMap has changed (checked every 5 s). Waits for objects that do not exist yet. The scope's end removes
+ * everything.
  */
-export const make = Effect.fnUntraced(function* (admin: KubeAdmin, pod: Pod, facts: Facts) {
+export const make = Effect.fnUntraced(function* (admin: KubeAdmin, pod: Pod, facts: PodFacts) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const root = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-pod-" })
@@ -143,5 +143,4 @@ export const make = Effect.fnUntraced(function* (admin: KubeAdmin, pod: Pod, fac
   return { root, directories: volumes }
 })
 
-/** A pod's volumes. */
 export type Volumes = Effect.Success<ReturnType<typeof make>>

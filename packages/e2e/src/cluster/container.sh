@@ -1,8 +1,7 @@
 #!/bin/sh
-# Starts a container's program as the kubelet would have it started: container.sh ROOT UID GID MOUNT... -- PROGRAM...
-# MOUNT is SOURCE:TARGET:ro or :rw. Needs a mount namespace of its own. What the image holds is this machine's system
-# directories, read-only, and nothing can be written but what is mounted so. The program has no capability, and is killed
-# with the process that started it.
+# Starts a container's program like the kubelet: container.sh ROOT UID GID MOUNT... -- PROGRAM...
+# MOUNT is SOURCE:TARGET:ro or :rw. Needs its own mount namespace. The root has this machine's system directories,
+# read-only; only mounts with :rw are writable. The program has no capabilities and is killed together with its parent.
 set -eu
 root=$1 uid=$2 gid=$3
 shift 3

@@ -2,19 +2,19 @@ import { Effect, FileSystem, Path } from "effect"
 import * as Daemon from "../machine/Daemon.ts"
 
 export interface ContainerOptions {
-  /** The name of its log. */
+  /** Name of its log. */
   readonly name: string
-  /** Where the image's files are. */
+  /** The directory with the image's files. */
   readonly root: string
-  /** A folder that the container has as /cache, the only one that it may write to. */
+  /** The host directory of /cache, the only writable one. */
   readonly cache: string
-  /** A folder that it has as /credentials. */
+  /** The host directory of /credentials. */
   readonly credentials: string
   readonly user: number
   readonly args: ReadonlyArray<string>
 }
 
-/** Mounts as a container runtime does, on a root that cannot be written to, and becomes the program as a user without rights. */
+/** Mounts like a container runtime, on a read-only root, and runs the program as an unprivileged user. */
 const script = `set -eu
 root=$1 user=$2 cache=$3 credentials=$4
 shift 4
@@ -27,7 +27,7 @@ mount -o remount,bind,ro "$root"
 exec chroot --userspec="$user:$user" --groups= "$root" /registry-packages-proxy "$@"
 `
 
-/** The command that runs the program from an image's files, as the process that it is started as. Needs root. */
+/** The command that runs the program from an image's files, in the process that it is started in. Needs root. */
 export const command = Effect.fnUntraced(function* (options: Omit<ContainerOptions, "name">) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

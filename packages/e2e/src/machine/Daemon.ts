@@ -2,29 +2,29 @@ import { Effect, Option, Schema, Stream } from "effect"
 import { ChildProcessSpawner } from "effect/process"
 import * as Command from "../run/Command.ts"
 import { Logs } from "./Logs.ts"
-import * as Poll from "./Poll.ts"
+import * as Eventually from "./Eventually.ts"
 
-/** A part that ended though it was to run. */
+/** A program ended by itself. */
 export class DaemonEnded extends Schema.TaggedError<DaemonEnded>()("DaemonEnded", {
   message: Schema.String
 }) {}
 
-/** A running program, stopped with its scope. */
+/** A running program, stopped when its scope ends. */
 export interface Daemon {
   readonly pid: number
-  /** What this run of it wrote, both outputs together. */
+  /** Output of this run, stdout and stderr together. */
   readonly lines: () => ReadonlyArray<string>
-  /** The first line that matches, once it is there. */
-  readonly line: (pattern: RegExp) => Effect.Effect<RegExpExecArray, DaemonEnded | Poll.NeverHappened>
-  /** Never succeeds: it fails when the program ends. */
+  /** Waits for the first line that matches. */
+  readonly line: (pattern: RegExp) => Effect.Effect<RegExpExecArray, DaemonEnded | Eventually.NeverHappened>
+  /** Fails when the program ends. */
   readonly ended: Effect.Effect<never, DaemonEnded>
-  /** Signals it and waits for its end; gives its exit code. */
+  /** Signals the program, waits for its end and gives the exit code. */
   readonly stop: (signal?: "SIGTERM" | "SIGINT") => Effect.Effect<number>
-  /** Ends it as a crash would. */
+  /** Kills the program. */
   readonly crash: Effect.Effect<void>
 }
 
-/** Starts a program; `name` is that of its log. */
+/** Starts a program; `name` is the name of its log. */
 export const start = Effect.fnUntraced(function* (
   name: string,
   command: string,
@@ -33,7 +33,7 @@ export const start = Effect.fnUntraced(function* (
 ) {
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
   const log = (yield* Logs).open(name)
-  // Other runs write to the same log, at the same time even.
+  // Other runs write to the same log, even at the same time.
   const written: Array<string> = []
   const lines = () => written
   const handle = yield* spawner.spawn(yield* Command.make(command, args, options))
@@ -49,23 +49,25 @@ export const start = Effect.fnUntraced(function* (
     Effect.ignore,
     Effect.forkScoped
   )
-  const isEnded = new DaemonEnded({ message: `${name} ended by itself; its log is shown with the others` })
+  const endedByItself = new DaemonEnded({
+    message: `${name} ended by itself; its log is shown with the others`
+  })
   const line: Daemon["line"] = (pattern) =>
-    Poll.until(
+    Eventually.value(
       `${name}: a line like ${pattern.source}`,
       Effect.gen(function* () {
         for (const text of lines()) {
           const match = pattern.exec(text)
           if (match !== null) return Option.some(match)
         }
-        return (yield* Effect.orDie(handle.isRunning)) ? Option.none() : yield* isEnded
+        return (yield* Effect.orDie(handle.isRunning)) ? Option.none() : yield* endedByItself
       })
     )
   const daemon: Daemon = {
     pid: handle.pid,
     lines,
     line,
-    ended: Effect.andThen(Effect.exit(handle.exitCode), isEnded),
+    ended: Effect.andThen(Effect.exit(handle.exitCode), endedByItself),
     stop: (signal = "SIGTERM") =>
       handle.kill({ killSignal: signal }).pipe(Effect.andThen(handle.exitCode), Effect.orDie),
     crash: Effect.orDie(handle.kill({ killSignal: "SIGKILL" }))

@@ -3,15 +3,15 @@ import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import { Effect, FileSystem, Path } from "effect"
 import * as PackageFile from "../clients/PackageFile.ts"
 
-/** An image in a layout: its last layer is the package. */
+/** An image in a layout; its last layer is the package. */
 export interface Image {
-  /** Its name in the layout, and its tag. */
+  /** Name in the layout, and tag. */
   readonly name: string
   readonly digest: Digest
   readonly package: PackageFile.PackageFile
 }
 
-/** An image index in a layout, with an image for each platform. */
+/** An image index in a layout, with an image for each architecture. */
 export interface Index {
   readonly name: string
   readonly digest: Digest
@@ -35,7 +35,7 @@ const mediaTypes = {
   manifest: "application/vnd.oci.image.manifest.v1+json"
 }
 
-/** A directory in the OCI image layout, which skopeo pushes from; it goes with the scope. */
+/** An OCI image layout that skopeo pushes from; removed when the scope ends. */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -62,7 +62,7 @@ export const make = Effect.gen(function* () {
     yield* fs.writeFileString(path.join(directory, "index.json"), JSON.stringify(index))
   })
 
-  // A layer in front of the package's, as module images have.
+  // A layer before the package's, as module images have.
   const front = yield* PackageFile.make(blobs, { size: 512, seed: 255 })
 
   const putImage = Effect.fnUntraced(function* ({ architecture = "amd64", ...request }: ImageRequest) {
@@ -78,7 +78,7 @@ export const make = Effect.gen(function* () {
     return { descriptor: yield* putJson(mediaTypes.manifest, manifest), file }
   })
 
-  /** Adds an image of one platform. */
+  /** Adds an image of one architecture. */
   const image = Effect.fnUntraced(function* (request: ImageRequest) {
     const { descriptor, file } = yield* putImage(request)
     yield* name(descriptor, request.name)
@@ -86,7 +86,7 @@ export const make = Effect.gen(function* () {
     return made
   })
 
-  /** Adds an index with an image for each architecture, each with a package of its own. */
+  /** Adds an index with an image, and a package, for each architecture. */
   const index = Effect.fnUntraced(function* (request: ImageRequest, architectures: ReadonlyArray<string>) {
     const images = yield* Effect.forEach(architectures, (architecture, position) =>
       Effect.map(

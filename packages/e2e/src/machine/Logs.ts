@@ -1,6 +1,6 @@
 import { Cause, Console, Context, Effect, Layer } from "effect"
 
-/** What one part wrote, line by line. */
+/** The output of one program, by lines. */
 export interface Log {
   readonly append: (line: string) => void
   readonly lines: () => ReadonlyArray<string>
@@ -9,11 +9,11 @@ export interface Log {
 const shownLines = 30
 const shownLength = 400
 
-/** The logs of all the parts a group of tests runs, so that those of the parts behind a failed test can be shown. */
+/** The logs of all programs of a group of tests, shown when a test fails. */
 export class Logs extends Context.Service<
   Logs,
   {
-    /** The log of this name, which several runs of one part share. */
+    /** The log of this name; several runs of one program share it. */
     readonly open: (name: string) => Log
     /** The last lines of every log. */
     readonly tails: () => string
@@ -38,12 +38,12 @@ export class Logs extends Context.Service<
   })
 }
 
-/** Shows the ends of the logs where the test fails. */
-export const shownOnFailure = <A, E, R>(test: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Logs> =>
+/** Prints the ends of all logs if the test fails. */
+export const showLogsOnFailure = <A, E, R>(test: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Logs> =>
   Effect.tapCause(
     test,
     Effect.fnUntraced(function* (cause) {
-      if (Cause.hasInterruptsOnly(cause)) yield* Console.log("interrupted: it took longer than it may")
+      if (Cause.hasInterruptsOnly(cause)) yield* Console.log("interrupted: the test exceeded its timeout")
       yield* Console.log((yield* Logs).tails())
     })
   )

@@ -1,13 +1,13 @@
 import { Effect, FileSystem, Path } from "effect"
 import { mkdirSync, rmdirSync } from "node:fs"
 
-/** A memory limit as a container's: the command that starts a program within it, and a description of it. */
+/** A memory limit like a container's: the command that runs a program within it, and a description. */
 export interface MemoryLimit {
   readonly command: (program: string, args: ReadonlyArray<string>) => readonly [string, ReadonlyArray<string>]
   readonly description: string
 }
 
-/** Linux's control groups of both versions: where they are, and the file that has the limit. */
+/** The mount points of Linux's control groups, versions 1 and 2, with the file of the memory limit. */
 const hierarchies = [
   { root: "/sys/fs/cgroup/memory", file: "memory.limit_in_bytes" },
   { root: "/sys/fs/cgroup", file: "memory.max" }
@@ -16,7 +16,7 @@ const hierarchies = [
 const attempt = <A>(act: () => A): Effect.Effect<A, Error> =>
   Effect.try({ try: act, catch: (cause) => new Error("no control group", { cause }) })
 
-/** A control group of its own, gone with the scope. */
+/** A control group that is removed when the scope ends. */
 const inGroup = Effect.fnUntraced(function* (
   { file, root }: (typeof hierarchies)[number],
   mebibytes: number
@@ -28,7 +28,7 @@ const inGroup = Effect.fnUntraced(function* (
     attempt(() => mkdirSync(group)),
     () => Effect.ignore(attempt(() => rmdirSync(group)))
   )
-  // Absent where the hierarchy does not limit memory.
+  // The file is absent if the hierarchy does not limit memory.
   yield* fs.access(path.join(group, file))
   yield* fs.writeFileString(path.join(group, file), String(mebibytes * 1024 * 1024), { flag: "r+" })
   const limit: MemoryLimit = {
@@ -41,12 +41,12 @@ const inGroup = Effect.fnUntraced(function* (
   return limit
 })
 
-/** A limit of so many MiB by a control group, which takes root; where there can be none, the executable's own on its heap. */
+/** A memory limit by a control group, which needs root; otherwise the executable's own heap limit. */
 export const make = (mebibytes: number) =>
   Effect.firstSuccessOf([
     ...hierarchies.map((hierarchy) => inGroup(hierarchy, mebibytes)),
     Effect.succeed<MemoryLimit>({
       command: (program, args) => [program, args],
-      description: "its own limit on the heap alone, since no control group can be made here"
+      description: "its own heap limit only: this machine allows no control group"
     })
   ])

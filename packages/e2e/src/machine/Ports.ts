@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { createServer } from "node:net"
 
-/** A port that was free on the loopback address a moment ago, for programs that cannot choose one themselves. */
+/** A loopback port that was free a moment ago, for programs that cannot choose one themselves. */
 export const free: Effect.Effect<number> = Effect.callback<number>((resume) => {
   const server = createServer()
   server.listen(0, "127.0.0.1", () => {

@@ -1,12 +1,12 @@
 import { Effect, FileSystem } from "effect"
 
-/** Resident memory of a process in MiB: now, and the most it ever was. */
+/** Resident memory of a process in MiB: current and peak. */
 export interface ProcessMemory {
   readonly resident: number
   readonly peak: number
 }
 
-/** Read from /proc. */
+/** Reads /proc/PID/status. */
 export const read = Effect.fnUntraced(function* (pid: number) {
   const fs = yield* FileSystem.FileSystem
   const status = yield* fs.readFileString(`/proc/${pid}/status`)

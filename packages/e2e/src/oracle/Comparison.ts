@@ -2,49 +2,49 @@ import { list, moduleSource } from "@registry-packages-proxy/testkit/credential-
 import { Effect, FileSystem, Path, Stream } from "effect"
 import { HttpClient } from "effect/http"
 import { createHash } from "node:crypto"
-import * as Bundle from "../program/Bundle.ts"
+import * as ProxyProcess from "../program/ProxyProcess.ts"
 import type { Difference } from "./DifferenceTable.ts"
 import { dockerConfigPrefix } from "./situations/DockerConfigs.ts"
 import { base64, type Situation, type World } from "./world/Situation.ts"
 import * as Oracle from "./world/Oracle.ts"
 
-/** A client's result in a situation. */
+/** The result of one client in a situation. */
 export interface Outcome {
-  /** It got the package, byte by byte. */
+  /** True if it received the package unchanged. */
   readonly isServed: boolean
   readonly requests: number
-  /** An error in its own words. */
-  readonly said: string
+  /** The client's own error message. */
+  readonly error: string
 }
 
 /** The results of all clients in one situation. */
 export interface Outcomes {
   readonly ours: Outcome
   readonly theirs: Outcome
-  /** The kubelet's, with the docker config, where the situation is about one. */
+  /** The kubelet's result, for situations about docker configs. */
   readonly kubelet: Outcome | undefined
 }
 
-interface Placed {
+interface Prepared {
   readonly situation: Situation
   readonly world: World
 }
 
-const placed = (situations: ReadonlyArray<Situation>) =>
+const prepared = (situations: ReadonlyArray<Situation>) =>
   Effect.forEach(situations, (situation) =>
-    Effect.map(situation.world, (world): Placed => ({ situation, world }))
+    Effect.map(situation.world, (world): Prepared => ({ situation, world }))
   )
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")
 
-const outcome = ({ world }: Placed, got: string | undefined, said: string) =>
+const outcome = ({ world }: Prepared, got: string | undefined, error: string) =>
   Effect.map(world.requests, (requests): Outcome => ({
     isServed: got === sha256(world.content),
     requests,
-    said
+    error
   }))
 
-const theirs = Effect.fnUntraced(function* (all: ReadonlyArray<Placed>) {
+const theirs = Effect.fnUntraced(function* (all: ReadonlyArray<Prepared>) {
   const answers = yield* Oracle.ask(
     all.map(({ situation: { platform }, world }) => {
       const { ca, digest, dockerConfig, environment, repo, scheme } = world
@@ -60,13 +60,16 @@ const theirs = Effect.fnUntraced(function* (all: ReadonlyArray<Placed>) {
 const download = (url: string) =>
   Effect.gen(function* () {
     const response = yield* HttpClient.get(url)
-    if (response.status !== 200) return { got: undefined, said: `${response.status} ${yield* response.text}` }
+    if (response.status !== 200)
+      return { got: undefined, error: `${response.status} ${yield* response.text}` }
     const hash = createHash("sha256")
     yield* Stream.runForEach(response.stream, (chunk) => Effect.sync(() => void hash.update(chunk)))
-    return { got: hash.digest("hex"), said: "" }
-  }).pipe(Effect.catch((error) => Effect.succeed({ got: undefined, said: `broken off: ${error.message}` })))
+    return { got: hash.digest("hex"), error: "" }
+  }).pipe(
+    Effect.catch((error) => Effect.succeed({ got: undefined, error: `body aborted: ${error.message}` }))
+  )
 
-const objectOf = ({ world }: Placed, index: number) =>
+const objectOf = ({ world }: Prepared, index: number) =>
   moduleSource({
     name: `situation-${index}`,
     repo: world.repo,
@@ -75,17 +78,17 @@ const objectOf = ({ world }: Placed, index: number) =>
     ...(world.ca === undefined ? {} : { ca: world.ca })
   })
 
-/** Pulls what one run of the bundle can: the same platform, the same variables. */
-const ourGroup = Effect.fnUntraced(function* (group: ReadonlyArray<Placed>) {
+/** Pulls the situations that one run of the program can handle: the same platform, the same variables. */
+const ourGroup = Effect.fnUntraced(function* (group: ReadonlyArray<Prepared>) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-situations-" })
   const credentialsFile = path.join(directory, "credentials.json")
   yield* fs.writeFileString(credentialsFile, JSON.stringify(list(group.map(objectOf))), { mode: 0o600 })
   const { environment = {} } = group[0]?.world ?? {}
-  const bundle = yield* Bundle.start({
+  const proxy = yield* ProxyProcess.start({
     credentialsFile,
-    // Situations ask for one digest, whose package each is to get from its own registry.
+    // Situations share a digest, but each must be pulled from its own registry.
     args: [`--platform=${group[0]?.situation.platform}`, "--disable-cache"],
     env: environment
   })
@@ -93,14 +96,14 @@ const ourGroup = Effect.fnUntraced(function* (group: ReadonlyArray<Placed>) {
     group,
     (one) =>
       Effect.flatMap(
-        download(bundle.url(one.world.digest, { repository: one.world.repo })),
-        ({ got, said }) => outcome(one, got, said)
+        download(proxy.url(one.world.digest, { repository: one.world.repo })),
+        ({ got, error }) => outcome(one, got, error)
       ),
     { concurrency: 16 }
   )
 }, Effect.scoped)
 
-const ours = Effect.fnUntraced(function* (all: ReadonlyArray<Placed>) {
+const ours = Effect.fnUntraced(function* (all: ReadonlyArray<Prepared>) {
   const groups = Map.groupBy(all, ({ situation, world }) =>
     JSON.stringify([situation.platform, world.environment ?? {}])
   )
@@ -113,8 +116,8 @@ const ours = Effect.fnUntraced(function* (all: ReadonlyArray<Placed>) {
   return new Map(done.flat())
 })
 
-// The kubelet tries all that it finds: it gets the package with the right login among them.
-const kubelets = Effect.fnUntraced(function* (all: ReadonlyArray<Placed>) {
+// The kubelet tries all credentials that it finds: it succeeds if the right one is among them.
+const kubelets = Effect.fnUntraced(function* (all: ReadonlyArray<Prepared>) {
   const about = all.flatMap(({ situation: { name }, world: { dockerConfig, login, repo } }) =>
     dockerConfig === undefined || login === undefined || !name.startsWith(dockerConfigPrefix)
       ? []
@@ -125,21 +128,21 @@ const kubelets = Effect.fnUntraced(function* (all: ReadonlyArray<Placed>) {
   )
   return new Map(
     about.map(({ login, name }, index): [string, Outcome] => {
-      const { credentials = [], error: said = "" } = answers[index] ?? {}
+      const { credentials = [], error = "" } = answers[index] ?? {}
       const isServed = credentials.some(
         ({ password, username }) => username === login.username && password === login.password
       )
-      return [name, { isServed, requests: 0, said }]
+      return [name, { isServed, requests: 0, error }]
     })
   )
 })
 
-/** Plays each situation to go-containerregistry and to the bundle, by its name. */
+/** Runs each situation with go-containerregistry and with the program; results by the situation's name. */
 export const compare = Effect.fnUntraced(function* (situations: ReadonlyArray<Situation>) {
-  const forThem = yield* placed(situations)
+  const forThem = yield* prepared(situations)
   const theirOutcomes = yield* theirs(forThem)
   const kubeletOutcomes = yield* kubelets(forThem)
-  const forUs = yield* placed(situations)
+  const forUs = yield* prepared(situations)
   const ourOutcomes = yield* ours(forUs)
   return new Map(
     forUs.flatMap((one, index): ReadonlyArray<[string, Outcomes]> => {
@@ -154,7 +157,7 @@ export const compare = Effect.fnUntraced(function* (situations: ReadonlyArray<Si
 
 const word = ({ isServed }: Outcome): string => (isServed ? "served" : "refused")
 
-/** The difference as docs/registries.md has it: another outcome, or that we ask more often. Undefined for no difference. */
+/** A difference for docs/registries.md: another outcome, or more requests of ours. Undefined if there is none. */
 export const differenceOf = (ours: Outcome, theirs: Outcome): Difference | undefined => {
   if (ours.isServed !== theirs.isServed) return { ours: word(ours), theirs: word(theirs) }
   const more = ours.requests - theirs.requests

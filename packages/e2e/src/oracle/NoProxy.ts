@@ -69,11 +69,11 @@ const misspelt = (entry: fc.Arbitrary<string>): fc.Arbitrary<string> =>
       return characters.join("")
     })
 
-const right = fc.oneof(network, bracketed, named)
+const valid = fc.oneof(network, bracketed, named)
 
-/** Values of NO_PROXY, right ones and misspelt ones; without what {@link cases} has. */
+/** Values of NO_PROXY, valid and misspelt; without those of {@link cases}. */
 export const values: fc.Arbitrary<string> = fc
-  .array(fc.tuple(fc.constantFrom("", " "), fc.oneof({ weight: 3, arbitrary: right }, misspelt(right))), {
+  .array(fc.tuple(fc.constantFrom("", " "), fc.oneof({ weight: 3, arbitrary: valid }, misspelt(valid))), {
     minLength: 1,
     maxLength: 3
   })

@@ -6,20 +6,20 @@ import {
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, FileSystem } from "effect"
 
-/** What the program is to know of one registry. */
-export interface Known {
+/** The address, login and CA of a registry, for a credentials file. */
+export interface RegistryAccess {
   readonly host: string
   readonly login: Login
   readonly ca?: string
 }
 
-/** The path of the cluster's own repository, named in the Secret. */
+/** Path of the cluster's own repository, in the Secret. */
 export const clusterPath = "sys/deckhouse"
-/** The ModuleSource's repository on its host. */
+/** Path of the ModuleSource's repository. */
 export const modulesPath = "modules"
 
-/** Writes a credentials file with the cluster's Secret and a ModuleSource, renamed into place as an editor would. */
-export const write = Effect.fnUntraced(function* (file: string, { ca, host, login }: Known) {
+/** Writes a credentials file with the cluster's Secret and a ModuleSource, and renames it into place. */
+export const write = Effect.fnUntraced(function* (file: string, { ca, host, login }: RegistryAccess) {
   const fs = yield* FileSystem.FileSystem
   const trust = ca === undefined ? {} : { ca }
   const objects = list([

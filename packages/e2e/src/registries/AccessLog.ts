@@ -1,4 +1,4 @@
-/** A request as a registry logged it. */
+/** A request in a registry's log. */
 export interface AccessLogEntry {
   readonly method: string
   readonly path: string
@@ -7,17 +7,17 @@ export interface AccessLogEntry {
   readonly agent: string
 }
 
-// The combined log format, in which distribution's registry logs by default.
+// The combined log format, distribution's default.
 const pattern = /"([A-Z]+) (\S+) HTTP\/[\d.]+" (\d{3}) (\d+) "[^"]*" "([^"]*)"/
 
-/** The requests among the lines of a registry's log, which has other lines too. */
+/** The requests among the lines of a registry's log. */
 export const parse = (lines: ReadonlyArray<string>): ReadonlyArray<AccessLogEntry> =>
   lines.flatMap((line) => {
     const [, method = "", path = "", status = "", bytes = "", agent = ""] = pattern.exec(line) ?? []
     return method === "" ? [] : [{ method, path, status: Number(status), bytes: Number(bytes), agent }]
   })
 
-/** The requests for one manifest or blob, in short. */
+/** The requests for one manifest or blob, as short texts. */
 export const requestsFor = (entries: ReadonlyArray<AccessLogEntry>, digest: string): ReadonlyArray<string> =>
   entries
     .filter(({ path }) => path.endsWith(`/${digest}`))

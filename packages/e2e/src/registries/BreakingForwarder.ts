@@ -2,8 +2,8 @@ import { Effect } from "effect"
 import { connect, createServer, type Server, type Socket } from "node:net"
 
 /**
- * A TCP forwarder to `target` (`host:port`), on a loopback port of its own. The first connection on which it has given
- * a client `after` bytes is broken; what follows is let through.
+ * A TCP forwarder to `target` (`host:port`) on a loopback port. It breaks the first connection on which it has sent the
+ * client more than `after` bytes; later connections are not broken.
  */
 export const make = Effect.fnUntraced(function* (target: string, after: number) {
   const [host = "", port = ""] = target.split(":")
@@ -18,10 +18,10 @@ export const make = Effect.fnUntraced(function* (target: string, after: number) 
   const server = createServer((client) => {
     const upstream = kept(connect(Number(port), host))
     kept(client)
-    let given = 0
+    let sent = 0
     upstream.on("data", (chunk: Buffer) => {
-      given += chunk.length
-      if (!broken && given > after) {
+      sent += chunk.length
+      if (!broken && sent > after) {
         broken = true
         upstream.destroy()
         client.destroy()

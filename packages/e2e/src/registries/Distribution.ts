@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import * as Registry from "./Registry.ts"
 import * as TokenServer from "./TokenServer.ts"
 
-/** Distribution's registry, of the version that `command` is, and the scopes of the tokens that were given out for it. */
+/** Distribution's registry from the program `command`, and the scopes of the tokens issued for it. */
 export const make = Effect.fnUntraced(function* (
   name: string,
   command: string,

@@ -14,7 +14,7 @@ const module = "code.gitea.io/gitea"
 
 const Downloaded = Schema.fromJsonString(Schema.Struct({ Dir: Schema.String }))
 
-/** The directory of the module's own files: Gitea reads its translations at its start. */
+/** The directory of the module's source: Gitea reads its translations from there. */
 const moduleDirectory = Command.run("go", ["mod", "download", "-json", module], {
   cwd: sources,
   inheritsEnvironment: true
@@ -73,7 +73,7 @@ const settings = (options: {
   })
 }
 
-/** Gitea, whose registry wants a token for everything and gives each user a namespace. */
+/** Gitea, whose registry needs a token for everything and gives each user a namespace. */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -108,7 +108,7 @@ export const make = Effect.gen(function* () {
     "e2e@example.test"
   )
   const daemon = yield* Daemon.start("gitea", command, ["--config", file("app.ini"), "web"], options)
-  yield* Effect.raceFirst(Probe.isUp(host, authority), daemon.ended)
+  yield* Effect.raceFirst(Probe.untilUp(host, authority), daemon.ended)
   const rotated = "e2e-rotated-8F1d"
   const registry: PrivateRegistry.PrivateRegistry = {
     host,

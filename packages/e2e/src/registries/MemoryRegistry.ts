@@ -7,7 +7,7 @@ import * as ServerBuild from "../run/ServerBuild.ts"
 import * as Probe from "./Probe.ts"
 import * as PrivateRegistry from "./PrivateRegistry.ts"
 
-/** go-containerregistry's registry, which keeps all in memory, behind a password. */
+/** go-containerregistry's in-memory registry, behind a password. */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -27,7 +27,7 @@ export const make = Effect.gen(function* () {
     host,
     ...["tls.crt", "tls.key", "login"].map(file)
   ])
-  yield* Effect.raceFirst(Probe.isUp(host, authority), daemon.ended)
+  yield* Effect.raceFirst(Probe.untilUp(host, authority), daemon.ended)
   const registry: PrivateRegistry.PrivateRegistry = {
     host,
     ca: authority.cert,

@@ -6,31 +6,31 @@ import type { AccessLogEntry } from "./AccessLog.ts"
 import * as Command from "../run/Command.ts"
 import type { ImageLayout } from "../machine/ImageLayout.ts"
 
-/** A registry that runs, over TLS, and that lets nobody in without a password. */
+/** A running registry over TLS that demands a password. */
 export interface PrivateRegistry {
   /** `host:port`. */
   readonly host: string
   /** PEM. */
   readonly ca: string
-  /** The login that it knows at its start. */
+  /** The initial login. */
   readonly login: Login
-  /** The first part of repositories' names, where the registry gives names to users only. */
+  /** First component of repository names, if the registry gives names to users only. */
   readonly owner?: string
-  /** It answers a request for a part of a blob with all of it. */
+  /** Serves whole blobs for Range requests. */
   readonly ignoresRanges?: boolean
-  /** Pushes an image or an index from a layout, its digest kept. */
+  /** Pushes an image or an index from a layout, with its digest unchanged. */
   readonly push: (
     layout: Pick<ImageLayout, "directory">,
     image: { readonly name: string },
     repository: string
   ) => Effect.Effect<unknown, unknown, Command.Services>
-  /** Every request so far. */
+  /** All requests so far. */
   readonly requests: () => ReadonlyArray<AccessLogEntry>
-  /** Changes the user's password, and answers the login that is right from now on. */
+  /** Changes the user's password and gives the new login. */
   readonly rotate: Effect.Effect<Login, unknown, Command.Services | Scope.Scope>
 }
 
-/** A `push` with skopeo, as a user of the registry; the files that skopeo needs go with the scope. */
+/** A `push` with skopeo as a user of the registry; its files are removed when the scope ends. */
 export const pusher = Effect.fnUntraced(function* (
   host: string,
   login: Login,

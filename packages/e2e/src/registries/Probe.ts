@@ -2,8 +2,8 @@ import type * as Certificates from "@registry-packages-proxy/testkit/machine/Cer
 import { Effect, FileSystem, Path, Schedule } from "effect"
 import * as Command from "../run/Command.ts"
 
-/** The status of a registry's answer to a request without a password, sent with curl. */
-export const anonymous = Effect.fnUntraced(function* (host: string, ca: string, target: string) {
+/** The status of an anonymous request, sent with curl. */
+export const anonymousStatus = Effect.fnUntraced(function* (host: string, ca: string, target: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-probe-" })
@@ -22,6 +22,8 @@ export const anonymous = Effect.fnUntraced(function* (host: string, ca: string, 
   return Number(status)
 }, Effect.scoped)
 
-/** Waits until a registry answers at all. */
-export const isUp = (host: string, authority: Certificates.CertificateAuthority) =>
-  anonymous(host, authority.cert, "/v2/").pipe(Effect.retry({ times: 300, schedule: Schedule.spaced(50) }))
+/** Waits until a registry responds. */
+export const untilUp = (host: string, authority: Certificates.CertificateAuthority) =>
+  anonymousStatus(host, authority.cert, "/v2/").pipe(
+    Effect.retry({ times: 300, schedule: Schedule.spaced(50) })
+  )

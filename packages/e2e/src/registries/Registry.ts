@@ -8,29 +8,29 @@ import * as Ports from "../machine/Ports.ts"
 import * as PrivateRegistry from "./PrivateRegistry.ts"
 import type { TokenServer } from "./TokenServer.ts"
 
-/** Who may pull and push. The hash is bcrypt of the password, since nothing that makes one is on every machine. */
+/** The account that may pull and push. `hash` is the bcrypt hash of the password. */
 export const account = {
   username: "e2e",
   password: "e2e-password-7f3a",
   hash: "$2y$05$abcdefghijklmnopqrstuuGqb3Dc.M.Dp.CJAjoTCFwx.WOaczIJK"
 }
 
-/** The password that `rotate` gives the account. */
+/** The account's password after `rotate`. */
 const rotated = {
   password: "e2e-rotated-2c81",
   hash: "$2a$05$SSXQe9yiE./flmtFEgyUYOYQvXaH/WM.SUhmLH6iFm76IGV8ARuK2"
 }
 
-/** Reaches 127.0.0.1 too, and is no loopback address: proxies are asked for it. */
+/** Reaches 127.0.0.1 but is no loopback address, so that proxies are used for it. */
 export const proxiedHost = "0.0.0.0"
 
 export interface RegistryOptions {
-  /** The name of its log. */
+  /** Name of its log. */
   readonly name: string
-  /** Distribution's registry, of any version. */
+  /** A program of distribution's registry, of any version. */
   readonly command: string
   readonly authority: Certificates.CertificateAuthority
-  /** Where it sends clients for a bearer token; without, it takes passwords itself. */
+  /** The token service that it redirects clients to; default: it checks passwords itself. */
   readonly tokens?: TokenServer
 }
 
@@ -52,10 +52,7 @@ const configuration = (options: {
       : { token: { ...options.tokens.settings, rootcertbundle: `${options.directory}/trusted/ca.crt` } }
 })
 
-/**
- * Distribution's registry over TLS, with passwords, on a port of its own that it keeps over restarts. It runs from the
- * start and ends with the scope.
- */
+/** Starts distribution's registry over TLS, with passwords. It keeps its port over restarts and ends with the scope. */
 export const make = Effect.fnUntraced(function* ({ authority, command, name, tokens }: RegistryOptions) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -76,7 +73,7 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
   const running = yield* Ref.make(yield* Scope.make())
   yield* Effect.addFinalizer((exit) => Effect.flatMap(Ref.get(running), (scope) => Scope.close(scope, exit)))
 
-  // Version 3 would look for a telemetry collector.
+  // Version 3 would look for an OpenTelemetry collector.
   const env = { OTEL_TRACES_EXPORTER: "none" }
   const isUp = Command.run("curl", ["-sS", "--cacert", file("trusted/ca.crt"), `https://${host}/v2/`]).pipe(
     Effect.retry({ times: 300, schedule: Schedule.spaced(50) })
@@ -104,7 +101,7 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
     host,
     ca: authority.cert,
     login,
-    /** Does something while it is down; it is up again afterwards, whatever happened. */
+    /** Runs `body` while the registry is down, then starts it again. */
     whileDown: <A, E, R>(body: Effect.Effect<A, E, R>) =>
       Effect.acquireUseRelease(
         stop,
@@ -117,7 +114,7 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
       tokens?.rotate(rotated.password)
       return { ...login, password: rotated.password }
     }),
-    /** What it was asked for, restarts included. */
+    /** All requests so far, restarts included. */
     requests: () => AccessLog.parse(log.lines())
   }
 })

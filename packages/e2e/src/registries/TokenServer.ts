@@ -11,13 +11,13 @@ const issuer = "e2e-tokens"
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url")
 
-/** `repository:NAME:pull,push` as a registry finds it in a token. */
+/** `repository:NAME:pull,push` in the form of a token's claim. */
 const accessOf = (scope: string) => {
   const [type = "", name = "", actions = ""] = scope.split(":")
   return { type, name, actions: actions.split(",") }
 }
 
-/** A signed token (JWT, RFC 7519) that carries the certificate of its key, which a registry checks against its roots. */
+/** A signed token (JWT, RFC 7519) with the certificate of its key, which the registry verifies. */
 const tokenFor = (account: string, scopes: ReadonlyArray<string>, signer: Certificates.ServerCertificate) => {
   const now = Math.floor(Date.now() / 1000)
   const header = { typ: "JWT", alg: "ES256", x5c: [new X509Certificate(signer.cert).raw.toString("base64")] }
@@ -36,10 +36,7 @@ const tokenFor = (account: string, scopes: ReadonlyArray<string>, signer: Certif
   return `${signed}.${sign("sha256", Buffer.from(signed), key).toString("base64url")}`
 }
 
-/**
- * The token service of a registry, over TLS, as distribution's documentation describes one: whoever knows the password
- * gets what they ask for.
- */
+/** A registry's token service over TLS, as in distribution's documentation. It grants every scope for the password. */
 export const make = Effect.fnUntraced(function* (
   authority: Certificates.CertificateAuthority,
   { password, username }: Account
@@ -47,9 +44,9 @@ export const make = Effect.fnUntraced(function* (
   const certificate = yield* authority.issue()
   const grants: Array<ReadonlyArray<string>> = []
   const basic = (password: string): string => `Basic ${btoa(`${username}:${password}`)}`
-  let right = basic(password)
+  let accepted = basic(password)
   const server = createServer({ cert: certificate.chain, key: certificate.key }, (request, response) => {
-    if (request.headers.authorization !== right) {
+    if (request.headers.authorization !== accepted) {
       response.writeHead(401).end()
       return
     }
@@ -65,13 +62,13 @@ export const make = Effect.fnUntraced(function* (
     server.closeAllConnections()
   })
   return {
-    /** What a registry is told of it, beside the authority. */
+    /** The settings for the registry, apart from the authority. */
     settings: { realm: `https://127.0.0.1:${port}/token`, service, issuer },
-    /** Gives the account another password. */
+    /** Changes the account's password. */
     rotate: (password: string): void => {
-      right = basic(password)
+      accepted = basic(password)
     },
-    /** The scopes of each token that was given out. */
+    /** The scopes of each issued token. */
     grants: (): ReadonlyArray<ReadonlyArray<string>> => grants
   }
 })

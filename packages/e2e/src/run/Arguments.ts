@@ -1,21 +1,21 @@
-import { type GroupName, groupNames, isGroupName } from "./Groups.ts"
+import { type GroupName, groupNames, isGroupName } from "./TestGroups.ts"
 
-/** What `npm run test:e2e -- ...` was told. */
+/** The arguments of `npm run test:e2e -- ...`. */
 export interface Arguments {
   readonly install: boolean
-  /** Whether what is there already is tested. */
+  /** Skips the build of the program. */
   readonly skipBuild: boolean
-  /** The groups to run, all unless some are named. */
+  /** The groups to run; default: all. */
   readonly groups: ReadonlyArray<GroupName>
-  /** What is vitest's: everything that begins with a dash. */
+  /** Options for vitest: every other argument that begins with a dash. */
   readonly vitest: ReadonlyArray<string>
-  /** Words that are no group's name. */
+  /** Words that name no group. */
   readonly unknown: ReadonlyArray<string>
 }
 
 const own: ReadonlyArray<string> = ["--install", "--skip-build"]
 
-/** Sorts the arguments out. Options for vitest are to be given as `--name=value`. */
+/** Parses the arguments. Options for vitest must have the form `--name=value`. */
 export const parse = (args: ReadonlyArray<string>): Arguments => {
   const words = args.filter((arg) => !arg.startsWith("-"))
   const named = words.filter(isGroupName)

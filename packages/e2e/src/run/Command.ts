@@ -2,21 +2,21 @@ import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/Proces
 import { Effect, Schema, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 
-/** A command that ended with an error, with all that it wrote. */
+/** A command failed; the message has its output. */
 export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", {
   message: Schema.String,
   code: Schema.Int
 }) {}
 
 export interface CommandOptions {
-  /** Added to PATH, the only variable a command gets unless it gets all. */
+  /** Variables beside PATH. */
   readonly env?: Readonly<Record<string, string>>
-  /** Whether it gets all the variables this process has, proxies included. */
+  /** Passes all variables of this process on, proxies included. */
   readonly inheritsEnvironment?: boolean
   readonly cwd?: string
 }
 
-/** How a command is started: it is killed with the process that started it, however that one ends. */
+/** A command that is killed when the process that started it ends in any way. */
 export const make = (command: string, args: ReadonlyArray<string>, options: CommandOptions = {}) =>
   Effect.map(ProcessEnvironment, ({ variables }) => {
     const given = options.inheritsEnvironment === true ? variables : { PATH: variables["PATH"] }
@@ -30,7 +30,7 @@ export const make = (command: string, args: ReadonlyArray<string>, options: Comm
 
 const text = <E>(stream: Stream.Stream<Uint8Array, E>) => Stream.mkString(Stream.decodeText(stream))
 
-/** Runs a command to its end; gives what it wrote to its output. */
+/** Runs a command and gives its standard output. */
 export const run = Effect.fnUntraced(function* (
   command: string,
   args: ReadonlyArray<string>,
@@ -51,5 +51,5 @@ export const run = Effect.fnUntraced(function* (
   return output
 }, Effect.scoped)
 
-/** What running commands needs. */
+/** The services that `run` needs. */
 export type Services = Effect.Services<ReturnType<typeof run>>

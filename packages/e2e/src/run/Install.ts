@@ -1,19 +1,19 @@
 import { Effect, Schema } from "effect"
 import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import * as Command from "./Command.ts"
-import { explain, missing, type Part } from "./Parts.ts"
+import { explain, missing, type RequiredProgram } from "./RequiredPrograms.ts"
 
-/** Parts are missing and cannot be brought; the message says which and what to do. */
-export class PartsMissing extends Schema.TaggedError<PartsMissing>()("PartsMissing", {
+/** Programs are missing and cannot be installed; the message names them and says what to do. */
+export class ProgramsMissing extends Schema.TaggedError<ProgramsMissing>()("ProgramsMissing", {
   message: Schema.String
 }) {}
 
-/** What installing needs to know of the machine and its user. */
+/** The machine and the user's choices, for `ensureInstalled`. */
 export interface Installer {
-  /** Whether the user asked for it, or CI did. */
-  readonly isWanted: boolean
+  /** True if the user (`--install`) or CI allows installing. */
+  readonly mayInstall: boolean
   readonly isRoot: boolean
-  /** Runs a command of the system's. */
+  /** Runs a system command. */
   readonly run: (
     command: string,
     args: ReadonlyArray<string>
@@ -21,52 +21,55 @@ export interface Installer {
   readonly say: (line: string) => Effect.Effect<void>
 }
 
-const packagesOf = (absent: ReadonlyArray<Part>): ReadonlyArray<string> => [
+const packagesOf = (absent: ReadonlyArray<RequiredProgram>): ReadonlyArray<string> => [
   ...new Set(absent.flatMap(({ from }) => ("debian" in from ? [from.debian] : [])))
 ]
 
-/** Installs packages; their index is fetched only where the one there is does not do, since that takes a while. */
+/** Installs packages; updates the package index only if that fails, because it is slow. */
 const installPackages = Effect.fnUntraced(function* ({ run }: Installer, packages: ReadonlyArray<string>) {
   const install = run("apt-get", ["install", "--yes", "--no-install-recommends", ...packages])
   yield* Effect.catchTag(install, "CommandFailed", () => Effect.andThen(run("apt-get", ["update"]), install))
 })
 
-// Debian starts what it installs. Where no service manager runs, nothing was started.
-const stopServices = ({ run }: Installer, absent: ReadonlyArray<Part>) =>
+// Debian starts the services that it installs, if a service manager runs.
+const stopServices = ({ run }: Installer, absent: ReadonlyArray<RequiredProgram>) =>
   Effect.forEach(
     absent.flatMap(({ services = [] }) => services),
     (service) => Effect.ignore(run("service", [service, "stop"])),
     { discard: true }
   )
 
-/** Installs what of these parts is missing and can be installed; fails saying what is to be done where it may not. */
-export const bring = Effect.fnUntraced(function* (names: ReadonlyArray<string>, installer: Installer) {
+/** Installs the missing programs; fails with instructions if it may not or cannot. */
+export const ensureInstalled = Effect.fnUntraced(function* (
+  names: ReadonlyArray<string>,
+  installer: Installer
+) {
   const absent = yield* missing(names)
   if (absent.length === 0) return
   const packages = packagesOf(absent)
-  if (!installer.isWanted || packages.length === 0)
-    return yield* new PartsMissing({ message: explain(absent) })
+  if (!installer.mayInstall || packages.length === 0)
+    return yield* new ProgramsMissing({ message: explain(absent) })
   if (!installer.isRoot) {
-    return yield* new PartsMissing({ message: `${explain(absent)}\nOnly root may install them.` })
+    return yield* new ProgramsMissing({ message: `${explain(absent)}\nOnly root can install them.` })
   }
   yield* installer.say(`Installing ${packages.join(", ")}...`)
   yield* installPackages(installer, packages).pipe(
     Effect.catchTag("CommandFailed", ({ message }) =>
-      Effect.fail(new PartsMissing({ message: `${message}\n${explain(absent)}` }))
+      Effect.fail(new ProgramsMissing({ message: `${message}\n${explain(absent)}` }))
     )
   )
   yield* stopServices(installer, absent)
   const still = yield* missing(names)
-  if (still.length > 0) return yield* new PartsMissing({ message: explain(still) })
+  if (still.length > 0) return yield* new ProgramsMissing({ message: explain(still) })
 })
 
-/** How `bring` works on this machine. */
-export const system = (options: { readonly isWanted: boolean; readonly say: Installer["say"] }) =>
+/** The Installer of this machine. */
+export const system = (options: { readonly mayInstall: boolean; readonly say: Installer["say"] }) =>
   Effect.gen(function* () {
     const context = yield* Effect.context<Effect.Services<ReturnType<typeof Command.run>>>()
     const { variables } = yield* ProcessEnvironment
     const installer: Installer = {
-      isWanted: options.isWanted || variables["CI"] === "true",
+      mayInstall: options.mayInstall || variables["CI"] === "true",
       isRoot: process.getuid?.() === 0,
       say: options.say,
       run: (command, args) =>
@@ -74,7 +77,7 @@ export const system = (options: { readonly isWanted: boolean; readonly say: Inst
           inheritsEnvironment: true,
           env: { DEBIAN_FRONTEND: "noninteractive" }
         }).pipe(
-          // A command that is not there at all, such as apt-get on another system.
+          // The command itself is missing, such as apt-get on another system.
           Effect.catchTag("PlatformError", ({ message }) =>
             Effect.fail(new Command.CommandFailed({ message, code: 127 }))
           ),

@@ -7,7 +7,7 @@ import { which } from "./Which.ts"
 
 const sources = (name: string): string => fileURLToPath(new URL(`../../servers/${name}`, import.meta.url))
 
-/** Where programs built from Go modules are kept: what they are built from is in their names. */
+/** The cache of programs built from Go modules; a name contains the hash of its sources. */
 const cacheDirectory = Effect.gen(function* () {
   const path = yield* Path.Path
   const { variables } = yield* ProcessEnvironment
@@ -24,7 +24,7 @@ const fingerprint = Effect.fnUntraced(function* (directory: string, files: Reado
   return hash.digest("hex").slice(0, 16)
 })
 
-/** How a module is built into `target`: by its own script, as a program of ours, or as the tool that it names. */
+/** The build command: the module's own script, `go build` of its main package, or of the tool that it names. */
 const build = (files: ReadonlyArray<string>, target: string): readonly [string, ...Array<string>] =>
   files.includes("build.sh")
     ? ["sh", "build.sh", target]
@@ -40,9 +40,8 @@ const build = (files: ReadonlyArray<string>, target: string): readonly [string, 
       ]
 
 /**
- * What is made from `servers/<name>`, a Go module with every version pinned: a program, or a directory of files; it is
- * built where it was not yet, which `say` announces. A build that is broken off leaves nothing behind that would be taken
- * for it.
+ * The program (or directory) built from `servers/NAME`, a Go module with pinned versions. Builds it if it is not in the
+ * cache, and announces that through `say`. An interrupted build leaves no partial result there.
  */
 export const binary = Effect.fnUntraced(function* (
   name: string,
@@ -55,7 +54,7 @@ export const binary = Effect.fnUntraced(function* (
   const files = (yield* fs.readDirectory(source)).toSorted()
   const program = path.join(directory, `${name}-${yield* fingerprint(source, files)}`)
   if (yield* fs.exists(program)) return program
-  yield* say(`Building ${name} from its Go module (once, minutes)...`)
+  yield* say(`Building ${name} from its Go module (once; takes minutes)...`)
   yield* fs.makeDirectory(directory, { recursive: true })
   const scratch = yield* fs.makeTempDirectoryScoped({ directory })
   const unfinished = path.join(scratch, name)
@@ -68,10 +67,10 @@ export const binary = Effect.fnUntraced(function* (
   return program
 }, Effect.scoped)
 
-/** What is built only where the real program is not in PATH. */
+/** Programs that are built only if the real one is not in PATH. */
 const standIns: ReadonlyArray<string> = ["kube-rbac-proxy"]
 
-/** A program that tests run, built if need be; `say` is told which it is where there is a choice. */
+/** The command of a program, built if needed; reports through `say` which one is used if there is a choice. */
 export const program = Effect.fnUntraced(function* (
   name: string,
   say: (line: string) => Effect.Effect<void> = () => Effect.void
@@ -79,11 +78,11 @@ export const program = Effect.fnUntraced(function* (
   const isChosen = standIns.includes(name)
   const real = isChosen ? yield* which(name) : Option.none()
   if (Option.isSome(real)) {
-    yield* say(`${name} is the one in PATH: ${real.value}`)
+    yield* say(`Using ${name} from PATH: ${real.value}`)
     return { command: real.value, isStandIn: false }
   }
   if (isChosen) {
-    yield* say(`${name} is not in PATH: a stand-in takes its place (packages/e2e/servers/${name}/main.go)`)
+    yield* say(`${name} is not in PATH: using the stand-in (packages/e2e/servers/${name}/main.go)`)
   }
   return { command: yield* binary(name, say), isStandIn: isChosen }
 })

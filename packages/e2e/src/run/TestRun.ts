@@ -4,25 +4,25 @@ import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { fileURLToPath } from "node:url"
 import * as Arguments from "./Arguments.ts"
 import * as Command from "./Command.ts"
-import { groupNames, groups } from "./Groups.ts"
+import { groupNames, groups } from "./TestGroups.ts"
 import * as Install from "./Install.ts"
 import * as ServerBuild from "./ServerBuild.ts"
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url))
 
-/** The arguments name what there is not. */
+/** The arguments name an unknown group. */
 export class UnknownGroup extends Schema.TaggedError<UnknownGroup>()("UnknownGroup", {
   message: Schema.String
 }) {}
 
-/** Vitest ended with another code than 0, having said why. */
+/** Vitest failed with this exit code and has printed why. */
 export class TestsFailed extends Schema.TaggedError<TestsFailed>()("TestsFailed", {
   code: Schema.Int
 }) {}
 
 /**
- * Runs vitest in this process's group, so that Ctrl-C on a terminal reaches it, with a directory of its own for temporary
- * files: what tests that were stopped midway leave goes with it.
+ * Runs vitest in this process group, so that Ctrl-C reaches it. Its TMPDIR is removed afterwards, with anything that
+ * interrupted tests left there.
  */
 const vitest = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
@@ -45,19 +45,19 @@ const vitest = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
   if (code !== ChildProcessSpawner.ExitCode(0)) return yield* new TestsFailed({ code })
 }, Effect.scoped)
 
-/** Brings the parts that the chosen groups need, builds the bundle, and runs the groups with vitest. */
+/** Installs what the chosen groups need, builds the program and runs the groups. */
 export const run = Effect.gen(function* () {
   const { args } = yield* ProcessEnvironment
   const chosen = Arguments.parse(args)
   if (chosen.unknown.length > 0) {
-    const message = `There is no group ${chosen.unknown.join(", ")}; there are ${groupNames.join(", ")}.`
+    const message = `unknown group ${chosen.unknown.join(", ")}; accepted: ${groupNames.join(", ")}`
     return yield* new UnknownGroup({ message })
   }
-  const parts = chosen.groups.flatMap((name) => groups[name].parts)
-  const installer = yield* Install.system({ isWanted: chosen.install, say: Console.error })
-  yield* Install.bring(parts, installer).pipe(
+  const programs = chosen.groups.flatMap((name) => groups[name].programs)
+  const installer = yield* Install.system({ mayInstall: chosen.install, say: Console.error })
+  yield* Install.ensureInstalled(programs, installer).pipe(
     Effect.tapError(() =>
-      Console.error("Groups that need nothing that is missing run alone: npm run test:e2e -- GROUP...")
+      Console.error("Groups that need none of these can run alone: npm run test:e2e -- GROUP...")
     )
   )
   const servers = new Set(chosen.groups.flatMap((name) => groups[name].servers))
@@ -75,7 +75,7 @@ export const run = Effect.gen(function* () {
   Effect.tapError((error) => (error._tag === "TestsFailed" ? Effect.void : Console.error(error.message)))
 )
 
-/** Vitest's own code where it ran; 1 for anything that kept it from running. */
+/** Vitest's exit code if it ran; 1 for any other failure. */
 export const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
   if (Exit.isSuccess(exit)) return 0
   const error = Cause.squash(exit.cause)

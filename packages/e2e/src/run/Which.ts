@@ -1,7 +1,7 @@
 import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import { Effect, FileSystem, Option, Path } from "effect"
 
-/** Where in PATH a program of this name is. */
+/** Finds a program in PATH. */
 export const which = Effect.fnUntraced(function* (name: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

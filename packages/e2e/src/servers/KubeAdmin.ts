@@ -1,17 +1,17 @@
 import type { ServerCertificate } from "@registry-packages-proxy/testkit/machine/Certificates"
 import { Effect, Option, Predicate, Schema } from "effect"
 import { request as send } from "node:https"
-import * as Poll from "../machine/Poll.ts"
+import * as Eventually from "../machine/Eventually.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
-/** The API server did not do as the administrator said. */
+/** The API server refused a request, or could not be reached (status 0). */
 export class Refused extends Schema.TaggedError<Refused>()("Refused", {
   message: Schema.String,
   status: Schema.Int
 }) {}
 
-/** An object's kind, name and namespace, which say where it is. */
+/** The fields that determine an object's URL path. */
 const Envelope = Schema.Struct({
   apiVersion: Schema.String,
   kind: Schema.String,
@@ -30,18 +30,18 @@ const pathOf = (object: Json): string => {
   return `${root}/${apiVersion}${within}/${plural}s/${encodeURIComponent(metadata.name)}`
 }
 
-/** How a PATCH is meant. */
+/** The media types of PATCH. */
 const patches = {
   apply: "application/apply-patch+yaml",
   merge: "application/merge-patch+json"
 }
 
-interface Answer {
+interface ApiResponse {
   readonly status: number
   readonly text: string
 }
 
-/** Whoever may do everything in a cluster, by client certificate. */
+/** An administrator of a cluster, by client certificate. */
 export const make = (options: {
   readonly port: number
   readonly ca: string
@@ -49,7 +49,7 @@ export const make = (options: {
 }) => {
   const { ca, certificate, port } = options
   const ask = (method: string, path: string, body?: Json, patch: keyof typeof patches = "apply") =>
-    Effect.callback<Answer, Refused>((resume) => {
+    Effect.callback<ApiResponse, Refused>((resume) => {
       const text = body === undefined ? "" : JSON.stringify(body)
       const fail = (cause: Error) =>
         resume(Effect.fail(new Refused({ message: `${method} ${path}: ${cause.message}`, status: 0 })))
@@ -65,7 +65,7 @@ export const make = (options: {
           agent: false,
           headers: {
             "content-type": method === "PATCH" ? patches[patch] : "application/json",
-            // Node leaves it out of a DELETE.
+            // Node omits it for DELETE.
             "content-length": Buffer.byteLength(text)
           }
         },
@@ -96,12 +96,12 @@ export const make = (options: {
   })
 
   return {
-    /** Any request; gives what the API server said to it. */
+    /** Sends a request and gives the response body; fails for a status other than 2xx. */
     send: done,
-    /** Makes an object, or changes it to be so, as `kubectl apply --server-side` does. */
+    /** Creates or changes an object, like `kubectl apply --server-side`. */
     apply: (object: Json) =>
       Effect.asVoid(done("PATCH", `${pathOf(object)}?fieldManager=e2e&force=true`, object)),
-    /** What applying an object would do, were it done; fields that are none are refused. */
+    /** Validates an object strictly without applying it; unknown fields are refused. */
     dryRun: (object: Json) =>
       Effect.asVoid(
         done(
@@ -119,19 +119,19 @@ export const make = (options: {
       ),
     uid: (object: Json) =>
       Effect.map(done("GET", pathOf(object)), (text) => decodeUid(JSON.parse(text)).metadata.uid),
-    /** What the API server says at a path. */
+    /** Gets a path. */
     text: (path: string) => done("GET", path),
-    /** Returns when the API server says that it is ready. */
-    ready: Poll.until(
+    /** Waits until the API server is ready. */
+    ready: Eventually.value(
       "readiness of the API server",
       Effect.map(Effect.option(ask("GET", "/readyz")), (answer) =>
         Option.filter(answer, ({ status }) => status === 200)
       ),
       { times: 600, millis: 100 }
     ),
-    /** Returns when objects of a kind can be had, which takes a while after its definition was made. */
+    /** Waits until a kind is served, some time after its definition was created. */
     served: (path: string) =>
-      Poll.untilTrue(
+      Eventually.isTrue(
         path,
         Effect.map(Effect.option(ask("GET", path)), (answer) =>
           Option.exists(answer, ({ status }) => status === 200)
@@ -140,8 +140,7 @@ export const make = (options: {
   }
 }
 
-/** An administrator. */
 export type KubeAdmin = ReturnType<typeof make>
 
-/** Whether something can be an object of an API server's. */
+/** True for a JSON object. */
 export const isObject = (value: unknown): value is Json => Predicate.isObject(value)

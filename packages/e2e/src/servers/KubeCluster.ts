@@ -10,15 +10,15 @@ import * as Ports from "../machine/Ports.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
-/** Who the program is in the cluster. */
+/** The program's service account. */
 export const account = { namespace: "d8-cloud-instance-manager", name: "registry-packages-proxy" }
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** What the program is granted. */
+/** The rights of the program. */
 export const rbacFile = file("../../../deploy/rbac.yaml")
 
-/** The objects of a YAML file. */
+/** Reads the objects of a YAML file. */
 export const objectsOf = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
   const documents = loadAll(yield* fs.readFileString(path))
@@ -27,16 +27,13 @@ export const objectsOf = Effect.fnUntraced(function* (path: string) {
 
 const namespace = (name: string): Json => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })
 
-/** What is in a cluster from the start. */
+/** The initial contents of a cluster. */
 export interface ClusterOptions {
-  /** The program's service account with what rbac.yaml grants it, and no more; there unless told. */
+  /** Creates the program's service account with the rights of rbac.yaml; default: true. */
   readonly hasAccount?: boolean
 }
 
-/**
- * A real control plane: kube-apiserver with RBAC over etcd, on ports that they keep over restarts, and the ModuleSource
- * CRD. Stopped with the scope.
- */
+/** A real kube-apiserver with RBAC over etcd, and the ModuleSource CRD. Keeps its ports over restarts. */
 export const make = Effect.fnUntraced(function* (
   program: string,
   { hasAccount = true }: ClusterOptions = {}
@@ -83,7 +80,7 @@ export const make = Effect.fnUntraced(function* (
     Daemon.start("kube-apiserver", program, [
       "kube-apiserver",
       `--etcd-servers=${etcdUrl}`,
-      // Compacted by the tests alone.
+      // Only the tests compact.
       "--etcd-compaction-interval=0",
       "--bind-address=127.0.0.1",
       "--advertise-address=10.255.255.1",
@@ -125,7 +122,7 @@ export const make = Effect.fnUntraced(function* (
   )
   yield* admin.served("/apis/deckhouse.io/v1alpha1/modulesources")
 
-  /** A token of a service account that is there. */
+  /** A token of an existing service account. */
   const tokenOf = Effect.fnUntraced(function* (
     { name, namespace }: { readonly name: string; readonly namespace: string },
     lifetimeSeconds: number = 3600,
@@ -156,7 +153,7 @@ export const make = Effect.fnUntraced(function* (
     return at(name)
   })
 
-  /** A kubeconfig of the program's own, with its token in a file beside. */
+  /** A kubeconfig for the program, with its token in a file. */
   const programKubeconfig = Effect.fnUntraced(function* (name: string, token: string) {
     const tokenFile = at(`${name}.token`)
     yield* fs.writeFileString(tokenFile, token, { mode: 0o600 })
@@ -166,7 +163,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     admin,
     port,
-    /** The files that the control plane's other parts read. */
+    /** Files for the other parts of the control plane. */
     files: { authority: at("ca.crt"), accountKey: at("sa.key") },
     tokenOf,
     programKubeconfig,
@@ -174,7 +171,7 @@ export const make = Effect.fnUntraced(function* (
       "client-certificate-data": btoa(administrator.chain),
       "client-key-data": btoa(administrator.key)
     }),
-    /** Ends the API server as a crash does, does something, and starts it again. */
+    /** Kills the API server, runs `body` and starts it again. */
     whileDown: <A, E, R>(body: Effect.Effect<A, E, R>) =>
       Effect.acquireUseRelease(
         Effect.gen(function* () {
@@ -184,8 +181,8 @@ export const make = Effect.fnUntraced(function* (
         () => body,
         () => Effect.orDie(Effect.flatMap(start, (started) => Ref.set(daemon, started)))
       ),
-    /** Does something through another API server over the same etcd, which the program does not know. */
-    elsewhere: <A, E, R>(body: (admin: KubeAdmin.KubeAdmin) => Effect.Effect<A, E, R>) =>
+    /** Runs `body` with another API server over the same etcd, which the program does not know. */
+    throughAnotherServer: <A, E, R>(body: (admin: KubeAdmin.KubeAdmin) => Effect.Effect<A, E, R>) =>
       Effect.scoped(
         Effect.gen(function* () {
           const port = yield* Ports.free
@@ -195,10 +192,9 @@ export const make = Effect.fnUntraced(function* (
           return yield* body(admin)
         })
       ),
-    /** Takes away all of etcd's history. */
+    /** Compacts etcd's whole history. */
     compact: Command.run(program, ["compact", etcdUrl])
   }
 })
 
-/** A control plane that runs. */
 export type KubeCluster = Effect.Success<ReturnType<typeof make>>

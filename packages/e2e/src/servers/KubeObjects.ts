@@ -5,14 +5,14 @@ import {
 
 type Json = Readonly<Record<string, unknown>>
 
-/** A registry, as a cluster's objects name it. */
+/** A registry, as a cluster's objects describe it. */
 export interface Source {
   readonly host: string
   readonly login: Login
   readonly ca: string
 }
 
-/** A ModuleSource with the fields that its CRD knows. */
+/** A ModuleSource with only the fields of its CRD. */
 export const moduleSource = (name: string, path: string, { ca, host, login }: Source): Json => ({
   apiVersion: "deckhouse.io/v1alpha1",
   kind: "ModuleSource",

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto"
 
-/** The issuer that the API server is told of, and the audience it takes tokens for. */
+/** Issuer and audience of the API server's tokens. */
 export const issuer = "https://kubernetes.default.svc"
 
-/** The key that service accounts' tokens are signed with. */
+/** The key that signs tokens of service accounts. */
 export interface SigningKey {
   readonly privatePem: string
   readonly publicPem: string
@@ -21,17 +21,14 @@ export const makeKey = (): SigningKey => {
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url")
 
-/** Whose token it is. */
+/** The subject of a token. */
 export interface ServiceAccount {
   readonly namespace: string
   readonly name: string
   readonly uid: string
 }
 
-/**
- * A token as the API server makes one, signed with its key, since the API server itself makes none for less than ten
- * minutes.
- */
+/** Makes a token like the API server, which itself issues none for less than ten minutes. */
 export const make = (
   key: SigningKey,
   account: ServiceAccount,

@@ -1,15 +1,15 @@
 /**
- * An API server of reviews alone, in a process of its own: `ReviewServer.ts GOOD_TOKEN`. That token's user may everything,
- * every other token is no good; there are no objects. Each answer takes a few milliseconds, so that reviews overlap; GET /asked tells how many
- * TokenReviews there were and how many requests at most at once. After GET /silence no review is answered; after GET /speech
- * those that come then are, those before never.
+ * An API server for reviews only, in its own process: `ReviewServer.ts GOOD_TOKEN`. The user of that token may do
+ * everything, other tokens are invalid, and there are no objects. A response takes a few milliseconds, so that reviews
+ * overlap. GET /counts gives the number of TokenReviews and the most requests in progress at once. After GET /silence
+ * reviews get no response; after GET /resume new ones do, earlier ones never.
  */
 import { createServer, type ServerResponse } from "node:http"
 
 const [, , good = ""] = process.argv
 let tokenReviews = 0
-let underWay = 0
-let most = 0
+let inProgress = 0
+let mostInProgress = 0
 let isSilent = false
 
 const statusOf = (path: string, spec: { readonly token?: string }): object => {
@@ -20,8 +20,8 @@ const statusOf = (path: string, spec: { readonly token?: string }): object => {
     : { authenticated: false }
 }
 
-/** Of every kind there is nothing, and nothing happens. */
-const nothing = (path: string, response: ServerResponse): void => {
+/** Responds with no objects and no events. */
+const respondEmpty = (path: string, response: ServerResponse): void => {
   if (path.includes("/secrets/")) return void response.writeHead(404).end("{}")
   response.writeHead(200, { "content-type": "application/json" })
   if (path.includes("watch=")) return response.flushHeaders()
@@ -32,14 +32,14 @@ const nothing = (path: string, response: ServerResponse): void => {
 
 const server = createServer((request, response) => {
   const path = request.url ?? ""
-  if (path === "/asked") return void response.end(JSON.stringify({ tokenReviews, most }))
-  if (path === "/silence" || path === "/speech") {
+  if (path === "/counts") return void response.end(JSON.stringify({ tokenReviews, mostInProgress }))
+  if (path === "/silence" || path === "/resume") {
     isSilent = path === "/silence"
     return void response.end()
   }
-  if (request.method !== "POST") return nothing(path, response)
-  most = Math.max(most, ++underWay)
-  response.once("close", () => void underWay--)
+  if (request.method !== "POST") return respondEmpty(path, response)
+  mostInProgress = Math.max(mostInProgress, ++inProgress)
+  response.once("close", () => void inProgress--)
   const chunks: Array<Buffer> = []
   request.on("data", (chunk: Buffer) => chunks.push(chunk))
   request.on("end", () => {

@@ -1,7 +1,7 @@
 import { Effect, FileSystem, Path, Schema } from "effect"
 import { HttpClient } from "effect/http"
 import * as Daemon from "../machine/Daemon.ts"
-import * as Poll from "../machine/Poll.ts"
+import * as Eventually from "../machine/Eventually.ts"
 import * as Ports from "../machine/Ports.ts"
 
 const Alerts = Schema.fromJsonString(
@@ -56,7 +56,7 @@ const configuration = (options: {
     ]
   })
 
-/** Debian's Prometheus, which scrapes one secure port with a token and follows these rules. Stopped with the scope. */
+/** Starts Debian's Prometheus, which scrapes one secure port with a token and evaluates rules, until the scope ends. */
 export const start = Effect.fnUntraced(function* (options: {
   readonly target: string
   readonly token: string
@@ -85,14 +85,14 @@ export const start = Effect.fnUntraced(function* (options: {
     Effect.map(({ status }) => status === 200),
     Effect.orElseSucceed(() => false)
   )
-  yield* Effect.raceFirst(Poll.untilTrue("Prometheus", isReady), daemon.ended)
+  yield* Effect.raceFirst(Eventually.isTrue("Prometheus", isReady), daemon.ended)
   return {
-    /** The labels of the alerts that fire. */
+    /** The labels of the firing alerts. */
     firing: Effect.map(
       Effect.flatMap(get("/api/v1/alerts"), Schema.decodeUnknownEffect(Alerts)),
       ({ data }) => data.alerts.filter(({ state }) => state === "firing").map(({ labels }) => labels)
     ),
-    /** The rules that it could not evaluate. */
+    /** The rules that could not be evaluated. */
     unhealthyRules: Effect.map(
       Effect.flatMap(get("/api/v1/rules"), Schema.decodeUnknownEffect(Rules)),
       ({ data }) =>
@@ -101,7 +101,7 @@ export const start = Effect.fnUntraced(function* (options: {
           .filter(({ health }) => health === "err")
           .map(({ name }) => name)
     ),
-    /** A query's values now. */
+    /** The current values of a query. */
     query: (expression: string) =>
       Effect.map(
         Effect.flatMap(

@@ -33,7 +33,7 @@ const decodeLine = Schema.decodeUnknownSync(Line)
 /** A span as the collector received it. */
 export type Span = typeof OtlpSpan.Type
 
-/** The spans in a collector's file. */
+/** Parses the spans of a collector's file. */
 export const parse = (text: string): ReadonlyArray<Span> =>
   text
     .split("\n")
@@ -54,7 +54,7 @@ export const attribute = ({ attributes }: Span, name: string): string | undefine
 
 const isFailed = ({ status }: Span): boolean => status?.code === 2
 
-/** What a line of a tree says of a span beside its name: status, cache result, error, events. */
+/** Details of a span for its line in a tree: status, cache result, error, events. */
 const details = (span: Span): ReadonlyArray<string> => {
   const shown = [
     attribute(span, "http.response.status_code"),
@@ -65,7 +65,7 @@ const details = (span: Span): ReadonlyArray<string> => {
   return [...shown.flatMap((text) => (text === undefined ? [] : [text])), ...events]
 }
 
-/** The spans of one trace as a tree, a line a span, indented; children in the order in which they began. */
+/** The spans of a trace as an indented tree, one line a span, children by start time. */
 export const tree = (spans: ReadonlyArray<Span>, traceId: string): string => {
   const own = spans
     .filter((span) => span.traceId === traceId)

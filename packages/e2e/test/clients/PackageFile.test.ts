@@ -10,7 +10,7 @@ const unpacks = { gzip: gunzipSync, zstd: zstdDecompressSync }
 
 describe("PackageFile", () => {
   for (const compression of ["gzip", "zstd"] as const) {
-    it.effect(`is a tar of one file, compressed with ${compression}, whose digests are right`, () =>
+    it.effect(`is a tar of one file, compressed with ${compression}, with correct digests`, () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
         const directory = yield* fs.makeTempDirectoryScoped()
@@ -27,7 +27,7 @@ describe("PackageFile", () => {
     )
   }
 
-  it.effect("is the same for the same request, another for another seed", () =>
+  it.effect("has the same bytes for the same request, and others for another seed", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const directory = yield* fs.makeTempDirectoryScoped()

@@ -1,15 +1,15 @@
 import { assert, layer } from "@effect/vitest"
 import * as Alerts from "@registry-packages-proxy/deploy/Alerts"
 import * as AlertTests from "@registry-packages-proxy/deploy/AlertTests"
-import { wrong } from "@registry-packages-proxy/deploy/WrongValues"
+import { invalidValues } from "@registry-packages-proxy/deploy/InvalidValues"
 import { Console, Effect, FileSystem, Path } from "effect"
-import { apis, ChartBed, objectsIn } from "../../src/cluster/ChartBed.ts"
+import { apis, ChartFixture, objectsIn } from "../../src/cluster/ChartFixture.ts"
 import * as Helm from "../../src/cluster/Helm.ts"
 import * as Manifests from "../../src/cluster/Manifests.ts"
 import * as Command from "../../src/run/Command.ts"
-import { shownOnFailure } from "../../src/machine/Logs.ts"
+import { showLogsOnFailure } from "../../src/machine/Logs.ts"
 import * as ServerBuild from "../../src/run/ServerBuild.ts"
-import { options } from "../../src/beds/TestBed.ts"
+import { options } from "../../src/fixtures/RegistryFixture.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -51,7 +51,7 @@ const everything = {
   }
 }
 
-/** What the API server judges: values, by what they are for. */
+/** Values for the API server to validate, by their purpose. */
 const matrix: Readonly<Record<string, Json>> = {
   "the defaults": {},
   "high availability": { highAvailability: true },
@@ -66,9 +66,9 @@ const matrix: Readonly<Record<string, Json>> = {
   "everything with kube-rbac-proxy": { ...everything, ...sidecar }
 }
 
-/** Renders the chart as for a cluster that has every optional API. */
+/** Renders the chart for a cluster with every optional API. */
 const render = Effect.fnUntraced(function* (values: Json) {
-  const { helm } = yield* ChartBed
+  const { helm } = yield* ChartFixture
   const fs = yield* FileSystem.FileSystem
   const file = yield* fs.makeTempFileScoped({ suffix: ".json" })
   yield* fs.writeFileString(file, JSON.stringify(values))
@@ -84,89 +84,87 @@ const render = Effect.fnUntraced(function* (values: Json) {
 
 const kinds = (objects: ReadonlyArray<Json>): ReadonlyArray<unknown> => objects.map(({ kind }) => kind)
 
-layer(ChartBed.layer, options)("The chart", (it) => {
-  it.effect("passes helm's lint, strictly", () =>
+layer(ChartFixture.layer, options)("The chart", (it) => {
+  it.effect("passes helm's strict lint", () =>
     Effect.gen(function* () {
-      const { helm } = yield* ChartBed
+      const { helm } = yield* ChartFixture
       yield* Console.log(yield* helm.run("lint", "--strict", Helm.chart))
-    }).pipe(shownOnFailure)
+    }).pipe(showLogsOnFailure)
   )
 
   it.effect("passes its unit tests", () =>
     Effect.gen(function* () {
       yield* Console.log(yield* Command.run(yield* ServerBuild.binary("helm-unittest"), [Helm.chart]))
-    }).pipe(shownOnFailure)
+    }).pipe(showLogsOnFailure)
   )
 
-  for (const { path, says, value } of wrong) {
-    it.effect(`refuses ${path} ${JSON.stringify(value)}, with its path`, () =>
+  for (const { path, says, value } of invalidValues) {
+    it.effect(`refuses ${path} ${JSON.stringify(value)} and names the path`, () =>
       Effect.gen(function* () {
         const values = path.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), value)
         const { message } = yield* Effect.flip(render(values as Json))
         assert.include(message, says)
-      }).pipe(shownOnFailure)
+      }).pipe(showLogsOnFailure)
     )
   }
 
   for (const [name, values] of Object.entries(matrix)) {
-    it.effect(`renders what the API server takes, strictly: ${name}`, () =>
+    it.effect(`renders objects that pass the API server's strict validation: ${name}`, () =>
       Effect.gen(function* () {
-        const { admin } = yield* ChartBed
+        const { admin } = yield* ChartFixture
         const objects = yield* objectsIn(yield* render(values))
         assert.isAbove(objects.length, 12)
         for (const object of objects) yield* admin.dryRun(object)
-      }).pipe(shownOnFailure)
+      }).pipe(showLogsOnFailure)
     )
   }
 
-  it.effect("has an object of every kind that the API server judges", () =>
+  it.effect("renders an object of every optional API", () =>
     Effect.gen(function* () {
       const objects = yield* objectsIn(yield* render(everything))
       for (const api of apis) {
         assert.include(kinds(objects), api.split("/").at(-1))
       }
-      const { admin } = yield* ChartBed
+      const { admin } = yield* ChartFixture
       const refused = yield* Effect.flip(
         admin.dryRun({ ...objects.find(({ kind }) => kind === "PodMonitor"), spce: {} })
       )
       assert.match(refused.message, /spce/)
-    }).pipe(shownOnFailure)
+    }).pipe(showLogsOnFailure)
   )
 
-  it.effect(
-    "hands the alerts and the dashboard over as they are, and promtool finds nothing wrong with them",
-    () =>
-      Effect.gen(function* () {
-        const fs = yield* FileSystem.FileSystem
-        const path = yield* Path.Path
-        const objects = yield* objectsIn(yield* render({}))
-        const rule = objects.find(({ kind }) => kind === "PrometheusRule")
-        assert.isDefined(rule)
-        const rendered = rule["spec"] as { readonly groups: ReadonlyArray<{ readonly rules: unknown }> }
-        assert.deepStrictEqual(
-          rendered.groups.map(({ rules }) => rules),
-          [Alerts.alerts()]
-        )
-        const directory = yield* fs.makeTempDirectoryScoped()
-        const [rules, tests] = [path.join(directory, "rules.json"), path.join(directory, "tests.yaml")]
-        // JSON is YAML, which promtool reads.
-        yield* fs.writeFileString(rules, JSON.stringify(rendered))
-        yield* fs.writeFileString(tests, AlertTests.promtoolFile(rules))
-        yield* Command.run("promtool", ["check", "rules", "--lint=all", rules])
-        yield* Command.run("promtool", ["test", "rules", tests])
+  it.effect("renders the alerts and the dashboard unchanged, and promtool accepts the alerts", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const objects = yield* objectsIn(yield* render({}))
+      const rule = objects.find(({ kind }) => kind === "PrometheusRule")
+      assert.isDefined(rule)
+      const rendered = rule["spec"] as { readonly groups: ReadonlyArray<{ readonly rules: unknown }> }
+      assert.deepStrictEqual(
+        rendered.groups.map(({ rules }) => rules),
+        [Alerts.alerts()]
+      )
+      const directory = yield* fs.makeTempDirectoryScoped()
+      const [rules, tests] = [path.join(directory, "rules.json"), path.join(directory, "tests.yaml")]
+      // JSON is YAML, which promtool reads.
+      yield* fs.writeFileString(rules, JSON.stringify(rendered))
+      yield* fs.writeFileString(tests, AlertTests.promtoolFile(rules))
+      yield* Command.run("promtool", ["check", "rules", "--lint=all", rules])
+      yield* Command.run("promtool", ["test", "rules", tests])
 
-        const dashboard = objects.find(({ metadata }) => JSON.stringify(metadata).includes("-dashboard"))
-        const file = yield* fs.readFileString(path.join(Helm.chart, "files/dashboard.json"))
-        assert.deepStrictEqual(dashboard?.["data"], {
-          "registry-packages-proxy.json": `${file.trimEnd()}\n`
-        })
-      }).pipe(Effect.scoped, shownOnFailure)
+      const dashboard = objects.find(({ metadata }) => JSON.stringify(metadata).includes("-dashboard"))
+      const file = yield* fs.readFileString(path.join(Helm.chart, "files/dashboard.json"))
+      assert.deepStrictEqual(dashboard?.["data"], {
+        "registry-packages-proxy.json": `${file.trimEnd()}\n`
+      })
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
   for (const [name, values] of Object.entries({ builtin: {}, kubeRbacProxy: sidecar })) {
-    it.effect(`needs of Pod Security's levels hostNetwork and hostPort, and nothing else (${name})`, () =>
+    it.effect(`violates Pod Security's restricted level by hostNetwork and hostPort only (${name})`, () =>
       Effect.gen(function* () {
-        const { admin } = yield* ChartBed
+        const { admin } = yield* ChartFixture
         const namespace = `restricted-${name.toLowerCase()}`
         yield* admin.apply({
           apiVersion: "v1",
@@ -190,31 +188,31 @@ layer(ChartBed.layer, options)("The chart", (it) => {
           violations,
           /^host namespaces \(hostNetwork=true\), hostPort \(container \\"[a-z-]+\\" uses hostPort 4219\)$/
         )
-        // Without these two it would be let in.
+        // Without these two the pod is allowed.
         const containers = (spec["containers"] as ReadonlyArray<Json>).map(
           ({ ports: _, ...container }) => container
         )
         yield* admin.dryRun({ ...pod, spec: { ...spec, hostNetwork: false, containers } })
-      }).pipe(shownOnFailure)
+      }).pipe(showLogsOnFailure)
     )
   }
 
-  it.effect("is what the plain manifests were rendered from", () =>
+  it.effect("renders the committed plain manifests", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       for (const { file, text } of yield* Manifests.render(yield* ServerBuild.binary("helm"))) {
         assert.strictEqual(
           yield* fs.readFileString(file),
           text,
-          `${file}: scripts/render-manifests.ts writes it anew`
+          `${file} is outdated: run scripts/render-manifests.ts`
         )
       }
-    }).pipe(shownOnFailure)
+    }).pipe(showLogsOnFailure)
   )
 
-  it.effect("is packaged with its schema and README, and without its tests", () =>
+  it.effect("is packaged with its schema and README but without its tests", () =>
     Effect.gen(function* () {
-      const { helm } = yield* ChartBed
+      const { helm } = yield* ChartFixture
       const fs = yield* FileSystem.FileSystem
       const directory = yield* fs.makeTempDirectoryScoped()
       const said = yield* helm.run("package", Helm.chart, "--destination", directory)
@@ -223,6 +221,6 @@ layer(ChartBed.layer, options)("The chart", (it) => {
       assert.notInclude(listed, "tests/")
       assert.include(listed, "registry-packages-proxy/values.schema.json")
       assert.include(listed, "registry-packages-proxy/README.md")
-    }).pipe(Effect.scoped, shownOnFailure)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 })

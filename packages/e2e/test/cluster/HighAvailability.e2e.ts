@@ -1,36 +1,36 @@
 import { assert, layer } from "@effect/vitest"
 import { Clock, Console, Effect, Schedule } from "effect"
-import { ClusterBed } from "../../src/cluster/ClusterBed.ts"
+import { ClusterFixture } from "../../src/cluster/ClusterFixture.ts"
 import * as Helm from "../../src/cluster/Helm.ts"
 import * as Load from "../../src/cluster/Load.ts"
 import * as Pod from "../../src/cluster/Pod.ts"
 import * as Replicas from "../../src/cluster/Replicas.ts"
 import * as Command from "../../src/run/Command.ts"
 import type { Image } from "../../src/machine/ImageLayout.ts"
-import { shownOnFailure } from "../../src/machine/Logs.ts"
-import * as Poll from "../../src/machine/Poll.ts"
-import { options } from "../../src/beds/TestBed.ts"
+import { showLogsOnFailure } from "../../src/machine/Logs.ts"
+import * as Eventually from "../../src/machine/Eventually.ts"
+import { options } from "../../src/fixtures/RegistryFixture.ts"
 
-/** What the chart requests for the program, MiB. */
+/** The memory that the chart requests for the program, in MiB. */
 const requested = 128
 
-/** No download was lost, the registry was not asked more than once for each package and pod, and memory is as planned. */
-const assertHeld = (strain: Load.Strain, images: ReadonlyArray<Image>) => {
-  assert.deepStrictEqual(strain.failed, [])
-  assert.isAbove(strain.downloads, 100)
-  assert.isAtMost(strain.pulls, images.length * strain.pods)
-  assert.isBelow(strain.memory, requested * 1.2)
+/** Asserts: no download lost, at most one pull a package and pod, memory within the request. */
+const assertHeld = (result: Load.LoadResult, images: ReadonlyArray<Image>) => {
+  assert.deepStrictEqual(result.failed, [])
+  assert.isAbove(result.downloads, 100)
+  assert.isAtMost(result.pulls, images.length * result.pods)
+  assert.isBelow(result.memory, requested * 1.2)
 }
 
 const timeout = 600_000
 
-layer(ClusterBed.layer, options)("Three masters", (it) => {
+layer(ClusterFixture.layer, options)("Three masters", (it) => {
   let images: ReadonlyArray<Image> = []
 
-  it.effect("have one replica each, ready in less than 10 s, and all serve", () =>
+  it.effect("have one replica each, ready in less than 10 s, and all of them serve", () =>
     Effect.gen(function* () {
-      const { helm } = yield* ClusterBed
-      images = yield* Load.packages
+      const { helm } = yield* ClusterFixture
+      images = yield* Load.pushPackages
       const began = yield* Clock.currentTimeMillis
       yield* helm.install()
       const seconds = ((yield* Clock.currentTimeMillis) - began) / 1000
@@ -61,12 +61,12 @@ layer(ClusterBed.layer, options)("Three masters", (it) => {
         ])
         assert.strictEqual(written, `200 ${images[0]?.package.size ?? 0}`)
       }
-    }).pipe(Effect.scoped, shownOnFailure)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
-  it.effect("have no room for a fourth, which says why", () =>
+  it.effect("have no room for a fourth replica, whose pod stays Pending with the reason", () =>
     Effect.gen(function* () {
-      const { helm } = yield* ClusterBed
+      const { helm } = yield* ClusterFixture
       yield* helm.run(
         "upgrade",
         Helm.release,
@@ -79,7 +79,7 @@ layer(ClusterBed.layer, options)("Three masters", (it) => {
           pods.find(({ status }) => status?.phase === "Pending")?.status?.conditions?.at(0)
         )
       )
-      yield* Poll.untilTrue(
+      yield* Eventually.isTrue(
         "a pod that is Pending",
         Effect.map(pending, (found) => found?.reason === "Unschedulable")
       )
@@ -90,27 +90,27 @@ layer(ClusterBed.layer, options)("Three masters", (it) => {
       assert.match((yield* pending)?.message ?? "", /2 node\(s\) didn't match Pod's node affinity\/selector/)
       yield* helm.install()
       yield* Replicas.ready(3)
-    }).pipe(Effect.scoped, shownOnFailure)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
   it.effect(
     "lose no download during rolling updates",
     () =>
       Effect.gen(function* () {
-        const { helm } = yield* ClusterBed
+        const { helm } = yield* ClusterFixture
         let version = 0
         const update = Effect.suspend(() => helm.install(`--set-string=podAnnotations.version=${++version}`))
-        const strain = yield* Load.strain(
+        const strain = yield* Load.loadDuring(
           "rolling updates",
           images,
-          // What is broken off stays in progress for helm.
+          // An interrupted upgrade stays in progress for helm.
           Effect.uninterruptible(Effect.asVoid(update))
         )
         assert.isAtLeast(strain.pods, 6)
         assertHeld(strain, images)
         yield* helm.install()
         yield* Replicas.ready(3)
-      }).pipe(Effect.scoped, shownOnFailure),
+      }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout }
   )
 
@@ -124,7 +124,7 @@ layer(ClusterBed.layer, options)("Three masters", (it) => {
       assert.strictEqual("status" in refused ? refused.status : 0, 429)
       assert.match(refused.message, /disruption budget/)
       yield* Replicas.ready(3)
-    }).pipe(Effect.scoped, shownOnFailure)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
   it.effect(
@@ -133,7 +133,7 @@ layer(ClusterBed.layer, options)("Three masters", (it) => {
       Effect.gen(function* () {
         const next = Effect.gen(function* () {
           for (const pod of yield* Replicas.all) {
-            // As `kubectl drain` does: again until the budget allows it.
+            // Retries until the budget allows it, like `kubectl drain`.
             yield* Effect.retry(Replicas.evict(pod), {
               schedule: Schedule.spaced("500 millis"),
               times: 100,
@@ -142,21 +142,21 @@ layer(ClusterBed.layer, options)("Three masters", (it) => {
             yield* Replicas.ready(3)
           }
         })
-        const strain = yield* Load.strain("drains", images, next)
+        const strain = yield* Load.loadDuring("drains", images, next)
         assert.isAbove(strain.pods, 3)
         assertHeld(strain, images)
         yield* Replicas.ready(3)
-      }).pipe(Effect.scoped, shownOnFailure),
+      }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout }
   )
 
   it.effect(
-    "lose no download when replicas are killed, and pull nothing again",
+    "lose no download when replicas are killed, and pull nothing twice",
     () =>
       Effect.gen(function* () {
-        const { nodes } = yield* ClusterBed
-        // Each replica has every package before the first is killed.
-        yield* Load.warm(images)
+        const { nodes } = yield* ClusterFixture
+        // Every replica caches every package before the first is killed.
+        yield* Load.fillCaches(images)
         let turn = 0
         const kill = Effect.gen(function* () {
           const masters = nodes.masters()
@@ -164,14 +164,14 @@ layer(ClusterBed.layer, options)("Three masters", (it) => {
           if (pod === undefined) return
           const restarts = pod.restarts()
           yield* pod.signal("SIGKILL")
-          yield* Poll.untilTrue(
+          yield* Eventually.isTrue(
             "a restart",
             Effect.sync(() => pod.restarts() > restarts)
           )
-          // The kubelet takes 10 s for the second restart and those after it: with the next killed at once, none is left.
+          // The kubelet waits 10 s from the second restart on; killing the next replica at once would leave none.
           yield* Replicas.ready(3)
         })
-        const strain = yield* Load.strain("kill -9", images, kill)
+        const strain = yield* Load.loadDuring("kill -9", images, kill)
         assertHeld(strain, images)
         assert.strictEqual(strain.pulls, 0)
         assert.isAtLeast(
@@ -179,36 +179,36 @@ layer(ClusterBed.layer, options)("Three masters", (it) => {
           3
         )
         yield* Replicas.ready(3)
-      }).pipe(Effect.scoped, shownOnFailure),
+      }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout }
   )
 
   it.effect(
-    "lose no download when one is cut off and comes back",
+    "lose no download when one is disconnected and reconnects",
     () =>
       Effect.gen(function* () {
-        const { nodes } = yield* ClusterBed
+        const { nodes } = yield* ClusterFixture
         const cut = Effect.gen(function* () {
-          const master = nodes.of("master-2")
+          const master = nodes.named("master-2")
           yield* Effect.sleep("3 seconds")
           yield* Effect.acquireUseRelease(
-            master.cutOff,
+            master.disconnect,
             () => Effect.sleep("15 seconds"),
             () => master.reconnect
           )
           yield* Effect.sleep("5 seconds")
         })
-        assertHeld(yield* Load.strain("a partition", images, cut), images)
+        assertHeld(yield* Load.loadDuring("a partition", images, cut), images)
         yield* Replicas.ready(3)
-      }).pipe(Effect.scoped, shownOnFailure),
+      }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout }
   )
 
   it.effect(
-    "lose no download when one is gone, and have three replicas again once another takes its place",
+    "lose no download when one is removed, and have three replicas again after its replacement",
     () =>
       Effect.gen(function* () {
-        const { nodes } = yield* ClusterBed
+        const { nodes } = yield* ClusterFixture
         const lose = Effect.gen(function* () {
           yield* Effect.sleep("3 seconds")
           yield* nodes.remove("master-3")
@@ -216,22 +216,22 @@ layer(ClusterBed.layer, options)("Three masters", (it) => {
           yield* nodes.replace("master-3")
           yield* Effect.sleep("5 seconds")
         })
-        assertHeld(yield* Load.strain("a master gone", images, Effect.uninterruptible(lose)), images)
+        assertHeld(yield* Load.loadDuring("a master gone", images, Effect.uninterruptible(lose)), images)
         yield* Replicas.ready(3)
         assert.deepStrictEqual(
           nodes.masters().map((master) => master.mostPods()),
           [1, 1, 1],
           "never two on one master"
         )
-      }).pipe(Effect.scoped, shownOnFailure),
+      }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout }
   )
 
-  it.effect("keep nothing of it once it is uninstalled", () =>
+  it.effect("keep nothing after the uninstallation", () =>
     Effect.gen(function* () {
-      const { helm, nodes } = yield* ClusterBed
+      const { helm, nodes } = yield* ClusterFixture
       yield* helm.uninstall
-      yield* Poll.untilTrue(
+      yield* Eventually.isTrue(
         "no pod runs",
         Effect.sync(() => nodes.all().every(({ pods }) => pods().length === 0))
       )
@@ -245,13 +245,13 @@ layer(ClusterBed.layer, options)("Three masters", (it) => {
         ],
         { env: helm.shell }
       )
-      // Endpoints go a moment after their Service.
-      yield* Poll.untilTrue(
+      // Endpoints are removed a moment after their Service.
+      yield* Eventually.isTrue(
         "nothing is left",
         Effect.map(left, (names) => names === ""),
         { times: 20, millis: 500 }
       )
       assert.isEmpty(yield* Replicas.all)
-    }).pipe(Effect.scoped, shownOnFailure)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 })

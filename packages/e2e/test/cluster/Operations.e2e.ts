@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Console, Effect, FileSystem } from "effect"
 import { fileURLToPath } from "node:url"
-import { ClusterBed } from "../../src/cluster/ClusterBed.ts"
+import { ClusterFixture } from "../../src/cluster/ClusterFixture.ts"
 import * as DocCommands from "../../src/cluster/DocCommands.ts"
 import * as Helm from "../../src/cluster/Helm.ts"
 import * as Load from "../../src/cluster/Load.ts"
@@ -10,21 +10,21 @@ import * as Volumes from "../../src/cluster/Volumes.ts"
 import * as CredentialsFile from "../../src/program/CredentialsFile.ts"
 import type { Image } from "../../src/machine/ImageLayout.ts"
 import * as KubeCluster from "../../src/servers/KubeCluster.ts"
-import { shownOnFailure } from "../../src/machine/Logs.ts"
-import * as Poll from "../../src/machine/Poll.ts"
+import { showLogsOnFailure } from "../../src/machine/Logs.ts"
+import * as Eventually from "../../src/machine/Eventually.ts"
 import * as SecureClient from "../../src/clients/SecureClient.ts"
-import { options, TestBed } from "../../src/beds/TestBed.ts"
+import { options, RegistryFixture } from "../../src/fixtures/RegistryFixture.ts"
 
 const replaced = fileURLToPath(new URL("../../fixtures/replaced-service.yaml", import.meta.url))
 
-/** A shell for the documentation's commands, with a package to fetch. */
+/** A shell for the commands of the documentation, with a package to fetch. */
 const shellFor = (image: Image | undefined) =>
   Effect.gen(function* () {
-    const { helm } = yield* ClusterBed
+    const { helm } = yield* ClusterFixture
     return yield* DocCommands.shell({ ...helm.shell, digest: image?.digest ?? "" })
   })
 
-/** Whether every master gives a package to the clients' token. */
+/** Asserts that every master responds to the clients' token with this status. */
 const serves = Effect.fnUntraced(function* (image: Image | undefined, status = 200) {
   const token = yield* Replicas.clientToken
   for (const endpoint of yield* Replicas.endpoints) {
@@ -36,12 +36,12 @@ const serves = Effect.fnUntraced(function* (image: Image | undefined, status = 2
 const fingerprints = Effect.gen(function* () {
   const endpoints = yield* Replicas.endpoints
   const answers = yield* Effect.forEach(endpoints, (endpoint) =>
-    SecureClient.ask(`https://${endpoint}/healthz`)
+    SecureClient.send(`https://${endpoint}/healthz`)
   )
   return answers.map(({ fingerprint }) => fingerprint)
 })
 
-const restarts = Effect.map(ClusterBed, ({ nodes }) =>
+const restarts = Effect.map(ClusterFixture, ({ nodes }) =>
   nodes.masters().map(({ pods }) =>
     pods()
       .map(({ pod }) => pod.metadata.uid)
@@ -49,98 +49,86 @@ const restarts = Effect.map(ClusterBed, ({ nodes }) =>
   )
 )
 
-layer(ClusterBed.layer, options)("What docs/operations.md says", (it) => {
+layer(ClusterFixture.layer, options)("The commands of docs/operations.md", (it) => {
   let images: ReadonlyArray<Image> = []
 
-  it.effect("is what its Russian counterpart says, command by command", () =>
+  it.effect("are the same in the Russian translation", () =>
     Effect.gen(function* () {
       const { english, russian } = yield* DocCommands.pages
       assert.isAbove(english.size, 8)
       assert.deepStrictEqual([...russian], [...english])
-      images = yield* Load.packages
-    }).pipe(shownOnFailure)
+      images = yield* Load.pushPackages
+    }).pipe(showLogsOnFailure)
   )
 
-  it.effect(
-    "takes over from the replaced service and gives back: clients keep token, port and parameters",
-    () =>
-      Effect.gen(function* () {
-        const { admin } = yield* ClusterBed
-        const shell = yield* shellFor(images[0])
-        for (const object of yield* KubeCluster.objectsOf(replaced)) yield* admin.apply(object)
-        yield* Replicas.ready(3)
-        yield* serves(images[0])
-        const token = yield* Replicas.clientToken
-        yield* shell.run("values")
-        yield* shell.run("take-over")
-        yield* Replicas.ready(3)
-        yield* serves(images[1])
-        assert.strictEqual(yield* Replicas.clientToken, token, "clients keep their token")
-        const pods = yield* Replicas.all
-        assert.isTrue(pods.every(({ spec }) => spec.containers.length === 1))
-        yield* shell.run("give-back")
-        yield* Replicas.ready(3)
-        yield* serves(images[2])
-        const back = yield* Replicas.all
-        assert.isTrue(back.every(({ spec }) => spec.containers.length === 2))
-        for (const object of (yield* KubeCluster.objectsOf(replaced)).toReversed())
-          yield* admin.remove(object)
-        yield* Replicas.ready(0)
-      }).pipe(Effect.scoped, shownOnFailure)
+  it.effect("migrate from the replaced service and back: clients keep token, port and parameters", () =>
+    Effect.gen(function* () {
+      const { admin } = yield* ClusterFixture
+      const shell = yield* shellFor(images[0])
+      for (const object of yield* KubeCluster.objectsOf(replaced)) yield* admin.apply(object)
+      yield* Replicas.ready(3)
+      yield* serves(images[0])
+      const token = yield* Replicas.clientToken
+      yield* shell.run("values")
+      yield* shell.run("take-over")
+      yield* Replicas.ready(3)
+      yield* serves(images[1])
+      assert.strictEqual(yield* Replicas.clientToken, token, "clients keep their token")
+      const pods = yield* Replicas.all
+      assert.isTrue(pods.every(({ spec }) => spec.containers.length === 1))
+      yield* shell.run("give-back")
+      yield* Replicas.ready(3)
+      yield* serves(images[2])
+      const back = yield* Replicas.all
+      assert.isTrue(back.every(({ spec }) => spec.containers.length === 2))
+      for (const object of (yield* KubeCluster.objectsOf(replaced)).toReversed()) yield* admin.remove(object)
+      yield* Replicas.ready(0)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
-  it.effect(
-    "installs, checks, drains, renews the certificate without a restart, upgrades and goes back",
-    () =>
-      Effect.gen(function* () {
-        const { admin } = yield* ClusterBed
-        const shell = yield* shellFor(images[0])
-        yield* shell.run("values")
-        yield* shell.run("install")
-        yield* Console.log(yield* shell.run("check"))
-        const fs = yield* FileSystem.FileSystem
-        const file = yield* fs.readFile(`${shell.directory}/package.tar.gz`)
-        assert.deepStrictEqual(file, yield* fs.readFile(images[0]?.package.path ?? ""))
+  it.effect("install, check, drain, renew the certificate without a restart, upgrade and roll back", () =>
+    Effect.gen(function* () {
+      const { admin } = yield* ClusterFixture
+      const shell = yield* shellFor(images[0])
+      yield* shell.run("values")
+      yield* shell.run("install")
+      yield* Console.log(yield* shell.run("check"))
+      const fs = yield* FileSystem.FileSystem
+      const file = yield* fs.readFile(`${shell.directory}/package.tar.gz`)
+      assert.deepStrictEqual(file, yield* fs.readFile(images[0]?.package.path ?? ""))
 
-        // The certificate is for the masters, by an authority that clients can learn of.
-        const config = yield* Volumes.data(
-          admin,
-          Helm.namespace,
-          "configmaps",
-          "registry-packages-proxy-config"
-        )
-        assert.deepStrictEqual(JSON.parse(config["endpoints"] ?? ""), yield* Replicas.endpoints)
-        for (const endpoint of yield* Replicas.endpoints) {
-          const verified = SecureClient.statusOf(`https://${endpoint}/readyz`, { ca: config["ca.crt"] ?? "" })
-          assert.strictEqual(yield* verified, 200)
-        }
+      // The certificate is valid for the masters, and clients can read its authority.
+      const config = yield* Volumes.data(
+        admin,
+        Helm.namespace,
+        "configmaps",
+        "registry-packages-proxy-config"
+      )
+      assert.deepStrictEqual(JSON.parse(config["endpoints"] ?? ""), yield* Replicas.endpoints)
+      for (const endpoint of yield* Replicas.endpoints) {
+        const verified = SecureClient.statusOf(`https://${endpoint}/readyz`, { ca: config["ca.crt"] ?? "" })
+        assert.strictEqual(yield* verified, 200)
+      }
 
-        yield* shell.run("drain")
-        yield* Replicas.ready(3)
-        const before = { fingerprints: yield* fingerprints, pods: yield* restarts }
-        yield* shell.run("renew-certificate")
-        const areNew = Effect.map(fingerprints, (now) =>
-          now.every((one) => !before.fingerprints.includes(one))
-        )
-        yield* Poll.untilTrue("new certificates", areNew, { times: 150, millis: 200 })
-        assert.deepStrictEqual(yield* restarts, before.pods, "no pod was restarted for it")
-        const kept = yield* Volumes.data(
-          admin,
-          Helm.namespace,
-          "configmaps",
-          "registry-packages-proxy-config"
-        )
-        assert.strictEqual(kept["ca.crt"], config["ca.crt"], "the authority is the same")
+      yield* shell.run("drain")
+      yield* Replicas.ready(3)
+      const before = { fingerprints: yield* fingerprints, pods: yield* restarts }
+      yield* shell.run("renew-certificate")
+      const areNew = Effect.map(fingerprints, (now) => now.every((one) => !before.fingerprints.includes(one)))
+      yield* Eventually.isTrue("new certificates", areNew, { times: 150, millis: 200 })
+      assert.deepStrictEqual(yield* restarts, before.pods, "no pod was restarted for it")
+      const kept = yield* Volumes.data(admin, Helm.namespace, "configmaps", "registry-packages-proxy-config")
+      assert.strictEqual(kept["ca.crt"], config["ca.crt"], "the authority is the same")
 
-        yield* shell.run("upgrade")
-        yield* Replicas.ready(3)
-        yield* shell.run("roll-back")
-        yield* Replicas.ready(3)
-        yield* serves(images[1])
-      }).pipe(Effect.scoped, shownOnFailure)
+      yield* shell.run("upgrade")
+      yield* Replicas.ready(3)
+      yield* shell.run("roll-back")
+      yield* Replicas.ready(3)
+      yield* serves(images[1])
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
-  it.effect("puts kube-rbac-proxy in front, and takes it away again", () =>
+  it.effect("put kube-rbac-proxy in front, and remove it again", () =>
     Effect.gen(function* () {
       const shell = yield* shellFor(images[0])
       yield* shell.run("values")
@@ -156,40 +144,43 @@ layer(ClusterBed.layer, options)("What docs/operations.md says", (it) => {
       yield* shell.run("install")
       yield* Replicas.ready(3)
       yield* serves(images[3])
-    }).pipe(Effect.scoped, shownOnFailure)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
-  it.effect("serves beside a collector that is not there, and Prometheus' account reads what was lost", () =>
-    Effect.gen(function* () {
-      const { admin, tokenOf } = yield* ClusterBed
-      const [name, namespace] = ["prometheus", "d8-monitoring"]
-      yield* admin.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } })
-      yield* admin.apply({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } })
-      const token = yield* tokenOf({ name, namespace })
-      const shell = yield* shellFor(images[0])
-      yield* shell.run("values")
-      yield* shell.run("telemetry")
-      yield* Replicas.ready(3)
-      yield* serves(images[3])
-      for (const endpoint of yield* Replicas.endpoints) {
-        const metrics = Effect.map(SecureClient.ask(`https://${endpoint}/metrics`, { token }), ({ body }) =>
-          body.toString()
-        )
-        yield* Poll.untilTrue(
-          "traces that were lost",
-          Effect.map(metrics, (text) =>
-            /^registry_packages_proxy_telemetry_lost_total\{signal="traces"\} [1-9]/m.test(text)
-          ),
-          { times: 300, millis: 200 }
-        )
-      }
-    }).pipe(Effect.scoped, shownOnFailure)
+  it.effect(
+    "serve without a reachable collector, and Prometheus' account reads the count of lost traces",
+    () =>
+      Effect.gen(function* () {
+        const { admin, tokenOf } = yield* ClusterFixture
+        const [name, namespace] = ["prometheus", "d8-monitoring"]
+        yield* admin.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } })
+        yield* admin.apply({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } })
+        const token = yield* tokenOf({ name, namespace })
+        const shell = yield* shellFor(images[0])
+        yield* shell.run("values")
+        yield* shell.run("telemetry")
+        yield* Replicas.ready(3)
+        yield* serves(images[3])
+        for (const endpoint of yield* Replicas.endpoints) {
+          const metrics = Effect.map(
+            SecureClient.send(`https://${endpoint}/metrics`, { token }),
+            ({ body }) => body.toString()
+          )
+          yield* Eventually.isTrue(
+            "traces that were lost",
+            Effect.map(metrics, (text) =>
+              /^registry_packages_proxy_telemetry_lost_total\{signal="traces"\} [1-9]/m.test(text)
+            ),
+            { times: 300, millis: 200 }
+          )
+        }
+      }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
-  it.effect("takes credentials from a file where the cluster has none", () =>
+  it.effect("read credentials from a file if the cluster has none", () =>
     Effect.gen(function* () {
-      const { admin } = yield* ClusterBed
-      const { registry } = yield* TestBed
+      const { admin } = yield* ClusterFixture
+      const { registry } = yield* RegistryFixture
       const shell = yield* shellFor(images[0])
       yield* admin.send("DELETE", "/api/v1/namespaces/d8-system/secrets/deckhouse-registry")
       yield* admin.send(
@@ -201,16 +192,16 @@ layer(ClusterBed.layer, options)("What docs/operations.md says", (it) => {
       yield* shell.run("credentials")
       yield* Replicas.ready(3)
       yield* serves(images[4])
-    }).pipe(Effect.scoped, shownOnFailure)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
-  it.effect("uninstalls, and applies the plain manifests", () =>
+  it.effect("uninstall, and apply the plain manifests", () =>
     Effect.gen(function* () {
       const shell = yield* shellFor(images[0])
       yield* shell.run("uninstall")
       yield* Replicas.ready(0)
       yield* shell.run("manifests")
       yield* Replicas.ready(3)
-    }).pipe(Effect.scoped, shownOnFailure)
+    }).pipe(Effect.scoped, showLogsOnFailure)
   )
 })

@@ -1,16 +1,16 @@
 import { assert, layer } from "@effect/vitest"
 import { simulate } from "@registry-packages-proxy/deploy/Scaling"
 import { Console, Effect } from "effect"
-import { ClusterBed } from "../../src/cluster/ClusterBed.ts"
+import { ClusterFixture } from "../../src/cluster/ClusterFixture.ts"
 import * as Fleet from "../../src/cluster/Fleet.ts"
 import * as Load from "../../src/cluster/Load.ts"
 import * as Replicas from "../../src/cluster/Replicas.ts"
 import * as Throttle from "../../src/cluster/Throttle.ts"
 import { clusterPath } from "../../src/program/CredentialsFile.ts"
-import { loginWith } from "../../src/beds/KubeBed.ts"
+import { loginWith } from "../../src/fixtures/KubernetesFixture.ts"
 import { registrySecret } from "../../src/servers/KubeObjects.ts"
-import { shownOnFailure } from "../../src/machine/Logs.ts"
-import { options, TestBed } from "../../src/beds/TestBed.ts"
+import { showLogsOnFailure } from "../../src/machine/Logs.ts"
+import { options, RegistryFixture } from "../../src/fixtures/RegistryFixture.ts"
 
 const mebibyte = 1024 * 1024
 const upstreamRate = 4 * mebibyte
@@ -19,21 +19,21 @@ const runs = [
   { clients: 100, clientRate: mebibyte }
 ]
 
-layer(ClusterBed.layer, options)("The model of docs/scaling.md", (it) => {
+layer(ClusterFixture.layer, options)("The model of docs/scaling.md", (it) => {
   for (const { clientRate, clients } of runs) {
     it.effect(
-      `is held against ${clients} clients of three empty replicas`,
+      `matches ${clients} clients of three replicas with empty caches`,
       () =>
         Effect.gen(function* () {
-          const { admin, helm } = yield* ClusterBed
-          const { registry } = yield* TestBed
-          const images = yield* Load.packages
+          const { admin, helm } = yield* ClusterFixture
+          const { registry } = yield* RegistryFixture
+          const images = yield* Load.pushPackages
           const host = yield* Throttle.make(registry.host, upstreamRate)
           yield* admin.apply(registrySecret(clusterPath, { host, ca: registry.ca, login: loginWith(host) }))
-          // New pods, whose caches are empty.
+          // New pods have empty caches.
           yield* helm.install(`--set-string=podAnnotations.clients=${clients}`)
           yield* Replicas.ready(3)
-          const before = yield* Load.pullsOf(images)
+          const before = yield* Load.upstreamPulls(images)
           const fleet = yield* Fleet.start(images, {
             clients,
             clientRate,
@@ -45,14 +45,14 @@ layer(ClusterBed.layer, options)("The model of docs/scaling.md", (it) => {
           const result = yield* fleet.result
           assert.deepStrictEqual(result.failed, [])
           assert.strictEqual(result.downloads, clients * images.length)
-          const pulls = (yield* Load.pullsOf(images)) - before
+          const pulls = (yield* Load.upstreamPulls(images)) - before
           assert.isAtMost(pulls, 3 * images.length)
           const packages = images.map(({ package: { size } }) => size)
           const model = simulate({
             masters: 3,
             nodes: clients,
             packages,
-            // Of this machine, which encrypts, decrypts and hashes everything.
+            // Limits of this machine, which encrypts, decrypts and hashes everything.
             masterRate: 100 * mebibyte,
             nodeRate: clientRate,
             upstreamRate,
@@ -69,7 +69,7 @@ layer(ClusterBed.layer, options)("The model of docs/scaling.md", (it) => {
               `half after ${seconds(times[times.length >> 1])} (model ${seconds(model.medianSeconds)}), ` +
               `${pulls} pulls (model ${model.upstreamPulls})`
           )
-        }).pipe(Effect.scoped, shownOnFailure),
+        }).pipe(Effect.scoped, showLogsOnFailure),
       { timeout: 300_000 }
     )
   }

@@ -11,14 +11,14 @@ const row = (situation: string, ours = "served"): DifferenceTable.Row => ({
 })
 
 describe("DifferenceTable", () => {
-  it("finds a situation's own row before one for several", () => {
+  it("finds a situation's own row before one with a wildcard", () => {
     const rows = [row("index: *"), row("index: 5 deep", "refused"), row("index")]
     assert.strictEqual(DifferenceTable.rowFor("index: 5 deep", rows)?.ours, "refused")
     assert.strictEqual(DifferenceTable.rowFor("index: 6 deep", rows)?.situation, "index: *")
     assert.isUndefined(DifferenceTable.rowFor("manifest: *", rows))
   })
 
-  it("reads back the row that it writes, bars in names included", () => {
+  it("parses the row that it writes, with bars in names", () => {
     const line = DifferenceTable.written("redirect: | ^ [ ]", { ours: "served", theirs: "refused" })
     assert.deepStrictEqual(DifferenceTable.parse(line), {
       situation: "redirect: | ^ [ ]",
@@ -28,7 +28,7 @@ describe("DifferenceTable", () => {
     })
   })
 
-  it.effect("has a reason in every row of the docs, and no two rows of one name", () =>
+  it.effect("has a reason in every row of the docs, and no name twice", () =>
     Effect.gen(function* () {
       for (const who of ["go-containerregistry", "kubelet", "httpproxy"] as const) {
         const rows = yield* DifferenceTable.read(who)

@@ -6,13 +6,13 @@ const line = (request: string, status: number) =>
   `127.0.0.1 - - [22/Nov/2026:18:40:33 +0000] "${request} HTTP/1.1" ${status} 560 "" "registry-packages-proxy"`
 
 describe("AccessLog", () => {
-  it("reads the requests among other lines", () => {
+  it("parses the requests among other lines", () => {
     assert.deepStrictEqual(parse(['time="x" level=info msg="GET /v2/"', line("GET /v2/", 401)]), [
       { method: "GET", path: "/v2/", status: 401, bytes: 560, agent: "registry-packages-proxy" }
     ])
   })
 
-  it("tells the requests for one digest, manifest or blob", () => {
+  it("gives the requests for one digest, manifest or blob", () => {
     const requests = parse([
       line(`GET /v2/a/b/manifests/${digest}`, 401),
       line(`GET /v2/a/b/manifests/sha256:${"b".repeat(64)}`, 200),

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { parse } from "../../src/run/Arguments.ts"
-import { groupNames, groups } from "../../src/run/Groups.ts"
-import { parts } from "../../src/run/Parts.ts"
+import { groupNames, groups } from "../../src/run/TestGroups.ts"
+import { requiredPrograms } from "../../src/run/RequiredPrograms.ts"
 
 describe("Arguments", () => {
   it("runs every group unless some are named", () => {
@@ -17,7 +17,7 @@ describe("Arguments", () => {
     assert.deepStrictEqual(parse(["restart", "registry"]).groups, ["registry", "restart"])
   })
 
-  it("passes what begins with a dash to vitest, but --install and --skip-build", () => {
+  it("passes options to vitest, except --install and --skip-build", () => {
     const { groups, install, skipBuild, vitest } = parse([
       "--install",
       "--skip-build",
@@ -29,17 +29,17 @@ describe("Arguments", () => {
     assert.deepStrictEqual(vitest, ["--reporter=json", "--outputFile.json=x"])
   })
 
-  it("takes no word for a group that is none", () => {
+  it("reports words that name no group", () => {
     assert.deepStrictEqual(parse(["registry", "kube", "toString"]).unknown, ["kube", "toString"])
   })
 })
 
-describe("Groups", () => {
-  it("are files that exist and need parts that are known", () => {
-    const known = parts.map(({ name }) => name)
-    for (const { file, parts } of Object.values(groups)) {
+describe("TestGroups", () => {
+  it("are files that exist and need programs that are listed", () => {
+    const known = requiredPrograms.map(({ name }) => name)
+    for (const { file, programs } of Object.values(groups)) {
       assert.isTrue(existsSync(fileURLToPath(new URL(`../../../../${file}`, import.meta.url))), file)
-      for (const part of parts) assert.include(known, part)
+      for (const program of programs) assert.include(known, program)
     }
   })
 })

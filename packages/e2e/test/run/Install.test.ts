@@ -3,15 +3,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import { Effect, FileSystem } from "effect"
 import { CommandFailed } from "../../src/run/Command.ts"
-import { bring, type Installer } from "../../src/run/Install.ts"
+import { ensureInstalled, type Installer } from "../../src/run/Install.ts"
 
 interface Machine {
   readonly present: ReadonlyArray<string>
-  /** Programs that each successful installation of a package brings. */
+  /** Programs that an installed package adds. */
   readonly installs?: ReadonlyArray<string>
-  readonly isWanted?: boolean
+  readonly mayInstall?: boolean
   readonly isRoot?: boolean
-  /** How many of the first `apt-get install` fail. */
+  /** Number of `apt-get install` calls that fail first. */
   readonly failures?: number
 }
 
@@ -25,8 +25,8 @@ const environment = (variables: Readonly<Record<string, string>>): typeof Proces
   onWarning: () => () => {}
 })
 
-/** Brings what is asked for on a machine whose PATH is one directory; gives the commands run and the failure, if any. */
-const bringOn = (machine: Machine, names: ReadonlyArray<string>) =>
+/** Runs `ensureInstalled` on a machine whose PATH is one directory; gives the commands and the failure, if any. */
+const installOn = (machine: Machine, names: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const directory = yield* fs.makeTempDirectoryScoped()
@@ -35,7 +35,7 @@ const bringOn = (machine: Machine, names: ReadonlyArray<string>) =>
     const commands: Array<string> = []
     let failures = machine.failures ?? 0
     const installer: Installer = {
-      isWanted: machine.isWanted ?? true,
+      mayInstall: machine.mayInstall ?? true,
       isRoot: machine.isRoot ?? true,
       say: () => Effect.void,
       run: (command, args) =>
@@ -48,7 +48,7 @@ const bringOn = (machine: Machine, names: ReadonlyArray<string>) =>
           yield* Effect.forEach(machine.installs ?? [], add)
         })
     }
-    const failure = yield* bring(names, installer).pipe(
+    const failure = yield* ensureInstalled(names, installer).pipe(
       Effect.provideService(ProcessEnvironment, environment({ PATH: directory })),
       Effect.flip,
       Effect.map(({ message }) => message),
@@ -59,58 +59,60 @@ const bringOn = (machine: Machine, names: ReadonlyArray<string>) =>
 
 const install = "apt-get install --yes --no-install-recommends"
 
-describe("Install.bring", () => {
-  it.effect("does nothing where everything is there", () =>
+describe("Install.ensureInstalled", () => {
+  it.effect("does nothing if no program is missing", () =>
     Effect.gen(function* () {
-      const done = yield* bringOn({ present: ["skopeo", "curl"] }, ["skopeo", "curl"])
+      const done = yield* installOn({ present: ["skopeo", "curl"] }, ["skopeo", "curl"])
       assert.deepStrictEqual(done, { commands: [], failure: undefined })
     })
   )
 
-  it.effect("installs what is missing, without fetching the index first, and stops what that started", () =>
-    Effect.gen(function* () {
-      const machine = { present: ["curl"], installs: ["skopeo", "tinyproxy"] }
-      assert.deepStrictEqual(yield* bringOn(machine, ["curl", "skopeo", "tinyproxy"]), {
-        commands: [`${install} skopeo tinyproxy`, "service tinyproxy stop"],
-        failure: undefined
+  it.effect(
+    "installs missing programs without updating the index, and stops the services that this started",
+    () =>
+      Effect.gen(function* () {
+        const machine = { present: ["curl"], installs: ["skopeo", "tinyproxy"] }
+        assert.deepStrictEqual(yield* installOn(machine, ["curl", "skopeo", "tinyproxy"]), {
+          commands: [`${install} skopeo tinyproxy`, "service tinyproxy stop"],
+          failure: undefined
+        })
       })
-    })
   )
 
-  it.effect("fetches the index where the one there is does not do", () =>
+  it.effect("updates the index if the installation fails", () =>
     Effect.gen(function* () {
       const machine = { present: [], installs: ["skopeo"], failures: 1 }
-      assert.deepStrictEqual(yield* bringOn(machine, ["skopeo"]), {
+      assert.deepStrictEqual(yield* installOn(machine, ["skopeo"]), {
         commands: [`${install} skopeo`, "apt-get update", `${install} skopeo`],
         failure: undefined
       })
     })
   )
 
-  it.effect("says what is missing and how to get it where it was not asked to install", () =>
+  it.effect("names the missing programs and how to get them if it may not install", () =>
     Effect.gen(function* () {
-      const done = yield* bringOn({ present: [], isWanted: false }, ["skopeo", "go"])
+      const done = yield* installOn({ present: [], mayInstall: false }, ["skopeo", "go"])
       assert.deepStrictEqual(done.commands, [])
       assert.include(done.failure, "skopeo: in the Debian package skopeo")
       assert.include(done.failure, "go: install Go")
-      assert.include(done.failure, "The same command with -- --install")
+      assert.include(done.failure, "Add --install")
     })
   )
 
-  it.effect("installs nothing for a user who is not root", () =>
+  it.effect("installs nothing if the user is not root", () =>
     Effect.gen(function* () {
-      const done = yield* bringOn({ present: [], isRoot: false }, ["skopeo"])
+      const done = yield* installOn({ present: [], isRoot: false }, ["skopeo"])
       assert.deepStrictEqual(done.commands, [])
       assert.include(done.failure, "Only root")
     })
   )
 
-  it.effect("says what is still missing: what no package has, and what could not be installed", () =>
+  it.effect("names the programs that no package has, and those that could not be installed", () =>
     Effect.gen(function* () {
-      const still = yield* bringOn({ present: [], installs: ["skopeo"] }, ["skopeo", "go"])
+      const still = yield* installOn({ present: [], installs: ["skopeo"] }, ["skopeo", "go"])
       assert.include(still.failure, "go: install Go")
       assert.notInclude(still.failure, "skopeo:")
-      const failed = yield* bringOn({ present: [], failures: 2 }, ["skopeo"])
+      const failed = yield* installOn({ present: [], failures: 2 }, ["skopeo"])
       assert.include(failed.failure, "Unable to locate package")
       assert.include(failed.failure, "skopeo: in the Debian package skopeo")
     })

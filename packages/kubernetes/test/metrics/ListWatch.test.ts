@@ -95,7 +95,7 @@ describe("listWatch", () => {
       yield* settled
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(yield* next, "InTouch")
-      api.end()
+      api.endWatches()
       assert.strictEqual(yield* next, "InTouch")
       assert.strictEqual(lists(api).length, 1)
       assert.strictEqual(watches(api)[1]?.query?.["resourceVersion"], String(api.store.version))
@@ -125,14 +125,14 @@ describe("listWatch", () => {
       `lists again immediately after 410 as ${gone}, and emits only differences`,
       Effect.fn(function* () {
         const api = make()
-        api.gone = gone
+        api.sendGoneAs = gone
         for (const name of ["same", "changed", "gone"]) api.apply(path, thing(name, "1"))
         const { next } = yield* follow(api)
         assert.strictEqual(yield* next, "Synced same=1,changed=1,gone=1")
         assert.strictEqual(yield* next, "InTouch")
         yield* settled
         yield* TestClock.adjust("10 seconds")
-        api.drop()
+        api.breakWatches()
         yield* settled
         api.apply(path, thing("changed", "2"))
         api.remove(path, "gone")
@@ -170,7 +170,7 @@ describe("listWatch", () => {
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       assert.strictEqual(yield* next, "InTouch")
-      api.end()
+      api.endWatches()
       yield* settled
       assert.strictEqual(watches(api).length, 1)
       yield* TestClock.adjust("2 seconds")
@@ -189,7 +189,7 @@ describe("listWatch", () => {
       yield* settled
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(yield* next, "InTouch")
-      api.silence()
+      api.silenceWatches()
       yield* settled
       yield* TestClock.adjust("179 seconds")
       yield* settled
@@ -210,7 +210,7 @@ describe("listWatch", () => {
       assert.strictEqual(yield* next, "Synced ")
       assert.strictEqual(yield* next, "InTouch")
       yield* settled
-      api.silence()
+      api.silenceWatches()
       const seconds = Number(watches(api)[0]?.query?.["timeoutSeconds"])
       yield* TestClock.adjust((seconds + 29) * 1000)
       yield* settled
@@ -247,8 +247,8 @@ describe("listWatch", () => {
           object: { ...thing(name, "жё✓"), metadata: { name, resourceVersion: String(version) } }
         })}\n`
       const glued = new TextEncoder().encode(event("one", 501) + event("two", 502) + event("three", 503))
-      for (const byte of glued) api.write(Uint8Array.of(byte))
-      api.write(new TextEncoder().encode(event("four", 504) + "\n" + event("five", 505)))
+      for (const byte of glued) api.writeToWatches(Uint8Array.of(byte))
+      api.writeToWatches(new TextEncoder().encode(event("four", 504) + "\n" + event("five", 505)))
       for (const name of ["one", "two", "three", "four", "five"]) {
         assert.strictEqual(yield* next, `Added ${name}=жё✓`)
       }
@@ -278,12 +278,12 @@ describe("listWatch", () => {
         assert.strictEqual(yield* next, "Synced ")
         assert.strictEqual(yield* next, "InTouch")
         api.store.apply(path, thing("lost", "1"))
-        api.write("this is no event\n")
-        api.write('{"type":"ADDED","object":{"apiVer\n')
+        api.writeToWatches("this is no event\n")
+        api.writeToWatches('{"type":"ADDED","object":{"apiVer\n')
         api.apply(path, thing("after", "1"))
         assert.strictEqual(yield* next, "Added after=1")
         assert.strictEqual((yield* Metric.value(metrics.malformed)).count - Number(before), 2)
-        api.end()
+        api.endWatches()
         assert.strictEqual(yield* next, "Added lost=1")
       }).pipe(Effect.provide(log.layer))
       assert.strictEqual(log.lines.length, 1)
@@ -380,7 +380,7 @@ describe("listWatch", () => {
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       assert.strictEqual(yield* next, "InTouch")
-      api.error(500)
+      api.sendError(500)
       assert.strictEqual(yield* next, "OutOfTouch Unreachable")
       api.store.apply(path, thing("meanwhile", "1"))
       yield* settled

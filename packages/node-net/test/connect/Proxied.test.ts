@@ -78,7 +78,7 @@ describe("a proxy for an https server", () => {
         address: (host) => `http://${encoded}@${host}`
       })
       assert.strictEqual(statusOf(yield* ask(client)), 200)
-      assert.isTrue(proxy.requests[0]?.isLetIn)
+      assert.isTrue(proxy.requests[0]?.isAuthorized)
       assert.notProperty(server.requests[0]?.headers, "proxy-authorization")
     })
   )
@@ -239,7 +239,7 @@ describe("a proxy for an https server", () => {
   it.effect(
     "is not blamed for the server's certificate",
     Effect.fn(function* () {
-      const other = yield* (yield* Certificates.makeAuthority).issueForOther
+      const other = yield* (yield* Certificates.makeAuthority).issueForOtherHost
       const server = yield* RawServer.make(() => undefined, { tls: other })
       const proxy = yield* ForwardProxy.make({ target: server.host })
       const client = yield* clientOf(
@@ -287,7 +287,7 @@ describe("a connection", () => {
     Effect.fn(function* () {
       for (const operations of [3, 4, 5, 7]) {
         const yielding = Effect.provideService(References.MaxOpsBeforeYield, operations)
-        const other = yield* (yield* Certificates.makeAuthority).issueForOther
+        const other = yield* (yield* Certificates.makeAuthority).issueForOtherHost
         const server = yield* RawServer.make(() => undefined, { tls: other })
         const to = { hostname: "127.0.0.1", port: server.port }
         const untrusted = yield* clientOf(to, { tls: { context: trusting(other.ca) } })
@@ -326,7 +326,7 @@ describe("a proxy for an http server", () => {
       const address = (host: string) => `http://${encoded}@${host}`
       const { client, proxy, server } = yield* setUp({ secure: false, login, address })
       assert.strictEqual(statusOf(yield* ask(client)), 200)
-      assert.isTrue(proxy.requests[0]?.isLetIn)
+      assert.isTrue(proxy.requests[0]?.isAuthorized)
       assert.notProperty(server.requests[0]?.headers, "proxy-authorization")
     })
   )

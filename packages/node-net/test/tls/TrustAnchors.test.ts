@@ -66,7 +66,7 @@ describe("a trust anchor", () => {
     "does not make a certificate valid that is expired or for another name",
     Effect.fn(function* () {
       const root = yield* Certificates.makeAuthority
-      const [expired, other] = [yield* root.issueExpired, yield* root.issueForOther]
+      const [expired, other] = [yield* root.issueExpired, yield* root.issueForOtherHost]
       assert.include(yield* connect(expired, none.withoutSystem([root.cert])), "expired")
       assert.include(yield* connect(expired, none.withoutSystem([expired.cert])), "expired")
       assert.include(yield* connect(other, none.withoutSystem([root.cert])), "another name")

@@ -58,7 +58,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   }
 
   const heal = Effect.gen(function* () {
-    yield* registry.heal
+    yield* registry.clearFaults
     yield* registry.setRedirect({ _tag: "None" })
     for (const { image } of packages) yield* registry.put(registryName, image)
     yield* world.healed.open

@@ -6,7 +6,7 @@ import { InodeChanges } from "@registry-packages-proxy/digest-cache/InodeChanges
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
 import { Upstream } from "@registry-packages-proxy/registry-client/Upstream"
-import * as CredentialStoreFeed from "@registry-packages-proxy/testkit/credential-store/CredentialStoreFeed"
+import * as TestFeed from "@registry-packages-proxy/testkit/credential-store/TestFeed"
 import * as Objects from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import {
   FileFaults,
@@ -65,7 +65,7 @@ const begin = Effect.fnUntraced(function* (options: {
   const { disk, activity, upstream } = options
   const scope = yield* Scope.make()
   const server = makePlainServer()
-  const feed = yield* CredentialStoreFeed.make("credentials file test.yaml", 0, "credentials-files")
+  const feed = yield* TestFeed.make("credentials file test.yaml", 0, "credentials-files")
   let dead = false
   const { fileSystem, inodeChanges } = disk.files(
     yield* FileSystem.FileSystem,
@@ -126,7 +126,7 @@ export const make = Effect.gen(function* () {
   )
   const activity = new Activity()
   const disk = new Disk(`${directory}/cache`, cap)
-  const { registry, upstream } = yield* TestRegistry.makeInProcess({ moved: activity.moved })
+  const { registry, upstream } = yield* TestRegistry.makeInProcess({ onStep: activity.moved })
   for (const { image } of packages) yield* registry.put(registryName, image)
   const start = (synced: boolean) => begin({ disk, activity, upstream, synced })
   return {

@@ -8,10 +8,10 @@ import type { User } from "@registry-packages-proxy/access-control/User"
 import { Clock, Effect, Layer, Option, Redacted } from "effect"
 
 const undecided = (review: Undecided["review"]) =>
-  new Undecided({ review, reason: new Unreachable({ detail: "the test says so" }) })
+  new Undecided({ review, reason: new Unreachable({ detail: "set by the test" }) })
 
-/** An authenticator that knows exactly these tokens; undecided about every token where nobody can be asked. */
-export const authenticator = (options: {
+/** Accepts exactly these tokens. With `isReachable: false` it cannot decide about tokens. */
+export const layerAuthenticator = (options: {
   readonly tokens: Readonly<Record<string, User>>
   readonly isReachable?: boolean
 }): Layer.Layer<Authenticator> =>
@@ -36,8 +36,8 @@ export const authenticator = (options: {
     })
   )
 
-/** An authorizer that knows exactly these rights, by user name, as `ResourceRule.format` writes them. */
-export const authorizer = (options: {
+/** Allows exactly these rights, by user name; rules as `ResourceRule.format` writes them. */
+export const layerAuthorizer = (options: {
   readonly rights: Readonly<Record<string, ReadonlyArray<string>>>
   readonly isReachable?: boolean
 }): Layer.Layer<Authorizer> =>

@@ -4,17 +4,17 @@ import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
 import * as ResourceRule from "@registry-packages-proxy/access-control/ResourceRule"
 import type { User } from "@registry-packages-proxy/access-control/User"
 import { Effect, type Layer, Option, Redacted, Result } from "effect"
-import { user } from "./AccessControlReviews.ts"
+import { user } from "./ReviewsMock.ts"
 
-/** Who may do what, whichever way the implementation learns it. */
+/** The users and rights that the implementation under test must know. */
 export interface Fixture {
   readonly tokens: Readonly<Record<string, User>>
   readonly rights: Readonly<Record<string, ReadonlyArray<string>>>
-  /** Whether whoever decides can be asked. */
+  /** False: the implementation cannot reach what it decides by. */
   readonly isReachable: boolean
 }
 
-/** The rule for packages. */
+/** The access rule for packages. */
 export const packages = ResourceRule.make({
   verb: "get",
   group: "apps",
@@ -42,7 +42,7 @@ const present = (token: string | undefined, certificate?: Presented["certificate
 const certificate = (notBefore: number, notAfter: number) =>
   Option.some(Result.succeed({ user: user("carol"), notBefore, notAfter }))
 
-/** A certificate at time 0, where a test's clock begins. */
+// Certificates at time 0, where a test's clock begins.
 const [good, expired, early] = [certificate(-1, 1), certificate(-2, -1), certificate(1, 2)]
 
 const authenticate = (presented: Presented) =>
@@ -53,7 +53,7 @@ const authenticate = (presented: Presented) =>
     )
   )
 
-/** What every authenticator keeps that decides by tokens and certificates. Its clock must stand at 0. */
+/** The contract of every Authenticator that decides by tokens and certificates. Its clock must stand at 0. */
 export const authenticatorSuite = (
   name: string,
   make: (fixture: Fixture) => Layer.Layer<Authenticator, unknown>
@@ -61,7 +61,7 @@ export const authenticatorSuite = (
   describe(`Authenticator (${name})`, () => {
     layer(make(known))("reachable", (it) => {
       it.effect(
-        "authenticate - gives the whole user of a token",
+        "authenticate - gives the user of a token with all fields",
         Effect.fn(function* () {
           const { authenticate } = yield* Authenticator
           assert.deepStrictEqual(yield* authenticate(present(secret)), alice)
@@ -69,7 +69,7 @@ export const authenticatorSuite = (
       )
 
       it.effect(
-        "authenticate - refuses unknown and missing tokens",
+        "authenticate - rejects unknown and missing tokens",
         Effect.fn(function* () {
           for (const token of ["another", `${secret} `, secret.toUpperCase(), "constructor", undefined]) {
             assert.strictEqual(yield* authenticate(present(token)), "NotAuthenticated")
@@ -78,7 +78,7 @@ export const authenticatorSuite = (
       )
 
       it.effect(
-        "cachedUser - is nobody but whom authenticate would let in",
+        "cachedUser - gives only the user that authenticate gives",
         Effect.fn(function* () {
           const authenticator = yield* Authenticator
           for (const token of [secret, "the-token-of-bob", "another", undefined]) {
@@ -94,7 +94,7 @@ export const authenticatorSuite = (
       )
 
       it.effect(
-        "authenticate - takes a certificate for its time before a token, and the token outside of it",
+        "authenticate - prefers a certificate within its validity to a token",
         Effect.fn(function* () {
           assert.strictEqual(yield* authenticate(present(undefined, good)), "carol")
           assert.strictEqual(yield* authenticate(present(secret, good)), "carol")
@@ -106,9 +106,9 @@ export const authenticatorSuite = (
       )
     })
 
-    layer(make({ ...known, isReachable: false }))("out of reach", (it) => {
+    layer(make({ ...known, isReachable: false }))("unreachable", (it) => {
       it.effect(
-        "authenticate - is undecided about tokens, not about certificates or nothing, and shows no token",
+        "authenticate - is undecided about tokens only, and its error holds no token",
         Effect.fn(function* () {
           const { authenticate: ask } = yield* Authenticator
           const error = yield* Effect.flip(ask(present(secret)))
@@ -129,19 +129,19 @@ const authorize = (user: User, rule: ResourceRule.ResourceRule = packages) =>
     )
   )
 
-/** What every authorizer keeps that decides by rights. */
+/** The contract of every Authorizer that decides by rights. */
 export const authorizerSuite = (name: string, make: (fixture: Fixture) => Layer.Layer<Authorizer, unknown>) =>
   describe(`Authorizer (${name})`, () => {
     layer(make(known))("reachable", (it) => {
       it.effect(
-        "authorize - lets in who has the right",
+        "authorize - allows a user who has the right",
         Effect.fn(function* () {
           assert.strictEqual(yield* authorize(alice), "allowed")
         })
       )
 
       it.effect(
-        "isAllowedByCache - is true for no access but those that authorize would allow",
+        "isAllowedByCache - is true only for access that authorize allows",
         Effect.fn(function* () {
           const authorizer = yield* Authorizer
           for (const user of [alice, bob]) {
@@ -156,7 +156,7 @@ export const authorizerSuite = (name: string, make: (fixture: Fixture) => Layer.
       )
 
       it.effect(
-        "authorize - denies everyone else, and every other rule",
+        "authorize - denies every other user and every other rule",
         Effect.fn(function* () {
           assert.strictEqual(yield* authorize(bob), "Denied")
           assert.strictEqual(yield* authorize(user("constructor")), "Denied")

@@ -1,6 +1,5 @@
 import fc from "fast-check"
 
-/** One of a text's characters. */
 const oneOf = (characters: string) => fc.constantFrom(...characters.split(""))
 
 const hex = (length: number) =>
@@ -55,7 +54,7 @@ export const platform = fc
   )
   .map((parts) => parts.filter((part) => part !== undefined).join("/"))
 
-/** Any text: half surrogates, controls and long runs included. */
+/** Any text, lone surrogates, control characters and long runs included. */
 export const anyText = fc.oneof(
   fc.string({ unit: "binary", maxLength: 600 }),
   fc

@@ -4,9 +4,9 @@ import { BlobStore } from "@registry-packages-proxy/digest-cache/BlobStore"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Layer, Option, Schema, type Scope } from "effect"
-import { TestPackage } from "../digest-cache/DigestCacheSource.ts"
+import { TestPackage } from "../digest-cache/TestPackage.ts"
 
-/** The room a store under test has if it has a cap, in bytes. */
+/** Cap in bytes of a store under test that has one. */
 export const cap = 4 * 1024 * 1024
 
 export type StoreLayer = Layer.Layer<BlobStore, unknown>
@@ -28,7 +28,7 @@ const one = (seed: number, options: { readonly size?: number; readonly viaIndex?
 const reserved = (wanted: TestPackage) =>
   Effect.flatMap(BlobStore, (store) => Effect.map(store.reserve(wanted.size), Option.getOrThrow))
 
-/** Writes a package, in pieces, and commits it under its name. */
+/** Writes a package in pieces and commits it under its name. */
 const put = (wanted: TestPackage, name = nameOf(wanted)) =>
   Effect.gen(function* () {
     const writer = yield* reserved(wanted)
@@ -47,7 +47,7 @@ const opened = (wanted: TestPackage) =>
     return Option.getOrThrow(yield* store.open(blob))
   })
 
-/** All bytes from a position on, read in pieces. */
+/** Reads all bytes from `start` on, in pieces. */
 const read = (blob: BlobReader, start = 0, piece = 70_001) =>
   Effect.gen(function* () {
     const parts: Array<Buffer> = []
@@ -68,7 +68,7 @@ const assertWhole = (wanted: TestPackage, blob: OpenBlob) =>
     assert.isTrue(yield* blob.unchanged)
   })
 
-/** Reads what was open before it was taken away: its bytes, or an error, and never other bytes. */
+/** A reader that was open when its blob was removed gives the blob's bytes or an error, never other bytes. */
 const assertRightOrFailed = (wanted: TestPackage, blob: BlobReader) =>
   read(blob).pipe(
     Effect.map((bytes) => assert.isTrue(bytes.equals(wanted.bytes))),
@@ -81,13 +81,13 @@ const testsOf =
     it.effect(name, () => Effect.provide(body(), store, { local: true }))
   }
 
-/** What every store keeps. */
+/** The contract of every BlobStore. */
 export const suite = (name: string, store: StoreLayer) =>
   describe(`BlobStore (${name})`, () => {
     const test = testsOf(store)
 
     for (const bytes of [0, 1, size]) {
-      test(`commit - what was written comes back, from every position (${bytes} bytes)`, () =>
+      test(`commit - the written bytes can be read from every position (${bytes} bytes)`, () =>
         Effect.gen(function* () {
           const wanted = one(1, { size: bytes })
           assert.isTrue(Option.isNone(yield* found(wanted)))
@@ -102,7 +102,7 @@ export const suite = (name: string, store: StoreLayer) =>
         }))
     }
 
-    test("reserve - what is written can be read before it is found", () =>
+    test("reserve - written bytes can be read before the blob can be found", () =>
       Effect.gen(function* () {
         const wanted = one(1)
         const writer = yield* reserved(wanted)
@@ -118,13 +118,13 @@ export const suite = (name: string, store: StoreLayer) =>
         assert.isTrue(Option.isNone(yield* found(wanted)))
         yield* writer.commit(nameOf(wanted))
         assert.isTrue(yield* writer.unchanged)
-        assert.isTrue((yield* read(writer)).equals(wanted.bytes), "also once it has its name")
+        assert.isTrue((yield* read(writer)).equals(wanted.bytes), "still readable after the commit")
         const blob = yield* opened(wanted)
-        assert.strictEqual(blob.version, version, "it is the version that was sealed")
+        assert.strictEqual(blob.version, version, "the version that was sealed")
         yield* assertWhole(wanted, blob)
       }))
 
-    test("reserve - what was not committed is never found", () =>
+    test("reserve - a blob that was not committed is never found", () =>
       Effect.gen(function* () {
         const store = yield* BlobStore
         for (const step of ["reserved", "written", "sealed"]) {
@@ -139,7 +139,7 @@ export const suite = (name: string, store: StoreLayer) =>
         }
       }))
 
-    test("open - a blob is one version however often it is opened", () =>
+    test("open - a blob has the same version each time it is opened", () =>
       Effect.gen(function* () {
         const [wanted, other] = [one(1), one(2)]
         yield* Effect.andThen(put(wanted), put(other))
@@ -148,7 +148,7 @@ export const suite = (name: string, store: StoreLayer) =>
         assert.notStrictEqual((yield* opened(other)).version, version)
       }))
 
-    test("find - an index's blob answers its platform, a manifest's every platform", () =>
+    test("find - a blob of an index is found for its platform alone, a manifest's for every platform", () =>
       Effect.gen(function* () {
         const store = yield* BlobStore
         for (const viaIndex of [true, false]) {
@@ -160,7 +160,7 @@ export const suite = (name: string, store: StoreLayer) =>
         }
       }))
 
-    test("commit - takes the place of the blob that its key had", () =>
+    test("commit - replaces the previous blob of its key", () =>
       Effect.gen(function* () {
         const store = yield* BlobStore
         const [before, after] = [one(1), one(2, { size: size + 1 })]
@@ -176,7 +176,7 @@ export const suite = (name: string, store: StoreLayer) =>
         assert.lengthOf(yield* store.list, 1)
       }))
 
-    test("commit - the same blob again is found", () =>
+    test("commit - a blob committed twice is found once", () =>
       Effect.gen(function* () {
         const wanted = one(1)
         yield* Effect.andThen(put(wanted), put(wanted))
@@ -184,7 +184,7 @@ export const suite = (name: string, store: StoreLayer) =>
         assert.lengthOf(yield* (yield* BlobStore).list, 1)
       }))
 
-    test("remove - nobody finds it any more, and it can be put again", () =>
+    test("remove - a removed blob is not found, and can be written again", () =>
       Effect.gen(function* () {
         const store = yield* BlobStore
         const wanted = one(1)
@@ -204,7 +204,7 @@ export const suite = (name: string, store: StoreLayer) =>
       }))
 
     it.effect.prop(
-      "list - names all blobs in the order of their last use, whatever came before",
+      "list - names all blobs in the order of their last use, after any sequence of operations",
       [
         Schema.Array(
           Schema.Struct({
@@ -250,27 +250,27 @@ export const suite = (name: string, store: StoreLayer) =>
     )
   })
 
-/** What a store keeps that has a cap of its own: `cap`. */
+/** The contract of a BlobStore that has a cap of its own: `cap`. */
 export const suiteCapped = (name: string, store: StoreLayer) =>
   describe(`BlobStore with a cap (${name})`, () => {
     const test = testsOf(store)
 
-    /** Room for two of these, and not for three. */
+    /** Two of these fit under the cap, three do not. */
     const large = 1_500_000
 
     const isFound = (wanted: TestPackage) => Effect.map(found(wanted), Option.isSome)
 
-    test("admits - what would have room if there was nothing else", () =>
+    test("admits - a blob that would fit into an empty store", () =>
       Effect.gen(function* () {
         const store = yield* BlobStore
         yield* put(one(1, { size: large }))
         assert.isTrue(store.admits(cap - 65_536))
         assert.isFalse(store.admits(cap))
         assert.isTrue(Option.isNone(yield* store.reserve(cap)))
-        assert.lengthOf(yield* store.list, 1, "nothing is evicted for what has no room")
+        assert.lengthOf(yield* store.list, 1, "nothing is evicted for a blob that cannot fit")
       }))
 
-    test("reserve - evicts what was used least recently, and no more", () =>
+    test("reserve - evicts the least recently used blobs, and no more than needed", () =>
       Effect.gen(function* () {
         const store = yield* BlobStore
         const [first, second, third] = [
@@ -284,7 +284,7 @@ export const suiteCapped = (name: string, store: StoreLayer) =>
         assert.deepStrictEqual(yield* Effect.forEach([first, second, third], isFound), [true, false, true])
       }))
 
-    test("reserve - evicts nothing that is open or being written, and nothing in vain", () =>
+    test("reserve - evicts no blob that is open or being written, and none where it would not help", () =>
       Effect.gen(function* () {
         const store = yield* BlobStore
         const [first, second, third] = [
@@ -297,28 +297,28 @@ export const suiteCapped = (name: string, store: StoreLayer) =>
           const reading = yield* opened(first)
           yield* put(second)
           assert.isTrue(Option.isNone(yield* store.reserve(2 * large)))
-          assert.isTrue(yield* isFound(second), "it would not have been enough")
+          assert.isTrue(yield* isFound(second), "evicting it would not have been enough")
           yield* put(third)
           assert.deepStrictEqual(yield* Effect.forEach([first, second], isFound), [true, false])
           yield* reserved(one(4, { size: large }))
           assert.isTrue(
             Option.isNone(yield* Effect.scoped(store.reserve(large))),
-            "all is open, or being written"
+            "all blobs are open or being written"
           )
           yield* assertWhole(first, reading)
         }).pipe(Effect.scoped)
         yield* put(one(5, { size: 2 * large }))
       }))
 
-    test("commit - what it replaces gives its space back", () =>
+    test("commit - the space of the replaced blob is freed", () =>
       Effect.gen(function* () {
         const wanted = one(1, { size: large })
         for (let times = 0; times < 5; times++) yield* put(wanted)
         yield* put(one(2, { size: large }))
-        assert.isTrue(yield* isFound(wanted), "there is room for both")
+        assert.isTrue(yield* isFound(wanted), "both fit")
       }))
 
-    test("reserve - space comes back once nobody writes or reads what is not kept", () =>
+    test("reserve - space of abandoned and removed blobs is freed once nobody writes or reads them", () =>
       Effect.gen(function* () {
         const store = yield* BlobStore
         const whole = one(1, { size: cap - 65_536 })
@@ -328,17 +328,20 @@ export const suiteCapped = (name: string, store: StoreLayer) =>
           yield* Effect.gen(function* () {
             yield* opened(whole)
             yield* store.remove(Option.getOrThrow(yield* found(whole)))
-            assert.isTrue(Option.isNone(yield* store.reserve(whole.size)), "it is still open")
+            assert.isTrue(Option.isNone(yield* store.reserve(whole.size)), "the removed blob is still open")
           }).pipe(Effect.scoped)
         }
         yield* put(whole)
       }))
   })
 
-/** What a store keeps that outlives the program: `place` makes a place, and stores over it one after the other. */
-export const suiteKept = <E>(name: string, place: Effect.Effect<StoreLayer, E, Scope.Scope>) =>
+/**
+ * The contract of a BlobStore that outlives the program. `place` makes a place and gives the layer of a store over it,
+ * which is built twice.
+ */
+export const suiteDurable = <E>(name: string, place: Effect.Effect<StoreLayer, E, Scope.Scope>) =>
   describe(`BlobStore after a restart (${name})`, () => {
-    it.effect("finds what was committed, by its key and as it was, and nothing else", () =>
+    it.effect("finds the committed blobs unchanged, and nothing else", () =>
       Effect.gen(function* () {
         const store = yield* place
         const packages = [one(1), one(2, { viaIndex: true }), one(3, { size: 0 })]

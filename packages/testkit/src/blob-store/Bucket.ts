@@ -1,19 +1,19 @@
 import { Effect, Option, Schema } from "effect"
 
-/** A bucket did not do what it was asked. */
+/** An operation on a bucket failed. */
 export class BucketError extends Schema.TaggedError<BucketError>()("BucketError", {
   code: Schema.Literals(["NoSuchKey", "PreconditionFailed"])
 }) {}
 
-/** What a bucket says of an object without its bytes. */
+/** An object's metadata, without its bytes. */
 export interface ObjectHead {
   readonly key: string
-  /** Another one with each `put`. */
+  /** Changes with each `put`. */
   readonly etag: string
   readonly size: number
 }
 
-/** Objects by key, as an S3-like service keeps them. */
+/** Objects by key in memory, as an S3-like service keeps them. */
 export class Bucket {
   readonly #objects = new Map<string, ObjectHead & { readonly bytes: Uint8Array }>()
   #puts = 0
@@ -31,7 +31,7 @@ export class Bucket {
     return Effect.sync(() => Option.fromUndefinedOr(this.#objects.get(key)))
   }
 
-  /** The bytes from `start` to `end` (exclusive) or the object's end, of the object that has this etag (If-Match). */
+  /** The bytes from `start` to `end` (exclusive, or the object's end) if the object has this etag (If-Match). */
   get(key: string, etag: string, start: number, end: number): Effect.Effect<Uint8Array, BucketError> {
     return Effect.suspend(() => {
       const object = this.#objects.get(key)

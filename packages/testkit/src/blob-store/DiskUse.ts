@@ -2,7 +2,7 @@ import { fstatSync, lstatSync, readdirSync, readlinkSync } from "node:fs"
 
 const rounded = (size: number): number => Math.ceil(size / 4096) * 4096
 
-/** Answers nothing where a file went away while it was looked at. */
+/** Undefined if the file was removed meanwhile. */
 const ifThere = <A>(look: () => A): A | undefined => {
   try {
     return look()
@@ -21,11 +21,11 @@ const below = (path: string): number => {
 /** A file below a directory that this process holds open. */
 export interface OpenFile {
   readonly fd: number
-  /** As the kernel names it: a deleted file's ends in ` (deleted)`. */
+  /** The kernel's name for it: that of a deleted file ends in ` (deleted)`. */
   readonly target: string
 }
 
-/** The files below a directory this process holds open, deleted ones included. */
+/** The files below a directory that this process holds open, deleted ones included. */
 export const openFiles = (directory: string): ReadonlyArray<OpenFile> =>
   readdirSync("/proc/self/fd").flatMap((fd) => {
     const target = ifThere(() => readlinkSync(`/proc/self/fd/${fd}`))
@@ -33,8 +33,8 @@ export const openFiles = (directory: string): ReadonlyArray<OpenFile> =>
   })
 
 /**
- * The bytes a directory takes, in whole 4 KiB blocks: what it lists, and what this process holds open of what was
- * deleted, unless told that there is none. Knows nothing of the cache's own reckoning.
+ * The bytes a directory takes on disk, in whole 4 KiB blocks: its files, and the deleted ones that this process still
+ * holds open (leave those out with `deleted: false`). Computed from the file system alone, not from the cache's counts.
  */
 export const diskUse = (directory: string, options: { readonly deleted?: boolean } = {}): number => {
   if (options.deleted === false) return below(directory)

@@ -14,28 +14,28 @@ export type StoreOperation =
   | "unchanged"
   | "list"
 
-/** Fails an operation, from the nth call on (1 unless told), so many times (for good unless told). */
+/** Fails an operation from the nth call on (default 1), this many times (default: for good). */
 export interface StoreFault {
   readonly operation: StoreOperation
   readonly from?: number
   readonly times?: number
 }
 
-/** The faults of a store, to be changed while it is used. */
+/** Sets the faults of a store while it is in use. */
 export class StoreFaults extends Context.Service<
   StoreFaults,
   {
-    /** Replaces all faults; calls are counted from here. */
+    /** Replaces all faults and restarts the counts of calls. */
     readonly set: (...faults: ReadonlyArray<StoreFault>) => Effect.Effect<void>
-    /** How often a fault came true since `set`. */
-    readonly struck: Effect.Effect<number>
+    /** Number of failures caused since `set`. */
+    readonly injected: Effect.Effect<number>
   }
 >()("@registry-packages-proxy/testkit/blob-store/FaultyBlobStore") {}
 
 const make = Effect.gen(function* () {
   const store = yield* BlobStore
   let active: ReadonlyArray<{ readonly fault: StoreFault; calls: number }> = []
-  let struck = 0
+  let injected = 0
 
   const around = <A, R>(
     operation: StoreOperation,
@@ -47,8 +47,8 @@ const make = Effect.gen(function* () {
         if (entry.fault.operation !== operation) continue
         entry.calls++
         if (entry.calls < from || entry.calls >= from + times) continue
-        struck++
-        return Effect.fail(new BlobStoreError({ cause: `${operation} fails because a test says so` }))
+        injected++
+        return Effect.fail(new BlobStoreError({ cause: `${operation} fails: fault injected by a test` }))
       }
       return effect
     })
@@ -82,12 +82,12 @@ const make = Effect.gen(function* () {
     set: (...faults) =>
       Effect.sync(() => {
         active = faults.map((fault) => ({ fault, calls: 0 }))
-        struck = 0
+        injected = 0
       }),
-    struck: Effect.sync(() => struck)
+    injected: Effect.sync(() => injected)
   })
   return Context.make(BlobStore, faulty).pipe(Context.add(StoreFaults, faults))
 })
 
-/** The store given, without faults until a test sets some. */
+/** Wraps the given store; it works normally until a test sets faults. */
 export const layer: Layer.Layer<BlobStore | StoreFaults, never, BlobStore> = Layer.effectContext(make)

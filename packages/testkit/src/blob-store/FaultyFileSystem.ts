@@ -2,7 +2,7 @@ import { InodeChanges } from "@registry-packages-proxy/digest-cache/InodeChanges
 import { Context, Effect, FileSystem, Layer } from "effect"
 import { type PlatformError, systemError, type SystemErrorTag } from "effect/PlatformError"
 
-/** What is done to a file system, as far as a cache does it. */
+/** The file operations that a fault can hit. */
 export type FileOperation =
   | "open"
   | "read"
@@ -15,30 +15,30 @@ export type FileOperation =
   | "utimes"
   | "chmod"
 
-/** Fails an operation: from the nth call on a matching path (1 unless told), so many times (for good unless told). */
+/** Fails an operation from the nth call on a matching path on (default 1), this many times (default: for good). */
 export interface FileFault {
   readonly operation: FileOperation
   readonly reason: SystemErrorTag
-  /** The system's own word for it, as `ENOSPC`. */
+  /** The system's error code, such as `ENOSPC`. */
   readonly code?: string
-  /** How many bytes a write that fails has written by then; none unless told. */
+  /** Bytes that a failing write has written before it fails; default 0. */
   readonly written?: number
   readonly from?: number
   readonly times?: number
-  /** Only paths that contain this. */
+  /** Hits only paths that contain this. */
   readonly path?: string
 }
 
-/** Sees every call: before it is done, to fail it, and after. */
+/** Called around every file operation; `before` can fail it. */
 export interface Interceptor {
-  /** `bytes` is how many are to be written. */
+  /** `bytes` is the number of bytes to be written. */
   readonly before: (
     operation: FileOperation,
     path: string,
     bytes: number
   ) => Effect.Effect<void, PlatformError>
   readonly after: (operation: FileOperation, path: string) => Effect.Effect<void>
-  /** How many bytes a write that `before` has just failed writes all the same; none unless told. */
+  /** Bytes that a write failed by `before` writes all the same; default 0. */
   readonly written?: () => number
 }
 
@@ -80,7 +80,7 @@ type Around = <A, R>(
 const aroundOf =
   (interceptor: Interceptor): Around =>
   (operation, path, effect, bytes = 0) =>
-    // Whoever is told of what comes after was told of what comes before.
+    // Uninterruptible, so that every `before` is followed by its `after`.
     Effect.uninterruptibleMask((restore) =>
       interceptor
         .before(operation, path, bytes)
@@ -90,7 +90,7 @@ const aroundOf =
         )
     )
 
-/** A file system whose calls are seen by `interceptor`. */
+/** A file system whose operations pass through `interceptor`. */
 export const intercept = (fs: FileSystem.FileSystem, interceptor: Interceptor): FileSystem.FileSystem => {
   const around = aroundOf(interceptor)
   return {
@@ -110,20 +110,20 @@ export const intercept = (fs: FileSystem.FileSystem, interceptor: Interceptor): 
   }
 }
 
-/** Change times whose look-ups are seen by `interceptor`, as "stat". */
+/** InodeChanges whose look-ups pass through `interceptor`, as "stat". */
 export const interceptInodeChanges =
   (inodeChanges: typeof InodeChanges.Service, interceptor: Interceptor): typeof InodeChanges.Service =>
   (path) =>
     aroundOf(interceptor)("stat", path, inodeChanges(path))
 
-/** The faults of a file system, to be changed while it is used. */
+/** Sets the faults of a file system while it is in use. */
 export class FileFaults extends Context.Service<
   FileFaults,
   {
-    /** Replaces all faults; calls are counted from here. */
+    /** Replaces all faults and restarts the counts of calls. */
     readonly set: (...faults: ReadonlyArray<FileFault>) => Effect.Effect<void>
-    /** How often a fault came true since `set`. */
-    readonly struck: Effect.Effect<number>
+    /** Number of failures caused since `set`. */
+    readonly injected: Effect.Effect<number>
   }
 >()("@registry-packages-proxy/testkit/FaultyFileSystem") {}
 
@@ -131,7 +131,7 @@ const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const inodeChanges = yield* InodeChanges
   let active: ReadonlyArray<{ readonly fault: FileFault; calls: number }> = []
-  let struck = 0
+  let injected = 0
   let written = 0
   const interceptor: Interceptor = {
     before: (operation, path) =>
@@ -141,7 +141,7 @@ const make = Effect.gen(function* () {
           if (entry.fault.operation !== operation || !path.includes(part)) continue
           entry.calls++
           if (entry.calls < from || entry.calls >= from + times) continue
-          struck++
+          injected++
           written = entry.fault.written ?? 0
           return Effect.fail(
             systemError({
@@ -162,9 +162,9 @@ const make = Effect.gen(function* () {
     set: (...faults) =>
       Effect.sync(() => {
         active = faults.map((fault) => ({ fault, calls: 0 }))
-        struck = 0
+        injected = 0
       }),
-    struck: Effect.sync(() => struck)
+    injected: Effect.sync(() => injected)
   })
   return Context.make(FileSystem.FileSystem, intercept(fs, interceptor)).pipe(
     Context.add(InodeChanges, interceptInodeChanges(inodeChanges, interceptor)),
@@ -172,6 +172,6 @@ const make = Effect.gen(function* () {
   )
 })
 
-/** The file system given, without faults until a test sets some. */
+/** Wraps the given file system; it works normally until a test sets faults. */
 export const layer: Layer.Layer<FileSystem.FileSystem | FileFaults, never, FileSystem.FileSystem> =
   Layer.effectContext(make)

@@ -20,8 +20,8 @@ interface StoredObject extends StoredBlob {
 const orStoreError = Effect.mapError((cause: unknown) => new BlobStoreError({ cause }))
 
 /**
- * `BlobStore` over an S3-like bucket, as an example. What is being written is in a local file, which is put once it is
- * whole; evicting is left to the bucket's lifecycle rules. Only this program writes to the bucket.
+ * An example of a BlobStore over an S3-like bucket. Bytes being written go to a local file, which is uploaded at the
+ * commit. The bucket's lifecycle rules evict. Only this program may write to the bucket.
  */
 const make = Effect.fnUntraced(function* (bucket: Bucket, maxSize: number) {
   const fs = yield* FileSystem.FileSystem
@@ -42,7 +42,7 @@ const make = Effect.fnUntraced(function* (bucket: Bucket, maxSize: number) {
     const file = yield* fs.open(path, { flag: "r+" })
     const version: BlobVersion = {}
     return Option.some<BlobWriter>({
-      // Not interruptible: the system would still write into the buffer.
+      // Uninterruptible: the system would still write into the buffer after the fiber ended.
       read: (into, at) => Effect.uninterruptible(orStoreError(file.read(into, { position: BigInt(at) }))),
       unchanged: Effect.succeed(true),
       write: (bytes) => orStoreError(file.writeAll(bytes)),
@@ -85,7 +85,7 @@ const make = Effect.fnUntraced(function* (bucket: Bucket, maxSize: number) {
   })
 })
 
-/** Blobs of at most `maxSize` bytes in a bucket. */
+/** A store of blobs of at most `maxSize` bytes each, in a bucket. */
 export const layer = (
   bucket: Bucket,
   { maxSize }: { readonly maxSize: number }

@@ -15,24 +15,24 @@ import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySou
 import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Effect, Layer, Option } from "effect"
 
-/** A source, with the credentials of paths below its repository: the longest that leads to a request's path counts. */
+/** A source with credentials of paths below its repository; the longest path that contains the request's applies. */
 export interface MockSource extends RegistrySource {
   readonly paths?: Readonly<Record<string, Credential>>
 }
 
-/** What the mock answers; everything that is left out is as in a program that knows all it can. */
+/** The contents and the status of the mock; default: all feeds are synced and up to date. */
 export interface MockOptions {
-  /** By repository (`host[:port]/name`); the cluster's own registry under the empty string. */
+  /** By repository (`host[:port]/name`); the cluster's own registry has the empty string. */
   readonly sources: Readonly<Record<string, MockSource>>
-  /** Why an object cannot be read, by repository. */
+  /** Objects that cannot be read, by repository. */
   readonly unreadable?: Readonly<Record<string, { readonly origin: string; readonly detail: string }>>
-  /** What is not known yet: nothing unless told. */
+  /** Feeds that have not delivered yet; default: none. */
   readonly waitingFor?: ReadonlyArray<Awaited>
   readonly upToDate?: boolean
   readonly lastSync?: number
 }
 
-/** A credential store that knows exactly `options`, and never changes. */
+/** A credential store that knows exactly `options` and never changes. */
 export const layer = (options: MockOptions): Layer.Layer<CredentialStore> =>
   Layer.succeed(CredentialStore, CredentialStore.of(make(options)))
 
@@ -67,7 +67,7 @@ const make = ({ lastSync = 0, sources, unreadable = {}, upToDate = true, waiting
   return { get, status: Effect.succeed(status) }
 }
 
-/** A source with only what a test cares for; anonymous over https, without a CA, unless told. */
+/** A source; default: https, anonymous, without a CA. */
 export const source = (
   options: Partial<Omit<RegistrySource, "host" | "base">> & { readonly host: string; readonly base?: string }
 ): RegistrySource => ({

@@ -2,19 +2,19 @@ import { kinds } from "@registry-packages-proxy/credential-store/kinds/Kinds"
 import * as Resource from "@registry-packages-proxy/kubernetes/Resource"
 import { Base64 } from "effect/encoding"
 
-/** A user's name and password for a registry host. */
+/** User name and password for a registry host. */
 export interface Login {
   readonly host: string
   readonly username: string
   readonly password: string
 }
 
-/** What stands under `auths` of a docker config.json: by registry, path included, what one entry holds. */
+/** The `auths` of a docker config.json: entries by registry, path included. */
 export type Auths = Readonly<Record<string, unknown>>
 
 /**
- * What a test says of a ModuleSource; `scheme`, `auths` and `dockerCfg` are taken as they are, so that they can be wrong.
- * Of `login`, `auths` and `dockerCfg` the last that is given counts.
+ * The fields of a ModuleSource. `scheme`, `auths` and `dockerCfg` are written unchecked, so that they can be wrong.
+ * Of `login`, `auths` and `dockerCfg` the last one given applies.
  */
 export interface ModuleSourceOptions {
   readonly name: string
@@ -27,7 +27,7 @@ export interface ModuleSourceOptions {
   readonly creationTimestamp?: string
 }
 
-/** What a test says of the cluster's registry Secret. */
+/** The fields of the cluster's registry Secret. */
 export interface RegistrySecretOptions {
   readonly address: string
   readonly path?: string
@@ -37,11 +37,10 @@ export interface RegistrySecretOptions {
   readonly auths?: Auths
 }
 
-/** A docker config.json's text with one login. */
+/** The text of a docker config.json with one login. */
 export const dockerConfig = ({ host, password, username }: Login): string =>
   JSON.stringify({ auths: { [host]: { auth: Base64.encode(`${username}:${password}`) } } })
 
-/** The docker config.json's text that a test asks for, if it asks for one. */
 const configOf = ({ auths, login }: { readonly auths?: Auths; readonly login?: Login }): string | undefined =>
   auths !== undefined ? JSON.stringify({ auths }) : login !== undefined ? dockerConfig(login) : undefined
 
@@ -55,7 +54,7 @@ const given = (values: Readonly<Record<string, string | undefined>>): Record<str
     Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]]))
   )
 
-/** A ModuleSource as the API server gives it out, with fields the program does not know. */
+/** A ModuleSource as the API server sends it, with fields that the program does not know. */
 export const moduleSource = (options: ModuleSourceOptions): Record<string, unknown> => ({
   apiVersion: "deckhouse.io/v1alpha1",
   kind: "ModuleSource",
@@ -75,7 +74,7 @@ export const moduleSource = (options: ModuleSourceOptions): Record<string, unkno
   status: { modulesCount: 3 }
 })
 
-/** The Secret `d8-system/deckhouse-registry` as the API server gives it out. */
+/** The Secret `d8-system/deckhouse-registry` as the API server sends it. */
 export const registrySecret = (options: RegistrySecretOptions): Record<string, unknown> => {
   const values = given({
     address: options.address,
@@ -94,7 +93,7 @@ export const registrySecret = (options: RegistrySecretOptions): Record<string, u
   }
 }
 
-/** Many objects in one, as `kubectl get -o yaml` prints them. */
+/** Many objects in one List, as `kubectl get -o yaml` prints them. */
 export const list = (items: ReadonlyArray<unknown>): Record<string, unknown> => ({
   apiVersion: "v1",
   kind: "List",

@@ -8,15 +8,15 @@ import { Effect, type Layer, Option, Redacted } from "effect"
 import { type MockSource, source } from "./CredentialStoreMock.ts"
 import { moduleSource, registrySecret } from "./CredentialStoreObjects.ts"
 
-/** What a store is to know: as Kubernetes objects, and as what has to come of them. */
+/** The contents of a store under test: as Kubernetes objects, and as the sources that must result. */
 export interface Fixture {
   readonly objects: ReadonlyArray<unknown>
-  /** By repository; the cluster's own registry under the empty string. */
+  /** By repository; the cluster's own registry has the empty string. */
   readonly sources: Readonly<Record<string, MockSource>>
   readonly unreadable: Readonly<Record<string, { readonly origin: string; readonly detail: string }>>
   /**
-   * `synced`: all feeds delivered and are in touch. `waiting`: another feed, named `another feed`, has not delivered
-   * yet (a file's name is its own). `outOfTouch`: all delivered, but one is out of touch now.
+   * `synced`: all feeds delivered and are up to date. `waiting`: a feed has not delivered yet; its name is
+   * `another feed`, or a file's name. `outOfTouch`: all delivered, but one has lost its connection.
    */
   readonly state: "synced" | "waiting" | "outOfTouch"
 }
@@ -109,16 +109,13 @@ const revealed = (value: RegistrySource) => ({
 
 const unknown = "unknown.example.com/modules"
 
-/**
- * What every credential store keeps, the mock included. `make` gives a store that knows a fixture, already in its
- * state when the layer is built.
- */
+/** The contract of every CredentialStore. `make` gives a store that is in the fixture's state when it is built. */
 export const suite = (name: string, make: (fixture: Fixture) => Layer.Layer<CredentialStore, unknown>) =>
   describe(`CredentialStore (${name})`, () => {
     for (const state of ["synced", "waiting", "outOfTouch"] as const) {
       layer(make({ ...known, state }))(state, (it) => {
         it.effect(
-          "get - answers every known repository with its source",
+          "get - gives the source of every known repository",
           Effect.fn(function* () {
             const store = yield* CredentialStore
             for (const [repository, { paths: _, ...expected }] of Object.entries(known.sources)) {
@@ -131,7 +128,7 @@ export const suite = (name: string, make: (fixture: Fixture) => Layer.Layer<Cred
         )
 
         it.effect(
-          "get - answers the credential of the longest path that leads to the one asked for",
+          "get - gives the credential of the longest path that contains the requested one",
           Effect.fn(function* () {
             const store = yield* CredentialStore
             const userOf = Effect.fnUntraced(function* (path: string) {
@@ -149,7 +146,7 @@ export const suite = (name: string, make: (fixture: Fixture) => Layer.Layer<Cred
         )
 
         it.effect(
-          "get - names the object that cannot be read, and shows none of it",
+          "get - names the object that cannot be read, and reveals nothing of it",
           Effect.fn(function* () {
             const reason = yield* reasonOf("broken.example.com/modules")
             assert.strictEqual(reason._tag, "Unreadable")
@@ -158,7 +155,7 @@ export const suite = (name: string, make: (fixture: Fixture) => Layer.Layer<Cred
         )
 
         it.effect(
-          "get - tells why a repository is not known",
+          "get - fails with the reason why a repository is not known",
           Effect.fn(function* () {
             const reason = yield* reasonOf(unknown)
             if (state === "waiting") {
@@ -175,7 +172,7 @@ export const suite = (name: string, make: (fixture: Fixture) => Layer.Layer<Cred
         )
 
         it.effect(
-          "status - agrees with what get answers",
+          "status - agrees with the results of get",
           Effect.fn(function* () {
             const status = yield* Effect.flatMap(CredentialStore, (store) => store.status)
             assert.deepInclude(status, {
@@ -188,7 +185,7 @@ export const suite = (name: string, make: (fixture: Fixture) => Layer.Layer<Cred
         )
 
         it.effect(
-          "nothing printed of it holds the password",
+          "no printed value contains the password",
           Effect.fn(function* () {
             const store = yield* CredentialStore
             const printed = JSON.stringify([
@@ -207,7 +204,7 @@ export const suite = (name: string, make: (fixture: Fixture) => Layer.Layer<Cred
 
     layer(make({ objects: [], sources: {}, unreadable: {}, state: "synced" }))("without objects", (it) => {
       it.effect(
-        "get - does not know the cluster's own registry",
+        "get - fails for the cluster's own registry with UnknownRepository",
         Effect.fn(function* () {
           assert.deepInclude(yield* reasonOf(""), { _tag: "UnknownRepository", upToDate: true })
         })

@@ -5,19 +5,19 @@ import {
 } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { assert, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, type Layer, Option, type Scope } from "effect"
-import { readAll, TestPackage } from "./DigestCacheSource.ts"
+import { readAll, TestPackage } from "./TestPackage.ts"
 import { settle } from "../machine/VirtualTime.ts"
 
 export type CacheLayer = Layer.Layer<DigestCache, unknown>
 
-/** Each test has a cache of its own. */
+/** Defines tests that each have a cache of their own. */
 export const withCache =
   (cache: CacheLayer) =>
   <E>(name: string, body: () => Effect.Effect<void, E, DigestCache | Scope.Scope>): void => {
     it.effect(name, () => Effect.provide(body(), cache, { local: true }))
   }
 
-/** The bytes of an opened package from `start` to `end`. */
+/** Reads the bytes of an opened package from `start` to `end`. */
 export const read = <E>(opened: OpenPackage<E>, start = 0, end = opened.descriptor.size) => {
   const body = opened.body(start, end)
   return body._tag === "Bytes" ? Effect.succeed(Buffer.from(body.bytes)) : readAll(body.reader)
@@ -31,11 +31,11 @@ export const get = (wanted: TestPackage, identity?: string) =>
     return { result: opened.result, right: (yield* read(opened)).equals(wanted.bytes) }
   }).pipe(Effect.scoped)
 
-/** What opening a package would come to, where the cache knows that without asking anyone. */
+/** The status of a package if the cache knows it without calling a source. */
 export const peek = (key: PackageKey) =>
   DigestCache.use((cache) => Effect.option(cache.peek(key, Effect.fail("nobody is asked"))))
 
-/** What opening a package of this size would come to that the cache does not know. */
+/** The result that opening an unknown package of this size would have. */
 export const admission = (size: number) => {
   const { descriptor, key } = new TestPackage({ size: 0, seed: 999_999 })
   return Effect.map(
@@ -44,26 +44,26 @@ export const admission = (size: number) => {
   )
 }
 
-/** Waits until a package's fill is over: it is in the cache under its name, or is not going to be. */
+/** Waits until a package's pull is over: it is stored under its name, or has been discarded. */
 export const settled = (wanted: TestPackage) =>
   Effect.gen(function* () {
     yield* peek(wanted.key).pipe(
       Effect.tap(() => Effect.yieldNow),
       Effect.repeat({ until: (status) => Option.getOrUndefined(status)?.result !== "collapsed" })
     )
-    // One that has proved right is a hit before it has its name.
+    // A verified package is a hit before it has its name.
     yield* settle
   })
 
-/** Waits until none of a package's blob streams is open. */
+/** Waits until no blob stream of a package is open. */
 export const closed = (wanted: TestPackage) =>
-  Effect.sync(() => wanted.streams).pipe(
+  Effect.sync(() => wanted.openStreams).pipe(
     Effect.tap(() => Effect.yieldNow),
     Effect.repeat({ until: (streams) => streams === 0 })
   )
 
-/** Reads a package in the background; `at(count)` returns once it has so many bytes. */
-export const follow = (
+/** Reads a package in the background; `at(count)` waits until `count` bytes are received. */
+export const readInBackground = (
   wanted: TestPackage,
   options: { readonly start?: number; readonly end?: number } = {}
 ) =>
@@ -71,9 +71,9 @@ export const follow = (
     const opened = yield* (yield* DigestCache).open(wanted.key, wanted.source())
     const body = opened.body(options.start ?? 0, options.end ?? wanted.size)
     const waits: Array<{ readonly count: number; readonly reached: Deferred.Deferred<void> }> = []
-    let had = 0
+    let received = 0
     const progress = (count: number): void => {
-      had = count
+      received = count
       for (const wait of waits) if (wait.count <= count) Deferred.doneUnsafe(wait.reached, Effect.void)
     }
     const fiber = yield* Effect.forkChild(
@@ -81,15 +81,15 @@ export const follow = (
     )
     const at = (count: number) =>
       Effect.suspend(() => {
-        if (had >= count) return Effect.void
+        if (received >= count) return Effect.void
         const reached = Deferred.makeUnsafe<void>()
         waits.push({ count, reached })
         return Deferred.await(reached)
       })
-    return { result: opened.result, fiber, at, had: () => had }
+    return { result: opened.result, fiber, at, received: () => received }
   })
 
-/** Asserts that a body broke as a wrong blob's must. */
+/** Asserts that a body failed because the blob was wrong. */
 export const assertMismatch = (exit: Exit.Exit<unknown, { readonly _tag: string }>): void => {
   assert.isTrue(Exit.isFailure(exit), "a wrong body must not end cleanly")
   const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined

@@ -1,105 +1,112 @@
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { assert, describe } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { assertMismatch, type CacheLayer, follow, get, settled, withCache } from "./DigestCacheClient.ts"
-import { TestPackage } from "./DigestCacheSource.ts"
+import {
+  assertMismatch,
+  type CacheLayer,
+  readInBackground,
+  get,
+  settled,
+  withCache
+} from "./DigestCacheClient.ts"
+import { TestPackage } from "./TestPackage.ts"
 import { cap } from "./DigestCacheSuite.ts"
 
-/** The most that a reader may be behind a blob that is all there but not yet verified, in bytes. */
-const heldBack = 64 * 1024
+/** Bytes of the tail that a reader does not receive before the whole blob is verified. */
+const tailBytes = 64 * 1024
 const size = 1_000_003
 
 const corrupt = (wanted: TestPackage, at: number): void => {
-  wanted.given = Buffer.from(wanted.bytes)
-  wanted.given.writeUInt8(wanted.given.readUInt8(at) ^ 1, at)
+  wanted.served = Buffer.from(wanted.bytes)
+  wanted.served.writeUInt8(wanted.served.readUInt8(at) ^ 1, at)
 }
 
-/** What a cache keeps that hands large packages on while they come. */
+/** The contract of a cache that streams large packages while they are being pulled. */
 export const suiteStreaming = (name: string, cache: CacheLayer) =>
   describe(`DigestCache, streaming (${name})`, () => {
     const test = withCache(cache)
 
-    test("read - gives what came before the rest is there", () =>
+    test("read - gives the first bytes before the rest has arrived", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size, seed: 1 })
         wanted.holdAt(400_000)
-        const reader = yield* follow(wanted)
+        const reader = yield* readInBackground(wanted)
         yield* reader.at(400_000)
-        assert.strictEqual(reader.had(), 400_000)
+        assert.strictEqual(reader.received(), 400_000)
         wanted.proceed()
         assert.isTrue((yield* Fiber.join(reader.fiber)).equals(wanted.bytes))
       }).pipe(Effect.scoped))
 
     for (const total of [size, cap]) {
-      test(`read - gives all but the last bytes until the whole is verified (${total} bytes)`, () =>
+      test(`read - holds the tail back until the whole is verified (${total} bytes)`, () =>
         Effect.gen(function* () {
           const wanted = new TestPackage({ size: total, seed: 2 })
           wanted.holdAt(total)
-          const reader = yield* follow(wanted)
-          yield* Effect.andThen(wanted.held, reader.at(total - heldBack))
-          assert.isBelow(reader.had(), total)
+          const reader = yield* readInBackground(wanted)
+          yield* Effect.andThen(wanted.held, reader.at(total - tailBytes))
+          assert.isBelow(reader.received(), total)
           assert.isUndefined(reader.fiber.pollUnsafe())
           wanted.proceed()
           assert.isTrue((yield* Fiber.join(reader.fiber)).equals(wanted.bytes))
         }).pipe(Effect.scoped))
 
       for (const at of [0, total >> 1, total - 1]) {
-        test(`read - breaks where a byte is wrong, and the next one asks anew (${at} of ${total} bytes)`, () =>
+        test(`read - fails if a byte is wrong, and the next reader pulls again (${at} of ${total} bytes)`, () =>
           Effect.gen(function* () {
             const wanted = new TestPackage({ size: total, seed: 3 })
             corrupt(wanted, at)
-            const reader = yield* follow(wanted)
+            const reader = yield* readInBackground(wanted)
             assertMismatch(yield* Fiber.await(reader.fiber))
-            assert.isBelow(reader.had(), total)
-            wanted.given = wanted.bytes
+            assert.isBelow(reader.received(), total)
+            wanted.served = wanted.bytes
             yield* settled(wanted)
             assert.isTrue((yield* get(wanted)).right)
-            assert.strictEqual(wanted.resolves, 2)
+            assert.strictEqual(wanted.resolveCalls, 2)
           }).pipe(Effect.scoped))
       }
 
       for (const given of [total - 1, total - 200_000, total + 1, total + 200_000]) {
-        test(`read - breaks where ${given} bytes come instead of ${total}`, () =>
+        test(`read - fails if ${given} bytes arrive instead of ${total}`, () =>
           Effect.gen(function* () {
             const wanted = new TestPackage({ size: total, seed: 4 })
-            wanted.given = Buffer.concat([wanted.bytes, wanted.bytes]).subarray(0, given)
-            const reader = yield* follow(wanted)
+            wanted.served = Buffer.concat([wanted.bytes, wanted.bytes]).subarray(0, given)
+            const reader = yield* readInBackground(wanted)
             assertMismatch(yield* Fiber.await(reader.fiber))
-            assert.isBelow(reader.had(), total)
+            assert.isBelow(reader.received(), total)
           }).pipe(Effect.scoped))
       }
     }
 
-    test("read - a range waits for the verdict on the whole, and breaks where the whole is wrong", () =>
+    test("read - the end of a range waits until the whole is verified, and fails if the whole is wrong", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size, seed: 5 })
         wanted.holdAt(size)
-        const right = yield* follow(wanted, { start: 100, end: 200_000 })
-        yield* Effect.andThen(wanted.held, right.at(200_000 - heldBack - 100))
-        assert.isBelow(right.had(), 200_000 - 100)
+        const right = yield* readInBackground(wanted, { start: 100, end: 200_000 })
+        yield* Effect.andThen(wanted.held, right.at(200_000 - tailBytes - 100))
+        assert.isBelow(right.received(), 200_000 - 100)
         wanted.proceed()
         assert.isTrue((yield* Fiber.join(right.fiber)).equals(wanted.bytes.subarray(100, 200_000)))
 
         const other = new TestPackage({ size, seed: 6 })
         corrupt(other, size - 1)
-        const wrong = yield* follow(other, { start: 100, end: 200_000 })
+        const wrong = yield* readInBackground(other, { start: 100, end: 200_000 })
         assertMismatch(yield* Fiber.await(wrong.fiber))
-        assert.isBelow(wrong.had(), 200_000 - 100)
+        assert.isBelow(wrong.received(), 200_000 - 100)
       }).pipe(Effect.scoped))
 
-    test("read - readers of one fill go at their own pace, late ones from the start", () =>
+    test("read - readers of one pull read at their own pace, late ones from the start", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size, seed: 7 })
         wanted.holdAt(300_000)
-        const first = yield* follow(wanted)
+        const first = yield* readInBackground(wanted)
         const opened = yield* (yield* DigestCache).open(wanted.key, wanted.source())
         const body = opened.body(0, size)
-        if (body._tag !== "Reader") return assert.fail("a large package is to be read")
+        if (body._tag !== "Reader") return assert.fail("a large package must have a reader")
         const idle = body.reader
         yield* first.at(300_000)
         wanted.holdAt(700_000)
-        const second = yield* follow(wanted)
-        const third = yield* follow(wanted, { start: 650_000 })
+        const second = yield* readInBackground(wanted)
+        const third = yield* readInBackground(wanted, { start: 650_000 })
         assert.deepStrictEqual(
           [first.result, opened.result, second.result],
           ["miss", "collapsed", "collapsed"]
@@ -111,7 +118,7 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
         }
         assert.isTrue((yield* Fiber.join(third.fiber)).equals(wanted.bytes.subarray(650_000)))
         yield* settled(wanted)
-        // It has read nothing yet, and all of it is there still.
+        // This reader has read nothing yet, and all bytes are still available.
         const into = Buffer.alloc(size)
         let count = 0
         while (count < size) count += yield* idle.read(into.subarray(count))
@@ -120,11 +127,11 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
         assert.deepStrictEqual(wanted.offsets, [0])
       }).pipe(Effect.scoped))
 
-    test("read - every reader fails where the source fails midway, and the next one asks anew", () =>
+    test("read - every reader fails if the source fails midway, and the next one pulls again", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size, seed: 8 })
         wanted.holdAt(500_000)
-        const readers = [yield* follow(wanted), yield* follow(wanted)]
+        const readers = [yield* readInBackground(wanted), yield* readInBackground(wanted)]
         yield* wanted.held
         wanted.failAt = 500_000
         wanted.proceed()

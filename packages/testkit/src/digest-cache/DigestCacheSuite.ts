@@ -11,29 +11,29 @@ import {
   settled,
   withCache
 } from "./DigestCacheClient.ts"
-import { TestPackage } from "./DigestCacheSource.ts"
+import { TestPackage } from "./TestPackage.ts"
 
-/** The room a cache under test has for packages and what comes with them, in bytes. */
+/** Cap in bytes of a cache under test, packages and their overhead included. */
 export const cap = 4 * 1024 * 1024
 
 const large = 1_000_003
 const small = 20_011
 
-/** What every cache keeps, the mock included. */
+/** The contract of every DigestCache. */
 export const suite = (name: string, cache: CacheLayer) =>
   describe(`DigestCache (${name})`, () => {
     const test = withCache(cache)
 
-    test("open - a package comes from its source once, then from the cache", () =>
+    test("open - a package is pulled from its source once, then served from the cache", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: large, seed: 1 })
         assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
         yield* settled(wanted)
         assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
-        assert.deepStrictEqual([wanted.resolves, wanted.offsets], [1, [0]])
+        assert.deepStrictEqual([wanted.resolveCalls, wanted.offsets], [1, [0]])
       }))
 
-    test("open - a small package comes from memory the second time", () =>
+    test("open - a small package is served from memory the second time", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: small, seed: 1 })
         assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
@@ -41,7 +41,7 @@ export const suite = (name: string, cache: CacheLayer) =>
         assert.deepStrictEqual(yield* get(wanted), { result: "memory", right: true })
       }))
 
-    test("inMemory - gives nothing but what open would give from memory", () =>
+    test("inMemory - gives only what open would give from memory", () =>
       Effect.gen(function* () {
         const cache = yield* DigestCache
         for (const size of [0, small, large]) {
@@ -56,11 +56,11 @@ export const suite = (name: string, cache: CacheLayer) =>
             const opened = yield* cache.open(wanted.key, wanted.source())
             assert.deepStrictEqual(resident.descriptor, opened.descriptor)
           }
-          assert.strictEqual(wanted.resolves, 1)
+          assert.strictEqual(wanted.resolveCalls, 1)
         }
       }).pipe(Effect.scoped))
 
-    test("open - an empty package is a package", () =>
+    test("open - an empty package is served like any other", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: 0, seed: 1 })
         assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
@@ -68,7 +68,7 @@ export const suite = (name: string, cache: CacheLayer) =>
         assert.deepStrictEqual(yield* get(wanted), { result: "memory", right: true })
       }))
 
-    test("open - every range has its own bytes, also while the package comes", () =>
+    test("open - every range gives its bytes, even while the package is being pulled", () =>
       Effect.gen(function* () {
         for (const size of [small, large]) {
           const wanted = new TestPackage({ size, seed: 2 })
@@ -96,7 +96,7 @@ export const suite = (name: string, cache: CacheLayer) =>
         }
       }).pipe(Effect.scoped))
 
-    test("open - an answer that came by an index belongs to its platform, another to all", () =>
+    test("open - a package resolved through an index is cached for its platform, another for all platforms", () =>
       Effect.gen(function* () {
         for (const viaIndex of [true, false]) {
           const wanted = new TestPackage({
@@ -115,7 +115,7 @@ export const suite = (name: string, cache: CacheLayer) =>
       }))
 
     for (const size of [small, large]) {
-      test(`open - a hundred at once ask the source once (${size} bytes)`, () =>
+      test(`open - a hundred concurrent readers cause one pull (${size} bytes)`, () =>
         Effect.gen(function* () {
           const wanted = new TestPackage({ size, seed: 3 })
           wanted.holdAt(0)
@@ -134,12 +134,12 @@ export const suite = (name: string, cache: CacheLayer) =>
             results.filter(({ result }) => result === "collapsed"),
             99
           )
-          assert.deepStrictEqual([wanted.resolves, wanted.offsets], [1, [0]])
+          assert.deepStrictEqual([wanted.resolveCalls, wanted.offsets], [1, [0]])
         }))
     }
 
     for (const held of [-1, 0, 500_000, large]) {
-      test(`open - who leaves does not stop what it began (leaving before byte ${held})`, () =>
+      test(`open - a reader that leaves does not stop the pull it started (before byte ${held})`, () =>
         Effect.gen(function* () {
           const wanted = new TestPackage({ size: large, seed: 4 })
           wanted.holdAt(held)
@@ -148,12 +148,12 @@ export const suite = (name: string, cache: CacheLayer) =>
           yield* Fiber.interrupt(reader)
           wanted.proceed()
           assert.isTrue((yield* get(wanted)).right)
-          assert.deepStrictEqual([wanted.resolves, wanted.offsets], [1, [0]])
+          assert.deepStrictEqual([wanted.resolveCalls, wanted.offsets], [1, [0]])
         }))
     }
 
     for (const failAt of [-1, 0]) {
-      test(`open - who waits for the same source shares its failure (before byte ${failAt})`, () =>
+      test(`open - readers that wait for the same source share its failure (before byte ${failAt})`, () =>
         Effect.gen(function* () {
           const wanted = new TestPackage({ size: large, seed: 5 })
           wanted.holdAt(failAt)
@@ -174,11 +174,11 @@ export const suite = (name: string, cache: CacheLayer) =>
             identities,
             ["one", "two"].flatMap((identity) => Array.from({ length: 10 }, () => identity))
           )
-          assert.strictEqual(wanted.resolves, 2, "one attempt for each source")
+          assert.strictEqual(wanted.resolveCalls, 2, "one attempt for each source")
         }))
     }
 
-    test("open - a failure is not kept", () =>
+    test("open - a failure is not cached", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: large, seed: 6 })
         wanted.failAt = -1
@@ -187,21 +187,21 @@ export const suite = (name: string, cache: CacheLayer) =>
         assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
       }))
 
-    test("open - a small package with a wrong byte, or too few or too many, is an error before its body", () =>
+    test("open - a small package with wrong, missing or extra bytes fails before its body", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: small, seed: 7 })
         const wrong = Buffer.from(wanted.bytes)
         wrong.writeUInt8(wrong.readUInt8(100) ^ 1, 100)
         for (const given of [wrong, wanted.bytes.subarray(1), Buffer.concat([wanted.bytes, Buffer.of(1)])]) {
-          wanted.given = given
+          wanted.served = given
           const error = yield* Effect.flip(get(wanted))
           assert.strictEqual(error._tag === "BodyError" ? error.reason._tag : error._tag, "DigestMismatch")
         }
-        wanted.given = wanted.bytes
+        wanted.served = wanted.bytes
         assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
       }))
 
-    test("open - what the cache has no room for passes by it, whole, each time anew", () =>
+    test("open - a package that does not fit bypasses the cache, whole, each time", () =>
       Effect.gen(function* () {
         const cache = yield* DigestCache
         const wanted = new TestPackage({ size: cap, seed: 8 })
@@ -216,7 +216,7 @@ export const suite = (name: string, cache: CacheLayer) =>
         assert.isTrue(Option.isNone(yield* peek(wanted.key)))
       }).pipe(Effect.scoped))
 
-    test("peek - tells what would be had, and asks nobody", () =>
+    test("peek - gives the result that open would have, without calling the source", () =>
       Effect.gen(function* () {
         for (const size of [small, large]) {
           const wanted = new TestPackage({ size, seed: 9 })
@@ -231,11 +231,11 @@ export const suite = (name: string, cache: CacheLayer) =>
           yield* Fiber.join(reader)
           yield* settled(wanted)
           assert.strictEqual(yield* peeked, size === small ? "memory" : "hit")
-          assert.strictEqual(wanted.resolves, 1)
+          assert.strictEqual(wanted.resolveCalls, 1)
         }
       }))
 
-    test("drain - what nobody reads stops, what is read goes on, and nothing new is kept", () =>
+    test("drain - pulls without a reader stop, others continue, and new packages bypass the cache", () =>
       Effect.gen(function* () {
         const cache = yield* DigestCache
         const unread = new TestPackage({ size: large, seed: 10 })
@@ -243,10 +243,10 @@ export const suite = (name: string, cache: CacheLayer) =>
         const late = new TestPackage({ size: large, seed: 12 })
         unread.holdAt(0)
         wanted.holdAt(0)
-        const leaver = yield* Effect.forkChild(get(unread))
+        const abandoned = yield* Effect.forkChild(get(unread))
         const reader = yield* Effect.forkChild(get(wanted))
         yield* Effect.andThen(unread.held, wanted.held)
-        yield* Fiber.interrupt(leaver)
+        yield* Fiber.interrupt(abandoned)
         yield* cache.drain ?? Effect.void
         yield* closed(unread)
         assert.isTrue(Option.isNone(yield* peek(unread.key)))
@@ -256,14 +256,14 @@ export const suite = (name: string, cache: CacheLayer) =>
         assert.isTrue((yield* Fiber.join(reader)).right)
       }))
 
-    test("drain - a fill stops when its last reader leaves", () =>
+    test("drain - a pull stops when its last reader leaves", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size: large, seed: 13 })
         wanted.holdAt(0)
         const reader = yield* Effect.forkChild(get(wanted))
         yield* wanted.held
         yield* (yield* DigestCache).drain ?? Effect.void
-        assert.strictEqual(wanted.streams, 1)
+        assert.strictEqual(wanted.openStreams, 1)
         yield* Fiber.interrupt(reader)
         yield* closed(wanted)
       }))

@@ -7,7 +7,7 @@ interface Repository {
   readonly blobs: Map<string, RegistryBlob>
 }
 
-/** What the registry holds, by repository name. */
+/** The manifests and blobs of a registry, by repository name. */
 export class RegistryContent {
   readonly #repositories = new Map<string, Repository>()
 
@@ -27,12 +27,12 @@ export class RegistryContent {
     for (const child of image.children) this.put(name, child, [])
   }
 
-  /** Puts a blob under its digest, in place of one already there. */
+  /** Puts a blob under its digest; replaces the previous one. */
   putBlob(name: string, blob: RegistryBlob): void {
     this.#repository(name).blobs.set(blob.digest, blob)
   }
 
-  /** Takes a manifest or a blob away. */
+  /** Removes a manifest or a blob. */
   remove(name: string, digest: string): void {
     this.#repositories.get(name)?.manifests.delete(digest)
     this.#repositories.get(name)?.blobs.delete(digest)

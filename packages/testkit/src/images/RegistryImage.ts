@@ -3,24 +3,24 @@ import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import * as MediaType from "@registry-packages-proxy/oci/MediaType"
 import * as RegistryBlob from "./RegistryBlob.ts"
 
-/** A layer of an image. A foreign one names `urls` and its blob is not put on the registry. */
+/** A layer of an image. A foreign one has `urls`, and its blob is not put on the registry. */
 export interface ImageLayer {
   readonly blob: RegistryBlob.RegistryBlob
-  /** A gzipped tar in the image's format unless told. */
+  /** Default: a gzipped tar in the image's format. */
   readonly mediaType?: string
   readonly urls?: ReadonlyArray<string>
-  /** Fields of its descriptor as they are to be, `undefined` for one that is left out: what odd writers write. */
+  /** Fields that override those of the layer's descriptor; `undefined` removes one. */
   readonly descriptor?: Fields
 }
 
-/** Fields of a document, by name. */
+/** Fields of a JSON document, by name. */
 export type Fields = Readonly<Record<string, unknown>>
 
-/** A manifest as an index names it, or whatever else an index has in the place of one. */
+/** An entry of an index: a manifest, or any other JSON value. */
 export type IndexChild =
   | {
       readonly image: RegistryImage
-      /** `os/architecture` with an optional `/variant`; left out where the index is to name none. */
+      /** `os/architecture[/variant]`; without it the entry names no platform. */
       readonly platform?: string
       readonly descriptor?: Fields
     }
@@ -33,14 +33,14 @@ export interface RegistryImage {
   readonly bytes: Uint8Array
   readonly blobs: ReadonlyArray<RegistryBlob.RegistryBlob>
   readonly children: ReadonlyArray<RegistryImage>
-  /** The package: the last layer's blob. Undefined for an index and for what has no layers. */
+  /** The blob of the last layer, the package. Undefined for an index and for a manifest without layers. */
   readonly layer: RegistryBlob.RegistryBlob | undefined
 }
 
 interface Options {
   readonly format?: "oci" | "docker"
   readonly algorithm?: DigestAlgorithm
-  /** Fields of the document as they are to be, `undefined` for one that is left out. */
+  /** Fields that override those of the document; `undefined` removes one. */
   readonly fields?: Fields
 }
 
@@ -55,7 +55,7 @@ const configTypes = {
   docker: "application/vnd.docker.container.image.v1+json"
 }
 
-/** Any bytes as a manifest: for what no well-behaved tool would push. */
+/** Any bytes as a manifest, for content that no well-behaved tool pushes. */
 export const raw = (
   bytes: Uint8Array | string,
   options: { readonly mediaType?: string; readonly algorithm?: DigestAlgorithm } = {}
@@ -71,7 +71,7 @@ export const raw = (
   }
 }
 
-/** An image of these layers; the last one is the package. */
+/** An image with these layers; the last one is the package. */
 export const image = (layers: ReadonlyArray<ImageLayer>, options: Options = {}): RegistryImage => {
   const { algorithm = "sha256", fields, format = "oci" } = options
   const mediaType = format === "oci" ? MediaType.ociManifest : MediaType.dockerManifest
@@ -110,7 +110,7 @@ export const ofPackage = (
   return image([{ blob, ...(mediaType === undefined ? {} : { mediaType }) }], rest)
 }
 
-/** An index or manifest list. */
+/** An image index (OCI) or a manifest list (Docker). */
 export const index = (children: ReadonlyArray<IndexChild>, options: Options = {}): RegistryImage => {
   const { algorithm = "sha256", fields, format = "oci" } = options
   const mediaType = format === "oci" ? MediaType.ociIndex : MediaType.dockerManifestList
@@ -132,11 +132,11 @@ export const index = (children: ReadonlyArray<IndexChild>, options: Options = {}
   }
 }
 
-/** An image in indexes in each other, `depth` of them, each for `platform`. */
+/** Wraps an image in `depth` nested indexes, each for `platform`. */
 export const nested = (image: RegistryImage, platform: string, depth: number): RegistryImage =>
   depth === 0 ? image : index([{ image: nested(image, platform, depth - 1), platform }])
 
-/** A Docker schema 1 manifest, which names its layers another way and is refused. */
+/** A Docker schema 1 manifest, which clients refuse. */
 export const schema1 = (layer: RegistryBlob.RegistryBlob): RegistryImage => ({
   ...raw(
     encode({
@@ -152,7 +152,7 @@ export const schema1 = (layer: RegistryBlob.RegistryBlob): RegistryImage => ({
   blobs: [layer]
 })
 
-/** An image whose last layer the registry is not meant to hold. */
+/** An image whose last layer is foreign: the registry does not hold it. */
 export const foreign = (layer: RegistryBlob.RegistryBlob, options: Options = {}): RegistryImage => {
   const mediaType =
     options.format === "docker"

@@ -3,13 +3,13 @@ import { packTar } from "modern-tar"
 import { gzip } from "node:zlib"
 import { randomBytes } from "./RegistryBlob.ts"
 
-/** A package to make: the same request gives the same bytes. */
+/** Describes a sample package; the same request gives the same bytes. */
 export interface SampleRequest {
   readonly name: string
   readonly version: string
-  /** About how many bytes the package is to have, once packed. */
+  /** Approximate size of the packed package, in bytes. */
   readonly size: number
-  /** Packages of different seeds differ. */
+  /** Packages of different seeds have different bytes. */
   readonly seed?: number
 }
 
@@ -20,7 +20,7 @@ install -m 0755 -D bin/${name} "\${PREFIX:-/opt/deckhouse}/bin/${name}"
 echo "${name} ${version} is installed"
 `
 
-// Every file of a package bears this time, so that the same package has the same digest on every day.
+// A fixed time, so that the digest never changes.
 const mtime = new Date("2026-01-01T00:00:00Z")
 
 const file = (name: string, mode: number, body: string | Uint8Array) => ({
@@ -34,7 +34,7 @@ const file = (name: string, mode: number, body: string | Uint8Array) => ({
   body
 })
 
-// A binary that looks random gains nothing, and 64 MiB of it would take seconds: big packages are stored.
+// Random-looking bytes do not compress, and 64 MiB would take seconds: large packages are stored.
 const compress = (bytes: Uint8Array): Effect.Effect<Uint8Array> =>
   Effect.callback<Uint8Array>((resume) => {
     gzip(bytes, { level: bytes.length > 16 * 1024 * 1024 ? 0 : 1, chunkSize: 1 << 20 }, (error, packed) =>
@@ -46,7 +46,7 @@ const compress = (bytes: Uint8Array): Effect.Effect<Uint8Array> =>
     )
   })
 
-/** A tar+gzip package as a module's has it: an install and an uninstall script, and a binary that fills the size. */
+/** A tar+gzip package like that of a module: scripts `install` and `uninstall`, and a binary that fills the size. */
 export const make = Effect.fnUntraced(function* (request: SampleRequest) {
   const { name, seed = 1, size, version } = request
   const header = `\u007fELF sample of ${name} ${version}\n`

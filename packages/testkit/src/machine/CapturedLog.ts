@@ -1,14 +1,14 @@
 import { Layer, Logger, type LogLevel, References } from "effect"
 
-/** Log lines as `LEVEL message fields cause`, fields and cause as JSON. */
+/** Log lines as `LEVEL message fields cause`; fields and cause as JSON. */
 export interface CapturedLog {
   readonly lines: Array<string>
   readonly layer: Layer.Layer<never>
-  /** Lines that contain every one of the words. */
+  /** Lines that contain all of these words. */
   readonly matching: (...words: ReadonlyArray<string>) => ReadonlyArray<string>
 }
 
-/** Keeps the lines of `minimum` and worse; nothing is printed. */
+/** Captures lines of `minimum` level and above, and prints nothing. */
 export const captureLog = (minimum: LogLevel.LogLevel = "All"): CapturedLog => {
   const lines: Array<string> = []
   const logger = Logger.make(({ cause, logLevel, message }) => {

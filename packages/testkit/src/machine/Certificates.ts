@@ -1,4 +1,4 @@
-// Before @peculiar/x509: its dependency injection refuses to load without it.
+// @peculiar/x509 needs it loaded first.
 import "reflect-metadata"
 import * as x509 from "@peculiar/x509"
 import { Effect } from "effect"
@@ -7,46 +7,46 @@ import { Effect } from "effect"
 export interface ServerCertificate {
   readonly cert: string
   readonly key: string
-  /** The certificate, then those between it and the authority's. */
+  /** The certificate, then the intermediate ones. */
   readonly chain: string
-  /** The authority's own certificate, which clients are to trust. */
+  /** The authority's certificate, for clients to trust. */
   readonly ca: string
 }
 
-/** An extension that is written as it is. */
+/** A certificate extension, written as given. */
 export interface ExtensionRequest {
-  /** The OID, in dotted form. */
+  /** The OID in dotted form. */
   readonly type: string
   readonly critical?: boolean
   /** DER. */
   readonly value: Uint8Array
 }
 
-/** What a certificate is made out to, and what is wrong with it. */
+/** The fields of a certificate; what is left out makes a valid one. */
 export interface CertificateRequest {
   readonly commonName?: string
-  /** The whole subject, in place of the names (RFC 4514 with the most significant part first). */
+  /** The whole subject, in place of `commonName` and `organizations` (RFC 4514, most significant part first). */
   readonly subject?: string
-  /** O parts of the subject: a client certificate's groups. */
+  /** O parts of the subject: the groups of a client certificate. */
   readonly organizations?: ReadonlyArray<string>
-  /** Host names and IP addresses; the loopback ones unless told. */
+  /** Host names and IP addresses; default: the loopback ones. */
   readonly names?: ReadonlyArray<string>
   readonly notBefore?: Date
   readonly notAfter?: Date
-  /** Server unless told; any is `anyExtendedKeyUsage`. */
+  /** Default: `server`. */
   readonly usage?: Usage
   readonly keyUsage?: "digitalSignature" | "keyEncipherment"
-  /** An RSA key of this length; one on the curve P-256 unless told. */
+  /** Key length of an RSA key; default: an ECDSA key on P-256. */
   readonly rsaBits?: number
   readonly extensions?: ReadonlyArray<ExtensionRequest>
 }
 
-/** The extended key usage of a certificate; none leaves that out. */
+/** The extended key usage: `any` is `anyExtendedKeyUsage`, `none` leaves the extension out. */
 export type Usage = "server" | "client" | "any" | "none"
 
-/** The particulars of an authority. */
+/** The fields of a certificate authority. */
 export interface AuthorityRequest {
-  /** Its own, so that two authorities may have one. */
+  /** The distinguished name; default: a unique one. */
   readonly name?: string
   readonly notAfter?: Date
   readonly usage?: Usage
@@ -57,12 +57,12 @@ export interface AuthorityRequest {
 export interface CertificateAuthority {
   readonly cert: string
   readonly issue: (request?: CertificateRequest) => Effect.Effect<ServerCertificate>
-  /** One below this one. */
+  /** An authority below this one. */
   readonly intermediate: (request?: AuthorityRequest) => Effect.Effect<CertificateAuthority>
-  /** One that ended a day ago. */
+  /** A certificate that expired a day ago. */
   readonly issueExpired: Effect.Effect<ServerCertificate>
-  /** One for another host than this. */
-  readonly issueForOther: Effect.Effect<ServerCertificate>
+  /** A certificate for another host than loopback. */
+  readonly issueForOtherHost: Effect.Effect<ServerCertificate>
 }
 
 const loopback = ["localhost", "127.0.0.1", "::1"]
@@ -107,7 +107,7 @@ const usageOf = (usage: Usage): ReadonlyArray<x509.Extension> =>
 const others = (extensions: ReadonlyArray<ExtensionRequest> = []): ReadonlyArray<x509.Extension> =>
   extensions.map(({ critical = false, type, value }) => new x509.Extension(type, critical, value))
 
-/** Authorities' certificates are put one after the other. */
+/** Ends in a line break, so that certificates can be concatenated. */
 const pemOf = (certificate: x509.X509Certificate): string => `${certificate.toString("pem")}\n`
 
 /** A certificate and the key that signs with it. */
@@ -179,13 +179,13 @@ const authority = async (request: AuthorityRequest, parent?: Signer): Promise<Ce
       notBefore: new Date(Date.now() - 2 * day),
       notAfter: new Date(Date.now() - day)
     }),
-    issueForOther: issueFor({ names: ["other.invalid", "192.0.2.1"] })
+    issueForOtherHost: issueFor({ names: ["other.invalid", "192.0.2.1"] })
   }
 }
 
-/** A new authority, valid now; nothing is written to disk. */
+/** A new authority, in memory. */
 export const makeAuthorityOf = (request: AuthorityRequest): Effect.Effect<CertificateAuthority> =>
   Effect.promise(() => authority(request))
 
-/** A new authority with nothing special. */
+/** A new authority with the defaults. */
 export const makeAuthority: Effect.Effect<CertificateAuthority> = makeAuthorityOf({})

@@ -1,9 +1,9 @@
 import { Context } from "effect"
 import { MixedScheduler, Scheduler } from "effect/Scheduler"
 
-/** Effect's own scheduler, which also knows how many fibers wait for their turn. */
+/** Effect's scheduler with a count of pending tasks. */
 export class CountingScheduler extends MixedScheduler {
-  /** Tasks scheduled and not yet begun. */
+  /** Tasks that are scheduled and have not begun. */
   pending = 0
 
   override makeDispatcher(): ReturnType<MixedScheduler["makeDispatcher"]> {
@@ -20,18 +20,18 @@ export class CountingScheduler extends MixedScheduler {
   }
 }
 
-/** Makes it the scheduler of all fibers that are given no other: done before the first one runs. */
+/** Makes it the default scheduler. Call it before the first fiber runs. */
 export const install = (): void => {
   if (Scheduler.defaultValue() instanceof CountingScheduler) return
   const scheduler = new CountingScheduler()
   Reflect.set(Scheduler, "defaultValue", () => scheduler)
 }
 
-/** The installed one. */
+/** The installed scheduler; throws if there is none. */
 export const installed = (): CountingScheduler => {
   const scheduler = Context.get(Context.empty(), Scheduler)
   if (scheduler instanceof CountingScheduler) return scheduler
   throw new Error(
-    "no CountingScheduler: name @registry-packages-proxy/testkit/machine/TestSetup in setupFiles of vitest's configuration"
+    "no CountingScheduler: add @registry-packages-proxy/testkit/machine/TestSetup to `setupFiles` in vitest's configuration"
   )
 }

@@ -5,34 +5,34 @@ type Done = (error?: Error | null) => void
 const reset = (): Error =>
   Object.assign(new Error("the other side reset the connection"), { code: "ECONNRESET" })
 
-/** How much is taken off a write at a time; what is beyond waits for room. */
+/** Largest part of a write that is delivered in one step, in bytes. */
 const piece = 32 * 1024
 
 /**
- * One end of a connection that never leaves the process: the kernel's part is `capacity` bytes in each direction, and a
- * turn of the event loop for each step. Node's HTTP server takes one for a socket.
+ * One end of an in-process connection, for Node's HTTP server. It buffers `capacity` bytes in each direction, and each
+ * step takes one turn of the event loop.
  */
 export class MemorySocket extends Duplex {
   #peer: MemorySocket | undefined
-  readonly #moved: () => void
+  readonly #onStep: () => void
   #delivered = 0
   #room: (() => void) | undefined
 
-  /** `moved` is called at each step, so that a test can tell silence from progress. */
-  private constructor(capacity: number, moved: () => void) {
+  /** `onStep` is called at each step, so that a test can tell silence from progress. */
+  private constructor(capacity: number, onStep: () => void) {
     super({ readableHighWaterMark: capacity, writableHighWaterMark: piece, allowHalfOpen: true })
-    this.#moved = moved
+    this.#onStep = onStep
   }
 
   /** Both ends of a new connection. */
-  static pair(capacity: number, moved: () => void = () => {}): readonly [MemorySocket, MemorySocket] {
-    const [one, other] = [new MemorySocket(capacity, moved), new MemorySocket(capacity, moved)]
+  static pair(capacity: number, onStep: () => void = () => {}): readonly [MemorySocket, MemorySocket] {
+    const [one, other] = [new MemorySocket(capacity, onStep), new MemorySocket(capacity, onStep)]
     one.#peer = other
     other.#peer = one
     return [one, other]
   }
 
-  /** Breaks the connection so that the other side sees a reset, as TCP does where bytes were not read. */
+  /** Closes the connection so that the other end sees a reset, as TCP does when bytes were left unread. */
   resetAndDestroy(): void {
     const peer = this.#peer
     this.destroy()
@@ -45,25 +45,25 @@ export class MemorySocket extends Duplex {
     if (room !== undefined) setImmediate(room)
   }
 
-  /** As Node's sockets have it: the bytes that the other end was given, and those that wait for that. */
+  /** As in Node's sockets: bytes delivered to the other end, and bytes that wait for that. */
   get bytesWritten(): number {
     return this.#delivered + this.writableLength
   }
 
-  /** The other end is closed for good; who does not read is not told otherwise. */
+  /** True if the other end is closed; an end that does not read gets no other notice. */
   get isAbandoned(): boolean {
     return this.#peer === undefined || this.#peer.destroyed
   }
 
   override _write(chunk: Buffer, _encoding: string, done: Done): void {
-    // Of no bytes the system makes no packet, which nobody can refuse.
+    // TCP sends no packet for an empty write, so that it cannot fail.
     if (chunk.length === 0) return void setImmediate(done)
     this.#deliver(Buffer.from(chunk), done)
   }
 
   #deliver(left: Buffer, done: Done): void {
     setImmediate(() => {
-      this.#moved()
+      this.#onStep()
       const peer = this.#peer
       if (peer === undefined || peer.destroyed || this.destroyed) return done(reset())
       const given = left.subarray(0, piece)
@@ -78,7 +78,7 @@ export class MemorySocket extends Duplex {
 
   override _final(done: Done): void {
     setImmediate(() => {
-      this.#moved()
+      this.#onStep()
       if (this.#peer?.destroyed === false) this.#peer.push(null)
       done()
     })
@@ -90,8 +90,8 @@ export class MemorySocket extends Duplex {
     this.#room = undefined
     done(error)
     setImmediate(() => {
-      this.#moved()
-      // Who waits for room learns that there is nobody to make any.
+      this.#onStep()
+      // Resumes a waiting writer, which then sees the closed end.
       room?.()
       if (peer?.destroyed === false && !peer.readableEnded) peer.push(null)
     })

@@ -2,11 +2,11 @@ import { Clock, Context, Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { installed } from "./CountingScheduler.ts"
 
-/** A TestClock that tells when something next waits for it, so that time can pass to there and no further. */
+/** A TestClock that also knows its next timer, so that a test can advance exactly to it. */
 export class VirtualTime extends Context.Service<
   VirtualTime,
   {
-    /** When the next sleep ends, in milliseconds since the epoch. */
+    /** The end of the next sleep, in milliseconds since the epoch. */
     readonly nextDue: () => number | undefined
     readonly now: () => number
     readonly advance: (millis: number) => Effect.Effect<void>
@@ -35,25 +35,25 @@ const watch = Effect.gen(function* () {
     now: () => clock.currentTimeMillisUnsafe(),
     advance: (millis) => clock.adjust(millis)
   })
-  // What asks for the TestClock finds it in the clock.
+  // TestClock is read from the Clock service, so that this object is both.
   const watched: TestClock.TestClock = { ...clock, sleep }
   return Context.make(VirtualTime, time).pipe(Context.add(Clock.Clock, watched as Clock.Clock))
 })
 
-/** A clock of its own, which begins at the epoch. */
+/** A clock that begins at the epoch. */
 export const layer: Layer.Layer<VirtualTime> = Layer.effectContext(watch).pipe(
   Layer.provideMerge(TestClock.layer({ warningDelay: "1 hour" }))
 )
 
-/** Turns of the event loop in a row that find nothing to do before nothing is thought to come by itself. */
+/** Turns of the event loop without work after which nothing more is expected. */
 const quietTurns = 3
 
 const isReadingFiles = (): boolean =>
   process.getActiveResourcesInfo().some((resource) => resource.startsWith("FSReq"))
 
 /**
- * Returns once no fiber is left that could take a step and no file is read or written: the rest waits for time, or for
- * the test. Sockets and timers are not waited for, nor whole files: of `readFile` and `writeFile` Node does not tell.
+ * Returns once no fiber can take a step and no file operation is in progress: all wait for time or for the test.
+ * It does not wait for sockets, timers, `readFile` and `writeFile`: Node does not report the latter two.
  */
 export const settle: Effect.Effect<void> = Effect.callback((resume) => {
   const scheduler = installed()

@@ -20,32 +20,29 @@ import * as RegistryImage from "../images/RegistryImage.ts"
 type Reason = RegistryError["reason"]
 type Operation = "resolve" | "blob"
 
-/** What one call to the mock does in place of answering. */
+/** A fault of one call to the mock. */
 export type MockFault =
-  /** Fails: a blob after this many bytes. */
+  /** Fails; a blob does so after `after` bytes. */
   | { readonly _tag: "Fail"; readonly reason: Reason; readonly after?: number }
-  /** Waits for `until`, which may be `Effect.never`, before its answer: a blob after this many bytes. */
+  /** Waits for `until` (possibly `Effect.never`) before the result; a blob does so after `after` bytes. */
   | { readonly _tag: "Stall"; readonly until: Effect.Effect<unknown>; readonly after?: number }
 
-/**
- * A RegistryClient that serves images from memory, whatever the repository, for programs composed without a registry.
- * It never retries: a fault is the caller's to see.
- */
+/** A RegistryClient that serves images from memory, under any repository. It never retries: callers see each fault. */
 export class RegistryClientMock extends Context.Service<
   RegistryClientMock,
   {
     readonly put: (image: RegistryImage.RegistryImage) => Effect.Effect<void>
-    /** Puts an image whose only layer is this package, and answers it. */
+    /** Puts an image whose only layer is this package, and returns it. */
     readonly putPackage: (content: Uint8Array | RegistryBlob) => Effect.Effect<RegistryImage.RegistryImage>
-    /** Makes the next calls, one a fault, do this. */
+    /** Adds faults to the next calls, one fault a call. */
     readonly fault: (operation: Operation, ...faults: ReadonlyArray<MockFault>) => Effect.Effect<void>
-    /** How many calls there were; a blob is counted when its stream is begun. */
+    /** Number of calls; a blob counts when its stream begins. */
     readonly count: (operation: Operation) => Effect.Effect<number>
-    /** Blob streams that have begun and not ended. */
+    /** Number of blob streams in progress. */
     readonly open: Effect.Effect<number>
   }
 >()("@registry-packages-proxy/testkit/RegistryClientMock") {
-  /** The mock and the client it is, holding these images from the start. */
+  /** The mock and the RegistryClient over it, with these images. */
   static readonly layer = (
     images: ReadonlyArray<RegistryImage.RegistryImage> = []
   ): Layer.Layer<RegistryClient | RegistryClientMock> => Layer.effectContext(Effect.sync(() => make(images)))

@@ -11,13 +11,13 @@ import { TestBuffers } from "./TestBuffers.ts"
 import * as RegistryBlob from "../images/RegistryBlob.ts"
 import * as RegistryImage from "../images/RegistryImage.ts"
 
-/** Where the suite's images are, for the client under test. */
+/** The repository that holds the suite's images, for the client under test. */
 export class SuiteRepository extends Context.Service<SuiteRepository, Repository>()(
   "@registry-packages-proxy/testkit/SuiteRepository"
 ) {}
 
-/** The name the suite's images are to be put under. */
-export const suiteName = RepositoryName.make("suite/packages")
+/** The repository name to put the suite's images under. */
+export const suiteRepositoryName = RepositoryName.make("suite/packages")
 
 const amd64 = Platform.make("linux/amd64")
 const arm64 = Platform.make("linux/arm64")
@@ -70,7 +70,7 @@ const noLayers = RegistryImage.image([])
 const foreign = RegistryImage.foreign(RegistryBlob.fromBytes(RegistryBlob.randomBytes(8, 10)))
 const schema1 = RegistryImage.schema1(RegistryBlob.fromBytes(RegistryBlob.randomBytes(9, 10)))
 
-/** What the client under test must find in {@link SuiteRepository}. */
+/** The images that the client under test must find in {@link SuiteRepository}. */
 export const images: ReadonlyArray<RegistryImage.RegistryImage> = [
   small,
   large,
@@ -112,8 +112,8 @@ const reasonOf = <A, R>(effect: Effect.Effect<A, RegistryError, R>) =>
   )
 
 /**
- * What every RegistryClient does. The layer's client must find {@link images} in its SuiteRepository, whose name is
- * {@link suiteName}.
+ * The contract of every RegistryClient. The client must find {@link images} in SuiteRepository, whose name is
+ * {@link suiteRepositoryName}.
  */
 export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | SuiteRepository, E>) =>
   describe(`RegistryClient (${name})`, () => {
@@ -135,7 +135,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
-      "resolve - tells zstd from gzip by the layer's media type",
+      "resolve - takes the compression from the layer's media type",
       Effect.fn(function* () {
         assert.strictEqual((yield* resolve(zstd.digest)).compression, "zstd")
       })
@@ -152,7 +152,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
-      "resolve - takes the child that suits the platform best, one without platform where none names it",
+      "resolve - takes the child that matches the platform best, or else the one without a platform",
       Effect.fn(function* () {
         const [v1, v3] = [layerOf(small).layerDigest, layerOf(large).layerDigest]
         assert.strictEqual((yield* resolve(variants.digest)).layerDigest, v1)
@@ -163,7 +163,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
-      "resolve - follows indexes in each other",
+      "resolve - follows nested indexes",
       Effect.fn(function* () {
         const found = yield* resolve(nested.digest)
         assert.deepStrictEqual([found.layerDigest, found.viaIndex], [layerOf(small).layerDigest, true])
@@ -171,7 +171,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
-      "resolve - passes over whatever stands beside what it takes",
+      "resolve - ignores malformed entries beside the one it needs",
       Effect.fn(function* () {
         assert.strictEqual((yield* resolve(besideOdd.digest)).layerDigest, layerOf(small).layerDigest)
         const { compression, layerDigest, size } = yield* resolve(leftOut.digest)
@@ -184,7 +184,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
-      "resolve - takes sha512 digests",
+      "resolve - accepts sha512 digests",
       Effect.fn(function* () {
         assert.strictEqual((yield* resolve(sha512.digest)).layerDigest, layerOf(sha512).layerDigest)
       })
@@ -198,7 +198,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
-      "resolve - says why a manifest gives no package",
+      "resolve - fails with the reason why a manifest has no package",
       Effect.fn(function* () {
         assert.strictEqual(
           yield* reasonOf(resolve(index.digest, Platform.make("linux/s390x"))),
@@ -233,7 +233,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
-      "blob - gives the bytes in the buffers it is lent, or in memory of its own",
+      "blob - writes the bytes into the given buffers, or into its own",
       Effect.fn(function* () {
         const client = yield* RegistryClient
         const repository = yield* SuiteRepository
@@ -248,7 +248,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
-      "blob - gives nothing from the end on",
+      "blob - gives no bytes for an offset at the end",
       Effect.fn(function* () {
         assert.strictEqual((yield* read(layerOf(large), bytes.length)).length, 0)
       })
@@ -262,7 +262,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
-      "blob - can be left at any byte",
+      "blob - can be interrupted at any byte",
       Effect.fn(function* () {
         const blob = (yield* RegistryClient).blob(yield* SuiteRepository, layerOf(large), 0)
         const first = yield* Stream.runHead(blob)

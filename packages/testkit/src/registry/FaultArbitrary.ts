@@ -4,17 +4,17 @@ import * as fc from "fast-check"
 import type { DelayHeaders, Fault, Operation, Stall } from "./Fault.ts"
 import type { FileFault, FileOperation } from "../blob-store/FaultyFileSystem.ts"
 
-/** A fault without what only a running test has: what it waits for. */
+/** A fault as plain data, without the latches of a running test. */
 export type PlannedFault =
   | Exclude<Fault, Stall | DelayHeaders>
   | { readonly _tag: "Stall"; readonly after: number }
   | { readonly _tag: "DelayHeaders" }
 
-/** The fault that is meant; what waits goes on when `until` opens. */
+/** Makes the fault; it waits until `until` opens. */
 export const toFault = (planned: PlannedFault, until: Latch.Latch): Fault =>
   planned._tag === "Stall" || planned._tag === "DelayHeaders" ? { ...planned, until } : planned
 
-/** What the registry does to its next requests. */
+/** A fault for the next requests of an operation. */
 export interface PlannedFaults {
   readonly operation: Operation
   readonly fault: PlannedFault
@@ -46,7 +46,7 @@ const status: fc.Arbitrary<PlannedFault> = fc
   )
   .map(([status, first, second]) => ({ _tag: "Status", status, headers: { ...first, ...second } }))
 
-/** Offsets into a body of at most `size` bytes: anywhere, its ends, and where a power of two is. */
+/** Offsets into a body of `size` bytes: any, both ends, and around powers of two. */
 export const offset = (size: number): fc.Arbitrary<number> =>
   fc.oneof(
     fc.nat(size),
@@ -91,10 +91,10 @@ const bodyFault = (size: number): fc.Arbitrary<PlannedFault> =>
     fc.constantFrom("", "{}", "<html>", "[".repeat(100_000)).map((body) => ({ _tag: "Body" as const, body }))
   )
 
-const passing = (arbitrary: fc.Arbitrary<PlannedFault>) => fc.tuple(arbitrary, fc.integer({ min: 1, max: 4 }))
+const limited = (arbitrary: fc.Arbitrary<PlannedFault>) => fc.tuple(arbitrary, fc.integer({ min: 1, max: 4 }))
 
-// Only what brings no byte may strike for ever: a body that breaks after each is resumed as often as there are bytes.
-const lasting = (arbitrary: fc.Arbitrary<PlannedFault>) =>
+// A fault that lets no byte through may last for ever; a body fault may not, because each of its bytes is resumed.
+const limitedOrEndless = (arbitrary: fc.Arbitrary<PlannedFault>) =>
   fc.tuple(arbitrary, fc.oneof(fc.integer({ min: 1, max: 6 }), fc.constant("always" as const)))
 
 /** Faults of a registry whose blobs have at most `size` bytes. */
@@ -103,10 +103,10 @@ export const registryFaults = (size: number): fc.Arbitrary<PlannedFaults> =>
     .tuple(
       fc.constantFrom<Operation>("manifest", "blob", "blob", "blob", "store", "token"),
       fc.oneof(
-        lasting(status),
-        lasting(fc.constantFrom<PlannedFault>({ _tag: "Reset" }, { _tag: "DelayHeaders" })),
-        passing(bodyFault(size)),
-        passing(bodyFault(size))
+        limitedOrEndless(status),
+        limitedOrEndless(fc.constantFrom<PlannedFault>({ _tag: "Reset" }, { _tag: "DelayHeaders" })),
+        limited(bodyFault(size)),
+        limited(bodyFault(size))
       )
     )
     .map(([operation, [fault, times]]) => ({ operation, fault, times }))
@@ -131,7 +131,7 @@ const reasons: ReadonlyArray<SystemErrorTag> = [
   "BadResource"
 ]
 
-/** Faults of a file system: of an operation, or of all that change anything. */
+/** Faults of a file system: of one operation, or of all operations that change something. */
 export const fileFaults: fc.Arbitrary<ReadonlyArray<FileFault>> = fc
   .tuple(
     fc.oneof(

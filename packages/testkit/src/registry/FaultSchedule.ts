@@ -8,11 +8,11 @@ interface Entry {
   remaining: number
 }
 
-/** The faults still to come, in the order they were set; a request suffers those of the first entry that fits it. */
+/** The pending faults, in the order they were set; a request gets those of the first entry that matches it. */
 export class FaultSchedule {
   #entries: Array<Entry> = []
 
-  /** Appends an entry: `faults` strike one request together. */
+  /** Appends an entry whose `faults` hit one request together. */
   add(operation: Operation, faults: Fault | ReadonlyArray<Fault>, options: FaultOptions = {}): void {
     const { digest, method, times = 1 } = options
     this.#entries.push({
@@ -24,7 +24,7 @@ export class FaultSchedule {
     })
   }
 
-  /** The faults of the request at hand, counted down. */
+  /** The faults of the next request; counts the entry down. */
   next(operation: Operation, digest: string | undefined, method: string): ReadonlyArray<Fault> {
     const entry = this.#entries.find(
       (entry) =>

@@ -1,54 +1,53 @@
-import * as RegistryAnswer from "./RegistryAnswer.ts"
-import type { RegistryRequest } from "./RegistryRequest.ts"
+import * as ServedResponse from "./ServedResponse.ts"
+import type { ServedRequest } from "./ServedRequest.ts"
 
-/** A user the registry knows. */
 export interface Account {
   readonly username: string
   readonly password: string
 }
 
-/** The way in which the registry tells who may pull. */
+/** The authentication that the registry demands. */
 export type RegistryAuth =
   | { readonly _tag: "None" }
   | ({ readonly _tag: "Basic"; readonly refuseWith?: 401 | 403 } & Account & Concealment)
   | (BearerAuth & Account & Concealment)
 
-/** The answers of a registry to requests without credentials, other than its challenge. */
+/** Hides repositories from requests without credentials: responds without a challenge. */
 export interface Concealment {
-  /** Requests without credentials are answered so, without a challenge. */
+  /** Status of responses to requests without credentials. */
   readonly hideWith?: 401 | 403 | 404
-  /** The answer of `/v2/` then: its challenge unless told. */
+  /** Response of `/v2/` to those; default: the challenge. */
   readonly ping?: "challenge" | "bare 401" | 200 | 404
-  /** The challenge as it is sent, from what it should be. */
+  /** Rewrites the challenge before it is sent. */
   readonly writeChallenge?: (challenge: string) => string
 }
 
 /** The token flow. Source: distribution, "Token Authentication Specification". */
 export interface BearerAuth {
   readonly _tag: "Bearer"
-  /** The answer to tokens that are not good, or no longer: 401 with a challenge unless told. */
+  /** Status for invalid and expired tokens; default: 401 with a challenge. */
   readonly refuseTokensWith?: 400 | 401 | 403
-  /** So many uses of good tokens are refused with 401 first. */
+  /** Refuses this many requests with a valid token with 401. */
   readonly refuseFirst?: number
-  /** The answer to a POST to the token endpoint. */
+  /** Status of every POST to the token endpoint. */
   readonly refusePostWith?: number
-  /** The token endpoint redirects each request once: to itself, or to the other listener's. */
+  /** The token endpoint redirects each request once: to itself, or to the other listener. */
   readonly redirectTokens?: { readonly status: number; readonly to: "itself" | "other" }
-  /** Seconds a token lives; not said in the answer (and 60, as the specification has it) unless given. */
+  /** Lifetime of a token in seconds. By default it is 60 and not in the response (the specification's default). */
   readonly expiresIn?: number
-  /** Tokens are given without credentials too. */
+  /** Gives tokens to requests without credentials too. */
   readonly anonymous?: boolean
-  /** The token's name in the answer. */
+  /** Name of the token field in the response. */
   readonly field?: "token" | "access_token" | "both"
-  /** The answer of the token endpoint to wrong credentials. */
+  /** Status of the token endpoint for wrong credentials. */
   readonly refuseWith?: 401 | 403
-  /** The listener whose `/token` the challenge names. */
+  /** The listener whose `/token` is the realm of the challenge. */
   readonly realm?: "registry" | "store"
-  /** A realm to name in place of the own one. */
+  /** A realm to send instead. */
   readonly realmUrl?: string
-  /** OAuth2 refresh token accepted by POST. */
+  /** OAuth2 refresh token that POST accepts. */
   readonly identityToken?: string
-  /** A token that is always good (`registrytoken` in a docker config). */
+  /** A token that is always valid (`registrytoken` in a docker config). */
   readonly registryToken?: string
 }
 
@@ -63,19 +62,19 @@ export const service = "testkit-registry"
 const basicHeader = ({ password, username }: Account): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`
 
-/** The answer to a request without credentials; undefined where it may pass, "challenge" where nothing is hidden. */
+/** The response to a request without credentials. Undefined lets it pass; "challenge" hides nothing. */
 const conceal = (
   auth: Exclude<RegistryAuth, { readonly _tag: "None" }>,
-  { authorization, path }: RegistryRequest
-): RegistryAnswer.RegistryAnswer | undefined | "challenge" => {
+  { authorization, path }: ServedRequest
+): ServedResponse.ServedResponse | undefined | "challenge" => {
   if (auth.hideWith === undefined || authorization !== undefined) return "challenge"
-  if (path !== "/v2/" && path !== "/v2") return RegistryAnswer.error(auth.hideWith)
+  if (path !== "/v2/" && path !== "/v2") return ServedResponse.error(auth.hideWith)
   const { ping = "challenge" } = auth
   if (ping === "challenge") return "challenge"
-  return ping === 200 ? undefined : RegistryAnswer.error(ping === 404 ? 404 : 401)
+  return ping === 200 ? undefined : ServedResponse.error(ping === 404 ? 404 : 401)
 }
 
-/** Checks requests and gives out tokens; one registry's state. */
+/** Checks requests and issues tokens for one registry. */
 export class RegistryAuthority {
   auth: RegistryAuth
   readonly #tokens = new Map<string, Token>()
@@ -86,17 +85,17 @@ export class RegistryAuthority {
     this.auth = auth
   }
 
-  /** Makes every token given out so far worthless. */
+  /** Revokes all tokens issued so far. */
   revoke(): void {
     this.#tokens.clear()
   }
 
-  /** The answer that refuses this request to `scope`; undefined where it may pass. `origins` by listener. */
+  /** The response that refuses this request access to `scope`; undefined if it may pass. */
   refuse(
-    request: RegistryRequest,
+    request: ServedRequest,
     scope: string | undefined,
     origins: { readonly registry: string; readonly store: string }
-  ): RegistryAnswer.RegistryAnswer | undefined {
+  ): ServedResponse.ServedResponse | undefined {
     const { auth } = this
     if (auth._tag === "None") return undefined
     const concealed = conceal(auth, request)
@@ -106,22 +105,22 @@ export class RegistryAuthority {
       if (request.authorization === basicHeader(auth)) return undefined
       const status = request.authorization === undefined ? 401 : (auth.refuseWith ?? 401)
       const headers = status === 401 ? { "www-authenticate": writeChallenge(`Basic realm="${service}"`) } : {}
-      return RegistryAnswer.error(status, undefined, headers)
+      return ServedResponse.error(status, undefined, headers)
     }
     const refusal = this.#refusal(auth, request, scope)
     if (refusal === undefined) return undefined
     if (refusal !== "" && auth.refuseTokensWith !== undefined && auth.refuseTokensWith !== 401)
-      return RegistryAnswer.error(auth.refuseTokensWith)
+      return ServedResponse.error(auth.refuseTokensWith)
     const realm = auth.realmUrl ?? `${origins[auth.realm ?? "registry"]}/token`
     const parameters = [`realm="${realm}"`, `service="${service}"`]
     if (scope !== undefined) parameters.push(`scope="${scope}"`)
     if (refusal !== "") parameters.push(`error="${refusal}"`)
-    return RegistryAnswer.error(401, undefined, {
+    return ServedResponse.error(401, undefined, {
       "www-authenticate": writeChallenge(`Bearer ${parameters.join(",")}`)
     })
   }
 
-  #refusal(auth: BearerAuth, request: RegistryRequest, scope: string | undefined): string | undefined {
+  #refusal(auth: BearerAuth, request: ServedRequest, scope: string | undefined): string | undefined {
     if (request.authorization === undefined) return ""
     const value = /^Bearer (.+)$/i.exec(request.authorization)?.[1]
     if (value === undefined) return "invalid_token"
@@ -135,13 +134,13 @@ export class RegistryAuthority {
     return scope === undefined || token.scopes.includes(scope) ? undefined : "insufficient_scope"
   }
 
-  /** Answers `GET /token` (credentials in the Authorization header) and `POST /token` (OAuth2). */
+  /** Responds to `GET /token` (credentials in the Authorization field) and `POST /token` (OAuth2). */
   issue(
-    request: RegistryRequest,
+    request: ServedRequest,
     origins: { readonly registry: string; readonly store: string }
-  ): RegistryAnswer.RegistryAnswer {
+  ): ServedResponse.ServedResponse {
     const { auth } = this
-    if (auth._tag !== "Bearer") return RegistryAnswer.error(404)
+    if (auth._tag !== "Bearer") return ServedResponse.error(404)
     if (auth.redirectTokens !== undefined && !request.query.has("redirected")) {
       const { status, to } = auth.redirectTokens
       const other = request.listener === "registry" ? "store" : "registry"
@@ -149,26 +148,26 @@ export class RegistryAuthority {
       const query = new URLSearchParams({ service: asked.get("service") ?? "", redirected: "1" })
       for (const scope of asked.getAll("scope")) query.append("scope", scope)
       const location = `${origins[to === "itself" ? request.listener : other]}/token?${query.toString()}`
-      return RegistryAnswer.make(status, { location })
+      return ServedResponse.make(status, { location })
     }
     if (request.method === "POST" && auth.refusePostWith !== undefined)
-      return RegistryAnswer.error(auth.refusePostWith)
+      return ServedResponse.error(auth.refusePostWith)
     const form = request.method === "POST" ? new URLSearchParams(request.body) : request.query
-    if (form.get("service") !== service) return RegistryAnswer.error(400, "UNSUPPORTED")
+    if (form.get("service") !== service) return ServedResponse.error(400, "UNSUPPORTED")
     const known =
       request.method === "POST"
-        ? this.#knowsGrant(auth, form)
+        ? this.#isGrantValid(auth, form)
         : request.authorization === undefined
           ? auth.anonymous === true
           : request.authorization === basicHeader(auth)
-    if (!known) return RegistryAnswer.error(auth.refuseWith ?? 401)
+    if (!known) return ServedResponse.error(auth.refuseWith ?? 401)
 
     const lifetime = auth.expiresIn ?? 60
     const value = `token-${++this.#issued}-${crypto.randomUUID()}`
     const scopes = form.getAll("scope").flatMap((scopes) => scopes.split(" "))
     this.#tokens.set(value, { scopes, expiresAt: request.now + lifetime * 1000 })
     const field = auth.field ?? "token"
-    return RegistryAnswer.json(
+    return ServedResponse.json(
       200,
       {
         ...(field === "access_token" ? {} : { token: value }),
@@ -179,7 +178,7 @@ export class RegistryAuthority {
     )
   }
 
-  #knowsGrant(auth: BearerAuth & Account, form: URLSearchParams): boolean {
+  #isGrantValid(auth: BearerAuth & Account, form: URLSearchParams): boolean {
     const grant = form.get("grant_type")
     if (grant === "refresh_token") {
       return auth.identityToken !== undefined && form.get("refresh_token") === auth.identityToken

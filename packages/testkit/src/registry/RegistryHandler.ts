@@ -1,11 +1,11 @@
 import { Clock, Effect } from "effect"
 import type { IncomingMessage } from "node:http"
-import * as FaultBody from "./FaultBody.ts"
+import * as FaultyResponse from "./FaultyResponse.ts"
 import { find } from "./Fault.ts"
 import type { FaultSchedule } from "./FaultSchedule.ts"
-import * as RegistryBody from "./RegistryBody.ts"
-import type { RegistryLog, RequestRecord } from "./RegistryLog.ts"
-import { routeOf, type Route } from "./RegistryRequest.ts"
+import * as ResponseWriter from "./ResponseWriter.ts"
+import type { RegistryLog, LoggedRequest } from "./RegistryLog.ts"
+import { routeOf, type Route } from "./ServedRequest.ts"
 import type { RegistryRules } from "./RegistryRules.ts"
 import type { Handler } from "./RegistryServer.ts"
 
@@ -16,7 +16,7 @@ const headersOf = (request: IncomingMessage): Readonly<Record<string, string>> =
       .map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : (value ?? "")])
   )
 
-/** Answers requests to one listener: notes each, lets its faults strike, and sends what is left. */
+/** Handles the requests of one listener: logs each, applies its faults and sends the response. */
 export const make = (options: {
   readonly listener: "registry" | "store"
   readonly log: RegistryLog
@@ -25,7 +25,7 @@ export const make = (options: {
 }): Handler => {
   const { listener, log, rules, schedule } = options
 
-  const record = (request: IncomingMessage, route: Route | undefined, connection: number): RequestRecord => ({
+  const record = (request: IncomingMessage, route: Route | undefined, connection: number): LoggedRequest => ({
     operation: route?.operation ?? "unknown",
     listener,
     method: request.method ?? "",
@@ -51,21 +51,21 @@ export const make = (options: {
 
     const answer = Effect.gen(function* () {
       yield* find(faults, "DelayHeaders")?.until.await ?? Effect.void
-      const body = request.method === "POST" ? yield* RegistryBody.receive(request) : ""
-      if (find(faults, "Reset") !== undefined) return yield* RegistryBody.breakOff(response, "reset")
+      const body = request.method === "POST" ? yield* ResponseWriter.receive(request) : ""
+      if (find(faults, "Reset") !== undefined) return yield* ResponseWriter.breakConnection(response, "reset")
       const { authorization, range } = request.headers
       const now = yield* Clock.currentTimeMillis
       const { method = "", url: target = "" } = request
       const plain =
-        FaultBody.replace(faults) ??
+        FaultyResponse.replace(faults) ??
         rules.answer(
           { listener, method, target, path, query: url.searchParams, authorization, range, body, now },
           route,
           faults
         )
-      const faulty = FaultBody.apply(faults, plain)
+      const faulty = FaultyResponse.apply(faults, plain)
       yield* change({ status: faulty.answer.status })
-      return yield* RegistryBody.send(response, faulty, {
+      return yield* ResponseWriter.send(response, faulty, {
         head: method === "HEAD",
         onSent: (bytes) => {
           sent += bytes
@@ -73,8 +73,8 @@ export const make = (options: {
       })
     })
     const outcome = yield* Effect.raceFirst(
-      Effect.as(answer, "done" as const),
-      Effect.as(RegistryBody.closed(response), "left" as const)
+      Effect.as(answer, "completed" as const),
+      Effect.as(ResponseWriter.closed(response), "aborted" as const)
     )
     yield* change({ sent, outcome })
   })

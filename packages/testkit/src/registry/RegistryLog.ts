@@ -1,44 +1,44 @@
 import { Effect, Stream, SubscriptionRef } from "effect"
 import type { Operation } from "./Fault.ts"
 
-/** One request the registry was sent. */
-export interface RequestRecord {
+/** A request that the registry received. */
+export interface LoggedRequest {
   readonly operation: Operation | "unknown"
   readonly listener: "registry" | "store"
   readonly method: string
-  /** With its query. */
+  /** Path and query. */
   readonly path: string
   readonly repository: string | undefined
-  /** A digest, or a manifest's tag. */
+  /** A digest, or the tag of a manifest. */
   readonly reference: string | undefined
   /** By lowercase name, without Authorization. */
   readonly headers: Readonly<Record<string, string>>
-  /** The Authorization header's scheme, in lowercase; its value is not kept. */
+  /** The scheme of the Authorization field, in lowercase; the value is not kept. */
   readonly authorization: string | undefined
-  /** Which accepted connection it came on, counted from 1. */
+  /** Number of the connection, counted from 1. */
   readonly connection: number
-  /** The status sent; undefined while there is none. */
+  /** The status sent; undefined until then. */
   readonly status: number | undefined
-  /** Body bytes handed to the connection. */
+  /** Bytes of the body written to the connection. */
   readonly sent: number
-  /** How it ended: as the registry meant it (a fault's broken end too), or because the client left. */
-  readonly outcome: "open" | "done" | "left"
+  /** `completed`: the registry ended it, a fault's broken end included. `aborted`: the client disconnected. */
+  readonly outcome: "open" | "completed" | "aborted"
 }
 
-/** What happened at the registry so far. */
+/** The requests and connections of a registry so far. */
 export interface RegistryActivity {
-  /** In the order they came. */
-  readonly requests: ReadonlyArray<RequestRecord>
+  /** In the order of arrival. */
+  readonly requests: ReadonlyArray<LoggedRequest>
   readonly connections: { readonly accepted: number; readonly open: number }
 }
 
 const nothing: RegistryActivity = { requests: [], connections: { accepted: 0, open: 0 } }
 
-/** How many requests of an operation there are in this activity. */
-export const countOf = (activity: RegistryActivity, operation: RequestRecord["operation"]): number =>
+/** Number of requests of an operation. */
+export const countOf = (activity: RegistryActivity, operation: LoggedRequest["operation"]): number =>
   activity.requests.filter((request) => request.operation === operation).length
 
-/** The activity of one registry, to read and to wait on. */
+/** The log of one registry, to read and to wait on. */
 export class RegistryLog {
   readonly #state: SubscriptionRef.SubscriptionRef<RegistryActivity>
   #forgotten = 0
@@ -53,7 +53,7 @@ export class RegistryLog {
     return SubscriptionRef.get(this.#state)
   }
 
-  /** Waits until the activity is as told: at once where it is already. */
+  /** Waits until the activity matches. */
   await(predicate: (activity: RegistryActivity) => boolean): Effect.Effect<void> {
     return SubscriptionRef.changes(this.#state).pipe(
       Stream.filter(predicate),
@@ -62,11 +62,11 @@ export class RegistryLog {
     )
   }
 
-  /** Notes a request and answers the function that changes its record. */
-  begin(record: RequestRecord): Effect.Effect<(changes: Partial<RequestRecord>) => Effect.Effect<void>> {
+  /** Logs a request and gives the function that updates its record. */
+  begin(record: LoggedRequest): Effect.Effect<(changes: Partial<LoggedRequest>) => Effect.Effect<void>> {
     return SubscriptionRef.modify(this.#state, (state) => {
       const index = state.requests.length + this.#forgotten
-      const change = (changes: Partial<RequestRecord>) =>
+      const change = (changes: Partial<LoggedRequest>) =>
         SubscriptionRef.update(this.#state, (state) => {
           const at = index - this.#forgotten
           const current = state.requests[at]
@@ -78,7 +78,7 @@ export class RegistryLog {
     })
   }
 
-  /** Notes a connection that came and, through the answered effect, that it went. */
+  /** Counts a connection; the inner effect counts its close. */
   readonly connected = (): Effect.Effect<Effect.Effect<void>> => {
     const open = (by: number, accepted: number) =>
       SubscriptionRef.update(this.#state, (state) => ({
@@ -88,8 +88,8 @@ export class RegistryLog {
     return Effect.as(open(1, 1), open(-1, 0))
   }
 
-  /** Empties the list of requests; connections are counted on. */
-  get forget(): Effect.Effect<void> {
+  /** Clears the list of requests; the counts of connections stay. */
+  get clearRequests(): Effect.Effect<void> {
     return SubscriptionRef.update(this.#state, (state) => {
       this.#forgotten += state.requests.length
       return { ...state, requests: [] }

@@ -1,17 +1,17 @@
 import { type Fault, find } from "./Fault.ts"
-import * as RegistryAnswer from "./RegistryAnswer.ts"
+import * as ServedResponse from "./ServedResponse.ts"
 import type { RegistryAuthority } from "./RegistryAuth.ts"
 import type { RegistryBlob } from "../images/RegistryBlob.ts"
 import type { RegistryContent } from "../images/RegistryContent.ts"
-import { rangeOf, type RegistryRequest, type Route } from "./RegistryRequest.ts"
+import { rangeOf, type ServedRequest, type Route } from "./ServedRequest.ts"
 
-/** The place that a request for a blob is sent to instead of being served. */
+/** Redirects of blob requests. */
 export type RegistryRedirect =
   | { readonly _tag: "None" }
   /**
-   * To the blob store, another origin. Each address is signed; with `singleUse` a second request to one is a 403, as
-   * when an address expires. With `login` the store is a registry, which asks for a token that it gives to anybody, or
-   * to nobody.
+   * Redirects to the blob store, another origin. Each address is signed; with `singleUse` its second use is a 403, as
+   * with an expired address. With `login` the store demands a token, which it gives to anybody (`anonymous`) or to
+   * nobody (`required`).
    */
   | {
       readonly _tag: "Store"
@@ -19,28 +19,28 @@ export type RegistryRedirect =
       readonly singleUse?: boolean
       readonly login?: "anonymous" | "required"
     }
-  /** To itself, for ever. */
+  /** Redirects to itself, for ever. */
   | { readonly _tag: "Loop" }
-  /** To this address; none at all where it is undefined. */
+  /** Redirects to this address; without a Location if it is undefined. */
   | { readonly _tag: "To"; readonly location: string | undefined }
 
-/** Answers a request in place of the rules, whose own answer `byRules` gives. */
+/** Responds in place of the rules; `byRules` gives the response of the rules. */
 export type RegistryOverride = (
-  request: RegistryRequest,
-  byRules: () => RegistryAnswer.RegistryAnswer
-) => RegistryAnswer.RegistryAnswer
+  request: ServedRequest,
+  byRules: () => ServedResponse.ServedResponse
+) => ServedResponse.ServedResponse
 
-/** The token that a blob store with a login gives to anybody. */
+/** The token that a blob store with a login issues. */
 const storeToken = "store-token"
 
-/** One registry's state, and what it answers by the distribution-spec. */
+/** The state of one registry and its responses (distribution-spec). */
 export class RegistryRules {
   redirect: RegistryRedirect
   override: RegistryOverride = (_, byRules) => byRules()
   readonly content: RegistryContent
   readonly authority: RegistryAuthority
   readonly #origins: { readonly registry: string; readonly store: string }
-  /** Signatures given out, and whether one serves once only. */
+  /** The issued signatures; true for those of a single use. */
   readonly #signatures = new Map<string, boolean>()
 
   constructor(options: {
@@ -55,43 +55,43 @@ export class RegistryRules {
     this.#origins = options.origins
   }
 
-  /** The answer to a request, its Range read as the faults have it. */
+  /** The response to a request; faults that concern its Range are applied. */
   answer(
-    request: RegistryRequest,
+    request: ServedRequest,
     route: Route | undefined,
     faults: ReadonlyArray<Fault>
-  ): RegistryAnswer.RegistryAnswer {
+  ): ServedResponse.ServedResponse {
     return this.override(request, () => this.#answer(request, route, faults))
   }
 
   #answer(
-    request: RegistryRequest,
+    request: ServedRequest,
     route: Route | undefined,
     faults: ReadonlyArray<Fault>
-  ): RegistryAnswer.RegistryAnswer {
-    if (route === undefined) return RegistryAnswer.error(404)
+  ): ServedResponse.ServedResponse {
+    if (route === undefined) return ServedResponse.error(404)
     if (route.operation === "token") {
       return request.listener === "store" && this.#storeLogin !== undefined
         ? this.#storeToken()
         : this.authority.issue(request, this.#origins)
     }
-    if (request.method !== "GET" && request.method !== "HEAD") return RegistryAnswer.error(405)
+    if (request.method !== "GET" && request.method !== "HEAD") return ServedResponse.error(405)
     if (route.operation === "store") return this.#stored(request, route, faults)
     const scope = route.repository === undefined ? undefined : `repository:${route.repository}:pull`
     const refusal = this.authority.refuse(request, scope, this.#origins)
     if (refusal !== undefined) return refusal
-    if (route.operation === "ping") return RegistryAnswer.json(200, {})
+    if (route.operation === "ping") return ServedResponse.json(200, {})
     const { reference = "", repository = "" } = route
-    if (!this.content.has(repository)) return RegistryAnswer.error(404, "NAME_UNKNOWN")
+    if (!this.content.has(repository)) return ServedResponse.error(404, "NAME_UNKNOWN")
     return route.operation === "manifest"
       ? this.#manifest(repository, reference)
       : this.#blob(request, repository, reference, faults)
   }
 
-  #manifest(repository: string, reference: string): RegistryAnswer.RegistryAnswer {
+  #manifest(repository: string, reference: string): ServedResponse.ServedResponse {
     const manifest = this.content.manifest(repository, reference)
-    if (manifest === undefined) return RegistryAnswer.error(404, "MANIFEST_UNKNOWN")
-    return RegistryAnswer.make(
+    if (manifest === undefined) return ServedResponse.error(404, "MANIFEST_UNKNOWN")
+    return ServedResponse.make(
       200,
       {
         "content-type": manifest.mediaType,
@@ -102,21 +102,21 @@ export class RegistryRules {
   }
 
   #blob(
-    request: RegistryRequest,
+    request: ServedRequest,
     repository: string,
     digest: string,
     faults: ReadonlyArray<Fault>
-  ): RegistryAnswer.RegistryAnswer {
+  ): ServedResponse.ServedResponse {
     const blob = this.content.blob(repository, digest)
-    if (blob === undefined) return RegistryAnswer.error(404, "BLOB_UNKNOWN")
+    if (blob === undefined) return ServedResponse.error(404, "BLOB_UNKNOWN")
     const location = this.#location(request, repository, digest)
-    if (location === "") return RegistryAnswer.make(307, {})
+    if (location === "") return ServedResponse.make(307, {})
     if (location === undefined) return serve(blob, request.range, faults)
     const status = this.redirect._tag === "Store" ? (this.redirect.status ?? 307) : 307
-    return RegistryAnswer.make(status, { location })
+    return ServedResponse.make(status, { location })
   }
 
-  #location(request: RegistryRequest, repository: string, digest: string): string | undefined {
+  #location(request: ServedRequest, repository: string, digest: string): string | undefined {
     const { redirect } = this
     if (redirect._tag === "None") return undefined
     if (redirect._tag === "Loop") return `${this.#origins.registry}${request.path}`
@@ -130,31 +130,27 @@ export class RegistryRules {
     return this.redirect._tag === "Store" ? this.redirect.login : undefined
   }
 
-  #storeToken(): RegistryAnswer.RegistryAnswer {
+  #storeToken(): ServedResponse.ServedResponse {
     return this.#storeLogin === "anonymous"
-      ? RegistryAnswer.json(200, { token: storeToken })
-      : RegistryAnswer.error(401)
+      ? ServedResponse.json(200, { token: storeToken })
+      : ServedResponse.error(401)
   }
 
-  // Object stores refuse a request that is signed twice: by its address and by an Authorization header.
-  #stored(
-    request: RegistryRequest,
-    route: Route,
-    faults: ReadonlyArray<Fault>
-  ): RegistryAnswer.RegistryAnswer {
+  // Object stores refuse a request that is signed twice: in its address and by an Authorization field.
+  #stored(request: ServedRequest, route: Route, faults: ReadonlyArray<Fault>): ServedResponse.ServedResponse {
     const signature = request.query.get("signature") ?? ""
     const singleUse = this.#signatures.get(signature)
     const token = this.#storeLogin === undefined ? undefined : `Bearer ${storeToken}`
     if (token !== undefined && request.authorization === undefined) {
-      return RegistryAnswer.error(401, undefined, {
+      return ServedResponse.error(401, undefined, {
         "www-authenticate": `Bearer realm="${this.#origins.store}/token",service="store",scope="repository:any:pull"`
       })
     }
-    if (request.authorization !== token) return RegistryAnswer.error(400)
-    if (singleUse === undefined) return RegistryAnswer.error(403)
+    if (request.authorization !== token) return ServedResponse.error(400)
+    if (singleUse === undefined) return ServedResponse.error(403)
     if (singleUse) this.#signatures.delete(signature)
     const blob = this.content.blob(route.repository ?? "", route.reference ?? "")
-    return blob === undefined ? RegistryAnswer.error(404) : serve(blob, request.range, faults)
+    return blob === undefined ? ServedResponse.error(404) : serve(blob, request.range, faults)
   }
 }
 
@@ -162,25 +158,25 @@ const serve = (
   blob: RegistryBlob,
   rangeHeader: string | undefined,
   faults: ReadonlyArray<Fault>
-): RegistryAnswer.RegistryAnswer => {
+): ServedResponse.ServedResponse => {
   const headers = {
     "content-type": "application/octet-stream",
     "docker-content-digest": blob.digest,
     "accept-ranges": "bytes"
   }
   const refusal = rangeHeader === undefined ? undefined : find(faults, "RefuseRange")
-  if (refusal !== undefined) return RegistryAnswer.error(refusal.status)
+  if (refusal !== undefined) return ServedResponse.error(refusal.status)
   const range = find(faults, "IgnoreRange") === undefined ? rangeOf(rangeHeader, blob.size) : undefined
   if (range === "unsatisfiable") {
-    return RegistryAnswer.error(416, undefined, { "content-range": `bytes */${blob.size}` })
+    return ServedResponse.error(416, undefined, { "content-range": `bytes */${blob.size}` })
   }
   if (range === undefined) {
-    return RegistryAnswer.make(200, headers, { size: blob.size, chunks: () => blob.read(0, blob.size) })
+    return ServedResponse.make(200, headers, { size: blob.size, chunks: () => blob.read(0, blob.size) })
   }
   const by = find(faults, "WrongContentRange")?.by ?? 0
   const start = Math.min(Math.max(0, range.start + by), blob.size - 1)
   const end = Math.max(start + 1, Math.min(blob.size, range.end))
-  return RegistryAnswer.make(
+  return ServedResponse.make(
     206,
     { ...headers, "content-range": `bytes ${start}-${end - 1}/${blob.size}` },
     { size: end - start, chunks: () => blob.read(start, end) }

@@ -4,27 +4,27 @@ import type { Socket } from "node:net"
 import type { ServerCertificate } from "../machine/Certificates.ts"
 import { listen } from "../wire/Listening.ts"
 
-// Importing these as ES modules would evaluate every export of node:http, and so load all of undici.
+// Importing these as ES modules evaluates every lazy export of node:http and loads all of undici.
 const http = process.getBuiltinModule("node:http")
 const https = process.getBuiltinModule("node:https")
 
-/** The loopback names a test registry can be reached by. */
+/** The loopback hosts a test registry can listen on. */
 export type Loopback = "127.0.0.1" | "localhost" | "[::1]"
 
-/** What a server answers requests with; the number tells connections apart, from 1. */
+/** Handles a request; `connection` numbers the connections from 1. */
 export type Handler = (
   request: IncomingMessage,
   response: ServerResponse,
   connection: number
 ) => Effect.Effect<void>
 
-/** A server's address, known before it has a handler, since handlers need it. */
+/** A server whose address is known before its handler is set, because handlers need the address. */
 export interface RegistryServer {
   /** `host:port`. */
   readonly host: string
   /** `scheme://host:port`. */
   readonly origin: string
-  /** Begins to answer; runs `connected` for each connection and what it answers when that one is gone. */
+  /** Starts to serve; runs `connected` for each new connection and the effect it gives when that one closes. */
   readonly serve: (handler: Handler, connected: () => Effect.Effect<Effect.Effect<void>>) => void
 }
 
@@ -35,9 +35,9 @@ const close = (server: Server) =>
   })
 
 /**
- * Listens on a free loopback port. With the scope every connection is closed, every handler interrupted.
+ * Listens on a free loopback port. The scope's end closes every connection and interrupts every handler.
  *
- * `localhost` listens on every address, so that it is reached however the name resolves.
+ * `localhost` listens on every address, so that it is reachable however the name resolves.
  */
 export const make = Effect.fnUntraced(function* (options: {
   readonly host: Loopback
@@ -46,7 +46,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const { host, tls } = options
   const server = yield* Effect.acquireRelease(
     Effect.sync(() => {
-      // Nothing here times out by itself: what is slow is so because a test wants it.
+      // No timeouts: what is slow is slow because a test wants it.
       const limits = { requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 600_000 }
       return tls === undefined
         ? http.createServer(limits)

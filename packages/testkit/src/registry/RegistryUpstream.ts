@@ -2,16 +2,16 @@ import { Upstream } from "@registry-packages-proxy/registry-client/Upstream"
 import { Cause, Clock, Effect, type Pull, Stream } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
 import { find } from "./Fault.ts"
-import * as FaultBody from "./FaultBody.ts"
+import * as FaultyResponse from "./FaultyResponse.ts"
 import type { FaultSchedule } from "./FaultSchedule.ts"
-import type { RegistryLog, RequestRecord } from "./RegistryLog.ts"
-import { routeOf } from "./RegistryRequest.ts"
+import type { RegistryLog, LoggedRequest } from "./RegistryLog.ts"
+import { routeOf } from "./ServedRequest.ts"
 import type { RegistryRules } from "./RegistryRules.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 type ClientError = HttpClientError.HttpClientError
 
-/** How much of a body comes at a time. */
+/** Size of a body's chunks, in bytes. */
 const piece = 64 * 1024
 
 const failure = (request: Request, code: string): ClientError =>
@@ -19,8 +19,8 @@ const failure = (request: Request, code: string): ClientError =>
     reason: new HttpClientError.TransportError({ request, cause: Object.assign(new Error(code), { code }) })
   })
 
-/** Waits as the fault says, or until the request is given up, which is an error of its own. */
-const unlessGivenUp = <A, E>(request: Request, signal: AbortSignal, wait: Effect.Effect<A, E>) =>
+/** Waits for `wait`; fails if the client aborts the request meanwhile. */
+const unlessAborted = <A, E>(request: Request, signal: AbortSignal, wait: Effect.Effect<A, E>) =>
   Effect.raceFirst(
     wait,
     Effect.callback<never, ClientError>((resume) => {
@@ -43,15 +43,15 @@ const pieces = function* (chunks: Iterable<Uint8Array>, cut: number) {
   }
 }
 
-/** A body as a client reads it off a connection: no more than Content-Length says, and broken where it is less. */
+/** A body as a client reads it: at most Content-Length bytes, and an error if there are fewer. */
 const bodyOf = (options: {
   readonly request: Request
   readonly signal: AbortSignal
-  readonly faulty: FaultBody.FaultyAnswer
-  readonly step: (sent: number) => void
+  readonly faulty: FaultyResponse.FaultyResponse
+  readonly onStep: (sent: number) => void
   readonly ended: () => void
 }): Stream.Stream<Uint8Array, ClientError> => {
-  const { ended, faulty, request, signal, step } = options
+  const { ended, faulty, request, signal, onStep } = options
   const { answer, bytesPerSecond, ending, stall } = faulty
   const { "content-length": announced } = answer.headers
   const length = announced === undefined ? Infinity : Number(announced)
@@ -66,17 +66,17 @@ const bodyOf = (options: {
       if (stall !== undefined && stall.after === sent && !stalled) {
         stalled = true
         yield* stall.reached?.open ?? Effect.void
-        yield* unlessGivenUp(request, signal, stall.until.await)
+        yield* unlessAborted(request, signal, stall.until.await)
       }
       const due = bytesPerSecond === undefined ? 0 : started + (sent / bytesPerSecond) * 1000
       const now = yield* Clock.currentTimeMillis
-      if (due > now) yield* unlessGivenUp(request, signal, Effect.sleep(due - now))
+      if (due > now) yield* unlessAborted(request, signal, Effect.sleep(due - now))
       const part = sent < length ? source.next() : { done: true as const, value: undefined }
-      step(sent)
+      onStep(sent)
       if (part.done !== true) {
         const bytes = part.value.slice(0, length - sent)
         sent += bytes.length
-        step(sent)
+        onStep(sent)
         return [bytes] as const
       }
       ended()
@@ -88,7 +88,7 @@ const bodyOf = (options: {
   return Stream.fromPull(next)
 }
 
-/** The registry's rules and faults as the transport a registry client asks through. */
+/** An Upstream over the rules and faults of a registry; calls `onStep` at each step. */
 export const make = (options: {
   readonly log: RegistryLog
   readonly rules: RegistryRules
@@ -97,14 +97,14 @@ export const make = (options: {
     readonly registry: { readonly origin: string }
     readonly store: { readonly origin: string }
   }
-  readonly moved: () => void
+  readonly onStep: () => void
 }): Upstream["Service"] => {
-  const { log, moved, rules, schedule, servers } = options
+  const { log, onStep, rules, schedule, servers } = options
   let connections = 0
 
   const execute = Effect.fnUntraced(function* (request: Request, url: URL, signal: AbortSignal) {
     if (signal.aborted) return yield* failure(request, "ABORT_ERR")
-    moved()
+    onStep()
     const listener =
       url.origin === servers.store.origin
         ? "store"
@@ -115,7 +115,7 @@ export const make = (options: {
     const path = decodeURIComponent(url.pathname)
     const route = routeOf(listener, path)
     const { authorization, ...headers } = request.headers
-    const record: RequestRecord = {
+    const record: LoggedRequest = {
       operation: route?.operation ?? "unknown",
       listener,
       method: request.method,
@@ -129,29 +129,29 @@ export const make = (options: {
       sent: 0,
       outcome: "open"
     }
-    // No request is noted whose end would not be.
+    // Uninterruptible: the log must see the end of every request it has.
     const { change, ended } = yield* Effect.uninterruptible(
       Effect.map(log.begin(record), (change) => {
         let over = false
-        const close = (outcome: RequestRecord["outcome"]): void => {
+        const close = (outcome: LoggedRequest["outcome"]): void => {
           if (over) return
           over = true
-          // At once, unless another's change is only half done.
+          // Runs at once, unless another update of the log is in progress.
           Effect.runFork(change({ outcome }))
         }
-        signal.addEventListener("abort", () => close("left"), { once: true })
-        return { change, ended: () => close("done") }
+        signal.addEventListener("abort", () => close("aborted"), { once: true })
+        return { change, ended: () => close("completed") }
       })
     )
     const faults = route === undefined ? [] : schedule.next(route.operation, route.reference, request.method)
     const delay = find(faults, "DelayHeaders")
-    if (delay !== undefined) yield* unlessGivenUp(request, signal, delay.until.await)
+    if (delay !== undefined) yield* unlessAborted(request, signal, delay.until.await)
     if (find(faults, "Reset") !== undefined) {
       ended()
       return yield* failure(request, "ECONNRESET")
     }
     const plain =
-      FaultBody.replace(faults) ??
+      FaultyResponse.replace(faults) ??
       rules.answer(
         {
           listener,
@@ -167,15 +167,14 @@ export const make = (options: {
         route,
         faults
       )
-    const faulty = FaultBody.apply(faults, plain)
+    const faulty = FaultyResponse.apply(faults, plain)
     yield* change({ status: faulty.answer.status })
-    moved()
+    onStep()
     const response = HttpClientResponse.fromWeb(
       request,
       new Response(null, { status: faulty.answer.status, headers: new Headers(faulty.answer.headers) })
     )
-    const step = () => moved()
-    Object.defineProperty(response, "stream", { value: bodyOf({ request, signal, faulty, step, ended }) })
+    Object.defineProperty(response, "stream", { value: bodyOf({ request, signal, faulty, onStep, ended }) })
     return response
   })
   const client = HttpClient.make(execute)

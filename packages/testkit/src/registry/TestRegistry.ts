@@ -13,27 +13,26 @@ import type { RegistryBlob } from "../images/RegistryBlob.ts"
 import { RegistryContent } from "../images/RegistryContent.ts"
 import * as RegistryHandler from "./RegistryHandler.ts"
 import * as RegistryImage from "../images/RegistryImage.ts"
-import { countOf, type RegistryActivity, RegistryLog, type RequestRecord } from "./RegistryLog.ts"
+import { countOf, type RegistryActivity, RegistryLog, type LoggedRequest } from "./RegistryLog.ts"
 import { type RegistryOverride, type RegistryRedirect, RegistryRules } from "./RegistryRules.ts"
 import * as RegistryServer from "./RegistryServer.ts"
 import * as RegistryUpstream from "./RegistryUpstream.ts"
 
-/** What a test registry is at its start; all but the listeners can be changed later. */
+/** The initial state of a test registry; all but `host` and `tls` can be changed later. */
 export interface TestRegistryOptions {
-  /** 127.0.0.1 unless told. */
+  /** Default: 127.0.0.1. */
   readonly host?: RegistryServer.Loopback
-  /** HTTPS with this certificate; plain HTTP without. */
+  /** Serves HTTPS with this certificate; default: plain HTTP. */
   readonly tls?: ServerCertificate
-  /** No credentials needed unless told. */
+  /** Default: no authentication. */
   readonly auth?: RegistryAuth
-  /** Blobs are served in place unless told. */
+  /** Default: blobs are served in place. */
   readonly redirect?: RegistryRedirect
 }
 
 /**
- * An OCI registry over real HTTP on loopback, in process, with a blob store as a second origin.
- *
- * It keeps the time of the clock it was made with, so that tokens expire and limited bodies advance by TestClock.
+ * An in-process OCI registry over HTTP on loopback, with a blob store as a second origin. It uses the Clock it was made
+ * with, so that a TestClock expires tokens and advances rate-limited bodies.
  */
 export class TestRegistry extends Context.Service<
   TestRegistry,
@@ -44,48 +43,48 @@ export class TestRegistry extends Context.Service<
     readonly origin: string
     /** The origin of the blob store. */
     readonly storeOrigin: string
-    /** What a client needs to pull from the repositories under `base`: scheme, host, the current credential, the CA. */
+    /** The source of a client that pulls repositories under `base`: scheme, host, the current credential, the CA. */
     readonly source: (base?: string, changes?: Partial<RegistrySource>) => RegistrySource
-    /** Puts an image with all it refers to under its digest, and under tags where there are any. */
+    /** Puts an image with all it refers to, under its digest and these tags. */
     readonly put: (
       repository: string,
       image: RegistryImage.RegistryImage,
       tags?: ReadonlyArray<string>
     ) => Effect.Effect<void>
-    /** Puts an image whose only layer is this package, and answers it. */
+    /** Puts an image whose only layer is this package, and returns it. */
     readonly putPackage: (
       repository: string,
       content: Uint8Array | RegistryBlob
     ) => Effect.Effect<RegistryImage.RegistryImage>
-    /** Puts a blob under its digest, in place of one already there. */
+    /** Puts a blob under its digest; replaces the previous one. */
     readonly putBlob: (repository: string, blob: RegistryBlob) => Effect.Effect<void>
-    /** Takes a manifest or a blob away. */
+    /** Removes a manifest or a blob. */
     readonly remove: (repository: string, digest: Digest) => Effect.Effect<void>
-    /** Changes who may pull; tokens given out before are worthless. */
+    /** Changes the authentication; revokes all tokens. */
     readonly setAuth: (auth: RegistryAuth) => Effect.Effect<void>
     readonly setRedirect: (redirect: RegistryRedirect) => Effect.Effect<void>
-    /** Has requests answered in a way that nothing else here can tell; faults come on top. */
+    /** Responds to requests by this function; faults are applied to its responses. */
     readonly setOverride: (override: RegistryOverride) => Effect.Effect<void>
-    /** Makes every token given out so far worthless. */
+    /** Revokes all tokens issued so far. */
     readonly revokeTokens: Effect.Effect<void>
-    /** Appends to the faults to come: the next requests of this operation suffer all of these together. */
+    /** Appends faults: the next requests of this operation get all of them together. */
     readonly fault: (
       operation: Operation,
       faults: Fault | ReadonlyArray<Fault>,
       options?: FaultOptions
     ) => Effect.Effect<void>
-    /** Takes back all faults that have not struck yet. */
-    readonly heal: Effect.Effect<void>
-    /** Every request so far, in order. */
-    readonly requests: Effect.Effect<ReadonlyArray<RequestRecord>>
-    /** How many requests of an operation there were. */
-    readonly count: (operation: RequestRecord["operation"]) => Effect.Effect<number>
+    /** Removes all pending faults. */
+    readonly clearFaults: Effect.Effect<void>
+    /** All requests so far, in order. */
+    readonly requests: Effect.Effect<ReadonlyArray<LoggedRequest>>
+    /** Number of requests of an operation. */
+    readonly count: (operation: LoggedRequest["operation"]) => Effect.Effect<number>
     /** Requests and connections. */
     readonly activity: Effect.Effect<RegistryActivity>
-    /** Waits until the activity is as told: at once where it is already. */
+    /** Waits until the activity matches. */
     readonly await: (predicate: (activity: RegistryActivity) => boolean) => Effect.Effect<void>
-    /** Empties the list of requests. */
-    readonly forget: Effect.Effect<void>
+    /** Clears the list of requests. */
+    readonly clearRequests: Effect.Effect<void>
   }
 >()("@registry-packages-proxy/testkit/TestRegistry") {
   /** A registry of its own, for tests that need several. */
@@ -97,11 +96,11 @@ export class TestRegistry extends Context.Service<
     Layer.effect(TestRegistry, make(options))
 
   /**
-   * A registry without a socket: the same content, rules and faults behind the `Upstream` port, so that a registry
-   * client's requests cost microseconds and nothing but a test's clock passes time. `moved` is called at each step.
+   * A registry without a socket: the same content, rules and faults behind the `Upstream` port. A request takes
+   * microseconds, and only the test's clock passes time. `onStep` is called at each step.
    */
   static readonly makeInProcess = (
-    options: Omit<TestRegistryOptions, "tls" | "host"> & { readonly moved?: () => void } = {}
+    options: Omit<TestRegistryOptions, "tls" | "host"> & { readonly onStep?: () => void } = {}
   ): Effect.Effect<{
     readonly registry: TestRegistry["Service"]
     readonly upstream: Upstream["Service"]
@@ -119,7 +118,7 @@ export class TestRegistry extends Context.Service<
         rules,
         schedule,
         servers,
-        moved: options.moved ?? (() => {})
+        onStep: options.onStep ?? (() => {})
       })
       return { registry, upstream }
     })
@@ -130,7 +129,7 @@ const credentialOf = (auth: RegistryAuth): Credential =>
     ? anonymous
     : { _tag: "Basic", username: auth.username, password: Redacted.make(auth.password) }
 
-/** Where a registry and its blob store can be reached. */
+/** The addresses of a registry and its blob store. */
 interface Servers {
   readonly registry: { readonly host: string; readonly origin: string }
   readonly store: { readonly origin: string }
@@ -199,12 +198,12 @@ const assemble = Effect.fnUntraced(function* (options: TestRegistryOptions, serv
       }),
     revokeTokens: Effect.sync(() => authority.revoke()),
     fault: (operation, faults, options) => Effect.sync(() => schedule.add(operation, faults, options)),
-    heal: Effect.sync(() => schedule.clear()),
+    clearFaults: Effect.sync(() => schedule.clear()),
     requests: Effect.map(log.activity, (activity) => activity.requests),
     count: (operation) => Effect.map(log.activity, (activity) => countOf(activity, operation)),
     activity: log.activity,
     await: (predicate) => log.await(predicate),
-    forget: log.forget
+    clearRequests: log.clearRequests
   })
   return { log, registry: service, rules, schedule }
 })

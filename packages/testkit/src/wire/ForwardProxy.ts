@@ -8,48 +8,48 @@ import { listenScoped } from "./Listening.ts"
 const http = process.getBuiltinModule("node:http")
 const https = process.getBuiltinModule("node:https")
 
-/** What a proxy does when it is asked for a tunnel. */
+/** The response to a CONNECT request. */
 export type Tunnelling =
-  /** Connects, and says so in these bytes, a character for each. */
+  /** Opens the tunnel; `head` replaces the response, one character a byte. */
   | { readonly _tag: "Open"; readonly head?: string }
-  /** Says this in place of connecting. */
+  /** Sends this response and opens no tunnel. */
   | { readonly _tag: "Refuse"; readonly head: string }
   | { readonly _tag: "Close" }
   | { readonly _tag: "Silence" }
 
 export interface ForwardProxyOptions {
-  /** Where every request and tunnel leads, whatever host it names: `host:port`. */
+  /** `host:port` that every request and tunnel leads to, whatever host it names. */
   readonly target: string
-  /** The only credentials that it takes; anybody may use it without. */
+  /** The only accepted credentials; default: none are needed. */
   readonly login?: { readonly username: string; readonly password: string }
   readonly tunnelling?: Tunnelling
-  /** Speaks TLS with its clients. */
+  /** Serves TLS to its clients. */
   readonly tls?: ServerCertificate
 }
 
-/** A request to a proxy. */
-export interface Forwarded {
+/** A request that the proxy received. */
+export interface ProxiedRequest {
   readonly method: string
-  /** As it stood in the request line: `host:port` of a tunnel, the absolute address of another request. */
+  /** The target of the request line: `host:port` of a CONNECT, otherwise an absolute URL. */
   readonly target: string
   readonly headers: IncomingMessage["headers"]
-  readonly isLetIn: boolean
+  readonly isAuthorized: boolean
 }
 
 export interface ForwardProxy {
   /** `host:port`. */
   readonly host: string
-  readonly requests: ReadonlyArray<Forwarded>
+  readonly requests: ReadonlyArray<ProxiedRequest>
 }
 
 const established = "HTTP/1.1 200 Connection established\r\n\r\n"
 
-/** A forward proxy on loopback for names that no DNS knows. */
+/** A forward proxy on loopback, for host names that no DNS knows. */
 export const make = Effect.fnUntraced(function* (options: ForwardProxyOptions) {
   const { login, target, tls, tunnelling = { _tag: "Open" } } = options
   const colon = target.lastIndexOf(":")
   const to = { host: target.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(target.slice(colon + 1)) }
-  const requests: Array<Forwarded> = []
+  const requests: Array<ProxiedRequest> = []
   const sockets = new Set<Duplex>()
   const track = <A extends Duplex>(socket: A): A => {
     sockets.add(socket)
@@ -63,9 +63,9 @@ export const make = Effect.fnUntraced(function* (options: ForwardProxyOptions) {
       : `Basic ${Buffer.from(`${login.username}:${login.password}`).toString("base64")}`
 
   const note = ({ headers, method = "", url = "" }: IncomingMessage): boolean => {
-    const isLetIn = wanted === undefined || headers["proxy-authorization"] === wanted
-    requests.push({ method, target: url, headers, isLetIn })
-    return isLetIn
+    const isAuthorized = wanted === undefined || headers["proxy-authorization"] === wanted
+    requests.push({ method, target: url, headers, isAuthorized })
+    return isAuthorized
   }
 
   const forward = (message: IncomingMessage, response: ServerResponse): void => {

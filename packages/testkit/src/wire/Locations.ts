@@ -1,18 +1,18 @@
 /**
- * What `Location` fields hold, in an answer of `https://registry.test/v2/a/blobs/x?q=1`, and what the next request is to
- * be. What Go does was tried with net/url and net/http of Go 1.26.
+ * A `Location` field in a response of {@link locationBase}, and the next request it leads to. Go's behaviour was tried
+ * with net/url and net/http of Go 1.26.
  */
 export interface Location {
   readonly situation: string
-  /** A character for each byte. */
+  /** One character is one byte. */
   readonly location: string
-  /** Host field and request line of the next request; undefined where there is none. */
+  /** Host field and target of the next request; undefined if the location is refused. */
   readonly right: { readonly host: string; readonly target: string; readonly scheme?: "http" } | undefined
-  /** `the same`, or what it does instead. */
+  /** `the same` as expected, or the difference. */
   readonly go: string
 }
 
-/** The address whose answer the locations stand in. */
+/** The URL whose response has the locations. */
 export const locationBase = "https://registry.test/v2/a/blobs/x?q=1"
 
 /** Text as the bytes of a header field: UTF-8. */

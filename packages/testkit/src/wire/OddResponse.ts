@@ -1,6 +1,6 @@
 /**
- * A response that servers or their proxies really send, the right way to read it, and who else reads it so. The behaviour of
- * Go was tried with net/http of Go 1.26, that of Node with node:http of 26.10 in its strict default.
+ * A response that servers or their proxies really send, the right way to read it, and who else reads it so. The
+ * behaviour of Go was tried with net/http of Go 1.26, that of Node with node:http of 26.10 in its strict default.
  */
 export interface OddResponse {
   readonly situation: string

@@ -4,16 +4,16 @@ import type { IncomingHttpHeaders } from "node:http"
 const http = process.getBuiltinModule("node:http")
 const https = process.getBuiltinModule("node:https")
 
-/** What came back, as far as it came. */
+/** A response as far as it was received. */
 export interface RawResponse {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
-  /** Whether the message ended as HTTP says it must. */
+  /** The message ended as HTTP demands. */
   readonly complete: boolean
 }
 
-/** Sends one request with nothing but node:http; a request without any answer fails with the error's code. */
+/** Sends one request with node:http alone. Fails with the error code if there is no response. */
 export const rawHttp = (
   url: string,
   options: {
@@ -21,7 +21,7 @@ export const rawHttp = (
     readonly headers?: Readonly<Record<string, string>>
     readonly body?: string
     readonly ca?: string
-    /** Hears of each chunk; answering false leaves. */
+    /** Called for each chunk; false closes the connection. */
     readonly onData?: (received: number) => boolean
   } = {}
 ): Effect.Effect<RawResponse, string> =>

@@ -4,54 +4,54 @@ import { createServer as createTlsServer, TLSSocket } from "node:tls"
 import type { ServerCertificate } from "../machine/Certificates.ts"
 import { listenScoped } from "./Listening.ts"
 
-/** What a raw server does with a request. Text has a character for each byte. */
+/** The response of a raw server; one character is one byte. */
 export interface RawAnswer {
-  /** Written one after the other, each as a segment of its own. */
+  /** Written one after the other, each in its own segment. */
   readonly pieces: ReadonlyArray<string>
-  /** What follows; the connection stays open unless told. */
+  /** Ends or resets the connection afterwards; by default it stays open. */
   readonly ending?: "end" | "reset"
 }
 
-/** A request as it came. */
+/** A request as received. */
 export interface RawRequest {
   readonly method: string
   readonly target: string
-  /** By name in lowercase, the last of each. */
+  /** By lowercase name; of repeated fields the last. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
-  /** Connections are numbered from 1. */
+  /** Number of the connection, from 1. */
   readonly connection: number
 }
 
-/** Answers without any HTTP library, in bytes that none would send; undefined says nothing. */
+/** Responds with raw bytes; undefined sends nothing. */
 export type RawHandler = (request: RawRequest) => RawAnswer | undefined
 
 export interface RawServerOptions {
   readonly tls?: ServerCertificate
-  /** Hears of each connection as soon as it is made. */
+  /** Called as soon as a connection is accepted. */
   readonly onConnection?: (socket: Socket, connection: number) => void
 }
 
-/** A server whose every byte is the test's. */
+/** A server that sends exactly the bytes a test gives. */
 export interface RawServer {
   /** `host:port`. */
   readonly host: string
   readonly port: number
   readonly origin: string
   readonly requests: ReadonlyArray<RawRequest>
-  /** Connections made so far. */
+  /** Connections accepted so far. */
   readonly accepted: () => number
   /** Connections open now. */
   readonly open: () => number
 }
 
-/** An answer in one piece. */
+/** A response in one piece. */
 export const answer = (text: string, ending?: "end" | "reset"): RawAnswer => ({
   pieces: [text],
   ...(ending === undefined ? {} : { ending })
 })
 
-/** An answer with a length, as it should be. */
+/** A valid response with a Content-Length. */
 export const plain = (
   status: number,
   body: string,
@@ -77,7 +77,7 @@ const parse = (head: string, body: string, connection: number): RawRequest => {
   return { method, target, headers: Object.fromEntries(fields) as Record<string, string>, body, connection }
 }
 
-/** The first request of some bytes, and what is left of these. */
+/** The first complete request in `bytes`, and the bytes after it. */
 const takeRequest = (
   bytes: string,
   connection: number
@@ -101,13 +101,13 @@ const writeAll = (socket: Socket, { pieces, ending }: RawAnswer): void => {
   } else if (ending === "end") {
     socket.end()
   } else if (ending === "reset") {
-    // Node resets plain sockets alone.
+    // Node can reset plain sockets only.
     if (socket instanceof TLSSocket) socket.destroy()
     else socket.resetAndDestroy()
   }
 }
 
-/** Listens on a free loopback port; with the scope all connections are closed. */
+/** Listens on a free loopback port; the scope's end closes all connections. */
 export const make = Effect.fnUntraced(function* (handler: RawHandler, options: RawServerOptions = {}) {
   const { onConnection, tls } = options
   const requests: Array<RawRequest> = []
@@ -135,7 +135,7 @@ export const make = Effect.fnUntraced(function* (handler: RawHandler, options: R
   const server =
     tls === undefined
       ? createServer(onSocket)
-      : // As old servers do: with keys of any length.
+      : // Accepts keys of any length, as old servers do.
         createTlsServer({ key: tls.key, cert: tls.chain, ciphers: "DEFAULT@SECLEVEL=0" }, onSocket)
   server.on("tlsClientError", () => {})
   const port = yield* listenScoped(server, () => {

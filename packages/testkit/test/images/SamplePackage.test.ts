@@ -22,7 +22,7 @@ describe("SamplePackage", () => {
   )
 
   it.effect(
-    "makes the same bytes for the same request, others for another seed",
+    "makes the same bytes for the same request, and others for another seed",
     Effect.fn(function* () {
       const request = { name: "jq", version: "1.7.1", size: 4096 }
       const [first, again, other] = yield* Effect.all([

@@ -15,7 +15,7 @@ const pingWith = Effect.fnUntraced(function* (
 
 describe("Certificates", () => {
   it.effect(
-    "a certificate is good for the loopback names",
+    "a certificate is valid for the loopback names",
     Effect.fn(function* () {
       const authority = yield* Certificates.makeAuthority
       const tls = yield* authority.issue()
@@ -26,14 +26,14 @@ describe("Certificates", () => {
   )
 
   it.effect(
-    "expired, wrong-name and unknown-authority certificates are told apart",
+    "certificates that are expired, of another name or of an unknown authority give three errors",
     Effect.fn(function* () {
       const authority = yield* Certificates.makeAuthority
       const other = yield* Certificates.makeAuthority
       const refusal = (tls: Certificates.ServerCertificate, ca: string) => Effect.flip(pingWith(tls, ca))
       assert.strictEqual(yield* refusal(yield* authority.issueExpired, authority.cert), "CERT_HAS_EXPIRED")
       assert.strictEqual(
-        yield* refusal(yield* authority.issueForOther, authority.cert),
+        yield* refusal(yield* authority.issueForOtherHost, authority.cert),
         "ERR_TLS_CERT_ALTNAME_INVALID"
       )
       assert.include(

@@ -19,10 +19,10 @@ const withFaults = Effect.fnUntraced(function* (...faults: ReadonlyArray<Fault>)
 
 describe("Fault", () => {
   it.effect(
-    "Status answers with its headers, as many times as told, then heals",
+    "Status responds with its headers as many times as set, then serves again",
     Effect.fn(function* () {
       const { registry, url } = yield* withFaults()
-      yield* registry.heal
+      yield* registry.clearFaults
       yield* registry.fault(
         "blob",
         { _tag: "Status", status: 503, headers: { "Retry-After": "7" } },
@@ -35,7 +35,7 @@ describe("Fault", () => {
       }
       yield* registry.fault("blob", { _tag: "Status", status: 500 }, { times: "always", digest })
       assert.strictEqual((yield* rawHttp(url)).status, 500)
-      yield* registry.heal
+      yield* registry.clearFaults
       assert.strictEqual((yield* rawHttp(url)).status, 200)
     })
   )
@@ -52,7 +52,7 @@ describe("Fault", () => {
   )
 
   it.effect(
-    "Truncate resets the connection after n bytes, some of which may be lost",
+    "Truncate resets the connection after n bytes (some may be lost)",
     Effect.fn(function* () {
       const { registry, url } = yield* withFaults({ _tag: "Truncate", after: 300_001, ending: "reset" })
       const response = yield* Effect.result(rawHttp(url))
@@ -73,7 +73,7 @@ describe("Fault", () => {
   )
 
   it.effect(
-    "Corrupt changes the one byte",
+    "Corrupt changes one byte",
     Effect.fn(function* () {
       const { url } = yield* withFaults({ _tag: "Corrupt", at: 400_000 })
       const { body } = yield* rawHttp(url)
@@ -84,7 +84,7 @@ describe("Fault", () => {
   )
 
   it.effect(
-    "Stall holds the body at n bytes until its latch opens",
+    "Stall stops the body after n bytes until its latch opens",
     Effect.fn(function* () {
       const until = yield* Latch.make()
       const reached = yield* Latch.make()
@@ -109,7 +109,7 @@ describe("Fault", () => {
   )
 
   it.effect(
-    "DelayHeaders answers nothing before its latch opens",
+    "DelayHeaders sends nothing until its latch opens",
     Effect.fn(function* () {
       const until = yield* Latch.make()
       const { registry, url } = yield* withFaults({ _tag: "DelayHeaders", until })
@@ -122,7 +122,7 @@ describe("Fault", () => {
   )
 
   it.effect(
-    "WrongLength says a length that is not the body's",
+    "WrongLength sends a Content-Length that is not the body's",
     Effect.fn(function* () {
       const more = yield* withFaults({ _tag: "WrongLength", by: 10 })
       const short = yield* rawHttp(more.url)
@@ -144,7 +144,7 @@ describe("Fault", () => {
   )
 
   it.effect(
-    "Endless sends more than the body, until the client leaves",
+    "Endless sends more than the body, until the client disconnects",
     Effect.fn(function* () {
       const { url } = yield* withFaults({ _tag: "Endless" })
       const { body } = yield* rawHttp(url, { onData: (received) => received < 1_000_000 })
@@ -154,7 +154,7 @@ describe("Fault", () => {
   )
 
   it.effect(
-    "Reset breaks the connection before any answer",
+    "Reset breaks the connection before the response",
     Effect.fn(function* () {
       const { url } = yield* withFaults({ _tag: "Reset" })
       assert.strictEqual(yield* Effect.flip(rawHttp(url)), "ECONNRESET")
@@ -162,7 +162,7 @@ describe("Fault", () => {
   )
 
   it.effect(
-    "WrongContentRange and IgnoreRange answer another part than asked",
+    "WrongContentRange and IgnoreRange give another part than requested",
     Effect.fn(function* () {
       const wrong = yield* withFaults({ _tag: "WrongContentRange", by: 3 })
       const headers = { range: "bytes=100-199" }
@@ -175,7 +175,7 @@ describe("Fault", () => {
   )
 
   it.effect(
-    "RateLimit lets the body advance with the clock only",
+    "RateLimit sends the body by the clock",
     Effect.fn(function* () {
       const { registry, url } = yield* withFaults({ _tag: "RateLimit", bytesPerSecond: 100_000 })
       const start = yield* Latch.make()
@@ -198,7 +198,7 @@ describe("Fault", () => {
   )
 
   it.effect(
-    "Headers and Body change the answer",
+    "Headers and Body replace parts of the response",
     Effect.fn(function* () {
       const { url } = yield* withFaults(
         { _tag: "Body", body: "nonsense" },

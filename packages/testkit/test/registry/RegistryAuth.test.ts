@@ -34,7 +34,7 @@ const parse = (body: Buffer) =>
 
 describe("RegistryAuth", () => {
   it.effect(
-    "None asks for nothing",
+    "None demands no credentials",
     Effect.fn(function* () {
       const { pull } = yield* withAuth({ _tag: "None" })
       assert.strictEqual((yield* pull()).status, 200)
@@ -42,7 +42,7 @@ describe("RegistryAuth", () => {
   )
 
   it.effect(
-    "Basic challenges, and refuses wrong credentials as told",
+    "Basic sends a challenge and refuses wrong credentials with the set status",
     Effect.fn(function* () {
       const { pull, registry } = yield* withAuth({ _tag: "Basic", ...account, refuseWith: 403 })
       const challenged = yield* pull()
@@ -59,7 +59,7 @@ describe("RegistryAuth", () => {
   )
 
   it.effect(
-    "Bearer gives tokens that expire by the clock and can be revoked",
+    "Bearer issues tokens that expire by the clock and can be revoked",
     Effect.fn(function* () {
       const { pull, registry } = yield* withAuth({ _tag: "Bearer", ...account, expiresIn: 90, field: "both" })
       const challenge = (yield* pull()).headers["www-authenticate"]
@@ -101,7 +101,7 @@ describe("RegistryAuth", () => {
   )
 
   it.effect(
-    "Bearer takes an identity token by POST, on another origin where told",
+    "Bearer accepts an identity token by POST, on another origin if set",
     Effect.fn(function* () {
       const { pull, registry } = yield* withAuth({
         _tag: "Bearer",
@@ -129,7 +129,7 @@ describe("RegistryAuth", () => {
   )
 
   it.effect(
-    "changed credentials refuse the old ones and their tokens",
+    "a change of credentials revokes the previous ones and their tokens",
     Effect.fn(function* () {
       const { pull, registry } = yield* withAuth({ _tag: "Basic", ...account })
       yield* registry.setAuth({ _tag: "Basic", username: "reader", password: "changed" })

@@ -3,7 +3,7 @@ import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import * as Manifest from "@registry-packages-proxy/oci/Manifest"
 import { Effect, Exit, Fiber, Result, Scope } from "effect"
 import * as Certificates from "../../src/machine/Certificates.ts"
-import * as RegistryAnswer from "../../src/registry/RegistryAnswer.ts"
+import * as ServedResponse from "../../src/registry/ServedResponse.ts"
 import * as RegistryBlob from "../../src/images/RegistryBlob.ts"
 import * as RegistryImage from "../../src/images/RegistryImage.ts"
 import { TestRegistry } from "../../src/registry/TestRegistry.ts"
@@ -52,7 +52,7 @@ describe("TestRegistry", () => {
   )
 
   it.effect(
-    "serves one Range with 206, and 416 where it begins past the end",
+    "serves one Range with 206, and 416 if it begins past the end",
     Effect.fn(function* () {
       const { blobUrl } = yield* withPackage()
       const part = yield* rawHttp(blobUrl, { headers: { range: "bytes=10-19" } })
@@ -68,7 +68,7 @@ describe("TestRegistry", () => {
   )
 
   it.effect(
-    "answers what it does not have with distribution-spec errors",
+    "responds with distribution-spec errors for what it does not have",
     Effect.fn(function* () {
       const { image, registry } = yield* withPackage()
       const code = (path: string) =>
@@ -100,7 +100,7 @@ describe("TestRegistry", () => {
   )
 
   it.effect(
-    "generates big blobs where they are read, the same at every offset",
+    "generates large blobs while they are read, the same at every offset",
     Effect.fn(function* () {
       const registry = yield* TestRegistry.make()
       const blob = RegistryBlob.generated({ seed: 7, size: 3 * 1024 * 1024 + 17 })
@@ -114,7 +114,7 @@ describe("TestRegistry", () => {
   )
 
   it.effect(
-    "redirects blobs to another origin that refuses our Authorization",
+    "redirects blobs to another origin that refuses the registry's Authorization",
     Effect.fn(function* () {
       const { blobUrl, registry } = yield* withPackage({ redirect: { _tag: "Store", singleUse: true } })
       const redirect = yield* rawHttp(blobUrl)
@@ -145,7 +145,7 @@ describe("TestRegistry", () => {
   )
 
   it.effect(
-    "closes its connections with its scope, also one in mid-answer",
+    "closes its connections with its scope, even in the middle of a response",
     Effect.fn(function* () {
       const scope = yield* Scope.make()
       const { blobUrl, registry } = yield* Scope.provide(withPackage(), scope)
@@ -160,29 +160,29 @@ describe("TestRegistry", () => {
   )
 
   it.effect(
-    "notes clients that leave, and counts connections",
+    "logs clients that disconnect, and counts connections",
     Effect.fn(function* () {
       const { blobUrl, registry } = yield* withPackage()
       yield* registry.fault("blob", { _tag: "Endless" })
       yield* rawHttp(blobUrl, { onData: (received) => received < 300_000 })
       yield* registry.await(
-        ({ connections, requests }) => requests[0]?.outcome === "left" && connections.open === 0
+        ({ connections, requests }) => requests[0]?.outcome === "aborted" && connections.open === 0
       )
       assert.isAtLeast((yield* registry.requests)[0]?.sent ?? 0, 300_000)
       assert.strictEqual((yield* registry.activity).connections.accepted, 1)
-      yield* registry.forget
+      yield* registry.clearRequests
       assert.deepStrictEqual(yield* registry.requests, [])
     })
   )
 
   it.effect(
-    "answers as an override says, which may ask the rules and sees the target as it came",
+    "responds by an override, which may call the rules and sees the target as received",
     Effect.fn(function* () {
       const { blobUrl, manifestUrl, registry } = yield* withPackage()
       const targets: Array<string> = []
       yield* registry.setOverride((request, byRules) => {
         targets.push(request.target)
-        return request.path.includes("/blobs/") ? RegistryAnswer.error(451) : byRules()
+        return request.path.includes("/blobs/") ? ServedResponse.error(451) : byRules()
       })
       assert.strictEqual((yield* rawHttp(`${blobUrl}?a=%7e'b`)).status, 451)
       assert.strictEqual((yield* rawHttp(manifestUrl)).status, 200)
@@ -191,7 +191,7 @@ describe("TestRegistry", () => {
   )
 
   it.effect(
-    "sends the bytes of a Location as they are",
+    "sends the bytes of a Location unchanged",
     Effect.fn(function* () {
       const { blobUrl, registry } = yield* withPackage()
       const bytes = Buffer.from("/raw/фу").toString("latin1")

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as TestReviews from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
+import * as TestReviews from "@registry-packages-proxy/testkit/access-control/ReviewsMock"
 import { Effect, Fiber, Option, Redacted } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { Authenticator } from "../../../src/Authenticator.ts"

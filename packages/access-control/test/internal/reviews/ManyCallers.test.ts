@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as TestReviews from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
+import * as TestReviews from "@registry-packages-proxy/testkit/access-control/ReviewsMock"
 import { Deferred, Effect, Fiber } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import * as Limits from "../../../src/internal/Limits.ts"
@@ -50,14 +50,14 @@ describe("many callers at once", () => {
         reviews.state.gate = Deferred.await(gate)
         const strangers = yield* all(Array.from({ length: 600 }, (_, n) => tokenResult(`bogus-${n}`)))
         yield* settle
-        assert.strictEqual(reviews.mostUnderWay(), Limits.maxReviewsPerLane)
+        assert.strictEqual(reviews.mostInProgress(), Limits.maxReviewsPerLane)
         // An allowed user is not refused, and does not wait behind them.
         assert.strictEqual(yield* tokenResult(), "alice")
         const others = yield* all(
           Array.from({ length: 20 }, (_, n) => accessResult(TestReviews.user(`user-${n}`)))
         )
         yield* settle
-        assert.strictEqual(reviews.mostUnderWay(), Limits.maxReviews)
+        assert.strictEqual(reviews.mostInProgress(), Limits.maxReviews)
         yield* Deferred.succeed(gate, undefined)
         const answers = yield* Fiber.joinAll(strangers)
         const [begun, queued] = [Limits.maxReviewsPerLane, Limits.maxQueuedPerLane]
@@ -67,7 +67,7 @@ describe("many callers at once", () => {
         )
         assert.include(answers, "Undecided: Overloaded")
         yield* Fiber.joinAll(others)
-        assert.strictEqual(reviews.mostUnderWay(), Limits.maxReviews)
+        assert.strictEqual(reviews.mostInProgress(), Limits.maxReviews)
       }).pipe(Effect.provide(layerOf(reviews)))
     }
   )

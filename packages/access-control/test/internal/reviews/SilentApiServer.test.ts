@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as TestReviews from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
+import * as TestReviews from "@registry-packages-proxy/testkit/access-control/ReviewsMock"
 import { Clock, Effect, Fiber, References, Schema, Duration } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import * as Limits from "../../../src/internal/Limits.ts"

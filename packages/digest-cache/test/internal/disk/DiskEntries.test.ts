@@ -1,5 +1,5 @@
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
-import { platform } from "@registry-packages-proxy/testkit/digest-cache/DigestCacheSource"
+import { platform } from "@registry-packages-proxy/testkit/digest-cache/TestPackage"
 import { assert, describe, it } from "@effect/vitest"
 import { Option } from "effect"
 import fc from "fast-check"

@@ -1,4 +1,4 @@
-import * as RegistryAnswer from "@registry-packages-proxy/testkit/registry/RegistryAnswer"
+import * as ServedResponse from "@registry-packages-proxy/testkit/registry/ServedResponse"
 import type { Fault, FaultOptions, Operation } from "@registry-packages-proxy/testkit/registry/Fault"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
@@ -27,7 +27,7 @@ const labelled = ["aws-chunked", "x-gzip", "gzip", "br", "UTF-8", "binary", "non
     )
 )
 
-/** A manifest that really comes encoded. */
+/** A manifest that is really encoded. */
 const encoded = (coding: string, encode: (bytes: Uint8Array) => Uint8Array): Situation =>
   situation(`manifest: encoded as ${coding}`, {
     prepare: (registry) =>
@@ -35,7 +35,7 @@ const encoded = (coding: string, encode: (bytes: Uint8Array) => Uint8Array): Sit
         const answer = byRules()
         if (!request.path.includes("/manifests/") || answer.status !== 200) return answer
         const bytes = encode(Buffer.concat([...answer.body.chunks()]))
-        return RegistryAnswer.make(
+        return ServedResponse.make(
           200,
           { ...answer.headers, "content-encoding": coding },
           { size: bytes.length, chunks: () => [bytes] }
@@ -53,7 +53,7 @@ const bigHead = (size: number): Fault =>
 
 const big = RegistryBlob.randomBytes(13, 300_000)
 
-/** A blob whose first answer breaks off, and what a request for the rest gets. */
+/** A blob whose first response aborts, with faults for the request for the rest. */
 const resumed = (name: string, rest: ReadonlyArray<Fault>): Situation =>
   situation(name, {
     image: RegistryImage.ofPackage(big),
@@ -67,7 +67,7 @@ const resumed = (name: string, rest: ReadonlyArray<Fault>): Situation =>
 
 const status = (code: number): Fault => ({ _tag: "Status", status: code })
 
-/** Bodies, heads, faults in them, and resumes. */
+/** Bodies, heads, their faults, and resumes. */
 export const bodies: ReadonlyArray<Situation> = [
   ...labelled,
   encoded("gzip", gzipSync),

@@ -1,4 +1,4 @@
-import * as RegistryAnswer from "@registry-packages-proxy/testkit/registry/RegistryAnswer"
+import * as ServedResponse from "@registry-packages-proxy/testkit/registry/ServedResponse"
 import type { RegistryAuth } from "@registry-packages-proxy/testkit/registry/RegistryAuth"
 import type { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { account, base64, configWith, rightEntry, situation, type Situation } from "../world/Situation.ts"
@@ -9,8 +9,8 @@ const bearer: RegistryAuth = { _tag: "Bearer", ...account }
 const entry = (value: unknown) => (host: string) => configWith(host, value)
 const wrongEntry = { auth: base64(`${account.username}:wrong`) }
 
-/** A registry that takes a password, and says how in a way of its own. */
-const saying = (name: string, challenge: string): Situation =>
+/** A registry with a password and its own form of the challenge. */
+const withChallenge = (name: string, challenge: string): Situation =>
   situation(`challenge: ${name}`, {
     options: { auth: basic },
     prepare: (registry) =>
@@ -21,12 +21,12 @@ const saying = (name: string, challenge: string): Situation =>
       })
   })
 
-/** Has a registry hide private repositories: anonymous requests get `anonymous`, and `/v2/` answers `ping`. */
+/** Makes a registry hide private repositories: anonymous requests get `anonymous`, `/v2/` gets `ping`. */
 const hiding = (registry: TestRegistry["Service"], anonymous: number, ping: number, auth: RegistryAuth) =>
   registry.setOverride((request, byRules) => {
     if (request.authorization !== undefined || request.path === "/token") return byRules()
-    if (request.path === "/v2/") return ping === 200 ? RegistryAnswer.json(200, {}) : byRules()
-    const answer = RegistryAnswer.error(anonymous, "NAME_UNKNOWN")
+    if (request.path === "/v2/") return ping === 200 ? ServedResponse.json(200, {}) : byRules()
+    const answer = ServedResponse.error(anonymous, "NAME_UNKNOWN")
     return auth._tag === "None" ? byRules() : answer
   })
 
@@ -45,7 +45,7 @@ const hidden = [404, 403, 401].flatMap((anonymous) =>
   )
 )
 
-/** Authentication schemes, and ways to ask for them. */
+/** Authentication schemes and challenges. */
 export const challenges: ReadonlyArray<Situation> = [
   situation("no authentication"),
   situation("no authentication, with credentials", { config: entry(rightEntry) }),
@@ -72,7 +72,7 @@ export const challenges: ReadonlyArray<Situation> = [
     config: entry(rightEntry),
     prepare: (registry) =>
       registry.setOverride((request, byRules) =>
-        request.path.includes("/manifests/") ? RegistryAnswer.error(404, "MANIFEST_UNKNOWN") : byRules()
+        request.path.includes("/manifests/") ? ServedResponse.error(404, "MANIFEST_UNKNOWN") : byRules()
       )
   }),
   situation("a 401 to a fresh token, once", {
@@ -83,19 +83,19 @@ export const challenges: ReadonlyArray<Situation> = [
         if (refused || request.authorization === undefined || !request.path.startsWith("/v2/"))
           return byRules()
         refused = true
-        return RegistryAnswer.error(401, undefined, {
+        return ServedResponse.error(401, undefined, {
           "www-authenticate": `Bearer realm="${registry.origin}/token",service="testkit-registry"`
         })
       })
     }
   }),
-  saying("scheme in capitals", 'BASIC realm="x"'),
-  saying("no realm", "Basic"),
-  saying("realm without quotes", "Basic realm=x"),
-  saying("Negotiate first", 'Negotiate, Basic realm="x"'),
-  saying("Negotiate with a token first", 'Negotiate YWJj, Basic realm="x"'),
-  saying("Basic before a Bearer of somebody else", 'Basic realm="x", Bearer error="invalid_token"'),
-  saying("a comma in the realm", 'Basic realm="a, Bearer b"'),
-  saying("a scheme nobody knows", 'Digest realm="x",nonce="y"'),
-  saying("an unclosed quote", 'Basic realm="x')
+  withChallenge("scheme in capitals", 'BASIC realm="x"'),
+  withChallenge("no realm", "Basic"),
+  withChallenge("realm without quotes", "Basic realm=x"),
+  withChallenge("Negotiate first", 'Negotiate, Basic realm="x"'),
+  withChallenge("Negotiate with a token first", 'Negotiate YWJj, Basic realm="x"'),
+  withChallenge("Basic before a Bearer of somebody else", 'Basic realm="x", Bearer error="invalid_token"'),
+  withChallenge("a comma in the realm", 'Basic realm="a, Bearer b"'),
+  withChallenge("a scheme nobody knows", 'Digest realm="x",nonce="y"'),
+  withChallenge("an unclosed quote", 'Basic realm="x')
 ]

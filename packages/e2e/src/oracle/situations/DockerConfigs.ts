@@ -1,6 +1,6 @@
 import { account, base64, rightEntry, situation, type Situation } from "../world/Situation.ts"
 
-/** The beginning of these situations' names. */
+/** The beginning of the names of these situations. */
 export const dockerConfigPrefix = "docker config: "
 
 const auth = { _tag: "Basic", ...account } as const
@@ -10,7 +10,7 @@ const pair = `${account.username}:${account.password}`
 const reading = (name: string, config: (host: string) => string): Situation =>
   situation(`${dockerConfigPrefix}${name}`, { options: { auth }, config })
 
-/** Entries by key, in this order. */
+/** A docker config with these entries, in this order. */
 const keys = (
   name: string,
   entries: (host: string) => ReadonlyArray<readonly [key: string, entry: unknown]>
@@ -18,7 +18,7 @@ const keys = (
 
 const entry = (name: string, value: unknown): Situation => keys(name, (host) => [[host, value]])
 
-/** Passwords that a registry has for its reader. */
+/** A registry with this password. */
 const password = (name: string, secret: string): Situation =>
   situation(`${dockerConfigPrefix}${name}`, {
     options: { auth: { ...auth, password: secret } },

@@ -16,7 +16,7 @@ const platform = (text: string): Json => {
   return { os, architecture, ...(variant === undefined ? {} : { variant }) }
 }
 
-/** A child; fields that are undefined are left out. */
+/** An entry of an index; undefined fields are omitted. */
 const child = (of: Image, changes: Json = {}): Json => ({
   mediaType: of.mediaType,
   digest: of.digest,
@@ -44,7 +44,7 @@ const index = (name: string, json: Json, about: RegistrySituation = {}): Situati
     holds: [image, decoy, second, ...(about.holds ?? [])]
   })
 
-/** An index whose first child, which is right, is among others that a client for `wanted` passes over. */
+/** An index whose first entry is the right one for `wanted`. */
 const choosing = (wanted: string, offered: ReadonlyArray<string>, prefix = ""): Situation =>
   index(
     `${prefix}${wanted} among ${offered.join(", ")}`,
@@ -52,18 +52,18 @@ const choosing = (wanted: string, offered: ReadonlyArray<string>, prefix = ""): 
     { platform: wanted }
   )
 
-/** The same, where only containerd's reading of variants finds it. */
+/** The same, for choices that only containerd's variant rules make. */
 const choosingVariant = (wanted: string, offered: ReadonlyArray<string>): Situation =>
   choosing(wanted, offered, "variants: ")
 
-/** The right child after one that nobody wants and that is odd. */
+/** The right entry after an unusual one for another platform. */
 const beside = (name: string, odd: Json): Situation =>
   index(
     `a sibling with ${name}`,
     document([{ ...on(decoy, "linux/arm64"), ...odd }, on(image, "linux/amd64")])
   )
 
-/** The same, where the odd one is nothing that a descriptor can be. */
+/** The same, with an entry that is no valid descriptor. */
 const besideOdd = (name: string, odd: Json): Situation => beside(`odd types: ${name}`, odd)
 
 const nested = (depth: number): Situation => {
@@ -79,7 +79,7 @@ const nested = (depth: number): Situation => {
   })
 }
 
-/** Indexes, and the choice of a child. */
+/** Indexes, and the choice of an entry. */
 export const indexes: ReadonlyArray<Situation> = [
   situation("index: docker's manifest list", {
     image: RegistryImage.index([{ image, platform: "linux/amd64" }], { format: "docker" })

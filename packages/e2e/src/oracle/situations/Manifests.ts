@@ -6,7 +6,7 @@ import { content, situation, type RegistrySituation, type Situation } from "../w
 const blob = RegistryBlob.fromBytes(content)
 const layerType = "application/vnd.oci.image.layer.v1.tar+gzip"
 
-/** A descriptor; fields that are undefined are left out. */
+/** A descriptor; undefined fields are omitted. */
 const descriptor = (changes: Readonly<Record<string, unknown>> = {}): Record<string, unknown> => ({
   mediaType: layerType,
   digest: blob.digest,
@@ -27,7 +27,7 @@ const manifest = (name: string, text: string, about: RegistrySituation = {}): Si
   return situation(`manifest: ${name}`, { image: { ...image, blobs: [blob] }, ...about })
 }
 
-/** Fields that nobody needs, of types that nobody writes. */
+/** Unneeded fields of unusual types. */
 const unused = (name: string, text: string): Situation => manifest(`not used and odd: ${name}`, text)
 
 const document = (changes: Readonly<Record<string, unknown>> = {}): string =>
@@ -44,7 +44,7 @@ const layers = (name: string, ...all: ReadonlyArray<unknown>): Situation =>
 
 const foreign = RegistryImage.foreign(blob)
 
-/** Manifests, with fields left out, wrong and odd. */
+/** Manifests with missing, wrong and unusual fields. */
 export const manifests: ReadonlyArray<Situation> = [
   situation("manifest: docker's", { image: RegistryImage.ofPackage(content, { format: "docker" }) }),
   situation("manifest: of SHA-512", { image: RegistryImage.ofPackage(content, { algorithm: "sha512" }) }),

@@ -1,12 +1,12 @@
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
+import * as ForwardProxy from "@registry-packages-proxy/testkit/wire/ForwardProxy"
 import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Effect } from "effect"
-import * as AnyHostProxy from "../world/AnyHostProxy.ts"
 import type { Variables } from "../world/Oracle.ts"
 import { content, type Situation } from "../world/Situation.ts"
 
-// A name that no DNS has: who asks directly gets nothing.
+// A name that no DNS has: direct requests fail.
 const name = "registry.example.test"
 const login = { username: "forward", password: "proxy p%ssword" }
 
@@ -15,7 +15,7 @@ interface ProxySituation {
   readonly wantsLogin?: boolean
 }
 
-/** A registry that only a proxy reaches; `variables` are given the proxy's `host:port`. */
+/** A registry that only a proxy reaches; `variables` receives the proxy's `host:port`. */
 const reached = (
   about: string,
   tls: Certificates.ServerCertificate,
@@ -27,20 +27,20 @@ const reached = (
   world: Effect.gen(function* () {
     const registry = yield* TestRegistry.make(secure ? { tls } : {})
     const image = yield* registry.putPackage("modules", content)
-    const proxy = yield* AnyHostProxy.make({ target: registry.host, ...(wantsLogin ? { login } : {}) })
+    const proxy = yield* ForwardProxy.make({ target: registry.host, ...(wantsLogin ? { login } : {}) })
     return {
       repo: `${name}/modules`,
       scheme: secure ? "https" : "http",
       digest: image.digest,
       content,
-      environment: variables(proxy.at),
+      environment: variables(proxy.host),
       requests: Effect.map(registry.requests, (requests) => requests.length),
       ...(secure ? { ca: tls.ca } : {})
     }
   })
 })
 
-/** Variables that name proxies, and exceptions from them. */
+/** Proxy variables and NO_PROXY. */
 export const proxies = Effect.gen(function* () {
   const authority = yield* Certificates.makeAuthority
   const tls = yield* authority.issue({ names: [name] })

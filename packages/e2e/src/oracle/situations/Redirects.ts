@@ -1,30 +1,34 @@
-import * as RegistryAnswer from "@registry-packages-proxy/testkit/registry/RegistryAnswer"
+import * as ServedResponse from "@registry-packages-proxy/testkit/registry/ServedResponse"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Effect } from "effect"
 import { account, content, situation, type RegistrySituation, type Situation } from "../world/Situation.ts"
 
 const isBlob = (path: string): boolean => path.includes("/blobs/")
-const blob = RegistryAnswer.make(200, {}, { size: content.length, chunks: () => [content] })
+const blob = ServedResponse.make(200, {}, { size: content.length, chunks: () => [content] })
 
-/** A Location as bytes: what is not ASCII is UTF-8. */
+/** A Location as bytes: other characters than ASCII are UTF-8. */
 const asBytes = (location: string): string => Buffer.from(location).toString("latin1")
 
-/** Blobs are sent to a path of the registry, which must come back just so. */
-const sentTo = (name: string, location: string, wanted: ReadonlyArray<string> = [location]): Situation =>
+/** Redirects blobs to a path, which the client must request unchanged. */
+const redirectedTo = (
+  name: string,
+  location: string,
+  wanted: ReadonlyArray<string> = [location]
+): Situation =>
   situation(`redirect: ${name}`, {
     prepare: (registry) =>
       registry.setOverride((request, byRules) => {
         if (wanted.includes(request.target)) return blob
-        if (isBlob(request.path)) return RegistryAnswer.make(307, { location: asBytes(location) })
-        return request.path.startsWith("/raw") ? RegistryAnswer.error(403) : byRules()
+        if (isBlob(request.path)) return ServedResponse.make(307, { location: asBytes(location) })
+        return request.path.startsWith("/raw") ? ServedResponse.error(403) : byRules()
       })
   })
 
 const stored = (status: number): Situation =>
   situation(`redirect: ${status} to a store`, { options: { redirect: { _tag: "Store", status } } })
 
-/** Blobs are held by another registry, of these options, and sent for there. */
+/** Redirects blobs to another registry with these options. */
 const elsewhere = (
   name: string,
   other: Parameters<typeof TestRegistry.make>[0],
@@ -51,11 +55,11 @@ const inARow = (count: number): Situation =>
       registry.setOverride((request, byRules) => {
         const turn = Number(/^\/raw(\d+)$/.exec(request.path)?.[1] ?? 0)
         if (!isBlob(request.path) && !request.path.startsWith("/raw")) return byRules()
-        return turn === count ? blob : RegistryAnswer.make(307, { location: `/raw${turn + 1}` })
+        return turn === count ? blob : ServedResponse.make(307, { location: `/raw${turn + 1}` })
       })
   })
 
-/** Redirects, of blobs for the most part. */
+/** Redirects, mostly of blobs. */
 export const redirects: ReadonlyArray<Situation> = [
   ...[301, 302, 303, 307, 308].map(stored),
   situation("redirect: 300", { options: { redirect: { _tag: "Store", status: 300 } } }),
@@ -71,8 +75,8 @@ export const redirects: ReadonlyArray<Situation> = [
       return registry.setOverride((request, byRules) => {
         if (!isBlob(request.path)) return byRules()
         return ++rounds > 50
-          ? RegistryAnswer.error(404)
-          : RegistryAnswer.make(307, { location: request.path })
+          ? ServedResponse.error(404)
+          : ServedResponse.make(307, { location: request.path })
       })
     }
   }),
@@ -93,7 +97,7 @@ export const redirects: ReadonlyArray<Situation> = [
     prepare: (registry) =>
       registry.setOverride((request, byRules) =>
         request.path.includes("/manifests/") && !request.query.has("moved")
-          ? RegistryAnswer.make(307, { location: `${request.path}?moved=1` })
+          ? ServedResponse.make(307, { location: `${request.path}?moved=1` })
           : byRules()
       )
   }),
@@ -102,18 +106,18 @@ export const redirects: ReadonlyArray<Situation> = [
     prepare: (registry) =>
       registry.setOverride((request, byRules) =>
         request.listener === "store"
-          ? RegistryAnswer.text(403, "<Error><Code>SignatureDoesNotMatch</Code></Error>")
+          ? ServedResponse.text(403, "<Error><Code>SignatureDoesNotMatch</Code></Error>")
           : byRules()
       )
   }),
-  sentTo("a relative address", "/raw?a=1"),
-  sentTo("an address relative to the path", "raw", ["/v2/group/modules/blobs/raw"]),
-  sentTo("' in the query", "/raw?sig=a'b"),
-  sentTo("escapes as they are", "/raw?a=%7e%2f%41+b"),
-  sentTo("raw UTF-8", "/raw/фу", ["/raw/%D1%84%D1%83", asBytes("/raw/фу")]),
-  sentTo("| ^ [ ] { } in the query", "/raw?a=|b^[c]{d}"),
-  sentTo("a blank in the query", "/raw?a=b c", ["/raw?a=b%20c", "/raw?a=b+c"]),
-  sentTo("a fragment", "/raw?a=1#part", ["/raw?a=1"]),
-  sentTo("an empty query", "/raw?"),
-  sentTo("a broken escape in the query", "/raw?a=%zz")
+  redirectedTo("a relative address", "/raw?a=1"),
+  redirectedTo("an address relative to the path", "raw", ["/v2/group/modules/blobs/raw"]),
+  redirectedTo("' in the query", "/raw?sig=a'b"),
+  redirectedTo("escapes as they are", "/raw?a=%7e%2f%41+b"),
+  redirectedTo("raw UTF-8", "/raw/фу", ["/raw/%D1%84%D1%83", asBytes("/raw/фу")]),
+  redirectedTo("| ^ [ ] { } in the query", "/raw?a=|b^[c]{d}"),
+  redirectedTo("a blank in the query", "/raw?a=b c", ["/raw?a=b%20c", "/raw?a=b+c"]),
+  redirectedTo("a fragment", "/raw?a=1#part", ["/raw?a=1"]),
+  redirectedTo("an empty query", "/raw?"),
+  redirectedTo("a broken escape in the query", "/raw?a=%zz")
 ]

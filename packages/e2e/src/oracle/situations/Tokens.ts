@@ -1,4 +1,4 @@
-import * as RegistryAnswer from "@registry-packages-proxy/testkit/registry/RegistryAnswer"
+import * as ServedResponse from "@registry-packages-proxy/testkit/registry/ServedResponse"
 import type { RegistryAuth } from "@registry-packages-proxy/testkit/registry/RegistryAuth"
 import type { RegistryOverride } from "@registry-packages-proxy/testkit/registry/RegistryRules"
 import type { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
@@ -22,15 +22,15 @@ const withTokens = (
   about: RegistrySituation = {}
 ): Situation => situation(`token: ${name}`, { options: { auth: { ...bearer, ...changes } }, ...about })
 
-/** A token service that answers in a way of its own; `byRules` gives the usual answer. */
+/** A token service with its own responses; `byRules` gives the usual one. */
 const answering = (
   name: string,
   answer: (
-    byRules: RegistryAnswer.RegistryAnswer,
+    byRules: ServedResponse.ServedResponse,
     request: Parameters<RegistryOverride>[0],
     registry: TestRegistry["Service"],
     turn: number
-  ) => RegistryAnswer.RegistryAnswer,
+  ) => ServedResponse.ServedResponse,
   about: RegistrySituation = {}
 ): Situation =>
   withTokens(
@@ -47,13 +47,13 @@ const answering = (
     }
   )
 
-const textOf = ({ body }: RegistryAnswer.RegistryAnswer): string =>
+const textOf = ({ body }: ServedResponse.ServedResponse): string =>
   Buffer.concat([...body.chunks()]).toString()
 
 const bytes = (status: number, headers: Readonly<Record<string, string>>, body: Uint8Array) =>
-  RegistryAnswer.make(status, headers, { size: body.length, chunks: () => [body] })
+  ServedResponse.make(status, headers, { size: body.length, chunks: () => [body] })
 
-/** The registry's challenge, changed. */
+/** Changes the registry's challenge. */
 const challenging = (name: string, change: (challenge: string) => string): Situation =>
   withTokens(
     name,
@@ -69,21 +69,21 @@ const challenging = (name: string, change: (challenge: string) => string): Situa
     }
   )
 
-/** A registry whose only token is given to everybody; its challenge has these parameters beside the realm. */
+/** A registry with one token for everybody; its challenge has these parameters after the realm. */
 const oneToken = (name: string, parameters: string): Situation =>
   situation(`token: ${name}`, {
     prepare: (registry) =>
       registry.setOverride((request, byRules) => {
-        if (request.path === "/token") return RegistryAnswer.json(200, { token: "only-one" })
+        if (request.path === "/token") return ServedResponse.json(200, { token: "only-one" })
         if (request.authorization === "Bearer only-one") return byRules()
         const challenge = [`Bearer realm="${registry.origin}/token"`, parameters].filter(
           (part) => part !== ""
         )
-        return RegistryAnswer.error(401, undefined, { "www-authenticate": challenge.join(",") })
+        return ServedResponse.error(401, undefined, { "www-authenticate": challenge.join(",") })
       })
   })
 
-/** Token services, and what they answer. */
+/** Token services and their responses. */
 export const tokens: ReadonlyArray<Situation> = [
   withTokens("as access_token", { field: "access_token" }),
   withTokens("under both names", { field: "both" }),
@@ -118,12 +118,12 @@ export const tokens: ReadonlyArray<Situation> = [
   ),
   answering(
     "POST gets 404: name and password instead",
-    (byRules, request) => (request.method === "POST" ? RegistryAnswer.error(404) : byRules),
+    (byRules, request) => (request.method === "POST" ? ServedResponse.error(404) : byRules),
     { config: (host) => configWith(host, { ...rightEntry, identitytoken: identityToken }) }
   ),
   answering(
     "POST gets 405: name and password instead",
-    (byRules, request) => (request.method === "POST" ? RegistryAnswer.error(405) : byRules),
+    (byRules, request) => (request.method === "POST" ? ServedResponse.error(405) : byRules),
     { config: (host) => configWith(host, { ...rightEntry, identitytoken: identityToken }) }
   ),
   withTokens(
@@ -153,10 +153,10 @@ export const tokens: ReadonlyArray<Situation> = [
   answering("redirected on the same origin", (byRules, request) =>
     request.query.has("moved")
       ? byRules
-      : RegistryAnswer.make(307, { location: `${request.path}?moved=1&${request.query.toString()}` })
+      : ServedResponse.make(307, { location: `${request.path}?moved=1&${request.query.toString()}` })
   ),
   answering("redirected for ever", (_byRules, request) =>
-    RegistryAnswer.make(307, { location: `${request.path}?${request.query.toString()}` })
+    ServedResponse.make(307, { location: `${request.path}?${request.query.toString()}` })
   ),
   answering("gzip-encoded", (byRules) =>
     byRules.status === 200
@@ -174,37 +174,37 @@ export const tokens: ReadonlyArray<Situation> = [
   })),
   answering("with a field that is of another type", (byRules) =>
     byRules.status === 200
-      ? RegistryAnswer.json(200, { ...(JSON.parse(textOf(byRules)) as object), expires_in: "300" })
+      ? ServedResponse.json(200, { ...(JSON.parse(textOf(byRules)) as object), expires_in: "300" })
       : byRules
   ),
   answering("with expires_in a fraction", (byRules) =>
     byRules.status === 200
-      ? RegistryAnswer.json(200, { ...(JSON.parse(textOf(byRules)) as object), expires_in: 300.5 })
+      ? ServedResponse.json(200, { ...(JSON.parse(textOf(byRules)) as object), expires_in: 300.5 })
       : byRules
   ),
   answering("with fields that nobody knows", (byRules) =>
     byRules.status === 200
-      ? RegistryAnswer.json(200, { ...(JSON.parse(textOf(byRules)) as object), issued_at: 7, scope: null })
+      ? ServedResponse.json(200, { ...(JSON.parse(textOf(byRules)) as object), issued_at: 7, scope: null })
       : byRules
   ),
   answering("in an answer of 100 KiB", (byRules) =>
     byRules.status === 200
-      ? RegistryAnswer.json(200, {
+      ? ServedResponse.json(200, {
           ...(JSON.parse(textOf(byRules)) as object),
           padding: "x".repeat(100 * 1024)
         })
       : byRules
   ),
   answering("an empty one", (byRules) =>
-    byRules.status === 200 ? RegistryAnswer.json(200, { token: "" }) : byRules
+    byRules.status === 200 ? ServedResponse.json(200, { token: "" }) : byRules
   ),
-  answering("no JSON", () => RegistryAnswer.text(200, "<html>")),
+  answering("no JSON", () => ServedResponse.text(200, "<html>")),
   answering("503 once", (byRules, _request, _registry, turn) =>
-    turn === 1 ? RegistryAnswer.error(503) : byRules
+    turn === 1 ? ServedResponse.error(503) : byRules
   ),
   answering("429 once", (byRules, _request, _registry, turn) =>
-    turn === 1 ? RegistryAnswer.error(429) : byRules
+    turn === 1 ? ServedResponse.error(429) : byRules
   ),
-  answering("500 always", () => RegistryAnswer.error(500)),
-  answering("404 always", () => RegistryAnswer.error(404))
+  answering("500 always", () => ServedResponse.error(500)),
+  answering("404 always", () => ServedResponse.error(404))
 ]

@@ -5,7 +5,7 @@ import { situation, type Situation } from "../world/Situation.ts"
 const broken = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n"
 const unreadable = "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n"
 
-/** Certificates, and what a ModuleSource's `ca` holds. */
+/** Certificates, and values of a ModuleSource's `ca`. */
 export const trustAnchors = Effect.gen(function* () {
   const authority = yield* Certificates.makeAuthority
   const foreign = yield* Certificates.makeAuthority
@@ -13,7 +13,7 @@ export const trustAnchors = Effect.gen(function* () {
   const [good, expired, forOther] = yield* Effect.all([
     authority.issue(),
     authority.issueExpired,
-    authority.issueForOther
+    authority.issueForOtherHost
   ])
   const trusting = (name: string, ca: string | undefined, tls = good): Situation =>
     situation(`ca: ${name}`, { options: { tls }, ca: () => ca })

@@ -9,7 +9,7 @@ import { redirects } from "./Redirects.ts"
 import { tokens } from "./Tokens.ts"
 import { trustAnchors } from "./TrustAnchors.ts"
 
-/** Every situation that is played to go-containerregistry and to the program. */
+/** All situations, for go-containerregistry and the program. */
 export const situations = Effect.map(Effect.all([trustAnchors, proxies]), ([trustAnchors, proxies]) => [
   ...challenges,
   ...tokens,

@@ -2,32 +2,32 @@ import { Effect, FileSystem, Path, Schema } from "effect"
 import * as Command from "../../run/Command.ts"
 import * as ServerBuild from "../../run/ServerBuild.ts"
 
-/** Variables as a process would have them: `HTTP_PROXY`, `NO_PROXY` and so on. */
+/** Environment variables, such as `HTTP_PROXY` and `NO_PROXY`. */
 export type Variables = Readonly<Record<string, string>>
 
-/** A pull of an image's last layer by go-containerregistry. */
+/** Pulls an image's last layer with go-containerregistry. */
 export interface Pull {
   /** `host[:port]/name`. */
   readonly repository: string
   readonly digest: string
   readonly scheme: "http" | "https"
   readonly platform: string
-  /** A config.json's text, read by go-containerregistry's DefaultKeychain; anonymous where it is missing. */
+  /** Text of a config.json for go-containerregistry's DefaultKeychain; anonymous without it. */
   readonly dockerConfig?: string | undefined
-  /** PEM, in place of the system's certificates. */
+  /** PEM, replaces the system's certificates. */
   readonly ca?: string | undefined
   readonly environment?: Variables | undefined
 }
 
-/** The credentials that the kubelet would try for an image. */
+/** Asks for the credentials that the kubelet tries for an image. */
 export interface CredentialsQuestion {
-  /** A config.json's text. */
+  /** Text of a config.json. */
   readonly dockerConfig: string
   /** `host[:port]/name`. */
   readonly image: string
 }
 
-/** The servers that a request goes to directly, under a NO_PROXY. */
+/** Asks for the routes of requests under a NO_PROXY value. */
 export interface RoutesQuestion {
   readonly noProxy: string
   readonly urls: ReadonlyArray<string>
@@ -38,27 +38,27 @@ export type Question =
   | { readonly credentials: CredentialsQuestion }
   | { readonly routes: RoutesQuestion }
 
-/** The way of a request; `invalid` where the URL is refused. */
+/** The route of a request; `invalid` if the URL is refused. */
 export const Route = Schema.Literals(["direct", "proxied", "invalid"])
 export type Route = typeof Route.Type
 
 const Answer = Schema.Struct({
   id: Schema.Int,
   error: Schema.optionalKey(Schema.String),
-  /** In hexadecimal, of the layer that was pulled. */
+  /** Of the pulled layer, in hexadecimal. */
   sha256: Schema.optionalKey(Schema.String),
-  /** In the order in which they are tried; missing where there are none. */
+  /** In the order of the attempts; absent if there are none. */
   credentials: Schema.optionalKey(
     Schema.Array(Schema.Struct({ username: Schema.String, password: Schema.String }))
   ),
-  /** For each URL. */
+  /** By URL. */
   routes: Schema.optionalKey(Schema.Array(Route))
 })
 export type Answer = typeof Answer.Type
 
 const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Answer))
 
-/** Has one run of `servers/oracle` answer all questions, as many at a time as there are; the answers are in their order. */
+/** Sends all questions to one run of `servers/oracle`; the answers are in the same order. */
 export const ask = Effect.fnUntraced(function* (questions: ReadonlyArray<Question>) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -66,7 +66,7 @@ export const ask = Effect.fnUntraced(function* (questions: ReadonlyArray<Questio
   const file = path.join(directory, "questions.jsonl")
   const lines = questions.map((question, id) => `${JSON.stringify({ id, ...question })}\n`)
   yield* fs.writeFileString(file, lines.join(""), { mode: 0o600 })
-  // Without a HOME of the user's, whose docker config would be read.
+  // Without the user's HOME, whose docker config would be read.
   const written = yield* Command.run(yield* ServerBuild.binary("oracle"), [file], {
     env: { HOME: directory, TMPDIR: directory }
   })

@@ -10,44 +10,44 @@ import {
 import { Effect, type Scope } from "effect"
 import type { Variables } from "./Oracle.ts"
 
-/** A package that can be pulled, or not, and what a client knows of it. */
+/** A package on a registry, and a client's settings. */
 export interface World {
-  /** A ModuleSource's `spec.registry.repo`. */
+  /** `spec.registry.repo` of a ModuleSource. */
   readonly repo: string
   readonly scheme: "http" | "https"
   readonly digest: Digest
-  /** A config.json's text. */
+  /** Text of a config.json. */
   readonly dockerConfig?: string
-  /** The login that the registry takes, where it asks for one. */
+  /** The login that the registry accepts, if it needs one. */
   readonly login?: { readonly username: string; readonly password: string }
   readonly ca?: string
   readonly environment?: Variables
-  /** The package's bytes. */
+  /** The bytes of the package. */
   readonly content: Uint8Array
-  /** The number of requests that all of its registries were sent. */
+  /** Number of requests to all registries involved. */
   readonly requests: Effect.Effect<number>
 }
 
-/** One way in which a registry, a network or a configuration can be, made anew for each client. */
+/** A state of a registry, a network or a configuration; its world is created anew for each client. */
 export interface Situation {
   readonly name: string
   readonly platform: Platform
   readonly world: Effect.Effect<World, never, Scope.Scope>
 }
 
-/** The user that registries know, unless told. */
+/** The default user of registries. */
 export const account = { username: "reader", password: "right-password" } as const
 
-/** A config.json's text with one entry. */
+/** Text of a config.json with one entry. */
 export const configWith = (host: string, entry: unknown): string =>
   JSON.stringify({ auths: { [host]: entry } })
 
 export const base64 = (text: string | Uint8Array): string => Buffer.from(text).toString("base64")
 
-/** The account's entry. */
+/** The entry of `account`. */
 export const rightEntry = { auth: base64(`${account.username}:${account.password}`) }
 
-/** The package of every situation that does not say otherwise. */
+/** The default package. */
 export const content = RegistryBlob.randomBytes(12, 5000)
 
 const repository = "group/modules"
@@ -56,16 +56,16 @@ const issued = (authority: Certificates.CertificateAuthority) => authority.issue
 
 export interface RegistrySituation {
   readonly options?: TestRegistryOptions
-  /** HTTPS, with a certificate of an authority that the client is told of. */
+  /** Serves HTTPS with a certificate whose authority the client trusts. */
   readonly isSecure?: boolean
   readonly platform?: string
-  /** The image that is asked for; one of the usual package by default. */
+  /** The requested image; default: one with the default package. */
   readonly image?: RegistryImage.RegistryImage
-  /** The package, where it is not the usual one. */
+  /** The package, if it is not the default one. */
   readonly content?: Uint8Array
   /** Other images that the registry holds. */
   readonly holds?: ReadonlyArray<RegistryImage.RegistryImage>
-  /** The text of the docker config of a client of this registry; the account's entry where the registry asks for one. */
+  /** Text of the client's docker config; default: the account's entry if the registry needs a login. */
   readonly config?: (host: string) => string
   /** Changes the registry; gives the other registries that take part. */
   readonly prepare?: (

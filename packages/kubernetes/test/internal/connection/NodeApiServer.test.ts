@@ -3,7 +3,7 @@ import { captureLog } from "@registry-packages-proxy/testkit/machine/CapturedLog
 import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import * as ForwardProxy from "@registry-packages-proxy/testkit/wire/ForwardProxy"
-import * as KubeApiHttp from "@registry-packages-proxy/testkit/kubernetes/KubeApiHttp"
+import * as FakeKubernetesHttp from "@registry-packages-proxy/testkit/kubernetes/FakeKubernetesHttp"
 import { listenScoped } from "@registry-packages-proxy/testkit/wire/Listening"
 import * as RawServer from "@registry-packages-proxy/testkit/wire/RawServer"
 import { Context, Effect, Fiber, Layer, Option, Stream } from "effect"
@@ -32,7 +32,7 @@ const listening = Effect.fnUntraced(function* (accepts: (authorization: string |
   const api = make()
   api.apply(path, thing("one", "1"))
   const tls = yield* Effect.flatMap(Certificates.makeAuthority, (authority) => authority.issue())
-  const server = yield* KubeApiHttp.listen(api, { tls, accepts })
+  const server = yield* FakeKubernetesHttp.listen(api, { tls, accepts })
   return { api, tls, server }
 })
 
@@ -178,7 +178,7 @@ describe("a kubeconfig", () => {
     Effect.fn(function* () {
       const fake = make()
       fake.missing.add(`/k8s/clusters/one${path}`)
-      const { origin } = yield* KubeApiHttp.listen(fake)
+      const { origin } = yield* FakeKubernetesHttp.listen(fake)
       const api = yield* connect(
         kubeconfig(yield* writeKubeconfig({ server: `${origin}/k8s/clusters/one/`, user: {} }))
       )
@@ -323,7 +323,7 @@ describe("a certificate authority", () => {
       for (const ca of [between.cert, tls.cert]) {
         const api = make()
         api.apply(path, thing("one", "1"))
-        const server = yield* KubeApiHttp.listen(api, { tls, accepts: () => true })
+        const server = yield* FakeKubernetesHttp.listen(api, { tls, accepts: () => true })
         const file = yield* writeKubeconfig({ server: server.origin, ca, user: {} })
         assert.strictEqual(yield* valueOf(yield* connect(kubeconfig(file))), "1")
       }
@@ -364,7 +364,7 @@ describe("a proxy", () => {
     const api = make()
     api.apply(path, thing("one", "1"))
     const tls = yield* (yield* Certificates.makeAuthority).issue({ names: [name] })
-    const server = yield* KubeApiHttp.listen(api, { tls, accepts: () => true })
+    const server = yield* FakeKubernetesHttp.listen(api, { tls, accepts: () => true })
     const proxy = yield* ForwardProxy.make({ ...options, target: new URL(server.origin).host })
     const write = (cluster: Readonly<Record<string, unknown>> = {}) =>
       writeKubeconfig({ server: `https://${name}:6443`, ca: tls.ca, user: {}, cluster })

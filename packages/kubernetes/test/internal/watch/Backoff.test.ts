@@ -52,7 +52,7 @@ describe("an API server that is down", () => {
         yield* TestClock.adjust("1 minute")
         const before = api.requests.length
         api.isDown = true
-        api.drop()
+        api.breakWatches()
         yield* settled
         yield* TestClock.adjust(tenMinutes)
         const asked = api.requests.slice(before).map(({ at }) => Math.round(at - 60_000))
@@ -87,7 +87,7 @@ describe("an API server that is down", () => {
           yield* settled
           yield* TestClock.adjust("10 seconds")
           const count = api.requests.length
-          api.drop()
+          api.breakWatches()
           yield* settled
           const began = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
           yield* TestClock.adjust("40 seconds")

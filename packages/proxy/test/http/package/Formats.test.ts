@@ -7,7 +7,7 @@ import * as MediaType from "@registry-packages-proxy/oci/MediaType"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import * as NodeUpstream from "@registry-packages-proxy/registry-client/NodeUpstream"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
-import * as TestFeed from "@registry-packages-proxy/testkit/credential-store/CredentialStoreFeed"
+import * as TestFeed from "@registry-packages-proxy/testkit/credential-store/TestFeed"
 import {
   moduleSource,
   type ModuleSourceOptions

@@ -15,7 +15,7 @@ describe("a registry's certificate", () => {
       "signed by an authority that is not trusted here"
     ],
     ["expired", "issueExpired", {}, "its certificate has expired"],
-    ["for another name", "issueForOther", {}, "its certificate is for another name"]
+    ["for another name", "issueForOtherHost", {}, "its certificate is for another name"]
   ] as const) {
     it.effect(`${what}: 502 with one sentence that says so`, () =>
       withServices(
@@ -103,7 +103,7 @@ describe("a malicious registry", () => {
             answer.status === 502 || !answer.complete || answer.body.equals(content),
             `${answer.status}`
           )
-          yield* registry.heal
+          yield* registry.clearFaults
           assert.isTrue((yield* get()).body.equals(content))
         })
       )

@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import * as TestReviews from "@registry-packages-proxy/testkit/access-control/AccessControlReviews"
+import * as TestReviews from "@registry-packages-proxy/testkit/access-control/ReviewsMock"
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import { rawHttp } from "@registry-packages-proxy/testkit/wire/RawHttp"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"

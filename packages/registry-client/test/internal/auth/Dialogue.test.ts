@@ -47,7 +47,7 @@ const setUp = Effect.fnUntraced(function* (
   /** Each request since the last look: what it asked for, what it got, and the scheme it logged in by. */
   const trail = Effect.gen(function* () {
     const requests = yield* registry.requests
-    yield* registry.forget
+    yield* registry.clearRequests
     return requests.map(
       ({ authorization, listener, method, operation, status }) =>
         `${operation === "token" && listener === "store" ? "other token" : operation}` +
@@ -335,7 +335,7 @@ describe("what was learned", () => {
           (yield* trail).filter((line) => line.startsWith("token")).length,
           status === 401 ? 2 : status === 403 ? 1 : 0
         )
-        yield* registry.heal
+        yield* registry.clearFaults
         assert.strictEqual(Result.isFailure(yield* pull()), cools, `${status}`)
         yield* TestClock.adjust("10 seconds")
         assert.isTrue(Result.isSuccess(yield* pull()))

@@ -1,0 +1,82 @@
+import type { Effect } from "effect"
+import * as AccessDecision from "./cases/AccessDecision.ts"
+import * as ConcurrentClients from "./cases/ConcurrentClients.ts"
+import * as Hits from "./cases/Hits.ts"
+import * as MemoryAfterServing from "./cases/MemoryAfterServing.ts"
+import * as Misses from "./cases/Misses.ts"
+import * as SecureHits from "./cases/SecureHits.ts"
+import * as SlowReaders from "./cases/SlowReaders.ts"
+import * as StartAndIdle from "./cases/StartAndIdle.ts"
+import * as Tracing from "./cases/Tracing.ts"
+import type { Comparison, Verdict } from "./report/Report.ts"
+import type { Fixture } from "./servers/Fixture.ts"
+
+/** A case of the benchmark. */
+export interface Case<A> {
+  /** One line for `--help`. */
+  readonly about: string
+  /** False skips the case; default: true. */
+  readonly isPossible?: (fixture: Fixture) => boolean
+  readonly run: (fixture: Fixture) => Effect.Effect<A, Error>
+}
+
+const hasWrk = ({ has }: Fixture): boolean => has("wrk")
+
+/** The cases that compare the program with peers, in the order in which they run. */
+export const comparisons: Readonly<Record<string, Case<Comparison>>> = {
+  "hit-large": { about: "a large package from the cache", run: Hits.large },
+  "secure-large": { about: "the same over HTTPS with access control", run: SecureHits.large },
+  "miss-large": {
+    about: "a large package that is not cached",
+    run: (fixture) => Misses.single(fixture, fixture.blobs.large)
+  },
+  "miss-huge": {
+    about: "the same with 1 GiB (not with --quick)",
+    isPossible: ({ blobs }) => blobs.huge !== undefined,
+    run: (fixture) => Misses.single(fixture, fixture.blobs.huge ?? fixture.blobs.large)
+  },
+  "miss-limited": { about: "a miss with a registry at 1 Gbit/s", run: Misses.limited },
+  "miss-concurrent": {
+    about: "8 concurrent misses of one package",
+    run: (fixture) => Misses.concurrent(fixture, 8)
+  },
+  "traced-large": { about: "hit-large with every request traced", run: Tracing.large },
+  "traced-miss": { about: "miss-large with every request traced", run: Tracing.miss },
+  "traced-small": {
+    about: "hit-small-32 with every request traced (needs wrk)",
+    isPossible: hasWrk,
+    run: Tracing.small
+  },
+  "hit-small-1": {
+    about: "small packages from the cache, 1 connection (needs wrk)",
+    isPossible: hasWrk,
+    run: (fixture) => Hits.small(fixture, 1)
+  },
+  "hit-small-32": {
+    about: "small packages from the cache, 32 connections (needs wrk)",
+    isPossible: hasWrk,
+    run: (fixture) => Hits.small(fixture, 32)
+  },
+  "secure-small": {
+    about: "the same over HTTPS with access control (needs wrk)",
+    isPossible: hasWrk,
+    run: (fixture) => SecureHits.small(fixture, 32)
+  }
+}
+
+/** The cases that measure the program alone, in the order in which they run. */
+export const checks: Readonly<Record<string, Case<ReadonlyArray<Verdict>>>> = {
+  decision: {
+    about: "an access decision on a cached token",
+    run: ({ extent }) => AccessDecision.cached(extent.rounds)
+  },
+  "crowd-misses": {
+    about: "100 concurrent misses: upstream requests, memory",
+    run: ConcurrentClients.misses
+  },
+  "crowd-hits": { about: "1000 concurrent hits: failures, memory", run: ConcurrentClients.thousand },
+  "slow-readers": { about: "slow clients beside fast ones on one miss", run: SlowReaders.slowReaders },
+  start: { about: "start time and idle memory of script, executable and image", run: StartAndIdle.start },
+  "traced-idle": { about: "idle memory with telemetry off and on", run: Tracing.idle },
+  served: { about: "memory after serving a lot", run: MemoryAfterServing.afterServing }
+}

@@ -1,0 +1,87 @@
+import { Effect } from "effect"
+import { cpuSeconds, endedChildrenSeconds, resetPeak, peakMiB } from "../servers/ProcessTree.ts"
+import type { Comparison, Row } from "../report/Report.ts"
+import type { MeasuredServer } from "../servers/MeasuredServer.ts"
+import { median, percentile, spread } from "../report/Statistics.ts"
+
+/** The measurements of one server in one round. */
+export interface Sample {
+  readonly value: number
+  /** Bytes of response bodies. */
+  readonly bytes: number
+  readonly firstBytes: ReadonlyArray<number>
+}
+
+const pidsOf = ({ beside = [], pid }: MeasuredServer): ReadonlyArray<number> => [pid, ...beside]
+
+const sum = (values: ReadonlyArray<number>): number => values.reduce((total, value) => total + value, 0)
+
+interface Tally {
+  readonly values: Array<number>
+  readonly firstBytes: Array<number>
+  bytes: number
+  cpu: number
+  client: number
+}
+
+/** Measures servers in turns, `rounds` times, so that disturbances of the machine affect all of them. */
+export const compareServers = (options: {
+  readonly title: string
+  readonly unit: string
+  readonly lessIsBetter: boolean
+  readonly rounds: number
+  readonly servers: ReadonlyArray<MeasuredServer>
+  readonly round: (server: MeasuredServer) => Effect.Effect<Sample, Error>
+  readonly notes?: ReadonlyArray<string>
+}): Effect.Effect<Comparison, Error> =>
+  Effect.gen(function* () {
+    const { round, rounds, servers } = options
+    const tallies = new Map<MeasuredServer, Tally>()
+    for (const server of servers) {
+      // Warms up caches and compilers; not counted.
+      yield* round(server)
+      pidsOf(server).forEach(resetPeak)
+      tallies.set(server, { values: [], firstBytes: [], bytes: 0, cpu: 0, client: 0 })
+    }
+    for (let index = 0; index < rounds; index++) {
+      for (const [server, tally] of tallies) {
+        const cpu = sum(pidsOf(server).map(cpuSeconds))
+        const client = endedChildrenSeconds()
+        const sample = yield* round(server)
+        tally.cpu += sum(pidsOf(server).map(cpuSeconds)) - cpu
+        tally.client += endedChildrenSeconds() - client
+        tally.bytes += sample.bytes
+        tally.values.push(sample.value)
+        tally.firstBytes.push(...sample.firstBytes)
+      }
+    }
+    const first = servers[0] === undefined ? Number.NaN : median(tallies.get(servers[0])?.values ?? [])
+    const gb = 1e9
+    const rows = servers.flatMap((server): ReadonlyArray<Row> => {
+      const tally = tallies.get(server)
+      if (tally === undefined) return []
+      const { bytes, cpu, firstBytes, values } = tally
+      const value = spread(values)
+      return [
+        {
+          subject: server.name,
+          value,
+          ratio: value.median / first,
+          cpuPerGb: cpu / (bytes / gb),
+          peakRss: sum(pidsOf(server).map(peakMiB)),
+          firstByte: { p50: percentile(firstBytes, 0.5), p99: percentile(firstBytes, 0.99) }
+        }
+      ]
+    })
+    const clients = [...tallies.values()].map(({ bytes, client }) => client / (bytes / gb))
+    return {
+      title: options.title,
+      unit: options.unit,
+      lessIsBetter: options.lessIsBetter,
+      rows,
+      notes: [
+        ...(options.notes ?? []),
+        `the clients took ${Math.min(...clients).toFixed(2)} to ${Math.max(...clients).toFixed(2)} CPU s/GB of their own`
+      ]
+    }
+  })

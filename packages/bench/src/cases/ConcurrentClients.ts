@@ -1,0 +1,88 @@
+import { Effect } from "effect"
+import type { Fixture } from "../servers/Fixture.ts"
+import * as ClientProgram from "../clients/ClientProgram.ts"
+import type { CrowdOutcome } from "../clients/CrowdClient.ts"
+import { download } from "../clients/Download.ts"
+import type { Blob } from "../servers/Blob.ts"
+import { resetPeak, peakMiB, residentMiB } from "../servers/ProcessTree.ts"
+import type { Verdict } from "../report/Report.ts"
+import * as ProxyProgram from "../servers/ProxyProgram.ts"
+import { figure } from "../report/Table.ts"
+
+const crowd = (url: string, clients: number, slow: number, blob: Blob): Effect.Effect<CrowdOutcome, Error> =>
+  ClientProgram.run("CrowdClient.ts", [url, clients, slow, blob.size])
+
+/** Memory growth in MiB of a server while 100 clients miss one package, after it has served another. */
+export const growth = (
+  { blobs }: Pick<Fixture, "blobs">,
+  server: ProxyProgram.ProxyProgram
+): Effect.Effect<
+  { readonly outcome: CrowdOutcome; readonly before: number; readonly growth: number },
+  Error
+> =>
+  Effect.gen(function* () {
+    // The first package of all has costs of its own.
+    yield* download(server.url(blobs.crowd))
+    yield* Effect.sleep("1 second")
+    resetPeak(server.pid)
+    const before = residentMiB(server.pid)
+    const outcome = yield* crowd(server.url(blobs.medium), 100, 0, blobs.medium)
+    yield* Effect.sleep("300 millis")
+    return { outcome, before, growth: peakMiB(server.pid) - before }
+  })
+
+/** 100 concurrent misses of one package. */
+export const misses = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { origin, work } = fixture
+      const server = yield* ProxyProgram.start({ name: "crowd-misses", work, host: origin.host })
+      const mark = origin.mark()
+      const { before, growth: grown, outcome } = yield* growth(fixture, server)
+      const asked = origin.requestsSince(mark)
+      const count = (path: string) => asked.filter((line) => line.startsWith(`GET ${path}`)).length
+      // The counts include the first package's.
+      const manifests = count("/v2/bench/manifests/") - 1
+      const pulls = count("/v2/bench/blobs/") - 1
+      return [
+        {
+          what: "100 concurrent misses of one 64 MiB package: upstream requests",
+          target: "1 manifest, 1 blob",
+          measured: `${manifests} manifest, ${pulls} blob, ${outcome.failures.length} failures, ${figure(outcome.seconds)} s`,
+          met: manifests === 1 && pulls === 1 && outcome.failures.length === 0
+        },
+        {
+          what: "the same: memory growth",
+          target: "< 64 MiB",
+          measured: `${figure(grown)} MiB (from ${figure(before)})`,
+          met: grown < 64
+        }
+      ]
+    })
+  )
+
+/** 1000 concurrent clients, some of them slow. */
+export const thousand = ({ blobs, origin, work }: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const server = yield* ProxyProgram.start({ name: "crowd-hits", work, host: origin.host })
+      yield* download(server.url(blobs.crowd))
+      resetPeak(server.pid)
+      const outcome = yield* crowd(server.url(blobs.crowd), 1000, 8, blobs.crowd)
+      const peak = peakMiB(server.pid)
+      return [
+        {
+          what: "1000 clients at once on a 1 MiB package, 8 of them slow",
+          target: "0 failures",
+          measured: `${outcome.failures.length} failures${outcome.failures.length > 0 ? ` (${outcome.failures[0]})` : ""}, first byte p99 ${figure(outcome.p99)} s, ${figure(outcome.seconds)} s`,
+          met: outcome.failures.length === 0
+        },
+        {
+          what: "the same: resident memory",
+          target: "< 256 MiB",
+          measured: `${figure(peak)} MiB`,
+          met: peak < 256
+        }
+      ]
+    })
+  )

@@ -1,0 +1,124 @@
+import { Effect, type Scope } from "effect"
+import { spawnSync } from "node:child_process"
+import { mkdirSync } from "node:fs"
+import { join } from "node:path"
+import type { Fixture } from "../servers/Fixture.ts"
+import { compareServers } from "./CompareServers.ts"
+import * as FakeApiServer from "../servers/FakeApiServer.ts"
+import * as Nginx from "../servers/Nginx.ts"
+import type { Comparison } from "../report/Report.ts"
+import * as Rounds from "./Rounds.ts"
+import * as RbacProxy from "../servers/RbacProxy.ts"
+import { freePort, type MeasuredServer, start } from "../servers/MeasuredServer.ts"
+import * as Peers from "../servers/Peers.ts"
+import * as ProxyProgram from "../servers/ProxyProgram.ts"
+
+const kib = 1024
+
+/** One key and certificate for all servers, so that handshakes and records cost the same. */
+export const makeTlsPair = (work: string): Effect.Effect<Nginx.Pair, Error> =>
+  Effect.try({
+    try: () => {
+      const directory = join(work, "tls")
+      mkdirSync(directory, { recursive: true })
+      const pair = { certificate: join(directory, "tls.crt"), key: join(directory, "tls.key") }
+      const kind = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+      const files = ["-keyout", pair.key, "-out", pair.certificate]
+      const { status, stderr } = spawnSync("openssl", [
+        ...kind,
+        ...files,
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost"
+      ])
+      if (status !== 0) throw new Error(`openssl: ${String(stderr)}`)
+      return pair
+    },
+    catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
+  })
+
+/** The program with its secure port and a fake API server that allows every client. */
+export const startProgram = (
+  fixture: Fixture,
+  name: string,
+  { certificate, key }: Nginx.Pair,
+  executable?: string
+): Effect.Effect<MeasuredServer, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { origin, work } = fixture
+    const kubeconfig = yield* FakeApiServer.start(fixture.work, name)
+    const { args, command, log } = yield* ProxyProgram.launch({
+      name,
+      work,
+      hosts: [origin.host],
+      executable
+    })
+    const port = yield* freePort
+    const secure = [
+      `--secure-listen-address=127.0.0.1:${port}`,
+      `--kubeconfig=${kubeconfig}`,
+      `--tls-cert-file=${certificate}`,
+      `--tls-private-key-file=${key}`
+    ]
+    const pid = yield* start({ command, args: [...args, ...secure], port, log })
+    return {
+      name: "registry-packages-proxy",
+      pid,
+      url: (blob) => ProxyProgram.packageUrl(port, origin.host, blob).replace("http:", "https:"),
+      empty: Effect.void
+    }
+  })
+
+const servers = Effect.fnUntraced(function* (
+  fixture: Fixture,
+  name: string,
+  size: "large" | "small"
+): Effect.fn.Return<ReadonlyArray<MeasuredServer>, Error, Scope.Scope> {
+  const { blobs, origin, work } = fixture
+  const tls = yield* makeTlsPair(work)
+  return [
+    yield* startProgram(fixture, name, tls),
+    yield* Peers.bareNode({ blobs: [blobs[size]], work, bufferSize: 512 * kib, buffers: 2, tls }),
+    yield* Nginx.files(origin, work, false, tls),
+    yield* Nginx.files(origin, work, true, tls),
+    ...(yield* RbacProxy.servers(fixture, name, tls))
+  ]
+})
+
+const note =
+  "TLS 1.3, AES-128-GCM, one P-256 certificate for all; the program authenticates and authorizes its clients"
+
+/** A large package from the cache over HTTPS with access control, one client. */
+export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { extent } = fixture
+      return yield* compareServers({
+        title: `HTTPS hit, ${extent.large / kib / kib} MiB, one client`,
+        unit: "GB/s",
+        lessIsBetter: false,
+        rounds: extent.rounds,
+        servers: yield* servers(fixture, "secure-large", "large"),
+        round: (server) => Rounds.throughput(server, fixture),
+        notes: [`4 downloads a round on one connection; ${note}`]
+      })
+    })
+  )
+
+/** Small packages from the cache over HTTPS, at the highest rate. */
+export const small = (fixture: Fixture, connections: number): Effect.Effect<Comparison, Error> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { extent } = fixture
+      return yield* compareServers({
+        title: `HTTPS hit, 20 KiB, ${connections} connections`,
+        unit: "requests/s",
+        lessIsBetter: false,
+        rounds: extent.rounds,
+        servers: yield* servers(fixture, `secure-small-${connections}`, "small"),
+        round: (server) => Rounds.requests(server, fixture, connections),
+        notes: [`wrk, one thread; times of whole requests; ${note}`]
+      })
+    })
+  )

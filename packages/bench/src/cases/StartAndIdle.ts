@@ -1,0 +1,139 @@
+import { Console, Effect, type Scope } from "effect"
+import { request } from "node:http"
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import type { Fixture } from "../servers/Fixture.ts"
+import { anonymousMiB, residentMiB } from "../servers/ProcessTree.ts"
+import type { Verdict } from "../report/Report.ts"
+import * as ProxyProgram from "../servers/ProxyProgram.ts"
+import { median, spread } from "../report/Statistics.ts"
+import { align, figure } from "../report/Table.ts"
+
+const isHealthy = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const probe = request({ host: "127.0.0.1", port, path: "/healthz", agent: false }, (response) => {
+      response.resume()
+      resolve(response.statusCode === 200)
+    })
+    probe.on("error", () => resolve(false))
+    probe.end()
+  })
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
+
+/** The measurements of one start. */
+export interface Run {
+  /** From the start of the process to the first 200 of /healthz. */
+  readonly seconds: number
+  readonly anonymous: number
+  readonly resident: number
+}
+
+/** Starts the program once, and measures its memory some seconds later. */
+export const startOnce = (
+  fixture: Fixture,
+  options: {
+    readonly name: string
+    readonly form?: ProxyProgram.Form
+    readonly executable?: string
+    /** All of its variables; default: those of this process. */
+    readonly env?: Readonly<Record<string, string>>
+  }
+): Effect.Effect<Run, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { args, command, port } = yield* ProxyProgram.launch({
+      ...options,
+      work: fixture.work,
+      hosts: [fixture.origin.host],
+      imageRoot: options.form === "image" && "root" in fixture.image ? fixture.image.root : undefined
+    })
+    const began = performance.now()
+    const child = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        spawn(command, args, {
+          stdio: ["ignore", "ignore", "inherit"],
+          ...(options.env === undefined ? {} : { env: options.env })
+        })
+      ),
+      (child) =>
+        Effect.promise(async () => {
+          if (hasEnded(child)) return
+          child.kill()
+          await once(child, "exit")
+        })
+    )
+    const seconds = yield* Effect.tryPromise({
+      try: async () => {
+        while (!(await isHealthy(port))) {
+          if (hasEnded(child)) throw new Error(`${command} ${args.join(" ")} ended before /healthz responded`)
+          await new Promise((resolve) => setTimeout(resolve, 2))
+        }
+        return (performance.now() - began) / 1000
+      },
+      catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
+    })
+    yield* Effect.sleep(fixture.extent.idleSeconds * 1000)
+    const pid = child.pid ?? 0
+    return { seconds, anonymous: anonymousMiB(pid), resident: residentMiB(pid) }
+  })
+
+interface FormRun extends Run {
+  readonly form: ProxyProgram.Form
+}
+
+const table = (runs: ReadonlyArray<FormRun>, forms: ReadonlyArray<ProxyProgram.Form>): string =>
+  align([
+    ["start and idle memory", "start s", "min", "max", "anonymous MiB", "file-backed", "resident"],
+    ...forms.map((form) => {
+      const own = runs.filter((run) => run.form === form)
+      const seconds = spread(own.map(({ seconds }) => seconds))
+      const memory = [
+        own.map(({ anonymous }) => anonymous),
+        own.map(({ anonymous, resident }) => resident - anonymous),
+        own.map(({ resident }) => resident)
+      ]
+      return [`  ${form}`, ...[seconds.median, seconds.min, seconds.max, ...memory.map(median)].map(figure)]
+    })
+  ])
+
+/** Start time and idle memory of each form of the program, measured in turns. */
+export const start = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
+  Effect.gen(function* () {
+    const forms = ProxyProgram.forms.filter((form) => form !== "image" || "root" in fixture.image)
+    const rounds = Array.from({ length: fixture.extent.rounds }, (_, index) => index)
+    const runs = yield* Effect.forEach(
+      rounds.flatMap((index) => forms.map((form) => ({ form, index }))),
+      ({ form, index }) =>
+        Effect.map(Effect.scoped(startOnce(fixture, { name: `start-${form}-${index}`, form })), (run) => ({
+          ...run,
+          form
+        }))
+    )
+    yield* Console.log(`${table(runs, forms)}\n`)
+    const executable = runs.filter(({ form }) => form === "executable")
+    const verdict = (what: string, values: ReadonlyArray<number>, atMost: number, unit: string): Verdict => {
+      const { max, median, min } = spread(values)
+      const measured = `${figure(median)} (${figure(min)} to ${figure(max)}) ${unit}`
+      return { what, target: `<= ${atMost} ${unit}`, measured, met: median <= atMost }
+    }
+    return [
+      verdict(
+        "executable: start to /healthz 200",
+        executable.map(({ seconds }) => seconds),
+        0.2,
+        "s"
+      ),
+      verdict(
+        "the same: anonymous memory, idle",
+        executable.map(({ anonymous }) => anonymous),
+        30,
+        "MiB"
+      ),
+      verdict(
+        "the same: resident memory, idle",
+        executable.map(({ resident }) => resident),
+        112,
+        "MiB"
+      )
+    ]
+  })

@@ -1,0 +1,32 @@
+import { Effect, type Scope } from "effect"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { freePort, start as startServer } from "./MeasuredServer.ts"
+
+const reviews = fileURLToPath(new URL("FakeReviews.ts", import.meta.url))
+
+/** Starts a fake API server that allows every client, and gives the path of its kubeconfig. */
+export const start = (work: string, name: string): Effect.Effect<string, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const port = yield* freePort
+    yield* startServer({
+      command: process.execPath,
+      args: [reviews, String(port)],
+      port,
+      log: join(work, `reviews-${name}.log`)
+    })
+    const kubeconfig = join(work, `kubeconfig-${name}`)
+    writeFileSync(
+      kubeconfig,
+      JSON.stringify({
+        apiVersion: "v1",
+        kind: "Config",
+        "current-context": "bench",
+        contexts: [{ name: "bench", context: { cluster: "bench", user: "bench" } }],
+        clusters: [{ name: "bench", cluster: { server: `http://127.0.0.1:${port}` } }],
+        users: [{ name: "bench", user: { token: "bench" } }]
+      })
+    )
+    return kubeconfig
+  })

@@ -1,0 +1,149 @@
+import { Effect, type Scope } from "effect"
+import { spawnSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync, statfsSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as BuiltImage from "./BuiltImage.ts"
+import { type Blob, makeBlob } from "./Blob.ts"
+import { make as makeOrigin, type Origin } from "./Origin.ts"
+import * as RbacProxy from "./RbacProxy.ts"
+import * as ProxyProgram from "./ProxyProgram.ts"
+
+/** The amounts to measure. */
+export interface Extent {
+  readonly rounds: number
+  /** Size of the large package, in bytes. */
+  readonly large: number
+  readonly huge: number | undefined
+  readonly wrkSeconds: number
+  /** Size of the package for fast and slow readers, in bytes. */
+  readonly slowReadersSize: number
+  /** Rounds with slow readers. */
+  readonly slowReadersRounds: number
+  /** Bytes to serve before memory is measured. */
+  readonly served: number
+  readonly idleSeconds: number
+}
+
+export const mib = 1024 * 1024
+
+export const full: Extent = {
+  rounds: 5,
+  large: 256 * mib,
+  huge: 1024 * mib,
+  wrkSeconds: 3,
+  slowReadersSize: 600 * mib,
+  slowReadersRounds: 3,
+  served: 10e9,
+  idleSeconds: 5
+}
+
+export const quick: Extent = {
+  rounds: 3,
+  large: 64 * mib,
+  huge: undefined,
+  wrkSeconds: 1,
+  slowReadersSize: 100 * mib,
+  slowReadersRounds: 1,
+  served: 2e9,
+  idleSeconds: 3
+}
+
+const peers = {
+  nginx: "apt-get install nginx-light",
+  "docker-registry": "apt-get install docker-registry",
+  wrk: "apt-get install wrk",
+  curl: "apt-get install curl"
+} as const
+
+export type Peer = keyof typeof peers
+
+/** The programs that `--install` installs, by their names in e2e's RequiredPrograms.ts. */
+export const requiredPrograms: ReadonlyArray<string> = [...Object.keys(peers), "openssl"]
+
+/** The servers, files and settings that all cases share. */
+export interface Fixture {
+  readonly extent: Extent
+  readonly work: string
+  /** The executable of another build to compare with. */
+  readonly against: string | undefined
+  readonly origin: Origin
+  readonly blobs: {
+    readonly small: Blob
+    readonly crowd: Blob
+    readonly medium: Blob
+    readonly large: Blob
+    readonly huge: Blob | undefined
+  }
+  readonly rbacProxy: RbacProxy.Found
+  readonly image: BuiltImage.Found
+  readonly has: (peer: Peer) => boolean
+  readonly missing: ReadonlyArray<string>
+}
+
+const isThere = (command: string): boolean => spawnSync("which", [command]).status === 0
+
+/** A directory in memory if it is large enough, so that no disk is measured. */
+const home = (): string => {
+  try {
+    const { bavail, bsize } = statfsSync("/dev/shm")
+    return bavail * bsize > 8 * 1024 * mib ? "/dev/shm" : tmpdir()
+  } catch {
+    return tmpdir()
+  }
+}
+
+/** The optional parts of a fixture. */
+export interface FixtureOptions {
+  readonly rbacProxy: boolean
+  readonly image: boolean
+  /** The executable of another build to compare with. */
+  readonly against?: string | undefined
+}
+
+const unwanted = { missing: "" }
+
+/** A directory, blobs and an origin that serves them; removed when the scope ends. */
+export const make = (extent: Extent, wanted: FixtureOptions): Effect.Effect<Fixture, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const names: ReadonlyArray<Peer> = ["nginx", "docker-registry", "wrk", "curl"]
+    const absent = new Set(names.filter((name) => !isThere(name)))
+    for (const needed of ["nginx", "curl"] as const) {
+      if (absent.has(needed)) {
+        return yield* Effect.fail(new Error(`${needed} is missing: ${peers[needed]}`))
+      }
+    }
+    const work = yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(home(), "registry-packages-proxy-bench-"))),
+      (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+    )
+    ProxyProgram.copyBuild(work)
+    const rbacProxy = wanted.rbacProxy ? yield* RbacProxy.find : unwanted
+    const image = wanted.image ? yield* BuiltImage.make(work) : unwanted
+    const directory = join(work, "origin")
+    mkdirSync(directory)
+    const blobs = {
+      small: makeBlob(directory, 20 * 1024),
+      crowd: makeBlob(directory, mib),
+      medium: makeBlob(directory, 64 * mib),
+      large: makeBlob(directory, extent.large),
+      huge: extent.huge === undefined ? undefined : makeBlob(directory, extent.huge)
+    }
+    const origin = yield* makeOrigin(directory, work)
+    return {
+      extent,
+      work,
+      against: wanted.against,
+      origin,
+      blobs,
+      rbacProxy,
+      image,
+      has: (peer) => !absent.has(peer),
+      missing: [
+        ...[...absent].map((peer) => `${peer} is missing and skipped: ${peers[peer]}`),
+        ...[rbacProxy, image].flatMap((found) =>
+          "missing" in found && found !== unwanted ? [found.missing] : []
+        )
+      ]
+    }
+  })

@@ -1,0 +1,79 @@
+import { Effect, type Scope } from "effect"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import type { Blob } from "./Blob.ts"
+import { freePort, type MeasuredServer, start } from "./MeasuredServer.ts"
+import type * as Nginx from "./Nginx.ts"
+import type { Origin } from "./Origin.ts"
+
+const bareServer = fileURLToPath(new URL("BareServer.ts", import.meta.url))
+
+/** `node:http` with the program's read loop (two buffers of 512 KiB) or another one. */
+export const bareNode = (options: {
+  readonly blobs: ReadonlyArray<Blob>
+  readonly work: string
+  readonly bufferSize: number
+  readonly buffers: number
+  /** Serves with `node:https`. */
+  readonly tls?: Nginx.Pair
+}): Effect.Effect<MeasuredServer, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { blobs, buffers, bufferSize, tls, work } = options
+    const scheme = tls === undefined ? "http" : "https"
+    const port = yield* freePort
+    const kib = `${bufferSize / 1024} KiB`
+    const name = `bare node:${scheme}, ${buffers === 1 ? `readSync ${kib}` : `${buffers} x ${kib}`}`
+    const pair = tls === undefined ? [] : [`--certificate=${tls.certificate}`, `--key=${tls.key}`]
+    const files = blobs.map(({ file }) => file)
+    const args = [bareServer, ...pair, port, bufferSize, buffers, ...files].map(String)
+    const pid = yield* start({ command: process.execPath, args, port, log: join(work, `bare-${port}.log`) })
+    return {
+      name,
+      pid,
+      url: (blob) => `${scheme}://127.0.0.1:${port}/${blobs.indexOf(blob)}`,
+      empty: Effect.void
+    }
+  })
+
+/** Debian's docker-registry (distribution) as a pull-through cache. */
+export const distribution = (options: {
+  readonly upstream: string
+  readonly work: string
+}): Effect.Effect<MeasuredServer, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    const port = yield* freePort
+    const home = join(options.work, "distribution")
+    const storage = join(home, "storage")
+    mkdirSync(storage, { recursive: true })
+    const config = join(home, "config.yml")
+    writeFileSync(
+      config,
+      `version: 0.1
+log: { level: error, accesslog: { disabled: true } }
+storage: { filesystem: { rootdirectory: ${storage} }, delete: { enabled: true } }
+http: { addr: "127.0.0.1:${port}" }
+proxy: { remoteurl: "http://${options.upstream}" }
+`
+    )
+    const pid = yield* start({
+      command: "docker-registry",
+      args: ["serve", config],
+      port,
+      log: join(home, "output.log")
+    })
+    return {
+      name: "distribution pull-through",
+      pid,
+      url: (blob) => `http://127.0.0.1:${port}/v2/bench/blobs/${blob.layerDigest}`,
+      empty: Effect.sync(() => rmSync(join(storage, "docker"), { recursive: true, force: true }))
+    }
+  })
+
+/** The origin itself, without anything in between. */
+export const direct = (origin: Origin, host: string): MeasuredServer => ({
+  name: "direct from the registry",
+  pid: origin.pid,
+  url: (blob) => `http://${host}/v2/bench/blobs/${blob.layerDigest}`,
+  empty: Effect.void
+})

@@ -1,0 +1,38 @@
+import { load } from "js-yaml"
+
+/** A documented value of the chart. */
+export interface DocumentedValue {
+  /** Its path, in the form of `--set`. */
+  readonly path: string
+  readonly default: unknown
+  readonly description: string
+}
+
+const at = (tree: unknown, path: ReadonlyArray<string>): unknown =>
+  path.reduce<unknown>((value, key) => (value as Readonly<Record<string, unknown>>)[key], tree)
+
+/**
+ * The values that have a comment right above them, in order. A value without belongs to what it is in; a comment that
+ * an empty line follows is about the file.
+ */
+export const documented = (values: string): ReadonlyArray<DocumentedValue> => {
+  const tree: unknown = load(values)
+  const found: Array<DocumentedValue> = []
+  const open: Array<{ readonly indent: number; readonly key: string }> = []
+  let comment: Array<string> = []
+  for (const line of values.split("\n")) {
+    const [, text] = /^\s*# ?(.*)$/.exec(line) ?? []
+    const [, spaces = "", key] = /^( *)([A-Za-z][\w-]*):(?: |$)/.exec(line) ?? []
+    if (text !== undefined) comment.push(text)
+    if (key !== undefined) {
+      while ((open.at(-1)?.indent ?? -1) >= spaces.length) open.pop()
+      open.push({ indent: spaces.length, key })
+      if (comment.length > 0) {
+        const path = open.map(({ key }) => key)
+        found.push({ path: path.join("."), default: at(tree, path), description: comment.join(" ") })
+      }
+    }
+    if (text === undefined) comment = []
+  }
+  return found
+}

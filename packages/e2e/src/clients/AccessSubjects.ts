@@ -1,0 +1,56 @@
+import { fileURLToPath } from "node:url"
+
+type Json = Readonly<Record<string, unknown>>
+
+const rbac = "rbac.authorization.k8s.io"
+
+/** The objects that an operator applies, among them the roles of clients. */
+export const manifestFile = fileURLToPath(new URL("../../../deploy/manifest.yaml", import.meta.url))
+
+/** The namespace of the tests' service accounts. */
+export const namespace = "testkit"
+
+export const serviceAccount = (name: string): Json => ({
+  apiVersion: "v1",
+  kind: "ServiceAccount",
+  metadata: { name, namespace }
+})
+
+const roles = {
+  packages: "access-to-registry-packages-proxy-from-http",
+  metrics: "access-to-registry-packages-proxy"
+}
+
+/** Binds a service account or a user to one of the roles of manifest.yaml. */
+export const binding = (
+  name: string,
+  role: keyof typeof roles,
+  subject: { readonly serviceAccount: string } | { readonly user: string }
+): Json => ({
+  apiVersion: `${rbac}/v1`,
+  kind: "RoleBinding",
+  metadata: { name, namespace: "d8-cloud-instance-manager" },
+  roleRef: { apiGroup: rbac, kind: "Role", name: roles[role] },
+  subjects: [
+    "user" in subject
+      ? { apiGroup: rbac, kind: "User", name: subject.user }
+      : { kind: "ServiceAccount", name: subject.serviceAccount, namespace }
+  ]
+})
+
+/** A bootstrap token, as `kubeadm` makes it. */
+export const bootstrapToken = { id: "e2e123", secret: "0123456789abcdef" }
+
+/** The Secret that makes the API server accept the bootstrap token. */
+export const bootstrapSecret: Json = {
+  apiVersion: "v1",
+  kind: "Secret",
+  metadata: { name: `bootstrap-token-${bootstrapToken.id}`, namespace: "kube-system" },
+  type: "bootstrap.kubernetes.io/token",
+  stringData: {
+    "token-id": bootstrapToken.id,
+    "token-secret": bootstrapToken.secret,
+    "usage-bootstrap-authentication": "true",
+    "auth-extra-groups": "system:bootstrappers:d8-node-manager"
+  }
+}

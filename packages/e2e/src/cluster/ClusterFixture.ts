@@ -1,0 +1,33 @@
+import { Context, Effect, Layer, Schema } from "effect"
+import * as ServerBuild from "../run/ServerBuild.ts"
+import { RegistryFixture } from "../fixtures/RegistryFixture.ts"
+import * as ControlPlane from "./ControlPlane.ts"
+import * as Helm from "./Helm.ts"
+import * as Images from "./Images.ts"
+import * as Nodes from "./Nodes.ts"
+
+/** This machine does not allow the tests to start pods. */
+export class CannotIsolate extends Schema.TaggedError<CannotIsolate>()("CannotIsolate", {
+  message: Schema.String
+}) {}
+
+const make = Effect.gen(function* () {
+  if (process.getuid?.() !== 0) {
+    return yield* new CannotIsolate({
+      message: "pods need mount namespaces, which only root can create: run this group as root"
+    })
+  }
+  const controlPlane = yield* ControlPlane.make(yield* ServerBuild.binary("kube-apiserver"))
+  const nodes = yield* Nodes.make(controlPlane, yield* Images.make, { masters: 3, workers: 2 })
+  const helm = yield* Helm.make(controlPlane.kubeconfig)
+  return { ...controlPlane, nodes, helm }
+})
+
+/** A whole cluster and a registry: control plane, three masters, two workers, helm. */
+export class ClusterFixture extends Context.Service<ClusterFixture, Effect.Success<typeof make>>()(
+  "@registry-packages-proxy/e2e/ClusterFixture"
+) {
+  static readonly layer = Layer.effect(ClusterFixture, make).pipe(
+    Layer.provideMerge(RegistryFixture.layerDebian)
+  )
+}

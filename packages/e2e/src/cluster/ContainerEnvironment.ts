@@ -1,0 +1,52 @@
+import type { Container, Pod } from "./Pod.ts"
+
+/** The values that a pod's variables and arguments can refer to. */
+export interface PodFacts {
+  readonly podIP: string
+  /** Replaces 127.0.0.1, because all nodes share this machine's loopback. */
+  readonly loopback: string
+  /** The variables that the kubelet adds. */
+  readonly variables: Readonly<Record<string, string>>
+}
+
+/** Replaces each `$(NAME)` whose variable exists; `$$` is a dollar. */
+const expand = (text: string, variables: Readonly<Record<string, string>>): string =>
+  text.replaceAll(/\$(?:\$|\(([^)]*)\))/g, (found, name?: string) =>
+    found === "$$" ? "$" : (variables[name ?? ""] ?? found)
+  )
+
+/** A field of a pod, by its `fieldRef` path. */
+export const fieldOf = (pod: Pod, { podIP }: PodFacts, fieldPath: string): string => {
+  const fields: Readonly<Record<string, string | undefined>> = {
+    "metadata.name": pod.metadata.name,
+    "metadata.namespace": pod.metadata.namespace,
+    "metadata.uid": pod.metadata.uid,
+    "spec.nodeName": pod.spec.nodeName,
+    "status.podIP": podIP,
+    "status.hostIP": podIP
+  }
+  const value = fields[fieldPath]
+  if (value === undefined) throw new Error(`the test kubelet does not support the field ${fieldPath}`)
+  return value
+}
+
+/** The variables and arguments of a container's program; `secret` reads a key of a Secret. */
+export const resolve = (
+  pod: Pod,
+  container: Container,
+  facts: PodFacts,
+  secret: (name: string, key: string) => string
+): { readonly args: ReadonlyArray<string>; readonly env: Readonly<Record<string, string>> } => {
+  const own = (text: string): string => text.replaceAll("127.0.0.1", facts.loopback)
+  const env: Record<string, string> = {}
+  for (const { name, value = "", valueFrom } of container.env ?? []) {
+    env[name] =
+      valueFrom === undefined
+        ? expand(own(value), { ...facts.variables, ...env })
+        : "fieldRef" in valueFrom
+          ? fieldOf(pod, facts, valueFrom.fieldRef.fieldPath)
+          : secret(valueFrom.secretKeyRef.name, valueFrom.secretKeyRef.key)
+  }
+  const all = { ...facts.variables, ...env }
+  return { env: all, args: (container.args ?? []).map((arg) => expand(own(arg), all)) }
+}

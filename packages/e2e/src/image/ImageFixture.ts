@@ -1,0 +1,53 @@
+import * as Buildah from "@registry-packages-proxy/deploy/image/Buildah"
+import * as ImageLayout from "@registry-packages-proxy/deploy/image/ImageLayout"
+import { Context, Effect, FileSystem, Layer, Path, Schema } from "effect"
+import { built } from "../program/ProxyProcess.ts"
+import { layerPrograms } from "../fixtures/RegistryFixture.ts"
+
+/** The images could not be built. */
+export class ImageFailed extends Schema.TaggedError<ImageFailed>()("ImageFailed", {
+  message: Schema.String
+}) {}
+
+/** The build information of the tests' images, with a time of the past, as a commit's is. */
+export const source = { version: "1.2.3", commit: "0123456789abcdef", time: 1_700_000_000 }
+
+const attempt = <A>(body: () => Promise<A>): Effect.Effect<A, ImageFailed> =>
+  Effect.tryPromise({ try: body, catch: (cause) => new ImageFailed({ message: String(cause) }) })
+
+const make = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-image-" })
+
+  /** Builds the images in a directory and a store of their own, named `name`. */
+  const build = Effect.fnUntraced(function* (name: string) {
+    const work = path.join(directory, name)
+    yield* fs.makeDirectory(work)
+    const layout = path.join(work, "layout")
+    const buildah = Buildah.make(path.join(work, "buildah"))
+    const made = yield* attempt(() =>
+      ImageLayout.make(buildah, {
+        layout,
+        work: path.join(work, "meanwhile"),
+        executables: built.executables,
+        licences: built.licences,
+        source
+      })
+    )
+    return {
+      ...made,
+      layout,
+      /** Mounts an image and gives the directory of its files. */
+      root: (name: string | undefined) => attempt(() => buildah.mount(name ?? ""))
+    }
+  })
+  return { build, first: yield* build("first"), directory }
+})
+
+/** The images of the executables in dist. */
+export class ImageFixture extends Context.Service<ImageFixture, Effect.Success<typeof make>>()(
+  "@registry-packages-proxy/e2e/image/ImageFixture"
+) {
+  static readonly layer = Layer.effect(ImageFixture, make).pipe(Layer.provideMerge(layerPrograms))
+}

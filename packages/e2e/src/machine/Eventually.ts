@@ -1,0 +1,44 @@
+import { Effect, Option, Schedule, Schema } from "effect"
+
+/** The condition was not met in any attempt. */
+export class NeverHappened extends Schema.TaggedError<NeverHappened>()("NeverHappened", {
+  message: Schema.String
+}) {}
+
+/** Number of attempts and the time between them. */
+export interface Attempts {
+  readonly times: number
+  readonly millis: number
+}
+
+const usual: Attempts = { times: 1500, millis: 20 }
+
+/** Repeats `look` until it gives a value; `what` names the condition in the error. */
+export const value = <A, E, R>(
+  what: string,
+  look: Effect.Effect<Option.Option<A>, E, R>,
+  { millis, times }: Attempts = usual
+): Effect.Effect<A, E | NeverHappened, R> =>
+  look.pipe(
+    Effect.flatMap(
+      Option.match({
+        onNone: () => Effect.fail(new NeverHappened({ message: `${what}: not after ${times} attempts` })),
+        onSome: (seen: A) => Effect.succeed(seen)
+      })
+    ),
+    Effect.retry({
+      times,
+      schedule: Schedule.spaced(millis),
+      while: (error) => error instanceof NeverHappened
+    })
+  )
+
+/** Repeats `look` until it is true. */
+export const isTrue = <E, R>(what: string, look: Effect.Effect<boolean, E, R>, attempts?: Attempts) =>
+  Effect.asVoid(
+    value(
+      what,
+      Effect.map(look, (is) => (is ? Option.some(is) : Option.none())),
+      attempts
+    )
+  )

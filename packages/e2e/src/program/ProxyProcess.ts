@@ -1,0 +1,89 @@
+import type { Architecture } from "@registry-packages-proxy/deploy/image/Architecture"
+import { Effect, FileSystem, Option, Path } from "effect"
+import { HttpClient } from "effect/http"
+import { fileURLToPath } from "node:url"
+import * as Daemon from "../machine/Daemon.ts"
+import * as Eventually from "../machine/Eventually.ts"
+
+const dist = (name: string): string => fileURLToPath(new URL(`../../../proxy/dist/${name}`, import.meta.url))
+
+const architecture: Architecture = process.arch === "arm64" ? "arm64" : "amd64"
+
+const executable = (wanted: Architecture): string =>
+  dist(`registry-packages-proxy${wanted === architecture ? "" : `-linux-${wanted}`}`)
+
+/** The files that `npm run build -- --arch amd64,arm64` makes. */
+export const built = {
+  /** Architecture of this machine. */
+  architecture,
+  /** The executable for this machine, and those by architecture. */
+  executable: executable(architecture),
+  executables: { amd64: executable("amd64"), arm64: executable("arm64") },
+  /** The script inside the executables. */
+  script: dist("main.js"),
+  /** The licences of everything in the executables. */
+  licences: dist("licences")
+}
+
+export interface ProxyProcessOptions {
+  /** Without it, `args` must name an API server. */
+  readonly credentialsFile?: string
+  /** Default: a directory of its own. */
+  readonly cacheDirectory?: string
+  readonly args?: ReadonlyArray<string>
+  readonly env?: Readonly<Record<string, string>>
+  /** Default: the executable. */
+  readonly form?: "executable" | "script"
+  /** Wraps the command line, for instance with a memory limit. */
+  readonly command?: (
+    program: string,
+    args: ReadonlyArray<string>
+  ) => readonly [string, ReadonlyArray<string>]
+}
+
+/** A running registry-packages-proxy. */
+export interface ProxyProcess extends Daemon.Daemon {
+  readonly origin: string
+  /** The URL of a package. */
+  readonly url: (digest: string, where?: { readonly repository?: string; readonly path?: string }) => string
+}
+
+/** Starts the built program with only the given variables, in an empty directory, and waits until it is ready. */
+export const start = Effect.fnUntraced(function* (options: ProxyProcessOptions) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-proxy-" })
+  const cacheDirectory = Option.getOrElse(Option.fromUndefinedOr(options.cacheDirectory), () =>
+    path.join(directory, "cache")
+  )
+  const lone = path.join(directory, "lone")
+  yield* fs.makeDirectory(lone)
+  if (options.form === "script") yield* fs.copyFile(built.script, path.join(lone, "main.js"))
+  const [program, first] =
+    options.form === "script" ? [process.execPath, ["--disable-sigusr1", "main.js"]] : [built.executable, []]
+  const args = [
+    ...first,
+    "--listen-address=127.0.0.1:0",
+    ...(options.credentialsFile === undefined ? [] : [`--credentials-file=${options.credentialsFile}`]),
+    `--cache-directory=${cacheDirectory}`,
+    ...(options.args ?? [])
+  ]
+  const command = options.command?.(program, args) ?? [program, args]
+  const daemon = yield* Daemon.start("registry-packages-proxy", ...command, {
+    cwd: lone,
+    ...(options.env === undefined ? {} : { env: options.env })
+  })
+  const [, origin = ""] = yield* daemon.line(/"listening","url":"(http:\/\/127\.0\.0\.1:\d+)"/)
+  yield* Eventually.isTrue(
+    "200 from /readyz",
+    Effect.map(HttpClient.get(`${origin}/readyz`), ({ status }) => status === 200)
+  )
+  const proxy: ProxyProcess = {
+    ...daemon,
+    origin,
+    // All three parameters, as bootstrap clients write them.
+    url: (digest, { path = "", repository = "" } = {}) =>
+      `${origin}/package?digest=${digest}&repository=${repository}&path=${path}`
+  }
+  return proxy
+})

@@ -1,0 +1,74 @@
+/** A group of tests, one file or one folder, that can be run alone. */
+export interface Group {
+  readonly file: string
+  /** The programs it needs, by their names in RequiredPrograms.ts. */
+  readonly programs: ReadonlyArray<string>
+  /** The programs built for it from `servers/`. */
+  readonly servers: ReadonlyArray<string>
+  /** True if it mostly waits (for expiries of minutes): such groups run in parallel. */
+  readonly isWaiting?: boolean
+}
+
+const registry = ["setpriv", "skopeo", "curl", "docker-registry"]
+const access = ["kube-apiserver", "kube-rbac-proxy"]
+
+const group = (
+  file: string,
+  programs: ReadonlyArray<string>,
+  servers: ReadonlyArray<string> = []
+): Group => ({
+  file: `packages/e2e/test/${file}.e2e.ts`,
+  programs,
+  servers
+})
+
+/** The groups of `npm run test:e2e -- GROUP...`. */
+export const groups = {
+  registry: group("Registry", [...registry, "python3"]),
+  clients: group("ConcurrentClients", registry),
+  restart: group("Restart", registry),
+  credentials: group("Credentials", registry),
+  "forward-proxy": group("ForwardProxy", [...registry, "tinyproxy"]),
+  executable: group("Executable", registry),
+  image: group(
+    "Image",
+    [...registry, "buildah", "unshare", "readelf", "qemu-aarch64-static", "apt-get", "dpkg-deb", "go"],
+    ["cosign"]
+  ),
+  packages: group("Packages", ["setpriv"]),
+  release: group("Release", ["setpriv", "git", "buildah", "apt-get", "dpkg-deb", "go"], ["cosign", "helm"]),
+  registries: group(
+    "Registries",
+    [...registry, "go", "gcc", "git"],
+    ["distribution", "memory-registry", "gitea"]
+  ),
+  oracle: group("Oracle", ["setpriv", "go"], ["oracle"]),
+  access: group("Access", [...registry, "python3", "go"], access),
+  "access-over-time": { ...group("AccessOverTime", [...registry, "go"], access), isWaiting: true },
+  "access-flood": group("AccessFlood", ["setpriv"]),
+  connections: { ...group("Connections", ["setpriv", "python3"]), isWaiting: true },
+  "access-abandoned": group("AccessAbandoned", ["setpriv"]),
+  kubernetes: { ...group("Kubernetes", [...registry, "go"], ["kube-apiserver"]), isWaiting: true },
+  "kubernetes-flood": group("WatchFlood", ["setpriv"]),
+  telemetry: group(
+    "Telemetry",
+    [...registry, "prometheus", "promtool", "go"],
+    ["kube-apiserver", "collector"]
+  ),
+  cluster: {
+    file: "packages/e2e/test/cluster/",
+    programs: [...registry, "unshare", "promtool", "go"],
+    servers: ["kube-apiserver", "kube-rbac-proxy", "helm", "helm-unittest", "crds"]
+  }
+} as const satisfies Record<string, Group>
+
+export type GroupName = keyof typeof groups
+
+export const groupNames = Object.keys(groups) as ReadonlyArray<GroupName>
+
+const all: ReadonlyArray<Group> = Object.values(groups)
+
+/** The files of groups that mostly wait. */
+export const waitingFiles = all.flatMap(({ file, isWaiting }) => (isWaiting === true ? [file] : []))
+
+export const isGroupName = (name: string): name is GroupName => Object.hasOwn(groups, name)

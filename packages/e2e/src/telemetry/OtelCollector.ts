@@ -1,0 +1,55 @@
+import { Effect, FileSystem, Path } from "effect"
+import * as Daemon from "../machine/Daemon.ts"
+import * as Eventually from "../machine/Eventually.ts"
+import * as Ports from "../machine/Ports.ts"
+import * as ServerBuild from "../run/ServerBuild.ts"
+
+const signals = ["traces", "metrics", "logs"] as const
+
+/** JSON is YAML. */
+const configuration = (port: number, fileOf: (signal: string) => string) =>
+  JSON.stringify({
+    receivers: { otlp: { protocols: { http: { endpoint: `127.0.0.1:${port}` } } } },
+    exporters: Object.fromEntries(
+      signals.map((signal) => [`file/${signal}`, { path: fileOf(signal), flush_interval: "100ms" }])
+    ),
+    service: {
+      telemetry: { metrics: { level: "none" }, logs: { level: "warn" } },
+      pipelines: Object.fromEntries(
+        signals.map((signal) => [signal, { receivers: ["otlp"], exporters: [`file/${signal}`] }])
+      )
+    }
+  })
+
+/** Starts the OpenTelemetry Collector, which writes what it receives to files; stopped with the scope. */
+export const start = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-collector-" })
+  const fileOf = (signal: string) => path.join(directory, `${signal}.json`)
+  const port = yield* Ports.free
+  const config = path.join(directory, "config.yaml")
+  yield* fs.writeFileString(config, configuration(port, fileOf))
+  const program = yield* ServerBuild.binary("collector")
+  const daemon = yield* Daemon.start("collector", program, [`--config=${config}`])
+  const endpoint = `http://127.0.0.1:${port}`
+  const isUp = Effect.promise(() =>
+    fetch(`${endpoint}/v1/traces`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{}"
+    }).then(
+      ({ ok }) => ok,
+      () => false
+    )
+  )
+  yield* Effect.raceFirst(Eventually.isTrue("the collector's port", isUp), daemon.ended)
+  return {
+    endpoint,
+    /** Stops it, so that everything received is written. */
+    stop: daemon.stop(),
+    /** Everything received for a signal, one JSON object a line. */
+    received: (signal: (typeof signals)[number]) =>
+      fs.readFileString(fileOf(signal)).pipe(Effect.orElseSucceed(() => ""))
+  }
+})

@@ -1,0 +1,42 @@
+import type { Awaited, Feed, FeedEvent } from "@registry-packages-proxy/credential-store/feeds/Feed"
+import { Deferred, Effect, Queue, Stream } from "effect"
+
+/** A feed whose events a test sends. */
+export interface TestFeed {
+  readonly feed: Feed
+  /** Delivers an event and returns when the store has processed it. */
+  readonly send: (event: FeedEvent) => Effect.Effect<void>
+}
+
+interface Pending {
+  readonly event: FeedEvent
+  readonly taken: Deferred.Deferred<void>
+}
+
+/** A feed in memory; by default it stands for the watch of ModuleSources. */
+export const make = Effect.fnUntraced(function* (
+  name: string,
+  precedence: number = 1,
+  awaited: Awaited = "module-sources"
+): Effect.fn.Return<TestFeed> {
+  const queue = yield* Queue.unbounded<Pending>()
+  // The store pulls the next event when it has processed the previous one.
+  const next = Effect.fnUntraced(function* (previous: Pending | undefined) {
+    if (previous !== undefined) yield* Deferred.succeed(previous.taken, undefined)
+    const pending = yield* Queue.take(queue)
+    return [pending.event, pending] as const
+  })
+  return {
+    feed: {
+      name,
+      awaited,
+      precedence,
+      events: Stream.unfold<Pending | undefined, FeedEvent, never, never>(undefined, next)
+    },
+    send: Effect.fnUntraced(function* (event) {
+      const taken = yield* Deferred.make<void>()
+      yield* Queue.offer(queue, { event, taken })
+      yield* Deferred.await(taken)
+    })
+  }
+})

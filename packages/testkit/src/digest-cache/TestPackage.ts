@@ -1,0 +1,176 @@
+import type {
+  PackageKey,
+  PackageReader,
+  PackageSource
+} from "@registry-packages-proxy/digest-cache/DigestCache"
+import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
+import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
+import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
+import { Platform } from "@registry-packages-proxy/oci/Platform"
+import { Cause, Deferred, Effect, Latch, Schema, Stream } from "effect"
+import { inBufferOf } from "../registry-client/TestBuffers.ts"
+
+/** A source failed because a test made it fail. */
+export class SourceFailed extends Schema.TaggedError<SourceFailed>()("SourceFailed", {
+  identity: Schema.String,
+  at: Schema.Int
+}) {}
+
+export const platform = Platform.make("linux/amd64")
+
+/** Bytes that differ between offsets and between seeds, so that a wrong offset shows. */
+export const bytesOf = (size: number, seed: number): Buffer => {
+  const bytes = Buffer.allocUnsafeSlow(size)
+  let state = (seed * 2_654_435_761 + 1) >>> 0
+  for (let at = 0; at < size; at++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    bytes[at] = state >>> 24
+  }
+  return bytes
+}
+
+/** A package in memory. A test makes its source wait, fail or give wrong bytes, and sees the calls. */
+export class TestPackage {
+  readonly bytes: Buffer
+  readonly key: PackageKey
+  readonly descriptor: PackageDescriptor
+  /** The bytes that the source gives; a test may replace them. */
+  served: Buffer
+  /** Fails before this byte; -1 fails `resolve`. */
+  failAt: number | undefined = undefined
+  resolveCalls = 0
+  /** The offsets of the blob streams, in the order they were opened. */
+  readonly offsets: Array<number> = []
+  /** Blob streams that are open now. */
+  openStreams = 0
+  readonly #chunk: number
+  #holdAt = Number.POSITIVE_INFINITY
+  #held = Deferred.makeUnsafe<void>()
+  #moved = Latch.makeUnsafe(false)
+
+  constructor(options: {
+    readonly size: number
+    readonly seed: number
+    readonly chunk?: number
+    readonly viaIndex?: boolean
+    readonly compression?: "gzip" | "zstd"
+  }) {
+    this.bytes = bytesOf(options.size, options.seed)
+    this.served = this.bytes
+    this.#chunk = options.chunk ?? 64 * 1024
+    this.key = { manifestDigest: digestOf(Buffer.from(`manifest ${options.seed} ${options.size}`)), platform }
+    this.descriptor = {
+      layerDigest: digestOf(this.bytes),
+      size: options.size,
+      compression: options.compression ?? "gzip",
+      viaIndex: options.viaIndex ?? false
+    }
+  }
+
+  get size(): number {
+    return this.bytes.length
+  }
+
+  /** Makes streams wait before this byte (the size: before their end; -1: before `resolve`). */
+  holdAt(position: number): void {
+    this.#holdAt = position
+    this.#held = Deferred.makeUnsafe()
+    const moved = this.#moved
+    this.#moved = Latch.makeUnsafe(false)
+    moved.openUnsafe()
+  }
+
+  /** Releases everything that waits. */
+  proceed(): void {
+    this.holdAt(Number.POSITIVE_INFINITY)
+  }
+
+  /** Returns once something waits at the position of `holdAt`. */
+  get held(): Effect.Effect<void> {
+    return Effect.suspend(() => Deferred.await(this.#held))
+  }
+
+  source(identity = "one"): PackageSource<SourceFailed> {
+    return {
+      identity,
+      resolve: Effect.suspend(() => {
+        this.resolveCalls++
+        return Effect.andThen(this.#pass(-1, identity), Effect.succeed(this.descriptor))
+      }),
+      blob: (_, offset, buffers) => this.#stream(offset, identity, buffers)
+    }
+  }
+
+  #pass(position: number, identity: string): Effect.Effect<void, SourceFailed> {
+    return Effect.suspend(() => {
+      if (position >= this.#holdAt) {
+        // Read first: a fiber that awaits `held` may run within the call and replace it.
+        const moved = this.#moved
+        Deferred.doneUnsafe(this.#held, Effect.void)
+        return Effect.andThen(moved.await, this.#pass(position, identity))
+      }
+      return this.failAt !== undefined && position >= this.failAt
+        ? new SourceFailed({ identity, at: position })
+        : Effect.void
+    })
+  }
+
+  #stream(offset: number, identity: string, buffers?: ReadBuffers): Stream.Stream<Uint8Array, SourceFailed> {
+    const opened = Effect.acquireRelease(
+      Effect.sync(() => {
+        this.offsets.push(offset)
+        this.openStreams++
+      }),
+      () =>
+        Effect.sync(() => {
+          this.openStreams--
+        })
+    )
+    return Stream.unwrap(
+      Effect.map(opened, () => {
+        let position = offset
+        let lends = false
+        const next = Effect.suspend(() => {
+          if (position >= this.served.length) return Cause.done()
+          const end = Math.min(
+            position + this.#chunk,
+            this.#holdAt > position ? this.#holdAt : Number.POSITIVE_INFINITY,
+            this.failAt !== undefined && this.failAt > position ? this.failAt : Number.POSITIVE_INFINITY,
+            this.served.length
+          )
+          const chunk = this.served.subarray(position, end)
+          position = end
+          // Alternates between the reader's buffers and own memory.
+          lends = !lends
+          return Effect.succeed([lends ? inBufferOf(buffers, chunk) : chunk] as const)
+        })
+        return Stream.fromPull(
+          Effect.succeed(
+            Effect.flatMap(
+              Effect.suspend(() => this.#pass(position, identity)),
+              () => next
+            )
+          )
+        )
+      })
+    )
+  }
+}
+
+/** Reads to the end; calls `progress` with the bytes received so far. */
+export const readAll = <E>(
+  reader: PackageReader<E>,
+  options: { readonly at?: number; readonly progress?: (count: number) => void } = {}
+) =>
+  Effect.gen(function* () {
+    const into = Buffer.allocUnsafeSlow(options.at ?? 100_000)
+    const parts: Array<Buffer> = []
+    let count = 0
+    while (true) {
+      const length = yield* reader.read(into)
+      if (length === 0) return Buffer.concat(parts)
+      parts.push(Buffer.from(into.subarray(0, length)))
+      count += length
+      options.progress?.(count)
+    }
+  })

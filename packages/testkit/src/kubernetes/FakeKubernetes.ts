@@ -1,0 +1,262 @@
+import { type ApiRequest, type ApiResponse, ApiServer } from "@registry-packages-proxy/kubernetes/ApiServer"
+import { type KubernetesError, unreachable } from "@registry-packages-proxy/kubernetes/KubernetesError"
+import { Clock, Deferred, Duration, Effect, Layer, type Scope, Stream } from "effect"
+import { FakeKubernetesReviews } from "./FakeKubernetesReviews.ts"
+import { type Change, type CollectionPath, FakeKubernetesStore } from "./FakeKubernetesStore.ts"
+import { FakeKubernetesWatch, line } from "./FakeKubernetesWatch.ts"
+
+type Json = Readonly<Record<string, unknown>>
+
+export interface FakeKubernetesOptions {
+  /** Kind of the objects of each collection, by the collection's URL path. */
+  readonly collections: Readonly<Record<CollectionPath, string>>
+  /** Sends a bookmark to watches each minute that ask for them; default true. */
+  readonly bookmarks?: boolean
+}
+
+const reviewPaths = {
+  token: "/apis/authentication.k8s.io/v1/tokenreviews",
+  access: "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+} as const
+
+interface Watching {
+  readonly collection: CollectionPath
+  /** Name of the single object that is watched; undefined for all. */
+  readonly name: string | undefined
+  readonly watch: FakeKubernetesWatch
+}
+
+const json = (status: number, value: unknown, retryAfter?: Duration.Duration): ApiResponse => ({
+  status,
+  retryAfter,
+  body: Stream.make(new TextEncoder().encode(JSON.stringify(value)))
+})
+
+const failure = (code: number, reason: string): Json => ({
+  kind: "Status",
+  apiVersion: "v1",
+  status: "Failure",
+  message: `set by the test: ${reason}`,
+  reason,
+  code
+})
+
+const reasons: Readonly<Record<number, string>> = {
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "NotFound",
+  410: "Expired",
+  429: "TooManyRequests",
+  500: "InternalError",
+  503: "ServiceUnavailable"
+}
+
+const status = (code: number, retryAfter?: Duration.Duration): ApiResponse =>
+  json(code, failure(code, reasons[code] ?? "Unknown"), retryAfter)
+
+/**
+ * A Kubernetes API server in memory: paged lists, watches with bookmarks and 410 Gone, reviews. Its faults stay until
+ * they are reset. It uses the Clock service, so a TestClock passes its time.
+ */
+export class FakeKubernetes {
+  readonly store = new FakeKubernetesStore()
+  readonly reviews = new FakeKubernetesReviews()
+  readonly requests: Array<ApiRequest & { readonly at: number }> = []
+  readonly #watching = new Set<Watching>()
+  readonly #options: FakeKubernetesOptions
+
+  /** Refuses every connection. */
+  isDown = false
+  /** Accepts requests and never responds. */
+  isStalled = false
+  /** Status to respond with instead of serving a request; undefined serves it. */
+  refusal: ((request: ApiRequest) => number | undefined) | undefined
+  /** Retry-After of each refusal, in seconds. */
+  retryAfter: number | undefined
+  /** Sends 410 Gone for a compacted version as the response status, or as an ERROR event of the watch. */
+  sendGoneAs: "status" | "event" = "status"
+  /** Treats every `continue` token as expired. */
+  isContinueExpired = false
+  /** URL paths of kinds that are not installed and of objects that do not exist: 404. */
+  readonly missing = new Set<CollectionPath>()
+  readonly #unexpected = Deferred.makeUnsafe<never>()
+
+  constructor(options: FakeKubernetesOptions) {
+    this.#options = options
+  }
+
+  /** Dies once a client requests a kind that is in neither `collections` nor `missing`. Race a test against it. */
+  readonly unknownKind: Effect.Effect<never> = Deferred.await(this.#unexpected)
+
+  /** Watches that are open now. */
+  get watches(): ReadonlyArray<FakeKubernetesWatch> {
+    return [...this.#watching].flatMap(({ watch }) => (watch.isOpen ? [watch] : []))
+  }
+
+  apply(collection: CollectionPath, object: Json): void {
+    this.#broadcast(this.store.apply(collection, object))
+  }
+
+  remove(collection: CollectionPath, name: string): void {
+    const change = this.store.remove(collection, name)
+    if (change !== undefined) this.#broadcast(change)
+  }
+
+  /** Ends every watch, as a server does at `timeoutSeconds`. */
+  endWatches(): void {
+    for (const watch of this.watches) watch.write("end")
+  }
+
+  /** Breaks the connection of every watch. */
+  breakWatches(): void {
+    for (const watch of this.watches) watch.write("break")
+  }
+
+  /** Makes every watch silent; its connection stays open. */
+  silenceWatches(): void {
+    for (const watch of this.watches) watch.isSilent = true
+  }
+
+  /** Writes raw bytes into every watch. */
+  writeToWatches(bytes: Uint8Array | string): void {
+    for (const watch of this.watches)
+      watch.write(typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes)
+  }
+
+  /** Sends an ERROR event with this status code to every watch. */
+  sendError(code: number): void {
+    this.writeToWatches(line("ERROR", failure(code, reasons[code] ?? "Unknown")))
+  }
+
+  /** Responds to a request; the scope's end closes its watch. */
+  readonly send = Effect.fnUntraced({ self: this }, function* (request: ApiRequest): Effect.fn.Return<
+    ApiResponse,
+    KubernetesError,
+    Scope.Scope
+  > {
+    this.requests.push({ ...request, at: yield* Clock.currentTimeMillis })
+    if (this.isDown) return yield* unreachable("the test stopped this server")
+    if (this.isStalled) return yield* Effect.never
+    const refused = this.refusal?.(request)
+    if (refused !== undefined) {
+      return status(refused, this.retryAfter === undefined ? undefined : Duration.seconds(this.retryAfter))
+    }
+    if (request.method === "POST") return this.#create(request)
+    const kind = this.#options.collections[request.path]
+    if (kind === undefined || this.missing.has(request.path)) {
+      const answer = this.#get(request.path)
+      return answer ?? (yield* this.#dieForUnknownKind(request.path))
+    }
+    return request.query?.["watch"] === "true"
+      ? yield* this.#watch(request.path, kind, request.query)
+      : this.#list(request.path, kind, request.query ?? {})
+  })
+
+  /** A client of this server without a network. */
+  readonly layer: Layer.Layer<ApiServer> = Layer.succeed(ApiServer, { send: (request) => this.send(request) })
+
+  #create({ body, path }: ApiRequest): ApiResponse {
+    const answer =
+      path === reviewPaths.token
+        ? this.reviews.tokenReview(body)
+        : path === reviewPaths.access
+          ? this.reviews.subjectAccessReview(body)
+          : undefined
+    return answer === undefined ? status(404) : json(201, answer)
+  }
+
+  /** Also completes {@link unknownKind}, because clients retry a defect like any other failure. */
+  #dieForUnknownKind(path: string): Effect.Effect<never> {
+    const known = Object.keys(this.#options.collections).join(", ")
+    const why = Effect.die(
+      new Error(
+        `the fake API server has no kind for ${path}; accepted: ${known}; add the kind to \`collections\`, or its path to \`missing\` for a 404`
+      )
+    )
+    return Effect.andThen(Deferred.complete(this.#unexpected, why), why)
+  }
+
+  /** One object, or 404 if it or its kind is missing; undefined for an unknown kind. */
+  #get(path: string): ApiResponse | undefined {
+    const slash = path.lastIndexOf("/")
+    const collection = path.slice(0, slash)
+    const kind = this.#options.collections[collection]
+    if (this.missing.has(path) || this.missing.has(collection)) return status(404)
+    if (kind === undefined) return undefined
+    const object = this.store.get(collection, decodeURIComponent(path.slice(slash + 1)))
+    return object === undefined ? status(404) : json(200, object)
+  }
+
+  #list(collection: CollectionPath, kind: string, query: Readonly<Record<string, string>>): ApiResponse {
+    const token = query["continue"]
+    if (token !== undefined && this.isContinueExpired) return status(410)
+    const all = this.store.list(collection)
+    const first = token === undefined ? 0 : Number(token)
+    const limit = Number(query["limit"] ?? all.length)
+    const items = all.slice(first, first + limit)
+    const next = first + items.length
+    return json(200, {
+      apiVersion: "v1",
+      kind: `${kind}List`,
+      metadata: {
+        resourceVersion: String(this.store.version),
+        ...(next < all.length ? { continue: String(next) } : {})
+      },
+      // Built-in kinds omit apiVersion and kind from the items of a list.
+      items: items.map(({ apiVersion: _, kind: __, ...item }) => item)
+    })
+  }
+
+  readonly #watch = Effect.fnUntraced(
+    { self: this },
+    function* (collection: CollectionPath, kind: string, query: Readonly<Record<string, string>>) {
+      const name = /^metadata\.name=(.+)$/.exec(query["fieldSelector"] ?? "")?.[1]
+      const watch = yield* FakeKubernetesWatch.make
+      const from = query["resourceVersion"]
+      if (from !== undefined && Number(from) < this.store.compacted) {
+        if (this.sendGoneAs === "status") return status(410)
+        watch.write(line("ERROR", failure(410, "Expired")))
+        watch.write("end")
+      }
+      const watching: Watching = { collection, name, watch }
+      // Without a resourceVersion a watch begins with the existing objects.
+      const past =
+        from === undefined
+          ? this.store.list(collection).map((object) => ({ type: "ADDED" as const, object }))
+          : this.store.since(collection, Number(from))
+      for (const { object, type } of past) this.#write(watching, type, object)
+      this.#watching.add(watching)
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          watch.isOpen = false
+          this.#watching.delete(watching)
+        })
+      )
+      const seconds = Number(query["timeoutSeconds"] ?? "3600")
+      const wantsBookmarks = query["allowWatchBookmarks"] === "true" && this.#options.bookmarks !== false
+      const response: ApiResponse = {
+        status: 200,
+        retryAfter: undefined,
+        body: watch.body({
+          endsAt: (yield* Clock.currentTimeMillis) + seconds * 1000,
+          bookmark: wantsBookmarks
+            ? () => line("BOOKMARK", { kind, metadata: { resourceVersion: String(this.store.version) } })
+            : undefined
+        })
+      }
+      return response
+    }
+  )
+
+  #broadcast(change: Change): void {
+    for (const watching of this.#watching) {
+      if (watching.collection === change.collection) this.#write(watching, change.type, change.object)
+    }
+  }
+
+  #write({ name, watch }: Watching, type: Change["type"], object: Json): void {
+    const { metadata } = object
+    const named = typeof metadata === "object" && metadata !== null && "name" in metadata ? metadata.name : ""
+    if (watch.isOpen && (name === undefined || name === named)) watch.write(line(type, object))
+  }
+}

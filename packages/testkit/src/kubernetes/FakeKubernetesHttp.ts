@@ -1,0 +1,102 @@
+import type { ApiRequest } from "@registry-packages-proxy/kubernetes/ApiServer"
+import { Effect, Predicate, Stream, Duration } from "effect"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { ServerCertificate } from "../machine/Certificates.ts"
+import type { FakeKubernetes } from "./FakeKubernetes.ts"
+import * as RegistryServer from "../registry/RegistryServer.ts"
+
+/** A fake Kubernetes API server that listens on loopback. */
+export interface FakeKubernetesHttp {
+  /** `scheme://host:port`. */
+  readonly origin: string
+  /** The Authorization field of each request, in order. */
+  readonly authorizations: Array<string | undefined>
+  /** Connections that are open now. */
+  readonly connections: () => number
+}
+
+const readBody = (request: IncomingMessage) =>
+  Effect.callback<unknown>((resume) => {
+    const chunks: Array<Buffer> = []
+    request.on("data", (chunk: Buffer) => chunks.push(chunk))
+    request.on("end", () => {
+      const text = Buffer.concat(chunks).toString()
+      resume(Effect.sync(() => (text === "" ? undefined : (JSON.parse(text) as unknown))))
+    })
+  })
+
+/** Writes a chunk and waits for `drain` if the client does not read. */
+const write = (response: ServerResponse, chunk: Uint8Array) =>
+  Effect.callback<void>((resume) => {
+    if (response.write(chunk)) return resume(Effect.void)
+    response.once("drain", () => resume(Effect.void))
+  })
+
+const gone = (response: ServerResponse) =>
+  Effect.callback<void>((resume) => {
+    if (response.destroyed) return resume(Effect.void)
+    response.once("close", () => resume(Effect.void))
+  })
+
+const answer = Effect.fnUntraced(function* (
+  api: FakeKubernetes,
+  request: IncomingMessage,
+  response: ServerResponse,
+  accepts: (authorization: string | undefined) => boolean
+) {
+  const url = new URL(request.url ?? "/", "http://fake")
+  const body = yield* readBody(request)
+  if (!accepts(request.headers.authorization)) {
+    response.writeHead(401, { "content-type": "application/json" })
+    response.end(JSON.stringify({ kind: "Status", code: 401, reason: "Unauthorized" }))
+    return
+  }
+  const asked: ApiRequest = {
+    method: request.method === "POST" ? "POST" : "GET",
+    path: url.pathname,
+    query: Object.fromEntries(url.searchParams),
+    ...(Predicate.isUndefined(body) ? {} : { body })
+  }
+  const head = yield* api.send(asked)
+  const { retryAfter, status } = head
+  response.writeHead(status, {
+    "content-type": "application/json",
+    ...(retryAfter === undefined ? {} : { "retry-after": String(Duration.toSeconds(retryAfter)) })
+  })
+  response.flushHeaders()
+  yield* Stream.runForEach(head.body, (chunk) => write(response, chunk))
+  response.end()
+}, Effect.scoped)
+
+/** Listens on a loopback port until the scope ends; `accepts` checks the Authorization field (default: accepts all). */
+export const listen = Effect.fnUntraced(function* (
+  api: FakeKubernetes,
+  options: {
+    readonly tls?: ServerCertificate
+    readonly accepts?: (authorization: string | undefined) => boolean
+  } = {}
+) {
+  const server = yield* RegistryServer.make({ host: "127.0.0.1", tls: options.tls })
+  const authorizations: Array<string | undefined> = []
+  let open = 0
+  server.serve(
+    (request, response) =>
+      Effect.suspend(() => {
+        authorizations.push(request.headers.authorization)
+        return answer(api, request, response, options.accepts ?? (() => true))
+      }).pipe(
+        // A client of a server that is down sees a closed connection.
+        Effect.catch(() => Effect.sync(() => void response.destroy())),
+        Effect.raceFirst(gone(response))
+      ),
+    () =>
+      Effect.sync(() => {
+        open += 1
+        return Effect.sync(() => {
+          open -= 1
+        })
+      })
+  )
+  const listening: FakeKubernetesHttp = { origin: server.origin, authorizations, connections: () => open }
+  return listening
+})

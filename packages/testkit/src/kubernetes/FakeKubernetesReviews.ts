@@ -1,0 +1,53 @@
+import { Option, Schema } from "effect"
+
+type Json = Readonly<Record<string, unknown>>
+
+/** The user of a token, as in the status of a TokenReview. */
+export interface FakeKubernetesUser {
+  readonly username: string
+  readonly uid?: string
+  readonly groups?: ReadonlyArray<string>
+}
+
+const decodeToken = Schema.decodeUnknownOption(
+  Schema.Struct({ spec: Schema.Struct({ token: Schema.String }) })
+)
+
+const Access = Schema.Struct({
+  user: Schema.optionalKey(Schema.String),
+  groups: Schema.optionalKey(Schema.Array(Schema.String)),
+  resourceAttributes: Schema.Record(Schema.String, Schema.String)
+})
+
+/** The spec of a SubjectAccessReview. */
+export type FakeKubernetesAccess = typeof Access.Type
+
+const decodeAccess = Schema.decodeUnknownOption(Schema.Struct({ spec: Access }))
+
+/** The users and rights behind TokenReviews and SubjectAccessReviews. */
+export class FakeKubernetesReviews {
+  readonly users = new Map<string, FakeKubernetesUser>()
+  /** Decides every access; default: denies all. */
+  allows: (access: FakeKubernetesAccess) => boolean = () => false
+
+  /** The review with its `status`; undefined if `review` is no TokenReview. */
+  tokenReview(review: unknown): Json | undefined {
+    const spec = Option.getOrUndefined(decodeToken(review))?.spec
+    if (spec === undefined) return undefined
+    const user = this.users.get(spec.token)
+    const status =
+      user === undefined
+        ? { authenticated: false, user: {}, error: "unknown token" }
+        : { authenticated: true, user }
+    // A real API server repeats the token too.
+    return { apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", metadata: {}, spec, status }
+  }
+
+  /** The review with its `status`; undefined if `review` is no SubjectAccessReview. */
+  subjectAccessReview(review: unknown): Json | undefined {
+    const spec = Option.getOrUndefined(decodeAccess(review))?.spec
+    if (spec === undefined) return undefined
+    const status = { allowed: this.allows(spec), reason: "decided by the test" }
+    return { apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview", metadata: {}, spec, status }
+  }
+}

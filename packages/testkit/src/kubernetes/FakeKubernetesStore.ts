@@ -1,0 +1,96 @@
+import { Option, Schema } from "effect"
+
+type Json = Readonly<Record<string, unknown>>
+
+/** A collection's URL path, such as `/apis/deckhouse.io/v1alpha1/modulesources`. */
+export type CollectionPath = string
+
+/** A change of one object, as a watch reports it. */
+export interface Change {
+  readonly version: number
+  readonly type: "ADDED" | "MODIFIED" | "DELETED"
+  readonly collection: CollectionPath
+  readonly name: string
+  readonly object: Json
+}
+
+const decodeMetadata = Schema.decodeUnknownOption(
+  Schema.Struct({ metadata: Schema.Record(Schema.String, Schema.Unknown) })
+)
+
+const metadataOf = (object: Json): Json =>
+  Option.match(decodeMetadata(object), { onNone: () => ({}), onSome: ({ metadata }) => metadata })
+
+/** `metadata.name`, or the empty string. */
+export const nameOf = (object: Json): string => {
+  const { name } = metadataOf(object)
+  return typeof name === "string" ? name : ""
+}
+
+/** Objects with resource versions, and the history of their changes, as etcd keeps them for an API server. */
+export class FakeKubernetesStore {
+  readonly #objects = new Map<CollectionPath, Map<string, Json>>()
+  #history: Array<Change> = []
+  #compacted = 0
+  #version = 100
+
+  /** The resource version of the last change. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** A watch can begin at this resource version or a later one. */
+  get compacted(): number {
+    return this.#compacted
+  }
+
+  /** Creates or changes an object. */
+  apply(collection: CollectionPath, object: Json): Change {
+    const objects = this.#collection(collection)
+    const name = nameOf(object)
+    return this.#record(collection, objects.has(name) ? "MODIFIED" : "ADDED", object)
+  }
+
+  /** Removes an object; undefined if there is none. */
+  remove(collection: CollectionPath, name: string): Change | undefined {
+    const object = this.#collection(collection).get(name)
+    return object === undefined ? undefined : this.#record(collection, "DELETED", object)
+  }
+
+  get(collection: CollectionPath, name: string): Json | undefined {
+    return this.#collection(collection).get(name)
+  }
+
+  list(collection: CollectionPath): ReadonlyArray<Json> {
+    return [...this.#collection(collection).values()]
+  }
+
+  since(collection: CollectionPath, version: number): ReadonlyArray<Change> {
+    return this.#history.filter((change) => change.collection === collection && change.version > version)
+  }
+
+  /** Drops the history, as etcd's compaction does. */
+  compact(): void {
+    this.#compacted = this.#version
+    this.#history = []
+  }
+
+  #collection(path: CollectionPath): Map<string, Json> {
+    const known = this.#objects.get(path)
+    if (known !== undefined) return known
+    const made = new Map<string, Json>()
+    this.#objects.set(path, made)
+    return made
+  }
+
+  #record(collection: CollectionPath, type: Change["type"], given: Json): Change {
+    const version = ++this.#version
+    const object = { ...given, metadata: { ...metadataOf(given), resourceVersion: String(version) } }
+    const name = nameOf(object)
+    if (type === "DELETED") this.#collection(collection).delete(name)
+    else this.#collection(collection).set(name, object)
+    const change = { version, type, collection, name, object }
+    this.#history.push(change)
+    return change
+  }
+}

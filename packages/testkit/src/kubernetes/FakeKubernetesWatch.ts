@@ -1,0 +1,82 @@
+import { type KubernetesError, unreachable } from "@registry-packages-proxy/kubernetes/KubernetesError"
+import { Clock, Effect, Option, Queue, Stream } from "effect"
+import type { Change } from "./FakeKubernetesStore.ts"
+
+/** The next step of a watch: write bytes, end, or break the connection. */
+type Step = Uint8Array | "end" | "break"
+
+const bookmarkEvery = 60_000
+
+const encode = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value)}\n`)
+
+/** One event of a watch, as a line of JSON. */
+export const line = (type: Change["type"] | "BOOKMARK" | "ERROR", object: unknown): Uint8Array =>
+  encode({ type, object })
+
+/** A watch that a client has open. */
+export class FakeKubernetesWatch {
+  readonly #queue: Queue.Queue<Step>
+  /** Bytes that the client has read. */
+  delivered = 0
+  /** Steps that wait for the client. */
+  pending = 0
+  isOpen = true
+  isSilent = false
+
+  constructor(queue: Queue.Queue<Step>) {
+    this.#queue = queue
+  }
+
+  static readonly make: Effect.Effect<FakeKubernetesWatch> = Effect.map(
+    Queue.unbounded<Step>(),
+    (queue) => new FakeKubernetesWatch(queue)
+  )
+
+  write(step: Step): void {
+    this.pending += 1
+    Queue.offerUnsafe(this.#queue, step)
+  }
+
+  /** The response body, until `endsAt` (milliseconds since the epoch); sends bookmarks if `bookmark` is set. */
+  body(options: {
+    readonly endsAt: number
+    readonly bookmark: (() => Uint8Array) | undefined
+  }): Stream.Stream<Uint8Array, KubernetesError> {
+    const { bookmark, endsAt } = options
+    const next = Effect.fnUntraced({ self: this }, function* (bookmarkAt: number) {
+      for (;;) {
+        const now = yield* Clock.currentTimeMillis
+        const until = this.isSilent
+          ? Infinity
+          : Math.min(endsAt, bookmark === undefined ? Infinity : bookmarkAt)
+        const take = Queue.take(this.#queue)
+        const step: Option.Option<Step> = yield* until === Infinity
+          ? Effect.map(take, Option.some)
+          : Effect.timeoutOption(take, Math.max(0, until - now))
+        if (this.isSilent) {
+          if (Option.isNone(step) || step.value instanceof Uint8Array) continue
+        }
+        if (Option.isNone(step)) {
+          if (until >= endsAt || bookmark === undefined) return undefined
+          return [bookmark(), bookmarkAt + bookmarkEvery] as const
+        }
+        this.pending -= 1
+        if (step.value === "end") return undefined
+        if (step.value === "break") return yield* unreachable("the test broke the connection")
+        this.delivered += step.value.length
+        return [step.value, bookmarkAt] as const
+      }
+    })
+    return Stream.unwrap(
+      Effect.map(Clock.currentTimeMillis, (now) =>
+        Stream.unfold(now + bookmarkEvery, next).pipe(
+          Stream.ensuring(
+            Effect.sync(() => {
+              this.isOpen = false
+            })
+          )
+        )
+      )
+    )
+  }
+}

@@ -1,0 +1,63 @@
+import type { Operation } from "./Fault.ts"
+
+/** A request as the registry's rules see it. */
+export interface ServedRequest {
+  readonly listener: "registry" | "store"
+  readonly method: string
+  /** Path and query, as received. */
+  readonly target: string
+  /** The decoded path. */
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly authorization: string | undefined
+  readonly range: string | undefined
+  readonly body: string
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
+/** The meaning of a path. */
+export interface Route {
+  readonly operation: Operation
+  readonly repository: string | undefined
+  /** A digest, or the tag of a manifest. */
+  readonly reference: string | undefined
+}
+
+const named = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/
+const stored = /^\/store\/(.+)\/([^/]+)$/
+
+const route = (operation: Operation, repository?: string, reference?: string): Route => ({
+  operation,
+  repository,
+  reference
+})
+
+/** The route of a path on a listener; undefined if there is none. */
+export const routeOf = (listener: "registry" | "store", path: string): Route | undefined => {
+  if (path === "/token") return route("token")
+  if (listener === "store") {
+    const [, repository, digest] = stored.exec(path) ?? []
+    return repository === undefined ? undefined : route("store", repository, digest)
+  }
+  if (path === "/v2/" || path === "/v2") return route("ping")
+  const [, repository, kind, reference] = named.exec(path) ?? []
+  if (kind === undefined) return undefined
+  return route(kind === "manifests" ? "manifest" : "blob", repository, reference)
+}
+
+/** The part of `size` bytes that a single Range selects; undefined for all of them (RFC 9110, 14.1.2). */
+export const rangeOf = (
+  range: string | undefined,
+  size: number
+): { readonly start: number; readonly end: number } | "unsatisfiable" | undefined => {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(range ?? "")
+  const [, first = "", last = ""] = match ?? []
+  if (match === null || (first === "" && last === "")) return undefined
+  if (first === "")
+    return Number(last) === 0 ? "unsatisfiable" : { start: Math.max(0, size - Number(last)), end: size }
+  const start = Number(first)
+  const end = last === "" ? size : Math.min(size, Number(last) + 1)
+  if (last !== "" && Number(last) < start) return undefined
+  return start >= size ? "unsatisfiable" : { start, end }
+}

@@ -1,0 +1,56 @@
+/** A response body; `chunks` can be called again. */
+export interface ServedBody {
+  readonly size: number
+  readonly chunks: () => Iterable<Uint8Array>
+}
+
+/** A response of the registry, before faults. */
+export interface ServedResponse {
+  readonly status: number
+  /** By lowercase name, Content-Length included. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: ServedBody
+}
+
+const bodyOf = (bytes: Uint8Array): ServedBody => ({ size: bytes.length, chunks: () => [bytes] })
+
+/** A response with this body and its Content-Length. */
+export const make = (
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  body: ServedBody = { size: 0, chunks: () => [] }
+): ServedResponse => ({ status, headers: { ...headers, "content-length": String(body.size) }, body })
+
+export const text = (
+  status: number,
+  body: string,
+  headers: Readonly<Record<string, string>> = {}
+): ServedResponse =>
+  make(status, { "content-type": "application/json", ...headers }, bodyOf(new TextEncoder().encode(body)))
+
+export const json = (
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {}
+): ServedResponse => text(status, JSON.stringify(body), headers)
+
+// The usual code of a status. Source: distribution-spec, "Error Codes".
+const codes: Readonly<Record<number, string>> = {
+  401: "UNAUTHORIZED",
+  403: "DENIED",
+  404: "NAME_UNKNOWN",
+  405: "UNSUPPORTED",
+  429: "TOOMANYREQUESTS"
+}
+
+/** An error in the format of distribution-spec, "Error Codes". */
+export const error = (
+  status: number,
+  code: string = codes[status] ?? "UNKNOWN",
+  headers: Readonly<Record<string, string>> = {}
+): ServedResponse =>
+  json(
+    status,
+    { errors: [{ code, message: code.toLowerCase().replaceAll("_", " "), detail: null }] },
+    headers
+  )

@@ -1,0 +1,13 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Console, Effect, Option } from "effect"
+import * as ServerBuild from "../../packages/e2e/src/run/ServerBuild.ts"
+import { which } from "../../packages/e2e/src/run/Which.ts"
+
+/** The command of a program: from PATH, or built from the end-to-end tests' Go module. */
+export const command = (name: string): Promise<string> =>
+  Effect.runPromise(
+    Effect.gen(function* () {
+      const found = yield* which(name)
+      return Option.isSome(found) ? found.value : yield* ServerBuild.binary(name, Console.error)
+    }).pipe(Effect.provide(NodeServices.layer))
+  )
