@@ -31,6 +31,7 @@ const rows: ReadonlyArray<Row> = [
       [`${prefix}_response_bytes_total`]: { by: ["cache"] },
       [`${prefix}_request_seconds`]: { by: ["handler"] },
       [`${prefix}_stalled_connections_total`]: {},
+      [`${prefix}_refused_connections_total`]: { by: ["reason"] },
       [`${prefix}_build_info`]: { by: ["version", "node"] }
     }
   },

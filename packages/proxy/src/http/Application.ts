@@ -22,6 +22,7 @@ import * as RequestRecord from "./request/RequestRecord.ts"
 import * as RequestTarget from "./request/RequestTarget.ts"
 import { labelOf, type RouteName, routes } from "./request/Routes.ts"
 import * as ServerSpans from "./request/ServerSpans.ts"
+import * as UnreadRequest from "./request/UnreadRequest.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -186,7 +187,9 @@ export const make = Effect.fnUntraced(function* (options: {
     /** Handlers without access control. */
     application: handlersFor(undefined),
     /** Handlers for callers whom the gate allows. */
-    guarded: (gate: Gate) => handlersFor(gate)
+    guarded: (gate: Gate) => handlersFor(gate),
+    /** Records requests that a listener rejected before they were read. */
+    recordUnread: yield* UnreadRequest.makeRecorder(log, spans)
   }
 })
 

@@ -21,6 +21,8 @@ export interface AccessEntry {
   readonly aborted?: boolean | undefined
   /** The type of the request's error, from a fixed set. */
   readonly error?: string | undefined
+  /** The listener refused the request before it was read, so that nothing else is known of it. */
+  readonly unread?: boolean | undefined
   /** The requested digest, if the request failed. */
   readonly digest?: string | undefined
 }
@@ -43,9 +45,12 @@ export const levelOf = ({ aborted, error, status }: AccessEntry): "Info" | "Warn
       ? "Warn"
       : "Info"
 
-/** The key by which lines of repeated failures are rate-limited. Undefined if the line is always written. */
+/**
+ * The key by which lines of repeated failures are rate-limited, and lines of unread requests, which strangers may cause at any
+ * rate. Undefined if the line is always written.
+ */
 export const rateLimitKey = (entry: AccessEntry): string | undefined =>
-  levelOf(entry) === "Info"
+  levelOf(entry) === "Info" && entry.unread !== true
     ? undefined
     : `${message} ${entry.route} ${entry.status} ${entry.error ?? ""} ${entry.upstream ?? ""}`
 

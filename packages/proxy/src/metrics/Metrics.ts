@@ -38,6 +38,23 @@ export const stalledConnections = Metric.counter(`${prefix}_stalled_connections_
   incremental: true
 })
 
+const refusedConnectionsTotal = Metric.counter(`${prefix}_refused_connections_total`, {
+  description:
+    "Connections closed without a response, by reason: too_many_connections, buffered_bytes (too many requests sent " +
+    "ahead of their responses), unreadable (no request, behind a response in progress)",
+  incremental: true
+})
+
+/**
+ * Why a connection is closed without a response. `too_many_connections`: the listener has as many as it may; `buffered_bytes`:
+ * the listener buffers as many bytes of requests as it may; `unreadable`: the bytes behind a response in progress are no request.
+ */
+const refusedConnectionReasons = ["too_many_connections", "buffered_bytes", "unreadable"] as const
+export type RefusedConnectionReason = (typeof refusedConnectionReasons)[number]
+
+/** Counts connections closed without a response. */
+export const refusedConnections = labelled(refusedConnectionsTotal, { reason: refusedConnectionReasons })
+
 /** The boundaries of histograms: seconds from 1 ms to 10 min. */
 export const boundaries = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600

@@ -10,8 +10,10 @@ import { RegistryClientMock } from "@registry-packages-proxy/testkit/registry-cl
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Array, Context, Duration, Effect, Layer, Logger, Metric, Predicate, type Scope } from "effect"
 import { HttpServer } from "effect/http"
+import type { Server } from "node:http"
 import { fromPullError } from "../../src/http/package/ErrorProblems.ts"
 import { layerPlain } from "../../src/http/server/Listener.ts"
+import { makePlainServer } from "../../src/http/server/NodeServer.ts"
 import * as Metrics from "../../src/metrics/Metrics.ts"
 import { errorType } from "../../src/telemetry/ErrorType.ts"
 import * as InMemoryTraces from "../../src/telemetry/sdk/InMemoryTraces.ts"
@@ -19,6 +21,8 @@ import { off } from "../../src/telemetry/TelemetrySettings.ts"
 import { failures } from "./Failures.ts"
 import { problemOf } from "./ProxyHarness.ts"
 import { startSecure, tokens } from "./SecureHarness.ts"
+
+const net = process.getBuiltinModule("node:net")
 
 const image = RegistryImage.ofPackage(new Uint8Array(1000))
 const digest = `sha256:${"a".repeat(64)}`
@@ -47,14 +51,15 @@ const layerCache = (open: Effect.Effect<never, unknown>) =>
     })
   )
 
-const startPlain = (open: Effect.Effect<never, unknown>, maxPackages = 4096) =>
+const startPlain = (open: Effect.Effect<never, unknown>, maxPackages = 4096, server?: Server) =>
   Effect.map(
     Layer.build(
       layerPlain({
         listen: { host: "127.0.0.1", port: 0 },
         platform: Platform.make("linux/amd64"),
         gracePeriod: Duration.zero,
-        maxPackages
+        maxPackages,
+        ...(server === undefined ? {} : { server })
       }).pipe(
         Layer.provide([
           layerCache(open),
@@ -65,8 +70,11 @@ const startPlain = (open: Effect.Effect<never, unknown>, maxPackages = 4096) =>
     ),
     (context) => {
       const origin = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
-      return (target: string, request: Parameters<typeof rawHttp>[1] = {}) =>
-        rawHttp(`${origin}${target}`, request)
+      return {
+        port: Number(new URL(origin).port),
+        ask: (target: string, request: Parameters<typeof rawHttp>[1] = {}) =>
+          rawHttp(`${origin}${target}`, request)
+      }
     }
   )
 
@@ -87,12 +95,45 @@ interface Row {
   readonly handler?: string
 }
 
+/** What is known of a request that was not read. */
+const notRead = { handler: "unknown", method: "other" } as const
+
 const plain = (
   target: string,
   request: Parameters<typeof rawHttp>[1] = {},
   open: Effect.Effect<never, unknown> = Effect.die(new Error("not reached")),
   packages?: number
-) => Effect.flatMap(startPlain(open, packages), (ask) => ask(target, request))
+) => Effect.flatMap(startPlain(open, packages), ({ ask }) => ask(target, request))
+
+/** Sends bytes that the application hears nothing of, and answers with what comes back until the connection ends. */
+const unread = (text: string) =>
+  Effect.flatMap(
+    startPlain(
+      Effect.die(new Error("not reached")),
+      4096,
+      makePlainServer({
+        headersTimeout: Duration.millis(40),
+        requestTimeout: Duration.millis(80),
+        checkInterval: Duration.millis(20)
+      })
+    ),
+    ({ port }) =>
+      Effect.callback<Answer>((resume) => {
+        const socket = net.connect(port, "127.0.0.1")
+        let received = ""
+        socket.on("data", (chunk: Buffer) => {
+          received += chunk.toString("latin1")
+        })
+        socket.on("error", () => {})
+        socket.once("end", () => socket.destroy())
+        socket.once("close", () => {
+          const [, status, body = ""] = /^HTTP\/1\.1 (\d+) [^]*?\r\n\r\n([^]*)$/.exec(received) ?? []
+          resume(Effect.succeed({ status: Number(status), body: Buffer.from(body) }))
+        })
+        socket.write(text)
+        return Effect.sync(() => socket.destroy())
+      })
+  )
 
 const secure = (token: string | undefined, failure?: ReviewErrors.ReviewError["reason"]) =>
   Effect.gen(function* () {
@@ -156,6 +197,34 @@ const rows: ReadonlyArray<Row> = [
     provoke: plain(path, {}, undefined, 0),
     status: 503,
     error: "TooManyRequests"
+  },
+  {
+    what: "400: not a request",
+    provoke: unread("this is no request\r\n\r\n"),
+    status: 400,
+    error: "RequestMalformed",
+    ...notRead
+  },
+  {
+    what: "405: a tunnel",
+    provoke: unread("CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n"),
+    status: 405,
+    error: "TunnelRefused",
+    ...notRead
+  },
+  {
+    what: "408: a head that does not end",
+    provoke: unread("GET /package HTTP/1.1\r\nHost: x\r\nX-A: "),
+    status: 408,
+    error: "RequestTimedOut",
+    ...notRead
+  },
+  {
+    what: "431: a head that is too long",
+    provoke: unread(`GET /package HTTP/1.1\r\nHost: x\r\nX-A: ${"a".repeat(20_000)}\r\n\r\n`),
+    status: 431,
+    error: "HeadTooLarge",
+    ...notRead
   }
 ]
 
@@ -195,7 +264,8 @@ describe("every error has a problem, a log line, a count and a span status", () 
         if (answer.said === undefined) assert.strictEqual(line?.["logLevel"], level)
 
         const servers = memory.spans().filter(({ attributes }) => "http.response.status_code" in attributes)
-        const [span, ...others] = servers.filter(({ name }) => name.split(" ")[0] === method)
+        const name = method === "other" ? "HTTP" : method
+        const [span, ...others] = servers.filter((server) => server.name.split(" ")[0] === name)
         assert.strictEqual(others.length, 0)
         assert.strictEqual(span?.attributes["http.response.status_code"], status)
         assert.strictEqual(span?.error !== undefined, status >= 500)
@@ -208,7 +278,7 @@ describe("every error has a problem, a log line, a count and a span status", () 
     const statuses = new Set(rows.map(({ status }) => status))
     assert.deepStrictEqual(
       [...statuses].toSorted((one, other) => one - other),
-      [400, 401, 403, 404, 405, 416, 431, 500, 502, 503, 504]
+      [400, 401, 403, 404, 405, 408, 416, 431, 500, 502, 503, 504]
     )
   })
 })

@@ -1,10 +1,13 @@
-import type { Socket } from "node:net"
-
 const mapped = "::ffff:"
+
+/** The other end of a connection, as Node describes it. */
+export interface PeerAddress {
+  readonly remoteAddress?: string | undefined
+}
 
 /**
  * The remote address of a connection. An IPv4 address that a dual-stack socket maps to IPv6 is written as IPv4 (RFC
  * 4291, section 2.5.5.2).
  */
-export const clientAddress = ({ remoteAddress: address }: Socket): string | undefined =>
+export const clientAddress = ({ remoteAddress: address }: PeerAddress): string | undefined =>
   address?.startsWith(mapped) === true && address.includes(".") ? address.slice(mapped.length) : address

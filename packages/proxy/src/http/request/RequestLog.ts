@@ -51,7 +51,8 @@ export const make = Effect.fnUntraced(function* (
   const log = yield* AccessLog.make
   const counterOf = makeCounters()
   return ({ record, method, span, startMillis, status }) => {
-    const { aborted, bytes, cache, cause, clientAddress, error, requestId, route, upstream, user } = record
+    const { aborted, bytes, cache, cause, clientAddress, error, isUnread, requestId, route, upstream, user } =
+      record
     counterOf(route, method, status).updateUnsafe(1, metrics)
     measure(record, startMillis, span)
     if (routeOf(route)?.isProbe === true) return
@@ -71,6 +72,7 @@ export const make = Effect.fnUntraced(function* (
         requestId,
         aborted,
         error,
+        unread: isUnread ? true : undefined,
         digest: error === undefined ? undefined : record.query?.manifestDigest
       },
       span,

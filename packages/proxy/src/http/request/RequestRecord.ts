@@ -31,11 +31,17 @@ export interface RequestRecord {
   upstream: string | undefined
   /** The response began but could not be completed. */
   aborted: boolean
+  /** The request was rejected before it was read. */
+  readonly isUnread: boolean
 }
 
-/** A new record. */
-export const make = (route: RouteLabel, { socket }: IncomingMessage): RequestRecord => ({
-  requestId: randomUUID(),
+/** A new record, of a request or of one that was rejected before it was read. */
+export const make = (
+  route: RouteLabel,
+  { socket }: Pick<IncomingMessage, "socket">,
+  unread?: { readonly requestId: string; readonly error: string }
+): RequestRecord => ({
+  requestId: unread?.requestId ?? randomUUID(),
   route,
   clientAddress: clientAddress(socket),
   user: undefined,
@@ -43,8 +49,9 @@ export const make = (route: RouteLabel, { socket }: IncomingMessage): RequestRec
   cache: undefined,
   query: undefined,
   firstByteAt: undefined,
-  error: undefined,
+  error: unread?.error,
   cause: undefined,
   upstream: undefined,
-  aborted: false
+  aborted: false,
+  isUnread: unread !== undefined
 })

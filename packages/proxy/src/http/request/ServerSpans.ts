@@ -7,13 +7,17 @@ import { routeOf } from "./Routes.ts"
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 
+/** The head of a request. Of a request that was not read, only the connection is known. */
+export type RequestHead = Pick<IncomingMessage, "headers" | "socket"> &
+  Partial<Pick<IncomingMessage, "httpVersion" | "method">>
+
 /** Creates the server spans of requests. */
 export interface ServerSpans {
   /**
    * Starts the span of a request, as a child of its caller's span if there is one. Returns no span for a probe. Without
    * a tracer, returns the caller's span, for the log line.
    */
-  readonly begin: (request: IncomingMessage, record: RequestRecord) => Tracer.AnySpan | undefined
+  readonly begin: (request: RequestHead, record: RequestRecord) => Tracer.AnySpan | undefined
   /** Ends the span, with attributes from the record. */
   readonly end: (span: Tracer.AnySpan | undefined, record: RequestRecord, status: number) => void
   /** Records the span of a GET that the fast path has answered. `startNanos` is since the epoch. */
@@ -33,14 +37,14 @@ const exitOf = ({ aborted, error }: RequestRecord, status: number): Exit.Exit<vo
 
 /** The attributes that are known when a request arrives. */
 const requestAttributes = (
-  { httpVersion, method, socket }: IncomingMessage,
+  { httpVersion, method, socket }: RequestHead,
   { clientAddress, route }: RequestRecord
 ): Record<string, string | number> => {
   const attributes: Record<string, string | number> = {
     "http.request.method": methods.has(method ?? "") ? (method ?? "") : "_OTHER",
-    "url.scheme": "encrypted" in socket ? "https" : "http",
-    "network.protocol.version": httpVersion
+    "url.scheme": "encrypted" in socket ? "https" : "http"
   }
+  if (httpVersion !== undefined) attributes["network.protocol.version"] = httpVersion
   // An unknown path is the client's text, which no span contains.
   const path = routeOf(route)?.path
   if (path !== undefined) {
@@ -98,10 +102,10 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
   const recordSpan = yield* FinishedSpans
   // Nothing reads the spans of the native tracer.
   const isRecording = tracer !== Tracer.nativeTracer
-  const parentOf = ({ headers }: IncomingMessage): Option.Option<Tracer.ExternalSpan> =>
+  const parentOf = ({ headers }: RequestHead): Option.Option<Tracer.ExternalSpan> =>
     "traceparent" in headers ? extract(headers) : Option.none()
 
-  const begin = (request: IncomingMessage, record: RequestRecord): Tracer.AnySpan | undefined => {
+  const begin = (request: RequestHead, record: RequestRecord): Tracer.AnySpan | undefined => {
     const { route } = record
     if (routeOf(route)?.isProbe === true) return undefined
     const parent = parentOf(request)

@@ -17,6 +17,7 @@ import { Lifecycle } from "../request/Lifecycle.ts"
 import { makePlainServer } from "./NodeServer.ts"
 import * as PipelineTimeout from "./PipelineTimeout.ts"
 import * as Pipelining from "./Pipelining.ts"
+import * as Refusals from "./Refusals.ts"
 import * as SecureServer from "./SecureServer.ts"
 import * as SendTimeout from "./SendTimeout.ts"
 
@@ -87,6 +88,7 @@ const serve = Effect.fnUntraced(function* (
 const openPlain = Effect.fnUntraced(function* (app: Application.Application, options: PlainOptions) {
   const server = options.server ?? makePlainServer()
   const pipelining = Pipelining.attach(server, "connection")
+  yield* Refusals.watch(server, app.recordUnread)
   yield* SendTimeout.watch(server, "connection")
   yield* PipelineTimeout.watch(pipelining.pipelines)
   const listener = yield* open(server, options.listen)
@@ -121,6 +123,7 @@ const openSecure = Effect.fnUntraced(function* (app: Application.Application, op
   )
   const gate = yield* Access.make(secure.certificateOf)
   const pipelining = Pipelining.attach(secure.server, "secureConnection")
+  yield* Refusals.watch(secure.server, app.recordUnread)
   yield* SendTimeout.watch(secure.server, "secureConnection")
   yield* PipelineTimeout.watch(pipelining.pipelines)
   const listener = yield* open(secure.server, options.listen)

@@ -1,32 +1,55 @@
-import type { Server, ServerResponse } from "node:http"
+import { Duration } from "effect"
+import { ProblemDetails } from "effect/http"
+import { randomUUID } from "node:crypto"
+import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { type HttpLimits, httpLimits } from "../request/HttpLimits.ts"
-import { ProblemDetails } from "effect/http"
-import { Duration } from "effect"
+import type { UnreadError } from "../request/UnreadRequest.ts"
+import * as Refusals from "./Refusals.ts"
 
 // Not imported: an import evaluates the module's lazy exports, which stay in memory.
 const http = process.getBuiltinModule("node:http")
 
-/** The responses to errors of Node's parser: status, title and detail, by error code. */
-const parserErrors: Readonly<Record<string, readonly [number, string, string]>> = {
-  HPE_HEADER_OVERFLOW: [
-    431,
-    "Request Header Fields Too Large",
-    `The request's head is longer than ${httpLimits.maxHeadBytes} bytes. Send fewer or shorter headers and parameters.`
-  ],
-  ERR_HTTP_REQUEST_TIMEOUT: [
-    408,
-    "Request Timeout",
-    "The request did not arrive in time. Send it in one piece."
-  ]
+/** A response to a request that was not read, and the type of its error in the log. */
+interface Rejection {
+  readonly status: number
+  readonly title: string
+  readonly detail: string
+  readonly error: UnreadError
+  readonly fields?: ReadonlyArray<string>
 }
 
-const badRequest = [
-  400,
-  "Bad Request",
-  "The request is not valid HTTP/1.1 (RFC 9112). Check the client."
-] as const
+/** The responses to errors of Node's parser, by error code. */
+const parserErrors: Readonly<Record<string, Rejection>> = {
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    title: "Request Header Fields Too Large",
+    detail: `The request's head is longer than ${httpLimits.maxHeadBytes} bytes. Send fewer or shorter headers and parameters.`,
+    error: "HeadTooLarge"
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    title: "Request Timeout",
+    detail: "The request did not arrive in time. Send it in one piece.",
+    error: "RequestTimedOut"
+  }
+}
+
+const badRequest: Rejection = {
+  status: 400,
+  title: "Bad Request",
+  detail: "The request is not valid HTTP/1.1 (RFC 9112). Check the client.",
+  error: "RequestMalformed"
+}
+
+const noTunnel: Rejection = {
+  status: 405,
+  title: "Method Not Allowed",
+  detail: "Send GET or HEAD: CONNECT is not supported.",
+  error: "TunnelRefused",
+  fields: ["allow: GET, HEAD"]
+}
 
 /** The response in progress on a connection, with its head sent or not. */
 const responseOf = (socket: Duplex): ServerResponse | undefined => {
@@ -38,18 +61,22 @@ const responseOf = (socket: Duplex): ServerResponse | undefined => {
 /** The time that a client has to read the response and to close its connection. */
 const lingerMillis = 1000
 
-/** Writes a response to a connection for which Node has none, and closes the connection. */
+/** Writes a response to a connection for which Node has none, closes the connection, and reports the rejection. */
 const answer = (
-  socket: Duplex,
-  [status, title, detail]: readonly [number, string, string],
-  ...fields: ReadonlyArray<string>
+  server: Server,
+  socket: Socket,
+  { detail, error, fields = [], status, title }: Rejection,
+  request?: IncomingMessage
 ): void => {
-  const body = JSON.stringify({ type: ProblemDetails.blankType, status, title, detail })
+  const requestId = randomUUID()
+  const instance = `urn:uuid:${requestId}`
+  const body = JSON.stringify({ type: ProblemDetails.blankType, status, title, detail, instance })
   // A connection closed with unread bytes is reset, and the response lost. A client might never close it.
   const timer = setTimeout(() => socket.destroy(), lingerMillis)
   socket.once("close", () => clearTimeout(timer))
   socket.once("end", () => socket.destroy())
   socket.resume()
+  Refusals.reportUnread(server, { status, error, requestId, socket, request })
   socket.end(
     [
       `HTTP/1.1 ${status} ${title}`,
@@ -64,14 +91,19 @@ const answer = (
   )
 }
 
-const noTunnel = [405, "Method Not Allowed", "Send GET or HEAD: CONNECT is not supported."] as const
-
 /** Rejects a malformed request and closes the connection. */
-export const rejectMalformed = (error: Error & { readonly code?: string }, socket: Socket): void => {
+export const rejectMalformed = (
+  server: Server,
+  error: Error & { readonly code?: string },
+  socket: Socket
+): void => {
+  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy()
   // After the head of a response in progress, a rejection would be part of its body.
-  const isAnswering = responseOf(socket)?.headersSent === true
-  if (!socket.writable || error.code === "ECONNRESET" || isAnswering) return void socket.destroy()
-  answer(socket, parserErrors[error.code ?? ""] ?? badRequest)
+  if (responseOf(socket)?.headersSent === true) {
+    Refusals.reportClosed(server, { reason: "unreadable", address: socket })
+    return void socket.destroy()
+  }
+  answer(server, socket, parserErrors[error.code ?? ""] ?? badRequest)
 }
 
 /** The constructor options of every listener's server. */
@@ -96,11 +128,17 @@ export const applyLimits = (server: Server, limits: HttpLimits): void => {
   server.maxHeadersCount = 0
   server.maxConnections = limits.maxConnections
   // Node would close the connection without a response.
-  server.on("connect", (_request, socket) => {
+  server.on("connect", (request, socket: Socket) => {
     socket.on("error", () => socket.destroy())
     // With a response in progress, a rejection would be part of its body.
-    if (responseOf(socket) !== undefined) return void socket.destroy()
-    answer(socket, noTunnel, "allow: GET, HEAD")
+    if (responseOf(socket) !== undefined) {
+      Refusals.reportClosed(server, { reason: "unreadable", address: socket })
+      return void socket.destroy()
+    }
+    answer(server, socket, noTunnel, request)
+  })
+  server.on("drop", (address) => {
+    Refusals.reportClosed(server, { reason: "too_many_connections", address: address ?? {} })
   })
   // An unknown expectation may be ignored (RFC 9110, section 10.1.1); Node would answer 417 without a problem.
   server.on("checkExpectation", (request, response) => server.emit("request", request, response))
@@ -111,6 +149,6 @@ export const makePlainServer = (testLimits: Partial<HttpLimits> = {}): Server =>
   const limits = { ...httpLimits, ...testLimits }
   const server = http.createServer(serverOptions(limits))
   applyLimits(server, limits)
-  server.on("clientError", rejectMalformed)
+  server.on("clientError", (error, socket: Socket) => rejectMalformed(server, error, socket))
   return server
 }

@@ -1,6 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
+import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { type HttpLimits, httpLimits } from "../request/HttpLimits.ts"
+import * as Refusals from "./Refusals.ts"
 
 /** Handles one request. */
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
@@ -28,8 +30,14 @@ class ListenerState {
   /** Bytes that are read but not parsed or consumed yet. */
   bufferedBytes = 0
   readonly pipelines = new Set<Pipeline>()
+  /** Reports a connection that is closed because too many bytes are buffered. */
+  readonly reportOverflow: (socket: Duplex) => void
   /** Connections that are ready for their next request, longest waiting first. */
   readonly #ready = new Set<Connection>()
+
+  constructor(reportOverflow: (socket: Duplex) => void) {
+    this.reportOverflow = reportOverflow
+  }
 
   /** Resumes a connection when it is its turn among the others. */
   scheduleResume(connection: Connection): void {
@@ -189,7 +197,9 @@ class Connection implements Pipeline {
         (this.#latest?.readableLength ?? 0)
     )
     const isOver = this.#listener.bufferedBytes > this.#limits.maxBufferedBytes
-    if (isOver && this.#bufferedBytes > previous) this.socket.destroy()
+    if (!isOver || this.#bufferedBytes <= previous) return
+    this.#listener.reportOverflow(this.socket)
+    this.socket.destroy()
   }
 
   #setBuffered(bytes: number): void {
@@ -219,7 +229,9 @@ export const attach = (
   testLimits: Partial<PipeliningLimits> = {}
 ): Pipelining => {
   const limits = { ...httpLimits, ...testLimits }
-  const listener = new ListenerState()
+  const listener = new ListenerState((socket) =>
+    Refusals.reportClosed(server, { reason: "buffered_bytes", address: socket as Socket })
+  )
   // Not a WeakMap, which makes garbage collection slower.
   const connections = new Map<Duplex, Connection>()
   server.on(event, (socket: Duplex) => {

@@ -101,7 +101,7 @@ export const make = (options: {
   const peers = Option.map(material.clientAuthorities, (pem) => PeerCertificates.make(server, pem))
   server.on("secureConnection", (socket) => void secured.add(socket))
   server.on("clientError", (error: Error, socket: Socket) => {
-    if (secured.has(socket)) return rejectMalformed(error, socket)
+    if (secured.has(socket)) return rejectMalformed(server, error, socket)
     TlsMetrics.handshakeFailures.updateUnsafe(1, metrics)
     socket.destroy()
   })

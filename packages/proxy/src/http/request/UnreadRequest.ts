@@ -1,0 +1,32 @@
+import { Clock, Effect } from "effect"
+import type { IncomingMessage } from "node:http"
+import type { Socket } from "node:net"
+import type { RequestLog } from "./RequestLog.ts"
+import * as RequestRecord from "./RequestRecord.ts"
+import type { ServerSpans } from "./ServerSpans.ts"
+
+/** The types of error that a request ends with which was not read. */
+export type UnreadError = "HeadTooLarge" | "RequestTimedOut" | "RequestMalformed" | "TunnelRefused"
+
+/** A request that was answered before it was read, so that the application knows nothing of it. */
+export interface UnreadRequest {
+  readonly status: number
+  readonly error: UnreadError
+  readonly requestId: string
+  readonly socket: Socket
+  /** The request, where Node's parser read its head. */
+  readonly request: IncomingMessage | undefined
+}
+
+/** Records such requests as others are: by a span, a count and a line of the log. */
+export const makeRecorder = (
+  log: RequestLog,
+  spans: ServerSpans
+): Effect.Effect<(unread: UnreadRequest) => void> =>
+  Effect.map(Clock.Clock, (clock) => ({ error, request, requestId, socket, status }) => {
+    const record = RequestRecord.make("unknown", { socket }, { requestId, error })
+    const span = spans.begin(request ?? { headers: {}, socket }, record)
+    const startMillis = clock.currentTimeMillisUnsafe()
+    log({ method: request?.method ?? "", record, status, startMillis, span })
+    spans.end(span, record, status)
+  })
