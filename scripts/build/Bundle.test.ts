@@ -1,9 +1,12 @@
 import { transform } from "esbuild"
+import { readFileSync } from "node:fs"
+import { type SourceMapping, SourceMap, type SourceMapPayload } from "node:module"
 import { basename, resolve } from "node:path"
 import { compileFunction } from "node:vm"
 import { beforeAll, describe, expect, it } from "vitest"
 import { type Bundle, bundle } from "./Bundle.ts"
 import * as BundledPackages from "./BundledPackages.ts"
+import * as Script from "./Script.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const source = { version: "1.2.3", commit: "0123456789abcdef", time: 0 }
@@ -92,14 +95,45 @@ describe("main.js", () => {
   })
 
   it("contains modules that only import() reaches, and evaluates them on demand", () => {
-    expect(Object.keys(built.metafile.outputs)).toHaveLength(2)
+    expect(Object.keys(built.metafile.outputs).map((file) => basename(file))).toEqual([
+      "main.js.map",
+      "main.js",
+      "telemetry.js.map",
+      "telemetry.js",
+      "program.js.map",
+      "program.js"
+    ])
     expect(built.script).not.toMatch(/^(?!\s*(?:\/\/|\*)).*\bimport\(/m)
     for (const file of [
       "packages/kubernetes/src/internal/KubeCredentials.ts",
-      "packages/proxy/src/telemetry/sdk/Sdk.ts",
+      "scripts/build/TelemetryPart.ts",
       "client-node/dist/exec_auth.js"
     ]) {
-      expect(built.script).toMatch(new RegExp(`= __esm\\(\\{\\n\\s*"[^"]*${file}"\\(\\)`))
+      expect(built.script).toMatch(new RegExp(`= __(?:esm|commonJS)\\(\\{\\n\\s*"[^"]*${file}"\\(`))
+    }
+  })
+
+  it("has OpenTelemetry's SDK in its last part, and nothing of it before", () => {
+    const { program, telemetry } = Script.split(built.script)
+    const partsFrom = (text: string, name: RegExp) =>
+      text.split("\n").filter((line) => line.startsWith("// ") && name.test(line))
+    expect(partsFrom(program, /opentelemetry|telemetry\/sdk/)).toEqual([])
+    expect(partsFrom(telemetry, /packages\/proxy\/src\/telemetry\/sdk\/Sdk\.ts/)).toHaveLength(1)
+    expect(program.length).toBeGreaterThan(5 * telemetry.length)
+  })
+
+  it("says by its source map where each line of both parts comes from", () => {
+    const map = new SourceMap(JSON.parse(built.sourceMap) as SourceMapPayload)
+    const lines = built.script.split("\n")
+    for (const [name, file] of [
+      ["warnOfOpenPort", "src/Program.ts"],
+      ["spanLimits", "src/telemetry/sdk/Traces.ts"]
+    ] as const) {
+      const line = lines.findIndex((one) => one.startsWith(`var ${name} = `))
+      const { originalLine, originalSource } = map.findEntry(line, 4) as SourceMapping
+      expect(originalSource).toBe(`../${file}`)
+      const source = readFileSync(resolve(root, "packages/proxy", file), "utf8").split("\n")
+      expect(source[originalLine]).toContain(`const ${name} = `)
     }
   })
 

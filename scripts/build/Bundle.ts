@@ -1,5 +1,8 @@
 import { build, type Metafile, type Plugin } from "esbuild"
+import { readFile } from "node:fs/promises"
+import { extname } from "node:path"
 import { fileURLToPath } from "node:url"
+import * as Script from "./Script.ts"
 import type { Source } from "./Source.ts"
 
 /** The program as one script, with esbuild's metadata. */
@@ -24,7 +27,7 @@ if (Number(process.versions.node.split(".")[0]) < ${oldestNode}) {
 }
 `
 
-const modules = { ws: "NoWebSockets.ts" }
+const beside = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
 /**
  * Effect's HTTP server brings the package ws for upgrades, which this program does not offer; 1 MB resident. In its
@@ -33,9 +36,50 @@ const modules = { ws: "NoWebSockets.ts" }
 const noWebSockets: Plugin = {
   name: "no-websockets",
   setup: (builder) => {
-    builder.onResolve({ filter: /^ws$/ }, () => ({
-      path: fileURLToPath(new URL(modules.ws, import.meta.url))
+    builder.onResolve({ filter: /^ws$/ }, () => ({ path: beside("NoWebSockets.ts") }))
+  }
+}
+
+const telemetry = "telemetry"
+const sdk = "packages/proxy/src/telemetry/sdk/Sdk.ts"
+
+/**
+ * Makes a part of the script of what `Sdk` alone reaches. It stands apart since it is another entry point, which has all of the
+ * program beside it; the program has a stand-in that evaluates the part.
+ */
+const apart: Plugin = {
+  name: "apart",
+  setup: (builder) => {
+    const resolveDir = builder.initialOptions.absWorkingDir ?? ""
+    builder.onResolve({ filter: /^telemetry$/ }, () => ({ path: telemetry, namespace: telemetry }))
+    builder.onLoad({ filter: /^/, namespace: telemetry }, () => ({
+      contents: `import "./packages/proxy/src/main.ts"; export { layer } from "./${sdk}"`,
+      resolveDir
     }))
+    builder.onResolve({ filter: /\/sdk\/Sdk\.ts$/ }, ({ kind }) =>
+      kind === "require-call" ? { path: beside("TelemetryPart.ts") } : undefined
+    )
+  }
+}
+
+/**
+ * What import() names is in the script, and evaluated when it is asked for: esbuild would make a file of it. Whatever is
+ * overlooked here is such a file, which is looked for.
+ */
+const evaluatedLater: Plugin = {
+  name: "evaluated-later",
+  setup: (builder) => {
+    builder.onLoad(
+      { filter: /\/packages\/[^/]+\/src\/.*\.ts$|\/@opentelemetry\/.*\.js$/ },
+      async ({ path }) => {
+        const text = await readFile(path, "utf8")
+        const contents = text.replaceAll(
+          /(?<=[=(>?:] |await |return )import\((["'][^"']+["'])\)/g,
+          "Promise.resolve().then(() => require($1))"
+        )
+        return contents === text ? undefined : { contents, loader: extname(path) === ".ts" ? "ts" : "js" }
+      }
+    )
   }
 }
 
@@ -50,21 +94,23 @@ const ascii = (script: string): string =>
 export const bundle = async (root: string, source: Source): Promise<Bundle> => {
   const { metafile, outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: ["packages/proxy/src/main.ts"],
-    outfile: "packages/proxy/dist/main.js",
+    entryPoints: [
+      { in: "packages/proxy/src/main.ts", out: "main" },
+      { in: telemetry, out: telemetry }
+    ],
+    outdir: "packages/proxy/dist",
     platform: "node",
     target: "node18",
-    format: "cjs",
-    // An executable of one script cannot import: modules of import() are in it, or Node's own.
-    supported: { "dynamic-import": false },
+    format: "esm",
+    splitting: true,
+    chunkNames: "program",
     mainFields: ["module", "main"],
     bundle: true,
-    sourcemap: true,
+    sourcemap: "external",
     legalComments: "none",
     logLevel: "warning",
     logOverride: { "import-is-undefined": "error" },
-    plugins: [noWebSockets],
-    banner: { js: guard },
+    plugins: [noWebSockets, apart, evaluatedLater],
     define: {
       // A script has none; Effect only uses it to require Node's built-in modules.
       "import.meta.url": '"file:///main.js"',
@@ -74,11 +120,17 @@ export const bundle = async (root: string, source: Source): Promise<Bundle> => {
     metafile: true,
     write: false
   })
-  const [sourceMap, script] = ["main.js.map", "main.js"].map((name) =>
-    outputFiles.find(({ path }) => path.endsWith(name))
-  )
-  if (sourceMap === undefined || script === undefined) {
-    throw new Error("esbuild wrote no script or no source map")
+  const module = (name: string): Script.Module => {
+    const [text, sourceMap] = [name, `${name}.map`].map((file) =>
+      outputFiles.find(({ path }) => path.endsWith(`/${file}`))
+    )
+    if (text === undefined || sourceMap === undefined) throw new Error(`esbuild wrote no ${name}`)
+    return { text: ascii(text.text), sourceMap: sourceMap.text }
   }
-  return { script: ascii(script.text), sourceMap: sourceMap.text, metafile }
+  const script = Script.join(guard, module("program.js"), module("telemetry.js"))
+  return {
+    script: `${script.text}//# sourceMappingURL=main.js.map\n`,
+    sourceMap: script.sourceMap,
+    metafile
+  }
 }

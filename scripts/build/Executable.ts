@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import type { RuntimeFlags } from "./RuntimeFlags.ts"
+import * as Script from "./Script.ts"
 
 export interface ExecutableOptions {
   readonly script: string
@@ -15,11 +16,15 @@ export interface ExecutableOptions {
   readonly flags: RuntimeFlags
 }
 
-/**
- * The text whose cached code shows at run time whether V8 takes that of the script; see
- * packages/proxy/src/CodeCache.ts.
- */
+/** The text whose cached code shows at run time whether V8 takes that of the script; see packages/proxy/src/build/Form.ts. */
 const probeScript = "0"
+
+/** Writes the code that V8 makes of the script in a file into another. */
+const compiler = `
+  const { readFileSync, writeFileSync } = require("node:fs")
+  const [, from, to] = process.argv
+  writeFileSync(to, new (require("node:vm").Script)(readFileSync(from, "latin1"), { filename: "main.js" }).createCachedData())
+`
 
 /** Makes builds reproducible; V8 does not include this flag in the check of cached code. */
 const reproducible = "--random-seed=1"
@@ -35,20 +40,26 @@ const run = (node: string, args: ReadonlyArray<string>, cwd: string): void => {
 }
 
 /**
- * Makes Node's own kind of single executable: Node, the script, and V8's code for it. The script's name in it is
- * relative, so that builds in other folders are equal.
+ * Makes Node's own kind of single executable: Node, the program, V8's code for it, and beside them its telemetry part with such
+ * code. The script's name in it is relative, so that builds in other folders are equal.
  */
 export const make = ({ codeCache, flags, node, output, script }: ExecutableOptions): void => {
   const v8Flags = [...flags.v8, reproducible]
   const directory = mkdtempSync(join(tmpdir(), "registry-packages-proxy-build-"))
+  const { program, telemetry } = Script.split(script)
+  const write = (name: string, text: string): void => writeFileSync(join(directory, name), text, "latin1")
+  const compile = (from: string, to: string): void =>
+    run(node, [...v8Flags, "--eval", compiler, from, to], directory)
   try {
-    writeFileSync(join(directory, "main.js"), script, "latin1")
+    write("main.js", program)
+    write("telemetry.js", telemetry)
     if (codeCache) {
-      const probe = `require("node:fs").writeFileSync("probe", new (require("node:vm").Script)(${JSON.stringify(probeScript)}).createCachedData())`
-      run(node, [...v8Flags, "--eval", probe], directory)
+      write("probe.js", probeScript)
+      compile("probe.js", "probe")
+      compile("telemetry.js", "telemetry-code")
     }
-    writeFileSync(
-      join(directory, "build.json"),
+    write(
+      "build.json",
       JSON.stringify({
         main: "main.js",
         output: resolve(output),
@@ -57,7 +68,10 @@ export const make = ({ codeCache, flags, node, output, script }: ExecutableOptio
         useCodeCache: codeCache,
         execArgv: [...flags.node, ...flags.v8],
         execArgvExtension: "env",
-        ...(codeCache ? { assets: { "code-cache-probe": "probe" } } : {})
+        assets: {
+          telemetry: "telemetry.js",
+          ...(codeCache ? { "telemetry-code": "telemetry-code", "code-cache-probe": "probe" } : {})
+        }
       })
     )
     run(codeCache ? node : process.execPath, [...v8Flags, "--build-sea", "build.json"], directory)

@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
 import { HttpClient } from "effect/http"
+import * as Script from "../../../scripts/build/Script.ts"
 import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import * as Command from "../src/run/Command.ts"
 import { showLogsOnFailure } from "../src/machine/Logs.ts"
@@ -52,12 +53,13 @@ layer(RegistryFixture.layerDebian, options)("The executable", (it) => {
   )
 
   it.effect(
-    "contains the script that is shipped beside it, unchanged and readable",
+    "contains both parts of the script that is shipped beside it, unchanged and readable",
     Effect.fn(function* () {
       const fs = yield* FileSystem.FileSystem
-      const script = Buffer.from(yield* fs.readFile(built.script))
+      const { program, telemetry } = Script.split(yield* fs.readFileString(built.script))
       for (const file of Object.values(built.executables)) {
-        assert.isTrue(Buffer.from(yield* fs.readFile(file)).includes(script), file)
+        const executable = Buffer.from(yield* fs.readFile(file))
+        for (const part of [program, telemetry]) assert.isTrue(executable.includes(part, 0, "latin1"), file)
       }
     }, showLogsOnFailure)
   )
