@@ -14,7 +14,9 @@ export const shipped: RuntimeFlags = {
     "--max-semi-space-size=4",
     "--max-old-space-size=192",
     // Pulls collect the memory of their chunks: packages/node-net/src/http/BodyReader.ts.
-    "--expose-gc"
+    "--expose-gc",
+    // listen() tests its address with a regular expression whose bytecode takes 1.7 MB to make.
+    "--no-regexp-tier-up"
   ],
   node: [
     // SIGUSR1 would open a debugger, which can read keys and tokens.
