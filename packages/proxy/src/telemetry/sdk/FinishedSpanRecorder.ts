@@ -1,25 +1,15 @@
 import * as OtelTracer from "@effect/opentelemetry/OtelTracer"
-import {
-  type HrTime,
-  ROOT_CONTEXT,
-  type SpanContext,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-  TraceFlags
-} from "@opentelemetry/api"
+import { type HrTime, type SpanContext, SpanKind, SpanStatusCode, TraceFlags } from "@opentelemetry/api"
 import type { InstrumentationScope } from "@opentelemetry/core"
+import type { ISerializer } from "@opentelemetry/otlp-transformer"
 import type { Resource } from "@opentelemetry/resources"
-import {
-  RandomIdGenerator,
-  type ReadableSpan,
-  type Sampler,
-  SamplingDecision,
-  type SpanProcessor
-} from "@opentelemetry/sdk-trace"
+import type { ReadableSpan } from "@opentelemetry/sdk-trace"
 import { Context, Tracer } from "effect"
 import type { FinishedSpan } from "../FinishedSpans.ts"
-import type { SpanIdsAndTimes } from "./SpanTemplate.ts"
+import { RandomIds } from "./RandomIds.ts"
+import type { IsSampled } from "./Sampler.ts"
+import type { SpanQueue } from "./SpanQueue.ts"
+import * as SpanTemplate from "./SpanTemplate.ts"
 
 const nanosInSecond = 1_000_000_000n
 
@@ -80,17 +70,7 @@ export class ReadableFinishedSpan implements ReadableSpan {
   spanContext(): SpanContext {
     return this.#context
   }
-
-  /** The fields in which it differs from another span with the same attributes. */
-  get idsAndTimes(): SpanIdsAndTimes {
-    const { traceId, spanId } = this.#context
-    const { endTime, startTime } = this.#span
-    return { traceId, spanId, parentId: this.parentSpanContext?.spanId, startTime, endTime }
-  }
 }
-
-export const isReadableFinishedSpan = (span: ReadableSpan): span is ReadableFinishedSpan =>
-  span instanceof ReadableFinishedSpan
 
 const contextOf = (parent: Tracer.ExternalSpan): SpanContext => {
   const traceState = Context.getOrUndefined(parent.annotations, OtelTracer.OtelTraceState)
@@ -103,38 +83,68 @@ const contextOf = (parent: Tracer.ExternalSpan): SpanContext => {
   }
 }
 
-/** Records finished spans as the SDK's tracer does: generates ids, applies the sampler, calls the processor. */
+const hasTraceState = (parent: Tracer.ExternalSpan | undefined): boolean =>
+  parent !== undefined && Context.getOrUndefined(parent.annotations, OtelTracer.OtelTraceState) !== undefined
+
+/** Makes each template once for the same attributes: one for spans without a parent, one for those with a parent. */
+const makeTemplates = (serializer: ISerializer<Array<ReadableSpan>, unknown>) => {
+  const roots = new WeakMap<object, SpanTemplate.SpanTemplate>()
+  const children = new WeakMap<object, SpanTemplate.SpanTemplate>()
+  return (
+    { attributes, parent }: FinishedSpan,
+    readable: () => ReadableSpan
+  ): SpanTemplate.SpanTemplate | undefined => {
+    const templates = parent === undefined ? roots : children
+    const present = templates.get(attributes)
+    if (present !== undefined) return present
+    const bytes = serializer.serializeRequest([readable()])
+    if (bytes === undefined) return undefined
+    const made = SpanTemplate.make(bytes)
+    templates.set(attributes, made)
+    return made
+  }
+}
+
+/**
+ * Records finished spans as the SDK's tracer does: generates ids, applies the sampler, queues the span. With a serializer it
+ * queues the span's bytes instead of an object.
+ */
 export const make = (options: {
-  readonly sampler: Sampler
-  readonly processor: SpanProcessor
+  readonly isSampled: IsSampled
+  readonly queue: SpanQueue
+  readonly serializer: ISerializer<Array<ReadableSpan>, unknown> | undefined
   readonly resource: Resource
   readonly scope: InstrumentationScope
 }): ((span: FinishedSpan) => Tracer.ExternalSpan) => {
-  const { processor, sampler } = options
-  const ids = new RandomIdGenerator()
-  return (span) => {
-    const parent = span.parent === undefined ? undefined : contextOf(span.parent)
-    const traceId = parent?.traceId ?? ids.generateTraceId()
-    const spanId = ids.generateSpanId()
-    const parentContext = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent)
-    const { decision } = sampler.shouldSample(
-      parentContext,
-      traceId,
-      span.name,
-      SpanKind.SERVER,
-      span.attributes,
-      none
-    )
-    const sampled = decision === SamplingDecision.RECORD_AND_SAMPLED
-    if (sampled) {
+  const { isSampled, queue, resource, serializer } = options
+  const ids = new RandomIds()
+  const templateOf = serializer === undefined ? () => undefined : makeTemplates(serializer)
+
+  const record = (span: FinishedSpan, traceId: string, spanId: string): void => {
+    const readable = (): ReadableFinishedSpan => {
+      const parent = span.parent === undefined ? undefined : contextOf(span.parent)
+      const traceState = parent?.traceState
       const context: SpanContext = {
         traceId,
         spanId,
         traceFlags: TraceFlags.SAMPLED,
-        ...(parent?.traceState === undefined ? {} : { traceState: parent.traceState })
+        ...(traceState === undefined ? {} : { traceState })
       }
-      processor.onEnd(new ReadableFinishedSpan(span, context, parent, options))
+      return new ReadableFinishedSpan(span, context, parent, options)
     }
+    // The length of a trace state varies, so that no template fits.
+    const template = hasTraceState(span.parent) ? undefined : templateOf(span, readable)
+    if (template === undefined) return queue.processor.onEnd(readable())
+    const { endTime, parent, startTime } = span
+    queue.write(resource, template, { ids, parent, startTime, endTime })
+  }
+
+  return (span) => {
+    ids.next()
+    const traceId = span.parent?.traceId ?? ids.traceId
+    const { spanId } = ids
+    const sampled = isSampled(traceId, span.parent?.sampled)
+    if (sampled) record(span, traceId, spanId)
     return Tracer.externalSpan({ traceId, spanId, sampled })
   }
 }

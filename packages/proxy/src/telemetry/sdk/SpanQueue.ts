@@ -1,53 +1,98 @@
 import { TraceFlags } from "@opentelemetry/api"
+import { ExportResultCode } from "@opentelemetry/core"
+import type { Resource } from "@opentelemetry/resources"
 import { BatchSpanProcessor, type SpanExporter, type SpanProcessor } from "@opentelemetry/sdk-trace"
 import type { ExportLoss } from "../ExportLoss.ts"
 import type { Batching } from "../TelemetrySettings.ts"
 import { batchConfig } from "./BatchConfig.ts"
+import * as SpanBatch from "./SpanBatch.ts"
+import type { SpanTemplate } from "./SpanTemplate.ts"
 
 export interface SpanQueue {
   readonly processor: SpanProcessor
+  /** Queues the bytes of a finished span. */
+  readonly write: (resource: Resource, template: SpanTemplate, idsAndTimes: SpanBatch.IdsAndTimes) => void
   /** The number of ended spans whose export has neither succeeded nor failed yet. */
   readonly unsettled: () => number
 }
 
 /**
- * OpenTelemetry's batch processor with a count of dropped spans, since the processor drops them silently when its queue
- * is full. The number of queued spans is exact: a batch leaves the queue when it is exported.
+ * OpenTelemetry's batch processor with a count of dropped spans, since the processor drops them silently when its queue is
+ * full. The number of queued spans is exact: a batch leaves the queue when it is exported. Spans that are written as bytes
+ * are collected in batches here; a second processor exports one such batch at a time.
  */
 export const make = (exporter: SpanExporter, batching: Batching, loss: ExportLoss): SpanQueue => {
+  const config = batchConfig(batching)
   let waiting = 0
   let sending = 0
   let isShutDown = false
-  const batches = new BatchSpanProcessor({
-    ...batchConfig(batching),
-    exporter: {
-      export: (spans, done) => {
-        waiting -= spans.length
-        sending += spans.length
-        exporter.export(spans, (result) => {
-          sending -= spans.length
-          done(result)
-        })
-      },
-      forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
-      shutdown: () => exporter.shutdown()
+  let spare: Buffer | undefined
+  const counting: SpanExporter = {
+    export: (spans, done) => {
+      const count = SpanBatch.countOf(spans)
+      waiting -= count
+      sending += count
+      exporter.export(spans, (result) => {
+        sending -= count
+        // The collector has all of it. After a failure, an attempt may still be in progress.
+        if (result.code === ExportResultCode.SUCCESS) spare = SpanBatch.batchOf(spans)?.bytes ?? spare
+        done(result)
+      })
+    },
+    forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
+    // Called by both processors, whereas the exporter is shut down once.
+    shutdown: () => Promise.resolve()
+  }
+  const spans = new BatchSpanProcessor({ ...config, exporter: counting })
+  const batches = new BatchSpanProcessor({ ...config, maxExportBatchSize: 1, exporter: counting })
+
+  /** Counts a span that is to be queued. False if it is dropped instead. */
+  const admit = (): boolean => {
+    if (isShutDown || waiting >= batching.maxQueueSize) {
+      loss.add(1, isShutDown ? "stopping" : "queue full")
+      return false
     }
-  })
+    waiting++
+    return true
+  }
+
+  const maxInBatch = Math.min(batching.maxExportBatchSize, batching.maxQueueSize)
+  let batch: SpanBatch.SpanBatch | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const sendBatch = (): void => {
+    clearTimeout(timer)
+    timer = undefined
+    if (batch !== undefined) batches.onEnd(SpanBatch.asSpan(batch))
+    batch = undefined
+  }
+
   return {
     unsettled: () => waiting + sending,
+    write: (resource, template, idsAndTimes) => {
+      if (!admit()) return
+      if (batch === undefined) {
+        batch = new SpanBatch.SpanBatch(resource, template, spare)
+        spare = undefined
+      }
+      batch.add(template, idsAndTimes)
+      if (batch.count >= maxInBatch) sendBatch()
+      else timer ??= setTimeout(sendBatch, config.scheduledDelayMillis).unref()
+    },
     processor: {
-      onStart: (span, context) => batches.onStart(span, context),
+      onStart: (span, context) => spans.onStart(span, context),
       onEnd: (span) => {
-        if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) return
-        if (isShutDown) return loss.add(1, "stopping")
-        if (waiting >= batching.maxQueueSize) return loss.add(1, "queue full")
-        waiting++
-        batches.onEnd(span)
+        if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0 && admit()) spans.onEnd(span)
       },
-      forceFlush: () => batches.forceFlush(),
-      shutdown: () => {
+      forceFlush: async () => {
+        sendBatch()
+        await Promise.all([spans.forceFlush(), batches.forceFlush()])
+      },
+      shutdown: async () => {
         isShutDown = true
-        return batches.shutdown()
+        sendBatch()
+        // A failed export is counted where it fails.
+        await Promise.allSettled([spans.shutdown(), batches.shutdown()])
+        await exporter.shutdown()
       }
     }
   }

@@ -89,31 +89,6 @@ export const make = (request: Uint8Array): SpanTemplate => {
   }
 }
 
-/** The fields in which spans of one template differ. Times are in nanoseconds since the epoch. */
-export interface SpanIdsAndTimes {
-  readonly traceId: string
-  readonly spanId: string
-  readonly parentId: string | undefined
-  readonly startTime: bigint
-  readonly endTime: bigint
-}
-
-/** Writes a span into `into` at offset `at`. Returns the offset of its end. */
-export const write = (
-  template: SpanTemplate,
-  { endTime, parentId, spanId, startTime, traceId }: SpanIdsAndTimes,
-  into: Buffer,
-  at: number
-): number => {
-  into.set(template.span, at)
-  into.write(traceId, at + template.traceId, "hex")
-  into.write(spanId, at + template.spanId, "hex")
-  if (template.parentId !== undefined) into.write(parentId ?? "", at + template.parentId, "hex")
-  into.writeBigUInt64LE(startTime, at + template.startTime)
-  into.writeBigUInt64LE(endTime, at + template.endTime)
-  return at + template.span.length
-}
-
 /** The tag and length of a field that holds a message. */
 export const header = (number: number, length: number): Buffer => {
   const bytes = [(number << 3) | 2]

@@ -15,10 +15,10 @@ import * as ExportLoss from "../ExportLoss.ts"
 import { Propagation } from "../Propagation.ts"
 import type { TracesSettings } from "../TelemetrySettings.ts"
 import * as OtlpExporter from "./OtlpExporter.ts"
-import * as FinishedSpanSerializer from "./FinishedSpanSerializer.ts"
 import * as FinishedSpanRecorder from "./FinishedSpanRecorder.ts"
 import * as Sampler from "./Sampler.ts"
 import * as FlushOnClose from "./FlushOnClose.ts"
+import * as SpanBatch from "./SpanBatch.ts"
 import * as SpanQueue from "./SpanQueue.ts"
 import * as SpanTracer from "./SpanTracer.ts"
 import * as TraceContext from "./TraceContext.ts"
@@ -27,9 +27,9 @@ import * as TreeExporter from "./TreeExporter.ts"
 const name = "registry-packages-proxy"
 
 const format = {
-  protobuf: FinishedSpanSerializer.make(ProtobufTraceSerializer),
+  protobuf: SpanBatch.makeSerializer(ProtobufTraceSerializer),
   json: JsonTraceSerializer,
-  helper: TraceExporterMetricsHelper,
+  helper: { ...TraceExporterMetricsHelper, countItems: SpanBatch.countOf },
   rejected: ({ partialSuccess }: { readonly partialSuccess?: { readonly rejectedSpans?: number } }) =>
     partialSuccess?.rejectedSpans
 }
@@ -48,7 +48,9 @@ export const layerExporter = (
   resource: Resource,
   makeExporter: (
     loss: ExportLoss.ExportLoss
-  ) => Effect.Effect<SpanExporter, UsageError, FileSystem.FileSystem>
+  ) => Effect.Effect<SpanExporter, UsageError, FileSystem.FileSystem>,
+  /** The exporter's serializer, if it takes batches of bytes. */
+  serializer?: typeof format.protobuf
 ): Layer.Layer<never, UsageError, FileSystem.FileSystem> =>
   Layer.unwrap(
     Effect.gen(function* () {
@@ -68,8 +70,9 @@ export const layerExporter = (
         Layer.succeed(
           FinishedSpans,
           FinishedSpanRecorder.make({
-            sampler,
-            processor: queue.processor,
+            isSampled: Sampler.makeIsSampled(options.sampler, options.ratio),
+            queue,
+            serializer,
             resource,
             scope: { name, version }
           })
@@ -89,9 +92,15 @@ export const layer = (
   settings: TracesSettings,
   resource: Resource
 ): Layer.Layer<never, UsageError, FileSystem.FileSystem> =>
-  layerExporter(settings, resource, (loss) =>
-    Option.match(settings.collector, {
-      onNone: () => Effect.map(ProcessEnvironment, ({ stdout }) => TreeExporter.make(stdout)),
-      onSome: (collector) => OtlpExporter.make(collector, format, loss)
-    })
+  layerExporter(
+    settings,
+    resource,
+    (loss) =>
+      Option.match(settings.collector, {
+        onNone: () => Effect.map(ProcessEnvironment, ({ stdout }) => TreeExporter.make(stdout)),
+        onSome: (collector) => OtlpExporter.make(collector, format, loss)
+      }),
+    Option.exists(settings.collector, ({ protocol }) => protocol === "http/protobuf")
+      ? format.protobuf
+      : undefined
   )
