@@ -43,7 +43,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, ReadonlyArra
     machine: ["clients", "run"],
     "oracle/world": ["run"],
     "oracle/situations": ["oracle/world"],
-    program: ["machine"],
+    program: ["run", "machine"],
     registries: ["run", "machine"],
     servers: ["run", "machine"],
     telemetry: ["run", "machine"],

@@ -6,6 +6,7 @@ export default defineConfig({
   root: fileURLToPath(new URL("../../..", import.meta.url)),
   test: {
     pool: "forks",
+    setupFiles: [fileURLToPath(new URL("run/EvidenceSetup.ts", import.meta.url))],
     // Upper bounds that only end tests that hang.
     testTimeout: 180_000,
     hookTimeout: 180_000,

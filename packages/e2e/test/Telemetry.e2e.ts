@@ -6,6 +6,7 @@ import { HttpClient } from "effect/http"
 import { serviceAccountToken, grant, prepareAccess } from "../src/fixtures/AccessFixture.ts"
 import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import * as Command from "../src/run/Command.ts"
+import * as Evidence from "../src/run/Evidence.ts"
 import * as CredentialsFile from "../src/program/CredentialsFile.ts"
 import { forms, KubernetesFixture } from "../src/fixtures/KubernetesFixture.ts"
 import * as KubeCluster from "../src/servers/KubeCluster.ts"
@@ -88,6 +89,7 @@ layer(KubernetesFixture.layer, options)("Telemetry", (it) => {
         const login = { ...registry.login, host: forwarder.host }
         yield* CredentialsFile.write(credentialsFile, { host: forwarder.host, login, ca: registry.ca })
 
+        Evidence.addSecret("the collector's password", headerSecret)
         const collector = yield* OtelCollector.start
         const program = yield* startProgram("telemetry", credentialsFile, {
           OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,

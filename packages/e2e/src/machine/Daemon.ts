@@ -1,6 +1,7 @@
 import { Effect, Option, Schema, Stream } from "effect"
 import { ChildProcessSpawner } from "effect/process"
 import * as Command from "../run/Command.ts"
+import * as Evidence from "../run/Evidence.ts"
 import { Logs } from "./Logs.ts"
 import * as Eventually from "./Eventually.ts"
 
@@ -44,6 +45,8 @@ export const start = Effect.fnUntraced(function* (
       Effect.sync(() => {
         written.push(line)
         log.append(line)
+        // Other parts are not ours, and may well show what they are given.
+        if (name.startsWith("registry-packages-proxy")) Evidence.addLine(line)
       })
     ),
     Effect.ignore,

@@ -5,6 +5,7 @@ import {
   registrySecret
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, FileSystem } from "effect"
+import * as Evidence from "../run/Evidence.ts"
 
 /** The address, login and CA of a registry, for a credentials file. */
 export interface RegistryAccess {
@@ -21,6 +22,7 @@ export const modulesPath = "modules"
 /** Writes a credentials file with the cluster's Secret and a ModuleSource, and renames it into place. */
 export const write = Effect.fnUntraced(function* (file: string, { ca, host, login }: RegistryAccess) {
   const fs = yield* FileSystem.FileSystem
+  Evidence.addSecret(`the password of ${login.username} at ${host}`, login.password)
   const trust = ca === undefined ? {} : { ca }
   const objects = list([
     registrySecret({ address: host, path: `/${clusterPath}`, scheme: "https", login, ...trust }),

@@ -3,6 +3,7 @@ import { Effect, FileSystem, Option, Path } from "effect"
 import { HttpClient } from "effect/http"
 import { fileURLToPath } from "node:url"
 import * as Daemon from "../machine/Daemon.ts"
+import * as Evidence from "../run/Evidence.ts"
 import * as Eventually from "../machine/Eventually.ts"
 
 const dist = (name: string): string => fileURLToPath(new URL(`../../../proxy/dist/${name}`, import.meta.url))
@@ -71,7 +72,8 @@ export const start = Effect.fnUntraced(function* (options: ProxyProcessOptions) 
   const command = options.command?.(program, args) ?? [program, args]
   const daemon = yield* Daemon.start("registry-packages-proxy", ...command, {
     cwd: lone,
-    ...(options.env === undefined ? {} : { env: options.env })
+    // A test of telemetry has a collector of its own.
+    env: { ...Evidence.telemetry(), ...options.env }
   })
   const [, origin = ""] = yield* daemon.line(/"listening","url":"(http:\/\/127\.0\.0\.1:\d+)"/)
   yield* Eventually.isTrue(

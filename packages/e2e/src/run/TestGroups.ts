@@ -7,6 +7,8 @@ export interface Group {
   readonly servers: ReadonlyArray<string>
   /** True if it mostly waits (for expiries of minutes): such groups run in parallel. */
   readonly isWaiting?: boolean
+  /** True if it measures the program's memory: the program then sends no telemetry to the run. */
+  readonly isMeasuring?: boolean
 }
 
 const registry = ["setpriv", "skopeo", "curl", "docker-registry"]
@@ -25,7 +27,7 @@ const group = (
 /** The groups of `npm run test:e2e -- GROUP...`. */
 export const groups = {
   registry: group("Registry", [...registry, "python3"]),
-  clients: group("ConcurrentClients", registry),
+  clients: { ...group("ConcurrentClients", registry), isMeasuring: true },
   restart: group("Restart", registry),
   credentials: group("Credentials", registry),
   "forward-proxy": group("ForwardProxy", [...registry, "tinyproxy"]),
@@ -45,11 +47,11 @@ export const groups = {
   oracle: group("Oracle", ["setpriv", "go"], ["oracle"]),
   access: group("Access", [...registry, "python3", "go"], access),
   "access-over-time": { ...group("AccessOverTime", [...registry, "go"], access), isWaiting: true },
-  "access-flood": group("AccessFlood", ["setpriv"]),
-  connections: { ...group("Connections", ["setpriv", "python3"]), isWaiting: true },
-  "access-abandoned": group("AccessAbandoned", ["setpriv"]),
-  kubernetes: { ...group("Kubernetes", [...registry, "go"], ["kube-apiserver"]), isWaiting: true },
-  "kubernetes-flood": group("WatchFlood", ["setpriv"]),
+  "access-flood": { ...group("AccessFlood", ["setpriv"]), isMeasuring: true },
+  connections: { ...group("Connections", ["setpriv", "python3"]), isWaiting: true, isMeasuring: true },
+  "access-abandoned": { ...group("AccessAbandoned", ["setpriv"]), isMeasuring: true },
+  kubernetes: { ...group("Kubernetes", [...registry, "go"], ["kube-apiserver"]), isWaiting: true, isMeasuring: true },
+  "kubernetes-flood": { ...group("WatchFlood", ["setpriv"]), isMeasuring: true },
   telemetry: group(
     "Telemetry",
     [...registry, "prometheus", "promtool", "go"],
@@ -70,5 +72,8 @@ const all: ReadonlyArray<Group> = Object.values(groups)
 
 /** The files of groups that mostly wait. */
 export const waitingFiles = all.flatMap(({ file, isWaiting }) => (isWaiting === true ? [file] : []))
+
+/** The files of groups that measure the program's memory. */
+export const measuringFiles = all.flatMap(({ file, isMeasuring }) => (isMeasuring === true ? [file] : []))
 
 export const isGroupName = (name: string): name is GroupName => Object.hasOwn(groups, name)

@@ -4,6 +4,7 @@ import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { fileURLToPath } from "node:url"
 import * as Arguments from "./Arguments.ts"
 import * as Command from "./Command.ts"
+import * as Evidence from "./Evidence.ts"
 import { groupNames, groups } from "./TestGroups.ts"
 import * as Install from "./Install.ts"
 import * as ServerBuild from "./ServerBuild.ts"
@@ -24,7 +25,10 @@ export class TestsFailed extends Schema.TaggedError<TestsFailed>()("TestsFailed"
  * Runs vitest in this process group, so that Ctrl-C reaches it. Its TMPDIR is removed afterwards, with anything that
  * interrupted tests left there.
  */
-const vitest = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
+const vitest = Effect.fnUntraced(function* (
+  args: ReadonlyArray<string>,
+  added: Readonly<Record<string, string>>
+) {
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
   const fs = yield* FileSystem.FileSystem
   const { variables } = yield* ProcessEnvironment
@@ -33,7 +37,7 @@ const vitest = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
   const handle = yield* spawner.spawn(
     ChildProcess.make("setpriv", ["--pdeathsig", "TERM", "--", ...program, ...args], {
       cwd: root,
-      env: { ...variables, TMPDIR: temporary },
+      env: { ...variables, ...added, TMPDIR: temporary },
       stdin: "inherit",
       stdout: "inherit",
       stderr: "inherit",
@@ -70,8 +74,15 @@ export const run = Effect.gen(function* () {
     })
   }
   const files = chosen.groups.map((name) => groups[name].file)
-  yield* vitest(["--config", "packages/e2e/src/vitest.config.ts", ...chosen.vitest, ...files])
+  const evidence = yield* Evidence.make
+  const tests = yield* Effect.exit(
+    vitest(["--config", "packages/e2e/src/vitest.config.ts", ...chosen.vitest, ...files], evidence.variables)
+  )
+  // Searched even if tests failed.
+  yield* Console.error(yield* evidence.search)
+  yield* tests
 }).pipe(
+  Effect.scoped,
   Effect.tapError((error) => (error._tag === "TestsFailed" ? Effect.void : Console.error(error.message)))
 )
 

@@ -3,6 +3,7 @@ import { Effect, Exit, FileSystem, Path, Ref, Scope } from "effect"
 import { fileURLToPath } from "node:url"
 import { loadAll } from "js-yaml"
 import * as Command from "../run/Command.ts"
+import * as Evidence from "../run/Evidence.ts"
 import * as Daemon from "../machine/Daemon.ts"
 import * as KubeAdmin from "./KubeAdmin.ts"
 import * as KubeToken from "./KubeToken.ts"
@@ -129,7 +130,9 @@ export const make = Effect.fnUntraced(function* (
     audience?: string
   ) {
     const uid = yield* admin.uid({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } })
-    return KubeToken.make(key, { name, namespace, uid }, lifetimeSeconds, audience)
+    const token = KubeToken.make(key, { name, namespace, uid }, lifetimeSeconds, audience)
+    Evidence.addSecret(`the token of ${namespace}/${name}`, token)
+    return token
   })
 
   const kubeconfig = Effect.fnUntraced(function* (name: string, user: Json) {

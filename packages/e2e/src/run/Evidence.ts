@@ -1,0 +1,123 @@
+import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
+import { Effect, Schema } from "effect"
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { createServer } from "node:http"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as SecretSearch from "./SecretSearch.ts"
+
+/** The variable by which tests learn of the run's evidence; empty for groups that are left out. */
+export const variable = "REGISTRY_PACKAGES_PROXY_E2E_EVIDENCE"
+
+/** Where a run keeps what the program says, and the secrets that must not be in it. */
+interface Place {
+  readonly directory: string
+  /** A collector of the run, which takes OTLP over HTTP. */
+  readonly endpoint: string
+}
+
+const place = (): Place | undefined => {
+  const value = process.env[variable] ?? ""
+  return value === "" ? undefined : (JSON.parse(value) as Place)
+}
+
+const secretsFile = "secrets.jsonl"
+
+const known = new Set<string>()
+
+/** Tells the run of a secret that the program must show nowhere; `name` says which it is. */
+export const addSecret = (name: string, secret: string): void => {
+  const found = place()
+  if (found === undefined || known.has(secret)) return
+  known.add(secret)
+  appendFileSync(join(found.directory, secretsFile), `${JSON.stringify({ name, secret })}\n`)
+}
+
+/** The same of a private key, by its lines. */
+export const addPrivateKey = (name: string, pem: string): void => {
+  for (const line of pem.split("\n")) if (line.length >= 40) addSecret(name, line)
+}
+
+/** Keeps a line that the program wrote. */
+export const addLine = (line: string): void => {
+  const found = place()
+  if (found !== undefined) appendFileSync(join(found.directory, `log-${process.pid}.txt`), `${line}\n`)
+}
+
+/** The variables with which the program sends all its telemetry to the run; none where the run has no collector. */
+export const telemetry = (): Readonly<Record<string, string>> => {
+  const found = place()
+  return found === undefined
+    ? {}
+    : {
+        OTEL_EXPORTER_OTLP_ENDPOINT: found.endpoint,
+        OTEL_METRICS_EXPORTER: "otlp",
+        OTEL_LOGS_EXPORTER: "otlp"
+      }
+}
+
+/** A secret is in what the program said, or nothing was there to be searched. */
+export class EvidenceFailed extends Schema.TaggedError<EvidenceFailed>()("EvidenceFailed", {
+  message: Schema.String
+}) {}
+
+const decodeSecrets = Schema.decodeUnknownSync(
+  Schema.Array(Schema.Struct({ name: Schema.String, secret: Schema.String }))
+)
+
+const search = (directory: string): Effect.Effect<string, EvidenceFailed> =>
+  Effect.suspend(() => {
+    const files = readdirSync(directory)
+    const secrets = files.includes(secretsFile)
+      ? decodeSecrets(
+          readFileSync(join(directory, secretsFile), "utf8")
+            .split("\n")
+            .filter((line) => line !== "")
+            .map((line) => JSON.parse(line) as unknown)
+        )
+      : []
+    const evidence = files.filter((file) => file !== secretsFile)
+    let bytes = 0
+    const found = evidence.flatMap((file) => {
+      const text = readFileSync(join(directory, file))
+      bytes += text.length
+      return SecretSearch.find(text, secrets).map(
+        ({ form, name, offset }) => `${file}: ${name}, ${form}, at byte ${offset}`
+      )
+    })
+    if (found.length > 0) {
+      const message = `The program showed secrets:\n${found.join("\n")}\nWhat was searched is in ${directory}`
+      return Effect.fail(new EvidenceFailed({ message }))
+    }
+    const size = `${(bytes / 1024 / 1024).toFixed(1)} MiB in ${evidence.length} files`
+    return Effect.succeed(`No secret of ${secrets.length} is in the program's logs and telemetry (${size})`)
+  })
+
+/**
+ * A directory of the run's, and a collector that writes what it receives into it. `search` looks through all of it for every secret
+ * that the tests told of.
+ */
+export const make = Effect.gen(function* () {
+  const { variables } = yield* ProcessEnvironment
+  const directory = mkdtempSync(join(variables["TMPDIR"] ?? tmpdir(), "registry-packages-proxy-evidence-"))
+  const server = createServer((request, response) => {
+    const file = join(directory, `otlp${(request.url ?? "").replaceAll(/\W/g, "-")}.bin`)
+    const chunks: Array<Buffer> = []
+    request.on("data", (chunk: Buffer) => chunks.push(chunk))
+    request.on("end", () => {
+      appendFileSync(file, Buffer.concat(chunks))
+      response.writeHead(200, { "content-type": "application/x-protobuf" }).end()
+    })
+  })
+  yield* Effect.acquireRelease(
+    Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+    () => Effect.sync(() => server.close().closeAllConnections())
+  )
+  const address = server.address()
+  const port = typeof address === "object" && address !== null ? address.port : 0
+  const found: Place = { directory, endpoint: `http://127.0.0.1:${port}` }
+  return {
+    variables: { [variable]: JSON.stringify(found) },
+    search: Effect.tap(search(directory), () => Effect.sync(() => rmSync(directory, { recursive: true })))
+  }
+})

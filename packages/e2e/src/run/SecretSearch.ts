@@ -1,0 +1,78 @@
+/** A secret, and which it is. */
+export interface Secret {
+  readonly name: string
+  readonly secret: string
+}
+
+/** Where one was found, and in which form. */
+export interface Found {
+  readonly name: string
+  readonly form: string
+  readonly offset: number
+}
+
+/** The shortest text that is looked for: shorter ones are in any file. */
+export const minLength = 8
+
+/** Base64 of a part of a text is the same but for its ends, whose bits come from what is beside it: three alignments. */
+const base64 = (text: string): ReadonlyArray<readonly [string, string]> =>
+  [0, 1, 2].flatMap((skip) => {
+    const encoded = Buffer.from(" ".repeat(skip) + text, "latin1").toString("base64")
+    const inner = encoded.slice(skip === 0 ? 0 : 4, -4)
+    return [
+      ["in base64", inner],
+      ["in base64url", inner.replaceAll("+", "-").replaceAll("/", "_")]
+    ] as const
+  })
+
+/** The forms in which a secret may show: by value, escaped for a URL or JSON, in hexadecimal and in base64, twice too. */
+export const formsOf = (secret: string): ReadonlyArray<readonly [form: string, text: string]> => {
+  const once = base64(secret)
+  const all = [
+    ["by value", secret],
+    ["escaped for a URL", encodeURIComponent(secret)],
+    ["escaped for JSON", JSON.stringify(secret).slice(1, -1)],
+    ["in hexadecimal", Buffer.from(secret, "latin1").toString("hex")],
+    ...once,
+    ...once.flatMap(([, text]) => base64(text).map(([form, twice]) => [`${form}, twice`, twice] as const))
+  ] as const
+  return all.filter(([, text], index) => {
+    const isFirst = all.findIndex(([, other]) => other === text) === index
+    return isFirst && text.length >= minLength
+  })
+}
+
+const keyOf = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] ?? 0) * 0x9e3779b1 +
+    (bytes[at + 1] ?? 0) * 0x85ebca6b +
+    (bytes[at + 2] ?? 0) * 0xc2b2ae35 +
+    (bytes[at + 3] ?? 0) * 0x27d4eb2f) &
+  0xfffff
+
+/** Finds all forms of the secrets in one pass over the text: each position's first four bytes say which may begin there. */
+export const find = (text: Uint8Array, secrets: ReadonlyArray<Secret>): ReadonlyArray<Found> => {
+  const beginnings = new Map<
+    number,
+    Array<{ readonly name: string; readonly form: string; readonly bytes: Buffer }>
+  >()
+  const isBeginning = new Uint8Array(0x100000)
+  for (const { name, secret } of secrets) {
+    for (const [form, value] of formsOf(secret)) {
+      const bytes = Buffer.from(value, "utf8")
+      const key = keyOf(bytes, 0)
+      isBeginning[key] = 1
+      beginnings.set(key, [...(beginnings.get(key) ?? []), { name, form, bytes }])
+    }
+  }
+  const found: Array<Found> = []
+  const view = Buffer.from(text.buffer, text.byteOffset, text.byteLength)
+  for (let offset = 0; offset + minLength <= view.length; offset++) {
+    const key = keyOf(view, offset)
+    if (isBeginning[key] === 0) continue
+    for (const { bytes, form, name } of beginnings.get(key) ?? []) {
+      const end = offset + bytes.length
+      if (end <= view.length && bytes.compare(view, offset, end) === 0) found.push({ name, form, offset })
+    }
+  }
+  return found
+}

@@ -1,0 +1,42 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Evidence from "../../src/run/Evidence.ts"
+
+/** A run whose program sends this, and whose tests told of this secret. */
+const run = (secret: string, sent: string) =>
+  Effect.gen(function* () {
+    const evidence = yield* Evidence.make
+    yield* Effect.acquireRelease(
+      Effect.sync(() => Object.assign(process.env, evidence.variables)),
+      () => Effect.sync(() => delete process.env[Evidence.variable])
+    )
+    Evidence.addSecret("the password", secret)
+    const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint = "" } = Evidence.telemetry()
+    yield* Effect.promise(() => fetch(`${endpoint}/v1/traces`, { method: "POST", body: sent }))
+    return yield* Effect.result(evidence.search)
+  }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+
+it.effect("a run fails if the program sent a secret: it says which, in which form and where", () =>
+  Effect.gen(function* () {
+    const secret = "a-password-of-a-registry"
+    const found = yield* run(secret, `{"auth":"${Buffer.from(`user:${secret}`).toString("base64")}"}`)
+    assert.isTrue(found._tag === "Failure")
+    if (found._tag === "Failure")
+      assert.match(found.failure.message, /otlp-v1-traces\.bin: the password, in base64/)
+  })
+)
+
+it.effect("a run succeeds if it sent none, and says how much was searched", () =>
+  Effect.gen(function* () {
+    const clean = yield* run("another-password-of-it", "nothing of it")
+    assert.deepStrictEqual(
+      clean._tag === "Success" ? clean.success : clean.failure.message,
+      ["No secret of 1 is in the program's logs and telemetry (0.0 MiB in 1 files)"][0]
+    )
+  })
+)
+
+it("sends nothing where the run has no collector", () => {
+  assert.deepStrictEqual(Evidence.telemetry(), {})
+})
