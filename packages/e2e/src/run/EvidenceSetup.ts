@@ -1,7 +1,7 @@
 import { expect } from "vitest"
-import { variable } from "./Evidence.ts"
+import { setPlace } from "./Evidence.ts"
 import { measuringFiles } from "./TestGroups.ts"
 
 // Runs before each file of tests, in its process.
 const file = expect.getState().testPath ?? ""
-if (measuringFiles.some((measuring) => file.endsWith(measuring))) process.env[variable] = ""
+if (measuringFiles.some((measuring) => file.endsWith(measuring))) setPlace({})

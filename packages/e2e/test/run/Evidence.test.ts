@@ -8,8 +8,8 @@ const run = (secret: string, sent: string) =>
   Effect.gen(function* () {
     const evidence = yield* Evidence.make
     yield* Effect.acquireRelease(
-      Effect.sync(() => Object.assign(process.env, evidence.variables)),
-      () => Effect.sync(() => delete process.env[Evidence.variable])
+      Effect.sync(() => Evidence.setPlace(evidence.variables)),
+      () => Effect.sync(() => Evidence.setPlace({}))
     )
     Evidence.addSecret("the password", secret)
     const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint = "" } = Evidence.telemetry()
