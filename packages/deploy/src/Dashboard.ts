@@ -11,6 +11,10 @@ interface View {
   /** Replaces the expression of the metric's type. */
   readonly expr?: string
   readonly unit?: string
+  /** A title in place of the metric's name in words. */
+  readonly title?: string
+  /** How series of the same labels become one, for a gauge: the largest, or the smallest where that is the worst. */
+  readonly of?: "max" | "min"
 }
 
 interface Row {
@@ -25,14 +29,15 @@ const rows: ReadonlyArray<Row> = [
   {
     title: "Is it well",
     metrics: {
-      [`${prefix}_ready`]: { by: ["node"] },
-      [`${prefix}_requests_total`]: { by: ["handler", "code"] },
+      [`${prefix}_ready`]: { by: ["node"], of: "min" },
+      [`${prefix}_requests_total`]: { by: ["handler", "code"], unit: "reqps" },
       [`${prefix}_request_first_byte_seconds`]: { by: ["cache"] },
       [`${prefix}_response_bytes_total`]: { by: ["cache"] },
       [`${prefix}_request_seconds`]: { by: ["handler"] },
       [`${prefix}_stalled_connections_total`]: {},
       [`${prefix}_refused_connections_total`]: { by: ["reason"] },
-      [`${prefix}_build_info`]: { by: ["version", "node"] }
+      // Its label for Node's version is the target's node in a cluster.
+      [`${prefix}_build_info`]: { by: ["version", "instance"], title: "Version" }
     }
   },
   {
@@ -51,7 +56,7 @@ const rows: ReadonlyArray<Row> = [
   {
     title: "Registries",
     metrics: {
-      [`${prefix}_upstream_requests_total`]: { by: ["operation", "code"] },
+      [`${prefix}_upstream_requests_total`]: { by: ["operation", "code"], unit: "reqps" },
       [`${prefix}_upstream_errors_total`]: { by: ["reason"] },
       [`${prefix}_upstream_retries_total`]: { by: ["kind"] },
       [`${prefix}_upstream_bytes_total`]: {},
@@ -65,11 +70,13 @@ const rows: ReadonlyArray<Row> = [
       [`${prefix}_credentials_errors`]: { by: ["instance"] },
       [`${prefix}_credentials_feeds_out_of_touch`]: { by: ["instance"] },
       [`${prefix}_credentials_last_sync_timestamp_seconds`]: {
+        title: "Time since credentials were read",
         expr: `time() - min by (instance) (${prefix}_credentials_last_sync_timestamp_seconds{job=~"$job"} > 0)`
       },
       [`${prefix}_watch_events_total`]: { by: ["resource"] },
       [`${prefix}_watch_restarts_total`]: { by: ["resource", "reason"] },
       [`${prefix}_watch_last_event_timestamp_seconds`]: {
+        title: "Time since the watch brought something",
         expr: `time() - min by (resource) (${prefix}_watch_last_event_timestamp_seconds{job=~"$job"} > 0)`
       },
       [`${prefix}_watch_malformed_lines_total`]: { by: ["resource"] },
@@ -89,6 +96,7 @@ const rows: ReadonlyArray<Row> = [
       [`${prefix}_tls_handshake_failures_total`]: {},
       [`${prefix}_tls_certificate_broken`]: { by: ["instance", "certificate"] },
       [`${prefix}_tls_certificate_expiry_timestamp_seconds`]: {
+        title: "Time until certificates end",
         expr: `min by (instance, certificate) (${prefix}_tls_certificate_expiry_timestamp_seconds{job=~"$job"}) - time()`
       }
     }
@@ -96,14 +104,15 @@ const rows: ReadonlyArray<Row> = [
   {
     title: "Process",
     metrics: {
-      process_resident_memory_bytes: { by: ["instance"] },
+      process_resident_memory_bytes: { by: ["instance"], title: "Resident memory" },
       [`${prefix}_memory_limit_bytes`]: { by: ["instance"] },
-      nodejs_heap_size_used_bytes: { by: ["instance"] },
-      process_cpu_seconds_total: { by: ["instance"], unit: "percentunit" },
-      nodejs_eventloop_utilization_ratio: { by: ["instance"] },
-      process_open_fds: { by: ["instance"] },
-      process_max_fds: { by: ["instance"] },
+      nodejs_heap_size_used_bytes: { by: ["instance"], title: "Heap in use" },
+      process_cpu_seconds_total: { by: ["instance"], unit: "percentunit", title: "Processors in use" },
+      nodejs_eventloop_utilization_ratio: { by: ["instance"], title: "Event loop's utilization" },
+      process_open_fds: { by: ["instance"], title: "Open file descriptors" },
+      process_max_fds: { by: ["instance"], title: "Most file descriptors" },
       process_start_time_seconds: {
+        title: "Time since the start",
         expr: `time() - min by (instance) (process_start_time_seconds{job=~"$job"})`
       },
       [`${prefix}_telemetry_lost_total`]: { by: ["signal"] }
@@ -122,7 +131,7 @@ const unitOf = ({ id, type }: DeclaredMetric): string => {
   if (name.endsWith("_seconds")) return "s"
   if (name.endsWith("_bytes")) return type === "Counter" ? "Bps" : "bytes"
   if (name.endsWith("_ratio")) return "percentunit"
-  return type === "Counter" ? "ops" : "short"
+  return type === "Counter" ? "cps" : "short"
 }
 
 const selector = `{job=~"$job"}`
@@ -137,7 +146,10 @@ interface Target {
 
 const legendOf = (labels: ReadonlyArray<string>): string => labels.map((label) => `{{${label}}}`).join(" ")
 
-const targetsOf = ({ id, type }: DeclaredMetric, { by: labels = [], expr }: View): ReadonlyArray<Target> => {
+const targetsOf = (
+  { id, type }: DeclaredMetric,
+  { by: labels = [], expr, of = "max" }: View
+): ReadonlyArray<Target> => {
   if (expr !== undefined) return [{ expr, legend: "" }]
   switch (type) {
     case "Counter":
@@ -150,21 +162,26 @@ const targetsOf = ({ id, type }: DeclaredMetric, { by: labels = [], expr }: View
         legend: `p${quantile * 100} ${legendOf(labels)}`.trim()
       }))
     default:
-      return [{ expr: `max${by(labels)} (${id}${selector})`, legend: legendOf(labels) }]
+      return [{ expr: `${of}${by(labels)} (${id}${selector})`, legend: legendOf(labels) }]
   }
 }
 
 const datasource = { type: "prometheus", uid: "$datasource" }
 
-const title = (id: string): string =>
-  id
+/** A metric's name in words, without its unit, which the axis has. */
+const titleOf = (id: string): string => {
+  const words = id
     .replace(new RegExp(`^${prefix}_`), "")
     .replace(/_total$/, "")
+    .replace(/_(?:timestamp_)?(?:seconds|bytes|ratio)$/, "")
     .replaceAll("_", " ")
+    .replace(/^tls\b/, "TLS")
+  return `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`
+}
 
 const panel = (metric: DeclaredMetric, view: View, place: number, y: number) => ({
   type: "timeseries",
-  title: title(metric.id),
+  title: view.title ?? titleOf(metric.id),
   description: metric.description ?? "",
   datasource,
   gridPos: { h: 7, w: 8, x: (place % 3) * 8, y: y + Math.floor(place / 3) * 7 },
@@ -172,6 +189,8 @@ const panel = (metric: DeclaredMetric, view: View, place: number, y: number) => 
     defaults: {
       unit: view.unit ?? unitOf(metric),
       min: 0,
+      // Counts of what has not happened are not there.
+      noValue: "Nothing yet",
       custom: { drawStyle: "line", lineWidth: 1, fillOpacity: 10, showPoints: "never" }
     },
     overrides: []
