@@ -44,8 +44,8 @@ const telemetry = "telemetry"
 const sdk = "packages/proxy/src/telemetry/sdk/Sdk.ts"
 
 /**
- * Makes a part of the script of what `Sdk` alone reaches. It stands apart since it is another entry point, which has all of the
- * program beside it; the program has a stand-in that evaluates the part.
+ * Makes a part of the script of what `Sdk` alone reaches. It stands apart since it is another entry point, which has
+ * all of the program beside it; the program has a stand-in that evaluates the part.
  */
 const apart: Plugin = {
   name: "apart",
@@ -63,8 +63,8 @@ const apart: Plugin = {
 }
 
 /**
- * What import() names is in the script, and evaluated when it is asked for: esbuild would make a file of it. Whatever is
- * overlooked here is such a file, which is looked for.
+ * What import() names is in the script, and evaluated when it is asked for: esbuild would make a file of it. Whatever
+ * is overlooked here is such a file, which is looked for.
  */
 const evaluatedLater: Plugin = {
   name: "evaluated-later",

@@ -16,7 +16,10 @@ export interface ExecutableOptions {
   readonly flags: RuntimeFlags
 }
 
-/** The text whose cached code shows at run time whether V8 takes that of the script; see packages/proxy/src/build/Form.ts. */
+/**
+ * The text whose cached code shows at run time whether V8 takes that of the script; see
+ * packages/proxy/src/build/Form.ts.
+ */
 const probeScript = "0"
 
 /** Writes the code that V8 makes of the script in a file into another. */
@@ -40,8 +43,8 @@ const run = (node: string, args: ReadonlyArray<string>, cwd: string): void => {
 }
 
 /**
- * Makes Node's own kind of single executable: Node, the program, V8's code for it, and beside them its telemetry part with such
- * code. The script's name in it is relative, so that builds in other folders are equal.
+ * Makes Node's own kind of single executable: Node, the program, V8's code for it, and beside them its telemetry part
+ * with such code. The script's name in it is relative, so that builds in other folders are equal.
  */
 export const make = ({ codeCache, flags, node, output, script }: ExecutableOptions): void => {
   const v8Flags = [...flags.v8, reproducible]

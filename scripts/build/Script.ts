@@ -45,8 +45,8 @@ const plain = (text: string, exported: (object: string) => string): string =>
   )
 
 /**
- * One script of the program and of its telemetry part, which imports from it. What the program has of the part is a function:
- * the last statement in the script, or what the executable compiles.
+ * One script of the program and of its telemetry part, which imports from it. What the program has of the part is a
+ * function: the last statement in the script, or what the executable compiles.
  */
 export const join = (guard: string, program: Module, telemetry: Module): Module => {
   const first = `${guard}${plain(program.text, (object) => `function programExports() { return ${object}; }`)}`

@@ -1,4 +1,5 @@
 import { type Comparison, timesBetter, type Verdict } from "./report/Report.ts"
+import * as Tracing from "./cases/Tracing.ts"
 import * as RbacProxy from "./servers/RbacProxy.ts"
 import { figure } from "./report/Table.ts"
 
@@ -8,6 +9,8 @@ const rbacProxyNames = Object.values(RbacProxy.names)
 interface Target {
   readonly what: string
   readonly title: RegExp
+  /** The subject that is compared; the program by default. */
+  readonly subject?: string
   /** The fastest of these peers counts. */
   readonly against: ReadonlyArray<string>
   /** The smallest accepted ratio of speeds; below 1 the program may be that much slower. */
@@ -69,6 +72,20 @@ const targets: ReadonlyArray<Target> = [
     title: /at 1 Gbit\/s$/,
     against: ["direct from the registry"],
     atLeast: 1 / 1.05
+  },
+  {
+    what: "hits of 20 KiB, tracing off, against the other build",
+    title: /^traced: hit, 20 KiB/,
+    subject: Tracing.subjects.off,
+    against: [Tracing.subjects.before],
+    atLeast: 0.97
+  },
+  {
+    what: "hits of 20 KiB, every request traced, against tracing off",
+    title: /^traced: hit, 20 KiB/,
+    subject: Tracing.subjects.on,
+    against: [Tracing.subjects.off],
+    atLeast: 0.85
   }
 ]
 
@@ -76,7 +93,7 @@ const judge = (comparisons: ReadonlyArray<Comparison>, target: Target): Readonly
   comparisons
     .filter(({ title }) => target.title.test(title))
     .flatMap((comparison): ReadonlyArray<Verdict> => {
-      const ratios = target.against.flatMap((peer) => timesBetter(comparison, program, peer) ?? [])
+      const ratios = target.against.flatMap((peer) => timesBetter(comparison, target.subject ?? program, peer) ?? [])
       if (ratios.length === 0) return []
       const ratio = Math.min(...ratios)
       const asTime = comparison.lessIsBetter

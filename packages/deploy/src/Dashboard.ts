@@ -13,7 +13,7 @@ interface View {
   readonly unit?: string
   /** A title in place of the metric's name in words. */
   readonly title?: string
-  /** How series of the same labels become one, for a gauge: the largest, or the smallest where that is the worst. */
+  /** The aggregation of a gauge: the largest value, or the smallest if that is the worst. */
   readonly of?: "max" | "min"
 }
 

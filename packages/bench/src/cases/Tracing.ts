@@ -31,6 +31,13 @@ const collector: Effect.Effect<string, never, Scope.Scope> = Effect.gen(function
   return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
 })
 
+/** The names of the compared programs. */
+export const subjects = {
+  before: "the other build",
+  off: "tracing off",
+  on: "every request traced"
+} as const
+
 /** The program of another build if one is given, with tracing off, and with every request traced. */
 const servers = Effect.fnUntraced(function* (fixture: Fixture, name: string) {
   const { against, origin, work } = fixture
@@ -47,13 +54,13 @@ const servers = Effect.fnUntraced(function* (fixture: Fixture, name: string) {
       }),
       (server): MeasuredServer => ({ ...server, name: subject })
     )
-  const off = yield* program("tracing off", {})
-  const on = yield* program("every request traced", {
+  const off = yield* program(subjects.off, {})
+  const on = yield* program(subjects.on, {
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: yield* collector }
   })
   return against === undefined
     ? [off, on]
-    : [yield* program("the other build", { executable: against }), off, on]
+    : [yield* program(subjects.before, { executable: against }), off, on]
 })
 
 const notes = [

@@ -46,8 +46,9 @@ const refusedConnectionsTotal = Metric.counter(`${prefix}_refused_connections_to
 })
 
 /**
- * Why a connection is closed without a response. `too_many_connections`: the listener has as many as it may; `buffered_bytes`:
- * the listener buffers as many bytes of requests as it may; `unreadable`: the bytes behind a response in progress are no request.
+ * Why a connection is closed without a response. `too_many_connections`: the listener has as many as it may;
+ * `buffered_bytes`: the listener buffers as many bytes of requests as it may; `unreadable`: the bytes behind a
+ * response in progress are no request.
  */
 const refusedConnectionReasons = ["too_many_connections", "buffered_bytes", "unreadable"] as const
 export type RefusedConnectionReason = (typeof refusedConnectionReasons)[number]

@@ -106,8 +106,8 @@ const makeTemplates = (serializer: ISerializer<Array<ReadableSpan>, unknown>) =>
 }
 
 /**
- * Records finished spans as the SDK's tracer does: generates ids, applies the sampler, queues the span. With a serializer it
- * queues the span's bytes instead of an object.
+ * Records finished spans as the SDK's tracer does: generates ids, applies the sampler, queues the span. With a
+ * serializer it queues the span's bytes instead of an object.
  */
 export const make = (options: {
   readonly isSampled: IsSampled

@@ -7,7 +7,10 @@ const pairBytes = traceBytes + spanBytes
 /** The number of pairs made at a time. It is small since a string of one id keeps those of all of them in memory. */
 const pairs = 32
 
-/** Random ids of a trace and of a span, made in advance: made one by one they cost more than the rest of a finished span. */
+/**
+ * Random ids of a trace and of a span, made in advance: made one by one they cost more than the rest of a finished
+ * span.
+ */
 export class RandomIds {
   readonly #bytes = Buffer.allocUnsafeSlow(pairs * pairBytes)
   #text = ""

@@ -21,8 +21,9 @@ const headerRoom = 16
 const firstSize = 4096
 
 /**
- * Finished spans of one export, serialized one by one as they end. As objects they would survive two collections of the young
- * generation, which costs more than to make them. OpenTelemetry's batch processor takes the batch for a span.
+ * Finished spans of one export, serialized one by one as they end. As objects they would survive two collections of
+ * the young generation, which costs more than to make them. OpenTelemetry's batch processor takes the batch for a
+ * span.
  */
 export class SpanBatch {
   /** The number of spans. */

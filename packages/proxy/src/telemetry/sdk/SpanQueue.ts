@@ -17,9 +17,9 @@ export interface SpanQueue {
 }
 
 /**
- * OpenTelemetry's batch processor with a count of dropped spans, since the processor drops them silently when its queue is
- * full. The number of queued spans is exact: a batch leaves the queue when it is exported. Spans that are written as bytes
- * are collected in batches here; a second processor exports one such batch at a time.
+ * OpenTelemetry's batch processor with a count of dropped spans, since the processor drops them silently when its
+ * queue is full. The number of queued spans is exact: a batch leaves the queue when it is exported. Spans that are
+ * written as bytes are collected in batches here; a second processor exports one such batch at a time.
  */
 export const make = (exporter: SpanExporter, batching: Batching, loss: ExportLoss): SpanQueue => {
   const config = batchConfig(batching)
