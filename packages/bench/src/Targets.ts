@@ -93,7 +93,9 @@ const judge = (comparisons: ReadonlyArray<Comparison>, target: Target): Readonly
   comparisons
     .filter(({ title }) => target.title.test(title))
     .flatMap((comparison): ReadonlyArray<Verdict> => {
-      const ratios = target.against.flatMap((peer) => timesBetter(comparison, target.subject ?? program, peer) ?? [])
+      const ratios = target.against.flatMap(
+        (peer) => timesBetter(comparison, target.subject ?? program, peer) ?? []
+      )
       if (ratios.length === 0) return []
       const ratio = Math.min(...ratios)
       const asTime = comparison.lessIsBetter

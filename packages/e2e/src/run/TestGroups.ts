@@ -50,7 +50,11 @@ export const groups = {
   "access-flood": { ...group("AccessFlood", ["setpriv"]), isMeasuring: true },
   connections: { ...group("Connections", ["setpriv", "python3"]), isWaiting: true, isMeasuring: true },
   "access-abandoned": { ...group("AccessAbandoned", ["setpriv"]), isMeasuring: true },
-  kubernetes: { ...group("Kubernetes", [...registry, "go"], ["kube-apiserver"]), isWaiting: true, isMeasuring: true },
+  kubernetes: {
+    ...group("Kubernetes", [...registry, "go"], ["kube-apiserver"]),
+    isWaiting: true,
+    isMeasuring: true
+  },
   "kubernetes-flood": { ...group("WatchFlood", ["setpriv"]), isMeasuring: true },
   telemetry: group(
     "Telemetry",
