@@ -248,7 +248,7 @@ describe("Manifest", () => {
     ["a size with a fraction", { ...layer("a"), size: 1.5 }, "not a whole number of bytes"],
     ["a size that is not exact", { ...layer("a"), size: 2 ** 53 }, "not a whole number of bytes"],
     ["a size that is text", { ...layer("a"), size: "7" }, "not a whole number of bytes"],
-    ["a mediaType that is none", { ...layer("a"), mediaType: [gzip] }, "a mediaType that is not text"]
+    ["a mediaType that is not text", { ...layer("a"), mediaType: [gzip] }, "a mediaType that is not text"]
   ])("packageLayer - refuses a last layer with %s, and says so", (_name, last, detail) => {
     const { reason } = Result.getOrThrow(
       Result.flip(packageOf({ ...ociManifest, layers: [layer("b"), last] }))

@@ -76,7 +76,7 @@ describe("the child of an index for a platform", () => {
     ],
     ["arm v7 is arm", "linux/arm", ["linux/arm/v6", "linux/arm/v7"], "linux/arm/v7", containerd],
     ["arm is arm v7", "linux/arm/v7", ["linux/arm/v6", "linux/arm"], "linux/arm", containerd],
-    ["the variant asked for", "linux/amd64/v3", ["linux/amd64", "linux/amd64/v3"], "linux/amd64/v3", both],
+    ["the wanted variant", "linux/amd64/v3", ["linux/amd64", "linux/amd64/v3"], "linux/amd64/v3", both],
     ["aarch64 is arm64", "linux/arm64", ["linux/amd64", "linux/aarch64"], "linux/aarch64", containerd],
     ["x86_64 is amd64", "linux/amd64", ["linux/arm64", "linux/x86_64"], "linux/x86_64", containerd],
     ["x86-64 is amd64", "linux/amd64", ["linux/arm64", "linux/x86-64"], "linux/x86-64", containerd],
@@ -157,8 +157,8 @@ describe("the child of an index for a platform", () => {
     ["not another architecture", "linux/amd64", ["linux/386", "linux/arm64"], "none", goContainerregistry],
     ["not another system", "linux/amd64", ["windows/amd64"], "none", both],
     ["not attestations", "linux/amd64", ["unknown/unknown"], "none", both],
-    ["not attestations, whatever is asked for", "unknown/unknown", ["unknown/unknown"], "none", "nobody"],
-    ["one without architecture is for none", "linux/amd64", ["linux/"], "none", both],
+    ["not attestations, whatever is wanted", "unknown/unknown", ["unknown/unknown"], "none", "nobody"],
+    ["not one without an architecture", "linux/amd64", ["linux/"], "none", both],
     ["one without platform", "linux/amd64", [undefined], undefined, both],
     ["one without platform, after others'", "linux/arm64", ["linux/amd64", undefined], undefined, containerd],
     ["one whose platform is empty", "linux/amd64", ["linux/arm64", "/"], "/", "nobody"],
@@ -176,7 +176,7 @@ describe("the child of an index for a platform", () => {
       "linux/amd64/v2",
       "nobody"
     ]
-  ])("is %s: asked for %s of %j: %s (%s)", (_situation, wanted, platforms, expected) => {
+  ])("is %s: for %s among %j it is %s (as in %s)", (_situation, wanted, platforms, expected) => {
     assert.strictEqual(chosenPlatform(wanted, platforms), expected)
   })
 

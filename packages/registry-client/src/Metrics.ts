@@ -45,15 +45,15 @@ const errorsBy = labelled(errorsTotal, { reason: others })
 const retriesBy = labelled(retriesTotal, { kind: retryKinds })
 const secondsBy = labelled(requestSeconds, { operation: operations }, boundaries)
 
-/** Counts a request; `error` for one that got no answer. */
+/** Counts a request; `error` for one without a response. */
 export const requests = (operation: OperationLabel, status: number | "error") =>
   requestsBy({ operation, code: codeLabel(status) })
 
 /** Counts a failed pull. */
 export const errors = (reason: RegistryError["reason"]["_tag"]) => errorsBy({ reason })
 
-/** Counts a try after the first. */
+/** Counts a retry or a resume. */
 export const retries = (kind: RetryKind) => retriesBy({ kind })
 
-/** Records how long a request took, in seconds. */
+/** Records the duration of a request, in seconds. */
 export const seconds = (operation: OperationLabel) => secondsBy({ operation })

@@ -10,12 +10,12 @@ import { createHash } from "node:crypto"
 import type { SecureContext } from "node:tls"
 import * as NodeClient from "./internal/node/NodeClient.ts"
 import { ConnectionFailed } from "./RegistryError.ts"
-import { type Target, Upstream } from "./Upstream.ts"
+import { type UpstreamTarget, Upstream } from "./Upstream.ts"
 
 export interface NodeUpstreamOptions {
   /**
-   * The environment that HTTP_PROXY, HTTPS_PROXY and NO_PROXY are read from, in either case, and SSL_CERT_FILE and
-   * SSL_CERT_DIR. Default: none.
+   * Environment variables: HTTP_PROXY, HTTPS_PROXY and NO_PROXY in either case, SSL_CERT_FILE and SSL_CERT_DIR.
+   * Default: none.
    */
   readonly environment?: Readonly<Record<string, string | undefined>>
   /** The time to connect, with proxy and TLS handshake. Default: 5 seconds. */
@@ -26,20 +26,20 @@ export interface NodeUpstreamOptions {
   readonly maxConnections?: number
 }
 
-/** How much is read off a connection at a time, in bytes. */
-const readSize = 256 * 1024
+/** The most bytes of one read from a connection. */
+const readBufferSize = 256 * 1024
 
-const fingerprint = ({ ca, host, scheme }: Target): string =>
+const fingerprint = ({ ca, host, scheme }: UpstreamTarget): string =>
   createHash("sha256")
     .update(JSON.stringify([scheme, host, ca]))
     .digest("base64url")
 
-/** A target whose equality costs a short hash, however long its certificates are. */
+/** A server compared by a short hash: its certificates may be long. */
 class PoolKey implements Equal.Equal {
-  readonly target: Target
+  readonly target: UpstreamTarget
   readonly id: string
 
-  constructor(target: Target) {
+  constructor(target: UpstreamTarget) {
     this.target = target
     this.id = fingerprint(target)
   }
@@ -53,8 +53,8 @@ class PoolKey implements Equal.Equal {
   }
 }
 
-/** Host and port of a target, as sockets want them. */
-const serverOf = ({ host, scheme }: Target) => {
+/** The server's hostname and port. */
+const destinationOf = ({ host, scheme }: UpstreamTarget) => {
   const [, hostname = "", port] = /^(.*?)(?::(\d+))?$/.exec(host) ?? []
   return {
     hostname: hostname.replace(/^\[|\]$/g, ""),
@@ -63,8 +63,8 @@ const serverOf = ({ host, scheme }: Target) => {
 }
 
 /**
- * Connections through node-net, one pool of kept-alive connections for each server and CA, closed when idle. A proxy that
- * cannot be used is told at each request: the program refuses it before.
+ * Connects by node-net, with one pool of connections for each server and CA, which is closed when idle. A proxy
+ * variable that cannot be used fails each request; the program checks them at its start.
  */
 export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> => {
   const {
@@ -77,13 +77,13 @@ export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> 
     Upstream,
     Effect.gen(function* () {
       const anchors = TrustAnchors.make(environment)
-      const connector = Connector.make(yield* Dialer.make(), readSize)
+      const connector = Connector.make(yield* Dialer.make(), readBufferSize)
       const proxies = Result.mapError(
         ProxySettings.fromEnvironment(environment),
         ({ reason, setting }) =>
           new ConnectionFailed({ kind: "proxy", detail: `${setting} cannot be used: ${reason}` })
       )
-      const trusting = (ca: string): Effect.Effect<SecureContext, ConnectionFailed> => {
+      const contextFor = (ca: string): Effect.Effect<SecureContext, ConnectionFailed> => {
         const { certificates } = PemCertificates.read(ca)
         return certificates.length === 0
           ? Effect.fail(
@@ -94,17 +94,17 @@ export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> 
             )
           : Effect.sync(() => anchors.withSystem(certificates))
       }
-      // A context with its own CA holds 1.5 MB: pools that trust the same share one.
-      const contexts = yield* RcMap.make({ lookup: trusting, idleTimeToLive: idleTimeout })
-      const system = Effect.sync(() => anchors.withSystem([]))
+      // Pools with the same CA share a context, which takes 1.5 MB.
+      const contexts = yield* RcMap.make({ lookup: contextFor, idleTimeToLive: idleTimeout })
+      const systemContext = Effect.sync(() => anchors.withSystem([]))
       const pools = yield* RcMap.make({
         idleTimeToLive: idleTimeout,
         lookup: Effect.fnUntraced(function* ({
           target
         }: PoolKey): Effect.fn.Return<HttpClient.HttpClient, ConnectionFailed, Scope.Scope> {
-          const context = target.ca === undefined ? system : RcMap.get(contexts, target.ca)
+          const context = target.ca === undefined ? systemContext : RcMap.get(contexts, target.ca)
           const client = yield* Client.make(connector, {
-            server: serverOf(target),
+            server: destinationOf(target),
             tls: target.scheme === "http" ? undefined : { context: yield* context },
             proxies: yield* Effect.fromResult(proxies),
             proxySecureContext: () => anchors.withSystem([]),

@@ -3,9 +3,9 @@ import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { PackageDescriptor, PackageLayer } from "@registry-packages-proxy/domain/PackageDescriptor"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Context, Effect, Layer, Metric, type Stream } from "effect"
-import * as Authenticator from "./internal/auth/Authenticator.ts"
+import * as RegistryAuthorization from "./internal/auth/RegistryAuthorization.ts"
 import * as Blobs from "./internal/pull/Blobs.ts"
-import * as Exchange from "./internal/pull/Exchange.ts"
+import * as RegistryRequest from "./internal/pull/RegistryRequest.ts"
 import * as Manifests from "./internal/pull/Manifests.ts"
 import type { PullFailure } from "./internal/wire/PullFailure.ts"
 import * as Tokens from "./internal/auth/Tokens.ts"
@@ -19,8 +19,8 @@ export class RegistryClient extends Context.Service<
   RegistryClient,
   {
     /**
-     * Reads the manifest with this digest, and, where it is an index, the child's for `platform`; answers what the
-     * package (the last layer) is. The manifest's bytes are verified against the digest; the blob is not asked for.
+     * Reads the manifest with this digest (of an index: its child for `platform`) and describes the package, which is
+     * the last layer. Verifies the manifest's bytes against the digest. Does not pull the layer.
      */
     readonly resolve: (
       repository: Repository,
@@ -28,10 +28,9 @@ export class RegistryClient extends Context.Service<
       platform: Platform
     ) => Effect.Effect<PackageDescriptor, RegistryError>
     /**
-     * The stored bytes of a blob from `offset` (in bytes) to its end, resumed where a connection breaks. The
-     * connection is released when the stream ends, fails or is interrupted. Bytes are not verified here: a caller that
-     * hashes them as they pass decides. The stream never gives more than `layer.size - offset` bytes.
-     * `buffers` are used where the bytes come as they are; a chunk that lies in none of them is memory of its own.
+     * Streams the stored bytes of a layer from `offset` (in bytes) to its end, at most `layer.size - offset`. Resumes
+     * after a broken connection. Does not verify the bytes: the caller does. Releases the connection when the stream
+     * ends, fails or is interrupted. Chunks lie in `buffers` or in memory of their own.
      */
     readonly blob: (
       repository: Repository,
@@ -41,15 +40,15 @@ export class RegistryClient extends Context.Service<
     ) => Stream.Stream<Uint8Array, RegistryError>
   }
 >()("@registry-packages-proxy/registry-client/RegistryClient") {
-  /** Pulls over HTTP. */
+  /** Pulls over HTTP, with the connections of {@link Upstream}. */
   static readonly layer: Layer.Layer<RegistryClient, never, Upstream> = Layer.effect(
     RegistryClient,
     Effect.gen(function* () {
       const upstream = yield* Upstream
       const tokens = yield* Tokens.make(upstream)
-      const authenticator = yield* Authenticator.make(upstream, tokens)
-      const exchange = yield* Exchange.make(upstream, authenticator, tokens)
-      const readManifests = yield* Manifests.make(exchange)
+      const registryAuthorization = yield* RegistryAuthorization.make(upstream, tokens)
+      const sendRequest = yield* RegistryRequest.make(upstream, registryAuthorization, tokens)
+      const readManifests = yield* Manifests.make(sendRequest)
       const resolve = Effect.fn("registry.resolve")(
         (repository: Repository, manifestDigest: Digest, platform: Platform) =>
           Effect.andThen(
@@ -62,7 +61,7 @@ export class RegistryClient extends Context.Service<
           ),
         (self, repository) => Effect.catch(self, (failure) => report(repository, failure))
       )
-      const blob = Blobs.make(exchange, report)
+      const blob = Blobs.make(sendRequest, report)
       return RegistryClient.of({ resolve, blob })
     })
   )

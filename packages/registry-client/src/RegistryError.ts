@@ -1,20 +1,17 @@
 import { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
 import { Option, Schema } from "effect"
 
-/**
- * A server that the registry sends us to: one it redirects to, the token service it names, or one that this redirects
- * to.
- */
+/** A server that is not the registry: one that it redirects to, its token service, or one that this redirects to. */
 export const OtherServer = Schema.Struct({
   role: Schema.Literals(["redirect", "token", "token redirect"]),
   host: Schema.String
 })
 export type OtherServer = typeof OtherServer.Type
 
-/** The server that answered; absent for the registry itself. */
+/** The server that failed; absent for the registry itself. */
 const by = Schema.optionalKey(OtherServer)
 
-/** The name of the server that answered: the registry, or another in its relation to the registry. */
+/** The name of the server for messages, with its relation to the registry. */
 const nameOf = (registry: string, server: OtherServer | undefined): string => {
   switch (server?.role) {
     case "redirect":
@@ -28,12 +25,12 @@ const nameOf = (registry: string, server: OtherServer | undefined): string => {
   }
 }
 
-// The message of each reason says what the server did, without its name: RegistryError's has that before it.
+// The message of a reason is a predicate without its subject; RegistryError puts the server's name before it.
 
 /** The registry has no such manifest or repository (404 to a manifest request). */
 export class ManifestNotFound extends Schema.TaggedError<ManifestNotFound>()("ManifestNotFound", {
   by,
-  /** Nobody logged in: some registries answer 404 for what is private. */
+  /** The request had no login: some registries respond 404 for private repositories. */
   anonymous: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
@@ -43,14 +40,14 @@ export class ManifestNotFound extends Schema.TaggedError<ManifestNotFound>()("Ma
   }
 }
 
-/** The manifest exists, the layer's blob it names does not (404 to a blob request). */
+/** The manifest exists, but not the blob of its layer (404 to a blob request). */
 export class BlobNotFound extends Schema.TaggedError<BlobNotFound>()("BlobNotFound", { by }) {
   override get message(): string {
     return this.by === undefined ? "has the manifest but not the layer it names" : "does not have the layer"
   }
 }
 
-/** The registry refused our credentials, or the token they got (401 or 403); or they cool down after that. */
+/** The registry refused the credentials or their token (401 or 403), now or within the last 10 seconds. */
 export class Refused extends Schema.TaggedError<Refused>()("Refused", { status: Schema.Int }) {
   override get message(): string {
     return `refused our credentials (${this.status})`
@@ -60,17 +57,17 @@ export class Refused extends Schema.TaggedError<Refused>()("Refused", { status: 
 /** The registry refused a request that carried no credentials (401 or 403). */
 export class AnonymousRefused extends Schema.TaggedError<AnonymousRefused>()("AnonymousRefused", {
   status: Schema.Int,
-  /** There is an identity token, which the registry's way to log in has no use for. */
+  /** Only an identity token is configured, and the registry does not accept it. */
   identityToken: Schema.Boolean
 }) {
   override get message(): string {
     return this.identityToken
-      ? `asks for a name and a password, and there is an identity token alone (${this.status})`
+      ? `asks for a name and a password, and only an identity token is configured (${this.status})`
       : `refused a request without a login (${this.status})`
   }
 }
 
-/** A server that the registry redirects to refused the address it was sent to (401 or 403 without a challenge). */
+/** A server that the registry redirects to refused the URL (401 or 403 without a challenge). */
 export class AddressRefused extends Schema.TaggedError<AddressRefused>()("AddressRefused", {
   status: Schema.Int,
   by: OtherServer
@@ -90,11 +87,11 @@ export class LoginElsewhere extends Schema.TaggedError<LoginElsewhere>()("LoginE
   }
 }
 
-/** The token service refused to give a token (401 or 403); or the credentials cool down after that. */
+/** The token service refused to give a token (401 or 403), now or within the last 10 seconds. */
 export class TokenRefused extends Schema.TaggedError<TokenRefused>()("TokenRefused", {
   status: Schema.Int,
   by: OtherServer,
-  /** Withheld: the token service redirects to another origin, where no credentials are sent. */
+  /** `withheld`: the token service redirects to another origin, and credentials are not sent there. */
   login: Schema.Literals(["password", "identity token", "none", "withheld"])
 }) {
   override get message(): string {
@@ -110,7 +107,7 @@ export class TokenRefused extends Schema.TaggedError<TokenRefused>()("TokenRefus
   }
 }
 
-/** 429 or 503 after all attempts, or one whose Retry-After leaves no time for another; `retryAfter` in seconds. */
+/** 429 or 503 after all attempts, or with a Retry-After that leaves no time for a retry. `retryAfter` is in seconds. */
 export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
   status: Schema.Int,
   retryAfter: Schema.OptionFromUndefinedOr(Schema.Int),
@@ -121,11 +118,11 @@ export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable"
       onNone: () => "",
       onSome: (seconds) => `, for ${seconds} seconds`
     })
-    return `takes no requests now (${this.status})${wait}`
+    return `accepts no requests now (${this.status})${wait}`
   }
 }
 
-/** A status that answers nothing: 5xx other than 503 after all attempts, or one the protocol does not use here. */
+/** 5xx except 503 after all attempts, or a status that the protocol does not use here. */
 export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>()("UnexpectedStatus", {
   status: Schema.Int,
   by
@@ -135,7 +132,7 @@ export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>()("Un
   }
 }
 
-/** No connection, or one that broke. `detail` is one sentence and holds no secret. */
+/** A connection that could not be made, or that broke. `detail` is one clause and holds no secret. */
 export class ConnectionFailed extends Schema.TaggedError<ConnectionFailed>()("ConnectionFailed", {
   kind: Schema.Literals(["refused", "reset", "dns", "certificate", "proxy", "other"]),
   detail: Schema.String,
@@ -146,12 +143,12 @@ export class ConnectionFailed extends Schema.TaggedError<ConnectionFailed>()("Co
   }
 }
 
-const silences = {
+const timeoutMessages = {
   connect: "could not be connected to in 5 seconds",
   proxy: "could not be connected to in 5 seconds through the proxy on the way",
-  headers: "did not begin its answer in 30 seconds",
-  body: "was silent for 30 seconds in the middle of its answer",
-  attempts: "gave no answer in 45 seconds of attempts"
+  headers: "did not begin its response in 30 seconds",
+  body: "was silent for 30 seconds in the middle of its response",
+  attempts: "gave no response in 45 seconds of attempts"
 } as const
 
 /** The server took too long in this phase. */
@@ -160,11 +157,11 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   by
 }) {
   override get message(): string {
-    return silences[this.phase]
+    return timeoutMessages[this.phase]
   }
 }
 
-/** More redirects than are followed, or one that leads nowhere. */
+/** Too many redirects, or one that cannot be followed. */
 export class BadRedirect extends Schema.TaggedError<BadRedirect>()("BadRedirect", {
   detail: Schema.String
 }) {
@@ -173,17 +170,17 @@ export class BadRedirect extends Schema.TaggedError<BadRedirect>()("BadRedirect"
   }
 }
 
-/** An answer that is no answer: wrong digest or size, endless, malformed. `detail` is one sentence. */
+/** A response that cannot be used: malformed, endless, or with a wrong digest or size. `detail` is one clause. */
 export class InvalidResponse extends Schema.TaggedError<InvalidResponse>()("InvalidResponse", {
   detail: Schema.String,
   by
 }) {
   override get message(): string {
-    return `gave an answer that cannot be used: ${this.detail}`
+    return `gave a response that cannot be used: ${this.detail}`
   }
 }
 
-/** A pull that failed, and why. `registry` is the host as configured. */
+/** A failed pull. `registry` is the host as configured. */
 export class RegistryError extends Schema.TaggedError<RegistryError>()("RegistryError", {
   registry: Schema.String,
   reason: Schema.Union([
@@ -203,16 +200,16 @@ export class RegistryError extends Schema.TaggedError<RegistryError>()("Registry
     ManifestError
   ])
 }) {
-  /** One sentence without its full stop, which names the registry. */
+  /** One sentence without its full stop; it names the registry. */
   override get message(): string {
     const { reason, registry } = this
     switch (reason._tag) {
       case "ManifestError":
         return `${registry} gave a manifest without a usable package: ${reason.message}`
       case "ConnectionFailed": {
-        const own = `${registry}: `
-        return reason.detail.startsWith(own)
-          ? `pulling from ${registry} failed: ${reason.detail.slice(own.length)}`
+        const prefix = `${registry}: `
+        return reason.detail.startsWith(prefix)
+          ? `pulling from ${registry} failed: ${reason.detail.slice(prefix.length)}`
           : `pulling from ${registry} failed: ${reason.detail}`
       }
       default:

@@ -1,7 +1,7 @@
 import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySource"
 import type { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 
-/** One repository on one registry, with what is needed to ask for it. */
+/** A repository: a name on a registry, and the source that says how to pull from it. */
 export interface Repository {
   readonly source: RegistrySource
   readonly name: RepositoryName

@@ -2,12 +2,12 @@ import { Context, type Effect, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
 import type { ConnectionFailed } from "./RegistryError.ts"
 
-/** A server to talk to, and whom to trust there. */
-export interface Target {
+/** A server, and the certificates to trust for it. */
+export interface UpstreamTarget {
   readonly scheme: "https" | "http"
-  /** Host and port as a URL writes them: in lowercase, without the scheme's own port. */
+  /** Host and port as in a URL: in lowercase, without the scheme's default port. */
   readonly host: string
-  /** PEM certificates to trust beside the system's. */
+  /** PEM certificates to trust in addition to the system's. */
   readonly ca: string | undefined
 }
 
@@ -16,10 +16,12 @@ export class Upstream extends Context.Service<
   Upstream,
   {
     /**
-     * A client whose connections are shared by all who ask for the same target and kept alive while the scope is open.
-     * It follows no redirects and decodes no bodies; a request's connection is given up when its `AbortSignal` fires.
-     * Fails where no client can be made, as for a `ca` that is not PEM.
+     * A client for a server. Clients of equal targets share their connections, which stay open while a scope is open.
+     * A client follows no redirects and decodes no bodies. The `AbortSignal` of a request closes its connection. Fails
+     * if no client can be made, for example because `ca` holds no PEM certificate.
      */
-    readonly client: (target: Target) => Effect.Effect<HttpClient.HttpClient, ConnectionFailed, Scope.Scope>
+    readonly client: (
+      target: UpstreamTarget
+    ) => Effect.Effect<HttpClient.HttpClient, ConnectionFailed, Scope.Scope>
   }
 >()("@registry-packages-proxy/registry-client/Upstream") {}

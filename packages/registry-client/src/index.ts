@@ -19,4 +19,4 @@ export {
   UnexpectedStatus
 } from "./RegistryError.ts"
 export type { Repository } from "./Repository.ts"
-export { type Target, Upstream } from "./Upstream.ts"
+export { type UpstreamTarget, Upstream } from "./Upstream.ts"

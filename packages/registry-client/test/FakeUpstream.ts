@@ -9,16 +9,17 @@ import { RegistryClient } from "../src/RegistryClient.ts"
 import type { Repository } from "../src/Repository.ts"
 import { Upstream } from "../src/Upstream.ts"
 
-/** An answer of the fake transport; a body of chunks stays open where silence follows. */
-export interface Answer {
+/** A response of the fake upstream. */
+export interface FakeResponse {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array | string
-  /** What follows the body in place of its end: an error with this code, or `silence`. */
+  /** Follows the body instead of its end: an error with this code, or `silence`. */
   readonly afterwards?: string
 }
 
-export interface Asked {
+/** A request that the fake upstream received. */
+export interface ReceivedRequest {
   readonly method: string
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
@@ -26,9 +27,9 @@ export interface Asked {
 }
 
 export type Handler = (
-  asked: Asked,
+  request: ReceivedRequest,
   count: number
-) => Effect.Effect<Answer> | Answer | { readonly code: string }
+) => Effect.Effect<FakeResponse> | FakeResponse | { readonly code: string }
 
 const transportError = (request: HttpClientRequest.HttpClientRequest, code: string) =>
   new HttpClientError.HttpClientError({
@@ -38,7 +39,7 @@ const transportError = (request: HttpClientRequest.HttpClientRequest, code: stri
     })
   })
 
-// As a real transport: nothing comes until the request is given up, which is an error then.
+// As on a real connection: no bytes, and an error when the request is aborted.
 const silence = (request: HttpClientRequest.HttpClientRequest, signal: AbortSignal) =>
   Stream.fromEffect(
     Effect.callback<never, HttpClientError.HttpClientError>((resume) => {
@@ -48,17 +49,17 @@ const silence = (request: HttpClientRequest.HttpClientRequest, signal: AbortSign
     })
   )
 
-const respond = (request: HttpClientRequest.HttpClientRequest, answer: Answer, signal: AbortSignal) => {
-  const headers = new Headers(answer.headers)
-  const body = typeof answer.body === "string" ? new TextEncoder().encode(answer.body) : answer.body
-  const response = HttpClientResponse.fromWeb(request, new Response(null, { status: answer.status, headers }))
+const respond = (request: HttpClientRequest.HttpClientRequest, fake: FakeResponse, signal: AbortSignal) => {
+  const headers = new Headers(fake.headers)
+  const body = typeof fake.body === "string" ? new TextEncoder().encode(fake.body) : fake.body
+  const response = HttpClientResponse.fromWeb(request, new Response(null, { status: fake.status, headers }))
   const start = body === undefined || body.length === 0 ? Stream.empty : Stream.succeed(body)
   const end =
-    answer.afterwards === undefined
+    fake.afterwards === undefined
       ? Stream.empty
-      : answer.afterwards === "silence"
+      : fake.afterwards === "silence"
         ? silence(request, signal)
-        : Stream.fail(transportError(request, answer.afterwards))
+        : Stream.fail(transportError(request, fake.afterwards))
   Object.defineProperty(response, "stream", { value: Stream.concat(start, end) })
   return response
 }
@@ -66,20 +67,20 @@ const respond = (request: HttpClientRequest.HttpClientRequest, answer: Answer, s
 const bodyOf = (request: HttpClientRequest.HttpClientRequest): string =>
   request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : ""
 
-/** A transport that answers by a function and records what it was asked. */
+/** An upstream that responds by a function and records its requests. */
 export const make = (handler: Handler) => {
-  const asked: Array<Asked> = []
+  const requests: Array<ReceivedRequest> = []
   let open = 0
   const client = HttpClient.make(
     Effect.fnUntraced(function* (request, url, signal) {
-      const question = {
+      const received = {
         method: request.method,
         url: url.href,
         headers: request.headers,
         body: bodyOf(request)
       }
-      asked.push(question)
-      const answer = handler(question, asked.length)
+      requests.push(received)
+      const answer = handler(received, requests.length)
       if ("code" in answer) return yield* transportError(request, answer.code)
       const result = Effect.isEffect(answer) ? yield* answer : answer
       open++
@@ -90,10 +91,10 @@ export const make = (handler: Handler) => {
   const upstream = Upstream.of({ client: () => Effect.succeed(client) })
   return {
     layer: RegistryClient.layer.pipe(Layer.provide(Layer.succeed(Upstream, upstream))),
-    asked,
-    /** Answers whose scope is open. */
+    requests,
+    /** The number of responses whose scope is open. */
     open: () => open,
-    paths: () => asked.map(({ url }) => new URL(url).pathname)
+    paths: () => requests.map(({ url }) => new URL(url).pathname)
   }
 }
 

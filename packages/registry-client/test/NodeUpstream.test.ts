@@ -16,7 +16,7 @@ import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { networkInterfaces } from "node:os"
 import * as NodeUpstream from "../src/NodeUpstream.ts"
 import { RegistryClient } from "../src/RegistryClient.ts"
-import { reason } from "./Reasons.ts"
+import { reason } from "./FailureReason.ts"
 
 const name = RepositoryName.make("some/packages")
 const platform = Platform.make("linux/amd64")
@@ -48,9 +48,9 @@ const pull = (
     return yield* buffers.collect(client.blob({ source, name }, layer, 0, buffers))
   })
 
-describe("over real connections", () => {
+describe("pulls over real connections", () => {
   it.effect(
-    "pulls again and again over one connection, the first 401 included",
+    "use one connection for all requests, the first 401 included",
     Effect.fn(function* () {
       const { registry, digest } = yield* setUp({ auth: { _tag: "Bearer", ...account } })
       yield* Effect.gen(function* () {
@@ -68,21 +68,21 @@ describe("over real connections", () => {
   )
 
   it.effect(
-    "puts a body into the buffers it is lent, few at a time, whether its length is known or not",
+    "read bodies into a few lent buffers, with and without a Content-Length",
     Effect.fn(function* () {
       const { registry, digest } = yield* setUp()
       yield* Effect.gen(function* () {
-        // 512 KiB are read ahead, with the last read of 256 KiB on top, and the consumer may have as much in its hands.
-        const most = (2 * (512 + 256)) / 64
+        // 512 KiB are read ahead, plus the last read of 256 KiB; the consumer may hold as much again.
+        const maxBuffers = (2 * (512 + 256)) / 64
         const buffers = new TestBuffers(64 * 1024)
         assert.deepStrictEqual(yield* pull(registry.source(), digest, buffers), bytes)
         assert.isAtLeast(buffers.chunks, bytes.length / (64 * 1024))
-        assert.isAtMost(buffers.made, most)
+        assert.isAtMost(buffers.made, maxBuffers)
         yield* registry.fault("blob", { _tag: "NoLength" })
         const chunked = new TestBuffers(64 * 1024)
         assert.deepStrictEqual(yield* pull(registry.source(), digest, chunked), bytes)
         assert.isAtLeast(chunked.chunks, bytes.length / (64 * 1024))
-        assert.isAtMost(chunked.made, most)
+        assert.isAtMost(chunked.made, maxBuffers)
         assert.deepStrictEqual(yield* pull(registry.source(), digest, buffers), bytes)
       }).pipe(Effect.provide(live()))
       assert.strictEqual((yield* registry.activity).connections.accepted, 1)
@@ -90,7 +90,7 @@ describe("over real connections", () => {
   )
 
   it.effect(
-    "closes a pool that was idle for a minute, and all of them at its end",
+    "close a pool that is idle for a minute, and all pools with the layer",
     Effect.fn(function* () {
       const { registry, digest } = yield* setUp()
       const scope = yield* Scope.make()
@@ -106,7 +106,7 @@ describe("over real connections", () => {
   )
 
   it.effect(
-    "closes the connection of a stream that is left",
+    "close the connection of a stream that is not read to its end",
     Effect.fn(function* () {
       const { registry, layer } = yield* setUp()
       const until = yield* Latch.make()
@@ -121,7 +121,7 @@ describe("over real connections", () => {
 
   for (const ending of ["close", "reset"] as const) {
     it.effect(
-      `goes on after a ${ending} in the body, redirects asked anew`,
+      `resume after a ${ending} in the body, and follow the redirect again`,
       Effect.fn(function* () {
         const { registry, digest } = yield* setUp({ redirect: { _tag: "Store", singleUse: true } })
         yield* registry.fault("store", { _tag: "Truncate", after: 1_000_000, ending }, { times: 2 })
@@ -134,7 +134,7 @@ describe("over real connections", () => {
   }
 
   it.effect(
-    "gives a silent body up after 30 seconds and resumes",
+    "resume after 30 seconds of silence in a body",
     Effect.fn(function* () {
       const { layer, registry } = yield* setUp()
       const until = yield* Latch.make()
@@ -159,7 +159,7 @@ describe("over real connections", () => {
   )
 
   it.effect(
-    "trusts a registry's own CA, for it alone",
+    "trust the CA of a registry for this registry only",
     Effect.fn(function* () {
       const tls = yield* (yield* Certificates.makeAuthority).issue()
       const other = yield* Certificates.makeAuthority
@@ -178,7 +178,7 @@ describe("over real connections", () => {
   )
 
   it.effect(
-    "says whether a certificate has expired or is for another name",
+    "say that a certificate has expired or is for another name",
     Effect.fn(function* () {
       const authority = yield* Certificates.makeAuthority
       for (const [tls, words] of [
@@ -195,7 +195,7 @@ describe("over real connections", () => {
 
   for (const secure of [false, true]) {
     it.effect.skipIf(!hasIPv6)(
-      `pulls over IPv6${secure ? " with TLS" : ""}, token service and redirects included`,
+      `work over IPv6${secure ? " with TLS" : ""}, token service and redirects included`,
       Effect.fn(function* () {
         const tls = secure ? { tls: yield* (yield* Certificates.makeAuthority).issue() } : {}
         const { registry, digest } = yield* setUp({
@@ -211,7 +211,7 @@ describe("over real connections", () => {
   }
 
   it.effect(
-    "says that a port speaks no TLS",
+    "say that a port does not speak TLS",
     Effect.fn(function* () {
       const { registry, digest } = yield* setUp()
       const result = yield* Effect.result(
@@ -222,7 +222,7 @@ describe("over real connections", () => {
   )
 
   it.live(
-    "tells a connection that is not made in time from slow headers",
+    "tell a connect timeout from slow headers",
     Effect.fn(function* () {
       const silent = yield* RawServer.make(() => undefined)
       const host = RegistryHost.make(silent.host)
@@ -238,11 +238,11 @@ describe("over real connections", () => {
   )
 
   it.effect(
-    "goes through HTTP_PROXY, but not to loopback: a registry agent on the node",
+    "go through HTTP_PROXY, except to loopback",
     Effect.fn(function* () {
       const { registry, digest } = yield* setUp()
       const port = registry.host.slice(registry.host.indexOf(":") + 1)
-      // A registry answers requests in absolute form with 404: enough to see that they came to it as to a proxy.
+      // The registry serves as the proxy: its 404 to a request in absolute form shows that the request came.
       const environment = { HTTP_PROXY: `http://127.0.0.1:${port}` }
       const source = registry.source("", { host: RegistryHost.make("registry.invalid") })
       yield* Effect.result(Effect.provide(pull(source, digest), live({ environment })))
@@ -254,7 +254,7 @@ describe("over real connections", () => {
   )
 
   it.effect(
-    "gives spans no headers, tokens or signatures",
+    "keep headers, tokens and signatures out of spans",
     Effect.fn(function* () {
       const { registry, digest } = yield* setUp({
         auth: { _tag: "Bearer", ...account },

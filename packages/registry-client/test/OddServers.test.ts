@@ -10,7 +10,7 @@ import { Effect, Layer, Option, Redacted, Result } from "effect"
 import * as NodeUpstream from "../src/NodeUpstream.ts"
 import { RegistryClient } from "../src/RegistryClient.ts"
 import * as FakeUpstream from "./FakeUpstream.ts"
-import { reason } from "./Reasons.ts"
+import { reason } from "./FailureReason.ts"
 
 const name = RepositoryName.make("some/packages")
 const content = Buffer.from("the package")
@@ -22,13 +22,13 @@ const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin
 const manifest = (headers: Readonly<Record<string, string>> = {}) =>
   RawServer.plain(200, latin1(image.bytes), { "Content-Type": image.mediaType, ...headers })
 
-/** Pulls a package from a server that answers so; none is a registry's plain answer. */
+/** Pulls a package from a server with these responses; undefined is the ordinary response of a registry. */
 const pull = Effect.fnUntraced(function* (
-  answer: (request: RawServer.RawRequest) => RawServer.RawAnswer | undefined
+  respond: (request: RawServer.RawRequest) => RawServer.RawAnswer | undefined
 ) {
   const server = yield* RawServer.make((request) => {
-    const own = answer(request)
-    if (own !== undefined) return own
+    const special = respond(request)
+    if (special !== undefined) return special
     if (request.target.includes("/manifests/")) return manifest()
     return request.target.includes("/blobs/")
       ? RawServer.plain(200, latin1(content))
@@ -45,7 +45,7 @@ const pull = Effect.fnUntraced(function* (
   return { result, server }
 })
 
-describe("heads of 21 KB, as Google's Artifact Registry sends them", () => {
+describe("response heads of 21 KB, as from Google's Artifact Registry", () => {
   const fields = Object.fromEntries(
     Array.from({ length: 21 }, (_, index) => [`X-Meta-${index}`, "v".repeat(1000)])
   )
@@ -81,7 +81,7 @@ describe("heads of 21 KB, as Google's Artifact Registry sends them", () => {
   }
 
   it.effect(
-    "are told of once they are longer than 256 KiB",
+    "are refused with the reason if they are longer than 256 KiB",
     Effect.fn(function* () {
       const endless = { "X-Meta": "v".repeat(300_000) }
       const { result, server } = yield* pull(() => manifest(endless))
@@ -92,8 +92,8 @@ describe("heads of 21 KB, as Google's Artifact Registry sends them", () => {
   )
 })
 
-describe("a manifest's answer", () => {
-  // What such an answer means for a body is node-net's; here that it serves for a pull, in the registry's words.
+describe("a manifest response", () => {
+  // node-net tests how these responses are read; this tests that a pull works with them.
   for (const { bytes, isEnded, situation } of oddResponses.filter(
     ({ right }) => right._tag === "Response" && right.status === 200 && right.body === "hello"
   )) {
@@ -101,7 +101,6 @@ describe("a manifest's answer", () => {
       `with ${situation}`,
       Effect.fn(function* () {
         const body = latin1(image.bytes)
-        // The same head around another body.
         const text = bytes
           .replace(/5, 5/, `${body.length}, ${body.length}`)
           .replaceAll(/(Content-Length:[ \t]*)5/g, `$1${body.length}`)
@@ -118,7 +117,7 @@ describe("a manifest's answer", () => {
   }
 })
 
-describe("a blob's Location", () => {
+describe("the Location of a blob", () => {
   for (const { location, right, situation } of locations.filter(
     ({ right }) => right?.host === "registry.test"
   )) {
@@ -142,7 +141,7 @@ describe("a blob's Location", () => {
   }
 
   it.effect(
-    "names another server, which is asked by the name as it is written there",
+    "may name another server, which receives the host as it is written",
     Effect.fn(function* () {
       const store = yield* RawServer.make(() => RawServer.plain(200, latin1(content)))
       const { result } = yield* pull(({ target }) =>

@@ -15,7 +15,7 @@ import { join } from "node:path"
 import * as NodeUpstream from "../src/NodeUpstream.ts"
 import { RegistryClient } from "../src/RegistryClient.ts"
 import * as FakeUpstream from "./FakeUpstream.ts"
-import { reason } from "./Reasons.ts"
+import { reason } from "./FailureReason.ts"
 
 const name = RepositoryName.make("some/packages")
 const platform = Platform.make("linux/amd64")
@@ -26,8 +26,8 @@ const image = RegistryImage.ofPackage(content)
 const layer = Option.getOrThrow(Option.fromUndefinedOr(image.layer))
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1")
 
-/** One server that is a registry, its token service and its blob store, told apart by the Host field. */
-const everything =
+/** One server for the registry, its token service and its blob store, by the Host field. */
+const respondToAll =
   (scheme: string, blob: RawServer.RawAnswer = RawServer.plain(200, latin1(content))): RawServer.RawHandler =>
   ({ headers, target }) => {
     const host = headers["host"]
@@ -50,11 +50,11 @@ interface Situation {
   readonly blob?: RawServer.RawAnswer
 }
 
-/** Pulls a package from a registry that only a proxy reaches, into lent buffers. */
+/** Pulls a package through a proxy into lent buffers. */
 const pull = Effect.fnUntraced(function* ({ blob, proxy: proxyOptions, secure, variables }: Situation) {
   const scheme = secure ? "https" : "http"
   const tls = yield* (yield* Certificates.makeAuthority).issue({ names: hosts })
-  const server = yield* RawServer.make(everything(scheme, blob), secure ? { tls } : {})
+  const server = yield* RawServer.make(respondToAll(scheme, blob), secure ? { tls } : {})
   const proxy = yield* ForwardProxy.make({ ...proxyOptions, target: server.host })
   const upstream = NodeUpstream.layer({ environment: variables(proxy.host) })
   const source = FakeUpstream.source({
@@ -72,7 +72,7 @@ const pull = Effect.fnUntraced(function* ({ blob, proxy: proxyOptions, secure, v
   return { result, proxy, server, buffers }
 })
 
-/** Virtual time goes on by a second whenever the process has nothing else to do. */
+/** Advances virtual time by a second at each turn of the event loop. */
 const whileTimePasses = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.raceFirst(
     effect,
@@ -97,9 +97,9 @@ const temporaryFile = Effect.fnUntraced(function* (text: string) {
 const login = { username: "proxyuser", password: "proxypass" }
 const withLogin = (host: string) => `http://proxyuser:proxypass@${host}`
 
-describe("HTTPS_PROXY", () => {
+describe("the proxy in HTTPS_PROXY", () => {
   it.effect(
-    "is asked for a tunnel with its credentials: to the registry, its token service and its store",
+    "opens tunnels, with its credentials, to the registry, its token service and its blob store",
     Effect.fn(function* () {
       const { proxy, result, server } = yield* pull({
         secure: true,
@@ -142,13 +142,13 @@ describe("HTTPS_PROXY", () => {
   ] as const) {
     for (const secureProxy of [false, true]) {
       it.effect(
-        `brings a blob into lent buffers through the tunnel of an ${secureProxy ? "https" : "http"} proxy, as ${how}`,
+        `reads a blob into lent buffers over ${secureProxy ? "https" : "http"}, when the server sends ${how}`,
         Effect.fn(function* () {
           const tls = secureProxy ? yield* (yield* Certificates.makeAuthority).issue() : undefined
           const anchors = yield* temporaryFile(tls?.ca ?? "")
           const { buffers, result } = yield* pull({
             secure: true,
-            // The machine trusts the proxy's authority; the registry's is its own.
+            // The machine trusts the CA of the proxy; the registry has its own.
             variables: (host) => ({
               HTTPS_PROXY: secureProxy ? `https://${host}` : host,
               SSL_CERT_FILE: anchors
@@ -164,7 +164,7 @@ describe("HTTPS_PROXY", () => {
   }
 
   it.effect(
-    "that opens no tunnel is told of, its credentials not",
+    "is blamed if it refuses a tunnel, without its credentials",
     Effect.fn(function* () {
       const { result, server } = yield* pull({
         secure: true,
@@ -179,7 +179,7 @@ describe("HTTPS_PROXY", () => {
   )
 
   it.effect(
-    "that does not answer is given up when the connection's time is over, attempt by attempt",
+    "is blamed if it does not respond before the connect timeout, in each attempt",
     Effect.fn(function* () {
       const { result } = yield* whileTimePasses(
         pull({
@@ -193,7 +193,7 @@ describe("HTTPS_PROXY", () => {
   )
 
   it.effect(
-    "that cannot be used is named, and its content is not shown",
+    "is named by its variable if it cannot be used, without its value",
     Effect.fn(function* () {
       const { result } = yield* pull({
         secure: true,
@@ -205,9 +205,9 @@ describe("HTTPS_PROXY", () => {
   )
 })
 
-describe("HTTP_PROXY", () => {
+describe("the proxy in HTTP_PROXY", () => {
   it.effect(
-    "is asked with its credentials for manifests, tokens, blobs and redirects, on whatever host they are",
+    "receives, with its credentials, all requests: for manifests, tokens, blobs and redirects",
     Effect.fn(function* () {
       const { proxy, result, server } = yield* pull({
         secure: false,
@@ -216,7 +216,7 @@ describe("HTTP_PROXY", () => {
       })
       assert.isTrue(Result.getOrThrow(result).equals(content))
       assert.isTrue(proxy.requests.every(({ isAuthorized }) => isAuthorized))
-      // Nothing came to the server but by the proxy.
+      // All requests came through the proxy.
       assert.strictEqual(proxy.requests.length, server.requests.length)
       for (const start of [
         `http://${registryHost}/v2/${name}/manifests/`,
@@ -234,7 +234,7 @@ describe("HTTP_PROXY", () => {
   )
 
   it.effect(
-    "that wants other credentials is told of, and shows none",
+    "is blamed if it refuses its credentials, without showing them",
     Effect.fn(function* () {
       const { result, server } = yield* pull({
         secure: false,
@@ -249,13 +249,13 @@ describe("HTTP_PROXY", () => {
   )
 
   it.effect(
-    "is not asked for hosts that NO_PROXY names: these are asked directly",
+    "is not used for hosts in NO_PROXY",
     Effect.fn(function* () {
       for (const NO_PROXY of ["other.test,example.test", ".example.test", "*"]) {
         const { proxy, result } = yield* whileTimePasses(
           pull({ secure: false, variables: (host) => ({ HTTP_PROXY: host, NO_PROXY }) })
         )
-        // Directly there is nothing: no DNS has the name.
+        // A direct connection fails: DNS does not have the name.
         assert.isTrue(Result.isFailure(result))
         assert.lengthOf(proxy.requests, 0)
       }

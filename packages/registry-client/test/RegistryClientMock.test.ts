@@ -11,7 +11,7 @@ const bytes = new Uint8Array([1, 2, 3, 4, 5])
 describe("RegistryClientMock", () => {
   layer(RegistryClientMock.layer())((it) => {
     it.effect(
-      "serves what was put, counts calls, fails and stalls as told",
+      "serves images, counts calls, and injects failures and stalls",
       Effect.fn(function* () {
         const client = yield* RegistryClient
         const mock = yield* RegistryClientMock

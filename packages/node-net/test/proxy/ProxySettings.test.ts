@@ -161,7 +161,7 @@ describe("NO_PROXY", () => {
     ["", "http://127.9.9.9/", false, "of the whole block"],
     ["", "http://[::1]/", false, "and of IPv6"],
     ["", "http://[::ffff:127.0.0.1]/", false, "however they are written"],
-    ["", "http://[::2]/", true, "the next one is none"],
+    ["", "http://[::2]/", true, "the next address is not loopback"],
     ["", "http://LOCALHOST/", false, "nor localhost in capitals; Go does"],
     ["", "http://localhost.test/", true, "a name that begins so is another"],
     ["", "http://local.localhost/", true, "and one that ends so"],
@@ -201,17 +201,17 @@ describe("NO_PROXY", () => {
     [".示例.test", "http://示例.test/", true, "with a leading dot"],
     ["示例.test/8", "http://示例.test/", true, "but not what only begins with it"],
     ["示例.test?", "http://示例.test/", true, "as here"],
-    ["10.0.0.0/8", "http://[::ffff:10.1.2.3]/", false, "IPv4 in IPv6's clothes is IPv4"],
+    ["10.0.0.0/8", "http://[::ffff:10.1.2.3]/", false, "an IPv4-mapped address is IPv4"],
     ["::ffff:10.0.0.0/104", "http://10.1.2.3/", false, "on both sides"],
-    ["::ffff:10.0.0.0/64", "http://[::2]/", false, "but not where its bits end before IPv4's"],
-    ["::ffff:10.0.0.0/64", "http://10.1.2.3/", true, "when it is an IPv6 subnet"],
+    ["::ffff:10.0.0.0/64", "http://[::2]/", false, "but not with a prefix shorter than 96 bits"],
+    ["::ffff:10.0.0.0/64", "http://10.1.2.3/", true, "which is an IPv6 subnet"],
     ["::/0", "http://10.1.2.3/", true, "but no IPv6 subnet holds it"],
     ["0.0.0.0/0", "http://[fd00::1]/", true, "nor the other way round"],
     ["10.0.0.0/8", "http://10.test/", true, "a name is in no subnet"],
-    ["10.0.0.0/33,10.0.0.0/8:80,10.0.0", "http://10.0.0.1/", true, "what is none of these is passed over"],
-    [":80,,  ,http://a.test,[fd00::5", "http://a.test/", true, "without a word"],
+    ["10.0.0.0/33,10.0.0.0/8:80,10.0.0", "http://10.0.0.1/", true, "other entries are skipped"],
+    [":80,,  ,http://a.test,[fd00::5", "http://a.test/", true, "without an error"],
     ["[fd00::5]", "http://[fd00::5]/", false, "brackets without a port are taken too; Go does not"],
-    ["a.test b.test", "http://a.test/", true, "blanks part nothing"]
+    ["a.test b.test", "http://a.test/", true, "blanks do not separate entries"]
   ] as const) {
     it(`${JSON.stringify(noProxy.length > 60 ? "..." : noProxy)} for ${address}: ${why}`, () => {
       assert.strictEqual(isProxied(noProxy, address), proxied)

@@ -165,10 +165,10 @@ describe("problems", () => {
           [
             new Errors.Unavailable({ status: 429, retryAfter: Option.some(7) }),
             503,
-            "takes no requests now (429)"
+            "accepts no requests now (429)"
           ],
           [new Errors.TimedOut({ phase: "connect" }), 504, "could not be connected to"],
-          [new Errors.TimedOut({ phase: "headers" }), 504, "did not begin its answer"],
+          [new Errors.TimedOut({ phase: "headers" }), 504, "did not begin its response"],
           [
             new Errors.TimedOut({ phase: "connect", by: { role: "token", host: "auth.test" } }),
             504,

@@ -11,7 +11,7 @@ const layer = { layerDigest: digestOf(bytes), size: bytes.length }
 
 describe("Metrics", () => {
   it.effect(
-    "count requests, retries, resumes, bytes and failures under their names",
+    "count requests, retries, resumes, bytes and failures",
     Effect.fn(
       function* () {
         const fake = FakeUpstream.make((_, count) =>

@@ -2,26 +2,24 @@ import { Clock, Effect, Option } from "effect"
 import { HttpClientRequest } from "effect/http"
 import type { Repository } from "../../Repository.ts"
 import type { Upstream } from "../../Upstream.ts"
-import * as Demand from "./Demand.ts"
+import * as AuthChallenge from "./AuthChallenge.ts"
 import { fromStatus, type PullFailure } from "../wire/PullFailure.ts"
 import * as Redirects from "../wire/Redirects.ts"
 import * as RegistryAddress from "../wire/RegistryAddress.ts"
-import { discard, send } from "../wire/Send.ts"
+import { discard, sendOnce } from "../wire/SendOnce.ts"
 import { userAgent } from "../wire/UserAgent.ts"
 
 /**
- * Asks `/v2/` without credentials how the registry wants to be asked; none where it does not say. A redirect to another
- * origin says nothing.
- *
+ * Requests `/v2/` without credentials and returns its challenge, if any. Does not follow redirects to other origins.
  * Source: distribution-spec, "Determining Support".
  */
-export const ask = (upstream: Upstream["Service"]) =>
+export const make = (upstream: Upstream["Service"]) =>
   Effect.fnUntraced(function* (
     { source }: Repository,
     scope: string
-  ): Effect.fn.Return<Option.Option<Demand.Demand>, PullFailure, never> {
+  ): Effect.fn.Return<Option.Option<AuthChallenge.AuthChallenge>, PullFailure, never> {
     const base = RegistryAddress.baseUrl(source)
-    const trail = new Redirects.Trail()
+    const chain = new Redirects.RedirectChain()
     let url = base
     while (url.origin === base.origin) {
       const result = yield* Effect.scoped(
@@ -33,24 +31,24 @@ export const ask = (upstream: Upstream["Service"]) =>
               ...userAgent
             })
           )
-          const answer = yield* send(
+          const received = yield* sendOnce(
             upstream,
             "ping",
             RegistryAddress.targetOf(url, source.ca),
             request,
             undefined
           )
-          yield* discard(answer)
-          return answer.response
+          yield* discard(received)
+          return received.response
         })
       )
       if (!Redirects.statuses.has(result.status)) {
         const failure = fromStatus(result.status, result.headers, yield* Clock.currentTimeMillis, undefined)
-        return failure.retryable
+        return failure.isRetryable
           ? yield* failure
-          : Option.fromUndefinedOr(Demand.of(result, url, scope).demand)
+          : Option.fromUndefinedOr(AuthChallenge.choose(result, url, scope).challenge)
       }
-      url = yield* trail.follow(url, result.headers["location"])
+      url = yield* chain.follow(url, result.headers["location"])
     }
     return Option.none()
   })

@@ -7,57 +7,58 @@ import type { Upstream } from "../../Upstream.ts"
 import { readAll } from "../wire/Body.ts"
 import * as ContentCoding from "../wire/ContentCoding.ts"
 import * as Limits from "../wire/Limits.ts"
-import { final, fromStatus, invalid, type PullFailure } from "../wire/PullFailure.ts"
+import { permanent, fromStatus, invalidResponse, type PullFailure } from "../wire/PullFailure.ts"
 import * as Redirects from "../wire/Redirects.ts"
 import * as RegistryAddress from "../wire/RegistryAddress.ts"
-import { type Answer, discard, send } from "../wire/Send.ts"
+import { type RegistryResponse, discard, sendOnce } from "../wire/SendOnce.ts"
 import { userAgent } from "../wire/UserAgent.ts"
 
-/** A bearer token and how long it may be reused. */
+/** A bearer token, and the time for which it may be reused. */
 export interface Token {
   readonly value: Redacted.Redacted
   readonly timeToLive: Duration.Duration
 }
 
-/** A question to a token service. */
-export interface TokenQuestion {
-  /** The address of the token service, whose origin alone gets the credential. */
+/** A request to a token service. */
+export interface TokenRequest {
+  /** The URL of the token service. The credential is sent to its origin only. */
   readonly realm: HttpUrl
   readonly service: string | undefined
-  /** Scopes with spaces between them; may be empty. */
+  /** Scopes, separated by spaces; may be empty. */
   readonly scope: string
-  /** PEM certificates to trust beside the system's. */
+  /** PEM certificates to trust in addition to the system's. */
   readonly ca: string | undefined
 }
 
 // Source: distribution, "Token Authentication Specification" and "Oauth2 Token Authentication".
-const TokenAnswer = Schema.Struct({
+const TokenResponse = Schema.Struct({
   token: Schema.optionalKey(Schema.Unknown),
   access_token: Schema.optionalKey(Schema.Unknown),
   expires_in: Schema.optionalKey(Schema.Unknown)
 })
-const decodeAnswer = Schema.decodeUnknownOption(Schema.fromJsonString(TokenAnswer))
+const decodeResponse = Schema.decodeUnknownOption(Schema.fromJsonString(TokenResponse))
 
 const clientId = "registry-packages-proxy"
 
-// A token is not used in its last moments, since it must still be valid when the registry reads it.
-const usableSeconds = (expiresIn: unknown): number => {
+// Stops using a token shortly before it expires, so that it is still valid when the registry checks it.
+const timeToLive = (expiresIn: unknown): Duration.Duration => {
   const seconds = Predicate.isString(expiresIn) ? Number.parseInt(expiresIn, 10) : expiresIn
-  const said = Predicate.isNumber(seconds) && !Number.isNaN(seconds) ? seconds : Limits.defaultTokenLife
-  const life = Math.min(Math.max(said, 0), Limits.maxTokenLife)
-  return life - Math.min(10, life / 5)
+  const given = Predicate.isNumber(seconds) && !Number.isNaN(seconds)
+  const life = given ? Duration.seconds(Math.max(seconds, 0)) : Limits.defaultTokenLife
+  const lifeSeconds = Duration.toSeconds(Duration.min(life, Limits.maxTokenLife))
+  return Duration.seconds(lifeSeconds - Math.min(10, lifeSeconds / 5))
 }
 
 const isToken = (value: unknown): value is string => Predicate.isString(value) && /^[\x21-\x7e]+$/.test(value)
 
-const parseAnswer = (bytes: Uint8Array): Option.Option<Token> =>
-  Option.flatMap(decodeAnswer(new TextDecoder().decode(bytes)), ({ access_token, expires_in, token }) => {
+const parseResponse = (bytes: Uint8Array): Option.Option<Token> =>
+  Option.flatMap(decodeResponse(new TextDecoder().decode(bytes)), ({ access_token, expires_in, token }) => {
     const value = [token, access_token].find(isToken)
     return value === undefined
       ? Option.none()
       : Option.some({
           value: Redacted.make(value, { label: "registry token" }),
-          timeToLive: Duration.seconds(usableSeconds(expires_in))
+          timeToLive: timeToLive(expires_in)
         })
   })
 
@@ -69,18 +70,18 @@ export const loginOf = (credential: Credential): BasicCredential | undefined =>
       ? credential.login
       : undefined
 
-/** The statuses to a POST that say "not in this way": the same is then asked by GET, with name and password. */
+/** The statuses by which a token service refuses POST; the token is then requested by GET with name and password. */
 const refusesPost = (status: number): boolean =>
   (status >= 400 && status < 500 && status !== 408 && status !== 429) || status === 501
 
-const withQuery = ({ realm, scope, service }: TokenQuestion): HttpUrl => {
+const withQuery = ({ realm, scope, service }: TokenRequest): HttpUrl => {
   const parameters = new URLSearchParams()
   if (service !== undefined) parameters.append("service", service)
   for (const each of scope.split(" ")) if (each !== "") parameters.append("scope", each)
   return realm.withQuery(parameters)
 }
 
-const postOf = (url: HttpUrl, { scope, service }: TokenQuestion, token: Redacted.Redacted) =>
+const postOf = (url: HttpUrl, { scope, service }: TokenRequest, token: Redacted.Redacted) =>
   HttpClientRequest.post(url.href).pipe(
     HttpClientRequest.bodyUrlParams({
       grant_type: "refresh_token",
@@ -101,39 +102,41 @@ const serverOf = (url: HttpUrl, realm: HttpUrl): OtherServer => ({
   host: url.host
 })
 
-/** Keeps the method of a request that is sent elsewhere. Source: RFC 9110, section 15.4. */
-const keepsMethod: ReadonlySet<number> = new Set([307, 308])
+/** Redirects that keep the method. Source: RFC 9110, section 15.4. */
+const methodKeepingStatuses: ReadonlySet<number> = new Set([307, 308])
 
-interface Followed {
-  readonly answer: Answer
+interface FinalResponse {
+  readonly received: RegistryResponse
   readonly server: OtherServer
-  /** The request that got the answer carried the credential. */
-  readonly isCarried: boolean
+  /** The request carried the credential. */
+  readonly hadCredential: boolean
 }
 
 /**
- * Asks a token service and follows its redirects; gives the first answer that is none. The credential stays on the
- * realm's own origin: once it is left, it is not sent again. From HTTPS no redirect to plain HTTP is followed.
+ * Sends a token request and follows redirects. Sends the credential to the realm's origin only, and never again after a
+ * redirect to another origin. Fails for a redirect from HTTPS to plain HTTP.
  */
-const follow = (upstream: Upstream["Service"]) =>
+const sendAndFollow = (upstream: Upstream["Service"]) =>
   Effect.fnUntraced(function* (
-    question: TokenQuestion,
+    request: TokenRequest,
     credential: Credential
-  ): Effect.fn.Return<Followed, PullFailure, Scope.Scope> {
-    const trail = new Redirects.Trail()
+  ): Effect.fn.Return<FinalResponse, PullFailure, Scope.Scope> {
+    const chain = new Redirects.RedirectChain()
     const login = credential._tag === "Basic" ? credential : undefined
-    let posted = credential._tag === "IdentityToken" ? credential.token : undefined
-    let url = posted === undefined ? withQuery(question) : question.realm
-    let isAtHome = true
+    let refreshToken = credential._tag === "IdentityToken" ? credential.token : undefined
+    let url = refreshToken === undefined ? withQuery(request) : request.realm
+    let isOnRealmOrigin = true
     for (;;) {
-      const request =
-        posted === undefined ? getOf(url, isAtHome ? login : undefined) : postOf(url, question, posted)
-      const server = serverOf(url, question.realm)
-      const answer = yield* send(
+      const httpRequest =
+        refreshToken === undefined
+          ? getOf(url, isOnRealmOrigin ? login : undefined)
+          : postOf(url, request, refreshToken)
+      const server = serverOf(url, request.realm)
+      const received = yield* sendOnce(
         upstream,
         "token",
-        RegistryAddress.targetOf(url, question.ca),
-        request.pipe(
+        RegistryAddress.targetOf(url, request.ca),
+        httpRequest.pipe(
           HttpClientRequest.setHeaders({
             accept: "application/json",
             "accept-encoding": "identity",
@@ -142,64 +145,74 @@ const follow = (upstream: Upstream["Service"]) =>
         ),
         server
       )
-      const { response } = answer
+      const { response } = received
       if (!Redirects.statuses.has(response.status))
-        return { answer, server, isCarried: posted !== undefined || (isAtHome && login !== undefined) }
-      yield* discard(answer)
-      const next: HttpUrl = yield* trail.follow(url, response.headers["location"])
+        return {
+          received,
+          server,
+          hadCredential: refreshToken !== undefined || (isOnRealmOrigin && login !== undefined)
+        }
+      yield* discard(received)
+      const next: HttpUrl = yield* chain.follow(url, response.headers["location"])
       if (RegistryAddress.isDowngrade(url, next)) {
-        return yield* Redirects.bad(`the token service ${url.host} redirects to plain HTTP on ${next.host}`)
+        return yield* Redirects.badRedirect(
+          `the token service ${url.host} redirects to plain HTTP on ${next.host}`
+        )
       }
-      isAtHome &&= next.origin === question.realm.origin
-      if (!isAtHome || !keepsMethod.has(response.status)) posted = undefined
+      isOnRealmOrigin &&= next.origin === request.realm.origin
+      if (!isOnRealmOrigin || !methodKeepingStatuses.has(response.status)) refreshToken = undefined
       url = next
     }
   })
 
 const loginWords = { Basic: "password", IdentityToken: "identity token" } as const
 
-const refusal = ({ answer, isCarried, server }: Followed, { _tag }: Credential, now: number): PullFailure => {
-  const { headers, status } = answer.response
+const refusal = (
+  { received, hadCredential, server }: FinalResponse,
+  { _tag }: Credential,
+  now: number
+): PullFailure => {
+  const { headers, status } = received.response
   const isRefused = status === 401 || status === 403 || (_tag === "IdentityToken" && refusesPost(status))
   if (!isRefused) return fromStatus(status, headers, now, server)
   const login =
-    _tag !== "Basic" && _tag !== "IdentityToken" ? "none" : isCarried ? loginWords[_tag] : "withheld"
-  return final(new TokenRefused({ status, by: server, login }))
+    _tag !== "Basic" && _tag !== "IdentityToken" ? "none" : hadCredential ? loginWords[_tag] : "withheld"
+  return permanent(new TokenRefused({ status, by: server, login }))
 }
 
-const read = Effect.fnUntraced(function* (answer: Answer): Effect.fn.Return<Token, PullFailure> {
-  const bytes = yield* readAll(answer, Limits.maxTokenAnswer, "the token service's answer")
-  // The bytes decide whether they are encoded, not the label.
-  const token = Option.orElse(parseAnswer(bytes), () =>
+const read = Effect.fnUntraced(function* (received: RegistryResponse): Effect.fn.Return<Token, PullFailure> {
+  const bytes = yield* readAll(received, Limits.maxTokenResponse, "the token service's response")
+  // Content-Encoding may be wrong: tries the bytes as received first.
+  const token = Option.orElse(parseResponse(bytes), () =>
     Option.flatMap(
       Result.getSuccess(
-        ContentCoding.decode(bytes, answer.response.headers["content-encoding"], Limits.maxTokenAnswer)
+        ContentCoding.decode(bytes, received.response.headers["content-encoding"], Limits.maxTokenResponse)
       ),
-      parseAnswer
+      parseResponse
     )
   )
   return Option.isSome(token)
     ? token.value
-    : yield* invalid("the token service's answer holds no token", answer.server)
+    : yield* invalidResponse("the token service's response holds no token", received.server)
 })
 
-/** Asks a token service for one token: once, or twice where it does not take an identity token. */
-export const ask = (upstream: Upstream["Service"]) => {
-  const asked = follow(upstream)
+/** Requests tokens: a second time, by GET, if the token service refuses an identity token. */
+export const make = (upstream: Upstream["Service"]) => {
+  const send = sendAndFollow(upstream)
   return Effect.fn("registry.token")(
     function* (
-      question: TokenQuestion,
+      request: TokenRequest,
       credential: Credential
     ): Effect.fn.Return<Token, PullFailure, Scope.Scope> {
-      const first = yield* asked(question, credential)
+      const first = yield* send(request, credential)
       const login = credential._tag === "IdentityToken" ? credential.login : undefined
-      const isOver = login === undefined || !refusesPost(first.answer.response.status)
-      if (!isOver) yield* discard(first.answer)
-      const last = isOver ? first : yield* asked(question, login)
-      const { status } = last.answer.response
+      const isFinal = login === undefined || !refusesPost(first.received.response.status)
+      if (!isFinal) yield* discard(first.received)
+      const last = isFinal ? first : yield* send(request, login)
+      const { status } = last.received.response
       return status >= 200 && status < 300
-        ? yield* read(last.answer)
-        : yield* refusal(last, isOver ? credential : login, yield* Clock.currentTimeMillis)
+        ? yield* read(last.received)
+        : yield* refusal(last, isFinal ? credential : login, yield* Clock.currentTimeMillis)
     },
     (self) => Effect.scoped(self)
   )

@@ -3,73 +3,70 @@ import type { Credential } from "@registry-packages-proxy/domain/Credential"
 import { Cache, Duration, Effect, Exit, Option, Redacted } from "effect"
 import type { OtherServer } from "../../RegistryError.ts"
 import type { Upstream } from "../../Upstream.ts"
-import * as Demand from "./Demand.ts"
-import { credentialParts, Identified } from "./Identity.ts"
+import * as AuthChallenge from "./AuthChallenge.ts"
+import { credentialParts, HashedKey } from "./HashedKey.ts"
 import * as Limits from "../wire/Limits.ts"
-import { invalid, type PullFailure } from "../wire/PullFailure.ts"
+import { invalidResponse, type PullFailure } from "../wire/PullFailure.ts"
 import * as TokenService from "./TokenService.ts"
 
-/** A token to ask for. */
-class TokenRequest extends Identified {
-  readonly question: TokenService.TokenQuestion
+/** The cache key of a token request. */
+class TokenKey extends HashedKey {
+  readonly request: TokenService.TokenRequest
   readonly credential: Credential
 
-  constructor(question: TokenService.TokenQuestion, credential: Credential, registry: HttpUrl) {
-    const { ca, realm, scope, service } = question
+  constructor(request: TokenService.TokenRequest, credential: Credential, registry: HttpUrl) {
+    const { ca, realm, scope, service } = request
     super(registry.origin, ca ?? "", realm.href, service ?? "", scope, ...credentialParts(credential))
-    this.question = question
+    this.request = request
     this.credential = credential
   }
 }
 
-/** A token that a request carries. */
+/** A token in use by a request. */
 export interface UsedToken {
-  readonly request: TokenRequest
+  readonly key: TokenKey
   readonly value: TokenService.Token
-  /** It was got for an earlier request: a refusal may only mean that it is no longer good. */
-  readonly isRemembered: boolean
+  /** It was cached for an earlier request, so it may have expired or been revoked. */
+  readonly isCached: boolean
 }
 
-/** The value of an Authorization header. */
+/** The value of an Authorization field. */
 export const bearer = (token: Redacted.Redacted): Redacted.Redacted =>
   Redacted.make(`Bearer ${Redacted.value(token)}`)
 
-/** Tokens, kept until shortly before they expire; one that many ask for at once is asked for once. */
+/** Caches tokens until shortly before they expire, and coalesces concurrent requests for one token. */
 export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"]) {
-  const askOnce = TokenService.ask(upstream)
-  const tokens = yield* Cache.makeWith(
-    (request: TokenRequest) => askOnce(request.question, request.credential),
-    {
-      capacity: Limits.maxRemembered,
-      timeToLive: (exit) => (Exit.isSuccess(exit) ? exit.value.timeToLive : Duration.zero)
-    }
-  )
+  const requestToken = TokenService.make(upstream)
+  const tokens = yield* Cache.makeWith((key: TokenKey) => requestToken(key.request, key.credential), {
+    capacity: Limits.maxCacheEntries,
+    timeToLive: (exit) => (Exit.isSuccess(exit) ? exit.value.timeToLive : Duration.zero)
+  })
 
-  /** The token that a demand from `registry` asks for; `server` is that one where we were redirected to it. */
+  /** The token for a challenge of `registry`. `server` describes it if the registry redirected to it. */
   const get = Effect.fnUntraced(function* (
     registry: HttpUrl,
-    demand: Demand.BearerDemand,
+    challenge: AuthChallenge.BearerChallenge,
     credential: Credential,
     ca: string | undefined,
     server?: OtherServer
   ): Effect.fn.Return<UsedToken, PullFailure> {
-    const realm = Demand.realmUrl(demand.realm, registry)
+    const realm = AuthChallenge.realmUrl(challenge.realm, registry)
     if (realm === undefined) {
-      return yield* invalid(
-        "it names a token service (realm) that is no address, or one on plain HTTP, to which no credentials are sent",
+      return yield* invalidResponse(
+        "it names a token service (realm) that is not a URL, or is on plain HTTP, where no credentials are sent",
         server
       )
     }
-    const request = new TokenRequest({ ...demand, realm, ca }, credential, registry)
-    const isRemembered = Option.isSome(yield* Cache.getSuccess(tokens, request))
-    return { request, value: yield* Cache.get(tokens, request), isRemembered }
+    const key = new TokenKey({ ...challenge, realm, ca }, credential, registry)
+    const isCached = Option.isSome(yield* Cache.getSuccess(tokens, key))
+    return { key, value: yield* Cache.get(tokens, key), isCached }
   })
 
-  /** Forgets a token that was refused. */
-  const discard = ({ request, value }: UsedToken): Effect.Effect<void> =>
-    Cache.invalidateWhen(tokens, request, (token) => token === value)
+  /** Drops a refused token from the cache. */
+  const invalidate = ({ key, value }: UsedToken): Effect.Effect<void> =>
+    Cache.invalidateWhen(tokens, key, (token) => token === value)
 
-  return { get, discard } as const
+  return { get, invalidate } as const
 })
 
 export interface Tokens extends Effect.Success<ReturnType<typeof make>> {}

@@ -13,16 +13,16 @@ import {
   HttpIncomingMessage,
   UrlParams
 } from "effect/http"
-import { LentBuffers } from "../wire/Body.ts"
+import { CurrentReadBuffers } from "../wire/Body.ts"
 
-/** How much is taken from a connection ahead of its consumer, in bytes. */
+/** Bytes to read ahead of the consumer. */
 const readAhead = 512 * 1024
 
 type ClientError = HttpClientError.HttpClientError
 
 const decoder = new TextDecoder()
 
-/** An answer whose body flows into buffers of its consumer's, where it lends some. */
+/** A response whose body is read into the current read buffers, if any. */
 class NodeResponse
   extends Inspectable.Class
   implements HttpClientResponse.HttpClientResponse, Pipeable.Pipeable
@@ -46,7 +46,9 @@ class NodeResponse
     this.url = url
     this.status = status
     this.headers = Headers.fromInput(Object.entries(headers))
-    const open = Effect.flatMap(LentBuffers, (buffers) => BodyReader.open(body, { readAhead, buffers }))
+    const open = Effect.flatMap(CurrentReadBuffers, (buffers) =>
+      BodyReader.open(body, { readAhead, buffers })
+    )
     this.stream = Stream.scoped(Stream.fromPull(open)).pipe(Stream.mapError((cause) => this.#failed(cause)))
   }
 
@@ -78,7 +80,7 @@ class NodeResponse
   }
 
   get formData(): Effect.Effect<never, ClientError> {
-    return Effect.fail(this.#failed(new Error("no server that is asked here answers with form data")))
+    return Effect.fail(this.#failed(new Error("form data is not supported")))
   }
 
   get cookies(): Cookies.Cookies {
@@ -91,7 +93,7 @@ class NodeResponse
         reason: new HttpClientError.StatusCodeError({
           request: this.request,
           response: this,
-          description: "connections are not handed over"
+          description: "upgrades are not supported"
         })
       })
     )
@@ -119,11 +121,11 @@ const bodyOf = ({ body }: HttpClientRequest.HttpClientRequest): Option.Option<Ui
       ? Option.some(body.body)
       : Option.none()
 
-// A request's own text has the bytes that are to be sent; what `URL` makes of them has others.
+// The text of a request's URL has the bytes to send; `URL` may change them.
 const urlOf = ({ url: text, urlParams }: HttpClientRequest.HttpClientRequest, url: URL) =>
   HttpUrl.parse(urlParams.params.length === 0 ? text : url.href)
 
-/** A client for one server. It sends the path and the query of a request's URL in the bytes they have there. */
+/** A client for one server. Sends path and query of a URL byte for byte. */
 export const make = (client: Client): HttpClient.HttpClient =>
   HttpClient.make((request, url, signal) => {
     const address = urlOf(request, url)
@@ -137,7 +139,7 @@ export const make = (client: Client): HttpClient.HttpClient =>
       )
     }
     if (method === undefined || Option.isNone(body)) {
-      return Effect.die(new Error("only GET, HEAD and POST are sent here, with a body of bytes"))
+      return Effect.die(new Error("only GET, HEAD and POST are supported, with a body of bytes"))
     }
     const { authority, target } = address.success
     const headers = { host: authority, ...request.headers }
@@ -145,7 +147,7 @@ export const make = (client: Client): HttpClient.HttpClient =>
       .send({ method, target, headers, body: body.value }, { isIdempotent: method !== "POST", signal })
       .pipe(
         Effect.mapBoth({
-          onSuccess: (answer) => new NodeResponse(request, url.href, answer),
+          onSuccess: (received) => new NodeResponse(request, url.href, received),
           onFailure: (failure) => failed(request, failure)
         })
       )

@@ -2,12 +2,12 @@ import { Clock, Duration, Effect, Metric, Option, Schedule, type Tracer } from "
 import * as Metrics from "../../Metrics.ts"
 import { TimedOut } from "../../RegistryError.ts"
 import * as Limits from "../wire/Limits.ts"
-import { final, type PullFailure } from "../wire/PullFailure.ts"
+import { permanent, type PullFailure } from "../wire/PullFailure.ts"
 
 const backoff = Schedule.exponential("250 millis").pipe(Schedule.jittered)
 
-/** Tries again at most `times`, and only where the wait ends before `deadline` (milliseconds since the epoch). */
-const policy = <Output>(waits: Schedule.Schedule<Output>, times: number, deadline: number) =>
+/** Retries retryable failures at most `times`, if the wait ends before the deadline. */
+const retryPolicy = <Output>(waits: Schedule.Schedule<Output>, times: number, deadlineMillis: number) =>
   waits.pipe(
     Schedule.setInputType<PullFailure>(),
     Schedule.modifyDelay(({ duration, input }) =>
@@ -19,14 +19,16 @@ const policy = <Output>(waits: Schedule.Schedule<Output>, times: number, deadlin
       )
     ),
     Schedule.while(({ input, attempt, now, duration }) =>
-      Effect.succeed(input.retryable && attempt <= times && now + Duration.toMillis(duration) <= deadline)
+      Effect.succeed(
+        input.isRetryable && attempt <= times && now + Duration.toMillis(duration) <= deadlineMillis
+      )
     )
   )
 
 const eventNames = { attempt: "retry", resume: "resume" } as const
 
-/** Tells the span of the pull, or of what is resolved, of a try after the first. */
-const tell = (kind: Metrics.RetryKind, offset: number): Effect.Effect<void> =>
+/** Adds a retry or resume to the span of the operation. */
+const addSpanEvent = (kind: Metrics.RetryKind, offset: number): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const span: Tracer.AnySpan | undefined = fiber.cache.span
     if (span?._tag === "Span" && span.status._tag === "Started") {
@@ -40,7 +42,7 @@ const counted = <A, E, R>(
   offset: number,
   attempt: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  Effect.andThen(Effect.andThen(Metric.update(Metrics.retries(kind), 1), tell(kind, offset)), attempt)
+  Effect.andThen(Effect.andThen(Metric.update(Metrics.retries(kind), 1), addSpanEvent(kind, offset)), attempt)
 
 const countedAfterFirst = <A, E, R>(
   offset: number,
@@ -50,64 +52,62 @@ const countedAfterFirst = <A, E, R>(
     metadata.attempt === 0 ? attempt : counted("attempt", offset, attempt)
   )
 
-/** The time at which work that starts now has used up its budget, in milliseconds since the epoch. */
-export const deadline: Effect.Effect<number> = Effect.map(
+/** The deadline of an operation that starts now, in milliseconds since the epoch. */
+export const newDeadline: Effect.Effect<number> = Effect.map(
   Clock.currentTimeMillis,
-  (now) => now + Limits.attemptsBudget
+  (now) => now + Duration.toMillis(Limits.attemptsBudget)
 )
 
 /**
- * Makes an answer's first byte come: at most {@link Limits.maxAttempts} attempts, none later than `until`. A
- * Retry-After that does not fit ends the attempts at once. `offset` is where the answer is to begin, in bytes.
+ * Retries until the first byte of a response: at most {@link Limits.maxAttempts} attempts before the deadline. Fails
+ * at once if a Retry-After exceeds the deadline. `offset` is the requested offset, in bytes.
  */
-export const beforeFirstByte = <A, R>(
+export const retryUntilFirstByte = <A, R>(
   attempt: Effect.Effect<A, PullFailure, R>,
-  until: number,
+  deadlineMillis: number,
   offset = 0
 ): Effect.Effect<A, PullFailure, R> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
     countedAfterFirst(offset, attempt).pipe(
-      Effect.retry(policy(backoff, Limits.maxAttempts - 1, until)),
+      Effect.retry(retryPolicy(backoff, Limits.maxAttempts - 1, deadlineMillis)),
       Effect.timeoutOrElse({
-        duration: Math.max(0, until - now),
-        orElse: () => Effect.fail(final(new TimedOut({ phase: "attempts" })))
+        duration: Math.max(0, deadlineMillis - now),
+        orElse: () => Effect.fail(permanent(new TimedOut({ phase: "attempts" })))
       })
     )
   )
 
 /**
- * The waits before the resumes of one body. A connection that brought {@link Limits.resumeProgress} bytes is resumed at
- * once; after others the waits double, so that a server that breaks each body is not flooded.
+ * The delays before the resumes of one body. There is no delay after a connection that brought {@link
+ * Limits.resumeProgress} bytes. After others the delay doubles, to protect a server that breaks each body.
  */
-export class ResumeWaits {
+export class ResumeDelays {
   #next = Limits.firstResumeDelay
 
-  /** The wait in milliseconds after a connection that brought so many bytes. */
-  after(brought: number): number {
-    if (brought >= Limits.resumeProgress) {
+  /** The delay after a connection that brought this number of bytes. */
+  after(receivedBytes: number): Duration.Duration {
+    if (receivedBytes >= Limits.resumeProgress) {
       this.#next = Limits.firstResumeDelay
-      return 0
+      return Duration.zero
     }
-    const wait = this.#next
-    this.#next = Math.min(2 * wait, Limits.maxResumeDelay)
-    return wait
+    const delay = this.#next
+    this.#next = Duration.min(Duration.times(delay, 2), Limits.maxResumeDelay)
+    return delay
   }
 }
 
-/**
- * Makes a body go on at `offset` whose last connection brought so many bytes: {@link Limits.maxResumes} tries in all.
- */
-export const resumed = <A, R>(
+/** Resumes a body at `offset`: at most {@link Limits.maxResumes} attempts. */
+export const resume = <A, R>(
   attempt: Effect.Effect<A, PullFailure, R>,
-  waits: ResumeWaits,
-  { brought, offset }: { readonly brought: number; readonly offset: number }
+  delays: ResumeDelays,
+  { offset, receivedBytes }: { readonly offset: number; readonly receivedBytes: number }
 ): Effect.Effect<A, PullFailure, R> =>
   Effect.gen(function* () {
-    const until = yield* deadline
-    yield* Effect.sleep(waits.after(brought))
-    const between = Schedule.forever.pipe(Schedule.modifyDelay(() => Effect.sync(() => waits.after(0))))
+    const deadlineMillis = yield* newDeadline
+    yield* Effect.sleep(delays.after(receivedBytes))
+    const between = Schedule.forever.pipe(Schedule.modifyDelay(() => Effect.sync(() => delays.after(0))))
     return yield* Effect.retry(
       counted("resume", offset, attempt),
-      policy(between, Limits.maxResumes - 1, until)
+      retryPolicy(between, Limits.maxResumes - 1, deadlineMillis)
     )
   })

@@ -5,30 +5,31 @@ import { Effect, Exit, Option, Pull, Scope } from "effect"
 import { Headers, type HttpClientResponse } from "effect/http"
 import type { Repository } from "../../Repository.ts"
 import { ConnectionFailed } from "../../RegistryError.ts"
-import { type Chunks, contentLength, LentBuffers, pull } from "../wire/Body.ts"
-import type { Exchange } from "./Exchange.ts"
-import { invalid, passing, type PullFailure } from "../wire/PullFailure.ts"
+import { type Chunks, contentLength, CurrentReadBuffers, pullBody } from "../wire/Body.ts"
+import type { SendRequest } from "./RegistryRequest.ts"
+import { invalidResponse, retryable, type PullFailure } from "../wire/PullFailure.ts"
 
-/** One answer that carries a blob from some position on, with its first bytes already here. */
+/** One response with the bytes of a blob from a position on. */
 export interface BlobSegment {
+  /** The first bytes, which were already received. */
   readonly first: Chunks
   readonly rest: Pull.Pull<Chunks, PullFailure>
   readonly close: Effect.Effect<void>
-  /** A range may be asked for again: none was, or it was given. */
-  readonly takesRanges: boolean
+  /** The next request may use a range: none was requested yet, or it was honoured. */
+  readonly acceptsRanges: boolean
 }
 
-const wholeOrPart: ReadonlySet<number> = new Set([200, 206])
+const fullOrPartial: ReadonlySet<number> = new Set([200, 206])
 
-/** The statuses by which servers refuse a range although they have the blob. */
-const refusesRange: ReadonlySet<number> = new Set([400, 416, 501])
+/** The statuses by which servers refuse a range of a blob that they have. */
+const rangeRefusals: ReadonlySet<number> = new Set([400, 416, 501])
 
 const contentRange = /^bytes (\d{1,16})-(\d{1,16})\/(?:\d{1,16}|\*)$/i
 
 /**
- * The offset in the blob at which an answer's bytes begin; undefined where they cannot be used from `position` on. A
- * range that begins earlier or ends too soon can be used, one that leaves a hole cannot. Without Content-Range the length
- * tells the rest from the whole. The digest decides in the end.
+ * The offset of a response's first byte in the blob; undefined if the response does not contain `position`. A range
+ * may begin earlier or end too soon. Without Content-Range, the length tells the rest from the whole blob. The digest
+ * is verified later.
  */
 const startOf = (
   response: HttpClientResponse.HttpClientResponse,
@@ -50,10 +51,10 @@ const startOf = (
   return length >= size ? 0 : undefined
 }
 
-/** Leaves the first `known` bytes out; an array may come out with no byte in it. */
-const skipping = (chunks: Pull.Pull<Chunks, PullFailure>, known: number): Pull.Pull<Chunks, PullFailure> => {
-  if (known === 0) return chunks
-  let left = known
+/** Skips the first bytes; may emit empty arrays. */
+const skipBytes = (chunks: Pull.Pull<Chunks, PullFailure>, count: number): Pull.Pull<Chunks, PullFailure> => {
+  if (count === 0) return chunks
+  let left = count
   return Effect.map(chunks, (array) => {
     if (left === 0) return array
     const skip = (chunk: Uint8Array): Uint8Array => {
@@ -66,26 +67,25 @@ const skipping = (chunks: Pull.Pull<Chunks, PullFailure>, known: number): Pull.P
   })
 }
 
-/** The first array that has a byte in it. */
+/** The first array that is not empty. */
 const firstBytes = (chunks: Pull.Pull<Chunks, PullFailure>): Pull.Pull<Chunks, PullFailure> =>
   Effect.flatMap(chunks, (array) =>
     array.some((chunk) => chunk.length > 0) ? Effect.succeed(array) : firstBytes(chunks)
   )
 
-/** The failure of a connection that gave less than it should have; another try may give the rest. */
-export const endedEarly = passing(
-  new ConnectionFailed({ kind: "reset", detail: "the connection ended before the whole blob had come" })
+/** The failure of a connection that ended before the end of the blob. */
+export const connectionEnded = retryable(
+  new ConnectionFailed({ kind: "reset", detail: "the connection ended before the whole blob was received" })
 )
 
 const isRangeRefusal = ({ reason }: PullFailure): boolean =>
-  reason._tag === "UnexpectedStatus" && refusesRange.has(reason.status)
+  reason._tag === "UnexpectedStatus" && rangeRefusals.has(reason.status)
 
 /**
- * Asks the registry, not a place it redirected to before, for a blob from `position` on: by a range, where `ranged`,
- * and once more without one where it is refused or answered with what cannot be used.
+ * Requests a blob from `position` on, always from the registry and not from an earlier redirect target. If the range
+ * is refused or the response cannot be used, requests the whole blob once.
  */
-export const open = (exchange: Exchange) => {
-  /** Undefined for an answer that cannot be used from `position` on. */
+export const open = (sendRequest: SendRequest) => {
   const attempt = Effect.fnUntraced(function* (
     repository: Repository,
     layer: PackageLayer,
@@ -98,15 +98,15 @@ export const open = (exchange: Exchange) => {
     const headers: Record<string, string> = ranged
       ? { accept: "*/*", range: `bytes=${position}-${layer.size - 1}` }
       : { accept: "*/*" }
-    const question = { operation: "blob", path: `blobs/${layer.layerDigest}`, headers } as const
+    const request = { operation: "blob", path: `blobs/${layer.layerDigest}`, headers } as const
     const opened = Effect.gen(function* () {
-      const answer = yield* exchange(repository, question, wholeOrPart)
-      const start = startOf(answer.response, layer, position, ranged)
-      if (start === undefined) return { unusable: unusable(layer, answer.response) }
-      const chunks = yield* Effect.provideService(pull(answer), LentBuffers, buffers)
-      const rest = skipping(chunks, position - start)
-      const first = yield* Pull.catchDone(firstBytes(rest), () => Effect.fail(endedEarly))
-      return { first, rest, close, takesRanges: true }
+      const received = yield* sendRequest(repository, request, fullOrPartial)
+      const start = startOf(received.response, layer, position, ranged)
+      if (start === undefined) return { unusable: unusable(layer, received.response) }
+      const chunks = yield* Effect.provideService(pullBody(received), CurrentReadBuffers, buffers)
+      const rest = skipBytes(chunks, position - start)
+      const first = yield* Pull.catchDone(firstBytes(rest), () => Effect.fail(connectionEnded))
+      return { first, rest, close, acceptsRanges: true }
     })
     return yield* opened.pipe(
       Scope.provide(scope),
@@ -131,16 +131,16 @@ export const open = (exchange: Exchange) => {
     }
     const whole = yield* attempt(repository, layer, position, false, buffers)
     if ("unusable" in whole) return yield* whole.unusable
-    return { ...whole, takesRanges: position === 0 }
+    return { ...whole, acceptsRanges: position === 0 }
   })
 }
 
 const unusable = (layer: PackageLayer, response: HttpClientResponse.HttpClientResponse): PullFailure => {
   const length = Option.getOrUndefined(contentLength(response))
   const encoding = response.headers["content-encoding"]
-  return invalid(
-    `the blob ${shortDigest(layer.layerDigest)} came with ${length ?? "an unknown number of"} bytes` +
-      `${response.status === 206 ? " of another range" : ""}, and its manifest says ${layer.size}` +
+  return invalidResponse(
+    `the response for blob ${shortDigest(layer.layerDigest)} has ${length ?? "an unknown number of"} bytes` +
+      `${response.status === 206 ? " of another range" : ""}, and the manifest says ${layer.size}` +
       (encoding === undefined ? "" : "; a server on the way may have encoded it")
   )
 }

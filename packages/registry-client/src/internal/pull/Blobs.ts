@@ -6,16 +6,16 @@ import type { Repository } from "../../Repository.ts"
 import * as Attempts from "./Attempts.ts"
 import * as BlobSegment from "./BlobSegment.ts"
 import type { Chunks } from "../wire/Body.ts"
-import type { Exchange } from "./Exchange.ts"
+import type { SendRequest } from "./RegistryRequest.ts"
 import type { PullFailure } from "../wire/PullFailure.ts"
 
-/** The time for an answer's end once all its bytes are here. */
+/** The time for the end of a response after all its bytes. */
 const endTimeout = "1 second"
 
-/** The chunks up to `room` bytes. */
-const cut = ([head, ...tail]: Chunks, room: number): Chunks => {
-  const kept: [Uint8Array, ...Array<Uint8Array>] = [head.subarray(0, room)]
-  let left = room - head.length
+/** The first `max` bytes of the chunks. */
+const truncate = ([head, ...tail]: Chunks, max: number): Chunks => {
+  const kept: [Uint8Array, ...Array<Uint8Array>] = [head.subarray(0, max)]
+  let left = max - head.length
   for (const chunk of tail) {
     if (left <= 0) break
     kept.push(chunk.subarray(0, left))
@@ -32,17 +32,17 @@ const pullAttributes = ({ name, source }: Repository, { layerDigest, size }: Pac
 })
 
 /**
- * Gives a blob's bytes from an offset on. Before the first byte the attempts before an answer count; after it, every
- * break is followed by resumes, which count anew with every byte that comes and wait longer while few do. `report` turns what finally failed into
- * the stream's error; it is not on the way of the bytes, and neither is the span.
+ * Streams a blob from an offset on. Retries before the first byte, and resumes after it; each received byte resets the
+ * count of resumes. `report` turns the last failure into the stream's error. Neither it nor the span is involved in
+ * each chunk.
  */
 export const make = <E>(
-  exchange: Exchange,
+  sendRequest: SendRequest,
   report: (repository: Repository, failure: PullFailure) => Effect.Effect<never, E>
 ) => {
-  const open = BlobSegment.open(exchange)
+  const open = BlobSegment.open(sendRequest)
 
-  const begin = Effect.fnUntraced(function* (
+  const openStream = Effect.fnUntraced(function* (
     repository: Repository,
     layer: PackageLayer,
     offset: number,
@@ -59,8 +59,8 @@ export const make = <E>(
     )
     let segment: BlobSegment.BlobSegment | undefined
     /** The position of the segment's first byte. */
-    let begun = offset
-    const waits = new Attempts.ResumeWaits()
+    let segmentStart = offset
+    const delays = new Attempts.ResumeDelays()
 
     const take = (chunks: Chunks): Chunks => {
       let length = 0
@@ -68,10 +68,10 @@ export const make = <E>(
       Metrics.bytes.updateUnsafe(length, context)
       const room = layer.size - position
       position += Math.min(length, room)
-      return length <= room ? chunks : cut(chunks, room)
+      return length <= room ? chunks : truncate(chunks, room)
     }
 
-    // The stream that fails closes its scope, and so the span, as it would where it ended.
+    // Ends the span as failed before the stream closes its scope, which would end it as successful.
     const failed = (failure: PullFailure): Effect.Effect<never, E> =>
       Effect.flatMap(Clock.currentTimeNanos, (now) => {
         span.attribute("registry_packages_proxy.registry.bytes", position - offset)
@@ -86,7 +86,7 @@ export const make = <E>(
           onFailure: (failure) => failed(failure),
           onSuccess: (opened) => {
             segment = opened
-            begun = position
+            segmentStart = position
             return Effect.succeed(take(opened.first))
           }
         })
@@ -95,28 +95,33 @@ export const make = <E>(
     let ranged = true
     const openHere = Effect.suspend(() => open(repository, layer, position, { ranged, buffers })).pipe(
       Scope.provide(scope),
-      Effect.tap(({ takesRanges }) =>
+      Effect.tap(({ acceptsRanges }) =>
         Effect.sync(() => {
-          ranged = takesRanges
+          ranged = acceptsRanges
         })
       )
     )
-    const first = Effect.flatMap(Attempts.deadline, (until) =>
-      from(Attempts.beforeFirstByte(openHere, until, offset))
+    const first = Effect.flatMap(Attempts.newDeadline, (deadlineMillis) =>
+      from(Attempts.retryUntilFirstByte(openHere, deadlineMillis, offset))
     )
 
     const resume = (broken: BlobSegment.BlobSegment, failure: PullFailure): Effect.Effect<Chunks, E> =>
-      // A body ends this way too when its consumer is gone, whose scope closes while a pull of it still waits.
+      // A closed scope ends the body too: the consumer has left while a pull was waiting.
       scope.state._tag === "Closed"
         ? Effect.interrupt
-        : failure.retryable
+        : failure.isRetryable
           ? Effect.andThen(
               broken.close,
-              from(Attempts.resumed(openHere, waits, { brought: position - begun, offset: position }))
+              from(
+                Attempts.resume(openHere, delays, {
+                  receivedBytes: position - segmentStart,
+                  offset: position
+                })
+              )
             )
           : failed(failure)
 
-    // All bytes are here: the answer's end is read only so that its connection can be used again.
+    // All bytes are received. Reads to the end of the response, so that the connection can be reused.
     const finish = (ended: BlobSegment.BlobSegment): Pull.Pull<never> =>
       ended.rest.pipe(
         Effect.timeout(endTimeout),
@@ -130,7 +135,7 @@ export const make = <E>(
         ? finish(current)
         : Pull.matchEffect(current.rest, {
             onSuccess: (chunks) => Effect.succeed(take(chunks)),
-            onDone: () => resume(current, BlobSegment.endedEarly),
+            onDone: () => resume(current, BlobSegment.connectionEnded),
             onFailure: (cause) =>
               Option.match(Cause.findErrorOption(cause), {
                 onNone: () =>
@@ -153,5 +158,5 @@ export const make = <E>(
   ): Stream.Stream<Uint8Array, E> =>
     offset >= layer.size
       ? Stream.empty
-      : Stream.scoped(Stream.fromPull(begin(repository, layer, offset, buffers)))
+      : Stream.scoped(Stream.fromPull(openStream(repository, layer, offset, buffers)))
 }

@@ -4,16 +4,16 @@ import { Headers, type HttpClientResponse } from "effect/http"
 import type { Repository } from "../../Repository.ts"
 import * as Attempts from "./Attempts.ts"
 import * as Body from "../wire/Body.ts"
-import type { Exchange } from "./Exchange.ts"
+import type { SendRequest } from "./RegistryRequest.ts"
 import * as Limits from "../wire/Limits.ts"
 import type { PullFailure } from "../wire/PullFailure.ts"
-import { discard } from "../wire/Send.ts"
+import { discard } from "../wire/SendOnce.ts"
 
 const ok: ReadonlySet<number> = new Set([200])
-const wholeOrPart: ReadonlySet<number> = new Set([200, 206])
+const fullOrPartial: ReadonlySet<number> = new Set([200, 206])
 
-/** The whole's size in a Content-Range. Source: RFC 9110, section 14.4. */
-const total = (response: HttpClientResponse.HttpClientResponse): Option.Option<number> =>
+/** The complete length in a Content-Range. Source: RFC 9110, section 14.4. */
+const completeLength = (response: HttpClientResponse.HttpClientResponse): Option.Option<number> =>
   Option.flatMap(Headers.get(response.headers, "content-range"), (range) => {
     const size = /^bytes [\d*-]+\/(\d{1,16})$/i.exec(range)?.[1]
     return size === undefined ? Option.none() : Option.some(Number(size))
@@ -21,58 +21,62 @@ const total = (response: HttpClientResponse.HttpClientResponse): Option.Option<n
 
 const headers = { accept: "*/*" } as const
 
-/** The failures that a GET may not have: HEAD is not implemented, or an address is signed for GET alone. */
-const refusesHead = ({ reason, retryable }: PullFailure): boolean =>
+/** The failures of a HEAD for which a GET may succeed: HEAD is not implemented, or the URL is signed for GET only. */
+const isHeadRefusal = ({ reason, isRetryable }: PullFailure): boolean =>
   reason._tag === "AddressRefused" ||
-  (reason._tag === "UnexpectedStatus" && (!retryable || reason.status === 501))
+  (reason._tag === "UnexpectedStatus" && (!isRetryable || reason.status === 501))
 
-/** Asks a registry about a blob without pulling it, within `until`, in milliseconds since the epoch. */
-export const make = (exchange: Exchange) => {
+/** Determines the size of a layer whose descriptor has none, before a deadline. */
+export const make = (sendRequest: SendRequest) => {
   const head = Effect.fnUntraced(function* (repository: Repository, digest: Digest) {
-    const question = { operation: "blob", method: "HEAD", path: `blobs/${digest}`, headers } as const
-    const answer = yield* exchange(repository, question, ok)
-    yield* discard(answer)
-    return Body.contentLength(answer.response)
+    const request = { operation: "blob", method: "HEAD", path: `blobs/${digest}`, headers } as const
+    const received = yield* sendRequest(repository, request, ok)
+    yield* discard(received)
+    return Body.contentLength(received.response)
   })
 
   const firstByte = Effect.fnUntraced(function* (repository: Repository, digest: Digest) {
-    const question = {
+    const request = {
       operation: "blob",
       path: `blobs/${digest}`,
       headers: { ...headers, range: "bytes=0-0" }
     } as const
-    const answer = yield* exchange(repository, question, wholeOrPart)
-    // Of the whole nothing is read: its connection is given up.
-    if (answer.response.status === 200) return Body.contentLength(answer.response)
-    yield* discard(answer)
-    return total(answer.response)
+    const received = yield* sendRequest(repository, request, fullOrPartial)
+    // The range was ignored: reads nothing, and closes the connection with the scope.
+    if (received.response.status === 200) return Body.contentLength(received.response)
+    yield* discard(received)
+    return completeLength(received.response)
   })
 
   /**
-   * The size that the registry says the blob has, if any: by HEAD, and by the first byte where HEAD is refused or says
-   * nothing (a signed address may be good for GET alone). Fails with `BlobNotFound` where it has none.
+   * The size that the registry gives for the blob, if any. Requests it by HEAD; if HEAD is refused or gives no length,
+   * by a GET of the first byte. Fails with `BlobNotFound` if the registry does not have the blob.
    */
-  const ask = (
+  const sizeFromRegistry = (
     repository: Repository,
     digest: Digest,
-    until: number
+    deadlineMillis: number
   ): Effect.Effect<Option.Option<number>, PullFailure> =>
     head(repository, digest).pipe(
-      Effect.catchIf(refusesHead, () => Effect.succeed(Option.none<number>())),
+      Effect.catchIf(isHeadRefusal, () => Effect.succeed(Option.none<number>())),
       Effect.flatMap((size) => (Option.isSome(size) ? Effect.succeed(size) : firstByte(repository, digest))),
       Effect.scoped,
-      (asked) => Attempts.beforeFirstByte(asked, until)
+      (size) => Attempts.retryUntilFirstByte(size, deadlineMillis)
     )
 
   const whole = Effect.fnUntraced(function* (repository: Repository, digest: Digest) {
-    const question = { operation: "blob", path: `blobs/${digest}`, headers } as const
-    const what = `the layer ${shortDigest(digest)}, whose size neither the manifest nor the registry says,`
-    return yield* Body.count(yield* exchange(repository, question, ok), Limits.maxCountedLayer, what)
+    const request = { operation: "blob", path: `blobs/${digest}`, headers } as const
+    const name = `the layer ${shortDigest(digest)}, whose size neither the manifest nor the registry says,`
+    return yield* Body.count(yield* sendRequest(repository, request, ok), Limits.maxCountedLayer, name)
   }, Effect.scoped)
 
-  /** The size of a blob of which nobody says it: the whole is read. Its digest is verified when it is pulled. */
-  const count = (repository: Repository, digest: Digest, until: number): Effect.Effect<number, PullFailure> =>
-    Attempts.beforeFirstByte(whole(repository, digest), until)
+  /** Reads the whole blob and counts its bytes. Its digest is verified when it is pulled. */
+  const countBytes = (
+    repository: Repository,
+    digest: Digest,
+    deadlineMillis: number
+  ): Effect.Effect<number, PullFailure> =>
+    Attempts.retryUntilFirstByte(whole(repository, digest), deadlineMillis)
 
-  return { ask, count } as const
+  return { sizeFromRegistry, countBytes } as const
 }

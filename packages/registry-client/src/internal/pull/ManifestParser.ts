@@ -3,23 +3,23 @@ import type { ImageIndex, ImageManifest } from "@registry-packages-proxy/oci/Man
 import type { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
 import { Cache, Effect, Option, type Result } from "effect"
 import * as Limits from "../wire/Limits.ts"
-import * as Remembered from "../wire/Remembered.ts"
+import * as BoundedCache from "../wire/BoundedCache.ts"
 
-export type Parsed = Result.Result<ImageManifest | ImageIndex, ManifestError>
+export type ParsedManifest = Result.Result<ImageManifest | ImageIndex, ManifestError>
 
 /**
- * Parses documents, a large one once in {@link Limits.largeManifestLife} however many repositories it comes from: its
- * bytes have the digest, so that equal digests are equal documents. The event loop does nothing else meanwhile.
+ * Parses documents. Parsing blocks the event loop, so the result of a large document is cached for
+ * {@link Limits.largeManifestLife}, by its digest and for all repositories.
  */
 export const make = Effect.fnUntraced(function* (
-  parse: (bytes: Uint8Array, contentType: string | undefined) => Parsed
+  parse: (bytes: Uint8Array, contentType: string | undefined) => ParsedManifest
 ) {
-  const large = yield* Remembered.make<Parsed>(Limits.largeManifestLife, Limits.maxLargeManifests)
+  const large = yield* BoundedCache.make<ParsedManifest>(Limits.largeManifestLife, Limits.maxLargeManifests)
   return Effect.fnUntraced(function* (bytes: Uint8Array, contentType: string | undefined, digest: Digest) {
     if (bytes.length < Limits.largeManifestSize) return parse(bytes, contentType)
     const key = `${digest} ${contentType ?? ""}`
-    const known = yield* Cache.getSuccess(large, key)
-    if (Option.isSome(known)) return known.value
+    const cached = yield* Cache.getSuccess(large, key)
+    if (Option.isSome(cached)) return cached.value
     const parsed = parse(bytes, contentType)
     yield* Cache.set(large, key, parsed)
     return parsed

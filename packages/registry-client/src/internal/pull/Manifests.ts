@@ -8,61 +8,69 @@ import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Effect, Option, type Result } from "effect"
 import type { Repository } from "../../Repository.ts"
 import * as Attempts from "./Attempts.ts"
-import * as Documents from "./Documents.ts"
-import type { Exchange } from "./Exchange.ts"
+import * as ManifestDocuments from "./ManifestDocuments.ts"
+import type { SendRequest } from "./RegistryRequest.ts"
 import * as LayerProbe from "./LayerProbe.ts"
 import * as Limits from "../wire/Limits.ts"
-import { final, invalid, type PullFailure } from "../wire/PullFailure.ts"
+import { permanent, invalidResponse, type PullFailure } from "../wire/PullFailure.ts"
 
 const fromManifest = <A>(result: Result.Result<A, ManifestError>): Effect.Effect<A, PullFailure> =>
-  Effect.mapError(Effect.fromResult(result), final)
+  Effect.mapError(Effect.fromResult(result), permanent)
 
-/** Reads manifests and follows an index to the child for a platform; all documents share one budget of time. */
-export const make = Effect.fnUntraced(function* (exchange: Exchange) {
-  const read = yield* Documents.make(exchange)
-  const probe = LayerProbe.make(exchange)
+/**
+ * Resolves a digest to its package; follows an index to the child for the platform. All requests share one deadline.
+ */
+export const make = Effect.fnUntraced(function* (sendRequest: SendRequest) {
+  const read = yield* ManifestDocuments.make(sendRequest)
+  const probe = LayerProbe.make(sendRequest)
 
   /**
-   * The layer as the registry has it. It is asked about one whose manifest gives no size, and one that it is not meant
-   * to hold: it may hold that too, and only its 404 says that the layer is elsewhere.
+   * The layer with its size. Asks the registry about a layer without a size, and about a foreign layer: only a 404
+   * says that the registry does not hold it.
    */
-  const known = Effect.fnUntraced(function* (
+  const withSize = Effect.fnUntraced(function* (
     repository: Repository,
     layer: Descriptor,
-    until: number
+    deadlineMillis: number
   ): Effect.fn.Return<Descriptor & { readonly size: number }, PullFailure> {
     const isForeign = MediaType.isForeignLayer(layer.mediaType)
-    const stated = Option.fromUndefinedOr(layer.size)
-    if (!isForeign && Option.isSome(stated)) return { ...layer, size: stated.value }
+    const givenSize = Option.fromUndefinedOr(layer.size)
+    if (!isForeign && Option.isSome(givenSize)) return { ...layer, size: givenSize.value }
     const size = yield* probe
-      .ask(repository, layer.digest, until)
+      .sizeFromRegistry(repository, layer.digest, deadlineMillis)
       .pipe(
         Effect.mapError((failure) =>
           isForeign && failure.reason._tag === "BlobNotFound"
-            ? final(new ManifestError({ reason: new ForeignLayer({ mediaType: layer.mediaType }) }))
+            ? permanent(new ManifestError({ reason: new ForeignLayer({ mediaType: layer.mediaType }) }))
             : failure
         )
       )
-    const found = Option.orElse(stated, () => size)
+    const found = Option.orElse(givenSize, () => size)
     return {
       ...layer,
-      size: Option.isSome(found) ? found.value : yield* probe.count(repository, layer.digest, until)
+      size: Option.isSome(found)
+        ? found.value
+        : yield* probe.countBytes(repository, layer.digest, deadlineMillis)
     }
   })
 
   return Effect.fnUntraced(function* (repository: Repository, manifestDigest: Digest, platform: Platform) {
-    const until = yield* Attempts.deadline
+    const deadlineMillis = yield* Attempts.newDeadline
     let indexes: ReadonlyArray<Digest> = []
-    let reference: Documents.Reference = { digest: manifestDigest }
+    let reference: ManifestDocuments.ManifestReference = { digest: manifestDigest }
     for (;;) {
-      const document = yield* read(repository, reference, until)
+      const document = yield* read(repository, reference, deadlineMillis)
       if (document._tag === "ImageManifest") {
-        const layer = yield* known(repository, yield* fromManifest(Manifest.packageLayer(document)), until)
+        const layer = yield* withSize(
+          repository,
+          yield* fromManifest(Manifest.packageLayer(document)),
+          deadlineMillis
+        )
         return PackageDescriptor.make(layer, { viaIndex: indexes.length > 0 })
       }
       const step = yield* fromManifest(Manifest.descend(indexes, document, reference.digest, platform))
       if ((step.child.size ?? 0) > Limits.maxManifestSize) {
-        return yield* invalid(`the index gives a manifest larger than ${Limits.maxManifestSize} bytes`)
+        return yield* invalidResponse(`the index has a manifest larger than ${Limits.maxManifestSize} bytes`)
       }
       indexes = step.indexes
       reference = step.child

@@ -1,21 +1,23 @@
 import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
-import { Cause, Clock, Context, Effect, Option, type Pull, type Scope, Stream } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Option, type Pull, type Scope, Stream } from "effect"
 import { Headers, type HttpClientResponse } from "effect/http"
 import { TimedOut } from "../../RegistryError.ts"
 import * as Limits from "./Limits.ts"
-import { byOf, invalid, passing, type PullFailure } from "./PullFailure.ts"
-import type { Answer } from "./Send.ts"
-import { fromClientError } from "./Transport.ts"
+import { byField, invalidResponse, retryable, type PullFailure } from "./PullFailure.ts"
+import type { RegistryResponse } from "./SendOnce.ts"
+import { fromClientError } from "./ConnectionErrors.ts"
+
+const bodyIdleMillis = Duration.toMillis(Limits.bodyIdleTimeout)
 
 export type Chunks = readonly [Uint8Array, ...Array<Uint8Array>]
 
-/** Buffers that a body being opened may be read into. A client may ignore them. */
-export class LentBuffers extends Context.Reference<ReadBuffers | undefined>(
-  "@registry-packages-proxy/registry-client/LentBuffers",
+/** The buffers for the next body that is opened. A client may ignore them. */
+export class CurrentReadBuffers extends Context.Reference<ReadBuffers | undefined>(
+  "@registry-packages-proxy/registry-client/CurrentReadBuffers",
   { defaultValue: () => undefined }
 ) {}
 
-/** The Content-Length, where there is one that can be read. */
+/** The Content-Length, if there is a valid one. */
 export const contentLength = (response: HttpClientResponse.HttpClientResponse): Option.Option<number> =>
   Option.filter(
     Option.map(Headers.get(response.headers, "content-length"), (value) =>
@@ -25,46 +27,46 @@ export const contentLength = (response: HttpClientResponse.HttpClientResponse): 
   )
 
 /**
- * A body as a pull of arrays of chunks, which fails where it is waited for too long at a time; the waiting of a slow
- * consumer does not count.
+ * Opens a body as a pull of arrays of chunks. Fails after a silence of {@link Limits.bodyIdleTimeout}; time that the
+ * consumer takes does not count.
  *
- * One timer serves the whole body and ends it by giving its connection up: a timeout on every pull, or a fiber for
- * each, costs a fifth of the CPU time of a large body.
+ * One timer serves the whole body and cancels it. A timeout or a fiber for each pull would cost a fifth of the CPU
+ * time of a large body.
  */
-export const pull = Effect.fnUntraced(function* ({
-  abandon,
+export const pullBody = Effect.fnUntraced(function* ({
+  cancel,
   host,
   response,
   server
-}: Answer): Effect.fn.Return<Pull.Pull<Chunks, PullFailure>, never, Scope.Scope> {
+}: RegistryResponse): Effect.fn.Return<Pull.Pull<Chunks, PullFailure>, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const chunks = yield* Stream.toPull(response.stream)
-  let since: number | undefined
-  let silent = false
+  let waitingSince: number | undefined
+  let isSilent = false
 
   const watch: Effect.Effect<void> = Effect.suspend(() => {
     const left =
-      since === undefined
-        ? Limits.bodyIdleTimeout
-        : since + Limits.bodyIdleTimeout - clock.currentTimeMillisUnsafe()
+      waitingSince === undefined
+        ? bodyIdleMillis
+        : waitingSince + bodyIdleMillis - clock.currentTimeMillisUnsafe()
     if (left > 0) return Effect.andThen(Effect.sleep(left), watch)
-    silent = true
-    return abandon
+    isSilent = true
+    return cancel
   })
   yield* Effect.forkScoped(watch)
 
   // @effect-diagnostics-next-line returnEffectInGen:off -- what is made here is a Pull, to be run by the stream
   return Effect.suspend(() => {
-    since = clock.currentTimeMillisUnsafe()
+    waitingSince = clock.currentTimeMillisUnsafe()
     return Effect.matchCauseEffect(chunks, {
       onSuccess: (array) => {
-        since = undefined
+        waitingSince = undefined
         return Effect.succeed(array)
       },
       onFailure: (cause) => {
-        since = undefined
-        return silent
-          ? Effect.fail(passing(new TimedOut({ phase: "body", ...byOf(server) })))
+        waitingSince = undefined
+        return isSilent
+          ? Effect.fail(retryable(new TimedOut({ phase: "body", ...byField(server) })))
           : Effect.failCause(
               Cause.map(cause, (error) =>
                 Cause.isDone(error) ? error : fromClientError(error, host, server)
@@ -76,16 +78,16 @@ export const pull = Effect.fnUntraced(function* ({
 })
 
 const readEach = (
-  answer: Answer,
+  received: RegistryResponse,
   limit: number,
-  what: string,
+  name: string,
   take: (chunk: Uint8Array) => void
 ): Effect.Effect<number, PullFailure> =>
   Effect.gen(function* () {
-    const tooLarge = invalid(`${what} is larger than ${limit} bytes`, answer.server)
-    if (Option.exists(contentLength(answer.response), (length) => length > limit)) return yield* tooLarge
+    const tooLarge = invalidResponse(`${name} is larger than ${limit} bytes`, received.server)
+    if (Option.exists(contentLength(received.response), (length) => length > limit)) return yield* tooLarge
     let length = 0
-    yield* Stream.fromPull(pull(answer)).pipe(
+    yield* Stream.fromPull(pullBody(received)).pipe(
       Stream.runForEachArray((array) => {
         for (const chunk of array) {
           take(chunk)
@@ -97,20 +99,23 @@ const readEach = (
     return length
   }).pipe(Effect.scoped)
 
-/** A small body, whole, as it came. `what` names it in messages. */
+/** Reads a small body. `name` is for messages. */
 export const readAll = (
-  answer: Answer,
+  received: RegistryResponse,
   limit: number,
-  what: string
+  name: string
 ): Effect.Effect<Uint8Array, PullFailure> =>
   Effect.suspend(() => {
     const chunks: Array<Uint8Array> = []
     return Effect.map(
-      readEach(answer, limit, what, (chunk) => void chunks.push(chunk)),
+      readEach(received, limit, name, (chunk) => void chunks.push(chunk)),
       (length) => Buffer.concat(chunks, length)
     )
   })
 
-/** The number of a body's bytes, all of which are read. `what` names it in messages. */
-export const count = (answer: Answer, limit: number, what: string): Effect.Effect<number, PullFailure> =>
-  readEach(answer, limit, what, () => undefined)
+/** Reads a body and counts its bytes. `name` is for messages. */
+export const count = (
+  received: RegistryResponse,
+  limit: number,
+  name: string
+): Effect.Effect<number, PullFailure> => readEach(received, limit, name, () => undefined)

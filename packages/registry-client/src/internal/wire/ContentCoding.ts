@@ -2,12 +2,12 @@ import { Result } from "effect"
 import type * as Zlib from "node:zlib"
 import * as Limits from "./Limits.ts"
 
-// Loaded when something comes encoded, which costs some MiB that most processes never need.
+// Loaded on first use: it costs some MiB that most processes never need.
 const zlib = (): typeof Zlib => process.getBuiltinModule("node:zlib")
 
 type Decode = (bytes: Uint8Array, options: { readonly maxOutputLength: number }) => Uint8Array
 
-// Some servers send what RFC 1951 describes and call it deflate, which is RFC 1950 (RFC 9110, section 8.4.1.2).
+// Some servers send raw deflate data (RFC 1951) as `deflate`, which is zlib (RFC 1950; RFC 9110, section 8.4.1.2).
 const inflate: Decode = (bytes, options) => {
   const [first = 0, second = 0] = bytes
   const hasHeader = (first & 0x0f) === 8 && (first * 256 + second) % 31 === 0
@@ -24,7 +24,7 @@ const decoders: Readonly<Record<string, Decode>> = {
   zstd: (bytes, options) => zlib().zstdDecompressSync(bytes, options)
 }
 
-/** The codings of a Content-Encoding that change bytes, in the order they were applied; labels are passed over. */
+/** The codings of a Content-Encoding in the order of their application; skips names that are not codings. */
 export const codingsOf = (contentEncoding: string | undefined): ReadonlyArray<string> =>
   (contentEncoding ?? "")
     .split(",")
@@ -32,17 +32,16 @@ export const codingsOf = (contentEncoding: string | undefined): ReadonlyArray<st
     .filter((coding) => Object.hasOwn(decoders, coding))
 
 /**
- * Undoes a Content-Encoding, as long as no step of it gives more than `limit` bytes. Fails with the reason.
- *
- * Source: RFC 9110, section 8.4.
+ * Decodes a Content-Encoding. Fails if a step gives more than `limit` bytes, or if the bytes are not encoded as it
+ * says. Source: RFC 9110, section 8.4.
  */
 export const decode = (
   bytes: Uint8Array,
   contentEncoding: string | undefined,
   limit: number
-): Result.Result<Uint8Array, "too large" | "not encoded so"> => {
+): Result.Result<Uint8Array, "too large" | "not encoded"> => {
   const codings = codingsOf(contentEncoding)
-  if (codings.length === 0 || codings.length > Limits.maxCodings) return Result.fail("not encoded so")
+  if (codings.length === 0 || codings.length > Limits.maxCodings) return Result.fail("not encoded")
   return Result.try({
     try: () =>
       codings.reduceRight(
@@ -52,6 +51,6 @@ export const decode = (
     catch: (error) =>
       error instanceof RangeError && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE"
         ? "too large"
-        : "not encoded so"
+        : "not encoded"
   })
 }

@@ -14,44 +14,49 @@ import * as Limits from "./Limits.ts"
 export type Operation = "ping" | "manifest" | "blob" | "token"
 export type Reason = RegistryError["reason"]
 
-/** A request that failed: why, and whether (and how soon) another try may help. */
+/** A failed request, and whether a retry may succeed. */
 export class PullFailure extends Data.TaggedError("PullFailure")<{
   readonly reason: Reason
-  readonly retryable: boolean
-  /** The wait that the answer asks for. */
+  readonly isRetryable: boolean
+  /** The Retry-After of the response. */
   readonly retryAfter: Option.Option<Duration.Duration>
-}> {}
+}> {
+  override get message(): string {
+    return this.reason.message
+  }
+}
 
-/** A failure that another try does not mend. */
-export const final = (reason: Reason): PullFailure =>
-  new PullFailure({ reason, retryable: false, retryAfter: Option.none() })
+/** A failure that is not retried. */
+export const permanent = (reason: Reason): PullFailure =>
+  new PullFailure({ reason, isRetryable: false, retryAfter: Option.none() })
 
-/** A failure that another try may mend. */
-export const passing = (reason: Reason): PullFailure =>
-  new PullFailure({ reason, retryable: true, retryAfter: Option.none() })
+/** A failure that is retried. */
+export const retryable = (reason: Reason): PullFailure =>
+  new PullFailure({ reason, isRetryable: true, retryAfter: Option.none() })
 
-/** The `by` of a reason; none for the registry itself. */
-export const byOf = (server: OtherServer | undefined) => (server === undefined ? {} : { by: server })
+/** The `by` field of a reason; no field for the registry itself. */
+export const byField = (server: OtherServer | undefined) => (server === undefined ? {} : { by: server })
 
-export const invalid = (detail: string, server?: OtherServer): PullFailure =>
-  final(new InvalidResponse({ detail, ...byOf(server) }))
+/** The failure of a response that cannot be used. */
+export const invalidResponse = (detail: string, server?: OtherServer): PullFailure =>
+  permanent(new InvalidResponse({ detail, ...byField(server) }))
 
 const delayOf = (headers: Headers.Headers, now: number): Option.Option<Duration.Duration> =>
   Headers.get(headers, "retry-after").pipe(
     Option.flatMap((value) => Option.getSuccess(Headers.parseRetryAfter(value))),
-    Option.map((retryAfter) =>
-      Duration.min(Headers.retryAfterDelay(retryAfter, now), Duration.seconds(Limits.maxRetryAfter))
-    )
+    Option.map((retryAfter) => Duration.min(Headers.retryAfterDelay(retryAfter, now), Limits.maxRetryAfter))
   )
 
-/** The registry, or the server it redirects to, has no such thing. */
+/** The failure of a 404. */
 export const notFound = (operation: "manifest" | "blob", server: OtherServer | undefined): PullFailure =>
-  final(operation === "manifest" ? new ManifestNotFound(byOf(server)) : new BlobNotFound(byOf(server)))
+  permanent(
+    operation === "manifest" ? new ManifestNotFound(byField(server)) : new BlobNotFound(byField(server))
+  )
 
-// RFC 9110 says "at least": a fraction is rounded up.
+// RFC 9110 says "at least", so a fraction is rounded up.
 const toWholeSeconds = (duration: Duration.Duration): number => Math.ceil(Duration.toSeconds(duration))
 
-/** The meaning of a status that is neither a refusal nor 404; `now` in milliseconds since the epoch. */
+/** The failure of a status other than 401, 403 and 404. `now` is in milliseconds since the epoch. */
 export const fromStatus = (
   status: number,
   headers: Headers.Headers,
@@ -61,7 +66,11 @@ export const fromStatus = (
   const retryAfter = delayOf(headers, now)
   const reason =
     status === 429 || status === 503
-      ? new Unavailable({ status, retryAfter: Option.map(retryAfter, toWholeSeconds), ...byOf(server) })
-      : new UnexpectedStatus({ status, ...byOf(server) })
-  return new PullFailure({ reason, retryable: status === 408 || status === 429 || status >= 500, retryAfter })
+      ? new Unavailable({ status, retryAfter: Option.map(retryAfter, toWholeSeconds), ...byField(server) })
+      : new UnexpectedStatus({ status, ...byField(server) })
+  return new PullFailure({
+    reason,
+    isRetryable: status === 408 || status === 429 || status >= 500,
+    retryAfter
+  })
 }

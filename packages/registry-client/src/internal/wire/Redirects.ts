@@ -2,36 +2,37 @@ import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
 import { Effect } from "effect"
 import { BadRedirect } from "../../RegistryError.ts"
 import * as Limits from "./Limits.ts"
-import { final, type PullFailure } from "./PullFailure.ts"
+import { permanent, type PullFailure } from "./PullFailure.ts"
 
-/** The statuses that send a GET elsewhere. Source: RFC 9110, section 15.4. */
+/** The redirect statuses of a GET. Source: RFC 9110, section 15.4. */
 export const statuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
-export const bad = (detail: string): PullFailure => final(new BadRedirect({ detail }))
+/** The failure of a redirect that cannot be followed. */
+export const badRedirect = (detail: string): PullFailure => permanent(new BadRedirect({ detail }))
 
-/** The address that a redirect from `from` leads to. */
-export const next = (from: HttpUrl, location: string | undefined): Effect.Effect<HttpUrl, PullFailure> => {
-  if (location === undefined) return Effect.fail(bad(`${from.host} redirects without saying where`))
+/** The URL of a redirect. */
+const targetOf = (from: HttpUrl, location: string | undefined): Effect.Effect<HttpUrl, PullFailure> => {
+  if (location === undefined) return Effect.fail(badRedirect(`${from.host} redirects without a Location`))
   return Effect.mapError(Effect.fromResult(HttpUrl.resolve(from, location)), ({ reason }) =>
-    bad(
+    badRedirect(
       reason === "unsupported scheme"
-        ? `${from.host} redirects to an address that is neither https nor http`
-        : `${from.host} redirects to what is not an address`
+        ? `${from.host} redirects to a URL that is neither https nor http`
+        : `${from.host} redirects to something that is not a URL`
     )
   )
 }
 
-/** The redirects followed for one answer: bounded, and none to where one came from. */
-export class Trail {
+/** The redirects for one response: a bounded number, and none to an earlier URL. */
+export class RedirectChain {
   readonly #seen = new Set<string>()
 
-  /** Goes on from `from` to where its answer says. */
+  /** The URL to request next, after `from` responded with this Location. */
   follow(from: HttpUrl, location: string | undefined): Effect.Effect<HttpUrl, PullFailure> {
     this.#seen.add(from.href)
-    return Effect.flatMap(next(from, location), (url) => {
-      if (this.#seen.has(url.href)) return Effect.fail(bad("the redirects go in a circle"))
+    return Effect.flatMap(targetOf(from, location), (url) => {
+      if (this.#seen.has(url.href)) return Effect.fail(badRedirect("the redirects go in a circle"))
       return this.#seen.size > Limits.maxRedirects
-        ? Effect.fail(bad(`there are more than ${Limits.maxRedirects} redirects`))
+        ? Effect.fail(badRedirect(`there are more than ${Limits.maxRedirects} redirects`))
         : Effect.succeed(url)
     })
   }

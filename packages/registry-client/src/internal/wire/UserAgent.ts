@@ -1,4 +1,4 @@
 import { userAgent as name } from "@registry-packages-proxy/node-net/UserAgent"
 
-/** The User-Agent that registries and token services see in their logs. */
+/** The User-Agent field of all requests. */
 export const userAgent = { "user-agent": name } as const

@@ -6,10 +6,10 @@ import { Clock, Effect, Fiber, Option } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { RegistryClient } from "../../../src/RegistryClient.ts"
 import * as FakeUpstream from "../../FakeUpstream.ts"
-import { reason } from "../../Reasons.ts"
+import { reason } from "../../FailureReason.ts"
 
 const image = RegistryImage.ofPackage(new Uint8Array([1, 2, 3]))
-const served: FakeUpstream.Answer = {
+const served: FakeUpstream.FakeResponse = {
   status: 200,
   body: image.bytes,
   headers: { "content-type": image.mediaType }
@@ -20,7 +20,7 @@ const resolve = Effect.fnUntraced(function* (digest: Digest = image.digest) {
   return yield* client.resolve(FakeUpstream.repository(), digest, Platform.make("linux/amd64"))
 })
 
-/** Runs to the end in virtual time; how many milliseconds that took, and what came of it. */
+/** Runs an effect in virtual time; returns its duration in milliseconds and its result. */
 const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const start = yield* Clock.currentTimeMillis
@@ -35,25 +35,25 @@ const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return { millis: end - start, result: yield* Fiber.join(fiber) }
   })
 
-describe("attempts before the first byte", () => {
+describe("before the first byte, a request", () => {
   for (const [what, answer] of [
     ["a refused connection", { code: "ECONNREFUSED" }],
     ["a reset connection", { code: "ECONNRESET" }],
-    ["a connection that is not made in time", { code: "ERR_CONNECT_TIMEOUT" }],
+    ["a connect timeout", { code: "ERR_CONNECT_TIMEOUT" }],
     ["408", { status: 408 }],
     ["429", { status: 429 }],
     ["500", { status: 500 }],
     ["502", { status: 502 }],
     ["503", { status: 503 }],
-    ["a body that breaks off", { ...served, body: image.bytes.slice(0, 10), afterwards: "ECONNRESET" }]
+    ["a body that is aborted", { ...served, body: image.bytes.slice(0, 10), afterwards: "ECONNRESET" }]
   ] as const) {
     it.effect(
-      `tries again after ${what}`,
+      `is retried after ${what}`,
       Effect.fn(function* () {
         const fake = FakeUpstream.make((_, count) => (count === 1 ? answer : served))
         const { result } = yield* timed(resolve()).pipe(Effect.provide(fake.layer))
         assert.strictEqual(result._tag, "Success")
-        assert.strictEqual(fake.asked.length, 2)
+        assert.strictEqual(fake.requests.length, 2)
       })
     )
   }
@@ -63,15 +63,15 @@ describe("attempts before the first byte", () => {
     ["404", { status: 404 }, "ManifestNotFound"],
     ["400", { status: 400 }, "UnexpectedStatus"],
     ["an untrusted certificate", { code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" }, "ConnectionFailed"],
-    ["an answer that is not HTTP", { code: "HPE_INVALID_CONSTANT" }, "InvalidResponse"],
-    ["other bytes than the digest's", { ...served, body: "{}" }, "InvalidResponse"],
+    ["a response that is not HTTP", { code: "HPE_INVALID_CONSTANT" }, "InvalidResponse"],
+    ["bytes with another digest", { ...served, body: "{}" }, "InvalidResponse"],
     [
-      "a manifest whose coding is not what it says",
+      "a manifest with a wrong Content-Encoding",
       { ...served, body: "{}", headers: { "content-encoding": "gzip" } },
       "InvalidResponse"
     ],
     [
-      "a manifest that says it is too large",
+      "a manifest with a Content-Length that is too large",
       { ...served, headers: { "content-length": "4194305" } },
       "InvalidResponse"
     ],
@@ -82,43 +82,43 @@ describe("attempts before the first byte", () => {
     ]
   ] as const) {
     it.effect(
-      `does not try again after ${what}`,
+      `is not retried after ${what}`,
       Effect.fn(function* () {
         const fake = FakeUpstream.make(() => answer)
         const { result } = yield* timed(resolve()).pipe(Effect.provide(fake.layer))
         assert.strictEqual(reason(result)["_tag"], tag)
-        assert.strictEqual(fake.asked.length, 1)
+        assert.strictEqual(fake.requests.length, 1)
         assert.strictEqual(fake.open(), 0)
       })
     )
   }
 
   it.effect(
-    "gives up after four attempts with the last one's reason",
+    "fails after four attempts with the reason of the last one",
     Effect.fn(function* () {
       const fake = FakeUpstream.make(() => ({ status: 500 }))
       const { millis, result } = yield* timed(resolve()).pipe(Effect.provide(fake.layer))
       assert.deepInclude(reason(result), { _tag: "UnexpectedStatus", status: 500 })
-      assert.strictEqual(fake.asked.length, 4)
+      assert.strictEqual(fake.requests.length, 4)
       assert.isAtLeast(millis, 1400)
       assert.isAtMost(millis, 2150)
     })
   )
 
   it.effect(
-    "waits 30 seconds for headers and 45 for all attempts",
+    "has 30 seconds for headers and 45 seconds for all attempts",
     Effect.fn(function* () {
       const fake = FakeUpstream.make(() => Effect.never)
       const { millis, result } = yield* timed(resolve()).pipe(Effect.provide(fake.layer))
       assert.deepInclude(reason(result), { _tag: "TimedOut", phase: "attempts" })
-      assert.strictEqual(fake.asked.length, 2)
+      assert.strictEqual(fake.requests.length, 2)
       assert.isAtLeast(millis, 45_000)
       assert.isAtMost(millis, 45_050)
     })
   )
 
   it.effect(
-    "waits 30 seconds for a silent manifest body, then tries again",
+    "is retried after 30 seconds of silence in a manifest body",
     Effect.fn(function* () {
       const fake = FakeUpstream.make((_, count) =>
         count === 1 ? { ...served, body: "{", afterwards: "silence" } : served
@@ -131,7 +131,7 @@ describe("attempts before the first byte", () => {
   )
 
   it.effect(
-    "waits as long as Retry-After says, in seconds or by date",
+    "is retried after the Retry-After, in seconds or as a date",
     Effect.fn(function* () {
       for (const value of ["10", new Date((yield* Clock.currentTimeMillis) + 22_000).toUTCString()]) {
         const fake = FakeUpstream.make((_, count) =>
@@ -146,12 +146,12 @@ describe("attempts before the first byte", () => {
   )
 
   it.effect(
-    "fails at once where Retry-After leaves no time for another attempt",
+    "fails at once if Retry-After leaves no time for another attempt",
     Effect.fn(function* () {
       const fake = FakeUpstream.make(() => ({ status: 503, headers: { "retry-after": "46" } }))
       const { millis, result } = yield* timed(resolve()).pipe(Effect.provide(fake.layer))
       assert.deepInclude(reason(result), { _tag: "Unavailable", status: 503, retryAfter: Option.some(46) })
-      assert.strictEqual(fake.asked.length, 1)
+      assert.strictEqual(fake.requests.length, 1)
       assert.isAtMost(millis, 50)
     })
   )
@@ -160,35 +160,35 @@ describe("attempts before the first byte", () => {
     ["18 digits", "999999999999999999", 3600],
     ["400 digits", "9".repeat(400), 3600],
     ["a day", "86400", 3600],
-    ["the last day there is", "Fri, 31 Dec 9999 23:59:59 GMT", 3600],
-    ["an hour and no more", "3600", 3600],
+    ["the last date", "Fri, 31 Dec 9999 23:59:59 GMT", 3600],
+    ["an hour", "3600", 3600],
     ["less than an hour", "3599", 3599]
   ] as const) {
     it.effect(
-      `tells of a Retry-After of ${what} as at most an hour`,
+      `reports a Retry-After of ${what} as at most an hour`,
       Effect.fn(function* () {
         const fake = FakeUpstream.make(() => ({ status: 503, headers: { "retry-after": value } }))
         const { result } = yield* timed(resolve()).pipe(Effect.provide(fake.layer))
         assert.deepInclude(reason(result), { _tag: "Unavailable", retryAfter: Option.some(seconds) })
-        assert.strictEqual(fake.asked.length, 1)
+        assert.strictEqual(fake.requests.length, 1)
       })
     )
   }
 
   for (const value of ["-5", "1.5", "soon", "", "120, 120"]) {
     it.effect(
-      `passes over a Retry-After that is none: "${value}"`,
+      `ignores an invalid Retry-After: "${value}"`,
       Effect.fn(function* () {
         const fake = FakeUpstream.make(() => ({ status: 503, headers: { "retry-after": value } }))
         const { result } = yield* timed(resolve()).pipe(Effect.provide(fake.layer))
         assert.deepInclude(reason(result), { _tag: "Unavailable", retryAfter: Option.none() })
-        assert.strictEqual(fake.asked.length, 4)
+        assert.strictEqual(fake.requests.length, 4)
       })
     )
   }
 
   it.effect(
-    "gives the connection back when interrupted",
+    "releases its connection when it is interrupted",
     Effect.fn(function* () {
       const fake = FakeUpstream.make(() => ({ ...served, body: "{", afterwards: "silence" }))
       const fiber = yield* Effect.forkChild(Effect.provide(resolve(), fake.layer))
@@ -200,7 +200,7 @@ describe("attempts before the first byte", () => {
   )
 
   it.effect(
-    "says what is wrong with a connection in one sentence without secrets",
+    "fails with the connection's problem in one sentence without secrets",
     Effect.fn(function* () {
       for (const [code, kind, words] of [
         ["SELF_SIGNED_CERT_IN_CHAIN", "certificate", "not trusted"],
@@ -213,20 +213,20 @@ describe("attempts before the first byte", () => {
       ] as const) {
         const fake = FakeUpstream.make(() => ({ code }))
         const { result } = yield* timed(resolve()).pipe(Effect.provide(fake.layer))
-        const said = reason(result)
-        assert.deepInclude(said, { _tag: "ConnectionFailed", kind })
-        assert.include(JSON.stringify(said), words)
+        const fields = reason(result)
+        assert.deepInclude(fields, { _tag: "ConnectionFailed", kind })
+        assert.include(JSON.stringify(fields), words)
         assert.notInclude(JSON.stringify(result), "secret-message")
       }
     })
   )
 })
 
-describe("indexes", () => {
+describe("an index", () => {
   const index = RegistryImage.index([{ image, platform: "linux/amd64" }])
 
   it.effect(
-    "checks the size that the index gives its child",
+    "is refused if its child has another size than it gives",
     Effect.fn(function* () {
       const child = { digest: image.digest, size: image.bytes.length + 1, mediaType: image.mediaType }
       const lying = RegistryImage.raw(
@@ -247,7 +247,7 @@ describe("indexes", () => {
   )
 
   it.effect(
-    "gives both documents one budget of time",
+    "shares one deadline with its child",
     Effect.fn(function* () {
       const fake = FakeUpstream.make((_, count) =>
         count === 1

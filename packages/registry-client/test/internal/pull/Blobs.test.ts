@@ -5,12 +5,12 @@ import { Cause, Clock, Effect, Exit, Fiber, Option, Result, Scope, Stream } from
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { RegistryClient } from "../../../src/RegistryClient.ts"
 import * as FakeUpstream from "../../FakeUpstream.ts"
-import { reason } from "../../Reasons.ts"
+import { reason } from "../../FailureReason.ts"
 
 const bytes = RegistryBlob.randomBytes(11, 1000)
 const layer = { layerDigest: digestOf(bytes), size: bytes.length }
 
-const serve = (asked: FakeUpstream.Asked, count = bytes.length): FakeUpstream.Answer => {
+const serve = (asked: FakeUpstream.ReceivedRequest, count = bytes.length): FakeUpstream.FakeResponse => {
   const match = /^bytes=(\d+)-(\d+)$/.exec(asked.headers["range"] ?? "")
   if (match === null)
     return { status: 200, body: bytes.slice(0, count), headers: { "content-length": "1000" } }
@@ -40,18 +40,18 @@ const read = Effect.fnUntraced(function* (offset: number = 0) {
   return { bytes: new Uint8Array(Buffer.concat(got)), result: yield* Fiber.join(fiber), millis: now - start }
 })
 
-describe("blobs", () => {
+describe("a blob", () => {
   it.effect(
-    "asks for identity and, from the start, for no range, and tells nothing of a trace",
+    "is requested with identity coding, without a range from the start, and without trace headers",
     Effect.fn(function* () {
       const fake = FakeUpstream.make((asked) => serve(asked))
       const { bytes: got } = yield* Effect.provide(read(), fake.layer)
       assert.deepStrictEqual(got, bytes)
-      assert.strictEqual(fake.asked[0]?.headers["accept-encoding"], "identity")
-      assert.isUndefined(fake.asked[0]?.headers["range"])
-      assert.hasAllKeys(fake.asked[0]?.headers, ["accept", "accept-encoding", "user-agent"])
+      assert.strictEqual(fake.requests[0]?.headers["accept-encoding"], "identity")
+      assert.isUndefined(fake.requests[0]?.headers["range"])
+      assert.hasAllKeys(fake.requests[0]?.headers, ["accept", "accept-encoding", "user-agent"])
       assert.strictEqual(
-        fake.asked[0]?.url,
+        fake.requests[0]?.url,
         `https://registry.test/v2/some/packages/blobs/${layer.layerDigest}`
       )
       assert.strictEqual(fake.open(), 0)
@@ -59,33 +59,33 @@ describe("blobs", () => {
   )
 
   it.effect(
-    "asks for a closed range from an offset",
+    "is requested by a closed range from an offset",
     Effect.fn(function* () {
       const fake = FakeUpstream.make((asked) => serve(asked))
       const { bytes: got } = yield* Effect.provide(read(400), fake.layer)
       assert.deepStrictEqual(got, bytes.slice(400))
-      assert.strictEqual(fake.asked[0]?.headers["range"], "bytes=400-999")
+      assert.strictEqual(fake.requests[0]?.headers["range"], "bytes=400-999")
     })
   )
 
   it.effect(
-    "asks for nothing from the end on",
+    "is not requested from its end on",
     Effect.fn(function* () {
       const fake = FakeUpstream.make((asked) => serve(asked))
       const { bytes: got, result } = yield* Effect.provide(read(1000), fake.layer)
       assert.strictEqual(got.length, 0)
       assert.isTrue(Result.isSuccess(result))
-      assert.strictEqual(fake.asked.length, 0)
+      assert.strictEqual(fake.requests.length, 0)
     })
   )
 
   for (const [what, afterwards] of [
     ["a reset", "ECONNRESET"],
-    ["an end that comes too early", undefined],
+    ["an early end", undefined],
     ["30 seconds of silence", "silence"]
   ] as const) {
     it.effect(
-      `resumes after ${what}, asking the registry anew`,
+      `is resumed after ${what}, from the registry and not from the redirect target`,
       Effect.fn(function* () {
         const fake = FakeUpstream.make((asked) => ({
           ...serve(asked, 300),
@@ -95,7 +95,7 @@ describe("blobs", () => {
         assert.isTrue(Result.isSuccess(result))
         assert.deepStrictEqual(got, bytes)
         assert.deepStrictEqual(
-          fake.asked.map(({ headers }) => headers["range"]),
+          fake.requests.map(({ headers }) => headers["range"]),
           [undefined, "bytes=300-999", "bytes=600-999", "bytes=900-999"]
         )
         assert.strictEqual(fake.open(), 0)
@@ -104,19 +104,19 @@ describe("blobs", () => {
   }
 
   it.effect(
-    "leaves out what it knows when a resume is answered with the whole blob",
+    "skips known bytes if a resume gets the whole blob",
     Effect.fn(function* () {
       const fake = FakeUpstream.make((asked, count) =>
         count === 1 ? serve(asked, 300) : { status: 200, body: bytes, headers: { "content-length": "1000" } }
       )
       const { bytes: got } = yield* Effect.provide(read(), fake.layer)
       assert.deepStrictEqual(got, bytes)
-      assert.strictEqual(fake.asked.length, 2)
+      assert.strictEqual(fake.requests.length, 2)
     })
   )
 
   it.effect(
-    "goes on as long as resumes bring bytes, and stops after five that do not",
+    "is resumed as long as resumes bring bytes, and fails after five that do not",
     Effect.fn(function* () {
       const fake = FakeUpstream.make((asked, count) =>
         count <= 20 ? serve(asked, 10) : { ...serve(asked, 0) }
@@ -124,13 +124,13 @@ describe("blobs", () => {
       const { bytes: got, result } = yield* Effect.provide(read(), fake.layer)
       assert.deepStrictEqual(got, bytes.slice(0, 200))
       assert.deepInclude(reason(result), { _tag: "ConnectionFailed", kind: "reset" })
-      assert.strictEqual(fake.asked.length, 25)
+      assert.strictEqual(fake.requests.length, 25)
       assert.strictEqual(fake.open(), 0)
     })
   )
 
-  /** The waits before the second and later requests for a blob whose connections bring so many bytes each. */
-  const waitsOf = Effect.fnUntraced(function* (brings: ReadonlyArray<number>) {
+  /** The delays before the resumes of a blob whose connections bring these numbers of bytes. */
+  const delaysOf = Effect.fnUntraced(function* (brings: ReadonlyArray<number>) {
     const big = new Uint8Array(brings.reduce((sum, count) => sum + count, 0))
     const at: Array<number> = []
     const fake = FakeUpstream.make((asked, count) =>
@@ -156,47 +156,47 @@ describe("blobs", () => {
   })
 
   it.effect(
-    "waits before each resume, 100 ms and then twice as long up to 5 s, where connections bring little",
+    "is resumed after 100 ms, doubled up to 5 s, if connections bring few bytes",
     Effect.fn(function* () {
       assert.deepStrictEqual(
-        yield* waitsOf(Array.from({ length: 9 }, () => 65_535)),
+        yield* delaysOf(Array.from({ length: 9 }, () => 65_535)),
         [100, 200, 400, 800, 1600, 3200, 5000, 5000]
       )
     })
   )
 
   it.effect(
-    "resumes a connection that brought 64 KiB at once, and begins the waits anew",
+    "is resumed at once after 64 KiB, which also resets the delay",
     Effect.fn(function* () {
       assert.deepStrictEqual(
-        yield* waitsOf([65_536, 10, 10, 65_536, 65_535, 10, 10]),
+        yield* delaysOf([65_536, 10, 10, 65_536, 65_535, 10, 10]),
         [0, 100, 200, 0, 100, 200]
       )
     })
   )
 
   it.effect(
-    "counts an answer without a byte as an attempt before the first byte",
+    "counts a response without a byte as an attempt before the first byte",
     Effect.fn(function* () {
       const fake = FakeUpstream.make((asked) => serve(asked, 0))
       const { result } = yield* Effect.provide(read(), fake.layer)
       assert.strictEqual(reason(result)["_tag"], "ConnectionFailed")
-      assert.strictEqual(fake.asked.length, 4)
+      assert.strictEqual(fake.requests.length, 4)
     })
   )
 
   it.effect(
-    "fails at once where a resume is answered with 404",
+    "fails at once if a resume gets 404",
     Effect.fn(function* () {
       const fake = FakeUpstream.make((asked, count) => (count === 1 ? serve(asked, 300) : { status: 404 }))
       const { result } = yield* Effect.provide(read(), fake.layer)
       assert.strictEqual(reason(result)["_tag"], "BlobNotFound")
-      assert.strictEqual(fake.asked.length, 2)
+      assert.strictEqual(fake.requests.length, 2)
     })
   )
 
   it.effect(
-    "never gives more than the layer's size",
+    "never has more bytes than the layer's size",
     Effect.fn(function* () {
       const endless = FakeUpstream.make(() => ({
         status: 200,
@@ -212,7 +212,7 @@ describe("blobs", () => {
   )
 
   it.effect(
-    "does not count the time a slow consumer takes as silence",
+    "does not count the time of a slow consumer as silence",
     Effect.fn(function* () {
       const fake = FakeUpstream.make((asked) => serve(asked))
       const fiber = yield* RegistryClient.use((client) =>
@@ -223,12 +223,12 @@ describe("blobs", () => {
       ).pipe(Effect.provide(fake.layer))
       yield* TestClock.adjust("3 minutes")
       yield* Fiber.join(fiber)
-      assert.strictEqual(fake.asked.length, 1)
+      assert.strictEqual(fake.requests.length, 1)
     })
   )
 
   it.effect(
-    "gives the connection back when its reader leaves, at rest and while it waits",
+    "releases its connection when its reader stops or is interrupted",
     Effect.fn(function* () {
       const fake = FakeUpstream.make((asked) => ({ ...serve(asked, 300), afterwards: "silence" }))
       const blob = Stream.unwrap(
@@ -245,7 +245,7 @@ describe("blobs", () => {
   )
 
   it.effect(
-    "asks for nothing more when its reader's scope closes while another fiber waits for the next bytes",
+    "is not resumed when its scope closes while another fiber waits for bytes",
     Effect.fn(function* () {
       const fake = FakeUpstream.make((asked) => ({ ...serve(asked, 300), afterwards: "silence" }))
       const scope = yield* Scope.make()
@@ -258,7 +258,7 @@ describe("blobs", () => {
       yield* Scope.close(scope, Exit.void)
       const exit = yield* Fiber.join(waiting)
       assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
-      assert.strictEqual(fake.asked.length, 1)
+      assert.strictEqual(fake.requests.length, 1)
       assert.strictEqual(fake.open(), 0)
     })
   )

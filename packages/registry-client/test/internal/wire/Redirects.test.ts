@@ -15,23 +15,26 @@ const read = (scheme: "https" | "http" = "https") =>
     )
   )
 
-const challenge: FakeUpstream.Answer = { status: 401, headers: { "www-authenticate": 'Basic realm="r"' } }
+const challenge: FakeUpstream.FakeResponse = {
+  status: 401,
+  headers: { "www-authenticate": 'Basic realm="r"' }
+}
 
-/** A registry that wants a password and redirects blobs to `location`; everything else is a blob store. */
+/** A registry that requires a password and redirects blobs to `location`, and a blob store at all other URLs. */
 const redirecting = (location: string, status = 307) =>
   FakeUpstream.make(({ headers, url }) => {
     if (!url.includes("/v2/")) return { status: 200, body: bytes }
     return headers["authorization"] === undefined ? challenge : { status, headers: { location } }
   })
 
-describe("redirects", () => {
+describe("a redirect", () => {
   for (const status of [301, 302, 303, 307, 308]) {
     it.effect(
-      `follows ${status} to another origin without our Authorization`,
+      `by ${status} to another origin is followed without the Authorization`,
       Effect.fn(function* () {
         const fake = redirecting("https://user:pw@store.test/blob?signature=abc", status)
         assert.isTrue(Result.isSuccess(yield* Effect.provide(read(), fake.layer)))
-        const last = fake.asked.at(-1)
+        const last = fake.requests.at(-1)
         assert.strictEqual(last?.url, "https://store.test/blob?signature=abc")
         assert.isUndefined(last?.headers["authorization"])
       })
@@ -39,20 +42,20 @@ describe("redirects", () => {
   }
 
   it.effect(
-    "takes another port for another origin",
+    "to another port is one to another origin",
     Effect.fn(function* () {
       const fake = redirecting("https://registry.test:8443/blob")
       yield* Effect.provide(read(), fake.layer)
-      assert.isUndefined(fake.asked.at(-1)?.headers["authorization"])
+      assert.isUndefined(fake.requests.at(-1)?.headers["authorization"])
     })
   )
 
   it.effect(
-    "keeps the Authorization on the registry's own origin, relative addresses included",
+    "on the registry's own origin keeps the Authorization, also for a relative URL",
     Effect.fn(function* () {
       const fake = redirecting("/elsewhere/blob")
       yield* Effect.provide(read(), fake.layer)
-      const last = fake.asked.at(-1)
+      const last = fake.requests.at(-1)
       assert.strictEqual(last?.url, "https://registry.test/elsewhere/blob")
       assert.isDefined(last?.headers["authorization"])
     })
@@ -60,7 +63,7 @@ describe("redirects", () => {
 
   const refuses = (what: string, location: string | undefined, words: string) =>
     it.effect(
-      `refuses ${what}`,
+      `is refused: ${what}`,
       Effect.fn(function* () {
         const fake = FakeUpstream.make(() => ({
           status: 307,
@@ -68,19 +71,19 @@ describe("redirects", () => {
         }))
         const result = yield* Effect.provide(read(), fake.layer)
         assert.isTrue(Result.isFailure(result))
-        const said = JSON.stringify(result)
-        assert.include(said, "BadRedirect")
-        assert.include(said, words)
-        assert.notInclude(said, "signature")
+        const text = JSON.stringify(result)
+        assert.include(text, "BadRedirect")
+        assert.include(text, words)
+        assert.notInclude(text, "signature")
       })
     )
-  refuses("a redirect without a Location", undefined, "without saying where")
-  refuses("a Location that is no address", "https://[", "not an address")
+  refuses("without a Location", undefined, "without a Location")
+  refuses("a Location that is not a URL", "https://[", "not a URL")
   refuses("another protocol", "ftp://store.test/signature", "neither https nor http")
   refuses("a circle", `https://registry.test/v2/some/packages/blobs/${layer.layerDigest}`, "circle")
 
   it.effect(
-    "follows a registry on HTTPS to a blob store on plain HTTP without our Authorization, and says so once",
+    "from HTTPS to plain HTTP is followed without the Authorization, with one warning",
     Effect.fn(function* () {
       const lines: Array<string> = []
       const logger = Logger.make(({ message }) => void lines.push(JSON.stringify(message)))
@@ -88,7 +91,7 @@ describe("redirects", () => {
       yield* Effect.gen(function* () {
         for (let time = 0; time < 3; time++) assert.isTrue(Result.isSuccess(yield* read()))
       }).pipe(Effect.provide([fake.layer, Logger.layer([logger])]))
-      assert.isUndefined(fake.asked.at(-1)?.headers["authorization"])
+      assert.isUndefined(fake.requests.at(-1)?.headers["authorization"])
       assert.deepStrictEqual(lines, [
         '["a registry on https redirects to plain http; followed without credentials",{"registry":"registry.test","target":"store.test"}]'
       ])
@@ -96,7 +99,7 @@ describe("redirects", () => {
   )
 
   it.effect(
-    "takes a registry's own HTTPS for another origin, and names it by its scheme",
+    "from HTTP to HTTPS on one host is one to another origin, and is named with its scheme",
     Effect.fn(function* () {
       const fake = FakeUpstream.make(({ url }) =>
         url.startsWith("http:")
@@ -104,7 +107,7 @@ describe("redirects", () => {
           : challenge
       )
       const result = yield* Effect.provide(read("http"), fake.layer)
-      assert.isTrue(fake.asked.every(({ headers }) => headers["authorization"] === undefined))
+      assert.isTrue(fake.requests.every(({ headers }) => headers["authorization"] === undefined))
       assert.isTrue(Result.isFailure(result))
       if (Result.isFailure(result)) {
         assert.strictEqual(
@@ -116,7 +119,7 @@ describe("redirects", () => {
   )
 
   it.effect(
-    "comes back from plain HTTP to the registry's own origin with our Authorization",
+    "back to the registry's own origin is followed with the Authorization",
     Effect.fn(function* () {
       const fake = FakeUpstream.make(({ headers, url }) => {
         if (url.startsWith("http:"))
@@ -128,7 +131,10 @@ describe("redirects", () => {
       })
       assert.isTrue(Result.isSuccess(yield* Effect.provide(read(), fake.layer)))
       assert.deepStrictEqual(
-        fake.asked.map(({ headers, url }) => [new URL(url).origin, headers["authorization"] !== undefined]),
+        fake.requests.map(({ headers, url }) => [
+          new URL(url).origin,
+          headers["authorization"] !== undefined
+        ]),
         [
           ["https://registry.test", false],
           ["https://registry.test", true],
@@ -140,7 +146,7 @@ describe("redirects", () => {
   )
 
   it.effect(
-    "follows a registry on plain HTTP to plain HTTP",
+    "from plain HTTP to plain HTTP is followed",
     Effect.fn(function* () {
       const fake = redirecting("http://store.test/blob")
       assert.isTrue(Result.isSuccess(yield* Effect.provide(read("http"), fake.layer)))
@@ -148,7 +154,7 @@ describe("redirects", () => {
   )
 
   it.effect(
-    "follows ten redirects and not an eleventh",
+    "is followed ten times, not eleven times",
     Effect.fn(function* () {
       for (const [length, works] of [
         [10, true],
@@ -160,20 +166,20 @@ describe("redirects", () => {
             : { status: 200, body: bytes }
         )
         assert.strictEqual(Result.isSuccess(yield* Effect.provide(read(), fake.layer)), works)
-        assert.strictEqual(fake.asked.length, 11)
+        assert.strictEqual(fake.requests.length, 11)
       }
     })
   )
 
   it.effect(
-    "knows where Docker Hub's registry is",
+    "is not needed for docker.io, whose registry has another name",
     Effect.fn(function* () {
       const fake = FakeUpstream.make(() => ({ status: 200, body: bytes }))
       const { host } = FakeUpstream.source({ host: FakeUpstream.host("docker.io") })
       yield* RegistryClient.use((client) =>
         Stream.runDrain(client.blob(FakeUpstream.repository(basic, { host }), layer, 0))
       ).pipe(Effect.provide(fake.layer))
-      assert.isTrue(fake.asked[0]?.url.startsWith("https://registry-1.docker.io/v2/"))
+      assert.isTrue(fake.requests[0]?.url.startsWith("https://registry-1.docker.io/v2/"))
     })
   )
 })

@@ -1,7 +1,6 @@
 /**
- * One way to authenticate, as `WWW-Authenticate` names it. Scheme and parameter names are in lowercase.
- *
- * Source: RFC 9110, section 11.6.1. No kept library reads a list of challenges without throwing, so this does.
+ * A challenge of a WWW-Authenticate field. Scheme and parameter names are in lowercase. Source: RFC 9110, section
+ * 11.6.1. (No maintained library parses a list of challenges without throwing.)
  */
 export interface Challenge {
   readonly scheme: string
@@ -10,16 +9,16 @@ export interface Challenge {
   readonly parameters: ReadonlyMap<string, string>
 }
 
-/** The longest part of a header that is read: no honest one comes near, and a hostile one stays cheap. */
+/** The most characters of the field that are parsed; real ones are much shorter. */
 export const maxHeaderLength = 8192
 
 const separators = /[\s,]*/y
 const token = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/y
 const token68 = / +([A-Za-z0-9\-._~+/]+=*)(?=[ \t]*(?:,|$))/y
-// Unquoted values should be tokens; registries write addresses with queries so.
+// Unquoted values should be tokens, but some registries write URLs with queries unquoted.
 const parameter = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))/sy
 
-/** Reads every challenge that can be read and passes over the rest; never throws. */
+/** Parses all valid challenges and skips the rest; never throws. */
 export const parse = (header: string): ReadonlyArray<Challenge> => {
   const input = header.slice(0, maxHeaderLength)
   let position = 0
@@ -61,8 +60,8 @@ export const parse = (header: string): ReadonlyArray<Challenge> => {
 
 const quote = (value: string): string => `"${value.replace(/["\\]/g, "\\$&")}"`
 
-/** Writes challenges as one header value; what {@link parse} reads back. */
-export const print = (challenges: ReadonlyArray<Challenge>): string =>
+/** Formats challenges as one field value; the inverse of {@link parse}. */
+export const format = (challenges: ReadonlyArray<Challenge>): string =>
   challenges
     .map(({ scheme, token68, parameters }) =>
       token68 !== undefined

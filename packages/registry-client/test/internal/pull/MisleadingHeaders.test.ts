@@ -9,12 +9,12 @@ import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib"
 import { RegistryClient } from "../../../src/RegistryClient.ts"
 import * as FakeUpstream from "../../FakeUpstream.ts"
-import { reason } from "../../Reasons.ts"
+import { reason } from "../../FailureReason.ts"
 
 const bytes = RegistryBlob.randomBytes(11, 1000)
 const layer = { layerDigest: digestOf(bytes), size: bytes.length }
 
-/** Runs to the end, however long it waits. */
+/** Runs an effect to its end in virtual time. */
 const finish = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const fiber = yield* Effect.forkChild(Effect.result(effect))
@@ -30,16 +30,16 @@ const readFrom = (offset: number) =>
     finish
   )
 
-const rangeOf = ({ headers }: FakeUpstream.Asked): string | undefined => headers["range"]
+const rangeOf = ({ headers }: FakeUpstream.ReceivedRequest): string | undefined => headers["range"]
 
 interface BlobRow {
   readonly situation: string
-  /** Clients that take it so too; facts of their sources, 2026-08. */
-  readonly likewise: string
+  /** Clients that accept it too, by their sources of 2026-08. */
+  readonly sameIn: string
   readonly offset?: number
-  readonly answer: (asked: FakeUpstream.Asked) => FakeUpstream.Answer
+  readonly respond: (request: FakeUpstream.ReceivedRequest) => FakeUpstream.FakeResponse
   /** The Range of each request. */
-  readonly asks: ReadonlyArray<string | undefined>
+  readonly ranges: ReadonlyArray<string | undefined>
 }
 
 const whole = (headers: Readonly<Record<string, string>> = {}, status = 200) => ({
@@ -52,9 +52,9 @@ const rest = (headers: Readonly<Record<string, string>>, status = 206) => ({
   body: bytes.slice(300),
   headers
 })
-const asked = "bytes=300-999"
+const restRange = "bytes=300-999"
 
-const taken: ReadonlyArray<BlobRow> = [
+const accepted: ReadonlyArray<BlobRow> = [
   ...[
     "aws-chunked",
     "x-gzip",
@@ -69,140 +69,140 @@ const taken: ReadonlyArray<BlobRow> = [
     "gzip, aws-chunked"
   ].map((encoding): BlobRow => ({
     situation: `the stored bytes under Content-Encoding: ${encoding}`,
-    likewise: "go-containerregistry, but for gzip",
-    answer: () => whole({ "content-encoding": encoding, "content-length": "1000" }),
-    asks: [undefined]
+    sameIn: "go-containerregistry, but for gzip",
+    respond: () => whole({ "content-encoding": encoding, "content-length": "1000" }),
+    ranges: [undefined]
   })),
   {
     situation: "a Content-Length that promises more than the manifest's size",
-    likewise: "containerd",
-    answer: () => whole({ "content-length": "1024" }),
-    asks: [undefined]
+    sameIn: "containerd",
+    respond: () => whole({ "content-length": "1024" }),
+    ranges: [undefined]
   },
   {
     situation: "no Content-Length",
-    likewise: "docker, containerd, go-containerregistry",
-    answer: () => whole(),
-    asks: [undefined]
+    sameIn: "docker, containerd, go-containerregistry",
+    respond: () => whole(),
+    ranges: [undefined]
   },
   {
-    situation: "a 206 for the whole, which nobody asked for",
-    likewise: "containerd",
-    answer: () => whole({ "content-length": "1000", "content-range": "bytes 0-999/1000" }, 206),
-    asks: [undefined]
+    situation: "a 206 for the whole, without a requested range",
+    sameIn: "containerd",
+    respond: () => whole({ "content-length": "1000", "content-range": "bytes 0-999/1000" }, 206),
+    ranges: [undefined]
   },
   {
     situation: "a 206 for the whole without Content-Range",
-    likewise: "containerd",
-    answer: () => whole({ "content-length": "1000" }, 206),
-    asks: [undefined]
+    sameIn: "containerd",
+    respond: () => whole({ "content-length": "1000" }, 206),
+    ranges: [undefined]
   },
   {
-    situation: "a 206 for a first part, which nobody asked for: the rest is asked for",
-    likewise: "none",
-    answer: (question) =>
+    situation: "a 206 for a first part, without a requested range: the rest is requested",
+    sameIn: "none",
+    respond: (question) =>
       rangeOf(question) === undefined
         ? { status: 206, body: bytes.slice(0, 300), headers: { "content-range": "bytes 0-299/1000" } }
         : rest({ "content-range": "bytes 300-999/1000" }),
-    asks: [undefined, asked]
+    ranges: [undefined, restRange]
   },
   {
     situation: "a 206 without Content-Range whose length is the rest's",
-    likewise: "containerd",
+    sameIn: "containerd",
     offset: 300,
-    answer: () => rest({ "content-length": "700" }),
-    asks: [asked]
+    respond: () => rest({ "content-length": "700" }),
+    ranges: [restRange]
   },
   {
     situation: "a 206 without Content-Range and without a length",
-    likewise: "containerd",
+    sameIn: "containerd",
     offset: 300,
-    answer: () => rest({}),
-    asks: [asked]
+    respond: () => rest({}),
+    ranges: [restRange]
   },
   {
-    situation: "a 206 with a Content-Range that is none",
-    likewise: "containerd",
+    situation: "a 206 with an invalid Content-Range",
+    sameIn: "containerd",
     offset: 300,
-    answer: () => rest({ "content-length": "700", "content-range": "bytes */1000" }),
-    asks: [asked]
+    respond: () => rest({ "content-length": "700", "content-range": "bytes */1000" }),
+    ranges: [restRange]
   },
   {
     situation: "a 206 for the whole in answer to a range, without Content-Range: its known bytes are skipped",
-    likewise: "none",
+    sameIn: "none",
     offset: 300,
-    answer: () => whole({ "content-length": "1000" }, 206),
-    asks: [asked]
+    respond: () => whole({ "content-length": "1000" }, 206),
+    ranges: [restRange]
   },
   {
     situation: "a 206 that begins earlier: its known bytes are skipped",
-    likewise: "none",
+    sameIn: "none",
     offset: 300,
-    answer: () => ({
+    respond: () => ({
       status: 206,
       body: bytes.slice(200),
       headers: { "content-range": "bytes 200-999/1000" }
     }),
-    asks: [asked]
+    ranges: [restRange]
   },
   {
     situation: "a 206 of another total",
-    likewise: "containerd, docker",
+    sameIn: "containerd, docker",
     offset: 300,
-    answer: () => rest({ "content-range": "bytes 300-999/1001" }),
-    asks: [asked]
+    respond: () => rest({ "content-range": "bytes 300-999/1001" }),
+    ranges: [restRange]
   },
   {
     situation: "a 206 of an unknown total",
-    likewise: "containerd, docker",
+    sameIn: "containerd, docker",
     offset: 300,
-    answer: () => rest({ "content-range": "bytes 300-999/*" }),
-    asks: [asked]
+    respond: () => rest({ "content-range": "bytes 300-999/*" }),
+    ranges: [restRange]
   },
   {
-    situation: "a 206 that ends too soon: what is missing is asked for",
-    likewise: "containerd",
+    situation: "a 206 that ends too soon: the missing bytes are requested",
+    sameIn: "containerd",
     offset: 300,
-    answer: (question) =>
-      rangeOf(question) === asked
+    respond: (question) =>
+      rangeOf(question) === restRange
         ? { status: 206, body: bytes.slice(300, 600), headers: { "content-range": "bytes 300-599/1000" } }
         : { status: 206, body: bytes.slice(600), headers: { "content-range": "bytes 600-999/1000" } },
-    asks: [asked, "bytes=600-999"]
+    ranges: [restRange, "bytes=600-999"]
   },
   {
     situation: "a 206 under a Content-Encoding",
-    likewise: "go-containerregistry, but for gzip",
+    sameIn: "go-containerregistry, but for gzip",
     offset: 300,
-    answer: () => rest({ "content-range": "bytes 300-999/1000", "content-encoding": "gzip" }),
-    asks: [asked]
+    respond: () => rest({ "content-range": "bytes 300-999/1000", "content-encoding": "gzip" }),
+    ranges: [restRange]
   },
   {
     situation: "a 200 for the part, with its Content-Range",
-    likewise: "containerd",
+    sameIn: "containerd",
     offset: 300,
-    answer: () => rest({ "content-range": "bytes 300-999/1000", "content-length": "700" }, 200),
-    asks: [asked]
+    respond: () => rest({ "content-range": "bytes 300-999/1000", "content-length": "700" }, 200),
+    ranges: [restRange]
   },
   {
     situation: "a 200 for the part, by its length alone",
-    likewise: "none",
+    sameIn: "none",
     offset: 300,
-    answer: () => rest({ "content-length": "700" }, 200),
-    asks: [asked]
+    respond: () => rest({ "content-length": "700" }, 200),
+    ranges: [restRange]
   },
   {
     situation: "a 200 for the whole in answer to a range: its known bytes are skipped",
-    likewise: "containerd",
+    sameIn: "containerd",
     offset: 300,
-    answer: () => whole({ "content-length": "1000" }),
-    asks: [asked]
+    respond: () => whole({ "content-length": "1000" }),
+    ranges: [restRange]
   },
   ...([400, 416, 501] as const).map((status): BlobRow => ({
-    situation: `a range refused by ${status}: the whole is asked for once, its known bytes skipped`,
-    likewise: "none: containerd and docker fail",
+    situation: `a range refused by ${status}: the whole blob is requested once, its known bytes skipped`,
+    sameIn: "none: containerd and docker fail",
     offset: 300,
-    answer: (question) => (rangeOf(question) === undefined ? whole() : { status }),
-    asks: [asked, undefined]
+    respond: (question) => (rangeOf(question) === undefined ? whole() : { status }),
+    ranges: [restRange, undefined]
   })),
   ...(
     [
@@ -213,22 +213,22 @@ const taken: ReadonlyArray<BlobRow> = [
       ["of a length that is neither the rest's nor the whole's", { "content-length": "70" }]
     ] as const
   ).map(([what, headers]): BlobRow => ({
-    situation: `a 206 ${what}: the whole is asked for once`,
-    likewise: "none: docker fails, containerd takes it",
+    situation: `a 206 ${what}: the whole blob is requested once`,
+    sameIn: "none: docker fails, containerd takes it",
     offset: 300,
-    answer: (question) => (rangeOf(question) === undefined ? whole() : rest(headers)),
-    asks: [asked, undefined]
+    respond: (question) => (rangeOf(question) === undefined ? whole() : rest(headers)),
+    ranges: [restRange, undefined]
   }))
 ]
 
-describe("a blob's labels", () => {
-  for (const { answer, asks, likewise, offset = 0, situation } of taken) {
+describe("a blob with misleading headers", () => {
+  for (const { ranges, respond, sameIn, offset = 0, situation } of accepted) {
     it.effect(
-      `do not refuse ${situation} (likewise: ${likewise})`,
+      `is accepted: ${situation} (same in: ${sameIn})`,
       Effect.fn(function* () {
-        const fake = FakeUpstream.make(answer)
+        const fake = FakeUpstream.make(respond)
         const result = yield* Effect.provide(readFrom(offset), fake.layer)
-        assert.deepStrictEqual(fake.asked.map(rangeOf), asks)
+        assert.deepStrictEqual(fake.requests.map(rangeOf), ranges)
         assert.isTrue(Result.isSuccess(result))
         if (Result.isSuccess(result)) assert.deepStrictEqual(result.success, bytes.slice(offset))
         assert.strictEqual(fake.open(), 0)
@@ -237,7 +237,7 @@ describe("a blob's labels", () => {
   }
 
   it.effect(
-    "a whole that has the length of the rest, where no range was asked for, is not taken for the rest",
+    "is refused if it has the length of the rest although no range was requested",
     Effect.fn(function* () {
       const fake = FakeUpstream.make((question) =>
         rangeOf(question) === undefined
@@ -250,7 +250,7 @@ describe("a blob's labels", () => {
   )
 
   it.effect(
-    "a range that was refused is not asked for again in the same body",
+    "is not requested by range again after a range was refused",
     Effect.fn(function* () {
       const fake = FakeUpstream.make((question, count) =>
         rangeOf(question) !== undefined
@@ -259,7 +259,7 @@ describe("a blob's labels", () => {
       )
       const result = yield* Effect.provide(readFrom(0), fake.layer)
       assert.deepStrictEqual(Result.getOrThrow(result), bytes)
-      assert.deepStrictEqual(fake.asked.map(rangeOf), [undefined, asked, undefined, undefined])
+      assert.deepStrictEqual(fake.requests.map(rangeOf), [undefined, restRange, undefined, undefined])
     })
   )
 
@@ -285,12 +285,12 @@ describe("a blob's labels", () => {
     ]
   ] as const) {
     it.effect(
-      `cannot mend ${what}: refused at once, before a byte`,
+      `is refused before the first byte: ${what}`,
       Effect.fn(function* () {
         const fake = FakeUpstream.make(() => answer)
         const result = yield* Effect.provide(readFrom(offset), fake.layer)
         assert.strictEqual(reason(result)["_tag"], "InvalidResponse")
-        assert.strictEqual(fake.asked.length, asks)
+        assert.strictEqual(fake.requests.length, asks)
         assert.strictEqual(fake.open(), 0)
       })
     )
@@ -313,10 +313,10 @@ const codings = [
   ["zstd", zstdCompressSync]
 ] as const
 
-describe("a manifest's labels", () => {
+describe("a manifest with misleading headers", () => {
   for (const [coding, encode] of codings) {
     it.effect(
-      `an encoded one is decoded (${coding} by ${encode.name}; likewise: containerd, docker, but for br)`,
+      `is decoded if it is encoded (${coding} by ${encode.name}; same in: containerd, docker, except br)`,
       Effect.fn(function* () {
         const fake = FakeUpstream.make(() => ({
           status: 200,
@@ -329,7 +329,7 @@ describe("a manifest's labels", () => {
     )
 
     it.effect(
-      `one that decodes to more than is read is refused (${coding} by ${encode.name})`,
+      `is refused if it decodes to more than 4 MiB (${coding} by ${encode.name})`,
       Effect.fn(function* () {
         const bomb = new Uint8Array(5 * 1024 * 1024)
         const fake = FakeUpstream.make(() => ({
@@ -346,7 +346,7 @@ describe("a manifest's labels", () => {
 
   for (const encoding of ["gzip", "aws-chunked", "identity", "gzip, gzip, gzip, gzip, gzip"]) {
     it.effect(
-      `one that is plain under Content-Encoding: ${encoding} is read as it is`,
+      `is read as it is if it is plain despite Content-Encoding: ${encoding}`,
       Effect.fn(function* () {
         const fake = FakeUpstream.make(() => ({
           status: 200,
@@ -359,7 +359,7 @@ describe("a manifest's labels", () => {
   }
 
   it.effect(
-    "one that is encoded four times is refused",
+    "is refused if it is encoded four times",
     Effect.fn(function* () {
       const encode = (bytes: Uint8Array, times: number): Uint8Array =>
         times === 0 ? bytes : encode(gzipSync(bytes), times - 1)
@@ -373,7 +373,7 @@ describe("a manifest's labels", () => {
   )
 
   it.effect(
-    "one that is encoded twice is decoded twice",
+    "is decoded twice if it is encoded twice",
     Effect.fn(function* () {
       const fake = FakeUpstream.make(() => ({
         status: 200,
@@ -385,14 +385,14 @@ describe("a manifest's labels", () => {
   )
 })
 
-describe("a token answer's labels", () => {
+describe("a token response with misleading headers", () => {
   for (const [coding, encode] of codings) {
     for (const [what, body] of [
       ["encoded", encode(Buffer.from('{"token":"t"}'))],
-      ["plain all the same", Buffer.from('{"token":"t"}')]
+      ["although plain", Buffer.from('{"token":"t"}')]
     ] as const) {
       it.effect(
-        `under Content-Encoding: ${coding} (${encode.name}), ${what}`,
+        `is read with Content-Encoding: ${coding} (${encode.name}), ${what}`,
         Effect.fn(function* () {
           const fake = FakeUpstream.make(({ headers, url }) =>
             url.includes("auth.test")
@@ -408,7 +408,7 @@ describe("a token answer's labels", () => {
   }
 
   it.effect(
-    "one that decodes to more than is read holds no token",
+    "is refused if it decodes to more than 1 MiB",
     Effect.fn(function* () {
       const bomb = gzipSync(Buffer.from(`{"token":"t","x":"${"x".repeat(2 * 1024 * 1024)}"}`))
       const fake = FakeUpstream.make(({ url }) =>
@@ -425,7 +425,7 @@ describe("a token answer's labels", () => {
   )
 })
 
-/** A manifest whose last layer is as told. */
+/** A manifest whose last layer has these fields. */
 const withLayer = (changes: Readonly<Record<string, unknown>>) =>
   RegistryImage.raw(
     JSON.stringify({
@@ -445,50 +445,50 @@ const foreignType = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzi
 interface ProbeRow {
   readonly situation: string
   readonly layer: Readonly<Record<string, unknown>>
-  readonly blob: (asked: FakeUpstream.Asked, count: number) => FakeUpstream.Answer
+  readonly blob: (request: FakeUpstream.ReceivedRequest, count: number) => FakeUpstream.FakeResponse
   /** Method and Range of each request for the blob. */
-  readonly asks: ReadonlyArray<string>
+  readonly requests: ReadonlyArray<string>
   readonly outcome: number | Readonly<Record<string, unknown>>
 }
 
 const head = { status: 200, headers: { "content-length": "1000" } }
-const isHead = ({ method }: FakeUpstream.Asked): boolean => method === "HEAD"
+const isHead = ({ method }: FakeUpstream.ReceivedRequest): boolean => method === "HEAD"
 
 const probes: ReadonlyArray<ProbeRow> = [
-  { situation: "a size and a plain type", layer: {}, blob: () => head, asks: [], outcome: 1000 },
+  { situation: "a size and a plain type", layer: {}, blob: () => head, requests: [], outcome: 1000 },
   {
-    situation: "no size: the registry is asked for its length",
+    situation: "no size: the registry is asked for the length",
     layer: { size: 0 },
     blob: () => head,
-    asks: ["HEAD"],
+    requests: ["HEAD"],
     outcome: 1000
   },
   {
-    situation: "no size, and a registry that does not know HEAD",
+    situation: "no size, and a registry that does not support HEAD",
     layer: { size: 0 },
     blob: (asked) =>
       isHead(asked)
         ? { status: 405 }
         : { status: 206, body: bytes.slice(0, 1), headers: { "content-range": "bytes 0-0/1000" } },
-    asks: ["HEAD", "GET bytes=0-0"],
+    requests: ["HEAD", "GET bytes=0-0"],
     outcome: 1000
   },
   {
-    situation: "no size, and a registry whose HEAD has no length, nor takes ranges",
+    situation: "no size, and a registry without a length in HEAD and without ranges",
     layer: { size: 0 },
     blob: (asked) => (isHead(asked) ? { status: 200 } : { ...head, body: bytes, afterwards: "silence" }),
-    asks: ["HEAD", "GET bytes=0-0"],
+    requests: ["HEAD", "GET bytes=0-0"],
     outcome: 1000
   },
   {
-    situation: "no size, and none anywhere: the whole is counted",
+    situation: "no size, and no length anywhere: the bytes are counted",
     layer: { size: 0 },
     blob: (asked) => (isHead(asked) ? { status: 200 } : { status: 200, body: bytes }),
-    asks: ["HEAD", "GET bytes=0-0", "GET"],
+    requests: ["HEAD", "GET bytes=0-0", "GET"],
     outcome: 1000
   },
   {
-    situation: "no size, and a registry whose parts do not say of how much: the whole is counted",
+    situation: "no size, and a registry whose partial responses do not give the total: the bytes are counted",
     layer: { size: 0 },
     blob: (asked) =>
       isHead(asked)
@@ -496,70 +496,70 @@ const probes: ReadonlyArray<ProbeRow> = [
         : rangeOf(asked) === undefined
           ? { status: 200, body: bytes }
           : { status: 206, body: bytes.slice(0, 1), headers: { "content-range": "bytes 0-0/*" } },
-    asks: ["HEAD", "GET bytes=0-0", "GET"],
+    requests: ["HEAD", "GET bytes=0-0", "GET"],
     outcome: 1000
   },
   {
-    situation: "no size, and a whole that breaks off while it is counted: it is counted anew",
+    situation: "no size, and an aborted body during the count: it is counted again",
     layer: { size: 0 },
     blob: (asked, count) =>
       isHead(asked)
         ? { status: 200 }
         : { status: 200, body: bytes, ...(count < 5 ? { afterwards: "ECONNRESET" } : {}) },
-    asks: ["HEAD", "GET bytes=0-0", "GET", "GET"],
+    requests: ["HEAD", "GET bytes=0-0", "GET", "GET"],
     outcome: 1000
   },
   {
     situation: "no size, and no blob",
     layer: { size: 0 },
     blob: () => ({ status: 404 }),
-    asks: ["HEAD"],
+    requests: ["HEAD"],
     outcome: { _tag: "BlobNotFound" }
   },
   {
-    situation: "no size, and the digest of nothing: nobody is asked",
+    situation: "no size, and the digest of an empty blob: no request",
     layer: { size: 0, digest: digestOf(new Uint8Array()) },
     blob: () => ({ status: 404 }),
-    asks: [],
+    requests: [],
     outcome: 0
   },
   {
     situation: "a foreign layer that the registry holds",
     layer: { mediaType: foreignType, urls: ["https://elsewhere.test/layer"] },
     blob: () => head,
-    asks: ["HEAD"],
+    requests: ["HEAD"],
     outcome: 1000
   },
   {
     situation: "a foreign layer that the registry does not hold",
     layer: { mediaType: foreignType },
     blob: () => ({ status: 404 }),
-    asks: ["HEAD"],
+    requests: ["HEAD"],
     outcome: { _tag: "ManifestError" }
   },
   {
-    situation: "a foreign layer, and a registry that does not know HEAD",
+    situation: "a foreign layer, and a registry that does not support HEAD",
     layer: { mediaType: foreignType },
     blob: (asked) => (isHead(asked) ? { status: 405 } : { status: 200, body: bytes }),
-    asks: ["HEAD", "GET bytes=0-0"],
+    requests: ["HEAD", "GET bytes=0-0"],
     outcome: 1000
   },
   {
-    situation: "a foreign layer, on a registry that says no length: what the manifest says is enough",
+    situation: "a foreign layer, on a registry that gives no length: the manifest's size is used",
     layer: { mediaType: foreignType },
     blob: (asked) => (isHead(asked) ? { status: 200 } : { status: 200, body: bytes }),
-    asks: ["HEAD", "GET bytes=0-0"],
+    requests: ["HEAD", "GET bytes=0-0"],
     outcome: 1000
   },
   {
-    situation: "a foreign layer, and a registry that answers nothing of use",
+    situation: "a foreign layer, and a registry that refuses both requests",
     layer: { mediaType: foreignType },
     blob: () => ({ status: 400 }),
-    asks: ["HEAD", "GET bytes=0-0"],
+    requests: ["HEAD", "GET bytes=0-0"],
     outcome: { _tag: "UnexpectedStatus", status: 400 }
   },
   {
-    situation: "a foreign layer, on a store whose addresses are signed for GET",
+    situation: "a foreign layer, on a store whose URLs are signed for GET",
     layer: { mediaType: foreignType },
     blob: (asked) =>
       !asked.url.includes("store.test")
@@ -567,13 +567,13 @@ const probes: ReadonlyArray<ProbeRow> = [
         : isHead(asked)
           ? { status: 403 }
           : { status: 206, body: bytes.slice(0, 1), headers: { "content-range": "bytes 0-0/1000" } },
-    asks: ["HEAD", "HEAD", "GET bytes=0-0", "GET bytes=0-0"],
+    requests: ["HEAD", "HEAD", "GET bytes=0-0", "GET bytes=0-0"],
     outcome: 1000
   }
 ]
 
-describe("a layer whose descriptor does not say it all", () => {
-  for (const { asks, blob, layer: described, outcome, situation } of probes) {
+describe("a layer with an incomplete descriptor", () => {
+  for (const { blob, requests, layer: described, outcome, situation } of probes) {
     it.effect(
       situation,
       Effect.fn(function* () {
@@ -582,12 +582,12 @@ describe("a layer whose descriptor does not say it all", () => {
           asked.url.includes("/manifests/") ? { status: 200, body: manifest.bytes } : blob(asked, count)
         )
         const result = yield* Effect.provide(resolve(manifest.digest), fake.layer)
-        const ofBlob = fake.asked.slice(1)
+        const ofBlob = fake.requests.slice(1)
         assert.deepStrictEqual(
           ofBlob.map((asked) =>
             [asked.method, ...(rangeOf(asked) === undefined ? [] : [rangeOf(asked)])].join(" ")
           ),
-          asks
+          requests
         )
         if (typeof outcome === "number") assert.strictEqual(Result.getOrThrow(result).size, outcome)
         else assert.deepInclude(reason(result), outcome)
@@ -597,7 +597,7 @@ describe("a layer whose descriptor does not say it all", () => {
   }
 
   it.effect(
-    "is asked about with the same login as its manifest",
+    "is requested with the same login as its manifest",
     Effect.fn(function* () {
       const manifest = withLayer({ size: 0 })
       const fake = FakeUpstream.make(({ headers, url }) =>
@@ -612,7 +612,7 @@ describe("a layer whose descriptor does not say it all", () => {
         client.resolve(FakeUpstream.repository(login), manifest.digest, Platform.make("linux/amd64"))
       ).pipe(Effect.provide(fake.layer))
       assert.strictEqual(descriptor.size, 1000)
-      assert.strictEqual(fake.asked.length, 3)
+      assert.strictEqual(fake.requests.length, 3)
     })
   )
 })

@@ -10,7 +10,7 @@ import * as fc from "fast-check"
 import { RegistryClient } from "../../../src/RegistryClient.ts"
 import * as FakeUpstream from "../../FakeUpstream.ts"
 
-/** What breaks off brings a fifth of it, since a body is resumed as long as it brings anything. */
+/** An aborted body brings at least a fifth: a body is resumed as long as it brings bytes. */
 const blob = RegistryBlob.randomBytes(5, 100)
 const fifth = 20
 const image = RegistryImage.ofPackage(blob)
@@ -24,7 +24,7 @@ const credentials: ReadonlyArray<Credential> = [
   { _tag: "RegistryToken", token: Redacted.make("registry-token") }
 ]
 
-/** Ours, or what they got: none of it may be seen by a server they are not for. */
+/** The credentials and their tokens, which no other server may see. */
 const secret = new RegExp(["s3cret", btoa("user:s3cret"), "refresh-me", "registry-token"].join("|"))
 const got = /got-with-login-\d+/
 
@@ -56,7 +56,7 @@ type Move =
   | { readonly _tag: "Right" }
   | { readonly _tag: "Status"; readonly status: number; readonly headers: Readonly<Record<string, string>> }
   | { readonly _tag: "Broken"; readonly after: number }
-  | { readonly _tag: "NoAnswer" }
+  | { readonly _tag: "NoResponse" }
 
 const status = (
   codes: ReadonlyArray<number>,
@@ -99,20 +99,20 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     weight: 1,
     arbitrary: fc.integer({ min: fifth, max: 200 }).map((after): Move => ({ _tag: "Broken", after }))
   },
-  { weight: 1, arbitrary: fc.constant<Move>({ _tag: "NoAnswer" }) }
+  { weight: 1, arbitrary: fc.constant<Move>({ _tag: "NoResponse" }) }
 )
 
-/** A world in which each server makes these moves, one a request, over and over. */
+/** A world whose servers make these moves in turn, one for each request. */
 const world: fc.Arbitrary<World> = fc.record({
   scheme: fc.constantFrom("https" as const, "https" as const, "http" as const),
   credential: fc.constantFrom(...credentials),
   moves: fc.array(move, { minLength: 1, maxLength: 12 })
 })
 
-/** More than any of 60,000 random worlds took (57). */
+/** Above the maximum of 60,000 random worlds (57). */
 const maxRequests = 100
 
-const right = (asked: FakeUpstream.Asked, issued: () => string): FakeUpstream.Answer => {
+const right = (asked: FakeUpstream.ReceivedRequest, issued: () => string): FakeUpstream.FakeResponse => {
   if (asked.url.includes("/token")) return { status: 200, body: JSON.stringify({ token: issued() }) }
   if (asked.url.includes("/manifests/")) return { status: 200, body: image.bytes }
   const start = Number(/^bytes=(\d+)-/.exec(asked.headers["range"] ?? "")?.[1] ?? 0)
@@ -127,9 +127,9 @@ interface World {
   readonly moves: ReadonlyArray<Move>
 }
 
-/** Pulls in this world, and fails where what must hold does not; gives the number of requests. */
+/** Pulls in this world and checks the invariants; returns the number of requests. */
 const check = Effect.fnUntraced(function* ({ credential, moves, scheme }: World) {
-  /** Origins that may see the credential: the registry's, and those of realms that it names itself. */
+  /** Origins that may see the credential: the registry and the realms that it names itself. */
   const trusted = new Set([`${scheme}://registry.test`])
   const leaks: Array<string> = []
   let tokens = 0
@@ -154,7 +154,7 @@ const check = Effect.fnUntraced(function* ({ credential, moves, scheme }: World)
           afterwards: "ECONNRESET"
         }
       }
-      case "NoAnswer":
+      case "NoResponse":
         return { code: "ECONNRESET" }
       case "Status": {
         const realm = /Bearer realm="?([^",]+)/.exec(next.headers["www-authenticate"] ?? "")?.[1]
@@ -182,14 +182,14 @@ const check = Effect.fnUntraced(function* ({ credential, moves, scheme }: World)
   const exit = fiber.pollUnsafe()
   assert.isDefined(exit, "it does not end")
   assert.deepStrictEqual(leaks, [])
-  assert.isAtMost(fake.asked.length, maxRequests)
+  assert.isAtMost(fake.requests.length, maxRequests)
   assert.strictEqual(fake.open(), 0)
   yield* Fiber.join(fiber)
-  return fake.asked.length
+  return fake.requests.length
 })
 
-describe("whatever registries do", () => {
-  it("a pull ends after a bounded number of requests, and credentials go to nobody but the registry and its realms", () =>
+describe("with registries that respond at random", () => {
+  it("a pull ends after a bounded number of requests, and only the registry and its realms get credentials", () =>
     fc.assert(
       fc.asyncProperty(world, async (world) => {
         await Effect.runPromise(check(world).pipe(Effect.provide([TestClock.layer(), Logger.layer([])])))

@@ -1,13 +1,14 @@
 import { Cache, Cause, type Duration, Effect } from "effect"
 import * as Limits from "./Limits.ts"
 
-/** A bounded memory for what was learned about registries; what was not used longest goes first. */
-export interface Remembered<A> extends Cache.Cache<string, A, Cause.NoSuchElementError> {}
+/** A cache whose entries are set explicitly. Evicts the least recently used entry. */
+export interface BoundedCache<A> extends Cache.Cache<string, A, Cause.NoSuchElementError> {}
 
+/** Makes an empty cache. Entries do not expire without a `timeToLive`. */
 export const make = <A>(
   timeToLive?: Duration.Input,
-  capacity = Limits.maxRemembered
-): Effect.Effect<Remembered<A>> =>
+  capacity = Limits.maxCacheEntries
+): Effect.Effect<BoundedCache<A>> =>
   Cache.make<string, A, Cause.NoSuchElementError>({
     lookup: () => Effect.fail(new Cause.NoSuchElementError()),
     capacity,

@@ -3,42 +3,42 @@ import { Clock, Context, Effect, Exit, Metric, Schedule, Scope, Stream } from "e
 import { HttpClient, type HttpClientRequest, type HttpClientResponse } from "effect/http"
 import * as Metrics from "../../Metrics.ts"
 import { type OtherServer, TimedOut } from "../../RegistryError.ts"
-import type { Target, Upstream } from "../../Upstream.ts"
+import type { UpstreamTarget, Upstream } from "../../Upstream.ts"
 import * as Limits from "./Limits.ts"
-import { byOf, final, type Operation, passing, type PullFailure } from "./PullFailure.ts"
-import { fromClientError } from "./Transport.ts"
+import { byField, permanent, type Operation, retryable, type PullFailure } from "./PullFailure.ts"
+import { fromClientError } from "./ConnectionErrors.ts"
 
-// Headers hold credentials and queries hold signatures, which Effect's span of a request would have; and nothing of a trace
-// is told to servers that others run.
-const untraced = Context.make(HttpClient.TracerDisabledWhen, () => true).pipe(
+// Effect's own request span would show headers (credentials) and queries (signatures). Trace context is not sent to
+// other people's servers.
+const withoutSecretsInSpans = Context.make(HttpClient.TracerDisabledWhen, () => true).pipe(
   Context.add(HttpClient.TracerPropagationEnabled, false)
 )
 
-/** The address of a request in its span; a text that is no address is refused where it is sent. */
-const urlOf = (request: HttpClientRequest.HttpClientRequest, { host, scheme }: Target) =>
+/** The URL for a request's span. (An invalid URL fails when the request is sent.) */
+const urlOf = (request: HttpClientRequest.HttpClientRequest, { host, scheme }: UpstreamTarget) =>
   URL.parse(request.url) ?? { protocol: `${scheme}:`, hostname: host, port: "", pathname: "" }
 
-/** An answer whose body is still to be read. */
-export interface Answer {
+/** A response of a registry or another server, and its body still to be read. */
+export interface RegistryResponse {
   readonly response: HttpClientResponse.HttpClientResponse
-  /** The server that answered, for messages. */
+  /** The server's host, for messages. */
   readonly host: string
-  /** The same, where that is not the registry itself. */
+  /** The server, if it is not the registry. */
   readonly server: OtherServer | undefined
-  /** Gives the connection up, which ends the body too; the scope it was asked in does so at the latest. */
-  readonly abandon: Effect.Effect<void>
+  /** Closes the connection, which ends the body. The scope of the request does so at the latest. */
+  readonly cancel: Effect.Effect<void>
 }
 
-/** Sends one request and gives the head of its answer, whatever its status. */
-export const send = Effect.fnUntraced(function* (
+/** Sends one request, without retries or redirects, and returns the head of its response. */
+export const sendOnce = Effect.fnUntraced(function* (
   upstream: Upstream["Service"],
   operation: Operation,
-  target: Target,
+  target: UpstreamTarget,
   request: HttpClientRequest.HttpClientRequest,
   server: OtherServer | undefined
-): Effect.fn.Return<Answer, PullFailure, Scope.Scope> {
+): Effect.fn.Return<RegistryResponse, PullFailure, Scope.Scope> {
   const scope = yield* Scope.fork(yield* Effect.scope)
-  const client = yield* upstream.client(target).pipe(Effect.mapError(final), Scope.provide(scope))
+  const client = yield* upstream.client(target).pipe(Effect.mapError(permanent), Scope.provide(scope))
   const start = yield* Clock.currentTimeMillis
   const { attempt } = yield* Schedule.CurrentMetadata
   const traced = { method: request.method, url: urlOf(request, target), resends: attempt }
@@ -49,10 +49,10 @@ export const send = Effect.fnUntraced(function* (
         Effect.mapError((error) => fromClientError(error, target.host, server)),
         Effect.timeoutOrElse({
           duration: Limits.headersTimeout,
-          orElse: () => Effect.fail(passing(new TimedOut({ phase: "headers", ...byOf(server) })))
+          orElse: () => Effect.fail(retryable(new TimedOut({ phase: "headers", ...byField(server) })))
         }),
         Effect.tapError(() => Metric.update(Metrics.requests(operation, "error"), 1)),
-        Effect.provideContext(untraced),
+        Effect.provideContext(withoutSecretsInSpans),
         Scope.provide(scope),
         Effect.onError(() => Scope.close(scope, Exit.void))
       )
@@ -60,19 +60,19 @@ export const send = Effect.fnUntraced(function* (
   const end = yield* Clock.currentTimeMillis
   yield* Metric.update(Metrics.requests(operation, response.status), 1)
   yield* Metric.update(Metrics.seconds(operation), (end - start) / 1000)
-  return { response, host: target.host, server, abandon: Scope.close(scope, Exit.void) }
+  return { response, host: target.host, server, cancel: Scope.close(scope, Exit.void) }
 })
 
-/** Is done with an answer whose body nobody needs: reads it as far as is cheap, so that the connection can be kept. */
-export const discard = ({ abandon, response }: Answer): Effect.Effect<void> =>
+/** Discards a body: drains up to {@link Limits.maxDrained} bytes, so that its connection can be reused. */
+export const discard = ({ cancel, response }: RegistryResponse): Effect.Effect<void> =>
   response.stream.pipe(
     Stream.scan(
       () => 0,
       (length, chunk) => length + chunk.length
     ),
-    Stream.takeWhile((length) => length <= Limits.maxDiscarded),
+    Stream.takeWhile((length) => length <= Limits.maxDrained),
     Stream.runDrain,
-    Effect.timeout(Limits.discardTimeout),
+    Effect.timeout(Limits.drainTimeout),
     Effect.ignore,
-    Effect.andThen(abandon)
+    Effect.andThen(cancel)
   )

@@ -4,20 +4,20 @@ import { Equal, Hash, Redacted } from "effect"
 import { createHash } from "node:crypto"
 import * as RegistryAddress from "../wire/RegistryAddress.ts"
 
-/** A name for these parts that shows none of them: maps are keyed by it, since a part may be a secret. */
-export const hashed = (...parts: ReadonlyArray<string>): string =>
+/** A hash of these parts, for map keys: a part may be a secret. */
+export const hashOf = (...parts: ReadonlyArray<string>): string =>
   createHash("sha256").update(JSON.stringify(parts)).digest("base64url")
 
-/** A map key that is equal to another of its class by a hash of its parts. */
-export abstract class Identified implements Equal.Equal {
+/** A map key that is compared by class and by a hash of its parts. */
+export abstract class HashedKey implements Equal.Equal {
   readonly id: string
 
   constructor(...parts: ReadonlyArray<string>) {
-    this.id = hashed(...parts)
+    this.id = hashOf(...parts)
   }
 
   [Equal.symbol](that: unknown): boolean {
-    return that instanceof Identified && that.constructor === this.constructor && that.id === this.id
+    return that instanceof HashedKey && that.constructor === this.constructor && that.id === this.id
   }
 
   [Hash.symbol](): number {
@@ -25,6 +25,7 @@ export abstract class Identified implements Equal.Equal {
   }
 }
 
+/** The parts of a credential for {@link hashOf}. */
 export const credentialParts = (credential: Credential): ReadonlyArray<string> => {
   switch (credential._tag) {
     case "Anonymous":
@@ -42,6 +43,6 @@ export const credentialParts = (credential: Credential): ReadonlyArray<string> =
   }
 }
 
-/** A registry as it is asked: its address, whom to trust there, and the credential. */
-export const sourceId = (source: RegistrySource): string =>
-  hashed(RegistryAddress.baseUrl(source).href, source.ca ?? "", ...credentialParts(source.credential))
+/** The key of a registry: its URL, its CA and the credential. */
+export const sourceKey = (source: RegistrySource): string =>
+  hashOf(RegistryAddress.baseUrl(source).href, source.ca ?? "", ...credentialParts(source.credential))

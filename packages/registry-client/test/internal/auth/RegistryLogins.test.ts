@@ -10,7 +10,7 @@ import { Effect, Fiber, Layer, Option, Redacted, Result, Stream } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { RegistryClient } from "../../../src/RegistryClient.ts"
 import { Upstream } from "../../../src/Upstream.ts"
-import { reason } from "../../Reasons.ts"
+import { reason } from "../../FailureReason.ts"
 
 const name = RepositoryName.make("some/packages")
 const bytes = RegistryBlob.randomBytes(5, 1000)
@@ -44,8 +44,8 @@ const setUp = Effect.fnUntraced(function* (
       const layer = yield* client.resolve(repository, image.digest, Platform.make("linux/amd64"))
       return Buffer.concat(yield* Stream.runCollect(client.blob(repository, layer, 0)))
     }).pipe(Effect.result)
-  /** Each request since the last look: what it asked for, what it got, and the scheme it logged in by. */
-  const trail = Effect.gen(function* () {
+  /** The requests since the last call: operation, status and authentication scheme. */
+  const requestLog = Effect.gen(function* () {
     const requests = yield* registry.requests
     yield* registry.clearRequests
     return requests.map(
@@ -54,108 +54,114 @@ const setUp = Effect.fnUntraced(function* (
         `${method === "GET" ? "" : ` ${method}`} ${status} ${authorization ?? "-"}`
     )
   })
-  return { registry, pull, trail }
+  return { registry, pull, requestLog }
 })
 
 interface Row {
   readonly situation: string
-  /** Clients that come to the same end; facts of their sources, 2026-08. */
-  readonly likewise: string
+  /** Clients that do the same, by their sources of 2026-08. */
+  readonly sameIn: string
   readonly auth: RegistryAuth
   readonly redirect?: RegistryRedirect
   readonly credential?: Credential
-  readonly trail: ReadonlyArray<string>
+  readonly requestLog: ReadonlyArray<string>
 }
 
-const asked = ["manifest 200 bearer", "blob 200 bearer"]
-const askedBasic = ["manifest 200 basic", "blob 200 basic"]
+const pulledByBearer = ["manifest 200 bearer", "blob 200 bearer"]
+const pulledByBasic = ["manifest 200 basic", "blob 200 basic"]
 
-const works: ReadonlyArray<Row> = [
+const logins: ReadonlyArray<Row> = [
   ...([404, 403, 401] as const).flatMap((hideWith): ReadonlyArray<Row> => [
     {
       situation: `${hideWith} to a request without credentials, and /v2/ names a token service`,
-      likewise: "docker, go-containerregistry",
+      sameIn: "docker, go-containerregistry",
       auth: bearer({ hideWith }),
-      trail: [`manifest ${hideWith} -`, "ping 401 -", "token 200 basic", ...asked]
+      requestLog: [`manifest ${hideWith} -`, "ping 401 -", "token 200 basic", ...pulledByBearer]
     },
     {
       situation: `${hideWith} to a request without credentials, and /v2/ asks for Basic`,
-      likewise: "docker, go-containerregistry",
+      sameIn: "docker, go-containerregistry",
       auth: basic({ hideWith }),
-      trail: [`manifest ${hideWith} -`, "ping 401 -", ...askedBasic]
+      requestLog: [`manifest ${hideWith} -`, "ping 401 -", ...pulledByBasic]
     },
     {
-      situation: `${hideWith} to a request without credentials, and /v2/ is open to anybody`,
-      likewise: "go-containerregistry",
+      situation: `${hideWith} to a request without credentials, and /v2/ is open to everybody`,
+      sameIn: "go-containerregistry",
       auth: basic({ hideWith, ping: 200 }),
-      trail: [`manifest ${hideWith} -`, "ping 200 -", ...askedBasic]
+      requestLog: [`manifest ${hideWith} -`, "ping 200 -", ...pulledByBasic]
     },
     {
       situation: `${hideWith} to a request without credentials, and /v2/ is a 401 without a challenge`,
-      likewise: "go-containerregistry",
+      sameIn: "go-containerregistry",
       auth: basic({ hideWith, ping: "bare 401" }),
-      trail: [`manifest ${hideWith} -`, "ping 401 -", ...askedBasic]
+      requestLog: [`manifest ${hideWith} -`, "ping 401 -", ...pulledByBasic]
     },
     {
-      situation: `${hideWith} to a request without credentials, and /v2/ is not there`,
-      likewise: "none: docker and go-containerregistry end at the ping, containerd at the first answer",
+      situation: `${hideWith} to a request without credentials, and /v2/ does not exist`,
+      sameIn: "none: docker and go-containerregistry end at the ping, containerd at the first answer",
       auth: basic({ hideWith, ping: 404 }),
-      trail: [`manifest ${hideWith} -`, "ping 404 -", ...askedBasic]
+      requestLog: [`manifest ${hideWith} -`, "ping 404 -", ...pulledByBasic]
     }
   ]),
   {
     situation:
-      "a bare 401 to whoever has no credentials, and /v2/ names a token service that anybody may ask",
-    likewise: "docker, go-containerregistry",
+      "a 401 without a challenge to a request without credentials, and /v2/ names a token service for everybody",
+    sameIn: "docker, go-containerregistry",
     auth: bearer({ hideWith: 401, anonymous: true }),
     credential: { _tag: "Anonymous" },
-    trail: ["manifest 401 -", "ping 401 -", "token 200 -", ...asked]
+    requestLog: ["manifest 401 -", "ping 401 -", "token 200 -", ...pulledByBearer]
   },
   {
     situation: "a token service that redirects on its own origin",
-    likewise: "docker, containerd, go-containerregistry",
+    sameIn: "docker, containerd, go-containerregistry",
     auth: bearer({ redirectTokens: { status: 307, to: "itself" } }),
-    trail: ["manifest 401 -", "token 307 basic", "token 200 basic", ...asked]
+    requestLog: ["manifest 401 -", "token 307 basic", "token 200 basic", ...pulledByBearer]
   },
   {
-    situation: "a token service that redirects to another origin, which gives tokens to anybody",
-    likewise: "docker, containerd, go-containerregistry",
+    situation: "a token service that redirects to another origin, which gives tokens to everybody",
+    sameIn: "docker, containerd, go-containerregistry",
     auth: bearer({ anonymous: true, redirectTokens: { status: 302, to: "other" } }),
-    trail: ["manifest 401 -", "token 302 basic", "other token 200 -", ...asked]
+    requestLog: ["manifest 401 -", "token 302 basic", "other token 200 -", ...pulledByBearer]
   },
   {
     situation: "an identity token that POST exchanges, redirected on its own origin",
-    likewise: "docker, containerd, go-containerregistry",
+    sameIn: "docker, containerd, go-containerregistry",
     auth: bearer({ identityToken: "refresh-me", redirectTokens: { status: 308, to: "itself" } }),
     credential: identityToken,
-    trail: ["manifest 401 -", "token POST 308 -", "token POST 200 -", ...asked]
+    requestLog: ["manifest 401 -", "token POST 308 -", "token POST 200 -", ...pulledByBearer]
   },
   ...[400, 401, 404, 405, 501].map((refusePostWith): Row => ({
     situation: `an identity token that POST refuses by ${refusePostWith}, beside a name and a password`,
-    likewise: refusePostWith === 501 ? "none" : "containerd; go-containerregistry for 404",
+    sameIn: refusePostWith === 501 ? "none" : "containerd; go-containerregistry for 404",
     auth: bearer({ refusePostWith }),
     credential: { ...identityToken, login },
-    trail: ["manifest 401 -", `token POST ${refusePostWith} -`, "token 200 basic", ...asked]
+    requestLog: ["manifest 401 -", `token POST ${refusePostWith} -`, "token 200 basic", ...pulledByBearer]
   })),
   {
-    situation: "an identity token beside a name and a password, where Basic is asked for",
-    likewise: "docker, containerd",
+    situation: "an identity token beside a name and a password, where Basic is required",
+    sameIn: "docker, containerd",
     auth: basic(),
     credential: { ...identityToken, login },
-    trail: ["manifest 401 -", ...askedBasic]
+    requestLog: ["manifest 401 -", ...pulledByBasic]
   },
   {
-    situation: "a token that is not known everywhere yet: its first use is a 401",
-    likewise: "containerd, go-containerregistry",
+    situation: "a token that some replicas do not know yet: its first use is a 401",
+    sameIn: "containerd, go-containerregistry",
     auth: bearer({ refuseFirst: 1 }),
-    trail: ["manifest 401 -", "token 200 basic", "manifest 401 bearer", "token 200 basic", ...asked]
+    requestLog: [
+      "manifest 401 -",
+      "token 200 basic",
+      "manifest 401 bearer",
+      "token 200 basic",
+      ...pulledByBearer
+    ]
   },
   {
-    situation: "a blob store that is a registry, and gives tokens to anybody",
-    likewise: "go-containerregistry",
+    situation: "a blob store that is a registry, and gives tokens to everybody",
+    sameIn: "go-containerregistry",
     auth: basic(),
     redirect: { _tag: "Store", login: "anonymous" },
-    trail: [
+    requestLog: [
       "manifest 401 -",
       "manifest 200 basic",
       "blob 307 basic",
@@ -168,17 +174,17 @@ const works: ReadonlyArray<Row> = [
 
 const token = "https://registry.test/token"
 const scope = "repository:some/packages:pull"
-const all = ["manifest 401 -", "token 200 basic", ...asked]
+const all = ["manifest 401 -", "token 200 basic", ...pulledByBearer]
 
-/** Challenges as registries write them; the service is the one that the test registry's token endpoint knows. */
-const challenges: ReadonlyArray<readonly [situation: string, likewise: string, challenge: string]> = [
+/** Challenges as registries write them, with the service of the test registry. */
+const challenges: ReadonlyArray<readonly [situation: string, sameIn: string, challenge: string]> = [
   [
-    "behind schemes that nobody knows",
+    "after unknown schemes",
     "docker, containerd",
     `Negotiate, NTLM TlRMTQ==, Bearer realm="${token}",service="testkit-registry"`
   ],
   [
-    "behind Basic",
+    "after Basic",
     "docker, containerd",
     `Basic realm="x", Bearer realm="${token}",service="testkit-registry",scope="${scope}"`
   ],
@@ -199,15 +205,11 @@ const challenges: ReadonlyArray<readonly [situation: string, likewise: string, c
     "docker, containerd",
     `BEARER REALM="${token}",SERVICE="testkit-registry",SCOPE="${scope}"`
   ],
-  [
-    "with parameters that nobody knows",
-    "all",
-    `Bearer realm="${token}",x="a, b",service="testkit-registry",y=z`
-  ],
+  ["with unknown parameters", "all", `Bearer realm="${token}",x="a, b",service="testkit-registry",y=z`],
   ["without a scope", "docker", `Bearer realm="${token}",service="testkit-registry"`],
   ["with an empty scope", "docker", `Bearer realm="${token}",service="testkit-registry",scope=""`],
   [
-    "with scopes beside the one that is needed",
+    "with more scopes than needed",
     "containerd",
     `Bearer realm="${token}",service="testkit-registry",scope="repository:a/b:pull,push ${scope}"`
   ],
@@ -225,13 +227,13 @@ const challenges: ReadonlyArray<readonly [situation: string, likewise: string, c
 ]
 
 describe("a challenge", () => {
-  for (const [situation, likewise, challenge] of challenges) {
+  for (const [situation, sameIn, challenge] of challenges) {
     it.effect(
-      `is met ${situation} (likewise: ${likewise})`,
+      `is answered ${situation} (same in: ${sameIn})`,
       Effect.fn(function* () {
-        const { pull, trail } = yield* setUp(bearer({ writeChallenge: () => challenge }))
+        const { pull, requestLog } = yield* setUp(bearer({ writeChallenge: () => challenge }))
         assert.isTrue(Result.isSuccess(yield* pull()))
-        assert.deepStrictEqual(yield* trail, all)
+        assert.deepStrictEqual(yield* requestLog, all)
       })
     )
   }
@@ -239,100 +241,104 @@ describe("a challenge", () => {
   for (const [situation, challenge] of [
     ["a Bearer on plain HTTP", 'Bearer realm="http://registry.test/token", Basic realm="x"'],
     ["a Bearer without a realm", 'Bearer service="x", Basic realm="x"'],
-    ["a Bearer whose realm is no address", 'Basic, Bearer realm="ftp://registry.test/"']
+    ["a Bearer whose realm is not a URL", 'Basic, Bearer realm="ftp://registry.test/"']
   ] as const) {
     it.effect(
-      `is Basic beside ${situation}`,
+      `Basic is answered beside ${situation}`,
       Effect.fn(function* () {
-        const { pull, trail } = yield* setUp(basic({ writeChallenge: () => challenge }))
+        const { pull, requestLog } = yield* setUp(basic({ writeChallenge: () => challenge }))
         assert.isTrue(Result.isSuccess(yield* pull()))
-        assert.deepStrictEqual(yield* trail, ["manifest 401 -", ...askedBasic])
+        assert.deepStrictEqual(yield* requestLog, ["manifest 401 -", ...pulledByBasic])
       })
     )
   }
 
   for (const challenge of ["", "Negotiate", "Bearer", "Digest realm=x, nonce=y", '=,="', "\u00ff"]) {
     it.effect(
-      `that says nothing ("${challenge}") is asked of /v2/, and then it is Basic`,
+      `that cannot be used ("${challenge}") is requested from /v2/; then Basic is tried`,
       Effect.fn(function* () {
-        const { pull, trail } = yield* setUp(basic({ writeChallenge: () => challenge }))
+        const { pull, requestLog } = yield* setUp(basic({ writeChallenge: () => challenge }))
         assert.isTrue(Result.isSuccess(yield* pull()))
-        assert.deepStrictEqual(yield* trail, ["manifest 401 -", "ping 401 -", ...askedBasic])
+        assert.deepStrictEqual(yield* requestLog, ["manifest 401 -", "ping 401 -", ...pulledByBasic])
       })
     )
   }
 })
 
-describe("a dialogue comes to its end", () => {
-  for (const { auth, credential, likewise, redirect, situation, trail: expected } of works) {
+describe("a login succeeds", () => {
+  for (const { auth, credential, sameIn, redirect, situation, requestLog: expected } of logins) {
     it.effect(
-      `${situation} (likewise: ${likewise})`,
+      `${situation} (same in: ${sameIn})`,
       Effect.fn(function* () {
-        const { pull, trail } = yield* setUp(auth, redirect)
+        const { pull, requestLog } = yield* setUp(auth, redirect)
         const result = yield* pull(credential)
-        assert.deepStrictEqual(yield* trail, expected)
+        assert.deepStrictEqual(yield* requestLog, expected)
         assert.isTrue(Result.isSuccess(result) && result.success.equals(bytes))
       })
     )
   }
 })
 
-describe("what was learned", () => {
+describe("after a pull", () => {
   it.effect(
-    "a way to log in that nobody asked for is remembered once it has worked",
+    "a guessed login is cached once it has worked",
     Effect.fn(function* () {
-      const { pull, trail } = yield* setUp(basic({ hideWith: 404, ping: 200 }))
+      const { pull, requestLog } = yield* setUp(basic({ hideWith: 404, ping: 200 }))
       yield* pull()
-      yield* trail
+      yield* requestLog
       yield* pull()
-      assert.deepStrictEqual(yield* trail, askedBasic)
+      assert.deepStrictEqual(yield* requestLog, pulledByBasic)
     })
   )
 
   it.effect(
-    "a digest that is not there costs others nothing: they are not logged in for it",
+    "a missing digest does not make other requests log in",
     Effect.fn(function* () {
-      const { pull, registry, trail } = yield* setUp({ _tag: "None" })
+      const { pull, registry, requestLog } = yield* setUp({ _tag: "None" })
       const image = yield* registry.putPackage(RepositoryName.make("some/others"), new Uint8Array([1]))
       yield* registry.fault("manifest", { _tag: "Status", status: 404 }, { times: 2 })
       assert.strictEqual(reason(yield* pull())["_tag"], "ManifestNotFound")
-      assert.deepStrictEqual(yield* trail, ["manifest 404 -", "ping 200 -", "manifest 404 basic"])
+      assert.deepStrictEqual(yield* requestLog, ["manifest 404 -", "ping 200 -", "manifest 404 basic"])
       assert.isDefined(image)
       yield* pull()
-      assert.deepStrictEqual(yield* trail, ["manifest 200 -", "blob 200 -"])
+      assert.deepStrictEqual(yield* requestLog, ["manifest 200 -", "blob 200 -"])
     })
   )
 
   for (const status of [400, 401, 403] as const) {
     it.effect(
-      `a remembered token that is refused by ${status} is dropped, and another asked for once`,
+      `a cached token that is refused by ${status} is replaced once`,
       Effect.fn(function* () {
-        const { pull, registry, trail } = yield* setUp(bearer({ refuseTokensWith: status }))
+        const { pull, registry, requestLog } = yield* setUp(bearer({ refuseTokensWith: status }))
         yield* pull()
-        yield* trail
+        yield* requestLog
         yield* registry.revokeTokens
         assert.isTrue(Result.isSuccess(yield* pull()))
-        assert.deepStrictEqual(yield* trail, [`manifest ${status} bearer`, "token 200 basic", ...asked])
+        assert.deepStrictEqual(yield* requestLog, [
+          `manifest ${status} bearer`,
+          "token 200 basic",
+          ...pulledByBearer
+        ])
       })
     )
   }
 
   it.effect(
-    "credentials cool down for ten seconds after the second 401 to a fresh token, and not after 403 or 404",
+    "credentials are not sent for ten seconds after the second 401 to a fresh token; after 403 or 404 they are",
     Effect.fn(function* () {
       for (const [status, cools] of [
         [401, true],
         [403, false],
         [404, false]
       ] as const) {
-        const { pull, registry, trail } = yield* setUp(bearer())
+        const { pull, registry, requestLog } = yield* setUp(bearer())
         yield* pull()
-        yield* trail
+        yield* requestLog
         yield* registry.fault("manifest", { _tag: "Status", status }, { times: "always" })
         const { _tag } = reason(yield* pull())
         assert.strictEqual(_tag, status === 404 ? "ManifestNotFound" : "Refused")
         assert.strictEqual(
-          (yield* trail).filter((line) => line.startsWith("token")).length,
+          (yield* requestLog).filter((line) => line.startsWith("token")).length,
           status === 401 ? 2 : status === 403 ? 1 : 0
         )
         yield* registry.clearFaults
@@ -344,23 +350,23 @@ describe("what was learned", () => {
   )
 
   it.effect(
-    "requests that need no credentials go on while those cool down",
+    "requests without credentials still succeed while refused credentials are not sent",
     Effect.fn(function* () {
-      const { pull, registry, trail } = yield* setUp({ _tag: "None" })
+      const { pull, registry, requestLog } = yield* setUp({ _tag: "None" })
       yield* registry.fault("manifest", { _tag: "Status", status: 404 })
       yield* registry.fault("manifest", { _tag: "Status", status: 401 })
       assert.strictEqual(reason(yield* pull())["_tag"], "Refused")
-      assert.deepStrictEqual(yield* trail, ["manifest 404 -", "ping 200 -", "manifest 401 basic"])
+      assert.deepStrictEqual(yield* requestLog, ["manifest 404 -", "ping 200 -", "manifest 401 basic"])
       assert.isTrue(Result.isSuccess(yield* pull()))
-      assert.deepStrictEqual(yield* trail, ["manifest 200 -", "blob 200 -"])
+      assert.deepStrictEqual(yield* requestLog, ["manifest 200 -", "blob 200 -"])
       yield* registry.fault("manifest", { _tag: "Status", status: 404 })
       assert.strictEqual(reason(yield* pull())["_tag"], "Refused")
-      assert.deepStrictEqual(yield* trail, ["manifest 404 -", "ping 200 -"])
+      assert.deepStrictEqual(yield* requestLog, ["manifest 404 -", "ping 200 -"])
     })
   )
 
   it.effect(
-    "credentials that were withheld do not cool down",
+    "credentials that were withheld are sent at the next request",
     Effect.fn(function* () {
       const { pull, registry } = yield* setUp(bearer({ redirectTokens: { status: 307, to: "other" } }))
       assert.deepInclude(reason(yield* pull()), { _tag: "TokenRefused", login: "withheld" })
@@ -370,17 +376,17 @@ describe("what was learned", () => {
   )
 
   it.effect(
-    "a remembered token of a redirect's target that is refused is dropped, and another asked for once",
+    "a cached token of a redirect's target that is refused is replaced once",
     Effect.fn(function* () {
       const redirect = { _tag: "Store", login: "anonymous" } as const
-      const { pull, registry, trail } = yield* setUp({ _tag: "None" }, redirect)
+      const { pull, registry, requestLog } = yield* setUp({ _tag: "None" }, redirect)
       yield* pull()
-      yield* trail
+      yield* requestLog
       const challenge = 'Bearer realm="https://store.test/token",service="store",scope="repository:any:pull"'
       const refusal = { _tag: "Status", status: 401, headers: { "www-authenticate": challenge } } as const
       yield* registry.fault("store", refusal, { times: 2 })
       assert.isTrue(Result.isSuccess(yield* pull()))
-      assert.deepStrictEqual(yield* trail, [
+      assert.deepStrictEqual(yield* requestLog, [
         "manifest 200 -",
         "blob 307 -",
         "store 401 -",
@@ -390,7 +396,7 @@ describe("what was learned", () => {
       ])
       yield* registry.fault("store", refusal, { times: "always" })
       assert.strictEqual(reason(yield* pull())["_tag"], "LoginElsewhere")
-      assert.deepStrictEqual((yield* trail).slice(2), [
+      assert.deepStrictEqual((yield* requestLog).slice(2), [
         "store 401 -",
         "store 401 bearer",
         "other token 200 -",
@@ -400,157 +406,156 @@ describe("what was learned", () => {
   )
 
   it.effect(
-    "a registry token is sent once, whatever the refusal asks for",
+    "a registry token is sent once, whatever the challenge",
     Effect.fn(function* () {
-      const { pull, trail } = yield* setUp(bearer())
+      const { pull, requestLog } = yield* setUp(bearer())
       const token: Credential = { _tag: "RegistryToken", token: Redacted.make("another") }
       assert.deepInclude(reason(yield* pull(token)), { _tag: "Refused", status: 401 })
-      assert.deepStrictEqual(yield* trail, ["manifest 401 bearer"])
+      assert.deepStrictEqual(yield* requestLog, ["manifest 401 bearer"])
     })
   )
 
   it.effect(
-    "a POST that is refused for now is no reason to send a password",
+    "a POST that fails with a retryable status does not make it send the password",
     Effect.fn(function* () {
-      const { pull, registry, trail } = yield* setUp(bearer({ identityToken: "refresh-me" }))
+      const { pull, registry, requestLog } = yield* setUp(bearer({ identityToken: "refresh-me" }))
       yield* registry.fault("token", { _tag: "Status", status: 429, headers: { "retry-after": "60" } })
       const credential: Credential = { ...identityToken, login }
       assert.deepInclude(reason(yield* pull(credential)), { _tag: "Unavailable", status: 429 })
-      assert.deepStrictEqual(yield* trail, ["manifest 401 -", "token POST 429 -"])
+      assert.deepStrictEqual(yield* requestLog, ["manifest 401 -", "token POST 429 -"])
     })
   )
 
   it.effect(
-    "a /v2/ that fails for now is asked again",
+    "a /v2/ that fails with a retryable status is requested again",
     Effect.fn(function* () {
-      const { pull, registry, trail } = yield* setUp(basic({ hideWith: 404 }))
+      const { pull, registry, requestLog } = yield* setUp(basic({ hideWith: 404 }))
       yield* registry.fault("ping", { _tag: "Status", status: 503 })
       const fiber = yield* Effect.forkChild(pull())
       while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("100 millis")
       assert.isTrue(Result.isSuccess(yield* Fiber.join(fiber)))
-      assert.deepStrictEqual(yield* trail, [
+      assert.deepStrictEqual(yield* requestLog, [
         "manifest 404 -",
         "ping 503 -",
         "manifest 404 -",
         "ping 401 -",
-        ...askedBasic
+        ...pulledByBasic
       ])
     })
   )
 
   it.effect(
-    "a /v2/ that redirects is followed on the registry's origin alone",
+    "a redirect of /v2/ is followed on the registry's own origin only",
     Effect.fn(function* () {
       for (const [location, expected] of [
-        ["/v2", ["manifest 404 -", "ping 307 -", "ping 401 -", "token 200 basic", ...asked]],
+        ["/v2", ["manifest 404 -", "ping 307 -", "ping 401 -", "token 200 basic", ...pulledByBearer]],
         [
           "https://store.test/v2/",
-          ["manifest 404 -", "ping 307 -", "manifest 401 basic", "token 200 basic", ...asked]
+          ["manifest 404 -", "ping 307 -", "manifest 401 basic", "token 200 basic", ...pulledByBearer]
         ]
       ] as const) {
-        const { pull, registry, trail } = yield* setUp(bearer({ hideWith: 404 }))
+        const { pull, registry, requestLog } = yield* setUp(bearer({ hideWith: 404 }))
         yield* registry.fault("ping", { _tag: "Status", status: 307, headers: { location } })
         assert.isTrue(Result.isSuccess(yield* pull()))
-        assert.deepStrictEqual(yield* trail, [...expected])
+        assert.deepStrictEqual(yield* requestLog, [...expected])
       }
     })
   )
 })
 
-const refusals: ReadonlyArray<
-  Omit<Row, "likewise"> & { readonly reason: Readonly<Record<string, unknown>> }
-> = [
-  {
-    situation: "really not there",
-    auth: { _tag: "None" },
-    trail: ["manifest 404 -", "ping 200 -", "manifest 404 basic"],
-    reason: { _tag: "ManifestNotFound" }
-  },
-  {
-    situation: "a wrong password",
-    auth: basic({ password: "another" }),
-    trail: ["manifest 401 -", "manifest 401 basic"],
-    reason: { _tag: "Refused", status: 401 }
-  },
-  {
-    situation: "a wrong password at the token service",
-    auth: bearer({ password: "another" }),
-    trail: ["manifest 401 -", "token 401 basic"],
-    reason: { _tag: "TokenRefused", status: 401, login: "password" }
-  },
-  {
-    situation: "no login",
-    auth: basic(),
-    credential: { _tag: "Anonymous" },
-    trail: ["manifest 401 -"],
-    reason: { _tag: "AnonymousRefused", status: 401, identityToken: false }
-  },
-  {
-    situation: "no login, and 403",
-    auth: basic({ hideWith: 403 }),
-    credential: { _tag: "Anonymous" },
-    trail: ["manifest 403 -"],
-    reason: { _tag: "AnonymousRefused", status: 403 }
-  },
-  {
-    situation: "no login, and 404",
-    auth: basic({ hideWith: 404 }),
-    credential: { _tag: "Anonymous" },
-    trail: ["manifest 404 -"],
-    reason: { _tag: "ManifestNotFound", anonymous: true }
-  },
-  {
-    situation: "an identity token alone, where Basic is asked for",
-    auth: basic(),
-    credential: identityToken,
-    trail: ["manifest 401 -"],
-    reason: { _tag: "AnonymousRefused", identityToken: true }
-  },
-  {
-    situation: "an identity token alone that POST refuses",
-    auth: bearer({ refusePostWith: 405 }),
-    credential: identityToken,
-    trail: ["manifest 401 -", "token POST 405 -"],
-    reason: {
-      _tag: "TokenRefused",
-      status: 405,
-      login: "identity token",
-      by: { role: "token", host: "registry.test" }
+const refusals: ReadonlyArray<Omit<Row, "sameIn"> & { readonly reason: Readonly<Record<string, unknown>> }> =
+  [
+    {
+      situation: "a manifest that does not exist",
+      auth: { _tag: "None" },
+      requestLog: ["manifest 404 -", "ping 200 -", "manifest 404 basic"],
+      reason: { _tag: "ManifestNotFound" }
+    },
+    {
+      situation: "a wrong password",
+      auth: basic({ password: "another" }),
+      requestLog: ["manifest 401 -", "manifest 401 basic"],
+      reason: { _tag: "Refused", status: 401 }
+    },
+    {
+      situation: "a wrong password at the token service",
+      auth: bearer({ password: "another" }),
+      requestLog: ["manifest 401 -", "token 401 basic"],
+      reason: { _tag: "TokenRefused", status: 401, login: "password" }
+    },
+    {
+      situation: "no login",
+      auth: basic(),
+      credential: { _tag: "Anonymous" },
+      requestLog: ["manifest 401 -"],
+      reason: { _tag: "AnonymousRefused", status: 401, identityToken: false }
+    },
+    {
+      situation: "no login, and 403",
+      auth: basic({ hideWith: 403 }),
+      credential: { _tag: "Anonymous" },
+      requestLog: ["manifest 403 -"],
+      reason: { _tag: "AnonymousRefused", status: 403 }
+    },
+    {
+      situation: "no login, and 404",
+      auth: basic({ hideWith: 404 }),
+      credential: { _tag: "Anonymous" },
+      requestLog: ["manifest 404 -"],
+      reason: { _tag: "ManifestNotFound", anonymous: true }
+    },
+    {
+      situation: "only an identity token, where Basic is required",
+      auth: basic(),
+      credential: identityToken,
+      requestLog: ["manifest 401 -"],
+      reason: { _tag: "AnonymousRefused", identityToken: true }
+    },
+    {
+      situation: "only an identity token, which POST refuses",
+      auth: bearer({ refusePostWith: 405 }),
+      credential: identityToken,
+      requestLog: ["manifest 401 -", "token POST 405 -"],
+      reason: {
+        _tag: "TokenRefused",
+        status: 405,
+        login: "identity token",
+        by: { role: "token", host: "registry.test" }
+      }
+    },
+    {
+      situation: "an identity token that would be redirected to another origin",
+      auth: bearer({ identityToken: "refresh-me", redirectTokens: { status: 307, to: "other" } }),
+      credential: identityToken,
+      requestLog: ["manifest 401 -", "token POST 307 -", "other token 401 -"],
+      reason: { _tag: "TokenRefused", login: "withheld", by: { role: "token redirect", host: "store.test" } }
+    },
+    {
+      situation: "a blob store that is a registry and requires a login",
+      auth: { _tag: "None" },
+      redirect: { _tag: "Store", login: "required" },
+      requestLog: ["manifest 200 -", "blob 307 -", "store 401 -", "other token 401 -"],
+      reason: { _tag: "LoginElsewhere", status: 401, by: { role: "redirect", host: "store.test" } }
+    },
+    {
+      situation: "a URL that has expired",
+      auth: { _tag: "None" },
+      redirect: { _tag: "To", location: "https://store.test/store/some/packages/x?signature=old" },
+      requestLog: ["manifest 200 -", "blob 307 -", "store 403 -"],
+      reason: { _tag: "AddressRefused", status: 403, by: { role: "redirect", host: "store.test" } }
     }
-  },
-  {
-    situation: "an identity token that is redirected to another origin stays behind",
-    auth: bearer({ identityToken: "refresh-me", redirectTokens: { status: 307, to: "other" } }),
-    credential: identityToken,
-    trail: ["manifest 401 -", "token POST 307 -", "other token 401 -"],
-    reason: { _tag: "TokenRefused", login: "withheld", by: { role: "token redirect", host: "store.test" } }
-  },
-  {
-    situation: "a blob store that is a registry and asks for a login",
-    auth: { _tag: "None" },
-    redirect: { _tag: "Store", login: "required" },
-    trail: ["manifest 200 -", "blob 307 -", "store 401 -", "other token 401 -"],
-    reason: { _tag: "LoginElsewhere", status: 401, by: { role: "redirect", host: "store.test" } }
-  },
-  {
-    situation: "an address that has expired",
-    auth: { _tag: "None" },
-    redirect: { _tag: "To", location: "https://store.test/store/some/packages/x?signature=old" },
-    trail: ["manifest 200 -", "blob 307 -", "store 403 -"],
-    reason: { _tag: "AddressRefused", status: 403, by: { role: "redirect", host: "store.test" } }
-  }
-]
+  ]
 
-describe("a refusal names who refused", () => {
-  for (const { auth, credential, reason: expected, redirect, situation, trail: steps } of refusals) {
+describe("a refusal names the server that refused", () => {
+  for (const { auth, credential, reason: expected, redirect, situation, requestLog: steps } of refusals) {
     it.effect(
       situation,
       Effect.fn(function* () {
-        const { pull, registry, trail } = yield* setUp(auth, redirect)
-        if (situation === "really not there")
+        const { pull, registry, requestLog } = yield* setUp(auth, redirect)
+        if (situation === "a manifest that does not exist")
           yield* registry.fault("manifest", { _tag: "Status", status: 404 }, { times: "always" })
         const result = yield* pull(credential)
-        assert.deepStrictEqual(yield* trail, steps)
+        assert.deepStrictEqual(yield* requestLog, steps)
         assert.deepInclude(reason(result), expected)
         assert.isTrue(Option.isSome(Result.getFailure(result)))
       })

@@ -1,30 +1,30 @@
 import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
 import { Option, Result } from "effect"
 import type { HttpClientResponse } from "effect/http"
-import * as Challenge from "./Challenge.ts"
+import * as WwwAuthenticate from "./WwwAuthenticate.ts"
 import * as RegistryAddress from "../wire/RegistryAddress.ts"
 
-/** Ask the token service at `realm` for a token. */
-export interface BearerDemand {
+/** A token of the token service at `realm`. */
+export interface BearerChallenge {
   readonly _tag: "Bearer"
   readonly realm: string
   readonly service: string | undefined
   readonly scope: string
 }
 
-/** The way in which a registry wants to be asked. */
-export type Demand = { readonly _tag: "Basic" } | BearerDemand
+/** The challenge that is answered: Basic, or a bearer token. */
+export type AuthChallenge = { readonly _tag: "Basic" } | BearerChallenge
 
-/** The demand of a refusal. */
-export interface Demanded {
-  readonly demand: Demand | undefined
-  /** It says that the token is good, but not for this. */
+/** The challenge that was chosen from a refusal. */
+export interface ChosenChallenge {
+  readonly challenge: AuthChallenge | undefined
+  /** The token is valid, but not for this repository. */
   readonly insufficientScope: boolean
 }
 
 /**
- * Reads the address of a token service: absolute, or relative to the registry's own. Undefined where it is none, or
- * one on plain HTTP that a registry on HTTPS names.
+ * The URL of a token service; `realm` may be relative to `base`. Undefined if it is not a URL, or is on plain HTTP
+ * although `base` is on HTTPS.
  */
 export const realmUrl = (realm: string, base: HttpUrl): HttpUrl | undefined =>
   Option.getOrUndefined(
@@ -37,16 +37,16 @@ export const realmUrl = (realm: string, base: HttpUrl): HttpUrl | undefined =>
 const nonEmpty = (value: string | undefined): string | undefined => (value === "" ? undefined : value)
 
 /**
- * The demand to meet among those of a 401 from `url`: a token service that can be asked, else Basic, else a token
- * service that cannot. `scope` is asked for where the challenge names none.
+ * Chooses a challenge of a 401 from `url`: a usable token service, or else Basic, or else an unusable token service.
+ * `scope` is the default scope.
  */
-export const of = (
+export const choose = (
   response: HttpClientResponse.HttpClientResponse,
   url: HttpUrl,
   scope: string
-): Demanded => {
+): ChosenChallenge => {
   const challenges =
-    response.status === 401 ? Challenge.parse(response.headers["www-authenticate"] ?? "") : []
+    response.status === 401 ? WwwAuthenticate.parse(response.headers["www-authenticate"] ?? "") : []
   const bearers = challenges.filter(
     ({ parameters, scheme }) => scheme === "bearer" && parameters.has("realm")
   )
@@ -54,10 +54,10 @@ export const of = (
   const isBasic = challenges.some(({ scheme }) => scheme === "basic")
   const bearer = usable ?? (isBasic ? undefined : bearers[0])
   if (bearer === undefined)
-    return { demand: isBasic ? { _tag: "Basic" } : undefined, insufficientScope: false }
+    return { challenge: isBasic ? { _tag: "Basic" } : undefined, insufficientScope: false }
   const { parameters } = bearer
   return {
-    demand: {
+    challenge: {
       _tag: "Bearer",
       realm: parameters.get("realm") ?? "",
       service: nonEmpty(parameters.get("service")),
@@ -67,7 +67,7 @@ export const of = (
   }
 }
 
-export const isSame = (self: Demand, that: Demand): boolean =>
+export const isEqual = (self: AuthChallenge, that: AuthChallenge): boolean =>
   self._tag === "Basic" || that._tag === "Basic"
     ? self._tag === that._tag
     : self.realm === that.realm && self.service === that.service && self.scope === that.scope

@@ -2,7 +2,14 @@ import type { ConnectionFailure } from "@registry-packages-proxy/node-net/Connec
 import * as Failures from "@registry-packages-proxy/node-net/ConnectionFailure"
 import type { HttpClientError } from "effect/http"
 import { ConnectionFailed, InvalidResponse, type OtherServer, TimedOut } from "../../RegistryError.ts"
-import { byOf, final, invalid, passing, type PullFailure, type Reason } from "./PullFailure.ts"
+import {
+  byField,
+  permanent,
+  invalidResponse,
+  retryable,
+  type PullFailure,
+  type Reason
+} from "./PullFailure.ts"
 
 const kindOf = ({ kind, proxySetting }: ConnectionFailure): ConnectionFailed["kind"] => {
   if (proxySetting !== undefined) return "proxy"
@@ -11,7 +18,7 @@ const kindOf = ({ kind, proxySetting }: ConnectionFailure): ConnectionFailed["ki
 
 const reasonOf = (failure: ConnectionFailure, host: string, server: OtherServer | undefined): Reason => {
   const { kind, proxySetting } = failure
-  const by = byOf(server)
+  const by = byField(server)
   if (kind === "timeout")
     return new TimedOut({ phase: proxySetting === undefined ? "connect" : "proxy", ...by })
   const detail = `${host}: ${failure.detail}`
@@ -20,18 +27,18 @@ const reasonOf = (failure: ConnectionFailure, host: string, server: OtherServer 
     : new ConnectionFailed({ kind: kindOf(failure), detail, ...by })
 }
 
-/** The failure of a connection to `host`. */
+/** The failure of a connection to `host`, by its cause. */
 export const fromCause = (cause: unknown, host: string, server: OtherServer | undefined): PullFailure => {
   const failure = Failures.fromCause(cause)
-  return (failure.isRetryable ? passing : final)(reasonOf(failure, host, server))
+  return (failure.isRetryable ? retryable : permanent)(reasonOf(failure, host, server))
 }
 
-/** The failure that a client's error means. */
+/** The failure of a request to `host`, by the client's error. */
 export const fromClientError = (
   error: HttpClientError.HttpClientError,
   host: string,
   server: OtherServer | undefined
 ): PullFailure =>
   error.reason._tag === "InvalidUrlError"
-    ? invalid(`${host}: the address is not a URL`, server)
+    ? invalidResponse(`${host}: the URL is not valid`, server)
     : fromCause("cause" in error.reason ? error.reason.cause : undefined, host, server)

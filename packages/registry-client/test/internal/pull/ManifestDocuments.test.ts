@@ -10,7 +10,7 @@ import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import * as ManifestParser from "../../../src/internal/pull/ManifestParser.ts"
 import { RegistryClient } from "../../../src/RegistryClient.ts"
 import * as FakeUpstream from "../../FakeUpstream.ts"
-import { reason } from "../../Reasons.ts"
+import { reason } from "../../FailureReason.ts"
 
 const image = RegistryImage.ofPackage(new Uint8Array([1, 2, 3]))
 const other = RegistryImage.ofPackage(new Uint8Array([4]))
@@ -24,11 +24,11 @@ const login = (password: string): Credential => ({
   password: Redacted.make(password)
 })
 
-/** A registry that takes a second for each answer. */
+/** A registry that takes a second for each response. */
 const make = () =>
   FakeUpstream.make(({ url }) => {
     const held = [image, other, index].find(({ digest }) => url.endsWith(digest))
-    const answer: FakeUpstream.Answer =
+    const answer: FakeUpstream.FakeResponse =
       held === undefined
         ? { status: 404 }
         : { status: 200, body: held.bytes, headers: { "content-type": held.mediaType } }
@@ -62,21 +62,17 @@ const resolve = (
 
 const unknown = RegistryImage.raw("{}")
 
-describe("manifests asked for at once", () => {
+describe("concurrent reads of manifests", () => {
   for (const [what, asks, requests] of [
-    ["equal ones are read once", Array.from({ length: 20 }, () => ({})), 1],
-    ["those of another digest are read apart", [{}, { image: other }], 2],
-    ["those of another repository are read apart", [{}, { name: "other/packages" }], 2],
-    ["those of another registry are read apart", [{}, { host: "other.test" }], 2],
+    ["are coalesced if they are equal", Array.from({ length: 20 }, () => ({})), 1],
+    ["are separate for another digest", [{}, { image: other }], 2],
+    ["are separate for another repository", [{}, { name: "other/packages" }], 2],
+    ["are separate for another registry", [{}, { host: "other.test" }], 2],
+    ["are separate for another credential", [{ credential: login("a") }, { credential: login("b") }], 2],
+    ["are separate for another CA", [{}, { ca: "PEM" }], 2],
+    ["are separate without a credential", [{}, { credential: login("a") }], 2],
     [
-      "those for another credential are read apart",
-      [{ credential: login("a") }, { credential: login("b") }],
-      2
-    ],
-    ["those that trust another authority are read apart", [{}, { ca: "PEM" }], 2],
-    ["those for no credential are read apart", [{}, { credential: login("a") }], 2],
-    [
-      "an index is read once whatever the platform, and each child once",
+      "are coalesced for an index, whatever the platform, and for each child",
       [
         { image: index },
         { image: index },
@@ -99,7 +95,7 @@ describe("manifests asked for at once", () => {
               "platform" in options || ("image" in options && options.image === other) ? other : image
             assert.strictEqual(descriptors[at]?.layerDigest, wanted.layer?.digest)
           }
-          assert.strictEqual(fake.asked.length, requests)
+          assert.strictEqual(fake.requests.length, requests)
           assert.strictEqual(fake.open(), 0)
         }).pipe(Effect.provide(fake.layer))
       })
@@ -107,7 +103,7 @@ describe("manifests asked for at once", () => {
   }
 
   it.effect(
-    "are asked for anew once they were answered",
+    "are not reused by later reads",
     Effect.fn(function* () {
       const fake = make()
       yield* Effect.gen(function* () {
@@ -116,13 +112,13 @@ describe("manifests asked for at once", () => {
           yield* TestClock.adjust("1 second")
           yield* Fiber.join(fiber)
         }
-        assert.strictEqual(fake.asked.length, 2)
+        assert.strictEqual(fake.requests.length, 2)
       }).pipe(Effect.provide(fake.layer))
     })
   )
 
   it.effect(
-    "fail all together, and are tried anew by who comes later",
+    "fail together; later reads try again",
     Effect.fn(function* () {
       const fake = make()
       yield* Effect.gen(function* () {
@@ -132,14 +128,14 @@ describe("manifests asked for at once", () => {
           yield* TestClock.adjust("1 second")
           for (const result of yield* Fiber.joinAll(fibers))
             assert.strictEqual(reason(result)["_tag"], "ManifestNotFound")
-          assert.strictEqual(fake.asked.length, requests)
+          assert.strictEqual(fake.requests.length, requests)
         }
       }).pipe(Effect.provide(fake.layer))
     })
   )
 
   it.effect(
-    "go on for the others when who asked first leaves, and end when all have left",
+    "continue when the first reader is interrupted, and end when all are",
     Effect.fn(function* () {
       const fake = make()
       yield* Effect.gen(function* () {
@@ -149,7 +145,7 @@ describe("manifests asked for at once", () => {
         yield* Fiber.interrupt(first)
         yield* TestClock.adjust("1 second")
         assert.strictEqual((yield* Fiber.join(second)).layerDigest, image.layer?.digest)
-        assert.strictEqual(fake.asked.length, 1)
+        assert.strictEqual(fake.requests.length, 1)
       }).pipe(Effect.provide(fake.layer))
 
       const silent = FakeUpstream.make(() => ({ status: 200, body: "{", afterwards: "silence" }))
@@ -169,7 +165,7 @@ describe("large manifests", () => {
     new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, layers: [], x: "x".repeat(size) }))
 
   it.effect(
-    "are parsed once within ten seconds, whichever repositories they come from; small ones each time",
+    "are parsed once in ten seconds, whatever their repository; small ones each time",
     Effect.fn(function* () {
       const parsed: Array<number> = []
       const parse = yield* ManifestParser.make((bytes, contentType) => {
@@ -184,7 +180,7 @@ describe("large manifests", () => {
         yield* parse(small, undefined, digestOf(small))
       }
       assert.deepStrictEqual(parsed, [large.length, small.length, small.length, small.length])
-      // Another type may make another document of it.
+      // The media type may change how a document is parsed.
       yield* parse(large, "application/vnd.oci.image.index.v1+json", digestOf(large))
       assert.strictEqual(parsed.length, 5)
       yield* TestClock.adjust("10 seconds")

@@ -1,0 +1,249 @@
+import type { BasicCredential } from "@registry-packages-proxy/domain/Credential"
+import { Cache, Effect, Option, Redacted } from "effect"
+import type { HttpClientResponse } from "effect/http"
+import type { Repository } from "../../Repository.ts"
+import { Refused } from "../../RegistryError.ts"
+import type { Upstream } from "../../Upstream.ts"
+import * as AuthChallenge from "./AuthChallenge.ts"
+import { sourceKey } from "./HashedKey.ts"
+import * as Limits from "../wire/Limits.ts"
+import * as Ping from "./Ping.ts"
+import { permanent, type PullFailure, type Reason } from "../wire/PullFailure.ts"
+import * as RegistryAddress from "../wire/RegistryAddress.ts"
+import * as BoundedCache from "../wire/BoundedCache.ts"
+import { bearer, type Tokens, type UsedToken } from "./Tokens.ts"
+import * as TokenService from "./TokenService.ts"
+
+/** The retries of one request so far. */
+interface Retried {
+  /** A refused cached token was replaced; happens once. */
+  readonly cachedToken: boolean
+  /** A refused fresh token was replaced; happens once. */
+  readonly freshToken: boolean
+  /** The changes of the registry's challenge; at most {@link Limits.maxChallengeChanges}. */
+  readonly challengeChanges: number
+}
+
+const notRetried: Retried = { cachedToken: false, freshToken: false, challengeChanges: 0 }
+
+/** The Authorization of a request, with what is needed to react to its refusal. */
+export interface Authorization {
+  readonly header: Option.Option<Redacted.Redacted>
+  readonly challenge: Option.Option<AuthChallenge.AuthChallenge>
+  readonly token: Option.Option<UsedToken>
+  /** The registry did not ask for it: it is cached only after it has worked. */
+  readonly isGuess: boolean
+  readonly retried: Retried
+}
+
+/** The statuses by which registries refuse a token that has become invalid. */
+const invalidTokenStatuses: ReadonlySet<number> = new Set([400, 401, 403])
+
+/** The statuses of private repositories for requests without credentials. */
+const hidingStatuses: ReadonlySet<number> = new Set([401, 403, 404])
+
+const pullScope = (repository: Repository): string => `repository:${repository.name}:pull`
+
+const isRefusal = ({ reason: { _tag } }: PullFailure): boolean =>
+  _tag === "Refused" || _tag === "TokenRefused"
+
+/** Chooses the Authorization of requests to registries, and learns from their refusals. */
+export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], tokens: Tokens) {
+  const learnedChallenges = yield* BoundedCache.make<AuthChallenge.AuthChallenge>()
+  const coolDowns = yield* BoundedCache.make<Reason>(Limits.coolDownTime)
+  const ping = Ping.make(upstream)
+
+  const registryKey = (repository: Repository): string => sourceKey(repository.source)
+  const repositoryKey = (repository: Repository): string => `${registryKey(repository)} ${repository.name}`
+
+  const learn = (repository: Repository, challenge: AuthChallenge.AuthChallenge) =>
+    Effect.andThen(
+      Cache.set(learnedChallenges, repositoryKey(repository), challenge),
+      Cache.set(learnedChallenges, registryKey(repository), challenge)
+    )
+
+  const forget = (repository: Repository) =>
+    Effect.andThen(
+      Cache.invalidate(learnedChallenges, repositoryKey(repository)),
+      Cache.invalidate(learnedChallenges, registryKey(repository))
+    )
+
+  // A new repository gets the challenge of the registry's other repositories, with its own scope.
+  const learnedChallenge = Effect.fnUntraced(function* (repository: Repository) {
+    const own = yield* Cache.getSuccess(learnedChallenges, repositoryKey(repository))
+    if (Option.isSome(own)) return own
+    const shared = yield* Cache.getSuccess(learnedChallenges, registryKey(repository))
+    return Option.map(shared, (challenge): AuthChallenge.AuthChallenge =>
+      challenge._tag === "Basic" ? challenge : { ...challenge, scope: pullScope(repository) }
+    )
+  })
+
+  const coolDown = (repository: Repository, reason: Reason) =>
+    Cache.set(coolDowns, registryKey(repository), reason)
+
+  /** Fails if the credentials would be sent within ten seconds of their refusal. */
+  const failIfCoolingDown = Effect.fnUntraced(function* (
+    repository: Repository,
+    challenge: Option.Option<AuthChallenge.AuthChallenge>
+  ): Effect.fn.Return<void, PullFailure> {
+    const { credential } = repository.source
+    if (credential._tag === "Anonymous") return
+    if (credential._tag !== "RegistryToken" && Option.isNone(challenge)) return
+    const reason = yield* Cache.getSuccess(coolDowns, registryKey(repository))
+    if (Option.isSome(reason)) return yield* permanent(reason.value)
+  })
+
+  const authorizationFor = Effect.fnUntraced(function* (
+    { source }: Repository,
+    challenge: Option.Option<AuthChallenge.AuthChallenge>
+  ): Effect.fn.Return<Pick<Authorization, "header" | "token">, PullFailure> {
+    const { ca, credential } = source
+    if (credential._tag === "RegistryToken") {
+      return { header: Option.some(bearer(credential.token)), token: Option.none() }
+    }
+    if (Option.isNone(challenge)) return { header: Option.none(), token: Option.none() }
+    if (challenge.value._tag === "Basic") {
+      const login = TokenService.loginOf(credential)
+      return { header: Option.map(Option.fromUndefinedOr(login), basic), token: Option.none() }
+    }
+    const token = yield* tokens.get(RegistryAddress.baseUrl(source), challenge.value, credential, ca)
+    return { header: Option.some(bearer(token.value.value)), token: Option.some(token) }
+  })
+
+  const attempt = (
+    repository: Repository,
+    challenge: Option.Option<AuthChallenge.AuthChallenge>,
+    retried: Retried,
+    isGuess: boolean
+  ): Effect.Effect<Authorization, PullFailure> =>
+    authorizationFor(repository, challenge).pipe(
+      Effect.tapError(({ reason }) =>
+        reason._tag === "TokenRefused" && reason.status === 401 && reason.login !== "withheld"
+          ? coolDown(repository, reason)
+          : Effect.void
+      ),
+      Effect.map((made) => ({ ...made, challenge, isGuess, retried }))
+    )
+
+  /** The first Authorization of a request. For a known registry it avoids a 401. */
+  const authorize = Effect.fnUntraced(function* (
+    repository: Repository
+  ): Effect.fn.Return<Authorization, PullFailure> {
+    const challenge = yield* learnedChallenge(repository)
+    yield* failIfCoolingDown(repository, challenge)
+    // A learned challenge may be stale: if it cannot be met, ask the registry again without credentials.
+    return yield* attempt(repository, challenge, notRetried, false).pipe(
+      Effect.tapError(() => forget(repository)),
+      Effect.catchIf(
+        (failure) => !failure.isRetryable && !isRefusal(failure),
+        () => attempt(repository, Option.none(), notRetried, false)
+      )
+    )
+  })
+
+  /** The next Authorization for a challenge; none if the credential cannot meet it. */
+  const retryFor = Effect.fnUntraced(function* (
+    repository: Repository,
+    challenge: Option.Option<AuthChallenge.AuthChallenge>,
+    retried: Retried,
+    isGuess: boolean
+  ): Effect.fn.Return<Option.Option<Authorization>, PullFailure> {
+    yield* failIfCoolingDown(repository, challenge)
+    const authorization = yield* attempt(repository, challenge, retried, isGuess)
+    return Option.isSome(authorization.header) ? Option.some(authorization) : Option.none()
+  })
+
+  const afterAnonymous = Effect.fnUntraced(function* (
+    repository: Repository,
+    used: Authorization,
+    response: HttpClientResponse.HttpClientResponse
+  ): Effect.fn.Return<Option.Option<Authorization>, PullFailure> {
+    const { retried } = used
+    const { credential } = repository.source
+    const { challenge } = AuthChallenge.choose(
+      response,
+      RegistryAddress.baseUrl(repository.source),
+      pullScope(repository)
+    )
+    if (challenge !== undefined) {
+      yield* learn(repository, challenge)
+      return yield* retryFor(repository, Option.some(challenge), retried, false)
+    }
+    if (!hidingStatuses.has(response.status)) return Option.none()
+    if (credential._tag === "Anonymous" && response.status !== 401) return Option.none()
+    const named = yield* ping(repository, pullScope(repository))
+    const guess = Option.getOrElse(named, (): AuthChallenge.AuthChallenge => ({ _tag: "Basic" }))
+    return yield* retryFor(repository, Option.some(guess), retried, true)
+  })
+
+  const afterRefusal = Effect.fnUntraced(function* (
+    repository: Repository,
+    used: Authorization,
+    response: HttpClientResponse.HttpClientResponse
+  ): Effect.fn.Return<Option.Option<Authorization>, PullFailure> {
+    const { status } = response
+    const { retried } = used
+    if (!invalidTokenStatuses.has(status)) return Option.none()
+    const { challenge, insufficientScope } = AuthChallenge.choose(
+      response,
+      RegistryAddress.baseUrl(repository.source),
+      pullScope(repository)
+    )
+    const again = Option.orElse(Option.fromUndefinedOr(challenge), () => used.challenge)
+    const token = Option.getOrUndefined(used.token)
+    if (token?.isCached === true && !retried.cachedToken) {
+      yield* tokens.invalidate(token)
+      if (challenge !== undefined) yield* learn(repository, challenge)
+      return yield* retryFor(repository, again, { ...retried, cachedToken: true }, used.isGuess)
+    }
+    if (status !== 401) return Option.none()
+    if (token !== undefined) yield* tokens.invalidate(token)
+    const isChanged =
+      challenge !== undefined &&
+      !Option.exists(used.challenge, (before) => AuthChallenge.isEqual(before, challenge))
+    if (
+      isChanged &&
+      retried.challengeChanges < Limits.maxChallengeChanges &&
+      repository.source.credential._tag !== "RegistryToken"
+    ) {
+      yield* learn(repository, challenge)
+      return yield* retryFor(
+        repository,
+        again,
+        {
+          ...retried,
+          challengeChanges: retried.challengeChanges + 1
+        },
+        false
+      )
+    }
+    // The credentials are valid for other repositories, so they do not cool down.
+    if (insufficientScope) return Option.none()
+    if (token !== undefined && !retried.freshToken) {
+      return yield* retryFor(repository, again, { ...retried, freshToken: true }, used.isGuess)
+    }
+    yield* coolDown(repository, new Refused({ status }))
+    return Option.none()
+  })
+
+  /** The next Authorization after the registry refused `used`; none if there is no other. */
+  const reauthorize = (
+    repository: Repository,
+    used: Authorization,
+    response: HttpClientResponse.HttpClientResponse
+  ): Effect.Effect<Option.Option<Authorization>, PullFailure> =>
+    Option.isSome(used.header)
+      ? afterRefusal(repository, used, response)
+      : afterAnonymous(repository, used, response)
+
+  /** Learns the challenge of a guess that has worked. */
+  const confirm = (repository: Repository, { challenge, isGuess }: Authorization): Effect.Effect<void> =>
+    isGuess && Option.isSome(challenge) ? learn(repository, challenge.value) : Effect.void
+
+  return { authorize, reauthorize, confirm } as const
+})
+
+export interface RegistryAuthorization extends Effect.Success<ReturnType<typeof make>> {}
+
+const basic = ({ password, username }: BasicCredential): Redacted.Redacted =>
+  Redacted.make(`Basic ${Buffer.from(`${username}:${Redacted.value(password)}`).toString("base64")}`)

@@ -1,0 +1,175 @@
+import type { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
+import { Cache, Clock, Effect, Option, Redacted, type Scope } from "effect"
+import { HttpClientRequest } from "effect/http"
+import * as WwwAuthenticate from "../auth/WwwAuthenticate.ts"
+import type { Repository } from "../../Repository.ts"
+import {
+  AddressRefused,
+  AnonymousRefused,
+  LoginElsewhere,
+  ManifestNotFound,
+  type OtherServer,
+  Refused
+} from "../../RegistryError.ts"
+import type { Upstream } from "../../Upstream.ts"
+import type { Authorization, RegistryAuthorization } from "../auth/RegistryAuthorization.ts"
+import * as OtherHostAuthorization from "../auth/OtherHostAuthorization.ts"
+import * as Limits from "../wire/Limits.ts"
+import { permanent, fromStatus, invalidResponse, notFound, type PullFailure } from "../wire/PullFailure.ts"
+import * as Redirects from "../wire/Redirects.ts"
+import * as RegistryAddress from "../wire/RegistryAddress.ts"
+import * as BoundedCache from "../wire/BoundedCache.ts"
+import { type RegistryResponse, discard, sendOnce } from "../wire/SendOnce.ts"
+import { bearer, type Tokens } from "../auth/Tokens.ts"
+import { userAgent } from "../wire/UserAgent.ts"
+
+/** A request to a registry. */
+export interface RegistryRequest {
+  readonly operation: "manifest" | "blob"
+  readonly method?: "GET" | "HEAD"
+  /** The path below the repository: `manifests/<digest>`, `blobs/<digest>`. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+const httpRequestFor = (
+  url: HttpUrl,
+  request: RegistryRequest,
+  authorization: Option.Option<Redacted.Redacted>
+): HttpClientRequest.HttpClientRequest =>
+  HttpClientRequest.make(request.method ?? "GET")(url.href).pipe(
+    HttpClientRequest.setHeaders({
+      ...request.headers,
+      "accept-encoding": "identity",
+      ...userAgent,
+      ...(Option.isSome(authorization) ? { authorization: Redacted.value(authorization.value) } : {})
+    })
+  )
+
+/** Describes a redirect target; shows the scheme if only the scheme differs from the registry. */
+const serverOf = (url: HttpUrl, base: HttpUrl): OtherServer => ({
+  role: "redirect",
+  host: url.host === base.host ? url.origin : url.host
+})
+
+/** The failure of a response of the registry. */
+const registryFailure = (
+  request: RegistryRequest,
+  { source }: Repository,
+  { header }: Authorization,
+  received: RegistryResponse,
+  now: number
+): PullFailure => {
+  const { headers, status } = received.response
+  // An anonymous token is not a login.
+  const isAnonymous = Option.isNone(header) || source.credential._tag === "Anonymous"
+  if (status === 401 || status === 403) {
+    return permanent(
+      isAnonymous
+        ? new AnonymousRefused({ status, identityToken: source.credential._tag === "IdentityToken" })
+        : new Refused({ status })
+    )
+  }
+  if (status !== 404) return fromStatus(status, headers, now, undefined)
+  return request.operation === "manifest" && isAnonymous
+    ? permanent(new ManifestNotFound({ anonymous: true }))
+    : notFound(request.operation, undefined)
+}
+
+/** The failure of a response of a server that the registry redirects to. */
+const otherHostFailure = (
+  request: RegistryRequest,
+  hadToken: boolean,
+  { response: { headers, status } }: RegistryResponse,
+  by: OtherServer,
+  now: number
+): PullFailure => {
+  if (status === 401 || status === 403) {
+    const asksForLogin = hadToken || WwwAuthenticate.parse(headers["www-authenticate"] ?? "").length > 0
+    return permanent(asksForLogin ? new LoginElsewhere({ status, by }) : new AddressRefused({ status, by }))
+  }
+  return status === 404 ? notFound(request.operation, by) : fromStatus(status, headers, now, by)
+}
+
+/**
+ * Sends a request to a registry: authenticates, follows redirects, and returns the first response with an `accepted`
+ * status. Sends the registry's credentials to its own origin only.
+ */
+export const make = Effect.fnUntraced(function* (
+  upstream: Upstream["Service"],
+  registryAuthorization: RegistryAuthorization,
+  tokens: Tokens
+) {
+  const authorizeOtherHost = OtherHostAuthorization.make(tokens)
+  const downgrades = yield* BoundedCache.make<true>()
+
+  // Plain HTTP is safe here: the digest is verified and no credentials are sent.
+  const warnOfDowngrade = Effect.fnUntraced(function* (base: HttpUrl, to: HttpUrl) {
+    const key = `${base.origin} ${to.origin}`
+    if (!RegistryAddress.isDowngrade(base, to) || (yield* Cache.has(downgrades, key))) return
+    yield* Cache.set(downgrades, key, true)
+    yield* Effect.logWarning("a registry on https redirects to plain http; followed without credentials", {
+      registry: base.host,
+      target: to.host
+    })
+  })
+
+  return Effect.fnUntraced(function* (
+    repository: Repository,
+    request: RegistryRequest,
+    accepted: ReadonlySet<number>
+  ): Effect.fn.Return<RegistryResponse, PullFailure, Scope.Scope> {
+    const { source } = repository
+    const base = RegistryAddress.baseUrl(source)
+    const chain = new Redirects.RedirectChain()
+    let url = RegistryAddress.urlOf(base, repository.name, request.path)
+    let authorization: Authorization | undefined
+    let anonymous: OtherHostAuthorization.AnonymousToken | undefined
+    for (let turn = 0; turn < Limits.maxTurns; turn++) {
+      const isRegistry: boolean = url.origin === base.origin
+      const own = isRegistry
+        ? (authorization ??= yield* registryAuthorization.authorize(repository))
+        : undefined
+      const server = serverOf(url, base)
+      const other = anonymous?.origin === url.origin ? anonymous : undefined
+      const header =
+        own?.header ?? Option.map(Option.fromUndefinedOr(other), ({ token }) => bearer(token.value.value))
+      const received = yield* sendOnce(
+        upstream,
+        request.operation,
+        RegistryAddress.targetOf(url, source.ca),
+        httpRequestFor(url, request, header),
+        isRegistry ? undefined : server
+      )
+      const { response } = received
+      const isRedirect = Redirects.statuses.has(response.status)
+      const isAccepted = accepted.has(response.status)
+      if (own !== undefined && (isAccepted || isRedirect))
+        yield* registryAuthorization.confirm(repository, own)
+      if (isAccepted) return received
+      yield* discard(received)
+      if (isRedirect) {
+        url = yield* chain.follow(url, response.headers["location"])
+        yield* warnOfDowngrade(base, url)
+      } else if (own !== undefined) {
+        const next = yield* registryAuthorization.reauthorize(repository, own, response)
+        if (Option.isNone(next)) {
+          return yield* registryFailure(request, repository, own, received, yield* Clock.currentTimeMillis)
+        }
+        authorization = next.value
+      } else {
+        const next = yield* authorizeOtherHost(url, source.ca, other, response, server)
+        if (Option.isNone(next)) {
+          const now = yield* Clock.currentTimeMillis
+          return yield* otherHostFailure(request, other !== undefined, received, server, now)
+        }
+        anonymous = next.value
+      }
+    }
+    return yield* invalidResponse(
+      `it takes more than ${Limits.maxTurns} requests, with redirects and logins, for one response`
+    )
+  })
+})
+
+export interface SendRequest extends Effect.Success<ReturnType<typeof make>> {}
