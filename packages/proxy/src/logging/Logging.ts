@@ -21,8 +21,14 @@ const formatter = (
         colours: stdout.isTerminal && (variables["NO_COLOR"] ?? "") === "" && variables["TERM"] !== "dumb"
       })
 
-/** Lines of one message that are written per minute. Unlike repeated failures, they may be about different things. */
+/** Lines that are written per minute of one message about one subject. Unlike repeated failures, they may differ. */
 const maxLinesPerMessage = 20
+
+/** The fields that say which thing a line is about. */
+const subjectFields = ["object", "feed", "kind", "name", "resource", "certificate", "review"]
+
+const rateLimitKey = ({ fields, level, message }: LogRecord.LogRecord): string =>
+  [level, message, ...subjectFields.map((name) => fields[name] ?? "")].join(" ")
 
 /** Logs lines of at least the given level, to stdout only. */
 export const layer = (settings: Pick<Settings, "logFormat" | "logLevel">): Layer.Layer<never> =>
@@ -71,7 +77,7 @@ export const layer = (settings: Pick<Settings, "logFormat" | "logLevel">): Layer
         // An operator who asks for these levels wants every line.
         record.level === "debug" || record.level === "trace"
           ? emit(record)
-          : emitLimited(record, `${record.level} ${record.message}`, maxLinesPerMessage)
+          : emitLimited(record, rateLimitKey(record), maxLinesPerMessage)
       return Layer.mergeAll(
         Logger.layer([Logger.make((options) => other(LogRecord.make(options)))]),
         Layer.succeed(References.MinimumLogLevel, settings.logLevel),

@@ -147,6 +147,22 @@ describe("Logging", () => {
     })
   )
 
+  it.effect("writes at most 20 lines a minute of a message about one object, and all about others", () =>
+    Effect.gen(function* () {
+      const lines = yield* logged(
+        Effect.forEach(
+          Array.from({ length: 100 }, (_, index) => index),
+          (index) =>
+            Effect.logWarning("invalid object", { object: index % 2 === 0 ? "one" : `other ${index}` }),
+          { discard: true }
+        )
+      )
+      const about = lines.map(({ object, repeated }) => [object === "one", repeated])
+      assert.deepStrictEqual(about.filter(([isOne]) => isOne === true).at(-1), [true, 30])
+      assert.deepStrictEqual([about.filter(([isOne]) => isOne === true).length, about.length], [21, 71])
+    })
+  )
+
   it.effect("never writes a secret in fields, errors or nested values", () =>
     Effect.gen(function* () {
       const fake = FakeProcessEnvironment.make()
