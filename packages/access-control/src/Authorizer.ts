@@ -18,8 +18,8 @@ export class Authorizer extends Context.Service<
   }
 >()("@registry-packages-proxy/access-control/Authorizer") {
   /**
-   * Decides by SubjectAccessReview. Caches permissions for 5 minutes and denials for 30 seconds; while the API server is
-   * unreachable, reuses them for 90 minutes.
+   * Decides by SubjectAccessReview. Caches permissions for 5 minutes and denials for 30 seconds; while the API server
+   * is unreachable, reuses them for 90 minutes.
    */
   static readonly layer: Layer.Layer<Authorizer, never, Reviews> = Layer.effect(
     Authorizer,
@@ -27,8 +27,8 @@ export class Authorizer extends Context.Service<
   ).pipe(Layer.provide([ReviewQueue.layer, AllowedUsers.layer]))
 
   /**
-   * True if `authorize` would succeed from its cache, without waiting, and counts it as `authorize` does. False means "not
-   * cached", not "denied". Works only on the service of `layer`; false for any wrapper.
+   * True if `authorize` would succeed from its cache, without waiting, and counts it as `authorize` does. False means
+   * "not cached", not "denied". Works only on the service of `layer`; false for any wrapper.
    */
   static readonly isAllowedByCache = (
     authorizer: Authorizer["Service"],

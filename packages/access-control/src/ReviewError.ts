@@ -1,6 +1,9 @@
 import { Schema } from "effect"
 
-/** The API server did not answer, or cannot answer now: network error, timeout, 429, 5xx. Earlier decisions may be reused. */
+/**
+ * The API server did not answer, or cannot answer now: network error, timeout, 429, 5xx. Earlier decisions may be
+ * reused.
+ */
 export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
   /** Holds no secret. */
   detail: Schema.String

@@ -33,9 +33,9 @@ export class ApiServer extends Context.Service<
   }
 >()("@registry-packages-proxy/kubernetes/ApiServer") {
   /**
-   * Sends requests over HTTPS by node-net. Reads and connects nothing before the first request, and reads files again after
-   * they change or fail. `variables` are the environment: HTTP_PROXY, HTTPS_PROXY and NO_PROXY apply unless the kubeconfig
-   * has a `proxy-url`.
+   * Sends requests over HTTPS by node-net. Reads and connects nothing before the first request, and reads files again
+   * after they change or fail. `variables` are the environment: HTTP_PROXY, HTTPS_PROXY and NO_PROXY apply unless the
+   * kubeconfig has a `proxy-url`.
    */
   static readonly layerNode = (
     location: ClusterLocation,

@@ -12,15 +12,18 @@ export class KubernetesApi extends Context.Service<
   {
     /** Gets an object. Fails with `NotFound` if it does not exist, and after at most 30 s without a response. */
     readonly get: <A>(resource: Resource.Resource<A>, name: string) => Effect.Effect<A, KubernetesError>
-    /** Creates an object and returns it as the server stored or completed it. Fails after at most 30 s without a response. */
+    /**
+     * Creates an object and returns it as the server stored or completed it. Fails after at most 30 s without a
+     * response.
+     */
     readonly create: <A>(
       resource: Resource.Resource<A>,
       object: Readonly<Record<string, unknown>>
     ) => Effect.Effect<A, KubernetesError>
     /**
-     * Emits all objects of a resource, then every change. Never ends and never fails: retries after 0.8 to 30 s, times a
-     * random factor of 1 to 2. Needs the RBAC verbs `list` and `watch`. With `name`: follows one object, which need not
-     * exist yet; needs `get` and `watch`, which RBAC can grant for one name.
+     * Emits all objects of a resource, then every change. Never ends and never fails: retries after 0.8 to 30 s, times
+     * a random factor of 1 to 2. Needs the RBAC verbs `list` and `watch`. With `name`: follows one object, which need
+     * not exist yet; needs `get` and `watch`, which RBAC can grant for one name.
      *
      * Backpressured: a slow consumer pauses the watch. Skips and logs objects that cannot be decoded. The end of the
      * stream's scope closes the connection.

@@ -5,8 +5,8 @@ import type * as JsYaml from "js-yaml"
 export const maxDepth = 100
 
 /**
- * The most line breaks, commas, opening brackets and separate indicators (`- - - a` is three lists in one line) in a text
- * other than JSON. Each may be a value, which takes some hundred bytes of memory.
+ * The most line breaks, commas, opening brackets and separate indicators (`- - - a` is three lists in one line) in a
+ * text other than JSON. Each may be a value, which takes some hundred bytes of memory.
  */
 export const maxParts = 200_000
 
@@ -23,8 +23,8 @@ type Parsed = Result.Result<ReadonlyArray<unknown>, string>
 
 /**
  * Parses the documents of a JSON or YAML text as Kubernetes' own tools do: the last of two equal keys wins, and unknown
- * tags are ignored. Fails with the problem and its line, without quoting the text. Takes time proportional to the length of
- * any text.
+ * tags are ignored. Fails with the problem and its line, without quoting the text. Takes time proportional to the
+ * length of any text.
  */
 export const parse = (text: string): Promise<Parsed> => {
   const json = /^\s*[[{]/.test(text) ? parseJson(text) : undefined

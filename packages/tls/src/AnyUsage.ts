@@ -39,10 +39,11 @@ const isSignedBy = (certificate: X509Certificate, authority: X509Certificate, no
 }
 
 /**
- * True if the only fault of a certificate is the usage `anyExtendedKeyUsage`. RFC 5280 (section 4.2.1.12) and Kubernetes
- * accept it for client authentication, OpenSSL's purpose check does not. Call it only if INVALID_PURPOSE is OpenSSL's final
- * error: then all later checks (signatures, times, key sizes, name constraints) have passed. This function repeats the
- * earlier checks, more strictly than RFC 5280: an anchor must have signed the certificate directly.
+ * True if the only fault of a certificate is the usage `anyExtendedKeyUsage`. RFC 5280 (section 4.2.1.12) and
+ * Kubernetes accept it for client authentication, OpenSSL's purpose check does not. Call it only if INVALID_PURPOSE is
+ * OpenSSL's final error: then all later checks (signatures, times, key sizes, name constraints) have passed. This
+ * function repeats the earlier checks, more strictly than RFC 5280: an anchor must have signed the certificate
+ * directly.
  */
 export const isValidClient = (certificate: X509Certificate, anchors: Authorities, now: number): boolean => {
   const usages = certificate.keyUsage as ReadonlyArray<string> | undefined

@@ -42,8 +42,8 @@ const pem = (label: string, der: Uint8Array): string =>
   ).join("\n")}\n-----END ${label}-----\n`
 
 /**
- * Makes a P-256 key and a self-signed certificate (RFC 5280) for a TLS server with these host names and addresses. Valid
- * for ten years from an hour before `now`, which is in milliseconds since the epoch.
+ * Makes a P-256 key and a self-signed certificate (RFC 5280) for a TLS server with these host names and addresses.
+ * Valid for ten years from an hour before `now`, which is in milliseconds since the epoch.
  */
 export const make = (names: ReadonlyArray<string>, now: number): KeyPair => {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })

@@ -55,9 +55,9 @@ export class TlsMaterial extends Context.Service<
   }
 >()("@registry-packages-proxy/tls/TlsMaterial") {
   /**
-   * Reads the files every second and compares their content, so that a rewrite, a rename and a symlink swap are the same. A
-   * change takes effect when two readings agree. Logs invalid files and keeps the previous material. Fails if the files are
-   * invalid at start.
+   * Reads the files every second and compares their content, so that a rewrite, a rename and a symlink swap are the
+   * same. A change takes effect when two readings agree. Logs invalid files and keeps the previous material. Fails if
+   * the files are invalid at start.
    */
   static readonly layer = (
     sources: Sources

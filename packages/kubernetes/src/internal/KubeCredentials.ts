@@ -7,7 +7,10 @@ const { readFileSync } = process.getBuiltinModule("node:fs")
 
 /** The credentials of a kubeconfig's current context. */
 export interface KubeCredentials {
-  /** Returns the options of an authenticated request. Reads the files of the kubeconfig, and runs an exec plugin if needed. */
+  /**
+   * Returns the options of an authenticated request. Reads the files of the kubeconfig, and runs an exec plugin if
+   * needed.
+   */
   readonly requestOptions: () => Promise<RequestOptions>
 }
 

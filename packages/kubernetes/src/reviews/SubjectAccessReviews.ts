@@ -39,7 +39,10 @@ const subjectAccessReviews: Resource<typeof SubjectAccessReview.Type> = {
   schema: SubjectAccessReview
 }
 
-/** Asks the API server whether a user is allowed an access. Needs `create` on `subjectaccessreviews.authorization.k8s.io`. */
+/**
+ * Asks the API server whether a user is allowed an access. Needs `create` on
+ * `subjectaccessreviews.authorization.k8s.io`.
+ */
 export const review = (
   spec: SubjectAccessReviewSpec
 ): Effect.Effect<SubjectAccessReviewStatus, KubernetesError, KubernetesApi> =>

@@ -26,7 +26,9 @@ export class DecisionCache<A> {
   readonly #otherUsers: Decisions<A> = new Map()
   readonly #refusals: Decisions<A> = new Map()
 
-  /** `isAllowedUser` returns whether the user of an acceptance was recently allowed something. Its result may change. */
+  /**
+   * `isAllowedUser` returns whether the user of an acceptance was recently allowed something. Its result may change.
+   */
   constructor(isAllowedUser: (value: A) => boolean) {
     this.#isAllowedUser = isAllowedUser
   }

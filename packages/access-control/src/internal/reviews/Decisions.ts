@@ -53,8 +53,8 @@ const usable = <A>(entry: CachedDecision<A>, now: number): Decision<A> | undefin
 
 /**
  * Makes decisions of one kind. Fresh decisions come from the cache; concurrent equal requests share one review; if the
- * review fails, a stale decision is reused. A sent review completes even if its callers leave; a queued one is dropped when
- * its last caller leaves.
+ * review fails, a stale decision is reused. A sent review completes even if its callers leave; a queued one is dropped
+ * when its last caller leaves.
  */
 export const make = Effect.fnUntraced(function* <A>(options: Options<A>) {
   const { isAllowedUser, kind, lifetime, queue } = options

@@ -5,8 +5,8 @@ const probeIntervalMillis = Duration.toMillis(Limits.probeInterval)
 const newestFirstAfterMillis = Duration.toMillis(Limits.newestFirstAfter)
 
 /**
- * The purpose of a review: the renewal of a decision about an allowed user, a decision about an access, or about a token.
- * If lanes are equally busy, renewals go first and tokens last.
+ * The purpose of a review: the renewal of a decision about an allowed user, a decision about an access, or about a
+ * token. If lanes are equally busy, renewals go first and tokens last.
  */
 export type Lane = "renewal" | "access" | "token"
 
@@ -34,9 +34,9 @@ export interface Timer {
 
 /**
  * Decides which review is sent next. Places are limited in total and per lane; a free place goes to the lane with the
- * fewest. Within a lane the oldest review goes first while the queue moves. Once it does not, the newest goes first: older
- * callers may have left, and a new caller does not wait behind a flood. While the API server is silent, one review begins
- * per `Limits.probeInterval`. A state machine without effects.
+ * fewest. Within a lane the oldest review goes first while the queue moves. Once it does not, the newest goes first:
+ * older callers may have left, and a new caller does not wait behind a flood. While the API server is silent, one
+ * review begins per `Limits.probeInterval`. A state machine without effects.
  */
 export class ReviewLanes {
   readonly #timer: Timer

@@ -30,8 +30,8 @@ export class ReviewQueue extends Context.Service<
   ReviewQueue,
   {
     /**
-     * Sends a review when its turn comes. An interruption before that frees its place in the queue. Fails with `Overloaded`
-     * if its turn does not come although the API server answers.
+     * Sends a review when its turn comes. An interruption before that frees its place in the queue. Fails with
+     * `Overloaded` if its turn does not come although the API server answers.
      */
     readonly send: <A>(request: ReviewRequest<A>) => Effect.Effect<ReviewResult<A>, ReviewError | Overloaded>
     /** Counts the caller as waiting while `decision` runs. Fails with `Overloaded` if too many callers wait. */

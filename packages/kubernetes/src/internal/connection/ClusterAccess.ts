@@ -29,7 +29,9 @@ export interface Access {
 
 /** Authentication to one API server. */
 export interface ClusterAccess {
-  /** Returns current credentials. Reads changed files again, and runs an exec plugin if its credentials have expired. */
+  /**
+   * Returns current credentials. Reads changed files again, and runs an exec plugin if its credentials have expired.
+   */
   readonly access: Effect.Effect<Access, KubernetesError>
   /** Discards cached tokens and exec credentials. */
   readonly forget: Effect.Effect<void>

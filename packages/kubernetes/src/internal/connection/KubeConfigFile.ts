@@ -116,7 +116,9 @@ const absolute = (directory: string, file: string | null | undefined): { readonl
 /** The user of a context without a user, as in client-go. */
 const anonymous = { name: "anonymous", user: {} } as const
 
-/** The cluster and user of the current context. Undefined if one of the three is missing; throws if one is malformed. */
+/**
+ * The cluster and user of the current context. Undefined if one of the three is missing; throws if one is malformed.
+ */
 const current = async (
   document: unknown,
   directory: string

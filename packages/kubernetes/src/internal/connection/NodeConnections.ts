@@ -86,8 +86,9 @@ export interface NodeConnections {
 }
 
 /**
- * Makes a pool of connections, closed with the scope. Requests share connections while their `connectionKey` is the same.
- * `variables` name proxies, unless the kubeconfig has a `proxy-url`, and the certificates that the machine trusts.
+ * Makes a pool of connections, closed with the scope. Requests share connections while their `connectionKey` is the
+ * same. `variables` name proxies, unless the kubeconfig has a `proxy-url`, and the certificates that the machine
+ * trusts.
  */
 export const make = Effect.fnUntraced(function* (
   variables: ProxySettings.Variables

@@ -6,7 +6,9 @@ import * as JsonResponse from "./JsonResponse.ts"
 /** The longest time for a whole response that is not a watch. */
 export const responseTimeout = Duration.seconds(30)
 
-/** Sends a request and reads the JSON of its response. `operation` names the request in errors, as in `list secrets`. */
+/**
+ * Sends a request and reads the JSON of its response. `operation` names the request in errors, as in `list secrets`.
+ */
 export const sendJson = (
   server: ApiServer["Service"],
   operation: string,

@@ -50,8 +50,8 @@ const word = (reason: string | undefined): string =>
   reason !== undefined && /^[A-Za-z]{1,40}$/.test(reason) ? ` ${reason}` : ""
 
 /**
- * The error of a status other than success. Does not contain the server's message, which may quote the request. `operation`
- * names the request, as in `list secrets`.
+ * The error of a status other than success. Does not contain the server's message, which may quote the request.
+ * `operation` names the request, as in `list secrets`.
  */
 export const errorOfStatus = (
   operation: string,

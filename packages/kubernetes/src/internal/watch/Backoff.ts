@@ -11,8 +11,8 @@ const resetAfterMillis = 120_000
 const maxRetryAfter = Duration.minutes(1)
 
 /**
- * The delays between attempts: 0.8 s, 1.6 s, 3.2 s... up to 30 s, each times a random factor of 1 to 2, so that the replicas
- * of a cluster do not retry at the same time.
+ * The delays between attempts: 0.8 s, 1.6 s, 3.2 s... up to 30 s, each times a random factor of 1 to 2, so that the
+ * replicas of a cluster do not retry at the same time.
  */
 export class Backoff {
   #nextMillis = firstDelayMillis

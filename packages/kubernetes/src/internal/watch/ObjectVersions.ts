@@ -12,7 +12,9 @@ const Envelope = Schema.Struct({
 
 const decodeEnvelope = Schema.decodeUnknownOption(Envelope)
 
-/** The effect of an object on a resource: an event to emit, or the name of an object that cannot be decoded, or neither. */
+/**
+ * The effect of an object on a resource: an event to emit, or the name of an object that cannot be decoded, or neither.
+ */
 export interface Change<A> {
   readonly event: WatchEvent<A> | undefined
   readonly undecodable: string | undefined
