@@ -16,8 +16,9 @@ const maxLength = 120
 
 const question =
   /\/\*\*[\s*]*(?:What|How|Whether|Who|Whom|Whose|Whoever|Where|Which)\b(?:[^*]|\*(?!\/))*\*\/\s*(?:export|static|readonly)\b/g
+/** A template, a concatenation, or a capital that does not begin an abbreviation. */
 const variableMessage =
-  /Effect\.log(?:Trace|Debug|Info|Warning|Error|Fatal|WithLevel\([^)]*\))?\(\s*(?:`|"[^a-z]|"[^"]*"\s*\+)/g
+  /Effect\.log(?:Trace|Debug|Info|Warning|Error|Fatal|WithLevel\([^)]*\))?\(\s*(?:`|"(?![a-z]|[A-Z]{2})|"[^"]*"\s*\+)/g
 const comment = /^\s*(?:\/\/|\/?\*)/
 const unbreakable = /:\/\/|-disable|@effect-/
 
