@@ -48,7 +48,7 @@ export const target: Target<string> = {
     const [shown = ""] = input.trimStart().split(/[ \r\n]/)
     const parameters = new URLSearchParams(shown.slice(shown.indexOf("?") + 1))
     if (single(parameters, "digest") !== digest)
-      throw new Error("the package to who asked for another digest")
+      throw new Error("the package for a request with another digest")
     const from = single(parameters, "repository")
     if (from === undefined || single(parameters, "path") === undefined) throw new Error("a parameter twice")
   })

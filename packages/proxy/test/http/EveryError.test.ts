@@ -181,13 +181,13 @@ const rows: ReadonlyArray<Row> = [
     error: "defect"
   },
   {
-    what: "503: nobody can be asked",
+    what: "503: the API server does not answer reviews",
     provoke: secure(tokens.packages, new ReviewErrors.Unreachable({ detail: "down" })),
     status: 503,
     error: "Unreachable"
   },
   {
-    what: "503: we may not ask",
+    what: "503: the API server forbids reviews",
     provoke: secure(tokens.packages, new ReviewErrors.Forbidden({ detail: "403" })),
     status: 503,
     error: "Forbidden"

@@ -70,7 +70,7 @@ export const faultsOf = (
   }
   if (refusals.has(answer.status)) {
     want(header("content-type") === "application/problem+json", "an error that is no problem document")
-    want(header("cache-control") === "no-store", "an error that may be kept")
+    want(header("cache-control") === "no-store", "an error without no-store")
     want(answer.status !== 503 || header("retry-after") !== undefined, "503 without Retry-After")
     want(
       answer.status === 404

@@ -22,7 +22,7 @@ export class Lifecycle extends Context.Service<
     readonly closeWhenDraining: (
       response: HttpServerResponse.HttpServerResponse
     ) => HttpServerResponse.HttpServerResponse
-    /** Turns new packages away and waits for those under way, at most for the grace period. */
+    /** Refuses new packages and waits for those in progress, at most for the grace period. */
     readonly drain: Effect.Effect<void>
   }
 >()("@registry-packages-proxy/proxy/http/Lifecycle") {

@@ -392,8 +392,8 @@ describe("when --client-ca-file changes", () => {
       const next = yield* Certificates.makeAuthority
       const of = yield* next.issue(carol)
       for (const [own, certificate] of [
-        ["of before", { cert, key }],
-        ["of now", { cert: of.cert, key: of.key }]
+        ["the previous", { cert, key }],
+        ["the current", { cert: of.cert, key: of.key }]
       ] as const) {
         yield* renew({ clientCa: clients.cert })
         const socket = yield* Effect.callback<Socket>((resume) => {
