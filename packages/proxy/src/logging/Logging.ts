@@ -1,4 +1,4 @@
-import { Clock, Effect, Layer, Logger, LogLevel, Option, References } from "effect"
+import { Clock, Effect, Layer, Logger, LogLevel, Option, Predicate, References } from "effect"
 import * as AccessLog from "./AccessLog.ts"
 import { ProcessEnvironment } from "../config/ProcessEnvironment.ts"
 import * as LogFormatJson from "./LogFormatJson.ts"
@@ -27,8 +27,10 @@ const maxLinesPerMessage = 20
 /** The fields that say which thing a line is about. */
 const subjectFields = ["object", "feed", "kind", "name", "resource", "certificate", "review"]
 
-const rateLimitKey = ({ fields, level, message }: LogRecord.LogRecord): string =>
-  [level, message, ...subjectFields.map((name) => fields[name] ?? "")].join(" ")
+const rateLimitKey = ({ fields, level, message }: LogRecord.LogRecord): string => {
+  const subject = subjectFields.map((name) => fields[name]).filter(Predicate.isString)
+  return [level, message, ...subject].join(" ")
+}
 
 /** Logs lines of at least the given level, to stdout only. */
 export const layer = (settings: Pick<Settings, "logFormat" | "logLevel">): Layer.Layer<never> =>
