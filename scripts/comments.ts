@@ -4,9 +4,6 @@
  */
 import { globSync, readFileSync } from "node:fs"
 
-/** Folders whose comments are not revised yet. */
-const unrevised: ReadonlyArray<string> = ["packages/registry-client/"]
-
 const maxLength = 120
 
 const question =
@@ -38,9 +35,7 @@ const check = (file: string): ReadonlyArray<string> => {
   ]
 }
 
-const found = globSync(["packages/*/{src,test}/**/*.ts", "scripts/**/*.ts", "*.config.ts"])
-  .filter((file) => !unrevised.some((folder) => file.startsWith(folder)))
-  .flatMap(check)
+const found = globSync(["packages/*/{src,test}/**/*.ts", "scripts/**/*.ts", "*.config.ts"]).flatMap(check)
 
 if (found.length > 0) {
   console.log(found.join("\n"))
