@@ -102,8 +102,8 @@ const search = (directory: string): Effect.Effect<string, EvidenceFailed> =>
   })
 
 /**
- * A directory of the run's, and a collector that writes what it receives into it. `search` looks through all of it for every secret
- * that the tests told of.
+ * A directory of the run's, and a collector that writes what it receives into it. `search` looks through all of it for
+ * every secret that the tests told of.
  */
 export const make = Effect.gen(function* () {
   const { variables } = yield* ProcessEnvironment

@@ -1,10 +1,10 @@
-/** A secret, and which it is. */
+/** A secret with its name. */
 export interface Secret {
   readonly name: string
   readonly secret: string
 }
 
-/** Where one was found, and in which form. */
+/** The form and the offset in which a secret was found. */
 export interface Found {
   readonly name: string
   readonly form: string
@@ -14,7 +14,9 @@ export interface Found {
 /** The shortest text that is looked for: shorter ones are in any file. */
 export const minLength = 8
 
-/** Base64 of a part of a text is the same but for its ends, whose bits come from what is beside it: three alignments. */
+/**
+ * Base64 of a part of a text is the same but for its ends, whose bits come from what is beside it: three alignments.
+ */
 const base64 = (text: string): ReadonlyArray<readonly [string, string]> =>
   [0, 1, 2].flatMap((skip) => {
     const encoded = Buffer.from(" ".repeat(skip) + text, "latin1").toString("base64")
@@ -25,7 +27,9 @@ const base64 = (text: string): ReadonlyArray<readonly [string, string]> =>
     ] as const
   })
 
-/** The forms in which a secret may show: by value, escaped for a URL or JSON, in hexadecimal and in base64, twice too. */
+/**
+ * The forms in which a secret may show: by value, escaped for a URL or JSON, in hexadecimal and in base64, twice too.
+ */
 export const formsOf = (secret: string): ReadonlyArray<readonly [form: string, text: string]> => {
   const once = base64(secret)
   const all = [
@@ -49,7 +53,9 @@ const keyOf = (bytes: Uint8Array, at: number): number =>
     (bytes[at + 3] ?? 0) * 0x27d4eb2f) &
   0xfffff
 
-/** Finds all forms of the secrets in one pass over the text: each position's first four bytes say which may begin there. */
+/**
+ * Finds all forms of the secrets in one pass over the text: each position's first four bytes say which may begin there.
+ */
 export const find = (text: Uint8Array, secrets: ReadonlyArray<Secret>): ReadonlyArray<Found> => {
   const beginnings = new Map<
     number,
