@@ -19,7 +19,7 @@ describe("examples", () => {
     assert.deepStrictEqual(await run("MockRegistry"), [
       `kubelet: 200, ${cached}; fwd=miss; stored`,
       `kubelet again: 200, ${cached}; hit`,
-      "containerd, registry stuck: 504, Ask again later: registry.example.com did not begin its answ...",
+      "containerd, registry stuck: 504, Ask again later: registry.example.com did not begin its resp...",
       `containerd again: 200, ${cached}; fwd=miss; stored`,
       "the registry gave 2 blobs"
     ])
