@@ -323,7 +323,7 @@ layer(ImageFixture.layer.pipe(Layer.provideMerge(RegistryFixture.layerDebian)), 
             "--credentials-file=/credentials/credentials.yaml"
           ]
         })
-        const [, origin = ""] = yield* program.line(/Listening on (http:\/\/127\.0\.0\.1:\d+)/)
+        const [, origin = ""] = yield* program.line(/"listening","url":"(http:\/\/127\.0\.0\.1:\d+)"/)
         assert.strictEqual((yield* HttpClient.get(`${origin}/readyz`)).status, 200)
         const status = yield* fs.readFileString(`/proc/${program.pid}/status`)
         assert.match(status, new RegExp(`^Uid:(\\s+${user}){4}$`, "m"))
