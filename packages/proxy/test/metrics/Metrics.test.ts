@@ -1,6 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
+import { settle } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { Effect, Layer, Logger, Option } from "effect"
 import * as InMemoryTraces from "../../src/telemetry/sdk/InMemoryTraces.ts"
 import { off } from "../../src/telemetry/TelemetrySettings.ts"
@@ -30,6 +31,8 @@ describe("metrics", () => {
         const image = RegistryImage.ofPackage(bytes(300_000))
         const proxy = yield* start({ images: [image] })
         yield* proxy.package(image.digest)
+        // The response ends before the fill commits.
+        yield* settle
         yield* proxy.package(image.digest)
         yield* proxy.package("nonsense")
         const { lines } = yield* scrape(proxy)

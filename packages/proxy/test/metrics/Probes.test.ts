@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
+import { settle } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { Effect } from "effect"
 import { bytes, start, withPlatform } from "../http/ProxyHarness.ts"
 
@@ -35,6 +36,8 @@ describe("probes and metrics", () => {
         const image = RegistryImage.ofPackage(bytes(300_000))
         const proxy = yield* start({ images: [image] })
         yield* proxy.package(image.digest)
+        // The response ends before the fill commits.
+        yield* settle
         yield* proxy.package(image.digest)
         yield* proxy.package("nonsense")
         const response = yield* proxy.request("/metrics")

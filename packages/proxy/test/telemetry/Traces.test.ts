@@ -1,7 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
-import { Effect, Layer, Logger, type Scope } from "effect"
+import { Deferred, Effect, Layer, Logger, type Scope, Tracer } from "effect"
 import * as InMemoryTraces from "../../src/telemetry/sdk/InMemoryTraces.ts"
 import type { SpanView } from "../../src/telemetry/SpanTree.ts"
 import { off } from "../../src/telemetry/TelemetrySettings.ts"
@@ -26,6 +26,25 @@ const traced = <E>(
     Effect.map(() => memory.spans())
   )
 }
+
+/** The current tracer, which completes `ended` when a span with this name has ended. */
+const watchSpan = Effect.fnUntraced(function* (name: string) {
+  const tracer = yield* Effect.tracer
+  const ended = yield* Deferred.make<void>()
+  const watched = Tracer.make({
+    span: (options) => {
+      const span = tracer.span(options)
+      if (options.name !== name) return span
+      const end = span.end.bind(span)
+      span.end = (time, exit) => {
+        end(time, exit)
+        Deferred.doneUnsafe(ended, Effect.void)
+      }
+      return span
+    }
+  })
+  return { tracer: watched, ended: Deferred.await(ended) }
+})
 
 const attributesOf = (spans: ReadonlyArray<SpanView>, name: string) =>
   spans.find((span) => span.name === name)?.attributes ?? {}
@@ -122,8 +141,11 @@ describe("the trace of a request", () => {
     Effect.gen(function* () {
       const spans = yield* traced(
         Effect.gen(function* () {
-          const proxy = yield* Registry.start()
+          const fill = yield* watchSpan("cache.fill")
+          const proxy = yield* Effect.provideService(Registry.start(), Tracer.Tracer, fill.tracer)
           yield* proxy.get()
+          // The response ends once the package is verified; the fill ends after it is committed.
+          yield* fill.ended
           yield* proxy.get()
         })
       )

@@ -4,6 +4,7 @@ import type { Fault, Operation } from "@registry-packages-proxy/testkit/registry
 import type { RegistryAuth } from "@registry-packages-proxy/testkit/registry/RegistryAuth"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
+import { settle } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import {
   TestRegistry,
   type TestRegistryOptions
@@ -172,6 +173,8 @@ describe("a layer without a size, and a foreign one", () => {
           for (const { listener, method, operation } of yield* registry.requests)
             if (operation === "blob" || listener === "store") assert.strictEqual(method, "HEAD")
           assert.isTrue((yield* get(manifest.digest)).body.equals(content))
+          // The response ends before the fill commits.
+          yield* settle
           assert.include((yield* get(manifest.digest)).headers["cache-status"], "hit")
         })
       )

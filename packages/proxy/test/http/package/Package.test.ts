@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { TimedOut } from "@registry-packages-proxy/registry-client/RegistryError"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
+import { settle } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { Effect, Fiber, Latch } from "effect"
 import { ByteCount } from "../../../src/config/Quantity.ts"
 import { bytes, repository, start, withPlatform } from "../ProxyHarness.ts"
@@ -35,6 +36,8 @@ describe("GET /package", () => {
             assert.strictEqual(response.headers["accept-ranges"], "bytes")
             assert.strictEqual(response.headers["docker-content-digest"], image.layer?.digest)
             assert.strictEqual(response.headers["cache-status"], `registry-packages-proxy; ${status}`)
+            // The response ends before the fill commits.
+            yield* settle
           }
           assert.strictEqual(yield* proxy.registry.count("resolve"), 1)
           assert.strictEqual(yield* proxy.registry.count("blob"), 1)
@@ -83,6 +86,8 @@ describe("GET /package", () => {
         const image = RegistryImage.ofPackage(large)
         const first = yield* start({ images: [image] })
         yield* first.package(image.digest)
+        // The response ends before the fill commits.
+        yield* settle
         const second = yield* start({
           credentials: { sources: {}, waitingFor: ["credentials-files"] },
           settings: { cacheDirectory: first.settings.cacheDirectory }
@@ -176,6 +181,8 @@ describe("HEAD /package", () => {
         const { date: _, ...got } = (yield* proxy.package(image.digest)).headers
         const { date: __, ...asked } = cold.headers
         assert.deepStrictEqual(asked, got)
+        // The response ends before the fill commits.
+        yield* settle
         const warm = yield* proxy.package(image.digest, { method: "HEAD" })
         assert.strictEqual(warm.headers["cache-status"], "registry-packages-proxy; hit")
         assert.strictEqual(warm.headers["content-length"], String(large.length))
