@@ -7,7 +7,7 @@ export interface LogRecord {
   readonly date: Date
   readonly level: string
   readonly message: string
-  /** Annotations, the fields of logged objects, and log spans in milliseconds. */
+  /** Annotations, the fields of logged objects, and log spans in milliseconds. None is undefined. */
   readonly fields: Readonly<Record<string, unknown>>
   readonly traceId: string | undefined
   readonly spanId: string | undefined
@@ -30,6 +30,15 @@ const levels: Readonly<Record<string, string>> = {
   Fatal: "fatal"
 }
 
+/** Copies the fields that have a value. The JSON format would omit the others; the pretty format and OTLP would not. */
+export const withoutUndefined = <Fields extends object>(fields: Fields): Record<string, unknown> => {
+  const defined: Record<string, unknown> = {}
+  for (const name in fields) {
+    if (fields[name] !== undefined) defined[name] = fields[name]
+  }
+  return defined
+}
+
 const isPlain = (value: object): value is Record<string, unknown> => {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || prototype === Object.prototype
@@ -44,10 +53,12 @@ const complex = (value: object, depth: number): unknown => {
   if ("toJSON" in value && typeof value.toJSON === "function")
     return plain((value.toJSON as () => unknown)(), depth + 1)
   if (isPlain(value)) {
-    return Object.fromEntries(
-      Object.entries(value)
-        .slice(0, maxItems)
-        .map(([name, item]) => [name, plain(item, depth + 1)])
+    return withoutUndefined(
+      Object.fromEntries(
+        Object.entries(value)
+          .slice(0, maxItems)
+          .map(([name, item]) => [name, plain(item, depth + 1)])
+      )
     )
   }
   return Object.prototype.toString.call(value)

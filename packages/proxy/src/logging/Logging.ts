@@ -66,7 +66,7 @@ export const layer = (settings: Pick<Settings, "logFormat" | "logLevel">): Layer
           date: new Date(clock.currentTimeMillisUnsafe()),
           level: level.toLowerCase(),
           message: AccessLog.message,
-          fields: { ...entry },
+          fields: LogRecord.withoutUndefined(entry),
           traceId: span?.traceId,
           spanId: span?.spanId,
           cause

@@ -118,6 +118,41 @@ describe("Logging", () => {
     })
   )
 
+  it.effect("leaves out the fields without a value, in both formats", () =>
+    Effect.gen(function* () {
+      const entry = {
+        method: "GET",
+        route: "package",
+        status: 200,
+        bytes: 5,
+        seconds: 1,
+        cache: undefined,
+        user: undefined,
+        requestId: "r1",
+        error: undefined
+      }
+      const program = Effect.gen(function* () {
+        const write = yield* AccessLog.make
+        write(entry, undefined)
+        yield* Effect.logInfo("about", { name: undefined, object: { kind: "Secret", name: undefined } })
+      })
+      const linesIn = Effect.fnUntraced(function* (format: LogFormat) {
+        const fake = FakeProcessEnvironment.make()
+        yield* loggedTo(fake, program, { format })
+        return fake.lines()
+      })
+      assert.deepStrictEqual(yield* linesIn("pretty"), [
+        "00:00:00.000 INFO  request method=GET route=package status=200 bytes=5 seconds=1 requestId=r1",
+        '00:00:00.000 INFO  about object={"kind":"Secret"}'
+      ])
+      const start = '{"time":"1970-01-01T00:00:00.000Z","level":"info","message":'
+      assert.deepStrictEqual(yield* linesIn("json"), [
+        `${start}"request","method":"GET","route":"package","status":200,"bytes":5,"seconds":1,"requestId":"r1"}`,
+        `${start}"about","object":{"kind":"Secret"}}`
+      ])
+    })
+  )
+
   it.effect("writes a repeated failure once a minute with a count, and every other request", () =>
     Effect.gen(function* () {
       const entry = { method: "GET", route: "package", bytes: 0, seconds: 0, requestId: "r" }

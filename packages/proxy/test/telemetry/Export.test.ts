@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { Deferred, Effect, Exit, Fiber, Layer, Logger, Metric, Option, Result, Scope } from "effect"
 import { ProcessEnvironment } from "../../src/config/ProcessEnvironment.ts"
+import * as AccessLog from "../../src/logging/AccessLog.ts"
 import * as Logging from "../../src/logging/Logging.ts"
 import { telemetryLost } from "../../src/metrics/Metrics.ts"
 import * as Telemetry from "../../src/Telemetry.ts"
@@ -89,7 +90,12 @@ describe("a collector", () => {
         })
       )
       const fake = FakeProcessEnvironment.make()
-      yield* Effect.logWarning("something is wrong", { host: "registry.test" }).pipe(
+      const request = { method: "GET", route: "package", status: 200, bytes: 5, seconds: 1, requestId: "r1" }
+      yield* Effect.gen(function* () {
+        yield* Effect.logWarning("something is wrong", { host: "registry.test", object: { name: undefined } })
+        const write = yield* AccessLog.make
+        write({ ...request, user: undefined, error: undefined }, undefined)
+      }).pipe(
         Effect.withSpan("something"),
         Effect.provide(
           Telemetry.layer(settings).pipe(
@@ -105,6 +111,8 @@ describe("a collector", () => {
       const [logs = ""] = sent("/v1/logs")
       assert.include(logs, '"body":{"stringValue":"something is wrong"}')
       assert.include(logs, '{"key":"host","value":{"stringValue":"registry.test"}}')
+      assert.include(logs, '{"key":"requestId","value":{"stringValue":"r1"}}')
+      assert.notInclude(logs, '"value":{}', "a field without a value")
       assert.include(logs, `"traceId":"${traceId}"`)
       assert.include(logs, '"severityText":"warn"')
       assert.include(sent("/v1/metrics").join(), '"name":"registry_packages_proxy_telemetry_lost_total"')
