@@ -56,7 +56,9 @@ describe("pnpm-lock.yaml", () => {
     expect(wrong.map(({ license, name }) => `${name}: ${license}`)).toEqual([])
     // Packages of other machines are not installed here; their licence is that of their counterpart here.
     const absent = locked.filter(({ name, version }) => !present.has(`${name}@${version}`))
-    expect(absent.filter(({ isForSome, name }) => !isForSome && !webAssembly.test(name))).toEqual([])
+    expect(
+      absent.filter(({ isPlatformSpecific, name }) => !isPlatformSpecific && !webAssembly.test(name))
+    ).toEqual([])
   })
 
   it("has install scripts only in the packages that pnpm-workspace.yaml allows", () => {

@@ -6,8 +6,8 @@ export interface LockedPackage {
   readonly name: string
   readonly version: string
   readonly integrity: string | undefined
-  /** True if it is for some kinds of machine only. */
-  readonly isForSome: boolean
+  /** True if the package supports only some processors, operating systems or C libraries. */
+  readonly isPlatformSpecific: boolean
   /** Its whole entry. */
   readonly entry: string
 }
@@ -21,7 +21,7 @@ export const packages = (text: string): ReadonlyArray<LockedPackage> => {
     .map((entry) => {
       const [, name = "", version = ""] = /^'?((?:@[^/]+\/)?[^@'\s]+)@([^':]+)'?:/.exec(entry) ?? []
       const [, integrity] = /^ {4}resolution: \{integrity: ([^}]+)\}$/m.exec(entry) ?? []
-      return { name, version, integrity, isForSome: /^ {4}(?:cpu|os|libc): /m.test(entry), entry }
+      return { name, version, integrity, isPlatformSpecific: /^ {4}(?:cpu|os|libc): /m.test(entry), entry }
     })
 }
 

@@ -59,7 +59,7 @@ const program = Effect.scoped(
     const only = new RegExp(values.only)
     const chosen = Object.entries(variants).filter(([name]) => only.test(name))
     const executables = chosen.map(([name, { node = [], v8 = [] }]) => {
-      const output = join(fixture.work, `program-${name.replaceAll(/\W+/g, "-")}`)
+      const output = join(fixture.workDirectory, `program-${name.replaceAll(/\W+/g, "-")}`)
       Executable.make({
         script,
         node: NodeBinary.download(own).executable,

@@ -104,7 +104,7 @@ const endsOf = (arrows: ReadonlyArray<Arrow>, placed: ReadonlyMap<string, Placed
   })
   return (arrow: Arrow, end: "from" | "to"): readonly [number, number, Side] => {
     const own = ends.find((each) => each.arrow === arrow && each.end === end)
-    if (own === undefined) throw new Error("an arrow without an end")
+    if (own === undefined) throw new Error(`no end for the arrow from ${arrow.from} to ${arrow.to}`)
     const axis = own.side === "top" || own.side === "bottom" ? 0 : 1
     const beside = ends
       .filter(({ key }) => key === own.key)

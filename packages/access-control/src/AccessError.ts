@@ -42,7 +42,7 @@ export class NotAuthenticated extends Schema.TaggedError<NotAuthenticated>()("No
 /** The user is not allowed to do this. */
 export class Denied extends Schema.TaggedError<Denied>()("Denied", { user: Schema.String }) {
   override get message(): string {
-    return `RBAC does not allow this to user ${this.user}`
+    return `RBAC does not allow user ${this.user} to do this`
   }
 }
 

@@ -42,7 +42,7 @@ export const run = (options: {
         image: options.only.test("start"),
         against: options.against
       })
-      yield* Console.log([`working in ${fixture.work}`, ...fixture.missing, ""].join("\n"))
+      yield* Console.log([`working in ${fixture.workDirectory}`, ...fixture.missing, ""].join("\n"))
       const chosen = <A>(cases: Readonly<Record<string, Case<A>>>): ReadonlyArray<Effect.Effect<A, Error>> =>
         Object.entries(cases).flatMap(([name, { isPossible, run }]) =>
           options.only.test(name) && isPossible?.(fixture) !== false ? [run(fixture)] : []

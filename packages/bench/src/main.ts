@@ -43,7 +43,7 @@ const nothing: Report = { machine: {}, missing: [], comparisons: [], verdicts: [
 const writeReport = (page: string, report: Report, options: { readonly isTrial: boolean }) =>
   Effect.try({
     try: () => {
-      const text = Page.written(readFileSync(page, "utf8"), report)
+      const text = Page.withReport(readFileSync(page, "utf8"), report)
       if (!options.isTrial) writeFileSync(page, text)
     },
     catch: (cause) => new Error(`${page}: ${String(cause)}`)

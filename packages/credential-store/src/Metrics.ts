@@ -8,7 +8,8 @@ export const sourcesKnown = Metric.gauge("registry_packages_proxy_sources_known"
 
 /** The time of the last event of a feed, in seconds since the epoch; 0 until there is one. */
 export const lastSync = Metric.gauge("registry_packages_proxy_credentials_last_sync_timestamp_seconds", {
-  description: "Time at which a credentials feed last delivered or confirmed its objects; 0 for never.",
+  description:
+    "Time at which a credentials feed last delivered or confirmed its objects; 0 before the first time.",
   attributes: { unit: "s" }
 })
 

@@ -12,8 +12,8 @@ const at = (tree: unknown, path: ReadonlyArray<string>): unknown =>
   path.reduce<unknown>((value, key) => (value as Readonly<Record<string, unknown>>)[key], tree)
 
 /**
- * The values that have a comment right above them, in order. A value without belongs to what it is in; a comment that
- * an empty line follows is about the file.
+ * Finds the values that have a comment directly above them, in order. The comment of a parent describes its values
+ * without comments. A comment before an empty line describes the file.
  */
 export const documented = (values: string): ReadonlyArray<DocumentedValue> => {
   const tree: unknown = load(values)

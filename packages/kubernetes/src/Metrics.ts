@@ -4,7 +4,7 @@ import { Metric } from "effect"
 const prefix = "registry_packages_proxy"
 
 const restarts = Metric.counter(`${prefix}_watch_restarts_total`, {
-  description: "Watches of the API server restarted, by resource and reason: ended, gone (410), failed.",
+  description: "Restarts of API server watches, by resource and reason: ended, gone (410), failed.",
   incremental: true
 })
 
@@ -14,7 +14,7 @@ const events = Metric.counter(`${prefix}_watch_events_total`, {
 })
 
 const lastEvent = Metric.gauge(`${prefix}_watch_last_event_timestamp_seconds`, {
-  description: "Time of the last event of a watched resource; 0 for never.",
+  description: "Time of the last event of a watched resource; 0 before the first event.",
   attributes: { unit: "s" }
 })
 

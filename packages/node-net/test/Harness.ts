@@ -41,7 +41,7 @@ export const clientOf = Effect.fnUntraced(function* (
     server,
     tls: undefined,
     proxies: ProxySettings.none,
-    proxySecureContext: () => anchors.withSystem([]),
+    proxySecureContext: () => anchors.contextWithSystem([]),
     connectTimeout: "5 seconds",
     idleTimeout: "1 minute",
     maxConnections: 4,

@@ -28,7 +28,7 @@ export interface ImageIndex {
   readonly manifests: ReadonlyArray<Descriptor.RawDescriptor>
 }
 
-/** The deepest nesting of JSON in a document. */
+/** The maximum nesting depth of the JSON of a document. */
 export const maxDepth = maxJsonDepth
 
 /** The most manifests of an index. */

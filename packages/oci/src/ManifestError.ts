@@ -27,10 +27,10 @@ export class UnsupportedMediaType extends Schema.TaggedError<UnsupportedMediaTyp
   }
 }
 
-/** A manifest without layers: there is no package in it. */
+/** A manifest without layers, and so without a package. */
 export class NoLayers extends Schema.TaggedError<NoLayers>()("NoLayers", {}) {
   override get message(): string {
-    return "the image has no layers, so there is no package in it"
+    return "the image has no layers, so it contains no package"
   }
 }
 

@@ -63,8 +63,8 @@ const destinationOf = ({ host, scheme }: UpstreamTarget) => {
 }
 
 /**
- * Connects by node-net, with one pool of connections for each server and CA, which is closed when idle. A proxy
- * variable that cannot be used fails each request; the program checks them at its start.
+ * Connects through node-net. Each pair of server and CA has one connection pool, which closes when it is idle. If a
+ * proxy variable is invalid, each request fails; the program checks these variables at start.
  */
 export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> => {
   const {
@@ -92,11 +92,11 @@ export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> 
                 detail: "the CA configured for this registry holds no PEM certificate"
               })
             )
-          : Effect.sync(() => anchors.withSystem(certificates))
+          : Effect.sync(() => anchors.contextWithSystem(certificates))
       }
       // Pools with the same CA share a context, which takes 1.5 MB.
       const contexts = yield* RcMap.make({ lookup: contextFor, idleTimeToLive: idleTimeout })
-      const systemContext = Effect.sync(() => anchors.withSystem([]))
+      const systemContext = Effect.sync(() => anchors.contextWithSystem([]))
       const pools = yield* RcMap.make({
         idleTimeToLive: idleTimeout,
         lookup: Effect.fnUntraced(function* ({
@@ -107,7 +107,7 @@ export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> 
             server: destinationOf(target),
             tls: target.scheme === "http" ? undefined : { context: yield* context },
             proxies: yield* Effect.fromResult(proxies),
-            proxySecureContext: () => anchors.withSystem([]),
+            proxySecureContext: () => anchors.contextWithSystem([]),
             connectTimeout,
             idleTimeout,
             maxConnections,

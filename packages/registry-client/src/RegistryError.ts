@@ -77,7 +77,7 @@ export class AddressRefused extends Schema.TaggedError<AddressRefused>()("Addres
   }
 }
 
-/** The registry redirects to a server that asks for a login of its own. */
+/** The registry redirects to a server that requires credentials of its own. */
 export class LoginElsewhere extends Schema.TaggedError<LoginElsewhere>()("LoginElsewhere", {
   status: Schema.Int,
   by: OtherServer

@@ -71,5 +71,5 @@ export const cached = (rounds: number): Effect.Effect<ReadonlyArray<Verdict>, Er
     ]
   }).pipe(
     Effect.provide(Layer.merge(Authenticator.layer, Authorizer.layer).pipe(Layer.provide(reviews))),
-    Effect.mapError((error) => (error instanceof Error ? error : new Error("a decision refused the user")))
+    Effect.mapError((error) => (error instanceof Error ? error : new Error("the user was not allowed")))
   )

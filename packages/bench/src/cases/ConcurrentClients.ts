@@ -35,8 +35,8 @@ export const growth = (
 export const misses = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { origin, work } = fixture
-      const server = yield* ProxyProgram.start({ name: "crowd-misses", work, host: origin.host })
+      const { origin, workDirectory } = fixture
+      const server = yield* ProxyProgram.start({ name: "crowd-misses", workDirectory, host: origin.host })
       const mark = origin.mark()
       const { before, growth: grown, outcome } = yield* growth(fixture, server)
       const asked = origin.requestsSince(mark)
@@ -62,10 +62,14 @@ export const misses = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, 
   )
 
 /** 1000 concurrent clients, some of them slow. */
-export const thousand = ({ blobs, origin, work }: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
+export const thousand = ({
+  blobs,
+  origin,
+  workDirectory
+}: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const server = yield* ProxyProgram.start({ name: "crowd-hits", work, host: origin.host })
+      const server = yield* ProxyProgram.start({ name: "crowd-hits", workDirectory, host: origin.host })
       yield* download(server.url(blobs.crowd))
       resetPeak(server.pid)
       const outcome = yield* crowd(server.url(blobs.crowd), 1000, 8, blobs.crowd)

@@ -74,20 +74,25 @@ const idle = (fixture: Fixture, variants: Variants): Effect.Effect<string, Error
 const crowd = (fixture: Fixture, variants: Variants): Effect.Effect<string, Error> =>
   inTurns(fixture, variants, (executable, name) =>
     Effect.gen(function* () {
-      const { origin, work } = fixture
-      const server = yield* ProxyProgram.start({ name: `crowd-${name}`, work, host: origin.host, executable })
+      const { origin, workDirectory } = fixture
+      const server = yield* ProxyProgram.start({
+        name: `crowd-${name}`,
+        workDirectory,
+        host: origin.host,
+        executable
+      })
       const { growth, outcome } = yield* ConcurrentClients.growth(fixture, server)
       return [growth, outcome.seconds]
     })
   ).pipe(Effect.map((rows) => table("100 clients, one miss of 64 MiB", ["growth MiB", "s"], rows)))
 
 const served = (fixture: Fixture, variants: Variants): Effect.Effect<string, Error> => {
-  const { blobs, extent, origin, work } = fixture
+  const { blobs, extent, origin, workDirectory } = fixture
   return inTurns(fixture, variants, (executable, name) =>
     Effect.gen(function* () {
       const server = yield* ProxyProgram.start({
         name: `served-${name}`,
-        work,
+        workDirectory,
         host: origin.host,
         executable
       })
@@ -121,14 +126,14 @@ const serversOf = <E, R>(
 const small = (fixture: Fixture, variants: Variants, processes: number): Effect.Effect<string, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { blobs, extent, work } = fixture
-      const tls = yield* SecureHits.makeTlsPair(work)
+      const { blobs, extent, workDirectory } = fixture
+      const tls = yield* SecureHits.makeTlsPair(workDirectory)
       const servers = yield* serversOf(variants, (variant, executable) =>
         SecureHits.startProgram(fixture, `secure-${processes}-${variant}`, tls, executable)
       )
       const bare = yield* Peers.bareNode({
         blobs: [blobs.small],
-        work,
+        workDirectory,
         bufferSize: 512 * 1024,
         buffers: 2,
         tls
@@ -149,9 +154,9 @@ const small = (fixture: Fixture, variants: Variants, processes: number): Effect.
 const miss = (fixture: Fixture, variants: Variants): Effect.Effect<string, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { blobs, extent, origin, work } = fixture
+      const { blobs, extent, origin, workDirectory } = fixture
       const servers = yield* serversOf(variants, (variant, executable) =>
-        ProxyProgram.start({ name: `miss-${variant}`, work, host: origin.host, executable })
+        ProxyProgram.start({ name: `miss-${variant}`, workDirectory, host: origin.host, executable })
       )
       const compared = yield* compareServers({
         title: "cold miss, one client",

@@ -13,16 +13,16 @@ const kib = 1024
 export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { blobs, extent, origin, work } = fixture
+      const { blobs, extent, origin, workDirectory } = fixture
       const bare = (bufferSize: number, buffers: number) =>
-        Peers.bareNode({ blobs: [blobs.large], work, bufferSize, buffers })
+        Peers.bareNode({ blobs: [blobs.large], workDirectory, bufferSize, buffers })
       const servers = [
-        yield* ProxyProgram.start({ name: "hit", work, host: origin.host }),
+        yield* ProxyProgram.start({ name: "hit", workDirectory, host: origin.host }),
         yield* bare(512 * kib, 2),
         yield* bare(1024 * kib, 4),
         yield* bare(256 * kib, 1),
-        yield* Nginx.files(origin, work, false),
-        yield* Nginx.files(origin, work, true)
+        yield* Nginx.files(origin, workDirectory, false),
+        yield* Nginx.files(origin, workDirectory, true)
       ]
       return yield* compareServers({
         title: `hit, ${extent.large / kib / kib} MiB, one client`,
@@ -40,11 +40,11 @@ export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
 export const small = (fixture: Fixture, connections: number): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { blobs, extent, origin, work } = fixture
+      const { blobs, extent, origin, workDirectory } = fixture
       const servers = [
-        yield* ProxyProgram.start({ name: `small-${connections}`, work, host: origin.host }),
-        yield* Peers.bareNode({ blobs: [blobs.small], work, bufferSize: 512 * kib, buffers: 2 }),
-        yield* Nginx.files(origin, work, true)
+        yield* ProxyProgram.start({ name: `small-${connections}`, workDirectory, host: origin.host }),
+        yield* Peers.bareNode({ blobs: [blobs.small], workDirectory, bufferSize: 512 * kib, buffers: 2 }),
+        yield* Nginx.files(origin, workDirectory, true)
       ]
       return yield* compareServers({
         title: `hit, 20 KiB, ${connections} connection${connections === 1 ? "" : "s"}`,

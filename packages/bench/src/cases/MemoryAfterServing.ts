@@ -6,12 +6,12 @@ import type { Verdict } from "../report/Report.ts"
 import * as ProxyProgram from "../servers/ProxyProgram.ts"
 import { figure } from "../report/Table.ts"
 
-/** Memory of the executable after serving a lot. */
+/** Measures the memory of the executable after it has served `extent.served` bytes. */
 export const afterServing = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { blobs, extent, origin, work } = fixture
-      const server = yield* ProxyProgram.start({ name: "served", work, host: origin.host })
+      const { blobs, extent, origin, workDirectory } = fixture
+      const server = yield* ProxyProgram.start({ name: "served", workDirectory, host: origin.host })
       yield* download(server.url(blobs.large), Math.ceil(extent.served / blobs.large.size))
       yield* Effect.sleep(extent.idleSeconds * 1000)
       const anonymous = anonymousMiB(server.pid)

@@ -12,12 +12,12 @@ import * as ProxyProgram from "../servers/ProxyProgram.ts"
 type Servers = Effect.Effect<ReadonlyArray<MeasuredServer>, Error, Scope.Scope>
 
 /** The program, the other pull-through caches, and the registry itself. */
-const pullers = ({ has, origin, work }: Fixture, name: string, host: string): Servers =>
+const pullers = ({ has, origin, workDirectory }: Fixture, name: string, host: string): Servers =>
   Effect.gen(function* () {
     return [
-      yield* ProxyProgram.start({ name, work, host }),
-      ...(has("docker-registry") ? [yield* Peers.distribution({ upstream: host, work })] : []),
-      yield* Nginx.cache({ upstream: host, work, name }),
+      yield* ProxyProgram.start({ name, workDirectory, host }),
+      ...(has("docker-registry") ? [yield* Peers.distribution({ upstream: host, workDirectory })] : []),
+      yield* Nginx.cache({ upstream: host, workDirectory, name }),
       Peers.direct(origin, host)
     ]
   })
@@ -77,8 +77,8 @@ export const limited = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
         lessIsBetter: true,
         rounds: fixture.extent.rounds,
         servers: [
-          yield* ProxyProgram.start({ name: "limited", work: fixture.work, host }),
-          yield* Nginx.cache({ upstream: host, work: fixture.work, name: "limited" }),
+          yield* ProxyProgram.start({ name: "limited", workDirectory: fixture.workDirectory, host }),
+          yield* Nginx.cache({ upstream: host, workDirectory: fixture.workDirectory, name: "limited" }),
           Peers.direct(fixture.origin, host)
         ],
         round: (server) => cold(server, fixture.blobs.large, 1),

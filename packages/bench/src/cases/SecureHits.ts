@@ -16,10 +16,10 @@ import * as ProxyProgram from "../servers/ProxyProgram.ts"
 const kib = 1024
 
 /** One key and certificate for all servers, so that handshakes and records cost the same. */
-export const makeTlsPair = (work: string): Effect.Effect<Nginx.Pair, Error> =>
+export const makeTlsPair = (workDirectory: string): Effect.Effect<Nginx.TlsPair, Error> =>
   Effect.try({
     try: () => {
-      const directory = join(work, "tls")
+      const directory = join(workDirectory, "tls")
       mkdirSync(directory, { recursive: true })
       const pair = { certificate: join(directory, "tls.crt"), key: join(directory, "tls.key") }
       const kind = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
@@ -42,15 +42,15 @@ export const makeTlsPair = (work: string): Effect.Effect<Nginx.Pair, Error> =>
 export const startProgram = (
   fixture: Fixture,
   name: string,
-  { certificate, key }: Nginx.Pair,
+  { certificate, key }: Nginx.TlsPair,
   executable?: string
 ): Effect.Effect<MeasuredServer, Error, Scope.Scope> =>
   Effect.gen(function* () {
-    const { origin, work } = fixture
-    const kubeconfig = yield* FakeApiServer.start(fixture.work, name)
+    const { origin, workDirectory } = fixture
+    const kubeconfig = yield* FakeApiServer.start(fixture.workDirectory, name)
     const { args, command, log } = yield* ProxyProgram.launch({
       name,
-      work,
+      workDirectory,
       hosts: [origin.host],
       executable
     })
@@ -75,13 +75,13 @@ const servers = Effect.fnUntraced(function* (
   name: string,
   size: "large" | "small"
 ): Effect.fn.Return<ReadonlyArray<MeasuredServer>, Error, Scope.Scope> {
-  const { blobs, origin, work } = fixture
-  const tls = yield* makeTlsPair(work)
+  const { blobs, origin, workDirectory } = fixture
+  const tls = yield* makeTlsPair(workDirectory)
   return [
     yield* startProgram(fixture, name, tls),
-    yield* Peers.bareNode({ blobs: [blobs[size]], work, bufferSize: 512 * kib, buffers: 2, tls }),
-    yield* Nginx.files(origin, work, false, tls),
-    yield* Nginx.files(origin, work, true, tls),
+    yield* Peers.bareNode({ blobs: [blobs[size]], workDirectory, bufferSize: 512 * kib, buffers: 2, tls }),
+    yield* Nginx.files(origin, workDirectory, false, tls),
+    yield* Nginx.files(origin, workDirectory, true, tls),
     ...(yield* RbacProxy.servers(fixture, name, tls))
   ]
 })

@@ -24,12 +24,12 @@ export const slowReaders = ({
   blobs,
   extent,
   origin,
-  work
+  workDirectory
 }: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const blob = makeBlob(join(work, "origin"), extent.slowReadersSize)
-      const server = yield* ProxyProgram.start({ name: "slow-readers", work, host: origin.host })
+      const blob = makeBlob(join(workDirectory, "origin"), extent.slowReadersSize)
+      const server = yield* ProxyProgram.start({ name: "slow-readers", workDirectory, host: origin.host })
       yield* download(server.url(blobs.crowd))
       const measure = (slowOnes: number) =>
         Effect.gen(function* () {

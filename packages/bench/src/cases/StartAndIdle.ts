@@ -43,7 +43,7 @@ export const startOnce = (
   Effect.gen(function* () {
     const { args, command, port } = yield* ProxyProgram.launch({
       ...options,
-      work: fixture.work,
+      workDirectory: fixture.workDirectory,
       hosts: [fixture.origin.host],
       imageRoot: options.form === "image" && "root" in fixture.image ? fixture.image.root : undefined
     })

@@ -40,7 +40,7 @@ export const subjects = {
 
 /** The program of another build if one is given, with tracing off, and with every request traced. */
 const servers = Effect.fnUntraced(function* (fixture: Fixture, name: string) {
-  const { against, origin, work } = fixture
+  const { against, origin, workDirectory } = fixture
   const program = (
     subject: string,
     options: { readonly env?: Record<string, string>; readonly executable?: string }
@@ -48,7 +48,7 @@ const servers = Effect.fnUntraced(function* (fixture: Fixture, name: string) {
     Effect.map(
       ProxyProgram.start({
         name: `${name}-${subject.replaceAll(/\W/g, "-")}`,
-        work,
+        workDirectory,
         host: origin.host,
         ...options
       }),
@@ -110,7 +110,7 @@ export const miss = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     (server) => cold(server, fixture.blobs.large, 1)
   )
 
-/** Memory of the idle program: other build, tracing off, tracing on, in turns. */
+/** Measures the memory of the idle program in turns: the other build, tracing off, tracing on. */
 export const idle = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(
     Effect.gen(function* () {

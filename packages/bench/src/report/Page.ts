@@ -46,8 +46,8 @@ const targets = (verdicts: ReadonlyArray<Verdict>): string =>
     )
   ].join("\n\n")
 
-/** A report as a section of Markdown. */
-export const section = ({ comparisons, machine, missing, verdicts }: Report): string =>
+/** Renders a report as Markdown. */
+export const toMarkdown = ({ comparisons, machine, missing, verdicts }: Report): string =>
   [
     [...Object.entries(machine).map(([name, value]) => `${name}: ${value}`), ...missing]
       .map((line) => `- ${line}`)
@@ -58,11 +58,11 @@ export const section = ({ comparisons, machine, missing, verdicts }: Report): st
 
 const [start, end] = ["<!-- bench:start -->", "<!-- bench:end -->"]
 
-/** `page` with the report between its markers. Fails if the page has no markers. */
-export const written = (page: string, report: Report): string => {
+/** Returns `page` with the report between its markers. Throws if the page has no markers. */
+export const withReport = (page: string, report: Report): string => {
   const [before, rest] = page.split(start)
   const after = rest?.split(end)[1]
   if (before === undefined || after === undefined)
-    throw new Error(`no place for a report; expected: ${start} and ${end}`)
-  return `${before}${start}\n\n${section(report)}\n\n${end}${after}`
+    throw new Error(`the page has no markers for a report; expected: ${start} and ${end}`)
+  return `${before}${start}\n\n${toMarkdown(report)}\n\n${end}${after}`
 }

@@ -14,18 +14,18 @@ const licences = fileURLToPath(new URL("../../../proxy/dist/licences", import.me
 /** The programs that build an image and run it like a container runtime. */
 const needed = ["buildah", "apt-get", "dpkg-deb", "unshare"]
 
-/** Builds the image of the executable in `work`, from Debian's packages. */
-export const make = (work: string): Effect.Effect<Found> => {
+/** Builds the image of the executable in `workDirectory`, from Debian's packages. */
+export const make = (workDirectory: string): Effect.Effect<Found> => {
   const absent = needed.filter((name) => spawnSync("which", [name]).status !== 0)
   if (absent.length > 0) return Effect.succeed({ missing: `image skipped: needs ${absent.join(", ")}` })
   if (process.getuid?.() !== 0) return Effect.succeed({ missing: "image skipped: needs root" })
   const architecture: Architecture = process.arch === "arm64" ? "arm64" : "amd64"
   return Effect.tryPromise(async () => {
-    const buildah = Buildah.make(join(work, "buildah"))
+    const buildah = Buildah.make(join(workDirectory, "buildah"))
     const { names } = await ImageLayout.make(buildah, {
-      layout: join(work, "image"),
-      work: join(work, "image-parts"),
-      executables: { [architecture]: join(work, "registry-packages-proxy") },
+      layout: join(workDirectory, "image"),
+      work: join(workDirectory, "image-parts"),
+      executables: { [architecture]: join(workDirectory, "registry-packages-proxy") },
       licences,
       source: { version: "0.0.0", commit: "unknown", time: 0 }
     })

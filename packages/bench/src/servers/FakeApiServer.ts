@@ -7,16 +7,16 @@ import { freePort, start as startServer } from "./MeasuredServer.ts"
 const reviews = fileURLToPath(new URL("FakeReviews.ts", import.meta.url))
 
 /** Starts a fake API server that allows every client, and gives the path of its kubeconfig. */
-export const start = (work: string, name: string): Effect.Effect<string, Error, Scope.Scope> =>
+export const start = (workDirectory: string, name: string): Effect.Effect<string, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const port = yield* freePort
     yield* startServer({
       command: process.execPath,
       args: [reviews, String(port)],
       port,
-      log: join(work, `reviews-${name}.log`)
+      log: join(workDirectory, `reviews-${name}.log`)
     })
-    const kubeconfig = join(work, `kubeconfig-${name}`)
+    const kubeconfig = join(workDirectory, `kubeconfig-${name}`)
     writeFileSync(
       kubeconfig,
       JSON.stringify({

@@ -64,7 +64,7 @@ export const requiredPrograms: ReadonlyArray<string> = [...Object.keys(peers), "
 /** The servers, files and settings that all cases share. */
 export interface Fixture {
   readonly extent: Extent
-  readonly work: string
+  readonly workDirectory: string
   /** The executable of another build to compare with. */
   readonly against: string | undefined
   readonly origin: Origin
@@ -113,14 +113,14 @@ export const make = (extent: Extent, wanted: FixtureOptions): Effect.Effect<Fixt
         return yield* Effect.fail(new Error(`${needed} is missing: ${peers[needed]}`))
       }
     }
-    const work = yield* Effect.acquireRelease(
+    const workDirectory = yield* Effect.acquireRelease(
       Effect.sync(() => mkdtempSync(join(home(), "registry-packages-proxy-bench-"))),
       (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
     )
-    ProxyProgram.copyBuild(work)
+    ProxyProgram.copyBuild(workDirectory)
     const rbacProxy = wanted.rbacProxy ? yield* RbacProxy.find : unwanted
-    const image = wanted.image ? yield* BuiltImage.make(work) : unwanted
-    const directory = join(work, "origin")
+    const image = wanted.image ? yield* BuiltImage.make(workDirectory) : unwanted
+    const directory = join(workDirectory, "origin")
     mkdirSync(directory)
     const blobs = {
       small: makeBlob(directory, 20 * 1024),
@@ -129,10 +129,10 @@ export const make = (extent: Extent, wanted: FixtureOptions): Effect.Effect<Fixt
       large: makeBlob(directory, extent.large),
       huge: extent.huge === undefined ? undefined : makeBlob(directory, extent.huge)
     }
-    const origin = yield* makeOrigin(directory, work)
+    const origin = yield* makeOrigin(directory, workDirectory)
     return {
       extent,
-      work,
+      workDirectory,
       against: wanted.against,
       origin,
       blobs,

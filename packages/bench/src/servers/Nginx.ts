@@ -3,14 +3,14 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { freePort, type MeasuredServer, start as startServer } from "./MeasuredServer.ts"
 
-/** Starts nginx with two workers and its files in `work`. */
+/** Starts nginx with two workers and its files in `workDirectory`. */
 export const start = (options: {
   readonly name: string
-  readonly work: string
+  readonly workDirectory: string
   readonly port: number
   readonly http: string
 }): Effect.Effect<number, Error, Scope.Scope> => {
-  const prefix = join(options.work, `nginx-${options.name}`)
+  const prefix = join(options.workDirectory, `nginx-${options.name}`)
   mkdirSync(prefix, { recursive: true })
   const file = join(prefix, "nginx.conf")
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -33,20 +33,20 @@ http { ${temporary} keepalive_requests 1000000; ${options.http} }
 }
 
 /** The files of a certificate and its key. */
-export interface Pair {
+export interface TlsPair {
   readonly certificate: string
   readonly key: string
 }
 
-const listenTls = ({ certificate, key }: Pair): string =>
+const listenTls = ({ certificate, key }: TlsPair): string =>
   `ssl_certificate ${certificate}; ssl_certificate_key ${key}; ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;`
 
 /** nginx serving the origin's files, over TLS if a certificate is given. */
 export const files = (
   origin: { readonly directory: string },
-  work: string,
+  workDirectory: string,
   sendfile: boolean,
-  tls?: Pair
+  tls?: TlsPair
 ): Effect.Effect<MeasuredServer, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const port = yield* freePort
@@ -54,7 +54,7 @@ export const files = (
     const scheme = tls === undefined ? "http" : "https"
     const pid = yield* start({
       name: `${sendfile ? "sendfile" : "read"}-${scheme}`,
-      work,
+      workDirectory,
       port,
       http: `access_log off; ${sendfile ? "sendfile on; tcp_nopush on;" : "sendfile off; output_buffers 2 512k;"}
         server { listen 127.0.0.1:${port}${tls === undefined ? "" : " ssl"}; root ${origin.directory}; ${tls === undefined ? "" : listenTls(tls)} }`
@@ -70,16 +70,16 @@ export const files = (
 /** nginx with proxy_cache in front of a registry; it coalesces concurrent misses. */
 export const cache = (options: {
   readonly upstream: string
-  readonly work: string
+  readonly workDirectory: string
   readonly name: string
 }): Effect.Effect<MeasuredServer, Error, Scope.Scope> =>
   Effect.gen(function* () {
-    const { name, upstream, work } = options
+    const { name, upstream, workDirectory } = options
     const port = yield* freePort
-    const directory = join(work, `cache-${name}`)
+    const directory = join(workDirectory, `cache-${name}`)
     const pid = yield* start({
       name,
-      work,
+      workDirectory,
       port,
       http: `
         proxy_cache_path ${directory} levels=1 keys_zone=packages:10m max_size=8g inactive=1d use_temp_path=off;

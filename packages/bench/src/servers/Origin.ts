@@ -17,11 +17,11 @@ export interface Origin {
 }
 
 /** Serves `directory` until the scope ends. */
-export const make = (directory: string, work: string): Effect.Effect<Origin, Error, Scope.Scope> =>
+export const make = (directory: string, workDirectory: string): Effect.Effect<Origin, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const port = yield* freePort
     const limitedPort = yield* freePort
-    const log = join(work, "origin-access.log")
+    const log = join(workDirectory, "origin-access.log")
     const locations = `
       root ${directory};
       location = /v2/ { default_type application/json; return 200 "{}"; }
@@ -32,7 +32,7 @@ export const make = (directory: string, work: string): Effect.Effect<Origin, Err
       location ~ ^/v2/bench/blobs/ { default_type application/octet-stream; }`
     const pid = yield* Nginx.start({
       name: "origin",
-      work,
+      workDirectory,
       port,
       http: `
         log_format plain "$request_method $uri $status";

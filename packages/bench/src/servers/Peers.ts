@@ -12,14 +12,14 @@ const bareServer = fileURLToPath(new URL("BareServer.ts", import.meta.url))
 /** `node:http` with the program's read loop (two buffers of 512 KiB) or another one. */
 export const bareNode = (options: {
   readonly blobs: ReadonlyArray<Blob>
-  readonly work: string
+  readonly workDirectory: string
   readonly bufferSize: number
   readonly buffers: number
   /** Serves with `node:https`. */
-  readonly tls?: Nginx.Pair
+  readonly tls?: Nginx.TlsPair
 }): Effect.Effect<MeasuredServer, Error, Scope.Scope> =>
   Effect.gen(function* () {
-    const { blobs, buffers, bufferSize, tls, work } = options
+    const { blobs, buffers, bufferSize, tls, workDirectory } = options
     const scheme = tls === undefined ? "http" : "https"
     const port = yield* freePort
     const kib = `${bufferSize / 1024} KiB`
@@ -27,7 +27,12 @@ export const bareNode = (options: {
     const pair = tls === undefined ? [] : [`--certificate=${tls.certificate}`, `--key=${tls.key}`]
     const files = blobs.map(({ file }) => file)
     const args = [bareServer, ...pair, port, bufferSize, buffers, ...files].map(String)
-    const pid = yield* start({ command: process.execPath, args, port, log: join(work, `bare-${port}.log`) })
+    const pid = yield* start({
+      command: process.execPath,
+      args,
+      port,
+      log: join(workDirectory, `bare-${port}.log`)
+    })
     return {
       name,
       pid,
@@ -39,11 +44,11 @@ export const bareNode = (options: {
 /** Debian's docker-registry (distribution) as a pull-through cache. */
 export const distribution = (options: {
   readonly upstream: string
-  readonly work: string
+  readonly workDirectory: string
 }): Effect.Effect<MeasuredServer, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const port = yield* freePort
-    const home = join(options.work, "distribution")
+    const home = join(options.workDirectory, "distribution")
     const storage = join(home, "storage")
     mkdirSync(storage, { recursive: true })
     const config = join(home, "config.yml")

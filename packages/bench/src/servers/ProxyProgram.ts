@@ -11,8 +11,9 @@ import { freePort, type MeasuredServer, start as startServer } from "./MeasuredS
 const built = fileURLToPath(new URL("../../../proxy/dist/", import.meta.url))
 
 /** Copies the built files, so that a build during the run changes nothing. */
-export const copyBuild = (work: string): void => {
-  for (const file of ["main.js", "registry-packages-proxy"]) copyFileSync(join(built, file), join(work, file))
+export const copyBuild = (workDirectory: string): void => {
+  for (const file of ["main.js", "registry-packages-proxy"])
+    copyFileSync(join(built, file), join(workDirectory, file))
 }
 
 /** The forms in which the program is shipped. */
@@ -30,7 +31,7 @@ export interface Launch {
 
 interface LaunchOptions {
   readonly name: string
-  readonly work: string
+  readonly workDirectory: string
   readonly hosts: ReadonlyArray<string>
   /** Default: the executable. */
   readonly form?: Form | undefined
@@ -42,7 +43,7 @@ interface LaunchOptions {
 
 /** The command line of a form; `cache` and `credentials` are directories. */
 const commandOf = (
-  { executable, form, imageRoot, work }: LaunchOptions,
+  { executable, form, imageRoot, workDirectory }: LaunchOptions,
   {
     cache,
     credentials,
@@ -56,11 +57,14 @@ const commandOf = (
     "--cache-retention-size=8Gi"
   ]
   if (form === "script") {
-    const script = ["--disable-sigusr1", join(work, "main.js")]
+    const script = ["--disable-sigusr1", join(workDirectory, "main.js")]
     return Effect.succeed([process.execPath, [...script, ...flags(cache, credentials)]])
   }
   if (imageRoot === undefined) {
-    return Effect.succeed([executable ?? join(work, "registry-packages-proxy"), flags(cache, credentials)])
+    return Effect.succeed([
+      executable ?? join(workDirectory, "registry-packages-proxy"),
+      flags(cache, credentials)
+    ])
   }
   mkdirSync(cache, { recursive: true })
   const args = flags("/cache", "/credentials")
@@ -73,7 +77,7 @@ const commandOf = (
 export const launch = (options: LaunchOptions): Effect.Effect<Launch, Error> =>
   Effect.gen(function* () {
     const port = yield* freePort
-    const home = join(options.work, `program-${options.name}`)
+    const home = join(options.workDirectory, `program-${options.name}`)
     mkdirSync(home, { recursive: true })
     const sources = options.hosts.map(
       (host, index) =>
@@ -97,7 +101,7 @@ export interface ProxyProgram extends MeasuredServer {
 /** Starts the built program. */
 export const start = (options: {
   readonly name: string
-  readonly work: string
+  readonly workDirectory: string
   readonly host: string
   readonly executable?: string
   /** All of its variables; default: those of this process. */

@@ -42,7 +42,7 @@ export const find: Effect.Effect<Found> = Effect.gen(function* () {
 
 /** The parts of a fixture that it uses. */
 interface PeerFixture {
-  readonly work: string
+  readonly workDirectory: string
   readonly origin: Origin
   readonly rbacProxy: Found
   readonly blobs: { readonly small: Blob }
@@ -52,13 +52,13 @@ interface PeerFixture {
 export const servers = (
   fixture: PeerFixture,
   name: string,
-  { certificate, key }: Nginx.Pair
+  { certificate, key }: Nginx.TlsPair
 ): Effect.Effect<ReadonlyArray<MeasuredServer>, Error, Scope.Scope> =>
   Effect.gen(function* () {
-    const { origin, rbacProxy, work } = fixture
+    const { origin, rbacProxy, workDirectory } = fixture
     if ("missing" in rbacProxy) return []
     const behind = `behind-${name}`
-    const program = yield* ProxyProgram.start({ name: behind, work, host: origin.host })
+    const program = yield* ProxyProgram.start({ name: behind, workDirectory, host: origin.host })
     const port = yield* freePort
     const pid = yield* start({
       command: rbacProxy.command,
@@ -67,12 +67,12 @@ export const servers = (
         `--upstream=http://127.0.0.1:${program.port}/`,
         "--ignore-paths=/healthz,/readyz",
         `--config-file=${configFile}`,
-        `--kubeconfig=${yield* FakeApiServer.start(work, behind)}`,
+        `--kubeconfig=${yield* FakeApiServer.start(workDirectory, behind)}`,
         `--tls-cert-file=${certificate}`,
         `--tls-private-key-file=${key}`
       ],
       port,
-      log: join(work, `kube-rbac-proxy-${name}.log`)
+      log: join(workDirectory, `kube-rbac-proxy-${name}.log`)
     })
     const server: MeasuredServer = {
       name: rbacProxy.name,

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "vitest"
-import { written } from "../../src/report/Page.ts"
+import { withReport } from "../../src/report/Page.ts"
 import type { Report } from "../../src/report/Report.ts"
 
 const report: Report = {
@@ -27,16 +27,19 @@ const report: Report = {
 
 describe("a report on a page", () => {
   it("is between its markers, with a table of targets and one for each comparison", () => {
-    const page = written("# P\n<!-- bench:start -->\nold\n<!-- bench:end -->\nrest\n", report)
+    const page = withReport("# P\n<!-- bench:start -->\nold\n<!-- bench:end -->\nrest\n", report)
     assert.include(page, "# P\n<!-- bench:start -->\n\n- cpu: 2 x some\n- wrk is missing\n")
     assert.include(page, "| hit | >= 1x | 0.9x | **missed** |")
     assert.include(page, "| a \\| b | 1.50 | 1.00-2.00 | 1.00x | 0.50 |  | 1.00 | 10.0 |\n\n- a note\n")
     assert.include(page, "<!-- bench:end -->\nrest\n")
     assert.notInclude(page, "old")
-    assert.strictEqual(written(page, report), page)
+    assert.strictEqual(withReport(page, report), page)
   })
 
   it("fails for a page without markers", () => {
-    assert.throws(() => written("# P\n", report), /no place for a report; expected: <!-- bench:start -->/)
+    assert.throws(
+      () => withReport("# P\n", report),
+      /the page has no markers for a report; expected: <!-- bench:start -->/
+    )
   })
 })

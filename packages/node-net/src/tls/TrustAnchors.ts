@@ -26,9 +26,12 @@ const contextOf = (
 /** The certificates that connections trust. */
 export interface TrustAnchors {
   /** A context that trusts the system's anchors and these (PEM). */
-  readonly withSystem: (authorities: ReadonlyArray<string>, identity?: ClientIdentity) => SecureContext
+  readonly contextWithSystem: (authorities: ReadonlyArray<string>, identity?: ClientIdentity) => SecureContext
   /** A context that trusts only these (PEM). */
-  readonly withoutSystem: (authorities: ReadonlyArray<string>, identity?: ClientIdentity) => SecureContext
+  readonly contextWithoutSystem: (
+    authorities: ReadonlyArray<string>,
+    identity?: ClientIdentity
+  ) => SecureContext
 }
 
 /**
@@ -39,13 +42,13 @@ export const make = (variables: Readonly<Record<string, string | undefined>>): T
   let machine: ReadonlyArray<string> | undefined
   let system: SecureContext | undefined
   return {
-    withSystem: (authorities, identity) => {
+    contextWithSystem: (authorities, identity) => {
       machine ??= SystemAnchors.read(variables, tls.getCACertificates("default"))
       const added = [...machine, ...authorities]
       const all = added.length === 0 ? undefined : [...tls.getCACertificates("default"), ...added]
       if (authorities.length > 0 || identity !== undefined) return contextOf(all, identity)
       return (system ??= contextOf(all, undefined))
     },
-    withoutSystem: (authorities, identity) => contextOf(authorities, identity)
+    contextWithoutSystem: (authorities, identity) => contextOf(authorities, identity)
   }
 }

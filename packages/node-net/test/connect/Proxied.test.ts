@@ -15,7 +15,7 @@ const login = { username: "proxyuser", password: "proxy p%ss" }
 const encoded = `${login.username}:${encodeURIComponent(login.password)}`
 
 const anchors = TrustAnchors.make({})
-const trusting = (ca: string) => anchors.withoutSystem(PemCertificates.read(ca).certificates)
+const trusting = (ca: string) => anchors.contextWithoutSystem(PemCertificates.read(ca).certificates)
 
 /** A server, and a client that reaches it through a proxy. */
 const setUp = Effect.fnUntraced(function* (
@@ -37,7 +37,7 @@ const setUp = Effect.fnUntraced(function* (
       tls: secure ? { context: trusting(tls.ca) } : undefined,
       proxies: Result.getOrThrow(ProxySettings.fromEnvironment({ HTTP_PROXY: value, https_proxy: value })),
       proxySecureContext: () =>
-        options.tls === undefined ? anchors.withSystem([]) : trusting(options.tls.ca)
+        options.tls === undefined ? anchors.contextWithSystem([]) : trusting(options.tls.ca)
     }
   )
   return { client, proxy, server }

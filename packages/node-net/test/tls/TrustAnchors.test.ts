@@ -31,7 +31,7 @@ const directory = Effect.acquireRelease(
 )
 
 describe("a trust anchor", () => {
-  for (const where of ["withSystem", "withoutSystem"] as const) {
+  for (const where of ["contextWithSystem", "contextWithoutSystem"] as const) {
     it.effect(
       `may be any certificate that is configured (${where})`,
       Effect.fn(function* () {
@@ -67,10 +67,10 @@ describe("a trust anchor", () => {
     Effect.fn(function* () {
       const root = yield* Certificates.makeAuthority
       const [expired, other] = [yield* root.issueExpired, yield* root.issueForOtherHost]
-      assert.include(yield* connect(expired, none.withoutSystem([root.cert])), "expired")
-      assert.include(yield* connect(expired, none.withoutSystem([expired.cert])), "expired")
-      assert.include(yield* connect(other, none.withoutSystem([root.cert])), "another name")
-      assert.include(yield* connect(other, none.withoutSystem([other.cert])), "another name")
+      assert.include(yield* connect(expired, none.contextWithoutSystem([root.cert])), "expired")
+      assert.include(yield* connect(expired, none.contextWithoutSystem([expired.cert])), "expired")
+      assert.include(yield* connect(other, none.contextWithoutSystem([root.cert])), "another name")
+      assert.include(yield* connect(other, none.contextWithoutSystem([other.cert])), "another name")
     })
   )
 
@@ -86,13 +86,16 @@ describe("a trust anchor", () => {
       writeFileSync(join(path, "bundle.pem"), `# ours\n${one.cert}\nnonsense\n`)
       writeFileSync(join(path, "two.crt"), two.cert)
       const file = TrustAnchors.make({ SSL_CERT_FILE: join(path, "bundle.pem"), SSL_CERT_DIR: "/nowhere" })
-      assert.strictEqual(yield* connect(yield* one.issue(), file.withSystem([])), "ok")
-      assert.include(yield* connect(yield* two.issue(), file.withSystem([])), "not trusted")
-      assert.strictEqual(yield* connect(yield* three.issue(), file.withSystem([three.cert])), "ok")
-      assert.strictEqual(yield* connect(yield* one.issue(), file.withSystem([three.cert])), "ok")
-      assert.include(yield* connect(yield* one.issue(), file.withoutSystem([three.cert])), "not trusted")
+      assert.strictEqual(yield* connect(yield* one.issue(), file.contextWithSystem([])), "ok")
+      assert.include(yield* connect(yield* two.issue(), file.contextWithSystem([])), "not trusted")
+      assert.strictEqual(yield* connect(yield* three.issue(), file.contextWithSystem([three.cert])), "ok")
+      assert.strictEqual(yield* connect(yield* one.issue(), file.contextWithSystem([three.cert])), "ok")
+      assert.include(
+        yield* connect(yield* one.issue(), file.contextWithoutSystem([three.cert])),
+        "not trusted"
+      )
       const folder = TrustAnchors.make({ SSL_CERT_FILE: "/nowhere", SSL_CERT_DIR: `/nowhere:${path}` })
-      assert.strictEqual(yield* connect(yield* two.issue(), folder.withSystem([])), "ok")
+      assert.strictEqual(yield* connect(yield* two.issue(), folder.contextWithSystem([])), "ok")
     })
   )
 })
@@ -102,7 +105,7 @@ describe("a server's key", () => {
     "may be RSA with 1024 bits, not with fewer",
     Effect.fn(function* () {
       const root = yield* Certificates.makeAuthority
-      const context = none.withoutSystem([root.cert])
+      const context = none.contextWithoutSystem([root.cert])
       assert.strictEqual(yield* connect(yield* root.issue({ rsaBits: 1024 }), context), "ok")
       assert.include(yield* connect(yield* root.issue({ rsaBits: 768 }), context), "too weak")
     })
@@ -116,7 +119,7 @@ describe("a server's name", () => {
       const root = yield* Certificates.makeAuthority
       const tls = yield* root.issue({ names: ["server.example.test"] })
       const hostname = "server.example.test."
-      assert.strictEqual(yield* connect(tls, none.withoutSystem([root.cert]), { hostname }), "ok")
+      assert.strictEqual(yield* connect(tls, none.contextWithoutSystem([root.cert]), { hostname }), "ok")
     })
   )
 
@@ -128,7 +131,7 @@ describe("a server's name", () => {
         yield* root.issue({ names: ["api.example.test"] }),
         yield* root.issue({ names: ["10.9.8.7"] })
       ]
-      const context = none.withoutSystem([root.cert])
+      const context = none.contextWithoutSystem([root.cert])
       assert.strictEqual(yield* connect(named, context, { serverName: "api.example.test" }), "ok")
       assert.strictEqual(yield* connect(addressed, context, { serverName: "10.9.8.7" }), "ok")
       assert.include(yield* connect(named, context), "another name")
@@ -141,7 +144,7 @@ describe("a server's name", () => {
       const root = yield* Certificates.makeAuthority
       const hostname = "server.example.test"
       const tls = yield* root.issue({ commonName: hostname, names: [] })
-      assert.strictEqual(yield* connect(tls, none.withoutSystem([root.cert]), { hostname }), "ok")
+      assert.strictEqual(yield* connect(tls, none.contextWithoutSystem([root.cert]), { hostname }), "ok")
     })
   )
 })

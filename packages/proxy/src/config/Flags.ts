@@ -27,7 +27,8 @@ export const flags = {
     metavar: "ADDRESS",
     accepts: "host:port, [IPv6]:port, :port for every interface, or off",
     default: "127.0.0.1:5080",
-    description: "Address for plain HTTP, without access control: for localhost or behind a sidecar.",
+    description:
+      "Address for plain HTTP without access control, for clients on localhost or behind a sidecar.",
     schema: ListenAddressOrOff
   }),
   secureListenAddress: Flag.single({
@@ -71,8 +72,8 @@ export const flags = {
     accepts: "the path of a PEM file, or off",
     default: "off",
     description:
-      "Certificate authorities of client certificates, whose CN is the user and whose O are the groups. Each certificate in " +
-      "the file is a trust anchor, root or not. Reloaded when it changes.",
+      "Certificate authorities of client certificates. The CN of a client certificate is the user, its O are the groups. " +
+      "Each certificate in the file is a trust anchor, root or not. Reloaded when it changes.",
     schema: FilePath
   }),
   kubeconfig: Flag.optional({

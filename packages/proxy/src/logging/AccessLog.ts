@@ -46,8 +46,8 @@ export const levelOf = ({ aborted, error, status }: AccessEntry): "Info" | "Warn
       : "Info"
 
 /**
- * The key by which lines of repeated failures are rate-limited, and lines of unread requests, which strangers may
- * cause at any rate. Undefined if the line is always written.
+ * The rate-limit key of a line; undefined if the line is always written. Lines of failures and of unread requests are
+ * rate-limited, since a failure may repeat and any client may cause unread requests at any rate.
  */
 export const rateLimitKey = (entry: AccessEntry): string | undefined =>
   levelOf(entry) === "Info" && entry.unread !== true

@@ -20,7 +20,7 @@ const print = (output: Output, text: string): Effect.Effect<void> =>
  * Prints the text of --help and --version to stdout, and a failure to stderr in one line; the stack of a defect
  * follows.
  */
-export const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+export const printCause = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   Effect.gen(function* () {
     if (Cause.hasInterruptsOnly(cause)) return
     const { stderr, stdout } = yield* ProcessEnvironment
@@ -47,7 +47,7 @@ export const runMain = <A, E>(program: Effect.Effect<A, E>): void => {
   process.on("SIGINT", onSignal)
   process.on("SIGTERM", onSignal)
   NodeRuntime.runMain(
-    Effect.onExit(program, (exit) => (Exit.isFailure(exit) ? report(exit.cause) : Effect.void)),
+    Effect.onExit(program, (exit) => (Exit.isFailure(exit) ? printCause(exit.cause) : Effect.void)),
     { disableErrorReporting: true, teardown: (exit, onExit) => onExit(exitCode(exit, signals > 0)) }
   )
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
 import { ProcessEnvironment } from "../../src/config/ProcessEnvironment.ts"
-import { exitCode, report } from "../../src/process/ProcessMain.ts"
+import { exitCode, printCause } from "../../src/process/ProcessMain.ts"
 import { HelpRequested, UsageError } from "../../src/config/UsageError.ts"
 import * as FakeProcessEnvironment from "../config/FakeProcessEnvironment.ts"
 
@@ -37,7 +37,7 @@ const behave = (behaviour: string) => ["--credentials-file=x", "--cache-director
 
 const reported = (cause: Cause.Cause<unknown>) => {
   const fake = FakeProcessEnvironment.make()
-  return Effect.map(Effect.provideService(report(cause), ProcessEnvironment, fake.environment), () => ({
+  return Effect.map(Effect.provideService(printCause(cause), ProcessEnvironment, fake.environment), () => ({
     stdout: fake.writes.join(""),
     stderr: fake.errorWrites.join("")
   }))

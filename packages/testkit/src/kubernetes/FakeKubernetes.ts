@@ -77,7 +77,7 @@ export class FakeKubernetes {
   sendGoneAs: "status" | "event" = "status"
   /** Treats every `continue` token as expired. */
   isContinueExpired = false
-  /** URL paths of kinds that are not installed and of objects that do not exist: 404. */
+  /** URL paths that the server answers with 404: kinds that are not installed, objects that do not exist. */
   readonly missing = new Set<CollectionPath>()
   readonly #unexpected = Deferred.makeUnsafe<never>()
 

@@ -126,7 +126,7 @@ export class RegistryAuthority {
     if (value === undefined) return "invalid_token"
     if (value === auth.registryToken) return undefined
     const token = this.#tokens.get(value)
-    if (token === undefined || token.expiresAt <= request.now) return "invalid_token"
+    if (token === undefined || token.expiresAt <= request.receivedAt) return "invalid_token"
     if (this.#refused < (auth.refuseFirst ?? 0)) {
       this.#refused++
       return "invalid_token"
@@ -165,7 +165,7 @@ export class RegistryAuthority {
     const lifetime = auth.expiresIn ?? 60
     const value = `token-${++this.#issued}-${crypto.randomUUID()}`
     const scopes = form.getAll("scope").flatMap((scopes) => scopes.split(" "))
-    this.#tokens.set(value, { scopes, expiresAt: request.now + lifetime * 1000 })
+    this.#tokens.set(value, { scopes, expiresAt: request.receivedAt + lifetime * 1000 })
     const field = auth.field ?? "token"
     return ServedResponse.json(
       200,

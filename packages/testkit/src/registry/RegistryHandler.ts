@@ -54,12 +54,12 @@ export const make = (options: {
       const body = request.method === "POST" ? yield* ResponseWriter.receive(request) : ""
       if (find(faults, "Reset") !== undefined) return yield* ResponseWriter.breakConnection(response, "reset")
       const { authorization, range } = request.headers
-      const now = yield* Clock.currentTimeMillis
+      const receivedAt = yield* Clock.currentTimeMillis
       const { method = "", url: target = "" } = request
       const plain =
         FaultyResponse.replace(faults) ??
         rules.answer(
-          { listener, method, target, path, query: url.searchParams, authorization, range, body, now },
+          { listener, method, target, path, query: url.searchParams, authorization, range, body, receivedAt },
           route,
           faults
         )

@@ -88,7 +88,7 @@ const bodyOf = (options: {
   return Stream.fromPull(next)
 }
 
-/** An Upstream over the rules and faults of a registry; calls `onStep` at each step. */
+/** Makes an Upstream that answers by the rules and faults of a registry. It calls `onStep` at each step. */
 export const make = (options: {
   readonly log: RegistryLog
   readonly rules: RegistryRules
@@ -162,7 +162,7 @@ export const make = (options: {
           authorization,
           range: request.headers["range"],
           body: request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : "",
-          now: yield* Clock.currentTimeMillis
+          receivedAt: yield* Clock.currentTimeMillis
         },
         route,
         faults

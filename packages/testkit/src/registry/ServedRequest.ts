@@ -12,8 +12,8 @@ export interface ServedRequest {
   readonly authorization: string | undefined
   readonly range: string | undefined
   readonly body: string
-  /** Milliseconds since the epoch. */
-  readonly now: number
+  /** The time at which the registry received the request, in milliseconds since the epoch. */
+  readonly receivedAt: number
 }
 
 /** The meaning of a path. */

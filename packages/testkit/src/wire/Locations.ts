@@ -8,7 +8,7 @@ export interface Location {
   readonly location: string
   /** Host field and target of the next request; undefined if the location is refused. */
   readonly right: { readonly host: string; readonly target: string; readonly scheme?: "http" } | undefined
-  /** `the same` as expected, or the difference. */
+  /** Go's behaviour: `the same`, or its difference from `right`. */
   readonly go: string
 }
 

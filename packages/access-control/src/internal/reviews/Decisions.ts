@@ -7,7 +7,7 @@ import type { Lane } from "./ReviewLanes.ts"
 import type { ReviewQueue } from "./ReviewQueue.ts"
 
 const maxStaleAgeMillis = Duration.toMillis(Limits.maxStaleAge)
-const retryAfterOutageMillis = Duration.toMillis(Limits.retryAfterOutage)
+const reviewRetryDelayMillis = Duration.toMillis(Limits.reviewRetryDelay)
 
 /** A decision and its origin. */
 export interface Decision<A> {
@@ -81,7 +81,7 @@ export const make = Effect.fnUntraced(function* <A>(options: Options<A>) {
     const now = yield* Clock.currentTimeMillis
     const entry = reason._tag === "Unreachable" ? cache.get(key, now) : undefined
     if (entry === undefined) return yield* new Undecided({ review: kind, reason })
-    entry.retryAt = now + retryAfterOutageMillis
+    entry.retryAt = now + reviewRetryDelayMillis
     return { verdict: entry.verdict, from: "stale" }
   })
 
@@ -173,7 +173,7 @@ export const make = Effect.fnUntraced(function* <A>(options: Options<A>) {
         const cached = entry === undefined ? undefined : usable(entry, now)
         return cached === undefined ? review(request, entry) : Effect.succeed(cached)
       }),
-    /** The decision that `decide` would take from the cache, if any. */
+    /** Returns the cached decision that `decide` would return; undefined if `decide` would send a review. */
     cached: (key: string, now: number): Decision<A> | undefined => {
       const entry = cache.get(key, now)
       return entry === undefined ? undefined : usable(entry, now)

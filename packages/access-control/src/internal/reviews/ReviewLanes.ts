@@ -15,8 +15,8 @@ const lanes: ReadonlyArray<Lane> = ["renewal", "access", "token"]
 /** The turn of a review in a lane: queued, begun or over. */
 export interface Turn {
   readonly lane: Lane
-  /** The time it entered, in milliseconds since the epoch. */
-  readonly since: number
+  /** The time at which the review entered the queue, in milliseconds since the epoch. */
+  readonly queuedAt: number
   state: "queued" | "begun" | "over"
   /** Called once, when the review may begin. */
   readonly begin: () => void
@@ -29,14 +29,15 @@ export interface Timer {
   /** Milliseconds since the epoch. */
   readonly now: () => number
   /** Calls `ReviewLanes.advance` once, after this time. */
-  readonly wake: (millis: number) => void
+  readonly wakeAfter: (millis: number) => void
 }
 
 /**
- * Decides which review is sent next. Places are limited in total and per lane; a free place goes to the lane with the
- * fewest. Within a lane the oldest review goes first while the queue moves. Once it does not, the newest goes first:
- * older callers may have left, and a new caller does not wait behind a flood. While the API server is silent, one
- * review begins per `Limits.probeInterval`. A state machine without effects.
+ * Decides which review is sent next. The number of reviews in progress is limited in total and per lane. The lane with
+ * the fewest reviews in progress goes first. A lane sends its oldest review first. Once that review has waited for
+ * `Limits.newestFirstAfter`, the lane sends its newest first: older callers may have left, and a new caller does not
+ * wait behind a flood. While the API server is silent, the newest goes first too, and one review begins per
+ * `Limits.probeInterval`. A state machine without effects.
  */
 export class ReviewLanes {
   readonly #timer: Timer
@@ -108,7 +109,7 @@ export class ReviewLanes {
       this.#begun[lane]++
       if (this.#silent) {
         this.#lastProbe = this.#timer.now()
-        this.#timer.wake(probeIntervalMillis)
+        this.#timer.wakeAfter(probeIntervalMillis)
       }
       turn.begin()
     }
@@ -126,7 +127,7 @@ export class ReviewLanes {
   }
 
   #isSlow(lane: Lane): boolean {
-    const since = this.#queued[lane][0]?.since ?? Number.POSITIVE_INFINITY
+    const since = this.#queued[lane][0]?.queuedAt ?? Number.POSITIVE_INFINITY
     return this.#silent || this.#timer.now() - since >= newestFirstAfterMillis
   }
 

@@ -60,7 +60,7 @@ const make = Effect.gen(function* () {
   const outages = ReviewOutages.make()
   const lanes: ReviewLanes = new ReviewLanes({
     now: () => clock.currentTimeMillisUnsafe(),
-    wake: (millis) =>
+    wakeAfter: (millis) =>
       void wake(
         Effect.andThen(
           Effect.sleep(millis),
@@ -104,7 +104,7 @@ const make = Effect.gen(function* () {
         const begun = Deferred.makeUnsafe<void, Overloaded>()
         const turn: Turn = {
           lane: request.lane,
-          since: clock.currentTimeMillisUnsafe(),
+          queuedAt: clock.currentTimeMillisUnsafe(),
           state: "queued",
           begin: () => void Deferred.doneUnsafe(begun, Effect.void),
           evict: () => {

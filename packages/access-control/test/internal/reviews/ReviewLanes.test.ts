@@ -23,7 +23,7 @@ const makeWorld = () => {
   const turns: Array<Turn> = []
   const state: ReviewLanes = new ReviewLanes({
     now: () => now,
-    wake: (millis) => {
+    wakeAfter: (millis) => {
       wakeAt = now + millis
     }
   })
@@ -35,7 +35,7 @@ const makeWorld = () => {
     enter: (lane: Lane): Turn => {
       const turn: Turn = {
         lane,
-        since: now,
+        queuedAt: now,
         state: "queued",
         begin: () => void begun.push(turn),
         evict: () => void evicted.push(turn)

@@ -23,9 +23,9 @@ export const temporaryNumber = (fileName: string): number | undefined => {
 }
 
 /**
- * The cache's directory. `blobs/` holds complete packages under the text of their `BlobName`, and files being written
- * as `ingest-N`. A complete file gets its name by rename. Both are in one directory so that a listing during a rename
- * never counts a file twice.
+ * The cache's directory. `blobs/` contains complete packages, named by the text of their `BlobName`, and files in
+ * progress, named `ingest-N`. A rename gives a complete file its name. Files in progress share the directory with
+ * complete ones, so that a listing during a rename never counts a file twice.
  */
 export const make = Effect.fnUntraced(function* (root: string) {
   const fs = yield* FileSystem.FileSystem

@@ -167,7 +167,7 @@ export const make = (options: {
      * evicting, if that is not enough.
      */
     free: (bytes: number, cause: PlatformError): Effect.Effect<boolean> => exclusively(freeNow(bytes, cause)),
-    /** Runs `add` exclusively, with the operations that need it. */
+    /** Runs `add` with exclusive access to the entries, and passes it the operations that require this access. */
     addExclusively: <A, E>(
       add: (exclusive: {
         readonly dropSameKey: typeof dropSameKey

@@ -47,8 +47,8 @@ const contextOf = Effect.fnUntraced(function* (
   return yield* Effect.try({
     try: () =>
       certificates.length === 0
-        ? anchors.withSystem([], identity)
-        : anchors.withoutSystem(certificates, identity),
+        ? anchors.contextWithSystem([], identity)
+        : anchors.contextWithoutSystem(certificates, identity),
     catch: () => unusable("the configured client certificate or its key cannot be read")
   })
 })
@@ -125,7 +125,7 @@ export const make = Effect.fnUntraced(function* (
                 isVerified: access.tls.rejectUnauthorized !== false
               },
         proxies,
-        proxySecureContext: () => anchors.withSystem([]),
+        proxySecureContext: () => anchors.contextWithSystem([]),
         connectTimeout,
         idleTimeout,
         maxConnections,

@@ -166,7 +166,7 @@ class Watcher<A> {
         orElse: () =>
           Effect.andThen(
             onTimeout,
-            Effect.fail(unreachable(`the API server went silent when asked to ${this.#operation}`))
+            Effect.fail(unreachable(`the API server did not respond in time to ${this.#operation}`))
           )
       })
 

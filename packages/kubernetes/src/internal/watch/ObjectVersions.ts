@@ -25,7 +25,7 @@ const noChange = { event: undefined, undecodable: undefined }
 interface TrackedObject {
   readonly key: ObjectKey
   version: string | undefined
-  /** True if an event for it was emitted, so that its deletion must be emitted too. */
+  /** True if an event of this object was emitted. Its deletion must then be emitted too. */
   emitted: boolean
 }
 

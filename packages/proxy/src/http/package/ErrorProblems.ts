@@ -40,7 +40,7 @@ const manifestProblem = (registry: string, { reason }: ManifestError): Problem =
       )
     case "NoLayers":
       return badGateway(
-        `Check the digest: the image at ${registry} has no layers, so there is no package in it.`
+        `Check the digest: the image at ${registry} has no layers, so it contains no package.`
       )
     case "ForeignLayer":
       return badGateway(

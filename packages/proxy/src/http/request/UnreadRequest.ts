@@ -5,16 +5,16 @@ import type { RequestLog } from "./RequestLog.ts"
 import * as RequestRecord from "./RequestRecord.ts"
 import type { ServerSpans } from "./ServerSpans.ts"
 
-/** The types of error that a request ends with which was not read. */
+/** The error types of unread requests. */
 export type UnreadError = "HeadTooLarge" | "RequestTimedOut" | "RequestMalformed" | "TunnelRefused"
 
-/** A request that was answered before it was read, so that the application knows nothing of it. */
+/** A request that the HTTP server answers itself. The application never receives it. */
 export interface UnreadRequest {
   readonly status: number
   readonly error: UnreadError
   readonly requestId: string
   readonly socket: Socket
-  /** The request, where Node's parser read its head. */
+  /** The request, if Node's parser read its head. */
   readonly request: IncomingMessage | undefined
 }
 

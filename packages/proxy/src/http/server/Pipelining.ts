@@ -218,8 +218,8 @@ export interface Pipelining {
 
 /**
  * Handles the requests of each connection to a server one after another. A request is parsed when the previous one is
- * answered. A request after a body may be parsed earlier, since a chunk may have the end of the body and the next head;
- * at most `maxPipelined` requests are unanswered.
+ * answered. It may be parsed earlier if the previous one has a body, because one chunk may contain the end of that body
+ * and the next head. At most `maxPipelined` requests of a connection are unanswered.
  *
  * @param event the event of a new connection, emitted after Node's HTTP parser listens to it
  */

@@ -136,7 +136,7 @@ export const make = (options: {
     const template = hasTraceState(span.parent) ? undefined : templateOf(span, readable)
     if (template === undefined) return queue.processor.onEnd(readable())
     const { endTime, parent, startTime } = span
-    queue.write(resource, template, { ids, parent, startTime, endTime })
+    queue.enqueue(resource, template, { ids, parent, startTime, endTime })
   }
 
   return (span) => {

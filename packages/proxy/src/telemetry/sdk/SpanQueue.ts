@@ -10,16 +10,16 @@ import type { SpanTemplate } from "./SpanTemplate.ts"
 
 export interface SpanQueue {
   readonly processor: SpanProcessor
-  /** Queues the bytes of a finished span. */
-  readonly write: (resource: Resource, template: SpanTemplate, idsAndTimes: SpanBatch.IdsAndTimes) => void
+  /** Queues a finished span as bytes. */
+  readonly enqueue: (resource: Resource, template: SpanTemplate, idsAndTimes: SpanBatch.IdsAndTimes) => void
   /** The number of ended spans whose export has neither succeeded nor failed yet. */
   readonly unsettled: () => number
 }
 
 /**
  * OpenTelemetry's batch processor with a count of dropped spans, since the processor drops them silently when its
- * queue is full. The number of queued spans is exact: a batch leaves the queue when it is exported. Spans that are
- * written as bytes are collected in batches here; a second processor exports one such batch at a time.
+ * queue is full. The number of queued spans is exact: a batch leaves the queue when it is exported. Spans
+ * that are queued as bytes are collected in batches here; a second processor exports one such batch at a time.
  */
 export const make = (exporter: SpanExporter, batching: Batching, loss: ExportLoss): SpanQueue => {
   const config = batchConfig(batching)
@@ -68,7 +68,7 @@ export const make = (exporter: SpanExporter, batching: Batching, loss: ExportLos
 
   return {
     unsettled: () => waiting + sending,
-    write: (resource, template, idsAndTimes) => {
+    enqueue: (resource, template, idsAndTimes) => {
       if (!admit()) return
       if (batch === undefined) {
         batch = new SpanBatch.SpanBatch(resource, template, spare)

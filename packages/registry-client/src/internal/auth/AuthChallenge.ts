@@ -37,8 +37,8 @@ export const realmUrl = (realm: string, base: HttpUrl): HttpUrl | undefined =>
 const nonEmpty = (value: string | undefined): string | undefined => (value === "" ? undefined : value)
 
 /**
- * Chooses a challenge of a 401 from `url`: a usable token service, or else Basic, or else an unusable token service.
- * `scope` is the default scope.
+ * Chooses one of the challenges in a 401 response of `url`. It prefers a usable token service, then Basic, then an
+ * unusable token service. `scope` applies if the challenge names none.
  */
 export const choose = (
   response: HttpClientResponse.HttpClientResponse,

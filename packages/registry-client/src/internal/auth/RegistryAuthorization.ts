@@ -31,7 +31,7 @@ export interface Authorization {
   readonly header: Option.Option<Redacted.Redacted>
   readonly challenge: Option.Option<AuthChallenge.AuthChallenge>
   readonly token: Option.Option<UsedToken>
-  /** The registry did not ask for it: it is cached only after it has worked. */
+  /** True if `challenge` is a guess, not the registry's. It is cached only after a request with it has succeeded. */
   readonly isGuess: boolean
   readonly retried: Retried
 }

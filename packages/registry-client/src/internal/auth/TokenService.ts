@@ -196,7 +196,7 @@ const read = Effect.fnUntraced(function* (received: RegistryResponse): Effect.fn
     : yield* invalidResponse("the token service's response holds no token", received.server)
 })
 
-/** Requests tokens: a second time, by GET, if the token service refuses an identity token. */
+/** Requests tokens. If the token service refuses an identity token, requests once more, by GET with the login. */
 export const make = (upstream: Upstream["Service"]) => {
   const send = sendAndFollow(upstream)
   return Effect.fn("registry.token")(

@@ -139,7 +139,9 @@ export const make = (client: Client): HttpClient.HttpClient =>
       )
     }
     if (method === undefined || Option.isNone(body)) {
-      return Effect.die(new Error("only GET, HEAD and POST are supported, with a body of bytes"))
+      return Effect.die(
+        new Error("unsupported request; accepted: GET, HEAD or POST, without a body or with a body of bytes")
+      )
     }
     const { authority, target } = address.success
     const headers = { host: authority, ...request.headers }
