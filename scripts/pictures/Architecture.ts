@@ -95,7 +95,7 @@ const reduced = (imports: ReadonlyMap<string, ReadonlyArray<string>>): ReadonlyA
   )
 }
 
-/** The packages and their imports. Fails for a package without a place in a layer, and for an import upwards. */
+/** Draws the packages and their imports. Throws if a package has no layer, or imports from a higher layer. */
 export const architecture = (root: string): Picture => {
   const imports = importsOf(root)
   const layerOf = new Map(

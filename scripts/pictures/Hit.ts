@@ -1,6 +1,6 @@
 import { answer, call, own, type Picture, remark } from "./Sequence.ts"
 
-/** A package in the cache: no credentials, no registry, no hash. */
+/** The steps of a hit: the program sends a cached package without credentials, registry or hash. */
 export const hit: Picture = {
   title: "A hit",
   description:

@@ -19,8 +19,8 @@ const sections = (text: string): ReadonlyArray<Section> => {
 }
 
 /**
- * The changelog with a section for `version`: the one it has, or what is unreleased, dated. Fails where neither says
- * anything, since a release that changes nothing is a mistake.
+ * Returns the changelog with a section for `version`: the existing one, or else the section of unreleased changes with
+ * this version and date. Throws if that section is empty, since a release without changes is a mistake.
  */
 export const release = (text: string, version: string, day: string): string => {
   const all = sections(text)

@@ -32,7 +32,9 @@ describe("PublishedManifest.make", () => {
 
   it("refuses a dependency without a version in the workspace", () => {
     const none = { ...manifest, dependencies: { "@scope/none": "workspace:*" } }
-    expect(() => make(none, workspace)).toThrow("@scope/none workspace:*: the workspace has no version of it")
+    expect(() => make(none, workspace)).toThrow(
+      "@scope/none workspace:*: the workspace has no version of this package"
+    )
     const unlisted = { ...manifest, peerDependencies: { vitest: "catalog:peers" } }
     expect(() => make(unlisted, workspace)).toThrow("vitest catalog:peers")
   })

@@ -26,14 +26,14 @@ const versionOf = (workspace: Workspace, name: string, range: string): string =>
     protocol === "workspace"
       ? workspace.packages.get(name)
       : workspace.catalogs[rest === "" ? "default" : rest]?.[name]
-  if (version === undefined) throw new Error(`${name} ${range}: the workspace has no version of it`)
+  if (version === undefined) throw new Error(`${name} ${range}: the workspace has no version of this package`)
   return version
 }
 
 /**
- * The package.json that others get for one of the workspace: `exports` name what was built, dependencies have versions
- * (of the workspace's own packages this very one, since all are released together), and what only its tests need is
- * left out.
+ * Makes the published package.json of a workspace package. `exports` name the built files. Each dependency has a
+ * version; workspace packages have the version of this one, since all are released together. Development dependencies
+ * are left out.
  */
 export const make = (manifest: Manifest, workspace: Workspace): Manifest => {
   const { devDependencies: _, publishConfig, ...rest } = manifest

@@ -10,7 +10,7 @@ export interface AlertTest {
   /** Labels of the firing alert, severity excluded. */
   readonly labels: Readonly<Record<string, string>>
   readonly summary: string
-  /** Series close to the threshold for which nothing fires. */
+  /** Series close to the threshold. The alert does not fire for them. */
   readonly silent: SeriesByName
 }
 

@@ -23,7 +23,7 @@ export class BlobIndex<Blob extends StoredBlob> {
     return this.#byKey.get(key.manifestDigest) ?? this.#byKey.get(`${key.manifestDigest}@${key.platform}`)
   }
 
-  /** The blob that has the key of this name. The rest of its name may differ. */
+  /** Returns the blob with the key of `name`. The other parts of its own name may differ. */
   named(name: BlobName): Blob | undefined {
     return this.#byKey.get(keyOf(name))
   }

@@ -58,7 +58,7 @@ export const format = (name: BlobName): string =>
     extensions[name.compression]
   ].join(".")
 
-/** Parses what `format` writes. None for any other text. */
+/** Parses the text of `format`. Returns none for any other text. */
 export const parse = (fileName: string): Option.Option<BlobName> => {
   const [manifestText = "", platformText = "", layerText = "", sizeText, tar, extension, ...rest] =
     fileName.split(".")

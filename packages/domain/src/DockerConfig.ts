@@ -16,7 +16,7 @@ export interface DockerConfig {
   readonly usesCredentialHelpers: boolean
 }
 
-/** A docker config that gives no credential. Holds no value of the config. */
+/** The docker config has no usable credential. The error contains no value of the config. */
 export class DockerConfigError extends Schema.TaggedError<DockerConfigError>()("DockerConfigError", {
   /** A sentence about the config: `it is not a docker config.json`. */
   detail: Schema.String

@@ -30,7 +30,7 @@ export const maxWaiting = 4096
 /** The longest time that a review waits for its turn. */
 export const maxQueueTime = Duration.seconds(3)
 
-/** Once the oldest review of a lane has waited this long, the newest is sent first; until then the oldest. */
+/** The time that the oldest review of a lane waits until the lane sends its newest first instead. */
 export const newestFirstAfter = Duration.seconds(1)
 
 /** The time that the API server has for one review. */

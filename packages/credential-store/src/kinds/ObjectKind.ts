@@ -25,7 +25,7 @@ export interface ObjectKind extends Resource.Resource<unknown> {
   readonly purpose: string
   /** All parts of an object that are read, besides its metadata. */
   readonly parts: (object: Readonly<Record<string, unknown>>) => unknown
-  /** The repository that an object claims, even if the rest of it is invalid. */
+  /** Returns the repository that an object names, even if the object is invalid otherwise. */
   readonly claims: (object: unknown) => SourceKey | undefined
   /** Decodes an object. `origin` is its name in messages, `previous` its last valid version. */
   readonly decode: (

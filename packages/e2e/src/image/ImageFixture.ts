@@ -9,7 +9,7 @@ export class ImageFailed extends Schema.TaggedError<ImageFailed>()("ImageFailed"
   message: Schema.String
 }) {}
 
-/** The build information of the tests' images, with a time of the past, as a commit's is. */
+/** The build information of the tests' images, with a time in the past, like a commit's. */
 export const source = { version: "1.2.3", commit: "0123456789abcdef", time: 1_700_000_000 }
 
 const attempt = <A>(body: () => Promise<A>): Effect.Effect<A, ImageFailed> =>

@@ -14,7 +14,7 @@ export interface PrivateRegistry {
   readonly ca: string
   /** The initial login. */
   readonly login: Login
-  /** First component of repository names, if the registry gives names to users only. */
+  /** The first component of repository names, if the registry allows only names that begin with a user's name. */
   readonly owner?: string
   /** Serves whole blobs for Range requests. */
   readonly ignoresRanges?: boolean

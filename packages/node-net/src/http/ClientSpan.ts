@@ -23,8 +23,8 @@ const attributesOf = ({ method, resends = 0, url }: TracedRequest): Record<strin
 }
 
 /**
- * Sends a request in a client span, which ends with the head of the response and fails for a status from 400 on.
- * Source: OpenTelemetry semantic conventions, "HTTP client span".
+ * Sends a request in a client span. The span ends when the head of the response arrives, and fails if the status is at
+ * least 400. Source: OpenTelemetry semantic conventions, "HTTP client span".
  */
 export const clientSpan = <A extends { readonly status: number }, E, R>(
   request: TracedRequest,

@@ -56,7 +56,7 @@ const status = (code: number, retryAfter?: Duration.Duration): ApiResponse =>
 
 /**
  * A Kubernetes API server in memory: paged lists, watches with bookmarks and 410 Gone, reviews. Its faults stay until
- * they are reset. It uses the Clock service, so a TestClock passes its time.
+ * they are reset. It uses the Clock service, so a TestClock controls its time.
  */
 export class FakeKubernetes {
   readonly store = new FakeKubernetesStore()

@@ -12,7 +12,7 @@ export interface Status {
   readonly body?: string
 }
 
-/** Ends the body after `after` bytes: by a close, a reset, or cleanly with a fitting Content-Length. */
+/** Ends the body after `after` bytes: by a close, by a reset, or cleanly with the Content-Length of these bytes. */
 export interface Truncate {
   readonly _tag: "Truncate"
   readonly after: number

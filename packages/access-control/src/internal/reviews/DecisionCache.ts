@@ -10,7 +10,7 @@ export interface CachedDecision<A> {
   readonly freshUntil: number
   /** Until then it is reused if a review fails. */
   readonly staleUntil: number
-  /** After a failed review: no review before this time. */
+  /** The earliest time of the next review after a failed one, in milliseconds since the epoch; 0 if none has failed. */
   retryAt: number
 }
 

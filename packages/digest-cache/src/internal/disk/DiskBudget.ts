@@ -46,7 +46,7 @@ export class DiskBudget {
     return true
   }
 
-  /** Charges a file found on disk, even beyond the cap. */
+  /** Charges a file found on disk, even if the sum then exceeds the cap. */
   chargeFound(size: number): void {
     this.#charged += charge(size)
   }

@@ -8,8 +8,8 @@ export interface RequestTarget {
 const authority = /^https?:\/\/[^/?#]*/i
 
 /**
- * Parses a request line's target (RFC 9112, section 3.2). The absolute form has a path too, for any host. The other
- * forms have no known path.
+ * Parses the target of a request line (RFC 9112, section 3.2). The absolute form has a path too, for any host. The path
+ * of the other forms matches no route.
  */
 export const parse = (target: string): RequestTarget => {
   const own = target.startsWith("/") ? target : target.replace(authority, "")

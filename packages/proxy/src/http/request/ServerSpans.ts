@@ -7,7 +7,7 @@ import { routeOf } from "./Routes.ts"
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 
-/** The head of a request. Of a request that was not read, only the connection is known. */
+/** The head of a request. Only the connection of an unread request is known. */
 export type RequestHead = Pick<IncomingMessage, "headers" | "socket"> &
   Partial<Pick<IncomingMessage, "httpVersion" | "method">>
 

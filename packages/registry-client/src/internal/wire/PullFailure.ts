@@ -34,7 +34,7 @@ export const permanent = (reason: Reason): PullFailure =>
 export const retryable = (reason: Reason): PullFailure =>
   new PullFailure({ reason, isRetryable: true, retryAfter: Option.none() })
 
-/** The `by` field of a reason; no field for the registry itself. */
+/** The `by` field of a reason, for a server other than the registry. The registry itself gets no field. */
 export const byField = (server: OtherServer | undefined) => (server === undefined ? {} : { by: server })
 
 /** The failure of a response that cannot be used. */
