@@ -13,6 +13,9 @@ const checks = {
   docs: "node_modules/.bin/node scripts/generate-docs.ts --check"
 }
 
+/** The mending command, of checks whose own output does not name it. */
+const mending: Readonly<Record<string, string>> = { format: "npm run format" }
+
 type Result = "passed" | "failed" | "skipped"
 
 const run = (commandLine: string): Result => {
@@ -31,7 +34,8 @@ const results = Object.entries(checks).map(([name, commandLine]) => {
   const start = performance.now()
   const result = name === "docs" && !existsSync("scripts/generate-docs.ts") ? "skipped" : run(commandLine)
   const seconds = ((performance.now() - start) / 1000).toFixed(1)
-  console.log(`${styleText(colours[result], result.padEnd(7))} ${name} (${seconds} s)`)
+  const mend = result === "failed" && name in mending ? `; run: ${mending[name]}` : ""
+  console.log(`${styleText(colours[result], result.padEnd(7))} ${name} (${seconds} s)${mend}`)
   return result
 })
 

@@ -25,8 +25,8 @@ export type BlobVersion = object
 /** Reads the bytes of a blob, also while it is still being written. */
 export interface BlobReader {
   /**
-   * Copies bytes from `position` on into `into` and returns their number, at least one, or 0 at the end. Does not write
-   * into `into` after an interruption.
+   * Copies bytes from `position` on into `into` and returns their number, at least one, or 0 at the end and behind it.
+   * Does not write into `into` after an interruption.
    */
   readonly read: (into: Uint8Array, position: number) => Effect.Effect<number, BlobStoreError>
   /**

@@ -59,7 +59,8 @@ describe("manifest.yaml", () => {
       )
       assert.deepInclude(
         roles.flatMap(({ rules = [] }) => rules),
-        wanted
+        wanted,
+        `no role has a rule for ${rule.verb} ${rule.resource}/${rule.subresource} alone, which a route of proxy's http/request/Routes.ts requires: add a Role to packages/deploy/chart/templates/rbac-to-us.yaml, then run node_modules/.bin/node scripts/render-manifests.ts`
       )
     }
   })
