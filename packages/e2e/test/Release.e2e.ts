@@ -158,11 +158,11 @@ layer(Layer.provideMerge(Checkout.layer, layerPrograms), options)("A release", (
           ({ message }) => message
         )
       assert.include(yield* refused("--version=one", `--out=${directory}/out`), "accepted: X.Y.Z")
-      assert.include(yield* refused(`--version=${version}`), "--out names the folder")
+      assert.include(yield* refused(`--version=${version}`), "--out is missing")
       assert.include(yield* refused(`--version=${version}`, `--out=${directory}`), "is not empty")
       assert.include(
         yield* refused(`--version=${version}`, `--out=${directory}/out`, `--key=${directory}/none`),
-        "there is no file"
+        "no such file"
       )
       yield* fs.writeFileString(path.join(cwd, "README.md"), "changed")
       assert.include(yield* refused(`--version=${version}`, `--out=${directory}/out`), "README.md")
