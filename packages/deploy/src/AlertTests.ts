@@ -47,7 +47,7 @@ export const tests: Readonly<Record<string, AlertTest>> = {
   RegistryPackagesProxyErrors: {
     fires: { [requests("200")]: "0+90x120", [requests("502")]: "0+10x120" },
     labels: { code: "502" },
-    summary: "10% of package requests are answered 502",
+    summary: "10% of package requests get 502",
     silent: {
       [requests("200")]: "0+90x120",
       [requests("502")]: "0+3x120",
@@ -62,7 +62,7 @@ export const tests: Readonly<Record<string, AlertTest>> = {
       [firstByte("hit", "+Inf")]: "0+20x120"
     },
     labels: {},
-    summary: "Packages in the cache begin to come after 2.26s",
+    summary: "The first byte of cached packages takes 2.26s",
     silent: {
       [firstByte("memory", "0.1")]: "0+99x120",
       [firstByte("memory", "2.5")]: "0+100x120",
@@ -79,7 +79,7 @@ export const tests: Readonly<Record<string, AlertTest>> = {
       [firstByte("miss", "+Inf")]: "0+20x120"
     },
     labels: {},
-    summary: "Packages that come from their registry begin to come after 57s",
+    summary: "The first byte of packages that are not cached takes 57s",
     silent: {
       [firstByte("miss", "30")]: "0+99x120",
       [firstByte("miss", "60")]: "0+100x120",
@@ -89,13 +89,13 @@ export const tests: Readonly<Record<string, AlertTest>> = {
   RegistryPackagesProxyCredentialsOutOfTouch: {
     fires: { [`${prefix}_credentials_feeds_out_of_touch{${instance}}`]: "0x5 1x120" },
     labels: { instance: "10.0.0.1:4219" },
-    summary: "10.0.0.1:4219 does not follow changes of registry credentials",
+    summary: "10.0.0.1:4219 does not receive changes of registry credentials",
     silent: { [`${prefix}_credentials_feeds_out_of_touch{${instance}}`]: "0x90 1x5 0x2 1x10" }
   },
   RegistryPackagesProxyCredentialsBroken: {
     fires: { [`${prefix}_credentials_errors{${instance}}`]: "0x5 2x120" },
     labels: {},
-    summary: "2 objects with registry credentials cannot be used",
+    summary: "2 objects with registry credentials are invalid",
     silent: { [`${prefix}_credentials_errors{${instance}}`]: "0x90 1x20" }
   },
   RegistryPackagesProxyCacheDegraded: {
@@ -110,7 +110,7 @@ export const tests: Readonly<Record<string, AlertTest>> = {
       [`${prefix}_cache_entries{${instance}}`]: "40x120"
     },
     labels: { instance: "10.0.0.1:4219" },
-    summary: "The cache of 10.0.0.1:4219 is too small for what is asked for",
+    summary: "The cache of 10.0.0.1:4219 is too small for the requested packages",
     silent: {
       // One update that replaces all packages, and a cache of few packages.
       [`${prefix}_cache_evictions_total{reason="cap",${instance}}`]: "0x60 0+1x40 40x60",
@@ -121,19 +121,19 @@ export const tests: Readonly<Record<string, AlertTest>> = {
     // promtool's time begins at 0; 100 minutes are 6000 seconds.
     fires: { [expiry]: `${6000 + 3 * 24 * 3600}x120` },
     labels: { instance: "10.0.0.1:4219", certificate: "serving" },
-    summary: "The serving certificate of 10.0.0.1:4219 ends in 3d 0h 0m 0s",
+    summary: "The serving certificate of 10.0.0.1:4219 expires in 3d 0h 0m 0s",
     silent: { [expiry]: `${6000 + 8 * 24 * 3600}x120` }
   },
   RegistryPackagesProxyCertificateBroken: {
     fires: { [`${prefix}_tls_certificate_broken{certificate="client-ca",${instance}}`]: "0x5 1x120" },
     labels: { instance: "10.0.0.1:4219", certificate: "client-ca" },
-    summary: "The files of the client-ca certificate of 10.0.0.1:4219 cannot be used",
+    summary: "The files of the client-ca certificate of 10.0.0.1:4219 are invalid",
     silent: { [`${prefix}_tls_certificate_broken{certificate="client-ca",${instance}}`]: "0x92 1x5 0x30" }
   },
   RegistryPackagesProxyAuthorizationFailing: {
     fires: { [reviews("answered")]: "0+10x120", [reviews("Unreachable")]: "0+10x120" },
     labels: { review: "TokenReview", outcome: "Unreachable" },
-    summary: "50% of TokenReviews come to nothing: Unreachable",
+    summary: "50% of TokenReviews fail: Unreachable",
     silent: { [reviews("answered")]: "0+10x120", [reviews("Unreachable")]: "0+1x120" }
   },
   RegistryPackagesProxyMemoryNearLimit: {
@@ -142,7 +142,7 @@ export const tests: Readonly<Record<string, AlertTest>> = {
       [`${prefix}_memory_limit_bytes{job="registry-packages-proxy",${instance}}`]: "256e6x120"
     },
     labels: { instance: "10.0.0.1:4219" },
-    summary: "10.0.0.1:4219 uses 97.66% of the memory it may have",
+    summary: "10.0.0.1:4219 uses 97.66% of its memory limit",
     silent: {
       [`process_resident_memory_bytes{job="registry-packages-proxy",${instance}}`]: "200e6x120",
       [`${prefix}_memory_limit_bytes{job="registry-packages-proxy",${instance}}`]: "256e6x120",
