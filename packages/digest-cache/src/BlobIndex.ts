@@ -14,6 +14,8 @@ const keyOf = (name: Pick<BlobName, "manifestDigest" | "platform">): string =>
 export class BlobIndex<Blob extends StoredBlob> {
   // A Map keeps insertion order. A use deletes and inserts again, so the first entry is the least recently used.
   readonly #byKey = new Map<string, Blob>()
+  // Many clients ask for the same package in a row: its uses after the first change no order.
+  #newest: Blob | undefined
 
   get count(): number {
     return this.#byKey.size
@@ -46,8 +48,11 @@ export class BlobIndex<Blob extends StoredBlob> {
 
   /** Adds a blob as the most recently used, in place of the one with its key. */
   add(blob: Blob): void {
-    this.#byKey.delete(keyOf(blob.name))
-    this.#byKey.set(keyOf(blob.name), blob)
+    if (blob === this.#newest) return
+    const key = keyOf(blob.name)
+    this.#byKey.delete(key)
+    this.#byKey.set(key, blob)
+    this.#newest = blob
   }
 
   use(blob: StoredBlob): void {
@@ -63,6 +68,8 @@ export class BlobIndex<Blob extends StoredBlob> {
 
   /** Removes a blob. False if it was already removed or replaced. */
   remove(blob: StoredBlob): boolean {
-    return this.current(blob) !== undefined && this.#byKey.delete(keyOf(blob.name))
+    if (this.current(blob) === undefined) return false
+    if (blob === this.#newest) this.#newest = undefined
+    return this.#byKey.delete(keyOf(blob.name))
   }
 }

@@ -17,6 +17,8 @@ const overhead = 512
 export class MemoryTier {
   readonly #byKey = new Map<string, PackageInMemory>()
   readonly #maxBytes: number
+  // Many clients ask for the same package in a row: its uses after the first change no order.
+  #newest: PackageInMemory | undefined
   #bytes = 0
 
   constructor(maxBytes: number) {
@@ -32,7 +34,8 @@ export class MemoryTier {
     if (bytes.length > maxInMemorySize) return
     const name = descriptor.viaIndex ? `${key.manifestDigest}@${key.platform}` : key.manifestDigest
     this.#delete(name)
-    this.#byKey.set(name, { descriptor, bytes })
+    this.#newest = { descriptor, bytes }
+    this.#byKey.set(name, this.#newest)
     this.#bytes += bytes.length + overhead
     for (const oldest of this.#byKey.keys()) {
       if (this.#bytes <= this.#maxBytes) break
@@ -42,15 +45,17 @@ export class MemoryTier {
 
   #use(name: string): PackageInMemory | undefined {
     const inMemory = this.#byKey.get(name)
-    if (inMemory === undefined) return undefined
+    if (inMemory === undefined || inMemory === this.#newest) return inMemory
     this.#byKey.delete(name)
     this.#byKey.set(name, inMemory)
+    this.#newest = inMemory
     return inMemory
   }
 
   #delete(name: string): void {
     const inMemory = this.#byKey.get(name)
     if (inMemory === undefined) return
+    if (inMemory === this.#newest) this.#newest = undefined
     this.#byKey.delete(name)
     this.#bytes -= inMemory.bytes.length + overhead
   }
