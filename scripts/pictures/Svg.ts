@@ -124,6 +124,6 @@ export const picture = (
     ""
   ].join("\n")
 
-/** The picture with the dark colours for everybody. */
+/** Returns the picture with its dark colours for every colour scheme. */
 export const darkened = (svg: string): string =>
   svg.replace("@media (prefers-color-scheme: dark)", "@media all")

@@ -40,9 +40,9 @@ describe("the changelog", () => {
   it("refuses a release without an entry", () => {
     const released = release(text, "0.2.0", "2026-02-02")
     expect(() => release(released, "0.3.0", "2026-02-02")).toThrow(
-      "has neither a section [0.3.0] nor anything"
+      "has no section [0.3.0] and no changes under [Unreleased]"
     )
-    expect(() => release("# Changelog\n", "0.3.0", "2026-02-02")).toThrow("neither")
+    expect(() => release("# Changelog\n", "0.3.0", "2026-02-02")).toThrow("has no section [0.3.0]")
     expect(() => release("## [1.0.0] - 2026-01-01\n", "1.0.0", "2026-02-02")).toThrow(
       "has an empty section [1.0.0]"
     )

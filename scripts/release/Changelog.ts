@@ -31,7 +31,7 @@ export const release = (text: string, version: string, day: string): string => {
   }
   const unreleased = all.find(({ name }) => name === "Unreleased")
   if (unreleased === undefined || unreleased.body === "") {
-    throw new Error(`docs/CHANGELOG.md has neither a section [${version}] nor anything [Unreleased]`)
+    throw new Error(`docs/CHANGELOG.md has no section [${version}] and no changes under [Unreleased]`)
   }
   const { body, end, start } = unreleased
   const rest = text.slice(end)

@@ -11,8 +11,8 @@ export interface PeerCertificate {
   /** Its subject in one line, not verified. For logs. */
   readonly subject: string
   readonly result: CertificateResult
-  /** OpenSSL's name for the fault it found, if any. */
-  readonly verification: string | undefined
+  /** The error of OpenSSL's verification, by its name; undefined for a valid certificate. */
+  readonly verificationError: string | undefined
 }
 
 /** The authorities that client certificates must be signed by. */
@@ -64,12 +64,12 @@ const refusals: Readonly<Record<string, CertificateRefusal>> = {
 }
 
 /**
- * Checks the certificate of a connection. `error` is the result of OpenSSL's verification for client authentication,
- * undefined for a valid certificate. Never throws, whatever certificate a client sends.
+ * Checks the certificate of a connection. `verificationError` is the error of OpenSSL's verification for client
+ * authentication, undefined for a valid certificate. Never throws, whatever certificate a client sends.
  */
 export const examine = (
   certificate: X509Certificate,
-  error: string | undefined,
+  verificationError: string | undefined,
   anchors: Authorities,
   now: number
 ): PeerCertificate => {
@@ -77,15 +77,15 @@ export const examine = (
     // Undefined if the subject is empty.
     const subject = certificate.subject as string | undefined
     const isGood =
-      error === undefined ||
-      (error === "INVALID_PURPOSE" && AnyUsage.isValidClient(certificate, anchors, now))
+      verificationError === undefined ||
+      (verificationError === "INVALID_PURPOSE" && AnyUsage.isValidClient(certificate, anchors, now))
     return {
       subject: (subject ?? "").replaceAll("\n", ", "),
-      result: isGood ? read(certificate) : Result.fail(refusals[error] ?? "unverifiable"),
-      verification: error
+      result: isGood ? read(certificate) : Result.fail(refusals[verificationError] ?? "unverifiable"),
+      verificationError
     }
   } catch {
     // The certificate cannot be read.
-    return { subject: "", result: Result.fail("unverifiable"), verification: error }
+    return { subject: "", result: Result.fail("unverifiable"), verificationError }
   }
 }

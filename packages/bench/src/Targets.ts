@@ -13,7 +13,7 @@ interface Target {
   readonly subject?: string
   /** The fastest of these peers counts. */
   readonly against: ReadonlyArray<string>
-  /** The smallest accepted ratio of speeds; below 1 the program may be that much slower. */
+  /** The smallest accepted ratio of the program's speed to the peer's. */
   readonly atLeast: number
 }
 

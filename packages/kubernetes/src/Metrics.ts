@@ -1,4 +1,4 @@
-import { labelled, ofEach, others } from "@registry-packages-proxy/metrics/Labelled"
+import { labelled, ofEach, unlisted } from "@registry-packages-proxy/metrics/Labelled"
 import { Metric } from "effect"
 
 const prefix = "registry_packages_proxy"
@@ -28,7 +28,7 @@ const undecodable = Metric.counter(`${prefix}_watch_undecodable_objects_total`, 
   incremental: true
 })
 
-const resource = others
+const resource = unlisted
 const restartReasons = ["ended", "gone", "failed"] as const
 const restartsOf = labelled(restarts, { resource, reason: restartReasons })
 const eventsOf = labelled(events, { resource })

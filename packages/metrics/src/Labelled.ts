@@ -6,8 +6,8 @@ export type Labels = Readonly<Record<string, ReadonlyArray<string>>>
 /** One value of each label: one series. */
 export type Series<L extends Labels> = { readonly [Label in keyof L]: L[Label][number] }
 
-/** Values that are not known here, and as few. */
-export const others: ReadonlyArray<string> = []
+/** The values of a label that the code does not list. They must be few. */
+export const unlisted: ReadonlyArray<string> = []
 
 type Kind = Metric.Counter<number> | Metric.Gauge<number> | Metric.Histogram<number>
 
@@ -38,9 +38,9 @@ const make = (metric: Kind, attributes: Series<Labels>, boundaries: ReadonlyArra
 }
 
 /**
- * The series of a metric by their labels, each made once and with its labels in it: `Metric.withAttributes` would put
- * them into the context anew at each update, which costs a small answer several times what the count does. Counters
- * only grow.
+ * Returns the series of a metric by its labels. Each series is made once and contains its labels.
+ * `Metric.withAttributes` would add them to the context at each update, which costs several times the update itself.
+ * Counters only increase.
  */
 export const labelled: Labelled = (
   metric: Kind,
@@ -58,10 +58,10 @@ export const labelled: Labelled = (
   }
 }
 
-/** One `A` for each of these values. */
+/** Makes one `A` for each value, by the value. */
 export const ofEach = <const Value extends string, A>(
   values: ReadonlyArray<Value>,
   make: (value: Value) => A
 ): Readonly<Record<Value, A>> =>
-  // What `fromEntries` loses: there is a key for each value.
+  // The type of `fromEntries` does not say that each value has a key.
   Object.fromEntries(values.map((value) => [value, make(value)])) as Record<Value, A>

@@ -1,2 +1,2 @@
 /** Series of metrics by their labels, each made once. */
-export { labelled, type Labels, ofEach, others, type Series } from "./Labelled.ts"
+export { labelled, type Labels, ofEach, type Series, unlisted } from "./Labelled.ts"

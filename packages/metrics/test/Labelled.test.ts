@@ -1,4 +1,4 @@
-import { labelled, ofEach, others } from "@registry-packages-proxy/metrics/Labelled"
+import { labelled, ofEach, unlisted } from "@registry-packages-proxy/metrics/Labelled"
 import { Context, Metric } from "effect"
 import { assert, describe, it } from "vitest"
 
@@ -8,7 +8,7 @@ describe("labelled", () => {
   const total = Metric.counter("labelled_total", { description: "Things", incremental: true })
 
   it("gives one series for the same labels, in whatever order they are written", () => {
-    const of = labelled(total, { result: ["a", "b"], code: others })
+    const of = labelled(total, { result: ["a", "b"], code: unlisted })
     assert.strictEqual(of({ result: "a", code: "1" }), of({ code: "1", result: "a" }))
     assert.notStrictEqual(of({ result: "a", code: "1" }), of({ result: "b", code: "1" }))
   })

@@ -1,4 +1,4 @@
-import { labelled, others } from "@registry-packages-proxy/metrics/Labelled"
+import { labelled, unlisted } from "@registry-packages-proxy/metrics/Labelled"
 import { Metric } from "effect"
 import type { RegistryError } from "./RegistryError.ts"
 
@@ -40,8 +40,8 @@ export type RetryKind = (typeof retryKinds)[number]
 const codeLabel = (status: number | "error"): string =>
   status === "error" ? "error" : status >= 100 && status <= 599 ? String(status) : "other"
 
-const requestsBy = labelled(requestsTotal, { operation: operations, code: others })
-const errorsBy = labelled(errorsTotal, { reason: others })
+const requestsBy = labelled(requestsTotal, { operation: operations, code: unlisted })
+const errorsBy = labelled(errorsTotal, { reason: unlisted })
 const retriesBy = labelled(retriesTotal, { kind: retryKinds })
 const secondsBy = labelled(requestSeconds, { operation: operations }, boundaries)
 

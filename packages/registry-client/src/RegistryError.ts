@@ -83,7 +83,7 @@ export class LoginElsewhere extends Schema.TaggedError<LoginElsewhere>()("LoginE
   by: OtherServer
 }) {
   override get message(): string {
-    return `asks for a login of its own (${this.status})`
+    return `requires credentials of its own (${this.status})`
   }
 }
 

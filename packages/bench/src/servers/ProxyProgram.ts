@@ -20,7 +20,7 @@ export const copyBuild = (workDirectory: string): void => {
 export const forms = ["script", "executable", "image"] as const
 export type Form = (typeof forms)[number]
 
-/** The command line of a start of the program, and its paths. */
+/** The command line and the paths for one start of the program. */
 export interface Launch {
   readonly command: string
   readonly args: ReadonlyArray<string>

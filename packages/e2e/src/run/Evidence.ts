@@ -52,7 +52,7 @@ export const addLine = (line: string): void => {
   if (found !== undefined) appendFileSync(join(found.directory, `log-${process.pid}.txt`), `${line}\n`)
 }
 
-/** The variables with which the program sends all its telemetry to the run; none where the run has no collector. */
+/** The variables by which the program sends all its telemetry to the run's collector; none if the run has none. */
 export const telemetry = (): Readonly<Record<string, string>> => {
   const found = place()
   return found === undefined

@@ -18,7 +18,7 @@ export interface WireRequest {
 /** The head of a response, and its body still to be read. */
 export interface HttpResponse {
   readonly status: number
-  /** Values by name in lowercase: lists are joined, of other fields the first value counts. Latin-1. */
+  /** Values by lowercase name, in Latin-1. Values of a list field are joined; of any other field the first is kept. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: IncomingBody
 }

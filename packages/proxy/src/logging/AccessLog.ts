@@ -21,7 +21,7 @@ export interface AccessEntry {
   readonly aborted?: boolean | undefined
   /** The type of the request's error, from a fixed set. */
   readonly error?: string | undefined
-  /** The listener refused the request before it was read, so that nothing else is known of it. */
+  /** True if the listener refused the request before it read it. Nothing else is then known about the request. */
   readonly unread?: boolean | undefined
   /** The requested digest, if the request failed. */
   readonly digest?: string | undefined

@@ -1,5 +1,5 @@
 import { cacheResults } from "@registry-packages-proxy/digest-cache/CacheResult"
-import { labelled, others } from "@registry-packages-proxy/metrics/Labelled"
+import { labelled, unlisted } from "@registry-packages-proxy/metrics/Labelled"
 import { Metric } from "effect"
 
 const prefix = "registry_packages_proxy"
@@ -23,7 +23,7 @@ const requestsTotal = Metric.counter(`${prefix}_requests_total`, {
 })
 
 /** Counts requests answered; the handler is a route's name, or `unknown`. */
-export const requests = labelled(requestsTotal, { handler: others, method: others, code: others })
+export const requests = labelled(requestsTotal, { handler: unlisted, method: unlisted, code: unlisted })
 
 /** 1 if V8 rejected the executable's code cache. */
 export const codeCacheRejected = Metric.gauge(`${prefix}_code_cache_rejected`, {
@@ -92,14 +92,14 @@ export const firstByte = labelled(firstByteSeconds, { cache: cacheLabels }, boun
 /** Seconds to the end of a response. */
 export const requestSeconds = labelled(
   requestSecondsTotal,
-  { handler: others, cache: cacheLabels },
+  { handler: unlisted, cache: cacheLabels },
   boundaries
 )
 
 /** Bytes of response bodies of package requests. */
 export const responseBytes = labelled(responseBytesTotal, { cache: cacheLabels })
 
-export const buildInfo = labelled(buildInfoGauge, { version: others, node: others })
+export const buildInfo = labelled(buildInfoGauge, { version: unlisted, node: unlisted })
 
 /** 1 while /readyz answers 200, else 0. */
 export const ready = Metric.gauge(`${prefix}_ready`, {

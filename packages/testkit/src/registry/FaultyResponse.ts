@@ -55,7 +55,7 @@ const withHeaders = (
   return { ...answer, headers }
 }
 
-/** The response that a fault puts in place of the true one, if any. */
+/** Returns the response by which a fault replaces the registry's own; undefined if no fault replaces it. */
 export const replace = (faults: ReadonlyArray<Fault>): ServedResponse.ServedResponse | undefined => {
   const status = find(faults, "Status")
   if (status === undefined) return undefined

@@ -42,6 +42,6 @@ export const bypass = <E>(
 /** A cache that keeps nothing. */
 export const disabled: DigestCache["Service"] = {
   peek: (_key, resolve) => Effect.map(resolve, (descriptor) => ({ descriptor, result: "bypass" })),
-  open: (_key, source) => Spans.opening(bypass(source)),
+  open: (_key, source) => Spans.withOpenSpan(bypass(source)),
   degraded: Effect.succeed(false)
 }

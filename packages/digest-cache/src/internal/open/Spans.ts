@@ -3,7 +3,7 @@ import type { OpenPackage } from "../../DigestCache.ts"
 import * as Metrics from "../../Metrics.ts"
 
 /** Opens a package in a `cache.open` span and counts its result. */
-export const opening = <E, Failure, R>(
+export const withOpenSpan = <E, Failure, R>(
   open: Effect.Effect<OpenPackage<E>, Failure, R>
 ): Effect.Effect<OpenPackage<E>, Failure, R> =>
   Effect.useSpan("cache.open", (span) =>

@@ -211,7 +211,7 @@ export const make = Effect.fnUntraced(function* (options: MemoryOptions) {
 
   const cache: DigestCache["Service"] = {
     peek,
-    open: (key, source) => Spans.opening(open(key, source)),
+    open: (key, source) => Spans.withOpenSpan(open(key, source)),
     drain: fills.drain,
     degraded: store.health.degraded
   }

@@ -36,7 +36,7 @@ export type LogRefusal = (
 export const makeLog = (): LogRefusal => {
   const seen = new WeakSet<Socket>()
   const last = new Map<CertificateRefusal, { readonly at: number; suppressed: number }>()
-  return (socket, { subject, verification }, reason) =>
+  return (socket, { subject, verificationError }, reason) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
       if (seen.has(socket)) return Effect.void
       seen.add(socket)
@@ -49,7 +49,7 @@ export const makeLog = (): LogRefusal => {
       return Effect.logWarning("client certificate refused", {
         subject: shorten(subject, maxSubject),
         reason,
-        verification,
+        verification: verificationError,
         clientAddress: clientAddress(socket),
         suppressed: previous?.suppressed ?? 0
       })

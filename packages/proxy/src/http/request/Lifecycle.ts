@@ -4,7 +4,7 @@ import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { ServerResponse } from "node:http"
 import * as NodeMessages from "./NodeMessages.ts"
 
-/** The program's graceful shutdown: knows if the program is draining, and the responses in progress it waits for. */
+/** The state of a graceful shutdown: if the program is draining, and its responses in progress. */
 export class Lifecycle extends Context.Service<
   Lifecycle,
   {

@@ -18,10 +18,10 @@ const closed = "registry-packages-proxy:closed"
 export const reportUnread = (server: Server, request: UnreadRequest): void =>
   void server.emit(unread, request)
 
-/** Tells whoever watches the server of a connection that was closed. */
+/** Reports a closed connection to `watch`. */
 export const reportClosed = (server: Server, connection: Closed): void => void server.emit(closed, connection)
 
-/** Counts and logs what a server refuses: `record` is given requests that were not read. */
+/** Counts and logs the connections that a server closes, and passes its unread requests to `record`. */
 export const watch = Effect.fnUntraced(function* (
   server: Server,
   record: (request: UnreadRequest) => void

@@ -108,10 +108,13 @@ export const make = Effect.fnUntraced(function* (
     const key = `${base.origin} ${to.origin}`
     if (!RegistryAddress.isDowngrade(base, to) || (yield* Cache.has(downgrades, key))) return
     yield* Cache.set(downgrades, key, true)
-    yield* Effect.logWarning("a registry on https redirects to plain http; followed without credentials", {
-      registry: base.host,
-      target: to.host
-    })
+    yield* Effect.logWarning(
+      "registry redirects from https to plain http; the redirect is followed without credentials",
+      {
+        registry: base.host,
+        target: to.host
+      }
+    )
   })
 
   return Effect.fnUntraced(function* (

@@ -93,7 +93,7 @@ describe("a redirect", () => {
       }).pipe(Effect.provide([fake.layer, Logger.layer([logger])]))
       assert.isUndefined(fake.requests.at(-1)?.headers["authorization"])
       assert.deepStrictEqual(lines, [
-        '["a registry on https redirects to plain http; followed without credentials",{"registry":"registry.test","target":"store.test"}]'
+        '["registry redirects from https to plain http; the redirect is followed without credentials",{"registry":"registry.test","target":"store.test"}]'
       ])
     })
   )
@@ -112,7 +112,7 @@ describe("a redirect", () => {
       if (Result.isFailure(result)) {
         assert.strictEqual(
           result.failure.message,
-          "https://registry.test, to which registry.test redirects, asks for a login of its own (401)"
+          "https://registry.test, to which registry.test redirects, requires credentials of its own (401)"
         )
       }
     })
