@@ -150,7 +150,7 @@ describe("problems", () => {
             502,
             "store.test, to which registry.test redirects, refused the address (403)"
           ],
-          [new Errors.LoginElsewhere({ status: 401, by: store }), 502, "a login of its own (401)"],
+          [new Errors.LoginElsewhere({ status: 401, by: store }), 502, "credentials of its own (401)"],
           [new Errors.UnexpectedStatus({ status: 500 }), 502, "answered 500"],
           [
             new Errors.UnexpectedStatus({ status: 500, by: store }),
