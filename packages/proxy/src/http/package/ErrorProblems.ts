@@ -205,7 +205,7 @@ const bodyProblem = ({ reason }: BodyError): Problem => {
     case "DiskFailed":
       return {
         status: 503,
-        detail: "Try again: the cached package could not be read from this proxy's disk.",
+        detail: "Ask again: the cached package could not be read from this proxy's disk.",
         headers: retryAfter(1)
       }
     case "Stopped":
