@@ -71,7 +71,7 @@ const unavailable = ({ reason, review }: Undecided): Problem => {
       return {
         status: 503,
         detail:
-          "Too many callers are waiting for authorization. Ask another master node, or try again in a second.",
+          "Too many callers are waiting for authorization. Ask another master node, or ask again in a second.",
         headers: { "retry-after": "1" }
       }
     case "Unreachable":

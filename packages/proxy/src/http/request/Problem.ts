@@ -55,14 +55,14 @@ export const methodNotAllowed = (methods: ReadonlyArray<string>): Problem => ({
 
 export const shuttingDown: Problem = {
   status: 503,
-  detail: "This proxy is shutting down. Ask another master node, or try this one again in a few seconds.",
+  detail: "This proxy is shutting down. Ask another master node, or ask this one again in a few seconds.",
   headers: { "retry-after": "5", connection: "close" },
   error: "ShuttingDown"
 }
 
 export const tooManyRequests: Problem = {
   status: 503,
-  detail: "Too many requests are in progress. Ask another master node, or try again in a second.",
+  detail: "Too many requests are in progress. Ask another master node, or ask again in a second.",
   headers: { "retry-after": "1" },
   error: "TooManyRequests"
 }
