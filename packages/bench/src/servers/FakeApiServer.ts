@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { freePort, start as startServer } from "./MeasuredServer.ts"
 
-const reviews = fileURLToPath(new URL("FakeReviews.ts", import.meta.url))
+const reviews = fileURLToPath(new URL("FakeApiServerProgram.ts", import.meta.url))
 
 /** Starts a fake API server that allows every client, and gives the path of its kubeconfig. */
 export const start = (workDirectory: string, name: string): Effect.Effect<string, Error, Scope.Scope> =>
