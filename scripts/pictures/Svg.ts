@@ -123,7 +123,3 @@ export const picture = (
     "</svg>",
     ""
   ].join("\n")
-
-/** Returns the picture with its dark colours for every colour scheme. */
-export const darkened = (svg: string): string =>
-  svg.replace("@media (prefers-color-scheme: dark)", "@media all")
