@@ -90,7 +90,7 @@ export default defineConfig({
     "prefer-const": "error",
     "preserve-caught-error": "error",
     "import/first": "error",
-    "import/no-cycle": "error",
+    "import/no-cycle": ["error", { ignoreTypes: false }],
     "import/no-default-export": "error",
     "import/no-duplicates": "error",
     "import/no-mutable-exports": "error",

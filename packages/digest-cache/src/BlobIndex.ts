@@ -1,6 +1,6 @@
 import type { StoredBlob } from "./Blob.ts"
 import type { BlobName } from "./BlobName.ts"
-import type { PackageKey } from "./DigestCache.ts"
+import type { PackageKey } from "./PackageKey.ts"
 import { Option } from "effect"
 
 /** The map key of a name: the digest of a manifest, or the digest of an index with a platform. */

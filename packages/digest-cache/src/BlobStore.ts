@@ -1,7 +1,7 @@
 import { Context, type Effect, type FileSystem, Layer, type Option, type Path, type Scope } from "effect"
 import type { BlobStoreError, BlobWriter, OpenBlob, StoredBlob } from "./Blob.ts"
 import type { BlobName } from "./BlobName.ts"
-import type { PackageKey } from "./DigestCache.ts"
+import type { PackageKey } from "./PackageKey.ts"
 import * as DiskStore from "./internal/disk/DiskStore.ts"
 import * as MemoryStore from "./internal/memory/MemoryStore.ts"
 import type { StoreHealth } from "./StoreHealth.ts"

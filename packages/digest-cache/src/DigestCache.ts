@@ -1,67 +1,13 @@
-import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
-import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
-import type { Platform } from "@registry-packages-proxy/oci/Platform"
-import { Context, type Effect, type FileSystem, Layer, type Path, type Scope, type Stream } from "effect"
+import { Context, type Effect, type FileSystem, Layer, type Path, type Scope } from "effect"
 import { BlobStore } from "./BlobStore.ts"
 import type { BodyError } from "./BodyError.ts"
 import { disabled } from "./internal/open/Bypass.ts"
 import type { PackageInMemory } from "./internal/open/MemoryTier.ts"
 import * as StoreBackedCache from "./internal/open/StoreBackedCache.ts"
-import type { CacheResult } from "./CacheResult.ts"
-
-/**
- * Identifies a package. The platform selects the image of an image index; a plain manifest has one for all platforms.
- */
-export interface PackageKey {
-  /** The digest of an image's manifest, or of an index. */
-  readonly manifestDigest: Digest
-  readonly platform: Platform
-}
-
-/** The registry that a package is fetched from. */
-export interface PackageSource<E> {
-  /** Equal for equal sources. Callers that wait for one digest share a failure only if their sources are equal. */
-  readonly identity: string
-  readonly resolve: Effect.Effect<PackageDescriptor, E>
-  /** The blob's bytes from `offset` to its end, in `buffers` or in memory of their own. */
-  readonly blob: (
-    descriptor: PackageDescriptor,
-    offset: number,
-    buffers?: ReadBuffers
-  ) => Stream.Stream<Uint8Array, E>
-}
-
-/** The bytes of one response, read in order. */
-export interface PackageReader<E> {
-  /**
-   * Copies the next bytes into `into` and returns their number, at least one, or 0 at the end. Waits for a fill in
-   * progress. The last bytes come only after the whole blob is verified: a reader that reaches the end has the right
-   * bytes.
-   */
-  readonly read: (into: Uint8Array) => Effect.Effect<number, E | BodyError>
-}
-
-/** The bytes of a package, in memory or to be read. */
-export type PackageBody<E> =
-  | { readonly _tag: "Bytes"; readonly bytes: Uint8Array }
-  | { readonly _tag: "Reader"; readonly reader: PackageReader<E> }
-
-/** A package opened for one response. The scope it was opened in releases what it holds. */
-export interface OpenPackage<E> {
-  readonly descriptor: PackageDescriptor
-  readonly result: CacheResult
-  /** False for a package that bypasses the cache, which can only be read whole. */
-  readonly acceptsRanges: boolean
-  /** The bytes from `start` to `end` (exclusive, in bytes). Always all bytes if `acceptsRanges` is false. */
-  readonly body: (start: number, end: number) => PackageBody<E>
-}
-
-/** The result that `open` would have, and the package it would open. */
-export interface PackageStatus {
-  readonly descriptor: PackageDescriptor
-  readonly result: CacheResult
-}
+import type { OpenPackage, PackageStatus } from "./OpenPackage.ts"
+import type { PackageKey } from "./PackageKey.ts"
+import type { PackageSource } from "./PackageSource.ts"
 
 /** Memory that a cache uses beside its store. */
 export interface MemoryOptions {

@@ -12,15 +12,8 @@ export * as BlobName from "./BlobName.ts"
 export { BlobStore } from "./BlobStore.ts"
 export { type CacheResult, cacheResults } from "./CacheResult.ts"
 export { BodyError, DigestMismatch, DiskFailed, Stopped } from "./BodyError.ts"
-export {
-  type CacheOptions,
-  DigestCache,
-  type MemoryOptions,
-  type OpenPackage,
-  type PackageBody,
-  type PackageKey,
-  type PackageReader,
-  type PackageSource,
-  type PackageStatus
-} from "./DigestCache.ts"
+export { type CacheOptions, DigestCache, type MemoryOptions } from "./DigestCache.ts"
+export type { OpenPackage, PackageBody, PackageReader, PackageStatus } from "./OpenPackage.ts"
+export type { PackageKey } from "./PackageKey.ts"
+export type { PackageSource } from "./PackageSource.ts"
 export * as StoreHealth from "./StoreHealth.ts"

@@ -1,25 +1,8 @@
-import { Context, type Duration, type Effect, Layer, type Scope, type Stream } from "effect"
+import { Context, type Effect, Layer, type Scope } from "effect"
+import type { ApiRequest, ApiResponse } from "./ApiRequest.ts"
 import type { ClusterLocation } from "./ClusterLocation.ts"
 import * as NodeApiServer from "./internal/connection/NodeApiServer.ts"
 import type { KubernetesError } from "./KubernetesError.ts"
-
-export interface ApiRequest {
-  readonly method: "GET" | "POST"
-  /** An absolute path, encoded. */
-  readonly path: string
-  readonly query?: Readonly<Record<string, string>>
-  /** Sent as JSON. */
-  readonly body?: unknown
-}
-
-/** A response of any status. */
-export interface ApiResponse {
-  readonly status: number
-  /** The Retry-After header. */
-  readonly retryAfter: Duration.Duration | undefined
-  /** Can be consumed once. Backpressured: a slow consumer pauses the server. */
-  readonly body: Stream.Stream<Uint8Array, KubernetesError>
-}
 
 /** Authenticated requests to one API server. `KubernetesApi` needs nothing else. */
 export class ApiServer extends Context.Service<

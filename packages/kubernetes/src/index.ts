@@ -1,5 +1,6 @@
 /** A client for one Kubernetes API server: get, create, list and watch, and the two reviews. */
-export { type ApiRequest, type ApiResponse, ApiServer } from "./ApiServer.ts"
+export type { ApiRequest, ApiResponse } from "./ApiRequest.ts"
+export { ApiServer } from "./ApiServer.ts"
 export * as ClusterLocation from "./ClusterLocation.ts"
 export { KubernetesApi } from "./KubernetesApi.ts"
 export { Forbidden, Gone, Invalid, KubernetesError, NotFound, Unreachable } from "./KubernetesError.ts"

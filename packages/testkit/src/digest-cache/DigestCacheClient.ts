@@ -1,8 +1,6 @@
-import {
-  DigestCache,
-  type OpenPackage,
-  type PackageKey
-} from "@registry-packages-proxy/digest-cache/DigestCache"
+import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
+import type { OpenPackage } from "@registry-packages-proxy/digest-cache/OpenPackage"
+import type { PackageKey } from "@registry-packages-proxy/digest-cache/PackageKey"
 import { assert, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, type Layer, Option, type Scope } from "effect"
 import { readAll, TestPackage } from "./TestPackage.ts"

@@ -1,8 +1,6 @@
-import type {
-  PackageKey,
-  PackageReader,
-  PackageSource
-} from "@registry-packages-proxy/digest-cache/DigestCache"
+import type { PackageReader } from "@registry-packages-proxy/digest-cache/OpenPackage"
+import type { PackageKey } from "@registry-packages-proxy/digest-cache/PackageKey"
+import type { PackageSource } from "@registry-packages-proxy/digest-cache/PackageSource"
 import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
 import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"

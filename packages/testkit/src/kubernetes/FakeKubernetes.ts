@@ -1,4 +1,5 @@
-import { type ApiRequest, type ApiResponse, ApiServer } from "@registry-packages-proxy/kubernetes/ApiServer"
+import type { ApiRequest, ApiResponse } from "@registry-packages-proxy/kubernetes/ApiRequest"
+import { ApiServer } from "@registry-packages-proxy/kubernetes/ApiServer"
 import { type KubernetesError, unreachable } from "@registry-packages-proxy/kubernetes/KubernetesError"
 import { Clock, Deferred, Duration, Effect, Layer, type Scope, Stream } from "effect"
 import { FakeKubernetesReviews } from "./FakeKubernetesReviews.ts"

@@ -1,4 +1,4 @@
-import type { ApiRequest } from "@registry-packages-proxy/kubernetes/ApiServer"
+import type { ApiRequest } from "@registry-packages-proxy/kubernetes/ApiRequest"
 import { Effect, Predicate, Stream, Duration } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { ServerCertificate } from "../machine/Certificates.ts"

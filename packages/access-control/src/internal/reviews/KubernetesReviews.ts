@@ -2,9 +2,9 @@ import { KubernetesApi } from "@registry-packages-proxy/kubernetes/KubernetesApi
 import type { KubernetesError } from "@registry-packages-proxy/kubernetes/KubernetesError"
 import * as SubjectAccessReviews from "@registry-packages-proxy/kubernetes/reviews/SubjectAccessReviews"
 import * as TokenReviews from "@registry-packages-proxy/kubernetes/reviews/TokenReviews"
-import { Effect, Option, Record } from "effect"
+import { Effect, Option, Record, type Redacted } from "effect"
 import { Forbidden, Invalid, ReviewError, Unreachable } from "../../ReviewError.ts"
-import type { Reviews } from "../../Reviews.ts"
+import type { ResourceRule } from "../../ResourceRule.ts"
 import { User } from "../../User.ts"
 
 const errorOf = ({ reason }: KubernetesError): ReviewError => {
@@ -36,13 +36,13 @@ const userOf = ({ authenticated, user }: TokenReviews.TokenReviewStatus): Option
 }
 
 /** Makes `Reviews` over the `KubernetesApi` in its context. */
-export const make = Effect.map(KubernetesApi, (api): Reviews["Service"] => {
+export const make = Effect.map(KubernetesApi, (api) => {
   const withApi = Effect.provideService(KubernetesApi, api)
   return {
     // Without audiences, the API server checks for its own.
-    tokenReview: (token) =>
+    tokenReview: (token: Redacted.Redacted) =>
       TokenReviews.review(token).pipe(withApi, Effect.map(userOf), Effect.mapError(errorOf)),
-    subjectAccessReview: (user, { name, namespace, ...rule }) =>
+    subjectAccessReview: (user: User, { name, namespace, ...rule }: ResourceRule) =>
       SubjectAccessReviews.review({
         user: user.name,
         uid: user.uid,

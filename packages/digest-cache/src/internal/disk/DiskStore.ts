@@ -1,6 +1,6 @@
 import { Clock, Effect, Option, Schedule } from "effect"
 import type { StoredBlob } from "../../Blob.ts"
-import type { PackageKey } from "../../DigestCache.ts"
+import type { PackageKey } from "../../PackageKey.ts"
 import * as StoreHealth from "../../StoreHealth.ts"
 import * as BlobDirectory from "./BlobDirectory.ts"
 import type { DiskEntry } from "./DiskEntries.ts"

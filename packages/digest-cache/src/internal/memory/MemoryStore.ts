@@ -7,7 +7,7 @@ import {
   type StoredBlob
 } from "../../Blob.ts"
 import { BlobIndex } from "../../BlobIndex.ts"
-import type { PackageKey } from "../../DigestCache.ts"
+import type { PackageKey } from "../../PackageKey.ts"
 import * as Metrics from "../../Metrics.ts"
 import * as StoreHealth from "../../StoreHealth.ts"
 

@@ -2,7 +2,9 @@ import { type PackageDescriptor, verifierOf } from "@registry-packages-proxy/dom
 import { Effect, type Scope } from "effect"
 import type { BodyError } from "../../BodyError.ts"
 import type { CacheResult } from "../../CacheResult.ts"
-import type { DigestCache, OpenPackage, PackageSource } from "../../DigestCache.ts"
+import type { OpenPackage, PackageStatus } from "../../OpenPackage.ts"
+import type { PackageKey } from "../../PackageKey.ts"
+import type { PackageSource } from "../../PackageSource.ts"
 import { readVerified, verifyingReader } from "../read/VerifyingReader.ts"
 import { maxInMemorySize } from "./MemoryTier.ts"
 import * as Spans from "./Spans.ts"
@@ -40,8 +42,9 @@ export const bypass = <E>(
   })
 
 /** A cache that keeps nothing. */
-export const disabled: DigestCache["Service"] = {
-  peek: (_key, resolve) => Effect.map(resolve, (descriptor) => ({ descriptor, result: "bypass" })),
-  open: (_key, source) => Spans.withOpenSpan(bypass(source)),
+export const disabled = {
+  peek: <E>(_key: PackageKey, resolve: Effect.Effect<PackageDescriptor, E>) =>
+    Effect.map(resolve, (descriptor): PackageStatus => ({ descriptor, result: "bypass" })),
+  open: <E>(_key: PackageKey, source: PackageSource<E>) => Spans.withOpenSpan(bypass(source)),
   degraded: Effect.succeed(false)
 }

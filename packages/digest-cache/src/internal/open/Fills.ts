@@ -14,7 +14,8 @@ import {
   Stream,
   type Tracer
 } from "effect"
-import type { PackageKey, PackageSource } from "../../DigestCache.ts"
+import type { PackageKey } from "../../PackageKey.ts"
+import type { PackageSource } from "../../PackageSource.ts"
 import * as Metrics from "../../Metrics.ts"
 import { forkWithFinish, stopped } from "./Background.ts"
 import type { BlobReader, BlobStoreError, BlobWriter } from "../../Blob.ts"

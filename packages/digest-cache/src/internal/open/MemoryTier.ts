@@ -1,5 +1,5 @@
 import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
-import type { PackageKey } from "../../DigestCache.ts"
+import type { PackageKey } from "../../PackageKey.ts"
 
 /** The most bytes of a package that is kept in memory. Such packages are verified before their headers are sent. */
 export const maxInMemorySize = 256 * 1024

@@ -1,5 +1,5 @@
 import { Effect, Metric, type Tracer } from "effect"
-import type { OpenPackage } from "../../DigestCache.ts"
+import type { OpenPackage } from "../../OpenPackage.ts"
 import * as Metrics from "../../Metrics.ts"
 
 /** Opens a package in a `cache.open` span and counts its result. */

@@ -5,14 +5,9 @@ import { descriptorOf } from "../../BlobName.ts"
 import { BlobStore } from "../../BlobStore.ts"
 import type { BodyError } from "../../BodyError.ts"
 import type { CacheResult } from "../../CacheResult.ts"
-import type {
-  DigestCache,
-  MemoryOptions,
-  OpenPackage,
-  PackageKey,
-  PackageSource,
-  PackageStatus
-} from "../../DigestCache.ts"
+import type { OpenPackage, PackageStatus } from "../../OpenPackage.ts"
+import type { PackageKey } from "../../PackageKey.ts"
+import type { PackageSource } from "../../PackageSource.ts"
 import { progressReader } from "../read/SharedProgress.ts"
 import { verifyingReader } from "../read/VerifyingReader.ts"
 import { bypass, fromBytes } from "./Bypass.ts"
@@ -36,11 +31,11 @@ class CacheWithMemory {
 }
 
 /** See `DigestCache.inMemory`. */
-export const inMemory = (cache: DigestCache["Service"], key: PackageKey): PackageInMemory | undefined =>
+export const inMemory = (cache: object, key: PackageKey): PackageInMemory | undefined =>
   cache instanceof CacheWithMemory ? cache.inMemory(key) : undefined
 
 /** Makes a cache over the `BlobStore` in its context. */
-export const make = Effect.fnUntraced(function* (options: MemoryOptions) {
+export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?: number }) {
   const cacheScope = yield* Effect.scope
   const metrics = yield* Effect.context<never>()
   const store = yield* BlobStore
@@ -209,9 +204,9 @@ export const make = Effect.fnUntraced(function* (options: MemoryOptions) {
     return inMemory
   }
 
-  const cache: DigestCache["Service"] = {
+  const cache = {
     peek,
-    open: (key, source) => Spans.withOpenSpan(open(key, source)),
+    open: <E>(key: PackageKey, source: PackageSource<E>) => Spans.withOpenSpan(open(key, source)),
     drain: fills.drain,
     degraded: store.health.degraded
   }

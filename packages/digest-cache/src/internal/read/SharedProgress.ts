@@ -1,7 +1,7 @@
 import { type Cause, Effect, Latch } from "effect"
 import type { BlobReader, BlobStoreError } from "../../Blob.ts"
 import { BodyError, DiskFailed } from "../../BodyError.ts"
-import type { PackageReader } from "../../DigestCache.ts"
+import type { PackageReader } from "../../OpenPackage.ts"
 
 /**
  * Bytes at the end of a response that are held back until the whole blob is verified. One would be enough; this many

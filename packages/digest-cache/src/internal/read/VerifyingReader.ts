@@ -1,7 +1,7 @@
 import type { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
 import { Effect, Pull, Scope, Stream } from "effect"
 import { BodyError, DigestMismatch } from "../../BodyError.ts"
-import type { PackageReader } from "../../DigestCache.ts"
+import type { PackageReader } from "../../OpenPackage.ts"
 import { tailBytes } from "./SharedProgress.ts"
 
 /** The error for bytes that do not match their descriptor. */

@@ -3,7 +3,7 @@ import * as BodyReader from "@registry-packages-proxy/node-net/http/BodyReader"
 import { clientSpan } from "@registry-packages-proxy/node-net/http/ClientSpan"
 import type { HttpResponse } from "@registry-packages-proxy/node-net/http/HttpConnection"
 import { Duration, Effect, type Scope, Stream } from "effect"
-import type { ApiRequest, ApiResponse, ApiServer } from "../../ApiServer.ts"
+import type { ApiRequest, ApiResponse } from "../../ApiRequest.ts"
 import type { ClusterLocation } from "../../ClusterLocation.ts"
 import * as ClusterAccess from "./ClusterAccess.ts"
 import * as NodeConnections from "./NodeConnections.ts"
@@ -55,8 +55,8 @@ export const make = Effect.fnUntraced(function* (
     )
   })
 
-  const api: ApiServer["Service"] = {
-    send: Effect.fnUntraced(function* (request) {
+  return {
+    send: Effect.fnUntraced(function* (request: ApiRequest) {
       const first = yield* attempt(request)
       if (first.response.status !== 401) return respond(first)
       // The token file may have changed since it was read.
@@ -66,5 +66,4 @@ export const make = Effect.fnUntraced(function* (
       return respond(yield* attempt(request))
     })
   }
-  return api
 })

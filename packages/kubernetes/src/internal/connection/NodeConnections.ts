@@ -9,7 +9,7 @@ import * as TrustAnchors from "@registry-packages-proxy/node-net/tls/TrustAnchor
 import { userAgent } from "@registry-packages-proxy/node-net/UserAgent"
 import { Effect, Exit, Result, Scope } from "effect"
 import type { SecureContext } from "node:tls"
-import type { ApiRequest } from "../../ApiServer.ts"
+import type { ApiRequest } from "../../ApiRequest.ts"
 import { type Access, textOf } from "./ClusterAccess.ts"
 
 /** The longest time to connect, including proxy and TLS handshake. */

@@ -1,5 +1,6 @@
 import { Duration, Effect } from "effect"
-import type { ApiRequest, ApiServer } from "../../ApiServer.ts"
+import type { ApiRequest } from "../../ApiRequest.ts"
+import type { ApiServer } from "../../ApiServer.ts"
 import { type KubernetesError, unreachable } from "../../KubernetesError.ts"
 import * as JsonResponse from "./JsonResponse.ts"
 

@@ -1,5 +1,5 @@
 import { Duration, Effect, Option, Schema, Stream } from "effect"
-import type { ApiResponse } from "../../ApiServer.ts"
+import type { ApiResponse } from "../../ApiRequest.ts"
 import { Forbidden, Gone, invalid, KubernetesError, NotFound, unreachable } from "../../KubernetesError.ts"
 
 /** The most bytes of a response. */

@@ -1,5 +1,5 @@
 import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
-import type { PackageReader } from "@registry-packages-proxy/digest-cache/DigestCache"
+import type { PackageReader } from "@registry-packages-proxy/digest-cache/OpenPackage"
 import { Effect, Fiber, Schema, type Scope } from "effect"
 import type { HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { ServerResponse } from "node:http"

@@ -1,6 +1,6 @@
 import type { CredentialError } from "@registry-packages-proxy/credential-store/CredentialError"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
-import type { PackageSource } from "@registry-packages-proxy/digest-cache/DigestCache"
+import type { PackageSource } from "@registry-packages-proxy/digest-cache/PackageSource"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 import { join } from "@registry-packages-proxy/oci/RepositoryName"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"

@@ -1,6 +1,6 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, it } from "@effect/vitest"
-import type { PackageReader } from "@registry-packages-proxy/digest-cache/DigestCache"
+import type { PackageReader } from "@registry-packages-proxy/digest-cache/OpenPackage"
 import { Deferred, Effect, Fiber } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createServer, type Server } from "node:http"

@@ -1,0 +1,21 @@
+import type { Duration, Stream } from "effect"
+import type { KubernetesError } from "./KubernetesError.ts"
+
+/** A request to an API server. */
+export interface ApiRequest {
+  readonly method: "GET" | "POST"
+  /** An absolute path, encoded. */
+  readonly path: string
+  readonly query?: Readonly<Record<string, string>>
+  /** Sent as JSON. */
+  readonly body?: unknown
+}
+
+/** A response of any status. */
+export interface ApiResponse {
+  readonly status: number
+  /** The Retry-After header. */
+  readonly retryAfter: Duration.Duration | undefined
+  /** Can be consumed once. Backpressured: a slow consumer pauses the server. */
+  readonly body: Stream.Stream<Uint8Array, KubernetesError>
+}
