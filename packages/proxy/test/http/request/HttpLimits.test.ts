@@ -186,16 +186,16 @@ describe("limits", () => {
     for (const line of [
       `| request head (request line and headers) | ${httpLimits.maxHeadBytes / 1024} KiB, then 431 |`,
       `| header fields of a request | ${httpLimits.maxHeaders}, then 431 |`,
-      `| time for a request's head, for the whole request | ${Duration.toSeconds(httpLimits.headersTimeout)} s, ` +
-        `${Duration.toSeconds(httpLimits.requestTimeout)} s, then 408; looked at every ${Duration.toSeconds(httpLimits.checkInterval)} s |`,
+      `| time for a request's head; for the whole request | ${Duration.toSeconds(httpLimits.headersTimeout)} s; ` +
+        `${Duration.toSeconds(httpLimits.requestTimeout)} s; then 408; checked every ${Duration.toSeconds(httpLimits.checkInterval)} s |`,
       `| idle time of a kept-alive connection | ${Duration.toSeconds(httpLimits.idleTimeout)} s |`,
       `| connections to a listener | ${httpLimits.maxConnections}; more are closed at once |`,
       `| packages being sent | ${httpLimits.maxPackages}, then 503 with \`Retry-After: 1\` |`,
-      `| requests begun on a connection | ${httpLimits.maxPipelined}; `,
-      `on all connections to a listener | ${httpLimits.maxBufferedBytes / 1024 / 1024} MiB; `,
-      `| time in which a client takes no byte of what is sent to it | ${Duration.toSeconds(httpLimits.sendTimeout)} s, `,
-      "| nesting of a manifest, manifests of an index, indexes in each other | " +
-        `${Manifest.maxDepth}, ${Manifest.maxChildren}, ${Manifest.maxNestedIndexes} |`
+      `| unanswered requests that were read from one connection | ${httpLimits.maxPipelined}; `,
+      `| ${httpLimits.maxBufferedBytes / 1024 / 1024} MiB; a connection that would exceed this is closed |`,
+      `| time in which a client reads no byte of a response | ${Duration.toSeconds(httpLimits.sendTimeout)} s, `,
+      "| nesting of JSON in a manifest; manifests in an index; nesting of indexes | " +
+        `${Manifest.maxDepth}; ${Manifest.maxChildren}; ${Manifest.maxNestedIndexes} |`
     ]) {
       assert.include(text, line)
     }
