@@ -71,16 +71,16 @@ const status = (status: number, headers: Readonly<Record<string, string>> = {}):
 /** The situation of each row. */
 const situations: Readonly<Record<string, Situation>> = {
   "the registry refuses name and password (401)": { auth: { ...basic, password: "another" } },
-  "the registry knows the account, which may not pull (403)": {
+  "the account may not pull from the registry (403)": {
     auth: { ...basic, password: "another", refuseWith: 403 }
   },
   "a token that our credentials got is refused twice (401)": { auth: { ...bearer, refuseFirst: 2 } },
-  "no login is configured, and the registry wants one (401)": { auth: basic, credential: anonymous },
+  "no login is configured, and the registry requires one (401)": { auth: basic, credential: anonymous },
   "no login is configured, and the registry says 403": {
     auth: { ...basic, hideWith: 403 },
     credential: anonymous
   },
-  "no login is configured, and the token that anybody gets is not good for this repository (401)": {
+  "no login is configured, and the registry refuses the anonymous token (401)": {
     auth: { ...bearer, anonymous: true, refuseFirst: 2 },
     credential: anonymous
   },
@@ -98,7 +98,7 @@ const situations: Readonly<Record<string, Situation>> = {
     auth: { ...bearer, redirectTokens: { status: 307, to: "other" } }
   },
   "the token service does not exist (404)": { auth: bearer, faults: [["token", status(404)]] },
-  "the token service answers nonsense": {
+  "the token service sends an invalid response": {
     auth: bearer,
     faults: [["token", { _tag: "Body", body: "<html>" }]]
   },
@@ -129,7 +129,7 @@ const situations: Readonly<Record<string, Situation>> = {
     faults: [["blob", [{ _tag: "Endless" }, { _tag: "IgnoreRange" }]]]
   },
   "the registry fails (500)": { faults: [["manifest", status(500)]] },
-  "the registry has too much to do (429, 503)": {
+  "the registry is overloaded (429, 503)": {
     faults: [["manifest", status(429, { "retry-after": "60" })]]
   },
   "the registry redirects in a circle": { redirect: { _tag: "Loop" } },
@@ -240,7 +240,7 @@ describe("docs/registries.md, when a registry does not answer", () => {
       blameProxy.map(({ happened }) => happened),
       [
         "the registry refuses name and password (401)",
-        "the registry knows the account, which may not pull (403)",
+        "the account may not pull from the registry (403)",
         "a token that our credentials got is refused twice (401)",
         "the token service refuses name and password (401)",
         "the token service refuses the identity token (400)"
