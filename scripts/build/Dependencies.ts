@@ -18,24 +18,24 @@ export interface Releases {
 /** The purpose of each foreign package, and the reason for not writing it here. */
 const reasons: Readonly<Record<string, string>> = {
   "@effect/opentelemetry":
-    "Effect's spans and metrics for OpenTelemetry's SDK; evaluated only where telemetry is on",
+    "bridge from Effect's spans and metrics to OpenTelemetry's SDK; evaluated only if telemetry is on",
   "@effect/platform-node": "Effect's HTTP server, file system and process signals on Node",
-  "@effect/platform-node-shared": "what the former shares with Effect's other platforms",
+  "@effect/platform-node-shared": "shared code of Effect's platform packages",
   "@kubernetes/client-node":
-    "what a kubeconfig's cluster and user are, exec plugins and token files: what kubectl's users expect to work",
-  "@opentelemetry/api": "the interfaces that OpenTelemetry's other packages share",
-  "@opentelemetry/api-logs": "the same for log lines",
-  "@opentelemetry/core": "what the SDKs share: times, identifiers",
-  "@opentelemetry/otlp-exporter-base": "OTLP over HTTP: retries, time-outs, compression",
+    "kubeconfig types, exec plugins and token files, as users of kubectl expect them",
+  "@opentelemetry/api": "interfaces of OpenTelemetry",
+  "@opentelemetry/api-logs": "interfaces of OpenTelemetry for logs",
+  "@opentelemetry/core": "shared code of the SDKs: times, identifiers",
+  "@opentelemetry/otlp-exporter-base": "OTLP over HTTP: retries, timeouts, compression",
   "@opentelemetry/otlp-transformer": "OTLP's encodings, protobuf and JSON",
-  "@opentelemetry/resources": "what telemetry is of",
+  "@opentelemetry/resources": "resource attributes: service, host, process",
   "@opentelemetry/sdk-logs": "batches of log lines",
-  "@opentelemetry/sdk-metrics": "reads and sends metrics at intervals",
+  "@opentelemetry/sdk-metrics": "periodic export of metrics",
   "@opentelemetry/sdk-trace": "samplers, identifiers, batches of spans",
-  "@opentelemetry/semantic-conventions": "names of attributes, which the SDKs import",
-  effect: "the program is written in it: fibers, scopes, layers, schemas, retries, metrics, logs, HTTP",
+  "@opentelemetry/semantic-conventions": "names of attributes, imported by the SDKs",
+  effect: "the base of the program: fibers, scopes, layers, schemas, retries, metrics, logs, HTTP",
   "js-yaml":
-    "credentials files and kubeconfigs; bounds and anchors are checked before it (packages/kubernetes/src/YamlText.ts)"
+    "YAML of credentials files and kubeconfigs, after packages/kubernetes/src/YamlText.ts has checked size and anchors"
 }
 
 /** A size with two significant figures: more would change with every change of the program. */
@@ -57,15 +57,7 @@ export const rows = (
   const stale = Object.keys(reasons).filter((name) => !packages.some((item) => item.name === name))
   if (stale.length > 0) throw new Error(`no code of ${stale.join(", ")} is in the bundle: remove the reason`)
   return [
-    [
-      "Package",
-      "Version",
-      "Why",
-      "Of it in the bundle",
-      "Licence",
-      "Released",
-      `Newest on ${releases.asked}`
-    ],
+    ["Package", "Version", "Why", "In the bundle", "Licence", "Released", `Newest on ${releases.asked}`],
     ...packages.map(({ bytes, licence, name, version }) => {
       const why = reasons[name]
       if (why === undefined)
