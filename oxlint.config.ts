@@ -5,7 +5,10 @@ const scope = "@registry-packages-proxy/"
 const model = ["oci", "domain"]
 const ports = ["registry-client", "digest-cache", "kubernetes", "credential-store", "access-control"]
 
-/** The packages each package may import, its tests the testkit too; a package missing here may import none. */
+/**
+ * The packages that each package may import. Its tests may also import the testkit. A package without an entry may
+ * import no other package.
+ */
 const directions: Record<string, ReadonlyArray<string>> = {
   oci: [],
   domain: ["oci"],
@@ -76,11 +79,11 @@ const mayImport = (
 export default defineConfig({
   plugins: ["eslint", "typescript", "unicorn", "oxc", "import", "node", "promise"],
   options: { typeAware: true, denyWarnings: true, reportUnusedDisableDirectives: "error" },
-  // What runs on the machine's own Node, before anything is installed.
+  // These files run on the machine's own Node, before the dependencies are installed.
   ignorePatterns: ["**/*.cjs"],
   categories: { correctness: "error" },
   rules: {
-    // Effect.catch is no Promise.prototype.catch.
+    // The rule mistakes `Effect.catch` for `Promise.prototype.catch`.
     "promise/valid-params": "off",
     ...mayImport([]),
     eqeqeq: ["error", "always", { null: "ignore" }],
@@ -130,7 +133,7 @@ export default defineConfig({
     },
     { files: ["packages/proxy/src/config/ProcessEnvironment.ts"], rules: { "node/no-process-env": "off" } },
     ...Object.entries(directions).flatMap(([name, allowed]) => [
-      // Examples import what others can: a package's face too.
+      // Examples may also import a package's index.ts, as users of the packages do.
       {
         files: [`packages/${name}/src/**`],
         rules: mayImport(allowed, name === "examples" ? "outside" : "src")

@@ -2,18 +2,19 @@ import { defineConfig } from "vitest/config"
 
 const every = ["packages/*/test/**/*.test.ts", "scripts/**/*.test.ts"]
 
-/** Tests that read the process's metrics, which all tests of a process share. */
+/** Tests that read the metrics of the process. All tests in a process share these metrics. */
 const counting = ["packages/*/test/metrics/**/*.test.ts"]
 
 export default defineConfig({
   test: {
     pool: "forks",
-    // Generous for a loaded machine: no test waits for time to pass.
+    // The timeouts are long for slow machines. No test waits for real time to pass.
     testTimeout: 30_000,
     hookTimeout: 30_000,
     setupFiles: ["./scripts/TestSetup.ts"],
     projects: [
-      // In one process after the other: Effect is evaluated once for all of them, not for each.
+      // The test files of a process share their modules, so Effect is evaluated once per process instead of once per
+      // file.
       { extends: true, test: { name: "shared", include: every, exclude: counting, isolate: false } },
       { extends: true, test: { name: "alone", include: counting } }
     ]

@@ -1,5 +1,5 @@
 "use strict"
-// Adds up the reports of .ci/run. A part that failed without a failed test to show for it counts as one failure.
+// Adds up the reports of .ci/run. A part that failed, but reports no failed test, counts as one failure.
 const fs = require("node:fs")
 const path = require("node:path")
 

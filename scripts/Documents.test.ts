@@ -32,7 +32,7 @@ describe("documents", () => {
     assert.deepStrictEqual(broken.map(told), [])
   })
 
-  it("name existing sources, by the ends of their paths", () => {
+  it("name only existing sources, by the ends of their paths", () => {
     const sources = ["packages/*/{src,test}/**/*.ts", "scripts/**/*.ts", "*.config.ts"].flatMap((pattern) =>
       globSync(pattern, { cwd: root })
     )
@@ -64,7 +64,7 @@ describe("documents", () => {
     assert.deepStrictEqual(unknown, [])
   })
 
-  it("have in the README files' reasons only figures of docs/performance.md's last run, rounded", () => {
+  it("have only figures of the last run in docs/performance.md, rounded, in the README files' reasons", () => {
     const performance = readFileSync(join(root, "docs/performance.md"), "utf8")
     const [, targets = ""] = /### Targets\n([^]*?)\n### /.exec(performance) ?? []
     const measured = [...targets.matchAll(/\d+(?:\.\d+)?/g)].map(([figure]) => Number(figure))

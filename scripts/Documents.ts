@@ -2,7 +2,7 @@ import { globSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { maxLine } from "./Prose.ts"
 
-/** The most characters of a table's cell, without the addresses of links. */
+/** Maximum number of characters in a table cell. The targets of links do not count. */
 export const maxCell = 260
 
 export interface Line {
@@ -11,7 +11,7 @@ export interface Line {
   readonly text: string
 }
 
-/** The Markdown pages of the repository, by their paths. */
+/** Returns the paths of the repository's Markdown pages, relative to `root`. */
 export const pages = (root: string): ReadonlyArray<string> =>
   [
     "*.md",
@@ -23,7 +23,7 @@ export const pages = (root: string): ReadonlyArray<string> =>
     .flatMap((pattern) => globSync(pattern, { cwd: root, exclude: (name) => name === "node_modules" }))
     .sort()
 
-/** A page's lines outside of code blocks. */
+/** Returns the lines of a page that are outside code blocks. */
 const prose = (root: string, file: string): ReadonlyArray<Line> => {
   let isCode = false
   return readFileSync(join(root, file), "utf8")
@@ -37,16 +37,16 @@ const prose = (root: string, file: string): ReadonlyArray<Line> => {
     })
 }
 
-/** The visible text of a line, without the targets of its links. */
+/** Removes the targets of links from a line. */
 const seen = (text: string): string => text.replaceAll(/\]\([^)]*\)/g, "]")
 
 const isRow = ({ text }: Line): boolean => text.startsWith("|")
 
-/** Lines that are long because of an address, a quoted test or a heading. */
+/** True for a line that may be long: a link definition, a quoted test, or a single word. */
 const mayBeLong = ({ text }: Line): boolean =>
   /^\[[^\]]+\]: /.test(text) || /^ *- \[[^\]]+\][^"]* "[^"]+"$/.test(text) || !text.trim().includes(" ")
 
-/** Lines of prose that are too long, and rows with cells that are. */
+/** Returns the lines of prose that are too long, and the table rows with a cell that is too long. */
 export const tooLong = (root: string, file: string): ReadonlyArray<Line> =>
   prose(root, file).filter((line) =>
     isRow(line)
@@ -54,7 +54,7 @@ export const tooLong = (root: string, file: string): ReadonlyArray<Line> =>
       : line.text.length > maxLine && !mayBeLong(line)
   )
 
-/** The anchors of a page's headings, as GitHub makes them. */
+/** Returns the anchors that GitHub makes for the headings of a page. */
 export const anchors = (root: string, file: string): ReadonlySet<string> =>
   new Set(
     prose(root, file).flatMap(({ text }) => {
@@ -71,12 +71,12 @@ export const anchors = (root: string, file: string): ReadonlySet<string> =>
   )
 
 export interface Link extends Line {
-  /** A path from the root of the repository, or an address. */
+  /** A path relative to the root of the repository, or a URL. */
   readonly to: string
   readonly anchor: string
 }
 
-/** A page's links and pictures. */
+/** Returns the links and pictures of a page. */
 export const links = (root: string, file: string): ReadonlyArray<Link> => {
   const lines = prose(root, file)
   const text = lines.map((line) => line.text).join("\n")

@@ -1,6 +1,6 @@
 /**
- * Drops repeated signals. Ctrl-C under npm sends a program two: one from the terminal, and a copy from npm. The program
- * treats a second signal as an order to stop at once.
+ * A signal is dropped if it repeats within this time, in milliseconds. Under npm, Ctrl-C sends a program two signals:
+ * one from the terminal and one from npm. The program stops at once on a second signal.
  */
 const repeatMillis = 500
 const receivedAt = new Map<string | symbol, number>()

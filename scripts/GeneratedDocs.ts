@@ -10,17 +10,17 @@ import { wrapped } from "./Prose.ts"
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ")
 const code = (text: string): string => `\`${text}\``
 
-/** A Markdown table. */
+/** Formats a Markdown table. */
 export const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
   [head, head.map(() => "---"), ...rows].map((row) => `| ${row.map(cell).join(" | ")} |`).join("\n")
 
-/** Splits text after its first sentence, if the next one begins with a capital letter or code. */
+/** Splits text after its first sentence. The next sentence must begin with a capital letter or a backtick. */
 const sentences = (text: string): readonly [first: string, rest: string] => {
   const [, first = text, rest = ""] = /^(.*?\.)\s+((?=[A-Z`])[^]*)$/.exec(text.replaceAll("\n", " ")) ?? []
   return [first, rest]
 }
 
-/** An item below a table, in lines of prose. */
+/** Formats an item of the list below a table, wrapped as prose. */
 const item = (names: ReadonlyArray<string>, texts: ReadonlyArray<string>): ReadonlyArray<string> => {
   const text = texts.filter((each) => each !== "").join(" ")
   return text === "" ? [] : [wrapped(`- ${names.map(code).join(", ")}: ${text}`)]
@@ -36,11 +36,11 @@ interface Described {
   readonly shown: string
   readonly default: string
   readonly meaning: string
-  /** The text about it below the table. */
+  /** More text for the list below the table. */
   readonly rest: string
 }
 
-/** A table, and a list with the texts that do not fit into it. */
+/** Formats a table, and below it a list of the texts that do not fit into the table. */
 const describedTable = (head: string, all: ReadonlyArray<Described>): string =>
   [
     table(
@@ -52,7 +52,7 @@ const describedTable = (head: string, all: ReadonlyArray<Described>): string =>
     .filter((part) => part !== "")
     .join("\n\n")
 
-/** One row for each flag, with its text in `--help`; accepted values are below the table. */
+/** Formats the table of flags, with their texts in `--help`. A list below the table has the accepted values. */
 export const flagTable = (flags: ReadonlyArray<Flag<unknown>>): string =>
   describedTable(
     "Flag",
@@ -65,7 +65,7 @@ export const flagTable = (flags: ReadonlyArray<Flag<unknown>>): string =>
     }))
   )
 
-/** One row for each OpenTelemetry variable; accepted values are below the table. */
+/** Formats the table of OpenTelemetry variables. A list below the table has the accepted values. */
 export const variableTable = (variables: ReadonlyArray<OtelVariable<unknown>>): string =>
   describedTable(
     "Variable",
@@ -80,7 +80,7 @@ export const variableTable = (variables: ReadonlyArray<OtelVariable<unknown>>): 
 
 const longestDefault = 60
 
-/** One row for each value of the chart. */
+/** Formats the table of the chart's values. */
 export const valueTable = (values: ReadonlyArray<DocumentedValue>): string =>
   describedTable(
     "Value",
@@ -96,14 +96,14 @@ export const valueTable = (values: ReadonlyArray<DocumentedValue>): string =>
     })
   )
 
-/** One row for each route, with its query and response. */
+/** Formats the table of routes, with their queries and responses. */
 export const routeTable = (routes: ReadonlyArray<Route>): string =>
   table(
     ["Path", "Methods", "Answer"],
     routes.map(({ answer, methods, path, query }) => [code(path + query), methods.join(", "), answer])
   )
 
-/** One row for each route, with the right that the secure port checks. */
+/** Formats the table of routes with the right that the secure port checks for each route. */
 export const accessTable = (routes: ReadonlyArray<Route>): string =>
   table(
     ["Path", "Needs", "Name, namespace"],
@@ -121,7 +121,7 @@ export const accessTable = (routes: ReadonlyArray<Route>): string =>
     ]
   )
 
-/** One row for each kind of object that the program watches, with the rights it needs. */
+/** Formats the table of the kinds of objects that the program watches, with the rights that it needs for each kind. */
 export const rightTable = (kinds: ReadonlyArray<ObjectKind>): string =>
   table(
     ["What", "Verbs", "For", "Where it is absent", "In `/readyz`"],
@@ -148,13 +148,15 @@ const metricsIn = (value: unknown): ReadonlyArray<AnyMetric> => {
 
 const declaration = /\bMetric\.(?:counter|gauge|histogram|summary|frequency|timer)\(/g
 
-/** `source` with one more export: every metric that it declares in a constant. */
+/** Adds an export to `source`: `declaredMetrics`, an array of all metrics that are declared in constants. */
 export const exportMetrics = (source: string): string => {
   const names = [...source.matchAll(/^(?:export )?const (\w+) = Metric\.\w+\(/gm)].map(([, name]) => name)
   return `${source}\nexport const declaredMetrics = [${names.join(", ")}]\n`
 }
 
-/** The metrics that a module exports, alone or in arrays and records. Fails if `source` declares others too. */
+/**
+ * Returns the metrics that a module exports, alone or in arrays and records. Throws if `source` declares other metrics.
+ */
 export const metricsOf = (
   file: string,
   source: string,
@@ -174,7 +176,7 @@ export const metricsOf = (
   return [...byId.values()]
 }
 
-/** One row for each metric, by name. */
+/** Formats the table of metrics, sorted by name. Throws if a metric has no description. */
 export const metricTable = (metrics: ReadonlyArray<AnyMetric>): string =>
   table(
     ["Metric", "Type", "Meaning"],
@@ -197,6 +199,6 @@ export const replaceSections = (text: string, sections: Readonly<Record<string, 
     text
   )
 
-/** True if `text` has a place for the section. */
+/** True if `text` has both markers of the section. */
 export const hasSection = (text: string, name: string): boolean =>
   text.includes(`<!-- ${name}:start -->\n`) && text.includes(`<!-- ${name}:end -->`)

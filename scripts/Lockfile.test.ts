@@ -8,7 +8,10 @@ const text = readFileSync(resolve(root, "pnpm-lock.yaml"), "utf8")
 const locked = packages(text)
 const present = new Map(installed(root).map((found) => [`${found.name}@${found.version}`, found]))
 
-/** Licences of packages that build and test the program; shipped packages may have fewer: scripts/build/Licences.ts. */
+/**
+ * The licences that packages of the build and of the tests may have. scripts/build/Licences.ts lists those for shipped
+ * packages.
+ */
 const licences = new Set([
   "0BSD",
   "Apache-2.0",
@@ -24,13 +27,13 @@ const licences = new Set([
   "Unlicense"
 ])
 
-/** Packages in two versions, with the reason. */
+/** The packages with two versions, and the reason for each. */
 const duplicates = new Map([
   ["tslib", "@peculiar/x509, of the tests, has a dependency that asks for version 1"],
   ["typescript", "@arethetypeswrong/core resolves types with an API that version 7 no longer has"]
 ])
 
-/** Parts of rolldown's build for WebAssembly, which no supported machine installs. */
+/** Parts of rolldown's WebAssembly build. No supported machine installs them. */
 const webAssembly = /^@(?:emnapi|napi-rs|tybys)\//
 
 describe("pnpm-lock.yaml", () => {
@@ -54,7 +57,7 @@ describe("pnpm-lock.yaml", () => {
   it("has packages of allowed licences only", () => {
     const wrong = [...present.values()].filter(({ license = "none" }) => !licences.has(license))
     expect(wrong.map(({ license, name }) => `${name}: ${license}`)).toEqual([])
-    // Packages of other machines are not installed here; their licence is that of their counterpart here.
+    // Packages for other machines are not installed here. Their counterparts for this machine have the same licence.
     const absent = locked.filter(({ name, version }) => !present.has(`${name}@${version}`))
     expect(
       absent.filter(({ isPlatformSpecific, name }) => !isPlatformSpecific && !webAssembly.test(name))

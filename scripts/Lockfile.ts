@@ -1,18 +1,18 @@
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
-/** A package that pnpm-lock.yaml names. */
+/** A package in pnpm-lock.yaml. */
 export interface LockedPackage {
   readonly name: string
   readonly version: string
   readonly integrity: string | undefined
   /** True if the package supports only some processors, operating systems or C libraries. */
   readonly isPlatformSpecific: boolean
-  /** Its whole entry. */
+  /** The text of the package's entry. */
   readonly entry: string
 }
 
-/** Parses the packages of a lockfile. Source: pnpm's lockfile, version 9. */
+/** Parses the packages of a pnpm lockfile. Source: lockfile version 9. */
 export const packages = (text: string): ReadonlyArray<LockedPackage> => {
   const [, section = ""] = /^packages:\n\n([^]*?)(?=^\S|$(?![^]))/m.exec(text) ?? []
   return section
@@ -25,7 +25,7 @@ export const packages = (text: string): ReadonlyArray<LockedPackage> => {
     })
 }
 
-/** The manifest of an installed package. */
+/** Fields of an installed package's package.json. */
 export interface Installed {
   readonly name: string
   readonly version: string
@@ -33,7 +33,7 @@ export interface Installed {
   readonly scripts?: Readonly<Record<string, string>>
 }
 
-/** The packages installed in the checkout at `root`. */
+/** Returns the package.json of each package that is installed in the checkout at `root`. */
 export const installed = (root: string): ReadonlyArray<Installed> =>
   globSync(["node_modules/.pnpm/*/node_modules/*", "node_modules/.pnpm/*/node_modules/@*/*"], { cwd: root })
     .map((directory) => join(root, directory, "package.json"))

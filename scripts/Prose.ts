@@ -1,14 +1,16 @@
-/** The most characters of a line of prose. */
+/** Maximum number of characters in a line of prose. */
 export const maxLine = 120
 
-/** The beginning of a block: a heading, a row, a quote, a comment, a definition, an item. */
+/** Matches a line that is not wrapped: a heading, table row, quote, comment, link definition or code fence. */
 const block = /^\s*(?:#|\||>|<!--|\[[^\]]+\]: |```)/
 const item = /^(\s*)(?:[-*+]|\d+\.) +/
 
-/** A text that is an item or a heading at the beginning of a line. */
+/** Matches a word that would begin a list item, heading, quote or table row at the start of a line. */
 const mark = /^(?:[-+*#|>]$|#|\||>|\d+\.$)/
 
-/** Splits text at the places where a line may end: not within backticks, and not before a mark. */
+/**
+ * Splits text into parts, each of which stays on one line. Text in backticks and the word before a mark are not split.
+ */
 const parts = (text: string): ReadonlyArray<string> => {
   const found: Array<string> = []
   let isOpen = false
@@ -20,7 +22,7 @@ const parts = (text: string): ReadonlyArray<string> => {
   return found
 }
 
-/** Wraps a paragraph or an item into lines that are not too long; no line starts with a mark. */
+/** Wraps a paragraph or a list item after `maxLine` characters. No line begins with a mark. */
 const rewrapped = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
   const [first = ""] = lines
   const begin = item.exec(first)?.[0] ?? /^\s*/.exec(first)?.[0] ?? ""
@@ -42,13 +44,13 @@ const rewrapped = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
   return [...result, line]
 }
 
-/** `text` with each paragraph and item wrapped that has a line which is too long. */
+/** Wraps the paragraphs and list items of `text` that have a line longer than `maxLine`. */
 export const wrapped = (text: string): string => {
   const result: Array<string> = []
   let open: Array<string> = []
   let isCode = false
   const close = () => {
-    // A test quoted beside its file stays on one line.
+    // An item with the file and the title of a test stays on one line.
     const isQuote = open.length === 1 && /^ *- \[[^\]]+\][^"]* "[^"]+"$/.test(open[0] ?? "")
     result.push(...(!isQuote && open.some((line) => line.length > maxLine) ? rewrapped(open) : open))
     open = []

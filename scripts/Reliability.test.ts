@@ -5,10 +5,12 @@ import { assert, describe, it } from "vitest"
 const page = fileURLToPath(new URL("../docs/reliability.md", import.meta.url))
 const text = readFileSync(page, "utf8")
 
-/** The minimum number of constant characters of a template: with fewer it would match any title. */
+/** The minimum number of constant characters in a template. A template with fewer characters would match any title. */
 const fewestCharacters = 8
 
-/** Every string and template of a source, as a pattern of its values. */
+/**
+ * Returns a pattern for each string and template in a source. The pattern matches the values of the string or template.
+ */
 const titlesOf = (source: string): ReadonlyArray<RegExp> =>
   [...source.matchAll(/"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`/g)]
     .map(([, string, template = ""]) =>
@@ -25,18 +27,18 @@ interface Proof {
   readonly title: string
 }
 
-/** The files by name, from the definitions at the end of the page. */
+/** The paths of the test files by name, from the link definitions at the end of the page. */
 const files = new Map(
   [...text.matchAll(/^\[([^\]]+)\]: (\S+)$/gm)].map(([, name = "", file = ""]) => [name, file])
 )
 
-/** Parses an item that names a test: `  - [File] "title"`, with optional words between the two. */
+/** Parses an item that names a test: `  - [File] "title"`, optionally with words before the title. */
 const proofOf = (item: string): Proof | undefined => {
   const [, name = "", title] = /^ {2}- \[([^\]]+)\][^"]* "([^"]+)"$/.exec(item) ?? []
   return title === undefined ? undefined : { file: files.get(name) ?? `the file of [${name}]`, title }
 }
 
-/** Each promise, by its first line, and the items below it. */
+/** The promises of the page: the first line of each, and the list items below it. */
 const promises = text
   .split(/^(?=- )|\n\n/m)
   .filter((part) => part.startsWith("- ") && part.includes("\n  - "))
@@ -60,7 +62,7 @@ describe("docs/reliability.md", () => {
     }
   })
 
-  it("quotes a test only beside its file", () => {
+  it("names the file of every quoted test", () => {
     const quoting = promises.flatMap(({ items }) => items).filter((item) => item.includes('"'))
     assert.deepStrictEqual(
       quoting.filter((item) => proofOf(item) === undefined),

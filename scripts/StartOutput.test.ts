@@ -6,20 +6,20 @@ import * as StartOutput from "./StartOutput.ts"
 const root = resolve(import.meta.dirname, "..")
 
 describe("README files", () => {
-  it("show what npm start prints: mend it with node_modules/.bin/node scripts/start-output.ts", async () => {
+  it("show the output of npm start (correct them: node_modules/.bin/node scripts/start-output.ts)", async () => {
     const output = await StartOutput.run(root, ["--listen-address", "127.0.0.1:0"])
     for (const file of StartOutput.readmes) {
       assert.strictEqual(
-        StartOutput.shape(StartOutput.inReadme(readFileSync(resolve(root, file), "utf8"))),
-        StartOutput.shape(StartOutput.shown(output)),
+        StartOutput.normalize(StartOutput.excerptInReadme(readFileSync(resolve(root, file), "utf8"))),
+        StartOutput.normalize(StartOutput.excerpt(output)),
         file
       )
     }
   })
 
-  it("are compared without what varies from run to run", () => {
+  it("are compared without the parts that vary between runs", () => {
     assert.strictEqual(
-      StartOutput.shape("kubelet 1.31.6   64 MiB  hit   3.1 ms   1.6 s  http://127.0.0.1:5080/"),
+      StartOutput.normalize("kubelet 1.31.6   64 MiB  hit   3.1 ms   1.6 s  http://127.0.0.1:5080/"),
       "kubelet 1.31.6  64 MiB  hit  TIME  TIME  http://127.0.0.1:PORT/"
     )
   })

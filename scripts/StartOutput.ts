@@ -2,15 +2,18 @@ import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { replaceSections } from "./GeneratedDocs.ts"
 
-/** The pages that show what `npm start` prints. */
+/** The pages that show the output of `npm start`. */
 export const readmes = ["README.md", "docs/ru/README.md"]
 
 const section = "start"
 
-/** The text that the program prints when it serves. */
+/** The program prints this text when it is ready to serve. */
 const served = "Serving until Ctrl-C"
 
-/** The output of `npm start` until it serves. `args` are flags of the program. */
+/**
+ * Runs the program of `npm start` until it serves, and returns its output. `args` are flags of the program. Rejects if
+ * the program ends before it serves.
+ */
 export const run = (root: string, args: ReadonlyArray<string> = []): Promise<string> =>
   new Promise((resolve, reject) => {
     const program = spawn(
@@ -38,8 +41,11 @@ export const run = (root: string, args: ReadonlyArray<string> = []): Promise<str
     })
   })
 
-/** The part of the output that they show: the packages, and the command to try. */
-export const shown = (output: string): string => {
+/**
+ * Returns the part of the output that the READMEs show: the table of packages, and the curl command. Throws if a part
+ * is missing.
+ */
+export const excerpt = (output: string): string => {
   const lines = output.split("\n")
   const first = lines.findIndex((line) => line.trimStart().startsWith("package "))
   const last = lines.findLastIndex((line) => line.trimStart().startsWith("curl "))
@@ -50,8 +56,8 @@ export const shown = (output: string): string => {
     .join("\n")
 }
 
-/** Text without the parts that vary between runs: figures and units, digests, ports, space between columns. */
-export const shape = (text: string): string =>
+/** Replaces the parts of the text that vary between runs: times, digests, ports, spaces between columns. */
+export const normalize = (text: string): string =>
   text
     .replaceAll(/[\da-f]{64}/g, "DIGEST")
     .replaceAll(/(127\.0\.0\.1:)\d+/g, "$1PORT")
@@ -60,12 +66,12 @@ export const shape = (text: string): string =>
 
 const fence = "```"
 
-/** `readme` with the output in its section. */
-export const written = (readme: string, output: string): string =>
-  replaceSections(readme, { [section]: `${fence}console\n$ npm start\n${shown(output)}\n${fence}` })
+/** Returns `readme` with `output` in its section. */
+export const updateReadme = (readme: string, output: string): string =>
+  replaceSections(readme, { [section]: `${fence}console\n$ npm start\n${excerpt(output)}\n${fence}` })
 
-/** The output in `readme`. */
-export const inReadme = (readme: string): string => {
+/** Returns the output that `readme` shows, or an empty string. */
+export const excerptInReadme = (readme: string): string => {
   const [, text = ""] =
     new RegExp(`<!-- ${section}:start -->\n\n${fence}console\n\\$ npm start\n([^]*?)\n${fence}\n`).exec(
       readme

@@ -1,12 +1,13 @@
 /**
- * The setup of test processes before their first fiber runs. `FORCED_YIELDS=3` makes every fiber yield after 3
- * operations instead of 2048, so that others come between any two of its steps; 1 and 2 starve Effect itself.
+ * Configures a test process before its first fiber runs. With `FORCED_YIELDS=3`, every fiber yields after 3 operations
+ * instead of 2048, so that other fibers run between any two of its steps. 3 is the minimum: with 1 or 2, Effect itself
+ * starves.
  */
 import { References } from "effect"
 import { vi } from "vitest"
 import "../packages/testkit/src/machine/TestSetup.ts"
 
-/** The timeout of a test whose fibers yield all the time, in milliseconds. */
+/** The timeout of a test with forced yields, in milliseconds. */
 const slowTimeout = 180_000
 
 const operations = process.env["FORCED_YIELDS"]

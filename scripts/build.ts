@@ -1,7 +1,7 @@
 /**
- * `npm run build`: the program as one script, and as one executable for this machine. `--arch amd64,arm64` makes
- * executables for those instead; `--version`, `--commit` and `--time` (seconds since 1970) say what a tree without git
- * is.
+ * `npm run build`: builds the program as one script, and as one executable for this machine. `--arch amd64,arm64`
+ * builds executables for these architectures instead. `--version`, `--commit` and `--time` (seconds since 1970) replace
+ * the values from package.json and git.
  */
 import { createHash } from "node:crypto"
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -38,7 +38,7 @@ const targets = (): ReadonlyArray<Architecture> => {
   })
 }
 
-/** Writes a file's checksum beside it, and prints it. */
+/** Writes the SHA-256 of a built file to `<file>.sha256`, and prints it. */
 const seal = (file: string): void => {
   const bytes = readFileSync(join(dist, file))
   const sha256 = createHash("sha256").update(bytes).digest("hex")
@@ -71,7 +71,7 @@ const make = async (): Promise<void> => {
   mkdirSync(dist, { recursive: true })
   writeFileSync(join(dist, "main.js"), script, "latin1")
   writeFileSync(join(dist, "main.js.map"), sourceMap)
-  // The script is CommonJS, unlike the package around it.
+  // main.js is CommonJS, but packages/proxy/package.json declares ES modules.
   writeFileSync(join(dist, "package.json"), `{ "type": "commonjs" }\n`)
   writeFileSync(join(dist, "packages.json"), JSON.stringify(packages))
   writeFileSync(join(dist, "sbom.cdx.json"), Sbom.make({ source, packages }))

@@ -1,4 +1,7 @@
-/** `npm run check`: all checks but tests. `--report FILE` writes the counts in the format of vitest's JSON report. */
+/**
+ * `npm run check`: runs all checks except the tests. `--report FILE` writes the counts in the format of vitest's JSON
+ * report.
+ */
 import { spawnSync } from "node:child_process"
 import { existsSync, writeFileSync } from "node:fs"
 import { parseArgs, styleText } from "node:util"
@@ -13,8 +16,8 @@ const checks = {
   docs: "node_modules/.bin/node scripts/generate-docs.ts --check"
 }
 
-/** The mending command, of checks whose own output does not name it. */
-const mending: Readonly<Record<string, string>> = { format: "npm run format" }
+/** Commands that correct a failed check, for checks whose output does not name a command. */
+const remedies: Readonly<Record<string, string>> = { format: "npm run format" }
 
 type Result = "passed" | "failed" | "skipped"
 
@@ -34,7 +37,7 @@ const results = Object.entries(checks).map(([name, commandLine]) => {
   const start = performance.now()
   const result = name === "docs" && !existsSync("scripts/generate-docs.ts") ? "skipped" : run(commandLine)
   const seconds = ((performance.now() - start) / 1000).toFixed(1)
-  const mend = result === "failed" && name in mending ? `; run: ${mending[name]}` : ""
+  const mend = result === "failed" && name in remedies ? `; run: ${remedies[name]}` : ""
   console.log(`${styleText(colours[result], result.padEnd(7))} ${name} (${seconds} s)${mend}`)
   return result
 })

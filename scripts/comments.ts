@@ -1,6 +1,7 @@
 /**
- * A doc comment names its thing instead of asking a question, a log message is a constant in lower case whose fields
- * hold what varies, and a comment has at most 120 characters a line. `scripts/Documents.test.ts` checks the pages.
+ * Checks comments and log messages. A doc comment of an export does not begin with a question word, a log message is a
+ * constant in lower case, and a comment has at most 120 characters a line. `scripts/Documents.test.ts` checks the
+ * pages.
  */
 import { globSync, readFileSync } from "node:fs"
 
@@ -8,7 +9,9 @@ const maxLength = 120
 
 const question =
   /\/\*\*[\s*]*(?:What|How|Whether|Who|Whom|Whose|Whoever|Where|Which)\b(?:[^*]|\*(?!\/))*\*\/\s*(?:export|static|readonly)\b/g
-/** A template, a concatenation, or a capital that does not begin an abbreviation. */
+/**
+ * Matches a log message that is a template or a concatenation, or that begins with a capital letter. Abbreviations may.
+ */
 const variableMessage =
   /Effect\.log(?:Trace|Debug|Info|Warning|Error|Fatal|WithLevel\([^)]*\))?\(\s*(?:`|"(?![a-z]|[A-Z]{2})|"[^"]*"\s*\+)/g
 const comment = /^\s*(?:\/\/|\/?\*)/

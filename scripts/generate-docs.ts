@@ -1,8 +1,8 @@
 /**
- * Writes into README.md, docs/ and the chart's README.md what the code knows better: routes, flags, variables, metrics,
- * values, packages and runtime dependencies, between their markers; the pictures in docs/pictures; the chart's
- * dashboard of all metrics. `--check` changes nothing and fails when something would change. Manifests that were
- * rendered from another chart than the one there is fail either way.
+ * Generates documents from the code. Writes routes, flags, variables, metrics, values, packages and runtime
+ * dependencies between markers in README.md, docs/ and the chart's README.md. Also writes docs/pictures and the chart's
+ * dashboard of all metrics. With `--check`, it writes nothing, and fails if a file would change. It always fails if the
+ * manifests were rendered from another version of the chart.
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs"
 import { registerHooks } from "node:module"
@@ -44,7 +44,7 @@ const fail = (message: string): void => {
   process.exitCode = 1
 }
 
-// A metrics module may export a metric only through a set of metrics.
+// A metrics module may export a metric only as part of a set. This hook adds an export of all metrics.
 registerHooks({
   load: (url, context, nextLoad) =>
     /\/src\/(?:metrics\/)?Metrics\.ts$/.test(url)
@@ -67,11 +67,11 @@ const metrics = async () => {
   return found.flat()
 }
 
-/** The text of a file; empty if it does not exist. */
+/** Returns the text of a file, or an empty string if the file does not exist. */
 const textOf = (file: string): string =>
   existsSync(resolve(root, file)) ? readFileSync(resolve(root, file), "utf8") : ""
 
-/** Writes a file; with `--check` it fails if that would change it. */
+/** Writes a file if its text has changed. With `--check`, fails instead. */
 const put = (file: string, present: string, wanted: string): void => {
   if (wanted === present) return
   if (values.check) fail(`${file} is outdated; run: node_modules/.bin/node scripts/generate-docs.ts`)
@@ -81,7 +81,7 @@ const put = (file: string, present: string, wanted: string): void => {
 const dashboardFile = "packages/deploy/chart/files/dashboard.json"
 
 const dependencies = async (): Promise<string> => {
-  // The bundled packages depend neither on the version nor on the commit.
+  // The bundled packages do not depend on the version and the commit.
   const { metafile } = await bundle(root, { version: "0.0.0", commit: "unknown", time: 0 })
   const releases = JSON.parse(
     readFileSync(resolve(root, "scripts/build/releases.json"), "utf8")
@@ -90,7 +90,7 @@ const dependencies = async (): Promise<string> => {
   return table(head, rows)
 }
 
-/** One row for each package, with the description of its package.json. */
+/** Formats the table of packages, with the description from each package.json. */
 const packages = (): string =>
   table(
     ["Package", "Owns"],

@@ -1,7 +1,7 @@
 /**
- * Makes an image of what `npm run build -- --arch amd64,arm64` made: `image.ts --out DIR`, a folder in the OCI image
- * layout with one index; `--base REFERENCE` builds on another image than one made from Debian's packages. Needs
- * buildah, and apt-get for that base.
+ * Builds an image with the executables that `npm run build -- --arch amd64,arm64` made: `image.ts --out DIR [--base
+ * REFERENCE]`. DIR becomes a folder in the OCI image layout with one index. The default base is made from Debian
+ * packages. Requires buildah; the default base also requires apt-get and dpkg-deb.
  */
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -1,5 +1,5 @@
 /**
- * `npm run packages -- --out DIR`: the tarballs of the packages that others can compose a program of;
+ * `npm run packages -- --out DIR`: writes the tarballs of the packages that users compose programs from. See
  * docs/composing.md.
  */
 import { resolve } from "node:path"

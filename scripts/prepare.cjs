@@ -1,6 +1,6 @@
 "use strict"
-// Prepares the checkout; every npm script runs it first, on the machine's own Node, however old. Hence the old syntax
-// and only built-in modules.
+// Installs the dependencies. Every npm script runs this file first, with the machine's own Node. That Node may be old,
+// so this file uses old syntax and only built-in modules.
 var fs = require("fs")
 var path = require("path")
 var childProcess = require("child_process")
@@ -122,7 +122,7 @@ function acquireLock() {
 function isAbandoned() {
   try {
     var owner = Number(fs.readFileSync(lock, "utf8"))
-    // An empty lock file is just being written.
+    // The owner of an empty lock file has not written its process id yet.
     if (owner > 0) process.kill(owner, 0)
     return false
   } catch (error) {

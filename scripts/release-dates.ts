@@ -1,6 +1,6 @@
 /**
- * Asks npm when the packages of the bundle were released, and writes it into scripts/build/releases.json, which
- * docs/dependencies.md is made from. To be run when a runtime dependency changes.
+ * Asks npm for the release dates of the bundled packages, and writes them into scripts/build/releases.json.
+ * docs/dependencies.md is generated from this file. Run this script when a runtime dependency changes.
  */
 import { spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"

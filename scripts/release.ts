@@ -1,6 +1,6 @@
 /**
- * `npm run release -- --version X.Y.Z --out DIR [--key FILE]`: checks, tests and builds the commit that is checked out,
- * and lays out what is published. docs/releasing.md says what is where, and what to do with it.
+ * `npm run release -- --version X.Y.Z --out DIR [--key FILE]`: checks, tests and builds the current commit, and writes
+ * the files to publish into DIR. docs/releasing.md describes these files and the next steps.
  */
 import { execFileSync, spawnSync } from "node:child_process"
 import {
@@ -47,7 +47,7 @@ class Refused extends Error {}
 
 const step = (what: string): void => console.log(`== ${what}`)
 
-/** Runs a command with its output shown. */
+/** Runs a command and shows its output. Throws `Refused` if the command fails. */
 const run = (directory: string, command: string, ...args: ReadonlyArray<string>): void => {
   const { error, status } = spawnSync(command, args, {
     cwd: directory,
@@ -86,7 +86,7 @@ const settings = () => {
 
 const make = async (work: string): Promise<void> => {
   const { base, groups, key, out, tests, version } = settings()
-  // Uncommitted files are not in the release.
+  // The release contains no uncommitted files.
   const source = Source.read(root, { version, commit: Tree.commit(root) })
   const day = new Date(source.time * 1000).toISOString().slice(0, 10)
   const changelog = Changelog.release(readFileSync(join(root, "docs/CHANGELOG.md"), "utf8"), version, day)
@@ -102,7 +102,7 @@ const make = async (work: string): Promise<void> => {
   }
   step("build")
   Tree.setVersion(tree, version)
-  // The packages' manifests have changed, but not the dependencies.
+  // The package.json files have changed, so this records the new state. The dependencies have not changed.
   run(tree, "node", "scripts/prepare.cjs")
   const { commit, time } = source
   const origin = [`--version=${version}`, `--commit=${commit}`, `--time=${time}`]

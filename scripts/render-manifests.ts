@@ -1,6 +1,6 @@
 /**
- * Writes packages/deploy/manifest.yaml and rbac.yaml from the chart. Takes helm from PATH, or builds it as the
- * end-to-end tests do.
+ * Writes packages/deploy/manifest.yaml and rbac.yaml from the chart. Uses helm from PATH, or builds helm from a Go
+ * module of the end-to-end tests.
  */
 import { Console, Effect, Option } from "effect"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"

@@ -1,6 +1,6 @@
 /**
- * The tables of docs/scaling.md: a rollout to 10, 100, 1,000 and 10,000 nodes in virtual time. Each number can be
- * another one:
+ * Prints the tables of docs/scaling.md: rollouts to 10, 100, 1,000 and 10,000 nodes, simulated in virtual time. Options
+ * change the numbers:
  * `scripts/scaling.ts --masters 3,5 --nodes 1000 --master-gbit 10 --node-gbit 1 --upstream-gbit 0.1 --cache-gib 1`.
  */
 import { parseArgs } from "node:util"
@@ -25,7 +25,7 @@ const gigabit = 125e6
 const mebibyte = 1024 * 1024
 const seed = Number(values.seed)
 
-// From 1 to 98 MiB, uniform by logarithm: binaries, images of system components, kernels.
+// Sizes from 1 to 98 MiB, uniform on a logarithmic scale: binaries, images of system components, kernels.
 const draw = random(seed)
 const packages = Array.from({ length: Number(values.packages) }, () => 98 ** draw() * mebibyte)
 

@@ -1,4 +1,4 @@
-/** Writes what `npm start` prints into the README files, by running it on its own port. */
+/** Runs `npm start` on its default port, and writes its output into the README files. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { resolve } from "node:path"
 import * as StartOutput from "./StartOutput.ts"
@@ -6,5 +6,5 @@ import * as StartOutput from "./StartOutput.ts"
 const root = resolve(import.meta.dirname, "..")
 const output = await StartOutput.run(root)
 for (const file of StartOutput.readmes.map((readme) => resolve(root, readme))) {
-  writeFileSync(file, StartOutput.written(readFileSync(file, "utf8"), output))
+  writeFileSync(file, StartOutput.updateReadme(readFileSync(file, "utf8"), output))
 }

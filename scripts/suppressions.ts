@@ -1,4 +1,4 @@
-/** Every comment that disables a rule must end in ` -- reason`. */
+/** Checks that every comment that disables a rule ends in ` -- reason`. */
 import { globSync, readFileSync } from "node:fs"
 
 const suppression = /\/[/*].*(?:oxlint|eslint)-disable|oxfmt-ignore|@effect-(?:diagnostics|expect)/

@@ -1,8 +1,8 @@
 /**
- * Measures the executable with other flags of V8's and Node's beside the shipped ones:
- * `sweep.ts [--quick] [--only VARIANTS] [--measure NAMES]`, both regular expressions; measures are idle, crowd, served,
- * small-0, small-4, miss. To be run before scripts/build/RuntimeFlags.ts is changed, and when Node is upgraded;
- * docs/decisions.md has the last table.
+ * Measures the executable with other flags of V8 and Node: `sweep.ts [--quick] [--only VARIANTS] [--measure NAMES]`.
+ * VARIANTS and NAMES are regular expressions. The names are idle, crowd, served, small-0, small-4 and miss. Run this
+ * script before scripts/build/RuntimeFlags.ts changes, and after an upgrade of Node. docs/decisions.md has the last
+ * results.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect } from "effect"
@@ -28,10 +28,10 @@ const { values } = parseArgs({
 const heap = "--max-old-space-size=192"
 const semi = (mebibytes: number): string => `--max-semi-space-size=${mebibytes}`
 
-/** Enough rounds to tell variants apart, in some ten minutes. */
+/** Enough rounds to distinguish the variants, in about ten minutes. */
 const extent: Fixture.Extent = { ...Fixture.full, rounds: 3, wrkSeconds: 2, idleSeconds: 3, huge: undefined }
 
-/** The flags to measure, in addition to the fixed ones. */
+/** The flags of each variant. `v8` replaces the shipped flags of V8; `node` is added to the shipped flags of Node. */
 const variants: Readonly<Record<string, Partial<RuntimeFlags>>> = {
   shipped: { v8: shipped.v8 },
   none: { v8: [] },

@@ -1,6 +1,6 @@
 /**
- * Writes docs/pictures/trace-of-a-miss.svg: the trace of one miss, over real connections to the tests' registry, which
- * wants a token and redirects to a blob store. Its times are those of one run.
+ * Writes docs/pictures/trace-of-a-miss.svg: the trace of one miss. The miss uses real connections to the tests'
+ * registry, which requires a token and redirects to a blob store. The times are those of one run.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -67,7 +67,7 @@ const [rowHeight, margin, labelWidth, width] = [24, 14, 190, 640]
 const kindOf = ({ error, name }: SpanView): Svg.Kind =>
   error === undefined ? (/^(?:GET|HEAD|POST)$/.test(name) ? "ours" : "port") : "bad"
 
-/** The text of a bar. */
+/** Returns the text of a bar: duration, status and path. */
 const note = ({ attributes, durationMillis }: SpanView): string => {
   const { "http.response.status_code": status, "url.full": full } = attributes
   const url = (typeof full === "string" ? full : "").replace(/^https?:\/\/[^/]+/, "")

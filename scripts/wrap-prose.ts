@@ -1,4 +1,4 @@
-/** Wraps long lines of Markdown in all pages. Rows of tables are not wrapped: shorten their cells. */
+/** Wraps long lines of prose in all Markdown pages. Table rows are not wrapped: shorten their cells. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { pages } from "./Documents.ts"

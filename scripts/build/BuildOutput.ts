@@ -2,10 +2,10 @@ import { join } from "node:path"
 import type { Architecture } from "../../packages/deploy/src/image/Architecture.ts"
 import * as NodeBinary from "./NodeBinary.ts"
 
-/** The folder of the build in the checkout at `root`. */
+/** The folder with the build's output, in the checkout at `root`. */
 export const directory = (root: string): string => join(root, "packages/proxy/dist")
 
-/** File name of the executable for an architecture; that for this machine has no suffix. */
+/** File name of the executable for an architecture. The executable for this machine has no suffix. */
 export const executableName = (architecture: Architecture): string =>
   architecture === NodeBinary.own
     ? "registry-packages-proxy"

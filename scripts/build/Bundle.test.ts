@@ -16,7 +16,7 @@ beforeAll(async () => {
   built = await bundle(root, source)
 })
 
-/** Runs the script as CommonJS, up to its first `require`, on a Node of this version. */
+/** Runs the script as CommonJS, up to its first `require`. The script sees `version` as the version of Node. */
 const runOn = (version: string) => {
   const process = { versions: { node: version }, exitCode: 0 }
   const errors: Array<string> = []
@@ -31,7 +31,7 @@ const runOn = (version: string) => {
 
 describe("main.js", () => {
   it.each(["18.20.8", "20.20.2", "25.9.0"])(
-    "prints one line with the required version on Node %s, and ends with 2",
+    "prints one line with the required version on Node %s, and sets exit code 2",
     (version) => {
       expect(runOn(version)).toEqual({
         errors: [`registry-packages-proxy: this is Node ${version}; Node 26 or newer is needed`],
@@ -40,7 +40,7 @@ describe("main.js", () => {
     }
   )
 
-  it("has no syntax that Node 18 cannot parse, which would fail before that line", async () => {
+  it("has only syntax that Node 18 can parse, so that an old Node prints that line", async () => {
     const { code } = await transform(built.script, { target: "node18", loader: "js" })
     const { code: untouched } = await transform(built.script, { target: "esnext", loader: "js" })
     expect(code === untouched).toBe(true)
@@ -122,7 +122,7 @@ describe("main.js", () => {
     expect(program.length).toBeGreaterThan(5 * telemetry.length)
   })
 
-  it("says by its source map where each line of both parts comes from", () => {
+  it("maps the lines of both parts to their sources", () => {
     const map = new SourceMap(JSON.parse(built.sourceMap) as SourceMapPayload)
     const lines = built.script.split("\n")
     for (const [name, file] of [

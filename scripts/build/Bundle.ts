@@ -16,8 +16,9 @@ export interface Bundle {
 export const oldestNode = 26
 
 /**
- * Stands before the script. Everything is parsed before it runs, so the script is kept to the syntax of Node 18. Exit
- * code 2 is the program's own for what a restart does not help.
+ * Checks the version of Node in the first lines of the script. Node parses the whole script before it runs these lines,
+ * so the script uses only the syntax of Node 18. Exit code 2 is the program's code for errors that a restart does not
+ * fix.
  */
 const guard = `"use strict";
 if (Number(process.versions.node.split(".")[0]) < ${oldestNode}) {
@@ -30,8 +31,8 @@ if (Number(process.versions.node.split(".")[0]) < ${oldestNode}) {
 const beside = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
 /**
- * Effect's HTTP server brings the package ws for upgrades, which this program does not offer; 1 MB resident. In its
- * place stands a module that fails when it is called.
+ * Replaces the package `ws` by a module that fails when it is called. Effect's HTTP server imports `ws` for WebSocket
+ * upgrades, which this program does not offer. `ws` would take 1 MB of resident memory.
  */
 const noWebSockets: Plugin = {
   name: "no-websockets",
@@ -44,11 +45,11 @@ const telemetry = "telemetry"
 const sdk = "packages/proxy/src/telemetry/sdk/Sdk.ts"
 
 /**
- * Makes a part of the script of what `Sdk` alone reaches. It stands apart since it is another entry point, which has
- * all of the program beside it; the program has a stand-in that evaluates the part.
+ * Bundles the modules that only `Sdk` reaches into a separate part of the script. The part is a second entry point that
+ * also imports the program. In the program, TelemetryPart.ts replaces `Sdk` and evaluates the part on demand.
  */
-const apart: Plugin = {
-  name: "apart",
+const separateTelemetry: Plugin = {
+  name: "separate-telemetry",
   setup: (builder) => {
     const resolveDir = builder.initialOptions.absWorkingDir ?? ""
     builder.onResolve({ filter: /^telemetry$/ }, () => ({ path: telemetry, namespace: telemetry }))
@@ -63,8 +64,8 @@ const apart: Plugin = {
 }
 
 /**
- * What import() names is in the script, and evaluated when it is asked for: esbuild would make a file of it. Whatever
- * is overlooked here is such a file, which is looked for.
+ * Replaces `import()` by `require()`: the module is in the script and is evaluated on demand. esbuild would write a
+ * separate file for each remaining `import()`; Bundle.test.ts looks for such files.
  */
 const evaluatedLater: Plugin = {
   name: "evaluated-later",
@@ -84,13 +85,13 @@ const evaluatedLater: Plugin = {
 }
 
 /**
- * Escapes all characters but ASCII: V8 keeps an ASCII script at one byte a character. esbuild escapes everything but
- * regular expressions, in which an escape means the same.
+ * Escapes all non-ASCII characters, because V8 stores an ASCII script with one byte per character. esbuild itself
+ * escapes them everywhere but in regular expressions, where an escape has the same meaning.
  */
 const ascii = (script: string): string =>
   script.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
-/** Bundles the program of the checkout at `root`: readable, with a source map and without helper code. */
+/** Bundles the program of the checkout at `root` into one readable script with a source map. */
 export const bundle = async (root: string, source: Source): Promise<Bundle> => {
   const { metafile, outputFiles } = await build({
     absWorkingDir: root,
@@ -110,9 +111,9 @@ export const bundle = async (root: string, source: Source): Promise<Bundle> => {
     legalComments: "none",
     logLevel: "warning",
     logOverride: { "import-is-undefined": "error" },
-    plugins: [noWebSockets, apart, evaluatedLater],
+    plugins: [noWebSockets, separateTelemetry, evaluatedLater],
     define: {
-      // A script has none; Effect only uses it to require Node's built-in modules.
+      // A CommonJS script has no import.meta.url. Effect uses it only to require Node's built-in modules.
       "import.meta.url": '"file:///main.js"',
       BUILD_VERSION: JSON.stringify(source.version),
       BUILD_COMMIT: JSON.stringify(source.commit)

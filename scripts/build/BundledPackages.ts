@@ -8,15 +8,15 @@ export interface BundledPackage {
   readonly version: string
   /** An SPDX expression. */
   readonly licence: string
-  /** Its bytes in the bundle. */
+  /** Size of the package's code in the bundle, in bytes. */
   readonly bytes: number
-  /** The path of its installation, relative to the checkout. */
+  /** The path of the installed package, relative to the checkout. */
   readonly directory: string
 }
 
 const inPackage = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+\//
 
-/** The third-party packages with code in the bundle, by name. */
+/** Returns the third-party packages with code in the bundle, sorted by name. Throws if a package has no licence. */
 export const of = (root: string, metafile: Metafile): ReadonlyArray<BundledPackage> => {
   const bytes = new Map<string, number>()
   for (const output of Object.values(metafile.outputs)) {
@@ -40,6 +40,6 @@ export const of = (root: string, metafile: Metafile): ReadonlyArray<BundledPacka
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-/** The content of packages.json, which `npm run build` writes. */
+/** Parses packages.json, which `npm run build` writes. */
 export const parse = (text: string): ReadonlyArray<BundledPackage> =>
   JSON.parse(text) as ReadonlyArray<BundledPackage>

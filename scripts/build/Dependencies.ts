@@ -1,21 +1,25 @@
 import type { BundledPackage } from "./BundledPackages.ts"
 
-/** The release dates of a package, from npm. */
+/** The release dates of a package, as npm reports them. Days are `YYYY-MM-DD`. */
 export interface Release {
-  /** Day of the version in use. */
+  /** The day on which the version in use was released. */
   readonly used: string
-  /** The newest stable version, and its day. */
+  /** The version with npm's tag `latest`. */
   readonly newest: string
+  /** The day on which this newest version was released. */
   readonly newestDay: string
 }
 
-/** The answers of npm with their date, written by scripts/release-dates.ts. */
+/**
+ * Release dates from npm, written by scripts/release-dates.ts. `asked` is the day of the query, and the keys of
+ * `packages` are NAME@VERSION.
+ */
 export interface Releases {
   readonly asked: string
   readonly packages: Readonly<Record<string, Release>>
 }
 
-/** The purpose of each foreign package, and the reason for not writing it here. */
+/** The purpose of each third-party package, for docs/dependencies.md. */
 const reasons: Readonly<Record<string, string>> = {
   "@effect/opentelemetry":
     "bridge from Effect's spans and metrics to OpenTelemetry's SDK; evaluated only if telemetry is on",
@@ -38,7 +42,7 @@ const reasons: Readonly<Record<string, string>> = {
     "YAML of credentials files and kubeconfigs, after packages/kubernetes/src/YamlText.ts has checked size and anchors"
 }
 
-/** A size with two significant figures: more would change with every change of the program. */
+/** Formats a size with about two significant figures. More figures would change with every change of the program. */
 const size = (bytes: number): string => {
   if (bytes >= 1024 * 1024) return `${(bytes / 1024 / 1024).toFixed(1)} MiB`
   const kib = bytes / 1024
@@ -47,8 +51,8 @@ const size = (bytes: number): string => {
 }
 
 /**
- * Rows of what is bundled, its head first; fails at a package that nobody gave a reason for, or whose release is not
- * known.
+ * Returns the rows of the table in docs/dependencies.md; the first row is the head. Throws if a package has no entry in
+ * `reasons` or in `releases`, or if `reasons` names a package that is not in the bundle.
  */
 export const rows = (
   packages: ReadonlyArray<BundledPackage>,

@@ -7,44 +7,47 @@ import * as Script from "./Script.ts"
 
 export interface ExecutableOptions {
   readonly script: string
-  /** Node for the executable's platform. */
+  /** The path of Node for the executable's platform. */
   readonly node: string
   /** The path of the executable. */
   readonly output: string
-  /** True to add V8's code cache for the script. Only `node` itself can make it, on a machine that can run it. */
+  /**
+   * True to include V8's code cache for the script. Only `node` itself can create the cache, so this machine must be
+   * able to run it.
+   */
   readonly codeCache: boolean
   readonly flags: RuntimeFlags
 }
 
 /**
- * The text whose cached code shows at run time whether V8 takes that of the script; see
- * packages/proxy/src/build/Form.ts.
+ * A script whose code cache shows at run time if V8 accepts the program's code cache; see
+ * packages/proxy/src/build/ProgramForm.ts.
  */
 const probeScript = "0"
 
-/** Writes the code that V8 makes of the script in a file into another. */
+/** A program that compiles the script in one file, and writes V8's code cache for it to another file. */
 const compiler = `
   const { readFileSync, writeFileSync } = require("node:fs")
   const [, from, to] = process.argv
   writeFileSync(to, new (require("node:vm").Script)(readFileSync(from, "latin1"), { filename: "main.js" }).createCachedData())
 `
 
-/** Makes builds reproducible; V8 does not include this flag in the check of cached code. */
+/** Makes builds reproducible. V8 ignores this flag when it checks a code cache. */
 const reproducible = "--random-seed=1"
 
 const run = (node: string, args: ReadonlyArray<string>, cwd: string): void => {
   const { error, status, stderr, stdout } = spawnSync(node, args, {
     cwd,
     encoding: "utf8",
-    // The code cache would include V8 flags of the user's NODE_OPTIONS.
+    // V8 flags from the user's NODE_OPTIONS would change the code cache.
     env: { PATH: process.env["PATH"] }
   })
   if (status !== 0) throw new Error(`${error?.message ?? ""}${stdout}${stderr}`)
 }
 
 /**
- * Makes Node's own kind of single executable: Node, the program, V8's code for it, and beside them its telemetry part
- * with such code. The script's name in it is relative, so that builds in other folders are equal.
+ * Makes a single executable application of Node. It contains Node, the program with its code cache, and the telemetry
+ * part with its code cache. The name of the script is relative, so that builds in different folders are equal.
  */
 export const make = ({ codeCache, flags, node, output, script }: ExecutableOptions): void => {
   const v8Flags = [...flags.v8, reproducible]

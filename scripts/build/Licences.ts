@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } fro
 import { join } from "node:path"
 import type { BundledPackage } from "./BundledPackages.ts"
 
-/** Licences of third-party code that may be shipped, by SPDX name. */
+/** SPDX names of the licences that shipped third-party code may have. */
 export const allowed: ReadonlySet<string> = new Set([
   "0BSD",
   "Apache-2.0",
@@ -19,8 +19,8 @@ const textOf = (directory: string): string => {
 }
 
 /**
- * Writes into `directory` the licences of what is in the executable: the program's, those of the bundled packages, and
- * Node's with what Node is made of. Fails at a package whose licence is not allowed.
+ * Writes the licences of the executable's content into `directory`: of the program, of the bundled packages, and of
+ * Node with its components. Throws if the licence of a package is not allowed.
  */
 export const write = (
   root: string,

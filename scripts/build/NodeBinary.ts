@@ -6,15 +6,15 @@ import { isAbsolute, join } from "node:path"
 import type { Architecture } from "../../packages/deploy/src/image/Architecture.ts"
 
 interface Pin {
-  /** The npm package of this Node. */
+  /** Name of the npm package with this build of Node. */
   readonly package: string
-  /** Its integrity, in the form of a lockfile. */
+  /** Integrity of the npm package, in the format of a lockfile. */
   readonly integrity: string
-  /** SHA-256 of its `bin/node`. */
+  /** SHA-256 of the file `bin/node`, in hex. */
   readonly sha256: string
 }
 
-/** The version of Node in pnpm-workspace.yaml, with which everything is built. */
+/** The version of Node that builds and runs the program, as in pnpm-workspace.yaml. */
 export const nodeVersion = "26.10.0"
 
 const pins: Readonly<Record<Architecture, Pin>> = {
@@ -32,7 +32,7 @@ const pins: Readonly<Record<Architecture, Pin>> = {
   }
 }
 
-/** Architecture of this machine; undefined if there is no executable for it. */
+/** The architecture of this machine; undefined if the program has no executable for it. */
 export const own: Architecture | undefined =
   process.platform !== "linux"
     ? undefined
@@ -56,26 +56,29 @@ const run = (command: string, args: ReadonlyArray<string>, cwd: string): string 
   return stdout
 }
 
-/** The pinned Node for an architecture. */
+/** The pinned Node for an architecture: paths of its executable and its licence. */
 export interface NodeBinary {
   readonly executable: string
   readonly licence: string
 }
 
-/** Fails unless `file` is the pinned Node. */
+/** Throws unless `file` has this SHA-256. */
 const check = (file: string, sha256: string): void => {
   const found = hash("sha256", "hex", readFileSync(file))
   if (found !== sha256) throw new Error(`${file} has the SHA-256 ${found}; expected: ${sha256} (pinned)`)
 }
 
-/** Unpacks an npm package into `target`, completely or not at all. */
+/**
+ * Unpacks the npm package of Node into `target`. If it fails, `target` does not exist. Throws if the integrity is
+ * wrong.
+ */
 const unpack = ({ integrity, package: name }: Pin, target: string): void => {
   const cache = cacheDirectory()
   mkdirSync(cache, { recursive: true })
   const work = mkdtempSync(join(cache, "unfinished-"))
   try {
     const tarball = `${name}-${nodeVersion}.tgz`
-    // npm has it in its cache since it installed the checkout's Node.
+    // For this machine, npm has the package in its cache: npm has installed Node into this checkout.
     run("npm", ["pack", "--silent", "--prefer-offline", `${name}@${nodeVersion}`], work)
     const found = `sha512-${hash("sha512", "base64", readFileSync(join(work, tarball)))}`
     if (found !== integrity)
@@ -84,7 +87,7 @@ const unpack = ({ integrity, package: name }: Pin, target: string): void => {
     try {
       renameSync(join(work, "package"), target)
     } catch (error) {
-      // A concurrent build was faster.
+      // A concurrent build has created `target`.
       if (!existsSync(target)) throw error
     }
   } finally {
@@ -92,7 +95,10 @@ const unpack = ({ integrity, package: name }: Pin, target: string): void => {
   }
 }
 
-/** The pinned Node for an architecture, downloaded from npm unless it is in the cache. */
+/**
+ * Returns the pinned Node for an architecture. Downloads it with npm if it is not in the cache. Throws if its SHA-256
+ * is wrong.
+ */
 export const download = (architecture: Architecture): NodeBinary => {
   const pin = pins[architecture]
   const directory = join(cacheDirectory(), `${pin.package}-${pin.sha256.slice(0, 16)}`)

@@ -1,21 +1,21 @@
-/** The flags of an executable. */
+/** The flags that an executable is built with. */
 export interface RuntimeFlags {
   /**
-   * V8's own. Node is given the same ones when it makes the code cache: V8 takes code only from a V8 with the same
+   * Flags of V8. The code cache is made with the same flags, because V8 accepts a code cache only from a V8 with equal
    * flags.
    */
   readonly v8: ReadonlyArray<string>
   readonly node: ReadonlyArray<string>
 }
 
-/** The flags of the shipped executable, chosen by the sweep in docs/decisions.md. */
+/** The flags of the shipped executable. docs/decisions.md has the measurements behind them. */
 export const shipped: RuntimeFlags = {
   v8: [
     "--max-semi-space-size=4",
     "--max-old-space-size=192",
-    // Pulls collect the memory of their chunks: packages/node-net/src/http/BodyReader.ts.
+    // Lets pulls free the memory of their chunks: packages/node-net/src/http/BodyReader.ts.
     "--expose-gc",
-    // listen() tests its address with a regular expression whose bytecode takes 1.7 MB to make.
+    // listen() tests its address with a regular expression. Without this flag, its bytecode takes 1.7 MB to make.
     "--no-regexp-tier-up"
   ],
   node: [

@@ -41,7 +41,7 @@ describe("the bill of materials", () => {
     expect(node?.components?.map(({ name }) => name)).toEqual(expect.arrayContaining(["openssl", "v8", "uv"]))
   })
 
-  it("is equal for equal builds, its serial number too, and different for different builds", () => {
+  it("is equal for equal builds, including its serial number, and different for different builds", () => {
     const text = Sbom.make({ source, packages })
     expect(Sbom.make({ source, packages })).toBe(text)
     expect(Sbom.make({ source: { ...source, version: "1.2.4" }, packages })).not.toContain(

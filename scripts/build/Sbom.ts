@@ -17,11 +17,11 @@ export interface SystemPackage {
 export interface SbomOptions {
   readonly source: Source
   readonly packages: ReadonlyArray<BundledPackage>
-  /** The contents of an image besides the executable. */
+  /** The system packages of the image that contains the executable. */
   readonly system?: ReadonlyArray<SystemPackage>
 }
 
-/** The entries of `process.versions` that are not code in Node. */
+/** The keys of `process.versions` that do not name a library in Node. */
 const notCode = new Set(["node", "modules", "napi", "cldr", "tz", "unicode"])
 
 const component = (
@@ -52,7 +52,9 @@ const npm = ({ licence, name, version }: BundledPackage): Models.Component => {
   return component(Enums.ComponentType.Library, name, version, purl, licence)
 }
 
-/** Node with its libraries, from the Node that runs this, which has the same version. */
+/**
+ * Returns Node with its libraries. Their versions are those of the running Node, which has the version `nodeVersion`.
+ */
 const node = (): Models.Component => {
   const purl = new PackageURL("generic", undefined, "node", nodeVersion, undefined, undefined)
   const made = component(Enums.ComponentType.Platform, "node", nodeVersion, purl, "MIT")
@@ -79,13 +81,13 @@ const debian = ({ architecture, licence, name, version }: SystemPackage): Models
     licence
   )
 
-/** A UUID that is equal for equal boms. Source: RFC 9562, version 8. */
+/** Returns a UUID that is equal for equal texts. Source: RFC 9562, version 8. */
 const serialNumber = (text: string): string => {
   const hex = createHash("sha256").update(text).digest("hex")
   return `urn:uuid:${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
-/** The bill of materials of a build, as CycloneDX JSON; equal for equal builds. */
+/** Returns the bill of materials of a build as CycloneDX JSON. Equal builds have equal bills of materials. */
 export const make = ({ packages, source, system = [] }: SbomOptions): string => {
   const program = component(
     Enums.ComponentType.Application,

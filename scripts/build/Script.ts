@@ -4,24 +4,30 @@ export interface Module {
   readonly sourceMap: string
 }
 
-/** Where the program ends. What follows is an asset of the executable, which compiles it only where telemetry is on. */
+/**
+ * Separates the program from the telemetry part. In the executable, the telemetry part is an asset that is compiled
+ * only if telemetry is on.
+ */
 const cut = "// ---- Telemetry: from here on evaluated only where it is on ----\n"
-/** A function of what the modules in it import. Its name is known to TelemetryPart.ts. */
+/** The lines around the telemetry part, which make it a function. TelemetryPart.ts uses the function's name. */
 const [opened, closed] = ["function telemetryPart(require, program) {\n", "}\n"] as const
 
 const countLines = (text: string): number => text.split("\n").length - 1
 
-/** An import or export as esbuild prints it, at the beginning of a line; long lists of names have a line each. */
+/**
+ * Matches an import or export at the beginning of a line, as esbuild prints it. A long list of names has one line for
+ * each name.
+ */
 const statement = /^(?:import ([^"]*?)(?: from )?"([^"]+)"|export (\{[^}]*\}));$/gm
 
-/** The bindings `{ a, b as c }` of an import as an object pattern. */
+/** Rewrites the bindings of an import, `{ a, b as c }`, as an object pattern, `{ a, b: c }`. */
 const pattern = (bindings: string): string => bindings.replaceAll(/([\w$]+) as ([\w$]+)/g, "$1: $2")
 
-/** The same of an export as an object literal. */
+/** Rewrites the bindings of an export, `{ a, b as c }`, as an object literal, `{ a, c: b }`. */
 const literal = (bindings: string): string => bindings.replaceAll(/([\w$]+) as ([\w$]+)/g, "$2: $1")
 
 const variables = (clause: string, source: string): string => {
-  // A module of Node's is its own default export.
+  // The default export of a module of Node is the module itself.
   const [, own, rest] = /^([\w$]+)?(?:, )?([^]*)$/.exec(clause) ?? []
   const bindings = [own ?? "", pattern((rest ?? "").replace("* as ", ""))].filter((binding) => binding !== "")
   return bindings.length === 0
@@ -29,7 +35,9 @@ const variables = (clause: string, source: string): string => {
     : `var ${bindings.map((binding) => `${binding} = ${source}`).join(", ")};`
 }
 
-/** A module without imports and exports: `exported` makes a statement of what it exports. */
+/**
+ * Replaces the imports and exports of a module. `exported` turns the object literal of all exports into a statement.
+ */
 const plain = (text: string, exported: (object: string) => string): string =>
   text.replaceAll(
     statement,
@@ -38,15 +46,15 @@ const plain = (text: string, exported: (object: string) => string): string =>
         names === undefined
           ? variables(clause ?? "", source?.startsWith(".") === true ? "program" : `require("${source}")`)
           : exported(literal(names))
-      // The source map counts lines.
+      // The source map refers to line numbers, so a replacement keeps the number of lines.
       if (countLines(made) !== countLines(all)) throw new Error(`not one script can be made of: ${all}`)
       return made
     }
   )
 
 /**
- * One script of the program and of its telemetry part, which imports from it. What the program has of the part is a
- * function: the last statement in the script, or what the executable compiles.
+ * Joins the program and its telemetry part into one script. The telemetry part imports from the program, so it becomes
+ * a function of the program's exports. This function is the last statement of the script.
  */
 export const join = (guard: string, program: Module, telemetry: Module): Module => {
   const first = `${guard}${plain(program.text, (object) => `function programExports() { return ${object}; }`)}`
@@ -67,7 +75,10 @@ export const join = (guard: string, program: Module, telemetry: Module): Module 
   }
 }
 
-/** The two parts of such a script: the program, and the expression of the function that the telemetry part is. */
+/**
+ * Splits a script that `join` made into the program and the telemetry part. The telemetry part is an expression whose
+ * value is its function. Throws if the script has no telemetry part.
+ */
 export const split = (script: string): { readonly program: string; readonly telemetry: string } => {
   const [program = "", part] = script.split(cut)
   if (part === undefined) throw new Error("the script has no telemetry part")

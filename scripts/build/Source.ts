@@ -2,12 +2,12 @@ import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 
-/** The source of a build. */
+/** The version and the commit that a build is made from. */
 export interface Source {
   readonly version: string
-  /** Hash of the commit; with `+changes` if the checkout differs from it, `unknown` without git. */
+  /** Hash of the commit, with `+changes` if the checkout differs from the commit. `unknown` without git. */
   readonly commit: string
-  /** Time of the commit, in seconds since 1970; the time of all built files. */
+  /** Time of the commit, in seconds since 1970. All built files have this time. 0 without git. */
   readonly time: number
 }
 
@@ -16,7 +16,7 @@ const git = (root: string, ...args: ReadonlyArray<string>): string | undefined =
   return status === 0 ? stdout.trim() : undefined
 }
 
-/** The source of the checkout at `root`; `given` overrides it. */
+/** Reads the source of the checkout at `root`. The values in `given` take precedence. */
 export const read = (
   root: string,
   given: { readonly [Name in keyof Source]?: string | undefined } = {}

@@ -1,9 +1,9 @@
 import type * as Sdk from "../../packages/proxy/src/telemetry/sdk/Sdk.ts"
 
-/** The part of the script with OpenTelemetry's SDK: a function of what it takes from the rest. */
+/** The part of the script with OpenTelemetry's SDK, as a function of the program's exports. */
 type Part = (require: NodeJS.Require, program: object) => typeof Sdk
 
-// Names that the script has for these; see Script.ts.
+// scripts/build/Script.ts provides these names in the script.
 declare const telemetryPart: Part | undefined
 declare const telemetryPartLine: number
 declare const programRequire: NodeJS.Require
@@ -12,7 +12,7 @@ declare const programExports: () => object
 const { getAssetKeys, getRawAsset } = process.getBuiltinModule("node:sea")
 const { Script } = process.getBuiltinModule("node:vm")
 
-/** Compiles what the executable has beside the program. Its lines are those of main.js. */
+/** Compiles the telemetry part from the executable's assets. Its line numbers are those of main.js. */
 const compile = (): Part => {
   const [text, code] = ["telemetry", "telemetry-code"]
   const script = new Script(Buffer.from(getRawAsset(text)).toString("latin1"), {
@@ -25,5 +25,5 @@ const compile = (): Part => {
 
 const part = typeof telemetryPart === "function" ? telemetryPart : compile()
 
-/** Stands for the module `Sdk` in a bundle. */
+/** Replaces the export of the module `Sdk` in the bundle. */
 export const { layer } = part(programRequire, programExports())

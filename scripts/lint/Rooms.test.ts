@@ -9,7 +9,7 @@ const foldersOf = (name: string): ReadonlyArray<string> => [
   ...new Set(globSync("**/*.ts", { cwd: join(packages, name, "src") }).map(dirname))
 ]
 
-/** One text, so that a difference shows as lines. */
+/** Formats the folders as one text, so that a failed test shows the different lines. */
 const listed = (all: Readonly<Record<string, ReadonlyArray<string>>>): string =>
   Object.entries(all)
     .flatMap(([name, folders]) =>
@@ -19,7 +19,7 @@ const listed = (all: Readonly<Record<string, ReadonlyArray<string>>>): string =>
     .join("\n")
 
 describe("rooms", () => {
-  it("are all folders of all packages (add a new one to scripts/lint/Rooms.ts, with the rooms it may import)", () => {
+  it("include every folder of every package (add a new folder to scripts/lint/Rooms.ts, with the rooms that it may import)", () => {
     const names = globSync("*/package.json", { cwd: packages }).map(dirname)
     assert.strictEqual(
       listed(Object.fromEntries(Object.entries(rooms).map(([name, own]) => [name, Object.keys(own)]))),

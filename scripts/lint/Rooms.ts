@@ -3,9 +3,9 @@ import { posix } from "node:path"
 const { relative } = posix
 
 /**
- * The folders of each package, its rooms, in the order in which they stand on each other, and the rooms whose files
- * each may import; "." is the package's own folder, whose files may import every room. Packages of one folder are not
- * in it.
+ * The folders of each package, called rooms, from the lowest to the highest. Each room lists the rooms whose files it
+ * may import. "." is the package's `src` itself, whose files may import every room. Packages without folders are
+ * omitted.
  */
 export const rooms: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<string>>>>> = {
   "access-control": {
@@ -107,7 +107,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, ReadonlyArra
   }
 }
 
-/** Regular expressions for the import paths that `room` must not use. */
+/** Returns regular expressions for the import paths that are forbidden in `room`. */
 export const closedTo = (
   room: string,
   all: Readonly<Record<string, ReadonlyArray<string>>>

@@ -62,7 +62,7 @@ describe("metrics", () => {
     }
   )
 
-  it("count as used through another declaration that is used, not through an export", () => {
+  it("count as used if a used declaration mentions them, but not if they are only exported", () => {
     const source = `const one = Metric.counter("one")
 export const count = (by: string) => labelled(one)
 export const two = Metric.gauge("two")

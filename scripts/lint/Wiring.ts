@@ -1,9 +1,11 @@
-/** The sources of a package, by path. */
+/** The texts of a package's sources, by path. */
 export type Sources = Readonly<Record<string, string>>
 
 const withoutComments = (source: string): string => source.replace(/\/\*[^]*?\*\/|\/\/.*$/gm, "")
 
-/** The names of flags among `keys` whose value no source reads; a mention of the flag itself does not count. */
+/**
+ * Returns the flags among `keys` whose value no source reads. A mention of the flag itself does not count as a read.
+ */
 export const unreadFlags = (keys: ReadonlyArray<string>, sources: Sources): ReadonlyArray<string> => {
   const texts = Object.values(sources).map((source) =>
     withoutComments(source)
@@ -13,7 +15,7 @@ export const unreadFlags = (keys: ReadonlyArray<string>, sources: Sources): Read
   return keys.filter((key) => !texts.some((text) => new RegExp(`\\b${key}\\b`).test(text)))
 }
 
-/** The top-level declarations of a module, each up to the next one. */
+/** Returns the text of each top-level declaration by name. A declaration extends to the next one. */
 const declarationsOf = (source: string): ReadonlyMap<string, string> => {
   const found = [...source.matchAll(/^(?:export )?(?:const|function|type|interface) (\w+)/gm)]
   return new Map(
@@ -24,7 +26,7 @@ const declarationsOf = (source: string): ReadonlyMap<string, string> => {
   )
 }
 
-/** The metrics of a Metrics.ts that no other source can update. */
+/** Returns the metrics of a Metrics.ts that no other source uses. */
 export const unusedMetrics = (module: string, others: Sources): ReadonlyArray<string> => {
   const declarations = declarationsOf(withoutComments(module))
   const mentions = (text: string, name: string): boolean => new RegExp(`\\b${name}\\b`).test(text)
@@ -38,7 +40,7 @@ export const unusedMetrics = (module: string, others: Sources): ReadonlyArray<st
       )
     )
   )
-  // A used declaration uses what it mentions; the set grows during the iteration.
+  // A used declaration uses all declarations that it mentions. The set grows during the iteration.
   for (const name of used) {
     for (const other of declarations.keys()) {
       if (mentions(declarations.get(name) ?? "", other)) used.add(other)

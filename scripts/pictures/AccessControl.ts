@@ -4,7 +4,7 @@ import type { Picture } from "./Boxes.ts"
 
 const time = (limit: Duration.Duration): string => Duration.format(limit)
 
-/** The order of decisions on the secure port. */
+/** The picture of the decisions on the secure port, in their order. */
 export const accessControl: Picture = {
   title: "Access control on the secure port",
   description:

@@ -4,7 +4,7 @@ import type { Arrow, Box, Picture } from "./Boxes.ts"
 
 const scope = "@registry-packages-proxy/"
 
-/** The packages that each package imports, from their package.json files. */
+/** Returns the workspace packages that each package imports, from the package.json files. */
 export const importsOf = (root: string): ReadonlyMap<string, ReadonlyArray<string>> =>
   new Map(
     globSync("packages/*/package.json", { cwd: root })
@@ -18,7 +18,7 @@ export const importsOf = (root: string): ReadonlyMap<string, ReadonlyArray<strin
       })
   )
 
-/** The layers from the top, with their packages from the left and their columns. */
+/** The layers from top to bottom, with their packages from left to right. */
 const layers: ReadonlyArray<{
   readonly title: string
   readonly packages: Readonly<Record<string, readonly [column: number, line: string]>>
@@ -81,16 +81,18 @@ const product = new Set([
   "metrics"
 ])
 
-/** Packages whose imports are words below the picture: so many arrows to one box would hide the others. */
-const inWords = ["metrics"]
+/**
+ * Packages without arrows to them, because so many arrows would hide the others. A note names the importers instead.
+ */
+const withoutArrows = ["metrics"]
 
-/** Arrows that say something: none to what is reached over others. */
+/** Returns an arrow for each import. Omits imports that follow from other arrows, and imports of `withoutArrows`. */
 const reduced = (imports: ReadonlyMap<string, ReadonlyArray<string>>): ReadonlyArray<Arrow> => {
   const reaches = (from: string, to: string): boolean =>
     (imports.get(from) ?? []).some((next) => next === to || reaches(next, to))
   return [...imports].flatMap(([from, own]) =>
     own
-      .filter((to) => !inWords.includes(to) && !own.some((other) => other !== to && reaches(other, to)))
+      .filter((to) => !withoutArrows.includes(to) && !own.some((other) => other !== to && reaches(other, to)))
       .map((to) => ({ from, to }))
   )
 }
@@ -133,7 +135,7 @@ export const architecture = (root: string): Picture => {
     arrows: reduced(imports),
     frames: layers.map(({ packages, title }) => ({ title, around: Object.keys(packages), wide: true })),
     notes: [
-      ...inWords.map((name) => {
+      ...withoutArrows.map((name) => {
         const importers = [...imports].filter(([, own]) => own.includes(name)).map(([importer]) => importer)
         return `No arrows to ${name}, which these import: ${importers.join(", ")}.`
       }),

@@ -1,30 +1,30 @@
 import * as Svg from "./Svg.ts"
 
-/** A box with a title and lines below it. */
+/** A box with a title, and lines of text below the title. */
 export interface Box {
   readonly title: string
   readonly lines?: ReadonlyArray<string>
   readonly kind?: Svg.Kind
-  /** Column and row of its centre, from 0; columns may be fractions. */
+  /** Column and row of the box's centre, from 0. A column may be a fraction. */
   readonly at: readonly [column: number, row: number]
 }
 
-/** An arrow between two boxes, by their keys. */
+/** An arrow between two boxes. `from` and `to` are keys of boxes. */
 export interface Arrow {
   readonly from: string
   readonly to: string
   readonly label?: string
   readonly dashed?: boolean
-  /** The position of its label along it, from 0 to 1. */
+  /** Position of the label along the arrow, from 0 (start) to 1 (end). */
   readonly labelAt?: number
 }
 
-/** A frame around boxes, or around a row of boxes over the whole width. */
+/** A frame around boxes. A wide frame has the width of the picture. */
 export interface Frame {
   readonly title: string
   readonly around: ReadonlyArray<string>
   readonly wide?: boolean
-  /** Drawn as the first of several. */
+  /** True to draw two more frames behind the frame. */
   readonly isStacked?: boolean
 }
 
@@ -37,7 +37,7 @@ export interface Picture {
   readonly boxes: Readonly<Record<string, Box>>
   readonly arrows: ReadonlyArray<Arrow>
   readonly frames?: ReadonlyArray<Frame>
-  /** Lines of text at the end. */
+  /** Lines of text below the boxes. */
   readonly notes?: ReadonlyArray<string>
 }
 
@@ -79,7 +79,7 @@ const place = (picture: Picture): ReadonlyMap<string, Placed> => {
 
 type Side = "top" | "bottom" | "left" | "right"
 
-/** The sides that an arrow connects. */
+/** Returns the sides at which an arrow touches its two boxes. */
 const sidesOf = (from: Placed, to: Placed): readonly [Side, Side] => {
   if (from.y + from.height <= to.y) return ["bottom", "top"]
   if (to.y + to.height <= from.y) return ["top", "bottom"]
@@ -91,7 +91,10 @@ const middleOf = ({ height, width, x, y }: Placed): readonly [number, number] =>
   y + height / 2
 ]
 
-/** The ends of a side's arrows, spread over it in the order of their other ends. */
+/**
+ * Returns a function that finds an end of an arrow. Ends on the same side of a box are spread along the side, in the
+ * order of the boxes at the other ends.
+ */
 const endsOf = (arrows: ReadonlyArray<Arrow>, placed: ReadonlyMap<string, Placed>) => {
   const ends = arrows.flatMap((arrow) => {
     const [from, to] = [placed.get(arrow.from), placed.get(arrow.to)]

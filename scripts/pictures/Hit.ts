@@ -1,6 +1,6 @@
 import { answer, call, own, type Picture, remark } from "./Sequence.ts"
 
-/** The steps of a hit: the program sends a cached package without credentials, registry or hash. */
+/** The picture of a hit. The program needs no credentials and no registry. */
 export const hit: Picture = {
   title: "A hit",
   description:

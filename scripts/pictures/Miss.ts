@@ -1,6 +1,6 @@
 import { answer, call, own, type Picture, remark } from "./Sequence.ts"
 
-/** A package that is not in the cache: pulled once, however many clients ask. */
+/** The picture of a miss. The program pulls the package once for all clients. */
 export const miss: Picture = {
   title: "A miss",
   description:

@@ -9,7 +9,7 @@ import { textWidth } from "./Svg.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 
-/** The other packages that a package's sources import. */
+/** Returns the other packages that a package's sources import. */
 const importedBy = (name: string): ReadonlyArray<string> => {
   const sources = globSync("**/*.ts", { cwd: join(root, "packages", name, "src") })
   const found = sources.flatMap((file) => [
@@ -20,7 +20,7 @@ const importedBy = (name: string): ReadonlyArray<string> => {
   return [...new Set(found.map(([, other = ""]) => other))].filter((other) => other !== name).toSorted()
 }
 
-/** The source that declares a port. */
+/** Returns the source file that declares a port, or an empty string. */
 const sourceOf = (port: string): string => {
   const [file] = globSync(`packages/*/src/${port}.ts`, { cwd: root })
   return file === undefined ? "" : readFileSync(join(root, file), "utf8")
@@ -71,8 +71,8 @@ describe("pictures", () => {
     }
   })
 
-  it("measure every text at least as wide as a wide font", () => {
-    // Widths in DejaVu Sans, 12 px, measured in a renderer.
+  it("take every text for at least as wide as it is in a wide font", () => {
+    // These widths were measured in a renderer, with DejaVu Sans at 12 px.
     assert.isAtLeast(textWidth("SubjectAccessReview", 12), 118)
     assert.isAtLeast(textWidth("HTTP/1.1, proxies, TLS anchors", 12), 178)
   })

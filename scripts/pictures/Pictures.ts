@@ -6,7 +6,7 @@ import { hit } from "./Hit.ts"
 import { miss } from "./Miss.ts"
 import * as Sequence from "./Sequence.ts"
 
-/** The generated pictures, by their names in docs/pictures. */
+/** Returns the generated pictures as SVG, by file name in docs/pictures. */
 export const pictures = (root: string): Readonly<Record<string, string>> => ({
   "access-control.svg": Boxes.draw(accessControl),
   "architecture.svg": Boxes.draw(architecture(root)),

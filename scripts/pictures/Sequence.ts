@@ -1,13 +1,16 @@
 import * as Svg from "./Svg.ts"
 
-/** A participant: one column. */
+/** A participant, drawn as a column. */
 export interface Participant {
   readonly title: string
   readonly subtitle?: string
   readonly kind?: Svg.Kind
 }
 
-/** A row: a call, an answer, a step of one participant, or a remark over some columns. */
+/**
+ * A row of the picture: a call or an answer between two participants, a step of one participant, or a remark across
+ * columns.
+ */
 export type Step =
   | { readonly _tag: "Call" | "Answer"; readonly from: string; readonly to: string; readonly text: string }
   | { readonly _tag: "Own"; readonly by: string; readonly text: string }
@@ -34,7 +37,7 @@ const [margin, headHeight, size] = [14, 44, 12]
 const widthOf = (text: string): number =>
   Math.max(...text.split("\n").map((line) => Svg.textWidth(line, size)))
 
-/** The centres of the columns, as far apart as the texts need. */
+/** Returns the x coordinate of each participant's column. The texts determine the distances between columns. */
 const centresOf = ({ participants, steps }: Picture): ReadonlyMap<string, number> => {
   const keys = Object.keys(participants)
   const heads = keys.map((key) => headWidth(participants[key] ?? { title: "" }))
@@ -103,7 +106,7 @@ const drawStep = (step: Step, top: number, centres: ReadonlyMap<string, number>)
   }
 }
 
-/** Draws columns with lifelines, and the steps between them in order. */
+/** Draws the participants as columns with lifelines, and the steps from top to bottom. */
 export const draw = (picture: Picture): string => {
   const centres = centresOf(picture)
   const entries = Object.entries(picture.participants)

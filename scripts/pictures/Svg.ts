@@ -1,4 +1,4 @@
-/** Two sets of colours; the system's preference selects one. */
+/** Two sets of colours. The viewer's system selects light or dark. */
 const palettes = {
   light: {
     page: "#ffffff",
@@ -36,7 +36,7 @@ const palettes = {
 
 type Palette = Readonly<Record<keyof (typeof palettes)["light"], string>>
 
-/** The kind of a shape: a part of the program, one of its ports, a foreign component, or a refusal. */
+/** The kind of a box: a part of the program, a port, an external component, or a refusal. */
 export type Kind = "ours" | "port" | "other" | "bad"
 
 const rules = (colours: Palette): string =>
@@ -53,7 +53,7 @@ const rules = (colours: Palette): string =>
     )
   ].join("")
 
-/** An upper bound of a text's width in usual fonts, in pixels. */
+/** Returns an upper bound of a text's width in common fonts, in pixels. */
 export const textWidth = (text: string, size: number): number =>
   Array.from(text).reduce(
     (sum, char) => sum + (/[iljftr.,:;'|!()[\] ]/.test(char) ? 0.38 : /[mwMW@%…—→]/.test(char) ? 0.95 : 0.61),
@@ -70,11 +70,11 @@ interface TextOptions {
   readonly bold?: boolean
   readonly muted?: boolean
   readonly anchor?: "start" | "middle" | "end"
-  /** Covers lines behind the text. */
+  /** True to hide lines behind the text. */
   readonly halo?: boolean
 }
 
-/** A line of text on the baseline `y`. */
+/** Draws one line of text on the baseline `y`. */
 export const text = (x: number, y: number, content: string, options: TextOptions = {}): string => {
   const { anchor = "middle", bold = false, halo = false, muted = false, size = 13 } = options
   const attributes = `x="${round(x)}" y="${round(y)}" font-size="${size}" text-anchor="${anchor}"`
@@ -83,7 +83,7 @@ export const text = (x: number, y: number, content: string, options: TextOptions
   return `<text ${attributes}${weight}${classes === "" ? "" : ` class="${classes}"`}>${escape(content)}</text>`
 }
 
-/** A rectangle with round corners. */
+/** Draws a rectangle with round corners. */
 export const box = (
   x: number,
   y: number,
@@ -94,18 +94,18 @@ export const box = (
 ): string =>
   `<rect x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}" rx="6" class="${kind}"${dashed ? ' stroke-dasharray="5 4"' : ""}/>`
 
-/** A line along the path `d`, with a head at its end. */
+/** Draws a line along the path `d`, with an arrowhead at its end. */
 export const arrow = (
   d: string,
   options: { readonly dashed?: boolean; readonly head?: boolean } = {}
 ): string =>
   `<path d="${d}" class="line" fill="none" stroke-width="1.3"${options.dashed === true ? ' stroke-dasharray="4 3"' : ""}${options.head === false ? "" : ' marker-end="url(#head)"'}/>`
 
-/** Path commands with rounded numbers: `path("M", 1, 2, "L", 3, 4)`. */
+/** Returns path commands with rounded numbers: `path("M", 1, 2, "L", 3, 4)`. */
 export const path = (...parts: ReadonlyArray<string | number>): string =>
   parts.map((part) => (typeof part === "number" ? round(part) : part)).join(" ")
 
-/** A whole picture; screen readers read `title` and `description`. */
+/** Draws a whole picture. Screen readers read `title` and `description`. */
 export const picture = (
   width: number,
   height: number,

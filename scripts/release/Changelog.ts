@@ -1,5 +1,4 @@
-/** docs/CHANGELOG.md in the format of keepachangelog.com: what a release changes for its users, newest first. */
-
+/** Matches the heading of a release in docs/CHANGELOG.md. Source: the format of keepachangelog.com. */
 const heading = /^## \[(?<name>[^\]]+)\](?: - (?<day>\d{4}-\d\d-\d\d))?$/gm
 
 interface Section {
@@ -19,8 +18,8 @@ const sections = (text: string): ReadonlyArray<Section> => {
 }
 
 /**
- * Returns the changelog with a section for `version`: the existing one, or else the section of unreleased changes with
- * this version and date. Throws if that section is empty, since a release without changes is a mistake.
+ * Returns the changelog with a section for `version`. If there is none, the section of unreleased changes becomes this
+ * section, with the date `day`. Throws if the section would be empty, since a release without changes is a mistake.
  */
 export const release = (text: string, version: string, day: string): string => {
   const all = sections(text)

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto"
 import { globSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-/** Writes SHA256SUMS of all files below `directory`, in the format of `sha256sum --check`. */
+/** Writes the checksums of all files below `directory` into SHA256SUMS, in the format of `sha256sum --check`. */
 export const write = (directory: string): void => {
   const files = globSync("**/*", { cwd: directory })
     .filter((file) => statSync(join(directory, file)).isFile() && file !== "SHA256SUMS")

@@ -42,7 +42,7 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-/** The packages that a module imports, without Node's. */
+/** Returns the packages that a module imports, except Node's own modules. */
 const imported = (text: string): ReadonlyArray<string> =>
   [...text.matchAll(/(?:\bfrom |\bimport\(|^import )"(?!node:)((?:@[^/"]+\/)?[^./"][^/"]*)/gm)].map(
     ([, name = ""]) => name
@@ -106,7 +106,7 @@ describe("the packages that are published", () => {
       for (const [file, text] of files) {
         if (!file.startsWith("dist/")) continue
         for (const [, to = ""] of text.matchAll(/(?:\bfrom |\bimport\(|^import )"(\.[^"]+)"/gm)) {
-          // In declarations TypeScript reads ./X.ts as ./X.d.ts.
+          // In declarations, TypeScript resolves ./X.ts to ./X.d.ts.
           const target = posix.join(posix.dirname(file), to).replace(/(?<!\.d)\.ts$/, ".d.ts")
           expect(files.has(target), `${name}: ${file} imports ${to}`).toBe(true)
         }
@@ -121,7 +121,7 @@ describe("the packages that are published", () => {
     }
   })
 
-  it("are clean by publint", async () => {
+  it("pass publint", async () => {
     for (const { data, manifest, name } of tarballs) {
       const { messages } = await publint({ pack: { tarball: data.buffer }, strict: true })
       expect(
@@ -131,10 +131,10 @@ describe("the packages that are published", () => {
     }
   })
 
-  it("are clean by Are the types wrong, for importers of ES modules", async () => {
+  it("pass the tool Are the types wrong, for imports of ES modules", async () => {
     for (const { data, name } of tarballs) {
       const result = await checkPackage(createPackageFromTarballData(data))
-      // As its profile "esm-only": node10 and require are not supported.
+      // Problems of node10 and require are ignored, as in the tool's profile "esm-only".
       if (result.types === false) throw new Error(`${name} has no types`)
       const wrong = result.problems.filter(
         (problem) =>

@@ -18,7 +18,7 @@ import * as PublishedManifest from "./PublishedManifest.ts"
 
 type Manifest = PublishedManifest.Manifest
 
-/** A package of the workspace, by the name of its folder below packages/. */
+/** A package of the workspace. `folder` is the name of its folder in packages/. */
 interface Package {
   readonly folder: string
   readonly manifest: Manifest
@@ -43,7 +43,7 @@ const workspaceOf = (root: string, packages: ReadonlyArray<Package>): PublishedM
   }
 }
 
-/** Compiles the sources of packages to JavaScript and declarations, into DIRECTORY/FOLDER/src. */
+/** Compiles packages to JavaScript and declarations. The output is in `directory`/FOLDER/src. */
 const compile = (root: string, folders: ReadonlyArray<string>, directory: string): void => {
   const config = join(directory, "tsconfig.json")
   const compilerOptions = {
@@ -63,7 +63,7 @@ const compile = (root: string, folders: ReadonlyArray<string>, directory: string
   })
 }
 
-/** npm's fixed time of files in a tarball, so that its bytes are reproducible. */
+/** The time that npm gives to all files in a tarball, so that tarballs are reproducible. */
 const mtime = new Date("1985-10-26T08:15:00Z")
 
 const tarballOf = async (directory: string, files: ReadonlyArray<string>): Promise<Uint8Array> => {
@@ -75,7 +75,7 @@ const tarballOf = async (directory: string, files: ReadonlyArray<string>): Promi
   return gzipSync(await packTar(entries), { level: 9 })
 }
 
-/** The files of every tarball, besides the `files` of its package.json. */
+/** Files of every tarball, in addition to the `files` of its package.json. */
 const always = ["LICENSE", "README.md", "package.json"]
 
 const filesOf = (directory: string, { files = [] }: Manifest): ReadonlyArray<string> =>
@@ -88,8 +88,8 @@ const filesOf = (directory: string, { files = [] }: Manifest): ReadonlyArray<str
   ].toSorted()
 
 /**
- * Packs the packages that others can compose a program of, those with a `publishConfig`, from the checkout at `root`
- * into `out`, as `npm publish` takes them. Returns the tarballs' paths. The same sources give the same bytes.
+ * Packs the packages that have a `publishConfig`, from the checkout at `root` into `out`, in the format of `npm
+ * publish`. Returns the paths of the tarballs. Equal sources give equal bytes.
  */
 export const pack = async (root: string, out: string): Promise<ReadonlyArray<string>> => {
   const all = packagesOf(root)

@@ -11,8 +11,8 @@ export interface Manifest {
 }
 
 /**
- * The versions that the workspace's protocols stand for: of its packages, and of its catalogs by name (`default`
- * without one).
+ * Versions for dependencies that are written as `workspace:*`, `catalog:` or `catalog:NAME`. The catalog of `catalog:`
+ * is `default`.
  */
 export interface Workspace {
   readonly packages: ReadonlyMap<string, string>
@@ -31,9 +31,9 @@ const versionOf = (workspace: Workspace, name: string, range: string): string =>
 }
 
 /**
- * Makes the published package.json of a workspace package. `exports` name the built files. Each dependency has a
- * version; workspace packages have the version of this one, since all are released together. Development dependencies
- * are left out.
+ * Returns the published package.json of a workspace package. `exports` name the built files, each dependency has a
+ * version from npm, and development dependencies are removed. Throws if `publishConfig` has no exports, or if the
+ * workspace has no version of a dependency.
  */
 export const make = (manifest: Manifest, workspace: Workspace): Manifest => {
   const { devDependencies: _, publishConfig, ...rest } = manifest

@@ -3,7 +3,7 @@ import { Console, Effect, Option } from "effect"
 import * as ServerBuild from "../../packages/e2e/src/run/ServerBuild.ts"
 import { which } from "../../packages/e2e/src/run/Which.ts"
 
-/** The command of a program: from PATH, or built from the end-to-end tests' Go module. */
+/** Returns the command of a program: from PATH, or built from a Go module of the end-to-end tests. */
 export const command = (name: string): Promise<string> =>
   Effect.runPromise(
     Effect.gen(function* () {

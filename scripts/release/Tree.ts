@@ -5,10 +5,10 @@ import { join } from "node:path"
 const git = (root: string, ...args: ReadonlyArray<string>): Buffer =>
   execFileSync("git", ["-C", root, ...args], { maxBuffer: 1024 * 1024 * 1024 })
 
-/** Hash of the current commit of the checkout at `root`. */
+/** Returns the hash of the current commit in the checkout at `root`. */
 export const commit = (root: string): string => git(root, "rev-parse", "HEAD").toString().trim()
 
-/** Changed files of the checkout at `root`. */
+/** Returns the changed tracked files of the checkout at `root`, as lines of `git status --porcelain`. */
 export const changes = (root: string): ReadonlyArray<string> =>
   git(root, "status", "--porcelain", "--untracked-files=no")
     .toString()
@@ -27,7 +27,7 @@ const replaceIn = (file: string, pattern: RegExp, by: string): void => {
   writeFileSync(file, text.replace(pattern, by))
 }
 
-/** Sets the version of the packages and of the chart in `directory`. */
+/** Sets the version of all packages and of the chart in the checkout at `directory`. */
 export const setVersion = (directory: string, version: string): void => {
   for (const file of globSync(["package.json", "packages/*/package.json"], { cwd: directory })) {
     replaceIn(join(directory, file), /^ {2}"version": "[^"]*"/m, `  "version": "${version}"`)

@@ -25,7 +25,7 @@ export const run = (options: {
   readonly extent: Fixture.Extent
   readonly only: RegExp
   readonly out: string
-  /** The executable of another build to compare with. */
+  /** Path of another build's executable. The traced cases compare the program with it. */
   readonly against: string | undefined
 }): Effect.Effect<Report, Error> =>
   Effect.scoped(

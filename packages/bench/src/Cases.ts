@@ -11,18 +11,18 @@ import * as Tracing from "./cases/Tracing.ts"
 import type { Comparison, Verdict } from "./report/Report.ts"
 import type { Fixture } from "./servers/Fixture.ts"
 
-/** A case of the benchmark. */
+/** A case of the benchmark. `A` is the type of its result. */
 export interface Case<A> {
   /** One line for `--help`. */
   readonly about: string
-  /** False skips the case; default: true. */
+  /** The case is skipped if this returns false. Default: the case always runs. */
   readonly isPossible?: (fixture: Fixture) => boolean
   readonly run: (fixture: Fixture) => Effect.Effect<A, Error>
 }
 
 const hasWrk = ({ has }: Fixture): boolean => has("wrk")
 
-/** The cases that compare the program with peers, in the order in which they run. */
+/** The cases that compare servers, in order of execution. */
 export const comparisons: Readonly<Record<string, Case<Comparison>>> = {
   "hit-large": { about: "a large package from the cache", run: Hits.large },
   "secure-large": { about: "the same over HTTPS with access control", run: SecureHits.large },
@@ -64,7 +64,7 @@ export const comparisons: Readonly<Record<string, Case<Comparison>>> = {
   }
 }
 
-/** The cases that measure the program alone, in the order in which they run. */
+/** The cases that check measurements of the program against fixed limits, in order of execution. */
 export const checks: Readonly<Record<string, Case<ReadonlyArray<Verdict>>>> = {
   decision: {
     about: "an access decision on a cached token",
@@ -74,7 +74,7 @@ export const checks: Readonly<Record<string, Case<ReadonlyArray<Verdict>>>> = {
     about: "100 concurrent misses: upstream requests, memory",
     run: ConcurrentClients.misses
   },
-  "crowd-hits": { about: "1000 concurrent hits: failures, memory", run: ConcurrentClients.thousand },
+  "crowd-hits": { about: "1000 concurrent hits: failures, memory", run: ConcurrentClients.hits },
   "slow-readers": { about: "slow clients beside fast ones on one miss", run: SlowReaders.slowReaders },
   start: { about: "start time and idle memory of script, executable and image", run: StartAndIdle.start },
   "traced-idle": { about: "idle memory with telemetry off and on", run: Tracing.idle },

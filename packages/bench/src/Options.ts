@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { parseArgs } from "node:util"
 import { checks, comparisons } from "./Cases.ts"
 
-/** Parses the command line; fails with the accepted options. */
+/** Parses the command line. Fails with an error whose message lists the accepted options. */
 export const parse = Effect.try({
   try: () => {
     const { values } = parseArgs({

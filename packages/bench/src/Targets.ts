@@ -9,7 +9,7 @@ const rbacProxyNames = Object.values(RbacProxy.names)
 interface Target {
   readonly what: string
   readonly title: RegExp
-  /** The subject that is compared; the program by default. */
+  /** The subject that is compared. Default: the program. */
   readonly subject?: string
   /** The fastest of these peers counts. */
   readonly against: ReadonlyArray<string>
@@ -17,7 +17,7 @@ interface Target {
   readonly atLeast: number
 }
 
-/** The targets relative to a peer. */
+/** The targets for the program's speed relative to its peers. */
 const targets: ReadonlyArray<Target> = [
   {
     what: "plain hit against bare node:http, the best loop",
@@ -77,7 +77,7 @@ const targets: ReadonlyArray<Target> = [
     what: "hits of 20 KiB, tracing off, against the other build",
     title: /^traced: hit, 20 KiB/,
     subject: Tracing.subjects.off,
-    against: [Tracing.subjects.before],
+    against: [Tracing.subjects.other],
     atLeast: 0.97
   },
   {
@@ -124,7 +124,7 @@ const firstByte = (comparison: Comparison): ReadonlyArray<Verdict> => {
   ]
 }
 
-/** The most CPU a GB over HTTPS, as a multiple of a peer's. */
+/** The highest accepted CPU time per GB over HTTPS, as a multiple of the peer's CPU time per GB. */
 const cpuOverTls: ReadonlyArray<{ readonly against: string; readonly atMost: number }> = [
   ...["nginx TLS, sendfile on", "nginx TLS, sendfile off"].map((against) => ({ against, atMost: 1.2 })),
   ...rbacProxyNames.map((against) => ({ against, atMost: 0.4 }))
@@ -148,7 +148,7 @@ const cpu = (comparison: Comparison): ReadonlyArray<Verdict> => {
   })
 }
 
-/** Compares the measurements with the targets. */
+/** Returns a verdict for each target whose comparison was measured. */
 export const verdicts = (comparisons: ReadonlyArray<Comparison>): ReadonlyArray<Verdict> => [
   ...targets.flatMap((target) => judge(comparisons, target)),
   ...comparisons.filter(({ title }) => title.endsWith("at 1 Gbit/s")).flatMap(firstByte),

@@ -20,7 +20,7 @@ const rule = ResourceRule.make({
   name: "registry-packages-proxy"
 })
 
-// As long as a service account's token, which each request hashes.
+// The token is as long as the token of a service account. Each request hashes its token.
 const token = `${"h".repeat(100)}.${"p".repeat(700)}.${"s".repeat(342)}`
 
 const user = new User({
@@ -38,14 +38,14 @@ const reviews = Layer.succeed(Reviews, {
 })
 
 /**
- * Measures an access decision on a cached token through the services of the secure port, in this process: a request
- * over TLS takes ten times as long and varies by more than a decision takes.
+ * Measures the time of an access decision with a cached token. Calls the services of the secure port directly: a
+ * request over TLS takes ten times as long, and its time varies by more than a decision takes.
  */
 export const cached = (rounds: number): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.gen(function* () {
     const { authenticate } = yield* Authenticator
     const { authorize } = yield* Authorizer
-    // Created for each decision, as for a request.
+    // The effect is created again for each decision, as it is for each request.
     const decision = Effect.suspend(() =>
       Effect.flatMap(
         authenticate({ certificate: Option.none(), token: Option.some(Redacted.make(token)) }),
@@ -57,7 +57,7 @@ export const cached = (rounds: number): Effect.Effect<ReadonlyArray<Verdict>, Er
       for (let count = 0; count < decisions; count++) yield* decision
       return ((performance.now() - began) / decisions) * 1000
     })
-    // Fills the cache and warms up the compiler; not counted.
+    // The first round fills the cache and warms up the compiler. It is not counted.
     yield* round
     const micros = spread(yield* Effect.forEach(Array.from({ length: rounds }), () => round))
     if (asked !== 2) return yield* Effect.fail(new Error(`${asked} reviews were sent; expected: 2`))

@@ -4,15 +4,15 @@ import type { Comparison, Row } from "../report/Report.ts"
 import type { MeasuredServer } from "../servers/MeasuredServer.ts"
 import { median, percentile, spread } from "../report/Statistics.ts"
 
-/** The measurements of one server in one round. */
+/** The measurements of one server in one round. `value` has the unit of the comparison; `firstBytes` are in seconds. */
 export interface Sample {
   readonly value: number
-  /** Bytes of response bodies. */
+  /** Total size of the response bodies, in bytes. */
   readonly bytes: number
   readonly firstBytes: ReadonlyArray<number>
 }
 
-const pidsOf = ({ beside = [], pid }: MeasuredServer): ReadonlyArray<number> => [pid, ...beside]
+const pidsOf = ({ otherPids = [], pid }: MeasuredServer): ReadonlyArray<number> => [pid, ...otherPids]
 
 const sum = (values: ReadonlyArray<number>): number => values.reduce((total, value) => total + value, 0)
 
@@ -24,7 +24,7 @@ interface Tally {
   client: number
 }
 
-/** Measures servers in turns, `rounds` times, so that disturbances of the machine affect all of them. */
+/** Measures all servers in each of the `rounds`, so that a disturbance of the machine affects all of them. */
 export const compareServers = (options: {
   readonly title: string
   readonly unit: string
@@ -38,7 +38,7 @@ export const compareServers = (options: {
     const { round, rounds, servers } = options
     const tallies = new Map<MeasuredServer, Tally>()
     for (const server of servers) {
-      // Warms up caches and compilers; not counted.
+      // The first round warms up caches and compilers. It is not counted.
       yield* round(server)
       pidsOf(server).forEach(resetPeak)
       tallies.set(server, { values: [], firstBytes: [], bytes: 0, cpu: 0, client: 0 })

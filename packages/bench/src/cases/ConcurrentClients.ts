@@ -12,7 +12,10 @@ import { figure } from "../report/Table.ts"
 const crowd = (url: string, clients: number, slow: number, blob: Blob): Effect.Effect<CrowdOutcome, Error> =>
   ClientProgram.run("CrowdClient.ts", [url, clients, slow, blob.size])
 
-/** Memory growth in MiB of a server while 100 clients miss one package, after it has served another. */
+/**
+ * Measures the memory growth of a server, in MiB, while 100 clients miss one package. The server serves another package
+ * before that.
+ */
 export const growth = (
   { blobs }: Pick<Fixture, "blobs">,
   server: ProxyProgram.ProxyProgram
@@ -21,7 +24,7 @@ export const growth = (
   Error
 > =>
   Effect.gen(function* () {
-    // The first package of all has costs of its own.
+    // The first download in a process uses additional memory.
     yield* download(server.url(blobs.crowd))
     yield* Effect.sleep("1 second")
     resetPeak(server.pid)
@@ -31,7 +34,7 @@ export const growth = (
     return { outcome, before, growth: peakMiB(server.pid) - before }
   })
 
-/** 100 concurrent misses of one package. */
+/** Measures upstream requests and memory growth for 100 concurrent misses of one package. */
 export const misses = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -41,7 +44,7 @@ export const misses = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, 
       const { before, growth: grown, outcome } = yield* growth(fixture, server)
       const asked = origin.requestsSince(mark)
       const count = (path: string) => asked.filter((line) => line.startsWith(`GET ${path}`)).length
-      // The counts include the first package's.
+      // `growth` downloads another package first, which the counts include.
       const manifests = count("/v2/bench/manifests/") - 1
       const pulls = count("/v2/bench/blobs/") - 1
       return [
@@ -61,8 +64,8 @@ export const misses = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, 
     })
   )
 
-/** 1000 concurrent clients, some of them slow. */
-export const thousand = ({
+/** Measures failures and memory for 1000 concurrent hits of one package. 8 of the clients are slow. */
+export const hits = ({
   blobs,
   origin,
   workDirectory

@@ -14,7 +14,7 @@ import * as ProxyProgram from "../servers/ProxyProgram.ts"
 import { median } from "../report/Statistics.ts"
 import { align, comparisonTable, figure } from "../report/Table.ts"
 
-/** Executables of the same program with different flags, by a name of the flags. */
+/** The executables to compare: paths by name. They differ only in the flags of V8 and Node. */
 export type Variants = Readonly<Record<string, string>>
 
 interface Measured {
@@ -22,7 +22,7 @@ interface Measured {
   readonly values: ReadonlyArray<number>
 }
 
-/** Measures each variant once a round, in turns, and gives the medians. */
+/** Measures each variant once in each round, and returns the median of each value. */
 const inTurns = (
   fixture: Fixture,
   variants: Variants,
@@ -48,7 +48,7 @@ const inTurns = (
     })
   })
 
-/** Starts processes that only compute, until the scope ends. */
+/** Starts processes that only use the CPU. They are killed when the scope ends. */
 const busy = (count: number): Effect.Effect<void, never, Scope.Scope> =>
   Effect.asVoid(
     Effect.acquireRelease(
@@ -113,7 +113,7 @@ const served = (fixture: Fixture, variants: Variants): Effect.Effect<string, Err
   )
 }
 
-/** Starts one server a variant, named after it. */
+/** Starts one server for each variant. The server has the name of its variant. */
 const serversOf = <E, R>(
   variants: Variants,
   start: (variant: string, executable: string) => Effect.Effect<MeasuredServer, E, R>
@@ -122,7 +122,7 @@ const serversOf = <E, R>(
     Effect.map(start(variant, executable), (server): MeasuredServer => ({ ...server, name: variant }))
   )
 
-/** Small hits over HTTPS beside `processes` that compute. */
+/** Compares the variants on HTTPS hits of the small package, while `processes` other processes use the CPU. */
 const small = (fixture: Fixture, variants: Variants, processes: number): Effect.Effect<string, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -189,7 +189,7 @@ const measures: Readonly<
   miss
 }
 
-/** Prints the costs of each variant: idle, 100 clients on one miss, after serving, small hits, a pull. */
+/** Measures the variants, and prints a table for each of the `measures` whose name matches `only`. */
 export const run = (fixture: Fixture, variants: Variants, only: RegExp): Effect.Effect<void, Error> =>
   Effect.forEach(
     Object.entries(measures).filter(([name]) => only.test(name)),

@@ -9,7 +9,7 @@ import * as ProxyProgram from "../servers/ProxyProgram.ts"
 
 const kib = 1024
 
-/** A large package from the cache, one client. */
+/** Compares servers on hits of the large package by one client. */
 export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -36,7 +36,7 @@ export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     })
   )
 
-/** Small packages from the cache, at the highest rate. */
+/** Compares servers on hits of the small package at the highest request rate. */
 export const small = (fixture: Fixture, connections: number): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {

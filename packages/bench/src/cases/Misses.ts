@@ -11,7 +11,7 @@ import * as ProxyProgram from "../servers/ProxyProgram.ts"
 
 type Servers = Effect.Effect<ReadonlyArray<MeasuredServer>, Error, Scope.Scope>
 
-/** The program, the other pull-through caches, and the registry itself. */
+/** Starts the program and the other pull-through caches. The last server is the registry itself. */
 const pullers = ({ has, origin, workDirectory }: Fixture, name: string, host: string): Servers =>
   Effect.gen(function* () {
     return [
@@ -22,11 +22,11 @@ const pullers = ({ has, origin, workDirectory }: Fixture, name: string, host: st
     ]
   })
 
-/** Empties the cache once the last round's file is stored. */
+/** Waits 150 ms, so that the file of the previous round is stored, and empties the cache. */
 const emptied = (server: MeasuredServer): Effect.Effect<void> =>
   Effect.andThen(Effect.sleep("150 millis"), server.empty)
 
-/** `clients` concurrent downloads of a package that is not cached. */
+/** Measures `clients` concurrent downloads of a package that is not cached. Fails if a download is incomplete. */
 export const cold = (server: MeasuredServer, blob: Blob, clients: number): Effect.Effect<Sample, Error> =>
   Effect.gen(function* () {
     yield* emptied(server)
@@ -41,14 +41,14 @@ export const cold = (server: MeasuredServer, blob: Blob, clients: number): Effec
     if (short !== undefined)
       return yield* Effect.fail(new Error(`${server.name} sent ${short.bytes} bytes, expected ${blob.size}`))
     return {
-      // For a single client curl's own time, which excludes the start of the process.
+      // With a single client, the value is curl's own time, which excludes the start of curl.
       value: clients === 1 ? (downloads[0]?.seconds ?? Number.NaN) : seconds,
       bytes: clients * blob.size,
       firstBytes: downloads.map(({ firstByte }) => firstByte)
     }
   })
 
-/** A package that is not cached, one client. */
+/** Compares servers on misses of `blob` by one client. */
 export const single = (fixture: Fixture, blob: Blob): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -66,7 +66,7 @@ export const single = (fixture: Fixture, blob: Blob): Effect.Effect<Comparison, 
     })
   )
 
-/** The same with a registry at 1 Gbit/s. */
+/** Compares servers on misses of the large package by one client, with a registry limited to 1 Gbit/s. */
 export const limited = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -87,7 +87,7 @@ export const limited = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     })
   )
 
-/** Concurrent misses of one package. */
+/** Compares servers on `clients` concurrent misses of the large package. */
 export const concurrent = (fixture: Fixture, clients: number): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {

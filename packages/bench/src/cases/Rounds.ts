@@ -4,7 +4,7 @@ import type { Sample } from "./CompareServers.ts"
 import { download, rate } from "../clients/Download.ts"
 import type { MeasuredServer } from "../servers/MeasuredServer.ts"
 
-/** Four downloads of the large package on one connection, in GB/s. */
+/** Downloads the large package four times on one connection. The value is in GB/s (10^9 bytes per second). */
 export const throughput = (server: MeasuredServer, { blobs }: Fixture): Effect.Effect<Sample, Error> =>
   Effect.map(download(server.url(blobs.large), 4), (downloads) => {
     const bytes = downloads.reduce((sum, { bytes }) => sum + bytes, 0)
@@ -15,7 +15,9 @@ export const throughput = (server: MeasuredServer, { blobs }: Fixture): Effect.E
     }
   })
 
-/** The small package at the highest rate, in requests a second. */
+/**
+ * Requests the small package at the highest rate. The value is in requests per second. Fails if a response is an error.
+ */
 export const requests = (
   server: MeasuredServer,
   { blobs, extent }: Fixture,

@@ -15,7 +15,7 @@ import * as ProxyProgram from "../servers/ProxyProgram.ts"
 
 const kib = 1024
 
-/** One key and certificate for all servers, so that handshakes and records cost the same. */
+/** Creates one key and certificate for all servers, so that TLS costs all of them the same. */
 export const makeTlsPair = (workDirectory: string): Effect.Effect<Nginx.TlsPair, Error> =>
   Effect.try({
     try: () => {
@@ -38,7 +38,7 @@ export const makeTlsPair = (workDirectory: string): Effect.Effect<Nginx.TlsPair,
     catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
   })
 
-/** The program with its secure port and a fake API server that allows every client. */
+/** Starts the program with its secure port, and a fake API server that allows every client. */
 export const startProgram = (
   fixture: Fixture,
   name: string,
@@ -89,7 +89,7 @@ const servers = Effect.fnUntraced(function* (
 const note =
   "TLS 1.3, AES-128-GCM, one P-256 certificate for all; the program authenticates and authorizes its clients"
 
-/** A large package from the cache over HTTPS with access control, one client. */
+/** Compares servers on HTTPS hits of the large package by one client. The program checks the client's access. */
 export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -106,7 +106,7 @@ export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     })
   )
 
-/** Small packages from the cache over HTTPS, at the highest rate. */
+/** Compares servers on HTTPS hits of the small package at the highest request rate. */
 export const small = (fixture: Fixture, connections: number): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {

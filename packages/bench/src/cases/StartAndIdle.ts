@@ -21,22 +21,22 @@ const isHealthy = (port: number): Promise<boolean> =>
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
 
-/** The measurements of one start. */
+/** The measurements of one start. Memory is in MiB. */
 export interface Run {
-  /** From the start of the process to the first 200 of /healthz. */
+  /** Seconds from the start of the process to the first response 200 from /healthz. */
   readonly seconds: number
   readonly anonymous: number
   readonly resident: number
 }
 
-/** Starts the program once, and measures its memory some seconds later. */
+/** Starts the program, and measures its memory `extent.idleSeconds` after /healthz has responded with 200. */
 export const startOnce = (
   fixture: Fixture,
   options: {
     readonly name: string
     readonly form?: ProxyProgram.Form
     readonly executable?: string
-    /** All of its variables; default: those of this process. */
+    /** All environment variables of the program. Default: the variables of the benchmark. */
     readonly env?: Readonly<Record<string, string>>
   }
 ): Effect.Effect<Run, Error, Scope.Scope> =>
@@ -96,7 +96,7 @@ const table = (runs: ReadonlyArray<FormRun>, forms: ReadonlyArray<ProxyProgram.F
     })
   ])
 
-/** Start time and idle memory of each form of the program, measured in turns. */
+/** Measures start time and idle memory of each form of the program. */
 export const start = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.gen(function* () {
     const forms = ProxyProgram.forms.filter((form) => form !== "image" || "root" in fixture.image)

@@ -11,7 +11,7 @@ import * as ProxyProgram from "../servers/ProxyProgram.ts"
 import { median } from "../report/Statistics.ts"
 import { figure } from "../report/Table.ts"
 
-/** The address of a collector that accepts everything. */
+/** Starts a collector that accepts all telemetry, and returns its URL. The collector stops when the scope ends. */
 const collector: Effect.Effect<string, never, Scope.Scope> = Effect.gen(function* () {
   const server = createServer((request, response) => {
     request.resume()
@@ -33,12 +33,12 @@ const collector: Effect.Effect<string, never, Scope.Scope> = Effect.gen(function
 
 /** The names of the compared programs. */
 export const subjects = {
-  before: "the other build",
+  other: "the other build",
   off: "tracing off",
   on: "every request traced"
 } as const
 
-/** The program of another build if one is given, with tracing off, and with every request traced. */
+/** Starts the compared programs: the other build (if there is one), tracing off, every request traced. */
 const servers = Effect.fnUntraced(function* (fixture: Fixture, name: string) {
   const { against, origin, workDirectory } = fixture
   const program = (
@@ -60,7 +60,7 @@ const servers = Effect.fnUntraced(function* (fixture: Fixture, name: string) {
   })
   return against === undefined
     ? [off, on]
-    : [yield* program(subjects.before, { executable: against }), off, on]
+    : [yield* program(subjects.other, { executable: against }), off, on]
 })
 
 const notes = [
@@ -86,7 +86,7 @@ const comparisonOf = (
     })
   )
 
-/** Small packages from the cache, at the highest rate. */
+/** Compares the programs on hits of the small package at the highest request rate. */
 export const small = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   comparisonOf(
     fixture,
@@ -95,13 +95,13 @@ export const small = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     (server) => Rounds.requests(server, fixture, 32)
   )
 
-/** A large package from the cache, one client. */
+/** Compares the programs on hits of the large package by one client. */
 export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   comparisonOf(fixture, "traced-large", { title: "traced: hit, large, one client", unit: "GB/s" }, (server) =>
     Rounds.throughput(server, fixture)
   )
 
-/** A package that is not cached, one client. */
+/** Compares the programs on misses of the large package by one client. */
 export const miss = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   comparisonOf(
     fixture,
@@ -110,7 +110,7 @@ export const miss = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     (server) => cold(server, fixture.blobs.large, 1)
   )
 
-/** Measures the memory of the idle program in turns: the other build, tracing off, tracing on. */
+/** Measures the idle memory of each program. Only the comparison with the other build has a limit. */
 export const idle = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(
     Effect.gen(function* () {

@@ -2,7 +2,10 @@ import { Effect } from "effect"
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
-/** Runs a file of this folder as a process and parses the JSON that it prints. */
+/**
+ * Runs a file of this folder as a process, and parses the JSON that the process prints. Fails with the process's
+ * stderr.
+ */
 export const run = <Outcome>(
   file: string,
   args: ReadonlyArray<string | number>

@@ -1,11 +1,11 @@
 /**
- * Many concurrent clients in one process: `CrowdClient.ts URL CLIENTS SLOW BYTES`. The slow ones pause for 100 ms after
- * every 64 KiB. Prints a `CrowdOutcome` as JSON.
+ * Runs CLIENTS concurrent clients in one process: `CrowdClient.ts URL CLIENTS SLOW BYTES`. SLOW of the clients pause
+ * for 100 ms after every 64 KiB. BYTES is the expected size of the body. Prints a `CrowdOutcome` as JSON.
  */
 import { connect } from "node:net"
 import { percentile } from "../report/Statistics.ts"
 
-/** The result of all clients. */
+/** The result of all clients. `p50` and `p99` are percentiles of the seconds until the end of the response head. */
 export interface CrowdOutcome {
   readonly failures: ReadonlyArray<string>
   readonly seconds: number

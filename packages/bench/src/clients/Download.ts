@@ -1,10 +1,10 @@
 import { Effect } from "effect"
 import { execFile } from "node:child_process"
 
-/** One download as curl measured it. */
+/** One download, as measured by curl. */
 export interface Download {
   readonly seconds: number
-  /** Seconds until the first byte of the body. */
+  /** Seconds from the start of the request to the first byte of the response head. */
   readonly firstByte: number
   readonly bytes: number
   readonly connections: number
@@ -12,7 +12,7 @@ export interface Download {
 
 const format = "%{time_total} %{time_starttransfer} %{size_download} %{http_code} %{num_connects}\\n"
 
-/** The credentials for the program's secure port; the other servers ignore them. */
+/** The credentials for the program's secure port and for kube-rbac-proxy. The other servers ignore this header. */
 const authorization = "Authorization: Bearer bench"
 
 const tls13 = ["--tlsv1.3", "--tls13-ciphers", "TLS_AES_128_GCM_SHA256"]
@@ -20,7 +20,7 @@ const curlTls = ["-k", "--http1.1", ...tls13, "-H", authorization]
 
 const isSecure = (url: string): boolean => url.startsWith("https:")
 
-/** Downloads a URL `times` times with curl, one after the other on one connection. */
+/** Downloads a URL `times` times in sequence with curl, on one connection. Fails if a status is not 200. */
 export const download = (url: string, times = 1): Effect.Effect<ReadonlyArray<Download>, Error> =>
   Effect.callback((resume) => {
     const targets = Array.from({ length: times }, () => ["-o", "/dev/null", url]).flat()
@@ -52,14 +52,15 @@ export const download = (url: string, times = 1): Effect.Effect<ReadonlyArray<Do
     })
   })
 
-/** A request rate as wrk measured it. */
+/** The result of one run of wrk. */
 export interface Rate {
   readonly perSecond: number
   readonly errors: number
-  /** Lines of wrk's output about errors. */
+  /** The lines of wrk's output that report errors. */
   readonly errorLines: string
-  /** Seconds that a request takes. */
+  /** Median time of a request, in seconds. */
   readonly p50: number
+  /** 99th percentile of the request times, in seconds. */
   readonly p99: number
 }
 
@@ -70,7 +71,7 @@ const duration = (text: string | undefined): number => {
   return Number(value) * (units[unit] ?? 1)
 }
 
-/** Requests one URL at the highest rate. */
+/** Requests one URL with wrk at the highest rate, for `seconds` seconds. */
 export const rate = (url: string, connections: number, seconds: number): Effect.Effect<Rate, Error> =>
   Effect.callback((resume) => {
     const args = [

@@ -1,7 +1,7 @@
 /**
- * Clients of one package in one process: `SlowReadersClient.ts URL FAST SLOW BYTES`. The fast ones read at full speed,
- * the slow ones 64 KiB a second. All start together; the slow ones disconnect when the last fast one has everything.
- * Prints a `SlowReadersOutcome` as JSON.
+ * Runs clients that download one package, in one process: `SlowReadersClient.ts URL FAST SLOW BYTES`. FAST clients read
+ * at full speed, SLOW clients read 64 KiB/s. All clients start together. The slow clients disconnect when the last fast
+ * client has received everything. Prints a `SlowReadersOutcome` as JSON.
  */
 import { connect, type Socket } from "node:net"
 import { percentile } from "../report/Statistics.ts"
@@ -9,12 +9,14 @@ import { percentile } from "../report/Statistics.ts"
 /** The result of all clients. */
 export interface SlowReadersOutcome {
   readonly failures: ReadonlyArray<string>
-  /** Seconds until half of the fast clients, and until all of them, had everything. */
+  /** Seconds until half of the fast clients had received everything. */
   readonly p50: number
+  /** Seconds until all fast clients had received everything. */
   readonly last: number
-  /** The fewest and the most bytes that a slow client had received by then. */
-  readonly slowest: number
-  readonly mostOfSlow: number
+  /** The fewest bytes that a slow client had received when the last fast client finished. */
+  readonly minSlowBytes: number
+  /** The most bytes that a slow client had received when the last fast client finished. */
+  readonly maxSlowBytes: number
 }
 
 const perSecond = 64 * 1024
@@ -22,7 +24,7 @@ const [, , target = "", fast = "", slow = "", size = ""] = process.argv
 const url = new URL(target)
 const failures: Array<string> = []
 
-/** Downloads the package; calls `done` at the end, with the failure if there is one. */
+/** Downloads the package. Calls `done` at the end, with the reason if the download failed. */
 const client = (options: {
   readonly took: (socket: Socket, bytes: number) => void
   readonly done: (failure?: string) => void
@@ -59,7 +61,7 @@ const slowOnes = Array.from({ length: Number(slow) }, () => {
       due += bytes
       socket.pause()
       const wait = began + (due / perSecond) * 1000 - performance.now()
-      // Clients that disconnect meanwhile must not keep the process alive.
+      // The process must not wait for this timer after a slow client has disconnected.
       setTimeout(() => socket.resume(), wait).unref()
     },
     done: (failure) => failures.push(`a slow client: ${failure ?? "finished"}`)
@@ -90,8 +92,8 @@ const outcome: SlowReadersOutcome = {
   failures: failures.slice(0, 5),
   p50: percentile(seconds, 0.5),
   last: Math.max(...seconds),
-  slowest: Math.min(...read),
-  mostOfSlow: Math.max(...read)
+  minSlowBytes: Math.min(...read),
+  maxSlowBytes: Math.max(...read)
 }
 for (const { socket } of slowOnes) {
   socket.removeAllListeners()

@@ -30,7 +30,7 @@ const section = (comparison: Comparison, top: number): { readonly svg: string; r
   }
 }
 
-/** Bars of every comparison: medians, with a line from the minimum to the maximum. */
+/** Returns an SVG of all comparisons. A bar shows the median of a server, a line its minimum and maximum. */
 export const chart = (comparisons: ReadonlyArray<Comparison>): string => {
   let top = 8
   const sections = comparisons.map((comparison) => {

@@ -4,17 +4,17 @@ import type { Spread } from "./Statistics.ts"
 export interface Row {
   readonly subject: string
   readonly value: Spread
-  /** The median divided by that of the first subject, whatever the unit. */
+  /** The median divided by the median of the first row. */
   readonly ratio: number
-  /** CPU seconds of the server and its children for each GB (10^9 bytes) of bodies. */
+  /** CPU seconds of the server's processes per GB (10^9 bytes) of response bodies. */
   readonly cpuPerGb?: number | undefined
-  /** Peak resident memory of the server and its children, in MiB. */
+  /** Peak resident memory of the server's processes, in MiB. */
   readonly peakRss?: number | undefined
-  /** Seconds from a request to the first byte of its body. */
+  /** Seconds from a request to the first byte of its response. In cases with wrk: seconds of the whole request. */
   readonly firstByte?: { readonly p50: number; readonly p99: number } | undefined
 }
 
-/** A comparison of servers; the first row is the program. */
+/** A comparison of servers. The ratios are relative to the first row. */
 export interface Comparison {
   readonly title: string
   readonly unit: string
@@ -23,7 +23,7 @@ export interface Comparison {
   readonly notes: ReadonlyArray<string>
 }
 
-/** A target and the measurement. */
+/** A target with its measurement. */
 export interface Verdict {
   readonly what: string
   readonly target: string
@@ -39,7 +39,7 @@ export interface Report {
   readonly verdicts: ReadonlyArray<Verdict>
 }
 
-/** The factor by which the first subject is better than the second. */
+/** Returns the factor by which the first subject is better than the second; undefined if a subject has no row. */
 export const timesBetter = (
   comparison: Pick<Comparison, "rows" | "lessIsBetter">,
   first: string,

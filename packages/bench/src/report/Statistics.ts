@@ -5,10 +5,13 @@ export interface Spread {
   readonly max: number
 }
 
-/** The percentile `of` (0 to 1), interpolated. NaN for no values. */
-export const percentile = (values: ReadonlyArray<number>, of: number): number => {
+/**
+ * Returns the interpolated percentile. `fraction` is from 0 to 1: 0.99 for the 99th percentile. NaN if there are no
+ * values.
+ */
+export const percentile = (values: ReadonlyArray<number>, fraction: number): number => {
   const sorted = values.toSorted((a, b) => a - b)
-  const position = (sorted.length - 1) * of
+  const position = (sorted.length - 1) * fraction
   const below = sorted[Math.floor(position)] ?? Number.NaN
   const above = sorted[Math.ceil(position)] ?? Number.NaN
   return below + (above - below) * (position - Math.floor(position))

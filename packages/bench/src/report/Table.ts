@@ -1,13 +1,13 @@
 import type { Comparison, Report, Row } from "./Report.ts"
 
-/** A number with three significant figures. */
+/** Formats a number with about three significant figures. Returns `-` if the number is not finite. */
 export const figure = (value: number): string => {
   if (!Number.isFinite(value)) return "-"
   const size = Math.abs(value)
   return value.toFixed(size >= 100 || value === 0 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : 4)
 }
 
-/** Rows with aligned columns, the first to the left and the others to the right. */
+/** Formats rows as text. The first column is aligned to the left, the other columns to the right. */
 export const align = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   return rows
@@ -41,7 +41,7 @@ const cells = (row: Row): ReadonlyArray<string> => [
 
 const head = ["median", "min", "max", "ratio", "CPU s/GB", "peak MiB", "first p50 ms", "p99 ms"]
 
-/** A comparison as text. */
+/** Formats a comparison as a text table. */
 export const comparisonTable = (comparison: Comparison): string =>
   [
     align([
@@ -54,7 +54,7 @@ export const comparisonTable = (comparison: Comparison): string =>
     ...comparison.notes.map((note) => `  - ${note}`)
   ].join("\n")
 
-/** The targets and the results as text. */
+/** Formats the targets and their measurements as a text table. */
 export const verdictTable = ({ verdicts }: Report): string =>
   align([
     ["target", "required", "measured", ""],

@@ -1,7 +1,8 @@
 /**
- * A minimal server of `node:http` (or `node:https` with a certificate) and a read loop, to compare with:
- * `BareServer.ts [--certificate=FILE --key=FILE] PORT BUFFER_SIZE BUFFERS FILE...`. `/<index>` is a file; it is read
- * ahead of the current write, into reused buffers. Files of at most 256 KiB are served from memory, as in the program.
+ * A minimal server to compare with, made of `node:http` (`node:https` with a certificate) and a read loop:
+ * `BareServer.ts [--certificate=FILE --key=FILE] PORT BUFFER_SIZE BUFFERS FILE...`. The path `/<index>` serves a FILE;
+ * the first index is 0. The loop reads ahead into reused buffers while a write is in progress. With one buffer, it
+ * reads synchronously. Files of at most 256 KiB are served from memory, as in the program.
  */
 import { closeSync, open, openSync, read, readFileSync, readSync, statSync } from "node:fs"
 import type { RequestListener, ServerResponse } from "node:http"
@@ -55,7 +56,10 @@ const send = (
   step()
 }
 
-/** `readSync` into one buffer: the fastest loop found, but it blocks the process while a disk seeks. */
+/**
+ * Reads synchronously into one buffer. This is the fastest loop that was found, but it blocks the process while a disk
+ * seeks.
+ */
 const sendBlocking = (
   response: ServerResponse,
   descriptor: number,

@@ -2,7 +2,7 @@ import { createHash, randomFillSync } from "node:crypto"
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 
-/** A package of one layer on the origin. */
+/** A package on the origin: a manifest with one layer of `size` bytes. */
 export interface Blob {
   readonly size: number
   readonly layerDigest: string
@@ -14,7 +14,7 @@ const block = 4 * 1024 * 1024
 
 const digestOf = (bytes: string): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`
 
-/** Writes incompressible bytes into a file named by their digest, and a manifest for it. */
+/** Writes a layer of `size` incompressible bytes into a file named by its digest, and a manifest with this layer. */
 export const makeBlob = (directory: string, size: number): Blob => {
   const blobs = join(directory, "v2/bench/blobs")
   const manifests = join(directory, "v2/bench/manifests")
@@ -24,7 +24,7 @@ export const makeBlob = (directory: string, size: number): Blob => {
   const chunks: Array<Buffer> = []
   const bytes = randomFillSync(Buffer.allocUnsafe(Math.min(block, size)))
   for (let left = size; left > 0; left -= block) {
-    // A counter makes the blocks differ; new random bytes for each would take longer than the benchmark.
+    // A counter makes the blocks different. New random bytes for each block would take too long.
     const chunk = Buffer.from(bytes.subarray(0, Math.min(block, left)))
     chunk.writeDoubleLE(left, 0)
     hash.update(chunk)

@@ -6,15 +6,18 @@ import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-/** The directory of the image's files, or the reason why there is none. */
+/** The directory with the image's files, or the reason why the image is missing. */
 export type Found = { readonly root: string } | { readonly missing: string }
 
 const licences = fileURLToPath(new URL("../../../proxy/dist/licences", import.meta.url))
 
-/** The programs that build an image and run it like a container runtime. */
+/** The programs that build the image, and run it like a container runtime. */
 const needed = ["buildah", "apt-get", "dpkg-deb", "unshare"]
 
-/** Builds the image of the executable in `workDirectory`, from Debian's packages. */
+/**
+ * Builds and mounts the image of the executable in `workDirectory`, on a base of Debian packages. Returns `missing` if
+ * a program or root rights are missing, or if the build fails.
+ */
 export const make = (workDirectory: string): Effect.Effect<Found> => {
   const absent = needed.filter((name) => spawnSync("which", [name]).status !== 0)
   if (absent.length > 0) return Effect.succeed({ missing: `image skipped: needs ${absent.join(", ")}` })

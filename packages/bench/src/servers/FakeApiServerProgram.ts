@@ -1,4 +1,4 @@
-/** A fake API server for reviews only, which allows every client everything: `FakeApiServerProgram.ts PORT`. */
+/** A fake API server that answers only reviews, and allows everything: `FakeApiServerProgram.ts PORT`. */
 const { createServer } = process.getBuiltinModule("node:http")
 
 const [, , port = ""] = process.argv

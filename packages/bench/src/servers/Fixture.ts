@@ -9,18 +9,19 @@ import { make as makeOrigin, type Origin } from "./Origin.ts"
 import * as RbacProxy from "./RbacProxy.ts"
 import * as ProxyProgram from "./ProxyProgram.ts"
 
-/** The amounts to measure. */
+/** Sizes, rounds and times of a run. */
 export interface Extent {
   readonly rounds: number
   /** Size of the large package, in bytes. */
   readonly large: number
+  /** Size of the huge package, in bytes. Undefined skips its case. */
   readonly huge: number | undefined
   readonly wrkSeconds: number
   /** Size of the package for fast and slow readers, in bytes. */
   readonly slowReadersSize: number
-  /** Rounds with slow readers. */
+  /** Rounds of the case with slow readers. */
   readonly slowReadersRounds: number
-  /** Bytes to serve before memory is measured. */
+  /** Bytes that the program serves before its memory is measured. */
   readonly served: number
   readonly idleSeconds: number
 }
@@ -58,14 +59,14 @@ const peers = {
 
 export type Peer = keyof typeof peers
 
-/** The programs that `--install` installs, by their names in e2e's RequiredPrograms.ts. */
+/** Names of the programs that `--install` installs, as in e2e's RequiredPrograms.ts. */
 export const requiredPrograms: ReadonlyArray<string> = [...Object.keys(peers), "openssl"]
 
 /** The servers, files and settings that all cases share. */
 export interface Fixture {
   readonly extent: Extent
   readonly workDirectory: string
-  /** The executable of another build to compare with. */
+  /** Path of another build's executable. The traced cases compare the program with it. */
   readonly against: string | undefined
   readonly origin: Origin
   readonly blobs: {
@@ -83,7 +84,10 @@ export interface Fixture {
 
 const isThere = (command: string): boolean => spawnSync("which", [command]).status === 0
 
-/** A directory in memory if it is large enough, so that no disk is measured. */
+/**
+ * Returns a directory in memory if more than 8 GiB are free there, so that no disk is measured. Otherwise returns the
+ * temporary directory.
+ */
 const home = (): string => {
   try {
     const { bavail, bsize } = statfsSync("/dev/shm")
@@ -97,13 +101,16 @@ const home = (): string => {
 export interface FixtureOptions {
   readonly rbacProxy: boolean
   readonly image: boolean
-  /** The executable of another build to compare with. */
+  /** Path of another build's executable. The traced cases compare the program with it. */
   readonly against?: string | undefined
 }
 
 const unwanted = { missing: "" }
 
-/** A directory, blobs and an origin that serves them; removed when the scope ends. */
+/**
+ * Creates a work directory, blobs, and an origin that serves the blobs. The end of the scope removes them. Fails if
+ * nginx or curl is missing.
+ */
 export const make = (extent: Extent, wanted: FixtureOptions): Effect.Effect<Fixture, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const names: ReadonlyArray<Peer> = ["nginx", "docker-registry", "wrk", "curl"]

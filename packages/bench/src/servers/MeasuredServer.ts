@@ -9,14 +9,14 @@ import type { Blob } from "./Blob.ts"
 export interface MeasuredServer {
   readonly name: string
   readonly pid: number
-  /** Other processes that are measured together with it. */
-  readonly beside?: ReadonlyArray<number>
+  /** Ids of other processes that are measured together with the server. */
+  readonly otherPids?: ReadonlyArray<number>
   readonly url: (blob: Blob) => string
-  /** Empties its cache. */
+  /** Empties the server's cache. */
   readonly empty: Effect.Effect<void>
 }
 
-/** A free port of 127.0.0.1. */
+/** Finds a free port of 127.0.0.1. */
 export const freePort: Effect.Effect<number> = Effect.promise(async () => {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
@@ -58,13 +58,16 @@ const stop = async (child: ChildProcess): Promise<void> => {
   clearTimeout(killer)
 }
 
-/** Starts a process and waits until it listens on `port`; ends it and its children with the scope. */
+/**
+ * Starts a process, waits until it listens on `port`, and returns its process id. Fails if the process ends, or does
+ * not listen within 30 s. The end of the scope sends SIGTERM to the process, and SIGKILL after 5 s.
+ */
 export const start = (options: {
   readonly command: string
   readonly args: ReadonlyArray<string>
   readonly port: number
   readonly log: string
-  /** All of its variables; default: those of this process. */
+  /** All environment variables of the process. Default: the variables of the benchmark. */
   readonly env?: Readonly<Record<string, string>> | undefined
 }): Effect.Effect<number, Error, Scope.Scope> =>
   Effect.gen(function* () {

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { freePort, type MeasuredServer, start as startServer } from "./MeasuredServer.ts"
 
-/** Starts nginx with two workers and its files in `workDirectory`. */
+/** Starts nginx with two workers, and returns its process id. `http` is the content of nginx's block `http`. */
 export const start = (options: {
   readonly name: string
   readonly workDirectory: string
@@ -32,7 +32,7 @@ http { ${temporary} keepalive_requests 1000000; ${options.http} }
   })
 }
 
-/** The files of a certificate and its key. */
+/** Paths of a certificate and its key, both in PEM. */
 export interface TlsPair {
   readonly certificate: string
   readonly key: string
@@ -41,7 +41,7 @@ export interface TlsPair {
 const listenTls = ({ certificate, key }: TlsPair): string =>
   `ssl_certificate ${certificate}; ssl_certificate_key ${key}; ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;`
 
-/** nginx serving the origin's files, over TLS if a certificate is given. */
+/** Starts nginx as a server of the origin's files, over TLS if a certificate is given. */
 export const files = (
   origin: { readonly directory: string },
   workDirectory: string,
@@ -67,7 +67,7 @@ export const files = (
     }
   })
 
-/** nginx with proxy_cache in front of a registry; it coalesces concurrent misses. */
+/** Starts nginx with proxy_cache in front of a registry. nginx coalesces concurrent misses (proxy_cache_lock). */
 export const cache = (options: {
   readonly upstream: string
   readonly workDirectory: string

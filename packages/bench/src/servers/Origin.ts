@@ -4,19 +4,20 @@ import { join } from "node:path"
 import * as Nginx from "./Nginx.ts"
 import { freePort } from "./MeasuredServer.ts"
 
-/** A registry of static files: nginx, which is faster than every server measured against it. */
+/** A registry of static files. It is nginx, which is faster than every server that pulls from it. */
 export interface Origin {
   readonly pid: number
   readonly host: string
-  /** The same registry with 1 Gbit/s a connection. */
+  /** Host and port of the same registry, limited to 1 Gbit/s per connection. */
   readonly limitedHost: string
   readonly directory: string
-  /** Requests logged since `mark`: method, path and status. */
+  /** Requests that were logged after `mark()` returned `mark`, each as method, path and status. */
   readonly requestsSince: (mark: number) => ReadonlyArray<string>
+  /** Returns the current size of the access log, in bytes. */
   readonly mark: () => number
 }
 
-/** Serves `directory` until the scope ends. */
+/** Serves the files of `directory` as a registry until the scope ends. */
 export const make = (directory: string, workDirectory: string): Effect.Effect<Origin, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const port = yield* freePort

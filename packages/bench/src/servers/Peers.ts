@@ -9,13 +9,15 @@ import type { Origin } from "./Origin.ts"
 
 const bareServer = fileURLToPath(new URL("BareServer.ts", import.meta.url))
 
-/** `node:http` with the program's read loop (two buffers of 512 KiB) or another one. */
+/**
+ * Starts BareServer.ts with `buffers` buffers of `bufferSize` bytes. With one buffer, the server reads synchronously.
+ */
 export const bareNode = (options: {
   readonly blobs: ReadonlyArray<Blob>
   readonly workDirectory: string
   readonly bufferSize: number
   readonly buffers: number
-  /** Serves with `node:https`. */
+  /** The certificate of the server. Default: plain HTTP. */
   readonly tls?: Nginx.TlsPair
 }): Effect.Effect<MeasuredServer, Error, Scope.Scope> =>
   Effect.gen(function* () {
@@ -41,7 +43,7 @@ export const bareNode = (options: {
     }
   })
 
-/** Debian's docker-registry (distribution) as a pull-through cache. */
+/** Starts Debian's docker-registry (distribution) as a pull-through cache. */
 export const distribution = (options: {
   readonly upstream: string
   readonly workDirectory: string
@@ -75,7 +77,7 @@ proxy: { remoteurl: "http://${options.upstream}" }
     }
   })
 
-/** The origin itself, without anything in between. */
+/** Returns the origin as a measured server: clients download from it directly. */
 export const direct = (origin: Origin, host: string): MeasuredServer => ({
   name: "direct from the registry",
   pid: origin.pid,

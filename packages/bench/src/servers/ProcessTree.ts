@@ -12,13 +12,13 @@ const read = (path: string): string => {
   }
 }
 
-/** The fields of /proc/<pid>/stat from the third on; the name before them may contain anything. */
+/** Returns the fields of /proc/<pid>/stat from the third on. The second field, the name, may contain any character. */
 const fields = (pid: number): ReadonlyArray<string> => {
   const text = read(`/proc/${pid}/stat`)
   return text.slice(text.lastIndexOf(")") + 2).split(" ")
 }
 
-/** A process and all its descendants. */
+/** Returns the ids of a process and all its descendants. */
 export const tree = (root: number): ReadonlyArray<number> => {
   const children = new Map<number, Array<number>>()
   for (const name of readdirSync("/proc")) {
@@ -30,7 +30,7 @@ export const tree = (root: number): ReadonlyArray<number> => {
   return below(root)
 }
 
-/** CPU seconds of a process and its descendants, ended ones included. */
+/** CPU seconds of a process and its descendants, including descendants that have ended. */
 export const cpuSeconds = (root: number): number =>
   tree(root).reduce((sum, pid) => {
     const own = fields(pid)
@@ -39,7 +39,7 @@ export const cpuSeconds = (root: number): number =>
     )
   }, 0)
 
-/** CPU seconds of this process's ended children: the load generators, if nothing else ends. */
+/** CPU seconds of this process's ended children. These are the load generators, if no other child has ended. */
 export const endedChildrenSeconds = (): number => {
   const own = fields(process.pid)
   return (Number(own[13]) + Number(own[14])) / ticksPerSecond
@@ -51,13 +51,13 @@ const status = (root: number, name: "VmHWM" | "VmRSS" | "RssAnon"): number =>
     return sum + Number(kib) / 1024
   }, 0)
 
-/** Resident memory of a process and its descendants in MiB; shared pages count for each. */
+/** Resident memory of a process and its descendants, in MiB. A shared page counts once for each process. */
 export const residentMiB = (root: number): number => status(root, "VmRSS")
 
-/** Anonymous memory in MiB: the resident memory that belongs to no file. */
+/** Anonymous memory of a process and its descendants, in MiB: resident memory that is backed by no file. */
 export const anonymousMiB = (root: number): number => status(root, "RssAnon")
 
-/** Peak resident memory in MiB since `resetPeak`, summed over the processes. */
+/** Peak resident memory of a process and its descendants since `resetPeak`, in MiB. The sum of each process's peak. */
 export const peakMiB = (root: number): number => status(root, "VmHWM")
 
 export const resetPeak = (root: number): void => {
@@ -65,7 +65,7 @@ export const resetPeak = (root: number): void => {
     try {
       writeFileSync(`/proc/${pid}/clear_refs`, "5")
     } catch {
-      // Another user's process: its peak since the start is reported.
+      // The process belongs to another user. `peakMiB` then returns its peak since its start.
     }
   }
 }

@@ -7,10 +7,10 @@ import { fileURLToPath } from "node:url"
 import type { Blob } from "./Blob.ts"
 import { freePort, type MeasuredServer, start as startServer } from "./MeasuredServer.ts"
 
-/** The directory of `npm run build`. */
+/** The directory that `npm run build` writes. */
 const built = fileURLToPath(new URL("../../../proxy/dist/", import.meta.url))
 
-/** Copies the built files, so that a build during the run changes nothing. */
+/** Copies the built files into `workDirectory`, so that a build during the run has no effect on it. */
 export const copyBuild = (workDirectory: string): void => {
   for (const file of ["main.js", "registry-packages-proxy"])
     copyFileSync(join(built, file), join(workDirectory, file))
@@ -20,7 +20,7 @@ export const copyBuild = (workDirectory: string): void => {
 export const forms = ["script", "executable", "image"] as const
 export type Form = (typeof forms)[number]
 
-/** The command line and the paths for one start of the program. */
+/** The command line and the paths of one start of the program. */
 export interface Launch {
   readonly command: string
   readonly args: ReadonlyArray<string>
@@ -33,15 +33,15 @@ interface LaunchOptions {
   readonly name: string
   readonly workDirectory: string
   readonly hosts: ReadonlyArray<string>
-  /** Default: the executable. */
+  /** Default: `executable`. */
   readonly form?: Form | undefined
-  /** Another executable than the built one. */
+  /** Path of an executable to start instead of the built one. */
   readonly executable?: string | undefined
-  /** Directory of the image's files, for that form. */
+  /** Directory with the image's files. The form `image` requires it. */
   readonly imageRoot?: string | undefined
 }
 
-/** The command line of a form; `cache` and `credentials` are directories. */
+/** Returns the command line of a form. `cache` and `credentials` are directories. */
 const commandOf = (
   { executable, form, imageRoot, workDirectory }: LaunchOptions,
   {
@@ -73,7 +73,10 @@ const commandOf = (
   )
 }
 
-/** The command line of a start with new directories, and a ModuleSource for each host. */
+/**
+ * Creates the directories of one start, and a credentials file with a ModuleSource for each host. Returns the command
+ * line.
+ */
 export const launch = (options: LaunchOptions): Effect.Effect<Launch, Error> =>
   Effect.gen(function* () {
     const port = yield* freePort
@@ -89,22 +92,22 @@ export const launch = (options: LaunchOptions): Effect.Effect<Launch, Error> =>
     return { port, cacheDirectory, log: join(home, "output.log"), command, args }
   })
 
-/** The URL of a blob's package at the program. */
+/** Returns the program's URL for the package of `blob` in the registry `host`. */
 export const packageUrl = (port: number, host: string, blob: Blob): string =>
   `http://127.0.0.1:${port}/package?digest=${blob.manifestDigest}&repository=${encodeURIComponent(`${host}/bench`)}&path=`
 
-/** A running registry-packages-proxy. */
+/** The running program. `port` is its plain port. */
 export interface ProxyProgram extends MeasuredServer {
   readonly port: number
 }
 
-/** Starts the built program. */
+/** Starts the built program. `host` is the registry. */
 export const start = (options: {
   readonly name: string
   readonly workDirectory: string
   readonly host: string
   readonly executable?: string
-  /** All of its variables; default: those of this process. */
+  /** All environment variables of the program. Default: the variables of the benchmark. */
   readonly env?: Readonly<Record<string, string>>
 }): Effect.Effect<ProxyProgram, Error, Scope.Scope> =>
   Effect.gen(function* () {
@@ -118,7 +121,7 @@ export const start = (options: {
       empty: Effect.promise(async () => {
         const blobs = join(cacheDirectory, "blobs")
         for (let names = readdirSync(blobs); names.length > 0; names = readdirSync(blobs)) {
-          // A client receives the last byte before the file has its name.
+          // A client receives the last byte before `ingest-N` gets its final name, so the loop waits for `ingest-N`.
           for (const name of names) if (!name.startsWith("ingest-")) rmSync(join(blobs, name))
           await new Promise((resolve) => setTimeout(resolve, 1))
         }

@@ -14,16 +14,16 @@ import * as ProxyProgram from "./ProxyProgram.ts"
 
 const configFile = fileURLToPath(new URL("../../../deploy/chart/files/kube-rbac-proxy.yaml", import.meta.url))
 
-/** Names of this peer in tables: with the real kube-rbac-proxy, and with e2e's stand-in. */
+/** Names of this peer in tables: the real kube-rbac-proxy, and its stand-in from e2e. */
 export const names = {
   real: "our plain port behind kube-rbac-proxy",
   standIn: "our plain port behind kube-rbac-proxy (stand-in)"
 } as const
 
-/** The kube-rbac-proxy to compare with, or the reason why there is none. */
+/** The kube-rbac-proxy to compare with, or the reason why it is missing. */
 export type Found = { readonly command: string; readonly name: string } | { readonly missing: string }
 
-/** Takes kube-rbac-proxy from PATH, or builds the stand-in if Go is installed. */
+/** Finds kube-rbac-proxy in PATH. Otherwise builds its stand-in, if Go is installed. */
 export const find: Effect.Effect<Found> = Effect.gen(function* () {
   const [real, go] = [yield* which("kube-rbac-proxy"), yield* which("go")]
   if (Option.isNone(real) && Option.isNone(go)) {
@@ -40,7 +40,7 @@ export const find: Effect.Effect<Found> = Effect.gen(function* () {
   Effect.provide(NodeServices.layer)
 )
 
-/** The parts of a fixture that it uses. */
+/** The parts of a fixture that `servers` uses. */
 interface PeerFixture {
   readonly workDirectory: string
   readonly origin: Origin
@@ -48,7 +48,10 @@ interface PeerFixture {
   readonly blobs: { readonly small: Blob }
 }
 
-/** The program's plain port behind kube-rbac-proxy, measured together; none if kube-rbac-proxy is missing. */
+/**
+ * Starts the program's plain port behind kube-rbac-proxy. Both are measured together. Returns no server if
+ * kube-rbac-proxy is missing.
+ */
 export const servers = (
   fixture: PeerFixture,
   name: string,
@@ -77,11 +80,12 @@ export const servers = (
     const server: MeasuredServer = {
       name: rbacProxy.name,
       pid,
-      beside: [program.pid],
+      otherPids: [program.pid],
       url: (blob) => ProxyProgram.packageUrl(port, origin.host, blob).replace("http:", "https:"),
       empty: Effect.void
     }
-    // Caches the decision: it sends 5 reviews a second, so that concurrent first requests take longer than wrk waits.
+    // This request caches the decision. kube-rbac-proxy sends 5 reviews per second, so concurrent first requests would
+    // take longer than wrk waits.
     yield* download(server.url(fixture.blobs.small))
     return [server]
   })

@@ -7,7 +7,7 @@ describe("statistics", () => {
     assert.strictEqual(median([5, 1, 3]), 3)
   })
 
-  it("percentiles are interpolated and need no sorted values", () => {
+  it("percentiles are interpolated, for values in any order", () => {
     assert.strictEqual(percentile([10, 0], 0.99), 9.9)
     assert.strictEqual(percentile([7], 0.99), 7)
     assert.isNaN(percentile([], 0.5))

@@ -19,7 +19,7 @@ const miss: Comparison = {
 }
 
 describe("the report", () => {
-  it("prints each number with its significant figures", () => {
+  it("prints small numbers with more decimals than large ones", () => {
     assert.deepStrictEqual([1234.5, 12.34, 1.234, 0.1234, 0.01234, 0, Number.NaN].map(figure), [
       "1235",
       "12.3",

@@ -1,5 +1,5 @@
 {{/*
-The Secret that the serving certificate comes from; empty: each replica makes its own.
+The name of the Secret with the serving certificate. Empty if each replica makes its own certificate.
 */}}
 {{- define "registry-packages-proxy.servingSecret" -}}
 {{- with .Values.servingCertificate }}
@@ -35,9 +35,9 @@ The Secret that the serving certificate comes from; empty: each replica makes it
 {{- end }}
 
 {{/*
-The certificate that is made once: that of the Secret, as long as the names are those it was made for (or nobody wrote down
-which), else a new one of the same authority, where there is its key. Kept in `.Values.made`, since each call would make
-another.
+Sets `.Values.made` once, since each call would make another certificate: `data`, `authority` and `names`. The certificate in
+the Secret is kept if its names are unchanged or unknown. Otherwise the existing authority signs a new certificate; without
+an existing authority, a new one signs it.
 */}}
 {{- define "registry-packages-proxy.make" -}}
 {{- if not (hasKey .Values "made") }}

@@ -1,9 +1,9 @@
-{{/* The name of everything, which clients, roles and the program's own rules know: it does not follow the release's. */}}
+{{/* The name of all objects. It is independent of the release, because clients, roles and access rules contain it. */}}
 {{- define "registry-packages-proxy.name" -}}
 registry-packages-proxy
 {{- end }}
 
-{{/* The namespace of everything but monitoring, which the program's access rules name. */}}
+{{/* The namespace of all objects but those for monitoring. The program's access rules contain it. */}}
 {{- define "registry-packages-proxy.namespace" -}}
 d8-cloud-instance-manager
 {{- end }}
@@ -17,7 +17,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
-{{/* Whether an object that may be `auto` is rendered: (list CONTEXT ENABLED API...). */}}
+{{/* `true` if an object is rendered: (list CONTEXT ENABLED API...). `auto` requires that the cluster has all APIs. */}}
 {{- define "registry-packages-proxy.enabled" -}}
 {{- $context := index . 0 }}
 {{- $enabled := index . 1 }}
@@ -30,7 +30,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 {{- end }}
 
-{{/* What the install sees of the cluster, asked for once: `nodes`, the addresses of the masters; `isThere`. */}}
+{{/* Sets `.Values.found` once: `nodes`, the addresses of the masters; `isThere`, true if helm sees a cluster. */}}
 {{- define "registry-packages-proxy.discover" -}}
 {{- if not (hasKey .Values "found") }}
 {{- $nodes := list }}
@@ -52,13 +52,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 {{- end }}
 
-{{/* How many masters there are: 0 where no cluster is asked. */}}
+{{/* The number of masters; 0 if helm sees no cluster. */}}
 {{- define "registry-packages-proxy.masters" -}}
 {{- include "registry-packages-proxy.discover" . }}
 {{- len .Values.found.nodes }}
 {{- end }}
 
-{{/* The masters' addresses, as JSON. */}}
+{{/* The addresses of the masters, as a JSON array. */}}
 {{- define "registry-packages-proxy.addresses" -}}
 {{- include "registry-packages-proxy.discover" . }}
 {{- compact .Values.found.nodes | sortAlpha | toJson }}
@@ -89,7 +89,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 {{- end }}
 
-{{/* The cache's volume in MiB, above the cap by what the kubelet counts otherwise than the program. */}}
+{{/* The limit of the cache's volume, in MiB. It is above the cap, because the kubelet counts space differently. */}}
 {{- define "registry-packages-proxy.volumeMebibytes" -}}
 {{- $units := dict "" 1.0 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 }}
 {{- $size := toString .Values.cache.size }}
@@ -99,21 +99,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- add (ceil (mulf $mebibytes 1.07) | int64) 4 }}
 {{- end }}
 
-{{/* The program's requests and limits, with room for the cache and 64 MiB of logs. */}}
+{{/* The program's requests and limits. Ephemeral storage has room for the cache's volume and 64 MiB of logs. */}}
 {{- define "registry-packages-proxy.resources" -}}
 {{- $storage := printf "%dMi" (add (include "registry-packages-proxy.volumeMebibytes" . | int64) 64) }}
 {{- $requests := merge (dict) (.Values.resources.requests | default dict) (dict "ephemeral-storage" $storage) }}
 {{- toYaml (merge (dict "requests" $requests) .Values.resources) }}
 {{- end }}
 
-{{/* Where a Kubernetes pod may say so, a plain text; else what it is taken from. */}}
+{{/* The environment variables of a container. A map becomes `valueFrom`; any other value becomes `value`. */}}
 {{- define "registry-packages-proxy.env" -}}
 {{- range $name, $value := . }}
 - name: {{ $name }}
 {{- if kindIs "map" $value }}
   valueFrom: {{- toYaml $value | nindent 4 }}
 {{- else }}
-  {{- /* As JSON writes it: a number of YAML's is a float, and 1000000 would be 1e+06. */}}
+  {{- /* helm reads a YAML number as a float and would write 1000000 as 1e+06; JSON writes all digits. */}}
   value: {{ (kindIs "string" $value | ternary $value (toJson $value)) | quote }}
 {{- end }}
 {{- end }}
@@ -123,7 +123,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if .Values.clientCA }}registry-packages-proxy-client-ca{{ else }}{{ .Values.clientCAConfigMap }}{{ end }}
 {{- end }}
 
-{{/* Where PodMonitors go. */}}
+{{/* The namespace of the PodMonitor. */}}
 {{- define "registry-packages-proxy.podMonitorNamespace" -}}
 {{- if .Values.podMonitor.namespace }}
 {{- .Values.podMonitor.namespace }}
