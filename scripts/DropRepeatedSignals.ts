@@ -1,6 +1,6 @@
 /**
  * A signal is dropped if it repeats within this time, in milliseconds. Under npm, Ctrl-C sends a program two signals:
- * one from the terminal and one from npm. The program stops at once on a second signal.
+ * one from the terminal and one from npm. The program would stop at once on the second signal.
  */
 const repeatMillis = 500
 const receivedAt = new Map<string | symbol, number>()

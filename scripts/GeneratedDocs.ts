@@ -155,7 +155,8 @@ export const exportMetrics = (source: string): string => {
 }
 
 /**
- * Returns the metrics that a module exports, alone or in arrays and records. Throws if `source` declares other metrics.
+ * Returns the metrics that a module exports, alone or in arrays and records. Throws if `source` declares a metric that
+ * is not among them.
  */
 export const metricsOf = (
   file: string,

@@ -9,8 +9,8 @@ const locked = packages(text)
 const present = new Map(installed(root).map((found) => [`${found.name}@${found.version}`, found]))
 
 /**
- * The licences that packages of the build and of the tests may have. scripts/build/Licences.ts lists those for shipped
- * packages.
+ * The licences that packages of the build and of the tests may have. scripts/build/Licences.ts lists the licences that
+ * shipped packages may have.
  */
 const licences = new Set([
   "0BSD",
@@ -27,7 +27,7 @@ const licences = new Set([
   "Unlicense"
 ])
 
-/** The packages with two versions, and the reason for each. */
+/** Packages that the lockfile has in two versions, and the reason for each. */
 const duplicates = new Map([
   ["tslib", "@peculiar/x509, of the tests, has a dependency that asks for version 1"],
   ["typescript", "@arethetypeswrong/core resolves types with an API that version 7 no longer has"]

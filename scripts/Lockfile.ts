@@ -12,7 +12,7 @@ export interface LockedPackage {
   readonly entry: string
 }
 
-/** Parses the packages of a pnpm lockfile. Source: lockfile version 9. */
+/** Parses the packages of a pnpm-lock.yaml. Supports version 9 of the format. */
 export const packages = (text: string): ReadonlyArray<LockedPackage> => {
   const [, section = ""] = /^packages:\n\n([^]*?)(?=^\S|$(?![^]))/m.exec(text) ?? []
   return section

@@ -9,7 +9,8 @@ const item = /^(\s*)(?:[-*+]|\d+\.) +/
 const mark = /^(?:[-+*#|>]$|#|\||>|\d+\.$)/
 
 /**
- * Splits text into parts, each of which stays on one line. Text in backticks and the word before a mark are not split.
+ * Splits text into parts, each of which stays on one line. Text in backticks is one part. A mark stays with the word
+ * before it.
  */
 const parts = (text: string): ReadonlyArray<string> => {
   const found: Array<string> = []

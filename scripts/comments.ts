@@ -10,7 +10,8 @@ const maxLength = 120
 const question =
   /\/\*\*[\s*]*(?:What|How|Whether|Who|Whom|Whose|Whoever|Where|Which)\b(?:[^*]|\*(?!\/))*\*\/\s*(?:export|static|readonly)\b/g
 /**
- * Matches a log message that is a template or a concatenation, or that begins with a capital letter. Abbreviations may.
+ * Matches a log message that is a template or a concatenation, or that begins with a capital letter. An abbreviation at
+ * the beginning is allowed.
  */
 const variableMessage =
   /Effect\.log(?:Trace|Debug|Info|Warning|Error|Fatal|WithLevel\([^)]*\))?\(\s*(?:`|"(?![a-z]|[A-Z]{2})|"[^"]*"\s*\+)/g

@@ -1,8 +1,8 @@
 /**
  * Generates documents from the code. Writes routes, flags, variables, metrics, values, packages and runtime
  * dependencies between markers in README.md, docs/ and the chart's README.md. Also writes docs/pictures and the chart's
- * dashboard of all metrics. With `--check`, it writes nothing, and fails if a file would change. It always fails if the
- * manifests were rendered from another version of the chart.
+ * dashboard of all metrics. With `--check`, the script writes nothing, and fails if a file would change. The script
+ * always fails if the manifests were rendered from another version of the chart.
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs"
 import { registerHooks } from "node:module"

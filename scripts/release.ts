@@ -102,7 +102,7 @@ const make = async (work: string): Promise<void> => {
   }
   step("build")
   Tree.setVersion(tree, version)
-  // The package.json files have changed, so this records the new state. The dependencies have not changed.
+  // prepare.cjs records the changed package.json files. The dependencies have not changed.
   run(tree, "node", "scripts/prepare.cjs")
   const { commit, time } = source
   const origin = [`--version=${version}`, `--commit=${commit}`, `--time=${time}`]

@@ -64,8 +64,8 @@ const separateTelemetry: Plugin = {
 }
 
 /**
- * Replaces `import()` by `require()`: the module is in the script and is evaluated on demand. esbuild would write a
- * separate file for each remaining `import()`; Bundle.test.ts looks for such files.
+ * Replaces `import()` by `require()`, so that the imported module is in the script and is evaluated on demand. esbuild
+ * would write a separate file for each remaining `import()`; Bundle.test.ts looks for such files.
  */
 const evaluatedLater: Plugin = {
   name: "evaluated-later",

@@ -13,7 +13,7 @@ export interface ExecutableOptions {
   readonly output: string
   /**
    * True to include V8's code cache for the script. Only `node` itself can create the cache, so this machine must be
-   * able to run it.
+   * able to run `node`.
    */
   readonly codeCache: boolean
   readonly flags: RuntimeFlags
@@ -25,7 +25,7 @@ export interface ExecutableOptions {
  */
 const probeScript = "0"
 
-/** A program that compiles the script in one file, and writes V8's code cache for it to another file. */
+/** A program that compiles the script in one file, and writes the script's code cache to another file. */
 const compiler = `
   const { readFileSync, writeFileSync } = require("node:fs")
   const [, from, to] = process.argv
@@ -46,8 +46,9 @@ const run = (node: string, args: ReadonlyArray<string>, cwd: string): void => {
 }
 
 /**
- * Makes a single executable application of Node. It contains Node, the program with its code cache, and the telemetry
- * part with its code cache. The name of the script is relative, so that builds in different folders are equal.
+ * Makes the executable, a single executable application (SEA) of Node. It contains Node, the program, the telemetry
+ * part, and V8's code caches for both. The name of the script is relative, so that builds in different folders are
+ * equal.
  */
 export const make = ({ codeCache, flags, node, output, script }: ExecutableOptions): void => {
   const v8Flags = [...flags.v8, reproducible]

@@ -19,8 +19,8 @@ const textOf = (directory: string): string => {
 }
 
 /**
- * Writes the licences of the executable's content into `directory`: of the program, of the bundled packages, and of
- * Node with its components. Throws if the licence of a package is not allowed.
+ * Writes the licences of the program, of the bundled packages, and of Node with its components into `directory`. Throws
+ * if the licence of a package is not allowed.
  */
 export const write = (
   root: string,

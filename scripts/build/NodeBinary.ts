@@ -69,7 +69,7 @@ const check = (file: string, sha256: string): void => {
 }
 
 /**
- * Unpacks the npm package of Node into `target`. If it fails, `target` does not exist. Throws if the integrity is
+ * Unpacks the npm package of Node. Afterwards, `target` is complete or does not exist. Throws if the integrity is
  * wrong.
  */
 const unpack = ({ integrity, package: name }: Pin, target: string): void => {

@@ -15,7 +15,7 @@ export const shipped: RuntimeFlags = {
     "--max-old-space-size=192",
     // Lets pulls free the memory of their chunks: packages/node-net/src/http/BodyReader.ts.
     "--expose-gc",
-    // listen() tests its address with a regular expression. Without this flag, its bytecode takes 1.7 MB to make.
+    // listen() tests its address with a regular expression. Without this flag, V8 takes 1.7 MB to make the bytecode.
     "--no-regexp-tier-up"
   ],
   node: [

@@ -76,8 +76,8 @@ export const join = (guard: string, program: Module, telemetry: Module): Module 
 }
 
 /**
- * Splits a script that `join` made into the program and the telemetry part. The telemetry part is an expression whose
- * value is its function. Throws if the script has no telemetry part.
+ * Splits a script that `join` made into the program and the telemetry part. The telemetry part becomes an expression:
+ * the function that `join` made of it. Throws if the script has no telemetry part.
  */
 export const split = (script: string): { readonly program: string; readonly telemetry: string } => {
   const [program = "", part] = script.split(cut)

@@ -3,7 +3,7 @@ import type * as Sdk from "../../packages/proxy/src/telemetry/sdk/Sdk.ts"
 /** The part of the script with OpenTelemetry's SDK, as a function of the program's exports. */
 type Part = (require: NodeJS.Require, program: object) => typeof Sdk
 
-// scripts/build/Script.ts provides these names in the script.
+// scripts/build/Script.ts defines or replaces these names in the script.
 declare const telemetryPart: Part | undefined
 declare const telemetryPartLine: number
 declare const programRequire: NodeJS.Require
@@ -12,7 +12,7 @@ declare const programExports: () => object
 const { getAssetKeys, getRawAsset } = process.getBuiltinModule("node:sea")
 const { Script } = process.getBuiltinModule("node:vm")
 
-/** Compiles the telemetry part from the executable's assets. Its line numbers are those of main.js. */
+/** Compiles the telemetry part from the executable's assets. The line numbers in stack traces are those of main.js. */
 const compile = (): Part => {
   const [text, code] = ["telemetry", "telemetry-code"]
   const script = new Script(Buffer.from(getRawAsset(text)).toString("latin1"), {

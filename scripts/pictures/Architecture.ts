@@ -82,7 +82,7 @@ const product = new Set([
 ])
 
 /**
- * Packages without arrows to them, because so many arrows would hide the others. A note names the importers instead.
+ * Packages that get no arrows, because their many arrows would hide others. A note names the importers of each package.
  */
 const withoutArrows = ["metrics"]
 

@@ -88,8 +88,8 @@ const filesOf = (directory: string, { files = [] }: Manifest): ReadonlyArray<str
   ].toSorted()
 
 /**
- * Packs the packages that have a `publishConfig`, from the checkout at `root` into `out`, in the format of `npm
- * publish`. Returns the paths of the tarballs. Equal sources give equal bytes.
+ * Packs the packages that have a `publishConfig`, from the checkout at `root` into `out`. The tarballs have the format
+ * of `npm publish`. Returns the paths of the tarballs. Equal sources give equal bytes.
  */
 export const pack = async (root: string, out: string): Promise<ReadonlyArray<string>> => {
   const all = packagesOf(root)

@@ -11,8 +11,8 @@ export interface Manifest {
 }
 
 /**
- * Versions for dependencies that are written as `workspace:*`, `catalog:` or `catalog:NAME`. The catalog of `catalog:`
- * is `default`.
+ * Versions for dependencies that are written as `workspace:*`, `catalog:` or `catalog:NAME`. `catalog:` means the
+ * catalog `default`.
  */
 export interface Workspace {
   readonly packages: ReadonlyMap<string, string>

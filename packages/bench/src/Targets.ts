@@ -11,7 +11,7 @@ interface Target {
   readonly title: RegExp
   /** The subject that is compared. Default: the program. */
   readonly subject?: string
-  /** The fastest of these peers counts. */
+  /** The program is compared with the fastest of these peers. */
   readonly against: ReadonlyArray<string>
   /** The smallest accepted ratio of the program's speed to the peer's. */
   readonly atLeast: number

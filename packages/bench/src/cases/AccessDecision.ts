@@ -39,7 +39,7 @@ const reviews = Layer.succeed(Reviews, {
 
 /**
  * Measures the time of an access decision with a cached token. Calls the services of the secure port directly: a
- * request over TLS takes ten times as long, and its time varies by more than a decision takes.
+ * request over TLS takes ten times as long, and the variation of that time is larger than the time of a decision.
  */
 export const cached = (rounds: number): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.gen(function* () {

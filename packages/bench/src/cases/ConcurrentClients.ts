@@ -14,7 +14,7 @@ const crowd = (url: string, clients: number, slow: number, blob: Blob): Effect.E
 
 /**
  * Measures the memory growth of a server, in MiB, while 100 clients miss one package. The server serves another package
- * before that.
+ * before the measurement.
  */
 export const growth = (
   { blobs }: Pick<Fixture, "blobs">,
@@ -44,7 +44,7 @@ export const misses = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, 
       const { before, growth: grown, outcome } = yield* growth(fixture, server)
       const asked = origin.requestsSince(mark)
       const count = (path: string) => asked.filter((line) => line.startsWith(`GET ${path}`)).length
-      // `growth` downloads another package first, which the counts include.
+      // The counts include the package that `growth` downloads first.
       const manifests = count("/v2/bench/manifests/") - 1
       const pulls = count("/v2/bench/blobs/") - 1
       return [

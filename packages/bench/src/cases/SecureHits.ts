@@ -15,7 +15,7 @@ import * as ProxyProgram from "../servers/ProxyProgram.ts"
 
 const kib = 1024
 
-/** Creates one key and certificate for all servers, so that TLS costs all of them the same. */
+/** Creates one key and certificate for all servers, so that TLS has the same cost for each server. */
 export const makeTlsPair = (workDirectory: string): Effect.Effect<Nginx.TlsPair, Error> =>
   Effect.try({
     try: () => {

@@ -23,7 +23,7 @@ const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !
 
 /** The measurements of one start. Memory is in MiB. */
 export interface Run {
-  /** Seconds from the start of the process to the first response 200 from /healthz. */
+  /** Seconds from the start of the process to the first response of /healthz with status 200. */
   readonly seconds: number
   readonly anonymous: number
   readonly resident: number

@@ -30,7 +30,7 @@ const section = (comparison: Comparison, top: number): { readonly svg: string; r
   }
 }
 
-/** Returns an SVG of all comparisons. A bar shows the median of a server, a line its minimum and maximum. */
+/** Returns an SVG of all comparisons. Each bar shows a median, and the line on it goes from minimum to maximum. */
 export const chart = (comparisons: ReadonlyArray<Comparison>): string => {
   let top = 8
   const sections = comparisons.map((comparison) => {

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { freePort, type MeasuredServer, start as startServer } from "./MeasuredServer.ts"
 
-/** Starts nginx with two workers, and returns its process id. `http` is the content of nginx's block `http`. */
+/** Starts nginx with two workers, and returns its process id. `http` is the text of nginx.conf's block `http`. */
 export const start = (options: {
   readonly name: string
   readonly workDirectory: string

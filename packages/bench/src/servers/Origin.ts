@@ -4,7 +4,7 @@ import { join } from "node:path"
 import * as Nginx from "./Nginx.ts"
 import { freePort } from "./MeasuredServer.ts"
 
-/** A registry of static files. It is nginx, which is faster than every server that pulls from it. */
+/** A registry of static files, served by nginx. nginx is faster than every server that pulls from it. */
 export interface Origin {
   readonly pid: number
   readonly host: string

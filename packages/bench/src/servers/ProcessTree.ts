@@ -57,7 +57,7 @@ export const residentMiB = (root: number): number => status(root, "VmRSS")
 /** Anonymous memory of a process and its descendants, in MiB: resident memory that is backed by no file. */
 export const anonymousMiB = (root: number): number => status(root, "RssAnon")
 
-/** Peak resident memory of a process and its descendants since `resetPeak`, in MiB. The sum of each process's peak. */
+/** Peak resident memory since `resetPeak`, in MiB: the sum of the peaks of a process and its descendants. */
 export const peakMiB = (root: number): number => status(root, "VmHWM")
 
 export const resetPeak = (root: number): void => {

@@ -10,7 +10,7 @@ import { freePort, type MeasuredServer, start as startServer } from "./MeasuredS
 /** The directory that `npm run build` writes. */
 const built = fileURLToPath(new URL("../../../proxy/dist/", import.meta.url))
 
-/** Copies the built files into `workDirectory`, so that a build during the run has no effect on it. */
+/** Copies the built files into `workDirectory`, so that a later build has no effect on the run. */
 export const copyBuild = (workDirectory: string): void => {
   for (const file of ["main.js", "registry-packages-proxy"])
     copyFileSync(join(built, file), join(workDirectory, file))
