@@ -6,7 +6,7 @@ const model = ["oci", "domain"]
 const ports = ["registry-client", "digest-cache", "kubernetes", "credential-store", "access-control"]
 
 /**
- * The packages that each package may import. Its tests may also import the testkit. A package without an entry may
+ * The packages that each package may import. Tests may also import the testkit. A package without an entry may
  * import no other package.
  */
 const directions: Record<string, ReadonlyArray<string>> = {

@@ -11,7 +11,7 @@ export type Found = { readonly root: string } | { readonly missing: string }
 
 const licences = fileURLToPath(new URL("../../../proxy/dist/licences", import.meta.url))
 
-/** The programs that build the image, and run it like a container runtime. */
+/** The programs that build the image and start its executable like a container runtime. */
 const needed = ["buildah", "apt-get", "dpkg-deb", "unshare"]
 
 /**

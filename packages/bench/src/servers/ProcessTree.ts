@@ -65,7 +65,7 @@ export const resetPeak = (root: number): void => {
     try {
       writeFileSync(`/proc/${pid}/clear_refs`, "5")
     } catch {
-      // The process belongs to another user. `peakMiB` then returns its peak since its start.
+      // The process belongs to another user. `peakMiB` then returns the peak since the start of the process.
     }
   }
 }
