@@ -1,6 +1,6 @@
 /**
- * Mock layers, in-process servers and their content. The shared suites need vitest and are modules of their own, such
- * as `@registry-packages-proxy/testkit/blob-store/BlobStoreSuite`.
+ * Mock layers, in-process servers and their content. The shared suites need vitest, so a test imports each suite from
+ * its own module, such as `@registry-packages-proxy/testkit/blob-store/BlobStoreSuite`.
  */
 export * as AccessControlMock from "./access-control/AccessControlMock.ts"
 export { Bucket, BucketError, type ObjectHead } from "./blob-store/Bucket.ts"

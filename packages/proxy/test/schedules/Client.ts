@@ -122,7 +122,7 @@ const take = Effect.fnUntraced(function* (asking: SentRequest) {
     if (reading._tag === "Stall" && answer.received >= reading.at) yield* stall(answer, waits.letGo)
     if (reading._tag === "Forget" && answer.received >= reading.at) {
       yield* stall(answer, waits.over)
-      if (!socket.isAbandoned) return leave(asking, "reset")
+      if (!socket.isPeerClosed) return leave(asking, "reset")
       answer.outcome = "broken"
       return
     }

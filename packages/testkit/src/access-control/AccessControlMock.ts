@@ -10,7 +10,10 @@ import { Clock, Effect, Layer, Option, Redacted } from "effect"
 const undecided = (review: Undecided["review"]) =>
   new Undecided({ review, reason: new Unreachable({ detail: "set by the test" }) })
 
-/** Accepts exactly these tokens. With `isReachable: false` it cannot decide about tokens. */
+/**
+ * Mock Authenticator. Accepts exactly these tokens, and client certificates within their validity. If `isReachable` is
+ * false (default: true), authentication by token fails with `Undecided`.
+ */
 export const layerAuthenticator = (options: {
   readonly tokens: Readonly<Record<string, User>>
   readonly isReachable?: boolean
@@ -36,7 +39,10 @@ export const layerAuthenticator = (options: {
     })
   )
 
-/** Allows exactly these rights, by user name; rules as `ResourceRule.format` writes them. */
+/**
+ * Mock Authorizer. Allows exactly these `rights`: rules in the format of `ResourceRule.format`, by user name. If
+ * `isReachable` is false (default: true), every request fails with `Undecided`.
+ */
 export const layerAuthorizer = (options: {
   readonly rights: Readonly<Record<string, ReadonlyArray<string>>>
   readonly isReachable?: boolean

@@ -9,12 +9,13 @@ import { user } from "./ReviewsMock.ts"
 /** The users and rights that the implementation under test must know. */
 export interface Fixture {
   readonly tokens: Readonly<Record<string, User>>
+  /** By user name: the rules that the user may use, in the format of `ResourceRule.format`. */
   readonly rights: Readonly<Record<string, ReadonlyArray<string>>>
-  /** False: the implementation cannot reach what it decides by. */
+  /** False if the implementation cannot reach the service that decides, such as the API server. */
   readonly isReachable: boolean
 }
 
-/** The access rule for packages. */
+/** The rule for access to packages, which the suite checks its users against. */
 export const packages = ResourceRule.make({
   verb: "get",
   group: "apps",
@@ -42,7 +43,7 @@ const present = (token: string | undefined, certificate?: Presented["certificate
 const certificate = (notBefore: number, notAfter: number) =>
   Option.some(Result.succeed({ user: user("carol"), notBefore, notAfter }))
 
-// Certificates at time 0, where a test's clock begins.
+// Validity in milliseconds around 0, the time at which the clock of a test starts.
 const [good, expired, early] = [certificate(-1, 1), certificate(-2, -1), certificate(1, 2)]
 
 const authenticate = (presented: Presented) =>
@@ -53,7 +54,10 @@ const authenticate = (presented: Presented) =>
     )
   )
 
-/** The contract of every Authenticator that decides by tokens and certificates. Its clock must stand at 0. */
+/**
+ * The contract of every Authenticator that accepts tokens and client certificates. `make` builds the implementation
+ * under test, with the fixture's users. The Clock must be at 0, the epoch.
+ */
 export const authenticatorSuite = (
   name: string,
   make: (fixture: Fixture) => Layer.Layer<Authenticator, unknown>
@@ -61,7 +65,7 @@ export const authenticatorSuite = (
   describe(`Authenticator (${name})`, () => {
     layer(make(known))("reachable", (it) => {
       it.effect(
-        "authenticate - gives the user of a token with all fields",
+        "authenticate - returns the user of a token with all fields",
         Effect.fn(function* () {
           const { authenticate } = yield* Authenticator
           assert.deepStrictEqual(yield* authenticate(present(secret)), alice)
@@ -78,7 +82,7 @@ export const authenticatorSuite = (
       )
 
       it.effect(
-        "cachedUser - gives only the user that authenticate gives",
+        "cachedUser - returns only the user that authenticate returns",
         Effect.fn(function* () {
           const authenticator = yield* Authenticator
           for (const token of [secret, "the-token-of-bob", "another", undefined]) {
@@ -108,7 +112,7 @@ export const authenticatorSuite = (
 
     layer(make({ ...known, isReachable: false }))("unreachable", (it) => {
       it.effect(
-        "authenticate - is undecided about tokens only, and its error holds no token",
+        "authenticate - is undecided about tokens only, and its error does not contain the token",
         Effect.fn(function* () {
           const { authenticate: ask } = yield* Authenticator
           const error = yield* Effect.flip(ask(present(secret)))
@@ -129,7 +133,7 @@ const authorize = (user: User, rule: ResourceRule.ResourceRule = packages) =>
     )
   )
 
-/** The contract of every Authorizer that decides by rights. */
+/** The contract of every Authorizer. `make` builds the implementation under test, with the fixture's rights. */
 export const authorizerSuite = (name: string, make: (fixture: Fixture) => Layer.Layer<Authorizer, unknown>) =>
   describe(`Authorizer (${name})`, () => {
     layer(make(known))("reachable", (it) => {
@@ -177,7 +181,7 @@ export const authorizerSuite = (name: string, make: (fixture: Fixture) => Layer.
       )
     })
 
-    layer(make({ ...known, isReachable: false }))("out of reach", (it) => {
+    layer(make({ ...known, isReachable: false }))("unreachable", (it) => {
       it.effect(
         "authorize - is undecided",
         Effect.fn(function* () {

@@ -4,22 +4,22 @@ import { Reviews } from "@registry-packages-proxy/access-control/Reviews"
 import { authenticatedGroup, User } from "@registry-packages-proxy/access-control/User"
 import { Effect, Layer, Option, Redacted } from "effect"
 
-/** A user as a TokenReview gives it. */
+/** Makes a user as a TokenReview returns it. Default: no uid, and only the group `system:authenticated`. */
 export const user = (name: string, fields: Partial<Pick<User, "uid" | "groups" | "extra">> = {}): User =>
   new User({ name, uid: "", groups: [authenticatedGroup], extra: {}, ...fields })
 
-/** The users and rights behind the mock; may be changed at any time. */
+/** The users and rights that the mock reviews by. A test may change them at any time. */
 export interface ReviewsState {
   readonly tokens: Map<string, User>
-  /** By user name: rules as `ResourceRule.format` writes them. */
+  /** The rights of each user, by user name: rules in the format of `ResourceRule.format`. */
   readonly rights: Map<string, ReadonlyArray<string>>
-  /** Every review fails for this reason. */
+  /** If set, every review fails with this reason. */
   failure: ReviewError["reason"] | undefined
-  /** Each review waits for this before it returns. */
+  /** Each review waits for this effect before its result. Default: no wait. */
   gate: Effect.Effect<void>
 }
 
-/** Mock Reviews, and a record of the calls. */
+/** Returns mock Reviews as a `layer`, the `state` that decides, and `asked`: the arguments of all reviews so far. */
 export const make = (initial: Partial<ReviewsState> = {}) => {
   const state: ReviewsState = {
     tokens: new Map(),
@@ -67,7 +67,7 @@ export const make = (initial: Partial<ReviewsState> = {}) => {
   return {
     state,
     asked,
-    /** The largest number of reviews in progress at once. */
+    /** The largest number of reviews that were in progress at the same time. */
     mostInProgress: () => mostInProgress,
     layer: Layer.succeed(Reviews, reviews)
   }

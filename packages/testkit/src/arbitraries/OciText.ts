@@ -21,7 +21,7 @@ const component = fc
   .tuple(alphanumeric, fc.array(fc.tuple(separator, alphanumeric), { maxLength: 2 }))
   .map(([first, rest]) => first + rest.flat().join(""))
 
-/** A repository's name, well within 255 characters. */
+/** Generates repository names, all much shorter than the limit of 255 characters. */
 export const name = fc
   .array(component, { minLength: 1, maxLength: 5 })
   .map((components) => components.join("/"))
@@ -29,12 +29,12 @@ export const name = fc
 const label = fc
   .tuple(oneOf("abzABZ"), fc.array(oneOf("ab09-"), { maxLength: 6 }), oneOf("az09"))
   .map(([first, middle, last]) => first + middle.join("") + last)
-  // "xn--" and the like would have to be valid Punycode.
+  // A label that contains `--`, such as `xn--a`, would have to be valid Punycode.
   .filter((text) => !text.includes("--"))
 const hostname = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join("."))
 const port = fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined })
 
-/** `host[:port]`: DNS names, IPv4, and IPv6 in brackets. */
+/** Generates `host[:port]`: DNS names, IPv4 addresses, and IPv6 addresses in brackets. */
 export const host = fc
   .tuple(
     fc.oneof(
@@ -54,7 +54,7 @@ export const platform = fc
   )
   .map((parts) => parts.filter((part) => part !== undefined).join("/"))
 
-/** Any text, lone surrogates, control characters and long runs included. */
+/** Generates any text, including lone surrogates, control characters and long repetitions. */
 export const anyText = fc.oneof(
   fc.string({ unit: "binary", maxLength: 600 }),
   fc

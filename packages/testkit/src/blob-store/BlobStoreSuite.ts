@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Layer, Option, Schema, type Scope } from "effect"
 import { TestPackage } from "../digest-cache/TestPackage.ts"
 
-/** Cap in bytes of a store under test that has one. */
+/** The cap in bytes that a store under `suiteCapped` must have. */
 export const cap = 4 * 1024 * 1024
 
 export type StoreLayer = Layer.Layer<BlobStore, unknown>
@@ -68,7 +68,10 @@ const assertWhole = (wanted: TestPackage, blob: OpenBlob) =>
     assert.isTrue(yield* blob.unchanged)
   })
 
-/** A reader that was open when its blob was removed gives the blob's bytes or an error, never other bytes. */
+/**
+ * Asserts that a reader returns the bytes of its blob or fails, and never returns other bytes. Its blob was removed or
+ * replaced while the reader was open.
+ */
 const assertRightOrFailed = (wanted: TestPackage, blob: BlobReader) =>
   read(blob).pipe(
     Effect.map((bytes) => assert.isTrue(bytes.equals(wanted.bytes))),
@@ -148,7 +151,7 @@ export const suite = (name: string, store: StoreLayer) =>
         assert.notStrictEqual((yield* opened(other)).version, version)
       }))
 
-    test("find - a blob of an index is found for its platform alone, a manifest's for every platform", () =>
+    test("find - a blob of an index is found for its platform only, and a blob of a manifest for every platform", () =>
       Effect.gen(function* () {
         const store = yield* BlobStore
         for (const viaIndex of [true, false]) {
@@ -160,7 +163,7 @@ export const suite = (name: string, store: StoreLayer) =>
         }
       }))
 
-    test("commit - replaces the previous blob of its key", () =>
+    test("commit - replaces the previous blob of the same key", () =>
       Effect.gen(function* () {
         const store = yield* BlobStore
         const [before, after] = [one(1), one(2, { size: size + 1 })]
@@ -250,17 +253,17 @@ export const suite = (name: string, store: StoreLayer) =>
     )
   })
 
-/** The contract of a BlobStore that has a cap of its own: `cap`. */
+/** The contract of a BlobStore that limits its own size. The store must have the cap {@link cap}. */
 export const suiteCapped = (name: string, store: StoreLayer) =>
   describe(`BlobStore with a cap (${name})`, () => {
     const test = testsOf(store)
 
-    /** Two of these fit under the cap, three do not. */
+    /** Size in bytes of a package. Two such packages fit under the cap, three do not. */
     const large = 1_500_000
 
     const isFound = (wanted: TestPackage) => Effect.map(found(wanted), Option.isSome)
 
-    test("admits - a blob that would fit into an empty store", () =>
+    test("admits - accepts only a blob that would fit into an empty store", () =>
       Effect.gen(function* () {
         const store = yield* BlobStore
         yield* put(one(1, { size: large }))
@@ -284,7 +287,7 @@ export const suiteCapped = (name: string, store: StoreLayer) =>
         assert.deepStrictEqual(yield* Effect.forEach([first, second, third], isFound), [true, false, true])
       }))
 
-    test("reserve - evicts no blob that is open or being written, and none where it would not help", () =>
+    test("reserve - evicts no blob that is open or being written, and no blob if the space would still not be enough", () =>
       Effect.gen(function* () {
         const store = yield* BlobStore
         const [first, second, third] = [
@@ -318,7 +321,7 @@ export const suiteCapped = (name: string, store: StoreLayer) =>
         assert.isTrue(yield* isFound(wanted), "both fit")
       }))
 
-    test("reserve - space of abandoned and removed blobs is freed once nobody writes or reads them", () =>
+    test("reserve - the space of discarded and removed blobs is free once their last reader or writer closes", () =>
       Effect.gen(function* () {
         const store = yield* BlobStore
         const whole = one(1, { size: cap - 65_536 })
@@ -336,8 +339,8 @@ export const suiteCapped = (name: string, store: StoreLayer) =>
   })
 
 /**
- * The contract of a BlobStore that outlives the program. `place` makes a place and gives the layer of a store over it,
- * which is built twice.
+ * The contract of a BlobStore that keeps its blobs when the program restarts. `place` makes empty storage and returns
+ * the layer of a store over it. The suite builds this layer twice.
  */
 export const suiteDurable = <E>(name: string, place: Effect.Effect<StoreLayer, E, Scope.Scope>) =>
   describe(`BlobStore after a restart (${name})`, () => {

@@ -31,7 +31,10 @@ export class Bucket {
     return Effect.sync(() => Option.fromUndefinedOr(this.#objects.get(key)))
   }
 
-  /** The bytes from `start` to `end` (exclusive, or the object's end) if the object has this etag (If-Match). */
+  /**
+   * Returns the bytes from `start` to `end` (exclusive), or to the end of a shorter object. Fails with
+   * `PreconditionFailed` if the object has another etag (as with If-Match), and with `NoSuchKey` if there is no object.
+   */
   get(key: string, etag: string, start: number, end: number): Effect.Effect<Uint8Array, BucketError> {
     return Effect.suspend(() => {
       const object = this.#objects.get(key)

@@ -2,7 +2,7 @@ import { fstatSync, lstatSync, readdirSync, readlinkSync } from "node:fs"
 
 const rounded = (size: number): number => Math.ceil(size / 4096) * 4096
 
-/** Undefined if the file was removed meanwhile. */
+/** Returns the result of `look`, or undefined if it throws, which it does for a removed file. */
 const ifThere = <A>(look: () => A): A | undefined => {
   try {
     return look()
@@ -18,14 +18,14 @@ const below = (path: string): number => {
   return rounded(info.size) + names.reduce((sum, name) => sum + below(`${path}/${name}`), 0)
 }
 
-/** A file below a directory that this process holds open. */
+/** A file that is open in this process. */
 export interface OpenFile {
   readonly fd: number
-  /** The kernel's name for it: that of a deleted file ends in ` (deleted)`. */
+  /** The path of the file, as /proc/self/fd has it. For a deleted file it ends in ` (deleted)`. */
   readonly target: string
 }
 
-/** The files below a directory that this process holds open, deleted ones included. */
+/** Returns the files below `directory` that are open in this process, including deleted files. */
 export const openFiles = (directory: string): ReadonlyArray<OpenFile> =>
   readdirSync("/proc/self/fd").flatMap((fd) => {
     const target = ifThere(() => readlinkSync(`/proc/self/fd/${fd}`))
@@ -33,8 +33,9 @@ export const openFiles = (directory: string): ReadonlyArray<OpenFile> =>
   })
 
 /**
- * The bytes a directory takes on disk, in whole 4 KiB blocks: its files, and the deleted ones that this process still
- * holds open (leave those out with `deleted: false`). Computed from the file system alone, not from the cache's counts.
+ * Returns the bytes that a directory takes on disk, in whole 4 KiB blocks. They include deleted files that are still
+ * open in this process, unless `deleted` is false. The sum comes from the file system alone, not from the cache's
+ * counts.
  */
 export const diskUse = (directory: string, options: { readonly deleted?: boolean } = {}): number => {
   if (options.deleted === false) return below(directory)

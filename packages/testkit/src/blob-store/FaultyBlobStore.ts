@@ -2,7 +2,7 @@ import { type BlobReader, BlobStoreError } from "@registry-packages-proxy/digest
 import { BlobStore } from "@registry-packages-proxy/digest-cache/BlobStore"
 import { Context, Effect, Layer, Option } from "effect"
 
-/** An operation of a store that can fail. */
+/** The store operations that a fault can affect. */
 export type StoreOperation =
   | "find"
   | "reserve"
@@ -14,7 +14,10 @@ export type StoreOperation =
   | "unchanged"
   | "list"
 
-/** Fails an operation from the nth call on (default 1), this many times (default: for good). */
+/**
+ * Fails calls of an operation: the first failing call is number `from` (default: 1), and `times` calls fail (default:
+ * all).
+ */
 export interface StoreFault {
   readonly operation: StoreOperation
   readonly from?: number
@@ -27,7 +30,7 @@ export class StoreFaults extends Context.Service<
   {
     /** Replaces all faults and restarts the counts of calls. */
     readonly set: (...faults: ReadonlyArray<StoreFault>) => Effect.Effect<void>
-    /** Number of failures caused since `set`. */
+    /** Number of failures caused since the last `set`. */
     readonly injected: Effect.Effect<number>
   }
 >()("@registry-packages-proxy/testkit/blob-store/FaultyBlobStore") {}
@@ -89,5 +92,5 @@ const make = Effect.gen(function* () {
   return Context.make(BlobStore, faulty).pipe(Context.add(StoreFaults, faults))
 })
 
-/** Wraps the given store; it works normally until a test sets faults. */
+/** Wraps the given store. The store works normally until a test sets faults. */
 export const layer: Layer.Layer<BlobStore | StoreFaults, never, BlobStore> = Layer.effectContext(make)

@@ -2,7 +2,7 @@ import { InodeChanges } from "@registry-packages-proxy/digest-cache/InodeChanges
 import { Context, Effect, FileSystem, Layer } from "effect"
 import { type PlatformError, systemError, type SystemErrorTag } from "effect/PlatformError"
 
-/** The file operations that a fault can hit. */
+/** The file operations that a fault can affect. */
 export type FileOperation =
   | "open"
   | "read"
@@ -15,30 +15,33 @@ export type FileOperation =
   | "utimes"
   | "chmod"
 
-/** Fails an operation from the nth call on a matching path on (default 1), this many times (default: for good). */
+/**
+ * Fails calls of an operation on matching paths: the first failing call is number `from` (default: 1), and `times`
+ * calls fail (default: all).
+ */
 export interface FileFault {
   readonly operation: FileOperation
   readonly reason: SystemErrorTag
   /** The system's error code, such as `ENOSPC`. */
   readonly code?: string
-  /** Bytes that a failing write has written before it fails; default 0. */
+  /** Number of bytes that a failing write writes before it fails. Default: 0. */
   readonly written?: number
   readonly from?: number
   readonly times?: number
-  /** Hits only paths that contain this. */
+  /** Affects only paths that contain this text. */
   readonly path?: string
 }
 
-/** Called around every file operation; `before` can fail it. */
+/** Called before and after every file operation. If `before` fails, the operation fails. */
 export interface Interceptor {
-  /** `bytes` is the number of bytes to be written. */
+  /** `bytes` is the number of bytes to write, and 0 for other operations. */
   readonly before: (
     operation: FileOperation,
     path: string,
     bytes: number
   ) => Effect.Effect<void, PlatformError>
   readonly after: (operation: FileOperation, path: string) => Effect.Effect<void>
-  /** Bytes that a write failed by `before` writes all the same; default 0. */
+  /** Number of bytes that a write still writes if `before` fails it. Default: 0. */
   readonly written?: () => number
 }
 
@@ -80,7 +83,7 @@ type Around = <A, R>(
 const aroundOf =
   (interceptor: Interceptor): Around =>
   (operation, path, effect, bytes = 0) =>
-    // Uninterruptible, so that every `before` is followed by its `after`.
+    // Uninterruptible, so that `after` runs for every `before`.
     Effect.uninterruptibleMask((restore) =>
       interceptor
         .before(operation, path, bytes)
@@ -110,7 +113,7 @@ export const intercept = (fs: FileSystem.FileSystem, interceptor: Interceptor): 
   }
 }
 
-/** InodeChanges whose look-ups pass through `interceptor`, as "stat". */
+/** InodeChanges whose look-ups pass through `interceptor`, as the operation `stat`. */
 export const interceptInodeChanges =
   (inodeChanges: typeof InodeChanges.Service, interceptor: Interceptor): typeof InodeChanges.Service =>
   (path) =>
@@ -122,7 +125,7 @@ export class FileFaults extends Context.Service<
   {
     /** Replaces all faults and restarts the counts of calls. */
     readonly set: (...faults: ReadonlyArray<FileFault>) => Effect.Effect<void>
-    /** Number of failures caused since `set`. */
+    /** Number of failures caused since the last `set`. */
     readonly injected: Effect.Effect<number>
   }
 >()("@registry-packages-proxy/testkit/FaultyFileSystem") {}
@@ -172,6 +175,6 @@ const make = Effect.gen(function* () {
   )
 })
 
-/** Wraps the given file system; it works normally until a test sets faults. */
+/** Wraps the given file system. The file system works normally until a test sets faults. */
 export const layer: Layer.Layer<FileSystem.FileSystem | FileFaults, never, FileSystem.FileSystem> =
   Layer.effectContext(make)

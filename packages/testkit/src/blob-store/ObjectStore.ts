@@ -20,8 +20,8 @@ interface StoredObject extends StoredBlob {
 const orStoreError = Effect.mapError((cause: unknown) => new BlobStoreError({ cause }))
 
 /**
- * An example of a BlobStore over an S3-like bucket. Bytes being written go to a local file, which is uploaded at the
- * commit. The bucket's lifecycle rules evict. Only this program may write to the bucket.
+ * An example of a BlobStore over an S3-like bucket. A blob is written to a local file, which is uploaded at `commit`.
+ * The bucket's lifecycle rules evict blobs. No other program may write to the bucket.
  */
 const make = Effect.fnUntraced(function* (bucket: Bucket, maxSize: number) {
   const fs = yield* FileSystem.FileSystem
@@ -42,7 +42,7 @@ const make = Effect.fnUntraced(function* (bucket: Bucket, maxSize: number) {
     const file = yield* fs.open(path, { flag: "r+" })
     const version: BlobVersion = {}
     return Option.some<BlobWriter>({
-      // Uninterruptible: the system would still write into the buffer after the fiber ended.
+      // Uninterruptible: after an interruption, the system could still write into the buffer.
       read: (into, at) => Effect.uninterruptible(orStoreError(file.read(into, { position: BigInt(at) }))),
       unchanged: Effect.succeed(true),
       write: (bytes) => orStoreError(file.writeAll(bytes)),
@@ -85,7 +85,7 @@ const make = Effect.fnUntraced(function* (bucket: Bucket, maxSize: number) {
   })
 })
 
-/** A store of blobs of at most `maxSize` bytes each, in a bucket. */
+/** A BlobStore over a bucket, for blobs of at most `maxSize` bytes. */
 export const layer = (
   bucket: Bucket,
   { maxSize }: { readonly maxSize: number }

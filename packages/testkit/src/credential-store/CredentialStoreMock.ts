@@ -15,24 +15,28 @@ import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySou
 import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Effect, Layer, Option } from "effect"
 
-/** A source with credentials of paths below its repository; the longest path that contains the request's applies. */
+/**
+ * A registry source with credentials for some paths below it. The longest of `paths` that equals the requested path, or
+ * is a parent of it, applies. If none matches, `credential` applies.
+ */
 export interface MockSource extends RegistrySource {
   readonly paths?: Readonly<Record<string, Credential>>
 }
 
-/** The contents and the status of the mock; default: all feeds are synced and up to date. */
+/** The contents and the status of the mock. By default all feeds are synced and up to date. */
 export interface MockOptions {
-  /** By repository (`host[:port]/name`); the cluster's own registry has the empty string. */
+  /** By repository (`host[:port]/name`). The empty string is the key of the cluster's own registry. */
   readonly sources: Readonly<Record<string, MockSource>>
-  /** Objects that cannot be read, by repository. */
+  /** Objects that the store cannot decode, by repository. `get` fails with `Unreadable`. */
   readonly unreadable?: Readonly<Record<string, { readonly origin: string; readonly detail: string }>>
-  /** Feeds that have not delivered yet; default: none. */
+  /** The objects of feeds that have not delivered yet. Default: none. */
   readonly waitingFor?: ReadonlyArray<Awaited>
   readonly upToDate?: boolean
+  /** In milliseconds since the epoch. Default: 0. */
   readonly lastSync?: number
 }
 
-/** A credential store that knows exactly `options` and never changes. */
+/** A CredentialStore with exactly these contents. It never changes. */
 export const layer = (options: MockOptions): Layer.Layer<CredentialStore> =>
   Layer.succeed(CredentialStore, CredentialStore.of(make(options)))
 
@@ -67,7 +71,7 @@ const make = ({ lastSync = 0, sources, unreadable = {}, upToDate = true, waiting
   return { get, status: Effect.succeed(status) }
 }
 
-/** A source; default: https, anonymous, without a CA. */
+/** Makes a registry source. Default: https, anonymous, no CA in addition to the system's. */
 export const source = (
   options: Partial<Omit<RegistrySource, "host" | "base">> & { readonly host: string; readonly base?: string }
 ): RegistrySource => ({

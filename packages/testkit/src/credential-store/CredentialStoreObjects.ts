@@ -2,19 +2,19 @@ import { kinds } from "@registry-packages-proxy/credential-store/kinds/Kinds"
 import * as Resource from "@registry-packages-proxy/kubernetes/Resource"
 import { Base64 } from "effect/encoding"
 
-/** User name and password for a registry host. */
+/** A user name and a password for a registry host. */
 export interface Login {
   readonly host: string
   readonly username: string
   readonly password: string
 }
 
-/** The `auths` of a docker config.json: entries by registry, path included. */
+/** The `auths` of a docker config.json: entries by registry host, or by host and path. */
 export type Auths = Readonly<Record<string, unknown>>
 
 /**
- * The fields of a ModuleSource. `scheme`, `auths` and `dockerCfg` are written unchecked, so that they can be wrong.
- * Of `login`, `auths` and `dockerCfg` the last one given applies.
+ * The fields of a ModuleSource. `scheme`, `auths` and `dockerCfg` are not checked, so a test can set invalid values.
+ * `dockerCfg` overrides `auths`, and `auths` overrides `login`.
  */
 export interface ModuleSourceOptions {
   readonly name: string
@@ -27,7 +27,7 @@ export interface ModuleSourceOptions {
   readonly creationTimestamp?: string
 }
 
-/** The fields of the cluster's registry Secret. */
+/** The fields of the cluster's registry Secret. `auths` overrides `login`. */
 export interface RegistrySecretOptions {
   readonly address: string
   readonly path?: string
@@ -54,7 +54,7 @@ const given = (values: Readonly<Record<string, string | undefined>>): Record<str
     Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]]))
   )
 
-/** A ModuleSource as the API server sends it, with fields that the program does not know. */
+/** A ModuleSource as the API server sends it, with some fields that the program ignores. */
 export const moduleSource = (options: ModuleSourceOptions): Record<string, unknown> => ({
   apiVersion: "deckhouse.io/v1alpha1",
   kind: "ModuleSource",
@@ -93,7 +93,7 @@ export const registrySecret = (options: RegistrySecretOptions): Record<string, u
   }
 }
 
-/** Many objects in one List, as `kubectl get -o yaml` prints them. */
+/** A List of these objects, as `kubectl get -o yaml` prints them. */
 export const list = (items: ReadonlyArray<unknown>): Record<string, unknown> => ({
   apiVersion: "v1",
   kind: "List",
@@ -101,7 +101,7 @@ export const list = (items: ReadonlyArray<unknown>): Record<string, unknown> => 
   metadata: { resourceVersion: "" }
 })
 
-/** Every kind that the store follows, by its URL path: the collections of a fake API server. */
+/** The kinds that a CredentialStore watches, by URL path. Use this as `collections` of a FakeKubernetes. */
 export const collections: Readonly<Record<string, string>> = Object.fromEntries(
   kinds.map((kind) => [Resource.path(kind), kind.kind])
 )

@@ -8,15 +8,15 @@ import { Effect, type Layer, Option, Redacted } from "effect"
 import { type MockSource, source } from "./CredentialStoreMock.ts"
 import { moduleSource, registrySecret } from "./CredentialStoreObjects.ts"
 
-/** The contents of a store under test: as Kubernetes objects, and as the sources that must result. */
+/** The contents of the store under test: Kubernetes objects, and the sources that the store must derive from them. */
 export interface Fixture {
   readonly objects: ReadonlyArray<unknown>
-  /** By repository; the cluster's own registry has the empty string. */
+  /** By repository. The empty string is the key of the cluster's own registry. */
   readonly sources: Readonly<Record<string, MockSource>>
   readonly unreadable: Readonly<Record<string, { readonly origin: string; readonly detail: string }>>
   /**
-   * `synced`: all feeds delivered and are up to date. `waiting`: a feed has not delivered yet; its name is
-   * `another feed`, or a file's name. `outOfTouch`: all delivered, but one has lost its connection.
+   * `synced`: all feeds have delivered and are up to date. `waiting`: one feed has not delivered yet. `outOfTouch`: all
+   * feeds have delivered, but one feed has lost its connection.
    */
   readonly state: "synced" | "waiting" | "outOfTouch"
 }
@@ -109,13 +109,16 @@ const revealed = (value: RegistrySource) => ({
 
 const unknown = "unknown.example.com/modules"
 
-/** The contract of every CredentialStore. `make` gives a store that is in the fixture's state when it is built. */
+/**
+ * The contract of every CredentialStore. `make` builds the store under test. When the layer is built, the store must
+ * already be in the fixture's state.
+ */
 export const suite = (name: string, make: (fixture: Fixture) => Layer.Layer<CredentialStore, unknown>) =>
   describe(`CredentialStore (${name})`, () => {
     for (const state of ["synced", "waiting", "outOfTouch"] as const) {
       layer(make({ ...known, state }))(state, (it) => {
         it.effect(
-          "get - gives the source of every known repository",
+          "get - returns the source of every known repository",
           Effect.fn(function* () {
             const store = yield* CredentialStore
             for (const [repository, { paths: _, ...expected }] of Object.entries(known.sources)) {
@@ -128,7 +131,7 @@ export const suite = (name: string, make: (fixture: Fixture) => Layer.Layer<Cred
         )
 
         it.effect(
-          "get - gives the credential of the longest path that contains the requested one",
+          "get - returns the credential of the longest path that contains the requested path",
           Effect.fn(function* () {
             const store = yield* CredentialStore
             const userOf = Effect.fnUntraced(function* (path: string) {
@@ -146,7 +149,7 @@ export const suite = (name: string, make: (fixture: Fixture) => Layer.Layer<Cred
         )
 
         it.effect(
-          "get - names the object that cannot be read, and reveals nothing of it",
+          "get - names the object that cannot be read, and does not reveal its content",
           Effect.fn(function* () {
             const reason = yield* reasonOf("broken.example.com/modules")
             assert.strictEqual(reason._tag, "Unreadable")

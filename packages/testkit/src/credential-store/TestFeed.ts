@@ -4,7 +4,7 @@ import { Deferred, Effect, Queue, Stream } from "effect"
 /** A feed whose events a test sends. */
 export interface TestFeed {
   readonly feed: Feed
-  /** Delivers an event and returns when the store has processed it. */
+  /** Delivers an event. Returns when the store has processed it. */
   readonly send: (event: FeedEvent) => Effect.Effect<void>
 }
 
@@ -13,14 +13,14 @@ interface Pending {
   readonly taken: Deferred.Deferred<void>
 }
 
-/** A feed in memory; by default it stands for the watch of ModuleSources. */
+/** Makes a feed in memory. By default it has the `precedence` and `awaited` of the watch of ModuleSources. */
 export const make = Effect.fnUntraced(function* (
   name: string,
   precedence: number = 1,
   awaited: Awaited = "module-sources"
 ): Effect.fn.Return<TestFeed> {
   const queue = yield* Queue.unbounded<Pending>()
-  // The store pulls the next event when it has processed the previous one.
+  // The store pulls the next event only after it has processed the previous event.
   const next = Effect.fnUntraced(function* (previous: Pending | undefined) {
     if (previous !== undefined) yield* Deferred.succeed(previous.taken, undefined)
     const pending = yield* Queue.take(queue)

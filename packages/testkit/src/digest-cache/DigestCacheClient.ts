@@ -8,20 +8,22 @@ import { settle } from "../machine/VirtualTime.ts"
 
 export type CacheLayer = Layer.Layer<DigestCache, unknown>
 
-/** Defines tests that each have a cache of their own. */
+/** Returns a function that defines tests. Each test has a cache of its own. */
 export const withCache =
   (cache: CacheLayer) =>
   <E>(name: string, body: () => Effect.Effect<void, E, DigestCache | Scope.Scope>): void => {
     it.effect(name, () => Effect.provide(body(), cache, { local: true }))
   }
 
-/** Reads the bytes of an opened package from `start` to `end`. */
+/** Reads the bytes of an opened package from `start` to `end` (exclusive). */
 export const read = <E>(opened: OpenPackage<E>, start = 0, end = opened.descriptor.size) => {
   const body = opened.body(start, end)
   return body._tag === "Bytes" ? Effect.succeed(Buffer.from(body.bytes)) : readAll(body.reader)
 }
 
-/** Opens a package and reads it whole, as one response does. */
+/**
+ * Opens a package and reads all its bytes, as one response does. `right` is true if the bytes are those of the package.
+ */
 export const get = (wanted: TestPackage, identity?: string) =>
   Effect.gen(function* () {
     const cache = yield* DigestCache
@@ -29,11 +31,11 @@ export const get = (wanted: TestPackage, identity?: string) =>
     return { result: opened.result, right: (yield* read(opened)).equals(wanted.bytes) }
   }).pipe(Effect.scoped)
 
-/** The status of a package if the cache knows it without calling a source. */
+/** The status of a package. None if the cache would have to call a source for it. */
 export const peek = (key: PackageKey) =>
   DigestCache.use((cache) => Effect.option(cache.peek(key, Effect.fail("nobody is asked"))))
 
-/** The result that opening an unknown package of this size would have. */
+/** The result that opening an unknown package of this size would have: `miss` or `bypass`. */
 export const admission = (size: number) => {
   const { descriptor, key } = new TestPackage({ size: 0, seed: 999_999 })
   return Effect.map(
@@ -42,14 +44,14 @@ export const admission = (size: number) => {
   )
 }
 
-/** Waits until a package's pull is over: it is stored under its name, or has been discarded. */
+/** Waits until the pull of a package is over, and the package is stored under its name or discarded. */
 export const settled = (wanted: TestPackage) =>
   Effect.gen(function* () {
     yield* peek(wanted.key).pipe(
       Effect.tap(() => Effect.yieldNow),
       Effect.repeat({ until: (status) => Option.getOrUndefined(status)?.result !== "collapsed" })
     )
-    // A verified package is a hit before it has its name.
+    // The cache reports a hit as soon as a package is verified, before the package is stored under its name.
     yield* settle
   })
 
@@ -60,7 +62,7 @@ export const closed = (wanted: TestPackage) =>
     Effect.repeat({ until: (streams) => streams === 0 })
   )
 
-/** Reads a package in the background; `at(count)` waits until `count` bytes are received. */
+/** Reads a package in the background. `at(count)` waits until `count` bytes have been received. */
 export const readInBackground = (
   wanted: TestPackage,
   options: { readonly start?: number; readonly end?: number } = {}
@@ -87,7 +89,7 @@ export const readInBackground = (
     return { result: opened.result, fiber, at, received: () => received }
   })
 
-/** Asserts that a body failed because the blob was wrong. */
+/** Asserts that a body failed with `BodyError`, the error for wrong bytes. */
 export const assertMismatch = (exit: Exit.Exit<unknown, { readonly _tag: string }>): void => {
   assert.isTrue(Exit.isFailure(exit), "a wrong body must not end cleanly")
   const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined

@@ -12,7 +12,7 @@ import {
 import { TestPackage } from "./TestPackage.ts"
 import { cap } from "./DigestCacheSuite.ts"
 
-/** Bytes of the tail that a reader does not receive before the whole blob is verified. */
+/** Number of bytes at the end of a body that a reader receives only after the whole blob is verified. */
 const tailBytes = 64 * 1024
 const size = 1_000_003
 
@@ -26,7 +26,7 @@ export const suiteStreaming = (name: string, cache: CacheLayer) =>
   describe(`DigestCache, streaming (${name})`, () => {
     const test = withCache(cache)
 
-    test("read - gives the first bytes before the rest has arrived", () =>
+    test("read - returns the first bytes before the rest has arrived", () =>
       Effect.gen(function* () {
         const wanted = new TestPackage({ size, seed: 1 })
         wanted.holdAt(400_000)

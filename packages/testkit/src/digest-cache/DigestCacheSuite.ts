@@ -13,13 +13,13 @@ import {
 } from "./DigestCacheClient.ts"
 import { TestPackage } from "./TestPackage.ts"
 
-/** Cap in bytes of a cache under test, packages and their overhead included. */
+/** The cap in bytes that a cache under test must have, including the overhead of packages. */
 export const cap = 4 * 1024 * 1024
 
 const large = 1_000_003
 const small = 20_011
 
-/** The contract of every DigestCache. */
+/** The contract of every DigestCache. The cache must have the cap {@link cap}. */
 export const suite = (name: string, cache: CacheLayer) =>
   describe(`DigestCache (${name})`, () => {
     const test = withCache(cache)
@@ -41,12 +41,12 @@ export const suite = (name: string, cache: CacheLayer) =>
         assert.deepStrictEqual(yield* get(wanted), { result: "memory", right: true })
       }))
 
-    test("inMemory - gives only what open would give from memory", () =>
+    test("inMemory - returns only what open would return from memory", () =>
       Effect.gen(function* () {
         const cache = yield* DigestCache
         for (const size of [0, small, large]) {
           const wanted = new TestPackage({ size, seed: size })
-          assert.isUndefined(DigestCache.inMemory(cache, wanted.key), "before it was ever asked for")
+          assert.isUndefined(DigestCache.inMemory(cache, wanted.key), "before its first request")
           yield* get(wanted)
           yield* settled(wanted)
           const resident = DigestCache.inMemory(cache, wanted.key)
@@ -68,7 +68,7 @@ export const suite = (name: string, cache: CacheLayer) =>
         assert.deepStrictEqual(yield* get(wanted), { result: "memory", right: true })
       }))
 
-    test("open - every range gives its bytes, even while the package is being pulled", () =>
+    test("open - every range returns its bytes, even while the package is being pulled", () =>
       Effect.gen(function* () {
         for (const size of [small, large]) {
           const wanted = new TestPackage({ size, seed: 2 })
@@ -96,7 +96,7 @@ export const suite = (name: string, cache: CacheLayer) =>
         }
       }).pipe(Effect.scoped))
 
-    test("open - a package resolved through an index is cached for its platform, another for all platforms", () =>
+    test("open - a package resolved through an index is cached for its platform, and any other package for all platforms", () =>
       Effect.gen(function* () {
         for (const viaIndex of [true, false]) {
           const wanted = new TestPackage({
@@ -139,7 +139,7 @@ export const suite = (name: string, cache: CacheLayer) =>
     }
 
     for (const held of [-1, 0, 500_000, large]) {
-      test(`open - a reader that leaves does not stop the pull it started (before byte ${held})`, () =>
+      test(`open - a reader that leaves does not stop the pull that it started (before byte ${held})`, () =>
         Effect.gen(function* () {
           const wanted = new TestPackage({ size: large, seed: 4 })
           wanted.holdAt(held)
@@ -201,7 +201,7 @@ export const suite = (name: string, cache: CacheLayer) =>
         assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
       }))
 
-    test("open - a package that does not fit bypasses the cache, whole, each time", () =>
+    test("open - a package that does not fit bypasses the cache each time, and is sent whole", () =>
       Effect.gen(function* () {
         const cache = yield* DigestCache
         const wanted = new TestPackage({ size: cap, seed: 8 })
@@ -216,7 +216,7 @@ export const suite = (name: string, cache: CacheLayer) =>
         assert.isTrue(Option.isNone(yield* peek(wanted.key)))
       }).pipe(Effect.scoped))
 
-    test("peek - gives the result that open would have, without calling the source", () =>
+    test("peek - returns the result that open would have, without calling the source", () =>
       Effect.gen(function* () {
         for (const size of [small, large]) {
           const wanted = new TestPackage({ size, seed: 9 })
@@ -235,7 +235,7 @@ export const suite = (name: string, cache: CacheLayer) =>
         }
       }))
 
-    test("drain - pulls without a reader stop, others continue, and new packages bypass the cache", () =>
+    test("drain - pulls without a reader stop, other pulls continue, and new packages bypass the cache", () =>
       Effect.gen(function* () {
         const cache = yield* DigestCache
         const unread = new TestPackage({ size: large, seed: 10 })

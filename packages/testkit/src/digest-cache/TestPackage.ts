@@ -6,9 +6,9 @@ import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Cause, Deferred, Effect, Latch, Schema, Stream } from "effect"
-import { inBufferOf } from "../registry-client/TestBuffers.ts"
+import { copyIntoBuffer } from "../registry-client/TestBuffers.ts"
 
-/** A source failed because a test made it fail. */
+/** The source failed because the test required it. */
 export class SourceFailed extends Schema.TaggedError<SourceFailed>()("SourceFailed", {
   identity: Schema.String,
   at: Schema.Int
@@ -16,7 +16,7 @@ export class SourceFailed extends Schema.TaggedError<SourceFailed>()("SourceFail
 
 export const platform = Platform.make("linux/amd64")
 
-/** Bytes that differ between offsets and between seeds, so that a wrong offset shows. */
+/** Pseudo-random bytes, so that a test notices a wrong offset. Each seed gives different bytes. */
 export const bytesOf = (size: number, seed: number): Buffer => {
   const bytes = Buffer.allocUnsafeSlow(size)
   let state = (seed * 2_654_435_761 + 1) >>> 0
@@ -27,19 +27,22 @@ export const bytesOf = (size: number, seed: number): Buffer => {
   return bytes
 }
 
-/** A package in memory. A test makes its source wait, fail or give wrong bytes, and sees the calls. */
+/**
+ * A package in memory, with its source. A test can make the source wait, fail or send wrong bytes, and can count its
+ * calls.
+ */
 export class TestPackage {
   readonly bytes: Buffer
   readonly key: PackageKey
   readonly descriptor: PackageDescriptor
-  /** The bytes that the source gives; a test may replace them. */
+  /** The bytes that the source sends. A test may replace them. */
   served: Buffer
-  /** Fails before this byte; -1 fails `resolve`. */
+  /** The source fails before the byte at this offset. -1: `resolve` fails. Undefined: nothing fails. */
   failAt: number | undefined = undefined
   resolveCalls = 0
-  /** The offsets of the blob streams, in the order they were opened. */
+  /** The start offsets of the blob streams, in the order in which they were opened. */
   readonly offsets: Array<number> = []
-  /** Blob streams that are open now. */
+  /** Number of open blob streams. */
   openStreams = 0
   readonly #chunk: number
   #holdAt = Number.POSITIVE_INFINITY
@@ -69,7 +72,10 @@ export class TestPackage {
     return this.bytes.length
   }
 
-  /** Makes streams wait before this byte (the size: before their end; -1: before `resolve`). */
+  /**
+   * Makes the source wait before the byte at this offset. -1: before `resolve`. The size of the package: before the end
+   * of the stream.
+   */
   holdAt(position: number): void {
     this.#holdAt = position
     this.#held = Deferred.makeUnsafe()
@@ -78,12 +84,12 @@ export class TestPackage {
     moved.openUnsafe()
   }
 
-  /** Releases everything that waits. */
+  /** Releases everything that `holdAt` made wait. */
   proceed(): void {
     this.holdAt(Number.POSITIVE_INFINITY)
   }
 
-  /** Returns once something waits at the position of `holdAt`. */
+  /** Returns once the source waits at the position of `holdAt`. */
   get held(): Effect.Effect<void> {
     return Effect.suspend(() => Deferred.await(this.#held))
   }
@@ -102,7 +108,7 @@ export class TestPackage {
   #pass(position: number, identity: string): Effect.Effect<void, SourceFailed> {
     return Effect.suspend(() => {
       if (position >= this.#holdAt) {
-        // Read first: a fiber that awaits `held` may run within the call and replace it.
+        // Read `#moved` first: `doneUnsafe` may run a fiber that awaits `held`, and that fiber may replace `#moved`.
         const moved = this.#moved
         Deferred.doneUnsafe(this.#held, Effect.void)
         return Effect.andThen(moved.await, this.#pass(position, identity))
@@ -138,9 +144,9 @@ export class TestPackage {
           )
           const chunk = this.served.subarray(position, end)
           position = end
-          // Alternates between the reader's buffers and own memory.
+          // Chunks are alternately in the reader's buffers and in memory of the source.
           lends = !lends
-          return Effect.succeed([lends ? inBufferOf(buffers, chunk) : chunk] as const)
+          return Effect.succeed([lends ? copyIntoBuffer(buffers, chunk) : chunk] as const)
         })
         return Stream.fromPull(
           Effect.succeed(
@@ -155,13 +161,13 @@ export class TestPackage {
   }
 }
 
-/** Reads to the end; calls `progress` with the bytes received so far. */
+/** Reads all bytes. Calls `progress` with the number of bytes read so far. */
 export const readAll = <E>(
   reader: PackageReader<E>,
-  options: { readonly at?: number; readonly progress?: (count: number) => void } = {}
+  options: { readonly progress?: (count: number) => void } = {}
 ) =>
   Effect.gen(function* () {
-    const into = Buffer.allocUnsafeSlow(options.at ?? 100_000)
+    const into = Buffer.allocUnsafeSlow(100_000)
     const parts: Array<Buffer> = []
     let count = 0
     while (true) {

@@ -2,7 +2,7 @@ import type { RegistryBlob } from "./RegistryBlob.ts"
 import type { RegistryImage } from "./RegistryImage.ts"
 
 interface Repository {
-  /** By digest and by tag. */
+  /** Manifests by digest and by tag. */
   readonly manifests: Map<string, RegistryImage>
   readonly blobs: Map<string, RegistryBlob>
 }
@@ -19,7 +19,7 @@ export class RegistryContent {
     return created
   }
 
-  /** Puts a manifest with its children and blobs, under its digest and these tags. */
+  /** Adds a manifest under its digest and these tags, and adds its children and blobs. */
   put(name: string, image: RegistryImage, tags: ReadonlyArray<string>): void {
     const repository = this.#repository(name)
     for (const reference of [image.digest, ...tags]) repository.manifests.set(reference, image)
@@ -27,12 +27,12 @@ export class RegistryContent {
     for (const child of image.children) this.put(name, child, [])
   }
 
-  /** Puts a blob under its digest; replaces the previous one. */
+  /** Adds a blob under its digest. Replaces a previous blob of this digest. */
   putBlob(name: string, blob: RegistryBlob): void {
     this.#repository(name).blobs.set(blob.digest, blob)
   }
 
-  /** Removes a manifest or a blob. */
+  /** Removes the manifest or the blob of this digest. */
   remove(name: string, digest: string): void {
     this.#repositories.get(name)?.manifests.delete(digest)
     this.#repositories.get(name)?.blobs.delete(digest)

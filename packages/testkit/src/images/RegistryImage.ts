@@ -3,44 +3,44 @@ import { digestOf } from "@registry-packages-proxy/oci/DigestVerifier"
 import * as MediaType from "@registry-packages-proxy/oci/MediaType"
 import * as RegistryBlob from "./RegistryBlob.ts"
 
-/** A layer of an image. A foreign one has `urls`, and its blob is not put on the registry. */
+/** A layer of an image. A layer with `urls` is foreign: its blob is not added to the registry. */
 export interface ImageLayer {
   readonly blob: RegistryBlob.RegistryBlob
-  /** Default: a gzipped tar in the image's format. */
+  /** Default: the media type of a gzipped tar layer in the format of the image (OCI or Docker). */
   readonly mediaType?: string
   readonly urls?: ReadonlyArray<string>
-  /** Fields that override those of the layer's descriptor; `undefined` removes one. */
+  /** Overrides fields of the layer's descriptor. `undefined` removes a field. */
   readonly descriptor?: Fields
 }
 
 /** Fields of a JSON document, by name. */
 export type Fields = Readonly<Record<string, unknown>>
 
-/** An entry of an index: a manifest, or any other JSON value. */
+/** An entry of an index: the descriptor of a manifest, or any JSON value (`odd`). */
 export type IndexChild =
   | {
       readonly image: RegistryImage
-      /** `os/architecture[/variant]`; without it the entry names no platform. */
+      /** `os/architecture[/variant]`. Default: the entry has no platform. */
       readonly platform?: string
       readonly descriptor?: Fields
     }
   | { readonly odd: unknown }
 
-/** A manifest of any kind with everything it refers to, ready to be put on a registry. */
+/** A manifest or an index, with everything it refers to. */
 export interface RegistryImage {
   readonly digest: Digest
   readonly mediaType: string
   readonly bytes: Uint8Array
   readonly blobs: ReadonlyArray<RegistryBlob.RegistryBlob>
   readonly children: ReadonlyArray<RegistryImage>
-  /** The blob of the last layer, the package. Undefined for an index and for a manifest without layers. */
+  /** The package: the blob of the last layer. Undefined for an index, `raw`, `schema1`, and an image without layers. */
   readonly layer: RegistryBlob.RegistryBlob | undefined
 }
 
 interface Options {
   readonly format?: "oci" | "docker"
   readonly algorithm?: DigestAlgorithm
-  /** Fields that override those of the document; `undefined` removes one. */
+  /** Overrides fields of the JSON document. `undefined` removes a field. */
   readonly fields?: Fields
 }
 
@@ -55,7 +55,7 @@ const configTypes = {
   docker: "application/vnd.docker.container.image.v1+json"
 }
 
-/** Any bytes as a manifest, for content that no well-behaved tool pushes. */
+/** Makes a manifest of any bytes, valid or not. Default media type: OCI image manifest. */
 export const raw = (
   bytes: Uint8Array | string,
   options: { readonly mediaType?: string; readonly algorithm?: DigestAlgorithm } = {}
@@ -71,7 +71,7 @@ export const raw = (
   }
 }
 
-/** An image with these layers; the last one is the package. */
+/** An image with these layers. The last layer is the package. */
 export const image = (layers: ReadonlyArray<ImageLayer>, options: Options = {}): RegistryImage => {
   const { algorithm = "sha256", fields, format = "oci" } = options
   const mediaType = format === "oci" ? MediaType.ociManifest : MediaType.dockerManifest
@@ -132,11 +132,11 @@ export const index = (children: ReadonlyArray<IndexChild>, options: Options = {}
   }
 }
 
-/** Wraps an image in `depth` nested indexes, each for `platform`. */
+/** Wraps an image in `depth` nested indexes. Each index has one entry, for `platform`. */
 export const nested = (image: RegistryImage, platform: string, depth: number): RegistryImage =>
   depth === 0 ? image : index([{ image: nested(image, platform, depth - 1), platform }])
 
-/** A Docker schema 1 manifest, which clients refuse. */
+/** A Docker manifest of the obsolete schema 1, which a RegistryClient rejects with `SchemaVersion1`. */
 export const schema1 = (layer: RegistryBlob.RegistryBlob): RegistryImage => ({
   ...raw(
     encode({
@@ -152,7 +152,7 @@ export const schema1 = (layer: RegistryBlob.RegistryBlob): RegistryImage => ({
   blobs: [layer]
 })
 
-/** An image whose last layer is foreign: the registry does not hold it. */
+/** An image whose only layer is foreign (non-distributable): the registry does not have its blob. */
 export const foreign = (layer: RegistryBlob.RegistryBlob, options: Options = {}): RegistryImage => {
   const mediaType =
     options.format === "docker"

@@ -3,13 +3,13 @@ import { packTar } from "modern-tar"
 import { gzip } from "node:zlib"
 import { randomBytes } from "./RegistryBlob.ts"
 
-/** Describes a sample package; the same request gives the same bytes. */
+/** The parameters of a sample package. Equal parameters give equal bytes. */
 export interface SampleRequest {
   readonly name: string
   readonly version: string
-  /** Approximate size of the packed package, in bytes. */
+  /** Approximate size of the package (tar+gzip), in bytes. */
   readonly size: number
-  /** Packages of different seeds have different bytes. */
+  /** Different seeds give different bytes. Default: 1. */
   readonly seed?: number
 }
 
@@ -34,7 +34,8 @@ const file = (name: string, mode: number, body: string | Uint8Array) => ({
   body
 })
 
-// Random-looking bytes do not compress, and 64 MiB would take seconds: large packages are stored.
+// Pseudo-random bytes do not compress, and for 64 MiB the attempt takes seconds. Above 16 MiB, gzip stores the bytes
+// uncompressed.
 const compress = (bytes: Uint8Array): Effect.Effect<Uint8Array> =>
   Effect.callback<Uint8Array>((resume) => {
     gzip(bytes, { level: bytes.length > 16 * 1024 * 1024 ? 0 : 1, chunkSize: 1 << 20 }, (error, packed) =>
@@ -46,7 +47,7 @@ const compress = (bytes: Uint8Array): Effect.Effect<Uint8Array> =>
     )
   })
 
-/** A tar+gzip package like that of a module: scripts `install` and `uninstall`, and a binary that fills the size. */
+/** Makes a package (tar+gzip) with scripts `install` and `uninstall`, and a binary of nearly `size` bytes. */
 export const make = Effect.fnUntraced(function* (request: SampleRequest) {
   const { name, seed = 1, size, version } = request
   const header = `\u007fELF sample of ${name} ${version}\n`

@@ -9,9 +9,9 @@ import { FakeKubernetesWatch, line } from "./FakeKubernetesWatch.ts"
 type Json = Readonly<Record<string, unknown>>
 
 export interface FakeKubernetesOptions {
-  /** Kind of the objects of each collection, by the collection's URL path. */
+  /** The kind of each collection's objects, by the URL path of the collection. */
   readonly collections: Readonly<Record<CollectionPath, string>>
-  /** Sends a bookmark to watches each minute that ask for them; default true. */
+  /** Sends a bookmark each minute to every watch that requests bookmarks. Default: true. */
   readonly bookmarks?: boolean
 }
 
@@ -22,7 +22,7 @@ const reviewPaths = {
 
 interface Watching {
   readonly collection: CollectionPath
-  /** Name of the single object that is watched; undefined for all. */
+  /** The name of the single watched object. Undefined if the watch covers all objects. */
   readonly name: string | undefined
   readonly watch: FakeKubernetesWatch
 }
@@ -56,8 +56,8 @@ const status = (code: number, retryAfter?: Duration.Duration): ApiResponse =>
   json(code, failure(code, reasons[code] ?? "Unknown"), retryAfter)
 
 /**
- * A Kubernetes API server in memory: paged lists, watches with bookmarks and 410 Gone, reviews. Its faults stay until
- * they are reset. It uses the Clock service, so a TestClock controls its time.
+ * A Kubernetes API server in memory: paged lists, watches with bookmarks and 410 Gone, reviews. A fault stays active
+ * until the test resets it. The server uses the Clock service, so a TestClock controls its time.
  */
 export class FakeKubernetes {
   readonly store = new FakeKubernetesStore()
@@ -70,15 +70,17 @@ export class FakeKubernetes {
   isDown = false
   /** Accepts requests and never responds. */
   isStalled = false
-  /** Status to respond with instead of serving a request; undefined serves it. */
+  /** Returns the status to respond with instead of serving the request, or undefined to serve it. */
   refusal: ((request: ApiRequest) => number | undefined) | undefined
-  /** Retry-After of each refusal, in seconds. */
+  /** The Retry-After of each refusal, in seconds. Undefined: no such header. */
   retryAfter: number | undefined
-  /** Sends 410 Gone for a compacted version as the response status, or as an ERROR event of the watch. */
+  /**
+   * The form of 410 Gone, for a watch from a compacted version: the response status, or an ERROR event of the watch.
+   */
   sendGoneAs: "status" | "event" = "status"
-  /** Treats every `continue` token as expired. */
+  /** Treats every `continue` token as expired (410). */
   isContinueExpired = false
-  /** URL paths that the server answers with 404: kinds that are not installed, objects that do not exist. */
+  /** URL paths that the server responds to with 404: kinds that are not installed, and objects that do not exist. */
   readonly missing = new Set<CollectionPath>()
   readonly #unexpected = Deferred.makeUnsafe<never>()
 
@@ -86,7 +88,9 @@ export class FakeKubernetes {
     this.#options = options
   }
 
-  /** Dies once a client requests a kind that is in neither `collections` nor `missing`. Race a test against it. */
+  /**
+   * Dies when a client requests a kind that is in neither `collections` nor `missing`. Race a test against this effect.
+   */
   readonly unknownKind: Effect.Effect<never> = Deferred.await(this.#unexpected)
 
   /** Watches that are open now. */
@@ -129,7 +133,7 @@ export class FakeKubernetes {
     this.writeToWatches(line("ERROR", failure(code, reasons[code] ?? "Unknown")))
   }
 
-  /** Responds to a request; the scope's end closes its watch. */
+  /** Responds to a request. If the request is a watch, the end of the scope closes it. */
   readonly send = Effect.fnUntraced({ self: this }, function* (request: ApiRequest): Effect.fn.Return<
     ApiResponse,
     KubernetesError,
@@ -153,7 +157,7 @@ export class FakeKubernetes {
       : this.#list(request.path, kind, request.query ?? {})
   })
 
-  /** A client of this server without a network. */
+  /** An ApiServer that calls this server directly, without a network. */
   readonly layer: Layer.Layer<ApiServer> = Layer.succeed(ApiServer, { send: (request) => this.send(request) })
 
   #create({ body, path }: ApiRequest): ApiResponse {
@@ -166,7 +170,10 @@ export class FakeKubernetes {
     return answer === undefined ? status(404) : json(201, answer)
   }
 
-  /** Also completes {@link unknownKind}, because clients retry a defect like any other failure. */
+  /**
+   * Dies, and makes {@link unknownKind} die. Clients retry a defect like any other failure, so a test notices only
+   * `unknownKind`.
+   */
   #dieForUnknownKind(path: string): Effect.Effect<never> {
     const known = Object.keys(this.#options.collections).join(", ")
     const why = Effect.die(
@@ -177,7 +184,7 @@ export class FakeKubernetes {
     return Effect.andThen(Deferred.complete(this.#unexpected, why), why)
   }
 
-  /** One object, or 404 if it or its kind is missing; undefined for an unknown kind. */
+  /** Returns an object, or 404 if the object or its kind is missing. Returns undefined if the kind is unknown. */
   #get(path: string): ApiResponse | undefined {
     const slash = path.lastIndexOf("/")
     const collection = path.slice(0, slash)
@@ -203,7 +210,7 @@ export class FakeKubernetes {
         resourceVersion: String(this.store.version),
         ...(next < all.length ? { continue: String(next) } : {})
       },
-      // Built-in kinds omit apiVersion and kind from the items of a list.
+      // In a list of a built-in kind, the API server omits apiVersion and kind from the items.
       items: items.map(({ apiVersion: _, kind: __, ...item }) => item)
     })
   }
@@ -220,7 +227,7 @@ export class FakeKubernetes {
         watch.write("end")
       }
       const watching: Watching = { collection, name, watch }
-      // Without a resourceVersion a watch begins with the existing objects.
+      // A watch without a resourceVersion begins with the existing objects.
       const past =
         from === undefined
           ? this.store.list(collection).map((object) => ({ type: "ADDED" as const, object }))

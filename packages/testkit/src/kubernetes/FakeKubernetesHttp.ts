@@ -9,9 +9,9 @@ import * as RegistryServer from "../registry/RegistryServer.ts"
 export interface FakeKubernetesHttp {
   /** `scheme://host:port`. */
   readonly origin: string
-  /** The Authorization field of each request, in order. */
+  /** The Authorization field of each request, in order. Undefined for a request without the field. */
   readonly authorizations: Array<string | undefined>
-  /** Connections that are open now. */
+  /** Number of open connections. */
   readonly connections: () => number
 }
 
@@ -25,7 +25,7 @@ const readBody = (request: IncomingMessage) =>
     })
   })
 
-/** Writes a chunk and waits for `drain` if the client does not read. */
+/** Writes a chunk. If the buffer of the response is full, waits for `drain`. */
 const write = (response: ServerResponse, chunk: Uint8Array) =>
   Effect.callback<void>((resume) => {
     if (response.write(chunk)) return resume(Effect.void)
@@ -68,7 +68,10 @@ const answer = Effect.fnUntraced(function* (
   response.end()
 }, Effect.scoped)
 
-/** Listens on a loopback port until the scope ends; `accepts` checks the Authorization field (default: accepts all). */
+/**
+ * Listens on a free loopback port until the scope ends. `accepts` checks the Authorization field; a refused request
+ * gets 401. Default: accepts every request.
+ */
 export const listen = Effect.fnUntraced(function* (
   api: FakeKubernetes,
   options: {
@@ -85,7 +88,7 @@ export const listen = Effect.fnUntraced(function* (
         authorizations.push(request.headers.authorization)
         return answer(api, request, response, options.accepts ?? (() => true))
       }).pipe(
-        // A client of a server that is down sees a closed connection.
+        // If the server is down, the client sees a closed connection.
         Effect.catch(() => Effect.sync(() => void response.destroy())),
         Effect.raceFirst(gone(response))
       ),

@@ -24,13 +24,13 @@ export type FakeKubernetesAccess = typeof Access.Type
 
 const decodeAccess = Schema.decodeUnknownOption(Schema.Struct({ spec: Access }))
 
-/** The users and rights behind TokenReviews and SubjectAccessReviews. */
+/** The users and rights by which a fake API server decides TokenReviews and SubjectAccessReviews. */
 export class FakeKubernetesReviews {
   readonly users = new Map<string, FakeKubernetesUser>()
-  /** Decides every access; default: denies all. */
+  /** Decides each SubjectAccessReview. Default: denies all. */
   allows: (access: FakeKubernetesAccess) => boolean = () => false
 
-  /** The review with its `status`; undefined if `review` is no TokenReview. */
+  /** Returns the review with its `status`, or undefined if `review` is not a TokenReview. */
   tokenReview(review: unknown): Json | undefined {
     const spec = Option.getOrUndefined(decodeToken(review))?.spec
     if (spec === undefined) return undefined
@@ -39,11 +39,11 @@ export class FakeKubernetesReviews {
       user === undefined
         ? { authenticated: false, user: {}, error: "unknown token" }
         : { authenticated: true, user }
-    // A real API server repeats the token too.
+    // A real API server returns the token too.
     return { apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", metadata: {}, spec, status }
   }
 
-  /** The review with its `status`; undefined if `review` is no SubjectAccessReview. */
+  /** Returns the review with its `status`, or undefined if `review` is not a SubjectAccessReview. */
   subjectAccessReview(review: unknown): Json | undefined {
     const spec = Option.getOrUndefined(decodeAccess(review))?.spec
     if (spec === undefined) return undefined

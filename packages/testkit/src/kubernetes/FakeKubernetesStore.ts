@@ -21,7 +21,7 @@ const decodeMetadata = Schema.decodeUnknownOption(
 const metadataOf = (object: Json): Json =>
   Option.match(decodeMetadata(object), { onNone: () => ({}), onSome: ({ metadata }) => metadata })
 
-/** `metadata.name`, or the empty string. */
+/** Returns `metadata.name`, or the empty string if it is missing. */
 export const nameOf = (object: Json): string => {
   const { name } = metadataOf(object)
   return typeof name === "string" ? name : ""
@@ -39,19 +39,19 @@ export class FakeKubernetesStore {
     return this.#version
   }
 
-  /** A watch can begin at this resource version or a later one. */
+  /** The oldest resource version at which a watch can begin. */
   get compacted(): number {
     return this.#compacted
   }
 
-  /** Creates or changes an object. */
+  /** Creates an object, or replaces the object of the same name. */
   apply(collection: CollectionPath, object: Json): Change {
     const objects = this.#collection(collection)
     const name = nameOf(object)
     return this.#record(collection, objects.has(name) ? "MODIFIED" : "ADDED", object)
   }
 
-  /** Removes an object; undefined if there is none. */
+  /** Removes an object. Returns undefined if it does not exist. */
   remove(collection: CollectionPath, name: string): Change | undefined {
     const object = this.#collection(collection).get(name)
     return object === undefined ? undefined : this.#record(collection, "DELETED", object)

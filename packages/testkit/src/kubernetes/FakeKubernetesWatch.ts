@@ -9,16 +9,16 @@ const bookmarkEvery = 60_000
 
 const encode = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value)}\n`)
 
-/** One event of a watch, as a line of JSON. */
+/** Encodes a watch event as one line of JSON. */
 export const line = (type: Change["type"] | "BOOKMARK" | "ERROR", object: unknown): Uint8Array =>
   encode({ type, object })
 
-/** A watch that a client has open. */
+/** A watch that a client has opened. */
 export class FakeKubernetesWatch {
   readonly #queue: Queue.Queue<Step>
-  /** Bytes that the client has read. */
+  /** Number of bytes that the client has read. */
   delivered = 0
-  /** Steps that wait for the client. */
+  /** Number of steps that the client has not read yet. */
   pending = 0
   isOpen = true
   isSilent = false
@@ -37,7 +37,10 @@ export class FakeKubernetesWatch {
     Queue.offerUnsafe(this.#queue, step)
   }
 
-  /** The response body, until `endsAt` (milliseconds since the epoch); sends bookmarks if `bookmark` is set. */
+  /**
+   * The response body. It ends at `endsAt` (milliseconds since the epoch). If `bookmark` is set, the body has a
+   * bookmark each minute.
+   */
   body(options: {
     readonly endsAt: number
     readonly bookmark: (() => Uint8Array) | undefined

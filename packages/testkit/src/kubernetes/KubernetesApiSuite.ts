@@ -7,14 +7,14 @@ import * as TokenReviews from "@registry-packages-proxy/kubernetes/reviews/Token
 import type { WatchEvent } from "@registry-packages-proxy/kubernetes/WatchEvent"
 import { Context, Effect, type Layer, Pull, Redacted, Schema, Stream } from "effect"
 
-/** The type of the suite's objects. */
+/** The schema of the suite's objects. */
 export const ConfigMap = Schema.Struct({
   metadata: Schema.Struct({ name: Schema.String }),
   kind: Schema.Literal("ConfigMap"),
   data: Schema.optionalKey(Schema.Record(Schema.String, Schema.String))
 })
 
-/** The suite's resource. The namespace must exist. */
+/** The resource that the suite reads: ConfigMaps of the namespace `testkit`, which must exist. */
 export const configMaps: Resource<typeof ConfigMap.Type> = {
   group: "",
   version: "v1",
@@ -24,20 +24,22 @@ export const configMaps: Resource<typeof ConfigMap.Type> = {
   schema: ConfigMap
 }
 
-/** Changes an API server's objects and rights for the suite; each effect succeeds once its change is in force. */
+/**
+ * Changes the objects and rights of the API server under test. Each effect returns when the server applies its change.
+ */
 export class KubernetesApiAdmin extends Context.Service<
   KubernetesApiAdmin,
   {
     /** Creates or changes a ConfigMap in the namespace `testkit`. */
     readonly apply: (name: string, data: Readonly<Record<string, string>>) => Effect.Effect<void>
     readonly remove: (name: string) => Effect.Effect<void>
-    /** A token whose user may `get` ConfigMaps in the namespace `testkit` and nothing else. */
+    /** The token of `user`, who may `get` ConfigMaps in the namespace `testkit` and may do nothing else. */
     readonly token: Effect.Effect<Redacted.Redacted>
     readonly user: string
   }
 >()("@registry-packages-proxy/testkit/KubernetesApiSuite/KubernetesApiAdmin") {}
 
-/** An event as one short line. */
+/** Formats an event as one short line. */
 const brief = (event: WatchEvent<typeof ConfigMap.Type>): string => {
   switch (event._tag) {
     case "Synced":
@@ -54,7 +56,7 @@ const brief = (event: WatchEvent<typeof ConfigMap.Type>): string => {
   }
 }
 
-/** Watches ConfigMaps; `next` waits for the next event about objects. */
+/** Watches ConfigMaps. `next` waits for the next event, and skips `InTouch`. */
 const reader = Effect.fnUntraced(function* (options?: { readonly name?: string }) {
   const api = yield* KubernetesApi
   const pull = yield* Stream.toPull(api.listWatch(configMaps, options))
@@ -76,11 +78,11 @@ const reader = Effect.fnUntraced(function* (options?: { readonly name?: string }
 const tagOf = <A, R>(self: Effect.Effect<A, KubernetesError, R>) =>
   Effect.map(Effect.flip(self), ({ reason }) => reason._tag)
 
-/** The contract of every API server, fake or real. `server` begins with an empty namespace `testkit`. */
+/** The contract of every Kubernetes API server, fake or real. The namespace `testkit` must be empty at the start. */
 export const suite = (name: string, server: Layer.Layer<KubernetesApi | KubernetesApiAdmin, unknown>) =>
   layer(server, { excludeTestServices: true })(`Kubernetes API (${name})`, (it) => {
     it.effect(
-      "get - gives the object, or NotFound",
+      "get - returns the object, or fails with NotFound",
       Effect.fn(function* () {
         const api = yield* KubernetesApi
         const admin = yield* KubernetesApiAdmin
@@ -152,7 +154,7 @@ export const suite = (name: string, server: Layer.Layer<KubernetesApi | Kubernet
     )
 
     it.effect(
-      "a TokenReview - gives the user of a valid token, and rejects another token",
+      "a TokenReview - returns the user of a valid token, and rejects another token",
       Effect.fn(function* () {
         const admin = yield* KubernetesApiAdmin
         const known = yield* TokenReviews.review(yield* admin.token)

@@ -1,14 +1,14 @@
 import { Layer, Logger, type LogLevel, References } from "effect"
 
-/** Log lines as `LEVEL message fields cause`; fields and cause as JSON. */
+/** Captured log lines in the form `<level> <message> <fields> <cause>`. Fields and cause are JSON. */
 export interface CapturedLog {
   readonly lines: Array<string>
   readonly layer: Layer.Layer<never>
-  /** Lines that contain all of these words. */
+  /** Returns the lines that contain all of these strings. */
   readonly matching: (...words: ReadonlyArray<string>) => ReadonlyArray<string>
 }
 
-/** Captures lines of `minimum` level and above, and prints nothing. */
+/** Captures log lines of level `minimum` and above. The layer replaces all other loggers, so nothing is printed. */
 export const captureLog = (minimum: LogLevel.LogLevel = "All"): CapturedLog => {
   const lines: Array<string> = []
   const logger = Logger.make(({ cause, logLevel, message }) => {

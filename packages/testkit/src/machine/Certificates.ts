@@ -1,52 +1,55 @@
-// @peculiar/x509 needs it loaded first.
+// @peculiar/x509 requires that this module is loaded first.
 import "reflect-metadata"
 import * as x509 from "@peculiar/x509"
 import { Effect } from "effect"
 
-/** A certificate with its key, as PEM. */
+/** A certificate with its private key, in PEM. */
 export interface ServerCertificate {
   readonly cert: string
   readonly key: string
-  /** The certificate, then the intermediate ones. */
+  /** The certificates that a server or client sends: only this one. A test appends intermediate certificates itself. */
   readonly chain: string
-  /** The authority's certificate, for clients to trust. */
+  /** The certificate of the issuing authority, which clients trust. */
   readonly ca: string
 }
 
-/** A certificate extension, written as given. */
+/** An X.509 extension. The value is not checked. */
 export interface ExtensionRequest {
   /** The OID in dotted form. */
   readonly type: string
   readonly critical?: boolean
-  /** DER. */
+  /** The value in DER. */
   readonly value: Uint8Array
 }
 
-/** The fields of a certificate; what is left out makes a valid one. */
+/** The fields of a certificate. The defaults make a valid server certificate for loopback. */
 export interface CertificateRequest {
   readonly commonName?: string
-  /** The whole subject, in place of `commonName` and `organizations` (RFC 4514, most significant part first). */
+  /**
+   * The whole subject, instead of `commonName` and `organizations`. Text as in RFC 4514, but encoded in the order
+   * given.
+   */
   readonly subject?: string
-  /** O parts of the subject: the groups of a client certificate. */
+  /** The organizations (O) in the subject. Kubernetes reads them as the groups of a client. */
   readonly organizations?: ReadonlyArray<string>
-  /** Host names and IP addresses; default: the loopback ones. */
+  /** Host names and IP addresses. Default: `localhost`, `127.0.0.1` and `::1`. */
   readonly names?: ReadonlyArray<string>
   readonly notBefore?: Date
   readonly notAfter?: Date
   /** Default: `server`. */
   readonly usage?: Usage
   readonly keyUsage?: "digitalSignature" | "keyEncipherment"
-  /** Key length of an RSA key; default: an ECDSA key on P-256. */
+  /** Uses an RSA key of this length, in bits. Default: an ECDSA key on P-256. */
   readonly rsaBits?: number
   readonly extensions?: ReadonlyArray<ExtensionRequest>
 }
 
-/** The extended key usage: `any` is `anyExtendedKeyUsage`, `none` leaves the extension out. */
+/** The extended key usage. `any` is `anyExtendedKeyUsage`, and `none` omits the extension. */
 export type Usage = "server" | "client" | "any" | "none"
 
-/** The fields of a certificate authority. */
+/** The fields of an authority's certificate. */
 export interface AuthorityRequest {
-  /** The distinguished name; default: a unique one. */
+  /** The distinguished name. Default: a unique name. */
   readonly name?: string
   readonly notAfter?: Date
   readonly usage?: Usage
@@ -57,11 +60,11 @@ export interface AuthorityRequest {
 export interface CertificateAuthority {
   readonly cert: string
   readonly issue: (request?: CertificateRequest) => Effect.Effect<ServerCertificate>
-  /** An authority below this one. */
+  /** Makes an intermediate authority, whose certificate this authority signs. */
   readonly intermediate: (request?: AuthorityRequest) => Effect.Effect<CertificateAuthority>
-  /** A certificate that expired a day ago. */
+  /** Issues a certificate that expired a day ago. */
   readonly issueExpired: Effect.Effect<ServerCertificate>
-  /** A certificate for another host than loopback. */
+  /** Issues a certificate for `other.invalid` and `192.0.2.1`, which is not valid for loopback. */
   readonly issueForOtherHost: Effect.Effect<ServerCertificate>
 }
 
@@ -107,10 +110,10 @@ const usageOf = (usage: Usage): ReadonlyArray<x509.Extension> =>
 const others = (extensions: ReadonlyArray<ExtensionRequest> = []): ReadonlyArray<x509.Extension> =>
   extensions.map(({ critical = false, type, value }) => new x509.Extension(type, critical, value))
 
-/** Ends in a line break, so that certificates can be concatenated. */
+/** Returns PEM that ends in a line break, so that certificates can be concatenated. */
 const pemOf = (certificate: x509.X509Certificate): string => `${certificate.toString("pem")}\n`
 
-/** A certificate and the key that signs with it. */
+/** The certificate and the private key of an authority. */
 interface Signer {
   readonly certificate: x509.X509Certificate
   readonly privateKey: CryptoKey
@@ -183,9 +186,9 @@ const authority = async (request: AuthorityRequest, parent?: Signer): Promise<Ce
   }
 }
 
-/** A new authority, in memory. */
+/** Makes a self-signed authority, in memory. */
 export const makeAuthorityOf = (request: AuthorityRequest): Effect.Effect<CertificateAuthority> =>
   Effect.promise(() => authority(request))
 
-/** A new authority with the defaults. */
+/** Makes a self-signed authority with the default fields. */
 export const makeAuthority: Effect.Effect<CertificateAuthority> = makeAuthorityOf({})

@@ -3,7 +3,7 @@ import { MixedScheduler, Scheduler } from "effect/Scheduler"
 
 /** Effect's scheduler with a count of pending tasks. */
 export class CountingScheduler extends MixedScheduler {
-  /** Tasks that are scheduled and have not begun. */
+  /** Number of tasks that are scheduled and have not started. */
   pending = 0
 
   override makeDispatcher(): ReturnType<MixedScheduler["makeDispatcher"]> {
@@ -20,14 +20,14 @@ export class CountingScheduler extends MixedScheduler {
   }
 }
 
-/** Makes it the default scheduler. Call it before the first fiber runs. */
+/** Makes a CountingScheduler the default scheduler. Must be called before the first fiber runs. */
 export const install = (): void => {
   if (Scheduler.defaultValue() instanceof CountingScheduler) return
   const scheduler = new CountingScheduler()
   Reflect.set(Scheduler, "defaultValue", () => scheduler)
 }
 
-/** The installed scheduler; throws if there is none. */
+/** Returns the installed CountingScheduler. Throws if `install` was not called. */
 export const installed = (): CountingScheduler => {
   const scheduler = Context.get(Context.empty(), Scheduler)
   if (scheduler instanceof CountingScheduler) return scheduler

@@ -5,12 +5,12 @@ type Done = (error?: Error | null) => void
 const reset = (): Error =>
   Object.assign(new Error("the other side reset the connection"), { code: "ECONNRESET" })
 
-/** Largest part of a write that is delivered in one step, in bytes. */
+/** Largest number of bytes that one step delivers. */
 const piece = 32 * 1024
 
 /**
- * One end of an in-process connection, for Node's HTTP server. It buffers `capacity` bytes in each direction, and each
- * step takes one turn of the event loop.
+ * One end of an in-process connection, for Node's HTTP server. The connection buffers `capacity` bytes in each
+ * direction. Each step (a delivery, an end, a close) takes one turn of the event loop.
  */
 export class MemorySocket extends Duplex {
   #peer: MemorySocket | undefined
@@ -18,13 +18,13 @@ export class MemorySocket extends Duplex {
   #delivered = 0
   #room: (() => void) | undefined
 
-  /** `onStep` is called at each step, so that a test can tell silence from progress. */
+  /** Calls `onStep` at each step, so that a test can distinguish silence from progress. */
   private constructor(capacity: number, onStep: () => void) {
     super({ readableHighWaterMark: capacity, writableHighWaterMark: piece, allowHalfOpen: true })
     this.#onStep = onStep
   }
 
-  /** Both ends of a new connection. */
+  /** Makes a connection and returns both ends. */
   static pair(capacity: number, onStep: () => void = () => {}): readonly [MemorySocket, MemorySocket] {
     const [one, other] = [new MemorySocket(capacity, onStep), new MemorySocket(capacity, onStep)]
     one.#peer = other
@@ -32,7 +32,7 @@ export class MemorySocket extends Duplex {
     return [one, other]
   }
 
-  /** Closes the connection so that the other end sees a reset, as TCP does when bytes were left unread. */
+  /** Closes the connection. The other end fails with ECONNRESET. */
   resetAndDestroy(): void {
     const peer = this.#peer
     this.destroy()
@@ -45,18 +45,18 @@ export class MemorySocket extends Duplex {
     if (room !== undefined) setImmediate(room)
   }
 
-  /** As in Node's sockets: bytes delivered to the other end, and bytes that wait for that. */
+  /** Bytes delivered to the other end, plus bytes that wait for delivery. Node's sockets count the same way. */
   get bytesWritten(): number {
     return this.#delivered + this.writableLength
   }
 
-  /** True if the other end is closed; an end that does not read gets no other notice. */
-  get isAbandoned(): boolean {
+  /** True if the other end is closed. An end that does not read gets no event for this. */
+  get isPeerClosed(): boolean {
     return this.#peer === undefined || this.#peer.destroyed
   }
 
   override _write(chunk: Buffer, _encoding: string, done: Done): void {
-    // TCP sends no packet for an empty write, so that it cannot fail.
+    // TCP sends no packet for an empty write, so an empty write cannot fail.
     if (chunk.length === 0) return void setImmediate(done)
     this.#deliver(Buffer.from(chunk), done)
   }
@@ -91,7 +91,7 @@ export class MemorySocket extends Duplex {
     done(error)
     setImmediate(() => {
       this.#onStep()
-      // Resumes a waiting writer, which then sees the closed end.
+      // Resumes a write of the other end that waits for room. The write then finds this end closed.
       room?.()
       if (peer?.destroyed === false && !peer.readableEnded) peer.push(null)
     })

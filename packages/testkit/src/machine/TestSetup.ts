@@ -1,4 +1,6 @@
-/** For vitest's `setupFiles`: installs the CountingScheduler, which some suites need, before the first fiber. */
+/**
+ * Belongs in `setupFiles` of vitest. Installs the CountingScheduler, which `settle` and the DigestCache suites need.
+ */
 import { install } from "./CountingScheduler.ts"
 
 install()

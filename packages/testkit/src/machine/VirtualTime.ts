@@ -2,11 +2,11 @@ import { Clock, Context, Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { installed } from "./CountingScheduler.ts"
 
-/** A TestClock that also knows its next timer, so that a test can advance exactly to it. */
+/** A TestClock that knows when the next sleep ends, so that a test can advance exactly to that time. */
 export class VirtualTime extends Context.Service<
   VirtualTime,
   {
-    /** The end of the next sleep, in milliseconds since the epoch. */
+    /** The time at which the next sleep ends, in milliseconds since the epoch. Undefined if no fiber sleeps. */
     readonly nextDue: () => number | undefined
     readonly now: () => number
     readonly advance: (millis: number) => Effect.Effect<void>
@@ -35,25 +35,25 @@ const watch = Effect.gen(function* () {
     now: () => clock.currentTimeMillisUnsafe(),
     advance: (millis) => clock.adjust(millis)
   })
-  // TestClock is read from the Clock service, so that this object is both.
+  // Effect reads the TestClock from the Clock service, so this object serves as both.
   const watched: TestClock.TestClock = { ...clock, sleep }
   return Context.make(VirtualTime, time).pipe(Context.add(Clock.Clock, watched as Clock.Clock))
 })
 
-/** A clock that begins at the epoch. */
+/** VirtualTime and its Clock, which starts at the epoch. */
 export const layer: Layer.Layer<VirtualTime> = Layer.effectContext(watch).pipe(
   Layer.provideMerge(TestClock.layer({ warningDelay: "1 hour" }))
 )
 
-/** Turns of the event loop without work after which nothing more is expected. */
+/** Number of successive turns of the event loop without work, after which `settle` returns. */
 const quietTurns = 3
 
 const isReadingFiles = (): boolean =>
   process.getActiveResourcesInfo().some((resource) => resource.startsWith("FSReq"))
 
 /**
- * Returns once no fiber can take a step and no file operation is in progress: all wait for time or for the test.
- * It does not wait for sockets, timers, `readFile` and `writeFile`: Node does not report the latter two.
+ * Returns once no fiber can run and no file operation is in progress. It does not wait for sockets and real timers, nor
+ * for `readFile` and `writeFile`, which Node does not report. Needs the CountingScheduler of `machine/TestSetup`.
  */
 export const settle: Effect.Effect<void> = Effect.callback((resume) => {
   const scheduler = installed()

@@ -13,7 +13,7 @@ import {
   RegistryError
 } from "@registry-packages-proxy/registry-client/RegistryError"
 import { Context, Effect, Layer, Stream } from "effect"
-import { inBufferOf } from "./TestBuffers.ts"
+import { copyIntoBuffer } from "./TestBuffers.ts"
 import type { RegistryBlob } from "../images/RegistryBlob.ts"
 import * as RegistryImage from "../images/RegistryImage.ts"
 
@@ -22,27 +22,30 @@ type Operation = "resolve" | "blob"
 
 /** A fault of one call to the mock. */
 export type MockFault =
-  /** Fails; a blob does so after `after` bytes. */
+  /** The call fails with `reason`. A blob stream fails after `after` bytes (default: 0). */
   | { readonly _tag: "Fail"; readonly reason: Reason; readonly after?: number }
-  /** Waits for `until` (possibly `Effect.never`) before the result; a blob does so after `after` bytes. */
+  /** The call waits for `until` (possibly `Effect.never`). A blob stream waits after `after` bytes (default: 0). */
   | { readonly _tag: "Stall"; readonly until: Effect.Effect<unknown>; readonly after?: number }
 
-/** A RegistryClient that serves images from memory, under any repository. It never retries: callers see each fault. */
+/**
+ * A RegistryClient that serves images from memory. Every repository has the same images. It never retries, so callers
+ * see each fault.
+ */
 export class RegistryClientMock extends Context.Service<
   RegistryClientMock,
   {
     readonly put: (image: RegistryImage.RegistryImage) => Effect.Effect<void>
-    /** Puts an image whose only layer is this package, and returns it. */
+    /** Adds an image whose only layer is this package, and returns the image. */
     readonly putPackage: (content: Uint8Array | RegistryBlob) => Effect.Effect<RegistryImage.RegistryImage>
-    /** Adds faults to the next calls, one fault a call. */
+    /** Appends faults. Each of the next calls of this operation gets one fault, in order. */
     readonly fault: (operation: Operation, ...faults: ReadonlyArray<MockFault>) => Effect.Effect<void>
-    /** Number of calls; a blob counts when its stream begins. */
+    /** Number of calls so far. A call of `blob` counts when its stream starts. */
     readonly count: (operation: Operation) => Effect.Effect<number>
     /** Number of blob streams in progress. */
     readonly open: Effect.Effect<number>
   }
 >()("@registry-packages-proxy/testkit/RegistryClientMock") {
-  /** The mock and the RegistryClient over it, with these images. */
+  /** The mock and its RegistryClient, which has these images. */
   static readonly layer = (
     images: ReadonlyArray<RegistryImage.RegistryImage> = []
   ): Layer.Layer<RegistryClient | RegistryClientMock> => Layer.effectContext(Effect.sync(() => make(images)))
@@ -126,7 +129,7 @@ const make = (images: ReadonlyArray<RegistryImage.RegistryImage>) => {
       const held = blobs.get(layer.layerDigest)
       if (held === undefined) return Stream.fail(failure(repository, new BlobNotFound({})))
       const bytes = (from: number, to: number) =>
-        Stream.map(Stream.fromIterable(held.read(from, to)), (chunk) => inBufferOf(buffers, chunk))
+        Stream.map(Stream.fromIterable(held.read(from, to)), (chunk) => copyIntoBuffer(buffers, chunk))
       const end = Math.min(layer.size, held.size)
       if (fault === undefined) return bytes(offset, end)
       const pause = Math.min(end, offset + (fault.after ?? 0))

@@ -123,7 +123,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     ) => it.effect(title, () => Effect.provide(body(), layer))
 
     test(
-      "resolve - gives the last layer of a manifest",
+      "resolve - returns the last layer of a manifest",
       Effect.fn(function* () {
         assert.deepStrictEqual(yield* resolve(large.digest), {
           layerDigest: layerOf(large).layerDigest,
@@ -142,7 +142,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
-      "resolve - follows an index to the platform's child",
+      "resolve - follows an index to the manifest of the platform",
       Effect.fn(function* () {
         const first = yield* resolve(index.digest, amd64)
         const second = yield* resolve(index.digest, arm64)
@@ -152,7 +152,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
-      "resolve - takes the child that matches the platform best, or else the one without a platform",
+      "resolve - selects the entry that matches the platform best, or else the entry without a platform",
       Effect.fn(function* () {
         const [v1, v3] = [layerOf(small).layerDigest, layerOf(large).layerDigest]
         assert.strictEqual((yield* resolve(variants.digest)).layerDigest, v1)
@@ -171,7 +171,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
-      "resolve - ignores malformed entries beside the one it needs",
+      "resolve - ignores malformed entries, if the required entry is valid",
       Effect.fn(function* () {
         assert.strictEqual((yield* resolve(besideOdd.digest)).layerDigest, layerOf(small).layerDigest)
         const { compression, layerDigest, size } = yield* resolve(leftOut.digest)
@@ -191,7 +191,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
-      "resolve - fails with ManifestNotFound for a digest the registry does not have",
+      "resolve - fails with ManifestNotFound for a digest that the registry does not have",
       Effect.fn(function* () {
         assert.strictEqual(yield* reasonOf(resolve(unknown)), "ManifestNotFound")
       })
@@ -214,7 +214,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
-      "blob - gives the stored bytes",
+      "blob - returns the stored bytes",
       Effect.fn(function* () {
         const layer = layerOf(large)
         const verifier = verifierOf(layer)
@@ -224,7 +224,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
-      "blob - gives the bytes from an offset on",
+      "blob - returns the bytes from an offset on",
       Effect.fn(function* () {
         for (const offset of [1, 65_536, bytes.length - 1]) {
           assert.deepStrictEqual(yield* read(layerOf(large), offset), bytes.slice(offset))
@@ -233,7 +233,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
-      "blob - writes the bytes into the given buffers, or into its own",
+      "blob - writes the bytes into the given buffers, or into buffers of its own",
       Effect.fn(function* () {
         const client = yield* RegistryClient
         const repository = yield* SuiteRepository
@@ -248,14 +248,14 @@ export const suite = <E>(name: string, layer: Layer.Layer<RegistryClient | Suite
     )
 
     test(
-      "blob - gives no bytes for an offset at the end",
+      "blob - returns no bytes if the offset is at the end",
       Effect.fn(function* () {
         assert.strictEqual((yield* read(layerOf(large), bytes.length)).length, 0)
       })
     )
 
     test(
-      "blob - fails with BlobNotFound for a digest the registry does not have",
+      "blob - fails with BlobNotFound for a digest that the registry does not have",
       Effect.fn(function* () {
         assert.strictEqual(yield* reasonOf(read({ layerDigest: unknown, size: 5 }, 0)), "BlobNotFound")
       })

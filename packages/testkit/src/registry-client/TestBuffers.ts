@@ -1,22 +1,25 @@
 import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
 import { Effect, Stream } from "effect"
 
-/** Puts a chunk into a buffer of the reader, as a source does that is lent buffers. */
-export const inBufferOf = (buffers: ReadBuffers | undefined, chunk: Uint8Array): Uint8Array => {
+/**
+ * Copies a chunk into one of the buffers, as a RegistryClient that supports `buffers` does. Returns the chunk itself if
+ * there are no buffers or the buffer is too small.
+ */
+export const copyIntoBuffer = (buffers: ReadBuffers | undefined, chunk: Uint8Array): Uint8Array => {
   const buffer = buffers?.take()
   if (buffer === undefined || buffer.length < chunk.length) return chunk
   buffer.set(chunk)
   return buffer.subarray(0, chunk.length)
 }
 
-/** A reader's buffers. Each is overwritten as soon as its chunk is copied, and then lent again. */
+/** The buffers of a test reader. Each buffer is cleared as soon as its chunk is copied, and is then reused. */
 export class TestBuffers implements ReadBuffers {
   readonly #size: number
   readonly #lent = new WeakMap<ArrayBufferLike, Uint8Array>()
   readonly #free: Array<Uint8Array> = []
-  /** The number of buffers. */
+  /** Number of buffers allocated so far. */
   made = 0
-  /** The number of chunks that came in a buffer. */
+  /** Number of chunks that arrived in one of these buffers. */
   chunks = 0
 
   constructor(size: number) {
@@ -40,7 +43,7 @@ export class TestBuffers implements ReadBuffers {
     return copy
   }
 
-  /** Collects the bytes of a stream that is lent these buffers. */
+  /** Returns all bytes of a stream that writes into these buffers. */
   collect<E, R>(stream: Stream.Stream<Uint8Array, E, R>): Effect.Effect<Uint8Array, E, R> {
     return Effect.suspend(() => {
       const copies: Array<Uint8Array> = []

@@ -4,7 +4,9 @@ import type { Latch } from "effect"
 /** The purpose of a request. `store` is the blob store that the registry redirects blob requests to. */
 export type Operation = "ping" | "manifest" | "blob" | "token" | "store"
 
-/** Responds with this status instead of serving. Default body: an error as in distribution-spec. */
+/**
+ * Responds with this status instead of serving the request. Default body: an error in the format of distribution-spec.
+ */
 export interface Status {
   readonly _tag: "Status"
   readonly status: number
@@ -12,7 +14,10 @@ export interface Status {
   readonly body?: string
 }
 
-/** Ends the body after `after` bytes: by a close, by a reset, or cleanly with the Content-Length of these bytes. */
+/**
+ * Ends the body after `after` bytes. `close` and `reset` break the connection. `short-length` ends the body properly,
+ * because the Content-Length is `after`.
+ */
 export interface Truncate {
   readonly _tag: "Truncate"
   readonly after: number
@@ -33,13 +38,16 @@ export interface Stall {
   readonly reached?: Latch.Latch
 }
 
-/** Sends nothing until `until` opens; the log has the request already. */
+/** Sends nothing until `until` opens. The log contains the request from the start. */
 export interface DelayHeaders {
   readonly _tag: "DelayHeaders"
   readonly until: Latch.Latch
 }
 
-/** Sends a Content-Length that is wrong by `by` bytes, and closes the connection after the true body. */
+/**
+ * Sends a Content-Length that is `by` bytes too large (too small if negative), and closes the connection after the
+ * body.
+ */
 export interface WrongLength {
   readonly _tag: "WrongLength"
   readonly by: number
@@ -50,17 +58,17 @@ export interface NoLength {
   readonly _tag: "NoLength"
 }
 
-/** Sends the body chunked, then zeros for as long as the client reads. */
+/** Sends the body chunked, followed by zeros until the client disconnects. */
 export interface Endless {
   readonly _tag: "Endless"
 }
 
-/** Resets the connection before the response. */
+/** Resets the connection instead of responding. */
 export interface Reset {
   readonly _tag: "Reset"
 }
 
-/** Responds to a Range with a 206 whose range begins `by` bytes off the requested one. */
+/** Responds to a Range with 206, but the range starts `by` bytes after the requested start (before it if negative). */
 export interface WrongContentRange {
   readonly _tag: "WrongContentRange"
   readonly by: number
@@ -71,43 +79,46 @@ export interface IgnoreRange {
   readonly _tag: "IgnoreRange"
 }
 
-/** Responds to a request with a Range with this status. */
+/** Responds with this status to a request that has a Range. */
 export interface RefuseRange {
   readonly _tag: "RefuseRange"
   readonly status: number
 }
 
-/** Serves normally under another status: 206 for the whole, 200 for a part. */
-export interface Relabel {
-  readonly _tag: "Relabel"
+/** Replaces only the status, such as 206 for a whole body or 200 for a part. */
+export interface WrongStatus {
+  readonly _tag: "WrongStatus"
   readonly status: number
 }
 
-/** Sends the body encoded, with its Content-Encoding and the encoded length. */
+/** Encodes the body, and sets Content-Encoding and Content-Length to match. */
 export interface Encode {
   readonly _tag: "Encode"
   readonly coding: "gzip" | "deflate" | "br" | "zstd"
 }
 
-/** Limits the speed of the body, by the Clock of the registry (a TestClock in tests). */
+/** Limits the rate of the body. The time is that of the registry's Clock, which is a TestClock in tests. */
 export interface RateLimit {
   readonly _tag: "RateLimit"
   readonly bytesPerSecond: number
 }
 
-/** Sets fields of the response's head; undefined removes one. */
+/** Sets header fields of the response. `undefined` removes a field. */
 export interface Headers {
   readonly _tag: "Headers"
   readonly headers: Readonly<Record<string, string | undefined>>
 }
 
-/** Replaces the body, with a correct length. */
+/** Replaces the body, and sets the Content-Length to match. */
 export interface Body {
   readonly _tag: "Body"
   readonly body: string
 }
 
-/** A fault of the registry. Byte counts and offsets refer to one response's body: a resumed response begins at 0. */
+/**
+ * A fault of the registry. Byte counts and offsets refer to the body of one response: a response to a resume counts
+ * from 0.
+ */
 export type Fault =
   | Status
   | Truncate
@@ -121,20 +132,23 @@ export type Fault =
   | WrongContentRange
   | IgnoreRange
   | RefuseRange
-  | Relabel
+  | WrongStatus
   | Encode
   | RateLimit
   | Headers
   | Body
 
-/** Selects the requests a fault hits: the next `times` of them (default 1), of one digest or method or of any. */
+/**
+ * Selects the requests that a fault affects: the next `times` requests (default: 1) with this digest and this method.
+ * Default: any digest and any method.
+ */
 export interface FaultOptions {
   readonly times?: number | "always"
   readonly digest?: Digest
   readonly method?: "GET" | "HEAD" | "POST"
 }
 
-/** The fault with this tag, if there is one. */
+/** Returns the first fault with this tag, or undefined. */
 export const find = <const Tag extends Fault["_tag"]>(
   faults: ReadonlyArray<Fault>,
   tag: Tag

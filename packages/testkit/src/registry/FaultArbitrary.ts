@@ -4,17 +4,17 @@ import * as fc from "fast-check"
 import type { DelayHeaders, Fault, Operation, Stall } from "./Fault.ts"
 import type { FileFault, FileOperation } from "../blob-store/FaultyFileSystem.ts"
 
-/** A fault as plain data, without the latches of a running test. */
+/** A fault as plain data, without the latches that exist only while a test runs. */
 export type PlannedFault =
   | Exclude<Fault, Stall | DelayHeaders>
   | { readonly _tag: "Stall"; readonly after: number }
   | { readonly _tag: "DelayHeaders" }
 
-/** Makes the fault; it waits until `until` opens. */
+/** Converts a planned fault to a fault. If the fault waits, it waits until `until` opens. */
 export const toFault = (planned: PlannedFault, until: Latch.Latch): Fault =>
   planned._tag === "Stall" || planned._tag === "DelayHeaders" ? { ...planned, until } : planned
 
-/** A fault for the next requests of an operation. */
+/** A fault for the next `times` requests of an operation. */
 export interface PlannedFaults {
   readonly operation: Operation
   readonly fault: PlannedFault
@@ -46,7 +46,7 @@ const status: fc.Arbitrary<PlannedFault> = fc
   )
   .map(([status, first, second]) => ({ _tag: "Status", status, headers: { ...first, ...second } }))
 
-/** Offsets into a body of `size` bytes: any, both ends, and around powers of two. */
+/** Generates offsets into a body of `size` bytes: random offsets, both ends, and offsets near powers of two. */
 export const offset = (size: number): fc.Arbitrary<number> =>
   fc.oneof(
     fc.nat(size),
@@ -68,7 +68,7 @@ const bodyFault = (size: number): fc.Arbitrary<PlannedFault> =>
     fc.constant<PlannedFault>({ _tag: "Endless" }),
     fc.constant<PlannedFault>({ _tag: "IgnoreRange" }),
     fc.record({ _tag: fc.constant("RefuseRange" as const), status: fc.constantFrom(400, 416, 501, 503) }),
-    fc.record({ _tag: fc.constant("Relabel" as const), status: fc.constantFrom(200, 206) }),
+    fc.record({ _tag: fc.constant("WrongStatus" as const), status: fc.constantFrom(200, 206) }),
     fc.record({
       _tag: fc.constant("Encode" as const),
       coding: fc.constantFrom("gzip" as const, "deflate" as const, "br" as const, "zstd" as const)
@@ -93,11 +93,12 @@ const bodyFault = (size: number): fc.Arbitrary<PlannedFault> =>
 
 const limited = (arbitrary: fc.Arbitrary<PlannedFault>) => fc.tuple(arbitrary, fc.integer({ min: 1, max: 4 }))
 
-// A fault that lets no byte through may last for ever; a body fault may not, because each of its bytes is resumed.
+// A fault that sends no body bytes may repeat for ever. A body fault may not: each response makes progress, so the
+// client would resume without end.
 const limitedOrEndless = (arbitrary: fc.Arbitrary<PlannedFault>) =>
   fc.tuple(arbitrary, fc.oneof(fc.integer({ min: 1, max: 6 }), fc.constant("always" as const)))
 
-/** Faults of a registry whose blobs have at most `size` bytes. */
+/** Generates faults of a registry whose blobs have at most `size` bytes. */
 export const registryFaults = (size: number): fc.Arbitrary<PlannedFaults> =>
   fc
     .tuple(
@@ -131,7 +132,7 @@ const reasons: ReadonlyArray<SystemErrorTag> = [
   "BadResource"
 ]
 
-/** Faults of a file system: of one operation, or of all operations that change something. */
+/** Generates faults of a file system: faults of one operation, or of all operations that change files. */
 export const fileFaults: fc.Arbitrary<ReadonlyArray<FileFault>> = fc
   .tuple(
     fc.oneof(

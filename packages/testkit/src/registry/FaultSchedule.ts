@@ -8,11 +8,14 @@ interface Entry {
   remaining: number
 }
 
-/** The pending faults, in the order they were set; a request gets those of the first entry that matches it. */
+/**
+ * The pending faults, in the order in which they were set. A request gets the faults of the first entry that matches
+ * it.
+ */
 export class FaultSchedule {
   #entries: Array<Entry> = []
 
-  /** Appends an entry whose `faults` hit one request together. */
+  /** Appends an entry. Each matching request gets all of `faults` together. */
   add(operation: Operation, faults: Fault | ReadonlyArray<Fault>, options: FaultOptions = {}): void {
     const { digest, method, times = 1 } = options
     this.#entries.push({
@@ -24,7 +27,7 @@ export class FaultSchedule {
     })
   }
 
-  /** The faults of the next request; counts the entry down. */
+  /** Returns the faults of a request, and reduces the remaining count of their entry. */
   next(operation: Operation, digest: string | undefined, method: string): ReadonlyArray<Fault> {
     const entry = this.#entries.find(
       (entry) =>

@@ -2,10 +2,10 @@ import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "nod
 import { type Fault, find, type Stall } from "./Fault.ts"
 import * as ServedResponse from "./ServedResponse.ts"
 
-/** A response after faults, with its ending and its delays. */
+/** A response to which faults were applied, with its ending and its delays. */
 export interface FaultyResponse {
   readonly answer: ServedResponse.ServedResponse
-  /** After the last byte: a proper end, or a closed or reset connection. */
+  /** The end after the last byte: `end` completes the response, `close` and `reset` break the connection. */
   readonly ending: "end" | "close" | "reset"
   readonly stall: Stall | undefined
   readonly bytesPerSecond: number | undefined
@@ -55,7 +55,7 @@ const withHeaders = (
   return { ...answer, headers }
 }
 
-/** Returns the response by which a fault replaces the registry's own; undefined if no fault replaces it. */
+/** Returns the response of a Status fault, which replaces the registry's response. Undefined without such a fault. */
 export const replace = (faults: ReadonlyArray<Fault>): ServedResponse.ServedResponse | undefined => {
   const status = find(faults, "Status")
   if (status === undefined) return undefined
@@ -66,7 +66,7 @@ export const replace = (faults: ReadonlyArray<Fault>): ServedResponse.ServedResp
   return withHeaders(answer, status.headers ?? {})
 }
 
-/** Applies the faults to a response. */
+/** Applies the faults that concern the head, the body and the ending of a response. */
 export const apply = (
   faults: ReadonlyArray<Fault>,
   original: ServedResponse.ServedResponse
@@ -84,8 +84,8 @@ export const apply = (
     const headers = { ...answer.headers, "content-encoding": encoding.coding }
     answer = ServedResponse.make(answer.status, headers, { size: bytes.length, chunks: () => [bytes] })
   }
-  const relabelling = find(faults, "Relabel")
-  if (relabelling !== undefined) answer = { ...answer, status: relabelling.status }
+  const wrongStatus = find(faults, "WrongStatus")
+  if (wrongStatus !== undefined) answer = { ...answer, status: wrongStatus.status }
   const corruption = find(faults, "Corrupt")
   if (corruption !== undefined) {
     const { chunks, size } = answer.body

@@ -6,46 +6,49 @@ export interface Account {
   readonly password: string
 }
 
-/** The authentication that the registry demands. */
+/** The authentication that the registry requires. */
 export type RegistryAuth =
   | { readonly _tag: "None" }
   | ({ readonly _tag: "Basic"; readonly refuseWith?: 401 | 403 } & Account & Concealment)
   | (BearerAuth & Account & Concealment)
 
-/** Hides repositories from requests without credentials: responds without a challenge. */
+/** Hides repositories from requests without credentials: the response is `hideWith`, without a challenge. */
 export interface Concealment {
-  /** Status of responses to requests without credentials. */
+  /** The status for requests without credentials. Default: 401 with a challenge. */
   readonly hideWith?: 401 | 403 | 404
-  /** Response of `/v2/` to those; default: the challenge. */
+  /** If `hideWith` is set: the response of `/v2/` to requests without credentials. Default: a 401 with a challenge. */
   readonly ping?: "challenge" | "bare 401" | 200 | 404
   /** Rewrites the challenge before it is sent. */
   readonly writeChallenge?: (challenge: string) => string
 }
 
-/** The token flow. Source: distribution, "Token Authentication Specification". */
+/** Bearer tokens from a token endpoint. Source: distribution, "Token Authentication Specification". */
 export interface BearerAuth {
   readonly _tag: "Bearer"
-  /** Status for invalid and expired tokens; default: 401 with a challenge. */
+  /** The status for a token that is invalid, expired or of another scope. Default: 401 with a challenge. */
   readonly refuseTokensWith?: 400 | 401 | 403
-  /** Refuses this many requests with a valid token with 401. */
+  /** Number of requests with a valid token that are refused at first, as if the token were invalid. */
   readonly refuseFirst?: number
-  /** Status of every POST to the token endpoint. */
+  /** Refuses every POST to the token endpoint with this status. */
   readonly refusePostWith?: number
-  /** The token endpoint redirects each request once: to itself, or to the other listener. */
+  /** Redirects each token request once: to its own listener, or to the other listener (registry or blob store). */
   readonly redirectTokens?: { readonly status: number; readonly to: "itself" | "other" }
-  /** Lifetime of a token in seconds. By default it is 60 and not in the response (the specification's default). */
+  /**
+   * The lifetime of a token in seconds, sent as `expires_in`. Default: 60, without `expires_in` (as in the
+   * specification).
+   */
   readonly expiresIn?: number
-  /** Gives tokens to requests without credentials too. */
+  /** Issues tokens to requests without credentials too. */
   readonly anonymous?: boolean
-  /** Name of the token field in the response. */
+  /** The name of the token field in the response. Default: `token`. */
   readonly field?: "token" | "access_token" | "both"
-  /** Status of the token endpoint for wrong credentials. */
+  /** The status of the token endpoint for wrong credentials. Default: 401. */
   readonly refuseWith?: 401 | 403
-  /** The listener whose `/token` is the realm of the challenge. */
+  /** The listener whose `/token` is the realm in the challenge. Default: `registry`. */
   readonly realm?: "registry" | "store"
-  /** A realm to send instead. */
+  /** The realm in the challenge. Overrides `realm`. */
   readonly realmUrl?: string
-  /** OAuth2 refresh token that POST accepts. */
+  /** The OAuth2 refresh token that a POST to the token endpoint may use (`identitytoken` in a docker config). */
   readonly identityToken?: string
   /** A token that is always valid (`registrytoken` in a docker config). */
   readonly registryToken?: string
@@ -56,13 +59,16 @@ interface Token {
   readonly expiresAt: number
 }
 
-/** The service name in challenges. */
+/** The `service` in challenges and token requests. */
 export const service = "testkit-registry"
 
 const basicHeader = ({ password, username }: Account): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`
 
-/** The response to a request without credentials. Undefined lets it pass; "challenge" hides nothing. */
+/**
+ * The response that hides the registry from a request without credentials. Undefined allows the request. `challenge`
+ * means that the request is checked as usual.
+ */
 const conceal = (
   auth: Exclude<RegistryAuth, { readonly _tag: "None" }>,
   { authorization, path }: ServedRequest
@@ -90,7 +96,7 @@ export class RegistryAuthority {
     this.#tokens.clear()
   }
 
-  /** The response that refuses this request access to `scope`; undefined if it may pass. */
+  /** Returns the response that refuses the request, or undefined if the request may access `scope`. */
   refuse(
     request: ServedRequest,
     scope: string | undefined,

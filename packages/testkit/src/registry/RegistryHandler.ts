@@ -16,7 +16,7 @@ const headersOf = (request: IncomingMessage): Readonly<Record<string, string>> =
       .map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : (value ?? "")])
   )
 
-/** Handles the requests of one listener: logs each, applies its faults and sends the response. */
+/** Handles the requests of one listener: logs each request, applies its faults, and sends the response. */
 export const make = (options: {
   readonly listener: "registry" | "store"
   readonly log: RegistryLog

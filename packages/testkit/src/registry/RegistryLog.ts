@@ -13,15 +13,18 @@ export interface LoggedRequest {
   readonly reference: string | undefined
   /** By lowercase name, without Authorization. */
   readonly headers: Readonly<Record<string, string>>
-  /** The scheme of the Authorization field, in lowercase; the value is not kept. */
+  /** The scheme of the Authorization field, in lowercase. The credentials are not logged. */
   readonly authorization: string | undefined
-  /** Number of the connection, counted from 1. */
+  /** Number of the connection, starting at 1. With `makeInProcess`, each request has a new number. */
   readonly connection: number
-  /** The status sent; undefined until then. */
+  /** The status of the response. Undefined until the response begins. */
   readonly status: number | undefined
-  /** Bytes of the body written to the connection. */
+  /** Body bytes written to the connection. Set when the response ends; always 0 with `makeInProcess`. */
   readonly sent: number
-  /** `completed`: the registry ended it, a fault's broken end included. `aborted`: the client disconnected. */
+  /**
+   * `completed`: the registry ended the response, or a fault of the registry broke it. `aborted`: the client
+   * disconnected.
+   */
   readonly outcome: "open" | "completed" | "aborted"
 }
 
@@ -38,7 +41,7 @@ const nothing: RegistryActivity = { requests: [], connections: { accepted: 0, op
 export const countOf = (activity: RegistryActivity, operation: LoggedRequest["operation"]): number =>
   activity.requests.filter((request) => request.operation === operation).length
 
-/** The log of one registry, to read and to wait on. */
+/** The requests and connections of one registry. A test can read the log, or wait until it matches a predicate. */
 export class RegistryLog {
   readonly #state: SubscriptionRef.SubscriptionRef<RegistryActivity>
   #forgotten = 0
@@ -53,7 +56,7 @@ export class RegistryLog {
     return SubscriptionRef.get(this.#state)
   }
 
-  /** Waits until the activity matches. */
+  /** Waits until `predicate` is true. */
   await(predicate: (activity: RegistryActivity) => boolean): Effect.Effect<void> {
     return SubscriptionRef.changes(this.#state).pipe(
       Stream.filter(predicate),
@@ -62,7 +65,7 @@ export class RegistryLog {
     )
   }
 
-  /** Logs a request and gives the function that updates its record. */
+  /** Logs a request. Returns a function that changes the logged request. */
   begin(record: LoggedRequest): Effect.Effect<(changes: Partial<LoggedRequest>) => Effect.Effect<void>> {
     return SubscriptionRef.modify(this.#state, (state) => {
       const index = state.requests.length + this.#forgotten
@@ -78,7 +81,7 @@ export class RegistryLog {
     })
   }
 
-  /** Counts a connection; the inner effect counts its close. */
+  /** Counts a new connection. Returns the effect to run when the connection closes. */
   readonly connected = (): Effect.Effect<Effect.Effect<void>> => {
     const open = (by: number, accepted: number) =>
       SubscriptionRef.update(this.#state, (state) => ({
@@ -88,7 +91,7 @@ export class RegistryLog {
     return Effect.as(open(1, 1), open(-1, 0))
   }
 
-  /** Clears the list of requests; the counts of connections stay. */
+  /** Clears the list of requests, but not the counts of connections. */
   get clearRequests(): Effect.Effect<void> {
     return SubscriptionRef.update(this.#state, (state) => {
       this.#forgotten += state.requests.length

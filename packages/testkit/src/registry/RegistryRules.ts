@@ -5,13 +5,13 @@ import type { RegistryBlob } from "../images/RegistryBlob.ts"
 import type { RegistryContent } from "../images/RegistryContent.ts"
 import { rangeOf, type ServedRequest, type Route } from "./ServedRequest.ts"
 
-/** Redirects of blob requests. */
+/** The redirects of blob requests. */
 export type RegistryRedirect =
   | { readonly _tag: "None" }
   /**
-   * Redirects to the blob store, another origin. Each address is signed; with `singleUse` its second use is a 403, as
-   * with an expired address. With `login` the store demands a token, which it gives to anybody (`anonymous`) or to
-   * nobody (`required`).
+   * Redirects to a signed URL of the blob store, which is another origin. With `singleUse`, a second request of the
+   * same URL gets 403, like an expired URL. With `login`, the store requires a token. It issues tokens to every client
+   * (`anonymous`) or to no client (`required`).
    */
   | {
       readonly _tag: "Store"
@@ -19,12 +19,14 @@ export type RegistryRedirect =
       readonly singleUse?: boolean
       readonly login?: "anonymous" | "required"
     }
-  /** Redirects to itself, for ever. */
+  /** Redirects every blob request to its own URL. */
   | { readonly _tag: "Loop" }
-  /** Redirects to this address; without a Location if it is undefined. */
+  /**
+   * Redirects to `location`, where one character is one byte. If `location` is undefined, the redirect has no Location.
+   */
   | { readonly _tag: "To"; readonly location: string | undefined }
 
-/** Responds in place of the rules; `byRules` gives the response of the rules. */
+/** Responds in place of the registry. `byRules` returns the response that the registry would send. */
 export type RegistryOverride = (
   request: ServedRequest,
   byRules: () => ServedResponse.ServedResponse
@@ -33,14 +35,14 @@ export type RegistryOverride = (
 /** The token that a blob store with a login issues. */
 const storeToken = "store-token"
 
-/** The state of one registry and its responses (distribution-spec). */
+/** The content and settings of one registry, and its responses (distribution-spec). */
 export class RegistryRules {
   redirect: RegistryRedirect
   override: RegistryOverride = (_, byRules) => byRules()
   readonly content: RegistryContent
   readonly authority: RegistryAuthority
   readonly #origins: { readonly registry: string; readonly store: string }
-  /** The issued signatures; true for those of a single use. */
+  /** The valid signatures. The value is true if a signature becomes invalid after its first use. */
   readonly #signatures = new Map<string, boolean>()
 
   constructor(options: {
@@ -55,7 +57,7 @@ export class RegistryRules {
     this.#origins = options.origins
   }
 
-  /** The response to a request; faults that concern its Range are applied. */
+  /** Returns the response to a request. Applies only the faults that concern a Range. */
   answer(
     request: ServedRequest,
     route: Route | undefined,
@@ -136,7 +138,7 @@ export class RegistryRules {
       : ServedResponse.error(401)
   }
 
-  // Object stores refuse a request that is signed twice: in its address and by an Authorization field.
+  // Object stores refuse a request that is signed twice: in its URL and in its Authorization field.
   #stored(request: ServedRequest, route: Route, faults: ReadonlyArray<Fault>): ServedResponse.ServedResponse {
     const signature = request.query.get("signature") ?? ""
     const singleUse = this.#signatures.get(signature)

@@ -4,14 +4,14 @@ import type { Socket } from "node:net"
 import type { ServerCertificate } from "../machine/Certificates.ts"
 import { listen } from "../wire/Listening.ts"
 
-// Importing these as ES modules evaluates every lazy export of node:http and loads all of undici.
+// An ES import of node:http evaluates all its lazy exports, which loads all of undici.
 const http = process.getBuiltinModule("node:http")
 const https = process.getBuiltinModule("node:https")
 
-/** The loopback hosts a test registry can listen on. */
+/** The hosts that a test registry can listen on. */
 export type Loopback = "127.0.0.1" | "localhost" | "[::1]"
 
-/** Handles a request; `connection` numbers the connections from 1. */
+/** Handles a request. `connection` is the number of its connection, starting at 1. */
 export type Handler = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -24,7 +24,9 @@ export interface RegistryServer {
   readonly host: string
   /** `scheme://host:port`. */
   readonly origin: string
-  /** Starts to serve; runs `connected` for each new connection and the effect it gives when that one closes. */
+  /**
+   * Starts to serve. Runs `connected` for each new connection, and runs the returned effect when the connection closes.
+   */
   readonly serve: (handler: Handler, connected: () => Effect.Effect<Effect.Effect<void>>) => void
 }
 
@@ -35,9 +37,9 @@ const close = (server: Server) =>
   })
 
 /**
- * Listens on a free loopback port. The scope's end closes every connection and interrupts every handler.
+ * Listens on a free port of `host`. The end of the scope closes every connection and interrupts every handler.
  *
- * `localhost` listens on every address, so that it is reachable however the name resolves.
+ * For `localhost`, the server listens on all addresses, because the name can resolve to IPv4 or to IPv6.
  */
 export const make = Effect.fnUntraced(function* (options: {
   readonly host: Loopback
@@ -46,7 +48,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const { host, tls } = options
   const server = yield* Effect.acquireRelease(
     Effect.sync(() => {
-      // No timeouts: what is slow is slow because a test wants it.
+      // Long timeouts or none: in a test, a slow connection is slow on purpose.
       const limits = { requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 600_000 }
       return tls === undefined
         ? http.createServer(limits)

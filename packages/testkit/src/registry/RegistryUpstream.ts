@@ -11,7 +11,7 @@ import type { RegistryRules } from "./RegistryRules.ts"
 type Request = HttpClientRequest.HttpClientRequest
 type ClientError = HttpClientError.HttpClientError
 
-/** Size of a body's chunks, in bytes. */
+/** Largest size of a body's chunk, in bytes. */
 const piece = 64 * 1024
 
 const failure = (request: Request, code: string): ClientError =>
@@ -19,7 +19,7 @@ const failure = (request: Request, code: string): ClientError =>
     reason: new HttpClientError.TransportError({ request, cause: Object.assign(new Error(code), { code }) })
   })
 
-/** Waits for `wait`; fails if the client aborts the request meanwhile. */
+/** Runs `wait`. Fails if the client aborts the request meanwhile. */
 const unlessAborted = <A, E>(request: Request, signal: AbortSignal, wait: Effect.Effect<A, E>) =>
   Effect.raceFirst(
     wait,
@@ -43,7 +43,7 @@ const pieces = function* (chunks: Iterable<Uint8Array>, cut: number) {
   }
 }
 
-/** A body as a client reads it: at most Content-Length bytes, and an error if there are fewer. */
+/** A body as a client reads it: at most Content-Length bytes. Fails with ECONNRESET if the body is shorter. */
 const bodyOf = (options: {
   readonly request: Request
   readonly signal: AbortSignal
@@ -88,7 +88,10 @@ const bodyOf = (options: {
   return Stream.fromPull(next)
 }
 
-/** Makes an Upstream that answers by the rules and faults of a registry. It calls `onStep` at each step. */
+/**
+ * Makes an Upstream that responds by the rules and faults of a registry. Calls `onStep` at each request, response and
+ * chunk.
+ */
 export const make = (options: {
   readonly log: RegistryLog
   readonly rules: RegistryRules
@@ -129,14 +132,14 @@ export const make = (options: {
       sent: 0,
       outcome: "open"
     }
-    // Uninterruptible: the log must see the end of every request it has.
+    // Uninterruptible, so that every logged request gets its end in the log.
     const { change, ended } = yield* Effect.uninterruptible(
       Effect.map(log.begin(record), (change) => {
         let over = false
         const close = (outcome: LoggedRequest["outcome"]): void => {
           if (over) return
           over = true
-          // Runs at once, unless another update of the log is in progress.
+          // Runs synchronously, unless another update of the log is in progress.
           Effect.runFork(change({ outcome }))
         }
         signal.addEventListener("abort", () => close("aborted"), { once: true })

@@ -4,7 +4,7 @@ import type { FaultyResponse } from "./FaultyResponse.ts"
 
 const largestPiece = 256 * 1024
 
-// Never resumes after a failed write: the client has disconnected, and `closed` wins the race.
+// Does not return after a failed write: the client has disconnected, so `closed` wins the race in the handler.
 const write = (response: ServerResponse, bytes: Uint8Array) =>
   Effect.callback<void>((resume) => {
     response.write(bytes, (error) => {
@@ -17,7 +17,10 @@ const finish = (response: ServerResponse) =>
     response.end(() => resume(Effect.void))
   })
 
-/** Closes the connection with a FIN after the written bytes, or with a RST (over TLS: without close_notify). */
+/**
+ * Breaks the connection. `close` sends the written bytes and a FIN. `reset` sends a RST, or over TLS omits
+ * close_notify.
+ */
 export const breakConnection = (response: ServerResponse, how: "close" | "reset"): Effect.Effect<void> =>
   Effect.sync(() => {
     const { socket } = response
@@ -36,7 +39,7 @@ export const closed = (response: ServerResponse): Effect.Effect<void> =>
     return Effect.sync(() => response.off("close", onClose))
   })
 
-/** Cuts chunks into pieces of at most `largest` bytes, and at the offset `cut`. */
+/** Splits chunks into pieces of at most `largest` bytes, and splits at the offset `cut`. */
 const pieces = function* (chunks: Iterable<Uint8Array>, largest: number, cut: number) {
   let offset = 0
   for (const chunk of chunks) {
@@ -50,7 +53,7 @@ const pieces = function* (chunks: Iterable<Uint8Array>, largest: number, cut: nu
   }
 }
 
-/** Sends a response with its faults; calls `onSent` for each piece written to the connection. */
+/** Sends a response with its faults. Calls `onSent` with the size of each piece written to the connection. */
 export const send = Effect.fnUntraced(function* (
   response: ServerResponse,
   faulty: FaultyResponse,
@@ -59,7 +62,7 @@ export const send = Effect.fnUntraced(function* (
   const { answer, bytesPerSecond, ending, stall } = faulty
   response.writeHead(answer.status, answer.headers)
   const hasNothing = answer.body.size === 0 && stall === undefined && ending === "end"
-  // flushHeaders writes the head as UTF-8; `end` writes it byte for byte.
+  // flushHeaders writes the head as UTF-8, but `end` writes it byte for byte.
   if (options.head || hasNothing) return yield* finish(response)
   response.flushHeaders()
   const started = yield* Clock.currentTimeMillis
@@ -88,7 +91,7 @@ export const send = Effect.fnUntraced(function* (
   return yield* ending === "end" ? finish(response) : breakConnection(response, ending)
 })
 
-/** Reads a small request's body as text; drops bytes beyond 64 KiB. */
+/** Reads a request's body as text. Drops what exceeds about 64 KiB. */
 export const receive = (request: IncomingMessage): Effect.Effect<string> =>
   Effect.callback<string>((resume) => {
     let body = ""

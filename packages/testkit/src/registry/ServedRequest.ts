@@ -6,7 +6,7 @@ export interface ServedRequest {
   readonly method: string
   /** Path and query, as received. */
   readonly target: string
-  /** The decoded path. */
+  /** The percent-decoded path. */
   readonly path: string
   readonly query: URLSearchParams
   readonly authorization: string | undefined
@@ -16,7 +16,7 @@ export interface ServedRequest {
   readonly receivedAt: number
 }
 
-/** The meaning of a path. */
+/** The operation that a path requests, with its repository and reference. */
 export interface Route {
   readonly operation: Operation
   readonly repository: string | undefined
@@ -33,7 +33,7 @@ const route = (operation: Operation, repository?: string, reference?: string): R
   reference
 })
 
-/** The route of a path on a listener; undefined if there is none. */
+/** Returns the route of a path on a listener, or undefined if the path has no route. */
 export const routeOf = (listener: "registry" | "store", path: string): Route | undefined => {
   if (path === "/token") return route("token")
   if (listener === "store") {
@@ -46,7 +46,10 @@ export const routeOf = (listener: "registry" | "store", path: string): Route | u
   return route(kind === "manifests" ? "manifest" : "blob", repository, reference)
 }
 
-/** The part of `size` bytes that a single Range selects; undefined for all of them (RFC 9110, 14.1.2). */
+/**
+ * Returns the bytes that a single range selects (`end` is exclusive). Undefined means the whole content: `range` is
+ * missing, or must be ignored (RFC 9110, 14.1.2).
+ */
 export const rangeOf = (
   range: string | undefined,
   size: number

@@ -1,13 +1,13 @@
-/** A response body; `chunks` can be called again. */
+/** A response body. `chunks` can be called several times. */
 export interface ServedBody {
   readonly size: number
   readonly chunks: () => Iterable<Uint8Array>
 }
 
-/** A response of the registry, before faults. */
+/** The status, the header fields and the body of a response. */
 export interface ServedResponse {
   readonly status: number
-  /** By lowercase name, Content-Length included. */
+  /** Header fields by lowercase name, including Content-Length. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: ServedBody
 }
@@ -34,7 +34,7 @@ export const json = (
   headers: Readonly<Record<string, string>> = {}
 ): ServedResponse => text(status, JSON.stringify(body), headers)
 
-// The usual code of a status. Source: distribution-spec, "Error Codes".
+// The usual error code of a status. Source: distribution-spec, "Error Codes".
 const codes: Readonly<Record<number, string>> = {
   401: "UNAUTHORIZED",
   403: "DENIED",

@@ -18,21 +18,21 @@ import { type RegistryOverride, type RegistryRedirect, RegistryRules } from "./R
 import * as RegistryServer from "./RegistryServer.ts"
 import * as RegistryUpstream from "./RegistryUpstream.ts"
 
-/** The initial state of a test registry; all but `host` and `tls` can be changed later. */
+/** The initial state of a test registry. All options except `host` and `tls` can be changed later. */
 export interface TestRegistryOptions {
   /** Default: 127.0.0.1. */
   readonly host?: RegistryServer.Loopback
-  /** Serves HTTPS with this certificate; default: plain HTTP. */
+  /** Serves HTTPS with this certificate. Default: plain HTTP. */
   readonly tls?: ServerCertificate
   /** Default: no authentication. */
   readonly auth?: RegistryAuth
-  /** Default: blobs are served in place. */
+  /** Default: no redirects. */
   readonly redirect?: RegistryRedirect
 }
 
 /**
- * An in-process OCI registry over HTTP on loopback, with a blob store as a second origin. It uses the Clock it was made
- * with, so that a TestClock expires tokens and advances rate-limited bodies.
+ * An in-process OCI registry over HTTP on loopback, with a blob store as a second origin. It takes the time from the
+ * Clock service, so a TestClock expires tokens and advances rate-limited bodies.
  */
 export class TestRegistry extends Context.Service<
   TestRegistry,
@@ -43,31 +43,34 @@ export class TestRegistry extends Context.Service<
     readonly origin: string
     /** The origin of the blob store. */
     readonly storeOrigin: string
-    /** The source of a client that pulls repositories under `base`: scheme, host, the current credential, the CA. */
+    /**
+     * The registry source for a client that pulls repositories under `base`, with the current credential. `changes`
+     * overrides fields.
+     */
     readonly source: (base?: string, changes?: Partial<RegistrySource>) => RegistrySource
-    /** Puts an image with all it refers to, under its digest and these tags. */
+    /** Adds an image under its digest and these tags, and adds everything it refers to. */
     readonly put: (
       repository: string,
       image: RegistryImage.RegistryImage,
       tags?: ReadonlyArray<string>
     ) => Effect.Effect<void>
-    /** Puts an image whose only layer is this package, and returns it. */
+    /** Adds an image whose only layer is this package, and returns the image. */
     readonly putPackage: (
       repository: string,
       content: Uint8Array | RegistryBlob
     ) => Effect.Effect<RegistryImage.RegistryImage>
-    /** Puts a blob under its digest; replaces the previous one. */
+    /** Adds a blob under its digest. Replaces a previous blob of this digest. */
     readonly putBlob: (repository: string, blob: RegistryBlob) => Effect.Effect<void>
-    /** Removes a manifest or a blob. */
+    /** Removes the manifest or the blob of this digest. */
     readonly remove: (repository: string, digest: Digest) => Effect.Effect<void>
-    /** Changes the authentication; revokes all tokens. */
+    /** Changes the authentication, and revokes all tokens. */
     readonly setAuth: (auth: RegistryAuth) => Effect.Effect<void>
     readonly setRedirect: (redirect: RegistryRedirect) => Effect.Effect<void>
-    /** Responds to requests by this function; faults are applied to its responses. */
+    /** Sets a function that responds to requests. Faults are applied to its responses. */
     readonly setOverride: (override: RegistryOverride) => Effect.Effect<void>
     /** Revokes all tokens issued so far. */
     readonly revokeTokens: Effect.Effect<void>
-    /** Appends faults: the next requests of this operation get all of them together. */
+    /** Appends faults. Each of the next `times` matching requests (default: 1) gets all of these faults together. */
     readonly fault: (
       operation: Operation,
       faults: Fault | ReadonlyArray<Fault>,
@@ -75,19 +78,19 @@ export class TestRegistry extends Context.Service<
     ) => Effect.Effect<void>
     /** Removes all pending faults. */
     readonly clearFaults: Effect.Effect<void>
-    /** All requests so far, in order. */
+    /** All requests since the last `clearRequests`, in order. */
     readonly requests: Effect.Effect<ReadonlyArray<LoggedRequest>>
-    /** Number of requests of an operation. */
+    /** Number of requests of an operation since the last `clearRequests`. */
     readonly count: (operation: LoggedRequest["operation"]) => Effect.Effect<number>
-    /** Requests and connections. */
+    /** The requests and connections so far. */
     readonly activity: Effect.Effect<RegistryActivity>
-    /** Waits until the activity matches. */
+    /** Waits until `predicate` is true. */
     readonly await: (predicate: (activity: RegistryActivity) => boolean) => Effect.Effect<void>
-    /** Clears the list of requests. */
+    /** Clears the list of requests, but not the counts of connections. */
     readonly clearRequests: Effect.Effect<void>
   }
 >()("@registry-packages-proxy/testkit/TestRegistry") {
-  /** A registry of its own, for tests that need several. */
+  /** Makes a registry, for tests that need several. The end of the scope stops it. */
   static readonly make = (
     options: TestRegistryOptions = {}
   ): Effect.Effect<TestRegistry["Service"], never, Scope.Scope> => make(options)
@@ -96,8 +99,8 @@ export class TestRegistry extends Context.Service<
     Layer.effect(TestRegistry, make(options))
 
   /**
-   * A registry without a socket: the same content, rules and faults behind the `Upstream` port. A request takes
-   * microseconds, and only the test's clock passes time. `onStep` is called at each step.
+   * Makes a registry without a socket: the same content, rules and faults behind the `Upstream` port. Its time is that
+   * of the Clock service. Calls `onStep` at each request, response and chunk.
    */
   static readonly makeInProcess = (
     options: Omit<TestRegistryOptions, "tls" | "host"> & { readonly onStep?: () => void } = {}

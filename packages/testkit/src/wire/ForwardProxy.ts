@@ -10,20 +10,20 @@ const https = process.getBuiltinModule("node:https")
 
 /** The response to a CONNECT request. */
 export type Tunnelling =
-  /** Opens the tunnel; `head` replaces the response, one character a byte. */
+  /** Opens the tunnel. `head` replaces the usual response; one character is one byte. */
   | { readonly _tag: "Open"; readonly head?: string }
-  /** Sends this response and opens no tunnel. */
+  /** Sends `head` as the response, and opens no tunnel. */
   | { readonly _tag: "Refuse"; readonly head: string }
   | { readonly _tag: "Close" }
   | { readonly _tag: "Silence" }
 
 export interface ForwardProxyOptions {
-  /** `host:port` that every request and tunnel leads to, whatever host it names. */
+  /** `host:port` that the proxy connects to for every request and tunnel, instead of the host that the client names. */
   readonly target: string
-  /** The only accepted credentials; default: none are needed. */
+  /** The only credentials that the proxy accepts. Default: no credentials are required. */
   readonly login?: { readonly username: string; readonly password: string }
   readonly tunnelling?: Tunnelling
-  /** Serves TLS to its clients. */
+  /** The certificate of the proxy, to which clients then connect over TLS. Default: plain HTTP. */
   readonly tls?: ServerCertificate
 }
 
@@ -44,7 +44,7 @@ export interface ForwardProxy {
 
 const established = "HTTP/1.1 200 Connection established\r\n\r\n"
 
-/** A forward proxy on loopback, for host names that no DNS knows. */
+/** Starts a forward proxy on loopback, for tests with host names that are not in DNS. */
 export const make = Effect.fnUntraced(function* (options: ForwardProxyOptions) {
   const { login, target, tls, tunnelling = { _tag: "Open" } } = options
   const colon = target.lastIndexOf(":")

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { Server } from "node:net"
 
-/** Listens on a free port of `address` (undefined: of all addresses) and gives the port. */
+/** Listens on a free port of `address` (undefined: of all addresses). Returns the port. */
 export const listen = (server: Server, address: string | undefined): Effect.Effect<number> =>
   Effect.callback((resume) => {
     server.once("error", (cause) => resume(Effect.die(cause)))
@@ -15,6 +15,6 @@ export const listen = (server: Server, address: string | undefined): Effect.Effe
     })
   })
 
-/** Listens on a free loopback port until the scope ends, which runs `close`; gives the port. */
+/** Listens on a free loopback port and returns the port. The end of the scope runs `close`. */
 export const listenScoped = (server: Server, close: () => void) =>
   Effect.acquireRelease(listen(server, "127.0.0.1"), () => Effect.sync(close))

@@ -1,21 +1,21 @@
 /**
- * A `Location` field in a response of {@link locationBase}, and the next request it leads to. Go's behaviour was tried
+ * A `Location` field in a response of {@link locationBase}, and the request that a client must send next. Go was tested
  * with net/url and net/http of Go 1.26.
  */
 export interface Location {
   readonly situation: string
   /** One character is one byte. */
   readonly location: string
-  /** Host field and target of the next request; undefined if the location is refused. */
+  /** The Host field and the target of the next request. Undefined if the client must reject the location. */
   readonly right: { readonly host: string; readonly target: string; readonly scheme?: "http" } | undefined
   /** Go's behaviour: `the same`, or its difference from `right`. */
   readonly go: string
 }
 
-/** The URL whose response has the locations. */
+/** The URL of the request whose response has the `Location`. */
 export const locationBase = "https://registry.test/v2/a/blobs/x?q=1"
 
-/** Text as the bytes of a header field: UTF-8. */
+/** Encodes text as UTF-8, one character for each byte, as in a header field. */
 export const asBytes = (text: string): string => Buffer.from(text, "utf8").toString("latin1")
 
 const here = (situation: string, location: string, target: string = location, go = "the same"): Location => ({
@@ -47,10 +47,10 @@ const refused = (situation: string, location: string, go = "the same"): Location
 
 export const locations: ReadonlyArray<Location> = [
   here("an apostrophe in the query", "/raw?sig=a'b"),
-  here("a file name as RFC 8187 writes it", "/raw?d=attachment;filename*=UTF-8''x&s=1"),
+  here("a file name in the format of RFC 8187", "/raw?d=attachment;filename*=UTF-8''x&s=1"),
   here("escapes in either case", "/raw?a=%7e%2f%41+b"),
   here("a signature of a cloud store", "/raw?X-Amz-Signature=%2B%2f&X-Amz-Expires=1"),
-  here("characters that RFC 3986 leaves out of a query", '/raw?a=|b^[c]{d}"<e>`\\'),
+  here("characters that RFC 3986 does not allow in a query", '/raw?a=|b^[c]{d}"<e>`\\'),
   here("UTF-8 in a query", "/raw?ф=у"),
   here("a broken escape in a query", "/raw?a=%zz&b=%"),
   here("a question mark in a query", "/raw?a=1?b=2"),
@@ -59,7 +59,7 @@ export const locations: ReadonlyArray<Location> = [
   here("UTF-8 in a path", "/raw/фу", "/raw/%D1%84%D1%83"),
   here("a blank in a path", "/raw/b c", "/raw/b%20c"),
   here(
-    "characters that RFC 3986 leaves out of a path",
+    "characters that RFC 3986 does not allow in a path",
     '/raw/a|b^{c}"<d>`',
     "/raw/a%7Cb%5E%7Bc%7D%22%3Cd%3E%60"
   ),
@@ -88,7 +88,7 @@ export const locations: ReadonlyArray<Location> = [
   here("a relative path beyond the root", "../../../../../raw", "/raw"),
   here("a relative path with a colon", "1a:b", "/v2/a/blobs/1a:b", "refuses it"),
   elsewhere("another host", "https://store.test/raw", "store.test", "/raw"),
-  elsewhere("another host, its scheme left out", "//store.test/raw?a=%7e'", "store.test", "/raw?a=%7e'"),
+  elsewhere("another host without a scheme", "//store.test/raw?a=%7e'", "store.test", "/raw?a=%7e'"),
   elsewhere("no path", "https://store.test", "store.test", "/"),
   elsewhere("no path, but a query", "https://store.test?x=1", "store.test", "/?x=1"),
   elsewhere("plain HTTP", "http://store.test/raw", "store.test", "/raw"),
@@ -102,12 +102,8 @@ export const locations: ReadonlyArray<Location> = [
   elsewhere("a name in UTF-8", "https://стор.test/raw", "xn--n1aebe.test", "/raw"),
   elsewhere("a name in escaped UTF-8", "https://%D1%81.test/raw", "xn--q1a.test", "/raw"),
   elsewhere("an IPv6 address", "https://[2001:DB8::0001]:8443/raw", "[2001:DB8::0001]:8443", "/raw"),
-  elsewhere("an address that is short of numbers", "https://127.1/raw", "127.1", "/raw"),
-  refused(
-    "an IPv6 address with a zone",
-    "https://[fe80::1%25eth0]/raw",
-    "leaves the zone out of the Host field"
-  ),
+  elsewhere("an IPv4 address with fewer than four numbers", "https://127.1/raw", "127.1", "/raw"),
+  refused("an IPv6 address with a zone", "https://[fe80::1%25eth0]/raw", "omits the zone in the Host field"),
   refused("one slash after the scheme", "https:/raw"),
   refused("no slash after the scheme", "https:raw"),
   refused("another scheme", "ftp://store.test/raw"),

@@ -18,7 +18,7 @@ const refusedChunks = (situation: string, body: string, got = ""): OddResponse =
 
 const whole = "5\r\nhello\r\n0\r\n\r\n"
 
-/** Answers that are odd in how they say where their body ends. */
+/** Responses with an unusual Content-Length, Transfer-Encoding or end of the body. */
 export const oddBodies: ReadonlyArray<OddResponse> = [
   {
     situation: "the same Content-Length twice",

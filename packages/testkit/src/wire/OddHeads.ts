@@ -4,7 +4,7 @@ const utf8 = (text: string): string => Buffer.from(text, "utf8").toString("latin
 const many = (count: number, value: string): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, index) => `X-${index}: ${value}`)
 
-/** Answers whose heads are odd. */
+/** Responses with an unusual status line or unusual header fields. */
 export const oddHeads: ReadonlyArray<OddResponse> = [
   {
     situation: "lines that end in LF alone",

@@ -1,40 +1,44 @@
 /**
- * A response that servers or their proxies really send, the right way to read it, and who else reads it so. The
- * behaviour of Go was tried with net/http of Go 1.26, that of Node with node:http of 26.10 in its strict default.
+ * A response that real servers or proxies send, the correct way to read it, and the behaviour of Go and Node. Go was
+ * tested with net/http of Go 1.26, Node with node:http of 26.10 in its strict default mode.
  */
 export interface OddResponse {
   readonly situation: string
-  /** Latin-1: one character a byte. */
+  /** One character is one byte (Latin-1). */
   readonly bytes: string
-  /** The server closes the connection after it. */
+  /** True if the server closes the connection after the response. */
   readonly isEnded?: boolean
-  readonly right: Right
-  /** The connection serves another request afterwards. */
+  /** The result of reading the response correctly. */
+  readonly right: ExpectedResult
+  /** True if the client reuses the connection for its next request. */
   readonly isKept?: boolean
-  /** `the same`, or what it does instead. */
+  /** Go's behaviour: `the same` as `right`, or the difference. */
   readonly go: string
+  /** Node's behaviour: `the same` as `right`, or the difference. */
   readonly node: string
 }
 
-export type Right =
-  /** `field` is the value of X-Field. */
+/** The result of reading a response. */
+export type ExpectedResult =
+  /** `field` is the value of the header field X-Field. */
   | { readonly _tag: "Response"; readonly status: number; readonly body: string; readonly field?: string }
-  /** The head is read; the body fails after these bytes. */
+  /** The head is valid, but the body fails after the bytes of `body`. */
   | { readonly _tag: "BrokenBody"; readonly status: number; readonly body: string }
+  /** No response: the error message contains `words`. */
   | { readonly _tag: "Failure"; readonly words: string }
 
-export const read = (status: number, body: string = "hello", field?: string): Right => ({
+export const read = (status: number, body: string = "hello", field?: string): ExpectedResult => ({
   _tag: "Response",
   status,
   body,
   ...(field === undefined ? {} : { field })
 })
 
-export const broken = (body: string): Right => ({ _tag: "BrokenBody", status: 200, body })
+export const broken = (body: string): ExpectedResult => ({ _tag: "BrokenBody", status: 200, body })
 
-export const refused = (words: string = "not valid HTTP"): Right => ({ _tag: "Failure", words })
+export const refused = (words: string = "not valid HTTP"): ExpectedResult => ({ _tag: "Failure", words })
 
-/** A head of these lines, and a body. */
+/** Joins the lines of a head with CR LF, and appends an empty line and a body. */
 export const lines = (head: ReadonlyArray<string>, body: string = "hello"): string =>
   `${head.join("\r\n")}\r\n\r\n${body}`
 

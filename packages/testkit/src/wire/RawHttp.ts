@@ -4,16 +4,19 @@ import type { IncomingHttpHeaders } from "node:http"
 const http = process.getBuiltinModule("node:http")
 const https = process.getBuiltinModule("node:https")
 
-/** A response as far as it was received. */
+/** The received part of a response. */
 export interface RawResponse {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
-  /** The message ended as HTTP demands. */
+  /** True if the response is complete. False if the connection broke first. */
   readonly complete: boolean
 }
 
-/** Sends one request with node:http alone. Fails with the error code if there is no response. */
+/**
+ * Sends one request by node:http, without code of the program. Fails with the error code, such as ECONNREFUSED, if no
+ * response arrives.
+ */
 export const rawHttp = (
   url: string,
   options: {
@@ -21,7 +24,7 @@ export const rawHttp = (
     readonly headers?: Readonly<Record<string, string>>
     readonly body?: string
     readonly ca?: string
-    /** Called for each chunk; false closes the connection. */
+    /** Called for each chunk, with the number of body bytes received so far. Returning false closes the connection. */
     readonly onData?: (received: number) => boolean
   } = {}
 ): Effect.Effect<RawResponse, string> =>

@@ -4,11 +4,11 @@ import { createServer as createTlsServer, TLSSocket } from "node:tls"
 import type { ServerCertificate } from "../machine/Certificates.ts"
 import { listenScoped } from "./Listening.ts"
 
-/** The response of a raw server; one character is one byte. */
+/** The response of a raw server. One character is one byte. */
 export interface RawAnswer {
-  /** Written one after the other, each in its own segment. */
+  /** The parts of the response, written one after another, each in a TCP segment of its own. */
   readonly pieces: ReadonlyArray<string>
-  /** Ends or resets the connection afterwards; by default it stays open. */
+  /** Ends or resets the connection after the response. By default the connection stays open. */
   readonly ending?: "end" | "reset"
 }
 
@@ -16,14 +16,14 @@ export interface RawAnswer {
 export interface RawRequest {
   readonly method: string
   readonly target: string
-  /** By lowercase name; of repeated fields the last. */
+  /** By lowercase name. A repeated field has its last value. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
-  /** Number of the connection, from 1. */
+  /** Number of the connection, starting at 1. */
   readonly connection: number
 }
 
-/** Responds with raw bytes; undefined sends nothing. */
+/** Returns the response to a request, or undefined to send nothing. */
 export type RawHandler = (request: RawRequest) => RawAnswer | undefined
 
 export interface RawServerOptions {
@@ -32,16 +32,16 @@ export interface RawServerOptions {
   readonly onConnection?: (socket: Socket, connection: number) => void
 }
 
-/** A server that sends exactly the bytes a test gives. */
+/** A server that sends exactly the bytes that a test gives. */
 export interface RawServer {
   /** `host:port`. */
   readonly host: string
   readonly port: number
   readonly origin: string
   readonly requests: ReadonlyArray<RawRequest>
-  /** Connections accepted so far. */
+  /** Number of connections accepted so far. */
   readonly accepted: () => number
-  /** Connections open now. */
+  /** Number of open connections. */
   readonly open: () => number
 }
 
@@ -77,7 +77,7 @@ const parse = (head: string, body: string, connection: number): RawRequest => {
   return { method, target, headers: Object.fromEntries(fields) as Record<string, string>, body, connection }
 }
 
-/** The first complete request in `bytes`, and the bytes after it. */
+/** Returns the first complete request in `bytes` and the bytes after it, or undefined if no request is complete. */
 const takeRequest = (
   bytes: string,
   connection: number
@@ -101,13 +101,13 @@ const writeAll = (socket: Socket, { pieces, ending }: RawAnswer): void => {
   } else if (ending === "end") {
     socket.end()
   } else if (ending === "reset") {
-    // Node can reset plain sockets only.
+    // Node can reset only connections without TLS.
     if (socket instanceof TLSSocket) socket.destroy()
     else socket.resetAndDestroy()
   }
 }
 
-/** Listens on a free loopback port; the scope's end closes all connections. */
+/** Listens on a free loopback port. The end of the scope closes all connections. */
 export const make = Effect.fnUntraced(function* (handler: RawHandler, options: RawServerOptions = {}) {
   const { onConnection, tls } = options
   const requests: Array<RawRequest> = []

@@ -6,7 +6,7 @@ import * as SamplePackage from "../../src/images/SamplePackage.ts"
 
 describe("SamplePackage", () => {
   it.effect(
-    "makes a real tar+gzip of about the size asked for",
+    "makes a real tar+gzip of about the requested size",
     Effect.fn(function* () {
       for (const size of [4096, 3 * 1024 * 1024]) {
         const bytes = yield* SamplePackage.make({ name: "jq", version: "1.7.1", size })
@@ -22,7 +22,7 @@ describe("SamplePackage", () => {
   )
 
   it.effect(
-    "makes the same bytes for the same request, and others for another seed",
+    "makes the same bytes for the same request, and different bytes for another seed",
     Effect.fn(function* () {
       const request = { name: "jq", version: "1.7.1", size: 4096 }
       const [first, again, other] = yield* Effect.all([

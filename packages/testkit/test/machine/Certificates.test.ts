@@ -26,7 +26,7 @@ describe("Certificates", () => {
   )
 
   it.effect(
-    "certificates that are expired, of another name or of an unknown authority give three errors",
+    "a certificate that has expired, names another host or is from an unknown authority causes its own error",
     Effect.fn(function* () {
       const authority = yield* Certificates.makeAuthority
       const other = yield* Certificates.makeAuthority

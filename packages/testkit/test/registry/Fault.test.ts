@@ -19,7 +19,7 @@ const withFaults = Effect.fnUntraced(function* (...faults: ReadonlyArray<Fault>)
 
 describe("Fault", () => {
   it.effect(
-    "Status responds with its headers as many times as set, then serves again",
+    "Status responds with its headers for the set number of requests, then the registry serves again",
     Effect.fn(function* () {
       const { registry, url } = yield* withFaults()
       yield* registry.clearFaults
@@ -122,7 +122,7 @@ describe("Fault", () => {
   )
 
   it.effect(
-    "WrongLength sends a Content-Length that is not the body's",
+    "WrongLength sends a Content-Length that is not the length of the body",
     Effect.fn(function* () {
       const more = yield* withFaults({ _tag: "WrongLength", by: 10 })
       const short = yield* rawHttp(more.url)
@@ -162,7 +162,7 @@ describe("Fault", () => {
   )
 
   it.effect(
-    "WrongContentRange and IgnoreRange give another part than requested",
+    "WrongContentRange and IgnoreRange send bytes other than the requested range",
     Effect.fn(function* () {
       const wrong = yield* withFaults({ _tag: "WrongContentRange", by: 3 })
       const headers = { range: "bytes=100-199" }
@@ -175,7 +175,7 @@ describe("Fault", () => {
   )
 
   it.effect(
-    "RateLimit sends the body by the clock",
+    "RateLimit sends the body at its rate, by the clock",
     Effect.fn(function* () {
       const { registry, url } = yield* withFaults({ _tag: "RateLimit", bytesPerSecond: 100_000 })
       const start = yield* Latch.make()

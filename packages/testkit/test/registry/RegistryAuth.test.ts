@@ -101,7 +101,7 @@ describe("RegistryAuth", () => {
   )
 
   it.effect(
-    "Bearer accepts an identity token by POST, on another origin if set",
+    "Bearer accepts an identity token by POST, also on another origin",
     Effect.fn(function* () {
       const { pull, registry } = yield* withAuth({
         _tag: "Bearer",

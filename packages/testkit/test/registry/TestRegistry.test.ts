@@ -42,7 +42,7 @@ describe("TestRegistry", () => {
   )
 
   it.effect(
-    "answers HEAD with the headers of GET and no body",
+    "responds to HEAD with the headers of GET and no body",
     Effect.fn(function* () {
       const { blobUrl } = yield* withPackage()
       const head = yield* rawHttp(blobUrl, { method: "HEAD" })
@@ -52,7 +52,7 @@ describe("TestRegistry", () => {
   )
 
   it.effect(
-    "serves one Range with 206, and 416 if it begins past the end",
+    "responds to a Range with 206, or with 416 if the range begins past the end",
     Effect.fn(function* () {
       const { blobUrl } = yield* withPackage()
       const part = yield* rawHttp(blobUrl, { headers: { range: "bytes=10-19" } })
@@ -68,7 +68,7 @@ describe("TestRegistry", () => {
   )
 
   it.effect(
-    "responds with distribution-spec errors for what it does not have",
+    "responds with a distribution-spec error for content that it does not have",
     Effect.fn(function* () {
       const { image, registry } = yield* withPackage()
       const code = (path: string) =>
@@ -100,7 +100,7 @@ describe("TestRegistry", () => {
   )
 
   it.effect(
-    "generates large blobs while they are read, the same at every offset",
+    "generates large blobs while they are read, with the same bytes for every range",
     Effect.fn(function* () {
       const registry = yield* TestRegistry.make()
       const blob = RegistryBlob.generated({ seed: 7, size: 3 * 1024 * 1024 + 17 })
@@ -134,7 +134,7 @@ describe("TestRegistry", () => {
   )
 
   it.effect(
-    "serves HTTPS with a certificate of its own authority",
+    "serves HTTPS with the given certificate",
     Effect.fn(function* () {
       const authority = yield* Certificates.makeAuthority
       const { blobUrl, registry } = yield* withPackage({ tls: yield* authority.issue() })
@@ -145,7 +145,7 @@ describe("TestRegistry", () => {
   )
 
   it.effect(
-    "closes its connections with its scope, even in the middle of a response",
+    "closes its connections when its scope ends, even in the middle of a response",
     Effect.fn(function* () {
       const scope = yield* Scope.make()
       const { blobUrl, registry } = yield* Scope.provide(withPackage(), scope)
@@ -176,7 +176,7 @@ describe("TestRegistry", () => {
   )
 
   it.effect(
-    "responds by an override, which may call the rules and sees the target as received",
+    "responds by an override, which can call the rules and gets the target as received",
     Effect.fn(function* () {
       const { blobUrl, manifestUrl, registry } = yield* withPackage()
       const targets: Array<string> = []

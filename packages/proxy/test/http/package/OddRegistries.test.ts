@@ -20,7 +20,7 @@ type Struck = ReadonlyArray<
 const bearer: RegistryAuth = { _tag: "Bearer", ...account }
 const basic: RegistryAuth = { _tag: "Basic", ...account }
 const brokenOff: Fault = { _tag: "Truncate", after: 100_000, ending: "reset" }
-const relabelled = (status: number): Fault => ({ _tag: "Relabel", status })
+const withStatus = (status: number): Fault => ({ _tag: "WrongStatus", status })
 const withoutRange: Fault = { _tag: "Headers", headers: { "content-range": undefined } }
 
 /** Odd behaviour of registries with which a package is still served. */
@@ -57,7 +57,7 @@ const rows: ReadonlyArray<readonly [situation: string, options: TestRegistryOpti
   ],
   ["a Content-Length that promises a byte more", {}, [["blob", { _tag: "WrongLength", by: 1 }]]],
   ["no Content-Length", {}, [["blob", { _tag: "NoLength" }]]],
-  ["a 206 for the whole", {}, [["blob", relabelled(206)]]],
+  ["a 206 for the whole", {}, [["blob", withStatus(206)]]],
   ...([400, 416, 501] as const).map(
     (status) =>
       [
@@ -82,7 +82,7 @@ const rows: ReadonlyArray<readonly [situation: string, options: TestRegistryOpti
     {},
     [
       ["blob", brokenOff],
-      ["blob", [{ _tag: "IgnoreRange" }, relabelled(206)]]
+      ["blob", [{ _tag: "IgnoreRange" }, withStatus(206)]]
     ]
   ],
   [
@@ -90,7 +90,7 @@ const rows: ReadonlyArray<readonly [situation: string, options: TestRegistryOpti
     {},
     [
       ["blob", brokenOff],
-      ["blob", [relabelled(200), withoutRange]]
+      ["blob", [withStatus(200), withoutRange]]
     ]
   ],
   [
