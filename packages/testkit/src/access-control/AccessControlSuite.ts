@@ -15,7 +15,7 @@ export interface Fixture {
   readonly isReachable: boolean
 }
 
-/** The rule for access to packages, which the suite checks its users against. */
+/** The rule that the suite checks its users against: access to packages. */
 export const packages = ResourceRule.make({
   verb: "get",
   group: "apps",

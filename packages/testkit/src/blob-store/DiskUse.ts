@@ -2,7 +2,7 @@ import { fstatSync, lstatSync, readdirSync, readlinkSync } from "node:fs"
 
 const rounded = (size: number): number => Math.ceil(size / 4096) * 4096
 
-/** Returns the result of `look`, or undefined if it throws, which it does for a removed file. */
+/** Returns undefined if `look` throws, as it does when the file was removed. */
 const ifThere = <A>(look: () => A): A | undefined => {
   try {
     return look()

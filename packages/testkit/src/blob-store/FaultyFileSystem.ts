@@ -41,7 +41,7 @@ export interface Interceptor {
     bytes: number
   ) => Effect.Effect<void, PlatformError>
   readonly after: (operation: FileOperation, path: string) => Effect.Effect<void>
-  /** Number of bytes that a write still writes if `before` fails it. Default: 0. */
+  /** Number of bytes that a write still writes if `before` fails. Default: 0. */
   readonly written?: () => number
 }
 

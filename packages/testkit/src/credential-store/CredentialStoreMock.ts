@@ -16,8 +16,8 @@ import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Effect, Layer, Option } from "effect"
 
 /**
- * A registry source with credentials for some paths below it. The longest of `paths` that equals the requested path, or
- * is a parent of it, applies. If none matches, `credential` applies.
+ * A registry source. `paths` has credentials for paths below the repository. The most specific path that includes the
+ * requested path applies. If no path matches, `credential` applies.
  */
 export interface MockSource extends RegistrySource {
   readonly paths?: Readonly<Record<string, Credential>>

@@ -28,7 +28,7 @@ export const bytesOf = (size: number, seed: number): Buffer => {
 }
 
 /**
- * A package in memory, with its source. A test can make the source wait, fail or send wrong bytes, and can count its
+ * A package in memory, with its source. A test can make the source wait, fail or send wrong bytes, and can count the
  * calls.
  */
 export class TestPackage {

@@ -133,7 +133,7 @@ export class FakeKubernetes {
     this.writeToWatches(line("ERROR", failure(code, reasons[code] ?? "Unknown")))
   }
 
-  /** Responds to a request. If the request is a watch, the end of the scope closes it. */
+  /** Responds to a request. If the request is a watch, the end of the scope closes the watch. */
   readonly send = Effect.fnUntraced({ self: this }, function* (request: ApiRequest): Effect.fn.Return<
     ApiResponse,
     KubernetesError,

@@ -7,9 +7,9 @@ import { Effect } from "effect"
 export interface ServerCertificate {
   readonly cert: string
   readonly key: string
-  /** The certificates that a server or client sends: only this one. A test appends intermediate certificates itself. */
+  /** The certificates to send in a handshake. Contains no intermediate certificates; a test appends them if needed. */
   readonly chain: string
-  /** The certificate of the issuing authority, which clients trust. */
+  /** The issuing authority's certificate. Clients that trust it accept `cert`. */
   readonly ca: string
 }
 
@@ -26,8 +26,8 @@ export interface ExtensionRequest {
 export interface CertificateRequest {
   readonly commonName?: string
   /**
-   * The whole subject, instead of `commonName` and `organizations`. Text as in RFC 4514, but encoded in the order
-   * given.
+   * The whole subject, instead of `commonName` and `organizations`. Its format is that of RFC 4514, but its parts are
+   * encoded in the given order.
    */
   readonly subject?: string
   /** The organizations (O) in the subject. Kubernetes reads them as the groups of a client. */
@@ -64,7 +64,7 @@ export interface CertificateAuthority {
   readonly intermediate: (request?: AuthorityRequest) => Effect.Effect<CertificateAuthority>
   /** Issues a certificate that expired a day ago. */
   readonly issueExpired: Effect.Effect<ServerCertificate>
-  /** Issues a certificate for `other.invalid` and `192.0.2.1`, which is not valid for loopback. */
+  /** Issues a certificate that is valid for `other.invalid` and `192.0.2.1`, but not for loopback. */
   readonly issueForOtherHost: Effect.Effect<ServerCertificate>
 }
 

@@ -45,7 +45,7 @@ export class RegistryClientMock extends Context.Service<
     readonly open: Effect.Effect<number>
   }
 >()("@registry-packages-proxy/testkit/RegistryClientMock") {
-  /** The mock and its RegistryClient, which has these images. */
+  /** Provides the mock and a RegistryClient with these images. */
   static readonly layer = (
     images: ReadonlyArray<RegistryImage.RegistryImage> = []
   ): Layer.Layer<RegistryClient | RegistryClientMock> => Layer.effectContext(Effect.sync(() => make(images)))

@@ -81,7 +81,7 @@ export class RegistryLog {
     })
   }
 
-  /** Counts a new connection. Returns the effect to run when the connection closes. */
+  /** Counts a new connection. Run the returned effect when the connection closes. */
   readonly connected = (): Effect.Effect<Effect.Effect<void>> => {
     const open = (by: number, accepted: number) =>
       SubscriptionRef.update(this.#state, (state) => ({

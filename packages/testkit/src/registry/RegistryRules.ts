@@ -5,7 +5,7 @@ import type { RegistryBlob } from "../images/RegistryBlob.ts"
 import type { RegistryContent } from "../images/RegistryContent.ts"
 import { rangeOf, type ServedRequest, type Route } from "./ServedRequest.ts"
 
-/** The redirects of blob requests. */
+/** The redirect that the registry sends for a blob request. */
 export type RegistryRedirect =
   | { readonly _tag: "None" }
   /**

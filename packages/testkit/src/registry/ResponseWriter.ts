@@ -18,8 +18,8 @@ const finish = (response: ServerResponse) =>
   })
 
 /**
- * Breaks the connection. `close` sends the written bytes and a FIN. `reset` sends a RST, or over TLS omits
- * close_notify.
+ * Breaks the connection. `close` sends the written bytes and a FIN. `reset` sends a RST; over TLS it closes the
+ * connection without close_notify.
  */
 export const breakConnection = (response: ServerResponse, how: "close" | "reset"): Effect.Effect<void> =>
   Effect.sync(() => {

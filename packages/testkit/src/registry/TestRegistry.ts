@@ -90,7 +90,7 @@ export class TestRegistry extends Context.Service<
     readonly clearRequests: Effect.Effect<void>
   }
 >()("@registry-packages-proxy/testkit/TestRegistry") {
-  /** Makes a registry, for tests that need several. The end of the scope stops it. */
+  /** Makes a registry, for tests that need several registries. The end of the scope stops it. */
   static readonly make = (
     options: TestRegistryOptions = {}
   ): Effect.Effect<TestRegistry["Service"], never, Scope.Scope> => make(options)
@@ -99,8 +99,8 @@ export class TestRegistry extends Context.Service<
     Layer.effect(TestRegistry, make(options))
 
   /**
-   * Makes a registry without a socket: the same content, rules and faults behind the `Upstream` port. Its time is that
-   * of the Clock service. Calls `onStep` at each request, response and chunk.
+   * Makes a registry without a socket: the same content, rules and faults behind the `Upstream` port. It takes the time
+   * from the Clock service. Calls `onStep` at each request, response and chunk.
    */
   static readonly makeInProcess = (
     options: Omit<TestRegistryOptions, "tls" | "host"> & { readonly onStep?: () => void } = {}

@@ -18,12 +18,14 @@ export type Tunnelling =
   | { readonly _tag: "Silence" }
 
 export interface ForwardProxyOptions {
-  /** `host:port` that the proxy connects to for every request and tunnel, instead of the host that the client names. */
+  /**
+   * The proxy connects to this `host:port` for every request and tunnel. It ignores the host that the client requests.
+   */
   readonly target: string
   /** The only credentials that the proxy accepts. Default: no credentials are required. */
   readonly login?: { readonly username: string; readonly password: string }
   readonly tunnelling?: Tunnelling
-  /** The certificate of the proxy, to which clients then connect over TLS. Default: plain HTTP. */
+  /** If set, clients connect to the proxy over TLS, and the proxy presents this certificate. Default: plain HTTP. */
   readonly tls?: ServerCertificate
 }
 
