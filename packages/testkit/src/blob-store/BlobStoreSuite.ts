@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Layer, Option, Schema, type Scope } from "effect"
 import { TestPackage } from "../digest-cache/TestPackage.ts"
 
-/** The cap in bytes that a store under `suiteCapped` must have. */
+/** The cap in bytes that a store must have for `suiteCapped`. */
 export const cap = 4 * 1024 * 1024
 
 export type StoreLayer = Layer.Layer<BlobStore, unknown>

@@ -72,7 +72,7 @@ export class FakeKubernetes {
   isStalled = false
   /** Returns the status to respond with instead of serving the request, or undefined to serve it. */
   refusal: ((request: ApiRequest) => number | undefined) | undefined
-  /** The Retry-After of each refusal, in seconds. Undefined: no such header. */
+  /** The Retry-After of each refusal, in seconds. Undefined: no Retry-After. */
   retryAfter: number | undefined
   /**
    * The form of 410 Gone, for a watch from a compacted version: the response status, or an ERROR event of the watch.

@@ -91,7 +91,7 @@ export class MemorySocket extends Duplex {
     done(error)
     setImmediate(() => {
       this.#onStep()
-      // Resumes a write of the other end that waits for room. The write then finds this end closed.
+      // If a write of the other end waits for room, resumes the write, which then finds this end closed.
       room?.()
       if (peer?.destroyed === false && !peer.readableEnded) peer.push(null)
     })

@@ -27,7 +27,7 @@ export interface BearerAuth {
   readonly _tag: "Bearer"
   /** The status for a token that is invalid, expired or of another scope. Default: 401 with a challenge. */
   readonly refuseTokensWith?: 400 | 401 | 403
-  /** Number of requests with a valid token that are refused at first, as if the token were invalid. */
+  /** Refuses the first requests with a valid token, up to this number, as if the token were invalid. */
   readonly refuseFirst?: number
   /** Refuses every POST to the token endpoint with this status. */
   readonly refusePostWith?: number
