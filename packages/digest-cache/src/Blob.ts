@@ -2,7 +2,7 @@ import { type Effect, Schema } from "effect"
 import type { BlobName } from "./BlobName.ts"
 import { causeText } from "./internal/CauseText.ts"
 
-/** The store could not be reached, read or written. The failed operation changed nothing. */
+/** The store could not be reached, read or written. A failed operation stores nothing, but may have removed blobs. */
 export class BlobStoreError extends Schema.TaggedError<BlobStoreError>()("BlobStoreError", {
   cause: Schema.Defect()
 }) {
@@ -11,47 +11,50 @@ export class BlobStoreError extends Schema.TaggedError<BlobStoreError>()("BlobSt
   }
 }
 
-/** A blob in a store. `find` returns the same object until the blob is removed or replaced. */
+/** A blob in a store. `BlobStore.find` returns the same object until the blob is removed or replaced. */
 export interface StoredBlob {
   readonly name: BlobName
 }
 
 /**
- * An opaque identity of a blob's bytes. A store returns the same object while it knows that nobody else has changed the
- * bytes, and another object afterwards.
+ * Identifies one state of a blob's bytes, by object identity. The store returns the same object until another program
+ * changes the bytes, and a new object after that.
  */
 export type BlobVersion = object
 
-/** Reads the bytes of a blob, also while it is still being written. */
+/** Reads the bytes of a blob that is complete or still being written. */
 export interface BlobReader {
   /**
-   * Copies bytes from `position` on into `into` and returns their number, at least one, or 0 at the end and behind it.
-   * Does not write into `into` after an interruption.
+   * Copies bytes into `into`, starting at `position` in the blob. Returns the number of copied bytes: at least 1, or 0
+   * if `position` is at or after the end. Does not write into `into` after the effect is interrupted.
    */
   readonly read: (into: Uint8Array, position: number) => Effect.Effect<number, BlobStoreError>
   /**
-   * True if the bytes are still those of the version that was opened or sealed. For a blob that is not sealed: true if
-   * it is readable. Fails if the store does not know.
+   * True if the blob still has the version that was opened or sealed. Before `BlobWriter.seal`: true if the blob is
+   * readable. Fails if the store cannot tell.
    */
   readonly unchanged: Effect.Effect<boolean, BlobStoreError>
 }
 
-/** A blob that is open for reading. It stays readable, and is not evicted, until its scope ends. */
+/**
+ * A blob that is open for reading. The blob stays readable, and is not evicted, until the scope of `BlobStore.open`
+ * ends.
+ */
 export interface OpenBlob extends BlobReader {
   readonly version: BlobVersion
-  /** Bytes. A size other than the one in the name means that the blob has changed. */
+  /** In bytes. Differs from `BlobName.size` if the blob has changed. */
   readonly size: number
 }
 
-/** A blob being written into reserved space. Discarded with its scope unless it is committed. */
+/** A blob that is being written into reserved space. The end of the scope discards the blob unless it was committed. */
 export interface BlobWriter extends BlobReader {
-  /** Appends bytes; does not use the array afterwards. A failed write appends nothing. */
+  /** Appends bytes. Does not use the array after the effect completes. A failed write appends nothing. */
   readonly write: (bytes: Uint8Array) => Effect.Effect<void, BlobStoreError>
-  /** Ends the writing of a complete, verified blob. From now on a change by others is noticed. */
+  /** Marks the blob as complete and verified. From then on, `unchanged` detects changes by other programs. */
   readonly seal: Effect.Effect<BlobVersion, BlobStoreError>
   /**
-   * Adds the sealed blob under its name, in place of the blob that had its key. It keeps the sealed version, and is
-   * open until the scope ends.
+   * Adds the sealed blob to the store under `name`, and removes the previous blob with the same key. The added blob has
+   * the version that `seal` returned, and stays open until the scope ends.
    */
   readonly commit: (name: BlobName) => Effect.Effect<void, BlobStoreError>
 }

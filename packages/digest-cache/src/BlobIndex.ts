@@ -3,18 +3,22 @@ import type { BlobName } from "./BlobName.ts"
 import type { PackageKey } from "./PackageKey.ts"
 import { Option } from "effect"
 
-/** The map key of a name: the digest of a manifest, or the digest of an index with a platform. */
+/**
+ * Returns the map key of a name: the manifest digest, or `<index digest>@<platform>` for a package of an image index.
+ */
 const keyOf = (name: Pick<BlobName, "manifestDigest" | "platform">): string =>
   Option.match(name.platform, {
     onNone: () => name.manifestDigest,
     onSome: (platform) => `${name.manifestDigest}@${platform}`
   })
 
-/** An in-memory index of blobs by key, in order of their last use. For stores to build on. */
+/** An in-memory index of blobs by key, in order of last use. Implementations of `BlobStore` can use it. */
 export class BlobIndex<Blob extends StoredBlob> {
-  // A Map keeps insertion order. A use deletes and inserts again, so the first entry is the least recently used.
+  // A Map keeps insertion order. Each use deletes the entry and inserts it again, so the first entry is the least
+  // recently used.
   readonly #byKey = new Map<string, Blob>()
-  // Many clients ask for the same package in a row: its uses after the first change no order.
+  // The most recently used blob. Further uses of this blob change no order, so `add` returns early: clients often
+  // request one package many times in a row.
   #newest: Blob | undefined
 
   get count(): number {
@@ -25,12 +29,15 @@ export class BlobIndex<Blob extends StoredBlob> {
     return this.#byKey.get(key.manifestDigest) ?? this.#byKey.get(`${key.manifestDigest}@${key.platform}`)
   }
 
-  /** Returns the blob with the key of `name`. The other parts of its own name may differ. */
+  /**
+   * Returns the blob that has the same key as `name`. Its layer digest, size and compression may differ from those in
+   * `name`.
+   */
   named(name: BlobName): Blob | undefined {
     return this.#byKey.get(keyOf(name))
   }
 
-  /** The blob itself, if it is still in the index. */
+  /** Returns the blob if it is still in the index. Undefined if it was removed or replaced. */
   current(blob: StoredBlob): Blob | undefined {
     const named = this.named(blob.name)
     return named === blob ? named : undefined
@@ -46,7 +53,7 @@ export class BlobIndex<Blob extends StoredBlob> {
     return this.all().map(({ name }) => name)
   }
 
-  /** Adds a blob as the most recently used, in place of the one with its key. */
+  /** Adds a blob as the most recently used one. Replaces a blob with the same key. */
   add(blob: Blob): void {
     if (blob === this.#newest) return
     const key = keyOf(blob.name)
@@ -60,13 +67,13 @@ export class BlobIndex<Blob extends StoredBlob> {
     if (current !== undefined) this.add(current)
   }
 
-  /** Records a use of the blob with this key, if there is one. */
+  /** Records a use of the blob with this key. Does nothing if the index has no such blob. */
   touch(key: PackageKey): void {
     const blob = this.find(key)
     if (blob !== undefined) this.add(blob)
   }
 
-  /** Removes a blob. False if it was already removed or replaced. */
+  /** Removes a blob. Returns false if the blob was already removed or replaced. */
   remove(blob: StoredBlob): boolean {
     if (this.current(blob) === undefined) return false
     if (blob === this.#newest) this.#newest = undefined

@@ -3,7 +3,9 @@ import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageD
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { Option, Schema } from "effect"
 
-/** The name of a stored blob: the key that clients request it by, and the digest and size of its bytes. */
+/**
+ * The name of a stored blob: its key (manifest digest and platform), and the digest, size and compression of its bytes.
+ */
 export interface BlobName {
   /** The digest of the manifest or image index. */
   readonly manifestDigest: Digest
@@ -11,12 +13,12 @@ export interface BlobName {
   readonly platform: Option.Option<Platform>
   /** The digest that the bytes must have. */
   readonly layerDigest: Digest
-  /** Bytes. Reveals a file that a crash truncated. */
+  /** In bytes. A file with another size is incomplete, for example after a crash. */
   readonly size: number
   readonly compression: "gzip" | "zstd"
 }
 
-/** The package that a blob of this name holds. */
+/** Returns the descriptor of the package in a blob with this name. */
 export const descriptorOf = (name: BlobName): PackageDescriptor => ({
   layerDigest: name.layerDigest,
   size: name.size,
@@ -24,7 +26,8 @@ export const descriptorOf = (name: BlobName): PackageDescriptor => ({
   viaIndex: Option.isSome(name.platform)
 })
 
-// Two sha512 digests in hex would exceed the 255 bytes of a file name, so they are written in base64url.
+// Two sha512 digests in hex would exceed the limit of 255 bytes for a file name, so sha512 digests are written in
+// base64url.
 const formatDigest = (digest: Digest): string =>
   algorithm(digest) === "sha256"
     ? `sha256-${encoded(digest)}`
@@ -58,7 +61,7 @@ export const format = (name: BlobName): string =>
     extensions[name.compression]
   ].join(".")
 
-/** Parses the text of `format`. Returns none for any other text. */
+/** Parses a file name that `format` returned. Returns none for any other text. */
 export const parse = (fileName: string): Option.Option<BlobName> => {
   const [manifestText = "", platformText = "", layerText = "", sizeText, tar, extension, ...rest] =
     fileName.split(".")

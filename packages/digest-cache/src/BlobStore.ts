@@ -7,30 +7,39 @@ import * as MemoryStore from "./internal/memory/MemoryStore.ts"
 import type { StoreHealth } from "./StoreHealth.ts"
 
 /**
- * The storage of a `DigestCache`, which verifies all bytes itself. To store packages elsewhere, implement this service
- * and run testkit's `BlobStoreSuite`.
+ * The storage of a `DigestCache`. A store does not verify bytes: the cache does. To use other storage, implement this
+ * service and run testkit's `BlobStoreSuite` on the implementation.
  */
 export class BlobStore extends Context.Service<
   BlobStore,
   {
-    /** Finds the blob of a key. The blob of a manifest has every platform, the blob of an index only its own. */
+    /**
+     * Finds the blob with a key. A blob of an image manifest matches any platform. A blob of an image index matches
+     * only the platform in its name.
+     */
     readonly find: (key: PackageKey) => Effect.Effect<Option.Option<StoredBlob>, BlobStoreError>
     /** True if a blob of this size, in bytes, would fit into an otherwise empty store. */
     readonly admits: (size: number) => boolean
     /**
-     * Reserves space for a blob of this size, in bytes, and evicts blobs for it that are not open. None, without
-     * evicting, if that is not enough.
+     * Reserves space for a blob of `size` bytes. If necessary, evicts blobs that are not open. None, without evicting,
+     * if evicting all of these would not free enough space.
      */
     readonly reserve: (size: number) => Effect.Effect<Option.Option<BlobWriter>, BlobStoreError, Scope.Scope>
-    /** Opens a blob until the scope ends. None if it was removed. */
+    /** Opens a blob until the scope ends. None if the blob was removed or replaced. */
     readonly open: (blob: StoredBlob) => Effect.Effect<Option.Option<OpenBlob>, BlobStoreError, Scope.Scope>
-    /** Records a use of the blob of a key. Called for each response, also from memory, and so must not wait. */
+    /**
+     * Records a use of the blob with this key. Must not block: the cache calls it for each response, also for a
+     * response from the cache's memory.
+     */
     readonly touch: (key: PackageKey) => void
-    /** Removes a blob from the index. Callers that have it open can still read it. */
+    /** Removes a blob. Callers that have the blob open can still read it. */
     readonly remove: (blob: StoredBlob) => Effect.Effect<void>
     /** The names of all blobs, the least recently used first. */
     readonly list: Effect.Effect<ReadonlyArray<BlobName>, BlobStoreError>
-    /** The cache reports its failures and successes here; the store reports those of its background work. */
+    /**
+     * The state of the store. The cache reports failed operations and successful reads. The store must report
+     * successful commits, and failures of its background work.
+     */
     readonly health: StoreHealth
   }
 >()("@registry-packages-proxy/digest-cache/BlobStore") {
@@ -44,7 +53,7 @@ export class BlobStore extends Context.Service<
   }): Layer.Layer<BlobStore, never, FileSystem.FileSystem | Path.Path> =>
     Layer.effect(BlobStore, DiskStore.make(options))
 
-  /** Stores at most `cap` bytes of blobs in memory until the layer ends. */
+  /** Stores at most `cap` bytes of blobs in memory until the layer's scope ends. */
   static readonly layerMemory = (options: { readonly cap: number }): Layer.Layer<BlobStore> =>
     Layer.sync(BlobStore, () => MemoryStore.make(options))
 }

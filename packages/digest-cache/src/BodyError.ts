@@ -17,7 +17,7 @@ export class DigestMismatch extends Schema.TaggedError<DigestMismatch>()("Digest
   }
 }
 
-/** The cached bytes could not be read back. */
+/** The cached bytes could not be read, or changed while they were read. */
 export class DiskFailed extends Schema.TaggedError<DiskFailed>()("DiskFailed", {
   cause: Schema.Defect()
 }) {
@@ -26,14 +26,16 @@ export class DiskFailed extends Schema.TaggedError<DiskFailed>()("DiskFailed", {
   }
 }
 
-/** The cache stopped while the body was in progress. */
+/** The cache stopped before the body was complete. */
 export class Stopped extends Schema.TaggedError<Stopped>()("Stopped", {}) {
   override get message(): string {
     return "the cache has stopped"
   }
 }
 
-/** A body cannot be completed with verified bytes. The sender must break the connection. */
+/**
+ * The body cannot be completed with verified bytes. If the response has begun, the sender must close the connection.
+ */
 export class BodyError extends Schema.TaggedError<BodyError>()("BodyError", {
   reason: Schema.Union([DigestMismatch, DiskFailed, Stopped])
 }) {

@@ -1,8 +1,9 @@
-/** Values of {@link CacheResult}. */
+/** All values of `CacheResult`. */
 export const cacheResults = ["hit", "memory", "miss", "collapsed", "bypass"] as const
 
 /**
- * The origin of an opened package: the store, memory, this caller's own fill, a fill that another caller began, or the
- * registry without the cache. See `Cache-Status` (RFC 9211).
+ * The origin of an opened package. `hit`: the store. `memory`: the cache's memory. `miss`: a download that this caller
+ * began. `collapsed`: a download that another caller began. `bypass`: the registry, without storing the package. See
+ * `Cache-Status` (RFC 9211).
  */
 export type CacheResult = (typeof cacheResults)[number]

@@ -9,9 +9,12 @@ import type { OpenPackage, PackageStatus } from "./OpenPackage.ts"
 import type { PackageKey } from "./PackageKey.ts"
 import type { PackageSource } from "./PackageSource.ts"
 
-/** Memory that a cache uses beside its store. */
+/** The memory that a cache uses in addition to its store. */
 export interface MemoryOptions {
-  /** The most bytes of small packages in memory. Default: 16 MiB. */
+  /**
+   * The maximum size of all packages in memory, in bytes. Only packages of at most 256 KiB are kept in memory. Default:
+   * 16 MiB.
+   */
   readonly maxMemory?: number
 }
 
@@ -24,58 +27,68 @@ export interface CacheOptions extends MemoryOptions {
 }
 
 /**
- * Caches packages by digest. Concurrent requests for one package share one download (a fill). Every byte is verified
- * before it completes a response.
+ * Caches packages by digest. Concurrent requests for one package share one download (a fill). No response is completed
+ * before all bytes of the package are verified.
  */
 export class DigestCache extends Context.Service<
   DigestCache,
   {
     /**
-     * Returns the status of a package without opening it: counts no use and begins no fill. Runs `resolve` only if
-     * neither the cache nor a fill has the package's descriptor.
+     * Returns the result that `open` would have, without recording a use or beginning a fill. Runs `resolve` only for a
+     * package that is neither cached nor being downloaded into the cache.
      */
     readonly peek: <E>(
       key: PackageKey,
       resolve: Effect.Effect<PackageDescriptor, E>
     ) => Effect.Effect<PackageStatus, E>
     /**
-     * Opens a package for one response, and fetches it if the cache does not have it. Returns when the first bytes are
-     * available (a package of at most 256 KiB: when it is verified), so that earlier failures are errors and not broken
-     * bodies. One fill runs for a digest, however many callers open it; it belongs to the cache and continues when a
-     * caller leaves. All callers of one key share one error type `E`.
+     * Opens a package for one response, and downloads it if it is not cached. Completes when the first bytes are
+     * available, or for a package of at most 256 KiB when all bytes are verified. Failures before this moment are
+     * errors of this effect and break no body. At most one fill runs for a key, however many callers open it. A fill
+     * belongs to the cache, and continues when its callers leave. All callers of one key must have the same error type
+     * `E`.
      */
     readonly open: <E>(
       key: PackageKey,
       source: PackageSource<E>
     ) => Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope>
-    /** True after the store failed and until it works again: packages bypass the cache meanwhile. */
+    /**
+     * True from a failure of the store until a success of the same kind (read or write). Packages may bypass the cache
+     * meanwhile.
+     */
     readonly degraded: Effect.Effect<boolean>
-    /** Stops fills that nobody reads, and begins no new ones. Absent from a cache without fills. */
+    /**
+     * Stops fills that no caller waits for or reads, and prevents new fills. Undefined for a cache that never fills.
+     */
     readonly drain?: Effect.Effect<void>
   }
 >()("@registry-packages-proxy/digest-cache/DigestCache") {
-  /** Keeps packages in the `BlobStore`, and small ones in memory too. */
+  /** Caches packages in `BlobStore`, and small packages also in memory. */
   static readonly layerStore = (options: MemoryOptions = {}): Layer.Layer<DigestCache, never, BlobStore> =>
     Layer.effect(DigestCache, StoreBackedCache.make(options))
 
-  /** Keeps packages in files, and small ones in memory too. */
+  /** Caches packages in files, and small packages also in memory. */
   static readonly layer = (
     options: CacheOptions
   ): Layer.Layer<DigestCache, never, FileSystem.FileSystem | Path.Path> =>
     Layer.provide(DigestCache.layerStore(options), BlobStore.layerFileSystem(options))
 
-  /** Keeps at most `cap` bytes in memory until the layer ends, for tests and for programs without a disk. */
+  /**
+   * Caches packages in memory until the layer's scope ends, for tests and for programs without a disk. Uses at most
+   * `cap` bytes, and in addition `maxMemory` bytes for second copies of small packages.
+   */
   static readonly layerMemory = (
     options: MemoryOptions & { readonly cap: number }
   ): Layer.Layer<DigestCache> =>
     Layer.provide(DigestCache.layerStore(options), BlobStore.layerMemory(options))
 
-  /** Keeps nothing: streams and verifies each package for each request. */
+  /** Caches nothing: downloads and verifies the package for each request. */
   static readonly layerDisabled: Layer.Layer<DigestCache> = Layer.sync(DigestCache, () => disabled)
 
   /**
-   * Returns a package that `open` would open from memory, without waiting, and counts it as `open` does. Undefined if
-   * `open` must be called. Works only on a cache made by a layer of this class; returns undefined for any wrapper.
+   * Returns a package from the cache's memory synchronously, and records the use as `open` does. Undefined if the
+   * package is not in memory: call `open` then. Also undefined if no layer of this class made `cache`, as for a mock or
+   * a wrapper.
    */
   static readonly inMemory = (cache: DigestCache["Service"], key: PackageKey): PackageInMemory | undefined =>
     StoreBackedCache.inMemory(cache, key)

@@ -1,10 +1,10 @@
 import { Context, Effect, type Option } from "effect"
 import { type PlatformError, systemError } from "effect/PlatformError"
 
-// An import would evaluate all lazy exports of the module and keep them in memory.
+// An import declaration would evaluate all lazy exports of `node:fs` and keep them in memory.
 const { stat } = process.getBuiltinModule("node:fs")
 
-/** The inode of a file, and its last change of any kind (POSIX `st_ctime`) in nanoseconds since the epoch. */
+/** The inode number of a file, and the time of its last change of any kind (POSIX `st_ctime`). */
 export interface InodeChange {
   readonly inode: bigint
   readonly changedAt: bigint
@@ -16,7 +16,7 @@ const lookUp = (path: string): Effect.Effect<Option.Option<InodeChange>, Platfor
   Effect.callback((resume) => {
     stat(path, { bigint: true }, (cause, stats) => {
       if (cause === null)
-        // Node returns the unsigned inode number as a signed one.
+        // Node returns the unsigned inode number as a signed bigint.
         return resume(Effect.succeedSome({ inode: BigInt.asUintN(64, stats.ino), changedAt: stats.ctimeNs }))
       if (absent.has(cause.code)) return resume(Effect.succeedNone)
       resume(
@@ -34,8 +34,9 @@ const lookUp = (path: string): Effect.Effect<Option.Option<InodeChange>, Platfor
   })
 
 /**
- * Looks up the last change of the file at a path, which Effect's `FileSystem` does not provide. None if there is no
- * file. Uses Node; replace it together with `FileSystem`.
+ * Looks up the inode and the last change of the file at a path, which Effect's `FileSystem` does not provide. None if
+ * the file does not exist. The default uses Node's file system: if you replace `FileSystem`, replace this reference
+ * too.
  */
 export const InodeChanges = Context.Reference<
   (path: string) => Effect.Effect<Option.Option<InodeChange>, PlatformError>

@@ -4,7 +4,7 @@ import { cacheResults } from "./CacheResult.ts"
 
 const prefix = "registry_packages_proxy"
 
-/** The bytes of all packages in the store. */
+/** The size of all packages in the store, in bytes. */
 export const cacheSize = Metric.gauge(`${prefix}_cache_size`, {
   description: "Bytes of the packages in the cache"
 })
@@ -38,7 +38,7 @@ export const fills = Metric.gauge(`${prefix}_cache_fills`, {
   description: "Fills in progress"
 })
 
-/** The duration of fills in seconds, from their start to the commit or failure. */
+/** The duration of fills in seconds, from the start to the commit or the failure. */
 export const fillSeconds = Metric.histogram(`${prefix}_cache_fill_seconds`, {
   description: "Duration of fills in seconds, including failed ones",
   boundaries: [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
@@ -53,6 +53,6 @@ export const degraded = Metric.gauge(`${prefix}_cache_degraded`, {
   description: "1 while the store fails and packages bypass the cache, else 0"
 })
 
-/** Reports the content of a store: its bytes and its number of packages. */
+/** Sets the two metrics of a store's content: the size in bytes, and the number of packages. */
 export const reportUsage = (bytes: number, count: number): Effect.Effect<void> =>
   Effect.andThen(Metric.update(cacheSize, bytes), Metric.update(entries, count))

@@ -3,32 +3,35 @@ import type { Effect } from "effect"
 import type { BodyError } from "./BodyError.ts"
 import type { CacheResult } from "./CacheResult.ts"
 
-/** The bytes of one response, read in order. */
+/** Reads the bytes of one response, in order. */
 export interface PackageReader<E> {
   /**
-   * Copies the next bytes into `into` and returns their number, at least one, or 0 at the end. Waits for a fill in
-   * progress. The last bytes come only after the whole blob is verified: a reader that reaches the end has the right
-   * bytes.
+   * Copies the next bytes into `into`. Returns the number of copied bytes: at least 1, or 0 at the end. Waits while a
+   * fill in progress has no new bytes. Returns the last bytes only after the whole blob is verified, so a reader that
+   * reaches the end has received the right bytes.
    */
   readonly read: (into: Uint8Array) => Effect.Effect<number, E | BodyError>
 }
 
-/** The bytes of a package, in memory or to be read. */
+/** The body of a response: bytes in memory, or a reader. */
 export type PackageBody<E> =
   | { readonly _tag: "Bytes"; readonly bytes: Uint8Array }
   | { readonly _tag: "Reader"; readonly reader: PackageReader<E> }
 
-/** A package opened for one response. The scope it was opened in releases what it holds. */
+/** A package that is open for one response. The end of the scope of `DigestCache.open` closes it. */
 export interface OpenPackage<E> {
   readonly descriptor: PackageDescriptor
   readonly result: CacheResult
-  /** False for a package that bypasses the cache, which can only be read whole. */
+  /** False for a package that bypasses the cache. Such a package can only be read as a whole. */
   readonly acceptsRanges: boolean
-  /** The bytes from `start` to `end` (exclusive, in bytes). Always all bytes if `acceptsRanges` is false. */
+  /**
+   * Returns the bytes from offset `start` (inclusive) to `end` (exclusive). Returns all bytes if `acceptsRanges` is
+   * false.
+   */
   readonly body: (start: number, end: number) => PackageBody<E>
 }
 
-/** The result that `open` would have, and the package it would open. */
+/** The descriptor and the result that `DigestCache.open` would return. */
 export interface PackageStatus {
   readonly descriptor: PackageDescriptor
   readonly result: CacheResult

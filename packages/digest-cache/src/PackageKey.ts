@@ -2,10 +2,11 @@ import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 
 /**
- * Identifies a package. The platform selects the image of an image index; a plain manifest has one for all platforms.
+ * Identifies a package. The platform selects a manifest of an image index. It has no effect if `manifestDigest` is the
+ * digest of a plain manifest.
  */
 export interface PackageKey {
-  /** The digest of an image's manifest, or of an index. */
+  /** The digest of an image manifest or an image index. */
   readonly manifestDigest: Digest
   readonly platform: Platform
 }

@@ -2,12 +2,18 @@ import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageD
 import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
 import type { Effect, Stream } from "effect"
 
-/** The registry that a package is fetched from. */
+/** Downloads one package from a registry. */
 export interface PackageSource<E> {
-  /** Equal for equal sources. Callers that wait for one digest share a failure only if their sources are equal. */
+  /**
+   * Identifies the registry and the repository. If a download fails, callers with the same identity share the failure,
+   * and callers with another identity try their own source.
+   */
   readonly identity: string
   readonly resolve: Effect.Effect<PackageDescriptor, E>
-  /** The blob's bytes from `offset` to its end, in `buffers` or in memory of their own. */
+  /**
+   * Streams the blob's bytes from `offset` to the end. The source may write the bytes into arrays of `buffers`, or into
+   * arrays that it allocates.
+   */
   readonly blob: (
     descriptor: PackageDescriptor,
     offset: number,

@@ -3,39 +3,42 @@ import * as Metrics from "./Metrics.ts"
 import { codeOf } from "./internal/disk/DiskError.ts"
 
 /** A kind of store operation. A volume may reject writes and still serve reads. */
-export type StoreUse = "read" | "write"
+export type StoreOperation = "read" | "write"
 
-/** Tracks whether a store works, per kind of operation. */
+/** Tracks which kinds of operations of a store currently fail. */
 export interface StoreHealth {
-  /** Records a failure. Logs the first one after a success. */
-  readonly failed: (use: StoreUse, cause: unknown) => Effect.Effect<void>
-  /** Records a success. Logs the first one after a failure. */
-  readonly succeeded: (use: StoreUse) => Effect.Effect<void>
-  /** True if the last operation of any kind failed. */
+  /** Records a failure. Of several failures in a row, logs only the first. */
+  readonly failed: (operation: StoreOperation, cause: unknown) => Effect.Effect<void>
+  /** Records a success. Logs it if the last operation of the same kind failed. */
+  readonly succeeded: (operation: StoreOperation) => Effect.Effect<void>
+  /** True if the last recorded read or the last recorded write failed. */
   readonly degraded: Effect.Effect<boolean>
 }
 
-/** Makes a `StoreHealth` that logs changes and sets the `degraded` metric. `store` names the store in the log. */
+/**
+ * Makes a `StoreHealth` that logs changes and sets the metric `registry_packages_proxy_cache_degraded`. `store` is the
+ * name of the store in the log.
+ */
 export const make = (store: string): StoreHealth => {
-  const failing = new Set<StoreUse>()
+  const failing = new Set<StoreOperation>()
 
   const report = Effect.suspend(() => Metric.update(Metrics.degraded, failing.size > 0 ? 1 : 0))
 
   return {
-    failed: (use, cause) =>
+    failed: (operation, cause) =>
       Effect.suspend(() => {
-        if (failing.has(use)) return Effect.void
-        failing.add(use)
+        if (failing.has(operation)) return Effect.void
+        failing.add(operation)
         return Effect.logWarning(
           "cache store fails; packages bypass the cache",
-          { store, use, code: codeOf(cause) ?? "unknown" },
+          { store, use: operation, code: codeOf(cause) ?? "unknown" },
           cause
         )
       }).pipe(Effect.andThen(report), Effect.uninterruptible),
-    succeeded: (use) =>
+    succeeded: (operation) =>
       Effect.suspend(() =>
-        failing.delete(use)
-          ? Effect.andThen(Effect.logInfo("cache store works again", { store, use }), report)
+        failing.delete(operation)
+          ? Effect.andThen(Effect.logInfo("cache store works again", { store, use: operation }), report)
           : Effect.void
       ).pipe(Effect.uninterruptible),
     degraded: Effect.sync(() => failing.size > 0)

@@ -14,28 +14,31 @@ import { assert } from "@effect/vitest"
 import { Context, Effect, Exit, FileSystem, Layer, Path, Scope } from "effect"
 import { readdirSync, readlinkSync } from "node:fs"
 
-/** The open files of a directory, including unlinked ones. */
+/** Returns the paths of a directory's files that this process has open, including unlinked files. */
 export const openIn = (directory: string): ReadonlyArray<string> =>
   readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
       const target = readlinkSync(`/proc/self/fd/${fd}`)
       return target.startsWith(directory) ? [target] : []
     } catch {
-      // The descriptor of the listing itself.
+      // `readdirSync` has already closed its own descriptor, which is in the listing too.
       return []
     }
   })
 
-/** A directory, and caches over it with file faults, for one test. */
+/** The environment of one test: a directory, and caches over it whose file operations can fail. */
 export interface Harness {
   readonly directory: string
   readonly faults: FileFaults["Service"]
   readonly fs: FileSystem.FileSystem
-  /** Run before and after each file operation. A test replaces them to act between two steps. */
+  /** Effects that run before and after each file operation. A test replaces them to act at that moment. */
   readonly hooks: { before: Interceptor["before"]; after: Interceptor["after"] }
-  /** A cache over the directory, or over another one in `options`. */
+  /** Makes a cache over the directory, or over `options.directory`. */
   readonly live: (options?: Partial<CacheOptions>) => Layer.Layer<DigestCache>
-  /** Runs `body` with a new cache over the directory, and stops the cache. */
+  /**
+   * Runs `body` with a new cache over the directory, then stops the cache and asserts that no file is open or
+   * temporary.
+   */
   readonly run: <A, E>(
     body: Effect.Effect<A, E, DigestCache | Scope.Scope>,
     options?: Partial<CacheOptions>
@@ -46,14 +49,14 @@ export interface Harness {
 
 export const defaultCap = 4 * 1024 * 1024
 
-/** Asserts that no space is leaked: a package as large as the cache can be cached. */
+/** Asserts that no space is leaked: a package that needs the whole cache can be cached. */
 export const assertRoom = (cap = defaultCap) =>
   Effect.gen(function* () {
     const filling = new TestPackage({ size: cap - 4 * 4096, seed: 77 })
     assert.deepStrictEqual(yield* get(filling), { result: "miss", right: true })
   })
 
-/** The temporary files. */
+/** Returns the names of the temporary files (`ingest-N`). */
 export const unfinished = (fs: FileSystem.FileSystem, directory: string) =>
   fs.readDirectory(`${directory}/blobs`).pipe(
     Effect.orElseSucceed(() => []),

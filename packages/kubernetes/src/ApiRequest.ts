@@ -4,17 +4,17 @@ import type { KubernetesError } from "./KubernetesError.ts"
 /** A request to an API server. */
 export interface ApiRequest {
   readonly method: "GET" | "POST"
-  /** An absolute path, encoded. */
+  /** An absolute path, percent-encoded. */
   readonly path: string
   readonly query?: Readonly<Record<string, string>>
   /** Sent as JSON. */
   readonly body?: unknown
 }
 
-/** A response of any status. */
+/** A response with any HTTP status. */
 export interface ApiResponse {
   readonly status: number
-  /** The Retry-After header. */
+  /** The Retry-After header. Undefined if the header is missing or is not a number of seconds. */
   readonly retryAfter: Duration.Duration | undefined
   /** Can be consumed once. Backpressured: a slow consumer pauses the server. */
   readonly body: Stream.Stream<Uint8Array, KubernetesError>

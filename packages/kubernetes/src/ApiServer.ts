@@ -4,21 +4,21 @@ import type { ClusterLocation } from "./ClusterLocation.ts"
 import * as NodeApiServer from "./internal/connection/NodeApiServer.ts"
 import type { KubernetesError } from "./KubernetesError.ts"
 
-/** Authenticated requests to one API server. `KubernetesApi` needs nothing else. */
+/** Sends authenticated requests to one API server. `KubernetesApi` needs no other service. */
 export class ApiServer extends Context.Service<
   ApiServer,
   {
     /**
-     * Sends a request and returns the response of any status when its head has arrived. The end of the scope closes the
-     * connection unless the body was read to its end. Fails with `Unreachable` without a response.
+     * Sends a request. Completes when the response head has arrived, for any HTTP status. The end of the scope closes
+     * the connection unless the body was read to its end. Fails with `Unreachable` if no response arrives.
      */
     readonly send: (request: ApiRequest) => Effect.Effect<ApiResponse, KubernetesError, Scope.Scope>
   }
 >()("@registry-packages-proxy/kubernetes/ApiServer") {
   /**
-   * Sends requests over HTTPS by node-net. Reads and connects nothing before the first request, and reads files again
-   * after they change or fail. `variables` are the environment: HTTP_PROXY, HTTPS_PROXY and NO_PROXY apply unless the
-   * kubeconfig has a `proxy-url`.
+   * Sends requests with node-net, over HTTPS or (if the kubeconfig's server has an `http:` URL) HTTP. Reads no file and
+   * opens no connection before the first request. Reads files again after they change and after an error. `variables`
+   * are the environment variables: HTTP_PROXY, HTTPS_PROXY and NO_PROXY apply unless the kubeconfig has a `proxy-url`.
    */
   static readonly layerNode = (
     location: ClusterLocation,

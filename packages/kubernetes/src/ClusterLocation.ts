@@ -13,13 +13,16 @@ export interface InCluster {
   readonly _tag: "InCluster"
   readonly host: string
   readonly port: string
-  /** Holds `token` and `ca.crt`. */
+  /** The directory of the files `token` and `ca.crt`. */
   readonly directory: string
 }
 
 export const kubeconfig = (path: string): ClusterLocation => ({ _tag: "Kubeconfig", path })
 
-/** The cluster in a pod's environment variables, if any. */
+/**
+ * Returns the cluster that KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT identify. None if a variable is missing
+ * or empty.
+ */
 export const inCluster = (
   variables: Readonly<Record<string, string | undefined>>,
   directory: string = serviceAccount
@@ -30,7 +33,7 @@ export const inCluster = (
     : Option.some({ _tag: "InCluster", host, port, directory })
 }
 
-/** The path of the service account's token. */
+/** Returns the path of the service account's token. */
 export const tokenFile = ({ directory }: InCluster): string => `${directory}/token`
 
 /** Describes a location for the log. Contains no secret. */

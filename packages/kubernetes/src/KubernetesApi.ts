@@ -10,20 +10,24 @@ import type { WatchEvent } from "./WatchEvent.ts"
 export class KubernetesApi extends Context.Service<
   KubernetesApi,
   {
-    /** Gets an object. Fails with `NotFound` if it does not exist, and after at most 30 s without a response. */
+    /**
+     * Gets an object. Fails with `NotFound` if the object does not exist, and with `Unreachable` if the response is not
+     * complete after 30 s.
+     */
     readonly get: <A>(resource: Resource.Resource<A>, name: string) => Effect.Effect<A, KubernetesError>
     /**
-     * Creates an object and returns it as the server stored or completed it. Fails after at most 30 s without a
-     * response.
+     * Creates an object and returns the object in the response. May send the request twice, if a reused connection
+     * breaks before the response. Fails with `Unreachable` if the response is not complete after 30 s.
      */
     readonly create: <A>(
       resource: Resource.Resource<A>,
       object: Readonly<Record<string, unknown>>
     ) => Effect.Effect<A, KubernetesError>
     /**
-     * Emits all objects of a resource, then every change. Never ends and never fails: retries after 0.8 to 30 s, times
-     * a random factor of 1 to 2. Needs the RBAC verbs `list` and `watch`. With `name`: follows one object, which need
-     * not exist yet; needs `get` and `watch`, which RBAC can grant for one name.
+     * Emits all objects of a resource, then every change. Never ends and never fails: retries after 0.8 to 30 s,
+     * multiplied by a random factor of 1 to 2. Needs the RBAC verbs `list` and `watch`. With `name`, follows only the
+     * object with this name, which need not exist yet. It then needs `get` and `watch`, which RBAC can grant for one
+     * name.
      *
      * Backpressured: a slow consumer pauses the watch. Skips and logs objects that cannot be decoded. The end of the
      * stream's scope closes the connection.
@@ -34,7 +38,7 @@ export class KubernetesApi extends Context.Service<
     ) => Stream.Stream<WatchEvent<A>>
   }
 >()("@registry-packages-proxy/kubernetes/KubernetesApi") {
-  /** Sends its requests through `ApiServer`. */
+  /** Implements this service with requests to `ApiServer`. */
   static readonly layer: Layer.Layer<KubernetesApi, never, ApiServer> = Layer.effect(
     KubernetesApi,
     Effect.map(ApiServer, (server) =>

@@ -1,9 +1,12 @@
 import { type Duration, Option, Schema } from "effect"
 
-/** The API server did not respond or cannot respond now: network error, timeout, 429, 5xx. Retry later. */
+/**
+ * The API server cannot be reached or cannot respond now: network error, timeout, unusable credentials, 408, 429 or
+ * 5xx. Retry later.
+ */
 export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
   detail: Schema.String,
-  /** The time that the server asked us to wait, if it did. */
+  /** The delay that the server requested. None if it requested no delay. */
   retryAfter: Schema.Option(Schema.Duration)
 }) {
   override get message(): string {
@@ -30,7 +33,7 @@ export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", {
   }
 }
 
-/** The resource version has expired (410): list again. */
+/** The resource version has expired (410). List the resource again. */
 export class Gone extends Schema.TaggedError<Gone>()("Gone", {
   detail: Schema.String
 }) {
@@ -48,7 +51,7 @@ export class Invalid extends Schema.TaggedError<Invalid>()("Invalid", {
   }
 }
 
-/** A request to the API server failed. No text contains credentials or values of objects. */
+/** A request to the API server failed. The messages contain no credentials and no values of objects. */
 export class KubernetesError extends Schema.TaggedError<KubernetesError>()("KubernetesError", {
   reason: Schema.Union([Unreachable, Forbidden, NotFound, Gone, Invalid])
 }) {

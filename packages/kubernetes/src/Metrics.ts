@@ -36,7 +36,7 @@ const lastEventOf = labelled(lastEvent, { resource })
 const malformedOf = labelled(malformed, { resource })
 const undecodableOf = labelled(undecodable, { resource })
 
-/** The metrics of one resource's watch. The resources are few and fixed. */
+/** Returns the metrics of one resource's watch. `resource` is a label value, so it must come from a small fixed set. */
 export const watch = (resource: string) => ({
   restarts: ofEach(restartReasons, (reason) => restartsOf({ resource, reason })),
   events: eventsOf({ resource }),

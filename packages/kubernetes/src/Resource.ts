@@ -6,19 +6,22 @@ export interface Resource<A> {
   readonly group: string
   readonly version: string
   readonly kind: string
-  /** The name in URLs. */
+  /** The name of the kind in URLs, such as `secrets`. */
   readonly plural: string
   /** Absent for cluster-scoped kinds. */
   readonly namespace?: string
-  /** Decodes one object. `apiVersion` and `kind` are always present, although lists omit them. */
+  /**
+   * Decodes one object. The input always has `apiVersion` and `kind`: they are added to the items of a list, where the
+   * server may omit them.
+   */
   readonly schema: Schema.ConstraintDecoder<A>
 }
 
-/** The `apiVersion` of a resource's objects. */
+/** Returns the `apiVersion` of a resource's objects. */
 export const apiVersion = ({ group, version }: Resource<unknown>): string =>
   group === "" ? version : `${group}/${version}`
 
-/** The URL path of a resource's collection, or of one object in it. */
+/** Returns the URL path of a resource's collection, or of the object with this name. */
 export const path = (resource: Resource<unknown>, name?: string): string => {
   const { group, namespace, plural, version } = resource
   const parts = group === "" ? ["api", version] : ["apis", group, version]
@@ -28,6 +31,6 @@ export const path = (resource: Resource<unknown>, name?: string): string => {
   return `/${parts.map(encodeURIComponent).join("/")}`
 }
 
-/** The name of a resource in messages and RBAC: `secrets`, `modulesources.deckhouse.io`. */
+/** Returns the name of a resource in messages and RBAC: `secrets`, `modulesources.deckhouse.io`. */
 export const label = ({ group, plural }: Resource<unknown>): string =>
   group === "" ? plural : `${plural}.${group}`

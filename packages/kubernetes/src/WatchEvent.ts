@@ -9,12 +9,12 @@ export interface ObjectKey {
 
 /** An event of `KubernetesApi.listWatch`. */
 export type WatchEvent<A> =
-  /** All existing objects. Emitted once, before any change. A later list emits only differences. */
+  /** All existing objects. Emitted once, before any change. After a later list, only the differences are emitted. */
   | { readonly _tag: "Synced"; readonly objects: ReadonlyArray<A> }
   | { readonly _tag: "Added"; readonly object: A }
   | { readonly _tag: "Modified"; readonly object: A }
   | { readonly _tag: "Deleted"; readonly key: ObjectKey }
-  /** All changes so far have been emitted: a watch has begun, or sent a bookmark. */
+  /** The watch is up to date: it has begun, or the server has sent a bookmark. */
   | { readonly _tag: "InTouch" }
-  /** An attempt to list or watch failed. It is retried. */
+  /** An attempt to list or watch failed. The next attempt follows. */
   | { readonly _tag: "OutOfTouch"; readonly error: KubernetesError }

@@ -1,30 +1,30 @@
 import { Result } from "effect"
 import type * as JsYaml from "js-yaml"
 
-/** The deepest nesting accepted. */
+/** The maximum nesting depth of a YAML text. */
 export const maxDepth = 100
 
 /**
- * The most line breaks, commas, opening brackets and separate indicators (`- - - a` is three lists in one line) in a
- * text other than JSON. Each may be a value, which takes some hundred bytes of memory.
+ * The maximum number of line breaks, commas, opening brackets and separate indicators (`- - - a` has three) in a text
+ * that is not JSON. Each of these may begin a value, and a value takes some hundred bytes of memory.
  */
 export const maxParts = 200_000
 
-/** The most documents in one text. */
+/** The maximum number of documents in one text. */
 export const maxDocuments = 10_000
 
-/** The most aliases in one text. */
+/** The maximum number of aliases in one text. */
 export const maxAliases = 10_000
 
-/** The most characters of a text after its aliases are expanded. */
+/** The maximum number of characters of all values in a text after its aliases are expanded. */
 export const maxExpanded = 8 * 1024 * 1024
 
 type Parsed = Result.Result<ReadonlyArray<unknown>, string>
 
 /**
- * Parses the documents of a JSON or YAML text as Kubernetes' own tools do: the last of two equal keys wins, and unknown
- * tags are ignored. Fails with the problem and its line, without quoting the text. Takes time proportional to the
- * length of any text.
+ * Parses all documents of a JSON or YAML text as Kubernetes' own tools do: if a key occurs twice, the last value is
+ * used, and unknown tags are ignored. The promise never rejects. The failure of the result describes the problem, with
+ * its line if known, and does not quote the text. The time is proportional to the length of the text.
  */
 export const parse = (text: string): Promise<Parsed> => {
   const json = /^\s*[[{]/.test(text) ? parseJson(text) : undefined
@@ -48,10 +48,10 @@ const separators: ReadonlySet<number> = new Set(
   ["\n", "\r", ",", "[", "{"].map((character) => character.charCodeAt(0))
 )
 
-/** Characters that begin an item, a key or a value if they stand alone (YAML 1.2, section 8.2). */
+/** Characters that begin an item, a key or a value if blanks surround them (YAML 1.2, section 8.2). */
 const indicators: ReadonlySet<number> = new Set(["-", "?", ":"].map((character) => character.charCodeAt(0)))
 
-/** True for white space and for both ends of the text. */
+/** True for white space, and for NaN: `charCodeAt` returns NaN before the start and after the end of the text. */
 const isBlank = (code: number): boolean => !(code > 0x20)
 
 const hasTooManyParts = (text: string): boolean => {
@@ -88,7 +88,7 @@ const parseYaml = (yaml: typeof JsYaml, text: string): Parsed => {
   }
 }
 
-// The parser's messages quote the text, so only the line is used.
+// The parser's messages quote the text, so only their line number is used.
 const explain = (yaml: typeof JsYaml, error: unknown): string => {
   if (!(error instanceof yaml.YAMLException) || error.mark === undefined) return "it is not valid YAML"
   const isDeep = error.reason.startsWith("nesting exceeded")
@@ -97,7 +97,7 @@ const explain = (yaml: typeof JsYaml, error: unknown): string => {
 
 const never = () => false
 
-/** The YAML 1.2 core schema with merge keys. Ignores every other tag. */
+/** The YAML 1.2 core schema with merge keys. All other tags are ignored. */
 const schemaOf = (yaml: typeof JsYaml): JsYaml.Schema =>
   yaml.CORE_SCHEMA.withTags(
     yaml.mergeTag,
@@ -106,10 +106,16 @@ const schemaOf = (yaml: typeof JsYaml): JsYaml.Schema =>
     yaml.defineMappingTag("", { ...yaml.mapTag, matchByTagPrefix: true, identify: never })
   )
 
-/** Characters counted for a value beside its text: a number, a comma, the brackets of an empty list. */
+/**
+ * The number of characters counted for each value in addition to its text, such as a comma or the brackets of an empty
+ * list.
+ */
 const perValue = 2
 
-/** True if documents exceed `maxExpanded` after all aliases are expanded, as a circular one always does. */
+/**
+ * True if the documents have more than `maxExpanded` characters after all aliases are expanded. A circular document
+ * always has more.
+ */
 const isLarger = (documents: ReadonlyArray<unknown>): boolean => {
   const waiting: Array<unknown> = [...documents]
   for (let size = 0; size <= maxExpanded;) {

@@ -34,7 +34,7 @@ export const thing = (name: string, value: string) => ({
 export const make = (options: Omit<FakeKubernetesOptions, "collections"> = {}): FakeKubernetes =>
   new FakeKubernetes({ collections: { [path]: "Thing" }, ...options })
 
-/** Formats an event. */
+/** Formats an event as a short text, such as `Added one=1`. */
 export const brief = (event: WatchEvent<typeof Thing.Type>): string => {
   switch (event._tag) {
     case "Synced":
@@ -51,13 +51,13 @@ export const brief = (event: WatchEvent<typeof Thing.Type>): string => {
   }
 }
 
-/** The stream of a server's things. */
+/** Returns the `listWatch` stream of the things on a server. */
 export const stream = (api: FakeKubernetes, options?: { readonly name?: string }) =>
   Stream.unwrap(Effect.map(KubernetesApi, (kubernetes) => kubernetes.listWatch(things, options))).pipe(
     Stream.provide(KubernetesApi.layer.pipe(Layer.provide(api.layer)))
   )
 
-/** Watches a server's things. `next` waits for the next event. */
+/** Watches the things on a server. `next` waits for the next event and formats it. */
 export const follow = Effect.fnUntraced(function* (
   api: FakeKubernetes,
   options?: { readonly name?: string }
@@ -78,12 +78,12 @@ export const follow = Effect.fnUntraced(function* (
   return { next }
 })
 
-/** Makes every random number equal to this one. */
+/** Makes every random number equal to `number`, which is at least 0 and less than 1. */
 export const randomly = (number: number) =>
   Effect.provideService(Random.Random, {
     nextDoubleUnsafe: () => number,
     nextIntUnsafe: () => Math.floor(number * Number.MAX_SAFE_INTEGER)
   })
 
-/** Runs all fibers until they wait. */
+/** Lets all other fibers run until they wait. */
 export const settled = Effect.repeat(Effect.yieldNow, { times: 200 })

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** A directory that is removed with the scope. */
+/** Makes a directory, which is removed when the scope ends. */
 export const temporaryDirectory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "registry-packages-proxy-kubernetes-"))),
   (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
@@ -14,11 +14,11 @@ export interface KubeconfigOptions {
   readonly server: string
   readonly ca?: string
   readonly cluster?: Readonly<Record<string, unknown>>
-  /** Fields of the user, as a kubeconfig names them. */
+  /** The fields of the user, with their names in a kubeconfig. */
   readonly user: Readonly<Record<string, unknown>>
 }
 
-/** The text of a kubeconfig; JSON is YAML. */
+/** Returns the text of a kubeconfig, as JSON, which is also YAML. */
 export const kubeconfigText = ({ ca, cluster, server, user }: KubeconfigOptions): string =>
   JSON.stringify({
     apiVersion: "v1",

@@ -14,7 +14,7 @@ const user = "system:serviceaccount:testkit:reader"
 
 const make = (): FakeKubernetes => {
   const api = new FakeKubernetes({ collections: { [path]: "ConfigMap" } })
-  // A kind that the suite asks for, and no server has.
+  // The suite requests this kind, which no server has.
   api.missing.add("/apis/nothing.invalid/v1/namespaces/testkit/nothings")
   api.reviews.users.set(token, { username: user })
   api.reviews.allows = (access) => access.user === user && access.resourceAttributes["verb"] === "get"

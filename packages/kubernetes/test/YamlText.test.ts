@@ -73,7 +73,7 @@ describe("YamlText", () => {
     ["a: b\n".repeat(YamlText.maxParts + 1), tooManyParts],
     [`{a: [${"b,".repeat(YamlText.maxParts + 1)}]}`, tooManyParts],
     ["[]{}".repeat(YamlText.maxParts / 2 + 1), tooManyParts],
-    // Many values in few lines: 4 MiB of them take more than 400 MiB.
+    // Texts with many values in few lines: 4 MiB of such a text would take more than 400 MiB of memory.
     [`${"- ".repeat(90)}a\n`.repeat(YamlText.maxParts / 90), tooManyParts],
     [`${": ".repeat(90)}a\n`.repeat(YamlText.maxParts / 90), tooManyParts],
     [`${"? ".repeat(90)}a\n`.repeat(YamlText.maxParts / 90), tooManyParts],

@@ -1,2 +1,2 @@
-/** The message of an error, or the text of any other cause. */
+/** Returns the message of an `Error`. Converts any other value to a string. */
 export const causeText = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))

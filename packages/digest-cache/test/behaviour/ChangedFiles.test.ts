@@ -16,25 +16,26 @@ import { type Harness, withHarness } from "../Harness.ts"
 const large = 1_000_003
 const small = 200_000
 
-/** Longer than the interval at which last uses are saved. */
+/** A time longer than the interval at which last uses are saved. */
 const untilSaved = "31 seconds"
 
-/** Flips a bit of a file as another program would, and changes or restores its mtime. */
-const turn = (file: string, options: { readonly at: number; readonly time: "changed" | "restored" }) =>
+/** Flips a bit of a file as another program would. Then changes the modification time, or restores it. */
+const flipBit = (file: string, options: { readonly at: number; readonly time: "changed" | "restored" }) =>
   Effect.sync(() => {
     const { mtimeMs } = statSync(file)
     const bytes = readFileSync(file)
     bytes[options.at] = (bytes[options.at] ?? 0) ^ 1
     writeFileSync(file, bytes, { flag: "r+" })
-    // The middle of a millisecond: its start, in floating-point seconds, may be rounded to the previous millisecond.
+    // Half a millisecond is added, because a whole millisecond in floating-point seconds may be rounded down to the
+    // previous one.
     const time = options.time === "changed" ? 1000 : (Math.floor(mtimeMs) + 0.5) / 1000
     utimesSync(file, time, time)
   })
 
-/** The path of the one package on disk. */
+/** Returns the path of the only complete package on disk. */
 const onlyFile = (harness: Harness) => Effect.map(harness.blobs, ([name = "none"]) => harness.pathOf(name))
 
-/** The path of the only file, which may still be in progress. */
+/** Returns the path of the only file in `blobs`, which may be a temporary file. */
 const anyFile = (harness: Harness) =>
   Effect.map(Effect.orDie(harness.fs.readDirectory(`${harness.directory}/blobs`)), ([name = "none"]) =>
     harness.pathOf(name)
@@ -44,7 +45,9 @@ const opened = (wanted: TestPackage) => DigestCache.use((cache) => cache.open(wa
 
 type Opened = Effect.Success<ReturnType<typeof opened>>
 
-/** Reads until the error that replaces the last bytes. */
+/**
+ * Reads until the reader fails. Returns the error and the number of bytes read, which includes `begun` earlier bytes.
+ */
 const brokenAt = Effect.fnUntraced(function* (body: ReturnType<Opened["body"]>, begun: number) {
   if (body._tag === "Bytes") return assert.fail("a large package has a reader")
   const buffer = new Uint8Array(100_000)
@@ -62,7 +65,7 @@ const assertBroken = (broken: { readonly count: number; readonly reason: unknown
   assert.include(JSON.stringify(broken.reason), "DiskFailed")
 }
 
-/** Counts the reads of files from now on. */
+/** Counts the reads of files from now on. The returned function returns the count. */
 const countReads = (harness: Harness) => {
   let reads = 0
   harness.hooks.before = (operation) =>
@@ -90,9 +93,9 @@ describe("a file that changes while it is read", () => {
               const other = yield* readInBackground(wanted, { start: 10, end: 2000 })
               yield* settled(wanted)
               yield* other.at(1990)
-              yield* turn(yield* onlyFile(harness), { at: 500_000, time })
+              yield* flipBit(yield* onlyFile(harness), { at: 500_000, time })
               assertBroken(yield* brokenAt(body, begun))
-              // The next caller finds the wrong byte, the one after fetches the package again.
+              // The next caller finds the wrong byte. The caller after that downloads the package again.
               assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
               assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
             })
@@ -111,7 +114,7 @@ describe("a file that changes while it is read", () => {
           const body = (yield* opened(wanted)).body(0, large)
           if (body._tag === "Bytes") return assert.fail("a large package has a reader")
           const begun = yield* body.reader.read(new Uint8Array(1000))
-          yield* turn(yield* onlyFile(harness), { at: 500_000, time: "restored" })
+          yield* flipBit(yield* onlyFile(harness), { at: 500_000, time: "restored" })
           assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
           yield* settle
           assert.deepStrictEqual(yield* harness.blobs, [])
@@ -133,7 +136,7 @@ describe("a file that changes while it is read", () => {
             const begun = yield* body.reader.read(new Uint8Array(1000))
             yield* settled(wanted)
             const file = yield* onlyFile(harness)
-            yield* turn(file, { at: 500_000, time: "restored" })
+            yield* flipBit(file, { at: 500_000, time: "restored" })
             yield* harness.fs.remove(file)
             assertBroken(yield* brokenAt(body, begun))
             assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
@@ -150,7 +153,7 @@ describe("a file that changes while it is read", () => {
           const wanted = new TestPackage({ size: large, seed: 1 })
           yield* Effect.andThen(get(wanted), settled(wanted))
           const file = yield* onlyFile(harness)
-          yield* turn(file, { at: 500_000, time: "restored" })
+          yield* flipBit(file, { at: 500_000, time: "restored" })
           harness.hooks.before = (operation) =>
             Effect.suspend(() => {
               if (operation !== "stat") return Effect.void
@@ -194,20 +197,20 @@ describe("a file that changes between stat and read", () => {
         yield* harness.run(
           Effect.gen(function* () {
             yield* Effect.andThen(get(wanted), settled(wanted))
-            // Verified by a use, then evicted from memory.
+            // The package is verified by a use, then evicted from memory by another package.
             for (const next of ["verified", "changed"]) {
               yield* Effect.andThen(get(other), settled(other))
               if (next === "verified")
                 assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
             }
-            let turned = false
+            let flipped = false
             harness.hooks.before = (operation, path) => {
-              if (operation !== "read" || turned) return Effect.void
-              turned = true
-              return turn(path, { at: 7, time: "restored" })
+              if (operation !== "read" || flipped) return Effect.void
+              flipped = true
+              return flipBit(path, { at: 7, time: "restored" })
             }
             assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
-            assert.isTrue(turned)
+            assert.isTrue(flipped)
             assert.deepStrictEqual(yield* get(wanted), { result: "memory", right: true })
           }),
           { maxMemory: small + 1000 }
@@ -256,7 +259,7 @@ describe("the cache's own changes of its files", () => {
             const body = reader.body(0, large)
             if (body._tag === "Bytes") return assert.fail("a large package has a reader")
             const buffer = new Uint8Array(large)
-            // All bytes but the tail that is held back.
+            // Reads all bytes except the tail, which the reader holds back.
             let count = 0
             while (count < large - 64 * 1024)
               count += yield* body.reader.read(buffer.subarray(count, large - 64 * 1024))
@@ -286,21 +289,21 @@ describe("the cache's own changes of its files", () => {
           harness.run(
             Effect.gen(function* () {
               const wanted = new TestPackage({ size: large, seed: 1 })
-              let turned = false
+              let flipped = false
               harness.hooks[moment] = (seen) =>
-                seen !== operation || turned
+                seen !== operation || flipped
                   ? Effect.void
                   : Effect.suspend(() => {
-                      turned = true
+                      flipped = true
                       return Effect.flatMap(anyFile(harness), (file) =>
-                        turn(file, { at: 500_000, time: "changed" })
+                        flipBit(file, { at: 500_000, time: "changed" })
                       )
                     })
-              // The reader of the fill may be broken.
+              // The reader of the fill may fail.
               yield* Effect.andThen(Effect.exit(get(wanted)), settled(wanted))
               yield* adjust(untilSaved)
               yield* settle
-              assert.isTrue(turned)
+              assert.isTrue(flipped)
               assert.strictEqual((yield* Effect.flip(get(wanted)))._tag, "BodyError")
               assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
             })

@@ -12,7 +12,7 @@ const small = 10_000
 
 const opened = (wanted: TestPackage) => DigestCache.use((cache) => cache.open(wanted.key, wanted.source()))
 
-/** The results of `peek` and `open` at the same moment. */
+/** Returns the results of `peek` and of an `open` directly after it. */
 const bothOf = (wanted: TestPackage) =>
   Effect.gen(function* () {
     const peeked = yield* peek(wanted.key)
@@ -36,8 +36,8 @@ describe("joining a fill", () => {
             operation === "rename"
               ? Effect.andThen(Deferred.succeed(renamed, undefined), goOn.await)
               : Effect.void
-          // The fill without other callers ends after a number of turns of the joining caller, which yields at other
-          // steps each time.
+          // The fill has no other callers. It ends while the joining caller runs, after a number of turns. The joining
+          // caller yields at other steps each time.
           for (let turns = 0; turns < 24; turns++) {
             for (let operations = 3; operations < 10; operations++) {
               goOn = Latch.makeUnsafe(false)
@@ -139,7 +139,7 @@ describe("removing a package and caching it again", () => {
             operation === "remove" && path.endsWith(name)
               ? Effect.andThen(Deferred.succeed(removing, undefined), goOn.await)
               : Effect.void
-          // A size other than in its name: the entry is dropped.
+          // The file now has another size than its name says, so its entry is dropped.
           yield* Effect.orDie(harness.fs.truncate(harness.pathOf(name), 7))
           const dropping = yield* Effect.forkChild(get(wanted))
           yield* Deferred.await(removing)
@@ -165,7 +165,7 @@ describe("removing a package and caching it again", () => {
           const cache = yield* DigestCache
           const goOn = Latch.makeUnsafe(false)
           const renaming = Deferred.makeUnsafe<void>()
-          // The same package for two platforms has one name.
+          // A plain manifest gives the same file name for two platforms.
           const [present, coming] = [1, 1].map((seed) => new TestPackage({ size: large, seed }))
           if (present === undefined || coming === undefined) return
           const other = new TestPackage({ size: large, seed: 2 })
@@ -174,7 +174,8 @@ describe("removing a package and caching it again", () => {
           yield* cache.open(key, coming.source())
           yield* Effect.andThen(get(present), settled(present))
           const [name = ""] = (yield* harness.blobs).filter((name) => !name.startsWith("ingest-"))
-          // While another package is committed, this commit waits, and then the removal behind it.
+          // The commit of another package is in progress. This commit waits for it, and the removal waits for this
+          // commit.
           harness.hooks.before = (operation) =>
             operation === "rename"
               ? Effect.andThen(Deferred.succeed(renaming, undefined), goOn.await)
@@ -213,7 +214,7 @@ describe("removing a package and caching it again", () => {
                 goOn = Latch.makeUnsafe(false)
                 const looked = Deferred.makeUnsafe<void>()
                 let looks = 0
-                // The second and last step of reading a fingerprint.
+                // The second `stat` is the last step of reading a fingerprint.
                 harness.hooks.after = (operation) =>
                   operation === "stat" && ++looks === 2
                     ? Effect.andThen(Deferred.succeed(looked, undefined), goOn.await)

@@ -11,7 +11,7 @@ import { cap, packages } from "../fixtures/packages.ts"
 
 const filler = fileURLToPath(new URL("../fixtures/filler.ts", import.meta.url))
 
-/** Kills a filling cache `delay` milliseconds after its start. */
+/** Starts a process that fills a cache, and kills it after `delay` milliseconds. */
 const fillAndKill = (directory: string, compiled: string, delay: number) =>
   Effect.gen(function* () {
     const child = yield* ChildProcess.make(process.execPath, [filler, directory], {
@@ -27,7 +27,10 @@ const fillAndKill = (directory: string, compiled: string, delay: number) =>
 
 const wanted = packages()
 
-/** Kills a cache over one directory once per delay, and returns what was found after each kill. */
+/**
+ * For each delay, runs `fillAndKill` on the same directory. Returns the number of temporary files and hits after each
+ * kill.
+ */
 const killEach = (delays: ReadonlyArray<number>, compiled: string) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem

@@ -13,7 +13,7 @@ import { diskUse } from "@registry-packages-proxy/testkit/blob-store/DiskUse"
 
 const cap = 4 * 1024 * 1024
 
-/** A cache whose disk use is measured after every change, and the largest measurement. */
+/** Makes a cache whose disk use is measured after every change, and a record of the largest measurement. */
 const sampled = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const directory = yield* fs.makeTempDirectoryScoped()
@@ -68,7 +68,8 @@ describe("the cap on disk use", () => {
       Effect.gen(function* () {
         const [used, other, next] = [1, 2, 3].map((seed) => new TestPackage({ size: 1_500_000, seed }))
         if (used === undefined || other === undefined || next === undefined) return
-        // The bytes are complete just before the fill releases its space.
+        // Readers receive the last bytes shortly before the fill releases its space, so wait until the fills have
+        // ended.
         yield* Effect.forEach([used, other], (wanted) => Effect.andThen(get(wanted), settled(wanted)))
         yield* Effect.gen(function* () {
           const cache = yield* DigestCache

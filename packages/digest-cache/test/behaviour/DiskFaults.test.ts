@@ -30,7 +30,7 @@ describe("DigestCache on a failing disk", () => {
         }
         assert.isTrue(yield* degraded)
       }).pipe(
-        // mkdir fails with ENOENT here, as below a mount whose directory was removed.
+        // In /proc, mkdir fails with ENOENT, as it does below a removed mount point.
         Effect.provide(
           DigestCache.layer({ directory: "/proc/registry-packages-proxy", cap: defaultCap }).pipe(
             Layer.provide(NodeServices.layer)
@@ -82,7 +82,7 @@ describe("DigestCache on a failing disk", () => {
               )
               const [first] = readers
               yield* Effect.andThen(wanted.held, first?.at(400_000) ?? Effect.void)
-              // Reads nothing before the failure.
+              // This caller reads nothing before the failure.
               const idle = yield* (yield* DigestCache).open(wanted.key, wanted.source())
               yield* harness.faults.set({ operation: "write", reason })
               wanted.proceed()
@@ -140,7 +140,7 @@ describe("DigestCache on a failing disk", () => {
             }
             const body = opened.body(0, wanted.size)
             if (body._tag === "Bytes") return assert.fail("a large package has a reader")
-            // Up to the position where it bypasses the cache, and one more chunk.
+            // Reads to the position where the package bypasses the cache, and one more chunk.
             let position = 0
             const into = new Uint8Array(100_000)
             while (position < at + into.length) {
@@ -151,7 +151,7 @@ describe("DigestCache on a failing disk", () => {
             const before = taken
             for (let turn = 0; turn < 1000; turn++) yield* Effect.yieldNow
             assert.strictEqual(taken, before)
-            // At most: the failed write, one pull, the tail that is held back.
+            // The allowance is the failed write, one pull and the tail that is held back.
             assert.isAtMost(taken, position + 512 * 1024 + 3 * 64 * 1024)
             const rest = yield* readAll(body.reader)
             assert.isTrue(rest.equals(wanted.bytes.subarray(position)))

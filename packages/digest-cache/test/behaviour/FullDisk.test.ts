@@ -25,7 +25,7 @@ const isCached = (wanted: TestPackage) => Effect.map(peek(wanted.key), Option.is
 
 const degraded = DigestCache.use((cache) => cache.degraded)
 
-/** Makes the volume full for `times` calls from call number `from`. */
+/** Makes the volume full for `times` calls of an operation, beginning with call number `from`. */
 const full = (
   harness: Harness,
   options: {
@@ -63,7 +63,7 @@ describe("DigestCache on a volume that is full below its cap", () => {
                   assert.isTrue(yield* isCached(first), "used last")
                   assert.isTrue(yield* isCached(third))
                   yield* harness.faults.set()
-                  // A package in memory is still served.
+                  // The evicted package is still served if it is in memory.
                   assert.strictEqual((yield* get(second)).result, size === small ? "memory" : "miss")
                   yield* settled(second)
                   yield* assertRoom()
@@ -93,7 +93,7 @@ describe("DigestCache on a volume that is full below its cap", () => {
             readInBackground(wanted, { start, end })
           )
           yield* wanted.held
-          // Reads nothing before the failure.
+          // This caller reads nothing before the failure.
           const idle = yield* DigestCache.use((cache) => cache.open(wanted.key, wanted.source()))
           yield* full(harness, { operation: "write" })
           wanted.proceed()

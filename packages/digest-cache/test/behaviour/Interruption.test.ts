@@ -8,7 +8,10 @@ import { assertRoom, defaultCap, openIn, unfinished, withHarness } from "../Harn
 const large = 1_000_003
 const small = 10_000
 
-/** The points at which a source can pause: while resolving, before the first byte, midway, at the end. */
+/**
+ * The byte positions at which a source pauses: before `resolve` returns (-1), at the first byte, midway, and at the
+ * end.
+ */
 const stages = (size: number) => [-1, 0, size >> 1, size]
 
 const causeTag = (

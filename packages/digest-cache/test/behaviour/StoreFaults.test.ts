@@ -19,7 +19,7 @@ const degraded = DigestCache.use((cache) => cache.degraded)
 
 const list = BlobStore.use((store) => store.list)
 
-/** Runs a test on a cache over a store that can fail. The cache's memory has space for one small package. */
+/** Runs a test on a cache over a store that can fail. The cache can keep one small package in memory. */
 const overFaults = <E>(
   body: (set: StoreFaults["Service"]["set"]) => Effect.Effect<void, E, DigestCache | BlobStore | Scope.Scope>
 ) =>
@@ -146,7 +146,10 @@ describe("DigestCache over a failing store", () => {
   )
 })
 
-/** Each look-up takes longer than the previous one, and returns the state at its begin. */
+/**
+ * A cache over a store whose look-ups are slow: each takes longer than the previous one, and returns the state at its
+ * start.
+ */
 const slowlyFinding = DigestCache.layerStore().pipe(
   Layer.provide(
     Layer.effect(

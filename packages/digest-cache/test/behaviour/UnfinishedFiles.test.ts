@@ -9,7 +9,7 @@ import { assertRoom, unfinished, withHarness } from "../Harness.ts"
 const large = 600_000
 const small = 10_000
 
-/** The begin of the name of a package's file. */
+/** Returns the start of the file name of a package. */
 const nameStart = ({ key }: TestPackage) => key.manifestDigest.replace(":", "-")
 
 const isCached = (wanted: TestPackage) => Effect.map(peek(wanted.key), Option.isSome)
@@ -43,7 +43,7 @@ describe("unfinished files of an earlier run", () => {
                 assert.deepStrictEqual(yield* get(first), { result: "hit", right: true })
                 assert.isTrue(yield* cache.degraded)
                 assert.isFalse(yield* isCached(cut))
-                // Files that cannot be removed stay charged.
+                // The space of files that cannot be removed stays charged.
                 assert.deepStrictEqual(yield* get(next), { result: "bypass", right: true })
                 assert.isTrue((yield* get(cut)).right)
                 yield* settle

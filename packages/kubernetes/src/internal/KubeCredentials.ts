@@ -8,13 +8,13 @@ const { readFileSync } = process.getBuiltinModule("node:fs")
 /** The credentials of a kubeconfig's current context. */
 export interface KubeCredentials {
   /**
-   * Returns the options of an authenticated request. Reads the files of the kubeconfig, and runs an exec plugin if
-   * needed.
+   * Returns the options of an authenticated request. Reads the files that the kubeconfig names, and runs an exec plugin
+   * if needed.
    */
   readonly requestOptions: () => Promise<RequestOptions>
 }
 
-/** The content of `file` if given, else of the base64 `data`. */
+/** Returns the content of `file` if it is set, else the decoded base64 `data`. */
 const contentOf = (file: string | null | undefined, data: string | null | undefined): Buffer | undefined => {
   if (file) return readFileSync(file)
   return data ? Buffer.from(data, "base64") : undefined

@@ -40,7 +40,7 @@ const subjectAccessReviews: Resource<typeof SubjectAccessReview.Type> = {
 }
 
 /**
- * Asks the API server whether a user is allowed an access. Needs `create` on
+ * Asks the API server whether a user may perform an action on a resource. Needs the RBAC verb `create` on
  * `subjectaccessreviews.authorization.k8s.io`.
  */
 export const review = (

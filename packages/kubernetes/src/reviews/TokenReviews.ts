@@ -3,7 +3,7 @@ import { KubernetesApi } from "../KubernetesApi.ts"
 import type { KubernetesError } from "../KubernetesError.ts"
 import type { Resource } from "../Resource.ts"
 
-// Go omits empty fields, or writes null.
+// The API server (written in Go) omits an empty field or writes null.
 const Strings = Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.String)))
 
 /** The `status` of an `authentication.k8s.io/v1` TokenReview. */
@@ -20,7 +20,7 @@ export const TokenReviewStatus = Schema.Struct({
     })
   ),
   audiences: Strings,
-  /** The reason why the token could not be checked. May accompany `authenticated: false`. */
+  /** The reason why the token could not be checked. May be present together with `authenticated: false`. */
   error: Schema.optionalKey(Schema.String)
 })
 export type TokenReviewStatus = typeof TokenReviewStatus.Type
@@ -35,7 +35,10 @@ const tokenReviews: Resource<typeof TokenReview.Type> = {
   schema: TokenReview
 }
 
-/** Asks the API server for the user of a bearer token. Needs `create` on `tokenreviews.authentication.k8s.io`. */
+/**
+ * Asks the API server for the user of a bearer token. Needs the RBAC verb `create` on
+ * `tokenreviews.authentication.k8s.io`.
+ */
 export const review = (
   token: Redacted.Redacted,
   options: { readonly audiences?: ReadonlyArray<string> } = {}

@@ -90,7 +90,7 @@ describe("listWatch", () => {
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       assert.strictEqual(yield* next, "InTouch")
-      // After a change of another kind, only a bookmark has the new version.
+      // A change of another kind sends no event to this watch, so only a bookmark has the new version.
       api.apply("/apis/test.invalid/v1/others", thing("other", "1"))
       yield* settled
       yield* TestClock.adjust("1 minute")
@@ -429,7 +429,7 @@ describe("listWatch of one name", () => {
       const api = make()
       api.apply(path, thing("wanted", "1"))
       api.refusal = ({ query }) => {
-        // After the watch has begun with version 1, before the object is read.
+        // This change comes after the watch has begun with version 1, and before the object is read.
         if (query?.["watch"] !== "true" && api.requests.length === 3) api.apply(path, thing("wanted", "2"))
         return undefined
       }

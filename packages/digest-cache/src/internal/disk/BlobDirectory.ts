@@ -9,23 +9,24 @@ import type { FileVersion, ReadFingerprint } from "./FileVersion.ts"
 export const modes = { directory: 0o700, file: 0o600 } as const
 
 /**
- * Keeps the modification time as it is (`UTIME_OMIT`, which libuv sets for NaN). Writing back the time that was read
- * would hide a write in between.
+ * A time that makes `utimes` keep the modification time: libuv converts NaN to `UTIME_OMIT`. Writing back a time that
+ * was read before would hide a write in between.
  */
 const unchangedTime = new Date(Number.NaN)
 
 const temporary = /^ingest-(\d{1,15})$/
 
-/** The number in the name of a temporary file; undefined for any other name. */
+/** Returns the number in the name of a temporary file (`ingest-N`). Undefined for any other name. */
 export const temporaryNumber = (fileName: string): number | undefined => {
   const number = temporary.exec(fileName)?.[1]
   return number === undefined ? undefined : Number(number)
 }
 
 /**
- * The cache's directory. `blobs/` contains complete packages, named by the text of their `BlobName`, and files in
- * progress, named `ingest-N`. A rename gives a complete file its name. Files in progress share the directory with
- * complete ones, so that a listing during a rename never counts a file twice.
+ * Makes the operations on the cache's directory. `blobs/` contains complete packages, named by the text of their
+ * `BlobName`, and temporary files of packages that are being written, named `ingest-N`. A rename gives a complete file
+ * its name. Temporary files are in the same directory as complete files, so that a listing during a rename never counts
+ * a file twice.
  */
 export const make = Effect.fnUntraced(function* (root: string) {
   const fs = yield* FileSystem.FileSystem
@@ -42,8 +43,8 @@ export const make = Effect.fnUntraced(function* (root: string) {
       () => Effect.void
     )
 
-  // Node's recursive mkdir retries for ever if a directory cannot be created in an existing parent, as below a removed
-  // mount point.
+  // Creates parents without Node's recursive mkdir, which retries forever if a directory cannot be created in an
+  // existing parent, for example below a removed mount point.
   const makeAll = (directory: string): Effect.Effect<void, PlatformError> => {
     const parent = path.dirname(directory)
     return Effect.catchIf(
@@ -64,19 +65,22 @@ export const make = Effect.fnUntraced(function* (root: string) {
         inode,
         size: Number(info.size),
         modifiedAt: Option.match(info.mtime, { onNone: () => 0, onSome: (date) => date.getTime() }),
-        // Undefined if another file has this name.
+        // Undefined if the path now leads to another file.
         changedAt: Option.isSome(change) && change.value.inode === inode ? change.value.changedAt : undefined
       }
     })
 
-  /** The fingerprint of an open file. `filePath` is its name unless it was unlinked. */
+  /** Reads the fingerprint of an open file. `filePath` returns the current path of the file, also after a rename. */
   const readFingerprint = (file: FileSystem.File, filePath: () => string): ReadFingerprint =>
     Effect.flatMap(file.stat, (info) => fingerprintOf(info, filePath()))
 
   const readPathFingerprint = (filePath: string): ReadFingerprint =>
     Effect.flatMap(fs.stat(filePath), (info) => fingerprintOf(info, filePath))
 
-  /** Uninterruptible: a buffer must not be reused while the operating system still writes into it. */
+  /**
+   * Reads from a file. Uninterruptible, because the operating system may still write into the buffer after an
+   * interruption.
+   */
   const read = (
     file: FileSystem.File,
     into: Uint8Array,
@@ -96,8 +100,8 @@ export const make = Effect.fnUntraced(function* (root: string) {
   }
 
   /**
-   * True if an open file is still this version. A file without a version (not yet sealed) only has to be readable. An
-   * unlinked file is hashed if its descriptor is known.
+   * True if an open file still has this version. Without a version (before `seal`), true if `stat` works. An unlinked
+   * file is hashed if its descriptor is known.
    */
   const unchanged = (
     file: FileSystem.File,
@@ -113,23 +117,27 @@ export const make = Effect.fnUntraced(function* (root: string) {
             : Effect.succeed(same || sameButUnlinked)
         )
 
-  /** Removes a file if it exists. A temporary name may also be a directory, which is removed with its content. */
+  /** Removes a file if it exists. If a directory has a temporary name, removes the directory and its content. */
   const remove = (file: string): Effect.Effect<void, PlatformError> =>
     fs.remove(file, { force: true, recursive: temporaryNumber(path.basename(file)) !== undefined })
 
   const openNew = (file: string) => fs.open(file, { flag: "wx+", mode: modes.file })
 
-  /** Creates a file, open until the scope ends. Creates the directory again if it was deleted. */
+  /** Creates a file, which stays open until the scope ends. Creates the directory again if it was deleted. */
   const create = (temporary: string) =>
     openNew(temporary).pipe(
       Effect.catchReason("PlatformError", "NotFound", () => Effect.andThen(prepare, openNew(temporary)))
     )
 
-  /** Saves an entry's last use as its file's access time, unless the file has changed. */
+  /**
+   * Saves an entry's last use, in milliseconds since the epoch, as the access time of its file. Does nothing if the
+   * file has changed.
+   */
   const saveLastUse = (fileName: string, lastUsed: number, version: FileVersion) => {
     const filePath = entryPath(fileName)
     return version.change(readPathFingerprint(filePath), (still) =>
-      // Times are passed as floating-point seconds. The middle of a millisecond stays in it however it is rounded.
+      // Node passes times as floating-point seconds. Half a millisecond is added so that no rounding changes the
+      // millisecond.
       still ? fs.utimes(filePath, (lastUsed + 0.5) / 1000, unchangedTime) : Effect.void
     )
   }
@@ -139,7 +147,7 @@ export const make = Effect.fnUntraced(function* (root: string) {
     blobs,
     prepare,
     entryPath,
-    /** Makes `temporaryPath` use only larger numbers than this one. */
+    /** After this call, `temporaryPath` uses only numbers larger than this one. */
     skipTemporary: (number: number): void => {
       sequence = Math.max(sequence, number + 1)
     },

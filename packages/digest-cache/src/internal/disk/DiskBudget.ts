@@ -1,15 +1,15 @@
 const block = 4096
 
-// The cache's own two directories, and the growth of a directory for each file in it.
+// The space of the cache's two directories, and the growth of a directory for each file in it, in bytes.
 const directories = 2 * block
 const directoryEntry = 512
 
-/** The bytes that a file of `size` bytes counts against the cap: whole 4 KiB blocks and its directory entry. */
+/** Returns the bytes that a file of `size` bytes uses of the cap: whole blocks of 4 KiB, and its directory entry. */
 export const charge = (size: number): number => Math.ceil(size / block) * block + directoryEntry
 
 /**
- * Counts bytes on disk and bytes reserved for writes against a hard cap. Space is charged before a byte is written and
- * released once the file is unlinked and no descriptor holds it.
+ * Counts bytes on disk and bytes reserved for writes against a hard cap. Space is charged before a byte is written. It
+ * is released when the file is unlinked and no longer open.
  */
 export class DiskBudget {
   readonly cap: number
@@ -24,22 +24,22 @@ export class DiskBudget {
     return this.#charged
   }
 
-  /** Bytes that may still be charged. Negative if the directory held more than the cap at start. */
+  /** The number of bytes that can still be charged. Negative if the files found at start exceed the cap. */
   get free(): number {
     return this.cap - this.#charged
   }
 
-  /** True if a file of this size would fit into an otherwise empty cache. */
+  /** True if a file of `size` bytes would fit into an otherwise empty cache. */
   admits(size: number): boolean {
     return this.#fixed + charge(size) <= this.cap
   }
 
-  /** The bytes that must be released before a file of this size can be charged. */
+  /** Returns the number of bytes that must be released before a file of `size` bytes can be charged. */
   shortage(size: number): number {
     return Math.max(0, charge(size) - this.free)
   }
 
-  /** Charges a file if it fits now. */
+  /** Charges a file if it fits now. Returns false, and charges nothing, if it does not fit. */
   tryCharge(size: number): boolean {
     if (charge(size) > this.free) return false
     this.#charged += charge(size)
@@ -51,7 +51,7 @@ export class DiskBudget {
     this.#charged += charge(size)
   }
 
-  /** Charges a file of others permanently. The cache never removes it. */
+  /** Charges a file that the cache did not create. Its space is never released, because the cache never removes it. */
   chargeForeign(size: number): void {
     this.#fixed += charge(size)
     this.#charged += charge(size)

@@ -3,33 +3,35 @@ import { type BlobName, format } from "../../BlobName.ts"
 import { charge, type DiskBudget } from "./DiskBudget.ts"
 import { FileVersion, type Fingerprint } from "./FileVersion.ts"
 
-/** A package on disk. Mutable: it belongs to one `DiskEntries` and changes as it is used. */
+/** A package on disk. Mutable: one `DiskEntries` owns it and changes it at each use. */
 export class DiskEntry {
   readonly name: BlobName
   readonly fileName: string
-  /** Undefined until this process opens the file. */
+  /** Undefined until this process has opened the file. */
   version: FileVersion | undefined
   /** Milliseconds since the epoch. */
   lastUsed: number
   /** True if `lastUsed` is not on disk yet. */
   unsaved: boolean
-  /** The number of responses and fills that hold a file descriptor of it, or are about to open one. */
+  /** The number of responses and fills that have the file open or are about to open it. */
   holders = 0
-  /** True once it is out of the index. Its space is released when the file is unlinked and has no holders. */
+  /**
+   * True once the entry is removed from the index. Its space is released when the file is unlinked and has no holders.
+   */
   dropped = false
   unlinked = false
 
   constructor(options: {
     readonly name: BlobName
     readonly lastUsed: number
-    /** Given for a file that was just written. */
+    /** Present for a file that this process has written. */
     readonly version?: FileVersion
   }) {
     this.name = options.name
     this.fileName = format(options.name)
     this.version = options.version
     this.lastUsed = options.lastUsed
-    // A file found on disk has its last use there; a new one has only the time of its creation.
+    // The last use of a file found on disk is saved there. The last use of a new file is not saved yet.
     this.unsaved = options.version !== undefined
   }
 
@@ -37,14 +39,17 @@ export class DiskEntry {
     return this.name.size
   }
 
-  /** Records that its file was changed or replaced. The new version is not verified. */
+  /**
+   * Replaces the version, at the first opening of the file or after a change of the file. The new version is not
+   * verified.
+   */
   replaceVersion(fingerprint: Fingerprint): FileVersion {
     this.version?.supersede()
     return (this.version = new FileVersion(fingerprint))
   }
 }
 
-/** The packages on disk in order of their last use. */
+/** The packages on disk, in order of last use. */
 export class DiskEntries extends BlobIndex<DiskEntry> {
   readonly #budget: DiskBudget
   #bytes = 0
@@ -59,7 +64,7 @@ export class DiskEntries extends BlobIndex<DiskEntry> {
     return this.#bytes
   }
 
-  /** Adds an entry, whose space must already be charged, as the most recently used. */
+  /** Adds an entry as the most recently used one. Its space must already be charged. */
   insert(entry: DiskEntry): void {
     this.add(entry)
     this.#bytes += entry.size
@@ -72,7 +77,7 @@ export class DiskEntries extends BlobIndex<DiskEntry> {
     this.use(entry)
   }
 
-  /** Removes an entry from the index. The caller unlinks its file. */
+  /** Removes an entry from the index. The caller must unlink its file. */
   drop(entry: DiskEntry): void {
     if (!this.remove(entry)) return
     entry.dropped = true
@@ -80,8 +85,8 @@ export class DiskEntries extends BlobIndex<DiskEntry> {
   }
 
   /**
-   * The least recently used entries without holders that together free at least `bytes`; undefined if all of them do
-   * not free enough.
+   * Returns the least recently used entries without holders that together free at least `bytes` bytes. Undefined if all
+   * entries without holders free less.
    */
   victims(bytes: number): ReadonlyArray<DiskEntry> | undefined {
     const victims: Array<DiskEntry> = []
@@ -95,13 +100,16 @@ export class DiskEntries extends BlobIndex<DiskEntry> {
     return freed >= bytes ? victims : undefined
   }
 
-  /** Puts back a dropped entry whose file could not be unlinked, as the most recently used. */
+  /** Adds a dropped entry again, as the most recently used one, because its file could not be unlinked. */
   restore(entry: DiskEntry): void {
     entry.dropped = false
     this.insert(entry)
   }
 
-  /** Releases an entry's space if its file is unlinked and has no holders. Called after each change of either. */
+  /**
+   * Releases an entry's space if its file is unlinked and has no holders. Call this after each change of `unlinked` or
+   * `holders`.
+   */
   settle(entry: DiskEntry): void {
     if (!entry.unlinked || entry.holders > 0) return
     entry.unlinked = false

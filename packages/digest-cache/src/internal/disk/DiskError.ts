@@ -1,6 +1,9 @@
 import { Predicate } from "effect"
 
-/** The system's error code (ENOSPC, EROFS, EIO...), which the reasons of a PlatformError do not distinguish. */
+/**
+ * Returns the error code of the operating system (ENOSPC, EROFS, EIO...), also from a nested cause. The reasons of
+ * `PlatformError` do not distinguish these codes.
+ */
 export const codeOf = (cause: unknown, depth = 5): string | undefined => {
   if (Predicate.hasProperty(cause, "code") && Predicate.isString(cause.code)) return cause.code
   if (depth === 0 || !Predicate.isObject(cause)) return undefined

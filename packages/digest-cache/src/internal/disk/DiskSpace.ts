@@ -10,7 +10,10 @@ import type { BlobName } from "../../BlobName.ts"
 import * as PendingDeletes from "./PendingDeletes.ts"
 import type { Recovery } from "./Recovery.ts"
 
-/** The space of the packages on disk: reserves it, evicts for it, releases it. Changes of files run one at a time. */
+/**
+ * Manages the disk space of packages: reserves space, evicts packages, and releases space. Changes of files run one at
+ * a time.
+ */
 export const make = (options: {
   readonly cap: number
   readonly directory: BlobDirectory
@@ -35,7 +38,7 @@ export const make = (options: {
     entries.settle(entry)
   }
 
-  // Deletes the file of a dropped entry. Runs exclusively, or it could delete a new file of the same name.
+  // Deletes the file of a dropped entry. Must run exclusively: otherwise it could delete a new file with the same name.
   const unlink = (entry: DiskEntry): Effect.Effect<void> =>
     Effect.suspend(() => {
       const replaced = entries.named(entry.name)?.fileName === entry.fileName
@@ -55,7 +58,7 @@ export const make = (options: {
 
   const dropNow = dropWith((effect) => effect)
 
-  /** Drops the entry that has the key of this name, before its replacement is inserted. */
+  /** Drops the entry that has the same key as `name`, before its replacement is inserted. */
   const dropSameKey = (name: BlobName): Effect.Effect<void> =>
     Effect.suspend(() => {
       const replaced = entries.named(name)
@@ -64,7 +67,7 @@ export const make = (options: {
 
   const evict = (victims: ReadonlyArray<DiskEntry>, reason: Metrics.EvictionReason): Effect.Effect<void> =>
     Effect.suspend(() => {
-      // Drops all before the first is unlinked, so that nobody opens one meanwhile.
+      // Drops all victims before it unlinks the first file, so that no caller opens a victim meanwhile.
       for (const victim of victims) entries.drop(victim)
       return Effect.forEach(
         victims,
@@ -116,12 +119,12 @@ export const make = (options: {
   }).pipe(Effect.uninterruptible)
 
   /**
-   * Charges a file's space, and evicts the least recently used packages for it. False, without evicting, if that is not
-   * enough.
+   * Charges the space of a file of `size` bytes. If necessary, evicts the least recently used packages. Returns false,
+   * without evicting, if this would not free enough space.
    */
   const charge = (size: number): Effect.Effect<boolean, PlatformError> =>
     Effect.gen(function* () {
-      // The cap can only be kept once the files on disk are known.
+      // The cap can be enforced only after the files on disk are known.
       if (!recovered) yield* recover
       if (!budget.admits(size)) return false
       if (budget.tryCharge(size)) return true
@@ -163,8 +166,8 @@ export const make = (options: {
     /** Removes an entry and its file. */
     drop: dropWith(exclusively),
     /**
-     * Frees bytes on a volume that is full below the cap, by evicting the least recently used packages. False, without
-     * evicting, if that is not enough.
+     * Frees space on a volume that is full although the cap is not reached. Retries pending deletes, and evicts the
+     * least recently used packages if together they free at least `bytes` bytes. Returns true if space was freed.
      */
     free: (bytes: number, cause: PlatformError): Effect.Effect<boolean> => exclusively(freeNow(bytes, cause)),
     /** Runs `add` with exclusive access to the entries, and passes it the operations that require this access. */

@@ -9,10 +9,10 @@ import * as FileWriter from "./FileWriter.ts"
 import * as Recovery from "./Recovery.ts"
 import * as DiskSpace from "./DiskSpace.ts"
 
-/** The interval at which last uses are saved to disk. */
+/** The interval at which last uses are saved as access times. */
 const saveInterval = "30 seconds"
 
-/** `BlobStore` over a directory. */
+/** Makes a `BlobStore` that stores blobs as files in a directory. */
 export const make = Effect.fnUntraced(function* (options: {
   readonly directory: string
   readonly cap: number
@@ -34,9 +34,9 @@ export const make = Effect.fnUntraced(function* (options: {
       entries.unsaved(),
       (entry) => {
         entry.unsaved = false
-        // Never opened, so never used.
+        // The file was never opened, so it was never used.
         if (entry.version === undefined) return Effect.void
-        // If this fails, the entry only loses its place in the order of eviction.
+        // If this fails, the entry only loses its place in the order of eviction after a restart.
         return Effect.ignore(directory.saveLastUse(entry.fileName, entry.lastUsed, entry.version))
       },
       { discard: true }

@@ -8,7 +8,7 @@ import type { FileVersion, ReadFingerprint } from "./FileVersion.ts"
 import type { DiskSpace } from "./DiskSpace.ts"
 import { asStoreError } from "./StoreFailure.ts"
 
-/** Makes `BlobStore.open` over files. */
+/** Implements `BlobStore.open` for files. */
 export const make = (options: {
   readonly directory: BlobDirectory
   readonly space: DiskSpace
@@ -16,7 +16,7 @@ export const make = (options: {
 }) => {
   const { directory, release, space } = options
 
-  /** Holds the entry until the scope ends, so that it is not evicted. None if it is no longer in the index. */
+  /** Prevents the eviction of a blob's entry until the scope ends. None if the blob is no longer in the index. */
   const hold = (blob: StoredBlob): Effect.Effect<Option.Option<DiskEntry>, never, Scope.Scope> =>
     Effect.acquireRelease(
       Effect.sync(() => {
@@ -27,7 +27,7 @@ export const make = (options: {
       Option.match({ onNone: () => Effect.void, onSome: (entry) => Effect.sync(() => release(entry)) })
     )
 
-  /** The version of an open file: the known one if the file is unchanged, else a new one. */
+  /** Returns the version of an open file: the known version if the file is unchanged, else a new version. */
   const versionOf = (
     entry: DiskEntry,
     readFingerprint: ReadFingerprint

@@ -8,8 +8,8 @@ export interface Fingerprint {
   /** Milliseconds since the epoch. */
   readonly modifiedAt: number
   /**
-   * POSIX `st_ctime` in nanoseconds since the epoch, which no program can set. Undefined for an unlinked file, since it
-   * is looked up by name.
+   * The POSIX `st_ctime` in nanoseconds since the epoch. No program can set it. Undefined for an unlinked file, because
+   * the look-up needs a path.
    */
   readonly changedAt: bigint | undefined
 }
@@ -23,27 +23,28 @@ const sameContent = (a: Fingerprint, b: Fingerprint): boolean =>
 const same = (a: Fingerprint, b: Fingerprint): boolean =>
   sameContent(a, b) && a.changedAt === b.changedAt && a.changedAt !== undefined
 
-/** The current fingerprint of a file, compared with a version. */
+/** The result of comparing a file with a version. */
 export interface Comparison {
   readonly current: Fingerprint
   readonly same: boolean
   /**
-   * True if the file is unlinked and otherwise the same. A write before the unlinking that restored the modification
-   * time is not noticed; afterwards nobody can open the file to change it.
+   * True if the file is unlinked, and its inode, size and modification time are those of the version. A write before
+   * the unlinking is not detected if it restored the modification time. After the unlinking, no other program can open
+   * the file by its path.
    */
   readonly sameButUnlinked: boolean
 }
 
 /**
- * The bytes of a file between two changes by others. Readers hold the version that they began with, and so notice when
- * another replaces it.
+ * Identifies the bytes of a file between two changes by other programs. A reader compares the file with the version
+ * that it opened, and so detects a change.
  */
 export class FileVersion {
   #fingerprint: Fingerprint
   #superseded = false
-  /** Opens when our own change of the inode, in progress now, ends. */
+  /** Defined while the cache itself changes the inode. Opens at the end of this change. */
   #changing: Latch.Latch | undefined = undefined
-  /** The number of times that a change of our own has begun or ended. */
+  /** Increases when the cache begins a change of the inode, and when it ends the change. */
   #changes = 0
 
   constructor(fingerprint: Fingerprint) {
@@ -54,12 +55,15 @@ export class FileVersion {
     return this.#fingerprint.size
   }
 
-  /** Marks the version as replaced: no file equals it any more. */
+  /** Marks the version as replaced. From then on, `compare` returns `same: false`. */
   supersede(): void {
     this.#superseded = true
   }
 
-  /** Compares a file with this version. Waits while a change of our own is in progress. */
+  /**
+   * Compares a file with this version. If they differ while `change` is in progress, waits for its end and compares
+   * again.
+   */
   compare(readFingerprint: ReadFingerprint): Effect.Effect<Comparison, PlatformError> {
     return Effect.suspend(() => {
       const changes = this.#changes
@@ -67,7 +71,7 @@ export class FileVersion {
         if (this.#superseded) return Effect.succeed({ current, same: false, sameButUnlinked: false })
         if (same(current, this.#fingerprint))
           return Effect.succeed({ current, same: true, sameButUnlinked: false })
-        // The difference may come from our own change.
+        // The cache's own change may have caused the difference.
         if (this.#changing !== undefined)
           return Effect.andThen(this.#changing.await, this.compare(readFingerprint))
         if (changes !== this.#changes) return this.compare(readFingerprint)
@@ -78,9 +82,9 @@ export class FileVersion {
   }
 
   /**
-   * Changes the inode but not the bytes (a new name, an access time); the file stays this version. `act` receives
-   * whether the file was this version just before. A write by others during `act` is missed only if it restores the
-   * modification time.
+   * Runs `act`, which changes the inode but not the bytes (a rename, a new access time). The file keeps this version.
+   * `act` receives true if the file had this version immediately before. A write by another program during `act` is
+   * detected unless it restores the modification time.
    */
   change<A, E>(
     readFingerprint: ReadFingerprint,

@@ -10,13 +10,13 @@ import { FileVersion } from "./FileVersion.ts"
 import type { DiskSpace } from "./DiskSpace.ts"
 import { asStoreError } from "./StoreFailure.ts"
 
-/** Space charged for a temporary file, or for the entry that it became. */
+/** Charged space. Belongs to the temporary file, and after the commit to `entry`. */
 interface Reservation {
   readonly temporaryPath: string
   entry: DiskEntry | undefined
 }
 
-/** Retries once if the volume was full and `free` could free space. */
+/** Runs an effect. If it fails because the volume is full and `free` returns true, runs the effect once more. */
 const retryAfterFreeing = <A, R>(
   effect: Effect.Effect<A, PlatformError, R>,
   free: (cause: PlatformError) => Effect.Effect<boolean>
@@ -25,7 +25,7 @@ const retryAfterFreeing = <A, R>(
     Effect.flatMap(free(cause), (freed) => (freed ? effect : Effect.fail(cause)))
   )
 
-/** Makes `BlobStore.reserve` over files. */
+/** Implements `BlobStore.reserve` for files. */
 export const make = (options: {
   readonly directory: BlobDirectory
   readonly health: StoreHealth
@@ -59,14 +59,14 @@ export const make = (options: {
       let filePath = temporaryPath
       let written = 0
       let sealed: FileVersion | undefined
-      // If no inode is left, evicting one file is enough.
+      // If the volume has no free inode, one eviction is enough.
       const file = yield* retryAfterFreeing(directory.create(temporaryPath), (cause) => space.free(1, cause))
       const readFingerprint = directory.readFingerprint(file, () => filePath)
-      // Fails early if the disk cannot stat, before anyone receives a byte.
+      // If `stat` does not work, fail before any reader receives a byte.
       yield* readFingerprint
 
       const write = (bytes: Uint8Array): Effect.Effect<void, PlatformError> =>
-        // Seeks, because a failed write may have written a part.
+        // Seeks first, because an earlier failed write may have written a part of its bytes.
         retryAfterFreeing(
           Effect.andThen(file.seek(BigInt(written), "start"), file.writeAll(bytes)),
           (cause) => space.free(size - written, cause)
@@ -90,7 +90,7 @@ export const make = (options: {
               )
               yield* version.change(readFingerprint, () =>
                 Effect.map(rename, () => {
-                  // Synchronous: no step may come between the rename and the insertion into the index.
+                  // Synchronous: no other fiber may run between the rename and the insertion into the index.
                   filePath = directory.entryPath(entry.fileName)
                   space.pendingDeletes.complete(filePath)
                   entry.holders++
@@ -98,7 +98,7 @@ export const make = (options: {
                   space.entries.insert(entry)
                 })
               )
-              // A written file was also opened, and read by its followers.
+              // The file was opened, written and read by its followers, so writes and reads both work.
               yield* Effect.all([health.succeeded("write"), health.succeeded("read"), space.report], {
                 discard: true
               })
@@ -124,7 +124,7 @@ export const make = (options: {
       return Option.some(writer)
     })
 
-  /** Reserves space and creates a file. Releases both if the disk fails. */
+  /** Reserves space and creates a temporary file. If this fails, releases the space and removes the file. */
   return (size: number): Effect.Effect<Option.Option<BlobWriter>, BlobStoreError, Scope.Scope> =>
     Effect.gen(function* () {
       const scope = yield* Scope.fork(yield* Effect.scope)

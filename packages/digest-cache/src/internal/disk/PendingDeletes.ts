@@ -1,14 +1,17 @@
 import { Effect } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 
-/** Deletes files, and retries those that cannot be unlinked. Their space stays charged meanwhile. */
+/**
+ * Deletes files. If a file cannot be unlinked, its delete stays pending until `retry` or `complete`, and its space
+ * stays charged.
+ */
 export const make = (options: {
   readonly unlink: (file: string) => Effect.Effect<void, PlatformError>
   readonly onFailure: (cause: PlatformError) => Effect.Effect<void>
 }) => {
   const pending = new Map<string, () => void>()
 
-  /** Completes a delete: the file is gone, or another file has its name. */
+  /** Completes a pending delete, after the file was unlinked or replaced by another file. */
   const complete = (file: string): void => {
     const onDeleted = pending.get(file)
     pending.delete(file)
@@ -24,7 +27,10 @@ export const make = (options: {
 
   return {
     complete,
-    /** Deletes a file, now or on a retry; calls `onDeleted` then. */
+    /**
+     * Deletes a file now, or in a later `retry` if it cannot be unlinked now. Calls `onDeleted` after the file is
+     * deleted.
+     */
     remove: (file: string, onDeleted: () => void): Effect.Effect<void> =>
       Effect.suspend(() => {
         const earlier = pending.get(file)
@@ -34,7 +40,7 @@ export const make = (options: {
         })
         return attempt(file)
       }),
-    /** Retries the pending deletes. True if any succeeded. */
+    /** Retries all pending deletes. Returns true if at least one succeeded. */
     retry: Effect.suspend(() => {
       const files = [...pending.keys()]
       return Effect.map(Effect.forEach(files, attempt, { discard: true }), () =>

@@ -6,14 +6,17 @@ import { type BlobName, parse } from "../../BlobName.ts"
 /** A file found in the cache directory at start. */
 export type FileOnDisk =
   | { readonly _tag: "Entry"; readonly name: BlobName; readonly lastUsed: number }
-  /** Incomplete: being written when the program ended, or truncated by a crash. The cache removes it. */
+  /**
+   * An incomplete file: it was being written when the program ended, or a crash truncated it. The cache removes such
+   * files.
+   */
   | { readonly _tag: "Unfinished"; readonly path: string; readonly sizes: ReadonlyArray<number> }
-  /** Not created by the cache: kept, and its space is charged. */
+  /** A file that the cache did not create. The cache never removes such a file, but charges its space. */
   | { readonly _tag: "Foreign"; readonly path: string; readonly size: number }
 
 const lastUsedOf = (found: FileOnDisk): number => (found._tag === "Entry" ? found.lastUsed : 0)
 
-/** True if the file belongs to the program's user and others have access to it. */
+/** True if the file belongs to the program's user and other users have access to it. */
 const isLoose = (info: FileSystem.File.Info): boolean =>
   (info.mode & 0o077) !== 0 && Option.contains(info.uid, process.getuid?.())
 
@@ -30,7 +33,7 @@ export const make = Effect.fnUntraced(function* (directory: BlobDirectory) {
   const tightenDirectory = (directory: string): Effect.Effect<void> =>
     Effect.ignore(Effect.flatMap(fs.stat(directory), (info) => tighten(directory, info, modes.directory)))
 
-  /** The sizes of a file, or of a directory and all files in it. */
+  /** Returns the path and the size in bytes of a file. For a directory, also of all files in it. */
   const sizes = (
     file: string
   ): Effect.Effect<ReadonlyArray<{ readonly path: string; readonly size: number }>> =>
@@ -61,7 +64,8 @@ export const make = Effect.fnUntraced(function* (directory: BlobDirectory) {
     fs.lstat(file).pipe(
       Effect.flatMap((info): Effect.Effect<ReadonlyArray<FileOnDisk>> => {
         if (info.type !== "File") return foreign(file)
-        // Files are not synced, so a crash of the machine may truncate a file that already has its name.
+        // The cache does not sync files to disk, so a crash of the machine may truncate a file that already has its
+        // final name.
         const size = Number(info.size)
         if (size !== name.size) return Effect.succeed([{ _tag: "Unfinished", path: file, sizes: [size] }])
         const lastUsed = Option.match(info.atime, { onNone: () => 0, onSome: (date) => date.getTime() })
@@ -74,21 +78,24 @@ export const make = Effect.fnUntraced(function* (directory: BlobDirectory) {
     const file = entryPath(fileName)
     const number = temporaryNumber(fileName)
     if (number !== undefined) {
-      // If it cannot be removed, new files must not use its name.
+      // If the file cannot be removed, new files must not use its name.
       directory.skipTemporary(number)
       return unfinished(file)
     }
     return Option.match(parse(fileName), { onNone: () => foreign(file), onSome: (name) => entry(name, file) })
   }
 
-  /** All files in the directory: incomplete and foreign ones first, then packages, least recently used first. */
+  /**
+   * Finds all files in the directory. Incomplete and foreign files come first, then packages, the least recently used
+   * first.
+   */
   const find: Effect.Effect<ReadonlyArray<FileOnDisk>, PlatformError> = Effect.gen(function* () {
     yield* prepare
     const found = (yield* Effect.forEach(yield* fs.readDirectory(blobs), inspect, { concurrency: 16 })).flat()
     const others = (yield* fs.readDirectory(root)).filter((name) => name !== "blobs")
     const beside = (yield* Effect.forEach(others, (name) => foreign(path.join(root, name)))).flat()
     yield* tightenDirectory(blobs)
-    // If the directory holds foreign files, others may need access to it.
+    // If the directory contains foreign files, other users may need access to it.
     if (beside.length === 0) yield* tightenDirectory(root)
     return [...found, ...beside].sort((a, b) => lastUsedOf(a) - lastUsedOf(b))
   })

@@ -11,13 +11,16 @@ import type { PackageKey } from "../../PackageKey.ts"
 import * as Metrics from "../../Metrics.ts"
 import * as StoreHealth from "../../StoreHealth.ts"
 
-/** Bytes charged for a blob beside its own; without them, any number of empty blobs would fit. */
+/**
+ * The number of bytes charged for each blob in addition to its size. Without this overhead, the number of empty blobs
+ * would have no limit.
+ */
 const overhead = 512
 
-/** A blob in memory. Nobody else can change its bytes, so the array is its own version. */
+/** A blob in memory. Only this store can change `bytes`, so the array also serves as the blob's version. */
 interface MemoryBlob extends StoredBlob {
   readonly bytes: Uint8Array
-  /** The number of callers that have it open. */
+  /** The number of callers that have the blob open. */
   holders: number
 }
 
@@ -31,7 +34,7 @@ const readerOf = (bytes: Uint8Array, length: () => number): BlobReader => ({
   unchanged: Effect.succeed(true)
 })
 
-/** `BlobStore` in memory, of at most `cap` bytes. */
+/** Makes a `BlobStore` that stores at most `cap` bytes in memory. */
 export const make = ({ cap }: { readonly cap: number }) => {
   const index = new BlobIndex<MemoryBlob>()
   let charged = 0
@@ -55,8 +58,8 @@ export const make = ({ cap }: { readonly cap: number }) => {
   }
 
   /**
-   * Charges space, and evicts the least recently used blobs that are not open. False, without evicting, if that is not
-   * enough.
+   * Charges space for a blob of `size` bytes. If necessary, evicts the least recently used blobs that are not open.
+   * Returns false, without evicting, if this would not free enough space.
    */
   const tryCharge = (size: number): boolean => {
     const victims: Array<MemoryBlob> = []

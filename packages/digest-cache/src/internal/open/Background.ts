@@ -5,9 +5,9 @@ import { BodyError, Stopped } from "../../BodyError.ts"
 export const stopped = Cause.fail(new BodyError({ reason: new Stopped({}) }))
 
 /**
- * Forks an effect into `scope` and always runs `finish` after it, even if the scope is already closed or closes before
- * the first step. `forkIn` alone does not: an interruptible fiber that is interrupted before its first step runs
- * nothing.
+ * Forks an effect into `scope`, and always runs `finish` with its exit, even if `scope` is closed before the effect's
+ * first step. `Effect.forkIn` alone does not guarantee this: an interruptible fiber that is interrupted before its
+ * first step runs no finalizer.
  */
 export const forkWithFinish = <A, E, R>(
   effect: Effect.Effect<A, E, R>,

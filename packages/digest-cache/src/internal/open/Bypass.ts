@@ -9,7 +9,7 @@ import { readVerified, verifyingReader } from "../read/VerifyingReader.ts"
 import { maxInMemorySize } from "./MemoryTier.ts"
 import * as Spans from "./Spans.ts"
 
-/** A package of which all bytes are in memory. */
+/** Makes an `OpenPackage` from all bytes of a package. */
 export const fromBytes = (
   descriptor: PackageDescriptor,
   result: CacheResult,
@@ -21,10 +21,7 @@ export const fromBytes = (
   body: (start, end) => ({ _tag: "Bytes", bytes: result === "bypass" ? bytes : bytes.subarray(start, end) })
 })
 
-/**
- * Streams a package to one response without the cache. Hashes the bytes and holds back the tail until they are
- * verified.
- */
+/** Opens a package for one response without the cache. Holds back the last bytes until all bytes are verified. */
 export const bypass = <E>(
   source: PackageSource<E>,
   resolved?: PackageDescriptor
@@ -41,7 +38,7 @@ export const bypass = <E>(
     return { descriptor, result: "bypass", acceptsRanges: false, body: () => ({ _tag: "Reader", reader }) }
   })
 
-/** A cache that keeps nothing. */
+/** Implements `DigestCache.layerDisabled`. */
 export const disabled = {
   peek: <E>(_key: PackageKey, resolve: Effect.Effect<PackageDescriptor, E>) =>
     Effect.map(resolve, (descriptor): PackageStatus => ({ descriptor, result: "bypass" })),

@@ -7,8 +7,8 @@ import type { MemoryTier } from "./MemoryTier.ts"
 export interface CacheParts {
   readonly store: BlobStore["Service"]
   readonly memory: MemoryTier
-  /** The versions that this process has verified. */
+  /** The versions that this process has verified since it started. */
   readonly verified: WeakSet<BlobVersion>
-  /** Ends with the cache. Fills and verifications run in it, since many callers share them. */
+  /** Ends when the cache stops. Fills and verifications run in this scope, because many callers share them. */
   readonly cacheScope: Scope.Scope
 }

@@ -12,13 +12,13 @@ import { maxInMemorySize } from "./MemoryTier.ts"
 import { hashBlob } from "../read/HashBlob.ts"
 import { mismatchError } from "../read/VerifyingReader.ts"
 
-/** The outcome of opening a blob. "Gone": it was removed, or is no longer the package. "Failed": the store failed. */
-export type Hit =
+/** The result of opening a blob. `Gone`: the blob was removed, or its bytes are wrong. `Failed`: the store failed. */
+export type OpenResult =
   | { readonly _tag: "Opened"; readonly opened: OpenPackage<never> }
   | { readonly _tag: "Gone" }
   | { readonly _tag: "Failed" }
 
-const gone: Hit = { _tag: "Gone" }
+const gone: OpenResult = { _tag: "Gone" }
 
 const readWhole = (blob: BlobReader, into: Uint8Array, position: number): Effect.Effect<void, BodyError> =>
   position === into.length
@@ -27,7 +27,10 @@ const readWhole = (blob: BlobReader, into: Uint8Array, position: number): Effect
         readWhole(blob, into, position + count)
       )
 
-/** Opens packages from the store. Verifies each version of a blob once per run of the program. */
+/**
+ * Makes the functions that open packages from the store. A large blob is verified once for each version, a small blob
+ * each time it is opened.
+ */
 export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
   const verifications = new WeakMap<BlobVersion, SharedProgress>()
 
@@ -62,7 +65,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
           : store.health.failed("read", exit.cause)
       })
 
-  /** Returns the verification of this version in progress, or begins one. */
+  /** Returns the progress of the verification of this version. Begins a verification if none is in progress. */
   const verificationOf = (blob: StoredBlob, version: BlobVersion): Effect.Effect<SharedProgress> =>
     Effect.suspend(() => {
       const running = verifications.get(version)
@@ -76,13 +79,13 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       )
     }).pipe(Effect.uninterruptible)
 
-  // Verified each time it is read from the store, because bytes in memory are never verified again.
+  // A small blob is verified each time it is read from the store, because bytes in memory are not verified again.
   const openSmall = (
     key: PackageKey,
     blob: StoredBlob,
     descriptor: PackageDescriptor,
     opened: OpenBlob
-  ): Effect.Effect<Hit, BodyError> =>
+  ): Effect.Effect<OpenResult, BodyError> =>
     Effect.gen(function* () {
       const bytes = Buffer.allocUnsafeSlow(descriptor.size)
       yield* readWhole(opened, bytes, 0)
@@ -101,7 +104,11 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       }
     })
 
-  const openLarge = (blob: StoredBlob, descriptor: PackageDescriptor, opened: OpenBlob): Effect.Effect<Hit> =>
+  const openLarge = (
+    blob: StoredBlob,
+    descriptor: PackageDescriptor,
+    opened: OpenBlob
+  ): Effect.Effect<OpenResult> =>
     Effect.gen(function* () {
       const { version } = opened
       const progress = verified.has(version) ? undefined : yield* verificationOf(blob, version)
@@ -131,7 +138,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
   const attempt = (
     key: PackageKey,
     blob: StoredBlob
-  ): Effect.Effect<Hit, BlobStoreError | BodyError, Scope.Scope> =>
+  ): Effect.Effect<OpenResult, BlobStoreError | BodyError, Scope.Scope> =>
     Effect.gen(function* () {
       const opened = yield* store.open(blob)
       if (Option.isNone(opened)) return gone
@@ -146,20 +153,20 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
     })
 
   return {
-    /** Opens a blob until the caller's scope ends. */
-    open: (key: PackageKey, blob: StoredBlob): Effect.Effect<Hit, never, Scope.Scope> =>
+    /** Opens a blob. A large blob stays open until the caller's scope ends. A small blob is read at once and closed. */
+    open: (key: PackageKey, blob: StoredBlob): Effect.Effect<OpenResult, never, Scope.Scope> =>
       Effect.gen(function* () {
         const scope = yield* Scope.fork(yield* Effect.scope)
         const hit = yield* attempt(key, blob).pipe(
           Scope.provide(scope),
           Effect.catch((cause) =>
-            Effect.as(store.health.failed("read", cause), { _tag: "Failed" } satisfies Hit)
+            Effect.as(store.health.failed("read", cause), { _tag: "Failed" } satisfies OpenResult)
           )
         )
         if (hit._tag !== "Opened" || blob.name.size <= maxInMemorySize) yield* Scope.close(scope, Exit.void)
         return hit
       }),
-    /** True if `open` would open the blob now. */
+    /** True if the store can open the blob now, and the blob has the size in its name. */
     canOpen: (blob: StoredBlob): Effect.Effect<boolean> =>
       store.open(blob).pipe(
         Effect.map(Option.exists(({ size }) => size === blob.name.size)),

@@ -1,18 +1,20 @@
 import type { ReadBuffers } from "@registry-packages-proxy/domain/ReadBuffers"
 
-/** Buffer sizes by the number of fills in progress. A fill holds two or three buffers. */
+/** The size of new buffers in bytes, by the number of fills in progress. A fill uses two or three buffers at a time. */
 const tiers = [
   { maxFills: 8, size: 512 * 1024 },
   { maxFills: 32, size: 128 * 1024 },
   { maxFills: Number.POSITIVE_INFINITY, size: 64 * 1024 }
 ] as const
 
-/** The most bytes of free buffers that are kept for later fills. */
+/**
+ * The maximum size of all free buffers, in bytes. A buffer that exceeds it is garbage-collected when it is released.
+ */
 const maxFreeBytes = 2 * 1024 * 1024
 
 /**
- * Reusable buffers in which fills receive, hash and write bytes, so that memory pages are reused and no garbage is
- * made. A buffer that is never released is garbage-collected.
+ * Reusable buffers for the bytes that fills receive, hash and write. Reuse avoids new memory pages and garbage. A
+ * buffer that is never released is garbage-collected.
  */
 export class FillBufferPool implements ReadBuffers {
   #fills = 0
@@ -46,12 +48,15 @@ export class FillBufferPool implements ReadBuffers {
     return buffer
   }
 
-  /** True if these bytes lie in a buffer of this pool that was taken and not yet released. */
+  /** True if these bytes are in a buffer that was taken from this pool and is not released yet. */
   owns(bytes: Uint8Array): boolean {
     return this.#taken.has(bytes.buffer)
   }
 
-  /** Takes back the buffer that these bytes lie in, if this pool owns it. The caller must not use it afterwards. */
+  /**
+   * Releases the buffer that these bytes are in. Does nothing if the buffer is not from this pool. The caller must not
+   * use the buffer afterwards.
+   */
   release(bytes: Uint8Array): void {
     const buffer = this.#taken.get(bytes.buffer)
     if (buffer === undefined) return

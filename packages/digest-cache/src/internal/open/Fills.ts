@@ -26,9 +26,9 @@ import { FillBufferPool } from "./FillBufferPool.ts"
 import { maxInMemorySize } from "./MemoryTier.ts"
 import { readVerified, mismatchError } from "../read/VerifyingReader.ts"
 
-/** The outcome that waiting callers receive when a fill has its first bytes. */
+/** The result that the callers of a fill wait for: the first bytes, or the decision to bypass the cache. */
 export type FirstBytes =
-  /** The package will not be cached: each caller fetches it alone. */
+  /** The package will not be cached. Each caller downloads it separately. */
   | { readonly _tag: "Bypass"; readonly descriptor: PackageDescriptor }
   | {
       readonly _tag: "Bytes"
@@ -42,33 +42,32 @@ export type FirstBytes =
       readonly blob: BlobReader
     }
 
-/** The store rejected a write. Distinguishes it from errors of the source. */
+/** A write to the store failed. This class distinguishes failures of the store from failures of the source. */
 class WriteFailed extends Schema.TaggedError<WriteFailed>()("WriteFailed", { cause: Schema.Defect() }) {}
 
 const writeFailed = ({ cause }: BlobStoreError): WriteFailed => new WriteFailed({ cause })
 
-/** The download of one package into the cache. Holds its blob open while anyone reads it. */
+/** The download of one package into the cache. The blob stays open while the fill runs or has readers. */
 export class Fill {
   readonly key: PackageKey
   readonly identity: string
   readonly ready = Deferred.makeUnsafe<FirstBytes, unknown>()
   readonly progress = new SharedProgress()
-  /** Releases the blob and its reserved space. */
+  /** The end of this scope closes the blob and releases its reserved space. */
   readonly scope = Scope.makeUnsafe()
   descriptor: PackageDescriptor | undefined = undefined
-  /** Has hashed exactly the bytes of the blob so far. */
+  /** Has hashed exactly the bytes that are in the blob. */
   verifier: DigestVerifier | undefined = undefined
-  /** The value of `ready` once it is known. */
+  /** The value of `ready`. Undefined until the value is known. */
   outcome: FirstBytes | undefined = undefined
   fiber: Fiber.Fiber<void> | undefined = undefined
   /** Milliseconds since the epoch. */
-
   beganAtMillis: number | undefined = undefined
-  /** Belongs to the trace of the request that began the fill. Defined once the fill runs. */
+  /** A span in the trace of the request that began the fill. Undefined until the fill runs. */
   span: Tracer.Span | undefined = undefined
   /**
-   * The running fill itself, and each caller that waits for it or reads it. At first: the fill and the caller that
-   * began it.
+   * The number of holders: the running fill itself, and each caller that waits for the fill or reads its blob.
+   * Initially 2: the fill, and the caller that began it.
    */
   holders = 2
 
@@ -78,10 +77,10 @@ export class Fill {
   }
 }
 
-/** A fill that a caller waits for or reads. */
+/** A fill that a caller has joined. */
 export interface JoinedFill {
   readonly fill: Fill
-  /** True if this caller began it. */
+  /** True if this caller began the fill. */
   readonly isNew: boolean
 }
 
@@ -93,7 +92,7 @@ const nameOf = (key: PackageKey, descriptor: PackageDescriptor): BlobName => ({
   compression: descriptor.compression
 })
 
-/** The fills in progress: at most one for a key, each in the cache's own scope. */
+/** Manages the fills in progress: at most one for a key. Fills run in the scope of the cache. */
 export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
   const running = new Map<string, Fill>()
   const buffers = new FillBufferPool()
@@ -144,7 +143,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       blob: Stream.Stream<Uint8Array, E>,
       writer: BlobWriter
     ) {
-      // Readers may copy it until the next write.
+      // Readers may copy from this buffer until the next write.
       let lastWritten: Uint8Array | undefined
       let verifier = verifierOf(descriptor)
       fill.verifier = verifier
@@ -171,7 +170,8 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
         const length = chunks.reduce((sum, chunk) => sum + chunk.length, verifier.length)
         if (length > descriptor.size)
           return yield* mismatchError({ digest: descriptor.layerDigest, size: descriptor.size, length })
-        // Each write is a round trip to another thread, so chunks outside our buffers are gathered in one first.
+        // Each write is a round trip to another thread. Chunks that are not in the pool's buffers are therefore
+        // gathered in one buffer first.
         let gathered: Uint8Array | undefined
         let count = 0
         const writeGathered = Effect.suspend(() => {
@@ -198,7 +198,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
         yield* writeGathered
       })
 
-      // The registry client reads at most half a MiB ahead of the disk.
+      // The registry client reads about 512 KiB ahead of the store.
       yield* Stream.runForEachArray(blob, accept)
       if (!verifier.matches()) return yield* mismatchError(verifier)
       verified.add(yield* Effect.mapError(writer.seal, writeFailed))
@@ -213,7 +213,8 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
         effect,
         (error): error is WriteFailed => error instanceof WriteFailed,
         (error) => {
-          // Readers continue from upstream; callers that still wait for the first byte fetch the whole package there.
+          // Readers of the blob continue from upstream. Callers that still wait for the first bytes download the whole
+          // package from upstream.
           fill.progress.failDisk()
           return Effect.andThen(
             announce(fill, { _tag: "Bypass", descriptor }),
@@ -261,7 +262,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       yield* leave(fill)
     })
 
-  // Registers the fill synchronously, before it runs, so that two callers never begin two.
+  // Registers the fill synchronously, before the fill runs, so that two callers never begin two fills for one key.
   const start = <E>(key: PackageKey, source: PackageSource<E>): Effect.Effect<Fill> => {
     const fill = new Fill(key, source.identity)
     running.set(keyOf(key), fill)
@@ -283,11 +284,14 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
 
   return {
     find: (key: PackageKey): Fill | undefined => running.get(keyOf(key)),
-    /** The number of fills that have ended. When it changes, an earlier look into the store may be outdated. */
+    /**
+     * The number of fills that have ended. If the number changes during a look-up in the store, the result may be
+     * stale.
+     */
     ended: (): number => ended,
     /**
-     * Joins the fill of a key until the scope ends, or begins one. None if there is none and `mayBegin`, called in the
-     * same synchronous step, returns false.
+     * Joins the fill of a key until the scope ends. If no fill is in progress, begins one, or returns none if
+     * `mayBegin` returns false. `mayBegin` is called in the same synchronous step.
      */
     join: <E>(
       key: PackageKey,
@@ -298,7 +302,8 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
         Effect.suspend((): Effect.Effect<Option.Option<JoinedFill>> => {
           const present = running.get(keyOf(key))
           if (present !== undefined) {
-            // Counted in the step that found it: in the next one it may have ended and closed its blob.
+            // The caller is counted in the same synchronous step. One step later, the fill may have ended and closed
+            // its blob.
             present.holders++
             return Effect.succeedSome({ fill: present, isNew: false })
           }

@@ -1,7 +1,10 @@
 import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageDescriptor"
 import type { PackageKey } from "../../PackageKey.ts"
 
-/** The most bytes of a package that is kept in memory. Such packages are verified before their headers are sent. */
+/**
+ * The maximum size of a package in memory, in bytes. A package of this size or less is verified before the response
+ * begins.
+ */
 export const maxInMemorySize = 256 * 1024
 
 /** A whole package in memory. */
@@ -10,14 +13,18 @@ export interface PackageInMemory {
   readonly bytes: Uint8Array
 }
 
-/** Bytes charged for a package beside its own; without them, any number of empty packages would fit. */
+/**
+ * The number of bytes charged for each package in addition to its size. Without this overhead, the number of empty
+ * packages would have no limit.
+ */
 const overhead = 512
 
-/** The most recently used small packages, verified, up to a number of bytes. */
+/** Verified small packages in memory. Evicts the least recently used packages above a maximum size. */
 export class MemoryTier {
   readonly #byKey = new Map<string, PackageInMemory>()
   readonly #maxBytes: number
-  // Many clients ask for the same package in a row: its uses after the first change no order.
+  // The most recently used package. Further uses of this package change no order: clients often request one package
+  // many times in a row.
   #newest: PackageInMemory | undefined
   #bytes = 0
 
@@ -29,7 +36,10 @@ export class MemoryTier {
     return this.#use(key.manifestDigest) ?? this.#use(`${key.manifestDigest}@${key.platform}`)
   }
 
-  /** Stores `bytes` without copying: they must not change afterwards. */
+  /**
+   * Adds a package of at most `maxInMemorySize` bytes; ignores a larger one. Stores `bytes` without a copy, so the
+   * caller must not change them afterwards.
+   */
   insert(key: PackageKey, descriptor: PackageDescriptor, bytes: Uint8Array): void {
     if (bytes.length > maxInMemorySize) return
     const name = descriptor.viaIndex ? `${key.manifestDigest}@${key.platform}` : key.manifestDigest

@@ -2,7 +2,7 @@ import { Effect, Metric, type Tracer } from "effect"
 import type { OpenPackage } from "../../OpenPackage.ts"
 import * as Metrics from "../../Metrics.ts"
 
-/** Opens a package in a `cache.open` span and counts its result. */
+/** Runs `open` in a `cache.open` span, and counts the result in the metrics. */
 export const withOpenSpan = <E, Failure, R>(
   open: Effect.Effect<OpenPackage<E>, Failure, R>
 ): Effect.Effect<OpenPackage<E>, Failure, R> =>

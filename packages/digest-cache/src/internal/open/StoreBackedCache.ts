@@ -21,7 +21,7 @@ const defaultMaxMemory = 16 * 1024 * 1024
 
 type Opening<E> = Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope>
 
-/** Marks the caches made here: a wrapper that replaces `open` is not an instance. */
+/** Marks the caches that `make` returns. A wrapper that replaces `open` is not an instance of this class. */
 class CacheWithMemory {
   readonly inMemory: (key: PackageKey) => PackageInMemory | undefined
 
@@ -30,11 +30,11 @@ class CacheWithMemory {
   }
 }
 
-/** See `DigestCache.inMemory`. */
+/** Implements `DigestCache.inMemory`. */
 export const inMemory = (cache: object, key: PackageKey): PackageInMemory | undefined =>
   cache instanceof CacheWithMemory ? cache.inMemory(key) : undefined
 
-/** Makes a cache over the `BlobStore` in its context. */
+/** Makes a cache that stores packages in the `BlobStore` of its context. */
 export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?: number }) {
   const cacheScope = yield* Effect.scope
   const metrics = yield* Effect.context<never>()
@@ -72,15 +72,15 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
     }))
 
   /**
-   * Call this before a look-up in the store. The returned function is true while nothing has entered the cache since,
-   * so that the result of the look-up is still current.
+   * Call this before a look-up in the store. The returned function returns true while no fill has ended and the package
+   * has not entered memory since the call. The result of the look-up is current as long as it returns true.
    */
   const watchForChanges = (key: PackageKey): (() => boolean) => {
     const ended = fills.ended()
     return () => fills.ended() === ended && memory.find(key) === undefined
   }
 
-  /** The result of joining a fill, as far as it is known. */
+  /** The result that a caller has if it joins the fill now. */
   const resultOf = (fill: Fills.Fill): CacheResult => {
     if (fill.outcome?._tag === "Bypass") return "bypass"
     if (fill.outcome?._tag === "Bytes" && !fill.outcome.kept) return "bypass"
@@ -90,7 +90,10 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
     return fill.progress.state === "verified" ? "hit" : "collapsed"
   }
 
-  /** Opens a package that was not in the store. `isCurrent` returns whether that is still so. */
+  /**
+   * Opens a package that a look-up did not find in the store. `isCurrent` returns true while the result of the look-up
+   * is current.
+   */
   const miss = <E>(key: PackageKey, source: PackageSource<E>, isCurrent: () => boolean): Opening<E> =>
     Effect.gen(function* () {
       const attempt = yield* Scope.fork(yield* Effect.scope)
@@ -102,10 +105,10 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
       const exit = yield* Effect.exit(Deferred.await(fill.ready))
       if (!isNew) yield* Spans.linkToFill(fill.span)
       const result = isNew ? "miss" : resultOf(fill)
-      // Only readers of the blob hold the fill.
+      // Only a reader of the blob must hold the fill.
       if (Exit.isFailure(exit) || exit.value._tag !== "Blob") yield* Scope.close(attempt, Exit.void)
       if (Exit.isFailure(exit)) {
-        // If the source of another caller failed, this caller's source is tried next.
+        // If the fill failed with another caller's source, this caller tries its own source.
         const shared = fill.identity === source.identity || Cause.hasInterruptsOnly(exit.cause)
         // All callers of a key share E, as `DigestCache.open` requires.
         return yield* shared ? Effect.failCause(exit.cause as Cause.Cause<E | BodyError>) : open(key, source)
@@ -148,7 +151,10 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
       })
     })
 
-  /** The status of a fill, or none if it is not known or the package will bypass the cache. */
+  /**
+   * The status that a caller has if it joins the fill now. None if the descriptor is not known yet, or if the package
+   * will bypass the cache.
+   */
   const statusOf = (fill: Fills.Fill): Option.Option<PackageStatus> => {
     if (fill.descriptor === undefined) return Option.none()
     const result = resultOf(fill)
@@ -169,7 +175,7 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
       )
     )
 
-  /** The status of a package in the cache, or in a fill that knows its descriptor. */
+  /** The status of a package that is cached or being filled. None for any other package. */
   const peekCache = (key: PackageKey): Effect.Effect<Option.Option<PackageStatus>> =>
     Effect.suspend(() => {
       const inMemory = memory.find(key)
@@ -184,7 +190,7 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
       })
     })
 
-  /** The status of a package that is not in the cache. */
+  /** The status of a package that is not cached: `miss` if the store would accept it, else `bypass`. */
   const admission = (descriptor: PackageDescriptor): Effect.Effect<PackageStatus> =>
     Effect.map(store.health.degraded, (degraded) => ({
       descriptor,

@@ -1,10 +1,10 @@
 import type { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
 import { Effect } from "effect"
 
-/** Bytes that are read and hashed at a time. The event loop runs in between. */
+/** The number of bytes that are read and hashed at a time. Other work can run between two reads. */
 const chunkSize = 256 * 1024
 
-/** Reads a blob into its verifier, up to its size or until `read` returns 0. */
+/** Reads a blob and hashes its bytes with `verifier`. Stops after `verifier.size` bytes, or when `read` returns 0. */
 export const hashBlob = <E>(
   verifier: DigestVerifier,
   read: (into: Uint8Array, position: number) => Effect.Effect<number, E>

@@ -4,20 +4,26 @@ import { BodyError, DiskFailed } from "../../BodyError.ts"
 import type { PackageReader } from "../../OpenPackage.ts"
 
 /**
- * Bytes at the end of a response that are held back until the whole blob is verified. One would be enough; this many
- * avoid a tiny last packet.
+ * The number of bytes at the end of a response that are held back until the whole blob is verified. One byte would be
+ * enough; more bytes avoid a tiny last packet.
  */
 export const tailBytes = 64 * 1024
 
-/** The progress of a blob that one fiber writes or verifies while any number of readers follow at their own pace. */
+/** The progress of a blob that one fiber writes or verifies. Any number of readers follow at their own pace. */
 export class SharedProgress {
-  /** Bytes that can be read. */
+  /** The number of bytes from the start of the blob that can be read. */
   available = 0
   state: "inProgress" | "verified" | "failed" | "diskFailed" = "inProgress"
   cause: Cause.Cause<unknown> | undefined = undefined
-  /** Opens at the next change. Read it together with `state`, or an update is lost. */
+  /**
+   * Opens at the next change. Read this field in the same synchronous step as `state`: otherwise a reader can miss a
+   * change.
+   */
   nextChange = Latch.makeUnsafe(false)
-  /** The last of the available bytes, in memory for readers that follow closely, until the next change. */
+  /**
+   * The bytes of the last `advance`, until the next change. A reader that has all earlier bytes copies them from
+   * memory.
+   */
   #recent: Uint8Array = new Uint8Array(0)
 
   #notify(): void {
@@ -32,14 +38,17 @@ export class SharedProgress {
     this.#notify()
   }
 
-  /** Reports bytes that were appended to the blob. They must not change before the next call. */
+  /** Reports bytes that were appended to the blob. The array must not change before the next call. */
   advance(bytes: Uint8Array): void {
     this.available += bytes.length
     this.#recent = bytes
     this.#notify()
   }
 
-  /** Copies recent bytes at `position` and returns their number; 0 if they must be read from the blob. */
+  /**
+   * Copies bytes of the last `advance`, starting at `position` in the blob. Returns the number of copied bytes. Returns
+   * 0 if the bytes must be read from the blob.
+   */
   copyRecent(into: Uint8Array, position: number): number {
     const start = position - (this.available - this.#recent.length)
     if (start < 0 || start >= this.#recent.length) return 0
@@ -57,7 +66,10 @@ export class SharedProgress {
     this.#end("failed")
   }
 
-  /** The store accepts no more bytes. Those it has can be read; the rest must come from upstream. */
+  /**
+   * Ends the progress after a failed write. Readers can read the available bytes from the blob; the rest must come from
+   * upstream.
+   */
   failDisk(): void {
     this.#end("diskFailed")
   }
@@ -67,11 +79,11 @@ const tooShort = new BodyError({ reason: new DiskFailed({ cause: "the blob is sh
 
 const changed = new BodyError({ reason: new DiskFailed({ cause: "the blob changed while it was read" }) })
 
-/** The error that breaks a reader when the store fails. */
+/** Converts an error of the store to the error that a reader returns. */
 export const bodyError = ({ cause }: BlobStoreError): BodyError =>
   new BodyError({ reason: new DiskFailed({ cause }) })
 
-/** Reads bytes that the blob must have. */
+/** Reads at least one byte at `position`. Fails with `DiskFailed` if the blob has no byte at this position. */
 export const readAt = (
   blob: BlobReader,
   into: Uint8Array,
@@ -82,14 +94,17 @@ export const readAt = (
     Effect.flatMap((count) => (count === 0 ? Effect.fail(tooShort) : Effect.succeed(count)))
   )
 
-/** Fails if the blob is no longer what was verified. A reader checks this before it returns its last bytes. */
+/**
+ * Fails with `DiskFailed` if the blob has changed since it was opened or sealed. A reader checks this before it returns
+ * its last bytes.
+ */
 const assertUnchanged = (blob: BlobReader): Effect.Effect<void, BodyError> =>
   blob.unchanged.pipe(
     Effect.mapError(bodyError),
     Effect.flatMap((unchanged) => (unchanged ? Effect.void : Effect.fail(changed)))
   )
 
-/** Reads a verified blob. */
+/** Reads a verified blob from offset `start` (inclusive) to `end` (exclusive). */
 export const blobReader = (options: {
   readonly blob: BlobReader
   readonly start: number
@@ -111,8 +126,9 @@ export const blobReader = (options: {
 }
 
 /**
- * Reads a blob that is still being written or verified. After a disk failure, `continueFrom` reads the rest from
- * upstream. `E` is the error of the fill; the caller states it, because all readers share one `SharedProgress`.
+ * Reads a blob that is still being written or verified, from offset `start` (inclusive) to `end` (exclusive). After a
+ * failed write, reads the rest from `continueFrom`, which downloads it from upstream. `E` is the error type of the
+ * fill. The caller must specify it, because `SharedProgress` does not have this type.
  */
 export const progressReader = <E>(options: {
   readonly progress: SharedProgress
@@ -128,7 +144,7 @@ export const progressReader = <E>(options: {
 
   const limit = (): number => {
     if (progress.state === "verified" || isTailVerified) return end
-    // The continuation holds the tail back, so all bytes of the blob may be returned.
+    // The continuation holds back the last bytes of the response, so all available bytes of the blob can be returned.
     if (progress.state === "diskFailed" && progress.available < end) return progress.available
     return Math.min(progress.available, end - tailBytes)
   }

@@ -4,7 +4,7 @@ import { BodyError, DigestMismatch } from "../../BodyError.ts"
 import type { PackageReader } from "../../OpenPackage.ts"
 import { tailBytes } from "./SharedProgress.ts"
 
-/** The error for bytes that do not match their descriptor. */
+/** Makes the error for bytes that do not have the expected digest or size. */
 export const mismatchError = (verifier: Pick<DigestVerifier, "digest" | "size" | "length">): BodyError =>
   new BodyError({
     reason: new DigestMismatch({
@@ -15,10 +15,11 @@ export const mismatchError = (verifier: Pick<DigestVerifier, "digest" | "size" |
   })
 
 /**
- * Reads a blob from its stream and hashes it on the way. `verifier` has seen all bytes before the stream's first. Bytes
- * before `start` are hashed and skipped; the last ones before `end` are held back until the whole blob is verified, so
- * the stream is read to its end even if `end` comes sooner. Holds at most `tailBytes` bytes and those of one pull.
- * `pullFirst` pulls the first bytes, so that earlier failures come early.
+ * Reads a blob from a stream, from offset `start` (inclusive) to `end` (exclusive), and verifies the whole blob.
+ *
+ * `verifier` must have hashed all bytes before the stream. The last bytes before `end` are held back until the whole
+ * blob is verified, so the stream is always read to its end. Buffers at most `tailBytes` bytes and the bytes of one
+ * pull. `pullFirst` pulls the first bytes, so that a failure is known before the response begins.
  */
 export const verifyingReader = <E>(options: {
   readonly stream: Stream.Stream<Uint8Array, E>
@@ -30,7 +31,7 @@ export const verifyingReader = <E>(options: {
   Effect.gen(function* () {
     const { end, start, verifier } = options
     const pull = yield* Stream.toPull(options.stream).pipe(Scope.provide(options.scope))
-    // Chunks not yet copied, the first one from `offset` on.
+    // Chunks that are not completely copied yet. The first chunk is copied up to `offset`.
     const chunks: Array<Uint8Array> = []
     let offset = 0
     let position = start
@@ -84,7 +85,7 @@ export const verifyingReader = <E>(options: {
     return { read, pullFirst: more }
   })
 
-/** Reads and verifies a whole small blob. */
+/** Reads and verifies a whole blob in memory. Fails with `DigestMismatch` if the size or the digest is wrong. */
 export const readVerified = <E>(
   stream: Stream.Stream<Uint8Array, E>,
   verifier: DigestVerifier

@@ -31,7 +31,7 @@ const command = fc.oneof(
   fc.record({ _tag: fc.constant("drop"), number: fc.nat(12), size: fc.constant(0) })
 )
 
-/** The model: packages in order of last use, and dropped ones that still have holders. */
+/** The expected state: packages in order of last use, and dropped packages that still have holders. */
 class Model {
   kept: ReadonlyArray<DiskEntry> = []
   lingering: ReadonlyArray<DiskEntry> = []

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { FileVersion, type ReadFingerprint } from "../../../src/internal/disk/FileVersion.ts"
 
-/** A fake file. Its clock gives each change a new time. */
+/** A fake file. Each change gives it a new `changedAt`. */
 class FakeFile {
   inode = 1n
   size = 10
@@ -24,10 +24,10 @@ class FakeFile {
   }
 }
 
-/** A step of the test, `after` so many turns. */
+/** A step of the test. It begins after `after` yields. */
 interface Step {
   readonly after: number
-  /** The number of turns between the steps of a comparison or of our own change. */
+  /** The number of yields between two parts of a comparison or of the cache's own change. */
   readonly pace: number
   readonly what: "compare" | "own change" | "write" | "write, time restored" | "unlink"
 }
@@ -40,7 +40,10 @@ const steps = (...what: ReadonlyArray<Step["what"]>) =>
 const turns = (count: number): Effect.Effect<void> =>
   count === 0 ? Effect.void : Effect.andThen(Effect.yieldNow, turns(count - 1))
 
-/** The result of a comparison, and whether others had changed the file before its begin and before its end. */
+/**
+ * The result of a comparison. `changedBefore` and `changedAfter`: another program had changed the file when the
+ * comparison began and when it ended.
+ */
 interface Compared {
   readonly sameButUnlinked: boolean
   readonly changedBefore: boolean
@@ -48,7 +51,10 @@ interface Compared {
   readonly same: boolean
 }
 
-/** Runs the steps, and returns all comparisons, and whether a write by others happened during our own change. */
+/**
+ * Runs the steps concurrently. Returns all comparisons. `excused`: a write during the cache's own change restored the
+ * modification time.
+ */
 const run = (all: ReadonlyArray<Step>) =>
   Effect.gen(function* () {
     const file = new FakeFile()
@@ -103,7 +109,7 @@ const run = (all: ReadonlyArray<Step>) =>
             file.touch()
             changed = true
             if (what === "write") file.modifiedAt++
-            // This write cannot be noticed.
+            // `FileVersion` cannot detect this write.
             else if (inOurs > 0) excused = true
           })
         case "unlink":

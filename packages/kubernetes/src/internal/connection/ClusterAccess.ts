@@ -5,10 +5,10 @@ import type { ClusterLocation } from "../../ClusterLocation.ts"
 import { type KubernetesError, unreachable } from "../../KubernetesError.ts"
 import * as KubeConfigFile from "./KubeConfigFile.ts"
 
-/** The longest time that an exec plugin may take. */
+/** The maximum time for reading the credentials, including the run of an exec plugin. */
 const authenticateTimeout = Duration.seconds(30)
 
-/** The TLS options of a connection to the server. */
+/** The TLS options of a connection to the API server. */
 export interface Tls {
   readonly ca: RequestOptions["ca"]
   readonly cert: RequestOptions["cert"]
@@ -22,7 +22,7 @@ export interface Access {
   readonly server: URL
   readonly proxy: string | undefined
   readonly tls: Tls
-  /** A hash of server, proxy and `tls`. Requests with equal keys share connections. */
+  /** A hash of `server`, `proxy` and `tls`. Requests with equal keys share connections. */
   readonly connectionKey: string
   readonly headers: Readonly<Record<string, string>>
 }
@@ -37,7 +37,7 @@ export interface ClusterAccess {
   readonly forget: Effect.Effect<void>
 }
 
-/** Converts a certificate or key to text, one character per byte. */
+/** Converts a certificate or key to text, one character per byte. Returns an empty text for any other value. */
 export const textOf = (value: unknown): string =>
   Buffer.isBuffer(value) ? value.toString("latin1") : typeof value === "string" ? value : ""
 
@@ -60,7 +60,7 @@ const accessOf = async ({ credentials, proxy, server }: KubeConfigFile.Loaded): 
 
 const explain = (location: ClusterLocation, cause: unknown): KubernetesError => {
   if (cause instanceof KubeConfigFile.Unusable) return unreachable(cause.message)
-  // client-node's own messages may contain the output of a plugin, so only the path of a failed file is used.
+  // client-node's messages may contain the output of a plugin, so only the path of the unreadable file is used.
   const file =
     cause instanceof Error && "path" in cause && typeof cause.path === "string" ? cause.path : undefined
   if (file !== undefined) return unreachable(KubeConfigFile.unreadable(file, cause).message)
@@ -71,10 +71,10 @@ const explain = (location: ClusterLocation, cause: unknown): KubernetesError => 
   )
 }
 
-/** Makes the authentication of a location. Caches what it read until the files change. */
+/** Makes the authentication for a location. Caches the configuration until one of its files changes. */
 export const make = Effect.fnUntraced(function* (location: ClusterLocation): Effect.fn.Return<ClusterAccess> {
   let loaded: { readonly fingerprint: string; readonly value: KubeConfigFile.Loaded } | undefined
-  // One at a time, so that concurrent requests share one run of an exec plugin.
+  // Only one caller at a time, so that concurrent requests share one run of an exec plugin.
   const turn = yield* Semaphore.make(1)
 
   const access = Effect.tryPromise({

@@ -7,13 +7,16 @@ import type { KubeCredentials } from "../KubeCredentials.ts"
 const { readFileSync, statSync } = process.getBuiltinModule("node:fs")
 const { dirname, resolve } = process.getBuiltinModule("node:path")
 
-/** A kubeconfig or service account that was read. */
+/** The configuration that was read from a kubeconfig or a service account. */
 export interface Loaded {
   readonly credentials: KubeCredentials
   readonly server: URL
-  /** The URL of an HTTP proxy. */
+  /** The URL of an HTTP proxy. Undefined if the kubeconfig has no `proxy-url`. */
   readonly proxy: string | undefined
-  /** The files whose change requires reading again. Certificate files are read for each connection anyway. */
+  /**
+   * The configuration must be read again after one of these files changes. Certificate files are not included, because
+   * they are read for each request.
+   */
   readonly files: ReadonlyArray<string>
 }
 
@@ -29,7 +32,7 @@ const credentialsOf = async (cluster: Cluster, user: User): Promise<KubeCredenti
 const codeOf = (cause: unknown): string =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : ""
 
-/** The error of a file that cannot be read. */
+/** Makes the error for a file that cannot be read. */
 export const unreadable = (name: string, cause: unknown): Unusable => {
   const code = codeOf(cause)
   if (code === "ENOENT") return new Unusable(`${name} does not exist`)
@@ -38,7 +41,7 @@ export const unreadable = (name: string, cause: unknown): Unusable => {
   return new Unusable(`${name} cannot be read${/^E[A-Z]+$/.test(code) ? ` (${code})` : ""}`)
 }
 
-/** A fingerprint of files by their metadata. Changes with a rewrite, a rename or a symlink swap. */
+/** Returns a fingerprint of files from their metadata. A rewrite, a rename or a symlink swap changes it. */
 export const fingerprint = (paths: ReadonlyArray<string>): string =>
   paths
     .map((path) => {
@@ -57,7 +60,7 @@ interface Exec {
   readonly env?: ReadonlyArray<unknown> | null
 }
 
-/** Adds KUBERNETES_EXEC_INFO to the environment of the exec plugin, which client-node omits. */
+/** Adds KUBERNETES_EXEC_INFO, which client-node omits, to the environment of the exec plugin. */
 const withExecInfo = (user: User): User => {
   const exec = user.exec as Exec | null | undefined
   if (exec === null || exec === undefined) return user
@@ -80,13 +83,13 @@ const serverOf = (cluster: Cluster): URL => {
   return server
 }
 
-/** Disables certificate checks for plain HTTP servers. */
+/** Disables certificate checks if the server's URL has the scheme `http:`. */
 const withoutTlsOnHttp = (cluster: Cluster, server: URL): Cluster => ({
   ...cluster,
   skipTLSVerify: cluster.skipTLSVerify || server.protocol === "http:"
 })
 
-/** The largest accepted kubeconfig, in bytes. */
+/** The maximum size of a kubeconfig, in bytes. */
 export const maxSize = 4 * 1024 * 1024
 
 /** Finds an entry by name in a list of a kubeconfig. Ignores invalid entries. */
@@ -113,11 +116,12 @@ const withTokenFile = (
 const absolute = (directory: string, file: string | null | undefined): { readonly file?: string } =>
   file ? { file: resolve(directory, file) } : {}
 
-/** The user of a context without a user, as in client-go. */
+/** The user for a context that names no user, as in client-go. */
 const anonymous = { name: "anonymous", user: {} } as const
 
 /**
- * The cluster and user of the current context. Undefined if one of the three is missing; throws if one is malformed.
+ * Returns the cluster and the user of the current context. Undefined if the context, the cluster or the user is
+ * missing. Rejects if one of them is malformed.
  */
 const current = async (
   document: unknown,
@@ -209,6 +213,6 @@ const fromPod = async (location: InCluster): Promise<Loaded> => {
   }
 }
 
-/** Reads the configuration of a location. Rejects with `Unusable`. */
+/** Reads the configuration of a location. Rejects with `Unusable` if the configuration cannot be used. */
 export const read = (location: ClusterLocation): Promise<Loaded> =>
   location._tag === "Kubeconfig" ? fromFile(location.path) : fromPod(location)

@@ -10,7 +10,7 @@ import * as NodeConnections from "./NodeConnections.ts"
 import { type KubernetesError, unreachable } from "../../KubernetesError.ts"
 import { TraceHeaders } from "../../TraceHeaders.ts"
 
-/** The most bytes that are read ahead of the consumer. */
+/** The number of bytes that are read ahead of the consumer. */
 const readAhead = 64 * 1024
 
 const explain =
@@ -21,7 +21,7 @@ const explain =
 const retryAfterOf = (header: string | undefined): Duration.Duration | undefined =>
   header !== undefined && /^\d{1,6}$/.test(header) ? Duration.seconds(Number(header)) : undefined
 
-/** Makes `ApiServer.layerNode`'s service. */
+/** Makes the service of `ApiServer.layerNode`. */
 export const make = Effect.fnUntraced(function* (
   location: ClusterLocation,
   variables: Readonly<Record<string, string | undefined>>

@@ -12,22 +12,27 @@ import type { SecureContext } from "node:tls"
 import type { ApiRequest } from "../../ApiRequest.ts"
 import { type Access, textOf } from "./ClusterAccess.ts"
 
-/** The longest time to connect, including proxy and TLS handshake. */
+/** The maximum time to connect, including the proxy and the TLS handshake. */
 const connectTimeout = "5 seconds"
 
-/** The time after which an idle connection is closed; API servers keep theirs for longer. */
+/** The time after which an idle connection is closed. API servers close idle connections later. */
 const idleTimeout = "1 minute"
 
-/** The most concurrent connections. Reviews are limited, and watches are few. */
+/**
+ * The maximum number of concurrent connections. In practice there are fewer: reviews are limited, and watches are few.
+ */
 const maxConnections = 256
 
-/** The size of a read from a connection, in bytes. */
+/** The maximum number of bytes in one read from a connection. */
 const readSize = 64 * 1024
 
 const unusable = (detail: string): ConnectionFailure =>
   new ConnectionFailure({ kind: "certificate", detail, isRetryable: false })
 
-/** The TLS context of the connections. Trusts only the configuration's authorities if it has any, else the system's. */
+/**
+ * Makes the TLS context of the connections. It trusts the certificate authorities of the configuration, or the system's
+ * if the configuration has none.
+ */
 const contextOf = Effect.fnUntraced(function* (
   anchors: TrustAnchors.TrustAnchors,
   { tls }: Access
@@ -86,9 +91,9 @@ export interface NodeConnections {
 }
 
 /**
- * Makes a pool of connections, closed with the scope. Requests share connections while their `connectionKey` is the
- * same. `variables` name proxies, unless the kubeconfig has a `proxy-url`, and the certificates that the machine
- * trusts.
+ * Makes a pool of connections, which are closed when the scope ends. Successive requests with the same `connectionKey`
+ * share connections. `variables` are the environment variables. They name the proxies, unless the kubeconfig has a
+ * `proxy-url`, and the system's trusted certificates.
  */
 export const make = Effect.fnUntraced(function* (
   variables: ProxySettings.Variables
@@ -156,7 +161,7 @@ export const make = Effect.fnUntraced(function* (
           },
           body
         },
-        // Reviews are idempotent too: they change nothing.
+        // All requests are idempotent, also reviews, which change nothing.
         { isIdempotent: true, signal: controller.signal }
       )
     })

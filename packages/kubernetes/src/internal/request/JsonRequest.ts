@@ -4,7 +4,7 @@ import type { ApiServer } from "../../ApiServer.ts"
 import { type KubernetesError, unreachable } from "../../KubernetesError.ts"
 import * as JsonResponse from "./JsonResponse.ts"
 
-/** The longest time for a whole response that is not a watch. */
+/** The maximum time until a response is complete, or until the head of a watch response arrives. */
 export const responseTimeout = Duration.seconds(30)
 
 /**

@@ -2,18 +2,18 @@ import { Duration, Effect, Option, Schema, Stream } from "effect"
 import type { ApiResponse } from "../../ApiRequest.ts"
 import { Forbidden, Gone, invalid, KubernetesError, NotFound, unreachable } from "../../KubernetesError.ts"
 
-/** The most bytes of a response. */
+/** The maximum size of a response body, in bytes. */
 const maxLength = 64 * 1024 * 1024
 
 const tooLong = invalid(`the API server's response is longer than ${maxLength / 1024 / 1024} MiB`)
 
-/** Concatenates arrays. Does not copy a single one. */
+/** Concatenates arrays. Returns a single array without copying it. */
 export const concat = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
   const [first] = pieces
   return first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces)
 }
 
-/** Parses JSON. Undefined for any other text. */
+/** Parses JSON. Returns undefined if the bytes are not JSON. */
 export const parseJson = (bytes: Uint8Array): unknown => {
   try {
     return JSON.parse(new TextDecoder().decode(bytes)) as unknown
@@ -45,13 +45,13 @@ const Status = Schema.Struct({
 
 const decodeStatus = Schema.decodeUnknownOption(Status)
 
-// Only an identifier of the API, such as TooManyRequests, is repeated in errors.
+// Error messages repeat a `reason` only if it is an identifier, such as TooManyRequests.
 const word = (reason: string | undefined): string =>
   reason !== undefined && /^[A-Za-z]{1,40}$/.test(reason) ? ` ${reason}` : ""
 
 /**
- * The error of a status other than success. Does not contain the server's message, which may quote the request.
- * `operation` names the request, as in `list secrets`.
+ * Makes the error for an HTTP status other than success. The error does not contain the server's message, because that
+ * may quote the request. `operation` describes the request, as in `list secrets`.
  */
 export const errorOfStatus = (
   operation: string,
@@ -84,11 +84,11 @@ export const errorOfStatus = (
   return invalid(detail)
 }
 
-/** The error of an `ERROR` event's Status. */
+/** Makes the error for the Status object of an `ERROR` event. A Status without a code is treated as 500. */
 export const errorOfEvent = (operation: string, status: unknown): KubernetesError =>
   errorOfStatus(operation, Option.getOrUndefined(decodeStatus(status))?.code ?? 500, status, undefined)
 
-/** Reads the JSON of a successful response. Fails with the error of any other status. */
+/** Reads the JSON body of a successful response. Fails with the error of `errorOfStatus` for any other status. */
 export const read = Effect.fnUntraced(function* (operation: string, response: ApiResponse) {
   const { retryAfter, status } = response
   const body = parseJson(yield* collect(response))

@@ -1,19 +1,19 @@
 import { concat } from "./JsonResponse.ts"
 
-/** The most bytes of a line. etcd accepts objects of at most 1.5 MiB by default. */
+/** The maximum length of a line, in bytes. etcd accepts objects of at most 1.5 MiB by default. */
 export const maxLength = 16 * 1024 * 1024
 
 const newline = 0x0a
 
-/** A line, or the mark of one that exceeded `maxLength`. */
+/** The bytes of a line without the line break, or "tooLong" for a line that exceeds `maxLength`. */
 export type Line = Uint8Array | "tooLong"
 
-/** Splits a stream of bytes into lines, independent of its chunks. Skips empty lines. */
+/** Splits a stream of bytes into lines. A line may extend over several chunks. Skips empty lines. */
 export class LineSplitter {
   #pieces: Array<Uint8Array> = []
   #length = 0
 
-  /** Returns the lines that a chunk completes. */
+  /** Adds a chunk, and returns the lines that it completes. */
   push(chunk: Uint8Array): ReadonlyArray<Line> {
     const lines: Array<Line> = []
     let start = 0

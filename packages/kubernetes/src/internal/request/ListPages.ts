@@ -4,7 +4,7 @@ import { invalid, type NotFound } from "../../KubernetesError.ts"
 import * as Resource from "../../Resource.ts"
 import { sendJson } from "./JsonRequest.ts"
 
-/** The number of objects in a page of a list. */
+/** The maximum number of objects in one page of a list. */
 export const pageSize = 500
 
 const Page = Schema.Struct({
@@ -18,7 +18,7 @@ const Page = Schema.Struct({
 
 const decodePage = Schema.decodeUnknownOption(Page)
 
-/** The objects of a collection, and the version from which a watch continues. */
+/** The objects of a collection, and the resource version from which a watch continues. */
 export interface Listed {
   readonly objects: ReadonlyArray<unknown>
   readonly resourceVersion: string
@@ -50,7 +50,7 @@ export const list = Effect.fnUntraced(function* (
   }
 })
 
-/** Gets one object, as a list that is empty if the object does not exist. */
+/** Gets one object. Returns an array of this object, or an empty array if the object does not exist. */
 export const getOne = Effect.fnUntraced(
   function* (
     server: ApiServer["Service"],

@@ -1,24 +1,24 @@
 import { Clock, Duration, Effect, Random } from "effect"
 
-/** Delays before jitter. Each is twice the previous one. */
+/** The first and the longest delay, before the random factor. Each delay is twice the previous delay. */
 const firstDelayMillis = 800
 const maxDelayMillis = 30_000
 
-/** After this long without a wait, the next one uses the first delay again. */
+/** If the last wait ended at least this long ago, the next wait uses the first delay again. */
 const resetAfterMillis = 120_000
 
-/** The longest Retry-After that is respected. */
+/** The maximum time to wait because of Retry-After. A longer Retry-After is treated as this time. */
 const maxRetryAfter = Duration.minutes(1)
 
 /**
- * The delays between attempts: 0.8 s, 1.6 s, 3.2 s... up to 30 s, each times a random factor of 1 to 2, so that the
- * replicas of a cluster do not retry at the same time.
+ * The delays between attempts: 0.8 s, 1.6 s, 3.2 s... up to 30 s. Each is multiplied by a random factor of 1 to 2, so
+ * that the replicas of a cluster do not retry at the same time.
  */
 export class Backoff {
   #nextMillis = firstDelayMillis
   #lastWait = Number.NEGATIVE_INFINITY
 
-  /** Waits for the next delay, or for `retryAfter` if that is longer, but for that at most one minute. */
+  /** Waits for the next delay, or for `retryAfter` (at most one minute) if that is longer. */
   readonly wait = (retryAfter: Duration.Duration = Duration.zero): Effect.Effect<void> =>
     Effect.gen({ self: this }, function* () {
       const now = yield* Clock.currentTimeMillis

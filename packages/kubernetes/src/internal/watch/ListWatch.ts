@@ -11,19 +11,25 @@ import { type Line, LineSplitter } from "../request/LineSplitter.ts"
 import { responseTimeout } from "../request/JsonRequest.ts"
 import * as ListPages from "../request/ListPages.ts"
 
-/** The shortest time after which the server is asked to end a watch. A random time of up to as much is added. */
+/**
+ * The minimum `timeoutSeconds` of a watch request, in seconds. A random number of seconds, from 0 to this number, is
+ * added.
+ */
 const minTimeoutSeconds = 300
 
-/** The time after that at which a watch is given up. */
+/** If the server has sent no bookmarks, a watch is aborted after a silence of its `timeoutSeconds` plus this time. */
 const timeoutGrace = Duration.seconds(30)
 
-/** The longest silence of a server that sends bookmarks, which it does every minute. */
+/**
+ * If the server has sent bookmarks, a watch is aborted after a silence of this time. API servers send a bookmark about
+ * every minute.
+ */
 const maxSilence = Duration.minutes(3)
 
-/** A watch that ends sooner than this, without an event, counts as failed. */
+/** A watch that ends in less time and without an event is treated as failed: the next attempt waits. */
 const minWatchMillis = 10_000
 
-/** The most events that are buffered for a slow consumer. */
+/** The maximum number of events that are buffered for a slow consumer. */
 const maxBufferedEvents = 16
 
 const Event = Schema.Struct({
@@ -45,7 +51,7 @@ interface Session {
   hadMalformedLines: boolean
 }
 
-/** Lists and watches one resource while its stream is read. */
+/** Lists and watches one resource, and offers the events to a queue. */
 class Watcher<A> {
   readonly #server: ApiServer["Service"]
   readonly #resource: Resource.Resource<A>
@@ -55,9 +61,9 @@ class Watcher<A> {
   readonly #versions: ObjectVersions<A>
   readonly #backoff = new Backoff()
   #synced = false
-  /** The resource version from which the next watch continues. Undefined: list first. */
+  /** The resource version from which the next watch continues. Undefined if the next attempt must first list or get. */
   #position: string | undefined
-  /** True after a list that a 410 required, until an event arrives. */
+  /** True from a 410 until the next event. A second 410 in this time is retried only after a delay. */
   #relisted = false
   #bookmarked = false
   #session: Session = { beganAt: undefined, hadEvents: false, hadMalformedLines: false }
@@ -76,13 +82,16 @@ class Watcher<A> {
     this.#versions = new ObjectVersions(resource)
   }
 
-  /** The same text for all requests, so that their failures are logged as one. */
+  /**
+   * Describes the requests in errors. All requests of a watcher have the same description, so that the messages of
+   * repeated failures are equal.
+   */
   get #operation(): string {
     const read = this.#name === undefined ? "list" : "get"
     return `${read} and watch ${Resource.label(this.#resource)}`
   }
 
-  /** Lists and watches for ever. */
+  /** Lists and watches forever. */
   readonly run: Effect.Effect<never> = Effect.suspend(() =>
     Effect.forever(Effect.flatMap(Effect.result(this.#round), (result) => this.#settle(result)))
   )
@@ -95,7 +104,7 @@ class Watcher<A> {
     yield* this.#traced("watch", Effect.scoped(this.#watch))
   })
 
-  /** Runs in a trace of its own, since no request causes it. */
+  /** Runs an effect in a new trace, because no client request causes it. */
   readonly #traced = <B, E>(name: string, self: Effect.Effect<B, E>): Effect.Effect<B, E> =>
     Effect.withSpan(self, name, {
       root: true,
@@ -127,7 +136,7 @@ class Watcher<A> {
       return yield* invalid(`the API server answered ${this.#operation} with ${response.status}`)
     }
     this.#session.beganAt = yield* Clock.currentTimeMillis
-    // A watch without a version misses changes between the first get and its begin.
+    // A watch without a resource version does not report changes between the first get and the start of the watch.
     if (this.#name !== undefined) yield* this.#read()
     yield* this.#emit({ _tag: "InTouch" })
     const lines = new LineSplitter()
@@ -170,7 +179,10 @@ class Watcher<A> {
           )
       })
 
-  /** Forces a list: a server whose etcd was restored from a backup is silent after a position that it does not have. */
+  /**
+   * Makes the next attempt list. After a restore of etcd from a backup, the position may be newer than the backup, and
+   * the server then sends no events.
+   */
   readonly #forgetPosition: Effect.Effect<void> = Effect.sync(() => {
     this.#position = undefined
   })
@@ -205,14 +217,20 @@ class Watcher<A> {
     }
   }
 
-  /** Called after the event was emitted, so that a restart repeats it rather than skips it. */
+  /**
+   * Moves the position to the version of an object. Called after the event is emitted, so that a restart repeats the
+   * event and does not skip it.
+   */
   readonly #advance = (object: unknown): Effect.Effect<void> =>
     Effect.sync(() => {
       const version = Option.getOrUndefined(decodeVersion(object))?.metadata.resourceVersion
       if (this.#position !== undefined && version !== undefined) this.#position = version
     })
 
-  /** Records a malformed line. The list after this watch finds the change that the line announced. */
+  /**
+   * Counts a malformed line, and logs the first one of a watch. The next attempt lists, and so finds the change that
+   * the line announced.
+   */
   readonly #malformed: Effect.Effect<void> = Effect.suspend(() => {
     const isFirst = !this.#session.hadMalformedLines
     this.#session.hadMalformedLines = true
@@ -245,7 +263,10 @@ class Watcher<A> {
           Effect.logWarning("skipping invalid object", { kind: this.#resource.kind, name: undecodable })
         )
 
-  /** Prepares the next attempt: immediately after a useful watch, else after a delay. */
+  /**
+   * Decides when the next attempt begins: immediately after a useful watch ends or after a first 410, else after a
+   * delay.
+   */
   readonly #settle = Effect.fnUntraced(
     { self: this },
     function* (result: Result.Result<void, KubernetesError>) {
@@ -266,7 +287,7 @@ class Watcher<A> {
         return again ? yield* this.#backoff.wait() : undefined
       }
       yield* Metric.update(this.#metrics.restarts.failed, 1)
-      // A server that answers with an error may have lost its history.
+      // A server that responds with an error may have lost its history.
       if (reason._tag !== "Unreachable") this.#position = undefined
       // A useful connection that broke is retried once before OutOfTouch is emitted.
       if (!(isUseful && reason._tag === "Unreachable"))
@@ -278,7 +299,7 @@ class Watcher<A> {
   )
 }
 
-/** See `KubernetesApi.listWatch`. */
+/** Implements `KubernetesApi.listWatch`. */
 export const listWatch = <A>(
   server: ApiServer["Service"],
   resource: Resource.Resource<A>,

@@ -12,9 +12,7 @@ const Envelope = Schema.Struct({
 
 const decodeEnvelope = Schema.decodeUnknownOption(Envelope)
 
-/**
- * The effect of an object on a resource: an event to emit, or the name of an object that cannot be decoded, or neither.
- */
+/** The result of processing an object: an event to emit, the name of an object that cannot be decoded, or neither. */
 export interface Change<A> {
   readonly event: WatchEvent<A> | undefined
   readonly undecodable: string | undefined
@@ -25,13 +23,16 @@ const noChange = { event: undefined, undecodable: undefined }
 interface TrackedObject {
   readonly key: ObjectKey
   version: string | undefined
-  /** True if an event of this object was emitted. Its deletion must then be emitted too. */
+  /** True if an event for this object was emitted. Its deletion must then be emitted too. */
   emitted: boolean
 }
 
 const idOf = ({ name, namespace }: ObjectKey): string => `${namespace ?? ""}/${name}`
 
-/** Compares resource versions, which are decimal numbers of any length in all API servers. */
+/**
+ * True if resource version `one` is older than `other`. API servers use decimal numbers of any length. False for other
+ * text.
+ */
 const isBefore = (one: string, other: string): boolean =>
   /^\d+$/.test(one) &&
   /^\d+$/.test(other) &&
@@ -51,7 +52,7 @@ export class ObjectVersions<A> {
     this.#decode = Schema.decodeUnknownResult(resource.schema)
   }
 
-  /** Processes the first list: all its objects in one event. */
+  /** Processes the first list. Returns one `Synced` event with all objects that can be decoded. */
   sync(objects: ReadonlyArray<unknown>): ReadonlyArray<Change<A>> {
     const changes = objects.map((object) => this.update(object, "list"))
     const decoded = changes.flatMap(({ event }) => (event?._tag === "Added" ? [event.object] : []))
@@ -61,7 +62,7 @@ export class ObjectVersions<A> {
     ]
   }
 
-  /** Processes a later list: emits only the differences. */
+  /** Processes a later list. Returns only the differences from the known objects. */
   replace(objects: ReadonlyArray<unknown>): ReadonlyArray<Change<A>> {
     const listed = new Set<string>()
     for (const object of objects) {
@@ -75,7 +76,10 @@ export class ObjectVersions<A> {
     ]
   }
 
-  /** Processes an object from a list, or from an event, which may be older than the last list. */
+  /**
+   * Processes an object from a list or from an event. Ignores an event that is older than the known version of the
+   * object.
+   */
   update(object: unknown, source: "list" | "event"): Change<A> {
     const envelope = decodeEnvelope(object)
     if (Option.isNone(envelope)) return { event: undefined, undecodable: "without a name" }
@@ -96,7 +100,7 @@ export class ObjectVersions<A> {
     return { event: { _tag, object: decoded.success }, undecodable: undefined }
   }
 
-  /** Processes a deletion. */
+  /** Processes the deletion of an object. Ignores a deletion that is older than the known version of the object. */
   remove(object: unknown): Change<A> {
     const envelope = decodeEnvelope(object)
     if (Option.isNone(envelope)) return noChange
@@ -121,7 +125,7 @@ export class ObjectVersions<A> {
     return { name, namespace: this.#resource.namespace === undefined ? undefined : namespace }
   }
 
-  /** Adds `apiVersion` and `kind`, which the items of a built-in kind's list lack. */
+  /** Adds `apiVersion` and `kind`, which an API server may omit in the items of a list. */
   #withType(object: unknown): unknown {
     return Predicate.isObject(object)
       ? { ...object, apiVersion: Resource.apiVersion(this.#resource), kind: this.#resource.kind }

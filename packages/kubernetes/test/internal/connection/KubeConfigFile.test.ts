@@ -18,7 +18,7 @@ interface Document {
 const server = "https://api.example.com:6443"
 const good = JSON.parse(kubeconfigText({ server, user: { token: "s3cr3t" } })) as Document
 
-/** The server of a kubeconfig text, or the error. */
+/** Returns the server of a kubeconfig text, or the message of the error. */
 const serverOf = Effect.fnUntraced(function* (text: string) {
   const file = join(yield* temporaryDirectory, "config")
   writeFileSync(file, text)

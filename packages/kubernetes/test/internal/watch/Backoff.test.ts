@@ -3,7 +3,10 @@ import { Effect, Random, Stream } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { brief, follow, make, path, randomly, settled, stream, thing } from "../../Harness.ts"
 
-/** The times of requests in milliseconds after the first failed one, if each delay is multiplied by `stretch`. */
+/**
+ * Returns the times of requests, in milliseconds after the first failed request, if each delay is multiplied by
+ * `stretch`.
+ */
 const table = (stretch: number, until: number): ReadonlyArray<number> => {
   const times = [0]
   let delay = 800
@@ -139,7 +142,7 @@ describe("an API server that is down", () => {
       let total = 0
       for (const { requests } of replicas) {
         for (const { at } of requests) {
-          // The first delays are short; after a minute the replicas are spread.
+          // The first delays are short. After a minute, the requests of the replicas are spread over time.
           if (at < 60_000) continue
           total += 1
           perSecond.set(Math.floor(at / 1000), (perSecond.get(Math.floor(at / 1000)) ?? 0) + 1)
