@@ -17,8 +17,8 @@ export class BlobIndex<Blob extends StoredBlob> {
   // A Map keeps insertion order. Each use deletes the entry and inserts it again, so the first entry is the least
   // recently used.
   readonly #byKey = new Map<string, Blob>()
-  // The most recently used blob. Further uses of this blob change no order, so `add` returns early: clients often
-  // request one package many times in a row.
+  // The most recently used blob. Another use of this blob does not change the order, so `add` returns early. Clients
+  // often request one package many times in a row.
   #newest: Blob | undefined
 
   get count(): number {
@@ -30,8 +30,7 @@ export class BlobIndex<Blob extends StoredBlob> {
   }
 
   /**
-   * Returns the blob that has the same key as `name`. Its layer digest, size and compression may differ from those in
-   * `name`.
+   * Returns the blob that has the same key as `name`. Its layer digest, size and compression may differ from `name`.
    */
   named(name: BlobName): Blob | undefined {
     return this.#byKey.get(keyOf(name))
@@ -43,12 +42,12 @@ export class BlobIndex<Blob extends StoredBlob> {
     return named === blob ? named : undefined
   }
 
-  /** All blobs, the least recently used first. */
+  /** Returns all blobs in order of last use, the least recently used blob first. */
   all(): ReadonlyArray<Blob> {
     return [...this.#byKey.values()]
   }
 
-  /** The names of all blobs, the least recently used first. */
+  /** Returns the names of all blobs in order of last use, the least recently used blob first. */
   names(): ReadonlyArray<BlobName> {
     return this.all().map(({ name }) => name)
   }

@@ -28,13 +28,13 @@ export class BlobStore extends Context.Service<
     /** Opens a blob until the scope ends. None if the blob was removed or replaced. */
     readonly open: (blob: StoredBlob) => Effect.Effect<Option.Option<OpenBlob>, BlobStoreError, Scope.Scope>
     /**
-     * Records a use of the blob with this key. Must not block: the cache calls it for each response, also for a
-     * response from the cache's memory.
+     * Records a use of the blob with this key. Must not block, because the cache calls this for each response,
+     * including responses from the cache's memory.
      */
     readonly touch: (key: PackageKey) => void
     /** Removes a blob. Callers that have the blob open can still read it. */
     readonly remove: (blob: StoredBlob) => Effect.Effect<void>
-    /** The names of all blobs, the least recently used first. */
+    /** The names of all blobs in order of last use, the least recently used blob first. */
     readonly list: Effect.Effect<ReadonlyArray<BlobName>, BlobStoreError>
     /**
      * The state of the store. The cache reports failed operations and successful reads. The store must report

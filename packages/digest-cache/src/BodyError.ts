@@ -5,9 +5,9 @@ import { causeText } from "./internal/CauseText.ts"
 /** The bytes do not match the digest or the size in the manifest. */
 export class DigestMismatch extends Schema.TaggedError<DigestMismatch>()("DigestMismatch", {
   expected: Digest,
-  /** Bytes. */
+  /** In bytes. */
   expectedSize: Schema.Int,
-  /** Bytes. */
+  /** In bytes. */
   actualSize: Schema.Int
 }) {
   override get message(): string {

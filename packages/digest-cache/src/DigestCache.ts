@@ -42,19 +42,19 @@ export class DigestCache extends Context.Service<
       resolve: Effect.Effect<PackageDescriptor, E>
     ) => Effect.Effect<PackageStatus, E>
     /**
-     * Opens a package for one response, and downloads it if it is not cached. Completes when the first bytes are
-     * available, or for a package of at most 256 KiB when all bytes are verified. Failures before this moment are
-     * errors of this effect and break no body. At most one fill runs for a key, however many callers open it. A fill
-     * belongs to the cache, and continues when its callers leave. All callers of one key must have the same error type
-     * `E`.
+     * Opens a package for one response, and downloads the package if it is not cached. Completes when the first bytes
+     * are available. For a package of at most 256 KiB, completes when all bytes are verified. A failure before this
+     * moment fails this effect instead of breaking the body. At most one fill runs for a key, however many callers open
+     * the package. A fill belongs to the cache, and continues when its callers leave. All callers of one key must have
+     * the same error type `E`.
      */
     readonly open: <E>(
       key: PackageKey,
       source: PackageSource<E>
     ) => Effect.Effect<OpenPackage<E>, E | BodyError, Scope.Scope>
     /**
-     * True from a failure of the store until a success of the same kind (read or write). Packages may bypass the cache
-     * meanwhile.
+     * True after a read or write of the store has failed, until an operation of the same kind succeeds. Packages may
+     * bypass the cache meanwhile.
      */
     readonly degraded: Effect.Effect<boolean>
     /**
@@ -75,7 +75,7 @@ export class DigestCache extends Context.Service<
 
   /**
    * Caches packages in memory until the layer's scope ends, for tests and for programs without a disk. Uses at most
-   * `cap` bytes, and in addition `maxMemory` bytes for second copies of small packages.
+   * `cap` bytes for all packages, and at most `maxMemory` bytes for second copies of small packages.
    */
   static readonly layerMemory = (
     options: MemoryOptions & { readonly cap: number }

@@ -31,7 +31,7 @@ const evictions = Metric.counter(`${prefix}_cache_evictions_total`, {
 const evictionReasons = ["cap", "full_disk"] as const
 export type EvictionReason = (typeof evictionReasons)[number]
 
-/** Counts evicted packages. */
+/** Counts evicted packages, by reason. */
 export const evicted = labelled(evictions, { reason: evictionReasons })
 
 export const fills = Metric.gauge(`${prefix}_cache_fills`, {

@@ -2,8 +2,8 @@ import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
 
 /**
- * Identifies a package. The platform selects a manifest of an image index. It has no effect if `manifestDigest` is the
- * digest of a plain manifest.
+ * Identifies a package. The platform selects a manifest of an image index. The platform has no effect if
+ * `manifestDigest` is the digest of a plain manifest.
  */
 export interface PackageKey {
   /** The digest of an image manifest or an image index. */

@@ -26,7 +26,10 @@ export const openIn = (directory: string): ReadonlyArray<string> =>
     }
   })
 
-/** The environment of one test: a directory, and caches over it whose file operations can fail. */
+/**
+ * The environment of one test: a temporary directory, and caches that store packages in this directory. A test can make
+ * file operations wait or fail.
+ */
 export interface Harness {
   readonly directory: string
   readonly faults: FileFaults["Service"]

@@ -25,9 +25,10 @@ export class KubernetesApi extends Context.Service<
     ) => Effect.Effect<A, KubernetesError>
     /**
      * Emits all objects of a resource, then every change. Never ends and never fails: retries after 0.8 to 30 s,
-     * multiplied by a random factor of 1 to 2. Needs the RBAC verbs `list` and `watch`. With `name`, follows only the
-     * object with this name, which need not exist yet. It then needs `get` and `watch`, which RBAC can grant for one
-     * name.
+     * multiplied by a random factor of 1 to 2. Needs the RBAC verbs `list` and `watch`.
+     *
+     * With `name`, follows only the object with this name. The object need not exist yet. Needs the RBAC verbs `get`
+     * and `watch`, which a role can grant for one name.
      *
      * Backpressured: a slow consumer pauses the watch. Skips and logs objects that cannot be decoded. The end of the
      * stream's scope closes the connection.

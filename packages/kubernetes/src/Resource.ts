@@ -11,8 +11,8 @@ export interface Resource<A> {
   /** Absent for cluster-scoped kinds. */
   readonly namespace?: string
   /**
-   * Decodes one object. The input always has `apiVersion` and `kind`: they are added to the items of a list, where the
-   * server may omit them.
+   * Decodes one object. The input always has `apiVersion` and `kind`, also for an item of a list, where the server may
+   * omit both.
    */
   readonly schema: Schema.ConstraintDecoder<A>
 }

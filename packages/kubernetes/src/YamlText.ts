@@ -22,9 +22,9 @@ export const maxExpanded = 8 * 1024 * 1024
 type Parsed = Result.Result<ReadonlyArray<unknown>, string>
 
 /**
- * Parses all documents of a JSON or YAML text as Kubernetes' own tools do: if a key occurs twice, the last value is
- * used, and unknown tags are ignored. The promise never rejects. The failure of the result describes the problem, with
- * its line if known, and does not quote the text. The time is proportional to the length of the text.
+ * Parses all documents of a JSON or YAML text. Like Kubernetes' own tools, uses the last of two equal keys and ignores
+ * unknown tags. The promise never rejects. A failed result describes the problem, with the line if known, and does not
+ * quote the text. The time is proportional to the length of the text.
  */
 export const parse = (text: string): Promise<Parsed> => {
   const json = /^\s*[[{]/.test(text) ? parseJson(text) : undefined

@@ -1,4 +1,4 @@
-/** A client for one Kubernetes API server: get, create, list and watch, and the two reviews. */
+/** A client for one Kubernetes API server: get, create, list and watch, TokenReview and SubjectAccessReview. */
 export type { ApiRequest, ApiResponse } from "./ApiRequest.ts"
 export { ApiServer } from "./ApiServer.ts"
 export * as ClusterLocation from "./ClusterLocation.ts"

@@ -46,7 +46,8 @@ const opened = (wanted: TestPackage) => DigestCache.use((cache) => cache.open(wa
 type Opened = Effect.Success<ReturnType<typeof opened>>
 
 /**
- * Reads until the reader fails. Returns the error and the number of bytes read, which includes `begun` earlier bytes.
+ * Reads until the reader fails. Returns the error and the total number of bytes read. `begun` is the number of bytes
+ * that were read before.
  */
 const brokenAt = Effect.fnUntraced(function* (body: ReturnType<Opened["body"]>, begun: number) {
   if (body._tag === "Bytes") return assert.fail("a large package has a reader")

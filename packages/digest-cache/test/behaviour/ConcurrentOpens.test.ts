@@ -36,8 +36,8 @@ describe("joining a fill", () => {
             operation === "rename"
               ? Effect.andThen(Deferred.succeed(renamed, undefined), goOn.await)
               : Effect.void
-          // The fill has no other callers. It ends while the joining caller runs, after a number of turns. The joining
-          // caller yields at other steps each time.
+          // The fill has no other callers and ends while the joining caller runs. The loops vary the number of turns
+          // before this end, and the steps at which the joining caller yields.
           for (let turns = 0; turns < 24; turns++) {
             for (let operations = 3; operations < 10; operations++) {
               goOn = Latch.makeUnsafe(false)

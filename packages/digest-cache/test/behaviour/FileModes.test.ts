@@ -29,7 +29,7 @@ describe("the modes of the cache's files", () => {
         yield* Effect.orDie(harness.fs.writeFile(`${harness.directory}/notes`, new Uint8Array(1)))
         yield* harness.run(Effect.map(get(wanted), ({ result }) => assert.strictEqual(result, "hit")))
         assert.deepStrictEqual(yield* modes, ["775", "700", "600"])
-        // If chmod fails, the cache continues.
+        // If chmod fails, the cache still works.
         yield* loosen
         yield* harness.faults.set({ operation: "chmod", reason: "PermissionDenied" })
         yield* harness.run(Effect.map(get(wanted), ({ result }) => assert.strictEqual(result, "hit")))

@@ -8,8 +8,8 @@ const directoryEntry = 512
 export const charge = (size: number): number => Math.ceil(size / block) * block + directoryEntry
 
 /**
- * Counts bytes on disk and bytes reserved for writes against a hard cap. Space is charged before a byte is written. It
- * is released when the file is unlinked and no longer open.
+ * Counts bytes on disk and bytes reserved for writes against a hard cap. Space is charged before a byte is written.
+ * Space is released when the file is unlinked and no longer open.
  */
 export class DiskBudget {
   readonly cap: number

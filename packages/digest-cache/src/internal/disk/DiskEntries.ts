@@ -3,7 +3,7 @@ import { type BlobName, format } from "../../BlobName.ts"
 import { charge, type DiskBudget } from "./DiskBudget.ts"
 import { FileVersion, type Fingerprint } from "./FileVersion.ts"
 
-/** A package on disk. Mutable: one `DiskEntries` owns it and changes it at each use. */
+/** A package on disk. Mutable: the `DiskEntries` that contains the entry changes it at each use. */
 export class DiskEntry {
   readonly name: BlobName
   readonly fileName: string
@@ -31,7 +31,7 @@ export class DiskEntry {
     this.fileName = format(options.name)
     this.version = options.version
     this.lastUsed = options.lastUsed
-    // The last use of a file found on disk is saved there. The last use of a new file is not saved yet.
+    // The last use of a file found on disk is already saved. The last use of a new file is not.
     this.unsaved = options.version !== undefined
   }
 
@@ -64,7 +64,7 @@ export class DiskEntries extends BlobIndex<DiskEntry> {
     return this.#bytes
   }
 
-  /** Adds an entry as the most recently used one. Its space must already be charged. */
+  /** Adds an entry as the most recently used one. The entry's space must already be charged. */
   insert(entry: DiskEntry): void {
     this.add(entry)
     this.#bytes += entry.size

@@ -1,8 +1,8 @@
 import { Predicate } from "effect"
 
 /**
- * Returns the error code of the operating system (ENOSPC, EROFS, EIO...), also from a nested cause. The reasons of
- * `PlatformError` do not distinguish these codes.
+ * Returns the error code of the operating system (ENOSPC, EROFS, EIO...), also from a nested cause. Undefined if no
+ * cause has a code. The reasons of `PlatformError` do not distinguish these codes.
  */
 export const codeOf = (cause: unknown, depth = 5): string | undefined => {
   if (Predicate.hasProperty(cause, "code") && Predicate.isString(cause.code)) return cause.code

@@ -29,8 +29,8 @@ export interface Comparison {
   readonly same: boolean
   /**
    * True if the file is unlinked, and its inode, size and modification time are those of the version. A write before
-   * the unlinking is not detected if it restored the modification time. After the unlinking, no other program can open
-   * the file by its path.
+   * the unlinking is not detected if the write restored the modification time. After the unlinking, no other program
+   * can open the file by its path.
    */
   readonly sameButUnlinked: boolean
 }
@@ -61,8 +61,8 @@ export class FileVersion {
   }
 
   /**
-   * Compares a file with this version. If they differ while `change` is in progress, waits for its end and compares
-   * again.
+   * Compares a file with this version. If the file differs while a `change` is in progress, waits for the end of the
+   * change and compares again.
    */
   compare(readFingerprint: ReadFingerprint): Effect.Effect<Comparison, PlatformError> {
     return Effect.suspend(() => {

@@ -10,7 +10,9 @@ import { FileVersion } from "./FileVersion.ts"
 import type { DiskSpace } from "./DiskSpace.ts"
 import { asStoreError } from "./StoreFailure.ts"
 
-/** Charged space. Belongs to the temporary file, and after the commit to `entry`. */
+/**
+ * Charged space. Before the commit, the space belongs to the temporary file. After the commit, it belongs to `entry`.
+ */
 interface Reservation {
   readonly temporaryPath: string
   entry: DiskEntry | undefined

@@ -2,8 +2,8 @@ import { Effect } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 
 /**
- * Deletes files. If a file cannot be unlinked, its delete stays pending until `retry` or `complete`, and its space
- * stays charged.
+ * Deletes files. If a file cannot be unlinked, its space stays charged, and the delete stays pending until `retry` or
+ * `complete`.
  */
 export const make = (options: {
   readonly unlink: (file: string) => Effect.Effect<void, PlatformError>

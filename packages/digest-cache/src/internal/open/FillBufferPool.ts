@@ -8,7 +8,8 @@ const tiers = [
 ] as const
 
 /**
- * The maximum size of all free buffers, in bytes. A buffer that exceeds it is garbage-collected when it is released.
+ * The maximum size of all free buffers, in bytes. A released buffer is garbage-collected if this size would be
+ * exceeded.
  */
 const maxFreeBytes = 2 * 1024 * 1024
 

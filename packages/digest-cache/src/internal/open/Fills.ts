@@ -56,7 +56,7 @@ export class Fill {
   /** The end of this scope closes the blob and releases its reserved space. */
   readonly scope = Scope.makeUnsafe()
   descriptor: PackageDescriptor | undefined = undefined
-  /** Has hashed exactly the bytes that are in the blob. */
+  /** The hash state of exactly the bytes that are in the blob. Undefined before the download begins. */
   verifier: DigestVerifier | undefined = undefined
   /** The value of `ready`. Undefined until the value is known. */
   outcome: FirstBytes | undefined = undefined
@@ -148,7 +148,8 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       let verifier = verifierOf(descriptor)
       fill.verifier = verifier
 
-      // Hashes while the store writes. If the write fails, the previous verifier stays.
+      // Hashes the bytes while the store writes them. If the write fails, `fill.verifier` remains the previous
+      // verifier.
       const write = (bytes: Uint8Array): Effect.Effect<void, WriteFailed> =>
         Effect.gen(function* () {
           const writing = yield* Effect.forkChild(writer.write(bytes), {
@@ -254,7 +255,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
         const cause = Cause.hasInterruptsOnly(exit.cause) ? stopped : exit.cause
         if (fill.progress.state === "inProgress") fill.progress.fail(cause)
         yield* Deferred.failCause(fill.ready, cause)
-        // Without a descriptor (missing manifest, missing credentials) no download began.
+        // Without a descriptor (missing manifest or credentials), no download had begun, so the failure is not counted.
         if (fill.descriptor !== undefined) yield* Metric.update(Metrics.fillFailures, 1)
         yield* Effect.logDebug("fill failed", cause)
       }
@@ -285,8 +286,8 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
   return {
     find: (key: PackageKey): Fill | undefined => running.get(keyOf(key)),
     /**
-     * The number of fills that have ended. If the number changes during a look-up in the store, the result may be
-     * stale.
+     * The number of fills that have ended. If it changes during a look-up in the store, the result of the look-up may
+     * be stale.
      */
     ended: (): number => ended,
     /**

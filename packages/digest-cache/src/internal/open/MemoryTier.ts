@@ -23,8 +23,8 @@ const overhead = 512
 export class MemoryTier {
   readonly #byKey = new Map<string, PackageInMemory>()
   readonly #maxBytes: number
-  // The most recently used package. Further uses of this package change no order: clients often request one package
-  // many times in a row.
+  // The most recently used package. Another use of this package does not change the order. Clients often request one
+  // package many times in a row.
   #newest: PackageInMemory | undefined
   #bytes = 0
 

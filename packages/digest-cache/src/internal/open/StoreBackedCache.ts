@@ -73,14 +73,14 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
 
   /**
    * Call this before a look-up in the store. The returned function returns true while no fill has ended and the package
-   * has not entered memory since the call. The result of the look-up is current as long as it returns true.
+   * has not entered memory since this call. As long as it returns true, the result of the look-up is current.
    */
   const watchForChanges = (key: PackageKey): (() => boolean) => {
     const ended = fills.ended()
     return () => fills.ended() === ended && memory.find(key) === undefined
   }
 
-  /** The result that a caller has if it joins the fill now. */
+  /** Returns the result of a caller that joins the fill now. */
   const resultOf = (fill: Fills.Fill): CacheResult => {
     if (fill.outcome?._tag === "Bypass") return "bypass"
     if (fill.outcome?._tag === "Bytes" && !fill.outcome.kept) return "bypass"
@@ -152,7 +152,7 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
     })
 
   /**
-   * The status that a caller has if it joins the fill now. None if the descriptor is not known yet, or if the package
+   * Returns the status for a caller that joins the fill now. None if the descriptor is not known yet, or if the package
    * will bypass the cache.
    */
   const statusOf = (fill: Fills.Fill): Option.Option<PackageStatus> => {
@@ -175,7 +175,7 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
       )
     )
 
-  /** The status of a package that is cached or being filled. None for any other package. */
+  /** Returns the status of a package that is cached or being downloaded into the cache. None for any other package. */
   const peekCache = (key: PackageKey): Effect.Effect<Option.Option<PackageStatus>> =>
     Effect.suspend(() => {
       const inMemory = memory.find(key)
@@ -190,7 +190,9 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
       })
     })
 
-  /** The status of a package that is not cached: `miss` if the store would accept it, else `bypass`. */
+  /**
+   * Returns the status of a package that is not cached: `miss` if the store would accept the package, else `bypass`.
+   */
   const admission = (descriptor: PackageDescriptor): Effect.Effect<PackageStatus> =>
     Effect.map(store.health.degraded, (degraded) => ({
       descriptor,

@@ -21,8 +21,8 @@ export class SharedProgress {
    */
   nextChange = Latch.makeUnsafe(false)
   /**
-   * The bytes of the last `advance`, until the next change. A reader that has all earlier bytes copies them from
-   * memory.
+   * The bytes of the last `advance`, until the next change. Readers that have all earlier bytes copy these bytes from
+   * memory instead of the blob.
    */
   #recent: Uint8Array = new Uint8Array(0)
 

@@ -19,7 +19,8 @@ const connectTimeout = "5 seconds"
 const idleTimeout = "1 minute"
 
 /**
- * The maximum number of concurrent connections. In practice there are fewer: reviews are limited, and watches are few.
+ * The maximum number of concurrent connections. The program uses fewer: reviews in progress are limited, and watches
+ * are few.
  */
 const maxConnections = 256
 
@@ -30,8 +31,8 @@ const unusable = (detail: string): ConnectionFailure =>
   new ConnectionFailure({ kind: "certificate", detail, isRetryable: false })
 
 /**
- * Makes the TLS context of the connections. It trusts the certificate authorities of the configuration, or the system's
- * if the configuration has none.
+ * Makes the TLS context of the connections. The context trusts the certificate authorities of the configuration, or the
+ * system's authorities if the configuration has none.
  */
 const contextOf = Effect.fnUntraced(function* (
   anchors: TrustAnchors.TrustAnchors,
@@ -92,8 +93,8 @@ export interface NodeConnections {
 
 /**
  * Makes a pool of connections, which are closed when the scope ends. Successive requests with the same `connectionKey`
- * share connections. `variables` are the environment variables. They name the proxies, unless the kubeconfig has a
- * `proxy-url`, and the system's trusted certificates.
+ * share connections. `variables` are the environment variables. They name the system's trusted certificates. They also
+ * name the proxies, unless the kubeconfig has a `proxy-url`.
  */
 export const make = Effect.fnUntraced(function* (
   variables: ProxySettings.Variables
@@ -161,7 +162,7 @@ export const make = Effect.fnUntraced(function* (
           },
           body
         },
-        // All requests are idempotent, also reviews, which change nothing.
+        // All requests are treated as idempotent. Reviews are POST requests that change nothing.
         { isIdempotent: true, signal: controller.signal }
       )
     })

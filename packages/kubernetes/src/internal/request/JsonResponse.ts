@@ -50,8 +50,8 @@ const word = (reason: string | undefined): string =>
   reason !== undefined && /^[A-Za-z]{1,40}$/.test(reason) ? ` ${reason}` : ""
 
 /**
- * Makes the error for an HTTP status other than success. The error does not contain the server's message, because that
- * may quote the request. `operation` describes the request, as in `list secrets`.
+ * Makes the error for an HTTP status other than success. The error does not contain the server's message, which may
+ * quote the request. `operation` describes the request, as in `list secrets`.
  */
 export const errorOfStatus = (
   operation: string,

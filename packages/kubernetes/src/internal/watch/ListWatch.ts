@@ -17,16 +17,18 @@ import * as ListPages from "../request/ListPages.ts"
  */
 const minTimeoutSeconds = 300
 
-/** If the server has sent no bookmarks, a watch is aborted after a silence of its `timeoutSeconds` plus this time. */
+/**
+ * A watch on a server that sends no bookmarks is aborted when nothing arrives for its `timeoutSeconds` plus this time.
+ */
 const timeoutGrace = Duration.seconds(30)
 
 /**
- * If the server has sent bookmarks, a watch is aborted after a silence of this time. API servers send a bookmark about
- * every minute.
+ * A watch on a server that sends bookmarks is aborted when nothing arrives for this time. API servers send a bookmark
+ * about every minute.
  */
 const maxSilence = Duration.minutes(3)
 
-/** A watch that ends in less time and without an event is treated as failed: the next attempt waits. */
+/** A watch that ends in less time and without an event is treated as failed: the next attempt begins after a delay. */
 const minWatchMillis = 10_000
 
 /** The maximum number of events that are buffered for a slow consumer. */
