@@ -18,7 +18,7 @@ export interface StoredBlob {
 
 /**
  * Identifies one state of a blob's bytes, by object identity. The store returns the same object until another program
- * changes the bytes, and a new object after that.
+ * changes the bytes, and then a new object.
  */
 export type BlobVersion = object
 

@@ -21,8 +21,8 @@ export class BlobStore extends Context.Service<
     /** True if a blob of this size, in bytes, would fit into an otherwise empty store. */
     readonly admits: (size: number) => boolean
     /**
-     * Reserves space for a blob of `size` bytes. If necessary, evicts blobs that are not open. None, without evicting,
-     * if evicting all of these would not free enough space.
+     * Reserves space for a blob of `size` bytes. If necessary, evicts blobs that are not open. Returns none, and evicts
+     * nothing, if this would not free enough space.
      */
     readonly reserve: (size: number) => Effect.Effect<Option.Option<BlobWriter>, BlobStoreError, Scope.Scope>
     /** Opens a blob until the scope ends. None if the blob was removed or replaced. */

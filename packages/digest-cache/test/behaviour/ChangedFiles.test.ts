@@ -237,7 +237,7 @@ describe("the cache's own changes of its files", () => {
           const after = countReads(harness)
           assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
           yield* settle
-          assert.strictEqual(after(), reads, "read once, not hashed beside")
+          assert.strictEqual(after(), reads, "read once, without a second read for a hash")
         })
       )
     )

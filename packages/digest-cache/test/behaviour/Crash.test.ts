@@ -70,8 +70,8 @@ describe("a killed DigestCache", () => {
         const lanes = [0, 1, 2, 3].map((lane) => delays.slice(lane * 5, lane * 5 + 5))
         const seen = yield* Effect.forEach(lanes, (lane) => killEach(lane, compiled), { concurrency: 4 })
         const sum = (of: "unfinished" | "hits") => seen.flat().reduce((total, one) => total + one[of], 0)
-        assert.isAbove(sum("hits"), 0, "what was whole is used")
-        assert.isAbove(sum("unfinished"), 0, "some were killed while they were written")
+        assert.isAbove(sum("hits"), 0, "complete packages are hits")
+        assert.isAbove(sum("unfinished"), 0, "some kills interrupted a write")
       }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
     60_000
   )

@@ -43,7 +43,7 @@ const withSampled = <E>(
     yield* Effect.provide(body(sampling), cache)
     assert.isAbove(sampling.samples, 0)
     assert.isAtMost(sampling.most, cap)
-    assert.isAbove(sampling.most, cap / 2, "the cache was put to use")
+    assert.isAbove(sampling.most, cap / 2, "the cache stored packages")
   }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
 
 describe("the cap on disk use", () => {
@@ -77,7 +77,11 @@ describe("the cap on disk use", () => {
           assert.strictEqual(reading.result, "hit")
           assert.deepStrictEqual(yield* get(next), { result: "miss", right: true })
           assert.isAtMost(diskUse(directory), cap)
-          assert.strictEqual((yield* get(used)).result, "hit", "the other one went, though used later")
+          assert.strictEqual(
+            (yield* get(used)).result,
+            "hit",
+            "the package that was not open was evicted, although it was used later"
+          )
           const rest = yield* cache.open(next.key, next.source())
           assert.strictEqual(rest.result, "hit")
           assert.deepStrictEqual(yield* get(other), { result: "bypass", right: true })

@@ -94,7 +94,7 @@ describe("DigestCache on a failing disk", () => {
               assert.deepStrictEqual(
                 wanted.offsets,
                 [0, ...[...ranges, "idle"].map(() => 400_000)],
-                "none begins anew"
+                "no reader starts again at the first byte"
               )
               assert.isTrue(yield* degraded)
               assert.deepStrictEqual(yield* harness.blobs, [])
@@ -374,7 +374,7 @@ describe("DigestCache on a failing disk", () => {
               yield* settled(second)
               assert.isFalse(yield* degraded)
               const peeked = yield* peek(first.key)
-              assert.isTrue(Option.isNone(peeked), "there was no room for both")
+              assert.isTrue(Option.isNone(peeked), "the cap has no space for both packages")
             }),
             { cap: 1_600_000 }
           )

@@ -102,7 +102,7 @@ describe("DigestCache on a volume that is full below its cap", () => {
             assert.isTrue(bytes.equals(wanted.bytes.subarray(start, end)), `${start} to ${end}`)
           }
           assert.isTrue((yield* read(idle)).equals(wanted.bytes))
-          assert.deepStrictEqual(wanted.offsets, [0], "nobody asks upstream again")
+          assert.deepStrictEqual(wanted.offsets, [0], "there is no second request to upstream")
           yield* settled(wanted)
           assert.deepStrictEqual(yield* get(wanted), { result: "hit", right: true })
         }).pipe(Effect.scoped)

@@ -147,8 +147,8 @@ describe("DigestCache over a failing store", () => {
 })
 
 /**
- * A cache over a store whose look-ups are slow: each takes longer than the previous one, and returns the state at its
- * start.
+ * A cache over a store with slow look-ups. Each look-up takes longer than the previous look-up, and returns the state
+ * at its start.
  */
 const slowlyFinding = DigestCache.layerStore().pipe(
   Layer.provide(

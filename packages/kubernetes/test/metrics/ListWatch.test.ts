@@ -198,7 +198,7 @@ describe("listWatch", () => {
       assert.strictEqual(yield* next, "InTouch")
       assert.strictEqual(watches(api).length, 2)
       assert.strictEqual(api.watches.length, 1)
-      assert.strictEqual(lists(api).length, 2, "what there is was read anew")
+      assert.strictEqual(lists(api).length, 2, "the objects were listed again")
     }, Effect.scoped)
   )
 

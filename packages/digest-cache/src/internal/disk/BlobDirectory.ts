@@ -23,8 +23,8 @@ export const temporaryNumber = (fileName: string): number | undefined => {
 }
 
 /**
- * Makes the operations on the cache's directory. `blobs/` contains complete packages, named by the text of their
- * `BlobName`, and temporary files of packages that are being written, named `ingest-N`. A rename gives a complete file
+ * Makes the operations on the cache's directory. `blobs/` contains complete packages, each with a formatted `BlobName`
+ * as its file name, and temporary files named `ingest-N`, which are still being written. A rename gives a complete file
  * its name. Temporary files are in the same directory as complete files, so that a listing during a rename never counts
  * a file twice.
  */

@@ -56,7 +56,9 @@ export class Fill {
   /** The end of this scope closes the blob and releases its reserved space. */
   readonly scope = Scope.makeUnsafe()
   descriptor: PackageDescriptor | undefined = undefined
-  /** The hash state of exactly the bytes that are in the blob. Undefined before the download begins. */
+  /**
+   * The hash state of exactly the bytes that are in the blob. Undefined until the download of a large package begins.
+   */
   verifier: DigestVerifier | undefined = undefined
   /** The value of `ready`. Undefined until the value is known. */
   outcome: FirstBytes | undefined = undefined

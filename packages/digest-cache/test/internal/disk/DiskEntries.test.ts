@@ -66,7 +66,7 @@ describe("Entries and DiskBudget", () => {
               assert.deepStrictEqual(
                 victims ?? [],
                 idle.slice(0, (victims ?? []).length),
-                "the longest unused first"
+                "the least recently used first"
               )
               const freeable = idle.reduce((sum, it) => sum + charge(it.size), 0)
               assert.strictEqual(victims === undefined, freeable < shortage)

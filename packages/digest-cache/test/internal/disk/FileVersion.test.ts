@@ -41,8 +41,8 @@ const turns = (count: number): Effect.Effect<void> =>
   count === 0 ? Effect.void : Effect.andThen(Effect.yieldNow, turns(count - 1))
 
 /**
- * The result of a comparison. `changedBefore` and `changedAfter`: another program had changed the file when the
- * comparison began and when it ended.
+ * The result of a comparison. `changedBefore`: another program had changed the file before the comparison began.
+ * `changedAfter`: another program had changed the file before the comparison ended.
  */
 interface Compared {
   readonly sameButUnlinked: boolean

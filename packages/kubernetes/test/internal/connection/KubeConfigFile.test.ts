@@ -44,11 +44,11 @@ const neighbours: ReadonlyArray<readonly [what: string, Partial<Document>]> = [
   ["a user with an odd exec", { users: [{ name: "other", user: { exec: "x" } }, ...good.users] }],
   ["a context without context", { contexts: [{ name: "other" }, ...good.contexts] }],
   [
-    "a context that leads nowhere",
+    "a context whose cluster and user do not exist",
     { contexts: [{ name: "other", context: { cluster: "x", user: "y" } }, ...good.contexts] }
   ],
   [
-    "a name twice, of which the first counts",
+    "two clusters with the same name, of which the first is used",
     { clusters: [...good.clusters, { name: "test", cluster: { server: "http://x" } }] }
   ]
 ]
@@ -69,10 +69,10 @@ describe("a kubeconfig's current context", () => {
       JSON.stringify({ ...good, preferences: [7], extensions: { a: { b: [] } }, kind: 7 })
     ],
     [
-      "a key twice, of which the last counts",
+      "a key that occurs twice, of which the last is used",
       `${dump({ ...good, contexts: [] })}contexts: ${JSON.stringify(good.contexts)}\n`
     ],
-    ["another document behind it", `${dump(good)}---\n[\n]\n`],
+    ["a second YAML document", `${dump(good)}---\n[\n]\n`],
     [
       "a context that names no user",
       JSON.stringify({ ...good, contexts: [{ name: "test", context: { cluster: "test" } }], users: null })
@@ -82,7 +82,7 @@ describe("a kubeconfig's current context", () => {
       JSON.stringify({ ...good, contexts: [{ name: "test", context: { cluster: "test", user: "" } }] })
     ],
     ["a byte order mark", `\ufeff${dump(good)}`],
-    ["a tag of somebody's", `${dump(good)}extensions: !theirs {a: b}\n`]
+    ["an unknown tag", `${dump(good)}extensions: !theirs {a: b}\n`]
   ])("is read with %s", ([, text]) =>
     Effect.map(serverOf(text), (found) => assert.strictEqual(found, server))
   )
@@ -93,35 +93,47 @@ describe("a kubeconfig's current context", () => {
       JSON.stringify({ ...good, "current-context": undefined }),
       "has no current context with a cluster and a user"
     ],
-    ["an empty one", JSON.stringify({ ...good, "current-context": "" }), "has no current context"],
     [
-      "one that is no text",
+      "an empty current context",
+      JSON.stringify({ ...good, "current-context": "" }),
+      "has no current context"
+    ],
+    [
+      "a current context that is not a string",
       JSON.stringify({ ...good, "current-context": ["test"] }),
       "has no current context"
     ],
     [
-      "one that is not there",
+      "a current context that does not exist",
       JSON.stringify({ ...good, "current-context": "s3cr3t" }),
       "has no current context"
     ],
-    ["one whose cluster is not there", JSON.stringify({ ...good, clusters: [] }), "has no current context"],
-    ["one whose user is not there", JSON.stringify({ ...good, users: {} }), "has no current context"],
     [
-      "one whose cluster has no server",
+      "a current context whose cluster does not exist",
+      JSON.stringify({ ...good, clusters: [] }),
+      "has no current context"
+    ],
+    [
+      "a current context whose user does not exist",
+      JSON.stringify({ ...good, users: {} }),
+      "has no current context"
+    ],
+    [
+      "a current context whose cluster has no server",
       JSON.stringify({ ...good, clusters: [{ name: "test", cluster: { s3cr3t: 1 } }] }),
       "has a current context whose cluster or user cannot be read"
     ],
     [
-      "one whose server is no URL",
+      "a current context whose server is not a URL",
       kubeconfigText({ server: "s3cr3t", user: {} }),
       "its cluster's server is not an http or https URL"
     ],
-    ["a text that is none", "s3cr3t", "has no current context"],
-    ["a list", "[s3cr3t]", "has no current context"],
-    ["nothing", "", "has no current context"],
-    ["what is no YAML", "a: [s3cr3t", "kubeconfig config cannot be read: line 1 is not valid YAML"],
+    ["a file that contains only a string", "s3cr3t", "has no current context"],
+    ["a file that contains only a list", "[s3cr3t]", "has no current context"],
+    ["an empty file", "", "has no current context"],
+    ["a file that is not YAML", "a: [s3cr3t", "kubeconfig config cannot be read: line 1 is not valid YAML"],
     [
-      "what is nested too deeply",
+      "a file that is nested too deeply",
       `a: ${"[".repeat(200)}`,
       "kubeconfig config cannot be read: line 1 is nested more than 100 deep"
     ]
