@@ -7,16 +7,22 @@ import { flags } from "./config/Flags.ts"
 import type { Settings } from "./config/Settings.ts"
 import { UsageError } from "./config/UsageError.ts"
 
-/** The program's API server, for registry credentials and for access control. */
+/** The Kubernetes API server that the program uses for registry credentials and for access control. */
 export interface Cluster {
   readonly location: ClusterLocation.ClusterLocation
-  /** Its API. Reuse this one layer, so that all users share connections, kubeconfig and exec plugin. */
+  /**
+   * The client of the API server. Provide this one layer to all users, so that they share connections, kubeconfig and
+   * exec plugin.
+   */
   readonly layer: Layer.Layer<KubernetesApi>
 }
 
 type Variables = Readonly<Record<string, string | undefined>>
 
-/** A cluster whose API server is reached over the network, through the proxy that `variables` name for it. */
+/**
+ * Makes a cluster whose API server is reached over the network. The proxy settings in `variables` apply, such as
+ * HTTPS_PROXY.
+ */
 export const make = (location: ClusterLocation.ClusterLocation, variables: Variables): Cluster => ({
   location,
   layer: KubernetesApi.layer.pipe(Layer.provide(ApiServer.layerNode(location, variables)))
@@ -25,7 +31,7 @@ export const make = (location: ClusterLocation.ClusterLocation, variables: Varia
 const alternatives = (...given: ReadonlyArray<Flag.Flag<unknown>>): string =>
   given.map((flag) => `--${flag.name} FILE (or ${Flag.variable(flag)})`).join(" or ")
 
-/** The error of settings that require an API server, for a program that has none. */
+/** Returns an error message if the settings require an API server. Called only if the program has none. */
 const contradiction = (
   settings: Settings,
   inCluster: Option.Option<ClusterLocation.InCluster>
@@ -47,9 +53,9 @@ const contradiction = (
 }
 
 /**
- * Chooses the API server: the kubeconfig's, else that of the cluster this pod runs in. A pod with credentials files and
- * without a mounted service account token runs without an API server. Fails if the settings require one and there is
- * none.
+ * Chooses the API server that the kubeconfig names, or else that of the cluster in which this pod runs. A pod that has
+ * credentials files, but no mounted service account token, uses no API server. Fails if the settings require an API
+ * server and none is found.
  */
 export const choose = Effect.fnUntraced(function* (
   settings: Settings,

@@ -26,21 +26,22 @@ const { hostname } = process.getBuiltinModule("node:os")
 /** The platform services that access files. */
 export type FileServices = FileSystem.FileSystem | Path.Path
 
-/** The program's environment, besides its settings. */
+/** The program's environment, in addition to its settings. */
 export interface Environment {
   /**
-   * Environment variables. Read: HTTP_PROXY, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR, KUBERNETES_SERVICE_*.
+   * Environment variables. The program uses HTTP_PROXY, HTTPS_PROXY and NO_PROXY (in upper or lower case),
+   * REQUEST_METHOD, SSL_CERT_FILE, SSL_CERT_DIR, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT.
    */
   readonly variables: Readonly<Record<string, string | undefined>>
 }
 
-/** The cache on disk; with --disable-cache one that stores nothing. */
+/** The cache on disk, or a cache that stores nothing if --disable-cache is set. */
 export const layerCache = (settings: Settings): Layer.Layer<DigestCache, never, FileServices> =>
   settings.disableCache
     ? DigestCache.layerDisabled
     : DigestCache.layer({ directory: settings.cacheDirectory, cap: settings.cacheRetentionSize })
 
-/** Registry sources from the credentials files and from the API server, if there is one. */
+/** Registries and their credentials, from the credentials files and from the API server, if there is one. */
 export const layerCredentials = (
   settings: Settings,
   cluster: Option.Option<Cluster.Cluster>
@@ -55,7 +56,7 @@ export const layerCredentials = (
   return Layer.unwrap(Effect.as(Effect.logInfo("reading registry credentials", { sources }), store))
 }
 
-/** Registries over the network. */
+/** The client of registries, over the network. */
 export const layerRegistry = ({ variables }: Environment): Layer.Layer<RegistryClient> =>
   RegistryClient.layer.pipe(Layer.provide(NodeUpstream.layer({ environment: variables })))
 
@@ -65,7 +66,7 @@ export const layerNoAccess: Layer.Layer<Authenticator | Authorizer> = Layer.merg
   Authorizer.layerDenyAll
 )
 
-/** Access control by the API server; without one every caller is rejected. */
+/** Access control by the API server. Rejects every caller if there is no API server. */
 export const layerAccess = (
   cluster: Option.Option<Cluster.Cluster>
 ): Layer.Layer<Authenticator | Authorizer> =>
@@ -123,9 +124,9 @@ const warnOfOpenPort = ({ address }: HttpServer.HttpServer["Service"]): Effect.E
       })
 
 /**
- * The HTTP API and its listeners, over the cache, credentials and registry that are provided. Compose it with mock
- * layers to test against it. `HttpServer` has the bound address: the plain one, if there are two. Without `access` the
- * secure port rejects every caller.
+ * The HTTP API and its listeners. Requires a cache, credentials and a registry client, which may be mocks. `HttpServer`
+ * is the plain listener if there is one, else the secure listener. Without `access`, the secure port rejects every
+ * caller.
  */
 export const layerServer = <E = never, R = never>(
   settings: Settings,
@@ -147,13 +148,13 @@ export const layerServer = <E = never, R = never>(
       Layer.provide(layerTls(settings, address))
     )
   }
-  // Settings without any listener are refused before (`Settings.contradiction`).
+  // `Settings.contradiction` has already rejected settings without a listener.
   return Layer.unwrap(
     Effect.map(Effect.orDie(Effect.fromOption(plain)), (plain) => layerPlain({ ...common, ...plain }))
   ).pipe(Layer.tap((context) => warnOfOpenPort(Context.get(context, HttpServer.HttpServer))))
 }
 
-/** The whole program with a given cluster, whose API all parts share, or without one. */
+/** The whole program, with the given cluster or without one. All parts share the client of the cluster's API server. */
 export const layerWithCluster = (
   cluster: Option.Option<Cluster.Cluster>,
   settings: Settings,
@@ -164,7 +165,7 @@ export const layerWithCluster = (
     Layer.merge(Layer.effectDiscard(IgnoredFlags.warn(settings)))
   )
 
-/** The whole program, with the cluster that its settings and environment choose. */
+/** The whole program. `Cluster.choose` selects its API server. */
 export const layer = (settings: Settings, environment: Environment) =>
   Layer.unwrap(
     Effect.map(Cluster.choose(settings, environment.variables), (cluster) =>

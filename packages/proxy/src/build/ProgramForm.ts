@@ -1,11 +1,14 @@
 const { getAssetKeys, getRawAsset, isSea } = process.getBuiltinModule("node:sea")
 const { Script } = process.getBuiltinModule("node:vm")
 
-/** The executable's asset with V8's code cache for `probeScript`, made by the same V8 as the program's own. */
+/**
+ * The name of the executable's asset with a code cache for `probeScript`. The V8 that made this code cache also made
+ * the program's own.
+ */
 const probeAsset = "code-cache-probe"
 const probeScript = "0"
 
-/** The form that the program runs in, and if V8 accepted the code cache that comes with it. */
+/** The form in which the program runs. For an executable, it includes whether V8 accepted the program's code cache. */
 export type ProgramForm =
   | "script"
   | "executable without code cache"
@@ -13,9 +16,9 @@ export type ProgramForm =
   | "executable, code cache rejected"
 
 /**
- * The form of this process. V8 accepts a code cache only from the same V8 with the same flags. Node reports a rejection
- * before any script can listen, so this function tries a second cache: V8 accepts it if and only if it accepted the
- * program's.
+ * Returns the form of this process. V8 accepts a code cache only from the same V8 with the same flags. Node reports a
+ * rejection before any script can listen for it. So this function loads a second code cache, which V8 accepts if and
+ * only if it accepted the program's.
  */
 export const programForm = (): ProgramForm => {
   if (!isSea()) return "script"

@@ -1,10 +1,10 @@
 import manifest from "../../package.json" with { type: "json" }
 
-// scripts/build/Bundle.ts defines both; sources that run unbundled have neither.
+// scripts/build/Bundle.ts defines both constants. They do not exist if the sources run unbundled.
 declare const BUILD_VERSION: string | undefined
 declare const BUILD_COMMIT: string | undefined
 
-/** The program's version, as in package.json. */
+/** The version that the program was built as; that of package.json if it runs from its sources. */
 export const version: string = typeof BUILD_VERSION === "string" ? BUILD_VERSION : manifest.version
 
 /** The commit that the program was built from; undefined if it runs from its sources. */

@@ -37,7 +37,7 @@ const unknownFlag = (argument: string): Result.Result<never, UsageError> => {
   return fail(`unknown flag ${quote(name)}; ${hint}`)
 }
 
-/** The texts given to each flag, by its name, in order. */
+/** The texts that were given for each flag, in the order of the arguments. The key is the flag's name. */
 type GivenTexts = ReadonlyMap<string, ReadonlyArray<string>>
 
 const collect = (
@@ -62,7 +62,7 @@ const collect = (
     if (flag === undefined) return unknownFlag(args[token.index] ?? token.rawName)
     const texts = given.get(flag.name) ?? []
     if (texts.length > 0 && !flag.repeatable) return fail(`--${flag.name} is given more than once`)
-    // parseArgs accepts the next flag as a value. A value that begins with a dash must follow `=`.
+    // parseArgs accepts the next flag as a value. This parser accepts a value that begins with a dash only after `=`.
     const isNextFlag = token.inlineValue === false && token.value.startsWith("-")
     if (flag.metavar !== undefined && (token.value === undefined || isNextFlag)) {
       return fail(`--${flag.name} has no value; accepted: ${flag.accepts}`)
@@ -85,7 +85,7 @@ const decode = (given: GivenTexts, variables: Variables): Result.Result<Settings
     }
   )
 
-/** Fails if HTTP_PROXY, HTTPS_PROXY or NO_PROXY, in either case, cannot be used. */
+/** Fails if HTTP_PROXY or HTTPS_PROXY, in upper or lower case, is not the URL of a usable proxy. */
 const checkProxies = (variables: Variables): Result.Result<void, UsageError> =>
   Result.mapBoth(ProxySettings.fromEnvironment(variables), {
     onFailure: ({ message }) => new UsageError({ message }),
@@ -97,7 +97,7 @@ export type Variables = Readonly<Record<string, string | undefined>>
 
 /**
  * Parses the arguments (without the program's name) and the variables. Ignores variables that belong to no flag, since
- * Kubernetes sets some with our prefix. Pure: reads nothing else, writes nothing.
+ * Kubernetes sets variables with the same prefix. Pure: reads nothing else, writes nothing.
  */
 export const parse = (
   args: ReadonlyArray<string>,

@@ -1,13 +1,16 @@
 import { Option, Result, Schema } from "effect"
 import { parseFailure } from "../text/TextSchema.ts"
 
-/** A text that a flag does not accept. `reason` is a predicate that follows the text. */
+/** A text that a flag does not accept. `reason` is a predicate that follows the text, such as `is not a duration`. */
 export interface RejectedText {
   readonly text: string
   readonly reason: string
 }
 
-/** A command-line flag and its environment variable. `decode` gets all texts given; for none it decodes the default. */
+/**
+ * A command-line flag and its environment variable. `decode` receives all texts that were given for the flag. If there
+ * are none, it decodes the default.
+ */
 export interface Flag<out A> {
   readonly name: string
   /** The value's placeholder in --help; undefined for a boolean flag, which accepts a value only after `=`. */
@@ -19,7 +22,7 @@ export interface Flag<out A> {
   readonly decode: (texts: ReadonlyArray<string>) => Result.Result<A, RejectedText>
 }
 
-/** The value a flag decodes to. */
+/** The type of a flag's decoded value. */
 export type Value<F> = F extends Flag<infer A> ? A : never
 
 type TextSchema<A> = Schema.ConstraintDecoder<A> & { readonly Encoded: string }
@@ -46,7 +49,10 @@ export const single = <A>({ schema, ...rest }: Options<A>): Flag<A> => {
   return { ...rest, repeatable: false, decode: ([text = rest.default]) => decode(text) }
 }
 
-/** A flag with an optional value. `default` describes its absence; if it is `off`, the text `off` means no value. */
+/**
+ * A flag with an optional value. `default` is a text for --help that describes the absence of a value. If it is `off`,
+ * the text `off` also means no value.
+ */
 export const optional = <A>({ schema, ...rest }: Options<A>): Flag<Option.Option<A>> => {
   const decode = decodeWith(schema)
   return {
@@ -60,15 +66,15 @@ export const optional = <A>({ schema, ...rest }: Options<A>): Flag<Option.Option
 }
 
 /**
- * A flag that may be given several times; duplicates are dropped. Its variable holds several values, separated by
- * commas.
+ * A flag that may be given several times. Its variable holds several values, separated by commas. Duplicates are
+ * dropped.
  */
 export const repeated = <A>({ schema, ...rest }: Options<A>): Flag<ReadonlyArray<A>> => {
   const decode = decodeWith(schema)
   return { ...rest, repeatable: true, decode: (texts) => Result.all([...new Set(texts)].map(decode)) }
 }
 
-/** A boolean flag. */
+/** A boolean flag. The default is false. */
 export const toggle = (options: { readonly name: string; readonly description: string }): Flag<boolean> => ({
   ...options,
   metavar: undefined,
@@ -85,6 +91,6 @@ export const toggle = (options: { readonly name: string; readonly description: s
   }
 })
 
-/** The environment variable of a flag. */
+/** The name of a flag's environment variable. */
 export const variable = (flag: Flag<unknown>): string =>
   `REGISTRY_PACKAGES_PROXY_${flag.name.toUpperCase().replaceAll("-", "_")}`

@@ -19,7 +19,8 @@ export const Uuid = Schema.String.check(
 
 /**
  * Every flag, by the name of its value in `Settings`. Parsing, variables, --help and docs/configuration.md derive from
- * it. No name may begin with `port` or `service`: Kubernetes sets such variables for a Service of our name.
+ * this object. No flag's name may begin with `port` or `service`: Kubernetes sets the variables of such flags for a
+ * Service with the program's name.
  */
 export const flags = {
   listenAddress: Flag.single({

@@ -18,8 +18,8 @@ const millisecondsPer: Readonly<Record<string, number>> = {
 const maxMilliseconds = 24 * 3_600_000
 
 /**
- * Parses a Go duration of at most 24 h and rounds it up to whole milliseconds. Refuses a number without a unit, except
- * 0.
+ * Parses a Go duration of at most 24 h and rounds it up to whole milliseconds. Fails for a number without a unit,
+ * except 0.
  */
 export const parse = (text: string): Result.Result<Duration.Duration, string> => {
   if (text === "0") return Result.succeed(Duration.zero)
@@ -29,7 +29,7 @@ export const parse = (text: string): Result.Result<Duration.Duration, string> =>
   let milliseconds = 0
   for (const [, amount, unit = ""] of text.matchAll(part))
     milliseconds += Number(amount) * (millisecondsPer[unit] ?? 0)
-  // Sums such as 0.1s + 200ms leave an error far below a nanosecond, which must not round up to a millisecond.
+  // Sums such as 0.1s + 200ms have a rounding error far below a nanosecond, which must not round up to a millisecond.
   const rounded = Math.ceil(milliseconds - 1e-7)
   return rounded > maxMilliseconds
     ? Result.fail("is more than 24h")

@@ -5,7 +5,7 @@ import { commit, version } from "../build/Version.ts"
 
 export const programName = "registry-packages-proxy"
 
-/** The flags that print a text and exit. They have no variable. */
+/** The flags that print a text and exit. They have no environment variable. */
 export const informationalFlags = [
   { name: "help", short: "h", description: "Print this and exit." },
   { name: "version", short: "v", description: "Print the version and exit." }

@@ -2,7 +2,9 @@ import { Effect, Option } from "effect"
 import { flags } from "./Flags.ts"
 import type { Settings } from "./Settings.ts"
 
-/** Warns if a flag is given that this program accepts for compatibility but ignores. */
+/**
+ * Logs a warning if --rpp-get-binary-listen-address is given. The program accepts it for compatibility but ignores it.
+ */
 export const warn = ({ rppGetBinaryListenAddress }: Settings): Effect.Effect<void> =>
   Option.match(rppGetBinaryListenAddress, {
     onNone: () => Effect.void,

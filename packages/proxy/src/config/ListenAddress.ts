@@ -5,8 +5,8 @@ import { textSchema } from "../text/TextSchema.ts"
 const { isIPv4, isIPv6 } = process.getBuiltinModule("node:net")
 
 /**
- * An address to listen on. No host means every interface, IPv6 and IPv4. An IPv6 host has no brackets here. With port 0
- * the system chooses a free port.
+ * An address to listen on. Without a host, the server listens on every interface, IPv6 and IPv4. An IPv6 `host` has no
+ * brackets. With port 0 the system chooses a free port.
  */
 export class ListenAddress extends Schema.Class<ListenAddress>("ListenAddress")({
   host: Schema.Option(Schema.String),

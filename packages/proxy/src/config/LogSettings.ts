@@ -3,7 +3,7 @@ import { textSchema } from "../text/TextSchema.ts"
 
 const Severity = Schema.Literals(["Trace", "Debug", "Info", "Warn", "Error"])
 
-/** The minimum severity of log lines, by Effect's names. Its text may be in any case. */
+/** The minimum severity of log lines, as Effect names it. Decodes a text in any case. */
 export const LogLevel = textSchema(
   Severity,
   (text) => {

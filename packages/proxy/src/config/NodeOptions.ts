@@ -1,14 +1,14 @@
 import { Effect, Layer } from "effect"
 import { ProcessEnvironment } from "./ProcessEnvironment.ts"
 
-/** The names of flags, as Node compares them: `_` equals `-`. */
+/** The names of the flags among the arguments, as Node compares them: `_` equals `-`. */
 const namesIn = (flags: ReadonlyArray<string>): ReadonlyArray<string> =>
   flags.flatMap((flag) => {
     const [name = ""] = flag.split("=", 1)
     return name.startsWith("--") ? [name.replaceAll("_", "-")] : []
   })
 
-/** The flags in NODE_OPTIONS that the process's own flags override. */
+/** The names of flags in NODE_OPTIONS that flags of the same name in `execArgv` override. */
 export const ineffectiveFlags = (
   nodeOptions: string | undefined,
   execArgv: ReadonlyArray<string>
@@ -17,7 +17,7 @@ export const ineffectiveFlags = (
   return [...new Set(namesIn(nodeOptions?.split(/\s+/) ?? []))].filter((name) => own.has(name))
 }
 
-/** Warns if NODE_OPTIONS has flags that have no effect: the executable has flags of its own. */
+/** Logs a warning if NODE_OPTIONS has flags without effect, since the executable's own flags override them. */
 export const warn = (
   nodeOptions: string | undefined,
   execArgv: ReadonlyArray<string>
@@ -31,7 +31,7 @@ export const warn = (
       })
 }
 
-/** Warns once, at the start. */
+/** Calls `warn` once, when the layer is built. */
 export const layer: Layer.Layer<never> = Layer.effectDiscard(
   Effect.flatMap(ProcessEnvironment, ({ variables }) => warn(variables["NODE_OPTIONS"], process.execArgv))
 )

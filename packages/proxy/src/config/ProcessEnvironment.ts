@@ -6,15 +6,18 @@ const { writeSync } = process.getBuiltinModule("node:fs")
 /** Standard output or standard error. */
 export interface Output {
   readonly isTerminal: boolean
-  /** Writes in the background; calls `done` once the text is written or has failed to be. */
+  /** Writes in the background. Calls `done` when the text is written or the write has failed. */
   readonly write: (text: string, done: () => void) => void
-  /** Writes synchronously as much as the stream accepts without waiting; for a process that is about to end. */
+  /** Writes synchronously as much as the stream accepts without waiting. For a process that is about to exit. */
   readonly writeNow: (text: string) => void
 }
 
-/** The process's arguments, variables, outputs and events. Only this module accesses them. */
+/**
+ * The process's arguments, environment variables, outputs, and events. No other module accesses `process.argv`,
+ * `process.env`, `process.stdout` or `process.stderr`.
+ */
 export interface ProcessEnvironment {
-  /** The arguments without those of Node. */
+  /** The command-line arguments after the program's name. */
   readonly args: ReadonlyArray<string>
   readonly variables: Readonly<Record<string, string | undefined>>
   readonly stdout: Output
@@ -26,8 +29,8 @@ export interface ProcessEnvironment {
 }
 
 const outputOf = (stream: typeof process.stdout | typeof process.stderr): Output => {
-  // A reader that closes the pipe (`| head`) ends the output, not the program. Each write's callback gets the error
-  // too.
+  // A reader that closes the pipe (`| head`) ends the output, not the program. The callback of each write gets the
+  // error too.
   stream.on("error", () => {})
   return {
     isTerminal: stream.isTTY,
@@ -58,7 +61,7 @@ export const ProcessEnvironment = Context.Reference<ProcessEnvironment>(
         return () => process.removeListener("exit", listener)
       },
       onWarning: (listener) => {
-        // Node's own listener prints each warning.
+        // Removes Node's own listener, which prints each warning.
         const others = process.listeners("warning")
         for (const other of others) process.removeListener("warning", other)
         process.on("warning", listener)

@@ -5,7 +5,10 @@ import { flags } from "./Flags.ts"
 /** The program's settings: the decoded value of every flag. */
 export type Settings = { readonly [Name in keyof typeof flags]: Flag.Value<(typeof flags)[Name]> }
 
-/** Decodes the texts given for each flag. Fails with `onRejected` of the first text that its flag does not accept. */
+/**
+ * Decodes the texts that were given for each flag. Fails with the result of `onRejected` for the first text that its
+ * flag does not accept.
+ */
 export const decode = <E>(
   textsOf: (flag: Flag.Flag<unknown>) => ReadonlyArray<string>,
   onRejected: (flag: Flag.Flag<unknown>, rejected: Flag.RejectedText) => E
@@ -20,7 +23,7 @@ export const decode = <E>(
   return Result.map(values, (values) => values as unknown as Settings)
 }
 
-/** Every flag's default. */
+/** The settings of a program without flags and variables. */
 export const defaults: Settings = Result.getOrThrow(
   decode(
     () => [],
@@ -28,11 +31,14 @@ export const defaults: Settings = Result.getOrThrow(
   )
 )
 
-/** True if both are the same address and port. Port 0 is never the same: the system chooses one for each. */
+/**
+ * True if both are the same address and port. Addresses with port 0 are never the same, since the system chooses a
+ * different port for each.
+ */
 const isSame = (one: Settings["listenAddress"], other: Settings["listenAddress"]): boolean =>
   Option.exists(Option.all([one, other]), ([one, other]) => one.port !== 0 && String(one) === String(other))
 
-/** The error, in one line, of settings that are valid one by one but not together. */
+/** Returns a one-line error if the settings contradict each other; none if they can be used together. */
 export const contradiction = (settings: Settings): Option.Option<string> => {
   const { listenAddress, secureListenAddress, tlsCertFile, tlsPrivateKeyFile } = flags
   if (Option.isNone(settings.listenAddress) && Option.isNone(settings.secureListenAddress)) {

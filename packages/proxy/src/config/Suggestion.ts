@@ -13,7 +13,10 @@ const distance = (a: string, b: string): number => {
   return previous[b.length] ?? 0
 }
 
-/** The name most similar to `text`: one that contains it, or one at most three edits away (Levenshtein). */
+/**
+ * Returns the name most similar to `text`: a name that contains it (if it has at least 4 characters), or a name with a
+ * Levenshtein distance of at most 3. None if no name is similar, or if `text` has more than 64 characters.
+ */
 export const suggestion = (text: string, names: ReadonlyArray<string>): Option.Option<string> => {
   if (text.length > 64) return Option.none()
   let best = Option.none<string>()

@@ -26,19 +26,19 @@ import * as UnreadRequest from "./request/UnreadRequest.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
-/** Recorded when the client disconnects before the response. */
+/** The status in logs and metrics if the client disconnects before the response. It is never sent. */
 const clientClosedRequest = 499
 
 const plainText = (status: number, text: string, contentType = "text/plain; charset=utf-8"): Response =>
   HttpServerResponse.text(text, { status, contentType, headers: Problem.noStore })
 
-/** The handlers of a listener's requests: the fast path is tried first, then the handler. */
+/** The handlers of a listener's requests. The listener tries the fast path first, then the handler. */
 export interface Handlers {
   readonly fastPath: MemoryFastPath.FastPath
   readonly handler: Effect.Effect<Response, never, HttpServerRequest.HttpServerRequest | Scope.Scope>
 }
 
-/** All paths, with their queries. */
+/** The paths of all routes, with their queries. */
 const paths = Object.values(routes).map(({ path, query }) => path + query)
 
 /** Handles an authorised request for one route. */
@@ -48,10 +48,10 @@ type RouteHandler = (
   record: RequestRecord.RequestRecord
 ) => Effect.Effect<Response, never, Scope.Scope>
 
-/** The HTTP API, for any listener. Counts every request, logs all but probes. */
+/** Makes the HTTP API, for any listener. It counts every request, and logs every request except probes. */
 export const make = Effect.fnUntraced(function* (options: {
   readonly platform: Platform
-  /** Package requests in progress at a time; the limit's unless given. */
+  /** Maximum number of package requests in progress. The default is `httpLimits.maxPackages`. */
   readonly maxPackages?: number
 }) {
   const { maxPackages = httpLimits.maxPackages } = options
@@ -148,13 +148,14 @@ export const make = Effect.fnUntraced(function* (options: {
     const { path, query } = RequestTarget.parse(NodeMessages.incoming(request).url ?? "")
     const record = RequestRecord.make(labelOf(path), NodeMessages.incoming(request))
     const span = spans.begin(NodeMessages.incoming(request), record)
-    // Suspended, so that a defect is caught and the request still counted.
+    // Suspended, so that a defect in `answer` is caught and the request is still counted.
     const answered = Effect.suspend(() => answer(request, query, record, gate)).pipe(
       Effect.catchDefect((defect) => failed(record, defect)),
       Effect.map((response) => {
         const { body } = response
         if (body._tag === "Uint8Array" && request.method !== "HEAD") record.bytes = body.contentLength
-        // The secure port keeps only connections of authenticated callers: others could use up all of them.
+        // The secure port closes the connections of unauthenticated callers, which could otherwise use up all
+        // connections.
         return gate !== undefined && record.user === undefined
           ? HttpServerResponse.setHeader(response, "connection", "close")
           : lifecycle.closeWhenDraining(response)
@@ -186,9 +187,9 @@ export const make = Effect.fnUntraced(function* (options: {
   return {
     /** Handlers without access control. */
     application: handlersFor(undefined),
-    /** Handlers for callers whom the gate allows. */
+    /** Handlers with access control by the gate. */
     guarded: (gate: Gate) => handlersFor(gate),
-    /** Records requests that a listener rejected before they were read. */
+    /** Counts, logs and traces a request that a listener rejected before it was read. */
     recordUnread: yield* UnreadRequest.makeRecorder(log, spans)
   }
 })

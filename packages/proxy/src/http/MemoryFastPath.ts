@@ -13,10 +13,13 @@ import * as RequestTarget from "./request/RequestTarget.ts"
 import { labelOf } from "./request/Routes.ts"
 import * as ServerSpans from "./request/ServerSpans.ts"
 
-/** Answers a request if that requires no waiting. Otherwise returns false and does nothing. */
+/**
+ * Answers a request and returns true if that requires no waiting. Otherwise returns false, and leaves the request to
+ * the application.
+ */
 export type FastPath = (request: IncomingMessage, response: ServerResponse) => boolean
 
-/** Headers that only the application handles. */
+/** Headers that only the application handles. The fast path leaves requests with one of these headers to it. */
 const applicationHeaders = [
   "range",
   "if-none-match",
@@ -31,11 +34,14 @@ const isEligible = (request: IncomingMessage): boolean =>
   applicationHeaders.every((name) => request.headers[name] === undefined) &&
   RequestHead.problemOf(request) === undefined
 
-/** Limits of the cache of parsed targets: their number, and the length of each in characters. */
+/** Limits of the cache of parsed targets: the number of targets, and the length of each target in characters. */
 const maxTargets = 1024
 const maxTargetLength = 512
 
-/** Parses valid package targets, with a cache, since many requests have the same few targets. */
+/**
+ * Makes a parser of request targets. It returns undefined for a target that is not a valid package request. It caches
+ * results, since many requests have the same few targets.
+ */
 const makeTargetParser = (): ((target: string) => PackageQuery.PackageQuery | undefined) => {
   const cached = new Map<string, PackageQuery.PackageQuery>()
   return (target) => {
@@ -52,13 +58,13 @@ const makeTargetParser = (): ((target: string) => PackageQuery.PackageQuery | un
 }
 
 /**
- * Answers requests for small packages in memory directly on Node's response, for callers whose access decision is
- * cached. Effect's server and a fiber would take several times as long as the rest of the request. The application
- * handles all other requests, and would answer these equally.
+ * Answers requests for small packages in memory, if the access decision for the caller is cached. Writes to Node's
+ * response directly: Effect's server and a fiber would take several times as long as the rest of the request. The
+ * application handles all other requests. It would answer these requests in the same way.
  */
 export const make = Effect.fnUntraced(function* (options: {
   readonly platform: Platform
-  /** Package requests in progress at a time. */
+  /** Maximum number of package requests in progress. */
   readonly maxPackages: number
   readonly log: RequestLog
 }) {

@@ -1,43 +1,49 @@
 import { type Cause, Context, Effect, Tracer } from "effect"
 
-/** The fields of a request's log line. They hold no secret, and nothing the client chose except its method. */
+/**
+ * The fields of a request's log line. They contain no secret. The method and a valid digest are the only text that the
+ * client chose.
+ */
 export interface AccessEntry {
   readonly method: string
-  /** The name of the route, from a fixed set; never the path. */
+  /** The name of the route, from a fixed set. It is never the path. */
   readonly route: string
   readonly status: number
   /** Bytes of the body written to the connection. */
   readonly bytes: number
   readonly seconds: number
   readonly cache?: string | undefined
-  /** The registry's host, if the request reached one. */
+  /** The host of the registry that was asked; undefined if none was asked. */
   readonly upstream?: string | undefined
-  /** The remote address of the connection; a proxy's, if the client connects through one. */
+  /** The remote address of the connection. It is a proxy's address if the client connects through a proxy. */
   readonly clientAddress?: string | undefined
-  /** The name of the user, if the secure port authenticated one. */
+  /** The name of the user that the secure port authenticated. */
   readonly user?: string | undefined
   readonly requestId: string
-  /** The response began but could not be completed. */
+  /** True if the response began but could not be completed. */
   readonly aborted?: boolean | undefined
   /** The type of the request's error, from a fixed set. */
   readonly error?: string | undefined
-  /** True if the listener refused the request before it read it. Nothing else is then known about the request. */
+  /** True if the listener rejected the request before it was read. Its route and user are then unknown. */
   readonly unread?: boolean | undefined
-  /** The requested digest, if the request failed. */
+  /** The requested digest, if the request failed with an `error`. */
   readonly digest?: string | undefined
 }
 
 /** The message of a request's log line. */
 export const message = "request"
 
-/** Logs one request. `span` is the request's span, `cause` its failure. */
+/** Logs one request. `span` is the request's span, and `cause` is the cause of its failure. */
 export type Write = (
   entry: AccessEntry,
   span: Tracer.AnySpan | undefined,
   cause?: Cause.Cause<unknown>
 ) => void
 
-/** The level of a line: `Error` for a defect of this program, `Warn` for a failure of others. */
+/**
+ * The level of a request's line: `Error` for a defect of this program, `Warn` for any other 5xx and for a response that
+ * was aborted but not by the client, else `Info`.
+ */
 export const levelOf = ({ aborted, error, status }: AccessEntry): "Info" | "Warn" | "Error" =>
   error === "defect"
     ? "Error"
@@ -46,15 +52,18 @@ export const levelOf = ({ aborted, error, status }: AccessEntry): "Info" | "Warn
       : "Info"
 
 /**
- * The rate-limit key of a line; undefined if the line is always written. Lines of failures and of unread requests are
- * rate-limited, since a failure may repeat and any client may cause unread requests at any rate.
+ * The rate-limit key of a request's line; undefined if the line is always written. Lines of failures are limited, since
+ * a failure may repeat. Lines of unread requests are limited, since any client can cause them at any rate.
  */
 export const rateLimitKey = (entry: AccessEntry): string | undefined =>
   levelOf(entry) === "Info" && entry.unread !== true
     ? undefined
     : `${message} ${entry.route} ${entry.status} ${entry.error ?? ""} ${entry.upstream ?? ""}`
 
-/** Writes access lines without Effect's loggers, whose fiber would cost more than a small response. */
+/**
+ * Writes the log lines of requests without Effect's loggers, which start a fiber that costs more than a small response.
+ * Undefined if the program logs without `Logging.layer`.
+ */
 export const Writer = Context.Reference<Write | undefined>(
   "@registry-packages-proxy/proxy/AccessLog/Writer",
   {

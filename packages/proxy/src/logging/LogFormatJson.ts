@@ -4,7 +4,10 @@ import { escape } from "../text/SafeText.ts"
 
 const nothingToEscape = /^[ -~]*$/
 
-/** Formats dates as RFC 3339 in UTC, to the millisecond. Formats seconds once: they are a third of a line's cost. */
+/**
+ * Makes a formatter of dates as RFC 3339 in UTC, with milliseconds. It caches the text of the current second, which is
+ * a third of the cost of a line.
+ */
 const timeFormatter = (): ((date: Date) => string) => {
   let second = Number.NaN
   let prefix = ""
@@ -36,7 +39,8 @@ export const make = (): ((record: LogRecord) => string) => {
       const stack = CauseText.defectStack(cause)
       if (stack.length > 0) line += `,"stack":${JSON.stringify(stack)}`
     }
-    // JSON.stringify leaves some characters that control a terminal. They are inside strings, where escapes are valid.
+    // JSON.stringify does not escape some characters that control a terminal. They are inside strings, where escapes
+    // are valid.
     return `${nothingToEscape.test(line) ? line : escape(line)}}`
   }
 }

@@ -19,7 +19,8 @@ const valueText = (value: unknown): string =>
   typeof value === "string" && bare.test(value) ? value : JSON.stringify(value)
 
 /**
- * Formats a record for people: `12:34:56.789 INFO message name=value`, in UTC, followed by lines of cause and stack.
+ * Makes a formatter for people: `12:34:56.789 INFO message name=value`, with the time in UTC. The cause and the stack
+ * follow on further lines.
  */
 export const make =
   (options: { readonly colours: boolean }) =>

@@ -1,13 +1,13 @@
 import { type Clock, Duration, Effect, FiberSet, type Scope } from "effect"
 import type { LogRecord } from "./LogRecord.ts"
 
-/** The time over which the lines of a key are counted. */
+/** The length of a window, in milliseconds. The lines of a key are counted per window. */
 const windowMillis = Duration.toMillis("1 minute")
 
-/** The number of keys with a limit. Lines of further keys are all written. */
+/** Maximum number of keys whose lines are counted. All lines of further keys are written. */
 const maxKeys = 1024
 
-/** The lines of one key since its window began. */
+/** The state of one key in its current window. `endsAt` is in milliseconds since the epoch. */
 interface Window {
   endsAt: number
   written: number
@@ -15,12 +15,12 @@ interface Window {
   skipped: number
 }
 
-/** Writes or skips a line. Of the lines with one key, `burst` are written in each window. */
+/** Writes a line, or skips it if the current window already has `burst` lines with the same key. */
 export type WriteLimited = (record: LogRecord, key: string, burst: number) => void
 
 /**
- * Limits the rate of log lines by key. When a minute ends in which lines of a key were skipped, writes the last of them
- * with a field `repeated`: the number of skipped lines.
+ * Limits the rate of log lines by key. If lines of a key were skipped in a window, then at its end the last skipped
+ * line is written with a field `repeated`, the number of skipped lines.
  */
 export const make = (
   clock: Clock.Clock,
@@ -52,7 +52,8 @@ export const make = (
     }
 
     /**
-     * When the window ends, writes the last skipped line and begins the next window, in which all lines are skipped.
+     * When the window ends, writes the last skipped line and begins the next window. All lines are skipped in that
+     * window.
      */
     const flushLater = (window: Window, now: number): void => {
       run(

@@ -2,12 +2,14 @@ import { type Cause, type Logger, Option, Redactable, References } from "effect"
 import * as CauseText from "../text/CauseText.ts"
 import { shorten } from "../text/SafeText.ts"
 
-/** A log line's content, before it is formatted. Its values are printable and hold no secret. */
+/** The content of a log line before it is formatted. It contains no secret. */
 export interface LogRecord {
   readonly date: Date
   readonly level: string
   readonly message: string
-  /** Annotations, the fields of logged objects, and log spans in milliseconds. None is undefined. */
+  /**
+   * Annotations, the fields of logged objects, and log spans in milliseconds, as JSON values. No value is `undefined`.
+   */
   readonly fields: Readonly<Record<string, unknown>>
   readonly traceId: string | undefined
   readonly spanId: string | undefined
@@ -30,7 +32,10 @@ const levels: Readonly<Record<string, string>> = {
   Fatal: "fatal"
 }
 
-/** Copies the fields that have a value. The JSON format would omit the others; the pretty format and OTLP would not. */
+/**
+ * Copies the fields whose value is not `undefined`. The JSON format would omit the other fields; the pretty format and
+ * OTLP would not.
+ */
 export const withoutUndefined = <Fields extends object>(fields: Fields): Record<string, unknown> => {
   const defined: Record<string, unknown> = {}
   for (const name in fields) {
@@ -65,8 +70,8 @@ const complex = (value: object, depth: number): unknown => {
 }
 
 /**
- * Converts a value to one that JSON can hold: redacts secrets, describes errors, cuts long and deep values. Never
- * throws.
+ * Converts a value to a JSON value: redacts secrets, describes errors, truncates long texts, arrays and deep objects.
+ * Never throws.
  */
 export const plain = (value: unknown, depth = 0): unknown => {
   switch (typeof value) {

@@ -17,14 +17,17 @@ const formatter = (
   format === "json"
     ? LogFormatJson.make()
     : LogFormatPretty.make({
-        // no-color.org: set and not empty.
+        // NO_COLOR disables colours if it is set and not empty (no-color.org).
         colours: stdout.isTerminal && (variables["NO_COLOR"] ?? "") === "" && variables["TERM"] !== "dumb"
       })
 
-/** Lines that are written per minute of one message about one subject. Unlike repeated failures, they may differ. */
+/**
+ * Maximum number of lines per minute with the same level, message and subject. It is more than 1, since such lines may
+ * differ in other fields.
+ */
 const maxLinesPerMessage = 20
 
-/** The fields that say which thing a line is about. */
+/** The fields that contain the subject of a line. */
 const subjectFields = ["object", "feed", "kind", "name", "resource", "certificate", "review"]
 
 const rateLimitKey = ({ fields, level, message }: LogRecord.LogRecord): string => {
@@ -32,7 +35,7 @@ const rateLimitKey = ({ fields, level, message }: LogRecord.LogRecord): string =
   return [level, message, ...subject].join(" ")
 }
 
-/** Logs lines of at least the given level, to stdout only. */
+/** Writes log lines of at least `logLevel` to stdout, and passes them to `LogTap`. Nothing is written to stderr. */
 export const layer = (settings: Pick<Settings, "logFormat" | "logLevel">): Layer.Layer<never> =>
   Layer.unwrap(
     Effect.gen(function* () {

@@ -1,4 +1,4 @@
-/** A measurement with its trace. */
+/** A measurement, with the id of the trace in which it was made. */
 export interface Exemplar {
   readonly traceId: string
   readonly value: number
@@ -7,8 +7,8 @@ export interface Exemplar {
 }
 
 /**
- * The last traced measurement of each bucket of each histogram series. Their number is bounded, since series and
- * buckets are. A series is a metric's name with labels, as in Prometheus' text format.
+ * The last traced measurement of each bucket of each histogram series. The numbers of series and buckets are bounded. A
+ * series is a metric's name with labels, as in Prometheus' text format.
  */
 export class Exemplars {
   readonly #bySeries = new Map<string, Map<number, Exemplar>>()
@@ -25,7 +25,7 @@ export class Exemplars {
     )
   }
 
-  /** The exemplar of a bucket with this upper boundary. */
+  /** Returns the exemplar of the bucket with this upper boundary; undefined if the bucket has none. */
   find(series: string, boundary: number): Exemplar | undefined {
     return this.#bySeries.get(series)?.get(boundary)
   }

@@ -13,7 +13,7 @@ const telemetryLostTotal = Metric.counter(`${prefix}_telemetry_lost_total`, {
 const signals = ["traces", "metrics", "logs"] as const
 const lost = labelled(telemetryLostTotal, { signal: signals })
 
-/** The counter of items that could not be exported. */
+/** Returns the counter of spans, metric points or log lines that could not be exported. */
 export const telemetryLost = (signal: (typeof signals)[number]) => lost({ signal })
 
 const requestsTotal = Metric.counter(`${prefix}_requests_total`, {
@@ -22,10 +22,12 @@ const requestsTotal = Metric.counter(`${prefix}_requests_total`, {
   incremental: true
 })
 
-/** Counts requests answered; the handler is a route's name, or `unknown`. */
+/**
+ * Counts completed requests. `handler` is a route's name or `unknown`. `code` is 499 if the client disconnected first.
+ */
 export const requests = labelled(requestsTotal, { handler: unlisted, method: unlisted, code: unlisted })
 
-/** 1 if V8 rejected the executable's code cache. */
+/** 1 if V8 rejected the executable's code cache, else 0. */
 export const codeCacheRejected = Metric.gauge(`${prefix}_code_cache_rejected`, {
   description: "1 if V8 rejected the executable's code cache and compiles the program itself; else 0"
 })
@@ -46,22 +48,24 @@ const refusedConnectionsTotal = Metric.counter(`${prefix}_refused_connections_to
 })
 
 /**
- * Why a connection is closed without a response. `too_many_connections`: the listener has as many as it may;
- * `buffered_bytes`: the listener buffers as many bytes of requests as it may; `unreadable`: the bytes behind a
- * response in progress are no request.
+ * The reasons for closing a connection without a response. `too_many_connections`: the listener has the maximum number
+ * of connections. `buffered_bytes`: the listener would buffer more than the maximum number of request bytes.
+ * `unreadable`: while a response is in progress, the client sends a malformed request or CONNECT.
  */
 const refusedConnectionReasons = ["too_many_connections", "buffered_bytes", "unreadable"] as const
 export type RefusedConnectionReason = (typeof refusedConnectionReasons)[number]
 
-/** Counts connections closed without a response. */
+/** Counts connections that were closed without a response. */
 export const refusedConnections = labelled(refusedConnectionsTotal, { reason: refusedConnectionReasons })
 
-/** The boundaries of histograms: seconds from 1 ms to 10 min. */
+/** The bucket boundaries of histograms in seconds, from 1 ms to 10 min. */
 export const boundaries = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600
 ]
 
-/** The cache result of a request; `none` for a problem or another path. */
+/**
+ * The values of the label `cache`: a request's cache result, or `none` for a request without one, such as for an error.
+ */
 export const cacheLabels = [...cacheResults, "none"] as const
 export type CacheLabel = (typeof cacheLabels)[number]
 
@@ -86,10 +90,10 @@ const buildInfoGauge = Metric.gauge(`${prefix}_build_info`, {
   description: "Always 1; the labels are the versions of the program and of Node"
 })
 
-/** Seconds to the first byte of a package response. */
+/** Seconds from a package request's head to the first byte of its response. */
 export const firstByte = labelled(firstByteSeconds, { cache: cacheLabels }, boundaries)
 
-/** Seconds to the end of a response. */
+/** Seconds from a request's head to the end of its response. */
 export const requestSeconds = labelled(
   requestSecondsTotal,
   { handler: unlisted, cache: cacheLabels },
@@ -106,12 +110,12 @@ export const ready = Metric.gauge(`${prefix}_ready`, {
   description: "1 while /readyz answers 200, else 0"
 })
 
-/** The memory limit of the program's control group, in bytes. */
+/** The memory limit of the program's control group, in bytes. Absent if there is no limit. */
 export const memoryLimit = Metric.gauge(`${prefix}_memory_limit_bytes`, {
   description: "Memory limit of the program's control group in bytes; absent if there is none"
 })
 
-// The following names are those of Prometheus' client libraries.
+// The following metrics have the names that Prometheus' client libraries use.
 
 export const cpuSeconds = Metric.counter("process_cpu_seconds_total", {
   description: "CPU time of user and system, in seconds",

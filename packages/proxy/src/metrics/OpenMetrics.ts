@@ -24,7 +24,7 @@ const bucket = /^(.*?),?le="([^"]+)"$/
 
 const canonical = (boundary: string): string => (/^\d+$/.test(boundary) ? `${boundary}.0` : boundary)
 
-/** A bucket's line with its boundary in OpenMetrics notation, and its exemplar. */
+/** Converts the line of a bucket: writes its boundary in OpenMetrics notation, and adds its exemplar. */
 const bucketLine = (line: string, exemplars: Exemplars): string => {
   const [, name = "", labels = "", count = ""] = sample.exec(line) ?? []
   const [, otherLabels = "", boundary = ""] = bucket.exec(labels) ?? []
@@ -40,7 +40,7 @@ const bucketLine = (line: string, exemplars: Exemplars): string => {
 
 /**
  * Converts Prometheus' text format to OpenMetrics: names counter families without `_total`, escapes quotes in help
- * texts, writes boundaries as floating-point numbers, adds exemplars and the end mark.
+ * texts, writes boundaries as floating-point numbers, and adds exemplars and `# EOF`.
  *
  * Source: OpenMetrics 1.0, "Text format".
  */

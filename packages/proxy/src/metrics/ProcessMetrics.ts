@@ -4,10 +4,10 @@ import { version } from "../build/Version.ts"
 
 const { readdir, readFile } = process.getBuiltinModule("node:fs")
 
-/** The number of open file descriptors; undefined outside of Linux. */
+/** The number of open file descriptors; undefined if /proc cannot be read. */
 const openDescriptors: Effect.Effect<number | undefined> = Effect.callback((resume) => {
   readdir("/proc/self/fd", (error, names) =>
-    // One of them is the directory itself.
+    // One of the descriptors is that of the directory itself.
     resume(Effect.succeed(error === null ? names.length - 1 : undefined))
   )
 })
@@ -19,16 +19,18 @@ const maxDescriptors: Effect.Effect<number | undefined> = Effect.callback((resum
   })
 })
 
-/** The memory limit; Node returns 0 or a huge number if there is none. */
+/** The memory limit in bytes; undefined if there is none. Node then returns 0 or a huge number. */
 const memoryLimit = (): number | undefined => {
   const limit = process.constrainedMemory()
   return limit > 0 && limit < 2 ** 50 ? limit : undefined
 }
 
-/** Makes an effect that updates the metrics of the process. Run it before metrics are read. */
+/**
+ * Makes an effect that updates the metrics of the process. Run the returned effect each time before metrics are read.
+ */
 export const make: Effect.Effect<Effect.Effect<void>> = Effect.map(Effect.context<never>(), (context) => {
   let previousCpuSeconds = 0
-  // Only when metrics are read: Node loads half a MiB for it.
+  // Undefined until metrics are read for the first time, since Node loads half a MiB of code for it.
   let utilization: ReturnType<typeof performance.eventLoopUtilization> | undefined
 
   Metrics.buildInfo({ version, node: process.versions.node }).updateUnsafe(1, context)

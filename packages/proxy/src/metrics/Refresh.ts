@@ -1,8 +1,8 @@
 import { Context, type Effect } from "effect"
 
 /**
- * Effects that update metrics which are not counted as they change. An exporter provides the set, and runs its effects
- * before it reads metrics. Undefined if only /metrics reads them.
+ * Effects that update metrics whose values are only measured before they are read. A metrics exporter provides the set,
+ * and runs its effects before each export. Undefined without an exporter.
  */
 export const Refresh = Context.Reference<Set<Effect.Effect<void>> | undefined>(
   "@registry-packages-proxy/proxy/metrics/Refresh",

@@ -2,7 +2,10 @@ import { Effect, Layer, Metric } from "effect"
 import { type ProgramForm, programForm } from "../build/ProgramForm.ts"
 import { codeCacheRejected } from "../metrics/Metrics.ts"
 
-/** Reports, in the log and by a metric, if V8 rejected the executable's code cache and compiles the program instead. */
+/**
+ * Sets the metric `codeCacheRejected`. Logs a warning if V8 rejected the executable's code cache, since V8 then
+ * compiles the program at each start.
+ */
 export const report = (form: ProgramForm): Effect.Effect<void> => {
   const isRejected = form === "executable, code cache rejected"
   return Effect.andThen(
@@ -15,5 +18,5 @@ export const report = (form: ProgramForm): Effect.Effect<void> => {
   )
 }
 
-/** Reports once, at the start. */
+/** Calls `report` once, when the layer is built. */
 export const layer: Layer.Layer<never> = Layer.effectDiscard(Effect.suspend(() => report(programForm())))

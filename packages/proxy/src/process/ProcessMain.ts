@@ -6,7 +6,10 @@ import { explain } from "./StartFailure.ts"
 import * as CauseText from "../text/CauseText.ts"
 import { HelpRequested, UsageError, VersionRequested } from "../config/UsageError.ts"
 
-/** The process's exit code: 0 for success and for a requested stop, 2 for a `UsageError`, 1 for any other failure. */
+/**
+ * The process's exit code: 0 for success, --help, --version and a requested stop, 2 for a `UsageError`, 1 for any other
+ * failure.
+ */
 export const exitCode = (exit: Exit.Exit<unknown, unknown>, isStopping: boolean): number => {
   if (Exit.isSuccess(exit)) return 0
   if (Cause.hasInterruptsOnly(exit.cause)) return isStopping ? 0 : 1
@@ -17,8 +20,8 @@ const print = (output: Output, text: string): Effect.Effect<void> =>
   Effect.callback((resume) => output.write(text, () => resume(Effect.void)))
 
 /**
- * Prints the text of --help and --version to stdout, and a failure to stderr in one line; the stack of a defect
- * follows.
+ * Prints the text of --help or --version to stdout. Prints a failure to stderr in one line, followed by the stack of a
+ * defect. Prints nothing for an interruption.
  */
 export const printCause = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   Effect.gen(function* () {

@@ -4,7 +4,7 @@ import * as CauseText from "../text/CauseText.ts"
 import { flags } from "../config/Flags.ts"
 import type { Settings } from "../config/Settings.ts"
 
-// Node's error of a listener that could not be opened.
+// Node's error if a listener could not be opened.
 const ListenError = Schema.Struct({
   syscall: Schema.Literals(["listen", "bind", "getaddrinfo"]),
   code: Schema.String,
@@ -50,9 +50,7 @@ const findListenError = (
   )
 }
 
-/**
- * Marks the failure as the secure listener's if it is for that listener's address, so that `explain` names its flag.
- */
+/** Marks a failure to listen on the secure listener's address, so that `explain` names the flag of that address. */
 export const markSecureListener = (
   failure: ServeError,
   { listenAddress, secureListenAddress }: Pick<Settings, "listenAddress" | "secureListenAddress">
@@ -61,7 +59,8 @@ export const markSecureListener = (
   const isFor = (address: Settings["listenAddress"]): boolean =>
     Option.isSome(found) &&
     Option.isSome(address) &&
-    // An unresolved host name has no port. A resolved one is an address now, so only its port can be compared.
+    // The error of an unresolved host name has no port. The error of a resolved host name has an IP address instead of
+    // the name, so only the port can be compared.
     (found.value.error.port === undefined
       ? found.value.error.hostname === Option.getOrUndefined(address.value.host)
       : found.value.error.port === address.value.port)
@@ -78,7 +77,7 @@ const listenAddressOf = ({ address, hostname, port }: ListenError): string => {
   return `${host.includes(":") ? `[${host}]` : host}${port === undefined ? "" : `:${port}`}`
 }
 
-/** The reason, in one line, for which the program could not start or continue. */
+/** Returns in one line why the program could not start or continue. */
 export const explain = (cause: Cause.Cause<unknown>): string => {
   for (const reason of cause.reasons) {
     if (reason._tag === "Interrupt") continue

@@ -1,6 +1,6 @@
 import { Cause, type Exit, Predicate } from "effect"
 
-/** The type of an error without a tag. Source: OpenTelemetry semantic conventions, `error.type`. */
+/** The type of an error that has no tag. Source: OpenTelemetry semantic conventions, `error.type`. */
 const other = "_OTHER"
 
 /** The tag of an error's innermost reason. Tags are a fixed set, since each is a literal in the code. */
@@ -11,10 +11,10 @@ const tagOf = (error: unknown): string => {
   return Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) ? error._tag : other
 }
 
-/** The type of an error, from a fixed set. */
+/** The type of an error, for log lines and spans: the tag of its innermost reason. The set of types is fixed. */
 export const errorType = (error: unknown): string => tagOf(error)
 
-/** The type of a cause's first failure; `defect` for a defect, undefined for an interruption. */
+/** The type of a cause's first failure; `defect` if it is a defect. Undefined if the cause has only interruptions. */
 export const errorTypeOfCause = (cause: Cause.Cause<unknown>): string | undefined => {
   for (const reason of cause.reasons) {
     if (Cause.isFailReason(reason)) return tagOf(reason.error)

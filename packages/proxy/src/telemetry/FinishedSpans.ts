@@ -1,18 +1,18 @@
 import { Context, type Tracer } from "effect"
 
-/** A complete server span of a successful request without child spans. */
+/** A server span of a successful request without child spans. It has already ended. */
 export interface FinishedSpan {
   readonly name: string
   readonly parent: Tracer.ExternalSpan | undefined
-  /** Nanoseconds since the epoch; so is `endTime`. */
+  /** The start, in nanoseconds since the epoch. `endTime` has the same unit. */
   readonly startTime: bigint
   readonly endTime: bigint
   readonly attributes: Readonly<Record<string, string | number>>
 }
 
 /**
- * Records a finished span without the tracer and returns its identity. For small packages from memory: starting a span
- * and setting its attributes one by one would take as long as the response.
+ * Records a finished span without the tracer, and returns its ids. Used for small packages from memory, since starting
+ * a span and setting its attributes one by one would take as long as the response. Undefined if spans are not recorded.
  */
 export const FinishedSpans = Context.Reference<((span: FinishedSpan) => Tracer.ExternalSpan) | undefined>(
   "@registry-packages-proxy/proxy/telemetry/FinishedSpans",

@@ -12,12 +12,12 @@ export type Variables = Readonly<Record<string, string | undefined>>
 export interface OtelVariable<out A> {
   readonly name: string
   readonly accepts: string
-  /** The default in words. The code that reads the variable applies it. */
+  /** The default as a text. Callers of `read` apply it. */
   readonly default: string
   readonly meaning: string
-  /** True if the value may hold a secret; it is then in no message. */
+  /** True if the value may contain a secret. Error messages then omit it. */
   readonly secret: boolean
-  /** Parses a text; undefined if it is not accepted. */
+  /** Parses a value; returns undefined if the value is not accepted. */
   readonly parse: (text: string) => A | undefined
 }
 
@@ -33,13 +33,16 @@ export const makeSecret = <A>(options: Omit<OtelVariable<A>, "secret">): OtelVar
   secret: true
 })
 
-/** The same variable with another name, such as that of one signal. */
+/** Returns the same variable with another name, such as the name for one signal. */
 export const withName = <A>(variable: OtelVariable<A>, name: string): OtelVariable<A> => ({
   ...variable,
   name
 })
 
-/** Reads the first of the variables that is set and not empty. Fails if its value is not accepted. */
+/**
+ * Reads the first of the variables that is set and not empty. None if there is no such variable. Fails if its value is
+ * not accepted.
+ */
 export const read = <A>(
   variables: Variables,
   ...candidates: ReadonlyArray<OtelVariable<A>>

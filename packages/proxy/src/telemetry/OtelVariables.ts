@@ -16,7 +16,7 @@ const integer =
   (text: string): number | undefined =>
     /^\d{1,10}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : undefined
 
-// Node's timers accept no longer delay.
+// The longest delay that Node's timers accept.
 const maxMillis = 2 ** 31 - 1
 const parseMillis = integer(1, maxMillis)
 
@@ -64,7 +64,7 @@ const file = (text: string): string | undefined => (text.includes("\0") ? undefi
 
 const { make, makeSecret } = OtelVariable
 
-/** Disables all telemetry. */
+/** Disables all exports of OpenTelemetry. */
 export const disabled = make({
   name: "OTEL_SDK_DISABLED",
   accepts: "true or false",
@@ -97,7 +97,10 @@ export const exporter = {
   })
 } as const
 
-/** The variables for all signals. Each signal also has its own (`signalVariableName`), which takes precedence. */
+/**
+ * The variables that apply to all signals. Each signal also has its own variables (`signalVariableName`), which take
+ * precedence.
+ */
 export const otlp = {
   endpoint: makeSecret({
     name: "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -164,11 +167,14 @@ export const otlp = {
   })
 } as const
 
-/** The name of a signal's own variable: `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT` for `OTEL_EXPORTER_OTLP_TIMEOUT`. */
+/**
+ * The name of the variable for one signal, such as `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT` for
+ * `OTEL_EXPORTER_OTLP_TIMEOUT`.
+ */
 export const signalVariableName = (signal: Signal, { name }: OtelVariable.OtelVariable<unknown>): string =>
   name.replace("OTEL_EXPORTER_OTLP_", `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_`)
 
-/** The samplers of the specification that need no other service. */
+/** The names of the samplers of OpenTelemetry's specification that require no other service. */
 export type SamplerName =
   | "always_on"
   | "always_off"

@@ -1,11 +1,11 @@
 import { Context, Option, Tracer } from "effect"
 
-/** Extracts the caller's span from a request's header fields. */
+/** Extracts the caller's span from a request's header fields; none if they have no valid `traceparent`. */
 export type Extract = (
   headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
 ) => Option.Option<Tracer.ExternalSpan>
 
-/** The fields of W3C Trace Context. */
+/** The fields of a `traceparent` header (W3C Trace Context). */
 export interface TraceParent {
   readonly traceId: string
   readonly spanId: string
@@ -15,7 +15,10 @@ export interface TraceParent {
 const format = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/
 const zeros = /^0+$/
 
-/** Parses `traceparent`; of a newer version the known parts. Source: W3C Trace Context, section 3.2. */
+/**
+ * Parses a `traceparent` header; undefined if it is missing or invalid. Of a newer version, reads the fields of version
+ * 00 only. Source: W3C Trace Context, section 3.2.
+ */
 export const parseTraceParent = (header: string | undefined): TraceParent | undefined => {
   const [, version, traceId = "", spanId = "", flags = "", more] = format.exec(header ?? "") ?? []
   if (version === undefined || version === "ff" || (version === "00" && more !== undefined)) return undefined
@@ -24,11 +27,11 @@ export const parseTraceParent = (header: string | undefined): TraceParent | unde
     : { traceId, spanId, flags: Number.parseInt(flags, 16) }
 }
 
-/** The value of a header field that occurs once; undefined if it occurs several times. */
+/** The value of a header field that occurs once; undefined if it is missing or occurs several times. */
 export const singleValue = (value: string | ReadonlyArray<string> | undefined): string | undefined =>
   typeof value === "string" ? value : undefined
 
-/** The way callers' traces are continued. Without an SDK, their ids are used in log lines only. */
+/** Extracts the span that becomes the parent of a request's span. Without an SDK, only log lines contain its ids. */
 export const Propagation = Context.Reference<Extract>(
   "@registry-packages-proxy/proxy/telemetry/Propagation",
   {

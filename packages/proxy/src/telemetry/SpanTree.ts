@@ -7,7 +7,7 @@ export interface SpanView {
   /** The start time in milliseconds since the epoch. */
   readonly startMillis: number
   readonly durationMillis: number
-  /** The status message of a failed span. */
+  /** The status message of a failed span; undefined for a successful span. */
   readonly error: string | undefined
   readonly attributes: Readonly<Record<string, unknown>>
   readonly events: ReadonlyArray<{
@@ -20,7 +20,7 @@ export interface SpanView {
 
 const durationText = (value: number): string => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`
 
-/** Attributes that repeat the span's name or its parent's attributes. */
+/** Attributes that a tree omits. Most of them repeat the span's name or the attributes of another span. */
 const hiddenAttributes = new Set([
   "http.request.method",
   "http.route",
@@ -39,7 +39,7 @@ const shortNames: Readonly<Record<string, string>> = {
   "http.request.resend_count": "resend"
 }
 
-/** The attributes as text, each by the last part of its name. */
+/** The attributes as a text, each with a short name: by default the last part of its name. */
 const attributesText = (attributes: Readonly<Record<string, unknown>>): string =>
   Object.entries(attributes)
     .filter(([name, value]) => !hiddenAttributes.has(name) && value !== "")
@@ -49,7 +49,7 @@ const attributesText = (attributes: Readonly<Record<string, unknown>>): string =
     })
     .join("")
 
-// An HTTP status is among the attributes already.
+// Empty if the attributes contain an HTTP status, which already shows the failure.
 const failureText = ({ attributes: { "error.type": type, ...attributes }, error }: SpanView): string =>
   error === undefined || "http.response.status_code" in attributes
     ? ""
@@ -84,7 +84,10 @@ const draw = (
   ]
 }
 
-/** Renders spans as trees in order of start time. A span whose parent is not among them is the root of a tree. */
+/**
+ * Renders spans as trees in the order of their start times. A span is the root of a tree if `spans` does not contain
+ * its parent.
+ */
 export const render = (spans: ReadonlyArray<SpanView>): string => {
   const ids = new Set(spans.map(({ spanId }) => spanId))
   const childrenOf = new Map<string, Array<SpanView>>()

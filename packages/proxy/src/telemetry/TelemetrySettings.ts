@@ -10,7 +10,7 @@ export interface Collector {
   readonly headers: Redacted.Redacted<Readonly<Record<string, string>>> | undefined
   readonly timeout: Duration.Duration
   readonly compression: "gzip" | "none"
-  /** PEM files, which are read at the start. */
+  /** PEM files, which are read when the program starts. */
   readonly files: {
     readonly [Name in "certificate" | "clientCertificate" | "clientKey"]: TlsFile | undefined
   }
@@ -31,7 +31,7 @@ export interface Batching {
 }
 
 export interface TracesSettings {
-  /** None prints traces to standard output, as trees. */
+  /** The collector of traces. If none, traces are printed to standard output as trees. */
   readonly collector: Option.Option<Collector>
   readonly sampler: OtelVariables.SamplerName
   readonly ratio: number
@@ -52,7 +52,7 @@ export interface LogsSettings {
   readonly batching: Batching
 }
 
-/** The settings of OpenTelemetry. None of its modules is loaded if all three signals are none. */
+/** The settings of OpenTelemetry. If traces, metrics and logs are none, no OpenTelemetry module is loaded. */
 export interface TelemetrySettings {
   readonly traces: Option.Option<TracesSettings>
   readonly metrics: Option.Option<MetricsSettings>
@@ -61,7 +61,7 @@ export interface TelemetrySettings {
   readonly resourceAttributes: Readonly<Record<string, string>>
 }
 
-/** Exports nothing. */
+/** The settings with which nothing is exported. */
 export const off: TelemetrySettings = {
   traces: Option.none(),
   metrics: Option.none(),
@@ -175,7 +175,7 @@ const metricsOf = (variables: Variables): Read<Option.Option<MetricsSettings>> =
     return Option.map(collector, (collector): MetricsSettings => ({
       collector,
       interval,
-      // OpenTelemetry's reader refuses a timeout longer than the interval.
+      // OpenTelemetry's metric reader rejects a timeout that is longer than the interval.
       timeout: Duration.min(timeout, interval),
       temporality: Option.getOrElse(temporality, () => "cumulative" as const)
     }))
@@ -191,8 +191,8 @@ const logsOf = (variables: Variables): Read<Option.Option<LogsSettings>> =>
   })
 
 /**
- * Parses OpenTelemetry's standard variables. Reads every one, so that a wrong value is reported even if it is not used.
- * An empty variable counts as not set. Pure.
+ * Parses OpenTelemetry's standard variables. An empty variable counts as not set. Fails for any invalid value, even if
+ * the settings do not use it, unless OTEL_SDK_DISABLED is true. Pure.
  *
  * Source: OpenTelemetry specification, "Environment Variable Specification" and "OpenTelemetry Protocol Exporter".
  */

@@ -8,7 +8,7 @@ const maxFrames = 8
 const isObject = (u: unknown): u is Readonly<Record<string, unknown>> => typeof u === "object" && u !== null
 const text = (u: unknown): string => (typeof u === "string" ? u : "")
 
-/** `name: message`. Other fields are not shown: they may hold a secret. */
+/** The error as `name: message`. Omits its other fields, which may contain a secret. */
 const headOf = (error: Readonly<Record<string, unknown>>): string => {
   const name = text(error["_tag"]) || text(error["name"])
   const message = text(error["message"])
@@ -26,14 +26,17 @@ const chain = (error: unknown, depth: number): string => {
   return message !== "" && head.includes(message) ? head : `${head}: ${chain(inner, depth + 1)}`
 }
 
-/** An error, its `reason` and its causes in one line, without stack traces and without values that may be secret. */
+/**
+ * Describes an error, its `reason` and its causes in one line. Omits stack traces, and fields that may contain a
+ * secret.
+ */
 export const describeError = (error: unknown): string => {
   if (error instanceof AggregateError && error.message === "")
     return error.errors.map(describeError).join(", ")
   return escape(shorten(chain(error, 0).replace(/\s*\n\s*/g, " "), maxLength))
 }
 
-/** All failures and defects of a cause in one line; `interrupted` if it has none. */
+/** Describes all failures and defects of a cause in one line; `interrupted` if it has none. */
 export const describeCause = (cause: Cause.Cause<unknown>): string => {
   const described = cause.reasons.flatMap((reason) =>
     reason._tag === "Interrupt" ? [] : [describeError(reason._tag === "Fail" ? reason.error : reason.defect)]
@@ -41,7 +44,7 @@ export const describeCause = (cause: Cause.Cause<unknown>): string => {
   return described.length > 0 ? described.join("; ") : "interrupted"
 }
 
-/** The stack frames of a cause's defects, innermost first. Failures are expected, so theirs are not shown. */
+/** The stack frames of a cause's defects, innermost frame first. Omits the stacks of failures, which are expected. */
 export const defectStack = (cause: Cause.Cause<unknown>): ReadonlyArray<string> =>
   cause.reasons.filter(Cause.isDieReason).flatMap(({ defect }) =>
     defect instanceof Error && defect.stack !== undefined

@@ -1,8 +1,8 @@
 import { Effect, Result, Schema, SchemaGetter, SchemaIssue } from "effect"
 
 /**
- * A schema between text and `To`: decodes with `parse`, encodes with `format`. A failure of `parse` becomes the issue's
- * message; it is a predicate that follows the value, as in `"1X" has an unknown suffix`.
+ * Makes a schema that decodes a text with `parse` and encodes a value with `format`. The failure of `parse` is a
+ * predicate that follows the text, such as `has no unit`. It becomes the message of the issue.
  */
 export const textSchema = <To extends Schema.Constraint>(
   to: To,
@@ -20,7 +20,7 @@ export const textSchema = <To extends Schema.Constraint>(
     })
   )
 
-/** The message of the failed `parse`, if the issue comes from a `textSchema`. */
+/** Returns the failure of `parse` from the issue of a `textSchema`; undefined for any other issue. */
 export const parseFailure = (issue: SchemaIssue.Issue): string | undefined => {
   switch (issue._tag) {
     case "InvalidValue":

@@ -13,24 +13,31 @@ import { type RouteName, routes } from "../request/Routes.ts"
 
 /** The access control of the secure port. */
 export interface Gate {
-  /** Authenticates and authorizes a request. Returns the problem of a refused one. Sets the record's user. */
+  /**
+   * Authenticates and authorizes a request. Returns the problem of a refused request, undefined for an allowed one.
+   * Sets `record.user` if the caller is authenticated.
+   */
   readonly check: (
     request: IncomingMessage,
     route: RouteName,
     record: Pick<RequestRecord, "user">
   ) => Effect.Effect<Problem | undefined>
-  /** The name of a request's user, if a cached decision allows the request. None means "not cached", not "refused". */
+  /**
+   * Returns the name of the request's user if cached decisions allow the request. Undefined means "not cached", not
+   * "refused".
+   */
   readonly cachedUser: (request: IncomingMessage, route: RouteName) => string | undefined
   /**
-   * Marks the request as allowed for `cachedUser`'s user, so that `check` neither repeats nor recounts the decision.
+   * Marks a request as allowed for the user that `cachedUser` returned, so that `check` does not decide and count
+   * again.
    */
   readonly markAllowed: (request: IncomingMessage, user: string) => void
 }
 
-// RFC 6750, section 2.1. Like Kubernetes: one space, then any visible ASCII characters.
+// RFC 6750, section 2.1. As in Kubernetes, one space and then any visible ASCII characters.
 const bearer = /^bearer ([\x21-\x7e]+)$/i
 
-/** The bearer token of an `Authorization` header. */
+/** The bearer token of an `Authorization` header; none without a header or for another scheme. */
 export const bearerToken = (header: string | undefined): Option.Option<Redacted.Redacted> =>
   Option.map(Option.fromUndefinedOr(bearer.exec(header ?? "")?.[1]), (token) => Redacted.make(token))
 
@@ -95,8 +102,8 @@ const unavailable = ({ reason, review }: Undecided): Problem => {
 }
 
 /**
- * Makes the gate of the secure port: it authenticates the caller, then authorizes the request. It ignores headers that
- * claim an identity. `certificateOf` returns the client certificate of the request's connection.
+ * Makes the gate of the secure port. The gate authenticates the caller, then authorizes the request. It ignores headers
+ * that claim an identity. `certificateOf` returns the client certificate of the request's connection.
  */
 export const make = (
   certificateOf: (request: IncomingMessage) => PeerCertificate | undefined

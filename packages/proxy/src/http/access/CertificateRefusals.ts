@@ -5,7 +5,7 @@ import type { Socket } from "node:net"
 import { shorten } from "../../text/SafeText.ts"
 import { clientAddress } from "../request/ClientAddress.ts"
 
-/** The reasons for refusing a client certificate, as predicates that follow "it". */
+/** The reasons for refusing a client certificate, as texts that follow "it", the certificate. */
 export const reasonTexts: Readonly<Record<CertificateRefusal, string>> = {
   expired: "has expired",
   "not-yet-valid": "is not valid yet",
@@ -16,13 +16,13 @@ export const reasonTexts: Readonly<Record<CertificateRefusal, string>> = {
   unverifiable: "cannot be verified"
 }
 
-/** Characters of a subject in the log. */
+/** Maximum length of a certificate's subject in the log, in characters. */
 const maxSubject = 256
 
-/** The minimum interval between log lines with one reason. */
+/** The minimum interval between two log lines with the same reason. */
 const minIntervalMillis = Duration.toMillis("1 minute")
 
-/** Logs a refused certificate. */
+/** Logs a refused certificate, unless the log's limits suppress the line. */
 export type LogRefusal = (
   socket: Socket,
   peer: PeerCertificate,
@@ -30,8 +30,9 @@ export type LogRefusal = (
 ) => Effect.Effect<void>
 
 /**
- * Makes a log of refused client certificates: at most one line per connection, and one per reason and minute, with the
- * number of suppressed lines. The limits are needed since any stranger can present certificates.
+ * Makes a log of refused client certificates. It writes at most one line per connection, and at most one per reason and
+ * minute. Each line has the number of lines suppressed for its reason since the previous line. The limits are needed
+ * since anyone can present certificates.
  */
 export const makeLog = (): LogRefusal => {
   const seen = new WeakSet<Socket>()

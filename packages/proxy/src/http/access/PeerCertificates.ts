@@ -7,16 +7,19 @@ import { Result } from "effect"
 
 /** The client certificates of a server's connections. */
 export interface PeerCertificates {
-  /** The certificate of a connection, if it presented one. */
+  /**
+   * Returns the certificate that the client of a connection presented. Undefined if there was none, or if the
+   * authorities that verified it have been replaced.
+   */
   readonly of: (socket: Socket) => PeerCertificate.PeerCertificate | undefined
   /**
-   * Replaces the authorities that verify certificates. Connections with a certificate that the old ones verified close
-   * after the response in progress; no further request on them is authenticated by it.
+   * Replaces the authorities that verify certificates. A connection whose certificate the old authorities verified
+   * closes after the response in progress. The certificate authenticates no further request.
    */
   readonly replaceAuthorities: (authorities: string) => void
 }
 
-/** A key of the connection, unique within its server. */
+/** A key of the connection, unique among the open connections of its server. */
 const connectionKey = ({ localAddress, localPort, remoteAddress, remotePort }: Socket): string =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 
@@ -29,10 +32,11 @@ const closeAfterResponse = (socket: TLSSocket): void => {
   response.once("close", () => socket.destroySoon())
 }
 
-/** Tracks the connections of a server that requests client certificates. Call it before the server listens. */
+/** Tracks the connections of a server that requests client certificates. Call this before the server listens. */
 export const make = (server: Server, authorities: string): PeerCertificates => {
   let anchors = PeerCertificate.authorities(authorities)
-  // The authorities at the start of each handshake, by the connection's key: TLS sockets do not have them.
+  // The authorities at the start of each handshake, by the connection's key: no public API leads from a TLS socket to
+  // its raw socket.
   const handshakes = new Map<string, PeerCertificate.Authorities>()
   const peers = new WeakMap<Socket, PeerCertificate.PeerCertificate>()
   const verified = new Set<TLSSocket>()
@@ -46,13 +50,13 @@ export const make = (server: Server, authorities: string): PeerCertificates => {
     const key = connectionKey(socket)
     const initialAnchors = handshakes.get(key)
     handshakes.delete(key)
-    // Node calls a resumed session without a client certificate authorized, so the certificate itself is required.
+    // Node sets `authorized` for a resumed session without a client certificate, so the certificate itself is required.
     const certificate = socket.getPeerX509Certificate()
     if (certificate === undefined) return
-    // The previous authorities verified it. The client reconnects, and the current ones verify it.
+    // The previous authorities verified the certificate. When the client reconnects, the current authorities verify it.
     if (initialAnchors !== anchors) return void socket.destroy()
     const error = socket.authorized ? undefined : String(socket.authorizationError)
-    // The same clock that OpenSSL uses.
+    // OpenSSL uses this clock too.
     const peer = PeerCertificate.examine(certificate, error, anchors, Date.now())
     peers.set(socket, peer)
     if (Result.isFailure(peer.result)) return

@@ -15,7 +15,7 @@ export class ClientGone extends Schema.TaggedError<ClientGone>()("ClientGone", {
 
 /** A write in progress. */
 interface Write {
-  /** Waits until the write is done and its buffer may be reused. */
+  /** Waits until the write is done, so that its buffer may be reused. Fails if the client is gone. */
   readonly done: Effect.Effect<void, ClientGone>
   readonly isPending: () => boolean
 }
@@ -54,8 +54,8 @@ const finished = (out: ServerResponse): Effect.Effect<void, ClientGone> =>
   })
 
 /**
- * Starts a read before the previous bytes are written, so that both run concurrently. `onStarted` receives the fiber
- * even if the caller is interrupted.
+ * Starts a read before the previous bytes are written, so that reading and writing run concurrently. `onStarted`
+ * receives the fiber even if the caller is interrupted.
  */
 const readAhead = <E>(
   reader: PackageReader<E>,
@@ -68,11 +68,12 @@ const readAhead = <E>(
   )
 
 /**
- * Writes a response with a body from `reader`, reading ahead of the writes in progress. The client's speed limits both.
- * It writes to Node's response directly; Effect's server ignores a response that has ended.
+ * Writes a response with a body from `reader`. It reads ahead while writes are in progress, but no faster than the
+ * client accepts bytes. It writes to Node's response directly. Effect's server sends nothing for a response that has
+ * ended.
  *
- * If the body fails or the request is interrupted, the connection is destroyed, so that the client cannot mistake the
- * part for the whole. `onWritten` receives the number of bytes of each write.
+ * If the body fails or the request is interrupted, the connection is destroyed, so that the client cannot take a part
+ * of the body for the whole. `onWritten` receives the number of bytes of each write.
  */
 export const writeBody = <E>(options: {
   readonly request: HttpServerRequest.HttpServerRequest
@@ -102,7 +103,8 @@ export const writeBody = <E>(options: {
           const isLast = remaining === 0
           const release = () => {
             buffers.release(current)
-            // Ends immediately: a client that has the whole body may disconnect, which must not count as aborted.
+            // Ends the response immediately: a client that has the whole body may disconnect, which must not count as
+            // aborted.
             if (isLast) out.end()
           }
           writes.push(startWrite(out, bytes, release))

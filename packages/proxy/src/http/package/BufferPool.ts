@@ -3,73 +3,92 @@ import { Clock, Duration, Effect, type Scope } from "effect"
 const kib = 1024
 const mib = 1024 * kib
 
-/** The sizes of buffers: the largest for a single body, the smallest for each of a thousand. */
+/**
+ * The largest and the smallest buffer, in bytes. A single body gets the largest, each of a thousand bodies the
+ * smallest.
+ */
 const maxSize = mib
 const minSize = 16 * kib
 
-/** The size of a body's first buffer. Each further one may be twice as large as the previous. */
+/** The size of a body's first buffer, in bytes. Each further buffer may be twice as large as the previous one. */
 const firstSize = 64 * kib
 
-/** Bytes that all bodies with fast clients share, for two buffers each; one or two bodies may have four buffers. */
+/**
+ * The memory in bytes that all bodies with fast clients share. It is divided into two buffers for each body. If at most
+ * two bodies are in progress, each may use four buffers.
+ */
 const fastBudget = 8 * mib
 
-/** Bytes in use above which only the smallest buffers are given out: clients that were fast hold the rest. */
+/**
+ * If this number of bytes is in use, bodies get only the smallest buffers. It is more than `fastBudget`, since slow
+ * clients may still hold large buffers from the time when they were fast.
+ */
 const maxInUseBytes = 24 * mib
 
-/** Bytes of free buffers that are kept for the next body. */
+/** Maximum number of bytes in free buffers that are kept for reuse. */
 const maxFreeBytes = 4 * mib
 
-/** A client that accepts no bytes for longer is slow: its body gets the smallest buffers. */
+/** A client that accepts no bytes for longer than this is slow. Its body gets the smallest buffers. */
 const slowAfterMillis = Duration.toMillis("200 millis")
 
-/** The buffers of one body. A buffer serves one read and the write of it, so sizes adapt to the current load. */
+/**
+ * The buffers of one body. Each buffer is used for one read and the write of its bytes, so that the sizes follow the
+ * current load.
+ */
 export interface BodyBuffers {
-  /** Takes a buffer for the next read. A body uses at most `maxInUse` at a time. */
+  /** Takes a buffer for the next read. The body may use at most `maxInUse()` buffers at a time. */
   readonly take: () => Uint8Array
   /**
-   * Releases a buffer that nothing refers to. Buffers of a failed write are not released: the write may refer to them.
+   * Releases a buffer to which nothing refers any more. Do not release the buffer of a failed write: the write may
+   * still refer to it.
    */
   readonly release: (buffer: Uint8Array) => void
   /** The number of buffers that the body may use at a time, for writes and read-ahead. */
   readonly maxInUse: () => number
-  /** Waits for the client, and measures if it is slow. */
+  /** Waits for `client`, an effect that ends when the client accepts bytes. Measures whether the client is slow. */
   readonly awaitClient: <A, E>(client: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
 interface Body {
-  /** Bytes of its buffers in use. */
+  /** The bytes of the body's buffers that are in use. */
   inUseBytes: number
-  /** The time at which the wait for its client began, in milliseconds, if it waits. */
+  /**
+   * The time at which the body began to wait for its client, in milliseconds since the epoch. Valid only while it
+   * waits.
+   */
   waitingSince: number
   isSlow: boolean
   isClosed: boolean
-  /** The largest size of its next buffer. */
+  /** The maximum size of the body's next buffer, in bytes. */
   maxSize: number
 }
 
 /**
- * Frees a buffer's memory immediately: sizes change with the load, and tens of MiB would wait for the garbage
- * collector.
+ * Frees a buffer's memory immediately. Buffer sizes change with the load, so without this, tens of MiB would wait for
+ * the garbage collector.
  */
 const free = ({ buffer }: Uint8Array): void => {
   if (buffer instanceof ArrayBuffer) buffer.transfer(0)
 }
 
-/** The largest power of two that is at most `bytes`, between `minSize` and `maxSize`. */
+/** The largest power of two that is at most `bytes`, limited to the range from `minSize` to `maxSize`. */
 const sizeWithin = (bytes: number): number =>
   bytes < minSize ? minSize : Math.min(maxSize, 2 ** Math.floor(Math.log2(bytes)))
 
-/** The buffers that all bodies are read into and written from. Reuses memory, and divides a budget among the bodies. */
+/**
+ * The pool of the buffers through which all bodies are sent. It reuses buffers, and divides a memory budget among the
+ * bodies.
+ */
 export class BufferPool {
   readonly #free = new Map<number, Array<Uint8Array>>()
   #freeBytes = 0
   #inUseBytes = 0
   /** The number of bodies in progress with fast clients. */
   #fast = 0
-  /** Bodies that wait for their clients, longest first. */
+  /** Bodies that wait for their clients, in the order in which they began to wait. */
   readonly #waiting = new Set<Body>()
 
-  /** The buffers for one body, until the scope closes. */
+  /** Provides the buffers for one body until the scope closes. */
   readonly acquire: Effect.Effect<BodyBuffers, never, Scope.Scope> = Effect.gen({ self: this }, function* () {
     const clock = yield* Clock.Clock
     const body = yield* Effect.acquireRelease(
@@ -90,7 +109,7 @@ export class BufferPool {
     body.isClosed = true
   }
 
-  /** A slow body leaves the budget, except for buffers it holds. */
+  /** A slow body gets no part of the budget. The buffers that it already uses still count as in use. */
   #setSlow(body: Body, isSlow: boolean): void {
     this.#waiting.delete(body)
     if (body.isSlow !== isSlow) this.#fast += isSlow ? -1 : 1

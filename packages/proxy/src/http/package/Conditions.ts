@@ -1,4 +1,4 @@
-/** A byte range of a package: from `start` to `end`, exclusive. */
+/** A byte range of a package. `start` is inclusive, `end` is exclusive. */
 export interface ByteRange {
   readonly start: number
   readonly end: number
@@ -29,6 +29,9 @@ const entityTag = /^(?:W\/)?("[\x21\x23-\x7e\x80-\xff]*")$/
 export const ifNoneMatch = (header: string, etag: string): boolean =>
   header.trim() === "*" || header.split(",").some((tag) => entityTag.exec(tag.trim())?.[1] === etag)
 
-/** True if If-Range allows Range to be applied (section 13.1.5: strong comparison). A date never matches. */
+/**
+ * True if the Range header applies: If-Range is absent, or is this entity tag (RFC 9110, section 13.1.5: strong
+ * comparison). A date in If-Range never matches.
+ */
 export const ifRange = (header: string | undefined, etag: string): boolean =>
   header === undefined || header.trim() === etag

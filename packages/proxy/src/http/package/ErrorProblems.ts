@@ -14,7 +14,7 @@ const retryAfter = (seconds: number) => ({ "retry-after": String(Math.max(1, Mat
 
 // Names from registries, objects and clients may be long, so the advice comes before them.
 
-/** The Retry-After in seconds if no other is given. */
+/** The default value of Retry-After, in seconds. */
 const defaultRetryAfter = 5
 
 const badGateway = (detail: string): Problem => ({ status: 502, detail })
@@ -84,7 +84,7 @@ const adviceFor = (kind: keyof typeof connectionAdvice, by: OtherServer | undefi
   return by === undefined ? ofRegistry : `${ofOther} (${serverWord[by.role]})`
 }
 
-/** Advice to the operator. It comes first, so that it is within the first 200 bytes. */
+/** Advice to the operator. The problem's `detail` begins with it, so that it is within the first 200 bytes. */
 const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>): string => {
   switch (reason._tag) {
     case "ManifestNotFound":
@@ -222,7 +222,7 @@ const nameProblem = (_: InvalidRepositoryName): Problem =>
     "Correct `path`: repository and path together are not a valid repository name of 1 to 255 characters."
   )
 
-/** The problem of any failure of a package request. */
+/** Converts any failure of a package request to the problem that the client receives. */
 export const fromPullError = (error: PullError | BodyError): Problem => ({
   ...problemOf(error),
   error: errorType(error)

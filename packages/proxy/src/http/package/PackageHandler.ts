@@ -17,7 +17,7 @@ import { type Problem, toResponse, unsatisfiableRange } from "../request/Problem
 
 type Response = HttpServerResponse.HttpServerResponse
 
-/** A resolver that fails, to look into the cache without asking the registry. */
+/** A resolver that always fails, to look into the cache without asking the registry. */
 const notResolved = Effect.fail("not in the cache")
 
 /** Makes the handler of GET and HEAD on /package. */
@@ -31,7 +31,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
   type Source = ReturnType<typeof pull>
   type Failure = PackagePull.PullError | BodyError
 
-  /** The descriptor and cache result that GET would have, without reading the blob. */
+  /** The descriptor and cache result that a GET would have. The blob is not read. */
   const inspect = (query: PackageQuery.PackageQuery, source: Source) =>
     cache.peek({ manifestDigest: query.manifestDigest, platform }, source.resolve)
 
@@ -62,7 +62,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
   ): Effect.Effect<Response, Failure, Scope.Scope> =>
     Effect.gen(function* () {
       const header = request.headers["range"]
-      // Opening a package counts as a use; a request for a range outside of it must not.
+      // Opening a package counts as a use of it. A request for an unsatisfiable range must not count.
       const cached =
         header === undefined
           ? Option.none()

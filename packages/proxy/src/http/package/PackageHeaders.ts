@@ -17,14 +17,17 @@ const cacheStatuses: Readonly<Record<CacheResult, string>> = {
   bypass: "registry-packages-proxy; fwd=bypass"
 }
 
-/** The caching headers of every response for a package. Its bytes never change. */
+/**
+ * The caching headers of a package response (200, 206 or 304). It may be cached for a year, since the bytes of a
+ * package never change.
+ */
 export const cachingHeaders = (manifestDigest: Digest, result: CacheResult) => ({
   etag: etagOf(manifestDigest),
   "cache-control": "public, max-age=31536000, immutable",
   "cache-status": cacheStatuses[result]
 })
 
-/** The headers of a package or of a range of it. */
+/** The response headers of a package, or of a range of it. */
 export const packageHeaders = (options: {
   readonly manifestDigest: Digest
   readonly descriptor: PackageDescriptor

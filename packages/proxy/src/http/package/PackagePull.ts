@@ -22,7 +22,10 @@ export class InvalidRepositoryName extends Schema.TaggedError<InvalidRepositoryN
 /** The errors of a pull. */
 export type PullError = CredentialError | RegistryError | InvalidRepositoryName
 
-/** Makes the source of a package. Each step gets the credentials anew, so that changes take effect immediately. */
+/**
+ * Makes the source of a package in its registry. Each access to the registry gets the credentials again, so that
+ * changes take effect immediately.
+ */
 export const make = Effect.gen(function* () {
   const credentials = yield* CredentialStore
   const registry = yield* RegistryClient
@@ -30,7 +33,7 @@ export const make = Effect.gen(function* () {
   return (
     query: PackageQuery,
     platform: Platform,
-    /** Called with the registry's host when a registry is asked. */
+    /** Called with the registry's host before the registry is asked. */
     onRegistry: (host: string) => void
   ): PackageSource<PullError> => {
     const repository: Effect.Effect<Repository, CredentialError | InvalidRepositoryName> = Effect.gen(

@@ -1,6 +1,6 @@
 import { Duration } from "effect"
 
-/** The limits of a listener, per client and in total. Documented in docs/http.md. */
+/** The limits of a listener, per connection and in total. Documented in docs/http.md. */
 export interface HttpLimits {
   /** Bytes of a request's head: request line and headers. */
   readonly maxHeadBytes: number
@@ -10,7 +10,7 @@ export interface HttpLimits {
   readonly headersTimeout: Duration.Duration
   /** Time for a whole request to arrive. */
   readonly requestTimeout: Duration.Duration
-  /** Interval in which these two timeouts are checked. */
+  /** Interval at which `headersTimeout` and `requestTimeout` are checked. */
   readonly checkInterval: Duration.Duration
   /** Time that a connection may be idle between requests. */
   readonly idleTimeout: Duration.Duration
@@ -20,18 +20,18 @@ export interface HttpLimits {
   readonly handshakeTimeout: Duration.Duration
   /** Connections to one listener. Further ones are closed immediately. */
   readonly maxConnections: number
-  /** Package requests in progress. Further ones are answered with 503. */
+  /** Package requests in progress on all listeners together. Further ones are answered with 503. */
   readonly maxPackages: number
   /** Unanswered requests on one connection. Further ones are not read. */
   readonly maxPipelined: number
   /**
    * Buffered bytes on all connections of a listener: pipelined requests, incomplete heads, bodies. A connection that
-   * would exceed the limit is closed. In memory they take about three times as much.
+   * would exceed the limit is closed. The buffers take about three times as much memory.
    */
   readonly maxBufferedBytes: number
 }
 
-/** The limits of the program. */
+/** The limits of the program's listeners. */
 export const httpLimits: HttpLimits = {
   maxHeadBytes: 16 * 1024,
   maxHeaders: 128,

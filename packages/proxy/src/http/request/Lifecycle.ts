@@ -4,14 +4,17 @@ import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { ServerResponse } from "node:http"
 import * as NodeMessages from "./NodeMessages.ts"
 
-/** The state of a graceful shutdown: if the program is draining, and its responses in progress. */
+/** The state of a graceful shutdown: whether the program is draining, and its package requests in progress. */
 export class Lifecycle extends Context.Service<
   Lifecycle,
   {
     readonly isDraining: () => boolean
     /** The number of package requests in progress. */
     readonly inProgress: () => number
-    /** Counts a package request as in progress until its response is sent or its client disconnects. */
+    /**
+     * Counts a package request as in progress while `effect` runs. Delays the shutdown until its response is sent or
+     * its client disconnects.
+     */
     readonly track: <A, E, R>(
       request: HttpServerRequest.HttpServerRequest,
       effect: Effect.Effect<A, E, R>
@@ -22,7 +25,7 @@ export class Lifecycle extends Context.Service<
     readonly closeWhenDraining: (
       response: HttpServerResponse.HttpServerResponse
     ) => HttpServerResponse.HttpServerResponse
-    /** Refuses new packages and waits for those in progress, at most for the grace period. */
+    /** Makes the program refuse new package requests. Waits for those in progress, at most for the grace period. */
     readonly drain: Effect.Effect<void>
   }
 >()("@registry-packages-proxy/proxy/http/Lifecycle") {
@@ -34,7 +37,7 @@ export class Lifecycle extends Context.Service<
         const idle = yield* Deferred.make<void>()
         let draining = false
         let inProgress = 0
-        // Responses that are not sent yet: a small one is written after its request's effect has ended.
+        // Responses that are not sent yet. A small response is written after the effect of its request has ended.
         let unsent = 0
         const checkIdle = (): void => {
           if (draining && inProgress === 0 && unsent === 0) Deferred.doneUnsafe(idle, Effect.void)

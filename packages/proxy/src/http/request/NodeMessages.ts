@@ -4,10 +4,10 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 
 // The casts are safe: the listeners speak HTTP/1.1 only, so the messages are never those of HTTP/2.
 
-/** Node's message of a request. */
+/** Node's object for a request. */
 export const incoming = (request: HttpServerRequest.HttpServerRequest): IncomingMessage =>
   NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage
 
-/** Node's message of the response to a request. */
+/** Node's object for the response to a request. */
 export const outgoing = (request: HttpServerRequest.HttpServerRequest): ServerResponse =>
   NodeHttpServerRequest.toServerResponse(request) as ServerResponse

@@ -7,7 +7,7 @@ import { badRequest, type Problem } from "./Problem.ts"
 /** The parsed query of a package request. */
 export interface PackageQuery {
   readonly manifestDigest: Digest
-  /** None: the cluster's own registry. */
+  /** The parameter `repository`. None means the cluster's own registry. */
   readonly repository: Option.Option<RepositoryKey.RepositoryKey>
   readonly path: PathComponents
 }
@@ -23,7 +23,7 @@ const fail = (detail: string): Result.Result<never, Problem> => Result.fail(badR
 
 /**
  * Parses a request's query (without the question mark). Ignores unknown parameters. An empty parameter counts as
- * absent. A repeated one is refused, since two readers could use different values.
+ * absent. Fails if a known parameter is repeated, since two readers of the query could use different values.
  */
 export const parse = (query: string): Result.Result<PackageQuery, Problem> => {
   const parameters = new URLSearchParams(query)

@@ -23,10 +23,10 @@ const titles: Readonly<Record<number, string>> = {
   504: "Gateway Timeout"
 }
 
-/** Forbids caching: for errors and for the current state. */
+/** The header that forbids caching, for errors and for the responses of probes and metrics. */
 export const noStore = { "cache-control": "no-store" } as const
 
-/** The `application/problem+json` response. Its `instance` is the request id, by which the log line can be found. */
+/** The `application/problem+json` response. Its `instance` contains the request id, which is also in the log line. */
 export const toResponse = (problem: Problem, requestId: string): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.setHeaders(
     ProblemDetails.toResponse({
@@ -41,7 +41,7 @@ export const toResponse = (problem: Problem, requestId: string): HttpServerRespo
 
 export const badRequest = (detail: string): Problem => ({ status: 400, detail })
 
-/** The problem of an unknown path; `paths` are the known ones. */
+/** The problem of a request for an unknown path. `paths` are the known paths. */
 export const unknownPath = (paths: ReadonlyArray<string>): Problem => ({
   status: 404,
   detail: `No such path. The paths are ${paths.join(", ")}.`

@@ -20,13 +20,13 @@ const hostField = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i
 
 const oneAuthorization = badRequest("Send only one Authorization header (RFC 9110, section 11.6.2).")
 
-// The framing of such a message is ambiguous (RFC 9112, section 6.1).
+// The framing of an HTTP/1.0 message with Transfer-Encoding is ambiguous (RFC 9112, section 6.1).
 const noChunks: Problem = {
   ...badRequest("Send no Transfer-Encoding with HTTP/1.0, which does not have it. Use HTTP/1.1."),
   headers: { connection: "close" }
 }
 
-/** True if a header field occurs more than once; Node keeps the first only. */
+/** True if a header field occurs more than once. Node's `headers` has only its first value. */
 const isRepeated = (rawHeaders: ReadonlyArray<string>, wanted: string): boolean => {
   let count = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -36,7 +36,10 @@ const isRepeated = (rawHeaders: ReadonlyArray<string>, wanted: string): boolean 
   return count > 1
 }
 
-/** The problem of a request's head, if Node's parser accepts it but RFC 9112, section 3.2, does not. */
+/**
+ * Returns the problem of a request head that Node's parser accepts, but that HTTP/1.1 does not allow or that has too
+ * many fields. Returns undefined if the head is valid.
+ */
 export const problemOf = ({ headers, httpVersion, rawHeaders }: IncomingMessage): Problem | undefined => {
   if (httpVersion !== "1.1" && httpVersion !== "1.0") return otherVersion
   if (rawHeaders.length > 2 * httpLimits.maxHeaders) return tooManyHeaders

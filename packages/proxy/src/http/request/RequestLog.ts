@@ -8,10 +8,10 @@ import { type RouteLabel, routeOf } from "./Routes.ts"
 
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
 
-/** Characters of a user name in a log line. A service account's may have 338. */
+/** Maximum length of a user name in a log line, in characters. The name of a service account has at most 339. */
 const maxUserLength = 512
 
-/** Caches the counter of each label set: the sets are few and fixed. */
+/** Caches the counter of each label set. The number of label sets is small and bounded. */
 const makeCounters = () => {
   const counters = new Map<string, Metric.Counter<number>>()
   return (handler: RouteLabel, method: string, code: number): Metric.Counter<number> => {

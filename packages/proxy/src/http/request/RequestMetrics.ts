@@ -7,12 +7,15 @@ import { type RouteLabel, routeLabels } from "./Routes.ts"
 
 /** Measures requests as they end. */
 export interface RequestMetrics {
-  /** Measures a finished request that started at `startMillis` since the epoch; `span` is the request's. */
+  /**
+   * Measures a finished request. `startMillis` is the time at which it arrived, in milliseconds since the epoch. `span`
+   * is its span.
+   */
   readonly measure: (record: RequestRecord, startMillis: number, span: Tracer.AnySpan | undefined) => void
   readonly exemplars: Exemplars
 }
 
-/** A series of a histogram, with its name in Prometheus' text format: the key of its exemplars. */
+/** A series of a histogram. `name` is its name and labels in Prometheus' text format, the key of its exemplars. */
 interface Series {
   readonly histogram: Metric.Histogram<number>
   readonly name: string

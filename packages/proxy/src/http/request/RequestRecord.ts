@@ -20,22 +20,23 @@ export interface RequestRecord {
   /** The requested package; undefined if the query is not valid. */
   query: PackageQuery | undefined
   /**
-   * The time of the body's first byte, in milliseconds since the epoch. Undefined if the body is written in one piece.
+   * The time at which the body's first byte was written, in milliseconds since the epoch. Undefined if the body is not
+   * streamed.
    */
   firstByteAt: number | undefined
   /** The type of the request's error, from a fixed set. */
   error: string | undefined
   /** The request's failure. */
   cause: Cause.Cause<unknown> | undefined
-  /** The host of the registry that was asked. */
+  /** The host of the registry that was asked; undefined if none was asked. */
   upstream: string | undefined
-  /** The response began but could not be completed. */
+  /** True if the response began but could not be completed. */
   aborted: boolean
-  /** The request was rejected before it was read. */
+  /** True if the request was rejected before it was read. */
   readonly isUnread: boolean
 }
 
-/** A new record, of a request or of one that was rejected before it was read. */
+/** Makes the record of a request. `unread` is given if the request was rejected before it was read. */
 export const make = (
   route: RouteLabel,
   { socket }: Pick<IncomingMessage, "socket">,

@@ -2,12 +2,12 @@ import * as ResourceRule from "@registry-packages-proxy/access-control/ResourceR
 
 /** One path of the HTTP API. */
 export interface Route {
-  /** Compared with the path as it was sent, without decoding. */
+  /** The exact path. It is compared with the path that the client sent, without decoding. */
   readonly path: `/${string}`
   /** The query in documentation syntax; empty if the route reads none. */
   readonly query: string
   readonly methods: ReadonlyArray<"GET" | "HEAD">
-  /** The permission that a caller on the secure port requires. */
+  /** The permission that a caller on the secure port requires; `anonymous` for no permission. */
   readonly access: ResourceRule.ResourceRule | "anonymous"
   /** Probes are counted, but neither logged nor traced. */
   readonly isProbe: boolean
@@ -29,8 +29,9 @@ const get = (subresource: string): ResourceRule.ResourceRule =>
 const reading = ["GET", "HEAD"] as const
 
 /**
- * Every route. A new one requires a handler in `Application.ts`; the compiler asks for it. Access rules, the text of
- * 404, metric labels, span names and the tables of docs/http.md and docs/security.md derive from this table.
+ * Every route. A new route requires a handler in `Application.ts`; without it the program does not compile. Access
+ * rules, the text of 404, metric labels, span names and the tables of docs/http.md and docs/security.md derive from
+ * this table.
  */
 export const routes = {
   package: {
@@ -71,10 +72,13 @@ export const routes = {
 /** The name of a route. */
 export type RouteName = keyof typeof routes
 
-/** The name of a route, or `unknown` for all other paths. Metric labels and log lines have no other values. */
+/**
+ * The name of a route, or `unknown` for a path that matches no route. Metric labels and log lines contain this instead
+ * of the path.
+ */
 export type RouteLabel = RouteName | "unknown"
 
-/** All route labels. */
+/** The names of all routes, and `unknown`. */
 export const routeLabels: ReadonlyArray<RouteLabel> = [
   ...(Object.keys(routes) as ReadonlyArray<RouteName>),
   "unknown"

@@ -7,27 +7,30 @@ import { routeOf } from "./Routes.ts"
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 
-/** The head of a request. Only the connection of an unread request is known. */
+/** The head of a request. If the request was not read, only its connection is known. */
 export type RequestHead = Pick<IncomingMessage, "headers" | "socket"> &
   Partial<Pick<IncomingMessage, "httpVersion" | "method">>
 
 /** Creates the server spans of requests. */
 export interface ServerSpans {
   /**
-   * Starts the span of a request, as a child of its caller's span if there is one. Returns no span for a probe. Without
-   * a tracer, returns the caller's span, for the log line.
+   * Starts the span of a request, as a child of the caller's span if there is one. Returns undefined for a probe. If no
+   * spans are recorded, returns the caller's span for the log line.
    */
   readonly begin: (request: RequestHead, record: RequestRecord) => Tracer.AnySpan | undefined
   /** Ends the span, with attributes from the record. */
   readonly end: (span: Tracer.AnySpan | undefined, record: RequestRecord, status: number) => void
-  /** Records the span of a GET that the fast path has answered. `startNanos` is since the epoch. */
+  /**
+   * Records the span of a GET that the fast path has answered. `startNanos` is the time at which the request arrived,
+   * in nanoseconds since the epoch.
+   */
   readonly recordFinished: (
     request: IncomingMessage,
     record: RequestRecord,
     status: number,
     startNanos: bigint
   ) => Tracer.AnySpan | undefined
-  /** True if spans are recorded; otherwise callers need not measure the start time. */
+  /** True if spans are recorded. If false, `recordFinished` ignores `startNanos`. */
   readonly isRecording: boolean
 }
 
@@ -45,7 +48,7 @@ const requestAttributes = (
     "url.scheme": "encrypted" in socket ? "https" : "http"
   }
   if (httpVersion !== undefined) attributes["network.protocol.version"] = httpVersion
-  // An unknown path is the client's text, which no span contains.
+  // An unknown path is text from the client, which must not be in a span.
   const path = routeOf(route)?.path
   if (path !== undefined) {
     attributes["http.route"] = path
@@ -76,7 +79,7 @@ const responseAttributes = (
   return attributes
 }
 
-/** A response with the attributes of its span. */
+/** The facts about a response on which its span's attributes depend, and these attributes. */
 interface AnsweredRequest {
   readonly query: RequestRecord["query"]
   readonly bytes: number
@@ -94,7 +97,7 @@ const nameOf = (method: string | undefined, route: RequestRecord["route"]): stri
   return path === undefined ? name : `${name} ${path}`
 }
 
-/** Source: OpenTelemetry semantic conventions, "HTTP server span". */
+/** Makes the server spans of requests. Source: OpenTelemetry semantic conventions, "HTTP server span". */
 export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
   const tracer = yield* Tracer.Tracer
   const clock = yield* Clock.Clock
@@ -130,7 +133,7 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
     span.end(clock.currentTimeNanosUnsafe(), exitOf(record, status))
   }
 
-  /** The last response of each connection. The next one often has the same attributes, which are then reused. */
+  /** The last response of each connection. The next response often has the same attributes. They are then reused. */
   const lastOfConnection = new WeakMap<object, AnsweredRequest>()
 
   const attributesOf = (

@@ -18,7 +18,7 @@ export interface UnreadRequest {
   readonly request: IncomingMessage | undefined
 }
 
-/** Records such requests as others are: by a span, a count and a line of the log. */
+/** Makes a function that records an unread request as the application records others: span, metrics and log line. */
 export const makeRecorder = (
   log: RequestLog,
   spans: ServerSpans

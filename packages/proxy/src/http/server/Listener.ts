@@ -21,7 +21,10 @@ import * as Refusals from "./Refusals.ts"
 import * as SecureServer from "./SecureServer.ts"
 import * as SendTimeout from "./SendTimeout.ts"
 
-/** An address to listen on. With port 0 the system chooses a free port; without a host it is every interface. */
+/**
+ * An address to listen on. With port 0 the system chooses a free port. Without a host the server listens on every
+ * interface.
+ */
 export interface ListenOptions {
   readonly host?: string
   readonly port: number
@@ -32,7 +35,7 @@ interface CommonOptions {
   readonly platform: Platform
   readonly gracePeriod: Duration.Duration
   /**
-   * Package requests in progress at a time. Further ones are answered with 503. The default is
+   * Maximum number of package requests in progress. Further requests are answered with 503. The default is
    * `httpLimits.maxPackages`.
    */
   readonly maxPackages?: number
@@ -41,7 +44,7 @@ interface CommonOptions {
 /** The options of the plain listener. */
 export interface PlainOptions {
   readonly listen: ListenOptions
-  /** The server to use, for a caller that passes its own connections to it. The default is a new server. */
+  /** The server to use, for a program that passes its own connections to it. The default is a new server. */
   readonly server?: Server
 }
 
@@ -54,15 +57,16 @@ export interface SecureOptions {
 /** The services that the application behind the listeners requires. */
 export type Services = DigestCache | CredentialStore | RegistryClient
 
-// The kernel limits it to net.core.somaxconn, 4096 by default. Beyond it a client retries after a second.
+// The kernel limits the backlog to net.core.somaxconn, 4096 by default. If the backlog is full, a client retries after
+// a second.
 const backlog = 4096
 
 const open = (server: Server, listen: ListenOptions) =>
   NodeHttpServer.make(() => server, { ...listen, backlog, disablePreemptiveShutdown: true })
 
 /**
- * Answers a server's requests in order on each connection: by the fast path if it can, else by Effect's server, which
- * starts a fiber for each.
+ * Answers the requests of each connection to a server in order. Tries the fast path first, then Effect's server, which
+ * starts a fiber for each request.
  */
 const serve = Effect.fnUntraced(function* (
   server: Server,
@@ -98,7 +102,10 @@ const openPlain = Effect.fnUntraced(function* (app: Application.Application, opt
 
 const renewalRetries = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")])
 
-/** Serves with new TLS material. If that fails, keeps the previous material and retries until there is newer one. */
+/**
+ * Makes the server use new TLS material. If that fails, the server keeps the previous material, and this effect retries
+ * until it is interrupted by newer material.
+ */
 const renewal = (secure: SecureServer.SecureServer, material: Material): Effect.Effect<void> =>
   Effect.try({ try: () => secure.renew(material), catch: (cause) => cause }).pipe(
     Effect.tapError((cause) =>
@@ -107,7 +114,7 @@ const renewal = (secure: SecureServer.SecureServer, material: Material): Effect.
       })
     ),
     Effect.retry(renewalRetries),
-    // The schedule never ends, so the effect never fails.
+    // The schedule of retries never ends, so the effect never fails.
     Effect.orDie
   )
 
@@ -132,9 +139,9 @@ const openSecure = Effect.fnUntraced(function* (app: Application.Application, op
 })
 
 /**
- * When the scope closes: the servers in `closedFirst` accept no more connections and new packages are refused, while
- * the other servers still answer probes. When all packages in progress are done, or the grace period is over, closes
- * every connection.
+ * Registers the graceful shutdown that runs when the scope closes. First, the servers in `closedFirst` accept no more
+ * connections and new package requests are refused, while the other servers still answer probes. When all packages in
+ * progress are sent, or the grace period is over, every connection is closed.
  */
 const stopping = Effect.fnUntraced(function* (
   servers: ReadonlyArray<Server>,
@@ -170,9 +177,9 @@ export const layerPlain = (
   ).pipe(Layer.provide(Lifecycle.layer(options.gracePeriod)))
 
 /**
- * The listener with TLS and access control, and optionally the plain listener. `HttpServer` is the plain one if there
- * is one. When the layer is released, the secure listener closes immediately, and the plain one answers probes until
- * the end.
+ * The listener with TLS and access control, and optionally the plain listener. The `HttpServer` of the layer is the
+ * plain listener if there is one, else the secure listener. During shutdown, the secure listener accepts no more
+ * connections, while the plain listener answers probes until the end.
  */
 export const layerSecure = (
   options: CommonOptions & { readonly secure: SecureOptions; readonly plain: Option.Option<PlainOptions> }

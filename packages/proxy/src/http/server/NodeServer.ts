@@ -11,7 +11,7 @@ import * as Refusals from "./Refusals.ts"
 // Not imported: an import evaluates the module's lazy exports, which stay in memory.
 const http = process.getBuiltinModule("node:http")
 
-/** A response to a request that was not read, and the type of its error in the log. */
+/** A response to a request that was not read. `error` is its error type in log and trace, `fields` are header lines. */
 interface Rejection {
   readonly status: number
   readonly title: string
@@ -20,7 +20,7 @@ interface Rejection {
   readonly fields?: ReadonlyArray<string>
 }
 
-/** The responses to errors of Node's parser, by error code. */
+/** The responses to errors of Node's parser, by the error's code. */
 const parserErrors: Readonly<Record<string, Rejection>> = {
   HPE_HEADER_OVERFLOW: {
     status: 431,
@@ -51,17 +51,20 @@ const noTunnel: Rejection = {
   fields: ["allow: GET, HEAD"]
 }
 
-/** The response in progress on a connection, with its head sent or not. */
+/** Returns the response in progress on a connection; its head may not be sent yet. Undefined if there is none. */
 const responseOf = (socket: Duplex): ServerResponse | undefined => {
   // Node's default handler checks the same private field.
   const response: unknown = Reflect.get(socket, "_httpMessage")
   return response instanceof http.ServerResponse ? response : undefined
 }
 
-/** The time that a client has to read the response and to close its connection. */
+/** The time in milliseconds that a client has to read the response and to close its connection. */
 const lingerMillis = 1000
 
-/** Writes a response to a connection for which Node has none, closes the connection, and reports the rejection. */
+/**
+ * Writes a response to the socket, closes the connection, and reports the rejection. Node has no response object for a
+ * request that was not read.
+ */
 const answer = (
   server: Server,
   socket: Socket,
@@ -71,7 +74,8 @@ const answer = (
   const requestId = randomUUID()
   const instance = `urn:uuid:${requestId}`
   const body = JSON.stringify({ type: ProblemDetails.blankType, status, title, detail, instance })
-  // A connection closed with unread bytes is reset, and the response lost. A client might never close it.
+  // If a connection with unread bytes is closed, the client gets a reset instead of the response. So further bytes are
+  // read and discarded until the client closes the connection, or the time is over.
   const timer = setTimeout(() => socket.destroy(), lingerMillis)
   socket.once("close", () => clearTimeout(timer))
   socket.once("end", () => socket.destroy())
@@ -91,14 +95,17 @@ const answer = (
   )
 }
 
-/** Rejects a malformed request and closes the connection. */
+/**
+ * Answers a malformed request with a problem and closes the connection. If the head of another response is already
+ * sent, only closes the connection.
+ */
 export const rejectMalformed = (
   server: Server,
   error: Error & { readonly code?: string },
   socket: Socket
 ): void => {
   if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy()
-  // After the head of a response in progress, a rejection would be part of its body.
+  // If the head of a response in progress is sent, a rejection would be part of its body.
   if (responseOf(socket)?.headersSent === true) {
     Refusals.reportClosed(server, { reason: "unreadable", address: socket })
     return void socket.destroy()
@@ -106,7 +113,7 @@ export const rejectMalformed = (
   answer(server, socket, parserErrors[error.code ?? ""] ?? badRequest)
 }
 
-/** The constructor options of every listener's server. */
+/** The options that every listener's server is constructed with. */
 export const serverOptions = (limits: HttpLimits) => ({
   maxHeaderSize: limits.maxHeadBytes,
   headersTimeout: Duration.toMillis(limits.headersTimeout),
@@ -115,22 +122,22 @@ export const serverOptions = (limits: HttpLimits) => ({
   connectionsCheckingInterval: Duration.toMillis(limits.checkInterval),
   // The application answers a missing Host header with a problem.
   requireHostHeader: false,
-  // A stream for an empty body costs as much as the head.
+  // Creates no stream for an empty body, which would cost as much as the head.
   optimizeEmptyRequests: true,
-  // Effect's server accepts upgrades, and no limit applies to an upgraded connection.
+  // Ignores upgrades: Effect's server would accept them, and no limit applies to an upgraded connection.
   shouldUpgradeCallback: () => false,
   noDelay: true
 })
 
 /** Applies the limits and handlers that the constructor of a server does not accept. */
 export const applyLimits = (server: Server, limits: HttpLimits): void => {
-  // Node would silently drop further header fields; the application refuses the request.
+  // 0 means no limit: Node would silently drop further header fields, whereas the application rejects the request.
   server.maxHeadersCount = 0
   server.maxConnections = limits.maxConnections
-  // Node would close the connection without a response.
+  // Without this listener, Node would close the connection without a response.
   server.on("connect", (request, socket: Socket) => {
     socket.on("error", () => socket.destroy())
-    // With a response in progress, a rejection would be part of its body.
+    // If a response is in progress, a rejection would be part of its body.
     if (responseOf(socket) !== undefined) {
       Refusals.reportClosed(server, { reason: "unreadable", address: socket })
       return void socket.destroy()
@@ -140,11 +147,13 @@ export const applyLimits = (server: Server, limits: HttpLimits): void => {
   server.on("drop", (address) => {
     Refusals.reportClosed(server, { reason: "too_many_connections", address: address ?? {} })
   })
-  // An unknown expectation may be ignored (RFC 9110, section 10.1.1); Node would answer 417 without a problem.
+  // An unknown expectation may be ignored (RFC 9110, section 10.1.1). Node would answer 417 without a problem document.
   server.on("checkExpectation", (request, response) => server.emit("request", request, response))
 }
 
-/** A plain HTTP server with the program's limits, or with those of a test. It has no request handler yet. */
+/**
+ * Makes a plain HTTP server with the program's limits; a test may override some. The server has no request handler yet.
+ */
 export const makePlainServer = (testLimits: Partial<HttpLimits> = {}): Server => {
   const limits = { ...httpLimits, ...testLimits }
   const server = http.createServer(serverOptions(limits))

@@ -7,16 +7,16 @@ import type { Pipeline } from "./Pipelining.ts"
 
 const checkInterval = Duration.seconds(1)
 
-/** The bytes received on a connection, and the time of the last change in milliseconds. */
+/** The number of bytes received on a connection, and the time of its last change in milliseconds since the epoch. */
 interface Received {
   readonly bytes: number
   readonly since: number
 }
 
 /**
- * Closes connections with pipelined requests on which no byte has arrived for `idleTimeout`, even if responses are not
- * read yet: the kernel of a client that reads nothing may still accept a few bytes at times, like that of a slow
- * reader. While a package is being sent, only `SendTimeout` applies.
+ * Closes a connection with pipelined requests if no byte has arrived on it for `idleTimeout`. Bytes that the client
+ * accepts do not count: the kernel of a client that reads nothing may still accept a few bytes at times. While a
+ * response is in progress, such as a package, only `SendTimeout` applies.
  */
 export const watch = (
   pipelines: ReadonlySet<Pipeline>,
@@ -33,7 +33,7 @@ export const watch = (
       const previous = received.get(pipeline)
       if (previous === undefined || previous.bytes !== socket.bytesRead) {
         next.set(pipeline, { bytes: socket.bytesRead, since: now })
-      } else if (now - previous.since < idleTimeoutMillis || pipeline.isStreaming) {
+      } else if (now - previous.since < idleTimeoutMillis || pipeline.isResponding) {
         next.set(pipeline, previous)
       } else {
         const closed = { clientAddress: clientAddress(socket), seconds: (now - previous.since) / 1000 }

@@ -7,7 +7,7 @@ import * as Refusals from "./Refusals.ts"
 /** Handles one request. */
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
 
-/** Ends a request's head (RFC 9112, section 2.1). */
+/** The end of a request's head (RFC 9112, section 2.1). */
 const headEnd = Buffer.from("\r\n\r\n")
 
 type PipeliningLimits = Pick<HttpLimits, "maxPipelined" | "maxBufferedBytes">
@@ -15,19 +15,19 @@ type PipeliningLimits = Pick<HttpLimits, "maxPipelined" | "maxBufferedBytes">
 /** A connection on which a request arrived before the previous one was answered. */
 export interface Pipeline {
   readonly socket: Duplex
-  /** True while a response with a streamed body, a package, is in progress. */
-  readonly isStreaming: boolean
+  /** True while a request is handled and its response has not ended, such as a package that is being sent. */
+  readonly isResponding: boolean
 }
 
 /**
- * The number of connections that start their next request in one turn of the event loop. Node accepts one connection
- * per turn: if many more proceeded, pipelining clients would keep new connections out.
+ * Maximum number of connections that start their next request in one turn of the event loop. Node accepts one new
+ * connection per turn. If many more started a request, pipelining clients would keep new connections out.
  */
 const maxResumedPerTurn = 2
 
 /** The state that the connections of one listener share. */
 class ListenerState {
-  /** Bytes that are read but not parsed or consumed yet. */
+  /** Bytes that were read from connections but are not parsed or consumed yet. */
   bufferedBytes = 0
   readonly pipelines = new Set<Pipeline>()
   /** Reports a connection that is closed because too many bytes are buffered. */
@@ -39,7 +39,7 @@ class ListenerState {
     this.reportOverflow = reportOverflow
   }
 
-  /** Resumes a connection when it is its turn among the others. */
+  /** Resumes a connection after all connections that were ready before it. */
   scheduleResume(connection: Connection): void {
     this.#ready.add(connection)
     if (this.#ready.size === 1) setImmediate(this.#run)
@@ -57,22 +57,22 @@ class ListenerState {
 
 /**
  * The requests of one connection. Node parses all bytes of a read at once, which may be hundreds of requests. This
- * class passes one head at a time to its parser, returns the rest to the socket's buffer, and pauses reading.
+ * class passes one head at a time to Node's parser, returns the rest to the socket's buffer, and pauses reading.
  */
 class Connection implements Pipeline {
   readonly socket: Duplex
   readonly #limits: PipeliningLimits
   readonly #listener: ListenerState
   readonly #waiting: Array<() => void> = []
-  /** The number of parsed requests that are not answered yet: the first is being answered, the others wait. */
+  /** The number of parsed requests that are not answered yet. The first of them is in progress, the others wait. */
   #unanswered = 0
-  /** The last parsed request, until it has arrived completely and is answered. */
+  /** The last parsed request. Undefined after it has arrived completely and all requests are answered. */
   #latest: IncomingMessage | undefined
   /** The response in progress. */
   #response: ServerResponse | undefined
   /** True while unparsed requests are in the socket's buffer and the socket is not read. */
   #isPaused = false
-  /** Bytes of an incomplete head that the parser has. */
+  /** Bytes of an incomplete head that Node's parser has received. */
   #headBytes = 0
   /** This connection's part of the listener's buffered bytes. */
   #bufferedBytes = 0
@@ -84,7 +84,8 @@ class Connection implements Pipeline {
     this.#limits = limits
     this.#listener = listener
     const parsers = socket.listeners("data") as ReadonlyArray<(bytes: Buffer) => void>
-    // Node's own listeners stop and start reading of the handle. Node removes them when a data listener is added.
+    // Node's own listeners stop and start reads from the socket's handle. Node removes these listeners when a data
+    // listener is added, so they are added again.
     const pausers = socket.listeners("pause") as ReadonlyArray<() => void>
     const resumers = socket.listeners("resume") as ReadonlyArray<() => void>
     socket.removeAllListeners("data")
@@ -97,13 +98,13 @@ class Connection implements Pipeline {
       this.#setBuffered(0)
       listener.pipelines.delete(this)
     })
-    // A paused stream would continue to read up to its high-water mark.
+    // Without this, a paused stream would continue to read up to its high-water mark.
     const read = socket._read.bind(socket)
     socket._read = (size) => {
       if (!this.#isPaused) return read(size)
       this.#isReadPending = true
     }
-    // One read may have several TLS records; the later ones are pushed although the stream is paused.
+    // One read may contain several TLS records. The later records are pushed although the stream is paused.
     const push = socket.push.bind(socket)
     socket.push = (bytes: Buffer | null, encoding) => {
       const isMoreWanted = push(bytes, encoding)
@@ -112,7 +113,7 @@ class Connection implements Pipeline {
     }
   }
 
-  /** Handles a request when all previous ones are answered. */
+  /** Handles a request when all previous requests of the connection are answered. */
   enqueue(request: IncomingMessage, response: ServerResponse, handle: RequestHandler): void {
     this.#latest = request
     this.#unanswered++
@@ -126,7 +127,7 @@ class Connection implements Pipeline {
     this.#waiting.push(start)
   }
 
-  get isStreaming(): boolean {
+  get isResponding(): boolean {
     return this.#response?.writableEnded === false
   }
 
@@ -136,7 +137,7 @@ class Connection implements Pipeline {
     if (--this.#unanswered === 0 && this.#latest?.complete === true) this.#latest = undefined
     this.#updateBuffered()
     if (this.socket.destroyed || (this.#waiting.length === 0 && !this.#isPaused)) return
-    // Without yielding, immediate responses would follow one another and other connections would starve.
+    // Yields to other connections, which would starve if this connection had many immediate responses.
     this.#isYielding = true
     this.#listener.scheduleResume(this)
   }
@@ -171,7 +172,8 @@ class Connection implements Pipeline {
   }
 
   /**
-   * True if no further request may be parsed. An unused body is read to its end, so that its request completes in time.
+   * True if no further request may be parsed. An incomplete body is always parsed, even if nothing uses it, so that its
+   * request completes before `requestTimeout`.
    */
   #isFull(): boolean {
     if (this.#isYielding || this.#unanswered === 0) return this.#isYielding
@@ -186,7 +188,10 @@ class Connection implements Pipeline {
     this.#updateBuffered()
   }
 
-  /** Counts the buffered bytes: those not parsed yet, an incomplete head, and the unread part of a body. */
+  /**
+   * Counts the buffered bytes: unparsed bytes, an incomplete head, and the unread part of a body. Closes the connection
+   * if it takes the listener beyond `maxBufferedBytes`.
+   */
   #updateBuffered(): void {
     // The close event releases the bytes of a destroyed socket.
     if (this.socket.destroyed) return
@@ -221,7 +226,7 @@ export interface Pipelining {
  * answered. It may be parsed earlier if the previous one has a body, because one chunk may contain the end of that body
  * and the next head. At most `maxPipelined` requests of a connection are unanswered.
  *
- * @param event the event of a new connection, emitted after Node's HTTP parser listens to it
+ * @param event the event of a new connection. When it is emitted, Node's HTTP parser already listens to the socket.
  */
 export const attach = (
   server: Server,

@@ -4,24 +4,24 @@ import * as Metrics from "../../metrics/Metrics.ts"
 import { clientAddress, type PeerAddress } from "../request/ClientAddress.ts"
 import type { UnreadRequest } from "../request/UnreadRequest.ts"
 
-/** A connection that was closed without an answer. */
+/** A connection that was closed without a response. */
 export interface Closed {
   readonly reason: Metrics.RefusedConnectionReason
   readonly address: PeerAddress
 }
 
-// Events of the program's own on Node's servers, since a server may be made before anything listens to it.
+// Events that only this program emits, on Node's servers: a server may exist before `watch` is called.
 const unread = "registry-packages-proxy:unread"
 const closed = "registry-packages-proxy:closed"
 
-/** Tells whoever watches the server of a request that was refused. */
+/** Reports a request that the server rejected before it was read to `watch`. */
 export const reportUnread = (server: Server, request: UnreadRequest): void =>
   void server.emit(unread, request)
 
-/** Reports a closed connection to `watch`. */
+/** Reports a connection that was closed without a response to `watch`. */
 export const reportClosed = (server: Server, connection: Closed): void => void server.emit(closed, connection)
 
-/** Counts and logs the connections that a server closes, and passes its unread requests to `record`. */
+/** Counts and logs the connections that a server closes without a response. Passes its unread requests to `record`. */
 export const watch = Effect.fnUntraced(function* (
   server: Server,
   record: (request: UnreadRequest) => void

@@ -18,8 +18,8 @@ const { constants } = process.getBuiltinModule("node:crypto")
 export type MinTlsVersion = "1.2" | "1.3"
 
 /**
- * Cipher suites with forward secrecy and authenticated encryption. AES-128 comes first: it is fastest with AES
- * instructions.
+ * Cipher suites with forward secrecy and authenticated encryption. AES-128 comes first, since it is the fastest on CPUs
+ * with AES instructions.
  */
 export const cipherSuites = [
   "TLS_AES_128_GCM_SHA256",
@@ -33,7 +33,10 @@ export const cipherSuites = [
   "ECDHE-RSA-CHACHA20-POLY1305"
 ] as const
 
-/** Seconds in which a session may be resumed. For so long an expired intermediate certificate is not noticed. */
+/**
+ * The time in seconds for which a TLS session may be resumed. During this time, the expiry of an intermediate
+ * certificate is not noticed.
+ */
 const sessionSeconds = 300
 
 const contextOptions = ({ clientAuthorities, serving }: Material, minVersion: MinTlsVersion) => ({
@@ -49,8 +52,8 @@ const contextOptions = ({ clientAuthorities, serving }: Material, minVersion: Mi
 
 /**
  * Makes every certificate of the client CA file a trust anchor, root or not, as Go does. Node has no server option for
- * it (`tls.Server.setSecureContext` ignores `allowPartialTrustChain`), so it is set on the context that the server has
- * made.
+ * this (`tls.Server.setSecureContext` ignores `allowPartialTrustChain`). So this function sets the flag on the context
+ * that the server has made.
  */
 const trustEachAuthority = (server: Server, { clientAuthorities }: Material): void => {
   if (Option.isNone(clientAuthorities)) return
@@ -64,17 +67,22 @@ const trustEachAuthority = (server: Server, { clientAuthorities }: Material): vo
 export interface SecureServer {
   readonly server: Server
   /**
-   * Serves new connections with new material. Existing connections continue; old TLS sessions are not resumed, so the
-   * new authorities verify client certificates. If the authorities have changed, connections with a verified
-   * certificate close after the response in progress. Throws and changes nothing if TLS cannot use the material.
+   * Uses new material for new connections. Existing connections continue. Old TLS sessions are not resumed, so the new
+   * authorities verify the certificates of all new connections. If the authorities have changed, existing connections
+   * with a verified certificate close after the response in progress. Throws and changes nothing if TLS cannot use the
+   * material.
    */
   readonly renew: (material: Material) => void
-  /** The client certificate of a request's connection, as verified by the current authorities. */
+  /**
+   * The client certificate of a request's connection, as verified by the current authorities. Undefined if there is
+   * none.
+   */
   readonly certificateOf: (request: IncomingMessage) => PeerCertificate | undefined
 }
 
 /**
- * Makes an HTTPS server with the program's limits, or with those of a test. `metrics` is the context of its metrics.
+ * Makes an HTTPS server with the program's limits; a test may override some. `metrics` is the context in which its
+ * metrics are updated.
  */
 export const make = (options: {
   readonly material: Material
@@ -109,7 +117,7 @@ export const make = (options: {
   return {
     server,
     renew: (next) => {
-      // Each context has new ticket keys, so the same material must not be set again.
+      // A new context has new session ticket keys. So the same material is not set again, which would end TLS sessions.
       if (next === material) return
       server.setSecureContext(contextOptions(next, minVersion))
       trustEachAuthority(server, next)

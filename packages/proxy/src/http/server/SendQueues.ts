@@ -1,12 +1,15 @@
 import { Context, Effect } from "effect"
 
-/** The ports of a connection. */
+/** The ports of a TCP connection. */
 export interface ConnectionPorts {
   readonly localPort?: number | undefined
   readonly remotePort?: number | undefined
 }
 
-/** Returns the bytes in the kernel's send queue of a connection: sent but not acknowledged. Undefined if unknown. */
+/**
+ * Returns the number of bytes in the kernel's send queue of a connection, which the client has not acknowledged yet.
+ * Undefined if unknown.
+ */
 export type SendQueueLookup = (ports: ConnectionPorts) => number | undefined
 
 /** Linux's tables of TCP connections in the process's network namespace (proc_net_tcp). */
@@ -17,8 +20,8 @@ const portOf = (hex: string): number => Number.parseInt(hex.slice(hex.lastIndexO
 const keyOf = (localPort: number, remotePort: number): number => localPort * 65_536 + remotePort
 
 /**
- * Parses such tables: addresses and ports, the state, and `tx_queue:rx_queue`, all in hexadecimal. Connections with
- * equal ports and different addresses are added up; the only effect is that a stalled client may look alive.
+ * Parses the contents of `tables`: addresses and ports, the state, and `tx_queue:rx_queue`, all in hexadecimal. Adds up
+ * the queues of connections with equal ports and different addresses. So a stalled client may seem to make progress.
  */
 export const parse = (...texts: ReadonlyArray<string>): SendQueueLookup => {
   const bytes = new Map<number, number>()
@@ -32,7 +35,7 @@ export const parse = (...texts: ReadonlyArray<string>): SendQueueLookup => {
     localPort === undefined || remotePort === undefined ? undefined : bytes.get(keyOf(localPort, remotePort))
 }
 
-/** Reads the kernel's current send queues. If they cannot be read, every queue is unknown. */
+/** Reads the kernel's current send queues. If they cannot be read, the length of every queue is unknown. */
 export const SendQueues = Context.Reference<Effect.Effect<SendQueueLookup>>(
   "@registry-packages-proxy/proxy/http/SendQueues",
   {

@@ -8,7 +8,7 @@ import { SendQueues } from "./SendQueues.ts"
 
 const checkInterval = Duration.seconds(1)
 
-/** The interval in which the kernel's send queue of a stuck connection is read. */
+/** The interval, in milliseconds, at which the kernel's send queue of a stuck connection is read. */
 const kernelIntervalMillis = Duration.toMillis("5 seconds")
 
 /** The state of a connection with a write or close in progress. Times are in milliseconds since the epoch. */
@@ -17,24 +17,24 @@ interface Sending {
   since: number
   /** Bytes passed to the kernel. */
   readonly sent: number
-  /** Bytes in the kernel's send queue; undefined if unknown. */
+  /** The number of bytes in the kernel's send queue; undefined if unknown. */
   queued: number | undefined
   /** The time at which `queued` was read. */
   queuedAt: number
 }
 
-/** True while bytes or the end of the connection wait for the client. */
+/** True while bytes wait for the client, or the connection is ended but not closed yet. */
 const isSending = (socket: Socket): boolean => socket.writableLength > 0 || socket.writableEnded
 
-/** Bytes passed to the kernel. Node counts the bytes of a write when all of them are passed. */
+/** The number of bytes passed to the kernel. Node counts the bytes of a write only when all of them are passed. */
 const sentBy = (socket: Socket): number => socket.bytesWritten - socket.writableLength
 
-/** True if the connection is in the kernel. A connection of a test may be in-process. */
+/** True if the kernel has the connection. A connection of a test may be in-process. */
 const isInKernel = ([socket]: readonly [Socket, Sending]): boolean => socket.remotePort !== undefined
 
 /**
- * Closes connections to a server if the client accepts nothing for `sendTimeout`: no byte of a response, whichever code
- * wrote it, and no end of the connection.
+ * Closes a connection to a server if the client accepts nothing for `sendTimeout`: neither a byte of a response nor the
+ * end of the connection.
  *
  * Large buffers hide the progress of a slow client: a full kernel buffer accepts the next part of a 1 MiB write only
  * when a third of the buffer is free. So the kernel's send queue is read for connections that seem stuck.
@@ -53,7 +53,7 @@ export const watch = (
     socket.once("close", () => connections.delete(socket))
   })
 
-  /** Connections that have passed no byte to the kernel since the last check. */
+  /** Returns the connections that have passed no byte to the kernel since the previous check. */
   const stuck = (now: number): ReadonlyArray<readonly [Socket, Sending]> => {
     const found: Array<readonly [Socket, Sending]> = []
     for (const [socket, previous] of connections) {
@@ -79,7 +79,7 @@ export const watch = (
       sending.queued = queued
       sending.queuedAt = now
       if (now - sending.since < sendTimeoutMillis) continue
-      // It may have made progress while the queues were read.
+      // The connection may have made progress while the queues were read.
       if (!isSending(socket) || sentBy(socket) !== sending.sent) continue
       const closed = { clientAddress: clientAddress(socket), seconds: (now - sending.since) / 1000 }
       socket.destroy()

@@ -1,7 +1,7 @@
 import { Duration } from "effect"
 import type { Batching } from "../TelemetrySettings.ts"
 
-/** The settings of batches as OpenTelemetry's batch processors accept them. */
+/** Converts the settings of batches to the options of OpenTelemetry's batch processors. */
 export const batchConfig = ({
   exportTimeout,
   maxExportBatchSize,

@@ -18,7 +18,7 @@ const hrTime = (nanos: bigint): HrTime => [Number(nanos / nanosInSecond), Number
 const none: Array<never> = []
 const unset = { code: SpanStatusCode.UNSET }
 
-/** A finished span as OpenTelemetry's exporters read it. Converts times only when they are read. */
+/** A finished span, in the form that OpenTelemetry's exporters read. It converts times only when they are read. */
 export class ReadableFinishedSpan implements ReadableSpan {
   readonly kind = SpanKind.SERVER
   readonly status = unset
@@ -86,7 +86,9 @@ const contextOf = (parent: Tracer.ExternalSpan): SpanContext => {
 const hasTraceState = (parent: Tracer.ExternalSpan | undefined): boolean =>
   parent !== undefined && Context.getOrUndefined(parent.annotations, OtelTracer.OtelTraceState) !== undefined
 
-/** Makes each template once for the same attributes: one for spans without a parent, one for those with a parent. */
+/**
+ * Caches templates by the span's attributes: one template for spans without a parent, another for spans with a parent.
+ */
 const makeTemplates = (serializer: ISerializer<Array<ReadableSpan>, unknown>) => {
   const roots = new WeakMap<object, SpanTemplate.SpanTemplate>()
   const children = new WeakMap<object, SpanTemplate.SpanTemplate>()
@@ -106,8 +108,8 @@ const makeTemplates = (serializer: ISerializer<Array<ReadableSpan>, unknown>) =>
 }
 
 /**
- * Records finished spans as the SDK's tracer does: generates ids, applies the sampler, queues the span. With a
- * serializer it queues the span's bytes instead of an object.
+ * Makes a function that records finished spans as the SDK's tracer does: it generates ids, applies the sampler, and
+ * queues the span. With a serializer it queues the span's bytes instead of an object.
  */
 export const make = (options: {
   readonly isSampled: IsSampled
@@ -132,7 +134,7 @@ export const make = (options: {
       }
       return new ReadableFinishedSpan(span, context, parent, options)
     }
-    // The length of a trace state varies, so that no template fits.
+    // Trace states have different lengths, so no template fits a span with a trace state.
     const template = hasTraceState(span.parent) ? undefined : templateOf(span, readable)
     if (template === undefined) return queue.processor.onEnd(readable())
     const { endTime, parent, startTime } = span

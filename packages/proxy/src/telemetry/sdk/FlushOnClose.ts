@@ -1,10 +1,13 @@
 import { Duration, Effect, Option, type Scope } from "effect"
 import type { ExportLoss } from "../ExportLoss.ts"
 
-/** The time that the program's end waits for telemetry to be sent. */
+/** Maximum time that the program waits at its end until telemetry is sent. */
 export const flushTimeout = Duration.seconds(5)
 
-/** When the scope closes, sends the queued items and counts those that could not be sent in time. */
+/**
+ * When the scope closes, sends the queued items by `shutdown`. If that takes too long, counts the `unsettled` items as
+ * lost.
+ */
 export const register = (
   shutdown: () => Promise<void>,
   loss: ExportLoss,
@@ -12,7 +15,7 @@ export const register = (
 ): Effect.Effect<void, never, Scope.Scope> =>
   Effect.addFinalizer(() =>
     Effect.tryPromise(shutdown).pipe(
-      // The exporter counts failed exports.
+      // The exporter has already counted failed exports.
       Effect.ignore,
       Effect.interruptible,
       Effect.timeoutOption(flushTimeout),

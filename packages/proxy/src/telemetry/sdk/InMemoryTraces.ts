@@ -36,6 +36,6 @@ export const make = (
       shutdown: () => Promise.resolve()
     })
   )
-  // The layer can fail only by reading a file, and this one reads none.
+  // `Traces` can fail only if it cannot read a file. This layer reads no file.
   return { layer: Layer.orDie(layer), spans: () => spans }
 }

@@ -41,7 +41,7 @@ const contextOf = ({ spanId, traceId }: LogRecord) =>
     ? ROOT_CONTEXT
     : trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags: TraceFlags.SAMPLED })
 
-/** Sends log lines to a collector, besides stdout. The queue is bounded; dropped lines are counted. */
+/** Sends log lines to a collector, in addition to stdout. The queue is bounded; dropped lines are counted. */
 export const layer = (
   settings: LogsSettings,
   resource: Resource
@@ -84,7 +84,7 @@ export const layer = (
           severityNumber: severities[record.level] ?? SeverityNumber.UNSPECIFIED,
           severityText: record.level,
           body: record.message,
-          // LogRecord.make has made them plain values.
+          // The fields of a `LogRecord` are JSON values.
           attributes: { ...(record.fields as LogAttributes), ...cause },
           context: contextOf(record)
         })

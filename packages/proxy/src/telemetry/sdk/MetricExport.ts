@@ -33,7 +33,7 @@ const temporalities = {
   delta: AggregationTemporality.DELTA
 } as const
 
-/** Sends the metrics of /metrics to a collector. */
+/** Sends the metrics that /metrics shows to a collector. */
 export const layer = (
   settings: MetricsSettings,
   resource: Resource

@@ -20,7 +20,9 @@ export interface SignalFormat<Internal, Response> {
   readonly rejected: (response: Response) => number | string | null | undefined
 }
 
-/** The reason of a failed export, without the collector's text, which may repeat a secret that was sent to it. */
+/**
+ * The reason of a failed export. It does not contain the collector's text, which may repeat a secret from the request.
+ */
 const lossReason = (error: unknown): string => {
   if (error instanceof OTLPExporterError && error.code !== undefined) return `answered ${error.code}`
   if (Predicate.hasProperty(error, "code") && Predicate.isString(error.code)) return error.code
@@ -54,8 +56,9 @@ const readPem = (
 const contentTypes = { "http/protobuf": "application/x-protobuf", "http/json": "application/json" } as const
 
 /**
- * Sends one signal to a collector with OpenTelemetry's OTLP exporter, which retries, and limits time and concurrent
- * requests. Items that do not arrive are counted in `loss`.
+ * Makes an exporter that sends one signal to a collector with OpenTelemetry's OTLP exporter, which retries, and which
+ * limits the time and the number of concurrent requests. `loss` counts items that do not arrive. Fails if a PEM file of
+ * the settings cannot be used.
  */
 export const make = Effect.fnUntraced(function* <Internal, Response>(
   collector: Collector,

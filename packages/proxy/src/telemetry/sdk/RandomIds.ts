@@ -4,19 +4,22 @@ const traceBytes = 16
 const spanBytes = 8
 const pairBytes = traceBytes + spanBytes
 
-/** The number of pairs made at a time. It is small since a string of one id keeps those of all of them in memory. */
+/**
+ * The number of pairs that are generated at once. It is small: V8 keeps the text of all of them in memory as long as
+ * one id is used.
+ */
 const pairs = 32
 
 /**
- * Random ids of a trace and of a span, made in advance: made one by one they cost more than the rest of a finished
- * span.
+ * Pairs of a random trace id and a random span id. They are generated in advance, since generating them one by one
+ * would cost more than all else that a finished span needs.
  */
 export class RandomIds {
   readonly #bytes = Buffer.allocUnsafeSlow(pairs * pairBytes)
   #text = ""
   #at = pairs * pairBytes
 
-  /** Moves on to the next pair. */
+  /** Moves to the next pair. Call this before the first use too. */
   next(): void {
     this.#at += pairBytes
     if (this.#at < pairs * pairBytes) return
@@ -37,12 +40,12 @@ export class RandomIds {
     return this.#text.slice(2 * (this.#at + traceBytes), 2 * (this.#at + pairBytes))
   }
 
-  /** Writes the trace's id as bytes. */
+  /** Writes the 16 bytes of the trace id at an offset of `into`. */
   writeTraceId(into: Uint8Array, at: number): void {
     for (let index = 0; index < traceBytes; index++) into[at + index] = this.#bytes[this.#at + index] ?? 0
   }
 
-  /** Writes the span's id as bytes. */
+  /** Writes the 8 bytes of the span id at an offset of `into`. */
   writeSpanId(into: Uint8Array, at: number): void {
     const from = this.#at + traceBytes
     for (let index = 0; index < spanBytes; index++) into[at + index] = this.#bytes[from + index] ?? 0

@@ -9,7 +9,10 @@ import {
 } from "@opentelemetry/sdk-trace"
 import type { SamplerName } from "../OtelVariables.ts"
 
-/** The sampler that `OTEL_TRACES_SAMPLER` names. */
+/**
+ * The sampler that `OTEL_TRACES_SAMPLER` names. `ratio` is the share of traces that a ratio sampler samples, from 0 to
+ * 1.
+ */
 export const make = (name: SamplerName, ratio: number): Sampler => {
   switch (name) {
     case "always_on":
@@ -27,10 +30,13 @@ export const make = (name: SamplerName, ratio: number): Sampler => {
   }
 }
 
-/** True if a span is kept. Decides by the trace's id, and by the caller's decision: undefined without a caller. */
+/** Returns true if a span is sampled. `parentSampled` is the decision of the caller; undefined if there is none. */
 export type IsSampled = (traceId: string, parentSampled: boolean | undefined) => boolean
 
-/** The same decision for a server span whose parent is remote, without a context or a result object for each span. */
+/**
+ * Makes a function that decides as the sampler of `make` does, for server spans. It allocates no context and no result
+ * object for each span.
+ */
 export const makeIsSampled = (name: SamplerName, ratio: number): IsSampled => {
   const ofRatio = new TraceIdRatioBasedSampler(ratio)
   const byRatio = (traceId: string): boolean =>

@@ -7,7 +7,7 @@ import * as SpanTemplate from "./SpanTemplate.ts"
 
 /** The fields in which spans of one template differ. Times are in nanoseconds since the epoch. */
 export interface IdsAndTimes {
-  /** The span's ids are its present ones, except that a parent's trace is the span's. */
+  /** Holds the ids of the span: the current pair. A span with a parent has the trace id of the parent instead. */
   readonly ids: RandomIds
   readonly parent: { readonly traceId: string; readonly spanId: string } | undefined
   readonly startTime: bigint
@@ -17,16 +17,15 @@ export interface IdsAndTimes {
 /** Bytes reserved for two tags and their lengths. */
 const headerRoom = 16
 
-/** Bytes of a batch's first buffer, which is replaced by one of twice the size when it is full. */
+/** The number of bytes for spans in a batch's first buffer. A larger buffer replaces it when it is full. */
 const firstSize = 4096
 
 /**
- * Finished spans of one export, serialized one by one as they end. As objects they would survive two collections of
- * the young generation, which costs more than to make them. OpenTelemetry's batch processor takes the batch for a
- * span.
+ * The finished spans of one export request, serialized one by one as they end. Span objects would survive two minor
+ * garbage collections, which costs more than creating them. To OpenTelemetry's batch processor, a batch is one span.
  */
 export class SpanBatch {
-  /** The number of spans. */
+  /** The number of spans in the batch. */
   count = 0
   readonly resource: Resource
   readonly #resource: Uint8Array
@@ -36,7 +35,7 @@ export class SpanBatch {
   #end: number
   #bytes: Buffer
 
-  /** @param spare a buffer that nobody uses any more */
+  /** @param spare a buffer to reuse, to which nothing else refers */
   constructor(resource: Resource, { resource: bytes, scope }: SpanTemplate.SpanTemplate, spare?: Buffer) {
     this.resource = resource
     this.#resource = bytes
@@ -49,7 +48,7 @@ export class SpanBatch {
         : Buffer.allocUnsafeSlow(this.#start + firstSize)
   }
 
-  /** Its buffer. */
+  /** The buffer of the batch, for reuse after the export. */
   get bytes(): Buffer {
     return this.#bytes
   }
@@ -76,7 +75,7 @@ export class SpanBatch {
     this.count++
   }
 
-  /** The ExportTraceServiceRequest: one ResourceSpans with one ScopeSpans. */
+  /** Returns a serialized ExportTraceServiceRequest with one ResourceSpans and one ScopeSpans. */
   serialize(): Uint8Array {
     const spans = this.#end - this.#start
     const scope = SpanTemplate.header(2, this.#scope.length + spans)
@@ -86,25 +85,25 @@ export class SpanBatch {
     return this.#bytes.subarray(this.#start - head.length, this.#end)
   }
 
-  /** The batch processor reads the flags of what it takes for a span. */
+  /** Marks the batch as sampled: the batch processor ignores spans that are not. */
   spanContext(): SpanContext {
     return { traceId: "", spanId: "", traceFlags: TraceFlags.SAMPLED }
   }
 }
 
-/** The batch as the batch processor takes it. */
+/** Casts a batch to the type that the batch processor accepts. */
 export const asSpan = (batch: SpanBatch): ReadableSpan => batch as unknown as ReadableSpan
 
-/** The batch that is exported, if it is one. */
+/** Returns the batch if the spans of an export are a batch; undefined if they are ordinary spans. */
 export const batchOf = ([first]: ReadonlyArray<ReadableSpan>): SpanBatch | undefined => {
   const item: unknown = first
   return item instanceof SpanBatch ? item : undefined
 }
 
-/** The number of spans that are exported. */
+/** The number of spans in an export, including those in a batch. */
 export const countOf = (spans: ReadonlyArray<ReadableSpan>): number => batchOf(spans)?.count ?? spans.length
 
-/** OpenTelemetry's serializer, which takes a batch too. */
+/** Extends OpenTelemetry's serializer, so that it accepts a batch too. */
 export const makeSerializer = <Response>(
   serializer: ISerializer<Array<ReadableSpan>, Response>
 ): ISerializer<Array<ReadableSpan>, Response> => ({

@@ -10,16 +10,16 @@ import type { SpanTemplate } from "./SpanTemplate.ts"
 
 export interface SpanQueue {
   readonly processor: SpanProcessor
-  /** Queues a finished span as bytes. */
+  /** Queues a finished span as bytes. If the queue is full, drops the span and counts it. */
   readonly enqueue: (resource: Resource, template: SpanTemplate, idsAndTimes: SpanBatch.IdsAndTimes) => void
   /** The number of ended spans whose export has neither succeeded nor failed yet. */
   readonly unsettled: () => number
 }
 
 /**
- * OpenTelemetry's batch processor with a count of dropped spans, since the processor drops them silently when its
- * queue is full. The number of queued spans is exact: a batch leaves the queue when it is exported. Spans
- * that are queued as bytes are collected in batches here; a second processor exports one such batch at a time.
+ * Makes a queue over OpenTelemetry's batch processor that counts dropped spans: the processor itself drops them
+ * silently when its queue is full. The number of queued spans is exact: a batch leaves the queue when its export
+ * begins. `enqueue` collects spans in a batch of bytes, which a second processor exports.
  */
 export const make = (exporter: SpanExporter, batching: Batching, loss: ExportLoss): SpanQueue => {
   const config = batchConfig(batching)
@@ -34,19 +34,22 @@ export const make = (exporter: SpanExporter, batching: Batching, loss: ExportLos
       sending += count
       exporter.export(spans, (result) => {
         sending -= count
-        // The collector has all of it. After a failure, an attempt may still be in progress.
+        // The collector has received the whole batch, so its buffer may be reused. After a failure it may not: an
+        // attempt to send it may still be in progress.
         if (result.code === ExportResultCode.SUCCESS) spare = SpanBatch.batchOf(spans)?.bytes ?? spare
         done(result)
       })
     },
     forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
-    // Called by both processors, whereas the exporter is shut down once.
+    // Both processors call this. The exporter itself is shut down once, below.
     shutdown: () => Promise.resolve()
   }
   const spans = new BatchSpanProcessor({ ...config, exporter: counting })
   const batches = new BatchSpanProcessor({ ...config, maxExportBatchSize: 1, exporter: counting })
 
-  /** Counts a span that is to be queued. False if it is dropped instead. */
+  /**
+   * Counts a span as queued and returns true. If the queue is full or shut down, counts it as lost and returns false.
+   */
   const admit = (): boolean => {
     if (isShutDown || waiting >= batching.maxQueueSize) {
       loss.add(1, isShutDown ? "stopping" : "queue full")
@@ -90,7 +93,7 @@ export const make = (exporter: SpanExporter, batching: Batching, loss: ExportLos
       shutdown: async () => {
         isShutDown = true
         sendBatch()
-        // A failed export is counted where it fails.
+        // The exporter has already counted failed exports.
         await Promise.allSettled([spans.shutdown(), batches.shutdown()])
         await exporter.shutdown()
       }

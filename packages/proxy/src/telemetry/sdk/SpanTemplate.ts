@@ -60,7 +60,7 @@ export interface SpanTemplate {
   readonly resource: Uint8Array
   /** The `scope` field of ScopeSpans, with its tag. */
   readonly scope: Uint8Array
-  /** The span, with its tag. The following offsets are relative to it. */
+  /** The span, with its tag. The following offsets are relative to the start of `span`. */
   readonly span: Uint8Array
   readonly traceId: number
   readonly spanId: number
@@ -89,7 +89,7 @@ export const make = (request: Uint8Array): SpanTemplate => {
   }
 }
 
-/** The tag and length of a field that holds a message. */
+/** Encodes the tag and the length of a field that contains a message. `number` is less than 16. */
 export const header = (number: number, length: number): Buffer => {
   const bytes = [(number << 3) | 2]
   for (let left = length; ; left = Math.floor(left / 0x80)) {

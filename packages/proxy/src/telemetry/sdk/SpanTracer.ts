@@ -4,8 +4,8 @@ import { Effect, Tracer } from "effect"
 import { errorTypeOf } from "../ErrorType.ts"
 
 /**
- * Changes the span to follow the semantic conventions: its status is unset if it succeeded (`ok` is reserved for
- * operators), and a failure is its `error.type` and status, not an event with a stack trace.
+ * Changes a span to follow OpenTelemetry's semantic conventions. A successful span has no status: `ok` is reserved for
+ * operators. A failed span has an error status, and no event with a stack trace.
  */
 const withConventions = (span: Span): Span => {
   const setStatus = span.setStatus.bind(span)
@@ -23,8 +23,9 @@ const conventionalTracer = (tracer: SdkTracer): SdkTracer => ({
 })
 
 /**
- * An Effect tracer over an SDK's. Failed spans have an `error.type`. Effects do not run in OpenTelemetry's context: no
- * library here reads it, and it would cost time on each step of each fiber.
+ * Makes an Effect tracer that creates spans with the tracer of an SDK. Failed spans have an `error.type`. Effects do
+ * not run in OpenTelemetry's context: no library in this program reads it, and setting it would cost time in each step
+ * of each fiber.
  */
 export const make = (tracer: SdkTracer): Effect.Effect<Tracer.Tracer> =>
   OtelTracer.make.pipe(

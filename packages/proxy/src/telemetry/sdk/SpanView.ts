@@ -3,7 +3,7 @@ import { hrTimeToMilliseconds } from "@opentelemetry/core"
 import type { ReadableSpan } from "@opentelemetry/sdk-trace"
 import type { SpanView } from "../SpanTree.ts"
 
-/** The parts of a span that a tree shows. */
+/** Returns the parts of an SDK's span that a tree shows. */
 export const view = (span: ReadableSpan): SpanView => ({
   traceId: span.spanContext().traceId,
   spanId: span.spanContext().spanId,

@@ -3,7 +3,9 @@ import { isSpanContextValid } from "@opentelemetry/api"
 import { type Tracer, Option, Predicate } from "effect"
 import { type Extract, parseTraceParent, singleValue } from "../Propagation.ts"
 
-/** Characters of a `tracestate`; a longer one is dropped. Source: W3C Trace Context, section 3.3.1.5. */
+/**
+ * Maximum length of a `tracestate`, in characters. A longer one is dropped. Source: W3C Trace Context, section 3.3.1.5.
+ */
 const maxTraceState = 512
 
 /** Extracts the caller's span from `traceparent` and `tracestate`. */
@@ -30,7 +32,7 @@ interface WithContext {
 const hasContext = (span: Tracer.AnySpan): span is Tracer.AnySpan & WithContext =>
   Predicate.hasProperty(span, "span")
 
-/** The `traceparent` and `tracestate` that propagate a span to a server. */
+/** The header fields that propagate a span to a server: `traceparent` and, if there is one, `tracestate`. */
 export const inject = (span: Tracer.AnySpan): Readonly<Record<string, string>> => {
   const { sampled, spanId, traceId } = span
   if (!isSpanContextValid({ traceId, spanId, traceFlags: 0 })) return {}

@@ -42,14 +42,14 @@ const spanLimits = {
   linkCountLimit: 64
 }
 
-/** Records all spans and sends them to the exporter that `makeExporter` makes. */
+/** Records all sampled spans and sends them to the exporter that `makeExporter` makes. */
 export const layerExporter = (
   options: Omit<TracesSettings, "collector">,
   resource: Resource,
   makeExporter: (
     loss: ExportLoss.ExportLoss
   ) => Effect.Effect<SpanExporter, UsageError, FileSystem.FileSystem>,
-  /** The exporter's serializer, if it takes batches of bytes. */
+  /** The serializer of the exporter, if it accepts `SpanBatch`. */
   serializer?: typeof format.protobuf
 ): Layer.Layer<never, UsageError, FileSystem.FileSystem> =>
   Layer.unwrap(
@@ -87,7 +87,7 @@ export const layerExporter = (
     })
   )
 
-/** Sends traces to a collector, or prints them to stdout. */
+/** Sends traces to the collector of the settings. Prints them to stdout if there is none. */
 export const layer = (
   settings: TracesSettings,
   resource: Resource
