@@ -53,9 +53,9 @@ const contradiction = (
 }
 
 /**
- * Chooses the API server that the kubeconfig names, or else that of the cluster in which this pod runs. A pod that has
- * credentials files, but no mounted service account token, uses no API server. Fails if the settings require an API
- * server and none is found.
+ * Chooses the API server that the kubeconfig names, or else the API server of the cluster in which this pod runs. A pod
+ * that has credentials files, but no mounted service account token, uses no API server. Fails if the settings require
+ * an API server and none is found.
  */
 export const choose = Effect.fnUntraced(function* (
   settings: Settings,

@@ -4,7 +4,7 @@ import manifest from "../../package.json" with { type: "json" }
 declare const BUILD_VERSION: string | undefined
 declare const BUILD_COMMIT: string | undefined
 
-/** The version that the program was built as; that of package.json if it runs from its sources. */
+/** The program's version. A build sets it. If the program runs from its sources, it is the version in package.json. */
 export const version: string = typeof BUILD_VERSION === "string" ? BUILD_VERSION : manifest.version
 
 /** The commit that the program was built from; undefined if it runs from its sources. */

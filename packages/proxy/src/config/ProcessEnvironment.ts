@@ -24,7 +24,7 @@ export interface ProcessEnvironment {
   readonly stderr: Output
   /** Calls `listener` when the process exits for any reason. Returns a function that removes the listener. */
   readonly onExit: (listener: () => void) => () => void
-  /** Makes `listener` the only listener of Node's warnings. Returns a function that restores the previous ones. */
+  /** Makes `listener` the only listener of Node's warnings. Returns a function that restores the previous listeners. */
   readonly onWarning: (listener: (warning: Error) => void) => () => void
 }
 

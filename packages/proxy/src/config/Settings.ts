@@ -23,7 +23,7 @@ export const decode = <E>(
   return Result.map(values, (values) => values as unknown as Settings)
 }
 
-/** The settings of a program without flags and variables. */
+/** The settings if no flag and no environment variable is set. */
 export const defaults: Settings = Result.getOrThrow(
   decode(
     () => [],
@@ -38,7 +38,7 @@ export const defaults: Settings = Result.getOrThrow(
 const isSame = (one: Settings["listenAddress"], other: Settings["listenAddress"]): boolean =>
   Option.exists(Option.all([one, other]), ([one, other]) => one.port !== 0 && String(one) === String(other))
 
-/** Returns a one-line error if the settings contradict each other; none if they can be used together. */
+/** Returns a one-line error if the settings contradict each other. Returns none if they are consistent. */
 export const contradiction = (settings: Settings): Option.Option<string> => {
   const { listenAddress, secureListenAddress, tlsCertFile, tlsPrivateKeyFile } = flags
   if (Option.isNone(settings.listenAddress) && Option.isNone(settings.secureListenAddress)) {

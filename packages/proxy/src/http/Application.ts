@@ -124,7 +124,7 @@ export const make = Effect.fnUntraced(function* (options: {
     }
   }
 
-  /** Handles an authorised request. */
+  /** Calls the handler of the route, or rejects a method that the route does not allow. */
   const admitted = (
     request: HttpServerRequest.HttpServerRequest,
     route: RouteName,

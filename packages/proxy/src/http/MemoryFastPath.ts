@@ -14,12 +14,15 @@ import { labelOf } from "./request/Routes.ts"
 import * as ServerSpans from "./request/ServerSpans.ts"
 
 /**
- * Answers a request and returns true if that requires no waiting. Otherwise returns false, and leaves the request to
- * the application.
+ * If a request can be answered without waiting, answers it and returns true. Otherwise returns false, and leaves the
+ * request to the application.
  */
 export type FastPath = (request: IncomingMessage, response: ServerResponse) => boolean
 
-/** Headers that only the application handles. The fast path leaves requests with one of these headers to it. */
+/**
+ * Headers that only the application handles. The fast path leaves a request with one of these headers to the
+ * application.
+ */
 const applicationHeaders = [
   "range",
   "if-none-match",
@@ -60,7 +63,7 @@ const makeTargetParser = (): ((target: string) => PackageQuery.PackageQuery | un
 /**
  * Answers requests for small packages in memory, if the access decision for the caller is cached. Writes to Node's
  * response directly: Effect's server and a fiber would take several times as long as the rest of the request. The
- * application handles all other requests. It would answer these requests in the same way.
+ * application handles all other requests. For the same package, both send the same response.
  */
 export const make = Effect.fnUntraced(function* (options: {
   readonly platform: Platform

@@ -71,7 +71,7 @@ export const Writer = Context.Reference<Write | undefined>(
   }
 )
 
-/** Logs requests through `Writer` if it is set, else through Effect's loggers. */
+/** Makes a function that logs requests through `Writer` if it is set, else through Effect's loggers. */
 export const make: Effect.Effect<Write> = Effect.gen(function* () {
   const writer = yield* Writer
   if (writer !== undefined) return writer

@@ -19,8 +19,8 @@ interface Window {
 export type WriteLimited = (record: LogRecord, key: string, burst: number) => void
 
 /**
- * Limits the rate of log lines by key. If lines of a key were skipped in a window, then at its end the last skipped
- * line is written with a field `repeated`, the number of skipped lines.
+ * Makes a writer that limits the rate of log lines by key. If lines of a key were skipped in a window, the last of them
+ * is written when the window ends. Its field `repeated` is the number of skipped lines.
  */
 export const make = (
   clock: Clock.Clock,

@@ -33,8 +33,8 @@ const levels: Readonly<Record<string, string>> = {
 }
 
 /**
- * Copies the fields whose value is not `undefined`. The JSON format would omit the other fields; the pretty format and
- * OTLP would not.
+ * Copies the fields whose value is not `undefined`. The JSON format would omit `undefined` anyway; the pretty format
+ * and OTLP would not.
  */
 export const withoutUndefined = <Fields extends object>(fields: Fields): Record<string, unknown> => {
   const defined: Record<string, unknown> = {}

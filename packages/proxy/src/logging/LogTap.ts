@@ -1,7 +1,7 @@
 import { Context } from "effect"
 import type { LogRecord } from "./LogRecord.ts"
 
-/** A second destination for log records, in addition to stdout. `onRecord` is undefined if there is none. */
+/** A second destination for log records, in addition to stdout. `onRecord` is undefined while nothing uses it. */
 export interface Tap {
   onRecord: ((record: LogRecord) => void) | undefined
 }

@@ -23,7 +23,8 @@ const requestsTotal = Metric.counter(`${prefix}_requests_total`, {
 })
 
 /**
- * Counts completed requests. `handler` is a route's name or `unknown`. `code` is 499 if the client disconnected first.
+ * Counts completed requests. `handler` is a route's name or `unknown`. `code` is 499 if the client disconnected before
+ * the response.
  */
 export const requests = labelled(requestsTotal, { handler: unlisted, method: unlisted, code: unlisted })
 
@@ -64,7 +65,8 @@ export const boundaries = [
 ]
 
 /**
- * The values of the label `cache`: a request's cache result, or `none` for a request without one, such as for an error.
+ * The values of the label `cache`: the cache results, and `none` for a request without a cache result, such as an
+ * error.
  */
 export const cacheLabels = [...cacheResults, "none"] as const
 export type CacheLabel = (typeof cacheLabels)[number]

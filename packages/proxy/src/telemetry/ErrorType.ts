@@ -14,7 +14,9 @@ const tagOf = (error: unknown): string => {
 /** The type of an error, for log lines and spans: the tag of its innermost reason. The set of types is fixed. */
 export const errorType = (error: unknown): string => tagOf(error)
 
-/** The type of a cause's first failure; `defect` if it is a defect. Undefined if the cause has only interruptions. */
+/**
+ * The type of a cause's first failure, or `defect` if a defect is first. Undefined if the cause has only interruptions.
+ */
 export const errorTypeOfCause = (cause: Cause.Cause<unknown>): string | undefined => {
   for (const reason of cause.reasons) {
     if (Cause.isFailReason(reason)) return tagOf(reason.error)

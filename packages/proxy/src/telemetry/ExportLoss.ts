@@ -6,11 +6,11 @@ import type { Signal } from "./OtelVariables.ts"
 export interface ExportLoss {
   /** Counts lost items. `reason` is a text from a fixed set or an error code, never the collector's text. */
   readonly add: (count: number, reason: string) => void
-  /** Ends the loss after a successful export, so that the next loss is logged again. */
+  /** Call this after a successful export. The next loss is then logged again. */
   readonly reset: () => void
 }
 
-/** Makes the loss of one signal, which is counted in `registry_packages_proxy_telemetry_lost_total`. */
+/** Makes the `ExportLoss` of one signal. It counts in `registry_packages_proxy_telemetry_lost_total`. */
 export const make = (signal: Signal): Effect.Effect<ExportLoss> =>
   Effect.map(Effect.context<never>(), (context: Context.Context<never>) => {
     const counter = Metrics.telemetryLost(signal)

@@ -1,6 +1,6 @@
 import { Context, type Tracer } from "effect"
 
-/** A server span of a successful request without child spans. It has already ended. */
+/** A server span that has ended. It belongs to a successful request and has no child spans. */
 export interface FinishedSpan {
   readonly name: string
   readonly parent: Tracer.ExternalSpan | undefined

@@ -15,7 +15,7 @@ export interface OtelVariable<out A> {
   /** The default as a text. Callers of `read` apply it. */
   readonly default: string
   readonly meaning: string
-  /** True if the value may contain a secret. Error messages then omit it. */
+  /** True if the value may contain a secret. Error messages then omit the value. */
   readonly secret: boolean
   /** Parses a value; returns undefined if the value is not accepted. */
   readonly parse: (text: string) => A | undefined
@@ -27,7 +27,7 @@ export const make = <A>(options: Omit<OtelVariable<A>, "secret">): OtelVariable<
   secret: false
 })
 
-/** Declares a variable that may hold a secret. */
+/** Declares a variable whose value may contain a secret. */
 export const makeSecret = <A>(options: Omit<OtelVariable<A>, "secret">): OtelVariable<A> => ({
   ...options,
   secret: true
@@ -40,8 +40,8 @@ export const withName = <A>(variable: OtelVariable<A>, name: string): OtelVariab
 })
 
 /**
- * Reads the first of the variables that is set and not empty. None if there is no such variable. Fails if its value is
- * not accepted.
+ * Reads the first variable that is set and not empty. Returns none if there is no such variable. Fails if the value of
+ * that variable is not accepted.
  */
 export const read = <A>(
   variables: Variables,

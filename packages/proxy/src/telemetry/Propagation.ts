@@ -16,8 +16,8 @@ const format = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/
 const zeros = /^0+$/
 
 /**
- * Parses a `traceparent` header; undefined if it is missing or invalid. Of a newer version, reads the fields of version
- * 00 only. Source: W3C Trace Context, section 3.2.
+ * Parses a `traceparent` header; undefined if it is missing or invalid. In a header of a newer version, reads only the
+ * fields of version 00. Source: W3C Trace Context, section 3.2.
  */
 export const parseTraceParent = (header: string | undefined): TraceParent | undefined => {
   const [, version, traceId = "", spanId = "", flags = "", more] = format.exec(header ?? "") ?? []
@@ -31,7 +31,10 @@ export const parseTraceParent = (header: string | undefined): TraceParent | unde
 export const singleValue = (value: string | ReadonlyArray<string> | undefined): string | undefined =>
   typeof value === "string" ? value : undefined
 
-/** Extracts the span that becomes the parent of a request's span. Without an SDK, only log lines contain its ids. */
+/**
+ * Extracts the caller's span, which becomes the parent of the request's span. Without an SDK, only log lines contain
+ * its ids.
+ */
 export const Propagation = Context.Reference<Extract>(
   "@registry-packages-proxy/proxy/telemetry/Propagation",
   {

@@ -191,8 +191,8 @@ const logsOf = (variables: Variables): Read<Option.Option<LogsSettings>> =>
   })
 
 /**
- * Parses OpenTelemetry's standard variables. An empty variable counts as not set. Fails for any invalid value, even if
- * the settings do not use it, unless OTEL_SDK_DISABLED is true. Pure.
+ * Parses OpenTelemetry's standard variables. An empty variable counts as not set. If OTEL_SDK_DISABLED is true, ignores
+ * all other variables. Otherwise fails for any invalid value, even if nothing uses it. Pure.
  *
  * Source: OpenTelemetry specification, "Environment Variable Specification" and "OpenTelemetry Protocol Exporter".
  */

@@ -8,9 +8,7 @@ const escapeUnits = (character: string): string =>
     .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
     .join("")
 
-/**
- * Returns `text` with each character that could start a new line, control a terminal or hide text written as `\uXXXX`.
- */
+/** Escapes, as `\uXXXX`, each character of `text` that could start a new line, control a terminal, or hide text. */
 export const escape = (text: string): string =>
   unsafeOnce.test(text) ? text.replace(unsafe, escapeUnits) : text
 

@@ -5,7 +5,7 @@ import type { Socket } from "node:net"
 import { shorten } from "../../text/SafeText.ts"
 import { clientAddress } from "../request/ClientAddress.ts"
 
-/** The reasons for refusing a client certificate, as texts that follow "it", the certificate. */
+/** The text of each reason for refusing a client certificate. It is a predicate whose subject is the certificate. */
 export const reasonTexts: Readonly<Record<CertificateRefusal, string>> = {
   expired: "has expired",
   "not-yet-valid": "is not valid yet",

@@ -72,8 +72,8 @@ const readAhead = <E>(
  * client accepts bytes. It writes to Node's response directly. Effect's server sends nothing for a response that has
  * ended.
  *
- * If the body fails or the request is interrupted, the connection is destroyed, so that the client cannot take a part
- * of the body for the whole. `onWritten` receives the number of bytes of each write.
+ * If the body fails or the request is interrupted, the connection is destroyed, so that the client does not treat a
+ * partial body as complete. `onWritten` receives the number of bytes of each write.
  */
 export const writeBody = <E>(options: {
   readonly request: HttpServerRequest.HttpServerRequest

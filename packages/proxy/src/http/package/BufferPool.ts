@@ -4,8 +4,8 @@ const kib = 1024
 const mib = 1024 * kib
 
 /**
- * The largest and the smallest buffer, in bytes. A single body gets the largest, each of a thousand bodies the
- * smallest.
+ * The sizes of the largest and the smallest buffer, in bytes. A single body gets the largest buffers. Each of a
+ * thousand bodies gets the smallest buffers.
  */
 const maxSize = mib
 const minSize = 16 * kib

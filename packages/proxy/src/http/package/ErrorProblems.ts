@@ -84,7 +84,7 @@ const adviceFor = (kind: keyof typeof connectionAdvice, by: OtherServer | undefi
   return by === undefined ? ofRegistry : `${ofOther} (${serverWord[by.role]})`
 }
 
-/** Advice to the operator. The problem's `detail` begins with it, so that it is within the first 200 bytes. */
+/** Advice to the operator. The problem's `detail` begins with the advice, so that its first 200 bytes contain it. */
 const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>): string => {
   switch (reason._tag) {
     case "ManifestNotFound":

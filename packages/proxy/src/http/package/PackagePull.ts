@@ -23,7 +23,7 @@ export class InvalidRepositoryName extends Schema.TaggedError<InvalidRepositoryN
 export type PullError = CredentialError | RegistryError | InvalidRepositoryName
 
 /**
- * Makes the source of a package in its registry. Each access to the registry gets the credentials again, so that
+ * Makes the source of a package in its registry. Each access to the registry uses the current credentials, so that
  * changes take effect immediately.
  */
 export const make = Effect.gen(function* () {

@@ -1,6 +1,6 @@
 const mapped = "::ffff:"
 
-/** The other end of a connection, as Node describes it. */
+/** The part of a Node socket that contains the remote address. */
 export interface PeerAddress {
   readonly remoteAddress?: string | undefined
 }

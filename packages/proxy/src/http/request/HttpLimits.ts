@@ -2,31 +2,33 @@ import { Duration } from "effect"
 
 /** The limits of a listener, per connection and in total. Documented in docs/http.md. */
 export interface HttpLimits {
-  /** Bytes of a request's head: request line and headers. */
+  /** Maximum number of bytes in a request's head: request line and headers. */
   readonly maxHeadBytes: number
-  /** Header fields of a request. */
+  /** Maximum number of header fields of a request. */
   readonly maxHeaders: number
-  /** Time for a request's head to arrive. */
+  /** Maximum time until a request's head has arrived. */
   readonly headersTimeout: Duration.Duration
-  /** Time for a whole request to arrive. */
+  /** Maximum time until a whole request has arrived. */
   readonly requestTimeout: Duration.Duration
   /** Interval at which `headersTimeout` and `requestTimeout` are checked. */
   readonly checkInterval: Duration.Duration
-  /** Time that a connection may be idle between requests. */
+  /** Maximum time that a connection may be idle between requests. */
   readonly idleTimeout: Duration.Duration
   /** Time after which a connection is closed if the client accepts no byte of a response. */
   readonly sendTimeout: Duration.Duration
-  /** Time for a TLS handshake, on the secure listener. */
+  /** Maximum time for a TLS handshake, on the secure listener. */
   readonly handshakeTimeout: Duration.Duration
-  /** Connections to one listener. Further ones are closed immediately. */
+  /** Maximum number of connections to one listener. Further connections are closed immediately. */
   readonly maxConnections: number
-  /** Package requests in progress on all listeners together. Further ones are answered with 503. */
+  /**
+   * Maximum number of package requests in progress on all listeners together. Further requests are answered with 503.
+   */
   readonly maxPackages: number
-  /** Unanswered requests on one connection. Further ones are not read. */
+  /** Maximum number of unanswered requests on one connection. Further requests are not read. */
   readonly maxPipelined: number
   /**
-   * Buffered bytes on all connections of a listener: pipelined requests, incomplete heads, bodies. A connection that
-   * would exceed the limit is closed. The buffers take about three times as much memory.
+   * Maximum number of buffered bytes on all connections of a listener: pipelined requests, incomplete heads, bodies. A
+   * connection that would exceed the limit is closed. The buffers take about three times as much memory.
    */
   readonly maxBufferedBytes: number
 }

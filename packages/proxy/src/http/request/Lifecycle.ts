@@ -12,14 +12,14 @@ export class Lifecycle extends Context.Service<
     /** The number of package requests in progress. */
     readonly inProgress: () => number
     /**
-     * Counts a package request as in progress while `effect` runs. Delays the shutdown until its response is sent or
-     * its client disconnects.
+     * Counts a package request as in progress while `effect` runs. Delays the shutdown until the response is sent or
+     * the client disconnects.
      */
     readonly track: <A, E, R>(
       request: HttpServerRequest.HttpServerRequest,
       effect: Effect.Effect<A, E, R>
     ) => Effect.Effect<A, E, R>
-    /** Delays the shutdown until the response is sent or its client disconnects. */
+    /** Delays the shutdown until the response is sent or the client disconnects. */
     readonly trackResponse: (response: ServerResponse) => void
     /** While draining, adds `connection: close` to the response. */
     readonly closeWhenDraining: (

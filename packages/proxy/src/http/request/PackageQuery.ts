@@ -23,7 +23,7 @@ const fail = (detail: string): Result.Result<never, Problem> => Result.fail(badR
 
 /**
  * Parses a request's query (without the question mark). Ignores unknown parameters. An empty parameter counts as
- * absent. Fails if a known parameter is repeated, since two readers of the query could use different values.
+ * absent. Fails if a known parameter is repeated, since two parsers of the query could use different values.
  */
 export const parse = (query: string): Result.Result<PackageQuery, Problem> => {
   const parameters = new URLSearchParams(query)

@@ -37,8 +37,8 @@ const isRepeated = (rawHeaders: ReadonlyArray<string>, wanted: string): boolean 
 }
 
 /**
- * Returns the problem of a request head that Node's parser accepts, but that HTTP/1.1 does not allow or that has too
- * many fields. Returns undefined if the head is valid.
+ * Returns the problem of a request head that Node's parser accepts but this program rejects: HTTP/1.1 does not allow
+ * the head, or it has too many fields. Returns undefined for an accepted head.
  */
 export const problemOf = ({ headers, httpVersion, rawHeaders }: IncomingMessage): Problem | undefined => {
   if (httpVersion !== "1.1" && httpVersion !== "1.0") return otherVersion

@@ -8,7 +8,9 @@ import { type RouteLabel, routeOf } from "./Routes.ts"
 
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
 
-/** Maximum length of a user name in a log line, in characters. The name of a service account has at most 339. */
+/**
+ * Maximum length of a user name in a log line, in characters. The name of a service account has at most 339 characters.
+ */
 const maxUserLength = 512
 
 /** Caches the counter of each label set. The number of label sets is small and bounded. */

@@ -8,14 +8,16 @@ import { type RouteLabel, routeLabels } from "./Routes.ts"
 /** Measures requests as they end. */
 export interface RequestMetrics {
   /**
-   * Measures a finished request. `startMillis` is the time at which it arrived, in milliseconds since the epoch. `span`
-   * is its span.
+   * Measures a finished request. `startMillis` is the time at which the request arrived, in milliseconds since the
+   * epoch. `span` is the request's span.
    */
   readonly measure: (record: RequestRecord, startMillis: number, span: Tracer.AnySpan | undefined) => void
   readonly exemplars: Exemplars
 }
 
-/** A series of a histogram. `name` is its name and labels in Prometheus' text format, the key of its exemplars. */
+/**
+ * A series of a histogram. `name` is the metric's name with labels in Prometheus' text format, as `Exemplars` uses it.
+ */
 interface Series {
   readonly histogram: Metric.Histogram<number>
   readonly name: string

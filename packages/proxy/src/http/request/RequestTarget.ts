@@ -1,4 +1,4 @@
-/** The target of a request as it was sent: nothing is decoded or normalized. */
+/** The target of a request as the client sent it. Nothing is decoded or normalized. */
 export interface RequestTarget {
   readonly path: string
   /** The query without the question mark; empty if there is no query. */

@@ -4,10 +4,10 @@ import * as ResourceRule from "@registry-packages-proxy/access-control/ResourceR
 export interface Route {
   /** The exact path. It is compared with the path that the client sent, without decoding. */
   readonly path: `/${string}`
-  /** The query in documentation syntax; empty if the route reads none. */
+  /** The query in documentation syntax; empty for a route without parameters. */
   readonly query: string
   readonly methods: ReadonlyArray<"GET" | "HEAD">
-  /** The permission that a caller on the secure port requires; `anonymous` for no permission. */
+  /** The permission that a caller on the secure port requires. `anonymous`: no permission is required. */
   readonly access: ResourceRule.ResourceRule | "anonymous"
   /** Probes are counted, but neither logged nor traced. */
   readonly isProbe: boolean
@@ -88,7 +88,7 @@ const byPath: ReadonlyMap<string, RouteName> = new Map(
   Object.entries(routes).map(([name, { path }]) => [path, name as RouteName])
 )
 
-/** The label of a path; the path must match exactly. */
+/** The label of a path. It is `unknown` unless the path is exactly the path of a route. */
 export const labelOf = (path: string): RouteLabel => byPath.get(path) ?? "unknown"
 
 /** The route with this label; undefined for `unknown`. */

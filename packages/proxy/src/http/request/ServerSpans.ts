@@ -34,7 +34,7 @@ export interface ServerSpans {
   readonly isRecording: boolean
 }
 
-/** The exit of a span: a failure if the status is 5xx or the response was aborted. */
+/** The exit with which a span ends. It is a failure if the status is 5xx or the response was aborted. */
 const exitOf = ({ aborted, error }: RequestRecord, status: number): Exit.Exit<void, string> =>
   status >= 500 || aborted ? Exit.fail(error ?? `answered ${status}`) : Exit.void
 
@@ -79,7 +79,7 @@ const responseAttributes = (
   return attributes
 }
 
-/** The facts about a response on which its span's attributes depend, and these attributes. */
+/** The attributes of a response's span, and the values from which they were computed. */
 interface AnsweredRequest {
   readonly query: RequestRecord["query"]
   readonly bytes: number

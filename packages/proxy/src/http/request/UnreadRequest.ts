@@ -18,7 +18,9 @@ export interface UnreadRequest {
   readonly request: IncomingMessage | undefined
 }
 
-/** Makes a function that records an unread request as the application records others: span, metrics and log line. */
+/**
+ * Makes a function that records an unread request as other requests are recorded: by a span, metrics and a log line.
+ */
 export const makeRecorder = (
   log: RequestLog,
   spans: ServerSpans

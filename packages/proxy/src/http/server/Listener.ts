@@ -44,7 +44,7 @@ interface CommonOptions {
 /** The options of the plain listener. */
 export interface PlainOptions {
   readonly listen: ListenOptions
-  /** The server to use, for a program that passes its own connections to it. The default is a new server. */
+  /** The server to use, for a caller that passes its own connections to this server. The default is a new server. */
   readonly server?: Server
 }
 

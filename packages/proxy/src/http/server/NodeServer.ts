@@ -11,7 +11,10 @@ import * as Refusals from "./Refusals.ts"
 // Not imported: an import evaluates the module's lazy exports, which stay in memory.
 const http = process.getBuiltinModule("node:http")
 
-/** A response to a request that was not read. `error` is its error type in log and trace, `fields` are header lines. */
+/**
+ * A response to a request that was not read. `error` is the type of its error in log and trace. `fields` are additional
+ * header lines.
+ */
 interface Rejection {
   readonly status: number
   readonly title: string
@@ -113,7 +116,7 @@ export const rejectMalformed = (
   answer(server, socket, parserErrors[error.code ?? ""] ?? badRequest)
 }
 
-/** The options that every listener's server is constructed with. */
+/** The constructor options of the server of each listener. */
 export const serverOptions = (limits: HttpLimits) => ({
   maxHeaderSize: limits.maxHeadBytes,
   headersTimeout: Duration.toMillis(limits.headersTimeout),

@@ -16,7 +16,7 @@ interface Received {
 /**
  * Closes a connection with pipelined requests if no byte has arrived on it for `idleTimeout`. Bytes that the client
  * accepts do not count: the kernel of a client that reads nothing may still accept a few bytes at times. While a
- * response is in progress, such as a package, only `SendTimeout` applies.
+ * response is in progress, for example while a package is sent, only `SendTimeout` applies.
  */
 export const watch = (
   pipelines: ReadonlySet<Pipeline>,

@@ -15,7 +15,7 @@ type PipeliningLimits = Pick<HttpLimits, "maxPipelined" | "maxBufferedBytes">
 /** A connection on which a request arrived before the previous one was answered. */
 export interface Pipeline {
   readonly socket: Duplex
-  /** True while a request is handled and its response has not ended, such as a package that is being sent. */
+  /** True while the response to the current request has not ended, for example while a package is sent. */
   readonly isResponding: boolean
 }
 
@@ -32,7 +32,7 @@ class ListenerState {
   readonly pipelines = new Set<Pipeline>()
   /** Reports a connection that is closed because too many bytes are buffered. */
   readonly reportOverflow: (socket: Duplex) => void
-  /** Connections that are ready for their next request, longest waiting first. */
+  /** Connections that are ready for their next request, in the order in which they became ready. */
   readonly #ready = new Set<Connection>()
 
   constructor(reportOverflow: (socket: Duplex) => void) {

@@ -14,14 +14,17 @@ export interface Closed {
 const unread = "registry-packages-proxy:unread"
 const closed = "registry-packages-proxy:closed"
 
-/** Reports a request that the server rejected before it was read to `watch`. */
+/** Reports an unread request to `watch`. */
 export const reportUnread = (server: Server, request: UnreadRequest): void =>
   void server.emit(unread, request)
 
-/** Reports a connection that was closed without a response to `watch`. */
+/** Reports a closed connection to `watch`. */
 export const reportClosed = (server: Server, connection: Closed): void => void server.emit(closed, connection)
 
-/** Counts and logs the connections that a server closes without a response. Passes its unread requests to `record`. */
+/**
+ * Counts and logs the connections that a server closes without a response. Passes the server's unread requests to
+ * `record`.
+ */
 export const watch = Effect.fnUntraced(function* (
   server: Server,
   record: (request: UnreadRequest) => void

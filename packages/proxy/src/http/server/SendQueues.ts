@@ -7,8 +7,8 @@ export interface ConnectionPorts {
 }
 
 /**
- * Returns the number of bytes in the kernel's send queue of a connection, which the client has not acknowledged yet.
- * Undefined if unknown.
+ * Returns the length of the kernel's send queue of a connection: the number of bytes that the client has not
+ * acknowledged yet. Undefined if unknown.
  */
 export type SendQueueLookup = (ports: ConnectionPorts) => number | undefined
 

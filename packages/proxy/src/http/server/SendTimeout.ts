@@ -23,13 +23,13 @@ interface Sending {
   queuedAt: number
 }
 
-/** True while bytes wait for the client, or the connection is ended but not closed yet. */
+/** True while bytes wait to be sent, or the connection is ended but not closed yet. */
 const isSending = (socket: Socket): boolean => socket.writableLength > 0 || socket.writableEnded
 
 /** The number of bytes passed to the kernel. Node counts the bytes of a write only when all of them are passed. */
 const sentBy = (socket: Socket): number => socket.bytesWritten - socket.writableLength
 
-/** True if the kernel has the connection. A connection of a test may be in-process. */
+/** True for a TCP connection. A test may use an in-process connection. */
 const isInKernel = ([socket]: readonly [Socket, Sending]): boolean => socket.remotePort !== undefined
 
 /**

@@ -1,7 +1,7 @@
 import { Duration, Effect, Option, type Scope } from "effect"
 import type { ExportLoss } from "../ExportLoss.ts"
 
-/** Maximum time that the program waits at its end until telemetry is sent. */
+/** Maximum time for which the end of the program is delayed to send telemetry. */
 export const flushTimeout = Duration.seconds(5)
 
 /**

@@ -12,14 +12,14 @@ const pairs = 32
 
 /**
  * Pairs of a random trace id and a random span id. They are generated in advance, since generating them one by one
- * would cost more than all else that a finished span needs.
+ * would cost more than the rest of the work for a finished span.
  */
 export class RandomIds {
   readonly #bytes = Buffer.allocUnsafeSlow(pairs * pairBytes)
   #text = ""
   #at = pairs * pairBytes
 
-  /** Moves to the next pair. Call this before the first use too. */
+  /** Moves to the next pair. Call this before the first id is read, too. */
   next(): void {
     this.#at += pairBytes
     if (this.#at < pairs * pairBytes) return
@@ -40,12 +40,12 @@ export class RandomIds {
     return this.#text.slice(2 * (this.#at + traceBytes), 2 * (this.#at + pairBytes))
   }
 
-  /** Writes the 16 bytes of the trace id at an offset of `into`. */
+  /** Writes the 16 bytes of the trace id to `into`, at offset `at`. */
   writeTraceId(into: Uint8Array, at: number): void {
     for (let index = 0; index < traceBytes; index++) into[at + index] = this.#bytes[this.#at + index] ?? 0
   }
 
-  /** Writes the 8 bytes of the span id at an offset of `into`. */
+  /** Writes the 8 bytes of the span id to `into`, at offset `at`. */
   writeSpanId(into: Uint8Array, at: number): void {
     const from = this.#at + traceBytes
     for (let index = 0; index < spanBytes; index++) into[at + index] = this.#bytes[from + index] ?? 0

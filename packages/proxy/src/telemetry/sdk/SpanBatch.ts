@@ -7,7 +7,7 @@ import * as SpanTemplate from "./SpanTemplate.ts"
 
 /** The fields in which spans of one template differ. Times are in nanoseconds since the epoch. */
 export interface IdsAndTimes {
-  /** Holds the ids of the span: the current pair. A span with a parent has the trace id of the parent instead. */
+  /** The current pair contains the ids of the span. If there is a `parent`, the span has its trace id instead. */
   readonly ids: RandomIds
   readonly parent: { readonly traceId: string; readonly spanId: string } | undefined
   readonly startTime: bigint
@@ -85,7 +85,7 @@ export class SpanBatch {
     return this.#bytes.subarray(this.#start - head.length, this.#end)
   }
 
-  /** Marks the batch as sampled: the batch processor ignores spans that are not. */
+  /** Marks the batch as sampled, since the batch processor ignores unsampled spans. */
   spanContext(): SpanContext {
     return { traceId: "", spanId: "", traceFlags: TraceFlags.SAMPLED }
   }

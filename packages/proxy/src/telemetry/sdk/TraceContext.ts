@@ -4,7 +4,8 @@ import { type Tracer, Option, Predicate } from "effect"
 import { type Extract, parseTraceParent, singleValue } from "../Propagation.ts"
 
 /**
- * Maximum length of a `tracestate`, in characters. A longer one is dropped. Source: W3C Trace Context, section 3.3.1.5.
+ * Maximum length of a `tracestate`, in characters. A longer value is dropped. Source: W3C Trace Context, section
+ * 3.3.1.5.
  */
 const maxTraceState = 512
 
