@@ -1,4 +1,4 @@
-/** The program and the modules that `main.ts` composes. */
+/** The layers, settings, logs and telemetry from which `main.ts` composes the program. */
 export * as CommandLine from "./config/CommandLine.ts"
 export { ProcessEnvironment } from "./config/ProcessEnvironment.ts"
 export * as ListenAddress from "./config/ListenAddress.ts"

@@ -18,7 +18,7 @@ export type ProgramForm =
 /**
  * Returns the form of this process. V8 accepts a code cache only from the same V8 with the same flags. Node reports a
  * rejection before any script can listen for it. So this function loads a second code cache, which V8 accepts if and
- * only if it accepted the program's.
+ * only if it accepted the program's code cache.
  */
 export const programForm = (): ProgramForm => {
   if (!isSea()) return "script"

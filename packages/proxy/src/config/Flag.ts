@@ -50,8 +50,8 @@ export const single = <A>({ schema, ...rest }: Options<A>): Flag<A> => {
 }
 
 /**
- * A flag with an optional value. `default` is a text for --help that describes the absence of a value. If it is `off`,
- * the text `off` also means no value.
+ * A flag with an optional value. `default` is a text for --help that describes the absence of a value. If `default` is
+ * `off`, the text `off` also means no value.
  */
 export const optional = <A>({ schema, ...rest }: Options<A>): Flag<Option.Option<A>> => {
   const decode = decodeWith(schema)

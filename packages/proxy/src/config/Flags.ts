@@ -12,7 +12,7 @@ export const FilePath = Schema.NonEmptyString.check(Schema.isPattern(/^[^\0]*$/)
 )
 export type FilePath = typeof FilePath.Type
 
-/** A UUID in any case, or an empty text. */
+/** A UUID in upper or lower case, or an empty text. */
 export const Uuid = Schema.String.check(
   Schema.isPattern(/^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?$/i)
 )

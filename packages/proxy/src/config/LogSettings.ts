@@ -3,7 +3,7 @@ import { textSchema } from "../text/TextSchema.ts"
 
 const Severity = Schema.Literals(["Trace", "Debug", "Info", "Warn", "Error"])
 
-/** The minimum severity of log lines, as Effect names it. Decodes a text in any case. */
+/** The minimum severity of log lines, as Effect names it. Decodes the name in upper or lower case. */
 export const LogLevel = textSchema(
   Severity,
   (text) => {

@@ -8,7 +8,7 @@ const namesIn = (flags: ReadonlyArray<string>): ReadonlyArray<string> =>
     return name.startsWith("--") ? [name.replaceAll("_", "-")] : []
   })
 
-/** The names of flags in NODE_OPTIONS that flags of the same name in `execArgv` override. */
+/** The names of flags in NODE_OPTIONS that have no effect, since `execArgv` has flags of the same name. */
 export const ineffectiveFlags = (
   nodeOptions: string | undefined,
   execArgv: ReadonlyArray<string>

@@ -19,7 +19,7 @@ export const decode = <E>(
       Result.mapError(flag.decode(textsOf(flag)), (rejected) => onRejected(flag, rejected))
     )
   )
-  // Each value has the type of the flag of the same name; Record.map loses that.
+  // Each value has the type of the flag of the same name. Record.map loses this type.
   return Result.map(values, (values) => values as unknown as Settings)
 }
 

@@ -63,7 +63,7 @@ const makeTargetParser = (): ((target: string) => PackageQuery.PackageQuery | un
 /**
  * Answers requests for small packages in memory, if the access decision for the caller is cached. Writes to Node's
  * response directly: Effect's server and a fiber would take several times as long as the rest of the request. The
- * application handles all other requests. For the same package, both send the same response.
+ * application handles all other requests. The fast path and the application send the same responses.
  */
 export const make = Effect.fnUntraced(function* (options: {
   readonly platform: Platform

@@ -9,7 +9,7 @@ export interface AccessEntry {
   /** The name of the route, from a fixed set. It is never the path. */
   readonly route: string
   readonly status: number
-  /** Bytes of the body written to the connection. */
+  /** The number of body bytes that were written to the connection. */
   readonly bytes: number
   readonly seconds: number
   readonly cache?: string | undefined

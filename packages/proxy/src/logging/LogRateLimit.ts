@@ -20,7 +20,7 @@ export type WriteLimited = (record: LogRecord, key: string, burst: number) => vo
 
 /**
  * Makes a writer that limits the rate of log lines by key. If lines of a key were skipped in a window, the last of them
- * is written when the window ends. Its field `repeated` is the number of skipped lines.
+ * is written when the window ends, with a field `repeated`: the number of skipped lines.
  */
 export const make = (
   clock: Clock.Clock,

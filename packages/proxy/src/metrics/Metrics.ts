@@ -65,8 +65,8 @@ export const boundaries = [
 ]
 
 /**
- * The values of the label `cache`: the cache results, and `none` for a request without a cache result, such as an
- * error.
+ * The values of the label `cache`: the cache results, and `none` for a request that has no cache result, for example
+ * because it failed.
  */
 export const cacheLabels = [...cacheResults, "none"] as const
 export type CacheLabel = (typeof cacheLabels)[number]

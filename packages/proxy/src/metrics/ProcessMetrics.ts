@@ -30,7 +30,7 @@ const memoryLimit = (): number | undefined => {
  */
 export const make: Effect.Effect<Effect.Effect<void>> = Effect.map(Effect.context<never>(), (context) => {
   let previousCpuSeconds = 0
-  // Undefined until metrics are read for the first time, since Node loads half a MiB of code for it.
+  // Undefined until metrics are read for the first time: `eventLoopUtilization` makes Node load half a MiB of code.
   let utilization: ReturnType<typeof performance.eventLoopUtilization> | undefined
 
   Metrics.buildInfo({ version, node: process.versions.node }).updateUnsafe(1, context)

@@ -3,7 +3,7 @@ import { Cause, type Exit, Predicate } from "effect"
 /** The type of an error that has no tag. Source: OpenTelemetry semantic conventions, `error.type`. */
 const other = "_OTHER"
 
-/** The tag of an error's innermost reason. Tags are a fixed set, since each is a literal in the code. */
+/** The tag of an error's innermost reason. The set of tags is fixed, since each tag is a literal in the code. */
 const tagOf = (error: unknown): string => {
   if (Predicate.hasProperty(error, "reason") && Predicate.hasProperty(error.reason, "_tag")) {
     return tagOf(error.reason)

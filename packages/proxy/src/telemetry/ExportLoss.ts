@@ -10,7 +10,7 @@ export interface ExportLoss {
   readonly reset: () => void
 }
 
-/** Makes the `ExportLoss` of one signal. It counts in `registry_packages_proxy_telemetry_lost_total`. */
+/** Makes the `ExportLoss` of one signal. Its counter is `registry_packages_proxy_telemetry_lost_total`. */
 export const make = (signal: Signal): Effect.Effect<ExportLoss> =>
   Effect.map(Effect.context<never>(), (context: Context.Context<never>) => {
     const counter = Metrics.telemetryLost(signal)

@@ -64,7 +64,7 @@ const file = (text: string): string | undefined => (text.includes("\0") ? undefi
 
 const { make, makeSecret } = OtelVariable
 
-/** Disables all exports of OpenTelemetry. */
+/** The variable that disables all exports of OpenTelemetry. */
 export const disabled = make({
   name: "OTEL_SDK_DISABLED",
   accepts: "true or false",
@@ -168,8 +168,8 @@ export const otlp = {
 } as const
 
 /**
- * The name of the variable for one signal, such as `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT` for
- * `OTEL_EXPORTER_OTLP_TIMEOUT`.
+ * Returns the name of a signal's own variable. For `traces` and `OTEL_EXPORTER_OTLP_TIMEOUT` it is
+ * `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`.
  */
 export const signalVariableName = (signal: Signal, { name }: OtelVariable.OtelVariable<unknown>): string =>
   name.replace("OTEL_EXPORTER_OTLP_", `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_`)
@@ -294,7 +294,7 @@ export const resourceAttributes = make({
   parse: (text) => pairs(text, () => true)
 })
 
-/** Every variable, for the table in docs/telemetry.md. */
+/** All of OpenTelemetry's variables that the program reads, for the table in docs/telemetry.md. */
 export const all: ReadonlyArray<OtelVariable.OtelVariable<unknown>> = [
   disabled,
   ...Object.values(otlp),

@@ -39,7 +39,7 @@ const shortNames: Readonly<Record<string, string>> = {
   "http.request.resend_count": "resend"
 }
 
-/** The attributes as a text, each with a short name: by default the last part of its name. */
+/** The attributes as text. Their names are shortened, by default to the part after the last dot. */
 const attributesText = (attributes: Readonly<Record<string, unknown>>): string =>
   Object.entries(attributes)
     .filter(([name, value]) => !hiddenAttributes.has(name) && value !== "")

@@ -14,7 +14,7 @@ export interface RequestRecord {
   readonly clientAddress: string | undefined
   /** The name of the user whom the secure port authenticated. */
   user: string | undefined
-  /** Bytes of the body written to the connection. */
+  /** The number of body bytes that were written to the connection. */
   bytes: number
   cache: CacheResult | undefined
   /** The requested package; undefined if the query is not valid. */

@@ -71,7 +71,7 @@ const responseAttributes = (
   }
   if (query !== undefined) {
     attributes["registry_packages_proxy.package.digest"] = query.manifestDigest
-    // Empty: the cluster's own registry.
+    // An empty value means the cluster's own registry.
     attributes["registry_packages_proxy.package.repository"] = Option.getOrElse(query.repository, () => "")
   }
   if (cache !== undefined) attributes["registry_packages_proxy.package.cache.result"] = cache

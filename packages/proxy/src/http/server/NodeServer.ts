@@ -12,8 +12,8 @@ import * as Refusals from "./Refusals.ts"
 const http = process.getBuiltinModule("node:http")
 
 /**
- * A response to a request that was not read. `error` is the type of its error in log and trace. `fields` are additional
- * header lines.
+ * A response to a request that was not read. `error` is the request's error type in log and trace. `fields` are
+ * additional header lines.
  */
 interface Rejection {
   readonly status: number
@@ -99,8 +99,8 @@ const answer = (
 }
 
 /**
- * Answers a malformed request with a problem and closes the connection. If the head of another response is already
- * sent, only closes the connection.
+ * Answers a malformed request with a problem document and closes the connection. If the head of another response is
+ * already sent, only closes the connection.
  */
 export const rejectMalformed = (
   server: Server,
@@ -123,7 +123,7 @@ export const serverOptions = (limits: HttpLimits) => ({
   requestTimeout: Duration.toMillis(limits.requestTimeout),
   keepAliveTimeout: Duration.toMillis(limits.idleTimeout),
   connectionsCheckingInterval: Duration.toMillis(limits.checkInterval),
-  // The application answers a missing Host header with a problem.
+  // The application answers a missing Host header with a problem document.
   requireHostHeader: false,
   // Creates no stream for an empty body, which would cost as much as the head.
   optimizeEmptyRequests: true,

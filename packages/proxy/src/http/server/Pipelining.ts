@@ -237,7 +237,7 @@ export const attach = (
   const listener = new ListenerState((socket) =>
     Refusals.reportClosed(server, { reason: "buffered_bytes", address: socket as Socket })
   )
-  // Not a WeakMap, which makes garbage collection slower.
+  // A WeakMap would make garbage collection slower.
   const connections = new Map<Duplex, Connection>()
   server.on(event, (socket: Duplex) => {
     connections.set(socket, new Connection(socket, limits, listener))

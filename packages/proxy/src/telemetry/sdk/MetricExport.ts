@@ -33,7 +33,7 @@ const temporalities = {
   delta: AggregationTemporality.DELTA
 } as const
 
-/** Sends the metrics that /metrics shows to a collector. */
+/** Exports the same metrics as /metrics to a collector. */
 export const layer = (
   settings: MetricsSettings,
   resource: Resource

@@ -7,14 +7,17 @@ import * as SpanTemplate from "./SpanTemplate.ts"
 
 /** The fields in which spans of one template differ. Times are in nanoseconds since the epoch. */
 export interface IdsAndTimes {
-  /** The current pair contains the ids of the span. If there is a `parent`, the span has its trace id instead. */
+  /**
+   * The generator of the span's ids, which are its current pair. A span with a `parent` has the parent's trace id
+   * instead.
+   */
   readonly ids: RandomIds
   readonly parent: { readonly traceId: string; readonly spanId: string } | undefined
   readonly startTime: bigint
   readonly endTime: bigint
 }
 
-/** Bytes reserved for two tags and their lengths. */
+/** The number of bytes reserved for two protobuf tags and their lengths. */
 const headerRoom = 16
 
 /** The number of bytes for spans in a batch's first buffer. A larger buffer replaces it when it is full. */

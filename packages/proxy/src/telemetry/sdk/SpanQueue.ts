@@ -17,9 +17,9 @@ export interface SpanQueue {
 }
 
 /**
- * Makes a queue over OpenTelemetry's batch processor that counts dropped spans: the processor itself drops them
- * silently when its queue is full. The number of queued spans is exact: a batch leaves the queue when its export
- * begins. `enqueue` collects spans in a batch of bytes, which a second processor exports.
+ * Makes a queue in front of OpenTelemetry's batch processor. The queue counts dropped spans, since a full batch
+ * processor drops spans silently. The number of queued spans is exact: a batch leaves the queue when its export begins.
+ * `enqueue` collects spans in a batch of bytes, which a second processor exports.
  */
 export const make = (exporter: SpanExporter, batching: Batching, loss: ExportLoss): SpanQueue => {
   const config = batchConfig(batching)
