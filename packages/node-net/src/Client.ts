@@ -15,24 +15,24 @@ export interface ClientOptions {
   readonly tls: TlsSettings | undefined
   readonly proxies: ProxySettings
   readonly proxySecureContext: Route["proxySecureContext"]
-  /** The time to connect, with proxy and TLS handshake. */
+  /** The maximum time to connect, including the proxy and the TLS handshake. */
   readonly connectTimeout: Duration.Input
   /** The time after which an idle connection is closed. */
   readonly idleTimeout: Duration.Input
-  /** The most open connections; further requests wait for one. */
+  /** The maximum number of open connections; further requests wait for a connection. */
   readonly maxConnections: number
-  /** The most idle connections that are kept. */
+  /** The maximum number of idle connections; further ones are closed. */
   readonly maxIdleConnections: number
 }
 
 /** Sends requests to one server, directly or through a proxy. */
 export interface Client {
-  /** See {@link HttpPool.HttpPool.send}. The target is in origin form, even through a proxy. */
+  /** See {@link HttpPool.HttpPool.send}. The request target is in origin form, even through a proxy. */
   readonly send: HttpPool.HttpPool["send"]
   readonly retire: HttpPool.HttpPool["retire"]
 }
 
-/** The request in the form for a proxy. Source: RFC 9112, section 3.2.2. */
+/** Adds Proxy-Authorization, and converts the target to absolute form. Source: RFC 9112, section 3.2.2. */
 const forProxy = (request: WireRequest, { authorization }: Proxy): WireRequest => ({
   ...request,
   target: `http://${request.headers["host"]}${request.target}`,
@@ -47,7 +47,7 @@ const failingClient = (failure: ConnectionFailure): Client => ({
   retire: () => {}
 })
 
-/** Makes a client, whose connections are closed with the scope. */
+/** Makes a client. Its connections are closed when the scope closes. */
 export const make = (
   connector: Connector,
   options: ClientOptions

@@ -1,6 +1,6 @@
 import { Data, Predicate } from "effect"
 
-/** The kind of a failure. `http`: the response is not valid HTTP. `proxy`: the proxy refuses the request. */
+/** The kind of a failure. `http`: the response is not valid HTTP. `proxy`: the proxy does not forward the request. */
 export type ConnectionFailureKind =
   | "refused"
   | "reset"
@@ -13,16 +13,16 @@ export type ConnectionFailureKind =
   | "other"
 
 /**
- * A connection that could not be made, or that broke. Built from error codes only: the messages of Node's errors may
- * hold addresses with credentials.
+ * The failure to make a connection, to keep it open, or to read a valid response. It is built from error codes only,
+ * since the messages of Node's errors may contain addresses with credentials.
  */
 export class ConnectionFailure extends Data.TaggedError("ConnectionFailure")<{
   readonly kind: ConnectionFailureKind
-  /** A clause that does not name the server: `its certificate has expired`. Holds no secret. */
+  /** A clause that does not name the server, such as `its certificate has expired`. Contains no secret. */
   readonly detail: string
-  /** A retry may succeed. */
+  /** True if a retry may succeed. */
   readonly isRetryable: boolean
-  /** The setting of the proxy that failed, such as `HTTPS_PROXY` or `proxy-url`; undefined if the server failed. */
+  /** If a proxy failed: the name of the setting with its address, such as `HTTPS_PROXY` or `proxy-url`. */
   readonly proxySetting?: string | undefined
 }> {
   override get message(): string {
@@ -52,7 +52,7 @@ const noCommonTls: Row = [
 const clientCertificate: Row = ["tls", "it requires a client certificate, and none is configured", false]
 const shortKey: Row = ["tls", "the key of its certificate or of its key exchange is too short", false]
 
-/** The code of a connect timeout. */
+/** This package's error code for a connect timeout; Node has no such code. */
 export const connectTimeoutCode = "ERR_CONNECT_TIMEOUT"
 
 const rows: Readonly<Record<string, Row>> = {
@@ -73,7 +73,7 @@ const rows: Readonly<Record<string, Row>> = {
   ENETUNREACH: ["other", "there is no route to its network", true],
   ENOTFOUND: ["dns", "its name does not exist in DNS", true],
   EPIPE: closed,
-  // From Node's own HTTP client, with which a program may be composed.
+  // Node's own HTTP client has this code. A program may be composed with that client.
   ERR_PROXY_TUNNEL: ["other", "the HTTP proxy did not open a tunnel to it", true],
   ERR_STREAM_DESTROYED: closed,
   ERR_STREAM_PREMATURE_CLOSE: closed,
@@ -93,7 +93,7 @@ const rows: Readonly<Record<string, Row>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: plain,
   ERR_TLS_CERT_ALTNAME_INVALID: otherName,
   [connectTimeoutCode]: ["timeout", "the connection was not made in time", true],
-  // From the kernel: a connection attempt or an established connection got no reply.
+  // The kernel's code for a connection attempt or an established connection that got no reply.
   ETIMEDOUT: ["timeout", "it did not reply", true],
   HOSTNAME_MISMATCH: otherName,
   INVALID_CA: untrusted,
@@ -102,11 +102,11 @@ const rows: Readonly<Record<string, Row>> = {
   UNABLE_TO_GET_ISSUER_CERT: untrusted,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
-  // Node has no name for a key or a signature that is below OpenSSL's security level.
+  // Node's code for a key or a signature that is below OpenSSL's security level.
   UNSPECIFIED: ["certificate", "its certificate has a key or a signature that is too weak", false]
 }
 
-/** An error and its causes, at most 8. */
+/** Returns an error and its chain of causes, at most 8 in all. */
 const causesOf = (cause: unknown): ReadonlyArray<unknown> => {
   const chain: Array<unknown> = []
   for (let each = cause; each !== undefined && chain.length < 8;) {
@@ -120,7 +120,7 @@ const codeOf = (error: unknown): string | undefined =>
   Predicate.hasProperty(error, "code") && Predicate.isString(error.code) ? error.code : undefined
 
 const otherRow = (code: string): Row => {
-  // From Node's own HTTP client.
+  // Node's own HTTP client has these codes.
   if (code.startsWith("HPE_")) return ["http", "the response is not valid HTTP", false]
   if (code === "EPROTO" || code.startsWith("ERR_SSL_")) {
     return ["tls", `the TLS handshake failed (${code})`, false]
@@ -132,25 +132,25 @@ const otherRow = (code: string): Row => {
   ]
 }
 
-/** The failure for a code of Node or the system. */
+/** Returns the failure for an error code of Node, OpenSSL or the operating system. */
 export const fromCode = (code: string): ConnectionFailure => {
   const [kind, detail, isRetryable] = (Object.hasOwn(rows, code) ? rows[code] : undefined) ?? otherRow(code)
   return new ConnectionFailure({ kind, detail, isRetryable })
 }
 
-/** The failure of an error: the one that it is or wraps, or else the one of its code. */
+/** Returns the {@link ConnectionFailure} in an error's chain of causes, or else makes one from the first error code. */
 export const fromCause = (cause: unknown): ConnectionFailure => {
   const chain = causesOf(cause)
   const failure = chain.find((each) => each instanceof ConnectionFailure)
   return failure ?? fromCode(chain.map(codeOf).find(Predicate.isString) ?? "")
 }
 
-/** The other side closed the connection too early. */
+/** The failure of a connection that was closed too early. */
 export const connectionClosed: ConnectionFailure = fromCode("ECONNRESET")
 
-/** Connecting, with proxy and TLS handshake, took too long. */
+/** The failure if connecting, including the proxy and the TLS handshake, takes too long. */
 export const connectTimedOut: ConnectionFailure = fromCode(connectTimeoutCode)
 
-/** The failure of a response that is not valid HTTP/1. */
+/** Returns the failure of a response that is not valid HTTP/1. */
 export const invalidHttp = (detail = "the response is not valid HTTP"): ConnectionFailure =>
   new ConnectionFailure({ kind: "http", detail, isRetryable: false })

@@ -2,7 +2,7 @@ import { Data, Redacted, Result } from "effect"
 import { toAscii } from "./HostName.ts"
 import { net } from "./NodeModules.ts"
 
-/** A text that is not an http or https URL. Holds nothing of the text. */
+/** The error for a text that is not an http or https URL. Contains no part of the text, which may be secret. */
 export class InvalidUrl extends Data.TaggedError("InvalidUrl")<{
   readonly reason: "not a URL" | "unsupported scheme"
 }> {
@@ -11,7 +11,7 @@ export class InvalidUrl extends Data.TaggedError("InvalidUrl")<{
   }
 }
 
-/** The name and password before the host of a URL. */
+/** The username and password before the host of a URL, percent-decoded. Either may be empty. */
 export interface UserInfo {
   readonly username: string
   readonly password: Redacted.Redacted
@@ -22,21 +22,21 @@ type Parts = Pick<HttpUrl, "protocol" | "authority" | "hostname" | "port" | "tar
 const defaultPorts = { "http:": 80, "https:": 443 } as const
 
 /**
- * An http or https URL that keeps the bytes of its path and query, as Go's net/url does. The signature in a query is
- * valid for those bytes only, and WHATWG's `URL` changes some of them (`'`, `|`, `"`, dots, a lone `?`).
+ * An http or https URL that writes its path and query as Go's net/url does. The signature of a signed URL is valid for
+ * these bytes only, and WHATWG's `URL` writes some characters differently (`'`, `|`, `"`, escaped dots, a lone `?`).
  *
- * Text is Latin-1: one character a byte, as in header fields. The fragment is dropped.
+ * All text is Latin-1, as in header fields: each character is one byte. The fragment is dropped.
  */
 export class HttpUrl {
   readonly protocol: "http:" | "https:"
-  /** Host and port as written, for the Host field. */
+  /** Host and port for the Host field, as the URL writes them; a non-ASCII or escaped name is converted to ASCII. */
   readonly authority: string
   /** A name in lowercase ASCII (RFC 5890), or an IP address without brackets. */
   readonly hostname: string
   readonly port: number
   /** Path and query, as in a request line. */
   readonly target: string
-  /** Not part of `href`. */
+  /** Undefined if the URL has none. Not part of `href`. */
   readonly userInfo: UserInfo | undefined
 
   private constructor(parts: Parts) {
@@ -48,7 +48,7 @@ export class HttpUrl {
     this.userInfo = parts.userInfo
   }
 
-  /** Hostname, and the port unless it is the scheme's default. Equal for equal servers. */
+  /** Hostname, and the port unless it is the scheme's default. URLs with the same `origin` have the same `host`. */
   get host(): string {
     const hostname = this.hostname.includes(":") ? `[${this.hostname}]` : this.hostname
     return this.port === defaultPorts[this.protocol] ? hostname : `${hostname}:${this.port}`
@@ -63,7 +63,7 @@ export class HttpUrl {
     return `${this.protocol}//${this.authority}${this.target}`
   }
 
-  /** Appends parameters to the query, whose bytes stay the same. */
+  /** Returns this URL with parameters appended to the query. The bytes of the existing query stay the same. */
   withQuery(parameters: Iterable<readonly [name: string, value: string]>): HttpUrl {
     const added = new URLSearchParams([...parameters].map(([name, value]) => [name, value])).toString()
     if (added === "") return this
@@ -125,12 +125,13 @@ const split = (text: string): readonly [path: string, query: string | undefined]
 
 const escape = (byte: string): string => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`
 
-// The characters that Go escapes in a path. In a query Go escapes none, and a space would end the request line.
+// `escapePath` escapes the characters that Go escapes in a path. Go escapes nothing in a query; `escapeQuery` escapes
+// only the characters that a request line cannot contain.
 const escapePath = (path: string): string => path.replace(/[\0-\x20"<>\\^`{|}\x7f-\xff]/g, escape)
 const escapeQuery = (query: string | undefined): string =>
   query === undefined ? "" : `?${query.replace(/[\0-\x20\x7f]/g, escape)}`
 
-/** Removes dot segments, except escaped ones. Source: RFC 3986, section 5.2.4. */
+/** Removes `.` and `..` segments, but not escaped ones (`%2e`). Source: RFC 3986, section 5.2.4. */
 const removeDots = (path: string): string => {
   const kept: Array<string> = []
   const segments = path.split("/").slice(1)
@@ -145,7 +146,7 @@ const removeDots = (path: string): string => {
 
 const utf8 = (bytes: string): string => new TextDecoder().decode(Buffer.from(bytes, "latin1"))
 
-/** Decodes percent-encoding; undefined if it is malformed. */
+/** Decodes percent-encoded text. Returns undefined if the encoding is malformed. */
 const unescape = (text: string): string | undefined =>
   /%(?![0-9a-f]{2})/i.test(text)
     ? undefined
@@ -178,7 +179,7 @@ const readServer = (text: string): Server | undefined => {
   return { authority: digits === "" ? shown : `${shown}:${digits}`, hostname, port }
 }
 
-/** An IPv6 address in its shortest form; undefined for one with a zone, which is valid on one machine only. */
+/** Returns an IPv6 address in its shortest form; undefined if `text` is not an IPv6 address, or has a zone. */
 const readAddress = (text: string): string | undefined =>
   net.isIPv6(text) && !text.includes("%") ? new URL(`http://[${text}]`).hostname.slice(1, -1) : undefined
 

@@ -1,2 +1,2 @@
-/** The User-Agent of all requests. */
+/** The value of the User-Agent field of all requests. */
 export const userAgent = "registry-packages-proxy"

@@ -1,4 +1,4 @@
-/** Connections to servers by Go's rules: dialling, proxies, TLS anchors, HTTP/1.1. */
+/** Connections to servers by the rules of Go's net/http: addresses, proxies, trusted certificates, HTTP/1.1. */
 export * as Client from "./Client.ts"
 export * as Connector from "./connect/Connector.ts"
 export * as Dialer from "./connect/Dialer.ts"

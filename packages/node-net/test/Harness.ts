@@ -30,7 +30,7 @@ export const collect = ({ body, headers, status }: HttpResponse): Effect.Effect<
     })
   })
 
-/** Makes a client of one server, without a proxy by default. */
+/** Makes a client for one server, without a proxy by default. */
 export const clientOf = Effect.fnUntraced(function* (
   server: { readonly hostname: string; readonly port: number },
   options: Partial<Client.ClientOptions> & { readonly lookup?: Dialer.Lookup } = {}
@@ -63,7 +63,7 @@ export const ask = (client: Client.Client, request: Partial<WireRequest> = {}): 
       Effect.matchEffect({ onSuccess: collect, onFailure: (failure) => Effect.succeed<Outcome>(failure) })
     )
 
-/** The failure of a request. */
+/** Returns the failure of a request; throws if the request has a response. */
 export const failureOf = (outcome: Outcome): ConnectionFailure => {
   if (outcome instanceof ConnectionFailure) return outcome
   throw new Error(`the request did not fail: ${outcome.status}`)

@@ -45,15 +45,15 @@ const errorsBy = labelled(errorsTotal, { reason: unlisted })
 const retriesBy = labelled(retriesTotal, { kind: retryKinds })
 const secondsBy = labelled(requestSeconds, { operation: operations }, boundaries)
 
-/** Counts a request; `error` for one without a response. */
+/** Returns the counter of requests. `status` is `error` for a request without a response. */
 export const requests = (operation: OperationLabel, status: number | "error") =>
   requestsBy({ operation, code: codeLabel(status) })
 
-/** Counts a failed pull. */
+/** Returns the counter of failed pulls. */
 export const errors = (reason: RegistryError["reason"]["_tag"]) => errorsBy({ reason })
 
-/** Counts a retry or a resume. */
+/** Returns the counter of retries before the first byte, or of resumes. */
 export const retries = (kind: RetryKind) => retriesBy({ kind })
 
-/** Records the duration of a request, in seconds. */
+/** Returns the histogram of the seconds from a request to the head of its response. */
 export const seconds = (operation: OperationLabel) => secondsBy({ operation })

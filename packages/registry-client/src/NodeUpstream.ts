@@ -14,19 +14,19 @@ import { type UpstreamTarget, Upstream } from "./Upstream.ts"
 
 export interface NodeUpstreamOptions {
   /**
-   * Environment variables: HTTP_PROXY, HTTPS_PROXY and NO_PROXY in either case, SSL_CERT_FILE and SSL_CERT_DIR.
-   * Default: none.
+   * Environment variables: HTTP_PROXY, HTTPS_PROXY and NO_PROXY in upper or lower case, SSL_CERT_FILE and
+   * SSL_CERT_DIR. Default: none.
    */
   readonly environment?: Readonly<Record<string, string | undefined>>
-  /** The time to connect, with proxy and TLS handshake. Default: 5 seconds. */
+  /** The maximum time to connect, including the proxy and the TLS handshake. Default: 5 seconds. */
   readonly connectTimeout?: Duration.Input
   /** The time after which idle connections and their pools are closed. Default: 1 minute. */
   readonly idleTimeout?: Duration.Input
-  /** The most connections to one server; further requests wait for one. Default: 256. */
+  /** The maximum number of connections to one server; further requests wait for a connection. Default: 256. */
   readonly maxConnections?: number
 }
 
-/** The most bytes of one read from a connection. */
+/** The maximum size of one read from a connection, in bytes. */
 const readBufferSize = 256 * 1024
 
 const fingerprint = ({ ca, host, scheme }: UpstreamTarget): string =>
@@ -34,7 +34,7 @@ const fingerprint = ({ ca, host, scheme }: UpstreamTarget): string =>
     .update(JSON.stringify([scheme, host, ca]))
     .digest("base64url")
 
-/** A server compared by a short hash: its certificates may be long. */
+/** The key of a server's pool. Keys are compared by a short hash, since the certificates may be long. */
 class PoolKey implements Equal.Equal {
   readonly target: UpstreamTarget
   readonly id: string
@@ -53,7 +53,7 @@ class PoolKey implements Equal.Equal {
   }
 }
 
-/** The server's hostname and port. */
+/** Returns the hostname (without brackets) and the port of a server. */
 const destinationOf = ({ host, scheme }: UpstreamTarget) => {
   const [, hostname = "", port] = /^(.*?)(?::(\d+))?$/.exec(host) ?? []
   return {
@@ -64,7 +64,7 @@ const destinationOf = ({ host, scheme }: UpstreamTarget) => {
 
 /**
  * Connects through node-net. Each pair of server and CA has one connection pool, which closes when it is idle. If a
- * proxy variable is invalid, each request fails; the program checks these variables at start.
+ * proxy variable is invalid, all requests fail; the program therefore checks these variables at start.
  */
 export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> => {
   const {
@@ -94,7 +94,7 @@ export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> 
             )
           : Effect.sync(() => anchors.contextWithSystem(certificates))
       }
-      // Pools with the same CA share a context, which takes 1.5 MB.
+      // Pools with the same CA share a TLS context, since a context takes 1.5 MB.
       const contexts = yield* RcMap.make({ lookup: contextFor, idleTimeToLive: idleTimeout })
       const systemContext = Effect.sync(() => anchors.contextWithSystem([]))
       const pools = yield* RcMap.make({

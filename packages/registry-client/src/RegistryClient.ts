@@ -19,8 +19,9 @@ export class RegistryClient extends Context.Service<
   RegistryClient,
   {
     /**
-     * Reads the manifest with this digest (of an index: its child for `platform`) and describes the package, which is
-     * the last layer. Verifies the manifest's bytes against the digest. Does not pull the layer.
+     * Reads the manifest with this digest, and describes its package, which is the last layer. If the manifest is an
+     * index, reads the child for `platform`. Verifies each manifest against its digest. Reads the layer only if neither
+     * the manifest nor the registry gives its size.
      */
     readonly resolve: (
       repository: Repository,
@@ -28,9 +29,10 @@ export class RegistryClient extends Context.Service<
       platform: Platform
     ) => Effect.Effect<PackageDescriptor, RegistryError>
     /**
-     * Streams the stored bytes of a layer from `offset` (in bytes) to its end, at most `layer.size - offset`. Resumes
-     * after a broken connection. Does not verify the bytes: the caller does. Releases the connection when the stream
-     * ends, fails or is interrupted. Chunks lie in `buffers` or in memory of their own.
+     * Streams the bytes of a layer, as the registry stores them, from `offset` (in bytes) to the end: at most
+     * `layer.size - offset` bytes. Resumes after a broken connection. Does not verify the digest: this is the caller's
+     * task. Releases the connection when the stream ends, fails or is interrupted. Chunks use `buffers`, or new memory
+     * if `buffers` is undefined.
      */
     readonly blob: (
       repository: Repository,

@@ -1,7 +1,7 @@
 import { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
 import { Option, Schema } from "effect"
 
-/** A server that is not the registry: one that it redirects to, its token service, or one that this redirects to. */
+/** A server other than the registry: its redirect target, its token service, or the token service's redirect target. */
 export const OtherServer = Schema.Struct({
   role: Schema.Literals(["redirect", "token", "token redirect"]),
   host: Schema.String
@@ -25,12 +25,12 @@ const nameOf = (registry: string, server: OtherServer | undefined): string => {
   }
 }
 
-// The message of a reason is a predicate without its subject; RegistryError puts the server's name before it.
+// The message of a reason is a predicate without a subject. RegistryError puts the server's name before the message.
 
 /** The registry has no such manifest or repository (404 to a manifest request). */
 export class ManifestNotFound extends Schema.TaggedError<ManifestNotFound>()("ManifestNotFound", {
   by,
-  /** The request had no login: some registries respond 404 for private repositories. */
+  /** True if the request had no login. Some registries then respond 404 for private repositories. */
   anonymous: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
@@ -40,7 +40,7 @@ export class ManifestNotFound extends Schema.TaggedError<ManifestNotFound>()("Ma
   }
 }
 
-/** The manifest exists, but not the blob of its layer (404 to a blob request). */
+/** The registry has the manifest, but not the blob of the layer (404 to a blob request). */
 export class BlobNotFound extends Schema.TaggedError<BlobNotFound>()("BlobNotFound", { by }) {
   override get message(): string {
     return this.by === undefined ? "has the manifest but not the layer it names" : "does not have the layer"
@@ -57,7 +57,7 @@ export class Refused extends Schema.TaggedError<Refused>()("Refused", { status: 
 /** The registry refused a request that carried no credentials (401 or 403). */
 export class AnonymousRefused extends Schema.TaggedError<AnonymousRefused>()("AnonymousRefused", {
   status: Schema.Int,
-  /** Only an identity token is configured, and the registry does not accept it. */
+  /** True if only an identity token is configured, and the registry does not accept identity tokens. */
   identityToken: Schema.Boolean
 }) {
   override get message(): string {
@@ -67,7 +67,7 @@ export class AnonymousRefused extends Schema.TaggedError<AnonymousRefused>()("An
   }
 }
 
-/** A server that the registry redirects to refused the URL (401 or 403 without a challenge). */
+/** The registry redirected to a server that refused the URL (401 or 403 without a challenge). */
 export class AddressRefused extends Schema.TaggedError<AddressRefused>()("AddressRefused", {
   status: Schema.Int,
   by: OtherServer
@@ -87,11 +87,14 @@ export class LoginElsewhere extends Schema.TaggedError<LoginElsewhere>()("LoginE
   }
 }
 
-/** The token service refused to give a token (401 or 403), now or within the last 10 seconds. */
+/**
+ * The token service refused to give a token, now or within the last 10 seconds. The status is 401 or 403, or any status
+ * that refuses an identity token (4xx except 408 and 429, or 501).
+ */
 export class TokenRefused extends Schema.TaggedError<TokenRefused>()("TokenRefused", {
   status: Schema.Int,
   by: OtherServer,
-  /** `withheld`: the token service redirects to another origin, and credentials are not sent there. */
+  /** The login of the request. `withheld`: no login was sent, since the token service redirected to another origin. */
   login: Schema.Literals(["password", "identity token", "none", "withheld"])
 }) {
   override get message(): string {
@@ -122,7 +125,7 @@ export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable"
   }
 }
 
-/** 5xx except 503 after all attempts, or a status that the protocol does not use here. */
+/** 408, or 5xx except 503, after all attempts; or another status that the protocol does not use for this request. */
 export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>()("UnexpectedStatus", {
   status: Schema.Int,
   by
@@ -132,7 +135,7 @@ export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>()("Un
   }
 }
 
-/** A connection that could not be made, or that broke. `detail` is one clause and holds no secret. */
+/** A connection could not be made, or broke. `detail` is one clause and contains no secret. */
 export class ConnectionFailed extends Schema.TaggedError<ConnectionFailed>()("ConnectionFailed", {
   kind: Schema.Literals(["refused", "reset", "dns", "certificate", "proxy", "other"]),
   detail: Schema.String,
@@ -151,7 +154,7 @@ const timeoutMessages = {
   attempts: "gave no response in 45 seconds of attempts"
 } as const
 
-/** The server took too long in this phase. */
+/** The server took too long. `phase` names the step that exceeded its timeout. */
 export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   phase: Schema.Literals(["connect", "proxy", "headers", "body", "attempts"]),
   by
@@ -161,7 +164,7 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   }
 }
 
-/** Too many redirects, or one that cannot be followed. */
+/** There are too many redirects, or a redirect cannot be followed. `detail` is one clause. */
 export class BadRedirect extends Schema.TaggedError<BadRedirect>()("BadRedirect", {
   detail: Schema.String
 }) {
@@ -170,7 +173,7 @@ export class BadRedirect extends Schema.TaggedError<BadRedirect>()("BadRedirect"
   }
 }
 
-/** A response that cannot be used: malformed, endless, or with a wrong digest or size. `detail` is one clause. */
+/** A response that cannot be used: malformed, too large, or with a wrong digest or size. `detail` is one clause. */
 export class InvalidResponse extends Schema.TaggedError<InvalidResponse>()("InvalidResponse", {
   detail: Schema.String,
   by
@@ -200,7 +203,7 @@ export class RegistryError extends Schema.TaggedError<RegistryError>()("Registry
     ManifestError
   ])
 }) {
-  /** One sentence without its full stop; it names the registry. */
+  /** One sentence that names the registry, without a full stop. */
   override get message(): string {
     const { reason, registry } = this
     switch (reason._tag) {

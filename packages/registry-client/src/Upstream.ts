@@ -2,12 +2,12 @@ import { Context, type Effect, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
 import type { ConnectionFailed } from "./RegistryError.ts"
 
-/** A server, and the certificates to trust for it. */
+/** A server, and the certificates to trust for connections to it. */
 export interface UpstreamTarget {
   readonly scheme: "https" | "http"
   /** Host and port as in a URL: in lowercase, without the scheme's default port. */
   readonly host: string
-  /** PEM certificates to trust in addition to the system's. */
+  /** PEM certificates to trust in addition to the system's. Undefined: only the system's are trusted. */
   readonly ca: string | undefined
 }
 
@@ -16,9 +16,10 @@ export class Upstream extends Context.Service<
   Upstream,
   {
     /**
-     * A client for a server. Clients of equal targets share their connections, which stay open while a scope is open.
-     * A client follows no redirects and decodes no bodies. The `AbortSignal` of a request closes its connection. Fails
-     * if no client can be made, for example because `ca` holds no PEM certificate.
+     * Returns a client for a server. Clients for equal targets share their connections, which stay open while the scope
+     * of any of these clients is open. A client follows no redirects and decodes no bodies. The `AbortSignal` of a
+     * request closes its connection. Fails if no client can be made, for example because `ca` contains no PEM
+     * certificate.
      */
     readonly client: (
       target: UpstreamTarget

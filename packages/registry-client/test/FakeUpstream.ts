@@ -14,7 +14,7 @@ export interface FakeResponse {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array | string
-  /** Follows the body instead of its end: an error with this code, or `silence`. */
+  /** The event after the body: an error with this code, or `silence`. Default: the end of the response. */
   readonly afterwards?: string
 }
 
@@ -39,7 +39,7 @@ const transportError = (request: HttpClientRequest.HttpClientRequest, code: stri
     })
   })
 
-// As on a real connection: no bytes, and an error when the request is aborted.
+// A body that sends no bytes, and fails when the request is aborted, as on a real connection.
 const silence = (request: HttpClientRequest.HttpClientRequest, signal: AbortSignal) =>
   Stream.fromEffect(
     Effect.callback<never, HttpClientError.HttpClientError>((resume) => {
@@ -67,7 +67,7 @@ const respond = (request: HttpClientRequest.HttpClientRequest, fake: FakeRespons
 const bodyOf = (request: HttpClientRequest.HttpClientRequest): string =>
   request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : ""
 
-/** An upstream that responds by a function and records its requests. */
+/** Makes an upstream that responds by `handler` and records the requests that it receives. */
 export const make = (handler: Handler) => {
   const requests: Array<ReceivedRequest> = []
   let open = 0

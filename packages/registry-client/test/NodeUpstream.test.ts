@@ -72,7 +72,7 @@ describe("pulls over real connections", () => {
     Effect.fn(function* () {
       const { registry, digest } = yield* setUp()
       yield* Effect.gen(function* () {
-        // 512 KiB are read ahead, plus the last read of 256 KiB; the consumer may hold as much again.
+        // At most 512 KiB are read ahead, plus the last read of 256 KiB. The consumer may hold the same amount.
         const maxBuffers = (2 * (512 + 256)) / 64
         const buffers = new TestBuffers(64 * 1024)
         assert.deepStrictEqual(yield* pull(registry.source(), digest, buffers), bytes)
@@ -242,7 +242,7 @@ describe("pulls over real connections", () => {
     Effect.fn(function* () {
       const { registry, digest } = yield* setUp()
       const port = registry.host.slice(registry.host.indexOf(":") + 1)
-      // The registry serves as the proxy: its 404 to a request in absolute form shows that the request came.
+      // The registry is also the proxy. A request for an absolute URL in its log shows that the proxy was used.
       const environment = { HTTP_PROXY: `http://127.0.0.1:${port}` }
       const source = registry.source("", { host: RegistryHost.make("registry.invalid") })
       yield* Effect.result(Effect.provide(pull(source, digest), live({ environment })))

@@ -22,7 +22,7 @@ const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin
 const manifest = (headers: Readonly<Record<string, string>> = {}) =>
   RawServer.plain(200, latin1(image.bytes), { "Content-Type": image.mediaType, ...headers })
 
-/** Pulls a package from a server with these responses; undefined is the ordinary response of a registry. */
+/** Pulls a package from a server that responds by `respond`; undefined means the usual response of a registry. */
 const pull = Effect.fnUntraced(function* (
   respond: (request: RawServer.RawRequest) => RawServer.RawAnswer | undefined
 ) {

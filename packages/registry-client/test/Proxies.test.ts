@@ -26,7 +26,7 @@ const image = RegistryImage.ofPackage(content)
 const layer = Option.getOrThrow(Option.fromUndefinedOr(image.layer))
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1")
 
-/** One server for the registry, its token service and its blob store, by the Host field. */
+/** Responds as the registry, its token service or its blob store, depending on the Host field. */
 const respondToAll =
   (scheme: string, blob: RawServer.RawAnswer = RawServer.plain(200, latin1(content))): RawServer.RawHandler =>
   ({ headers, target }) => {
@@ -50,7 +50,7 @@ interface Situation {
   readonly blob?: RawServer.RawAnswer
 }
 
-/** Pulls a package through a proxy into lent buffers. */
+/** Makes a server and a proxy, and pulls a package through the proxy into lent buffers. */
 const pull = Effect.fnUntraced(function* ({ blob, proxy: proxyOptions, secure, variables }: Situation) {
   const scheme = secure ? "https" : "http"
   const tls = yield* (yield* Certificates.makeAuthority).issue({ names: hosts })
@@ -72,7 +72,7 @@ const pull = Effect.fnUntraced(function* ({ blob, proxy: proxyOptions, secure, v
   return { result, proxy, server, buffers }
 })
 
-/** Advances virtual time by a second at each turn of the event loop. */
+/** Runs an effect, and advances virtual time by one second in each turn of the event loop. */
 const whileTimePasses = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.raceFirst(
     effect,
@@ -148,7 +148,7 @@ describe("the proxy in HTTPS_PROXY", () => {
           const anchors = yield* temporaryFile(tls?.ca ?? "")
           const { buffers, result } = yield* pull({
             secure: true,
-            // The machine trusts the CA of the proxy; the registry has its own.
+            // The machine trusts the CA of the proxy; the registry has a CA of its own.
             variables: (host) => ({
               HTTPS_PROXY: secureProxy ? `https://${host}` : host,
               SSL_CERT_FILE: anchors
@@ -193,7 +193,7 @@ describe("the proxy in HTTPS_PROXY", () => {
   )
 
   it.effect(
-    "is named by its variable if it cannot be used, without its value",
+    "that cannot be used is reported by the name of the variable, without the value",
     Effect.fn(function* () {
       const { result } = yield* pull({
         secure: true,

@@ -9,30 +9,32 @@ import type { Proxy } from "../proxy/Proxy.ts"
 import type { Dialer } from "./Dialer.ts"
 import { blameProxy, openTunnel } from "./Tunnel.ts"
 
-/** TLS settings for a server. */
+/** The TLS settings of connections to a server. */
 export interface TlsSettings {
   readonly context: SecureContext
-  /** The name in its certificate, if it is not the hostname. */
+  /** The name to expect in the server's certificate, and to send in SNI. Default: the hostname. */
   readonly serverName?: string | undefined
   /** False accepts any certificate. Default: true. */
   readonly isVerified?: boolean
 }
 
-/** A server, and the proxy on the way to it. */
+/** A server, and the proxy through which it is reached. */
 export interface Route {
   readonly server: Destination
   /** Undefined for plain HTTP. */
   readonly tls: TlsSettings | undefined
+  /** Undefined for a direct connection. */
   readonly proxy: Proxy | undefined
-  /** The trust for an https proxy. */
+  /** Returns the TLS context for the connection to an https proxy. */
   readonly proxySecureContext: () => SecureContext
 }
 
-/** Makes connections. */
+/** Makes connections to servers, directly or through a proxy. */
 export interface Connector {
   /**
-   * Makes a connection that is ready for its first request. `timeout` bounds DNS, proxy and TLS handshake together.
-   * Calls `onSocket` for each socket; the caller destroys those of a failed or interrupted attempt.
+   * Makes a connection that is ready for its first request. `timeout` limits the time for DNS, proxy and TLS handshake
+   * together. Calls `onSocket` for each socket that it opens. The caller destroys these sockets if the effect fails or
+   * is interrupted.
    */
   readonly connect: (
     route: Route,
@@ -44,7 +46,7 @@ export interface Connector {
 /** The time after which the kernel probes a silent connection, in milliseconds. Source: Go's net.Dialer. */
 const keepAliveMillis = 15_000
 
-/** The most TLS sessions kept for one secure context. */
+/** The maximum number of TLS sessions that are cached for one secure context. */
 const maxSessions = 100
 
 const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMillis } as const
@@ -54,7 +56,7 @@ const ignore = (): void => {}
 const hostPort = ({ hostname, port }: Destination): string =>
   `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`
 
-/** TLS options for a server's name. As in Go: no IP address in SNI, no dot at the end of a name. */
+/** Returns the TLS options for a hostname. As in Go, SNI contains no IP address and no dot at the end of a name. */
 const tlsOptions = (
   { context, isVerified, serverName }: TlsSettings,
   hostname: string
@@ -74,17 +76,18 @@ const failureOf = ({ errored }: Socket): ConnectionFailure =>
 
 /**
  * Makes a connector. Its connections read into one shared buffer of `readBufferSize` bytes, so that a read allocates no
- * memory; the receiver copies the bytes before it returns. Node cannot do this for TLS inside a tunnel.
+ * memory. The bytes are copied before the next read. Only connections with TLS inside a tunnel do not use the buffer,
+ * since Node does not support this.
  */
 export const make = (dialer: Dialer, readBufferSize: number): Connector => {
   let buffer: Buffer | undefined
   const sessions = new WeakMap<SecureContext, Map<string, Buffer>>()
-  /** Sockets that have completed their handshake. */
+  /** Sockets that have completed their TLS handshake. */
   const secure = new WeakSet<TLSSocket>()
 
   const handshake = (socket: TLSSocket): Effect.Effect<void, ConnectionFailure> =>
     Effect.callback((resume) => {
-      // Events before this point are not emitted again.
+      // Earlier events are not emitted again, so the state is checked first.
       if (socket.destroyed) return resume(Effect.fail(failureOf(socket)))
       if (secure.has(socket)) return resume(Effect.void)
       const finish = (result: Effect.Effect<void, ConnectionFailure>): void => {
@@ -115,7 +118,7 @@ export const make = (dialer: Dialer, readBufferSize: number): Connector => {
     return connection
   }
 
-  /** Opens a TLS connection. Resumes an earlier session, which saves most of the handshake. */
+  /** Starts a TLS connection. Resumes a cached session if there is one, which saves most of the handshake. */
   const connectTls = (options: ConnectionOptions, server: Destination): TLSSocket => {
     // A resumed session does not check the name again, so the name is part of the key.
     const key = `${hostPort(server)} ${options.servername} ${options.rejectUnauthorized}`
@@ -178,7 +181,7 @@ export const make = (dialer: Dialer, readBufferSize: number): Connector => {
         return socket
       })
 
-    /** Opens a socket to a proxy, to carry a tunnel. */
+    /** Connects to a proxy that will open a tunnel. */
     const toProxy = (to: Proxy) =>
       Effect.gen(function* () {
         const socket = yield* dialer.dial(to.hostname, timeout, (host) =>

@@ -3,22 +3,22 @@ import type { Socket } from "node:net"
 import { type ConnectionFailure, connectTimedOut, fromCause } from "../ConnectionFailure.ts"
 import { dns, net } from "../NodeModules.ts"
 
-/** An IP address of a host. */
+/** An IP address of a host. `family` is 4 or 6. */
 export interface HostAddress {
   readonly address: string
   readonly family: number
 }
 
-/** Resolves a name to its addresses, in the order of attempts. */
+/** Resolves a name to its addresses, in the order in which they are tried. */
 export type Lookup = (hostname: string) => Effect.Effect<ReadonlyArray<HostAddress>, ConnectionFailure>
 
-/** The head start of the first address family. Source: RFC 8305; Go's net.Dialer. */
+/** The time after which the other address family is tried too. Source: RFC 8305; Go's net.Dialer. */
 const fallbackDelay = "300 millis"
 
-/** The shortest time for one of several addresses. Source: Go's net.Dialer. */
+/** The minimum time to try one of several addresses, in milliseconds. Source: Go's net.Dialer. */
 const minAttemptMillis = 2000
 
-/** The system's resolver with its hosts file; addresses in the order of RFC 6724. */
+/** Resolves by the system's resolver, which also reads the hosts file. The order of addresses is that of RFC 6724. */
 const systemLookup: Lookup = (hostname) =>
   Effect.callback((resume) => {
     dns.lookup(hostname, { all: true, order: "verbatim" }, (error, addresses) => {
@@ -30,10 +30,10 @@ const systemLookup: Lookup = (hostname) =>
 export interface Dialer {
   /**
    * Connects to the first address that accepts, as Go's net.Dialer does. Tries the addresses of the first family one by
-   * one; after 300 ms, or when all of them failed, also those of the other family.
+   * one. After 300 ms, or as soon as all of these have failed, also tries the addresses of the other family.
    *
-   * `open` starts a connection to an address. Sockets that lose the race are destroyed. Fails with the failure of the
-   * first address.
+   * `open` starts a connection to an address. All sockets are destroyed except the returned one. If no address accepts,
+   * fails with the failure of the first address. The time of the lookup is part of `timeout`.
    */
   readonly dial: (
     hostname: string,
@@ -62,7 +62,7 @@ const connected = (open: () => Socket): Effect.Effect<Socket, ConnectionFailure>
     return Effect.sync(() => void socket.destroy())
   })
 
-/** Tries addresses one by one; each gets an equal share of the remaining time. */
+/** Tries addresses one by one. Each gets an equal share of the remaining time, at least {@link minAttemptMillis}. */
 const dialInTurn = Effect.fnUntraced(function* (
   addresses: ReadonlyArray<HostAddress>,
   deadline: number,
@@ -86,7 +86,7 @@ const dialInTurn = Effect.fnUntraced(function* (
   return yield* first ?? fromCause({ code: "ENOTFOUND" })
 })
 
-/** Makes a dialer, which coalesces concurrent lookups of one name. */
+/** Makes a dialer. The dialer coalesces concurrent lookups of the same name, and caches no result. */
 export const make = (lookup: Lookup = systemLookup): Effect.Effect<Dialer> =>
   Effect.map(Cache.make({ lookup, capacity: 1024, timeToLive: Duration.zero }), (lookups) => ({
     dial: Effect.fnUntraced(function* (hostname, timeout, connect) {
@@ -117,7 +117,7 @@ export const make = (lookup: Lookup = systemLookup): Effect.Effect<Dialer> =>
       )
       return yield* Effect.race(primaryAttempt, fallbackAttempt).pipe(
         Effect.catch(() => Effect.flatMap(Deferred.await(primaryFailed), Effect.fail)),
-        // Both may have connected.
+        // Both attempts may have connected.
         Effect.onExit((exit) => destroyOthers(Exit.isSuccess(exit) ? exit.value : undefined))
       )
     })

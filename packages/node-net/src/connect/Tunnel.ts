@@ -5,7 +5,7 @@ import { HeadReader } from "../http/HeadReader.ts"
 import type { Proxy } from "../proxy/Proxy.ts"
 import { userAgent } from "../UserAgent.ts"
 
-/** A failure of a proxy. `action` is what it did. */
+/** Returns the failure of a proxy. `action` is a predicate for the message, such as `closed the connection`. */
 const proxyFailure = ({ setting }: Proxy, action: string, isRetryable: boolean): ConnectionFailure =>
   new ConnectionFailure({
     kind: "proxy",
@@ -14,7 +14,7 @@ const proxyFailure = ({ setting }: Proxy, action: string, isRetryable: boolean):
     proxySetting: setting
   })
 
-/** Turns a failure to connect to a proxy into one that names the proxy and not the server. */
+/** Converts a failure to connect to a proxy, so that its message names the setting of the proxy. */
 export const blameProxy =
   ({ setting }: Proxy) =>
   ({ detail, isRetryable, kind }: ConnectionFailure): ConnectionFailure =>
@@ -25,7 +25,7 @@ export const blameProxy =
       proxySetting: setting
     })
 
-/** The failure of a proxy that requires credentials, or other ones. */
+/** Returns the failure for status 407 of a proxy: credentials are missing or wrong. */
 export const proxyRequiresCredentials = (proxy: Proxy): ConnectionFailure =>
   proxyFailure(
     proxy,
@@ -44,14 +44,14 @@ const tunnelRefused = (proxy: Proxy, status: number): ConnectionFailure => {
 const endedEarly = (proxy: Proxy): ConnectionFailure =>
   proxyFailure(proxy, "closed the connection instead of opening a tunnel to it", true)
 
-/** Opens a tunnel to `endpoint` (`host:port`) by CONNECT. Source: RFC 9110, section 9.3.6. */
+/** Opens a tunnel to `endpoint` (`host:port`) by CONNECT on a socket to the proxy. Source: RFC 9110, section 9.3.6. */
 export const openTunnel = (
   socket: Socket,
   proxy: Proxy,
   endpoint: string
 ): Effect.Effect<void, ConnectionFailure> =>
   Effect.callback((resume) => {
-    // Events before this point are not emitted again.
+    // Earlier events are not emitted again, so the state is checked first.
     if (socket.destroyed) return resume(Effect.fail(endedEarly(proxy)))
     const reader = new HeadReader()
     const finish = (result: Effect.Effect<void, ConnectionFailure>): void => {
@@ -71,7 +71,7 @@ export const openTunnel = (
       if (head.status < 200) return rest.length > 0 ? onData(rest) : undefined
       if (head.status >= 300) return finish(Effect.fail(tunnelRefused(proxy, head.status)))
       socket.pause()
-      // A TLS server does not speak first, but keep its bytes if it does.
+      // A TLS server does not send first. If it does, its bytes are put back into the socket.
       if (rest.length > 0) socket.unshift(rest)
       finish(Effect.void)
     }

@@ -2,41 +2,43 @@ import { Cause, Effect, type Pull, type Scope } from "effect"
 import type { ConnectionFailure } from "../ConnectionFailure.ts"
 import type { BodySink, IncomingBody } from "./IncomingBody.ts"
 
-/** Consecutive pieces of a body. */
+/** Consecutive pieces of a body, at least one. */
 export type Chunks = readonly [Uint8Array, ...Array<Uint8Array>]
 
-/** Buffers that the reader of a body lends; see ReadBuffers of the package domain. */
+/** Buffers that the consumer lends for the bytes of a body. Has the shape of `ReadBuffers` in the package domain. */
 export interface ReadBuffers {
-  /** Takes a free buffer, for one chunk. */
+  /** Takes a free buffer, which receives one chunk. */
   readonly take: () => Uint8Array
 }
 
 export interface BodyReaderOptions {
-  /** Bytes to read ahead of the consumer; the last read may exceed it. */
+  /** The number of bytes to buffer before the connection is paused. The last read may exceed this number. */
   readonly readAhead: number
+  /** Default: new memory for each chunk. */
   readonly buffers?: ReadBuffers | undefined
 }
 
-/** Bytes of all bodies after which their memory is collected. */
+/** The number of received bytes, over all bodies, after which garbage is collected. */
 const collectAfter = 8 * 1024 * 1024
 
 let uncollectedBytes = 0
 
 /**
- * Collects the memory of received bytes, if `gc` is exposed (`--expose-gc`; the executable exposes it). V8
- * underestimates this memory and lets some 50 MiB of it accumulate, which the C library never returns to the system.
+ * Counts received bytes, and collects garbage after each {@link collectAfter}. Does nothing unless `gc` is exposed, as
+ * in the executable (`--expose-gc`). V8 underestimates the memory of received bytes: it lets some 50 MiB accumulate,
+ * which the C library never returns to the system.
  */
 const collectGarbage = (bytes: number): void => {
   uncollectedBytes += bytes
-  // The bare name `gc` keeps the bundler from reusing that name.
+  // Written as a bare name, not `globalThis.gc`: the bundler then gives no variable the name `gc`.
   if (uncollectedBytes < collectAfter || typeof gc !== "function") return
   uncollectedBytes = 0
   gc({ type: "minor" })
 }
 
 /**
- * Buffers what a connection reads until the consumer takes it. Wakes a waiting consumer only after the socket has
- * delivered all that it has: each step costs as much for 64 KiB as for 512.
+ * Buffers the bytes of a body until the consumer takes them. Wakes a waiting consumer only after the socket has
+ * delivered all available bytes, since waking costs the same for 64 KiB as for 512 KiB.
  */
 class ReadAhead implements BodySink {
   readonly #body: IncomingBody
@@ -44,7 +46,7 @@ class ReadAhead implements BodySink {
   #chunks: Array<Uint8Array> = []
   #length = 0
   #isPaused = false
-  /** The lent buffer in progress, and its filled bytes. */
+  /** The lent buffer that is being filled. `#filled` is the number of its filled bytes. */
   #filling: Uint8Array | undefined
   #filled = 0
   #end: Effect.Effect<never, ConnectionFailure | Cause.Done> | undefined
@@ -106,7 +108,7 @@ class ReadAhead implements BodySink {
     waiting?.(taken)
   }
 
-  /** The buffered bytes; when there are none, the end of the body. */
+  /** Returns the buffered bytes, or else the end of the body; undefined if the next bytes have not arrived. */
   #take(): Pull.Pull<Chunks, ConnectionFailure> | undefined {
     this.#pushFilled()
     const [head, ...tail] = this.#chunks
@@ -146,7 +148,7 @@ const copyOf = (bytes: Uint8Array): Uint8Array => {
   return copy
 }
 
-/** Opens a body as a pull; call it once. The body is cancelled with the scope. */
+/** Opens a body as a pull of its chunks. Call it once for a body. The body is cancelled when the scope closes. */
 export const open = (
   body: IncomingBody,
   options: BodyReaderOptions

@@ -1,7 +1,7 @@
-/** The longest chunk size line with its extensions, in bytes; as in Go. */
+/** The maximum length of a chunk-size line with its extensions, in bytes, as in Go. */
 const maxSizeLine = 4096
 
-/** The longest trailer section, in bytes. */
+/** The maximum length of the trailer section, in bytes. */
 const maxTrailers = 256 * 1024
 
 const lineFeed = 10
@@ -10,8 +10,8 @@ const carriageReturn = 13
 const sizeLine = /^([0-9a-f]{1,13})[ \t]*(?:;[^]*)?$/i
 
 /**
- * Decodes a chunked body; skips extensions and trailers. Lines must end in CR LF: other readers disagree on other
- * endings. Source: RFC 9112, section 7.1.
+ * Decodes a chunked body, and skips its extensions and trailers. Lines must end in CR LF, since HTTP implementations
+ * disagree on other line endings. Source: RFC 9112, section 7.1.
  */
 export class ChunkedDecoder {
   readonly #emit: (bytes: Uint8Array) => void
@@ -28,12 +28,12 @@ export class ChunkedDecoder {
     return this.#state === "done"
   }
 
-  /** The bytes are not valid chunks. */
+  /** True if the bytes are not valid chunks. */
   get isBroken(): boolean {
     return this.#state === "broken"
   }
 
-  /** Takes bytes up to the end of the last chunk and returns their number. Emits subarrays of `bytes`. */
+  /** Takes bytes up to the end of the chunked body, and returns their number. Emits the decoded parts of `bytes`. */
   take(bytes: Uint8Array): number {
     let at = 0
     while (at < bytes.length && this.#state !== "done" && this.#state !== "broken") {

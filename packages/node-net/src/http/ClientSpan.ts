@@ -1,10 +1,10 @@
 import { Clock, Effect, Exit, type Tracer } from "effect"
 
-/** The part of a request that its span shows: no header field, no query. */
+/** The part of a request that its span shows. Header fields and the query are left out, since they may be secret. */
 export interface TracedRequest {
   readonly method: string
   readonly url: Pick<URL, "protocol" | "hostname" | "port" | "pathname">
-  /** The number of earlier attempts. */
+  /** The number of earlier attempts. Default: 0. */
   readonly resends?: number
 }
 

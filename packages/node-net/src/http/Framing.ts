@@ -1,13 +1,16 @@
 import { type ConnectionFailure, invalidHttp } from "../ConnectionFailure.ts"
 import type { ResponseHead } from "./HeadReader.ts"
 
-/** The end of a response body. Source: RFC 9112, section 6.3. */
+/**
+ * The rule that ends a response body: a length in bytes, the last chunk, or the end of the connection. Source: RFC
+ * 9112, section 6.3.
+ */
 export type BodyEnd =
   | { readonly _tag: "Length"; readonly length: number }
   | { readonly _tag: "Chunked" }
   | { readonly _tag: "Close" }
 
-/** The end of a response body, and whether its connection can be reused after it. */
+/** The end of a response body. `isReusable` is true if the connection can be reused after the body. */
 export interface Framing {
   readonly end: BodyEnd
   readonly isReusable: boolean
@@ -18,7 +21,7 @@ const none: BodyEnd = { _tag: "Length", length: 0 }
 const listOf = (values: ReadonlyArray<string> | undefined): ReadonlyArray<string> =>
   (values ?? []).flatMap((value) => value.split(",")).map((each) => each.trim().toLowerCase())
 
-/** The length; several equal ones count as one. Source: RFC 9110, section 8.6. */
+/** Returns the length in bytes; undefined without a Content-Length. Equal values count once (RFC 9110, section 8.6). */
 const lengthOf = (values: ReadonlyArray<string> | undefined): number | undefined | "invalid" => {
   if (values === undefined) return undefined
   const [first, ...others] = new Set(listOf(values))
@@ -32,8 +35,9 @@ const lengthOf = (values: ReadonlyArray<string> | undefined): number | undefined
 }
 
 /**
- * Determines the end of a response body from its head. Chunked coding takes precedence over a length, as in Go; the
- * connection is then not reused, since an intermediary may have read it differently (RFC 9112, section 6.1).
+ * Determines the end of a response body from its head. Returns a failure if the head is invalid. As in Go, chunked
+ * coding takes precedence over Content-Length. The connection of a response with both is not reused, since an
+ * intermediary may have read the response differently (RFC 9112, section 6.1).
  */
 export const framingOf = (
   { fields, minorVersion, status }: ResponseHead,

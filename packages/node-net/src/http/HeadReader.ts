@@ -1,6 +1,6 @@
 import { ConnectionFailure, invalidHttp } from "../ConnectionFailure.ts"
 
-/** The longest head of a response, in bytes; heads of informational responses before it count too. */
+/** The maximum length of a response's head in bytes, including the heads of informational (1xx) responses before it. */
 export const maxHeadLength = 256 * 1024
 
 /** The failure of a response whose head is too long. */
@@ -10,12 +10,12 @@ export const headTooLong = new ConnectionFailure({
   isRetryable: false
 })
 
-/** The head of a response. Text is Latin-1: one character a byte. */
+/** The head of a response. All text is Latin-1: each character is one byte. */
 export interface ResponseHead {
   /** 0 for HTTP/1.0; 1 for HTTP/1.1 and any other version with one digit before and after the dot. */
   readonly minorVersion: 0 | 1
   readonly status: number
-  /** The values of each field in their order, by its name in lowercase. */
+  /** The values of each field, by lowercase field name. The values are in the order of the response. */
   readonly fields: ReadonlyMap<string, ReadonlyArray<string>>
 }
 
@@ -29,7 +29,7 @@ const invalidCharacter = /[\0-\x08\x0a-\x1f\x7f]/
 
 const isBlank = (text: string, at: number): boolean => text[at] === " " || text[at] === "\t"
 
-// Without a pattern: one for the end would take quadratic time for a long field of blanks.
+// Uses no regular expression: an expression for trailing blanks takes quadratic time for a long run of blanks.
 const trim = (text: string): string => {
   let start = 0
   let end = text.length
@@ -38,7 +38,7 @@ const trim = (text: string): string => {
   return text.slice(start, end)
 }
 
-/** Joins each line that begins with a blank to the previous one; undefined if there is no previous one. */
+/** Joins each line that begins with a blank to the previous line. Returns undefined if there is no previous line. */
 const unfold = (lines: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
   const unfolded: Array<Array<string>> = []
   for (const line of lines) {
@@ -53,8 +53,8 @@ const unfold = (lines: ReadonlyArray<string>): ReadonlyArray<string> | undefined
 
 /**
  * Parses a head as Go's net/textproto does: lines end in CR LF or LF, a line that begins with a blank continues the
- * previous one (RFC 9112, section 5.2), and a field whose name has a space in it is skipped. Undefined for an invalid
- * head.
+ * previous line (RFC 9112, section 5.2), and a field whose name contains a space is skipped. Returns undefined for an
+ * invalid head.
  */
 export const parseHead = (text: string): ResponseHead | undefined => {
   const [first = "", ...lines] = text
@@ -84,7 +84,7 @@ export const parseHead = (text: string): ResponseHead | undefined => {
 
 const beginning = "HTTP/"
 
-/** The failure of a response that does not begin with `HTTP/`. A TLS record begins with its type. */
+/** Returns the failure of a response that does not begin with `HTTP/`. TLS records begin with a byte from 20 to 23. */
 const otherProtocol = (start: string): ConnectionFailure =>
   [20, 21, 22, 23].includes(start.charCodeAt(0))
     ? new ConnectionFailure({
@@ -98,21 +98,21 @@ const otherProtocol = (start: string): ConnectionFailure =>
 export class HeadReader {
   #pieces: Array<Uint8Array> = []
   #length = 0
-  /** The length of the current line so far, and whether it ends in CR. */
+  /** The length of the current line so far. `#endsInReturn` is true if its last byte is CR. */
   #lineLength = 0
   #endsInReturn = false
   #hasLine = false
-  /** The first bytes, without leading line breaks. */
+  /** The first 5 bytes of the head, after leading line breaks. */
   #start = ""
 
-  /** Bytes taken so far, for all heads of the response together. */
+  /** The number of bytes taken so far, for all heads of the response together. */
   get length(): number {
     return this.#length
   }
 
   /**
-   * Takes bytes; copies those that it keeps. Returns the number of bytes up to the end of the head, undefined if the
-   * head does not end here, or a failure if this cannot be a head.
+   * Takes bytes, and copies the bytes of the head. Returns the number of bytes up to the end of the head, undefined if
+   * the head does not end in `bytes`, or a failure if the bytes are too many or cannot be a head.
    */
   take(bytes: Uint8Array): number | ConnectionFailure | undefined {
     const end = this.#find(bytes)
@@ -157,7 +157,7 @@ export class HeadReader {
     if (this.#length <= maxHeadLength) this.#pieces.push(Uint8Array.prototype.slice.call(bytes, 0, length))
   }
 
-  /** Parses the complete head, and starts the next one of the same response. */
+  /** Parses the complete head. Afterwards the reader takes the next head of the same response. */
   finish(): ResponseHead | ConnectionFailure {
     const text = Buffer.concat(this.#pieces)
       .toString("latin1")

@@ -5,28 +5,28 @@ import { framingOf } from "./Framing.ts"
 import { HeadReader, type ResponseHead } from "./HeadReader.ts"
 import { IncomingBody } from "./IncomingBody.ts"
 
-/** A request for a connection. Text is Latin-1: one character a byte. */
+/** A request to write to a connection. All text is Latin-1: each character is one byte. */
 export interface WireRequest {
   readonly method: "GET" | "HEAD" | "POST"
-  /** The target in the request line. */
+  /** The request target, as in the request line. */
   readonly target: string
-  /** By name, with `host`; Content-Length is added. */
+  /** Values by field name, including `host`. Content-Length is added if the request has a body or is a POST. */
   readonly headers: Readonly<Record<string, string>>
   readonly body?: Uint8Array | undefined
 }
 
-/** The head of a response, and its body still to be read. */
+/** The head of a response, and its body, which is not read yet. */
 export interface HttpResponse {
   readonly status: number
-  /** Values by lowercase name, in Latin-1. Values of a list field are joined; of any other field the first is kept. */
+  /** Latin-1 values by lowercase field name. Several values are joined by commas, except in `singleValued` fields. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: IncomingBody
 }
 
-/** Receives the outcome of a request, once. */
+/** Receives the outcome of a request: one of the functions is called, once. */
 export interface ResponseListener {
   readonly onResponse: (response: HttpResponse) => void
-  /** `isBeforeResponse`: no byte of a response was received. */
+  /** `isBeforeResponse` is true if no byte of a response was received. */
   readonly onFailure: (failure: ConnectionFailure, isBeforeResponse: boolean) => void
 }
 
@@ -46,7 +46,7 @@ const notToken = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/
 const notValue = /[^\t\x20-\x7e\x80-\xff]/
 const notTarget = /[^\x21-\x7e\x80-\xff]/
 
-/** Fields that are not lists. Of several values the first counts, as in Go's `Header.Get`. */
+/** Fields with one value. If a response has several values, the first counts, as in Go's `Header.Get`. */
 const singleValued: ReadonlySet<string> = new Set([
   "age",
   "content-length",
@@ -70,7 +70,7 @@ const headersOf = ({ fields }: ResponseHead): Readonly<Record<string, string>> =
   return headers
 }
 
-/** The bytes of a request; undefined if it has a character that HTTP does not allow. */
+/** Returns the bytes of a request; undefined if its head has a character that HTTP does not allow. */
 export const bytesOf = ({ body, headers, method, target }: WireRequest): Uint8Array | undefined => {
   const hasLength = body !== undefined || method === "POST"
   const fields = Object.entries(headers).filter(
@@ -100,13 +100,13 @@ const invalidRequest = new ConnectionFailure({
 })
 
 /**
- * HTTP/1.1 on one socket, one request at a time. Node's parser does not serve: it refuses responses that registries
- * send and Go accepts, and it hangs in its lenient mode. docs/registries.md has the table.
+ * HTTP/1.1 on one socket, one request at a time. Does not use Node's parser, which refuses responses that registries
+ * send and Go accepts, and hangs in its lenient mode (docs/registries.md has a table).
  */
 export class HttpConnection {
   readonly socket: Socket
   owner: ConnectionOwner | undefined
-  /** It has had a response: the server may close it at any time. */
+  /** True after the first response. The server may close a reused connection at any time. */
   isReused = false
   readonly #isBorrowed: boolean
   #isClosed = false
@@ -117,7 +117,7 @@ export class HttpConnection {
   #reading: BodyState | undefined
   #isReusable = false
 
-  /** `isBorrowed`: the caller passes the socket's bytes to `receive`, in a buffer that it overwrites afterwards. */
+  /** If `isBorrowed`, the caller passes the socket's bytes to `receive`, and overwrites their buffer afterwards. */
   constructor(socket: Socket, isBorrowed: boolean) {
     this.socket = socket
     this.#isBorrowed = isBorrowed
@@ -176,7 +176,7 @@ export class HttpConnection {
     this.#startBody(head, rest)
   }
 
-  /** Starts the body. `rest` are the bytes after the head. */
+  /** Starts the body. `rest` contains the bytes after the head. */
   #startBody(head: ResponseHead, rest: Uint8Array): void {
     const framing = framingOf(head, this.#method)
     if (framing instanceof ConnectionFailure) return this.#fail(framing)
@@ -222,8 +222,8 @@ export class HttpConnection {
   }
 
   /**
-   * Completes a response. Makes the connection idle before the body's end is announced, so that it can be reused at
-   * once.
+   * Completes a response. Makes the connection idle before it ends the body, so that the consumer's next request can
+   * reuse the connection.
    */
   #complete(body: IncomingBody, hasMore: boolean): void {
     this.#body = undefined

@@ -4,18 +4,18 @@ import { connectionClosed, type ConnectionFailure } from "../ConnectionFailure.t
 import type { HttpResponse, HttpConnection, WireRequest } from "./HttpConnection.ts"
 
 export interface HttpPoolOptions {
-  /** Makes a connection to the server. Calls `onSocket` for each socket; the pool destroys them if connecting fails. */
+  /** Connects to the server. Calls `onSocket` for each socket. If connecting fails, the pool destroys these sockets. */
   readonly connect: (onSocket: (socket: Socket) => void) => Effect.Effect<HttpConnection, ConnectionFailure>
-  /** The most open connections; further requests wait for one. */
+  /** The maximum number of open connections; further requests wait for a connection. */
   readonly maxConnections: number
-  /** The most idle connections that are kept. */
+  /** The maximum number of idle connections; further ones are closed. */
   readonly maxIdleConnections: number
   /** The time after which an idle connection is closed. */
   readonly idleTimeout: Duration.Input
 }
 
 export interface SendOptions {
-  /** The request may be sent again (RFC 9110, section 9.2.2). */
+  /** True if the request may be sent twice (RFC 9110, section 9.2.2). */
   readonly isIdempotent: boolean
   readonly signal: AbortSignal
 }
@@ -23,22 +23,22 @@ export interface SendOptions {
 /** Sends requests to one server over a pool of connections. */
 export interface HttpPool {
   /**
-   * Sends a request and returns the head of its response. The signal cancels the body and closes its connection. A
-   * stale connection, which was used before and is closed before the first byte of the response, does not fail an
-   * idempotent request: it is sent again on another connection, as Go does.
+   * Sends a request and returns the head of its response. When the signal aborts, the body is cancelled and its
+   * connection is closed. As in Go, an idempotent request is sent again on another connection if the first connection
+   * was stale: it was used before, and is closed before the first byte of the response.
    */
   readonly send: (
     request: WireRequest,
     options: SendOptions
   ) => Effect.Effect<HttpResponse, ConnectionFailure>
-  /** Closes idle connections now, and the others after their response. */
+  /** Closes idle connections at once, and each other connection after its response. */
   readonly retire: () => void
 }
 
-/** The resource that a waiting request gets: an idle connection, or undefined for the slot of a closed one. */
+/** The result of waiting: an idle connection, or undefined for a free slot, in which the request makes a connection. */
 type Turn = HttpConnection | undefined
 
-/** The failure of one attempt, and whether its connection was stale. */
+/** The failure of one attempt. `isStale` is true if its connection was stale (see {@link HttpPool.send}). */
 interface AttemptFailure {
   readonly failure: ConnectionFailure
   readonly isStale: boolean
@@ -50,11 +50,11 @@ class Connections {
   readonly #options: HttpPoolOptions
   readonly #idleMillis: number
   readonly #all = new Set<HttpConnection>()
-  /** Idle connections; the most recently used is the last. */
+  /** Idle connections. The last element is the most recently used connection. */
   readonly #idle: Array<HttpConnection> = []
   readonly #timers = new Map<HttpConnection, NodeJS.Timeout>()
   readonly #waiting = new Set<(turn: Turn) => void>()
-  /** Open connections, and those that are being made. */
+  /** The number of connections that are open or being made. */
   #slots = 0
   #isRetired = false
   #isClosed = false
@@ -64,7 +64,7 @@ class Connections {
     this.#idleMillis = Duration.toMillis(options.idleTimeout)
   }
 
-  /** Takes a connection. Call it in an uninterruptible region, and use the connection at once. */
+  /** Takes an idle connection, makes one, or waits. Call it in an uninterruptible region; use the result at once. */
   acquire(restore: Restore): Effect.Effect<HttpConnection, ConnectionFailure> {
     return Effect.suspend(() => {
       if (this.#isClosed) return Effect.fail(connectionClosed)
@@ -91,7 +91,7 @@ class Connections {
       this.#waiting.add(give)
       return Effect.sync(() => void this.#waiting.delete(give))
     })
-    // An interrupted request may just have got its turn.
+    // A request may get its turn just before it is interrupted.
     const giveBack = Effect.sync(() => {
       if (given?.turn !== undefined) this.#keep(given.turn)
       else if (given !== undefined) this.#release()
@@ -99,7 +99,7 @@ class Connections {
     return Effect.onInterrupt(restore(wait), () => giveBack)
   }
 
-  /** Makes a connection in a slot that is already taken. */
+  /** Makes a connection in a slot that the caller has taken. Releases the slot if this fails. */
   #connect(restore: Restore): Effect.Effect<HttpConnection, ConnectionFailure> {
     if (this.#isClosed) {
       this.#release()
@@ -124,7 +124,7 @@ class Connections {
     }
     if (!connection.isOpen || this.#isClosed) {
       connection.close()
-      // It may have been closed before it had an owner to notify.
+      // The connection may have been closed before it had an owner to notify.
       this.#forget(connection)
     }
     return connection
@@ -159,7 +159,7 @@ class Connections {
     this.#release()
   }
 
-  /** Releases a slot; the request that has waited longest gets it. */
+  /** Releases a slot. The request that has waited longest gets the slot. */
   #release(): void {
     const [waiting] = this.#waiting
     if (waiting === undefined) this.#slots--
@@ -200,7 +200,7 @@ const sendOn = (
   return Effect.onInterrupt(restore(response), () => Effect.sync(() => connection.close()))
 }
 
-/** Makes a pool. All its connections, also those in use, are closed with the scope. */
+/** Makes a pool. When the scope closes, all its connections are closed, including those in use. */
 export const make = (options: HttpPoolOptions): Effect.Effect<HttpPool, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(

@@ -2,22 +2,22 @@ import type { ConnectionFailure } from "../ConnectionFailure.ts"
 
 /** Receives the bytes of a body. */
 export interface BodySink {
-  /** If `isBorrowed`, the bytes are overwritten once this returns. */
+  /** If `isBorrowed`, the bytes are overwritten after the function has returned. */
   readonly onBytes: (bytes: Uint8Array, isBorrowed: boolean) => void
-  /** Called once; without a failure the body is complete. */
+  /** Called once. The body is complete if `failure` is undefined. */
   readonly onEnd: (failure: ConnectionFailure | undefined) => void
 }
 
-/** The connection of a body. */
+/** The connection from which a body is read. */
 export interface BodySource {
   readonly pause: () => void
   readonly resume: () => void
   readonly close: () => void
 }
 
-/** The body of a response. Its connection is paused until the body has a sink. */
+/** The body of a response. Pauses its connection if bytes arrive before the body has a sink. */
 export class IncomingBody {
-  /** Undefined once the body has ended: the connection may serve another request then. */
+  /** Undefined after the end of the body, since the connection may then serve another request. */
   #source: BodySource | undefined
   #sink: BodySink | undefined
   #pending: Array<Uint8Array> = []
@@ -42,7 +42,7 @@ export class IncomingBody {
     this.#sink?.onEnd(failure)
   }
 
-  /** Sends all bytes to `sink`, from the first one on. Call it once. */
+  /** Sends all bytes to `sink`, from the first byte on. Call it once. */
   attach(sink: BodySink): void {
     this.#sink = sink
     const pending = this.#pending

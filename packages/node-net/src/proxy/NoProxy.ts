@@ -8,7 +8,7 @@ export interface Destination {
   readonly port: number
 }
 
-/** An IP address without a zone; an IPv4-mapped IPv6 address is IPv4. */
+/** An IP address without a zone. An IPv4-mapped IPv6 address is converted to IPv4. */
 interface Address {
   readonly text: string
   readonly family: "ipv4" | "ipv6"
@@ -31,7 +31,7 @@ const addressOf = (text: string): Address | undefined => {
 const isIn = (list: BlockList, address: Address | undefined): boolean =>
   address !== undefined && list.check(address.text, address.family)
 
-/** Parses a subnet; undefined if the text is none. Source: Go's net.ParseCIDR. */
+/** Parses a subnet, such as `10.0.0.0/8`. Returns undefined if the text is not a subnet. Source: Go's net.ParseCIDR. */
 const subnet = (text: string): Matcher | undefined => {
   const [, network = "", digits = ""] = /^([^/%]+)\/(\d{1,3})$/.exec(text) ?? []
   const address = addressOf(network)
@@ -45,9 +45,9 @@ const subnet = (text: string): Matcher | undefined => {
   return (_, other) => other?.family === family && isIn(list, other)
 }
 
-/** Splits host and port; the port is empty if there is none. Source: Go's net.SplitHostPort. */
+/** Splits host and port. The port is empty if the text has no port. Source: Go's net.SplitHostPort. */
 const splitPort = (text: string): readonly [host: string, port: string] => {
-  // As in Go, brackets are removed only before a port.
+  // Removes the brackets of an address with or without a port. Go removes them only before a port.
   const [, bracketed, name, port = ""] =
     /^(?:\[([^[\]]*)\](?=:|$)|([^:[\]]*)(?=:))(?::([^:[\]]*))?$/.exec(text) ?? []
   const host = bracketed ?? name
@@ -82,9 +82,10 @@ const isLoopback = (hostname: string, address: Address | undefined): boolean =>
   (address?.family === "ipv4" && address.text.startsWith("127."))
 
 /**
- * Parses NO_PROXY into a predicate: true for servers that are reached directly. Loopback always is. Follows
- * golang.org/x/net/http/httpproxy. An entry is a name (with its subdomains), a name after `.` or `*.` (its subdomains
- * only), an IP address, a subnet, or `*` for all. Names and addresses may have a port. Other entries are skipped.
+ * Parses NO_PROXY into a predicate that is true for servers to reach without a proxy. Loopback servers are always
+ * reached without a proxy. Follows golang.org/x/net/http/httpproxy. Entries are separated by commas. An entry is a name
+ * (with its subdomains), a name after `.` or `*.` (its subdomains only), an IP address, a subnet, or `*` for all
+ * servers. Names and addresses may have a port. Other entries are skipped.
  */
 export const make = (text: string): ((destination: Destination) => boolean) => {
   const entries = text

@@ -3,21 +3,21 @@ import { HttpUrl } from "../HttpUrl.ts"
 
 /** A forward proxy. */
 export interface Proxy {
-  /** The protocol to the proxy; TLS to the server inside a tunnel is independent of it. */
+  /** The protocol between this program and the proxy. A tunnel may contain TLS with either protocol. */
   readonly protocol: "http:" | "https:"
   readonly hostname: string
   readonly port: number
-  /** The value of Proxy-Authorization; undefined if the address has no user. */
+  /** The value of the Proxy-Authorization field; undefined if the proxy's address has no username. */
   readonly authorization: Redacted.Redacted | undefined
-  /** The setting that names it, for messages: `HTTPS_PROXY`, `proxy-url`. */
+  /** The name of the setting with the proxy's address, for messages: `HTTPS_PROXY`, `proxy-url`. */
   readonly setting: string
 }
 
 const accepted = "http://[USER:PASSWORD@]HOST[:PORT], https://..., or HOST[:PORT]"
 
-/** A proxy address that cannot be used. Holds nothing of the address. */
+/** The error for a proxy address that cannot be used. Contains no part of the address, which may hold credentials. */
 export class UnusableProxy extends Data.TaggedError("UnusableProxy")<{
-  /** The setting that holds the address: `HTTPS_PROXY`, `proxy-url`. */
+  /** The name of the setting with the address: `HTTPS_PROXY`, `proxy-url`. */
   readonly setting: string
   readonly reason: string
 }> {
@@ -36,8 +36,9 @@ const authorizationOf = ({ userInfo }: HttpUrl): Redacted.Redacted | undefined =
 const otherSchemes = /^(?:socks(?:4|4a|5|5h)?|ftp|file|wss?|tcp|ssh|quic|h2)$/i
 
 /**
- * Parses a proxy address as golang.org/x/net/http/httpproxy does: the default scheme is http. Fails at once for
- * addresses that Go's net/http refuses at each request, and for socks5, which this program does not support.
+ * Parses a proxy address as golang.org/x/net/http/httpproxy does: the default scheme is http. Also fails for addresses
+ * that Go's net/http refuses only when it sends a request, and for socks5, which this program does not support.
+ * `setting` is the name of the setting with the address.
  */
 export const parseProxy = (text: string, setting: string): Result.Result<Proxy, UnusableProxy> => {
   const unusable = (reason: string) => Result.fail(new UnusableProxy({ setting, reason }))
@@ -48,7 +49,7 @@ export const parseProxy = (text: string, setting: string): Result.Result<Proxy, 
       otherSchemes.test(scheme) ? `its scheme is ${scheme}` : "its scheme is neither http nor https"
     )
   }
-  // Go would take the scheme for a host name.
+  // Go would read the scheme as a host name.
   if (scheme === undefined && /^https?:(?:\/|$)/i.test(bytes))
     return unusable("it has no host after its scheme")
   return Result.mapBoth(HttpUrl.parse(scheme === undefined ? `http://${bytes}` : bytes), {

@@ -6,9 +6,9 @@ import { parseProxy, type Proxy, type UnusableProxy } from "./Proxy.ts"
 /** Environment variables, as in `process.env`. */
 export type Variables = Readonly<Record<string, string | undefined>>
 
-/** Chooses the proxy of a request. */
+/** Chooses the proxy for a request. */
 export interface ProxySettings {
-  /** The proxy for a server; undefined for a direct connection. Fails if the request must not be sent. */
+  /** Returns the proxy for a server; undefined for a direct connection. Fails if HTTP_PROXY cannot be trusted (CGI). */
   readonly proxyFor: (
     protocol: "http:" | "https:",
     destination: Destination
@@ -18,7 +18,7 @@ export interface ProxySettings {
 /** No proxy for any server. */
 export const none: ProxySettings = { proxyFor: () => Result.succeed(undefined) }
 
-/** One proxy for all servers, loopback too, as client-go uses `proxy-url` of a kubeconfig. */
+/** Uses one proxy for all servers, including loopback, as client-go does with the `proxy-url` of a kubeconfig. */
 export const always = (address: string, setting: string): Result.Result<ProxySettings, UnusableProxy> =>
   Result.map(parseProxy(address, setting), (proxy) => ({ proxyFor: () => Result.succeed(proxy) }))
 
@@ -27,7 +27,7 @@ interface Variable {
   readonly value: string
 }
 
-/** The lowercase variable if it is not empty, or else the uppercase one. */
+/** Returns the lowercase variable if it is not empty, or else the uppercase variable. */
 const find = (variables: Variables, name: string): Variable | undefined => {
   for (const each of [name.toLowerCase(), name]) {
     const value = variables[each]?.trim() ?? ""
@@ -46,8 +46,8 @@ const refusedByCgi = (name: string): ConnectionFailure =>
   })
 
 /**
- * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in either case, by the rules of golang.org/x/net/http/httpproxy. Fails
- * for a variable that cannot be used, where Go ignores some.
+ * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY by the rules of golang.org/x/net/http/httpproxy, with two differences.
+ * Lowercase variables take precedence. An unusable proxy address is an error, even where Go ignores the address.
  */
 export const fromEnvironment = (variables: Variables): Result.Result<ProxySettings, UnusableProxy> =>
   Result.gen(function* () {

@@ -1,14 +1,14 @@
 import { X509Certificate } from "node:crypto"
 
-/** The certificates in a PEM text. */
+/** The result of reading certificates from a PEM text. */
 export interface PemCertificates {
-  /** In PEM as OpenSSL writes it, in their order. */
+  /** PEM as OpenSSL formats it, one certificate in each string, in the order of the text. */
   readonly certificates: ReadonlyArray<string>
   /** The number of certificate blocks that cannot be read. */
   readonly unreadable: number
 }
 
-// The labels that OpenSSL reads as certificates; what TRUSTED appends to the certificate is ignored.
+// OpenSSL reads blocks with these labels as certificates. The trust settings in a TRUSTED block are ignored.
 const begin = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/
 const end = /-----END [A-Z0-9 ]*-----/
 
@@ -24,8 +24,8 @@ const certificateOf = (block: string): string | undefined => {
 }
 
 /**
- * Reads the certificates in a text as Go's `AppendCertsFromPEM` does. Ignores everything else: comments, keys, line
- * breaks of any kind, unreadable blocks.
+ * Reads the certificates in a PEM text. Like Go's `AppendCertsFromPEM`, ignores comments, keys and unreadable blocks.
+ * Line breaks may be of any kind.
  */
 export const read = (text: string): PemCertificates => {
   const blocks = text.split(begin).slice(1).map(certificateOf)

@@ -1,7 +1,7 @@
 import { fs } from "../NodeModules.ts"
 import * as PemCertificates from "./PemCertificates.ts"
 
-/** The certificate files of Linux distributions. Source: Go's crypto/x509, root_linux.go. */
+/** The certificate files of Linux distributions; only the first readable file is used. Source: Go's root_linux.go. */
 const files = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/tls/certs/ca-bundle.crt",
@@ -32,9 +32,9 @@ const blocks = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 const plain = (block: string): string => block.replace(/\s+/g, "")
 
 /**
- * Reads the certificates that the machine trusts and `known` does not hold. As in Go, they are in SSL_CERT_FILE
- * (default: the first readable file of a list) and in the directories of SSL_CERT_DIR (default: a list). Skips what
- * cannot be read.
+ * Returns the certificates (PEM) that the machine trusts, without those in `known`. As in Go, reads the file that
+ * SSL_CERT_FILE names (default: the first readable file of a list) and all files in the directories that SSL_CERT_DIR
+ * names, separated by colons (default: a list). Skips files that cannot be read.
  */
 export const read = (
   variables: Readonly<Record<string, string | undefined>>,

@@ -23,11 +23,11 @@ const contextOf = (
     ...identity
   })
 
-/** The certificates that connections trust. */
+/** Makes TLS contexts that trust the system's certificates, given certificates, or both. */
 export interface TrustAnchors {
-  /** A context that trusts the system's anchors and these (PEM). */
+  /** Returns a context that trusts the system's certificates and `authorities` (PEM). */
   readonly contextWithSystem: (authorities: ReadonlyArray<string>, identity?: ClientIdentity) => SecureContext
-  /** A context that trusts only these (PEM). */
+  /** Returns a context that trusts only `authorities` (PEM). */
   readonly contextWithoutSystem: (
     authorities: ReadonlyArray<string>,
     identity?: ClientIdentity
@@ -35,8 +35,8 @@ export interface TrustAnchors {
 }
 
 /**
- * Makes the anchors of this process. The system's anchors are those of Node (Mozilla's, and NODE_EXTRA_CA_CERTS) and
- * the machine's, which are read once, on first use, as in Go.
+ * Makes the trust anchors of this process. The system's certificates are Node's (Mozilla's, and NODE_EXTRA_CA_CERTS)
+ * and the machine's. As in Go, the machine's certificates are read once, on first use.
  */
 export const make = (variables: Readonly<Record<string, string | undefined>>): TrustAnchors => {
   let machine: ReadonlyArray<string> | undefined

@@ -30,7 +30,7 @@ const v6 = (address: string): Dialer.HostAddress => ({ address, family: 6 })
 
 const settled = Effect.repeat(Effect.yieldNow, { times: 100 })
 
-/** Dials a name with these addresses; `attempts` are the started connections, in order. */
+/** Dials a name with these addresses. `attempts` contains the started connection attempts, in order. */
 const dialing = Effect.fnUntraced(function* (
   addresses: ReadonlyArray<Dialer.HostAddress>,
   hostname: string = "server.test"

@@ -17,7 +17,7 @@ const encoded = `${login.username}:${encodeURIComponent(login.password)}`
 const anchors = TrustAnchors.make({})
 const trusting = (ca: string) => anchors.contextWithoutSystem(PemCertificates.read(ca).certificates)
 
-/** A server, and a client that reaches it through a proxy. */
+/** Makes a server, a proxy, and a client that reaches the server through the proxy. */
 const setUp = Effect.fnUntraced(function* (
   options: Omit<ForwardProxy.ForwardProxyOptions, "target"> & {
     readonly secure?: boolean
@@ -45,7 +45,7 @@ const setUp = Effect.fnUntraced(function* (
 
 const statusOf = (outcome: Outcome): number => ("status" in outcome ? outcome.status : 0)
 
-/** Asserts that a failure holds no part of the proxy's credentials. */
+/** Asserts that a failure contains no part of the proxy's credentials. */
 const withoutSecrets = (failure: ConnectionFailure): ConnectionFailure => {
   const shown = `${failure.detail} ${JSON.stringify(failure)} ${failure.stack}`
   for (const secret of [login.username, login.password, encodeURIComponent(login.password)]) {

@@ -4,7 +4,7 @@ import * as BodyReader from "@registry-packages-proxy/node-net/http/BodyReader"
 import { IncomingBody } from "@registry-packages-proxy/node-net/http/IncomingBody"
 import { Effect, Fiber, References } from "effect"
 
-/** A body whose bytes the test delivers. */
+/** Opens a body, to which the test delivers bytes by `arrive`. */
 const open = Effect.gen(function* () {
   const body: IncomingBody = new IncomingBody({
     pause: () => {},
@@ -23,7 +23,7 @@ it.effect("a pull waits for the next bytes after an earlier pull was interrupted
     const { arrive, pull } = yield* open
     const fork = Effect.forkChild(pull, { startImmediately: true })
     const interrupted = yield* fork
-    // All of this happens before the first pull is woken.
+    // The interruption and the next two pulls happen before the first pull is woken.
     arrive("first")
     interrupted.interruptUnsafe()
     const second = yield* fork
@@ -32,7 +32,7 @@ it.effect("a pull waits for the next bytes after an earlier pull was interrupted
     for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow
     arrive("more")
     assert.strictEqual(yield* Fiber.join(third), "more")
-    // Without forced yields: a fiber that is interrupted after it has taken bytes loses them.
+    // Prevents yields of the scheduler: a fiber that is interrupted after it has taken bytes loses these bytes.
   }).pipe(Effect.scoped, Effect.provideService(References.PreventSchedulerYield, true))
 )
 

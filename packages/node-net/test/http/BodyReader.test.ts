@@ -5,7 +5,7 @@ import { IncomingBody } from "@registry-packages-proxy/node-net/http/IncomingBod
 import { Effect, Exit, Fiber, Pull, Scope } from "effect"
 import fc from "fast-check"
 
-/** A body, and the calls to its connection. */
+/** Makes a body, and records the calls to its connection. */
 const make = () => {
   const calls: Array<"pause" | "resume" | "close"> = []
   const body = new IncomingBody({
@@ -75,7 +75,7 @@ describe("a body", () => {
   )
 
   it.effect(
-    "pauses its connection when enough is buffered, and resumes it when that is taken",
+    "pauses its connection when enough is buffered, and resumes it when the consumer takes the bytes",
     Effect.fn(function* () {
       const { body, calls } = make()
       const pull = yield* BodyReader.open(body, { readAhead: 4 })
@@ -105,7 +105,7 @@ describe("a body", () => {
 })
 
 describe("lent buffers", () => {
-  /** Buffers of one size, each lent once. */
+  /** Makes buffers of one size. Each buffer is lent once. */
   const makeBuffers = (size: number) => {
     const lent: Array<Uint8Array> = []
     return {

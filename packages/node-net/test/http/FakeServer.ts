@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import type { Socket } from "node:net"
 import { Duplex } from "node:stream"
 
-/** One connection to a server in memory, whose responses the test sends. */
+/** One connection to a server in memory. The test sends the responses of the server. */
 export class FakeSocket extends Duplex {
   readonly connection: HttpConnection
   readonly written: Array<string> = []
@@ -56,7 +56,7 @@ export class FakeServer {
     return this.sockets.filter((socket) => !socket.destroyed)
   }
 
-  /** The socket of the nth connection. */
+  /** Returns the socket of a connection. The first connection has index 0. */
   at(index: number): FakeSocket {
     const socket = this.sockets[index]
     if (socket === undefined) throw new Error(`there is no connection ${index}`)

@@ -112,7 +112,7 @@ describe("a pool", () => {
     })
   )
 
-  /** A connection that has had one response and has a second request in progress. */
+  /** Makes a connection that has received one response, and on which a second request is in progress. */
   const reused = Effect.fnUntraced(function* (isIdempotent: boolean) {
     const set = yield* setUp()
     const first = yield* Effect.forkChild(set.ask())
@@ -256,7 +256,7 @@ describe("a pool", () => {
     )
   })
 
-  // An interrupted request must release its connection and its slot, wherever it is interrupted.
+  // A request must release its connection and its slot, at whatever step it is interrupted.
   it.effect("loses no connection and no slot to requests that are interrupted at any moment", () =>
     Effect.promise(() =>
       fc.assert(

@@ -31,7 +31,7 @@ const check = ({ right }: OddResponse, outcome: Outcome): void => {
 const silent = (): Socket =>
   new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() }) as unknown as Socket
 
-/** Delivers a response in pieces, in memory that is overwritten after each. */
+/** Delivers a response in pieces. Each piece overwrites the memory of the previous one. */
 const inPieces = (answer: OddResponse, cuts: ReadonlyArray<number>): Effect.Effect<Outcome> =>
   Effect.callback<Outcome>((resume) => {
     const socket = silent()

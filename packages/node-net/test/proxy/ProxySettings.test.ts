@@ -7,7 +7,7 @@ import fc from "fast-check"
 
 const urlOf = (text: string): HttpUrl => Result.getOrThrow(HttpUrl.parse(asBytes(text)))
 
-/** The proxy for a URL as `scheme//host port`; or `direct`, or the error. */
+/** Returns the proxy for a URL as `http://host port`, or `direct`, or the error. */
 const route = (variables: ProxySettings.Variables, address: string): string => {
   const url = urlOf(address)
   return Result.match(ProxySettings.fromEnvironment(variables), {
@@ -242,7 +242,7 @@ describe("NO_PROXY", () => {
       address.map((octet) => octet.toString(2).padStart(8, "0")).join("")
     fc.assert(
       fc.property(octets, octets, fc.nat(32), fc.nat(32), (network, other, bits, shared) => {
-        // Half of the addresses are close to the network.
+        // The address shares its first bits with the network, so that it is often inside the subnet.
         const mixed = (bitsOf(network).slice(0, shared) + bitsOf(other).slice(shared)).match(/.{8}/g) ?? []
         const address = mixed.map((octet) => Number.parseInt(octet, 2))
         const isInside = bitsOf(address).slice(0, bits) === bitsOf(network).slice(0, bits)

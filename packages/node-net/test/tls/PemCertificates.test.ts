@@ -13,7 +13,7 @@ const make = Effect.gen(function* () {
 const broken = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n"
 const noBase64 = "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n"
 
-/** A certificate with trust settings as OpenSSL writes it: the certificate, then an ASN.1 sequence. */
+/** Adds trust settings to a certificate, in the format of OpenSSL: the certificate, then an ASN.1 sequence. */
 const trusted = (pem: string): string => {
   const der = Buffer.from(pem.replace(/-----[^-]*-----/g, ""), "base64")
   const settings = Buffer.from("300c300a06082b06010505070301", "hex")
@@ -79,7 +79,7 @@ describe("a PEM text", () => {
     )
   }
 
-  it("never makes it throw, whatever the content", () => {
+  it("is read without an exception, whatever its content", () => {
     fc.assert(
       fc.property(
         fc.array(

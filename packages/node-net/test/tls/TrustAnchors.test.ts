@@ -9,7 +9,7 @@ import { join } from "node:path"
 import type { SecureContext } from "node:tls"
 import { ask, clientOf, failureOf } from "../Harness.ts"
 
-/** Connects with this trust to a server with this certificate: `ok`, or the failure. */
+/** Connects with `context` to a server with the certificate `tls`. Returns `ok`, or the failure. */
 const connect = Effect.fnUntraced(function* (
   tls: Certificates.ServerCertificate,
   context: SecureContext,

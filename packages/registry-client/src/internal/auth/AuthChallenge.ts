@@ -4,7 +4,7 @@ import type { HttpClientResponse } from "effect/http"
 import * as WwwAuthenticate from "./WwwAuthenticate.ts"
 import * as RegistryAddress from "../wire/RegistryAddress.ts"
 
-/** A token of the token service at `realm`. */
+/** A challenge that requires a token from the token service at `realm`. */
 export interface BearerChallenge {
   readonly _tag: "Bearer"
   readonly realm: string
@@ -12,19 +12,20 @@ export interface BearerChallenge {
   readonly scope: string
 }
 
-/** The challenge that is answered: Basic, or a bearer token. */
+/** A challenge that this client supports: Basic, or a bearer token. */
 export type AuthChallenge = { readonly _tag: "Basic" } | BearerChallenge
 
-/** The challenge that was chosen from a refusal. */
+/** The challenge that was chosen from a response. */
 export interface ChosenChallenge {
+  /** Undefined if the response has no supported challenge. */
   readonly challenge: AuthChallenge | undefined
-  /** The token is valid, but not for this repository. */
+  /** True if the registry accepts the token, but not for this repository. */
   readonly insufficientScope: boolean
 }
 
 /**
- * The URL of a token service; `realm` may be relative to `base`. Undefined if it is not a URL, or is on plain HTTP
- * although `base` is on HTTPS.
+ * Returns the URL of a token service. `realm` may be relative to `base`. Returns undefined if `realm` is not a URL, or
+ * is on plain HTTP while `base` is on HTTPS.
  */
 export const realmUrl = (realm: string, base: HttpUrl): HttpUrl | undefined =>
   Option.getOrUndefined(
@@ -37,8 +38,8 @@ export const realmUrl = (realm: string, base: HttpUrl): HttpUrl | undefined =>
 const nonEmpty = (value: string | undefined): string | undefined => (value === "" ? undefined : value)
 
 /**
- * Chooses one of the challenges in a 401 response of `url`. It prefers a usable token service, then Basic, then an
- * unusable token service. `scope` applies if the challenge names none.
+ * Chooses one of the challenges in a 401 response from `url`. Prefers a token service that {@link realmUrl} accepts,
+ * then Basic, then any other token service. `scope` is the default for a challenge without a scope.
  */
 export const choose = (
   response: HttpClientResponse.HttpClientResponse,

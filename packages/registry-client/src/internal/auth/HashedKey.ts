@@ -4,7 +4,7 @@ import { Equal, Hash, Redacted } from "effect"
 import { createHash } from "node:crypto"
 import * as RegistryAddress from "../wire/RegistryAddress.ts"
 
-/** A hash of these parts, for map keys: a part may be a secret. */
+/** Returns a hash of these parts. Map keys use the hash, since a part may be a secret. */
 export const hashOf = (...parts: ReadonlyArray<string>): string =>
   createHash("sha256").update(JSON.stringify(parts)).digest("base64url")
 
@@ -25,7 +25,7 @@ export abstract class HashedKey implements Equal.Equal {
   }
 }
 
-/** The parts of a credential for {@link hashOf}. */
+/** Returns the parts of a credential for {@link hashOf}, including the secrets. */
 export const credentialParts = (credential: Credential): ReadonlyArray<string> => {
   switch (credential._tag) {
     case "Anonymous":
@@ -43,6 +43,6 @@ export const credentialParts = (credential: Credential): ReadonlyArray<string> =
   }
 }
 
-/** The key of a registry: its URL, its CA and the credential. */
+/** Returns a map key for a registry: a hash of its URL, its CA and the credential. */
 export const sourceKey = (source: RegistrySource): string =>
   hashOf(RegistryAddress.baseUrl(source).href, source.ca ?? "", ...credentialParts(source.credential))

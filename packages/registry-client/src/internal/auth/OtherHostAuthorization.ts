@@ -7,20 +7,21 @@ import * as AuthChallenge from "./AuthChallenge.ts"
 import { permanent, type PullFailure } from "../wire/PullFailure.ts"
 import type { Tokens, UsedToken } from "./Tokens.ts"
 
-/** A token for a server that the registry redirects to; it is requested without credentials. */
+/** A token for a server that the registry redirects to. The token is requested without credentials. */
 export interface AnonymousToken {
   readonly origin: string
   readonly token: UsedToken
-  /** It replaces a cached token that was refused. */
+  /** True if `token` replaces a cached token that the server refused. */
   readonly isRenewed: boolean
 }
 
-/** The statuses by which registries refuse a token that has become invalid. */
+/** The statuses with which registries refuse a token that has become invalid. */
 const invalidTokenStatuses: ReadonlySet<number> = new Set([400, 401, 403])
 
 /**
- * Answers the challenge of a server that the registry redirects to (which may be a registry too) with an anonymous
- * token: the credentials are for the registry only. None if the server asks for something else.
+ * Gets a token for a server that the registry redirects to, if the server's challenge requires a token. The token is
+ * requested without the registry's credentials. Returns none for any other challenge, or if another token would not
+ * help.
  */
 export const make = (tokens: Tokens) =>
   Effect.fnUntraced(function* (

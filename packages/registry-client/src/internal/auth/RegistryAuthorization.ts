@@ -14,32 +14,35 @@ import * as BoundedCache from "../wire/BoundedCache.ts"
 import { bearer, type Tokens, type UsedToken } from "./Tokens.ts"
 import * as TokenService from "./TokenService.ts"
 
-/** The retries of one request so far. */
+/** The previous retries of one request. */
 interface Retried {
-  /** A refused cached token was replaced; happens once. */
+  /** True if a refused cached token was replaced. This happens at most once. */
   readonly cachedToken: boolean
-  /** A refused fresh token was replaced; happens once. */
+  /** True if a refused fresh token was replaced. This happens at most once. */
   readonly freshToken: boolean
-  /** The changes of the registry's challenge; at most {@link Limits.maxChallengeChanges}. */
+  /** The number of changes of the registry's challenge, at most {@link Limits.maxChallengeChanges}. */
   readonly challengeChanges: number
 }
 
 const notRetried: Retried = { cachedToken: false, freshToken: false, challengeChanges: 0 }
 
-/** The Authorization of a request, with what is needed to react to its refusal. */
+/** The Authorization field of a request, and the state to use if the registry refuses the request. */
 export interface Authorization {
   readonly header: Option.Option<Redacted.Redacted>
   readonly challenge: Option.Option<AuthChallenge.AuthChallenge>
   readonly token: Option.Option<UsedToken>
-  /** True if `challenge` is a guess, not the registry's. It is cached only after a request with it has succeeded. */
+  /**
+   * True if the registry's response had no challenge, so that `challenge` is a guess. A guess is cached only after a
+   * request with it has succeeded.
+   */
   readonly isGuess: boolean
   readonly retried: Retried
 }
 
-/** The statuses by which registries refuse a token that has become invalid. */
+/** The statuses with which registries refuse a token that has become invalid. */
 const invalidTokenStatuses: ReadonlySet<number> = new Set([400, 401, 403])
 
-/** The statuses of private repositories for requests without credentials. */
+/** The statuses with which registries refuse requests without credentials for private repositories. */
 const hidingStatuses: ReadonlySet<number> = new Set([401, 403, 404])
 
 const pullScope = (repository: Repository): string => `repository:${repository.name}:pull`
@@ -47,7 +50,7 @@ const pullScope = (repository: Repository): string => `repository:${repository.n
 const isRefusal = ({ reason: { _tag } }: PullFailure): boolean =>
   _tag === "Refused" || _tag === "TokenRefused"
 
-/** Chooses the Authorization of requests to registries, and learns from their refusals. */
+/** Chooses the Authorization field of requests to registries, and caches challenges and refused credentials. */
 export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], tokens: Tokens) {
   const learnedChallenges = yield* BoundedCache.make<AuthChallenge.AuthChallenge>()
   const coolDowns = yield* BoundedCache.make<Reason>(Limits.coolDownTime)
@@ -68,7 +71,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
       Cache.invalidate(learnedChallenges, registryKey(repository))
     )
 
-  // A new repository gets the challenge of the registry's other repositories, with its own scope.
+  // A new repository gets the challenge of the registry's other repositories, but with the scope of its own name.
   const learnedChallenge = Effect.fnUntraced(function* (repository: Repository) {
     const own = yield* Cache.getSuccess(learnedChallenges, repositoryKey(repository))
     if (Option.isSome(own)) return own
@@ -81,7 +84,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
   const coolDown = (repository: Repository, reason: Reason) =>
     Cache.set(coolDowns, registryKey(repository), reason)
 
-  /** Fails if the credentials would be sent within ten seconds of their refusal. */
+  /** Fails if the credentials would be sent less than {@link Limits.coolDownTime} after the registry refused them. */
   const failIfCoolingDown = Effect.fnUntraced(function* (
     repository: Repository,
     challenge: Option.Option<AuthChallenge.AuthChallenge>
@@ -125,13 +128,13 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
       Effect.map((made) => ({ ...made, challenge, isGuess, retried }))
     )
 
-  /** The first Authorization of a request. For a known registry it avoids a 401. */
+  /** Returns the Authorization for the first attempt of a request. A cached challenge avoids a 401. */
   const authorize = Effect.fnUntraced(function* (
     repository: Repository
   ): Effect.fn.Return<Authorization, PullFailure> {
     const challenge = yield* learnedChallenge(repository)
     yield* failIfCoolingDown(repository, challenge)
-    // A learned challenge may be stale: if it cannot be met, ask the registry again without credentials.
+    // A cached challenge may be stale. If it cannot be met, the request is sent without credentials to get a new one.
     return yield* attempt(repository, challenge, notRetried, false).pipe(
       Effect.tapError(() => forget(repository)),
       Effect.catchIf(
@@ -141,7 +144,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
     )
   })
 
-  /** The next Authorization for a challenge; none if the credential cannot meet it. */
+  /** Returns the next Authorization for a challenge; none if the credential cannot meet the challenge. */
   const retryFor = Effect.fnUntraced(function* (
     repository: Repository,
     challenge: Option.Option<AuthChallenge.AuthChallenge>,
@@ -226,7 +229,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
     return Option.none()
   })
 
-  /** The next Authorization after the registry refused `used`; none if there is no other. */
+  /** Returns the next Authorization after the registry refused `used`; none if no other Authorization is possible. */
   const reauthorize = (
     repository: Repository,
     used: Authorization,
@@ -236,7 +239,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
       ? afterRefusal(repository, used, response)
       : afterAnonymous(repository, used, response)
 
-  /** Learns the challenge of a guess that has worked. */
+  /** Caches a guessed challenge after a request with it has succeeded. */
   const confirm = (repository: Repository, { challenge, isGuess }: Authorization): Effect.Effect<void> =>
     isGuess && Option.isSome(challenge) ? learn(repository, challenge.value) : Effect.void
 

@@ -21,7 +21,7 @@ export interface Token {
 
 /** A request to a token service. */
 export interface TokenRequest {
-  /** The URL of the token service. The credential is sent to its origin only. */
+  /** The URL of the token service. The credential is sent only to the origin of this URL. */
   readonly realm: HttpUrl
   readonly service: string | undefined
   /** Scopes, separated by spaces; may be empty. */
@@ -40,7 +40,7 @@ const decodeResponse = Schema.decodeUnknownOption(Schema.fromJsonString(TokenRes
 
 const clientId = "registry-packages-proxy"
 
-// Stops using a token shortly before it expires, so that it is still valid when the registry checks it.
+// The reuse of a token ends shortly before the token expires, so that the token is valid when the registry checks it.
 const timeToLive = (expiresIn: unknown): Duration.Duration => {
   const seconds = Predicate.isString(expiresIn) ? Number.parseInt(expiresIn, 10) : expiresIn
   const given = Predicate.isNumber(seconds) && !Number.isNaN(seconds)
@@ -62,7 +62,7 @@ const parseResponse = (bytes: Uint8Array): Option.Option<Token> =>
         })
   })
 
-/** The name and password of a credential, if it has them. */
+/** Returns the username and password of a credential; undefined if the credential has none. */
 export const loginOf = (credential: Credential): BasicCredential | undefined =>
   credential._tag === "Basic"
     ? credential
@@ -70,7 +70,7 @@ export const loginOf = (credential: Credential): BasicCredential | undefined =>
       ? credential.login
       : undefined
 
-/** The statuses by which a token service refuses POST; the token is then requested by GET with name and password. */
+/** True if a token service refuses POST with this status. A GET with username and password may then succeed. */
 const refusesPost = (status: number): boolean =>
   (status >= 400 && status < 500 && status !== 408 && status !== 429) || status === 501
 
@@ -102,19 +102,19 @@ const serverOf = (url: HttpUrl, realm: HttpUrl): OtherServer => ({
   host: url.host
 })
 
-/** Redirects that keep the method. Source: RFC 9110, section 15.4. */
+/** The redirect statuses that keep the method of the request. Source: RFC 9110, section 15.4. */
 const methodKeepingStatuses: ReadonlySet<number> = new Set([307, 308])
 
 interface FinalResponse {
   readonly received: RegistryResponse
   readonly server: OtherServer
-  /** The request carried the credential. */
+  /** True if the request contained the credential. */
   readonly hadCredential: boolean
 }
 
 /**
- * Sends a token request and follows redirects. Sends the credential to the realm's origin only, and never again after a
- * redirect to another origin. Fails for a redirect from HTTPS to plain HTTP.
+ * Sends a token request and follows redirects. Sends the credential only to the realm's origin, and never again after a
+ * redirect to another origin. Fails with `BadRedirect` for a redirect from HTTPS to plain HTTP.
  */
 const sendAndFollow = (upstream: Upstream["Service"]) =>
   Effect.fnUntraced(function* (
@@ -182,7 +182,7 @@ const refusal = (
 
 const read = Effect.fnUntraced(function* (received: RegistryResponse): Effect.fn.Return<Token, PullFailure> {
   const bytes = yield* readAll(received, Limits.maxTokenResponse, "the token service's response")
-  // Content-Encoding may be wrong: tries the bytes as received first.
+  // Content-Encoding may be wrong, so the bytes are first parsed as received.
   const token = Option.orElse(parseResponse(bytes), () =>
     Option.flatMap(
       Result.getSuccess(
@@ -196,7 +196,10 @@ const read = Effect.fnUntraced(function* (received: RegistryResponse): Effect.fn
     : yield* invalidResponse("the token service's response holds no token", received.server)
 })
 
-/** Requests tokens. If the token service refuses an identity token, requests once more, by GET with the login. */
+/**
+ * Requests tokens. If the token service refuses an identity token (by POST), and the credential has a username and a
+ * password too, sends a second request by GET with these.
+ */
 export const make = (upstream: Upstream["Service"]) => {
   const send = sendAndFollow(upstream)
   return Effect.fn("registry.token")(

@@ -22,19 +22,19 @@ class TokenKey extends HashedKey {
   }
 }
 
-/** A token in use by a request. */
+/** A token that a request uses. */
 export interface UsedToken {
   readonly key: TokenKey
   readonly value: TokenService.Token
-  /** It was cached for an earlier request, so it may have expired or been revoked. */
+  /** True if the token was requested for an earlier request, so that it may have expired or been revoked. */
   readonly isCached: boolean
 }
 
-/** The value of an Authorization field. */
+/** Returns the value of an Authorization field with a token. */
 export const bearer = (token: Redacted.Redacted): Redacted.Redacted =>
   Redacted.make(`Bearer ${Redacted.value(token)}`)
 
-/** Caches tokens until shortly before they expire, and coalesces concurrent requests for one token. */
+/** Caches tokens until shortly before they expire, and coalesces concurrent requests for the same token. */
 export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"]) {
   const requestToken = TokenService.make(upstream)
   const tokens = yield* Cache.makeWith((key: TokenKey) => requestToken(key.request, key.credential), {
@@ -42,7 +42,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"]) 
     timeToLive: (exit) => (Exit.isSuccess(exit) ? exit.value.timeToLive : Duration.zero)
   })
 
-  /** The token for a challenge of `registry`. `server` describes it if the registry redirected to it. */
+  /** Returns the token for a challenge from `registry`. If this server is a redirect target, `server` describes it. */
   const get = Effect.fnUntraced(function* (
     registry: HttpUrl,
     challenge: AuthChallenge.BearerChallenge,
@@ -62,7 +62,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"]) 
     return { key, value: yield* Cache.get(tokens, key), isCached }
   })
 
-  /** Drops a refused token from the cache. */
+  /** Removes a refused token from the cache, unless the token was already replaced. */
   const invalidate = ({ key, value }: UsedToken): Effect.Effect<void> =>
     Cache.invalidateWhen(tokens, key, (token) => token === value)
 

@@ -4,12 +4,12 @@
  */
 export interface Challenge {
   readonly scheme: string
-  /** The bare token that some schemes have in place of parameters. */
+  /** The bare token that some schemes have instead of parameters. */
   readonly token68?: string
   readonly parameters: ReadonlyMap<string, string>
 }
 
-/** The most characters of the field that are parsed; real ones are much shorter. */
+/** The maximum number of characters of the field that are parsed. Fields in use are much shorter. */
 export const maxHeaderLength = 8192
 
 const separators = /[\s,]*/y
@@ -18,7 +18,7 @@ const token68 = / +([A-Za-z0-9\-._~+/]+=*)(?=[ \t]*(?:,|$))/y
 // Unquoted values should be tokens, but some registries write URLs with queries unquoted.
 const parameter = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))/sy
 
-/** Parses all valid challenges and skips the rest; never throws. */
+/** Parses all valid challenges, and skips other text. Never throws. */
 export const parse = (header: string): ReadonlyArray<Challenge> => {
   const input = header.slice(0, maxHeaderLength)
   let position = 0
@@ -60,7 +60,7 @@ export const parse = (header: string): ReadonlyArray<Challenge> => {
 
 const quote = (value: string): string => `"${value.replace(/["\\]/g, "\\$&")}"`
 
-/** Formats challenges as one field value; the inverse of {@link parse}. */
+/** Formats challenges as one field value, which {@link parse} parses to the same challenges. */
 export const format = (challenges: ReadonlyArray<Challenge>): string =>
   challenges
     .map(({ scheme, token68, parameters }) =>

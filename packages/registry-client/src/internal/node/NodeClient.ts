@@ -15,14 +15,14 @@ import {
 } from "effect/http"
 import { CurrentReadBuffers } from "../wire/Body.ts"
 
-/** Bytes to read ahead of the consumer. */
+/** The number of bytes to read ahead of the consumer. */
 const readAhead = 512 * 1024
 
 type ClientError = HttpClientError.HttpClientError
 
 const decoder = new TextDecoder()
 
-/** A response whose body is read into the current read buffers, if any. */
+/** A response whose body is read into {@link CurrentReadBuffers}, if there are any. */
 class NodeResponse
   extends Inspectable.Class
   implements HttpClientResponse.HttpClientResponse, Pipeable.Pipeable
@@ -121,11 +121,11 @@ const bodyOf = ({ body }: HttpClientRequest.HttpClientRequest): Option.Option<Ui
       ? Option.some(body.body)
       : Option.none()
 
-// The text of a request's URL has the bytes to send; `URL` may change them.
+// Parses the text of a request's URL, since `URL` may change its bytes.
 const urlOf = ({ url: text, urlParams }: HttpClientRequest.HttpClientRequest, url: URL) =>
   HttpUrl.parse(urlParams.params.length === 0 ? text : url.href)
 
-/** A client for one server. Sends path and query of a URL byte for byte. */
+/** Makes an `HttpClient` for one server. The client sends the path and query of a URL byte for byte. */
 export const make = (client: Client): HttpClient.HttpClient =>
   HttpClient.make((request, url, signal) => {
     const address = urlOf(request, url)

@@ -6,7 +6,7 @@ import { permanent, type PullFailure } from "../wire/PullFailure.ts"
 
 const backoff = Schedule.exponential("250 millis").pipe(Schedule.jittered)
 
-/** Retries retryable failures at most `times`, if the wait ends before the deadline. */
+/** Retries a retryable failure at most `times` times, and only if the delay ends before the deadline. */
 const retryPolicy = <Output>(waits: Schedule.Schedule<Output>, times: number, deadlineMillis: number) =>
   waits.pipe(
     Schedule.setInputType<PullFailure>(),
@@ -27,7 +27,7 @@ const retryPolicy = <Output>(waits: Schedule.Schedule<Output>, times: number, de
 
 const eventNames = { attempt: "retry", resume: "resume" } as const
 
-/** Adds a retry or resume to the span of the operation. */
+/** Adds the event of a retry or resume to the span of the operation. */
 const addSpanEvent = (kind: Metrics.RetryKind, offset: number): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const span: Tracer.AnySpan | undefined = fiber.cache.span
@@ -60,7 +60,8 @@ export const newDeadline: Effect.Effect<number> = Effect.map(
 
 /**
  * Retries until the first byte of a response: at most {@link Limits.maxAttempts} attempts before the deadline. Fails
- * at once if a Retry-After exceeds the deadline. `offset` is the requested offset, in bytes.
+ * at once if a Retry-After exceeds the deadline, and with `TimedOut` at the deadline. `offset` is the requested offset,
+ * in bytes, for the span.
  */
 export const retryUntilFirstByte = <A, R>(
   attempt: Effect.Effect<A, PullFailure, R>,
@@ -78,13 +79,14 @@ export const retryUntilFirstByte = <A, R>(
   )
 
 /**
- * The delays before the resumes of one body. There is no delay after a connection that brought {@link
- * Limits.resumeProgress} bytes. After others the delay doubles, to protect a server that breaks each body.
+ * The delays before the resumes of one body. There is no delay after a connection that delivered at least
+ * {@link Limits.resumeProgress} bytes. After each other connection the delay doubles, to protect a server that breaks
+ * all bodies.
  */
 export class ResumeDelays {
   #next = Limits.firstResumeDelay
 
-  /** The delay after a connection that brought this number of bytes. */
+  /** Returns the delay after a connection that delivered this number of bytes. */
   after(receivedBytes: number): Duration.Duration {
     if (receivedBytes >= Limits.resumeProgress) {
       this.#next = Limits.firstResumeDelay
@@ -96,7 +98,10 @@ export class ResumeDelays {
   }
 }
 
-/** Resumes a body at `offset`: at most {@link Limits.maxResumes} attempts. */
+/**
+ * Resumes a body at `offset`: at most {@link Limits.maxResumes} attempts. `receivedBytes` is the number of bytes that
+ * the broken connection delivered.
+ */
 export const resume = <A, R>(
   attempt: Effect.Effect<A, PullFailure, R>,
   delays: ResumeDelays,

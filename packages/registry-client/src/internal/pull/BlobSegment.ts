@@ -15,21 +15,21 @@ export interface BlobSegment {
   readonly first: Chunks
   readonly rest: Pull.Pull<Chunks, PullFailure>
   readonly close: Effect.Effect<void>
-  /** The next request may use a range: none was requested yet, or it was honoured. */
+  /** True if the next request may use a range: no range was requested yet, or the server honoured the range. */
   readonly acceptsRanges: boolean
 }
 
 const fullOrPartial: ReadonlySet<number> = new Set([200, 206])
 
-/** The statuses by which servers refuse a range of a blob that they have. */
+/** The statuses with which servers refuse a range although they have the blob. */
 const rangeRefusals: ReadonlySet<number> = new Set([400, 416, 501])
 
 const contentRange = /^bytes (\d{1,16})-(\d{1,16})\/(?:\d{1,16}|\*)$/i
 
 /**
- * The offset of a response's first byte in the blob; undefined if the response does not contain `position`. A range
- * may begin earlier or end too soon. Without Content-Range, the length tells the rest from the whole blob. The digest
- * is verified later.
+ * Returns the offset in the blob at which a response begins; undefined if the response does not contain `position`. A
+ * range may begin before `position`, or end before the end of the blob. Without Content-Range, the length shows if the
+ * response is the whole blob or the rest. The digest is verified later.
  */
 const startOf = (
   response: HttpClientResponse.HttpClientResponse,
@@ -51,7 +51,7 @@ const startOf = (
   return length >= size ? 0 : undefined
 }
 
-/** Skips the first bytes; may emit empty arrays. */
+/** Skips the first `count` bytes. May emit empty chunks. */
 const skipBytes = (chunks: Pull.Pull<Chunks, PullFailure>, count: number): Pull.Pull<Chunks, PullFailure> => {
   if (count === 0) return chunks
   let left = count
@@ -67,7 +67,7 @@ const skipBytes = (chunks: Pull.Pull<Chunks, PullFailure>, count: number): Pull.
   })
 }
 
-/** The first array that is not empty. */
+/** Pulls until an array of chunks has at least one byte, and returns this array. */
 const firstBytes = (chunks: Pull.Pull<Chunks, PullFailure>): Pull.Pull<Chunks, PullFailure> =>
   Effect.flatMap(chunks, (array) =>
     array.some((chunk) => chunk.length > 0) ? Effect.succeed(array) : firstBytes(chunks)
@@ -82,8 +82,8 @@ const isRangeRefusal = ({ reason }: PullFailure): boolean =>
   reason._tag === "UnexpectedStatus" && rangeRefusals.has(reason.status)
 
 /**
- * Requests a blob from `position` on, always from the registry and not from an earlier redirect target. If the range
- * is refused or the response cannot be used, requests the whole blob once.
+ * Requests a blob from `position` on, always from the registry and never directly from an earlier redirect target. If
+ * the range is refused, or the response cannot be used, requests the whole blob once and skips the first bytes.
  */
 export const open = (sendRequest: SendRequest) => {
   const attempt = Effect.fnUntraced(function* (

@@ -12,7 +12,7 @@ import { discard } from "../wire/SendOnce.ts"
 const ok: ReadonlySet<number> = new Set([200])
 const fullOrPartial: ReadonlySet<number> = new Set([200, 206])
 
-/** The complete length in a Content-Range. Source: RFC 9110, section 14.4. */
+/** Returns the complete length in a Content-Range. Source: RFC 9110, section 14.4. */
 const completeLength = (response: HttpClientResponse.HttpClientResponse): Option.Option<number> =>
   Option.flatMap(Headers.get(response.headers, "content-range"), (range) => {
     const size = /^bytes [\d*-]+\/(\d{1,16})$/i.exec(range)?.[1]
@@ -21,12 +21,12 @@ const completeLength = (response: HttpClientResponse.HttpClientResponse): Option
 
 const headers = { accept: "*/*" } as const
 
-/** The failures of a HEAD for which a GET may succeed: HEAD is not implemented, or the URL is signed for GET only. */
+/** True if a GET may succeed after this failure of a HEAD: HEAD is not supported, or the URL is signed for GET only. */
 const isHeadRefusal = ({ reason, isRetryable }: PullFailure): boolean =>
   reason._tag === "AddressRefused" ||
   (reason._tag === "UnexpectedStatus" && (!isRetryable || reason.status === 501))
 
-/** Determines the size of a layer whose descriptor has none, before a deadline. */
+/** Determines the size of a layer whose descriptor has no size, before a deadline. */
 export const make = (sendRequest: SendRequest) => {
   const head = Effect.fnUntraced(function* (repository: Repository, digest: Digest) {
     const request = { operation: "blob", method: "HEAD", path: `blobs/${digest}`, headers } as const
@@ -42,15 +42,15 @@ export const make = (sendRequest: SendRequest) => {
       headers: { ...headers, range: "bytes=0-0" }
     } as const
     const received = yield* sendRequest(repository, request, fullOrPartial)
-    // The range was ignored: reads nothing, and closes the connection with the scope.
+    // The server ignored the range. The body is not read, and the connection is closed with the scope.
     if (received.response.status === 200) return Body.contentLength(received.response)
     yield* discard(received)
     return completeLength(received.response)
   })
 
   /**
-   * The size that the registry gives for the blob, if any. Requests it by HEAD; if HEAD is refused or gives no length,
-   * by a GET of the first byte. Fails with `BlobNotFound` if the registry does not have the blob.
+   * Returns the size of the blob in bytes; none if the registry gives no size. Sends a HEAD. If HEAD is refused or the
+   * response has no length, sends a GET for the first byte. Fails with `BlobNotFound` if the registry has no such blob.
    */
   const sizeFromRegistry = (
     repository: Repository,
@@ -70,7 +70,7 @@ export const make = (sendRequest: SendRequest) => {
     return yield* Body.count(yield* sendRequest(repository, request, ok), Limits.maxCountedLayer, name)
   }, Effect.scoped)
 
-  /** Reads the whole blob and counts its bytes. Its digest is verified when it is pulled. */
+  /** Reads the whole blob and counts its bytes. Does not verify the digest: this is done when the blob is pulled. */
   const countBytes = (
     repository: Repository,
     digest: Digest,

@@ -14,7 +14,7 @@ import * as ManifestParser from "./ManifestParser.ts"
 import { permanent, invalidResponse, type PullFailure } from "../wire/PullFailure.ts"
 import type { RegistryResponse } from "../wire/SendOnce.ts"
 
-/** A reference to a manifest or index, by a descriptor or a client. A size of 0 means unknown. */
+/** A reference to a manifest or index, from a descriptor or a client's request. A size of 0 means unknown. */
 export interface ManifestReference {
   readonly digest: Digest
   readonly size?: number | undefined
@@ -42,7 +42,7 @@ class DocumentKey extends HashedKey {
 
 const ok: ReadonlySet<number> = new Set([200])
 
-/** The bytes of a document: as received, or decoded if that gives the digest. */
+/** Returns the body as received if it has the digest, or else decoded. Fails if the decoded body has another digest. */
 const bytesOf = Effect.fnUntraced(function* (
   received: RegistryResponse,
   digest: Digest
@@ -65,7 +65,7 @@ const bytesOf = Effect.fnUntraced(function* (
       )
 })
 
-/** Reads manifests and indexes, verifies and parses them. Coalesces concurrent reads of one document. */
+/** Reads, verifies and parses manifests and indexes. Coalesces concurrent reads of the same document. */
 export const make = Effect.fnUntraced(function* (sendRequest: SendRequest) {
   const parse = yield* ManifestParser.make(Manifest.parse)
 

@@ -18,15 +18,16 @@ const fromManifest = <A>(result: Result.Result<A, ManifestError>): Effect.Effect
   Effect.mapError(Effect.fromResult(result), permanent)
 
 /**
- * Resolves a digest to its package; follows an index to the child for the platform. All requests share one deadline.
+ * Resolves a digest to its package. For an index, continues with the child for the platform. All requests share one
+ * deadline.
  */
 export const make = Effect.fnUntraced(function* (sendRequest: SendRequest) {
   const read = yield* ManifestDocuments.make(sendRequest)
   const probe = LayerProbe.make(sendRequest)
 
   /**
-   * The layer with its size. Asks the registry about a layer without a size, and about a foreign layer: only a 404
-   * says that the registry does not hold it.
+   * Returns the layer with its size. Asks the registry for the size if the descriptor has none. Also asks if the layer
+   * is foreign, and fails with `ForeignLayer` if the registry responds 404.
    */
   const withSize = Effect.fnUntraced(function* (
     repository: Repository,

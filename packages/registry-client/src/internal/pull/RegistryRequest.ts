@@ -46,13 +46,13 @@ const httpRequestFor = (
     })
   )
 
-/** Describes a redirect target; shows the scheme if only the scheme differs from the registry. */
+/** Describes a redirect target. If only its scheme differs from the registry, `host` includes the scheme. */
 const serverOf = (url: HttpUrl, base: HttpUrl): OtherServer => ({
   role: "redirect",
   host: url.host === base.host ? url.origin : url.host
 })
 
-/** The failure of a response of the registry. */
+/** Converts an error response from the registry to a failure. `now` is in milliseconds since the epoch. */
 const registryFailure = (
   request: RegistryRequest,
   { source }: Repository,
@@ -76,7 +76,7 @@ const registryFailure = (
     : notFound(request.operation, undefined)
 }
 
-/** The failure of a response of a server that the registry redirects to. */
+/** Converts an error response from a redirect target to a failure. `now` is in milliseconds since the epoch. */
 const otherHostFailure = (
   request: RegistryRequest,
   hadToken: boolean,
@@ -93,7 +93,7 @@ const otherHostFailure = (
 
 /**
  * Sends a request to a registry: authenticates, follows redirects, and returns the first response with an `accepted`
- * status. Sends the registry's credentials to its own origin only.
+ * status. Sends the registry's credentials only to the registry's origin, and never to redirect targets.
  */
 export const make = Effect.fnUntraced(function* (
   upstream: Upstream["Service"],
@@ -128,7 +128,7 @@ export const make = Effect.fnUntraced(function* (
     let url = RegistryAddress.urlOf(base, repository.name, request.path)
     let authorization: Authorization | undefined
     let anonymous: OtherHostAuthorization.AnonymousToken | undefined
-    for (let turn = 0; turn < Limits.maxTurns; turn++) {
+    for (let count = 0; count < Limits.maxRequests; count++) {
       const isRegistry: boolean = url.origin === base.origin
       const own = isRegistry
         ? (authorization ??= yield* registryAuthorization.authorize(repository))
@@ -170,7 +170,7 @@ export const make = Effect.fnUntraced(function* (
       }
     }
     return yield* invalidResponse(
-      `it takes more than ${Limits.maxTurns} requests, with redirects and logins, for one response`
+      `it takes more than ${Limits.maxRequests} requests, with redirects and logins, for one response`
     )
   })
 })

@@ -11,13 +11,13 @@ const bodyIdleMillis = Duration.toMillis(Limits.bodyIdleTimeout)
 
 export type Chunks = readonly [Uint8Array, ...Array<Uint8Array>]
 
-/** The buffers for the next body that is opened. A client may ignore them. */
+/** The buffers for the next body that is opened. An `HttpClient` may ignore these buffers. */
 export class CurrentReadBuffers extends Context.Reference<ReadBuffers | undefined>(
   "@registry-packages-proxy/registry-client/CurrentReadBuffers",
   { defaultValue: () => undefined }
 ) {}
 
-/** The Content-Length, if there is a valid one. */
+/** Returns the Content-Length; none if it is absent or invalid. */
 export const contentLength = (response: HttpClientResponse.HttpClientResponse): Option.Option<number> =>
   Option.filter(
     Option.map(Headers.get(response.headers, "content-length"), (value) =>
@@ -27,11 +27,11 @@ export const contentLength = (response: HttpClientResponse.HttpClientResponse): 
   )
 
 /**
- * Opens a body as a pull of arrays of chunks. Fails after a silence of {@link Limits.bodyIdleTimeout}; time that the
- * consumer takes does not count.
+ * Opens a body as a pull of arrays of chunks. Fails with `TimedOut` if a pull gets no bytes for
+ * {@link Limits.bodyIdleTimeout}. Time between pulls does not count.
  *
- * One timer serves the whole body and cancels it. A timeout or a fiber for each pull would cost a fifth of the CPU
- * time of a large body.
+ * One timer for the whole body cancels the body. A timeout or a fiber for each pull would cost a fifth of the CPU time
+ * of a large body.
  */
 export const pullBody = Effect.fnUntraced(function* ({
   cancel,
@@ -99,7 +99,7 @@ const readEach = (
     return length
   }).pipe(Effect.scoped)
 
-/** Reads a small body. `name` is for messages. */
+/** Reads a body. Fails with `InvalidResponse` if the body exceeds `limit` bytes. `name` is for messages. */
 export const readAll = (
   received: RegistryResponse,
   limit: number,
@@ -113,7 +113,7 @@ export const readAll = (
     )
   })
 
-/** Reads a body and counts its bytes. `name` is for messages. */
+/** Counts a body's bytes. Fails with `InvalidResponse` if the body exceeds `limit` bytes. `name` is for messages. */
 export const count = (
   received: RegistryResponse,
   limit: number,

@@ -4,7 +4,7 @@ import * as Limits from "./Limits.ts"
 /** A cache whose entries are set explicitly. Evicts the least recently used entry. */
 export interface BoundedCache<A> extends Cache.Cache<string, A, Cause.NoSuchElementError> {}
 
-/** Makes an empty cache. Entries do not expire without a `timeToLive`. */
+/** Makes an empty cache. If `timeToLive` is undefined, entries never expire. */
 export const make = <A>(
   timeToLive?: Duration.Input,
   capacity = Limits.maxCacheEntries

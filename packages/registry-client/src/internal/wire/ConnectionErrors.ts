@@ -27,13 +27,13 @@ const reasonOf = (failure: ConnectionFailure, host: string, server: OtherServer 
     : new ConnectionFailed({ kind: kindOf(failure), detail, ...by })
 }
 
-/** The failure of a connection to `host`, by its cause. */
+/** Converts the cause of a failed connection to `host` to a failure. */
 export const fromCause = (cause: unknown, host: string, server: OtherServer | undefined): PullFailure => {
   const failure = Failures.fromCause(cause)
   return (failure.isRetryable ? retryable : permanent)(reasonOf(failure, host, server))
 }
 
-/** The failure of a request to `host`, by the client's error. */
+/** Converts an HTTP client's error for a request to `host` to a failure. */
 export const fromClientError = (
   error: HttpClientError.HttpClientError,
   host: string,

@@ -2,12 +2,12 @@ import { Result } from "effect"
 import type * as Zlib from "node:zlib"
 import * as Limits from "./Limits.ts"
 
-// Loaded on first use: it costs some MiB that most processes never need.
+// Loaded on first use, since the module takes some MiB of memory and most processes never use it.
 const zlib = (): typeof Zlib => process.getBuiltinModule("node:zlib")
 
 type Decode = (bytes: Uint8Array, options: { readonly maxOutputLength: number }) => Uint8Array
 
-// Some servers send raw deflate data (RFC 1951) as `deflate`, which is zlib (RFC 1950; RFC 9110, section 8.4.1.2).
+// `deflate` is the zlib format (RFC 1950), but some servers send raw deflate data (RFC 1951; RFC 9110, 8.4.1.2).
 const inflate: Decode = (bytes, options) => {
   const [first = 0, second = 0] = bytes
   const hasHeader = (first & 0x0f) === 8 && (first * 256 + second) % 31 === 0
@@ -24,7 +24,7 @@ const decoders: Readonly<Record<string, Decode>> = {
   zstd: (bytes, options) => zlib().zstdDecompressSync(bytes, options)
 }
 
-/** The codings of a Content-Encoding in the order of their application; skips names that are not codings. */
+/** Returns the codings of a Content-Encoding, in the order in which they were applied. Skips unknown names. */
 export const codingsOf = (contentEncoding: string | undefined): ReadonlyArray<string> =>
   (contentEncoding ?? "")
     .split(",")
@@ -32,8 +32,8 @@ export const codingsOf = (contentEncoding: string | undefined): ReadonlyArray<st
     .filter((coding) => Object.hasOwn(decoders, coding))
 
 /**
- * Decodes a Content-Encoding. Fails if a step gives more than `limit` bytes, or if the bytes are not encoded as it
- * says. Source: RFC 9110, section 8.4.
+ * Decodes bytes by their Content-Encoding. Fails if a step produces more than `limit` bytes, if the bytes are not
+ * encoded as declared, or if no known coding is declared. Source: RFC 9110, section 8.4.
  */
 export const decode = (
   bytes: Uint8Array,

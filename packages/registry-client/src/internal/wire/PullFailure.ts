@@ -18,7 +18,7 @@ export type Reason = RegistryError["reason"]
 export class PullFailure extends Data.TaggedError("PullFailure")<{
   readonly reason: Reason
   readonly isRetryable: boolean
-  /** The Retry-After of the response. */
+  /** The Retry-After of the response, at most {@link Limits.maxRetryAfter}. */
   readonly retryAfter: Option.Option<Duration.Duration>
 }> {
   override get message(): string {
@@ -26,18 +26,18 @@ export class PullFailure extends Data.TaggedError("PullFailure")<{
   }
 }
 
-/** A failure that is not retried. */
+/** Makes a failure that is not retried. */
 export const permanent = (reason: Reason): PullFailure =>
   new PullFailure({ reason, isRetryable: false, retryAfter: Option.none() })
 
-/** A failure that is retried. */
+/** Makes a failure that is retried. */
 export const retryable = (reason: Reason): PullFailure =>
   new PullFailure({ reason, isRetryable: true, retryAfter: Option.none() })
 
-/** The `by` field of a reason, for a server other than the registry. The registry itself gets no field. */
+/** Returns the `by` field of a reason; no field if `server` is undefined, which means the registry. */
 export const byField = (server: OtherServer | undefined) => (server === undefined ? {} : { by: server })
 
-/** The failure of a response that cannot be used. */
+/** Makes the failure of a response that cannot be used. */
 export const invalidResponse = (detail: string, server?: OtherServer): PullFailure =>
   permanent(new InvalidResponse({ detail, ...byField(server) }))
 
@@ -47,7 +47,7 @@ const delayOf = (headers: Headers.Headers, now: number): Option.Option<Duration.
     Option.map((retryAfter) => Duration.min(Headers.retryAfterDelay(retryAfter, now), Limits.maxRetryAfter))
   )
 
-/** The failure of a 404. */
+/** Makes the failure of a 404 response. */
 export const notFound = (operation: "manifest" | "blob", server: OtherServer | undefined): PullFailure =>
   permanent(
     operation === "manifest" ? new ManifestNotFound(byField(server)) : new BlobNotFound(byField(server))
@@ -56,7 +56,7 @@ export const notFound = (operation: "manifest" | "blob", server: OtherServer | u
 // RFC 9110 says "at least", so a fraction is rounded up.
 const toWholeSeconds = (duration: Duration.Duration): number => Math.ceil(Duration.toSeconds(duration))
 
-/** The failure of a status other than 401, 403 and 404. `now` is in milliseconds since the epoch. */
+/** Makes the failure of a status. Only 408, 429 and 5xx are retried. `now` is in milliseconds since the epoch. */
 export const fromStatus = (
   status: number,
   headers: Headers.Headers,

@@ -4,13 +4,13 @@ import { BadRedirect } from "../../RegistryError.ts"
 import * as Limits from "./Limits.ts"
 import { permanent, type PullFailure } from "./PullFailure.ts"
 
-/** The redirect statuses of a GET. Source: RFC 9110, section 15.4. */
+/** The statuses of a redirect. Source: RFC 9110, section 15.4. */
 export const statuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
-/** The failure of a redirect that cannot be followed. */
+/** Makes the failure of a redirect that cannot be followed. */
 export const badRedirect = (detail: string): PullFailure => permanent(new BadRedirect({ detail }))
 
-/** The URL of a redirect. */
+/** Returns the URL of a redirect target; fails with `BadRedirect` if `location` is absent or not an HTTP URL. */
 const targetOf = (from: HttpUrl, location: string | undefined): Effect.Effect<HttpUrl, PullFailure> => {
   if (location === undefined) return Effect.fail(badRedirect(`${from.host} redirects without a Location`))
   return Effect.mapError(Effect.fromResult(HttpUrl.resolve(from, location)), ({ reason }) =>
@@ -22,11 +22,11 @@ const targetOf = (from: HttpUrl, location: string | undefined): Effect.Effect<Ht
   )
 }
 
-/** The redirects for one response: a bounded number, and none to an earlier URL. */
+/** Follows the redirects for one response, at most {@link Limits.maxRedirects} and never to an earlier URL. */
 export class RedirectChain {
   readonly #seen = new Set<string>()
 
-  /** The URL to request next, after `from` responded with this Location. */
+  /** Returns the URL to request next, after `from` responded with this Location. Fails with `BadRedirect`. */
   follow(from: HttpUrl, location: string | undefined): Effect.Effect<HttpUrl, PullFailure> {
     this.#seen.add(from.href)
     return Effect.flatMap(targetOf(from, location), (url) => {

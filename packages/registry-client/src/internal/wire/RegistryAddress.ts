@@ -9,7 +9,7 @@ const aliases: Readonly<Record<string, string>> = {
   "index.docker.io": "registry-1.docker.io"
 }
 
-/** The base URL of a registry's API; ends in `/v2/`. */
+/** Returns the base URL of a registry's API, which ends in `/v2/`. */
 export const baseUrl = (source: RegistrySource): HttpUrl => {
   const host = source.host.toLowerCase()
   const authority = Object.hasOwn(aliases, host) ? aliases[host] : host
@@ -17,11 +17,11 @@ export const baseUrl = (source: RegistrySource): HttpUrl => {
   return Result.getOrThrow(HttpUrl.parse(`${source.scheme}://${authority}/v2/`))
 }
 
-/** The URL of a path below a repository. */
+/** Returns the URL of a path below the repository `name`. */
 export const urlOf = (base: HttpUrl, name: string, path: string): HttpUrl =>
   Result.getOrThrow(HttpUrl.resolve(base, `${name}/${path}`))
 
-/** The server of a URL, with the registry's CA. */
+/** Returns the server of a URL, with the registry's CA. */
 export const targetOf = (url: HttpUrl, ca: string | undefined): UpstreamTarget => ({
   scheme: url.protocol === "http:" ? "http" : "https",
   host: url.host,

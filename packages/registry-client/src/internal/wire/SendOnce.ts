@@ -8,24 +8,24 @@ import * as Limits from "./Limits.ts"
 import { byField, permanent, type Operation, retryable, type PullFailure } from "./PullFailure.ts"
 import { fromClientError } from "./ConnectionErrors.ts"
 
-// Effect's own request span would show headers (credentials) and queries (signatures). Trace context is not sent to
-// other people's servers.
+// Disables Effect's own request span, which contains headers (credentials) and queries (signatures). Also keeps the
+// trace context out of requests to registries.
 const withoutSecretsInSpans = Context.make(HttpClient.TracerDisabledWhen, () => true).pipe(
   Context.add(HttpClient.TracerPropagationEnabled, false)
 )
 
-/** The URL for a request's span. (An invalid URL fails when the request is sent.) */
+/** Returns the URL for a request's span. An invalid URL does not fail here, but when the request is sent. */
 const urlOf = (request: HttpClientRequest.HttpClientRequest, { host, scheme }: UpstreamTarget) =>
   URL.parse(request.url) ?? { protocol: `${scheme}:`, hostname: host, port: "", pathname: "" }
 
-/** A response of a registry or another server, and its body still to be read. */
+/** A response from a registry or another server. Its body is not read yet. */
 export interface RegistryResponse {
   readonly response: HttpClientResponse.HttpClientResponse
   /** The server's host, for messages. */
   readonly host: string
   /** The server, if it is not the registry. */
   readonly server: OtherServer | undefined
-  /** Closes the connection, which ends the body. The scope of the request does so at the latest. */
+  /** Closes the connection, which ends the body. The scope of the request also does this when it closes. */
   readonly cancel: Effect.Effect<void>
 }
 
@@ -63,7 +63,10 @@ export const sendOnce = Effect.fnUntraced(function* (
   return { response, host: target.host, server, cancel: Scope.close(scope, Exit.void) }
 })
 
-/** Discards a body: drains up to {@link Limits.maxDrained} bytes, so that its connection can be reused. */
+/**
+ * Discards a body. Drains a body of at most {@link Limits.maxDrained} bytes, so that its connection can be reused.
+ * Closes the connection of a longer body.
+ */
 export const discard = ({ cancel, response }: RegistryResponse): Effect.Effect<void> =>
   response.stream.pipe(
     Stream.scan(

@@ -39,14 +39,14 @@ const resolve = (
 
 interface Options {
   readonly realm?: string
-  /** The response of the token service; by default token n. */
+  /** The response of the token service to its request number `issued`. Default: the token `token-<issued>`. */
   readonly token?: (asked: FakeUpstream.ReceivedRequest, issued: number) => ReturnType<FakeUpstream.Handler>
   /** True if the registry accepts this Authorization. */
   readonly accepts?: (authorization: string) => boolean
   readonly challenge?: string
 }
 
-/** A registry with a token service on another host. */
+/** Makes a registry with a token service on another host. */
 const registry = (options: Options = {}) => {
   const { accepts = (value) => value.startsWith("Bearer token-"), realm = "https://auth.test/token?x=1" } =
     options
@@ -302,7 +302,7 @@ describe("authentication", () => {
       )
       const result = yield* Effect.provide(resolve(basic()), fake.layer)
       assert.deepInclude(reason(result), { _tag: "Refused", status: 401 })
-      // Without credentials, for the first challenge, for two changed ones, and again with a fresh token.
+      // Five requests: without credentials, for the first challenge, for two changed challenges, with a fresh token.
       assert.strictEqual(challenges, 5)
     })
   )
@@ -324,7 +324,7 @@ describe("authentication", () => {
       })
       yield* Effect.gen(function* () {
         assert.isTrue(Result.isSuccess(yield* resolve(basic())))
-        // Each token is refused once and replaced: one request more than allowed.
+        // Now each server refuses its cached token once, and the token is replaced. This takes 17 requests.
         refused = given
         const before = fake.requests.filter(({ url }) => !url.includes("/token")).length
         assert.strictEqual(reason(yield* resolve(basic()))["_tag"], "InvalidResponse")
@@ -435,7 +435,7 @@ describe("authentication", () => {
     })
   )
 
-  // Otherwise a registry that stops requiring tokens would be a 502 until a restart.
+  // Otherwise pulls from a registry that stops requiring tokens would fail with 502 until a restart.
   for (const status of [404, 401, 500]) {
     it.effect(
       `asks the registry again if the token service of its earlier challenge responds ${status}`,

@@ -59,7 +59,7 @@ const setUp = Effect.fnUntraced(function* (
 
 interface Row {
   readonly situation: string
-  /** Clients that do the same, by their sources of 2026-08. */
+  /** Clients with the same behaviour, as read in their sources of 2026-08. */
   readonly sameIn: string
   readonly auth: RegistryAuth
   readonly redirect?: RegistryRedirect
@@ -176,7 +176,7 @@ const token = "https://registry.test/token"
 const scope = "repository:some/packages:pull"
 const all = ["manifest 401 -", "token 200 basic", ...pulledByBearer]
 
-/** Challenges as registries write them, with the service of the test registry. */
+/** Challenges in the forms that registries send, with the service of the test registry. */
 const challenges: ReadonlyArray<readonly [situation: string, sameIn: string, challenge: string]> = [
   [
     "after unknown schemes",
@@ -244,7 +244,7 @@ describe("a challenge", () => {
     ["a Bearer whose realm is not a URL", 'Basic, Bearer realm="ftp://registry.test/"']
   ] as const) {
     it.effect(
-      `Basic is answered beside ${situation}`,
+      `of Basic is answered if the field also has ${situation}`,
       Effect.fn(function* () {
         const { pull, requestLog } = yield* setUp(basic({ writeChallenge: () => challenge }))
         assert.isTrue(Result.isSuccess(yield* pull()))
@@ -416,7 +416,7 @@ describe("after a pull", () => {
   )
 
   it.effect(
-    "a POST that fails with a retryable status does not make it send the password",
+    "the password is not sent after a POST that fails with a retryable status",
     Effect.fn(function* () {
       const { pull, registry, requestLog } = yield* setUp(bearer({ identityToken: "refresh-me" }))
       yield* registry.fault("token", { _tag: "Status", status: 429, headers: { "retry-after": "60" } })

@@ -226,7 +226,7 @@ describe("an index", () => {
   const index = RegistryImage.index([{ image, platform: "linux/amd64" }])
 
   it.effect(
-    "is refused if its child has another size than it gives",
+    "is refused if the size of its child differs from the descriptor",
     Effect.fn(function* () {
       const child = { digest: image.digest, size: image.bytes.length + 1, mediaType: image.mediaType }
       const lying = RegistryImage.raw(

@@ -129,7 +129,7 @@ describe("a blob", () => {
     })
   )
 
-  /** The delays before the resumes of a blob whose connections bring these numbers of bytes. */
+  /** Returns the delays before the resumes of a blob, in milliseconds. Connection n delivers `brings[n]` bytes. */
   const delaysOf = Effect.fnUntraced(function* (brings: ReadonlyArray<number>) {
     const big = new Uint8Array(brings.reduce((sum, count) => sum + count, 0))
     const at: Array<number> = []

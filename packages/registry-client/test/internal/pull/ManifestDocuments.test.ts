@@ -24,7 +24,7 @@ const login = (password: string): Credential => ({
   password: Redacted.make(password)
 })
 
-/** A registry that takes a second for each response. */
+/** Makes a registry that sends each response after one second. */
 const make = () =>
   FakeUpstream.make(({ url }) => {
     const held = [image, other, index].find(({ digest }) => url.endsWith(digest))

@@ -14,7 +14,7 @@ import { reason } from "../../FailureReason.ts"
 const bytes = RegistryBlob.randomBytes(11, 1000)
 const layer = { layerDigest: digestOf(bytes), size: bytes.length }
 
-/** Runs an effect to its end in virtual time. */
+/** Runs an effect in virtual time until it ends. */
 const finish = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const fiber = yield* Effect.forkChild(Effect.result(effect))
@@ -34,7 +34,7 @@ const rangeOf = ({ headers }: FakeUpstream.ReceivedRequest): string | undefined 
 
 interface BlobRow {
   readonly situation: string
-  /** Clients that accept it too, by their sources of 2026-08. */
+  /** Clients that also accept the response, as read in their sources of 2026-08. */
   readonly sameIn: string
   readonly offset?: number
   readonly respond: (request: FakeUpstream.ReceivedRequest) => FakeUpstream.FakeResponse
@@ -425,7 +425,7 @@ describe("a token response with misleading headers", () => {
   )
 })
 
-/** A manifest whose last layer has these fields. */
+/** Makes a manifest whose last layer has these fields. */
 const withLayer = (changes: Readonly<Record<string, unknown>>) =>
   RegistryImage.raw(
     JSON.stringify({

@@ -10,7 +10,7 @@ import * as fc from "fast-check"
 import { RegistryClient } from "../../../src/RegistryClient.ts"
 import * as FakeUpstream from "../../FakeUpstream.ts"
 
-/** An aborted body brings at least a fifth: a body is resumed as long as it brings bytes. */
+/** The layer, 100 bytes. A broken body delivers at least a fifth of it, which limits the number of resumes. */
 const blob = RegistryBlob.randomBytes(5, 100)
 const fifth = 20
 const image = RegistryImage.ofPackage(blob)
@@ -102,14 +102,14 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Move>({ _tag: "NoResponse" }) }
 )
 
-/** A world whose servers make these moves in turn, one for each request. */
+/** A random world. Its servers respond to each request by the next of `moves`. */
 const world: fc.Arbitrary<World> = fc.record({
   scheme: fc.constantFrom("https" as const, "https" as const, "http" as const),
   credential: fc.constantFrom(...credentials),
   moves: fc.array(move, { minLength: 1, maxLength: 12 })
 })
 
-/** Above the maximum of 60,000 random worlds (57). */
+/** The maximum number of requests of one pull. The largest number in 60,000 random worlds was 57. */
 const maxRequests = 100
 
 const right = (asked: FakeUpstream.ReceivedRequest, issued: () => string): FakeUpstream.FakeResponse => {
@@ -129,7 +129,7 @@ interface World {
 
 /** Pulls in this world and checks the invariants; returns the number of requests. */
 const check = Effect.fnUntraced(function* ({ credential, moves, scheme }: World) {
-  /** Origins that may see the credential: the registry and the realms that it names itself. */
+  /** The origins that may receive the credential: the registry, and the realms in the registry's own challenges. */
   const trusted = new Set([`${scheme}://registry.test`])
   const leaks: Array<string> = []
   let tokens = 0

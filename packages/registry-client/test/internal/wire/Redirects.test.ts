@@ -20,7 +20,7 @@ const challenge: FakeUpstream.FakeResponse = {
   headers: { "www-authenticate": 'Basic realm="r"' }
 }
 
-/** A registry that requires a password and redirects blobs to `location`, and a blob store at all other URLs. */
+/** Makes a registry that requires a password and redirects blobs to `location`. All other URLs serve the blob. */
 const redirecting = (location: string, status = 307) =>
   FakeUpstream.make(({ headers, url }) => {
     if (!url.includes("/v2/")) return { status: 200, body: bytes }
@@ -42,7 +42,7 @@ describe("a redirect", () => {
   }
 
   it.effect(
-    "to another port is one to another origin",
+    "to another port is a redirect to another origin",
     Effect.fn(function* () {
       const fake = redirecting("https://registry.test:8443/blob")
       yield* Effect.provide(read(), fake.layer)
@@ -99,7 +99,7 @@ describe("a redirect", () => {
   )
 
   it.effect(
-    "from HTTP to HTTPS on one host is one to another origin, and is named with its scheme",
+    "from HTTP to HTTPS on one host is a redirect to another origin, and errors show its scheme",
     Effect.fn(function* () {
       const fake = FakeUpstream.make(({ url }) =>
         url.startsWith("http:")
