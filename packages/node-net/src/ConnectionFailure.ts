@@ -22,7 +22,7 @@ export class ConnectionFailure extends Data.TaggedError("ConnectionFailure")<{
   readonly detail: string
   /** True if a retry may succeed. */
   readonly isRetryable: boolean
-  /** If a proxy failed: the name of the setting with its address, such as `HTTPS_PROXY` or `proxy-url`. */
+  /** The name of the setting with the failed proxy's address, such as `HTTPS_PROXY`; undefined if no proxy failed. */
   readonly proxySetting?: string | undefined
 }> {
   override get message(): string {

@@ -19,7 +19,7 @@ const retriesTotal = Metric.counter(`${prefix}_retries_total`, {
   incremental: true
 })
 
-/** Bytes of package bodies received from upstream. */
+/** The counter of bytes that were received from upstream in package bodies. */
 export const bytes = Metric.counter(`${prefix}_bytes_total`, {
   description: "Bytes of package bodies received from upstream.",
   incremental: true

@@ -125,7 +125,7 @@ export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable"
   }
 }
 
-/** 408, or 5xx except 503, after all attempts; or another status that the protocol does not use for this request. */
+/** An unexpected status: 408 or 5xx (except 503) after all attempts, or a status that the protocol does not use here. */
 export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>()("UnexpectedStatus", {
   status: Schema.Int,
   by

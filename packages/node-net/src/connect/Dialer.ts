@@ -18,7 +18,7 @@ const fallbackDelay = "300 millis"
 /** The minimum time to try one of several addresses, in milliseconds. Source: Go's net.Dialer. */
 const minAttemptMillis = 2000
 
-/** Resolves by the system's resolver, which also reads the hosts file. The order of addresses is that of RFC 6724. */
+/** Uses the system's resolver, which also reads the hosts file. The addresses are in the order of RFC 6724. */
 const systemLookup: Lookup = (hostname) =>
   Effect.callback((resume) => {
     dns.lookup(hostname, { all: true, order: "verbatim" }, (error, addresses) => {
@@ -26,7 +26,7 @@ const systemLookup: Lookup = (hostname) =>
     })
   })
 
-/** Connects to hosts. */
+/** Connects to hosts by name or by IP address. */
 export interface Dialer {
   /**
    * Connects to the first address that accepts, as Go's net.Dialer does. Tries the addresses of the first family one by

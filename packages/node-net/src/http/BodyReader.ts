@@ -24,9 +24,9 @@ const collectAfter = 8 * 1024 * 1024
 let uncollectedBytes = 0
 
 /**
- * Counts received bytes, and collects garbage after each {@link collectAfter}. Does nothing unless `gc` is exposed, as
- * in the executable (`--expose-gc`). V8 underestimates the memory of received bytes: it lets some 50 MiB accumulate,
- * which the C library never returns to the system.
+ * Counts received bytes, and collects garbage each time after {@link collectAfter} bytes. This requires that `gc` is
+ * exposed (`--expose-gc`), as in the executable. V8 underestimates the memory of received bytes: it lets some 50 MiB
+ * accumulate, which the C library never returns to the system.
  */
 const collectGarbage = (bytes: number): void => {
   uncollectedBytes += bytes
@@ -108,7 +108,7 @@ class ReadAhead implements BodySink {
     waiting?.(taken)
   }
 
-  /** Returns the buffered bytes, or else the end of the body; undefined if the next bytes have not arrived. */
+  /** Returns the buffered bytes, or else the end of the body; undefined if the next bytes have not arrived yet. */
   #take(): Pull.Pull<Chunks, ConnectionFailure> | undefined {
     this.#pushFilled()
     const [head, ...tail] = this.#chunks

@@ -112,7 +112,7 @@ export class HeadReader {
 
   /**
    * Takes bytes, and copies the bytes of the head. Returns the number of bytes up to the end of the head, undefined if
-   * the head does not end in `bytes`, or a failure if the bytes are too many or cannot be a head.
+   * the head does not end in `bytes`, or a failure if the head is too long or does not begin like a head.
    */
   take(bytes: Uint8Array): number | ConnectionFailure | undefined {
     const end = this.#find(bytes)

@@ -5,7 +5,7 @@ import { framingOf } from "./Framing.ts"
 import { HeadReader, type ResponseHead } from "./HeadReader.ts"
 import { IncomingBody } from "./IncomingBody.ts"
 
-/** A request to write to a connection. All text is Latin-1: each character is one byte. */
+/** A request that can be sent on a connection. All text is Latin-1: each character is one byte. */
 export interface WireRequest {
   readonly method: "GET" | "HEAD" | "POST"
   /** The request target, as in the request line. */

@@ -15,7 +15,7 @@ export interface HttpPoolOptions {
 }
 
 export interface SendOptions {
-  /** True if the request may be sent twice (RFC 9110, section 9.2.2). */
+  /** True if the request may be sent a second time (RFC 9110, section 9.2.2). */
   readonly isIdempotent: boolean
   readonly signal: AbortSignal
 }
@@ -24,8 +24,8 @@ export interface SendOptions {
 export interface HttpPool {
   /**
    * Sends a request and returns the head of its response. When the signal aborts, the body is cancelled and its
-   * connection is closed. As in Go, an idempotent request is sent again on another connection if the first connection
-   * was stale: it was used before, and is closed before the first byte of the response.
+   * connection is closed. As in Go, an idempotent request is sent again on another connection if its connection was
+   * stale: the pool reused this connection, and the server closed it before the first byte of the response.
    */
   readonly send: (
     request: WireRequest,

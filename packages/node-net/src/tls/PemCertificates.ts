@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto"
 
 /** The result of reading certificates from a PEM text. */
 export interface PemCertificates {
-  /** PEM as OpenSSL formats it, one certificate in each string, in the order of the text. */
+  /** Each certificate as a PEM text in OpenSSL's format, in the order of the input. */
   readonly certificates: ReadonlyArray<string>
   /** The number of certificate blocks that cannot be read. */
   readonly unreadable: number

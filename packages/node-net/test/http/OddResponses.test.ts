@@ -27,7 +27,7 @@ const check = ({ right }: OddResponse, outcome: Outcome): void => {
   }
 }
 
-/** A socket that receives nothing. */
+/** Makes a socket that receives no bytes. */
 const silent = (): Socket =>
   new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() }) as unknown as Socket
 

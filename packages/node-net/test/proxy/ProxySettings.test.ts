@@ -154,7 +154,7 @@ describe("NO_PROXY", () => {
   const list =
     "foobar.test, .barbaz.test, *.wildcard.test, 192.168.1.1, 192.168.1.2:81, 192.168.1.3:80, 10.0.0.0/30, 2001:db8::52:0:1, [2001:db8::52:0:2]:443, [2001:db8::52:0:3]:80, 2002:db8:a::45/64"
 
-  // The cases of golang.org/x/net's own tests, and similar ones.
+  // The cases from the tests of golang.org/x/net, and similar cases.
   for (const [noProxy, address, proxied, why] of [
     ["", "http://localhost/", false, "localhost is never proxied"],
     ["", "http://127.0.0.1:5000/", false, "nor loopback addresses"],

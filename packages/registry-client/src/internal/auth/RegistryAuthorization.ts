@@ -220,7 +220,7 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
         false
       )
     }
-    // The credentials are valid for other repositories, so they do not cool down.
+    // The credentials are valid for other repositories, so they may be sent again at once.
     if (insufficientScope) return Option.none()
     if (token !== undefined && !retried.freshToken) {
       return yield* retryFor(repository, again, { ...retried, freshToken: true }, used.isGuess)

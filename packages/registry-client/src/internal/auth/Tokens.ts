@@ -26,7 +26,7 @@ class TokenKey extends HashedKey {
 export interface UsedToken {
   readonly key: TokenKey
   readonly value: TokenService.Token
-  /** True if the token was requested for an earlier request, so that it may have expired or been revoked. */
+  /** True if the token was requested for an earlier request. It may have expired or been revoked since then. */
   readonly isCached: boolean
 }
 

@@ -9,7 +9,7 @@ export interface Challenge {
   readonly parameters: ReadonlyMap<string, string>
 }
 
-/** The maximum number of characters of the field that are parsed. Fields in use are much shorter. */
+/** The maximum number of characters of the field that are parsed. Registries send much shorter fields. */
 export const maxHeaderLength = 8192
 
 const separators = /[\s,]*/y

@@ -33,8 +33,8 @@ const pullAttributes = ({ name, source }: Repository, { layerDigest, size }: Pac
 
 /**
  * Streams a blob from an offset on. Retries before the first byte, and resumes after it. Each received byte resets the
- * number of resumes. `report` converts the last failure to the stream's error. To save CPU time, a chunk passes neither
- * through `report` nor through the span.
+ * number of resumes. `report` converts the last failure to the stream's error. To save CPU time, `report` and the span
+ * are used once for a stream, not for each chunk.
  */
 export const make = <E>(
   sendRequest: SendRequest,

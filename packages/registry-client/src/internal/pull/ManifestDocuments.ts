@@ -26,7 +26,7 @@ interface Document {
   readonly parsed: ManifestParser.ParsedManifest
 }
 
-/** The key of a document: registry, credential, repository and reference. */
+/** The cache key of a manifest or index: registry, credential, repository and reference. */
 class DocumentKey extends HashedKey {
   readonly repository: Repository
   readonly reference: ManifestReference
@@ -42,7 +42,7 @@ class DocumentKey extends HashedKey {
 
 const ok: ReadonlySet<number> = new Set([200])
 
-/** Returns the body as received if it has the digest, or else decoded. Fails if the decoded body has another digest. */
+/** Returns the body as received if it has the digest, or else decoded. Fails if neither form has the digest. */
 const bytesOf = Effect.fnUntraced(function* (
   received: RegistryResponse,
   digest: Digest
@@ -65,7 +65,7 @@ const bytesOf = Effect.fnUntraced(function* (
       )
 })
 
-/** Reads, verifies and parses manifests and indexes. Coalesces concurrent reads of the same document. */
+/** Reads, verifies and parses manifests and indexes. Coalesces concurrent reads with the same {@link DocumentKey}. */
 export const make = Effect.fnUntraced(function* (sendRequest: SendRequest) {
   const parse = yield* ManifestParser.make(Manifest.parse)
 

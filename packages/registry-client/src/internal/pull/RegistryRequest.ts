@@ -46,7 +46,7 @@ const httpRequestFor = (
     })
   )
 
-/** Describes a redirect target. If only its scheme differs from the registry, `host` includes the scheme. */
+/** Describes a redirect target. If only the scheme differs from the registry's URL, `host` includes the scheme. */
 const serverOf = (url: HttpUrl, base: HttpUrl): OtherServer => ({
   role: "redirect",
   host: url.host === base.host ? url.origin : url.host
@@ -93,7 +93,7 @@ const otherHostFailure = (
 
 /**
  * Sends a request to a registry: authenticates, follows redirects, and returns the first response with an `accepted`
- * status. Sends the registry's credentials only to the registry's origin, and never to redirect targets.
+ * status. Sends the registry's credentials only to the registry's own origin.
  */
 export const make = Effect.fnUntraced(function* (
   upstream: Upstream["Service"],

@@ -30,8 +30,8 @@ export const contentLength = (response: HttpClientResponse.HttpClientResponse): 
  * Opens a body as a pull of arrays of chunks. Fails with `TimedOut` if a pull gets no bytes for
  * {@link Limits.bodyIdleTimeout}. Time between pulls does not count.
  *
- * One timer for the whole body cancels the body. A timeout or a fiber for each pull would cost a fifth of the CPU time
- * of a large body.
+ * A single timer watches the whole body. A timeout or a fiber for each pull would cost a fifth of the CPU time of a
+ * large body.
  */
 export const pullBody = Effect.fnUntraced(function* ({
   cancel,

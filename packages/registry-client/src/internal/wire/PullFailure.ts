@@ -56,7 +56,7 @@ export const notFound = (operation: "manifest" | "blob", server: OtherServer | u
 // RFC 9110 says "at least", so a fraction is rounded up.
 const toWholeSeconds = (duration: Duration.Duration): number => Math.ceil(Duration.toSeconds(duration))
 
-/** Makes the failure of a status. Only 408, 429 and 5xx are retried. `now` is in milliseconds since the epoch. */
+/** Makes the failure of an error response. Only 408, 429 and 5xx are retried. `now` is milliseconds since the epoch. */
 export const fromStatus = (
   status: number,
   headers: Headers.Headers,

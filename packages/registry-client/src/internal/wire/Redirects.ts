@@ -26,7 +26,7 @@ const targetOf = (from: HttpUrl, location: string | undefined): Effect.Effect<Ht
 export class RedirectChain {
   readonly #seen = new Set<string>()
 
-  /** Returns the URL to request next, after `from` responded with this Location. Fails with `BadRedirect`. */
+  /** Returns the URL to request after `from` responded with this Location. Fails with `BadRedirect` if not possible. */
   follow(from: HttpUrl, location: string | undefined): Effect.Effect<HttpUrl, PullFailure> {
     this.#seen.add(from.href)
     return Effect.flatMap(targetOf(from, location), (url) => {
