@@ -11,7 +11,7 @@ export type OtherServer = typeof OtherServer.Type
 /** The server that failed; absent for the registry itself. */
 const by = Schema.optionalKey(OtherServer)
 
-/** The name of the server for messages, with its relation to the registry. */
+/** Returns the server's name for messages, and the server's relation to the registry. */
 const nameOf = (registry: string, server: OtherServer | undefined): string => {
   switch (server?.role) {
     case "redirect":
@@ -125,7 +125,7 @@ export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable"
   }
 }
 
-/** An unexpected status: 408 or 5xx (except 503) after all attempts, or a status that the protocol does not use here. */
+/** An unexpected status: 408 or 5xx (except 503) after all attempts, or one that the protocol does not use here. */
 export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>()("UnexpectedStatus", {
   status: Schema.Int,
   by

@@ -27,13 +27,13 @@ const reasonOf = (failure: ConnectionFailure, host: string, server: OtherServer 
     : new ConnectionFailed({ kind: kindOf(failure), detail, ...by })
 }
 
-/** Converts the cause of a failed connection to `host` to a failure. */
+/** Converts the cause of a failed connection to a failure. `host` is for messages. */
 export const fromCause = (cause: unknown, host: string, server: OtherServer | undefined): PullFailure => {
   const failure = Failures.fromCause(cause)
   return (failure.isRetryable ? retryable : permanent)(reasonOf(failure, host, server))
 }
 
-/** Converts an HTTP client's error for a request to `host` to a failure. */
+/** Converts an error of the HTTP client to a failure. `host` is for messages. */
 export const fromClientError = (
   error: HttpClientError.HttpClientError,
   host: string,
