@@ -1,7 +1,7 @@
-"""A node that bootstraps: fetches a package from any of several endpoints, as bootstrap scripts do.
+"""Fetches a package like a bootstrapping node: bootstrap.py TOKEN DIGEST FILE ENDPOINT...
 
-bootstrap.py TOKEN DIGEST FILE ENDPOINT...: a random endpoint each try, no certificate check, until one answers with the
-package; prints how many tries it took.
+Each attempt sends a request to a random ENDPOINT (host:port) without verifying its certificate. After the first success,
+the script writes the package to FILE and prints the number of attempts. It fails after 50 failed attempts.
 """
 
 import random

@@ -1,4 +1,7 @@
-"""Fetches a package as the bootstrap scripts of a node do, without their retries: fetch.py URL TOKEN FILE."""
+"""Fetches a package like a node's bootstrap script, but without retries: fetch.py URL TOKEN FILE.
+
+Writes the package to FILE and prints the Cache-Status field.
+"""
 
 import ssl
 import sys

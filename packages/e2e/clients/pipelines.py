@@ -1,8 +1,8 @@
 """
-Clients that send more than they read: pipelines.py PORT COUNT plain|tls [TOKEN].
+Opens connections that send pipelined requests and never read: pipelines.py PORT COUNT plain|tls [TOKEN].
 
-Each of COUNT connections sends 16 KB of requests in one write, which is one TLS record, and never reads. Says "sent" once
-all have, then stays. With a TOKEN they ask for a package that they do not name, which keeps the connection.
+Each of the COUNT connections sends 16 KiB of requests in one write (one TLS record). After that, the script prints "sent"
+and keeps the connections open. The requests are for an unknown path or, with TOKEN, for /package without parameters.
 """
 
 import socket
@@ -19,7 +19,7 @@ context = ssl._create_unverified_context()
 connections = []
 for _ in range(count):
     connection = socket.socket()
-    # So little that no more than a few answers fit on the way.
+    # With small buffers and segments, only a few responses fit into the connection.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
     connection.connect(("127.0.0.1", port))

@@ -1,7 +1,8 @@
 """
-A client that reads slowly: slow.py URL BYTES SECONDS.
+Reads a response slowly: slow.py URL BYTES SECONDS.
 
-It reads BYTES, then BYTES more each SECONDS, and says after each how many it has, until the connection ends: then "broken".
+Reads at most BYTES every SECONDS, and prints the total number of bytes after each read. Prints "broken" when the
+connection ends.
 """
 
 import socket

@@ -7,7 +7,7 @@ export default defineConfig({
   test: {
     pool: "forks",
     setupFiles: [fileURLToPath(new URL("run/EvidenceSetup.ts", import.meta.url))],
-    // Upper bounds that only end tests that hang.
+    // Long timeouts, which only end tests that hang.
     testTimeout: 180_000,
     hookTimeout: 180_000,
     teardownTimeout: 30_000,
@@ -18,7 +18,7 @@ export default defineConfig({
           name: "one by one",
           include: ["packages/e2e/test/**/*.e2e.ts"],
           exclude: [...waitingFiles],
-          // Groups compete for processors and memory.
+          // Parallel groups would compete for processors and memory.
           fileParallelism: false
         }
       },
@@ -27,7 +27,7 @@ export default defineConfig({
         test: {
           name: "waiting",
           include: [...waitingFiles],
-          // Runs after the other project, not in parallel with it.
+          // Runs after the project `one by one`, not in parallel with it.
           sequence: { groupOrder: 1 },
           maxWorkers: 3
         }

@@ -23,7 +23,7 @@ import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const bootstrapClient = fileURLToPath(new URL("../clients/bootstrap.py", import.meta.url))
 
-/** Paths, as sent, that some servers treat as /package or /healthz. */
+/** Request paths that some servers treat as /package or /healthz. */
 const disguises = {
   unknown: [
     "/package/",
@@ -39,7 +39,7 @@ const disguises = {
   unclean: ["//package", "/./package", "/healthz/../package", "/package/../package", "/healthz//package"]
 }
 
-/** Fields that claim an identity. */
+/** Header fields that claim an identity. */
 const claims = {
   "x-remote-user": "system:admin",
   "x-remote-group": "system:masters",
@@ -80,7 +80,7 @@ layer(KubernetesFixture.layer, options)("The secure port with access control by 
           assert.strictEqual(yield* SecureClient.statusOf(url, asking), onPackage)
           assert.strictEqual(
             yield* SecureClient.statusOf(`${program.secureOrigin}/metrics`, asking),
-            answers.metricsAreApart ? onMetrics : onPackage
+            answers.separatesMetrics ? onMetrics : onPackage
           )
           for (const probe of ["/healthz", "/readyz"]) {
             assert.strictEqual(yield* SecureClient.statusOf(program.secureOrigin + probe, asking), 200)
@@ -126,10 +126,10 @@ layer(KubernetesFixture.layer, options)("The secure port with access control by 
             yield* SecureClient.statusOf(url, { token: tokens[who], headers: claims }),
             expected
           )
-          // The access rule depends on the path alone, not on the token.
+          // /healthz requires no permission, even with the query of a package request.
           assert.strictEqual(yield* ask("/healthz"), 200)
         }
-        // Its decoded form is a probe's path, but the program does not decode.
+        // The decoded path is /healthz, but the program does not decode paths.
         assert.strictEqual(yield* SecureClient.statusOf(url, { target: "/%68ealthz" }), 404)
         for (const token of [tokens.denied, undefined, "nonsense"]) {
           const { headers } = yield* SecureClient.send(url, { token })
@@ -145,7 +145,7 @@ layer(KubernetesFixture.layer, options)("The secure port with access control by 
       Effect.gen(function* () {
         const image = yield* prepareAccess
         const authority = yield* Certificates.makeAuthority
-        // An intermediate authority: every certificate in the file is a trust anchor.
+        // An intermediate authority is accepted, because every certificate in the file is a trust anchor.
         const next = yield* (yield* Certificates.makeAuthority).intermediate()
         const files = yield* replaceKeyPair("tls", yield* authority.issue())
         const program = yield* start("access-certificates", [
@@ -225,7 +225,7 @@ layer(KubernetesFixture.layer, options)("The secure port with access control by 
         )
         const access = (yield* reviewCount("subjectaccessreviews")) - before[1]
         yield* Console.log(`40 first requests with one token: ${access} SubjectAccessReviews`)
-        assert.isAtMost(access, answers.reviewsOfForty)
+        assert.isAtMost(access, answers.maxReviewsOfForty)
         assert.isAtLeast(access, 1)
       }).pipe(Effect.scoped, showLogsOnFailure)
     )

@@ -49,7 +49,7 @@ layer(layerPrograms, options)("Tokens of clients that disconnect while the API s
             (text) => Number(new RegExp(`^registry_packages_proxy_${name} (\\d+)$`, "m").exec(text)?.[1])
           )
         const idle = yield* ProcessMemory.read(proxy.pid)
-        // Warms up, so that the memory of code and connections is in `before`.
+        // Warms up, so that `before` includes the memory of code and connections.
         yield* abandonMany(secureOrigin, 1000)
         yield* silence
         const before = yield* ProcessMemory.read(proxy.pid)
@@ -71,9 +71,9 @@ layer(layerPrograms, options)("Tokens of clients that disconnect while the API s
         )
         assert.strictEqual(status, 400)
         assert.isAtMost(decided, 3000)
-        // Clients that disconnected a moment ago may still be queued.
+        // The reviews of clients that disconnected a moment ago may still be queued.
         assert.isAtMost(queued, connections)
-        // Four a second, and those sent before the silence was noticed.
+        // Four reviews a second, and the reviews that were sent before the program noticed the silence.
         assert.isAtMost(reviews, 4 * seconds + 32)
         assert.isBelow(peak - before.resident, 32)
       }).pipe(Effect.scoped, showLogsOnFailure),

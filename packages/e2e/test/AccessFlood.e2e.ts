@@ -26,7 +26,7 @@ layer(layerPrograms, options)("A flood of invalid tokens", (it) => {
               statuses.set(status, (statuses.get(status) ?? 0) + 1)
             }
           )
-        // Warms up, so that the memory of code and connections is in `before`.
+        // Warms up, so that `before` includes the memory of code and connections.
         assert.strictEqual(yield* good, 400)
         yield* Effect.forEach(
           Array.from({ length: 3000 }, (_, n) => -n),

@@ -17,7 +17,10 @@ import { options } from "../src/fixtures/RegistryFixture.ts"
 
 const everySecond = (times: number): Eventually.Attempts => ({ times, millis: 1000 })
 
-/** Starts the program in each mode; the result runs a body for all at once, because decisions live for minutes. */
+/**
+ * Starts the program in each mode. Returns a function that runs a body for all programs at once, because cached
+ * decisions expire after minutes.
+ */
 const started = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<string> = []) {
   const image = yield* prepareAccess
   const programs = yield* Effect.forEach(modes, (mode, index) =>
@@ -70,7 +73,7 @@ layer(KubernetesFixture.layer, options)("Access over time, in both modes at once
               assert.strictEqual(unknown.status, answers.unknownToken)
               assert.strictEqual("retry-after" in unknown.headers, answers.unknownToken === 503)
               yield* is({ certificate }, answers.unknownAccess)
-              if (answers.outlastsOutages) {
+              if (answers.reusesStaleDecisions) {
                 // The decision expires after 2 minutes, the review fails, and the stale decision is reused.
                 yield* Eventually.isTrue(
                   "a stale decision of a token",

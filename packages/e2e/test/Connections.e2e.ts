@@ -63,10 +63,10 @@ layer(layerPrograms, options)("Connections", (it) => {
         })
         const [, securePort = ""] = yield* proxy.line(/"listening","url":"https:\/\/127\.0\.0\.1:(\d+)"/)
         const probe = seconds(HttpClient.get(`${proxy.origin}/healthz`))
-        // What the code takes once it has run is not the flood's.
+        // Warms up, so that `before` includes the memory of the code.
         yield* Effect.replicateEffect(probe, 300)
-        // Kernels send window probes for up to 51 s, so that 60 s without a byte end after more than 90 s; the 75 s of
-        // an idle connection count from the last request.
+        // The client's kernel accepts bytes for up to 51 s, and the send timeout of 60 s begins after these bytes. The
+        // pipeline timeout of 75 s begins with the last request, so all connections end within 90 s.
         for (const [who, kind, port, ...token] of [
           ["anyone", "plain", new URL(proxy.origin).port],
           ["strangers", "tls", securePort],
@@ -89,7 +89,7 @@ layer(layerPrograms, options)("Connections", (it) => {
               ...token
             ])
             yield* flood.line(/^sent/)
-            // The clients stay connected: only the program closes connections from here on.
+            // The clients stay connected. From here on, only the program closes connections.
             return yield* seconds(
               Eventually.isTrue(
                 "the end of all connections",
@@ -144,7 +144,7 @@ layer(layerPrograms, options)("Connections", (it) => {
         yield* Console.log(`disconnected after ${took.toFixed(0)} s`)
         assert.isAtLeast(took, 55)
         assert.isAtMost(took, 75)
-        // These lines are 10 seconds apart.
+        // The slow client prints a line every 10 seconds.
         yield* Eventually.isTrue(
           "100 seconds of the slow client",
           Effect.sync(() => slow.lines().length > 10),

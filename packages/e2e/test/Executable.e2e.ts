@@ -103,7 +103,7 @@ layer(RegistryFixture.layerDebian, options)("The executable", (it) => {
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
       const { directory } = yield* RegistryFixture
-      // Replaces the flag that suppresses Node's warning by another of the same length.
+      // Replaces the flag that suppresses Node's warning by another flag of the same length.
       const bytes = Buffer.from(yield* fs.readFile(built.executable))
       const flag = Buffer.from("--no-warnings")
       const at = bytes.lastIndexOf(flag)

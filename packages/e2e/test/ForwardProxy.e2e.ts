@@ -13,7 +13,7 @@ import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 const mebibyte = 1024 * 1024
 const { clusterPath } = CredentialsFile
 
-/** A credentials file with a host name of the registry that proxies are used for. */
+/** Writes a credentials file in which the registry's host is not a loopback address, so that proxies are used. */
 const proxied = Effect.gen(function* () {
   const { directory, registry } = yield* RegistryFixture
   const host = registry.host.replace("127.0.0.1", proxiedHost)

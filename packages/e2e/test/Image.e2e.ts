@@ -84,7 +84,7 @@ const makeCosign = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const env = { COSIGN_PASSWORD: "a-password", HOME: directory }
-  /** Creates a key pair; gives the common prefix of the files. */
+  /** Creates a key pair and returns the common prefix of the two files. */
   const keys = Effect.fnUntraced(function* (name: string) {
     const cwd = path.join(directory, name)
     yield* fs.makeDirectory(cwd)
@@ -255,7 +255,7 @@ layer(ImageFixture.layer.pipe(Layer.provideMerge(RegistryFixture.layerDebian)), 
       const { directory, first } = yield* ImageFixture
       const { registry } = yield* RegistryFixture
       const { command, env, keys } = yield* makeCosign
-      // Go clients find its CA and password through these variables.
+      // Go programs find the registry's CA and password through these variables.
       const trusted = path.join(directory, "trusted.crt")
       yield* fs.writeFileString(trusted, registry.ca)
       yield* fs.writeFileString(path.join(directory, "config.json"), dockerConfig(registry.login))

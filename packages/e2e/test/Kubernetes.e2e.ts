@@ -18,10 +18,10 @@ import * as Eventually from "../src/machine/Eventually.ts"
 import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
 import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
-/** Changes that the program must follow within a second. */
+/** Attempts for changes that the program must follow within a second. */
 const withinASecond = { times: 100, millis: 10 }
 
-/** Changes that it follows after a backoff of at most a minute. */
+/** Attempts for changes that the program follows after a backoff of at most a minute. */
 const withinTwoMinutes = { times: 600, millis: 200 }
 
 const pushed = Effect.fnUntraced(function* (name: string, seed: number, repository: string) {
@@ -170,7 +170,7 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
             yield* cluster.compact
             yield* Effect.sleep("60 seconds")
             yield* statusIs(second ?? "", 200, withinASecond)
-            // It may have been created meanwhile; the program cannot know.
+            // Not 404, because the program cannot know whether the ModuleSource was created during the outage.
             const unknown = program.url(added.digest, { repository: `${registry.host}/added` })
             assert.strictEqual((yield* Download.problem(unknown)).status, 503)
           })
@@ -186,7 +186,7 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
         assert.match(
           yield* program.metrics,
           /watch_restarts_total\{[^}]*reason="gone"[^}]*\} [1-9]/,
-          "it was told 410"
+          "the API server responded 410"
         )
         for (const name of ["stays", "added"]) yield* cluster.admin.remove(moduleSource(name, name, at()))
         assert.deepStrictEqual(yield* program.leaks(), [])
@@ -210,7 +210,7 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
         )
         assert.isDefined(binding)
         yield* cluster.admin.remove(binding)
-        // An open watch survives; the restart of the API server makes the program ask again.
+        // The open watch does not notice the change. The restart makes the program list and watch again.
         yield* cluster.whileDown(Effect.void)
         yield* program.line(/RBAC does not allow us to list and watch modulesources\.deckhouse\.io/)
         yield* cluster.admin.apply(moduleSource("later", "later", at()))

@@ -31,7 +31,7 @@ class Played extends Context.Service<
   ).pipe(Layer.provideMerge(layerPrograms))
 }
 
-/** Fails unless the docs have a row with a reason for this difference, or no row if there is none. */
+/** Asserts that the docs have a row with a reason for a difference, and no row if there is no difference. */
 const assertDocumented = (options: {
   readonly name: string
   readonly difference: DifferenceTable.Difference | undefined
@@ -93,7 +93,7 @@ layer(Played.layer, options)(
   }
 )
 
-/** Fails unless both choose the same route to every server, for every value. */
+/** Asserts that this program and httpproxy choose the same route to each URL for each NO_PROXY value. */
 const assertSameRoutes = Effect.fnUntraced(function* (values: ReadonlyArray<string>) {
   const { urls } = NoProxy
   const answers = yield* Oracle.ask(values.map((noProxy) => ({ routes: { noProxy, urls } })))

@@ -19,7 +19,7 @@ import * as Probe from "../src/registries/Probe.ts"
 import { layerPrograms, options } from "../src/fixtures/RegistryFixture.ts"
 
 const mebibyte = 1024 * 1024
-// A changed credentials file takes effect within this time; checked ten times a second.
+// A changed credentials file takes effect within five seconds. The tests check it ten times a second.
 const withinFiveSeconds = { times: 50, millis: 100 }
 
 interface SuiteContext<R extends PrivateRegistry> {
@@ -33,13 +33,13 @@ type Services = Command.Services | FileSystem.FileSystem | Path.Path | HttpClien
 const blobGets = (registry: PrivateRegistry, digest: string): ReadonlyArray<string> =>
   requestsFor(registry.requests(), digest).filter((line) => line.startsWith("GET"))
 
-/** A test of one kind of registry, after the common ones. */
+/** An additional test for one kind of registry. */
 export interface Extra<R extends PrivateRegistry> {
   readonly name: string
   readonly run: (bed: SuiteContext<R>) => Effect.Effect<void, unknown, Services | Scope.Scope>
 }
 
-/** The contract of the program with every kind of private registry. */
+/** Defines the tests that the program must pass with every kind of private registry. */
 export const suite = <R extends PrivateRegistry>(
   name: string,
   make: Effect.Effect<R, unknown, Services | Scope.Scope>,
@@ -63,7 +63,7 @@ export const suite = <R extends PrivateRegistry>(
   const baseOf = ({ owner }: PrivateRegistry): string =>
     owner === undefined ? "modules" : `${owner}/modules`
 
-  /** Writes a credentials file with a ModuleSource of this registry, and renames it into place. */
+  /** Writes a credentials file with a ModuleSource of this registry. A rename replaces an existing file. */
   const known = Effect.fnUntraced(function* (file: string, login: Login | undefined, host?: string) {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path

@@ -30,7 +30,7 @@ const untilCached = (url: string) =>
     Effect.map(Download.cacheStatus(url), (status) => status === "hit")
   )
 
-/** Pulls through a cold and then a warm cache, and compares every byte. */
+/** Downloads an uncached package, then downloads it from the cache, and compares every byte. */
 const missThenHit = Effect.fnUntraced(function* (
   url: string,
   wanted: Effect.Success<ReturnType<ImageLayout["image"]>>

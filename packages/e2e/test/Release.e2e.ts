@@ -41,7 +41,7 @@ const makeCheckout = Effect.gen(function* () {
   return { commit, cwd, directory }
 })
 
-/** A checkout of one commit with the files of this one. */
+/** A git checkout with one commit, which contains the files of this checkout. */
 class Checkout extends Context.Service<Checkout, Effect.Success<typeof makeCheckout>>()(
   "@registry-packages-proxy/e2e/Release/Checkout"
 ) {

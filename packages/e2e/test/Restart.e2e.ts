@@ -17,7 +17,7 @@ const pushed = Effect.fnUntraced(function* (name: string, size: number, seed: nu
   return image
 })
 
-/** Waits until the registry has logged a request for a manifest; its log names digests only. */
+/** Waits until the registry has logged a successful request for a manifest. */
 const untilRequested = Effect.fnUntraced(function* (digest: string) {
   const { registry } = yield* RegistryFixture
   yield* Eventually.isTrue(

@@ -22,7 +22,7 @@ import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const headerSecret = "e2e-collector-secret-51c7"
 
-/** A client's trace context, numbered. */
+/** A client's trace context; `number` determines the trace ID. */
 const trace = (number: number) => {
   const traceId = number.toString(16).padStart(32, "f")
   return { traceId, headers: { traceparent: `00-${traceId}-${"e".repeat(16)}-01` } }
@@ -196,7 +196,7 @@ layer(KubernetesFixture.layer, options)("Telemetry", (it) => {
         yield* grant("e2e-telemetry-packages", "packages", { serviceAccount: "telemetry-caller" })
         yield* grant("e2e-telemetry-metrics", "metrics", { serviceAccount: "telemetry-prometheus" })
         const token = yield* serviceAccountToken("telemetry-caller")
-        // Shortens the waits of minutes; everything else is as shipped.
+        // Alerts fire at once instead of after minutes. Apart from that, the rules are unchanged.
         const rules = (yield* fs.readFileString(Alerts.file)).replaceAll(/^( +for): \w+$/gm, "$1: 0s")
         const prometheus = yield* Prometheus.start({
           target: new URL(program.secureOrigin).host,

@@ -1,4 +1,4 @@
-// A collector of OpenTelemetry that writes what it receives to files, one JSON object a line.
+// An OpenTelemetry Collector that receives OTLP and writes the data to files, one JSON object a line.
 package main
 
 import (

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Writes custom resource definitions into the directory $1: those that modules carry as YAML, and those of the Prometheus
-# operator, made from its Go types.
+# Writes custom resource definitions into the directory $1. Most are copied from YAML files of Go modules. Those of the
+# Prometheus operator are generated from its Go types.
 set -eu
 mkdir -p "$1"
 
@@ -17,7 +17,7 @@ from github.com/cert-manager/cert-manager deploy/crds/cert-manager.io_certificat
 from sigs.k8s.io/gateway-api config/crd/standard/gateway.networking.k8s.io_tlsroutes.yaml
 go tool controller-gen crd paths=github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1 \
   output:crd:dir="$out"
-# Of those it made, the two that the chart has objects of.
+# Keeps only the two generated definitions that the chart needs.
 for file in "$out"/monitoring.coreos.com_*; do
   case $file in
   *_podmonitors.yaml | *_prometheusrules.yaml) ;;

@@ -1,6 +1,6 @@
 //go:build tools
 
-// The modules whose files, or types, are custom resource definitions.
+// Package crds imports the modules that contain custom resource definitions, as YAML files or as Go types.
 package crds
 
 import (

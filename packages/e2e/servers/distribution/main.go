@@ -1,4 +1,5 @@
-// The CNCF distribution registry with only the parts the tests use: its own command links every cloud's SDK.
+// The CNCF Distribution registry with only the parts that the tests use. Distribution's own command also links the SDKs
+// of cloud storage providers.
 package main
 
 import (

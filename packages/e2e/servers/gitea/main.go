@@ -1,5 +1,5 @@
-// Gitea, for its registry of container images; with SQLite, which its own command has only under a build tag. Later
-// versions need modules that module proxies do not hold.
+// Gitea, whose container registry the tests use. This command always supports SQLite; Gitea's own command needs a build
+// tag for SQLite. Versions later than 1.26.4 require modules that Go module proxies do not serve.
 package main
 
 import (

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the program $1. The parts tell each other, and helm, the version that their module has.
+# Builds the program $1. The linker sets the version of the k8s.io/kubernetes module, because the parts report it to
+# each other and to helm.
 set -eu
 version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)
 minor=${version#v1.}

@@ -1,6 +1,6 @@
-// A Kubernetes control plane, each part started by its name: the API server, etcd of the version that the API server is
-// made for, the scheduler and the controllers; and kubectl. `compact` takes away etcd's history, as its own periodic
-// compaction does.
+// The parts of a Kubernetes control plane in one program: the API server, etcd, the scheduler, the controller manager
+// and kubectl. The first argument selects the part. etcd has the version that k8s.io/kubernetes requires.
+// `compact ENDPOINT` compacts etcd's history up to the current revision.
 package main
 
 import (

@@ -1,11 +1,11 @@
-// A stand-in for kube-rbac-proxy (github.com/brancz/kube-rbac-proxy, v0.21), for tests and benchmarks alone: the Go module
-// proxy does not serve the module of the real one. Where a program of that name is in PATH, that one is used.
+// A stand-in for kube-rbac-proxy v0.21 (github.com/brancz/kube-rbac-proxy), only for tests and benchmarks: the Go
+// module proxy does not serve the module of the original. If the original is in PATH, tests and benchmarks use it.
 //
-// It is made from the libraries the real one is made from (k8s.io/apiserver's delegating authenticator and authorizer,
-// httputil.ReverseProxy, crypto/tls), takes the real one's flags and config file as far as sidecar mode needs them, asks for
-// the same verbs, keeps decisions as long, and ends as it does at a certificate and key that do not fit. It shares no code
-// with it. The tests pass with the real one, v0.21.0, as they do with this; what they do not look at it cannot prove: what is
-// passed on to the upstream, mistakes in the config file, HTTP/2 limits.
+// The stand-in uses the same libraries as the original (k8s.io/apiserver's delegating authenticator and authorizer,
+// httputil.ReverseProxy, crypto/tls), but shares no code with it. It accepts the flags and the config file that sidecar
+// mode needs. It reviews the same verbs and caches decisions for the same time. Like the original, it exits if the
+// certificate does not match the key. The tests also pass with the original v0.21.0. They do not compare the requests
+// to the upstream, errors in the config file, or HTTP/2 limits.
 package main
 
 import (
@@ -40,18 +40,18 @@ import (
 )
 
 var (
-	listen      = pflag.String("secure-listen-address", "", "where to serve HTTPS")
-	upstream    = pflag.String("upstream", "", "the URL that requests are passed on to")
-	ignorePaths = pflag.StringSlice("ignore-paths", nil, "patterns of paths that need no access")
-	configFile  = pflag.String("config-file", "", "what access to the others needs")
-	certFile    = pflag.String("tls-cert-file", "", "serving certificate; self-signed without")
-	keyFile     = pflag.String("tls-private-key-file", "", "its key")
-	reload      = pflag.Duration("tls-reload-interval", time.Minute, "how often both are looked at")
-	clientCA    = pflag.String("client-ca-file", "", "signs client certificates")
-	kubeconfig  = pflag.String("kubeconfig", "", "the API server; without, that of the pod")
+	listen      = pflag.String("secure-listen-address", "", "address to serve HTTPS on")
+	upstream    = pflag.String("upstream", "", "URL that requests are forwarded to")
+	ignorePaths = pflag.StringSlice("ignore-paths", nil, "patterns of paths that are served without authentication and authorization")
+	configFile  = pflag.String("config-file", "", "YAML file with the permission that all other paths require")
+	certFile    = pflag.String("tls-cert-file", "", "serving certificate; default: self-signed")
+	keyFile     = pflag.String("tls-private-key-file", "", "key of the serving certificate")
+	reload      = pflag.Duration("tls-reload-interval", time.Minute, "interval at which the certificate and its key are reloaded")
+	clientCA    = pflag.String("client-ca-file", "", "authorities of client certificates")
+	kubeconfig  = pflag.String("kubeconfig", "", "kubeconfig of the API server; default: the pod's service account")
 )
 
-// The part of the real one's config file that sidecar mode uses; a file that says more is refused, not half obeyed.
+// The fields of kube-rbac-proxy's config file that sidecar mode uses. A file with other fields is an error.
 type config struct {
 	Authorization struct {
 		ResourceAttributes struct {
@@ -73,7 +73,7 @@ var verbs = map[string]string{
 	http.MethodDelete: "delete",
 }
 
-// HEAD and the rest ask for every verb.
+// verbOf returns the RBAC verb of an HTTP method: `*` (all verbs) for HEAD and for methods without a verb.
 func verbOf(method string) string {
 	if verb, ok := verbs[method]; ok {
 		return verb
@@ -81,7 +81,7 @@ func verbOf(method string) string {
 	return "*"
 }
 
-// The API server's own default for reviews.
+// The retry backoff for reviews, with the values of k8s.io/apiserver's DefaultAuthWebhookRetryBackoff.
 var backoff = &wait.Backoff{Duration: 500 * time.Millisecond, Factor: 1.5, Jitter: 0.2, Steps: 5}
 
 func main() {
@@ -131,9 +131,9 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Its connections to the upstream are those of http.DefaultTransport: two idle ones are kept.
+	// Uses http.DefaultTransport, which keeps at most two idle connections to the upstream.
 	proxy := httputil.NewSingleHostReverseProxy(target)
-	// Like the real one's, the mux redirects paths with empty and dot segments before anyone is asked who they are.
+	// As in the original, the mux redirects paths with empty or dot segments before authentication.
 	mux := http.NewServeMux()
 	mux.Handle("/", gate{who: who, may: may, rule: rule, proxy: proxy})
 	return serve(ctx, mux)
@@ -157,7 +157,7 @@ func authentication(ctx context.Context, client kubernetes.Interface) (authentic
 	return who, err
 }
 
-// Lets requests through to the upstream: those for ignored paths, and those whose sender may.
+// gate forwards a request to the upstream if its path is ignored or its sender is authorized.
 type gate struct {
 	who   authenticator.Request
 	may   authorizer.Authorizer
@@ -236,8 +236,9 @@ func serve(ctx context.Context, handler http.Handler) error {
 	}
 }
 
-// The certificate to serve with, which follows its files, and what ends that, as it ends the real one: a pair that cannot
-// be read, or does not fit, as where the two files are replaced one after the other.
+// serving returns the serving certificate, which is reloaded from its files, and a channel that receives the first
+// reload error. Reloading fails if a file cannot be read, or if the certificate does not match the key, for example
+// while the files are replaced one after the other.
 func serving(ctx context.Context) (*atomic.Pointer[tls.Certificate], <-chan error, error) {
 	held := &atomic.Pointer[tls.Certificate]{}
 	reloading := make(chan error, 1)

@@ -1,8 +1,8 @@
-// go-containerregistry's registry, in memory, over TLS and behind a password:
+// go-containerregistry's in-memory registry, over TLS and with a password:
 //
 //	memory-registry ADDRESS CERTIFICATE KEY LOGIN
 //
-// LOGIN is a file with `username:password`, read anew for each request.
+// LOGIN is a file with `username:password`. Each request reads the file again.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 )
 
-// What was answered, for the access log.
+// recorded counts the status and the body bytes of a response, for the access log.
 type recorded struct {
 	http.ResponseWriter
 	status int
@@ -39,7 +39,7 @@ func (r *recorded) Write(body []byte) (int, error) {
 func logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 		answer := &recorded{ResponseWriter: writer, status: http.StatusOK}
-		// In the combined format; deferred, since a body that cannot be sent to its end panics.
+		// The combined log format. Deferred, so that a request is logged even if its handler panics.
 		defer func() {
 			fmt.Printf("%s - - [%s] \"%s %s %s\" %d %d \"\" \"%s\"\n",
 				request.RemoteAddr, time.Now().Format("02/Jan/2006:15:04:05 -0700"), request.Method,

@@ -1,5 +1,6 @@
-// Answers what Go's libraries do, for tests that compare the program with them: pulls by go-containerregistry, credentials by
-// the kubelet, exceptions from proxies by golang.org/x/net. `oracle FILE` reads questions as JSON lines and answers each with a JSON line, in any order.
+// Answers questions with Go libraries, so that tests can compare the program with these libraries: pulls with
+// go-containerregistry, credentials with the kubelet's code, NO_PROXY with golang.org/x/net. `oracle FILE` reads one
+// JSON question from each line and prints one JSON answer a line, in any order.
 package main
 
 import (
@@ -28,13 +29,14 @@ import (
 	"k8s.io/kubernetes/pkg/credentialprovider"
 )
 
+// question has exactly one of Pull, Credentials and Routes.
 type question struct {
 	ID int `json:"id"`
-	// Either a pull of the last layer of an image...
+	// Pulls the last layer of an image.
 	Pull *pull `json:"pull"`
-	// ...or the credentials that the kubelet would try for an image...
+	// Finds the credentials that the kubelet would try for an image.
 	Credentials *credentials `json:"credentials"`
-	// ...or which servers are asked through a proxy.
+	// Finds the URLs that are requested through a proxy.
 	Routes *routes `json:"routes"`
 }
 
@@ -66,15 +68,15 @@ type login struct {
 type answer struct {
 	ID    int    `json:"id"`
 	Error string `json:"error,omitempty"`
-	// The SHA-256 of a pulled layer.
+	// The SHA-256 of the pulled layer, in hexadecimal.
 	SHA256 string `json:"sha256,omitempty"`
 	// In the order in which the kubelet tries them.
 	Credentials []login `json:"credentials,omitempty"`
-	// direct, proxied or invalid, for each URL.
+	// `direct`, `proxied` or `invalid` for each URL of the question.
 	Routes []string `json:"routes,omitempty"`
 }
 
-// Docker configs and proxies are read from the process's environment.
+// environment guards the variables of this process, from which the libraries read docker configs and proxies.
 var environment sync.Mutex
 
 func withEnvironment[A any](variables map[string]string, read func() (A, error)) (A, error) {
@@ -153,7 +155,7 @@ func (p *pull) run(ctx context.Context) (string, error) {
 		remote.WithAuth(auth),
 		remote.WithPlatform(*platform),
 		remote.WithTransport(transport),
-		// As many attempts as usual, without the seconds between them.
+		// The default number of attempts, but with milliseconds between them instead of seconds.
 		remote.WithRetryBackoff(remote.Backoff{Duration: time.Millisecond, Factor: 3, Jitter: 0.1, Steps: 3}),
 	)
 	if err != nil {
@@ -179,7 +181,7 @@ func (p *pull) run(ctx context.Context) (string, error) {
 }
 
 func (c *credentials) run() ([]login, error) {
-	// A Secret of type kubernetes.io/dockerconfigjson is read so (pkg/credentialprovider/secrets).
+	// The kubelet reads a Secret of type kubernetes.io/dockerconfigjson in this way (pkg/credentialprovider/secrets).
 	var config credentialprovider.DockerConfigJSON
 	if err := json.Unmarshal([]byte(c.DockerConfig), &config); err != nil {
 		return nil, err

@@ -4,7 +4,7 @@ type Json = Readonly<Record<string, unknown>>
 
 const rbac = "rbac.authorization.k8s.io"
 
-/** The objects that an operator applies, among them the roles of clients. */
+/** Path of the plain manifests that an operator applies; they contain the roles of clients. */
 export const manifestFile = fileURLToPath(new URL("../../../deploy/manifest.yaml", import.meta.url))
 
 /** The namespace of the tests' service accounts. */
@@ -21,7 +21,7 @@ const roles = {
   metrics: "access-to-registry-packages-proxy"
 }
 
-/** Binds a service account or a user to one of the roles of manifest.yaml. */
+/** A RoleBinding of a service account or a user to one of the roles in manifest.yaml. */
 export const binding = (
   name: string,
   role: keyof typeof roles,
@@ -38,7 +38,7 @@ export const binding = (
   ]
 })
 
-/** A bootstrap token, as `kubeadm` makes it. */
+/** A Kubernetes bootstrap token; clients send `id.secret`. */
 export const bootstrapToken = { id: "e2e123", secret: "0123456789abcdef" }
 
 /** The Secret that makes the API server accept the bootstrap token. */

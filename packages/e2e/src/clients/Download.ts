@@ -5,7 +5,7 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs"
 /** A response, compared with the expected file. */
 export interface Download {
   readonly status: number
-  /** The Cache-Status field without the cache's name. */
+  /** The Cache-Status field without the cache's name; empty if the field is absent. */
   readonly cacheStatus: string
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly size: number
@@ -19,7 +19,7 @@ const opened = (file: string) =>
     (descriptor) => Effect.sync(() => closeSync(descriptor))
   )
 
-/** Gets `url` and compares its body with a file while it arrives. */
+/** Sends a GET request and compares the response body with a file while the body arrives. */
 export const compare = Effect.fnUntraced(function* (url: string, file: string) {
   const descriptor = yield* opened(file)
   const wanted = fstatSync(descriptor).size
@@ -49,21 +49,21 @@ const decodeProblem = Schema.decodeUnknownEffect(
   Schema.fromJsonString(Schema.Struct({ detail: Schema.String }))
 )
 
-/** Gets `url`, which must fail, and gives the status and the detail. */
+/** Sends a GET request that must fail; returns the status and the problem's `detail` (RFC 9457). */
 export const problem = Effect.fnUntraced(function* (url: string) {
   const response = yield* HttpClient.get(url)
   const { detail } = yield* decodeProblem(yield* response.text)
   return { status: response.status, detail }
 })
 
-/** Gets `url` and gives the status. */
+/** Sends a GET request and returns the status. */
 export const statusOf = Effect.fnUntraced(function* (url: string) {
   const response = yield* HttpClient.get(url)
   yield* response.arrayBuffer
   return response.status
 })
 
-/** The Cache-Status that a request would get now: `hit`, `fwd=miss; stored`... */
+/** Sends a HEAD request and returns its Cache-Status without the cache's name, such as `hit`. */
 export const cacheStatus = (url: string) =>
   Effect.map(HttpClient.head(url), ({ headers }) =>
     (headers["cache-status"] ?? "").replace(/^registry-packages-proxy; /, "")

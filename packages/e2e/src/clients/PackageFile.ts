@@ -7,7 +7,7 @@ import { Readable, Transform } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { constants, createGzip, createZstdCompress } from "node:zlib"
 
-/** Describes a package; the same request gives the same bytes. */
+/** Describes a package. Equal requests make packages with equal bytes. */
 export interface PackageRequest {
   /** Approximate size in bytes. */
   readonly size: number
@@ -35,7 +35,7 @@ const chunkSize = 1 << 20
 // A fixed time, so that the digest never changes.
 const mtime = new Date("2026-01-01T00:00:00Z")
 
-/** Incompressible bytes, at the speed of the processor's AES. */
+/** Generates incompressible bytes with AES-CTR, which is fast. */
 function* noise(seed: number, size: number): Generator<Uint8Array> {
   const cipher = createCipheriv("aes-128-ctr", Buffer.alloc(16, seed), Buffer.alloc(16))
   const zeros = Buffer.alloc(chunkSize)
@@ -52,7 +52,7 @@ const hashing = (hash: Hash, onBytes: (count: number) => void = () => {}) =>
     }
   })
 
-// Stores the incompressible bytes: level 0 for gzip; zstd detects them.
+// gzip level 0 stores bytes without compression. zstd detects incompressible bytes by itself.
 const compressor = (compression: "gzip" | "zstd") =>
   compression === "gzip"
     ? createGzip({ level: 0, chunkSize })
@@ -86,7 +86,7 @@ const write = async (path: string, { compression = "gzip", seed, size }: Package
   }
 }
 
-/** Writes a compressed tar into the directory, named by the hexadecimal digits of its digest. */
+/** Writes a compressed tar into the directory. The file name is the hexadecimal part of its digest. */
 export const make = Effect.fnUntraced(function* (directory: string, request: PackageRequest) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from "node:http"
 import { request as httpsRequest } from "node:https"
 import type { TLSSocket } from "node:tls"
 
-/** Options of a request. */
+/** Options of a request. By default, `send` sends a GET request without credentials. */
 export interface RequestOptions {
   readonly method?: string
   readonly token?: string | undefined
@@ -11,7 +11,7 @@ export interface RequestOptions {
   /** Sent as the request target in place of the URL's path and query. */
   readonly target?: string
   readonly certificate?: { readonly chain: string; readonly key: string }
-  /** The authority that the server's certificate is verified against; default: none, as bootstrap clients do. */
+  /** PEM of the authority of the server's certificate. Without it, the certificate is not verified. */
   readonly ca?: string
 }
 
@@ -23,7 +23,7 @@ export interface Response {
   readonly fingerprint: string
 }
 
-/** Sends one request over its own connection. */
+/** Sends one request over a new connection. */
 export const send = (url: string, options: RequestOptions = {}): Effect.Effect<Response, Error> =>
   Effect.callback((resume) => {
     const { ca, certificate, headers, method = "GET", target, token } = options
@@ -61,6 +61,6 @@ export const send = (url: string, options: RequestOptions = {}): Effect.Effect<R
     return Effect.sync(() => outgoing.destroy())
   })
 
-/** Sends one request and gives the status. */
+/** Sends one request over a new connection and returns the status. */
 export const statusOf = (url: string, options?: RequestOptions): Effect.Effect<number, Error> =>
   Effect.map(send(url, options), ({ status }) => status)

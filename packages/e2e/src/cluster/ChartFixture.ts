@@ -7,7 +7,7 @@ import * as Helm from "./Helm.ts"
 
 const exceptions = fileURLToPath(new URL("../../fixtures/securitypolicyexception-crd.yaml", import.meta.url))
 
-/** The optional APIs of the chart's objects, in the form of `--api-versions`. */
+/** The APIs that the chart uses only if the cluster has them, in the form of helm's `--api-versions`. */
 export const apis = [
   "autoscaling.k8s.io/v1/VerticalPodAutoscaler",
   "cert-manager.io/v1/Certificate",
@@ -28,7 +28,7 @@ const make = Effect.gen(function* () {
     const objects = (yield* KubeCluster.objectsOf(file)).filter(
       ({ kind, metadata }) =>
         kind === "CustomResourceDefinition" &&
-        // The chart uses one of the autoscaler's two kinds.
+        // The chart does not use the autoscaler's second kind, VerticalPodAutoscalerCheckpoint.
         JSON.stringify(metadata).includes("checkpoint") === false
     )
     yield* Effect.forEach(objects, admin.apply, { discard: true })
@@ -48,7 +48,7 @@ export class ChartFixture extends Context.Service<ChartFixture, Effect.Success<t
   static readonly layer = Layer.effect(ChartFixture, make).pipe(Layer.provideMerge(layerPrograms))
 }
 
-/** Parses the objects that helm rendered. */
+/** Parses the YAML that helm rendered. */
 export const objectsIn = (rendered: string) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem

@@ -3,19 +3,19 @@ import type { Container, Pod } from "./Pod.ts"
 /** The values that a pod's variables and arguments can refer to. */
 export interface PodFacts {
   readonly podIP: string
-  /** Replaces 127.0.0.1, because all nodes share this machine's loopback. */
+  /** Address that replaces 127.0.0.1, because all nodes share this machine's loopback interface. */
   readonly loopback: string
-  /** The variables that the kubelet adds. */
+  /** Environment variables that the kubelet adds. */
   readonly variables: Readonly<Record<string, string>>
 }
 
-/** Replaces each `$(NAME)` whose variable exists; `$$` is a dollar. */
+/** Replaces each `$(NAME)` whose variable exists, and each `$$` by `$`. */
 const expand = (text: string, variables: Readonly<Record<string, string>>): string =>
   text.replaceAll(/\$(?:\$|\(([^)]*)\))/g, (found, name?: string) =>
     found === "$$" ? "$" : (variables[name ?? ""] ?? found)
   )
 
-/** A field of a pod, by its `fieldRef` path. */
+/** Returns a field of a pod by its `fieldRef` path. Throws if the test kubelet does not support the field. */
 export const fieldOf = (pod: Pod, { podIP }: PodFacts, fieldPath: string): string => {
   const fields: Readonly<Record<string, string | undefined>> = {
     "metadata.name": pod.metadata.name,
@@ -30,7 +30,7 @@ export const fieldOf = (pod: Pod, { podIP }: PodFacts, fieldPath: string): strin
   return value
 }
 
-/** The variables and arguments of a container's program; `secret` reads a key of a Secret. */
+/** Returns the environment variables and arguments of a container. `secret` reads a key of a Secret. */
 export const resolve = (
   pod: Pod,
   container: Container,

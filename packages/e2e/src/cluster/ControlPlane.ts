@@ -2,7 +2,10 @@ import { Effect } from "effect"
 import * as Daemon from "../machine/Daemon.ts"
 import * as KubeCluster from "../servers/KubeCluster.ts"
 
-/** API server, etcd, scheduler and controllers, without kubelets. A node without a lease for 8 s becomes not ready. */
+/**
+ * Starts an API server, etcd, the scheduler and the controller manager, without kubelets. A node that has not renewed
+ * its lease for 8 s becomes not ready.
+ */
 export const make = Effect.fnUntraced(function* (program: string) {
   const cluster = yield* KubeCluster.make(program, { hasAccount: false })
   const { accountKey, authority } = cluster.files

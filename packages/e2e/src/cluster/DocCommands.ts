@@ -4,7 +4,7 @@ import * as Command from "../run/Command.ts"
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url))
 
-/** The commands of a page, by the name in the comment above their block: `<!-- e2e: NAME -->`. */
+/** Returns the shell blocks of a page by name. The comment `<!-- e2e: NAME -->` above a block names the block. */
 export const blocksIn = (markdown: string): ReadonlyMap<string, string> =>
   new Map(
     [...markdown.matchAll(/^<!-- e2e: ([a-z-]+) -->\n```sh\n([^]*?)^```$/gm)].map(
@@ -12,7 +12,7 @@ export const blocksIn = (markdown: string): ReadonlyMap<string, string> =>
     )
   )
 
-/** The commands of docs/operations.md and of its Russian translation. */
+/** The named shell blocks of docs/operations.md and of its Russian translation. */
 export const pages = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const read = (page: string) => Effect.map(fs.readFileString(`${root}/docs/${page}`), blocksIn)
@@ -20,8 +20,8 @@ export const pages = Effect.gen(function* () {
 })
 
 /**
- * A shell that runs blocks by their names in one directory, as a reader pastes them. The checkout's `packages` is in
- * that directory.
+ * Makes a shell that runs the blocks of docs/operations.md by name. All blocks run in one temporary directory, which
+ * has a link to the checkout's `packages`.
  */
 export const shell = Effect.fnUntraced(function* (variables: Readonly<Record<string, string>>) {
   const fs = yield* FileSystem.FileSystem

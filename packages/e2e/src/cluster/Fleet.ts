@@ -9,11 +9,11 @@ const program = fileURLToPath(new URL("FleetProgram.ts", import.meta.url))
 export interface Plan {
   readonly clients: number
   /**
-   * Retry behaviours, given to the clients in turn: `rpp-get` picks a random endpoint for each of 30 attempts, 5 s
-   * apart; `bashible` tries all endpoints in random order.
+   * Retry behaviours, assigned to the clients in turn. `rpp-get` makes 30 attempts, each to a random endpoint.
+   * `bashible` makes 30 rounds, and tries all endpoints in random order in each round.
    */
   readonly kinds: ReadonlyArray<"rpp-get" | "bashible">
-  /** `host:port` of every master, removed ones included. */
+  /** `host:port` of every master, including removed masters. */
   readonly endpoints: ReadonlyArray<string>
   readonly token: string
   readonly packages: ReadonlyArray<{
@@ -23,10 +23,11 @@ export interface Plan {
   }>
   /** Average pause between two downloads. */
   readonly pauseMillis: number
+  /** Pause after each attempt of `rpp-get` and after each round of `bashible`. */
   readonly retryMillis: number
-  /** Bytes a second that a client reads; 0: unlimited. */
+  /** Bytes per second that each client reads; 0 means unlimited. */
   readonly clientRate: number
-  /** Each client fetches each package once, in random order, and ends. */
+  /** If true, each client fetches each package once and ends. If false, clients fetch until they are stopped. */
   readonly once: boolean
 }
 
@@ -34,22 +35,22 @@ const Outcome = Schema.fromJsonString(
   Schema.Struct({
     downloads: Schema.Number,
     bytes: Schema.Number,
-    /** The reason of each download that failed for good. */
+    /** For each failed download, the reasons of all its attempts. */
     failed: Schema.Array(Schema.String),
     /** Number of failed attempts, by reason. */
     retries: Schema.Record(Schema.String, Schema.Number),
     slowestSeconds: Schema.Number,
-    /** For clients that fetch once: seconds until each had all packages. */
+    /** If `once` is true: for each client, the seconds until it had all packages. */
     doneAfter: Schema.Array(Schema.Number)
   })
 )
 
-/** The results of a fleet. */
+/** The results of all clients of a fleet. */
 export type Outcome = typeof Outcome.Type
 
 const decode = Schema.decodeUnknownEffect(Outcome)
 
-/** Starts a fleet; it ends with the scope, or when its outcome is read. */
+/** Starts a fleet of clients. The fleet ends with the scope, or when `outcome` runs. */
 export const start = Effect.fnUntraced(function* (
   images: ReadonlyArray<Image>,
   options: Pick<Plan, "endpoints" | "token"> & Partial<Plan>
@@ -77,11 +78,11 @@ export const start = Effect.fnUntraced(function* (
   const daemon = yield* Daemon.start("fleet", process.execPath, [program, file, outcome])
   yield* daemon.line(/^begun$/)
   return {
-    /** Returns when all clients have ended, if they fetch once. */
+    /** Waits until all clients have ended; for plans in which `once` is true. */
     done: Effect.ignore(daemon.ended),
-    /** The results after `done`. */
+    /** The results of the fleet; fails before `done`. */
     result: Effect.flatMap(fs.readFileString(outcome), decode),
-    /** Stops the clients after their current downloads and gives the results. */
+    /** Stops the clients after their current downloads and returns the results. */
     outcome: Effect.gen(function* () {
       yield* daemon.stop()
       return yield* decode(yield* fs.readFileString(outcome))

@@ -1,6 +1,6 @@
 /**
- * Fetches packages over and over, like many nodes, in its own process: `FleetProgram.ts PLAN OUTCOME` (JSON files).
- * Verifies the SHA-256 of each download. On SIGTERM it finishes the current downloads and writes the outcome.
+ * A program that fetches packages repeatedly, like many nodes: `FleetProgram.ts PLAN OUTCOME` (JSON files). It verifies
+ * the SHA-256 of each download. On SIGTERM it completes the current downloads. At the end it writes OUTCOME.
  */
 import { createHash } from "node:crypto"
 import { readFileSync, writeFileSync } from "node:fs"
@@ -14,7 +14,7 @@ const connectMillis = 10_000
 const headersMillis = 60_000
 const silenceMillis = 60_000
 
-/** A status after which clients do not retry. */
+/** A failure after which clients do not retry. */
 class Refusal extends Error {}
 
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
@@ -25,7 +25,7 @@ const shuffled = <A>(all: ReadonlyArray<A>): Array<A> =>
     .toSorted((a, b) => a.at - b.at)
     .map(({ value }) => value)
 
-/** Sends one request to one endpoint; fails with the reason to retry, or with a `Refusal`. */
+/** Sends one request to one endpoint. Rejects with a `Refusal`, or with another error if the client must retry. */
 const attempt = (endpoint: string, { digest, sha256, size }: Plan["packages"][number]) =>
   new Promise<void>((resolve, reject) => {
     const fail = (error: Error) => {
@@ -85,7 +85,7 @@ const retries: Record<string, number> = {}
 const doneAfter: Array<number> = []
 const start = performance.now()
 
-/** The endpoints in the order of the attempts; `null` is a pause. */
+/** Returns the endpoints in the order of the attempts; `null` is a pause. */
 const tries: Readonly<Record<Plan["kinds"][number], () => Array<string | null>>> = {
   "rpp-get": () => Array.from({ length: 30 }, () => [chosen(plan.endpoints), null]).flat(),
   bashible: () => Array.from({ length: 30 }, () => [...shuffled(plan.endpoints), null]).flat()

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url"
 import * as Command from "../run/Command.ts"
 import * as ServerBuild from "../run/ServerBuild.ts"
 
-/** The chart's sources. */
+/** Path of the chart's directory. */
 export const chart = fileURLToPath(new URL("../../../deploy/chart", import.meta.url))
 
 /** The namespace of the chart's objects. */
@@ -26,7 +26,7 @@ const install = [
   "--timeout=2m"
 ]
 
-/** Helm, and a PATH directory with `helm` and the control plane's `kubectl`. */
+/** Prepares helm, and a directory for PATH with `helm` and with the control plane's `kubectl`. */
 export const make = Effect.fnUntraced(function* (kubeconfig?: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -45,10 +45,10 @@ export const make = Effect.fnUntraced(function* (kubeconfig?: string) {
   }
   const run = (...args: ReadonlyArray<string>) => Command.run(helm, args, { env })
   return {
-    /** The variables of a shell with helm and kubectl. */
+    /** The environment variables of a shell with helm and kubectl. */
     shell: { ...env, PATH: `${bin}:/usr/local/bin:/usr/bin:/bin` },
     run,
-    /** Installs or upgrades the chart and waits until everything is ready. */
+    /** Installs or upgrades the chart, and waits up to 2 minutes until everything is ready. */
     install: (...args: ReadonlyArray<string>) => run(...install, ...args),
     uninstall: run("uninstall", release, "--namespace", namespace, "--wait")
   }

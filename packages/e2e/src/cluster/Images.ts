@@ -10,7 +10,7 @@ export interface Image {
   readonly files: ReadonlyArray<readonly [source: string, target: string]>
 }
 
-/** Finds an image by its reference; none if it cannot be pulled. */
+/** Finds an image by its reference. None means that the image cannot be pulled. */
 export type Images = (reference: string) => Option.Option<Image>
 
 /** Names of the images, without registry, tag and digest. */
@@ -19,7 +19,7 @@ export const names = { program: "registry-packages-proxy", sidecar: "kube-rbac-p
 /** A tag of the program's image that no registry has. */
 export const missingTag = "missing"
 
-/** The built program, and kube-rbac-proxy or its stand-in. */
+/** Finds the built program, and kube-rbac-proxy or its stand-in. */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -9,13 +9,13 @@ import * as RunningPod from "./RunningPod.ts"
 export interface NodeOptions {
   readonly name: string
   readonly isMaster: boolean
-  /** Address that its pods with hostNetwork listen on. */
+  /** Address that the node's pods with hostNetwork listen on. */
   readonly address: string
-  /** Replaces 127.0.0.1 on this node. */
+  /** Address that replaces 127.0.0.1 in the node's pods. */
   readonly loopback: string
 }
 
-/** Prints why a kubelet failed: a bug of the tests. */
+/** Prints the cause if a kubelet fails, because the failure is a bug of the tests. */
 const printFailure = Effect.tapCause((cause: Cause.Cause<unknown>) =>
   Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause))
 )
@@ -23,7 +23,7 @@ const printFailure = Effect.tapCause((cause: Cause.Cause<unknown>) =>
 /** A change of a pod that is bound to the kubelet's node. */
 export type PodEvent =
   | { readonly _tag: "Bound"; readonly pod: Pod.Pod }
-  /** Deleted from the API server; `path` is its URL path. */
+  /** The pod was deleted from the API server; `path` is the pod's URL path. */
   | { readonly _tag: "Deleted"; readonly path: string }
 
 const capacity = { cpu: "4", memory: "8Gi", "ephemeral-storage": "40Gi", pods: "110" }
@@ -76,8 +76,9 @@ const lease = (name: string) => ({
 })
 
 /**
- * A kubelet for tests: registers its node, renews its lease and runs its pods as processes of this machine. It has no
- * images, cgroups, network namespaces, evictions, init containers, nor pods without hostNetwork.
+ * Starts a kubelet for tests. It registers its node, renews the node's lease, and runs the node's pods as processes of
+ * this machine. It does not support images, cgroups, network namespaces, evictions, init containers, or pods without
+ * hostNetwork.
  */
 export const make = Effect.fnUntraced(function* (
   options: NodeOptions,
@@ -88,7 +89,7 @@ export const make = Effect.fnUntraced(function* (
   }: {
     readonly admin: KubeAdmin
     readonly images: Images
-    /** Variables of each container: the address of the API server. */
+    /** Environment variables of each container: the address of the API server. */
     readonly variables: Readonly<Record<string, string>>
   }
 ) {
@@ -155,20 +156,20 @@ export const make = Effect.fnUntraced(function* (
     ...options,
     /** The pods that run on the node. */
     pods: (): ReadonlyArray<RunningPod.RunningPod> => [...pods.values()],
-    /** The largest number of pods at once. */
+    /** The largest number of pods that ran on the node at the same time. */
     mostPods: () => mostPods,
-    /** Reports a change of a pod that is bound to the node. */
+    /** Notifies the kubelet of a change of a pod that is bound to the node. */
     notify: (event: PodEvent) => Effect.asVoid(Queue.offer(events, event)),
-    /** Disconnects the node: stops its processes and all reports. */
+    /** Simulates a network partition: suspends the node's processes, and the reports to the API server. */
     disconnect: Effect.andThen(connected.close, signalAll("SIGSTOP")),
-    /** Ends the disconnection and reports the node and its pods as ready again. */
+    /** Ends the partition, and reports the node and its pods to the API server again. */
     reconnect: Effect.gen(function* () {
       yield* signalAll("SIGCONT")
       yield* connected.open
       yield* register
       yield* Effect.forEach(pods.values(), ({ report }) => report, { discard: true })
     }),
-    /** Ends everything, as a power failure does; the Node object stays. */
+    /** Kills the kubelet and its pods, as a power failure does. The Node object stays. */
     powerOff: Effect.andThen(connected.close, Scope.close(scope, Exit.void))
   }
 })

@@ -24,7 +24,7 @@ const sizes = [
   8 * mebibyte
 ]
 
-/** Pushes packages of many sizes and gives the program access to the registry. */
+/** Pushes packages of 20 KiB to 8 MiB, and creates the Secret with the registry's credentials. */
 export const pushPackages = Effect.gen(function* () {
   const { admin } = yield* ClusterFixture
   const { layout, registry } = yield* RegistryFixture
@@ -38,22 +38,22 @@ export const pushPackages = Effect.gen(function* () {
   return images
 })
 
-/** Seconds that clients work during an event; `CLUSTER_SECONDS` overrides 30. */
+/** Duration of `loadDuring` in seconds: the variable `CLUSTER_SECONDS`, or 30. */
 const seconds = Effect.map(ProcessEnvironment, ({ variables }) =>
   Number(variables["CLUSTER_SECONDS"] ?? "30")
 )
 
-/** The results of clients during an event. */
+/** The results of `loadDuring`. */
 export interface LoadResult extends Fleet.Outcome {
-  /** Requests for blobs of packages that the registry received. */
+  /** Number of requests for package blobs that the registry received. */
   readonly pulls: number
-  /** Number of pods that ran, the initial ones included. */
+  /** Number of different pods that ran, including the initial pods. */
   readonly pods: number
-  /** Peak resident memory of any replica, in MiB. */
+  /** The highest peak resident memory of a replica, in MiB. */
   readonly memory: number
 }
 
-/** Number of requests for the packages' blobs that the registry has received. */
+/** Returns the number of GET requests for the images' package blobs that the registry has received so far. */
 export const upstreamPulls = (images: ReadonlyArray<Image>) =>
   Effect.map(RegistryFixture, ({ registry }) => {
     const blobs = new Set(images.map(({ package: file }) => file.digest))
@@ -73,7 +73,7 @@ export const fillCaches = Effect.fnUntraced(function* (images: ReadonlyArray<Ima
   }
 })
 
-/** Runs 20 clients against all masters while `event` is repeated. */
+/** Runs 20 clients against all masters and repeats `event` meanwhile. Prints and returns the results. */
 export const loadDuring = Effect.fnUntraced(function* <E, R>(
   name: string,
   images: ReadonlyArray<Image>,
@@ -89,7 +89,7 @@ export const loadDuring = Effect.fnUntraced(function* <E, R>(
         uids.add(running.pod.metadata.uid)
         const pid = running.pid()
         if (pid === undefined) continue
-        // A process that has just ended has no memory.
+        // `peak` is NaN for a process that has just ended.
         const { peak } = yield* ProcessMemory.read(pid)
         if (!Number.isNaN(peak)) memory = Math.max(memory, peak)
       }

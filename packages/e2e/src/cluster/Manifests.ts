@@ -6,7 +6,7 @@ import * as Command from "../run/Command.ts"
 
 const deploy = (name: string): string => fileURLToPath(new URL(`../../../deploy/${name}`, import.meta.url))
 
-/** Renders the plain manifests from the chart, with the program `helm`. */
+/** Renders manifest.yaml and rbac.yaml from the chart. `helm` is the path of the helm program. */
 export const render = Effect.fnUntraced(function* (helm: string) {
   const template = (...args: ReadonlyArray<string>) =>
     Command.run(

@@ -11,8 +11,8 @@ import * as Pod from "./Pod.ts"
 const resource: Resource<Pod.Pod> = { group: "", version: "v1", kind: "Pod", plural: "pods", schema: Pod.Pod }
 
 /**
- * A loopback network for the cluster, so that several clusters can share this machine: node N has 127.X.Y.N, and
- * 127.X.Y.(100+N) in place of 127.0.0.1.
+ * Picks a random loopback network 127.X.Y.0/24, so that several clusters can run on this machine. Node N has the
+ * address 127.X.Y.N; its pods use 127.X.Y.(100+N) instead of 127.0.0.1.
  */
 const makeNetwork = Effect.sync(() => {
   const part = () => 1 + Math.floor(Math.random() * 254)
@@ -20,14 +20,14 @@ const makeNetwork = Effect.sync(() => {
   return (number: number) => ({ address: `${network}.${number}`, loopback: `${network}.${100 + number}` })
 })
 
-/** The nodes of a control plane: masters, then workers. */
+/** Starts the kubelets of the masters and then of the workers, and notifies them of changes of their pods. */
 export const make = Effect.fnUntraced(function* (
   { admin, kubeconfig, port }: ControlPlane,
   images: Images,
   counts: { readonly masters: number; readonly workers: number }
 ) {
   const network = yield* makeNetwork
-  // Nodes that are added later live in this scope too.
+  // Nodes that `replace` starts later end with this scope too.
   const scope = yield* Effect.scope
   const kubelets = new Map<string, Kubelet.Kubelet>()
   const start = Effect.fnUntraced(function* (name: string, number: number) {
@@ -84,17 +84,17 @@ export const make = Effect.fnUntraced(function* (
     return kubelet
   }
   return {
-    /** The node of this name. */
+    /** Returns the node with this name; throws if there is no such node. */
     named,
     all: (): ReadonlyArray<Kubelet.Kubelet> => [...kubelets.values()],
     masters: (): ReadonlyArray<Kubelet.Kubelet> => [...kubelets.values()].filter(({ isMaster }) => isMaster),
-    /** Starts a new machine with the name and address of a removed one; it runs the pods bound to that node. */
+    /** Starts a new node with the name and address of a removed node. It runs the pods that are bound to this name. */
     replace: Effect.fnUntraced(function* (name: string) {
       yield* start(name, names.indexOf(name) + 1)
       const bound = [...pods.values()].filter(({ spec }) => spec.nodeName === name)
       yield* Effect.forEach(bound, notify, { discard: true })
     }),
-    /** Removes a machine for good: its power, then its Node object. */
+    /** Removes a node permanently: powers it off, then deletes its Node object. */
     remove: Effect.fnUntraced(function* (name: string) {
       yield* named(name).powerOff
       kubelets.delete(name)

@@ -132,7 +132,7 @@ export const Pod = Schema.Struct({
 })
 export type Pod = typeof Pod.Type
 
-/** True for a pod that `kubectl get pods` shows as READY. */
+/** True if the pod's condition `Ready` is true. */
 export const isReady = (pod: Pod): boolean =>
   pod.status?.conditions?.some(({ status, type }) => type === "Ready" && status === "True") === true
 

@@ -1,14 +1,15 @@
 import type { Container, Pod } from "./Pod.ts"
 
-/** The state of a container. */
+/** The state of a container that the test kubelet runs. */
 export interface ContainerState {
   readonly container: Container
+  /** Undefined while the container does not run. */
   pid: number | undefined
   /** True after the startup probe has passed. */
   started: boolean
   ready: boolean
   restarts: number
-  /** The reason that `kubectl get pods` shows while it does not run. */
+  /** The reason that `kubectl get pods` shows while the container does not run. */
   waiting: "ContainerCreating" | "ImagePullBackOff" | "CrashLoopBackOff"
 }
 
@@ -21,7 +22,7 @@ export const initial = (container: Container): ContainerState => ({
   waiting: "ContainerCreating"
 })
 
-/** The current time in the format of Kubernetes, in seconds. */
+/** The current time in Kubernetes' format (RFC 3339), with whole seconds. */
 export const timestamp = (): string => `${new Date().toISOString().slice(0, 19)}Z`
 
 /** A pod's status, as the kubelet reports it. */

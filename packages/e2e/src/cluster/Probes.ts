@@ -2,7 +2,7 @@ import { Duration, Effect, Option } from "effect"
 import * as SecureClient from "../clients/SecureClient.ts"
 import type { Container, Probe } from "./Pod.ts"
 
-/** Runs a probe once, without verifying the certificate, as the kubelet does. */
+/** Runs a probe once, like the kubelet: it does not verify the certificate, and accepts the statuses 200 to 399. */
 const passes = (container: Container, address: string, { httpGet, timeoutSeconds }: Probe) => {
   const named = container.ports?.find(({ name }) => name === httpGet.port)?.containerPort
   const url = `https://${address}:${named ?? httpGet.port}${httpGet.path}`
@@ -21,7 +21,7 @@ export interface Watcher {
 
 /**
  * Runs a container's probes like the kubelet and returns when the container must be killed. It waits for `gate` before
- * each probe, because a disconnected node sends none.
+ * each probe, because a disconnected node sends no probes.
  */
 export const run = Effect.fnUntraced(function* (
   container: Container,
@@ -29,7 +29,10 @@ export const run = Effect.fnUntraced(function* (
   gate: Effect.Effect<void>,
   watcher: Watcher
 ) {
-  /** Probes until `failureThreshold` failures in a row; reports each result. */
+  /**
+   * Repeats a probe until `report` returns true. `report` receives true after each success, and false if the last
+   * `failureThreshold` probes have failed.
+   */
   const probeUntil = Effect.fnUntraced(function* (
     probe: Probe,
     report: (passed: boolean) => Effect.Effect<boolean>

@@ -19,7 +19,7 @@ export const all = Effect.gen(function* () {
 
 const isServing = (pod: Pod.Pod): boolean => Pod.isReady(pod) && pod.metadata.deletionTimestamp === undefined
 
-/** Waits until exactly `count` pods exist and all are ready; terminating ones count. */
+/** Waits until exactly `count` pods exist and all are ready. A terminating pod exists, but is not ready. */
 export const ready = (count: number) =>
   Eventually.isTrue(
     `${count} ready replicas`,
@@ -27,7 +27,7 @@ export const ready = (count: number) =>
     { times: 300, millis: 200 }
   )
 
-/** The clients' token: that of the ServiceAccount registry-packages-proxy, from its Secret. */
+/** The token of clients, from the Secret of the ServiceAccount registry-packages-proxy. */
 export const clientToken = Effect.gen(function* () {
   const { admin } = yield* ClusterFixture
   const { token = "" } = yield* Volumes.data(
@@ -44,7 +44,7 @@ export const endpoints = Effect.map(ClusterFixture, ({ nodes }) =>
   nodes.masters().map(({ address }) => `${address}:4219`)
 )
 
-/** Evicts a pod, as a drain does; fails with the API server's refusal. */
+/** Evicts a pod, like `kubectl drain`. Fails with the status 429 if the disruption budget forbids the eviction. */
 export const evict = Effect.fnUntraced(function* (pod: Pod.Pod) {
   const { admin } = yield* ClusterFixture
   const { name, namespace } = pod.metadata

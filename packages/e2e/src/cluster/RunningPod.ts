@@ -22,7 +22,7 @@ import * as Volumes from "./Volumes.ts"
 
 const script = fileURLToPath(new URL("container.sh", import.meta.url))
 
-/** Signals a process that may have ended a moment ago. */
+/** Sends a signal to a process, unless the process has ended. */
 const kill = (pid: number, signal: NodeJS.Signals): void => {
   try {
     process.kill(pid, signal)
@@ -36,7 +36,7 @@ export interface PodOptions {
   readonly images: Images
   readonly pod: Pod.Pod
   readonly facts: PodFacts
-  /** Waited for before each request to the API server; closed while the node is disconnected. */
+  /** Waits while the node is disconnected. It runs before each request to the API server. */
   readonly gate: Effect.Effect<void>
 }
 
@@ -56,7 +56,7 @@ const reporter = Effect.fnUntraced(function* (
       last = key
       const status = PodStatus.make(facts.podIP, startTime, states)
       const body = { metadata: { uid: pod.metadata.uid }, status }
-      // Ignored: a deleted pod has no status.
+      // Errors are ignored, because a deleted pod has no status.
       yield* admin.send("PATCH", `${Pod.path(pod)}/status`, body, "merge").pipe(
         Effect.retry({
           schedule: Schedule.spaced("200 millis"),
@@ -68,7 +68,7 @@ const reporter = Effect.fnUntraced(function* (
   )
   return {
     report,
-    /** Reports even if nothing changed, because others may have overwritten the status. */
+    /** Reports even if nothing changed, because a controller may have overwritten the status. */
     again: Effect.suspend(() => {
       last = ""
       return report
@@ -76,7 +76,7 @@ const reporter = Effect.fnUntraced(function* (
   }
 })
 
-/** The Secrets that a pod's variables refer to; waits until they exist. */
+/** Reads the Secrets that a pod's variables refer to. Waits until all of them exist. */
 const secretsOf = ({ admin, pod }: PodOptions) => {
   const names = pod.spec.containers.flatMap(({ env = [] }) =>
     env.flatMap(({ valueFrom }) =>
@@ -91,7 +91,7 @@ const secretsOf = ({ admin, pod }: PodOptions) => {
   ).pipe(Effect.map((entries) => new Map(entries)))
 }
 
-/** Starts a container's program in its own mount namespace; killed when the scope ends. */
+/** Starts a container's program in a new mount namespace. The end of the scope kills the program. */
 const startContainer = Effect.fnUntraced(function* (
   { facts, pod }: PodOptions,
   container: Pod.Container,
@@ -127,12 +127,12 @@ const startContainer = Effect.fnUntraced(function* (
     [...isolation, ...mounts, "--", ...image.command, ...args],
     { env: { ...env, HOSTNAME: pod.spec.nodeName ?? "" } }
   )
-  // The graceful shutdown is over by now.
+  // `end` has already waited for the grace period, so the program is killed at once.
   yield* Effect.addFinalizer(() => Effect.sync(() => kill(daemon.pid, "SIGKILL")))
   return daemon
 })
 
-/** Confirms to the API server that a pod is gone. */
+/** Deletes a pod from the API server without a grace period, because its processes have ended. Ignores errors. */
 export const confirmGone = (admin: KubeAdmin, pod: Pod.Pod) =>
   Effect.ignore(
     admin.send("DELETE", Pod.path(pod), {
@@ -142,8 +142,8 @@ export const confirmGone = (admin: KubeAdmin, pod: Pod.Pod) =>
   )
 
 /**
- * Starts a pod and keeps it running like the kubelet: volumes, variables, probes, restarts, status. The scope's end
- * kills it, like a power failure; `end` terminates it, like its deletion.
+ * Starts a pod and keeps it running like the kubelet, with volumes, variables, probes, restarts and status reports. The
+ * end of the scope kills the pod, like a power failure. `end` terminates the pod, like its deletion.
  */
 export const start = Effect.fnUntraced(function* (options: PodOptions) {
   const { admin, facts, gate, images, pod } = options
@@ -186,7 +186,7 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
       if (isEnding) return
       state.restarts++
       yield* report
-      // The kubelet waits 10 s and more from the second restart on.
+      // Like the kubelet, waits before each restart except the first one.
       yield* Effect.sleep(Duration.seconds(state.restarts === 1 ? 0 : 10))
     }
   })
@@ -220,14 +220,18 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
 
   return {
     pod,
-    /** Process id of the first container, the program; undefined if it does not run. */
+    /** Process id of the first container (the program); undefined while it does not run. */
     pid: () => states[0]?.pid,
+    /** Number of restarts of all containers together. */
     restarts: () => states.reduce((sum, { restarts }) => sum + restarts, 0),
-    /** Signals the processes of all containers. */
+    /** Sends a signal to the processes of all containers. */
     signal,
     /** Reports the status to the API server again. */
     report: again,
-    /** Sends SIGTERM, waits for the grace period, sends SIGKILL, and confirms the deletion to the API server. */
+    /**
+     * Sends SIGTERM, waits until the processes have ended, and kills them after the grace period. Then deletes the pod
+     * from the API server.
+     */
     end: Effect.fnUntraced(function* (graceSeconds: number) {
       if (isEnding) return
       isEnding = true

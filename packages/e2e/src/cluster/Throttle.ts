@@ -1,14 +1,17 @@
 import { Effect } from "effect"
 import { connect, createServer, type Socket } from "node:net"
 
-/** A forwarder to `target` that passes this many bytes a second over all connections; ends with the scope. */
+/**
+ * Starts a TCP forwarder to `target` and returns its address, both as `host:port`. It limits the bytes per second from
+ * `target` over all connections together. It ends with the scope.
+ */
 export const make = (target: string, bytesPerSecond: number) =>
   Effect.map(
     Effect.acquireRelease(
       Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
         const [host = "", port = ""] = target.split(":")
         const sockets = new Set<Socket>()
-        // Time at which all bytes so far have passed.
+        // The time in milliseconds until which the bytes received so far are delayed.
         let passedAt = 0
         const server = createServer((client) => {
           const upstream = connect(Number(port), host)

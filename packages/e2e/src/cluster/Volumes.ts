@@ -16,7 +16,7 @@ const decodeToken = Schema.decodeUnknownSync(
   Schema.fromJsonString(Schema.Struct({ status: Schema.Struct({ token: Schema.String }) }))
 )
 
-/** The keys and values of a Secret or ConfigMap; empty if it is `optional` and does not exist. */
+/** Returns the decoded data of a Secret or ConfigMap. The result is empty if a missing object is `optional`. */
 export const data = (
   admin: KubeAdmin,
   namespace: string,
@@ -86,9 +86,9 @@ const filesOf = (admin: KubeAdmin, pod: Pod, facts: PodFacts, volume: Volume) =>
 }
 
 /**
- * A pod's volumes as directories of this machine, by name. Files are behind a link `..data`, which is replaced when a
- * Secret or ConfigMap has changed (checked every 5 s). Waits for objects that do not exist yet. The scope's end removes
- * everything.
+ * Creates a directory of this machine for each volume of a pod. As in the kubelet, a link `..data` leads to the files,
+ * and is replaced when the Secret or ConfigMap changes (checked every 5 s). Projected volumes are not updated.
+ * Waits for Secrets and ConfigMaps that do not exist yet. The end of the scope removes the directories.
  */
 export const make = Effect.fnUntraced(function* (admin: KubeAdmin, pod: Pod, facts: PodFacts) {
   const fs = yield* FileSystem.FileSystem

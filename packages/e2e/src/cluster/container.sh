@@ -1,7 +1,8 @@
 #!/bin/sh
-# Starts a container's program like the kubelet: container.sh ROOT UID GID MOUNT... -- PROGRAM...
-# MOUNT is SOURCE:TARGET:ro or :rw. Needs its own mount namespace. The root has this machine's system directories,
-# read-only; only mounts with :rw are writable. The program has no capabilities and is killed together with its parent.
+# Runs a container's program: container.sh ROOT UID GID MOUNT... -- PROGRAM...
+# MOUNT is SOURCE:TARGET:ro or SOURCE:TARGET:rw. The script must run in a mount namespace of its own. ROOT becomes the
+# root directory, with this machine's system directories. Only /dev, /proc and the rw mounts are writable. The program
+# has no capabilities, and is killed when its parent ends.
 set -eu
 root=$1 uid=$2 gid=$3
 shift 3

@@ -2,19 +2,19 @@ import { Effect, FileSystem, Path } from "effect"
 import * as Daemon from "../machine/Daemon.ts"
 
 export interface ContainerOptions {
-  /** Name of its log. */
+  /** Name of the container's log. */
   readonly name: string
   /** The directory with the image's files. */
   readonly root: string
-  /** The host directory of /cache, the only writable one. */
+  /** The directory of this machine that is mounted at /cache. */
   readonly cache: string
-  /** The host directory of /credentials. */
+  /** The directory of this machine that is mounted at /credentials. */
   readonly credentials: string
   readonly user: number
   readonly args: ReadonlyArray<string>
 }
 
-/** Mounts like a container runtime, on a read-only root, and runs the program as an unprivileged user. */
+/** Makes the image's files a read-only root, like a container runtime, and runs the program as an unprivileged user. */
 const script = `set -eu
 root=$1 user=$2 cache=$3 credentials=$4
 shift 4
@@ -27,7 +27,10 @@ mount -o remount,bind,ro "$root"
 exec chroot --userspec="$user:$user" --groups= "$root" /registry-packages-proxy "$@"
 `
 
-/** The command that runs the program from an image's files, in the process that it is started in. Needs root. */
+/**
+ * Returns the command that runs the program from an image's files. The program replaces the process of the command.
+ * Needs root.
+ */
 export const command = Effect.fnUntraced(function* (options: Omit<ContainerOptions, "name">) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

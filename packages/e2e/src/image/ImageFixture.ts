@@ -4,12 +4,12 @@ import { Context, Effect, FileSystem, Layer, Path, Schema } from "effect"
 import { built } from "../program/ProxyProcess.ts"
 import { layerPrograms } from "../fixtures/RegistryFixture.ts"
 
-/** The images could not be built. */
+/** An image could not be built or mounted. */
 export class ImageFailed extends Schema.TaggedError<ImageFailed>()("ImageFailed", {
   message: Schema.String
 }) {}
 
-/** The build information of the tests' images, with a time in the past, like a commit's. */
+/** The build information of the tests' images. `time` is a time in the past, in seconds since 1970. */
 export const source = { version: "1.2.3", commit: "0123456789abcdef", time: 1_700_000_000 }
 
 const attempt = <A>(body: () => Promise<A>): Effect.Effect<A, ImageFailed> =>
@@ -20,7 +20,7 @@ const make = Effect.gen(function* () {
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-image-" })
 
-  /** Builds the images in a directory and a store of their own, named `name`. */
+  /** Builds the images in a new directory named `name`, with a buildah store in the same directory. */
   const build = Effect.fnUntraced(function* (name: string) {
     const work = path.join(directory, name)
     yield* fs.makeDirectory(work)
@@ -38,7 +38,7 @@ const make = Effect.gen(function* () {
     return {
       ...made,
       layout,
-      /** Mounts an image and gives the directory of its files. */
+      /** Mounts an image and returns the directory of its files. */
       root: (name: string | undefined) => attempt(() => buildah.mount(name ?? ""))
     }
   })

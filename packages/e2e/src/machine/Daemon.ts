@@ -13,15 +13,15 @@ export class DaemonEnded extends Schema.TaggedError<DaemonEnded>()("DaemonEnded"
 /** A running program, stopped when its scope ends. */
 export interface Daemon {
   readonly pid: number
-  /** Output of this run, stdout and stderr together. */
+  /** Lines of this run's output, stdout and stderr together. */
   readonly lines: () => ReadonlyArray<string>
-  /** Waits for the first line that matches. */
+  /** Waits for the first line that matches. Fails with `DaemonEnded` if the program ends first. */
   readonly line: (pattern: RegExp) => Effect.Effect<RegExpExecArray, DaemonEnded | Eventually.NeverHappened>
   /** Fails when the program ends. */
   readonly ended: Effect.Effect<never, DaemonEnded>
-  /** Signals the program, waits for its end and gives the exit code. */
+  /** Sends a signal (default: SIGTERM), waits until the program has ended, and returns the exit code. */
   readonly stop: (signal?: "SIGTERM" | "SIGINT") => Effect.Effect<number>
-  /** Kills the program. */
+  /** Kills the program with SIGKILL. */
   readonly crash: Effect.Effect<void>
 }
 
@@ -34,7 +34,7 @@ export const start = Effect.fnUntraced(function* (
 ) {
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
   const log = (yield* Logs).open(name)
-  // Other runs write to the same log, even at the same time.
+  // Other runs write to the same log, so the lines of this run are kept separately.
   const written: Array<string> = []
   const lines = () => written
   const handle = yield* spawner.spawn(yield* Command.make(command, args, options))
@@ -45,7 +45,7 @@ export const start = Effect.fnUntraced(function* (
       Effect.sync(() => {
         written.push(line)
         log.append(line)
-        // Other parts are not ours, and may well show what they are given.
+        // Only the program's output is searched for secrets. Other programs may log secrets.
         if (name.startsWith("registry-packages-proxy")) Evidence.addLine(line)
       })
     ),

@@ -5,7 +5,7 @@ export class NeverHappened extends Schema.TaggedError<NeverHappened>()("NeverHap
   message: Schema.String
 }) {}
 
-/** Number of attempts and the time between them. */
+/** The number of attempts and the time between two attempts. */
 export interface Attempts {
   readonly times: number
   readonly millis: number
@@ -13,7 +13,10 @@ export interface Attempts {
 
 const usual: Attempts = { times: 1500, millis: 20 }
 
-/** Repeats `look` until it gives a value; `what` names the condition in the error. */
+/**
+ * Repeats `look` until it returns a value. Fails with `NeverHappened` after all attempts (default: 1500, every 20 ms).
+ * `what` names the condition in the error.
+ */
 export const value = <A, E, R>(
   what: string,
   look: Effect.Effect<Option.Option<A>, E, R>,
@@ -33,7 +36,7 @@ export const value = <A, E, R>(
     })
   )
 
-/** Repeats `look` until it is true. */
+/** Repeats `look` until it returns true. Fails like `value`. */
 export const isTrue = <E, R>(what: string, look: Effect.Effect<boolean, E, R>, attempts?: Attempts) =>
   Effect.asVoid(
     value(

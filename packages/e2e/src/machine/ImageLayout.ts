@@ -5,7 +5,7 @@ import * as PackageFile from "../clients/PackageFile.ts"
 
 /** An image in a layout; its last layer is the package. */
 export interface Image {
-  /** Name in the layout, and tag. */
+  /** The name in the layout, and the tag in the registry. */
   readonly name: string
   readonly digest: Digest
   readonly package: PackageFile.PackageFile
@@ -62,7 +62,7 @@ export const make = Effect.gen(function* () {
     yield* fs.writeFileString(path.join(directory, "index.json"), JSON.stringify(index))
   })
 
-  // A layer before the package's, as module images have.
+  // The first layer of each image. The package is the second layer, as in module images.
   const front = yield* PackageFile.make(blobs, { size: 512, seed: 255 })
 
   const putImage = Effect.fnUntraced(function* ({ architecture = "amd64", ...request }: ImageRequest) {
@@ -86,7 +86,7 @@ export const make = Effect.gen(function* () {
     return made
   })
 
-  /** Adds an index with an image, and a package, for each architecture. */
+  /** Adds an index with an image for each architecture. Each image has a different package. */
   const index = Effect.fnUntraced(function* (request: ImageRequest, architectures: ReadonlyArray<string>) {
     const images = yield* Effect.forEach(architectures, (architecture, position) =>
       Effect.map(

@@ -1,6 +1,6 @@
 import { Cause, Console, Context, Effect, Layer } from "effect"
 
-/** The output of one program, by lines. */
+/** The output lines of one program. */
 export interface Log {
   readonly append: (line: string) => void
   readonly lines: () => ReadonlyArray<string>
@@ -13,7 +13,7 @@ const shownLength = 400
 export class Logs extends Context.Service<
   Logs,
   {
-    /** The log of this name; several runs of one program share it. */
+    /** Returns the log with this name. Several runs of one program share a log. */
     readonly open: (name: string) => Log
     /** The last lines of every log. */
     readonly tails: () => string
@@ -38,7 +38,7 @@ export class Logs extends Context.Service<
   })
 }
 
-/** Prints the ends of all logs if the test fails. */
+/** Prints the last lines of all logs if the test fails. */
 export const showLogsOnFailure = <A, E, R>(test: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Logs> =>
   Effect.tapCause(
     test,

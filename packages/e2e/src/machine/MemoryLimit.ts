@@ -1,7 +1,7 @@
 import { Effect, FileSystem, Path } from "effect"
 import { mkdirSync, rmdirSync } from "node:fs"
 
-/** A memory limit like a container's: the command that runs a program within it, and a description. */
+/** A memory limit like a container's. `command` makes the command line that runs a program within the limit. */
 export interface MemoryLimit {
   readonly command: (program: string, args: ReadonlyArray<string>) => readonly [string, ReadonlyArray<string>]
   readonly description: string
@@ -16,7 +16,7 @@ const hierarchies = [
 const attempt = <A>(act: () => A): Effect.Effect<A, Error> =>
   Effect.try({ try: act, catch: (cause) => new Error("no control group", { cause }) })
 
-/** A control group that is removed when the scope ends. */
+/** Creates a control group with a memory limit, which is removed when the scope ends. */
 const inGroup = Effect.fnUntraced(function* (
   { file, root }: (typeof hierarchies)[number],
   mebibytes: number
@@ -41,7 +41,10 @@ const inGroup = Effect.fnUntraced(function* (
   return limit
 })
 
-/** A memory limit by a control group, which needs root; otherwise the executable's own heap limit. */
+/**
+ * Limits memory by a control group. If this machine allows no control group, for example without root, only the
+ * executable's own heap limit applies.
+ */
 export const make = (mebibytes: number) =>
   Effect.firstSuccessOf([
     ...hierarchies.map((hierarchy) => inGroup(hierarchy, mebibytes)),

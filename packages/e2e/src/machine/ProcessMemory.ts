@@ -6,7 +6,7 @@ export interface ProcessMemory {
   readonly peak: number
 }
 
-/** Reads /proc/PID/status. */
+/** Reads the memory of a process from /proc/PID/status. The values of a zombie process are NaN. */
 export const read = Effect.fnUntraced(function* (pid: number) {
   const fs = yield* FileSystem.FileSystem
   const status = yield* fs.readFileString(`/proc/${pid}/status`)

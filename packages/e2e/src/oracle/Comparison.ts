@@ -10,18 +10,21 @@ import * as Oracle from "./world/Oracle.ts"
 
 /** The result of one client in a situation. */
 export interface Outcome {
-  /** True if it received the package unchanged. */
+  /** True if the client received the package unchanged. */
   readonly isServed: boolean
+  /** Number of requests to all registries. */
   readonly requests: number
-  /** The client's own error message. */
+  /** The client's own error message; empty if there was no error. */
   readonly error: string
 }
 
 /** The results of all clients in one situation. */
 export interface Outcomes {
+  /** The result of this program. */
   readonly ours: Outcome
+  /** The result of go-containerregistry. */
   readonly theirs: Outcome
-  /** The kubelet's result, for situations about docker configs. */
+  /** The kubelet's result; undefined unless the situation is about docker configs. */
   readonly kubelet: Outcome | undefined
 }
 
@@ -78,7 +81,7 @@ const objectOf = ({ world }: Prepared, index: number) =>
     ...(world.ca === undefined ? {} : { ca: world.ca })
   })
 
-/** Pulls the situations that one run of the program can handle: the same platform, the same variables. */
+/** Pulls the packages of situations with the same platform and environment variables, with one process. */
 const ourGroup = Effect.fnUntraced(function* (group: ReadonlyArray<Prepared>) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -88,7 +91,7 @@ const ourGroup = Effect.fnUntraced(function* (group: ReadonlyArray<Prepared>) {
   const { environment = {} } = group[0]?.world ?? {}
   const proxy = yield* ProxyProcess.start({
     credentialsFile,
-    // Situations share a digest, but each must be pulled from its own registry.
+    // The cache is disabled, because situations share digests, but each must be pulled from its own registry.
     args: [`--platform=${group[0]?.situation.platform}`, "--disable-cache"],
     env: environment
   })
@@ -116,7 +119,7 @@ const ours = Effect.fnUntraced(function* (all: ReadonlyArray<Prepared>) {
   return new Map(done.flat())
 })
 
-// The kubelet tries all credentials that it finds: it succeeds if the right one is among them.
+// The kubelet tries all credentials that it finds. It succeeds if the correct login is among them.
 const kubelets = Effect.fnUntraced(function* (all: ReadonlyArray<Prepared>) {
   const about = all.flatMap(({ situation: { name }, world: { dockerConfig, login, repo } }) =>
     dockerConfig === undefined || login === undefined || !name.startsWith(dockerConfigPrefix)
@@ -137,7 +140,7 @@ const kubelets = Effect.fnUntraced(function* (all: ReadonlyArray<Prepared>) {
   )
 })
 
-/** Runs each situation with go-containerregistry and with the program; results by the situation's name. */
+/** Runs each situation with this program and with the other clients. Returns the results by situation name. */
 export const compare = Effect.fnUntraced(function* (situations: ReadonlyArray<Situation>) {
   const forThem = yield* prepared(situations)
   const theirOutcomes = yield* theirs(forThem)
@@ -157,7 +160,10 @@ export const compare = Effect.fnUntraced(function* (situations: ReadonlyArray<Si
 
 const word = ({ isServed }: Outcome): string => (isServed ? "served" : "refused")
 
-/** A difference for docs/registries.md: another outcome, or more requests of ours. Undefined if there is none. */
+/**
+ * Returns the difference for docs/registries.md: different outcomes, or more requests by this program. Undefined if
+ * there is no difference.
+ */
 export const differenceOf = (ours: Outcome, theirs: Outcome): Difference | undefined => {
   if (ours.isServed !== theirs.isServed) return { ours: word(ours), theirs: word(theirs) }
   const more = ours.requests - theirs.requests
@@ -165,6 +171,6 @@ export const differenceOf = (ours: Outcome, theirs: Outcome): Difference | undef
   return { ours: `${word(ours)}, ${more} more ${more === 1 ? "request" : "requests"}`, theirs: word(theirs) }
 }
 
-/** The difference in outcome between our credentials and the kubelet's. */
+/** Returns the difference between this program and the kubelet, without the number of requests. */
 export const differenceOfCredentials = (ours: Outcome, kubelet: Outcome): Difference | undefined =>
   differenceOf({ ...ours, requests: 0 }, kubelet)

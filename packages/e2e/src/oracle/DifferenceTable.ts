@@ -1,7 +1,7 @@
 import { Effect, FileSystem } from "effect"
 import { fileURLToPath } from "node:url"
 
-/** A difference: the results of both, in the words of the table. */
+/** Different results of this program and of another client, in the words of the table. */
 export interface Difference {
   readonly ours: string
   readonly theirs: string
@@ -9,7 +9,7 @@ export interface Difference {
 
 const file = fileURLToPath(new URL("../../../../docs/registries.md", import.meta.url))
 
-/** The headings of the tables, by the other client. */
+/** The headings of the tables in docs/registries.md, by the other client. */
 const headings = {
   "go-containerregistry": "## Where go-containerregistry differs",
   kubelet: "## Where the kubelet reads docker configs differently",
@@ -18,7 +18,7 @@ const headings = {
 
 /** A row of docs/registries.md. */
 export interface Row extends Difference {
-  /** A situation's name, or a common beginning of several followed by `*`. */
+  /** The name of a situation, or a prefix of several names followed by `*`. */
   readonly situation: string
   readonly why: string
 }
@@ -29,13 +29,13 @@ const cells = (line: string): ReadonlyArray<string> =>
     .slice(1, -1)
     .map((cell) => cell.trim().replaceAll("\\|", "|"))
 
-/** Parses `| situation | this program | the other | why |`. */
+/** Parses a row of the form `| situation | this program | other client | why |`. */
 export const parse = (line: string): Row => {
   const [situation = "", ours = "", theirs = "", why = ""] = cells(line)
   return { situation, ours, theirs, why }
 }
 
-/** Reads a table of docs/registries.md. */
+/** Reads the rows of a table in docs/registries.md. */
 export const read = Effect.fnUntraced(function* (who: keyof typeof headings) {
   const fs = yield* FileSystem.FileSystem
   const text = yield* fs.readFileString(file)
@@ -51,10 +51,10 @@ export const read = Effect.fnUntraced(function* (who: keyof typeof headings) {
 const isAbout = (name: string, { situation }: Row): boolean =>
   situation.endsWith("*") ? name.startsWith(situation.slice(0, -1)) : situation === name
 
-/** The row about a situation; one with the exact name comes before one with `*`. */
+/** Returns the row about a situation. A row with the exact name takes precedence over a row with `*`. */
 export const rowFor = (name: string, rows: ReadonlyArray<Row>): Row | undefined =>
   rows.find(({ situation }) => situation === name) ?? rows.find((row) => isAbout(name, row))
 
-/** The row to add to the docs, with the reason left open. */
+/** Formats the row to add to the docs. Its reason is the placeholder `...`. */
 export const written = (situation: string, { ours, theirs }: Difference): string =>
   `| ${situation.replaceAll("|", "\\|")} | ${ours} | ${theirs} | ... |`

@@ -42,7 +42,7 @@ const hosts = [
   "[2001:db8:0:1::7]"
 ]
 
-/** The servers that each NO_PROXY is tried with. */
+/** The URLs that are requested with each value of NO_PROXY. */
 export const urls: ReadonlyArray<string> = ["http", "https"].flatMap((scheme) =>
   hosts.flatMap((host) => ["", ":80", ":443", ":8080"].map((port) => `${scheme}://${host}${port}/v2/`))
 )
@@ -59,7 +59,7 @@ const named = fc
   .tuple(fc.constantFrom("", "", ".", "*.", "*", "..", "http://"), fc.constantFrom(...bare), ports)
   .map((parts) => parts.join(""))
 
-/** The same, a character added, left out or changed. */
+/** Adds, removes or replaces at most one character of an entry. */
 const misspelt = (entry: fc.Arbitrary<string>): fc.Arbitrary<string> =>
   fc
     .tuple(entry, fc.nat(30), fc.nat(1), fc.constantFrom(...Array.from(".:*/%[] 0aFé-")), fc.nat(1))
@@ -71,7 +71,10 @@ const misspelt = (entry: fc.Arbitrary<string>): fc.Arbitrary<string> =>
 
 const valid = fc.oneof(network, bracketed, named)
 
-/** Values of NO_PROXY, valid and misspelt; without those of {@link cases}. */
+/**
+ * Generates valid and misspelt values of NO_PROXY. Entries in brackets without a port are left out, because
+ * {@link cases} has such an entry.
+ */
 export const values: fc.Arbitrary<string> = fc
   .array(fc.tuple(fc.constantFrom("", " "), fc.oneof({ weight: 3, arbitrary: valid }, misspelt(valid))), {
     minLength: 1,
@@ -80,7 +83,7 @@ export const values: fc.Arbitrary<string> = fc
   .map((entries) => entries.map((entry) => entry.join("")).join(","))
   .filter((value) => !/(?:^|,) *\[[^\]]*\] *(?:,|$)/.test(value))
 
-/** A value of NO_PROXY and a server in which this program deliberately differs. */
+/** A value of NO_PROXY and a URL for which this program and httpproxy differ deliberately. */
 export interface Case {
   readonly noProxy: string
   readonly url: string
@@ -92,12 +95,12 @@ export const cases: ReadonlyArray<Case> = [
   { noProxy: "a.test", url: "http://[fe80::1%25eth0]/" }
 ]
 
-/** A case's name in docs/registries.md. */
+/** The name of a case in docs/registries.md. */
 export const nameOf = ({ noProxy, url }: Case): string => `NO_PROXY=${noProxy} for ${url}`
 
 const parsed = (text: string) => HttpUrl.parse(asBytes(text))
 
-/** The way that this program takes. */
+/** Returns the routes that this program chooses, in the order of the URLs. */
 export const ours = (noProxy: string, all: ReadonlyArray<string>): ReadonlyArray<Route> => {
   const settings = Result.getOrThrow(
     ProxySettings.fromEnvironment({ HTTP_PROXY: "proxy.test", HTTPS_PROXY: "proxy.test", NO_PROXY: noProxy })

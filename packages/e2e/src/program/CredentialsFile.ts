@@ -14,12 +14,12 @@ export interface RegistryAccess {
   readonly ca?: string
 }
 
-/** Path of the cluster's own repository, in the Secret. */
+/** Path of the repository in the Secret of the cluster's own registry. */
 export const clusterPath = "sys/deckhouse"
-/** Path of the ModuleSource's repository. */
+/** Path of the repository in the ModuleSource. */
 export const modulesPath = "modules"
 
-/** Writes a credentials file with the cluster's Secret and a ModuleSource, and renames it into place. */
+/** Writes a credentials file with the cluster's Secret and a ModuleSource. A rename replaces an existing file. */
 export const write = Effect.fnUntraced(function* (file: string, { ca, host, login }: RegistryAccess) {
   const fs = yield* FileSystem.FileSystem
   Evidence.addSecret(`the password of ${login.username} at ${host}`, login.password)

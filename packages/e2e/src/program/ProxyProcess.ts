@@ -17,23 +17,24 @@ const executable = (wanted: Architecture): string =>
 export const built = {
   /** Architecture of this machine. */
   architecture,
-  /** The executable for this machine, and those by architecture. */
+  /** The executable for this machine. */
   executable: executable(architecture),
+  /** The executables by architecture. */
   executables: { amd64: executable("amd64"), arm64: executable("arm64") },
   /** The script inside the executables. */
   script: dist("main.js"),
-  /** The licences of everything in the executables. */
+  /** The directory with the licences of everything in the executables. */
   licences: dist("licences")
 }
 
 export interface ProxyProcessOptions {
-  /** Without it, `args` must name an API server. */
+  /** Path of a credentials file. Without it, `args` must name an API server. */
   readonly credentialsFile?: string
-  /** Default: a directory of its own. */
+  /** Default: a new temporary directory. */
   readonly cacheDirectory?: string
   readonly args?: ReadonlyArray<string>
   readonly env?: Readonly<Record<string, string>>
-  /** Default: the executable. */
+  /** Runs the executable, or the script with Node. Default: the executable. */
   readonly form?: "executable" | "script"
   /** Wraps the command line, for instance with a memory limit. */
   readonly command?: (
@@ -45,11 +46,14 @@ export interface ProxyProcessOptions {
 /** A running registry-packages-proxy. */
 export interface ProxyProcess extends Daemon.Daemon {
   readonly origin: string
-  /** The URL of a package. */
+  /** Returns the URL of a package. */
   readonly url: (digest: string, where?: { readonly repository?: string; readonly path?: string }) => string
 }
 
-/** Starts the built program with only the given variables, in an empty directory, and waits until it is ready. */
+/**
+ * Starts the built program in an empty directory and waits until it is ready. The program gets only PATH, `env` and the
+ * variables of `Evidence.telemetry`.
+ */
 export const start = Effect.fnUntraced(function* (options: ProxyProcessOptions) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -72,7 +76,7 @@ export const start = Effect.fnUntraced(function* (options: ProxyProcessOptions) 
   const command = options.command?.(program, args) ?? [program, args]
   const daemon = yield* Daemon.start("registry-packages-proxy", ...command, {
     cwd: lone,
-    // A test of telemetry has a collector of its own.
+    // `env` has priority, because the tests of telemetry have their own collector.
     env: { ...Evidence.telemetry(), ...options.env }
   })
   const [, origin = ""] = yield* daemon.line(/"listening","url":"(http:\/\/127\.0\.0\.1:\d+)"/)
@@ -83,7 +87,7 @@ export const start = Effect.fnUntraced(function* (options: ProxyProcessOptions) 
   const proxy: ProxyProcess = {
     ...daemon,
     origin,
-    // All three parameters, as bootstrap clients write them.
+    // Contains all three parameters, even if they are empty, like the URLs of bootstrap clients.
     url: (digest, { path = "", repository = "" } = {}) =>
       `${origin}/package?digest=${digest}&repository=${repository}&path=${path}`
   }

@@ -7,17 +7,17 @@ export interface AccessLogEntry {
   readonly agent: string
 }
 
-// The combined log format, distribution's default.
+// The combined log format, which is Distribution's default.
 const pattern = /"([A-Z]+) (\S+) HTTP\/[\d.]+" (\d{3}) (\d+) "[^"]*" "([^"]*)"/
 
-/** The requests among the lines of a registry's log. */
+/** Parses the requests in a registry's log. Other lines are skipped. */
 export const parse = (lines: ReadonlyArray<string>): ReadonlyArray<AccessLogEntry> =>
   lines.flatMap((line) => {
     const [, method = "", path = "", status = "", bytes = "", agent = ""] = pattern.exec(line) ?? []
     return method === "" ? [] : [{ method, path, status: Number(status), bytes: Number(bytes), agent }]
   })
 
-/** The requests for one manifest or blob, as short texts. */
+/** Returns the requests for one manifest or blob, each as `METHOD manifests STATUS` or `METHOD blobs STATUS`. */
 export const requestsFor = (entries: ReadonlyArray<AccessLogEntry>, digest: string): ReadonlyArray<string> =>
   entries
     .filter(({ path }) => path.endsWith(`/${digest}`))

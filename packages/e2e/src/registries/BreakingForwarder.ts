@@ -2,8 +2,8 @@ import { Effect } from "effect"
 import { connect, createServer, type Server, type Socket } from "node:net"
 
 /**
- * A TCP forwarder to `target` (`host:port`) on a loopback port. It breaks the first connection on which it has sent the
- * client more than `after` bytes; later connections are not broken.
+ * Starts a TCP forwarder to `target` (`host:port`) on a loopback port. It aborts the first connection on which it
+ * receives more than `after` bytes from `target`, and no later connection.
  */
 export const make = Effect.fnUntraced(function* (target: string, after: number) {
   const [host = "", port = ""] = target.split(":")
@@ -48,7 +48,7 @@ export const make = Effect.fnUntraced(function* (target: string, after: number) 
   const address = server.address()
   return {
     host: `127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
-    /** True once a connection was broken. */
+    /** True if a connection was aborted. */
     isBroken: (): boolean => broken
   }
 })

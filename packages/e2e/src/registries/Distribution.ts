@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import * as Registry from "./Registry.ts"
 import * as TokenServer from "./TokenServer.ts"
 
-/** Distribution's registry from the program `command`, and the scopes of the tokens issued for it. */
+/** Starts Distribution's registry with the program `command`. `grants` returns the scopes of each issued token. */
 export const make = Effect.fnUntraced(function* (
   name: string,
   command: string,

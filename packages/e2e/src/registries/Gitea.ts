@@ -14,7 +14,7 @@ const module = "code.gitea.io/gitea"
 
 const Downloaded = Schema.fromJsonString(Schema.Struct({ Dir: Schema.String }))
 
-/** The directory of the module's source: Gitea reads its translations from there. */
+/** The source directory of Gitea's Go module, from which Gitea reads its translations. */
 const moduleDirectory = Command.run("go", ["mod", "download", "-json", module], {
   cwd: sources,
   inheritsEnvironment: true
@@ -73,7 +73,7 @@ const settings = (options: {
   })
 }
 
-/** Gitea, whose registry needs a token for everything and gives each user a namespace. */
+/** Starts Gitea. Its registry requires a token for each request. Repository names begin with the user's name. */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

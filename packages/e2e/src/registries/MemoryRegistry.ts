@@ -7,7 +7,7 @@ import * as ServerBuild from "../run/ServerBuild.ts"
 import * as Probe from "./Probe.ts"
 import * as PrivateRegistry from "./PrivateRegistry.ts"
 
-/** go-containerregistry's in-memory registry, behind a password. */
+/** Starts go-containerregistry's in-memory registry over TLS, with a password. */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

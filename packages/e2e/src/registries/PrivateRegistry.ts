@@ -6,17 +6,17 @@ import type { AccessLogEntry } from "./AccessLog.ts"
 import * as Command from "../run/Command.ts"
 import type { ImageLayout } from "../machine/ImageLayout.ts"
 
-/** A running registry over TLS that demands a password. */
+/** A running registry over TLS that requires a password. */
 export interface PrivateRegistry {
   /** `host:port`. */
   readonly host: string
-  /** PEM. */
+  /** PEM of the authority of the registry's certificate. */
   readonly ca: string
   /** The initial login. */
   readonly login: Login
   /** The first component of repository names, if the registry allows only names that begin with a user's name. */
   readonly owner?: string
-  /** Serves whole blobs for Range requests. */
+  /** True if the registry sends whole blobs for Range requests. */
   readonly ignoresRanges?: boolean
   /** Pushes an image or an index from a layout, with its digest unchanged. */
   readonly push: (
@@ -26,11 +26,11 @@ export interface PrivateRegistry {
   ) => Effect.Effect<unknown, unknown, Command.Services>
   /** All requests so far. */
   readonly requests: () => ReadonlyArray<AccessLogEntry>
-  /** Changes the user's password and gives the new login. */
+  /** Changes the user's password and returns the new login. */
   readonly rotate: Effect.Effect<Login, unknown, Command.Services | Scope.Scope>
 }
 
-/** A `push` with skopeo as a user of the registry; its files are removed when the scope ends. */
+/** Makes a `push` that runs skopeo with a login of the registry. The end of the scope removes skopeo's files. */
 export const pusher = Effect.fnUntraced(function* (
   host: string,
   login: Login,

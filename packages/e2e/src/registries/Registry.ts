@@ -21,16 +21,16 @@ const rotated = {
   hash: "$2a$05$SSXQe9yiE./flmtFEgyUYOYQvXaH/WM.SUhmLH6iFm76IGV8ARuK2"
 }
 
-/** Reaches 127.0.0.1 but is no loopback address, so that proxies are used for it. */
+/** A host that leads to 127.0.0.1 but is not a loopback address, so that clients use proxies for it. */
 export const proxiedHost = "0.0.0.0"
 
 export interface RegistryOptions {
-  /** Name of its log. */
+  /** Name of the registry's log. */
   readonly name: string
-  /** A program of distribution's registry, of any version. */
+  /** The program of Distribution's registry, in any version. */
   readonly command: string
   readonly authority: Certificates.CertificateAuthority
-  /** The token service that it redirects clients to; default: it checks passwords itself. */
+  /** The token service for clients. By default, the registry checks passwords itself. */
   readonly tokens?: TokenServer
 }
 
@@ -52,7 +52,7 @@ const configuration = (options: {
       : { token: { ...options.tokens.settings, rootcertbundle: `${options.directory}/trusted/ca.crt` } }
 })
 
-/** Starts distribution's registry over TLS, with passwords. It keeps its port over restarts and ends with the scope. */
+/** Starts Distribution's registry over TLS, with a password. The port stays the same after restarts. */
 export const make = Effect.fnUntraced(function* ({ authority, command, name, tokens }: RegistryOptions) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -64,7 +64,7 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
   yield* fs.writeFileString(file("tls.crt"), tls.chain)
   yield* fs.writeFileString(file("tls.key"), tls.key)
   yield* fs.writeFileString(file("htpasswd"), `${account.username}:${account.hash}\n`)
-  // JSON is YAML.
+  // JSON is valid YAML.
   yield* fs.writeFileString(file("config.yml"), JSON.stringify(configuration({ directory, port, tokens })))
   yield* fs.makeDirectory(file("trusted"))
   yield* fs.writeFileString(file("trusted/ca.crt"), authority.cert)
@@ -73,7 +73,7 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
   const running = yield* Ref.make(yield* Scope.make())
   yield* Effect.addFinalizer((exit) => Effect.flatMap(Ref.get(running), (scope) => Scope.close(scope, exit)))
 
-  // Version 3 would look for an OpenTelemetry collector.
+  // By default, Distribution 3 sends traces to an OpenTelemetry collector.
   const env = { OTEL_TRACES_EXPORTER: "none" }
   const isUp = Command.run("curl", ["-sS", "--cacert", file("trusted/ca.crt"), `https://${host}/v2/`]).pipe(
     Effect.retry({ times: 300, schedule: Schedule.spaced(50) })
@@ -101,7 +101,7 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
     host,
     ca: authority.cert,
     login,
-    /** Runs `body` while the registry is down, then starts it again. */
+    /** Stops the registry, runs `body`, and starts the registry again. */
     whileDown: <A, E, R>(body: Effect.Effect<A, E, R>) =>
       Effect.acquireUseRelease(
         stop,
@@ -109,15 +109,16 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
         () => Effect.orDie(start)
       ),
     push,
+    /** Changes the account's password and returns the new login. */
     rotate: Effect.gen(function* () {
       yield* fs.writeFileString(file("htpasswd"), `${account.username}:${rotated.hash}\n`)
       tokens?.rotate(rotated.password)
       return { ...login, password: rotated.password }
     }),
-    /** All requests so far, restarts included. */
+    /** All requests so far, including those before a restart. */
     requests: () => AccessLog.parse(log.lines())
   }
 })
 
-/** A registry that runs. */
+/** A running registry. */
 export type Registry = Effect.Success<ReturnType<typeof make>>

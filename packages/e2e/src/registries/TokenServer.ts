@@ -12,13 +12,13 @@ const issuer = "e2e-tokens"
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url")
 
-/** `repository:NAME:pull,push` in the form of a token's claim. */
+/** Converts a scope, such as `repository:NAME:pull,push`, to an entry of the token's claim `access`. */
 const accessOf = (scope: string) => {
   const [type = "", name = "", actions = ""] = scope.split(":")
   return { type, name, actions: actions.split(",") }
 }
 
-/** A signed token (JWT, RFC 7519) with the certificate of its key, which the registry verifies. */
+/** Returns a signed JWT (RFC 7519). Its header contains the certificate of the signing key, for the registry. */
 const tokenFor = (account: string, scopes: ReadonlyArray<string>, signer: Certificates.ServerCertificate) => {
   const now = Math.floor(Date.now() / 1000)
   const header = { typ: "JWT", alg: "ES256", x5c: [new X509Certificate(signer.cert).raw.toString("base64")] }
@@ -37,7 +37,10 @@ const tokenFor = (account: string, scopes: ReadonlyArray<string>, signer: Certif
   return `${signed}.${sign("sha256", Buffer.from(signed), key).toString("base64url")}`
 }
 
-/** A registry's token service over TLS, as in distribution's documentation. It grants every scope for the password. */
+/**
+ * Starts a token service over TLS, as Distribution's documentation describes it. It grants all requested scopes to
+ * clients with the correct password.
+ */
 export const make = Effect.fnUntraced(function* (
   authority: Certificates.CertificateAuthority,
   { password, username }: Account
@@ -64,7 +67,7 @@ export const make = Effect.fnUntraced(function* (
     server.closeAllConnections()
   })
   return {
-    /** The settings for the registry, apart from the authority. */
+    /** The registry's settings for token authentication, without the authority. */
     settings: { realm: `https://127.0.0.1:${port}/token`, service, issuer },
     /** Changes the account's password. */
     rotate: (password: string): void => {
@@ -75,5 +78,5 @@ export const make = Effect.fnUntraced(function* (
   }
 })
 
-/** A token service that runs. */
+/** A running token service. */
 export type TokenServer = Effect.Success<ReturnType<typeof make>>

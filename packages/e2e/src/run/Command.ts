@@ -2,21 +2,21 @@ import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/Proces
 import { Effect, Schema, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 
-/** A command failed; the message has its output. */
+/** A command ended with an exit code other than 0. The message contains the output of the command. */
 export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", {
   message: Schema.String,
   code: Schema.Int
 }) {}
 
 export interface CommandOptions {
-  /** Variables beside PATH. */
+  /** Environment variables in addition to PATH. */
   readonly env?: Readonly<Record<string, string>>
-  /** Passes all variables of this process on, proxies included. */
+  /** Passes all environment variables of this process to the command, for example those of proxies. */
   readonly inheritsEnvironment?: boolean
   readonly cwd?: string
 }
 
-/** A command that is killed when the process that started it ends in any way. */
+/** Makes a command that is killed when this process ends, even if this process crashes. */
 export const make = (command: string, args: ReadonlyArray<string>, options: CommandOptions = {}) =>
   Effect.map(ProcessEnvironment, ({ variables }) => {
     const given = options.inheritsEnvironment === true ? variables : { PATH: variables["PATH"] }
@@ -30,7 +30,7 @@ export const make = (command: string, args: ReadonlyArray<string>, options: Comm
 
 const text = <E>(stream: Stream.Stream<Uint8Array, E>) => Stream.mkString(Stream.decodeText(stream))
 
-/** Runs a command and gives its standard output. */
+/** Runs a command and returns its standard output. */
 export const run = Effect.fnUntraced(function* (
   command: string,
   args: ReadonlyArray<string>,

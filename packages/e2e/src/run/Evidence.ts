@@ -6,20 +6,21 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as SecretSearch from "./SecretSearch.ts"
 
-/** The variable by which tests learn of the run's evidence; empty for groups that are left out. */
+/** The environment variable with the run's `Place` as JSON. If it is empty, a process collects no output. */
 export const variable = "REGISTRY_PACKAGES_PROXY_E2E_EVIDENCE"
 
-/** Where a run keeps what the program says, and the secrets that must not be in it. */
+/** The place where a run collects the output of the program. */
 interface Place {
+  /** Directory of the program's output, and of the secrets that the output must not contain. */
   readonly directory: string
-  /** A collector of the run, which takes OTLP over HTTP. */
+  /** URL of the run's collector, which receives OTLP over HTTP. */
   readonly endpoint: string
 }
 
-// oxlint-disable-next-line node/no-process-env -- the processes of tests learn of the run by a variable
+// oxlint-disable-next-line node/no-process-env -- test processes read the run's `Place` from a variable
 const environment = process.env
 
-/** Lets this process take part in a run, or in none. */
+/** Sets the place where this process collects output. Without the variable, this process collects no output. */
 export const setPlace = (variables: Readonly<Record<string, string>>): void => {
   environment[variable] = variables[variable] ?? ""
 }
@@ -33,7 +34,7 @@ const secretsFile = "secrets.jsonl"
 
 const known = new Set<string>()
 
-/** Tells the run of a secret that the program must show nowhere; `name` says which it is. */
+/** Registers a secret that the program's output must not contain. Error messages contain `name`. */
 export const addSecret = (name: string, secret: string): void => {
   const found = place()
   if (found === undefined || known.has(secret)) return
@@ -41,18 +42,18 @@ export const addSecret = (name: string, secret: string): void => {
   appendFileSync(join(found.directory, secretsFile), `${JSON.stringify({ name, secret })}\n`)
 }
 
-/** The same of a private key, by its lines. */
+/** Registers each line of a private key as a secret, except lines of less than 40 characters. */
 export const addPrivateKey = (name: string, pem: string): void => {
   for (const line of pem.split("\n")) if (line.length >= 40) addSecret(name, line)
 }
 
-/** Keeps a line that the program wrote. */
+/** Adds a line of the program's output to the collected output. */
 export const addLine = (line: string): void => {
   const found = place()
   if (found !== undefined) appendFileSync(join(found.directory, `log-${process.pid}.txt`), `${line}\n`)
 }
 
-/** The variables by which the program sends all its telemetry to the run's collector; none if the run has none. */
+/** Environment variables that make the program send all telemetry to the run's collector, if there is a run. */
 export const telemetry = (): Readonly<Record<string, string>> => {
   const found = place()
   return found === undefined
@@ -64,7 +65,7 @@ export const telemetry = (): Readonly<Record<string, string>> => {
       }
 }
 
-/** A secret is in what the program said, or nothing was there to be searched. */
+/** The program's output contains a secret. */
 export class EvidenceFailed extends Schema.TaggedError<EvidenceFailed>()("EvidenceFailed", {
   message: Schema.String
 }) {}
@@ -94,7 +95,7 @@ const search = (directory: string): Effect.Effect<string, EvidenceFailed> =>
       )
     })
     if (found.length > 0) {
-      const message = `The program showed secrets:\n${found.join("\n")}\nWhat was searched is in ${directory}`
+      const message = `The program showed secrets:\n${found.join("\n")}\nThe searched output is in ${directory}`
       return Effect.fail(new EvidenceFailed({ message }))
     }
     const size = `${(bytes / 1024 / 1024).toFixed(1)} MiB in ${evidence.length} files`
@@ -102,8 +103,8 @@ const search = (directory: string): Effect.Effect<string, EvidenceFailed> =>
   })
 
 /**
- * A directory of the run's, and a collector that writes what it receives into it. `search` looks through all of it for
- * every secret that the tests told of.
+ * Creates the run's directory, and starts a collector that writes the received telemetry into the directory. `search`
+ * searches all files of the directory for the registered secrets, and removes the directory if it finds none.
  */
 export const make = Effect.gen(function* () {
   const { variables } = yield* ProcessEnvironment

@@ -2,6 +2,6 @@ import { expect } from "vitest"
 import { setPlace } from "./Evidence.ts"
 import { measuringFiles } from "./TestGroups.ts"
 
-// Runs before each file of tests, in its process.
+// Vitest runs this before each test file, in the same process. Groups that measure memory collect no output.
 const file = expect.getState().testPath ?? ""
 if (measuringFiles.some((measuring) => file.endsWith(measuring))) setPlace({})

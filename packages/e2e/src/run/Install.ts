@@ -3,7 +3,7 @@ import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/Proces
 import * as Command from "./Command.ts"
 import { explain, missing, type RequiredProgram } from "./RequiredPrograms.ts"
 
-/** Programs are missing and cannot be installed; the message names them and says what to do. */
+/** Programs are missing and cannot be installed. The message names the programs and the ways to install them. */
 export class ProgramsMissing extends Schema.TaggedError<ProgramsMissing>()("ProgramsMissing", {
   message: Schema.String
 }) {}
@@ -25,13 +25,13 @@ const packagesOf = (absent: ReadonlyArray<RequiredProgram>): ReadonlyArray<strin
   ...new Set(absent.flatMap(({ from }) => ("debian" in from ? [from.debian] : [])))
 ]
 
-/** Installs packages; updates the package index only if that fails, because it is slow. */
+/** Installs packages. Updates the package index only if the installation fails, because the update is slow. */
 const installPackages = Effect.fnUntraced(function* ({ run }: Installer, packages: ReadonlyArray<string>) {
   const install = run("apt-get", ["install", "--yes", "--no-install-recommends", ...packages])
   yield* Effect.catchTag(install, "CommandFailed", () => Effect.andThen(run("apt-get", ["update"]), install))
 })
 
-// Debian starts the services that it installs, if a service manager runs.
+// Debian starts the services of installed packages if a service manager runs.
 const stopServices = ({ run }: Installer, absent: ReadonlyArray<RequiredProgram>) =>
   Effect.forEach(
     absent.flatMap(({ services = [] }) => services),
@@ -39,7 +39,7 @@ const stopServices = ({ run }: Installer, absent: ReadonlyArray<RequiredProgram>
     { discard: true }
   )
 
-/** Installs the missing programs; fails with instructions if it may not or cannot. */
+/** Installs the missing programs. Fails with `ProgramsMissing` if installing is not allowed or not possible. */
 export const ensureInstalled = Effect.fnUntraced(function* (
   names: ReadonlyArray<string>,
   installer: Installer

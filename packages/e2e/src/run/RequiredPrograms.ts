@@ -28,25 +28,25 @@ export const requiredPrograms: ReadonlyArray<RequiredProgram> = [
   { name: "buildah", from: { debian: "buildah" } },
   { name: "readelf", from: { debian: "binutils" } },
   { name: "dpkg-deb", from: { debian: "dpkg" } },
-  // Runs executables of another processor.
+  // Runs arm64 executables on other processors.
   { name: "qemu-aarch64-static", from: { debian: "qemu-user-static" } },
   { name: "apt-get", from: { advice: "run this on Debian: images are built from its packages" } },
   { name: "gcc", from: { debian: "build-essential" } },
-  // Debian's own is too old; versions since 1.21 download the one that the module names.
+  // Debian's Go is too old. Go 1.21 and newer versions download the version that a module requires.
   {
     name: "go",
     from: { advice: "install Go 1.21 or newer, https://go.dev/doc/install, and have it in PATH" }
   }
 ]
 
-/** The programs of these names that are not in PATH. */
+/** Returns the required programs with these names that are not in PATH. */
 export const missing = (names: ReadonlyArray<string>) =>
   Effect.filter(
     requiredPrograms.filter(({ name }) => names.includes(name)),
     ({ name }) => Effect.map(which(name), Option.isNone)
   )
 
-/** The message about missing programs. */
+/** Formats the message about missing programs, with instructions to install them. */
 export const explain = (absent: ReadonlyArray<RequiredProgram>): string => {
   const debian = absent.flatMap(({ from }) => ("debian" in from ? [from.debian] : []))
   return [

@@ -4,18 +4,19 @@ export interface Secret {
   readonly secret: string
 }
 
-/** The form and the offset in which a secret was found. */
+/** A secret that was found, with its form and its offset in bytes. */
 export interface Found {
   readonly name: string
   readonly form: string
   readonly offset: number
 }
 
-/** The shortest text that is looked for: shorter ones are in any file. */
+/** Minimum length of the texts to search for. Shorter texts occur in files by chance. */
 export const minLength = 8
 
 /**
- * Base64 of a part of a text is the same but for its ends, whose bits come from what is beside it: three alignments.
+ * Returns the base64 and base64url forms of a text inside a longer text, for each of the three possible alignments.
+ * Characters that also depend on adjacent bytes are left out.
  */
 const base64 = (text: string): ReadonlyArray<readonly [string, string]> =>
   [0, 1, 2].flatMap((skip) => {
@@ -28,7 +29,8 @@ const base64 = (text: string): ReadonlyArray<readonly [string, string]> =>
   })
 
 /**
- * The forms in which a secret may show: by value, escaped for a URL or JSON, in hexadecimal and in base64, twice too.
+ * Returns the forms in which a secret may appear: plain, escaped for a URL or JSON, in hexadecimal, and in base64 (once
+ * or twice). Forms shorter than `minLength` are left out.
  */
 export const formsOf = (secret: string): ReadonlyArray<readonly [form: string, text: string]> => {
   const once = base64(secret)
@@ -54,7 +56,8 @@ const keyOf = (bytes: Uint8Array, at: number): number =>
   0xfffff
 
 /**
- * Finds all forms of the secrets in one pass over the text: each position's first four bytes say which may begin there.
+ * Finds all forms of the secrets in one pass over the text. At each position, a hash of the next four bytes selects the
+ * forms that may begin there.
  */
 export const find = (text: Uint8Array, secrets: ReadonlyArray<Secret>): ReadonlyArray<Found> => {
   const beginnings = new Map<

@@ -7,7 +7,7 @@ import { which } from "./Which.ts"
 
 const sources = (name: string): string => fileURLToPath(new URL(`../../servers/${name}`, import.meta.url))
 
-/** The cache of programs built from Go modules; a name contains the hash of its sources. */
+/** Directory of the programs that were built from Go modules. Each file name contains a hash of the sources. */
 const cacheDirectory = Effect.gen(function* () {
   const path = yield* Path.Path
   const { variables } = yield* ProcessEnvironment
@@ -24,7 +24,10 @@ const fingerprint = Effect.fnUntraced(function* (directory: string, files: Reado
   return hash.digest("hex").slice(0, 16)
 })
 
-/** The build command: the module's own script, `go build` of its main package, or of the tool that it names. */
+/**
+ * Returns the build command: the module's `build.sh`, or `go build` of its main package, or `go build` of the tool that
+ * its go.mod names.
+ */
 const build = (files: ReadonlyArray<string>, target: string): readonly [string, ...Array<string>] =>
   files.includes("build.sh")
     ? ["sh", "build.sh", target]
@@ -40,8 +43,8 @@ const build = (files: ReadonlyArray<string>, target: string): readonly [string, 
       ]
 
 /**
- * The program (or directory) built from `servers/NAME`, a Go module with pinned versions. Builds it if it is not in the
- * cache, and announces that through `say`. An interrupted build leaves no partial result there.
+ * Returns the path of the program (or directory) built from `servers/NAME`, a Go module with pinned versions. Builds
+ * the program if it is not cached, and announces the build through `say`. An interrupted build is never in the cache.
  */
 export const binary = Effect.fnUntraced(function* (
   name: string,
@@ -67,10 +70,13 @@ export const binary = Effect.fnUntraced(function* (
   return program
 }, Effect.scoped)
 
-/** Programs that are built only if the real one is not in PATH. */
+/** Programs of which a stand-in is built if the original is not in PATH. */
 const standIns: ReadonlyArray<string> = ["kube-rbac-proxy"]
 
-/** The command of a program, built if needed; reports through `say` which one is used if there is a choice. */
+/**
+ * Returns the command of a program, and builds the program if needed. If the program has a stand-in, reports through
+ * `say` whether the original or the stand-in is used.
+ */
 export const program = Effect.fnUntraced(function* (
   name: string,
   say: (line: string) => Effect.Effect<void> = () => Effect.void

@@ -1,13 +1,13 @@
 /** A group of tests, one file or one folder, that can be run alone. */
 export interface Group {
   readonly file: string
-  /** The programs it needs, by their names in RequiredPrograms.ts. */
+  /** Names of the programs that the group requires, as in RequiredPrograms.ts. */
   readonly programs: ReadonlyArray<string>
-  /** The programs built for it from `servers/`. */
+  /** Names of the programs in `servers/` that are built for the group. */
   readonly servers: ReadonlyArray<string>
-  /** True if it mostly waits (for expiries of minutes): such groups run in parallel. */
+  /** True if the group mostly waits, for example until a decision expires. Such groups run in parallel. */
   readonly isWaiting?: boolean
-  /** True if it measures the program's memory: the program then sends no telemetry to the run. */
+  /** True if the group measures the program's memory. The program then sends no telemetry to the run's collector. */
   readonly isMeasuring?: boolean
 }
 

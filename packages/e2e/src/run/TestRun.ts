@@ -16,14 +16,14 @@ export class UnknownGroup extends Schema.TaggedError<UnknownGroup>()("UnknownGro
   message: Schema.String
 }) {}
 
-/** Vitest failed with this exit code and has printed why. */
+/** Vitest failed with this exit code and has printed the reason. */
 export class TestsFailed extends Schema.TaggedError<TestsFailed>()("TestsFailed", {
   code: Schema.Int
 }) {}
 
 /**
- * Runs vitest in this process group, so that Ctrl-C reaches it. Its TMPDIR is removed afterwards, with anything that
- * interrupted tests left there.
+ * Runs vitest in this process group, so that Ctrl-C reaches vitest. Afterwards, removes the TMPDIR of the tests with
+ * all files that interrupted tests left there.
  */
 const vitest = Effect.fnUntraced(function* (
   args: ReadonlyArray<string>,
@@ -49,7 +49,7 @@ const vitest = Effect.fnUntraced(function* (
   if (code !== ChildProcessSpawner.ExitCode(0)) return yield* new TestsFailed({ code })
 }, Effect.scoped)
 
-/** Installs what the chosen groups need, builds the program and runs the groups. */
+/** Installs what the chosen groups require, builds the program, runs the groups, and searches for secrets. */
 export const run = Effect.gen(function* () {
   const { args } = yield* ProcessEnvironment
   const chosen = Arguments.parse(args)
@@ -78,7 +78,7 @@ export const run = Effect.gen(function* () {
   const tests = yield* Effect.exit(
     vitest(["--config", "packages/e2e/src/vitest.config.ts", ...chosen.vitest, ...files], evidence.variables)
   )
-  // Searched even if tests failed.
+  // The search runs even if tests failed.
   yield* Console.error(yield* evidence.search)
   yield* tests
 }).pipe(
@@ -86,7 +86,7 @@ export const run = Effect.gen(function* () {
   Effect.tapError((error) => (error._tag === "TestsFailed" ? Effect.void : Console.error(error.message)))
 )
 
-/** Vitest's exit code if it ran; 1 for any other failure. */
+/** Returns 0 for a success, vitest's exit code if tests failed, and 1 for any other failure. */
 export const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
   if (Exit.isSuccess(exit)) return 0
   const error = Cause.squash(exit.cause)

@@ -1,7 +1,7 @@
 /**
- * A fake API server in its own process that floods a watch: `FloodingApiServer.ts PER_SECOND SECONDS`. It prints its
- * address, holds 500 ModuleSources and changes them at that rate once they are watched, then adds one more, `last`, and
- * prints `done`, with the number of times that backpressure made it wait.
+ * A fake API server that floods a watch with events: `FloodingApiServer.ts PER_SECOND SECONDS`. It prints its address
+ * and lists 500 ModuleSources. A watch receives PER_SECOND changes a second and, after SECONDS, a new ModuleSource
+ * named `last`. Then the server prints `done` and the number of times that backpressure made it wait.
  */
 import { createServer, type ServerResponse } from "node:http"
 import { once } from "node:events"

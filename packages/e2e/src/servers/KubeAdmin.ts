@@ -41,7 +41,7 @@ interface ApiResponse {
   readonly text: string
 }
 
-/** An administrator of a cluster, by client certificate. */
+/** Makes a client of the API server that authenticates with an administrator's certificate. */
 export const make = (options: {
   readonly port: number
   readonly ca: string
@@ -65,7 +65,7 @@ export const make = (options: {
           agent: false,
           headers: {
             "content-type": method === "PATCH" ? patches[patch] : "application/json",
-            // Node omits it for DELETE.
+            // Node omits this field for DELETE.
             "content-length": Buffer.byteLength(text)
           }
         },
@@ -96,12 +96,12 @@ export const make = (options: {
   })
 
   return {
-    /** Sends a request and gives the response body; fails for a status other than 2xx. */
+    /** Sends a request and returns the response body. Fails with `Refused` for a status other than 2xx. */
     send: done,
     /** Creates or changes an object, like `kubectl apply --server-side`. */
     apply: (object: Json) =>
       Effect.asVoid(done("PATCH", `${pathOf(object)}?fieldManager=e2e&force=true`, object)),
-    /** Validates an object strictly without applying it; unknown fields are refused. */
+    /** Validates an object without applying it. Unknown fields are refused. */
     dryRun: (object: Json) =>
       Effect.asVoid(
         done(
@@ -110,6 +110,7 @@ export const make = (options: {
           object
         )
       ),
+    /** Deletes an object; succeeds if it does not exist. */
     remove: (object: Json) =>
       Effect.asVoid(done("DELETE", pathOf(object))).pipe(
         Effect.catchIf(
@@ -119,7 +120,7 @@ export const make = (options: {
       ),
     uid: (object: Json) =>
       Effect.map(done("GET", pathOf(object)), (text) => decodeUid(JSON.parse(text)).metadata.uid),
-    /** Gets a path. */
+    /** Sends a GET request and returns the response body. */
     text: (path: string) => done("GET", path),
     /** Waits until the API server is ready. */
     ready: Eventually.value(
@@ -129,7 +130,7 @@ export const make = (options: {
       ),
       { times: 600, millis: 100 }
     ),
-    /** Waits until a kind is served, some time after its definition was created. */
+    /** Waits until a path is served. A new kind is served some time after its CRD was created. */
     served: (path: string) =>
       Eventually.isTrue(
         path,

@@ -16,7 +16,7 @@ export const account = { namespace: "d8-cloud-instance-manager", name: "registry
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** The rights of the program. */
+/** Path of the manifest with the program's permissions. */
 export const rbacFile = file("../../../deploy/rbac.yaml")
 
 /** Reads the objects of a YAML file. */
@@ -30,11 +30,11 @@ const namespace = (name: string): Json => ({ apiVersion: "v1", kind: "Namespace"
 
 /** The initial contents of a cluster. */
 export interface ClusterOptions {
-  /** Creates the program's service account with the rights of rbac.yaml; default: true. */
+  /** If true (the default), the cluster has the program's service account with the permissions of rbac.yaml. */
   readonly hasAccount?: boolean
 }
 
-/** A real kube-apiserver with RBAC over etcd, and the ModuleSource CRD. Keeps its ports over restarts. */
+/** Starts etcd and a kube-apiserver with RBAC, and creates the ModuleSource CRD. Restarts do not change the ports. */
 export const make = Effect.fnUntraced(function* (
   program: string,
   { hasAccount = true }: ClusterOptions = {}
@@ -81,7 +81,7 @@ export const make = Effect.fnUntraced(function* (
     Daemon.start("kube-apiserver", program, [
       "kube-apiserver",
       `--etcd-servers=${etcdUrl}`,
-      // Only the tests compact.
+      // Only `compact` compacts etcd's history.
       "--etcd-compaction-interval=0",
       "--bind-address=127.0.0.1",
       "--advertise-address=10.255.255.1",
@@ -123,7 +123,7 @@ export const make = Effect.fnUntraced(function* (
   )
   yield* admin.served("/apis/deckhouse.io/v1alpha1/modulesources")
 
-  /** A token of an existing service account. */
+  /** Issues a token for an existing service account. */
   const tokenOf = Effect.fnUntraced(function* (
     { name, namespace }: { readonly name: string; readonly namespace: string },
     lifetimeSeconds: number = 3600,
@@ -156,7 +156,7 @@ export const make = Effect.fnUntraced(function* (
     return at(name)
   })
 
-  /** A kubeconfig for the program, with its token in a file. */
+  /** Writes a kubeconfig for the program, and a file with the program's token. */
   const programKubeconfig = Effect.fnUntraced(function* (name: string, token: string) {
     const tokenFile = at(`${name}.token`)
     yield* fs.writeFileString(tokenFile, token, { mode: 0o600 })
@@ -174,7 +174,7 @@ export const make = Effect.fnUntraced(function* (
       "client-certificate-data": btoa(administrator.chain),
       "client-key-data": btoa(administrator.key)
     }),
-    /** Kills the API server, runs `body` and starts it again. */
+    /** Kills the API server, runs `body`, and starts the API server again. */
     whileDown: <A, E, R>(body: Effect.Effect<A, E, R>) =>
       Effect.acquireUseRelease(
         Effect.gen(function* () {
@@ -184,7 +184,7 @@ export const make = Effect.fnUntraced(function* (
         () => body,
         () => Effect.orDie(Effect.flatMap(start, (started) => Ref.set(daemon, started)))
       ),
-    /** Runs `body` with another API server over the same etcd, which the program does not know. */
+    /** Runs `body` with a second API server over the same etcd. The program does not know the second API server. */
     throughAnotherServer: <A, E, R>(body: (admin: KubeAdmin.KubeAdmin) => Effect.Effect<A, E, R>) =>
       Effect.scoped(
         Effect.gen(function* () {

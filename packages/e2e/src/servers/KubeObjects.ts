@@ -5,14 +5,14 @@ import {
 
 type Json = Readonly<Record<string, unknown>>
 
-/** A registry, as a cluster's objects describe it. */
+/** The properties of a registry in Kubernetes objects. */
 export interface Source {
   readonly host: string
   readonly login: Login
   readonly ca: string
 }
 
-/** A ModuleSource with only the fields of its CRD. */
+/** A ModuleSource with only the fields that its CRD has. */
 export const moduleSource = (name: string, path: string, { ca, host, login }: Source): Json => ({
   apiVersion: "deckhouse.io/v1alpha1",
   kind: "ModuleSource",

@@ -28,7 +28,7 @@ export interface ServiceAccount {
   readonly uid: string
 }
 
-/** Makes a token like the API server, which itself issues none for less than ten minutes. */
+/** Signs a token like the API server, but with any lifetime. The API server issues tokens for at least ten minutes. */
 export const make = (
   key: SigningKey,
   account: ServiceAccount,

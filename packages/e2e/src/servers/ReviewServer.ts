@@ -1,8 +1,8 @@
 /**
- * An API server for reviews only, in its own process: `ReviewServer.ts GOOD_TOKEN`. The user of that token may do
- * everything, other tokens are invalid, and there are no objects. A response takes a few milliseconds, so that reviews
- * overlap. GET /counts gives the number of TokenReviews and the most requests in progress at once. After GET /silence
- * reviews get no response; after GET /resume new ones do, earlier ones never.
+ * A fake API server for reviews: `ReviewServer.ts GOOD_TOKEN`. The user of GOOD_TOKEN may do everything; other tokens
+ * are invalid. The server has no objects. A review takes 3 ms, so that reviews overlap. GET /counts returns the number
+ * of TokenReviews and the largest number of reviews in progress at once. After GET /silence, reviews get no response.
+ * After GET /resume, new reviews get responses again, but reviews sent during the silence never do.
  */
 import { createServer, type ServerResponse } from "node:http"
 
@@ -20,7 +20,7 @@ const statusOf = (path: string, spec: { readonly token?: string }): object => {
     : { authenticated: false }
 }
 
-/** Responds with no objects and no events. */
+/** Responds with 404, with an empty list, or with a watch without events. */
 const respondEmpty = (path: string, response: ServerResponse): void => {
   if (path.includes("/secrets/")) return void response.writeHead(404).end("{}")
   response.writeHead(200, { "content-type": "application/json" })

@@ -30,13 +30,13 @@ export const start = Effect.gen(function* () {
   const url = `http://${user.name}:${user.password}@127.0.0.1:${port}`
   return {
     url,
-    /** Requests a tunnel to a closed port: all earlier requests are in the log before it. */
+    /** Requests a tunnel to a closed port and returns the target. The log then contains all earlier requests. */
     probe: Effect.as(
       Effect.ignore(Command.run("curl", ["-sS", "--proxy", url, "--proxytunnel", `http://${nowhere}/`])),
       nowhere
     ),
     password: user.password,
-    /** The targets of the tunnels that were requested. */
+    /** The targets of all requested tunnels. */
     tunnels: () => daemon.lines().flatMap((line) => /Request \(.*\): CONNECT (\S+)/.exec(line)?.[1] ?? [])
   }
 })

@@ -6,7 +6,7 @@ import * as ServerBuild from "../run/ServerBuild.ts"
 
 const signals = ["traces", "metrics", "logs"] as const
 
-/** JSON is YAML. */
+/** The collector's configuration, in JSON, which is valid YAML. */
 const configuration = (port: number, fileOf: (signal: string) => string) =>
   JSON.stringify({
     receivers: { otlp: { protocols: { http: { endpoint: `127.0.0.1:${port}` } } } },
@@ -21,7 +21,7 @@ const configuration = (port: number, fileOf: (signal: string) => string) =>
     }
   })
 
-/** Starts the OpenTelemetry Collector, which writes what it receives to files; stopped with the scope. */
+/** Starts the OpenTelemetry Collector, which writes the received data to files. The end of the scope stops it. */
 export const start = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -46,9 +46,9 @@ export const start = Effect.gen(function* () {
   yield* Effect.raceFirst(Eventually.isTrue("the collector's port", isUp), daemon.ended)
   return {
     endpoint,
-    /** Stops it, so that everything received is written. */
+    /** Stops the collector. Afterwards, the files contain all received data. */
     stop: daemon.stop(),
-    /** Everything received for a signal, one JSON object a line. */
+    /** Returns the received data of a signal, one JSON object a line; empty if there is none. */
     received: (signal: (typeof signals)[number]) =>
       fs.readFileString(fileOf(signal)).pipe(Effect.orElseSucceed(() => ""))
   }

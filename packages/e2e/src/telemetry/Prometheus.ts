@@ -35,7 +35,7 @@ const Query = Schema.fromJsonString(
   })
 )
 
-/** JSON is YAML. */
+/** The configuration of Prometheus, in JSON, which is valid YAML. */
 const configuration = (options: {
   readonly target: string
   readonly tokenFile: string
@@ -92,7 +92,7 @@ export const start = Effect.fnUntraced(function* (options: {
       Effect.flatMap(get("/api/v1/alerts"), Schema.decodeUnknownEffect(Alerts)),
       ({ data }) => data.alerts.filter(({ state }) => state === "firing").map(({ labels }) => labels)
     ),
-    /** The rules that could not be evaluated. */
+    /** The names of the rules that Prometheus could not evaluate. */
     unhealthyRules: Effect.map(
       Effect.flatMap(get("/api/v1/rules"), Schema.decodeUnknownEffect(Rules)),
       ({ data }) =>
@@ -101,7 +101,7 @@ export const start = Effect.fnUntraced(function* (options: {
           .filter(({ health }) => health === "err")
           .map(({ name }) => name)
     ),
-    /** The current values of a query. */
+    /** Returns the current values of a PromQL query. */
     query: (expression: string) =>
       Effect.map(
         Effect.flatMap(

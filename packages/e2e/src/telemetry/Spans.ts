@@ -49,12 +49,12 @@ const valueOf = (attributes: Values | undefined, name: string): string | undefin
   return found === undefined ? undefined : String(found)
 }
 
-/** An attribute of a span. */
+/** Returns an attribute of a span as text; undefined if the span does not have the attribute. */
 export const attribute = ({ attributes }: Span, name: string): string | undefined => valueOf(attributes, name)
 
 const isFailed = ({ status }: Span): boolean => status?.code === 2
 
-/** Details of a span for its line in a tree: status, cache result, error, events. */
+/** Returns the status, cache result, error and events of a span, for its line in a tree. */
 const details = (span: Span): ReadonlyArray<string> => {
   const shown = [
     attribute(span, "http.response.status_code"),
@@ -65,7 +65,7 @@ const details = (span: Span): ReadonlyArray<string> => {
   return [...shown.flatMap((text) => (text === undefined ? [] : [text])), ...events]
 }
 
-/** The spans of a trace as an indented tree, one line a span, children by start time. */
+/** Formats a trace as an indented tree with one line for each span. Children are in the order of their start times. */
 export const tree = (spans: ReadonlyArray<Span>, traceId: string): string => {
   const own = spans
     .filter((span) => span.traceId === traceId)

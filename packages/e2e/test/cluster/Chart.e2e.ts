@@ -51,7 +51,7 @@ const everything = {
   }
 }
 
-/** Values for the API server to validate, by their purpose. */
+/** Chart values by purpose. For each, the API server validates the rendered objects. */
 const matrix: Readonly<Record<string, Json>> = {
   "the defaults": {},
   "high availability": { highAvailability: true },
@@ -147,7 +147,7 @@ layer(ChartFixture.layer, options)("The chart", (it) => {
       )
       const directory = yield* fs.makeTempDirectoryScoped()
       const [rules, tests] = [path.join(directory, "rules.json"), path.join(directory, "tests.yaml")]
-      // JSON is YAML, which promtool reads.
+      // promtool reads YAML, and JSON is valid YAML.
       yield* fs.writeFileString(rules, JSON.stringify(rendered))
       yield* fs.writeFileString(tests, AlertTests.promtoolFile(rules))
       yield* Command.run("promtool", ["check", "rules", "--lint=all", rules])
@@ -188,7 +188,7 @@ layer(ChartFixture.layer, options)("The chart", (it) => {
           violations,
           /^host namespaces \(hostNetwork=true\), hostPort \(container \\"[a-z-]+\\" uses hostPort 4219\)$/
         )
-        // Without these two the pod is allowed.
+        // Without hostNetwork and hostPort, the pod is allowed.
         const containers = (spec["containers"] as ReadonlyArray<Json>).map(
           ({ ports: _, ...container }) => container
         )

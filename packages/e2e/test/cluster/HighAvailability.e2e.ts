@@ -14,7 +14,10 @@ import { options } from "../../src/fixtures/RegistryFixture.ts"
 /** The memory that the chart requests for the program, in MiB. */
 const requested = 128
 
-/** Asserts: no download lost, at most one pull a package and pod, memory within the request. */
+/**
+ * Asserts that no download failed, that each pod pulled each package at most once, and that memory stayed below 1.2
+ * times the request.
+ */
 const assertHeld = (result: Load.LoadResult, images: ReadonlyArray<Image>) => {
   assert.deepStrictEqual(result.failed, [])
   assert.isAbove(result.downloads, 100)
@@ -103,7 +106,7 @@ layer(ClusterFixture.layer, options)("Three masters", (it) => {
         const strain = yield* Load.loadDuring(
           "rolling updates",
           images,
-          // An interrupted upgrade stays in progress for helm.
+          // helm would consider an interrupted upgrade as still in progress, and refuse further upgrades.
           Effect.uninterruptible(Effect.asVoid(update))
         )
         assert.isAtLeast(strain.pods, 6)
@@ -168,7 +171,7 @@ layer(ClusterFixture.layer, options)("Three masters", (it) => {
             "a restart",
             Effect.sync(() => pod.restarts() > restarts)
           )
-          // The kubelet waits 10 s from the second restart on; killing the next replica at once would leave none.
+          // The kubelet waits 10 s before later restarts. Without this wait, all replicas could be down at once.
           yield* Replicas.ready(3)
         })
         const strain = yield* Load.loadDuring("kill -9", images, kill)

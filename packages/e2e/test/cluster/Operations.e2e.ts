@@ -17,7 +17,7 @@ import { options, RegistryFixture } from "../../src/fixtures/RegistryFixture.ts"
 
 const replaced = fileURLToPath(new URL("../../fixtures/replaced-service.yaml", import.meta.url))
 
-/** A shell for the commands of the documentation, with a package to fetch. */
+/** Makes a shell for the commands of the documentation. Its variable `digest` names the package to fetch. */
 const shellFor = (image: Image | undefined) =>
   Effect.gen(function* () {
     const { helm } = yield* ClusterFixture
@@ -116,7 +116,7 @@ layer(ClusterFixture.layer, options)("The commands of docs/operations.md", (it) 
       yield* shell.run("renew-certificate")
       const areNew = Effect.map(fingerprints, (now) => now.every((one) => !before.fingerprints.includes(one)))
       yield* Eventually.isTrue("new certificates", areNew, { times: 150, millis: 200 })
-      assert.deepStrictEqual(yield* restarts, before.pods, "no pod was restarted for it")
+      assert.deepStrictEqual(yield* restarts, before.pods, "no pod was replaced")
       const kept = yield* Volumes.data(admin, Helm.namespace, "configmaps", "registry-packages-proxy-config")
       assert.strictEqual(kept["ca.crt"], config["ca.crt"], "the authority is the same")
 

@@ -52,7 +52,7 @@ layer(ClusterFixture.layer, options)("The model of docs/scaling.md", (it) => {
             masters: 3,
             nodes: clients,
             packages,
-            // Limits of this machine, which encrypts, decrypts and hashes everything.
+            // A limit of this machine, which encrypts, decrypts and hashes all bytes.
             masterRate: 100 * mebibyte,
             nodeRate: clientRate,
             upstreamRate,

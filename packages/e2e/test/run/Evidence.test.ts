@@ -3,7 +3,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Evidence from "../../src/run/Evidence.ts"
 
-/** A run whose program sends this, and whose tests told of this secret. */
+/** Simulates a run: registers `secret`, sends `sent` as telemetry, and searches for the secret. */
 const run = (secret: string, sent: string) =>
   Effect.gen(function* () {
     const evidence = yield* Evidence.make

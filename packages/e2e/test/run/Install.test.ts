@@ -7,11 +7,11 @@ import { ensureInstalled, type Installer } from "../../src/run/Install.ts"
 
 interface Machine {
   readonly present: ReadonlyArray<string>
-  /** Programs that an installed package adds. */
+  /** Programs that are present after a successful `apt-get install`. */
   readonly installs?: ReadonlyArray<string>
   readonly mayInstall?: boolean
   readonly isRoot?: boolean
-  /** Number of `apt-get install` calls that fail first. */
+  /** The first `failures` calls of `apt-get install` fail. */
   readonly failures?: number
 }
 
@@ -25,7 +25,7 @@ const environment = (variables: Readonly<Record<string, string>>): typeof Proces
   onWarning: () => () => {}
 })
 
-/** Runs `ensureInstalled` on a machine whose PATH is one directory; gives the commands and the failure, if any. */
+/** Runs `ensureInstalled` on a simulated machine. Returns the executed commands and the error message, if any. */
 const installOn = (machine: Machine, names: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem

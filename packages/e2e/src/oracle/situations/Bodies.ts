@@ -27,7 +27,7 @@ const labelled = ["aws-chunked", "x-gzip", "gzip", "br", "UTF-8", "binary", "non
     )
 )
 
-/** A manifest that is really encoded. */
+/** A manifest whose body has the encoding that its Content-Encoding names. */
 const encoded = (coding: string, encode: (bytes: Uint8Array) => Uint8Array): Situation =>
   situation(`manifest: encoded as ${coding}`, {
     prepare: (registry) =>
@@ -53,7 +53,7 @@ const bigHead = (size: number): Fault =>
 
 const big = RegistryBlob.randomBytes(13, 300_000)
 
-/** A blob whose first response aborts, with faults for the request for the rest. */
+/** A blob whose first response is aborted. `rest` are the faults of the request that resumes it. */
 const resumed = (name: string, rest: ReadonlyArray<Fault>): Situation =>
   situation(name, {
     image: RegistryImage.ofPackage(big),
@@ -67,7 +67,7 @@ const resumed = (name: string, rest: ReadonlyArray<Fault>): Situation =>
 
 const status = (code: number): Fault => ({ _tag: "Status", status: code })
 
-/** Bodies, heads, their faults, and resumes. */
+/** Situations with unusual and faulty bodies and header fields, and with resumed downloads. */
 export const bodies: ReadonlyArray<Situation> = [
   ...labelled,
   encoded("gzip", gzipSync),

@@ -9,7 +9,7 @@ const bearer: RegistryAuth = { _tag: "Bearer", ...account }
 const entry = (value: unknown) => (host: string) => configWith(host, value)
 const wrongEntry = { auth: base64(`${account.username}:wrong`) }
 
-/** A registry with a password and its own form of the challenge. */
+/** A registry with Basic authentication that sends `challenge` as its WWW-Authenticate field. */
 const withChallenge = (name: string, challenge: string): Situation =>
   situation(`challenge: ${name}`, {
     options: { auth: basic },
@@ -21,7 +21,10 @@ const withChallenge = (name: string, challenge: string): Situation =>
       })
   })
 
-/** Makes a registry hide private repositories: anonymous requests get `anonymous`, `/v2/` gets `ping`. */
+/**
+ * Makes a registry hide private repositories. Anonymous requests get the status `anonymous`. Anonymous requests for
+ * `/v2/` get 200 if `ping` is 200, otherwise the registry's challenge.
+ */
 const hiding = (registry: TestRegistry["Service"], anonymous: number, ping: number, auth: RegistryAuth) =>
   registry.setOverride((request, byRules) => {
     if (request.authorization !== undefined || request.path === "/token") return byRules()
@@ -45,7 +48,7 @@ const hidden = [404, 403, 401].flatMap((anonymous) =>
   )
 )
 
-/** Authentication schemes and challenges. */
+/** Situations with different authentication schemes and challenges. */
 export const challenges: ReadonlyArray<Situation> = [
   situation("no authentication"),
   situation("no authentication, with credentials", { config: entry(rightEntry) }),

@@ -1,6 +1,6 @@
 import { account, base64, rightEntry, situation, type Situation } from "../world/Situation.ts"
 
-/** The beginning of the names of these situations. */
+/** The prefix of the names of the situations in this file. */
 export const dockerConfigPrefix = "docker config: "
 
 const auth = { _tag: "Basic", ...account } as const
@@ -18,14 +18,14 @@ const keys = (
 
 const entry = (name: string, value: unknown): Situation => keys(name, (host) => [[host, value]])
 
-/** A registry with this password. */
+/** A registry whose password is `secret`, and a client that knows the password. */
 const password = (name: string, secret: string): Situation =>
   situation(`${dockerConfigPrefix}${name}`, {
     options: { auth: { ...auth, password: secret } },
     config: (host) => JSON.stringify({ auths: { [host]: { auth: base64(`${account.username}:${secret}`) } } })
   })
 
-/** Docker configs; the repository is `group/modules`. */
+/** Situations with different docker configs. The repository is `group/modules`. */
 export const dockerConfigs: ReadonlyArray<Situation> = [
   keys("https:// before the host", (host) => [[`https://${host}`, rightEntry]]),
   keys("http:// before the host", (host) => [[`http://${host}`, rightEntry]]),

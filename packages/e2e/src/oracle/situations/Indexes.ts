@@ -44,7 +44,7 @@ const index = (name: string, json: Json, about: RegistrySituation = {}): Situati
     holds: [image, decoy, second, ...(about.holds ?? [])]
   })
 
-/** An index whose first entry is the right one for `wanted`. */
+/** An index whose first entry is the entry for the platform `wanted`. */
 const choosing = (wanted: string, offered: ReadonlyArray<string>, prefix = ""): Situation =>
   index(
     `${prefix}${wanted} among ${offered.join(", ")}`,
@@ -52,18 +52,18 @@ const choosing = (wanted: string, offered: ReadonlyArray<string>, prefix = ""): 
     { platform: wanted }
   )
 
-/** The same, for choices that only containerd's variant rules make. */
+/** Like `choosing`, for choices that require containerd's rules for variants. */
 const choosingVariant = (wanted: string, offered: ReadonlyArray<string>): Situation =>
   choosing(wanted, offered, "variants: ")
 
-/** The right entry after an unusual one for another platform. */
+/** An index with the right entry after an unusual entry for another platform. */
 const beside = (name: string, odd: Json): Situation =>
   index(
     `a sibling with ${name}`,
     document([{ ...on(decoy, "linux/arm64"), ...odd }, on(image, "linux/amd64")])
   )
 
-/** The same, with an entry that is no valid descriptor. */
+/** Like `beside`, but the unusual entry is not a valid descriptor. */
 const besideOdd = (name: string, odd: Json): Situation => beside(`odd types: ${name}`, odd)
 
 const nested = (depth: number): Situation => {
@@ -79,7 +79,7 @@ const nested = (depth: number): Situation => {
   })
 }
 
-/** Indexes, and the choice of an entry. */
+/** Situations with different indexes, and with the choice of an entry. */
 export const indexes: ReadonlyArray<Situation> = [
   situation("index: docker's manifest list", {
     image: RegistryImage.index([{ image, platform: "linux/amd64" }], { format: "docker" })

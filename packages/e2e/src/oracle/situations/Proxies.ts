@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import type { Variables } from "../world/Oracle.ts"
 import { content, type Situation } from "../world/Situation.ts"
 
-// A name that no DNS has: direct requests fail.
+// A host name that DNS does not resolve, so that direct requests fail.
 const name = "registry.example.test"
 const login = { username: "forward", password: "proxy p%ssword" }
 
@@ -15,7 +15,10 @@ interface ProxySituation {
   readonly wantsLogin?: boolean
 }
 
-/** A registry that only a proxy reaches; `variables` receives the proxy's `host:port`. */
+/**
+ * A registry that is reachable only through a proxy. `variables` receives the proxy's `host:port` and returns the
+ * environment variables of the client.
+ */
 const reached = (
   about: string,
   tls: Certificates.ServerCertificate,
@@ -40,7 +43,7 @@ const reached = (
   })
 })
 
-/** Proxy variables and NO_PROXY. */
+/** Situations with different proxy variables and values of NO_PROXY. */
 export const proxies = Effect.gen(function* () {
   const authority = yield* Certificates.makeAuthority
   const tls = yield* authority.issue({ names: [name] })

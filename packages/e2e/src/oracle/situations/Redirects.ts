@@ -7,10 +7,10 @@ import { account, content, situation, type RegistrySituation, type Situation } f
 const isBlob = (path: string): boolean => path.includes("/blobs/")
 const blob = ServedResponse.make(200, {}, { size: content.length, chunks: () => [content] })
 
-/** A Location as bytes: other characters than ASCII are UTF-8. */
+/** Encodes a Location in UTF-8. The result has one character for each byte. */
 const asBytes = (location: string): string => Buffer.from(location).toString("latin1")
 
-/** Redirects blobs to a path, which the client must request unchanged. */
+/** Redirects blobs to `location`. The client must then request one of the targets in `wanted`. */
 const redirectedTo = (
   name: string,
   location: string,
@@ -28,7 +28,7 @@ const redirectedTo = (
 const stored = (status: number): Situation =>
   situation(`redirect: ${status} to a store`, { options: { redirect: { _tag: "Store", status } } })
 
-/** Redirects blobs to another registry with these options. */
+/** Redirects blobs to a second registry, which has the options `other`. */
 const elsewhere = (
   name: string,
   other: Parameters<typeof TestRegistry.make>[0],
@@ -59,7 +59,7 @@ const inARow = (count: number): Situation =>
       })
   })
 
-/** Redirects, mostly of blobs. */
+/** Situations with redirects, mostly of blobs. */
 export const redirects: ReadonlyArray<Situation> = [
   ...[301, 302, 303, 307, 308].map(stored),
   situation("redirect: 300", { options: { redirect: { _tag: "Store", status: 300 } } }),

@@ -22,7 +22,7 @@ const withTokens = (
   about: RegistrySituation = {}
 ): Situation => situation(`token: ${name}`, { options: { auth: { ...bearer, ...changes } }, ...about })
 
-/** A token service with its own responses; `byRules` gives the usual one. */
+/** A token service that responds with `answer`, whose argument `byRules` is the default response. */
 const answering = (
   name: string,
   answer: (
@@ -53,7 +53,7 @@ const textOf = ({ body }: ServedResponse.ServedResponse): string =>
 const bytes = (status: number, headers: Readonly<Record<string, string>>, body: Uint8Array) =>
   ServedResponse.make(status, headers, { size: body.length, chunks: () => [body] })
 
-/** Changes the registry's challenge. */
+/** A registry with Bearer authentication and a changed challenge. */
 const challenging = (name: string, change: (challenge: string) => string): Situation =>
   withTokens(
     name,
@@ -69,7 +69,7 @@ const challenging = (name: string, change: (challenge: string) => string): Situa
     }
   )
 
-/** A registry with one token for everybody; its challenge has these parameters after the realm. */
+/** A registry that issues the same token to all clients. Its challenge has `parameters` after the realm. */
 const oneToken = (name: string, parameters: string): Situation =>
   situation(`token: ${name}`, {
     prepare: (registry) =>
@@ -83,7 +83,7 @@ const oneToken = (name: string, parameters: string): Situation =>
       })
   })
 
-/** Token services and their responses. */
+/** Situations with different token services and responses. */
 export const tokens: ReadonlyArray<Situation> = [
   withTokens("as access_token", { field: "access_token" }),
   withTokens("under both names", { field: "both" }),

@@ -5,7 +5,7 @@ import { situation, type Situation } from "../world/Situation.ts"
 const broken = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n"
 const unreadable = "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n"
 
-/** Certificates, and values of a ModuleSource's `ca`. */
+/** Situations with different certificates and values of a ModuleSource's `ca`. */
 export const trustAnchors = Effect.gen(function* () {
   const authority = yield* Certificates.makeAuthority
   const foreign = yield* Certificates.makeAuthority

@@ -9,7 +9,7 @@ import { redirects } from "./Redirects.ts"
 import { tokens } from "./Tokens.ts"
 import { trustAnchors } from "./TrustAnchors.ts"
 
-/** All situations, for go-containerregistry and the program. */
+/** All situations in which this program and the other clients are compared. */
 export const situations = Effect.map(Effect.all([trustAnchors, proxies]), ([trustAnchors, proxies]) => [
   ...challenges,
   ...tokens,

@@ -5,16 +5,16 @@ import * as ServerBuild from "../../run/ServerBuild.ts"
 /** Environment variables, such as `HTTP_PROXY` and `NO_PROXY`. */
 export type Variables = Readonly<Record<string, string>>
 
-/** Pulls an image's last layer with go-containerregistry. */
+/** Asks for a pull of an image's last layer with go-containerregistry. */
 export interface Pull {
   /** `host[:port]/name`. */
   readonly repository: string
   readonly digest: string
   readonly scheme: "http" | "https"
   readonly platform: string
-  /** Text of a config.json for go-containerregistry's DefaultKeychain; anonymous without it. */
+  /** Text of a config.json for go-containerregistry's DefaultKeychain. Without it, the pull is anonymous. */
   readonly dockerConfig?: string | undefined
-  /** PEM, replaces the system's certificates. */
+  /** PEM of the trusted authorities, in place of the system's authorities. */
   readonly ca?: string | undefined
   readonly environment?: Variables | undefined
 }
@@ -27,7 +27,7 @@ export interface CredentialsQuestion {
   readonly image: string
 }
 
-/** Asks for the routes of requests under a NO_PROXY value. */
+/** Asks for the routes that httpproxy chooses with a NO_PROXY value. */
 export interface RoutesQuestion {
   readonly noProxy: string
   readonly urls: ReadonlyArray<string>
@@ -38,27 +38,27 @@ export type Question =
   | { readonly credentials: CredentialsQuestion }
   | { readonly routes: RoutesQuestion }
 
-/** The route of a request; `invalid` if the URL is refused. */
+/** The route of a request. `invalid` means that the URL was refused. */
 export const Route = Schema.Literals(["direct", "proxied", "invalid"])
 export type Route = typeof Route.Type
 
 const Answer = Schema.Struct({
   id: Schema.Int,
   error: Schema.optionalKey(Schema.String),
-  /** Of the pulled layer, in hexadecimal. */
+  /** SHA-256 of the pulled layer, in hexadecimal. */
   sha256: Schema.optionalKey(Schema.String),
-  /** In the order of the attempts; absent if there are none. */
+  /** The logins in the order in which the kubelet tries them; absent if there are none. */
   credentials: Schema.optionalKey(
     Schema.Array(Schema.Struct({ username: Schema.String, password: Schema.String }))
   ),
-  /** By URL. */
+  /** The routes in the order of the question's URLs. */
   routes: Schema.optionalKey(Schema.Array(Route))
 })
 export type Answer = typeof Answer.Type
 
 const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Answer))
 
-/** Sends all questions to one run of `servers/oracle`; the answers are in the same order. */
+/** Sends all questions to one run of `servers/oracle`. Returns the answers in the order of the questions. */
 export const ask = Effect.fnUntraced(function* (questions: ReadonlyArray<Question>) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -66,7 +66,7 @@ export const ask = Effect.fnUntraced(function* (questions: ReadonlyArray<Questio
   const file = path.join(directory, "questions.jsonl")
   const lines = questions.map((question, id) => `${JSON.stringify({ id, ...question })}\n`)
   yield* fs.writeFileString(file, lines.join(""), { mode: 0o600 })
-  // Without the user's HOME, whose docker config would be read.
+  // HOME is a new directory, because the oracle would read a docker config in the user's HOME.
   const written = yield* Command.run(yield* ServerBuild.binary("oracle"), [file], {
     env: { HOME: directory, TMPDIR: directory }
   })

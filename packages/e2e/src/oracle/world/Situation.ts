@@ -10,7 +10,7 @@ import {
 import { Effect, type Scope } from "effect"
 import type { Variables } from "./Oracle.ts"
 
-/** A package on a registry, and a client's settings. */
+/** A running registry with a package, and the settings of a client. */
 export interface World {
   /** `spec.registry.repo` of a ModuleSource. */
   readonly repo: string
@@ -18,7 +18,7 @@ export interface World {
   readonly digest: Digest
   /** Text of a config.json. */
   readonly dockerConfig?: string
-  /** The login that the registry accepts, if it needs one. */
+  /** The login that the registry accepts; absent if the registry requires no login. */
   readonly login?: { readonly username: string; readonly password: string }
   readonly ca?: string
   readonly environment?: Variables
@@ -28,14 +28,14 @@ export interface World {
   readonly requests: Effect.Effect<number>
 }
 
-/** A state of a registry, a network or a configuration; its world is created anew for each client. */
+/** A state of a registry, a network or a configuration. `world` creates this state again for each client. */
 export interface Situation {
   readonly name: string
   readonly platform: Platform
   readonly world: Effect.Effect<World, never, Scope.Scope>
 }
 
-/** The default user of registries. */
+/** The default login of the registries. */
 export const account = { username: "reader", password: "right-password" } as const
 
 /** Text of a config.json with one entry. */
@@ -44,33 +44,35 @@ export const configWith = (host: string, entry: unknown): string =>
 
 export const base64 = (text: string | Uint8Array): string => Buffer.from(text).toString("base64")
 
-/** The entry of `account`. */
+/** The entry of `account` in a config.json. */
 export const rightEntry = { auth: base64(`${account.username}:${account.password}`) }
 
-/** The default package. */
+/** The bytes of the default package. */
 export const content = RegistryBlob.randomBytes(12, 5000)
 
 const repository = "group/modules"
 
 const issued = (authority: Certificates.CertificateAuthority) => authority.issue()
 
+/** The properties of a situation, as far as they differ from the defaults. */
 export interface RegistrySituation {
   readonly options?: TestRegistryOptions
   /** Serves HTTPS with a certificate whose authority the client trusts. */
   readonly isSecure?: boolean
   readonly platform?: string
-  /** The requested image; default: one with the default package. */
+  /** The requested image; default: an image with the default package. */
   readonly image?: RegistryImage.RegistryImage
-  /** The package, if it is not the default one. */
+  /** The bytes of the package in `image`. Default: the default package. */
   readonly content?: Uint8Array
-  /** Other images that the registry holds. */
+  /** Other images in the registry. */
   readonly holds?: ReadonlyArray<RegistryImage.RegistryImage>
-  /** Text of the client's docker config; default: the account's entry if the registry needs a login. */
+  /** Returns the text of the client's docker config. Default: `rightEntry` if the registry requires a login. */
   readonly config?: (host: string) => string
-  /** Changes the registry; gives the other registries that take part. */
+  /** Changes the registry. Returns other registries whose requests are counted too. */
   readonly prepare?: (
     registry: TestRegistry["Service"]
   ) => Effect.Effect<void | ReadonlyArray<TestRegistry["Service"]>, never, Scope.Scope>
+  /** Returns the authority that the client trusts. The argument is the default: the registry's authority. */
   readonly ca?: (ca: string | undefined) => string | undefined
 }
 
