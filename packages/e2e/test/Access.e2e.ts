@@ -50,7 +50,7 @@ const claims = {
 
 layer(KubernetesFixture.layer, options)("The secure port with access control by a real API server", (it) => {
   describe.each(modes)("$name", ({ answers, start }) => {
-    it.effect("allows by role, per path, and by group", () =>
+    it.effect("allows each path by the roles of users and groups", () =>
       Effect.gen(function* () {
         const { admin } = yield* KubernetesFixture
         const image = yield* prepareAccess
@@ -98,7 +98,7 @@ layer(KubernetesFixture.layer, options)("The secure port with access control by 
       }).pipe(Effect.scoped, showLogsOnFailure)
     )
 
-    it.effect("allows nobody through another path or by header fields, and says why", () =>
+    it.effect("cannot be bypassed by other paths or header fields", () =>
       Effect.gen(function* () {
         const image = yield* prepareAccess
         const program = yield* start("access-paths")

@@ -50,7 +50,7 @@ const started = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<s
 
 layer(KubernetesFixture.layer, options)("Access over time, in both modes at once", (it) => {
   it.effect(
-    "uses cached decisions while the API server is down, and nothing else",
+    "uses only cached decisions while the API server is down",
     () =>
       Effect.gen(function* () {
         const { whileDown } = yield* KubernetesFixture

@@ -26,7 +26,7 @@ const kubeconfig = (server: string): string =>
     users: [{ name: "c", user: {} }]
   })
 
-/** The number of open sockets of a process. */
+/** Returns the number of open sockets of a process. */
 const socketsOf = Effect.fnUntraced(function* (pid: number) {
   const fs = yield* FileSystem.FileSystem
   const directory = `/proc/${pid}/fd`

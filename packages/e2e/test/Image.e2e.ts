@@ -17,7 +17,7 @@ import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const mib = 1024 * 1024
 
-/** Every file of the image, with its mode. */
+/** Returns every file of the image as `PATH MODE`. */
 const files = (triple: string, loader: string): ReadonlyArray<string> =>
   [
     "etc/nsswitch.conf 444",

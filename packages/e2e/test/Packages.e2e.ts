@@ -78,13 +78,13 @@ layer(Layer.provideMerge(Consumer.layer, layerPrograms), options)(
       )
     )
 
-    it.effect("bring one effect", () =>
+    it.effect("install one copy of effect", () =>
       Effect.map(run("find", "node_modules", "-path", "*/effect/package.json"), (found) =>
         assert.strictEqual(found, "node_modules/effect/package.json\n")
       )
     )
 
-    it.effect("keep what is internal to themselves, and the rooms of the program", () =>
+    it.effect("do not export internal files, nor the folders of the program", () =>
       Effect.gen(function* () {
         for (const closed of ["registry-client/internal/auth/Ping", "proxy/http/Application", "oci/index"]) {
           const code = `import("@registry-packages-proxy/${closed}").catch(({ code }) => console.log(code))`

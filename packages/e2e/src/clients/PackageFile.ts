@@ -12,7 +12,7 @@ export interface PackageRequest {
   /** Approximate size in bytes. */
   readonly size: number
   readonly compression?: "gzip" | "zstd"
-  /** Packages of different seeds have different bytes. */
+  /** Packages with different seeds have different bytes. */
   readonly seed: number
 }
 

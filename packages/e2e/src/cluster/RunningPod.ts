@@ -36,7 +36,7 @@ export interface PodOptions {
   readonly images: Images
   readonly pod: Pod.Pod
   readonly facts: PodFacts
-  /** Waits while the node is disconnected. It runs before each request to the API server. */
+  /** Waits while the node is disconnected. The pod runs this effect before each request to the API server. */
   readonly gate: Effect.Effect<void>
 }
 

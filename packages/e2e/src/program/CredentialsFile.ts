@@ -14,9 +14,9 @@ export interface RegistryAccess {
   readonly ca?: string
 }
 
-/** Path of the repository in the Secret of the cluster's own registry. */
+/** The repository path that the Secret of the cluster's own registry contains. */
 export const clusterPath = "sys/deckhouse"
-/** Path of the repository in the ModuleSource. */
+/** The repository path that the ModuleSource contains. */
 export const modulesPath = "modules"
 
 /** Writes a credentials file with the cluster's Secret and a ModuleSource. A rename replaces an existing file. */

@@ -67,7 +67,7 @@ export const make = Effect.fnUntraced(function* (
     server.closeAllConnections()
   })
   return {
-    /** The registry's settings for token authentication, without the authority. */
+    /** The registry's settings for token authentication, except `rootcertbundle`. */
     settings: { realm: `https://127.0.0.1:${port}/token`, service, issuer },
     /** Changes the account's password. */
     rotate: (password: string): void => {

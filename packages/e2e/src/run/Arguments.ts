@@ -9,7 +9,7 @@ export interface Arguments {
   readonly groups: ReadonlyArray<GroupName>
   /** Options for vitest: every other argument that begins with a dash. */
   readonly vitest: ReadonlyArray<string>
-  /** Words that name no group. */
+  /** Words that are not names of groups. */
   readonly unknown: ReadonlyArray<string>
 }
 

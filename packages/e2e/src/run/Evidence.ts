@@ -47,13 +47,13 @@ export const addPrivateKey = (name: string, pem: string): void => {
   for (const line of pem.split("\n")) if (line.length >= 40) addSecret(name, line)
 }
 
-/** Adds a line of the program's output to the collected output. */
+/** Collects a line of the program's output. */
 export const addLine = (line: string): void => {
   const found = place()
   if (found !== undefined) appendFileSync(join(found.directory, `log-${process.pid}.txt`), `${line}\n`)
 }
 
-/** Environment variables that make the program send all telemetry to the run's collector, if there is a run. */
+/** Environment variables that make the program send all telemetry to the run's collector; empty without a `Place`. */
 export const telemetry = (): Readonly<Record<string, string>> => {
   const found = place()
   return found === undefined

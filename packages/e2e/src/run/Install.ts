@@ -63,7 +63,7 @@ export const ensureInstalled = Effect.fnUntraced(function* (
   if (still.length > 0) return yield* new ProgramsMissing({ message: explain(still) })
 })
 
-/** The Installer of this machine. */
+/** Makes the `Installer` for this machine. */
 export const system = (options: { readonly mayInstall: boolean; readonly say: Installer["say"] }) =>
   Effect.gen(function* () {
     const context = yield* Effect.context<Effect.Services<ReturnType<typeof Command.run>>>()

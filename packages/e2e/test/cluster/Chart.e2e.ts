@@ -51,7 +51,7 @@ const everything = {
   }
 }
 
-/** Chart values by purpose. For each, the API server validates the rendered objects. */
+/** Chart values by purpose. The API server validates the objects that the chart renders with these values. */
 const matrix: Readonly<Record<string, Json>> = {
   "the defaults": {},
   "high availability": { highAvailability: true },

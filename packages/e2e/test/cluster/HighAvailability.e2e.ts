@@ -15,8 +15,8 @@ import { options } from "../../src/fixtures/RegistryFixture.ts"
 const requested = 128
 
 /**
- * Asserts that no download failed, that each pod pulled each package at most once, and that memory stayed below 1.2
- * times the request.
+ * Asserts that no download failed, that each pod pulled each package at most once, and that the peak memory stayed
+ * below 1.2 times the memory request.
  */
 const assertHeld = (result: Load.LoadResult, images: ReadonlyArray<Image>) => {
   assert.deepStrictEqual(result.failed, [])

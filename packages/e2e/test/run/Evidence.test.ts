@@ -17,7 +17,7 @@ const run = (secret: string, sent: string) =>
     return yield* Effect.result(evidence.search)
   }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
 
-it.effect("a run fails if the program sent a secret: it says which, in which form and where", () =>
+it.effect("a run fails if the program sent a secret, and names the secret, its form and its file", () =>
   Effect.gen(function* () {
     const secret = "a-password-of-a-registry"
     const found = yield* run(secret, `{"auth":"${Buffer.from(`user:${secret}`).toString("base64")}"}`)
@@ -27,7 +27,7 @@ it.effect("a run fails if the program sent a secret: it says which, in which for
   })
 )
 
-it.effect("a run succeeds if it sent none, and says how much was searched", () =>
+it.effect("a run succeeds if the program sent no secret, and reports the searched size", () =>
   Effect.gen(function* () {
     const clean = yield* run("another-password-of-it", "nothing of it")
     assert.deepStrictEqual(
@@ -37,6 +37,6 @@ it.effect("a run succeeds if it sent none, and says how much was searched", () =
   })
 )
 
-it("sends nothing where the run has no collector", () => {
+it("sends nothing if the run has no collector", () => {
   assert.deepStrictEqual(Evidence.telemetry(), {})
 })

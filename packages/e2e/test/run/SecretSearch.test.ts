@@ -22,14 +22,14 @@ describe("the search for secrets", () => {
     assert.strictEqual(found[0]?.name, "the password")
   })
 
-  it("finds nothing where there is nothing", () => {
+  it("finds nothing if the text contains no secret", () => {
     const text = Buffer.from(
       `${"e2e-secret".repeat(1000)} ${Buffer.from("user:e2e-secret").toString("base64")}`
     )
     assert.deepStrictEqual(find(text, [{ name: "the password", secret }]), [])
   })
 
-  it("finds any secret anywhere, and says where", () => {
+  it("finds any secret at any offset, and returns the offset", () => {
     fc.assert(
       fc.property(
         fc.array(fc.string({ minLength, maxLength: 60, unit: "grapheme-ascii" }), {
