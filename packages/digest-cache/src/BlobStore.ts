@@ -37,8 +37,8 @@ export class BlobStore extends Context.Service<
     /** The names of all blobs in order of last use, the least recently used blob first. */
     readonly list: Effect.Effect<ReadonlyArray<BlobName>, BlobStoreError>
     /**
-     * The state of the store. The cache reports failed operations and successful reads. The store must report
-     * successful commits, and failures of its background work.
+     * The state of the store. The cache reports the results of all operations that it calls. The store reports only
+     * failures of its background work.
      */
     readonly health: StoreHealth
   }

@@ -54,6 +54,7 @@ describe("DigestCache over a failing store", () => {
             assert.deepStrictEqual(yield* get(wanted), { result: "miss", right: true })
             yield* settled(wanted)
             assert.lengthOf(yield* list, 1)
+            assert.isFalse(yield* degraded)
           })
         )
       )

@@ -51,7 +51,7 @@ export const make = Effect.fnUntraced(function* (options: {
   return {
     find: (key: PackageKey) => Effect.sync(() => Option.fromUndefinedOr(entries.find(key))),
     admits: (size: number) => budget.admits(size),
-    reserve: FileWriter.make({ directory, health, space, release }),
+    reserve: FileWriter.make({ directory, space, release }),
     open: FileReader.make({ directory, space, release }),
     touch: (key: PackageKey): void => {
       const entry = entries.find(key)

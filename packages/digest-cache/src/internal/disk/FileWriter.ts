@@ -3,7 +3,6 @@ import type { PlatformError } from "effect/PlatformError"
 import type { BlobStoreError, BlobWriter } from "../../Blob.ts"
 import type { BlobDirectory } from "./BlobDirectory.ts"
 import { isFull } from "./DiskError.ts"
-import type { StoreHealth } from "../../StoreHealth.ts"
 import { DiskEntry } from "./DiskEntries.ts"
 import { type BlobName, descriptorOf } from "../../BlobName.ts"
 import { FileVersion } from "./FileVersion.ts"
@@ -30,11 +29,10 @@ const retryAfterFreeing = <A, R>(
 /** Implements `BlobStore.reserve` for files. */
 export const make = (options: {
   readonly directory: BlobDirectory
-  readonly health: StoreHealth
   readonly space: DiskSpace
   readonly release: (entry: DiskEntry) => void
 }) => {
-  const { directory, health, release, space } = options
+  const { directory, release, space } = options
 
   const reserve = (size: number) =>
     Effect.acquireRelease(
@@ -100,10 +98,7 @@ export const make = (options: {
                   space.entries.insert(entry)
                 })
               )
-              // The file was opened, written and read by its followers, so writes and reads both work.
-              yield* Effect.all([health.succeeded("write"), health.succeeded("read"), space.report], {
-                discard: true
-              })
+              yield* space.report
             })
           )
           .pipe(Effect.uninterruptible)

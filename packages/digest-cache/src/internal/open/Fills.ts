@@ -121,6 +121,12 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       return Deferred.succeed(fill.ready, ready)
     })
 
+  /** Commits a verified blob. This proves that the store works: a fill begins after a look-up, and has written. */
+  const commit = (fill: Fill, descriptor: PackageDescriptor, writer: BlobWriter) =>
+    writer
+      .commit(nameOf(fill.key, descriptor))
+      .pipe(Effect.andThen(store.health.succeeded("write")), Effect.andThen(store.health.succeeded("read")))
+
   const fillSmall = Effect.fnUntraced(function* <E>(
     fill: Fill,
     descriptor: PackageDescriptor,
@@ -130,7 +136,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
     const bytes = yield* readVerified(blob, verifierOf(descriptor))
     const kept = yield* writer.write(bytes).pipe(
       Effect.andThen(writer.seal),
-      Effect.andThen(writer.commit(nameOf(fill.key, descriptor))),
+      Effect.andThen(commit(fill, descriptor, writer)),
       Effect.as(true),
       Effect.catch(({ cause }) => Effect.as(store.health.failed("write", cause), false))
     )
@@ -207,9 +213,9 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       verified.add(yield* Effect.mapError(writer.seal, writeFailed))
       fill.progress.markVerified()
       if (lastWritten !== undefined) buffers.release(lastWritten)
-      yield* writer
-        .commit(nameOf(fill.key, descriptor))
-        .pipe(Effect.catch(({ cause }) => store.health.failed("write", cause)))
+      yield* Effect.catch(commit(fill, descriptor, writer), ({ cause }) =>
+        store.health.failed("write", cause)
+      )
     },
     (effect, fill, descriptor) =>
       Effect.catchIf(
