@@ -7,7 +7,7 @@ type SeriesByName = Readonly<Record<string, string>>
 /** The series for which an alert fires, and those for which it stays silent. */
 export interface AlertTest {
   readonly fires: SeriesByName
-  /** Labels of the firing alert, severity excluded. */
+  /** Labels of the firing alert, except `severity`. */
   readonly labels: Readonly<Record<string, string>>
   readonly summary: string
   /** Series close to the threshold. The alert does not fire for them. */
@@ -26,7 +26,7 @@ const expiry = `${prefix}_tls_certificate_expiry_timestamp_seconds{certificate="
 const up = 'up{job="registry-packages-proxy",instance="10.0.0.1:4219"}'
 const deployment = 'namespace="d8-cloud-instance-manager",deployment="registry-packages-proxy"'
 
-/** One test for each alert, by the alert's name: two hours of values, evaluated after 100 minutes. */
+/** One test for each alert, by the alert's name. The series have values for two hours. Evaluated after 100 minutes. */
 export const tests: Readonly<Record<string, AlertTest>> = {
   RegistryPackagesProxyAbsent: {
     fires: { [up]: "1x5 0x120" },
@@ -112,7 +112,7 @@ export const tests: Readonly<Record<string, AlertTest>> = {
     labels: { instance: "10.0.0.1:4219" },
     summary: "The cache of 10.0.0.1:4219 is too small for the requested packages",
     silent: {
-      // One update that replaces all packages, and a cache of few packages.
+      // Each of the 40 packages is evicted once, as in an update that replaces all packages.
       [`${prefix}_cache_evictions_total{reason="cap",${instance}}`]: "0x60 0+1x40 40x60",
       [`${prefix}_cache_entries{${instance}}`]: "40x120"
     }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { load } from "js-yaml"
 import { directory } from "./Chart.ts"
 
-/** An alerting rule, as Prometheus reads it. */
+/** An alerting rule of Prometheus. */
 export interface Alert {
   readonly alert: string
   readonly expr: string
@@ -15,10 +15,10 @@ export interface Alert {
   }
 }
 
-/** The file of the rules. */
+/** The path of the file with the chart's alerting rules. */
 export const file = `${directory}/files/rules.yaml`
 
-/** The chart's alerts. */
+/** Reads the alerting rules of all groups in `file`. */
 export const alerts = (): ReadonlyArray<Alert> => {
   const { groups } = load(readFileSync(file, "utf8")) as {
     readonly groups: ReadonlyArray<{ readonly rules: ReadonlyArray<Alert> }>

@@ -2,18 +2,18 @@ import { createHash } from "node:crypto"
 import { globSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
-/** The chart's directory. */
+/** The absolute path of the Helm chart. */
 export const directory = fileURLToPath(new URL("../chart", import.meta.url))
 
 const read = (name: string): string => readFileSync(`${directory}/${name}`, "utf8")
 
-/** The default values, with their comments. */
+/** Reads values.yaml, with its comments, as text. */
 export const values = (): string => read("values.yaml")
 
-/** The JSON Schema of the values. */
+/** Reads the JSON Schema of the chart's values. */
 export const schema = (): unknown => JSON.parse(read("values.schema.json"))
 
-/** SHA-256 of all files that helm renders. */
+/** Returns the SHA-256, in hex, of the names and contents of all files from which helm renders. */
 export const checksum = (): string => {
   const files = [
     "Chart.yaml",

@@ -1,20 +1,22 @@
 /** A metric as the code declares it. */
 export interface DeclaredMetric {
   readonly id: string
+  /** The type of Effect's metric: `Counter`, `Gauge` or `Histogram`. */
   readonly type: string
   readonly description: string | undefined
 }
 
-/** The way a metric is shown: the labels of its series, and its differences from the way of its unit. */
+/** The options of a metric's panel. The default of an absent option follows from the metric's name and type. */
 interface View {
+  /** Labels by which the series are aggregated. */
   readonly by?: ReadonlyArray<string>
-  /** Replaces the expression of the metric's type. */
+  /** A PromQL expression. It replaces the default expression for the metric's type. */
   readonly expr?: string
   readonly unit?: string
-  /** A title in place of the metric's name in words. */
+  /** The panel's title. The default is the metric's name in words. */
   readonly title?: string
-  /** The aggregation of a gauge: the largest value, or the smallest if that is the worst. */
-  readonly of?: "max" | "min"
+  /** The aggregation of a gauge over its series; `max` by default. */
+  readonly aggregation?: "max" | "min"
 }
 
 interface Row {
@@ -24,19 +26,19 @@ interface Row {
 
 const prefix = "registry_packages_proxy"
 
-/** The rows and their metrics. Metrics that are in no row are added to the last one. */
+/** The dashboard's rows. The last row also shows all metrics that are in no row. */
 const rows: ReadonlyArray<Row> = [
   {
     title: "Is it well",
     metrics: {
-      [`${prefix}_ready`]: { by: ["node"], of: "min" },
+      [`${prefix}_ready`]: { by: ["node"], aggregation: "min" },
       [`${prefix}_requests_total`]: { by: ["handler", "code"], unit: "reqps" },
       [`${prefix}_request_first_byte_seconds`]: { by: ["cache"] },
       [`${prefix}_response_bytes_total`]: { by: ["cache"] },
       [`${prefix}_request_seconds`]: { by: ["handler"] },
       [`${prefix}_stalled_connections_total`]: {},
       [`${prefix}_refused_connections_total`]: { by: ["reason"] },
-      // Its label for Node's version is the target's node in a cluster.
+      // Not by `node`: in a cluster this label is the name of the Kubernetes node, not the version of Node.js.
       [`${prefix}_build_info`]: { by: ["version", "instance"], title: "Version" }
     }
   },
@@ -120,12 +122,7 @@ const rows: ReadonlyArray<Row> = [
   }
 ]
 
-/**
- * Metrics that come with forms of the program that not every build has; shown in the last row where the code has them.
- */
-const last = rows.length - 1
-
-/** Grafana's unit of a metric, from the end of its name (Prometheus' conventions). */
+/** Returns Grafana's unit for a metric, by the suffix of the metric's name (Prometheus' naming conventions). */
 const unitOf = ({ id, type }: DeclaredMetric): string => {
   const name = id.replace(/_total$/, "")
   if (name.endsWith("_seconds")) return "s"
@@ -148,7 +145,7 @@ const legendOf = (labels: ReadonlyArray<string>): string => labels.map((label) =
 
 const targetsOf = (
   { id, type }: DeclaredMetric,
-  { by: labels = [], expr, of = "max" }: View
+  { aggregation = "max", by: labels = [], expr }: View
 ): ReadonlyArray<Target> => {
   if (expr !== undefined) return [{ expr, legend: "" }]
   switch (type) {
@@ -162,13 +159,13 @@ const targetsOf = (
         legend: `p${quantile * 100} ${legendOf(labels)}`.trim()
       }))
     default:
-      return [{ expr: `${of}${by(labels)} (${id}${selector})`, legend: legendOf(labels) }]
+      return [{ expr: `${aggregation}${by(labels)} (${id}${selector})`, legend: legendOf(labels) }]
   }
 }
 
 const datasource = { type: "prometheus", uid: "$datasource" }
 
-/** A metric's name in words, without its unit, which the axis has. */
+/** Returns a metric's name in words, without the unit, which the panel's axis shows. */
 const titleOf = (id: string): string => {
   const words = id
     .replace(new RegExp(`^${prefix}_`), "")
@@ -189,7 +186,7 @@ const panel = (metric: DeclaredMetric, view: View, place: number, y: number) => 
     defaults: {
       unit: view.unit ?? unitOf(metric),
       min: 0,
-      // Counts of what has not happened are not there.
+      // A counter with labels has no series before its first event.
       noValue: "Nothing yet",
       custom: { drawStyle: "line", lineWidth: 1, fillOpacity: 10, showPoints: "never" }
     },
@@ -232,8 +229,8 @@ const variable = {
 }
 
 /**
- * Grafana's dashboard of these metrics: each is a panel, in the row it belongs to, by its type and unit. Fails where a
- * row names a metric that the code does not have.
+ * Returns Grafana's dashboard as a JSON value, with one panel for each metric. Throws if `rows` names a metric that is
+ * not in `metrics`.
  */
 export const dashboard = (metrics: ReadonlyArray<DeclaredMetric>): unknown => {
   const byId = new Map(metrics.map((metric) => [metric.id, metric]))
@@ -246,7 +243,7 @@ export const dashboard = (metrics: ReadonlyArray<DeclaredMetric>): unknown => {
   )
   let y = 0
   const panels = rows.flatMap((row, index) => {
-    const views = Object.entries(index === last ? { ...row.metrics, ...others } : row.metrics)
+    const views = Object.entries(index === rows.length - 1 ? { ...row.metrics, ...others } : row.metrics)
     const head = {
       type: "row",
       title: row.title,

@@ -2,7 +2,7 @@ import { load } from "js-yaml"
 
 /** A documented value of the chart. */
 export interface DocumentedValue {
-  /** Its path, in the form of `--set`. */
+  /** The value's path, in the form of helm's `--set`: `cache.size`. */
   readonly path: string
   readonly default: unknown
   readonly description: string
@@ -12,8 +12,8 @@ const at = (tree: unknown, path: ReadonlyArray<string>): unknown =>
   path.reduce<unknown>((value, key) => (value as Readonly<Record<string, unknown>>)[key], tree)
 
 /**
- * Finds the values that have a comment directly above them, in order. The comment of a parent describes its values
- * without comments. A comment before an empty line describes the file.
+ * Finds the values in the text of values.yaml that have a comment directly above them, in the order of the file. Values
+ * without a comment are described by their parent's comment. A comment before an empty line describes the whole file.
  */
 export const documented = (values: string): ReadonlyArray<DocumentedValue> => {
   const tree: unknown = load(values)

@@ -1,4 +1,4 @@
-/** A binary heap with the smallest item first. */
+/** A binary heap. `peek` and `pop` return its smallest item, or undefined if it is empty. */
 export class Heap<A> {
   readonly #items: Array<A> = []
   readonly #compare: (a: A, b: A) => number

@@ -1,6 +1,6 @@
 /**
- * Values that the schema refuses, each with what helm says of it. Judged twice: by a validator in the hermetic tests,
- * and by helm itself in the end-to-end tests.
+ * Values that the chart's schema rejects, each with a part of helm's error message (`says`). The unit tests check them
+ * with a JSON Schema validator, the end-to-end tests with helm.
  */
 export const invalidValues: ReadonlyArray<{
   readonly path: string

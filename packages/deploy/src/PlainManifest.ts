@@ -1,11 +1,11 @@
-/** Lines of helm's output that plain manifests omit: labels that name helm as the manager, and sources. */
+/** Lines of helm's output that plain manifests omit: `# Source` comments and the standard labels of helm charts. */
 const helmLines = [
   /^# Source: .*\n/gm,
   /^ +(?:helm\.sh\/chart|app\.kubernetes\.io\/(?:managed-by|instance|version|name)): .*\n/gm
 ]
 
 const head = (checksum: string): string =>
-  `# Rendered from the chart beside, with manifest.values.yaml: node_modules/.bin/node scripts/render-manifests.ts
+  `# Rendered from the chart in chart/ with manifest.values.yaml: node_modules/.bin/node scripts/render-manifests.ts
 # chart: ${checksum}
 `
 
@@ -15,7 +15,7 @@ metadata:
   name: d8-cloud-instance-manager
 `
 
-/** The documents that helm rendered, without helm's own lines. */
+/** Returns the YAML documents in helm's output, without `helmLines`. */
 const documents = (rendered: string): ReadonlyArray<string> =>
   helmLines
     .reduce((text, line) => text.replaceAll(line, ""), rendered)
@@ -26,7 +26,7 @@ const documents = (rendered: string): ReadonlyArray<string> =>
 const join = (checksum: string, comment: string, parts: ReadonlyArray<string>): string =>
   `${head(checksum)}${comment}\n${parts.map((part) => part.trim()).join("\n---\n")}\n`
 
-/** manifest.yaml, everything the program needs in a cluster: `kubectl apply --server-side -f manifest.yaml`. */
+/** Returns the text of manifest.yaml, which has all objects that the program needs in a cluster, from helm's output. */
 export const manifest = (rendered: string, checksum: string): string =>
   join(
     checksum,
@@ -37,7 +37,7 @@ export const manifest = (rendered: string, checksum: string): string =>
     [namespaces, ...documents(rendered)]
   )
 
-/** rbac.yaml, the rights of the program and no others. */
+/** Returns the text of rbac.yaml, which has only the program's own permissions, from helm's output. */
 export const rbac = (rendered: string, checksum: string): string =>
   join(
     checksum,
@@ -45,5 +45,5 @@ export const rbac = (rendered: string, checksum: string): string =>
     documents(rendered)
   )
 
-/** The checksum of the chart that a manifest was rendered from. */
+/** Returns the checksum of the chart from which a manifest was rendered; undefined if the manifest names none. */
 export const renderedFrom = (text: string): string | undefined => /^# chart: ([0-9a-f]{64})$/m.exec(text)?.[1]

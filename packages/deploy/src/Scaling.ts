@@ -1,46 +1,47 @@
 import { Heap } from "./Heap.ts"
 
-/** A rollout: every node fetches every package, one after the other in random order, from random masters. */
+/** A rollout: each node fetches all packages one by one in random order, each package from a random master. */
 export interface Rollout {
   readonly masters: number
   readonly nodes: number
-  /** Size of each package, in bytes. */
+  /** The size of each package, in bytes. */
   readonly packages: ReadonlyArray<number>
-  /** Bytes a second that one master sends: the limit of its network or of one process's encryption. */
+  /** Maximum bytes per second that one master sends. The network or the encryption in one process limits it. */
   readonly masterRate: number
-  /** Bytes a second that one node receives. */
+  /** Maximum bytes per second that one node receives. */
   readonly nodeRate: number
-  /** Bytes a second from the registry to all masters together. */
+  /** Maximum bytes per second from the registry to all masters together. */
   readonly upstreamRate: number
-  /** Cache of each master, in bytes. */
+  /** The size of each master's cache, in bytes. */
   readonly cache: number
-  /** Seconds of a request in addition to its bytes: connection, handshake, access. */
+  /** Seconds from the start of a request to the first byte: connection, TLS handshake, access control. */
   readonly requestSeconds: number
-  /** Seconds over which the nodes start. */
+  /** The nodes start at random times within this number of seconds. */
   readonly startSeconds: number
-  /** Masters request a package from the master that owns it before the registry. */
+  /** True if only one master pulls each package from the registry, and the other masters pull it from that master. */
   readonly sharing: boolean
-  /** Seed of the random numbers. */
+  /** The seed of the random numbers. */
   readonly seed: number
 }
 
 /** The outcome of a rollout. */
 export interface RolloutResult {
-  /** Until the last node, and until half of the nodes, had everything. */
+  /** Seconds until the last node has all packages. */
   readonly seconds: number
+  /** Seconds until half of the nodes have all packages. */
   readonly medianSeconds: number
   readonly upstreamBytes: number
   readonly upstreamPulls: number
   readonly servedBytes: number
-  /** Requests that a busy master rejected. */
+  /** The number of requests that a master rejected because of too many concurrent downloads. */
   readonly rejected: number
 }
 
-/** Downloads that one replica sends at once (docs/http.md); others get a 503 and retry. */
+/** Maximum concurrent downloads from one replica (docs/http.md). Further requests get 503 and are retried. */
 const maxDownloads = 4096
 const retrySeconds = 5
 
-/** Random numbers from 0 to 1, the same for the same seed (mulberry32). */
+/** Returns a generator of random numbers in [0, 1). The same seed gives the same numbers (mulberry32). */
 export const random = (seed: number): (() => number) => {
   let state = seed >>> 0
   return () => {
@@ -52,9 +53,9 @@ export const random = (seed: number): (() => number) => {
 }
 
 /**
- * A link whose flows share its rate in equal parts, each at most `flowRate`. `level` is what one flow would have had
- * since the beginning, so that a flow ends when the level has risen by its size: no flow is touched when others come
- * and go.
+ * A network link whose flows share `rate` equally, each with at most `flowRate` (both in bytes per second). `#level` is
+ * the number of bytes that one flow would have received since time 0. A flow of `size` bytes ends when the level has
+ * risen by `size`, so no flow needs an update when another flow starts or ends.
  */
 class Link<A> {
   readonly #flows = new Heap<{ readonly end: number; readonly of: A }>((a, b) => a.end - b.end)
@@ -80,7 +81,7 @@ class Link<A> {
     this.#advance(time)
     this.#flows.push({ end: this.#level + size, of })
   }
-  /** Time at which the next flow ends. */
+  /** The time in seconds at which the next flow ends; Infinity if there are no flows. */
   get next(): number {
     const first = this.#flows.peek()
     return first === undefined ? Infinity : this.#time + Math.max(0, first.end - this.#level) / this.#perFlow
@@ -98,13 +99,13 @@ interface Download {
   readonly item: number
 }
 
-/** A package in a master's cache, or being pulled. */
+/** A package that is in a master's cache or is being pulled into it. */
 interface Entry {
   isWhole: boolean
   used: number
   /** Downloads that wait for the rest of the package. */
   readonly waiting: Array<Download>
-  /** Masters that receive it from this one. */
+  /** Masters that receive the package from this master while it is being pulled. */
   readonly followers: Array<number>
 }
 
@@ -160,7 +161,7 @@ export const simulate = (rollout: Rollout): RolloutResult => {
     }
   }
 
-  /** The package in a master's cache; a miss starts a pull. */
+  /** Returns a package's entry in a master's cache. A miss starts a pull. */
   const entryOf = (master: number, item: number): Entry => {
     const entries = caches[master] ?? new Map<number, Entry>()
     const there = entries.get(item)
@@ -191,10 +192,10 @@ export const simulate = (rollout: Rollout): RolloutResult => {
     const entry = caches[master]?.get(item)
     if (entry === undefined) return
     entry.isWhole = true
-    // Pulls in progress may exceed the cap.
+    // The cache may have exceeded its size, since packages cannot be evicted while they are being pulled.
     evict(master, 0)
     for (const download of entry.waiting.splice(0)) completed(download)
-    // They received it while it was being pulled.
+    // The followers received the package while this master pulled it.
     for (const follower of entry.followers.splice(0)) filled(follower, item)
   }
 

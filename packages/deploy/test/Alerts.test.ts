@@ -7,7 +7,7 @@ import { tests } from "../src/AlertTests.ts"
 const root = fileURLToPath(new URL("../../../", import.meta.url))
 const read = (file: string): string => readFileSync(`${root}${file}`, "utf8")
 
-/** Metrics of Prometheus and kube-state-metrics that the alerts may use. */
+/** The metrics of Prometheus and kube-state-metrics that the alerts may use. */
 const others = ["up", "kube_deployment_spec_replicas", "kube_deployment_status_replicas_ready"]
 
 const headings = new Set(

@@ -5,7 +5,7 @@ import { type Rollout, simulate } from "../src/Scaling.ts"
 
 const mebibyte = 1024 * 1024
 
-/** A rollout with round numbers; by default of one package of 100 MiB. */
+/** Returns a rollout with round numbers: one master, one node and one package of 100 MiB, apart from `change`. */
 const rollout = (change: Partial<Rollout>): Rollout => ({
   masters: 1,
   nodes: 1,
@@ -22,7 +22,7 @@ const rollout = (change: Partial<Rollout>): Rollout => ({
 })
 
 describe("the simulated rollout", () => {
-  it("takes one node the time of the slowest link and of each request", () => {
+  it("lasts, for one node, as long as the slowest link and the requests need", () => {
     assert.approximately(simulate(rollout({})).seconds, 10, 1e-9)
     assert.approximately(simulate(rollout({ upstreamRate: 1e12 })).seconds, 2, 1e-9)
     const three = {
@@ -38,7 +38,7 @@ describe("the simulated rollout", () => {
     assert.approximately(seconds, 40, 1e-6)
   })
 
-  it("pulls each package once for each master, with sharing once in all", () => {
+  it("pulls each package once per master, or once in total with sharing", () => {
     const many = { masters: 3, nodes: 200, packages: Array.from({ length: 10 }, () => mebibyte) }
     assert.strictEqual(simulate(rollout(many)).upstreamPulls, 30)
     assert.strictEqual(simulate(rollout({ ...many, sharing: true })).upstreamPulls, 10)
@@ -55,7 +55,7 @@ describe("the simulated rollout", () => {
     assert.strictEqual(crowd.servedBytes, 5000 * 1024)
   })
 
-  it("serves every node every package, for any numbers, and never faster than the links", () => {
+  it("serves all packages to all nodes, for any numbers, and never faster than the links", () => {
     const size = fc.integer({ min: 1, max: 50 }).map((size) => size * mebibyte)
     fc.assert(
       fc.property(
@@ -91,7 +91,7 @@ describe("the simulated rollout", () => {
 })
 
 describe("Heap", () => {
-  it("gives the items in order, the smallest first", () => {
+  it("pops the items in ascending order", () => {
     fc.assert(
       fc.property(fc.array(fc.integer()), (numbers) => {
         const heap = new Heap<number>((a, b) => a - b)

@@ -13,16 +13,16 @@ const isTree = (value: unknown): value is Tree =>
 
 const defaults = load(Chart.values()) as Tree
 const schema = Chart.schema() as Tree
-// `words$^|pattern` shows the words in helm's error.
+// The schema's patterns have the form `words$^|pattern`. `words$^` matches nothing; helm's error shows the words.
 const validate = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true }).compile(schema)
 
-/** The default values with one of them replaced. */
+/** Returns a copy of `tree` in which the value at the given path is replaced. */
 const withValue = (tree: Tree, [key = "", ...rest]: ReadonlyArray<string>, value: unknown): Tree => {
   const inner = tree[key]
   return { ...tree, [key]: rest.length === 0 ? value : withValue(isTree(inner) ? inner : {}, rest, value) }
 }
 
-/** The paths of the chart's own properties in a schema, without those of Kubernetes. */
+/** Returns the paths of the values that the schema lists. Values of a type from `$defs` count as one value. */
 const propertiesOf = (node: Tree, path: ReadonlyArray<string> = []): ReadonlyArray<string> => {
   const properties = node["properties"]
   if (!isTree(properties)) return [path.join(".")]
@@ -41,7 +41,7 @@ const isIn = (tree: unknown, path: string): boolean =>
     ).there
 
 describe("values.yaml", () => {
-  it("is valid by the schema", () => {
+  it("conforms to the schema", () => {
     validate(defaults)
     assert.deepStrictEqual(validate.errors ?? [], [])
   })

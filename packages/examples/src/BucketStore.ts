@@ -54,6 +54,6 @@ const make = Effect.fnUntraced(function* (bucket: Bucket, maxSize: number) {
   })
 })
 
-/** A store over a bucket of this program. A blob of at most `maxSize` bytes is in memory until it is put. */
+/** A blob store in a bucket. Blobs above `maxSize` bytes are not stored. A blob is in memory until it is uploaded. */
 export const layer = (bucket: Bucket, maxSize: number): Layer.Layer<Cache.BlobStore> =>
   Layer.effect(Cache.BlobStore, make(bucket, maxSize))

@@ -1,4 +1,4 @@
-/** The proxy over a mock registry: no network and no credentials, but faults when they are wanted. */
+/** The proxy with a mock registry, which needs no network and no credentials, and fails on request. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { DigestCache } from "@registry-packages-proxy/digest-cache"
@@ -10,7 +10,7 @@ import { FetchHttpClient } from "effect/http"
 import { download } from "./Download.ts"
 import { settings } from "./LocalSettings.ts"
 
-/** Any registry does: the mock holds the same packages under every name. */
+/** The names do not matter: the mock registry has the same packages in every repository. */
 const credentials = CredentialStoreMock.layer({
   sources: { "": CredentialStoreMock.source({ host: "registry.example.com", base: "packages" }) }
 })

@@ -1,4 +1,4 @@
-/** The proxy with its packages in a bucket: a second proxy, after a restart, needs no registry for them. */
+/** The proxy with its cache in a bucket. A second proxy with the same bucket serves the packages without a registry. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { DigestCache } from "@registry-packages-proxy/digest-cache"
@@ -15,7 +15,7 @@ import * as BucketStore from "./BucketStore.ts"
 import { download } from "./Download.ts"
 import { settings } from "./LocalSettings.ts"
 
-/** Stands for the client of an S3-like service. */
+/** Simulates a bucket of an S3-like service. */
 const bucket = new Bucket()
 
 const kubelet = RegistryImage.ofPackage(new TextEncoder().encode("would be a tar"))
@@ -24,7 +24,7 @@ const credentials = CredentialStoreMock.layer({
   sources: { "": CredentialStoreMock.source({ host: "registry.example.com", base: "packages" }) }
 })
 
-/** A proxy over the bucket, and a registry with these images. */
+/** A proxy with its cache in the bucket, and a mock registry with these images. */
 const proxy = (images: ReadonlyArray<RegistryImage.RegistryImage>) =>
   Program.layerServer(settings).pipe(
     Layer.provide([credentials, RegistryClientMock.layer(images)]),

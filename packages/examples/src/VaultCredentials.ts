@@ -1,4 +1,4 @@
-/** The proxy with credentials from a vault, which it gets for each pull: a rotated password is in the next one. */
+/** The proxy with credentials from a vault. It reads the password for each pull, so a new password is used at once. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import {
@@ -14,7 +14,7 @@ import { FetchHttpClient } from "effect/http"
 import { download } from "./Download.ts"
 import { settings } from "./LocalSettings.ts"
 
-/** Stands for the vault: the password of the one user that there is. */
+/** Simulates the vault, which holds the password of a single user. */
 const vault = Ref.makeUnsafe(Redacted.make("of last month"))
 
 const status = { synced: true, waitingFor: [], upToDate: true, sources: 1, lastSync: Option.none() }

@@ -5,13 +5,13 @@ import * as DigestCacheSuite from "@registry-packages-proxy/testkit/digest-cache
 import { Effect, Layer } from "effect"
 import * as BucketStore from "../src/BucketStore.ts"
 
-/** A store over a bucket of its own; each time the layer is built is a restart. */
+/** Makes a new bucket and returns a layer of its store. Each build of this layer simulates a restart. */
 const place = Effect.sync(() => Layer.fresh(BucketStore.layer(new Bucket(), cap)))
 
 suite("bucket", Layer.unwrap(place))
 suiteDurable("bucket", place)
 
-/** A cache over such a store, which keeps no package as large as the suite's cap. */
+/** A cache over a new bucket. It does not store packages as large as the suite's cap. */
 const cache = DigestCache.layerStore().pipe(
   Layer.provide(Layer.unwrap(Effect.sync(() => BucketStore.layer(new Bucket(), DigestCacheSuite.cap - 1))))
 )

@@ -6,7 +6,7 @@ import { assert, describe, it } from "vitest"
 
 const sources = fileURLToPath(new URL("../src/", import.meta.url))
 
-/** Runs an example to its end, and gives the lines it printed. */
+/** Runs an example until it exits, and returns the lines that it printed. */
 const run = async (name: string): Promise<ReadonlyArray<string>> => {
   const { stdout } = await promisify(execFile)(process.execPath, [`${sources}${name}.ts`])
   return stdout.trim().split("\n")
@@ -15,7 +15,7 @@ const run = async (name: string): Promise<ReadonlyArray<string>> => {
 const cached = "registry-packages-proxy"
 
 describe("examples", () => {
-  it("MockRegistry: a package is pulled once, and a registry that is stuck is a 504 until it answers", async () => {
+  it("MockRegistry: a package is pulled once, and a stuck registry causes 504 until it responds again", async () => {
     assert.deepStrictEqual(await run("MockRegistry"), [
       `kubelet: 200, ${cached}; fwd=miss; stored`,
       `kubelet again: 200, ${cached}; hit`,
@@ -33,7 +33,7 @@ describe("examples", () => {
     assert.deepStrictEqual(more, [])
   })
 
-  it("VaultCredentials: a rotated password is in the next pull", async () => {
+  it("VaultCredentials: the next pull uses a rotated password", async () => {
     const [first = "", ...more] = await run("VaultCredentials")
     assert.match(first, /^kubelet, old password: 502, Check the ModuleSource or Secret: 127\.0\.0\.1:/)
     assert.deepStrictEqual(more, [

@@ -63,7 +63,7 @@ type World = Effect.Success<typeof world>
 
 const loopback = Option.some(new ListenAddress.ListenAddress({ host: Option.some("127.0.0.1"), port: 0 }))
 
-/** Starts the whole program: from its settings only, or with a secure port and a given cluster. */
+/** Starts the whole program with the kubeconfig's API server, or with `cluster` and a secure port. */
 const start = Effect.fnUntraced(function* ({ directory, kubeconfig }: World, cluster?: Cluster.Cluster) {
   const path = yield* Path.Path
   const lines: Array<string> = []
@@ -162,7 +162,7 @@ describe("the program with an API server", () => {
       const { body, complete, status } = yield* Fiber.join(download)
       assert.deepStrictEqual([status, complete, body.equals(content)], [200, true, true])
 
-      // The old password may be used until the watch delivers the new one. Then no request is refused.
+      // The program may use the old password until the watch delivers the new one. After that, no request is refused.
       const requests = yield* registry.requests
       const fresh = requests.slice(requests.findLastIndex(({ operation }) => operation === "token"))
       assert.isNotEmpty(fresh)

@@ -12,13 +12,13 @@ const secureListenAddress = Option.some(new ListenAddress.ListenAddress({ host: 
 const tokenFile = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
 interface Pod {
-  /** The program runs in a pod. */
+  /** True if the program runs in a pod. */
   readonly inPod?: boolean
-  /** The pod has a service account's token. */
+  /** True if the pod has a service account's token. */
   readonly token?: boolean
 }
 
-/** The tag of the chosen API server's location, or the message of the usage error. */
+/** Returns the tag of the chosen API server's location, `none` if no API server is chosen, or the usage error. */
 const chosen = (settings: Partial<Settings.Settings>, { inPod = true, token = false }: Pod = {}) =>
   Cluster.choose({ ...Settings.defaults, ...settings }, inPod ? pod : {}).pipe(
     Effect.map(Option.match({ onNone: () => "none", onSome: ({ location }) => location._tag })),

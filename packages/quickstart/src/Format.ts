@@ -7,7 +7,7 @@ export const bytes = (count: number): string => {
   return `${power === 0 || value >= 9.95 ? Math.round(value) : value.toFixed(1)} ${units[power]}`
 }
 
-/** Formats a time: `0.8 ms`, `23 ms`, `1.4 s`. */
+/** Formats a duration in milliseconds: `0.8 ms`, `23 ms`, `1.4 s`. */
 export const duration = (millis: number): string =>
   millis < 9.95
     ? `${millis.toFixed(1)} ms`
@@ -15,7 +15,7 @@ export const duration = (millis: number): string =>
       ? `${Math.round(millis)} ms`
       : `${(millis / 1000).toFixed(1)} s`
 
-/** A progress bar of `width` characters, filled to `fraction` (0 to 1) in eighths of a character. */
+/** Returns a progress bar of `width` characters, filled to `fraction` (0 to 1) in steps of an eighth of a character. */
 export const bar = (fraction: number, width: number): string => {
   const eighths = Math.round(Math.min(1, Math.max(0, fraction)) * width * 8)
   const full = Math.floor(eighths / 8)
@@ -23,6 +23,6 @@ export const bar = (fraction: number, width: number): string => {
   return full === width ? "█".repeat(width) : `${"█".repeat(full)}${part}${" ".repeat(width - full - 1)}`
 }
 
-/** Quotes `text` as one word of a POSIX shell, if it must be quoted. */
+/** Returns `text` as one word of a POSIX shell command, quoted if necessary. */
 export const shellWord = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`

@@ -1,14 +1,14 @@
 import type { ProcessEnvironment, Output } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 import { Effect } from "effect"
 
-/** A process environment whose standard output is held back until the gate opens. */
+/** A process environment that buffers its standard output until `open` is called. */
 export interface LogGate {
   readonly environment: ProcessEnvironment
-  /** Opens the gate. First writes the held text if `held` is `shown`. */
+  /** Ends buffering. Writes the buffered text (`shown`) or discards it (`dropped`). */
   readonly open: (held: "shown" | "dropped") => Effect.Effect<void>
 }
 
-/** Characters that are held back; earlier ones are dropped. */
+/** The maximum length of the buffered text, in characters. Older text is discarded. */
 const maxHeldChars = 64 * 1024
 
 /** Wraps the environment, so that log lines do not interrupt the walk-through. */

@@ -3,9 +3,9 @@ import { DigestVerifier } from "@registry-packages-proxy/oci/DigestVerifier"
 import { Clock, Effect, Option, Schedule, Schema, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 
-/** The result of a download. */
+/** The result and the timing of a completed download. */
 export interface MeasuredDownload {
-  /** The Cache-Status header without the cache's name. */
+  /** The Cache-Status header (RFC 9211) without the cache's name: `fwd=miss; stored`. Empty if it is absent. */
   readonly cacheStatus: string
   readonly size: number
   /** Milliseconds from the request to the first byte of the body. */
@@ -16,7 +16,7 @@ export interface MeasuredDownload {
   readonly verified: boolean
 }
 
-/** A failed download. The message is the problem's detail, or describes the connection failure. */
+/** A failed download. The message has the status and the problem's `detail`, or describes the connection failure. */
 export class DownloadError extends Schema.TaggedError<DownloadError>()("DownloadError", {
   message: Schema.String
 }) {}
@@ -36,7 +36,7 @@ const refuse = (response: HttpClientResponse.HttpClientResponse) =>
 const cacheStatusOf = (response: HttpClientResponse.HttpClientResponse): string =>
   (response.headers["cache-status"] ?? "").replace(/^[^;]*;\s*/, "")
 
-/** Waits until the proxy at `origin` is ready, at most 10 seconds. */
+/** Waits until the proxy at `origin` answers /readyz with 200, for at most about 10 seconds. Never fails. */
 export const awaitReady = (origin: string) =>
   HttpClient.get(`${origin}/readyz`).pipe(
     Effect.flatMap(HttpClientResponse.filterStatusOk),
@@ -47,8 +47,8 @@ export const awaitReady = (origin: string) =>
 class StillFilling extends Schema.TaggedError<StillFilling>()("StillFilling", {}) {}
 
 /**
- * Waits until the package at `url` is cached, at most 1 second. A fill ends shortly after its last byte was served, and
- * a request before that is coalesced with it.
+ * Waits until the package at `url` is cached, for at most about 1 second. Never fails. The fill ends shortly after the
+ * response; an earlier request would be coalesced with the fill instead of being a hit.
  */
 export const awaitCached = (url: string) =>
   HttpClient.head(url).pipe(
@@ -60,7 +60,10 @@ export const awaitCached = (url: string) =>
     Effect.ignore
   )
 
-/** Downloads `url` and verifies the content. Calls `onProgress` with the number of bytes received so far. */
+/**
+ * Downloads `url` and compares the content with `expected`. Calls `onProgress` with the number of bytes received so
+ * far. Fails with `DownloadError` if the status is not 200 or the connection fails.
+ */
 export const download = Effect.fnUntraced(
   function* (
     url: string,

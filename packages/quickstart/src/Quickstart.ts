@@ -15,7 +15,7 @@ import * as Startup from "./Startup.ts"
 import * as TraceTrees from "./TraceTrees.ts"
 import * as WalkThrough from "./WalkThrough.ts"
 
-/** The origin at which a client on this machine reaches the listener at `address`. */
+/** Returns the origin (`http://host:port`) at which clients on this machine reach the listener at `address`. */
 const originOf = Effect.fnUntraced(function* (address: NetAddress.SocketAddress) {
   if (NetAddress.isUnixPathAddress(address)) return yield* Effect.die(new Error("not listening on a port"))
   const url = yield* Effect.orDie(Effect.fromResult(NetAddress.toUrl(address)))
@@ -28,8 +28,8 @@ const adviseOnPort = (error: ServeError) => {
   return Effect.fail(new Error(`${reason}; to use a free port: npm start -- --listen-address 127.0.0.1:0`))
 }
 
-// Not fetch, which refuses some ports, such as 6000. NodeHttpClient reports a connection error as an interruption if
-// the scheduler yields between the socket's error and close events.
+// NodeHttpClient is used because `fetch` refuses some ports, such as 6000. The scheduler must not yield here: between
+// the socket's `error` and `close` events, a yield would turn a connection error into an interruption.
 const layerClient = Layer.effect(
   HttpClient.HttpClient,
   Effect.map(HttpClient.HttpClient, (client) =>
@@ -42,8 +42,8 @@ const layerClient = Layer.effect(
 const layerOutside = Layer.merge(Screen.layer, layerClient)
 
 /**
- * Runs the program with an embedded registry, shows the walk-through, then serves until it is interrupted. Its files
- * are in a temporary directory that is removed with the scope. Prints nothing before the port is open.
+ * Runs the proxy with an embedded registry, prints the walk-through, then serves until it is interrupted. All files are
+ * in a temporary directory, which is removed at the end. Prints nothing before the proxy's port is open.
  */
 export const run = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem

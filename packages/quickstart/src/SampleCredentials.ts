@@ -2,7 +2,7 @@ import type { Account } from "@registry-packages-proxy/testkit/registry/Registry
 import { Base64 } from "effect/encoding"
 import { dump } from "js-yaml"
 
-/** The registry and its login that the credentials file describes. */
+/** The registry and the login that the credentials file describes. */
 export interface SampleCredentials {
   readonly host: string
   readonly account: Account
@@ -49,7 +49,7 @@ export const render = ({ account, clusterPath, host, moduleRepo }: SampleCredent
   return `#${comment}\n${documents.join("---\n")}`
 }
 
-/** The lines of the file for the screen. The base64 of each login is cut, since it contains the password. */
+/** Returns the lines of the credentials file for printing. Each base64 login is cut, since it contains the password. */
 export const linesWithoutLogins = (text: string): ReadonlyArray<string> =>
   text
     .trimEnd()

@@ -8,7 +8,7 @@ import { Effect } from "effect"
 export interface Sample {
   readonly name: string
   readonly version: string
-  /** The manifest's digest: what clients ask for. */
+  /** The manifest's digest, which clients request. */
   readonly digest: Digest
   /** The package's content: the layer that the proxy serves. */
   readonly layer: { readonly digest: Digest; readonly size: number }
@@ -23,11 +23,11 @@ export interface SampleRegistry {
   readonly host: string
   readonly origin: string
   readonly account: Account
-  /** The cluster's own repository, named in the Secret. */
+  /** The repository of the cluster's own packages, as in the Secret but without the host: `sys/deckhouse`. */
   readonly clusterPath: string
   /** The ModuleSource's repository: `host/name`. */
   readonly moduleRepo: string
-  /** Ordered by size, ascending. */
+  /** The packages in ascending order of size. */
   readonly samples: ReadonlyArray<Sample>
 }
 
@@ -40,10 +40,10 @@ const packages = [
   { name: "kubelet", version: "1.31.6", size: 64 * 1024 * 1024, home: "cluster", path: "kubernetes/kubelet" }
 ] as const
 
-/** The registry's rate limit for a blob: slow enough for a progress bar to be seen. */
+/** The registry's rate limit for a blob. It is low enough to make the progress bar visible. */
 export const bytesPerSecond = 40 * 1024 * 1024
 
-/** Starts an in-process OCI registry with bearer token authentication and three packages. It stops with the scope. */
+/** Starts an in-process OCI registry with token authentication and three packages. It stops when the scope closes. */
 export const make = Effect.gen(function* () {
   const account = { username: "quickstart", password: crypto.randomUUID() }
   const registry = yield* TestRegistry.make({ auth: { _tag: "Bearer", ...account, expiresIn: 300 } })
@@ -79,7 +79,7 @@ export const make = Effect.gen(function* () {
   return made
 })
 
-/** The URL of a sample package on the proxy. */
+/** Returns the URL of a sample package on the proxy. */
 export const packageUrl = (proxyOrigin: string, { digest, path, repository }: Sample): string => {
   const query = [`digest=${digest}`]
   if (repository !== "") query.push(`repository=${repository}`)

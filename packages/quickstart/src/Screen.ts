@@ -13,13 +13,13 @@ export class Screen extends Context.Service<
     readonly animated: boolean
     /** The text in this style; unchanged if the screen has no colours. */
     readonly style: (style: Style, text: string) => string
-    /** Prints a line; replaces a progress line. */
+    /** Prints a line. It replaces the current progress line, if there is one. */
     readonly line: (text?: string) => Effect.Effect<void>
-    /** Prints a line that the next one replaces; nothing if the screen is not animated. */
+    /** Prints a line that the next printed line replaces. Prints nothing if `animated` is false. */
     readonly progressLine: (text: string) => Effect.Effect<void>
   }
 >()("@registry-packages-proxy/quickstart/Screen") {
-  /** Prints to `output`, in colour if it is a terminal and NO_COLOR is not set (no-color.org). */
+  /** Prints to `output`, in colour if it is a terminal, TERM is not `dumb`, and NO_COLOR is empty (no-color.org). */
   static readonly make = (
     output: Output,
     variables: Readonly<Record<string, string | undefined>>

@@ -15,8 +15,8 @@ const prefix = "REGISTRY_PACKAGES_PROXY_"
 const isGiven = (text: string | undefined): text is string => text !== undefined && text !== ""
 
 /**
- * The program's settings from its flags and variables, with two changes: the quickstart's credentials file is always
- * the first one, and its cache directory is the default.
+ * Parses the program's flags and variables. `paths.credentialsFile` is always the first credentials file, and
+ * `paths.cacheDirectory` is the default cache directory. Fails as `CommandLine.parse` does.
  */
 export const settings = Effect.fnUntraced(function* (
   { args, variables }: Pick<ProcessEnvironment, "args" | "variables">,
@@ -37,10 +37,10 @@ export const settings = Effect.fnUntraced(function* (
   return result
 })
 
-/** The quickstart's own flag, which the program does not have. */
+/** A flag of the quickstart only; the program does not have it. */
 const traceFlag = "--trace"
 
-/** Splits the quickstart's --trace from the arguments of the program. */
+/** Returns the arguments without `--trace`. `isTraced` is true if `--trace` was given. */
 export const parseTraceFlag = (
   args: ReadonlyArray<string>
 ): { readonly isTraced: boolean; readonly args: ReadonlyArray<string> } => ({
@@ -48,7 +48,7 @@ export const parseTraceFlag = (
   args: args.filter((argument) => argument !== traceFlag)
 })
 
-/** The variables without those by which a pod finds its API server. */
+/** Returns the variables without KUBERNETES_SERVICE_HOST, by which the program finds an API server in a pod. */
 export const withoutCluster = ({
   KUBERNETES_SERVICE_HOST: _,
   ...variables

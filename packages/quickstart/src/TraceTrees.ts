@@ -4,14 +4,14 @@ import { Effect, type FileSystem, Layer } from "effect"
 /** The program's traces, recorded in memory. */
 export interface TraceTrees {
   readonly layer: Layer.Layer<never, never, FileSystem.FileSystem>
-  /** All traces so far, as trees of spans. */
+  /** Returns all traces so far as text, with a tree of spans for each trace. */
   readonly render: () => string
 }
 
 /** Records nothing. */
 export const none: TraceTrees = { layer: Layer.empty, render: () => "" }
 
-/** Records all spans, with the SDK by which the program exports them. */
+/** Records all spans with the OpenTelemetry SDK, which the program also uses to export spans. */
 export const make: Effect.Effect<TraceTrees> = Effect.gen(function* () {
   const [InMemoryTraces, { off }] = yield* Effect.promise(() =>
     Promise.all([

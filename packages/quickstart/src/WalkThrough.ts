@@ -19,9 +19,9 @@ export interface WalkThroughOptions {
   readonly registry: SampleRegistry
   readonly credentialsPath: string
   readonly credentialsText: string
-  /** The cache directory, if it is temporary. */
+  /** The cache directory if it is temporary, else undefined. */
   readonly cacheDirectory: string | undefined
-  /** Renders the traces so far; undefined without --trace. */
+  /** Renders the traces so far as text; undefined without --trace. */
   readonly traces: (() => string) | undefined
 }
 
@@ -59,7 +59,7 @@ const progress = Effect.fnUntraced(function* (label: string, size: number) {
   let shownAt = 0
   return Effect.fnUntraced(function* (received: number) {
     const now = yield* Clock.currentTimeMillis
-    // A small package arrives before a bar could be read.
+    // A small package arrives so fast that a progress bar would only flicker.
     if (size < 1024 * 1024 || now - shownAt < 50) return
     shownAt = now
     const fraction = received / size
@@ -97,7 +97,7 @@ const failed = Effect.fnUntraced(function* (sample: Sample, error: DownloadError
   return false
 })
 
-/** A shell command that lists a package's content. It ignores any HTTP proxy configured in the shell. */
+/** Returns a shell command that lists a package's files. The command ignores any HTTP proxy set in the shell. */
 export const curlCommand = (proxyOrigin: string, sample: Sample): string =>
   `curl -fsS --noproxy '*' ${Format.shellWord(packageUrl(proxyOrigin, sample))} | tar -tzv`
 
@@ -121,7 +121,8 @@ export const run = Effect.fnUntraced(function* (options: WalkThroughOptions) {
     yield* line(`  ${curlCommand(proxyOrigin, example)}`)
     yield* line()
   }
-  // The requests above are logged before this one is answered, so their lines do not follow the last line here.
+  // This request is answered after the log lines of all earlier requests. So none of these lines follows the last line
+  // that is printed here.
   yield* Effect.ignore(HttpClient.get(`${proxyOrigin}/healthz`))
   if (options.traces === undefined) {
     yield* line(`Show every step of each request: ${style("cyan", "npm start -- --trace")}`)

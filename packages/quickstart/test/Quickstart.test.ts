@@ -47,11 +47,11 @@ describe("Quickstart", () => {
       yield* Effect.raceFirst(serving.await, Fiber.join(fiber))
 
       const text = written()
-      assert.notInclude(text, "\u001b", "plain lines where there is no terminal")
+      assert.notInclude(text, "\u001b", "plain text if the output is no terminal")
       for (const name of ["jq", "crictl", "kubelet"]) {
         assert.match(text, new RegExp(`${name} .*fwd=miss; stored .* verified\n +hit .* verified\n`))
       }
-      assert.notInclude(text, '"message"', "no log line runs into it")
+      assert.notInclude(text, '"message"', "no log line interrupts the walk-through")
       const curl = text.split("\n").find((line) => line.trim().startsWith("curl ")) ?? ""
       assert.include(yield* shell(curl), "bin/crictl")
 

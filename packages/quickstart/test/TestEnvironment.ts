@@ -1,6 +1,6 @@
 import type { ProcessEnvironment, Output } from "@registry-packages-proxy/proxy/config/ProcessEnvironment"
 
-/** A process environment that records its outputs. Each write calls `onText` with the whole text so far. */
+/** Makes a process environment that records its output. Each write calls `onText` with all text written so far. */
 export const make = (options: {
   readonly args?: ReadonlyArray<string>
   readonly variables?: Readonly<Record<string, string>>

@@ -1,19 +1,19 @@
 import { join } from "node:path"
 import { run } from "./RunCommand.ts"
 
-/** buildah without a daemon and namespaces, with a store of its own. */
+/** Runs buildah with an image store of its own. */
 export interface Buildah {
-  /** Runs a buildah command and gives its output. */
+  /** Runs a buildah command and returns its standard output, trimmed. */
   readonly run: (...args: ReadonlyArray<string>) => Promise<string>
-  /** Makes an image of one layer from the files below `root`. */
+  /** Makes an image with one layer from the files below `root`. `time` is in seconds since 1970. */
   readonly fromFiles: (
     name: string,
     root: string,
     options: { readonly architecture: string; readonly time: number }
   ) => Promise<void>
-  /** Copies an image into a directory in the OCI image layout. */
+  /** Copies an image into the OCI image layout at the path `layout`, with a tag. */
   readonly push: (name: string, layout: string, tag: string) => Promise<void>
-  /** The path at which an image's files can be read. */
+  /** Mounts an image and returns the path of its root file system. */
   readonly mount: (name: string) => Promise<string>
 }
 

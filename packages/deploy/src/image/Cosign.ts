@@ -3,15 +3,15 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { run } from "./RunCommand.ts"
 
-/** cosign with a private key, offline: it queries and publishes nothing. */
+/** Signs with cosign and a private key, offline: no transparency log is queried or written. */
 export interface Cosign {
-  /** Signs a text; base64. */
+  /** Returns the signature of a text, in base64. */
   readonly signatureOf: (text: string) => Promise<string>
 }
 
 export interface CosignOptions {
   readonly command: string
-  /** A key from `cosign generate-key-pair`. */
+  /** The path of a private key from `cosign generate-key-pair`. */
   readonly key: string
   readonly password: string
 }

@@ -12,18 +12,18 @@ import { basename, dirname, join } from "node:path"
 import type { Architecture } from "./Architecture.ts"
 import { run } from "./RunCommand.ts"
 
-/** A Debian package that provides files of a base image. */
+/** A Debian package from which a base image has files. */
 export interface DebianPackage {
   readonly name: string
   readonly version: string
   readonly architecture: Architecture
-  /** SPDX expression for the files taken from it. */
+  /** The SPDX licence expression of these files. */
   readonly licence: string
 }
 
-/** The files that Node needs in an image. */
+/** A root file system with the files that Node needs, and the Debian packages of these files. */
 export interface DebianBase {
-  /** Directory of the root file system. */
+  /** The directory of the root file system. */
   readonly root: string
   readonly packages: ReadonlyArray<DebianPackage>
 }
@@ -35,7 +35,7 @@ const platforms: Readonly<Record<Architecture, { readonly triple: string; readon
 
 const gcc = "GPL-3.0-or-later WITH GCC-exception-3.1"
 
-/** The files taken from each package: the libraries that Node loads. */
+/** The Debian packages, each with the shared libraries that Node loads from it. */
 const packages = {
   "ca-certificates": { libraries: [], licence: "MPL-2.0" },
   libatomic1: { libraries: ["libatomic.so.1"], licence: gcc },
@@ -47,7 +47,7 @@ const packages = {
   "libstdc++6": { libraries: ["libstdc++.so.6"], licence: gcc }
 } as const satisfies Record<string, { readonly libraries: ReadonlyArray<string>; readonly licence: string }>
 
-/** apt for an architecture with lists and a cache of its own; the system's apt is neither used nor changed. */
+/** Returns a function that runs apt-get with the machine's sources, and with lists and a cache below `directory`. */
 const apt = (architecture: Architecture, directory: string) => {
   for (const part of ["lists/partial", "cache/archives/partial"]) {
     mkdirSync(join(directory, part), { recursive: true })
@@ -56,7 +56,7 @@ const apt = (architecture: Architecture, directory: string) => {
   const options = Object.entries({
     "APT::Architecture": architecture,
     "APT::Architectures": architecture,
-    // As another user, which apt becomes for root, it could not write here.
+    // By default, apt run by root downloads as the user `_apt`, who may not write to this directory.
     "APT::Sandbox::User": "root",
     "Dir::State::Lists": join(directory, "lists"),
     "Dir::State::status": join(directory, "status"),
@@ -71,23 +71,23 @@ const packageFiles = (directory: string): ReadonlyArray<string> =>
     .filter((file) => file.endsWith(".deb"))
     .sort()
 
-/** All certificates of a directory in one text. */
+/** Returns all certificates of a directory as one PEM text. */
 const authorities = (directory: string): string =>
   readdirSync(directory)
     .sort()
     .map((file) => `${readFileSync(join(directory, file), "utf8").trimEnd()}\n`)
     .join("")
 
-/** The path of a package's licence: its own, or that of the package that its folder links to. */
+/** Returns the package to which `name` links for its `copyright` file; undefined if `name` has this file itself. */
 const copyrightOwner = (unpacked: string, name: string): string | undefined => {
   const folder = join(unpacked, "usr/share/doc", name)
   return existsSync(join(folder, "copyright")) ? undefined : basename(readlinkSync(folder))
 }
 
 /**
- * Makes in `directory` the root of an image from Debian's packages: libc, libstdc++, libgcc, libatomic, the
- * certificates of public authorities, and their licences. Of the suite that this machine's apt is set up for; apt
- * checks the signatures.
+ * Makes the root file system of a base image below `directory` from Debian packages: libc, libstdc++, libgcc,
+ * libatomic, the certificates of public authorities, and all licences. The sources in this machine's apt configuration
+ * decide the Debian release. apt verifies the signatures.
  */
 export const make = async (architecture: Architecture, directory: string): Promise<DebianBase> => {
   const { loader, triple } = platforms[architecture]
@@ -127,7 +127,7 @@ export const make = async (architecture: Architecture, directory: string): Promi
     for (const name of libraries) put(`lib/${triple}/${name}`, library(name))
   }
   put("etc/ssl/certs/ca-certificates.crt", authorities(join(unpacked, "usr/share/ca-certificates/mozilla")))
-  // Without it the C library resolves localhost by DNS before /etc/hosts.
+  // Without this file, the C library resolves localhost by DNS before it reads /etc/hosts.
   put("etc/nsswitch.conf", "hosts: files dns\n")
   for (const [name, owner] of owners) {
     const from = join(unpacked, "usr/share/doc", owner ?? name, "copyright")

@@ -4,28 +4,28 @@ import { fileURLToPath } from "node:url"
 import type { Architecture } from "./Architecture.ts"
 import type { Buildah } from "./Buildah.ts"
 
-/** The entrypoint and the user of an image. */
+/** The path of the Dockerfile, which sets the image's files, user and entrypoint. */
 export const dockerfile = fileURLToPath(new URL("../../Dockerfile", import.meta.url))
 
-/** The settings that all images of a build share. */
+/** The version of the source code, which all images of a build share. */
 export interface Source {
   readonly version: string
   readonly commit: string
-  /** Seconds since 1970; the time of all files in the images. */
+  /** The time of all files in the images, in seconds since 1970. */
   readonly time: number
 }
 
 export interface ImageOptions {
   readonly architecture: Architecture
-  /** A reference that buildah knows or can pull. */
+  /** The reference of the base image, which is in buildah's store or in a registry. */
   readonly base: string
   readonly executable: string
-  /** Directory with the licences of everything in the executable. */
+  /** The directory with the licences of all software in the executable. */
   readonly licences: string
   readonly source: Source
 }
 
-/** OCI annotations of the images and their index. Source: OCI image specification, annotations. */
+/** Returns the OCI annotations of the images and their index. Source: OCI image specification, annotations. */
 export const annotations = ({ commit, time, version }: Source): Readonly<Record<string, string>> => ({
   "org.opencontainers.image.created": new Date(time * 1000).toISOString().replace(".000Z", "Z"),
   "org.opencontainers.image.description":
@@ -36,7 +36,7 @@ export const annotations = ({ commit, time, version }: Source): Readonly<Record<
   "org.opencontainers.image.version": version
 })
 
-/** Builds the image of one architecture under the name `name`. */
+/** Builds the image of one architecture into buildah's store as `name`, with temporary files below `work`. */
 export const build = async (
   buildah: Buildah,
   work: string,

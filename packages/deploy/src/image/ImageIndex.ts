@@ -22,8 +22,9 @@ const mediaType = "application/vnd.oci.image.index.v1+json"
 const refName = "org.opencontainers.image.ref.name"
 
 /**
- * Joins the images of a folder in the OCI image layout, tagged by architecture, to one index with the tag; gives its
- * digest. Equal images make an equal folder. Source: OCI image specification, image-layout and image-index.
+ * Adds an index with the tag `tag` to an OCI image layout, and returns the index's digest. The index contains the
+ * images with the given `tags`, and replaces them in index.json. The same images always give the same bytes.
+ * Source: OCI image specification, image-layout and image-index.
  */
 export const combine = (
   layout: string,

@@ -6,27 +6,27 @@ import * as Image from "./Image.ts"
 import * as ImageIndex from "./ImageIndex.ts"
 
 export interface LayoutOptions {
-  /** The path of the folder in OCI image layout. */
+  /** The path of the OCI image layout to write. */
   readonly layout: string
-  /** Directory for temporary files. */
+  /** The directory for temporary files. */
   readonly work: string
   readonly executables: Readonly<Partial<Record<Architecture, string>>>
   readonly licences: string
   readonly source: Image.Source
-  /** The base image for all architectures; default: one made from Debian packages. */
+  /** The base image for all architectures. By default, `DebianBase` makes a base image for each architecture. */
   readonly base?: string | undefined
 }
 
 export interface Layout {
-  /** Digest of the index. */
+  /** The digest of the index. */
   readonly digest: string
-  /** The name of each architecture's image in buildah. */
+  /** The name of each architecture's image in buildah's store. */
   readonly names: Readonly<Partial<Record<Architecture, string>>>
-  /** The Debian packages in the images, if the base was made from them. */
+  /** The Debian packages in the images; empty if `base` was given. */
   readonly debian: ReadonlyArray<DebianBase.DebianPackage>
 }
 
-/** Builds the images, and an index with the version as its tag. */
+/** Builds an image for each executable, and writes an index of the images with the version as its tag. */
 export const make = async (buildah: Buildah, options: LayoutOptions): Promise<Layout> => {
   const { base, executables, layout, licences, source, work } = options
   const { time, version } = source

@@ -9,10 +9,10 @@ const mediaTypes = {
   payload: "application/vnd.dev.cosign.simplesigning.v1+json"
 }
 
-/** The tag of a digest's signatures, by cosign's convention. */
+/** Returns the tag under which cosign stores the signatures of an image with this digest: `sha256-….sig`. */
 export const tagOf = (digest: string): string => `${digest.replace(":", "-")}.sig`
 
-/** The signed payload: the name of the image with this digest. Source: cosign, specs/SIGNATURE_SPEC.md. */
+/** Returns the payload to sign: the image's digest and name. Source: cosign, specs/SIGNATURE_SPEC.md. */
 const payloadOf = (digest: string, name: string): string =>
   JSON.stringify({
     critical: {
@@ -24,8 +24,8 @@ const payloadOf = (digest: string, name: string): string =>
   })
 
 /**
- * Signs an image by its digest, and writes the signature into a folder in the OCI image layout, as cosign would put it
- * into a registry: copied there beside the image, it is found and verified.
+ * Signs the digest of an image and writes the signature as an OCI image layout. If the layout is copied to the image's
+ * repository, cosign finds and verifies the signature.
  */
 export const write = async (cosign: Cosign, layout: string, digest: string, name: string): Promise<void> => {
   mkdirSync(join(layout, "blobs/sha256"), { recursive: true })

@@ -8,7 +8,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
-/** Runs a command and gives its output; the error has the output too. */
+/** Runs a command and returns its standard output, trimmed. If the command fails, the error has all its output. */
 export const run = async (
   command: string,
   args: ReadonlyArray<string>,

@@ -4,7 +4,7 @@ import * as fc from "fast-check"
 import { parse, type Variables } from "../../src/config/CommandLine.ts"
 import { defaults, type Settings } from "../../src/config/Settings.ts"
 
-// Any UTF-16 code units, lone surrogates too.
+// Arbitrary UTF-16 code units, including lone surrogates.
 const anyUnits = fc.uint16Array({ maxLength: 40 }).map((units) => String.fromCharCode(...units))
 
 const credentials = ["--credentials-file", "credentials.yaml"]

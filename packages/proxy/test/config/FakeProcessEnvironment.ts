@@ -1,6 +1,6 @@
 import type { ProcessEnvironment } from "../../src/config/ProcessEnvironment.ts"
 
-/** An environment that records all writes. While `isStuck`, writes wait until `release` is called. */
+/** Makes a process environment that records all writes. While `state.isStuck` is true, writes wait for `release`. */
 export const make = (
   options: { readonly isTerminal?: boolean; readonly variables?: ProcessEnvironment["variables"] } = {}
 ) => {

@@ -3,7 +3,7 @@ import { Duration, Result } from "effect"
 import * as fc from "fast-check"
 import { format, parse } from "../../src/config/GoDuration.ts"
 
-// Any UTF-16 code units, lone surrogates too.
+// Arbitrary UTF-16 code units, including lone surrogates.
 const anyUnits = fc.uint16Array({ maxLength: 40 }).map((units) => String.fromCharCode(...units))
 
 const millis = (text: string) => Duration.toMillis(Result.getOrThrow(parse(text)))

@@ -3,7 +3,7 @@ import { Option, Result, Schema } from "effect"
 import * as fc from "fast-check"
 import { type ListenAddress, ListenAddressOrOff, parse } from "../../src/config/ListenAddress.ts"
 
-// Any UTF-16 code units, lone surrogates too.
+// Arbitrary UTF-16 code units, including lone surrogates.
 const anyUnits = fc.uint16Array({ maxLength: 40 }).map((units) => String.fromCharCode(...units))
 
 const options = (text: string) => Result.getOrThrow(parse(text)).listenOptions

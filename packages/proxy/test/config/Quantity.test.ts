@@ -3,7 +3,7 @@ import { Result } from "effect"
 import * as fc from "fast-check"
 import { format, parse } from "../../src/config/Quantity.ts"
 
-// Any UTF-16 code units, lone surrogates too.
+// Arbitrary UTF-16 code units, including lone surrogates.
 const anyUnits = fc.uint16Array({ maxLength: 40 }).map((units) => String.fromCharCode(...units))
 
 const bytes = (text: string) => Result.getOrThrow(parse(text))

@@ -9,7 +9,7 @@ import * as Volume from "./Volume.ts"
 
 const contents = [bytes(300_000), bytes(400_000), bytes(20_000)]
 
-/** A cache on its own volume, with a cap larger than the volume. */
+/** Starts the program with its cache on a small volume. The cache's cap is larger than the volume. */
 const onVolume = Effect.fnUntraced(function* (options: { readonly inodes?: number } = {}) {
   const volume = yield* Volume.make(options)
   const images = contents.map((content) => RegistryImage.ofPackage(content))
@@ -32,7 +32,7 @@ const isDegraded = (proxy: Started) =>
     body.toString().includes("\nregistry_packages_proxy_cache_degraded 1")
   )
 
-/** Fetches the packages concurrently; each must be complete. Returns their cache results. */
+/** Fetches the packages of `contents` one after another. Each must be complete. Returns their cache results. */
 const fetchAll = Effect.fnUntraced(function* (
   proxy: Started,
   images: ReadonlyArray<RegistryImage.RegistryImage>
@@ -50,7 +50,7 @@ const fetchAll = Effect.fnUntraced(function* (
   return results
 })
 
-/** Fetches the packages one after another; each must be complete. Returns their cache results. */
+/** Fetches the packages, at most `concurrency` at a time. Each must be complete. Returns their cache results. */
 const fetchEach = Effect.fnUntraced(function* (
   proxy: Started,
   packages: ReadonlyArray<{ readonly digest: string; readonly content: Uint8Array }>,
@@ -71,7 +71,7 @@ const fetchEach = Effect.fnUntraced(function* (
   )
 })
 
-/** Packages of these sizes in the registry. */
+/** Puts packages of these sizes, in bytes, into the registry. */
 const putPackages = (proxy: Started, sizes: ReadonlyArray<number>) =>
   Effect.forEach(sizes, (size) => {
     const content = bytes(size)
@@ -125,7 +125,7 @@ describe("a cache on a small volume", () => {
     ],
     ["without inodes left", Array.from({ length: 30 }, (_, index) => 1000 + index), 16]
   ] as const) {
-    it.effect(`a volume ${what} keeps what was used last: nothing passes by`, () =>
+    it.effect(`a volume ${what} keeps the packages used last, and no package bypasses the cache`, () =>
       withPlatform(
         Effect.gen(function* () {
           const { proxy } = yield* onVolume(inodes === undefined ? {} : { inodes })
@@ -156,7 +156,7 @@ describe("a cache on a small volume", () => {
           yield* fetchEach(proxy, [...packages, ...packages], concurrency)
           yield* settle
         }
-        // With fewer concurrent requests there is space again.
+        // A single request has enough space, since no other package is in use.
         assert.include(["hit", "fwd=miss; stored"], (yield* fetchEach(proxy, packages.slice(0, 1)))[0])
         assert.deepStrictEqual(yield* readiness(proxy), [200, "ok\n"])
       })

@@ -10,9 +10,9 @@ import { systemError } from "effect/PlatformError"
 import { execFileSync } from "node:child_process"
 import { readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs"
 
-/** A small disk for a cache directory, with faults. */
+/** A small volume for a cache directory, with faults. */
 export interface Volume {
-  /** True if it is a tmpfs. If the user may not mount, simulated faults replace it. */
+  /** True if the volume is a tmpfs; false if its faults are simulated because the user may not mount. */
   readonly real: boolean
   readonly directory: string
   readonly files: Layer.Layer<FileSystem.FileSystem>
@@ -21,7 +21,7 @@ export interface Volume {
   readonly makeReadOnly: Effect.Effect<void>
   /** Undoes `fill` and `makeReadOnly`. */
   readonly mend: Effect.Effect<void>
-  /** Deletes the cache directory behind the cache's back. */
+  /** Deletes the cache directory, as another process would. */
   readonly remove: Effect.Effect<void>
 }
 
@@ -49,7 +49,7 @@ const makeReal = (root: string): Volume => {
   }
 }
 
-/** A file system that refuses writes for which a volume of this size has no space or inode. */
+/** Returns a file system that simulates the volume: without free space or inodes, its writes fail with ENOSPC. */
 const limited = (fs: FileSystem.FileSystem, root: string, inodes: number) => {
   let taken = 0
   const full = (operation: string, path: string) =>
@@ -104,7 +104,7 @@ const makeFaulty = Effect.fnUntraced(function* (
   }
 })
 
-/** A tmpfs if the user may mount one, else a directory with simulated faults, which is logged. */
+/** Makes a tmpfs if the user may mount one. Otherwise prints a line, and makes a directory with simulated faults. */
 export const make = Effect.fnUntraced(function* (options: { readonly inodes?: number } = {}) {
   const { inodes = 10_000 } = options
   const root = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()

@@ -41,7 +41,10 @@ interface Asked {
   readonly isAcceptedIn: "never" | "any" | "bearer"
 }
 
-/** Arbitrary WWW-Authenticate headers: an end after a few requests, and no secret sent over plain HTTP. */
+/**
+ * Fuzzes WWW-Authenticate headers. A pull must end after a few requests, send no secret over plain HTTP, and show none
+ * in its result.
+ */
 export const target: Target<Asked> = {
   name: "WWW-Authenticate",
   input: fc.record({

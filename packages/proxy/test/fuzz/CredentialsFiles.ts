@@ -28,7 +28,7 @@ const samples = [
   yaml(source)
 ]
 
-/** The sizes of files: the largest that is accepted, and a smaller one. */
+/** The sizes of hostile files in characters: the largest accepted size, and a smaller size. */
 const sizes = [4 * 1024 * 1024, 1024 * 1024]
 
 const shapes: ReadonlyArray<HostileShape> = [
@@ -87,7 +87,7 @@ const fileOf = (bytes: Uint8Array): FileSystem.FileSystem =>
     readFile: () => Effect.succeed(bytes)
   })
 
-/** Turns of the event loop in which a file has been applied or refused. */
+/** The number of turns of the event loop after which the store has accepted or rejected the file. */
 const turns = 50
 
 const take = (bytes: Uint8Array) => {
@@ -116,7 +116,7 @@ const take = (bytes: Uint8Array) => {
   )
 }
 
-/** Arbitrary credentials files: sources, or log lines that show none of the text. */
+/** Fuzzes credentials files. Neither the registry sources nor the log lines may show a password. */
 export const target: Target<string> = {
   name: "credentials files",
   input: withHostile(
@@ -153,7 +153,7 @@ export const target: Target<string> = {
   millisPerMiB: 1_500,
   make: Effect.succeed(async (text) => {
     const shown = await Effect.runPromise(take(Buffer.from(text)))
-    // Log lines name objects and repositories, whose names the text chooses.
+    // These fields may show the names of objects and repositories, and the input may contain the password as a name.
     if (encoded.test(shown.replace(/(?:name|host|base|repository|origin)":"[^"]*"/g, ""))) {
       throw new Error(`it shows ${shown.slice(0, 500)}`)
     }

@@ -21,7 +21,7 @@ const samples = [
   { auths: null }
 ].map((document) => JSON.stringify(document))
 
-/** The size of the largest file that is accepted. */
+/** The sizes of hostile texts, in characters. */
 const sizes = [3 * 1024 * 1024]
 
 const shapes: ReadonlyArray<HostileShape> = [
@@ -50,11 +50,11 @@ const nestings = [
 interface Asked {
   readonly text: string
   readonly host: RegistryHost
-  /** A repository's. */
+  /** The repository's name on `host`. */
   readonly name: string
 }
 
-/** Arbitrary config.json texts: a credential, or an error that shows none of the text. */
+/** Fuzzes the text of a docker config.json. Neither the credential nor the error may show a password. */
 export const target: Target<Asked> = {
   name: "docker configs",
   input: fc.record({
@@ -93,7 +93,7 @@ export const target: Target<Asked> = {
       Keyring.lookup(Keyring.make(config, host), name)
     )
     const shown = `${JSON.stringify(result)} ${String(Result.isFailure(result) ? result.failure : "")}`
-    // The user name position does not hold a secret.
+    // User names are not secret: the password's text may be shown if the input has it as a user name.
     const named = Result.isSuccess(result) && result.success._tag === "Basic" ? result.success.username : ""
     if (shown.includes("s3cr3t") && !named.includes("s3cr3t"))
       return Promise.reject(new Error(`it shows ${shown}`))

@@ -9,11 +9,11 @@ import { Worker } from "node:worker_threads"
 export interface Target<A> {
   readonly name: string
   readonly input: fc.Arbitrary<A>
-  /** The size of an input in bytes. Time may grow linearly with it. */
+  /** The size of an input in bytes. The allowed CPU time and memory grow linearly with it. */
   readonly size: (input: A) => number
-  /** CPU milliseconds allowed per MiB of input: about ten times the time on an idle machine. */
+  /** Allowed CPU milliseconds per MiB of input: about ten times what an idle machine needs. */
   readonly millisPerMiB: number
-  /** Makes a function that accepts one input and throws if something is wrong. */
+  /** Makes a function that processes one input. Its promise rejects if a check fails. */
   readonly make: Effect.Effect<(input: A) => Promise<void>, never, Scope.Scope>
 }
 
@@ -23,22 +23,22 @@ const settings = Config.all({
   path: Config.String("FUZZ_PATH").pipe(Config.withDefault(""))
 })
 
-/** The number of inputs per target if no time is set. */
+/** The number of inputs per target if FUZZ_SECONDS is not set. */
 const defaultRuns = 150
 
-/** CPU milliseconds allowed for any input, since it may include a garbage collection or a compilation. */
+/** Allowed CPU milliseconds per input in addition to `millisPerMiB`, for a garbage collection or a compilation. */
 const cpuMillis = 1500
 
-/** Heap growth in MiB allowed per input, and per MiB of input; garbage counts. */
+/** Allowed heap growth in MiB, including garbage: `base` for each input, and `perMiB` for each MiB of input. */
 const leftMiB = { base: 64, perMiB: 1024 }
 
-/** The number of inputs after which live memory is measured, and its allowed growth in MiB over all inputs. */
+/** Live memory is measured after each `every` inputs. It may grow by at most `mostMiB` over all inputs. */
 const held = { every: 500, mostMiB: 64 }
 
-/** Seconds per input after which the process is killed, since a stuck process cannot report itself. */
+/** The process is killed if one input takes this number of seconds, since a stuck process cannot report itself. */
 const silence = 90
 
-/** Kills the process if it is stuck in one input, after printing that input. */
+/** A worker that kills the process if it is stuck in one input. First prints the variables that reproduce the input. */
 const watchdog = `
 const { parentPort, workerData: { progress, pid, silence, words } } = require("node:worker_threads")
 const { writeSync } = require("node:fs")
@@ -71,8 +71,8 @@ const heapMiB = (): number => {
   return (heapUsed + arrayBuffers) / mib
 }
 
-// A flag set after the start applies to contexts made afterwards. Objects reached through weak references in a turn of
-// the event loop are held until the end of the turn.
+// V8 applies --expose-gc only to contexts made after the flag is set, so `gc` is called in a new context. V8 keeps
+// objects that were read through weak references until the end of a turn of the event loop, so `gc` is called twice.
 const collectGarbage = async (): Promise<void> => {
   setFlagsFromString("--expose-gc")
   await new Promise((resolve) => setImmediate(resolve))
@@ -114,7 +114,8 @@ const run = <A>(target: Target<A>) =>
       if (++count % held.every === 0) {
         await collectGarbage()
         const grown = heapMiB() - heldBefore
-        if (grown > held.mostMiB) throw new Error(`${grown.toFixed(0)} MiB are held by what was done with`)
+        if (grown > held.mostMiB)
+          throw new Error(`${grown.toFixed(0)} MiB are still in use after all inputs were processed`)
       }
       Atomics.store(progress, 0, count)
     })
@@ -145,7 +146,7 @@ const run = <A>(target: Target<A>) =>
     assert.isAbove(count, 0)
   })
 
-/** A test for each target: a few inputs in `npm test`, as many as fit into FUZZ_SECONDS if it is set. */
+/** Declares a test for each target, with `defaultRuns` inputs, or for FUZZ_SECONDS seconds if that is set. */
 export const suite = (targets: ReadonlyArray<ReturnType<typeof of>>): void => {
   const longest = Option.getOrElse(Effect.runSync(settings).seconds, () => 60)
   describe("no input causes a crash, a hang or excessive memory", () => {
@@ -153,5 +154,5 @@ export const suite = (targets: ReadonlyArray<ReturnType<typeof of>>): void => {
   })
 }
 
-/** A target with its type of input hidden. */
+/** Makes the test of a target. The result hides the target's type of input, so that one list can have all targets. */
 export const of = <A>(target: Target<A>) => ({ name: target.name, test: Effect.scoped(run(target)) })

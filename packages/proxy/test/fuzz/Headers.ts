@@ -47,7 +47,7 @@ interface Request {
 const textOf = ({ body, fields, lineEnd, method, version }: Request): string =>
   [`${method} /package?digest=${digest} HTTP/${version}`, ...fields, "", body].join(lineEnd)
 
-/** Heads of requests for the package, well-formed or not, with arbitrary bytes after them. */
+/** Fuzzes the heads of package requests, followed by arbitrary bytes. The program must answer further requests. */
 export const target: Target<Request> = {
   name: "headers",
   input: fc.record({

@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 
-/** A kind of text that is hard for parsers: a beginning, as many units as fit, and an end. */
+/** A text that is hard for parsers: `before`, as many units as fit, and `after`. */
 export interface HostileShape {
   readonly before: string
   readonly unit: string | ((index: number) => string)
@@ -19,16 +19,16 @@ const fill = ({ after, before, between = "", unit }: HostileShape, size: number)
   }
 }
 
-/** Nesting as deep as fits, closed or not. */
+/** Returns a text of at most `size` characters with the deepest nesting that fits. `close` may be empty. */
 const nest = (before: string, open: string, close: string, after: string, size: number): string => {
   const depth = Math.floor((size - before.length - after.length) / (open.length + close.length))
   return before + open.repeat(depth) + close.repeat(depth) + after
 }
 
-/** Texts of each shape, and nested ones, of the `sizes` in characters. */
+/** Generates hostile texts from the shapes and the nestings. Each has at most one of `sizes` characters. */
 export const hostileTexts = (options: {
   readonly shapes: ReadonlyArray<HostileShape>
-  /** The beginning, the opening and closing units, and the end. */
+  /** Each nesting repeats `open` and `close` between `before` and `after`. */
   readonly nestings: ReadonlyArray<readonly [before: string, open: string, close: string, after: string]>
   readonly sizes: ReadonlyArray<number>
 }): fc.Arbitrary<string> =>
@@ -46,6 +46,6 @@ export const hostileTexts = (options: {
     )
     .map(([make, size]) => make(size))
 
-/** Mostly texts similar to samples, and some hostile ones. */
+/** Generates texts of `near`, and one hostile text in 20. */
 export const withHostile = (near: fc.Arbitrary<string>, ...options: Parameters<typeof hostileTexts>) =>
   fc.oneof({ weight: 19, arbitrary: near }, { weight: 1, arbitrary: hostileTexts(...options) })

@@ -16,7 +16,7 @@ const location = nearBytes({
   longest: 200_000
 })
 
-/** Two redirects to arbitrary bytes: each is a valid request target with an unchanged query, or is refused. */
+/** Fuzzes the Location of two redirects. Each is refused, or gives a valid URL that is equal after another parse. */
 export const target: Target<Redirected> = {
   name: "Location",
   input: fc.record({ first: location, second: location }),

@@ -32,7 +32,7 @@ const samples = [
 
 const last = `{"digest":"${layerDigest}","size":10}`
 
-/** The sizes of manifests: the largest that is accepted, and a smaller one. */
+/** The sizes of hostile manifests in characters: the largest accepted size, and a smaller size. */
 const sizes = [4 * 1024 * 1024, 1024 * 1024]
 
 const shapes = [
@@ -74,7 +74,7 @@ interface Served {
   readonly contentType: string
 }
 
-/** Arbitrary manifests with a matching digest: a package, or an error that says why not. */
+/** Fuzzes manifests whose digest matches. Each gives a package with a valid digest and size, or an error. */
 export const target: Target<Served> = {
   name: "manifests",
   input: fc.record({
@@ -134,7 +134,8 @@ export const target: Target<Served> = {
           client.resolve(Upstreams.repository(0), digestOf(body, "sha256"), Platform.make("linux/amd64"))
         )
       )
-      // The child of an index is requested and does not match its digest.
+      // If the input is an index, the client also requests its child. The response is the index again, whose digest is
+      // wrong for the child, so no further requests follow.
       if (asked > 8) throw new Error(`${asked} requests for one manifest`)
       if (Result.isFailure(result)) return
       const { layerDigest, size } = result.success

@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 
-/** A change of a text: replaces so many characters at a position by a repeated piece. */
+/** A change of a text: replaces `remove` characters at index `at` by `piece`, repeated `times` times. */
 interface Edit {
   readonly at: number
   readonly remove: number
@@ -19,7 +19,7 @@ const applyTo = (text: string, edits: ReadonlyArray<Edit>, longest: number): str
   return result.slice(0, longest)
 }
 
-/** Characters that are hard for parsers. */
+/** Pieces of text that are hard for parsers. */
 export const awkward: ReadonlyArray<string> = [
   "\0",
   "\t",
@@ -56,8 +56,8 @@ export const awkward: ReadonlyArray<string> = [
 ]
 
 /**
- * Texts similar to the samples, with inserted, repeated and deleted pieces. Most are short; some have up to `longest`
- * characters, to find quadratic time. Shrinks towards an unchanged sample.
+ * Generates texts similar to the samples: some pieces are inserted, repeated or deleted. Most texts are short. Some
+ * have up to `longest` characters, to find quadratic time. Shrinks towards an unchanged sample.
  */
 export const near = (options: {
   readonly samples: ReadonlyArray<string>

@@ -11,7 +11,7 @@ const single = (parameters: URLSearchParams, name: string): string | undefined =
   return values.length > 1 ? undefined : (values[0] ?? "")
 }
 
-/** Arbitrary targets of /package: only the right digest is answered with the package. */
+/** Fuzzes the targets of package requests. The package is served only if each parameter occurs once and is right. */
 export const target: Target<string> = {
   name: "query",
   input: nearBytes({

@@ -14,7 +14,7 @@ interface Answered {
   readonly method: "GET" | "HEAD"
 }
 
-/** A status and a body, or the failure. An unfinished body has the bytes received. */
+/** Returns as text: the status, the end of the body and the bytes received; or the failure, if no head arrived. */
 const outcomeOf = ({ bytes, method, pieceLength }: Answered, isBorrowed: boolean): string => {
   const socket = new Duplex({
     read: () => {},
@@ -55,7 +55,7 @@ const outcomeOf = ({ bytes, method, pieceLength }: Answered, isBorrowed: boolean
   return `${outcome} ${body}`
 }
 
-/** Arbitrary responses of a registry: the same outcome for every way of splitting them into chunks. */
+/** Fuzzes the responses of a registry. The outcome must not depend on the pieces in which the bytes arrive. */
 export const target: Target<Answered> = {
   name: "answers of registries",
   input: fc.record({

@@ -21,13 +21,13 @@ export interface UpstreamQuestion {
   readonly form: string
 }
 
-/** The text without characters that a header field cannot have. */
+/** Returns the text as latin1, without the characters that a header field cannot contain (NUL, CR, LF). */
 export const fieldValue = (text: string): string =>
   Buffer.from(text, "latin1")
     .toString("latin1")
     .replace(/[\0\r\n]/g, "")
 
-/** A registry client whose transport answers immediately by a function. */
+/** A registry client whose transport answers each request immediately with the result of `answer`. */
 export const layer = (
   answer: (question: UpstreamQuestion) => UpstreamAnswer
 ): Layer.Layer<RegistryClient> => {
@@ -50,7 +50,7 @@ export const layer = (
   )
 }
 
-/** A repository on its own host, so that it shares no cached state with others. */
+/** Returns a repository on a host of its own, so that it shares no cached state with other repositories. */
 export const repository = (number: number, credential: Credential = anonymous): Repository => ({
   source: {
     scheme: "https",

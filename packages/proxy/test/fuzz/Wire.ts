@@ -12,7 +12,7 @@ import { layerPlain } from "../../src/http/server/Listener.ts"
 import { makePlainServer } from "../../src/http/server/NodeServer.ts"
 
 const content = RegistryBlob.randomBytes(11, 1000)
-/** The only package. */
+/** The only package in the registry. */
 export const image = RegistryImage.ofPackage(content)
 export const repository = "registry.test/modules"
 
@@ -21,14 +21,14 @@ export interface WireAnswer {
   readonly status: number
   readonly headers: ReadonlyMap<string, string>
   readonly body: Buffer
-  /** False if the connection ended before the body. */
+  /** False if the connection ended before the end of the body. */
   readonly isWhole: boolean
 }
 
-/** The statuses that any request may get; never 500. */
+/** The statuses that a fuzzed request may get. A status of 500 is always a bug. */
 const allowed: ReadonlySet<number> = new Set([200, 206, 304, 400, 404, 405, 408, 416, 431])
 
-/** Turns of the event loop without any step, after which all responses count as received. */
+/** After this number of turns of the event loop without progress, all responses count as received. */
 const quietTurns = 8
 
 const settle = async (steps: () => number): Promise<void> => {
@@ -83,7 +83,7 @@ const checkPackage = ({ body, headers, isWhole, status }: WireAnswer, isHead: bo
     fail("other bytes than the package's")
 }
 
-/** Throws if a response is not one of this API. */
+/** Throws if the program's API does not allow a response: its status, problem, caching or package. */
 const check = (answer: WireAnswer, isHead: boolean): void => {
   const { headers, status } = answer
   if (!allowed.has(status)) fail(`status ${status}: ${answer.body.toString("latin1", 0, 300)}`)
@@ -93,7 +93,7 @@ const check = (answer: WireAnswer, isHead: boolean): void => {
   if (status < 400) checkPackage(answer, isHead)
 }
 
-/** The program with one package, on in-memory connections. */
+/** Starts the program with one package, for in-memory connections. */
 export const make = Effect.gen(function* () {
   const server = makePlainServer()
   const source = CredentialStoreMock.source({ host: "registry.test", base: "p" })
@@ -130,7 +130,7 @@ export const make = Effect.gen(function* () {
   }
 
   return {
-    /** Sends bytes and returns the responses, each of which is checked. */
+    /** Sends bytes on a new connection, checks all responses, and returns them. `method` is the first request's. */
     send: async (request: Buffer, method = "GET"): Promise<ReadonlyArray<WireAnswer>> => {
       const answers = answersOf(await exchange(request), method)
       answers.forEach((answer, index) => check(answer, index === 0 && method === "HEAD"))

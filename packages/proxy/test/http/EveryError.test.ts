@@ -81,7 +81,7 @@ const startPlain = (open: Effect.Effect<never, unknown>, maxPackages = 4096, ser
 interface Answer {
   readonly status: number
   readonly body: Buffer
-  /** The logged messages, if they went to the program's own logger. */
+  /** The logged messages, if `startSecure` has recorded them with its own logger. */
   readonly said?: ReadonlyArray<ReadonlyArray<unknown>>
 }
 
@@ -95,7 +95,7 @@ interface Row {
   readonly handler?: string
 }
 
-/** What is known of a request that was not read. */
+/** The metric labels of a request whose head Node could not parse or did not accept. */
 const notRead = { handler: "unknown", method: "other" } as const
 
 const plain = (
@@ -105,7 +105,7 @@ const plain = (
   packages?: number
 ) => Effect.flatMap(startPlain(open, packages), ({ ask }) => ask(target, request))
 
-/** Sends bytes that the application hears nothing of, and answers with what comes back until the connection ends. */
+/** Sends bytes that the server rejects before the application gets a request, and returns the response. */
 const unread = (text: string) =>
   Effect.flatMap(
     startPlain(

@@ -35,7 +35,7 @@ const byManifest = (reason: Manifest.ManifestError["reason"]) =>
   byRegistry(new Manifest.ManifestError({ reason }))
 const byCredentials = (reason: CredentialError["reason"]) => new CredentialError({ reason })
 
-/** Each failure with the longest possible names, and the advice that must come before them. */
+/** All failures of a pull: name, error with very long names in it, and advice in the first 200 bytes of the detail. */
 export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPullError>[0], string]> = [
   [
     "no child for the platform",

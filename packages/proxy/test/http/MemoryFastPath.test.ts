@@ -12,7 +12,7 @@ const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 const inMemory = DigestCache.layerMemory({ cap: 1024 * 1024 })
 
-/** The names of ended spans, in order of their end. */
+/** Makes a tracer, and a list of the spans that have ended, in order of their end. */
 const recordSpans = () => {
   const ended: Array<Tracer.Span & { readonly exit: Exit.Exit<unknown, unknown> }> = []
   const tracer = Tracer.make({
@@ -39,7 +39,7 @@ describe("small packages in memory", () => {
           const proxy = yield* start({ images: [image] })
           yield* proxy.package(image.digest)
           const atOnce = yield* proxy.package(image.digest)
-          // The application handles conditional requests.
+          // A conditional request does not take the fast path: the application answers it.
           const later = yield* proxy.package(image.digest, { headers: { "if-none-match": '"another"' } })
           assert.strictEqual(atOnce.headers["cache-status"], "registry-packages-proxy; hit")
           assert.deepStrictEqual(
@@ -109,7 +109,7 @@ describe("small packages in memory", () => {
         Metric.value(AccessMetrics.authentications("accepted", "memory")),
         Metric.value(AccessMetrics.authorizations("allowed", "memory"))
       ]).pipe(Effect.map((counters) => counters.map(({ count }) => count)))
-      // With the second cache none is ever in memory.
+      // By default, `startSecure` stores no packages, so the second program has none in memory.
       for (const cache of [{ cache: inMemory }, {}]) {
         const { package: path, request } = yield* startSecure(cache)
         yield* request(path, { token: tokens.packages })

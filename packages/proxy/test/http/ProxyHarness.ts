@@ -22,7 +22,7 @@ interface Options {
   readonly images?: ReadonlyArray<RegistryImage>
   readonly credentials?: Partial<CredentialStoreMock.MockOptions>
   readonly settings?: Partial<Settings.Settings>
-  /** The file system of the cache; the machine's by default. */
+  /** The file system of the cache; by default, the machine's file system. */
   readonly files?: Layer.Layer<FileSystem.FileSystem>
 }
 
@@ -31,7 +31,7 @@ type Request = NonNullable<Parameters<typeof rawHttp>[1]> & {
   readonly query?: string
 }
 
-/** The real program over HTTP with its own cache on disk. Registry and credentials are mocks. */
+/** Starts the real program with its cache on disk. Only the registry client and the credential store are mocks. */
 export const start = Effect.fnUntraced(function* (options: Options = {}) {
   const fs = yield* FileSystem.FileSystem
   const cacheDirectory = options.settings?.cacheDirectory ?? (yield* fs.makeTempDirectoryScoped())
@@ -75,7 +75,7 @@ export const start = Effect.fnUntraced(function* (options: Options = {}) {
 
 export type Started = Effect.Success<ReturnType<typeof start>>
 
-/** The body of a problem response. */
+/** Decodes the problem document (RFC 9457) in a response. Throws if it is malformed. */
 export const problemOf = (response: { readonly body: Buffer }) =>
   Schema.decodeUnknownSync(Schema.fromJsonString(Problem))(response.body.toString())
 

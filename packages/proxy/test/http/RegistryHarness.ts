@@ -21,7 +21,7 @@ export const content = RegistryBlob.randomBytes(9, 400_000)
 export const image = RegistryImage.ofPackage(content)
 export const account = { username: "user", password: "s3cret" }
 
-/** The program with a real cache and real connections to clients and to a registry whose faults a test sets. */
+/** Starts the program with a real cache, and a test registry with faults. All connections are real. */
 export const start = Effect.fnUntraced(function* (
   options: TestRegistryOptions = {},
   changes: Partial<RegistrySource> = {}

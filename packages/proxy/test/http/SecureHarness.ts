@@ -35,7 +35,7 @@ import { bytes } from "./ProxyHarness.ts"
 const https = process.getBuiltinModule("node:https")
 const tls = process.getBuiltinModule("node:tls")
 
-/** Tokens by what their users may access: everything, packages, metrics, nothing. */
+/** Bearer tokens. Each key names the paths that the token's user may access. */
 export const tokens = {
   all: "token-all",
   packages: "token-packages",
@@ -66,15 +66,15 @@ interface Options {
   /** True to add a plain listener. */
   readonly plain?: boolean
   readonly gracePeriod?: Duration.Input
-  /** The default stores nothing. */
+  /** The cache; by default, a cache that stores nothing. */
   readonly cache?: Layer.Layer<DigestCache>
-  /** The package's content; 1000 bytes by default. */
+  /** The size of the package in bytes; 1000 by default. */
   readonly size?: number
 }
 
-/** The program's secure listener on a real port, with TLS material and reviews that a test can change. */
+/** Starts the program with a secure listener on a real port. A test can change the TLS material and the reviews. */
 export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
-  // The certificates are valid at this time.
+  // The test clock starts at the real time, at which the certificates are valid.
   yield* TestClock.setTime(Date.now())
   const authority = yield* Certificates.makeAuthority
   const clients = yield* Certificates.makeAuthority
@@ -131,25 +131,25 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
     port,
     /** The logged messages, each with its fields. */
     said,
-    /** The origin of the plain listener if there is one, else of the secure one. */
+    /** The origin of the plain listener if there is one, else of the secure listener. */
     origin: HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address),
     authority,
     clients,
     reviews,
     image,
     registry: Context.get(context, RegistryClientMock),
-    /** The logged requests. */
+    /** The access log entries of all requests so far. */
     requests,
     package: `/package?digest=${image.digest}&repository=&path=`,
     /** Connects with the given client options. */
     connect: (own: ConnectionOptions & { readonly allowHalfOpen?: boolean } = {}) =>
       connect({ ...trusted, ...own }),
-    /** Sends a request on its own connection. */
+    /** Sends a request on a new connection. */
     request: (path: string, own: Request = {}) => request({ ...trusted, path, ...own }),
-    /** Sets the TLS material of new connections. */
+    /** Changes the TLS material of new connections, and waits until it is in use or has failed. */
     renewWith: (change: (now: Material) => Material) =>
       Effect.andThen(SubscriptionRef.update(material, change), settle),
-    /** Sets other TLS material, and waits until it is in use. */
+    /** Replaces the serving certificate or the client authorities, and waits until new connections use them. */
     renew: (change: { readonly serving?: Certificates.ServerCertificate; readonly clientCa?: string }) =>
       Effect.gen(function* () {
         yield* SubscriptionRef.update(material, (now): Material => ({
@@ -206,7 +206,7 @@ export interface Connection {
   readonly socket: TLSSocket
   /** Writes a request and returns its complete response as text. */
   readonly exchange: (text: string) => Effect.Effect<string, string>
-  /** Writes a request and reads only the response's head. The returned effect reads the rest and returns all of it. */
+  /** Writes a request and waits for the response's head. The returned effect waits for the complete response. */
   readonly begin: (text: string) => Effect.Effect<Effect.Effect<string, string>, string>
   /** Waits until the server has closed the connection. */
   readonly closed: Effect.Effect<void>
@@ -240,7 +240,7 @@ const connect = (options: ConnectionOptions): Effect.Effect<Connection, string> 
       hear()
     })
     socket.once("close", () => hear())
-    /** Returns the text received since the last call, once `isEnough` accepts it or the connection ends. */
+    /** Returns the text received since the last `write`, once `isEnough` accepts it or the connection ends. */
     const read = (isEnough: (text: string) => boolean): Effect.Effect<string> =>
       Effect.callback((resume) => {
         hear = () => {

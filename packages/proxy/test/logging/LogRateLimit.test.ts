@@ -28,7 +28,7 @@ describe("repeated log lines", () => {
   it.effect("with one key are written once a minute, with the count of repeated lines", () =>
     Effect.gen(function* () {
       const { writeLimited, written } = yield* started
-      // An hour of a line a second.
+      // One line per second for an hour.
       for (let second = 0; second < 3600; second++) {
         writeLimited(record(second), "down", 1)
         yield* TestClock.adjust("1 second")

@@ -25,7 +25,7 @@ const loggedTo = (
         logLevel: settings.level ?? "Info"
       }).pipe(Layer.provide(Layer.succeed(ProcessEnvironment, fake.environment)))
     ),
-    // Tests count turns of the event loop, so the scheduler must not add any.
+    // These tests count turns of the event loop, so Effect's scheduler must not add turns.
     Effect.provideService(References.PreventSchedulerYield, true)
   )
 

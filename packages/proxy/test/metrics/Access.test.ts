@@ -60,7 +60,7 @@ describe("access on the secure port", () => {
         [ask(path).replace("Host: x", "Host: x, y"), 400],
         [ask(path, undefined, "POST").replace("\r\n\r\n", "\r\nContent-Length: 9\r\n\r\nbody"), 401]
       ] as const) {
-        // The client keeps its own end open.
+        // The client does not close its side of the connection.
         const { exchange, socket } = yield* connect({ allowHalfOpen: true })
         const ended = yield* Deferred.make<void>()
         socket.once("end", () => Deferred.doneUnsafe(ended, Effect.void))
@@ -69,7 +69,7 @@ describe("access on the secure port", () => {
         assert.match(answer, /\r\nconnection: close\r\n/i)
         socket.resume()
         yield* Deferred.await(ended)
-        // The server no longer reads what the client sends.
+        // The server no longer reads, so a client that goes on writing gets a closed connection.
         yield* Effect.callback<void>((resume) => {
           socket.once("close", () => resume(Effect.void))
           const write = (): void =>
@@ -260,7 +260,7 @@ describe("access on the secure port", () => {
       const fibers = yield* Effect.forEach(Array.from({ length: 40 }), () =>
         Effect.forkChild(request(path, { token: tokens.packages }))
       )
-      // Answered after all others were sent, which then need no further decision.
+      // After these responses, all 40 requests have arrived and wait for the same decision.
       yield* Effect.forEach(Array.from({ length: 40 }), () => request("/healthz"), {
         concurrency: "unbounded"
       })

@@ -151,7 +151,7 @@ describe("TLS material that cannot be used", () => {
           yield* settle
         }
         assert.strictEqual(failures(), 3)
-        // Material that fails for a while is used when it no longer fails.
+        // If setting the material fails at first, it is retried and then used.
         const [passing, last] = [yield* authority.issue(), yield* authority.issue()]
         let attempts = 0
         yield* renewWith(() => ({

@@ -15,7 +15,7 @@ interface Ended {
   readonly stderr: string
 }
 
-/** Runs the fixture until it exits. Each write to stdout calls `onText` with the whole text so far. */
+/** Runs the fixture until it exits. After each write to stdout, `onText` gets all text written so far. */
 const run = (
   args: ReadonlyArray<string>,
   onText: (text: string, child: ChildProcess) => void = () => {}

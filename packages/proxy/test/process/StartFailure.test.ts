@@ -28,7 +28,7 @@ const takenPort = Effect.gen(function* () {
   return typeof address === "object" && address !== null ? address.port : 0
 })
 
-/** The explanation of a program that fails to start with these listeners. */
+/** Starts the program with these listeners, and returns the explanation of its failure. */
 const explained = Effect.fnUntraced(function* (
   listeners: Pick<Settings.Settings, "listenAddress" | "secureListenAddress">
 ) {

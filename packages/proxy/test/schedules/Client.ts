@@ -2,7 +2,7 @@ import type { MemorySocket } from "@registry-packages-proxy/testkit/machine/Memo
 import { Clock, Effect, type Latch } from "effect"
 import type { ClientRequest } from "./Step.ts"
 
-/** A response as far as a client has received it. `outcome` is set last. */
+/** The part of a response that a client has received so far. `outcome` is set last. */
 export class ReceivedResponse {
   head = ""
   status = 0
@@ -11,14 +11,14 @@ export class ReceivedResponse {
   bodyLength = 0
   /** Bytes received, head included. */
   received = 0
-  /** The longest time without reading, in milliseconds of virtual time. */
+  /** The longest time during which the client did not read, in milliseconds of virtual time. */
   stalled = 0
-  /** The violation of HTTP, if there is one. */
+  /** A description of the response's last violation of HTTP; undefined if there is none. */
   malformed: string | undefined
-  /** The end of the response: complete, aborted by the server, or by this client. */
+  /** `complete`, `broken` (aborted by the server) or `left` (aborted by the client); undefined while in progress. */
   outcome: "complete" | "broken" | "left" | undefined
 
-  /** The expected size of the body; undefined before the head has arrived. */
+  /** Returns the expected size of the body in bytes; undefined before the head, Infinity without Content-Length. */
   expected(method: string): number | undefined {
     if (this.status === 0) return undefined
     if (method === "HEAD" || this.status === 304) return 0
@@ -58,7 +58,7 @@ export class ReceivedResponse {
   }
 }
 
-/** Reads at most so many bytes, or none if the connection has ended. */
+/** Waits for bytes and returns at most `most` of them; undefined if the connection has ended. */
 const next = (socket: MemorySocket, most: number): Effect.Effect<Buffer | undefined> =>
   Effect.callback((resume) => {
     const look = () => {
@@ -83,11 +83,11 @@ const next = (socket: MemorySocket, most: number): Effect.Effect<Buffer | undefi
     return Effect.sync(forget)
   })
 
-/** The latches that clients that do not read wait for. */
+/** The latches for which clients wait after they have stopped reading. */
 export interface Waits {
   /** Opened to resume stalled clients. */
-  readonly letGo: Latch.Latch
-  /** Opened at the end, so that clients that stopped for ever report their outcome. */
+  readonly resume: Latch.Latch
+  /** Opened at the end of the schedule, so that clients that never resume reading set their outcome. */
   readonly over: Latch.Latch
 }
 
@@ -105,7 +105,7 @@ const leave = ({ answer, socket }: SentRequest, how: "close" | "reset"): void =>
   else socket.destroy()
 }
 
-/** Waits without reading. */
+/** Waits for the latch without reading, and records the time in `stalled`. */
 const stall = (answer: ReceivedResponse, until: Latch.Latch): Effect.Effect<void> =>
   Effect.gen(function* () {
     const since = yield* Clock.currentTimeMillis
@@ -119,7 +119,7 @@ const take = Effect.fnUntraced(function* (asking: SentRequest) {
   let dripped = 0
   while (answer.outcome === undefined) {
     if (reading._tag === "Leave" && answer.received >= reading.at) return leave(asking, reading.how)
-    if (reading._tag === "Stall" && answer.received >= reading.at) yield* stall(answer, waits.letGo)
+    if (reading._tag === "Stall" && answer.received >= reading.at) yield* stall(answer, waits.resume)
     if (reading._tag === "Forget" && answer.received >= reading.at) {
       yield* stall(answer, waits.over)
       if (!socket.isPeerClosed) return leave(asking, "reset")
@@ -133,7 +133,7 @@ const take = Effect.fnUntraced(function* (asking: SentRequest) {
     const most = "at" in reading && reading.at > answer.received ? reading.at - answer.received : Infinity
     const chunk = yield* next(socket, most)
     if (chunk === undefined) {
-      // Unless this client has disconnected meanwhile.
+      // The outcome is already set if this client has disconnected itself.
       answer.outcome ??= "broken"
       return
     }
@@ -144,13 +144,13 @@ const take = Effect.fnUntraced(function* (asking: SentRequest) {
   }
 })
 
-/** Disconnects after so many turns of the event loop. */
+/** Disconnects after the fiber has yielded `turns` times. */
 const abandon = (asking: SentRequest, turns: number, how: "close" | "reset"): Effect.Effect<void> =>
   turns > 0
     ? Effect.andThen(Effect.yieldNow, abandon(asking, turns - 1, how))
     : Effect.sync(() => leave(asking, how))
 
-/** Sends a request and reads its response in the given way. */
+/** Sends a request and reads the response as `ask.reading` says. Ends when `answer.outcome` is set. */
 export const ask = (asking: SentRequest): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { request, socket } = asking

@@ -22,12 +22,12 @@ import {
 import type { Activity } from "./Settling.ts"
 import type { Damage, Step } from "./Step.ts"
 
-/** The file system calls that can make the directory larger. */
+/** The file system calls after which the directory may be larger. */
 const growing: ReadonlySet<FileOperation> = new Set(["open", "write"])
 
 const isPackage = (path: string): boolean => path.includes("/blobs/") && !path.includes("/ingest-")
 
-/** Returns undefined if the file was deleted meanwhile. */
+/** Runs `act`, and ignores its error: the file may have been deleted meanwhile. */
 const ifThere = (act: () => void): void => {
   try {
     act()
@@ -44,24 +44,25 @@ const corrupt = (file: string): void => {
   writeFileSync(file, bytes, { flag: "r+" })
 }
 
-/** Changes a byte and restores the file's times; only the inode's change time differs. */
+/** Changes a byte, and restores access and modification time. Only the inode's change time (ctime) differs. */
 const corruptUnseen = (file: string): void => {
   const { atimeMs, ctimeNs, mtimeMs } = statSync(file, { bigint: true })
   corrupt(file)
-  // The middle of a millisecond is in it with any rounding. Repeated until the disk's clock has advanced.
+  // Half a millisecond is added so that rounding cannot change the millisecond. The loop repeats until the file system's
+  // coarse clock gives a new ctime.
   do utimesSync(file, (Number(atimeMs) + 0.5) / 1000, (Number(mtimeMs) + 0.5) / 1000)
   while (statSync(file, { bigint: true }).ctimeNs === ctimeNs)
 }
 
-/** The real cache directory: measures its maximum size, and damages its files from outside. */
+/** The cache directory on the real disk. Measures if its size exceeds the cap, and damages files from outside. */
 export class Disk {
   readonly directory: string
-  /** Bytes by which it exceeded the allowed size at most; 0 if it did not. */
+  /** The largest number of bytes by which the directory has exceeded its allowed size so far; 0 if it has not. */
   excess = 0
-  /** Bytes that a test has added behind the cache's back. */
+  /** Bytes that the damage by a test has added to the directory. They are allowed in addition to the cap. */
   allowance = 0
   readonly #cap: number
-  /** An action to be done between two steps of the program. */
+  /** The damage to do at the program's next access to a package's file. */
   #trap: Extract<Step, { readonly _tag: "Between" }> | undefined = undefined
 
   constructor(directory: string, cap: number) {
@@ -69,7 +70,7 @@ export class Disk {
     this.#cap = cap
   }
 
-  // Looking for deleted files among this process's descriptors is slow, so it is done only if there may be some.
+  // Searching this process's descriptors for deleted files is slow, so it is done only if this flag is true.
   #mayHoldDeleted = false
   #damages = 0
   #open = 0
@@ -79,7 +80,7 @@ export class Disk {
     this.excess = Math.max(this.excess, use - this.#cap - this.allowance)
   }
 
-  /** Called when the program looks at a package's file or begins to read it. */
+  /** Sets the damage to do when the program next looks at a package's file or reads it; undefined cancels it. */
   setTrap(trap: Extract<Step, { readonly _tag: "Between" }> | undefined): void {
     this.#trap = trap
   }
@@ -92,7 +93,7 @@ export class Disk {
     ifThere(() => this.#damageFile(path, trap.how))
   }
 
-  /** The file system of one run: measured after each change, and dead once `isDead` returns true. */
+  /** Returns the file system of one run, which measures the directory. Its calls fail once `isDead` returns true. */
   files(
     fs: FileSystem.FileSystem,
     inodeChanges: typeof InodeChanges.Service,
@@ -101,7 +102,7 @@ export class Disk {
   ): { readonly fileSystem: FileSystem.FileSystem; readonly inodeChanges: typeof InodeChanges.Service } {
     const closing: FileSystem.FileSystem = {
       ...fs,
-      // Finalizers run in reverse order: the one registered first runs after the file is closed.
+      // Finalizers run in reverse order, so this finalizer, which is registered first, runs after the file is closed.
       open: (path, options) =>
         Effect.addFinalizer(() =>
           Effect.sync(() => {
@@ -145,7 +146,7 @@ export class Disk {
     }
   }
 
-  /** The entries of the cache's own directory, with `ingest-N` for files that are being written. */
+  /** Returns the paths of all files in `blobs`, sorted. Files that are being written have the name `ingest-N`. */
   list(): ReadonlyArray<string> {
     const blobs = `${this.directory}/blobs`
     try {
@@ -157,7 +158,7 @@ export class Disk {
     }
   }
 
-  /** Damages one of the files behind the cache's back. */
+  /** Damages one of the files, or deletes the directory, as another process would. */
   damage({ at, how }: Extract<Step, { readonly _tag: "File" }>, activity: Activity): void {
     this.#mayHoldDeleted = this.#open > 0
     if (how === "delete all") return rmSync(this.directory, { recursive: true, force: true })
@@ -176,7 +177,7 @@ export class Disk {
     switch (how) {
       case "corrupt": {
         corrupt(file)
-        // The disk's clock may be too coarse to distinguish it from the previous write.
+        // The file system's clock may be too coarse to distinguish this write from the previous write.
         const later = Date.now() / 1000 + ++this.#damages
         return utimesSync(file, later, later)
       }
@@ -185,7 +186,7 @@ export class Disk {
       case "delete":
         return rmSync(file)
       case "replace":
-        // Descriptors of the old file still hold its space.
+        // Open descriptors of the old file still keep its space in use.
         this.allowance += size + 4096
         rmSync(file)
         return writeFileSync(file, Buffer.alloc(size, 7))

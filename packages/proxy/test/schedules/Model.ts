@@ -2,13 +2,13 @@ import type { ReceivedResponse } from "./Client.ts"
 import { type Package, packages } from "./Packages.ts"
 import type { ClientRequest } from "./Step.ts"
 
-/** The circumstances of a request that excuse a response other than the package. */
+/** Faults that occurred before or during a request. They excuse an error or an aborted response. */
 export interface Circumstances {
-  /** The registry, its content or the credentials were changed. */
+  /** True if the registry, its content or the credentials were changed. */
   readonly upstream: boolean
-  /** The disk failed, or files were changed from outside. */
+  /** True if the disk failed, or files were changed from outside. */
   readonly disk: boolean
-  /** The program was stopped or killed, or had not read its credentials yet. */
+  /** True if the program was stopped or killed, or had not read its credentials yet. */
   readonly restart: boolean
 }
 
@@ -22,7 +22,7 @@ interface Part {
   readonly end: number
 }
 
-/** Interprets the client's Range as RFC 9110 does. */
+/** Interprets the client's Range for a package of `size` bytes (RFC 9110, section 14). Undefined without a Range. */
 const partOf = ({ range }: ClientRequest, size: number): Part | "unsatisfiable" | "malformed" | undefined => {
   if (range === undefined) return undefined
   const [first, last] = range
@@ -44,7 +44,7 @@ const cacheStatuses: ReadonlyArray<string> = [
   "fwd=bypass"
 ].map((status) => `registry-packages-proxy; ${status}`)
 
-/** The faults of a response, judged by docs/http.md only; none if it is right. */
+/** Returns the violations of docs/http.md in a response; an empty list if it is correct. */
 export const faultsOf = (
   ask: ClientRequest,
   answer: ReceivedResponse,
@@ -59,14 +59,14 @@ export const faultsOf = (
   const { upstream } = circumstances
   want(answer.malformed === undefined, `malformed: ${answer.malformed}`)
   if (answer.outcome === "left") return wrong
-  // A client disconnected by the send timeout counts as one that has disconnected itself.
+  // If the send timeout disconnected the client, the response may end anywhere, as if the client had disconnected.
   if (answer.outcome === "broken" && answer.stalled >= longestSilence) return wrong
   if (answer.status === 0) {
     want(upstream || circumstances.disk || circumstances.restart, "the connection broke before any answer")
     return wrong
   }
   if (answer.outcome === "broken") {
-    want(upstream || circumstances.disk || circumstances.restart, "broke off although nothing was wrong")
+    want(upstream || circumstances.disk || circumstances.restart, "was aborted although nothing was wrong")
   }
   if (refusals.has(answer.status)) {
     want(header("content-type") === "application/problem+json", "an error that is no problem document")
@@ -81,14 +81,14 @@ export const faultsOf = (
     return wrong
   }
   if (bytes === undefined) {
-    want(false, `${answer.status} for what has nothing for the platform`)
+    want(false, `${answer.status} for an index without an image for the platform`)
     return wrong
   }
   want(header("etag") === `"${image.digest}"` || answer.status === 416, "a wrong ETag")
   const bypass = header("cache-status")?.endsWith("bypass") === true
   const conditional = ask.ifNoneMatch === "matching" || ask.ifNoneMatch === "any"
   if (answer.status === 304) {
-    want(conditional, "304 to who did not ask")
+    want(conditional, "304 for an unconditional request")
     return wrong
   }
   want(!conditional, `${answer.status} where 304 was due`)
@@ -96,11 +96,11 @@ export const faultsOf = (
     ask.method === "HEAD" || ask.ifRange === "other" || bypass ? undefined : partOf(ask, bytes.length)
   const part = asked === "malformed" ? undefined : asked
   if (answer.status === 416) {
-    want(part === "unsatisfiable", "416 for a range that can be had")
+    want(part === "unsatisfiable", "416 for a satisfiable range")
     want(header("content-range") === `bytes */${bytes.length}`, "416 without the size")
     return wrong
   }
-  want(part !== "unsatisfiable", "no 416 for a range that cannot be had")
+  want(part !== "unsatisfiable", "no 416 for an unsatisfiable range")
   if (part === "unsatisfiable") return wrong
   const { end, start } = part ?? { start: 0, end: bytes.length }
   want(answer.status === (part === undefined ? 200 : 206), `status ${answer.status}`)
@@ -124,7 +124,7 @@ export const faultsOf = (
   want(header("cache-control") === "public, max-age=31536000, immutable", "a wrong Cache-Control")
   want(header("accept-ranges") === (bypass ? "none" : "bytes"), "a wrong Accept-Ranges")
   want(cacheStatuses.includes(header("cache-status") ?? ""), "an unknown Cache-Status")
-  // The received bytes are always a prefix of the requested ones; all of them if the response is complete.
+  // A complete response has exactly the requested bytes, an aborted response has fewer.
   const body = Buffer.concat(answer.body)
   if (answer.outcome === "complete" && ask.method === "GET") {
     want(body.equals(bytes.subarray(start, end)), "a complete answer with wrong bytes")

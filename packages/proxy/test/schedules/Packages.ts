@@ -1,17 +1,17 @@
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 
-/** The cap of every schedule's cache: two of the larger packages do not fit together. */
+/** The cap of the cache in all schedules, in bytes. The packages together exceed the cap, so the cache must evict. */
 export const cap = 1_000_000
 
-/** The size of its memory tier: the smaller of the two small packages fits. */
+/** The maximum bytes of packages that the cache keeps in memory. Only the package `tiny` fits. */
 export const memory = 6000
 
-/** A package, defined without any of the program's code. */
+/** A package in the registry, defined without any of the program's code. */
 export interface Package {
   readonly name: string
   readonly image: RegistryImage.RegistryImage
-  /** Undefined if there is no image for the platform. */
+  /** The content; undefined if the index has no image for the platform. */
   readonly bytes: Uint8Array | undefined
   readonly compression: "gzip" | "zstd"
 }
@@ -25,7 +25,7 @@ const blobs = {
   large: blob(3, 270_000),
   larger: blob(4, 580_000),
   other: blob(5, 300_000, "sha512"),
-  // With its directories it has exactly the size of the cap.
+  // This package leaves too little space under the cap for any other package.
   full: blob(6, cap - 4 * 4096 - 512)
 } as const
 
@@ -44,7 +44,7 @@ const of = (
   compression
 })
 
-/** A few packages: small and large, with shared layers, indexes, both algorithms and compressions. */
+/** Small and large packages, some in an index or with a shared layer, with both digest algorithms and compressions. */
 export const packages: ReadonlyArray<Package> = [
   of("tiny", RegistryImage.ofPackage(blobs.tiny), blobs.tiny),
   of("small", RegistryImage.ofPackage(blobs.small), blobs.small),
@@ -69,10 +69,10 @@ export const packages: ReadonlyArray<Package> = [
   of("not for us", RegistryImage.index([{ image: foreignChild, platform: "linux/arm64" }]), undefined)
 ]
 
-/** The package that fits only into an empty cache. */
+/** The index of the package that fits only into an empty cache. */
 export const full = packages.findIndex(({ name }) => name === "full")
 
-/** The packages that are sent in one piece. */
+/** The indexes of the packages that are small enough to be sent in one piece. */
 export const small = [0, 1]
 
 export const largestSize = blobs.full.size

@@ -5,7 +5,7 @@ import { packages, repository } from "./Packages.ts"
 import type { ClientRequest } from "./Step.ts"
 import type { World } from "./World.ts"
 
-/** A request in progress, with the circumstances so far. */
+/** A request in progress, with all circumstances since its start. */
 export interface Pending {
   readonly ask: ClientRequest
   readonly answer: ReceivedResponse
@@ -27,7 +27,7 @@ const requestOf = ({ ifNoneMatch, ifRange, method, range, wanted }: ClientReques
   return `${lines.join("\r\n")}\r\n\r\n`
 }
 
-/** Starts a request on its own connection. */
+/** Starts a request on a new connection, and returns without waiting for the response. */
 export const begin = (
   world: World,
   ask: ClientRequest,
@@ -42,7 +42,7 @@ export const begin = (
     return { ask, answer, fiber, circumstances }
   })
 
-/** A simple client's request for a whole package. */
+/** Returns a GET request for the whole package with index `wanted`, whose client reads without pauses. */
 export const simple = (wanted: number): ClientRequest => ({
   _tag: "ClientRequest",
   wanted,
@@ -53,7 +53,7 @@ export const simple = (wanted: number): ClientRequest => ({
   reading: { _tag: "Whole" }
 })
 
-/** A probe of the program itself. */
+/** Requests `path` and waits for the response. */
 export const probe = (
   world: World,
   path: "/healthz" | "/readyz" | "/metrics"
@@ -64,7 +64,7 @@ export const probe = (
       socket: world.run.connect(),
       request: `GET ${path} HTTP/1.1\r\nHost: proxy.test\r\n\r\n`,
       ask: simple(0),
-      waits: { letGo: Latch.makeUnsafe(true), over: Latch.makeUnsafe(true) },
+      waits: { resume: Latch.makeUnsafe(true), over: Latch.makeUnsafe(true) },
       answer
     })
     return answer

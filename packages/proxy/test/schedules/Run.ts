@@ -11,7 +11,7 @@ import { pass, passUntil, settle } from "./Settling.ts"
 import { faultClassOf, type Schedule, type Step } from "./Step.ts"
 import * as World from "./World.ts"
 
-/** The maximum duration of a request under any faults, in milliseconds. */
+/** The maximum duration of a request under any faults, in milliseconds of virtual time. */
 const longest = 20 * 60_000
 
 const redirects: Readonly<Record<Extract<Step, { readonly _tag: "Redirect" }>["to"], RegistryRedirect>> = {
@@ -37,10 +37,10 @@ const wantedIn = (step: Step): ReadonlyArray<number> => {
   return "wanted" in step ? [step.wanted] : []
 }
 
-/** A violated promise, with the time. */
+/** A violated promise. The message names the step after which it was found. */
 class Broken extends Error {}
 
-/** Runs one schedule and fails with the violated promises. */
+/** Runs one schedule. Dies with `Broken` at the first violated promise. */
 export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   const world = yield* World.make
   const { disk, activity, registry } = world
@@ -65,9 +65,9 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
     world.healed = Latch.makeUnsafe(false)
   })
 
-  const letGo = Effect.gen(function* () {
-    yield* world.waits.letGo.open
-    world.waits = { ...world.waits, letGo: Latch.makeUnsafe(false) }
+  const resume = Effect.gen(function* () {
+    yield* world.waits.resume.open
+    world.waits = { ...world.waits, resume: Latch.makeUnsafe(false) }
   })
 
   const damage = ({ how, wanted }: Extract<Step, { readonly _tag: "Damage" }>) => {
@@ -121,7 +121,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
         return yield* world.run.faults.set()
       case "File":
         touch({ disk: true })
-        // Damage that cannot be told from the program's own writes waits until those are over.
+        // The cache can detect this damage only if it happens after the cache's own writes.
         if (step.how === "corrupt, time put back") yield* settle(activity)
         return disk.damage(step, activity)
       case "Between":
@@ -135,8 +135,8 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
         diskFaulted = false
         return
       }
-      case "LetGo":
-        return yield* letGo
+      case "Resume":
+        return yield* resume
       case "Time":
         return yield* pass(activity, step.millis)
       case "Probe":
@@ -178,7 +178,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   })
 
   /**
-   * Checks that each digest has at most one fill: further concurrent pulls of a layer must be of requests that bypass.
+   * Checks that each digest has at most one fill. Requests that bypass the cache may cause more pulls of a layer.
    */
   const checkPulls = Effect.gen(function* () {
     const open = new Map<string, number>()
@@ -214,11 +214,11 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   }
 
   at = "all steps, faults as they are"
-  yield* letGo
+  yield* resume
   yield* passUntil(activity, longest, () =>
     pending.every((request) => isForgotten(request) || request.answer.outcome !== undefined)
   )
-  // Longer than the send timeout.
+  // Wait longer than the send timeout, which disconnects the clients that never resume reading.
   if (pending.some(isForgotten)) yield* pass(activity, 2 * Model.longestSilence)
   yield* world.waits.over.open
   if (!(yield* passUntil(activity, longest, allEnded))) {
@@ -236,21 +236,21 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   yield* registry.setAuth({ _tag: "None" })
   yield* world.run.faults.set()
   yield* world.run.login("right")
-  // After cool-downs, last fills and idle connections.
+  // Wait for the end of all cool-downs, fills and idle connections.
   yield* pass(activity, 70_000)
   circumstances = { upstream: false, disk: false, restart: false }
-  // Every package that was damaged, and the one that needs the whole cap.
+  // All packages that the steps name, and the package that needs the whole cap.
   const touched = new Set(schedule.steps.flatMap(wantedIn))
   const order = [...touched, full]
   for (const wanted of order) {
-    // A file damaged behind the cache's back may abort the one response that detects it.
+    // If a file was damaged from outside, the first response may be aborted when it detects the damage.
     for (const attempt of [1, 2]) {
       const request = yield* Requests.begin(world, Requests.simple(wanted), {
         ...circumstances,
         disk: attempt === 1 && (schedule.on.files || schedule.on.disk)
       })
       if (!(yield* passUntil(activity, 60_000, () => request.answer.outcome !== undefined))) {
-        return yield* fail(`${packages[wanted]?.name} does not come any more`)
+        return yield* fail(`${packages[wanted]?.name} is not served any more`)
       }
       pending.push(request)
       yield* check
@@ -258,7 +258,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
         const status = request.answer.headers.get("cache-status") ?? ""
         if (request.answer.status === 200 && status.endsWith("bypass")) {
           return yield* fail(
-            `${packages[wanted]?.name} is not kept although everything is well: room was lost`
+            `${packages[wanted]?.name} is not stored although all faults are gone: the cache has lost space`
           )
         }
         break

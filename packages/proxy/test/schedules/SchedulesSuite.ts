@@ -6,13 +6,13 @@ import { run } from "./Run.ts"
 import { type Schedule, schedule } from "./Step.ts"
 import { services } from "./World.ts"
 
-/** Limits of one schedule, which takes about 100 ms: of CPU time, and of real time on a busy machine. */
+/** A schedule fails after `cpu` ms of CPU time or `real` ms, checked every `every` ms. Most need about 100 ms. */
 const watchdog = { cpu: 30_000, real: 300_000, every: 1000 }
 
-/** Runs after which a long test reports progress. */
-const saidEvery = 1000
+/** The number of runs after which the test reports its progress. */
+const reportEvery = 1000
 
-// Few enough to run with the other tests; CI runs more.
+// This number is low enough to run with the other tests. CI runs more.
 const defaultRuns = 300
 
 const settings = Config.all({
@@ -21,7 +21,7 @@ const settings = Config.all({
   path: Config.String("SCHEDULES_PATH").pipe(Config.withDefault(""))
 })
 
-/** Runs a schedule in its own world. Nothing that it started is alive afterwards. */
+/** Runs a schedule in a new `World`. Throws if the schedule fails or hangs, or if a fiber is left running. */
 const check = async (schedule: Schedule): Promise<void> => {
   let active = 0
   const program = run(schedule).pipe(
@@ -49,9 +49,7 @@ const check = async (schedule: Schedule): Promise<void> => {
   if (active > 0) throw new Error(`${active} fibers are left`)
 }
 
-/**
- * The test, as one of `parts` files that run in parallel: each has its part of the runs and its own seed.
- */
+/** Declares the test in one of `parts` files that run in parallel. Each file has its share of the runs. */
 export const suite = (parts: number): void => {
   const { path, seed, ...asked } = Effect.runSync(settings)
   const runs = Math.ceil(asked.runs / parts)
@@ -65,7 +63,7 @@ export const suite = (parts: number): void => {
         let checked = 0
         const property = fc.asyncProperty(schedule, async (schedule) => {
           await check(schedule)
-          if (++checked % saidEvery === 0) process.stdout.write(`schedules: ${checked}\n`)
+          if (++checked % reportEvery === 0) process.stdout.write(`schedules: ${checked}\n`)
         })
         const result = await fc.check(property, {
           numRuns: runs,

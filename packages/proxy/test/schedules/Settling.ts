@@ -2,23 +2,23 @@ import { installed } from "@registry-packages-proxy/testkit/machine/CountingSche
 import { VirtualTime } from "@registry-packages-proxy/testkit/machine/VirtualTime"
 import { Effect, type Fiber } from "effect"
 
-/** Counts the steps of everything that proceeds without time passing. */
+/** Counts progress that needs no virtual time, so that `settle` can wait for its end. */
 export class Activity {
-  /** File system calls in progress. They end in real time. */
+  /** The number of file system calls in progress. They end without virtual time. */
   files = 0
-  /** Steps of sockets and the registry so far. */
+  /** The number of steps that sockets and the registry have taken so far. */
   steps = 0
   readonly moved = (): void => {
     this.steps++
   }
 }
 
-/** Turns of the event loop without any step, after which everything counts as settled. */
+/** After this number of turns of the event loop without progress, everything counts as settled. */
 const quietTurns = 6
 
 /**
- * Waits until nothing proceeds without time passing. If it returns too early, time passes a little early, which is
- * allowed.
+ * Waits until no progress is possible before virtual time advances. If this returns too early, virtual time only
+ * advances a little too early, which every schedule allows.
  */
 export const settle = (activity: Activity): Effect.Effect<void> =>
   Effect.callback((resume) => {
@@ -35,7 +35,7 @@ export const settle = (activity: Activity): Effect.Effect<void> =>
     setImmediate(look)
   })
 
-/** Lets `millis` of virtual time pass, pausing at each time that something waits for. */
+/** Advances virtual time by `millis`. Stops and settles at each time at which a timer ends. */
 export const pass = Effect.fnUntraced(function* (activity: Activity, millis: number) {
   const time = yield* VirtualTime
   const until = time.now() + millis
@@ -47,7 +47,7 @@ export const pass = Effect.fnUntraced(function* (activity: Activity, millis: num
   }
 })
 
-/** Lets virtual time pass until `done` returns true, at most `millis`. Returns true if it did. */
+/** Advances virtual time until `done` returns true, by at most `millis`. Returns the last result of `done`. */
 export const passUntil = Effect.fnUntraced(function* (
   activity: Activity,
   millis: number,
@@ -65,6 +65,6 @@ export const passUntil = Effect.fnUntraced(function* (
   return true
 })
 
-/** Lets virtual time pass until a fiber ends, as `passUntil` does. */
+/** Advances virtual time until a fiber ends, by at most `millis`. Returns false if the fiber has not ended. */
 export const passUntilEnd = (activity: Activity, millis: number, fiber: Fiber.Fiber<unknown, unknown>) =>
   passUntil(activity, millis, () => fiber.pollUnsafe() !== undefined)

@@ -3,21 +3,21 @@ import type { FileFault } from "@registry-packages-proxy/testkit/blob-store/Faul
 import * as fc from "fast-check"
 import { largestSize, packages, small } from "./Packages.ts"
 
-/** The way a client reads its response. */
+/** The way in which a client reads its response. */
 export type ReadBehaviour =
   | { readonly _tag: "Whole" }
-  /** Disconnects after so many bytes of the response, head included. */
+  /** Disconnects after `at` bytes of the response, including the head. */
   | { readonly _tag: "Leave"; readonly at: number; readonly how: "close" | "reset" }
-  /** Disconnects after so many turns of the event loop. */
+  /** Disconnects after the client's fiber has yielded `turns` times. */
   | { readonly _tag: "Abandon"; readonly turns: number; readonly how: "close" | "reset" }
-  /** Stops reading after so many bytes, until stalled clients are resumed. */
+  /** Stops reading after `at` bytes, until the step `Resume`. */
   | { readonly _tag: "Stall"; readonly at: number }
-  /** Stops reading after so many bytes for ever, and stays connected. */
+  /** Stops reading after `at` bytes, never resumes, and stays connected. */
   | { readonly _tag: "Forget"; readonly at: number }
-  /** Reads so many bytes per second. */
+  /** Reads `bytes` bytes per second. */
   | { readonly _tag: "Drip"; readonly bytes: number }
 
-/** A client's request. */
+/** A client's request for a package. `wanted` is the package's index in `packages`. */
 export interface ClientRequest {
   readonly _tag: "ClientRequest"
   readonly wanted: number
@@ -30,7 +30,7 @@ export interface ClientRequest {
 
 export type Step =
   | ClientRequest
-  /** Several concurrent callers that disconnect soon. */
+  /** Several concurrent clients, each of which disconnects soon. */
   | { readonly _tag: "Crowd"; readonly callers: ReadonlyArray<ClientRequest> }
   | { readonly _tag: "Registry"; readonly faults: FaultArbitrary.PlannedFaults }
   | { readonly _tag: "HealRegistry" }
@@ -53,7 +53,7 @@ export type Step =
       readonly at: number
       readonly how: Damage | "corrupt, time put back" | "delete all"
     }
-  /** Requests a package, and damages the next file when the program looks at it or is about to read it. */
+  /** Requests a package. Damages the first package's file that the program then looks at or is about to read. */
   | {
       readonly _tag: "Between"
       readonly wanted: number
@@ -61,17 +61,17 @@ export type Step =
       readonly how: Damage
     }
   | { readonly _tag: "Restart"; readonly how: "crash" | "stop"; readonly synced: boolean }
-  | { readonly _tag: "LetGo" }
+  | { readonly _tag: "Resume" }
   | { readonly _tag: "Time"; readonly millis: number }
   | { readonly _tag: "Probe" }
   | { readonly _tag: "Settle" }
 
-/** The damage done to a file from outside. */
+/** A change of a file by another process. */
 export type Damage = "corrupt" | "truncate" | "delete" | "replace" | "touch"
 
-/** A schedule: its steps, of which those of a disabled class are skipped. */
+/** A test case: steps that run in order. Steps of a fault class that is false in `on` are skipped. */
 export interface Schedule {
-  /** Operations after which a fiber yields, so that others interleave; Effect's own number if undefined. */
+  /** The number of operations after which a fiber yields to other fibers. Undefined means Effect's default. */
   readonly yields: number | undefined
   readonly on: Readonly<Record<FaultClass, boolean>>
   readonly steps: ReadonlyArray<Step>
@@ -79,7 +79,7 @@ export interface Schedule {
 
 export type FaultClass = "registry" | "credentials" | "disk" | "files" | "restart" | "clients"
 
-/** The class of a step. Schedules with few classes of faults must keep more promises. */
+/** Returns the fault class of a step; undefined if the step is no fault. Fewer classes excuse fewer failures. */
 export const faultClassOf = (step: Step): FaultClass | undefined => {
   switch (step._tag) {
     case "Registry":
@@ -112,7 +112,7 @@ const optional = <A>(arbitrary: fc.Arbitrary<A>, freq = 4) => fc.option(arbitrar
 
 const how = fc.constantFrom("close" as const, "reset" as const)
 
-// A package that is not in memory takes a few tens of turns.
+// The response for a package that is not in memory takes a few tens of yields.
 const abandon: fc.Arbitrary<ReadBehaviour> = fc.record({
   _tag: fc.constant("Abandon" as const),
   turns: fc.nat(60),
@@ -218,7 +218,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       _tag: tagged("Between"),
-      // Small packages are read completely before anything is sent.
+      // Small packages are chosen more often, since they are read completely before any byte is sent.
       wanted: fc.oneof(wanted, fc.constantFrom(...small)),
       moment: fc.constantFrom("looked at", "read"),
       how: damage
@@ -239,11 +239,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       millis: fc.oneof(fc.nat(2000), fc.nat(60_000), fc.constant(200_000))
     })
   },
-  { weight: 4, arbitrary: plain({ _tag: "LetGo" }, { _tag: "Settle" }, { _tag: "Settle" }) }
+  { weight: 4, arbitrary: plain({ _tag: "Resume" }, { _tag: "Settle" }, { _tag: "Settle" }) }
 )
 
 export const schedule: fc.Arbitrary<Schedule> = fc.record({
-  // One of three; 3 is the smallest number that Effect supports.
+  // One schedule in three yields more often than by default. The smallest number that Effect supports is 3.
   yields: fc.oneof(
     { weight: 2, arbitrary: fc.constant(undefined) },
     { weight: 1, arbitrary: fc.constantFrom(3, 3, 4, 5, 7, 11) }

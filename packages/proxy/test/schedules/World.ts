@@ -24,7 +24,7 @@ import type { Step } from "./Step.ts"
 
 export const account = { username: "user", password: "right" }
 
-/** Bytes of a response that are buffered for a client that does not read. */
+/** The maximum number of bytes that a connection buffers for a client that does not read. */
 const socketBuffer = 64 * 1024
 
 type Login = Extract<Step, { readonly _tag: "Login" }>["login"]
@@ -55,7 +55,7 @@ const eventOf = (login: Login): Feed.FeedEvent => {
   }
 }
 
-/** One run of the program, from its start to its stop or crash. */
+/** Starts a run of the program, which lasts until `stop` or `crash`. */
 const begin = Effect.fnUntraced(function* (options: {
   readonly disk: Disk
   readonly activity: Activity
@@ -105,7 +105,7 @@ const begin = Effect.fnUntraced(function* (options: {
     },
     /** Stops the program as SIGTERM does. */
     stop: Scope.close(scope, Exit.void),
-    /** Ends the program as SIGKILL does: nothing reaches the disk any more, and every connection is closed. */
+    /** Ends the program as SIGKILL does: from now on all its file operations fail, and all connections are closed. */
     crash: Effect.suspend(() => {
       dead = true
       server.closeAllConnections()
@@ -116,7 +116,7 @@ const begin = Effect.fnUntraced(function* (options: {
 
 export type Run = Effect.Success<ReturnType<typeof begin>>
 
-/** A registry, a disk, and the program between them and its clients, across restarts. */
+/** A registry and a disk, which outlive restarts of the program, and the current run of the program. */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const directory = yield* Effect.orDie(
@@ -135,16 +135,16 @@ export const make = Effect.gen(function* () {
     registry,
     start,
     run: yield* start(true),
-    /** Opened and replaced when the registry recovers: waiting faults wait for it. */
+    /** Stalled responses of the registry wait for this latch. When the registry recovers, it is opened and replaced. */
     healed: Latch.makeUnsafe(false),
-    /** The latches that clients that do not read wait for. */
-    waits: { letGo: Latch.makeUnsafe(false), over: Latch.makeUnsafe(false) }
+    /** The latches for which clients wait after they have stopped reading. */
+    waits: { resume: Latch.makeUnsafe(false), over: Latch.makeUnsafe(false) }
   }
 })
 
 export type World = Effect.Success<typeof make>
 
-/** Ends this run and starts the next one on the same directory. Returns true if the run ended in time. */
+/** Ends the current run, then starts the next run in the same directory. Returns false if ending takes too long. */
 export const restart = Effect.fnUntraced(function* (world: World, how: "crash" | "stop", synced: boolean) {
   const ending = yield* Effect.forkChild(how === "crash" ? world.run.crash : world.run.stop)
   const ended = yield* passUntilEnd(world.activity, 120_000, ending)

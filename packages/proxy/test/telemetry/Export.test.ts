@@ -13,7 +13,7 @@ import * as TestCollector from "./TestCollector.ts"
 
 const net = process.getBuiltinModule("node:net")
 
-/** Runs `body` with the telemetry of these variables. Returns the number of lost items and the logged messages. */
+/** Runs `body` with the telemetry of these variables. Returns the number of lost spans and the logged messages. */
 const exporting = <A, E, R>(variables: Readonly<Record<string, string>>, body: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const logged: Array<unknown> = []
@@ -30,7 +30,7 @@ const exporting = <A, E, R>(variables: Readonly<Record<string, string>>, body: E
 const spans = (count: number) =>
   Effect.repeat(Effect.withSpan(Effect.void, "something"), { times: count - 1 })
 
-/** The URL of a port that nothing listens on. */
+/** The URL of a port on which nothing listens. */
 const closedPort = Effect.callback<string>((resume) => {
   const server = net.createServer().listen(0, "127.0.0.1", () => {
     const address = server.address()
@@ -184,7 +184,7 @@ describe("a collector", () => {
         Effect.provide(NodeServices.layer),
         Scope.provide(scope)
       )
-      // Five are in progress, ten are queued, the others are lost.
+      // Of 25 spans, five are being exported, ten are queued, and ten are lost.
       yield* Effect.provideContext(spans(5), context)
       yield* Deferred.await(asked)
       yield* Effect.provideContext(spans(20), context)

@@ -25,11 +25,11 @@ const batching = {
 
 const serializer = SpanBatch.makeSerializer(ProtobufTraceSerializer)
 
-/** Finished spans, as the program records them, and their exports: bytes if there is a serializer, else objects. */
+/** Records finished spans as the program does, as bytes if there is a serializer, else as objects. Collects exports. */
 const exporting = (options: {
   readonly serializer?: typeof serializer
   readonly loss?: ExportLoss
-  /** Takes exports without an answer. */
+  /** True if exports never complete. */
   readonly isSilent?: boolean
 }) => {
   const exports: Array<{ readonly count: number; readonly bytes: string }> = []
@@ -115,7 +115,7 @@ describe("finished spans", () => {
     })
     const span = { name: "GET /package", parent: undefined, startTime: 1n, endTime: 2n, attributes: {} }
     for (let index = 0; index < 8 + 20 + 3; index++) record(span)
-    // The first batch left the queue and nobody answers it; of the others as many wait as may.
+    // The first batch of 8 spans never completes. 20 spans fill the queue, and 3 are dropped.
     assert.deepStrictEqual(
       exports.map(({ count }) => count),
       [8]

@@ -4,7 +4,7 @@ import { promisify } from "node:util"
 
 const sources = new URL("../../src/", import.meta.url).href
 
-/** The OpenTelemetry modules that the program loads with these variables. */
+/** Returns the URLs of the OpenTelemetry modules that the program loads with these variables. */
 const loaded = async (variables: Readonly<Record<string, string>>): Promise<ReadonlyArray<string>> => {
   const script = `
     import { registerHooks } from "node:module"

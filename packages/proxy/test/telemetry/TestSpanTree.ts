@@ -1,6 +1,6 @@
 import type { SpanView } from "../../src/telemetry/SpanTree.ts"
 
-/** A span with its children, with only the attributes that a test asks for. */
+/** A span with its children, and with only the attributes that a test compares. */
 export interface SpanNode {
   readonly name: string
   readonly attributes?: Readonly<Record<string, unknown>>
@@ -10,7 +10,7 @@ export interface SpanNode {
   readonly children?: ReadonlyArray<SpanNode>
 }
 
-/** Spans as trees, in order of start time, with the attributes named by `shown`. */
+/** Converts spans to trees, in order of start time. Only the attributes with a name in `shown` are included. */
 export const of = (
   spans: ReadonlyArray<SpanView>,
   ...shown: ReadonlyArray<string>

@@ -14,20 +14,20 @@ const server = "registry_packages_proxy.package.cache.result"
 const status = "http.response.status_code"
 const errorType = "error.type"
 
-/** All spans of a scenario. */
+/** Runs a scenario, and returns all its spans. */
 const traced = <E>(
   scenario: Effect.Effect<unknown, E, Scope.Scope | NodeServices.NodeServices>
 ): Effect.Effect<ReadonlyArray<SpanView>, E> => {
   const memory = InMemoryTraces.make(off)
   return scenario.pipe(
     Effect.scoped,
-    // Without loggers: Effect's default logger adds each line to the span as an event.
+    // There are no loggers, since Effect's default logger would add each log line to the span as an event.
     Effect.provide(Layer.provideMerge(Layer.merge(memory.layer, Logger.layer([])), NodeServices.layer)),
     Effect.map(() => memory.spans())
   )
 }
 
-/** The current tracer, which completes `ended` when a span with this name has ended. */
+/** Wraps the current tracer. The effect `ended` waits for the end of a span with this name. */
 const watchSpan = Effect.fnUntraced(function* (name: string) {
   const tracer = yield* Effect.tracer
   const ended = yield* Deferred.make<void>()
@@ -144,7 +144,7 @@ describe("the trace of a request", () => {
           const fill = yield* watchSpan("cache.fill")
           const proxy = yield* Effect.provideService(Registry.start(), Tracer.Tracer, fill.tracer)
           yield* proxy.get()
-          // The response ends once the package is verified; the fill ends after it is committed.
+          // The response ends when the package is verified. The fill ends later, when the package is committed.
           yield* fill.ended
           yield* proxy.get()
         })

@@ -19,18 +19,18 @@ const carol = { commonName: tokens.packages, organizations: ["group-a"], usage: 
 
 const versions = ["TLSv1.2", "TLSv1.3"] as const
 
-/** A certificate, its issuer, and the expected words of the 401's detail, of the log and of OpenSSL. */
+/** A certificate that is refused. `words` are in the 401's detail, `verification` is the code of OpenSSL. */
 type Refused = readonly [
-  Certificates.CertificateRequest,
-  string,
-  string,
-  string | undefined,
-  Certificates.CertificateAuthority?
+  certificate: Certificates.CertificateRequest,
+  words: string,
+  reason: string,
+  verification: string | undefined,
+  issuer?: Certificates.CertificateAuthority
 ]
 
 const detailOf = (body: string): string => (JSON.parse(body) as { readonly detail: string }).detail
 
-/** The log lines of refused certificates. */
+/** Returns the fields of the log lines about refused certificates. */
 const refusals = (said: ReadonlyArray<ReadonlyArray<unknown>>) =>
   said
     .filter(([message]) => message === "client certificate refused")
@@ -190,7 +190,7 @@ describe("a refused client certificate", () => {
         assert.strictEqual(refusals(said)[0]?.verification, verification)
         assert.include(detailOf(body).slice(0, 200), words)
         assert.lengthOf(refusals(said), 1)
-        // With an invalid token both are reported; with a valid one neither matters.
+        // With an invalid token, the 401 reports both token and certificate. With a valid token, the status is 200.
         const detail = detailOf((yield* request(path, { cert, key, token: "nonsense" })).body)
         assert.match(detail, /token is not valid.*client certificate/)
         assert.include(detail, words)
@@ -231,7 +231,7 @@ describe("a refused client certificate", () => {
       const { cert, key } = yield* clients.issue(long)
       for (let n = 0; n < 20; n++) yield* request(path, { cert, key })
       yield* TestClock.adjust("59 seconds")
-      // Two requests on one connection are one refusal.
+      // Two requests on one connection count as one refusal.
       const { socket } = yield* connect({ cert, key })
       const answers = yield* Effect.callback<string>((resume) => {
         let text = ""
@@ -326,7 +326,7 @@ describe("when --client-ca-file changes", () => {
       yield* Deferred.await(asked)
       reviews.state.gate = Effect.void
       const reading = yield* connect({ cert, key })
-      // More than the kernel buffers, so that most of it is not sent yet.
+      // The package exceeds the kernel's buffers, so most of it is not sent yet.
       const whole = yield* reading.begin(get(path))
       yield* renew({ clientCa: next.cert })
       yield* Deferred.succeed(gate, undefined)
@@ -399,7 +399,7 @@ describe("when --client-ca-file changes", () => {
         const socket = yield* Effect.callback<Socket>((resume) => {
           const socket = net.connect(port, "127.0.0.1", () => resume(Effect.succeed(socket)))
         })
-        // This connection is accepted later, so that handshake has begun.
+        // The server accepts the connection of this request after `socket`, whose handshake has therefore begun.
         yield* request("/healthz")
         yield* renew({ clientCa: next.cert })
         const late = yield* connect({ ...certificate, socket })

@@ -26,7 +26,7 @@ import { fromPullError } from "../../../src/http/package/ErrorProblems.ts"
 
 const text = readFileSync(new URL("../../../../../docs/registries.md", import.meta.url), "utf8")
 
-/** The rows of docs/registries.md's table of failures. */
+/** The rows of the table of failures in docs/registries.md. */
 const rows = (/^## When a registry does not answer$(.*?)(?=^## |(?![\s\S]))/ms.exec(text)?.[1] ?? "")
   .split("\n")
   .filter((line) => line.startsWith("| ") && !line.startsWith("| what happened"))
@@ -55,11 +55,12 @@ interface Situation {
   readonly credential?: Credential
   readonly image?: RegistryImage.RegistryImage
   readonly faults?: ReadonlyArray<readonly [Operation, Fault | ReadonlyArray<Fault>]>
-  /** Deletes the layer's blob. */
+  /** True if the registry does not have the layer's blob. */
   readonly isWithoutBlob?: boolean
-  /** A host with a connection failure, and one that never answers. */
+  /** The host to which connections fail. */
   readonly unreachable?: readonly [host: string, failure: ConnectionFailure]
-  readonly isSilent?: string
+  /** The host that never answers. */
+  readonly silentHost?: string
 }
 
 const status = (status: number, headers: Readonly<Record<string, string>> = {}): Fault => ({
@@ -68,7 +69,7 @@ const status = (status: number, headers: Readonly<Record<string, string>> = {}):
   headers
 })
 
-/** The situation of each row. */
+/** The situation of each row, by the row's first column. */
 const situations: Readonly<Record<string, Situation>> = {
   "the registry refuses name and password (401)": { auth: { ...basic, password: "another" } },
   "the account may not pull from the registry (403)": {
@@ -151,18 +152,18 @@ const situations: Readonly<Record<string, Situation>> = {
   "the forward proxy is silent": {
     unreachable: ["registry.test", blameProxy(forwardProxy)(connectTimedOut)]
   },
-  "the registry is silent": { isSilent: "registry.test" }
+  "the registry is silent": { silentHost: "registry.test" }
 }
 
-/** An upstream with unreachable hosts. */
+/** Returns `upstream` with the situation's unreachable and silent hosts. */
 const withOutages = (
   upstream: Upstream["Service"],
-  { isSilent, unreachable }: Situation
+  { silentHost, unreachable }: Situation
 ): Upstream["Service"] =>
   Upstream.of({
     client: (target) =>
       Effect.map(upstream.client(target), (client) =>
-        target.host === isSilent
+        target.host === silentHost
           ? HttpClient.make(() => Effect.never)
           : unreachable === undefined || target.host !== unreachable[0]
             ? client
@@ -176,7 +177,7 @@ const withOutages = (
       )
   })
 
-/** The problem that the client gets. */
+/** Pulls a package in this situation, and returns the problem that the client gets. */
 const problemIn = Effect.fnUntraced(function* (situation: Situation) {
   const { auth = { _tag: "None" }, credential = login, faults = [], image = plain, redirect } = situation
   const { registry, upstream } = yield* TestRegistry.makeInProcess({
@@ -228,7 +229,7 @@ describe("docs/registries.md, when a registry does not answer", () => {
         assert.deepStrictEqual(
           [problem.status, problem.detail],
           [status, expected],
-          "the program answers other words than docs/registries.md says: mend its row"
+          "the problem differs from docs/registries.md: correct the row there"
         )
       })
     )

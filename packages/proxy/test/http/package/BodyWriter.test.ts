@@ -20,7 +20,7 @@ const listen = (server: Server) =>
   )
 
 it.effect(
-  "ends, when interrupted, only after the read in progress",
+  "an interrupted write ends only after the read in progress",
   Effect.fn(function* () {
     const asked = yield* Deferred.make<HttpServerRequest.HttpServerRequest>()
     const over = yield* Deferred.make<void>()
@@ -62,7 +62,7 @@ it.effect(
     )
     yield* Deferred.await(reading)
     const interrupting = yield* Effect.forkChild(Fiber.interrupt(writing), { startImmediately: true })
-    // All consequences of it have happened.
+    // After two turns of the event loop, the interruption has had all its effects.
     yield* Effect.callback<void>((resume) => void setImmediate(() => setImmediate(() => resume(Effect.void))))
 
     assert.isFalse(released, "what the read uses is still there")

@@ -5,14 +5,14 @@ import { BufferPool, type BodyBuffers } from "../../../src/http/package/BufferPo
 
 const kib = 1024
 
-/** Bodies in progress, and the effect that ends them. */
+/** Starts `count` bodies, and returns their buffers. The effect `end` ends the bodies. */
 const bodies = Effect.fnUntraced(function* (pool: BufferPool, count: number) {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const buffers = yield* Effect.replicateEffect(Scope.provide(pool.acquire, scope), count)
   return { buffers, end: Scope.close(scope, Exit.void) }
 })
 
-/** The size of a body's next buffer after many reads. */
+/** Returns the size in bytes of a body's buffers, which has stopped growing after six reads. */
 const size = (body: BodyBuffers): number => {
   const sizes = Array.from({ length: 6 }, () => {
     const buffer = body.take()

@@ -31,7 +31,7 @@ const other = RegistryImage.ofPackage(RegistryBlob.randomBytes(6, 10))
 const good = { username: "good", password: "1" }
 const bad = { username: "bad", password: "2" }
 
-/** The whole program with a registry and a credentials file. */
+/** Starts the whole program with a test registry. `know` replaces the only ModuleSource. */
 const start = Effect.fnUntraced(function* (options: TestRegistryOptions = {}) {
   const fs = yield* FileSystem.FileSystem
   const registry = yield* TestRegistry.make(options)
@@ -80,7 +80,7 @@ const sibling = {
 const beside = (changes: Record<string, unknown>) =>
   RegistryImage.index([{ odd: { ...sibling, ...changes } }, amd64])
 
-/** Manifests whose package must be served, with the software that writes or accepts them. */
+/** Manifests whose package must be served, each with software that writes or accepts such manifests. */
 const readable: ReadonlyArray<readonly [what: string, image: RegistryImage.RegistryImage, seen: string]> = [
   ["an index whose only child names no platform", RegistryImage.index([{ image }]), "balena-compose"],
   [
@@ -88,7 +88,11 @@ const readable: ReadonlyArray<readonly [what: string, image: RegistryImage.Regis
     RegistryImage.index([{ image, descriptor: { platform: null } }]),
     "docker-drag"
   ],
-  ["one without platform after another's", RegistryImage.index([arm64, { image }]), "containerd"],
+  [
+    "a child without platform after a child for another platform",
+    RegistryImage.index([arm64, { image }]),
+    "containerd"
+  ],
   ["a child with a platform after one without", RegistryImage.index([{ image: other }, amd64]), "containerd"],
   ["an attestation beside the image", RegistryImage.index([attestation, amd64]), "buildkit"],
   [
@@ -109,13 +113,13 @@ const readable: ReadonlyArray<readonly [what: string, image: RegistryImage.Regis
     RegistryImage.index([arm64, { image, platform: "linux/amd64/v3" }]),
     "go-containerregistry"
   ],
-  ["two indexes in each other", RegistryImage.nested(image, "linux/amd64", 2), "drydock"],
-  ["four indexes in each other", RegistryImage.nested(image, "linux/amd64", 4), "image-spec"],
+  ["two nested indexes", RegistryImage.nested(image, "linux/amd64", 2), "drydock"],
+  ["four nested indexes", RegistryImage.nested(image, "linux/amd64", 4), "image-spec"],
   ["a sibling with an empty platform", beside({ platform: {} }), "zui"],
   ["a sibling without architecture", beside({ platform: { os: "linux" } }), "zui"],
   ["a sibling without size", beside({ size: undefined }), "buildkit"],
   ["a sibling without mediaType", beside({ mediaType: undefined }), "buildkit"],
-  ["a sibling of another digest", beside({ digest: `blake3:${"a".repeat(64)}` }), "image-spec"],
+  ["a sibling with another digest algorithm", beside({ digest: `blake3:${"a".repeat(64)}` }), "image-spec"],
   ["a sibling that is no object", RegistryImage.index([{ odd: null }, { odd: 7 }, amd64]), "nobody"],
   [
     "the chosen child without size",
@@ -133,7 +137,7 @@ const readable: ReadonlyArray<readonly [what: string, image: RegistryImage.Regis
     "buildkit"
   ],
   [
-    "an earlier layer of another digest",
+    "an earlier layer with another digest algorithm",
     RegistryImage.image([{ ...q, descriptor: { digest: `sha384:${"0".repeat(96)}` } }, last]),
     "image-spec"
   ],
@@ -149,7 +153,7 @@ const readable: ReadonlyArray<readonly [what: string, image: RegistryImage.Regis
   ],
   ["a last layer of size 0", RegistryImage.image([{ ...last, descriptor: { size: 0 } }]), "moby"],
   [
-    "a last layer with an empty one",
+    "a last layer with an empty mediaType",
     RegistryImage.image([{ ...last, descriptor: { mediaType: "" } }]),
     "moby"
   ],
@@ -196,15 +200,15 @@ describe("a manifest or index as writers write it", () => {
   for (const [what, written, status, detail] of [
     ["five nested indexes", RegistryImage.nested(image, "linux/amd64", 5), 502, "more than 4 nested indexes"],
     ["only attestations", RegistryImage.index([attestation]), 404, "nothing for linux/amd64."],
-    ["only others' images", RegistryImage.index([arm64]), 404, "it has linux/arm64."],
+    ["only images for other platforms", RegistryImage.index([arm64]), 404, "it has linux/arm64."],
     [
-      "a chosen child of another digest",
+      "a chosen child with another digest algorithm",
       RegistryImage.index([{ ...amd64, descriptor: { digest: `blake3:${"a".repeat(64)}` } }]),
       502,
       "its manifest for linux/amd64 has a digest that is neither sha256 nor sha512"
     ],
     [
-      "a last layer of another digest",
+      "a last layer with an invalid digest",
       RegistryImage.image([{ ...last, descriptor: { digest: "x" } }]),
       502,
       "its last layer has a digest that is neither sha256 nor sha512"
@@ -226,15 +230,15 @@ describe("a manifest or index as writers write it", () => {
 
 type Auths = Readonly<Record<string, { readonly username: string; readonly password: string }>>
 
-/** Docker configs with several entries, of which one applies; `$` stands for the registry's host. */
+/** Docker configs in which `good` must be chosen for group/a/img. `$` is replaced by the registry's host. */
 const configs: ReadonlyArray<readonly [what: string, auths: Auths]> = [
   ["another path first", { "$/group/b": bad, "$/group/a": good }],
-  ["the own path first", { "$/group/a": good, "$/group/b": bad }],
-  ["the host and the own path", { $: bad, "$/group/a": good }],
+  ["the repository's path first", { "$/group/a": good, "$/group/b": bad }],
+  ["the host and the repository's path", { $: bad, "$/group/a": good }],
   ["the host and another path", { "$/group/b": bad, $: good }],
-  ["a path above", { $: bad, "$/group": good }],
-  ["two paths above", { "$/group": bad, "$/group/a": good }],
-  ["no prefix but at a slash", { "$/gro": bad, $: good }],
+  ["a parent path", { $: bad, "$/group": good }],
+  ["two parent paths", { "$/group": bad, "$/group/a": good }],
+  ["a prefix that does not end at a slash", { "$/gro": bad, $: good }],
   ["keys with https", { "https://$/group/b": bad, "https://$/group/a": good }],
   ["a key that ends in /v1/", { "https://$/v1/": good }],
   ["a key that ends in /v2/", { "https://$/v2/": good }]
@@ -288,7 +292,7 @@ describe("a ModuleSource's docker config", () => {
     withServices(
       Effect.gen(function* () {
         const { get, host, know, registry } = yield* start()
-        // A cached package is served without the repository, so each case has its own package.
+        // A cached package is served for every repository name, so each case needs its own package.
         for (const [repo, asked, written] of [
           [`${host}/${name}/`, name, image],
           [`${host}/${name}`, `${name}/`, other]

@@ -53,7 +53,7 @@ describe("a malicious registry", () => {
     ["a manifest nested a million deep, without an end", deep],
     ["a manifest of layers in layers", deepLayers]
   ] as const) {
-    it.effect(`${what}: 502, and the next package comes`, () =>
+    it.effect(`${what}: 502, and the next package is served`, () =>
       withServices(
         Effect.gen(function* () {
           const { get, registry } = yield* start()

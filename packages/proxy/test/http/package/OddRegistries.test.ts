@@ -23,7 +23,7 @@ const brokenOff: Fault = { _tag: "Truncate", after: 100_000, ending: "reset" }
 const withStatus = (status: number): Fault => ({ _tag: "WrongStatus", status })
 const withoutRange: Fault = { _tag: "Headers", headers: { "content-range": undefined } }
 
-/** Odd behaviour of registries with which a package is still served. */
+/** Odd behaviour of registries. The proxy must serve the package in each situation. */
 const rows: ReadonlyArray<readonly [situation: string, options: TestRegistryOptions, faults: Struck]> = [
   ...["aws-chunked", "x-gzip", "gzip", "UTF-8", "binary", "none"].map(
     (encoding) =>
@@ -118,7 +118,7 @@ const rows: ReadonlyArray<readonly [situation: string, options: TestRegistryOpti
 
 describe("an odd registry", () => {
   for (const [situation, options, faults] of rows) {
-    it.effect(`${situation}: the package comes`, () =>
+    it.effect(`${situation}: the package is served`, () =>
       withServices(
         Effect.gen(function* () {
           const { get, registry } = yield* start(options)

@@ -52,7 +52,7 @@ it.effect("each request except a probe has one log line, with the bytes of its b
 it.effect("on the secure port the log line has the name of an authenticated user, for any status", () =>
   Effect.gen(function* () {
     const long = "system:serviceaccount:".padEnd(2000, "x")
-    // Served from memory from the second request on.
+    // This cache serves the package from memory after the first successful request.
     const {
       package: path,
       request,

@@ -21,7 +21,7 @@ const image = RegistryImage.ofPackage(bytes(1000))
 const wanted = `GET /package?digest=${image.digest} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`
 const healthy = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
-/** The program without a cache, on a server whose limits a test can lower. */
+/** Starts the program without a cache, on a server whose limits a test can lower. */
 const start = Effect.fnUntraced(function* ({
   maxPackages = httpLimits.maxPackages,
   ...own
@@ -46,9 +46,9 @@ const start = Effect.fnUntraced(function* ({
   const port = typeof address === "object" && address !== null ? address.port : 0
   return {
     registry: Context.get(context, RegistryClientMock),
-    /** A connection through the kernel. */
+    /** Opens a TCP connection. */
     connect: (): Duplex => net.connect(port, "127.0.0.1"),
-    /** An in-memory connection. */
+    /** Opens an in-memory connection. */
     connectInMemory: (): Duplex => {
       const [client, socket] = MemorySocket.pair(64 * 1024)
       server.emit("connection", socket)
@@ -57,7 +57,7 @@ const start = Effect.fnUntraced(function* ({
   }
 })
 
-/** Sends bytes as they are and answers all that comes back until the connection ends. */
+/** Sends `text` unchanged, and returns all text received until the connection ends. */
 const send = (connect: () => Duplex, text: string): Effect.Effect<string> =>
   Effect.callback((resume) => {
     const socket = connect()
@@ -108,7 +108,7 @@ describe("limits", () => {
     ["a connection that says nothing", ""],
     ["a body that never comes", "POST /package HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\na"]
   ] as const) {
-    it.effect(`${what} is given up`, () =>
+    it.effect(`${what} is answered with an error`, () =>
       Effect.gen(function* () {
         const { connect } = yield* start({
           headersTimeout: Duration.millis(40),
@@ -116,7 +116,7 @@ describe("limits", () => {
           checkInterval: Duration.millis(20)
         })
         const answer = yield* send(connect, beginning)
-        // Nothing waits for a body: the request is answered before.
+        // The program does not wait for a body: it answers the request before the timeout.
         assert.match(answer, beginning.startsWith("POST") ? /^HTTP\/1\.1 405 / : /^HTTP\/1\.1 408 /)
         assert.include(answer, "application/problem+json")
       })

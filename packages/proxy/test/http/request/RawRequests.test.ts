@@ -4,7 +4,7 @@ import { start, withPlatform } from "../ProxyHarness.ts"
 
 const net = process.getBuiltinModule("node:net")
 
-/** Sends bytes as they are and answers all that comes back until the connection ends. */
+/** Sends `text` unchanged, and returns all text received until the connection ends. */
 const exchange = (origin: string, text: string): Effect.Effect<string> =>
   Effect.callback((resume) => {
     const socket = net.connect(Number(new URL(origin).port), "127.0.0.1", () => socket.write(text))

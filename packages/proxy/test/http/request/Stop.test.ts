@@ -6,7 +6,7 @@ import { bytes, start, withPlatform } from "../ProxyHarness.ts"
 
 const content = bytes(700_000)
 
-/** A proxy in its own scope, with a download paused in the middle. */
+/** Starts a proxy, a download that pauses in the middle, and the proxy's stop, which waits for the download. */
 const downloading = Effect.gen(function* () {
   const image = RegistryImage.ofPackage(content)
   const small = RegistryImage.ofPackage(bytes(1000))
@@ -35,7 +35,7 @@ const downloading = Effect.gen(function* () {
   return { image, small, proxy, held, download, stop }
 })
 
-/** The status of each package's log line, and if the line says that the body was aborted. */
+/** Records `status` and `aborted` of all request log lines. */
 const captureRequests = () => {
   const ended: Array<readonly [unknown, unknown]> = []
   const logger = Logger.make<unknown, void>(({ message }) => {

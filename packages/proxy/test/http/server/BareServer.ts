@@ -11,7 +11,7 @@ const https = process.getBuiltinModule("node:https")
 const net = process.getBuiltinModule("node:net")
 const tls = process.getBuiltinModule("node:tls")
 
-/** The kinds of server, each with the event of a connection that Node's parser listens to. */
+/** The kinds of server, each with the event that gives a new connection to Node's HTTP parser. */
 export const kinds = [
   ["plain", "connection"],
   ["secure", "secureConnection"]
@@ -19,13 +19,13 @@ export const kinds = [
 
 export type Kind = (typeof kinds)[number]
 
-/** A request to a bare server, which the test answers. */
+/** A request that the test itself answers. */
 export interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
 }
 
-/** A Node server on a free port that does not answer by itself, with clients. */
+/** Starts a Node server on a free port. The test opens its client connections and answers its requests. */
 export const start = Effect.fnUntraced(function* (
   [kind, event]: Kind,
   setUp: (server: Server, event: Kind[1]) => (answer: (exchange: Exchange) => void) => void
@@ -42,7 +42,7 @@ export const start = Effect.fnUntraced(function* (
     socket.on("error", () => {})
   })
   server.on("clientError", (_error, socket) => socket.destroy())
-  /** Requests to be answered now, oldest first. */
+  /** The requests that the test has to answer now, oldest first. */
   const turns = yield* Queue.unbounded<Exchange>()
   setUp(server, event)((exchange) => void Queue.offerUnsafe(turns, exchange))
   yield* Effect.acquireRelease(
@@ -65,13 +65,13 @@ export const start = Effect.fnUntraced(function* (
     socket.on("error", () => {})
   })
   return {
-    /** Opens a client connection, closed at the end of the test. */
+    /** Opens a client connection, which is closed at the end of the test. */
     connect: Effect.acquireRelease(connect, (socket) => Effect.sync(() => socket.destroy())),
-    /** The server's sockets of all connections, oldest first. */
+    /** The server's side of all connections, oldest first. */
     sockets,
-    /** Waits for the next request to be answered. */
+    /** Waits for the next request that the test has to answer. */
     turn: Queue.take(turns),
-    /** The number of requests to be answered that `turn` has not returned yet. */
+    /** The number of requests that `turn` can return without waiting. */
     waiting: Effect.sync(() => Queue.sizeUnsafe(turns))
   }
 })
@@ -84,7 +84,7 @@ export const closed = (socket: Socket): Effect.Effect<void> =>
     socket.once("close", () => resume(Effect.void))
   })
 
-/** Collects the text received on a connection. */
+/** Collects the text that arrives on a connection from now on. */
 export const collect = (socket: Duplex) => {
   let text = ""
   let waiting: (() => void) | undefined
@@ -94,7 +94,7 @@ export const collect = (socket: Duplex) => {
   })
   return {
     text: () => text,
-    /** Waits until `isWhole` accepts the received text. */
+    /** Waits until `isWhole` accepts the received text, and returns the text. */
     until: (isWhole: (text: string) => boolean): Effect.Effect<string> =>
       Effect.gen(function* () {
         while (!isWhole(text)) {

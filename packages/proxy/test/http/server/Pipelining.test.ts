@@ -11,7 +11,7 @@ import { startSecure, tokens } from "../SecureHarness.ts"
 
 const net = process.getBuiltinModule("node:net")
 
-/** A server with pipelining, and the number of requests that Node has parsed. */
+/** Starts a server with `Pipelining`. `parsed` counts the requests that Node has parsed. */
 const start = (kind: Kind, own: Parameters<typeof Pipelining.attach>[2] = {}) => {
   const parsed = { count: 0 }
   return Effect.map(
@@ -32,7 +32,7 @@ const start = (kind: Kind, own: Parameters<typeof Pipelining.attach>[2] = {}) =>
 const requests = (count: number, fields = ""): string =>
   Array.from({ length: count }, (_, n) => `GET /${n} HTTP/1.1\r\nHost:x\r\n${fields}\r\n`).join("")
 
-/** Answers with the request's own path. */
+/** Answers a request with its path. */
 const echo = ({ request, response }: Exchange): void => {
   response.end(`<${request.url}>`)
 }
@@ -49,13 +49,13 @@ for (const kind of kinds) {
         const { connect, parsed, turn, waiting } = yield* start(kind)
         const client = yield* connect
         const received = collect(client)
-        // More than one read or one TLS record holds.
+        // The requests are larger than one read and one TLS record.
         client.write(requests(5000))
         for (let n = 0; n < 5000; n++) {
           const exchange = yield* turn
           assert.strictEqual(exchange.request.url, `/${n}`)
           assert.strictEqual(yield* waiting, 0, "another has its turn at the same time")
-          // One more if a read ends within the end of a head.
+          // Node may have parsed one request more if a read ends inside the empty line after a head.
           assert.isAtMost(parsed.count, n + 2, "others are parsed meanwhile")
           echo(exchange)
         }
@@ -71,7 +71,7 @@ for (const kind of kinds) {
         const count = 20_000
         client.write(requests(count, `A: ${"a".repeat(200)}\r\n`))
         const first = yield* turn
-        // Another connection is served meanwhile, over several turns of the event loop.
+        // Meanwhile, another connection is served over several turns of the event loop.
         const other = yield* connect
         const probed = collect(other)
         for (let n = 0; n < 50; n++) {
@@ -145,7 +145,7 @@ for (const kind of kinds) {
         second.write(requests(700))
         yield* turn
         yield* closed(second)
-        // The bytes of a closed connection are free again.
+        // The bytes of a closed connection no longer count.
         third.write(requests(400))
         yield* turn
         assert.deepStrictEqual(
@@ -269,7 +269,7 @@ describe("the program", () => {
           const head = `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tokens.packages}\r\n\r\n`
           client.write(head.repeat(3))
           yield* Deferred.await(begun)
-          // A later connection is served, while the requests behind the first have not started.
+          // A later connection is served. Of the pipelined requests, only the first has started.
           assert.strictEqual((yield* request(path, { token: tokens.packages })).status, 200)
           assert.strictEqual(yield* registry.count("resolve"), 2)
           yield* Deferred.succeed(gate, undefined)
@@ -302,7 +302,7 @@ it.effect("further TLS records that a paused connection has read count as buffer
   })
 )
 
-/** The possible bodies of a request. */
+/** The kinds of request body: its header fields and its bytes, for a size. */
 const bodies = {
   none: () => ({ fields: "", body: "" }),
   length: (size: number) => ({

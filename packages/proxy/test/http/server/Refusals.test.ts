@@ -13,7 +13,7 @@ const net = process.getBuiltinModule("node:net")
 
 const request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
-/** What becomes of a connection, and why. */
+/** Connections that the server closes without an answer, each with the expected reason. */
 const rows: ReadonlyArray<{
   readonly what: string
   readonly reason: Metrics.RefusedConnectionReason
@@ -21,13 +21,13 @@ const rows: ReadonlyArray<{
   readonly send: (socket: Socket) => void
 }> = [
   {
-    what: "one more than there may be",
+    what: "a connection beyond the maximum number",
     reason: "too_many_connections",
     make: () => makePlainServer({ maxConnections: 0 }),
     send: () => {}
   },
   {
-    what: "one whose bytes are more than all may hold",
+    what: "a connection that exceeds the maximum of buffered bytes",
     reason: "buffered_bytes",
     make: () => {
       const server = makePlainServer()
@@ -37,7 +37,7 @@ const rows: ReadonlyArray<{
     send: (socket) => socket.write(`GET / HTTP/1.1\r\nHost: x\r\nX-A: ${"a".repeat(2000)}`)
   },
   {
-    what: "one that has no request behind an answer in progress",
+    what: "a connection that sends garbage while an answer is in progress",
     reason: "unreadable",
     make: () => makePlainServer().on("request", (_request, response) => response.write("the beginning")),
     send: (socket) => {
@@ -46,7 +46,7 @@ const rows: ReadonlyArray<{
     }
   },
   {
-    what: "one that asks for a tunnel behind an answer in progress",
+    what: "a connection that requests a tunnel while an answer is in progress",
     reason: "unreadable",
     make: () => makePlainServer().on("request", (_request, response) => response.write("the beginning")),
     send: (socket) => {

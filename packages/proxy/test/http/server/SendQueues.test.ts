@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { parse, SendQueues } from "../../../src/http/server/SendQueues.ts"
 import { kinds, start } from "./BareServer.ts"
 
-// Documentation/networking/proc_net_tcp.rst, without the fields after the queues.
+// The format of the kernel's Documentation/networking/proc_net_tcp.rst. Only the fields up to the queues are used.
 const tcp = [
   "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode",
   "   0: 0100007F:13D8 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1",
@@ -34,7 +34,7 @@ it("parses the kernel's tables of IPv4 and IPv6, with one entry for each end of 
 })
 
 for (const kind of kinds) {
-  it.effect(`says what a client on a ${kind[0]} connection has not taken`, () =>
+  it.effect(`returns the bytes that the client of a ${kind[0]} connection has not acknowledged`, () =>
     Effect.gen(function* () {
       const { connect, sockets, turn } = yield* start(kind, (server) => (answer) => {
         server.on("request", (request, response) => answer({ request, response }))

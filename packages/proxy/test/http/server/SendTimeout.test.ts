@@ -7,7 +7,7 @@ import { type SendQueueLookup, SendQueues } from "../../../src/http/server/SendQ
 import * as SendTimeout from "../../../src/http/server/SendTimeout.ts"
 import { closed, type Kind, kinds, start as startBare } from "./BareServer.ts"
 
-/** A server with the send timeout, and fake send queues of the kernel. */
+/** Starts a server with `SendTimeout`. `queueOf` replaces the kernel's send queues. */
 const start = Effect.fnUntraced(function* (kind: Kind, queueOf: SendQueueLookup = () => 1000) {
   let watched: ReturnType<typeof SendTimeout.watch> = Effect.void
   const server = yield* startBare(kind, (server, event) => {
@@ -41,7 +41,7 @@ for (const kind of kinds) {
         ask(client)
         const { response } = yield* turn
         response.end(large)
-        // The first check is after a second.
+        // The timeout counts from the first check, which is one second after the start: it ends at 61 seconds.
         yield* TestClock.adjust("60 seconds")
         assert.isFalse(sockets[0]?.destroyed)
         yield* TestClock.adjust("1 second")

@@ -15,7 +15,7 @@ import { startSecure, tokens } from "../SecureHarness.ts"
 const net = process.getBuiltinModule("node:net")
 const mib = 1024 * 1024
 
-/** Each package fits into the cache and exceeds the kernel's buffers; both together do not fit. */
+/** Two packages. Each exceeds the kernel's buffers and fits into the cache, but the cache has no space for both. */
 const [large, other] = [RegistryImage.ofPackage(bytes(24 * mib)), RegistryImage.ofPackage(bytes(20 * mib))]
 const cap = 40 * mib
 
@@ -73,12 +73,12 @@ describe("a client that stops reading a package", () => {
           assert.strictEqual(yield* resultOf(other), "registry-packages-proxy; fwd=bypass")
 
           const [before, began] = [yield* stalled, yield* Clock.currentTimeMillis]
-          // The kernel may still buffer some bytes.
+          // The client's kernel may still accept some bytes, so the timeout may begin a little later.
           yield* Effect.repeat(Effect.andThen(TestClock.adjust("5 seconds"), stalled), {
             until: (count) => count > before
           })
           assert.isAtLeast((yield* Clock.currentTimeMillis) - began, 60_000)
-          // The operating system closes its file asynchronously.
+          // The file of the aborted response is closed asynchronously. Until then, its space is not free.
           yield* Effect.repeat(resultOf(other), {
             until: (result) => result === "registry-packages-proxy; fwd=miss; stored"
           })
