@@ -4,7 +4,7 @@ import { type Alert, alerts } from "./Alerts.ts"
 /** Series by name and labels, with values one minute apart in promtool's notation. */
 type SeriesByName = Readonly<Record<string, string>>
 
-/** The series for which an alert fires, and those for which it stays silent. */
+/** The series for which an alert fires, and the series for which the alert stays silent. */
 export interface AlertTest {
   readonly fires: SeriesByName
   /** Labels of the firing alert, except `severity`. */
@@ -26,7 +26,7 @@ const expiry = `${prefix}_tls_certificate_expiry_timestamp_seconds{certificate="
 const up = 'up{job="registry-packages-proxy",instance="10.0.0.1:4219"}'
 const deployment = 'namespace="d8-cloud-instance-manager",deployment="registry-packages-proxy"'
 
-/** One test for each alert, by the alert's name. The series have values for two hours. Evaluated after 100 minutes. */
+/** The test of each alert, by the alert's name. The series last two hours. Alerts are evaluated after 100 minutes. */
 export const tests: Readonly<Record<string, AlertTest>> = {
   RegistryPackagesProxyAbsent: {
     fires: { [up]: "1x5 0x120" },

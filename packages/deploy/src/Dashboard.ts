@@ -38,7 +38,7 @@ const rows: ReadonlyArray<Row> = [
       [`${prefix}_request_seconds`]: { by: ["handler"] },
       [`${prefix}_stalled_connections_total`]: {},
       [`${prefix}_refused_connections_total`]: { by: ["reason"] },
-      // Not by `node`: in a cluster this label is the name of the Kubernetes node, not the version of Node.js.
+      // `node` is not shown: in a cluster, this label has the name of the Kubernetes node, not the version of Node.js.
       [`${prefix}_build_info`]: { by: ["version", "instance"], title: "Version" }
     }
   },

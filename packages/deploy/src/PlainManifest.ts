@@ -26,7 +26,7 @@ const documents = (rendered: string): ReadonlyArray<string> =>
 const join = (checksum: string, comment: string, parts: ReadonlyArray<string>): string =>
   `${head(checksum)}${comment}\n${parts.map((part) => part.trim()).join("\n---\n")}\n`
 
-/** Returns the text of manifest.yaml, which has all objects that the program needs in a cluster, from helm's output. */
+/** Makes manifest.yaml with all objects for a cluster. `rendered` is helm's output, `checksum` is the chart's. */
 export const manifest = (rendered: string, checksum: string): string =>
   join(
     checksum,
@@ -37,7 +37,7 @@ export const manifest = (rendered: string, checksum: string): string =>
     [namespaces, ...documents(rendered)]
   )
 
-/** Returns the text of rbac.yaml, which has only the program's own permissions, from helm's output. */
+/** Makes rbac.yaml with only the program's permissions. `rendered` is helm's output, `checksum` is the chart's. */
 export const rbac = (rendered: string, checksum: string): string =>
   join(
     checksum,

@@ -6,7 +6,7 @@ export interface Rollout {
   readonly nodes: number
   /** The size of each package, in bytes. */
   readonly packages: ReadonlyArray<number>
-  /** Maximum bytes per second that one master sends. The network or the encryption in one process limits it. */
+  /** Maximum bytes per second that one master sends: the limit of its network, or of encryption in one process. */
   readonly masterRate: number
   /** Maximum bytes per second that one node receives. */
   readonly nodeRate: number

@@ -1,4 +1,4 @@
-/** The proxy with a mock registry, which needs no network and no credentials, and fails on request. */
+/** The proxy with a mock registry, so no network and no credentials are needed. The mock can simulate failures. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { DigestCache } from "@registry-packages-proxy/digest-cache"

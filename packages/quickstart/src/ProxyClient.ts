@@ -5,7 +5,7 @@ import { HttpClient, HttpClientResponse } from "effect/http"
 
 /** The result and the timing of a completed download. */
 export interface MeasuredDownload {
-  /** The Cache-Status header (RFC 9211) without the cache's name: `fwd=miss; stored`. Empty if it is absent. */
+  /** The Cache-Status header (RFC 9211) without the cache's name: `fwd=miss; stored`. Empty without this header. */
   readonly cacheStatus: string
   readonly size: number
   /** Milliseconds from the request to the first byte of the body. */

@@ -1,4 +1,4 @@
-/** A supported processor architecture, by its name in OCI and Debian. */
+/** A supported processor architecture. OCI and Debian use the same names. */
 export type Architecture = "amd64" | "arm64"
 
 export const architectures: ReadonlyArray<Architecture> = ["amd64", "arm64"]

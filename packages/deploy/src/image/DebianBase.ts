@@ -12,12 +12,12 @@ import { basename, dirname, join } from "node:path"
 import type { Architecture } from "./Architecture.ts"
 import { run } from "./RunCommand.ts"
 
-/** A Debian package from which a base image has files. */
+/** A Debian package with files that are copied into a base image. */
 export interface DebianPackage {
   readonly name: string
   readonly version: string
   readonly architecture: Architecture
-  /** The SPDX licence expression of these files. */
+  /** The SPDX licence expression of the copied files. */
   readonly licence: string
 }
 
@@ -47,7 +47,7 @@ const packages = {
   "libstdc++6": { libraries: ["libstdc++.so.6"], licence: gcc }
 } as const satisfies Record<string, { readonly libraries: ReadonlyArray<string>; readonly licence: string }>
 
-/** Returns a function that runs apt-get with the machine's sources, and with lists and a cache below `directory`. */
+/** Returns a function that runs apt-get with the machine's package sources. Lists and cache are below `directory`. */
 const apt = (architecture: Architecture, directory: string) => {
   for (const part of ["lists/partial", "cache/archives/partial"]) {
     mkdirSync(join(directory, part), { recursive: true })

@@ -23,7 +23,7 @@ const refName = "org.opencontainers.image.ref.name"
 
 /**
  * Adds an index with the tag `tag` to an OCI image layout, and returns the index's digest. The index contains the
- * images with the given `tags`, and replaces them in index.json. The same images always give the same bytes.
+ * images with the given `tags`. Afterwards, index.json lists only this index. Equal images give equal bytes.
  * Source: OCI image specification, image-layout and image-index.
  */
 export const combine = (

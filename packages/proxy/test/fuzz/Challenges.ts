@@ -42,8 +42,8 @@ interface Asked {
 }
 
 /**
- * Fuzzes WWW-Authenticate headers. A pull must end after a few requests, send no secret over plain HTTP, and show none
- * in its result.
+ * Fuzzes WWW-Authenticate headers. A pull must end after a few requests. It must not send a secret over plain HTTP, and
+ * must not show a secret in its result.
  */
 export const target: Target<Asked> = {
   name: "WWW-Authenticate",

@@ -87,7 +87,7 @@ const fileOf = (bytes: Uint8Array): FileSystem.FileSystem =>
     readFile: () => Effect.succeed(bytes)
   })
 
-/** The number of turns of the event loop after which the store has accepted or rejected the file. */
+/** The maximum number of turns of the event loop that the store needs to accept or reject a file. */
 const turns = 50
 
 const take = (bytes: Uint8Array) => {

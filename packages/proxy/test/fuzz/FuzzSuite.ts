@@ -13,7 +13,7 @@ export interface Target<A> {
   readonly size: (input: A) => number
   /** Allowed CPU milliseconds per MiB of input: about ten times what an idle machine needs. */
   readonly millisPerMiB: number
-  /** Makes a function that processes one input. Its promise rejects if a check fails. */
+  /** Makes a function that processes one input. The returned promise rejects if a check fails. */
   readonly make: Effect.Effect<(input: A) => Promise<void>, never, Scope.Scope>
 }
 
@@ -38,7 +38,7 @@ const held = { every: 500, mostMiB: 64 }
 /** The process is killed if one input takes this number of seconds, since a stuck process cannot report itself. */
 const silence = 90
 
-/** A worker that kills the process if it is stuck in one input. First prints the variables that reproduce the input. */
+/** The source of a worker thread. If an input hangs, the worker prints how to reproduce it and kills the process. */
 const watchdog = `
 const { parentPort, workerData: { progress, pid, silence, words } } = require("node:worker_threads")
 const { writeSync } = require("node:fs")

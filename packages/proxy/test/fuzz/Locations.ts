@@ -16,7 +16,7 @@ const location = nearBytes({
   longest: 200_000
 })
 
-/** Fuzzes the Location of two redirects. Each is refused, or gives a valid URL that is equal after another parse. */
+/** Fuzzes the Location of two redirects. Each is rejected, or gives a valid URL that another parse does not change. */
 export const target: Target<Redirected> = {
   name: "Location",
   input: fc.record({ first: location, second: location }),

@@ -11,7 +11,7 @@ const single = (parameters: URLSearchParams, name: string): string | undefined =
   return values.length > 1 ? undefined : (values[0] ?? "")
 }
 
-/** Fuzzes the targets of package requests. The package is served only if each parameter occurs once and is right. */
+/** Fuzzes the targets of package requests. The package is served only for its digest, without repeated parameters. */
 export const target: Target<string> = {
   name: "query",
   input: nearBytes({

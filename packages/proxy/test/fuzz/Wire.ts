@@ -83,7 +83,7 @@ const checkPackage = ({ body, headers, isWhole, status }: WireAnswer, isHead: bo
     fail("other bytes than the package's")
 }
 
-/** Throws if the program's API does not allow a response: its status, problem, caching or package. */
+/** Throws if the status, the problem document or the package in a response is not as docs/http.md says. */
 const check = (answer: WireAnswer, isHead: boolean): void => {
   const { headers, status } = answer
   if (!allowed.has(status)) fail(`status ${status}: ${answer.body.toString("latin1", 0, 300)}`)

@@ -33,7 +33,7 @@ const layerCache = (open: Effect.Effect<never, unknown>) =>
   Layer.succeed(
     DigestCache,
     DigestCache.of({
-      // @effect-diagnostics-next-line unsafeEffectTypeAssertion:off -- the errors are those of a source, which the port takes as a type parameter
+      // @effect-diagnostics-next-line unsafeEffectTypeAssertion:off -- the port takes the errors of the source as a type parameter
       open: () => open as Effect.Effect<never>,
       peek: () =>
         Effect.succeed({

@@ -35,7 +35,7 @@ const byManifest = (reason: Manifest.ManifestError["reason"]) =>
   byRegistry(new Manifest.ManifestError({ reason }))
 const byCredentials = (reason: CredentialError["reason"]) => new CredentialError({ reason })
 
-/** All failures of a pull: name, error with very long names in it, and advice in the first 200 bytes of the detail. */
+/** All failures of a pull: title, error with very long names, and advice in the first 200 bytes of the detail. */
 export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPullError>[0], string]> = [
   [
     "no child for the platform",

@@ -151,7 +151,7 @@ describe("TLS material that cannot be used", () => {
           yield* settle
         }
         assert.strictEqual(failures(), 3)
-        // If setting the material fails at first, it is retried and then used.
+        // If the server fails to apply material once, it retries and then uses the material.
         const [passing, last] = [yield* authority.issue(), yield* authority.issue()]
         let attempts = 0
         yield* renewWith(() => ({

@@ -18,7 +18,7 @@ export class ReceivedResponse {
   /** `complete`, `broken` (aborted by the server) or `left` (aborted by the client); undefined while in progress. */
   outcome: "complete" | "broken" | "left" | undefined
 
-  /** Returns the expected size of the body in bytes; undefined before the head, Infinity without Content-Length. */
+  /** Returns the body's expected size in bytes: undefined before the head arrives, Infinity without Content-Length. */
   expected(method: string): number | undefined {
     if (this.status === 0) return undefined
     if (method === "HEAD" || this.status === 304) return 0

@@ -59,7 +59,7 @@ export class Disk {
   readonly directory: string
   /** The largest number of bytes by which the directory has exceeded its allowed size so far; 0 if it has not. */
   excess = 0
-  /** Bytes that the damage by a test has added to the directory. They are allowed in addition to the cap. */
+  /** Bytes that a test has added to the directory by damaging files. They are allowed in addition to the cap. */
   allowance = 0
   readonly #cap: number
   /** The damage to do at the program's next access to a package's file. */

@@ -69,10 +69,10 @@ export const packages: ReadonlyArray<Package> = [
   of("not for us", RegistryImage.index([{ image: foreignChild, platform: "linux/arm64" }]), undefined)
 ]
 
-/** The index of the package that fits only into an empty cache. */
+/** The position in `packages` of the package that fits only into an empty cache. */
 export const full = packages.findIndex(({ name }) => name === "full")
 
-/** The indexes of the packages that are small enough to be sent in one piece. */
+/** The positions in `packages` of the packages that are small enough to be sent in one piece. */
 export const small = [0, 1]
 
 export const largestSize = blobs.full.size

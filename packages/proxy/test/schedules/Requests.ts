@@ -42,7 +42,7 @@ export const begin = (
     return { ask, answer, fiber, circumstances }
   })
 
-/** Returns a GET request for the whole package with index `wanted`, whose client reads without pauses. */
+/** Returns a GET request for the whole package at position `wanted`, whose client reads without pauses. */
 export const simple = (wanted: number): ClientRequest => ({
   _tag: "ClientRequest",
   wanted,

@@ -177,9 +177,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
     if (!diskFaulted) yield* checkPulls
   })
 
-  /**
-   * Checks that each digest has at most one fill. Requests that bypass the cache may cause more pulls of a layer.
-   */
+  /** Checks that each digest has at most one fill. Requests that bypass the cache may cause more pulls of a layer. */
   const checkPulls = Effect.gen(function* () {
     const open = new Map<string, number>()
     for (const { operation, outcome, reference } of yield* registry.requests) {

@@ -6,7 +6,7 @@ import { run } from "./Run.ts"
 import { type Schedule, schedule } from "./Step.ts"
 import { services } from "./World.ts"
 
-/** A schedule fails after `cpu` ms of CPU time or `real` ms, checked every `every` ms. Most need about 100 ms. */
+/** A schedule fails after `cpu` ms of CPU time or `real` ms. Checked every `every` ms. Most schedules need 100 ms. */
 const watchdog = { cpu: 30_000, real: 300_000, every: 1000 }
 
 /** The number of runs after which the test reports its progress. */

@@ -4,7 +4,7 @@ import { Effect, type Fiber } from "effect"
 
 /** Counts progress that needs no virtual time, so that `settle` can wait for its end. */
 export class Activity {
-  /** The number of file system calls in progress. They end without virtual time. */
+  /** The number of file system calls in progress. They need no virtual time. */
   files = 0
   /** The number of steps that sockets and the registry have taken so far. */
   steps = 0
@@ -17,8 +17,8 @@ export class Activity {
 const quietTurns = 6
 
 /**
- * Waits until no progress is possible before virtual time advances. If this returns too early, virtual time only
- * advances a little too early, which every schedule allows.
+ * Waits for the end of all progress that needs no virtual time. If this returns too early, virtual time advances a
+ * little too early, which every schedule allows.
  */
 export const settle = (activity: Activity): Effect.Effect<void> =>
   Effect.callback((resume) => {

@@ -17,7 +17,7 @@ export type ReadBehaviour =
   /** Reads `bytes` bytes per second. */
   | { readonly _tag: "Drip"; readonly bytes: number }
 
-/** A client's request for a package. `wanted` is the package's index in `packages`. */
+/** A client's request for a package. `wanted` is the package's position in `packages`. */
 export interface ClientRequest {
   readonly _tag: "ClientRequest"
   readonly wanted: number
@@ -53,7 +53,7 @@ export type Step =
       readonly at: number
       readonly how: Damage | "corrupt, time put back" | "delete all"
     }
-  /** Requests a package. Damages the first package's file that the program then looks at or is about to read. */
+  /** Requests a package. Then damages the first file in the cache that the program looks at or is about to read. */
   | {
       readonly _tag: "Between"
       readonly wanted: number
@@ -69,17 +69,18 @@ export type Step =
 /** A change of a file by another process. */
 export type Damage = "corrupt" | "truncate" | "delete" | "replace" | "touch"
 
-/** A test case: steps that run in order. Steps of a fault class that is false in `on` are skipped. */
+/** A test case: steps that run in order. */
 export interface Schedule {
   /** The number of operations after which a fiber yields to other fibers. Undefined means Effect's default. */
   readonly yields: number | undefined
+  /** Steps of a class that is false are skipped. With fewer classes, fewer failures are excused. */
   readonly on: Readonly<Record<FaultClass, boolean>>
   readonly steps: ReadonlyArray<Step>
 }
 
 export type FaultClass = "registry" | "credentials" | "disk" | "files" | "restart" | "clients"
 
-/** Returns the fault class of a step; undefined if the step is no fault. Fewer classes excuse fewer failures. */
+/** Returns the fault class of a step; undefined if the step is no fault. */
 export const faultClassOf = (step: Step): FaultClass | undefined => {
   switch (step._tag) {
     case "Registry":
@@ -112,7 +113,7 @@ const optional = <A>(arbitrary: fc.Arbitrary<A>, freq = 4) => fc.option(arbitrar
 
 const how = fc.constantFrom("close" as const, "reset" as const)
 
-// The response for a package that is not in memory takes a few tens of yields.
+// While the program serves a package that is not in memory, the client's fiber can yield a few tens of times.
 const abandon: fc.Arbitrary<ReadBehaviour> = fc.record({
   _tag: fc.constant("Abandon" as const),
   turns: fc.nat(60),
@@ -243,7 +244,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 export const schedule: fc.Arbitrary<Schedule> = fc.record({
-  // One schedule in three yields more often than by default. The smallest number that Effect supports is 3.
+  // In one schedule of three, fibers yield more often than by default. The smallest number that Effect supports is 3.
   yields: fc.oneof(
     { weight: 2, arbitrary: fc.constant(undefined) },
     { weight: 1, arbitrary: fc.constantFrom(3, 3, 4, 5, 7, 11) }

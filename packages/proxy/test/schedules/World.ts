@@ -135,7 +135,7 @@ export const make = Effect.gen(function* () {
     registry,
     start,
     run: yield* start(true),
-    /** Stalled responses of the registry wait for this latch. When the registry recovers, it is opened and replaced. */
+    /** Stalled responses of the registry wait for this latch. It is opened and replaced when the registry recovers. */
     healed: Latch.makeUnsafe(false),
     /** The latches for which clients wait after they have stopped reading. */
     waits: { resume: Latch.makeUnsafe(false), over: Latch.makeUnsafe(false) }

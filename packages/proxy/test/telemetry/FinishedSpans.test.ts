@@ -25,7 +25,7 @@ const batching = {
 
 const serializer = SpanBatch.makeSerializer(ProtobufTraceSerializer)
 
-/** Records finished spans as the program does, as bytes if there is a serializer, else as objects. Collects exports. */
+/** Makes a span recorder, and collects its exports. With `serializer`, spans are recorded as bytes, else as objects. */
 const exporting = (options: {
   readonly serializer?: typeof serializer
   readonly loss?: ExportLoss
