@@ -18,7 +18,7 @@ export interface Rollout {
   readonly requestSeconds: number
   /** The nodes start at random times within this number of seconds. */
   readonly startSeconds: number
-  /** True if only one master pulls each package from the registry, and the other masters pull it from that master. */
+  /** True if each package is pulled from the registry by only one master, from which the other masters pull it. */
   readonly sharing: boolean
   /** The seed of the random numbers. */
   readonly seed: number

@@ -2,7 +2,7 @@ import type { Digest } from "@registry-packages-proxy/oci"
 import { Console, Effect } from "effect"
 import { HttpClient, HttpServer } from "effect/http"
 
-/** Downloads a package from the proxy, as a node does, and prints the response's status with Cache-Status or error. */
+/** Downloads a package from the proxy, as a node does. Prints the response's status, and its Cache-Status or error. */
 export const download = (name: string, digest: Digest) =>
   HttpServer.addressFormattedWith(
     Effect.fnUntraced(function* (origin) {

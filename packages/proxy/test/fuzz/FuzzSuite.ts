@@ -146,7 +146,7 @@ const run = <A>(target: Target<A>) =>
     assert.isAbove(count, 0)
   })
 
-/** Declares a test for each target, with `defaultRuns` inputs, or for FUZZ_SECONDS seconds if that is set. */
+/** Declares a test for each target. Each test takes FUZZ_SECONDS seconds if this is set, else `defaultRuns` inputs. */
 export const suite = (targets: ReadonlyArray<ReturnType<typeof of>>): void => {
   const longest = Option.getOrElse(Effect.runSync(settings).seconds, () => 60)
   describe("no input causes a crash, a hang or excessive memory", () => {

@@ -45,7 +45,7 @@ const fail = (what: string): never => {
   throw new Error(what)
 }
 
-/** Parses all responses on a connection. Throws if one violates HTTP. */
+/** Parses all responses on a connection. Throws if a response violates HTTP. */
 const answersOf = (received: Buffer, method: string): ReadonlyArray<WireAnswer> => {
   const answers: Array<WireAnswer> = []
   let rest = received
