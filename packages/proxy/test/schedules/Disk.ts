@@ -48,8 +48,8 @@ const corrupt = (file: string): void => {
 const corruptUnseen = (file: string): void => {
   const { atimeMs, ctimeNs, mtimeMs } = statSync(file, { bigint: true })
   corrupt(file)
-  // Half a millisecond is added so that rounding cannot change the millisecond. The loop repeats until the file system's
-  // coarse clock gives a new ctime.
+  // Half a millisecond is added so that rounding cannot change the millisecond. The loop repeats until the coarse clock
+  // of the file system gives a new ctime.
   do utimesSync(file, (Number(atimeMs) + 0.5) / 1000, (Number(mtimeMs) + 0.5) / 1000)
   while (statSync(file, { bigint: true }).ctimeNs === ctimeNs)
 }
