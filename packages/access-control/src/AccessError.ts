@@ -5,7 +5,7 @@ import { Forbidden, Invalid, Unreachable } from "./ReviewError.ts"
 export const ReviewKind = Schema.Literals(["TokenReview", "SubjectAccessReview"])
 export type ReviewKind = typeof ReviewKind.Type
 
-/** The reason why a client certificate authenticates nobody. */
+/** The reasons why a client certificate can be refused. */
 export const CertificateRefusal = Schema.Literals([
   "expired",
   "not-yet-valid",
@@ -25,9 +25,9 @@ const tokenTexts = {
 
 /** The caller presented no valid credentials. */
 export class NotAuthenticated extends Schema.TaggedError<NotAuthenticated>()("NotAuthenticated", {
-  /** None was sent, the API server refused it, or its own `exp` has passed. */
+  /** `none`: the caller sent no token. `refused`: the API server refused the token. `expired`: its `exp` has passed. */
   token: Schema.Literals(["none", "refused", "expired"]),
-  /** The reason why the client certificate was refused, if one was sent. */
+  /** The reason why the client certificate was refused; none if no certificate was refused. */
   certificate: Schema.Option(CertificateRefusal)
 }) {
   override get message(): string {
@@ -39,21 +39,21 @@ export class NotAuthenticated extends Schema.TaggedError<NotAuthenticated>()("No
   }
 }
 
-/** The user is not allowed to do this. */
+/** The user has no permission for the request. `user` is the user's name. */
 export class Denied extends Schema.TaggedError<Denied>()("Denied", { user: Schema.String }) {
   override get message(): string {
     return `RBAC does not allow user ${this.user} to do this`
   }
 }
 
-/** Too many callers are waiting, or a caller waited too long, although the API server answers. */
+/** Too many callers are waiting for a decision, or a review waited too long although the API server answers. */
 export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {}) {
   override get message(): string {
     return "too many callers are waiting for a decision"
   }
 }
 
-/** No decision: the review failed, and no earlier decision may be reused. */
+/** No decision: the review failed or was not sent, and no earlier decision may be reused. */
 export class Undecided extends Schema.TaggedError<Undecided>()("Undecided", {
   review: ReviewKind,
   reason: Schema.Union([Unreachable, Forbidden, Invalid, Overloaded])

@@ -12,8 +12,10 @@ import { Reviews } from "./Reviews.ts"
 import type { User } from "./User.ts"
 
 /** The credentials of a request. */
-export interface Presented {
-  /** The client certificate of its connection, or the reason why it was refused. */
+export interface PresentedCredentials {
+  /**
+   * The client certificate of the connection, or the reason why it was refused. None if the client sent no certificate.
+   */
   readonly certificate: Option.Option<ClientCertificate.CertificateResult>
   readonly token: Option.Option<Redacted.Redacted>
 }
@@ -23,12 +25,14 @@ export class Authenticator extends Context.Service<
   Authenticator,
   {
     /** Returns the user of the certificate if it is valid now, else the user of the token. */
-    readonly authenticate: (presented: Presented) => Effect.Effect<User, NotAuthenticated | Undecided>
+    readonly authenticate: (
+      presented: PresentedCredentials
+    ) => Effect.Effect<User, NotAuthenticated | Undecided>
   }
 >()("@registry-packages-proxy/access-control/Authenticator") {
   /**
-   * Checks tokens by TokenReview. Caches acceptances for 2 minutes and refusals for 30 seconds; while the API server is
-   * unreachable, reuses them for 90 minutes. Refuses a JWT after its `exp` without a review.
+   * Validates tokens by TokenReview. Caches acceptances for 2 minutes and refusals for 30 seconds. While the API server
+   * is unreachable, reuses decisions of the last 90 minutes. Refuses a JWT after its `exp` without a review.
    */
   static readonly layer: Layer.Layer<Authenticator, never, Reviews> = Layer.effect(
     Authenticator,
@@ -36,12 +40,13 @@ export class Authenticator extends Context.Service<
   ).pipe(Layer.provide([ReviewQueue.layer, AllowedUsers.layer]))
 
   /**
-   * Returns the user that `authenticate` would return from its cache, without waiting, and counts it as `authenticate`
-   * does. None means "not cached", not "refused". Works only on the service of `layer`; none for any wrapper.
+   * Returns the user if the certificate or a cached decision identifies one, and counts this authentication in the
+   * metrics. Never waits. None means that `authenticate` must be called; it does not mean that the caller is refused.
+   * Always none if `authenticator` is not the service that `layer` made.
    */
   static readonly cachedUser = (
     authenticator: Authenticator["Service"],
-    presented: Presented
+    presented: PresentedCredentials
   ): Option.Option<User> =>
     authenticator instanceof CachingAuthenticator ? authenticator.cachedUser(presented) : Option.none()
 
@@ -61,9 +66,9 @@ export class Authenticator extends Context.Service<
   )
 }
 
-/** Marks the service of `layer`: a wrapper that replaces `authenticate` is not an instance. */
+/** The service that `layer` makes. A wrapper that replaces `authenticate` is not an instance of this class. */
 class CachingAuthenticator {
-  readonly cachedUser: (presented: Presented) => Option.Option<User>
+  readonly cachedUser: (presented: PresentedCredentials) => Option.Option<User>
 
   constructor(cachedUser: CachingAuthenticator["cachedUser"]) {
     this.cachedUser = cachedUser
@@ -124,7 +129,7 @@ const make = Effect.gen(function* () {
     })
   })
 
-  const cachedUser = ({ certificate, token }: Presented): Option.Option<User> => {
+  const cachedUser = ({ certificate, token }: PresentedCredentials): Option.Option<User> => {
     const now = clock.currentTimeMillisUnsafe()
     const user = ClientCertificate.userAt(certificate, now)
     if (Option.isSome(user)) {

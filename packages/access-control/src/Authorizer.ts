@@ -9,17 +9,17 @@ import { format, type ResourceRule } from "./ResourceRule.ts"
 import { Reviews } from "./Reviews.ts"
 import type { User } from "./User.ts"
 
-/** Decides whether a user may do something. */
+/** Decides whether a user has the access that a `ResourceRule` describes. */
 export class Authorizer extends Context.Service<
   Authorizer,
   {
-    /** Succeeds if `user` is allowed the access of `rule`. */
+    /** Succeeds if `user` has the access that `rule` describes. Fails with `Denied` if not. */
     readonly authorize: (user: User, rule: ResourceRule) => Effect.Effect<void, Denied | Undecided>
   }
 >()("@registry-packages-proxy/access-control/Authorizer") {
   /**
-   * Decides by SubjectAccessReview. Caches permissions for 5 minutes and denials for 30 seconds; while the API server
-   * is unreachable, reuses them for 90 minutes.
+   * Decides by SubjectAccessReview. Caches permissions for 5 minutes and denials for 30 seconds. While the API server
+   * is unreachable, reuses decisions of the last 90 minutes.
    */
   static readonly layer: Layer.Layer<Authorizer, never, Reviews> = Layer.effect(
     Authorizer,
@@ -27,8 +27,9 @@ export class Authorizer extends Context.Service<
   ).pipe(Layer.provide([ReviewQueue.layer, AllowedUsers.layer]))
 
   /**
-   * True if `authorize` would succeed from its cache, without waiting, and counts it as `authorize` does. False means
-   * "not cached", not "denied". Works only on the service of `layer`; false for any wrapper.
+   * True if a cached decision allows the access; counts this authorization in the metrics. Never waits. False means
+   * that `authorize` must be called; it does not mean that the access is denied. Always false if `authorizer` is not
+   * the service that `layer` made.
    */
   static readonly isAllowedByCache = (
     authorizer: Authorizer["Service"],
@@ -47,7 +48,7 @@ export class Authorizer extends Context.Service<
   )
 }
 
-/** Marks the service of `layer`: a wrapper that replaces `authorize` is not an instance. */
+/** The service that `layer` makes. A wrapper that replaces `authorize` is not an instance of this class. */
 class CachingAuthorizer {
   readonly isAllowedByCache: (user: User, rule: ResourceRule) => boolean
 
@@ -56,7 +57,7 @@ class CachingAuthorizer {
   }
 }
 
-// The fingerprint is a hash, and the parts of a rule contain no spaces.
+// Spaces separate the parts unambiguously: neither a fingerprint nor a part of a rule contains a space.
 const keyOf = (user: User, rule: ResourceRule): string =>
   `${user.fingerprint} ${rule.verb} ${rule.group} ${rule.version} ${rule.resource} ${rule.subresource} ${rule.namespace} ${rule.name}`
 

@@ -2,7 +2,7 @@ import { Option, Result } from "effect"
 import type { CertificateRefusal } from "./AccessError.ts"
 import type { User } from "./User.ts"
 
-/** A client certificate that a trusted authority signed. Whether it is valid now is checked for each request. */
+/** A client certificate that a trusted authority signed. Its validity period is checked for each request. */
 export interface ClientCertificate {
   readonly user: User
   /** Milliseconds since the epoch. */
@@ -14,7 +14,10 @@ export interface ClientCertificate {
 /** The client certificate of a connection, or the reason why it was refused. */
 export type CertificateResult = Result.Result<ClientCertificate, CertificateRefusal>
 
-/** The reason why a certificate is refused at this time, if it is. */
+/**
+ * Returns the reason why the certificate is refused at the time `now` (milliseconds since the epoch). None if it is
+ * accepted.
+ */
 export const refusalAt = (result: CertificateResult, now: number): Option.Option<CertificateRefusal> => {
   if (Result.isFailure(result)) return Option.some(result.failure)
   const { notAfter, notBefore } = result.success
@@ -22,7 +25,7 @@ export const refusalAt = (result: CertificateResult, now: number): Option.Option
   return now > notAfter ? Option.some("expired") : Option.none()
 }
 
-/** The user of a certificate that is valid at this time. */
+/** Returns the user of the certificate if it is valid at the time `now` (milliseconds since the epoch). */
 export const userAt = (result: Option.Option<CertificateResult>, now: number): Option.Option<User> =>
   Option.flatMap(result, (result) =>
     Result.isSuccess(result) && Option.isNone(refusalAt(result, now))

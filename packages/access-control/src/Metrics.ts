@@ -28,12 +28,12 @@ const accessReviewSeconds = Metric.histogram(`${prefix}_access_review_seconds`, 
   boundaries: reviewBoundaries
 })
 
-/** Reviews that were sent and not yet answered. */
+/** The number of reviews that were sent and are not answered yet. */
 export const reviewsInProgress = Metric.gauge(`${prefix}_access_reviews_under_way`, {
   description: "TokenReviews and SubjectAccessReviews in progress."
 })
 
-/** Reviews that wait to be sent. */
+/** The number of reviews that wait to be sent. */
 export const reviewsQueued = Metric.gauge(`${prefix}_access_reviews_queued`, {
   description: "TokenReviews and SubjectAccessReviews that wait to be sent."
 })
@@ -48,7 +48,7 @@ const reviewsDroppedTotal = Metric.counter(`${prefix}_access_reviews_dropped_tot
   incremental: true
 })
 
-/** Requests that wait for a first decision about their caller. */
+/** The number of requests that wait for a decision, without those that renew a decision about an allowed user. */
 export const callersWaiting = Metric.gauge(`${prefix}_access_callers_waiting`, {
   description: "Requests that wait for a first decision about their caller."
 })
@@ -71,18 +71,18 @@ const seconds = labelled(
 )
 const dropped = labelled(reviewsDroppedTotal, { reason: dropReasons })
 
-/** The counter of reviews that were not sent. */
+/** Returns the counter of reviews that were not sent for this reason. */
 export const reviewsDropped = (reason: DropReason) => dropped({ reason })
 
-/** The counter of authentications. */
+/** Returns the counter of authentications with this result and origin. */
 export const authentications = (result: "accepted" | "refused" | "undecided", from: Origin) =>
   authentication({ result, from })
 
-/** The counter of authorizations. */
+/** Returns the counter of authorizations with this result and origin. */
 export const authorizations = (result: "allowed" | "denied" | "undecided", from: Origin) =>
   authorization({ result, from })
 
-/** The histogram of review durations, in seconds. */
+/** Returns the histogram of the durations of reviews, in seconds. */
 export const reviewSeconds = (
   review: ReviewKind,
   outcome: "answered" | "Unreachable" | "Forbidden" | "Invalid"

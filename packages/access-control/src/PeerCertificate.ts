@@ -6,19 +6,19 @@ import * as AnyUsage from "@registry-packages-proxy/tls/AnyUsage"
 import { certificatesOf } from "@registry-packages-proxy/tls/KeyPair"
 import { authenticatedGroup, User } from "./User.ts"
 
-/** The client certificate of a connection. */
+/** The client certificate of a connection, and the result of its check. */
 export interface PeerCertificate {
-  /** Its subject in one line, not verified. For logs. */
+  /** The certificate's subject on one line, for logs. It is not verified; empty if it cannot be read. */
   readonly subject: string
   readonly result: CertificateResult
-  /** The error of OpenSSL's verification, by its name; undefined for a valid certificate. */
+  /** The name of OpenSSL's verification error, such as `CERT_HAS_EXPIRED`; undefined if the verification succeeded. */
   readonly verificationError: string | undefined
 }
 
-/** The authorities that client certificates must be signed by. */
+/** Returns the authorities whose client certificates are accepted. */
 export type Authorities = AnyUsage.Authorities
 
-/** Parses authorities from PEM when they are first needed. */
+/** Returns a function that returns the authorities of a PEM text. The first call parses the text. */
 export const authorities = (pem: string): Authorities => {
   let parsed: ReadonlyArray<X509Certificate> | undefined
   return () => (parsed ??= certificatesOf(pem))
@@ -27,7 +27,7 @@ export const authorities = (pem: string): Authorities => {
 const list = (value: string | ReadonlyArray<string> | undefined): ReadonlyArray<string> =>
   value === undefined ? [] : typeof value === "string" ? [value] : value
 
-/** Reads the user from a verified certificate as Kubernetes does: CN is the name, O the groups. */
+/** Reads the user from a verified certificate, as Kubernetes does: the CN is the user's name, each O is a group. */
 const read = (certificate: X509Certificate): CertificateResult => {
   // Undefined if the subject is empty.
   const subject = certificate.toLegacyObject().subject as
@@ -64,8 +64,9 @@ const refusals: Readonly<Record<string, CertificateRefusal>> = {
 }
 
 /**
- * Checks the certificate of a connection. `verificationError` is the error of OpenSSL's verification for client
- * authentication, undefined for a valid certificate. Never throws, whatever certificate a client sends.
+ * Checks the client certificate of a connection at the time `now` (milliseconds since the epoch). `verificationError`
+ * is the name of OpenSSL's error in the verification for client authentication; undefined if there was none. Never
+ * throws.
  */
 export const examine = (
   certificate: X509Certificate,

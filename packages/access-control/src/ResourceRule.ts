@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 
-/** A part of a rule. Never empty and never `*`, which Kubernetes would treat as "all". */
+/** A part of a rule. Never empty and never `*`, since Kubernetes can treat both as "all". */
 export const RulePart = Schema.String.check(
   Schema.isPattern(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/)
 ).pipe(Schema.brand("RulePart"))
@@ -28,6 +28,6 @@ export const make = (parts: { readonly [Part in keyof ResourceRule]: string }): 
   name: RulePart.make(parts.name)
 })
 
-/** Formats a rule, as in `get deployments.apps/http registry-packages-proxy in d8-cloud-instance-manager`. */
+/** Formats a rule, such as `get deployments.apps/http registry-packages-proxy in d8-cloud-instance-manager`. */
 export const format = ({ group, name, namespace, resource, subresource, verb }: ResourceRule): string =>
   `${verb} ${resource}.${group}/${subresource} ${name} in ${namespace}`

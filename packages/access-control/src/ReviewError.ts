@@ -5,7 +5,7 @@ import { Schema } from "effect"
  * reused.
  */
 export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
-  /** Holds no secret. */
+  /** The cause, for logs and messages. Contains no secret. */
   detail: Schema.String
 }) {
   override get message(): string {
@@ -20,7 +20,7 @@ export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", { de
   }
 }
 
-/** The answer contains no decision: another status, or a body that is not a review. */
+/** The response contains no decision: its status is unexpected, or its body is not a review. */
 export class Invalid extends Schema.TaggedError<Invalid>()("Invalid", { detail: Schema.String }) {
   override get message(): string {
     return this.detail

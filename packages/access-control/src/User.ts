@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto"
 import { Schema } from "effect"
 
-/** The user of a request, in Kubernetes' terms. */
+/** The user of a request, with the fields of Kubernetes' UserInfo. */
 export class User extends Schema.Class<User>("User")({
   name: Schema.NonEmptyString,
-  /** Empty if the authenticator provides none. */
+  /** Empty if the authenticator provides no UID. */
   uid: Schema.String,
   groups: Schema.Array(Schema.String),
   /** Further attributes for authorizers. */
@@ -21,5 +21,5 @@ export class User extends Schema.Class<User>("User")({
   }
 }
 
-/** The group of all users that Kubernetes authenticated. */
+/** The group that Kubernetes adds to every authenticated user. */
 export const authenticatedGroup = "system:authenticated"

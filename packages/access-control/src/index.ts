@@ -7,7 +7,7 @@ export {
   ReviewKind,
   Undecided
 } from "./AccessError.ts"
-export { Authenticator, type Presented } from "./Authenticator.ts"
+export { Authenticator, type PresentedCredentials } from "./Authenticator.ts"
 export { Authorizer } from "./Authorizer.ts"
 export type { ClientCertificate, CertificateResult } from "./ClientCertificate.ts"
 export * as PeerCertificate from "./PeerCertificate.ts"

@@ -34,7 +34,7 @@ describe("cached decisions", () => {
       yield* TestClock.adjust("180 seconds")
       assert.deepStrictEqual(yield* cachedResults(), nothing)
       assert.deepStrictEqual([yield* tokenResult(), yield* accessResult()], ["NotAuthenticated", "Denied"])
-      // Refusals are not available: their callers need the reason.
+      // Cached refusals are not available here: their callers need the error, which `authenticate` returns.
       assert.deepStrictEqual(yield* cachedResults(), nothing)
       assert.lengthOf(reviews.asked.tokens, 2)
     }).pipe(Effect.provide(layerOf(reviews)))

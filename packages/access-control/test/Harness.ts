@@ -15,22 +15,22 @@ export const unreachable = new Unreachable({ detail: "connection refused" })
 export const forbidden = new Forbidden({ detail: "403" })
 export const invalid = new Invalid({ detail: "no review" })
 
-/** Reviews with one user, alice, who has a token and the right. */
+/** Makes mock reviews that know one user, alice, who has a valid token and the access `packages`. */
 export const makeReviews = () =>
   TestReviews.make({
     tokens: new Map([[token, alice]]),
     rights: new Map([[alice.name, [format(packages)]]])
   })
 
-/** The rights of a user of these reviews. */
+/** Returns the rules that the mock reviews allow a user. */
 export const rightsOf = (name: string, { state }: ReturnType<typeof makeReviews>): ReadonlyArray<string> =>
   state.rights.get(name) ?? []
 
-/** Both services over the same reviews. */
+/** Authenticator and Authorizer over the same reviews. */
 export const layerOf = ({ layer }: Pick<ReturnType<typeof TestReviews.make>, "layer">) =>
   Layer.mergeAll(Authenticator.layer, Authorizer.layer).pipe(Layer.provide(layer))
 
-/** The name of a token's user, or the error. */
+/** Authenticates a token. Returns the user's name, or the tag of the error. */
 export const tokenResult = (value = token) =>
   Authenticator.use((authenticator) =>
     authenticator.authenticate({ token: Option.some(Redacted.make(value)), certificate: Option.none() }).pipe(
@@ -41,7 +41,7 @@ export const tokenResult = (value = token) =>
     )
   )
 
-/** "allowed" if a user may fetch packages, or the error. */
+/** Authorizes a user for `packages`. Returns "allowed", or the tag of the error. */
 export const accessResult = (user = alice) =>
   Authorizer.use((authorizer) =>
     authorizer.authorize(user, packages).pipe(
@@ -52,7 +52,7 @@ export const accessResult = (user = alice) =>
     )
   )
 
-/** The cached user of a token, and whether the cache allows alice. */
+/** Returns the cached user of a token, and whether a cached decision allows alice the access. */
 export const cachedResults = (value = token) =>
   Effect.gen(function* () {
     const user = Authenticator.cachedUser(yield* Authenticator, {
@@ -65,7 +65,7 @@ export const cachedResults = (value = token) =>
     }
   })
 
-/** Lets all fibers run until they wait for time. */
+/** Lets all fibers run until they wait for the clock. */
 export const settle = Effect.repeat(Effect.yieldNow, { times: 200 })
 
 /** Advances the clock in steps no longer than the probe interval. */
@@ -78,7 +78,7 @@ export const advance = (millis: number): Effect.Effect<void> =>
     }
   })
 
-/** An unsigned JWT with this `exp`, in seconds since the epoch. */
+/** Makes an unsigned JWT with this `exp`, in seconds since the epoch. */
 export const jwt = (exp: unknown): string =>
   ["{}", JSON.stringify({ exp }), "signature"]
     .map((part) => Buffer.from(part).toString("base64url"))

@@ -10,7 +10,7 @@ import * as PeerCertificate from "../src/PeerCertificate.ts"
 
 const purpose = "INVALID_PURPOSE"
 
-/** Checks a new client certificate, as on a connection. */
+/** Issues a client certificate and checks it. `options.error` is the name of OpenSSL's verification error. */
 const judged = Effect.fnUntraced(function* (
   request: CertificateRequest,
   options: { readonly error?: string; readonly authority?: AuthorityRequest; readonly anchors?: string } = {}
@@ -29,7 +29,7 @@ const outcome = ({ result }: PeerCertificate.PeerCertificate): string =>
   Result.match(result, { onSuccess: ({ user }) => user.name, onFailure: (reason) => reason })
 
 describe("PeerCertificate", () => {
-  it.effect("reads the name from CN and the groups from O, and adds the group of all authenticated", () =>
+  it.effect("reads the name from CN and the groups from O, and adds the group of authenticated users", () =>
     Effect.gen(function* () {
       const notAfter = new Date("2030-01-02T03:04:05Z")
       const { result, subject } = yield* judged({
@@ -49,7 +49,7 @@ describe("PeerCertificate", () => {
     })
   )
 
-  it.effect("has only the group of authenticated users if the certificate names none", () =>
+  it.effect("has only the group of authenticated users if the certificate names no group", () =>
     Effect.gen(function* () {
       const { result } = yield* judged({})
       assert.deepStrictEqual(Result.getOrThrow(result).user.groups, ["system:authenticated"])
@@ -135,7 +135,7 @@ describe("a certificate with anyExtendedKeyUsage", () => {
     })
   )
 
-  // OpenSSL reports the usage error in place of the errors it found before.
+  // OpenSSL reports INVALID_PURPOSE instead of the errors that it found before.
   it.effect("is refused if anything else is wrong with it", () =>
     Effect.gen(function* () {
       const foreign = yield* makeAuthorityOf({ name: "CN=one" })
@@ -144,24 +144,24 @@ describe("a certificate with anyExtendedKeyUsage", () => {
       for (const [what, request, options] of [
         ["another usage", { usage: "server" }, {}],
         ["signed by no authority", any, { anchors: foreign.cert }],
-        ["signed by another of the name", any, { anchors: foreign.cert, authority: { name: "CN=one" } }],
-        ["no authority at all", any, { anchors: "" }],
         [
-          "a critical extension that nobody knows",
-          { ...any, extensions: [{ ...other, critical: true }] },
-          {}
+          "signed by another authority with the same name",
+          any,
+          { anchors: foreign.cert, authority: { name: "CN=one" } }
         ],
+        ["no authority at all", any, { anchors: "" }],
+        ["an unknown critical extension", { ...any, extensions: [{ ...other, critical: true }] }, {}],
         ["a key that may not sign", { ...any, keyUsage: "keyEncipherment" }, {}],
         [
-          "for Netscape's use alone",
+          "a Netscape certificate type",
           { ...any, extensions: [{ type: "2.16.840.1.113730.1.1", value: Uint8Array.of(3, 2, 6, 0x40) }] },
           {}
         ],
-        ["an extension twice", { ...any, extensions: [other, other] }, {}],
-        ["an authority for servers", any, { authority: { usage: "server" } }],
+        ["an extension that occurs twice", { ...any, extensions: [other, other] }, {}],
+        ["an authority for servers only", any, { authority: { usage: "server" } }],
         ["an authority that expired", any, { authority: { notAfter: new Date(Date.now() - 1000) } }],
         [
-          "an authority for some names",
+          "an authority with name constraints",
           any,
           { authority: { extensions: [{ type: "2.5.29.30", value: nothing }] } }
         ],

@@ -12,7 +12,7 @@ describe("ResourceRule", () => {
   })
 
   it("requires branded parts", () => {
-    // @ts-expect-error -- a plain text is no part of a rule
+    // @ts-expect-error -- a plain string is not a RulePart
     const rule: ResourceRule.ResourceRule = { ...packages, name: "" }
     assert.strictEqual(rule.name, "")
   })

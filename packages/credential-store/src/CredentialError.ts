@@ -2,7 +2,7 @@ import { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
 import { Option, Schema } from "effect"
 import { Awaited } from "./feeds/Feed.ts"
 
-/** The repository is unknown, and some feeds have not delivered yet. `waitingFor` names their objects. */
+/** The repository is unknown, and some feeds have not delivered their objects yet. `waitingFor` names these objects. */
 export class NotSynced extends Schema.TaggedError<NotSynced>()("NotSynced", {
   waitingFor: Schema.Array(Awaited)
 }) {
@@ -11,7 +11,10 @@ export class NotSynced extends Schema.TaggedError<NotSynced>()("NotSynced", {
   }
 }
 
-/** No object names this repository. While a feed is out of touch, one may exist, and `upToDate` is false. */
+/**
+ * No object that was read names this repository. While a feed cannot read its origin, such an object may exist there,
+ * and `upToDate` is false.
+ */
 export class UnknownRepository extends Schema.TaggedError<UnknownRepository>()("UnknownRepository", {
   repository: Schema.OptionFromUndefinedOr(RepositoryKey),
   upToDate: Schema.Boolean
@@ -26,8 +29,8 @@ export class UnknownRepository extends Schema.TaggedError<UnknownRepository>()("
 }
 
 /**
- * The object that names this repository is invalid, and no earlier version of it was valid. `detail` has none of its
- * values.
+ * The object that names this repository is invalid and has no earlier valid version, or its credential for the path is
+ * invalid. `detail` contains no value of the object.
  */
 export class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", {
   origin: Schema.String,

@@ -13,15 +13,18 @@ import * as WatchFeed from "./feeds/WatchFeed.ts"
 
 /** The state of the store, for /readyz, metrics and logs. Holds no secret. */
 export interface CredentialStatus {
-  /** True once every feed has delivered its objects: a repository that is unknown then does not exist. */
+  /** True once every feed has delivered its objects. Until then, an unknown repository may exist. */
   readonly synced: boolean
   /** The objects of feeds that have not delivered yet. */
   readonly waitingFor: ReadonlyArray<Feed.Awaited>
-  /** True while every feed can read its origin: a repository that is unknown now does not exist. */
+  /** True while every feed can read its origin. If false, an unknown repository may exist. */
   readonly upToDate: boolean
-  /** The number of registry sources. */
+  /** The number of repositories that have a source. */
   readonly sources: number
-  /** The time at which a feed last delivered or confirmed its objects, in milliseconds since the epoch. */
+  /**
+   * The time at which a feed last delivered or confirmed its objects, in milliseconds since the epoch. None before the
+   * first time.
+   */
   readonly lastSync: Option.Option<number>
 }
 
@@ -30,8 +33,8 @@ export class CredentialStore extends Context.Service<
   CredentialStore,
   {
     /**
-     * The source of a ModuleSource's repository, or of the cluster's own registry for none, with the credential for
-     * `path` below it. Call it for each pull, so that changed credentials are used.
+     * Returns the source of `repository` (of the cluster's own registry for none), with the credential for `path` below
+     * it. Call this function for each pull, so that changed credentials are used.
      */
     readonly get: (
       repository: Option.Option<RepositoryKey>,
@@ -41,16 +44,20 @@ export class CredentialStore extends Context.Service<
   }
 >()("@registry-packages-proxy/credential-store/CredentialStore") {
   /**
-   * The store of the objects of `feeds`, which run in the layer's scope. Building the layer does not wait for them: see
-   * `CredentialStatus.synced`.
+   * A store of the objects from `feeds`, which run in the layer's scope. The layer does not wait for their first
+   * objects: see `CredentialStatus.synced`.
    *
-   * If objects of several feeds name one repository, the one whose feed has the smaller `precedence` serves it, then
-   * the older object, then the one of the earlier feed. Valid objects precede invalid ones.
+   * If several objects name the same repository, one of them serves it. The order of precedence is: the object whose
+   * feed has the smaller `precedence`, the older object, the object of the earlier feed in `feeds`. Valid objects
+   * precede invalid objects.
    */
   static readonly layerFeeds = (feeds: ReadonlyArray<Feed.Feed>): Layer.Layer<CredentialStore> =>
     Layer.effect(CredentialStore, make(feeds))
 
-  /** The store of the objects in credentials files. Earlier files take precedence among objects of equal age. */
+  /**
+   * A store of the objects in credentials files. Of two objects of equal age, the one in the earlier file takes
+   * precedence.
+   */
   static readonly layerFiles = (
     paths: ReadonlyArray<string>
   ): Layer.Layer<CredentialStore, never, FileSystem.FileSystem> =>
@@ -62,7 +69,7 @@ export class CredentialStore extends Context.Service<
       )
     )
 
-  /** The store of the objects of an API server and of credentials files, which take precedence for each repository. */
+  /** A store of the objects from an API server and credentials files. For each repository, files take precedence. */
   static readonly layerWatch = (
     paths: ReadonlyArray<string>
   ): Layer.Layer<CredentialStore, never, FileSystem.FileSystem | KubernetesApi> =>
@@ -142,8 +149,8 @@ const apply = Effect.fnUntraced(function* (
 const restart = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
 
 /**
- * Applies the events of a feed. A defect of the feed is a bug: it is logged by its name only, since its text may hold a
- * secret, and the feed is restarted.
+ * Applies the events of a feed. If the feed fails with a defect, restarts it, and logs only the name of the error: the
+ * message may contain a secret.
  */
 const follow = (index: SourceIndex, feed: Feed.Feed, feedIndex: number): Effect.Effect<void> =>
   Stream.runForEachArray(feed.events, (events) => apply(index, feedIndex, events)).pipe(

@@ -1,19 +1,22 @@
 import { Metric } from "effect"
 
-/** The number of registry sources. */
+/** The number of repositories that have a source. */
 export const sourcesKnown = Metric.gauge("registry_packages_proxy_sources_known", {
   description: "Registry sources known from ModuleSources and the cluster's registry Secret.",
   attributes: { unit: "1" }
 })
 
-/** The time of the last event of a feed, in seconds since the epoch; 0 until there is one. */
+/**
+ * The time at which a feed last delivered or confirmed its objects, in seconds since the epoch; 0 before the first
+ * time.
+ */
 export const lastSync = Metric.gauge("registry_packages_proxy_credentials_last_sync_timestamp_seconds", {
   description:
     "Time at which a credentials feed last delivered or confirmed its objects; 0 before the first time.",
   attributes: { unit: "s" }
 })
 
-/** The number of objects that are invalid or name a repository that an older one serves. */
+/** The number of objects that are invalid, or not used because another object serves their repository. */
 export const errors = Metric.gauge("registry_packages_proxy_credentials_errors", {
   description: "Credential objects that are invalid or name a repository that an older one serves.",
   attributes: { unit: "1" }

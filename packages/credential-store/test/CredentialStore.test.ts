@@ -24,7 +24,7 @@ const broken = (name: string, repo = one, creationTimestamp?: string) => ({
   })
 })
 
-/** A store with one feed for each precedence, and its log. */
+/** Runs a test with a store that has one feed for each precedence, and with its log. */
 const withStore = <A, E>(
   precedences: ReadonlyArray<number>,
   run: (
@@ -131,17 +131,19 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("names the object with an invalid credential for a path; other paths have theirs", () =>
-      oneFeed(
-        Effect.fn(function* (send) {
-          const auths = { [one]: { username: "u", password: "p" }, [`${one}/below`]: { auth: "%s3cr3t" } }
-          yield* send(Feed.synced([moduleSource({ name: "a", repo: one, auths })]))
-          assert.strictEqual((yield* get(one, "beside")).credential._tag, "Basic")
-          const { reason } = yield* Effect.flip(get(one, "below/it"))
-          assert.deepInclude(reason, { _tag: "Unreadable", origin: "ModuleSource a" })
-          assert.include(reason._tag === "Unreadable" ? reason.detail : "", "an `auth` is not base64")
-        })
-      )
+    it.effect(
+      "names the object whose credential for a path is invalid; other paths keep their credentials",
+      () =>
+        oneFeed(
+          Effect.fn(function* (send) {
+            const auths = { [one]: { username: "u", password: "p" }, [`${one}/below`]: { auth: "%s3cr3t" } }
+            yield* send(Feed.synced([moduleSource({ name: "a", repo: one, auths })]))
+            assert.strictEqual((yield* get(one, "beside")).credential._tag, "Basic")
+            const { reason } = yield* Effect.flip(get(one, "below/it"))
+            assert.deepInclude(reason, { _tag: "Unreadable", origin: "ModuleSource a" })
+            assert.include(reason._tag === "Unreadable" ? reason.detail : "", "an `auth` is not base64")
+          })
+        )
     )
 
     it.effect("serves the new repository of a changed object", () =>
@@ -172,7 +174,7 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("is synced when every feed has delivered; known sources serve before", () =>
+    it.effect("is synced when every feed has delivered; known sources are found before", () =>
       twoFeeds(
         [1, 1],
         Effect.fn(function* (first, second) {
@@ -328,7 +330,7 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("that are duplicates are warned of once, and the last one is used", () =>
+    it.effect("log one warning if they are duplicates, and the last one is used", () =>
       oneFeed(
         Effect.fn(function* (send, log) {
           const objects = [good("a", one), good("a", two)]
@@ -414,7 +416,7 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("the one of the first feed serves among equals, also if their names are equal", () =>
+    it.effect("the one of the first feed serves among equals, even if their names are equal", () =>
       twoFeeds(
         [0, 0],
         Effect.fn(function* (first, second, log) {
@@ -433,7 +435,7 @@ describe("CredentialStore", () => {
       )
     )
 
-    it.effect("the older one serves also if it is from the second feed", () =>
+    it.effect("the older one serves even if it is from the second feed", () =>
       twoFeeds(
         [0, 0],
         Effect.fn(function* (first, second) {

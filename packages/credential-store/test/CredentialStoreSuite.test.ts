@@ -48,7 +48,7 @@ const suiteOfFiles = (name: string, print: (objects: ReadonlyArray<unknown>) => 
           })
           return context
         }
-        // The YAML parser is loaded when it is first needed, which takes turns of the event loop.
+        // The YAML parser is loaded on first use, which takes several turns of the event loop.
         yield* Effect.repeat(Effect.andThen(Effect.yieldNow, status), { until: ({ synced }) => synced })
         if (state === "outOfTouch") {
           files.delete("/credentials/another")

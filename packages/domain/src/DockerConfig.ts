@@ -8,17 +8,17 @@ type Entry = Record<(typeof entryFields)[number], string>
 
 /** A docker config.json. Entries are decoded on use, so that a malformed entry affects only its own registry. */
 export interface DockerConfig {
-  /** Entries by key, which {@link Keyring} reads; undefined if the config has no `auths`. */
+  /** The entries by key, not decoded yet; undefined if the config has no `auths`. */
   readonly auths: Readonly<Record<string, unknown>> | undefined
-  /** The entries are at the top instead of under `auths`, as in the older `.dockercfg`. */
+  /** True if the entries are at the top level instead of under `auths`, as in the older `.dockercfg`. */
   readonly isLegacy: boolean
-  /** It names credential helpers (`credsStore`, `credHelpers`), which this program does not run. */
+  /** True if the config names credential helpers (`credsStore`, `credHelpers`), which this program does not run. */
   readonly usesCredentialHelpers: boolean
 }
 
-/** The docker config has no usable credential. The error contains no value of the config. */
+/** The docker config, or the entry for a registry, is malformed. The error contains no value of the config. */
 export class DockerConfigError extends Schema.TaggedError<DockerConfigError>()("DockerConfigError", {
-  /** A sentence about the config: `it is not a docker config.json`. */
+  /** A sentence about the config, such as `it is not a docker config.json`. */
   detail: Schema.String
 }) {
   override get message(): string {
@@ -31,7 +31,9 @@ const fail = (detail: string): Result.Result<never, DockerConfigError> =>
 
 const decodeJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 
-/** Picks fields in any case, as Go programs do when they read these files. */
+/**
+ * Picks the fields with these names (in lowercase). Ignores the case of keys, as Go programs do that read these files.
+ */
 const pickIgnoringCase = <const Name extends string>(
   object: Readonly<Record<string, unknown>>,
   names: ReadonlyArray<Name>
@@ -44,17 +46,17 @@ const pickIgnoringCase = <const Name extends string>(
   return found
 }
 
-/** True if a value is an entry with a login. */
+/** True if a value is an entry with `auth`, or with `username` and `password`. */
 const isLogin = (value: unknown): boolean => {
   if (!Predicate.isObject(value)) return false
   const { auth, password, username } = pickIgnoringCase(value, ["auth", "username", "password"])
   return typeof auth === "string" || (typeof username === "string" && typeof password === "string")
 }
 
-/** The most values that are checked to recognise the legacy layout. */
+/** The maximum number of values that are checked to recognise the legacy layout. */
 const maxLegacyEntries = 100
 
-/** Reads the text of a config.json. */
+/** Parses the text of a docker config.json. Fails if the text or its `auths` is not a JSON object. */
 export const parse = (json: string): Result.Result<DockerConfig, DockerConfigError> => {
   const document = decodeJson(json)
   const notConfig = "it is not a docker config.json (a JSON object with `auths`)"
@@ -77,7 +79,7 @@ export const parse = (json: string): Result.Result<DockerConfig, DockerConfigErr
   })
 }
 
-// Old versions of docker wrote NUL characters around a password; docker drops them.
+// Old versions of docker wrote NUL characters around a password, which docker removes when it reads them.
 const trimNuls = (password: string): string => {
   let start = 0
   let end = password.length
@@ -93,7 +95,7 @@ const basic = (username: string, password: string): BasicCredential => ({
 })
 
 const fromAuth = (auth: string): Result.Result<Credential, DockerConfigError> => {
-  // Refuses a password that is not UTF-8: decoding would change it.
+  // A password that is not UTF-8 is refused, since decoding would change it.
   const pair = Result.getOrElse(Base64Text.decode(auth), () => "")
   if (pair === ":") return Result.succeed(anonymous)
   const colon = pair.indexOf(":")
@@ -126,7 +128,7 @@ const fromEntry = (entry: Entry): Result.Result<Credential, DockerConfigError> =
   })
 }
 
-/** The fields of an entry; undefined if one of them is not text. */
+/** Returns the fields of an entry; undefined if one of them is not text. */
 const readEntry = (entry: Readonly<Record<string, unknown>>): Entry | undefined => {
   const fields = pickIgnoringCase(entry, entryFields)
   const read: Entry = { auth: "", username: "", password: "", identitytoken: "", registrytoken: "" }
@@ -139,8 +141,8 @@ const readEntry = (entry: Readonly<Record<string, unknown>>): Entry | undefined 
 }
 
 /**
- * The credential of one entry. As in docker, `registrytoken` takes precedence over `identitytoken`, that over `auth`,
- * that over `username` and `password`. An entry without any of them is anonymous.
+ * Returns the credential of one entry. As in docker, the order of precedence is: `registrytoken`, `identitytoken`,
+ * `auth`, then `username` with `password`. An entry without any of them is anonymous. Fails if a field is malformed.
  */
 export const credentialOf = (entry: unknown): Result.Result<Credential, DockerConfigError> => {
   if (Predicate.isNullish(entry)) return Result.succeed(anonymous)

@@ -8,8 +8,8 @@ import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName
 type CredentialResult = Result.Result<Credential, DockerConfigError>
 
 /**
- * The credentials of one registry by path: each is for the repositories at its path and below; the empty path is for
- * all.
+ * The credentials of one registry, by repository path. Each credential is for the repository at its path and all
+ * repositories below it. The empty path is for all repositories of the registry.
  */
 export type Keyring = ReadonlyMap<string, CredentialResult>
 
@@ -18,16 +18,16 @@ export const empty: Keyring = new Map()
 
 interface Candidate {
   readonly found: CredentialResult
-  /** The key is exactly the registry's host, without a scheme or path. */
+  /** True if the key is exactly the registry's host, without a scheme or path. */
   readonly isExact: boolean
-  /** The host of the key; may be a glob. */
+  /** The host of the key, which may be a glob. */
   readonly host: string
 }
 
 const isEmpty = ({ found }: Candidate): boolean =>
   Result.isSuccess(found) && found.success._tag === "Anonymous"
 
-/** True if `one` takes precedence over `other`, an earlier entry for the same path. */
+/** True if `one` takes precedence over `other`, which is an earlier entry for the same path. */
 const isBetter = (one: Candidate, other: Candidate, host: string): boolean => {
   if (isEmpty(one) !== isEmpty(other)) return isEmpty(other)
   if (one.isExact !== other.isExact) return one.isExact
@@ -36,9 +36,9 @@ const isBetter = (one: Candidate, other: Candidate, host: string): boolean => {
 }
 
 /**
- * Collects the entries of a docker config for a registry. Of several entries for one path it takes the one whose key is
- * exactly the host, else another that names the host, else a glob (as the kubelet: the last in alphabetical order). An
- * entry without credentials comes last.
+ * Collects the entries of a docker config that are for a registry. If several entries have the same path, the order of
+ * precedence is: a key that is exactly the host, another key with this host (for example, with a scheme), then a glob.
+ * Of several globs, the last in alphabetical order is used, as in the kubelet. An entry without credentials comes last.
  */
 export const make = (config: DockerConfig, registry: RegistryHost): Keyring => {
   const host = DockerConfigKey.canonicalHost(registry)
@@ -53,7 +53,10 @@ export const make = (config: DockerConfig, registry: RegistryHost): Keyring => {
   return new Map([...best].map(([path, { found }]) => [path, found]))
 }
 
-/** The credential for a repository: that of the longest path that is the name or leads to it. */
+/**
+ * Returns the credential for a repository: the one with the longest path that equals `name` or is a parent of it.
+ * Returns anonymous if there is none.
+ */
 export const lookup = (keyring: Keyring, name: string): CredentialResult => {
   for (let path: string = name; ; path = path.slice(0, Math.max(0, path.lastIndexOf("/")))) {
     const found = keyring.get(path)
@@ -64,10 +67,10 @@ export const lookup = (keyring: Keyring, name: string): CredentialResult => {
 
 const isBelow = (path: string, base: string): boolean => base === "" || `${path}/`.startsWith(`${base}/`)
 
-/** True if an entry is for `base`, for a path that leads to it, or for a repository below it. */
+/** True if there is an entry for `base`, for a parent path of it, or for a repository below it. */
 export const hasEntryFor = (keyring: Keyring, base: PathComponents): boolean =>
   [...keyring.keys()].some((path) => isBelow(base, path) || isBelow(path, base))
 
-/** True if an entry for a repository below `base` cannot be read. */
+/** True if an entry for `base` or for a repository below it is malformed. */
 export const hasUnreadableBelow = (keyring: Keyring, base: PathComponents): boolean =>
   [...keyring].some(([path, found]) => Result.isFailure(found) && isBelow(path, base))

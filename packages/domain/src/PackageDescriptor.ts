@@ -9,14 +9,14 @@ export interface PackageLayer {
   readonly size: number
 }
 
-/** A package as its manifest describes it: all that a response's headers need. */
+/** The properties of a package that the headers of a response need, from its manifest. */
 export interface PackageDescriptor extends PackageLayer {
   readonly compression: "gzip" | "zstd"
-  /** The requested digest is an index's, so that the layer depends on the platform. */
+  /** True if the requested digest is that of an image index: then the layer depends on the platform. */
   readonly viaIndex: boolean
 }
 
-/** Describes the package that is this layer of a manifest. */
+/** Makes the descriptor of the package whose layer is `layer`. */
 export const make = (
   layer: { readonly digest: Digest; readonly size: number; readonly mediaType: string },
   options: { readonly viaIndex: boolean }
@@ -27,6 +27,6 @@ export const make = (
   viaIndex: options.viaIndex
 })
 
-/** Makes a verifier of the package's bytes. */
+/** Makes a verifier for the bytes of the package. */
 export const verifierOf = ({ layerDigest, size }: PackageLayer): DigestVerifier =>
   new DigestVerifier({ digest: layerDigest, size })

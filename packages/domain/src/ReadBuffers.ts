@@ -1,11 +1,11 @@
 /**
- * Buffers that the reader of a blob lends to its source. A large body then passes through a few reused buffers and
+ * Buffers that the reader of a blob provides to its source. A large body then passes through a few reused buffers and
  * leaves nothing for the garbage collector.
  */
 export interface ReadBuffers {
   /**
-   * Takes a free buffer. The source puts one chunk into it, and the buffer returns to the reader with that chunk. A
-   * buffer that was taken and not used is garbage.
+   * Returns a free buffer. The source writes one chunk into it, and passes the chunk to the reader, which can then
+   * reuse the buffer. A buffer that the source does not use is left to the garbage collector.
    */
   readonly take: () => Uint8Array
 }

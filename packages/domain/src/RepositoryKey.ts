@@ -2,7 +2,7 @@ import { type Option, Schema } from "effect"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import { RepositoryName, trimTrailingSlashes } from "@registry-packages-proxy/oci/RepositoryName"
 
-/** The longest key, in bytes (a key is ASCII). */
+/** The maximum length of a key, in bytes. A key is ASCII. */
 export const maxKeyLength = 512
 
 const isHost = Schema.is(RegistryHost)
@@ -13,7 +13,10 @@ const isRepositoryKey = (input: string): boolean => {
   return slash > 0 && isHost(input.slice(0, slash)) && isName(input.slice(slash + 1))
 }
 
-/** `host[:port]/name`, as in a ModuleSource's `spec.registry.repo` and in the `repository` parameter. */
+/**
+ * A repository as `host[:port]/name`, which is the form of a ModuleSource's `spec.registry.repo` and of the
+ * `repository` parameter.
+ */
 export const RepositoryKey = Schema.String.check(
   Schema.isMaxLength(maxKeyLength),
   Schema.makeFilter(isRepositoryKey, { expected: "host[:port]/name" })
@@ -22,7 +25,7 @@ export type RepositoryKey = typeof RepositoryKey.Type
 
 const decode = Schema.decodeUnknownOption(RepositoryKey)
 
-/** Reads a key as people write it: slashes at the end are ignored. */
+/** Parses a key, and ignores slashes at the end. None if the text is not a key. */
 export const parse = (input: string): Option.Option<RepositoryKey> => decode(trimTrailingSlashes(input))
 
 /** Splits a key into host and name. */

@@ -9,7 +9,7 @@ import fc from "fast-check"
 import * as DockerConfigKey from "../src/internal/DockerConfigKey.ts"
 import * as arbitrary from "@registry-packages-proxy/testkit/arbitraries/OciText"
 
-/** The keyring of a registry, from a config with these entries. */
+/** Makes the keyring of a registry from a docker config with these entries. */
 const keyringOf = (registry: string, auths: Readonly<Record<string, unknown>>): Keyring.Keyring =>
   Keyring.make(Result.getOrThrow(DockerConfig.parse(JSON.stringify({ auths }))), RegistryHost.make(registry))
 
@@ -17,7 +17,9 @@ const login = (key: string) => ({ username: key, password: "x" })
 
 const logins = (keys: ReadonlyArray<string>) => Object.fromEntries(keys.map((key) => [key, login(key)]))
 
-/** The username (its key) of the entry that is used for `host/name`; or `nobody`, or `error`. */
+/**
+ * Returns the username in the entry that is used for `host/name`; it equals the entry's key. `nobody` means anonymous.
+ */
 const userFor = (auths: Readonly<Record<string, unknown>>, image: string): string => {
   const slash = image.indexOf("/")
   const keyring = keyringOf(image.slice(0, slash), auths)
@@ -247,7 +249,7 @@ describe("a glob in a host's label", () => {
     ["*ab*ab*", "abb", false]
   ])("%j and %j: %j", (pattern, label, expected) => assert.strictEqual(matches(pattern, label), expected))
 
-  it("stands for any text; all other characters for themselves", () => {
+  it("matches any text, and all other characters match themselves", () => {
     const label = fc.stringMatching(/^[ab-]{0,9}$/)
     const pattern = fc
       .array(fc.oneof(label, fc.constant("*")), { maxLength: 5 })

@@ -1,12 +1,14 @@
 import { Metric } from "effect"
 
-/** The labels of a metric, and the values that each may have: few and fixed. */
+/** The labels of a metric, each with its possible values. The values must be few and fixed. */
 export type Labels = Readonly<Record<string, ReadonlyArray<string>>>
 
-/** One value of each label: one series. */
+/** One series of a metric: a value for each label. */
 export type Series<L extends Labels> = { readonly [Label in keyof L]: L[Label][number] }
 
-/** The values of a label that the code does not list. They must be few. */
+/**
+ * The list of values for a label whose values the code cannot list. Any text is accepted, but the values must be few.
+ */
 export const unlisted: ReadonlyArray<string> = []
 
 type Kind = Metric.Counter<number> | Metric.Gauge<number> | Metric.Histogram<number>
@@ -38,9 +40,9 @@ const make = (metric: Kind, attributes: Series<Labels>, boundaries: ReadonlyArra
 }
 
 /**
- * Returns the series of a metric by its labels. Each series is made once and contains its labels.
- * `Metric.withAttributes` would add them to the context at each update, which costs several times the update itself.
- * Counters only increase.
+ * Returns a function from labels to the series of a metric with these labels. Each series is made once, with its labels
+ * as attributes. `Metric.withAttributes` would add the labels to the context at each update, which costs several times
+ * as much as the update. Counters only increase.
  */
 export const labelled: Labelled = (
   metric: Kind,
@@ -53,15 +55,15 @@ export const labelled: Labelled = (
     const key = names.map((name) => series[name]).join(" ")
     const known = made.get(key) ?? make(metric, series, boundaries ?? [])
     made.set(key, known)
-    // Of the type that was given: the overloads say so.
+    // The overloads of `Labelled` declare the type of the result.
     return known as never
   }
 }
 
-/** Makes one `A` for each value, by the value. */
+/** Returns a record with one `A` for each value; the value is the key. */
 export const ofEach = <const Value extends string, A>(
   values: ReadonlyArray<Value>,
   make: (value: Value) => A
 ): Readonly<Record<Value, A>> =>
-  // The type of `fromEntries` does not say that each value has a key.
+  // The return type of `fromEntries` does not say that each value has a key.
   Object.fromEntries(values.map((value) => [value, make(value)])) as Record<Value, A>

@@ -1,2 +1,2 @@
-/** Series of metrics by their labels, each made once. */
+/** The series of Effect metrics by their labels. Each series is made once. */
 export { labelled, type Labels, ofEach, type Series, unlisted } from "./Labelled.ts"

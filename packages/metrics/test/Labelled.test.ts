@@ -7,7 +7,7 @@ const context = Context.make(Metric.MetricRegistry, new Map())
 describe("labelled", () => {
   const total = Metric.counter("labelled_total", { description: "Things", incremental: true })
 
-  it("gives one series for the same labels, in whatever order they are written", () => {
+  it("returns the same series for the same labels in any order", () => {
     const of = labelled(total, { result: ["a", "b"], code: unlisted })
     assert.strictEqual(of({ result: "a", code: "1" }), of({ code: "1", result: "a" }))
     assert.notStrictEqual(of({ result: "a", code: "1" }), of({ result: "b", code: "1" }))

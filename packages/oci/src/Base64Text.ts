@@ -1,6 +1,6 @@
 import { Result } from "effect"
 
-/** The reason that a text is not base64 of UTF-8 text. */
+/** The reason why a text cannot be decoded. */
 export type Base64Problem = "not base64" | "not UTF-8"
 
 const alphabet = /^[A-Za-z0-9+/]*$/

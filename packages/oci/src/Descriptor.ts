@@ -3,29 +3,32 @@ import { Digest, emptyDigests } from "./Digest.ts"
 import type { JsonReader, Scalar } from "./internal/JsonReader.ts"
 import type { DescriptorPlatform } from "./Platform.ts"
 
-/** In bytes: a whole number that JavaScript holds exactly. */
+/** A size in bytes: a whole number up to `Number.MAX_SAFE_INTEGER`. */
 const Size = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 
 /** A content descriptor, reduced to what a pull needs. Source: image-spec, descriptor.md. */
 export interface Descriptor {
-  /** Empty if the document gives none. */
+  /** Empty if the document does not name one. */
   readonly mediaType: string
   readonly digest: Digest
   /**
-   * In bytes. Undefined if the document gives no size, or gives 0 for a blob that is not empty: some writers omit
+   * In bytes. Undefined if the document has no size, or the size 0 for a blob that is not empty: some writers omit
    * sizes.
    */
   readonly size: number | undefined
 }
 
-/** A descriptor of a document, not checked yet: only the one that is used must follow the specification. */
+/**
+ * A descriptor as it is in a document, not checked yet. A descriptor that is not used need not follow the
+ * specification.
+ */
 export interface RawDescriptor {
   readonly mediaType?: Scalar | undefined
   readonly digest?: Scalar | undefined
   readonly size?: Scalar | undefined
   /** Undefined if the descriptor names no platform. */
   readonly platform?: DescriptorPlatform | undefined
-  /** It is an attestation, which BuildKit adds to the index of a build. */
+  /** True for the descriptor of an attestation, which BuildKit adds to the index of a build. */
   readonly isAttestation?: boolean
 }
 
@@ -50,7 +53,7 @@ const readIsAttestation = (reader: JsonReader): boolean => {
   return reader.at(at[name], () => reader.scalar()) === "attestation-manifest"
 }
 
-/** Reads the next value as a descriptor; a value that is not an object gives a descriptor without fields. */
+/** Reads the next value as a descriptor. Returns a descriptor without fields if the value is not an object. */
 export const readRaw = (reader: JsonReader): RawDescriptor => {
   if (!reader.isObject) return {}
   const at = reader.fields(["mediatype", "digest", "size", "platform", "annotations"])
@@ -67,7 +70,9 @@ export const readRaw = (reader: JsonReader): RawDescriptor => {
 const isDigest = Schema.is(Digest)
 const isSize = Schema.is(Size)
 
-/** Checks a descriptor against the specification. Fails with a predicate for its name, such as `has no digest`. */
+/**
+ * Checks a descriptor against the specification. Fails with the end of a sentence about it, such as `has no digest`.
+ */
 export const decode = (raw: RawDescriptor): Result.Result<Descriptor, string> => {
   const mediaType = raw.mediaType ?? ""
   if (typeof mediaType !== "string") return Result.fail("has a mediaType that is not text")

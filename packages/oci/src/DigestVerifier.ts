@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto"
 import { algorithm, Digest, type DigestAlgorithm } from "./Digest.ts"
 
 /**
- * Hashes bytes as they stream, and compares them with a descriptor: exactly `size` bytes that have `digest`.
+ * Hashes a stream of bytes, and checks that it has exactly `size` bytes and the digest `digest`.
  * Uses `node:crypto`, since digests of `effect/crypto` are one-shot.
  */
 export class DigestVerifier {
@@ -28,27 +28,27 @@ export class DigestVerifier {
     this.#hash.update(chunk)
   }
 
-  /** More bytes were hashed than the descriptor's size. */
+  /** True if more bytes than `size` were hashed. */
   get overflowed(): boolean {
     return this.#length > this.size
   }
 
-  /** An independent verifier that has hashed the same bytes. */
+  /** Returns an independent verifier that has hashed the same bytes. */
   copy(): DigestVerifier {
     return new DigestVerifier(this, this)
   }
 
-  /** True if the size and the digest of the bytes so far are the expected ones. May be called at any time. */
+  /** True if the bytes so far have exactly the expected size and digest. May be called at any time. */
   matches(): boolean {
     return this.#length === this.size && this.digestSoFar() === this.digest
   }
 
-  /** The digest of the bytes hashed so far. */
+  /** Returns the digest of the bytes hashed so far. More bytes may follow. */
   digestSoFar(): Digest {
     return Digest.make(`${algorithm(this.digest)}:${this.#hash.copy().digest("hex")}`)
   }
 }
 
-/** The digest of `bytes`. */
+/** Returns the digest of `bytes`. */
 export const digestOf = (bytes: Uint8Array, using: DigestAlgorithm = "sha256"): Digest =>
   Digest.make(`${using}:${createHash(using).update(bytes).digest("hex")}`)

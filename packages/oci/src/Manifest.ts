@@ -31,16 +31,16 @@ export interface ImageIndex {
 /** The maximum nesting depth of the JSON of a document. */
 export const maxDepth = maxJsonDepth
 
-/** The most manifests of an index. */
+/** The maximum number of manifests in an index. */
 export const maxChildren = 10_000
 
-/** The most nested indexes that are followed, the first one included. */
+/** The maximum number of indexes that are nested in each other, including the outermost one. */
 export const maxNestedIndexes = 4
 
 type Layers = "absent" | "malformed" | { readonly last: Descriptor.RawDescriptor | undefined }
 type Manifests = "absent" | "malformed" | "too many" | ReadonlyArray<Descriptor.RawDescriptor>
 
-/** The fields by which manifests and indexes differ. `absent` means that a field is missing or null. */
+/** The fields that distinguish manifests and indexes. `absent` means that a field is missing or null. */
 interface TopFields {
   readonly schemaVersion: Scalar | undefined
   readonly mediaType: Scalar | undefined
@@ -52,7 +52,7 @@ interface TopFields {
 const fail = (reason: ManifestError["reason"]) => Result.fail(new ManifestError({ reason }))
 const malformed = (detail: string) => fail(new MalformedManifest({ detail }))
 
-/** Reads a value that is not an array. */
+/** Reads a value that is not an array: `absent` for null, else `malformed`. */
 const notArray = (reader: JsonReader): "absent" | "malformed" =>
   reader.scalar() === null ? "absent" : "malformed"
 
@@ -116,10 +116,12 @@ const indexOf = (manifests: Manifests): Result.Result<ImageIndex, ManifestError>
 }
 
 /**
- * Reads the bytes of a manifest or index. Keeps the last layer of a manifest and the children of an index; everything
- * else may be any JSON. A document with `layers` is a manifest, one with `manifests` an index. A document with neither
- * is what its `mediaType` says, or else the Content-Type. Fails for a document that is both: two readers would disagree
- * on it.
+ * Parses the bytes of a manifest or an index. Reads only the last layer of a manifest, and the children of an index.
+ * All other fields may be any JSON.
+ *
+ * A document with `layers` is a manifest, and a document with `manifests` is an index. If a document has neither, its
+ * `mediaType` decides, or else the Content-Type. Fails if a document has both, since two clients could read it
+ * differently, and if its `mediaType` contradicts these fields.
  */
 export const parse = (
   bytes: Uint8Array,
@@ -165,11 +167,17 @@ const decode = (
     (problem) => new ManifestError({ reason: new MalformedManifest({ detail: `${name} ${problem}` }) })
   )
 
-/** The package of an image: its last layer, even a foreign one. */
+/**
+ * Returns the last layer of an image, which is the package. The layer may be foreign. Fails with `NoLayers` if there is
+ * none.
+ */
 export const packageLayer = (manifest: ImageManifest): Result.Result<Descriptor.Descriptor, ManifestError> =>
   manifest.lastLayer === undefined ? fail(new NoLayers({})) : decode(manifest.lastLayer, "its last layer")
 
-/** A child without a platform may be an image for any platform, unless its media type says that it is no image. */
+/**
+ * True if a child names no platform but may be an image. It must not be an attestation, and its media type must be
+ * absent, or that of a manifest or index.
+ */
 const mayBeImage = ({ digest, isAttestation, mediaType, platform }: Descriptor.RawDescriptor): boolean =>
   platform === undefined &&
   digest !== undefined &&
@@ -186,8 +194,9 @@ const available = (index: ImageIndex): ReadonlyArray<string> => {
 }
 
 /**
- * Chooses the child of an index for `platform`: the first of those that suit it best. If none suits, the first child
- * that names no platform. Source: containerd, images.Manifest.
+ * Chooses the child of an index for `platform`: the best by {@link Platform.preference}, and the first among equals. If
+ * no child matches, chooses the first image that names no platform. Fails with `PlatformNotFound` if there is none.
+ * Source: containerd, images.Manifest.
  */
 export const childFor = (
   index: ImageIndex,
@@ -209,15 +218,16 @@ export const childFor = (
     : decode(child, `its manifest for ${platform}`)
 }
 
-/** A step from an index to its child: the child, and the digests of all indexes that led to it. */
+/** The chosen child of an index, and the digests of the index and all outer indexes. */
 export interface IndexStep {
   readonly child: Descriptor.Descriptor
   readonly indexes: ReadonlyArray<Digest>
 }
 
 /**
- * Chooses the child of an index for `platform`; it may be an index again. Follows at most {@link maxNestedIndexes}
- * indexes and none twice. `indexes` are the digests of the indexes that led to this one.
+ * Chooses the child of an index for `platform`. The child may be an index too. Fails if more than {@link
+ * maxNestedIndexes} indexes are nested, or if an index contains itself. `indexes` are the digests of the outer indexes,
+ * the outermost first.
  */
 export const descend = (
   indexes: ReadonlyArray<Digest>,

@@ -3,7 +3,7 @@ import { Platform } from "./Platform.ts"
 
 /** The bytes are not a manifest or index as image-spec defines them. */
 export class MalformedManifest extends Schema.TaggedError<MalformedManifest>()("MalformedManifest", {
-  /** Follows a colon: `it has both layers and manifests`. */
+  /** The problem, as a clause: `it has both layers and manifests`. */
   detail: Schema.String
 }) {
   override get message(): string {
@@ -34,7 +34,7 @@ export class NoLayers extends Schema.TaggedError<NoLayers>()("NoLayers", {}) {
   }
 }
 
-/** The last layer is foreign (Docker) or nondistributable (OCI), and the registry does not hold it. */
+/** The last layer is foreign (Docker) or nondistributable (OCI), and the registry does not have it. */
 export class ForeignLayer extends Schema.TaggedError<ForeignLayer>()("ForeignLayer", {
   mediaType: Schema.String
 }) {
@@ -46,7 +46,7 @@ export class ForeignLayer extends Schema.TaggedError<ForeignLayer>()("ForeignLay
 /** The index has no manifest for the platform. */
 export class PlatformNotFound extends Schema.TaggedError<PlatformNotFound>()("PlatformNotFound", {
   platform: Platform,
-  /** The platforms that the index has, at most 16. */
+  /** The platforms of the index's manifests, at most 16. */
   available: Schema.Array(Schema.String)
 }) {
   override get message(): string {
@@ -55,7 +55,7 @@ export class PlatformNotFound extends Schema.TaggedError<PlatformNotFound>()("Pl
   }
 }
 
-/** More nested indexes than are followed. */
+/** More than `max` indexes are nested in each other. */
 export class IndexTooDeep extends Schema.TaggedError<IndexTooDeep>()("IndexTooDeep", {
   max: Schema.Int
 }) {
@@ -64,14 +64,14 @@ export class IndexTooDeep extends Schema.TaggedError<IndexTooDeep>()("IndexTooDe
   }
 }
 
-/** An index whose child is the index itself, or an index that led to it. */
+/** The chosen child of an index is that index itself, or one of its outer indexes. */
 export class IndexLoop extends Schema.TaggedError<IndexLoop>()("IndexLoop", {}) {
   override get message(): string {
     return "the index leads back to itself"
   }
 }
 
-/** A manifest that gives no package. */
+/** No package can be read from the manifest or index. */
 export class ManifestError extends Schema.TaggedError<ManifestError>()("ManifestError", {
   reason: Schema.Union([
     MalformedManifest,

@@ -13,22 +13,22 @@ const manifestKinds: Readonly<Record<string, "manifest" | "index" | "schema1">> 
   "application/vnd.docker.distribution.manifest.v1+prettyjws": "schema1"
 }
 
-/** The kind of document that a media type names; undefined for an unknown media type. */
+/** Returns the kind of document that a media type names; undefined if the media type is unknown. */
 export const manifestKind = (mediaType: string): "manifest" | "index" | "schema1" | undefined =>
   Object.hasOwn(manifestKinds, mediaType) ? manifestKinds[mediaType] : undefined
 
-/** The Accept field of a manifest request. */
+/** The value of the Accept header field in a manifest request. */
 export const acceptManifests = [ociManifest, ociIndex, dockerManifest, dockerManifestList].join(", ")
 
-/** The media type of a Content-Type, without parameters and in lowercase (RFC 9110, section 8.3.1). */
+/** Returns the media type of a Content-Type, without parameters and in lowercase (RFC 9110, section 8.3.1). */
 export const essence = (contentType: string): string =>
   (contentType.split(";", 1)[0] ?? "").trim().toLowerCase()
 
-/** True for layers that registries need not hold: nondistributable (OCI) and foreign (Docker) ones. */
+/** True for a layer that a registry need not store: nondistributable (OCI) or foreign (Docker). */
 export const isForeignLayer = (mediaType: string): boolean =>
   mediaType.startsWith("application/vnd.oci.image.layer.nondistributable.") ||
   mediaType.startsWith("application/vnd.docker.image.rootfs.foreign.")
 
-/** The compression of a layer by its media type: zstd if the type names it, else gzip. */
+/** Returns the compression of a layer by its media type: zstd if the type names it, else gzip. */
 export const layerCompression = (mediaType: string): "gzip" | "zstd" =>
   mediaType.endsWith("+zstd") || mediaType.endsWith(".zstd") ? "zstd" : "gzip"

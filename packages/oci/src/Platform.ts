@@ -1,23 +1,24 @@
 import { Schema, SchemaGetter } from "effect"
 
 /**
- * The platform of an index's child. Fields that the index does not give are empty. `os.version` is omitted: only
- * Windows images differ by it. Source: image-spec, image-index.md, `platform`.
+ * The platform of a child in an index. A field is empty if the index does not contain it. `os.version` is omitted,
+ * since only Windows images use it. Source: image-spec, image-index.md, `platform`.
  */
 export interface DescriptorPlatform {
   readonly os: string
   readonly architecture: string
   readonly variant: string
-  /** `os.features` is not empty. */
+  /** True if `os.features` is not empty. */
   readonly hasFeatures: boolean
 }
 
-// The longest name in Go is mips64p32le. The bound matters: the name of a cached file holds a platform and two digests.
+// The longest name in Go is mips64p32le. The limit keeps the names of cached files short: each contains a platform and
+// two digests.
 const name = "[a-z0-9]{1,12}"
 const canonical = new RegExp(`^${name}/${name}(?:/[a-z0-9]{1,12}|/[a-z0-9]{1,7}\\.[a-z0-9]{1,4})?$`)
 const written = /^[\w.-]{1,32}\/[\w.-]{1,32}(?:\/[\w.-]{1,32})?$/
 
-/** `os/architecture` or `os/architecture/variant`, in Go's names: `linux/amd64`, `linux/arm/v6`. */
+/** `os/architecture` or `os/architecture/variant`, with Go's names: `linux/amd64`, `linux/arm/v6`. */
 export const Platform = Schema.String.check(
   Schema.isPattern(canonical, {
     expected: "os/architecture or os/architecture/variant in lowercase, as linux/amd64"
@@ -27,7 +28,7 @@ export type Platform = typeof Platform.Type
 
 type Parts = readonly [os: string, architecture: string, variant: string]
 
-// The variant of an architecture that is named without one. Source: containerd/platforms, normalizeArch and Parse.
+// The default variant of an architecture. Source: containerd/platforms, normalizeArch and Parse.
 const defaultVariants: Readonly<Record<string, string>> = { amd64: "v1", arm64: "v8", arm: "v7" }
 
 const normalizeArchitecture = (
@@ -52,8 +53,8 @@ const normalizeArchitecture = (
 }
 
 /**
- * Converts a platform to Go's names, without the default variant. Accepts any case, `x86_64`, `aarch64`, `armhf`,
- * `i386`, `macos`, and variants without their `v`. Source: containerd/platforms, Normalize.
+ * Converts a platform to Go's names, and omits the default variant. Accepts any case, `x86_64`, `aarch64`, `armhf`,
+ * `i386`, `macos`, and ARM variants without their `v`. Source: containerd/platforms, Normalize.
  */
 const normalize = (os: string, architecture: string, variant: string): Parts => {
   const system = os.toLowerCase()
@@ -66,7 +67,7 @@ const normalize = (os: string, architecture: string, variant: string): Parts => 
 
 const format = (parts: Parts): string => parts.filter((part) => part !== "").join("/")
 
-/** A platform as people write it, such as `linux/x86_64` or `Linux/arm64/v8`; decodes to Go's names. */
+/** A platform as people write it, such as `linux/x86_64` or `Linux/arm64/v8`. It is decoded to Go's names. */
 export const PlatformText = Schema.String.check(Schema.isPattern(written)).pipe(
   Schema.decodeTo(Platform, {
     decode: SchemaGetter.transform((text: string) => {
@@ -77,7 +78,7 @@ export const PlatformText = Schema.String.check(Schema.isPattern(written)).pipe(
   })
 )
 
-/** The version of a variant as a number (`v8.5` is 805); undefined for a variant that is not a version. */
+/** Returns the version of a variant as a number (`v8.5` is 805); undefined if the variant is not a version. */
 const versionOf = (architecture: string, variant: string): number | undefined => {
   const match = /^v(\d{1,3})(?:\.(\d{1,2}))?$/.exec(
     variant === "" ? (defaultVariants[architecture] ?? "v0") : variant
@@ -85,15 +86,18 @@ const versionOf = (architecture: string, variant: string): number | undefined =>
   return match === null ? undefined : Number(match[1]) * 100 + Number(match[2] ?? 0)
 }
 
-/** The distance between the classes of {@link preference}; larger than that between any two variants. */
+/**
+ * The difference in rank between two classes of {@link preference}. It is larger than any difference within a class.
+ */
 const classDistance = 1_000_000
 
 /**
- * Ranks a child for `platform`: the smaller, the better; undefined if the child does not suit it. The order is: the
- * exact variant, variants that run on `platform`, other variants of the architecture. Within each, the nearest to the
- * default variant, older before newer. Children with `os.features` come last.
+ * Returns the rank of a child for `platform`; a smaller rank is better. Undefined if the child cannot be used. The
+ * order of classes is: the exact variant, variants that run on `platform`, other variants of the architecture. Within a
+ * class, the variant nearest to the default is best; of two equally near, the older one. Children with `os.features`
+ * come last.
  *
- * A child without an os is for any os. A child whose os or architecture is `unknown` (attestations) never suits.
+ * A child without an os is for any os. A child whose os or architecture is `unknown` (an attestation) is never used.
  */
 export const preference = (platform: Platform, child: DescriptorPlatform): number | undefined => {
   const [wantedOs = "", wantedArchitecture = "", wantedVariant = ""] = platform.split("/")
@@ -116,7 +120,7 @@ export const preference = (platform: Platform, child: DescriptorPlatform): numbe
   )
 }
 
-/** A child's platform for messages, shortened: the registry chooses its text. */
+/** Formats a child's platform for messages. Cuts each field to 32 characters, since the registry chooses the text. */
 export const describe = ({ architecture, hasFeatures, os, variant }: DescriptorPlatform): string =>
   format([os.slice(0, 32), architecture.slice(0, 32), variant.slice(0, 32)]) +
   (hasFeatures ? " with os.features" : "")

@@ -3,7 +3,10 @@ import { type Option, Schema } from "effect"
 const component = "[a-z0-9]+(?:(?:\\.|_{1,2}|-+)[a-z0-9]+)*"
 const pattern = new RegExp(`^${component}(?:/${component})*$`)
 
-/** The longest name that most registries accept, in characters. Source: distribution-spec, "Pulling manifests". */
+/**
+ * The maximum length of a name, in characters. Many clients have this limit. Source: distribution-spec, "Pulling
+ * manifests".
+ */
 export const maxNameLength = 255
 
 const accepted = "lowercase letters and digits, joined by . _ __ or dashes, in components separated by /"
@@ -41,12 +44,15 @@ export const trimSlashes = (input: string): string => {
   return trimTrailingSlashes(input.slice(start))
 }
 
-/** Reads a path as clients write it: slashes at the start and the end are ignored. */
+/** Parses a path, and ignores slashes at the start and the end. None if the path is invalid. */
 export const parsePath = (input: string): Option.Option<PathComponents> => decodePath(trimSlashes(input))
 
 const decodeName = Schema.decodeUnknownOption(RepositoryName)
 
-/** The name of the repository at `path` below `base`; none if it is empty or longer than {@link maxNameLength}. */
+/**
+ * Returns the name of the repository at `path` below `base`; none if the name is empty or longer than {@link
+ * maxNameLength}.
+ */
 export const join = (
   base: PathComponents | RepositoryName,
   path: PathComponents

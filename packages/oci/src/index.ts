@@ -1,4 +1,4 @@
-/** The OCI and Docker formats that registries speak: Schemas, and functions without effects. */
+/** The OCI and Docker formats that registries use: Schemas, and functions without effects. */
 export type { Descriptor } from "./Descriptor.ts"
 export { Digest, type DigestAlgorithm, isDigest } from "./Digest.ts"
 export { digestOf, DigestVerifier } from "./DigestVerifier.ts"

@@ -4,7 +4,7 @@ import * as arbitrary from "@registry-packages-proxy/testkit/arbitraries/OciText
 import fc from "fast-check"
 
 describe("Digest", () => {
-  it("is put together again from its algorithm and its encoded part", () => {
+  it("consists of its algorithm and its encoded part", () => {
     fc.assert(
       fc.property(arbitrary.digest, (text) => {
         const digest = Digest.Digest.make(text)

@@ -21,7 +21,7 @@ const amd64 = Platform.make("linux/amd64")
 const tagOf = <A>(result: Result.Result<A, ManifestError>) =>
   Result.match(result, { onFailure: (error) => error.reason._tag as string, onSuccess: () => "success" })
 
-/** Reads a manifest to its last layer, an index to its child. */
+/** Parses a manifest and its last layer, or an index and its child. */
 const read = (content: Uint8Array, contentType?: string) =>
   Result.flatMap(Manifest.parse(content, contentType), (document): Result.Result<unknown, ManifestError> =>
     document._tag === "ImageManifest"
@@ -77,7 +77,7 @@ describe("reading a manifest never throws", () => {
   })
 })
 
-/** The number of characters that `read` passes to JSON.parse. */
+/** Returns the number of characters that `read` passes to JSON.parse. */
 const charactersDecodedBy = (read: () => void): number => {
   const parse = JSON.parse
   let decoded = 0

@@ -27,7 +27,7 @@ const isJsonToNode = (text: string): boolean => {
   }
 }
 
-/** The last value of a key. */
+/** Returns the last value of a key in an object. */
 const valueUnder = (text: string, key: string): unknown => {
   const json = reader(text)
   return json.at(json.fields([key])[key], () => json.scalar())
@@ -102,7 +102,7 @@ describe("JsonReader", () => {
     "[[],{}]"
   ])("%j is JSON", (text) => assert.isTrue(isJson(text)))
 
-  it("accepts bytes that are not UTF-8 in strings only, as Go does", () => {
+  it("accepts bytes that are not UTF-8 only in strings, as Go does", () => {
     assert.isTrue(isJson(Buffer.from([0x22, 0xff, 0xc3, 0x22])))
     assert.isFalse(isJson(Buffer.from([0x5b, 0xff, 0x5d])))
   })
@@ -121,7 +121,7 @@ describe("JsonReader", () => {
     assert.throws(() => inside.fields(["a"]), NotJson)
   })
 
-  it("finds the last of equal keys, in any case and with escapes", () => {
+  it("finds the last value of a key, in any case and with escapes", () => {
     assert.strictEqual(valueUnder('{"Layers":1}', "layers"), 1)
     assert.strictEqual(valueUnder('{"l\\u0061yers":1}', "layers"), 1)
     assert.strictEqual(valueUnder('{"\\u004CA\\u0059ers":1}', "layers"), 1)

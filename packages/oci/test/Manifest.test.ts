@@ -198,7 +198,7 @@ describe("Manifest", () => {
     assert.strictEqual(Result.getOrThrow(packageOf(text)).digest, digest("b"))
   })
 
-  it("accepts bytes that are not UTF-8 in strings only, as Go does", () => {
+  it("accepts bytes that are not UTF-8 only in strings, as Go does", () => {
     const [before = "", after = ""] = JSON.stringify({ ...ociManifest, annotations: { a: "HERE" } }).split(
       "HERE"
     )
@@ -270,7 +270,7 @@ describe("Manifest", () => {
     }
   })
 
-  it("packageLayer - refuses a manifest without layers, and gives a foreign last layer", () => {
+  it("packageLayer - refuses a manifest without layers, and returns a foreign last layer", () => {
     assert.strictEqual(tagOf(packageOf({ ...ociManifest, layers: [] })), "NoLayers")
     for (const foreign of [
       "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",

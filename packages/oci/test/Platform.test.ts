@@ -9,7 +9,7 @@ const decodeText = Schema.decodeUnknownOption(Platform.PlatformText)
 
 const digest = (index: number) => `sha256:${index.toString(16).padStart(64, "0")}`
 
-/** A child for `os/architecture/variant+feature`; undefined makes a child without a platform. */
+/** Makes a child from `os/architecture/variant+feature`. Undefined makes a child without a platform. */
 const child = (platform: string | undefined, index: number): Record<string, unknown> => {
   const [names = "", feature] = platform?.split("+") ?? []
   const [os, architecture, variant] = names.split("/")
@@ -29,7 +29,7 @@ const choose = (wanted: string, manifests: ReadonlyArray<unknown>) => {
   )
 }
 
-/** The digest's number of the chosen child; -1 for none. */
+/** Returns the index of the chosen child, which its digest contains; -1 if none is chosen. */
 const numberOfChosen = (wanted: string, manifests: ReadonlyArray<unknown>): number =>
   Result.match(choose(wanted, manifests), {
     onFailure: () => -1,
@@ -180,7 +180,7 @@ describe("the child of an index for a platform", () => {
     assert.strictEqual(chosenPlatform(wanted, platforms), expected)
   })
 
-  it("is never an attestation or a known non-image, even without a platform", () => {
+  it("is never an attestation or a media type that is no image, even without a platform", () => {
     const attestation = {
       digest: digest(0),
       annotations: { "vnd.docker.reference.type": "attestation-manifest" }

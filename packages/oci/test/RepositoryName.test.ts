@@ -50,7 +50,7 @@ describe("RepositoryName", () => {
     assert.isTrue(Option.isNone(RepositoryName.parsePath("/".repeat(1_000_000) + ".")))
   })
 
-  it("join - gives the name at a path; none if it is empty or longer than 255 characters", () => {
+  it("join - returns the name at a path; none if the name is empty or longer than 255 characters", () => {
     const path = (text: string) => RepositoryName.PathComponents.make(text)
     assert.deepStrictEqual(
       RepositoryName.join(path("a/b"), path("c")),

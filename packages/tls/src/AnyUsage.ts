@@ -1,7 +1,7 @@
 import type { X509Certificate } from "node:crypto"
 import * as CertificateExtensions from "./internal/CertificateExtensions.ts"
 
-/** Returns trust anchors. */
+/** Returns the trust anchors: the certificates of the trusted authorities. */
 export type Authorities = () => ReadonlyArray<X509Certificate>
 
 const clientAuth = "1.3.6.1.5.5.7.3.2"
@@ -10,7 +10,7 @@ const anyExtendedKeyUsage = "2.5.29.37.0"
 const { oid } = CertificateExtensions
 const understood = new Set<string>([oid.keyUsage, oid.subjectAltName, oid.basicConstraints, oid.extKeyUsage])
 
-/** True if all critical extensions are checked, here or by OpenSSL after its purpose check. */
+/** True if every critical extension is checked, either in this file or by OpenSSL after its purpose check. */
 const isUnderstood = (extensions: CertificateExtensions.Extensions): boolean =>
   extensions.entries().every(([id, { isCritical }]) => !isCritical || understood.has(id))
 
@@ -19,7 +19,7 @@ const [digitalSignature, keyAgreement] = [0x80, 0x08]
 
 const maySign = (extensions: CertificateExtensions.Extensions): boolean => {
   const keyUsage = extensions.get(oid.keyUsage)
-  // A BIT STRING: tag, length, count of unused bits, bits.
+  // `value` is a BIT STRING: its tag, its length, the number of unused bits, then the bits.
   return keyUsage === undefined || ((keyUsage.value[3] ?? 0) & (digitalSignature | keyAgreement)) !== 0
 }
 
@@ -39,11 +39,13 @@ const isSignedBy = (certificate: X509Certificate, authority: X509Certificate, no
 }
 
 /**
- * True if the only fault of a certificate is the usage `anyExtendedKeyUsage`. RFC 5280 (section 4.2.1.12) and
- * Kubernetes accept it for client authentication, OpenSSL's purpose check does not. Call it only if INVALID_PURPOSE is
- * OpenSSL's final error: then all later checks (signatures, times, key sizes, name constraints) have passed. This
- * function repeats the earlier checks, more strictly than RFC 5280: an anchor must have signed the certificate
- * directly.
+ * True if the only fault of a client certificate is its usage `anyExtendedKeyUsage`. RFC 5280 (section 4.2.1.12) and
+ * Kubernetes accept this usage for client authentication; OpenSSL's purpose check does not. `now` is in milliseconds
+ * since the epoch.
+ *
+ * Call this function only if INVALID_PURPOSE is OpenSSL's final error. Then all checks after the purpose check have
+ * passed: signatures, times, key sizes, name constraints. This function repeats the checks before it, and is stricter
+ * than RFC 5280: an anchor must have signed the certificate directly.
  */
 export const isValidClient = (certificate: X509Certificate, anchors: Authorities, now: number): boolean => {
   const usages = certificate.keyUsage as ReadonlyArray<string> | undefined
@@ -57,7 +59,7 @@ export const isValidClient = (certificate: X509Certificate, anchors: Authorities
       anchors().some((anchor) => isSignedBy(certificate, anchor, now))
     )
   } catch {
-    // Not a certificate as in RFC 5280.
+    // The certificate does not conform to RFC 5280.
     return false
   }
 }

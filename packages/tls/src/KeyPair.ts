@@ -6,14 +6,14 @@ const tls = process.getBuiltinModule("node:tls")
 
 /** The certificate chain and private key of a TLS server, as PEM. */
 export interface KeyPair {
-  /** The server's certificate first, then its intermediates. */
+  /** The server's certificate first, then the intermediate certificates. */
   readonly certificates: string
   readonly privateKey: Redacted.Redacted
 }
 
 const blocks = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
-/** Parses all certificates of a PEM text. Empty if one of them cannot be parsed. */
+/** Parses all certificates in a PEM text. Returns none at all if one of them cannot be parsed. */
 export const certificatesOf = (text: string): ReadonlyArray<InstanceType<typeof X509Certificate>> => {
   try {
     return (text.match(blocks) ?? []).map((block) => new X509Certificate(block))
@@ -30,7 +30,10 @@ const attempt = <A>(run: () => A): A | undefined => {
   }
 }
 
-/** Parses and checks the texts of two PEM files. The error does not quote the key. */
+/**
+ * Parses the PEM texts of a certificate chain and its private key, and checks that they belong together. Fails with the
+ * reason, which contains no part of the key.
+ */
 export const parse = (certificates: string, privateKey: string): Result.Result<KeyPair, string> => {
   const [own] = certificatesOf(certificates)
   if (own === undefined) return Result.fail("the certificate file holds no valid PEM certificate")
@@ -45,6 +48,9 @@ export const parse = (certificates: string, privateKey: string): Result.Result<K
   return Result.succeed({ certificates, privateKey: Redacted.make(privateKey) })
 }
 
-/** The earliest expiry of these certificates, in milliseconds since the epoch. */
+/**
+ * Returns the earliest expiry of the certificates in a PEM text, in milliseconds since the epoch; infinite if there is
+ * none.
+ */
 export const expiryOf = (certificates: string): number =>
   Math.min(...certificatesOf(certificates).map(({ validToDate }) => validToDate.getTime()))

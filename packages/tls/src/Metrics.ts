@@ -19,13 +19,13 @@ const tlsCertificateBroken = Metric.gauge(`${prefix}_tls_certificate_broken`, {
 const expiry = labelled(tlsCertificateExpiry, { certificate: certificates })
 const broken = labelled(tlsCertificateBroken, { certificate: certificates })
 
-/** The gauge of the expiry of a certificate in use, in seconds since the epoch. */
+/** Returns the gauge of the earliest expiry of the certificates in use, in seconds since the epoch. */
 export const certificateExpiry = (certificate: Certificate) => expiry({ certificate })
 
-/** The gauge that is 1 while the files are invalid. */
+/** Returns the gauge that is 1 while the certificate's files are invalid, else 0. */
 export const certificateBroken = (certificate: Certificate) => broken({ certificate })
 
-/** Failed TLS handshakes. */
+/** The number of failed TLS handshakes. */
 export const handshakeFailures = Metric.counter(`${prefix}_tls_handshake_failures_total`, {
   description: "TLS connections closed before the end of the handshake, including port scans and probes.",
   incremental: true

@@ -11,7 +11,7 @@ const hourMillis = 3_600_000
 
 const ecdsaWithSha256 = Der.sequence(Der.oid("1.2.840.10045.4.3.2"))
 
-/** The 4 or 16 bytes of an IP address. */
+/** Returns the 4 or 16 bytes of an IP address, without its zone. */
 const addressBytes = (address: string): Buffer => {
   if (!isIPv6(address)) return Buffer.from(address.split(".").map(Number))
   const [front = "", back] = address.replace(/%.*$/, "").split("::")
@@ -42,8 +42,8 @@ const pem = (label: string, der: Uint8Array): string =>
   ).join("\n")}\n-----END ${label}-----\n`
 
 /**
- * Makes a P-256 key and a self-signed certificate (RFC 5280) for a TLS server with these host names and addresses.
- * Valid for ten years from an hour before `now`, which is in milliseconds since the epoch.
+ * Makes a P-256 key and a self-signed certificate (RFC 5280) for a TLS server with these host names and IP addresses.
+ * The certificate is valid from one hour before `now` to ten years after it. `now` is in milliseconds since the epoch.
  */
 export const make = (names: ReadonlyArray<string>, now: number): KeyPair => {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })
@@ -63,11 +63,11 @@ export const make = (names: ReadonlyArray<string>, now: number): KeyPair => {
     Der.explicit(
       3,
       Der.sequence(
-        // Not an authority: it cannot sign other certificates.
+        // basicConstraints: not an authority, so it cannot sign other certificates.
         extension("2.5.29.19", true, Der.sequence()),
-        // digitalSignature
+        // keyUsage: digitalSignature
         extension("2.5.29.15", true, Buffer.of(0x03, 0x02, 0x07, 0x80)),
-        // serverAuth
+        // extKeyUsage: serverAuth
         extension("2.5.29.37", false, Der.sequence(Der.oid("1.3.6.1.5.5.7.3.1"))),
         extension("2.5.29.17", false, Der.sequence(...[...new Set(names)].map(alternativeName)))
       )

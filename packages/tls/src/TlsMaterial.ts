@@ -17,25 +17,25 @@ import * as KeyPair from "./KeyPair.ts"
 import * as Metrics from "./Metrics.ts"
 import * as SelfSigned from "./SelfSigned.ts"
 
-/** The TLS material of a secure listener. */
+/** The certificates and the private key that a TLS listener uses. */
 export interface Material {
   readonly serving: KeyPair.KeyPair
-  /** The authorities of client certificates, as PEM. None: client certificates are not requested. */
+  /** The authorities of client certificates, as PEM. If none, the listener does not request client certificates. */
   readonly clientAuthorities: Option.Option<string>
 }
 
-/** The files of the material, or the host names of a self-signed certificate. */
+/** The files to read, or the host names of a self-signed certificate. */
 export interface Sources {
   readonly serving:
     | { readonly _tag: "Files"; readonly certificate: string; readonly privateKey: string }
     | { readonly _tag: "SelfSigned"; readonly names: ReadonlyArray<string> }
-  /** The path of a PEM file. */
+  /** The path of a PEM file. If none, the listener does not request client certificates. */
   readonly clientAuthorities: Option.Option<string>
 }
 
 const descriptions = { serving: "the serving certificate", "client-ca": "the client CA" } as const
 
-/** The files cannot be used at start. */
+/** The files are missing or invalid at start. */
 export class TlsMaterialError extends Schema.TaggedError<TlsMaterialError>()("TlsMaterialError", {
   source: Schema.Literals(["serving", "client-ca"]),
   detail: Schema.String
@@ -50,14 +50,14 @@ export class TlsMaterial extends Context.Service<
   TlsMaterial,
   {
     readonly get: Effect.Effect<Material>
-    /** Emits the current material, then each new one. */
+    /** Emits the current material, then each new material. */
     readonly changes: Stream.Stream<Material>
   }
 >()("@registry-packages-proxy/tls/TlsMaterial") {
   /**
-   * Reads the files every second and compares their content, so that a rewrite, a rename and a symlink swap are the
-   * same. A change takes effect when two readings agree. Logs invalid files and keeps the previous material. Fails if
-   * the files are invalid at start.
+   * Reads the files every second and compares their content, which detects rewrites, renames and symlink swaps. A
+   * change takes effect once two readings in a row are equal. If the files become invalid, logs a warning and keeps the
+   * previous material. Fails if the files are invalid at start.
    */
   static readonly layer = (
     sources: Sources
@@ -67,7 +67,7 @@ export class TlsMaterial extends Context.Service<
 
 const readInterval = Duration.seconds(1)
 
-/** The files of one kind of material, and their parser. */
+/** The files of one kind of material, and the functions to read them. */
 interface Kind<A> {
   readonly source: TlsMaterialError["source"]
   readonly files: ReadonlyArray<string>
@@ -113,7 +113,10 @@ const readAtStart = Effect.fnUntraced(function* <A>(kind: Kind<A>, read: Effect.
   return { material: parsed.success, hash: reading.hash }
 })
 
-/** Reads the files for ever, and passes each valid change to `use`. */
+/**
+ * Reads the files every second, without end, and passes each valid change to `use`. `hash` is that of the material in
+ * use.
+ */
 const follow = Effect.fnUntraced(function* <A>(
   kind: Kind<A>,
   read: Effect.Effect<FileContent.Reading>,

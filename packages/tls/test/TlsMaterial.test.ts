@@ -7,7 +7,7 @@ import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { X509Certificate } from "node:crypto"
 import { type Sources, TlsMaterial } from "../src/TlsMaterial.ts"
 
-/** A file system in memory. */
+/** Makes a file system with these files in memory, by path. */
 const fileSystem = (files: ReadonlyMap<string, string>): Layer.Layer<FileSystem.FileSystem> => {
   const find = (path: string) =>
     Effect.suspend(() => {

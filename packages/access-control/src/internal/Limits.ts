@@ -1,6 +1,6 @@
 import { Duration } from "effect"
 
-/** The time for which a decision is used without another review. */
+/** The lifetimes of cached decisions. Until its lifetime ends, a decision is used without another review. */
 export const acceptedTokenLifetime = Duration.minutes(2)
 export const refusedTokenLifetime = Duration.seconds(30)
 export const allowedAccessLifetime = Duration.minutes(5)
@@ -9,31 +9,36 @@ export const deniedAccessLifetime = Duration.seconds(30)
 /** The maximum age of a decision that is reused while the API server is unreachable. */
 export const maxStaleAge = Duration.minutes(90)
 
-/** The delay of a caller's next review after a failed one. Until then its stale decision is reused. */
+/** The time between a failed review and the next review with the same key. Until then, the stale decision is reused. */
 export const reviewRetryDelay = Duration.seconds(10)
 
-/** The most cached decisions in each of the three classes of `DecisionCache`, and the most users in `AllowedUsers`. */
+/** The maximum number of decisions in each of the three classes of `DecisionCache`, and of users in `AllowedUsers`. */
 export const maxDecisions = 4096
 
-/** The most reviews in progress. */
+/** The maximum number of reviews in progress, in all lanes together. */
 export const maxReviews = 16
 
-/** The most reviews in progress in one lane: less than `maxReviews`, so that other lanes can send reviews too. */
+/**
+ * The maximum number of reviews in progress in one lane. It is less than `maxReviews`, so that other lanes can send
+ * reviews too.
+ */
 export const maxReviewsPerLane = 12
 
-/** The most queued reviews in one lane. One more evicts the oldest. */
+/** The maximum number of queued reviews in one lane. A further review evicts the oldest one. */
 export const maxQueuedPerLane = 512
 
-/** The most requests that wait for a first decision about their caller. */
+/**
+ * The maximum number of requests that wait for a decision, without those that renew a decision about an allowed user.
+ */
 export const maxWaiting = 4096
 
-/** The longest time that a review waits for its turn. */
+/** The maximum time that a review waits in the queue. */
 export const maxQueueTime = Duration.seconds(3)
 
-/** The time that the oldest review of a lane waits until the lane sends its newest first instead. */
+/** Once the oldest review of a lane has waited for this time, the lane sends its newest review first. */
 export const newestFirstAfter = Duration.seconds(1)
 
-/** The time that the API server has for one review. */
+/** The time within which the API server must answer a review. */
 export const reviewTimeout = Duration.seconds(3)
 
 /**

@@ -58,7 +58,7 @@ describe("Metrics", () => {
     }).pipe(Effect.provide(layerOf(reviews)), Effect.provideService(Metric.MetricRegistry, new Map()))
   })
 
-  it.effect("count queued reviews, and those that are never sent by reason", () => {
+  it.effect("count queued reviews, and by reason the reviews that are never sent", () => {
     const reviews = makeReviews()
     reviews.state.gate = Effect.never
     const strangers = (count: number, name: string) =>
@@ -86,6 +86,6 @@ describe("Metrics", () => {
   })
 })
 
-/** The exposition with each line's labels in order. */
+/** Sorts the labels of each line. */
 const sorted = (text: string): string =>
   text.replaceAll(/\{([^}]*)\}/g, (_, labels: string) => `{${labels.split(",").sort().join(",")}}`)

@@ -2,11 +2,11 @@ import { Schema, type Stream } from "effect"
 import { kinds } from "../kinds/Kinds.ts"
 
 /**
- * An event of a feed. Objects are Kubernetes objects that are not decoded yet: the store decodes each separately, so
- * that an invalid one affects only itself.
+ * An event of a feed. Its Kubernetes objects are not decoded yet: the store decodes each object separately, so that an
+ * invalid object affects only itself.
  */
 export type FeedEvent =
-  /** All objects of the feed's origin. An object that is not among them is deleted. */
+  /** All objects of the feed's origin. All other objects of the feed were deleted. */
   | { readonly _tag: "Synced"; readonly objects: ReadonlyArray<unknown> }
   /** An object was added or changed. */
   | { readonly _tag: "Upsert"; readonly object: unknown }
@@ -15,12 +15,13 @@ export type FeedEvent =
   /** The delivered objects are still current (a poll without change, a bookmark, a resumed watch). */
   | { readonly _tag: "InTouch" }
   /**
-   * The origin cannot be read now. `detail` says why, without any of its values. May be repeated; it is logged once.
+   * The origin cannot be read now. `detail` is the reason, and contains no value of the origin. The store logs equal
+   * events in a row only once.
    */
   | { readonly _tag: "OutOfTouch"; readonly detail: string }
 
 /**
- * The objects that the store waits for until a feed has delivered, in words for any client: they name no file or
+ * The words for the objects that a feed has not delivered yet. Any client may see them: they name no file and no
  * object.
  */
 export const Awaited = Schema.Literals(["credentials-files", ...kinds.map(({ awaited }) => awaited)])
@@ -29,14 +30,18 @@ export type Awaited = typeof Awaited.Type
 /**
  * A source of objects: a credentials file, or a watch of the API server.
  *
- * `events` never fails and retries by itself. It must begin with `Synced` as soon as the origin can be read. It is
- * backpressured: the store pulls one event at a time. When the stream ends, the objects of the feed stay in use.
+ * The stream `events` never fails: the feed itself retries. It emits `Synced` as soon as the origin can be read, and
+ * before any `Upsert` or `Delete`. It is backpressured: the store pulls events only as fast as it applies them. When
+ * the stream ends, the objects of the feed stay in use.
  */
 export interface Feed {
-  /** The name for logs, such as `credentials file <basename>`: never a secret. */
+  /** The name for logs, such as `credentials file <basename>`. It contains no secret. */
   readonly name: string
   readonly awaited: Awaited
-  /** If two feeds name one repository, the one with the smaller number serves it; see `precedence`. */
+  /**
+   * If objects of two feeds name the same repository, the feed with the smaller number takes precedence. See the
+   * constant `precedence`.
+   */
   readonly precedence: number
   readonly events: Stream.Stream<FeedEvent>
 }

@@ -4,7 +4,8 @@ import * as Feed from "./Feed.ts"
 import { parse } from "./ObjectFiles.ts"
 
 /**
- * The maximum size of a file: parsing blocks the program for about 0.05 s per MiB, up to 0.15 s for YAML of tiny lines.
+ * The maximum size of a file, in bytes. Parsing blocks the event loop for about 0.05 s per MiB, and up to 0.15 s per
+ * MiB for YAML with very short lines.
  */
 export const maxFileSize = 4 * 1024 * 1024
 
@@ -13,7 +14,10 @@ const pollInterval: Duration.Input = "2 seconds"
 /** A change is applied when two reads at this interval are equal, so that a half-written file is not used. */
 const settleInterval: Duration.Input = "500 millis"
 
-/** Reads in which a file may keep changing before the next poll. */
+/**
+ * The maximum number of reads, one per `settleInterval`, while a file keeps changing. Then the change waits for the
+ * next poll.
+ */
 const maxSettleReads = 6
 
 /** The result of reading the file. `contentHash` is equal for equal results. */
@@ -61,7 +65,7 @@ const decodeText = (bytes: Uint8Array): Result.Result<string, string> => {
   }
 }
 
-/** The event of a reading. */
+/** Converts a reading to the event to emit. */
 const interpret = Effect.fnUntraced(function* (reading: Reading): Effect.fn.Return<Feed.FeedEvent> {
   if (reading._tag === "Failed") return Feed.outOfTouch(reading.detail)
   const text = decodeText(reading.bytes)
@@ -81,12 +85,14 @@ const stateOf = (reading: Reading, event: Feed.FeedEvent): State => ({
 })
 
 /**
- * The objects of a credentials file: JSON or YAML with ModuleSources and the registry's Secret.
+ * Makes a feed of the objects in a credentials file: JSON or YAML with ModuleSources and the registry's Secret.
  *
  * Reads the file every 2 s and compares its content, which detects a rewrite, a rename and the symlink swap of
- * Kubernetes mounts. A change is applied within 3 s of the file's last write. A file that is missing, empty, too large
- * or cannot be parsed is an `OutOfTouch` event: the last valid content stays in use as a whole, and a repository that
- * is not in it may exist. Objects that are no longer in the file are deleted.
+ * Kubernetes mounts. A change is applied within 3 s after the last write. Objects that are no longer in the file are
+ * deleted.
+ *
+ * If the file is missing, empty, too large or cannot be parsed, the feed emits `OutOfTouch`. All objects of the last
+ * valid content then stay in use, and an unknown repository may exist.
  */
 export const feed = Effect.fnUntraced(function* (
   path: string

@@ -1,14 +1,19 @@
 import * as YamlText from "@registry-packages-proxy/kubernetes/YamlText"
 import { Effect, Predicate, Result } from "effect"
 
-/** The maximum number of objects in a text: each is decoded, and logged if it is invalid. */
+/**
+ * The maximum number of objects in a text. It bounds the work, since each object is decoded, and logged if it is
+ * invalid.
+ */
 export const maxObjects = 5_000
 
 /**
  * Parses the objects of a JSON or YAML text: single objects, arrays, `kind: List` and `*List` with their items, nested
- * lists, and any number of YAML documents. Fails with the error and its line, without showing the text. Returns items
- * that are not objects as they are. Refuses a text without a document: it is more often a file being rewritten than one
- * without registries, for which `items: []` can be written.
+ * lists, and any number of YAML documents. Returns items that are not objects unchanged. Fails with the error and its
+ * line, but shows none of the text.
+ *
+ * Fails for a text without a document: most often, such a file is just being rewritten. A file without registries can
+ * contain `kind: List`.
  */
 export const parse = Effect.fnUntraced(function* (
   text: string
@@ -25,18 +30,18 @@ export const parse = Effect.fnUntraced(function* (
   })
 })
 
-/** True for a Kubernetes object. A file without any is a wrong file. */
+/** True for a Kubernetes object. A file that has other objects only is a wrong file. */
 const isTyped = (object: unknown): boolean =>
   Predicate.isObject(object) && typeof object["apiVersion"] === "string" && typeof object["kind"] === "string"
 
 /** The items of a list. */
 interface Items {
   readonly items: ReadonlyArray<unknown>
-  /** The fields that a typed list omits in its items. */
+  /** The fields that a typed list omits from its items. */
   readonly common: Readonly<Record<string, unknown>>
 }
 
-/** The items of a list; undefined if the object is not a list. */
+/** Returns the items of a list; undefined if the object is not a list. */
 const itemsOf = (object: unknown): Items | undefined => {
   if (Array.isArray(object)) return { items: object, common: {} }
   if (!Predicate.isObject(object)) return undefined
@@ -47,7 +52,7 @@ const itemsOf = (object: unknown): Items | undefined => {
   return Array.isArray(items) ? { items, common: { apiVersion, kind: itemKind } } : undefined
 }
 
-/** Replaces lists by their items, in order; undefined if there are more than `maxObjects`. */
+/** Replaces lists by their items, in order. Undefined if there are more than `maxObjects` objects and lists. */
 const flatten = (documents: ReadonlyArray<unknown>): ReadonlyArray<unknown> | undefined => {
   const objects: Array<unknown> = []
   const stack: Array<Items & { next: number }> = [{ items: documents, common: {}, next: 0 }]

@@ -31,9 +31,9 @@ const feedEvent =
   }
 
 /**
- * Emits `Synced` without objects for an optional kind that the API server does not have, so that the program becomes
- * ready in a cluster without the CRD. The feed stays out of touch, so that an unknown repository is not a 404: the CRD
- * may be added.
+ * If the API server does not have an optional kind, emits `Synced` without objects. The program can then be ready in a
+ * cluster without the CRD. The feed stays out of touch: the CRD may be added later, so a request for an unknown
+ * repository must not get a 404.
  */
 const withoutKind =
   (kind: ObjectKind, toFeed: (event: WatchEvent<unknown>) => Feed.FeedEvent) =>
@@ -44,7 +44,7 @@ const withoutKind =
       : [hasSynced || event._tag === "Synced", [toFeed(event)]]
   }
 
-/** A kind that `/readyz` has a word for (`awaited`). */
+/** A kind whose `awaited` is one of the words that `/readyz` uses. */
 type WatchedKind = ObjectKind & { readonly awaited: Feed.Awaited }
 
 const feed = (api: KubernetesApi["Service"], kind: WatchedKind): Feed.Feed => {
@@ -62,8 +62,8 @@ const feed = (api: KubernetesApi["Service"], kind: WatchedKind): Feed.Feed => {
 }
 
 /**
- * Watches the objects of an API server; of all kinds by default. Requires the permissions of `Kinds.permissions`; see
- * `packages/deploy/rbac.yaml`.
+ * Makes the feeds that watch the objects of an API server, one for each kind, by default for all kinds. They need the
+ * permissions of `Kinds.permissions`; see `packages/deploy/rbac.yaml`.
  */
 export const feeds = (
   api: KubernetesApi["Service"],

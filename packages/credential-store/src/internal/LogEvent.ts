@@ -1,6 +1,8 @@
 import type { LogLevel } from "effect"
 
-/** A log line of the store: a constant message, and fields with names but never values of objects. */
+/**
+ * A log line of the store. The message is constant. The fields may contain an object's name, but no other value of it.
+ */
 export interface LogEvent {
   readonly level: Extract<LogLevel.LogLevel, "Debug" | "Info" | "Warn">
   readonly message: string

@@ -16,25 +16,25 @@ import * as StoredSource from "./kinds/StoredSource.ts"
 
 /** An object of a feed. */
 interface Entry {
-  /** The index of its feed. */
+  /** The index of the feed that delivered the object. */
   readonly feed: number
   identity: Identity
   fingerprint: string | undefined
-  /** Its last valid version, which serves. */
+  /** The last valid version of the object, which is in use. */
   lastValid: ReadSource | undefined
-  /** The error of its current version, if that is invalid. */
+  /** The error of the object's current version, if this version is invalid. */
   invalid: InvalidObject | undefined
-  /** The object that serves this one's repository instead of it. */
+  /** The object that serves the repository instead of this object. */
   shadowedBy: Entry | undefined
 }
 
 interface FeedState {
   synced: boolean
   inTouch: boolean
-  /** The detail of the last `OutOfTouch` event. */
+  /** The detail of the current outage, from the last `OutOfTouch` event. */
   outage: string | undefined
   readonly entries: Map<string, Entry>
-  /** The ids of objects that the feed has delivered more than once. */
+  /** The ids of objects that occurred more than once in the last `Synced` event. */
   duplicates: ReadonlySet<string>
 }
 
@@ -47,9 +47,8 @@ export type LookupResult =
   | { readonly _tag: "Unknown" }
 
 /**
- * The source of each repository, from the events of all feeds. An event costs time only for the repositories that its
- * object names, so that the index keeps up with thousands of events a second. Synchronous; never throws. Changes are
- * returned as log events.
+ * Keeps the source of each repository, from the events of all feeds. An event costs time only for the repositories that
+ * its objects name, so that the index can apply thousands of events a second. Synchronous; never throws.
  */
 export class SourceIndex {
   readonly #feeds: ReadonlyArray<Omit<Feed, "events">>
@@ -78,12 +77,12 @@ export class SourceIndex {
     return this.#serving.size
   }
 
-  /** The number of objects that are invalid or shadowed by an older one. */
+  /** The number of objects that are invalid, or not used because another object serves their repository. */
   get errors(): number {
     return this.#invalidCount + this.#shadowedCount
   }
 
-  /** The time of the last event, in milliseconds since the epoch. */
+  /** The time of the last event other than `OutOfTouch`, in milliseconds since the epoch. */
   get lastSync(): Option.Option<number> {
     return this.#lastSync
   }
@@ -114,7 +113,7 @@ export class SourceIndex {
       : { _tag: "Unreadable", origin: entry.identity.label, detail: entry.invalid.detail }
   }
 
-  /** Applies an event of the feed at `index`, and returns what to log. `now` is in milliseconds since the epoch. */
+  /** Applies an event of the feed at `index`, and returns the log lines. `now` is in milliseconds since the epoch. */
   apply(index: number, event: FeedEvent, now: number): ReadonlyArray<LogEvent> {
     const state = this.#states[index]
     const feed = this.#feeds[index]
@@ -278,7 +277,8 @@ export class SourceIndex {
   }
 
   /**
-   * Updates the repositories that the entry claims. All those before and now are decided after the event is applied.
+   * Updates `#claims` after a change of the entry. Its previous and its current repositories are decided again when the
+   * event has been applied.
    */
   #claim(entry: Entry, before: ReadonlySet<SourceKey>): void {
     const after = keysOf(entry)
@@ -341,9 +341,9 @@ export class SourceIndex {
   }
 
   /**
-   * Orders the objects that claim a repository; the first one serves it. By the feed's precedence, then by age (an
-   * object without creationTimestamp was written by hand and counts as the oldest), then by the order of feeds, then by
-   * id.
+   * Orders the objects that claim a repository; the first valid one serves it. The order is: by precedence of the feed,
+   * then by age, then by position of the feed, then by id. An object without creationTimestamp was written by hand and
+   * counts as the oldest.
    */
   #compare(a: Entry, b: Entry): number {
     const age = a.identity.created === b.identity.created ? 0 : a.identity.created - b.identity.created

@@ -4,9 +4,9 @@ import type { ObjectKind } from "./ObjectKind.ts"
 import * as RegistrySecret from "./RegistrySecret.ts"
 
 /**
- * Every kind of object that registries are read from. Watches, credentials files, the words of `/readyz` and of
- * messages, and the permissions in docs/operations.md derive from this table; a test compares the permissions with the
- * chart's.
+ * The kinds of Kubernetes objects that registries are read from. Watches, credentials files, the texts of `/readyz` and
+ * of messages, and the permissions in docs/operations.md derive from this table. A test compares these permissions with
+ * those of the Helm chart.
  */
 export const kinds = [
   ModuleSource.moduleSource,
@@ -14,7 +14,7 @@ export const kinds = [
 ] as const satisfies ReadonlyArray<ObjectKind>
 
 /**
- * The name of a kind or of its only object: `deckhouse.io/v1alpha1 ModuleSource`,
+ * Returns the name of a kind, or of the only object of that kind which is read: `deckhouse.io/v1alpha1 ModuleSource`,
  * `Secret d8-system/deckhouse-registry`.
  */
 export const describe = (kind: ObjectKind): string =>
@@ -37,13 +37,13 @@ export const permissions = ({ group, name, plural }: ObjectKind): RbacRule => ({
   ...(name === undefined ? { verbs: ["list", "watch"] } : { resourceNames: [name], verbs: ["get", "watch"] })
 })
 
-/** Joins words to `a`, `a or b` or `a, b or c`. */
+/** Joins words as in `a`, `a or b` and `a, b or c`. */
 export const joinWithOr = (words: ReadonlyArray<string>, or = "or"): string =>
   words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} ${or} ${words.at(-1)}`
 
 const all: ReadonlyArray<ObjectKind> = kinds
 
-/** The names of kinds and objects in messages that advise to correct or create one. */
+/** The names of kinds and objects, for messages that say what to correct or to create. */
 export const objectNames = {
   /** All kinds: `ModuleSource or Secret`. */
   any: joinWithOr(all.map(({ kind }) => kind)),

@@ -6,12 +6,12 @@ import type { StoredSource } from "../internal/kinds/StoredSource.ts"
 import { describe, joinWithOr, kinds } from "./Kinds.ts"
 import type { ObjectKind, ReadSource, SourceKey } from "./ObjectKind.ts"
 
-/** The identity of an object, without its values. */
+/** The identity of an object. Contains no value from it that may be a secret. */
 export interface Identity {
   readonly kind: ObjectKind | "Ignored" | "Malformed"
   /** Unique within a feed. */
   readonly id: string
-  /** The object's name in messages, and the source's origin. */
+  /** The object's name in messages, which is also the `origin` of its source. */
   readonly label: string
   /** `metadata.creationTimestamp` in milliseconds since the epoch; minus infinity if there is none. */
   readonly created: number
@@ -30,7 +30,7 @@ const decodeEnvelope = Schema.decodeUnknownOption(
   })
 )
 
-// An RFC 1123 subdomain, as the API server requires. Other texts are not repeated in logs.
+// An RFC 1123 subdomain, as the API server requires. Any other text is not logged.
 const isName = (value: unknown): value is string =>
   typeof value === "string" &&
   value.length <= 253 &&
@@ -57,13 +57,16 @@ const kindOf = (
       (one.name === undefined || one.name === name)
   )
 
-/** The reason for which objects of other kinds are skipped: `neither ... nor ...`. */
+/** The reason in the log why an object of another kind is skipped: `neither ... nor ...`. */
 export const skipReason = `neither ${joinWithOr(
   kinds.map((kind: ObjectKind) => `${kind.name === undefined ? "a" : "the"} ${describe(kind)}`),
   "nor"
 )}`
 
-/** Identifies an object. `position`, its index among the objects of its feed, identifies one without a valid name. */
+/**
+ * Identifies an object. `position` is its index among the objects of its feed. It identifies an object without a valid
+ * name.
+ */
 export const identify = (object: unknown, position: number): Identity => {
   const envelope = decodeEnvelope(object)
   if (Option.isNone(envelope)) {
@@ -91,7 +94,7 @@ export const identify = (object: unknown, position: number): Identity => {
     : { kind: objectKind, id: `${kind}/${path}`, label, created }
 }
 
-/** The error of an invalid object, and the repository it claims, if that can be read. */
+/** The error of an invalid object, and the repository that the object names, if it can be read. */
 export interface InvalidObject {
   readonly key: SourceKey | undefined
   readonly detail: string
@@ -117,13 +120,16 @@ export const read = (
 const created = (metadata: unknown): unknown =>
   Predicate.isObject(metadata) ? metadata["creationTimestamp"] : metadata
 
-/** All parts of an object that are read. */
+/** Returns all parts of an object that are read. */
 const parts = (object: unknown, kind: Identity["kind"]): unknown =>
   Predicate.isObject(object) && typeof kind === "object"
     ? [created(object["metadata"]), kind.parts(object)]
     : undefined
 
-/** A hash of all parts that are read, so that an unchanged object is neither decoded nor logged again. */
+/**
+ * Returns a hash of all parts that are read, so that an unchanged object is neither decoded nor logged again. Undefined
+ * if an object cannot be hashed: it then counts as changed.
+ */
 export const fingerprint = (object: unknown, { kind }: Identity): string | undefined => {
   try {
     return createHash("sha256")

@@ -7,7 +7,7 @@ import type { StoredSource } from "../internal/kinds/StoredSource.ts"
 /** The repository of a source, or `own` for the cluster's own registry. */
 export type SourceKey = RepositoryKey | "own"
 
-/** A source read from an object, and its repository. */
+/** A source that was read from an object, and the repository that it serves. */
 export interface ReadSource {
   readonly key: SourceKey
   readonly source: StoredSource
@@ -15,19 +15,21 @@ export interface ReadSource {
 
 /** A kind of Kubernetes objects that registries are read from. */
 export interface ObjectKind extends Resource.Resource<unknown> {
-  /** The name of the only object that is read; absent if all objects of the kind are. */
+  /** The name of the only object that is read; absent if all objects of the kind are read. */
   readonly name?: string
-  /** True if the program is ready in a cluster without this kind or without the object. */
+  /** True if the program can be ready in a cluster without this kind, or without the object. */
   readonly isOptional: boolean
-  /** The word of `/readyz` while these objects are not listed yet; names no object. */
+  /** The word for these objects in the response of `/readyz` until they are listed. It contains no object's name. */
   readonly awaited: string
   /** The registries that these objects name, for docs/operations.md. */
   readonly purpose: string
-  /** All parts of an object that are read, besides its metadata. */
+  /** Returns all parts of an object that `decode` reads. Metadata are not included. */
   readonly parts: (object: Readonly<Record<string, unknown>>) => unknown
-  /** Returns the repository that an object names, even if the object is invalid otherwise. */
+  /**
+   * Returns the repository that an object names, even if the object is otherwise invalid; undefined if it names none.
+   */
   readonly claims: (object: unknown) => SourceKey | undefined
-  /** Decodes an object. `origin` is its name in messages, `previous` its last valid version. */
+  /** Decodes an object. `origin` is the object's name in messages, and `previous` is its last valid version. */
   readonly decode: (
     object: unknown,
     origin: string,

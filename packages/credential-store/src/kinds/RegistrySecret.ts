@@ -54,8 +54,8 @@ const decode: ObjectKind["decode"] = (object, origin, previous) =>
 /**
  * The cluster's own registry. Read from its Secret: `address` (host with an optional port; a trailing slash is
  * ignored), `path` (optional; leading and trailing slashes are ignored), `scheme` (any case, by default https), `ca`
- * (PEM) and `.dockerconfigjson` (absent for anonymous), in `data` as base64 or in `stringData`, which takes precedence
- * as in Kubernetes. White space around address, path and scheme is ignored.
+ * (PEM) and `.dockerconfigjson` (absent for anonymous). Each value is in `data` as base64, or in `stringData`, which
+ * takes precedence as in Kubernetes. White space around address, path and scheme is ignored.
  */
 export const registrySecret = {
   group: "",

@@ -3,7 +3,7 @@ import { ByteSize, Effect, FileSystem, Option, PlatformError } from "effect"
 /** Marks a path that is not a regular file. */
 export const directory = Symbol("directory")
 
-/** A file's bytes, or the error of reading it. */
+/** The content of a file, or the error of reading it. */
 export type FakeFile =
   | string
   | Uint8Array
@@ -30,7 +30,10 @@ const info = (type: FileSystem.File.Type, size: number): FileSystem.File.Info =>
 const bytesOf = (file: string | Uint8Array | typeof directory): Uint8Array =>
   typeof file === "string" ? new TextEncoder().encode(file) : file === directory ? new Uint8Array() : file
 
-/** In-memory files that a test can change. Reads take no time, so that only the test clock matters. */
+/**
+ * Makes a file system of in-memory files, which a test can change. A read takes no time, so that only the test clock
+ * matters.
+ */
 export const make = (files: Map<string, FakeFile>): FileSystem.FileSystem => {
   const open = (
     path: string,

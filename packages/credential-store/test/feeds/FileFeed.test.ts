@@ -17,7 +17,7 @@ const json = (...objects: ReadonlyArray<unknown>) => JSON.stringify(list(objects
 const a = moduleSource({ name: "a", repo: one })
 const b = moduleSource({ name: "b", repo: two })
 
-/** A store with in-memory JSON files, so that only the test clock matters. */
+/** Runs a test with a store of in-memory JSON files. A read takes no time, so that only the test clock matters. */
 const withFiles = <A, E>(
   initial: Readonly<Record<string, FakeFile>>,
   run: (files: Map<string, FakeFile>, log: CapturedLog) => Effect.Effect<A, E, CredentialStore>
@@ -96,7 +96,7 @@ describe("FileFeed", () => {
       { [path]: json(a) },
       Effect.fn(function* (files, log) {
         files.set(path, file)
-        // Loading the YAML parser takes real turns of the event loop, so the clock ticks until the file is read.
+        // Loading the YAML parser takes real turns of the event loop. The clock advances until the file has been read.
         yield* Effect.repeat(Effect.andThen(TestClock.adjust("1 second"), status), {
           until: ({ upToDate }) => !upToDate
         })
@@ -122,7 +122,7 @@ describe("FileFeed", () => {
     assert.include(text, `A file has at most ${maxFileSize / 1024 / 1024} MiB`)
   })
 
-  it.effect("one that cannot be read at the start is waited for, and used when it appears", () =>
+  it.effect("a file that cannot be read at the start is used when it appears", () =>
     withFiles(
       {},
       Effect.fn(function* (files, log) {
@@ -139,14 +139,14 @@ describe("FileFeed", () => {
   )
 
   it.effect.each([0, 300, 600, 900, 1200, 1500, 1700, 1900])(
-    "one caught half-written, %i ms after it was read, loses no source and is not logged",
+    "a rewrite in parts, %i ms after the last read, loses no source and is not logged",
     (after) =>
       withFiles(
         { [path]: json(a) },
         Effect.fn(function* (files, log) {
           yield* TestClock.adjust(after)
           const whole = json(a, b)
-          // Truncated, then written in parts, some of which are valid JSON.
+          // The file is truncated, then written in parts. Some of the parts are valid JSON.
           for (const part of ["", whole.slice(0, 30), "[]", whole.slice(0, 90), whole.slice(0, 200), whole]) {
             files.set(path, part)
             yield* TestClock.adjust("400 millis")
@@ -173,7 +173,7 @@ describe("FileFeed", () => {
     )
   )
 
-  it.effect("each problem is logged once, and its end too", () =>
+  it.effect("each problem and its end are logged once", () =>
     withFiles(
       { [path]: json(a) },
       Effect.fn(function* (files, log) {
@@ -190,7 +190,7 @@ describe("FileFeed", () => {
     )
   )
 
-  it.effect("of two files with one repository the first serves", () =>
+  it.effect("if two files name one repository, the first file serves it", () =>
     withFiles(
       {
         "/first.json": json(moduleSource({ name: "x", repo: one })),
@@ -241,7 +241,7 @@ describe("FileFeed", () => {
   )
 
   it.effect.prop(
-    "with arbitrary bytes never throws, and the last valid content stays in use",
+    "never throws for arbitrary bytes, and the last valid content stays in use",
     [Schema.Uint8Array, Schema.String],
     ([bytes, text]) =>
       withFiles(

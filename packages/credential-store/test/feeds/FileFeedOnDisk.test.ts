@@ -10,7 +10,7 @@ import { answer, status } from "../StoreQueries.ts"
 const repo = "registry.example.com/modules"
 const yaml = (name: string) => dump(list([moduleSource({ name, repo })]))
 
-/** Advances the test clock until the store answers so, since real reads take turns of the event loop. */
+/** Advances the test clock until the store answers `expected`. Real reads take turns of the event loop. */
 const until = (expected: string) =>
   Effect.gen(function* () {
     let ticks = 0

@@ -35,13 +35,15 @@ const store = (api: FakeKubernetes, paths: ReadonlyArray<string> = []) =>
     Layer.provide(Layer.succeed(FileSystem.FileSystem, makeFileSystem(files)))
   )
 
-/** Runs a test with a store of this API server. Fails if a kind has no collection there. */
+/**
+ * Runs a test with a store of this API server. Fails if the store requests a kind that the API server does not have.
+ */
 const withStore =
   (api: FakeKubernetes, paths?: ReadonlyArray<string>) =>
   <A, E, R>(self: Effect.Effect<A, E, R>) =>
     Effect.raceFirst(self, api.unknownKind).pipe(Effect.provide(store(api, paths)))
 
-/** Waits until the answer is `expected`, by yielding, without any time passing. */
+/** Yields until the answer is `expected`. The test clock does not advance. */
 const until = (repository: string, expected: string) =>
   Effect.repeat(Effect.andThen(Effect.yieldNow, answer(repository)), { until: (found) => found === expected })
 
@@ -60,7 +62,7 @@ const own = registrySecret({ address: "cluster.example.com", path: "/sys/deckhou
 const module = moduleSource({ name: "one", repo: "registry.example.com/modules" })
 const login = (password: string) => ({ host: "cluster.example.com", username: "reader", password })
 
-// The suite's second feed is here the one whose list fails.
+// In the states `waiting` and `outOfTouch`, the second feed is a credentials file that does not exist.
 suite("watch of an API server", ({ objects, sources: expected, state }: Fixture) =>
   Layer.effectContext(
     Effect.gen(function* () {
@@ -135,7 +137,7 @@ describe("CredentialStore from an API server", () => {
   )
 
   it.effect(
-    "reads all spellings of the Secret, and treats missing fields as anonymous",
+    "reads all forms of the Secret, and treats missing fields as anonymous",
     Effect.fn(function* () {
       const api = makeApi()
       const write = (data: Readonly<Record<string, string>>) => {
@@ -157,7 +159,7 @@ describe("CredentialStore from an API server", () => {
   )
 
   it.effect(
-    "is not synced while the API server was never reachable, retries, and recovers with it",
+    "is not synced until the API server is reachable, retries, and recovers",
     Effect.fn(function* () {
       const api = makeApi()
       put(api, own)

@@ -65,7 +65,7 @@ describe("RegistrySecret", () => {
     )
   })
 
-  it("decode - keeps the logins of paths, also if the Secret has no path", () => {
+  it("decode - keeps the logins of paths, even if the Secret has no path", () => {
     const user = (object: unknown, path: string) => {
       const { credential } = source(object, path)
       return credential._tag === "Basic" ? credential.username : credential._tag

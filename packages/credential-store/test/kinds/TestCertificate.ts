@@ -1,4 +1,4 @@
-/** A self-signed CA certificate (EC P-256, valid for 100 years), whose key was deleted. */
+/** A self-signed CA certificate (EC P-256, valid for 100 years). Its private key was deleted. */
 export const testCertificate = `-----BEGIN CERTIFICATE-----
 MIIBjjCCATOgAwIBAgIUcC0jZBoH8K8GLzremCF/nAKVbYgwCgYIKoZIzj0EAwIw
 GzEZMBcGA1UEAwwQVGVzdCByZWdpc3RyeSBDQTAgFw0yNjExMjIxNzQwMzZaGA8y

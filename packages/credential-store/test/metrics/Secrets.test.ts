@@ -22,7 +22,7 @@ const host = "registry.example.com"
 const config = dockerConfig({ host, username: "reader", password })
 const tokens = JSON.stringify({ auths: { "token.example.com": { identitytoken: token, registrytoken: "" } } })
 
-/** The password and token, plain and in each base64 form. */
+/** The password and the token, as plain text and in each base64 form. */
 const secrets = [
   password,
   token,
@@ -78,7 +78,7 @@ describe("secrets", () => {
       yield* Effect.gen(function* () {
         for (const text of texts) {
           files.set(path, text)
-          // The YAML parser is loaded in these turns of the event loop.
+          // The YAML parser is loaded during these turns of the event loop.
           for (let turn = 0; turn < 50; turn++) {
             yield* TestClock.adjust("1 second")
             yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))

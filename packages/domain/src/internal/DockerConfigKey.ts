@@ -2,23 +2,23 @@ import { trimSlashes } from "@registry-packages-proxy/oci/RepositoryName"
 
 /** A key under `auths` of a docker config. */
 export interface DockerConfigKey {
-  /** In lowercase; its labels may contain `*`. */
+  /** The host in lowercase. Its labels may contain `*`. */
   readonly host: string
-  /** A repository's name or its first components; empty for the whole host. */
+  /** The name of a repository, or its first components. Empty for all repositories of the host. */
   readonly path: string
 }
 
-// The names of Docker Hub. Docker stores its login under `https://index.docker.io/v1/`.
+// The host names of Docker Hub. Docker stores the login for Docker Hub under `https://index.docker.io/v1/`.
 const hubHosts: ReadonlySet<string> = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"])
 
-/** The host in lowercase, and one name for all those of Docker Hub. */
+/** Returns the host in lowercase. Replaces all host names of Docker Hub by `index.docker.io`. */
 export const canonicalHost = (host: string): string => {
   const lower = host.toLowerCase()
   return hubHosts.has(lower) ? "index.docker.io" : lower
 }
 
 /**
- * Reads a key as the kubelet does: `[scheme://]host[:port][/path]`. Ignores `/v1/` and `/v2/` before the path.
+ * Parses a key as the kubelet does: `[scheme://]host[:port][/path]`. Ignores `/v1/` and `/v2/` before the path.
  * Source: kubernetes, pkg/credentialprovider/keyring.go, Add.
  */
 export const parse = (key: string): DockerConfigKey => {
@@ -37,7 +37,7 @@ const splitPort = (host: string): readonly [labels: ReadonlyArray<string>, port:
   return colon === -1 ? [host.split("."), ""] : [host.slice(0, colon).split("."), host.slice(colon + 1)]
 }
 
-/** True if a label matches a pattern, in which `*` stands for any text. */
+/** True if a label matches a pattern, in which `*` matches any text. */
 const matches = (pattern: string, label: string): boolean => {
   const [first = "", ...rest] = pattern.split("*")
   const last = rest.pop()

@@ -1,10 +1,10 @@
-/** The deepest nesting that is read. Source: Go's encoding/json, by which most clients read manifests. */
+/** The maximum nesting depth. Source: Go's encoding/json, which most clients use to read manifests. */
 export const maxDepth = 10_000
 
 /** The text is not JSON, or it is nested deeper than {@link maxDepth}. */
 export class NotJson extends Error {}
 
-/** A string, number, boolean or null; {@link container} stands for an object or array. */
+/** A string, number, boolean or null. {@link container} represents any object or array. */
 export type Scalar = string | number | boolean | null | typeof container
 export const container = Symbol("object or array")
 
@@ -21,14 +21,15 @@ const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
 const isHex = (byte: number): boolean =>
   isDigit(byte) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)
 
-/** True if a byte may follow a backslash: `"` `\` `/` `b` `f` `n` `r` `t`. */
+/** True if a byte may follow a backslash, other than `u`: `"` `\` `/` `b` `f` `n` `r` `t`. */
 const isEscape = (byte: number): boolean => '"\\/bfnrt'.includes(String.fromCharCode(byte))
 
 const literals = ["true", "false", "null"] as const
 
 /**
- * Reads JSON bytes and decodes only the values that its caller asks for, so that a hostile text costs time in
- * proportion to its length, and no memory. Each method reads the next value, or throws {@link NotJson}.
+ * Reads JSON bytes, and decodes only the values that the caller asks for. A hostile text therefore costs time in
+ * proportion to its length, and almost no memory. Methods that read a value read the next one. They throw {@link
+ * NotJson} if it is not valid JSON.
  *
  * Follows Go's encoding/json: keys match in any case, and bytes in a string that are not UTF-8 are replaced. Skips a
  * byte order mark.
@@ -49,7 +50,9 @@ export class JsonReader {
     if (this.#at < this.#bytes.length) throw new NotJson()
   }
 
-  /** Reads at an earlier position, then returns to the current one. Undefined if there is no position. */
+  /**
+   * Calls `read` at an earlier position, then returns to the current position. Undefined if `position` is undefined.
+   */
   at<A>(position: number | undefined, read: () => A): A | undefined {
     if (position === undefined) return undefined
     const back = this.#at
@@ -77,8 +80,8 @@ export class JsonReader {
   }
 
   /**
-   * Reads an object and returns the positions of the values of these keys; of a key that occurs twice, the last. `keys`
-   * are lowercase ASCII letters and dots. Throws if the next value is not an object.
+   * Reads an object. Returns the position of each key's value, or of the last value if a key occurs twice. `keys` may
+   * contain only lowercase ASCII letters and dots. Throws if the next value is not an object.
    */
   fields<const Key extends string>(keys: ReadonlyArray<Key>): { readonly [K in Key]?: number } {
     const found: { [K in Key]?: number } = {}
@@ -102,7 +105,7 @@ export class JsonReader {
     } while (this.#continues(closeBracket))
   }
 
-  /** Reads a value; {@link container} for an object or array. */
+  /** Reads a value. Returns {@link container} for an object or array. */
   scalar(): Scalar {
     const start = this.#position
     const isContainer = this.isObject || this.isArray
@@ -117,7 +120,7 @@ export class JsonReader {
       this.#skipScalar(first)
       return
     }
-    // An element for each open level: true for an object, false for an array.
+    // One element for each open container: true for an object, false for an array.
     const openLevels: Array<boolean> = []
     for (;;) {
       const byte = this.#peek()
@@ -134,7 +137,7 @@ export class JsonReader {
       } else {
         this.#skipScalar(byte)
       }
-      // A value has ended, and so has each container whose last value it is.
+      // A value has ended. Each container whose last value this is ends too.
       for (;;) {
         const inObject = openLevels.at(-1)
         if (inObject === undefined) return
@@ -174,7 +177,7 @@ export class JsonReader {
     return true
   }
 
-  /** Reads a key; undefined if it is none of these in any case. */
+  /** Reads a key and its colon. Returns the equal key of `keys`, in any case; undefined if there is none. */
   #key<Key extends string>(keys: ReadonlyArray<Key>): Key | undefined {
     const start = this.#position + 1
     const isEscaped = this.#skipKeyText()
@@ -183,13 +186,13 @@ export class JsonReader {
     return keys.find((key) => (isEscaped || key.length === end - start) && this.#isText(key, start, end))
   }
 
-  /** True if the bytes of a string are `text` in any case. `text` is in lowercase. */
+  /** True if the string between two positions equals `text` in any case. `text` is in lowercase. */
   #isText(text: string, start: number, end: number): boolean {
     let at = start
     for (let index = 0; index < text.length; index++) {
       if (at >= end) return false
       const byte = this.#bytes[at] as number
-      // Keys are letters and dots: only `\u` escapes can stand for these.
+      // `text` contains only letters and dots. Of all escapes, only `\u` can encode these.
       const code = byte === backslash ? this.#escaped(at) : byte
       const lower = code >= 0x41 && code <= 0x5a ? code | 0x20 : code
       if (lower !== text.charCodeAt(index)) return false
@@ -198,7 +201,7 @@ export class JsonReader {
     return at === end
   }
 
-  /** The code of a `\u` escape; -1 for another escape. */
+  /** Returns the character code of a `\u` escape; -1 for any other escape. */
   #escaped(at: number): number {
     if (this.#bytes[at + 1] !== 0x75) return -1
     let code = 0
@@ -224,7 +227,7 @@ export class JsonReader {
     this.#at++
   }
 
-  /** The next byte that is not whitespace; -1 at the end. */
+  /** Returns the next byte that is not whitespace; -1 at the end. */
   #peek(): number {
     this.#skipWhitespace()
     return this.#at < this.#bytes.length ? (this.#bytes[this.#at] as number) : -1
@@ -257,7 +260,7 @@ export class JsonReader {
     this.#at = end
   }
 
-  /** Returns true if the string has a `\u` escape, which may stand for a letter. */
+  /** Skips a string. Returns true if it has a `\u` escape, which may encode a letter. */
   #skipString(): boolean {
     const bytes = this.#bytes
     let isEscaped = false

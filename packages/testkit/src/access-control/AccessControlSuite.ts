@@ -1,5 +1,8 @@
 import { assert, describe, layer } from "@effect/vitest"
-import { Authenticator, type Presented } from "@registry-packages-proxy/access-control/Authenticator"
+import {
+  Authenticator,
+  type PresentedCredentials
+} from "@registry-packages-proxy/access-control/Authenticator"
 import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
 import * as ResourceRule from "@registry-packages-proxy/access-control/ResourceRule"
 import type { User } from "@registry-packages-proxy/access-control/User"
@@ -35,7 +38,10 @@ const known: Fixture = {
   isReachable: true
 }
 
-const present = (token: string | undefined, certificate?: Presented["certificate"]): Presented => ({
+const present = (
+  token: string | undefined,
+  certificate?: PresentedCredentials["certificate"]
+): PresentedCredentials => ({
   token: Option.map(Option.fromUndefinedOr(token), Redacted.make),
   certificate: certificate ?? Option.none()
 })
@@ -46,7 +52,7 @@ const certificate = (notBefore: number, notAfter: number) =>
 // Validity in milliseconds around 0, the time at which the clock of a test starts.
 const [good, expired, early] = [certificate(-1, 1), certificate(-2, -1), certificate(1, 2)]
 
-const authenticate = (presented: Presented) =>
+const authenticate = (presented: PresentedCredentials) =>
   Authenticator.use((authenticator) =>
     authenticator.authenticate(presented).pipe(
       Effect.map(({ name }) => name),

@@ -4,14 +4,14 @@ import * as DerReader from "./DerReader.ts"
 /** An extension of a certificate (RFC 5280, section 4.2). */
 export interface Extension {
   readonly isCritical: boolean
-  /** The DER that its OCTET STRING holds. */
+  /** The DER bytes inside the extension's OCTET STRING. */
   readonly value: Buffer
 }
 
-/** Extensions by the hexadecimal DER content of their OID. */
+/** The extensions of a certificate. The key is the DER content of the extension's OID, in hex. */
 export type Extensions = ReadonlyMap<string, Extension>
 
-/** Keys of `Extensions`. */
+/** The keys in `Extensions` of the extensions that are checked. */
 export const oid = {
   keyUsage: "551d0f",
   subjectAltName: "551d11",

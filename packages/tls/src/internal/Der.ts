@@ -14,16 +14,16 @@ export const bits = (content: Uint8Array): Buffer => tagged(0x03, Buffer.of(0), 
 export const text = (value: string): Buffer => tagged(0x0c, Buffer.from(value))
 export const booleanTrue = Buffer.of(0x01, 0x01, 0xff)
 
-/** A positive integer, most significant byte first. */
+/** Encodes a positive integer, given as bytes with the most significant byte first. */
 export const integer = (bytes: Uint8Array): Buffer =>
   tagged(0x02, (bytes[0] ?? 0) >= 0x80 ? Buffer.of(0) : Buffer.of(), bytes)
 
-/** Context-specific, constructed: `[number] EXPLICIT`. */
+/** Encodes a context-specific constructed value, `[number] EXPLICIT`. */
 export const explicit = (number: number, content: Uint8Array): Buffer => tagged(0xa0 + number, content)
-/** Context-specific, primitive: `[number] IMPLICIT`. */
+/** Encodes a context-specific primitive value, `[number] IMPLICIT`. */
 export const implicit = (number: number, content: Uint8Array): Buffer => tagged(0x80 + number, content)
 
-/** An object identifier, in dotted form. */
+/** Encodes an object identifier from its dotted form. */
 export const oid = (dotted: string): Buffer => {
   const [first = 0, second = 0, ...rest] = dotted.split(".").map(Number)
   const bytes = [first * 40 + second]
@@ -35,10 +35,10 @@ export const oid = (dotted: string): Buffer => {
   return tagged(0x06, Buffer.from(bytes))
 }
 
-/** GeneralizedTime, for times from 2050 on only. See `time`. */
+/** Encodes a GeneralizedTime, which is for times from 2050 on; see `time`. */
 const generalized = (date: Date): Buffer => tagged(0x18, Buffer.from(`${digits(date)}Z`))
 const utc = (date: Date): Buffer => tagged(0x17, Buffer.from(`${digits(date).slice(2)}Z`))
 const digits = (date: Date): string => date.toISOString().replaceAll(/\D/g, "").slice(0, 14)
 
-/** A time in seconds, as UTCTime or GeneralizedTime (RFC 5280, section 4.1.2.5). */
+/** Encodes a time as UTCTime or GeneralizedTime (RFC 5280, section 4.1.2.5), without fractions of a second. */
 export const time = (date: Date): Buffer => (date.getUTCFullYear() < 2050 ? utc(date) : generalized(date))

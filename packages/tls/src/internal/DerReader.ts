@@ -4,7 +4,10 @@ export interface DerValue {
   readonly content: Buffer
 }
 
-/** Reads the values in the content of a constructed value. Throws if it is not DER with tags of one byte. */
+/**
+ * Reads the values in the content of a constructed value. Supports only tags of one byte. Throws if a value is longer
+ * than `content`.
+ */
 export const readValues = (content: Buffer): ReadonlyArray<DerValue> => {
   const found: Array<DerValue> = []
   let at = 0

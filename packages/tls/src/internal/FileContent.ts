@@ -4,9 +4,9 @@ import { Effect, type FileSystem, type PlatformError, Result } from "effect"
 /** The largest accepted file, in bytes. */
 const maxSize = 1024 * 1024
 
-/** The content of some files, or the reason why one cannot be read. */
+/** The content of several files, or the reason why one of them cannot be read. */
 export interface Reading {
-  /** A hash of the result: equal for equal readings. */
+  /** Equal for equal readings. */
   readonly hash: string
   readonly texts: Result.Result<ReadonlyArray<string>, string>
 }
@@ -31,7 +31,7 @@ const readOne = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, path: st
   return yield* fs.readFileString(path)
 })
 
-/** Reads files. Never fails: a file that cannot be read is part of the result. */
+/** Reads files as text. Never fails: if a file cannot be read, the result contains the reason. */
 export const read = (fs: FileSystem.FileSystem, paths: ReadonlyArray<string>): Effect.Effect<Reading> =>
   Effect.forEach(paths, (path) =>
     Effect.mapError(readOne(fs, path), (error) => (typeof error === "string" ? error : explain(path, error)))

@@ -5,8 +5,8 @@ import * as Limits from "../Limits.ts"
 const maxStaleAgeMillis = Duration.toMillis(Limits.maxStaleAge)
 
 /**
- * The users that were recently allowed something. `Authorizer` adds them. The cached tokens of other users do not evict
- * theirs.
+ * The users that were allowed access in the last `Limits.maxStaleAge`. `Authorizer` adds them. Their cached tokens are
+ * not evicted by the tokens of other users.
  */
 export class AllowedUsers extends Context.Service<
   AllowedUsers,
@@ -18,7 +18,8 @@ export class AllowedUsers extends Context.Service<
   static readonly layer: Layer.Layer<AllowedUsers> = Layer.effect(
     AllowedUsers,
     Effect.map(Clock.Clock, (clock) => {
-      // By fingerprint, with the time at which it expires. The user added longest ago is evicted.
+      // The expiry of each user by fingerprint, in milliseconds since the epoch. The least recently added user is
+      // evicted.
       const expiries = new Map<string, number>()
       return AllowedUsers.of({
         add: ({ fingerprint }) => {

@@ -1,16 +1,16 @@
 import { Option } from "effect"
 import * as Limits from "../Limits.ts"
 
-/** A decision and its lifetimes, in milliseconds since the epoch. */
+/** A cached decision and its times, in milliseconds since the epoch. */
 export interface CachedDecision<A> {
-  /** None is a refusal. */
+  /** None means refused. */
   readonly verdict: Option.Option<A>
   readonly decidedAt: number
-  /** Until then it is used without a review. */
+  /** Before this time, the decision is used without a review. */
   readonly freshUntil: number
-  /** Until then it is reused if a review fails. */
+  /** Before this time, the decision is reused if the API server is unreachable. */
   readonly staleUntil: number
-  /** The earliest time of the next review after a failed one, in milliseconds since the epoch; 0 if none has failed. */
+  /** After a failed review, the earliest time of the next review; 0 if no review has failed. */
   retryAt: number
 }
 
@@ -18,7 +18,7 @@ type Decisions<A> = Map<string, CachedDecision<A>>
 
 /**
  * A bounded cache of decisions by key, in three classes: acceptances of allowed users, other acceptances, refusals. A
- * decision evicts only the least recently used one of its class.
+ * new decision evicts only the least recently used decision of its own class.
  */
 export class DecisionCache<A> {
   readonly #isAllowedUser: (value: A) => boolean
@@ -27,13 +27,13 @@ export class DecisionCache<A> {
   readonly #refusals: Decisions<A> = new Map()
 
   /**
-   * `isAllowedUser` returns whether the user of an acceptance was recently allowed something. Its result may change.
+   * `isAllowedUser` is true if the user of an acceptance was recently allowed access. Its result may change over time.
    */
   constructor(isAllowedUser: (value: A) => boolean) {
     this.#isAllowedUser = isAllowedUser
   }
 
-  /** The decision of this key if it may still be used, fresh or stale. */
+  /** Returns the decision for `key`, fresh or stale; undefined if there is none, or it has expired. */
   get(key: string, now: number): CachedDecision<A> | undefined {
     return (
       look(this.#allowedUsers, key, now) ?? look(this.#otherUsers, key, now) ?? look(this.#refusals, key, now)
@@ -46,7 +46,7 @@ export class DecisionCache<A> {
     else if (this.#isAllowedUser(decision.verdict.value)) add(this.#allowedUsers, key, decision)
     else {
       const evicted = add(this.#otherUsers, key, decision)
-      // The user of the evicted decision may have been allowed something since.
+      // The user of the evicted decision may have been allowed access after the decision was cached.
       if (evicted !== undefined && Option.exists(evicted[1].verdict, this.#isAllowedUser)) {
         add(this.#allowedUsers, ...evicted)
       }
@@ -54,7 +54,7 @@ export class DecisionCache<A> {
   }
 }
 
-/** Adds a decision, and returns the least recently used one if that had to be evicted. */
+/** Adds a decision. If there are too many, evicts the least recently used one and returns it. */
 const add = <A>(
   decisions: Decisions<A>,
   key: string,
@@ -71,7 +71,7 @@ const look = <A>(decisions: Decisions<A>, key: string, now: number): CachedDecis
   const decision = decisions.get(key)
   if (decision === undefined) return undefined
   decisions.delete(key)
-  // If the clock was set back, the decision would live too long.
+  // `now < decidedAt` means that the clock was set back: the decision would live too long.
   if (now >= decision.staleUntil || now < decision.decidedAt) return undefined
   decisions.set(key, decision)
   return decision

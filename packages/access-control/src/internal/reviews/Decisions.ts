@@ -11,7 +11,7 @@ const reviewRetryDelayMillis = Duration.toMillis(Limits.reviewRetryDelay)
 
 /** A decision and its origin. */
 export interface Decision<A> {
-  /** None is a refusal. */
+  /** None means refused. */
   readonly verdict: Option.Option<A>
   readonly from: "review" | "memory" | "stale"
 }
@@ -19,19 +19,19 @@ export interface Decision<A> {
 interface Options<A> {
   readonly kind: ReviewKind
   readonly queue: ReviewQueue["Service"]
-  /** The time for which a decision is fresh. */
+  /** Returns the time for which a new decision is fresh. */
   readonly lifetime: (verdict: Option.Option<A>) => Duration.Duration
-  /** True if the user of an acceptance was recently allowed something. */
+  /** True if the user of an acceptance was recently allowed access. */
   readonly isAllowedUser: (value: A) => boolean
-  /** The lane of reviews about all other users. */
+  /** The lane of all reviews except renewals for allowed users. */
   readonly lane: Lane
 }
 
 interface DecisionRequest<A> {
-  /** A hash of everything that the decision depends on. */
+  /** Identifies everything that the decision depends on. Contains no secret. */
   readonly key: string
   readonly review: Effect.Effect<Option.Option<A>, ReviewError>
-  /** The expiry of the presented credentials, in milliseconds since the epoch. */
+  /** The expiry of the caller's credentials, in milliseconds since the epoch; infinite if they do not expire. */
   readonly expiresAt: number
 }
 
@@ -43,7 +43,7 @@ interface PendingReview<A> {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
-/** The cached decision, if it can be used without a review. */
+/** Returns the cached decision if it can be used without a review. */
 const usable = <A>(entry: CachedDecision<A>, now: number): Decision<A> | undefined =>
   now < entry.freshUntil
     ? { verdict: entry.verdict, from: "memory" }
@@ -52,9 +52,11 @@ const usable = <A>(entry: CachedDecision<A>, now: number): Decision<A> | undefin
       : undefined
 
 /**
- * Makes decisions of one kind. Fresh decisions come from the cache; concurrent equal requests share one review; if the
- * review fails, a stale decision is reused. A sent review completes even if its callers leave; a queued one is dropped
- * when its last caller leaves.
+ * Makes decisions of one kind. Fresh decisions come from the cache. Concurrent requests with the same key share one
+ * review. If the API server is unreachable, a stale decision is reused.
+ *
+ * A review that was sent completes even if all its callers leave. A queued review is dropped when its last caller
+ * leaves.
  */
 export const make = Effect.fnUntraced(function* <A>(options: Options<A>) {
   const { isAllowedUser, kind, lifetime, queue } = options
@@ -63,7 +65,7 @@ export const make = Effect.fnUntraced(function* <A>(options: Options<A>) {
   const pendingReviews = new Map<string, PendingReview<A>>()
 
   const store = ({ expiresAt, key }: DecisionRequest<A>, verdict: Option.Option<A>, sentAt: number): void => {
-    // The expiry of the credentials does not end a refusal.
+    // A refusal stays in the cache after the credentials have expired.
     const end = Option.isSome(verdict) ? expiresAt : Number.POSITIVE_INFINITY
     cache.set(key, {
       verdict,
@@ -114,7 +116,7 @@ export const make = Effect.fnUntraced(function* <A>(options: Options<A>) {
     pending.fiber?.interruptUnsafe()
   }
 
-  // Uninterruptible from counting the caller to its wait.
+  // Not interruptible between the counting of the caller and its wait, so that `leave` always follows.
   const decideTogether = (
     request: DecisionRequest<A>,
     lane: Lane,

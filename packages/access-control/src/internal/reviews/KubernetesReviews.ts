@@ -21,7 +21,7 @@ const errorOf = ({ reason }: KubernetesError): ReviewError => {
   }
 }
 
-/** The user of a reviewed token. None unless the status is `authenticated` and names a user. */
+/** Returns the user of a reviewed token. None unless the status is `authenticated` and names a user. */
 const userOf = ({ authenticated, user }: TokenReviews.TokenReviewStatus): Option.Option<User> => {
   const name = user?.username ?? ""
   if (authenticated !== true || name === "") return Option.none()
@@ -39,7 +39,7 @@ const userOf = ({ authenticated, user }: TokenReviews.TokenReviewStatus): Option
 export const make = Effect.map(KubernetesApi, (api) => {
   const withApi = Effect.provideService(KubernetesApi, api)
   return {
-    // Without audiences, the API server checks for its own.
+    // The request names no audiences. The API server then checks that the token is for its own audience.
     tokenReview: (token: Redacted.Redacted) =>
       TokenReviews.review(token).pipe(withApi, Effect.map(userOf), Effect.mapError(errorOf)),
     subjectAccessReview: (user: User, { name, namespace, ...rule }: ResourceRule) =>

@@ -5,22 +5,22 @@ const probeIntervalMillis = Duration.toMillis(Limits.probeInterval)
 const newestFirstAfterMillis = Duration.toMillis(Limits.newestFirstAfter)
 
 /**
- * The purpose of a review: the renewal of a decision about an allowed user, a decision about an access, or about a
- * token. If lanes are equally busy, renewals go first and tokens last.
+ * The purpose of a review: to renew a decision about an allowed user, to decide an access, or to check a token. If
+ * lanes have equally many reviews in progress, `renewal` goes first and `token` last.
  */
 export type Lane = "renewal" | "access" | "token"
 
 const lanes: ReadonlyArray<Lane> = ["renewal", "access", "token"]
 
-/** The turn of a review in a lane: queued, begun or over. */
+/** A review in a lane. It is queued, begun (in progress) or over. */
 export interface Turn {
   readonly lane: Lane
   /** The time at which the review entered the queue, in milliseconds since the epoch. */
   readonly queuedAt: number
   state: "queued" | "begun" | "over"
-  /** Called once, when the review may begin. */
+  /** Called at most once, when the review may begin. */
   readonly begin: () => void
-  /** Called once, when a newer review evicts it from the queue. */
+  /** Called at most once, when a newer review evicts this review from the queue. */
   readonly evict: () => void
 }
 
@@ -28,16 +28,18 @@ export interface Turn {
 export interface Timer {
   /** Milliseconds since the epoch. */
   readonly now: () => number
-  /** Calls `ReviewLanes.advance` once, after this time. */
+  /** Calls `ReviewLanes.advance` once, after `millis` milliseconds. */
   readonly wakeAfter: (millis: number) => void
 }
 
 /**
- * Decides which review is sent next. The number of reviews in progress is limited in total and per lane. The lane with
- * the fewest reviews in progress goes first. A lane sends its oldest review first. Once that review has waited for
- * `Limits.newestFirstAfter`, the lane sends its newest first: older callers may have left, and a new caller does not
- * wait behind a flood. While the API server is silent, the newest goes first too, and one review begins per
- * `Limits.probeInterval`. A state machine without effects.
+ * Decides which review is sent next, without effects. The number of reviews in progress is limited in total and per
+ * lane. The lane with the fewest reviews in progress goes first.
+ *
+ * A lane sends its oldest review first. Once that review has waited for `Limits.newestFirstAfter`, the lane sends its
+ * newest review first: the callers of older reviews may have left, and a new caller does not wait behind a flood. While
+ * the API server is silent (see `isSilent`), the newest review goes first too, and one review begins per
+ * `Limits.probeInterval`.
  */
 export class ReviewLanes {
   readonly #timer: Timer
@@ -58,7 +60,7 @@ export class ReviewLanes {
     return lanes.reduce((sum, lane) => sum + this.#queued[lane].length, 0)
   }
 
-  /** True if the last review to end timed out. */
+  /** True if the review that ended last has timed out. */
   get isSilent(): boolean {
     return this.#silent
   }
@@ -82,7 +84,7 @@ export class ReviewLanes {
     this.advance()
   }
 
-  /** Ends a turn in any state. */
+  /** Removes a queued review, or ends one in progress. Then begins all reviews that may begin now. */
   leave(turn: Turn): void {
     if (turn.state === "queued") {
       const queue = this.#queued[turn.lane]
@@ -92,7 +94,7 @@ export class ReviewLanes {
     this.advance()
   }
 
-  /** Records whether the API server answered a review, or it timed out. */
+  /** Records the outcome of a review: false if it timed out, true for an answer or any other error. */
   recordOutcome(isAnswered: boolean): void {
     this.#silent = !isAnswered
     this.advance()

@@ -9,7 +9,10 @@ const consequences = {
   Invalid: "callers receive 503"
 } as const
 
-/** Makes a function that receives the outcome of each review, and logs the first failure of a kind and the recovery. */
+/**
+ * Returns a function to call with the outcome of each review; `undefined` means success. For each kind of review, it
+ * logs the first failure, each change of the reason, and the recovery.
+ */
 export const make = () => {
   const failing = new Map<ReviewKind, string>()
   return (kind: ReviewKind, error: ReviewError | undefined): Effect.Effect<void> => {

@@ -6,7 +6,9 @@ import * as Limits from "../Limits.ts"
 import { type Lane, ReviewLanes, type Turn } from "./ReviewLanes.ts"
 import * as ReviewOutages from "./ReviewOutages.ts"
 
-/** The answer to a review, and the time it was sent: its decision is as old as that. */
+/**
+ * The answer to a review, and the time at which the review was sent. The lifetime of the decision begins at that time.
+ */
 export interface ReviewResult<A> {
   readonly value: A
   /** Milliseconds since the epoch. */
@@ -23,15 +25,15 @@ export interface ReviewRequest<A> {
 }
 
 /**
- * Sends all reviews. Limits how many are queued and in progress, and how long each waits and takes; counts them.
- * docs/architecture.md describes the order in which they are sent.
+ * Sends all reviews, and counts them in the metrics. Limits the number of queued reviews and of reviews in progress,
+ * the waiting time and the duration of a review. docs/architecture.md describes the order in which reviews are sent.
  */
 export class ReviewQueue extends Context.Service<
   ReviewQueue,
   {
     /**
-     * Sends a review when its turn comes. An interruption before that frees its place in the queue. Fails with
-     * `Overloaded` if its turn does not come although the API server answers.
+     * Sends a review when its turn comes. If the caller is interrupted before, the review leaves the queue. Fails with
+     * `Overloaded` if a newer review evicts it, or if it waits too long although the API server answers.
      */
     readonly send: <A>(request: ReviewRequest<A>) => Effect.Effect<ReviewResult<A>, ReviewError | Overloaded>
     /** Counts the caller as waiting while `decision` runs. Fails with `Overloaded` if too many callers wait. */
@@ -120,7 +122,7 @@ const make = Effect.gen(function* () {
           ? timed(request)
           : Deferred.await(begun).pipe(
               Effect.timeoutOrElse({ duration: Limits.maxQueueTime, orElse: () => tooLate }),
-              // The end of another review began this one: yield to leave its call stack.
+              // The end of another review began this review. The yield leaves the call stack of that other review.
               Effect.andThen(Effect.yieldNow),
               Effect.andThen(timed(request))
             ),

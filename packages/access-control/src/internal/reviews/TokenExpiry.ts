@@ -4,8 +4,8 @@ const Claims = Schema.fromJsonString(Schema.Struct({ exp: Schema.Finite }))
 const decodeClaims = Schema.decodeUnknownOption(Claims)
 
 /**
- * The `exp` claim of a JWT (RFC 7519, section 4.1.4) in milliseconds since the epoch; infinite for any other token. The
- * signature is not checked: the claim can only shorten the life of a token.
+ * Returns the `exp` claim of a JWT (RFC 7519, section 4.1.4) in milliseconds since the epoch; infinite if the token has
+ * no readable `exp`. The signature is not checked: the claim can only shorten the life of a token.
  */
 export const tokenExpiry = (token: string): number => {
   const [, payload, signature] = token.split(".")

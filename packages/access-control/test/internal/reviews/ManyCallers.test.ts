@@ -51,7 +51,7 @@ describe("many callers at once", () => {
         const strangers = yield* all(Array.from({ length: 600 }, (_, n) => tokenResult(`bogus-${n}`)))
         yield* settle
         assert.strictEqual(reviews.mostInProgress(), Limits.maxReviewsPerLane)
-        // An allowed user is not refused, and does not wait behind them.
+        // An allowed user is not refused, and does not wait behind the bogus tokens.
         assert.strictEqual(yield* tokenResult(), "alice")
         const others = yield* all(
           Array.from({ length: 20 }, (_, n) => accessResult(TestReviews.user(`user-${n}`)))
@@ -126,7 +126,7 @@ describe("many callers at once", () => {
         (value) => tokenResult(value)
       )
     return Effect.gen(function* () {
-      // Five times as many reviews wait as are in progress.
+      // 64 callers at a time: 12 reviews are in progress, and 52 wait.
       const fibers = yield* all(Array.from({ length: 64 }, (_, n) => stranger(n)))
       for (let millis = 0; millis < 5000; millis += 10) {
         yield* settle
@@ -137,7 +137,7 @@ describe("many callers at once", () => {
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
-  it.effect("bogus tokens evict no accepted token, and each other beyond a limit", () => {
+  it.effect("bogus tokens evict each other beyond a limit, but no accepted token", () => {
     const reviews = makeReviews()
     const count = 3 * Limits.maxDecisions
     return Effect.gen(function* () {
@@ -151,7 +151,7 @@ describe("many callers at once", () => {
       assert.strictEqual(yield* tokenResult(), "alice")
       assert.strictEqual(yield* tokenResult(`bogus-${count - 1}`), "NotAuthenticated")
       assert.lengthOf(reviews.asked.tokens, asked)
-      // Not among the last 4096: reviewed again.
+      // The first token is among the last 4096, the second is not: only the second is reviewed again.
       yield* tokenResult(`bogus-${count - Limits.maxDecisions}`)
       yield* tokenResult(`bogus-${count - Limits.maxDecisions - 1}`)
       assert.strictEqual(reviews.asked.tokens.length, asked + 1)
@@ -159,7 +159,7 @@ describe("many callers at once", () => {
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
-  it.effect("accepted tokens of users without access evict none of an allowed user", () => {
+  it.effect("accepted tokens of users without access evict no token of an allowed user", () => {
     const reviews = makeReviews()
     const count = Limits.maxDecisions + 100
     for (let n = 0; n < count; n++) {
@@ -178,7 +178,7 @@ describe("many callers at once", () => {
       yield* TestClock.adjust("6 minutes")
       reviews.state.failure = unreachable
       assert.deepStrictEqual([yield* tokenResult(), yield* accessResult()], ["alice", "allowed"])
-      // The first tokens of the others were evicted.
+      // The oldest tokens of users without access were evicted.
       assert.strictEqual(yield* tokenResult("minted-0"), "Undecided: Unreachable")
     }).pipe(Effect.provide(layerOf(reviews)))
   })

@@ -6,7 +6,7 @@ import { type Lane, ReviewLanes, type Turn } from "../../../src/internal/reviews
 const lanes: ReadonlyArray<Lane> = ["renewal", "access", "token"]
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
-/** An event. `which` selects one of the current turns. */
+/** An event. `which` selects one of the turns that are not over. */
 const Step = Schema.Union([
   Schema.Struct({ _tag: Schema.tag("Enter"), lane: Schema.Literals(lanes), count: between(1, 200) }),
   Schema.Struct({ _tag: Schema.tag("Leave"), which: between(0, 10_000), count: between(1, 20) }),
@@ -14,7 +14,7 @@ const Step = Schema.Union([
   Schema.Struct({ _tag: Schema.tag("Wait"), millis: between(-500, 1000) })
 ])
 
-/** Lanes with a clock that the test controls, and all turns that are not over. */
+/** Makes lanes with a clock that the test controls, and a list of all turns that are not over. */
 const makeWorld = () => {
   let now = 0
   let wakeAt = Number.POSITIVE_INFINITY
@@ -105,14 +105,14 @@ describe("ReviewLanes", () => {
         }
         for (const turn of evicted) assert.strictEqual(turn.state, "over")
         assert.strictEqual(new Set(begun).size, begun.length)
-        // Once the server answers and each begun review ends, all queued ones begin.
+        // All queued reviews begin once the API server answers and the begun reviews end.
         state.recordOutcome(true)
         for (let next = turns[0]; next !== undefined; next = turns[0]) leave(next)
         assert.deepStrictEqual([state.begun, state.queued], [0, 0])
       })
   )
 
-  /** Lanes without a free place, and the turns that have the places. */
+  /** Makes lanes that are full, and returns the turns of the reviews in progress. */
   const makeFull = () => {
     const world = makeWorld()
     const tokens = Array.from({ length: Limits.maxReviewsPerLane }, () => world.enter("token"))
@@ -121,7 +121,7 @@ describe("ReviewLanes", () => {
     return { ...world, tokens, accesses }
   }
 
-  it("give a free place to the lane with the fewest", () => {
+  it("give a free place to the lane with the fewest reviews in progress", () => {
     const { begun, enter, leave, tokens } = makeFull()
     const [token, access, renewal] = [enter("token"), enter("access"), enter("renewal")]
     for (const turn of tokens.slice(0, 3)) leave(turn)

@@ -20,7 +20,10 @@ const all = <A, E, R>(effects: ReadonlyArray<Effect.Effect<A, E, R>>) =>
 const strangers = (count: number, from = 0) =>
   all(Array.from({ length: count }, (_, n) => tokenResult(`bogus-${from + n}`)))
 
-/** A part of a flood: a number of concurrent callers with bogus tokens, which may leave after a time. */
+/**
+ * A part of a flood: concurrent callers with bogus tokens. They leave after `leaveAfter` milliseconds, if it is set.
+ * The next wave begins after `next` milliseconds.
+ */
 const Wave = Schema.Struct({
   strangers: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 300 })),
   leaveAfter: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2000 }))),
@@ -36,7 +39,7 @@ describe("while the API server is silent", () => {
       yield* settle
       yield* Fiber.interruptAll(fibers)
       reviews.state.gate = Effect.void
-      // The places of sent reviews become free after 3 s. The other reviews are never sent.
+      // Sent reviews time out after 3 s and free their places. The other reviews are never sent.
       yield* advance(10000)
       assert.lengthOf(reviews.asked.tokens, Limits.maxReviewsPerLane)
       assert.strictEqual(yield* tokenResult("bogus-399"), "NotAuthenticated")
@@ -68,7 +71,7 @@ describe("while the API server is silent", () => {
       const later = yield* strangers(100, 1000)
       yield* advance(1000)
       assert.isTrue((yield* Fiber.joinAll(waiting)).every((answer) => answer === "Undecided: Unreachable"))
-      // Some of the later ones were sent in the places of the earlier ones.
+      // Some of the later reviews took the places that the earlier reviews had freed.
       yield* advance(5000)
       assert.isTrue((yield* Fiber.joinAll(later)).every((answer) => answer === "Undecided: Unreachable"))
     }).pipe(Effect.provide(layerOf(reviews)))
@@ -118,7 +121,7 @@ describe("while the API server is silent", () => {
         assert.strictEqual(yield* Fiber.join(first), "node-0")
         const fibers = yield* all(everyone)
         yield* settle
-        // The callers whose reviews are sent wait 3 s for the token, 3 s for the access, and for their turns.
+        // Callers whose reviews are sent wait for their turns, 3 s for the token, and 3 s for the access.
         yield* advance(7000)
         const answered = yield* Fiber.joinAll(fibers)
         assert.deepStrictEqual(
@@ -148,7 +151,8 @@ describe("while the API server is silent", () => {
           }
           yield* advance(wave.next)
         }
-        // Before the silence is noticed, places become free only after 3 s, which leaves no time for the new token.
+        // If no review has timed out yet, the places can stay taken for almost 3 s. Only an immediate answer then
+        // leaves time for the new token.
         const isNoticed =
           waves.reduce((sum, { next }) => sum + next, 0) > Duration.toMillis(Limits.reviewTimeout)
         reviews.state.gate = isNoticed ? Effect.sleep(reviewMillis) : Effect.void
@@ -170,7 +174,7 @@ describe("while the API server is slow", () => {
         yield* Effect.all([tokenResult(), accessResult()])
         reviews.state.tokens.delete(token)
         yield* TestClock.adjust("3 minutes")
-        // The renewals of other allowed users take all places again and again.
+        // Renewals for other allowed users fill all 12 places of the lane, and its queue.
         const others = Array.from({ length: 100 }, (_, n) => TestReviews.user(`node-${n}`))
         for (const user of others) {
           reviews.state.tokens.set(`token of ${user.name}`, user)

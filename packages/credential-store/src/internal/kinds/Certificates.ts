@@ -5,18 +5,20 @@ import { invalid } from "./ObjectFields.ts"
 
 /** The authorities that are trusted to sign a registry's certificate. */
 export interface Trust {
-  /** PEM as OpenSSL writes it; undefined if the text is empty. */
+  /** The certificates as PEM, as OpenSSL writes it; undefined if the text is empty. */
   readonly ca: string | undefined
-  /** A warning, such as that a block is not a valid certificate. Shows none of the text. */
+  /** A warning, for example about an invalid block; undefined if there is none. It contains no part of the text. */
   readonly warning: string | undefined
 }
 
 const plural = (count: number, one: string, more: string): string => `${count} ${count === 1 ? one : more}`
 
 /**
- * Parses the certificates of a PEM text. Ignores all other text, such as comments or a key, and invalid blocks unless
- * all are invalid. `previous` is the result of an earlier call: an equal text is not parsed again, since that is most
- * of the work for an object that changes often.
+ * Parses the certificates of a PEM text. Ignores other text, such as comments or a key, and invalid blocks. Fails if
+ * there is no valid certificate in a text that is not empty.
+ *
+ * `previous` is the `ca` of an earlier result. An equal text is not parsed again, since parsing is most of the work for
+ * an object that changes often.
  */
 export const parseTrust = (
   pem: string | null | undefined,

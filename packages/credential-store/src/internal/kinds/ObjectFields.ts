@@ -2,7 +2,7 @@ import * as Base64Text from "@registry-packages-proxy/oci/Base64Text"
 import { Predicate, Result, Schema, SchemaIssue } from "effect"
 import { ObjectError } from "./ObjectError.ts"
 
-/** Text that may be absent, null or empty, which all mean the same. */
+/** An optional text. Absent, null and empty have the same meaning. */
 export const Text = Schema.optionalKey(Schema.NullOr(Schema.String))
 
 /** Parses a registry's scheme in any case. Absent or empty means https. */
@@ -41,6 +41,6 @@ export const base64Text = (text: string, field: string): Result.Result<string, O
       new ObjectError({ detail: `${field} is not base64${problem === "not UTF-8" ? " of UTF-8 text" : ""}` })
   )
 
-/** The values of a struct's fields in an arbitrary value. */
+/** Returns the values in `value` of the fields of `struct`, or `value` itself if it is not an object. */
 export const pick = (value: unknown, struct: Schema.Struct<Schema.Struct.Fields>): unknown =>
   Predicate.isObject(value) ? Object.keys(struct.fields).map((key) => value[key]) : value

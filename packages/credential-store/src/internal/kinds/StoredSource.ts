@@ -6,20 +6,23 @@ import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName
 import { Predicate, Result } from "effect"
 import { ObjectError } from "./ObjectError.ts"
 
-/** The credentials of an object, for its repository and paths below it. */
+/** The credentials of an object, for its repository and the paths below it. */
 export interface Credentials {
   readonly keyring: Keyring.Keyring
-  /** A warning, such as that the docker config has no entry for the registry. Shows none of its values. */
+  /**
+   * A warning, for example that the docker config has no entry for the registry; undefined if there is none. It
+   * contains no value of the config.
+   */
   readonly warning: string | undefined
 }
 
 /**
- * A registry source as it is stored: the credential depends on the requested path. The warning is about its docker
- * config and its certificates.
+ * A registry source with the credentials for all its paths: the path of a request selects one of them. The warning is
+ * about the object's docker config and certificates.
  */
 export interface StoredSource extends Omit<RegistrySource, "credential">, Credentials {}
 
-/** Joins the warnings about parts of an object. */
+/** Joins the warnings about parts of an object; undefined if there is none. */
 export const joinWarnings = (...warnings: ReadonlyArray<string | undefined>): string | undefined => {
   const some = warnings.filter(Predicate.isNotUndefined)
   return some.length === 0 ? undefined : some.join("; ")
@@ -42,8 +45,8 @@ const warningOf = (config: DockerConfig.DockerConfig, keyring: Keyring.Keyring, 
 }
 
 /**
- * Parses the credentials for `base` on `host` and for paths below it from the text of a docker config.json. An empty
- * text means anonymous. Fails for an invalid entry only if it is the one for `base`.
+ * Parses a docker config.json, and collects the credentials for `base` on `host` and for the paths below it. An empty
+ * text means anonymous. Fails if the text is invalid, or if the entry for `base` is. Other invalid entries are allowed.
  */
 export const fromDockerConfig = (
   json: string,
@@ -64,7 +67,9 @@ export const fromDockerConfig = (
   )
 }
 
-/** The source for a path below the object's repository. Fails with the error of the credential for that path. */
+/**
+ * Returns the source with the credential for `path` below the object's repository. Fails if that credential is invalid.
+ */
 export const at = (
   { keyring, warning: _, ...source }: StoredSource,
   path: PathComponents

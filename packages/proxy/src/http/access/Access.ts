@@ -1,5 +1,8 @@
 import type { Denied, NotAuthenticated, Undecided } from "@registry-packages-proxy/access-control/AccessError"
-import { Authenticator, type Presented } from "@registry-packages-proxy/access-control/Authenticator"
+import {
+  Authenticator,
+  type PresentedCredentials
+} from "@registry-packages-proxy/access-control/Authenticator"
 import { Authorizer } from "@registry-packages-proxy/access-control/Authorizer"
 import type { PeerCertificate } from "@registry-packages-proxy/access-control/PeerCertificate"
 import type * as ResourceRule from "@registry-packages-proxy/access-control/ResourceRule"
@@ -114,7 +117,7 @@ export const make = (
     const allowed = new WeakMap<IncomingMessage, string>()
     const logRefusal = CertificateRefusals.makeLog()
 
-    const presentedBy = (request: IncomingMessage): Presented => ({
+    const presentedBy = (request: IncomingMessage): PresentedCredentials => ({
       certificate: Option.map(Option.fromUndefinedOr(certificateOf(request)), ({ result }) => result),
       token: bearerToken(request.headers.authorization)
     })
