@@ -40,9 +40,9 @@ export class Authenticator extends Context.Service<
   ).pipe(Layer.provide([ReviewQueue.layer, AllowedUsers.layer]))
 
   /**
-   * Returns the user if the certificate or a cached decision identifies one, and counts this authentication in the
-   * metrics. Never waits. None means that `authenticate` must be called; it does not mean that the caller is refused.
-   * Always none if `authenticator` is not the service that `layer` made.
+   * Returns the user if the certificate or a cached decision identifies one. Never waits. Counts the authentication in
+   * the metrics if there is a user. None means that `authenticate` must be called; it does not mean that the caller is
+   * refused. Always none if `authenticator` is not the service that `layer` made.
    */
   static readonly cachedUser = (
     authenticator: Authenticator["Service"],

@@ -27,9 +27,9 @@ export class Authorizer extends Context.Service<
   ).pipe(Layer.provide([ReviewQueue.layer, AllowedUsers.layer]))
 
   /**
-   * True if a cached decision allows the access; counts this authorization in the metrics. Never waits. False means
-   * that `authorize` must be called; it does not mean that the access is denied. Always false if `authorizer` is not
-   * the service that `layer` made.
+   * True if a cached decision allows the access. Never waits. Counts the authorization in the metrics if the result is
+   * true. False means that `authorize` must be called; it does not mean that the access is denied. Always false if
+   * `authorizer` is not the service that `layer` made.
    */
   static readonly isAllowedByCache = (
     authorizer: Authorizer["Service"],

@@ -65,8 +65,8 @@ const refusals: Readonly<Record<string, CertificateRefusal>> = {
 
 /**
  * Checks the client certificate of a connection at the time `now` (milliseconds since the epoch). `verificationError`
- * is the name of OpenSSL's error in the verification for client authentication; undefined if there was none. Never
- * throws.
+ * is the name of OpenSSL's error in the verification for client authentication; undefined if the verification
+ * succeeded. Never throws.
  */
 export const examine = (
   certificate: X509Certificate,

@@ -13,7 +13,7 @@ import { user } from "@registry-packages-proxy/testkit/access-control/ReviewsMoc
 import { Effect, Layer, Option, Redacted, Schema, Stream } from "effect"
 import { Reviews } from "../src/Reviews.ts"
 
-/** Makes a Kubernetes API that answers each created object with this `status`, or fails with `failure`. */
+/** Makes a fake Kubernetes API that answers each created object with this `status`, or fails with `failure`. */
 const answering = (status: unknown, failure?: KubernetesError["reason"]) => {
   const created: Array<unknown> = []
   const api = KubernetesApi.of({

@@ -33,8 +33,8 @@ export class CredentialStore extends Context.Service<
   CredentialStore,
   {
     /**
-     * Returns the source of `repository` (of the cluster's own registry for none), with the credential for `path` below
-     * it. Call this function for each pull, so that changed credentials are used.
+     * Returns the source of `repository`, or of the cluster's own registry if `repository` is none. The source has the
+     * credential for `path` below the repository. Call `get` for each pull, so that changed credentials are used.
      */
     readonly get: (
       repository: Option.Option<RepositoryKey>,

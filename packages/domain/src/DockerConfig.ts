@@ -6,7 +6,10 @@ import { anonymous, type BasicCredential, type Credential } from "./Credential.t
 const entryFields = ["auth", "username", "password", "identitytoken", "registrytoken"] as const
 type Entry = Record<(typeof entryFields)[number], string>
 
-/** A docker config.json. Entries are decoded on use, so that a malformed entry affects only its own registry. */
+/**
+ * A docker config.json. Entries are decoded when they are used, so that a malformed entry affects only its own
+ * repositories.
+ */
 export interface DockerConfig {
   /** The entries by key, not decoded yet; undefined if the config has no `auths`. */
   readonly auths: Readonly<Record<string, unknown>> | undefined
@@ -32,7 +35,8 @@ const fail = (detail: string): Result.Result<never, DockerConfigError> =>
 const decodeJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 
 /**
- * Picks the fields with these names (in lowercase). Ignores the case of keys, as Go programs do that read these files.
+ * Picks the fields with these names (in lowercase). Ignores the case of keys, like the Go programs that read these
+ * files.
  */
 const pickIgnoringCase = <const Name extends string>(
   object: Readonly<Record<string, unknown>>,
@@ -79,7 +83,7 @@ export const parse = (json: string): Result.Result<DockerConfig, DockerConfigErr
   })
 }
 
-// Old versions of docker wrote NUL characters around a password, which docker removes when it reads them.
+// Old versions of docker wrote NUL characters around a password. Docker removes them when it reads the password.
 const trimNuls = (password: string): string => {
   let start = 0
   let end = password.length

@@ -12,8 +12,7 @@ export interface RegistrySource {
   /** PEM certificates to trust in addition to the system's; undefined to trust only the system's. */
   readonly ca: string | undefined
   /**
-   * The Kubernetes object that the source was read from, for messages. Examples: `ModuleSource deckhouse`, `Secret
-   * d8-system/deckhouse-registry`.
+   * The Kubernetes object that the source was read from, for messages, such as `Secret d8-system/deckhouse-registry`.
    */
   readonly origin: string
 }

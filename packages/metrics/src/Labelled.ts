@@ -7,7 +7,7 @@ export type Labels = Readonly<Record<string, ReadonlyArray<string>>>
 export type Series<L extends Labels> = { readonly [Label in keyof L]: L[Label][number] }
 
 /**
- * The list of values for a label whose values the code cannot list. Any text is accepted, but the values must be few.
+ * The values of a label that are known only at run time. Any text is accepted, but there must be few different values.
  */
 export const unlisted: ReadonlyArray<string> = []
 

@@ -8,7 +8,7 @@ const Size = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX
 
 /** A content descriptor, reduced to what a pull needs. Source: image-spec, descriptor.md. */
 export interface Descriptor {
-  /** Empty if the document does not name one. */
+  /** Empty if the document contains no media type. */
   readonly mediaType: string
   readonly digest: Digest
   /**
@@ -19,8 +19,7 @@ export interface Descriptor {
 }
 
 /**
- * A descriptor as it is in a document, not checked yet. A descriptor that is not used need not follow the
- * specification.
+ * A descriptor as it is in a document, not checked yet. Only a descriptor that is used must follow the specification.
  */
 export interface RawDescriptor {
   readonly mediaType?: Scalar | undefined

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 const pattern = /^(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/
 
 /**
- * A content digest: `sha256:` and 64 lowercase hex digits, or `sha512:` and 128.
+ * A content digest: `sha256:` with 64 lowercase hex digits, or `sha512:` with 128 lowercase hex digits.
  * Source: OCI image-spec, descriptor.md, "Digests".
  */
 export const Digest = Schema.String.check(

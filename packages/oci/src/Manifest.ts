@@ -120,8 +120,8 @@ const indexOf = (manifests: Manifests): Result.Result<ImageIndex, ManifestError>
  * All other fields may be any JSON.
  *
  * A document with `layers` is a manifest, and a document with `manifests` is an index. If a document has neither, its
- * `mediaType` decides, or else the Content-Type. Fails if a document has both, since two clients could read it
- * differently, and if its `mediaType` contradicts these fields.
+ * `mediaType` decides, or else the Content-Type. Fails if a document has both, because clients could disagree about it.
+ * Fails if the `mediaType` contradicts the other fields.
  */
 export const parse = (
   bytes: Uint8Array,
@@ -225,9 +225,9 @@ export interface IndexStep {
 }
 
 /**
- * Chooses the child of an index for `platform`. The child may be an index too. Fails if more than {@link
- * maxNestedIndexes} indexes are nested, or if an index contains itself. `indexes` are the digests of the outer indexes,
- * the outermost first.
+ * Chooses the child of an index for `platform`. The child may be an index too. Fails if more than
+ * {@link maxNestedIndexes} indexes are nested, or if an index contains itself. `indexes` are the digests of the outer
+ * indexes, the outermost first.
  */
 export const descend = (
   indexes: ReadonlyArray<Digest>,

@@ -50,8 +50,7 @@ export const parsePath = (input: string): Option.Option<PathComponents> => decod
 const decodeName = Schema.decodeUnknownOption(RepositoryName)
 
 /**
- * Returns the name of the repository at `path` below `base`; none if the name is empty or longer than {@link
- * maxNameLength}.
+ * Returns the name of the repository at `path` below `base`; none if the name is empty or longer than 255 characters.
  */
 export const join = (
   base: PathComponents | RepositoryName,

@@ -44,8 +44,8 @@ const isSignedBy = (certificate: X509Certificate, authority: X509Certificate, no
  * since the epoch.
  *
  * Call this function only if INVALID_PURPOSE is OpenSSL's final error. Then all checks after the purpose check have
- * passed: signatures, times, key sizes, name constraints. This function repeats the checks before it, and is stricter
- * than RFC 5280: an anchor must have signed the certificate directly.
+ * passed: signatures, times, key sizes, name constraints. This function repeats the checks before the purpose check,
+ * and is stricter than RFC 5280: an anchor must have signed the certificate directly.
  */
 export const isValidClient = (certificate: X509Certificate, anchors: Authorities, now: number): boolean => {
   const usages = certificate.keyUsage as ReadonlyArray<string> | undefined

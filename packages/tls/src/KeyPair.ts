@@ -13,7 +13,7 @@ export interface KeyPair {
 
 const blocks = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
-/** Parses all certificates in a PEM text. Returns none at all if one of them cannot be parsed. */
+/** Parses all certificates in a PEM text. Returns an empty array if any of them cannot be parsed. */
 export const certificatesOf = (text: string): ReadonlyArray<InstanceType<typeof X509Certificate>> => {
   try {
     return (text.match(blocks) ?? []).map((block) => new X509Certificate(block))

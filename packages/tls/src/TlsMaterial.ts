@@ -67,7 +67,7 @@ export class TlsMaterial extends Context.Service<
 
 const readInterval = Duration.seconds(1)
 
-/** The files of one kind of material, and the functions to read them. */
+/** The files of one kind of material, and the functions to parse them. */
 interface Kind<A> {
   readonly source: TlsMaterialError["source"]
   readonly files: ReadonlyArray<string>
@@ -114,8 +114,8 @@ const readAtStart = Effect.fnUntraced(function* <A>(kind: Kind<A>, read: Effect.
 })
 
 /**
- * Reads the files every second, without end, and passes each valid change to `use`. `hash` is that of the material in
- * use.
+ * Reads the files every second, without end, and passes each valid change to `use`. `hash` is the hash of the material
+ * in use.
  */
 const follow = Effect.fnUntraced(function* <A>(
   kind: Kind<A>,

@@ -6,7 +6,7 @@ import { kinds } from "../kinds/Kinds.ts"
  * invalid object affects only itself.
  */
 export type FeedEvent =
-  /** All objects of the feed's origin. All other objects of the feed were deleted. */
+  /** All objects that the feed's origin has now. Objects of the feed that are not among them were deleted. */
   | { readonly _tag: "Synced"; readonly objects: ReadonlyArray<unknown> }
   /** An object was added or changed. */
   | { readonly _tag: "Upsert"; readonly object: unknown }
@@ -21,7 +21,7 @@ export type FeedEvent =
   | { readonly _tag: "OutOfTouch"; readonly detail: string }
 
 /**
- * The words for the objects that a feed has not delivered yet. Any client may see them: they name no file and no
+ * The words for the objects that a feed has not delivered yet. Any client may see these words: they name no file and no
  * object.
  */
 export const Awaited = Schema.Literals(["credentials-files", ...kinds.map(({ awaited }) => awaited)])

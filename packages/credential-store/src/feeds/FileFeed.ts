@@ -15,8 +15,8 @@ const pollInterval: Duration.Input = "2 seconds"
 const settleInterval: Duration.Input = "500 millis"
 
 /**
- * The maximum number of reads, one per `settleInterval`, while a file keeps changing. Then the change waits for the
- * next poll.
+ * The maximum number of reads, one per `settleInterval`, while a file keeps changing. If it still changes after these
+ * reads, the next poll reads it again.
  */
 const maxSettleReads = 6
 

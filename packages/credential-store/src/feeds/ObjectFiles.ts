@@ -30,7 +30,7 @@ export const parse = Effect.fnUntraced(function* (
   })
 })
 
-/** True for a Kubernetes object. A file that has other objects only is a wrong file. */
+/** True for a Kubernetes object. A file that has objects, but no Kubernetes object, is rejected. */
 const isTyped = (object: unknown): boolean =>
   Predicate.isObject(object) && typeof object["apiVersion"] === "string" && typeof object["kind"] === "string"
 

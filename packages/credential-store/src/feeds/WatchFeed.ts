@@ -32,8 +32,8 @@ const feedEvent =
 
 /**
  * If the API server does not have an optional kind, emits `Synced` without objects. The program can then be ready in a
- * cluster without the CRD. The feed stays out of touch: the CRD may be added later, so a request for an unknown
- * repository must not get a 404.
+ * cluster without the CRD. Also emits `OutOfTouch`: the CRD may be added later, so a request for an unknown repository
+ * must not get a 404.
  */
 const withoutKind =
   (kind: ObjectKind, toFeed: (event: WatchEvent<unknown>) => Feed.FeedEvent) =>

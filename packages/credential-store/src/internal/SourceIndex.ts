@@ -47,7 +47,7 @@ export type LookupResult =
   | { readonly _tag: "Unknown" }
 
 /**
- * Keeps the source of each repository, from the events of all feeds. An event costs time only for the repositories that
+ * Finds the source of each repository, from the events of all feeds. An event costs time only for the repositories that
  * its objects name, so that the index can apply thousands of events a second. Synchronous; never throws.
  */
 export class SourceIndex {

@@ -6,7 +6,7 @@ import type { StoredSource } from "../internal/kinds/StoredSource.ts"
 import { describe, joinWithOr, kinds } from "./Kinds.ts"
 import type { ObjectKind, ReadSource, SourceKey } from "./ObjectKind.ts"
 
-/** The identity of an object. Contains no value from it that may be a secret. */
+/** The identity of an object. Contains no part of the object that can be a secret. */
 export interface Identity {
   readonly kind: ObjectKind | "Ignored" | "Malformed"
   /** Unique within a feed. */

@@ -50,8 +50,8 @@ export const moduleSource = {
   version: "v1alpha1",
   kind: "ModuleSource",
   plural: "modulesources",
-  // The store decodes the objects, not the watch. An invalid object thus keeps its last valid version and is named in
-  // the log.
+  // The watch does not decode the objects: the store does. An invalid object thus keeps its last valid version and is
+  // named in the log.
   schema: Schema.Unknown,
   isOptional: true,
   awaited: "module-sources",

@@ -23,7 +23,7 @@ export interface ObjectKind extends Resource.Resource<unknown> {
   readonly awaited: string
   /** The registries that these objects name, for docs/operations.md. */
   readonly purpose: string
-  /** Returns all parts of an object that `decode` reads. Metadata are not included. */
+  /** Returns all parts of an object that `decode` reads, without its metadata. */
   readonly parts: (object: Readonly<Record<string, unknown>>) => unknown
   /**
    * Returns the repository that an object names, even if the object is otherwise invalid; undefined if it names none.

@@ -149,7 +149,7 @@ describe("ModuleSource", () => {
       const decoded = Result.getOrThrow(read({ ca }))
       assert.strictEqual(decoded.source.warning, warning)
       assert.strictEqual(decoded.source.ca?.replaceAll(testCertificate, ""), "")
-      // The certificates that are kept are complete.
+      // The result contains complete certificates only.
       assert.isUndefined(Result.getOrThrow(read({ ca: decoded.source.ca ?? "" })).source.warning)
     }
   })

@@ -21,15 +21,15 @@ const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
 const isHex = (byte: number): boolean =>
   isDigit(byte) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)
 
-/** True if a byte may follow a backslash, other than `u`: `"` `\` `/` `b` `f` `n` `r` `t`. */
+/** True for the second byte of an escape other than `\u`: `"` `\` `/` `b` `f` `n` `r` `t`. */
 const isEscape = (byte: number): boolean => '"\\/bfnrt'.includes(String.fromCharCode(byte))
 
 const literals = ["true", "false", "null"] as const
 
 /**
  * Reads JSON bytes, and decodes only the values that the caller asks for. A hostile text therefore costs time in
- * proportion to its length, and almost no memory. Methods that read a value read the next one. They throw {@link
- * NotJson} if it is not valid JSON.
+ * proportion to its length, and almost no memory. A method that reads a value reads the next one. It throws
+ * {@link NotJson} if the value is not valid JSON.
  *
  * Follows Go's encoding/json: keys match in any case, and bytes in a string that are not UTF-8 are replaced. Skips a
  * byte order mark.
@@ -137,7 +137,7 @@ export class JsonReader {
       } else {
         this.#skipScalar(byte)
       }
-      // A value has ended. Each container whose last value this is ends too.
+      // A value has ended. This loop also ends each container whose last value it is.
       for (;;) {
         const inObject = openLevels.at(-1)
         if (inObject === undefined) return
@@ -177,7 +177,7 @@ export class JsonReader {
     return true
   }
 
-  /** Reads a key and its colon. Returns the equal key of `keys`, in any case; undefined if there is none. */
+  /** Reads a key and its colon. Returns the matching key of `keys`, ignoring case; undefined if no key matches. */
   #key<Key extends string>(keys: ReadonlyArray<Key>): Key | undefined {
     const start = this.#position + 1
     const isEscaped = this.#skipKeyText()

@@ -26,9 +26,7 @@ export class DecisionCache<A> {
   readonly #otherUsers: Decisions<A> = new Map()
   readonly #refusals: Decisions<A> = new Map()
 
-  /**
-   * `isAllowedUser` is true if the user of an acceptance was recently allowed access. Its result may change over time.
-   */
+  /** `isAllowedUser` returns true if the accepted user was recently allowed access. Its result may change over time. */
   constructor(isAllowedUser: (value: A) => boolean) {
     this.#isAllowedUser = isAllowedUser
   }
@@ -71,7 +69,7 @@ const look = <A>(decisions: Decisions<A>, key: string, now: number): CachedDecis
   const decision = decisions.get(key)
   if (decision === undefined) return undefined
   decisions.delete(key)
-  // `now < decidedAt` means that the clock was set back: the decision would live too long.
+  // `now < decidedAt` means that the clock was set back: the decision would be used for too long.
   if (now >= decision.staleUntil || now < decision.decidedAt) return undefined
   decisions.set(key, decision)
   return decision

@@ -21,7 +21,7 @@ interface Options<A> {
   readonly queue: ReviewQueue["Service"]
   /** Returns the time for which a new decision is fresh. */
   readonly lifetime: (verdict: Option.Option<A>) => Duration.Duration
-  /** True if the user of an acceptance was recently allowed access. */
+  /** Returns true if the accepted user was recently allowed access. */
   readonly isAllowedUser: (value: A) => boolean
   /** The lane of all reviews except renewals for allowed users. */
   readonly lane: Lane
@@ -116,7 +116,7 @@ export const make = Effect.fnUntraced(function* <A>(options: Options<A>) {
     pending.fiber?.interruptUnsafe()
   }
 
-  // Not interruptible between the counting of the caller and its wait, so that `leave` always follows.
+  // Cannot be interrupted between the counting of the caller and its wait, so that `leave` is always called.
   const decideTogether = (
     request: DecisionRequest<A>,
     lane: Lane,

@@ -24,7 +24,7 @@ export interface Turn {
   readonly evict: () => void
 }
 
-/** The clock and alarm of `ReviewLanes`. */
+/** The clock and the timer that `ReviewLanes` uses. */
 export interface Timer {
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -94,7 +94,10 @@ export class ReviewLanes {
     this.advance()
   }
 
-  /** Records the outcome of a review: false if it timed out, true for an answer or any other error. */
+  /**
+   * Records the outcome of a review. `isAnswered` is false if the review timed out, and true for an answer or any other
+   * error.
+   */
   recordOutcome(isAnswered: boolean): void {
     this.#silent = !isAnswered
     this.advance()

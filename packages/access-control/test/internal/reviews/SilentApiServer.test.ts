@@ -121,7 +121,7 @@ describe("while the API server is silent", () => {
         assert.strictEqual(yield* Fiber.join(first), "node-0")
         const fibers = yield* all(everyone)
         yield* settle
-        // Callers whose reviews are sent wait for their turns, 3 s for the token, and 3 s for the access.
+        // A caller whose reviews are sent waits for its turns, 3 s for the token review, and 3 s for the access review.
         yield* advance(7000)
         const answered = yield* Fiber.joinAll(fibers)
         assert.deepStrictEqual(

@@ -5,7 +5,7 @@ import { invalid } from "./ObjectFields.ts"
 
 /** The authorities that are trusted to sign a registry's certificate. */
 export interface Trust {
-  /** The certificates as PEM, as OpenSSL writes it; undefined if the text is empty. */
+  /** The certificates as PEM, in the form that OpenSSL writes; undefined if the text is empty. */
   readonly ca: string | undefined
   /** A warning, for example about an invalid block; undefined if there is none. It contains no part of the text. */
   readonly warning: string | undefined

@@ -46,7 +46,7 @@ const warningOf = (config: DockerConfig.DockerConfig, keyring: Keyring.Keyring, 
 
 /**
  * Parses a docker config.json, and collects the credentials for `base` on `host` and for the paths below it. An empty
- * text means anonymous. Fails if the text is invalid, or if the entry for `base` is. Other invalid entries are allowed.
+ * text means anonymous. Fails if the text or the entry for `base` is invalid. Other entries may be invalid.
  */
 export const fromDockerConfig = (
   json: string,
