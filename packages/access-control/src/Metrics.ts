@@ -38,7 +38,7 @@ export const reviewsQueued = Metric.gauge(`${prefix}_access_reviews_queued`, {
   description: "TokenReviews and SubjectAccessReviews that wait to be sent."
 })
 
-/** The reasons why a review was not sent. */
+/** The reasons why a review was dropped before it was sent. */
 const dropReasons = ["abandoned", "expired", "overflow"] as const
 export type DropReason = (typeof dropReasons)[number]
 
@@ -71,7 +71,7 @@ const seconds = labelled(
 )
 const dropped = labelled(reviewsDroppedTotal, { reason: dropReasons })
 
-/** Returns the counter of reviews that were not sent for this reason. */
+/** Returns the counter of reviews that were dropped for this reason before they were sent. */
 export const reviewsDropped = (reason: DropReason) => dropped({ reason })
 
 /** Returns the counter of authentications with this result and origin. */

@@ -4,8 +4,8 @@ import * as Feed from "./Feed.ts"
 import { parse } from "./ObjectFiles.ts"
 
 /**
- * The maximum size of a file, in bytes. Parsing blocks the event loop for about 0.05 s per MiB, and up to 0.15 s per
- * MiB for YAML with very short lines.
+ * The maximum size of a file, in bytes. Parsing blocks the event loop for about 0.05 s per MiB, or for up to 0.15 s in
+ * total if a YAML file has very short lines.
  */
 export const maxFileSize = 4 * 1024 * 1024
 

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 
-/** An object is invalid. `detail` names the field, but shows none of its value. */
+/** An object is invalid. `detail` names the field, but does not contain its value. */
 export class ObjectError extends Schema.TaggedError<ObjectError>()("ObjectError", {
   detail: Schema.String
 }) {

@@ -26,7 +26,7 @@ export const invalid = (detail: string): Result.Result<never, ObjectError> =>
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** The error of an object with a wrong shape. Names the field, but shows none of its value. */
+/** Makes the error for an object with a wrong shape. The error names the field, but does not contain its value. */
 export const shapeError = (error: Schema.SchemaError): ObjectError => {
   const path = format(error.issue).issues[0]?.path ?? []
   const name = path.map((key) => String(typeof key === "object" ? key.key : key)).join(".")
