@@ -18,7 +18,7 @@ export interface PeerCertificate {
 /** Returns the authorities whose client certificates are accepted. */
 export type Authorities = AnyUsage.Authorities
 
-/** Returns a function that returns the authorities of a PEM text. The first call parses the text. */
+/** Returns a function that returns the authorities in a PEM text. The first call parses the text. */
 export const authorities = (pem: string): Authorities => {
   let parsed: ReadonlyArray<X509Certificate> | undefined
   return () => (parsed ??= certificatesOf(pem))

@@ -41,7 +41,7 @@ export class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", {
   }
 }
 
-/** The store has no source for a repository. */
+/** The store cannot return a source for a repository. */
 export class CredentialError extends Schema.TaggedError<CredentialError>()("CredentialError", {
   reason: Schema.Union([NotSynced, UnknownRepository, Unreadable])
 }) {
