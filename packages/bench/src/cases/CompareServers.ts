@@ -2,14 +2,15 @@ import { Effect } from "effect"
 import { cpuSeconds, endedChildrenSeconds, resetPeak, peakMiB } from "../servers/ProcessTree.ts"
 import type { Comparison, Row } from "../report/Report.ts"
 import type { MeasuredServer } from "../servers/MeasuredServer.ts"
-import { median, percentile, spread } from "../report/Statistics.ts"
+import { median, type Percentiles, spread } from "../report/Statistics.ts"
 
-/** The measurements of one server in one round. `value` has the unit of the comparison; `firstBytes` are in seconds. */
+/** The measurements of one server in one round. `value` has the unit of the comparison. */
 export interface Sample {
   readonly value: number
   /** Total size of the response bodies, in bytes. */
   readonly bytes: number
-  readonly firstBytes: ReadonlyArray<number>
+  /** Seconds from a request to the first byte of its response, or seconds of the whole request. */
+  readonly firstByte: Percentiles
 }
 
 const pidsOf = ({ otherPids = [], pid }: MeasuredServer): ReadonlyArray<number> => [pid, ...otherPids]
@@ -18,7 +19,7 @@ const sum = (values: ReadonlyArray<number>): number => values.reduce((total, val
 
 interface Tally {
   readonly values: Array<number>
-  readonly firstBytes: Array<number>
+  readonly firstBytes: Array<Percentiles>
   bytes: number
   cpu: number
   client: number
@@ -52,7 +53,7 @@ export const compareServers = (options: {
         tally.client += endedChildrenSeconds() - client
         tally.bytes += sample.bytes
         tally.values.push(sample.value)
-        tally.firstBytes.push(...sample.firstBytes)
+        tally.firstBytes.push(sample.firstByte)
       }
     }
     const first = servers[0] === undefined ? Number.NaN : median(tallies.get(servers[0])?.values ?? [])
@@ -69,7 +70,10 @@ export const compareServers = (options: {
           ratio: value.median / first,
           cpuPerGb: cpu / (bytes / gb),
           peakRss: sum(pidsOf(server).map(peakMiB)),
-          firstByte: { p50: percentile(firstBytes, 0.5), p99: percentile(firstBytes, 0.99) }
+          firstByte: {
+            p50: median(firstBytes.map(({ p50 }) => p50)),
+            p99: Math.max(...firstBytes.map(({ p99 }) => p99))
+          }
         }
       ]
     })

@@ -170,7 +170,7 @@ const miss = (fixture: Fixture, variants: Variants): Effect.Effect<string, Error
             ([{ bytes, firstByte, seconds } = { bytes: 0, firstByte: 0, seconds: 0 }]) => ({
               value: seconds,
               bytes,
-              firstBytes: [firstByte]
+              firstByte: { p50: firstByte, p99: firstByte }
             })
           )
       })

@@ -53,7 +53,7 @@ export const small = (fixture: Fixture, connections: number): Effect.Effect<Comp
         rounds: extent.rounds,
         servers,
         round: (server) => Rounds.requests(server, fixture, connections),
-        notes: ["wrk, one thread; times of whole requests: the mean p50, the largest p99"]
+        notes: ["wrk, one thread; times of whole requests"]
       })
     })
   )

@@ -6,6 +6,7 @@ import * as Nginx from "../servers/Nginx.ts"
 import type { Blob } from "../servers/Blob.ts"
 import type { Comparison } from "../report/Report.ts"
 import type { MeasuredServer } from "../servers/MeasuredServer.ts"
+import { percentiles } from "../report/Statistics.ts"
 import * as Peers from "../servers/Peers.ts"
 import * as ProxyProgram from "../servers/ProxyProgram.ts"
 
@@ -44,7 +45,7 @@ export const cold = (server: MeasuredServer, blob: Blob, clients: number): Effec
       // With a single client, the value is curl's own time, which excludes the start of curl.
       value: clients === 1 ? (downloads[0]?.seconds ?? Number.NaN) : seconds,
       bytes: clients * blob.size,
-      firstBytes: downloads.map(({ firstByte }) => firstByte)
+      firstByte: percentiles(downloads.map(({ firstByte }) => firstByte))
     }
   })
 

@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import type { Fixture } from "../servers/Fixture.ts"
 import type { Sample } from "./CompareServers.ts"
 import { download, rate } from "../clients/Download.ts"
+import { percentiles } from "../report/Statistics.ts"
 import type { MeasuredServer } from "../servers/MeasuredServer.ts"
 
 /** Downloads the large package four times on one connection. The value is in GB/s (10^9 bytes per second). */
@@ -11,7 +12,7 @@ export const throughput = (server: MeasuredServer, { blobs }: Fixture): Effect.E
     return {
       value: bytes / downloads.reduce((sum, { seconds }) => sum + seconds, 0) / 1e9,
       bytes,
-      firstBytes: downloads.map(({ firstByte }) => firstByte)
+      firstByte: percentiles(downloads.map(({ firstByte }) => firstByte))
     }
   })
 
@@ -29,6 +30,6 @@ export const requests = (
       : Effect.succeed({
           value: rate.perSecond,
           bytes: rate.perSecond * extent.wrkSeconds * blobs.small.size,
-          firstBytes: [rate.p50, rate.p99]
+          firstByte: { p50: rate.p50, p99: rate.p99 }
         })
   )

@@ -3,7 +3,7 @@
  * for 100 ms after every 64 KiB. BYTES is the expected size of the body. Prints a `CrowdOutcome` as JSON.
  */
 import { connect } from "node:net"
-import { percentile } from "../report/Statistics.ts"
+import { percentiles } from "../report/Statistics.ts"
 
 /** The result of all clients. `p50` and `p99` are percentiles of the seconds until the end of the response head. */
 export interface CrowdOutcome {
@@ -61,7 +61,6 @@ await Promise.all(Array.from({ length: Number(clients) }, (_, index) => client(i
 const outcome: CrowdOutcome = {
   failures: failures.slice(0, 20).concat(failures.length > 20 ? [`and ${failures.length - 20} more`] : []),
   seconds: (performance.now() - began) / 1000,
-  p50: percentile(firstBytes, 0.5),
-  p99: percentile(firstBytes, 0.99)
+  ...percentiles(firstBytes)
 }
 process.stdout.write(JSON.stringify(outcome))

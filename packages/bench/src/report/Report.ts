@@ -1,4 +1,4 @@
-import type { Spread } from "./Statistics.ts"
+import type { Percentiles, Spread } from "./Statistics.ts"
 
 /** The measurements of one server in one case. */
 export interface Row {
@@ -10,8 +10,11 @@ export interface Row {
   readonly cpuPerGb?: number | undefined
   /** Peak resident memory of the server's processes, in MiB. */
   readonly peakRss?: number | undefined
-  /** Seconds from a request to the first byte of its response. In cases with wrk: seconds of the whole request. */
-  readonly firstByte?: { readonly p50: number; readonly p99: number } | undefined
+  /**
+   * Seconds from a request to the first byte of its response; in cases with wrk, seconds of the whole request: the median
+   * of the rounds' p50, and the largest p99 of a round.
+   */
+  readonly firstByte?: Percentiles | undefined
 }
 
 /** A comparison of servers. The ratios are relative to the first row. */

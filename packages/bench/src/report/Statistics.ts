@@ -17,6 +17,17 @@ export const percentile = (values: ReadonlyArray<number>, fraction: number): num
   return below + (above - below) * (position - Math.floor(position))
 }
 
+/** Two percentiles of several times, in the unit of the times. */
+export interface Percentiles {
+  readonly p50: number
+  readonly p99: number
+}
+
+export const percentiles = (times: ReadonlyArray<number>): Percentiles => ({
+  p50: percentile(times, 0.5),
+  p99: percentile(times, 0.99)
+})
+
 export const median = (values: ReadonlyArray<number>): number => percentile(values, 0.5)
 
 export const spread = (values: ReadonlyArray<number>): Spread => ({
