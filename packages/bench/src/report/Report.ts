@@ -11,8 +11,8 @@ export interface Row {
   /** Peak resident memory of the server's processes, in MiB. */
   readonly peakRss?: number | undefined
   /**
-   * Seconds from a request to the first byte of its response; in cases with wrk, seconds of the whole request: the median
-   * of the rounds' p50, and the largest p99 of a round.
+   * Seconds from a request to the first byte of its response. In cases with wrk: seconds of the whole request. `p50` is
+   * the median of the rounds' p50, `p99` the largest p99 of a round.
    */
   readonly firstByte?: Percentiles | undefined
 }
