@@ -32,7 +32,7 @@ export class BlobStore extends Context.Service<
      * including responses from the cache's memory.
      */
     readonly touch: (key: PackageKey) => void
-    /** Removes a blob. Callers that have the blob open can still read it. */
+    /** Removes a blob. Callers that have the blob open still read its bytes, or get a `BlobStoreError`. */
     readonly remove: (blob: StoredBlob) => Effect.Effect<void>
     /** The names of all blobs in order of last use, the least recently used blob first. */
     readonly list: Effect.Effect<ReadonlyArray<BlobName>, BlobStoreError>
