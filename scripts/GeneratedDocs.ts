@@ -1,5 +1,5 @@
 import { Metric } from "effect"
-import { permissions } from "../packages/credential-store/src/kinds/Kinds.ts"
+import { requiredRule } from "../packages/credential-store/src/kinds/Kinds.ts"
 import type { ObjectKind } from "../packages/credential-store/src/kinds/ObjectKind.ts"
 import type { DocumentedValue } from "../packages/deploy/src/DocumentedValues.ts"
 import { type Flag, variable } from "../packages/proxy/src/config/Flag.ts"
@@ -130,7 +130,7 @@ export const rightTable = (kinds: ReadonlyArray<ObjectKind>): string =>
         kind.name === undefined
           ? code(`${kind.plural}.${kind.group}`)
           : `${kind.kind} ${code(`${kind.namespace}/${kind.name}`)}, by name`,
-        permissions(kind).verbs.join(", "),
+        requiredRule(kind).verbs.join(", "),
         kind.purpose,
         kind.isOptional ? "ready without it" : "not ready",
         code(kind.awaited)

@@ -1,10 +1,10 @@
 import { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
 import { Option, Schema } from "effect"
-import { Awaited } from "./feeds/Feed.ts"
+import { AwaitedObjects } from "./feeds/Feed.ts"
 
 /** The repository is unknown, and some feeds have not delivered their objects yet. `waitingFor` names these objects. */
 export class NotSynced extends Schema.TaggedError<NotSynced>()("NotSynced", {
-  waitingFor: Schema.Array(Awaited)
+  waitingFor: Schema.Array(AwaitedObjects)
 }) {
   override get message(): string {
     return `registry credentials are not read yet; waiting for ${this.waitingFor.join(", ")}`
@@ -12,8 +12,8 @@ export class NotSynced extends Schema.TaggedError<NotSynced>()("NotSynced", {
 }
 
 /**
- * No object that was read names this repository. While a feed cannot read its origin, such an object may exist there,
- * and `upToDate` is false.
+ * No object that was read names this repository. While a feed cannot read its file or API server, such an object may
+ * exist there, and `upToDate` is false.
  */
 export class UnknownRepository extends Schema.TaggedError<UnknownRepository>()("UnknownRepository", {
   repository: Schema.OptionFromUndefinedOr(RepositoryKey),
@@ -33,11 +33,11 @@ export class UnknownRepository extends Schema.TaggedError<UnknownRepository>()("
  * invalid. `detail` contains no value of the object.
  */
 export class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", {
-  origin: Schema.String,
+  sourceObject: Schema.String,
   detail: Schema.String
 }) {
   override get message(): string {
-    return `the credentials in ${this.origin} cannot be read: ${this.detail}`
+    return `the credentials in ${this.sourceObject} cannot be read: ${this.detail}`
   }
 }
 

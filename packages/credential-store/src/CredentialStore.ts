@@ -16,8 +16,8 @@ export interface CredentialStatus {
   /** True once every feed has delivered its objects. Until then, an unknown repository may exist. */
   readonly synced: boolean
   /** The objects of feeds that have not delivered yet. */
-  readonly waitingFor: ReadonlyArray<Feed.Awaited>
-  /** True while every feed can read its origin. If false, an unknown repository may exist. */
+  readonly waitingFor: ReadonlyArray<Feed.AwaitedObjects>
+  /** True while every feed can read its file or API server. If false, an unknown repository may exist. */
   readonly upToDate: boolean
   /** The number of repositories that have a source. */
   readonly sources: number
@@ -105,7 +105,9 @@ const find = (
   )
   if (found._tag === "Source") return Effect.succeed(found.source)
   if (found._tag === "Unreadable") {
-    return new CredentialError({ reason: new Unreadable({ origin: found.origin, detail: found.detail }) })
+    return new CredentialError({
+      reason: new Unreadable({ sourceObject: found.sourceObject, detail: found.detail })
+    })
   }
   const { synced, upToDate, waitingFor } = statusOf(index)
   return new CredentialError({
@@ -118,8 +120,8 @@ const statusOf = (index: SourceIndex): CredentialStatus => {
   return {
     synced: waitingFor.length === 0,
     waitingFor,
-    upToDate: index.outOfTouch === 0,
-    sources: index.sources,
+    upToDate: index.staleFeedCount === 0,
+    sources: index.sourceCount,
     lastSync: index.lastSync
   }
 }
@@ -127,9 +129,9 @@ const statusOf = (index: SourceIndex): CredentialStatus => {
 const publish = (index: SourceIndex): Effect.Effect<void> =>
   Effect.all(
     [
-      Metric.update(Metrics.sourcesKnown, index.sources),
-      Metric.update(Metrics.errors, index.errors),
-      Metric.update(Metrics.feedsOutOfTouch, index.outOfTouch),
+      Metric.update(Metrics.sourcesKnown, index.sourceCount),
+      Metric.update(Metrics.errors, index.errorCount),
+      Metric.update(Metrics.feedsOutOfTouch, index.staleFeedCount),
       Metric.update(Metrics.lastSync, Option.getOrElse(index.lastSync, () => 0) / 1000)
     ],
     { discard: true }
@@ -156,7 +158,7 @@ const follow = (index: SourceIndex, feed: Feed.Feed, feedIndex: number): Effect.
   Stream.runForEachArray(feed.events, (events) => apply(index, feedIndex, events)).pipe(
     Effect.catchDefect((defect) =>
       apply(index, feedIndex, [
-        Feed.outOfTouch(`it failed unexpectedly (${defect instanceof Error ? defect.name : "defect"})`)
+        Feed.stale(`it failed unexpectedly (${defect instanceof Error ? defect.name : "defect"})`)
       ]).pipe(Effect.andThen(Effect.fail("defect" as const)))
     ),
     Effect.retry(restart),

@@ -22,7 +22,7 @@ export const errors = Metric.gauge("registry_packages_proxy_credentials_errors",
   attributes: { unit: "1" }
 })
 
-/** The number of feeds that have not delivered yet, or cannot read their origin now. */
+/** The number of feeds that have not delivered yet, or cannot read their file or API server now. */
 export const feedsOutOfTouch = Metric.gauge("registry_packages_proxy_credentials_feeds_out_of_touch", {
   description: "Credentials feeds (files, API server watches) whose origin cannot be read now.",
   attributes: { unit: "1" }

@@ -140,7 +140,7 @@ describe("CredentialStore", () => {
             yield* send(Feed.synced([moduleSource({ name: "a", repo: one, auths })]))
             assert.strictEqual((yield* get(one, "beside")).credential._tag, "Basic")
             const { reason } = yield* Effect.flip(get(one, "below/it"))
-            assert.deepInclude(reason, { _tag: "Unreadable", origin: "ModuleSource a" })
+            assert.deepInclude(reason, { _tag: "Unreadable", sourceObject: "ModuleSource a" })
             assert.include(reason._tag === "Unreadable" ? reason.detail : "", "an `auth` is not base64")
           })
         )
@@ -162,12 +162,12 @@ describe("CredentialStore", () => {
         Effect.fn(function* (send, log) {
           yield* send(Feed.synced([good("a")]))
           for (const detail of ["no answer", "no answer", "refused", "refused"])
-            yield* send(Feed.outOfTouch(detail))
+            yield* send(Feed.stale(detail))
           assert.strictEqual(yield* answer(one), "ModuleSource a")
           assert.isFalse((yield* status).upToDate)
           assert.lengthOf(log.matching("Warn", "out of touch", '"feed 0"', "no answer"), 1)
           assert.lengthOf(log.matching("Warn", "out of touch", '"feed 0"', "refused"), 1)
-          yield* send(Feed.inTouch)
+          yield* send(Feed.upToDate)
           assert.isTrue((yield* status).upToDate)
           assert.lengthOf(log.matching("Info", "in touch again", '"feed 0"'), 1)
         })
@@ -181,7 +181,7 @@ describe("CredentialStore", () => {
           assert.deepStrictEqual((yield* status).waitingFor, ["credentials-files", "module-sources"])
           assert.strictEqual(yield* answer(one), "NotSynced")
           yield* first(Feed.synced([good("a")]))
-          yield* second(Feed.outOfTouch("not yet"))
+          yield* second(Feed.stale("not yet"))
           assert.deepStrictEqual((yield* status).waitingFor, ["module-sources"])
           assert.strictEqual(yield* answer(one), "ModuleSource a")
           assert.strictEqual(yield* answer(two), "NotSynced")
@@ -200,9 +200,9 @@ describe("CredentialStore", () => {
           yield* send(Feed.synced([]))
           assert.deepStrictEqual((yield* status).lastSync, Option.some(5_000))
           yield* TestClock.setTime(7_000)
-          yield* send(Feed.outOfTouch("gone"))
+          yield* send(Feed.stale("gone"))
           assert.deepStrictEqual((yield* status).lastSync, Option.some(5_000))
-          yield* send(Feed.inTouch)
+          yield* send(Feed.upToDate)
           assert.deepStrictEqual((yield* status).lastSync, Option.some(7_000))
         })
       )
@@ -244,7 +244,7 @@ describe("CredentialStore", () => {
           assert.strictEqual(yield* answer(one), "ModuleSource a")
           const error = yield* Effect.flip(get(two))
           assert.deepInclude(error.reason, {
-            origin: "ModuleSource bad",
+            sourceObject: "ModuleSource bad",
             detail: "spec.registry.dockerCfg is not base64"
           })
           assert.lengthOf(log.matching("Warn", "invalid object", '"ModuleSource bad"', "not used"), 1)

@@ -13,7 +13,7 @@ suite("mock", ({ sources, state, unreadable }) =>
   Mock.layer({
     sources,
     unreadable,
-    upToDate: state !== "outOfTouch",
+    upToDate: state !== "stale",
     waitingFor: state === "waiting" ? ["module-sources"] : []
   })
 )
@@ -26,7 +26,7 @@ suite("feed in memory", ({ objects, state }: Fixture) =>
       const context = yield* Layer.build(CredentialStore.layerFeeds([one.feed, another.feed]))
       yield* one.send(Feed.synced(objects))
       if (state !== "waiting") yield* another.send(Feed.synced([]))
-      if (state === "outOfTouch") yield* another.send(Feed.outOfTouch("the test says so"))
+      if (state === "stale") yield* another.send(Feed.stale("the test says so"))
       return context
     })
   )
@@ -50,7 +50,7 @@ const suiteOfFiles = (name: string, print: (objects: ReadonlyArray<unknown>) => 
         }
         // The YAML parser is loaded on first use, which takes several turns of the event loop.
         yield* Effect.repeat(Effect.andThen(Effect.yieldNow, status), { until: ({ synced }) => synced })
-        if (state === "outOfTouch") {
+        if (state === "stale") {
           files.delete("/credentials/another")
           yield* TestClock.adjust("3 seconds")
         }

@@ -14,10 +14,10 @@ export const get = (
 ): Effect.Effect<RegistrySource, CredentialError, CredentialStore> =>
   CredentialStore.use((store) => store.get(keyOf(repository), PathComponents.make(path)))
 
-/** Returns the origin of a repository's source, or the tag of the error's reason. */
+/** Returns the source object of a repository's source, or the tag of the error's reason. */
 export const answer = (repository: string): Effect.Effect<string, never, CredentialStore> =>
   get(repository).pipe(
-    Effect.map((source) => source.origin),
+    Effect.map((source) => source.sourceObject),
     Effect.catch((error) => Effect.succeed(error.reason._tag))
   )
 

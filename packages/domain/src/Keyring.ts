@@ -65,12 +65,13 @@ export const lookup = (keyring: Keyring, name: string): CredentialResult => {
   }
 }
 
-const isBelow = (path: string, base: string): boolean => base === "" || `${path}/`.startsWith(`${base}/`)
+const isBelow = (path: string, prefix: string): boolean =>
+  prefix === "" || `${path}/`.startsWith(`${prefix}/`)
 
-/** True if there is an entry for `base`, for a parent path of it, or for a repository below it. */
-export const hasEntryFor = (keyring: Keyring, base: PathComponents): boolean =>
-  [...keyring.keys()].some((path) => isBelow(base, path) || isBelow(path, base))
+/** True if there is an entry for `prefix`, for a parent path of it, or for a repository below it. */
+export const hasEntryFor = (keyring: Keyring, prefix: PathComponents): boolean =>
+  [...keyring.keys()].some((path) => isBelow(prefix, path) || isBelow(path, prefix))
 
-/** True if an entry for `base` or for a repository below it is malformed. */
-export const hasUnreadableBelow = (keyring: Keyring, base: PathComponents): boolean =>
-  [...keyring].some(([path, found]) => Result.isFailure(found) && isBelow(path, base))
+/** True if an entry for `prefix` or for a repository below it is malformed. */
+export const hasUnreadableBelow = (keyring: Keyring, prefix: PathComponents): boolean =>
+  [...keyring].some(([path, found]) => Result.isFailure(found) && isBelow(path, prefix))

@@ -6,13 +6,17 @@ import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName
 export interface RegistrySource {
   readonly scheme: "https" | "http"
   readonly host: RegistryHost
-  /** The repository's name, to which a request's `path` is appended; may be empty. */
-  readonly base: PathComponents
+  /**
+   * The repository's name on the registry; may be empty. A request's `path` query parameter is appended to it, with a
+   * `/` between them, to make the name of the repository to pull from.
+   */
+  readonly repositoryPrefix: PathComponents
   readonly credential: Credential
   /** PEM certificates to trust in addition to the system's; undefined to trust only the system's. */
   readonly ca: string | undefined
   /**
-   * The Kubernetes object that the source was read from, for messages, such as `Secret d8-system/deckhouse-registry`.
+   * The name of the Kubernetes object that the source was read from, for messages: kind, namespace if any, and name,
+   * such as `Secret d8-system/deckhouse-registry`.
    */
-  readonly origin: string
+  readonly sourceObject: string
 }

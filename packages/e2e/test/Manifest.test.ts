@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { kinds, permissions } from "@registry-packages-proxy/credential-store/kinds/Kinds"
+import { kinds, requiredRule } from "@registry-packages-proxy/credential-store/kinds/Kinds"
 import type { ObjectKind } from "@registry-packages-proxy/credential-store/kinds/ObjectKind"
 import { routes } from "@registry-packages-proxy/proxy/http/request/Routes"
 import { loadAll } from "js-yaml"
@@ -86,7 +86,7 @@ describe("manifest.yaml", () => {
       { apiGroups: ["authorization.k8s.io"], resources: ["subjectaccessreviews"], verbs: ["create"] }
     ]
     const wanted = kinds.map((kind: ObjectKind) => ({
-      ...permissions(kind),
+      ...requiredRule(kind),
       ...(kind.namespace === undefined ? {} : { namespace: kind.namespace })
     }))
     const given = read("rbac.yaml").flatMap(({ kind, metadata, rules = [] }) =>

@@ -12,7 +12,7 @@ import { settings } from "./LocalSettings.ts"
 
 /** The names do not matter: the mock registry has the same packages in every repository. */
 const credentials = CredentialStoreMock.layer({
-  sources: { "": CredentialStoreMock.source({ host: "registry.example.com", base: "packages" }) }
+  sources: { "": CredentialStoreMock.source({ host: "registry.example.com", repositoryPrefix: "packages" }) }
 })
 
 const proxy = Program.layerServer(settings).pipe(

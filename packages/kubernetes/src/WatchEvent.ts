@@ -15,6 +15,6 @@ export type WatchEvent<A> =
   | { readonly _tag: "Modified"; readonly object: A }
   | { readonly _tag: "Deleted"; readonly key: ObjectKey }
   /** The watch is up to date: it has begun, or the server has sent a bookmark. */
-  | { readonly _tag: "InTouch" }
+  | { readonly _tag: "UpToDate" }
   /** An attempt to list or watch failed. The next attempt follows. */
-  | { readonly _tag: "OutOfTouch"; readonly error: KubernetesError }
+  | { readonly _tag: "AttemptFailed"; readonly error: KubernetesError }

@@ -44,10 +44,10 @@ export const brief = (event: WatchEvent<typeof Thing.Type>): string => {
       return `${event._tag} ${event.object.metadata.name}=${event.object.value}`
     case "Deleted":
       return `Deleted ${event.key.name}`
-    case "InTouch":
-      return "InTouch"
-    case "OutOfTouch":
-      return `OutOfTouch ${event.error.reason._tag}`
+    case "UpToDate":
+      return "UpToDate"
+    case "AttemptFailed":
+      return `AttemptFailed ${event.error.reason._tag}`
   }
 }
 

@@ -50,9 +50,9 @@ export const parsePath = (input: string): Option.Option<PathComponents> => decod
 const decodeName = Schema.decodeUnknownOption(RepositoryName)
 
 /**
- * Returns the name of the repository at `path` below `base`; none if the name is empty or longer than 255 characters.
+ * Returns the name of the repository at `path` below `prefix`; none if the name is empty or longer than 255 characters.
  */
-export const join = (
-  base: PathComponents | RepositoryName,
+export const joinPath = (
+  prefix: PathComponents | RepositoryName,
   path: PathComponents
-): Option.Option<RepositoryName> => decodeName([base, path].filter((part) => part !== "").join("/"))
+): Option.Option<RepositoryName> => decodeName([prefix, path].filter((part) => part !== "").join("/"))

@@ -53,20 +53,20 @@ describe("RepositoryName", () => {
   it("join - returns the name at a path; none if the name is empty or longer than 255 characters", () => {
     const path = (text: string) => RepositoryName.PathComponents.make(text)
     assert.deepStrictEqual(
-      RepositoryName.join(path("a/b"), path("c")),
+      RepositoryName.joinPath(path("a/b"), path("c")),
       Option.some(RepositoryName.RepositoryName.make("a/b/c"))
     )
     assert.deepStrictEqual(
-      RepositoryName.join(path("a"), path("")),
+      RepositoryName.joinPath(path("a"), path("")),
       Option.some(RepositoryName.RepositoryName.make("a"))
     )
     assert.deepStrictEqual(
-      RepositoryName.join(path(""), path("a")),
+      RepositoryName.joinPath(path(""), path("a")),
       Option.some(RepositoryName.RepositoryName.make("a"))
     )
-    assert.isTrue(Option.isNone(RepositoryName.join(path(""), path(""))))
-    assert.isTrue(Option.isSome(RepositoryName.join(path("a".repeat(127)), path("b".repeat(127)))))
-    assert.isTrue(Option.isNone(RepositoryName.join(path("a".repeat(128)), path("b".repeat(127)))))
+    assert.isTrue(Option.isNone(RepositoryName.joinPath(path(""), path(""))))
+    assert.isTrue(Option.isSome(RepositoryName.joinPath(path("a".repeat(127)), path("b".repeat(127)))))
+    assert.isTrue(Option.isNone(RepositoryName.joinPath(path("a".repeat(128)), path("b".repeat(127)))))
   })
 
   it("never throws, whatever the text", () => {

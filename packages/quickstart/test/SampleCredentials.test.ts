@@ -32,7 +32,7 @@ describe("SampleCredentials", () => {
       )
       const sources = yield* Effect.provide(get, CredentialStore.layerFiles([file]))
       assert.deepStrictEqual(
-        sources.map(({ base, host, scheme }) => [scheme, host, base]),
+        sources.map(({ repositoryPrefix, host, scheme }) => [scheme, host, repositoryPrefix]),
         [
           ["http", credentials.host, "sys/deckhouse"],
           ["http", credentials.host, "modules"]

@@ -101,10 +101,10 @@ export const make = (handler: Handler) => {
 export const source = (changes: Partial<RegistrySource> = {}): RegistrySource => ({
   scheme: "https",
   host: RegistryHost.make("registry.test"),
-  base: PathComponents.make(""),
+  repositoryPrefix: PathComponents.make(""),
   credential: anonymous,
   ca: undefined,
-  origin: "test",
+  sourceObject: "test",
   ...changes
 })
 

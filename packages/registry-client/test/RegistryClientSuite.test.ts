@@ -58,10 +58,10 @@ suite(
       source: {
         scheme: "https",
         host: RegistryHost.make("registry.example.com"),
-        base: PathComponents.make(""),
+        repositoryPrefix: PathComponents.make(""),
         credential: anonymous,
         ca: undefined,
-        origin: "test"
+        sourceObject: "test"
       },
       name: suiteRepositoryName
     })

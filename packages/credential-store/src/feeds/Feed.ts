@@ -6,38 +6,38 @@ import { kinds } from "../kinds/Kinds.ts"
  * invalid object affects only itself.
  */
 export type FeedEvent =
-  /** All objects that the feed's origin has now. Objects of the feed that are not among them were deleted. */
+  /** All objects that the file or the API server has now. The feed's objects that are not among them were deleted. */
   | { readonly _tag: "Synced"; readonly objects: ReadonlyArray<unknown> }
   /** An object was added or changed. */
   | { readonly _tag: "Upsert"; readonly object: unknown }
   /** An object was deleted. Only its kind and metadata are read. */
   | { readonly _tag: "Delete"; readonly object: unknown }
   /** The delivered objects are still current (a poll without change, a bookmark, a resumed watch). */
-  | { readonly _tag: "InTouch" }
+  | { readonly _tag: "UpToDate" }
   /**
-   * The origin cannot be read now. `detail` is the reason, and contains no value of the origin. The store logs equal
-   * events in a row only once.
+   * The file or the API server cannot be read now, so the delivered objects may be stale. They stay in use. `detail` is
+   * the reason, and contains no value of an object. The store logs equal events in a row only once.
    */
-  | { readonly _tag: "OutOfTouch"; readonly detail: string }
+  | { readonly _tag: "Stale"; readonly detail: string }
 
 /**
  * The words for the objects that a feed has not delivered yet. Any client may see these words: they name no file and no
  * object.
  */
-export const Awaited = Schema.Literals(["credentials-files", ...kinds.map(({ awaited }) => awaited)])
-export type Awaited = typeof Awaited.Type
+export const AwaitedObjects = Schema.Literals(["credentials-files", ...kinds.map(({ awaited }) => awaited)])
+export type AwaitedObjects = typeof AwaitedObjects.Type
 
 /**
  * A source of objects: a credentials file, or a watch of the API server.
  *
- * The stream `events` never fails: the feed itself retries. It emits `Synced` as soon as the origin can be read, and
- * before any `Upsert` or `Delete`. It is backpressured: the store pulls events only as fast as it applies them. When
- * the stream ends, the objects of the feed stay in use.
+ * The stream `events` never fails: the feed itself retries. It emits `Synced` as soon as the file or the API server can
+ * be read, and before any `Upsert` or `Delete`. It is backpressured: the store pulls events only as fast as it applies
+ * them. When the stream ends, the objects of the feed stay in use.
  */
 export interface Feed {
   /** The name for logs, such as `credentials file <basename>`. It contains no secret. */
   readonly name: string
-  readonly awaited: Awaited
+  readonly awaited: AwaitedObjects
   /**
    * If objects of two feeds name the same repository, the feed with the smaller number takes precedence. See the
    * constant `precedence`.
@@ -52,5 +52,5 @@ export const precedence = { file: 0, watch: 1 } as const
 export const synced = (objects: ReadonlyArray<unknown>): FeedEvent => ({ _tag: "Synced", objects })
 export const upsert = (object: unknown): FeedEvent => ({ _tag: "Upsert", object })
 export const remove = (object: unknown): FeedEvent => ({ _tag: "Delete", object })
-export const inTouch: FeedEvent = { _tag: "InTouch" }
-export const outOfTouch = (detail: string): FeedEvent => ({ _tag: "OutOfTouch", detail })
+export const upToDate: FeedEvent = { _tag: "UpToDate" }
+export const stale = (detail: string): FeedEvent => ({ _tag: "Stale", detail })

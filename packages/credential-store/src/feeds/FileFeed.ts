@@ -67,10 +67,10 @@ const decodeText = (bytes: Uint8Array): Result.Result<string, string> => {
 
 /** Converts a reading to the event to emit. */
 const interpret = Effect.fnUntraced(function* (reading: Reading): Effect.fn.Return<Feed.FeedEvent> {
-  if (reading._tag === "Failed") return Feed.outOfTouch(reading.detail)
+  if (reading._tag === "Failed") return Feed.stale(reading.detail)
   const text = decodeText(reading.bytes)
   const objects = Result.isFailure(text) ? Result.fail(text.failure) : yield* parse(text.success)
-  return Result.match(objects, { onFailure: Feed.outOfTouch, onSuccess: Feed.synced })
+  return Result.match(objects, { onFailure: Feed.stale, onSuccess: Feed.synced })
 })
 
 /** The last applied reading, and the event to repeat while the file does not change. */
@@ -81,7 +81,7 @@ interface State {
 
 const stateOf = (reading: Reading, event: Feed.FeedEvent): State => ({
   contentHash: reading.contentHash,
-  unchangedEvent: event._tag === "Synced" ? Feed.inTouch : event
+  unchangedEvent: event._tag === "Synced" ? Feed.upToDate : event
 })
 
 /**
@@ -91,7 +91,7 @@ const stateOf = (reading: Reading, event: Feed.FeedEvent): State => ({
  * Kubernetes mounts. A change is applied within 3 s after the last write. Objects that are no longer in the file are
  * deleted.
  *
- * If the file is missing, empty, too large or cannot be parsed, the feed emits `OutOfTouch`. All objects of the last
+ * If the file is missing, empty, too large or cannot be parsed, the feed emits `Stale`. All objects of the last
  * valid content then stay in use, and an unknown repository may exist.
  */
 export const feed = Effect.fnUntraced(function* (

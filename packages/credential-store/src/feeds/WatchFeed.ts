@@ -2,7 +2,7 @@ import type { KubernetesApi } from "@registry-packages-proxy/kubernetes/Kubernet
 import * as Resource from "@registry-packages-proxy/kubernetes/Resource"
 import type { WatchEvent } from "@registry-packages-proxy/kubernetes/WatchEvent"
 import { Stream } from "effect"
-import { describe, kinds } from "../kinds/Kinds.ts"
+import { displayName, kinds } from "../kinds/Kinds.ts"
 import type { ObjectKind } from "../kinds/ObjectKind.ts"
 import * as Feed from "./Feed.ts"
 
@@ -23,34 +23,34 @@ const feedEvent =
           metadata: { name, ...(namespace === undefined ? {} : { namespace }) }
         })
       }
-      case "InTouch":
-        return Feed.inTouch
-      case "OutOfTouch":
-        return Feed.outOfTouch(event.error.reason.detail)
+      case "UpToDate":
+        return Feed.upToDate
+      case "AttemptFailed":
+        return Feed.stale(event.error.reason.detail)
     }
   }
 
 /**
  * If the API server does not have an optional kind, emits `Synced` without objects. The program can then be ready in a
- * cluster without the CRD. Also emits `OutOfTouch`: the CRD may be added later, so a request for an unknown repository
+ * cluster without the CRD. Also emits `Stale`: the CRD may be added later, so a request for an unknown repository
  * must not get a 404.
  */
 const withoutKind =
   (kind: ObjectKind, toFeed: (event: WatchEvent<unknown>) => Feed.FeedEvent) =>
   (hasSynced: boolean, event: WatchEvent<unknown>): readonly [boolean, ReadonlyArray<Feed.FeedEvent>] => {
-    const isAbsent = event._tag === "OutOfTouch" && event.error.reason._tag === "NotFound"
+    const isAbsent = event._tag === "AttemptFailed" && event.error.reason._tag === "NotFound"
     return kind.isOptional && isAbsent && !hasSynced
       ? [true, [Feed.synced([]), toFeed(event)]]
       : [hasSynced || event._tag === "Synced", [toFeed(event)]]
   }
 
 /** A kind whose `awaited` is one of the words that `/readyz` uses. */
-type WatchedKind = ObjectKind & { readonly awaited: Feed.Awaited }
+type WatchedKind = ObjectKind & { readonly awaited: Feed.AwaitedObjects }
 
 const feed = (api: KubernetesApi["Service"], kind: WatchedKind): Feed.Feed => {
   const { awaited, name } = kind
   return {
-    name: `${name === undefined ? `${kind.kind}s` : describe(kind)} of the API server`,
+    name: `${name === undefined ? `${kind.kind}s` : displayName(kind)} of the API server`,
     awaited,
     precedence: Feed.precedence.watch,
     events: Stream.mapAccum(
@@ -63,7 +63,7 @@ const feed = (api: KubernetesApi["Service"], kind: WatchedKind): Feed.Feed => {
 
 /**
  * Makes the feeds that watch the objects of an API server, one for each kind, by default for all kinds. They need the
- * permissions of `Kinds.permissions`; see `packages/deploy/rbac.yaml`.
+ * permissions of `Kinds.requiredRule`; see `packages/deploy/rbac.yaml`.
  */
 export const feeds = (
   api: KubernetesApi["Service"],

@@ -1,16 +1,16 @@
 import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySource"
 import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Result } from "effect"
-import type { Awaited, Feed, FeedEvent } from "../feeds/Feed.ts"
+import type { AwaitedObjects, Feed, FeedEvent } from "../feeds/Feed.ts"
 import {
-  fingerprint,
+  contentHashOf,
   identify,
-  type Identity,
+  type ObjectIdentity,
   type InvalidObject,
-  read,
+  decode,
   skipReason
 } from "../kinds/KubernetesObject.ts"
-import type { ReadSource, SourceKey } from "../kinds/ObjectKind.ts"
+import type { DecodedSource, SourceKey } from "../kinds/ObjectKind.ts"
 import type { LogEvent } from "./LogEvent.ts"
 import * as StoredSource from "./kinds/StoredSource.ts"
 
@@ -18,10 +18,10 @@ import * as StoredSource from "./kinds/StoredSource.ts"
 interface Entry {
   /** The index of the feed that delivered the object. */
   readonly feed: number
-  identity: Identity
-  fingerprint: string | undefined
+  identity: ObjectIdentity
+  contentHash: string | undefined
   /** The last valid version of the object, which is in use. */
-  lastValid: ReadSource | undefined
+  lastValid: DecodedSource | undefined
   /** The error of the object's current version, if this version is invalid. */
   invalid: InvalidObject | undefined
   /** The object that serves the repository instead of this object. */
@@ -30,20 +30,20 @@ interface Entry {
 
 interface FeedState {
   synced: boolean
-  inTouch: boolean
-  /** The detail of the current outage, from the last `OutOfTouch` event. */
+  upToDate: boolean
+  /** The detail of the current outage, from the last `Stale` event. */
   outage: string | undefined
   readonly entries: Map<string, Entry>
   /** The ids of objects that occurred more than once in the last `Synced` event. */
   duplicates: ReadonlySet<string>
 }
 
-type Delivery = Exclude<FeedEvent, { readonly _tag: "OutOfTouch" }>
+type Delivery = Exclude<FeedEvent, { readonly _tag: "Stale" }>
 
 /** The result of looking up a repository. */
 export type LookupResult =
   | { readonly _tag: "Source"; readonly source: RegistrySource }
-  | { readonly _tag: "Unreadable"; readonly origin: string; readonly detail: string }
+  | { readonly _tag: "Unreadable"; readonly sourceObject: string; readonly detail: string }
   | { readonly _tag: "Unknown" }
 
 /**
@@ -65,7 +65,7 @@ export class SourceIndex {
     this.#feeds = feeds
     this.#states = feeds.map(() => ({
       synced: false,
-      inTouch: false,
+      upToDate: false,
       outage: undefined,
       entries: new Map(),
       duplicates: new Set()
@@ -73,27 +73,27 @@ export class SourceIndex {
   }
 
   /** The number of repositories with a source. */
-  get sources(): number {
+  get sourceCount(): number {
     return this.#serving.size
   }
 
   /** The number of objects that are invalid, or not used because another object serves their repository. */
-  get errors(): number {
+  get errorCount(): number {
     return this.#invalidCount + this.#shadowedCount
   }
 
-  /** The time of the last event other than `OutOfTouch`, in milliseconds since the epoch. */
+  /** The time of the last event other than `Stale`, in milliseconds since the epoch. */
   get lastSync(): Option.Option<number> {
     return this.#lastSync
   }
 
-  /** The number of feeds whose origin cannot be read now. */
-  get outOfTouch(): number {
-    return this.#states.filter((state) => !state.inTouch).length
+  /** The number of feeds that have not delivered yet, or whose file or API server cannot be read now. */
+  get staleFeedCount(): number {
+    return this.#states.filter((state) => !state.upToDate).length
   }
 
   /** The objects of feeds that are not synced yet. */
-  get waitingFor(): ReadonlyArray<Awaited> {
+  get waitingFor(): ReadonlyArray<AwaitedObjects> {
     const missing = this.#feeds.filter((_, index) => this.#states[index]?.synced !== true)
     return [...new Set(missing.map(({ awaited }) => awaited))]
   }
@@ -102,15 +102,19 @@ export class SourceIndex {
   find(key: SourceKey, path: PathComponents): LookupResult {
     const serving = this.#serving.get(key)?.lastValid
     if (serving !== undefined) {
-      return Result.match(StoredSource.at(serving.source, path), {
+      return Result.match(StoredSource.forPath(serving.source, path), {
         onSuccess: (source): LookupResult => ({ _tag: "Source", source }),
-        onFailure: (detail): LookupResult => ({ _tag: "Unreadable", origin: serving.source.origin, detail })
+        onFailure: (detail): LookupResult => ({
+          _tag: "Unreadable",
+          sourceObject: serving.source.sourceObject,
+          detail
+        })
       })
     }
     const entry = this.#unreadable.get(key)
     return entry?.invalid === undefined
       ? { _tag: "Unknown" }
-      : { _tag: "Unreadable", origin: entry.identity.label, detail: entry.invalid.detail }
+      : { _tag: "Unreadable", sourceObject: entry.identity.displayName, detail: entry.invalid.detail }
   }
 
   /** Applies an event of the feed at `index`, and returns the log lines. `now` is in milliseconds since the epoch. */
@@ -119,7 +123,7 @@ export class SourceIndex {
     const feed = this.#feeds[index]
     if (state === undefined || feed === undefined) return []
     const log: Array<LogEvent> = []
-    if (event._tag === "OutOfTouch") {
+    if (event._tag === "Stale") {
       if (state.outage !== event.detail) {
         const consequence = state.synced ? "previous objects stay in use" : "no objects were read yet"
         log.push({
@@ -128,7 +132,7 @@ export class SourceIndex {
           fields: { feed: feed.name, detail: event.detail, consequence }
         })
       }
-      state.inTouch = false
+      state.upToDate = false
       state.outage = event.detail
       return log
     }
@@ -147,7 +151,7 @@ export class SourceIndex {
     } else if (state.outage !== undefined) {
       log.push({ level: "Info", message: "credentials feed in touch again", fields: { feed: feed.name } })
     }
-    state.inTouch = state.synced
+    state.upToDate = state.synced
     state.outage = undefined
     return log
   }
@@ -157,7 +161,7 @@ export class SourceIndex {
       case "Synced":
         this.#replaceAll(index, state, event.objects, log)
         break
-      case "InTouch":
+      case "UpToDate":
         break
       case "Upsert":
         this.#put(index, state, identify(event.object, 0), event.object, log)
@@ -171,11 +175,11 @@ export class SourceIndex {
   }
 
   #replaceAll(index: number, state: FeedState, objects: ReadonlyArray<unknown>, log: Array<LogEvent>): void {
-    const next = new Map<string, readonly [Identity, unknown]>()
+    const next = new Map<string, readonly [ObjectIdentity, unknown]>()
     const duplicates = new Map<string, string>()
     objects.forEach((object, position) => {
       const identity = identify(object, position)
-      if (next.has(identity.id)) duplicates.set(identity.id, identity.label)
+      if (next.has(identity.id)) duplicates.set(identity.id, identity.displayName)
       next.set(identity.id, [identity, object])
     })
     for (const [id, label] of duplicates) {
@@ -194,14 +198,20 @@ export class SourceIndex {
     for (const [identity, object] of next.values()) this.#put(index, state, identity, object, log)
   }
 
-  #put(index: number, state: FeedState, identity: Identity, object: unknown, log: Array<LogEvent>): void {
+  #put(
+    index: number,
+    state: FeedState,
+    identity: ObjectIdentity,
+    object: unknown,
+    log: Array<LogEvent>
+  ): void {
     const previous = state.entries.get(identity.id)
-    const contentHash = fingerprint(object, identity)
-    if (previous !== undefined && contentHash !== undefined && previous.fingerprint === contentHash) return
+    const hash = contentHashOf(object, identity)
+    if (previous !== undefined && hash !== undefined && previous.contentHash === hash) return
     const entry: Entry = previous ?? {
       feed: index,
       identity,
-      fingerprint: contentHash,
+      contentHash: hash,
       lastValid: undefined,
       invalid: undefined,
       shadowedBy: undefined
@@ -209,46 +219,46 @@ export class SourceIndex {
     const before = keysOf(entry)
     state.entries.set(identity.id, entry)
     entry.identity = identity
-    entry.fingerprint = contentHash
+    entry.contentHash = hash
     this.#read(entry, object, previous === undefined, log)
     this.#claim(entry, before)
   }
 
   #read(entry: Entry, object: unknown, isNew: boolean, log: Array<LogEvent>): void {
-    const { kind, label } = entry.identity
+    const { kind, displayName } = entry.identity
     if (kind === "Ignored") {
       if (isNew) {
         log.push({
           level: "Debug",
           message: "skipping object",
-          fields: { object: label, reason: skipReason }
+          fields: { object: displayName, reason: skipReason }
         })
       }
       return
     }
     const wasInvalid = entry.invalid !== undefined
     const lastWarning = entry.lastValid?.source.warning
-    const result: Result.Result<ReadSource, InvalidObject> =
+    const result: Result.Result<DecodedSource, InvalidObject> =
       kind === "Malformed"
         ? Result.fail({
             key: undefined,
             detail: "it is not a Kubernetes object with apiVersion, kind and metadata"
           })
-        : read(object, kind, entry.identity, entry.lastValid?.source)
+        : decode(object, kind, entry.identity, entry.lastValid?.source)
     if (Result.isSuccess(result)) {
       entry.lastValid = result.success
       entry.invalid = undefined
       log.push({
         level: wasInvalid ? "Info" : "Debug",
         message: wasInvalid ? "object is valid again" : "object read",
-        fields: { object: label }
+        fields: { object: displayName }
       })
       const { warning } = result.success.source
       if (warning !== undefined && warning !== lastWarning) {
         log.push({
           level: "Warn",
           message: "object may be wrong",
-          fields: { object: label, detail: warning }
+          fields: { object: displayName, detail: warning }
         })
       }
     } else {
@@ -258,7 +268,7 @@ export class SourceIndex {
       log.push({
         level: "Warn",
         message: "invalid object",
-        fields: { object: label, detail: result.failure.detail, consequence }
+        fields: { object: displayName, detail: result.failure.detail, consequence }
       })
     }
     this.#invalidCount += Number(entry.invalid !== undefined) - Number(wasInvalid)
@@ -271,7 +281,7 @@ export class SourceIndex {
     entry.lastValid = undefined
     entry.invalid = undefined
     if (entry.identity.kind !== "Ignored") {
-      log.push({ level: "Debug", message: "object deleted", fields: { object: entry.identity.label } })
+      log.push({ level: "Debug", message: "object deleted", fields: { object: entry.identity.displayName } })
     }
     this.#claim(entry, before)
   }
@@ -310,14 +320,14 @@ export class SourceIndex {
       const winner =
         entry !== first && first !== undefined && this.#rank(first) === this.#rank(entry) ? first : undefined
       if (winner !== undefined && entry.shadowedBy !== winner) {
-        const isOlder = winner.identity.created < entry.identity.created
+        const isOlder = winner.identity.createdAt < entry.identity.createdAt
         log.push({
           level: "Warn",
           message: "object ignored: another one serves its repository",
           fields: {
-            object: entry.identity.label,
+            object: entry.identity.displayName,
             feed: this.#feedName(entry),
-            servedBy: winner.identity.label,
+            servedBy: winner.identity.displayName,
             servedByFeed: this.#feedName(winner),
             reason: isOlder ? "it is older" : "it comes first"
           }
@@ -346,7 +356,8 @@ export class SourceIndex {
    * counts as the oldest.
    */
   #compare(a: Entry, b: Entry): number {
-    const age = a.identity.created === b.identity.created ? 0 : a.identity.created - b.identity.created
+    const age =
+      a.identity.createdAt === b.identity.createdAt ? 0 : a.identity.createdAt - b.identity.createdAt
     return this.#rank(a) - this.#rank(b) || age || a.feed - b.feed || (a.identity.id < b.identity.id ? -1 : 1)
   }
 }

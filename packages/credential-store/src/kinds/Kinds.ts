@@ -17,7 +17,7 @@ export const kinds = [
  * Returns the name of a kind, or of the only object of that kind which is read: `deckhouse.io/v1alpha1 ModuleSource`,
  * `Secret d8-system/deckhouse-registry`.
  */
-export const describe = (kind: ObjectKind): string =>
+export const displayName = (kind: ObjectKind): string =>
   kind.name === undefined
     ? `${Resource.apiVersion(kind)} ${kind.kind}`
     : `${kind.kind} ${[kind.namespace, kind.name].filter((part) => part !== undefined).join("/")}`
@@ -30,8 +30,8 @@ export interface RbacRule {
   readonly verbs: ReadonlyArray<string>
 }
 
-/** The RBAC rule that watching a kind requires. */
-export const permissions = ({ group, name, plural }: ObjectKind): RbacRule => ({
+/** Returns the RBAC rule that permits the watch of a kind. */
+export const requiredRule = ({ group, name, plural }: ObjectKind): RbacRule => ({
   apiGroups: [group],
   resources: [plural],
   ...(name === undefined ? { verbs: ["list", "watch"] } : { resourceNames: [name], verbs: ["get", "watch"] })
@@ -43,12 +43,12 @@ export const joinWithOr = (words: ReadonlyArray<string>, or = "or"): string =>
 
 const all: ReadonlyArray<ObjectKind> = kinds
 
-/** The names of kinds and objects, for messages that say what to correct or to create. */
-export const objectNames = {
-  /** All kinds: `ModuleSource or Secret`. */
-  any: joinWithOr(all.map(({ kind }) => kind)),
-  /** The kinds whose objects name repositories: `ModuleSource`. */
-  naming: joinWithOr(all.filter(({ name }) => name === undefined).map(({ kind }) => kind)),
-  /** The object that names the cluster's own registry: `Secret d8-system/deckhouse-registry`. */
-  own: joinWithOr(all.filter(({ name }) => name !== undefined).map(describe))
+/** Parts of messages: the names of the kinds or objects to correct or to create. */
+export const messageTexts = {
+  /** The names of all kinds: `ModuleSource or Secret`. */
+  allKinds: joinWithOr(all.map(({ kind }) => kind)),
+  /** The names of the kinds whose objects are for one repository each: `ModuleSource`. */
+  repositoryKinds: joinWithOr(all.filter(({ name }) => name === undefined).map(({ kind }) => kind)),
+  /** The name of the object that describes the cluster's own registry: `Secret d8-system/deckhouse-registry`. */
+  clusterRegistrySecret: joinWithOr(all.filter(({ name }) => name !== undefined).map(displayName))
 }

@@ -3,18 +3,18 @@ import { createHash } from "node:crypto"
 import { Option, Predicate, Result, Schema } from "effect"
 import { invalid } from "../internal/kinds/ObjectFields.ts"
 import type { StoredSource } from "../internal/kinds/StoredSource.ts"
-import { describe, joinWithOr, kinds } from "./Kinds.ts"
-import type { ObjectKind, ReadSource, SourceKey } from "./ObjectKind.ts"
+import * as Kinds from "./Kinds.ts"
+import type { ObjectKind, DecodedSource, SourceKey } from "./ObjectKind.ts"
 
 /** The identity of an object. Contains no part of the object that can be a secret. */
-export interface Identity {
+export interface ObjectIdentity {
   readonly kind: ObjectKind | "Ignored" | "Malformed"
   /** Unique within a feed. */
   readonly id: string
-  /** The object's name in messages, which is also the `origin` of its source. */
-  readonly label: string
+  /** The object's name in messages, such as `ModuleSource a`. It is also the `sourceObject` of its source. */
+  readonly displayName: string
   /** `metadata.creationTimestamp` in milliseconds since the epoch; minus infinity if there is none. */
-  readonly created: number
+  readonly createdAt: number
 }
 
 const Metadata = Schema.Struct({
@@ -49,7 +49,7 @@ const kindOf = (
   namespace: string | undefined,
   name: string | undefined
 ): ObjectKind | undefined =>
-  kinds.find(
+  Kinds.kinds.find(
     (one: ObjectKind) =>
       one.kind === kind &&
       Resource.apiVersion(one) === apiVersion &&
@@ -58,8 +58,10 @@ const kindOf = (
   )
 
 /** The reason in the log why an object of another kind is skipped: `neither ... nor ...`. */
-export const skipReason = `neither ${joinWithOr(
-  kinds.map((kind: ObjectKind) => `${kind.name === undefined ? "a" : "the"} ${describe(kind)}`),
+export const skipReason = `neither ${Kinds.joinWithOr(
+  Kinds.kinds.map(
+    (kind: ObjectKind) => `${kind.name === undefined ? "a" : "the"} ${Kinds.displayName(kind)}`
+  ),
   "nor"
 )}`
 
@@ -67,31 +69,31 @@ export const skipReason = `neither ${joinWithOr(
  * Identifies an object. `position` is its index among the objects of its feed. It identifies an object without a valid
  * name.
  */
-export const identify = (object: unknown, position: number): Identity => {
+export const identify = (object: unknown, position: number): ObjectIdentity => {
   const envelope = decodeEnvelope(object)
   if (Option.isNone(envelope)) {
     return {
       kind: "Malformed",
       id: `#${position}`,
-      label: `object ${position + 1}`,
-      created: Number.NEGATIVE_INFINITY
+      displayName: `object ${position + 1}`,
+      createdAt: Number.NEGATIVE_INFINITY
     }
   }
   const { apiVersion, kind, metadata } = envelope.value
-  const created = timestamp(metadata?.creationTimestamp)
+  const createdAt = timestamp(metadata?.creationTimestamp)
   const name = isName(metadata?.name) ? metadata.name : undefined
   const namespace = isName(metadata?.namespace) ? metadata.namespace : undefined
   const objectKind = kindOf(apiVersion, kind, namespace, name)
   const scope = objectKind === undefined ? namespace : objectKind.namespace
   if (objectKind !== undefined && name === undefined) {
-    const label = `${kind} without a valid name (object ${position + 1})`
-    return { kind: objectKind, id: `${kind}#${position}`, label, created }
+    const displayName = `${kind} without a valid name (object ${position + 1})`
+    return { kind: objectKind, id: `${kind}#${position}`, displayName, createdAt }
   }
   const path = [scope, name ?? `#${position}`].filter(Predicate.isNotUndefined).join("/")
-  const label = `${isKind(kind) ? kind : "object"} ${path}`
+  const displayName = `${isKind(kind) ? kind : "object"} ${path}`
   return objectKind === undefined
-    ? { kind: "Ignored", id: `ignored:${kind}/${path}`, label, created }
-    : { kind: objectKind, id: `${kind}/${path}`, label, created }
+    ? { kind: "Ignored", id: `ignored:${kind}/${path}`, displayName, createdAt }
+    : { kind: objectKind, id: `${kind}/${path}`, displayName, createdAt }
 }
 
 /** The error of an invalid object, and the repository that the object names, if it can be read. */
@@ -101,17 +103,17 @@ export interface InvalidObject {
 }
 
 /** Reads an object of one of the kinds. Never throws. */
-export const read = (
+export const decode = (
   object: unknown,
   kind: ObjectKind,
-  { id, label }: Identity,
+  { id, displayName }: ObjectIdentity,
   previous: StoredSource | undefined
-): Result.Result<ReadSource, InvalidObject> => {
+): Result.Result<DecodedSource, InvalidObject> => {
   try {
     const result = id.includes("#")
       ? invalid("metadata.name is missing or not a valid name")
-      : kind.decode(object, label, previous)
-    return Result.mapError(result, ({ detail }) => ({ key: kind.claims(object), detail }))
+      : kind.decode(object, displayName, previous)
+    return Result.mapError(result, ({ detail }) => ({ key: kind.repositoryOf(object), detail }))
   } catch {
     return Result.fail({ key: undefined, detail: "it cannot be inspected" })
   }
@@ -121,16 +123,16 @@ const created = (metadata: unknown): unknown =>
   Predicate.isObject(metadata) ? metadata["creationTimestamp"] : metadata
 
 /** Returns all parts of an object that are read. */
-const parts = (object: unknown, kind: Identity["kind"]): unknown =>
+const parts = (object: unknown, kind: ObjectIdentity["kind"]): unknown =>
   Predicate.isObject(object) && typeof kind === "object"
-    ? [created(object["metadata"]), kind.parts(object)]
+    ? [created(object["metadata"]), kind.decodedFields(object)]
     : undefined
 
 /**
  * Returns a hash of all parts that are read, so that an unchanged object is neither decoded nor logged again. Undefined
  * if an object cannot be hashed: it then counts as changed.
  */
-export const fingerprint = (object: unknown, { kind }: Identity): string | undefined => {
+export const contentHashOf = (object: unknown, { kind }: ObjectIdentity): string | undefined => {
   try {
     return createHash("sha256")
       .update(JSON.stringify(parts(object, kind)) ?? "")

@@ -1,22 +1,34 @@
 import { parse as parseKey, type RepositoryKey, split } from "@registry-packages-proxy/domain/RepositoryKey"
 import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Predicate, Result, Schema } from "effect"
-import { parseTrust } from "../internal/kinds/Certificates.ts"
-import { base64Text, invalid, pick, scheme, shapeError, Text } from "../internal/kinds/ObjectFields.ts"
+import { parseCertificates } from "../internal/kinds/Certificates.ts"
+import {
+  decodeBase64,
+  invalid,
+  pickFields,
+  parseScheme,
+  shapeError,
+  OptionalText
+} from "../internal/kinds/ObjectFields.ts"
 import { fromDockerConfig, joinWarnings, type StoredSource } from "../internal/kinds/StoredSource.ts"
 import type { ObjectKind } from "./ObjectKind.ts"
 
-const Registry = Schema.Struct({ repo: Schema.String, scheme: Text, dockerCfg: Text, ca: Text })
+const Registry = Schema.Struct({
+  repo: Schema.String,
+  scheme: OptionalText,
+  dockerCfg: OptionalText,
+  ca: OptionalText
+})
 
 const decodeShape = Schema.decodeUnknownResult(Schema.Struct({ spec: Schema.Struct({ registry: Registry }) }))
 const decodeRepository = Schema.decodeUnknownOption(
   Schema.Struct({ spec: Schema.Struct({ registry: Schema.Struct({ repo: Schema.String }) }) })
 )
 
-const claims = (object: unknown): RepositoryKey | undefined =>
+const repositoryOf = (object: unknown): RepositoryKey | undefined =>
   Option.getOrUndefined(Option.flatMap(decodeRepository(object), ({ spec }) => parseKey(spec.registry.repo)))
 
-const decode: ObjectKind["decode"] = (object, origin, previous) =>
+const decode: ObjectKind["decode"] = (object, sourceObject, previous) =>
   Result.gen(function* () {
     const {
       spec: { registry }
@@ -24,18 +36,23 @@ const decode: ObjectKind["decode"] = (object, origin, previous) =>
     const key = parseKey(registry.repo)
     if (Option.isNone(key)) return yield* invalid("spec.registry.repo is not host[:port]/name")
     const { host, name } = split(key.value)
-    const config = yield* base64Text(registry.dockerCfg ?? "", "spec.registry.dockerCfg")
-    const base = PathComponents.make(name)
-    const { keyring, warning } = yield* fromDockerConfig(config, host, base, "spec.registry.dockerCfg")
-    const trust = yield* parseTrust(registry.ca, "spec.registry.ca", previous?.ca)
-    const source: StoredSource = {
-      scheme: yield* scheme(registry.scheme, "spec.registry.scheme"),
+    const config = yield* decodeBase64(registry.dockerCfg ?? "", "spec.registry.dockerCfg")
+    const repositoryPrefix = PathComponents.make(name)
+    const { keyring, warning } = yield* fromDockerConfig(
+      config,
       host,
-      base,
+      repositoryPrefix,
+      "spec.registry.dockerCfg"
+    )
+    const trust = yield* parseCertificates(registry.ca, "spec.registry.ca", previous?.ca)
+    const source: StoredSource = {
+      scheme: yield* parseScheme(registry.scheme, "spec.registry.scheme"),
+      host,
+      repositoryPrefix,
       keyring,
       ca: trust.ca,
       warning: joinWarnings(warning, trust.warning),
-      origin
+      sourceObject
     }
     return { key: key.value, source }
   })
@@ -56,7 +73,7 @@ export const moduleSource = {
   isOptional: true,
   awaited: "module-sources",
   purpose: "the registries of modules",
-  parts: ({ spec }) => pick(Predicate.isObject(spec) ? spec["registry"] : spec, Registry),
-  claims,
+  decodedFields: ({ spec }) => pickFields(Predicate.isObject(spec) ? spec["registry"] : spec, Registry),
+  repositoryOf,
   decode
 } as const satisfies ObjectKind

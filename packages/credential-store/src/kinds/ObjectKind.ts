@@ -8,7 +8,7 @@ import type { StoredSource } from "../internal/kinds/StoredSource.ts"
 export type SourceKey = RepositoryKey | "own"
 
 /** A source that was read from an object, and the repository that it serves. */
-export interface ReadSource {
+export interface DecodedSource {
   readonly key: SourceKey
   readonly source: StoredSource
 }
@@ -24,15 +24,15 @@ export interface ObjectKind extends Resource.Resource<unknown> {
   /** The registries that these objects name, for docs/operations.md. */
   readonly purpose: string
   /** Returns all parts of an object that `decode` reads, without its metadata. */
-  readonly parts: (object: Readonly<Record<string, unknown>>) => unknown
+  readonly decodedFields: (object: Readonly<Record<string, unknown>>) => unknown
   /**
    * Returns the repository that an object names, even if the object is otherwise invalid; undefined if it names none.
    */
-  readonly claims: (object: unknown) => SourceKey | undefined
-  /** Decodes an object. `origin` is the object's name in messages, and `previous` is its last valid version. */
+  readonly repositoryOf: (object: unknown) => SourceKey | undefined
+  /** Decodes an object. `sourceObject` is the object's name in messages, and `previous` is its last valid version. */
   readonly decode: (
     object: unknown,
-    origin: string,
+    sourceObject: string,
     previous?: Pick<StoredSource, "ca">
-  ) => Result.Result<ReadSource, ObjectError>
+  ) => Result.Result<DecodedSource, ObjectError>
 }

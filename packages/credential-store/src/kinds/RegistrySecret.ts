@@ -1,18 +1,25 @@
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import { parsePath } from "@registry-packages-proxy/oci/RepositoryName"
 import { Option, Result, Schema } from "effect"
-import { parseTrust } from "../internal/kinds/Certificates.ts"
-import { base64Text, invalid, pick, scheme, shapeError, Text } from "../internal/kinds/ObjectFields.ts"
+import { parseCertificates } from "../internal/kinds/Certificates.ts"
+import {
+  decodeBase64,
+  invalid,
+  pickFields,
+  parseScheme,
+  shapeError,
+  OptionalText
+} from "../internal/kinds/ObjectFields.ts"
 import type { ObjectError } from "../internal/kinds/ObjectError.ts"
 import { fromDockerConfig, joinWarnings } from "../internal/kinds/StoredSource.ts"
 import type { ObjectKind } from "./ObjectKind.ts"
 
 const Values = Schema.Struct({
-  address: Text,
-  path: Text,
-  scheme: Text,
-  ca: Text,
-  ".dockerconfigjson": Text
+  address: OptionalText,
+  path: OptionalText,
+  scheme: OptionalText,
+  ca: OptionalText,
+  ".dockerconfigjson": OptionalText
 })
 const OptionalValues = Schema.optionalKey(Schema.NullOr(Values))
 
@@ -23,30 +30,37 @@ const decodeHost = Schema.decodeUnknownOption(RegistryHost)
 
 type Key = keyof typeof Values.fields
 
-const decode: ObjectKind["decode"] = (object, origin, previous) =>
+const decode: ObjectKind["decode"] = (object, sourceObject, previous) =>
   Result.gen(function* () {
     const { data, stringData } = yield* Result.mapError(decodeShape(object), shapeError)
     const text = (key: Key): Result.Result<string, ObjectError> => {
       const plain = stringData?.[key]
-      return typeof plain === "string" ? Result.succeed(plain) : base64Text(data?.[key] ?? "", `data[${key}]`)
+      return typeof plain === "string"
+        ? Result.succeed(plain)
+        : decodeBase64(data?.[key] ?? "", `data[${key}]`)
     }
     const address = (yield* text("address")).trim().replace(/\/$/, "")
     if (address === "") return yield* invalid("address is missing")
     const host = decodeHost(address)
     if (Option.isNone(host)) return yield* invalid("address is not host[:port]")
-    const base = parsePath((yield* text("path")).trim())
-    if (Option.isNone(base)) return yield* invalid("path is not a repository path")
+    const prefix = parsePath((yield* text("path")).trim())
+    if (Option.isNone(prefix)) return yield* invalid("path is not a repository path")
     const config = yield* text(".dockerconfigjson")
-    const { keyring, warning } = yield* fromDockerConfig(config, host.value, base.value, ".dockerconfigjson")
-    const trust = yield* parseTrust(yield* text("ca"), "ca", previous?.ca)
+    const { keyring, warning } = yield* fromDockerConfig(
+      config,
+      host.value,
+      prefix.value,
+      ".dockerconfigjson"
+    )
+    const trust = yield* parseCertificates(yield* text("ca"), "ca", previous?.ca)
     const source = {
-      scheme: yield* scheme(yield* text("scheme"), "scheme"),
+      scheme: yield* parseScheme(yield* text("scheme"), "scheme"),
       host: host.value,
-      base: base.value,
+      repositoryPrefix: prefix.value,
       keyring,
       ca: trust.ca,
       warning: joinWarnings(warning, trust.warning),
-      origin
+      sourceObject
     }
     return { key: "own", source }
   })
@@ -68,7 +82,7 @@ export const registrySecret = {
   isOptional: true,
   awaited: "registry-secret",
   purpose: "the registry of the cluster",
-  parts: ({ data, stringData }) => [pick(data, Values), pick(stringData, Values)],
-  claims: () => "own",
+  decodedFields: ({ data, stringData }) => [pickFields(data, Values), pickFields(stringData, Values)],
+  repositoryOf: () => "own",
   decode
 } as const satisfies ObjectKind

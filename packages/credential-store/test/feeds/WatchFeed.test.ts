@@ -49,7 +49,7 @@ const until = (repository: string, expected: string) =>
 
 const untilSynced = Effect.repeat(Effect.andThen(Effect.yieldNow, status), { until: ({ synced }) => synced })
 
-const untilOutOfTouch = Effect.repeat(Effect.andThen(Effect.yieldNow, status), {
+const untilStale = Effect.repeat(Effect.andThen(Effect.yieldNow, status), {
   until: ({ upToDate }) => !upToDate
 })
 
@@ -62,7 +62,7 @@ const own = registrySecret({ address: "cluster.example.com", path: "/sys/deckhou
 const module = moduleSource({ name: "one", repo: "registry.example.com/modules" })
 const login = (password: string) => ({ host: "cluster.example.com", username: "reader", password })
 
-// In the states `waiting` and `outOfTouch`, the second feed is a credentials file that does not exist.
+// In the states `waiting` and `stale`, the second feed is a credentials file that does not exist.
 suite("watch of an API server", ({ objects, sources: expected, state }: Fixture) =>
   Layer.effectContext(
     Effect.gen(function* () {
@@ -79,7 +79,7 @@ suite("watch of an API server", ({ objects, sources: expected, state }: Fixture)
         }
         yield* untilSynced
         files.delete(path)
-        if (state === "outOfTouch") yield* TestClock.adjust("3 seconds")
+        if (state === "stale") yield* TestClock.adjust("3 seconds")
         return yield* status
       }).pipe(Effect.provideContext(context))
       return context
@@ -147,12 +147,13 @@ describe("CredentialStore from an API server", () => {
       write({ address: "one.example.com:5000", path: "sys/one", scheme: "HTTP", ca: "" })
       yield* Effect.gen(function* () {
         yield* untilSynced
-        const { base, ca, credential, scheme } = yield* get("")
-        assert.deepStrictEqual([scheme, String(base), ca], ["http", "sys/one", undefined])
+        const { repositoryPrefix, ca, credential, scheme } = yield* get("")
+        assert.deepStrictEqual([scheme, String(repositoryPrefix), ca], ["http", "sys/one", undefined])
         assert.strictEqual(credential._tag, "Anonymous")
         write({ address: "two.example.com", path: "/sys/two", scheme: "Https" })
         yield* Effect.repeat(Effect.andThen(Effect.yieldNow, get("")), {
-          until: ({ base, scheme }) => String(base) === "sys/two" && scheme === "https"
+          until: ({ repositoryPrefix, scheme }) =>
+            String(repositoryPrefix) === "sys/two" && scheme === "https"
         })
       }).pipe(withStore(api))
     })
@@ -165,7 +166,7 @@ describe("CredentialStore from an API server", () => {
       put(api, own)
       api.isDown = true
       yield* Effect.gen(function* () {
-        yield* untilOutOfTouch
+        yield* untilStale
         assert.strictEqual(yield* answer(""), "NotSynced")
         assert.deepStrictEqual(
           (yield* status).waitingFor,
@@ -190,7 +191,7 @@ describe("CredentialStore from an API server", () => {
         yield* untilSynced
         api.isDown = true
         api.breakWatches()
-        yield* untilOutOfTouch
+        yield* untilStale
         yield* TestClock.adjust("10 minutes")
         assert.strictEqual(yield* answer("registry.example.com/modules"), "ModuleSource one")
         assert.strictEqual(yield* answer("unknown.example.com/modules"), "UnknownRepository")
@@ -213,7 +214,7 @@ describe("CredentialStore from an API server", () => {
       api.refusal = () => 403
       const log = captureLog()
       yield* Effect.gen(function* () {
-        yield* untilOutOfTouch
+        yield* untilStale
         yield* TestClock.adjust("5 minutes")
         assert.isFalse((yield* status).synced)
         assert.lengthOf(
@@ -239,7 +240,7 @@ describe("CredentialStore from an API server", () => {
         api.missing.add(Resource.path(kind))
         const log = captureLog()
         yield* Effect.gen(function* () {
-          yield* untilOutOfTouch
+          yield* untilStale
           yield* TestClock.adjust("5 minutes")
           assert.isTrue((yield* status).synced)
           assert.isFalse((yield* status).upToDate, "what is not known is no 404")
@@ -266,7 +267,7 @@ describe("CredentialStore from an API server", () => {
         )
       ).pipe(Layer.provide(KubernetesApi.layer), Layer.provide(api.layer))
       yield* Effect.gen(function* () {
-        yield* untilOutOfTouch
+        yield* untilStale
         yield* TestClock.adjust("5 minutes")
         assert.deepStrictEqual((yield* status).waitingFor, ["module-sources"])
         api.missing.clear()

@@ -10,13 +10,13 @@ import { Base64 } from "effect/encoding"
 import * as StoredSource from "../../src/internal/kinds/StoredSource.ts"
 import { testCertificate } from "./TestCertificate.ts"
 
-const { claims, decode } = kind
+const { repositoryOf, decode } = kind
 const repo = "registry.example.com/modules"
 const read = (options: Partial<ModuleSourceOptions>) =>
   decode(moduleSource({ name: "a", repo, ...options }), "ModuleSource a")
 const stored = (options: Partial<ModuleSourceOptions>) => Result.getOrThrow(read(options)).source
 const source = (options: Partial<ModuleSourceOptions>, path = noPath) =>
-  Result.getOrThrow(StoredSource.at(stored(options), path))
+  Result.getOrThrow(StoredSource.forPath(stored(options), path))
 const detail = (object: unknown) => Result.getOrThrow(Result.flip(decode(object, "ModuleSource a"))).detail
 
 describe("ModuleSource", () => {
@@ -24,10 +24,10 @@ describe("ModuleSource", () => {
     assert.deepEqual<unknown>(source({}), {
       scheme: "https",
       host: "registry.example.com",
-      base: "modules",
+      repositoryPrefix: "modules",
       credential: { _tag: "Anonymous" },
       ca: undefined,
-      origin: "ModuleSource a"
+      sourceObject: "ModuleSource a"
     })
   })
 
@@ -63,8 +63,11 @@ describe("ModuleSource", () => {
     "registry.example.com/modules//"
   ])("decode - reads repo %j as one repository", (written) => {
     const { key, source } = Result.getOrThrow(read({ repo: written }))
-    assert.deepEqual<unknown>([key, source.host, source.base], [repo, "registry.example.com", "modules"])
-    assert.strictEqual(claims(moduleSource({ name: "a", repo: written })), key)
+    assert.deepEqual<unknown>(
+      [key, source.host, source.repositoryPrefix],
+      [repo, "registry.example.com", "modules"]
+    )
+    assert.strictEqual(repositoryOf(moduleSource({ name: "a", repo: written })), key)
   })
 
   it("decode - keeps the logins of paths below the repository", () => {
@@ -78,7 +81,7 @@ describe("ModuleSource", () => {
       return credential._tag === "Basic" ? credential.username : credential._tag
     }
     assert.deepStrictEqual(["", "a", "a/b", "ab", "c"].map(user), ["all", "a", "a", "all", "all"])
-    const broken = StoredSource.at(stored({ auths }), PathComponents.make("b/c"))
+    const broken = StoredSource.forPath(stored({ auths }), PathComponents.make("b/c"))
     assert.include(Result.getOrThrow(Result.flip(broken)), "an `auth` is not base64")
   })
 
@@ -188,7 +191,7 @@ describe("ModuleSource", () => {
   })
 
   it("repository - is known even if the rest is invalid", () => {
-    assert.strictEqual(claims({ spec: { registry: { repo, scheme: 1, ca: {} } } }), repo)
-    assert.isUndefined(claims({ spec: { registry: { repo: "nonsense" } } }))
+    assert.strictEqual(repositoryOf({ spec: { registry: { repo, scheme: 1, ca: {} } } }), repo)
+    assert.isUndefined(repositoryOf({ spec: { registry: { repo: "nonsense" } } }))
   })
 })

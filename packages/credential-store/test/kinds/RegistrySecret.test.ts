@@ -7,12 +7,14 @@ import { Base64 } from "effect/encoding"
 import * as StoredSource from "../../src/internal/kinds/StoredSource.ts"
 import { testCertificate } from "./TestCertificate.ts"
 
-const origin = "Secret d8-system/deckhouse-registry"
-const decode = (object: unknown, origin: string) =>
-  Result.map(kind.decode(object, origin), ({ source }) => source)
+const sourceObject = "Secret d8-system/deckhouse-registry"
+const decode = (object: unknown, sourceObject: string) =>
+  Result.map(kind.decode(object, sourceObject), ({ source }) => source)
 const source = (object: unknown, path = "") =>
-  Result.getOrThrow(StoredSource.at(Result.getOrThrow(decode(object, origin)), PathComponents.make(path)))
-const detail = (object: unknown) => Result.getOrThrow(Result.flip(decode(object, origin))).detail
+  Result.getOrThrow(
+    StoredSource.forPath(Result.getOrThrow(decode(object, sourceObject)), PathComponents.make(path))
+  )
+const detail = (object: unknown) => Result.getOrThrow(Result.flip(decode(object, sourceObject))).detail
 
 describe("RegistrySecret", () => {
   it("decode - reads address, path, scheme, CA and login", () => {
@@ -28,9 +30,9 @@ describe("RegistrySecret", () => {
     assert.deepEqual<unknown>(rest, {
       scheme: "http",
       host: "registry.example.com:5000",
-      base: "sys/deckhouse",
+      repositoryPrefix: "sys/deckhouse",
       ca: testCertificate,
-      origin
+      sourceObject
     })
     assert.isTrue(credential._tag === "Basic" && Redacted.value(credential.password) === "secret")
   })
@@ -44,7 +46,8 @@ describe("RegistrySecret", () => {
     ["/a\n", "a"]
   ])("decode - reads path %j as %j", (path, expected) =>
     assert.strictEqual(
-      source(registrySecret({ address: "a.example.com", ...(path === undefined ? {} : { path }) })).base,
+      source(registrySecret({ address: "a.example.com", ...(path === undefined ? {} : { path }) }))
+        .repositoryPrefix,
       expected
     )
   )
@@ -85,11 +88,11 @@ describe("RegistrySecret", () => {
 
   it("decode - warns that no entry is for the registry, unless there is no config", () => {
     const warning = (auths: Record<string, unknown>) =>
-      Result.getOrThrow(decode(registrySecret({ address: "a.example.com", auths }), origin)).warning
+      Result.getOrThrow(decode(registrySecret({ address: "a.example.com", auths }), sourceObject)).warning
     assert.include(warning({ "b.example.com": {} }), ".dockerconfigjson has no entry for this registry")
     assert.isUndefined(warning({ "a.example.com/b": {} }))
     assert.isUndefined(
-      Result.getOrThrow(decode(registrySecret({ address: "a.example.com" }), origin)).warning
+      Result.getOrThrow(decode(registrySecret({ address: "a.example.com" }), sourceObject)).warning
     )
   })
 
@@ -98,7 +101,7 @@ describe("RegistrySecret", () => {
     const read = source({ data, stringData: { address: "b.example.com", scheme: "http" } })
     assert.deepInclude({ ...read } as Record<string, unknown>, {
       host: "b.example.com",
-      base: "a",
+      repositoryPrefix: "a",
       scheme: "http"
     })
   })

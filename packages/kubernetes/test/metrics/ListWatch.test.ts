@@ -20,7 +20,7 @@ describe("listWatch", () => {
       api.apply(path, thing("one", "1"))
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced one=1")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       assert.strictEqual(watches(api)[0]?.query?.["resourceVersion"], String(api.store.version))
       assert.strictEqual(watches(api)[0]?.query?.["allowWatchBookmarks"], "true")
       api.apply(path, thing("two", "2"))
@@ -42,7 +42,7 @@ describe("listWatch", () => {
       }
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       assert.strictEqual(yield* next, "Added between=1")
     }, Effect.scoped)
   )
@@ -89,14 +89,14 @@ describe("listWatch", () => {
       const api = make()
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       // A change of another kind sends no event to this watch, so only a bookmark has the new version.
       api.apply("/apis/test.invalid/v1/others", thing("other", "1"))
       yield* settled
       yield* TestClock.adjust("1 minute")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       api.endWatches()
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       assert.strictEqual(lists(api).length, 1)
       assert.strictEqual(watches(api)[1]?.query?.["resourceVersion"], String(api.store.version))
     }, Effect.scoped)
@@ -109,7 +109,7 @@ describe("listWatch", () => {
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
       for (let count = 1; count <= 20; count++) {
-        assert.strictEqual(yield* next, "InTouch")
+        assert.strictEqual(yield* next, "UpToDate")
         yield* settled
         yield* TestClock.adjust(Number(watches(api).at(-1)?.query?.["timeoutSeconds"]) * 1000)
       }
@@ -129,7 +129,7 @@ describe("listWatch", () => {
         for (const name of ["same", "changed", "gone"]) api.apply(path, thing(name, "1"))
         const { next } = yield* follow(api)
         assert.strictEqual(yield* next, "Synced same=1,changed=1,gone=1")
-        assert.strictEqual(yield* next, "InTouch")
+        assert.strictEqual(yield* next, "UpToDate")
         yield* settled
         yield* TestClock.adjust("10 seconds")
         api.breakWatches()
@@ -139,11 +139,11 @@ describe("listWatch", () => {
         api.apply(path, thing("new", "1"))
         api.store.compact()
         yield* TestClock.adjust("2 seconds")
-        if (gone === "event") assert.strictEqual(yield* next, "InTouch")
+        if (gone === "event") assert.strictEqual(yield* next, "UpToDate")
         assert.strictEqual(yield* next, "Deleted gone")
         assert.strictEqual(yield* next, "Modified changed=2")
         assert.strictEqual(yield* next, "Added new=1")
-        assert.strictEqual(yield* next, "InTouch")
+        assert.strictEqual(yield* next, "UpToDate")
         assert.strictEqual(lists(api).length, 2)
         assert.strictEqual(api.watches.length, 1)
       }, Effect.scoped)
@@ -169,12 +169,12 @@ describe("listWatch", () => {
       const api = make({ bookmarks: false })
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       api.endWatches()
       yield* settled
       assert.strictEqual(watches(api).length, 1)
       yield* TestClock.adjust("2 seconds")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       assert.strictEqual(watches(api).length, 2)
     }, Effect.scoped)
   )
@@ -185,17 +185,17 @@ describe("listWatch", () => {
       const api = make()
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       yield* settled
       yield* TestClock.adjust("1 minute")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       api.silenceWatches()
       yield* settled
       yield* TestClock.adjust("179 seconds")
       yield* settled
       assert.strictEqual(watches(api).length, 1)
       yield* TestClock.adjust("3 seconds")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       assert.strictEqual(watches(api).length, 2)
       assert.strictEqual(api.watches.length, 1)
       assert.strictEqual(lists(api).length, 2, "the objects were listed again")
@@ -208,7 +208,7 @@ describe("listWatch", () => {
       const api = make({ bookmarks: false })
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       yield* settled
       api.silenceWatches()
       const seconds = Number(watches(api)[0]?.query?.["timeoutSeconds"])
@@ -216,7 +216,7 @@ describe("listWatch", () => {
       yield* settled
       assert.strictEqual(watches(api).length, 1)
       yield* TestClock.adjust("3 seconds")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       assert.strictEqual(watches(api).length, 2)
     }, Effect.scoped)
   )
@@ -230,7 +230,7 @@ describe("listWatch", () => {
       const first = yield* Effect.forkChild(next)
       yield* settled
       yield* TestClock.adjust("30 seconds")
-      assert.strictEqual(yield* Fiber.join(first), "OutOfTouch Unreachable")
+      assert.strictEqual(yield* Fiber.join(first), "AttemptFailed Unreachable")
     }, Effect.scoped)
   )
 
@@ -240,7 +240,7 @@ describe("listWatch", () => {
       const api = make()
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       const event = (name: string, version: number) =>
         `${JSON.stringify({
           type: "ADDED",
@@ -261,7 +261,7 @@ describe("listWatch", () => {
       const api = make()
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       api.apply(path, thing("large", "x".repeat(1_500_000)))
       assert.strictEqual((yield* next).length, "Added large=".length + 1_500_000)
     }, Effect.scoped)
@@ -276,7 +276,7 @@ describe("listWatch", () => {
         const before = (yield* Metric.value(metrics.malformed)).count
         const { next } = yield* follow(api)
         assert.strictEqual(yield* next, "Synced ")
-        assert.strictEqual(yield* next, "InTouch")
+        assert.strictEqual(yield* next, "UpToDate")
         api.store.apply(path, thing("lost", "1"))
         api.writeToWatches("this is no event\n")
         api.writeToWatches('{"type":"ADDED","object":{"apiVer\n')
@@ -302,7 +302,7 @@ describe("listWatch", () => {
         api.apply(path, thing("good", "1"))
         const { next } = yield* follow(api)
         assert.strictEqual(yield* next, "Synced good=1")
-        assert.strictEqual(yield* next, "InTouch")
+        assert.strictEqual(yield* next, "UpToDate")
         api.apply(path, wrong("watched"))
         api.apply(path, wrong("good"))
         api.remove(path, "watched")
@@ -325,7 +325,7 @@ describe("listWatch", () => {
       const api = make()
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       for (let index = 0; index < 2_000; index++) api.apply(path, thing(`thing-${index}`, "1"))
       yield* settled
       assert.isAbove(api.watches[0]?.pending ?? 0, 1_950)
@@ -354,21 +354,21 @@ describe("listWatch", () => {
     [500, "Unreachable"]
   ] as const) {
     it.effect(
-      `emits OutOfTouch at ${status}, and recovers`,
+      `emits AttemptFailed at ${status}, and recovers`,
       Effect.fn(function* () {
         const api = make()
         api.apply(path, thing("one", "1"))
         api.refusal = () => status
         const { next } = yield* follow(api)
-        assert.strictEqual(yield* next, `OutOfTouch ${tag}`)
+        assert.strictEqual(yield* next, `AttemptFailed ${tag}`)
         yield* settled
         yield* TestClock.adjust("2 seconds")
-        assert.strictEqual(yield* next, `OutOfTouch ${tag}`)
+        assert.strictEqual(yield* next, `AttemptFailed ${tag}`)
         api.refusal = undefined
         yield* settled
         yield* TestClock.adjust("4 seconds")
         assert.strictEqual(yield* next, "Synced one=1")
-        assert.strictEqual(yield* next, "InTouch")
+        assert.strictEqual(yield* next, "UpToDate")
       }, Effect.scoped)
     )
   }
@@ -379,9 +379,9 @@ describe("listWatch", () => {
       const api = make()
       const { next } = yield* follow(api)
       assert.strictEqual(yield* next, "Synced ")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       api.sendError(500)
-      assert.strictEqual(yield* next, "OutOfTouch Unreachable")
+      assert.strictEqual(yield* next, "AttemptFailed Unreachable")
       api.store.apply(path, thing("meanwhile", "1"))
       yield* settled
       yield* TestClock.adjust("2 seconds")
@@ -399,7 +399,7 @@ describe("listWatch of one name", () => {
       api.apply(path, thing("another", "1"))
       const { next } = yield* follow(api, { name: "wanted" })
       assert.strictEqual(yield* next, "Synced wanted=1")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       assert.strictEqual(api.requests[0]?.path, `${path}/wanted`)
       assert.strictEqual(watches(api)[0]?.query?.["fieldSelector"], "metadata.name=wanted")
       for (const { path: asked, query } of api.requests) {
@@ -436,7 +436,7 @@ describe("listWatch of one name", () => {
       const { next } = yield* follow(api, { name: "wanted" })
       assert.strictEqual(yield* next, "Synced wanted=1")
       assert.strictEqual(yield* next, "Modified wanted=2")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       api.apply(path, thing("wanted", "3"))
       assert.strictEqual(yield* next, "Modified wanted=3")
     }, Effect.scoped)
@@ -450,7 +450,7 @@ describe("listWatch of one name", () => {
       api.store.compact()
       const { next } = yield* follow(api, { name: "wanted" })
       assert.strictEqual(yield* next, "Synced wanted=1")
-      assert.strictEqual(yield* next, "InTouch")
+      assert.strictEqual(yield* next, "UpToDate")
       api.apply(path, thing("wanted", "2"))
       assert.strictEqual(yield* next, "Modified wanted=2")
       assert.strictEqual(watches(api).length, 1)

@@ -55,10 +55,10 @@ export const repository = (number: number, credential: Credential = anonymous): 
   source: {
     scheme: "https",
     host: RegistryHost.make(`r${number}.test`),
-    base: PathComponents.make(""),
+    repositoryPrefix: PathComponents.make(""),
     credential,
     ca: undefined,
-    origin: "fuzz"
+    sourceObject: "fuzz"
   },
   name: RepositoryName.make("some/packages")
 })

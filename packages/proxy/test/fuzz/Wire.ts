@@ -96,7 +96,7 @@ const check = (answer: WireAnswer, isHead: boolean): void => {
 /** Starts the program with one package, for in-memory connections. */
 export const make = Effect.gen(function* () {
   const server = makePlainServer()
-  const source = CredentialStoreMock.source({ host: "registry.test", base: "p" })
+  const source = CredentialStoreMock.source({ host: "registry.test", repositoryPrefix: "p" })
   yield* Layer.build(
     layerPlain({
       listen: { host: "127.0.0.1", port: 0 },

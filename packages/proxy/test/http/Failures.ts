@@ -13,7 +13,7 @@ import {
 import { Digest } from "@registry-packages-proxy/oci/Digest"
 import * as Manifest from "@registry-packages-proxy/oci/ManifestError"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
-import { objectNames } from "@registry-packages-proxy/credential-store/kinds/Kinds"
+import { messageTexts } from "@registry-packages-proxy/credential-store/kinds/Kinds"
 import { RepositoryKey } from "@registry-packages-proxy/domain/RepositoryKey"
 import * as Registry from "@registry-packages-proxy/registry-client/RegistryError"
 import { Option } from "effect"
@@ -65,7 +65,7 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
     "Check digest, repository and path"
   ],
   ["no blob elsewhere", byRegistry(new Registry.BlobNotFound({ by: elsewhere })), "Push the image again"],
-  ["a refusal", byRegistry(new Registry.Refused({ status: 401 })), `Check the ${objectNames.any}`],
+  ["a refusal", byRegistry(new Registry.Refused({ status: 401 })), `Check the ${messageTexts.allKinds}`],
   ["a right that lacks", byRegistry(new Registry.Refused({ status: 403 })), "what its account may pull"],
   ...([true, false] as const).map(
     (identityToken) =>
@@ -81,7 +81,7 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
         `a token service: ${login}`,
         byRegistry(new Registry.TokenRefused({ status: 401, by: { role: "token", host: long }, login })),
         {
-          password: `Check the ${objectNames.any}`,
+          password: `Check the ${messageTexts.allKinds}`,
           "identity token": "Renew the identity token",
           none: "Add a login",
           withheld: "Configure the token service not to redirect"
@@ -96,7 +96,7 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
   [
     "a login elsewhere",
     byRegistry(new Registry.LoginElsewhere({ status: 401, by: elsewhere })),
-    `Create a ${objectNames.naming} for the server it redirects to`
+    `Create a ${messageTexts.repositoryKinds} for the server it redirects to`
   ],
   [
     "no requests now",
@@ -168,7 +168,7 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
   ],
   [
     "an unreadable object",
-    byCredentials(new Unreadable({ origin: long, detail: long })),
+    byCredentials(new Unreadable({ sourceObject: long, detail: long })),
     "Correct the object"
   ],
   [

@@ -50,8 +50,8 @@ export const start = Effect.fnUntraced(function* (options: Options = {}) {
       Layer.provide(
         CredentialStoreMock.layer({
           sources: {
-            "": CredentialStoreMock.source({ host: "registry.test", base: "own" }),
-            [repository]: CredentialStoreMock.source({ host: "registry.test", base: "modules" })
+            "": CredentialStoreMock.source({ host: "registry.test", repositoryPrefix: "own" }),
+            [repository]: CredentialStoreMock.source({ host: "registry.test", repositoryPrefix: "modules" })
           },
           ...options.credentials
         })

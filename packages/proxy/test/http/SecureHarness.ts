@@ -118,7 +118,7 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
       Layer.provideMerge(RegistryClientMock.layer([image])),
       Layer.provide(
         CredentialStoreMock.layer({
-          sources: { "": CredentialStoreMock.source({ host: "registry.test", base: "own" }) }
+          sources: { "": CredentialStoreMock.source({ host: "registry.test", repositoryPrefix: "own" }) }
         })
       ),
       Layer.provide(NodeServices.layer),

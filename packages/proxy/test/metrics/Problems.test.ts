@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ManifestError, NoLayers } from "@registry-packages-proxy/oci/ManifestError"
 import * as Errors from "@registry-packages-proxy/registry-client/RegistryError"
-import { objectNames } from "@registry-packages-proxy/credential-store/kinds/Kinds"
+import { messageTexts } from "@registry-packages-proxy/credential-store/kinds/Kinds"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/credential-store/CredentialStoreMock"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
@@ -13,14 +13,14 @@ const digest = `sha256:${"0".repeat(64)}`
 
 type Response = Effect.Success<ReturnType<Started["request"]>>
 
-const assertProblem = (response: Response, status: number, objectNames: string) => {
+const assertProblem = (response: Response, status: number, expected: string) => {
   const problem = problemOf(response)
   assert.strictEqual(response.status, status)
   assert.strictEqual(problem.status, status)
   assert.strictEqual(problem.type, "about:blank")
   assert.strictEqual(response.headers["content-type"], "application/problem+json")
   assert.strictEqual(response.headers["cache-control"], "no-store")
-  assert.include(problem.detail.slice(0, 200), objectNames)
+  assert.include(problem.detail.slice(0, 200), expected)
 }
 
 const store = { role: "redirect", host: "store.test" } as const
@@ -30,14 +30,14 @@ describe("problems", () => {
     withPlatform(
       Effect.gen(function* () {
         const proxy = yield* start()
-        for (const [query, objectNames] of [
+        for (const [query, expected] of [
           ["", "digest is missing"],
           ["?digest=sha256:abc", "digest is malformed"],
           [`?digest=${digest}&repository=nonsense`, "repository is malformed"],
           [`?digest=${digest}&path=../up`, "path is malformed"],
           [`?digest=${digest}&digest=${digest}`, "more than once"]
         ] as const) {
-          assertProblem(yield* proxy.request(`/package${query}`), 400, objectNames)
+          assertProblem(yield* proxy.request(`/package${query}`), 400, expected)
         }
         assert.strictEqual(yield* proxy.registry.count("resolve"), 0)
       })
@@ -78,9 +78,9 @@ describe("problems", () => {
       Effect.gen(function* () {
         const proxy = yield* start()
         const [first = ""] = Object.values(routes).map(({ path, query }) => path + query)
-        const objectNames = `No such path. The paths are ${first}, `
+        const expected = `No such path. The paths are ${first}, `
         for (const path of ["/", "/packages", "/package/", "//package", "/Package", "/%70ackage"]) {
-          assertProblem(yield* proxy.request(path), 404, objectNames)
+          assertProblem(yield* proxy.request(path), 404, expected)
         }
         const posted = yield* proxy.request("/nothing", { method: "POST" })
         for (const { path } of Object.values(routes)) assertProblem(posted, 404, path)
@@ -94,7 +94,7 @@ describe("problems", () => {
         const proxy = yield* start()
         assertProblem(yield* proxy.package(digest), 404, "has no such manifest or repository")
         const unknown = yield* proxy.request(`/package?digest=${digest}&repository=other.test/a`)
-        assertProblem(unknown, 404, `no ${objectNames.naming} names it`)
+        assertProblem(unknown, 404, `no ${messageTexts.repositoryKinds} names it`)
       })
     )
   )
@@ -129,7 +129,7 @@ describe("problems", () => {
       Effect.gen(function* () {
         const image = RegistryImage.ofPackage(bytes(10))
         const proxy = yield* start({ images: [image] })
-        for (const [reason, status, objectNames] of [
+        for (const [reason, status, expected] of [
           [new Errors.Refused({ status: 401 }), 502, "refused our credentials (401)"],
           [
             new Errors.AnonymousRefused({ status: 403, identityToken: false }),
@@ -177,7 +177,7 @@ describe("problems", () => {
         ] as const) {
           yield* proxy.registry.fault("resolve", { _tag: "Fail", reason })
           const response = yield* proxy.package(image.digest)
-          assertProblem(response, status, objectNames)
+          assertProblem(response, status, expected)
           if (status === 503) assert.strictEqual(response.headers["retry-after"], "7")
         }
         assert.strictEqual((yield* proxy.package(image.digest)).status, 200)
@@ -215,7 +215,9 @@ describe("problems", () => {
         assertProblem(yield* stale.request(request), 503, "a source of credentials is unavailable now")
         const broken = yield* start({
           credentials: {
-            unreadable: { "other.test/a": { origin: "ModuleSource x", detail: "its dockerCfg is no base64" } }
+            unreadable: {
+              "other.test/a": { sourceObject: "ModuleSource x", detail: "its dockerCfg is no base64" }
+            }
           }
         })
         assertProblem(yield* broken.request(request), 502, "ModuleSource x cannot be read")

@@ -49,7 +49,7 @@ const eventOf = (login: Login): Feed.FeedEvent => {
     case "gone":
       return Feed.synced([])
     case "out of touch":
-      return Feed.outOfTouch("a test says so")
+      return Feed.stale("a test says so")
     default:
       return Feed.synced([moduleSource(login)])
   }

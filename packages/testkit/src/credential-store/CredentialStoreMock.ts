@@ -8,7 +8,7 @@ import {
   type CredentialStatus,
   CredentialStore
 } from "@registry-packages-proxy/credential-store/CredentialStore"
-import type { Awaited } from "@registry-packages-proxy/credential-store/feeds/Feed"
+import type { AwaitedObjects } from "@registry-packages-proxy/credential-store/feeds/Feed"
 import { anonymous, type Credential } from "@registry-packages-proxy/domain/Credential"
 import { RegistryHost } from "@registry-packages-proxy/oci/RegistryHost"
 import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySource"
@@ -28,9 +28,9 @@ export interface MockOptions {
   /** By repository (`host[:port]/name`). The empty string is the key of the cluster's own registry. */
   readonly sources: Readonly<Record<string, MockSource>>
   /** Objects that the store cannot decode, by repository. `get` fails with `Unreadable`. */
-  readonly unreadable?: Readonly<Record<string, { readonly origin: string; readonly detail: string }>>
+  readonly unreadable?: Readonly<Record<string, { readonly sourceObject: string; readonly detail: string }>>
   /** The objects of feeds that have not delivered yet. Default: none. */
-  readonly waitingFor?: ReadonlyArray<Awaited>
+  readonly waitingFor?: ReadonlyArray<AwaitedObjects>
   readonly upToDate?: boolean
   /** In milliseconds since the epoch. Default: 0. */
   readonly lastSync?: number
@@ -73,13 +73,16 @@ const make = ({ lastSync = 0, sources, unreadable = {}, upToDate = true, waiting
 
 /** Makes a registry source. Default: https, anonymous, no CA in addition to the system's. */
 export const source = (
-  options: Partial<Omit<RegistrySource, "host" | "base">> & { readonly host: string; readonly base?: string }
+  options: Partial<Omit<RegistrySource, "host" | "repositoryPrefix">> & {
+    readonly host: string
+    readonly repositoryPrefix?: string
+  }
 ): RegistrySource => ({
   scheme: "https",
   credential: anonymous,
   ca: undefined,
-  origin: "test",
+  sourceObject: "test",
   ...options,
   host: RegistryHost.make(options.host),
-  base: PathComponents.make(options.base ?? "")
+  repositoryPrefix: PathComponents.make(options.repositoryPrefix ?? "")
 })

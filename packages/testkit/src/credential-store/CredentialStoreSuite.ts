@@ -13,12 +13,12 @@ export interface Fixture {
   readonly objects: ReadonlyArray<unknown>
   /** By repository. The empty string is the key of the cluster's own registry. */
   readonly sources: Readonly<Record<string, MockSource>>
-  readonly unreadable: Readonly<Record<string, { readonly origin: string; readonly detail: string }>>
+  readonly unreadable: Readonly<Record<string, { readonly sourceObject: string; readonly detail: string }>>
   /**
-   * `synced`: all feeds have delivered and are up to date. `waiting`: one feed has not delivered yet. `outOfTouch`: all
-   * feeds have delivered, but one feed has lost its connection.
+   * `synced`: all feeds have delivered and are up to date. `waiting`: one feed has not delivered yet. `stale`: all
+   * feeds have delivered, but one feed cannot read its file or API server now.
    */
-  readonly state: "synced" | "waiting" | "outOfTouch"
+  readonly state: "synced" | "waiting" | "stale"
 }
 
 const password = "s3cr3t-of-the-suite"
@@ -55,35 +55,35 @@ const known: Omit<Fixture, "state"> = {
   sources: {
     "registry.example.com:5000/sys/modules": source({
       host: "registry.example.com:5000",
-      base: "sys/modules",
+      repositoryPrefix: "sys/modules",
       credential: basic("reader"),
-      origin: "ModuleSource modules"
+      sourceObject: "ModuleSource modules"
     }),
     "paths.example.com/group": {
       ...source({
         host: "paths.example.com",
-        base: "group",
+        repositoryPrefix: "group",
         credential: basic("reader"),
-        origin: "ModuleSource paths"
+        sourceObject: "ModuleSource paths"
       }),
       paths: { private: basic("member") }
     },
     "[::1]:5001/plain": source({
       scheme: "http",
       host: "[::1]:5001",
-      base: "plain",
-      origin: "ModuleSource plain"
+      repositoryPrefix: "plain",
+      sourceObject: "ModuleSource plain"
     }),
     "": source({
       host: "cluster.example.com",
-      base: "sys/deckhouse",
+      repositoryPrefix: "sys/deckhouse",
       credential: basic("reader"),
-      origin: "Secret d8-system/deckhouse-registry"
+      sourceObject: "Secret d8-system/deckhouse-registry"
     })
   },
   unreadable: {
     "broken.example.com/modules": {
-      origin: "ModuleSource broken",
+      sourceObject: "ModuleSource broken",
       detail: "spec.registry.dockerCfg is not base64"
     }
   }
@@ -115,7 +115,7 @@ const unknown = "unknown.example.com/modules"
  */
 export const suite = (name: string, make: (fixture: Fixture) => Layer.Layer<CredentialStore, unknown>) =>
   describe(`CredentialStore (${name})`, () => {
-    for (const state of ["synced", "waiting", "outOfTouch"] as const) {
+    for (const state of ["synced", "waiting", "stale"] as const) {
       layer(make({ ...known, state }))(state, (it) => {
         it.effect(
           "get - returns the source of every known repository",
@@ -135,11 +135,11 @@ export const suite = (name: string, make: (fixture: Fixture) => Layer.Layer<Cred
           Effect.fn(function* () {
             const store = yield* CredentialStore
             const userOf = Effect.fnUntraced(function* (path: string) {
-              const { base, credential } = yield* store.get(
+              const { repositoryPrefix, credential } = yield* store.get(
                 keyOf("paths.example.com/group"),
                 PathComponents.make(path)
               )
-              return [base, credential._tag === "Basic" ? credential.username : credential._tag]
+              return [repositoryPrefix, credential._tag === "Basic" ? credential.username : credential._tag]
             })
             assert.deepEqual<unknown>(
               yield* Effect.forEach(["", "private", "private/a", "privately", "a/private"], userOf),

@@ -1,4 +1,4 @@
-import type { Awaited, Feed, FeedEvent } from "@registry-packages-proxy/credential-store/feeds/Feed"
+import type { AwaitedObjects, Feed, FeedEvent } from "@registry-packages-proxy/credential-store/feeds/Feed"
 import { Deferred, Effect, Queue, Stream } from "effect"
 
 /** A feed whose events a test sends. */
@@ -17,7 +17,7 @@ interface Pending {
 export const make = Effect.fnUntraced(function* (
   name: string,
   precedence: number = 1,
-  awaited: Awaited = "module-sources"
+  awaited: AwaitedObjects = "module-sources"
 ): Effect.fn.Return<TestFeed> {
   const queue = yield* Queue.unbounded<Pending>()
   // The store pulls the next event only after it has processed the previous event.

@@ -49,21 +49,21 @@ const brief = (event: WatchEvent<typeof ConfigMap.Type>): string => {
       return `${event._tag} ${event.object.metadata.name}=${event.object.data?.["value"] ?? ""}`
     case "Deleted":
       return `Deleted ${event.key.name}`
-    case "InTouch":
-      return "InTouch"
-    case "OutOfTouch":
-      return `OutOfTouch ${event.error.reason._tag}`
+    case "UpToDate":
+      return "UpToDate"
+    case "AttemptFailed":
+      return `AttemptFailed ${event.error.reason._tag}`
   }
 }
 
-/** Watches ConfigMaps. `next` waits for the next event, and skips `InTouch`. */
+/** Watches ConfigMaps. `next` waits for the next event, and skips `UpToDate`. */
 const reader = Effect.fnUntraced(function* (options?: { readonly name?: string }) {
   const api = yield* KubernetesApi
   const pull = yield* Stream.toPull(api.listWatch(configMaps, options))
   const events: Array<string> = []
   const next: Effect.Effect<string> = Effect.suspend(() => {
     const event = events.shift()
-    if (event !== undefined) return event === "InTouch" ? next : Effect.succeed(event)
+    if (event !== undefined) return event === "UpToDate" ? next : Effect.succeed(event)
     return pull.pipe(
       Pull.catchDone(() => Effect.die(new Error("the stream ended"))),
       Effect.flatMap((more) => {

@@ -44,10 +44,10 @@ export class TestRegistry extends Context.Service<
     /** The origin of the blob store. */
     readonly storeOrigin: string
     /**
-     * The registry source for a client that pulls repositories under `base`, with the current credential. `changes`
-     * overrides fields.
+     * The registry source for a client that pulls repositories under `repositoryPrefix`, with the current credential.
+     * `changes` overrides fields.
      */
-    readonly source: (base?: string, changes?: Partial<RegistrySource>) => RegistrySource
+    readonly source: (repositoryPrefix?: string, changes?: Partial<RegistrySource>) => RegistrySource
     /** Adds an image under its digest and these tags, and adds everything it refers to. */
     readonly put: (
       repository: string,
@@ -168,13 +168,13 @@ const assemble = Effect.fnUntraced(function* (options: TestRegistryOptions, serv
     host: RegistryHost.make(registry.host),
     origin: registry.origin,
     storeOrigin: store.origin,
-    source: (base = "", changes = {}) => ({
+    source: (repositoryPrefix = "", changes = {}) => ({
       scheme,
       host: RegistryHost.make(registry.host),
-      base: PathComponents.make(base),
+      repositoryPrefix: PathComponents.make(repositoryPrefix),
       credential: credentialOf(authority.auth),
       ca,
-      origin: "TestRegistry",
+      sourceObject: "TestRegistry",
       ...changes
     }),
     put: (repository, image, tags = []) => Effect.sync(() => content.put(repository, image, tags)),

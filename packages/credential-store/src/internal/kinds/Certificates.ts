@@ -4,7 +4,7 @@ import type { ObjectError } from "./ObjectError.ts"
 import { invalid } from "./ObjectFields.ts"
 
 /** The authorities that are trusted to sign a registry's certificate. */
-export interface Trust {
+export interface TrustedCertificates {
   /** The certificates as PEM, in the form that OpenSSL writes; undefined if the text is empty. */
   readonly ca: string | undefined
   /** A warning, for example about an invalid block; undefined if there is none. It contains no part of the text. */
@@ -20,11 +20,11 @@ const plural = (count: number, one: string, more: string): string => `${count} $
  * `previous` is the `ca` of an earlier result. An equal text is not parsed again, since parsing is most of the work for
  * an object that changes often.
  */
-export const parseTrust = (
+export const parseCertificates = (
   pem: string | null | undefined,
   field: string,
   previous?: string
-): Result.Result<Trust, ObjectError> => {
+): Result.Result<TrustedCertificates, ObjectError> => {
   if (pem === undefined || pem === null || pem.trim() === "") {
     return Result.succeed({ ca: undefined, warning: undefined })
   }

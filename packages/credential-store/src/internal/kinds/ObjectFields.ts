@@ -3,10 +3,10 @@ import { Predicate, Result, Schema, SchemaIssue } from "effect"
 import { ObjectError } from "./ObjectError.ts"
 
 /** An optional text. Absent, null and empty have the same meaning. */
-export const Text = Schema.optionalKey(Schema.NullOr(Schema.String))
+export const OptionalText = Schema.optionalKey(Schema.NullOr(Schema.String))
 
 /** Parses a registry's scheme in any case. Absent or empty means https. */
-export const scheme = (
+export const parseScheme = (
   text: string | null | undefined,
   field: string
 ): Result.Result<"https" | "http", ObjectError> => {
@@ -34,7 +34,7 @@ export const shapeError = (error: Schema.SchemaError): ObjectError => {
 }
 
 /** Decodes base64 of UTF-8 text, as {@link Base64Text.decode} does. */
-export const base64Text = (text: string, field: string): Result.Result<string, ObjectError> =>
+export const decodeBase64 = (text: string, field: string): Result.Result<string, ObjectError> =>
   Result.mapError(
     Base64Text.decode(text),
     (problem) =>
@@ -42,5 +42,5 @@ export const base64Text = (text: string, field: string): Result.Result<string, O
   )
 
 /** Returns the values in `value` of the fields of `struct`, or `value` itself if it is not an object. */
-export const pick = (value: unknown, struct: Schema.Struct<Schema.Struct.Fields>): unknown =>
+export const pickFields = (value: unknown, struct: Schema.Struct<Schema.Struct.Fields>): unknown =>
   Predicate.isObject(value) ? Object.keys(struct.fields).map((key) => value[key]) : value

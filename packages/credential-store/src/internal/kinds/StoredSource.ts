@@ -30,28 +30,34 @@ export const joinWarnings = (...warnings: ReadonlyArray<string | undefined>): st
 
 const anonymously = "so packages are pulled without a login"
 
-const warningOf = (config: DockerConfig.DockerConfig, keyring: Keyring.Keyring, base: PathComponents) => {
+const warningOf = (
+  config: DockerConfig.DockerConfig,
+  keyring: Keyring.Keyring,
+  repositoryPrefix: PathComponents
+) => {
   if (config.isLegacy) return `has its entries at the top level instead of under \`auths\`, ${anonymously}`
   if (config.auths === undefined) return `has no \`auths\`, ${anonymously}`
-  if (!Keyring.hasEntryFor(keyring, base)) return `has no entry for this registry and path, ${anonymously}`
-  const credential = Keyring.lookup(keyring, base)
+  if (!Keyring.hasEntryFor(keyring, repositoryPrefix))
+    return `has no entry for this registry and path, ${anonymously}`
+  const credential = Keyring.lookup(keyring, repositoryPrefix)
   const isAnonymous = Result.isSuccess(credential) && credential.success._tag === "Anonymous"
   if (isAnonymous && config.usesCredentialHelpers) {
     return `leaves the password to a credential helper, which is not supported, ${anonymously}`
   }
-  return Keyring.hasUnreadableBelow(keyring, base)
+  return Keyring.hasUnreadableBelow(keyring, repositoryPrefix)
     ? "has an invalid entry for a path below the repository"
     : undefined
 }
 
 /**
- * Parses a docker config.json, and collects the credentials for `base` on `host` and for the paths below it. An empty
- * text means anonymous. Fails if the text or the entry for `base` is invalid. Other entries may be invalid.
+ * Parses a docker config.json, and collects the credentials for `repositoryPrefix` on `host` and for the paths below
+ * it. An empty text means anonymous. Fails if the text or the entry for `repositoryPrefix` is invalid. Other entries
+ * may be invalid.
  */
 export const fromDockerConfig = (
   json: string,
   host: RegistryHost,
-  base: PathComponents,
+  repositoryPrefix: PathComponents,
   field: string
 ): Result.Result<Credentials, ObjectError> => {
   if (json.trim() === "") return Result.succeed({ keyring: Keyring.empty, warning: undefined })
@@ -59,8 +65,8 @@ export const fromDockerConfig = (
     Result.gen(function* () {
       const config = yield* DockerConfig.parse(json)
       const keyring = Keyring.make(config, host)
-      yield* Keyring.lookup(keyring, base)
-      const warning = warningOf(config, keyring, base)
+      yield* Keyring.lookup(keyring, repositoryPrefix)
+      const warning = warningOf(config, keyring, repositoryPrefix)
       return { keyring, warning: warning && `${field} ${warning}` }
     }),
     (error) => new ObjectError({ detail: `${field}: ${error.detail}` })
@@ -70,11 +76,14 @@ export const fromDockerConfig = (
 /**
  * Returns the source with the credential for `path` below the object's repository. Fails if that credential is invalid.
  */
-export const at = (
+export const forPath = (
   { keyring, warning: _, ...source }: StoredSource,
   path: PathComponents
 ): Result.Result<RegistrySource, string> =>
-  Result.mapBoth(Keyring.lookup(keyring, [source.base, path].filter((part) => part !== "").join("/")), {
-    onSuccess: (credential) => ({ ...source, credential }),
-    onFailure: ({ detail }) => `its docker config: ${detail}`
-  })
+  Result.mapBoth(
+    Keyring.lookup(keyring, [source.repositoryPrefix, path].filter((part) => part !== "").join("/")),
+    {
+      onSuccess: (credential) => ({ ...source, credential }),
+      onFailure: ({ detail }) => `its docker config: ${detail}`
+    }
+  )

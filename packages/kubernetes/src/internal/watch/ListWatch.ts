@@ -140,7 +140,7 @@ class Watcher<A> {
     this.#session.beganAt = yield* Clock.currentTimeMillis
     // A watch without a resource version does not report changes between the first get and the start of the watch.
     if (this.#name !== undefined) yield* this.#read()
-    yield* this.#emit({ _tag: "InTouch" })
+    yield* this.#emit({ _tag: "UpToDate" })
     const lines = new LineSplitter()
     const pull = yield* Stream.toPull(response.body)
     const next = Effect.suspend(() =>
@@ -210,7 +210,7 @@ class Watcher<A> {
         return Effect.fail(JsonResponse.errorOfEvent(this.#operation, object))
       case "BOOKMARK":
         this.#bookmarked = true
-        return Effect.andThen(this.#emit({ _tag: "InTouch" }), this.#advance(object))
+        return Effect.andThen(this.#emit({ _tag: "UpToDate" }), this.#advance(object))
       case "DELETED":
         return Effect.andThen(this.#apply(this.#versions.remove(object)), this.#advance(object))
       case "ADDED":
@@ -291,9 +291,9 @@ class Watcher<A> {
       yield* Metric.update(this.#metrics.restarts.failed, 1)
       // A server that responds with an error may have lost its history.
       if (reason._tag !== "Unreachable") this.#position = undefined
-      // A useful connection that broke is retried once before OutOfTouch is emitted.
+      // A useful connection that broke is retried once before AttemptFailed is emitted.
       if (!(isUseful && reason._tag === "Unreachable"))
-        yield* this.#emit({ _tag: "OutOfTouch", error: result.failure })
+        yield* this.#emit({ _tag: "AttemptFailed", error: result.failure })
       return yield* this.#backoff.wait(
         reason._tag === "Unreachable" ? Option.getOrElse(reason.retryAfter, () => Duration.zero) : undefined
       )

@@ -67,9 +67,9 @@ describe("an API server that is down", () => {
         yield* settled
         assert.deepStrictEqual(events, [
           "Synced ",
-          "InTouch",
-          ...asked.map(() => "OutOfTouch Unreachable"),
-          "InTouch",
+          "UpToDate",
+          ...asked.map(() => "AttemptFailed Unreachable"),
+          "UpToDate",
           "Added meanwhile=1"
         ])
       },
@@ -85,7 +85,7 @@ describe("an API server that is down", () => {
         const api = make({ bookmarks: false })
         const { next } = yield* follow(api)
         assert.strictEqual(yield* next, "Synced ")
-        assert.strictEqual(yield* next, "InTouch")
+        assert.strictEqual(yield* next, "UpToDate")
         const delayAfterDrop = Effect.gen(function* () {
           yield* settled
           yield* TestClock.adjust("10 seconds")
@@ -94,7 +94,7 @@ describe("an API server that is down", () => {
           yield* settled
           const began = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
           yield* TestClock.adjust("40 seconds")
-          assert.strictEqual(yield* next, "InTouch")
+          assert.strictEqual(yield* next, "UpToDate")
           return (api.requests[count]?.at ?? 0) - began
         })
         // Each connection lasts less than a minute, which does not reset the delay.

@@ -1,6 +1,6 @@
 import type { BodyError } from "@registry-packages-proxy/digest-cache/BodyError"
 import type { CredentialError } from "@registry-packages-proxy/credential-store/CredentialError"
-import { objectNames } from "@registry-packages-proxy/credential-store/kinds/Kinds"
+import { messageTexts } from "@registry-packages-proxy/credential-store/kinds/Kinds"
 import { shortDigest } from "@registry-packages-proxy/oci/Digest"
 import type { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
 import type { OtherServer, RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
@@ -93,24 +93,24 @@ const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>)
       return "Push the image again"
     case "Refused":
       return reason.status === 403
-        ? `Check the ${objectNames.any}, and what its account may pull`
-        : `Check the ${objectNames.any}`
+        ? `Check the ${messageTexts.allKinds}, and what its account may pull`
+        : `Check the ${messageTexts.allKinds}`
     case "AnonymousRefused":
       return reason.identityToken
-        ? `Put a user name and a password into the ${objectNames.any}`
-        : `Add a login to the ${objectNames.any}`
+        ? `Put a user name and a password into the ${messageTexts.allKinds}`
+        : `Add a login to the ${messageTexts.allKinds}`
     case "AddressRefused":
       return "Check the registry's clock and its storage settings, and proxies on the way"
     case "LoginElsewhere":
-      return `Create a ${objectNames.naming} for the server it redirects to, or allow that server to serve packages without a login`
+      return `Create a ${messageTexts.repositoryKinds} for the server it redirects to, or allow that server to serve packages without a login`
     case "TokenRefused":
       switch (reason.login) {
         case "password":
-          return `Check the ${objectNames.any}`
+          return `Check the ${messageTexts.allKinds}`
         case "identity token":
-          return `Renew the identity token in the ${objectNames.any}, or put a user name and a password there`
+          return `Renew the identity token in the ${messageTexts.allKinds}, or put a user name and a password there`
         case "none":
-          return `Add a login to the ${objectNames.any}`
+          return `Add a login to the ${messageTexts.allKinds}`
         case "withheld":
           return "Configure the token service not to redirect: credentials are not sent to redirect targets"
       }
@@ -171,11 +171,14 @@ const credentialProblem = ({ reason }: CredentialError): Problem => {
     case "UnknownRepository": {
       const [advice, what] = Option.match(reason.repository, {
         onNone: () =>
-          [`Create the ${objectNames.own}, or give \`repository\``, "cluster's own registry"] as const,
+          [
+            `Create the ${messageTexts.clusterRegistrySecret}, or give \`repository\``,
+            "cluster's own registry"
+          ] as const,
         onSome: (repository) =>
           [
-            `Correct \`repository\`, or create a ${objectNames.naming} for it`,
-            `repository ${shorten(repository, 100)} (no ${objectNames.naming} names it)`
+            `Correct \`repository\`, or create a ${messageTexts.repositoryKinds} for it`,
+            `repository ${shorten(repository, 100)} (no ${messageTexts.repositoryKinds} names it)`
           ] as const
       })
       return reason.upToDate
@@ -188,7 +191,7 @@ const credentialProblem = ({ reason }: CredentialError): Problem => {
     }
     case "Unreadable":
       return badGateway(
-        `Correct the object: the credentials in ${reason.origin} cannot be read: ${reason.detail}.`
+        `Correct the object: the credentials in ${reason.sourceObject} cannot be read: ${reason.detail}.`
       )
   }
 }

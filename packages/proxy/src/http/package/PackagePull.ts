@@ -2,7 +2,7 @@ import type { CredentialError } from "@registry-packages-proxy/credential-store/
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import type { PackageSource } from "@registry-packages-proxy/digest-cache/PackageSource"
 import type { Platform } from "@registry-packages-proxy/oci/Platform"
-import { join } from "@registry-packages-proxy/oci/RepositoryName"
+import { joinPath } from "@registry-packages-proxy/oci/RepositoryName"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
 import type { Repository } from "@registry-packages-proxy/registry-client/Repository"
 import type { RegistryError } from "@registry-packages-proxy/registry-client/RegistryError"
@@ -39,7 +39,7 @@ export const make = Effect.gen(function* () {
     const repository: Effect.Effect<Repository, CredentialError | InvalidRepositoryName> = Effect.gen(
       function* () {
         const source = yield* credentials.get(query.repository, query.path)
-        const name = join(source.base, query.path)
+        const name = joinPath(source.repositoryPrefix, query.path)
         if (Option.isNone(name)) return yield* new InvalidRepositoryName({})
         onRegistry(source.host)
         return { source, name: name.value }

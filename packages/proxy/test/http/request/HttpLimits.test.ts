@@ -27,7 +27,7 @@ const start = Effect.fnUntraced(function* ({
   ...own
 }: Partial<HttpLimits> = {}) {
   const server = makePlainServer(own)
-  const sources = { "": CredentialStoreMock.source({ host: "registry.test", base: "p" }) }
+  const sources = { "": CredentialStoreMock.source({ host: "registry.test", repositoryPrefix: "p" }) }
   const context = yield* Layer.build(
     layerPlain({
       listen: { host: "127.0.0.1", port: 0 },

@@ -32,7 +32,7 @@ const start = Effect.gen(function* () {
       Layer.provideMerge(RegistryClientMock.layer([image])),
       Layer.provide(
         CredentialStoreMock.layer({
-          sources: { "": CredentialStoreMock.source({ host: "registry.test", base: "p" }) }
+          sources: { "": CredentialStoreMock.source({ host: "registry.test", repositoryPrefix: "p" }) }
         })
       ),
       Layer.provide(NodeServices.layer)
