@@ -11,8 +11,8 @@ import { UsageError } from "./config/UsageError.ts"
 export interface Cluster {
   readonly location: ClusterLocation.ClusterLocation
   /**
-   * The client of the API server. Provide this one layer to all users, so that they share connections, kubeconfig and
-   * exec plugin.
+   * The client of the API server. Provide this same layer to all parts of the program. They then share connections,
+   * kubeconfig and exec plugin.
    */
   readonly layer: Layer.Layer<KubernetesApi>
 }
@@ -20,8 +20,8 @@ export interface Cluster {
 type Variables = Readonly<Record<string, string | undefined>>
 
 /**
- * Makes a cluster whose API server is reached over the network. The proxy settings in `variables` apply, such as
- * HTTPS_PROXY.
+ * Makes a cluster whose API server is reached over the network. The proxy settings in `variables`, such as HTTPS_PROXY,
+ * apply.
  */
 export const make = (location: ClusterLocation.ClusterLocation, variables: Variables): Cluster => ({
   location,
@@ -31,7 +31,10 @@ export const make = (location: ClusterLocation.ClusterLocation, variables: Varia
 const alternatives = (...given: ReadonlyArray<Flag.Flag<unknown>>): string =>
   given.map((flag) => `--${flag.name} FILE (or ${Flag.variable(flag)})`).join(" or ")
 
-/** Returns an error message if the settings require an API server. Called only if the program has none. */
+/**
+ * Returns an error message if the settings require an API server, since they have a secure listener or no credentials
+ * file. Called only if the program has no API server.
+ */
 const contradiction = (
   settings: Settings,
   inCluster: Option.Option<ClusterLocation.InCluster>
@@ -53,9 +56,9 @@ const contradiction = (
 }
 
 /**
- * Chooses the API server that the kubeconfig names, or else the API server of the cluster in which this pod runs. A pod
- * that has credentials files, but no mounted service account token, uses no API server. Fails if the settings require
- * an API server and none is found.
+ * Chooses the API server of the kubeconfig if one is given, else the API server of the cluster in which this pod runs.
+ * A pod without a mounted service account token uses no API server if it has credentials files. Fails if the settings
+ * require an API server, but there is none.
  */
 export const choose = Effect.fnUntraced(function* (
   settings: Settings,

@@ -3,8 +3,8 @@ import type { UsageError } from "./config/UsageError.ts"
 import { isOff, type TelemetrySettings } from "./telemetry/TelemetrySettings.ts"
 
 /**
- * Exports telemetry with OpenTelemetry: traces of everything that runs under the layer, metrics, and log lines. The
- * settings enable each of the three. If all are off, no OpenTelemetry module is loaded.
+ * Exports telemetry with OpenTelemetry: traces of everything that runs under the layer, metrics, and log lines. Each of
+ * the three is exported only if the settings enable it. If all are off, no OpenTelemetry module is loaded.
  */
 export const layer = (settings: TelemetrySettings): Layer.Layer<never, UsageError, FileSystem.FileSystem> =>
   isOff(settings)

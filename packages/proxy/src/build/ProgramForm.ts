@@ -2,8 +2,8 @@ const { getAssetKeys, getRawAsset, isSea } = process.getBuiltinModule("node:sea"
 const { Script } = process.getBuiltinModule("node:vm")
 
 /**
- * The name of the executable's asset with a code cache for `probeScript`. The V8 that made this code cache also made
- * the program's own.
+ * The name of an asset of the executable: a code cache for `probeScript`. The same V8 made this code cache and the
+ * program's code cache.
  */
 const probeAsset = "code-cache-probe"
 const probeScript = "0"

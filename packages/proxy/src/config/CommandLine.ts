@@ -85,7 +85,10 @@ const decode = (given: GivenTexts, variables: Variables): Result.Result<Settings
     }
   )
 
-/** Fails if HTTP_PROXY or HTTPS_PROXY, in upper or lower case, is not the URL of a usable proxy. */
+/**
+ * Fails if HTTP_PROXY or HTTPS_PROXY is not the address of a usable proxy: an http or https URL, or `HOST[:PORT]`. A
+ * lowercase variable overrides the uppercase variable, which is then not checked.
+ */
 const checkProxies = (variables: Variables): Result.Result<void, UsageError> =>
   Result.mapBoth(ProxySettings.fromEnvironment(variables), {
     onFailure: ({ message }) => new UsageError({ message }),

@@ -1,15 +1,15 @@
 import { Option, Result, Schema } from "effect"
 import { parseFailure } from "../text/TextSchema.ts"
 
-/** A text that a flag does not accept. `reason` is a predicate that follows the text, such as `is not a duration`. */
+/** A text that a flag does not accept. `reason` completes a sentence that begins with the text: `is not a duration`. */
 export interface RejectedText {
   readonly text: string
   readonly reason: string
 }
 
 /**
- * A command-line flag and its environment variable. `decode` receives all texts that were given for the flag. If there
- * are none, it decodes the default.
+ * A command-line flag and its environment variable. `decode` receives all texts that were given for the flag. If no
+ * text was given, `decode` returns the default value.
  */
 export interface Flag<out A> {
   readonly name: string

@@ -36,7 +36,7 @@ export const parse = (text: string): Result.Result<Duration.Duration, string> =>
     : Result.succeed(Duration.millis(rounded))
 }
 
-/** Formats a duration as Go does, to the millisecond: 90 s as `1m30s`. */
+/** Formats a duration in Go's syntax, without parts that are 0: 90 s as `1m30s`, one hour as `1h`. */
 export const format = (duration: Duration.Duration): string => {
   const milliseconds = Duration.toMillis(duration)
   const hours = Math.floor(milliseconds / 3_600_000)

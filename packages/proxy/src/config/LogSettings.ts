@@ -3,7 +3,9 @@ import { textSchema } from "../text/TextSchema.ts"
 
 const Severity = Schema.Literals(["Trace", "Debug", "Info", "Warn", "Error"])
 
-/** The minimum severity of log lines, as Effect names it. Decodes the name in upper or lower case. */
+/**
+ * The minimum severity of log lines, as Effect names it. Decodes the name in any case, and encodes it in lower case.
+ */
 export const LogLevel = textSchema(
   Severity,
   (text) => {

@@ -8,13 +8,16 @@ export interface Output {
   readonly isTerminal: boolean
   /** Writes in the background. Calls `done` when the text is written or the write has failed. */
   readonly write: (text: string, done: () => void) => void
-  /** Writes synchronously as much as the stream accepts without waiting. For a process that is about to exit. */
+  /**
+   * Writes synchronously, and drops the text that the stream cannot accept immediately. For a process that is about to
+   * exit.
+   */
   readonly writeNow: (text: string) => void
 }
 
 /**
- * The process's arguments, environment variables, outputs, and events. No other module accesses `process.argv`,
- * `process.env`, `process.stdout` or `process.stderr`.
+ * The process's arguments, environment variables, outputs, and events. No other module of the program accesses
+ * `process.argv`, `process.env`, `process.stdout` or `process.stderr`.
  */
 export interface ProcessEnvironment {
   /** The command-line arguments after the program's name. */
@@ -22,7 +25,10 @@ export interface ProcessEnvironment {
   readonly variables: Readonly<Record<string, string | undefined>>
   readonly stdout: Output
   readonly stderr: Output
-  /** Calls `listener` when the process exits for any reason. Returns a function that removes the listener. */
+  /**
+   * Calls `listener` when the process exits, unless a signal kills the process. Returns a function that removes the
+   * listener.
+   */
   readonly onExit: (listener: () => void) => () => void
   /** Makes `listener` the only listener of Node's warnings. Returns a function that restores the previous listeners. */
   readonly onWarning: (listener: (warning: Error) => void) => () => void

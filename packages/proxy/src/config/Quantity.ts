@@ -18,7 +18,7 @@ const decimalSuffixes = new Map([
 const binarySuffixes = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"]
 
 const maxLength = 64
-// With a larger exponent every mantissa of `maxLength` digits is too large, or is rounded up to 1.
+// A larger exponent gives the same result: the quantity is too large, or its fraction is rounded up to 1 byte.
 const maxExponent = 128n
 
 interface Scale {

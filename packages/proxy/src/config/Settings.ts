@@ -6,8 +6,8 @@ import { flags } from "./Flags.ts"
 export type Settings = { readonly [Name in keyof typeof flags]: Flag.Value<(typeof flags)[Name]> }
 
 /**
- * Decodes the texts that were given for each flag. Fails with the result of `onRejected` for the first text that its
- * flag does not accept.
+ * Decodes the texts that were given for each flag. If a flag does not accept a text, fails with the result of
+ * `onRejected`.
  */
 export const decode = <E>(
   textsOf: (flag: Flag.Flag<unknown>) => ReadonlyArray<string>,

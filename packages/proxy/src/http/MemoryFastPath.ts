@@ -37,8 +37,10 @@ const isEligible = (request: IncomingMessage): boolean =>
   applicationHeaders.every((name) => request.headers[name] === undefined) &&
   RequestHead.problemOf(request) === undefined
 
-/** Limits of the cache of parsed targets: the number of targets, and the length of each target in characters. */
+/** Maximum number of parsed targets in the cache. */
 const maxTargets = 1024
+
+/** Maximum length of a target in the cache, in characters. */
 const maxTargetLength = 512
 
 /**
@@ -61,9 +63,10 @@ const makeTargetParser = (): ((target: string) => PackageQuery.PackageQuery | un
 }
 
 /**
- * Answers requests for small packages in memory, if the access decision for the caller is cached. Writes to Node's
- * response directly: Effect's server and a fiber would take several times as long as the rest of the request. The
- * application handles all other requests. The fast path and the application send the same responses.
+ * Answers requests for small packages that are cached in memory. On the secure port, the access decision for the caller
+ * must be cached too. The application handles all other requests. The fast path and the application send the same
+ * responses. The fast path writes to Node's response directly: Effect's server and a fiber would take several times as
+ * long as the rest of the request.
  */
 export const make = Effect.fnUntraced(function* (options: {
   readonly platform: Platform

@@ -41,8 +41,8 @@ export type Write = (
 ) => void
 
 /**
- * The level of a request's line: `Error` for a defect of this program, `Warn` for any other 5xx and for a response that
- * was aborted but not by the client, else `Info`.
+ * The level of a request's line. `Error`: a defect of this program. `Warn`: any other 5xx, or a response that was
+ * aborted for any reason other than a disconnect of the client. `Info`: all other requests.
  */
 export const levelOf = ({ aborted, error, status }: AccessEntry): "Info" | "Warn" | "Error" =>
   error === "defect"

@@ -20,7 +20,7 @@ export type WriteLimited = (record: LogRecord, key: string, burst: number) => vo
 
 /**
  * Makes a writer that limits the rate of log lines by key. If lines of a key were skipped in a window, the last of them
- * is written when the window ends, with a field `repeated`: the number of skipped lines.
+ * is written when the window ends or the scope closes. Its field `repeated` is the number of skipped lines.
  */
 export const make = (
   clock: Clock.Clock,
@@ -52,8 +52,8 @@ export const make = (
     }
 
     /**
-     * When the window ends, writes the last skipped line and begins the next window. All lines are skipped in that
-     * window.
+     * When the window ends, writes its last skipped line and begins a new window. In the new window, every line is
+     * skipped.
      */
     const flushLater = (window: Window, now: number): void => {
       run(

@@ -27,7 +27,7 @@ const formatter = (
  */
 const maxLinesPerMessage = 20
 
-/** The fields that contain the subject of a line. */
+/** The fields that contain the subject of a line, such as the Kubernetes object that the line is about. */
 const subjectFields = ["object", "feed", "kind", "name", "resource", "certificate", "review"]
 
 const rateLimitKey = ({ fields, level, message }: LogRecord.LogRecord): string => {
@@ -35,7 +35,10 @@ const rateLimitKey = ({ fields, level, message }: LogRecord.LogRecord): string =
   return [level, message, ...subject].join(" ")
 }
 
-/** Writes log lines of at least `logLevel` to stdout, and passes them to `LogTap`. Nothing is written to stderr. */
+/**
+ * Writes log lines of at least `logLevel` to stdout, and passes them to `LogTap`. Limits the rate of repeated lines.
+ * Writes nothing to stderr.
+ */
 export const layer = (settings: Pick<Settings, "logFormat" | "logLevel">): Layer.Layer<never> =>
   Layer.unwrap(
     Effect.gen(function* () {

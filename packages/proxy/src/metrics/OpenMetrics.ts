@@ -7,7 +7,10 @@ const qualityOf = (member: string): number => {
   return quality === undefined ? 1 : Number(quality)
 }
 
-/** True if an Accept header prefers OpenMetrics to Prometheus' text format (RFC 9110, section 12.5.1). */
+/**
+ * True if an Accept header lists OpenMetrics with at least the quality of Prometheus' text format (RFC 9110, section
+ * 12.5.1).
+ */
 export const isPreferred = (accept: string | undefined): boolean => {
   let open = 0
   let plain = 0

@@ -50,7 +50,10 @@ const findListenError = (
   )
 }
 
-/** Marks a failure to listen on the secure listener's address, so that `explain` names the flag of that address. */
+/**
+ * Marks a failure to listen on the secure listener's address, so that `explain` names the flag of that address. Returns
+ * any other failure unchanged.
+ */
 export const markSecureListener = (
   failure: ServeError,
   { listenAddress, secureListenAddress }: Pick<Settings, "listenAddress" | "secureListenAddress">
@@ -77,7 +80,7 @@ const listenAddressOf = ({ address, hostname, port }: ListenError): string => {
   return `${host.includes(":") ? `[${host}]` : host}${port === undefined ? "" : `:${port}`}`
 }
 
-/** Returns in one line why the program could not start or continue. */
+/** Describes in one line why the program could not start or continue. */
 export const explain = (cause: Cause.Cause<unknown>): string => {
   for (const reason of cause.reasons) {
     if (reason._tag === "Interrupt") continue

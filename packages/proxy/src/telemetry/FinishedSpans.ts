@@ -14,7 +14,6 @@ export interface FinishedSpan {
  * Records a finished span without the tracer, and returns its ids. Used for small packages from memory, since starting
  * a span and setting its attributes one by one would take as long as the response. Undefined if spans are not recorded.
  */
-export const FinishedSpans = Context.Reference<((span: FinishedSpan) => Tracer.ExternalSpan) | undefined>(
-  "@registry-packages-proxy/proxy/telemetry/FinishedSpans",
-  { defaultValue: () => undefined }
-)
+export const RecordFinishedSpan = Context.Reference<
+  ((span: FinishedSpan) => Tracer.ExternalSpan) | undefined
+>("@registry-packages-proxy/proxy/telemetry/FinishedSpans", { defaultValue: () => undefined })

@@ -294,7 +294,10 @@ export const resourceAttributes = make({
   parse: (text) => pairs(text, () => true)
 })
 
-/** All of OpenTelemetry's variables that the program reads, for the table in docs/telemetry.md. */
+/**
+ * All of OpenTelemetry's variables that the program reads, except those with a name from `signalVariableName`. For the
+ * table in docs/telemetry.md.
+ */
 export const all: ReadonlyArray<OtelVariable.OtelVariable<unknown>> = [
   disabled,
   ...Object.values(otlp),

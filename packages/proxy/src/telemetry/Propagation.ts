@@ -32,8 +32,8 @@ export const singleValue = (value: string | ReadonlyArray<string> | undefined): 
   typeof value === "string" ? value : undefined
 
 /**
- * Extracts the caller's span, which becomes the parent of the request's span. Without an SDK, only log lines contain
- * its ids.
+ * Extracts the caller's span, which becomes the parent of the request's span. Without an OpenTelemetry SDK, only log
+ * lines contain the ids of the caller's span.
  */
 export const Propagation = Context.Reference<Extract>(
   "@registry-packages-proxy/proxy/telemetry/Propagation",

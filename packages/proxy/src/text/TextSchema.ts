@@ -2,7 +2,7 @@ import { Effect, Result, Schema, SchemaGetter, SchemaIssue } from "effect"
 
 /**
  * Makes a schema that decodes a text with `parse` and encodes a value with `format`. If `parse` fails, its failure
- * becomes the message of the schema issue. The failure is a predicate that follows the text, such as `has no unit`.
+ * becomes the message of the schema issue. The failure completes a sentence that begins with the text: `has no unit`.
  */
 export const textSchema = <To extends Schema.Constraint>(
   to: To,

@@ -13,8 +13,8 @@ export interface PeerCertificates {
    */
   readonly of: (socket: Socket) => PeerCertificate.PeerCertificate | undefined
   /**
-   * Replaces the authorities that verify certificates. A connection whose certificate the old authorities verified
-   * closes after the response in progress. The certificate authenticates no further request.
+   * Replaces the authorities that verify certificates. If the old authorities verified a connection's certificate, the
+   * connection closes after the response in progress, and the certificate authenticates no further request.
    */
   readonly replaceAuthorities: (authorities: string) => void
 }

@@ -69,8 +69,8 @@ const readAhead = <E>(
 
 /**
  * Writes a response with a body from `reader`. It reads ahead while writes are in progress, but no faster than the
- * client accepts bytes. It writes to Node's response directly. Effect's server sends nothing for a response that has
- * ended.
+ * client accepts bytes. It writes to Node's response and ends it. Effect's server then sends nothing, since the
+ * response has ended.
  *
  * If the body fails or the request is interrupted, the connection is destroyed, so that the client does not treat a
  * partial body as complete. `onWritten` receives the number of bytes of each write.

@@ -3,25 +3,24 @@ import { Clock, Duration, Effect, type Scope } from "effect"
 const kib = 1024
 const mib = 1024 * kib
 
-/**
- * The sizes of the largest and the smallest buffer, in bytes. A single body gets the largest buffers. Each of a
- * thousand bodies gets the smallest buffers.
- */
+/** Maximum size of a buffer, in bytes. A single body gets such buffers if its client is fast. */
 const maxSize = mib
+
+/** Minimum size of a buffer, in bytes. A body with a slow client, or one of a thousand bodies, gets such buffers. */
 const minSize = 16 * kib
 
-/** The size of a body's first buffer, in bytes. Each further buffer may be twice as large as the previous one. */
+/** Maximum size of a body's first buffer, in bytes. The maximum doubles with each further buffer, up to `maxSize`. */
 const firstSize = 64 * kib
 
 /**
- * The memory in bytes that all bodies with fast clients share. It is divided into two buffers for each body. If at most
- * two bodies are in progress, each may use four buffers.
+ * The memory in bytes that all bodies with fast clients share. With `n` such bodies, each buffer has at most
+ * `fastBudget / (2 * n)` bytes, but at least `minSize`. Each body may use two buffers, or four if `n` is at most 2.
  */
 const fastBudget = 8 * mib
 
 /**
- * If this number of bytes is in use, bodies get only the smallest buffers. It is more than `fastBudget`, since slow
- * clients may still hold large buffers from the time when they were fast.
+ * If this number of bytes is in use, every new buffer has `minSize`. The limit is more than `fastBudget`, since a slow
+ * client's body may still use large buffers from the time when the client was fast.
  */
 const maxInUseBytes = 24 * mib
 
@@ -53,7 +52,7 @@ interface Body {
   /** The bytes of the body's buffers that are in use. */
   inUseBytes: number
   /**
-   * The time at which the body began to wait for its client, in milliseconds since the epoch. Valid only while it
+   * The time at which the body began to wait for its client, in milliseconds since the epoch. Valid only while the body
    * waits.
    */
   waitingSince: number
@@ -109,7 +108,10 @@ export class BufferPool {
     body.isClosed = true
   }
 
-  /** A slow body gets no part of the budget. The buffers that it already uses still count as in use. */
+  /**
+   * Marks a body as slow or fast. A slow body gets no part of the budget. The buffers that it already uses still count
+   * as in use.
+   */
   #setSlow(body: Body, isSlow: boolean): void {
     this.#waiting.delete(body)
     if (body.isSlow !== isSlow) this.#fast += isSlow ? -1 : 1

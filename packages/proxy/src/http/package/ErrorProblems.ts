@@ -84,7 +84,10 @@ const adviceFor = (kind: keyof typeof connectionAdvice, by: OtherServer | undefi
   return by === undefined ? ofRegistry : `${ofOther} (${serverWord[by.role]})`
 }
 
-/** Advice to the operator. The problem's `detail` begins with the advice, so that its first 200 bytes contain it. */
+/**
+ * Advice to the operator. The problem's `detail` begins with this advice: the first 200 bytes of `detail` say what to
+ * do.
+ */
 const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>): string => {
   switch (reason._tag) {
     case "ManifestNotFound":

@@ -23,8 +23,8 @@ export class InvalidRepositoryName extends Schema.TaggedError<InvalidRepositoryN
 export type PullError = CredentialError | RegistryError | InvalidRepositoryName
 
 /**
- * Makes the source of a package in its registry. Each access to the registry uses the current credentials, so that
- * changes take effect immediately.
+ * Makes a function that returns the source of a package. The source sends requests to the package's registry, each with
+ * the current credentials, so that changes of credentials take effect immediately.
  */
 export const make = Effect.gen(function* () {
   const credentials = yield* CredentialStore

@@ -6,9 +6,12 @@ export interface HttpLimits {
   readonly maxHeadBytes: number
   /** Maximum number of header fields of a request. */
   readonly maxHeaders: number
-  /** Maximum time until a request's head has arrived. */
+  /**
+   * Maximum time until a request's head has arrived. For a connection's first request, the time begins with the
+   * connection; for a further request, with its first byte.
+   */
   readonly headersTimeout: Duration.Duration
-  /** Maximum time until a whole request has arrived. */
+  /** Maximum time until a whole request has arrived. The time begins as for `headersTimeout`. */
   readonly requestTimeout: Duration.Duration
   /** Interval at which `headersTimeout` and `requestTimeout` are checked. */
   readonly checkInterval: Duration.Duration
@@ -27,8 +30,9 @@ export interface HttpLimits {
   /** Maximum number of unanswered requests on one connection. Further requests are not read. */
   readonly maxPipelined: number
   /**
-   * Maximum number of buffered bytes on all connections of a listener: pipelined requests, incomplete heads, bodies. A
-   * connection that would exceed the limit is closed. The buffers take about three times as much memory.
+   * Maximum number of buffered bytes on all connections of a listener together: pipelined requests, incomplete heads,
+   * bodies. A connection that would exceed the limit is closed. The buffered bytes take about three times their number
+   * in memory.
    */
   readonly maxBufferedBytes: number
 }

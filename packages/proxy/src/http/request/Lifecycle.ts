@@ -25,7 +25,10 @@ export class Lifecycle extends Context.Service<
     readonly closeWhenDraining: (
       response: HttpServerResponse.HttpServerResponse
     ) => HttpServerResponse.HttpServerResponse
-    /** Makes the program refuse new package requests. Waits for those in progress, at most for the grace period. */
+    /**
+     * Makes the program refuse new package requests. Waits for the package requests in progress, at most for the grace
+     * period.
+     */
     readonly drain: Effect.Effect<void>
   }
 >()("@registry-packages-proxy/proxy/http/Lifecycle") {

@@ -26,7 +26,9 @@ const noChunks: Problem = {
   headers: { connection: "close" }
 }
 
-/** True if a header field occurs more than once. Node's `headers` contains only the first value of the field. */
+/**
+ * True if a header field occurs more than once. Node's `headers` has only the first value of Host and Authorization.
+ */
 const isRepeated = (rawHeaders: ReadonlyArray<string>, wanted: string): boolean => {
   let count = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {

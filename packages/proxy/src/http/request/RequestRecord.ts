@@ -17,7 +17,7 @@ export interface RequestRecord {
   /** The number of body bytes that were written to the connection. */
   bytes: number
   cache: CacheResult | undefined
-  /** The requested package; undefined if the query is not valid. */
+  /** The requested package; undefined for another route and for an invalid query. */
   query: PackageQuery | undefined
   /**
    * The time at which the body's first byte was written, in milliseconds since the epoch. Undefined if the body is not

@@ -9,7 +9,7 @@ export interface Route {
   readonly methods: ReadonlyArray<"GET" | "HEAD">
   /** The permission that a caller on the secure port requires. `anonymous`: no permission is required. */
   readonly access: ResourceRule.ResourceRule | "anonymous"
-  /** Probes are counted, but neither logged nor traced. */
+  /** True for a probe. Probes are counted, but neither logged nor traced. */
   readonly isProbe: boolean
   /** The response, in Markdown, for the table in docs/http.md. */
   readonly answer: string
@@ -30,8 +30,8 @@ const reading = ["GET", "HEAD"] as const
 
 /**
  * Every route. A new route requires a handler in `Application.ts`; without it the program does not compile. Access
- * rules, the text of 404, metric labels, span names and the tables of docs/http.md and docs/security.md derive from
- * this table.
+ * rules, the text of the 404 response, metric labels, span names and the tables of docs/http.md and docs/security.md
+ * derive from this table.
  */
 export const routes = {
   package: {
@@ -73,8 +73,8 @@ export const routes = {
 export type RouteName = keyof typeof routes
 
 /**
- * The name of a route, or `unknown` for a path that matches no route. Metric labels and log lines contain this instead
- * of the path.
+ * The name of a route, or `unknown` for a path that matches no route. Metric labels and log lines contain this label
+ * instead of the path.
  */
 export type RouteLabel = RouteName | "unknown"
 

@@ -1,6 +1,6 @@
 import { Clock, Context, Effect, Exit, Option, Tracer } from "effect"
 import type { IncomingMessage } from "node:http"
-import { FinishedSpans } from "../../telemetry/FinishedSpans.ts"
+import { RecordFinishedSpan } from "../../telemetry/FinishedSpans.ts"
 import { Propagation } from "../../telemetry/Propagation.ts"
 import type { RequestRecord } from "./RequestRecord.ts"
 import { routeOf } from "./Routes.ts"
@@ -102,7 +102,7 @@ export const make: Effect.Effect<ServerSpans> = Effect.gen(function* () {
   const tracer = yield* Tracer.Tracer
   const clock = yield* Clock.Clock
   const extract = yield* Propagation
-  const recordSpan = yield* FinishedSpans
+  const recordSpan = yield* RecordFinishedSpan
   // Nothing reads the spans of the native tracer.
   const isRecording = tracer !== Tracer.nativeTracer
   const parentOf = ({ headers }: RequestHead): Option.Option<Tracer.ExternalSpan> =>

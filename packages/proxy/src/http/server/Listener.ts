@@ -103,8 +103,8 @@ const openPlain = Effect.fnUntraced(function* (app: Application.Application, opt
 const renewalRetries = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")])
 
 /**
- * Makes the server use new TLS material. If that fails, the server keeps the previous material, and this effect retries
- * until it is interrupted by newer material.
+ * Makes the server use new TLS material. If that fails, the server keeps the previous material. The effect logs each
+ * failure and retries. Newer material interrupts the retries.
  */
 const renewal = (secure: SecureServer.SecureServer, material: Material): Effect.Effect<void> =>
   Effect.try({ try: () => secure.renew(material), catch: (cause) => cause }).pipe(

@@ -99,10 +99,10 @@ const answer = (
 }
 
 /**
- * Answers a malformed request with a problem document and closes the connection. If the head of another response is
- * already sent, only closes the connection.
+ * Answers a request that Node could not read: it is malformed, it is too slow, or its head is too long. Sends a problem
+ * document and closes the connection. If the head of another response is already sent, only closes the connection.
  */
-export const rejectMalformed = (
+export const rejectUnread = (
   server: Server,
   error: Error & { readonly code?: string },
   socket: Socket
@@ -110,7 +110,7 @@ export const rejectMalformed = (
   if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy()
   // If the head of a response in progress is sent, a rejection would be part of its body.
   if (responseOf(socket)?.headersSent === true) {
-    Refusals.reportClosed(server, { reason: "unreadable", address: socket })
+    Refusals.reportRefused(server, { reason: "unreadable", address: socket })
     return void socket.destroy()
   }
   answer(server, socket, parserErrors[error.code ?? ""] ?? badRequest)
@@ -142,13 +142,13 @@ export const applyLimits = (server: Server, limits: HttpLimits): void => {
     socket.on("error", () => socket.destroy())
     // If a response is in progress, a rejection would be part of its body.
     if (responseOf(socket) !== undefined) {
-      Refusals.reportClosed(server, { reason: "unreadable", address: socket })
+      Refusals.reportRefused(server, { reason: "unreadable", address: socket })
       return void socket.destroy()
     }
     answer(server, socket, noTunnel, request)
   })
   server.on("drop", (address) => {
-    Refusals.reportClosed(server, { reason: "too_many_connections", address: address ?? {} })
+    Refusals.reportRefused(server, { reason: "too_many_connections", address: address ?? {} })
   })
   // An unknown expectation may be ignored (RFC 9110, section 10.1.1). Node would answer 417 without a problem document.
   server.on("checkExpectation", (request, response) => server.emit("request", request, response))
@@ -161,6 +161,6 @@ export const makePlainServer = (testLimits: Partial<HttpLimits> = {}): Server =>
   const limits = { ...httpLimits, ...testLimits }
   const server = http.createServer(serverOptions(limits))
   applyLimits(server, limits)
-  server.on("clientError", (error, socket: Socket) => rejectMalformed(server, error, socket))
+  server.on("clientError", (error, socket: Socket) => rejectUnread(server, error, socket))
   return server
 }

@@ -21,13 +21,13 @@ export interface Pipeline {
 
 /**
  * Maximum number of connections that start their next request in one turn of the event loop. Node accepts one new
- * connection per turn. If many more started a request, pipelining clients would keep new connections out.
+ * connection per turn. With a larger maximum, clients that pipeline requests would delay new connections.
  */
 const maxResumedPerTurn = 2
 
 /** The state that the connections of one listener share. */
 class ListenerState {
-  /** Bytes that were read from connections but are not parsed or consumed yet. */
+  /** The number of buffered bytes, which `maxBufferedBytes` limits. */
   bufferedBytes = 0
   readonly pipelines = new Set<Pipeline>()
   /** Reports a connection that is closed because too many bytes are buffered. */
@@ -66,13 +66,15 @@ class Connection implements Pipeline {
   readonly #waiting: Array<() => void> = []
   /** The number of parsed requests that are not answered yet. The first of them is in progress, the others wait. */
   #unanswered = 0
-  /** The last parsed request. Undefined after it has arrived completely and all requests are answered. */
+  /**
+   * The last parsed request. Released when all requests are answered, if this request has arrived completely by then.
+   */
   #latest: IncomingMessage | undefined
   /** The response in progress. */
   #response: ServerResponse | undefined
   /** True while unparsed requests are in the socket's buffer and the socket is not read. */
   #isPaused = false
-  /** Bytes of an incomplete head that Node's parser has received. */
+  /** The number of bytes of an incomplete head that Node's parser has received. */
   #headBytes = 0
   /** This connection's part of the listener's buffered bytes. */
   #bufferedBytes = 0
@@ -235,7 +237,7 @@ export const attach = (
 ): Pipelining => {
   const limits = { ...httpLimits, ...testLimits }
   const listener = new ListenerState((socket) =>
-    Refusals.reportClosed(server, { reason: "buffered_bytes", address: socket as Socket })
+    Refusals.reportRefused(server, { reason: "buffered_bytes", address: socket as Socket })
   )
   // A WeakMap would make garbage collection slower.
   const connections = new Map<Duplex, Connection>()

@@ -4,22 +4,23 @@ import * as Metrics from "../../metrics/Metrics.ts"
 import { clientAddress, type PeerAddress } from "../request/ClientAddress.ts"
 import type { UnreadRequest } from "../request/UnreadRequest.ts"
 
-/** A connection that was closed without a response. */
-export interface Closed {
+/** A connection that a server closed without a response. */
+export interface RefusedConnection {
   readonly reason: Metrics.RefusedConnectionReason
   readonly address: PeerAddress
 }
 
 // Events that only this program emits, on Node's servers: a server may exist before `watch` is called.
 const unread = "registry-packages-proxy:unread"
-const closed = "registry-packages-proxy:closed"
+const refused = "registry-packages-proxy:refused"
 
 /** Reports an unread request to `watch`. */
 export const reportUnread = (server: Server, request: UnreadRequest): void =>
   void server.emit(unread, request)
 
-/** Reports a closed connection to `watch`. */
-export const reportClosed = (server: Server, connection: Closed): void => void server.emit(closed, connection)
+/** Reports to `watch` a connection that the server closes without a response. */
+export const reportRefused = (server: Server, connection: RefusedConnection): void =>
+  void server.emit(refused, connection)
 
 /**
  * Counts and logs the connections that a server closes without a response. Passes the server's unread requests to
@@ -32,7 +33,7 @@ export const watch = Effect.fnUntraced(function* (
   const context = yield* Effect.context<never>()
   const run = yield* FiberSet.makeRuntime<never>()
   server.on(unread, record)
-  server.on(closed, ({ address, reason }: Closed) => {
+  server.on(refused, ({ address, reason }: RefusedConnection) => {
     Metrics.refusedConnections({ reason }).updateUnsafe(1, context)
     run(
       Effect.logWarning("connection closed without an answer", {

@@ -7,7 +7,7 @@ import type { Server } from "node:https"
 import type { Socket } from "node:net"
 import type { SecureVersion } from "node:tls"
 import { type HttpLimits, httpLimits } from "../request/HttpLimits.ts"
-import { applyLimits, rejectMalformed, serverOptions } from "./NodeServer.ts"
+import { applyLimits, rejectUnread, serverOptions } from "./NodeServer.ts"
 import * as PeerCertificates from "../access/PeerCertificates.ts"
 
 // Not imported: an import evaluates the modules' lazy exports, which stay in memory.
@@ -74,15 +74,16 @@ export interface SecureServer {
    */
   readonly renew: (material: Material) => void
   /**
-   * The client certificate of a request's connection, as verified by the current authorities. Undefined if there is
-   * none.
+   * Returns the client certificate of a request's connection, with the result of the verification by the current
+   * authorities. Undefined if the client presented no certificate, or if the authorities that verified it have been
+   * replaced.
    */
   readonly certificateOf: (request: IncomingMessage) => PeerCertificate | undefined
 }
 
 /**
- * Makes an HTTPS server with the program's limits; a test may override some. `metrics` is the context in which its
- * metrics are updated.
+ * Makes an HTTPS server with the program's limits; a test may override some. `metrics` is the context in which the
+ * server updates metrics.
  */
 export const make = (options: {
   readonly material: Material
@@ -109,7 +110,7 @@ export const make = (options: {
   const peers = Option.map(material.clientAuthorities, (pem) => PeerCertificates.make(server, pem))
   server.on("secureConnection", (socket) => void secured.add(socket))
   server.on("clientError", (error: Error, socket: Socket) => {
-    if (secured.has(socket)) return rejectMalformed(server, error, socket)
+    if (secured.has(socket)) return rejectUnread(server, error, socket)
     TlsMetrics.handshakeFailures.updateUnsafe(1, metrics)
     socket.destroy()
   })

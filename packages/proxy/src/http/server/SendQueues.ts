@@ -20,8 +20,8 @@ const portOf = (hex: string): number => Number.parseInt(hex.slice(hex.lastIndexO
 const keyOf = (localPort: number, remotePort: number): number => localPort * 65_536 + remotePort
 
 /**
- * Parses the contents of `tables`: addresses and ports, the state, and `tx_queue:rx_queue`, all in hexadecimal. Adds up
- * the queues of connections with equal ports and different addresses. So a stalled client may seem to make progress.
+ * Parses the contents of `tables`: addresses and ports, the state, and `tx_queue:rx_queue`, all in hexadecimal.
+ * Connections with the same ports but different addresses share one sum, so a stalled client may seem to make progress.
  */
 export const parse = (...texts: ReadonlyArray<string>): SendQueueLookup => {
   const bytes = new Map<number, number>()
@@ -36,7 +36,7 @@ export const parse = (...texts: ReadonlyArray<string>): SendQueueLookup => {
 }
 
 /** Reads the kernel's current send queues. If they cannot be read, the length of every queue is unknown. */
-export const SendQueues = Context.Reference<Effect.Effect<SendQueueLookup>>(
+export const ReadSendQueues = Context.Reference<Effect.Effect<SendQueueLookup>>(
   "@registry-packages-proxy/proxy/http/SendQueues",
   {
     defaultValue: () => {

@@ -4,7 +4,7 @@ import type { Socket } from "node:net"
 import * as Metrics from "../../metrics/Metrics.ts"
 import { clientAddress } from "../request/ClientAddress.ts"
 import { type HttpLimits, httpLimits } from "../request/HttpLimits.ts"
-import { SendQueues } from "./SendQueues.ts"
+import { ReadSendQueues } from "./SendQueues.ts"
 
 const checkInterval = Duration.seconds(1)
 
@@ -15,7 +15,7 @@ const kernelIntervalMillis = Duration.toMillis("5 seconds")
 interface Sending {
   /** The time at which the client last accepted bytes. */
   since: number
-  /** Bytes passed to the kernel. */
+  /** The number of bytes passed to the kernel. */
   readonly sent: number
   /** The number of bytes in the kernel's send queue; undefined if unknown. */
   queued: number | undefined
@@ -72,7 +72,7 @@ export const watch = (
       ([, { queuedAt, since }]) => now - queuedAt >= kernelIntervalMillis || now - since >= sendTimeoutMillis
     )
     if (due.length === 0) return
-    const queueOf = due.some(isInKernel) ? yield* yield* SendQueues : () => undefined
+    const queueOf = due.some(isInKernel) ? yield* yield* ReadSendQueues : () => undefined
     for (const [socket, sending] of due) {
       const queued = queueOf(socket)
       if (sending.queued !== undefined && queued !== sending.queued) sending.since = now

@@ -41,7 +41,10 @@ const contextOf = ({ spanId, traceId }: LogRecord) =>
     ? ROOT_CONTEXT
     : trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags: TraceFlags.SAMPLED })
 
-/** Sends log lines to a collector, in addition to stdout. The queue is bounded; dropped lines are counted. */
+/**
+ * Sends log lines to a collector, in addition to stdout. The queue is bounded; dropped lines are counted. Does nothing
+ * if the program logs without `Logging.layer`.
+ */
 export const layer = (
   settings: LogsSettings,
   resource: Resource

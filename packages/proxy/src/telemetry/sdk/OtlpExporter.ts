@@ -56,9 +56,9 @@ const readPem = (
 const contentTypes = { "http/protobuf": "application/x-protobuf", "http/json": "application/json" } as const
 
 /**
- * Makes an exporter that sends one signal to a collector with OpenTelemetry's OTLP exporter, which retries, and which
- * limits the time and the number of concurrent requests. `loss` counts items that do not arrive. Fails if a PEM file of
- * the settings cannot be used.
+ * Makes an exporter that sends one signal to a collector. It uses OpenTelemetry's OTLP exporter, which retries requests
+ * and limits their duration and concurrency. `loss` counts the items that are not delivered. Fails if a PEM file of the
+ * settings cannot be used.
  */
 export const make = Effect.fnUntraced(function* <Internal, Response>(
   collector: Collector,

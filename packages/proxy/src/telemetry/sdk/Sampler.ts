@@ -30,12 +30,15 @@ export const make = (name: SamplerName, ratio: number): Sampler => {
   }
 }
 
-/** Returns true if a span is sampled. `parentSampled` is the decision of the caller; undefined if there is none. */
+/**
+ * Returns true if a span is sampled. `parentSampled` is the decision of the caller; undefined if the span has no
+ * parent.
+ */
 export type IsSampled = (traceId: string, parentSampled: boolean | undefined) => boolean
 
 /**
- * Makes a function that decides as the sampler of `make` does, for server spans. It allocates no context and no result
- * object for each span.
+ * Makes a function that decides as the sampler of `make` does, for server spans. The function allocates no context and
+ * no result object for each span.
  */
 export const makeIsSampled = (name: SamplerName, ratio: number): IsSampled => {
   const ofRatio = new TraceIdRatioBasedSampler(ratio)

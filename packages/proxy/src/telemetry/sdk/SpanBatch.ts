@@ -7,10 +7,7 @@ import * as SpanTemplate from "./SpanTemplate.ts"
 
 /** The fields in which spans of one template differ. Times are in nanoseconds since the epoch. */
 export interface IdsAndTimes {
-  /**
-   * The generator of the span's ids, which are its current pair. A span with a `parent` has the parent's trace id
-   * instead.
-   */
+  /** The generator whose current pair is the span's ids. A span with a `parent` has the parent's trace id instead. */
   readonly ids: RandomIds
   readonly parent: { readonly traceId: string; readonly spanId: string } | undefined
   readonly startTime: bigint
@@ -20,7 +17,7 @@ export interface IdsAndTimes {
 /** The number of bytes reserved for two protobuf tags and their lengths. */
 const headerRoom = 16
 
-/** The number of bytes for spans in a batch's first buffer. A larger buffer replaces it when it is full. */
+/** The number of bytes for spans in a batch's first buffer. A larger buffer replaces a full buffer. */
 const firstSize = 4096
 
 /**

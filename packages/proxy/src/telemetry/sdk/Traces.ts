@@ -10,7 +10,7 @@ import { Effect, type FileSystem, Layer, Option, Tracer } from "effect"
 import { ProcessEnvironment } from "../../config/ProcessEnvironment.ts"
 import type { UsageError } from "../../config/UsageError.ts"
 import { version } from "../../build/Version.ts"
-import { FinishedSpans } from "../FinishedSpans.ts"
+import { RecordFinishedSpan } from "../FinishedSpans.ts"
 import * as ExportLoss from "../ExportLoss.ts"
 import { Propagation } from "../Propagation.ts"
 import type { TracesSettings } from "../TelemetrySettings.ts"
@@ -68,7 +68,7 @@ export const layerExporter = (
         Layer.effectDiscard(FlushOnClose.register(() => provider.shutdown(), loss, queue.unsettled)),
         Layer.succeed(Tracer.Tracer, tracer),
         Layer.succeed(
-          FinishedSpans,
+          RecordFinishedSpan,
           FinishedSpanRecorder.make({
             isSampled: Sampler.makeIsSampled(options.sampler, options.ratio),
             queue,

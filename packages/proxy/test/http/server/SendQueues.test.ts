@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { parse, SendQueues } from "../../../src/http/server/SendQueues.ts"
+import { parse, ReadSendQueues } from "../../../src/http/server/SendQueues.ts"
 import { kinds, start } from "./BareServer.ts"
 
 // The format of the kernel's Documentation/networking/proc_net_tcp.rst. Only the fields up to the queues are used.
@@ -44,7 +44,7 @@ for (const kind of kinds) {
       const { response } = yield* turn
       const [socket] = sockets
       if (socket === undefined) assert.fail()
-      const queued = Effect.map(yield* SendQueues, (queueOf) => queueOf(socket) ?? assert.fail())
+      const queued = Effect.map(yield* ReadSendQueues, (queueOf) => queueOf(socket) ?? assert.fail())
       response.end(Buffer.alloc(32 * 1024 * 1024))
       assert.isAbove(yield* queued, 0)
       client.resume()

@@ -3,7 +3,7 @@ import { Effect, Logger, Metric } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import type { Socket } from "node:net"
 import * as Metrics from "../../../src/metrics/Metrics.ts"
-import { type SendQueueLookup, SendQueues } from "../../../src/http/server/SendQueues.ts"
+import { type SendQueueLookup, ReadSendQueues } from "../../../src/http/server/SendQueues.ts"
 import * as SendTimeout from "../../../src/http/server/SendTimeout.ts"
 import { closed, type Kind, kinds, start as startBare } from "./BareServer.ts"
 
@@ -16,7 +16,7 @@ const start = Effect.fnUntraced(function* (kind: Kind, queueOf: SendQueueLookup 
   })
   yield* Effect.provideService(
     watched,
-    SendQueues,
+    ReadSendQueues,
     Effect.succeed((ends) => queueOf(ends))
   )
   return server

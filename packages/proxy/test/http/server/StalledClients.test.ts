@@ -6,7 +6,7 @@ import { Clock, Effect, FileSystem, Layer, Metric } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import type { IncomingHttpHeaders } from "node:http"
 import type { Socket } from "node:net"
-import { SendQueues } from "../../../src/http/server/SendQueues.ts"
+import { ReadSendQueues } from "../../../src/http/server/SendQueues.ts"
 import * as Metrics from "../../../src/metrics/Metrics.ts"
 import { ByteCount } from "../../../src/config/Quantity.ts"
 import { bytes, start, withPlatform } from "../ProxyHarness.ts"
@@ -84,7 +84,7 @@ describe("a client that stops reading a package", () => {
           })
         }).pipe(
           Effect.provideService(
-            SendQueues,
+            ReadSendQueues,
             Effect.succeed(() => 1000)
           )
         )
