@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
-import { asBytes, locationBase, locations } from "@registry-packages-proxy/testkit/wire/Locations"
+import { utf8AsLatin1 } from "@registry-packages-proxy/testkit/wire/Latin1"
+import { locationBase, locationCases } from "@registry-packages-proxy/testkit/wire/LocationCases"
 import { Redacted, Result } from "effect"
 import fc from "fast-check"
 
@@ -8,17 +9,17 @@ const parse = (text: string): HttpUrl => Result.getOrThrow(HttpUrl.parse(text))
 const base = parse(locationBase)
 
 describe("a Location field", () => {
-  for (const { location, right, situation } of locations) {
+  for (const { location, expectedRequest, situation } of locationCases) {
     it(`with ${situation}`, () => {
       const result = HttpUrl.resolve(base, location)
-      if (right === undefined) return assert.isTrue(Result.isFailure(result))
+      if (expectedRequest === undefined) return assert.isTrue(Result.isFailure(result))
       const { authority, protocol, target } = Result.getOrThrow(result)
       assert.deepStrictEqual(
         { authority, protocol, target },
         {
-          authority: right.host,
-          protocol: right.scheme === undefined ? "https:" : "http:",
-          target: right.target
+          authority: expectedRequest.host,
+          protocol: expectedRequest.scheme === undefined ? "https:" : "http:",
+          target: expectedRequest.target
         }
       )
     })
@@ -34,7 +35,7 @@ describe("HttpUrl", () => {
       ["https://store.test/", "https://store.test:8443/", false],
       ["https://store.test/", "https://store.test./", false],
       ["https://[2001:DB8::0001]/", "https://[2001:db8::1]:443/", true],
-      [asBytes("https://стор.test/"), "https://XN--N1AEBE.test/", true]
+      [utf8AsLatin1("https://стор.test/"), "https://XN--N1AEBE.test/", true]
     ] as const) {
       assert.strictEqual(parse(one).origin === parse(other).origin, isSame, `${one} ${other}`)
     }

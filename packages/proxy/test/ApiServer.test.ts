@@ -10,7 +10,7 @@ import {
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { FakeKubernetes } from "@registry-packages-proxy/testkit/kubernetes/FakeKubernetes"
 import * as FakeKubernetesHttp from "@registry-packages-proxy/testkit/kubernetes/FakeKubernetesHttp"
-import { rawHttp } from "@registry-packages-proxy/testkit/wire/RawHttp"
+import { nodeRequest } from "@registry-packages-proxy/testkit/wire/NodeRequest"
 import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Context, Effect, Fiber, FileSystem, Latch, Layer, Logger, Option, Path, type Scope } from "effect"
 import { HttpServer } from "effect/http"
@@ -85,11 +85,11 @@ const start = Effect.fnUntraced(function* ({ directory, kubeconfig }: World, clu
   const context = yield* Layer.build(program.pipe(Layer.provideMerge(Logger.layer([logger]))))
   const origin = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
   const get = (digest: Digest, repository = "") =>
-    rawHttp(`${origin}/package?digest=${digest}&repository=${repository}&path=`)
+    nodeRequest(`${origin}/package?digest=${digest}&repository=${repository}&path=`)
   return {
     lines,
     get,
-    request: (path: string) => rawHttp(`${origin}${path}`),
+    request: (path: string) => nodeRequest(`${origin}${path}`),
     /** Repeats the request until the response has this status. */
     until: (digest: Digest, status: number, repository = "") =>
       Effect.repeat(get(digest, repository), { until: (answer) => answer.status === status })
@@ -147,7 +147,7 @@ describe("the program with an API server", () => {
       const slow = yield* registry.putPackage("own", content)
       const next = yield* registry.putPackage("own", randomBytes(1000))
       const [until, reached] = [yield* Latch.make(), yield* Latch.make()]
-      yield* registry.fault("blob", { _tag: "Stall", after: 400_000, until, reached })
+      yield* registry.injectFaults("blob", { _tag: "Stall", after: 400_000, until, reached })
       api.apply(secrets, secretWith(passwords[0]))
       const program = yield* start(here)
       yield* Effect.repeat(program.request("/readyz"), { until: ({ status }) => status === 200 })
@@ -166,8 +166,8 @@ describe("the program with an API server", () => {
       const requests = yield* registry.requests
       const fresh = requests.slice(requests.findLastIndex(({ operation }) => operation === "token"))
       assert.isNotEmpty(fresh)
-      for (const { authorization, operation, status } of fresh) {
-        assert.strictEqual(status, 200, `${operation} with ${authorization}`)
+      for (const { authScheme, operation, status } of fresh) {
+        assert.strictEqual(status, 200, `${operation} with ${authScheme}`)
       }
     })
   )

@@ -47,7 +47,7 @@ export const bytesPerSecond = 40 * 1024 * 1024
 export const make = Effect.gen(function* () {
   const account = { username: "quickstart", password: crypto.randomUUID() }
   const registry = yield* TestRegistry.make({ auth: { _tag: "Bearer", ...account, expiresIn: 300 } })
-  yield* registry.fault("blob", { _tag: "RateLimit", bytesPerSecond }, { times: "always" })
+  yield* registry.injectFaults("blob", { _tag: "RateLimit", bytesPerSecond }, { times: "always" })
   const moduleRepo = `${registry.host}/${modulePath}`
   const samples = yield* Effect.forEach(
     packages,

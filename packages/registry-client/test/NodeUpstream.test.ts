@@ -78,7 +78,7 @@ describe("pulls over real connections", () => {
         assert.deepStrictEqual(yield* pull(registry.source(), digest, buffers), bytes)
         assert.isAtLeast(buffers.chunks, bytes.length / (64 * 1024))
         assert.isAtMost(buffers.made, maxBuffers)
-        yield* registry.fault("blob", { _tag: "NoLength" })
+        yield* registry.injectFaults("blob", { _tag: "NoLength" })
         const chunked = new TestBuffers(64 * 1024)
         assert.deepStrictEqual(yield* pull(registry.source(), digest, chunked), bytes)
         assert.isAtLeast(chunked.chunks, bytes.length / (64 * 1024))
@@ -110,7 +110,7 @@ describe("pulls over real connections", () => {
     Effect.fn(function* () {
       const { registry, layer } = yield* setUp()
       const until = yield* Latch.make()
-      yield* registry.fault("blob", { _tag: "Stall", after: 100_000, until })
+      yield* registry.injectFaults("blob", { _tag: "Stall", after: 100_000, until })
       yield* Effect.gen(function* () {
         const blob = (yield* RegistryClient).blob({ source: registry.source(), name }, layer, 0)
         assert.isTrue(Option.isSome(yield* Stream.runHead(blob)))
@@ -124,11 +124,11 @@ describe("pulls over real connections", () => {
       `resume after a ${ending} in the body, and follow the redirect again`,
       Effect.fn(function* () {
         const { registry, digest } = yield* setUp({ redirect: { _tag: "Store", singleUse: true } })
-        yield* registry.fault("store", { _tag: "Truncate", after: 1_000_000, ending }, { times: 2 })
+        yield* registry.injectFaults("store", { _tag: "Truncate", after: 1_000_000, ending }, { times: 2 })
         const fiber = yield* Effect.forkChild(Effect.provide(pull(registry.source(), digest), live()))
         assert.deepStrictEqual(yield* Fiber.join(fiber), bytes)
-        assert.strictEqual(yield* registry.count("blob"), 3)
-        assert.strictEqual(yield* registry.count("store"), 3)
+        assert.strictEqual(yield* registry.requestCount("blob"), 3)
+        assert.strictEqual(yield* registry.requestCount("store"), 3)
       })
     )
   }
@@ -139,7 +139,7 @@ describe("pulls over real connections", () => {
       const { layer, registry } = yield* setUp()
       const until = yield* Latch.make()
       const waiting = yield* Latch.make()
-      yield* registry.fault("blob", { _tag: "Stall", after: 1_000_000, until })
+      yield* registry.injectFaults("blob", { _tag: "Stall", after: 1_000_000, until })
       const got: Array<Uint8Array> = []
       let length = 0
       const read = RegistryClient.use((client) =>
@@ -154,7 +154,7 @@ describe("pulls over real connections", () => {
       yield* TestClock.adjust("30 seconds")
       yield* Fiber.join(fiber)
       assert.deepStrictEqual(new Uint8Array(Buffer.concat(got)), bytes)
-      assert.strictEqual(yield* registry.count("blob"), 2)
+      assert.strictEqual(yield* registry.requestCount("blob"), 2)
     })
   )
 
@@ -200,7 +200,7 @@ describe("pulls over real connections", () => {
         const tls = secure ? { tls: yield* (yield* Certificates.makeAuthority).issue() } : {}
         const { registry, digest } = yield* setUp({
           host: "[::1]",
-          auth: { _tag: "Bearer", ...account, realm: "store" },
+          auth: { _tag: "Bearer", ...account, realmListener: "store" },
           redirect: { _tag: "Store" },
           ...tls
         })

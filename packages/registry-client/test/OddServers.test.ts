@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
-import { asBytes, locations } from "@registry-packages-proxy/testkit/wire/Locations"
+import { utf8AsLatin1 } from "@registry-packages-proxy/testkit/wire/Latin1"
+import { locationCases } from "@registry-packages-proxy/testkit/wire/LocationCases"
 import { TestBuffers } from "@registry-packages-proxy/testkit/registry-client/TestBuffers"
 import { oddResponses } from "@registry-packages-proxy/testkit/wire/OddResponses"
 import * as RawServer from "@registry-packages-proxy/testkit/wire/RawServer"
@@ -20,19 +21,19 @@ const credential = { _tag: "Basic", username: "user", password: Redacted.make("p
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1")
 
 const manifest = (headers: Readonly<Record<string, string>> = {}) =>
-  RawServer.plain(200, latin1(image.bytes), { "Content-Type": image.mediaType, ...headers })
+  RawServer.withContentLength(200, latin1(image.bytes), { "Content-Type": image.mediaType, ...headers })
 
 /** Pulls a package from a server that responds by `respond`; undefined means the usual response of a registry. */
 const pull = Effect.fnUntraced(function* (
-  respond: (request: RawServer.RawRequest) => RawServer.RawAnswer | undefined
+  respond: (request: RawServer.RawRequest) => RawServer.RawResponse | undefined
 ) {
   const server = yield* RawServer.make((request) => {
     const special = respond(request)
     if (special !== undefined) return special
     if (request.target.includes("/manifests/")) return manifest()
     return request.target.includes("/blobs/")
-      ? RawServer.plain(200, latin1(content))
-      : RawServer.plain(404, "")
+      ? RawServer.withContentLength(200, latin1(content))
+      : RawServer.withContentLength(404, "")
   })
   const source = FakeUpstream.source({ scheme: "http", host: FakeUpstream.host(server.host), credential })
   const buffers = new TestBuffers(64 * 1024)
@@ -53,22 +54,23 @@ describe("response heads of 21 KB, as from Google's Artifact Registry", () => {
     ["a manifest", ({ target }) => (target.includes("/manifests/") ? manifest(fields) : undefined)],
     [
       "a blob",
-      ({ target }) => (target.includes("/blobs/") ? RawServer.plain(200, latin1(content), fields) : undefined)
+      ({ target }) =>
+        target.includes("/blobs/") ? RawServer.withContentLength(200, latin1(content), fields) : undefined
     ],
     [
       "a Location",
       ({ target }) =>
         target.includes("/blobs/")
-          ? RawServer.plain(307, "", { Location: `/raw?token=${"A".repeat(18_000)}` })
+          ? RawServer.withContentLength(307, "", { Location: `/raw?token=${"A".repeat(18_000)}` })
           : target.startsWith("/raw?token=AAA")
-            ? RawServer.plain(200, latin1(content))
+            ? RawServer.withContentLength(200, latin1(content))
             : undefined
     ],
     [
       "a challenge",
       ({ headers }) =>
         headers["authorization"] === undefined
-          ? RawServer.plain(401, "", { ...fields, "WWW-Authenticate": 'Basic realm="x"' })
+          ? RawServer.withContentLength(401, "", { ...fields, "WWW-Authenticate": 'Basic realm="x"' })
           : undefined
     ]
   ] as ReadonlyArray<readonly [string, Parameters<typeof pull>[0]]>) {
@@ -94,8 +96,8 @@ describe("response heads of 21 KB, as from Google's Artifact Registry", () => {
 
 describe("a manifest response", () => {
   // node-net tests how these responses are read; this tests that a pull works with them.
-  for (const { bytes, isEnded, situation } of oddResponses.filter(
-    ({ right }) => right._tag === "Response" && right.status === 200 && right.body === "hello"
+  for (const { bytes, closesConnection, situation } of oddResponses.filter(
+    ({ expected }) => expected._tag === "Response" && expected.status === 200 && expected.body === "hello"
   )) {
     it.effect(
       `with ${situation}`,
@@ -108,7 +110,7 @@ describe("a manifest response", () => {
           .replace("hello", () => body)
         const { result } = yield* pull(({ target }) =>
           target.includes("/manifests/")
-            ? RawServer.answer(text, isEnded === true ? "end" : undefined)
+            ? RawServer.rawResponse(text, closesConnection === true ? "end" : undefined)
             : undefined
         )
         assert.strictEqual(Result.getOrThrow(result), latin1(content))
@@ -118,18 +120,22 @@ describe("a manifest response", () => {
 })
 
 describe("the Location of a blob", () => {
-  for (const { location, right, situation } of locations.filter(
-    ({ right }) => right?.host === "registry.test"
+  for (const { location, expectedRequest, situation } of locationCases.filter(
+    ({ expectedRequest }) => expectedRequest?.host === "registry.test"
   )) {
-    const target = right?.target ?? ""
+    const target = expectedRequest?.target ?? ""
     it.effect(
       `with ${situation}`,
       Effect.fn(function* () {
         const at = `/v2/a/blobs/x?q=1`
         const { result, server } = yield* pull((request) => {
-          if (request.target === target && request.target !== at) return RawServer.plain(200, latin1(content))
-          if (request.target.includes(layer.digest)) return RawServer.plain(307, "", { Location: at })
-          return request.target === at ? RawServer.plain(307, "", { Location: location }) : undefined
+          if (request.target === target && request.target !== at)
+            return RawServer.withContentLength(200, latin1(content))
+          if (request.target.includes(layer.digest))
+            return RawServer.withContentLength(307, "", { Location: at })
+          return request.target === at
+            ? RawServer.withContentLength(307, "", { Location: location })
+            : undefined
         })
         if (target === at) assert.include(reason(result)["detail"], "circle")
         else {
@@ -143,14 +149,16 @@ describe("the Location of a blob", () => {
   it.effect(
     "may name another server, which receives the host as it is written",
     Effect.fn(function* () {
-      const store = yield* RawServer.make(() => RawServer.plain(200, latin1(content)))
+      const store = yield* RawServer.make(() => RawServer.withContentLength(200, latin1(content)))
       const { result } = yield* pull(({ target }) =>
         target.includes("/blobs/")
-          ? RawServer.plain(307, "", { Location: `HTTP://LocalHost:${store.port}/raw?${asBytes("ф")}='` })
+          ? RawServer.withContentLength(307, "", {
+              Location: `HTTP://LocalHost:${store.port}/raw?${utf8AsLatin1("ф")}='`
+            })
           : undefined
       )
       assert.strictEqual(Result.getOrThrow(result), latin1(content))
-      assert.deepInclude(store.requests[0], { target: `/raw?${asBytes("ф")}='` })
+      assert.deepInclude(store.requests[0], { target: `/raw?${utf8AsLatin1("ф")}='` })
       assert.strictEqual(store.requests[0]?.headers["host"], `LocalHost:${store.port}`)
     })
   )

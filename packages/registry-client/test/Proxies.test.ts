@@ -28,26 +28,29 @@ const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin
 
 /** Responds as the registry, its token service or its blob store, depending on the Host field. */
 const respondToAll =
-  (scheme: string, blob: RawServer.RawAnswer = RawServer.plain(200, latin1(content))): RawServer.RawHandler =>
+  (
+    scheme: string,
+    blob: RawServer.RawResponse = RawServer.withContentLength(200, latin1(content))
+  ): RawServer.RawHandler =>
   ({ headers, target }) => {
     const host = headers["host"]
-    if (host === authHost) return RawServer.plain(200, '{"token":"t0ken"}')
+    if (host === authHost) return RawServer.withContentLength(200, '{"token":"t0ken"}')
     if (host === storeHost) return blob
     if (headers["authorization"] !== "Bearer t0ken") {
-      return RawServer.plain(401, "", {
+      return RawServer.withContentLength(401, "", {
         "WWW-Authenticate": `Bearer realm="${scheme}://${authHost}/token",service="x"`
       })
     }
     return target.includes("/manifests/")
-      ? RawServer.plain(200, latin1(image.bytes), { "Content-Type": image.mediaType })
-      : RawServer.plain(307, "", { Location: `${scheme}://${storeHost}/blob?signature=a'b` })
+      ? RawServer.withContentLength(200, latin1(image.bytes), { "Content-Type": image.mediaType })
+      : RawServer.withContentLength(307, "", { Location: `${scheme}://${storeHost}/blob?signature=a'b` })
   }
 
 interface Situation {
   readonly secure: boolean
   readonly variables: (proxy: string) => Readonly<Record<string, string>>
   readonly proxy?: Omit<ForwardProxy.ForwardProxyOptions, "target">
-  readonly blob?: RawServer.RawAnswer
+  readonly blob?: RawServer.RawResponse
 }
 
 /** Makes a server and a proxy, and pulls a package through the proxy into lent buffers. */
@@ -174,7 +177,7 @@ describe("the proxy in HTTPS_PROXY", () => {
       assert.deepInclude(reason(result), { _tag: "ConnectionFailed", kind: "proxy" })
       assert.include(reason(result)["detail"], "the proxy in HTTPS_PROXY refused the user and password")
       assert.notMatch(JSON.stringify(result), /proxyuser|proxypass/)
-      assert.strictEqual(server.accepted(), 0)
+      assert.strictEqual(server.acceptedConnections(), 0)
     })
   )
 
@@ -185,7 +188,7 @@ describe("the proxy in HTTPS_PROXY", () => {
         pull({
           secure: true,
           variables: (host) => ({ HTTPS_PROXY: host }),
-          proxy: { tunnelling: { _tag: "Silence" } }
+          proxy: { connectResponse: { _tag: "Silence" } }
         })
       )
       assert.deepInclude(reason(result), { _tag: "TimedOut", phase: "proxy" })
@@ -244,7 +247,7 @@ describe("the proxy in HTTP_PROXY", () => {
       assert.deepInclude(reason(result), { _tag: "ConnectionFailed", kind: "proxy" })
       assert.include(reason(result)["detail"], "HTTP_PROXY")
       assert.notMatch(JSON.stringify(result), /proxyuser|wrong/)
-      assert.strictEqual(server.accepted(), 0)
+      assert.strictEqual(server.acceptedConnections(), 0)
     })
   )
 

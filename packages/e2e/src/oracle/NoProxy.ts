@@ -1,6 +1,6 @@
 import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
 import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
-import { asBytes } from "@registry-packages-proxy/testkit/wire/Locations"
+import { utf8AsLatin1 } from "@registry-packages-proxy/testkit/wire/Latin1"
 import { Result } from "effect"
 import fc from "fast-check"
 import type { Route } from "./world/Oracle.ts"
@@ -98,7 +98,7 @@ export const cases: ReadonlyArray<Case> = [
 /** The name of a case in docs/registries.md. */
 export const nameOf = ({ noProxy, url }: Case): string => `NO_PROXY=${noProxy} for ${url}`
 
-const parsed = (text: string) => HttpUrl.parse(asBytes(text))
+const parsed = (text: string) => HttpUrl.parse(utf8AsLatin1(text))
 
 /** Returns the routes that this program chooses, in the order of the URLs. */
 export const ours = (noProxy: string, all: ReadonlyArray<string>): ReadonlyArray<Route> => {

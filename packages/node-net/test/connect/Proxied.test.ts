@@ -28,7 +28,10 @@ const setUp = Effect.fnUntraced(function* (
   const { address = (host) => `http://${host}`, hostname = name, secure = true, ...proxyOptions } = options
   const authority = yield* Certificates.makeAuthority
   const tls = yield* authority.issue({ names: [hostname] })
-  const server = yield* RawServer.make(() => RawServer.plain(200, "from the server"), secure ? { tls } : {})
+  const server = yield* RawServer.make(
+    () => RawServer.withContentLength(200, "from the server"),
+    secure ? { tls } : {}
+  )
   const proxy = yield* ForwardProxy.make({ ...proxyOptions, target: server.host })
   const value = address(proxy.host)
   const client = yield* clientOf(
@@ -60,7 +63,7 @@ describe("a proxy for an https server", () => {
     Effect.fn(function* () {
       const { client, proxy, server } = yield* setUp()
       for (let round = 0; round < 3; round++) assert.strictEqual(statusOf(yield* ask(client)), 200)
-      assert.strictEqual(server.accepted(), 1)
+      assert.strictEqual(server.acceptedConnections(), 1)
       assert.lengthOf(proxy.requests, 1)
       assert.deepInclude(proxy.requests[0], { method: "CONNECT", target: `${name}:443` })
       assert.deepInclude(proxy.requests[0]?.headers, {
@@ -127,7 +130,7 @@ describe("a proxy for an https server", () => {
     it.effect(
       `may open the tunnel with ${what}`,
       Effect.fn(function* () {
-        const { client } = yield* setUp({ tunnelling: { _tag: "Open", head } })
+        const { client } = yield* setUp({ connectResponse: { _tag: "Open", head } })
         assert.strictEqual(statusOf(yield* ask(client)), 200)
       })
     )
@@ -154,12 +157,12 @@ describe("a proxy for an https server", () => {
     it.effect(
       `that ${what} is blamed, with the reason`,
       Effect.fn(function* () {
-        const { client, server } = yield* setUp({ tunnelling: { _tag: "Refuse", head } })
+        const { client, server } = yield* setUp({ connectResponse: { _tag: "Refuse", head } })
         const failure = failureOf(yield* ask(client))
         assert.deepInclude(failure, { proxySetting: "https_proxy", isRetryable })
         assert.include(failure.detail, "the proxy in https_proxy")
         assert.include(failure.detail, words)
-        assert.strictEqual(server.accepted(), 0)
+        assert.strictEqual(server.acceptedConnections(), 0)
       })
     )
   }
@@ -179,7 +182,7 @@ describe("a proxy for an https server", () => {
   it.effect(
     "that closes the connection is blamed",
     Effect.fn(function* () {
-      const { client } = yield* setUp({ tunnelling: { _tag: "Close" } })
+      const { client } = yield* setUp({ connectResponse: { _tag: "Close" } })
       const failure = failureOf(yield* ask(client))
       assert.deepInclude(failure, { proxySetting: "https_proxy", isRetryable: true })
       assert.include(failure.detail, "closed")
@@ -198,7 +201,7 @@ describe("a proxy for an https server", () => {
   it.effect(
     "that is silent is blamed after the connect timeout",
     Effect.fn(function* () {
-      const { client, proxy } = yield* setUp({ tunnelling: { _tag: "Silence" } })
+      const { client, proxy } = yield* setUp({ connectResponse: { _tag: "Silence" } })
       const asked = yield* Effect.forkChild(ask(client))
       yield* Effect.repeat(
         Effect.promise(() => new Promise(setImmediate)),
@@ -217,7 +220,7 @@ describe("a proxy for an https server", () => {
       `whose tunnel breaks in the middle of a body (${ending}) breaks the body at once`,
       Effect.fn(function* () {
         const tls = yield* (yield* Certificates.makeAuthority).issue({ names: [name] })
-        const broken = RawServer.answer("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello", ending)
+        const broken = RawServer.rawResponse("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello", ending)
         const server = yield* RawServer.make(() => broken, { tls })
         const proxy = yield* ForwardProxy.make({ target: server.host })
         const client = yield* clientOf(
@@ -269,7 +272,10 @@ describe("a connection", () => {
             assert.strictEqual(statusOf(yield* yielding(ask(proxied.client))), 200)
           }
           const tls = yield* (yield* Certificates.makeAuthority).issue()
-          const server = yield* RawServer.make(() => RawServer.plain(200, "direct"), secure ? { tls } : {})
+          const server = yield* RawServer.make(
+            () => RawServer.withContentLength(200, "direct"),
+            secure ? { tls } : {}
+          )
           const direct = yield* clientOf(
             { hostname: "127.0.0.1", port: server.port },
             { tls: secure ? { context: trusting(tls.ca) } : undefined }
@@ -300,7 +306,7 @@ describe("a connection", () => {
           { tls: { context: trusting(other.ca) } }
         )
         assert.strictEqual(failureOf(yield* yielding(ask(noTls))).kind, "tls")
-        const { client } = yield* setUp({ tunnelling: { _tag: "Close" } })
+        const { client } = yield* setUp({ connectResponse: { _tag: "Close" } })
         assert.strictEqual(failureOf(yield* yielding(ask(client))).proxySetting, "https_proxy")
       }
     })
@@ -351,7 +357,7 @@ describe("a proxy for an http server", () => {
       const failure = withoutSecrets(failureOf(yield* ask(client)))
       assert.deepInclude(failure, { kind: "proxy", proxySetting: "HTTP_PROXY", isRetryable: false })
       assert.include(failure.detail, "refused the user and password of its address (407)")
-      assert.strictEqual(server.accepted(), 0)
+      assert.strictEqual(server.acceptedConnections(), 0)
     })
   )
 })

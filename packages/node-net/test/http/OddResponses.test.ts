@@ -10,19 +10,19 @@ import type { Socket } from "node:net"
 import { Duplex } from "node:stream"
 import { ask, clientOf, collect, type Outcome } from "../Harness.ts"
 
-const check = ({ right }: OddResponse, outcome: Outcome): void => {
-  if (right._tag === "Failure") {
+const check = ({ expected }: OddResponse, outcome: Outcome): void => {
+  if (expected._tag === "Failure") {
     assert.instanceOf(outcome, ConnectionFailure)
-    if (outcome instanceof ConnectionFailure) assert.include(outcome.detail, right.words)
+    if (outcome instanceof ConnectionFailure) assert.include(outcome.detail, expected.words)
     return
   }
   if (outcome instanceof ConnectionFailure) assert.fail(outcome.detail)
   else {
-    assert.strictEqual(outcome.status, right.status)
-    assert.strictEqual(outcome.body, right.body)
-    assert.strictEqual(outcome.broken === undefined, right._tag === "Response", outcome.broken?.detail)
-    if (right._tag === "Response" && right.field !== undefined) {
-      assert.strictEqual(outcome.headers["x-field"], right.field)
+    assert.strictEqual(outcome.status, expected.status)
+    assert.strictEqual(outcome.body, expected.body)
+    assert.strictEqual(outcome.broken === undefined, expected._tag === "Response", outcome.broken?.detail)
+    if (expected._tag === "Response" && expected.field !== undefined) {
+      assert.strictEqual(outcome.headers["x-field"], expected.field)
     }
   }
 }
@@ -54,7 +54,7 @@ const inPieces = (answer: OddResponse, cuts: ReadonlyArray<number>): Effect.Effe
       shared.set(piece)
       if (piece.length > 0) connection.receive(shared.subarray(0, piece.length))
     }
-    if (answer.isEnded === true) socket.emit("end")
+    if (answer.closesConnection === true) socket.emit("end")
   })
 
 describe("a response", () => {
@@ -63,12 +63,16 @@ describe("a response", () => {
       `with ${answer.situation}`,
       Effect.fn(function* () {
         const server = yield* RawServer.make(() =>
-          RawServer.answer(answer.bytes, answer.isEnded ? "end" : undefined)
+          RawServer.rawResponse(answer.bytes, answer.closesConnection ? "end" : undefined)
         )
         const client = yield* clientOf({ hostname: "127.0.0.1", port: server.port })
         check(answer, yield* ask(client))
         check(answer, yield* ask(client))
-        assert.strictEqual(server.accepted(), answer.isKept === true ? 1 : 2, "connections")
+        assert.strictEqual(
+          server.acceptedConnections(),
+          answer.reusesConnection === true ? 1 : 2,
+          "connections"
+        )
       })
     )
   }

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
 import * as ProxySettings from "@registry-packages-proxy/node-net/proxy/ProxySettings"
-import { asBytes } from "@registry-packages-proxy/testkit/wire/Locations"
+import { utf8AsLatin1 } from "@registry-packages-proxy/testkit/wire/Latin1"
 import { Redacted, Result } from "effect"
 import fc from "fast-check"
 
-const urlOf = (text: string): HttpUrl => Result.getOrThrow(HttpUrl.parse(asBytes(text)))
+const urlOf = (text: string): HttpUrl => Result.getOrThrow(HttpUrl.parse(utf8AsLatin1(text)))
 
 /** Returns the proxy for a URL as `http://host port`, or `direct`, or the error. */
 const route = (variables: ProxySettings.Variables, address: string): string => {

@@ -16,7 +16,7 @@ const connect = Effect.fnUntraced(function* (
   options: { readonly hostname?: string; readonly serverName?: string } = {}
 ) {
   const { hostname = "127.0.0.1", serverName } = options
-  const server = yield* RawServer.make(() => RawServer.plain(200, "ok"), { tls })
+  const server = yield* RawServer.make(() => RawServer.withContentLength(200, "ok"), { tls })
   const lookup = () => Effect.succeed([{ address: "127.0.0.1", family: 4 }])
   const client = yield* clientOf({ hostname, port: server.port }, { tls: { context, serverName }, lookup })
   const outcome = yield* ask(client)

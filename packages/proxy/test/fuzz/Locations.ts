@@ -1,5 +1,5 @@
 import { HttpUrl } from "@registry-packages-proxy/node-net/HttpUrl"
-import { locationBase, locations } from "@registry-packages-proxy/testkit/wire/Locations"
+import { locationBase, locationCases } from "@registry-packages-proxy/testkit/wire/LocationCases"
 import { Effect, Result } from "effect"
 import * as fc from "fast-check"
 import type { Target } from "./FuzzSuite.ts"
@@ -11,7 +11,7 @@ interface Redirected {
 }
 
 const location = nearBytes({
-  samples: locations.map(({ location }) => location),
+  samples: locationCases.map(({ location }) => location),
   pieces: ["https://", "//", "@", "[::1]", ":443", "/../", "/./", "?a=", "'", "|", "%zz", "xn--", "\xd1\x84"],
   longest: 200_000
 })

@@ -5,7 +5,7 @@ import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
 import * as PackageDescriptor from "@registry-packages-proxy/domain/PackageDescriptor"
 import { Platform } from "@registry-packages-proxy/oci/Platform"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/credential-store/CredentialStoreMock"
-import { rawHttp } from "@registry-packages-proxy/testkit/wire/RawHttp"
+import { nodeRequest } from "@registry-packages-proxy/testkit/wire/NodeRequest"
 import { RegistryClientMock } from "@registry-packages-proxy/testkit/registry-client/RegistryClientMock"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Array, Context, Duration, Effect, Layer, Logger, Metric, Predicate, type Scope } from "effect"
@@ -72,8 +72,8 @@ const startPlain = (open: Effect.Effect<never, unknown>, maxPackages = 4096, ser
       const origin = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
       return {
         port: Number(new URL(origin).port),
-        ask: (target: string, request: Parameters<typeof rawHttp>[1] = {}) =>
-          rawHttp(`${origin}${target}`, request)
+        ask: (target: string, request: Parameters<typeof nodeRequest>[1] = {}) =>
+          nodeRequest(`${origin}${target}`, request)
       }
     }
   )
@@ -100,7 +100,7 @@ const notRead = { handler: "unknown", method: "other" } as const
 
 const plain = (
   target: string,
-  request: Parameters<typeof rawHttp>[1] = {},
+  request: Parameters<typeof nodeRequest>[1] = {},
   open: Effect.Effect<never, unknown> = Effect.die(new Error("not reached")),
   packages?: number
 ) => Effect.flatMap(startPlain(open, packages), ({ ask }) => ask(target, request))

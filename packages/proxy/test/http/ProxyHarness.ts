@@ -2,7 +2,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/credential-store/CredentialStoreMock"
-import { rawHttp } from "@registry-packages-proxy/testkit/wire/RawHttp"
+import { nodeRequest } from "@registry-packages-proxy/testkit/wire/NodeRequest"
 import { RegistryClientMock } from "@registry-packages-proxy/testkit/registry-client/RegistryClientMock"
 import type { RegistryImage } from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Context, Duration, Effect, FileSystem, Layer, Option, Schema, type Scope } from "effect"
@@ -26,7 +26,7 @@ interface Options {
   readonly files?: Layer.Layer<FileSystem.FileSystem>
 }
 
-type Request = NonNullable<Parameters<typeof rawHttp>[1]> & {
+type Request = NonNullable<Parameters<typeof nodeRequest>[1]> & {
   readonly digest?: string
   readonly query?: string
 }
@@ -64,9 +64,9 @@ export const start = Effect.fnUntraced(function* (options: Options = {}) {
     origin,
     settings,
     registry: Context.get(context, RegistryClientMock),
-    request: (path: string, request: Request = {}) => rawHttp(`${origin}${path}`, request),
+    request: (path: string, request: Request = {}) => nodeRequest(`${origin}${path}`, request),
     package: (digest: Digest | string, request: Request = {}) =>
-      rawHttp(
+      nodeRequest(
         `${origin}/package?digest=${digest}&repository=${repository}&path=${request.query ?? ""}`,
         request
       )

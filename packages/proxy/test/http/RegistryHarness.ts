@@ -5,7 +5,7 @@ import type { RegistrySource } from "@registry-packages-proxy/domain/RegistrySou
 import * as NodeUpstream from "@registry-packages-proxy/registry-client/NodeUpstream"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
 import * as CredentialStoreMock from "@registry-packages-proxy/testkit/credential-store/CredentialStoreMock"
-import { rawHttp } from "@registry-packages-proxy/testkit/wire/RawHttp"
+import { nodeRequest } from "@registry-packages-proxy/testkit/wire/NodeRequest"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import {
@@ -45,8 +45,8 @@ export const start = Effect.fnUntraced(function* (
   const origin = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
   return {
     registry,
-    get: (digest: string = image.digest, request: Parameters<typeof rawHttp>[1] = {}) =>
-      rawHttp(`${origin}/package?digest=${digest}`, request)
+    get: (digest: string = image.digest, request: Parameters<typeof nodeRequest>[1] = {}) =>
+      nodeRequest(`${origin}/package?digest=${digest}`, request)
   }
 })
 

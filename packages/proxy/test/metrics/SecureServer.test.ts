@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
-import { rawHttp } from "@registry-packages-proxy/testkit/wire/RawHttp"
+import { nodeRequest } from "@registry-packages-proxy/testkit/wire/NodeRequest"
 import { Context, Duration, Effect, Exit, Fiber, Latch, Option, Redacted, Scope } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import type { ConnectionOptions } from "node:tls"
@@ -193,15 +193,15 @@ describe("stopping with a secure port", () => {
         const idle = yield* proxy.connect()
         yield* begun.await
         const stop = yield* Effect.forkChild(Scope.close(scope, Exit.void))
-        const ready = rawHttp(`${proxy.origin}/readyz`)
+        const ready = nodeRequest(`${proxy.origin}/readyz`)
         yield* Effect.repeat(ready, { until: ({ status }) => status === 503 })
         assert.strictEqual(yield* Effect.flip(proxy.request("/healthz")), "ECONNREFUSED")
-        assert.strictEqual((yield* rawHttp(`${proxy.origin}/healthz`)).status, 200)
+        assert.strictEqual((yield* nodeRequest(`${proxy.origin}/healthz`)).status, 200)
         yield* held.open
         const { headers, status } = yield* Fiber.join(download)
         assert.deepStrictEqual([status, headers["connection"]], [200, "close"])
         yield* Fiber.join(stop)
-        assert.strictEqual(yield* Effect.flip(rawHttp(`${proxy.origin}/healthz`)), "ECONNREFUSED")
+        assert.strictEqual(yield* Effect.flip(nodeRequest(`${proxy.origin}/healthz`)), "ECONNREFUSED")
         idle.socket.destroy()
       })
   )

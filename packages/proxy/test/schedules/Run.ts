@@ -94,7 +94,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
       case "Registry": {
         touch({ upstream: true })
         const { fault, operation, times } = step.faults
-        return yield* registry.fault(operation, FaultArbitrary.toFault(fault, world.healed), { times })
+        return yield* registry.injectFaults(operation, FaultArbitrary.toFault(fault, world.healed), { times })
       }
       case "HealRegistry":
         return yield* heal

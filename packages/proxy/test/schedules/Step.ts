@@ -32,7 +32,7 @@ export type Step =
   | ClientRequest
   /** Several concurrent clients, each of which disconnects soon. */
   | { readonly _tag: "Crowd"; readonly callers: ReadonlyArray<ClientRequest> }
-  | { readonly _tag: "Registry"; readonly faults: FaultArbitrary.PlannedFaults }
+  | { readonly _tag: "Registry"; readonly faults: FaultArbitrary.FaultPlan }
   | { readonly _tag: "HealRegistry" }
   | {
       readonly _tag: "Redirect"
@@ -108,7 +108,7 @@ export const faultClassOf = (step: Step): FaultClass | undefined => {
 }
 
 const wanted = fc.nat(packages.length - 1)
-const offset = FaultArbitrary.offset(largestSize)
+const offset = FaultArbitrary.bodyOffset(largestSize)
 const optional = <A>(arbitrary: fc.Arbitrary<A>, freq = 4) => fc.option(arbitrary, { nil: undefined, freq })
 
 const how = fc.constantFrom("close" as const, "reset" as const)
@@ -173,7 +173,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: crowd },
   {
     weight: 4,
-    arbitrary: fc.record({ _tag: tagged("Registry"), faults: FaultArbitrary.registryFaults(largestSize) })
+    arbitrary: fc.record({ _tag: tagged("Registry"), faults: FaultArbitrary.faultPlan(largestSize) })
   },
   { weight: 2, arbitrary: plain({ _tag: "HealRegistry" }, { _tag: "HealDisk" }) },
   {

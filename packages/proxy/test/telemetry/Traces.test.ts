@@ -194,8 +194,8 @@ describe("the trace of a request", () => {
       const spans = yield* traced(
         Effect.gen(function* () {
           const proxy = yield* Registry.start()
-          yield* proxy.registry.fault("blob", { _tag: "Status", status: 503 })
-          yield* proxy.registry.fault("blob", { _tag: "Truncate", after: 200_000, ending: "close" })
+          yield* proxy.registry.injectFaults("blob", { _tag: "Status", status: 503 })
+          yield* proxy.registry.injectFaults("blob", { _tag: "Truncate", after: 200_000, ending: "close" })
           yield* proxy.get()
         })
       )

@@ -31,7 +31,7 @@ export const make = (initial: Partial<ReviewsState> = {}) => {
   const asked = { tokens: new Array<string>(), accesses: new Array<readonly [User, ResourceRule]>() }
   let [inProgress, mostInProgress] = [0, 0]
 
-  const answer = <A>(result: () => A): Effect.Effect<A, ReviewError> =>
+  const review = <A>(result: () => A): Effect.Effect<A, ReviewError> =>
     Effect.acquireUseRelease(
       Effect.sync(() => {
         inProgress++
@@ -54,13 +54,13 @@ export const make = (initial: Partial<ReviewsState> = {}) => {
       const value = Redacted.value(token)
       return Effect.suspend(() => {
         asked.tokens.push(value)
-        return answer(() => Option.fromUndefinedOr(state.tokens.get(value)))
+        return review(() => Option.fromUndefinedOr(state.tokens.get(value)))
       })
     },
     subjectAccessReview: (user, rule) =>
       Effect.suspend(() => {
         asked.accesses.push([user, rule])
-        return answer(() => (state.rights.get(user.name) ?? []).includes(format(rule)))
+        return review(() => (state.rights.get(user.name) ?? []).includes(format(rule)))
       })
   })
 

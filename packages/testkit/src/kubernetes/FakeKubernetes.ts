@@ -149,8 +149,8 @@ export class FakeKubernetes {
     if (request.method === "POST") return this.#create(request)
     const kind = this.#options.collections[request.path]
     if (kind === undefined || this.missing.has(request.path)) {
-      const answer = this.#get(request.path)
-      return answer ?? (yield* this.#dieForUnknownKind(request.path))
+      const response = this.#get(request.path)
+      return response ?? (yield* this.#dieForUnknownKind(request.path))
     }
     return request.query?.["watch"] === "true"
       ? yield* this.#watch(request.path, kind, request.query)
@@ -161,13 +161,13 @@ export class FakeKubernetes {
   readonly layer: Layer.Layer<ApiServer> = Layer.succeed(ApiServer, { send: (request) => this.send(request) })
 
   #create({ body, path }: ApiRequest): ApiResponse {
-    const answer =
+    const response =
       path === reviewPaths.token
         ? this.reviews.tokenReview(body)
         : path === reviewPaths.access
           ? this.reviews.subjectAccessReview(body)
           : undefined
-    return answer === undefined ? status(404) : json(201, answer)
+    return response === undefined ? status(404) : json(201, response)
   }
 
   /**

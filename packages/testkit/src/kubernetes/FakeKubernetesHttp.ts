@@ -38,7 +38,7 @@ const gone = (response: ServerResponse) =>
     response.once("close", () => resume(Effect.void))
   })
 
-const answer = Effect.fnUntraced(function* (
+const respond = Effect.fnUntraced(function* (
   api: FakeKubernetes,
   request: IncomingMessage,
   response: ServerResponse,
@@ -86,7 +86,7 @@ export const listen = Effect.fnUntraced(function* (
     (request, response) =>
       Effect.suspend(() => {
         authorizations.push(request.headers.authorization)
-        return answer(api, request, response, options.accepts ?? (() => true))
+        return respond(api, request, response, options.accepts ?? (() => true))
       }).pipe(
         // If the server is down, the client sees a closed connection.
         Effect.catch(() => Effect.sync(() => void response.destroy())),

@@ -7,7 +7,7 @@ export type Operation = "ping" | "manifest" | "blob" | "token" | "store"
 /**
  * Responds with this status instead of serving the request. Default body: an error in the format of distribution-spec.
  */
-export interface Status {
+interface Status {
   readonly _tag: "Status"
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
@@ -18,14 +18,14 @@ export interface Status {
  * Ends the body after `after` bytes. `close` and `reset` break the connection. `short-length` ends the body properly,
  * because the Content-Length is `after`.
  */
-export interface Truncate {
+interface Truncate {
   readonly _tag: "Truncate"
   readonly after: number
   readonly ending: "close" | "reset" | "short-length"
 }
 
 /** Inverts the byte at this offset of the body. */
-export interface Corrupt {
+interface Corrupt {
   readonly _tag: "Corrupt"
   readonly at: number
 }
@@ -48,69 +48,69 @@ export interface DelayHeaders {
  * Sends a Content-Length that is `by` bytes too large (too small if negative), and closes the connection after the
  * body.
  */
-export interface WrongLength {
+interface WrongLength {
   readonly _tag: "WrongLength"
   readonly by: number
 }
 
 /** Sends the body chunked, without a Content-Length. */
-export interface NoLength {
+interface NoLength {
   readonly _tag: "NoLength"
 }
 
 /** Sends the body chunked, followed by zeros until the client disconnects. */
-export interface Endless {
+interface Endless {
   readonly _tag: "Endless"
 }
 
 /** Resets the connection instead of responding. */
-export interface Reset {
+interface Reset {
   readonly _tag: "Reset"
 }
 
 /** Responds to a Range with 206, but the range starts `by` bytes after the requested start (before it if negative). */
-export interface WrongContentRange {
+interface WrongContentRange {
   readonly _tag: "WrongContentRange"
   readonly by: number
 }
 
 /** Responds as if the request had no Range. */
-export interface IgnoreRange {
+interface IgnoreRange {
   readonly _tag: "IgnoreRange"
 }
 
 /** Responds with this status to a request that has a Range. */
-export interface RefuseRange {
+interface RefuseRange {
   readonly _tag: "RefuseRange"
   readonly status: number
 }
 
 /** Replaces only the status, such as 206 for a whole body or 200 for a part. */
-export interface WrongStatus {
+interface WrongStatus {
   readonly _tag: "WrongStatus"
   readonly status: number
 }
 
 /** Encodes the body, and sets Content-Encoding and Content-Length to match. */
-export interface Encode {
+interface Encode {
   readonly _tag: "Encode"
   readonly coding: "gzip" | "deflate" | "br" | "zstd"
 }
 
 /** Limits the rate of the body. The time is that of the registry's Clock, which is a TestClock in tests. */
-export interface RateLimit {
+interface RateLimit {
   readonly _tag: "RateLimit"
   readonly bytesPerSecond: number
 }
 
 /** Sets header fields of the response. `undefined` removes a field. */
-export interface Headers {
+interface Headers {
   readonly _tag: "Headers"
   readonly headers: Readonly<Record<string, string | undefined>>
 }
 
 /** Replaces the body, and sets the Content-Length to match. */
-export interface Body {
+interface Body {
   readonly _tag: "Body"
   readonly body: string
 }
@@ -149,7 +149,7 @@ export interface FaultOptions {
 }
 
 /** Returns the first fault with this tag, or undefined. */
-export const find = <const Tag extends Fault["_tag"]>(
+export const findFault = <const Tag extends Fault["_tag"]>(
   faults: ReadonlyArray<Fault>,
   tag: Tag
 ): Extract<Fault, { readonly _tag: Tag }> | undefined =>

@@ -14,8 +14,8 @@ export type PlannedFault =
 export const toFault = (planned: PlannedFault, until: Latch.Latch): Fault =>
   planned._tag === "Stall" || planned._tag === "DelayHeaders" ? { ...planned, until } : planned
 
-/** A fault for the next `times` requests of an operation. */
-export interface PlannedFaults {
+/** A fault as plain data, with the requests that it affects: the next `times` requests of an operation. */
+export interface FaultPlan {
   readonly operation: Operation
   readonly fault: PlannedFault
   readonly times: number | "always"
@@ -47,7 +47,7 @@ const status: fc.Arbitrary<PlannedFault> = fc
   .map(([status, first, second]) => ({ _tag: "Status", status, headers: { ...first, ...second } }))
 
 /** Generates offsets into a body of `size` bytes: random offsets, both ends, and offsets near powers of two. */
-export const offset = (size: number): fc.Arbitrary<number> =>
+export const bodyOffset = (size: number): fc.Arbitrary<number> =>
   fc.oneof(
     fc.nat(size),
     fc.constantFrom(0, 1, size - 1, size),
@@ -58,11 +58,11 @@ const bodyFault = (size: number): fc.Arbitrary<PlannedFault> =>
   fc.oneof(
     fc.record({
       _tag: fc.constant("Truncate" as const),
-      after: offset(size),
+      after: bodyOffset(size),
       ending: fc.constantFrom("close" as const, "reset" as const, "short-length" as const)
     }),
-    fc.record({ _tag: fc.constant("Corrupt" as const), at: offset(size) }),
-    fc.record({ _tag: fc.constant("Stall" as const), after: offset(size) }),
+    fc.record({ _tag: fc.constant("Corrupt" as const), at: bodyOffset(size) }),
+    fc.record({ _tag: fc.constant("Stall" as const), after: bodyOffset(size) }),
     fc.record({ _tag: fc.constant("WrongLength" as const), by: fc.integer({ min: -size, max: size }) }),
     fc.constant<PlannedFault>({ _tag: "NoLength" }),
     fc.constant<PlannedFault>({ _tag: "Endless" }),
@@ -98,8 +98,8 @@ const limited = (arbitrary: fc.Arbitrary<PlannedFault>) => fc.tuple(arbitrary, f
 const limitedOrEndless = (arbitrary: fc.Arbitrary<PlannedFault>) =>
   fc.tuple(arbitrary, fc.oneof(fc.integer({ min: 1, max: 6 }), fc.constant("always" as const)))
 
-/** Generates faults of a registry whose blobs have at most `size` bytes. */
-export const registryFaults = (size: number): fc.Arbitrary<PlannedFaults> =>
+/** Generates one fault of a registry whose blobs have at most `size` bytes. */
+export const faultPlan = (size: number): fc.Arbitrary<FaultPlan> =>
   fc
     .tuple(
       fc.constantFrom<Operation>("manifest", "blob", "blob", "blob", "store", "token"),

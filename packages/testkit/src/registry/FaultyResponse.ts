@@ -1,10 +1,10 @@
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib"
-import { type Fault, find, type Stall } from "./Fault.ts"
+import { type Fault, findFault, type Stall } from "./Fault.ts"
 import * as ServedResponse from "./ServedResponse.ts"
 
 /** A response to which faults were applied, with its ending and its delays. */
 export interface FaultyResponse {
-  readonly answer: ServedResponse.ServedResponse
+  readonly response: ServedResponse.ServedResponse
   /** The end after the last byte: `end` completes the response, `close` and `reset` break the connection. */
   readonly ending: "end" | "close" | "reset"
   readonly stall: Stall | undefined
@@ -44,26 +44,26 @@ const endless = function* (chunks: Iterable<Uint8Array>) {
 }
 
 const withHeaders = (
-  answer: ServedResponse.ServedResponse,
+  response: ServedResponse.ServedResponse,
   changes: Readonly<Record<string, string | undefined>>
 ): ServedResponse.ServedResponse => {
-  const headers: Record<string, string> = { ...answer.headers }
+  const headers: Record<string, string> = { ...response.headers }
   for (const [name, value] of Object.entries(changes)) {
     if (value === undefined) delete headers[name.toLowerCase()]
     else headers[name.toLowerCase()] = value
   }
-  return { ...answer, headers }
+  return { ...response, headers }
 }
 
-/** Returns the response of a Status fault, which replaces the registry's response. Undefined without such a fault. */
-export const replace = (faults: ReadonlyArray<Fault>): ServedResponse.ServedResponse | undefined => {
-  const status = find(faults, "Status")
+/** Returns the response that replaces the registry's own response: that of a `Status` fault. Undefined without one. */
+export const replacementOf = (faults: ReadonlyArray<Fault>): ServedResponse.ServedResponse | undefined => {
+  const status = findFault(faults, "Status")
   if (status === undefined) return undefined
-  const answer =
+  const response =
     status.body === undefined
       ? ServedResponse.error(status.status)
-      : ServedResponse.text(status.status, status.body)
-  return withHeaders(answer, status.headers ?? {})
+      : ServedResponse.jsonText(status.status, status.body)
+  return withHeaders(response, status.headers ?? {})
 }
 
 /** Applies the faults that concern the head, the body and the ending of a response. */
@@ -71,49 +71,55 @@ export const apply = (
   faults: ReadonlyArray<Fault>,
   original: ServedResponse.ServedResponse
 ): FaultyResponse => {
-  let answer = original
+  let response = original
   let ending: FaultyResponse["ending"] = "end"
-  const body = find(faults, "Body")
+  const body = findFault(faults, "Body")
   if (body !== undefined) {
     const bytes = new TextEncoder().encode(body.body)
-    answer = ServedResponse.make(answer.status, answer.headers, { size: bytes.length, chunks: () => [bytes] })
+    response = ServedResponse.make(response.status, response.headers, {
+      size: bytes.length,
+      chunks: () => [bytes]
+    })
   }
-  const encoding = find(faults, "Encode")
+  const encoding = findFault(faults, "Encode")
   if (encoding !== undefined) {
-    const bytes = encoders[encoding.coding](Buffer.concat([...answer.body.chunks()]))
-    const headers = { ...answer.headers, "content-encoding": encoding.coding }
-    answer = ServedResponse.make(answer.status, headers, { size: bytes.length, chunks: () => [bytes] })
+    const bytes = encoders[encoding.coding](Buffer.concat([...response.body.chunks()]))
+    const headers = { ...response.headers, "content-encoding": encoding.coding }
+    response = ServedResponse.make(response.status, headers, { size: bytes.length, chunks: () => [bytes] })
   }
-  const wrongStatus = find(faults, "WrongStatus")
-  if (wrongStatus !== undefined) answer = { ...answer, status: wrongStatus.status }
-  const corruption = find(faults, "Corrupt")
+  const wrongStatus = findFault(faults, "WrongStatus")
+  if (wrongStatus !== undefined) response = { ...response, status: wrongStatus.status }
+  const corruption = findFault(faults, "Corrupt")
   if (corruption !== undefined) {
-    const { chunks, size } = answer.body
-    answer = { ...answer, body: { size, chunks: () => corrupt(chunks(), corruption.at) } }
+    const { chunks, size } = response.body
+    response = { ...response, body: { size, chunks: () => corrupt(chunks(), corruption.at) } }
   }
-  const truncation = find(faults, "Truncate")
-  if (truncation !== undefined && truncation.after < answer.body.size) {
-    const { chunks } = answer.body
-    answer = { ...answer, body: { size: truncation.after, chunks: () => take(chunks(), truncation.after) } }
+  const truncation = findFault(faults, "Truncate")
+  if (truncation !== undefined && truncation.after < response.body.size) {
+    const { chunks } = response.body
+    response = {
+      ...response,
+      body: { size: truncation.after, chunks: () => take(chunks(), truncation.after) }
+    }
     if (truncation.ending !== "short-length") ending = truncation.ending
-    else answer = withHeaders(answer, { "content-length": String(truncation.after) })
+    else response = withHeaders(response, { "content-length": String(truncation.after) })
   }
-  const wrong = find(faults, "WrongLength")
+  const wrong = findFault(faults, "WrongLength")
   if (wrong !== undefined) {
-    answer = withHeaders(answer, { "content-length": String(Math.max(0, answer.body.size + wrong.by)) })
+    response = withHeaders(response, { "content-length": String(Math.max(0, response.body.size + wrong.by)) })
     ending = "close"
   }
-  if (find(faults, "Endless") !== undefined) {
-    const { chunks } = answer.body
-    answer = { ...answer, body: { size: Infinity, chunks: () => endless(chunks()) } }
+  if (findFault(faults, "Endless") !== undefined) {
+    const { chunks } = response.body
+    response = { ...response, body: { size: Infinity, chunks: () => endless(chunks()) } }
   }
-  if (find(faults, "NoLength") !== undefined || find(faults, "Endless") !== undefined) {
-    answer = withHeaders(answer, { "content-length": undefined })
+  if (findFault(faults, "NoLength") !== undefined || findFault(faults, "Endless") !== undefined) {
+    response = withHeaders(response, { "content-length": undefined })
   }
   return {
-    answer: withHeaders(answer, find(faults, "Headers")?.headers ?? {}),
+    response: withHeaders(response, findFault(faults, "Headers")?.headers ?? {}),
     ending,
-    stall: find(faults, "Stall"),
-    bytesPerSecond: find(faults, "RateLimit")?.bytesPerSecond
+    stall: findFault(faults, "Stall"),
+    bytesPerSecond: findFault(faults, "RateLimit")?.bytesPerSecond
   }
 }

@@ -41,11 +41,11 @@ export interface BearerAuth {
   /** Issues tokens to requests without credentials too. */
   readonly anonymous?: boolean
   /** The name of the token field in the response. Default: `token`. */
-  readonly field?: "token" | "access_token" | "both"
+  readonly tokenField?: "token" | "access_token" | "both"
   /** The status of the token endpoint for wrong credentials. Default: 401. */
   readonly refuseWith?: 401 | 403
   /** The listener whose `/token` is the realm in the challenge. Default: `registry`. */
-  readonly realm?: "registry" | "store"
+  readonly realmListener?: "registry" | "store"
   /** The realm in the challenge. Overrides `realm`. */
   readonly realmUrl?: string
   /** The OAuth2 refresh token that a POST to the token endpoint may use (`identitytoken` in a docker config). */
@@ -60,7 +60,7 @@ interface Token {
 }
 
 /** The `service` in challenges and token requests. */
-export const service = "testkit-registry"
+export const tokenServiceName = "testkit-registry"
 
 const basicHeader = ({ password, username }: Account): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`
@@ -80,8 +80,8 @@ const conceal = (
   return ping === 200 ? undefined : ServedResponse.error(ping === 404 ? 404 : 401)
 }
 
-/** Checks requests and issues tokens for one registry. */
-export class RegistryAuthority {
+/** Authorizes the requests of one registry and serves its token endpoint (the authorization service of distribution). */
+export class RegistryAuthService {
   auth: RegistryAuth
   readonly #tokens = new Map<string, Token>()
   #issued = 0
@@ -92,12 +92,12 @@ export class RegistryAuthority {
   }
 
   /** Revokes all tokens issued so far. */
-  revoke(): void {
+  revokeTokens(): void {
     this.#tokens.clear()
   }
 
   /** Returns the response that refuses the request, or undefined if the request may access `scope`. */
-  refuse(
+  refusalOf(
     request: ServedRequest,
     scope: string | undefined,
     origins: { readonly registry: string; readonly store: string }
@@ -110,15 +110,16 @@ export class RegistryAuthority {
     if (auth._tag === "Basic") {
       if (request.authorization === basicHeader(auth)) return undefined
       const status = request.authorization === undefined ? 401 : (auth.refuseWith ?? 401)
-      const headers = status === 401 ? { "www-authenticate": writeChallenge(`Basic realm="${service}"`) } : {}
+      const headers =
+        status === 401 ? { "www-authenticate": writeChallenge(`Basic realm="${tokenServiceName}"`) } : {}
       return ServedResponse.error(status, undefined, headers)
     }
     const refusal = this.#refusal(auth, request, scope)
     if (refusal === undefined) return undefined
     if (refusal !== "" && auth.refuseTokensWith !== undefined && auth.refuseTokensWith !== 401)
       return ServedResponse.error(auth.refuseTokensWith)
-    const realm = auth.realmUrl ?? `${origins[auth.realm ?? "registry"]}/token`
-    const parameters = [`realm="${realm}"`, `service="${service}"`]
+    const realm = auth.realmUrl ?? `${origins[auth.realmListener ?? "registry"]}/token`
+    const parameters = [`realm="${realm}"`, `service="${tokenServiceName}"`]
     if (scope !== undefined) parameters.push(`scope="${scope}"`)
     if (refusal !== "") parameters.push(`error="${refusal}"`)
     return ServedResponse.error(401, undefined, {
@@ -140,8 +141,11 @@ export class RegistryAuthority {
     return scope === undefined || token.scopes.includes(scope) ? undefined : "insufficient_scope"
   }
 
-  /** Responds to `GET /token` (credentials in the Authorization field) and `POST /token` (OAuth2). */
-  issue(
+  /**
+   * Returns the response to a token request: a GET with credentials in the Authorization field, or a POST in the format
+   * of OAuth2.
+   */
+  respondToTokenRequest(
     request: ServedRequest,
     origins: { readonly registry: string; readonly store: string }
   ): ServedResponse.ServedResponse {
@@ -159,7 +163,7 @@ export class RegistryAuthority {
     if (request.method === "POST" && auth.refusePostWith !== undefined)
       return ServedResponse.error(auth.refusePostWith)
     const form = request.method === "POST" ? new URLSearchParams(request.body) : request.query
-    if (form.get("service") !== service) return ServedResponse.error(400, "UNSUPPORTED")
+    if (form.get("service") !== tokenServiceName) return ServedResponse.error(400, "UNSUPPORTED")
     const known =
       request.method === "POST"
         ? this.#isGrantValid(auth, form)
@@ -172,7 +176,7 @@ export class RegistryAuthority {
     const value = `token-${++this.#issued}-${crypto.randomUUID()}`
     const scopes = form.getAll("scope").flatMap((scopes) => scopes.split(" "))
     this.#tokens.set(value, { scopes, expiresAt: request.receivedAt + lifetime * 1000 })
-    const field = auth.field ?? "token"
+    const field = auth.tokenField ?? "token"
     return ServedResponse.json(
       200,
       {

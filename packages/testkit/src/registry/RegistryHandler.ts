@@ -1,13 +1,13 @@
 import { Clock, Effect } from "effect"
 import type { IncomingMessage } from "node:http"
 import * as FaultyResponse from "./FaultyResponse.ts"
-import { find } from "./Fault.ts"
+import { findFault } from "./Fault.ts"
 import type { FaultSchedule } from "./FaultSchedule.ts"
 import * as ResponseWriter from "./ResponseWriter.ts"
 import type { RegistryLog, LoggedRequest } from "./RegistryLog.ts"
 import { routeOf, type Route } from "./ServedRequest.ts"
 import type { RegistryRules } from "./RegistryRules.ts"
-import type { Handler } from "./RegistryServer.ts"
+import type { RequestHandler } from "./RegistryServer.ts"
 
 const headersOf = (request: IncomingMessage): Readonly<Record<string, string>> =>
   Object.fromEntries(
@@ -22,10 +22,14 @@ export const make = (options: {
   readonly log: RegistryLog
   readonly rules: RegistryRules
   readonly schedule: FaultSchedule
-}): Handler => {
+}): RequestHandler => {
   const { listener, log, rules, schedule } = options
 
-  const record = (request: IncomingMessage, route: Route | undefined, connection: number): LoggedRequest => ({
+  const record = (
+    request: IncomingMessage,
+    route: Route | undefined,
+    connectionNumber: number
+  ): LoggedRequest => ({
     operation: route?.operation ?? "unknown",
     listener,
     method: request.method ?? "",
@@ -33,49 +37,50 @@ export const make = (options: {
     repository: route?.repository,
     reference: route?.reference,
     headers: headersOf(request),
-    authorization: request.headers.authorization?.split(" ", 1)[0]?.toLowerCase(),
-    connection,
+    authScheme: request.headers.authorization?.split(" ", 1)[0]?.toLowerCase(),
+    connectionNumber,
     status: undefined,
-    sent: 0,
+    sentBytes: 0,
     outcome: "open"
   })
 
-  return Effect.fnUntraced(function* (request, response, connection) {
+  return Effect.fnUntraced(function* (request, response, connectionNumber) {
     const url = new URL(request.url ?? "/", "http://registry.invalid")
     const path = decodeURIComponent(url.pathname)
     const route = routeOf(listener, path)
-    const change = yield* log.begin(record(request, route, connection))
+    const change = yield* log.logRequest(record(request, route, connectionNumber))
     const faults =
       route === undefined ? [] : schedule.next(route.operation, route.reference, request.method ?? "")
     let sent = 0
 
-    const answer = Effect.gen(function* () {
-      yield* find(faults, "DelayHeaders")?.until.await ?? Effect.void
-      const body = request.method === "POST" ? yield* ResponseWriter.receive(request) : ""
-      if (find(faults, "Reset") !== undefined) return yield* ResponseWriter.breakConnection(response, "reset")
+    const respond = Effect.gen(function* () {
+      yield* findFault(faults, "DelayHeaders")?.until.await ?? Effect.void
+      const body = request.method === "POST" ? yield* ResponseWriter.readRequestBody(request) : ""
+      if (findFault(faults, "Reset") !== undefined)
+        return yield* ResponseWriter.breakConnection(response, "reset")
       const { authorization, range } = request.headers
       const receivedAt = yield* Clock.currentTimeMillis
       const { method = "", url: target = "" } = request
       const plain =
-        FaultyResponse.replace(faults) ??
-        rules.answer(
+        FaultyResponse.replacementOf(faults) ??
+        rules.respond(
           { listener, method, target, path, query: url.searchParams, authorization, range, body, receivedAt },
           route,
           faults
         )
       const faulty = FaultyResponse.apply(faults, plain)
-      yield* change({ status: faulty.answer.status })
+      yield* change({ status: faulty.response.status })
       return yield* ResponseWriter.send(response, faulty, {
-        head: method === "HEAD",
+        isHead: method === "HEAD",
         onSent: (bytes) => {
           sent += bytes
         }
       })
     })
     const outcome = yield* Effect.raceFirst(
-      Effect.as(answer, "completed" as const),
-      Effect.as(ResponseWriter.closed(response), "aborted" as const)
+      Effect.as(respond, "completed" as const),
+      Effect.as(ResponseWriter.awaitClose(response), "aborted" as const)
     )
-    yield* change({ sent, outcome })
+    yield* change({ sentBytes: sent, outcome })
   })
 }

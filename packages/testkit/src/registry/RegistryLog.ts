@@ -14,13 +14,13 @@ export interface LoggedRequest {
   /** By lowercase name, without Authorization. */
   readonly headers: Readonly<Record<string, string>>
   /** The scheme of the Authorization field, in lowercase. The credentials are not logged. */
-  readonly authorization: string | undefined
+  readonly authScheme: string | undefined
   /** Number of the connection, starting at 1. With `makeInProcess`, each request has a new number. */
-  readonly connection: number
+  readonly connectionNumber: number
   /** The status of the response. Undefined until the response begins. */
   readonly status: number | undefined
-  /** Body bytes written to the connection. Set when the response ends; always 0 with `makeInProcess`. */
-  readonly sent: number
+  /** Number of body bytes written to the connection. 0 until the response ends; always 0 with `makeInProcess`. */
+  readonly sentBytes: number
   /**
    * `completed`: the registry ended the response, or a fault of the registry broke it. `aborted`: the client
    * disconnected.
@@ -38,7 +38,7 @@ export interface RegistryActivity {
 const nothing: RegistryActivity = { requests: [], connections: { accepted: 0, open: 0 } }
 
 /** Number of requests of an operation. */
-export const countOf = (activity: RegistryActivity, operation: LoggedRequest["operation"]): number =>
+export const requestCount = (activity: RegistryActivity, operation: LoggedRequest["operation"]): number =>
   activity.requests.filter((request) => request.operation === operation).length
 
 /** The requests and connections of one registry. A test can read the log, or wait until it matches a predicate. */
@@ -66,7 +66,7 @@ export class RegistryLog {
   }
 
   /** Logs a request. Returns a function that changes the logged request. */
-  begin(record: LoggedRequest): Effect.Effect<(changes: Partial<LoggedRequest>) => Effect.Effect<void>> {
+  logRequest(record: LoggedRequest): Effect.Effect<(changes: Partial<LoggedRequest>) => Effect.Effect<void>> {
     return SubscriptionRef.modify(this.#state, (state) => {
       const index = state.requests.length + this.#forgotten
       const change = (changes: Partial<LoggedRequest>) =>
@@ -82,7 +82,7 @@ export class RegistryLog {
   }
 
   /** Counts a new connection. Run the returned effect when the connection closes. */
-  readonly connected = (): Effect.Effect<Effect.Effect<void>> => {
+  readonly countConnection = (): Effect.Effect<Effect.Effect<void>> => {
     const open = (by: number, accepted: number) =>
       SubscriptionRef.update(this.#state, (state) => ({
         ...state,

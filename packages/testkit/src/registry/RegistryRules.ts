@@ -1,6 +1,6 @@
-import { type Fault, find } from "./Fault.ts"
+import { type Fault, findFault } from "./Fault.ts"
 import * as ServedResponse from "./ServedResponse.ts"
-import type { RegistryAuthority } from "./RegistryAuth.ts"
+import type { RegistryAuthService } from "./RegistryAuth.ts"
 import type { RegistryBlob } from "../images/RegistryBlob.ts"
 import type { RegistryContent } from "../images/RegistryContent.ts"
 import { rangeOf, type ServedRequest, type Route } from "./ServedRequest.ts"
@@ -40,33 +40,33 @@ export class RegistryRules {
   redirect: RegistryRedirect
   override: RegistryOverride = (_, byRules) => byRules()
   readonly content: RegistryContent
-  readonly authority: RegistryAuthority
+  readonly authService: RegistryAuthService
   readonly #origins: { readonly registry: string; readonly store: string }
   /** The valid signatures. The value is true if a signature becomes invalid after its first use. */
   readonly #signatures = new Map<string, boolean>()
 
   constructor(options: {
     readonly content: RegistryContent
-    readonly authority: RegistryAuthority
+    readonly authService: RegistryAuthService
     readonly redirect: RegistryRedirect
     readonly origins: { readonly registry: string; readonly store: string }
   }) {
     this.content = options.content
-    this.authority = options.authority
+    this.authService = options.authService
     this.redirect = options.redirect
     this.#origins = options.origins
   }
 
   /** Returns the response to a request. Applies only the faults that concern a Range. */
-  answer(
+  respond(
     request: ServedRequest,
     route: Route | undefined,
     faults: ReadonlyArray<Fault>
   ): ServedResponse.ServedResponse {
-    return this.override(request, () => this.#answer(request, route, faults))
+    return this.override(request, () => this.#respond(request, route, faults))
   }
 
-  #answer(
+  #respond(
     request: ServedRequest,
     route: Route | undefined,
     faults: ReadonlyArray<Fault>
@@ -75,12 +75,12 @@ export class RegistryRules {
     if (route.operation === "token") {
       return request.listener === "store" && this.#storeLogin !== undefined
         ? this.#storeToken()
-        : this.authority.issue(request, this.#origins)
+        : this.authService.respondToTokenRequest(request, this.#origins)
     }
     if (request.method !== "GET" && request.method !== "HEAD") return ServedResponse.error(405)
     if (route.operation === "store") return this.#stored(request, route, faults)
     const scope = route.repository === undefined ? undefined : `repository:${route.repository}:pull`
-    const refusal = this.authority.refuse(request, scope, this.#origins)
+    const refusal = this.authService.refusalOf(request, scope, this.#origins)
     if (refusal !== undefined) return refusal
     if (route.operation === "ping") return ServedResponse.json(200, {})
     const { reference = "", repository = "" } = route
@@ -166,16 +166,16 @@ const serve = (
     "docker-content-digest": blob.digest,
     "accept-ranges": "bytes"
   }
-  const refusal = rangeHeader === undefined ? undefined : find(faults, "RefuseRange")
+  const refusal = rangeHeader === undefined ? undefined : findFault(faults, "RefuseRange")
   if (refusal !== undefined) return ServedResponse.error(refusal.status)
-  const range = find(faults, "IgnoreRange") === undefined ? rangeOf(rangeHeader, blob.size) : undefined
+  const range = findFault(faults, "IgnoreRange") === undefined ? rangeOf(rangeHeader, blob.size) : undefined
   if (range === "unsatisfiable") {
     return ServedResponse.error(416, undefined, { "content-range": `bytes */${blob.size}` })
   }
   if (range === undefined) {
     return ServedResponse.make(200, headers, { size: blob.size, chunks: () => blob.read(0, blob.size) })
   }
-  const by = find(faults, "WrongContentRange")?.by ?? 0
+  const by = findFault(faults, "WrongContentRange")?.by ?? 0
   const start = Math.min(Math.max(0, range.start + by), blob.size - 1)
   const end = Math.max(start + 1, Math.min(blob.size, range.end))
   return ServedResponse.make(

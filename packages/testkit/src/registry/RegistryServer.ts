@@ -9,13 +9,13 @@ const http = process.getBuiltinModule("node:http")
 const https = process.getBuiltinModule("node:https")
 
 /** The hosts that a test registry can listen on. */
-export type Loopback = "127.0.0.1" | "localhost" | "[::1]"
+export type LoopbackHost = "127.0.0.1" | "localhost" | "[::1]"
 
-/** Handles a request. `connection` is the number of its connection, starting at 1. */
-export type Handler = (
+/** Handles a request. `connectionNumber` is the number of its connection, starting at 1. */
+export type RequestHandler = (
   request: IncomingMessage,
   response: ServerResponse,
-  connection: number
+  connectionNumber: number
 ) => Effect.Effect<void>
 
 /** A server whose address is known before its handler is set, because handlers need the address. */
@@ -27,7 +27,7 @@ export interface RegistryServer {
   /**
    * Starts to serve. Runs `connected` for each new connection, and runs the returned effect when the connection closes.
    */
-  readonly serve: (handler: Handler, connected: () => Effect.Effect<Effect.Effect<void>>) => void
+  readonly serve: (handler: RequestHandler, connected: () => Effect.Effect<Effect.Effect<void>>) => void
 }
 
 const close = (server: Server) =>
@@ -42,7 +42,7 @@ const close = (server: Server) =>
  * For `localhost`, the server listens on all addresses, because the name can resolve to IPv4 or to IPv6.
  */
 export const make = Effect.fnUntraced(function* (options: {
-  readonly host: Loopback
+  readonly host: LoopbackHost
   readonly tls: ServerCertificate | undefined
 }) {
   const { host, tls } = options

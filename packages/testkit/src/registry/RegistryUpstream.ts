@@ -1,7 +1,7 @@
 import { Upstream } from "@registry-packages-proxy/registry-client/Upstream"
 import { Cause, Clock, Effect, type Pull, Stream } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
-import { find } from "./Fault.ts"
+import { findFault } from "./Fault.ts"
 import * as FaultyResponse from "./FaultyResponse.ts"
 import type { FaultSchedule } from "./FaultSchedule.ts"
 import type { RegistryLog, LoggedRequest } from "./RegistryLog.ts"
@@ -52,11 +52,11 @@ const bodyOf = (options: {
   readonly ended: () => void
 }): Stream.Stream<Uint8Array, ClientError> => {
   const { ended, faulty, request, signal, onStep } = options
-  const { answer, bytesPerSecond, ending, stall } = faulty
-  const { "content-length": announced } = answer.headers
+  const { response, bytesPerSecond, ending, stall } = faulty
+  const { "content-length": announced } = response.headers
   const length = announced === undefined ? Infinity : Number(announced)
   const next = Effect.gen(function* () {
-    const source = pieces(answer.body.chunks(), stall?.after ?? 0)[Symbol.iterator]()
+    const source = pieces(response.body.chunks(), stall?.after ?? 0)[Symbol.iterator]()
     const started = yield* Clock.currentTimeMillis
     let sent = 0
     let stalled = false
@@ -126,15 +126,15 @@ export const make = (options: {
       repository: route?.repository,
       reference: route?.reference,
       headers,
-      authorization: authorization?.split(" ", 1)[0]?.toLowerCase(),
-      connection: ++connections,
+      authScheme: authorization?.split(" ", 1)[0]?.toLowerCase(),
+      connectionNumber: ++connections,
       status: undefined,
-      sent: 0,
+      sentBytes: 0,
       outcome: "open"
     }
     // Uninterruptible, so that every logged request gets its end in the log.
     const { change, ended } = yield* Effect.uninterruptible(
-      Effect.map(log.begin(record), (change) => {
+      Effect.map(log.logRequest(record), (change) => {
         let over = false
         const close = (outcome: LoggedRequest["outcome"]): void => {
           if (over) return
@@ -147,15 +147,15 @@ export const make = (options: {
       })
     )
     const faults = route === undefined ? [] : schedule.next(route.operation, route.reference, request.method)
-    const delay = find(faults, "DelayHeaders")
+    const delay = findFault(faults, "DelayHeaders")
     if (delay !== undefined) yield* unlessAborted(request, signal, delay.until.await)
-    if (find(faults, "Reset") !== undefined) {
+    if (findFault(faults, "Reset") !== undefined) {
       ended()
       return yield* failure(request, "ECONNRESET")
     }
     const plain =
-      FaultyResponse.replace(faults) ??
-      rules.answer(
+      FaultyResponse.replacementOf(faults) ??
+      rules.respond(
         {
           listener,
           method: request.method,
@@ -171,11 +171,11 @@ export const make = (options: {
         faults
       )
     const faulty = FaultyResponse.apply(faults, plain)
-    yield* change({ status: faulty.answer.status })
+    yield* change({ status: faulty.response.status })
     onStep()
     const response = HttpClientResponse.fromWeb(
       request,
-      new Response(null, { status: faulty.answer.status, headers: new Headers(faulty.answer.headers) })
+      new Response(null, { status: faulty.response.status, headers: new Headers(faulty.response.headers) })
     )
     Object.defineProperty(response, "stream", { value: bodyOf({ request, signal, faulty, onStep, ended }) })
     return response

@@ -31,7 +31,7 @@ export const breakConnection = (response: ServerResponse, how: "close" | "reset"
   })
 
 /** Returns once the client has disconnected or the response is complete. */
-export const closed = (response: ServerResponse): Effect.Effect<void> =>
+export const awaitClose = (response: ServerResponse): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     if (response.closed) return resume(Effect.void)
     const onClose = () => resume(Effect.void)
@@ -57,13 +57,13 @@ const pieces = function* (chunks: Iterable<Uint8Array>, largest: number, cut: nu
 export const send = Effect.fnUntraced(function* (
   response: ServerResponse,
   faulty: FaultyResponse,
-  options: { readonly head: boolean; readonly onSent: (bytes: number) => void }
+  options: { readonly isHead: boolean; readonly onSent: (bytes: number) => void }
 ) {
-  const { answer, bytesPerSecond, ending, stall } = faulty
-  response.writeHead(answer.status, answer.headers)
-  const hasNothing = answer.body.size === 0 && stall === undefined && ending === "end"
+  const { bytesPerSecond, ending, response: served, stall } = faulty
+  response.writeHead(served.status, served.headers)
+  const hasNothing = served.body.size === 0 && stall === undefined && ending === "end"
   // flushHeaders writes the head as UTF-8, but `end` writes it byte for byte.
-  if (options.head || hasNothing) return yield* finish(response)
+  if (options.isHead || hasNothing) return yield* finish(response)
   response.flushHeaders()
   const started = yield* Clock.currentTimeMillis
   const largest =
@@ -77,7 +77,7 @@ export const send = Effect.fnUntraced(function* (
       : Effect.andThen(stall.reached?.open ?? Effect.void, stall.until.await)
   )
   yield* pause
-  for (const piece of pieces(answer.body.chunks(), largest, stall?.after ?? 0)) {
+  for (const piece of pieces(served.body.chunks(), largest, stall?.after ?? 0)) {
     yield* write(response, piece)
     sent += piece.length
     options.onSent(piece.length)
@@ -92,7 +92,7 @@ export const send = Effect.fnUntraced(function* (
 })
 
 /** Reads a request's body as text. Drops what exceeds about 64 KiB. */
-export const receive = (request: IncomingMessage): Effect.Effect<string> =>
+export const readRequestBody = (request: IncomingMessage): Effect.Effect<string> =>
   Effect.callback<string>((resume) => {
     let body = ""
     request.setEncoding("utf8")

@@ -21,7 +21,8 @@ export const make = (
   body: ServedBody = { size: 0, chunks: () => [] }
 ): ServedResponse => ({ status, headers: { ...headers, "content-length": String(body.size) }, body })
 
-export const text = (
+/** A response with this text as its body. The Content-Type is application/json, whatever the text is. */
+export const jsonText = (
   status: number,
   body: string,
   headers: Readonly<Record<string, string>> = {}
@@ -32,7 +33,7 @@ export const json = (
   status: number,
   body: unknown,
   headers: Readonly<Record<string, string>> = {}
-): ServedResponse => text(status, JSON.stringify(body), headers)
+): ServedResponse => jsonText(status, JSON.stringify(body), headers)
 
 // The usual error code of a status. Source: distribution-spec, "Error Codes".
 const codes: Readonly<Record<number, string>> = {

@@ -8,12 +8,12 @@ import { Context, Effect, Layer, Redacted, type Scope } from "effect"
 import type { ServerCertificate } from "../machine/Certificates.ts"
 import type { Fault, FaultOptions, Operation } from "./Fault.ts"
 import { FaultSchedule } from "./FaultSchedule.ts"
-import { type RegistryAuth, RegistryAuthority } from "./RegistryAuth.ts"
+import { type RegistryAuth, RegistryAuthService } from "./RegistryAuth.ts"
 import type { RegistryBlob } from "../images/RegistryBlob.ts"
 import { RegistryContent } from "../images/RegistryContent.ts"
 import * as RegistryHandler from "./RegistryHandler.ts"
 import * as RegistryImage from "../images/RegistryImage.ts"
-import { countOf, type RegistryActivity, RegistryLog, type LoggedRequest } from "./RegistryLog.ts"
+import { requestCount, type RegistryActivity, RegistryLog, type LoggedRequest } from "./RegistryLog.ts"
 import { type RegistryOverride, type RegistryRedirect, RegistryRules } from "./RegistryRules.ts"
 import * as RegistryServer from "./RegistryServer.ts"
 import * as RegistryUpstream from "./RegistryUpstream.ts"
@@ -21,7 +21,7 @@ import * as RegistryUpstream from "./RegistryUpstream.ts"
 /** The initial state of a test registry. All options except `host` and `tls` can be changed later. */
 export interface TestRegistryOptions {
   /** Default: 127.0.0.1. */
-  readonly host?: RegistryServer.Loopback
+  readonly host?: RegistryServer.LoopbackHost
   /** Serves HTTPS with this certificate. Default: plain HTTP. */
   readonly tls?: ServerCertificate
   /** Default: no authentication. */
@@ -71,7 +71,7 @@ export class TestRegistry extends Context.Service<
     /** Revokes all tokens issued so far. */
     readonly revokeTokens: Effect.Effect<void>
     /** Appends faults. Each of the next `times` matching requests (default: 1) gets all of these faults together. */
-    readonly fault: (
+    readonly injectFaults: (
       operation: Operation,
       faults: Fault | ReadonlyArray<Fault>,
       options?: FaultOptions
@@ -81,7 +81,7 @@ export class TestRegistry extends Context.Service<
     /** All requests since the last `clearRequests`, in order. */
     readonly requests: Effect.Effect<ReadonlyArray<LoggedRequest>>
     /** Number of requests of an operation since the last `clearRequests`. */
-    readonly count: (operation: LoggedRequest["operation"]) => Effect.Effect<number>
+    readonly requestCount: (operation: LoggedRequest["operation"]) => Effect.Effect<number>
     /** The requests and connections so far. */
     readonly activity: Effect.Effect<RegistryActivity>
     /** Waits until `predicate` is true. */
@@ -150,7 +150,7 @@ const make = Effect.fnUntraced(function* (options: TestRegistryOptions) {
     ["registry", registry],
     ["store", store]
   ] as const) {
-    server.serve(RegistryHandler.make({ listener, ...parts }), parts.log.connected)
+    server.serve(RegistryHandler.make({ listener, ...parts }), parts.log.countConnection)
   }
   return parts.registry
 })
@@ -161,9 +161,9 @@ const assemble = Effect.fnUntraced(function* (options: TestRegistryOptions, serv
   const log = yield* RegistryLog.make
   const schedule = new FaultSchedule()
   const content = new RegistryContent()
-  const authority = new RegistryAuthority(auth)
+  const authService = new RegistryAuthService(auth)
   const origins = { registry: registry.origin, store: store.origin }
-  const rules = new RegistryRules({ content, authority, redirect, origins })
+  const rules = new RegistryRules({ content, authService, redirect, origins })
   const service = TestRegistry.of({
     host: RegistryHost.make(registry.host),
     origin: registry.origin,
@@ -172,7 +172,7 @@ const assemble = Effect.fnUntraced(function* (options: TestRegistryOptions, serv
       scheme,
       host: RegistryHost.make(registry.host),
       repositoryPrefix: PathComponents.make(repositoryPrefix),
-      credential: credentialOf(authority.auth),
+      credential: credentialOf(authService.auth),
       ca,
       sourceObject: "TestRegistry",
       ...changes
@@ -188,8 +188,8 @@ const assemble = Effect.fnUntraced(function* (options: TestRegistryOptions, serv
     remove: (repository, digest) => Effect.sync(() => content.remove(repository, digest)),
     setAuth: (auth) =>
       Effect.sync(() => {
-        authority.auth = auth
-        authority.revoke()
+        authService.auth = auth
+        authService.revokeTokens()
       }),
     setRedirect: (redirect) =>
       Effect.sync(() => {
@@ -199,11 +199,11 @@ const assemble = Effect.fnUntraced(function* (options: TestRegistryOptions, serv
       Effect.sync(() => {
         rules.override = override
       }),
-    revokeTokens: Effect.sync(() => authority.revoke()),
-    fault: (operation, faults, options) => Effect.sync(() => schedule.add(operation, faults, options)),
+    revokeTokens: Effect.sync(() => authService.revokeTokens()),
+    injectFaults: (operation, faults, options) => Effect.sync(() => schedule.add(operation, faults, options)),
     clearFaults: Effect.sync(() => schedule.clear()),
     requests: Effect.map(log.activity, (activity) => activity.requests),
-    count: (operation) => Effect.map(log.activity, (activity) => countOf(activity, operation)),
+    requestCount: (operation) => Effect.map(log.activity, (activity) => requestCount(activity, operation)),
     activity: log.activity,
     await: (predicate) => log.await(predicate),
     clearRequests: log.clearRequests

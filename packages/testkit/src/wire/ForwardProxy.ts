@@ -8,8 +8,8 @@ import { listenScoped } from "./Listening.ts"
 const http = process.getBuiltinModule("node:http")
 const https = process.getBuiltinModule("node:https")
 
-/** The response to a CONNECT request. */
-export type Tunnelling =
+/** The proxy's response to each CONNECT request. */
+export type ConnectResponse =
   /** Opens the tunnel. `head` replaces the usual response; one character is one byte. */
   | { readonly _tag: "Open"; readonly head?: string }
   /** Sends `head` as the response, and opens no tunnel. */
@@ -24,7 +24,8 @@ export interface ForwardProxyOptions {
   readonly target: string
   /** The only credentials that the proxy accepts. Default: no credentials are required. */
   readonly login?: { readonly username: string; readonly password: string }
-  readonly tunnelling?: Tunnelling
+  /** Default: `Open`. */
+  readonly connectResponse?: ConnectResponse
   /** If set, clients connect to the proxy over TLS, and the proxy presents this certificate. Default: plain HTTP. */
   readonly tls?: ServerCertificate
 }
@@ -48,7 +49,7 @@ const established = "HTTP/1.1 200 Connection established\r\n\r\n"
 
 /** Starts a forward proxy on loopback, for tests with host names that are not in DNS. */
 export const make = Effect.fnUntraced(function* (options: ForwardProxyOptions) {
-  const { login, target, tls, tunnelling = { _tag: "Open" } } = options
+  const { login, target, tls, connectResponse = { _tag: "Open" } } = options
   const colon = target.lastIndexOf(":")
   const to = { host: target.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(target.slice(colon + 1)) }
   const requests: Array<ProxiedRequest> = []
@@ -74,10 +75,13 @@ export const make = Effect.fnUntraced(function* (options: ForwardProxyOptions) {
     if (!note(message)) return void response.writeHead(407, { "content-length": 0 }).end()
     const { "proxy-authorization": _, ...headers } = message.headers
     const path = /^http:\/\/[^/]*(\/.*)$/s.exec(message.url ?? "")?.[1] ?? "/"
-    const passed = http.request({ ...to, path, method: message.method, headers, agent: false }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers)
-      answer.pipe(response)
-    })
+    const passed = http.request(
+      { ...to, path, method: message.method, headers, agent: false },
+      (received) => {
+        response.writeHead(received.statusCode ?? 502, received.headers)
+        received.pipe(response)
+      }
+    )
     passed.on("error", () => response.destroy())
     message.pipe(passed)
   }
@@ -85,12 +89,12 @@ export const make = Effect.fnUntraced(function* (options: ForwardProxyOptions) {
   const tunnel = (message: IncomingMessage, socket: Duplex, rest: Buffer): void => {
     track(socket)
     if (!note(message)) return void socket.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
-    if (tunnelling._tag === "Silence") return
-    if (tunnelling._tag === "Close") return void socket.destroy()
-    if (tunnelling._tag === "Refuse") return void socket.end(tunnelling.head, "latin1")
+    if (connectResponse._tag === "Silence") return
+    if (connectResponse._tag === "Close") return void socket.destroy()
+    if (connectResponse._tag === "Refuse") return void socket.end(connectResponse.head, "latin1")
     const server: Socket = track(connect(to.port, to.host))
     server.once("connect", () => {
-      socket.write(tunnelling.head ?? established, "latin1")
+      socket.write(connectResponse.head ?? established, "latin1")
       server.write(rest)
       server.pipe(socket)
       socket.pipe(server)

@@ -1,17 +1,26 @@
-import { broken, chunked, length, lines, type OddResponse, ok, read, refused } from "./OddResponse.ts"
+import {
+  brokenBody,
+  transferChunked,
+  contentLength5,
+  responseBytes,
+  type OddResponse,
+  statusLineOk,
+  response,
+  failure
+} from "./OddResponse.ts"
 
 const invalid = (value: string): OddResponse => ({
   situation: `a Content-Length of ${JSON.stringify(value)}`,
-  bytes: lines([ok, `Content-Length: ${value}`]),
-  right: refused("not a length"),
+  bytes: responseBytes([statusLineOk, `Content-Length: ${value}`]),
+  expected: failure("not a length"),
   go: "the same",
   node: "the same"
 })
 
 const refusedChunks = (situation: string, body: string, got = ""): OddResponse => ({
   situation,
-  bytes: lines([ok, chunked], body),
-  right: broken(got),
+  bytes: responseBytes([statusLineOk, transferChunked], body),
+  expected: brokenBody(got),
   go: "the same",
   node: "the same"
 })
@@ -22,122 +31,125 @@ const whole = "5\r\nhello\r\n0\r\n\r\n"
 export const oddBodies: ReadonlyArray<OddResponse> = [
   {
     situation: "the same Content-Length twice",
-    bytes: lines([ok, length, length]),
-    right: read(200),
-    isKept: true,
+    bytes: responseBytes([statusLineOk, contentLength5, contentLength5]),
+    expected: response(200),
+    reusesConnection: true,
     go: "the same",
     node: "refuses it"
   },
   {
     situation: "the same Content-Length twice in one field",
-    bytes: lines([ok, "Content-Length: 5, 5"]),
-    right: read(200),
-    isKept: true,
+    bytes: responseBytes([statusLineOk, "Content-Length: 5, 5"]),
+    expected: response(200),
+    reusesConnection: true,
     go: "refuses it",
     node: "refuses it"
   },
   {
     situation: "two Content-Lengths",
-    bytes: lines([ok, length, "Content-Length: 6"]),
-    right: refused("not a length"),
+    bytes: responseBytes([statusLineOk, contentLength5, "Content-Length: 6"]),
+    expected: failure("not a length"),
     go: "the same",
     node: "the same"
   },
   ...["5, 6", "+5", "-5", "0x5", "five", "", "99999999999999999999"].map(invalid),
   {
     situation: "blanks around a Content-Length",
-    bytes: lines([ok, "Content-Length:\t 5 \t"]),
-    right: read(200),
-    isKept: true,
+    bytes: responseBytes([statusLineOk, "Content-Length:\t 5 \t"]),
+    expected: response(200),
+    reusesConnection: true,
     go: "the same",
     node: "the same"
   },
   {
     situation: "fewer bytes than the Content-Length",
-    bytes: lines([ok, "Content-Length: 9"]),
-    isEnded: true,
-    right: broken("hello"),
+    bytes: responseBytes([statusLineOk, "Content-Length: 9"]),
+    closesConnection: true,
+    expected: brokenBody("hello"),
     go: "the same",
     node: "the same"
   },
   {
     situation: "more bytes than the Content-Length",
-    bytes: lines([ok, length], "helloEXTRA"),
-    right: read(200),
+    bytes: responseBytes([statusLineOk, contentLength5], "helloEXTRA"),
+    expected: response(200),
     go: "the same",
-    node: "breaks the answer"
+    node: "breaks the response"
   },
   {
     situation: "more bytes than the Content-Length, and Connection: close",
-    bytes: lines([ok, length, "Connection: close"], "helloEXTRA"),
-    isEnded: true,
-    right: read(200),
+    bytes: responseBytes([statusLineOk, contentLength5, "Connection: close"], "helloEXTRA"),
+    closesConnection: true,
+    expected: response(200),
     go: "the same",
-    node: "breaks the answer"
+    node: "breaks the response"
   },
   {
     situation: "204 with a Content-Length",
-    bytes: lines(["HTTP/1.1 204 No Content", length], ""),
-    right: read(204, ""),
-    isKept: true,
+    bytes: responseBytes(["HTTP/1.1 204 No Content", contentLength5], ""),
+    expected: response(204, ""),
+    reusesConnection: true,
     go: "the same",
     node: "the same"
   },
   {
     situation: "204 with a body",
-    bytes: lines(["HTTP/1.1 204 No Content", length]),
-    right: read(204, ""),
+    bytes: responseBytes(["HTTP/1.1 204 No Content", contentLength5]),
+    expected: response(204, ""),
     go: "the same",
-    node: "breaks the answer"
+    node: "breaks the response"
   },
   {
     situation: "304 with the Content-Length of what is not sent",
-    bytes: lines(["HTTP/1.1 304 Not Modified", length], ""),
-    right: read(304, ""),
-    isKept: true,
+    bytes: responseBytes(["HTTP/1.1 304 Not Modified", contentLength5], ""),
+    expected: response(304, ""),
+    reusesConnection: true,
     go: "the same",
     node: "the same"
   },
   {
     situation: "chunks",
-    bytes: lines(
-      [ok, "Transfer-Encoding: Chunked"],
+    bytes: responseBytes(
+      [statusLineOk, "Transfer-Encoding: Chunked"],
       'a\r\nhellohello\r\nA;x="a b"\r\nhellohello\r\n0;y\r\n\r\n'
     ),
-    right: read(200, "hello".repeat(4)),
-    isKept: true,
+    expected: response(200, "hello".repeat(4)),
+    reusesConnection: true,
     go: "the same",
     node: "the same"
   },
   {
     situation: "blanks behind a chunk's size",
-    bytes: lines([ok, chunked], "5  \r\nhello\r\n0\r\n\r\n"),
-    right: read(200),
-    isKept: true,
+    bytes: responseBytes([statusLineOk, transferChunked], "5  \r\nhello\r\n0\r\n\r\n"),
+    expected: response(200),
+    reusesConnection: true,
     go: "the same",
     node: "refuses it"
   },
   {
     situation: "blanks before a chunk's extension",
-    bytes: lines([ok, chunked], "5 ; a=b c;;\r\nhello\r\n0\r\n\r\n"),
-    right: read(200),
-    isKept: true,
+    bytes: responseBytes([statusLineOk, transferChunked], "5 ; a=b c;;\r\nhello\r\n0\r\n\r\n"),
+    expected: response(200),
+    reusesConnection: true,
     go: "refuses it",
     node: "refuses it"
   },
   {
     situation: "zeros before a chunk's size",
-    bytes: lines([ok, chunked], "00005\r\nhello\r\n0000\r\n\r\n"),
-    right: read(200),
-    isKept: true,
+    bytes: responseBytes([statusLineOk, transferChunked], "00005\r\nhello\r\n0000\r\n\r\n"),
+    expected: response(200),
+    reusesConnection: true,
     go: "the same",
     node: "the same"
   },
   {
     situation: "trailers",
-    bytes: lines([ok, chunked], "5\r\nhello\r\n0\r\nX-Trailer: a\r\nX-Other: b\r\n\r\n"),
-    right: read(200),
-    isKept: true,
+    bytes: responseBytes(
+      [statusLineOk, transferChunked],
+      "5\r\nhello\r\n0\r\nX-Trailer: a\r\nX-Other: b\r\n\r\n"
+    ),
+    expected: response(200),
+    reusesConnection: true,
     go: "the same",
     node: "the same"
   },
@@ -148,71 +160,71 @@ export const oddBodies: ReadonlyArray<OddResponse> = [
   refusedChunks("a chunk's size beyond all bounds", "FFFFFFFFFFFFFFFFFF\r\nhello"),
   {
     situation: "chunks that end without the last one",
-    bytes: lines([ok, chunked], "5\r\nhello\r\n"),
-    isEnded: true,
-    right: broken("hello"),
+    bytes: responseBytes([statusLineOk, transferChunked], "5\r\nhello\r\n"),
+    closesConnection: true,
+    expected: brokenBody("hello"),
     go: "the same",
     node: "the same"
   },
   {
     situation: "chunks, and a Content-Length",
-    bytes: lines([ok, "Content-Length: 3", chunked], whole),
-    right: read(200),
+    bytes: responseBytes([statusLineOk, "Content-Length: 3", transferChunked], whole),
+    expected: response(200),
     go: "the same, and keeps the connection",
     node: "refuses it"
   },
   {
     situation: "chunks in HTTP/1.0",
-    bytes: lines(["HTTP/1.0 200 OK", chunked], whole),
-    isEnded: true,
-    right: read(200),
+    bytes: responseBytes(["HTTP/1.0 200 OK", transferChunked], whole),
+    closesConnection: true,
+    expected: response(200),
     go: "gives the chunks as they are",
     node: "the same"
   },
   {
     situation: "Transfer-Encoding: identity",
-    bytes: lines([ok, "Transfer-Encoding: identity", length]),
-    right: read(200),
-    isKept: true,
+    bytes: responseBytes([statusLineOk, "Transfer-Encoding: identity", contentLength5]),
+    expected: response(200),
+    reusesConnection: true,
     go: "refuses it",
     node: "refuses it"
   },
   ...["gzip, chunked", "chunked, identity", "chunked, chunked"].map((coding) => ({
     situation: `Transfer-Encoding: ${coding}`,
-    bytes: lines([ok, `Transfer-Encoding: ${coding}`], whole),
-    right: refused("Transfer-Encoding"),
+    bytes: responseBytes([statusLineOk, `Transfer-Encoding: ${coding}`], whole),
+    expected: failure("Transfer-Encoding"),
     go: "the same",
     node: "gives what it takes for the body"
   })),
   {
     situation: "neither length nor chunks: the end of the connection",
-    bytes: lines([ok]),
-    isEnded: true,
-    right: read(200),
+    bytes: responseBytes([statusLineOk]),
+    closesConnection: true,
+    expected: response(200),
     go: "the same",
     node: "the same"
   },
   {
     situation: "Connection: close among others",
-    bytes: lines([ok, length, "Connection: foo, CLOSE"]),
-    isEnded: true,
-    right: read(200),
+    bytes: responseBytes([statusLineOk, contentLength5, "Connection: foo, CLOSE"]),
+    closesConnection: true,
+    expected: response(200),
     go: "the same",
     node: "the same"
   },
   {
     situation: "Proxy-Connection: close",
-    bytes: lines([ok, length, "Proxy-Connection: close"]),
-    right: read(200),
-    isKept: true,
+    bytes: responseBytes([statusLineOk, contentLength5, "Proxy-Connection: close"]),
+    expected: response(200),
+    reusesConnection: true,
     go: "the same",
     node: "closes the connection"
   },
   {
     situation: "a field twice",
-    bytes: lines([ok, length, "X-Field: a", "X-Field: b"]),
-    right: read(200, "hello", "a, b"),
-    isKept: true,
+    bytes: responseBytes([statusLineOk, contentLength5, "X-Field: a", "X-Field: b"]),
+    expected: response(200, "hello", "a, b"),
+    reusesConnection: true,
     go: "gives both; its Get the first",
     node: "the same"
   }

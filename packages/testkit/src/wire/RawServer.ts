@@ -4,8 +4,8 @@ import { createServer as createTlsServer, TLSSocket } from "node:tls"
 import type { ServerCertificate } from "../machine/Certificates.ts"
 import { listenScoped } from "./Listening.ts"
 
-/** The response of a raw server. One character is one byte. */
-export interface RawAnswer {
+/** The bytes that a {@link RawServer} sends as the response to a request. One character is one byte (Latin-1). */
+export interface RawResponse {
   /** The parts of the response, written one after another, each in a TCP segment of its own. */
   readonly pieces: ReadonlyArray<string>
   /** Ends or resets the connection after the response. By default the connection stays open. */
@@ -20,19 +20,19 @@ export interface RawRequest {
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
   /** Number of the connection, starting at 1. */
-  readonly connection: number
+  readonly connectionNumber: number
 }
 
 /** Returns the response to a request, or undefined to send nothing. */
-export type RawHandler = (request: RawRequest) => RawAnswer | undefined
+export type RawHandler = (request: RawRequest) => RawResponse | undefined
 
 export interface RawServerOptions {
   readonly tls?: ServerCertificate
-  /** Called as soon as a connection is accepted. */
-  readonly onConnection?: (socket: Socket, connection: number) => void
+  /** Called as soon as a connection is accepted. Connection numbers start at 1. */
+  readonly onConnection?: (socket: Socket, connectionNumber: number) => void
 }
 
-/** A server that sends exactly the bytes that a test gives. */
+/** A TCP or TLS server that reads HTTP/1.1 requests and sends exactly the bytes that a test gives. */
 export interface RawServer {
   /** `host:port`. */
   readonly host: string
@@ -40,24 +40,24 @@ export interface RawServer {
   readonly origin: string
   readonly requests: ReadonlyArray<RawRequest>
   /** Number of connections accepted so far. */
-  readonly accepted: () => number
+  readonly acceptedConnections: () => number
   /** Number of open connections. */
-  readonly open: () => number
+  readonly openConnections: () => number
 }
 
-/** A response in one piece. */
-export const answer = (text: string, ending?: "end" | "reset"): RawAnswer => ({
+/** A response of exactly these bytes, in one piece. */
+export const rawResponse = (text: string, ending?: "end" | "reset"): RawResponse => ({
   pieces: [text],
   ...(ending === undefined ? {} : { ending })
 })
 
-/** A valid response with a Content-Length. */
-export const plain = (
+/** A valid HTTP/1.1 response with these header fields, a Content-Length and this body. One character of `body` is one byte. */
+export const withContentLength = (
   status: number,
   body: string,
   headers: Readonly<Record<string, string>> = {}
-): RawAnswer =>
-  answer(
+): RawResponse =>
+  rawResponse(
     [
       `HTTP/1.1 ${status} status`,
       ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
@@ -67,20 +67,26 @@ export const plain = (
     ].join("\r\n")
   )
 
-const parse = (head: string, body: string, connection: number): RawRequest => {
+const parse = (head: string, body: string, connectionNumber: number): RawRequest => {
   const [first = "", ...lines] = head.split("\r\n")
   const [method = "", target = ""] = first.split(" ")
   const fields = lines.map((line) => {
     const colon = line.indexOf(":")
     return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]
   })
-  return { method, target, headers: Object.fromEntries(fields) as Record<string, string>, body, connection }
+  return {
+    method,
+    target,
+    headers: Object.fromEntries(fields) as Record<string, string>,
+    body,
+    connectionNumber
+  }
 }
 
 /** Returns the first complete request in `bytes` and the bytes after it, or undefined if no request is complete. */
 const takeRequest = (
   bytes: string,
-  connection: number
+  connectionNumber: number
 ): { readonly request: RawRequest; readonly rest: string } | undefined => {
   const end = bytes.indexOf("\r\n\r\n")
   if (end === -1) return undefined
@@ -89,10 +95,10 @@ const takeRequest = (
   const rest = bytes.slice(end + 4)
   return rest.length < length
     ? undefined
-    : { request: parse(head, rest.slice(0, length), connection), rest: rest.slice(length) }
+    : { request: parse(head, rest.slice(0, length), connectionNumber), rest: rest.slice(length) }
 }
 
-const writeAll = (socket: Socket, { pieces, ending }: RawAnswer): void => {
+const writeAll = (socket: Socket, { pieces, ending }: RawResponse): void => {
   const [piece, ...others] = pieces
   if (piece !== undefined) {
     socket.write(piece, "latin1", () =>
@@ -112,23 +118,23 @@ export const make = Effect.fnUntraced(function* (handler: RawHandler, options: R
   const { onConnection, tls } = options
   const requests: Array<RawRequest> = []
   const sockets = new Set<Socket>()
-  let accepted = 0
+  let acceptedConnections = 0
   const onSocket = (socket: Socket): void => {
-    const connection = ++accepted
+    const connectionNumber = ++acceptedConnections
     let bytes = ""
     sockets.add(socket)
     socket.setNoDelay(true)
     socket.on("error", () => {})
     socket.on("close", () => sockets.delete(socket))
-    onConnection?.(socket, connection)
+    onConnection?.(socket, connectionNumber)
     socket.on("data", (data: Buffer) => {
       bytes += data.toString("latin1")
-      for (let taken = takeRequest(bytes, connection); taken !== undefined;) {
+      for (let taken = takeRequest(bytes, connectionNumber); taken !== undefined;) {
         bytes = taken.rest
         requests.push(taken.request)
-        const answer = handler(taken.request)
-        if (answer !== undefined) writeAll(socket, answer)
-        taken = takeRequest(bytes, connection)
+        const response = handler(taken.request)
+        if (response !== undefined) writeAll(socket, response)
+        taken = takeRequest(bytes, connectionNumber)
       }
     })
   }
@@ -148,8 +154,8 @@ export const make = Effect.fnUntraced(function* (handler: RawHandler, options: R
     port,
     origin: `${tls === undefined ? "http" : "https"}://${host}`,
     requests,
-    accepted: () => accepted,
-    open: () => sockets.size
+    acceptedConnections: () => acceptedConnections,
+    openConnections: () => sockets.size
   }
   return result
 })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Certificates from "../../src/machine/Certificates.ts"
 import { TestRegistry } from "../../src/registry/TestRegistry.ts"
-import { rawHttp } from "../../src/wire/RawHttp.ts"
+import { nodeRequest } from "../../src/wire/NodeRequest.ts"
 
 const pingWith = Effect.fnUntraced(function* (
   tls: Certificates.ServerCertificate,
@@ -10,7 +10,7 @@ const pingWith = Effect.fnUntraced(function* (
   host: "127.0.0.1" | "localhost" = "127.0.0.1"
 ) {
   const registry = yield* TestRegistry.make({ tls, host })
-  return yield* rawHttp(`${registry.origin}/v2/`, { ca })
+  return yield* nodeRequest(`${registry.origin}/v2/`, { ca })
 })
 
 describe("Certificates", () => {

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import type { RegistryAuth } from "../../src/registry/RegistryAuth.ts"
 import { TestRegistry } from "../../src/registry/TestRegistry.ts"
-import { rawHttp } from "../../src/wire/RawHttp.ts"
+import { nodeRequest } from "../../src/wire/NodeRequest.ts"
 
 const account = { username: "reader", password: "secret" }
 const basic = `Basic ${Buffer.from("reader:secret").toString("base64")}`
@@ -13,7 +13,7 @@ const withAuth = Effect.fnUntraced(function* (auth: RegistryAuth) {
   const registry = yield* TestRegistry.make({ auth })
   const image = yield* registry.putPackage("modules/one", new TextEncoder().encode("package"))
   const pull = (authorization?: string) =>
-    rawHttp(`${registry.origin}/v2/modules/one/manifests/${image.digest}`, {
+    nodeRequest(`${registry.origin}/v2/modules/one/manifests/${image.digest}`, {
       headers: authorization === undefined ? {} : { authorization }
     })
   return { registry, pull }
@@ -51,7 +51,7 @@ describe("RegistryAuth", () => {
       assert.strictEqual((yield* pull(wrong)).status, 403)
       assert.strictEqual((yield* pull(basic)).status, 200)
       assert.deepStrictEqual(
-        (yield* registry.requests).map(({ authorization }) => authorization),
+        (yield* registry.requests).map(({ authScheme }) => authScheme),
         [undefined, "basic", "basic"]
       )
       assert.notInclude(JSON.stringify(yield* registry.requests), basic.slice(6))
@@ -61,14 +61,19 @@ describe("RegistryAuth", () => {
   it.effect(
     "Bearer issues tokens that expire by the clock and can be revoked",
     Effect.fn(function* () {
-      const { pull, registry } = yield* withAuth({ _tag: "Bearer", ...account, expiresIn: 90, field: "both" })
+      const { pull, registry } = yield* withAuth({
+        _tag: "Bearer",
+        ...account,
+        expiresIn: 90,
+        tokenField: "both"
+      })
       const challenge = (yield* pull()).headers["www-authenticate"]
       const url = tokenUrl(challenge)
       assert.include(url, "repository%3Amodules%2Fone%3Apull")
-      assert.strictEqual((yield* rawHttp(url)).status, 401)
-      assert.strictEqual((yield* rawHttp(url, { headers: { authorization: wrong } })).status, 401)
+      assert.strictEqual((yield* nodeRequest(url)).status, 401)
+      assert.strictEqual((yield* nodeRequest(url, { headers: { authorization: wrong } })).status, 401)
 
-      const fetchToken = Effect.map(rawHttp(url, { headers: { authorization: basic } }), ({ body }) =>
+      const fetchToken = Effect.map(nodeRequest(url, { headers: { authorization: basic } }), ({ body }) =>
         parse(body)
       )
       const first = yield* fetchToken
@@ -84,7 +89,7 @@ describe("RegistryAuth", () => {
       assert.strictEqual((yield* pull(`Bearer ${second.token}`)).status, 200)
       yield* registry.revokeTokens
       assert.strictEqual((yield* pull(`Bearer ${second.token}`)).status, 401)
-      assert.strictEqual(yield* registry.count("token"), 4)
+      assert.strictEqual(yield* registry.requestCount("token"), 4)
     })
   )
 
@@ -93,7 +98,7 @@ describe("RegistryAuth", () => {
     Effect.fn(function* () {
       const { pull } = yield* withAuth({ _tag: "Bearer", ...account, anonymous: true })
       const url = tokenUrl((yield* pull()).headers["www-authenticate"]).replace("one", "two")
-      const { token } = parse((yield* rawHttp(url)).body)
+      const { token } = parse((yield* nodeRequest(url)).body)
       const refused = yield* pull(`Bearer ${token}`)
       assert.strictEqual(refused.status, 401)
       assert.include(refused.headers["www-authenticate"], 'error="insufficient_scope"')
@@ -108,12 +113,12 @@ describe("RegistryAuth", () => {
         ...account,
         identityToken: "refresh",
         registryToken: "standing",
-        realm: "store"
+        realmListener: "store"
       })
       const url = new URL(tokenUrl((yield* pull()).headers["www-authenticate"]))
       assert.strictEqual(url.origin, registry.storeOrigin)
       const grant = (refresh_token: string) =>
-        rawHttp(`${url.origin}/token`, {
+        nodeRequest(`${url.origin}/token`, {
           method: "POST",
           body: new URLSearchParams([
             ...url.searchParams,

@@ -7,7 +7,7 @@ import * as ServedResponse from "../../src/registry/ServedResponse.ts"
 import * as RegistryBlob from "../../src/images/RegistryBlob.ts"
 import * as RegistryImage from "../../src/images/RegistryImage.ts"
 import { TestRegistry } from "../../src/registry/TestRegistry.ts"
-import { rawHttp } from "../../src/wire/RawHttp.ts"
+import { nodeRequest } from "../../src/wire/NodeRequest.ts"
 
 const content = RegistryBlob.randomBytes(1, 100_000)
 
@@ -28,16 +28,16 @@ describe("TestRegistry", () => {
     "serves a manifest that names its blob, and the blob",
     Effect.fn(function* () {
       const { blobUrl, image, manifestUrl, registry } = yield* withPackage()
-      const manifest = yield* rawHttp(manifestUrl)
+      const manifest = yield* nodeRequest(manifestUrl)
       assert.strictEqual(manifest.status, 200)
       assert.strictEqual(manifest.headers["docker-content-digest"], image.digest)
       assert.strictEqual(digestOf(manifest.body), image.digest)
       const parsed = Result.getOrThrow(Manifest.parse(manifest.body, manifest.headers["content-type"] ?? ""))
       assert.strictEqual(parsed._tag, "ImageManifest")
-      const blob = yield* rawHttp(blobUrl)
+      const blob = yield* nodeRequest(blobUrl)
       assert.deepStrictEqual(new Uint8Array(blob.body), content)
-      assert.strictEqual(yield* registry.count("manifest"), 1)
-      assert.strictEqual(yield* registry.count("blob"), 1)
+      assert.strictEqual(yield* registry.requestCount("manifest"), 1)
+      assert.strictEqual(yield* registry.requestCount("blob"), 1)
     })
   )
 
@@ -45,7 +45,7 @@ describe("TestRegistry", () => {
     "responds to HEAD with the headers of GET and no body",
     Effect.fn(function* () {
       const { blobUrl } = yield* withPackage()
-      const head = yield* rawHttp(blobUrl, { method: "HEAD" })
+      const head = yield* nodeRequest(blobUrl, { method: "HEAD" })
       assert.strictEqual(head.headers["content-length"], String(content.length))
       assert.strictEqual(head.body.length, 0)
     })
@@ -55,13 +55,13 @@ describe("TestRegistry", () => {
     "responds to a Range with 206, or with 416 if the range begins past the end",
     Effect.fn(function* () {
       const { blobUrl } = yield* withPackage()
-      const part = yield* rawHttp(blobUrl, { headers: { range: "bytes=10-19" } })
+      const part = yield* nodeRequest(blobUrl, { headers: { range: "bytes=10-19" } })
       assert.strictEqual(part.status, 206)
       assert.strictEqual(part.headers["content-range"], "bytes 10-19/100000")
       assert.deepStrictEqual(new Uint8Array(part.body), content.slice(10, 20))
-      const suffix = yield* rawHttp(blobUrl, { headers: { range: "bytes=-5" } })
+      const suffix = yield* nodeRequest(blobUrl, { headers: { range: "bytes=-5" } })
       assert.deepStrictEqual(new Uint8Array(suffix.body), content.slice(-5))
-      const past = yield* rawHttp(blobUrl, { headers: { range: "bytes=100000-" } })
+      const past = yield* nodeRequest(blobUrl, { headers: { range: "bytes=100000-" } })
       assert.strictEqual(past.status, 416)
       assert.strictEqual(past.headers["content-range"], "bytes */100000")
     })
@@ -72,7 +72,7 @@ describe("TestRegistry", () => {
     Effect.fn(function* () {
       const { image, registry } = yield* withPackage()
       const code = (path: string) =>
-        Effect.map(rawHttp(`${registry.origin}${path}`), ({ body, status }) => [status, errorCode(body)])
+        Effect.map(nodeRequest(`${registry.origin}${path}`), ({ body, status }) => [status, errorCode(body)])
       assert.deepStrictEqual(yield* code(`/v2/none/manifests/${image.digest}`), [404, "NAME_UNKNOWN"])
       assert.deepStrictEqual(yield* code("/v2/modules/one/manifests/latest"), [404, "MANIFEST_UNKNOWN"])
       assert.deepStrictEqual(yield* code(`/v2/modules/one/blobs/${image.digest}`), [404, "BLOB_UNKNOWN"])
@@ -92,7 +92,7 @@ describe("TestRegistry", () => {
       ]
       for (const image of [index, ...others]) yield* registry.put("all", image, ["latest"])
       for (const image of [index, child, ...others]) {
-        const { body, headers } = yield* rawHttp(`${registry.origin}/v2/all/manifests/${image.digest}`)
+        const { body, headers } = yield* nodeRequest(`${registry.origin}/v2/all/manifests/${image.digest}`)
         assert.strictEqual(headers["content-type"], image.mediaType)
         assert.strictEqual(digestOf(body, image === child ? "sha512" : "sha256"), image.digest)
       }
@@ -106,9 +106,9 @@ describe("TestRegistry", () => {
       const blob = RegistryBlob.generated({ seed: 7, size: 3 * 1024 * 1024 + 17 })
       yield* registry.putPackage("big", blob)
       const url = `${registry.origin}/v2/big/blobs/${blob.digest}`
-      const whole = yield* rawHttp(url)
+      const whole = yield* nodeRequest(url)
       assert.strictEqual(digestOf(whole.body), blob.digest)
-      const part = yield* rawHttp(url, { headers: { range: "bytes=1048570-2100000" } })
+      const part = yield* nodeRequest(url, { headers: { range: "bytes=1048570-2100000" } })
       assert.deepStrictEqual(part.body, whole.body.subarray(1048570, 2100001))
     })
   )
@@ -117,17 +117,20 @@ describe("TestRegistry", () => {
     "redirects blobs to another origin that refuses the registry's Authorization",
     Effect.fn(function* () {
       const { blobUrl, registry } = yield* withPackage({ redirect: { _tag: "Store", singleUse: true } })
-      const redirect = yield* rawHttp(blobUrl)
+      const redirect = yield* nodeRequest(blobUrl)
       assert.strictEqual(redirect.status, 307)
       const location = redirect.headers.location ?? ""
       assert.strictEqual(new URL(location).origin, registry.storeOrigin)
       assert.notStrictEqual(registry.storeOrigin, registry.origin)
-      assert.strictEqual((yield* rawHttp(location, { headers: { authorization: "Basic eDp5" } })).status, 400)
-      assert.deepStrictEqual(new Uint8Array((yield* rawHttp(location)).body), content)
-      assert.strictEqual((yield* rawHttp(location)).status, 403)
+      assert.strictEqual(
+        (yield* nodeRequest(location, { headers: { authorization: "Basic eDp5" } })).status,
+        400
+      )
+      assert.deepStrictEqual(new Uint8Array((yield* nodeRequest(location)).body), content)
+      assert.strictEqual((yield* nodeRequest(location)).status, 403)
       const stored = (yield* registry.requests).filter(({ operation }) => operation === "store")
       assert.deepStrictEqual(
-        stored.map(({ authorization }) => authorization),
+        stored.map(({ authScheme }) => authScheme),
         ["basic", undefined, undefined]
       )
     })
@@ -138,7 +141,10 @@ describe("TestRegistry", () => {
     Effect.fn(function* () {
       const authority = yield* Certificates.makeAuthority
       const { blobUrl, registry } = yield* withPackage({ tls: yield* authority.issue() })
-      assert.deepStrictEqual(new Uint8Array((yield* rawHttp(blobUrl, { ca: authority.cert })).body), content)
+      assert.deepStrictEqual(
+        new Uint8Array((yield* nodeRequest(blobUrl, { ca: authority.cert })).body),
+        content
+      )
       assert.strictEqual(registry.source().ca, authority.cert)
       assert.strictEqual(registry.source().scheme, "https")
     })
@@ -149,13 +155,13 @@ describe("TestRegistry", () => {
     Effect.fn(function* () {
       const scope = yield* Scope.make()
       const { blobUrl, registry } = yield* Scope.provide(withPackage(), scope)
-      yield* registry.fault("blob", { _tag: "Endless" })
-      const left = yield* Effect.forkChild(rawHttp(blobUrl))
+      yield* registry.injectFaults("blob", { _tag: "Endless" })
+      const left = yield* Effect.forkChild(nodeRequest(blobUrl))
       yield* registry.await(({ requests }) => requests[0]?.status === 200)
       yield* Scope.close(scope, Exit.void)
       const exit = yield* Effect.exit(Fiber.join(left))
       if (Exit.isSuccess(exit)) assert.isFalse(exit.value.complete)
-      assert.strictEqual(yield* Effect.flip(rawHttp(blobUrl)), "ECONNREFUSED")
+      assert.strictEqual(yield* Effect.flip(nodeRequest(blobUrl)), "ECONNREFUSED")
     })
   )
 
@@ -163,12 +169,12 @@ describe("TestRegistry", () => {
     "logs clients that disconnect, and counts connections",
     Effect.fn(function* () {
       const { blobUrl, registry } = yield* withPackage()
-      yield* registry.fault("blob", { _tag: "Endless" })
-      yield* rawHttp(blobUrl, { onData: (received) => received < 300_000 })
+      yield* registry.injectFaults("blob", { _tag: "Endless" })
+      yield* nodeRequest(blobUrl, { onData: (received) => received < 300_000 })
       yield* registry.await(
         ({ connections, requests }) => requests[0]?.outcome === "aborted" && connections.open === 0
       )
-      assert.isAtLeast((yield* registry.requests)[0]?.sent ?? 0, 300_000)
+      assert.isAtLeast((yield* registry.requests)[0]?.sentBytes ?? 0, 300_000)
       assert.strictEqual((yield* registry.activity).connections.accepted, 1)
       yield* registry.clearRequests
       assert.deepStrictEqual(yield* registry.requests, [])
@@ -184,8 +190,8 @@ describe("TestRegistry", () => {
         targets.push(request.target)
         return request.path.includes("/blobs/") ? ServedResponse.error(451) : byRules()
       })
-      assert.strictEqual((yield* rawHttp(`${blobUrl}?a=%7e'b`)).status, 451)
-      assert.strictEqual((yield* rawHttp(manifestUrl)).status, 200)
+      assert.strictEqual((yield* nodeRequest(`${blobUrl}?a=%7e'b`)).status, 451)
+      assert.strictEqual((yield* nodeRequest(manifestUrl)).status, 200)
       assert.match(targets[0] ?? "", /\?a=%7e/)
     })
   )
@@ -196,7 +202,7 @@ describe("TestRegistry", () => {
       const { blobUrl, registry } = yield* withPackage()
       const bytes = Buffer.from("/raw/фу").toString("latin1")
       yield* registry.setRedirect({ _tag: "To", location: bytes })
-      const { headers } = yield* rawHttp(blobUrl)
+      const { headers } = yield* nodeRequest(blobUrl)
       assert.strictEqual(headers["location"], bytes)
     })
   )

@@ -11,7 +11,8 @@ const faulty = (
   operation: Operation,
   faults: ReadonlyArray<Fault>,
   times: FaultOptions["times"] = "always"
-): Situation => situation(name, { prepare: (registry) => registry.fault(operation, faults, { times }) })
+): Situation =>
+  situation(name, { prepare: (registry) => registry.injectFaults(operation, faults, { times }) })
 
 const headers = (values: Readonly<Record<string, string | undefined>>): Fault => ({
   _tag: "Headers",
@@ -60,8 +61,8 @@ const resumed = (name: string, rest: ReadonlyArray<Fault>): Situation =>
     content: big,
     prepare: (registry) =>
       Effect.andThen(
-        registry.fault("blob", { _tag: "Truncate", after: 200_000, ending: "close" }),
-        rest.length === 0 ? Effect.void : registry.fault("blob", rest)
+        registry.injectFaults("blob", { _tag: "Truncate", after: 200_000, ending: "close" }),
+        rest.length === 0 ? Effect.void : registry.injectFaults("blob", rest)
       )
   })
 

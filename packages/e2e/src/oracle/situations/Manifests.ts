@@ -82,7 +82,7 @@ export const manifests: ReadonlyArray<Situation> = [
     document({ layers: [descriptor({ size: undefined })] }),
     {
       prepare: (registry) =>
-        registry.fault("blob", [{ _tag: "NoLength" }, { _tag: "IgnoreRange" }], { times: "always" })
+        registry.injectFaults("blob", [{ _tag: "NoLength" }, { _tag: "IgnoreRange" }], { times: "always" })
     }
   ),
   layers("the last layer with size null", descriptor({ size: null })),

@@ -1,14 +1,12 @@
 import * as ServedResponse from "@registry-packages-proxy/testkit/registry/ServedResponse"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
+import { utf8AsLatin1 } from "@registry-packages-proxy/testkit/wire/Latin1"
 import { Effect } from "effect"
 import { account, content, situation, type RegistrySituation, type Situation } from "../world/Situation.ts"
 
 const isBlob = (path: string): boolean => path.includes("/blobs/")
 const blob = ServedResponse.make(200, {}, { size: content.length, chunks: () => [content] })
-
-/** Encodes a Location in UTF-8. The result has one character for each byte. */
-const asBytes = (location: string): string => Buffer.from(location).toString("latin1")
 
 /** Redirects blobs to `location`. The client must then request one of the targets in `wanted`. */
 const redirectedTo = (
@@ -20,7 +18,7 @@ const redirectedTo = (
     prepare: (registry) =>
       registry.setOverride((request, byRules) => {
         if (wanted.includes(request.target)) return blob
-        if (isBlob(request.path)) return ServedResponse.make(307, { location: asBytes(location) })
+        if (isBlob(request.path)) return ServedResponse.make(307, { location: utf8AsLatin1(location) })
         return request.path.startsWith("/raw") ? ServedResponse.error(403) : byRules()
       })
   })
@@ -106,7 +104,7 @@ export const redirects: ReadonlyArray<Situation> = [
     prepare: (registry) =>
       registry.setOverride((request, byRules) =>
         request.listener === "store"
-          ? ServedResponse.text(403, "<Error><Code>SignatureDoesNotMatch</Code></Error>")
+          ? ServedResponse.jsonText(403, "<Error><Code>SignatureDoesNotMatch</Code></Error>")
           : byRules()
       )
   }),
@@ -114,7 +112,7 @@ export const redirects: ReadonlyArray<Situation> = [
   redirectedTo("an address relative to the path", "raw", ["/v2/group/modules/blobs/raw"]),
   redirectedTo("' in the query", "/raw?sig=a'b"),
   redirectedTo("escapes as they are", "/raw?a=%7e%2f%41+b"),
-  redirectedTo("raw UTF-8", "/raw/фу", ["/raw/%D1%84%D1%83", asBytes("/raw/фу")]),
+  redirectedTo("raw UTF-8", "/raw/фу", ["/raw/%D1%84%D1%83", utf8AsLatin1("/raw/фу")]),
   redirectedTo("| ^ [ ] { } in the query", "/raw?a=|b^[c]{d}"),
   redirectedTo("a blank in the query", "/raw?a=b c", ["/raw?a=b%20c", "/raw?a=b+c"]),
   redirectedTo("a fragment", "/raw?a=1#part", ["/raw?a=1"]),

@@ -85,8 +85,8 @@ const oneToken = (name: string, parameters: string): Situation =>
 
 /** Situations with different token services and responses. */
 export const tokens: ReadonlyArray<Situation> = [
-  withTokens("as access_token", { field: "access_token" }),
-  withTokens("under both names", { field: "both" }),
+  withTokens("as access_token", { tokenField: "access_token" }),
+  withTokens("under both names", { tokenField: "both" }),
   withTokens("that says how long it lives", { expiresIn: 3600 }),
   withTokens(
     "of a docker config (registrytoken)",
@@ -128,10 +128,10 @@ export const tokens: ReadonlyArray<Situation> = [
   ),
   withTokens(
     "from another host",
-    { realm: "store" },
-    { options: { host: "localhost", auth: { ...bearer, realm: "store" } } }
+    { realmListener: "store" },
+    { options: { host: "localhost", auth: { ...bearer, realmListener: "store" } } }
   ),
-  withTokens("from another port of an IP address", { realm: "store" }),
+  withTokens("from another port of an IP address", { realmListener: "store" }),
   withTokens(
     "from plain http for an https registry",
     {},
@@ -198,7 +198,7 @@ export const tokens: ReadonlyArray<Situation> = [
   answering("an empty one", (byRules) =>
     byRules.status === 200 ? ServedResponse.json(200, { token: "" }) : byRules
   ),
-  answering("no JSON", () => ServedResponse.text(200, "<html>")),
+  answering("no JSON", () => ServedResponse.jsonText(200, "<html>")),
   answering("503 once", (byRules, _request, _registry, turn) =>
     turn === 1 ? ServedResponse.error(503) : byRules
   ),

@@ -432,9 +432,11 @@ it.live(
   "a response head of 200 KB is accepted, one of more than 256 KiB is an error",
   Effect.fn(function* () {
     const body = JSON.stringify(thing("one", "1"))
-    const large = yield* RawServer.make(() => RawServer.plain(200, body, { "X-Audit": "v".repeat(200_000) }))
+    const large = yield* RawServer.make(() =>
+      RawServer.withContentLength(200, body, { "X-Audit": "v".repeat(200_000) })
+    )
     const endless = yield* RawServer.make(() =>
-      RawServer.plain(200, body, { "X-Audit": "v".repeat(300_000) })
+      RawServer.withContentLength(200, body, { "X-Audit": "v".repeat(300_000) })
     )
     const at = (server: RawServer.RawServer) =>
       Effect.flatMap(writeKubeconfig({ server: server.origin, user: {} }), (file) =>

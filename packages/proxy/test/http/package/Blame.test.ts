@@ -136,7 +136,7 @@ const situations: Readonly<Record<string, Situation>> = {
   "the registry redirects in a circle": { redirect: { _tag: "Loop" } },
   "nothing listens at the registry's address": { unreachable: ["registry.test", fromCode("ECONNREFUSED")] },
   "nothing listens at the token service's address": {
-    auth: { ...bearer, realm: "store" },
+    auth: { ...bearer, realmListener: "store" },
     unreachable: ["store.test", fromCode("ECONNREFUSED")]
   },
   "no trusted authority signed the registry's certificate": {
@@ -188,7 +188,7 @@ const problemIn = Effect.fnUntraced(function* (situation: Situation) {
   yield* registry.put(name, image)
   const isOfPlain = situation.isWithoutBlob === true || image === foreign
   if (isOfPlain && plain.layer !== undefined) yield* registry.remove(name, plain.layer.digest)
-  for (const [operation, fault] of faults) yield* registry.fault(operation, fault, { times: "always" })
+  for (const [operation, fault] of faults) yield* registry.injectFaults(operation, fault, { times: "always" })
   const pull = RegistryClient.use((client) =>
     Effect.gen(function* () {
       const repository = { source: registry.source("", { credential }), name }

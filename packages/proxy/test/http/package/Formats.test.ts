@@ -12,7 +12,7 @@ import {
   moduleSource,
   type ModuleSourceOptions
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
-import { rawHttp } from "@registry-packages-proxy/testkit/wire/RawHttp"
+import { nodeRequest } from "@registry-packages-proxy/testkit/wire/NodeRequest"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import {
@@ -59,7 +59,7 @@ const start = Effect.fnUntraced(function* (options: TestRegistryOptions = {}) {
     host,
     know,
     get: (digest: string, repository = name, path = "") =>
-      rawHttp(`${origin}/package?digest=${digest}&repository=${host}/${repository}&path=${path}`)
+      nodeRequest(`${origin}/package?digest=${digest}&repository=${host}/${repository}&path=${path}`)
   }
 })
 

@@ -83,7 +83,7 @@ describe("a malicious registry", () => {
     withServices(
       Effect.gen(function* () {
         const { get, registry } = yield* start()
-        yield* registry.fault("blob", { _tag: "Endless" })
+        yield* registry.injectFaults("blob", { _tag: "Endless" })
         const answer = yield* get()
         assert.deepStrictEqual([answer.status, answer.complete], [200, true])
         assert.isTrue(answer.body.equals(content))
@@ -97,7 +97,7 @@ describe("a malicious registry", () => {
       withServices(
         Effect.gen(function* () {
           const { get, registry } = yield* start()
-          yield* registry.fault("blob", { _tag: "WrongLength", by }, { times: "always" })
+          yield* registry.injectFaults("blob", { _tag: "WrongLength", by }, { times: "always" })
           const answer = yield* get()
           assert.isTrue(
             answer.status === 502 || !answer.complete || answer.body.equals(content),

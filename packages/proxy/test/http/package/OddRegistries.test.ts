@@ -14,7 +14,7 @@ import { problemOf } from "../ProxyHarness.ts"
 import { account, content, image, name, start, withServices } from "../RegistryHarness.ts"
 
 type Struck = ReadonlyArray<
-  readonly [Operation, Fault | ReadonlyArray<Fault>, Parameters<TestRegistry["Service"]["fault"]>[2]?]
+  readonly [Operation, Fault | ReadonlyArray<Fault>, Parameters<TestRegistry["Service"]["injectFaults"]>[2]?]
 >
 
 const bearer: RegistryAuth = { _tag: "Bearer", ...account }
@@ -122,7 +122,8 @@ describe("an odd registry", () => {
       withServices(
         Effect.gen(function* () {
           const { get, registry } = yield* start(options)
-          for (const [operation, fault, struck] of faults) yield* registry.fault(operation, fault, struck)
+          for (const [operation, fault, struck] of faults)
+            yield* registry.injectFaults(operation, fault, struck)
           const answer = yield* get()
           assert.deepStrictEqual([answer.status, answer.complete], [200, true])
           assert.isTrue(answer.body.equals(content))
@@ -143,7 +144,7 @@ describe("an odd registry", () => {
           const { get } = yield* start({ tls, auth: bearer, redirect: { _tag: "To", location } })
           assert.isTrue((yield* get()).body.equals(content))
           assert.deepStrictEqual(
-            (yield* store.requests).map(({ authorization }) => authorization),
+            (yield* store.requests).map(({ authScheme }) => authScheme),
             [undefined]
           )
         })

@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import * as TestReviews from "@registry-packages-proxy/testkit/access-control/ReviewsMock"
 import { DigestCache } from "@registry-packages-proxy/digest-cache/DigestCache"
-import { rawHttp } from "@registry-packages-proxy/testkit/wire/RawHttp"
+import { nodeRequest } from "@registry-packages-proxy/testkit/wire/NodeRequest"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Array, Effect, Logger, Option, Predicate } from "effect"
 import * as ListenAddress from "../../../src/config/ListenAddress.ts"
@@ -106,7 +106,7 @@ it.effect("an IPv4 client address is logged as IPv4 on a dual-stack listener", (
         settings: { listenAddress: Option.some(new ListenAddress.ListenAddress({ host, port: 0 })) }
       })
       for (const address of ["127.0.0.1", "[::1]"])
-        yield* rawHttp(`http://${address}:${new URL(origin).port}/package`)
+        yield* nodeRequest(`http://${address}:${new URL(origin).port}/package`)
       assert.deepStrictEqual(addresses, ["127.0.0.1", "::1"])
     })
   ).pipe(Effect.provide(Logger.layer([logger])))

@@ -49,9 +49,9 @@ const setUp = Effect.fnUntraced(function* (
     const requests = yield* registry.requests
     yield* registry.clearRequests
     return requests.map(
-      ({ authorization, listener, method, operation, status }) =>
+      ({ authScheme, listener, method, operation, status }) =>
         `${operation === "token" && listener === "store" ? "other token" : operation}` +
-        `${method === "GET" ? "" : ` ${method}`} ${status} ${authorization ?? "-"}`
+        `${method === "GET" ? "" : ` ${method}`} ${status} ${authScheme ?? "-"}`
     )
   })
   return { registry, pull, requestLog }
@@ -296,7 +296,7 @@ describe("after a pull", () => {
     Effect.fn(function* () {
       const { pull, registry, requestLog } = yield* setUp({ _tag: "None" })
       const image = yield* registry.putPackage(RepositoryName.make("some/others"), new Uint8Array([1]))
-      yield* registry.fault("manifest", { _tag: "Status", status: 404 }, { times: 2 })
+      yield* registry.injectFaults("manifest", { _tag: "Status", status: 404 }, { times: 2 })
       assert.strictEqual(reason(yield* pull())["_tag"], "ManifestNotFound")
       assert.deepStrictEqual(yield* requestLog, ["manifest 404 -", "ping 200 -", "manifest 404 basic"])
       assert.isDefined(image)
@@ -334,7 +334,7 @@ describe("after a pull", () => {
         const { pull, registry, requestLog } = yield* setUp(bearer())
         yield* pull()
         yield* requestLog
-        yield* registry.fault("manifest", { _tag: "Status", status }, { times: "always" })
+        yield* registry.injectFaults("manifest", { _tag: "Status", status }, { times: "always" })
         const { _tag } = reason(yield* pull())
         assert.strictEqual(_tag, status === 404 ? "ManifestNotFound" : "Refused")
         assert.strictEqual(
@@ -353,13 +353,13 @@ describe("after a pull", () => {
     "requests without credentials still succeed while refused credentials are not sent",
     Effect.fn(function* () {
       const { pull, registry, requestLog } = yield* setUp({ _tag: "None" })
-      yield* registry.fault("manifest", { _tag: "Status", status: 404 })
-      yield* registry.fault("manifest", { _tag: "Status", status: 401 })
+      yield* registry.injectFaults("manifest", { _tag: "Status", status: 404 })
+      yield* registry.injectFaults("manifest", { _tag: "Status", status: 401 })
       assert.strictEqual(reason(yield* pull())["_tag"], "Refused")
       assert.deepStrictEqual(yield* requestLog, ["manifest 404 -", "ping 200 -", "manifest 401 basic"])
       assert.isTrue(Result.isSuccess(yield* pull()))
       assert.deepStrictEqual(yield* requestLog, ["manifest 200 -", "blob 200 -"])
-      yield* registry.fault("manifest", { _tag: "Status", status: 404 })
+      yield* registry.injectFaults("manifest", { _tag: "Status", status: 404 })
       assert.strictEqual(reason(yield* pull())["_tag"], "Refused")
       assert.deepStrictEqual(yield* requestLog, ["manifest 404 -", "ping 200 -"])
     })
@@ -384,7 +384,7 @@ describe("after a pull", () => {
       yield* requestLog
       const challenge = 'Bearer realm="https://store.test/token",service="store",scope="repository:any:pull"'
       const refusal = { _tag: "Status", status: 401, headers: { "www-authenticate": challenge } } as const
-      yield* registry.fault("store", refusal, { times: 2 })
+      yield* registry.injectFaults("store", refusal, { times: 2 })
       assert.isTrue(Result.isSuccess(yield* pull()))
       assert.deepStrictEqual(yield* requestLog, [
         "manifest 200 -",
@@ -394,7 +394,7 @@ describe("after a pull", () => {
         "other token 200 -",
         "store 200 bearer"
       ])
-      yield* registry.fault("store", refusal, { times: "always" })
+      yield* registry.injectFaults("store", refusal, { times: "always" })
       assert.strictEqual(reason(yield* pull())["_tag"], "LoginElsewhere")
       assert.deepStrictEqual((yield* requestLog).slice(2), [
         "store 401 -",
@@ -419,7 +419,7 @@ describe("after a pull", () => {
     "the password is not sent after a POST that fails with a retryable status",
     Effect.fn(function* () {
       const { pull, registry, requestLog } = yield* setUp(bearer({ identityToken: "refresh-me" }))
-      yield* registry.fault("token", { _tag: "Status", status: 429, headers: { "retry-after": "60" } })
+      yield* registry.injectFaults("token", { _tag: "Status", status: 429, headers: { "retry-after": "60" } })
       const credential: Credential = { ...identityToken, login }
       assert.deepInclude(reason(yield* pull(credential)), { _tag: "Unavailable", status: 429 })
       assert.deepStrictEqual(yield* requestLog, ["manifest 401 -", "token POST 429 -"])
@@ -430,7 +430,7 @@ describe("after a pull", () => {
     "a /v2/ that fails with a retryable status is requested again",
     Effect.fn(function* () {
       const { pull, registry, requestLog } = yield* setUp(basic({ hideWith: 404 }))
-      yield* registry.fault("ping", { _tag: "Status", status: 503 })
+      yield* registry.injectFaults("ping", { _tag: "Status", status: 503 })
       const fiber = yield* Effect.forkChild(pull())
       while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("100 millis")
       assert.isTrue(Result.isSuccess(yield* Fiber.join(fiber)))
@@ -455,7 +455,7 @@ describe("after a pull", () => {
         ]
       ] as const) {
         const { pull, registry, requestLog } = yield* setUp(bearer({ hideWith: 404 }))
-        yield* registry.fault("ping", { _tag: "Status", status: 307, headers: { location } })
+        yield* registry.injectFaults("ping", { _tag: "Status", status: 307, headers: { location } })
         assert.isTrue(Result.isSuccess(yield* pull()))
         assert.deepStrictEqual(yield* requestLog, [...expected])
       }
@@ -553,7 +553,7 @@ describe("a refusal names the server that refused", () => {
       Effect.fn(function* () {
         const { pull, registry, requestLog } = yield* setUp(auth, redirect)
         if (situation === "a manifest that does not exist")
-          yield* registry.fault("manifest", { _tag: "Status", status: 404 }, { times: "always" })
+          yield* registry.injectFaults("manifest", { _tag: "Status", status: 404 }, { times: "always" })
         const result = yield* pull(credential)
         assert.deepStrictEqual(yield* requestLog, steps)
         assert.deepInclude(reason(result), expected)

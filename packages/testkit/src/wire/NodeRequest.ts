@@ -4,8 +4,8 @@ import type { IncomingHttpHeaders } from "node:http"
 const http = process.getBuiltinModule("node:http")
 const https = process.getBuiltinModule("node:https")
 
-/** The received part of a response. */
-export interface RawResponse {
+/** The part of a response that {@link nodeRequest} received. */
+export interface NodeResponse {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
@@ -14,10 +14,10 @@ export interface RawResponse {
 }
 
 /**
- * Sends one request by node:http, without code of the program. Fails with the error code, such as ECONNREFUSED, if no
- * response arrives.
+ * Sends one request by node:http or node:https on a connection of its own, without code of the program. Fails with the
+ * error code, such as ECONNREFUSED, if no response arrives.
  */
-export const rawHttp = (
+export const nodeRequest = (
   url: string,
   options: {
     readonly method?: string
@@ -27,17 +27,17 @@ export const rawHttp = (
     /** Called for each chunk, with the number of body bytes received so far. Returning false closes the connection. */
     readonly onData?: (received: number) => boolean
   } = {}
-): Effect.Effect<RawResponse, string> =>
-  Effect.callback<RawResponse, string>((resume) => {
+): Effect.Effect<NodeResponse, string> =>
+  Effect.callback<NodeResponse, string>((resume) => {
     const { body, onData, ...rest } = options
     const client = url.startsWith("https:") ? https : http
     const request = client.request(url, { agent: false, ...rest })
-    let answered = false
+    let hasResponse = false
     request.on("error", (error: NodeJS.ErrnoException) => {
-      if (!answered) resume(Effect.fail(error.code ?? error.message))
+      if (!hasResponse) resume(Effect.fail(error.code ?? error.message))
     })
     request.once("response", (response) => {
-      answered = true
+      hasResponse = true
       const chunks: Array<Buffer> = []
       let received = 0
       response.on("data", (chunk: Buffer) => {

@@ -1,27 +1,33 @@
+import { utf8AsLatin1 } from "./Latin1.ts"
+
 /**
  * A `Location` field in a response of {@link locationBase}, and the request that a client must send next. Go was tested
  * with net/url and net/http of Go 1.26.
  */
-export interface Location {
+export interface LocationCase {
   readonly situation: string
   /** One character is one byte. */
   readonly location: string
   /** The Host field and the target of the next request. Undefined if the client must reject the location. */
-  readonly right: { readonly host: string; readonly target: string; readonly scheme?: "http" } | undefined
-  /** Go's behaviour: `the same`, or its difference from `right`. */
+  readonly expectedRequest:
+    | { readonly host: string; readonly target: string; readonly scheme?: "http" }
+    | undefined
+  /** Go's behaviour: `the same`, or its difference from `expectedRequest`. */
   readonly go: string
 }
 
 /** The URL of the request whose response has the `Location`. */
 export const locationBase = "https://registry.test/v2/a/blobs/x?q=1"
 
-/** Encodes text as UTF-8, one character for each byte, as in a header field. */
-export const asBytes = (text: string): string => Buffer.from(text, "utf8").toString("latin1")
-
-const here = (situation: string, location: string, target: string = location, go = "the same"): Location => ({
+const here = (
+  situation: string,
+  location: string,
+  target: string = location,
+  go = "the same"
+): LocationCase => ({
   situation,
-  location: asBytes(location),
-  right: { host: "registry.test", target: asBytes(target) },
+  location: utf8AsLatin1(location),
+  expectedRequest: { host: "registry.test", target: utf8AsLatin1(target) },
   go
 })
 
@@ -31,21 +37,21 @@ const elsewhere = (
   host: string,
   target: string,
   go = "the same"
-): Location => ({
+): LocationCase => ({
   situation,
-  location: asBytes(location),
-  right: { host, target, ...(/^http:/i.test(location) ? { scheme: "http" } : {}) },
+  location: utf8AsLatin1(location),
+  expectedRequest: { host, target, ...(/^http:/i.test(location) ? { scheme: "http" } : {}) },
   go
 })
 
-const refused = (situation: string, location: string, go = "the same"): Location => ({
+const refused = (situation: string, location: string, go = "the same"): LocationCase => ({
   situation,
-  location: asBytes(location),
-  right: undefined,
+  location: utf8AsLatin1(location),
+  expectedRequest: undefined,
   go
 })
 
-export const locations: ReadonlyArray<Location> = [
+export const locationCases: ReadonlyArray<LocationCase> = [
   here("an apostrophe in the query", "/raw?sig=a'b"),
   here("a file name in the format of RFC 8187", "/raw?d=attachment;filename*=UTF-8''x&s=1"),
   here("escapes in either case", "/raw?a=%7e%2f%41+b"),
