@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Route, routes } from "../packages/proxy/src/http/request/Routes.ts"
-import { collections } from "../packages/testkit/src/credential-store/CredentialStoreObjects.ts"
+import { watchedCollections } from "../packages/testkit/src/credential-store/CredentialStoreObjects.ts"
 import { FakeKubernetes } from "../packages/testkit/src/kubernetes/FakeKubernetes.ts"
 import * as FakeKubernetesHttp from "../packages/testkit/src/kubernetes/FakeKubernetesHttp.ts"
 
@@ -21,7 +21,7 @@ const guarded = new Map<string | undefined, Route>(
 )
 
 const makeApiServer = (): FakeKubernetes => {
-  const api = new FakeKubernetes({ collections })
+  const api = new FakeKubernetes({ collections: watchedCollections })
   for (const name of [...Object.keys(routes), "none"]) api.reviews.users.set(name, { username: name })
   api.reviews.allows = ({ resourceAttributes, user }) => {
     const access = guarded.get(user)?.access ?? "anonymous"

@@ -92,7 +92,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, ReadonlyArra
   testkit: {
     "access-control": [],
     arbitraries: [],
-    "credential-store": [],
+    "credential-store": ["wire"],
     images: [],
     machine: [],
     "registry-client": ["images"],

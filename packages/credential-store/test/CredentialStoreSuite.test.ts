@@ -2,7 +2,7 @@ import { CredentialStore } from "@registry-packages-proxy/credential-store/Crede
 import * as Feed from "@registry-packages-proxy/credential-store/feeds/Feed"
 import * as TestFeed from "@registry-packages-proxy/testkit/credential-store/TestFeed"
 import * as Mock from "@registry-packages-proxy/testkit/credential-store/CredentialStoreMock"
-import { list } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
+import { kubernetesList } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { type Fixture, suite } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreSuite"
 import { Context, Effect, FileSystem, Layer } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
@@ -59,7 +59,7 @@ const suiteOfFiles = (name: string, print: (objects: ReadonlyArray<unknown>) => 
     ).pipe(Layer.provide(TestClock.layer()))
   )
 
-suiteOfFiles("JSON files", (objects) => JSON.stringify(list(objects)))
+suiteOfFiles("JSON files", (objects) => JSON.stringify(kubernetesList(objects)))
 suiteOfFiles("YAML files", (objects) =>
   objects.length === 0 ? "items: []\nkind: List\n" : objects.map((object) => dump(object)).join("---\n")
 )

@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Console, Effect } from "effect"
-import { requestsFor } from "../src/registries/AccessLog.ts"
+import { requestsForDigest } from "../src/registries/AccessLog.ts"
 import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import { clusterPath } from "../src/program/CredentialsFile.ts"
 import * as Download from "../src/clients/Download.ts"
@@ -38,7 +38,7 @@ layer(RegistryFixture.layerDebian, options)("Many clients of one uncached packag
 
       // The registry logs a request some time after its response.
       const requests = () => registry.requests().slice(pushRequests)
-      const seen = (digest: string) => requestsFor(requests(), digest)
+      const seen = (digest: string) => requestsForDigest(requests(), digest)
       yield* Eventually.isTrue(
         "the blob in the registry's log",
         Effect.sync(() => seen(image.package.digest).length > 0)

@@ -5,7 +5,7 @@ import * as CredentialsFile from "../src/program/CredentialsFile.ts"
 import * as Download from "../src/clients/Download.ts"
 import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as Eventually from "../src/machine/Eventually.ts"
-import { account } from "../src/registries/Registry.ts"
+import { registryUser } from "../src/registries/Registry.ts"
 import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 // A changed credentials file takes effect within five seconds. The tests check it ten times a second.
@@ -32,8 +32,8 @@ layer(RegistryFixture.layerDebian, options)("Credentials", (it) => {
       const { directory, registry } = yield* RegistryFixture
       const image = yield* pushed("wrong-password", 1)
       const credentialsFile = path.join(directory, "wrong-password.yaml")
-      const login = { ...registry.login, password: "e2e-not-the-password" }
-      yield* CredentialsFile.write(credentialsFile, { ...registry, login })
+      const wrongCredentials = { ...registry.credentials, password: "e2e-not-the-password" }
+      yield* CredentialsFile.write(credentialsFile, { ...registry, credentials: wrongCredentials })
       const proxy = yield* ProxyProcess.start({ credentialsFile })
       const { detail, status } = yield* Download.problem(proxy.url(image.digest))
       assert.strictEqual(status, 502)
@@ -44,9 +44,9 @@ layer(RegistryFixture.layerDebian, options)("Credentials", (it) => {
       yield* untilServed(proxy.url(image.digest), image.package.path)
 
       const written = proxy.lines().join("\n")
-      for (const secret of [account.password, login.password]) {
+      for (const secret of [registryUser.password, wrongCredentials.password]) {
         assert.notInclude(written, secret)
-        assert.notInclude(written, btoa(`${account.username}:${secret}`))
+        assert.notInclude(written, btoa(`${registryUser.username}:${secret}`))
       }
     }).pipe(Effect.scoped, showLogsOnFailure)
   )
@@ -57,7 +57,10 @@ layer(RegistryFixture.layerDebian, options)("Credentials", (it) => {
       const { directory, registry } = yield* RegistryFixture
       const image = yield* pushed("unknown-authority", 2)
       const credentialsFile = path.join(directory, "unknown-authority.yaml")
-      yield* CredentialsFile.write(credentialsFile, { host: registry.host, login: registry.login })
+      yield* CredentialsFile.write(credentialsFile, {
+        host: registry.host,
+        credentials: registry.credentials
+      })
       const proxy = yield* ProxyProcess.start({ credentialsFile })
       const { detail, status } = yield* Download.problem(proxy.url(image.digest))
       assert.strictEqual(status, 502)

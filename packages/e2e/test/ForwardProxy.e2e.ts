@@ -7,7 +7,7 @@ import * as Download from "../src/clients/Download.ts"
 import * as Tinyproxy from "../src/servers/Tinyproxy.ts"
 import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as Eventually from "../src/machine/Eventually.ts"
-import { proxiedHost } from "../src/registries/Registry.ts"
+import { nonLoopbackHost } from "../src/registries/Registry.ts"
 import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const mebibyte = 1024 * 1024
@@ -16,12 +16,12 @@ const { clusterPath } = CredentialsFile
 /** Writes a credentials file in which the registry's host is not a loopback address, so that proxies are used. */
 const proxied = Effect.gen(function* () {
   const { directory, registry } = yield* RegistryFixture
-  const host = registry.host.replace("127.0.0.1", proxiedHost)
+  const host = registry.host.replace("127.0.0.1", nonLoopbackHost)
   const credentialsFile = join(directory, "proxied.yaml")
   yield* CredentialsFile.write(credentialsFile, {
     host,
     ca: registry.ca,
-    login: { ...registry.login, host }
+    credentials: { ...registry.credentials, host }
   })
   return { credentialsFile, host }
 })
@@ -47,7 +47,7 @@ layer(RegistryFixture.layerDebian, options)("A forward proxy", (it) => {
   )
 
   for (const [what, isProxied, NO_PROXY, seed] of [
-    ["hosts in NO_PROXY", true, `example.com,${proxiedHost}`, 2],
+    ["hosts in NO_PROXY", true, `example.com,${nonLoopbackHost}`, 2],
     ["loopback, with any NO_PROXY", false, "", 3]
   ] as const) {
     it.effect(`is not used for ${what}`, () =>

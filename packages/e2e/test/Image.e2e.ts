@@ -258,7 +258,7 @@ layer(ImageFixture.layer.pipe(Layer.provideMerge(RegistryFixture.layerDebian)), 
       // Go programs find the registry's CA and password through these variables.
       const trusted = path.join(directory, "trusted.crt")
       yield* fs.writeFileString(trusted, registry.ca)
-      yield* fs.writeFileString(path.join(directory, "config.json"), dockerConfig(registry.login))
+      yield* fs.writeFileString(path.join(directory, "config.json"), dockerConfig(registry.credentials))
       const variables = { SSL_CERT_FILE: trusted, DOCKER_CONFIG: directory }
       const [own, other] = [yield* keys("own"), yield* keys("other")]
       const signature = path.join(directory, "signature")

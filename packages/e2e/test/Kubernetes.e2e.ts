@@ -7,7 +7,7 @@ import { Clock, Console, Effect, Layer, Redacted } from "effect"
 import * as Download from "../src/clients/Download.ts"
 import {
   KubernetesFixture,
-  loginWith,
+  credentialsFor,
   startProgram,
   wrongPasswords
 } from "../src/fixtures/KubernetesFixture.ts"
@@ -41,7 +41,7 @@ const statusIs = (url: string, status: number, attempts?: Eventually.Attempts) =
 const source = Effect.map(RegistryFixture, ({ registry: { ca, host } }) => (password?: string) => ({
   host,
   ca,
-  login: loginWith(host, password)
+  credentials: credentialsFor(host, password)
 }))
 
 layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
@@ -70,7 +70,7 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
       assert.deepInclude(pulled, { status: 200, isSame: true })
 
       yield* admin.apply(moduleSource("one", "one", at(wrongPasswords[0])))
-      yield* program.logged(`"object read","object":"ModuleSource one"`, 2)
+      yield* program.awaitLogLines(`"object read","object":"ModuleSource one"`, 2)
       const refused = yield* Download.problem(second ?? "")
       assert.strictEqual(refused.status, 502)
       assert.match(refused.detail, /credentials/)
@@ -79,10 +79,10 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
       yield* statusIs(third ?? "", 200, withinASecond)
 
       yield* admin.remove(moduleSource("one", "one", at()))
-      yield* program.logged(`"object deleted","object":"ModuleSource one"`)
+      yield* program.awaitLogLines(`"object deleted","object":"ModuleSource one"`)
       assert.strictEqual(yield* Download.statusOf(fourth ?? ""), 404)
       assert.strictEqual(yield* Download.statusOf(first ?? ""), 200, "a cached package stays")
-      assert.deepStrictEqual(yield* program.leaks(), [])
+      assert.deepStrictEqual(yield* program.leakedSecrets(), [])
     }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
@@ -99,13 +99,13 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
         yield* admin.apply(registrySecret("sys", at()))
         yield* statusIs(first ?? "", 200, withinASecond)
         yield* admin.apply(registrySecret("sys", at(wrongPasswords[1])))
-        yield* program.logged(`"object read","object":"Secret d8-system/deckhouse-registry"`, 2)
+        yield* program.awaitLogLines(`"object read","object":"Secret d8-system/deckhouse-registry"`, 2)
         yield* statusIs(second ?? "", 502)
         yield* admin.apply(registrySecret("sys", at()))
         yield* statusIs(third ?? "", 200, withinASecond)
         yield* admin.remove(registrySecret("sys", at()))
         yield* statusIs(fourth ?? "", 404, withinASecond)
-        assert.deepStrictEqual(yield* program.leaks(), [])
+        assert.deepStrictEqual(yield* program.leakedSecrets(), [])
       }).pipe(Effect.scoped, showLogsOnFailure)
   )
 
@@ -136,7 +136,7 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
           "no source",
           Effect.map(one.metric("registry_packages_proxy_sources_known"), (known) => known === 0)
         )
-        assert.deepStrictEqual(yield* one.leaks(), [])
+        assert.deepStrictEqual(yield* one.leakedSecrets(), [])
       }
     }).pipe(Effect.scoped, showLogsOnFailure)
   )
@@ -189,7 +189,7 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
           "the API server responded 410"
         )
         for (const name of ["stays", "added"]) yield* cluster.admin.remove(moduleSource(name, name, at()))
-        assert.deepStrictEqual(yield* program.leaks(), [])
+        assert.deepStrictEqual(yield* program.leakedSecrets(), [])
       }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout: 400_000 }
   )
@@ -222,7 +222,7 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
         const told = program.lines().filter((line) => /RBAC does not allow us.*modulesources/.test(line))
         assert.lengthOf(told, 1)
         for (const name of ["known", "later"]) yield* cluster.admin.remove(moduleSource(name, name, at()))
-        assert.deepStrictEqual(yield* program.leaks(), [])
+        assert.deepStrictEqual(yield* program.leakedSecrets(), [])
       }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout: 400_000 }
   )
@@ -236,8 +236,8 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
         const at = yield* source
         const image = yield* pushed("rotated", 41, "rotated")
         const program = yield* startProgram("token", { lifetimeSeconds: 20 })
-        const next = yield* cluster.tokenOf(KubeCluster.account)
-        yield* program.rotate(next)
+        const next = yield* cluster.tokenOf(KubeCluster.programServiceAccount)
+        yield* program.replaceToken(next)
         yield* Effect.sleep("25 seconds")
         yield* cluster.whileDown(Effect.void)
         yield* cluster.admin.apply(moduleSource("rotated", "rotated", at()))
@@ -245,7 +245,7 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
         yield* statusIs(url, 200, withinTwoMinutes)
         assert.isEmpty(program.lines().filter((line) => line.includes("it rejects our credentials")))
         yield* cluster.admin.remove(moduleSource("rotated", "rotated", at()))
-        assert.deepStrictEqual(yield* program.leaks([next]), [])
+        assert.deepStrictEqual(yield* program.leakedSecrets([next]), [])
       }).pipe(Effect.scoped, showLogsOnFailure),
     { timeout: 400_000 }
   )

@@ -1,12 +1,12 @@
 import { assert, layer } from "@effect/vitest"
 import {
-  list,
-  type Login,
+  kubernetesList,
+  type HostCredentials,
   moduleSource
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Context, Effect, FileSystem, Layer, Path, type Scope } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
-import { requestsFor } from "../src/registries/AccessLog.ts"
+import { requestsForDigest } from "../src/registries/AccessLog.ts"
 import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import type * as Command from "../src/run/Command.ts"
 import * as Download from "../src/clients/Download.ts"
@@ -31,19 +31,19 @@ interface SuiteContext<R extends PrivateRegistry> {
 type Services = Command.Services | FileSystem.FileSystem | Path.Path | HttpClient.HttpClient | Logs
 
 const blobGets = (registry: PrivateRegistry, digest: string): ReadonlyArray<string> =>
-  requestsFor(registry.requests(), digest).filter((line) => line.startsWith("GET"))
+  requestsForDigest(registry.requests(), digest).filter((line) => line.startsWith("GET"))
 
 /** An additional test for one kind of registry. */
-export interface Extra<R extends PrivateRegistry> {
+export interface ExtraTest<R extends PrivateRegistry> {
   readonly name: string
-  readonly run: (bed: SuiteContext<R>) => Effect.Effect<void, unknown, Services | Scope.Scope>
+  readonly run: (context: SuiteContext<R>) => Effect.Effect<void, unknown, Services | Scope.Scope>
 }
 
 /** Defines the tests that the program must pass with every kind of private registry. */
 export const suite = <R extends PrivateRegistry>(
   name: string,
   make: Effect.Effect<R, unknown, Services | Scope.Scope>,
-  extras: ReadonlyArray<Extra<R>> = []
+  extras: ReadonlyArray<ExtraTest<R>> = []
 ) => {
   class SuiteFixture extends Context.Service<SuiteFixture, SuiteContext<R>>()(
     `@registry-packages-proxy/e2e/${name}`
@@ -60,11 +60,15 @@ export const suite = <R extends PrivateRegistry>(
     })
   ).pipe(Layer.provideMerge(layerPrograms))
 
-  const baseOf = ({ owner }: PrivateRegistry): string =>
-    owner === undefined ? "modules" : `${owner}/modules`
+  const baseOf = ({ repositoryOwner }: PrivateRegistry): string =>
+    repositoryOwner === undefined ? "modules" : `${repositoryOwner}/modules`
 
   /** Writes a credentials file with a ModuleSource of this registry. A rename replaces an existing file. */
-  const known = Effect.fnUntraced(function* (file: string, login: Login | undefined, host?: string) {
+  const known = Effect.fnUntraced(function* (
+    file: string,
+    credentials: HostCredentials | undefined,
+    host?: string
+  ) {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const { directory, registry } = yield* SuiteFixture
@@ -73,17 +77,17 @@ export const suite = <R extends PrivateRegistry>(
       name: "private",
       repo: `${at}/${baseOf(registry)}`,
       ca: registry.ca,
-      ...(login === undefined ? {} : { login: { ...login, host: at } })
+      ...(credentials === undefined ? {} : { credentials: { ...credentials, host: at } })
     })
     const whole = path.join(directory, file)
-    yield* fs.writeFileString(`${whole}.new`, JSON.stringify(list([object])), { mode: 0o600 })
+    yield* fs.writeFileString(`${whole}.new`, JSON.stringify(kubernetesList([object])), { mode: 0o600 })
     yield* fs.rename(`${whole}.new`, whole)
     return { credentialsFile: whole, repository: `${at}/${baseOf(registry)}` }
   })
 
   const started = Effect.fnUntraced(function* (file: string, args: ReadonlyArray<string> = []) {
     const { registry } = yield* SuiteFixture
-    const { credentialsFile, repository } = yield* known(file, registry.login)
+    const { credentialsFile, repository } = yield* known(file, registry.credentials)
     const proxy = yield* ProxyProcess.start({ credentialsFile, args })
     return { ...proxy, at: (digest: string, path = "") => proxy.url(digest, { repository, path }) }
   })
@@ -166,7 +170,9 @@ export const suite = <R extends PrivateRegistry>(
         assert.strictEqual(again.status, 304)
         yield* Eventually.isTrue(
           "the manifest in the registry's log",
-          Effect.sync(() => requestsFor(registry.requests(), image.digest).includes("GET manifests 200"))
+          Effect.sync(() =>
+            requestsForDigest(registry.requests(), image.digest).includes("GET manifests 200")
+          )
         )
         assert.deepStrictEqual(blobGets(registry, image.package.digest), [])
       }).pipe(Effect.scoped, showLogsOnFailure)
@@ -177,11 +183,11 @@ export const suite = <R extends PrivateRegistry>(
         const { registry } = yield* SuiteFixture
         const image = yield* pushed("big", 48 * mebibyte, 6)
         const forwarder = yield* BreakingForwarder.make(registry.host, 16 * mebibyte)
-        const { credentialsFile, repository } = yield* known("big.json", registry.login, forwarder.host)
+        const { credentialsFile, repository } = yield* known("big.json", registry.credentials, forwarder.host)
         const proxy = yield* ProxyProcess.start({ credentialsFile })
         const pulled = yield* Download.compare(proxy.url(image.digest, { repository }), image.package.path)
         assert.deepInclude(pulled, { status: 200, isSame: true })
-        assert.isTrue(forwarder.isBroken())
+        assert.isTrue(forwarder.hasAborted())
         const rest = registry.ignoresRanges === true ? "GET blobs 200" : "GET blobs 206"
         yield* Eventually.isTrue(
           "the rest of the blob in the registry's log",
@@ -206,13 +212,13 @@ export const suite = <R extends PrivateRegistry>(
       Effect.gen(function* () {
         const { registry } = yield* SuiteFixture
         const image = yield* pushed("rotated", 20 * 1024, 7)
-        const login = yield* registry.rotate
+        const changed = yield* registry.changePassword
         const proxy = yield* started("rotated.json")
         const url = proxy.at(image.digest)
         const { detail, status } = yield* Download.problem(url)
         assert.strictEqual(status, 502)
         assert.include(detail, "refused our credentials")
-        yield* known("rotated.json", login)
+        yield* known("rotated.json", changed)
         yield* Eventually.isTrue(
           "the package, after the credentials file has changed",
           Effect.map(
@@ -222,7 +228,7 @@ export const suite = <R extends PrivateRegistry>(
           withinFiveSeconds
         )
         const written = proxy.lines().join("\n")
-        for (const { password, username } of [registry.login, login]) {
+        for (const { password, username } of [registry.credentials, changed]) {
           assert.notInclude(written, password)
           assert.notInclude(written, btoa(`${username}:${password}`))
         }

@@ -5,17 +5,19 @@ import * as Distribution from "../src/registries/Distribution.ts"
 import * as Gitea from "../src/registries/Gitea.ts"
 import * as MemoryRegistry from "../src/registries/MemoryRegistry.ts"
 import * as ServerBuild from "../src/run/ServerBuild.ts"
-import { type Extra, suite } from "./PrivateRegistrySuite.ts"
+import { type ExtraTest, suite } from "./PrivateRegistrySuite.ts"
 
 interface WithTokens extends PrivateRegistry {
-  readonly grants: () => ReadonlyArray<ReadonlyArray<string>>
+  readonly issuedScopes: () => ReadonlyArray<ReadonlyArray<string>>
 }
 
-const oneToken: Extra<WithTokens> = {
+const oneToken: ExtraTest<WithTokens> = {
   name: "issues tokens for one repository each, to pull only",
   run: ({ registry }) =>
     Effect.sync(() => {
-      const pulls = registry.grants().filter((scopes) => scopes.every((scope) => scope.endsWith(":pull")))
+      const pulls = registry
+        .issuedScopes()
+        .filter((scopes) => scopes.every((scope) => scope.endsWith(":pull")))
       assert.isAbove(pulls.length, 0)
       for (const scopes of pulls) assert.match(scopes.join(" "), /^repository:modules(\/\S+)?:pull$/)
     })

@@ -3,7 +3,7 @@ import { Effect, FileSystem, Path } from "effect"
 import { fileURLToPath } from "node:url"
 import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import * as Command from "../src/run/Command.ts"
-import { clusterPath, modulesPath } from "../src/program/CredentialsFile.ts"
+import { clusterPath, modulePath } from "../src/program/CredentialsFile.ts"
 import * as Download from "../src/clients/Download.ts"
 import type { ImageLayout } from "../src/machine/ImageLayout.ts"
 import { showLogsOnFailure } from "../src/machine/Logs.ts"
@@ -78,8 +78,8 @@ layer(RegistryFixture.layerDebian, options)(
         const { credentialsFile, registry } = yield* RegistryFixture
         const proxy = yield* ProxyProcess.start({ credentialsFile })
         const request = { name: "zstd", size: 8 * mebibyte, seed: 2, compression: "zstd" } as const
-        const image = yield* pushed(request, `${modulesPath}/some/module`)
-        const repository = `${registry.host}/${modulesPath}`
+        const image = yield* pushed(request, `${modulePath}/some/module`)
+        const repository = `${registry.host}/${modulePath}`
         const hit = yield* missThenHit(proxy.url(image.digest, { repository, path: "some/module" }), image)
         assert.strictEqual(hit.headers["content-type"], "application/zstd")
         assert.strictEqual(hit.headers["content-disposition"], `attachment; filename=${image.digest}.tar.zst`)

@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
-import { requestsFor } from "../src/registries/AccessLog.ts"
+import { requestsForDigest } from "../src/registries/AccessLog.ts"
 import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import { clusterPath } from "../src/program/CredentialsFile.ts"
 import * as Download from "../src/clients/Download.ts"
@@ -22,7 +22,7 @@ const untilRequested = Effect.fnUntraced(function* (digest: string) {
   const { registry } = yield* RegistryFixture
   yield* Eventually.isTrue(
     "the manifest in the registry's log",
-    Effect.sync(() => requestsFor(registry.requests(), digest).includes("GET manifests 200"))
+    Effect.sync(() => requestsForDigest(registry.requests(), digest).includes("GET manifests 200"))
   )
 })
 
@@ -41,7 +41,7 @@ layer(RegistryFixture.layerDebian, options)("Restarts", (it) => {
         const filled = yield* Download.compare(first.url(cached.digest), cached.package.path)
         assert.deepInclude(filled, { cacheStatus: "fwd=miss; stored", isSame: true })
         assert.strictEqual(yield* first.stop("SIGTERM"), 0)
-        const asked = requestsFor(registry.requests(), cached.digest)
+        const asked = requestsForDigest(registry.requests(), cached.digest)
 
         const second = yield* Effect.gen(function* () {
           const proxy = yield* ProxyProcess.start({ credentialsFile, cacheDirectory })
@@ -56,7 +56,7 @@ layer(RegistryFixture.layerDebian, options)("Restarts", (it) => {
         const pulled = yield* Download.compare(second.url(uncached.digest), uncached.package.path)
         assert.deepInclude(pulled, { status: 200, cacheStatus: "fwd=miss; stored", isSame: true })
         yield* untilRequested(uncached.digest)
-        assert.deepStrictEqual(requestsFor(registry.requests(), cached.digest), asked)
+        assert.deepStrictEqual(requestsForDigest(registry.requests(), cached.digest), asked)
         assert.strictEqual(yield* second.stop("SIGINT"), 0)
       }).pipe(Effect.scoped, showLogsOnFailure)
   )

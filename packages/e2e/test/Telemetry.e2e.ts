@@ -8,12 +8,12 @@ import * as ProxyProcess from "../src/program/ProxyProcess.ts"
 import * as Command from "../src/run/Command.ts"
 import * as Evidence from "../src/run/Evidence.ts"
 import * as CredentialsFile from "../src/program/CredentialsFile.ts"
-import { forms, KubernetesFixture } from "../src/fixtures/KubernetesFixture.ts"
+import { secretForms, KubernetesFixture } from "../src/fixtures/KubernetesFixture.ts"
 import * as KubeCluster from "../src/servers/KubeCluster.ts"
 import { showLogsOnFailure } from "../src/machine/Logs.ts"
 import * as Eventually from "../src/machine/Eventually.ts"
 import * as BreakingForwarder from "../src/registries/BreakingForwarder.ts"
-import { account } from "../src/registries/Registry.ts"
+import { registryUser } from "../src/registries/Registry.ts"
 import * as SecureClient from "../src/clients/SecureClient.ts"
 import * as OtelCollector from "../src/telemetry/OtelCollector.ts"
 import * as Prometheus from "../src/telemetry/Prometheus.ts"
@@ -35,7 +35,7 @@ const startProgram = Effect.fnUntraced(function* (
   env: Readonly<Record<string, string>>
 ) {
   const cluster = yield* KubernetesFixture
-  const token = yield* cluster.tokenOf(KubeCluster.account)
+  const token = yield* cluster.tokenOf(KubeCluster.programServiceAccount)
   const { kubeconfig } = yield* cluster.programKubeconfig(name, token)
   const proxy = yield* ProxyProcess.start({
     credentialsFile,
@@ -86,8 +86,12 @@ layer(KubernetesFixture.layer, options)("Telemetry", (it) => {
         for (const image of [large, broken]) yield* registry.push(layout, image, CredentialsFile.clusterPath)
         const forwarder = yield* BreakingForwarder.make(registry.host, 50_000_000)
         const credentialsFile = path.join(directory, "telemetry-credentials.yaml")
-        const login = { ...registry.login, host: forwarder.host }
-        yield* CredentialsFile.write(credentialsFile, { host: forwarder.host, login, ca: registry.ca })
+        const credentials = { ...registry.credentials, host: forwarder.host }
+        yield* CredentialsFile.write(credentialsFile, {
+          host: forwarder.host,
+          credentials,
+          ca: registry.ca
+        })
 
         Evidence.addSecret("the collector's password", headerSecret)
         const collector = yield* OtelCollector.start
@@ -115,7 +119,7 @@ layer(KubernetesFixture.layer, options)("Telemetry", (it) => {
         )
         assert.strictEqual(yield* ask(5, hit.digest, denied), 403)
         assert.strictEqual(yield* ask(6, broken.digest, allowed), 200)
-        assert.isTrue(forwarder.isBroken())
+        assert.isTrue(forwarder.hasAborted())
         assert.strictEqual(yield* whileDown(ask(7, hit.digest, unknown)), 503)
         const metrics = yield* Effect.flatMap(HttpClient.get(`${program.origin}/metrics`), ({ text }) => text)
         assert.strictEqual(yield* program.stop(), 0)
@@ -175,8 +179,8 @@ layer(KubernetesFixture.layer, options)("Telemetry", (it) => {
         assert.include(otlpMetrics, '"registry_packages_proxy_request_first_byte_seconds"')
         assert.include(program.lines().join("\n"), `"trace_id":"${trace(1).traceId}"`)
         const everything = [received, logs, otlpMetrics, metrics, ...program.lines()].join("\n")
-        const secrets = [account.password, headerSecret, program.token, allowed, denied, unknown]
-        for (const secret of secrets.flatMap(forms)) assert.notInclude(everything, secret)
+        const secrets = [registryUser.password, headerSecret, program.token, allowed, denied, unknown]
+        for (const secret of secrets.flatMap(secretForms)) assert.notInclude(everything, secret)
 
         const file = path.join(directory, "metrics.txt")
         yield* fs.writeFileString(file, metrics)

@@ -4,7 +4,7 @@ import { kinds } from "@registry-packages-proxy/credential-store/kinds/Kinds"
 import * as ClusterLocation from "@registry-packages-proxy/kubernetes/ClusterLocation"
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import {
-  collections,
+  watchedCollections,
   moduleSource,
   registrySecret
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
@@ -34,7 +34,7 @@ const world = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectoryScoped()
-  const api = new FakeKubernetes({ collections })
+  const api = new FakeKubernetes({ collections: watchedCollections })
   const { origin } = yield* FakeKubernetesHttp.listen(api)
   const registry = yield* TestRegistry.make({
     auth: { _tag: "Bearer", username: "reader", password: passwords[0], expiresIn: 300 }
@@ -54,7 +54,7 @@ const world = Effect.gen(function* () {
       address: registry.host,
       path: "/own",
       scheme: "HTTP",
-      login: loginTo(registry.host, password)
+      credentials: loginTo(registry.host, password)
     })
   return { api, directory, kubeconfig, registry, secretWith }
 })
@@ -131,7 +131,7 @@ describe("the program with an API server", () => {
           name: "one",
           repo: repository,
           scheme: "HTTP",
-          login: loginTo(registry.host, passwords[0])
+          credentials: loginTo(registry.host, passwords[0])
         })
       )
       yield* program.until(module.digest, 200, repository)

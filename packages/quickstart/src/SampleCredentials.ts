@@ -1,11 +1,11 @@
-import type { Account } from "@registry-packages-proxy/testkit/registry/RegistryAuth"
+import type { BasicCredentials } from "@registry-packages-proxy/testkit/wire/BasicCredentials"
 import { Base64 } from "effect/encoding"
 import { dump } from "js-yaml"
 
-/** The registry and the login that the credentials file describes. */
-export interface SampleCredentials {
+/** The registry that the credentials file describes, and its paths. */
+export interface CredentialsFileOptions {
   readonly host: string
-  readonly account: Account
+  readonly credentials: BasicCredentials
   readonly clusterPath: string
   readonly moduleRepo: string
 }
@@ -13,14 +13,14 @@ export interface SampleCredentials {
 const comment =
   " The same objects as in a cluster, where the program reads them from the API server instead of this file."
 
-const dockerConfig = (host: string, { password, username }: Account): string =>
+const dockerConfig = (host: string, { password, username }: BasicCredentials): string =>
   JSON.stringify({ auths: { [host]: { auth: Base64.encode(`${username}:${password}`) } } })
 
 /**
  * The text of the credentials file: the cluster's registry Secret and a ModuleSource, as `kubectl get -o yaml` prints
  * them.
  */
-export const render = ({ account, clusterPath, host, moduleRepo }: SampleCredentials): string => {
+export const render = ({ credentials, clusterPath, host, moduleRepo }: CredentialsFileOptions): string => {
   const secret = {
     apiVersion: "v1",
     kind: "Secret",
@@ -30,7 +30,7 @@ export const render = ({ account, clusterPath, host, moduleRepo }: SampleCredent
       address: Base64.encode(host),
       path: Base64.encode(`/${clusterPath}`),
       scheme: Base64.encode("http"),
-      ".dockerconfigjson": Base64.encode(dockerConfig(host, account))
+      ".dockerconfigjson": Base64.encode(dockerConfig(host, credentials))
     }
   }
   const moduleSource = {
@@ -41,7 +41,7 @@ export const render = ({ account, clusterPath, host, moduleRepo }: SampleCredent
       registry: {
         repo: moduleRepo,
         scheme: "HTTP",
-        dockerCfg: Base64.encode(dockerConfig(host, account))
+        dockerCfg: Base64.encode(dockerConfig(host, credentials))
       }
     }
   }
@@ -49,8 +49,8 @@ export const render = ({ account, clusterPath, host, moduleRepo }: SampleCredent
   return `#${comment}\n${documents.join("---\n")}`
 }
 
-/** Returns the lines of the credentials file for printing. Each base64 login is cut, since it contains the password. */
-export const linesWithoutLogins = (text: string): ReadonlyArray<string> =>
+/** Returns the lines of the credentials file for printing. Each base64 value with a password is cut. */
+export const linesWithoutPasswords = (text: string): ReadonlyArray<string> =>
   text
     .trimEnd()
     .split("\n")

@@ -1,5 +1,5 @@
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
-import type { Account } from "@registry-packages-proxy/testkit/registry/RegistryAuth"
+import type { BasicCredentials } from "@registry-packages-proxy/testkit/wire/BasicCredentials"
 import * as SamplePackage from "@registry-packages-proxy/testkit/images/SamplePackage"
 import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Effect } from "effect"
@@ -18,11 +18,11 @@ export interface Sample {
   readonly path: string
 }
 
-/** The embedded registry, with the login and paths to pull from it. */
+/** The embedded registry, with the credentials and paths to pull from it. */
 export interface SampleRegistry {
   readonly host: string
   readonly origin: string
-  readonly account: Account
+  readonly credentials: BasicCredentials
   /** The repository of the cluster's own packages, as in the Secret but without the host: `sys/deckhouse`. */
   readonly clusterPath: string
   /** The ModuleSource's repository: `host/name`. */
@@ -45,8 +45,8 @@ export const bytesPerSecond = 40 * 1024 * 1024
 
 /** Starts an in-process OCI registry with token authentication and three packages. It stops when the scope closes. */
 export const make = Effect.gen(function* () {
-  const account = { username: "quickstart", password: crypto.randomUUID() }
-  const registry = yield* TestRegistry.make({ auth: { _tag: "Bearer", ...account, expiresIn: 300 } })
+  const credentials = { username: "quickstart", password: crypto.randomUUID() }
+  const registry = yield* TestRegistry.make({ auth: { _tag: "Bearer", ...credentials, expiresIn: 300 } })
   yield* registry.injectFaults("blob", { _tag: "RateLimit", bytesPerSecond }, { times: "always" })
   const moduleRepo = `${registry.host}/${modulePath}`
   const samples = yield* Effect.forEach(
@@ -71,7 +71,7 @@ export const make = Effect.gen(function* () {
   const made: SampleRegistry = {
     host: registry.host,
     origin: registry.origin,
-    account,
+    credentials,
     clusterPath,
     moduleRepo,
     samples

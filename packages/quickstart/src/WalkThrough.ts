@@ -46,7 +46,7 @@ const introduce = Effect.fnUntraced(function* (options: WalkThroughOptions) {
   if (options.cacheDirectory !== undefined) yield* entry("Cache", options.cacheDirectory, "temporary")
   yield* entry("Credentials", options.credentialsPath, "temporary, for this registry")
   yield* line()
-  for (const text of SampleCredentials.linesWithoutLogins(options.credentialsText))
+  for (const text of SampleCredentials.linesWithoutPasswords(options.credentialsText))
     yield* line(style("dim", `    ${text}`))
   yield* line()
   yield* line(style("bold", "Downloading each package twice through the proxy:"))

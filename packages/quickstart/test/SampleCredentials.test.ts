@@ -9,7 +9,7 @@ import * as SampleCredentials from "../src/SampleCredentials.ts"
 
 const credentials = {
   host: "127.0.0.1:41000",
-  account: { username: "quickstart", password: "a long enough password" },
+  credentials: { username: "quickstart", password: "a long enough password" },
   clusterPath: "sys/deckhouse",
   moduleRepo: "127.0.0.1:41000/modules"
 }
@@ -40,19 +40,20 @@ describe("SampleCredentials", () => {
       )
       for (const { credential } of sources) {
         assert.isTrue(
-          credential._tag === "Basic" && Redacted.value(credential.password) === credentials.account.password
+          credential._tag === "Basic" &&
+            Redacted.value(credential.password) === credentials.credentials.password
         )
       }
     }).pipe(Effect.scoped, Effect.provide(layerNode))
   )
 
-  it("linesWithoutLogins - returns every line, with the logins cut", () => {
+  it("linesWithoutPasswords - returns every line, with the passwords cut", () => {
     const text = SampleCredentials.render(credentials)
-    const shown = SampleCredentials.linesWithoutLogins(text)
+    const shown = SampleCredentials.linesWithoutPasswords(text)
     assert.lengthOf(shown, text.trimEnd().split("\n").length)
-    const logins = shown.filter((line) => /dockerC|dockerc/.test(line) && line.includes(": ey"))
+    const cut = shown.filter((line) => /dockerC|dockerc/.test(line) && line.includes(": ey"))
     assert.deepStrictEqual(
-      logins.map((line) => line.trim()),
+      cut.map((line) => line.trim()),
       [".dockerconfigjson: eyJhdXRocyI6...", "dockerCfg: eyJhdXRocyI6..."]
     )
   })

@@ -107,7 +107,7 @@ describe("the proxy in HTTPS_PROXY", () => {
       const { proxy, result, server } = yield* pull({
         secure: true,
         variables: (host) => ({ HTTPS_PROXY: withLogin(host) }),
-        proxy: { login }
+        proxy: { credentials: login }
       })
       assert.isTrue(Result.getOrThrow(result).equals(content))
       assert.deepStrictEqual(
@@ -172,7 +172,7 @@ describe("the proxy in HTTPS_PROXY", () => {
       const { result, server } = yield* pull({
         secure: true,
         variables: (host) => ({ HTTPS_PROXY: withLogin(host) }),
-        proxy: { login: { username: "other", password: "other" } }
+        proxy: { credentials: { username: "other", password: "other" } }
       })
       assert.deepInclude(reason(result), { _tag: "ConnectionFailed", kind: "proxy" })
       assert.include(reason(result)["detail"], "the proxy in HTTPS_PROXY refused the user and password")
@@ -215,7 +215,7 @@ describe("the proxy in HTTP_PROXY", () => {
       const { proxy, result, server } = yield* pull({
         secure: false,
         variables: (host) => ({ http_proxy: withLogin(host) }),
-        proxy: { login }
+        proxy: { credentials: login }
       })
       assert.isTrue(Result.getOrThrow(result).equals(content))
       assert.isTrue(proxy.requests.every(({ isAuthorized }) => isAuthorized))
@@ -242,7 +242,7 @@ describe("the proxy in HTTP_PROXY", () => {
       const { result, server } = yield* pull({
         secure: false,
         variables: (host) => ({ HTTP_PROXY: `http://proxyuser:wrong@${host}` }),
-        proxy: { login }
+        proxy: { credentials: login }
       })
       assert.deepInclude(reason(result), { _tag: "ConnectionFailed", kind: "proxy" })
       assert.include(reason(result)["detail"], "HTTP_PROXY")

@@ -2,7 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { type CapturedLog, captureLog } from "@registry-packages-proxy/testkit/machine/CapturedLog"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import { maxFileSize } from "@registry-packages-proxy/credential-store/feeds/FileFeed"
-import { list, moduleSource } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
+import {
+  kubernetesList,
+  moduleSource
+} from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, FileSystem, Layer, Schema } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { readFileSync } from "node:fs"
@@ -13,7 +16,7 @@ import { testCertificate } from "../kinds/TestCertificate.ts"
 const one = "registry.example.com/one"
 const two = "registry.example.com/two"
 const path = "/etc/credentials/registries.json"
-const json = (...objects: ReadonlyArray<unknown>) => JSON.stringify(list(objects))
+const json = (...objects: ReadonlyArray<unknown>) => JSON.stringify(kubernetesList(objects))
 const a = moduleSource({ name: "a", repo: one })
 const b = moduleSource({ name: "b", repo: two })
 

@@ -1,14 +1,17 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
-import { list, moduleSource } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
+import {
+  kubernetesList,
+  moduleSource
+} from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, FileSystem } from "effect"
 import * as TestClock from "@registry-packages-proxy/testkit/machine/TestClock"
 import { dump } from "js-yaml"
 import { answer, status } from "../StoreQueries.ts"
 
 const repo = "registry.example.com/modules"
-const yaml = (name: string) => dump(list([moduleSource({ name, repo })]))
+const yaml = (name: string) => dump(kubernetesList([moduleSource({ name, repo })]))
 
 /** Advances the test clock until the store answers `expected`. Real reads take turns of the event loop. */
 const until = (expected: string) =>

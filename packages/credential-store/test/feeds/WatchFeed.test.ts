@@ -8,7 +8,7 @@ import type { ObjectKind } from "@registry-packages-proxy/credential-store/kinds
 import * as WatchFeed from "@registry-packages-proxy/credential-store/feeds/WatchFeed"
 import * as Resource from "@registry-packages-proxy/kubernetes/Resource"
 import {
-  collections,
+  watchedCollections,
   moduleSource,
   registrySecret
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
@@ -22,7 +22,7 @@ import { answer, get, status } from "../StoreQueries.ts"
 const sources = "/apis/deckhouse.io/v1alpha1/modulesources"
 const secrets = "/api/v1/namespaces/d8-system/secrets"
 
-const makeApi = (): FakeKubernetes => new FakeKubernetes({ collections })
+const makeApi = (): FakeKubernetes => new FakeKubernetes({ collections: watchedCollections })
 
 const put = (api: FakeKubernetes, object: Record<string, unknown>): void =>
   api.apply(object["kind"] === "Secret" ? secrets : sources, object)
@@ -124,11 +124,11 @@ describe("CredentialStore from an API server", () => {
     "has the new password as soon as the Secret is changed",
     Effect.fn(function* () {
       const api = makeApi()
-      put(api, registrySecret({ address: "cluster.example.com", login: login("old") }))
+      put(api, registrySecret({ address: "cluster.example.com", credentials: login("old") }))
       yield* Effect.gen(function* () {
         yield* untilSynced
         assert.strictEqual(yield* passwordOf(""), "old")
-        put(api, registrySecret({ address: "cluster.example.com", login: login("new") }))
+        put(api, registrySecret({ address: "cluster.example.com", credentials: login("new") }))
         yield* Effect.repeat(Effect.andThen(Effect.yieldNow, passwordOf("")), {
           until: (password) => password === "new"
         })

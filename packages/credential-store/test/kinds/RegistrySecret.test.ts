@@ -24,7 +24,7 @@ describe("RegistrySecret", () => {
         path: "/sys/deckhouse",
         scheme: "HTTP",
         ca: testCertificate,
-        login: { host: "registry.example.com:5000", username: "reader", password: "secret" }
+        credentials: { host: "registry.example.com:5000", username: "reader", password: "secret" }
       })
     )
     assert.deepEqual<unknown>(rest, {

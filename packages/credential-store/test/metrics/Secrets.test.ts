@@ -3,7 +3,7 @@ import { captureLog } from "@registry-packages-proxy/testkit/machine/CapturedLog
 import { CredentialStore } from "@registry-packages-proxy/credential-store/CredentialStore"
 import {
   dockerConfig,
-  list,
+  kubernetesList,
   moduleSource,
   registrySecret
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
@@ -32,7 +32,7 @@ const secrets = [
 const objects = [
   moduleSource({ name: "good", repo: `${host}/good`, dockerCfg: Base64.encode(config) }),
   moduleSource({ name: "token", repo: "token.example.com/good", dockerCfg: Base64.encode(tokens) }),
-  registrySecret({ address: host, login: { host, username: "reader", password } })
+  registrySecret({ address: host, credentials: { host, username: "reader", password } })
 ]
 
 const brokenObjects = [
@@ -58,10 +58,10 @@ const brokenObjects = [
 ]
 
 const texts: ReadonlyArray<FakeFile> = [
-  JSON.stringify(list(objects)),
-  dump(list(brokenObjects)),
-  dump(list(objects)),
-  `${dump(list(objects))}\n"${password}: [${token}`,
+  JSON.stringify(kubernetesList(objects)),
+  dump(kubernetesList(brokenObjects)),
+  dump(kubernetesList(objects)),
+  `${dump(kubernetesList(objects))}\n"${password}: [${token}`,
   `{"${password}": "${token}", ${Base64.encode(config)}`,
   `${password}: &${token} [*${token}, *unknown]\n? [${password}]\n: 1`,
   `!${token} ${password}`,

@@ -2,7 +2,7 @@ import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/Proces
 import { Console, Effect, Fiber, Schedule } from "effect"
 import { clusterPath } from "../program/CredentialsFile.ts"
 import type { Image } from "../machine/ImageLayout.ts"
-import { loginWith } from "../fixtures/KubernetesFixture.ts"
+import { credentialsFor } from "../fixtures/KubernetesFixture.ts"
 import { registrySecret } from "../servers/KubeObjects.ts"
 import * as ProcessMemory from "../machine/ProcessMemory.ts"
 import * as SecureClient from "../clients/SecureClient.ts"
@@ -33,7 +33,11 @@ export const pushPackages = Effect.gen(function* () {
   )
   yield* Effect.forEach(images, (image) => registry.push(layout, image, clusterPath), { discard: true })
   yield* admin.apply(
-    registrySecret(clusterPath, { host: registry.host, ca: registry.ca, login: loginWith(registry.host) })
+    registrySecret(clusterPath, {
+      host: registry.host,
+      ca: registry.ca,
+      credentials: credentialsFor(registry.host)
+    })
   )
   return images
 })

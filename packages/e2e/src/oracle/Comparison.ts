@@ -1,4 +1,7 @@
-import { list, moduleSource } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
+import {
+  kubernetesList,
+  moduleSource
+} from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, FileSystem, Path, Stream } from "effect"
 import { HttpClient } from "effect/http"
 import { createHash } from "node:crypto"
@@ -87,7 +90,9 @@ const ourGroup = Effect.fnUntraced(function* (group: ReadonlyArray<Prepared>) {
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-situations-" })
   const credentialsFile = path.join(directory, "credentials.json")
-  yield* fs.writeFileString(credentialsFile, JSON.stringify(list(group.map(objectOf))), { mode: 0o600 })
+  yield* fs.writeFileString(credentialsFile, JSON.stringify(kubernetesList(group.map(objectOf))), {
+    mode: 0o600
+  })
   const { environment = {} } = group[0]?.world ?? {}
   const proxy = yield* ProxyProcess.start({
     credentialsFile,

@@ -1,32 +1,32 @@
 import {
-  list,
-  type Login,
+  kubernetesList,
+  type HostCredentials,
   moduleSource,
   registrySecret
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, FileSystem } from "effect"
 import * as Evidence from "../run/Evidence.ts"
 
-/** The address, login and CA of a registry, for a credentials file. */
+/** The address, credentials and CA of a registry, for a credentials file. */
 export interface RegistryAccess {
   readonly host: string
-  readonly login: Login
+  readonly credentials: HostCredentials
   readonly ca?: string
 }
 
 /** The repository path that the Secret of the cluster's own registry contains. */
 export const clusterPath = "sys/deckhouse"
 /** The repository path that the ModuleSource contains. */
-export const modulesPath = "modules"
+export const modulePath = "modules"
 
 /** Writes a credentials file with the cluster's Secret and a ModuleSource. A rename replaces an existing file. */
-export const write = Effect.fnUntraced(function* (file: string, { ca, host, login }: RegistryAccess) {
+export const write = Effect.fnUntraced(function* (file: string, { ca, host, credentials }: RegistryAccess) {
   const fs = yield* FileSystem.FileSystem
-  Evidence.addSecret(`the password of ${login.username} at ${host}`, login.password)
+  Evidence.addSecret(`the password of ${credentials.username} at ${host}`, credentials.password)
   const trust = ca === undefined ? {} : { ca }
-  const objects = list([
-    registrySecret({ address: host, path: `/${clusterPath}`, scheme: "https", login, ...trust }),
-    moduleSource({ name: "e2e", repo: `${host}/${modulesPath}`, scheme: "HTTPS", login, ...trust })
+  const objects = kubernetesList([
+    registrySecret({ address: host, path: `/${clusterPath}`, scheme: "https", credentials, ...trust }),
+    moduleSource({ name: "e2e", repo: `${host}/${modulePath}`, scheme: "HTTPS", credentials, ...trust })
   ])
   yield* fs.writeFileString(`${file}.new`, JSON.stringify(objects), { mode: 0o600 })
   yield* fs.rename(`${file}.new`, file)

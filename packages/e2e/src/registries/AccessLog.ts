@@ -4,7 +4,7 @@ export interface AccessLogEntry {
   readonly path: string
   readonly status: number
   readonly bytes: number
-  readonly agent: string
+  readonly userAgent: string
 }
 
 // The combined log format, which is Distribution's default.
@@ -13,12 +13,15 @@ const pattern = /"([A-Z]+) (\S+) HTTP\/[\d.]+" (\d{3}) (\d+) "[^"]*" "([^"]*)"/
 /** Parses the requests in a registry's log. Other lines are skipped. */
 export const parse = (lines: ReadonlyArray<string>): ReadonlyArray<AccessLogEntry> =>
   lines.flatMap((line) => {
-    const [, method = "", path = "", status = "", bytes = "", agent = ""] = pattern.exec(line) ?? []
-    return method === "" ? [] : [{ method, path, status: Number(status), bytes: Number(bytes), agent }]
+    const [, method = "", path = "", status = "", bytes = "", userAgent = ""] = pattern.exec(line) ?? []
+    return method === "" ? [] : [{ method, path, status: Number(status), bytes: Number(bytes), userAgent }]
   })
 
 /** Returns the requests for one manifest or blob, each as `METHOD manifests STATUS` or `METHOD blobs STATUS`. */
-export const requestsFor = (entries: ReadonlyArray<AccessLogEntry>, digest: string): ReadonlyArray<string> =>
+export const requestsForDigest = (
+  entries: ReadonlyArray<AccessLogEntry>,
+  digest: string
+): ReadonlyArray<string> =>
   entries
     .filter(({ path }) => path.endsWith(`/${digest}`))
     .map(({ method, path, status }) => `${method} ${path.split("/").at(-2) ?? ""} ${status}`)

@@ -49,6 +49,6 @@ export const make = Effect.fnUntraced(function* (target: string, after: number) 
   return {
     host: `127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
     /** True if a connection was aborted. */
-    isBroken: (): boolean => broken
+    hasAborted: (): boolean => broken
   }
 })

@@ -3,19 +3,19 @@ import { Effect } from "effect"
 import * as Registry from "./Registry.ts"
 import * as TokenServer from "./TokenServer.ts"
 
-/** Starts Distribution's registry with the program `command`. `grants` returns the scopes of each issued token. */
+/** Starts Distribution's registry with the program `command`. `issuedScopes` returns the scopes of each issued token. */
 export const make = Effect.fnUntraced(function* (
   name: string,
   command: string,
   { wantsTokens = false }: { readonly wantsTokens?: boolean } = {}
 ) {
   const authority = yield* Certificates.makeAuthority
-  const tokens = wantsTokens ? yield* TokenServer.make(authority, Registry.account) : undefined
+  const tokens = wantsTokens ? yield* TokenServer.make(authority, Registry.registryUser) : undefined
   const registry = yield* Registry.make({
     name,
     command,
     authority,
     ...(tokens === undefined ? {} : { tokens })
   })
-  return { ...registry, grants: () => tokens?.grants() ?? [] }
+  return { ...registry, issuedScopes: () => tokens?.issuedScopes() ?? [] }
 })

@@ -82,7 +82,7 @@ export const make = Effect.gen(function* () {
   const host = `127.0.0.1:${port}`
   const authority = yield* Certificates.makeAuthority
   const tls = yield* authority.issue()
-  const login = { host, username: "e2e", password: "e2e-gitea-4b7C" }
+  const credentials = { host, username: "e2e", password: "e2e-gitea-4b7C" }
   const file = (name: string) => path.join(directory, name)
   yield* fs.writeFileString(file("tls.crt"), tls.chain)
   yield* fs.writeFileString(file("tls.key"), tls.key, { mode: 0o600 })
@@ -95,7 +95,7 @@ export const make = Effect.gen(function* () {
   const options = { cwd: directory, env: { HOME: directory } }
   const gitea = (...args: ReadonlyArray<string>) =>
     Command.run(command, ["--config", file("app.ini"), ...args], options)
-  const user = ["--username", login.username, "--must-change-password=false"]
+  const user = ["--username", credentials.username, "--must-change-password=false"]
   yield* gitea("migrate")
   yield* gitea(
     "admin",
@@ -103,23 +103,23 @@ export const make = Effect.gen(function* () {
     "create",
     ...user,
     "--password",
-    login.password,
+    credentials.password,
     "--email",
     "e2e@example.test"
   )
   const daemon = yield* Daemon.start("gitea", command, ["--config", file("app.ini"), "web"], options)
-  yield* Effect.raceFirst(Probe.untilUp(host, authority), daemon.ended)
+  yield* Effect.raceFirst(Probe.awaitResponse(host, authority), daemon.ended)
   const rotated = "e2e-rotated-8F1d"
   const registry: PrivateRegistry.PrivateRegistry = {
     host,
     ca: authority.cert,
-    login,
-    owner: login.username,
+    credentials,
+    repositoryOwner: credentials.username,
     ignoresRanges: true,
-    push: yield* PrivateRegistry.pusher(host, login, authority),
+    push: yield* PrivateRegistry.makePush(host, credentials, authority),
     requests: () => AccessLog.parse(daemon.lines()),
-    rotate: Effect.as(gitea("admin", "user", "change-password", ...user, "--password", rotated), {
-      ...login,
+    changePassword: Effect.as(gitea("admin", "user", "change-password", ...user, "--password", rotated), {
+      ...credentials,
       password: rotated
     })
   }

@@ -15,26 +15,26 @@ export const make = Effect.gen(function* () {
   const host = `127.0.0.1:${yield* Ports.free}`
   const authority = yield* Certificates.makeAuthority
   const tls = yield* authority.issue()
-  const login = { host, username: "memory", password: "e2e-memory-51d0" }
+  const credentials = { host, username: "memory", password: "e2e-memory-51d0" }
   const file = (name: string) => path.join(directory, name)
   const admit = (password: string) =>
-    fs.writeFileString(file("login"), `${login.username}:${password}\n`, { mode: 0o600 })
+    fs.writeFileString(file("login"), `${credentials.username}:${password}\n`, { mode: 0o600 })
   yield* fs.writeFileString(file("tls.crt"), tls.chain)
   yield* fs.writeFileString(file("tls.key"), tls.key, { mode: 0o600 })
-  yield* admit(login.password)
+  yield* admit(credentials.password)
   const command = yield* ServerBuild.binary("memory-registry")
   const daemon = yield* Daemon.start("memory-registry", command, [
     host,
     ...["tls.crt", "tls.key", "login"].map(file)
   ])
-  yield* Effect.raceFirst(Probe.untilUp(host, authority), daemon.ended)
+  yield* Effect.raceFirst(Probe.awaitResponse(host, authority), daemon.ended)
   const registry: PrivateRegistry.PrivateRegistry = {
     host,
     ca: authority.cert,
-    login,
-    push: yield* PrivateRegistry.pusher(host, login, authority),
+    credentials,
+    push: yield* PrivateRegistry.makePush(host, credentials, authority),
     requests: () => AccessLog.parse(daemon.lines()),
-    rotate: Effect.as(admit("e2e-rotated-e93b"), { ...login, password: "e2e-rotated-e93b" })
+    changePassword: Effect.as(admit("e2e-rotated-e93b"), { ...credentials, password: "e2e-rotated-e93b" })
   }
   return registry
 })

@@ -1,4 +1,4 @@
-import type { Login } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
+import type { HostCredentials } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import type * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { dockerConfig } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 import { Effect, FileSystem, Path, type Scope } from "effect"
@@ -12,10 +12,10 @@ export interface PrivateRegistry {
   readonly host: string
   /** PEM of the authority of the registry's certificate. */
   readonly ca: string
-  /** The initial login. */
-  readonly login: Login
+  /** The initial credentials. */
+  readonly credentials: HostCredentials
   /** The first component of repository names, if the registry allows only names that begin with a user's name. */
-  readonly owner?: string
+  readonly repositoryOwner?: string
   /** True if the registry sends whole blobs for Range requests. */
   readonly ignoresRanges?: boolean
   /** Pushes an image or an index from a layout, with its digest unchanged. */
@@ -26,14 +26,14 @@ export interface PrivateRegistry {
   ) => Effect.Effect<unknown, unknown, Command.Services>
   /** All requests so far. */
   readonly requests: () => ReadonlyArray<AccessLogEntry>
-  /** Changes the user's password and returns the new login. */
-  readonly rotate: Effect.Effect<Login, unknown, Command.Services | Scope.Scope>
+  /** Changes the user's password and returns the new credentials. */
+  readonly changePassword: Effect.Effect<HostCredentials, unknown, Command.Services | Scope.Scope>
 }
 
-/** Makes a `push` that runs skopeo with a login of the registry. The end of the scope removes skopeo's files. */
-export const pusher = Effect.fnUntraced(function* (
+/** Makes a `push` that runs skopeo with credentials of the registry. The end of the scope removes skopeo's files. */
+export const makePush = Effect.fnUntraced(function* (
   host: string,
-  login: Login,
+  credentials: HostCredentials,
   authority: Certificates.CertificateAuthority
 ) {
   const fs = yield* FileSystem.FileSystem
@@ -42,7 +42,7 @@ export const pusher = Effect.fnUntraced(function* (
   const trusted = path.join(directory, "trusted")
   yield* fs.makeDirectory(trusted)
   yield* fs.writeFileString(path.join(trusted, "ca.crt"), authority.cert)
-  yield* fs.writeFileString(path.join(directory, "config.json"), dockerConfig(login))
+  yield* fs.writeFileString(path.join(directory, "config.json"), dockerConfig(credentials))
   const push: PrivateRegistry["push"] = (layout, { name }, repository) =>
     Command.run("skopeo", [
       "--insecure-policy",

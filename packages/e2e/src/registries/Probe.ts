@@ -23,7 +23,7 @@ export const anonymousStatus = Effect.fnUntraced(function* (host: string, ca: st
 }, Effect.scoped)
 
 /** Waits until a registry responds with any status. */
-export const untilUp = (host: string, authority: Certificates.CertificateAuthority) =>
+export const awaitResponse = (host: string, authority: Certificates.CertificateAuthority) =>
   anonymousStatus(host, authority.cert, "/v2/").pipe(
     Effect.retry({ times: 300, schedule: Schedule.spaced(50) })
   )

@@ -8,21 +8,21 @@ import * as Ports from "../machine/Ports.ts"
 import * as PrivateRegistry from "./PrivateRegistry.ts"
 import type { TokenServer } from "./TokenServer.ts"
 
-/** The account that may pull and push. `hash` is the bcrypt hash of the password. */
-export const account = {
+/** The user that may pull and push. `hash` is the bcrypt hash of the password. */
+export const registryUser = {
   username: "e2e",
   password: "e2e-password-7f3a",
   hash: "$2y$05$abcdefghijklmnopqrstuuGqb3Dc.M.Dp.CJAjoTCFwx.WOaczIJK"
 }
 
-/** The account's password after `rotate`. */
+/** The user's password after `changePassword`. */
 const rotated = {
   password: "e2e-rotated-2c81",
   hash: "$2a$05$SSXQe9yiE./flmtFEgyUYOYQvXaH/WM.SUhmLH6iFm76IGV8ARuK2"
 }
 
 /** A host that leads to 127.0.0.1 but is not a loopback address, so that clients use proxies for it. */
-export const proxiedHost = "0.0.0.0"
+export const nonLoopbackHost = "0.0.0.0"
 
 export interface RegistryOptions {
   /** Name of the registry's log. */
@@ -59,11 +59,11 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "registry-packages-proxy-registry-" })
   const port = yield* Ports.free
   const host = `127.0.0.1:${port}`
-  const tls = yield* authority.issue({ names: ["127.0.0.1", "localhost", proxiedHost] })
+  const tls = yield* authority.issue({ names: ["127.0.0.1", "localhost", nonLoopbackHost] })
   const file = (name: string) => path.join(directory, name)
   yield* fs.writeFileString(file("tls.crt"), tls.chain)
   yield* fs.writeFileString(file("tls.key"), tls.key)
-  yield* fs.writeFileString(file("htpasswd"), `${account.username}:${account.hash}\n`)
+  yield* fs.writeFileString(file("htpasswd"), `${registryUser.username}:${registryUser.hash}\n`)
   // JSON is valid YAML.
   yield* fs.writeFileString(file("config.yml"), JSON.stringify(configuration({ directory, port, tokens })))
   yield* fs.makeDirectory(file("trusted"))
@@ -93,14 +93,14 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
     yield* Scope.close(stopped, Exit.void)
   })
 
-  const login = { host, username: account.username, password: account.password }
-  const push = yield* PrivateRegistry.pusher(host, login, authority)
+  const credentials = { host, username: registryUser.username, password: registryUser.password }
+  const push = yield* PrivateRegistry.makePush(host, credentials, authority)
 
   yield* start
   return {
     host,
     ca: authority.cert,
-    login,
+    credentials,
     /** Stops the registry, runs `body`, and starts the registry again. */
     whileDown: <A, E, R>(body: Effect.Effect<A, E, R>) =>
       Effect.acquireUseRelease(
@@ -109,11 +109,11 @@ export const make = Effect.fnUntraced(function* ({ authority, command, name, tok
         () => Effect.orDie(start)
       ),
     push,
-    /** Changes the account's password and returns the new login. */
-    rotate: Effect.gen(function* () {
-      yield* fs.writeFileString(file("htpasswd"), `${account.username}:${rotated.hash}\n`)
-      tokens?.rotate(rotated.password)
-      return { ...login, password: rotated.password }
+    /** Changes the user's password and returns the new credentials. */
+    changePassword: Effect.gen(function* () {
+      yield* fs.writeFileString(file("htpasswd"), `${registryUser.username}:${rotated.hash}\n`)
+      tokens?.setPassword(rotated.password)
+      return { ...credentials, password: rotated.password }
     }),
     /** All requests so far, including those before a restart. */
     requests: () => AccessLog.parse(log.lines())

@@ -1,6 +1,6 @@
 import type * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
 import { listenScoped } from "@registry-packages-proxy/testkit/wire/Listening"
-import type { Account } from "@registry-packages-proxy/testkit/registry/RegistryAuth"
+import type { BasicCredentials } from "@registry-packages-proxy/testkit/wire/BasicCredentials"
 import { Effect } from "effect"
 import { createPrivateKey, sign, X509Certificate } from "node:crypto"
 import { createServer } from "node:https"
@@ -38,15 +38,15 @@ const tokenFor = (account: string, scopes: ReadonlyArray<string>, signer: Certif
 }
 
 /**
- * Starts a token service over TLS, as Distribution's documentation describes it. It grants all requested scopes to
+ * Starts a token service over TLS, as Distribution's documentation describes it. It issuedScopes all requested scopes to
  * clients with the correct password.
  */
 export const make = Effect.fnUntraced(function* (
   authority: Certificates.CertificateAuthority,
-  { password, username }: Account
+  { password, username }: BasicCredentials
 ) {
   const certificate = yield* authority.issue()
-  const grants: Array<ReadonlyArray<string>> = []
+  const issuedScopes: Array<ReadonlyArray<string>> = []
   const basic = (password: string): string => `Basic ${btoa(`${username}:${password}`)}`
   let accepted = basic(password)
   const server = createServer({ cert: certificate.chain, key: certificate.key }, (request, response) => {
@@ -56,7 +56,7 @@ export const make = Effect.fnUntraced(function* (
     }
     const { searchParams } = new URL(request.url ?? "", "https://localhost")
     const scopes = searchParams.getAll("scope").flatMap((scope) => scope.split(" "))
-    grants.push(scopes)
+    issuedScopes.push(scopes)
     const token = tokenFor(username, scopes, certificate)
     Evidence.addSecret("a token of the registry's token service", token)
     response.writeHead(200, { "content-type": "application/json" })
@@ -69,12 +69,12 @@ export const make = Effect.fnUntraced(function* (
   return {
     /** The registry's settings for token authentication, except `rootcertbundle`. */
     settings: { realm: `https://127.0.0.1:${port}/token`, service, issuer },
-    /** Changes the account's password. */
-    rotate: (password: string): void => {
+    /** Changes the user's password. */
+    setPassword: (password: string): void => {
       accepted = basic(password)
     },
     /** The scopes of each issued token. */
-    grants: (): ReadonlyArray<ReadonlyArray<string>> => grants
+    issuedScopes: (): ReadonlyArray<ReadonlyArray<string>> => issuedScopes
   }
 })
 

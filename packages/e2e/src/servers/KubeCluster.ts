@@ -12,7 +12,10 @@ import * as Ports from "../machine/Ports.ts"
 type Json = Readonly<Record<string, unknown>>
 
 /** The program's service account. */
-export const account = { namespace: "d8-cloud-instance-manager", name: "registry-packages-proxy" }
+export const programServiceAccount = {
+  namespace: "d8-cloud-instance-manager",
+  name: "registry-packages-proxy"
+}
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -114,7 +117,7 @@ export const make = Effect.fnUntraced(function* (
 
   yield* Effect.forEach(
     [
-      ...["d8-system", account.namespace, "testkit"].map(namespace),
+      ...["d8-system", programServiceAccount.namespace, "testkit"].map(namespace),
       ...(yield* objectsOf(file("../../fixtures/modulesource-crd.yaml"))),
       ...(hasAccount ? yield* objectsOf(rbacFile) : [])
     ],

@@ -1,27 +1,33 @@
 import {
   dockerConfig,
-  type Login
+  type HostCredentials
 } from "@registry-packages-proxy/testkit/credential-store/CredentialStoreObjects"
 
 type Json = Readonly<Record<string, unknown>>
 
 /** The properties of a registry in Kubernetes objects. */
-export interface Source {
+export interface RegistryProperties {
   readonly host: string
-  readonly login: Login
+  readonly credentials: HostCredentials
   readonly ca: string
 }
 
 /** A ModuleSource with only the fields that its CRD has. */
-export const moduleSource = (name: string, path: string, { ca, host, login }: Source): Json => ({
+export const moduleSource = (
+  name: string,
+  path: string,
+  { ca, host, credentials }: RegistryProperties
+): Json => ({
   apiVersion: "deckhouse.io/v1alpha1",
   kind: "ModuleSource",
   metadata: { name },
-  spec: { registry: { repo: `${host}/${path}`, scheme: "HTTPS", dockerCfg: btoa(dockerConfig(login)), ca } }
+  spec: {
+    registry: { repo: `${host}/${path}`, scheme: "HTTPS", dockerCfg: btoa(dockerConfig(credentials)), ca }
+  }
 })
 
 /** The Secret of the cluster's own registry. */
-export const registrySecret = (path: string, { ca, host, login }: Source): Json => ({
+export const registrySecret = (path: string, { ca, host, credentials }: RegistryProperties): Json => ({
   apiVersion: "v1",
   kind: "Secret",
   metadata: { name: "deckhouse-registry", namespace: "d8-system" },
@@ -32,7 +38,7 @@ export const registrySecret = (path: string, { ca, host, login }: Source): Json 
       path: `/${path}`,
       scheme: "https",
       ca,
-      ".dockerconfigjson": dockerConfig(login)
+      ".dockerconfigjson": dockerConfig(credentials)
     }).map(([key, value]) => [key, btoa(value)])
   )
 })

@@ -7,7 +7,7 @@ import * as Load from "../../src/cluster/Load.ts"
 import * as Replicas from "../../src/cluster/Replicas.ts"
 import * as Throttle from "../../src/cluster/Throttle.ts"
 import { clusterPath } from "../../src/program/CredentialsFile.ts"
-import { loginWith } from "../../src/fixtures/KubernetesFixture.ts"
+import { credentialsFor } from "../../src/fixtures/KubernetesFixture.ts"
 import { registrySecret } from "../../src/servers/KubeObjects.ts"
 import { showLogsOnFailure } from "../../src/machine/Logs.ts"
 import { options, RegistryFixture } from "../../src/fixtures/RegistryFixture.ts"
@@ -29,7 +29,9 @@ layer(ClusterFixture.layer, options)("The model of docs/scaling.md", (it) => {
           const { registry } = yield* RegistryFixture
           const images = yield* Load.pushPackages
           const host = yield* Throttle.make(registry.host, upstreamRate)
-          yield* admin.apply(registrySecret(clusterPath, { host, ca: registry.ca, login: loginWith(host) }))
+          yield* admin.apply(
+            registrySecret(clusterPath, { host, ca: registry.ca, credentials: credentialsFor(host) })
+          )
           // New pods have empty caches.
           yield* helm.install(`--set-string=podAnnotations.clients=${clients}`)
           yield* Replicas.ready(3)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { parse, requestsFor } from "../../src/registries/AccessLog.ts"
+import { parse, requestsForDigest } from "../../src/registries/AccessLog.ts"
 
 const digest = `sha256:${"a".repeat(64)}`
 const line = (request: string, status: number) =>
@@ -8,7 +8,7 @@ const line = (request: string, status: number) =>
 describe("AccessLog", () => {
   it("parses the requests among other lines", () => {
     assert.deepStrictEqual(parse(['time="x" level=info msg="GET /v2/"', line("GET /v2/", 401)]), [
-      { method: "GET", path: "/v2/", status: 401, bytes: 560, agent: "registry-packages-proxy" }
+      { method: "GET", path: "/v2/", status: 401, bytes: 560, userAgent: "registry-packages-proxy" }
     ])
   })
 
@@ -18,6 +18,6 @@ describe("AccessLog", () => {
       line(`GET /v2/a/b/manifests/sha256:${"b".repeat(64)}`, 200),
       line(`HEAD /v2/a/b/blobs/${digest}`, 200)
     ])
-    assert.deepStrictEqual(requestsFor(requests, digest), ["GET manifests 401", "HEAD blobs 200"])
+    assert.deepStrictEqual(requestsForDigest(requests, digest), ["GET manifests 401", "HEAD blobs 200"])
   })
 })

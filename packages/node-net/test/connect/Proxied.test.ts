@@ -77,7 +77,7 @@ describe("a proxy for an https server", () => {
     "receives the credentials of its address; the server does not",
     Effect.fn(function* () {
       const { client, proxy, server } = yield* setUp({
-        login,
+        credentials: login,
         address: (host) => `http://${encoded}@${host}`
       })
       assert.strictEqual(statusOf(yield* ask(client)), 200)
@@ -171,7 +171,7 @@ describe("a proxy for an https server", () => {
     "that refuses the credentials of its address is blamed, and the message shows no credentials",
     Effect.fn(function* () {
       const { client } = yield* setUp({
-        login: { username: "other", password: "other" },
+        credentials: { username: "other", password: "other" },
         address: (host) => `http://${encoded}@${host}`
       })
       const failure = withoutSecrets(failureOf(yield* ask(client)))
@@ -330,7 +330,7 @@ describe("a proxy for an http server", () => {
     "receives the credentials of its address; the server does not",
     Effect.fn(function* () {
       const address = (host: string) => `http://${encoded}@${host}`
-      const { client, proxy, server } = yield* setUp({ secure: false, login, address })
+      const { client, proxy, server } = yield* setUp({ secure: false, credentials: login, address })
       assert.strictEqual(statusOf(yield* ask(client)), 200)
       assert.isTrue(proxy.requests[0]?.isAuthorized)
       assert.notProperty(server.requests[0]?.headers, "proxy-authorization")
@@ -351,7 +351,7 @@ describe("a proxy for an http server", () => {
     Effect.fn(function* () {
       const { client, server } = yield* setUp({
         secure: false,
-        login: { username: "other", password: "other" },
+        credentials: { username: "other", password: "other" },
         address: (host) => `http://${encoded}@${host}`
       })
       const failure = withoutSecrets(failureOf(yield* ask(client)))

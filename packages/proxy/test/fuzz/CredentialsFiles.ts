@@ -9,8 +9,8 @@ import { near } from "./Mutations.ts"
 
 const repository = "registry.test/modules"
 const login = { host: "registry.test", username: "user", password: "s3cr3t" }
-const source = Objects.moduleSource({ name: "modules", repo: repository, login })
-const secret = Objects.registrySecret({ address: "registry.test", path: "/own", login })
+const source = Objects.moduleSource({ name: "modules", repo: repository, credentials: login })
+const secret = Objects.registrySecret({ address: "registry.test", path: "/own", credentials: login })
 const encoded = /s3cr3t|czNjcjN0|dXNlcjpz/
 
 const yaml = (object: unknown): string =>
@@ -20,7 +20,7 @@ const yaml = (object: unknown): string =>
 
 const samples = [
   JSON.stringify(source),
-  JSON.stringify(Objects.list([source, secret])),
+  JSON.stringify(Objects.kubernetesList([source, secret])),
   `${JSON.stringify(secret)}\n---\n${JSON.stringify(source)}\n`,
   "apiVersion: deckhouse.io/v1alpha1\nkind: ModuleSource\nmetadata:\n  name: a\nspec:\n  registry:\n" +
     "    repo: registry.test/modules\n    scheme: HTTPS\n    dockerCfg: eyJhdXRocyI6e319\n    ca: |\n      text\n",

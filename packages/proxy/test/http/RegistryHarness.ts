@@ -19,7 +19,7 @@ import { layerPlain } from "../../src/http/server/Listener.ts"
 export const name = "some/packages"
 export const content = RegistryBlob.randomBytes(9, 400_000)
 export const image = RegistryImage.ofPackage(content)
-export const account = { username: "user", password: "s3cret" }
+export const credentials = { username: "user", password: "s3cret" }
 
 /** Starts the program with a real cache, and a test registry with faults. All connections are real. */
 export const start = Effect.fnUntraced(function* (

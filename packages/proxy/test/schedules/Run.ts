@@ -18,18 +18,18 @@ const redirects: Readonly<Record<Extract<Step, { readonly _tag: "Redirect" }>["t
   nowhere: { _tag: "None" },
   store: { _tag: "Store" },
   "single-use": { _tag: "Store", singleUse: true },
-  registry: { _tag: "Store", login: "anonymous" },
+  registry: { _tag: "Store", tokens: "issued" },
   loop: { _tag: "Loop" },
   elsewhere: { _tag: "To", location: "https://elsewhere.invalid/blob" }
 }
 
 const auths: Readonly<Record<Extract<Step, { readonly _tag: "Auth" }>["auth"], RegistryAuth>> = {
   none: { _tag: "None" },
-  basic: { _tag: "Basic", ...World.account },
-  bearer: { _tag: "Bearer", ...World.account, expiresIn: 300 },
-  "short-lived": { _tag: "Bearer", ...World.account, expiresIn: 1 },
-  hidden: { _tag: "Basic", ...World.account, hideWith: 404, ping: 200 },
-  slow: { _tag: "Bearer", ...World.account, hideWith: 403, refuseFirst: 3, refuseTokensWith: 403 }
+  basic: { _tag: "Basic", ...World.credentials },
+  bearer: { _tag: "Bearer", ...World.credentials, expiresIn: 300 },
+  "short-lived": { _tag: "Bearer", ...World.credentials, expiresIn: 1 },
+  hidden: { _tag: "Basic", ...World.credentials, hideWith: 404, ping: 200 },
+  slow: { _tag: "Bearer", ...World.credentials, hideWith: 403, refuseFirst: 3, refuseTokensWith: 403 }
 }
 
 const wantedIn = (step: Step): ReadonlyArray<number> => {

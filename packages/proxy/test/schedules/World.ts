@@ -22,7 +22,7 @@ import { cap, memory, packages, registryName, repository } from "./Packages.ts"
 import { Activity, passUntilEnd } from "./Settling.ts"
 import type { Step } from "./Step.ts"
 
-export const account = { username: "user", password: "right" }
+export const credentials = { username: "user", password: "right" }
 
 /** The maximum number of bytes that a connection buffers for a client that does not read. */
 const socketBuffer = 64 * 1024
@@ -36,10 +36,10 @@ const moduleSource = (login: "right" | "wrong" | "unreadable") =>
     ...(login === "unreadable"
       ? { dockerCfg: "?" }
       : {
-          login: {
-            ...account,
+          credentials: {
+            ...credentials,
             host: "registry.test",
-            password: login === "right" ? account.password : "wrong"
+            password: login === "right" ? credentials.password : "wrong"
           }
         })
   })

@@ -1,12 +1,12 @@
 import { kinds } from "@registry-packages-proxy/credential-store/kinds/Kinds"
 import * as Resource from "@registry-packages-proxy/kubernetes/Resource"
 import { Base64 } from "effect/encoding"
+import type { BasicCredentials } from "../wire/BasicCredentials.ts"
 
-/** A user name and a password for a registry host. */
-export interface Login {
+/** A user name and a password for one registry host. */
+export interface HostCredentials extends BasicCredentials {
+  /** `host[:port]`, or any other key of `auths`. */
   readonly host: string
-  readonly username: string
-  readonly password: string
 }
 
 /** The `auths` of a docker config.json: entries by registry host, or by host and path. */
@@ -14,35 +14,45 @@ export type Auths = Readonly<Record<string, unknown>>
 
 /**
  * The fields of a ModuleSource. `scheme`, `auths` and `dockerCfg` are not checked, so a test can set invalid values.
- * `dockerCfg` overrides `auths`, and `auths` overrides `login`.
+ * `dockerCfg` overrides `auths`, and `auths` overrides `credentials`.
  */
 export interface ModuleSourceOptions {
   readonly name: string
   readonly repo: string
   readonly scheme?: string
-  readonly login?: Login
+  readonly credentials?: HostCredentials
   readonly auths?: Auths
   readonly dockerCfg?: string
   readonly ca?: string
   readonly creationTimestamp?: string
 }
 
-/** The fields of the cluster's registry Secret. `auths` overrides `login`. */
+/** The fields of the cluster's registry Secret. `auths` overrides `credentials`. */
 export interface RegistrySecretOptions {
   readonly address: string
   readonly path?: string
   readonly scheme?: string
   readonly ca?: string
-  readonly login?: Login
+  readonly credentials?: HostCredentials
   readonly auths?: Auths
 }
 
-/** The text of a docker config.json with one login. */
-export const dockerConfig = ({ host, password, username }: Login): string =>
+/** The text of a docker config.json with one entry. */
+export const dockerConfig = ({ host, password, username }: HostCredentials): string =>
   JSON.stringify({ auths: { [host]: { auth: Base64.encode(`${username}:${password}`) } } })
 
-const configOf = ({ auths, login }: { readonly auths?: Auths; readonly login?: Login }): string | undefined =>
-  auths !== undefined ? JSON.stringify({ auths }) : login !== undefined ? dockerConfig(login) : undefined
+const configOf = ({
+  auths,
+  credentials
+}: {
+  readonly auths?: Auths
+  readonly credentials?: HostCredentials
+}): string | undefined =>
+  auths !== undefined
+    ? JSON.stringify({ auths })
+    : credentials !== undefined
+      ? dockerConfig(credentials)
+      : undefined
 
 const dockerCfgOf = (options: ModuleSourceOptions): string | undefined => {
   const config = configOf(options)
@@ -93,15 +103,15 @@ export const registrySecret = (options: RegistrySecretOptions): Record<string, u
   }
 }
 
-/** A List of these objects, as `kubectl get -o yaml` prints them. */
-export const list = (items: ReadonlyArray<unknown>): Record<string, unknown> => ({
+/** A Kubernetes List of these objects, as `kubectl get -o yaml` prints them. */
+export const kubernetesList = (items: ReadonlyArray<unknown>): Record<string, unknown> => ({
   apiVersion: "v1",
   kind: "List",
   items,
   metadata: { resourceVersion: "" }
 })
 
-/** The kinds that a CredentialStore watches, by URL path. Use this as `collections` of a FakeKubernetes. */
-export const collections: Readonly<Record<string, string>> = Object.fromEntries(
+/** The kind of each collection that a CredentialStore watches, by URL path: the `collections` of a FakeKubernetes. */
+export const watchedCollections: Readonly<Record<string, string>> = Object.fromEntries(
   kinds.map((kind) => [Resource.path(kind), kind.kind])
 )

@@ -23,7 +23,7 @@ export interface Fixture {
 
 const password = "s3cr3t-of-the-suite"
 
-const login = (host: string) => ({ host, username: "reader", password })
+const credentialsOf = (host: string) => ({ host, username: "reader", password })
 
 const basic = (username: string) => ({ _tag: "Basic", username, password: Redacted.make(password) }) as const
 
@@ -32,7 +32,7 @@ const known: Omit<Fixture, "state"> = {
     moduleSource({
       name: "modules",
       repo: "registry.example.com:5000/sys/modules",
-      login: login("registry.example.com:5000")
+      credentials: credentialsOf("registry.example.com:5000")
     }),
     moduleSource({
       name: "paths",
@@ -49,7 +49,7 @@ const known: Omit<Fixture, "state"> = {
       address: "cluster.example.com",
       path: "/sys/deckhouse/",
       scheme: "HTTPS",
-      login: login("cluster.example.com")
+      credentials: credentialsOf("cluster.example.com")
     })
   ],
   sources: {

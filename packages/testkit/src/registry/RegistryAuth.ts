@@ -1,16 +1,12 @@
 import * as ServedResponse from "./ServedResponse.ts"
 import type { ServedRequest } from "./ServedRequest.ts"
-
-export interface Account {
-  readonly username: string
-  readonly password: string
-}
+import { basicAuthorization, type BasicCredentials } from "../wire/BasicCredentials.ts"
 
 /** The authentication that the registry requires. */
 export type RegistryAuth =
   | { readonly _tag: "None" }
-  | ({ readonly _tag: "Basic"; readonly refuseWith?: 401 | 403 } & Account & Concealment)
-  | (BearerAuth & Account & Concealment)
+  | ({ readonly _tag: "Basic"; readonly refuseWith?: 401 | 403 } & BasicCredentials & Concealment)
+  | (BearerAuth & BasicCredentials & Concealment)
 
 /** Hides repositories from requests without credentials: the response is `hideWith`, without a challenge. */
 export interface Concealment {
@@ -62,9 +58,6 @@ interface Token {
 /** The `service` in challenges and token requests. */
 export const tokenServiceName = "testkit-registry"
 
-const basicHeader = ({ password, username }: Account): string =>
-  `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`
-
 /**
  * The response that hides the registry from a request without credentials. Undefined allows the request. `challenge`
  * means that the request is checked as usual.
@@ -108,7 +101,7 @@ export class RegistryAuthService {
     if (concealed !== "challenge") return concealed
     const { writeChallenge = (challenge) => challenge } = auth
     if (auth._tag === "Basic") {
-      if (request.authorization === basicHeader(auth)) return undefined
+      if (request.authorization === basicAuthorization(auth)) return undefined
       const status = request.authorization === undefined ? 401 : (auth.refuseWith ?? 401)
       const headers =
         status === 401 ? { "www-authenticate": writeChallenge(`Basic realm="${tokenServiceName}"`) } : {}
@@ -169,7 +162,7 @@ export class RegistryAuthService {
         ? this.#isGrantValid(auth, form)
         : request.authorization === undefined
           ? auth.anonymous === true
-          : request.authorization === basicHeader(auth)
+          : request.authorization === basicAuthorization(auth)
     if (!known) return ServedResponse.error(auth.refuseWith ?? 401)
 
     const lifetime = auth.expiresIn ?? 60
@@ -188,7 +181,7 @@ export class RegistryAuthService {
     )
   }
 
-  #isGrantValid(auth: BearerAuth & Account, form: URLSearchParams): boolean {
+  #isGrantValid(auth: BearerAuth & BasicCredentials, form: URLSearchParams): boolean {
     const grant = form.get("grant_type")
     if (grant === "refresh_token") {
       return auth.identityToken !== undefined && form.get("refresh_token") === auth.identityToken

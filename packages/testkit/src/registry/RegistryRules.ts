@@ -10,14 +10,14 @@ export type RegistryRedirect =
   | { readonly _tag: "None" }
   /**
    * Redirects to a signed URL of the blob store, which is another origin. With `singleUse`, a second request of the
-   * same URL gets 403, like an expired URL. With `login`, the store requires a token. It issues tokens to every client
-   * (`anonymous`) or to no client (`required`).
+   * same URL gets 403, like an expired URL. With `tokens`, the store requires a token. It issues tokens to every client
+   * (`issued`) or to no client (`refused`).
    */
   | {
       readonly _tag: "Store"
       readonly status?: number
       readonly singleUse?: boolean
-      readonly login?: "anonymous" | "required"
+      readonly tokens?: "issued" | "refused"
     }
   /** Redirects every blob request to its own URL. */
   | { readonly _tag: "Loop" }
@@ -32,7 +32,7 @@ export type RegistryOverride = (
   byRules: () => ServedResponse.ServedResponse
 ) => ServedResponse.ServedResponse
 
-/** The token that a blob store with a login issues. */
+/** The token of a blob store that requires one. */
 const storeToken = "store-token"
 
 /** The content and settings of one registry, and its responses (distribution-spec). */
@@ -73,7 +73,7 @@ export class RegistryRules {
   ): ServedResponse.ServedResponse {
     if (route === undefined) return ServedResponse.error(404)
     if (route.operation === "token") {
-      return request.listener === "store" && this.#storeLogin !== undefined
+      return request.listener === "store" && this.#storeTokens !== undefined
         ? this.#storeToken()
         : this.authService.respondToTokenRequest(request, this.#origins)
     }
@@ -128,12 +128,12 @@ export class RegistryRules {
     return `${this.#origins.store}/store/${repository}/${digest}?signature=${signature}`
   }
 
-  get #storeLogin(): "anonymous" | "required" | undefined {
-    return this.redirect._tag === "Store" ? this.redirect.login : undefined
+  get #storeTokens(): "issued" | "refused" | undefined {
+    return this.redirect._tag === "Store" ? this.redirect.tokens : undefined
   }
 
   #storeToken(): ServedResponse.ServedResponse {
-    return this.#storeLogin === "anonymous"
+    return this.#storeTokens === "issued"
       ? ServedResponse.json(200, { token: storeToken })
       : ServedResponse.error(401)
   }
@@ -142,7 +142,7 @@ export class RegistryRules {
   #stored(request: ServedRequest, route: Route, faults: ReadonlyArray<Fault>): ServedResponse.ServedResponse {
     const signature = request.query.get("signature") ?? ""
     const singleUse = this.#signatures.get(signature)
-    const token = this.#storeLogin === undefined ? undefined : `Bearer ${storeToken}`
+    const token = this.#storeTokens === undefined ? undefined : `Bearer ${storeToken}`
     if (token !== undefined && request.authorization === undefined) {
       return ServedResponse.error(401, undefined, {
         "www-authenticate": `Bearer realm="${this.#origins.store}/token",service="store",scope="repository:any:pull"`

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { connect, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { ServerCertificate } from "../machine/Certificates.ts"
+import { basicAuthorization, type BasicCredentials } from "./BasicCredentials.ts"
 import { listenScoped } from "./Listening.ts"
 
 const http = process.getBuiltinModule("node:http")
@@ -23,7 +24,7 @@ export interface ForwardProxyOptions {
    */
   readonly target: string
   /** The only credentials that the proxy accepts. Default: no credentials are required. */
-  readonly login?: { readonly username: string; readonly password: string }
+  readonly credentials?: BasicCredentials
   /** Default: `Open`. */
   readonly connectResponse?: ConnectResponse
   /** If set, clients connect to the proxy over TLS, and the proxy presents this certificate. Default: plain HTTP. */
@@ -49,7 +50,7 @@ const established = "HTTP/1.1 200 Connection established\r\n\r\n"
 
 /** Starts a forward proxy on loopback, for tests with host names that are not in DNS. */
 export const make = Effect.fnUntraced(function* (options: ForwardProxyOptions) {
-  const { login, target, tls, connectResponse = { _tag: "Open" } } = options
+  const { credentials, target, tls, connectResponse = { _tag: "Open" } } = options
   const colon = target.lastIndexOf(":")
   const to = { host: target.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(target.slice(colon + 1)) }
   const requests: Array<ProxiedRequest> = []
@@ -60,10 +61,7 @@ export const make = Effect.fnUntraced(function* (options: ForwardProxyOptions) {
     socket.once("close", () => sockets.delete(socket))
     return socket
   }
-  const wanted =
-    login === undefined
-      ? undefined
-      : `Basic ${Buffer.from(`${login.username}:${login.password}`).toString("base64")}`
+  const wanted = credentials === undefined ? undefined : basicAuthorization(credentials)
 
   const note = ({ headers, method = "", url = "" }: IncomingMessage): boolean => {
     const isAuthorized = wanted === undefined || headers["proxy-authorization"] === wanted

@@ -8,7 +8,7 @@ import { content, type Situation } from "../world/Situation.ts"
 
 // A host name that DNS does not resolve, so that direct requests fail.
 const name = "registry.example.test"
-const login = { username: "forward", password: "proxy p%ssword" }
+const credentials = { username: "forward", password: "proxy p%ssword" }
 
 interface ProxySituation {
   readonly secure?: boolean
@@ -30,7 +30,7 @@ const reached = (
   world: Effect.gen(function* () {
     const registry = yield* TestRegistry.make(secure ? { tls } : {})
     const image = yield* registry.putPackage("modules", content)
-    const proxy = yield* ForwardProxy.make({ target: registry.host, ...(wantsLogin ? { login } : {}) })
+    const proxy = yield* ForwardProxy.make({ target: registry.host, ...(wantsLogin ? { credentials } : {}) })
     return {
       repo: `${name}/modules`,
       scheme: secure ? "https" : "http",
@@ -51,7 +51,7 @@ export const proxies = Effect.gen(function* () {
     reached(about, tls, variables, options)
   const secure = (about: string, variables: (at: string) => Variables, options?: ProxySituation) =>
     reached(about, tls, variables, { ...options, secure: true })
-  const encoded = `${login.username}:${encodeURIComponent(login.password)}`
+  const encoded = `${credentials.username}:${encodeURIComponent(credentials.password)}`
   const without = (about: string, value: string) =>
     plain(`NO_PROXY is ${about}`, (at) => ({ HTTP_PROXY: `http://${at}`, NO_PROXY: value }))
   return [

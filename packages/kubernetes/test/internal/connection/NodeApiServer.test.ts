@@ -408,7 +408,7 @@ describe("a proxy", () => {
   it.live(
     "that refuses a tunnel is named in the error, without its credentials",
     Effect.fn(function* () {
-      const { proxy, write } = yield* behind({ login: { username: "other", password: "other" } })
+      const { proxy, write } = yield* behind({ credentials: { username: "other", password: "other" } })
       const file = yield* write({ "proxy-url": `http://proxyuser:proxypass@${proxy.host}` })
       const detail = yield* detailOf(yield* connect(kubeconfig(file)))
       assert.include(detail, "the proxy in the kubeconfig's proxy-url refused the user and password")

@@ -111,7 +111,7 @@ const situations: Readonly<Record<string, Situation>> = {
     faults: [["store", status(403)]]
   },
   "the registry redirects to another registry, which wants a login": {
-    redirect: { _tag: "Store", login: "required" }
+    redirect: { _tag: "Store", tokens: "refused" }
   },
   "a blob store fails (500)": { redirect: { _tag: "Store" }, faults: [["store", status(500)]] },
   "a blob store does not have the blob (404)": {

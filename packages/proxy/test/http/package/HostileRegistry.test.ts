@@ -4,7 +4,7 @@ import * as RegistryImage from "@registry-packages-proxy/testkit/images/Registry
 import { TestRegistry } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Effect } from "effect"
 import { problemOf } from "../ProxyHarness.ts"
-import { account, content, image, name, start, withServices } from "../RegistryHarness.ts"
+import { credentials, content, image, name, start, withServices } from "../RegistryHarness.ts"
 
 describe("a registry's certificate", () => {
   for (const [what, issue, changes, words] of [
@@ -117,7 +117,7 @@ describe("a malicious registry", () => {
         const tls = yield* (yield* Certificates.makeAuthority).issue()
         const { get } = yield* start({
           tls,
-          auth: { _tag: "Bearer", ...account, realmUrl: `${plain.origin}/token` }
+          auth: { _tag: "Bearer", ...credentials, realmUrl: `${plain.origin}/token` }
         })
         const answer = yield* get()
         assert.strictEqual(answer.status, 502)
@@ -132,7 +132,7 @@ it.effect("registries, token services and redirect targets get no trace headers"
   withServices(
     Effect.gen(function* () {
       const { get, registry } = yield* start({
-        auth: { _tag: "Bearer", ...account },
+        auth: { _tag: "Bearer", ...credentials },
         redirect: { _tag: "Store" }
       })
       const headers = {

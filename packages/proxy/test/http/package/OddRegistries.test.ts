@@ -11,14 +11,14 @@ import {
 } from "@registry-packages-proxy/testkit/registry/TestRegistry"
 import { Effect } from "effect"
 import { problemOf } from "../ProxyHarness.ts"
-import { account, content, image, name, start, withServices } from "../RegistryHarness.ts"
+import { credentials, content, image, name, start, withServices } from "../RegistryHarness.ts"
 
 type Struck = ReadonlyArray<
   readonly [Operation, Fault | ReadonlyArray<Fault>, Parameters<TestRegistry["Service"]["injectFaults"]>[2]?]
 >
 
-const bearer: RegistryAuth = { _tag: "Bearer", ...account }
-const basic: RegistryAuth = { _tag: "Basic", ...account }
+const bearer: RegistryAuth = { _tag: "Bearer", ...credentials }
+const basic: RegistryAuth = { _tag: "Basic", ...credentials }
 const brokenOff: Fault = { _tag: "Truncate", after: 100_000, ending: "reset" }
 const withStatus = (status: number): Fault => ({ _tag: "WrongStatus", status })
 const withoutRange: Fault = { _tag: "Headers", headers: { "content-range": undefined } }
@@ -111,7 +111,7 @@ const rows: ReadonlyArray<readonly [situation: string, options: TestRegistryOpti
   ],
   [
     "a blob store that is a registry with anonymous tokens",
-    { auth: basic, redirect: { _tag: "Store", login: "anonymous" } },
+    { auth: basic, redirect: { _tag: "Store", tokens: "issued" } },
     []
   ]
 ]

@@ -160,7 +160,7 @@ const logins: ReadonlyArray<Row> = [
     situation: "a blob store that is a registry, and gives tokens to everybody",
     sameIn: "go-containerregistry",
     auth: basic(),
-    redirect: { _tag: "Store", login: "anonymous" },
+    redirect: { _tag: "Store", tokens: "issued" },
     requestLog: [
       "manifest 401 -",
       "manifest 200 basic",
@@ -378,7 +378,7 @@ describe("after a pull", () => {
   it.effect(
     "a cached token of a redirect's target that is refused is replaced once",
     Effect.fn(function* () {
-      const redirect = { _tag: "Store", login: "anonymous" } as const
+      const redirect = { _tag: "Store", tokens: "issued" } as const
       const { pull, registry, requestLog } = yield* setUp({ _tag: "None" }, redirect)
       yield* pull()
       yield* requestLog
@@ -533,7 +533,7 @@ const refusals: ReadonlyArray<Omit<Row, "sameIn"> & { readonly reason: Readonly<
     {
       situation: "a blob store that is a registry and requires a login",
       auth: { _tag: "None" },
-      redirect: { _tag: "Store", login: "required" },
+      redirect: { _tag: "Store", tokens: "refused" },
       requestLog: ["manifest 200 -", "blob 307 -", "store 401 -", "other token 401 -"],
       reason: { _tag: "LoginElsewhere", status: 401, by: { role: "redirect", host: "store.test" } }
     },
