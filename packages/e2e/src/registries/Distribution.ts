@@ -3,7 +3,9 @@ import { Effect } from "effect"
 import * as Registry from "./Registry.ts"
 import * as TokenServer from "./TokenServer.ts"
 
-/** Starts Distribution's registry with the program `command`. `issuedScopes` returns the scopes of each issued token. */
+/**
+ * Starts Distribution's registry with the program `command`. `issuedScopes` returns the scopes of each issued token.
+ */
 export const make = Effect.fnUntraced(function* (
   name: string,
   command: string,

@@ -38,8 +38,8 @@ const tokenFor = (account: string, scopes: ReadonlyArray<string>, signer: Certif
 }
 
 /**
- * Starts a token service over TLS, as Distribution's documentation describes it. It issuedScopes all requested scopes to
- * clients with the correct password.
+ * Starts a token service over TLS, as Distribution's documentation describes it. It issuedScopes all requested scopes
+ * to clients with the correct password.
  */
 export const make = Effect.fnUntraced(function* (
   authority: Certificates.CertificateAuthority,

@@ -73,7 +73,9 @@ const conceal = (
   return ping === 200 ? undefined : ServedResponse.error(ping === 404 ? 404 : 401)
 }
 
-/** Authorizes the requests of one registry and serves its token endpoint (the authorization service of distribution). */
+/**
+ * Authorizes the requests of one registry and serves its token endpoint (the authorization service of distribution).
+ */
 export class RegistryAuthService {
   auth: RegistryAuth
   readonly #tokens = new Map<string, Token>()

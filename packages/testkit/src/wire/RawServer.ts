@@ -51,7 +51,10 @@ export const rawResponse = (text: string, ending?: "end" | "reset"): RawResponse
   ...(ending === undefined ? {} : { ending })
 })
 
-/** A valid HTTP/1.1 response with these header fields, a Content-Length and this body. One character of `body` is one byte. */
+/**
+ * A valid HTTP/1.1 response with these header fields, a Content-Length and this body. One character of `body` is one
+ * byte.
+ */
 export const withContentLength = (
   status: number,
   body: string,
