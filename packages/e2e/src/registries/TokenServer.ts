@@ -38,7 +38,7 @@ const tokenFor = (account: string, scopes: ReadonlyArray<string>, signer: Certif
 }
 
 /**
- * Starts a token service over TLS, as Distribution's documentation describes it. It issuedScopes all requested scopes
+ * Starts a token service over TLS, as Distribution's documentation describes it. It grants all requested scopes
  * to clients with the correct password.
  */
 export const make = Effect.fnUntraced(function* (
