@@ -92,11 +92,11 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, ReadonlyArra
   testkit: {
     "access-control": [],
     arbitraries: [],
-    "credential-store": ["wire"],
     images: [],
     machine: [],
     "registry-client": ["images"],
     wire: ["machine"],
+    "credential-store": ["wire"],
     "digest-cache": ["machine", "registry-client"],
     "blob-store": ["digest-cache"],
     registry: ["images", "machine", "wire", "blob-store"],
