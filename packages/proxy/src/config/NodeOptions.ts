@@ -1,7 +1,7 @@
 import { Effect, Layer } from "effect"
 import { ProcessEnvironment } from "./ProcessEnvironment.ts"
 
-/** The names of the flags among the arguments, as Node compares them: `_` equals `-`. */
+/** The names of the flags among the arguments. Each `_` becomes `-`, since Node treats both alike. */
 const namesIn = (flags: ReadonlyArray<string>): ReadonlyArray<string> =>
   flags.flatMap((flag) => {
     const [name = ""] = flag.split("=", 1)
@@ -17,7 +17,7 @@ export const ineffectiveFlags = (
   return [...new Set(namesIn(nodeOptions?.split(/\s+/) ?? []))].filter((name) => own.has(name))
 }
 
-/** Logs a warning if NODE_OPTIONS has flags without effect, since the executable's own flags override them. */
+/** Logs a warning if NODE_OPTIONS has flags that the executable's own flags override. */
 export const warn = (
   nodeOptions: string | undefined,
   execArgv: ReadonlyArray<string>

@@ -31,7 +31,7 @@ export interface Gate {
    */
   readonly cachedUser: (request: IncomingMessage, route: RouteName) => string | undefined
   /**
-   * Marks a request as allowed for the user that `cachedUser` returned, so that `check` does not decide and count
+   * Marks a request as allowed for the user that `cachedUser` returned, so that `check` neither decides nor counts it
    * again.
    */
   readonly markAllowed: (request: IncomingMessage, user: string) => void

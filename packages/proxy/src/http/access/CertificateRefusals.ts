@@ -5,10 +5,7 @@ import type { Socket } from "node:net"
 import { shorten } from "../../text/SafeText.ts"
 import { clientAddress } from "../request/ClientAddress.ts"
 
-/**
- * The text of each reason for refusing a client certificate. It completes a sentence that begins with `the
- * certificate`.
- */
+/** The text of each reason for refusing a client certificate. It follows the words "the certificate". */
 export const reasonTexts: Readonly<Record<CertificateRefusal, string>> = {
   expired: "has expired",
   "not-yet-valid": "is not valid yet",

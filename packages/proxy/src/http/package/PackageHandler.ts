@@ -31,7 +31,7 @@ export const make = Effect.fnUntraced(function* (platform: Platform) {
   type Source = ReturnType<typeof pull>
   type Failure = PackagePull.PullError | BodyError
 
-  /** The descriptor and cache result that a GET would have. The blob is not read. */
+  /** Returns the descriptor and the cache result that a GET would return. Does not read the blob. */
   const inspect = (query: PackageQuery.PackageQuery, source: Source) =>
     cache.peek({ manifestDigest: query.manifestDigest, platform }, source.resolve)
 

@@ -27,7 +27,7 @@ export interface HttpLimits {
    * Maximum number of package requests in progress on all listeners together. Further requests are answered with 503.
    */
   readonly maxPackages: number
-  /** Maximum number of unanswered requests on one connection. Further requests are not read. */
+  /** Maximum number of unanswered requests on one connection. Further requests are read later. */
   readonly maxPipelined: number
   /**
    * Maximum number of buffered bytes on all connections of a listener together: pipelined requests, incomplete heads,

@@ -27,7 +27,8 @@ const noChunks: Problem = {
 }
 
 /**
- * True if a header field occurs more than once. Node's `headers` has only the first value of Host and Authorization.
+ * True if a header field occurs more than once. Checks `rawHeaders`, since Node's `headers` has only the first value of
+ * Host and Authorization.
  */
 const isRepeated = (rawHeaders: ReadonlyArray<string>, wanted: string): boolean => {
   let count = 0

@@ -26,7 +26,7 @@ export interface RequestRecord {
   firstByteAt: number | undefined
   /** The type of the request's error, from a fixed set. */
   error: string | undefined
-  /** The request's failure. */
+  /** The failure or defect of the request; undefined if there is none. */
   cause: Cause.Cause<unknown> | undefined
   /** The host of the registry that was asked; undefined if none was asked. */
   upstream: string | undefined

@@ -192,7 +192,7 @@ class Connection implements Pipeline {
 
   /**
    * Counts the buffered bytes: unparsed bytes, an incomplete head, and the unread part of a body. Closes the connection
-   * if it takes the listener beyond `maxBufferedBytes`.
+   * if these bytes take the listener beyond `maxBufferedBytes`.
    */
   #updateBuffered(): void {
     // The close event releases the bytes of a destroyed socket.

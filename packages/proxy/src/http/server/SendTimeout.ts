@@ -23,7 +23,7 @@ interface Sending {
   queuedAt: number
 }
 
-/** True while bytes wait to be sent, or the connection is ended but not closed yet. */
+/** True while bytes wait to be sent, or while the socket waits to close after `socket.end()`. */
 const isSending = (socket: Socket): boolean => socket.writableLength > 0 || socket.writableEnded
 
 /** The number of bytes passed to the kernel. Node counts the bytes of a write only when all of them are passed. */

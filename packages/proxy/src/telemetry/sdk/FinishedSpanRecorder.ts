@@ -87,7 +87,7 @@ const hasTraceState = (parent: Tracer.ExternalSpan | undefined): boolean =>
   parent !== undefined && Context.getOrUndefined(parent.annotations, OtelTracer.OtelTraceState) !== undefined
 
 /**
- * Caches templates by the span's attributes: one template for spans without a parent, another for spans with a parent.
+ * Caches two templates for each object with attributes: one for spans without a parent, one for spans with a parent.
  */
 const makeTemplates = (serializer: ISerializer<Array<ReadableSpan>, unknown>) => {
   const roots = new WeakMap<object, SpanTemplate.SpanTemplate>()

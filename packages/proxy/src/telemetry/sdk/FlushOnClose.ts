@@ -5,8 +5,8 @@ import type { ExportLoss } from "../ExportLoss.ts"
 export const flushTimeout = Duration.seconds(5)
 
 /**
- * When the scope closes, sends the queued items by `shutdown`. If that takes too long, counts the `unsettled` items as
- * lost.
+ * Calls `shutdown` when the scope closes, to send the queued items. If that takes longer than `flushTimeout`, counts
+ * the `unsettled` items as lost.
  */
 export const register = (
   shutdown: () => Promise<void>,

@@ -5,8 +5,8 @@ const spanBytes = 8
 const pairBytes = traceBytes + spanBytes
 
 /**
- * The number of pairs that are generated at once. It is small: V8 keeps the text of all of them in memory as long as
- * one id is used.
+ * The number of pairs that are generated at once. The number is small, since V8 keeps the text of all pairs in memory
+ * as long as one of their ids is used.
  */
 const pairs = 32
 

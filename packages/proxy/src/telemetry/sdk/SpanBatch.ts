@@ -85,7 +85,7 @@ export class SpanBatch {
     return this.#bytes.subarray(this.#start - head.length, this.#end)
   }
 
-  /** Marks the batch as sampled, since the batch processor ignores unsampled spans. */
+  /** Returns a sampled context, since the batch processor ignores unsampled spans. */
   spanContext(): SpanContext {
     return { traceId: "", spanId: "", traceFlags: TraceFlags.SAMPLED }
   }

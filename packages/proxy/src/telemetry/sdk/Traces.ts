@@ -87,7 +87,7 @@ export const layerExporter = (
     })
   )
 
-/** Sends traces to the collector of the settings. Prints them to stdout if there is none. */
+/** Sends traces to the collector of the settings. Prints the traces to stdout if there is no collector. */
 export const layer = (
   settings: TracesSettings,
   resource: Resource
