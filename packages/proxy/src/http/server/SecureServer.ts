@@ -67,10 +67,10 @@ const trustEachAuthority = (server: Server, { clientAuthorities }: Material): vo
 export interface SecureServer {
   readonly server: Server
   /**
-   * Uses new material for new connections. Existing connections continue. Old TLS sessions are not resumed, so the new
-   * authorities verify the certificates of all new connections. If the authorities have changed, existing connections
-   * with a verified certificate close after the response in progress. Throws and changes nothing if TLS cannot use the
-   * material.
+   * Uses new material for new connections. Old TLS sessions are not resumed, so the new authorities verify the
+   * certificates of all new connections. Existing connections continue. But if the authorities have changed, a
+   * connection with a verified certificate closes after the response in progress. Throws and changes nothing if TLS
+   * cannot use the material.
    */
   readonly renew: (material: Material) => void
   /**
