@@ -99,7 +99,7 @@ export const valueTable = (values: ReadonlyArray<DocumentedValue>): string =>
 /** Formats the table of routes, with their queries and responses. */
 export const routeTable = (routes: ReadonlyArray<Route>): string =>
   table(
-    ["Path", "Methods", "Answer"],
+    ["Path", "Methods", "Response"],
     routes.map(({ answer, methods, path, query }) => [code(path + query), methods.join(", "), answer])
   )
 
@@ -124,7 +124,7 @@ export const accessTable = (routes: ReadonlyArray<Route>): string =>
 /** Formats the table of the kinds of objects that the program watches, with the rights that it needs for each kind. */
 export const rightTable = (kinds: ReadonlyArray<ObjectKind>): string =>
   table(
-    ["What", "Verbs", "For", "Where it is absent", "In `/readyz`"],
+    ["What", "Verbs", "For", "If it does not exist", "In `/readyz`"],
     [
       ...kinds.map((kind) => [
         kind.name === undefined
@@ -132,7 +132,7 @@ export const rightTable = (kinds: ReadonlyArray<ObjectKind>): string =>
           : `${kind.kind} ${code(`${kind.namespace}/${kind.name}`)}, by name`,
         requiredRule(kind).verbs.join(", "),
         kind.purpose,
-        kind.isOptional ? "ready without it" : "not ready",
+        kind.isOptional ? "the program is ready without it" : "not ready",
         code(kind.awaited)
       ]),
       ["`tokenreviews`, `subjectaccessreviews`", "create", "the secure port", "", ""]

@@ -29,7 +29,7 @@ const accessReviewSeconds = Metric.histogram(`${prefix}_access_review_seconds`, 
 })
 
 /** The number of reviews that were sent and are not answered yet. */
-export const reviewsInProgress = Metric.gauge(`${prefix}_access_reviews_under_way`, {
+export const reviewsInProgress = Metric.gauge(`${prefix}_access_reviews_in_progress`, {
   description: "TokenReviews and SubjectAccessReviews in progress."
 })
 
@@ -44,7 +44,7 @@ export type DropReason = (typeof dropReasons)[number]
 
 const reviewsDroppedTotal = Metric.counter(`${prefix}_access_reviews_dropped_total`, {
   description:
-    "Reviews that were never sent, by reason: abandoned (all its callers left), expired (queued for 3 s), overflow (evicted from the queue by newer reviews).",
+    "Reviews that were never sent, by reason: abandoned (all callers left), expired (queued for 3 s), overflow (evicted from the queue by newer reviews).",
   incremental: true
 })
 

@@ -18,7 +18,7 @@ export const lastSync = Metric.gauge("registry_packages_proxy_credentials_last_s
 
 /** The number of objects that are invalid, or not used because another object serves their repository. */
 export const errors = Metric.gauge("registry_packages_proxy_credentials_errors", {
-  description: "Credential objects that are invalid or name a repository that an older one serves.",
+  description: "Credential objects that are invalid or name a repository that another object serves.",
   attributes: { unit: "1" }
 })
 

@@ -91,7 +91,7 @@ const rows: ReadonlyArray<Row> = [
       [`${prefix}_authentications_total`]: { by: ["result", "from"] },
       [`${prefix}_authorizations_total`]: { by: ["result", "from"] },
       [`${prefix}_access_review_seconds`]: { by: ["review", "outcome"] },
-      [`${prefix}_access_reviews_under_way`]: { by: ["instance"] },
+      [`${prefix}_access_reviews_in_progress`]: { by: ["instance"] },
       [`${prefix}_access_reviews_queued`]: { by: ["instance"] },
       [`${prefix}_access_reviews_dropped_total`]: { by: ["reason"] },
       [`${prefix}_access_callers_waiting`]: { by: ["instance"] },

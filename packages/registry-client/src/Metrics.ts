@@ -15,7 +15,7 @@ const errorsTotal = Metric.counter(`${prefix}_errors_total`, {
 })
 
 const retriesTotal = Metric.counter(`${prefix}_retries_total`, {
-  description: "Tries after the first: attempts before the first byte, resumes of a broken body.",
+  description: "Retries, by kind: attempt (before the first byte), resume (of a broken body).",
   incremental: true
 })
 
@@ -28,7 +28,8 @@ export const bytes = Metric.counter(`${prefix}_bytes_total`, {
 const boundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
 const requestSeconds = Metric.histogram(`${prefix}_request_seconds`, {
-  description: "Seconds from an upstream request to the head of its answer, connecting included.",
+  description:
+    "Seconds from an upstream request to the head of its response, including the connection, by operation.",
   boundaries
 })
 

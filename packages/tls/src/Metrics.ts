@@ -8,12 +8,13 @@ const certificates = ["serving", "client-ca"] as const
 export type Certificate = (typeof certificates)[number]
 
 const tlsCertificateExpiry = Metric.gauge(`${prefix}_tls_certificate_expiry_timestamp_seconds`, {
-  description: "Earliest expiry of the certificates in use, in seconds since the epoch: serving, client-ca."
+  description:
+    "Earliest expiry of the certificates in use, in seconds since the epoch, by certificate: serving, client-ca."
 })
 
 const tlsCertificateBroken = Metric.gauge(`${prefix}_tls_certificate_broken`, {
   description:
-    "1 while the files are invalid and the previous certificate stays in use, else 0: serving, client-ca."
+    "1 while the files are invalid and the previous certificate stays in use, else 0; by certificate: serving, client-ca."
 })
 
 const expiry = labelled(tlsCertificateExpiry, { certificate: certificates })

@@ -45,7 +45,7 @@ describe("Metrics", () => {
         [`authorizations_total{from="stale",result="allowed"}`, 1],
         [`access_review_seconds_count{outcome="answered",review="TokenReview"}`, 2],
         [`access_review_seconds_count{outcome="Unreachable",review="TokenReview"}`, 2],
-        [`access_reviews_under_way`, 0],
+        [`access_reviews_in_progress`, 0],
         [`access_reviews_queued`, 0],
         [`access_callers_waiting`, 0],
         [`authentications_total{from="certificate",result="refused"}`, 1],

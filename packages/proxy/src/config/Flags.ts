@@ -73,8 +73,8 @@ export const flags = {
     accepts: "the path of a PEM file, or off",
     default: "off",
     description:
-      "Certificate authorities of client certificates. The CN of a client certificate is the user, its O are the groups. " +
-      "Each certificate in the file is a trust anchor, root or not. Reloaded when it changes.",
+      "Certificate authorities of client certificates. The CN of a client certificate is the user, each O is a group. " +
+      "Each certificate in the file is a trust anchor, root or intermediate. Reloaded when it changes.",
     schema: FilePath
   }),
   kubeconfig: Flag.optional({
@@ -84,7 +84,7 @@ export const flags = {
     default: "in a cluster, the pod's service account",
     description:
       "Kubeconfig of the API server whose ModuleSources and registry Secret are watched. " +
-      "Its current context is used. Reloaded when it changes.",
+      "The current context is used. Reloaded when it changes.",
     schema: FilePath
   }),
   credentialsFiles: Flag.repeated({
@@ -138,7 +138,7 @@ export const flags = {
     metavar: "FORMAT",
     accepts: "json or pretty",
     default: "json, pretty on a terminal",
-    description: "One JSON object per line, or lines for people.",
+    description: "Format of the log: one JSON object per line, or text for people.",
     schema: LogFormat
   }),
   shutdownGracePeriod: Flag.single({
@@ -163,7 +163,7 @@ export const flags = {
     metavar: "UUID",
     accepts: "a UUID, or nothing",
     default: "none",
-    description: "Accepted for compatibility and ignored: it is part of the path of the binary rpp-get.",
+    description: "Accepted for compatibility and ignored: only the URL of the binary rpp-get contains it.",
     schema: Uuid
   })
 } as const

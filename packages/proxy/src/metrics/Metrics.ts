@@ -43,8 +43,8 @@ export const stalledConnections = Metric.counter(`${prefix}_stalled_connections_
 
 const refusedConnectionsTotal = Metric.counter(`${prefix}_refused_connections_total`, {
   description:
-    "Connections closed without a response, by reason: too_many_connections, buffered_bytes (too many requests sent " +
-    "ahead of their responses), unreadable (no request, behind a response in progress)",
+    "Connections closed without a response, by reason: too_many_connections, buffered_bytes (too many bytes of waiting " +
+    "requests), unreadable (a malformed request or CONNECT while a response is in progress)",
   incremental: true
 })
 
@@ -74,7 +74,7 @@ export type CacheLabel = (typeof cacheLabels)[number]
 const firstByteSeconds = Metric.histogram(`${prefix}_request_first_byte_seconds`, {
   description:
     "Seconds from a package request's head to the first byte of its response, by cache result: " +
-    "hit, memory, miss, collapsed, bypass, none (a problem)",
+    "hit, memory, miss, collapsed, bypass, none (an error)",
   boundaries
 })
 
@@ -120,7 +120,7 @@ export const memoryLimit = Metric.gauge(`${prefix}_memory_limit_bytes`, {
 // The following metrics have the names that Prometheus' client libraries use.
 
 export const cpuSeconds = Metric.counter("process_cpu_seconds_total", {
-  description: "CPU time of user and system, in seconds",
+  description: "User and system CPU time, in seconds",
   incremental: true
 })
 
@@ -141,7 +141,7 @@ export const maxDescriptors = Metric.gauge("process_max_fds", {
 })
 
 export const heapUsed = Metric.gauge("nodejs_heap_size_used_bytes", {
-  description: "Bytes in use of V8's heap"
+  description: "Used bytes of V8's heap"
 })
 
 export const eventLoopUtilization = Metric.gauge("nodejs_eventloop_utilization_ratio", {

@@ -92,7 +92,7 @@ export const exporter = {
     name: "OTEL_LOGS_EXPORTER",
     accepts: "otlp or none",
     default: "none",
-    meaning: "otlp also sends log lines to the endpoint. They are written to standard output in any case.",
+    meaning: "otlp also sends log lines to the endpoint. Standard output has the log in any case.",
     parse: oneOf("otlp", "none")
   })
 } as const
@@ -148,7 +148,7 @@ export const otlp = {
     name: "OTEL_EXPORTER_OTLP_CERTIFICATE",
     accepts: "the path of a PEM file",
     default: "the system's authorities",
-    meaning: "Certificate authorities that are trusted to sign the collector's certificate.",
+    meaning: "Authorities that are trusted to sign the collector's certificate.",
     parse: file
   }),
   clientCertificate: make({
@@ -203,7 +203,7 @@ export const samplerArgument = make({
   name: "OTEL_TRACES_SAMPLER_ARG",
   accepts: "a number from 0 to 1",
   default: "1",
-  meaning: "Share of traces that traceidratio samples.",
+  meaning: "Share of traces that traceidratio and parentbased_traceidratio sample.",
   parse: (text) =>
     /^(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?$/i.test(text) && Number(text) <= 1 ? Number(text) : undefined
 })
@@ -220,7 +220,7 @@ const batchVariables = (prefix: string, items: string, delay: string) => ({
     name: `${prefix}_EXPORT_TIMEOUT`,
     accepts: "milliseconds, at least 1",
     default: "30000",
-    meaning: "Timeout of a batch.",
+    meaning: "Timeout of the export of a batch.",
     parse: duration
   }),
   maxQueueSize: make({

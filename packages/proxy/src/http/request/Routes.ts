@@ -48,7 +48,7 @@ export const routes = {
     methods: reading,
     access: "anonymous",
     isProbe: true,
-    answer: "200 `ok` while the process serves"
+    answer: "200 `ok` while the program runs"
   },
   readyz: {
     path: "/readyz",
@@ -56,7 +56,7 @@ export const routes = {
     methods: reading,
     access: "anonymous",
     isProbe: true,
-    answer: "200 `ok` once every credentials source was read, else 503 ([reasons](#not-ready))"
+    answer: "200 `ok` after every source of credentials was read once, else 503 ([reasons](#not-ready))"
   },
   metrics: {
     path: "/metrics",
@@ -65,7 +65,7 @@ export const routes = {
     access: get("prometheus-metrics"),
     isProbe: false,
     answer:
-      "Prometheus text format, or OpenMetrics where `Accept` prefers it; the metrics are listed in [configuration.md](configuration.md#metrics)"
+      "Prometheus text format, or OpenMetrics if `Accept` prefers it; [configuration.md](configuration.md#metrics) lists the metrics"
   }
 } as const satisfies Readonly<Record<string, Route>>
 

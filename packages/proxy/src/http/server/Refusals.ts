@@ -36,7 +36,7 @@ export const watch = Effect.fnUntraced(function* (
   server.on(refused, ({ address, reason }: RefusedConnection) => {
     Metrics.refusedConnections({ reason }).updateUnsafe(1, context)
     run(
-      Effect.logWarning("connection closed without an answer", {
+      Effect.logWarning("connection closed without a response", {
         reason,
         clientAddress: clientAddress(address)
       })

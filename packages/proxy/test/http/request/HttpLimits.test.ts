@@ -190,7 +190,7 @@ describe("limits", () => {
         `${Duration.toSeconds(httpLimits.requestTimeout)} s; then 408; checked every ${Duration.toSeconds(httpLimits.checkInterval)} s |`,
       `| idle time of a kept-alive connection | ${Duration.toSeconds(httpLimits.idleTimeout)} s |`,
       `| connections to a listener | ${httpLimits.maxConnections}; more are closed at once |`,
-      `| packages being sent | ${httpLimits.maxPackages}, then 503 with \`Retry-After: 1\` |`,
+      `| package requests in progress, on all listeners together | ${httpLimits.maxPackages}, then 503 with \`Retry-After: 1\` |`,
       `| unanswered requests that were read from one connection | ${httpLimits.maxPipelined}; `,
       `| ${httpLimits.maxBufferedBytes / 1024 / 1024} MiB; a connection that would exceed this is closed |`,
       `| time in which a client reads no byte of a response | ${Duration.toSeconds(httpLimits.sendTimeout)} s, `,

@@ -56,7 +56,7 @@ const rows: ReadonlyArray<{
   }
 ]
 
-describe("a connection that is closed without an answer is counted and logged", () => {
+describe("a connection that is closed without a response is counted and logged", () => {
   for (const { make, reason, send, what } of rows) {
     it.effect(what, () => {
       const log = captureLog()
@@ -80,7 +80,7 @@ describe("a connection that is closed without an answer is counted and logged", 
         yield* closed(socket)
         assert.strictEqual((yield* Metric.value(counter)).count - before, 1)
         const fields = JSON.stringify({ reason, clientAddress: "127.0.0.1" })
-        assert.deepStrictEqual(log.matching("connection closed without an answer", fields).length, 1)
+        assert.deepStrictEqual(log.matching("connection closed without a response", fields).length, 1)
         assert.strictEqual(log.lines.length, 1)
       }).pipe(Effect.provide(log.layer))
     })
