@@ -20,7 +20,7 @@ const retriesTotal = Metric.counter(`${prefix}_retries_total`, {
 })
 
 /** The counter of bytes that were received from upstream in package bodies. */
-export const bytes = Metric.counter(`${prefix}_bytes_total`, {
+export const bodyBytes = Metric.counter(`${prefix}_bytes_total`, {
   description: "Bytes of package bodies received from upstream.",
   incremental: true
 })
@@ -34,7 +34,11 @@ const requestSeconds = Metric.histogram(`${prefix}_request_seconds`, {
 })
 
 const operations = ["ping", "manifest", "blob", "token"] as const
-export type OperationLabel = (typeof operations)[number]
+/**
+ * The operation of a request to an upstream server: `ping` (`GET /v2/`), `manifest` or `blob` on a registry or a
+ * redirect target, `token` on a token service.
+ */
+export type UpstreamOperation = (typeof operations)[number]
 const retryKinds = ["attempt", "resume"] as const
 export type RetryKind = (typeof retryKinds)[number]
 
@@ -47,7 +51,7 @@ const retriesBy = labelled(retriesTotal, { kind: retryKinds })
 const secondsBy = labelled(requestSeconds, { operation: operations }, boundaries)
 
 /** Returns the counter of requests. `status` is `error` for a request without a response. */
-export const requests = (operation: OperationLabel, status: number | "error") =>
+export const requests = (operation: UpstreamOperation, status: number | "error") =>
   requestsBy({ operation, code: codeLabel(status) })
 
 /** Returns the counter of failed pulls. */
@@ -57,4 +61,4 @@ export const errors = (reason: RegistryError["reason"]["_tag"]) => errorsBy({ re
 export const retries = (kind: RetryKind) => retriesBy({ kind })
 
 /** Returns the histogram of the seconds from a request to the head of its response. */
-export const seconds = (operation: OperationLabel) => secondsBy({ operation })
+export const requestDuration = (operation: UpstreamOperation) => secondsBy({ operation })

@@ -8,8 +8,8 @@ export const OtherServer = Schema.Struct({
 })
 export type OtherServer = typeof OtherServer.Type
 
-/** The server that failed; absent for the registry itself. */
-const by = Schema.optionalKey(OtherServer)
+/** The server that failed, if it is not the registry itself. */
+const otherServer = Schema.optionalKey(OtherServer)
 
 /** Returns the server's name for messages, and the server's relation to the registry. */
 const nameOf = (registry: string, server: OtherServer | undefined): string => {
@@ -29,21 +29,23 @@ const nameOf = (registry: string, server: OtherServer | undefined): string => {
 
 /** The registry has no such manifest or repository (404 to a manifest request). */
 export class ManifestNotFound extends Schema.TaggedError<ManifestNotFound>()("ManifestNotFound", {
-  by,
+  otherServer,
   /** True if the request had no login. Some registries then respond 404 for private repositories. */
-  anonymous: Schema.optionalKey(Schema.Boolean)
+  isAnonymous: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
-    return this.anonymous === true
+    return this.isAnonymous === true
       ? "has no such manifest or repository, or hides it from requests without a login"
       : "has no such manifest or repository"
   }
 }
 
 /** The registry has the manifest, but not the blob of the layer (404 to a blob request). */
-export class BlobNotFound extends Schema.TaggedError<BlobNotFound>()("BlobNotFound", { by }) {
+export class BlobNotFound extends Schema.TaggedError<BlobNotFound>()("BlobNotFound", { otherServer }) {
   override get message(): string {
-    return this.by === undefined ? "has the manifest but not the layer it names" : "does not have the layer"
+    return this.otherServer === undefined
+      ? "has the manifest but not the layer it names"
+      : "does not have the layer"
   }
 }
 
@@ -58,10 +60,10 @@ export class Refused extends Schema.TaggedError<Refused>()("Refused", { status: 
 export class AnonymousRefused extends Schema.TaggedError<AnonymousRefused>()("AnonymousRefused", {
   status: Schema.Int,
   /** True if only an identity token is configured, and the registry does not accept identity tokens. */
-  identityToken: Schema.Boolean
+  hasOnlyIdentityToken: Schema.Boolean
 }) {
   override get message(): string {
-    return this.identityToken
+    return this.hasOnlyIdentityToken
       ? `asks for a name and a password, and only an identity token is configured (${this.status})`
       : `refused a request without a login (${this.status})`
   }
@@ -70,7 +72,7 @@ export class AnonymousRefused extends Schema.TaggedError<AnonymousRefused>()("An
 /** The registry redirected to a server that refused the URL (401 or 403 without a challenge). */
 export class AddressRefused extends Schema.TaggedError<AddressRefused>()("AddressRefused", {
   status: Schema.Int,
-  by: OtherServer
+  otherServer: OtherServer
 }) {
   override get message(): string {
     return `refused the address (${this.status}): it has expired, was changed on the way, or nothing is there`
@@ -80,7 +82,7 @@ export class AddressRefused extends Schema.TaggedError<AddressRefused>()("Addres
 /** The registry redirects to a server that requires credentials of its own. */
 export class LoginElsewhere extends Schema.TaggedError<LoginElsewhere>()("LoginElsewhere", {
   status: Schema.Int,
-  by: OtherServer
+  otherServer: OtherServer
 }) {
   override get message(): string {
     return `requires credentials of its own (${this.status})`
@@ -93,7 +95,7 @@ export class LoginElsewhere extends Schema.TaggedError<LoginElsewhere>()("LoginE
  */
 export class TokenRefused extends Schema.TaggedError<TokenRefused>()("TokenRefused", {
   status: Schema.Int,
-  by: OtherServer,
+  otherServer: OtherServer,
   /** The login of the request. `withheld`: no login was sent, since the token service redirected to another origin. */
   login: Schema.Literals(["password", "identity token", "none", "withheld"])
 }) {
@@ -114,7 +116,7 @@ export class TokenRefused extends Schema.TaggedError<TokenRefused>()("TokenRefus
 export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
   status: Schema.Int,
   retryAfter: Schema.OptionFromUndefinedOr(Schema.Int),
-  by
+  otherServer
 }) {
   override get message(): string {
     const wait = Option.match(this.retryAfter, {
@@ -128,7 +130,7 @@ export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable"
 /** An unexpected status: 408 or 5xx (except 503) after all attempts, or one that the protocol does not use here. */
 export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>()("UnexpectedStatus", {
   status: Schema.Int,
-  by
+  otherServer
 }) {
   override get message(): string {
     return `answered ${this.status}`
@@ -139,7 +141,7 @@ export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>()("Un
 export class ConnectionFailed extends Schema.TaggedError<ConnectionFailed>()("ConnectionFailed", {
   kind: Schema.Literals(["refused", "reset", "dns", "certificate", "proxy", "other"]),
   detail: Schema.String,
-  by
+  otherServer
 }) {
   override get message(): string {
     return this.detail
@@ -157,7 +159,7 @@ const timeoutMessages = {
 /** The server took too long. `phase` names the step that exceeded its timeout. */
 export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   phase: Schema.Literals(["connect", "proxy", "headers", "body", "attempts"]),
-  by
+  otherServer
 }) {
   override get message(): string {
     return timeoutMessages[this.phase]
@@ -176,7 +178,7 @@ export class BadRedirect extends Schema.TaggedError<BadRedirect>()("BadRedirect"
 /** A response that cannot be used: malformed, too large, or with a wrong digest or size. `detail` is one clause. */
 export class InvalidResponse extends Schema.TaggedError<InvalidResponse>()("InvalidResponse", {
   detail: Schema.String,
-  by
+  otherServer
 }) {
   override get message(): string {
     return `gave a response that cannot be used: ${this.detail}`
@@ -216,7 +218,7 @@ export class RegistryError extends Schema.TaggedError<RegistryError>()("Registry
           : `pulling from ${registry} failed: ${reason.detail}`
       }
       default:
-        return `${nameOf(registry, "by" in reason ? reason.by : undefined)} ${reason.message}`
+        return `${nameOf(registry, "otherServer" in reason ? reason.otherServer : undefined)} ${reason.message}`
     }
   }
 }

@@ -61,17 +61,21 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
   ["no blob", byRegistry(new Registry.BlobNotFound({})), "Push the image again"],
   [
     "no manifest, without a login",
-    byRegistry(new Registry.ManifestNotFound({ anonymous: true })),
+    byRegistry(new Registry.ManifestNotFound({ isAnonymous: true })),
     "Check digest, repository and path"
   ],
-  ["no blob elsewhere", byRegistry(new Registry.BlobNotFound({ by: elsewhere })), "Push the image again"],
+  [
+    "no blob elsewhere",
+    byRegistry(new Registry.BlobNotFound({ otherServer: elsewhere })),
+    "Push the image again"
+  ],
   ["a refusal", byRegistry(new Registry.Refused({ status: 401 })), `Check the ${messageTexts.allKinds}`],
   ["a right that lacks", byRegistry(new Registry.Refused({ status: 403 })), "what its account may pull"],
   ...([true, false] as const).map(
     (identityToken) =>
       [
         `no login, identity token: ${identityToken}`,
-        byRegistry(new Registry.AnonymousRefused({ status: 401, identityToken })),
+        byRegistry(new Registry.AnonymousRefused({ status: 401, hasOnlyIdentityToken: identityToken })),
         identityToken ? "Put a user name and a password" : "Add a login"
       ] as const
   ),
@@ -79,7 +83,9 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
     (login) =>
       [
         `a token service: ${login}`,
-        byRegistry(new Registry.TokenRefused({ status: 401, by: { role: "token", host: long }, login })),
+        byRegistry(
+          new Registry.TokenRefused({ status: 401, otherServer: { role: "token", host: long }, login })
+        ),
         {
           password: `Check the ${messageTexts.allKinds}`,
           "identity token": "Renew the identity token",
@@ -90,12 +96,12 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
   ),
   [
     "an address",
-    byRegistry(new Registry.AddressRefused({ status: 403, by: elsewhere })),
+    byRegistry(new Registry.AddressRefused({ status: 403, otherServer: elsewhere })),
     "Check the registry's clock"
   ],
   [
     "a login elsewhere",
-    byRegistry(new Registry.LoginElsewhere({ status: 401, by: elsewhere })),
+    byRegistry(new Registry.LoginElsewhere({ status: 401, otherServer: elsewhere })),
     `Create a ${messageTexts.repositoryKinds} for the server it redirects to`
   ],
   [
@@ -108,7 +114,7 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
     (role) =>
       [
         `a status of another server: ${role}`,
-        byRegistry(new Registry.UnexpectedStatus({ status: 500, by: { role, host: long } })),
+        byRegistry(new Registry.UnexpectedStatus({ status: 500, otherServer: { role, host: long } })),
         {
           redirect: "the server the registry redirects to",
           token: "the registry's token service",
@@ -120,7 +126,9 @@ export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPul
     (kind) =>
       [
         `another server's connection: ${kind}`,
-        byRegistry(new Registry.ConnectionFailed({ kind, detail: `${long}: ${long}`, by: elsewhere })),
+        byRegistry(
+          new Registry.ConnectionFailed({ kind, detail: `${long}: ${long}`, otherServer: elsewhere })
+        ),
         kind === "reset" ? "Ask again later" : "the server the registry redirects to"
       ] as const
   ),

@@ -132,28 +132,32 @@ describe("problems", () => {
         for (const [reason, status, expected] of [
           [new Errors.Refused({ status: 401 }), 502, "refused our credentials (401)"],
           [
-            new Errors.AnonymousRefused({ status: 403, identityToken: false }),
+            new Errors.AnonymousRefused({ status: 403, hasOnlyIdentityToken: false }),
             502,
             "refused a request without a login (403)"
           ],
           [
             new Errors.TokenRefused({
               status: 401,
-              by: { role: "token", host: "auth.test" },
+              otherServer: { role: "token", host: "auth.test" },
               login: "password"
             }),
             502,
             "auth.test, the token service of registry.test, refused our credentials (401)"
           ],
           [
-            new Errors.AddressRefused({ status: 403, by: store }),
+            new Errors.AddressRefused({ status: 403, otherServer: store }),
             502,
             "store.test, to which registry.test redirects, refused the address (403)"
           ],
-          [new Errors.LoginElsewhere({ status: 401, by: store }), 502, "credentials of its own (401)"],
+          [
+            new Errors.LoginElsewhere({ status: 401, otherServer: store }),
+            502,
+            "credentials of its own (401)"
+          ],
           [new Errors.UnexpectedStatus({ status: 500 }), 502, "answered 500"],
           [
-            new Errors.UnexpectedStatus({ status: 500, by: store }),
+            new Errors.UnexpectedStatus({ status: 500, otherServer: store }),
             502,
             "store.test, to which registry.test redirects, answered 500"
           ],
@@ -170,7 +174,7 @@ describe("problems", () => {
           [new Errors.TimedOut({ phase: "connect" }), 504, "could not be connected to"],
           [new Errors.TimedOut({ phase: "headers" }), 504, "did not begin its response"],
           [
-            new Errors.TimedOut({ phase: "connect", by: { role: "token", host: "auth.test" } }),
+            new Errors.TimedOut({ phase: "connect", otherServer: { role: "token", host: "auth.test" } }),
             504,
             "auth.test, the token service of registry.test, could not be connected to"
           ]

@@ -1,8 +1,10 @@
 import type { Digest } from "@registry-packages-proxy/oci/Digest"
 import type { Latch } from "effect"
 
-/** The purpose of a request. `store` is the blob store that the registry redirects blob requests to. */
-export type Operation = "ping" | "manifest" | "blob" | "token" | "store"
+/**
+ * The operation of a request to the test registry. `store`: a blob from the blob store that the registry redirects to.
+ */
+export type ServedOperation = "ping" | "manifest" | "blob" | "token" | "store"
 
 /**
  * Responds with this status instead of serving the request. Default body: an error in the format of distribution-spec.

@@ -1,7 +1,7 @@
 import type { SystemErrorTag } from "effect/PlatformError"
 import type { Latch } from "effect"
 import * as fc from "fast-check"
-import type { DelayHeaders, Fault, Operation, Stall } from "./Fault.ts"
+import type { DelayHeaders, Fault, ServedOperation, Stall } from "./Fault.ts"
 import type { FileFault, FileOperation } from "../blob-store/FaultyFileSystem.ts"
 
 /** A fault as plain data, without the latches that exist only while a test runs. */
@@ -16,7 +16,7 @@ export const toFault = (planned: PlannedFault, until: Latch.Latch): Fault =>
 
 /** A fault as plain data, with the requests that it affects: the next `times` requests of an operation. */
 export interface FaultPlan {
-  readonly operation: Operation
+  readonly operation: ServedOperation
   readonly fault: PlannedFault
   readonly times: number | "always"
 }
@@ -102,7 +102,7 @@ const limitedOrEndless = (arbitrary: fc.Arbitrary<PlannedFault>) =>
 export const faultPlan = (size: number): fc.Arbitrary<FaultPlan> =>
   fc
     .tuple(
-      fc.constantFrom<Operation>("manifest", "blob", "blob", "blob", "store", "token"),
+      fc.constantFrom<ServedOperation>("manifest", "blob", "blob", "blob", "store", "token"),
       fc.oneof(
         limitedOrEndless(status),
         limitedOrEndless(fc.constantFrom<PlannedFault>({ _tag: "Reset" }, { _tag: "DelayHeaders" })),

@@ -1,7 +1,7 @@
-import type { Fault, FaultOptions, Operation } from "./Fault.ts"
+import type { Fault, FaultOptions, ServedOperation } from "./Fault.ts"
 
 interface Entry {
-  readonly operation: Operation
+  readonly operation: ServedOperation
   readonly faults: ReadonlyArray<Fault>
   readonly digest: string | undefined
   readonly method: string | undefined
@@ -16,7 +16,7 @@ export class FaultSchedule {
   #entries: Array<Entry> = []
 
   /** Appends an entry. Each matching request gets all of `faults` together. */
-  add(operation: Operation, faults: Fault | ReadonlyArray<Fault>, options: FaultOptions = {}): void {
+  add(operation: ServedOperation, faults: Fault | ReadonlyArray<Fault>, options: FaultOptions = {}): void {
     const { digest, method, times = 1 } = options
     this.#entries.push({
       operation,
@@ -28,7 +28,7 @@ export class FaultSchedule {
   }
 
   /** Returns the faults of a request, and reduces the remaining count of their entry. */
-  next(operation: Operation, digest: string | undefined, method: string): ReadonlyArray<Fault> {
+  next(operation: ServedOperation, digest: string | undefined, method: string): ReadonlyArray<Fault> {
     const entry = this.#entries.find(
       (entry) =>
         entry.operation === operation &&

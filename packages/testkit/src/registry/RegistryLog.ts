@@ -1,9 +1,9 @@
 import { Effect, Stream, SubscriptionRef } from "effect"
-import type { Operation } from "./Fault.ts"
+import type { ServedOperation } from "./Fault.ts"
 
 /** A request that the registry received. */
 export interface LoggedRequest {
-  readonly operation: Operation | "unknown"
+  readonly operation: ServedOperation | "unknown"
   readonly listener: "registry" | "store"
   readonly method: string
   /** Path and query. */

@@ -1,4 +1,4 @@
-import type { Operation } from "./Fault.ts"
+import type { ServedOperation } from "./Fault.ts"
 
 /** A request as the registry's rules see it. */
 export interface ServedRequest {
@@ -18,7 +18,7 @@ export interface ServedRequest {
 
 /** The operation that a path requests, with its repository and reference. */
 export interface Route {
-  readonly operation: Operation
+  readonly operation: ServedOperation
   readonly repository: string | undefined
   /** A digest, or the tag of a manifest. */
   readonly reference: string | undefined
@@ -27,7 +27,7 @@ export interface Route {
 const named = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/
 const stored = /^\/store\/(.+)\/([^/]+)$/
 
-const route = (operation: Operation, repository?: string, reference?: string): Route => ({
+const route = (operation: ServedOperation, repository?: string, reference?: string): Route => ({
   operation,
   repository,
   reference

@@ -6,7 +6,7 @@ import { PathComponents } from "@registry-packages-proxy/oci/RepositoryName"
 import type { Upstream } from "@registry-packages-proxy/registry-client/Upstream"
 import { Context, Effect, Layer, Redacted, type Scope } from "effect"
 import type { ServerCertificate } from "../machine/Certificates.ts"
-import type { Fault, FaultOptions, Operation } from "./Fault.ts"
+import type { Fault, FaultOptions, ServedOperation } from "./Fault.ts"
 import { FaultSchedule } from "./FaultSchedule.ts"
 import { type RegistryAuth, RegistryAuthService } from "./RegistryAuth.ts"
 import type { RegistryBlob } from "../images/RegistryBlob.ts"
@@ -72,7 +72,7 @@ export class TestRegistry extends Context.Service<
     readonly revokeTokens: Effect.Effect<void>
     /** Appends faults. Each of the next `times` matching requests (default: 1) gets all of these faults together. */
     readonly injectFaults: (
-      operation: Operation,
+      operation: ServedOperation,
       faults: Fault | ReadonlyArray<Fault>,
       options?: FaultOptions
     ) => Effect.Effect<void>

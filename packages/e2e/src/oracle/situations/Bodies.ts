@@ -1,5 +1,5 @@
 import * as ServedResponse from "@registry-packages-proxy/testkit/registry/ServedResponse"
-import type { Fault, FaultOptions, Operation } from "@registry-packages-proxy/testkit/registry/Fault"
+import type { Fault, FaultOptions, ServedOperation } from "@registry-packages-proxy/testkit/registry/Fault"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 import { Effect } from "effect"
@@ -8,7 +8,7 @@ import { account, situation, type Situation } from "../world/Situation.ts"
 
 const faulty = (
   name: string,
-  operation: Operation,
+  operation: ServedOperation,
   faults: ReadonlyArray<Fault>,
   times: FaultOptions["times"] = "always"
 ): Situation =>

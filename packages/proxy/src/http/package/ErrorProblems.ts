@@ -79,9 +79,9 @@ const serverWord = {
   "token redirect": "the server its token service redirects to"
 } as const
 
-const adviceFor = (kind: keyof typeof connectionAdvice, by: OtherServer | undefined): string => {
+const adviceFor = (kind: keyof typeof connectionAdvice, otherServer: OtherServer | undefined): string => {
   const [ofRegistry, ofOther] = connectionAdvice[kind]
-  return by === undefined ? ofRegistry : `${ofOther} (${serverWord[by.role]})`
+  return otherServer === undefined ? ofRegistry : `${ofOther} (${serverWord[otherServer.role]})`
 }
 
 /**
@@ -99,7 +99,7 @@ const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>)
         ? `Check the ${messageTexts.allKinds}, and what its account may pull`
         : `Check the ${messageTexts.allKinds}`
     case "AnonymousRefused":
-      return reason.identityToken
+      return reason.hasOnlyIdentityToken
         ? `Put a user name and a password into the ${messageTexts.allKinds}`
         : `Add a login to the ${messageTexts.allKinds}`
     case "AddressRefused":
@@ -120,24 +120,24 @@ const registryAdvice = (reason: Exclude<RegistryError["reason"], ManifestError>)
     case "Unavailable":
       return "Ask again later"
     case "UnexpectedStatus":
-      return reason.by === undefined
+      return reason.otherServer === undefined
         ? "Look at the registry's own log"
-        : `Look at the log of ${serverWord[reason.by.role]}`
+        : `Look at the log of ${serverWord[reason.otherServer.role]}`
     case "ConnectionFailed":
-      return adviceFor(reason.kind, reason.by)
+      return adviceFor(reason.kind, reason.otherServer)
     case "TimedOut":
       switch (reason.phase) {
         case "connect":
-          return `Check the network between this node and ${reason.by === undefined ? "the registry" : serverWord[reason.by.role]}`
+          return `Check the network between this node and ${reason.otherServer === undefined ? "the registry" : serverWord[reason.otherServer.role]}`
         case "proxy":
-          return adviceFor("proxy", reason.by)
+          return adviceFor("proxy", reason.otherServer)
         default:
           return "Ask again later"
       }
     case "BadRedirect":
       return "Check where the registry redirects to"
     case "InvalidResponse":
-      return `Check ${reason.by === undefined ? "the registry" : serverWord[reason.by.role]} and proxies in front of it`
+      return `Check ${reason.otherServer === undefined ? "the registry" : serverWord[reason.otherServer.role]} and proxies in front of it`
   }
 }
 

@@ -12,7 +12,7 @@ import { Platform } from "@registry-packages-proxy/oci/Platform"
 import { RepositoryName } from "@registry-packages-proxy/oci/RepositoryName"
 import { RegistryClient } from "@registry-packages-proxy/registry-client/RegistryClient"
 import { Upstream } from "@registry-packages-proxy/registry-client/Upstream"
-import type { Fault, Operation } from "@registry-packages-proxy/testkit/registry/Fault"
+import type { Fault, ServedOperation } from "@registry-packages-proxy/testkit/registry/Fault"
 import type { RegistryAuth } from "@registry-packages-proxy/testkit/registry/RegistryAuth"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
@@ -54,7 +54,7 @@ interface Situation {
   readonly redirect?: RegistryRedirect
   readonly credential?: Credential
   readonly image?: RegistryImage.RegistryImage
-  readonly faults?: ReadonlyArray<readonly [Operation, Fault | ReadonlyArray<Fault>]>
+  readonly faults?: ReadonlyArray<readonly [ServedOperation, Fault | ReadonlyArray<Fault>]>
   /** True if the registry does not have the layer's blob. */
   readonly isWithoutBlob?: boolean
   /** The host to which connections fail. */

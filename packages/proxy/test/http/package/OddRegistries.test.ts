@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Certificates from "@registry-packages-proxy/testkit/machine/Certificates"
-import type { Fault, Operation } from "@registry-packages-proxy/testkit/registry/Fault"
+import type { Fault, ServedOperation } from "@registry-packages-proxy/testkit/registry/Fault"
 import type { RegistryAuth } from "@registry-packages-proxy/testkit/registry/RegistryAuth"
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
@@ -14,7 +14,11 @@ import { problemOf } from "../ProxyHarness.ts"
 import { credentials, content, image, name, start, withServices } from "../RegistryHarness.ts"
 
 type Struck = ReadonlyArray<
-  readonly [Operation, Fault | ReadonlyArray<Fault>, Parameters<TestRegistry["Service"]["injectFaults"]>[2]?]
+  readonly [
+    ServedOperation,
+    Fault | ReadonlyArray<Fault>,
+    Parameters<TestRegistry["Service"]["injectFaults"]>[2]?
+  ]
 >
 
 const bearer: RegistryAuth = { _tag: "Bearer", ...credentials }

@@ -7,7 +7,7 @@ import { fromStatus, type PullFailure } from "../wire/PullFailure.ts"
 import * as Redirects from "../wire/Redirects.ts"
 import * as RegistryAddress from "../wire/RegistryAddress.ts"
 import { discard, sendOnce } from "../wire/SendOnce.ts"
-import { userAgent } from "../wire/UserAgent.ts"
+import { userAgentHeader } from "../wire/UserAgent.ts"
 
 /**
  * Requests `/v2/` without credentials, and returns the challenge of the response, if any. Does not follow redirects to
@@ -28,16 +28,16 @@ export const make = (upstream: Upstream["Service"]) =>
             HttpClientRequest.setHeaders({
               accept: "application/json",
               "accept-encoding": "identity",
-              ...userAgent
+              ...userAgentHeader
             })
           )
-          const received = yield* sendOnce(
+          const received = yield* sendOnce({
             upstream,
-            "ping",
-            RegistryAddress.targetOf(url, source.ca),
+            operation: "ping",
+            target: RegistryAddress.targetOf(url, source.ca),
             request,
-            undefined
-          )
+            otherServer: undefined
+          })
           yield* discard(received)
           return received.response
         })

@@ -10,8 +10,8 @@ import * as Limits from "../wire/Limits.ts"
 import { permanent, fromStatus, invalidResponse, type PullFailure } from "../wire/PullFailure.ts"
 import * as Redirects from "../wire/Redirects.ts"
 import * as RegistryAddress from "../wire/RegistryAddress.ts"
-import { type RegistryResponse, discard, sendOnce } from "../wire/SendOnce.ts"
-import { userAgent } from "../wire/UserAgent.ts"
+import { type UpstreamResponse, discard, sendOnce } from "../wire/SendOnce.ts"
+import { userAgentHeader } from "../wire/UserAgent.ts"
 
 /** A bearer token, and the time for which it may be reused. */
 export interface Token {
@@ -97,7 +97,7 @@ const getOf = (url: HttpUrl, login: BasicCredential | undefined) => {
   return login === undefined ? get : HttpClientRequest.basicAuth(get, login.username, login.password)
 }
 
-const serverOf = (url: HttpUrl, realm: HttpUrl): OtherServer => ({
+const otherServerOf = (url: HttpUrl, realm: HttpUrl): OtherServer => ({
   role: url.origin === realm.origin ? "token" : "token redirect",
   host: url.host
 })
@@ -106,8 +106,8 @@ const serverOf = (url: HttpUrl, realm: HttpUrl): OtherServer => ({
 const methodKeepingStatuses: ReadonlySet<number> = new Set([307, 308])
 
 interface FinalResponse {
-  readonly received: RegistryResponse
-  readonly server: OtherServer
+  readonly received: UpstreamResponse
+  readonly otherServer: OtherServer
   /** True if the request contained the credential. */
   readonly hadCredential: boolean
 }
@@ -131,25 +131,25 @@ const sendAndFollow = (upstream: Upstream["Service"]) =>
         refreshToken === undefined
           ? getOf(url, isOnRealmOrigin ? login : undefined)
           : postOf(url, request, refreshToken)
-      const server = serverOf(url, request.realm)
-      const received = yield* sendOnce(
+      const otherServer = otherServerOf(url, request.realm)
+      const received = yield* sendOnce({
         upstream,
-        "token",
-        RegistryAddress.targetOf(url, request.ca),
-        httpRequest.pipe(
+        operation: "token",
+        target: RegistryAddress.targetOf(url, request.ca),
+        request: httpRequest.pipe(
           HttpClientRequest.setHeaders({
             accept: "application/json",
             "accept-encoding": "identity",
-            ...userAgent
+            ...userAgentHeader
           })
         ),
-        server
-      )
+        otherServer
+      })
       const { response } = received
       if (!Redirects.statuses.has(response.status))
         return {
           received,
-          server,
+          otherServer,
           hadCredential: refreshToken !== undefined || (isOnRealmOrigin && login !== undefined)
         }
       yield* discard(received)
@@ -168,19 +168,19 @@ const sendAndFollow = (upstream: Upstream["Service"]) =>
 const loginWords = { Basic: "password", IdentityToken: "identity token" } as const
 
 const refusal = (
-  { received, hadCredential, server }: FinalResponse,
+  { received, hadCredential, otherServer }: FinalResponse,
   { _tag }: Credential,
   now: number
 ): PullFailure => {
   const { headers, status } = received.response
   const isRefused = status === 401 || status === 403 || (_tag === "IdentityToken" && refusesPost(status))
-  if (!isRefused) return fromStatus(status, headers, now, server)
+  if (!isRefused) return fromStatus(status, headers, now, otherServer)
   const login =
     _tag !== "Basic" && _tag !== "IdentityToken" ? "none" : hadCredential ? loginWords[_tag] : "withheld"
-  return permanent(new TokenRefused({ status, by: server, login }))
+  return permanent(new TokenRefused({ status, otherServer, login }))
 }
 
-const read = Effect.fnUntraced(function* (received: RegistryResponse): Effect.fn.Return<Token, PullFailure> {
+const read = Effect.fnUntraced(function* (received: UpstreamResponse): Effect.fn.Return<Token, PullFailure> {
   const bytes = yield* readAll(received, Limits.maxTokenResponse, "the token service's response")
   // Content-Encoding may be wrong, so the bytes are first parsed as received.
   const token = Option.orElse(parseResponse(bytes), () =>
@@ -193,7 +193,7 @@ const read = Effect.fnUntraced(function* (received: RegistryResponse): Effect.fn
   )
   return Option.isSome(token)
     ? token.value
-    : yield* invalidResponse("the token service's response holds no token", received.server)
+    : yield* invalidResponse("the token service's response holds no token", received.otherServer)
 })
 
 /**

@@ -14,9 +14,9 @@ class TokenKey extends HashedKey {
   readonly request: TokenService.TokenRequest
   readonly credential: Credential
 
-  constructor(request: TokenService.TokenRequest, credential: Credential, registry: HttpUrl) {
+  constructor(request: TokenService.TokenRequest, credential: Credential, challenger: HttpUrl) {
     const { ca, realm, scope, service } = request
-    super(registry.origin, ca ?? "", realm.href, service ?? "", scope, ...credentialParts(credential))
+    super(challenger.origin, ca ?? "", realm.href, service ?? "", scope, ...credentialParts(credential))
     this.request = request
     this.credential = credential
   }
@@ -42,22 +42,25 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"]) 
     timeToLive: (exit) => (Exit.isSuccess(exit) ? exit.value.timeToLive : Duration.zero)
   })
 
-  /** Returns the token for a challenge from `registry`. If this server is a redirect target, `server` describes it. */
+  /**
+   * Returns the token for a challenge from the server of `challenger`, a URL. `otherServer` describes this server for
+   * errors, unless it is the registry itself.
+   */
   const get = Effect.fnUntraced(function* (
-    registry: HttpUrl,
+    challenger: HttpUrl,
     challenge: AuthChallenge.BearerChallenge,
     credential: Credential,
     ca: string | undefined,
-    server?: OtherServer
+    otherServer?: OtherServer
   ): Effect.fn.Return<UsedToken, PullFailure> {
-    const realm = AuthChallenge.realmUrl(challenge.realm, registry)
+    const realm = AuthChallenge.realmUrl(challenge.realm, challenger)
     if (realm === undefined) {
       return yield* invalidResponse(
         "it names a token service (realm) that is not a URL, or is on plain HTTP, where no credentials are sent",
-        server
+        otherServer
       )
     }
-    const key = new TokenKey({ ...challenge, realm, ca }, credential, registry)
+    const key = new TokenKey({ ...challenge, realm, ca }, credential, challenger)
     const isCached = Option.isSome(yield* Cache.getSuccess(tokens, key))
     return { key, value: yield* Cache.get(tokens, key), isCached }
   })

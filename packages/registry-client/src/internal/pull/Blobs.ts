@@ -65,7 +65,7 @@ export const make = <E>(
     const take = (chunks: Chunks): Chunks => {
       let length = 0
       for (const chunk of chunks) length += chunk.length
-      Metrics.bytes.updateUnsafe(length, context)
+      Metrics.bodyBytes.updateUnsafe(length, context)
       const room = layer.size - position
       position += Math.min(length, room)
       return length <= room ? chunks : truncate(chunks, room)

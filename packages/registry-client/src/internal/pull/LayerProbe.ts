@@ -67,7 +67,7 @@ export const make = (sendRequest: SendRequest) => {
   const whole = Effect.fnUntraced(function* (repository: Repository, digest: Digest) {
     const request = { operation: "blob", path: `blobs/${digest}`, headers } as const
     const name = `the layer ${shortDigest(digest)}, whose size neither the manifest nor the registry says,`
-    return yield* Body.count(yield* sendRequest(repository, request, ok), Limits.maxCountedLayer, name)
+    return yield* Body.countBytes(yield* sendRequest(repository, request, ok), Limits.maxCountedLayer, name)
   }, Effect.scoped)
 
   /** Reads the whole blob and counts its bytes. Does not verify the digest: this is done when the blob is pulled. */

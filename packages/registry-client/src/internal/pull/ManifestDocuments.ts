@@ -12,7 +12,7 @@ import { HashedKey, sourceKey } from "../auth/HashedKey.ts"
 import * as Limits from "../wire/Limits.ts"
 import * as ManifestParser from "./ManifestParser.ts"
 import { permanent, invalidResponse, type PullFailure } from "../wire/PullFailure.ts"
-import type { RegistryResponse } from "../wire/SendOnce.ts"
+import type { UpstreamResponse } from "../wire/SendOnce.ts"
 
 /** A reference to a manifest or index, from a descriptor or a client's request. A size of 0 means unknown. */
 export interface ManifestReference {
@@ -44,7 +44,7 @@ const ok: ReadonlySet<number> = new Set([200])
 
 /** Returns the body as received if it has the digest, or else decoded. Fails if neither form has the digest. */
 const bytesOf = Effect.fnUntraced(function* (
-  received: RegistryResponse,
+  received: UpstreamResponse,
   digest: Digest
 ): Effect.fn.Return<Uint8Array, PullFailure> {
   const name = `the manifest ${shortDigest(digest)}`
@@ -58,10 +58,13 @@ const bytesOf = Effect.fnUntraced(function* (
   )
   if (Result.isSuccess(decoded) && hasDigest(decoded.success)) return decoded.success
   return yield* Result.isFailure(decoded) && decoded.failure === "too large"
-    ? invalidResponse(`${name} is larger than ${Limits.maxManifestSize} bytes once decoded`, received.server)
+    ? invalidResponse(
+        `${name} is larger than ${Limits.maxManifestSize} bytes once decoded`,
+        received.otherServer
+      )
     : invalidResponse(
         `the bytes received as manifest ${shortDigest(digest)} have another digest`,
-        received.server
+        received.otherServer
       )
 })
 

@@ -13,15 +13,15 @@ import {
 } from "../../RegistryError.ts"
 import type { Upstream } from "../../Upstream.ts"
 import type { Authorization, RegistryAuthorization } from "../auth/RegistryAuthorization.ts"
-import * as OtherHostAuthorization from "../auth/OtherHostAuthorization.ts"
+import * as RedirectTargetAuthorization from "../auth/RedirectTargetAuthorization.ts"
 import * as Limits from "../wire/Limits.ts"
 import { permanent, fromStatus, invalidResponse, notFound, type PullFailure } from "../wire/PullFailure.ts"
 import * as Redirects from "../wire/Redirects.ts"
 import * as RegistryAddress from "../wire/RegistryAddress.ts"
 import * as BoundedCache from "../wire/BoundedCache.ts"
-import { type RegistryResponse, discard, sendOnce } from "../wire/SendOnce.ts"
+import { type UpstreamResponse, discard, sendOnce } from "../wire/SendOnce.ts"
 import { bearer, type Tokens } from "../auth/Tokens.ts"
-import { userAgent } from "../wire/UserAgent.ts"
+import { userAgentHeader } from "../wire/UserAgent.ts"
 
 /** A request to a registry. */
 export interface RegistryRequest {
@@ -41,13 +41,13 @@ const httpRequestFor = (
     HttpClientRequest.setHeaders({
       ...request.headers,
       "accept-encoding": "identity",
-      ...userAgent,
+      ...userAgentHeader,
       ...(Option.isSome(authorization) ? { authorization: Redacted.value(authorization.value) } : {})
     })
   )
 
 /** Describes a redirect target. If only the scheme differs from the registry's URL, `host` includes the scheme. */
-const serverOf = (url: HttpUrl, base: HttpUrl): OtherServer => ({
+const redirectTargetOf = (url: HttpUrl, base: HttpUrl): OtherServer => ({
   role: "redirect",
   host: url.host === base.host ? url.origin : url.host
 })
@@ -57,7 +57,7 @@ const registryFailure = (
   request: RegistryRequest,
   { source }: Repository,
   { header }: Authorization,
-  received: RegistryResponse,
+  received: UpstreamResponse,
   now: number
 ): PullFailure => {
   const { headers, status } = received.response
@@ -66,29 +66,35 @@ const registryFailure = (
   if (status === 401 || status === 403) {
     return permanent(
       isAnonymous
-        ? new AnonymousRefused({ status, identityToken: source.credential._tag === "IdentityToken" })
+        ? new AnonymousRefused({ status, hasOnlyIdentityToken: source.credential._tag === "IdentityToken" })
         : new Refused({ status })
     )
   }
   if (status !== 404) return fromStatus(status, headers, now, undefined)
   return request.operation === "manifest" && isAnonymous
-    ? permanent(new ManifestNotFound({ anonymous: true }))
+    ? permanent(new ManifestNotFound({ isAnonymous: true }))
     : notFound(request.operation, undefined)
 }
 
 /** Converts an error response from a redirect target to a failure. `now` is in milliseconds since the epoch. */
-const otherHostFailure = (
+const redirectTargetFailure = (
   request: RegistryRequest,
   hadToken: boolean,
-  { response: { headers, status } }: RegistryResponse,
-  by: OtherServer,
+  { response: { headers, status } }: UpstreamResponse,
+  redirectTarget: OtherServer,
   now: number
 ): PullFailure => {
   if (status === 401 || status === 403) {
     const asksForLogin = hadToken || WwwAuthenticate.parse(headers["www-authenticate"] ?? "").length > 0
-    return permanent(asksForLogin ? new LoginElsewhere({ status, by }) : new AddressRefused({ status, by }))
+    return permanent(
+      asksForLogin
+        ? new LoginElsewhere({ status, otherServer: redirectTarget })
+        : new AddressRefused({ status, otherServer: redirectTarget })
+    )
   }
-  return status === 404 ? notFound(request.operation, by) : fromStatus(status, headers, now, by)
+  return status === 404
+    ? notFound(request.operation, redirectTarget)
+    : fromStatus(status, headers, now, redirectTarget)
 }
 
 /**
@@ -100,7 +106,7 @@ export const make = Effect.fnUntraced(function* (
   registryAuthorization: RegistryAuthorization,
   tokens: Tokens
 ) {
-  const authorizeOtherHost = OtherHostAuthorization.make(tokens)
+  const authorizeRedirectTarget = RedirectTargetAuthorization.make(tokens)
   const downgrades = yield* BoundedCache.make<true>()
 
   // Plain HTTP is safe here: the digest is verified and no credentials are sent.
@@ -121,29 +127,29 @@ export const make = Effect.fnUntraced(function* (
     repository: Repository,
     request: RegistryRequest,
     accepted: ReadonlySet<number>
-  ): Effect.fn.Return<RegistryResponse, PullFailure, Scope.Scope> {
+  ): Effect.fn.Return<UpstreamResponse, PullFailure, Scope.Scope> {
     const { source } = repository
     const base = RegistryAddress.baseUrl(source)
     const chain = new Redirects.RedirectChain()
-    let url = RegistryAddress.urlOf(base, repository.name, request.path)
+    let url = RegistryAddress.repositoryUrl(base, repository.name, request.path)
     let authorization: Authorization | undefined
-    let anonymous: OtherHostAuthorization.AnonymousToken | undefined
+    let anonymous: RedirectTargetAuthorization.AnonymousToken | undefined
     for (let count = 0; count < Limits.maxRequests; count++) {
       const isRegistry: boolean = url.origin === base.origin
       const own = isRegistry
         ? (authorization ??= yield* registryAuthorization.authorize(repository))
         : undefined
-      const server = serverOf(url, base)
+      const redirectTarget = redirectTargetOf(url, base)
       const other = anonymous?.origin === url.origin ? anonymous : undefined
       const header =
         own?.header ?? Option.map(Option.fromUndefinedOr(other), ({ token }) => bearer(token.value.value))
-      const received = yield* sendOnce(
+      const received = yield* sendOnce({
         upstream,
-        request.operation,
-        RegistryAddress.targetOf(url, source.ca),
-        httpRequestFor(url, request, header),
-        isRegistry ? undefined : server
-      )
+        operation: request.operation,
+        target: RegistryAddress.targetOf(url, source.ca),
+        request: httpRequestFor(url, request, header),
+        otherServer: isRegistry ? undefined : redirectTarget
+      })
       const { response } = received
       const isRedirect = Redirects.statuses.has(response.status)
       const isAccepted = accepted.has(response.status)
@@ -161,10 +167,10 @@ export const make = Effect.fnUntraced(function* (
         }
         authorization = next.value
       } else {
-        const next = yield* authorizeOtherHost(url, source.ca, other, response, server)
+        const next = yield* authorizeRedirectTarget(url, source.ca, other, response, redirectTarget)
         if (Option.isNone(next)) {
           const now = yield* Clock.currentTimeMillis
-          return yield* otherHostFailure(request, other !== undefined, received, server, now)
+          return yield* redirectTargetFailure(request, other !== undefined, received, redirectTarget, now)
         }
         anonymous = next.value
       }

@@ -3,8 +3,8 @@ import { Cause, Clock, Context, Duration, Effect, Option, type Pull, type Scope,
 import { Headers, type HttpClientResponse } from "effect/http"
 import { TimedOut } from "../../RegistryError.ts"
 import * as Limits from "./Limits.ts"
-import { byField, invalidResponse, retryable, type PullFailure } from "./PullFailure.ts"
-import type { RegistryResponse } from "./SendOnce.ts"
+import { otherServerField, invalidResponse, retryable, type PullFailure } from "./PullFailure.ts"
+import type { UpstreamResponse } from "./SendOnce.ts"
 import { fromClientError } from "./ConnectionErrors.ts"
 
 const bodyIdleMillis = Duration.toMillis(Limits.bodyIdleTimeout)
@@ -37,8 +37,8 @@ export const pullBody = Effect.fnUntraced(function* ({
   cancel,
   host,
   response,
-  server
-}: RegistryResponse): Effect.fn.Return<Pull.Pull<Chunks, PullFailure>, never, Scope.Scope> {
+  otherServer
+}: UpstreamResponse): Effect.fn.Return<Pull.Pull<Chunks, PullFailure>, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const chunks = yield* Stream.toPull(response.stream)
   let waitingSince: number | undefined
@@ -66,10 +66,10 @@ export const pullBody = Effect.fnUntraced(function* ({
       onFailure: (cause) => {
         waitingSince = undefined
         return isSilent
-          ? Effect.fail(retryable(new TimedOut({ phase: "body", ...byField(server) })))
+          ? Effect.fail(retryable(new TimedOut({ phase: "body", ...otherServerField(otherServer) })))
           : Effect.failCause(
               Cause.map(cause, (error) =>
-                Cause.isDone(error) ? error : fromClientError(error, host, server)
+                Cause.isDone(error) ? error : fromClientError(error, host, otherServer)
               )
             )
       }
@@ -78,13 +78,13 @@ export const pullBody = Effect.fnUntraced(function* ({
 })
 
 const readEach = (
-  received: RegistryResponse,
+  received: UpstreamResponse,
   limit: number,
   name: string,
   take: (chunk: Uint8Array) => void
 ): Effect.Effect<number, PullFailure> =>
   Effect.gen(function* () {
-    const tooLarge = invalidResponse(`${name} is larger than ${limit} bytes`, received.server)
+    const tooLarge = invalidResponse(`${name} is larger than ${limit} bytes`, received.otherServer)
     if (Option.exists(contentLength(received.response), (length) => length > limit)) return yield* tooLarge
     let length = 0
     yield* Stream.fromPull(pullBody(received)).pipe(
@@ -101,7 +101,7 @@ const readEach = (
 
 /** Reads a body. Fails with `InvalidResponse` if the body exceeds `limit` bytes. `name` is for messages. */
 export const readAll = (
-  received: RegistryResponse,
+  received: UpstreamResponse,
   limit: number,
   name: string
 ): Effect.Effect<Uint8Array, PullFailure> =>
@@ -114,8 +114,8 @@ export const readAll = (
   })
 
 /** Counts a body's bytes. Fails with `InvalidResponse` if the body exceeds `limit` bytes. `name` is for messages. */
-export const count = (
-  received: RegistryResponse,
+export const countBytes = (
+  received: UpstreamResponse,
   limit: number,
   name: string
 ): Effect.Effect<number, PullFailure> => readEach(received, limit, name, () => undefined)

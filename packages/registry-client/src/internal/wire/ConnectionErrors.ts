@@ -3,7 +3,7 @@ import * as Failures from "@registry-packages-proxy/node-net/ConnectionFailure"
 import type { HttpClientError } from "effect/http"
 import { ConnectionFailed, InvalidResponse, type OtherServer, TimedOut } from "../../RegistryError.ts"
 import {
-  byField,
+  otherServerField,
   permanent,
   invalidResponse,
   retryable,
@@ -16,29 +16,33 @@ const kindOf = ({ kind, proxySetting }: ConnectionFailure): ConnectionFailed["ki
   return kind === "refused" || kind === "reset" || kind === "dns" || kind === "certificate" ? kind : "other"
 }
 
-const reasonOf = (failure: ConnectionFailure, host: string, server: OtherServer | undefined): Reason => {
+const reasonOf = (failure: ConnectionFailure, host: string, otherServer: OtherServer | undefined): Reason => {
   const { kind, proxySetting } = failure
-  const by = byField(server)
+  const field = otherServerField(otherServer)
   if (kind === "timeout")
-    return new TimedOut({ phase: proxySetting === undefined ? "connect" : "proxy", ...by })
+    return new TimedOut({ phase: proxySetting === undefined ? "connect" : "proxy", ...field })
   const detail = `${host}: ${failure.detail}`
   return kind === "http" && proxySetting === undefined
-    ? new InvalidResponse({ detail, ...by })
-    : new ConnectionFailed({ kind: kindOf(failure), detail, ...by })
+    ? new InvalidResponse({ detail, ...field })
+    : new ConnectionFailed({ kind: kindOf(failure), detail, ...field })
 }
 
 /** Converts the cause of a failed connection to a failure. `host` is for messages. */
-export const fromCause = (cause: unknown, host: string, server: OtherServer | undefined): PullFailure => {
+export const fromCause = (
+  cause: unknown,
+  host: string,
+  otherServer: OtherServer | undefined
+): PullFailure => {
   const failure = Failures.fromCause(cause)
-  return (failure.isRetryable ? retryable : permanent)(reasonOf(failure, host, server))
+  return (failure.isRetryable ? retryable : permanent)(reasonOf(failure, host, otherServer))
 }
 
 /** Converts an error of the HTTP client to a failure. `host` is for messages. */
 export const fromClientError = (
   error: HttpClientError.HttpClientError,
   host: string,
-  server: OtherServer | undefined
+  otherServer: OtherServer | undefined
 ): PullFailure =>
   error.reason._tag === "InvalidUrlError"
-    ? invalidResponse(`${host}: the URL is not valid`, server)
-    : fromCause("cause" in error.reason ? error.reason.cause : undefined, host, server)
+    ? invalidResponse(`${host}: the URL is not valid`, otherServer)
+    : fromCause("cause" in error.reason ? error.reason.cause : undefined, host, otherServer)

@@ -11,7 +11,7 @@ import {
 } from "../../RegistryError.ts"
 import * as Limits from "./Limits.ts"
 
-export type Operation = "ping" | "manifest" | "blob" | "token"
+/** The reason of a failed pull: one of the errors in `RegistryError.reason`. */
 export type Reason = RegistryError["reason"]
 
 /** A failed request, and whether a retry may succeed. */
@@ -34,12 +34,13 @@ export const permanent = (reason: Reason): PullFailure =>
 export const retryable = (reason: Reason): PullFailure =>
   new PullFailure({ reason, isRetryable: true, retryAfter: Option.none() })
 
-/** Returns the `by` field of a reason; no field if `server` is undefined, which means the registry. */
-export const byField = (server: OtherServer | undefined) => (server === undefined ? {} : { by: server })
+/** Returns the `otherServer` field of a reason; no field if the server is the registry itself. */
+export const otherServerField = (otherServer: OtherServer | undefined) =>
+  otherServer === undefined ? {} : { otherServer }
 
 /** Makes the failure of a response that cannot be used. */
-export const invalidResponse = (detail: string, server?: OtherServer): PullFailure =>
-  permanent(new InvalidResponse({ detail, ...byField(server) }))
+export const invalidResponse = (detail: string, otherServer?: OtherServer): PullFailure =>
+  permanent(new InvalidResponse({ detail, ...otherServerField(otherServer) }))
 
 const delayOf = (headers: Headers.Headers, now: number): Option.Option<Duration.Duration> =>
   Headers.get(headers, "retry-after").pipe(
@@ -48,9 +49,11 @@ const delayOf = (headers: Headers.Headers, now: number): Option.Option<Duration.
   )
 
 /** Makes the failure of a 404 response. */
-export const notFound = (operation: "manifest" | "blob", server: OtherServer | undefined): PullFailure =>
+export const notFound = (operation: "manifest" | "blob", otherServer: OtherServer | undefined): PullFailure =>
   permanent(
-    operation === "manifest" ? new ManifestNotFound(byField(server)) : new BlobNotFound(byField(server))
+    operation === "manifest"
+      ? new ManifestNotFound(otherServerField(otherServer))
+      : new BlobNotFound(otherServerField(otherServer))
   )
 
 // RFC 9110 says "at least", so a fraction is rounded up.
@@ -61,13 +64,17 @@ export const fromStatus = (
   status: number,
   headers: Headers.Headers,
   now: number,
-  server: OtherServer | undefined
+  otherServer: OtherServer | undefined
 ): PullFailure => {
   const retryAfter = delayOf(headers, now)
   const reason =
     status === 429 || status === 503
-      ? new Unavailable({ status, retryAfter: Option.map(retryAfter, toWholeSeconds), ...byField(server) })
-      : new UnexpectedStatus({ status, ...byField(server) })
+      ? new Unavailable({
+          status,
+          retryAfter: Option.map(retryAfter, toWholeSeconds),
+          ...otherServerField(otherServer)
+        })
+      : new UnexpectedStatus({ status, ...otherServerField(otherServer) })
   return new PullFailure({
     reason,
     isRetryable: status === 408 || status === 429 || status >= 500,

@@ -18,7 +18,7 @@ export const baseUrl = (source: RegistrySource): HttpUrl => {
 }
 
 /** Returns the URL of a path below the repository `name`. */
-export const urlOf = (base: HttpUrl, name: string, path: string): HttpUrl =>
+export const repositoryUrl = (base: HttpUrl, name: string, path: string): HttpUrl =>
   Result.getOrThrow(HttpUrl.resolve(base, `${name}/${path}`))
 
 /** Returns the server of a URL, with the registry's CA. */

@@ -5,7 +5,7 @@ import * as Metrics from "../../Metrics.ts"
 import { type OtherServer, TimedOut } from "../../RegistryError.ts"
 import type { UpstreamTarget, Upstream } from "../../Upstream.ts"
 import * as Limits from "./Limits.ts"
-import { byField, permanent, type Operation, retryable, type PullFailure } from "./PullFailure.ts"
+import { otherServerField, permanent, retryable, type PullFailure } from "./PullFailure.ts"
 import { fromClientError } from "./ConnectionErrors.ts"
 
 // Disables Effect's own request span, which contains headers (credentials) and queries (signatures). Also keeps the
@@ -18,25 +18,38 @@ const withoutSecretsInSpans = Context.make(HttpClient.TracerDisabledWhen, () => 
 const urlOf = (request: HttpClientRequest.HttpClientRequest, { host, scheme }: UpstreamTarget) =>
   URL.parse(request.url) ?? { protocol: `${scheme}:`, hostname: host, port: "", pathname: "" }
 
-/** A response from a registry or another server. Its body is not read yet. */
-export interface RegistryResponse {
+/** A response from a registry, a token service or a redirect target. Its body is not read yet. */
+export interface UpstreamResponse {
   readonly response: HttpClientResponse.HttpClientResponse
   /** The server's host, for messages. */
   readonly host: string
-  /** The server, if it is not the registry. */
-  readonly server: OtherServer | undefined
+  /** The token service or redirect target that responded. Undefined: the registry itself responded. */
+  readonly otherServer: OtherServer | undefined
   /** Closes the connection, which ends the body. The scope of the request also does this when it closes. */
   readonly cancel: Effect.Effect<void>
 }
 
+/** One request to an upstream server. */
+export interface SendOptions {
+  /** The service that connects to `target`. */
+  readonly upstream: Upstream["Service"]
+  /** The operation that the request belongs to, for metrics. */
+  readonly operation: Metrics.UpstreamOperation
+  /** The server to connect to, and the certificates to trust. */
+  readonly target: UpstreamTarget
+  readonly request: HttpClientRequest.HttpClientRequest
+  /** The target's relation to the registry, for errors. Undefined: the target is the registry itself. */
+  readonly otherServer: OtherServer | undefined
+}
+
 /** Sends one request, without retries or redirects, and returns the head of its response. */
-export const sendOnce = Effect.fnUntraced(function* (
-  upstream: Upstream["Service"],
-  operation: Operation,
-  target: UpstreamTarget,
-  request: HttpClientRequest.HttpClientRequest,
-  server: OtherServer | undefined
-): Effect.fn.Return<RegistryResponse, PullFailure, Scope.Scope> {
+export const sendOnce = Effect.fnUntraced(function* ({
+  operation,
+  otherServer,
+  request,
+  target,
+  upstream
+}: SendOptions): Effect.fn.Return<UpstreamResponse, PullFailure, Scope.Scope> {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const client = yield* upstream.client(target).pipe(Effect.mapError(permanent), Scope.provide(scope))
   const start = yield* Clock.currentTimeMillis
@@ -46,10 +59,11 @@ export const sendOnce = Effect.fnUntraced(function* (
     HttpClient.withScope(client)
       .execute(request)
       .pipe(
-        Effect.mapError((error) => fromClientError(error, target.host, server)),
+        Effect.mapError((error) => fromClientError(error, target.host, otherServer)),
         Effect.timeoutOrElse({
           duration: Limits.headersTimeout,
-          orElse: () => Effect.fail(retryable(new TimedOut({ phase: "headers", ...byField(server) })))
+          orElse: () =>
+            Effect.fail(retryable(new TimedOut({ phase: "headers", ...otherServerField(otherServer) })))
         }),
         Effect.tapError(() => Metric.update(Metrics.requests(operation, "error"), 1)),
         Effect.provideContext(withoutSecretsInSpans),
@@ -59,15 +73,15 @@ export const sendOnce = Effect.fnUntraced(function* (
   )
   const end = yield* Clock.currentTimeMillis
   yield* Metric.update(Metrics.requests(operation, response.status), 1)
-  yield* Metric.update(Metrics.seconds(operation), (end - start) / 1000)
-  return { response, host: target.host, server, cancel: Scope.close(scope, Exit.void) }
+  yield* Metric.update(Metrics.requestDuration(operation), (end - start) / 1000)
+  return { response, host: target.host, otherServer, cancel: Scope.close(scope, Exit.void) }
 })
 
 /**
  * Discards a body. Drains a body of at most {@link Limits.maxDrained} bytes, so that its connection can be reused.
  * Closes the connection of a longer body.
  */
-export const discard = ({ cancel, response }: RegistryResponse): Effect.Effect<void> =>
+export const discard = ({ cancel, response }: UpstreamResponse): Effect.Effect<void> =>
   response.stream.pipe(
     Stream.scan(
       () => 0,

@@ -1,4 +1,4 @@
 import { userAgent as name } from "@registry-packages-proxy/node-net/UserAgent"
 
 /** The User-Agent field of all requests to registries. */
-export const userAgent = { "user-agent": name } as const
+export const userAgentHeader = { "user-agent": name } as const

@@ -488,7 +488,7 @@ const refusals: ReadonlyArray<Omit<Row, "sameIn"> & { readonly reason: Readonly<
       auth: basic(),
       credential: { _tag: "Anonymous" },
       requestLog: ["manifest 401 -"],
-      reason: { _tag: "AnonymousRefused", status: 401, identityToken: false }
+      reason: { _tag: "AnonymousRefused", status: 401, hasOnlyIdentityToken: false }
     },
     {
       situation: "no login, and 403",
@@ -502,14 +502,14 @@ const refusals: ReadonlyArray<Omit<Row, "sameIn"> & { readonly reason: Readonly<
       auth: basic({ hideWith: 404 }),
       credential: { _tag: "Anonymous" },
       requestLog: ["manifest 404 -"],
-      reason: { _tag: "ManifestNotFound", anonymous: true }
+      reason: { _tag: "ManifestNotFound", isAnonymous: true }
     },
     {
       situation: "only an identity token, where Basic is required",
       auth: basic(),
       credential: identityToken,
       requestLog: ["manifest 401 -"],
-      reason: { _tag: "AnonymousRefused", identityToken: true }
+      reason: { _tag: "AnonymousRefused", hasOnlyIdentityToken: true }
     },
     {
       situation: "only an identity token, which POST refuses",
@@ -520,7 +520,7 @@ const refusals: ReadonlyArray<Omit<Row, "sameIn"> & { readonly reason: Readonly<
         _tag: "TokenRefused",
         status: 405,
         login: "identity token",
-        by: { role: "token", host: "registry.test" }
+        otherServer: { role: "token", host: "registry.test" }
       }
     },
     {
@@ -528,21 +528,25 @@ const refusals: ReadonlyArray<Omit<Row, "sameIn"> & { readonly reason: Readonly<
       auth: bearer({ identityToken: "refresh-me", redirectTokens: { status: 307, to: "other" } }),
       credential: identityToken,
       requestLog: ["manifest 401 -", "token POST 307 -", "other token 401 -"],
-      reason: { _tag: "TokenRefused", login: "withheld", by: { role: "token redirect", host: "store.test" } }
+      reason: {
+        _tag: "TokenRefused",
+        login: "withheld",
+        otherServer: { role: "token redirect", host: "store.test" }
+      }
     },
     {
       situation: "a blob store that is a registry and requires a login",
       auth: { _tag: "None" },
       redirect: { _tag: "Store", tokens: "refused" },
       requestLog: ["manifest 200 -", "blob 307 -", "store 401 -", "other token 401 -"],
-      reason: { _tag: "LoginElsewhere", status: 401, by: { role: "redirect", host: "store.test" } }
+      reason: { _tag: "LoginElsewhere", status: 401, otherServer: { role: "redirect", host: "store.test" } }
     },
     {
       situation: "a URL that has expired",
       auth: { _tag: "None" },
       redirect: { _tag: "To", location: "https://store.test/store/some/packages/x?signature=old" },
       requestLog: ["manifest 200 -", "blob 307 -", "store 403 -"],
-      reason: { _tag: "AddressRefused", status: 403, by: { role: "redirect", host: "store.test" } }
+      reason: { _tag: "AddressRefused", status: 403, otherServer: { role: "redirect", host: "store.test" } }
     }
   ]
 

@@ -419,7 +419,7 @@ describe("a token response with misleading headers", () => {
       const result = yield* Effect.provide(resolve(), fake.layer)
       assert.deepInclude(reason(result), {
         _tag: "InvalidResponse",
-        by: { role: "token", host: "auth.test" }
+        otherServer: { role: "token", host: "auth.test" }
       })
     })
   )

@@ -29,7 +29,7 @@ export const make = (tokens: Tokens) =>
     ca: string | undefined,
     previous: AnonymousToken | undefined,
     response: HttpClientResponse.HttpClientResponse,
-    by: OtherServer
+    redirectTarget: OtherServer
   ): Effect.fn.Return<Option.Option<AnonymousToken>, PullFailure> {
     const { status } = response
     const used = previous?.origin === url.origin ? previous : undefined
@@ -39,10 +39,10 @@ export const make = (tokens: Tokens) =>
     }
     const { challenge } = AuthChallenge.choose(response, url, "")
     if (challenge?._tag !== "Bearer") return Option.none()
-    const token = yield* tokens.get(url, challenge, anonymous, ca, by).pipe(
+    const token = yield* tokens.get(url, challenge, anonymous, ca, redirectTarget).pipe(
       Effect.catchIf(
         (failure) => failure.reason._tag === "TokenRefused",
-        () => Effect.fail(permanent(new LoginElsewhere({ status, by })))
+        () => Effect.fail(permanent(new LoginElsewhere({ status, otherServer: redirectTarget })))
       )
     )
     return Option.some({ origin: url.origin, token, isRenewed: used !== undefined })
