@@ -42,7 +42,7 @@ const seen = (text: string): string => text.replaceAll(/\]\([^)]*\)/g, "]")
 
 const isRow = ({ text }: Line): boolean => text.startsWith("|")
 
-/** True for a line that may be long: a link definition, a quoted test, or a single word. */
+/** True for a line that may be long: a link definition, the quoted title of a test, or a single word. */
 const mayBeLong = ({ text }: Line): boolean =>
   /^\[[^\]]+\]: /.test(text) || /^ *- \[[^\]]+\][^"]* "[^"]+"$/.test(text) || !text.trim().includes(" ")
 

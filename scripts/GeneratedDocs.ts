@@ -40,7 +40,7 @@ interface Described {
   readonly rest: string
 }
 
-/** Formats a table, and below it a list of the texts that do not fit into the table. */
+/** Formats a table with the first sentence of each meaning. Further sentences are in a list below the table. */
 const describedTable = (head: string, all: ReadonlyArray<Described>): string =>
   [
     table(
@@ -52,7 +52,7 @@ const describedTable = (head: string, all: ReadonlyArray<Described>): string =>
     .filter((part) => part !== "")
     .join("\n\n")
 
-/** Formats the table of flags, with their texts in `--help`. A list below the table has the accepted values. */
+/** Formats the table of flags with their descriptions from `--help`. A list below the table has the accepted values. */
 export const flagTable = (flags: ReadonlyArray<Flag<unknown>>): string =>
   describedTable(
     "Flag",

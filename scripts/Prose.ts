@@ -9,8 +9,8 @@ const item = /^(\s*)(?:[-*+]|\d+\.) +/
 const mark = /^(?:[-+*#|>]$|#|\||>|\d+\.$)/
 
 /**
- * Splits text into parts, each of which stays on one line. Text in backticks is one part. A mark stays with the word
- * before it.
+ * Splits text into parts, each of which stays on one line. Text in backticks is one part. A word that `mark` matches is
+ * in the same part as the word before it.
  */
 const parts = (text: string): ReadonlyArray<string> => {
   const found: Array<string> = []
@@ -23,7 +23,7 @@ const parts = (text: string): ReadonlyArray<string> => {
   return found
 }
 
-/** Wraps a paragraph or a list item after `maxLine` characters. No line begins with a mark. */
+/** Wraps a paragraph or a list item after `maxLine` characters. No new line begins with a word that `mark` matches. */
 const rewrapped = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
   const [first = ""] = lines
   const begin = item.exec(first)?.[0] ?? /^\s*/.exec(first)?.[0] ?? ""

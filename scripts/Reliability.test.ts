@@ -9,7 +9,8 @@ const text = readFileSync(page, "utf8")
 const fewestCharacters = 8
 
 /**
- * Returns a pattern for each string and template in a source. The pattern matches the values of the string or template.
+ * Returns a pattern for each string and template in a source. The pattern matches every value that the string or
+ * template can have.
  */
 const titlesOf = (source: string): ReadonlyArray<RegExp> =>
   [...source.matchAll(/"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`/g)]

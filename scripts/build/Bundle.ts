@@ -16,9 +16,9 @@ export interface Bundle {
 export const oldestNode = 26
 
 /**
- * Checks the version of Node in the first lines of the script. Node parses the whole script before it runs these lines,
- * so the script uses only the syntax of Node 18. Exit code 2 is the program's code for errors that a restart does not
- * fix.
+ * The first lines of the script, which check the version of Node. Node parses the whole script before it runs these
+ * lines, so the script uses only syntax that Node 18 can parse. Exit code 2 is the program's code for errors that a
+ * restart does not fix.
  */
 const guard = `"use strict";
 if (Number(process.versions.node.split(".")[0]) < ${oldestNode}) {
@@ -45,8 +45,9 @@ const telemetry = "telemetry"
 const sdk = "packages/proxy/src/telemetry/sdk/Sdk.ts"
 
 /**
- * Bundles the modules that only `Sdk` reaches into a separate part of the script. The part is a second entry point that
- * also imports the program. In the program, TelemetryPart.ts replaces `Sdk` and evaluates the part on demand.
+ * Puts `Sdk`, and all modules that only `Sdk` imports, into a separate part of the script. The part is a second entry
+ * point that also imports the program. In the program, TelemetryPart.ts replaces `Sdk` and evaluates the part on
+ * demand.
  */
 const separateTelemetry: Plugin = {
   name: "separate-telemetry",

@@ -20,7 +20,7 @@ export interface ExecutableOptions {
 }
 
 /**
- * A script whose code cache shows at run time if V8 accepts the program's code cache; see
+ * A script whose code cache shows at run time whether V8 accepts the program's code cache; see
  * packages/proxy/src/build/ProgramForm.ts.
  */
 const probeScript = "0"
@@ -46,9 +46,9 @@ const run = (node: string, args: ReadonlyArray<string>, cwd: string): void => {
 }
 
 /**
- * Makes the executable, a single executable application (SEA) of Node. It contains Node, the program, the telemetry
- * part, and V8's code caches for both. The name of the script is relative, so that builds in different folders are
- * equal.
+ * Makes the executable, a single executable application (SEA) of Node. It contains Node, the program and the telemetry
+ * part. With `codeCache`, it also contains V8's code caches for both parts. The name of the script is relative, so that
+ * builds in different folders are equal.
  */
 export const make = ({ codeCache, flags, node, output, script }: ExecutableOptions): void => {
   const v8Flags = [...flags.v8, reproducible]

@@ -69,8 +69,8 @@ const check = (file: string, sha256: string): void => {
 }
 
 /**
- * Unpacks the npm package of Node. Afterwards, `target` is complete or does not exist. Throws if the integrity is
- * wrong.
+ * Downloads the npm package of Node with npm, and unpacks it into `target`. Afterwards, `target` is complete or does
+ * not exist. Throws if the integrity is wrong.
  */
 const unpack = ({ integrity, package: name }: Pin, target: string): void => {
   const cache = cacheDirectory()
@@ -78,7 +78,7 @@ const unpack = ({ integrity, package: name }: Pin, target: string): void => {
   const work = mkdtempSync(join(cache, "unfinished-"))
   try {
     const tarball = `${name}-${nodeVersion}.tgz`
-    // For this machine, npm has the package in its cache: npm has installed Node into this checkout.
+    // npm has this machine's package in its cache, because npm installed Node into this checkout.
     run("npm", ["pack", "--silent", "--prefer-offline", `${name}@${nodeVersion}`], work)
     const found = `sha512-${hash("sha512", "base64", readFileSync(join(work, tarball)))}`
     if (found !== integrity)
@@ -96,8 +96,8 @@ const unpack = ({ integrity, package: name }: Pin, target: string): void => {
 }
 
 /**
- * Returns the pinned Node for an architecture. Downloads it with npm if it is not in the cache. Throws if its SHA-256
- * is wrong.
+ * Returns the pinned Node for an architecture. Downloads it with npm if it is not in the build's cache. Throws if its
+ * SHA-256 is wrong.
  */
 export const download = (architecture: Architecture): NodeBinary => {
   const pin = pins[architecture]

@@ -1,4 +1,4 @@
-/** The flags that an executable is built with. */
+/** Flags that are stored in an executable. They apply whenever the executable runs. */
 export interface RuntimeFlags {
   /**
    * Flags of V8. The code cache is made with the same flags, because V8 accepts a code cache only from a V8 with equal
@@ -15,7 +15,8 @@ export const shipped: RuntimeFlags = {
     "--max-old-space-size=192",
     // Lets pulls free the memory of their chunks: packages/node-net/src/http/BodyReader.ts.
     "--expose-gc",
-    // listen() tests its address with a regular expression. Without this flag, V8 takes 1.7 MB to make the bytecode.
+    // listen() tests its address with a regular expression. Without this flag, V8 first compiles the expression to
+    // bytecode, which takes 1.7 MB of memory.
     "--no-regexp-tier-up"
   ],
   node: [

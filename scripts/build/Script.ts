@@ -35,9 +35,7 @@ const variables = (clause: string, source: string): string => {
     : `var ${bindings.map((binding) => `${binding} = ${source}`).join(", ")};`
 }
 
-/**
- * Replaces the imports and exports of a module. `exported` turns the object literal of all exports into a statement.
- */
+/** Replaces the imports and exports of a module. `exported` makes a statement of the object literal of all exports. */
 const plain = (text: string, exported: (object: string) => string): string =>
   text.replaceAll(
     statement,

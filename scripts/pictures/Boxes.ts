@@ -92,8 +92,8 @@ const middleOf = ({ height, width, x, y }: Placed): readonly [number, number] =>
 ]
 
 /**
- * Returns a function that finds an end of an arrow. Ends on the same side of a box are spread along the side, in the
- * order of the boxes at the other ends.
+ * Returns a function that returns the position of one end of an arrow, and the side of its box. Ends on the same side
+ * of a box are spread along the side, in the order of the boxes at the other ends.
  */
 const endsOf = (arrows: ReadonlyArray<Arrow>, placed: ReadonlyMap<string, Placed>) => {
   const ends = arrows.flatMap((arrow) => {

@@ -20,7 +20,7 @@ const importedBy = (name: string): ReadonlyArray<string> => {
   return [...new Set(found.map(([, other = ""]) => other))].filter((other) => other !== name).toSorted()
 }
 
-/** Returns the source file that declares a port, or an empty string. */
+/** Returns the text of the source file that declares a port, or an empty string if there is no such file. */
 const sourceOf = (port: string): string => {
   const [file] = globSync(`packages/*/src/${port}.ts`, { cwd: root })
   return file === undefined ? "" : readFileSync(join(root, file), "utf8")

@@ -20,12 +20,15 @@ const machine = (): Record<string, string> => ({
   "load average at start": load()
 })
 
-/** Runs the chosen cases, prints their results, writes the report to `out` and returns it. */
+/**
+ * Runs the cases whose names match `only`, and prints their results. Returns the report, and writes it into the
+ * directory `out`.
+ */
 export const run = (options: {
   readonly extent: Fixture.Extent
   readonly only: RegExp
   readonly out: string
-  /** Path of another build's executable. The traced cases compare the program with it. */
+  /** Path of another build's executable. The cases `traced-*` compare it with the program. */
   readonly against: string | undefined
 }): Effect.Effect<Report, Error> =>
   Effect.scoped(

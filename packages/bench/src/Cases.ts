@@ -64,7 +64,7 @@ export const comparisons: Readonly<Record<string, Case<Comparison>>> = {
   }
 }
 
-/** The cases that check measurements of the program against fixed limits, in order of execution. */
+/** The cases that check measurements of the program against limits, in order of execution. */
 export const checks: Readonly<Record<string, Case<ReadonlyArray<Verdict>>>> = {
   decision: {
     about: "an access decision on a cached token",

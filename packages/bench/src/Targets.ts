@@ -9,11 +9,11 @@ const rbacProxyNames = Object.values(RbacProxy.names)
 interface Target {
   readonly what: string
   readonly title: RegExp
-  /** The subject that is compared. Default: the program. */
+  /** The row that must reach the target. Default: the row of the program. */
   readonly subject?: string
-  /** The program is compared with the fastest of these peers. */
+  /** The rows to compare with. The fastest of them counts. */
   readonly against: ReadonlyArray<string>
-  /** The smallest accepted ratio of the program's speed to the peer's. */
+  /** The lowest accepted speed, as a multiple of the fastest peer's speed. */
   readonly atLeast: number
 }
 

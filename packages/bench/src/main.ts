@@ -20,7 +20,7 @@ const build = Effect.try({
   catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
 })
 
-/** Installs missing peers if `--install` or CI allows it. */
+/** Installs the `requiredPrograms` that are missing, if `--install` or CI allows it. */
 const installPeers = (mayInstall: boolean) =>
   Effect.gen(function* () {
     const installer = yield* Install.system({ mayInstall, say: Console.log })
@@ -53,7 +53,7 @@ const main = Effect.gen(function* () {
   const options = yield* Options.parse
   if (options.help) return yield* Console.log(Options.help())
   const { from, report: page } = options
-  // A page without markers fails here, before anything is measured.
+  // Fails before anything is measured if the page has no markers.
   if (page !== undefined) yield* writeReport(page, nothing, { isTrial: true })
   const report =
     from === undefined ? yield* measure(options) : (JSON.parse(readFileSync(from, "utf8")) as Report)

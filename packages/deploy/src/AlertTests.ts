@@ -1,7 +1,7 @@
 import { dump } from "js-yaml"
 import { type Alert, alerts } from "./Alerts.ts"
 
-/** Series by name and labels, with values one minute apart in promtool's notation. */
+/** The values of series, by the series' name and labels. The values are one minute apart, in promtool's notation. */
 type SeriesByName = Readonly<Record<string, string>>
 
 /** The series for which an alert fires, and the series for which the alert stays silent. */
@@ -26,7 +26,9 @@ const expiry = `${prefix}_tls_certificate_expiry_timestamp_seconds{certificate="
 const up = 'up{job="registry-packages-proxy",instance="10.0.0.1:4219"}'
 const deployment = 'namespace="d8-cloud-instance-manager",deployment="registry-packages-proxy"'
 
-/** The test of each alert, by the alert's name. The series last two hours. Alerts are evaluated after 100 minutes. */
+/**
+ * The test of each alert, by the alert's name. Alerts are evaluated 100 minutes after the first value of the series.
+ */
 export const tests: Readonly<Record<string, AlertTest>> = {
   RegistryPackagesProxyAbsent: {
     fires: { [up]: "1x5 0x120" },

@@ -26,7 +26,7 @@ interface Row {
 
 const prefix = "registry_packages_proxy"
 
-/** The dashboard's rows. The last row also shows all metrics that are in no row. */
+/** The dashboard's rows. The last row also shows all metrics that are not listed here. */
 const rows: ReadonlyArray<Row> = [
   {
     title: "Is it well",

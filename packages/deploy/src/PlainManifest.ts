@@ -45,5 +45,5 @@ export const rbac = (rendered: string, checksum: string): string =>
     documents(rendered)
   )
 
-/** Returns the checksum of the chart from which a manifest was rendered; undefined if the manifest names none. */
+/** Returns the checksum of the chart from which a manifest was rendered; undefined if the manifest has no checksum. */
 export const renderedFrom = (text: string): string | undefined => /^# chart: ([0-9a-f]{64})$/m.exec(text)?.[1]

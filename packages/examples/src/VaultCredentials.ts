@@ -1,4 +1,4 @@
-/** The proxy with credentials from a vault. It reads the password for each pull, so a new password is used at once. */
+/** The proxy with credentials from a vault. Each pull reads the password again, so a new password is used at once. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import {

@@ -11,7 +11,10 @@ const place = Effect.sync(() => Layer.fresh(BucketStore.layer(new Bucket(), cap)
 suite("bucket", Layer.unwrap(place))
 suiteDurable("bucket", place)
 
-/** A cache over a new bucket. It does not store packages as large as the suite's cap. */
+/**
+ * A cache in a new bucket. The suite expects that a package of `cap` bytes is not stored, so the store's maximum is
+ * less.
+ */
 const cache = DigestCache.layerStore().pipe(
   Layer.provide(Layer.unwrap(Effect.sync(() => BucketStore.layer(new Bucket(), DigestCacheSuite.cap - 1))))
 )

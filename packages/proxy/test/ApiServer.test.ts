@@ -63,7 +63,10 @@ type World = Effect.Success<typeof world>
 
 const loopback = Option.some(new ListenAddress.ListenAddress({ host: Option.some("127.0.0.1"), port: 0 }))
 
-/** Starts the whole program with the kubeconfig's API server, or with `cluster` and a secure port. */
+/**
+ * Starts the whole program with the API server of the kubeconfig. With `cluster`, uses that API server instead, and
+ * adds a secure port.
+ */
 const start = Effect.fnUntraced(function* ({ directory, kubeconfig }: World, cluster?: Cluster.Cluster) {
   const path = yield* Path.Path
   const lines: Array<string> = []

@@ -11,7 +11,7 @@ export interface LogGate {
 /** The maximum length of the buffered text, in characters. Older text is discarded. */
 const maxHeldChars = 64 * 1024
 
-/** Wraps the environment, so that log lines do not interrupt the walk-through. */
+/** Wraps a process environment, so that no log line interrupts the walk-through. */
 export const make = (environment: ProcessEnvironment): LogGate => {
   const { args, onExit, onWarning, stderr, stdout, variables } = environment
   let isOpen = false

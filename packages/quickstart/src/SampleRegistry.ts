@@ -23,7 +23,7 @@ export interface SampleRegistry {
   readonly host: string
   readonly origin: string
   readonly credentials: BasicCredentials
-  /** The repository of the cluster's own packages, as in the Secret but without the host: `sys/deckhouse`. */
+  /** The repository of the cluster's own packages, without the host: `sys/deckhouse`. */
   readonly clusterPath: string
   /** The ModuleSource's repository: `host/name`. */
   readonly moduleRepo: string

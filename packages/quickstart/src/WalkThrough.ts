@@ -121,8 +121,8 @@ export const run = Effect.fnUntraced(function* (options: WalkThroughOptions) {
     yield* line(`  ${curlCommand(proxyOrigin, example)}`)
     yield* line()
   }
-  // This request is answered after the log lines of all earlier requests. So none of these lines follows the last line
-  // that is printed here.
+  // The proxy writes the log lines of earlier requests before it answers this request. So no log line follows the last
+  // line that is printed here.
   yield* Effect.ignore(HttpClient.get(`${proxyOrigin}/healthz`))
   if (options.traces === undefined) {
     yield* line(`Show every step of each request: ${style("cyan", "npm start -- --trace")}`)

@@ -38,8 +38,8 @@ const reviews = Layer.succeed(Reviews, {
 })
 
 /**
- * Measures the time of an access decision with a cached token. Calls the services of the secure port directly: a
- * request over TLS takes ten times as long, and the variation of that time is larger than the time of a decision.
+ * Measures the time of an access decision on a cached token. Calls the services directly, not over TLS: a request over
+ * TLS takes ten times as long, and its time varies by more than the time of a decision.
  */
 export const cached = (rounds: number): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.gen(function* () {

@@ -9,7 +9,7 @@ export interface Sample {
   readonly value: number
   /** Total size of the response bodies, in bytes. */
   readonly bytes: number
-  /** Seconds from a request to the first byte of its response, or seconds of the whole request. */
+  /** Seconds from a request to the first byte of its response. With wrk: seconds of the whole request. */
   readonly firstByte: Percentiles
 }
 
@@ -25,7 +25,7 @@ interface Tally {
   client: number
 }
 
-/** Measures all servers in each of the `rounds`, so that a disturbance of the machine affects all of them. */
+/** Measures the servers in turn, `rounds` times, so that a disturbance of the machine affects all servers. */
 export const compareServers = (options: {
   readonly title: string
   readonly unit: string

@@ -13,8 +13,8 @@ const crowd = (url: string, clients: number, slow: number, blob: Blob): Effect.E
   ClientProgram.run("CrowdClient.ts", [url, clients, slow, blob.size])
 
 /**
- * Measures the memory growth of a server, in MiB, while 100 clients miss one package. The server serves another package
- * before the measurement.
+ * Measures how much a server's memory grows, in MiB, while 100 clients download one package that is not cached. Before
+ * the measurement, the server serves another package.
  */
 export const growth = (
   { blobs }: Pick<Fixture, "blobs">,
@@ -34,7 +34,7 @@ export const growth = (
     return { outcome, before, growth: peakMiB(server.pid) - before }
   })
 
-/** Measures upstream requests and memory growth for 100 concurrent misses of one package. */
+/** Measures upstream requests and memory growth while 100 clients download one package that is not cached. */
 export const misses = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -44,7 +44,7 @@ export const misses = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, 
       const { before, growth: grown, outcome } = yield* growth(fixture, server)
       const asked = origin.requestsSince(mark)
       const count = (path: string) => asked.filter((line) => line.startsWith(`GET ${path}`)).length
-      // The counts include the package that `growth` downloads first.
+      // Subtracts the requests for the package that `growth` downloads first.
       const manifests = count("/v2/bench/manifests/") - 1
       const pulls = count("/v2/bench/blobs/") - 1
       return [
@@ -64,7 +64,7 @@ export const misses = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, 
     })
   )
 
-/** Measures failures and memory for 1000 concurrent hits of one package. 8 of the clients are slow. */
+/** Measures failures and memory while 1000 clients download one cached package. 8 of the clients are slow. */
 export const hits = ({
   blobs,
   origin,

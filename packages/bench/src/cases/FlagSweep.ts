@@ -22,7 +22,7 @@ interface Measured {
   readonly values: ReadonlyArray<number>
 }
 
-/** Measures each variant once in each round, and returns the median of each value. */
+/** Calls `measure` for each variant once in each round. Returns the medians of the rounds. */
 const inTurns = (
   fixture: Fixture,
   variants: Variants,
@@ -48,7 +48,7 @@ const inTurns = (
     })
   })
 
-/** Starts processes that only use the CPU. They are killed when the scope ends. */
+/** Starts `count` processes, each of which keeps one CPU busy. They are killed when the scope ends. */
 const busy = (count: number): Effect.Effect<void, never, Scope.Scope> =>
   Effect.asVoid(
     Effect.acquireRelease(
@@ -122,7 +122,10 @@ const serversOf = <E, R>(
     Effect.map(start(variant, executable), (server): MeasuredServer => ({ ...server, name: variant }))
   )
 
-/** Compares the variants on HTTPS hits of the small package, while `processes` other processes use the CPU. */
+/**
+ * Compares how many HTTPS requests per second the variants answer with a small cached package, while `processes` other
+ * processes use the CPU.
+ */
 const small = (fixture: Fixture, variants: Variants, processes: number): Effect.Effect<string, Error> =>
   Effect.scoped(
     Effect.gen(function* () {

@@ -9,7 +9,7 @@ import * as ProxyProgram from "../servers/ProxyProgram.ts"
 
 const kib = 1024
 
-/** Compares servers on hits of the large package by one client. */
+/** Compares how fast servers send a large cached package to one client. */
 export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -36,7 +36,7 @@ export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     })
   )
 
-/** Compares servers on hits of the small package at the highest request rate. */
+/** Compares how many requests per second servers answer with a small cached package. */
 export const small = (fixture: Fixture, connections: number): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {

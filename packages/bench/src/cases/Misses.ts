@@ -12,7 +12,7 @@ import * as ProxyProgram from "../servers/ProxyProgram.ts"
 
 type Servers = Effect.Effect<ReadonlyArray<MeasuredServer>, Error, Scope.Scope>
 
-/** Starts the program and the other pull-through caches. The last server is the registry itself. */
+/** Starts the program and other pull-through caches of the registry `host`. The last result is the registry itself. */
 const pullers = ({ has, origin, workDirectory }: Fixture, name: string, host: string): Servers =>
   Effect.gen(function* () {
     return [
@@ -23,7 +23,7 @@ const pullers = ({ has, origin, workDirectory }: Fixture, name: string, host: st
     ]
   })
 
-/** Waits 150 ms, so that the file of the previous round is stored, and empties the cache. */
+/** Waits 150 ms for the server to store the file of the previous round. Then empties the cache. */
 const emptied = (server: MeasuredServer): Effect.Effect<void> =>
   Effect.andThen(Effect.sleep("150 millis"), server.empty)
 
@@ -49,7 +49,7 @@ export const cold = (server: MeasuredServer, blob: Blob, clients: number): Effec
     }
   })
 
-/** Compares servers on misses of `blob` by one client. */
+/** Compares how long servers take to send one client a package that is not cached. */
 export const single = (fixture: Fixture, blob: Blob): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -67,7 +67,10 @@ export const single = (fixture: Fixture, blob: Blob): Effect.Effect<Comparison, 
     })
   )
 
-/** Compares servers on misses of the large package by one client, with a registry limited to 1 Gbit/s. */
+/**
+ * Compares how long servers take to send one client the large package, which is not cached. The registry sends at most
+ * 1 Gbit/s.
+ */
 export const limited = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -88,7 +91,7 @@ export const limited = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     })
   )
 
-/** Compares servers on `clients` concurrent misses of the large package. */
+/** Compares how long servers take to send `clients` concurrent clients the large package, which is not cached. */
 export const concurrent = (fixture: Fixture, clients: number): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {

@@ -5,7 +5,7 @@ import { download, rate } from "../clients/Download.ts"
 import { percentiles } from "../report/Statistics.ts"
 import type { MeasuredServer } from "../servers/MeasuredServer.ts"
 
-/** Downloads the large package four times on one connection. The value is in GB/s (10^9 bytes per second). */
+/** Downloads the large package four times on one connection. The sample's value is in GB/s (10^9 bytes per second). */
 export const throughput = (server: MeasuredServer, { blobs }: Fixture): Effect.Effect<Sample, Error> =>
   Effect.map(download(server.url(blobs.large), 4), (downloads) => {
     const bytes = downloads.reduce((sum, { bytes }) => sum + bytes, 0)
@@ -17,7 +17,8 @@ export const throughput = (server: MeasuredServer, { blobs }: Fixture): Effect.E
   })
 
 /**
- * Requests the small package at the highest rate. The value is in requests per second. Fails if a response is an error.
+ * Requests the small package at the highest rate. The sample's value is in requests per second. Fails if a response is
+ * an error.
  */
 export const requests = (
   server: MeasuredServer,

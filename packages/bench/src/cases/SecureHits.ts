@@ -89,7 +89,10 @@ const servers = Effect.fnUntraced(function* (
 const note =
   "TLS 1.3, AES-128-GCM, one P-256 certificate for all; the program authenticates and authorizes its clients"
 
-/** Compares servers on HTTPS hits of the large package by one client. The program checks the client's access. */
+/**
+ * Compares how fast servers send a large cached package to one client over HTTPS. The program also checks the client's
+ * access.
+ */
 export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {
@@ -106,7 +109,7 @@ export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     })
   )
 
-/** Compares servers on HTTPS hits of the small package at the highest request rate. */
+/** Compares how many HTTPS requests per second servers answer with a small cached package. */
 export const small = (fixture: Fixture, connections: number): Effect.Effect<Comparison, Error> =>
   Effect.scoped(
     Effect.gen(function* () {

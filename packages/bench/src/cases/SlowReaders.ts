@@ -19,7 +19,10 @@ const slow = 20
 const clients = (url: string, slowOnes: number, blob: Blob): Effect.Effect<SlowReadersOutcome, Error> =>
   ClientProgram.run("SlowReadersClient.ts", [url, fast, slowOnes, blob.size])
 
-/** Compares the time of 50 fast clients on one miss with and without 20 slow clients, which read 64 KiB/s. */
+/**
+ * Measures how long 50 clients take to download one package that is not cached, without and with 20 slow clients beside
+ * them. Each slow client reads 64 KiB/s.
+ */
 export const slowReaders = ({
   blobs,
   extent,

@@ -29,7 +29,9 @@ export interface Run {
   readonly resident: number
 }
 
-/** Starts the program, and measures its memory `extent.idleSeconds` after /healthz has responded with 200. */
+/**
+ * Starts the program and waits until /healthz responds with 200. Measures memory `extent.idleSeconds` seconds later.
+ */
 export const startOnce = (
   fixture: Fixture,
   options: {
@@ -96,7 +98,7 @@ const table = (runs: ReadonlyArray<FormRun>, forms: ReadonlyArray<ProxyProgram.F
     })
   ])
 
-/** Measures start time and idle memory of each form of the program. */
+/** Measures start time and idle memory of the program as script, as executable and in its image. */
 export const start = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.gen(function* () {
     const forms = ProxyProgram.forms.filter((form) => form !== "image" || "root" in fixture.image)

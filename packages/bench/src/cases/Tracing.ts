@@ -31,14 +31,17 @@ const collector: Effect.Effect<string, never, Scope.Scope> = Effect.gen(function
   return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
 })
 
-/** The names of the compared programs. */
+/** The names of the programs that the cases of this file compare. */
 export const subjects = {
   other: "the other build",
   off: "tracing off",
   on: "every request traced"
 } as const
 
-/** Starts the compared programs: the other build (if there is one), tracing off, every request traced. */
+/**
+ * Starts the programs to compare: the other build (if there is one), the program without tracing, and the program with
+ * every request traced.
+ */
 const servers = Effect.fnUntraced(function* (fixture: Fixture, name: string) {
   const { against, origin, workDirectory } = fixture
   const program = (
@@ -86,7 +89,7 @@ const comparisonOf = (
     })
   )
 
-/** Compares the programs on hits of the small package at the highest request rate. */
+/** Compares how many requests per second the programs answer with a small cached package. */
 export const small = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   comparisonOf(
     fixture,
@@ -95,13 +98,13 @@ export const small = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     (server) => Rounds.requests(server, fixture, 32)
   )
 
-/** Compares the programs on hits of the large package by one client. */
+/** Compares how fast the programs send a large cached package to one client. */
 export const large = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   comparisonOf(fixture, "traced-large", { title: "traced: hit, large, one client", unit: "GB/s" }, (server) =>
     Rounds.throughput(server, fixture)
   )
 
-/** Compares the programs on misses of the large package by one client. */
+/** Compares how long the programs take to send one client a large package that is not cached. */
 export const miss = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
   comparisonOf(
     fixture,
@@ -110,7 +113,7 @@ export const miss = (fixture: Fixture): Effect.Effect<Comparison, Error> =>
     (server) => cold(server, fixture.blobs.large, 1)
   )
 
-/** Measures the idle memory of each program. Only the comparison with the other build has a limit. */
+/** Measures the idle memory of each program. The target is met if there is no other build to compare with. */
 export const idle = (fixture: Fixture): Effect.Effect<ReadonlyArray<Verdict>, Error> =>
   Effect.scoped(
     Effect.gen(function* () {

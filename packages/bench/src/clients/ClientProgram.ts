@@ -3,8 +3,8 @@ import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
 /**
- * Runs a file of this folder as a process, and parses the JSON that the process prints. Fails with the process's
- * stderr.
+ * Runs a file of this folder as a process, and parses the JSON that the process prints. If the process fails, the error
+ * contains its stderr.
  */
 export const run = <Outcome>(
   file: string,

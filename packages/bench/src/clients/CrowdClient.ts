@@ -5,7 +5,10 @@
 import { connect } from "node:net"
 import { percentiles } from "../report/Statistics.ts"
 
-/** The result of all clients. `p50` and `p99` are percentiles of the seconds until the end of the response head. */
+/**
+ * The result of all clients. `p50` and `p99` are percentiles of the seconds from a client's start to the end of its
+ * response head.
+ */
 export interface CrowdOutcome {
   readonly failures: ReadonlyArray<string>
   readonly seconds: number

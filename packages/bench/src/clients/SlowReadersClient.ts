@@ -9,9 +9,9 @@ import { percentile } from "../report/Statistics.ts"
 /** The result of all clients. */
 export interface SlowReadersOutcome {
   readonly failures: ReadonlyArray<string>
-  /** Seconds until half of the fast clients had received everything. */
+  /** Seconds until half of the fast clients had the whole package. */
   readonly p50: number
-  /** Seconds until all fast clients had received everything. */
+  /** Seconds until all fast clients had the whole package. */
   readonly last: number
   /** The fewest bytes that a slow client had received when the last fast client finished. */
   readonly minSlowBytes: number

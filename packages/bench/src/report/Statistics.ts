@@ -17,7 +17,7 @@ export const percentile = (values: ReadonlyArray<number>, fraction: number): num
   return below + (above - below) * (position - Math.floor(position))
 }
 
-/** Two percentiles of several times, in the unit of the times. */
+/** The 50th and 99th percentile of several durations, in the unit of the durations. */
 export interface Percentiles {
   readonly p50: number
   readonly p99: number

@@ -57,8 +57,8 @@ const send = (
 }
 
 /**
- * Reads synchronously into one buffer. This is the fastest loop that was found, but it blocks the process while a disk
- * seeks.
+ * Reads synchronously into one buffer. This is the fastest loop that was found, but the process can do nothing else
+ * while the disk reads.
  */
 const sendBlocking = (
   response: ServerResponse,

@@ -2,7 +2,7 @@ import { createHash, randomFillSync } from "node:crypto"
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 
-/** A package on the origin: a manifest with one layer of `size` bytes. */
+/** A package in the registry: a manifest with one layer of `size` bytes. */
 export interface Blob {
   readonly size: number
   readonly layerDigest: string

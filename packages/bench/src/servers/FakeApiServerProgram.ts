@@ -1,4 +1,7 @@
-/** A fake API server that answers only reviews, and allows everything: `FakeApiServerProgram.ts PORT`. */
+/**
+ * A fake API server: `FakeApiServerProgram.ts PORT`. It serves only TokenReviews and SubjectAccessReviews, and allows
+ * every request.
+ */
 const { createServer } = process.getBuiltinModule("node:http")
 
 const [, , port = ""] = process.argv

@@ -14,7 +14,7 @@ export interface Extent {
   readonly rounds: number
   /** Size of the large package, in bytes. */
   readonly large: number
-  /** Size of the huge package, in bytes. Undefined skips its case. */
+  /** Size of the huge package, in bytes. If undefined, the case with this package is skipped. */
   readonly huge: number | undefined
   readonly wrkSeconds: number
   /** Size of the package for fast and slow readers, in bytes. */
@@ -59,14 +59,14 @@ const peers = {
 
 export type Peer = keyof typeof peers
 
-/** Names of the programs that `--install` installs, as in e2e's RequiredPrograms.ts. */
+/** Names of the programs that `--install` installs. RequiredPrograms.ts of e2e has their Debian packages. */
 export const requiredPrograms: ReadonlyArray<string> = [...Object.keys(peers), "openssl"]
 
 /** The servers, files and settings that all cases share. */
 export interface Fixture {
   readonly extent: Extent
   readonly workDirectory: string
-  /** Path of another build's executable. The traced cases compare the program with it. */
+  /** Path of another build's executable. The cases `traced-*` compare it with the program. */
   readonly against: string | undefined
   readonly origin: Origin
   readonly blobs: {
@@ -101,14 +101,14 @@ const home = (): string => {
 export interface FixtureOptions {
   readonly rbacProxy: boolean
   readonly image: boolean
-  /** Path of another build's executable. The traced cases compare the program with it. */
+  /** Path of another build's executable. The cases `traced-*` compare it with the program. */
   readonly against?: string | undefined
 }
 
 const unwanted = { missing: "" }
 
 /**
- * Creates a work directory, blobs, and an origin that serves the blobs. The end of the scope removes them. Fails if
+ * Creates a work directory, blobs, and a registry that serves the blobs. All are removed when the scope ends. Fails if
  * nginx or curl is missing.
  */
 export const make = (extent: Extent, wanted: FixtureOptions): Effect.Effect<Fixture, Error, Scope.Scope> =>

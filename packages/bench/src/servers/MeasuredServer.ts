@@ -60,7 +60,7 @@ const stop = async (child: ChildProcess): Promise<void> => {
 
 /**
  * Starts a process, waits until it listens on `port`, and returns its process id. Fails if the process ends, or does
- * not listen within 30 s. The end of the scope sends SIGTERM to the process, and SIGKILL after 5 s.
+ * not listen within 30 s. When the scope ends, the process gets SIGTERM, and SIGKILL if it still runs after 5 s.
  */
 export const start = (options: {
   readonly command: string

@@ -11,7 +11,7 @@ export interface Origin {
   /** Host and port of the same registry, limited to 1 Gbit/s per connection. */
   readonly limitedHost: string
   readonly directory: string
-  /** Requests that were logged after `mark()` returned `mark`, each as method, path and status. */
+  /** Returns the requests that were logged after `mark()` returned `mark`. Each line has method, path and status. */
   readonly requestsSince: (mark: number) => ReadonlyArray<string>
   /** Returns the current size of the access log, in bytes. */
   readonly mark: () => number

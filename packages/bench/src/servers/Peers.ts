@@ -77,7 +77,7 @@ proxy: { remoteurl: "http://${options.upstream}" }
     }
   })
 
-/** Returns the origin as a measured server: clients download from it directly. */
+/** Returns the registry itself as a server to measure. Clients then download without a cache. */
 export const direct = (origin: Origin, host: string): MeasuredServer => ({
   name: "direct from the registry",
   pid: origin.pid,

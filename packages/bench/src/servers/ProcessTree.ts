@@ -39,7 +39,7 @@ export const cpuSeconds = (root: number): number =>
     )
   }, 0)
 
-/** CPU seconds of this process's ended children. These are the load generators, if no other child has ended. */
+/** CPU seconds of this process's children that have ended. During a measurement, only load generators end. */
 export const endedChildrenSeconds = (): number => {
   const own = fields(process.pid)
   return (Number(own[13]) + Number(own[14])) / ticksPerSecond

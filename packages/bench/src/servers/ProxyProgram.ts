@@ -74,8 +74,8 @@ const commandOf = (
 }
 
 /**
- * Creates the directories of one start, and a credentials file with a ModuleSource for each host. Returns the command
- * line.
+ * Creates a directory and a credentials file for one start of the program, and returns its command line. The file has a
+ * ModuleSource for each of the `hosts`.
  */
 export const launch = (options: LaunchOptions): Effect.Effect<Launch, Error> =>
   Effect.gen(function* () {
@@ -96,12 +96,12 @@ export const launch = (options: LaunchOptions): Effect.Effect<Launch, Error> =>
 export const packageUrl = (port: number, host: string, blob: Blob): string =>
   `http://127.0.0.1:${port}/package?digest=${blob.manifestDigest}&repository=${encodeURIComponent(`${host}/bench`)}&path=`
 
-/** The running program. `port` is its plain port. */
+/** The running program. `port` is the port without TLS. */
 export interface ProxyProgram extends MeasuredServer {
   readonly port: number
 }
 
-/** Starts the built program. `host` is the registry. */
+/** Starts the built program. Its only ModuleSource names the registry at `host` (host and port). */
 export const start = (options: {
   readonly name: string
   readonly workDirectory: string
@@ -121,7 +121,8 @@ export const start = (options: {
       empty: Effect.promise(async () => {
         const blobs = join(cacheDirectory, "blobs")
         for (let names = readdirSync(blobs); names.length > 0; names = readdirSync(blobs)) {
-          // A client receives the last byte before `ingest-N` gets its final name, so the loop waits for `ingest-N`.
+          // `ingest-N` is a file that is still being stored, although a client may have its last byte. The loop waits
+          // until the file has its final name.
           for (const name of names) if (!name.startsWith("ingest-")) rmSync(join(blobs, name))
           await new Promise((resolve) => setTimeout(resolve, 1))
         }

@@ -14,7 +14,7 @@ import * as ProxyProgram from "./ProxyProgram.ts"
 
 const configFile = fileURLToPath(new URL("../../../deploy/chart/files/kube-rbac-proxy.yaml", import.meta.url))
 
-/** Names of this peer in tables: the real kube-rbac-proxy, and its stand-in from e2e. */
+/** The names of this peer in tables: with the real kube-rbac-proxy, and with its stand-in from e2e. */
 export const names = {
   real: "our plain port behind kube-rbac-proxy",
   standIn: "our plain port behind kube-rbac-proxy (stand-in)"
@@ -49,7 +49,7 @@ interface PeerFixture {
 }
 
 /**
- * Starts the program's plain port behind kube-rbac-proxy. Both are measured together. Returns no server if
+ * Starts the program's plain port behind kube-rbac-proxy. The measurements include both processes. Returns no server if
  * kube-rbac-proxy is missing.
  */
 export const servers = (

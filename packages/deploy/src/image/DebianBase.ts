@@ -78,7 +78,7 @@ const authorities = (directory: string): string =>
     .map((file) => `${readFileSync(join(directory, file), "utf8").trimEnd()}\n`)
     .join("")
 
-/** Returns the package to which `name` links for its `copyright` file; undefined if `name` has this file itself. */
+/** Returns the package that has the `copyright` file for `name`, if that is another package; undefined otherwise. */
 const copyrightOwner = (unpacked: string, name: string): string | undefined => {
   const folder = join(unpacked, "usr/share/doc", name)
   return existsSync(join(folder, "copyright")) ? undefined : basename(readlinkSync(folder))
@@ -86,8 +86,8 @@ const copyrightOwner = (unpacked: string, name: string): string | undefined => {
 
 /**
  * Makes the root file system of a base image below `directory` from Debian packages: libc, libstdc++, libgcc,
- * libatomic, the certificates of public authorities, and all licences. The sources in this machine's apt configuration
- * decide the Debian release. apt verifies the signatures.
+ * libatomic, the certificates of public authorities, and all licences. The apt sources of this machine determine the
+ * Debian release. apt verifies the signatures.
  */
 export const make = async (architecture: Architecture, directory: string): Promise<DebianBase> => {
   const { loader, triple } = platforms[architecture]

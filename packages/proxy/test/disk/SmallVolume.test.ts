@@ -32,7 +32,9 @@ const isDegraded = (proxy: Started) =>
     body.toString().includes("\nregistry_packages_proxy_cache_degraded 1")
   )
 
-/** Fetches the packages of `contents` one after another. Each must be complete. Returns their cache results. */
+/**
+ * Fetches the packages of `contents` one after another, and returns their cache results. Fails if one is incomplete.
+ */
 const fetchAll = Effect.fnUntraced(function* (
   proxy: Started,
   images: ReadonlyArray<RegistryImage.RegistryImage>
@@ -50,7 +52,7 @@ const fetchAll = Effect.fnUntraced(function* (
   return results
 })
 
-/** Fetches the packages, at most `concurrency` at a time. Each must be complete. Returns their cache results. */
+/** Fetches packages, at most `concurrency` at a time, and returns their cache results. Fails if one is incomplete. */
 const fetchEach = Effect.fnUntraced(function* (
   proxy: Started,
   packages: ReadonlyArray<{ readonly digest: string; readonly content: Uint8Array }>,

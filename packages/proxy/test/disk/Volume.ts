@@ -12,7 +12,10 @@ import { readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs"
 
 /** A small volume for a cache directory, with faults. */
 export interface Volume {
-  /** True if the volume is a tmpfs; false if its faults are simulated because the user may not mount. */
+  /**
+   * True if the volume is a tmpfs. False if its limits and faults are simulated, because the user has no right to
+   * mount.
+   */
   readonly real: boolean
   readonly directory: string
   readonly files: Layer.Layer<FileSystem.FileSystem>
@@ -104,7 +107,10 @@ const makeFaulty = Effect.fnUntraced(function* (
   }
 })
 
-/** Makes a tmpfs if the user may mount one. Otherwise prints a line, and makes a directory with simulated faults. */
+/**
+ * Makes a tmpfs if the user has the right to mount. Otherwise prints a line, and makes a directory with simulated
+ * faults.
+ */
 export const make = Effect.fnUntraced(function* (options: { readonly inodes?: number } = {}) {
   const { inodes = 10_000 } = options
   const root = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()

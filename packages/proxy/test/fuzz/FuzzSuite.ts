@@ -29,10 +29,12 @@ const defaultRuns = 150
 /** Allowed CPU milliseconds per input in addition to `millisPerMiB`, for a garbage collection or a compilation. */
 const cpuMillis = 1500
 
-/** Allowed heap growth in MiB, including garbage: `base` for each input, and `perMiB` for each MiB of input. */
+/**
+ * The heap growth in MiB that one input may cause, garbage included: `base`, and `perMiB` for each MiB of the input.
+ */
 const leftMiB = { base: 64, perMiB: 1024 }
 
-/** Live memory is measured after each `every` inputs. It may grow by at most `mostMiB` over all inputs. */
+/** Live memory is measured once in `every` inputs. It may grow by at most `mostMiB` during the whole test. */
 const held = { every: 500, mostMiB: 64 }
 
 /** The process is killed if one input takes this number of seconds, since a stuck process cannot report itself. */
@@ -154,5 +156,5 @@ export const suite = (targets: ReadonlyArray<ReturnType<typeof of>>): void => {
   })
 }
 
-/** Makes the test of a target. The result hides the target's type of input, so that one list can have all targets. */
+/** Makes the test of a target. The result has no type parameter, so one list can hold the tests of all targets. */
 export const of = <A>(target: Target<A>) => ({ name: target.name, test: Effect.scoped(run(target)) })

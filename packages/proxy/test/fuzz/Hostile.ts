@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 
-/** A text that is hard for parsers: `before`, as many units as fit, and `after`. */
+/** A text that is hard for parsers: `before`, then as many units as fit, then `after`. */
 export interface HostileShape {
   readonly before: string
   readonly unit: string | ((index: number) => string)
@@ -25,7 +25,10 @@ const nest = (before: string, open: string, close: string, after: string, size: 
   return before + open.repeat(depth) + close.repeat(depth) + after
 }
 
-/** Generates hostile texts from the shapes and the nestings. Each has at most one of `sizes` characters. */
+/**
+ * Generates hostile texts from the shapes and the nestings. A text has about as many characters as one of `sizes`,
+ * never more.
+ */
 export const hostileTexts = (options: {
   readonly shapes: ReadonlyArray<HostileShape>
   /** Each nesting repeats `open` and `close` between `before` and `after`. */
@@ -46,6 +49,6 @@ export const hostileTexts = (options: {
     )
     .map(([make, size]) => make(size))
 
-/** Generates texts of `near`, and one hostile text in 20. */
+/** Generates texts from `near`. One text in 20 is hostile instead. */
 export const withHostile = (near: fc.Arbitrary<string>, ...options: Parameters<typeof hostileTexts>) =>
   fc.oneof({ weight: 19, arbitrary: near }, { weight: 1, arbitrary: hostileTexts(...options) })

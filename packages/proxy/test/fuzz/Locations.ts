@@ -16,7 +16,9 @@ const location = nearBytes({
   longest: 200_000
 })
 
-/** Fuzzes the Location of two redirects. Each is rejected, or gives a valid URL that another parse does not change. */
+/**
+ * Fuzzes the Location of two redirects. Each is rejected, or gives a valid URL that stays equal if it is parsed again.
+ */
 export const target: Target<Redirected> = {
   name: "Location",
   input: fc.record({ first: location, second: location }),

@@ -74,7 +74,7 @@ interface Served {
   readonly contentType: string
 }
 
-/** Fuzzes manifests whose digest matches. Each gives a package with a valid digest and size, or an error. */
+/** Fuzzes manifests that have the requested digest. Each gives a package with a valid digest and size, or an error. */
 export const target: Target<Served> = {
   name: "manifests",
   input: fc.record({

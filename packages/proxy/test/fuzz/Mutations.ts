@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 
-/** A change of a text: replaces `remove` characters at index `at` by `piece`, repeated `times` times. */
+/** A change of a text: removes `remove` characters at index `at`, and inserts `piece` there `times` times. */
 interface Edit {
   readonly at: number
   readonly remove: number

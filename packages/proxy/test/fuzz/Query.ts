@@ -11,7 +11,10 @@ const single = (parameters: URLSearchParams, name: string): string | undefined =
   return values.length > 1 ? undefined : (values[0] ?? "")
 }
 
-/** Fuzzes the targets of package requests. The package is served only for its digest, without repeated parameters. */
+/**
+ * Fuzzes the targets of package requests. A request with another digest or a repeated parameter must not get the
+ * package.
+ */
 export const target: Target<string> = {
   name: "query",
   input: nearBytes({

@@ -14,7 +14,7 @@ interface Answered {
   readonly method: "GET" | "HEAD"
 }
 
-/** Returns as text: the status, the end of the body and the bytes received; or the failure, if no head arrived. */
+/** Returns as text: the status, how the body ended, and its bytes. If no response head arrived, returns the failure. */
 const outcomeOf = ({ bytes, method, pieceLength }: Answered, isBorrowed: boolean): string => {
   const socket = new Duplex({
     read: () => {},
@@ -55,7 +55,7 @@ const outcomeOf = ({ bytes, method, pieceLength }: Answered, isBorrowed: boolean
   return `${outcome} ${body}`
 }
 
-/** Fuzzes the responses of a registry. The outcome must not depend on the pieces in which the bytes arrive. */
+/** Fuzzes the responses of a registry. The outcome must not depend on how the bytes are cut into pieces. */
 export const target: Target<Answered> = {
   name: "answers of registries",
   input: fc.record({

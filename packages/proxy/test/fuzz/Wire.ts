@@ -63,7 +63,7 @@ const answersOf = (received: Buffer, method: string): ReadonlyArray<WireAnswer> 
       if (headers.has(name.toLowerCase())) fail(`${name} twice`)
       headers.set(name.toLowerCase(), value)
     }
-    // A request refused before its method was parsed gets a body, even for HEAD.
+    // If the server refuses a request before it has parsed the method, the response has a body, even for HEAD.
     const isRefused = headers.get("connection") === "close" && [400, 408, 431].includes(status)
     const isHead = method === "HEAD" && answers.length === 0 && !(isRefused && rest.length > 0)
     const length = isHead || status === 304 ? 0 : Number(headers.get("content-length") ?? 0)
@@ -93,7 +93,7 @@ const check = (answer: WireAnswer, isHead: boolean): void => {
   if (status < 400) checkPackage(answer, isHead)
 }
 
-/** Starts the program with one package, for in-memory connections. */
+/** Starts the program with one package. Clients use in-memory connections. */
 export const make = Effect.gen(function* () {
   const server = makePlainServer()
   const source = CredentialStoreMock.source({ host: "registry.test", repositoryPrefix: "p" })
@@ -130,7 +130,9 @@ export const make = Effect.gen(function* () {
   }
 
   return {
-    /** Sends bytes on a new connection, checks all responses, and returns them. `method` is the first request's. */
+    /**
+     * Sends bytes on a new connection. Checks and returns all responses. `method` is the method of the first request.
+     */
     send: async (request: Buffer, method = "GET"): Promise<ReadonlyArray<WireAnswer>> => {
       const answers = answersOf(await exchange(request), method)
       answers.forEach((answer, index) => check(answer, index === 0 && method === "HEAD"))

@@ -81,7 +81,7 @@ const startPlain = (open: Effect.Effect<never, unknown>, maxPackages = 4096, ser
 interface Answer {
   readonly status: number
   readonly body: Buffer
-  /** The logged messages, if `startSecure` has recorded them with its own logger. */
+  /** The log messages of a program that was started by `startSecure`, which has its own logger. */
   readonly said?: ReadonlyArray<ReadonlyArray<unknown>>
 }
 

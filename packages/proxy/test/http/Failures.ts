@@ -35,7 +35,10 @@ const byManifest = (reason: Manifest.ManifestError["reason"]) =>
   byRegistry(new Manifest.ManifestError({ reason }))
 const byCredentials = (reason: CredentialError["reason"]) => new CredentialError({ reason })
 
-/** All failures of a pull: title, error with very long names, and advice in the first 200 bytes of the detail. */
+/**
+ * For each failure of a pull: its title, the error with very long names, and the advice that the first 200 bytes of the
+ * problem's detail must contain.
+ */
 export const failures: ReadonlyArray<readonly [string, Parameters<typeof fromPullError>[0], string]> = [
   [
     "no child for the platform",

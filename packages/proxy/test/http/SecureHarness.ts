@@ -146,7 +146,7 @@ export const startSecure = Effect.fnUntraced(function* (options: Options = {}) {
       connect({ ...trusted, ...own }),
     /** Sends a request on a new connection. */
     request: (path: string, own: Request = {}) => request({ ...trusted, path, ...own }),
-    /** Changes the TLS material of new connections, and waits until it is in use or has failed. */
+    /** Changes the TLS material for new connections. Waits until the server uses it or has failed to apply it. */
     renewWith: (change: (now: Material) => Material) =>
       Effect.andThen(SubscriptionRef.update(material, change), settle),
     /** Replaces the serving certificate or the client authorities, and waits until new connections use them. */

@@ -11,7 +11,7 @@ export class ReceivedResponse {
   bodyLength = 0
   /** Bytes received, head included. */
   received = 0
-  /** The longest time during which the client did not read, in milliseconds of virtual time. */
+  /** The longest pause in the client's reading, in milliseconds of virtual time. */
   stalled = 0
   /** A description of the response's last violation of HTTP; undefined if there is none. */
   malformed: string | undefined

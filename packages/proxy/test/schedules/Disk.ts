@@ -22,7 +22,7 @@ import {
 import type { Activity } from "./Settling.ts"
 import type { Damage, Step } from "./Step.ts"
 
-/** The file system calls after which the directory may be larger. */
+/** The file system calls that can make the directory larger. */
 const growing: ReadonlySet<FileOperation> = new Set(["open", "write"])
 
 const isPackage = (path: string): boolean => path.includes("/blobs/") && !path.includes("/ingest-")
@@ -54,12 +54,15 @@ const corruptUnseen = (file: string): void => {
   while (statSync(file, { bigint: true }).ctimeNs === ctimeNs)
 }
 
-/** The cache directory on the real disk. Measures if its size exceeds the cap, and damages files from outside. */
+/**
+ * The cache directory on the real disk. Measures whether its size exceeds the cap, and damages files as another process
+ * would.
+ */
 export class Disk {
   readonly directory: string
   /** The largest number of bytes by which the directory has exceeded its allowed size so far; 0 if it has not. */
   excess = 0
-  /** Bytes that a test has added to the directory by damaging files. They are allowed in addition to the cap. */
+  /** Bytes that damage to files has added to the directory. The directory may exceed the cap by this number. */
   allowance = 0
   readonly #cap: number
   /** The damage to do at the program's next access to a package's file. */
@@ -93,7 +96,10 @@ export class Disk {
     ifThere(() => this.#damageFile(path, trap.how))
   }
 
-  /** Returns the file system of one run, which measures the directory. Its calls fail once `isDead` returns true. */
+  /**
+   * Returns the file system and the inode changes for one run of the program. Calls measure the directory, and fail
+   * once `isDead` returns true.
+   */
   files(
     fs: FileSystem.FileSystem,
     inodeChanges: typeof InodeChanges.Service,

@@ -1,7 +1,9 @@
 import * as RegistryBlob from "@registry-packages-proxy/testkit/images/RegistryBlob"
 import * as RegistryImage from "@registry-packages-proxy/testkit/images/RegistryImage"
 
-/** The cap of the cache in all schedules, in bytes. The packages together exceed the cap, so the cache must evict. */
+/**
+ * The maximum size of the cache in all schedules, in bytes. The packages together are larger, so the cache must evict.
+ */
 export const cap = 1_000_000
 
 /** The maximum bytes of packages that the cache keeps in memory. Only the package `tiny` fits. */

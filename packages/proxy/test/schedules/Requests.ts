@@ -5,7 +5,7 @@ import { packages, repository } from "./Packages.ts"
 import type { ClientRequest } from "./Step.ts"
 import type { World } from "./World.ts"
 
-/** A request in progress, with all circumstances since its start. */
+/** A request in progress, with the faults that have occurred before or since its start. */
 export interface Pending {
   readonly ask: ClientRequest
   readonly answer: ReceivedResponse

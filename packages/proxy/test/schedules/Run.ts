@@ -177,7 +177,10 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
     if (!diskFaulted) yield* checkPulls
   })
 
-  /** Checks that each digest has at most one fill. Requests that bypass the cache may cause more pulls of a layer. */
+  /**
+   * Checks that no layer has too many pulls in progress: at most one for each package with this layer, and one for each
+   * request that bypasses the cache.
+   */
   const checkPulls = Effect.gen(function* () {
     const open = new Map<string, number>()
     for (const { operation, outcome, reference } of yield* registry.requests) {
@@ -241,7 +244,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   const touched = new Set(schedule.steps.flatMap(wantedIn))
   const order = [...touched, full]
   for (const wanted of order) {
-    // If a file was damaged from outside, the first response may be aborted when it detects the damage.
+    // If a file was damaged from outside, the first response may detect the damage and be aborted.
     for (const attempt of [1, 2]) {
       const request = yield* Requests.begin(world, Requests.simple(wanted), {
         ...circumstances,

@@ -49,7 +49,7 @@ const check = async (schedule: Schedule): Promise<void> => {
   if (active > 0) throw new Error(`${active} fibers are left`)
 }
 
-/** Declares the test in one of `parts` files that run in parallel. Each file has its share of the runs. */
+/** Declares the test. The runs are divided among `parts` test files, which run in parallel. */
 export const suite = (parts: number): void => {
   const { path, seed, ...asked } = Effect.runSync(settings)
   const runs = Math.ceil(asked.runs / parts)

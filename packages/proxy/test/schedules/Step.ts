@@ -53,7 +53,9 @@ export type Step =
       readonly at: number
       readonly how: Damage | "corrupt, time put back" | "delete all"
     }
-  /** Requests a package. Then damages the first file in the cache that the program looks at or is about to read. */
+  /**
+   * Requests a package. Damages the first package file in the cache that the program then looks at or is about to read.
+   */
   | {
       readonly _tag: "Between"
       readonly wanted: number
@@ -73,7 +75,7 @@ export type Damage = "corrupt" | "truncate" | "delete" | "replace" | "touch"
 export interface Schedule {
   /** The number of operations after which a fiber yields to other fibers. Undefined means Effect's default. */
   readonly yields: number | undefined
-  /** Steps of a class that is false are skipped. With fewer classes, fewer failures are excused. */
+  /** If false for a class, steps of this class are skipped. With fewer classes, fewer failures are excused. */
   readonly on: Readonly<Record<FaultClass, boolean>>
   readonly steps: ReadonlyArray<Step>
 }

@@ -116,7 +116,7 @@ const begin = Effect.fnUntraced(function* (options: {
 
 export type Run = Effect.Success<ReturnType<typeof begin>>
 
-/** A registry and a disk, which outlive restarts of the program, and the current run of the program. */
+/** Makes a registry and a disk, which outlive restarts of the program, and starts the first run of the program. */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const directory = yield* Effect.orDie(
@@ -144,7 +144,10 @@ export const make = Effect.gen(function* () {
 
 export type World = Effect.Success<typeof make>
 
-/** Ends the current run, then starts the next run in the same directory. Returns false if ending takes too long. */
+/**
+ * Ends the current run, then starts the next run in the same directory. Returns false if ending takes too long. With
+ * `synced`, the next run has its credentials from the start.
+ */
 export const restart = Effect.fnUntraced(function* (world: World, how: "crash" | "stop", synced: boolean) {
   const ending = yield* Effect.forkChild(how === "crash" ? world.run.crash : world.run.stop)
   const ended = yield* passUntilEnd(world.activity, 120_000, ending)

@@ -13,7 +13,7 @@ import * as TestCollector from "./TestCollector.ts"
 
 const net = process.getBuiltinModule("node:net")
 
-/** Runs `body` with the telemetry of these variables. Returns the number of lost spans and the logged messages. */
+/** Runs `body` with the telemetry of these variables. Returns the logged messages, and the number of lost spans. */
 const exporting = <A, E, R>(variables: Readonly<Record<string, string>>, body: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const logged: Array<unknown> = []

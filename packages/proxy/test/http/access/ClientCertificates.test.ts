@@ -399,7 +399,8 @@ describe("when --client-ca-file changes", () => {
         const socket = yield* Effect.callback<Socket>((resume) => {
           const socket = net.connect(port, "127.0.0.1", () => resume(Effect.succeed(socket)))
         })
-        // The server accepts the connection of this request after `socket`, whose handshake has therefore begun.
+        // The server has accepted `socket` when it responds to this later connection. So the handshake on `socket` has
+        // begun.
         yield* request("/healthz")
         yield* renew({ clientCa: next.cert })
         const late = yield* connect({ ...certificate, socket })

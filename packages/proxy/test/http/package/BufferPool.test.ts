@@ -5,14 +5,16 @@ import { BufferPool, type BodyBuffers } from "../../../src/http/package/BufferPo
 
 const kib = 1024
 
-/** Starts `count` bodies, and returns their buffers. The effect `end` ends the bodies. */
+/** Starts `count` bodies. Returns their buffers, and the effect `end` that ends the bodies. */
 const bodies = Effect.fnUntraced(function* (pool: BufferPool, count: number) {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const buffers = yield* Effect.replicateEffect(Scope.provide(pool.acquire, scope), count)
   return { buffers, end: Scope.close(scope, Exit.void) }
 })
 
-/** Returns the size in bytes of a body's buffers, which has stopped growing after six reads. */
+/**
+ * Returns the size in bytes of a body's buffers. The size grows with the first reads, so this is the size of the sixth.
+ */
 const size = (body: BodyBuffers): number => {
   const sizes = Array.from({ length: 6 }, () => {
     const buffer = body.take()

@@ -6,7 +6,9 @@ import { bytes, start, withPlatform } from "../ProxyHarness.ts"
 
 const content = bytes(700_000)
 
-/** Starts a proxy, a download that pauses in the middle, and the proxy's stop, which waits for the download. */
+/**
+ * Starts a proxy and a download that pauses in the middle. Then begins to stop the proxy, which waits for the download.
+ */
 const downloading = Effect.gen(function* () {
   const image = RegistryImage.ofPackage(content)
   const small = RegistryImage.ofPackage(bytes(1000))

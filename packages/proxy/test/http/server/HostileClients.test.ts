@@ -17,7 +17,7 @@ const path = `/package?digest=${image.digest}`
 const request = `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
 const last = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
-/** Starts the program with its real cache, for in-memory connections. */
+/** Starts the program with its real cache. Clients use in-memory connections. */
 const start = Effect.gen(function* () {
   const server = makePlainServer()
   const fs = yield* FileSystem.FileSystem

@@ -302,7 +302,7 @@ it.effect("further TLS records that a paused connection has read count as buffer
   })
 )
 
-/** The kinds of request body: its header fields and its bytes, for a size. */
+/** Functions by kind of request body. Each returns the header fields and the bytes of a body. */
 const bodies = {
   none: () => ({ fields: "", body: "" }),
   length: (size: number) => ({
