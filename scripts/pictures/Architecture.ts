@@ -82,7 +82,8 @@ const product = new Set([
 ])
 
 /**
- * Packages that get no arrows, because their many arrows would hide others. A note names the importers of each package.
+ * Packages to which the picture has no arrows, because so many arrows would hide others. A note names the importers of
+ * each package.
  */
 const withoutArrows = ["metrics"]
 

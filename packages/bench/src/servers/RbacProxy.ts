@@ -23,7 +23,7 @@ export const names = {
 /** The kube-rbac-proxy to compare with, or the reason why it is missing. */
 export type Found = { readonly command: string; readonly name: string } | { readonly missing: string }
 
-/** Finds kube-rbac-proxy in PATH. Otherwise builds its stand-in, if Go is installed. */
+/** Finds kube-rbac-proxy in PATH. If it is not there, builds the stand-in that e2e uses instead, which requires Go. */
 export const find: Effect.Effect<Found> = Effect.gen(function* () {
   const [real, go] = [yield* which("kube-rbac-proxy"), yield* which("go")]
   if (Option.isNone(real) && Option.isNone(go)) {
