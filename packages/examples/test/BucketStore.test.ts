@@ -11,10 +11,7 @@ const place = Effect.sync(() => Layer.fresh(BucketStore.layer(new Bucket(), cap)
 suite("bucket", Layer.unwrap(place))
 suiteDurable("bucket", place)
 
-/**
- * A cache in a new bucket. The suite expects that a package of `cap` bytes is not stored, so the store's maximum is
- * less.
- */
+/** A cache in a new bucket. The suite expects that the cache does not store packages of `cap` bytes. */
 const cache = DigestCache.layerStore().pipe(
   Layer.provide(Layer.unwrap(Effect.sync(() => BucketStore.layer(new Bucket(), DigestCacheSuite.cap - 1))))
 )
