@@ -25,7 +25,10 @@ const tokenTexts = {
 
 /** The caller presented no valid credentials. */
 export class NotAuthenticated extends Schema.TaggedError<NotAuthenticated>()("NotAuthenticated", {
-  /** `none`: the caller sent no token. `refused`: the API server refused the token. `expired`: its `exp` has passed. */
+  /**
+   * `none`: the caller sent no token. `refused`: the API server refused the token. `expired`: the token's `exp` has
+   * passed.
+   */
   token: Schema.Literals(["none", "refused", "expired"]),
   /** The reason why the client certificate was refused; none if no certificate was refused. */
   certificate: Schema.Option(CertificateRefusal)
@@ -46,14 +49,20 @@ export class Denied extends Schema.TaggedError<Denied>()("Denied", { user: Schem
   }
 }
 
-/** Too many callers are waiting for a decision, or a review waited too long although the API server answers. */
+/**
+ * There is no decision because of load: too many callers wait, too many reviews are queued, or a review was queued for
+ * too long. If the API server does not answer, the reason is `Unreachable` instead.
+ */
 export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {}) {
   override get message(): string {
     return "too many callers are waiting for a decision"
   }
 }
 
-/** No decision: the review failed or was not sent, and no earlier decision may be reused. */
+/**
+ * A request is neither allowed nor denied. Its review failed or was not sent, and the cache has no decision that may be
+ * reused.
+ */
 export class Undecided extends Schema.TaggedError<Undecided>()("Undecided", {
   review: ReviewKind,
   reason: Schema.Union([Unreachable, Forbidden, Invalid, Overloaded])

@@ -40,9 +40,9 @@ export class Authenticator extends Context.Service<
   ).pipe(Layer.provide([ReviewQueue.layer, AllowedUsers.layer]))
 
   /**
-   * Returns the user if the certificate or a cached decision identifies one. Never waits. Counts the authentication in
+   * Returns the user that the certificate or a cached decision identifies. Never waits. Counts the authentication in
    * the metrics if there is a user. None means that `authenticate` must be called; it does not mean that the caller is
-   * refused. Always none if `authenticator` is not the service that `layer` made.
+   * refused. Works only for the service that `layer` makes: for any other `authenticator`, always returns none.
    */
   static readonly cachedUser = (
     authenticator: Authenticator["Service"],
@@ -66,7 +66,10 @@ export class Authenticator extends Context.Service<
   )
 }
 
-/** The service that `layer` makes. A wrapper that replaces `authenticate` is not an instance of this class. */
+/**
+ * The service that `layer` makes. A service that replaces its `authenticate` is not an instance of this class:
+ * `Authenticator.cachedUser` thus does not bypass the replacement.
+ */
 class CachingAuthenticator {
   readonly cachedUser: (presented: PresentedCredentials) => Option.Option<User>
 

@@ -28,8 +28,8 @@ export class Authorizer extends Context.Service<
 
   /**
    * True if a cached decision allows the access. Never waits. Counts the authorization in the metrics if the result is
-   * true. False means that `authorize` must be called; it does not mean that the access is denied. Always false if
-   * `authorizer` is not the service that `layer` made.
+   * true. False means that `authorize` must be called; it does not mean that the access is denied. Works only for the
+   * service that `layer` makes: for any other `authorizer`, always returns false.
    */
   static readonly isAllowedByCache = (
     authorizer: Authorizer["Service"],
@@ -48,7 +48,10 @@ export class Authorizer extends Context.Service<
   )
 }
 
-/** The service that `layer` makes. A wrapper that replaces `authorize` is not an instance of this class. */
+/**
+ * The service that `layer` makes. A service that replaces its `authorize` is not an instance of this class:
+ * `Authorizer.isAllowedByCache` thus does not bypass the replacement.
+ */
 class CachingAuthorizer {
   readonly isAllowedByCache: (user: User, rule: ResourceRule) => boolean
 

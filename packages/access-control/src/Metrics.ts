@@ -4,9 +4,9 @@ import type { ReviewKind } from "./AccessError.ts"
 
 const prefix = "registry_packages_proxy"
 
-/** The origins of a decision. */
-const origins = ["review", "memory", "stale", "certificate", "expiry", "none"] as const
-export type Origin = (typeof origins)[number]
+/** The origins of a decision, which are the values of the label `from`. */
+const decisionOrigins = ["review", "memory", "stale", "certificate", "expiry", "none"] as const
+export type DecisionOrigin = (typeof decisionOrigins)[number]
 
 const authenticationsTotal = Metric.counter(`${prefix}_authentications_total`, {
   description:
@@ -48,18 +48,21 @@ const reviewsDroppedTotal = Metric.counter(`${prefix}_access_reviews_dropped_tot
   incremental: true
 })
 
-/** The number of requests that wait for a decision, without those that renew a decision about an allowed user. */
+/**
+ * The number of requests that wait for a decision. Requests that only renew the cached decision about an allowed user
+ * are not counted.
+ */
 export const callersWaiting = Metric.gauge(`${prefix}_access_callers_waiting`, {
   description: "Requests that wait for a first decision about their caller."
 })
 
 const authentication = labelled(authenticationsTotal, {
   result: ["accepted", "refused", "undecided"],
-  from: origins
+  from: decisionOrigins
 })
 const authorization = labelled(authorizationsTotal, {
   result: ["allowed", "denied", "undecided"],
-  from: origins
+  from: decisionOrigins
 })
 const seconds = labelled(
   accessReviewSeconds,
@@ -74,12 +77,12 @@ const dropped = labelled(reviewsDroppedTotal, { reason: dropReasons })
 /** Returns the counter of reviews that were dropped for this reason before they were sent. */
 export const reviewsDropped = (reason: DropReason) => dropped({ reason })
 
-/** Returns the counter of authentications with this result and origin. */
-export const authentications = (result: "accepted" | "refused" | "undecided", from: Origin) =>
+/** Returns the counter of authentications with this result and this origin of the decision. */
+export const authentications = (result: "accepted" | "refused" | "undecided", from: DecisionOrigin) =>
   authentication({ result, from })
 
-/** Returns the counter of authorizations with this result and origin. */
-export const authorizations = (result: "allowed" | "denied" | "undecided", from: Origin) =>
+/** Returns the counter of authorizations with this result and this origin of the decision. */
+export const authorizations = (result: "allowed" | "denied" | "undecided", from: DecisionOrigin) =>
   authorization({ result, from })
 
 /** Returns the histogram of the durations of reviews, in seconds. */

@@ -8,7 +8,7 @@ import { authenticatedGroup, User } from "./User.ts"
 
 /** The client certificate of a connection, and the result of its check. */
 export interface PeerCertificate {
-  /** The certificate's subject on one line, for logs. It is not verified; empty if it cannot be read. */
+  /** The unverified subject of the certificate on one line, for logs; empty if the subject cannot be read. */
   readonly subject: string
   readonly result: CertificateResult
   /** The name of OpenSSL's verification error, such as `CERT_HAS_EXPIRED`; undefined if the verification succeeded. */
@@ -18,8 +18,10 @@ export interface PeerCertificate {
 /** Returns the authorities whose client certificates are accepted. */
 export type Authorities = AnyUsage.Authorities
 
-/** Returns a function that returns the authorities in a PEM text. The first call parses the text. */
-export const authorities = (pem: string): Authorities => {
+/**
+ * Makes a function that returns the authorities of a PEM text. The function parses the text when it is first called.
+ */
+export const authoritiesOf = (pem: string): Authorities => {
   let parsed: ReadonlyArray<X509Certificate> | undefined
   return () => (parsed ??= certificatesOf(pem))
 }

@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 
 /**
- * The API server did not answer, or cannot answer now: network error, timeout, 429, 5xx. Earlier decisions may be
+ * The API server did not answer, or cannot answer now: network error, timeout, 429, 5xx. Cached decisions may be
  * reused.
  */
 export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {

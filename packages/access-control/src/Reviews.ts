@@ -11,7 +11,7 @@ export class Reviews extends Context.Service<
   {
     /** Sends a TokenReview (authentication.k8s.io/v1). Returns the token's user, or none if the token is not valid. */
     readonly tokenReview: (token: Redacted.Redacted) => Effect.Effect<Option.Option<User>, ReviewError>
-    /** Sends a SubjectAccessReview (authorization.k8s.io/v1). True if its status is `allowed` and not `denied`. */
+    /** Sends a SubjectAccessReview (authorization.k8s.io/v1). True if the answer is `allowed` and not also `denied`. */
     readonly subjectAccessReview: (user: User, rule: ResourceRule) => Effect.Effect<boolean, ReviewError>
   }
 >()("@registry-packages-proxy/access-control/Reviews") {

@@ -6,7 +6,7 @@ import { Authorizer } from "../src/Authorizer.ts"
 import * as Metrics from "../src/Metrics.ts"
 import {
   alice,
-  cachedResults,
+  cachedUserAndAccess,
   layerOf,
   makeReviews,
   accessResult,
@@ -21,21 +21,21 @@ describe("cached decisions", () => {
   it.effect("are available without waiting while they are fresh", () => {
     const reviews = makeReviews()
     return Effect.gen(function* () {
-      assert.deepStrictEqual(yield* cachedResults(), nothing)
+      assert.deepStrictEqual(yield* cachedUserAndAccess(), nothing)
       yield* tokenResult()
       yield* accessResult()
-      assert.deepStrictEqual(yield* cachedResults(), { user: "alice", isAllowed: true })
+      assert.deepStrictEqual(yield* cachedUserAndAccess(), { user: "alice", isAllowed: true })
       reviews.state.tokens.delete(token)
       reviews.state.rights.delete(alice.name)
       yield* TestClock.adjust("119999 millis")
-      assert.deepStrictEqual(yield* cachedResults(), { user: "alice", isAllowed: true })
+      assert.deepStrictEqual(yield* cachedUserAndAccess(), { user: "alice", isAllowed: true })
       yield* TestClock.adjust("1 millis")
-      assert.deepStrictEqual(yield* cachedResults(), { user: undefined, isAllowed: true })
+      assert.deepStrictEqual(yield* cachedUserAndAccess(), { user: undefined, isAllowed: true })
       yield* TestClock.adjust("180 seconds")
-      assert.deepStrictEqual(yield* cachedResults(), nothing)
+      assert.deepStrictEqual(yield* cachedUserAndAccess(), nothing)
       assert.deepStrictEqual([yield* tokenResult(), yield* accessResult()], ["NotAuthenticated", "Denied"])
-      // Cached refusals are not available here: their callers need the error, which `authenticate` returns.
-      assert.deepStrictEqual(yield* cachedResults(), nothing)
+      // `cachedUser` returns no cached refusals: a refused caller needs the error that `authenticate` returns.
+      assert.deepStrictEqual(yield* cachedUserAndAccess(), nothing)
       assert.lengthOf(reviews.asked.tokens, 2)
     }).pipe(Effect.provide(layerOf(reviews)))
   })
@@ -47,12 +47,12 @@ describe("cached decisions", () => {
       yield* accessResult()
       const authenticator = yield* Authenticator
       const authorizer = yield* Authorizer
-      const wrapped = cachedResults().pipe(
+      const wrapped = cachedUserAndAccess().pipe(
         Effect.provideService(Authenticator, { ...authenticator }),
         Effect.provideService(Authorizer, { ...authorizer })
       )
       assert.deepStrictEqual(yield* wrapped, nothing)
-      assert.deepStrictEqual(yield* cachedResults(), { user: "alice", isAllowed: true })
+      assert.deepStrictEqual(yield* cachedUserAndAccess(), { user: "alice", isAllowed: true })
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
@@ -63,10 +63,10 @@ describe("cached decisions", () => {
       yield* accessResult()
       yield* TestClock.adjust("10 minutes")
       reviews.state.failure = unreachable
-      assert.deepStrictEqual(yield* cachedResults(), nothing)
+      assert.deepStrictEqual(yield* cachedUserAndAccess(), nothing)
       yield* tokenResult()
       yield* accessResult()
-      assert.deepStrictEqual(yield* cachedResults(), { user: "alice", isAllowed: true })
+      assert.deepStrictEqual(yield* cachedUserAndAccess(), { user: "alice", isAllowed: true })
     }).pipe(Effect.provide(layerOf(reviews)))
   })
 
@@ -77,11 +77,11 @@ describe("cached decisions", () => {
       Metric.value(Metrics.authorizations("allowed", "memory"))
     ]).pipe(Effect.map((counters) => counters.map(({ count }) => count)))
     return Effect.gen(function* () {
-      yield* cachedResults()
+      yield* cachedUserAndAccess()
       yield* tokenResult()
       yield* accessResult()
       const before = yield* counted
-      yield* cachedResults()
+      yield* cachedUserAndAccess()
       assert.deepStrictEqual(
         yield* counted,
         before.map((count) => count + 1)

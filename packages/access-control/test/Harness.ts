@@ -15,14 +15,14 @@ export const unreachable = new Unreachable({ detail: "connection refused" })
 export const forbidden = new Forbidden({ detail: "403" })
 export const invalid = new Invalid({ detail: "no review" })
 
-/** Makes mock reviews that know one user, alice, who has a valid token and the access `packages`. */
+/** Makes mock reviews that know one user: alice, who has a valid token and is allowed the rule `packages`. */
 export const makeReviews = () =>
   TestReviews.make({
     tokens: new Map([[token, alice]]),
     rights: new Map([[alice.name, [format(packages)]]])
   })
 
-/** Returns the rules that the mock reviews allow a user. */
+/** Returns the rules that mock reviews allow to a user. */
 export const rightsOf = (name: string, { state }: ReturnType<typeof makeReviews>): ReadonlyArray<string> =>
   state.rights.get(name) ?? []
 
@@ -52,8 +52,8 @@ export const accessResult = (user = alice) =>
     )
   )
 
-/** Returns the cached user of a token, and whether a cached decision allows alice the access. */
-export const cachedResults = (value = token) =>
+/** Returns the cached user of a token. `isAllowed` is true if a cached decision allows alice the rule `packages`. */
+export const cachedUserAndAccess = (value = token) =>
   Effect.gen(function* () {
     const user = Authenticator.cachedUser(yield* Authenticator, {
       token: Option.some(Redacted.make(value)),

@@ -20,7 +20,7 @@ const judged = Effect.fnUntraced(function* (
   return PeerCertificate.examine(
     new X509Certificate(cert),
     options.error,
-    PeerCertificate.authorities(options.anchors ?? authority.cert),
+    PeerCertificate.authoritiesOf(options.anchors ?? authority.cert),
     Date.now()
   )
 })
@@ -105,7 +105,7 @@ describe("a certificate of an unknown client", () => {
         const peer = PeerCertificate.examine(
           certificate.value,
           hasError ? purpose : undefined,
-          PeerCertificate.authorities(authority.cert),
+          PeerCertificate.authoritiesOf(authority.cert),
           Date.now()
         )
         if (hasError && flips.length > 0 && !bytes.equals(new X509Certificate(cert).raw)) {
@@ -186,7 +186,7 @@ describe("a certificate with anyExtendedKeyUsage", () => {
       const peer = PeerCertificate.examine(
         new X509Certificate(cert),
         error,
-        PeerCertificate.authorities(trusted.cert),
+        PeerCertificate.authoritiesOf(trusted.cert),
         Date.now()
       )
       assert.strictEqual(outcome(peer), "wrong-usage")

@@ -13,22 +13,25 @@ import * as WatchFeed from "./feeds/WatchFeed.ts"
 
 /** The state of the store, for /readyz, metrics and logs. Holds no secret. */
 export interface CredentialStatus {
-  /** True once every feed has delivered its objects. Until then, an unknown repository may exist. */
+  /** True once every feed has delivered its objects. Before that, `get` fails with `NotSynced` for a missing source. */
   readonly synced: boolean
-  /** The objects of feeds that have not delivered yet. */
+  /** Names the objects that some feeds have not delivered yet. Empty if `synced` is true. */
   readonly waitingFor: ReadonlyArray<Feed.AwaitedObjects>
-  /** True while every feed can read its file or API server. If false, an unknown repository may exist. */
+  /**
+   * True while every feed can read its file or API server. If false, a feed may miss a new object, and the error
+   * `UnknownRepository` may be wrong.
+   */
   readonly upToDate: boolean
   /** The number of repositories that have a source. */
   readonly sources: number
   /**
-   * The time at which a feed last delivered or confirmed its objects, in milliseconds since the epoch. None before the
-   * first time.
+   * The last time at which any feed delivered or confirmed its objects, in milliseconds since the epoch. None before
+   * the first time.
    */
   readonly lastSync: Option.Option<number>
 }
 
-/** The registries that serve repositories, and the credentials for them. */
+/** Finds the registry of a repository, and the credentials for that registry. */
 export class CredentialStore extends Context.Service<
   CredentialStore,
   {
@@ -44,19 +47,18 @@ export class CredentialStore extends Context.Service<
   }
 >()("@registry-packages-proxy/credential-store/CredentialStore") {
   /**
-   * A store of the objects from `feeds`, which run in the layer's scope. The layer does not wait for their first
-   * objects: see `CredentialStatus.synced`.
+   * Makes a store of the objects that `feeds` deliver. The feeds run in the layer's scope. The layer does not wait for
+   * the first objects: see `CredentialStatus.synced`.
    *
-   * If several objects name the same repository, one of them serves it. The order of precedence is: the object whose
-   * feed has the smaller `precedence`, the older object, the object of the earlier feed in `feeds`. Valid objects
-   * precede invalid objects.
+   * If several objects name the same repository, the store uses one of them. Objects that have a valid version come
+   * first. Among these, the order is: smaller `precedence` of the feed, older object, earlier feed in `feeds`.
    */
   static readonly layerFeeds = (feeds: ReadonlyArray<Feed.Feed>): Layer.Layer<CredentialStore> =>
     Layer.effect(CredentialStore, make(feeds))
 
   /**
-   * A store of the objects in credentials files. Of two objects of equal age, the one in the earlier file takes
-   * precedence.
+   * Makes a store of the objects in credentials files. If several objects name the same repository, the store uses the
+   * oldest object. Among equally old objects, it uses the object of the earliest file in `paths`.
    */
   static readonly layerFiles = (
     paths: ReadonlyArray<string>
@@ -69,7 +71,10 @@ export class CredentialStore extends Context.Service<
       )
     )
 
-  /** A store of the objects from an API server and credentials files. For each repository, files take precedence. */
+  /**
+   * Makes a store of the objects from credentials files and an API server. For a repository that both name, files take
+   * precedence.
+   */
   static readonly layerWatch = (
     paths: ReadonlyArray<string>
   ): Layer.Layer<CredentialStore, never, FileSystem.FileSystem | KubernetesApi> =>
@@ -151,8 +156,8 @@ const apply = Effect.fnUntraced(function* (
 const restart = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
 
 /**
- * Applies the events of a feed. If the feed fails with a defect, restarts it, and logs only the name of the error: the
- * message may contain a secret.
+ * Applies the events of a feed. If the feed fails with a defect, logs the name of the error and restarts the feed after
+ * a delay. Does not log the error's message, which may contain a secret.
  */
 const follow = (index: SourceIndex, feed: Feed.Feed, feedIndex: number): Effect.Effect<void> =>
   Stream.runForEachArray(feed.events, (events) => apply(index, feedIndex, events)).pipe(

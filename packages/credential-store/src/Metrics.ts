@@ -7,7 +7,7 @@ export const sourcesKnown = Metric.gauge("registry_packages_proxy_sources_known"
 })
 
 /**
- * The time at which a feed last delivered or confirmed its objects, in seconds since the epoch; 0 before the first
+ * The last time at which any feed delivered or confirmed its objects, in seconds since the epoch; 0 before the first
  * time.
  */
 export const lastSync = Metric.gauge("registry_packages_proxy_credentials_last_sync_timestamp_seconds", {
@@ -16,13 +16,16 @@ export const lastSync = Metric.gauge("registry_packages_proxy_credentials_last_s
   attributes: { unit: "s" }
 })
 
-/** The number of objects that are invalid, or not used because another object serves their repository. */
+/**
+ * The number of objects that are invalid, or unused because the store uses another object for the same repository. An
+ * object that is unused because its feed has a lower precedence is not counted.
+ */
 export const errors = Metric.gauge("registry_packages_proxy_credentials_errors", {
   description: "Credential objects that are invalid or name a repository that another object serves.",
   attributes: { unit: "1" }
 })
 
-/** The number of feeds that have not delivered yet, or cannot read their file or API server now. */
+/** The number of feeds that have not delivered objects yet, or cannot read their file or API server now. */
 export const feedsOutOfTouch = Metric.gauge("registry_packages_proxy_credentials_feeds_out_of_touch", {
   description: "Credentials feeds (files, API server watches) whose origin cannot be read now.",
   attributes: { unit: "1" }

@@ -1,4 +1,4 @@
-/** The registry that serves a repository, and the credentials for it. */
+/** Finds the registry of a repository, and the credentials for that registry. */
 export { CredentialError, NotSynced, UnknownRepository, Unreadable } from "./CredentialError.ts"
 export { type CredentialStatus, CredentialStore } from "./CredentialStore.ts"
 export * as FileFeed from "./feeds/FileFeed.ts"

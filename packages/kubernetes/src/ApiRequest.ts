@@ -16,6 +16,6 @@ export interface ApiResponse {
   readonly status: number
   /** The Retry-After header. Undefined if the header is missing or is not a number of seconds. */
   readonly retryAfter: Duration.Duration | undefined
-  /** Can be consumed once. Backpressured: a slow consumer pauses the server. */
+  /** Can be consumed once. Backpressured: a slow consumer pauses the connection. */
   readonly body: Stream.Stream<Uint8Array, KubernetesError>
 }

@@ -16,8 +16,8 @@ export class KubernetesApi extends Context.Service<
      */
     readonly get: <A>(resource: Resource.Resource<A>, name: string) => Effect.Effect<A, KubernetesError>
     /**
-     * Creates an object and returns the object in the response. May send the request twice, if a reused connection
-     * breaks before the response. Fails with `Unreachable` if the response is not complete after 30 s.
+     * Creates an object and returns the object in the response. If a reused connection breaks before the response, the
+     * request is sent a second time. Fails with `Unreachable` if the response is not complete after 30 s.
      */
     readonly create: <A>(
       resource: Resource.Resource<A>,

@@ -42,7 +42,10 @@ export class Gone extends Schema.TaggedError<Gone>()("Gone", {
   }
 }
 
-/** The API server rejected the request as invalid (another 4xx), or its response cannot be read. */
+/**
+ * The API server answered with a status that no other error class covers, such as 409 or 422, or its response cannot be
+ * read.
+ */
 export class Invalid extends Schema.TaggedError<Invalid>()("Invalid", {
   detail: Schema.String
 }) {

@@ -5,8 +5,8 @@ import type * as JsYaml from "js-yaml"
 export const maxDepth = 100
 
 /**
- * The maximum number of line breaks, commas, opening brackets and separate indicators (`- - - a` has three) in a text
- * that is not JSON. Each of these may begin a value, and a value takes some hundred bytes of memory.
+ * The maximum number of places where a value may begin, in a text that is not JSON. Line breaks, commas, opening
+ * brackets and indicators (`-`, `?` or `:` between blanks) are counted. Each value takes some hundred bytes of memory.
  */
 export const maxParts = 200_000
 
@@ -16,7 +16,7 @@ export const maxDocuments = 10_000
 /** The maximum number of aliases in one text. */
 export const maxAliases = 10_000
 
-/** The maximum number of characters of all values in a text after its aliases are expanded. */
+/** The maximum total number of characters of all values in a text after its aliases are expanded. */
 export const maxExpanded = 8 * 1024 * 1024
 
 type Parsed = Result.Result<ReadonlyArray<unknown>, string>
@@ -107,8 +107,8 @@ const schemaOf = (yaml: typeof JsYaml): JsYaml.Schema =>
   )
 
 /**
- * The number of characters counted for each value in addition to its text, such as a comma or the brackets of an empty
- * list.
+ * The number of characters that count for each value in addition to its text, for example for a comma or for the
+ * brackets of an empty list.
  */
 const perValue = 2
 

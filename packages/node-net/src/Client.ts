@@ -65,7 +65,7 @@ export const make = (
     retire,
     send: (request, options) =>
       Effect.flatMap(send(forProxy(request, proxy), options), (answer: HttpResponse) => {
-        // Only proxies send this status.
+        // Only a proxy answers with status 407.
         if (answer.status !== 407) return Effect.succeed(answer)
         answer.body.cancel()
         return Effect.fail(proxyRequiresCredentials(proxy))

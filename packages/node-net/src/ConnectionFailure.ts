@@ -73,7 +73,7 @@ const rows: Readonly<Record<string, Row>> = {
   ENETUNREACH: ["other", "there is no route to its network", true],
   ENOTFOUND: ["dns", "its name does not exist in DNS", true],
   EPIPE: closed,
-  // Node's own HTTP client has this code. A program may be composed with that client.
+  // An error code of Node's own HTTP client, with which a program may be composed.
   ERR_PROXY_TUNNEL: ["other", "the HTTP proxy did not open a tunnel to it", true],
   ERR_STREAM_DESTROYED: closed,
   ERR_STREAM_PREMATURE_CLOSE: closed,
@@ -120,7 +120,7 @@ const codeOf = (error: unknown): string | undefined =>
   Predicate.hasProperty(error, "code") && Predicate.isString(error.code) ? error.code : undefined
 
 const otherRow = (code: string): Row => {
-  // Node's own HTTP client has these codes.
+  // Error codes of Node's own HTTP client.
   if (code.startsWith("HPE_")) return ["http", "the response is not valid HTTP", false]
   if (code === "EPROTO" || code.startsWith("ERR_SSL_")) {
     return ["tls", `the TLS handshake failed (${code})`, false]

@@ -1,9 +1,9 @@
 import { url } from "./NodeModules.ts"
 
 /**
- * Converts a host name to lowercase ASCII (RFC 5890). Does not validate ASCII names. Returns undefined for a non-ASCII
- * name that is not valid, or that contains ASCII characters other than letters, digits, dots, hyphens and underscores
- * (Node would convert such a name only up to a `/`, `\` or `?`).
+ * Converts a host name to lowercase ASCII (RFC 5890). Does not validate ASCII names. Returns undefined for an invalid
+ * non-ASCII name. A non-ASCII name with ASCII characters other than letters, digits, dots, hyphens and underscores is
+ * invalid too: Node would convert only its part before a `/`, `\` or `?`.
  */
 export const toAscii = (name: string): string | undefined => {
   if (/^[\0-\x7f]*$/.test(name)) return name.toLowerCase()

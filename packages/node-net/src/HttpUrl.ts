@@ -22,8 +22,8 @@ type Parts = Pick<HttpUrl, "protocol" | "authority" | "hostname" | "port" | "tar
 const defaultPorts = { "http:": 80, "https:": 443 } as const
 
 /**
- * An http or https URL that writes its path and query as Go's net/url does. The signature of a signed URL is valid for
- * these bytes only, and WHATWG's `URL` writes some characters differently (`'`, `|`, `"`, escaped dots, a lone `?`).
+ * An http or https URL that writes its path and query as Go's net/url does. WHATWG's `URL` writes some characters
+ * differently (`'`, `|`, `"`, escaped dots, a lone `?`), which would invalidate the signature of a signed URL.
  *
  * All text is Latin-1, as in header fields: each character is one byte. The fragment is dropped.
  */

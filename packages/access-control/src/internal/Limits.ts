@@ -1,15 +1,21 @@
 import { Duration } from "effect"
 
-/** The lifetimes of cached decisions. Until its lifetime ends, a decision is used without another review. */
+/** The time for which an accepted token is accepted without another review. */
 export const acceptedTokenLifetime = Duration.minutes(2)
+
+/** The time for which a refused token is refused without another review. */
 export const refusedTokenLifetime = Duration.seconds(30)
+
+/** The time for which an allowed access is allowed without another review. */
 export const allowedAccessLifetime = Duration.minutes(5)
+
+/** The time for which a denied access is denied without another review. */
 export const deniedAccessLifetime = Duration.seconds(30)
 
 /** The maximum age of a decision that is reused while the API server is unreachable. */
 export const maxStaleAge = Duration.minutes(90)
 
-/** The time between a failed review and the next review with the same key. Until then, the stale decision is reused. */
+/** After a review finds the API server unreachable, its stale decision is reused for this time without a new review. */
 export const reviewRetryDelay = Duration.seconds(10)
 
 /** The maximum number of decisions in each of the three classes of `DecisionCache`, and of users in `AllowedUsers`. */
@@ -28,7 +34,8 @@ export const maxReviewsPerLane = 12
 export const maxQueuedPerLane = 512
 
 /**
- * The maximum number of requests that wait for a decision, without those that renew a decision about an allowed user.
+ * The maximum number of requests that wait for a decision. Requests that only renew the cached decision about an
+ * allowed user do not count.
  */
 export const maxWaiting = 4096
 
@@ -42,7 +49,7 @@ export const newestFirstAfter = Duration.seconds(1)
 export const reviewTimeout = Duration.seconds(3)
 
 /**
- * The interval between reviews while the API server does not respond. These reviews then time out one after another,
+ * While the API server does not answer, one review is sent per interval. The reviews then time out one after another,
  * not all at once.
  */
 export const probeInterval = Duration.divideUnsafe(reviewTimeout, maxReviewsPerLane)

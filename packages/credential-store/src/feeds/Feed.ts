@@ -6,7 +6,9 @@ import { kinds } from "../kinds/Kinds.ts"
  * invalid object affects only itself.
  */
 export type FeedEvent =
-  /** All objects that the file or the API server has now. The feed's objects that are not among them were deleted. */
+  /**
+   * All objects that the file or API server has now. An earlier object of the feed that is missing here was deleted.
+   */
   | { readonly _tag: "Synced"; readonly objects: ReadonlyArray<unknown> }
   /** An object was added or changed. */
   | { readonly _tag: "Upsert"; readonly object: unknown }
@@ -15,14 +17,14 @@ export type FeedEvent =
   /** The delivered objects are still current (a poll without change, a bookmark, a resumed watch). */
   | { readonly _tag: "UpToDate" }
   /**
-   * The file or the API server cannot be read now, so the delivered objects may be stale. They stay in use. `detail` is
-   * the reason, and contains no value of an object. The store logs equal events in a row only once.
+   * The file or API server cannot be read now. The delivered objects may be stale, but stay in use. `detail` is the
+   * reason, and contains no value of an object. The store logs equal events in a row only once.
    */
   | { readonly _tag: "Stale"; readonly detail: string }
 
 /**
- * The words for the objects that a feed has not delivered yet. Any client may see these words: they name no file and no
- * object.
+ * The words by which `/readyz` names objects that a feed has not delivered yet. Any client may see these words, so they
+ * contain no name of a file or object.
  */
 export const AwaitedObjects = Schema.Literals(["credentials-files", ...kinds.map(({ awaited }) => awaited)])
 export type AwaitedObjects = typeof AwaitedObjects.Type
@@ -30,9 +32,9 @@ export type AwaitedObjects = typeof AwaitedObjects.Type
 /**
  * A source of objects: a credentials file, or a watch of the API server.
  *
- * The stream `events` never fails: the feed itself retries. It emits `Synced` as soon as the file or the API server can
- * be read, and before any `Upsert` or `Delete`. It is backpressured: the store pulls events only as fast as it applies
- * them. When the stream ends, the objects of the feed stay in use.
+ * The stream `events` never fails: the feed itself retries. The stream emits `Synced` as soon as the file or API server
+ * can be read. It emits no `Upsert` or `Delete` before `Synced`. It is backpressured: the store pulls events only as
+ * fast as it applies them. When the stream ends, the objects of the feed stay in use.
  */
 export interface Feed {
   /** The name for logs, such as `credentials file <basename>`. It contains no secret. */
@@ -46,7 +48,7 @@ export interface Feed {
   readonly events: Stream.Stream<FeedEvent>
 }
 
-/** The precedence of feeds: files take precedence over the API server. */
+/** The values of `Feed.precedence`. The smaller number wins: files take precedence over the API server. */
 export const precedence = { file: 0, watch: 1 } as const
 
 export const synced = (objects: ReadonlyArray<unknown>): FeedEvent => ({ _tag: "Synced", objects })

@@ -4,19 +4,22 @@ import * as Feed from "./Feed.ts"
 import { parse } from "./ObjectFiles.ts"
 
 /**
- * The maximum size of a file, in bytes. Parsing blocks the event loop for about 0.05 s per MiB, or for up to 0.15 s in
- * total if a YAML file has very short lines.
+ * The maximum size of a file, in bytes. Parsing a file of any content up to this size blocks the event loop for about
+ * 0.2 s or less.
  */
 export const maxFileSize = 4 * 1024 * 1024
 
 const pollInterval: Duration.Input = "2 seconds"
 
-/** A change is applied when two reads at this interval are equal, so that a half-written file is not used. */
+/**
+ * The interval between the reads of a changed file. The change is applied when two reads in a row are equal, so that a
+ * half-written file is not used.
+ */
 const settleInterval: Duration.Input = "500 millis"
 
 /**
- * The maximum number of reads, one per `settleInterval`, while a file keeps changing. If it still changes after these
- * reads, the next poll reads it again.
+ * The maximum number of reads, one per `settleInterval`, while a file keeps changing. If the file still changes after
+ * these reads, the next poll reads it again.
  */
 const maxSettleReads = 6
 
@@ -91,8 +94,8 @@ const stateOf = (reading: Reading, event: Feed.FeedEvent): State => ({
  * Kubernetes mounts. A change is applied within 3 s after the last write. Objects that are no longer in the file are
  * deleted.
  *
- * If the file is missing, empty, too large or cannot be parsed, the feed emits `Stale`. All objects of the last
- * valid content then stay in use, and an unknown repository may exist.
+ * If the file is missing, empty, too large or cannot be parsed, the feed emits `Stale`. All objects of the last valid
+ * content then stay in use.
  */
 export const feed = Effect.fnUntraced(function* (
   path: string

@@ -12,8 +12,8 @@ export const maxObjects = 5_000
  * lists, and any number of YAML documents. Returns items that are not objects unchanged. Fails with the error and its
  * line, but shows none of the text.
  *
- * Fails for a text without a document: most often, such a file is just being rewritten. A file without registries can
- * contain `kind: List`.
+ * Fails for a text without a document, because such a file is usually being rewritten. A file that names no registry
+ * must contain an empty list, such as `kind: List`.
  */
 export const parse = Effect.fnUntraced(function* (
   text: string
@@ -30,7 +30,7 @@ export const parse = Effect.fnUntraced(function* (
   })
 })
 
-/** True for a Kubernetes object. A file that has objects, but no Kubernetes object, is rejected. */
+/** True for an object with `apiVersion` and `kind`. A file whose objects all lack these fields is rejected. */
 const isTyped = (object: unknown): boolean =>
   Predicate.isObject(object) && typeof object["apiVersion"] === "string" && typeof object["kind"] === "string"
 

@@ -62,8 +62,8 @@ const feed = (api: KubernetesApi["Service"], kind: WatchedKind): Feed.Feed => {
 }
 
 /**
- * Makes the feeds that watch the objects of an API server, one for each kind, by default for all kinds. They need the
- * permissions of `Kinds.requiredRule`; see `packages/deploy/rbac.yaml`.
+ * Makes one feed for each kind. The feed watches the objects of its kind in an API server, and needs the permissions
+ * that `Kinds.requiredRule` returns; see `packages/deploy/rbac.yaml`.
  */
 export const feeds = (
   api: KubernetesApi["Service"],

@@ -20,11 +20,11 @@ interface Entry {
   readonly feed: number
   identity: ObjectIdentity
   contentHash: string | undefined
-  /** The last valid version of the object, which is in use. */
+  /** The last valid version of the object. It is used even if the current version is invalid. */
   lastValid: DecodedSource | undefined
   /** The error of the object's current version, if this version is invalid. */
   invalid: InvalidObject | undefined
-  /** The object that serves the repository instead of this object. */
+  /** The object of the same precedence that is used instead, because it names the same repository. */
   shadowedBy: Entry | undefined
 }
 
@@ -47,12 +47,13 @@ export type LookupResult =
   | { readonly _tag: "Unknown" }
 
 /**
- * Finds the source of each repository, from the events of all feeds. An event costs time only for the repositories that
- * its objects name, so that the index can apply thousands of events a second. Synchronous; never throws.
+ * Collects the objects that feeds deliver, and finds the source of a repository. An event updates only the repositories
+ * that its objects name, so that thousands of events a second can be applied. Synchronous; never throws.
  */
 export class SourceIndex {
   readonly #feeds: ReadonlyArray<Omit<Feed, "events">>
   readonly #states: ReadonlyArray<FeedState>
+  /** The objects by the repository that they name. */
   readonly #claims = new Map<SourceKey, Set<Entry>>()
   readonly #serving = new Map<SourceKey, Entry>()
   readonly #unreadable = new Map<SourceKey, Entry>()
@@ -77,7 +78,7 @@ export class SourceIndex {
     return this.#serving.size
   }
 
-  /** The number of objects that are invalid, or not used because another object serves their repository. */
+  /** The number of objects that are invalid or have a `shadowedBy`. */
   get errorCount(): number {
     return this.#invalidCount + this.#shadowedCount
   }
@@ -87,12 +88,12 @@ export class SourceIndex {
     return this.#lastSync
   }
 
-  /** The number of feeds that have not delivered yet, or whose file or API server cannot be read now. */
+  /** The number of feeds that have not delivered objects yet, or cannot read their file or API server now. */
   get staleFeedCount(): number {
     return this.#states.filter((state) => !state.upToDate).length
   }
 
-  /** The objects of feeds that are not synced yet. */
+  /** Names the objects that some feeds have not delivered yet. */
   get waitingFor(): ReadonlyArray<AwaitedObjects> {
     const missing = this.#feeds.filter((_, index) => this.#states[index]?.synced !== true)
     return [...new Set(missing.map(({ awaited }) => awaited))]
@@ -287,8 +288,8 @@ export class SourceIndex {
   }
 
   /**
-   * Updates `#claims` after a change of the entry. Its previous and its current repositories are decided again when the
-   * event has been applied.
+   * Updates `#claims` after a change of the entry. Then marks the entry's previous and current repositories as
+   * undecided: `apply` chooses their objects again.
    */
   #claim(entry: Entry, before: ReadonlySet<SourceKey>): void {
     const after = keysOf(entry)
@@ -304,7 +305,10 @@ export class SourceIndex {
     for (const key of [...before, ...after]) this.#undecided.add(key)
   }
 
-  /** Decides which of the objects that claim a repository serves it. */
+  /**
+   * Chooses the object that is used for a repository. If no object is valid, chooses the invalid object that `find`
+   * reports. Sets `shadowedBy` of the valid objects, and logs each one that is newly shadowed.
+   */
   #decide(key: SourceKey, log: Array<LogEvent>): void {
     const claims = this.#claims.get(key)
     if (claims?.size === 0) this.#claims.delete(key)
@@ -351,9 +355,9 @@ export class SourceIndex {
   }
 
   /**
-   * Orders the objects that claim a repository; the first valid one serves it. The order is: by precedence of the feed,
-   * then by age, then by position of the feed, then by id. An object without creationTimestamp was written by hand and
-   * counts as the oldest.
+   * Orders objects that name the same repository. The store uses the first valid one. The order is: by precedence of
+   * the feed, then by age, then by position of the feed, then by id. An object without creationTimestamp was written by
+   * hand and counts as the oldest.
    */
   #compare(a: Entry, b: Entry): number {
     const age =

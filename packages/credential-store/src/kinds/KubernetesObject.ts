@@ -57,7 +57,7 @@ const kindOf = (
       (one.name === undefined || one.name === name)
   )
 
-/** The reason in the log why an object of another kind is skipped: `neither ... nor ...`. */
+/** The reason that the log gives for skipping an object of another kind: `neither ... nor ...`. */
 export const skipReason = `neither ${Kinds.joinWithOr(
   Kinds.kinds.map(
     (kind: ObjectKind) => `${kind.name === undefined ? "a" : "the"} ${Kinds.displayName(kind)}`
@@ -66,7 +66,7 @@ export const skipReason = `neither ${Kinds.joinWithOr(
 )}`
 
 /**
- * Identifies an object. `position` is its index among the objects of its feed. It identifies an object without a valid
+ * Identifies an object. `position` is the object's index in its feed, and replaces the name if the object has no valid
  * name.
  */
 export const identify = (object: unknown, position: number): ObjectIdentity => {
@@ -96,7 +96,7 @@ export const identify = (object: unknown, position: number): ObjectIdentity => {
     : { kind: objectKind, id: `${kind}/${path}`, displayName, createdAt }
 }
 
-/** The error of an invalid object, and the repository that the object names, if it can be read. */
+/** The error of an invalid object. `key` is the repository that the object names; undefined if it cannot be read. */
 export interface InvalidObject {
   readonly key: SourceKey | undefined
   readonly detail: string
@@ -122,15 +122,15 @@ export const decode = (
 const created = (metadata: unknown): unknown =>
   Predicate.isObject(metadata) ? metadata["creationTimestamp"] : metadata
 
-/** Returns all parts of an object that are read. */
+/** Returns all parts of an object that the program reads. */
 const parts = (object: unknown, kind: ObjectIdentity["kind"]): unknown =>
   Predicate.isObject(object) && typeof kind === "object"
     ? [created(object["metadata"]), kind.decodedFields(object)]
     : undefined
 
 /**
- * Returns a hash of all parts that are read, so that an unchanged object is neither decoded nor logged again. Undefined
- * if an object cannot be hashed: it then counts as changed.
+ * Returns a hash of all parts of an object that the program reads. An object with an unchanged hash is neither decoded
+ * nor logged again. Undefined if an object cannot be hashed: the object then counts as changed.
  */
 export const contentHashOf = (object: unknown, { kind }: ObjectIdentity): string | undefined => {
   try {

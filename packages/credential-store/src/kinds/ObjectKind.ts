@@ -7,7 +7,7 @@ import type { StoredSource } from "../internal/kinds/StoredSource.ts"
 /** The repository of a source, or `own` for the cluster's own registry. */
 export type SourceKey = RepositoryKey | "own"
 
-/** A source that was read from an object, and the repository that it serves. */
+/** A source that was read from an object, and the repository that the object names. */
 export interface DecodedSource {
   readonly key: SourceKey
   readonly source: StoredSource
@@ -19,7 +19,7 @@ export interface ObjectKind extends Resource.Resource<unknown> {
   readonly name?: string
   /** True if the program can be ready in a cluster without this kind, or without the object. */
   readonly isOptional: boolean
-  /** The word for these objects in the response of `/readyz` until they are listed. It contains no object's name. */
+  /** The word by which `/readyz` names these objects while they are not listed yet. It contains no object's name. */
   readonly awaited: string
   /** The registries that these objects name, for docs/operations.md. */
   readonly purpose: string

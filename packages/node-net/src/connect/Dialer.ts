@@ -33,7 +33,8 @@ export interface Dialer {
    * one. After 300 ms, or as soon as all of these have failed, also tries the addresses of the other family.
    *
    * `open` starts a connection to an address. All sockets are destroyed except the returned one. If no address accepts,
-   * fails with the failure of the first address. The time of the lookup is part of `timeout`.
+   * fails with the failure of the first address. `timeout` includes the time of the lookup, but does not interrupt the
+   * lookup.
    */
   readonly dial: (
     hostname: string,
@@ -62,7 +63,10 @@ const connected = (open: () => Socket): Effect.Effect<Socket, ConnectionFailure>
     return Effect.sync(() => void socket.destroy())
   })
 
-/** Tries addresses one by one. Each gets an equal share of the remaining time, at least {@link minAttemptMillis}. */
+/**
+ * Tries addresses one by one. Each address gets an equal share of the remaining time, at least {@link
+ * minAttemptMillis}.
+ */
 const dialInTurn = Effect.fnUntraced(function* (
   addresses: ReadonlyArray<HostAddress>,
   deadline: number,

@@ -5,7 +5,7 @@ import { HeadReader } from "../http/HeadReader.ts"
 import type { Proxy } from "../proxy/Proxy.ts"
 import { userAgent } from "../UserAgent.ts"
 
-/** Returns the failure of a proxy. `action` is a predicate for the message, such as `closed the connection`. */
+/** Returns the failure of a proxy. `action` completes the message, as in `the proxy in HTTPS_PROXY closed ...`. */
 const proxyFailure = ({ setting }: Proxy, action: string, isRetryable: boolean): ConnectionFailure =>
   new ConnectionFailure({
     kind: "proxy",
@@ -14,7 +14,7 @@ const proxyFailure = ({ setting }: Proxy, action: string, isRetryable: boolean):
     proxySetting: setting
   })
 
-/** Converts a failure to connect to a proxy, so that its message names the setting of the proxy. */
+/** Adds the name of the proxy's setting to a failure that occurred between this program and the proxy. */
 export const blameProxy =
   ({ setting }: Proxy) =>
   ({ detail, isRetryable, kind }: ConnectionFailure): ConnectionFailure =>

@@ -24,8 +24,8 @@ const collectAfter = 8 * 1024 * 1024
 let uncollectedBytes = 0
 
 /**
- * Counts received bytes, and collects garbage each time after {@link collectAfter} bytes. This requires that `gc` is
- * exposed (`--expose-gc`), as in the executable. V8 underestimates the memory of received bytes: it lets some 50 MiB
+ * Counts received bytes, and collects garbage once per {@link collectAfter} bytes. Does this only if `gc` is exposed
+ * (`--expose-gc`), as in the executable. V8 underestimates the memory of received bytes: it lets about 50 MiB
  * accumulate, which the C library never returns to the system.
  */
 const collectGarbage = (bytes: number): void => {

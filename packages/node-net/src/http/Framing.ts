@@ -2,8 +2,8 @@ import { type ConnectionFailure, invalidHttp } from "../ConnectionFailure.ts"
 import type { ResponseHead } from "./HeadReader.ts"
 
 /**
- * The rule that ends a response body: a length in bytes, the last chunk, or the end of the connection. Source: RFC
- * 9112, section 6.3.
+ * The place where a response body ends: after a number of bytes, after the last chunk, or where the server closes the
+ * connection. Source: RFC 9112, section 6.3.
  */
 export type BodyEnd =
   | { readonly _tag: "Length"; readonly length: number }

@@ -1,6 +1,6 @@
 import { ConnectionFailure, invalidHttp } from "../ConnectionFailure.ts"
 
-/** The maximum length of a response's head in bytes, including the heads of informational (1xx) responses before it. */
+/** The maximum total length, in bytes, of a response's head and of all informational (1xx) heads before it. */
 export const maxHeadLength = 256 * 1024
 
 /** The failure of a response whose head is too long. */

@@ -26,7 +26,7 @@ export interface HttpResponse {
 /** Receives the outcome of a request: one of the functions is called, once. */
 export interface ResponseListener {
   readonly onResponse: (response: HttpResponse) => void
-  /** `isBeforeResponse` is true if no byte of a response was received. */
+  /** `isBeforeResponse` is true if the connection failed before the first byte of a response arrived. */
   readonly onFailure: (failure: ConnectionFailure, isBeforeResponse: boolean) => void
 }
 
@@ -92,7 +92,7 @@ export const bytesOf = ({ body, headers, method, target }: WireRequest): Uint8Ar
   return body === undefined ? head : Buffer.concat([head, body])
 }
 
-/** The failure of a request with a character that HTTP does not allow, such as a line break in a token. */
+/** The failure of a request with a character that HTTP does not allow, such as a line break in a bearer token. */
 const invalidRequest = new ConnectionFailure({
   kind: "other",
   detail: "the request has a character that HTTP does not allow",
@@ -117,7 +117,10 @@ export class HttpConnection {
   #reading: BodyState | undefined
   #isReusable = false
 
-  /** If `isBorrowed`, the caller passes the socket's bytes to `receive`, and overwrites their buffer afterwards. */
+  /**
+   * If `isBorrowed`, the caller passes the bytes of the socket to `receive`, and may overwrite them when `receive` has
+   * returned. Otherwise, the connection itself listens to the socket.
+   */
   constructor(socket: Socket, isBorrowed: boolean) {
     this.socket = socket
     this.#isBorrowed = isBorrowed

@@ -23,9 +23,12 @@ export interface SendOptions {
 /** Sends requests to one server over a pool of connections. */
 export interface HttpPool {
   /**
-   * Sends a request and returns the head of its response. When the signal aborts, the body is cancelled and its
-   * connection is closed. As in Go, an idempotent request is sent again on another connection if its connection was
-   * stale: the pool reused this connection, and the server closed it before the first byte of the response.
+   * Sends a request and returns its response as soon as the head has arrived. When the signal aborts, the body is
+   * cancelled and its connection is closed. The signal does not stop the request before the head has arrived: only an
+   * interruption does.
+   *
+   * As in Go, an idempotent request is sent again on another connection if its connection was stale: the pool reused
+   * the connection, and the server closed it before the first byte of the response.
    */
   readonly send: (
     request: WireRequest,
@@ -35,7 +38,7 @@ export interface HttpPool {
   readonly retire: () => void
 }
 
-/** The result of waiting: an idle connection, or undefined for a free slot, in which the request makes a connection. */
+/** The result of waiting: an idle connection, or undefined if the request may make a new connection. */
 type Turn = HttpConnection | undefined
 
 /** The failure of one attempt. `isStale` is true if its connection was stale (see {@link HttpPool.send}). */
@@ -64,7 +67,10 @@ class Connections {
     this.#idleMillis = Duration.toMillis(options.idleTimeout)
   }
 
-  /** Takes an idle connection, makes one, or waits. Call it in an uninterruptible region; use the result at once. */
+  /**
+   * Takes an idle connection, makes one, or waits for one. Call it in an uninterruptible region and use the connection
+   * at once: the pool loses a connection that is not used.
+   */
   acquire(restore: Restore): Effect.Effect<HttpConnection, ConnectionFailure> {
     return Effect.suspend(() => {
       if (this.#isClosed) return Effect.fail(connectionClosed)

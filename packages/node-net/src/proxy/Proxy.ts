@@ -7,7 +7,7 @@ export interface Proxy {
   readonly protocol: "http:" | "https:"
   readonly hostname: string
   readonly port: number
-  /** The value of the Proxy-Authorization field; undefined if the proxy's address has no username. */
+  /** The value of the Proxy-Authorization field; undefined if the proxy's address has no credentials. */
   readonly authorization: Redacted.Redacted | undefined
   /** The name of the setting with the proxy's address, for messages: `HTTPS_PROXY`, `proxy-url`. */
   readonly setting: string

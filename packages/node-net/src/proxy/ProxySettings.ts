@@ -8,7 +8,10 @@ export type Variables = Readonly<Record<string, string | undefined>>
 
 /** Chooses the proxy for a request. */
 export interface ProxySettings {
-  /** Returns the proxy for a server; undefined for a direct connection. Fails if HTTP_PROXY cannot be trusted (CGI). */
+  /**
+   * Returns the proxy for a server; undefined for a direct connection. Fails if HTTP_PROXY is set in a CGI program,
+   * because a client can set the variable there.
+   */
   readonly proxyFor: (
     protocol: "http:" | "https:",
     destination: Destination
@@ -46,8 +49,9 @@ const refusedByCgi = (name: string): ConnectionFailure =>
   })
 
 /**
- * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY by the rules of golang.org/x/net/http/httpproxy, with two differences.
- * Lowercase variables take precedence. An unusable proxy address is an error, even where Go ignores the address.
+ * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY by the rules of golang.org/x/net/http/httpproxy, with these differences:
+ * Lowercase variables take precedence. Blanks around values are removed. An unusable proxy address is an error,
+ * although Go ignores it. A socks5 address is an error too, although Go can use it.
  */
 export const fromEnvironment = (variables: Variables): Result.Result<ProxySettings, UnusableProxy> =>
   Result.gen(function* () {

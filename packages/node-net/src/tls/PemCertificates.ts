@@ -24,8 +24,8 @@ const certificateOf = (block: string): string | undefined => {
 }
 
 /**
- * Reads the certificates in a PEM text. Like Go's `AppendCertsFromPEM`, ignores comments, keys and unreadable blocks.
- * Line breaks may be of any kind.
+ * Reads the certificates in a PEM text. Like Go's `AppendCertsFromPEM`, ignores comments and keys, and skips unreadable
+ * blocks. Line breaks may be of any kind.
  */
 export const read = (text: string): PemCertificates => {
   const blocks = text.split(begin).slice(1).map(certificateOf)

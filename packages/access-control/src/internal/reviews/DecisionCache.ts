@@ -31,7 +31,7 @@ export class DecisionCache<A> {
     this.#isAllowedUser = isAllowedUser
   }
 
-  /** Returns the decision for `key`, fresh or stale; undefined if there is none, or it has expired. */
+  /** Returns the decision for `key`, fresh or stale; undefined if there is none, or its `staleUntil` has passed. */
   get(key: string, now: number): CachedDecision<A> | undefined {
     return (
       look(this.#allowedUsers, key, now) ?? look(this.#otherUsers, key, now) ?? look(this.#refusals, key, now)

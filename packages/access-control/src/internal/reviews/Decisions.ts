@@ -23,7 +23,7 @@ interface Options<A> {
   readonly lifetime: (verdict: Option.Option<A>) => Duration.Duration
   /** Returns true if the accepted user was recently allowed access. */
   readonly isAllowedUser: (value: A) => boolean
-  /** The lane of all reviews except renewals for allowed users. */
+  /** The lane of all reviews, except renewals for allowed users: these use the lane `renewal`. */
   readonly lane: Lane
 }
 
@@ -52,8 +52,8 @@ const usable = <A>(entry: CachedDecision<A>, now: number): Decision<A> | undefin
       : undefined
 
 /**
- * Makes decisions of one kind. Fresh decisions come from the cache. Concurrent requests with the same key share one
- * review. If the API server is unreachable, a stale decision is reused.
+ * Makes functions that decide by one kind of review. Fresh decisions come from the cache. Concurrent requests with the
+ * same key share one review. If the API server is unreachable, a stale decision is reused.
  *
  * A review that was sent completes even if all its callers leave. A queued review is dropped when its last caller
  * leaves.
@@ -116,7 +116,7 @@ export const make = Effect.fnUntraced(function* <A>(options: Options<A>) {
     pending.fiber?.interruptUnsafe()
   }
 
-  // Cannot be interrupted between the counting of the caller and its wait, so that `leave` is always called.
+  // Cannot be interrupted after the caller is counted and before the caller waits, so that `leave` is always called.
   const decideTogether = (
     request: DecisionRequest<A>,
     lane: Lane,

@@ -21,7 +21,7 @@ const errorOf = ({ reason }: KubernetesError): ReviewError => {
   }
 }
 
-/** Returns the user of a reviewed token. None unless the status is `authenticated` and names a user. */
+/** Returns the user of a reviewed token. None if the status is not `authenticated`, or names no user. */
 const userOf = ({ authenticated, user }: TokenReviews.TokenReviewStatus): Option.Option<User> => {
   const name = user?.username ?? ""
   if (authenticated !== true || name === "") return Option.none()
@@ -35,7 +35,7 @@ const userOf = ({ authenticated, user }: TokenReviews.TokenReviewStatus): Option
   )
 }
 
-/** Makes `Reviews` over the `KubernetesApi` in its context. */
+/** Makes the service `Reviews`. It sends its requests with the service `KubernetesApi`. */
 export const make = Effect.map(KubernetesApi, (api) => {
   const withApi = Effect.provideService(KubernetesApi, api)
   return {

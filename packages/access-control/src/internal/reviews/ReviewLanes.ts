@@ -33,8 +33,8 @@ export interface Timer {
 }
 
 /**
- * Decides which review is sent next, without effects. The number of reviews in progress is limited in total and per
- * lane. The lane with the fewest reviews in progress goes first.
+ * Queues reviews, and calls `begin` of each review when it may be sent. The number of reviews in progress is limited in
+ * total and per lane. The lane with the fewest reviews in progress goes first.
  *
  * A lane sends its oldest review first. Once that review has waited for `Limits.newestFirstAfter`, the lane sends its
  * newest review first: the callers of older reviews may have left, and a new caller does not wait behind a flood. While
@@ -60,7 +60,7 @@ export class ReviewLanes {
     return lanes.reduce((sum, lane) => sum + this.#queued[lane].length, 0)
   }
 
-  /** True if the review that ended last has timed out. */
+  /** True if the last recorded outcome is a timeout. */
   get isSilent(): boolean {
     return this.#silent
   }

@@ -10,8 +10,8 @@ const consequences = {
 } as const
 
 /**
- * Returns a function to call with the outcome of each review; `undefined` means success. For each kind of review, it
- * logs the first failure, each change of the reason, and the recovery.
+ * Makes a function that logs outages. Call the function with the outcome of each review; `undefined` means success. For
+ * each kind of review, it logs the start of an outage, each change of the reason, and the end of the outage.
  */
 export const make = () => {
   const failing = new Map<ReviewKind, string>()

@@ -19,7 +19,10 @@ export interface ReviewResult<A> {
 export interface ReviewRequest<A> {
   readonly kind: ReviewKind
   readonly lane: Lane
-  /** True if a stale decision can be reused when the API server is silent. */
+  /**
+   * True if the caller can reuse a stale decision. While the API server is silent, such a review is not queued: `send`
+   * fails immediately if it cannot be sent at once.
+   */
   readonly hasStaleDecision: boolean
   readonly review: Effect.Effect<A, ReviewError>
 }
@@ -32,8 +35,9 @@ export class ReviewQueue extends Context.Service<
   ReviewQueue,
   {
     /**
-     * Sends a review when its turn comes. If the caller is interrupted before, the review leaves the queue. Fails with
-     * `Overloaded` if a newer review evicts it, or if it waits too long although the API server answers.
+     * Queues a review, and sends it when `ReviewLanes` allows. If the caller is interrupted before that, the review
+     * leaves the queue. Fails with `Overloaded` if a newer review evicts this review, or if this review is queued for
+     * too long while the API server answers other reviews.
      */
     readonly send: <A>(request: ReviewRequest<A>) => Effect.Effect<ReviewResult<A>, ReviewError | Overloaded>
     /** Counts the caller as waiting while `decision` runs. Fails with `Overloaded` if too many callers wait. */
@@ -122,7 +126,7 @@ const make = Effect.gen(function* () {
           ? timed(request)
           : Deferred.await(begun).pipe(
               Effect.timeoutOrElse({ duration: Limits.maxQueueTime, orElse: () => tooLate }),
-              // The end of another review began this review. The yield leaves the call stack of that other review.
+              // Another review began this review when it ended. The yield leaves the call stack of that other review.
               Effect.andThen(Effect.yieldNow),
               Effect.andThen(timed(request))
             ),

@@ -6,7 +6,7 @@ import { type Lane, ReviewLanes, type Turn } from "../../../src/internal/reviews
 const lanes: ReadonlyArray<Lane> = ["renewal", "access", "token"]
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
-/** An event. `which` selects one of the turns that are not over. */
+/** An event. `which` selects one of the reviews that are not over. */
 const Step = Schema.Union([
   Schema.Struct({ _tag: Schema.tag("Enter"), lane: Schema.Literals(lanes), count: between(1, 200) }),
   Schema.Struct({ _tag: Schema.tag("Leave"), which: between(0, 10_000), count: between(1, 20) }),
@@ -14,7 +14,7 @@ const Step = Schema.Union([
   Schema.Struct({ _tag: Schema.tag("Wait"), millis: between(-500, 1000) })
 ])
 
-/** Makes lanes with a clock that the test controls, and a list of all turns that are not over. */
+/** Makes lanes with a clock that the test controls. `turns` contains all reviews that are not over. */
 const makeWorld = () => {
   let now = 0
   let wakeAt = Number.POSITIVE_INFINITY

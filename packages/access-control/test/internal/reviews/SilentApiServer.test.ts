@@ -121,7 +121,7 @@ describe("while the API server is silent", () => {
         assert.strictEqual(yield* Fiber.join(first), "node-0")
         const fibers = yield* all(everyone)
         yield* settle
-        // A caller whose reviews are sent waits for its turns, 3 s for the token review, and 3 s for the access review.
+        // A caller waits only for reviews that are sent: 3 s for the token review, then 3 s for the access review.
         yield* advance(7000)
         const answered = yield* Fiber.joinAll(fibers)
         assert.deepStrictEqual(
@@ -151,8 +151,8 @@ describe("while the API server is silent", () => {
           }
           yield* advance(wave.next)
         }
-        // If no review has timed out yet, the places can stay taken for almost 3 s. Only an immediate answer then
-        // leaves time for the new token.
+        // If no review has timed out before the API server answers again, the reviews in progress can keep their places
+        // for almost 3 s. The new token is then decided in time only if its own review is answered immediately.
         const isNoticed =
           waves.reduce((sum, { next }) => sum + next, 0) > Duration.toMillis(Limits.reviewTimeout)
         reviews.state.gate = isNoticed ? Effect.sleep(reviewMillis) : Effect.void

@@ -14,11 +14,11 @@ export interface TrustedCertificates {
 const plural = (count: number, one: string, more: string): string => `${count} ${count === 1 ? one : more}`
 
 /**
- * Parses the certificates of a PEM text. Ignores other text, such as comments or a key, and invalid blocks. Fails if
- * there is no valid certificate in a text that is not empty.
+ * Parses the certificates of a PEM text. Ignores other text, such as comments or a key. Ignores invalid blocks, but
+ * warns of them. Fails if the text is not empty and has no valid certificate.
  *
- * `previous` is the `ca` of an earlier result. An equal text is not parsed again, since parsing is most of the work for
- * an object that changes often.
+ * `previous` is the `ca` of an earlier result. If `pem` equals `previous`, it is not parsed again, since parsing is
+ * most of the work for an object that changes often.
  */
 export const parseCertificates = (
   pem: string | null | undefined,

@@ -6,8 +6,9 @@ import type { PathComponents } from "@registry-packages-proxy/oci/RepositoryName
 import { Predicate, Result } from "effect"
 import { ObjectError } from "./ObjectError.ts"
 
-/** The credentials of an object, for its repository and the paths below it. */
-export interface Credentials {
+/** The credentials that were read from a docker config, and a warning about that config. */
+export interface ParsedKeyring {
+  /** The credentials for the repository of an object and for all paths below it. */
   readonly keyring: Keyring.Keyring
   /**
    * A warning, for example that the docker config has no entry for the registry; undefined if there is none. It
@@ -17,10 +18,10 @@ export interface Credentials {
 }
 
 /**
- * A registry source with the credentials for all its paths: the path of a request selects one of them. The warning is
+ * A registry source with the credentials for all its paths. `at` selects the credential for one path. The warning is
  * about the object's docker config and certificates.
  */
-export interface StoredSource extends Omit<RegistrySource, "credential">, Credentials {}
+export interface StoredSource extends Omit<RegistrySource, "credential">, ParsedKeyring {}
 
 /** Joins the warnings about parts of an object; undefined if there is none. */
 export const joinWarnings = (...warnings: ReadonlyArray<string | undefined>): string | undefined => {
@@ -51,15 +52,15 @@ const warningOf = (
 
 /**
  * Parses a docker config.json, and collects the credentials for `repositoryPrefix` on `host` and for the paths below
- * it. An empty text means anonymous. Fails if the text or the entry for `repositoryPrefix` is invalid. Other entries
- * may be invalid.
+ * `repositoryPrefix`. An empty text means anonymous. Fails if the text or the entry for `repositoryPrefix` is invalid.
+ * Other entries may be invalid.
  */
 export const fromDockerConfig = (
   json: string,
   host: RegistryHost,
   repositoryPrefix: PathComponents,
   field: string
-): Result.Result<Credentials, ObjectError> => {
+): Result.Result<ParsedKeyring, ObjectError> => {
   if (json.trim() === "") return Result.succeed({ keyring: Keyring.empty, warning: undefined })
   return Result.mapError(
     Result.gen(function* () {

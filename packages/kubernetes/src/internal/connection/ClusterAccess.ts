@@ -30,10 +30,11 @@ export interface Access {
 /** Authentication to one API server. */
 export interface ClusterAccess {
   /**
-   * Returns current credentials. Reads changed files again, and runs an exec plugin if its credentials have expired.
+   * Returns the target and current credentials. Reads changed files again. Runs an exec plugin if its credentials have
+   * expired.
    */
   readonly access: Effect.Effect<Access, KubernetesError>
-  /** Discards cached tokens and exec credentials. */
+  /** Discards the cached configuration, tokens and exec credentials. The next `access` reads them again. */
   readonly forget: Effect.Effect<void>
 }
 

@@ -41,7 +41,7 @@ export const unreadable = (name: string, cause: unknown): Unusable => {
   return new Unusable(`${name} cannot be read${/^E[A-Z]+$/.test(code) ? ` (${code})` : ""}`)
 }
 
-/** Returns a fingerprint of files from their metadata. A rewrite, a rename or a symlink swap changes it. */
+/** Returns a fingerprint of the files' metadata. A rewrite, a rename or a symlink swap changes the fingerprint. */
 export const fingerprint = (paths: ReadonlyArray<string>): string =>
   paths
     .map((path) => {

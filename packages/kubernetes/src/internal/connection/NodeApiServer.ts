@@ -10,7 +10,7 @@ import * as NodeConnections from "./NodeConnections.ts"
 import { type KubernetesError, unreachable } from "../../KubernetesError.ts"
 import { TraceHeaders } from "../../TraceHeaders.ts"
 
-/** The number of bytes that are read ahead of the consumer. */
+/** The number of bytes of a response that are buffered before its connection is paused. */
 const readAhead = 64 * 1024
 
 const explain =

@@ -84,7 +84,7 @@ const targetOf = ({ server }: Access, { path, query }: ApiRequest): string => {
 
 /** The connections to one API server. */
 export interface NodeConnections {
-  /** Sends a request. The end of the scope closes the connection unless the response was read to its end. */
+  /** Sends a request. When the scope closes, the connection is closed unless the response was read completely. */
   readonly send: (
     access: Access,
     request: ApiRequest
@@ -93,8 +93,8 @@ export interface NodeConnections {
 
 /**
  * Makes a pool of connections, which are closed when the scope ends. Successive requests with the same `connectionKey`
- * share connections. `variables` are the environment variables. They name the system's trusted certificates. They also
- * name the proxies, unless the kubeconfig has a `proxy-url`.
+ * share connections. `variables` are the environment variables. Some of them name the system's trusted certificates,
+ * and some name proxies, which are used unless the kubeconfig has a `proxy-url`.
  */
 export const make = Effect.fnUntraced(function* (
   variables: ProxySettings.Variables

@@ -1,7 +1,9 @@
 import { Clock, Duration, Effect, Random } from "effect"
 
-/** The first and the longest delay, before the random factor. Each delay is twice the previous delay. */
+/** The first delay, before it is multiplied by the random factor. */
 const firstDelayMillis = 800
+
+/** The longest delay, before it is multiplied by the random factor. */
 const maxDelayMillis = 30_000
 
 /** If the last wait ended at least this long ago, the next wait uses the first delay again. */

@@ -28,7 +28,7 @@ const timeoutGrace = Duration.seconds(30)
  */
 const maxSilence = Duration.minutes(3)
 
-/** A watch that ends in less time and without an event is treated as failed: the next attempt begins after a delay. */
+/** A watch that ends before this time and without an event is treated as failed: the next attempt waits for a delay. */
 const minWatchMillis = 10_000
 
 /** The maximum number of events that are buffered for a slow consumer. */
@@ -65,7 +65,9 @@ class Watcher<A> {
   #synced = false
   /** The resource version from which the next watch continues. Undefined if the next attempt must first list or get. */
   #position: string | undefined
-  /** True from a 410 until the next event. A second 410 in this time is retried only after a delay. */
+  /**
+   * True if the server has answered 410 and has sent no event since then. Another 410 is then retried after a delay.
+   */
   #relisted = false
   #bookmarked = false
   #session: Session = { beganAt: undefined, hadEvents: false, hadMalformedLines: false }
@@ -138,7 +140,7 @@ class Watcher<A> {
       return yield* invalid(`the API server answered ${this.#operation} with ${response.status}`)
     }
     this.#session.beganAt = yield* Clock.currentTimeMillis
-    // A watch without a resource version does not report changes between the first get and the start of the watch.
+    // This watch has no resource version: it does not report changes between the first get and its own start.
     if (this.#name !== undefined) yield* this.#read()
     yield* this.#emit({ _tag: "UpToDate" })
     const lines = new LineSplitter()
@@ -266,19 +268,23 @@ class Watcher<A> {
         )
 
   /**
-   * Decides when the next attempt begins: immediately after a useful watch ends or after a first 410, else after a
-   * delay.
+   * Handles the end of an attempt: counts it, clears the position if the next attempt must list, emits `AttemptFailed`
+   * after a failure, and waits before the next attempt.
+   *
+   * A watch has worked if it received an event or lasted for `minWatchMillis`. There is no wait if the server ends such
+   * a watch, or answers 410 for the first time since the last event. If such a watch fails with `Unreachable`, there is
+   * a wait but no `AttemptFailed`.
    */
   readonly #settle = Effect.fnUntraced(
     { self: this },
     function* (result: Result.Result<void, KubernetesError>) {
       const { beganAt, hadEvents, hadMalformedLines } = this.#session
       const now = yield* Clock.currentTimeMillis
-      const isUseful = hadEvents || (beganAt !== undefined && now - beganAt >= minWatchMillis)
+      const hasWorked = hadEvents || (beganAt !== undefined && now - beganAt >= minWatchMillis)
       if (hadMalformedLines) this.#position = undefined
       if (Result.isSuccess(result)) {
         yield* Metric.update(this.#metrics.restarts.ended, 1)
-        return isUseful ? undefined : yield* this.#backoff.wait()
+        return hasWorked ? undefined : yield* this.#backoff.wait()
       }
       const { reason } = result.failure
       if (reason._tag === "Gone") {
@@ -291,8 +297,8 @@ class Watcher<A> {
       yield* Metric.update(this.#metrics.restarts.failed, 1)
       // A server that responds with an error may have lost its history.
       if (reason._tag !== "Unreachable") this.#position = undefined
-      // A useful connection that broke is retried once before AttemptFailed is emitted.
-      if (!(isUseful && reason._tag === "Unreachable"))
+      // After a watch that has worked, a broken connection is retried once before AttemptFailed is emitted.
+      if (!(hasWorked && reason._tag === "Unreachable"))
         yield* this.#emit({ _tag: "AttemptFailed", error: result.failure })
       return yield* this.#backoff.wait(
         reason._tag === "Unreachable" ? Option.getOrElse(reason.retryAfter, () => Duration.zero) : undefined

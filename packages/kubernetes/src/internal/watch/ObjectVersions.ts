@@ -39,8 +39,8 @@ const isBefore = (one: string, other: string): boolean =>
   (one.length === other.length ? one < other : one.length < other.length)
 
 /**
- * The names and versions of a resource's objects. Turns a repeated list into changes, and ignores events older than the
- * last list.
+ * The names and versions of a resource's objects. Turns a repeated list into changes. Ignores events that are older
+ * than the known version of their object.
  */
 export class ObjectVersions<A> {
   readonly #resource: Resource.Resource<A>

@@ -34,7 +34,7 @@ const closeAfterResponse = (socket: TLSSocket): void => {
 
 /** Tracks the connections of a server that requests client certificates. Call this before the server listens. */
 export const make = (server: Server, authorities: string): PeerCertificates => {
-  let anchors = PeerCertificate.authorities(authorities)
+  let anchors = PeerCertificate.authoritiesOf(authorities)
   // The authorities at the start of each handshake, by the connection's key: no public API leads from a TLS socket to
   // its raw socket.
   const handshakes = new Map<string, PeerCertificate.Authorities>()
@@ -67,7 +67,7 @@ export const make = (server: Server, authorities: string): PeerCertificates => {
   return {
     of: (socket) => peers.get(socket),
     replaceAuthorities: (authorities) => {
-      anchors = PeerCertificate.authorities(authorities)
+      anchors = PeerCertificate.authoritiesOf(authorities)
       for (const socket of verified) {
         peers.delete(socket)
         closeAfterResponse(socket)
