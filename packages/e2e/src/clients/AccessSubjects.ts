@@ -4,7 +4,7 @@ type Json = Readonly<Record<string, unknown>>
 
 const rbac = "rbac.authorization.k8s.io"
 
-/** Path of the plain manifests that an operator applies; they contain the roles of clients. */
+/** Path of manifest.yaml, which an operator can apply without helm. The file contains the roles of clients. */
 export const manifestFile = fileURLToPath(new URL("../../../deploy/manifest.yaml", import.meta.url))
 
 /** The namespace of the tests' service accounts. */

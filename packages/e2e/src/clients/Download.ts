@@ -63,7 +63,7 @@ export const statusOf = Effect.fnUntraced(function* (url: string) {
   return response.status
 })
 
-/** Sends a HEAD request and returns its Cache-Status without the cache's name, such as `hit`. */
+/** Sends a HEAD request. Returns the Cache-Status of the response without the cache's name, such as `hit`. */
 export const cacheStatus = (url: string) =>
   Effect.map(HttpClient.head(url), ({ headers }) =>
     (headers["cache-status"] ?? "").replace(/^registry-packages-proxy; /, "")

@@ -12,7 +12,7 @@ export interface PackageRequest {
   /** Approximate size in bytes. */
   readonly size: number
   readonly compression?: "gzip" | "zstd"
-  /** Packages with different seeds have different bytes. */
+  /** A number from 0 to 255. Packages with different seeds have different bytes. */
   readonly seed: number
 }
 
@@ -52,7 +52,7 @@ const hashing = (hash: Hash, onBytes: (count: number) => void = () => {}) =>
     }
   })
 
-// gzip level 0 stores bytes without compression. zstd detects incompressible bytes by itself.
+// Both are fast: gzip level 0 stores the bytes unchanged, and zstd detects incompressible bytes by itself.
 const compressor = (compression: "gzip" | "zstd") =>
   compression === "gzip"
     ? createGzip({ level: 0, chunkSize })
@@ -86,7 +86,7 @@ const write = async (path: string, { compression = "gzip", seed, size }: Package
   }
 }
 
-/** Writes a compressed tar into the directory. The file name is the hexadecimal part of its digest. */
+/** Writes a package, a compressed tar, into the directory. The file name is the hexadecimal part of the digest. */
 export const make = Effect.fnUntraced(function* (directory: string, request: PackageRequest) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -11,7 +11,7 @@ export interface RequestOptions {
   /** Sent as the request target in place of the URL's path and query. */
   readonly target?: string
   readonly certificate?: { readonly chain: string; readonly key: string }
-  /** PEM of the authority of the server's certificate. Without it, the certificate is not verified. */
+  /** PEM of the CA that issued the server's certificate. If undefined, the certificate is not verified. */
   readonly ca?: string
 }
 

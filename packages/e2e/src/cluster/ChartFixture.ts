@@ -41,7 +41,7 @@ const make = Effect.gen(function* () {
   return { ...cluster, helm: yield* Helm.make(yield* cluster.adminKubeconfig) }
 })
 
-/** An API server with every API that the chart uses, and helm. */
+/** The helm program, and an API server that has every API that the chart uses. */
 export class ChartFixture extends Context.Service<ChartFixture, Effect.Success<typeof make>>()(
   "@registry-packages-proxy/e2e/ChartFixture"
 ) {

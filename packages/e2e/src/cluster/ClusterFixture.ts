@@ -23,7 +23,7 @@ const make = Effect.gen(function* () {
   return { ...controlPlane, nodes, helm }
 })
 
-/** A cluster with a control plane, three masters, two workers and helm, and a registry. */
+/** A registry, helm, and a cluster of a control plane, three masters and two workers. */
 export class ClusterFixture extends Context.Service<ClusterFixture, Effect.Success<typeof make>>()(
   "@registry-packages-proxy/e2e/ClusterFixture"
 ) {

@@ -1,6 +1,6 @@
 import type { Container, Pod } from "./Pod.ts"
 
-/** The values that a pod's variables and arguments can refer to. */
+/** Values on which the environment variables and arguments of a pod's containers depend. */
 export interface PodFacts {
   readonly podIP: string
   /** Address that replaces 127.0.0.1, because all nodes share this machine's loopback interface. */
@@ -9,7 +9,7 @@ export interface PodFacts {
   readonly variables: Readonly<Record<string, string>>
 }
 
-/** Replaces each `$(NAME)` whose variable exists, and each `$$` by `$`. */
+/** Replaces each `$(NAME)` by the value of the variable NAME, if this variable exists. Replaces each `$$` by `$`. */
 const expand = (text: string, variables: Readonly<Record<string, string>>): string =>
   text.replaceAll(/\$(?:\$|\(([^)]*)\))/g, (found, name?: string) =>
     found === "$$" ? "$" : (variables[name ?? ""] ?? found)

@@ -4,7 +4,7 @@ import * as Command from "../run/Command.ts"
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url))
 
-/** Returns the shell blocks of a page by name. The comment `<!-- e2e: NAME -->` above a block names the block. */
+/** Returns the shell blocks of a page, by name. The name is in a comment above the block: `<!-- e2e: NAME -->`. */
 export const blocksIn = (markdown: string): ReadonlyMap<string, string> =>
   new Map(
     [...markdown.matchAll(/^<!-- e2e: ([a-z-]+) -->\n```sh\n([^]*?)^```$/gm)].map(

@@ -21,11 +21,11 @@ export interface Plan {
     readonly sha256: string
     readonly size: number
   }>
-  /** Average pause between two downloads. */
+  /** Average pause of a client after each download. */
   readonly pauseMillis: number
   /** Pause after each attempt of `rpp-get` and after each round of `bashible`. */
   readonly retryMillis: number
-  /** Bytes per second that each client reads; 0 means unlimited. */
+  /** Maximum number of bytes that each client reads per second; 0 means unlimited. */
   readonly clientRate: number
   /** If true, each client fetches each package once and ends. If false, clients fetch until they are stopped. */
   readonly once: boolean
@@ -35,12 +35,12 @@ const Outcome = Schema.fromJsonString(
   Schema.Struct({
     downloads: Schema.Number,
     bytes: Schema.Number,
-    /** For each failed download, the reasons of all its attempts. */
+    /** One text for each failed download, with the endpoint and the error of each attempt. */
     failed: Schema.Array(Schema.String),
-    /** Number of failed attempts, by reason. */
+    /** Number of failed attempts, by error. */
     retries: Schema.Record(Schema.String, Schema.Number),
     slowestSeconds: Schema.Number,
-    /** If `once` is true: for each client, the seconds until it had all packages. */
+    /** If `once` is true: for each client, the seconds from the start to the end of the last download. */
     doneAfter: Schema.Array(Schema.Number)
   })
 )
@@ -50,7 +50,7 @@ export type Outcome = typeof Outcome.Type
 
 const decode = Schema.decodeUnknownEffect(Outcome)
 
-/** Starts a fleet of clients. The fleet ends with the scope, or when `outcome` runs. */
+/** Starts a fleet of clients. The effect `outcome` and the end of the scope stop the fleet. */
 export const start = Effect.fnUntraced(function* (
   images: ReadonlyArray<Image>,
   options: Pick<Plan, "endpoints" | "token"> & Partial<Plan>
@@ -78,9 +78,9 @@ export const start = Effect.fnUntraced(function* (
   const daemon = yield* Daemon.start("fleet", process.execPath, [program, file, outcome])
   yield* daemon.line(/^begun$/)
   return {
-    /** Waits until all clients have ended; for plans in which `once` is true. */
+    /** If `once` is true: waits until all clients have ended. */
     done: Effect.ignore(daemon.ended),
-    /** The results of the fleet; fails before `done`. */
+    /** The results of a fleet that has ended. Fails if clients still run. */
     result: Effect.flatMap(fs.readFileString(outcome), decode),
     /** Stops the clients after their current downloads and returns the results. */
     outcome: Effect.gen(function* () {

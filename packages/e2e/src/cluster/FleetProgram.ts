@@ -25,7 +25,7 @@ const shuffled = <A>(all: ReadonlyArray<A>): Array<A> =>
     .toSorted((a, b) => a.at - b.at)
     .map(({ value }) => value)
 
-/** Sends one request to one endpoint. Rejects with a `Refusal`, or with another error if the client must retry. */
+/** Sends one request to one endpoint. Rejects with a `Refusal` if clients do not retry, else with another error. */
 const attempt = (endpoint: string, { digest, sha256, size }: Plan["packages"][number]) =>
   new Promise<void>((resolve, reject) => {
     const fail = (error: Error) => {
@@ -85,7 +85,7 @@ const retries: Record<string, number> = {}
 const doneAfter: Array<number> = []
 const start = performance.now()
 
-/** Returns the endpoints in the order of the attempts; `null` is a pause. */
+/** For each kind of client: returns the endpoints in the order of the attempts. `null` means a pause. */
 const tries: Readonly<Record<Plan["kinds"][number], () => Array<string | null>>> = {
   "rpp-get": () => Array.from({ length: 30 }, () => [chosen(plan.endpoints), null]).flat(),
   bashible: () => Array.from({ length: 30 }, () => [...shuffled(plan.endpoints), null]).flat()

@@ -9,7 +9,7 @@ export const chart = fileURLToPath(new URL("../../../deploy/chart", import.meta.
 /** The namespace of the chart's objects. */
 export const namespace = "d8-cloud-instance-manager"
 
-/** Name of the release and of most of its objects. */
+/** Name of the helm release, and of most objects in the release. */
 export const release = "registry-packages-proxy"
 
 const install = [
@@ -26,7 +26,7 @@ const install = [
   "--timeout=2m"
 ]
 
-/** Prepares helm, and a directory for PATH with `helm` and with the control plane's `kubectl`. */
+/** Makes functions that run helm, and `shell`: the environment variables of a shell that finds `helm` and `kubectl`. */
 export const make = Effect.fnUntraced(function* (kubeconfig?: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -45,7 +45,7 @@ export const make = Effect.fnUntraced(function* (kubeconfig?: string) {
   }
   const run = (...args: ReadonlyArray<string>) => Command.run(helm, args, { env })
   return {
-    /** The environment variables of a shell with helm and kubectl. */
+    /** Environment variables with which a shell finds helm and kubectl. */
     shell: { ...env, PATH: `${bin}:/usr/local/bin:/usr/bin:/bin` },
     run,
     /** Installs or upgrades the chart, and waits up to 2 minutes until everything is ready. */

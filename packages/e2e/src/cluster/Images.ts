@@ -2,7 +2,7 @@ import { Effect, FileSystem, Option, Path } from "effect"
 import { built } from "../program/ProxyProcess.ts"
 import * as ServerBuild from "../run/ServerBuild.ts"
 
-/** A program of this machine in place of an image. */
+/** A program of this machine that the test kubelet runs in place of an image. */
 export interface Image {
   /** The entrypoint inside the container. */
   readonly command: readonly [string, ...Array<string>]
@@ -16,10 +16,10 @@ export type Images = (reference: string) => Option.Option<Image>
 /** Names of the images, without registry, tag and digest. */
 export const names = { program: "registry-packages-proxy", sidecar: "kube-rbac-proxy" }
 
-/** A tag of the program's image that no registry has. */
+/** An image tag that does not exist: a pull of this tag fails. */
 export const missingTag = "missing"
 
-/** Finds the built program, and kube-rbac-proxy or its stand-in. */
+/** Makes the `Images` of the tests: the built program, and kube-rbac-proxy or a stand-in. */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -160,7 +160,7 @@ export const make = Effect.fnUntraced(function* (
     mostPods: () => mostPods,
     /** Notifies the kubelet of a change of a pod that is bound to the node. */
     notify: (event: PodEvent) => Effect.asVoid(Queue.offer(events, event)),
-    /** Simulates a network partition: suspends the node's processes, and the reports to the API server. */
+    /** Simulates a network partition: suspends the node's pods, and sends nothing to the API server. */
     disconnect: Effect.andThen(connected.close, signalAll("SIGSTOP")),
     /** Ends the partition, and reports the node and its pods to the API server again. */
     reconnect: Effect.gen(function* () {

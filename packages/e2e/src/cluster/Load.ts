@@ -49,11 +49,11 @@ const seconds = Effect.map(ProcessEnvironment, ({ variables }) =>
 
 /** The results of `loadDuring`. */
 export interface LoadResult extends Fleet.Outcome {
-  /** Number of requests for package blobs that the registry received. */
+  /** Number of requests for package blobs that the registry received during the load. */
   readonly pulls: number
-  /** Number of different pods that ran, including the initial pods. */
+  /** Number of different pods that ran on the masters during the load, including the initial pods. */
   readonly pods: number
-  /** The highest peak resident memory of a replica, in MiB. */
+  /** The highest resident memory that any replica reached, in MiB. */
   readonly memory: number
 }
 
@@ -77,7 +77,7 @@ export const fillCaches = Effect.fnUntraced(function* (images: ReadonlyArray<Ima
   }
 })
 
-/** Runs 20 clients against all masters and repeats `event` meanwhile. Prints and returns the results. */
+/** Runs 20 clients against all masters, and meanwhile repeats `event`. Prints and returns the results. */
 export const loadDuring = Effect.fnUntraced(function* <E, R>(
   name: string,
   images: ReadonlyArray<Image>,

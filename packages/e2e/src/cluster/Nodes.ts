@@ -20,7 +20,7 @@ const makeNetwork = Effect.sync(() => {
   return (number: number) => ({ address: `${network}.${number}`, loopback: `${network}.${100 + number}` })
 })
 
-/** Starts the kubelets of the masters and then of the workers, and notifies them of changes of their pods. */
+/** Starts a kubelet for each master and each worker. Notifies a kubelet when a pod of its node changes. */
 export const make = Effect.fnUntraced(function* (
   { admin, kubeconfig, port }: ControlPlane,
   images: Images,

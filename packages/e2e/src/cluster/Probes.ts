@@ -20,8 +20,8 @@ export interface Watcher {
 }
 
 /**
- * Runs a container's probes like the kubelet and returns when the container must be killed. It waits for `gate` before
- * each probe, because a disconnected node sends no probes.
+ * Runs a container's probes like the kubelet. Returns when a probe requires that the container is killed. Waits for
+ * `gate` before each probe, because a disconnected node sends no probes.
  */
 export const run = Effect.fnUntraced(function* (
   container: Container,

@@ -11,7 +11,7 @@ const decodePods = Schema.decodeUnknownEffect(
 
 const path = `/api/v1/namespaces/${Helm.namespace}/pods?labelSelector=app%3D${Helm.release}`
 
-/** The program's pods in the API server. */
+/** All pods of the program, as the API server returns them. */
 export const all = Effect.gen(function* () {
   const { admin } = yield* ClusterFixture
   return (yield* decodePods(yield* admin.text(path))).items
@@ -39,7 +39,7 @@ export const clientToken = Effect.gen(function* () {
   return token
 })
 
-/** `host:port` of every master. */
+/** `host:port` of the program on every master. */
 export const endpoints = Effect.map(ClusterFixture, ({ nodes }) =>
   nodes.masters().map(({ address }) => `${address}:4219`)
 )

@@ -40,7 +40,7 @@ export interface PodOptions {
   readonly gate: Effect.Effect<void>
 }
 
-/** Reports the states of a pod's containers to the API server when they change. */
+/** Makes `report`, which sends the states of a pod's containers to the API server if a state has changed. */
 const reporter = Effect.fnUntraced(function* (
   { admin, facts, gate, pod }: PodOptions,
   states: ReadonlyArray<PodStatus.ContainerState>
@@ -56,7 +56,7 @@ const reporter = Effect.fnUntraced(function* (
       last = key
       const status = PodStatus.make(facts.podIP, startTime, states)
       const body = { metadata: { uid: pod.metadata.uid }, status }
-      // Errors are ignored, because a deleted pod has no status.
+      // Errors are ignored, because the API server refuses the status of a deleted pod.
       yield* admin.send("PATCH", `${Pod.path(pod)}/status`, body, "merge").pipe(
         Effect.retry({
           schedule: Schedule.spaced("200 millis"),
@@ -127,12 +127,12 @@ const startContainer = Effect.fnUntraced(function* (
     [...isolation, ...mounts, "--", ...image.command, ...args],
     { env: { ...env, HOSTNAME: pod.spec.nodeName ?? "" } }
   )
-  // `end` has already waited for the grace period, so the program is killed at once.
+  // Kills the program at once: `end` sends SIGTERM and waits for the grace period before it closes the scope.
   yield* Effect.addFinalizer(() => Effect.sync(() => kill(daemon.pid, "SIGKILL")))
   return daemon
 })
 
-/** Deletes a pod from the API server without a grace period, because its processes have ended. Ignores errors. */
+/** Deletes a pod from the API server without a grace period: the pod's processes have ended. Ignores errors. */
 export const confirmGone = (admin: KubeAdmin, pod: Pod.Pod) =>
   Effect.ignore(
     admin.send("DELETE", Pod.path(pod), {
@@ -143,7 +143,7 @@ export const confirmGone = (admin: KubeAdmin, pod: Pod.Pod) =>
 
 /**
  * Starts a pod and keeps it running like the kubelet, with volumes, variables, probes, restarts and status reports. The
- * end of the scope kills the pod, like a power failure. `end` terminates the pod, like its deletion.
+ * end of the scope kills the pod, like a power failure. `end` terminates the pod like the kubelet after a deletion.
  */
 export const start = Effect.fnUntraced(function* (options: PodOptions) {
   const { admin, facts, gate, images, pod } = options
@@ -220,17 +220,17 @@ export const start = Effect.fnUntraced(function* (options: PodOptions) {
 
   return {
     pod,
-    /** Process id of the first container (the program); undefined while it does not run. */
+    /** Process ID of the first container (the program); undefined while this container does not run. */
     pid: () => states[0]?.pid,
-    /** Number of restarts of all containers together. */
+    /** Total number of restarts of all containers. */
     restarts: () => states.reduce((sum, { restarts }) => sum + restarts, 0),
     /** Sends a signal to the processes of all containers. */
     signal,
     /** Reports the status to the API server again. */
     report: again,
     /**
-     * Sends SIGTERM, waits until the processes have ended, and kills them after the grace period. Then deletes the pod
-     * from the API server.
+     * Sends SIGTERM and waits until all processes have ended, at most for the grace period. Then kills the remaining
+     * processes and deletes the pod from the API server.
      */
     end: Effect.fnUntraced(function* (graceSeconds: number) {
       if (isEnding) return

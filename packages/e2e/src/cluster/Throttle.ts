@@ -2,8 +2,8 @@ import { Effect } from "effect"
 import { connect, createServer, type Socket } from "node:net"
 
 /**
- * Starts a TCP forwarder to `target` and returns its address, both as `host:port`. It limits the bytes per second from
- * `target` over all connections together. It ends with the scope.
+ * Starts a TCP forwarder to `target` (`host:port`) and returns the forwarder's `host:port`. All connections together
+ * receive at most `bytesPerSecond` from `target`. The end of the scope stops the forwarder.
  */
 export const make = (target: string, bytesPerSecond: number) =>
   Effect.map(
@@ -11,7 +11,7 @@ export const make = (target: string, bytesPerSecond: number) =>
       Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
         const [host = "", port = ""] = target.split(":")
         const sockets = new Set<Socket>()
-        // The time in milliseconds until which the bytes received so far are delayed.
+        // The time, in milliseconds, at which all bytes received so far will have been forwarded.
         let passedAt = 0
         const server = createServer((client) => {
           const upstream = connect(Number(port), host)

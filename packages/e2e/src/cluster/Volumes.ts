@@ -16,7 +16,7 @@ const decodeToken = Schema.decodeUnknownSync(
   Schema.fromJsonString(Schema.Struct({ status: Schema.Struct({ token: Schema.String }) }))
 )
 
-/** Returns the decoded data of a Secret or ConfigMap. The result is empty if a missing object is `optional`. */
+/** Returns the decoded data of a Secret or ConfigMap. If the object is missing and `optional`, returns no data. */
 export const data = (
   admin: KubeAdmin,
   namespace: string,
@@ -86,9 +86,9 @@ const filesOf = (admin: KubeAdmin, pod: Pod, facts: PodFacts, volume: Volume) =>
 }
 
 /**
- * Creates a directory of this machine for each volume of a pod. As in the kubelet, a link `..data` leads to the files,
- * and is replaced when the Secret or ConfigMap changes (checked every 5 s). Projected volumes are not updated.
- * Waits for Secrets and ConfigMaps that do not exist yet. The end of the scope removes the directories.
+ * Creates a directory of this machine for each volume of a pod. Waits until the pod's Secrets and ConfigMaps exist.
+ * As in the kubelet, a link `..data` leads to the files. Checks Secrets and ConfigMaps every 5 s, and replaces the link
+ * after a change. Does not update projected volumes. The end of the scope removes the directories.
  */
 export const make = Effect.fnUntraced(function* (admin: KubeAdmin, pod: Pod, facts: PodFacts) {
   const fs = yield* FileSystem.FileSystem

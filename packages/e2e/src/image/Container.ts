@@ -28,8 +28,8 @@ exec chroot --userspec="$user:$user" --groups= "$root" /registry-packages-proxy 
 `
 
 /**
- * Returns the command that runs the program from an image's files. The program replaces the process of the command.
- * Needs root.
+ * Returns the command that runs the program from an image's files. The command ends in `exec`, so the program has the
+ * process ID of the command. Needs root.
  */
 export const command = Effect.fnUntraced(function* (options: Omit<ContainerOptions, "name">) {
   const fs = yield* FileSystem.FileSystem

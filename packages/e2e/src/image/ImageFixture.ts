@@ -9,7 +9,7 @@ export class ImageFailed extends Schema.TaggedError<ImageFailed>()("ImageFailed"
   message: Schema.String
 }) {}
 
-/** The build information of the tests' images. `time` is a time in the past, in seconds since 1970. */
+/** The build information of the tests' images. `time` is in seconds since 1970. */
 export const source = { version: "1.2.3", commit: "0123456789abcdef", time: 1_700_000_000 }
 
 const attempt = <A>(body: () => Promise<A>): Effect.Effect<A, ImageFailed> =>
@@ -45,7 +45,7 @@ const make = Effect.gen(function* () {
   return { build, first: yield* build("first"), directory }
 })
 
-/** The images of the executables in dist. */
+/** The built images of the program, one for each executable in dist. */
 export class ImageFixture extends Context.Service<ImageFixture, Effect.Success<typeof make>>()(
   "@registry-packages-proxy/e2e/image/ImageFixture"
 ) {

@@ -45,7 +45,7 @@ export const start = Effect.fnUntraced(function* (
       Effect.sync(() => {
         written.push(line)
         log.append(line)
-        // Only the program's output is searched for secrets. Other programs may log secrets.
+        // Only the output of registry-packages-proxy is searched for secrets. Other programs may log secrets.
         if (name.startsWith("registry-packages-proxy")) Evidence.addLine(line)
       })
     ),

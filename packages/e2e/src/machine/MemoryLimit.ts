@@ -16,7 +16,7 @@ const hierarchies = [
 const attempt = <A>(act: () => A): Effect.Effect<A, Error> =>
   Effect.try({ try: act, catch: (cause) => new Error("no control group", { cause }) })
 
-/** Creates a control group with a memory limit, which is removed when the scope ends. */
+/** Creates a control group with a memory limit. The end of the scope removes the group. */
 const inGroup = Effect.fnUntraced(function* (
   { file, root }: (typeof hierarchies)[number],
   mebibytes: number
