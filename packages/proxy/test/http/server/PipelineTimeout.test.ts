@@ -75,9 +75,12 @@ for (const kind of kinds) {
         yield* TestClock.adjust("10 minutes")
         assert.isFalse(sockets[0]?.destroyed)
         response.end("b")
-        yield* turn
+        const second = yield* turn
         yield* TestClock.adjust("1 second")
-        assert.isFalse(sockets[0]?.destroyed, "the next one is being answered")
+        assert.isFalse(sockets[0]?.destroyed, "the second response is in progress")
+        second.response.end("c")
+        yield* TestClock.adjust("1 second")
+        assert.isTrue(sockets[0]?.destroyed)
       })
     )
 
