@@ -30,13 +30,14 @@ export class BlobIndex<Blob extends StoredBlob> {
   }
 
   /**
-   * Returns the blob that has the same key as `name`. Its layer digest, size and compression may differ from `name`.
+   * Returns the blob that has the same key as `name`. The blob's layer digest, size and compression may differ from
+   * `name`.
    */
   named(name: BlobName): Blob | undefined {
     return this.#byKey.get(keyOf(name))
   }
 
-  /** Returns the blob if it is still in the index. Undefined if it was removed or replaced. */
+  /** Returns the blob if the index still contains it. Undefined if it was removed or replaced. */
   current(blob: StoredBlob): Blob | undefined {
     const named = this.named(blob.name)
     return named === blob ? named : undefined
@@ -52,7 +53,7 @@ export class BlobIndex<Blob extends StoredBlob> {
     return this.all().map(({ name }) => name)
   }
 
-  /** Adds a blob as the most recently used one. Replaces a blob with the same key. */
+  /** Adds a blob as the most recently used blob. Replaces a blob with the same key. */
   add(blob: Blob): void {
     if (blob === this.#newest) return
     const key = keyOf(blob.name)

@@ -21,8 +21,8 @@ export class BlobStore extends Context.Service<
     /** True if a blob of this size, in bytes, would fit into an otherwise empty store. */
     readonly admits: (size: number) => boolean
     /**
-     * Reserves space for a blob of `size` bytes. If necessary, evicts blobs that are not open. Returns none, and evicts
-     * nothing, if this would not free enough space.
+     * Reserves space for a blob of `size` bytes. If necessary, evicts blobs that are not open. If eviction cannot free
+     * enough space, returns none and evicts nothing.
      */
     readonly reserve: (size: number) => Effect.Effect<Option.Option<BlobWriter>, BlobStoreError, Scope.Scope>
     /** Opens a blob until the scope ends. None if the blob was removed or replaced. */
@@ -37,8 +37,8 @@ export class BlobStore extends Context.Service<
     /** The names of all blobs in order of last use, the least recently used blob first. */
     readonly list: Effect.Effect<ReadonlyArray<BlobName>, BlobStoreError>
     /**
-     * The state of the store. The cache reports the results of all operations that it calls. The store reports only
-     * failures of its background work.
+     * Records the success or failure of store operations. The cache records each operation that it calls. The store
+     * itself records only failures of its background work.
      */
     readonly health: StoreHealth
   }

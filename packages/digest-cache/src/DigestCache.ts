@@ -12,8 +12,8 @@ import type { PackageSource } from "./PackageSource.ts"
 /** The memory that a cache uses in addition to its store. */
 export interface MemoryOptions {
   /**
-   * The maximum size of all packages in memory, in bytes. Only packages of at most 256 KiB are kept in memory. Default:
-   * 16 MiB.
+   * The maximum total size of the packages in memory, in bytes. Only packages of at most 256 KiB are kept in memory.
+   * Default: 16 MiB.
    */
   readonly maxMemory?: number
 }
@@ -34,7 +34,7 @@ export class DigestCache extends Context.Service<
   DigestCache,
   {
     /**
-     * Returns the result that `open` would have, without recording a use or beginning a fill. Runs `resolve` only for a
+     * Returns the status that `open` would have, without recording a use or beginning a fill. Runs `resolve` only for a
      * package that is neither cached nor being downloaded into the cache.
      */
     readonly peek: <E>(
@@ -57,9 +57,7 @@ export class DigestCache extends Context.Service<
      * bypass the cache meanwhile.
      */
     readonly degraded: Effect.Effect<boolean>
-    /**
-     * Stops fills that no caller waits for or reads, and prevents new fills. Undefined for a cache that never fills.
-     */
+    /** Stops each fill that has no callers, and prevents new fills. Undefined for a cache that never starts a fill. */
     readonly drain?: Effect.Effect<void>
   }
 >()("@registry-packages-proxy/digest-cache/DigestCache") {
@@ -75,7 +73,7 @@ export class DigestCache extends Context.Service<
 
   /**
    * Caches packages in memory until the layer's scope ends, for tests and for programs without a disk. Uses at most
-   * `cap` bytes for all packages, and at most `maxMemory` bytes for second copies of small packages.
+   * `cap` bytes for all packages, plus at most `maxMemory` bytes for second copies of small packages.
    */
   static readonly layerMemory = (
     options: MemoryOptions & { readonly cap: number }
@@ -87,8 +85,8 @@ export class DigestCache extends Context.Service<
 
   /**
    * Returns a package from the cache's memory synchronously, and records the use as `open` does. Undefined if the
-   * package is not in memory: call `open` then. Also undefined if no layer of this class made `cache`, as for a mock or
-   * a wrapper.
+   * package is not in memory: call `open` then. Also undefined if `cache` does not come from a layer of this class, for
+   * example if it is a mock.
    */
   static readonly inMemory = (cache: DigestCache["Service"], key: PackageKey): PackageInMemory | undefined =>
     StoreBackedCache.inMemory(cache, key)

@@ -34,9 +34,9 @@ const lookUp = (path: string): Effect.Effect<Option.Option<InodeChange>, Platfor
   })
 
 /**
- * Looks up the inode and the last change of the file at a path, which Effect's `FileSystem` does not provide. None if
- * the file does not exist. The default uses Node's file system: if you replace `FileSystem`, replace this reference
- * too.
+ * Looks up the inode and the time of the last change of the file at a path. Effect's `FileSystem` does not provide this
+ * time. None if the file does not exist. The default uses Node's file system: if you replace `FileSystem`, replace this
+ * reference too.
  */
 export const InodeChanges = Context.Reference<
   (path: string) => Effect.Effect<Option.Option<InodeChange>, PlatformError>

@@ -4,7 +4,7 @@ import { cacheResults } from "./CacheResult.ts"
 
 const prefix = "registry_packages_proxy"
 
-/** The size of all packages in the store, in bytes. */
+/** The total size of the packages in the store, in bytes. */
 export const cacheSize = Metric.gauge(`${prefix}_cache_size`, {
   description: "Bytes of the packages in the cache"
 })

@@ -7,8 +7,8 @@ import type { CacheResult } from "./CacheResult.ts"
 export interface PackageReader<E> {
   /**
    * Copies the next bytes into `into`. Returns the number of copied bytes: at least 1, or 0 at the end. Waits while a
-   * fill in progress has no new bytes. Returns the last bytes only after the whole blob is verified, so a reader that
-   * reaches the end has received the right bytes.
+   * fill in progress has no new bytes. Returns the last bytes only after the whole blob is verified. A reader that
+   * reaches the end has therefore received the correct bytes.
    */
   readonly read: (into: Uint8Array) => Effect.Effect<number, E | BodyError>
 }

@@ -5,8 +5,8 @@ import type { Effect, Stream } from "effect"
 /** Downloads one package from a registry. */
 export interface PackageSource<E> {
   /**
-   * Identifies the registry and the repository. If a download fails, callers with the same identity share the failure,
-   * and callers with another identity try their own source.
+   * Identifies the registry and the repository. If a download fails, callers with the same identity receive the same
+   * failure. Callers with another identity try their own source.
    */
   readonly identity: string
   readonly resolve: Effect.Effect<PackageDescriptor, E>

@@ -9,15 +9,15 @@ export type StoreOperation = "read" | "write"
 export interface StoreHealth {
   /** Records a failure. Of several failures in a row, logs only the first. */
   readonly failed: (operation: StoreOperation, cause: unknown) => Effect.Effect<void>
-  /** Records a success. Logs it if the last operation of the same kind failed. */
+  /** Records a success. Logs the success if the previous operation of the same kind failed. */
   readonly succeeded: (operation: StoreOperation) => Effect.Effect<void>
   /** True if the last recorded read or the last recorded write failed. */
   readonly degraded: Effect.Effect<boolean>
 }
 
 /**
- * Makes a `StoreHealth` that logs changes and sets the metric `registry_packages_proxy_cache_degraded`. `store` is the
- * name of the store in the log.
+ * Makes a `StoreHealth` that logs when operations begin to fail and when they work again, and sets the metric
+ * `registry_packages_proxy_cache_degraded`. `store` is the name of the store in the log.
  */
 export const make = (store: string): StoreHealth => {
   const failing = new Set<StoreOperation>()

@@ -34,13 +34,16 @@ export interface Harness {
   readonly directory: string
   readonly faults: FileFaults["Service"]
   readonly fs: FileSystem.FileSystem
-  /** Effects that run before and after each file operation. A test replaces them to act at that moment. */
+  /**
+   * Effects that run before and after each file operation. A test replaces them to act before or after a certain
+   * operation.
+   */
   readonly hooks: { before: Interceptor["before"]; after: Interceptor["after"] }
   /** Makes a cache over the directory, or over `options.directory`. */
   readonly live: (options?: Partial<CacheOptions>) => Layer.Layer<DigestCache>
   /**
-   * Runs `body` with a new cache over the directory, then stops the cache and asserts that no file is open or
-   * temporary.
+   * Runs `body` with a new cache over the directory. Then stops the cache, and asserts that no file is open and no
+   * temporary file is left.
    */
   readonly run: <A, E>(
     body: Effect.Effect<A, E, DigestCache | Scope.Scope>,

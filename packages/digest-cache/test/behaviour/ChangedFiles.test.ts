@@ -47,7 +47,7 @@ type Opened = Effect.Success<ReturnType<typeof opened>>
 
 /**
  * Reads until the reader fails. Returns the error and the total number of bytes read. `begun` is the number of bytes
- * that were read before.
+ * that were read before this call.
  */
 const brokenAt = Effect.fnUntraced(function* (body: ReturnType<Opened["body"]>, begun: number) {
   if (body._tag === "Bytes") return assert.fail("a large package has a reader")

@@ -36,8 +36,8 @@ describe("joining a fill", () => {
             operation === "rename"
               ? Effect.andThen(Deferred.succeed(renamed, undefined), goOn.await)
               : Effect.void
-          // The fill has no other callers and ends while the joining caller runs. The loops vary the number of turns
-          // before this end, and the steps at which the joining caller yields.
+          // The fill has no other callers, and ends while the joining caller runs. The loops vary the number of yields
+          // before this end, and the number of operations after which the joining caller yields.
           for (let turns = 0; turns < 24; turns++) {
             for (let operations = 3; operations < 10; operations++) {
               goOn = Latch.makeUnsafe(false)
@@ -139,7 +139,7 @@ describe("removing a package and caching it again", () => {
             operation === "remove" && path.endsWith(name)
               ? Effect.andThen(Deferred.succeed(removing, undefined), goOn.await)
               : Effect.void
-          // The file now has another size than its name says, so its entry is dropped.
+          // The file's size now differs from the size in its name, so its entry is dropped.
           yield* Effect.orDie(harness.fs.truncate(harness.pathOf(name), 7))
           const dropping = yield* Effect.forkChild(get(wanted))
           yield* Deferred.await(removing)
@@ -174,8 +174,8 @@ describe("removing a package and caching it again", () => {
           yield* cache.open(key, coming.source())
           yield* Effect.andThen(get(present), settled(present))
           const [name = ""] = (yield* harness.blobs).filter((name) => !name.startsWith("ingest-"))
-          // The commit of another package is in progress. This commit waits for it, and the removal waits for this
-          // commit.
+          // The commit of `other` is in progress. The commit of `coming` waits for it. The removal of `present` waits
+          // for the commit of `coming`.
           harness.hooks.before = (operation) =>
             operation === "rename"
               ? Effect.andThen(Deferred.succeed(renaming, undefined), goOn.await)

@@ -3,14 +3,14 @@ import { Effect, FileSystem, Option, Path } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import { InodeChanges } from "../../InodeChanges.ts"
 import { hashBlob } from "../read/HashBlob.ts"
-import type { FileVersion, ReadFingerprint } from "./FileVersion.ts"
+import type { CurrentFingerprint, FileVersion } from "./FileVersion.ts"
 
-/** The modes of created directories and files: only the program's own user has access. */
-export const modes = { directory: 0o700, file: 0o600 } as const
+/** The POSIX permissions of created directories and files. Only the program's own user has access. */
+export const permissions = { directory: 0o700, file: 0o600 } as const
 
 /**
- * A time that makes `utimes` keep the modification time: libuv converts NaN to `UTIME_OMIT`. Writing back a time that
- * was read before would hide a write in between.
+ * A time that makes `utimes` keep the modification time: libuv converts NaN to `UTIME_OMIT`. Reading the modification
+ * time and writing it back would hide a write by another program in between.
  */
 const unchangedTime = new Date(Number.NaN)
 
@@ -24,9 +24,9 @@ export const temporaryNumber = (fileName: string): number | undefined => {
 
 /**
  * Makes the operations on the cache's directory. `blobs/` contains complete packages, each with a formatted `BlobName`
- * as its file name, and temporary files named `ingest-N`, which are still being written. A rename gives a complete file
- * its name. Temporary files are in the same directory as complete files, so that a listing during a rename never counts
- * a file twice.
+ * as its file name, and temporary files named `ingest-N`, which are still being written. A complete file is renamed to
+ * its final name. Temporary files are in the same directory as complete files, so that a listing during a rename never
+ * counts a file twice.
  */
 export const make = Effect.fnUntraced(function* (root: string) {
   const fs = yield* FileSystem.FileSystem
@@ -37,7 +37,7 @@ export const make = Effect.fnUntraced(function* (root: string) {
 
   const makeOne = (directory: string): Effect.Effect<void, PlatformError> =>
     Effect.catchReason(
-      fs.makeDirectory(directory, { mode: modes.directory }),
+      fs.makeDirectory(directory, { mode: permissions.directory }),
       "PlatformError",
       "AlreadyExists",
       () => Effect.void
@@ -58,7 +58,7 @@ export const make = Effect.fnUntraced(function* (root: string) {
 
   const entryPath = (fileName: string): string => path.join(blobs, fileName)
 
-  const fingerprintOf = (info: FileSystem.File.Info, filePath: string): ReadFingerprint =>
+  const fingerprintOf = (info: FileSystem.File.Info, filePath: string): CurrentFingerprint =>
     Effect.map(inodeChange(filePath), (change) => {
       const inode = Option.getOrElse(info.ino, () => 0n)
       return {
@@ -70,11 +70,13 @@ export const make = Effect.fnUntraced(function* (root: string) {
       }
     })
 
-  /** Reads the fingerprint of an open file. `filePath` returns the current path of the file, also after a rename. */
-  const readFingerprint = (file: FileSystem.File, filePath: () => string): ReadFingerprint =>
+  /**
+   * Reads the fingerprint of an open file. `filePath` must return the current path of the file, also after a rename.
+   */
+  const readFingerprint = (file: FileSystem.File, filePath: () => string): CurrentFingerprint =>
     Effect.flatMap(file.stat, (info) => fingerprintOf(info, filePath()))
 
-  const readPathFingerprint = (filePath: string): ReadFingerprint =>
+  const readPathFingerprint = (filePath: string): CurrentFingerprint =>
     Effect.flatMap(fs.stat(filePath), (info) => fingerprintOf(info, filePath))
 
   /**
@@ -100,12 +102,12 @@ export const make = Effect.fnUntraced(function* (root: string) {
   }
 
   /**
-   * True if an open file still has this version. Without a version (before `seal`), true if `stat` works. An unlinked
-   * file is hashed if its descriptor is known.
+   * True if an open file still has this version. Without a version (before `seal`), true if `stat` works. If the file
+   * was unlinked and `descriptor` is defined, verifies the digest of the bytes.
    */
   const unchanged = (
     file: FileSystem.File,
-    readFingerprint: ReadFingerprint,
+    readFingerprint: CurrentFingerprint,
     version: FileVersion | undefined,
     descriptor: PackageDescriptor | undefined
   ): Effect.Effect<boolean, PlatformError> =>
@@ -121,7 +123,7 @@ export const make = Effect.fnUntraced(function* (root: string) {
   const remove = (file: string): Effect.Effect<void, PlatformError> =>
     fs.remove(file, { force: true, recursive: temporaryNumber(path.basename(file)) !== undefined })
 
-  const openNew = (file: string) => fs.open(file, { flag: "wx+", mode: modes.file })
+  const openNew = (file: string) => fs.open(file, { flag: "wx+", mode: permissions.file })
 
   /** Creates a file, which stays open until the scope ends. Creates the directory again if it was deleted. */
   const create = (temporary: string) =>
@@ -147,7 +149,7 @@ export const make = Effect.fnUntraced(function* (root: string) {
     blobs,
     prepare,
     entryPath,
-    /** After this call, `temporaryPath` uses only numbers larger than this one. */
+    /** After this call, `temporaryPath` uses only numbers larger than `number`. */
     skipTemporary: (number: number): void => {
       sequence = Math.max(sequence, number + 1)
     },

@@ -4,7 +4,10 @@ const block = 4096
 const directories = 2 * block
 const directoryEntry = 512
 
-/** Returns the bytes that a file of `size` bytes uses of the cap: whole blocks of 4 KiB, and its directory entry. */
+/**
+ * Returns the number of bytes that a file of `size` bytes counts against the cap: its size in whole blocks of 4 KiB,
+ * plus 512 bytes for its directory entry.
+ */
 export const charge = (size: number): number => Math.ceil(size / block) * block + directoryEntry
 
 /**
@@ -51,7 +54,10 @@ export class DiskBudget {
     this.#charged += charge(size)
   }
 
-  /** Charges a file that the cache did not create. Its space is never released, because the cache never removes it. */
+  /**
+   * Charges a file that the cache did not create. The space is never released, because the cache never removes the
+   * file.
+   */
   chargeForeign(size: number): void {
     this.#fixed += charge(size)
     this.#charged += charge(size)

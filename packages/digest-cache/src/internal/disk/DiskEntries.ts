@@ -16,7 +16,7 @@ export class DiskEntry {
   /** The number of responses and fills that have the file open or are about to open it. */
   holders = 0
   /**
-   * True once the entry is removed from the index. Its space is released when the file is unlinked and has no holders.
+   * True once the entry is removed from the index. The space is released when the file is unlinked and has no holders.
    */
   dropped = false
   unlinked = false
@@ -41,7 +41,7 @@ export class DiskEntry {
 
   /**
    * Replaces the version, at the first opening of the file or after a change of the file. The new version is not
-   * verified.
+   * verified yet.
    */
   replaceVersion(fingerprint: Fingerprint): FileVersion {
     this.version?.supersede()
@@ -64,7 +64,7 @@ export class DiskEntries extends BlobIndex<DiskEntry> {
     return this.#bytes
   }
 
-  /** Adds an entry as the most recently used one. The entry's space must already be charged. */
+  /** Adds an entry as the most recently used entry. The entry's space must already be charged. */
   insert(entry: DiskEntry): void {
     this.add(entry)
     this.#bytes += entry.size
@@ -85,8 +85,8 @@ export class DiskEntries extends BlobIndex<DiskEntry> {
   }
 
   /**
-   * Returns the least recently used entries without holders that together free at least `bytes` bytes. Undefined if all
-   * entries without holders free less.
+   * Returns enough entries to free at least `bytes` bytes, the least recently used entry first. Skips entries with
+   * holders. Undefined if all entries without holders together free fewer bytes.
    */
   victims(bytes: number): ReadonlyArray<DiskEntry> | undefined {
     const victims: Array<DiskEntry> = []
@@ -100,7 +100,7 @@ export class DiskEntries extends BlobIndex<DiskEntry> {
     return freed >= bytes ? victims : undefined
   }
 
-  /** Adds a dropped entry again, as the most recently used one, because its file could not be unlinked. */
+  /** Adds a dropped entry again, as the most recently used entry, because its file could not be unlinked. */
   restore(entry: DiskEntry): void {
     entry.dropped = false
     this.insert(entry)
@@ -110,7 +110,7 @@ export class DiskEntries extends BlobIndex<DiskEntry> {
    * Releases an entry's space if its file is unlinked and has no holders. Call this after each change of `unlinked` or
    * `holders`.
    */
-  settle(entry: DiskEntry): void {
+  releaseIfUnused(entry: DiskEntry): void {
     if (!entry.unlinked || entry.holders > 0) return
     entry.unlinked = false
     this.#budget.release(entry.size)

@@ -11,8 +11,8 @@ import * as PendingDeletes from "./PendingDeletes.ts"
 import type { Recovery } from "./Recovery.ts"
 
 /**
- * Manages the disk space of packages: reserves space, evicts packages, and releases space. Changes of files run one at
- * a time.
+ * Manages the disk space of packages: reserves space, evicts packages, and releases space. Only one reservation,
+ * eviction, removal or commit runs at a time.
  */
 export const make = (options: {
   readonly cap: number
@@ -35,7 +35,7 @@ export const make = (options: {
 
   const unlinked = (entry: DiskEntry): void => {
     entry.unlinked = true
-    entries.settle(entry)
+    entries.releaseIfUnused(entry)
   }
 
   // Deletes the file of a dropped entry. Must run exclusively: otherwise it could delete a new file with the same name.
@@ -119,8 +119,8 @@ export const make = (options: {
   }).pipe(Effect.uninterruptible)
 
   /**
-   * Charges the space of a file of `size` bytes. If necessary, evicts the least recently used packages. Returns false,
-   * without evicting, if this would not free enough space.
+   * Charges the space of a file of `size` bytes. If necessary, evicts the least recently used packages. If eviction
+   * cannot free enough space, returns false and evicts nothing.
    */
   const charge = (size: number): Effect.Effect<boolean, PlatformError> =>
     Effect.gen(function* () {
@@ -166,11 +166,12 @@ export const make = (options: {
     /** Removes an entry and its file. */
     drop: dropWith(exclusively),
     /**
-     * Frees space on a volume that is full although the cap is not reached. Retries pending deletes, and evicts the
-     * least recently used packages if together they free at least `bytes` bytes. Returns true if space was freed.
+     * Tries to free `bytes` bytes on a volume that is full although the cap is not reached. Retries pending deletes,
+     * and then evicts the least recently used packages. Evicts nothing if eviction cannot free `bytes` bytes. Returns
+     * true if any space was freed.
      */
     free: (bytes: number, cause: PlatformError): Effect.Effect<boolean> => exclusively(freeNow(bytes, cause)),
-    /** Runs `add` with exclusive access to the entries, and passes it the operations that require this access. */
+    /** Runs `add` with exclusive access to the entries. Passes `add` the operations that require this access. */
     addExclusively: <A, E>(
       add: (exclusive: {
         readonly dropSameKey: typeof dropSameKey

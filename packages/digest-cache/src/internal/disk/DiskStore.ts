@@ -26,7 +26,7 @@ export const make = Effect.fnUntraced(function* (options: {
 
   const release = (entry: DiskEntry): void => {
     entry.holders--
-    entries.settle(entry)
+    entries.releaseIfUnused(entry)
   }
 
   const saveLastUses = Effect.suspend(() =>
@@ -36,7 +36,7 @@ export const make = Effect.fnUntraced(function* (options: {
         entry.unsaved = false
         // The file was never opened, so it was never used.
         if (entry.version === undefined) return Effect.void
-        // If this fails, the entry only loses its place in the order of eviction after a restart.
+        // If the save fails, the entry only loses its place in the order of eviction after a restart.
         return Effect.ignore(directory.saveLastUse(entry.fileName, entry.lastUsed, entry.version))
       },
       { discard: true }

@@ -4,7 +4,7 @@ import type { BlobStoreError, OpenBlob, StoredBlob } from "../../Blob.ts"
 import { descriptorOf } from "../../BlobName.ts"
 import type { BlobDirectory } from "./BlobDirectory.ts"
 import type { DiskEntry } from "./DiskEntries.ts"
-import type { FileVersion, ReadFingerprint } from "./FileVersion.ts"
+import type { CurrentFingerprint, FileVersion } from "./FileVersion.ts"
 import type { DiskSpace } from "./DiskSpace.ts"
 import { asStoreError } from "./StoreFailure.ts"
 
@@ -30,7 +30,7 @@ export const make = (options: {
   /** Returns the version of an open file: the known version if the file is unchanged, else a new version. */
   const versionOf = (
     entry: DiskEntry,
-    readFingerprint: ReadFingerprint
+    readFingerprint: CurrentFingerprint
   ): Effect.Effect<FileVersion, PlatformError> =>
     Effect.suspend(() => {
       const known = entry.version

@@ -14,8 +14,8 @@ export interface Fingerprint {
   readonly changedAt: bigint | undefined
 }
 
-/** Reads the current fingerprint of one file. */
-export type ReadFingerprint = Effect.Effect<Fingerprint, PlatformError>
+/** An effect that reads the current fingerprint of one file. */
+export type CurrentFingerprint = Effect.Effect<Fingerprint, PlatformError>
 
 const sameContent = (a: Fingerprint, b: Fingerprint): boolean =>
   a.inode === b.inode && a.size === b.size && a.modifiedAt === b.modifiedAt
@@ -24,7 +24,7 @@ const same = (a: Fingerprint, b: Fingerprint): boolean =>
   sameContent(a, b) && a.changedAt === b.changedAt && a.changedAt !== undefined
 
 /** The result of comparing a file with a version. */
-export interface Comparison {
+export interface VersionComparison {
   readonly current: Fingerprint
   readonly same: boolean
   /**
@@ -36,15 +36,17 @@ export interface Comparison {
 }
 
 /**
- * Identifies the bytes of a file between two changes by other programs. A reader compares the file with the version
- * that it opened, and so detects a change.
+ * Identifies the bytes of a file between two changes by other programs. A reader detects a change by comparing the file
+ * with the version that it opened.
  */
 export class FileVersion {
   #fingerprint: Fingerprint
   #superseded = false
-  /** Defined while the cache itself changes the inode. Opens at the end of this change. */
+  /**
+   * A latch that opens when the cache's own change of the inode ends. Undefined while no such change is in progress.
+   */
   #changing: Latch.Latch | undefined = undefined
-  /** Increases when the cache begins a change of the inode, and when it ends the change. */
+  /** Counts the beginnings and the ends of the cache's own changes of the inode. */
   #changes = 0
 
   constructor(fingerprint: Fingerprint) {
@@ -55,7 +57,7 @@ export class FileVersion {
     return this.#fingerprint.size
   }
 
-  /** Marks the version as replaced. From then on, `compare` returns `same: false`. */
+  /** Marks the version as replaced. After this call, `compare` returns `same: false`. */
   supersede(): void {
     this.#superseded = true
   }
@@ -64,7 +66,7 @@ export class FileVersion {
    * Compares a file with this version. If the file differs while a `change` is in progress, waits for the end of the
    * change and compares again.
    */
-  compare(readFingerprint: ReadFingerprint): Effect.Effect<Comparison, PlatformError> {
+  compare(readFingerprint: CurrentFingerprint): Effect.Effect<VersionComparison, PlatformError> {
     return Effect.suspend(() => {
       const changes = this.#changes
       return Effect.flatMap(readFingerprint, (current) => {
@@ -84,10 +86,10 @@ export class FileVersion {
   /**
    * Runs `act`, which changes the inode but not the bytes (a rename, a new access time). The file keeps this version.
    * `act` receives true if the file had this version immediately before. A write by another program during `act` is
-   * detected unless it restores the modification time.
+   * detected unless the write restores the modification time.
    */
   change<A, E>(
-    readFingerprint: ReadFingerprint,
+    readFingerprint: CurrentFingerprint,
     act: (isThisVersion: boolean) => Effect.Effect<A, E>
   ): Effect.Effect<A, E> {
     return Effect.suspend(() => {

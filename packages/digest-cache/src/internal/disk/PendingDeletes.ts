@@ -2,8 +2,8 @@ import { Effect } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 
 /**
- * Deletes files. If a file cannot be unlinked, its space stays charged, and the delete stays pending until `retry` or
- * `complete`.
+ * Deletes files. If a file cannot be unlinked, its space stays charged, and the delete stays pending until `retry`
+ * succeeds or `complete` is called.
  */
 export const make = (options: {
   readonly unlink: (file: string) => Effect.Effect<void, PlatformError>
@@ -28,8 +28,8 @@ export const make = (options: {
   return {
     complete,
     /**
-     * Deletes a file now, or in a later `retry` if it cannot be unlinked now. Calls `onDeleted` after the file is
-     * deleted.
+     * Deletes a file now. If this fails, a later `retry` deletes the file. Calls `onDeleted` after the file is deleted
+     * or replaced.
      */
     remove: (file: string, onDeleted: () => void): Effect.Effect<void> =>
       Effect.suspend(() => {

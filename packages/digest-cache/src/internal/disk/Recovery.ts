@@ -1,6 +1,6 @@
 import { Effect, FileSystem, Option, Path } from "effect"
 import type { PlatformError } from "effect/PlatformError"
-import { type BlobDirectory, modes, temporaryNumber } from "./BlobDirectory.ts"
+import { type BlobDirectory, permissions, temporaryNumber } from "./BlobDirectory.ts"
 import { type BlobName, parse } from "../../BlobName.ts"
 
 /** A file found in the cache directory at start. */
@@ -20,7 +20,7 @@ const lastUsedOf = (found: FileOnDisk): number => (found._tag === "Entry" ? foun
 const isLoose = (info: FileSystem.File.Info): boolean =>
   (info.mode & 0o077) !== 0 && Option.contains(info.uid, process.getuid?.())
 
-/** Finds the files of an earlier run. Creates the directory if it does not exist. */
+/** Makes `find`, which finds the files of an earlier run. */
 export const make = Effect.fnUntraced(function* (directory: BlobDirectory) {
   const { blobs, entryPath, prepare, root } = directory
   const fs = yield* FileSystem.FileSystem
@@ -31,7 +31,9 @@ export const make = Effect.fnUntraced(function* (directory: BlobDirectory) {
     isLoose(info) ? Effect.ignore(fs.chmod(file, mode)) : Effect.void
 
   const tightenDirectory = (directory: string): Effect.Effect<void> =>
-    Effect.ignore(Effect.flatMap(fs.stat(directory), (info) => tighten(directory, info, modes.directory)))
+    Effect.ignore(
+      Effect.flatMap(fs.stat(directory), (info) => tighten(directory, info, permissions.directory))
+    )
 
   /** Returns the path and the size in bytes of a file. For a directory, also of all files in it. */
   const sizes = (
@@ -69,7 +71,7 @@ export const make = Effect.fnUntraced(function* (directory: BlobDirectory) {
         const size = Number(info.size)
         if (size !== name.size) return Effect.succeed([{ _tag: "Unfinished", path: file, sizes: [size] }])
         const lastUsed = Option.match(info.atime, { onNone: () => 0, onSome: (date) => date.getTime() })
-        return Effect.as(tighten(file, info, modes.file), [{ _tag: "Entry", name, lastUsed }])
+        return Effect.as(tighten(file, info, permissions.file), [{ _tag: "Entry", name, lastUsed }])
       }),
       Effect.orElseSucceed(() => [])
     )
@@ -86,8 +88,8 @@ export const make = Effect.fnUntraced(function* (directory: BlobDirectory) {
   }
 
   /**
-   * Finds all files in the directory. Incomplete and foreign files come first, then packages, the least recently used
-   * first.
+   * Finds all files in the directory. Creates the directory if it does not exist, and removes the access of other users
+   * to the cache's own files. Incomplete and foreign files come first, then packages, the least recently used first.
    */
   const find: Effect.Effect<ReadonlyArray<FileOnDisk>, PlatformError> = Effect.gen(function* () {
     yield* prepare

@@ -58,8 +58,8 @@ export const make = ({ cap }: { readonly cap: number }) => {
   }
 
   /**
-   * Charges space for a blob of `size` bytes. If necessary, evicts the least recently used blobs that are not open.
-   * Returns false, without evicting, if this would not free enough space.
+   * Charges space for a blob of `size` bytes. If necessary, evicts the least recently used blobs that are not open. If
+   * eviction cannot free enough space, returns false and evicts nothing.
    */
   const tryCharge = (size: number): boolean => {
     const victims: Array<MemoryBlob> = []

@@ -1,13 +1,13 @@
 import { Cause, Effect, Exit, type Fiber, type Scope } from "effect"
 import { BodyError, Stopped } from "../../BodyError.ts"
 
-/** The failure that waiting callers receive when the cache stops. */
-export const stopped = Cause.fail(new BodyError({ reason: new Stopped({}) }))
+/** The cause with which waiting callers fail when the cache stops. */
+export const stoppedCause = Cause.fail(new BodyError({ reason: new Stopped({}) }))
 
 /**
- * Forks an effect into `scope`, and always runs `finish` with its exit, even if `scope` is closed before the effect's
- * first step. `Effect.forkIn` alone does not guarantee this: an interruptible fiber that is interrupted before its
- * first step runs no finalizer.
+ * Forks an effect into `scope`. Always runs `finish` with the effect's exit, even if `scope` is closed before the
+ * effect's first step. `Effect.forkIn` alone does not guarantee this: an interruptible fiber that is interrupted before
+ * its first step runs no finalizer.
  */
 export const forkWithFinish = <A, E, R>(
   effect: Effect.Effect<A, E, R>,

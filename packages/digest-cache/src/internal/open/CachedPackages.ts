@@ -5,7 +5,7 @@ import { descriptorOf } from "../../BlobName.ts"
 import type { BodyError } from "../../BodyError.ts"
 import type { OpenPackage } from "../../OpenPackage.ts"
 import type { PackageKey } from "../../PackageKey.ts"
-import { forkWithFinish, stopped } from "./Background.ts"
+import { forkWithFinish, stoppedCause } from "./Background.ts"
 import type { CacheParts } from "./CacheParts.ts"
 import { blobReader, bodyError, SharedProgress, progressReader, readAt } from "../read/SharedProgress.ts"
 import { maxInMemorySize } from "./MemoryTier.ts"
@@ -57,7 +57,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       Effect.suspend(() => {
         verifications.delete(version)
         if (Exit.isSuccess(exit)) return Effect.sync(() => progress.markVerified())
-        progress.fail(Cause.hasInterruptsOnly(exit.cause) ? stopped : exit.cause)
+        progress.fail(Cause.hasInterruptsOnly(exit.cause) ? stoppedCause : exit.cause)
         if (Cause.hasInterruptsOnly(exit.cause)) return Effect.void
         const error = Cause.findErrorOption(exit.cause)
         return Option.isSome(error) && error.value.reason._tag === "DigestMismatch"

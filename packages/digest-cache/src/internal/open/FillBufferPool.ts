@@ -8,7 +8,7 @@ const tiers = [
 ] as const
 
 /**
- * The maximum size of all free buffers, in bytes. A released buffer is garbage-collected if this size would be
+ * The maximum total size of the free buffers, in bytes. A released buffer is garbage-collected if this size would be
  * exceeded.
  */
 const maxFreeBytes = 2 * 1024 * 1024
@@ -55,8 +55,8 @@ export class FillBufferPool implements ReadBuffers {
   }
 
   /**
-   * Releases the buffer that these bytes are in. Does nothing if the buffer is not from this pool. The caller must not
-   * use the buffer afterwards.
+   * Releases the buffer that contains these bytes. Does nothing if the buffer is not from this pool. The caller must
+   * not use the buffer afterwards.
    */
   release(bytes: Uint8Array): void {
     const buffer = this.#taken.get(bytes.buffer)

@@ -17,7 +17,7 @@ import {
 import type { PackageKey } from "../../PackageKey.ts"
 import type { PackageSource } from "../../PackageSource.ts"
 import * as Metrics from "../../Metrics.ts"
-import { forkWithFinish, stopped } from "./Background.ts"
+import { forkWithFinish, stoppedCause } from "./Background.ts"
 import type { BlobReader, BlobStoreError, BlobWriter } from "../../Blob.ts"
 import type { BlobName } from "../../BlobName.ts"
 import { SharedProgress } from "../read/SharedProgress.ts"
@@ -28,7 +28,7 @@ import { readVerified, mismatchError } from "../read/VerifyingReader.ts"
 
 /** The result that the callers of a fill wait for: the first bytes, or the decision to bypass the cache. */
 export type FirstBytes =
-  /** The package will not be cached. Each caller downloads it separately. */
+  /** The package will not be cached. Each caller downloads the package separately. */
   | { readonly _tag: "Bypass"; readonly descriptor: PackageDescriptor }
   | {
       readonly _tag: "Bytes"
@@ -57,7 +57,8 @@ export class Fill {
   readonly scope = Scope.makeUnsafe()
   descriptor: PackageDescriptor | undefined = undefined
   /**
-   * The hash state of exactly the bytes that are in the blob. Undefined until the download of a large package begins.
+   * The hash state of exactly the bytes that are in the blob. Undefined before the download begins, and always
+   * undefined for a package of at most 256 KiB.
    */
   verifier: DigestVerifier | undefined = undefined
   /** The value of `ready`. Undefined until the value is known. */
@@ -121,7 +122,10 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       return Deferred.succeed(fill.ready, ready)
     })
 
-  /** Commits a verified blob. This proves that the store works: a fill begins after a look-up, and has written. */
+  /**
+   * Commits a verified blob. Then records that reads and writes of the store work: the fill began with a successful
+   * look-up in the store, and has written the blob.
+   */
   const commit = (fill: Fill, descriptor: PackageDescriptor, writer: BlobWriter) =>
     writer
       .commit(nameOf(fill.key, descriptor))
@@ -260,7 +264,7 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
       if (running.get(keyOf(fill.key)) === fill) running.delete(keyOf(fill.key))
       ended++
       if (Exit.isFailure(exit)) {
-        const cause = Cause.hasInterruptsOnly(exit.cause) ? stopped : exit.cause
+        const cause = Cause.hasInterruptsOnly(exit.cause) ? stoppedCause : exit.cause
         if (fill.progress.state === "inProgress") fill.progress.fail(cause)
         yield* Deferred.failCause(fill.ready, cause)
         // Without a descriptor (missing manifest or credentials), no download had begun, so the failure is not counted.
@@ -294,13 +298,13 @@ export const make = ({ cacheScope, memory, store, verified }: CacheParts) => {
   return {
     find: (key: PackageKey): Fill | undefined => running.get(keyOf(key)),
     /**
-     * The number of fills that have ended. If it changes during a look-up in the store, the result of the look-up may
-     * be stale.
+     * The number of fills that have ended. If the number changes during a look-up in the store, the result of the
+     * look-up may be stale.
      */
     ended: (): number => ended,
     /**
-     * Joins the fill of a key until the scope ends. If no fill is in progress, begins one, or returns none if
-     * `mayBegin` returns false. `mayBegin` is called in the same synchronous step.
+     * Joins the fill of a key until the scope ends. If the key has no fill in progress, calls `mayBegin`. If `mayBegin`
+     * returns true, begins a fill in the same synchronous step. Otherwise, returns none.
      */
     join: <E>(
       key: PackageKey,

@@ -2,7 +2,7 @@ import type { PackageDescriptor } from "@registry-packages-proxy/domain/PackageD
 import type { PackageKey } from "../../PackageKey.ts"
 
 /**
- * The maximum size of a package in memory, in bytes. A package of this size or less is verified before the response
+ * The maximum size of one package in memory, in bytes. A package of this size or less is verified before the response
  * begins.
  */
 export const maxInMemorySize = 256 * 1024
@@ -19,7 +19,7 @@ export interface PackageInMemory {
  */
 const overhead = 512
 
-/** Verified small packages in memory. Evicts the least recently used packages above a maximum size. */
+/** Verified small packages in memory. Evicts the least recently used packages when the total size exceeds a maximum. */
 export class MemoryTier {
   readonly #byKey = new Map<string, PackageInMemory>()
   readonly #maxBytes: number
@@ -37,8 +37,8 @@ export class MemoryTier {
   }
 
   /**
-   * Adds a package of at most `maxInMemorySize` bytes; ignores a larger one. Stores `bytes` without a copy, so the
-   * caller must not change them afterwards.
+   * Adds a package of at most `maxInMemorySize` bytes. Ignores a larger package. Does not copy `bytes`, so the caller
+   * must not change them afterwards.
    */
   insert(key: PackageKey, descriptor: PackageDescriptor, bytes: Uint8Array): void {
     if (bytes.length > maxInMemorySize) return

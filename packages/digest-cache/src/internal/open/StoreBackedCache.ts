@@ -72,15 +72,16 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
     }))
 
   /**
-   * Call this before a look-up in the store. The returned function returns true while no fill has ended and the package
-   * has not entered memory since this call. As long as it returns true, the result of the look-up is current.
+   * Call this before a look-up in the store. The returned function returns true while the result of the look-up is
+   * certainly current. The function returns false if any fill has ended since this call, or if the package is in
+   * memory.
    */
   const watchForChanges = (key: PackageKey): (() => boolean) => {
     const ended = fills.ended()
     return () => fills.ended() === ended && memory.find(key) === undefined
   }
 
-  /** Returns the result of a caller that joins the fill now. */
+  /** Returns the `CacheResult` of a caller that joins the fill now. */
   const resultOf = (fill: Fills.Fill): CacheResult => {
     if (fill.outcome?._tag === "Bypass") return "bypass"
     if (fill.outcome?._tag === "Bytes" && !fill.outcome.kept) return "bypass"
@@ -105,7 +106,7 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
       const exit = yield* Effect.exit(Deferred.await(fill.ready))
       if (!isNew) yield* Spans.linkToFill(fill.span)
       const result = isNew ? "miss" : resultOf(fill)
-      // Only a reader of the blob must hold the fill.
+      // Only a caller that reads the blob must stay joined to the fill.
       if (Exit.isFailure(exit) || exit.value._tag !== "Blob") yield* Scope.close(attempt, Exit.void)
       if (Exit.isFailure(exit)) {
         // If the fill failed with another caller's source, this caller tries its own source.
@@ -191,7 +192,8 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxMemory?:
     })
 
   /**
-   * Returns the status of a package that is not cached: `miss` if the store would accept the package, else `bypass`.
+   * Returns the status of a package that is not cached. The result is `miss` if `open` would begin a fill, and `bypass`
+   * if the package is too large for the store, the store fails, or the cache drains.
    */
   const admission = (descriptor: PackageDescriptor): Effect.Effect<PackageStatus> =>
     Effect.map(store.health.degraded, (degraded) => ({

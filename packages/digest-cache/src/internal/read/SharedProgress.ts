@@ -9,15 +9,15 @@ import type { PackageReader } from "../../OpenPackage.ts"
  */
 export const tailBytes = 64 * 1024
 
-/** The progress of a blob that one fiber writes or verifies. Any number of readers follow at their own pace. */
+/** The progress of a blob that one fiber writes or verifies. Any number of readers can follow, each at its own pace. */
 export class SharedProgress {
   /** The number of bytes from the start of the blob that can be read. */
   available = 0
   state: "inProgress" | "verified" | "failed" | "diskFailed" = "inProgress"
   cause: Cause.Cause<unknown> | undefined = undefined
   /**
-   * Opens at the next change. Read this field in the same synchronous step as `state`: otherwise a reader can miss a
-   * change.
+   * A latch that opens at the next change. Read this field in the same synchronous step as `state`: otherwise a reader
+   * can miss a change.
    */
   nextChange = Latch.makeUnsafe(false)
   /**
@@ -67,8 +67,8 @@ export class SharedProgress {
   }
 
   /**
-   * Ends the progress after a failed write. Readers can read the available bytes from the blob; the rest must come from
-   * upstream.
+   * Ends the progress after a failed write. Readers can read the available bytes from the blob. They must read the rest
+   * from upstream.
    */
   failDisk(): void {
     this.#end("diskFailed")
@@ -127,8 +127,8 @@ export const blobReader = (options: {
 
 /**
  * Reads a blob that is still being written or verified, from offset `start` (inclusive) to `end` (exclusive). After a
- * failed write, reads the rest from `continueFrom`, which downloads it from upstream. `E` is the error type of the
- * fill. The caller must specify it, because `SharedProgress` does not have this type.
+ * failed write, reads the rest from `continueFrom`, which downloads the rest from upstream. The caller must specify
+ * `E`, the error type of the fill, because `SharedProgress` does not have this type.
  */
 export const progressReader = <E>(options: {
   readonly progress: SharedProgress
@@ -149,7 +149,7 @@ export const progressReader = <E>(options: {
     return Math.min(progress.available, end - tailBytes)
   }
 
-  // If the blob has all requested bytes, the rest is read from upstream only to verify the whole.
+  // If the blob has all requested bytes, the rest is read from upstream only to verify the whole blob.
   const readFromUpstream = (into: Uint8Array): Effect.Effect<number, E | BodyError> =>
     progress.available < end
       ? Effect.flatMap(options.continueFrom(position), (reader) => {

@@ -15,11 +15,13 @@ export const mismatchError = (verifier: Pick<DigestVerifier, "digest" | "size" |
   })
 
 /**
- * Reads a blob from a stream, from offset `start` (inclusive) to `end` (exclusive), and verifies the whole blob.
+ * Makes a reader of a blob's stream. The reader returns the bytes from offset `start` (inclusive) to `end` (exclusive),
+ * and verifies the whole blob.
  *
- * `verifier` must have hashed all bytes before the stream. The last bytes before `end` are held back until the whole
- * blob is verified, so the stream is always read to its end. Buffers at most `tailBytes` bytes and the bytes of one
- * pull. `pullFirst` pulls the first bytes, so that a failure is known before the response begins.
+ * If the stream does not begin at the first byte of the blob, `verifier` must already have hashed all earlier bytes.
+ * The last bytes before `end` are held back until the whole blob is verified, so the stream is always read to its end.
+ * Buffers at most `tailBytes` bytes and the bytes of one pull. `pullFirst` pulls the first bytes, so that a failure is
+ * known before the response begins.
  */
 export const verifyingReader = <E>(options: {
   readonly stream: Stream.Stream<Uint8Array, E>

@@ -51,7 +51,7 @@ describe("Entries and DiskBudget", () => {
         const remove = (entry: DiskEntry): void => {
           entries.drop(entry)
           entry.unlinked = true
-          entries.settle(entry)
+          entries.releaseIfUnused(entry)
           model.kept = model.kept.filter((it) => it !== entry)
           if (entry.holders > 0) model.lingering = [...model.lingering, entry]
         }
@@ -90,7 +90,7 @@ describe("Entries and DiskBudget", () => {
               for (const entry of [found, ...model.lingering]) {
                 if (entry === undefined || entry.holders === 0) continue
                 entry.holders--
-                entries.settle(entry)
+                entries.releaseIfUnused(entry)
               }
               model.lingering = model.lingering.filter(({ holders }) => holders > 0)
               break

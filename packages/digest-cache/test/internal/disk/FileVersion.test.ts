@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { FileVersion, type ReadFingerprint } from "../../../src/internal/disk/FileVersion.ts"
+import { FileVersion, type CurrentFingerprint } from "../../../src/internal/disk/FileVersion.ts"
 
 /** A fake file. Each change gives it a new `changedAt`. */
 class FakeFile {
@@ -14,7 +14,7 @@ class FakeFile {
     this.changedAt++
   }
 
-  get readFingerprint(): ReadFingerprint {
+  get readFingerprint(): CurrentFingerprint {
     return Effect.sync(() => ({
       inode: this.inode,
       size: this.size,
@@ -52,8 +52,8 @@ interface Compared {
 }
 
 /**
- * Runs the steps concurrently. Returns all comparisons. `excused`: a write during the cache's own change restored the
- * modification time.
+ * Runs the steps concurrently. Returns all comparisons. `excused` is true if a write during the cache's own change
+ * restored the modification time.
  */
 const run = (all: ReadonlyArray<Step>) =>
   Effect.gen(function* () {
