@@ -19,7 +19,7 @@ const retriesTotal = Metric.counter(`${prefix}_retries_total`, {
   incremental: true
 })
 
-/** The counter of bytes that were received from upstream in package bodies. */
+/** The counter of bytes of package bodies that were received from upstream. */
 export const bodyBytes = Metric.counter(`${prefix}_bytes_total`, {
   description: "Bytes of package bodies received from upstream.",
   incremental: true
@@ -57,8 +57,8 @@ export const requests = (operation: UpstreamOperation, status: number | "error")
 /** Returns the counter of failed pulls. */
 export const errors = (reason: RegistryError["reason"]["_tag"]) => errorsBy({ reason })
 
-/** Returns the counter of retries before the first byte, or of resumes. */
+/** Returns the counter of one kind of retry: attempts before the first byte, or resumes of a broken body. */
 export const retries = (kind: RetryKind) => retriesBy({ kind })
 
-/** Returns the histogram of the seconds from a request to the head of its response. */
+/** Returns the histogram of the time from a request to the head of its response, in seconds. */
 export const requestDuration = (operation: UpstreamOperation) => secondsBy({ operation })

@@ -34,7 +34,7 @@ const fingerprint = ({ ca, host, scheme }: UpstreamTarget): string =>
     .update(JSON.stringify([scheme, host, ca]))
     .digest("base64url")
 
-/** The key of a server's pool. Keys are compared by a short hash, since the certificates may be long. */
+/** The key of a server's pool. Keys are compared by a hash, because the CA certificates may be long. */
 class PoolKey implements Equal.Equal {
   readonly target: UpstreamTarget
   readonly id: string
@@ -64,7 +64,8 @@ const destinationOf = ({ host, scheme }: UpstreamTarget) => {
 
 /**
  * Connects through node-net. Each pair of server and CA has one connection pool, which closes when it is idle. If a
- * proxy variable is invalid, all requests fail; the program therefore checks these variables at start.
+ * proxy variable is invalid, `Upstream.client` fails for all servers. The program therefore checks these variables at
+ * start.
  */
 export const layer = (options: NodeUpstreamOptions = {}): Layer.Layer<Upstream> => {
   const {

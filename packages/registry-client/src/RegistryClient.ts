@@ -19,9 +19,9 @@ export class RegistryClient extends Context.Service<
   RegistryClient,
   {
     /**
-     * Reads the manifest with this digest, and describes its package, which is the last layer. If the manifest is an
-     * index, reads the child for `platform`. Verifies each manifest against its digest. Reads the layer only if neither
-     * the manifest nor the registry gives its size.
+     * Reads the manifest with this digest, and returns the descriptor of its package, which is the last layer. If the
+     * manifest is an index, reads the child manifest for `platform`. Verifies each manifest against its digest. Reads
+     * the layer only if neither the manifest nor the registry gives the layer's size.
      */
     readonly resolve: (
       repository: Repository,
@@ -30,9 +30,9 @@ export class RegistryClient extends Context.Service<
     ) => Effect.Effect<PackageDescriptor, RegistryError>
     /**
      * Streams the bytes of a layer, as the registry stores them, from `offset` (in bytes) to the end: at most
-     * `layer.size - offset` bytes. Resumes after a broken connection. Does not verify the digest: this is the caller's
-     * task. Releases the connection when the stream ends, fails or is interrupted. Chunks use `buffers`, or new memory
-     * if `buffers` is undefined.
+     * `layer.size - offset` bytes. Resumes after a broken connection. Does not verify the digest: the caller must do
+     * this. Releases the connection when the stream ends, fails or is interrupted. The chunks are in arrays of
+     * `buffers`, or in new memory if `buffers` is undefined.
      */
     readonly blob: (
       repository: Repository,

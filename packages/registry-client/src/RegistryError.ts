@@ -1,7 +1,10 @@
 import { ManifestError } from "@registry-packages-proxy/oci/ManifestError"
 import { Option, Schema } from "effect"
 
-/** A server other than the registry: its redirect target, its token service, or the token service's redirect target. */
+/**
+ * A server other than the registry: the registry's redirect target, its token service, or the token service's redirect
+ * target.
+ */
 export const OtherServer = Schema.Struct({
   role: Schema.Literals(["redirect", "token", "token redirect"]),
   host: Schema.String
@@ -90,8 +93,8 @@ export class LoginElsewhere extends Schema.TaggedError<LoginElsewhere>()("LoginE
 }
 
 /**
- * The token service refused to give a token, now or within the last 10 seconds. The status is 401 or 403, or any status
- * that refuses an identity token (4xx except 408 and 429, or 501).
+ * The token service refused to issue a token, now or within the last 10 seconds. The status is 401 or 403. For an
+ * identity token, the status may also be 501, or any 4xx except 408 and 429.
  */
 export class TokenRefused extends Schema.TaggedError<TokenRefused>()("TokenRefused", {
   status: Schema.Int,
@@ -112,7 +115,10 @@ export class TokenRefused extends Schema.TaggedError<TokenRefused>()("TokenRefus
   }
 }
 
-/** 429 or 503 after all attempts, or with a Retry-After that leaves no time for a retry. `retryAfter` is in seconds. */
+/**
+ * The server responded 429 or 503 to all attempts, or with a Retry-After that leaves no time for a retry. `retryAfter`
+ * is in seconds.
+ */
 export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
   status: Schema.Int,
   retryAfter: Schema.OptionFromUndefinedOr(Schema.Int),
@@ -127,7 +133,7 @@ export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable"
   }
 }
 
-/** An unexpected status: 408 or 5xx (except 503) after all attempts, or one that the protocol does not use here. */
+/** The server responded 408 or 5xx (except 503) to all attempts, or responded once with another unexpected status. */
 export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>()("UnexpectedStatus", {
   status: Schema.Int,
   otherServer

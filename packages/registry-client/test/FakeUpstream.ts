@@ -67,7 +67,7 @@ const respond = (request: HttpClientRequest.HttpClientRequest, fake: FakeRespons
 const bodyOf = (request: HttpClientRequest.HttpClientRequest): string =>
   request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : ""
 
-/** Makes an upstream that responds by `handler` and records the requests that it receives. */
+/** Makes an upstream that records the requests that it receives. `handler` makes the responses. */
 export const make = (handler: Handler) => {
   const requests: Array<ReceivedRequest> = []
   let open = 0

@@ -23,7 +23,10 @@ const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin
 const manifest = (headers: Readonly<Record<string, string>> = {}) =>
   RawServer.withContentLength(200, latin1(image.bytes), { "Content-Type": image.mediaType, ...headers })
 
-/** Pulls a package from a server that responds by `respond`; undefined means the usual response of a registry. */
+/**
+ * Pulls a package from a server whose responses `respond` makes. Where `respond` returns undefined, the server responds
+ * as a usual registry.
+ */
 const pull = Effect.fnUntraced(function* (
   respond: (request: RawServer.RawRequest) => RawServer.RawResponse | undefined
 ) {

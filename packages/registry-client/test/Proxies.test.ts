@@ -53,7 +53,7 @@ interface Situation {
   readonly blob?: RawServer.RawResponse
 }
 
-/** Makes a server and a proxy, and pulls a package through the proxy into lent buffers. */
+/** Makes a server and a proxy, and pulls a package through the proxy into buffers that the test provides. */
 const pull = Effect.fnUntraced(function* ({ blob, proxy: proxyOptions, secure, variables }: Situation) {
   const scheme = secure ? "https" : "http"
   const tls = yield* (yield* Certificates.makeAuthority).issue({ names: hosts })

@@ -20,8 +20,8 @@ const invalidTokenStatuses: ReadonlySet<number> = new Set([400, 401, 403])
 
 /**
  * Gets a token for a server that the registry redirects to, if the server's challenge requires a token. The token is
- * requested without the registry's credentials. Returns none if the response does not require a token, or if the
- * server has refused a new token.
+ * requested without the registry's credentials. Returns none if the response does not require a token, or if the server
+ * has already refused a new token. Fails with `LoginElsewhere` if the token service requires a login.
  */
 export const make = (tokens: Tokens) =>
   Effect.fnUntraced(function* (

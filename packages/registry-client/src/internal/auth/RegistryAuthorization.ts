@@ -50,7 +50,7 @@ const pullScope = (repository: Repository): string => `repository:${repository.n
 const isRefusal = ({ reason: { _tag } }: PullFailure): boolean =>
   _tag === "Refused" || _tag === "TokenRefused"
 
-/** Chooses the Authorization field of requests to registries, and caches challenges and refused credentials. */
+/** Chooses the Authorization field of requests to registries. Caches challenges, and caches refusals of credentials. */
 export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], tokens: Tokens) {
   const learnedChallenges = yield* BoundedCache.make<AuthChallenge.AuthChallenge>()
   const coolDowns = yield* BoundedCache.make<Reason>(Limits.coolDownTime)
@@ -71,7 +71,8 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
       Cache.invalidate(learnedChallenges, registryKey(repository))
     )
 
-  // A new repository gets the challenge of the registry's other repositories, but with the scope of its own name.
+  // A new repository gets the cached challenge of another repository on the same registry, but with a scope for its own
+  // name.
   const learnedChallenge = Effect.fnUntraced(function* (repository: Repository) {
     const own = yield* Cache.getSuccess(learnedChallenges, repositoryKey(repository))
     if (Option.isSome(own)) return own
@@ -84,7 +85,10 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
   const coolDown = (repository: Repository, reason: Reason) =>
     Cache.set(coolDowns, registryKey(repository), reason)
 
-  /** Fails if the credentials would be sent less than {@link Limits.coolDownTime} after the registry refused them. */
+  /**
+   * Fails with the earlier refusal if the request would send credentials that the registry or its token service refused
+   * less than {@link Limits.coolDownTime} ago.
+   */
   const failIfCoolingDown = Effect.fnUntraced(function* (
     repository: Repository,
     challenge: Option.Option<AuthChallenge.AuthChallenge>
@@ -134,7 +138,8 @@ export const make = Effect.fnUntraced(function* (upstream: Upstream["Service"], 
   ): Effect.fn.Return<Authorization, PullFailure> {
     const challenge = yield* learnedChallenge(repository)
     yield* failIfCoolingDown(repository, challenge)
-    // A cached challenge may be stale. If it cannot be met, the request is sent without credentials to get a new one.
+    // A cached challenge may be stale. If the credential cannot meet the challenge, the request is sent without
+    // credentials to get a new challenge.
     return yield* attempt(repository, challenge, notRetried, false).pipe(
       Effect.tapError(() => forget(repository)),
       Effect.catchIf(

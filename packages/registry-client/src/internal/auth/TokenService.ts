@@ -197,8 +197,8 @@ const read = Effect.fnUntraced(function* (received: UpstreamResponse): Effect.fn
 })
 
 /**
- * Requests tokens. If the token service refuses an identity token (by POST), and the credential has a username and a
- * password too, sends a second request by GET with these.
+ * Requests tokens. An identity token is sent by POST. If the token service refuses it, and the credential also has a
+ * username and a password, sends these in a second request, by GET.
  */
 export const make = (upstream: Upstream["Service"]) => {
   const send = sendAndFollow(upstream)

@@ -59,9 +59,9 @@ export const newDeadline: Effect.Effect<number> = Effect.map(
 )
 
 /**
- * Retries until the first byte of a response: at most {@link Limits.maxAttempts} attempts before the deadline. Fails
- * at once if a Retry-After exceeds the deadline, and with `TimedOut` at the deadline. `offset` is the requested offset,
- * in bytes, for the span.
+ * Runs `attempt`, and retries retryable failures: at most {@link Limits.maxAttempts} attempts before the deadline.
+ * Fails at once if a Retry-After leaves no time for a retry. Fails with `TimedOut` at the deadline. `offset` is the
+ * offset of the requested bytes in the blob, for the span.
  */
 export const retryUntilFirstByte = <A, R>(
   attempt: Effect.Effect<A, PullFailure, R>,
@@ -79,9 +79,9 @@ export const retryUntilFirstByte = <A, R>(
   )
 
 /**
- * The delays before the resumes of one body. There is no delay after a connection that delivered at least
- * {@link Limits.resumeProgress} bytes. After each other connection the delay doubles, to protect a server that breaks
- * all bodies.
+ * The delays before the resumes of one body. There is no delay after a connection that delivered at least {@link
+ * Limits.resumeProgress} bytes. After any other connection the delay doubles, to protect a server that breaks all
+ * bodies.
  */
 export class ResumeDelays {
   #next = Limits.firstResumeDelay

@@ -27,9 +27,9 @@ const rangeRefusals: ReadonlySet<number> = new Set([400, 416, 501])
 const contentRange = /^bytes (\d{1,16})-(\d{1,16})\/(?:\d{1,16}|\*)$/i
 
 /**
- * Returns the offset in the blob at which a response begins; undefined if the response does not contain `position`. A
- * range may begin before `position`, or end before the end of the blob. Without Content-Range, the length shows if the
- * response is the whole blob or the rest. The digest is verified later.
+ * Returns the offset in the blob at which a response begins. Undefined if the response does not contain `position`. A
+ * range may begin before `position`, or end before the end of the blob. Without Content-Range, the length of the
+ * response shows whether the response is the whole blob or the requested range. The digest is verified later.
  */
 const startOf = (
   response: HttpClientResponse.HttpClientResponse,
@@ -82,8 +82,9 @@ const isRangeRefusal = ({ reason }: PullFailure): boolean =>
   reason._tag === "UnexpectedStatus" && rangeRefusals.has(reason.status)
 
 /**
- * Requests a blob from `position` on, always from the registry and never directly from an earlier redirect target. If
- * the range is refused, or the response cannot be used, requests the whole blob once and skips the first bytes.
+ * Requests a blob from `position` on. Sends each request to the registry, never directly to an earlier redirect target.
+ * If the range is refused, or the response cannot be used, requests the whole blob once and skips the bytes before
+ * `position`.
  */
 export const open = (sendRequest: SendRequest) => {
   const attempt = Effect.fnUntraced(function* (

@@ -33,7 +33,7 @@ const pullAttributes = ({ name, source }: Repository, { layerDigest, size }: Pac
 
 /**
  * Streams a blob from an offset on. Retries before the first byte, and resumes after it. Each received byte resets the
- * number of resumes. `report` converts the last failure to the stream's error. To save CPU time, `report` and the span
+ * count of resumes. `report` converts the last failure to the stream's error. To save CPU time, `report` and the span
  * are used once for a stream, not for each chunk.
  */
 export const make = <E>(
@@ -106,7 +106,7 @@ export const make = <E>(
     )
 
     const resume = (broken: BlobSegment.BlobSegment, failure: PullFailure): Effect.Effect<Chunks, E> =>
-      // If the scope is closed, the consumer has left while a pull was waiting, and nothing is to be resumed.
+      // If the scope is closed, the consumer has left while a pull was waiting, so there is nothing to resume.
       scope.state._tag === "Closed"
         ? Effect.interrupt
         : failure.isRetryable
@@ -121,7 +121,8 @@ export const make = <E>(
             )
           : failed(failure)
 
-    // Called after all bytes of the blob. Reads to the end of the response, so that the connection can be reused.
+    // Runs after all bytes of the blob are received. Reads to the end of the response, so that the connection can be
+    // reused.
     const finish = (ended: BlobSegment.BlobSegment): Pull.Pull<never> =>
       ended.rest.pipe(
         Effect.timeout(endTimeout),

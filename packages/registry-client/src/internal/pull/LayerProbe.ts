@@ -26,7 +26,10 @@ const isHeadRefusal = ({ reason, isRetryable }: PullFailure): boolean =>
   reason._tag === "AddressRefused" ||
   (reason._tag === "UnexpectedStatus" && (!isRetryable || reason.status === 501))
 
-/** Determines the size of a layer whose descriptor has no size, before a deadline. */
+/**
+ * Makes two functions that determine the size of a layer. `sizeFromRegistry` asks the registry. `countBytes` reads the
+ * layer. Both end before a deadline.
+ */
 export const make = (sendRequest: SendRequest) => {
   const head = Effect.fnUntraced(function* (repository: Repository, digest: Digest) {
     const request = { operation: "blob", method: "HEAD", path: `blobs/${digest}`, headers } as const
@@ -70,7 +73,7 @@ export const make = (sendRequest: SendRequest) => {
     return yield* Body.countBytes(yield* sendRequest(repository, request, ok), Limits.maxCountedLayer, name)
   }, Effect.scoped)
 
-  /** Reads the whole blob and counts its bytes. Does not verify the digest: this is done when the blob is pulled. */
+  /** Reads the whole blob and counts its bytes. Does not verify the digest: the pull of the package does this. */
   const countBytes = (
     repository: Repository,
     digest: Digest,

@@ -42,7 +42,10 @@ class DocumentKey extends HashedKey {
 
 const ok: ReadonlySet<number> = new Set([200])
 
-/** Returns the body as received if it has the digest, or else decoded. Fails if neither form has the digest. */
+/**
+ * Returns the received bytes if they have the digest. Otherwise returns the decoded bytes, or fails if these do not
+ * have the digest either.
+ */
 const bytesOf = Effect.fnUntraced(function* (
   received: UpstreamResponse,
   digest: Digest

@@ -18,16 +18,16 @@ const fromManifest = <A>(result: Result.Result<A, ManifestError>): Effect.Effect
   Effect.mapError(Effect.fromResult(result), permanent)
 
 /**
- * Resolves a digest to its package. For an index, continues with the child for the platform. All requests share one
- * deadline.
+ * Resolves a manifest digest to the descriptor of its package. For an index, continues with the child manifest for the
+ * platform. All requests of one call share one deadline.
  */
 export const make = Effect.fnUntraced(function* (sendRequest: SendRequest) {
   const read = yield* ManifestDocuments.make(sendRequest)
   const probe = LayerProbe.make(sendRequest)
 
   /**
-   * Returns the layer with its size. Asks the registry for the size if the descriptor has none. Also asks if the layer
-   * is foreign, and fails with `ForeignLayer` if the registry responds 404.
+   * Returns the layer with its size. Asks the registry for the size if the descriptor has none, and always for a
+   * foreign layer. Fails with `ForeignLayer` if the registry does not have a foreign layer (404).
    */
   const withSize = Effect.fnUntraced(function* (
     repository: Repository,

@@ -27,7 +27,7 @@ import { userAgentHeader } from "../wire/UserAgent.ts"
 export interface RegistryRequest {
   readonly operation: "manifest" | "blob"
   readonly method?: "GET" | "HEAD"
-  /** The path below the repository: `manifests/<digest>`, `blobs/<digest>`. */
+  /** The path below the repository: `manifests/<digest>` or `blobs/<digest>`. */
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
 }
@@ -46,13 +46,13 @@ const httpRequestFor = (
     })
   )
 
-/** Describes a redirect target. If only the scheme differs from the registry's URL, `host` includes the scheme. */
+/** Describes a redirect target. If the target has the registry's host, `host` also includes the scheme. */
 const redirectTargetOf = (url: HttpUrl, base: HttpUrl): OtherServer => ({
   role: "redirect",
   host: url.host === base.host ? url.origin : url.host
 })
 
-/** Converts an error response from the registry to a failure. `now` is in milliseconds since the epoch. */
+/** Makes the failure for an error response that the registry sent. `now` is in milliseconds since the epoch. */
 const registryFailure = (
   request: RegistryRequest,
   { source }: Repository,
@@ -76,7 +76,7 @@ const registryFailure = (
     : notFound(request.operation, undefined)
 }
 
-/** Converts an error response from a redirect target to a failure. `now` is in milliseconds since the epoch. */
+/** Makes the failure for an error response that a redirect target sent. `now` is in milliseconds since the epoch. */
 const redirectTargetFailure = (
   request: RegistryRequest,
   hadToken: boolean,

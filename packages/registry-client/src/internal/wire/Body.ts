@@ -17,7 +17,7 @@ export class CurrentReadBuffers extends Context.Reference<ReadBuffers | undefine
   { defaultValue: () => undefined }
 ) {}
 
-/** Returns the Content-Length; none if it is absent or invalid. */
+/** Returns the Content-Length. None if the field is absent or invalid. */
 export const contentLength = (response: HttpClientResponse.HttpClientResponse): Option.Option<number> =>
   Option.filter(
     Option.map(Headers.get(response.headers, "content-length"), (value) =>

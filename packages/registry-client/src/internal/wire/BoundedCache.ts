@@ -1,7 +1,9 @@
 import { Cache, Cause, type Duration, Effect } from "effect"
 import * as Limits from "./Limits.ts"
 
-/** A cache whose entries are set explicitly. Evicts the least recently used entry. */
+/**
+ * A cache whose entries are set explicitly. When the cache is full, a new entry evicts the least recently used entry.
+ */
 export interface BoundedCache<A> extends Cache.Cache<string, A, Cause.NoSuchElementError> {}
 
 /** Makes an empty cache. If `timeToLive` is undefined, entries never expire. */

@@ -24,7 +24,7 @@ const decoders: Readonly<Record<string, Decode>> = {
   zstd: (bytes, options) => zlib().zstdDecompressSync(bytes, options)
 }
 
-/** Returns the codings of a Content-Encoding, in the order in which they were applied. Skips unknown names. */
+/** Returns the codings of a Content-Encoding, in the order in which they were applied. Skips unknown codings. */
 export const codingsOf = (contentEncoding: string | undefined): ReadonlyArray<string> =>
   (contentEncoding ?? "")
     .split(",")
@@ -33,7 +33,7 @@ export const codingsOf = (contentEncoding: string | undefined): ReadonlyArray<st
 
 /**
  * Decodes bytes by their Content-Encoding. Fails if a step produces more than `limit` bytes, if the bytes are not
- * encoded as declared, or if no known coding is declared. Source: RFC 9110, section 8.4.
+ * encoded as declared, or if Content-Encoding has no known coding. Source: RFC 9110, section 8.4.
  */
 export const decode = (
   bytes: Uint8Array,

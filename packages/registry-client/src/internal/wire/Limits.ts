@@ -6,20 +6,25 @@ export const headersTimeout = Duration.seconds(30)
 export const bodyIdleTimeout = Duration.seconds(30)
 /** The maximum number of attempts before the first byte, including the first attempt. */
 export const maxAttempts = 4
-/** The maximum time for all attempts before the first byte together. */
+/** The maximum total time of all attempts before the first byte. */
 export const attemptsBudget = Duration.seconds(45)
 /** The maximum number of consecutive resumes without a received byte. */
 export const maxResumes = 5
 /** The delay before the first resume. Each further resume doubles the delay, up to {@link maxResumeDelay}. */
 export const firstResumeDelay = Duration.millis(100)
 export const maxResumeDelay = Duration.seconds(5)
-/** After a connection that delivered this number of bytes, the body is resumed at once and the delay is reset. */
+/**
+ * After a connection that delivered at least this number of bytes, the body is resumed at once and the delay is reset.
+ */
 export const resumeProgress = 64 * 1024
 /** The maximum for Retry-After. A larger value is reduced to this maximum. */
 export const maxRetryAfter = Duration.hours(1)
 /** The maximum number of redirects for one response. */
 export const maxRedirects = 10
-/** The maximum number of requests for one response, including redirects and logins. Token requests do not count. */
+/**
+ * The maximum number of requests to get one response, including the requests after redirects and refusals. Token
+ * requests and pings do not count.
+ */
 export const maxRequests = 16
 /** The maximum number of changes of a registry's challenge during one request. */
 export const maxChallengeChanges = 2
@@ -33,7 +38,7 @@ export const maxLargeManifests = 4
 export const largeManifestLife = Duration.seconds(10)
 /** The maximum size of a token service's response, in bytes. */
 export const maxTokenResponse = 1024 * 1024
-/** The maximum size of a layer that is read to count its bytes, in bytes. */
+/** The maximum size, in bytes, of a layer that is read only to count its bytes. */
 export const maxCountedLayer = 256 * 1024 * 1024
 /** The maximum number of bytes that are drained from a discarded body, so that its connection can be reused. */
 export const maxDrained = 64 * 1024
@@ -41,7 +46,7 @@ export const maxDrained = 64 * 1024
 export const drainTimeout = Duration.seconds(1)
 /** The time for which refused credentials are not sent again. */
 export const coolDownTime = Duration.seconds(10)
-/** The maximum number of entries of each cache: tokens, challenges, refused credentials. */
+/** The maximum number of entries of each cache: tokens, challenges, refusals of credentials. */
 export const maxCacheEntries = 1024
 /** The lifetime of a token if the token service does not state one. Source: distribution, token specification. */
 export const defaultTokenLife = Duration.seconds(60)

@@ -34,7 +34,7 @@ export const permanent = (reason: Reason): PullFailure =>
 export const retryable = (reason: Reason): PullFailure =>
   new PullFailure({ reason, isRetryable: true, retryAfter: Option.none() })
 
-/** Returns the `otherServer` field of a reason; no field if the server is the registry itself. */
+/** Returns the `otherServer` field of a reason. No field if the server is the registry itself. */
 export const otherServerField = (otherServer: OtherServer | undefined) =>
   otherServer === undefined ? {} : { otherServer }
 
@@ -59,7 +59,9 @@ export const notFound = (operation: "manifest" | "blob", otherServer: OtherServe
 // RFC 9110 says "at least", so a fraction is rounded up.
 const toWholeSeconds = (duration: Duration.Duration): number => Math.ceil(Duration.toSeconds(duration))
 
-/** Makes the failure of an error response. Only 408, 429 and 5xx are retried. `now` is milliseconds since the epoch. */
+/**
+ * Makes the failure of an error response. Only 408, 429 and 5xx are retried. `now` is in milliseconds since the epoch.
+ */
 export const fromStatus = (
   status: number,
   headers: Headers.Headers,

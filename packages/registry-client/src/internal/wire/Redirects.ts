@@ -10,7 +10,7 @@ export const statuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 /** Makes the failure of a redirect that cannot be followed. */
 export const badRedirect = (detail: string): PullFailure => permanent(new BadRedirect({ detail }))
 
-/** Returns the URL of a redirect target; fails with `BadRedirect` if `location` is absent or not an HTTP URL. */
+/** Returns the URL of a redirect target. Fails with `BadRedirect` if `location` is absent or not an HTTP URL. */
 const targetOf = (from: HttpUrl, location: string | undefined): Effect.Effect<HttpUrl, PullFailure> => {
   if (location === undefined) return Effect.fail(badRedirect(`${from.host} redirects without a Location`))
   return Effect.mapError(Effect.fromResult(HttpUrl.resolve(from, location)), ({ reason }) =>
@@ -22,11 +22,17 @@ const targetOf = (from: HttpUrl, location: string | undefined): Effect.Effect<Ht
   )
 }
 
-/** Follows the redirects for one response, at most {@link Limits.maxRedirects} and never to an earlier URL. */
+/**
+ * Follows the redirects for one response. Follows at most {@link Limits.maxRedirects} redirects, and never returns to
+ * an earlier URL.
+ */
 export class RedirectChain {
   readonly #seen = new Set<string>()
 
-  /** Returns the URL to request after `from` responded with this Location. Fails with `BadRedirect` if not possible. */
+  /**
+   * Returns the URL to request after `from` responded with this Location. Fails with `BadRedirect` if the redirect
+   * cannot be followed.
+   */
   follow(from: HttpUrl, location: string | undefined): Effect.Effect<HttpUrl, PullFailure> {
     this.#seen.add(from.href)
     return Effect.flatMap(targetOf(from, location), (url) => {

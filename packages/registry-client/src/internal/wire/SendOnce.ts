@@ -14,18 +14,23 @@ const withoutSecretsInSpans = Context.make(HttpClient.TracerDisabledWhen, () => 
   Context.add(HttpClient.TracerPropagationEnabled, false)
 )
 
-/** Returns the URL for a request's span. An invalid URL does not fail here, but when the request is sent. */
+/**
+ * Returns the URL for a request's span. Does not fail if the URL is invalid, because sending the request fails then.
+ */
 const urlOf = (request: HttpClientRequest.HttpClientRequest, { host, scheme }: UpstreamTarget) =>
   URL.parse(request.url) ?? { protocol: `${scheme}:`, hostname: host, port: "", pathname: "" }
 
-/** A response from a registry, a token service or a redirect target. Its body is not read yet. */
+/** A response from a registry, a token service or a redirect target. The body is not read yet. */
 export interface UpstreamResponse {
   readonly response: HttpClientResponse.HttpClientResponse
   /** The server's host, for messages. */
   readonly host: string
   /** The token service or redirect target that responded. Undefined: the registry itself responded. */
   readonly otherServer: OtherServer | undefined
-  /** Closes the connection, which ends the body. The scope of the request also does this when it closes. */
+  /**
+   * Ends the body. Closes the connection if the body was not completely received. The end of the request's scope has
+   * the same effect.
+   */
   readonly cancel: Effect.Effect<void>
 }
 

@@ -39,7 +39,10 @@ const resolve = (
 
 interface Options {
   readonly realm?: string
-  /** The response of the token service to its request number `issued`. Default: the token `token-<issued>`. */
+  /**
+   * Makes the response of the token service. `issued` is the number of the token request, from 1. Default: the token
+   * `token-<issued>`.
+   */
   readonly token?: (asked: FakeUpstream.ReceivedRequest, issued: number) => ReturnType<FakeUpstream.Handler>
   /** True if the registry accepts this Authorization. */
   readonly accepts?: (authorization: string) => boolean

@@ -10,7 +10,7 @@ import * as fc from "fast-check"
 import { RegistryClient } from "../../../src/RegistryClient.ts"
 import * as FakeUpstream from "../../FakeUpstream.ts"
 
-/** The layer, 100 bytes. A broken body delivers at least a fifth of it, which limits the number of resumes. */
+/** The layer, 100 bytes. A broken body delivers at least a fifth of these bytes, which limits the number of resumes. */
 const blob = RegistryBlob.randomBytes(5, 100)
 const fifth = 20
 const image = RegistryImage.ofPackage(blob)
@@ -24,7 +24,7 @@ const credentials: ReadonlyArray<Credential> = [
   { _tag: "RegistryToken", token: Redacted.make("registry-token") }
 ]
 
-/** The credentials and their tokens, which no other server may see. */
+/** Matches the credentials. Only the origins in `trusted` may receive them. */
 const secret = new RegExp(["s3cret", btoa("user:s3cret"), "refresh-me", "registry-token"].join("|"))
 const got = /got-with-login-\d+/
 
@@ -102,7 +102,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Move>({ _tag: "NoResponse" }) }
 )
 
-/** A random world. Its servers respond to each request by the next of `moves`. */
+/** A random registry with other servers. Each request, to any server, gets the response of the next of `moves`. */
 const world: fc.Arbitrary<World> = fc.record({
   scheme: fc.constantFrom("https" as const, "https" as const, "http" as const),
   credential: fc.constantFrom(...credentials),
@@ -127,7 +127,7 @@ interface World {
   readonly moves: ReadonlyArray<Move>
 }
 
-/** Pulls in this world and checks the invariants; returns the number of requests. */
+/** Pulls from this registry and checks the invariants. Returns the number of requests. */
 const check = Effect.fnUntraced(function* ({ credential, moves, scheme }: World) {
   /** The origins that may receive the credential: the registry, and the realms in the registry's own challenges. */
   const trusted = new Set([`${scheme}://registry.test`])
