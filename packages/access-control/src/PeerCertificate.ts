@@ -16,12 +16,12 @@ export interface PeerCertificate {
 }
 
 /** Returns the authorities whose client certificates are accepted. */
-export type Authorities = AnyUsage.Authorities
+export type GetAuthorities = AnyUsage.GetAuthorities
 
 /**
  * Makes a function that returns the authorities of a PEM text. The function parses the text when it is first called.
  */
-export const authoritiesOf = (pem: string): Authorities => {
+export const authoritiesOf = (pem: string): GetAuthorities => {
   let parsed: ReadonlyArray<X509Certificate> | undefined
   return () => (parsed ??= certificatesOf(pem))
 }
@@ -73,7 +73,7 @@ const refusals: Readonly<Record<string, CertificateRefusal>> = {
 export const examine = (
   certificate: X509Certificate,
   verificationError: string | undefined,
-  anchors: Authorities,
+  anchors: GetAuthorities,
   now: number
 ): PeerCertificate => {
   try {

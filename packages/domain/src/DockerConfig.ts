@@ -11,7 +11,7 @@ type Entry = Record<(typeof entryFields)[number], string>
  * repositories.
  */
 export interface DockerConfig {
-  /** The entries by key, not decoded yet; undefined if the config has no `auths`. */
+  /** The entries by key, not decoded yet. Undefined if the config has no `auths`. */
   readonly auths: Readonly<Record<string, unknown>> | undefined
   /** True if the entries are at the top level instead of under `auths`, as in the older `.dockercfg`. */
   readonly isLegacy: boolean
@@ -132,7 +132,7 @@ const fromEntry = (entry: Entry): Result.Result<Credential, DockerConfigError> =
   })
 }
 
-/** Returns the fields of an entry; undefined if one of them is not text. */
+/** Returns the fields of an entry. Undefined if one of them is not text. */
 const readEntry = (entry: Readonly<Record<string, unknown>>): Entry | undefined => {
   const fields = pickIgnoringCase(entry, entryFields)
   const read: Entry = { auth: "", username: "", password: "", identitytoken: "", registrytoken: "" }

@@ -54,8 +54,8 @@ export const make = (config: DockerConfig, registry: RegistryHost): Keyring => {
 }
 
 /**
- * Returns the credential for a repository: the one with the longest path that equals `name` or is a parent of it.
- * Returns anonymous if there is none.
+ * Returns the credential for a repository: the one with the longest path that equals `name` or is a parent of `name`.
+ * Returns anonymous if no path matches.
  */
 export const lookup = (keyring: Keyring, name: string): CredentialResult => {
   for (let path: string = name; ; path = path.slice(0, Math.max(0, path.lastIndexOf("/")))) {
@@ -68,10 +68,10 @@ export const lookup = (keyring: Keyring, name: string): CredentialResult => {
 const isBelow = (path: string, prefix: string): boolean =>
   prefix === "" || `${path}/`.startsWith(`${prefix}/`)
 
-/** True if there is an entry for `prefix`, for a parent path of it, or for a repository below it. */
+/** True if the keyring has an entry for `prefix`, for a parent path of `prefix`, or for a repository below `prefix`. */
 export const hasEntryFor = (keyring: Keyring, prefix: PathComponents): boolean =>
   [...keyring.keys()].some((path) => isBelow(prefix, path) || isBelow(path, prefix))
 
-/** True if an entry for `prefix` or for a repository below it is malformed. */
+/** True if the keyring has a malformed entry for `prefix` or for a repository below `prefix`. */
 export const hasUnreadableBelow = (keyring: Keyring, prefix: PathComponents): boolean =>
   [...keyring].some(([path, found]) => Result.isFailure(found) && isBelow(path, prefix))

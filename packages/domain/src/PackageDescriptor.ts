@@ -9,10 +9,10 @@ export interface PackageLayer {
   readonly size: number
 }
 
-/** The properties of a package that the headers of a response need, from its manifest. */
+/** The properties of a package that the headers of a response need. They come from the package's manifest. */
 export interface PackageDescriptor extends PackageLayer {
   readonly compression: "gzip" | "zstd"
-  /** True if the requested digest is that of an image index: then the layer depends on the platform. */
+  /** True if the requested digest is the digest of an image index. The layer then depends on the platform. */
   readonly viaIndex: boolean
 }
 

@@ -7,12 +7,12 @@ export interface RegistrySource {
   readonly scheme: "https" | "http"
   readonly host: RegistryHost
   /**
-   * The repository's name on the registry; may be empty. A request's `path` query parameter is appended to it, with a
-   * `/` between them, to make the name of the repository to pull from.
+   * The repository's name, or its first components. May be empty. If a request has a `path` query parameter, the path is
+   * appended after a `/`.
    */
   readonly repositoryPrefix: PathComponents
   readonly credential: Credential
-  /** PEM certificates to trust in addition to the system's; undefined to trust only the system's. */
+  /** PEM certificates to trust in addition to the system's. Undefined: only the system's are trusted. */
   readonly ca: string | undefined
   /**
    * The name of the Kubernetes object that the source was read from, for messages: kind, namespace if any, and name,

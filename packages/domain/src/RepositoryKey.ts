@@ -14,8 +14,8 @@ const isRepositoryKey = (input: string): boolean => {
 }
 
 /**
- * A repository as `host[:port]/name`, which is the form of a ModuleSource's `spec.registry.repo` and of the
- * `repository` parameter.
+ * A repository as `host[:port]/name`. A ModuleSource's `spec.registry.repo` and the `repository` parameter have this
+ * form.
  */
 export const RepositoryKey = Schema.String.check(
   Schema.isMaxLength(maxKeyLength),

@@ -7,7 +7,8 @@ export type Labels = Readonly<Record<string, ReadonlyArray<string>>>
 export type Series<L extends Labels> = { readonly [Label in keyof L]: L[Label][number] }
 
 /**
- * The values of a label that are known only at run time. Any text is accepted, but there must be few different values.
+ * Use this as the values of a label if the values are known only at run time. Any text is accepted, but there must be
+ * few different values.
  */
 export const unlisted: ReadonlyArray<string> = []
 
@@ -40,9 +41,9 @@ const make = (metric: Kind, attributes: Series<Labels>, boundaries: ReadonlyArra
 }
 
 /**
- * Returns a function from labels to the series of a metric with these labels. Each series is made once, with its labels
- * as attributes. `Metric.withAttributes` would add the labels to the context at each update, which costs several times
- * as much as the update. Counters only increase.
+ * Returns a function that returns the series of a metric for given labels. Each series is made once, with its labels as
+ * attributes. `Metric.withAttributes` would add the labels to the context at each update, which costs several times as
+ * much as the update. Counters only increase.
  */
 export const labelled: Labelled = (
   metric: Kind,
@@ -60,7 +61,7 @@ export const labelled: Labelled = (
   }
 }
 
-/** Returns a record with one `A` for each value; the value is the key. */
+/** Calls `make` with each value. Returns a record from each value to its result. */
 export const ofEach = <const Value extends string, A>(
   values: ReadonlyArray<Value>,
   make: (value: Value) => A

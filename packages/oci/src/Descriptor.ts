@@ -12,8 +12,8 @@ export interface Descriptor {
   readonly mediaType: string
   readonly digest: Digest
   /**
-   * In bytes. Undefined if the document has no size, or the size 0 for a blob that is not empty: some writers omit
-   * sizes.
+   * In bytes. Undefined if the document omits the size. The size 0 counts as omitted, unless the digest is that of an
+   * empty blob.
    */
   readonly size: number | undefined
 }
@@ -69,9 +69,7 @@ export const readRaw = (reader: JsonReader): RawDescriptor => {
 const isDigest = Schema.is(Digest)
 const isSize = Schema.is(Size)
 
-/**
- * Checks a descriptor against the specification. Fails with the end of a sentence about it, such as `has no digest`.
- */
+/** Checks a descriptor against the specification. Fails with a predicate without a subject, such as `has no digest`. */
 export const decode = (raw: RawDescriptor): Result.Result<Descriptor, string> => {
   const mediaType = raw.mediaType ?? ""
   if (typeof mediaType !== "string") return Result.fail("has a mediaType that is not text")

@@ -17,14 +17,14 @@ export const isDigest = Schema.is(Digest)
 
 export type DigestAlgorithm = "sha256" | "sha512"
 
-/** The part before the colon. */
+/** Returns the part before the colon. */
 export const algorithm = (digest: Digest): DigestAlgorithm =>
   digest.startsWith("sha256:") ? "sha256" : "sha512"
 
-/** The part after the colon, in lowercase hex. */
+/** Returns the part after the colon, in lowercase hex. */
 export const encoded = (digest: Digest): string => digest.slice(7)
 
-/** The algorithm and the first twelve hex digits, for messages. */
+/** Returns the algorithm and the first twelve hex digits, for messages. */
 export const shortDigest = (digest: Digest): string => `${algorithm(digest)}:${encoded(digest).slice(0, 12)}`
 
 /** The digests of an empty blob. */

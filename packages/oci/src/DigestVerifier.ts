@@ -2,8 +2,8 @@ import { createHash, type Hash } from "node:crypto"
 import { algorithm, Digest, type DigestAlgorithm } from "./Digest.ts"
 
 /**
- * Hashes a stream of bytes, and checks that it has exactly `size` bytes and the digest `digest`.
- * Uses `node:crypto`, since digests of `effect/crypto` are one-shot.
+ * Hashes a stream of bytes, and checks that the stream has exactly `size` bytes and the digest `digest`. Uses
+ * `node:crypto`, because digests of `effect/crypto` are one-shot.
  */
 export class DigestVerifier {
   readonly digest: Digest

@@ -34,7 +34,7 @@ export const maxDepth = maxJsonDepth
 /** The maximum number of manifests in an index. */
 export const maxChildren = 10_000
 
-/** The maximum number of indexes that are nested in each other, including the outermost one. */
+/** The maximum number of indexes that are nested in each other, including the outermost index. */
 export const maxNestedIndexes = 4
 
 type Layers = "absent" | "malformed" | { readonly last: Descriptor.RawDescriptor | undefined }
@@ -52,7 +52,7 @@ interface TopFields {
 const fail = (reason: ManifestError["reason"]) => Result.fail(new ManifestError({ reason }))
 const malformed = (detail: string) => fail(new MalformedManifest({ detail }))
 
-/** Reads a value that is not an array: `absent` for null, else `malformed`. */
+/** Reads a value that is not an array. Returns `absent` for null, else `malformed`. */
 const notArray = (reader: JsonReader): "absent" | "malformed" =>
   reader.scalar() === null ? "absent" : "malformed"
 
@@ -119,9 +119,9 @@ const indexOf = (manifests: Manifests): Result.Result<ImageIndex, ManifestError>
  * Parses the bytes of a manifest or an index. Reads only the last layer of a manifest, and the children of an index.
  * All other fields may be any JSON.
  *
- * A document with `layers` is a manifest, and a document with `manifests` is an index. If a document has neither, its
- * `mediaType` decides, or else the Content-Type. Fails if a document has both, because clients could disagree about it.
- * Fails if the `mediaType` contradicts the other fields.
+ * A document with `layers` is a manifest, and a document with `manifests` is an index. If a document has neither field,
+ * its `mediaType` decides. If it has no `mediaType` either, the Content-Type decides. Fails if a document has both
+ * fields, because clients could disagree about its kind. Fails if the `mediaType` contradicts the other fields.
  */
 export const parse = (
   bytes: Uint8Array,
@@ -168,14 +168,14 @@ const decode = (
   )
 
 /**
- * Returns the last layer of an image, which is the package. The layer may be foreign. Fails with `NoLayers` if there is
- * none.
+ * Returns the last layer of an image, which is the package. The layer may be foreign. Fails with `NoLayers` if the
+ * image has no layers.
  */
 export const packageLayer = (manifest: ImageManifest): Result.Result<Descriptor.Descriptor, ManifestError> =>
   manifest.lastLayer === undefined ? fail(new NoLayers({})) : decode(manifest.lastLayer, "its last layer")
 
 /**
- * True if a child names no platform but may be an image. It must not be an attestation, and its media type must be
+ * True if a child names no platform but may be an image. The child must not be an attestation. Its media type must be
  * absent, or that of a manifest or index.
  */
 const mayBeImage = ({ digest, isAttestation, mediaType, platform }: Descriptor.RawDescriptor): boolean =>
@@ -194,9 +194,9 @@ const available = (index: ImageIndex): ReadonlyArray<string> => {
 }
 
 /**
- * Chooses the child of an index for `platform`: the best by {@link Platform.preference}, and the first among equals. If
- * no child matches, chooses the first image that names no platform. Fails with `PlatformNotFound` if there is none.
- * Source: containerd, images.Manifest.
+ * Chooses the child of an index for `platform`: the best by {@link Platform.preference}, and the first of several
+ * equally good children. If no child matches, chooses the first image that names no platform. Fails with
+ * `PlatformNotFound` if no such image exists. Source: containerd, images.Manifest.
  */
 export const childFor = (
   index: ImageIndex,
@@ -225,9 +225,9 @@ export interface IndexStep {
 }
 
 /**
- * Chooses the child of an index for `platform`. The child may be an index too. Fails if more than
- * {@link maxNestedIndexes} indexes are nested, or if an index contains itself. `indexes` are the digests of the outer
- * indexes, the outermost first.
+ * Chooses the child of an index for `platform`. The child may be an index too. Fails if more than {@link
+ * maxNestedIndexes} indexes are nested, or if an index contains itself. `indexes` are the digests of the indexes around
+ * `index`, the outermost first.
  */
 export const descend = (
   indexes: ReadonlyArray<Digest>,

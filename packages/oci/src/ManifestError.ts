@@ -27,7 +27,7 @@ export class UnsupportedMediaType extends Schema.TaggedError<UnsupportedMediaTyp
   }
 }
 
-/** A manifest without layers, and so without a package. */
+/** A manifest without layers. Such a manifest contains no package. */
 export class NoLayers extends Schema.TaggedError<NoLayers>()("NoLayers", {}) {
   override get message(): string {
     return "the image has no layers, so it contains no package"

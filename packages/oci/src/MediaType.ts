@@ -13,7 +13,7 @@ const manifestKinds: Readonly<Record<string, "manifest" | "index" | "schema1">> 
   "application/vnd.docker.distribution.manifest.v1+prettyjws": "schema1"
 }
 
-/** Returns the kind of document that a media type names; undefined if the media type is unknown. */
+/** Returns the kind of document that a media type names. Undefined if the media type is unknown. */
 export const manifestKind = (mediaType: string): "manifest" | "index" | "schema1" | undefined =>
   Object.hasOwn(manifestKinds, mediaType) ? manifestKinds[mediaType] : undefined
 
@@ -29,6 +29,6 @@ export const isForeignLayer = (mediaType: string): boolean =>
   mediaType.startsWith("application/vnd.oci.image.layer.nondistributable.") ||
   mediaType.startsWith("application/vnd.docker.image.rootfs.foreign.")
 
-/** Returns the compression of a layer by its media type: zstd if the type names it, else gzip. */
+/** Returns the compression of a layer by its media type: zstd if the type ends in `zstd`, else gzip. */
 export const layerCompression = (mediaType: string): "gzip" | "zstd" =>
   mediaType.endsWith("+zstd") || mediaType.endsWith(".zstd") ? "zstd" : "gzip"

@@ -86,16 +86,14 @@ const versionOf = (architecture: string, variant: string): number | undefined =>
   return match === null ? undefined : Number(match[1]) * 100 + Number(match[2] ?? 0)
 }
 
-/**
- * The difference in rank between two classes of {@link preference}. It is larger than any difference within a class.
- */
+/** The difference in rank between two classes of {@link preference}. Larger than any difference within a class. */
 const classDistance = 1_000_000
 
 /**
- * Returns the rank of a child for `platform`; a smaller rank is better. Undefined if the child cannot be used. The
+ * Returns the rank of a child for `platform`. A smaller rank is better. Undefined if the child cannot be used. The
  * order of classes is: the exact variant, variants that run on `platform`, other variants of the architecture. Within a
- * class, the variant nearest to the default is best; of two equally near, the older one. Children with `os.features`
- * come last.
+ * class, the variant nearest to the default is best. Of two equally near variants, the older one is better. Children
+ * with `os.features` come last.
  *
  * A child without an os is for any os. A child whose os or architecture is `unknown` (an attestation) is never used.
  */

@@ -18,7 +18,7 @@ export const RepositoryName = Schema.String.check(
 ).pipe(Schema.brand("RepositoryName"))
 export type RepositoryName = typeof RepositoryName.Type
 
-/** Components to append to a repository's name, such as `modules/deckhouse`; may be empty. */
+/** Components to append to a repository's name, such as `modules/deckhouse`. May be empty. */
 export const PathComponents = Schema.String.check(
   Schema.isMaxLength(maxNameLength),
   Schema.makeFilter((path) => path === "" || pattern.test(path), { expected: accepted })
@@ -50,7 +50,7 @@ export const parsePath = (input: string): Option.Option<PathComponents> => decod
 const decodeName = Schema.decodeUnknownOption(RepositoryName)
 
 /**
- * Returns the name of the repository at `path` below `prefix`; none if the name is empty or longer than 255 characters.
+ * Returns the name of the repository at `path` below `prefix`. None if the name is empty or longer than 255 characters.
  */
 export const joinPath = (
   prefix: PathComponents | RepositoryName,

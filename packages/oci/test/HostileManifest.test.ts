@@ -21,7 +21,7 @@ const amd64 = Platform.make("linux/amd64")
 const tagOf = <A>(result: Result.Result<A, ManifestError>) =>
   Result.match(result, { onFailure: (error) => error.reason._tag as string, onSuccess: () => "success" })
 
-/** Parses a manifest and its last layer, or an index and its child. */
+/** Parses a manifest and decodes its last layer, or parses an index and chooses its child. */
 const read = (content: Uint8Array, contentType?: string) =>
   Result.flatMap(Manifest.parse(content, contentType), (document): Result.Result<unknown, ManifestError> =>
     document._tag === "ImageManifest"

@@ -9,7 +9,9 @@ const decodeText = Schema.decodeUnknownOption(Platform.PlatformText)
 
 const digest = (index: number) => `sha256:${index.toString(16).padStart(64, "0")}`
 
-/** Makes a child from `os/architecture/variant+feature`. Undefined makes a child without a platform. */
+/**
+ * Makes a child from `os/architecture/variant+feature`. Makes a child without a platform if `platform` is undefined.
+ */
 const child = (platform: string | undefined, index: number): Record<string, unknown> => {
   const [names = "", feature] = platform?.split("+") ?? []
   const [os, architecture, variant] = names.split("/")
@@ -29,7 +31,7 @@ const choose = (wanted: string, manifests: ReadonlyArray<unknown>) => {
   )
 }
 
-/** Returns the index of the chosen child, which its digest contains; -1 if none is chosen. */
+/** Returns the index of the chosen child, read from the child's digest. Returns -1 if no child is chosen. */
 const numberOfChosen = (wanted: string, manifests: ReadonlyArray<unknown>): number =>
   Result.match(choose(wanted, manifests), {
     onFailure: () => -1,

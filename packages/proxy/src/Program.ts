@@ -104,10 +104,10 @@ const layerTls = (
   address: ListenAddress
 ): Layer.Layer<TlsMaterial, UsageError, FileSystem.FileSystem> =>
   TlsMaterial.layer(tlsSources(settings, address)).pipe(
-    Layer.catchTag("TlsMaterialError", ({ detail, source }) => {
+    Layer.catchTag("TlsMaterialError", ({ certificate, detail }) => {
       const { tlsCertFile, tlsPrivateKeyFile, clientCaFile } = flags
       // A certificate and its key are checked together; the detail says which of them is wrong.
-      const [flag, ...others] = source === "serving" ? [tlsCertFile, tlsPrivateKeyFile] : [clientCaFile]
+      const [flag, ...others] = certificate === "serving" ? [tlsCertFile, tlsPrivateKeyFile] : [clientCaFile]
       const names = [flag, ...others].map(({ name }) => `--${name}`).join(", ")
       const message = `${names}: ${detail}; accepted: ${flag.accepts}`
       return Layer.effect(TlsMaterial, new UsageError({ message }))

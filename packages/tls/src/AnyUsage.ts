@@ -2,7 +2,7 @@ import type { X509Certificate } from "node:crypto"
 import * as CertificateExtensions from "./internal/CertificateExtensions.ts"
 
 /** Returns the trust anchors: the certificates of the trusted authorities. */
-export type Authorities = () => ReadonlyArray<X509Certificate>
+export type GetAuthorities = () => ReadonlyArray<X509Certificate>
 
 const clientAuth = "1.3.6.1.5.5.7.3.2"
 const anyExtendedKeyUsage = "2.5.29.37.0"
@@ -43,11 +43,15 @@ const isSignedBy = (certificate: X509Certificate, authority: X509Certificate, no
  * Kubernetes accept this usage for client authentication; OpenSSL's purpose check does not. `now` is in milliseconds
  * since the epoch.
  *
- * Call this function only if INVALID_PURPOSE is OpenSSL's final error. Then all checks after the purpose check have
- * passed: signatures, times, key sizes, name constraints. This function repeats the checks before the purpose check,
- * and is stricter than RFC 5280: an anchor must have signed the certificate directly.
+ * Call this function only if INVALID_PURPOSE is OpenSSL's final error: then OpenSSL's checks after the purpose check
+ * have passed (signatures, times, key sizes, name constraints). This function repeats OpenSSL's checks before the
+ * purpose check. It is stricter than RFC 5280: an anchor must have signed the certificate directly.
  */
-export const isValidClient = (certificate: X509Certificate, anchors: Authorities, now: number): boolean => {
+export const isValidClient = (
+  certificate: X509Certificate,
+  anchors: GetAuthorities,
+  now: number
+): boolean => {
   const usages = certificate.keyUsage as ReadonlyArray<string> | undefined
   if (usages?.includes(anyExtendedKeyUsage) !== true) return false
   try {

@@ -13,7 +13,7 @@ export interface KeyPair {
 
 const blocks = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
-/** Parses all certificates in a PEM text. Returns an empty array if any of them cannot be parsed. */
+/** Parses all certificates in a PEM text. Returns an empty array if one of them cannot be parsed. */
 export const certificatesOf = (text: string): ReadonlyArray<InstanceType<typeof X509Certificate>> => {
   try {
     return (text.match(blocks) ?? []).map((block) => new X509Certificate(block))
@@ -31,8 +31,8 @@ const attempt = <A>(run: () => A): A | undefined => {
 }
 
 /**
- * Parses the PEM texts of a certificate chain and its private key, and checks that they belong together. Fails with the
- * reason, which contains no part of the key.
+ * Parses the PEM texts of a certificate chain and its private key, and checks that the key belongs to the first
+ * certificate. Fails with the reason, which contains no part of the key.
  */
 export const parse = (certificates: string, privateKey: string): Result.Result<KeyPair, string> => {
   const [own] = certificatesOf(certificates)
@@ -49,8 +49,8 @@ export const parse = (certificates: string, privateKey: string): Result.Result<K
 }
 
 /**
- * Returns the earliest expiry of the certificates in a PEM text, in milliseconds since the epoch; infinite if there is
- * none.
+ * Returns the earliest expiry of the certificates in a PEM text, in milliseconds since the epoch. Infinity if the text
+ * has no valid certificates.
  */
 export const expiryOf = (certificates: string): number =>
   Math.min(...certificatesOf(certificates).map(({ validToDate }) => validToDate.getTime()))

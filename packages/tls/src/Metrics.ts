@@ -3,7 +3,7 @@ import { Metric } from "effect"
 
 const prefix = "registry_packages_proxy"
 
-/** The two kinds of certificates: the serving certificate and the authorities of client certificates. */
+/** The two kinds of certificates: the serving certificate, and the CAs of client certificates. */
 const certificates = ["serving", "client-ca"] as const
 export type Certificate = (typeof certificates)[number]
 
@@ -26,7 +26,7 @@ export const certificateExpiry = (certificate: Certificate) => expiry({ certific
 /** Returns the gauge that is 1 while the certificate's files are invalid, else 0. */
 export const certificateBroken = (certificate: Certificate) => broken({ certificate })
 
-/** The number of failed TLS handshakes. */
+/** Counts failed TLS handshakes. */
 export const handshakeFailures = Metric.counter(`${prefix}_tls_handshake_failures_total`, {
   description: "TLS connections closed before the end of the handshake, including port scans and probes.",
   incremental: true

@@ -24,7 +24,7 @@ export interface Material {
   readonly clientAuthorities: Option.Option<string>
 }
 
-/** The files to read, or the host names of a self-signed certificate. */
+/** The sources of the TLS material: files to read, or the host names of a self-signed certificate. */
 export interface Sources {
   readonly serving:
     | { readonly _tag: "Files"; readonly certificate: string; readonly privateKey: string }
@@ -37,11 +37,11 @@ const descriptions = { serving: "the serving certificate", "client-ca": "the cli
 
 /** The files are missing or invalid at start. */
 export class TlsMaterialError extends Schema.TaggedError<TlsMaterialError>()("TlsMaterialError", {
-  source: Schema.Literals(["serving", "client-ca"]),
+  certificate: Schema.Literals(["serving", "client-ca"]),
   detail: Schema.String
 }) {
   override get message(): string {
-    return `${descriptions[this.source]} cannot be used: ${this.detail}`
+    return `${descriptions[this.certificate]} cannot be used: ${this.detail}`
   }
 }
 
@@ -56,8 +56,8 @@ export class TlsMaterial extends Context.Service<
 >()("@registry-packages-proxy/tls/TlsMaterial") {
   /**
    * Reads the files every second and compares their content, which detects rewrites, renames and symlink swaps. A
-   * change takes effect once two readings in a row are equal. If the files become invalid, logs a warning and keeps the
-   * previous material. Fails if the files are invalid at start.
+   * change takes effect when two readings in a row are equal. If the changed files are invalid, logs a warning and
+   * keeps the previous material. Fails if the files are invalid at start.
    */
   static readonly layer = (
     sources: Sources
@@ -69,21 +69,21 @@ const readInterval = Duration.seconds(1)
 
 /** The files of one kind of material, and the functions to parse them. */
 interface Kind<A> {
-  readonly source: TlsMaterialError["source"]
+  readonly certificate: TlsMaterialError["certificate"]
   readonly files: ReadonlyArray<string>
   readonly parse: (...texts: ReadonlyArray<string>) => Result.Result<A, string>
   readonly expiryOf: (material: A) => number
 }
 
 const servingIn = (certificate: string, privateKey: string): Kind<KeyPair.KeyPair> => ({
-  source: "serving",
+  certificate: "serving",
   files: [certificate, privateKey],
   parse: (certificates = "", key = "") => KeyPair.parse(certificates, key),
   expiryOf: ({ certificates }) => KeyPair.expiryOf(certificates)
 })
 
 const authoritiesIn = (file: string): Kind<string> => ({
-  source: "client-ca",
+  certificate: "client-ca",
   files: [file],
   parse: (text = "") =>
     KeyPair.certificatesOf(text).length === 0
@@ -94,10 +94,10 @@ const authoritiesIn = (file: string): Kind<string> => ({
 
 const reportExpiry = Effect.fnUntraced(function* <A>(kind: Kind<A>, material: A) {
   const expiry = kind.expiryOf(material)
-  yield* Metric.update(Metrics.certificateExpiry(kind.source), expiry / 1000)
+  yield* Metric.update(Metrics.certificateExpiry(kind.certificate), expiry / 1000)
   if (expiry <= (yield* Clock.currentTimeMillis)) {
     yield* Effect.logWarning("TLS certificate has expired", {
-      certificate: kind.source,
+      certificate: kind.certificate,
       expired: new Date(expiry).toISOString()
     })
   }
@@ -107,15 +107,15 @@ const readAtStart = Effect.fnUntraced(function* <A>(kind: Kind<A>, read: Effect.
   const reading = yield* read
   const parsed = Result.flatMap(reading.texts, (texts) => kind.parse(...texts))
   if (Result.isFailure(parsed)) {
-    return yield* new TlsMaterialError({ source: kind.source, detail: parsed.failure })
+    return yield* new TlsMaterialError({ certificate: kind.certificate, detail: parsed.failure })
   }
   yield* reportExpiry(kind, parsed.success)
   return { material: parsed.success, hash: reading.hash }
 })
 
 /**
- * Reads the files every second, without end, and passes each valid change to `use`. `hash` is the hash of the material
- * in use.
+ * Reads the files every second, forever, and passes each valid change to `use`. `hash` is the hash of the material that
+ * was read at start.
  */
 const follow = Effect.fnUntraced(function* <A>(
   kind: Kind<A>,
@@ -136,14 +136,14 @@ const follow = Effect.fnUntraced(function* <A>(
     if (Result.isSuccess(parsed)) {
       yield* use(parsed.success)
       yield* reportExpiry(kind, parsed.success)
-      yield* Effect.logInfo("TLS certificate reloaded", { certificate: kind.source })
+      yield* Effect.logInfo("TLS certificate reloaded", { certificate: kind.certificate })
     } else {
       yield* Effect.logWarning("changed TLS certificate is invalid; keeping the previous one", {
-        certificate: kind.source,
+        certificate: kind.certificate,
         reason: parsed.failure
       })
     }
-    yield* Metric.update(Metrics.certificateBroken(kind.source), Result.isSuccess(parsed) ? 0 : 1)
+    yield* Metric.update(Metrics.certificateBroken(kind.certificate), Result.isSuccess(parsed) ? 0 : 1)
   }
 })
 

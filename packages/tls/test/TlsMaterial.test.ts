@@ -134,7 +134,7 @@ describe("TlsMaterial", () => {
 
   it.effect("fails at start if a file is invalid, and names the file and the reason", () =>
     Effect.gen(function* () {
-      for (const [file, text, source, detail] of [
+      for (const [file, text, certificate, detail] of [
         ["/tls.crt", "nonsense", "serving", /no valid PEM certificate/],
         ["/tls.key", "nonsense", "serving", /private key/],
         ["/tls.key", undefined, "serving", /tls.key does not exist/],
@@ -144,7 +144,7 @@ describe("TlsMaterial", () => {
         if (text === undefined) files.delete(file)
         else files.set(file, text)
         const error = yield* Effect.flip(Effect.scoped(Layer.build(layer())))
-        assert.strictEqual(error.source, source)
+        assert.strictEqual(error.certificate, certificate)
         assert.match(error.detail, detail)
       }
     })

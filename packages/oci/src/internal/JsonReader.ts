@@ -1,7 +1,7 @@
 /** The maximum nesting depth. Source: Go's encoding/json, which most clients use to read manifests. */
 export const maxDepth = 10_000
 
-/** The text is not JSON, or it is nested deeper than {@link maxDepth}. */
+/** The text is not JSON, or is nested deeper than {@link maxDepth}. */
 export class NotJson extends Error {}
 
 /** A string, number, boolean or null. {@link container} represents any object or array. */
@@ -28,8 +28,8 @@ const literals = ["true", "false", "null"] as const
 
 /**
  * Reads JSON bytes, and decodes only the values that the caller asks for. A hostile text therefore costs time in
- * proportion to its length, and almost no memory. A method that reads a value reads the next one. It throws
- * {@link NotJson} if the value is not valid JSON.
+ * proportion to its length, and almost no memory. Each method for a value reads the next value. The method throws
+ * {@link NotJson} if this value is not valid JSON.
  *
  * Follows Go's encoding/json: keys match in any case, and bytes in a string that are not UTF-8 are replaced. Skips a
  * byte order mark.
@@ -44,14 +44,15 @@ export class JsonReader {
     this.#at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
   }
 
-  /** Throws unless only whitespace is left. */
+  /** Throws if anything but whitespace is left. */
   end(): void {
     this.#skipWhitespace()
     if (this.#at < this.#bytes.length) throw new NotJson()
   }
 
   /**
-   * Calls `read` at an earlier position, then returns to the current position. Undefined if `position` is undefined.
+   * Moves to an earlier position, calls `read`, and moves back. Returns the result of `read`. Undefined if `position`
+   * is undefined.
    */
   at<A>(position: number | undefined, read: () => A): A | undefined {
     if (position === undefined) return undefined
@@ -80,8 +81,9 @@ export class JsonReader {
   }
 
   /**
-   * Reads an object. Returns the position of each key's value, or of the last value if a key occurs twice. `keys` may
-   * contain only lowercase ASCII letters and dots. Throws if the next value is not an object.
+   * Reads an object. Returns the position of each key's value. If a key occurs more than once, returns the position of
+   * its last value. `keys` may contain only lowercase ASCII letters and dots. Throws if the next value is not an
+   * object.
    */
   fields<const Key extends string>(keys: ReadonlyArray<Key>): { readonly [K in Key]?: number } {
     const found: { [K in Key]?: number } = {}
@@ -137,7 +139,7 @@ export class JsonReader {
       } else {
         this.#skipScalar(byte)
       }
-      // A value has ended. This loop also ends each container whose last value it is.
+      // A value has ended. This loop also closes each container whose last value has ended.
       for (;;) {
         const inObject = openLevels.at(-1)
         if (inObject === undefined) return
@@ -177,7 +179,9 @@ export class JsonReader {
     return true
   }
 
-  /** Reads a key and its colon. Returns the matching key of `keys`, ignoring case; undefined if no key matches. */
+  /**
+   * Reads a key and its colon. Returns the element of `keys` that matches in any case. Undefined if no element matches.
+   */
   #key<Key extends string>(keys: ReadonlyArray<Key>): Key | undefined {
     const start = this.#position + 1
     const isEscaped = this.#skipKeyText()
@@ -201,7 +205,7 @@ export class JsonReader {
     return at === end
   }
 
-  /** Returns the character code of a `\u` escape; -1 for any other escape. */
+  /** Returns the character code of a `\u` escape. Returns -1 for any other escape. */
   #escaped(at: number): number {
     if (this.#bytes[at + 1] !== 0x75) return -1
     let code = 0
@@ -227,7 +231,7 @@ export class JsonReader {
     this.#at++
   }
 
-  /** Returns the next byte that is not whitespace; -1 at the end. */
+  /** Returns the next byte that is not whitespace. Returns -1 at the end. */
   #peek(): number {
     this.#skipWhitespace()
     return this.#at < this.#bytes.length ? (this.#bytes[this.#at] as number) : -1

@@ -35,7 +35,7 @@ export const oid = (dotted: string): Buffer => {
   return tagged(0x06, Buffer.from(bytes))
 }
 
-/** Encodes a GeneralizedTime, which is for times from 2050 on; see `time`. */
+/** Encodes a time as GeneralizedTime, the form for times from 2050 on. */
 const generalized = (date: Date): Buffer => tagged(0x18, Buffer.from(`${digits(date)}Z`))
 const utc = (date: Date): Buffer => tagged(0x17, Buffer.from(`${digits(date).slice(2)}Z`))
 const digits = (date: Date): string => date.toISOString().replaceAll(/\D/g, "").slice(0, 14)

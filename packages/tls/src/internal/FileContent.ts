@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto"
 import { Effect, type FileSystem, type PlatformError, Result } from "effect"
 
-/** The largest accepted file, in bytes. */
+/** The maximum size of a file, in bytes. */
 const maxSize = 1024 * 1024
 
 /** The content of several files, or the reason why one of them cannot be read. */
 export interface Reading {
-  /** Equal for equal readings. */
+  /** Text that identifies the content, or the reason. Equal for equal readings. */
   readonly hash: string
   readonly texts: Result.Result<ReadonlyArray<string>, string>
 }

@@ -37,7 +37,7 @@ export const make = (server: Server, authorities: string): PeerCertificates => {
   let anchors = PeerCertificate.authoritiesOf(authorities)
   // The authorities at the start of each handshake, by the connection's key: no public API leads from a TLS socket to
   // its raw socket.
-  const handshakes = new Map<string, PeerCertificate.Authorities>()
+  const handshakes = new Map<string, PeerCertificate.GetAuthorities>()
   const peers = new WeakMap<Socket, PeerCertificate.PeerCertificate>()
   const verified = new Set<TLSSocket>()
 
