@@ -7,8 +7,8 @@ export interface RegistrySource {
   readonly scheme: "https" | "http"
   readonly host: RegistryHost
   /**
-   * The repository's name, or its first components. May be empty. If a request has a `path` query parameter, the path is
-   * appended after a `/`.
+   * The repository's name, or its first components. May be empty. If a request has a `path` query parameter, the
+   * path is appended after a `/`.
    */
   readonly repositoryPrefix: PathComponents
   readonly credential: Credential
