@@ -15,7 +15,10 @@ export const unreachable = new Unreachable({ detail: "connection refused" })
 export const forbidden = new Forbidden({ detail: "403" })
 export const invalid = new Invalid({ detail: "no review" })
 
-/** Makes mock reviews that know one user: alice, who has a valid token and is allowed the rule `packages`. */
+/**
+ * Makes mock reviews that know one user: alice. She has a valid token and the access that the rule `packages`
+ * describes.
+ */
 export const makeReviews = () =>
   TestReviews.make({
     tokens: new Map([[token, alice]]),

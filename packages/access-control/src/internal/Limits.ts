@@ -15,7 +15,10 @@ export const deniedAccessLifetime = Duration.seconds(30)
 /** The maximum age of a decision that is reused while the API server is unreachable. */
 export const maxStaleAge = Duration.minutes(90)
 
-/** After a review finds the API server unreachable, its stale decision is reused for this time without a new review. */
+/**
+ * If a review fails because the API server is unreachable, the stale decision is reused for this time. Then a new
+ * review is tried.
+ */
 export const reviewRetryDelay = Duration.seconds(10)
 
 /** The maximum number of decisions in each of the three classes of `DecisionCache`, and of users in `AllowedUsers`. */

@@ -36,7 +36,8 @@ const store = (api: FakeKubernetes, paths: ReadonlyArray<string> = []) =>
   )
 
 /**
- * Runs a test with a store of this API server. Fails if the store requests a kind that the API server does not have.
+ * Runs a test with a store that reads this API server. Fails if the store requests a kind that the server does not
+ * have.
  */
 const withStore =
   (api: FakeKubernetes, paths?: ReadonlyArray<string>) =>

@@ -12,7 +12,7 @@ export interface HostAddress {
 /** Resolves a name to its addresses, in the order in which they are tried. */
 export type Lookup = (hostname: string) => Effect.Effect<ReadonlyArray<HostAddress>, ConnectionFailure>
 
-/** The time after which the other address family is tried too. Source: RFC 8305; Go's net.Dialer. */
+/** The time after which the second address family (IPv4 or IPv6) is tried too. Source: RFC 8305; Go's net.Dialer. */
 const fallbackDelay = "300 millis"
 
 /** The minimum time to try one of several addresses, in milliseconds. Source: Go's net.Dialer. */

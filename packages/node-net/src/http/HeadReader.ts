@@ -157,7 +157,7 @@ export class HeadReader {
     if (this.#length <= maxHeadLength) this.#pieces.push(Uint8Array.prototype.slice.call(bytes, 0, length))
   }
 
-  /** Parses the complete head. Afterwards the reader takes the next head of the same response. */
+  /** Parses the complete head. If the head is informational (1xx), the reader can then take the next head. */
   finish(): ResponseHead | ConnectionFailure {
     const text = Buffer.concat(this.#pieces)
       .toString("latin1")

@@ -3,7 +3,7 @@ import { HttpUrl } from "../HttpUrl.ts"
 
 /** A forward proxy. */
 export interface Proxy {
-  /** The protocol between this program and the proxy. A tunnel may contain TLS with either protocol. */
+  /** The protocol between this program and the proxy. A tunnel to an https server works with both. */
   readonly protocol: "http:" | "https:"
   readonly hostname: string
   readonly port: number

@@ -112,7 +112,7 @@ describe("ReviewLanes", () => {
       })
   )
 
-  /** Makes lanes that are full, and returns the turns of the reviews in progress. */
+  /** Makes lanes that are full: no further review may begin. Returns the reviews in progress. */
   const makeFull = () => {
     const world = makeWorld()
     const tokens = Array.from({ length: Limits.maxReviewsPerLane }, () => world.enter("token"))

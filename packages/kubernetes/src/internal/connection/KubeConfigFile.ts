@@ -20,7 +20,7 @@ export interface Loaded {
   readonly files: ReadonlyArray<string>
 }
 
-/** The configuration cannot be used. The message quotes none of its content. */
+/** The configuration cannot be used. The message contains no value of the configuration. */
 export class Unusable extends Error {}
 
 // Loaded with the first request, to save memory.

@@ -140,7 +140,8 @@ class Watcher<A> {
       return yield* invalid(`the API server answered ${this.#operation} with ${response.status}`)
     }
     this.#session.beganAt = yield* Clock.currentTimeMillis
-    // This watch has no resource version: it does not report changes between the first get and its own start.
+    // This watch has no resource version. It misses changes between the first get and the start of the watch, so the
+    // object is read again.
     if (this.#name !== undefined) yield* this.#read()
     yield* this.#emit({ _tag: "UpToDate" })
     const lines = new LineSplitter()
@@ -184,8 +185,8 @@ class Watcher<A> {
       })
 
   /**
-   * Makes the next attempt list. After a restore of etcd from a backup, the position may be newer than the backup, and
-   * the server then sends no events.
+   * Clears the position, so that the next attempt reads all objects. After a restore of etcd from a backup, the
+   * position may be newer than the backup: the server then sends no events.
    */
   readonly #forgetPosition: Effect.Effect<void> = Effect.sync(() => {
     this.#position = undefined
@@ -232,8 +233,8 @@ class Watcher<A> {
     })
 
   /**
-   * Counts a malformed line, and logs the first one of a watch. The next attempt lists, and so finds the change that
-   * the line announced.
+   * Counts a malformed line, and logs the first one of a watch. The next attempt reads all objects, and so finds the
+   * change that the line announced.
    */
   readonly #malformed: Effect.Effect<void> = Effect.suspend(() => {
     const isFirst = !this.#session.hadMalformedLines
@@ -268,8 +269,8 @@ class Watcher<A> {
         )
 
   /**
-   * Handles the end of an attempt: counts it, clears the position if the next attempt must list, emits `AttemptFailed`
-   * after a failure, and waits before the next attempt.
+   * Handles the end of an attempt: counts it, clears the position if the next attempt must read all objects, emits
+   * `AttemptFailed` after a failure, and waits before the next attempt.
    *
    * A watch has worked if it received an event or lasted for `minWatchMillis`. There is no wait if the server ends such
    * a watch, or answers 410 for the first time since the last event. If such a watch fails with `Unreachable`, there is
@@ -295,7 +296,7 @@ class Watcher<A> {
         return again ? yield* this.#backoff.wait() : undefined
       }
       yield* Metric.update(this.#metrics.restarts.failed, 1)
-      // A server that responds with an error may have lost its history.
+      // A server that responds with an error may have lost its history, so the next attempt reads all objects.
       if (reason._tag !== "Unreachable") this.#position = undefined
       // After a watch that has worked, a broken connection is retried once before AttemptFailed is emitted.
       if (!(hasWorked && reason._tag === "Unreachable"))
