@@ -16,7 +16,7 @@ const git = (root: string, ...args: ReadonlyArray<string>): string | undefined =
   return status === 0 ? stdout.trim() : undefined
 }
 
-/** Reads the source of the checkout at `root`. The values in `given` take precedence. */
+/** Reads version, commit and time of the checkout at `root`. The values in `given` take precedence. */
 export const read = (
   root: string,
   given: { readonly [Name in keyof Source]?: string | undefined } = {}

@@ -10,7 +10,7 @@ import { FetchHttpClient } from "effect/http"
 import { download } from "./Download.ts"
 import { settings } from "./LocalSettings.ts"
 
-/** Any host and base would do: the mock registry has the same packages in every repository. */
+/** Any host and prefix would do: the mock registry has the same packages in every repository. */
 const credentials = CredentialStoreMock.layer({
   sources: { "": CredentialStoreMock.source({ host: "registry.example.com", repositoryPrefix: "packages" }) }
 })

@@ -48,7 +48,7 @@ class StillFilling extends Schema.TaggedError<StillFilling>()("StillFilling", {}
 
 /**
  * Waits until the package at `url` is cached, for at most about 1 second. Never fails. The fill ends shortly after the
- * response; an earlier request would be coalesced with the fill instead of being a hit.
+ * response. A request before the end of the fill would be coalesced with the fill, and would not be a hit.
  */
 export const awaitCached = (url: string) =>
   HttpClient.head(url).pipe(

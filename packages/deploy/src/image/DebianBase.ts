@@ -78,7 +78,7 @@ const authorities = (directory: string): string =>
     .map((file) => `${readFileSync(join(directory, file), "utf8").trimEnd()}\n`)
     .join("")
 
-/** Returns the package that has the `copyright` file for `name`, if that is another package; undefined otherwise. */
+/** Returns the other package that provides the `copyright` file of `name`; undefined if `name` provides the file. */
 const copyrightOwner = (unpacked: string, name: string): string | undefined => {
   const folder = join(unpacked, "usr/share/doc", name)
   return existsSync(join(folder, "copyright")) ? undefined : basename(readlinkSync(folder))

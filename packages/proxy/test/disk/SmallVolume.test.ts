@@ -33,7 +33,7 @@ const isDegraded = (proxy: Started) =>
   )
 
 /**
- * Fetches the packages of `contents` one after another, and returns their cache results. Fails if one is incomplete.
+ * Fetches the packages of `contents` one after another. Fails if a package is incomplete. Returns the cache results.
  */
 const fetchAll = Effect.fnUntraced(function* (
   proxy: Started,
@@ -52,7 +52,7 @@ const fetchAll = Effect.fnUntraced(function* (
   return results
 })
 
-/** Fetches packages, at most `concurrency` at a time, and returns their cache results. Fails if one is incomplete. */
+/** Fetches packages, at most `concurrency` at a time. Fails if a package is incomplete. Returns the cache results. */
 const fetchEach = Effect.fnUntraced(function* (
   proxy: Started,
   packages: ReadonlyArray<{ readonly digest: string; readonly content: Uint8Array }>,

@@ -83,7 +83,7 @@ export class Disk {
     this.excess = Math.max(this.excess, use - this.#cap - this.allowance)
   }
 
-  /** Sets the damage to do when the program next looks at a package's file or reads it; undefined cancels it. */
+  /** Sets the damage to do when the program next looks at or reads a package's file. Undefined cancels the damage. */
   setTrap(trap: Extract<Step, { readonly _tag: "Between" }> | undefined): void {
     this.#trap = trap
   }

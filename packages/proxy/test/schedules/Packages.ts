@@ -6,7 +6,7 @@ import * as RegistryImage from "@registry-packages-proxy/testkit/images/Registry
  */
 export const cap = 1_000_000
 
-/** The maximum bytes of packages that the cache keeps in memory. Only the package `tiny` fits. */
+/** The maximum number of package bytes that the cache keeps in memory. Only the package `tiny` fits. */
 export const memory = 6000
 
 /** A package in the registry, defined without any of the program's code. */

@@ -240,7 +240,7 @@ export const run = Effect.fnUntraced(function* (schedule: Schedule) {
   // Wait for the end of all cool-downs, fills and idle connections.
   yield* pass(activity, 70_000)
   circumstances = { upstream: false, disk: false, restart: false }
-  // All packages that the steps name, and the package that needs the whole cap.
+  // All packages that the steps name, and the package that fits only into an empty cache.
   const touched = new Set(schedule.steps.flatMap(wantedIn))
   const order = [...touched, full]
   for (const wanted of order) {

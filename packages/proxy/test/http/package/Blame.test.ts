@@ -155,7 +155,7 @@ const situations: Readonly<Record<string, Situation>> = {
   "the registry is silent": { silentHost: "registry.test" }
 }
 
-/** Returns `upstream` with the situation's unreachable and silent hosts. */
+/** Returns `upstream`, except that the situation's hosts are unreachable or never answer. */
 const withOutages = (
   upstream: Upstream["Service"],
   { silentHost, unreachable }: Situation
