@@ -7,7 +7,7 @@ export default defineConfig({
   test: {
     pool: "forks",
     setupFiles: [fileURLToPath(new URL("run/EvidenceSetup.ts", import.meta.url))],
-    // Long timeouts, which only end tests that hang.
+    // The timeouts are so long that only a test that hangs exceeds them.
     testTimeout: 180_000,
     hookTimeout: 180_000,
     teardownTimeout: 30_000,

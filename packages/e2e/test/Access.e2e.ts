@@ -39,7 +39,7 @@ const disguises = {
   unclean: ["//package", "/./package", "/healthz/../package", "/package/../package", "/healthz//package"]
 }
 
-/** Header fields that claim an identity. */
+/** Header fields with which a client claims another identity. */
 const claims = {
   "x-remote-user": "system:admin",
   "x-remote-group": "system:masters",
@@ -185,7 +185,7 @@ layer(KubernetesFixture.layer, options)("The secure port with access control by 
         yield* replaceFile("ca.crt", next.cert)
         const takesStranger = SecureClient.statusOf(url, served).pipe(
           Effect.map((status) => status === 200),
-          // A handshake during the change may fail: the client retries.
+          // While the program reloads the file, a handshake may fail. The client tries again.
           Effect.orElseSucceed(() => false)
         )
         yield* Eventually.isTrue("the new client CA", takesStranger, { times: 50, millis: 100 })

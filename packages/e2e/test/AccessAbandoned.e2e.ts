@@ -73,7 +73,7 @@ layer(layerPrograms, options)("Tokens of clients that disconnect while the API s
         assert.isAtMost(decided, 3000)
         // The reviews of clients that disconnected a moment ago may still be queued.
         assert.isAtMost(queued, connections)
-        // Four reviews a second, and the reviews that were sent before the program noticed the silence.
+        // The program sends four reviews per second, and up to 32 before it notices that the API server is silent.
         assert.isAtMost(reviews, 4 * seconds + 32)
         assert.isBelow(peak - before.resident, 32)
       }).pipe(Effect.scoped, showLogsOnFailure),

@@ -18,8 +18,8 @@ import { options } from "../src/fixtures/RegistryFixture.ts"
 const everySecond = (times: number): Eventually.Attempts => ({ times, millis: 1000 })
 
 /**
- * Starts the program in each mode. Returns a function that runs a body for all programs at once, because cached
- * decisions expire after minutes.
+ * Starts the program in each mode. Returns a function that runs a body for all programs in parallel. Otherwise the
+ * tests would wait for minutes in each mode, until cached decisions expire.
  */
 const started = Effect.fnUntraced(function* (name: string, args: ReadonlyArray<string> = []) {
   const image = yield* prepareAccess

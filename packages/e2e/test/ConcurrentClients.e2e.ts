@@ -21,7 +21,7 @@ layer(RegistryFixture.layerDebian, options)("Many clients of one uncached packag
       const image = yield* layout.image({ name: "wanted", size: 64 * mebibyte, seed: 2 })
       yield* registry.push(layout, warmUp, clusterPath)
       yield* registry.push(layout, image, clusterPath)
-      // The first request gets a challenge and is sent twice.
+      // Warms up: the program's first request to the registry gets a challenge and is sent twice.
       assert.isTrue((yield* Download.compare(proxy.url(warmUp.digest), warmUp.package.path)).isSame)
       const pushRequests = registry.requests().length
       const before = yield* ProcessMemory.read(proxy.pid)

@@ -65,8 +65,9 @@ layer(layerPrograms, options)("Connections", (it) => {
         const probe = seconds(HttpClient.get(`${proxy.origin}/healthz`))
         // Warms up, so that `before` includes the memory of the code.
         yield* Effect.replicateEffect(probe, 300)
-        // The client's kernel accepts bytes for up to 51 s, and the send timeout of 60 s begins after these bytes. The
-        // pipeline timeout of 75 s begins with the last request, so all connections end within 90 s.
+        // The pipeline timeout closes a connection 75 s after the last request, so all connections end within 90 s. The
+        // send timeout would close them later: its 60 s begin when the client's kernel accepts no more bytes, after up
+        // to 51 s.
         for (const [who, kind, port, ...token] of [
           ["anyone", "plain", new URL(proxy.origin).port],
           ["strangers", "tls", securePort],

@@ -8,7 +8,7 @@ import * as Eventually from "../src/machine/Eventually.ts"
 import { registryUser } from "../src/registries/Registry.ts"
 import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
-// A changed credentials file takes effect within five seconds. The tests check it ten times a second.
+// A changed credentials file takes effect within five seconds. The tests check ten times a second.
 const withinFiveSeconds = { times: 50, millis: 100 }
 
 const pushed = Effect.fnUntraced(function* (name: string, seed: number) {

@@ -9,7 +9,7 @@ import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const { built } = ProxyProcess
 
-/** V8 flags that invalidate cached code, and flags that do not. */
+/** Values of NODE_OPTIONS. `accepted` is true if V8 still accepts the executable's code cache with this value. */
 const nodeOptions = [
   { given: "--stack-trace-limit=5", accepted: false },
   { given: "--jitless", accepted: false },
@@ -103,7 +103,7 @@ layer(RegistryFixture.layerDebian, options)("The executable", (it) => {
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
       const { directory } = yield* RegistryFixture
-      // Replaces the flag that suppresses Node's warning by another flag of the same length.
+      // Overwrites the flag `--no-warnings` with another flag of the same length, so that Node prints warnings.
       const bytes = Buffer.from(yield* fs.readFile(built.executable))
       const flag = Buffer.from("--no-warnings")
       const at = bytes.lastIndexOf(flag)

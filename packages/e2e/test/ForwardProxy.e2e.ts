@@ -13,7 +13,7 @@ import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 const mebibyte = 1024 * 1024
 const { clusterPath } = CredentialsFile
 
-/** Writes a credentials file in which the registry's host is not a loopback address, so that proxies are used. */
+/** Writes a credentials file for a registry host that is not a loopback address, so that the program uses a proxy. */
 const proxied = Effect.gen(function* () {
   const { directory, registry } = yield* RegistryFixture
   const host = registry.host.replace("127.0.0.1", nonLoopbackHost)

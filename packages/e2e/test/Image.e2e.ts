@@ -17,7 +17,7 @@ import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
 const mib = 1024 * 1024
 
-/** Returns every file of the image as `PATH MODE`. */
+/** Returns the files that the image must contain, each as `PATH MODE`. */
 const files = (triple: string, loader: string): ReadonlyArray<string> =>
   [
     "etc/nsswitch.conf 444",
@@ -84,7 +84,7 @@ const makeCosign = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const env = { COSIGN_PASSWORD: "a-password", HOME: directory }
-  /** Creates a key pair and returns the common prefix of the two files. */
+  /** Creates the files `cosign.key` and `cosign.pub`, and returns their path without the extension. */
   const keys = Effect.fnUntraced(function* (name: string) {
     const cwd = path.join(directory, name)
     yield* fs.makeDirectory(cwd)
@@ -281,7 +281,7 @@ layer(ImageFixture.layer.pipe(Layer.provideMerge(RegistryFixture.layerDebian)), 
       assert.include(yield* verify(own, first.digest), first.digest)
       const wrongKey = yield* Effect.flip(verify(other, first.digest))
       assert.include(wrongKey.message, "no matching signatures")
-      // An unsigned image in the same registry.
+      // The signature is itself an image in the registry, and has no signature.
       const index = yield* decodeIndex(yield* fs.readFileString(path.join(signature, "index.json")))
       const unsigned = yield* Effect.flip(verify(own, index.manifests[0]?.digest ?? ""))
       assert.include(unsigned.message, "no signatures found")

@@ -18,10 +18,10 @@ import * as Eventually from "../src/machine/Eventually.ts"
 import * as ProcessMemory from "../src/machine/ProcessMemory.ts"
 import { options, RegistryFixture } from "../src/fixtures/RegistryFixture.ts"
 
-/** Attempts for changes that the program must follow within a second. */
+/** Polls for one second, for changes that the program must notice at once. */
 const withinASecond = { times: 100, millis: 10 }
 
-/** Attempts for changes that the program follows after a backoff of at most a minute. */
+/** Polls for two minutes, for changes that the program notices after a backoff of at most one minute. */
 const withinTwoMinutes = { times: 600, millis: 200 }
 
 const pushed = Effect.fnUntraced(function* (name: string, seed: number, repository: string) {
@@ -180,7 +180,7 @@ layer(KubernetesFixture.layer, options)("Kubernetes", (it) => {
           200,
           withinTwoMinutes
         )
-        // Waits for the Secret's watch too, which has its own backoff.
+        // The program sends 404 only when it watches the Secret again too. This watch has its own backoff.
         yield* statusIs(gone, 404, withinTwoMinutes)
         yield* statusIs(third ?? "", 200)
         assert.match(

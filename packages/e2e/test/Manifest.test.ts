@@ -31,7 +31,7 @@ const read = (name: string): ReadonlyArray<Manifest> =>
 
 const manifest = read("manifest.yaml")
 
-/** Returns the subjects of a role in manifest.yaml as `KIND NAME`, and service accounts as `KIND NAMESPACE/NAME`. */
+/** Returns the subjects of a role in manifest.yaml as `KIND NAME`, or as `KIND NAMESPACE/NAME` for service accounts. */
 const subjectsOf = (role: string): ReadonlyArray<string> =>
   manifest
     .filter(({ kind, roleRef }) => kind === "RoleBinding" && roleRef?.name === role)

@@ -31,7 +31,7 @@ class Played extends Context.Service<
   ).pipe(Layer.provideMerge(layerPrograms))
 }
 
-/** Asserts that the docs have a row with a reason for a difference, and no row if there is no difference. */
+/** Asserts that the docs have a row that explains the difference, or no row if `difference` is undefined. */
 const assertDocumented = (options: {
   readonly name: string
   readonly difference: DifferenceTable.Difference | undefined

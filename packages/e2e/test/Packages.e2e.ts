@@ -21,7 +21,7 @@ const tsconfig = {
   include: ["src", "test", "vitest.config.ts"]
 }
 
-/** The other packages that the examples need; users choose their versions. */
+/** The packages that the examples need in addition to the packed ones. Users choose the versions of these packages. */
 const others = ["effect", "@effect/platform-node", "typescript", "@types/node", "vitest", "@effect/vitest"]
 
 const makeConsumer = Effect.gen(function* () {

@@ -19,7 +19,7 @@ import * as Probe from "../src/registries/Probe.ts"
 import { layerPrograms, options } from "../src/fixtures/RegistryFixture.ts"
 
 const mebibyte = 1024 * 1024
-// A changed credentials file takes effect within five seconds. The tests check it ten times a second.
+// A changed credentials file takes effect within five seconds. The tests check ten times a second.
 const withinFiveSeconds = { times: 50, millis: 100 }
 
 interface SuiteContext<R extends PrivateRegistry> {

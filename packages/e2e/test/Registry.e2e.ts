@@ -131,7 +131,7 @@ layer(RegistryFixture.layerDebian, options)(
         )
         assert.isTrue(Buffer.from(yield* fs.readFile(curled)).equals(wanted))
 
-        // Resumes a download that was aborted in the middle.
+        // Truncates the file, so that curl resumes the download in the middle.
         yield* fs.truncate(curled, mebibyte)
         assert.strictEqual(
           yield* Command.run("curl", ["-sSf", "-C", "-", "-o", curled, ...report, url]),

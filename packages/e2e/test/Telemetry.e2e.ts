@@ -28,7 +28,7 @@ const trace = (number: number) => {
   return { traceId, headers: { traceparent: `00-${traceId}-${"e".repeat(16)}-01` } }
 }
 
-/** Starts the program with its secure port and these OpenTelemetry variables. */
+/** Starts the program with a secure port and with the OpenTelemetry variables in `env`. */
 const startProgram = Effect.fnUntraced(function* (
   name: string,
   credentialsFile: string,
@@ -170,7 +170,7 @@ layer(KubernetesFixture.layer, options)("Telemetry", (it) => {
           treeOf(7),
           /^GET \/package 503 failed Unreachable\n  authenticate failed Unreachable\n    TokenReview failed Unreachable\n      POST failed \w+$/
         )
-        // Background work has traces of its own.
+        // A watch is not part of a request, so its spans have separate traces.
         assert.isTrue(spans.some(({ name, parentSpanId }) => name === "watch" && (parentSpanId ?? "") === ""))
 
         const logs = yield* collector.received("logs")

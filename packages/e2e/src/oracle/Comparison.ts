@@ -27,7 +27,7 @@ export interface Outcomes {
   readonly ours: Outcome
   /** The result of go-containerregistry. */
   readonly theirs: Outcome
-  /** The kubelet's result; undefined unless the situation is about docker configs. */
+  /** Only for situations about docker configs. `isServed` is true if the kubelet tries the correct login. */
   readonly kubelet: Outcome | undefined
 }
 
@@ -84,7 +84,7 @@ const objectOf = ({ world }: Prepared, index: number) =>
     ...(world.ca === undefined ? {} : { ca: world.ca })
   })
 
-/** Pulls the packages of situations with the same platform and environment variables, with one process. */
+/** Pulls the packages of several situations with one process. All have the same platform and environment variables. */
 const ourGroup = Effect.fnUntraced(function* (group: ReadonlyArray<Prepared>) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -124,7 +124,7 @@ const ours = Effect.fnUntraced(function* (all: ReadonlyArray<Prepared>) {
   return new Map(done.flat())
 })
 
-// The kubelet tries all credentials that it finds. It succeeds if the correct login is among them.
+// The kubelet tries all credentials that it finds, so the pull succeeds if the correct login is among them.
 const kubelets = Effect.fnUntraced(function* (all: ReadonlyArray<Prepared>) {
   const about = all.flatMap(({ situation: { name }, world: { dockerConfig, login, repo } }) =>
     dockerConfig === undefined || login === undefined || !name.startsWith(dockerConfigPrefix)
@@ -166,8 +166,8 @@ export const compare = Effect.fnUntraced(function* (situations: ReadonlyArray<Si
 const word = ({ isServed }: Outcome): string => (isServed ? "served" : "refused")
 
 /**
- * Returns the difference for docs/registries.md: different outcomes, or more requests by this program. Undefined if
- * there is no difference.
+ * Returns the difference for docs/registries.md, if only one of the two clients received the package, or if this
+ * program sent more requests. Otherwise returns undefined.
  */
 export const differenceOf = (ours: Outcome, theirs: Outcome): Difference | undefined => {
   if (ours.isServed !== theirs.isServed) return { ours: word(ours), theirs: word(theirs) }
@@ -176,6 +176,6 @@ export const differenceOf = (ours: Outcome, theirs: Outcome): Difference | undef
   return { ours: `${word(ours)}, ${more} more ${more === 1 ? "request" : "requests"}`, theirs: word(theirs) }
 }
 
-/** Returns the difference between this program and the kubelet, without the number of requests. */
+/** Like `differenceOf`, but ignores the number of requests, because the kubelet sends none in these tests. */
 export const differenceOfCredentials = (ours: Outcome, kubelet: Outcome): Difference | undefined =>
   differenceOf({ ...ours, requests: 0 }, kubelet)

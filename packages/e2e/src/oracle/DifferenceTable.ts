@@ -1,7 +1,7 @@
 import { Effect, FileSystem } from "effect"
 import { fileURLToPath } from "node:url"
 
-/** Different results of this program and of another client, in the words of the table. */
+/** The results of this program and of another client if they differ, in the words of docs/registries.md. */
 export interface Difference {
   readonly ours: string
   readonly theirs: string
@@ -9,16 +9,16 @@ export interface Difference {
 
 const file = fileURLToPath(new URL("../../../../docs/registries.md", import.meta.url))
 
-/** The headings of the tables in docs/registries.md, by the other client. */
+/** For each other client: the heading above its table in docs/registries.md. */
 const headings = {
   "go-containerregistry": "## Where go-containerregistry differs",
   kubelet: "## Where the kubelet reads docker configs differently",
   httpproxy: "## Where golang.org/x/net's httpproxy differs"
 }
 
-/** A row of docs/registries.md. */
+/** A row of a table in docs/registries.md. */
 export interface Row extends Difference {
-  /** The name of a situation, or a prefix of several names followed by `*`. */
+  /** The name of a situation, or a common prefix of several names with `*` at the end. */
   readonly situation: string
   readonly why: string
 }
@@ -55,6 +55,6 @@ const isAbout = (name: string, { situation }: Row): boolean =>
 export const rowFor = (name: string, rows: ReadonlyArray<Row>): Row | undefined =>
   rows.find(({ situation }) => situation === name) ?? rows.find((row) => isAbout(name, row))
 
-/** Formats the row to add to the docs. Its reason is the placeholder `...`. */
+/** Formats a row for docs/registries.md, with the placeholder `...` as the reason. */
 export const written = (situation: string, { ours, theirs }: Difference): string =>
   `| ${situation.replaceAll("|", "\\|")} | ${ours} | ${theirs} | ... |`

@@ -14,12 +14,12 @@ export interface RegistryAccess {
   readonly ca?: string
 }
 
-/** The repository path that the Secret of the cluster's own registry contains. */
+/** The repository path in the Secret of the cluster's own registry. */
 export const clusterPath = "sys/deckhouse"
-/** The repository path that the ModuleSource contains. */
+/** The repository path in the ModuleSource. */
 export const modulePath = "modules"
 
-/** Writes a credentials file with the cluster's Secret and a ModuleSource. A rename replaces an existing file. */
+/** Writes a credentials file: the Secret of the cluster's registry, and a ModuleSource. Replaces a file by a rename. */
 export const write = Effect.fnUntraced(function* (file: string, { ca, host, credentials }: RegistryAccess) {
   const fs = yield* FileSystem.FileSystem
   Evidence.addSecret(`the password of ${credentials.username} at ${host}`, credentials.password)

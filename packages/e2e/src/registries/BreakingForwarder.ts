@@ -2,8 +2,8 @@ import { Effect } from "effect"
 import { connect, createServer, type Server, type Socket } from "node:net"
 
 /**
- * Starts a TCP forwarder to `target` (`host:port`) on a loopback port. It aborts the first connection on which it
- * receives more than `after` bytes from `target`, and no later connection.
+ * Starts a TCP forwarder to `target` (`host:port`) on a loopback port. As soon as a connection receives more than
+ * `after` bytes from `target`, the forwarder aborts this connection. After that, the forwarder aborts no connection.
  */
 export const make = Effect.fnUntraced(function* (target: string, after: number) {
   const [host = "", port = ""] = target.split(":")
@@ -48,7 +48,7 @@ export const make = Effect.fnUntraced(function* (target: string, after: number) 
   const address = server.address()
   return {
     host: `127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
-    /** True if a connection was aborted. */
+    /** True if the forwarder has aborted a connection. */
     hasAborted: (): boolean => broken
   }
 })

@@ -4,7 +4,8 @@ import * as Registry from "./Registry.ts"
 import * as TokenServer from "./TokenServer.ts"
 
 /**
- * Starts Distribution's registry with the program `command`. `issuedScopes` returns the scopes of each issued token.
+ * Starts Distribution's registry. `command` is the program. If `wantsTokens` is true, clients need a token of a token
+ * service, and `issuedScopes` returns the scopes of each issued token.
  */
 export const make = Effect.fnUntraced(function* (
   name: string,

@@ -73,7 +73,7 @@ const settings = (options: {
   })
 }
 
-/** Starts Gitea. Its registry requires a token for each request. Repository names begin with the user's name. */
+/** Starts Gitea as a registry. Each request requires a token. Repository names begin with the name of the user. */
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

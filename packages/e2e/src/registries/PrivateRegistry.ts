@@ -10,15 +10,15 @@ import type { ImageLayout } from "../machine/ImageLayout.ts"
 export interface PrivateRegistry {
   /** `host:port`. */
   readonly host: string
-  /** PEM of the authority of the registry's certificate. */
+  /** PEM of the CA that issued the registry's certificate. */
   readonly ca: string
   /** The initial credentials. */
   readonly credentials: HostCredentials
-  /** The first component of repository names, if the registry allows only names that begin with a user's name. */
+  /** A user's name, if the registry allows only repository names that begin with this name. */
   readonly repositoryOwner?: string
-  /** True if the registry sends whole blobs for Range requests. */
+  /** True if the registry ignores Range fields and sends the whole blob. */
   readonly ignoresRanges?: boolean
-  /** Pushes an image or an index from a layout, with its digest unchanged. */
+  /** Pushes an image or an index from a layout. The digest stays the same. */
   readonly push: (
     layout: Pick<ImageLayout, "directory">,
     image: { readonly name: string },

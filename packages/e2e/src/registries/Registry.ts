@@ -21,13 +21,13 @@ const rotated = {
   hash: "$2a$05$SSXQe9yiE./flmtFEgyUYOYQvXaH/WM.SUhmLH6iFm76IGV8ARuK2"
 }
 
-/** A host that leads to 127.0.0.1 but is not a loopback address, so that clients use proxies for it. */
+/** Connections to this address reach 127.0.0.1. Clients use proxies for it, because it is not a loopback address. */
 export const nonLoopbackHost = "0.0.0.0"
 
 export interface RegistryOptions {
   /** Name of the registry's log. */
   readonly name: string
-  /** The program of Distribution's registry, in any version. */
+  /** The program to run: Distribution's registry, of any version. */
   readonly command: string
   readonly authority: Certificates.CertificateAuthority
   /** The token service for clients. By default, the registry checks passwords itself. */

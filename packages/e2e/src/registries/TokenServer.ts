@@ -18,7 +18,7 @@ const accessOf = (scope: string) => {
   return { type, name, actions: actions.split(",") }
 }
 
-/** Returns a signed JWT (RFC 7519). Its header contains the certificate of the signing key, for the registry. */
+/** Returns a signed JWT (RFC 7519). The header contains the certificate with which the registry verifies the JWT. */
 const tokenFor = (account: string, scopes: ReadonlyArray<string>, signer: Certificates.ServerCertificate) => {
   const now = Math.floor(Date.now() / 1000)
   const header = { typ: "JWT", alg: "ES256", x5c: [new X509Certificate(signer.cert).raw.toString("base64")] }

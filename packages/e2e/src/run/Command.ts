@@ -9,9 +9,9 @@ export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandF
 }) {}
 
 export interface CommandOptions {
-  /** Environment variables in addition to PATH. */
+  /** Environment variables of the command. The command also gets PATH. */
   readonly env?: Readonly<Record<string, string>>
-  /** Passes all environment variables of this process to the command, for example those of proxies. */
+  /** If true, the command also gets all environment variables of this process, such as HTTPS_PROXY. */
   readonly inheritsEnvironment?: boolean
   readonly cwd?: string
 }

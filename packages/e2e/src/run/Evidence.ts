@@ -6,12 +6,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as SecretSearch from "./SecretSearch.ts"
 
-/** The environment variable with the run's `Place` as JSON. If it is empty, a process collects no output. */
+/** Name of the environment variable with the run's `Place` (JSON). If the variable is empty, no output is collected. */
 export const variable = "REGISTRY_PACKAGES_PROXY_E2E_EVIDENCE"
 
-/** The place where a run collects the output of the program. */
+/** The directory and the collector with which a test run collects the output of the program. */
 interface Place {
-  /** Directory of the program's output, and of the secrets that the output must not contain. */
+  /** Directory with the program's output, and with the list of the secrets that the output must not contain. */
   readonly directory: string
   /** URL of the run's collector, which receives OTLP over HTTP. */
   readonly endpoint: string
@@ -20,7 +20,10 @@ interface Place {
 // oxlint-disable-next-line node/no-process-env -- test processes read the run's `Place` from a variable
 const environment = process.env
 
-/** Sets the place where this process collects output. Without the variable, this process collects no output. */
+/**
+ * Sets the environment variable `variable` of this process to the value in `variables`. If there is no value, this
+ * process collects no output.
+ */
 export const setPlace = (variables: Readonly<Record<string, string>>): void => {
   environment[variable] = variables[variable] ?? ""
 }
@@ -42,7 +45,7 @@ export const addSecret = (name: string, secret: string): void => {
   appendFileSync(join(found.directory, secretsFile), `${JSON.stringify({ name, secret })}\n`)
 }
 
-/** Registers each line of a private key as a secret, except lines of less than 40 characters. */
+/** Registers each line of a private key as a secret, except lines that are shorter than 40 characters. */
 export const addPrivateKey = (name: string, pem: string): void => {
   for (const line of pem.split("\n")) if (line.length >= 40) addSecret(name, line)
 }
@@ -53,7 +56,9 @@ export const addLine = (line: string): void => {
   if (found !== undefined) appendFileSync(join(found.directory, `log-${process.pid}.txt`), `${line}\n`)
 }
 
-/** Environment variables that make the program send all telemetry to the run's collector; empty without a `Place`. */
+/**
+ * Environment variables that make the program send telemetry to the run's collector. Empty if there is no collector.
+ */
 export const telemetry = (): Readonly<Record<string, string>> => {
   const found = place()
   return found === undefined

@@ -3,12 +3,12 @@ import { ProcessEnvironment } from "@registry-packages-proxy/proxy/config/Proces
 import * as Command from "./Command.ts"
 import { explain, missing, type RequiredProgram } from "./RequiredPrograms.ts"
 
-/** Programs are missing and cannot be installed. The message names the programs and the ways to install them. */
+/** Programs are missing, and installing is not allowed or has failed. The message says how to install the programs. */
 export class ProgramsMissing extends Schema.TaggedError<ProgramsMissing>()("ProgramsMissing", {
   message: Schema.String
 }) {}
 
-/** The machine and the user's choices, for `ensureInstalled`. */
+/** Access to the machine, and the user's permission to install. */
 export interface Installer {
   /** True if the user (`--install`) or CI allows installing. */
   readonly mayInstall: boolean
@@ -25,13 +25,13 @@ const packagesOf = (absent: ReadonlyArray<RequiredProgram>): ReadonlyArray<strin
   ...new Set(absent.flatMap(({ from }) => ("debian" in from ? [from.debian] : [])))
 ]
 
-/** Installs packages. Updates the package index only if the installation fails, because the update is slow. */
+/** Installs packages. If that fails, updates the package index, which is slow, and installs the packages again. */
 const installPackages = Effect.fnUntraced(function* ({ run }: Installer, packages: ReadonlyArray<string>) {
   const install = run("apt-get", ["install", "--yes", "--no-install-recommends", ...packages])
   yield* Effect.catchTag(install, "CommandFailed", () => Effect.andThen(run("apt-get", ["update"]), install))
 })
 
-// Debian starts the services of installed packages if a service manager runs.
+// If a service manager runs, Debian starts the services of a package when the package is installed.
 const stopServices = ({ run }: Installer, absent: ReadonlyArray<RequiredProgram>) =>
   Effect.forEach(
     absent.flatMap(({ services = [] }) => services),
@@ -63,7 +63,7 @@ export const ensureInstalled = Effect.fnUntraced(function* (
   if (still.length > 0) return yield* new ProgramsMissing({ message: explain(still) })
 })
 
-/** Makes the `Installer` for this machine. */
+/** Makes an `Installer` that installs on this machine. */
 export const system = (options: { readonly mayInstall: boolean; readonly say: Installer["say"] }) =>
   Effect.gen(function* () {
     const context = yield* Effect.context<Effect.Services<ReturnType<typeof Command.run>>>()
@@ -77,7 +77,7 @@ export const system = (options: { readonly mayInstall: boolean; readonly say: In
           inheritsEnvironment: true,
           env: { DEBIAN_FRONTEND: "noninteractive" }
         }).pipe(
-          // The command itself is missing, such as apt-get on another system.
+          // The command itself is missing, for example apt-get on a system other than Debian.
           Effect.catchTag("PlatformError", ({ message }) =>
             Effect.fail(new Command.CommandFailed({ message, code: 127 }))
           ),

@@ -4,9 +4,9 @@ import { which } from "./Which.ts"
 /** A program that the tests or the benchmarks need on this machine. */
 export interface RequiredProgram {
   readonly name: string
-  /** Source: a Debian package, or instructions for the user. */
+  /** The Debian package that contains the program, or instructions to install the program. */
   readonly from: { readonly debian: string } | { readonly advice: string }
-  /** Services that the package starts and the tests stop. */
+  /** Services that start when the package is installed. `ensureInstalled` stops these services. */
   readonly services?: ReadonlyArray<string>
 }
 

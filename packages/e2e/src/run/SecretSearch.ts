@@ -4,7 +4,7 @@ export interface Secret {
   readonly secret: string
 }
 
-/** A secret that was found, with its form and its offset in bytes. */
+/** A place where a secret was found. `form` describes the encoding; `offset` is in bytes. */
 export interface Found {
   readonly name: string
   readonly form: string

@@ -25,8 +25,8 @@ const fingerprint = Effect.fnUntraced(function* (directory: string, files: Reado
 })
 
 /**
- * Returns the build command: the module's `build.sh`, or `go build` of its main package, or `go build` of the tool that
- * its go.mod names.
+ * Returns the build command: `build.sh` if the Go module has this file, else `go build`. A module with main.go builds
+ * its main package, other modules build the tool that go.mod names.
  */
 const build = (files: ReadonlyArray<string>, target: string): readonly [string, ...Array<string>] =>
   files.includes("build.sh")
@@ -43,8 +43,8 @@ const build = (files: ReadonlyArray<string>, target: string): readonly [string, 
       ]
 
 /**
- * Returns the path of the program (or directory) built from `servers/NAME`, a Go module with pinned versions. Builds
- * the program if it is not cached, and announces the build through `say`. An interrupted build is never in the cache.
+ * Returns the path of the program (or directory) that is built from the Go module `servers/NAME`. If the program is not
+ * cached, builds it and announces the build through `say`. An interrupted build leaves nothing in the cache.
  */
 export const binary = Effect.fnUntraced(function* (
   name: string,
@@ -70,11 +70,11 @@ export const binary = Effect.fnUntraced(function* (
   return program
 }, Effect.scoped)
 
-/** Programs of which a stand-in is built if the original is not in PATH. */
+/** Programs that have a stand-in. The stand-in is built if the original is not in PATH. */
 const standIns: ReadonlyArray<string> = ["kube-rbac-proxy"]
 
 /**
- * Returns the command of a program, and builds the program if needed. If the program has a stand-in, reports through
+ * Returns the path of a program, and builds the program if needed. If the program has a stand-in, reports through
  * `say` whether the original or the stand-in is used.
  */
 export const program = Effect.fnUntraced(function* (

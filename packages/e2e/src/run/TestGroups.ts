@@ -1,11 +1,11 @@
-/** A group of tests, one file or one folder, that can be run alone. */
+/** A file or a folder of tests that can be run alone. */
 export interface Group {
   readonly file: string
-  /** Names of the programs that the group requires, as in RequiredPrograms.ts. */
+  /** Names of the programs that the group requires. RequiredPrograms.ts lists the names. */
   readonly programs: ReadonlyArray<string>
   /** Names of the programs in `servers/` that are built for the group. */
   readonly servers: ReadonlyArray<string>
-  /** True if the group mostly waits, for example until a decision expires. Such groups run in parallel. */
+  /** True if the group mostly waits, for example until a decision expires. These groups run last, in parallel. */
   readonly isWaiting?: boolean
   /** True if the group measures the program's memory. The program then sends no telemetry to the run's collector. */
   readonly isMeasuring?: boolean

@@ -11,19 +11,19 @@ import * as ServerBuild from "./ServerBuild.ts"
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url))
 
-/** The arguments name an unknown group. */
+/** An argument is not the name of a group. */
 export class UnknownGroup extends Schema.TaggedError<UnknownGroup>()("UnknownGroup", {
   message: Schema.String
 }) {}
 
-/** Vitest failed with this exit code and has printed the reason. */
+/** Vitest failed with the exit code `code`, and has printed the reason. */
 export class TestsFailed extends Schema.TaggedError<TestsFailed>()("TestsFailed", {
   code: Schema.Int
 }) {}
 
 /**
- * Runs vitest in this process group, so that Ctrl-C reaches vitest. Afterwards, removes the TMPDIR of the tests with
- * all files that interrupted tests left there.
+ * Runs vitest in this process group, so that Ctrl-C reaches vitest. Afterwards, removes the TMPDIR of the tests, with
+ * the files of interrupted tests.
  */
 const vitest = Effect.fnUntraced(function* (
   args: ReadonlyArray<string>,
@@ -49,7 +49,10 @@ const vitest = Effect.fnUntraced(function* (
   if (code !== ChildProcessSpawner.ExitCode(0)) return yield* new TestsFailed({ code })
 }, Effect.scoped)
 
-/** Installs what the chosen groups require, builds the program, runs the groups, and searches for secrets. */
+/**
+ * Installs what the chosen groups require, builds the program and runs the groups. Then fails if the program's logs or
+ * telemetry contain a secret.
+ */
 export const run = Effect.gen(function* () {
   const { args } = yield* ProcessEnvironment
   const chosen = Arguments.parse(args)

@@ -1,7 +1,8 @@
 /**
- * A fake API server that floods a watch with events: `FloodingApiServer.ts PER_SECOND SECONDS`. It prints its address
- * and lists 500 ModuleSources. A watch receives PER_SECOND changes a second and, after SECONDS, a new ModuleSource
- * named `last`. Then the server prints `done` and the number of times that backpressure made it wait.
+ * A fake API server that floods a watch with events: `FloodingApiServer.ts PER_SECOND SECONDS`. The server prints its
+ * address. A list returns 500 ModuleSources. A watch sends PER_SECOND changes per second. After SECONDS, the watch
+ * sends a new ModuleSource named `last`, and the server prints `done` and how many times backpressure stopped the
+ * watch.
  */
 import { createServer, type ServerResponse } from "node:http"
 import { once } from "node:events"

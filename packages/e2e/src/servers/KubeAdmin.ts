@@ -30,7 +30,7 @@ const pathOf = (object: Json): string => {
   return `${root}/${apiVersion}${within}/${plural}s/${encodeURIComponent(metadata.name)}`
 }
 
-/** The media types of PATCH. */
+/** Media types of PATCH requests. */
 const patches = {
   apply: "application/apply-patch+yaml",
   merge: "application/merge-patch+json"
@@ -130,7 +130,7 @@ export const make = (options: {
       ),
       { times: 600, millis: 100 }
     ),
-    /** Waits until a path is served. A new kind is served some time after its CRD was created. */
+    /** Waits until GET of a path returns 200. For a new kind, this takes some time after the CRD was created. */
     served: (path: string) =>
       Eventually.isTrue(
         path,

@@ -31,7 +31,7 @@ export const objectsOf = Effect.fnUntraced(function* (path: string) {
 
 const namespace = (name: string): Json => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })
 
-/** The initial contents of a cluster. */
+/** Options of `make`. */
 export interface ClusterOptions {
   /** If true (the default), the cluster has the program's service account with the permissions of rbac.yaml. */
   readonly hasAccount?: boolean
@@ -169,7 +169,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     admin,
     port,
-    /** Files for the other parts of the control plane. */
+    /** Paths of the CA certificate and of the private key that signs service account tokens. */
     files: { authority: at("ca.crt"), accountKey: at("sa.key") },
     tokenOf,
     programKubeconfig,
@@ -187,7 +187,7 @@ export const make = Effect.fnUntraced(function* (
         () => body,
         () => Effect.orDie(Effect.flatMap(start, (started) => Ref.set(daemon, started)))
       ),
-    /** Runs `body` with a second API server over the same etcd. The program does not know the second API server. */
+    /** Runs `body` with a second API server of the same etcd. The program does not know the second API server. */
     throughAnotherServer: <A, E, R>(body: (admin: KubeAdmin.KubeAdmin) => Effect.Effect<A, E, R>) =>
       Effect.scoped(
         Effect.gen(function* () {

@@ -5,14 +5,14 @@ import {
 
 type Json = Readonly<Record<string, unknown>>
 
-/** The properties of a registry in Kubernetes objects. */
+/** The registry that a ModuleSource or Secret describes. `host` may contain a port; `ca` is PEM. */
 export interface RegistryProperties {
   readonly host: string
   readonly credentials: HostCredentials
   readonly ca: string
 }
 
-/** A ModuleSource with only the fields that its CRD has. */
+/** A ModuleSource. It has only fields that the CRD of ModuleSource defines. */
 export const moduleSource = (
   name: string,
   path: string,

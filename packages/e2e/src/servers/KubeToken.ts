@@ -21,7 +21,7 @@ export const makeKey = (): SigningKey => {
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url")
 
-/** The subject of a token. */
+/** The service account for which a token is issued. */
 export interface ServiceAccount {
   readonly namespace: string
   readonly name: string

@@ -1,8 +1,9 @@
 /**
  * A fake API server for reviews: `ReviewServer.ts GOOD_TOKEN`. The user of GOOD_TOKEN may do everything; other tokens
  * are invalid. The server has no objects. A review takes 3 ms, so that reviews overlap. GET /counts returns the number
- * of TokenReviews and the largest number of reviews in progress at once. After GET /silence, reviews get no response.
- * After GET /resume, new reviews get responses again, but reviews sent during the silence never do.
+ * of TokenReviews, and the largest number of reviews that were in progress at the same time. After GET /silence,
+ * reviews get no response. After GET /resume, new reviews get responses again. Reviews sent during the silence get
+ * none.
  */
 import { createServer, type ServerResponse } from "node:http"
 

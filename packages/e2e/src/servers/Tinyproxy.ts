@@ -30,7 +30,9 @@ export const start = Effect.gen(function* () {
   const url = `http://${user.name}:${user.password}@127.0.0.1:${port}`
   return {
     url,
-    /** Requests a tunnel to a closed port and returns the target. The log then contains all earlier requests. */
+    /**
+     * Requests a tunnel to a closed port and returns its target. `tunnels` has this target after all earlier targets.
+     */
     probe: Effect.as(
       Effect.ignore(Command.run("curl", ["-sS", "--proxy", url, "--proxytunnel", `http://${nowhere}/`])),
       nowhere

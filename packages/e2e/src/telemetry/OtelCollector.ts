@@ -48,7 +48,7 @@ export const start = Effect.gen(function* () {
     endpoint,
     /** Stops the collector. Afterwards, the files contain all received data. */
     stop: daemon.stop(),
-    /** Returns the received data of a signal, one JSON object a line; empty if there is none. */
+    /** Returns the received data of a signal, one JSON object per line; empty if no data was received. */
     received: (signal: (typeof signals)[number]) =>
       fs.readFileString(fileOf(signal)).pipe(Effect.orElseSucceed(() => ""))
   }

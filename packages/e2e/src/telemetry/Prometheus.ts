@@ -56,7 +56,10 @@ const configuration = (options: {
     ]
   })
 
-/** Starts Debian's Prometheus, which scrapes one secure port with a token and evaluates rules, until the scope ends. */
+/**
+ * Starts Debian's Prometheus. It scrapes `target` (`host:port`) over HTTPS with the token, and evaluates the rules. The
+ * end of the scope stops Prometheus.
+ */
 export const start = Effect.fnUntraced(function* (options: {
   readonly target: string
   readonly token: string
@@ -101,7 +104,7 @@ export const start = Effect.fnUntraced(function* (options: {
           .filter(({ health }) => health === "err")
           .map(({ name }) => name)
     ),
-    /** Returns the current values of a PromQL query. */
+    /** Evaluates a PromQL expression and returns the current value of each series. */
     query: (expression: string) =>
       Effect.map(
         Effect.flatMap(

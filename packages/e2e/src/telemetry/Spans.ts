@@ -65,7 +65,7 @@ const details = (span: Span): ReadonlyArray<string> => {
   return [...shown.flatMap((text) => (text === undefined ? [] : [text])), ...events]
 }
 
-/** Formats a trace as an indented tree with one line for each span. Children are in the order of their start times. */
+/** Formats a trace as an indented tree with one line for each span. Spans with one parent are sorted by start time. */
 export const tree = (spans: ReadonlyArray<Span>, traceId: string): string => {
   const own = spans
     .filter((span) => span.traceId === traceId)

@@ -136,7 +136,7 @@ layer(ClusterFixture.layer, options)("Three masters", (it) => {
       Effect.gen(function* () {
         const next = Effect.gen(function* () {
           for (const pod of yield* Replicas.all) {
-            // Retries until the budget allows it, like `kubectl drain`.
+            // Like `kubectl drain`, retries until the disruption budget allows the eviction.
             yield* Effect.retry(Replicas.evict(pod), {
               schedule: Schedule.spaced("500 millis"),
               times: 100,
@@ -158,7 +158,7 @@ layer(ClusterFixture.layer, options)("Three masters", (it) => {
     () =>
       Effect.gen(function* () {
         const { nodes } = yield* ClusterFixture
-        // Every replica caches every package before the first is killed.
+        // Before the first replica is killed, every replica has cached every package.
         yield* Load.fillCaches(images)
         let turn = 0
         const kill = Effect.gen(function* () {
@@ -171,7 +171,7 @@ layer(ClusterFixture.layer, options)("Three masters", (it) => {
             "a restart",
             Effect.sync(() => pod.restarts() > restarts)
           )
-          // The kubelet waits 10 s before later restarts. Without this wait, all replicas could be down at once.
+          // The kubelet delays later restarts by 10 s. Without a wait here, all replicas could be down at once.
           yield* Replicas.ready(3)
         })
         const strain = yield* Load.loadDuring("kill -9", images, kill)

@@ -17,14 +17,14 @@ import { options, RegistryFixture } from "../../src/fixtures/RegistryFixture.ts"
 
 const replaced = fileURLToPath(new URL("../../fixtures/replaced-service.yaml", import.meta.url))
 
-/** Makes a shell for the commands of the documentation. Its variable `digest` names the package to fetch. */
+/** Makes a shell for the commands of the documentation. The variable `digest` contains the digest of the image. */
 const shellFor = (image: Image | undefined) =>
   Effect.gen(function* () {
     const { helm } = yield* ClusterFixture
     return yield* DocCommands.shell({ ...helm.shell, digest: image?.digest ?? "" })
   })
 
-/** Asserts that every master responds to the clients' token with this status. */
+/** Asserts the status of a package request with the clients' token, for every master. */
 const serves = Effect.fnUntraced(function* (image: Image | undefined, status = 200) {
   const token = yield* Replicas.clientToken
   for (const endpoint of yield* Replicas.endpoints) {
@@ -97,7 +97,7 @@ layer(ClusterFixture.layer, options)("The commands of docs/operations.md", (it) 
       const file = yield* fs.readFile(`${shell.directory}/package.tar.gz`)
       assert.deepStrictEqual(file, yield* fs.readFile(images[0]?.package.path ?? ""))
 
-      // The certificate is valid for the masters, and clients can read its authority.
+      // The serving certificate is valid for the masters' addresses. Clients find its CA in a ConfigMap.
       const config = yield* Volumes.data(
         admin,
         Helm.namespace,

@@ -32,7 +32,7 @@ layer(ClusterFixture.layer, options)("The model of docs/scaling.md", (it) => {
           yield* admin.apply(
             registrySecret(clusterPath, { host, ca: registry.ca, credentials: credentialsFor(host) })
           )
-          // New pods have empty caches.
+          // A new annotation causes new pods, whose caches are empty.
           yield* helm.install(`--set-string=podAnnotations.clients=${clients}`)
           yield* Replicas.ready(3)
           const before = yield* Load.upstreamPulls(images)
@@ -54,7 +54,7 @@ layer(ClusterFixture.layer, options)("The model of docs/scaling.md", (it) => {
             masters: 3,
             nodes: clients,
             packages,
-            // A limit of this machine, which encrypts, decrypts and hashes all bytes.
+            // A limit of this machine: the same processors encrypt, decrypt and hash all bytes.
             masterRate: 100 * mebibyte,
             nodeRate: clientRate,
             upstreamRate,

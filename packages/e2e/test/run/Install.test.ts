@@ -7,7 +7,7 @@ import { ensureInstalled, type Installer } from "../../src/run/Install.ts"
 
 interface Machine {
   readonly present: ReadonlyArray<string>
-  /** Programs that are present after a successful `apt-get install`. */
+  /** Programs that a successful `apt-get install` adds. */
   readonly installs?: ReadonlyArray<string>
   readonly mayInstall?: boolean
   readonly isRoot?: boolean

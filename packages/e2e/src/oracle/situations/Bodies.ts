@@ -28,7 +28,7 @@ const labelled = ["aws-chunked", "x-gzip", "gzip", "br", "UTF-8", "binary", "non
     )
 )
 
-/** A manifest whose body has the encoding that its Content-Encoding names. */
+/** A manifest with a Content-Encoding and a body that really has this encoding. */
 const encoded = (coding: string, encode: (bytes: Uint8Array) => Uint8Array): Situation =>
   situation(`manifest: encoded as ${coding}`, {
     prepare: (registry) =>
@@ -54,7 +54,7 @@ const bigHead = (size: number): Fault =>
 
 const big = RegistryBlob.randomBytes(13, 300_000)
 
-/** A blob whose first response is aborted. `rest` are the faults of the request that resumes it. */
+/** A blob whose first response is aborted. The request for the rest of the blob gets the faults `rest`. */
 const resumed = (name: string, rest: ReadonlyArray<Fault>): Situation =>
   situation(name, {
     image: RegistryImage.ofPackage(big),
@@ -68,7 +68,7 @@ const resumed = (name: string, rest: ReadonlyArray<Fault>): Situation =>
 
 const status = (code: number): Fault => ({ _tag: "Status", status: code })
 
-/** Situations with unusual and faulty bodies and header fields, and with resumed downloads. */
+/** Situations with unusual or faulty responses, and with resumed downloads. */
 export const bodies: ReadonlyArray<Situation> = [
   ...labelled,
   encoded("gzip", gzipSync),

@@ -22,8 +22,8 @@ const withChallenge = (name: string, challenge: string): Situation =>
   })
 
 /**
- * Makes a registry hide private repositories. Anonymous requests get the status `anonymous`. Anonymous requests for
- * `/v2/` get 200 if `ping` is 200, otherwise the registry's challenge.
+ * Makes a registry hide its repositories: anonymous requests for manifests and blobs get the status `anonymous`.
+ * Anonymous requests for `/v2/` get 200 if `ping` is 200, otherwise the registry's challenge.
  */
 const hiding = (registry: TestRegistry["Service"], anonymous: number, ping: number, auth: RegistryAuth) =>
   registry.setOverride((request, byRules) => {

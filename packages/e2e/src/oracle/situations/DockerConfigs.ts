@@ -10,7 +10,7 @@ const pair = `${account.username}:${account.password}`
 const reading = (name: string, config: (host: string) => string): Situation =>
   situation(`${dockerConfigPrefix}${name}`, { options: { auth }, config })
 
-/** A docker config with these entries, in this order. */
+/** A client whose docker config has `entries` in this order. */
 const keys = (
   name: string,
   entries: (host: string) => ReadonlyArray<readonly [key: string, entry: unknown]>

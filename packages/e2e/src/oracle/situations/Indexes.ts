@@ -44,7 +44,10 @@ const index = (name: string, json: Json, about: RegistrySituation = {}): Situati
     holds: [image, decoy, second, ...(about.holds ?? [])]
   })
 
-/** An index whose first entry is the entry for the platform `wanted`. */
+/**
+ * An index with an entry for each platform in `offered`, requested for the platform `wanted`. `isServed` of the result is
+ * true if the client chose the first entry.
+ */
 const choosing = (wanted: string, offered: ReadonlyArray<string>, prefix = ""): Situation =>
   index(
     `${prefix}${wanted} among ${offered.join(", ")}`,
@@ -52,18 +55,18 @@ const choosing = (wanted: string, offered: ReadonlyArray<string>, prefix = ""): 
     { platform: wanted }
   )
 
-/** Like `choosing`, for choices that require containerd's rules for variants. */
+/** Like `choosing`, for choices by containerd's rules for variants. go-containerregistry does not have these rules. */
 const choosingVariant = (wanted: string, offered: ReadonlyArray<string>): Situation =>
   choosing(wanted, offered, "variants: ")
 
-/** An index with the right entry after an unusual entry for another platform. */
+/** An index of two entries. The client must choose the second one. `odd` replaces fields of the first one. */
 const beside = (name: string, odd: Json): Situation =>
   index(
     `a sibling with ${name}`,
     document([{ ...on(decoy, "linux/arm64"), ...odd }, on(image, "linux/amd64")])
   )
 
-/** Like `beside`, but the unusual entry is not a valid descriptor. */
+/** Like `beside`, for a first entry that go-containerregistry rejects together with the whole index. */
 const besideOdd = (name: string, odd: Json): Situation => beside(`odd types: ${name}`, odd)
 
 const nested = (depth: number): Situation => {
@@ -79,7 +82,7 @@ const nested = (depth: number): Situation => {
   })
 }
 
-/** Situations with different indexes, and with the choice of an entry. */
+/** Situations in which the client must choose an entry of an image index. */
 export const indexes: ReadonlyArray<Situation> = [
   situation("index: docker's manifest list", {
     image: RegistryImage.index([{ image, platform: "linux/amd64" }], { format: "docker" })

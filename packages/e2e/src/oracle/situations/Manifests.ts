@@ -27,7 +27,7 @@ const manifest = (name: string, text: string, about: RegistrySituation = {}): Si
   return situation(`manifest: ${name}`, { image: { ...image, blobs: [blob] }, ...about })
 }
 
-/** A manifest with unusual types in fields that a pull does not need. */
+/** A manifest with odd values in fields that a pull does not need. go-containerregistry rejects such a manifest. */
 const unused = (name: string, text: string): Situation => manifest(`not used and odd: ${name}`, text)
 
 const document = (changes: Readonly<Record<string, unknown>> = {}): string =>
@@ -44,7 +44,7 @@ const layers = (name: string, ...all: ReadonlyArray<unknown>): Situation =>
 
 const foreign = RegistryImage.foreign(blob)
 
-/** Situations in which a manifest has missing, wrong or unusual fields. */
+/** Situations with different manifests, mostly with missing, wrong or unusual fields. */
 export const manifests: ReadonlyArray<Situation> = [
   situation("manifest: docker's", { image: RegistryImage.ofPackage(content, { format: "docker" }) }),
   situation("manifest: of SHA-512", { image: RegistryImage.ofPackage(content, { algorithm: "sha512" }) }),

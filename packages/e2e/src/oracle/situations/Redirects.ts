@@ -8,7 +8,7 @@ import { account, content, situation, type RegistrySituation, type Situation } f
 const isBlob = (path: string): boolean => path.includes("/blobs/")
 const blob = ServedResponse.make(200, {}, { size: content.length, chunks: () => [content] })
 
-/** Redirects blobs to `location`. The client must then request one of the targets in `wanted`. */
+/** Redirects blobs to `location`. A client that then requests one of the targets in `wanted` gets the blob. */
 const redirectedTo = (
   name: string,
   location: string,
@@ -26,7 +26,7 @@ const redirectedTo = (
 const stored = (status: number): Situation =>
   situation(`redirect: ${status} to a store`, { options: { redirect: { _tag: "Store", status } } })
 
-/** Redirects blobs to a second registry, which has the options `other`. */
+/** Redirects blobs to a second registry. `other` are the options of the second registry. */
 const elsewhere = (
   name: string,
   other: Parameters<typeof TestRegistry.make>[0],

@@ -22,7 +22,7 @@ const withTokens = (
   about: RegistrySituation = {}
 ): Situation => situation(`token: ${name}`, { options: { auth: { ...bearer, ...changes } }, ...about })
 
-/** A token service that responds with `answer`, whose argument `byRules` is the default response. */
+/** A registry whose token service sends the response that `answer` returns. `byRules` is the default response. */
 const answering = (
   name: string,
   answer: (
@@ -53,7 +53,7 @@ const textOf = ({ body }: ServedResponse.ServedResponse): string =>
 const bytes = (status: number, headers: Readonly<Record<string, string>>, body: Uint8Array) =>
   ServedResponse.make(status, headers, { size: body.length, chunks: () => [body] })
 
-/** A registry with Bearer authentication and a changed challenge. */
+/** A registry with Bearer authentication. `change` returns the challenge that the registry sends. */
 const challenging = (name: string, change: (challenge: string) => string): Situation =>
   withTokens(
     name,
@@ -83,7 +83,7 @@ const oneToken = (name: string, parameters: string): Situation =>
       })
   })
 
-/** Situations with different token services and responses. */
+/** Situations with different token services and token responses. */
 export const tokens: ReadonlyArray<Situation> = [
   withTokens("as access_token", { tokenField: "access_token" }),
   withTokens("under both names", { tokenField: "both" }),

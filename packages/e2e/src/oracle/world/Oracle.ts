@@ -5,16 +5,16 @@ import * as ServerBuild from "../../run/ServerBuild.ts"
 /** Environment variables, such as `HTTP_PROXY` and `NO_PROXY`. */
 export type Variables = Readonly<Record<string, string>>
 
-/** Asks for a pull of an image's last layer with go-containerregistry. */
+/** Asks go-containerregistry to pull the last layer of an image. */
 export interface Pull {
   /** `host[:port]/name`. */
   readonly repository: string
   readonly digest: string
   readonly scheme: "http" | "https"
   readonly platform: string
-  /** Text of a config.json for go-containerregistry's DefaultKeychain. Without it, the pull is anonymous. */
+  /** Text of a config.json for go-containerregistry's DefaultKeychain. If undefined, the pull is anonymous. */
   readonly dockerConfig?: string | undefined
-  /** PEM of the trusted authorities, in place of the system's authorities. */
+  /** PEM of the trusted CAs. If undefined, the system's CAs are trusted. */
   readonly ca?: string | undefined
   readonly environment?: Variables | undefined
 }
@@ -27,7 +27,7 @@ export interface CredentialsQuestion {
   readonly image: string
 }
 
-/** Asks for the routes that httpproxy chooses with a NO_PROXY value. */
+/** Asks which routes httpproxy chooses for the URLs, with a value of NO_PROXY. */
 export interface RoutesQuestion {
   readonly noProxy: string
   readonly urls: ReadonlyArray<string>
@@ -38,7 +38,7 @@ export type Question =
   | { readonly credentials: CredentialsQuestion }
   | { readonly routes: RoutesQuestion }
 
-/** The route of a request. `invalid` means that the URL was refused. */
+/** The route that a client chooses for a request. `invalid` means that the client refuses the URL. */
 export const Route = Schema.Literals(["direct", "proxied", "invalid"])
 export type Route = typeof Route.Type
 

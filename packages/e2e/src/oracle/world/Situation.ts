@@ -24,11 +24,11 @@ export interface World {
   readonly environment?: Variables
   /** The bytes of the package. */
   readonly content: Uint8Array
-  /** Number of requests to all registries involved. */
+  /** Total number of requests that the registries of the situation received. */
   readonly requests: Effect.Effect<number>
 }
 
-/** A state of a registry, a network or a configuration. `world` creates this state again for each client. */
+/** A state of the registry, the network and the client's configuration. `world` sets this state up, once per client. */
 export interface Situation {
   readonly name: string
   readonly platform: Platform
@@ -54,10 +54,10 @@ const repository = "group/modules"
 
 const issued = (authority: Certificates.CertificateAuthority) => authority.issue()
 
-/** The properties of a situation, as far as they differ from the defaults. */
+/** The properties of a situation that differ from the defaults. */
 export interface RegistrySituation {
   readonly options?: TestRegistryOptions
-  /** Serves HTTPS with a certificate whose authority the client trusts. */
+  /** If true, the registry serves HTTPS with a certificate of a CA that the client trusts. */
   readonly isSecure?: boolean
   readonly platform?: string
   /** The requested image; default: an image with the default package. */
@@ -68,11 +68,11 @@ export interface RegistrySituation {
   readonly holds?: ReadonlyArray<RegistryImage.RegistryImage>
   /** Returns the text of the client's docker config. Default: `rightEntry` if the registry requires a login. */
   readonly config?: (host: string) => string
-  /** Changes the registry. Returns other registries whose requests are counted too. */
+  /** Changes the registry. Can return more registries, so that requests to them are counted too. */
   readonly prepare?: (
     registry: TestRegistry["Service"]
   ) => Effect.Effect<void | ReadonlyArray<TestRegistry["Service"]>, never, Scope.Scope>
-  /** Returns the authority that the client trusts. The argument is the default: the registry's authority. */
+  /** Returns the PEM of the CA that the client trusts. The argument is the default: the CA of the registry. */
   readonly ca?: (ca: string | undefined) => string | undefined
 }
 
